@@ -62,7 +62,7 @@ class World:
 
     def rules(self, configs: Sequence[StrategyConfig], cost_factor: float = 1.0) -> Rules:
         return lay_out(
-            configs, self.request.mandate, trained=self._trained, fitted=self._fitted, cost_factor=cost_factor
+            configs, self.request.mandate, trained=self._trained, model_parameters=self._fitted, cost_factor=cost_factor
         )
 
     def _fitted(self, model: Literal["garch", "regime"]) -> Floats:
@@ -76,7 +76,7 @@ class World:
             start=market.train.start,
             end=market.train.stop,
             lag=self.request.mandate.decision_lag,
-            fitted=self._fitted,
+            model_parameters=self._fitted,
         )
 
     def simulate(

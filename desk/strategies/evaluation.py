@@ -38,7 +38,7 @@ from quant.numeric.measured import Measured
 from quant.performance.growth import calendar_years
 from quant.strategies.config import ON_HISTORY_ALONE, REBALANCING_DAYS, StrategyConfig
 from quant.strategies.evaluation import Evaluation
-from quant.strategies.family import FAMILY, Known
+from quant.strategies.family import FAMILY, PathState
 from quant.strategies.kernel import FIRST, HIGHEST, LOWEST, SECOND, TARGET
 from quant.strategies.simulation import Simulation, evaluations
 from quant.worlds.regimes import volatility_state
@@ -178,14 +178,14 @@ def weight_at_volatility(world: World, config: StrategyConfig, volatility: float
     """Weight at the start of a path within the mandate's bounds: calm, trend up, no loss so far."""
     (row,) = world.rules([config]).table
     family = FAMILY[config.weight_function]
-    known = Known(
+    known = PathState(
         volatility=volatility,
         signal=1.0 if family.signal == "trend" else 0.0,
         value=1.0,
         floor=float(row[FIRST]),
         peak=1.0,
-        own=float(row[TARGET]),
-        before=float(row[TARGET]) / volatility,
+        own_volatility=float(row[TARGET]),
+        last_weight=float(row[TARGET]) / volatility,
         target=float(row[TARGET]),
         highest=float(row[HIGHEST]),
         first=float(row[FIRST]),

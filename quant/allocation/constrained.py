@@ -2,7 +2,7 @@
 # pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
 """Portfolios under bounds, group limits and a turnover limit: least variance, highest Sharpe ratio, most diversified.
 
-Each is one convex quadratic programme. Between finite bounds alone it is read off the exact frontier; with groups, a
+Each is one convex quadratic programme. With finite bounds only it is read off the exact frontier; with groups, a
 turnover limit or an infinite bound Clarabel's interior point method solves it, and the answer is then made exact on the
 constraints that bind. What no weights can satisfy is named: the smallest set of constraints that contradict each other.
 """
@@ -27,7 +27,7 @@ _TOLERANCE: Final = 1e-11
 _ACCEPTED: Final = 1e-8
 """The largest violation of a constraint, and the largest relative gap of the variance, in an answer."""
 _FITTING: Final = 1e-12
-"""Sums of bounds that miss 1 by more are left to the solver, which names them or meets them as nearly as it can."""
+"""Bounds whose sums miss 1 by more than this go to the solver, which names them or meets them as closely as it can."""
 _RISKLESS: Final = 1e-13
 """Variance, relative to the mean variance of the assets, that is rounding."""
 
@@ -85,7 +85,7 @@ def minimum_variance(
     frontier = _frontier(np.zeros(len(matrix)), matrix, constraints)
     if frontier is not None:
         return frontier.minimum_variance.weights
-    return _solved(matrix, np.append(np.zeros(len(matrix)), 1.0), constraints)
+    return _solve_scaled(matrix, np.append(np.zeros(len(matrix)), 1.0), constraints)
 
 
 @checked_arguments
@@ -154,7 +154,7 @@ def minimum_variance_at(
         least = float(frontier.corners.returns[-1])
         return frontier.at_return(max(min(target, most), least)).weights
     aimed = replace(constraints, mean=means / size, target=min(target, most) / size)
-    return _solved(matrix, np.append(np.zeros(len(matrix)), 1.0), aimed)
+    return _solve_scaled(matrix, np.append(np.zeros(len(matrix)), 1.0), aimed)
 
 
 @checked_arguments
@@ -228,7 +228,7 @@ def maximum_sharpe(
     if frontier is not None:
         return frontier.maximum_sharpe(rate).weights
     scale = min(most, float(np.abs(excess).max()))
-    return _solved(matrix, np.append(excess / scale, 0.0), constraints)
+    return _solve_scaled(matrix, np.append(excess / scale, 0.0), constraints)
 
 
 @checked_arguments
@@ -287,7 +287,7 @@ def maximum_diversification(
     if frontier is not None:
         return frontier.maximum_sharpe().weights
     scale = min(most, float(volatilities.max()))
-    return _solved(matrix, np.append(volatilities / scale, 0.0), constraints)
+    return _solve_scaled(matrix, np.append(volatilities / scale, 0.0), constraints)
 
 
 def _checked_mean(mean: ArrayLike, assets: int) -> Floats:
@@ -301,7 +301,7 @@ def _checked_mean(mean: ArrayLike, assets: int) -> Floats:
 
 
 def _frontier(mean: Floats, cov: Floats, constraints: Constraints) -> Frontier | None:
-    """The exact frontier, if nothing but finite bounds that some weights satisfy is asked for."""
+    """The exact frontier if the only constraints are finite bounds that some weights satisfy, otherwise None."""
     low, high = constraints.low, constraints.high
     if constraints.groups or constraints.turnover is not None or not np.isfinite(np.stack([low, high])).all():
         return None
@@ -310,7 +310,7 @@ def _frontier(mean: Floats, cov: Floats, constraints: Constraints) -> Frontier |
     return frontier_between(low, high, mean, cov)
 
 
-def _solved(cov: Floats, normal: Floats, constraints: Constraints) -> Floats:
+def _solve_scaled(cov: Floats, normal: Floats, constraints: Constraints) -> Floats:
     """The w = y / k of the y and k >= 0 with the least y' cov y, normal' (y, k) = 1 and the constraints times k."""
     unit = float(np.mean(np.diag(cov))) or 1.0
     scale, rows = unit, constraints.rows()
@@ -318,10 +318,10 @@ def _solved(cov: Floats, normal: Floats, constraints: Constraints) -> Floats:
     if point is None:
         refuse(constraints)
         raise QuantError("the solver found no optimum, although the constraints can be satisfied")
-    found = float(point[0] @ cov @ point[0])
-    if _RISKLESS * unit < found < 0.01 * unit:
+    variance = float(point[0] @ cov @ point[0])
+    if _RISKLESS * unit < variance < 0.01 * unit:
         # the solver's tolerance is absolute for values below one
-        scale = found
+        scale = variance
         point = _clarabel(cov / scale, normal, rows) or point
     y, k, active = point
     ratio_sought = normal[:-1].any()
@@ -330,10 +330,10 @@ def _solved(cov: Floats, normal: Floats, constraints: Constraints) -> Floats:
             "the ratio has no maximum: weights that satisfy the constraints bring it above any number, by having no "
             "variance or by growing without end"
         )
-    weights = _polished(cov / scale, normal, constraints, y / k, active)
-    missed = constraints.violation(weights)
-    if missed > _ACCEPTED:
-        raise QuantError(f"the solver left a constraint violated by {missed:.1g}")
+    weights = _polish(cov / scale, normal, constraints, y / k, active)
+    violation = constraints.violation(weights)
+    if violation > _ACCEPTED:
+        raise QuantError(f"the solver left a constraint violated by {violation:.1g}")
     return weights
 
 
@@ -368,12 +368,12 @@ def _clarabel(cov: Floats, normal: Floats, constraints: Rows) -> tuple[Floats, f
     return x[:n], float(x[-1]), price > slack
 
 
-def _polished(
+def _polish(
     cov: Floats, normal: Floats, constraints: Constraints, weights: Floats, binding: NDArray[np.bool_]
 ) -> Floats:
-    """The weights, exact on the constraints that bind if those are told apart, else within the bounds at least."""
-    near = _within(constraints, weights)
-    exact = _on_binding(cov, normal, constraints, weights, binding)
+    """The weights, exact on the binding constraints where these can be identified, otherwise within the bounds."""
+    near = _clip_to_bounds(constraints, weights)
+    exact = _solve_binding(cov, normal, constraints, weights, binding)
     if exact is None or constraints.violation(exact) > max(_TOLERANCE, constraints.violation(near)):
         return near
     better = _value(cov, normal, exact) <= _value(cov, normal, near) * (1.0 + 1e-10) + _RISKLESS
@@ -385,8 +385,8 @@ def _value(cov: Floats, normal: Floats, weights: Floats) -> float:
     return float(weights @ cov @ weights) / (size * size)
 
 
-def _within(constraints: Constraints, weights: Floats) -> Floats:
-    """The weights cut to their bounds, and what is missing to a sum of 1 given to those with room."""
+def _clip_to_bounds(constraints: Constraints, weights: Floats) -> Floats:
+    """The weights clipped to their bounds; the remainder to a sum of 1 goes to the weights below their upper bound."""
     low, high = constraints.low, constraints.high
     weights = np.clip(weights, low, high)
     weights = np.where(weights - low < 1e-9, low, np.where(high - weights < 1e-9, high, weights))
@@ -395,7 +395,7 @@ def _within(constraints: Constraints, weights: Floats) -> Floats:
     return np.clip(weights + missing / room.sum() * room, low, high) if room.sum() > abs(missing) else weights
 
 
-def _on_binding(
+def _solve_binding(
     cov: Floats, normal: Floats, constraints: Constraints, weights: Floats, binding: NDArray[np.bool_]
 ) -> Floats | None:
     """The optimum with each binding inequality as an equation: one linear system in the free weights and k."""
@@ -413,10 +413,10 @@ def _on_binding(
         at = [i for name, i in bound if name == kind]
         fixed[at] = bounds[at]
     free = np.flatnonzero(np.isnan(fixed))
-    held = np.where(np.isnan(fixed), 0.0, fixed)
+    bound_values = np.where(np.isnan(fixed), 0.0, fixed)
     spread = np.zeros((n, free.size + 1))
     spread[free, np.arange(free.size)] = 1.0
-    spread[:, -1] = held
+    spread[:, -1] = bound_values
     last = np.zeros((n + 1, free.size + 1))
     last[:-1], last[-1, -1] = spread, 1.0
     equations = np.array(_equations(constraints, bound, side, fixed)) @ last
@@ -434,7 +434,7 @@ def _on_binding(
         return None
     if not (np.isfinite(answer).all() and answer[free.size] > 0.0):
         return None
-    exact = held.copy()
+    exact = bound_values.copy()
     exact[free] = answer[: free.size] / answer[free.size]
     return exact
 
@@ -442,18 +442,18 @@ def _on_binding(
 def _equations(constraints: Constraints, bound: set[tuple[str, int]], side: Floats, fixed: Floats) -> list[Floats]:
     """The budget and the binding limits of sums, as rows of coefficients of (y, k)."""
     n = side.size
-    found = [np.append(np.ones(n), -1.0)]
+    equations = [np.append(np.ones(n), -1.0)]
     for g, group in enumerate(constraints.groups):
         for name, limit in (("group lower", group.lower), ("group upper", group.upper)):
             if (name, g) in bound and not (name == "group upper" and ("group lower", g) in bound):
                 row = np.zeros(n + 1)
                 row[list(group.members)] = 1.0
                 row[-1] = -limit
-                found.append(row)
+                equations.append(row)
     if constraints.mean is not None and ("target", 0) in bound:
-        found.append(np.append(constraints.mean, -constraints.target))
+        equations.append(np.append(constraints.mean, -constraints.target))
     if constraints.current is not None and constraints.turnover is not None and ("turnover", 0) in bound:
         still = ~np.isnan(fixed)
         signs = np.where(still, np.sign(fixed - constraints.current), side)
-        found.append(np.append(signs, -float(signs @ constraints.current) - 2.0 * constraints.turnover))
-    return found
+        equations.append(np.append(signs, -float(signs @ constraints.current) - 2.0 * constraints.turnover))
+    return equations

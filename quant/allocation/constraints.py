@@ -16,7 +16,7 @@ from quant.numeric.errors import DataError, Infeasible, QuantError
 Floats = NDArray[np.float64]
 
 _ROUNDING: Final = 1e-9
-"""Constraints that miss each other by less can be met."""
+"""Constraints that contradict each other by less than this count as feasible."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ def checked_bounds(lower: ArrayLike, upper: ArrayLike, assets: int, *, finite: b
     Infeasible
         If a lower bound is above its upper one.
     """
-    found: list[Floats] = []
+    bounds: list[Floats] = []
     for name, bound in (("lower", lower), ("upper", upper)):
         if isinstance(bound, float | int) and math.isfinite(bound):
-            found.append(np.full(assets, float(bound)))
+            bounds.append(np.full(assets, float(bound)))
             continue
         array = np.array(bound, dtype=np.float64)
         if array.shape not in {(), (assets,)}:
@@ -79,8 +79,8 @@ def checked_bounds(lower: ArrayLike, upper: ArrayLike, assets: int, *, finite: b
         if wrong.any():
             i = int(wrong.argmax())
             raise DataError(f"`{name}` must be {'finite' if finite else 'a number'}; asset {i} has {array[i]}")
-        found.append(array)
-    low, high = found
+        bounds.append(array)
+    low, high = bounds
     if (low > high).any():
         i = int((low > high).argmax())
         raise Infeasible(f"`lower` must not be above `upper`; asset {i} has {low[i]:g} and {high[i]:g}")
@@ -137,7 +137,7 @@ class Constraints:
         turnover: float | None,
         current: ArrayLike | None,
     ) -> Self:
-        """The constraints of N assets, as a caller gives them.
+        """The constraints of N assets from a caller's arguments, checked.
 
         Raises
         ------
@@ -156,13 +156,13 @@ class Constraints:
             return cls(low, high, tuple(groups))
         if not 0.0 <= turnover < np.inf:
             raise DataError(f"`turnover` must be finite and not negative, got {turnover!r}")
-        held = np.array(current, dtype=np.float64)
-        if held.shape != (assets,):
-            raise DataError(f"`current` must have shape ({assets},); got {held.shape}")
-        if not np.isfinite(held).all():
-            i = int((~np.isfinite(held)).argmax())
-            raise DataError(f"`current` must be finite; asset {i} has {held[i]}")
-        return cls(low, high, tuple(groups), float(turnover), held)
+        current_weights = np.array(current, dtype=np.float64)
+        if current_weights.shape != (assets,):
+            raise DataError(f"`current` must have shape ({assets},); got {current_weights.shape}")
+        if not np.isfinite(current_weights).all():
+            i = int((~np.isfinite(current_weights)).argmax())
+            raise DataError(f"`current` must be finite; asset {i} has {current_weights[i]}")
+        return cls(low, high, tuple(groups), float(turnover), current_weights)
 
     def rows(self) -> Rows:
         """All inequalities with a finite limit."""
@@ -203,15 +203,15 @@ class Constraints:
 
     def violation(self, weights: Floats) -> float:
         """The farthest that `weights` lie outside a constraint."""
-        missed = [abs(weights.sum() - 1.0), float((self.low - weights).max()), float((weights - self.high).max())]
+        violations = [abs(weights.sum() - 1.0), float((self.low - weights).max()), float((weights - self.high).max())]
         for group in self.groups:
             total = float(weights[list(group.members)].sum())
-            missed += [group.lower - total, total - group.upper]
+            violations += [group.lower - total, total - group.upper]
         if self.mean is not None:
-            missed.append(self.target - float(self.mean @ weights))
+            violations.append(self.target - float(self.mean @ weights))
         if self.current is not None and self.turnover is not None:
-            missed.append(0.5 * float(np.abs(weights - self.current).sum()) - self.turnover)
-        return max(missed)
+            violations.append(0.5 * float(np.abs(weights - self.current).sum()) - self.turnover)
+        return max(violations)
 
 
 def highest(values: Floats, constraints: Constraints) -> float:
@@ -255,37 +255,39 @@ def refuse(constraints: Constraints) -> None:
 
 
 def _block(name: tuple[str, int]) -> tuple[str, int]:
-    """The bounds of one side are left out or kept together."""
+    """Block of a row: all lower bounds form one block, all upper bounds another."""
     return (name[0], 0) if name[0] in {"lower", "upper"} else name
 
 
 def _contradict(rows: Rows, assets: int, blocks: Collection[tuple[str, int]]) -> list[tuple[str, int]]:
-    """The rows that a proof uses that those of `blocks` cannot be met; none if they can.
+    """The rows of a proof that the constraints of `blocks` contradict each other; none if they do not.
 
     The least sum of violations, each row allowed one; the dual prices are the multipliers of Farkas' lemma.
     """
     from scipy import sparse
 
-    named = len(rows.names)
-    kept = [r for r, name in enumerate(rows.names) if _block(name) in blocks]
-    used = kept + (list(range(named, rows.limits.size)) if ("turnover", 0) in blocks else [])
-    if not used:
+    named_rows = len(rows.names)
+    block_rows = [r for r, name in enumerate(rows.names) if _block(name) in blocks]
+    row_indices = block_rows + (list(range(named_rows, rows.limits.size)) if ("turnover", 0) in blocks else [])
+    if not row_indices:
         return []
-    matrix = rows.matrix.tocsr()[used]
+    matrix = rows.matrix.tocsr()[row_indices]
     count, width = matrix.shape
-    elastic = sparse.csr_matrix((np.full(len(kept), -1.0), (range(len(kept)), range(len(kept)))), (count, len(kept)))
+    elastic = sparse.csr_matrix(
+        (np.full(len(block_rows), -1.0), (range(len(block_rows)), range(len(block_rows)))), (count, len(block_rows))
+    )
     budget = _budget(rows, assets) if ("budget", 0) in blocks else None
     if budget is not None:
-        budget = sparse.hstack([budget, sparse.csr_matrix((1, len(kept)))])
-    cost = np.append(np.zeros(width), np.ones(len(kept)))
-    positive = [(None, None)] * width + [(0.0, None)] * len(kept)
-    answer = _programme(cost, sparse.hstack([matrix, elastic]), rows.limits[used], budget, positive)
+        budget = sparse.hstack([budget, sparse.csr_matrix((1, len(block_rows)))])
+    cost = np.append(np.zeros(width), np.ones(len(block_rows)))
+    positive = [(None, None)] * width + [(0.0, None)] * len(block_rows)
+    answer = _programme(cost, sparse.hstack([matrix, elastic]), rows.limits[row_indices], budget, positive)
     if answer.status != 0:
         raise QuantError(f"the linear programme of the constraints' violations was not solved: {answer.message}")
     if answer.fun <= _ROUNDING:
         return []
-    prices = np.abs(answer.ineqlin.marginals[: len(kept)])
-    return [rows.names[r] for r, price in zip(kept, prices, strict=True) if price > 1e-9]
+    prices = np.abs(answer.ineqlin.marginals[: len(block_rows)])
+    return [rows.names[r] for r, price in zip(block_rows, prices, strict=True) if price > 1e-9]
 
 
 def _budget(rows: Rows, assets: int) -> Any:

@@ -6,7 +6,7 @@ For a multiplier lambda that falls to zero, the portfolio that minimises
 
 moves along straight segments. On each, some assets are free and the others lie at a bound; a segment ends where a free
 asset meets a bound or the gradient of a bound one changes its sign (Markowitz 1956; Niedermayer and Niedermayer 2006;
-Bailey and Lopez de Prado 2013). The inverse of the bordered matrix of the free assets is kept by rank-one updates.
+Bailey and Lopez de Prado 2013). The inverse of the bordered matrix of the free assets is updated by rank-one changes.
 
 Degenerate problems: where the greatest return belongs to many portfolios, the line starts at the one of least variance,
 which a first line along invented means finds; an asset that would make the bordered matrix singular stays at its bound
@@ -25,12 +25,12 @@ Integers = NDArray[np.int64]
 
 _LOWER, _UPPER, _FREE, _FIXED = range(4)
 _SINGULAR = 1e-13
-"""A Schur complement below this share of its terms is nothing but rounding."""
+"""A Schur complement below this share of its terms is rounding."""
 _SLACK = 1e-12
-"""A weight as close to a bound lies on it."""
+"""A weight closer than this to a bound lies on it."""
 _FLAT = 1e-13
 _DRIFT = 1e-10
-"""Error of the kept inverse at which it is computed anew."""
+"""Error of the updated inverse above which it is recomputed."""
 
 
 @compiled
@@ -94,13 +94,13 @@ def _invert(cov: Floats, inverse: Floats, free: Integers, k: int, image: Floats)
     inverse[0, 1] = 1.0
     inverse[1, 0] = 1.0
     inverse[1, 1] = 0.0
-    held = 1
+    size = 1
     for a in range(1, k):
-        schur = _schur(cov, inverse, free, held, free[a], image)
+        schur = _schur(cov, inverse, free, size, free[a], image)
         if schur == 0.0:
-            return held
-        held = _enter(inverse, free, held, free[a], image, schur)
-    return held
+            return size
+        size = _enter(inverse, free, size, free[a], image, schur)
+    return size
 
 
 @compiled
@@ -258,7 +258,7 @@ def _trace(  # noqa: C901, PLR0915  (one segment of the line, read top-down)
         corners[0, j] = weights[j]
     count = 1
     last = -1
-    moved = 0.0
+    longest_step = 0.0
     for stamp in range(50 * n + 1000):
         if multiplier <= 0.0:
             return k, count, multipliers, corners
@@ -292,7 +292,7 @@ def _trace(  # noqa: C901, PLR0915  (one segment of the line, read top-down)
         for a in range(k):
             step = fall * x[a + 1]
             weights[free[a]] -= step
-            moved = max(moved, abs(step))
+            longest_step = max(longest_step, abs(step))
         multiplier = multiplier - fall if asset >= 0 else 0.0
         if asset < 0:
             pass
@@ -310,7 +310,7 @@ def _trace(  # noqa: C901, PLR0915  (one segment of the line, read top-down)
             k = _enter(inverse, free, k, asset, image, schur)
             place[asset] = _FREE
         last = asset
-        if moved > _SLACK and record:
+        if longest_step > _SLACK and record:
             if count == capacity:
                 capacity *= 2
                 longer = np.empty(capacity)
@@ -322,7 +322,7 @@ def _trace(  # noqa: C901, PLR0915  (one segment of the line, read top-down)
                 multipliers = longer
                 corners = more
             count += 1
-            moved = 0.0
+            longest_step = 0.0
         multipliers[count - 1] = multiplier
         for j in range(n):
             corners[count - 1, j] = min(max(weights[j], lower[j]), upper[j])
@@ -383,8 +383,8 @@ def critical_line(
         else:
             among[i] = _FIXED
     if tied > 1:
-        k, found, _, _ = _trace(cov, invented, lower, upper, weights, among, free, k, inverse, 0)
-        if found < 0:
+        k, status, _, _ = _trace(cov, invented, lower, upper, weights, among, free, k, inverse, 0)
+        if status < 0:
             return -1, np.empty(0), np.empty((0, n))
         for i in range(n):
             if among[i] != _FIXED:

@@ -27,23 +27,23 @@ _ITERATIONS: Final = 100
 _GAP: Final = 1e-10
 """The weights are accepted this close to the bound that the dual proves, relative to the value."""
 _LARGEST_GAP: Final = 1e-8
-"""The farthest they may lie from it where rounding lets the steps come no closer."""
+"""The largest gap accepted where rounding stops the steps from coming closer."""
 _PATIENCE: Final = 4
-"""Steps in a row that bring the weights no closer, after which there is no hope."""
+"""Consecutive steps without progress after which the descent stops."""
 _SHARE: Final = 0.9995
 """How far a step goes towards the first bound that it meets."""
 _NEAR: Final = 1e-6
-"""Products of slacks and prices, summed, from which on the weights are worth checking."""
+"""Sum of the products of slacks and prices below which the weights are checked."""
 _PROXIMAL: Final = 1e-13
 """Added to the unit diagonal of each system, so that copies of one asset leave it regular."""
 _LEAST_PRODUCTS: Final = 2e-13
-"""Their smallest sum to aim at: below, rounding spoils the equations before they are met."""
+"""Smallest target of that sum: below it rounding dominates the equations."""
 _TAILS: Final = 2.0
 """Scenarios tried first, in lengths of the tail, and in number of assets."""
 _EACH_ASSET: Final = 2
 _BLOCK: Final = 64
 _FIXED: Final = 1e-12
-"""Bounds closer than this leave nothing to choose."""
+"""Bounds closer than this fix the weight."""
 _SMALLEST_VALUE: Final = 1e-2
 """Of the mean size of a return: a value nearer to zero is measured against this."""
 
@@ -146,7 +146,7 @@ class _Problem:
 
 @dataclass(frozen=True)
 class _State:
-    """Where the steps stand, changed in place.
+    """The iterate, changed in place.
 
     `weights` (5, N): weights, their distance to each bound and its price; last, the predictor's step. `scenarios`
     (3, S): loss above the threshold, gain below it, probability in the worst case. `scalars`: threshold, price of the
@@ -159,22 +159,22 @@ class _State:
 
 
 def _solve(problem: _Problem) -> Floats:
-    """The weights, found from the scenarios near the tail where these prove to be enough."""
+    """The weights, from the scenarios near the tail where these are proved to be enough."""
     w, count = _middle(problem), problem.offset.size
-    chosen = np.zeros(count, dtype=np.bool_)
+    selection = np.zeros(count, dtype=np.bool_)
     size = int(_TAILS / problem.cap) + _EACH_ASSET * w.size
     while True:
         loss = -(problem.returns[:, :-1] @ w + problem.offset)
-        before = int(chosen.sum())
+        before = int(selection.sum())
         if before + size > count // 2:
             break
-        chosen[np.argpartition(loss, count - size)[count - size :]] = True
-        if int(chosen.sum()) == before:
+        selection[np.argpartition(loss, count - size)[count - size :]] = True
+        if int(selection.sum()) == before:
             break
-        part = replace(problem, returns=problem.returns[chosen], offset=problem.offset[chosen])
+        part = replace(problem, returns=problem.returns[selection], offset=problem.offset[selection])
         w, q, _ = _descend(part)
         whole = np.zeros(count)
-        whole[chosen] = q
+        whole[selection] = q
         if _gap(w, whole, problem) <= _GAP:
             return w
     w, _, gap = _descend(problem)
@@ -184,7 +184,7 @@ def _solve(problem: _Problem) -> Floats:
 
 
 def _descend(problem: _Problem) -> tuple[Floats, Floats, float]:
-    """The best weights, the probabilities that prove it, and how far they leave it open."""
+    """The best weights, the dual probabilities that bound their value, and the remaining gap."""
     state = _start(problem)
     steps, transposed = np.empty((7, problem.offset.size)), np.ascontiguousarray(problem.returns.T)
     best, proof, nearest, stalled = state.weights[0], state.scenarios[2], math.inf, 0
@@ -205,7 +205,7 @@ def _descend(problem: _Problem) -> tuple[Floats, Floats, float]:
             break
         if products > _NEAR:
             continue
-        weights = _cleaned(state, problem)
+        weights = _snap_to_bounds(state, problem)
         gap = _gap(weights, state.scenarios[2], problem)
         stalled = 0 if gap < nearest else stalled + 1
         if gap < nearest:
@@ -233,8 +233,8 @@ def _start(problem: _Problem) -> _State:
     return _State(weights, scenarios, np.array([threshold, 0.0]))
 
 
-def _cleaned(state: _State, problem: _Problem) -> Floats:
-    """The weights with those at a bound put exactly there, and what is missing of the budget given to the others."""
+def _snap_to_bounds(state: _State, problem: _Problem) -> Floats:
+    """The weights with those at a bound set to it exactly; the others take the rest of the budget."""
     w, to_low, to_high, low_price, high_price = state.weights
     at_low = to_low <= 1e-6 * low_price
     at_high = to_high <= 1e-6 * high_price
@@ -257,8 +257,8 @@ def _gap(weights: Floats, q: Floats, problem: _Problem) -> float:
     gain = q @ problem.returns[:, :-1]
     order = np.argsort(-gain, kind="stable")
     width = (problem.upper - problem.lower)[order]
-    left = problem.budget - problem.lower.sum() - np.append(0.0, np.cumsum(width)[:-1])
-    most = gain @ problem.lower + gain[order] @ np.clip(left, 0.0, width)
+    remaining = problem.budget - problem.lower.sum() - np.append(0.0, np.cumsum(width)[:-1])
+    most = gain @ problem.lower + gain[order] @ np.clip(remaining, 0.0, width)
     return abs(value + float(most + q @ problem.offset)) / max(abs(value), _SMALLEST_VALUE)
 
 
@@ -276,7 +276,7 @@ def _advance(
 ) -> float:
     """One step along the corrected direction; the sum of the slacks times their prices after it."""
     w, to_low, to_high, low_price, high_price = weights[0], weights[1], weights[2], weights[3], weights[4]
-    miss, density, side, moved = steps[3], steps[4], steps[5], steps[6]
+    miss, density, side, change = steps[3], steps[4], steps[5], steps[6]
     n = w.size
     pairs = 2 * (n + offset.size)
     moves = np.zeros(n + 2)
@@ -305,14 +305,14 @@ def _advance(
         moves = size * (moves + np.linalg.solve(system, right - system @ moves))
         low_step = low_gain - low_price / to_low * moves[:n]
         high_step = high_gain + high_price / to_high * moves[:n]
-        _portfolio(transposed, moves[:-1], moved)
-        primal, dual = _scenario_steps(mu, miss, scenarios, cap, side, density, moved, steps)
+        _portfolio(transposed, moves[:-1], change)
+        primal, dual = _scenario_steps(mu, miss, scenarios, cap, side, density, change, steps)
         primal = _length(max(primal, np.max(-moves[:n] / to_low), np.max(moves[:n] / to_high)))
         dual = _length(max(dual, np.max(-low_step / low_price), np.max(-high_step / high_price)))
         if attempt == 0:
             after = _products(scenarios, cap, steps, primal, dual)
-            left = (after + _bound_products(weights, moves, low_step, high_step, primal, dual)) / before
-            mu = max(before * left * left * left, _LEAST_PRODUCTS) / pairs
+            ratio = (after + _bound_products(weights, moves, low_step, high_step, primal, dual)) / before
+            mu = max(before * ratio * ratio * ratio, _LEAST_PRODUCTS) / pairs
     for s in range(offset.size):
         scenarios[0, s] += primal * steps[0, s]
         scenarios[1, s] += primal * steps[1, s]
@@ -441,7 +441,7 @@ def _right_side(
 
 @compiled
 def _scenario_steps(
-    mu: float, miss: Floats, scenarios: Floats, cap: float, side: Floats, density: Floats, moved: Floats, steps: Floats
+    mu: float, miss: Floats, scenarios: Floats, cap: float, side: Floats, density: Floats, change: Floats, steps: Floats
 ) -> tuple[float, float]:
     """The steps of a scenario's three numbers over the predictor's; the largest relative falls."""
     primal = 0.0
@@ -449,9 +449,9 @@ def _scenario_steps(
     for s in range(miss.size):
         u, v, q = scenarios[0, s], scenarios[1, s], scenarios[2, s]
         p = cap - q
-        dq = side[s] - density[s] * moved[s]
+        dq = side[s] - density[s] * change[s]
         du = (mu + steps[2, s] * steps[0, s] + u * dq) / p - u
-        dv = moved[s] + du + miss[s]
+        dv = change[s] + du + miss[s]
         steps[0, s] = du
         steps[1, s] = dv
         steps[2, s] = dq

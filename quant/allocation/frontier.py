@@ -21,12 +21,12 @@ from quant.numeric.errors import DataError, Infeasible
 Floats = NDArray[np.float64]
 
 _LARGE = 250
-"""Assets from which the definiteness of the covariance is judged on a thread of its own."""
+"""Number of assets from which the definiteness of the covariance is checked on a separate thread."""
 _ROUNDING = 1e-12
 _LEAST = 1e-8
-"""Of the mean variance: what the end of the line may lie above the least one."""
+"""Share of the mean variance by which the end of the line may exceed the least variance."""
 _RISKLESS = 1e-14
-"""A variance below this share of the greatest is none."""
+"""A variance below this share of the greatest counts as zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +170,7 @@ class Frontier:
 @compiled
 def _measure(weights: Floats, mean: Floats, cov: Floats, returns: Floats, volatilities: Floats) -> None:
     n = mean.size
-    held = np.empty(n, np.int64)
+    active = np.empty(n, np.int64)
     for p in range(weights.shape[0]):
         w = weights[p]
         count = 0
@@ -178,14 +178,14 @@ def _measure(weights: Floats, mean: Floats, cov: Floats, returns: Floats, volati
         for i in range(n):
             expected += w[i] * mean[i]
             if w[i] != 0.0:
-                held[count] = i
+                active[count] = i
                 count += 1
         variance = 0.0
         for a in range(count):
-            i = held[a]
+            i = active[a]
             across = 0.0
             for b in range(a):
-                across += w[held[b]] * cov[i, held[b]]
+                across += w[active[b]] * cov[i, active[b]]
             variance += w[i] * (w[i] * cov[i, i] + 2.0 * across)
         returns[p] = expected
         volatilities[p] = math.sqrt(max(variance, 0.0))
@@ -238,7 +238,7 @@ def _sharpest(corners: Floats, returns: Floats, cov: Floats, rate: float) -> tup
     ratios = np.full(returns.size, -np.inf)
     ratios[risky] = excess[risky] / np.sqrt(variances[risky])
     best = int(np.argmax(ratios))
-    found, share = float(ratios[best]), 0.0
+    highest, share = float(ratios[best]), 0.0
     # On a segment variance = v + 2 m t + s t^2 and excess = e + r t: greatest ratio at t = (r v - e m) / (e s - r m).
     v, e, m, r = variances[1:], excess[1:], across[1:] - variances[1:], -np.diff(returns)
     s = variances[:-1] - 2.0 * across[1:] + v
@@ -247,8 +247,8 @@ def _sharpest(corners: Floats, returns: Floats, cov: Floats, rate: float) -> tup
     between = v + t * (2.0 * m + t * s)
     for c in np.flatnonzero((t > 0.0) & (t < 1.0) & (between > nothing)):
         ratio = float((e[c] + t[c] * r[c]) / math.sqrt(between[c]))
-        if ratio > found:
-            found, best, share = ratio, int(c) + 1, float(t[c])
+        if ratio > highest:
+            highest, best, share = ratio, int(c) + 1, float(t[c])
     return best, share
 
 
@@ -282,9 +282,9 @@ def _lies_lowest(
         rest -= lower[i]
         variance += cov[i, i]
     for i in order:
-        given = min(max(rest, 0.0), upper[i] - lower[i])
-        lowest += gradient[i] * given
-        rest -= given
+        weight = min(max(rest, 0.0), upper[i] - lower[i])
+        lowest += gradient[i] * weight
+        rest -= weight
     return bool(now - lowest <= _LEAST * variance / weights.size)
 
 
@@ -310,7 +310,7 @@ def _scaled_mean(mean: Floats) -> tuple[Floats, int]:
 
 @compiled
 def _balance(corners: Floats, lower: Floats, upper: Floats) -> None:
-    """Give what rounding left of the budget of each corner to its asset that is farthest from both bounds."""
+    """Give the rounding error of each corner's budget to its asset that is farthest from both bounds."""
     for weights in corners:
         rest = 1.0
         widest, room = 0, -1.0
@@ -395,37 +395,37 @@ def efficient_frontier(
         raise DataError(f"`points` must be at least 2; got {points}")
     low, high = checked_bounds(lower, upper, means.size, finite=True)
     checked_budget(low, high)
-    found = _judged_and_traced(low, high, means, matrix, correlation, points)
-    if found is None:
+    frontier = _checked_frontier(low, high, means, matrix, correlation, points)
+    if frontier is None:
         raise DataError(
             "`cov` is too degenerate: the critical line does not end at the least variance; shrink it, or ask for "
             "single portfolios of `quant.allocate`, such as `minimum_variance`"
         )
-    return found
+    return frontier
 
 
-def _judged_and_traced(
+def _checked_frontier(
     lower: Floats, upper: Floats, mean: Floats, cov: Floats, correlation: Floats, points: int
 ) -> Frontier | None:
-    """As `frontier_between`; a large covariance is judged while the line is traced, in vain if it is none."""
+    """As `frontier_between`; the definiteness of a large covariance is checked while the line is traced."""
     if mean.size < _LARGE:
         if not factorises(correlation, INDEFINITE):
             refuse_indefinite(correlation)
         return frontier_between(lower, upper, mean, cov, points)
     with ThreadPoolExecutor(1) as aside:
         definite = aside.submit(factorises, correlation, INDEFINITE)
-        found = frontier_between(lower, upper, mean, cov, points)
+        frontier = frontier_between(lower, upper, mean, cov, points)
         if not definite.result():
             refuse_indefinite(correlation)
-    return found
+    return frontier
 
 
 def frontier_between(lower: Floats, upper: Floats, mean: Floats, cov: Floats, points: int = 2) -> Frontier | None:
     """The frontier of checked arguments, shapes (N,) and (N, N); None where the line does not end at least variance."""
-    traced = _trace_corners(mean, cov, lower, upper)
-    if traced is None or not _is_least(traced[1][-1], cov, lower, upper):
+    trace = _trace_corners(mean, cov, lower, upper)
+    if trace is None or not _is_least(trace[1][-1], cov, lower, upper):
         return None
-    lambdas, corners = traced
+    lambdas, corners = trace
     corner_returns, ignored = np.empty(lambdas.size), np.empty(lambdas.size)
     _measure(corners, mean, cov, corner_returns, ignored)
     most, least = float(corner_returns[0]), float(corner_returns[-1])

@@ -21,7 +21,7 @@ Distance: TypeAlias = Literal["lopez_de_prado_2016", "correlation"]
 LeafOrder: TypeAlias = Literal["tree", "optimal"]
 """Leaves as the tree was built, or turned so that neighbours are as near as possible (Bar-Joseph et al. 2001)."""
 Variant: TypeAlias = Literal["lopez_de_prado_2016", "pyportfolioopt", "skfolio"]
-"""The paper's choices, or those whose answers are the named package's."""
+"""The choices of the paper, or those that reproduce the named package."""
 
 VARIANTS: Final[dict[Variant, tuple[Linkage, Distance, LeafOrder]]] = {
     "lopez_de_prado_2016": ("single", "lopez_de_prado_2016", "tree"),
@@ -33,7 +33,7 @@ _SMALLEST: Final = 1e-60
 _DIRECT: Final = 64
 """Assets up to which distances between columns are summed directly, without a matrix product."""
 _CANCELLED: Final = 1e-4
-"""Share of the squared norms below which the square of a distance has lost digits in the matrix product."""
+"""Share of the squared norms below which the matrix product has cancelled digits of a squared distance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ def hierarchical_risk_parity(
     >>> portfolio.weights.round(4).tolist(), portfolio.order.tolist()
     ([0.1101, 0.6941, 0.1958], [1, 0, 2])
     """
-    chosen = _chosen(variant, linkage, distance, order)
+    options = _checked_options(variant, linkage, distance, order)
     matrix = checked_covariance(cov)
     largest = float(matrix.diagonal().max())
     if not _SMALLEST < largest < 1.0 / _SMALLEST:
@@ -106,22 +106,22 @@ def hierarchical_risk_parity(
     weights = np.empty(assets)
     links = np.empty((assets - 1, 4))
     leaves = np.empty(assets, dtype=np.int64)
-    if chosen == ("single", "lopez_de_prado_2016", "tree") and assets <= _DIRECT:
+    if options == ("single", "lopez_de_prado_2016", "tree") and assets <= _DIRECT:
         _single_linkage_weights(matrix, True, links, leaves, weights)
-    elif chosen == ("single", "correlation", "tree"):
+    elif options == ("single", "correlation", "tree"):
         _single_linkage_weights(matrix, False, links, leaves, weights)
     else:
-        links = _links(_distances(matrix, chosen[1]), chosen[0], chosen[2])
+        links = _links(_distances(matrix, options[1]), options[0], options[2])
         _leaf_order(links, leaves)
         _bisection(matrix, leaves, weights)
     return HierarchicalPortfolio(weights, links, leaves)
 
 
-def _chosen(
+def _checked_options(
     variant: Variant, linkage: Linkage | None, distance: Distance | None, order: LeafOrder | None
 ) -> tuple[Linkage, Distance, LeafOrder]:
-    given = (("variant", variant, Variant), ("linkage", linkage, Linkage), ("distance", distance, Distance))
-    for name, value, allowed in (*given, ("order", order, LeafOrder)):
+    arguments = (("variant", variant, Variant), ("linkage", linkage, Linkage), ("distance", distance, Distance))
+    for name, value, allowed in (*arguments, ("order", order, LeafOrder)):
         if value is not None and value not in get_args(allowed):
             raise DataError(f"`{name}` must be one of {', '.join(get_args(allowed))}; got {value!r}")
     preset = VARIANTS[variant]
@@ -129,15 +129,15 @@ def _chosen(
 
 
 def _distances(cov: Floats, distance: Distance) -> Floats:
-    found = np.empty_like(cov)
-    _correlation_distances(cov, found)
+    distances = np.empty_like(cov)
+    _correlation_distances(cov, distances)
     if distance == "correlation":
-        return found
+        return distances
     columns = np.empty_like(cov)
     if len(cov) <= _DIRECT:
-        _column_distances(found, columns)
+        _column_distances(distances, columns)
     else:
-        _column_distances_of_products(found, found.T @ found, columns)
+        _column_distances_of_products(distances, distances.T @ distances, columns)
     return columns
 
 
@@ -192,7 +192,7 @@ def _single_linkage_weights(
 
 @compiled
 def _correlation_distances(cov: Floats, out: Floats) -> None:
-    """sqrt((1 - rho) / 2); rounding can lift a correlation above 1, of which no root could be taken."""
+    """sqrt((1 - rho) / 2), with correlations that rounding lifts above 1 set to 1."""
     assets = len(cov)
     inverse = np.empty(assets)
     for i in range(assets):
@@ -255,7 +255,7 @@ def _single_linkage(distances: Floats, links: Floats) -> None:
                 if nearest[j] < least:
                     least = nearest[j]
                     following = j
-        # whatever lies between the last asset and this one in the tree is joined below this length already
+        # every asset between the last one and this one in the tree is already joined below this length
         edges[k, 0], edges[k, 1], lengths[k] = at, following, least
         at = following
     _join(edges, lengths, links)
@@ -308,13 +308,13 @@ def _leaf_order(links: Floats, order: Ints) -> None:
     stack = np.empty(assets + 1, dtype=np.int64)
     stack[0] = 2 * assets - 2
     depth = 1
-    found = 0
+    position = 0
     while depth > 0:
         depth -= 1
         cluster = stack[depth]
         if cluster < assets:
-            order[found] = cluster
-            found += 1
+            order[position] = cluster
+            position += 1
         else:
             stack[depth] = int(links[cluster - assets, 1])
             stack[depth + 1] = int(links[cluster - assets, 0])

@@ -16,7 +16,7 @@ from quant.numeric.errors import DataError
 Floats = NDArray[np.float64]
 
 _NEARLY_NONE: Final = 1e-9
-"""A variance below this share of the assets' mean one counts as that much: what is lost of it is rounding."""
+"""Floor of a variance, as a share of the assets' mean variance: below it differences are rounding."""
 
 
 @checked_arguments

@@ -1,4 +1,4 @@
-"""How much of an allocation is chance: resampled frontiers, and intervals of the weights of any rule.
+"""Sampling error of an allocation: resampled frontiers, and intervals of the weights of any rule.
 
 The sessions are resampled jointly, so that each draw keeps the dependence between assets, by the stationary bootstrap
 of Politis and Romano (1994): blocks of random length, which keep dependence over time too.
@@ -20,7 +20,7 @@ from quant.numeric.returns import Returns
 Floats = NDArray[np.float64]
 
 _REFUSALS: Final = 0.1
-"""The largest share of the draws that a rule may refuse."""
+"""The largest share of the draws on which a rule may fail."""
 _MEAN_BLOCK: Final = 21.0
 
 
@@ -60,7 +60,7 @@ class WeightIntervals:
     mean, deviation : ndarray, shape (N,)
         Of the weights over the draws.
     draws, refused : int
-        Draws that count, and draws that the rule refused.
+        Draws used, and draws on which the rule failed.
     """
 
     estimate: Floats
@@ -126,7 +126,7 @@ def resampled_frontier(
     efficient_frontier(mean, cov, points, lower, upper)
     total = np.zeros((points, sample.shape[1]))
     squares = np.zeros_like(total)
-    for rows in _resampled(len(sample), draws, mean_block, seed):
+    for rows in _resampled_rows(len(sample), draws, mean_block, seed):
         weights = np.broadcast_to(
             efficient_frontier(*_moments(sample[rows]), points, lower, upper).weights, total.shape
         )
@@ -199,27 +199,27 @@ def weight_intervals(
     if not 0.0 < level < 1.0:
         raise DataError(f"`level` must lie in (0, 1), got {level!r}")
     estimate = _weights(rule, sample)
-    found: list[Floats] = []
+    samples: list[Floats] = []
     reason = ""
-    for rows in _resampled(len(sample), draws, block, seed):
+    for rows in _resampled_rows(len(sample), draws, block, seed):
         try:
-            found.append(_weights(rule, sample[rows]))
+            samples.append(_weights(rule, sample[rows]))
         except QuantError as error:
             if isinstance(error, _BadRule):
                 raise
             reason = reason or str(error)
-    refused = draws - len(found)
-    if refused > _REFUSALS * draws:
-        raise Infeasible(f"`rule` refuses {refused} of {draws} draws, more than a tenth; the first because: {reason}")
-    weights = np.array(found)
+    failures = draws - len(samples)
+    if failures > _REFUSALS * draws:
+        raise Infeasible(f"`rule` refuses {failures} of {draws} draws, more than a tenth; the first because: {reason}")
+    weights = np.array(samples)
     lower, upper = np.quantile(weights, [0.5 * (1.0 - level), 0.5 * (1.0 + level)], axis=0)
     return WeightIntervals(
-        estimate, lower, upper, weights.mean(axis=0), weights.std(axis=0, ddof=1), len(found), refused
+        estimate, lower, upper, weights.mean(axis=0), weights.std(axis=0, ddof=1), len(samples), failures
     )
 
 
 class _BadRule(DataError):
-    """A rule that gives no weights, which no other draw would mend."""
+    """A rule that returns no weights, on any draw."""
 
 
 def _weights(rule: Callable[[Floats], Floats], sample: Floats) -> Floats:
@@ -247,7 +247,7 @@ def _moments(sample: Floats) -> tuple[Floats, Floats]:
     return mean, centred.T @ centred / (len(sample) - 1)
 
 
-def _resampled(count: int, draws: int, mean_block: float, seed: int) -> Iterator[NDArray[np.int64]]:
+def _resampled_rows(count: int, draws: int, mean_block: float, seed: int) -> Iterator[NDArray[np.int64]]:
     """Rows of each draw: a block starts anywhere with probability 1 / mean_block, and runs on past the end."""
     generator = np.random.Generator(np.random.Philox(seed))
     position = np.arange(count)

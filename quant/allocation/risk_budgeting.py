@@ -40,7 +40,7 @@ _CYCLES = 100
 _STEPS = 100
 
 _FACTOR, _BUDGET, _BUDGETS = range(10, 13)
-"""Faults besides those of `standardise`."""
+"""Fault codes in addition to those of `standardise`."""
 
 
 @compiled
@@ -177,29 +177,29 @@ def _check_budgets(budgets: Floats) -> tuple[int, int]:
 def _weigh(correlation: Floats, deviations: Floats, budgets: Floats, out: Floats) -> float:
     """Fill `out`, an asset without a budget left out of the problem; the residual."""
     n = out.size
-    held = np.flatnonzero(budgets > 0.0)
-    shares = budgets[held]
+    budgeted = np.flatnonzero(budgets > 0.0)
+    shares = budgets[budgeted]
     total = 0.0
-    for a in range(held.size):
+    for a in range(budgeted.size):
         total += shares[a]
-    for a in range(held.size):
+    for a in range(budgeted.size):
         shares[a] /= total
-    y = np.empty(held.size)
-    if held.size == n:
+    y = np.empty(budgeted.size)
+    if budgeted.size == n:
         residual = _budgeted(correlation, shares, y)
     else:
-        part = np.empty((held.size, held.size))
-        for a in range(held.size):
-            for b in range(held.size):
-                part[a, b] = correlation[held[a], held[b]]
+        part = np.empty((budgeted.size, budgeted.size))
+        for a in range(budgeted.size):
+            for b in range(budgeted.size):
+                part[a, b] = correlation[budgeted[a], budgeted[b]]
         residual = _budgeted(part, shares, y)
     total = 0.0
-    for a in range(held.size):
-        y[a] /= deviations[held[a]]
+    for a in range(budgeted.size):
+        y[a] /= deviations[budgeted[a]]
         total += y[a]
     out[:] = 0.0
-    for a in range(held.size):
-        out[held[a]] = y[a] / total
+    for a in range(budgeted.size):
+        out[budgeted[a]] = y[a] / total
     return residual
 
 

@@ -1,4 +1,4 @@
-"""The correlation matrix nearest to what should be one and is not."""
+"""Repair of a symmetric matrix that is not positive semidefinite: the nearest correlation matrix."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -37,7 +37,7 @@ def nearest_correlation(
     Parameters
     ----------
     matrix : array_like, shape (N, N)
-        Symmetric, with ones on its diagonal; not positive semidefinite, or this changes nothing but rounding.
+        Symmetric, with ones on its diagonal; a positive semidefinite one changes by rounding only.
     smallest_eigenvalue : float
         In [0, 1): what the eigenvalues of the answer shall not fall below; a small positive number makes it
         invertible.
@@ -97,5 +97,5 @@ def nearest_correlation(
 
 def _clipped(matrix: Floats, smallest: float) -> Floats:
     eigenvalues, vectors = np.linalg.eigh(matrix)
-    raised = (vectors * np.maximum(eigenvalues, smallest)) @ vectors.T
-    return 0.5 * (raised + raised.T)
+    repaired = (vectors * np.maximum(eigenvalues, smallest)) @ vectors.T
+    return 0.5 * (repaired + repaired.T)

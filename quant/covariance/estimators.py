@@ -38,7 +38,7 @@ def sample(returns: Returns | ArrayLike, *, alignment: Alignment | None = None) 
     returns : Returns or array_like, shape (T, N)
         Simple returns per period. At least N observations; `RECOMMENDED_OBSERVATIONS` times N are advisable.
     alignment : {"inner", "pairwise"}, optional
-        What becomes of NaN, which stands for a missing return: "inner" drops every session that misses one,
+        Treatment of NaN, which marks a missing return: "inner" drops every session that misses one,
         "pairwise" takes for each pair the sessions that both have (as `pairwise` does).
 
     Returns
@@ -205,9 +205,9 @@ def correlation(cov: ArrayLike) -> Floats:
     """
     matrix, _ = standardised(cov, "cov")
     deviation = np.sqrt(np.diag(matrix))
-    found = matrix / (deviation * deviation[:, None])
-    np.fill_diagonal(found, 1.0)
-    return 0.5 * (found + found.T)
+    unit = matrix / (deviation * deviation[:, None])
+    np.fill_diagonal(unit, 1.0)
+    return 0.5 * (unit + unit.T)
 
 
 @checked_arguments

@@ -1,4 +1,4 @@
-"""Matrices of returns as the estimators of covariance take them: checked, aligned, centred."""
+"""Input of the covariance estimators: return matrices checked, aligned and centred."""
 
 import math
 from typing import Final, Literal, TypeAlias
@@ -12,7 +12,7 @@ from quant.numeric.returns import Returns
 
 Floats: TypeAlias = NDArray[np.float64]
 Alignment: TypeAlias = Literal["inner", "pairwise"]
-"""What becomes of missing returns: sessions that miss one are dropped, or each pair uses the sessions it has."""
+"""Treatment of missing returns: drop the sessions that miss one, or use for each pair the sessions that both have."""
 
 RECOMMENDED_OBSERVATIONS: Final = 3
 """Observations per asset below which a sample covariance is mostly noise."""
@@ -32,7 +32,7 @@ def return_matrix(returns: Returns | ArrayLike) -> Floats:
 
 
 def complete_returns(returns: Returns | ArrayLike, alignment: Alignment | None) -> Floats:
-    """Finite returns of shape (T, N): sessions that miss one are dropped by "inner", else refused."""
+    """Finite returns of shape (T, N): "inner" drops sessions that miss one; otherwise they raise a DataError."""
     values = return_matrix(returns)
     if alignment not in {None, "inner"}:
         raise DataError(f"`alignment` must be 'inner' here, got {alignment!r}")
@@ -52,22 +52,22 @@ def complete_returns(returns: Returns | ArrayLike, alignment: Alignment | None) 
             f"`returns` must not be missing, row {t} of column {i} is; choose an `alignment`: 'inner' or, for "
             "`sample`, 'pairwise'"
         )
-    kept = values[~missing.any(axis=1)]
-    refuse_overflow(kept, "returns")
-    if len(kept) < 2:
-        raise DataError(f"`returns` have {len(kept)} sessions without a missing return; at least 2 are needed")
-    return kept
+    complete = values[~missing.any(axis=1)]
+    refuse_overflow(complete, "returns")
+    if len(complete) < 2:
+        raise DataError(f"`returns` have {len(complete)} sessions without a missing return; at least 2 are needed")
+    return complete
 
 
 def refuse_infinite(values: Floats) -> None:
-    """Say where a return is infinite."""
+    """Raise a DataError that locates the first infinite return."""
     if np.isinf(values).any():
         t, i = np.argwhere(np.isinf(values))[0]
         raise DataError(f"`returns` must be finite, row {t} of column {i} is {values[t, i]}")
 
 
 def check_enough(values: Floats) -> None:
-    """Refuse fewer sessions than assets: their sample covariance would be singular."""
+    """Raise a DataError for fewer sessions than assets: their sample covariance would be singular."""
     observations, assets = values.shape
     if observations < max(assets, 2):
         raise DataError(
@@ -82,7 +82,7 @@ def deviations_from_mean(values: Floats) -> Floats:
 
 
 def refuse_no_variance(variance: Floats, name: str) -> None:
-    """Say which asset does not vary."""
+    """Raise a DataError that names the first asset without variance."""
     if not (variance > 0.0).all():
         i = int((variance <= 0.0).argmax())
         raise DataError(f"`{name}` must have positive variances; asset {i} has {float(variance[i])!r}")

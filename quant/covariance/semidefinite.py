@@ -14,12 +14,12 @@ from quant.numeric.errors import DataError
 Floats = NDArray[np.float64]
 
 INDEFINITE = 1e-8
-"""A correlation matrix with an eigenvalue below minus this belongs to no returns; above, it may be rounding."""
+"""A correlation matrix with an eigenvalue below minus this is indefinite; a smaller deficit may be rounding."""
 ASYMMETRY = 1e-8
 """Difference of the halves of a correlation matrix that printed decimals explain."""
 
 FINE, _NOT_FINITE, NO_VARIANCE, _ASYMMETRIC, _CORRELATED = range(5)
-"""What `standardise` may find."""
+"""Fault codes of `standardise`."""
 
 
 EXACT = 1
@@ -45,7 +45,7 @@ def _invert_deviations(cov: Floats, deviations: Floats, inverse: Floats) -> tupl
 
 @compiled
 def _is_symmetric(cov: Floats) -> bool:
-    """Whether it is to the last bit; in tiles, as the cache wants it."""
+    """Whether the matrix is symmetric to the last bit; in tiles that fit the cache."""
     n = cov.shape[0]
     symmetric = True
     for first in range(0, n, 32):
@@ -154,7 +154,7 @@ def factorises(matrix: Floats, shift: float) -> bool:
 
 
 def refuse(fault: int, row: int, column: int, cov: Floats, name: str = "cov") -> None:
-    """Say in words what `standardise` found."""
+    """Raise the DataError of a fault of `standardise`."""
     match fault:
         case 1:
             raise DataError(f"`{name}` must be finite; row {row}, column {column} is {cov[row, column]}")
@@ -177,7 +177,7 @@ def _refuse_asymmetric(row: int, column: int, matrix: Floats, name: str) -> None
 
 
 def refuse_indefinite(correlation: Floats, name: str = "cov") -> None:
-    """Say which eigenvalue is too low."""
+    """Raise a DataError that states the lowest eigenvalue."""
     least = float(np.linalg.eigvalsh(correlation)[0])
     raise DataError(
         f"`{name}` must be positive semidefinite; the smallest eigenvalue of its correlations is {least:.3g}, below "
@@ -197,7 +197,7 @@ def square_matrix(values: ArrayLike, name: str = "cov") -> Floats:
 
 
 def writable(array: Floats) -> Floats:
-    """Read-only arrays are another type to the compiler: it would compile all kernels again."""
+    """A writable copy of a read-only array, which numba would compile every kernel for again."""
     return array if array.flags.writeable else array.copy()
 
 

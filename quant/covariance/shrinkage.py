@@ -1,4 +1,4 @@
-"""Covariances shrunk towards something simpler, with as much shrinkage as the sample asks for."""
+"""Covariances shrunk towards a simpler target, with an intensity estimated from the sample."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Target: TypeAlias = Literal["scaled_identity", "constant_correlation"]
 
 @dataclass(frozen=True, eq=False)
 class ShrunkCovariance:
-    """A sample covariance drawn towards a target: ``(1 - intensity) sample + intensity target``."""
+    """A sample covariance shrunk towards a target: ``(1 - intensity) sample + intensity target``."""
 
     matrix: Floats
     """Per period, shape (N, N)."""

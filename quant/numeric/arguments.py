@@ -1,4 +1,4 @@
-"""What a public function is given has the types that it declares, or is refused by name.
+"""Type checks of arguments: a public function rejects an argument of another type than declared, by its name.
 
 A function keeps the checks that need its subject (ranges, shapes, finiteness); what Python leaves open, text for a
 number, a fraction of a session, an object for an array, is settled here from the annotations.
@@ -27,15 +27,15 @@ _FLOAT64 = np.dtype(np.float64)
 
 
 def checked_arguments(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Refuse arguments of other types than `function` declares.
+    """Decorate `function` so that arguments of other types than it declares raise a DataError.
 
     Arrays reach it as numbers, dates (parameters whose name ends with `dates`) as days; whole and real numbers, text,
-    instances, functions and sequences of these reach it as they are.
+    instances, functions and sequences of these are passed on unchanged.
 
     Raises
     ------
     DataError
-        Names the parameter, what was given, and what is allowed.
+        By the decorated function: names the parameter, the value and the accepted types.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def checked_arguments(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        given = [
+        arguments = [
             check(value, name) if check is not None else value
             for value, (name, check) in zip(args, places, strict=False)
         ]
@@ -66,13 +66,13 @@ def checked_arguments(function: Callable[_P, _R]) -> Callable[_P, _R]:
             check = checks.get(name)
             if check is not None:
                 kwargs[name] = check(value, name)
-        return cast("Any", function)(*given, *args[len(given) :], **kwargs)
+        return cast("Any", function)(*arguments, *args[len(arguments) :], **kwargs)
 
     return cast("Callable[_P, _R]", checked)
 
 
 def check_fields(record: Any) -> None:
-    """Refuse fields of a dataclass of other types than declared, from its `__post_init__`.
+    """Raise a DataError for fields of a dataclass of other types than declared; called from its `__post_init__`.
 
     Raises
     ------
@@ -85,8 +85,8 @@ def check_fields(record: Any) -> None:
 
 @functools.cache
 def _field_checks(record: type[Any]) -> tuple[tuple[str, _Check], ...]:
-    found = ((name, _check(kind, name)) for name, kind in inspect.get_annotations(record).items())
-    return tuple((name, check) for name, check in found if check is not None)
+    checks = ((name, _check(kind, name)) for name, kind in inspect.get_annotations(record).items())
+    return tuple((name, check) for name, check in checks if check is not None)
 
 
 def floats(values: Any, name: str) -> NDArray[np.float64]:
@@ -104,10 +104,10 @@ def floats(values: Any, name: str) -> NDArray[np.float64]:
         ...
     quant.numeric.errors.DataError: `returns` must be numbers; row 0, column 1 is 'n/a'
     """
-    return _kept(values, name).astype(np.float64, copy=False)
+    return _unconverted(values, name).astype(np.float64, copy=False)
 
 
-def _kept(values: Any, name: str) -> NDArray[Any]:
+def _unconverted(values: Any, name: str) -> NDArray[Any]:
     """`values` as an array: numbers and flags as they are, objects as float64."""
     if type(values) is np.ndarray and values.dtype is _FLOAT64:
         return values
@@ -118,20 +118,20 @@ def _kept(values: Any, name: str) -> NDArray[Any]:
     if array.dtype.kind in "fiub":
         return array
     if array.dtype.kind != "O":
-        raise DataError(f"`{name}` must be numbers; {_first(array)}")
+        raise DataError(f"`{name}` must be numbers; {_first_non_number(array)}")
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise DataError(f"`{name}` must be numbers; {_first(array)}") from None
+        raise DataError(f"`{name}` must be numbers; {_first_non_number(array)}") from None
 
 
 def refuse_overflow(values: NDArray[np.float64], name: str) -> None:
-    """Refuse finite numbers whose squares are not.
+    """Raise a DataError for finite numbers whose squares overflow.
 
     Raises
     ------
     DataError
-        Where the largest is, and what is allowed.
+        States the position of the largest and the limit.
     """
     if values.size and not max(values.max(), -values.min()) < _LARGEST:
         place = np.unravel_index(int(np.abs(values).argmax()), values.shape)
@@ -139,8 +139,8 @@ def refuse_overflow(values: NDArray[np.float64], name: str) -> None:
         raise DataError(f"`{name}` must be below {_LARGEST:g} in size; {where} is {values[place]:g}")
 
 
-def _first(array: NDArray[Any]) -> str:
-    """Where the first value is that is not a number, and what it is."""
+def _first_non_number(array: NDArray[Any]) -> str:
+    """Position and value of the first entry that is not a number."""
     for place in np.ndindex(array.shape):
         value = array[place]
         if isinstance(value, numbers.Real) or (isinstance(value, str) and _is_number(value)):
@@ -223,11 +223,11 @@ def _text(value: Any, name: str) -> Any:
     return value
 
 
-def _word(allowed: tuple[Any, ...]) -> _Check | None:
-    """The kind of a word only: which are allowed, the function says, whose message can say why."""
-    if all(isinstance(word, str) for word in allowed):
+def _word(words: tuple[Any, ...]) -> _Check | None:
+    """Checks only that a literal is a string, or an integer; the function checks its value with its own message."""
+    if all(isinstance(word, str) for word in words):
         return _text
-    return _whole if all(isinstance(word, int) for word in allowed) else None
+    return _whole if all(isinstance(word, int) for word in words) else None
 
 
 def _instance(kind: type[Any]) -> _Check:
@@ -255,8 +255,8 @@ def _optional(check: _Check) -> _Check:
     return lambda value, name: None if value is None else check(value, name)
 
 
-def _unchanged(check: _Check) -> _Check:
-    """A whole number, or whole numbers, must stay what they are."""
+def _check_integers(check: _Check) -> _Check:
+    """Raise a DataError if the conversion changes an integer."""
 
     def checked(value: Any, name: str) -> Any:
         check(value, name)
@@ -266,11 +266,11 @@ def _unchanged(check: _Check) -> _Check:
 
 
 def _numbers(value: Any, name: str) -> Any:
-    return value if isinstance(value, Returns) else _kept(value, name)
+    return value if isinstance(value, Returns) else _unconverted(value, name)
 
 
 def _only_numbers(value: Any, name: str) -> Any:
-    return _kept(value.values if isinstance(value, Returns) else value, name)
+    return _unconverted(value.values if isinstance(value, Returns) else value, name)
 
 
 def _only_floats(value: Any, name: str) -> Any:
@@ -308,7 +308,7 @@ def _check_of_union(members: tuple[Any, ...], name: str) -> _Check | None:
         else:
             check = _numbers if Returns in members else _only_numbers
             if {int, float} & set(members):
-                check = _unchanged(check)
+                check = _check_integers(check)
     else:
         others = [m for m in members if m is not types.NoneType]
         check = _check(others[0], name) if len(others) == 1 else None

@@ -1,4 +1,4 @@
-"""What can go wrong in the numeric core.
+"""Errors of the numeric core.
 
 QuantError
 ├── DataError       the data cannot be used as given (also a ValueError)

@@ -1,4 +1,4 @@
-"""The base of every type that crosses a process or a model boundary, and how such a type is named."""
+"""Base of every type that crosses a process or a model boundary, and its digest."""
 
 import hashlib
 import json

@@ -15,7 +15,7 @@ DAYS = 252
 NO_VARIATION = 1e-12
 """A series whose variance is below this share of its mean square has no Sharpe ratio: rounding."""
 ROUNDING = 1e-28
-"""Square of a daily deviation that is nothing but the rounding of wealth."""
+"""Square of a daily deviation that is rounding of wealth."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def checked_matrix(values: ArrayLike | Returns, *, name: str, shortest: int) -> 
 
 
 def finite_matrix(values: ArrayLike | Returns, *, name: str, shortest: int = 1) -> NDArray[np.float64]:
-    """`values` as a contiguous array of shape (T, K); a vector is refused.
+    """`values` as a contiguous array of shape (T, K); a vector raises a DataError.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def finite_matrix(values: ArrayLike | Returns, *, name: str, shortest: int = 1) 
 
 
 def same_length(**series: NDArray[np.float64]) -> None:
-    """Refuse series of different lengths.
+    """Raise a DataError for series of different lengths.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from quant.numeric.compilation import compiled, inlined
 from quant.numeric.elementary import Word, log, normal, power, uniform
 
 LANES: Final = 64
-"""Paths of a block: what is computed side by side, and the unit in which sums over paths are merged."""
+"""Paths of a block: computed side by side, and the unit in which sums over paths are merged."""
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)

@@ -1,4 +1,4 @@
-"""The returns of one or more assets, checked once and trusted from then on."""
+"""Returns of one or more assets, validated once at construction."""
 
 from dataclasses import dataclass
 from typing import Final, Self, TypeAlias

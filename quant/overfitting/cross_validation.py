@@ -1,4 +1,4 @@
-"""Tests of a selection on data that it did not see: combinatorial purged cross-validation and walk-forward."""
+"""Out-of-sample tests of a selection: combinatorial purged cross-validation and walk-forward."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from quant.numeric.arguments import checked_arguments
 from quant.numeric.errors import DataError
 from quant.numeric.moments import checked_matrix
 from quant.numeric.returns import Returns
-from quant.overfitting.cscv import SelectionRule, chosen_by, highest_sharpe
+from quant.overfitting.cscv import SelectionRule, apply_rule, highest_sharpe
 
 _MOST_SPLITS = 200_000
 
@@ -45,16 +45,16 @@ class PurgedSplits:
 def _windows(purge: int | ArrayLike, observations: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First and last row that each observation is made of."""
     rows = np.arange(observations, dtype=np.int64)
-    given = np.asarray(purge)
-    if given.ndim == 0:
-        if not np.issubdtype(given.dtype, np.integer) or int(given) < 0:
+    purges = np.asarray(purge)
+    if purges.ndim == 0:
+        if not np.issubdtype(purges.dtype, np.integer) or int(purges) < 0:
             raise DataError(f"`purge` must be a number of observations, not negative; got {purge!r}")
-        return rows - int(given), rows
-    if given.shape != (observations, 2) or not np.issubdtype(given.dtype, np.integer):
+        return rows - int(purges), rows
+    if purges.shape != (observations, 2) or not np.issubdtype(purges.dtype, np.integer):
         raise DataError(
-            f"`purge` must be a number or integers of shape ({observations}, 2); got {given.dtype} of {given.shape}"
+            f"`purge` must be a number or integers of shape ({observations}, 2); got {purges.dtype} of {purges.shape}"
         )
-    windows = given.astype(np.int64)
+    windows = purges.astype(np.int64)
     wrong = (windows[:, 0] > rows) | (windows[:, 1] < rows)
     if wrong.any():
         row = int(np.argmax(wrong))
@@ -62,7 +62,7 @@ def _windows(purge: int | ArrayLike, observations: int) -> tuple[NDArray[np.int6
     return windows[:, 0], windows[:, 1]
 
 
-def _left_out(
+def _excluded_rows(
     first: NDArray[np.int64], last: NDArray[np.int64], start: int, stop: int, embargo: int
 ) -> NDArray[np.bool_]:
     """Rows that a test of the rows `start` to `stop - 1` keeps out of the fit, the tested rows included.
@@ -70,9 +70,9 @@ def _left_out(
     The windows of i and j overlap unless one ends before the other begins, so the test rows that i overlaps are those
     that begin by its end less those that end before its beginning.
     """
-    begun = np.searchsorted(np.sort(first[start:stop]), last, side="right")
+    started_before = np.searchsorted(np.sort(first[start:stop]), last, side="right")
     over = np.searchsorted(np.sort(last[start:stop]), first, side="left")
-    left_out = begun > over
+    left_out = started_before > over
     left_out[start:stop] = True
     after = int(np.flatnonzero(left_out)[-1]) + 1
     left_out[after : after + embargo] = True
@@ -145,24 +145,26 @@ def combinatorial_purged_splits(
     size, longer = divmod(observations, groups)
     bounds = np.array([g * size + min(g, longer) for g in range(groups + 1)], dtype=np.int64)
     skipped = math.floor(embargo * observations + 1e-9)
-    left_out = [_left_out(first, last, int(a), int(b), skipped) for a, b in pairwise(bounds)]
+    left_out = [_excluded_rows(first, last, int(a), int(b), skipped) for a, b in pairwise(bounds)]
     members = [np.arange(a, b, dtype=np.int64) for a, b in pairwise(bounds)]
 
     splits: list[PurgedSplit] = []
-    tested: list[list[int]] = [[] for _ in range(groups)]
-    for i, chosen in enumerate(combinations(range(groups), test_groups)):
-        train = np.flatnonzero(~np.logical_or.reduce([left_out[g] for g in chosen]))
+    splits_of_group: list[list[int]] = [[] for _ in range(groups)]
+    for i, test in enumerate(combinations(range(groups), test_groups)):
+        train = np.flatnonzero(~np.logical_or.reduce([left_out[g] for g in test]))
         if train.size == 0:
-            raise DataError(f"`purge` and `embargo` leave nothing to fit on when groups {chosen} are tested")
-        splits.append(PurgedSplit(chosen, train, np.concatenate([members[g] for g in chosen])))
-        for g in chosen:
-            tested[g].append(i)
-    return PurgedSplits(observations, bounds, skipped, tuple(splits), np.array(tested, dtype=np.int64).T.copy())
+            raise DataError(f"`purge` and `embargo` leave nothing to fit on when groups {test} are tested")
+        splits.append(PurgedSplit(test, train, np.concatenate([members[g] for g in test])))
+        for g in test:
+            splits_of_group[g].append(i)
+    return PurgedSplits(
+        observations, bounds, skipped, tuple(splits), np.array(splits_of_group, dtype=np.int64).T.copy()
+    )
 
 
 @checked_arguments
 def backtest_paths(splits: PurgedSplits, outcomes: Sequence[ArrayLike]) -> NDArray[np.float64]:
-    """Stitch what each split's fit did on its test rows into whole paths.
+    """Join the values of each split's test rows into whole paths.
 
     Parameters
     ----------
@@ -192,18 +194,18 @@ def backtest_paths(splits: PurgedSplits, outcomes: Sequence[ArrayLike]) -> NDArr
         values = np.asarray(outcome, dtype=np.float64)
         if values.shape != split.test.shape or not np.isfinite(values).all():
             raise DataError(f"`outcomes[{i}]` must be finite, of shape {split.test.shape}; got {values.shape}")
-        done = 0
+        filled_days = 0
         for g in split.test_groups:
             start, stop = int(splits.bounds[g]), int(splits.bounds[g + 1])
             path = int(np.flatnonzero(splits.paths[:, g] == i)[0])
-            paths[path, start:stop] = values[done : done + stop - start]
-            done += stop - start
+            paths[path, start:stop] = values[filled_days : filled_days + stop - start]
+            filled_days += stop - start
     return paths
 
 
 @dataclass(frozen=True, eq=False)
 class WalkForward:
-    """What a selection that is made anew at each step earned after it."""
+    """Returns earned by a selection that is repeated at each step, after each selection."""
 
     selected: NDArray[np.int64]
     """Shape (steps,): the column that each step chooses."""
@@ -225,7 +227,7 @@ def walk_forward(
     anchored: bool = False,
     gap: int = 0,
 ) -> WalkForward:
-    """Select on the past, hold for a while, select again; all that is earned lies after its selection.
+    """Select on past rows, hold the selection over the next rows, and repeat; every return lies after its selection.
 
     Parameters
     ----------
@@ -263,17 +265,17 @@ def walk_forward(
     array = checked_matrix(returns, name="returns", shortest=train + gap + 1)
     rows = array.shape[0]
     selected: list[int] = []
-    seen: list[tuple[int, int]] = []
+    windows: list[tuple[int, int]] = []
     earned: list[tuple[int, int]] = []
     for start in range(train + gap, rows, test):
         end = start - gap
-        seen.append((0 if anchored else end - train, end))
+        windows.append((0 if anchored else end - train, end))
         earned.append((start, min(start + test, rows)))
-        selected.append(chosen_by(rule, array[slice(*seen[-1])]))
+        selected.append(apply_rule(rule, array[slice(*windows[-1])]))
     stitched = [array[start:stop, k] for (start, stop), k in zip(earned, selected, strict=True)]
     return WalkForward(
         selected=np.array(selected, dtype=np.int64),
-        train=np.array(seen, dtype=np.int64),
+        train=np.array(windows, dtype=np.int64),
         test=np.array(earned, dtype=np.int64),
         returns=np.concatenate(stitched),
     )

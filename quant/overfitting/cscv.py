@@ -123,9 +123,9 @@ def _ratios(
 
 
 @compiled
-def _evaluate(ratios: NDArray[np.float64], chosen: int) -> tuple[float, float]:
-    """Rank of the chosen from below, ties sharing the average rank, and the mean of all."""
-    value = ratios[chosen]
+def _evaluate(ratios: NDArray[np.float64], winner: int) -> tuple[float, float]:
+    """Rank of the winner from below, ties sharing the average rank, and the mean of all."""
+    value = ratios[winner]
     below = 0
     equal = 0
     for k in range(ratios.size):
@@ -187,12 +187,12 @@ def _splits(
         for side in range(2):
             # a split and its complement stand at mirrored places of the lexicographic order
             place = i if side == 0 else splits - 1 - i
-            chosen = _first_maximum(ratios[side])
-            rank, mean = _evaluate(ratios[1 - side], chosen)
-            selected[place] = chosen
+            winner = _first_maximum(ratios[side])
+            rank, mean = _evaluate(ratios[1 - side], winner)
+            selected[place] = winner
             out[0, place] = log(rank / (trials + 1.0 - rank))
-            out[1, place] = ratios[side, chosen]
-            out[2, place] = ratios[1 - side, chosen]
+            out[1, place] = ratios[side, winner]
+            out[2, place] = ratios[1 - side, winner]
             out[3, place] = mean
 
 
@@ -296,10 +296,10 @@ def probability_of_overfitting(returns: ArrayLike | Returns, splits: int = 16) -
     array = checked_blocks(returns, splits, name="returns")
     refuse_overflow(array, "returns")
     rows, trials = array.shape
-    dropped = rows % splits
+    remainder = rows % splits
     centre = np.empty(trials)
     sums = np.zeros((2, splits, trials))
-    _block_sums(array, dropped, centre, sums[0], sums[1])
+    _block_sums(array, remainder, centre, sums[0], sums[1])
     half = splits // 2
     tables = np.empty((4, 1 << half, trials))
     for kind in range(2):
@@ -307,11 +307,11 @@ def probability_of_overfitting(returns: ArrayLike | Returns, splits: int = 16) -
             part = slice(half, splits) if upper else slice(0, half)
             _sums_of_subsets(np.ascontiguousarray(sums[kind, part]), tables[2 * kind + upper])
     count = math.comb(splits, half)
-    chosen = np.fromiter(combinations(range(splits), half), dtype=np.dtype((np.int64, half)), count=count)
-    masks = np.sum(np.left_shift(np.int64(1), chosen), axis=1)
+    halves = np.fromiter(combinations(range(splits), half), dtype=np.dtype((np.int64, half)), count=count)
+    masks = np.sum(np.left_shift(np.int64(1), halves), axis=1)
     selected = np.empty(count, dtype=np.int64)
     out = np.empty((4, count))
-    _splits(masks, tables, centre, float((rows - dropped) // 2), NO_VARIATION, selected, out)
+    _splits(masks, tables, centre, float((rows - remainder) // 2), NO_VARIATION, selected, out)
 
     probability = float(np.count_nonzero(out[0] <= 0.0) / count)
     slope, intercept, spread = _line(out[1], out[2])
@@ -328,7 +328,7 @@ def probability_of_overfitting(returns: ArrayLike | Returns, splits: int = 16) -
         loss_probability=float(np.count_nonzero(out[2] < 0.0) / count),
         first_order_dominance=bool(first),
         second_order_dominance=bool(second),
-        rows_dropped=dropped,
+        rows_dropped=remainder,
     )
 
 
@@ -361,17 +361,17 @@ def highest_sharpe(returns: NDArray[np.float64]) -> int:
     return _first_maximum(ratios)
 
 
-def chosen_by(rule: SelectionRule, returns: NDArray[np.float64]) -> int:
-    """What `rule` chooses among the columns of `returns`, which it cannot change.
+def apply_rule(rule: SelectionRule, returns: NDArray[np.float64]) -> int:
+    """The column of `returns` that `rule` chooses, checked; `rule` gets a read-only copy.
 
     Raises
     ------
     DataError
         If the answer is not one of the columns.
     """
-    seen = returns.copy()
-    seen.setflags(write=False)
-    answer = np.asarray(rule(seen))
+    copy = returns.copy()
+    copy.setflags(write=False)
+    answer = np.asarray(rule(copy))
     if answer.ndim or not np.issubdtype(answer.dtype, np.integer) or not 0 <= int(answer) < returns.shape[1]:
         raise DataError(f"`rule` must choose a column from 0 to {returns.shape[1] - 1}; got {answer!r}")
     return int(answer)

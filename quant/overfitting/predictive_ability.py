@@ -70,7 +70,7 @@ def performance_differences(
 
 @dataclass(frozen=True)
 class Spa:
-    """Test that the best trial beats the benchmark, whatever the number of trials tried."""
+    """Result of the test that the best trial beats the benchmark, corrected for the number of trials."""
 
     p_value: float
     """Consistent p-value: share of resamples whose best t-ratio exceeds the observed one."""

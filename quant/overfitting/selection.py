@@ -1,4 +1,4 @@
-"""Probability of backtest overfitting of the rule that did the selecting, rerun on every half of history."""
+"""Probability of backtest overfitting of a selection rule, rerun on every half of history."""
 
 import math
 from typing import Annotated
@@ -13,7 +13,7 @@ from quant.numeric.elementary import log
 from quant.numeric.errors import DataError
 from quant.numeric.frozen import Frozen
 from quant.numeric.returns import Returns
-from quant.overfitting.cscv import SelectionRule, checked_blocks, chosen_by, wilson_interval
+from quant.overfitting.cscv import SelectionRule, apply_rule, checked_blocks, wilson_interval
 from quant.strategies.goal import Goal
 from quant.strategies.objective import GOAL_CODES, checked_weights, score_into
 
@@ -76,13 +76,13 @@ def _sharpe_of(total: float, squares: float, days: float) -> float:
 
 
 @compiled
-def _rank(values: NDArray[np.float64], chosen: int) -> float:
+def _rank(values: NDArray[np.float64], winner: int) -> float:
     """Rank of one value from below, 1 for the lowest; ties share the average rank."""
     below = 0
     equal = 0
     for k in range(values.size):
-        below += values[k] < values[chosen]
-        equal += values[k] == values[chosen]
+        below += values[k] < values[winner]
+        equal += values[k] == values[winner]
     return below + 0.5 * (equal + 1)
 
 
@@ -154,15 +154,15 @@ def _splits(
                     term[half, k] = _utility_of(total[half, k], square[half, k], days, gamma)
         for half in range(2):
             if choices.size > 0:
-                chosen = choices[split]
+                winner = choices[split]
             else:
                 for k in range(trials):
                     values[k, history] = term[half, k]
                 score_into(values, weights, goal, scores)
-                chosen = _first_maximum(scores)
-            out[split, 0] = _rank(term[1 - half], chosen)
-            out[split, 1] = term[half, chosen]
-            out[split, 2] = term[1 - half, chosen]
+                winner = _first_maximum(scores)
+            out[split, 0] = _rank(term[1 - half], winner)
+            out[split, 1] = term[half, winner]
+            out[split, 2] = term[1 - half, winner]
             out[split, 3] = _rank(sharpe[1 - half], _first_maximum(sharpe[half]))
             split += 1
 
@@ -180,13 +180,13 @@ def _summary(
         mean_out += out[i, 2]
     mean_in /= splits
     mean_out /= splits
-    failed = 0
+    failures = 0
     failed_sharpe = 0
     losses = 0
     xx = 0.0
     xy = 0.0
     for i in range(splits):
-        failed += 2.0 * out[i, 0] <= trials + 1.0
+        failures += 2.0 * out[i, 0] <= trials + 1.0
         failed_sharpe += 2.0 * out[i, 3] <= trials + 1.0
         losses += out[i, 2] < 0.0
         xx += (out[i, 1] - mean_in) * (out[i, 1] - mean_in)
@@ -197,7 +197,7 @@ def _summary(
             b += 1
         counts[b] += 1
     scale = 1e-24 * splits * (mean_in * mean_in)
-    return failed, failed_sharpe, losses, xy, xx if xx > scale else 0.0
+    return failures, failed_sharpe, losses, xy, xx if xx > scale else 0.0
 
 
 def _constant_terms(
@@ -208,26 +208,26 @@ def _constant_terms(
         if weights is not None:
             raise DataError("`weights` is given without `simulated`")
         return np.zeros((trials, 1)), np.ones(1)
-    given = np.ascontiguousarray(simulated, dtype=np.float64)
-    if given.ndim != 2 or given.shape[0] != trials or not np.isfinite(given).all():
-        raise DataError(f"`simulated` must be finite, of shape ({trials}, S); got {given.shape}")
+    matrix = np.ascontiguousarray(simulated, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != trials or not np.isfinite(matrix).all():
+        raise DataError(f"`simulated` must be finite, of shape ({trials}, S); got {matrix.shape}")
     if weights is None:
         raise DataError("`weights` is required with `simulated`")
-    values = np.zeros((trials, given.shape[1] + 1))
-    values[:, :-1] = given
+    values = np.zeros((trials, matrix.shape[1] + 1))
+    values[:, :-1] = matrix
     return values, checked_weights(weights, scenarios=values.shape[1])
 
 
 def _choices(returns: NDArray[np.float64], blocks: int, rule: SelectionRule) -> NDArray[np.int64]:
-    """What `rule` chooses on each half, in the order of `_splits`."""
+    """The column that `rule` chooses on each half, in the order of `_splits`."""
     parts = np.split(returns, blocks)
-    found: list[int] = []
+    choices: list[int] = []
     for mask in range(1, 1 << blocks, 2):
         if mask.bit_count() * 2 == blocks:
             for half in (1, 0):
                 inside = [part for b, part in enumerate(parts) if (mask >> b) & 1 == half]
-                found.append(chosen_by(rule, np.concatenate(inside)))
-    return np.array(found, dtype=np.int64)
+                choices.append(apply_rule(rule, np.concatenate(inside)))
+    return np.array(choices, dtype=np.int64)
 
 
 @checked_arguments
@@ -297,30 +297,30 @@ def backtest_overfitting(
     days, trials = returns.shape
     values, probabilities = _constant_terms(simulated, weights, trials)
 
-    dropped = days % blocks
+    remainder = days % blocks
     sums = np.zeros((blocks, trials))
     squares = np.zeros((blocks, trials))
-    _block_sums(returns, dropped, sums, squares)
+    _block_sums(returns, remainder, sums, squares)
     splits = math.comb(blocks, blocks // 2)
     out = np.empty((splits, 4))
-    half_days = float((days - dropped) // 2)
-    choices = np.empty(0, dtype=np.int64) if rule is None else _choices(returns[dropped:], blocks, rule)
+    half_days = float((days - remainder) // 2)
+    choices = np.empty(0, dtype=np.int64) if rule is None else _choices(returns[remainder:], blocks, rule)
     _splits(sums, squares, half_days, risk_aversion, values, probabilities, GOAL_CODES[goal], choices, out)
     reach = log(float(trials))
     edges = np.arange(_HISTOGRAM_BINS + 1, dtype=np.float64) * (2.0 * reach / _HISTOGRAM_BINS)
     edges -= reach
     counts = np.zeros(_HISTOGRAM_BINS, dtype=np.int64)
-    failed, failed_sharpe, losses, xy, xx = _summary(out, trials, edges, counts)
-    low, high = wilson_interval(failed / splits)
+    failures, failed_sharpe, losses, xy, xx = _summary(out, trials, edges, counts)
+    low, high = wilson_interval(failures / splits)
     return Overfitting(
-        probability=failed / splits,
+        probability=failures / splits,
         low=low,
         high=high,
         sharpe_probability=failed_sharpe / splits,
         trials=trials,
         blocks=blocks,
         splits=splits,
-        rows_dropped=dropped,
+        rows_dropped=remainder,
         logit_edges=tuple(float(e) for e in edges),
         logit_counts=tuple(int(c) for c in counts),
         degradation_slope=xy / xx if xx > 0.0 else None,

@@ -1,4 +1,4 @@
-"""How long a history must be: for a Sharpe ratio to be believed, and for luck alone to be unlikely to show it."""
+"""Minimum lengths of history: for a Sharpe ratio to be significant, and for luck alone to be unlikely to reach it."""
 
 import math
 

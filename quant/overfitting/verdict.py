@@ -53,5 +53,5 @@ def traffic_light(*, active_dsr: float, pbo: float | None, spa_p: float, validat
         raise DataError(f"`validate_advantage` must be finite; got {validate_advantage!r}")
     if active_dsr < 0.5 or (pbo is not None and pbo >= 0.5):
         return "red"
-    passed = active_dsr >= 0.95 and pbo is not None and pbo < 0.2 and spa_p < 0.05
-    return "green" if passed and validate_advantage > 0.0 else "amber"
+    significant = active_dsr >= 0.95 and pbo is not None and pbo < 0.2 and spa_p < 0.05
+    return "green" if significant and validate_advantage > 0.0 else "amber"

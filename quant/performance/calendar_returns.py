@@ -30,7 +30,7 @@ LATE = 5
 
 @dataclass(frozen=True)
 class CrisisReturn:
-    """What happened from the close of `start` to the close of `end`."""
+    """Returns from the close of `start` to the close of `end`."""
 
     name: str
     start: date
@@ -113,11 +113,11 @@ def _by_month(
     """Write the number of each month and its compounded return; how many there are."""
     count = 0
     key = 0
-    settled = days[0]  # until this day the month is that of the session before
+    month_until = days[0]  # until this day the month is that of the session before
     for t in range(r.size):
-        if days[t] >= settled:
+        if days[t] >= month_until:
             key, day_of_month = _month_of(days[t])
-            settled = days[t] + max(29 - day_of_month, 1)
+            month_until = days[t] + max(29 - day_of_month, 1)
         if count == 0 or key != keys[count - 1]:
             keys[count] = key
             out[count] = 1.0
@@ -129,7 +129,7 @@ def _by_month(
 
 
 @compiled
-def _merged(
+def _compound_months(
     keys: NDArray[np.int64],
     r: NDArray[np.float64],
     length: int,
@@ -199,7 +199,7 @@ def _longer(
     keys: NDArray[np.int64], months: NDArray[np.float64], length: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     out_keys, values = np.empty(keys.size, dtype=np.int64), np.empty(keys.size)
-    count = _merged(keys, months, length, out_keys, values)
+    count = _compound_months(keys, months, length, out_keys, values)
     return out_keys[:count], values[:count]
 
 
@@ -226,12 +226,12 @@ def crises(
     days: NDArray[np.int64], wealth: NDArray[np.float64], benchmark: NDArray[np.float64] | None
 ) -> tuple[CrisisReturn, ...]:
     """The crises whose first and last close the series covers."""
-    found: list[CrisisReturn] = []
+    rows: list[CrisisReturn] = []
     for name, start, end in _CRISIS_DAYS:
         if days[0] > start or days[-1] < end:
             continue
         first, last = (int(i) for i in np.searchsorted(days, (start, end), side="right"))
-        found.append(
+        rows.append(
             CrisisReturn(
                 name=name,
                 start=date.fromordinal(EPOCH + start),
@@ -240,7 +240,7 @@ def crises(
                 benchmark=None if benchmark is None else float(benchmark[last] / benchmark[first]) - 1.0,
             )
         )
-    return tuple(found)
+    return tuple(rows)
 
 
 def calendar_returns(

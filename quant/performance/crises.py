@@ -1,4 +1,4 @@
-"""The stress episodes that history is replayed through, in one list."""
+"""The historical stress episodes, in one list."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -188,8 +188,8 @@ def entropic_at_risk(losses: NDArray[np.float64], tail: float) -> float:
         below[t] = losses[t] - most
     if largest >= tail * n * (1.0 - 1e-12) or squares == 0.0:
         return most
-    wanted = -log(tail)
-    z = math.sqrt(2.0 * wanted * n / squares)
+    entropy = -log(tail)
+    z = math.sqrt(2.0 * entropy * n / squares)
     low = 0.0
     high = np.inf
     best = most
@@ -198,8 +198,8 @@ def entropic_at_risk(losses: NDArray[np.float64], tail: float) -> float:
         total, first, second = _tilted(below, z, e)
         first /= total
         level = log(total / n)
-        best = min(best, most + (level + wanted) / z)
-        miss = z * first - level - wanted
+        best = min(best, most + (level + entropy) / z)
+        miss = z * first - level - entropy
         if miss > 0.0:
             high = z
         else:

@@ -1,4 +1,4 @@
-"""Falls of wealth from its peaks: how deep, how long, how often, and the ratios that count them as risk."""
+"""Drawdowns of wealth: depth, length and frequency, and the ratios that use them as risk."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from quant.performance.ratios import Growth, Sample, over
 
 TABLE_LENGTH = 10
 _REGAINED = 1.0 - 1e-12
-"""Share of the peak that counts as the peak: prices that return to it exactly give returns that are rounded."""
+"""Share of the peak that counts as the peak, since returns computed from prices are rounded."""
 EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -153,11 +153,11 @@ def _table(
     days: NDArray[np.int64] | None,
     count: int = TABLE_LENGTH,
 ) -> tuple[Fall, ...]:
-    found: list[Fall] = []
+    falls: list[Fall] = []
     for i in np.argsort(-depths, kind="stable")[:count]:
         start, trough, end = (int(row) for row in rows[:, i])
         recovery = end if end >= 0 else None
-        found.append(
+        falls.append(
             Fall(
                 depth=float(depths[i]),
                 start=start,
@@ -170,7 +170,7 @@ def _table(
                 recovery_date=_date(days, recovery),
             )
         )
-    return tuple(found)
+    return tuple(falls)
 
 
 def _days(rows: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -181,13 +181,13 @@ def _days(rows: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.int64]
 
 def _deepest(below: NDArray[np.float64]) -> tuple[float, float]:
     """Drawdown at the boundary of the deepest 5% of the periods, and the mean there."""
-    kept = min(below.size, math.ceil((1.0 - TAIL_LEVEL) * below.size) + 1)
-    depths = np.partition(-below, kept - 1)[:kept]
+    count = min(below.size, math.ceil((1.0 - TAIL_LEVEL) * below.size) + 1)
+    depths = np.partition(-below, count - 1)[:count]
     depths.sort()
     return tail_of(depths, below.size, TAIL_LEVEL)
 
 
-def _walked(
+def _walk(
     r: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], tuple[float, float]]:
     """Drawdown of each session; rows, depths and lengths of the falls; sums of the drawdowns and of their squares."""
@@ -237,14 +237,14 @@ def drawdown_table(
         dates = returns.dates
     r = checked_total(returns, name="returns")
     days = None if dates is None else checked_days(dates, r.size).astype(np.int64)
-    _, rows, depths, lengths, _ = _walked(r)
+    _, rows, depths, lengths, _ = _walk(r)
     return _table(rows, depths, lengths, days, count)
 
 
 def underwater(sample: Sample, grown: Growth, volatility: float) -> Underwater:
     """`Underwater` of checked returns; `volatility` is annual."""
     r, days = sample.returns, sample.days
-    below, rows, depths, lengths, (total, squares) = _walked(r)
+    below, rows, depths, lengths, (total, squares) = _walk(r)
     count = depths.size
     spans = _days(rows, days) if days is not None and count else None
     deepest = int(np.argmax(depths)) if count else 0

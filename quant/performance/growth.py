@@ -1,4 +1,4 @@
-"""What a series of total returns does to wealth: growth, falls from a peak, calendar years."""
+"""Growth of wealth under a series of total returns, its drawdowns, and its calendar years."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -50,13 +50,13 @@ def _wins_and_losses(r: NDArray[np.float64]) -> tuple[int, int, float, float, in
     run_down = 0
     for t in range(r.size):
         won = r[t] > 0.0
-        lost = r[t] < 0.0
+        loss = r[t] < 0.0
         wins += won
-        losses += lost
+        losses += loss
         up += max(r[t], 0.0)
         down += min(r[t], 0.0)
         run_up = run_up + 1 if won else 0
-        run_down = run_down + 1 if lost else 0
+        run_down = run_down + 1 if loss else 0
         longest_up = max(longest_up, run_up)
         longest_down = max(longest_down, run_down)
     return wins, losses, up, down, longest_up, longest_down

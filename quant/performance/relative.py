@@ -17,7 +17,7 @@ from quant.performance.regression import least_squares
 
 @dataclass(frozen=True, kw_only=True)
 class Relative:
-    """What a benchmark explains. None throughout without one; A is the number of periods a year."""
+    """Statistics against a benchmark; all None without one. A is the number of periods a year."""
 
     beta: float | None = None
     """Slope of the least squares of the excess return on the benchmark's."""
@@ -47,7 +47,7 @@ class Relative:
 
 
 @compiled
-def _captured(r: NDArray[np.float64], b: NDArray[np.float64], sign: float) -> tuple[int, float, float]:
+def _mean_logs(r: NDArray[np.float64], b: NDArray[np.float64], sign: float) -> tuple[int, float, float]:
     """Number of periods in which the benchmark moved by `sign`, and the mean log return of both over them."""
     count = 0
     own = 0.0
@@ -75,13 +75,13 @@ def _correlation(y: NDArray[np.float64], x: NDArray[np.float64], mean_y: float, 
 
 
 def _capture(r: NDArray[np.float64], b: NDArray[np.float64], sign: float) -> float | None:
-    count, own, its = _captured(r, b, sign)
+    count, own, its = _mean_logs(r, b, sign)
     return (exp(own) - 1.0) / (exp(its) - 1.0) if count else None
 
 
-def _given_up(own: Years, its: Years) -> float | None:
-    lost = [b - a for (_, a), (_, b) in zip(own, its, strict=True) if b > 0.0]
-    return math.fsum(lost) / len(lost) if lost else None
+def _mean_shortfall(own: Years, its: Years) -> float | None:
+    shortfalls = [b - a for (_, a), (_, b) in zip(own, its, strict=True) if b > 0.0]
+    return math.fsum(shortfalls) / len(shortfalls) if shortfalls else None
 
 
 def relative(sample: Sample, benchmark: NDArray[np.float64] | None, years: Years, grown: Growth) -> Relative:
@@ -110,6 +110,6 @@ def relative(sample: Sample, benchmark: NDArray[np.float64] | None, years: Years
         treynor=over(grown.annual_excess, slope),
         upside_capture=_capture(r, benchmark, 1.0),
         downside_capture=_capture(r, benchmark, -1.0),
-        upside_given_up=_given_up(years, benchmark_years),
+        upside_given_up=_mean_shortfall(years, benchmark_years),
         benchmark_years=benchmark_years,
     )

@@ -1,4 +1,4 @@
-"""Sharpe ratios, and how much of the best of many is luck. Everything is per period; nothing annualises."""
+"""Sharpe ratios, and the share of luck in the best of many. Everything is per period, never annual."""
 
 import math
 
@@ -16,7 +16,7 @@ _EULER_GAMMA = 0.57721566490153286
 
 
 def check_finite(**numbers: float) -> None:
-    """Refuse a number that is not finite, by its name.
+    """Raise a DataError that names the first number that is not finite.
 
     Raises
     ------
@@ -300,7 +300,7 @@ def sharpe_variance(series: ArrayLike | Returns) -> float:
 def _standardised(series: NDArray[np.float64], negligible: float, out: NDArray[np.float64]) -> int:
     """Write the columns that vary into `out`, centred and of length 1; their number."""
     days, trials = series.shape
-    kept = 0
+    count = 0
     for k in range(trials):
         mean = 0.0
         for t in range(days):
@@ -312,9 +312,9 @@ def _standardised(series: NDArray[np.float64], negligible: float, out: NDArray[n
         if squares > negligible * (squares + days * mean * mean):
             scale = math.sqrt(squares)
             for t in range(days):
-                out[t, kept] = (series[t, k] - mean) / scale
-            kept += 1
-    return kept
+                out[t, count] = (series[t, k] - mean) / scale
+            count += 1
+    return count
 
 
 @compiled
@@ -358,5 +358,5 @@ def effective_trials(series: ArrayLike | Returns) -> float:
     """
     returns = checked_matrix(series, name="series", shortest=2)
     standard = np.empty(returns.shape)
-    kept = _standardised(returns, NO_VARIATION, standard)
-    return _participation(np.ascontiguousarray(standard[:, :kept])) if kept else 1.0
+    count = _standardised(returns, NO_VARIATION, standard)
+    return _participation(np.ascontiguousarray(standard[:, :count])) if count else 1.0

@@ -1,4 +1,4 @@
-"""Everything that is usually said about one series of returns, in one record whose fields are documented one by one."""
+"""The tearsheet: the customary statistics of one return series in one record with documented fields."""
 
 import math
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Leverage:
 
 @dataclass(frozen=True, kw_only=True)
 class Tearsheet(Growth, Ratios, Distribution, Underwater, Payoff, CalendarReturns, Relative, Leverage):
-    """One series in numbers. Each field is defined where it is declared, in the class that it is inherited from.
+    """Statistics of one return series. Each field is documented in the class that declares it.
 
     Fractions, never percent; losses, drawdowns and risks are positive. A statistic that the series is too short for, or
     that would divide by nothing, is None.
@@ -53,13 +53,13 @@ def _leverage(weights: NDArray[np.float64]) -> tuple[float, float]:
 
 def _checked_rate(rate: ArrayLike, observations: int, periods: int) -> NDArray[np.float64]:
     """The rate of each period."""
-    given = np.asarray(rate, dtype=np.float64)
-    if given.ndim == 0:
-        annual = float(given)
+    rates = np.asarray(rate, dtype=np.float64)
+    if rates.ndim == 0:
+        annual = float(rates)
         if not (math.isfinite(annual) and annual > -1.0):
             raise DataError(f"`rate` must be finite and above -1 a year; got {annual!r}")
         return np.full(observations, power(1.0 + annual, 1.0 / periods) - 1.0)
-    series = checked_series(given, name="rate")
+    series = checked_series(rates, name="rate")
     if series.size != observations:
         raise DataError(f"`rate` has {series.size} periods, `returns` {observations}")
     return series
@@ -88,7 +88,7 @@ def tearsheet(
     periods: int = DAYS,
     weights: ArrayLike | None = None,
 ) -> Tearsheet:
-    """Measure one series of returns in every customary way.
+    """Compute the customary statistics of one return series.
 
     Parameters
     ----------

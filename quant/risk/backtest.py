@@ -1,4 +1,4 @@
-"""Whether losses exceeded their value-at-risk as often as announced, and without clustering.
+"""Backtests of value-at-risk: frequency and independence of the exceedances.
 
 Kupiec (1995), "Techniques for verifying the accuracy of risk measurement models", Journal of Derivatives 3(2);
 Christoffersen (1998), "Evaluating interval forecasts", International Economic Review 39(4).
@@ -20,7 +20,7 @@ from quant.performance.growth import checked_total
 from quant.risk.tails import Method, value_at_risk
 
 OBSERVATIONS: Final = 500
-"""Fewer hold too few exceedances for the laws of the tests."""
+"""Minimum number of observations: with fewer, the asymptotic laws of the tests do not hold."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _exceedances(
 
 
 def _bernoulli(hits: int, misses: int, share: float) -> float:
-    """Log-likelihood; what never happened costs nothing, whatever its chance."""
+    """Log-likelihood of Bernoulli outcomes, with 0 log 0 = 0."""
     return (hits * log(share) if hits else 0.0) + (misses * log(1.0 - share) if misses else 0.0)
 
 

@@ -101,9 +101,9 @@ def matched_coefficients(skewness: float, kurtosis: float) -> Coefficients | Non
         move_s, move_k = step * (b * g[1] - d * g[0]) / determinant, step * (c * g[0] - a * g[1]) / determinant
         damping = min(1.0, 0.5 / max(abs(move_s), abs(move_k)))
         s, k = s + damping * move_s, k + damping * move_k
-    found = coefficients_of(s, k)
-    variance = _moments(found)[0]
-    if max(map(abs, gap(s, k))) > 1e-9 or not rises(found):
+    coefficients = coefficients_of(s, k)
+    variance = _moments(coefficients)[0]
+    if max(map(abs, gap(s, k))) > 1e-9 or not rises(coefficients):
         return None
-    c0, c1, c2, c3 = (c / math.sqrt(variance) for c in found)
+    c0, c1, c2, c3 = (c / math.sqrt(variance) for c in coefficients)
     return c0, c1, c2, c3

@@ -139,7 +139,7 @@ def stressed_correlation(
     correlation : array_like, shape (N, N)
         R.
     share : float
-        In [0, 1]: 0 leaves R as it is.
+        In [0, 1]; 0 leaves R unchanged.
     target : float or array_like, shape (N, N)
         R_s, or the correlation of all its pairs.
 

@@ -57,7 +57,7 @@ def _weighted(values: Floats, weights: Floats, out: Floats) -> None:
 
 @checked_arguments
 def portfolio_returns(returns: ArrayLike | Returns, weights: ArrayLike) -> Floats:
-    """Daily returns of weights that are restored every day; what they leave of 1 earns nothing.
+    """Daily returns of weights that are rebalanced every day; the remainder to 1 earns nothing.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a portfolio loses in past crises and in imagined ones; losses are positive fractions of wealth."""
+"""Losses of a portfolio in historical and hypothetical crises, as positive fractions of wealth."""
 
 import math
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ from quant.risk.correlation_stress import (
 Floats: TypeAlias = NDArray[np.float64]
 
 COVERAGE: Final = 0.95
-"""Share of a window's sessions below which it is not offered."""
+"""Minimum share of a window's sessions that the data must cover."""
 
 
 @dataclass(frozen=True)
 class WindowLoss:
-    """What a portfolio bought at the start of a window and left alone lost by its end.
+    """Loss over a window of a portfolio bought at its start and not rebalanced.
 
     Attributes
     ----------

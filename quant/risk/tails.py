@@ -34,7 +34,7 @@ DECAY: Final = 0.94
 """Of squared daily returns in the filter `filtered_ewma` (RiskMetrics)."""
 PATHS: Final = 10_000
 _RUIN: Final = -1.0 + 1e-15
-"""A loss of everything but rounding."""
+"""Smallest return, so that wealth stays positive."""
 _START: Final = 21
 """Days whose mean square starts the exponentially weighted filter; none of them is replayed."""
 
@@ -66,7 +66,7 @@ class TailLoss:
 
 @dataclass(frozen=True)
 class _Scenarios:
-    """Equally likely returns over the horizon, or daily ones whose windows are."""
+    """Equally likely returns over the horizon, or daily returns whose windows are equally likely."""
 
     returns: Floats
     horizon: int = 1
@@ -149,7 +149,7 @@ def _rescaled(mu: float, variance: float, residuals: Floats) -> Floats:
     return out
 
 
-def _filtered(x: Floats, horizon: int, model: Garch | None, *, paths: int, seed: int) -> _Scenarios:
+def _filtered_scenarios(x: Floats, horizon: int, model: Garch | None, *, paths: int, seed: int) -> _Scenarios:
     logs = log_growth(x)
     if model is None:
         if x.size < 2 * _START:
@@ -185,9 +185,9 @@ def _distribution(
         case "gaussian" | "cornish_fisher" | "cornish_fisher_matched":
             return _expansion(x, horizon, method)
         case "filtered_ewma":
-            return _filtered(x, horizon, None, paths=paths, seed=seed)
+            return _filtered_scenarios(x, horizon, None, paths=paths, seed=seed)
         case "filtered_garch":
-            return _filtered(x, horizon, model or fit_garch(log_growth(x)), paths=paths, seed=seed)
+            return _filtered_scenarios(x, horizon, model or fit_garch(log_growth(x)), paths=paths, seed=seed)
         case _:
             raise DataError(f"`method` must be one of {', '.join(METHODS)}; got {method!r}")
 
@@ -351,13 +351,13 @@ def tail_risk(
             try:
                 if method == "filtered_garch" and model is None:
                     model = fit_garch(log_growth(x))
-                found = _distribution(x, horizon, method, paths=paths, seed=seed, model=model)
+                outcomes = _distribution(x, horizon, method, paths=paths, seed=seed, model=model)
             except DataError as error:
                 rows += [TailLoss(method, horizon, level, None, None, str(error)) for level in levels]
                 continue
             for level in levels:
                 try:
-                    rows.append(TailLoss(method, horizon, level, *found.tail(level)))
+                    rows.append(TailLoss(method, horizon, level, *outcomes.tail(level)))
                 except DataError as error:
                     rows.append(TailLoss(method, horizon, level, None, None, str(error)))
     return tuple(rows)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from quant.strategies.objective import paired_error, retention, scenario_weights, scores
     from quant.strategies.rules import Rules, lay_out
     from quant.strategies.search import propose, sobol
-    from quant.strategies.simulation import Part, Simulation, evaluations, merged, simulate, simulate_part
+    from quant.strategies.simulation import Part, Simulation, evaluations, merge_parts, simulate, simulate_part
     from quant.strategies.trial import Trial
 else:
     __getattr__ = lazy_exports(__name__)
@@ -45,7 +45,7 @@ __all__ = [
     "evaluations",
     "lay_out",
     "main_effects",
-    "merged",
+    "merge_parts",
     "paired_error",
     "propose",
     "rebalancing_days",

@@ -1,4 +1,4 @@
-"""Many rules over blocks of 64 paths, made where they are used, and over the one path of history."""
+"""Accounts of many rules over blocks of 64 simulated paths, generated on the fly, or over the one path of history."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from quant.numeric.compilation import compiled
 from quant.numeric.elementary import Word, log
 from quant.numeric.random_numbers import LANES
 from quant.strategies.kernel import DRAWDOWN, STATISTICS, UTILITY, Counts, Flags, Floats, Ints, run_rule
-from quant.strategies.signals import GARCH, GARCH_HORIZON, GIVEN, TREND, trend_signal, volatility_signal
+from quant.strategies.signals import EXTERNAL, GARCH, GARCH_HORIZON, TREND, trend_signal, volatility_signal
 from quant.volatility.garch import garch_signal
 from quant.worlds.bond import fill_bond_block
 from quant.worlds.hidden_markov import regime_signal
@@ -16,7 +16,7 @@ from quant.worlds.paths import fill_block
 _LOGS, _EXCESS, _VOLATILITY, _LOOKED = range(4)
 
 _TURBULENT = np.array([0.0, 1.0])
-"""Of the two states, the more volatile: the signal is its probability."""
+"""Weights of the two states: the signal is the probability of the more volatile one."""
 
 
 @compiled
@@ -29,7 +29,7 @@ def _repeat(series: Floats, out: Floats) -> None:
 
 @compiled
 def room(looks: Floats, days: int, lanes: int) -> Floats:
-    """Where `run_block` keeps its signals; asked for once for many blocks, since fresh memory is slow to enter."""
+    """Scratch memory of `run_block` for its signals, allocated once for many blocks because fresh pages are slow."""
     return np.empty((_LOOKED + looks.shape[0], days, lanes))
 
 
@@ -43,7 +43,7 @@ def run_block(
     trades: Flags,
     garch: Floats,
     hidden: Floats,
-    given: Floats,
+    external: Floats,
     returns: Floats,
     cash: Floats,
     bonds: Floats,
@@ -62,24 +62,24 @@ def run_block(
 ) -> None:
     """Account for K rules over one block of paths; rules must be sorted by their row of `signals`.
 
-    rules (K, 10); signals (K, 3): kind, lookback, decay of each rule's volatility, or kind and row of `given`;
+    rules (K, 10); signals (K, 3): kind, lookback, decay of each rule's volatility, or kind and row of `external`;
     looks (X, 2), look_of (K,): kind and hysteresis of what else is looked at, -1 for nothing; trades (F, T),
     trades_of (K,): days that trade; garch, hidden: parameters of the two fitted models, empty unless a rule needs them;
-    given (G, T): volatilities that come from elsewhere; bonds (T, B): returns of the safe leg, empty for cash;
+    external (G, T): volatilities that come from elsewhere; bonds (T, B): returns of the safe leg, empty for cash;
     statistics (K, 16, B); losses (K, LOSS_BINS); falls (K, FALL_BINS); series (K, 4, T) or empty; space:
     a `room` of this many days and lanes.
     """
     days, lanes = returns.shape
-    logs, excess, volatility, looked = space[_LOGS], space[_EXCESS], space[_VOLATILITY], space[_LOOKED:]
+    logs, excess, volatility, observations = space[_LOGS], space[_EXCESS], space[_VOLATILITY], space[_LOOKED:]
     for t in range(days):
         for j in range(lanes):
             logs[t, j] = log(1.0 + returns[t, j])
             excess[t, j] = returns[t, j] - cash[t]
     for x in range(looks.shape[0]):
         if looks[x, 0] == TREND:
-            trend_signal(looks[x, 1], logs, looked[x])
+            trend_signal(looks[x, 1], logs, observations[x])
         else:
-            regime_signal(hidden, _TURBULENT, logs, looked[x])
+            regime_signal(hidden, _TURBULENT, logs, observations[x])
     none = np.empty((0, 0))
     volatility[:] = 0.0
     for k in range(rules.shape[0]):
@@ -89,8 +89,8 @@ def run_block(
         ):
             if kind == GARCH:
                 garch_signal(garch, logs, GARCH_HORIZON, volatility)
-            elif kind == GIVEN:
-                _repeat(given[int(length)], volatility)
+            elif kind == EXTERNAL:
+                _repeat(external[int(length)], volatility)
             else:
                 volatility_signal(int(kind), int(length), decay, logs, excess, volatility)
         run_rule(
@@ -99,7 +99,7 @@ def run_block(
             cash,
             bonds,
             volatility,
-            looked[look_of[k]] if look_of[k] >= 0 else volatility,
+            observations[look_of[k]] if look_of[k] >= 0 else volatility,
             trades[trades_of[k]],
             legs,
             mix,
@@ -142,7 +142,7 @@ def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
     drawdown_limit: float,
     means: Floats,
     spreads: Floats,
-    kept: Floats,
+    by_path: Floats,
     losses: Counts,
     falls: Counts,
 ) -> None:
@@ -151,7 +151,7 @@ def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
     bond (10,): constants of the safe leg, empty where it is cash.
 
     Writes, per block, the mean of each statistic over its paths and the sum of squared deviations from it:
-    means, spreads (blocks, K, 16); adds to losses, falls (K, bins); writes kept (1 or 2, K, paths), utility
+    means, spreads (blocks, K, 16); adds to losses, falls (K, bins); writes by_path (1 or 2, K, paths), utility
     and drawdown of every path, unless it is empty.
     """
     days = cash.size
@@ -163,7 +163,7 @@ def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
     space = room(looks, days, LANES)
     bonds, yields = (np.empty((days, LANES)), np.empty((days, LANES))) if bond.size > 0 else (none, none)
     for b in range(means.shape[0]):
-        used = min(LANES, paths - b * LANES)
+        lanes = min(LANES, paths - b * LANES)
         fill_block(code, numbers, states, stay, history, key, (first_block + b) * LANES, returns)
         if bond.size > 0:
             fill_bond_block(bond, bond_key, (first_block + b) * LANES, returns, yields, bonds)
@@ -187,7 +187,7 @@ def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
             lag,
             gamma,
             drawdown_limit,
-            used,
+            lanes,
             statistics,
             losses,
             falls,
@@ -197,17 +197,17 @@ def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
         for k in range(count):
             for m in range(STATISTICS):
                 mean = 0.0
-                for j in range(used):
+                for j in range(lanes):
                     mean += statistics[k, m, j]
-                mean /= used
+                mean /= lanes
                 spread = 0.0
-                for j in range(used):
+                for j in range(lanes):
                     spread += (statistics[k, m, j] - mean) * (statistics[k, m, j] - mean)
                 means[b, k, m] = mean
                 spreads[b, k, m] = spread
-            if kept.size > 0:
-                for j in range(used):
-                    kept[0, k, b * LANES + j] = statistics[k, UTILITY, j]
-                if kept.shape[0] > 1:
-                    for j in range(used):
-                        kept[1, k, b * LANES + j] = statistics[k, DRAWDOWN, j]
+            if by_path.size > 0:
+                for j in range(lanes):
+                    by_path[0, k, b * LANES + j] = statistics[k, UTILITY, j]
+                if by_path.shape[0] > 1:
+                    for j in range(lanes):
+                        by_path[1, k, b * LANES + j] = statistics[k, DRAWDOWN, j]

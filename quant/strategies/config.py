@@ -45,7 +45,7 @@ MOMENTUM_SKIP = 21
 INNER_LOOKBACK = 252
 """Sessions of the covariance behind an inner portfolio."""
 AVERAGE_DAYS = 63
-"""Sessions that an estimator without a window is given before it is used."""
+"""Warm-up in sessions of an estimator without a window."""
 LOCKED_DAYS = 63
 """Sessions below `LOCKED_WEIGHT` after which a path counts as locked in cash and its floor or peak restarts."""
 LOCKED_WEIGHT = 0.01
@@ -90,11 +90,11 @@ class StrategyConfig(Shape):
             )
             raise ValueError(msg)
         for name in (*SHAPES, "lookback_days", "decay"):
-            given = getattr(self, name) is not None
-            if given and name not in active:
+            present = getattr(self, name) is not None
+            if present and name not in active:
                 msg = f"{name} has no effect with {self.weight_function} and {self.estimator}; expected null"
                 raise ValueError(msg)
-            if not given and name in active:
+            if not present and name in active:
                 msg = f"{name} is required with {self.weight_function} and {self.estimator}; expected not null"
                 raise ValueError(msg)
         return self

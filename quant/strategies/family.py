@@ -1,4 +1,4 @@
-"""The strategy family, one table: how each weight function weighs the risky leg, and by which parameters.
+"""The strategy family, one table: formula and parameters of each weight function.
 
 A weight function is added here and nowhere else: its name, its formula, its row of `FAMILY` and, where it has
 parameters that no other function has, their fields in `Shape` (one config) and `Grids` (the values of a search).
@@ -79,22 +79,22 @@ class Grids(Frozen):
     gain: Annotated[tuple[Gain, ...], Field(min_length=1)] = (0.5, 1.0, 2.0, 4.0)
 
 
-class Known(NamedTuple):
-    """What a decision may know of one path; nothing in it is later than the decision's last return."""
+class PathState(NamedTuple):
+    """Inputs of a decision on one path; nothing in it is later than the decision's last return."""
 
     volatility: float
     """Annual, of the risky leg, by the config's estimator; positive."""
     signal: float
-    """What `Weighing.signal` names; 0 otherwise."""
+    """What `WeightRule.signal` names; 0 otherwise."""
     value: float
     """Own wealth; 1 at the start."""
     floor: float
     """`first` of the wealth at the start, accruing with cash."""
     peak: float
     """The highest own wealth."""
-    own: float
+    own_volatility: float
     """Annual volatility of the strategy's own excess returns, exponentially weighted; `target` at the start."""
-    before: float
+    last_weight: float
     """The weight that the last decision wanted; `target` over `volatility` at the start."""
     target: float
     """Annual volatility aimed at."""
@@ -102,157 +102,160 @@ class Known(NamedTuple):
     """Upper bound of the weight."""
     first: float
     second: float
-    """Its two numbers: its parameters in their order, or what `Weighing.numbers` makes of them."""
+    """The formula's two numbers: its parameters in their order, or the result of `WeightRule.numbers`."""
     exp: Callable[[float], float]
-    """The exponential that has the same bits on every machine."""
+    """Exponential with the same bits on every machine."""
 
 
-class Given(NamedTuple):
-    """What fixes the two numbers of a formula."""
+class FormulaInputs(NamedTuple):
+    """Inputs of the two numbers of a formula."""
 
     shape: Shape
     mandate: Mandate
     target: float
     """Annual volatility aimed at."""
-    fitted: float | None
-    """The variance constant per unit of target that was fitted on training days, if it was asked for."""
+    trained_constant: float | None
+    """Variance constant per unit of target, fitted on training days; None unless the config asks for it."""
 
 
 @dataclass(frozen=True)
-class Weighing:
+class WeightRule:
     """One row of the family."""
 
     number: str
     """In the specification, section 5.2."""
     title: str
     formula: str
-    weigh: Callable[[Known], float]
+    weigh: Callable[[PathState], float]
     """The weight before the mandate's bounds, largest change and no-trade band."""
     parameters: tuple[str, ...] = ()
     """Fields of `Shape` that have an effect."""
     volatility: bool = True
-    """Whether it looks at the volatility of the risky leg, so that estimator and lookback have an effect."""
+    """Whether it uses the volatility of the risky leg, so that estimator and lookback have an effect."""
     signal: Literal["trend", "regime"] | None = None
     """trend: the share of three trends that point up; regime: filtered probability of the turbulent state."""
     memory: Literal["wealth", "volatility"] | None = None
-    """What it looks at of its own: wealth, floor and peak, or realised volatility. After 63 sessions in cash a rule
-    that remembers its wealth starts again from the wealth of that day (the re-entry rule)."""
-    numbers: Callable[[Given], tuple[float, float]] | None = None
-    """Its `first` and `second` where they are not simply its parameters."""
+    """The strategy's own results that it uses: wealth with floor and peak, or realised volatility. After 63 sessions in
+    cash a rule that uses its wealth restarts from the wealth of that day (the re-entry rule)."""
+    numbers: Callable[[FormulaInputs], tuple[float, float]] | None = None
+    """Computes `first` and `second` where they are not simply its parameters."""
     bounded: bool = True
-    """Whether the mandate's bounds and largest change hold for it."""
+    """Whether the mandate's bounds and largest change apply to it."""
     searched: bool = True
-    """Whether a search tries it unless it is asked otherwise."""
+    """Whether a search includes it by default."""
     source: str = ""
 
 
-FAMILY: dict[WeightFunction, Weighing] = {
-    "inverse_vol": Weighing(
+FAMILY: dict[WeightFunction, WeightRule] = {
+    "inverse_vol": WeightRule(
         "W1",
         "inverse volatility",
         "target / volatility",
-        lambda known: known.target / known.volatility,
+        lambda path: path.target / path.volatility,
         source="S&P Dow Jones Indices, Index Mathematics Methodology, risk control indices",
     ),
-    "inverse_vol_squared": Weighing(
+    "inverse_vol_squared": WeightRule(
         "W2",
         "inverse variance",
         "target * c / volatility^2, with c = target, or c fitted on training days",
-        lambda known: known.first / (known.volatility * known.volatility),
+        lambda path: path.first / (path.volatility * path.volatility),
         parameters=("variance_constant",),
-        numbers=lambda given: (given.target * (given.target if given.fitted is None else given.fitted), 0.0),
+        numbers=lambda inputs: (
+            inputs.target * (inputs.target if inputs.trained_constant is None else inputs.trained_constant),
+            0.0,
+        ),
         source="Moreira and Muir (2017), Journal of Finance 72(4)",
     ),
-    "linear_decay": Weighing(
+    "linear_decay": WeightRule(
         "W3",
         "linear decay",
         "1 - slope * (volatility - target)",
-        lambda known: 1.0 - known.first * (known.volatility - known.target),
+        lambda path: 1.0 - path.first * (path.volatility - path.target),
         parameters=("slope",),
     ),
-    "sigmoid": Weighing(
+    "sigmoid": WeightRule(
         "W4",
         "sigmoid",
         "1 / (1 + exp((volatility - midpoint) / scale))",
-        lambda known: 1.0 / (1.0 + known.exp((known.volatility - known.first) / known.second)),
+        lambda path: 1.0 / (1.0 + path.exp((path.volatility - path.first) / path.second)),
         parameters=("midpoint", "scale"),
     ),
-    "merton": Weighing(
+    "merton": WeightRule(
         "W5",
         "Merton",
         "expected premium / (risk aversion * volatility^2)",
-        lambda known: known.first / (known.volatility * known.volatility),
-        numbers=lambda given: (given.mandate.expected_premium / given.mandate.risk_aversion, 0.0),
+        lambda path: path.first / (path.volatility * path.volatility),
+        numbers=lambda inputs: (inputs.mandate.expected_premium / inputs.mandate.risk_aversion, 0.0),
         source="Merton (1969), Review of Economics and Statistics 51(3)",
     ),
-    "cppi": Weighing(
+    "cppi": WeightRule(
         "W6",
         "constant-proportion portfolio insurance",
         "multiplier * (wealth - F) / wealth, with F = floor * first wealth, accruing with cash",
-        lambda known: known.second * (known.value - known.floor) / known.value,
+        lambda path: path.second * (path.value - path.floor) / path.value,
         parameters=("floor", "multiplier"),
         volatility=False,
         memory="wealth",
         source="Black and Jones (1987), Journal of Portfolio Management 14(1)",
     ),
-    "tipp": Weighing(
+    "tipp": WeightRule(
         "W7",
         "time-invariant portfolio protection",
         "multiplier * (wealth - F) / wealth, with F = floor * highest wealth",
         # max(F, floor * peak) is floor * peak: the peak never falls, and F begins there
-        lambda known: known.second * (known.value - known.first * known.peak) / known.value,
+        lambda path: path.second * (path.value - path.first * path.peak) / path.value,
         parameters=("floor", "multiplier"),
         volatility=False,
         memory="wealth",
         searched=False,
         source="Estep and Kritzman (1988), Journal of Portfolio Management 14(4)",
     ),
-    "trend_overlay": Weighing(
+    "trend_overlay": WeightRule(
         "W8",
         "inverse volatility with a trend overlay",
         "s * min(target / volatility, highest weight), with s the share of three trends that point up",
-        lambda known: known.signal * min(known.target / known.volatility, known.highest),
+        lambda path: path.signal * min(path.target / path.volatility, path.highest),
         parameters=("hysteresis",),
         signal="trend",
     ),
-    "regime_switch": Weighing(
+    "regime_switch": WeightRule(
         "W9",
         "regime switch",
         "(1 - p) * calm_weight + p * turbulent_weight, with p the filtered probability of the turbulent state",
-        lambda known: known.first + known.signal * (known.second - known.first),
+        lambda path: path.first + path.signal * (path.second - path.first),
         parameters=("calm_weight", "turbulent_weight"),
         volatility=False,
         signal="regime",
         searched=False,
         source="Hamilton (1989), Econometrica 57(2)",
     ),
-    "drawdown_control": Weighing(
+    "drawdown_control": WeightRule(
         "W10",
         "inverse volatility with drawdown control",
         "min(target / volatility, highest weight) * max(0, 1 - drawdown / drawdown_cap)",
-        lambda known: (
-            max(0.0, 1.0 - (1.0 - known.value / known.peak) / known.first)
-            * min(known.target / known.volatility, known.highest)
+        lambda path: (
+            max(0.0, 1.0 - (1.0 - path.value / path.peak) / path.first)
+            * min(path.target / path.volatility, path.highest)
         ),
         parameters=("drawdown_cap",),
         memory="wealth",
         source="Grossman and Zhou (1993), Mathematical Finance 3(3)",
     ),
-    "feedback": Weighing(
+    "feedback": WeightRule(
         "W11",
         "volatility feedback",
         "last wanted weight + gain * (target - own volatility); target / volatility at the start",
-        lambda known: known.before + known.first * (known.target - known.own),
+        lambda path: path.last_weight + path.first * (path.target - path.own_volatility),
         parameters=("gain",),
         memory="volatility",
         searched=False,
         source="arXiv 2603.01298",
     ),
-    "constant": Weighing(
+    "constant": WeightRule(
         "",
         "constant weight",
         "constant_weight",
-        lambda known: known.first,
+        lambda path: path.first,
         parameters=("constant_weight",),
         volatility=False,
         bounded=False,  # a benchmark is not bound by the mandate's weights
@@ -263,13 +266,13 @@ FAMILY: dict[WeightFunction, Weighing] = {
 ACTIVE: dict[WeightFunction, tuple[str, ...]] = {name: row.parameters for name, row in FAMILY.items()}
 """The shape parameters that have an effect, by weight function."""
 CODES: dict[WeightFunction, int] = {name: code for code, name in enumerate(FAMILY)}
-"""How the kernel calls the weight functions."""
+"""The kernel's code of each weight function."""
 
 
-def numbers_of(function: WeightFunction, given: Given) -> tuple[float, float]:
+def numbers_of(function: WeightFunction, inputs: FormulaInputs) -> tuple[float, float]:
     """`first` and `second` of `function`."""
     row = FAMILY[function]
     if row.numbers is not None:
-        return row.numbers(given)
-    first, second = (*(float(getattr(given.shape, name)) for name in row.parameters), 0.0, 0.0)[:2]
+        return row.numbers(inputs)
+    first, second = (*(float(getattr(inputs.shape, name)) for name in row.parameters), 0.0, 0.0)[:2]
     return first, second

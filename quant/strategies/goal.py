@@ -1,4 +1,4 @@
-"""What a search maximises."""
+"""The objective that a search maximises."""
 
 from typing import Literal, TypeAlias
 

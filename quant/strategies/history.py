@@ -15,8 +15,8 @@ from quant.strategies.blocks import room, run_block
 from quant.strategies.config import INNER_LOOKBACK, InnerPortfolio, StrategyConfig
 from quant.strategies.inner_portfolios import daily_mix
 from quant.strategies.kernel import FALL_BINS, LOSS_BINS, STATISTICS, Flags, Floats
-from quant.strategies.rules import FREQUENCIES, Fitted, GivenKey, Rules, model_of, signal_key
-from quant.strategies.signals import GARCH, GARCH_HORIZON, GIVEN, volatility_signal
+from quant.strategies.rules import FREQUENCIES, ExternalKey, ModelParameters, Rules, model_of, signal_key
+from quant.strategies.signals import EXTERNAL, GARCH, GARCH_HORIZON, volatility_signal
 from quant.volatility.garch import garch_signal
 
 Dates = NDArray[np.datetime64]
@@ -52,12 +52,12 @@ class History:
     mix: Floats
     trades: Flags
     bonds: Floats = field(default_factory=lambda: np.empty(0))
-    volatilities: Mapping[GivenKey, Floats] = field(default_factory=dict[GivenKey, Floats])
+    volatilities: Mapping[ExternalKey, Floats] = field(default_factory=dict[ExternalKey, Floats])
 
 
 @dataclass(frozen=True)
 class Replay:
-    """Daily record of K configs, in the order they were given.
+    """Daily record of K configs, in the order of the input.
 
     Attributes
     ----------
@@ -167,7 +167,7 @@ def replay(
     ------
     DataError
         If a signal is not defined yet when the first position is taken (it would look ahead), `past` lacks a
-        volatility that a rule looks at, or a series of it is not as long as its returns.
+        volatility that a rule uses, or a series of it is not as long as its returns.
     """
     if start < rules.lookback + lag:
         raise DataError(f"`start` {start} is too early; expected at least {rules.lookback + lag}")
@@ -186,7 +186,7 @@ def replay(
         np.ascontiguousarray(trades[:, :end]),
         rules.garch,
         rules.hidden,
-        _given(rules, past, end),
+        _external_volatilities(rules, past, end),
         np.ascontiguousarray(past.returns[:end]).reshape(end, 1),
         past.cash[:end],
         past.bonds[:end].reshape(-1, 1),
@@ -207,15 +207,15 @@ def replay(
     return Replay(statistics=statistics[back, :, 0], series=series[back], start=start)
 
 
-def _given(rules: Rules, past: History, end: int) -> Floats:
-    """The series that rules look at, shape (G, end)."""
-    rows = np.empty((len(rules.given), end))
-    for row, key in enumerate(rules.given):
+def _external_volatilities(rules: Rules, past: History, end: int) -> Floats:
+    """Volatility series that do not come from closes, shape (G, end)."""
+    rows = np.empty((len(rules.external), end))
+    for row, key in enumerate(rules.external):
         rows[row] = _volatilities(past, key)[:end]
     return rows
 
 
-def _volatilities(past: History, key: GivenKey) -> Floats:
+def _volatilities(past: History, key: ExternalKey) -> Floats:
     estimator, lookback = key
     if key not in past.volatilities:
         raise DataError(f"`past` has no volatilities for estimator {estimator!r} with lookback {lookback}")
@@ -229,7 +229,13 @@ def _volatilities(past: History, key: GivenKey) -> Floats:
 
 
 def trained_constant(
-    config: StrategyConfig, past: History, *, start: int, end: int, lag: int, fitted: Fitted | None = None
+    config: StrategyConfig,
+    past: History,
+    *,
+    start: int,
+    end: int,
+    lag: int,
+    model_parameters: ModelParameters | None = None,
 ) -> float:
     """Variance constant of Moreira and Muir, fitted on training days, per unit of target volatility.
 
@@ -245,7 +251,7 @@ def trained_constant(
         First training day, and the first day after them.
     lag : int
         Sessions between the last return that a decision uses and its trade.
-    fitted : callable, optional
+    model_parameters : callable, optional
         As `quant.strategies.rules.lay_out` takes it; needed for the estimator `garch`.
 
     Raises
@@ -259,9 +265,9 @@ def trained_constant(
     """
     kind, lookback, decay = signal_key(config)
     returns, cash = past.returns[:end].reshape(end, 1), past.cash[:end]
-    model = model_of("garch", fitted, needed=kind == GARCH)
-    given = _volatilities(past, (config.estimator, int(lookback)))[:end] if kind == GIVEN else np.empty(0)
-    return 1.0 / _scaled_volatility(int(kind), int(lookback), decay, model, given, returns, cash, start, lag)
+    model = model_of("garch", model_parameters, needed=kind == GARCH)
+    external = _volatilities(past, (config.estimator, int(lookback)))[:end] if kind == EXTERNAL else np.empty(0)
+    return 1.0 / _scaled_volatility(int(kind), int(lookback), decay, model, external, returns, cash, start, lag)
 
 
 @compiled
@@ -270,7 +276,7 @@ def _scaled_volatility(
     lookback: int,
     decay: float,
     garch: Floats,
-    given: Floats,
+    external: Floats,
     returns: Floats,
     cash: Floats,
     start: int,
@@ -286,8 +292,8 @@ def _scaled_volatility(
     volatility = np.empty((days, 1))
     if kind == GARCH:
         garch_signal(garch, logs, GARCH_HORIZON, volatility)
-    elif kind == GIVEN:
-        volatility[:, 0] = given
+    elif kind == EXTERNAL:
+        volatility[:, 0] = external
     else:
         volatility_signal(kind, lookback, decay, logs, excess, volatility)
     total, squares = 0.0, 0.0

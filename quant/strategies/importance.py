@@ -1,4 +1,4 @@
-"""Which parameter of the search moved the objective, each taken alone."""
+"""Main effects: how much of the objective each parameter of a search explains on its own."""
 
 from collections.abc import Mapping, Sequence
 
@@ -38,7 +38,7 @@ def _between_share(groups: NDArray[np.int64], count: int, scores: NDArray[np.flo
 
 @compiled
 def _squares_about_mean(scores: NDArray[np.float64]) -> float:
-    """Total sum of squares; 0 where it is nothing but rounding."""
+    """Total sum of squares; 0 where it is rounding."""
     mean = 0.0
     raw = 0.0
     for k in range(scores.size):
@@ -52,7 +52,7 @@ def _squares_about_mean(scores: NDArray[np.float64]) -> float:
 
 
 def main_effects(columns: Mapping[str, Sequence[object]], scores: ArrayLike) -> dict[str, float]:
-    r"""Share of the objective's variance that each parameter explains alone.
+    r"""Share of the objective's variance that each parameter explains on its own.
 
     Configurations are grouped by the value of one parameter. The share is the sum of squares
     between the groups over the total, less what groups of that number explain by chance

@@ -1,4 +1,4 @@
-"""How the assets inside a risky leg are mixed on each day, by what its close knows."""
+"""Weights of the assets inside a risky leg on each day, from the returns through its close."""
 
 import math
 
@@ -61,15 +61,17 @@ def daily_mix(inner: InnerPortfolio, legs: Floats, *, lookback: int, target: flo
         return mix
     if inner == "risk_control" and (count != 2 or target is None):
         raise DataError(f"`inner` risk_control mixes two assets to a target; got {count} assets and target {target!r}")
-    failed = _daily_mix(_CODES[inner], np.ascontiguousarray(legs), lookback, target or 0.0, mix)
-    if failed >= 0:
-        raise DataError(f"`inner` {inner} is not found at row {failed}: the covariance of {lookback} days is singular")
+    failed_day = _daily_mix(_CODES[inner], np.ascontiguousarray(legs), lookback, target or 0.0, mix)
+    if failed_day >= 0:
+        raise DataError(
+            f"`inner` {inner} is not found at row {failed_day}: the covariance of {lookback} days is singular"
+        )
     return mix
 
 
 @compiled
 def _daily_mix(code: int, legs: Floats, lookback: int, target: float, mix: Floats) -> int:
-    """Writes the mixes; the first day on which one is not found, or -1."""
+    """Write the mixes; returns the first day without a solution, or -1."""
     days, count = legs.shape
     total = np.zeros(count)
     products = np.zeros((count, count))
@@ -96,7 +98,7 @@ def _daily_mix(code: int, legs: Floats, lookback: int, target: float, mix: Float
 
 @compiled
 def _mix_of(code: int, cov: Floats, target: float, out: Floats) -> float:
-    """Writes the mix of one covariance; how far it is from what defines it."""
+    """Write the mix of one covariance; returns its residual."""
     residual = 0.0
     if code == 0:
         _inverse_volatility(cov, out)
@@ -143,9 +145,9 @@ def _minimum_variance(cov: Floats, out: Floats) -> float:
             pull = 1.0 / (deviation[i] * scale)
             for j in range(count):
                 pull -= cov[i, j] / (deviation[i] * deviation[j]) * y[j]
-            moved = max(y[i] + pull, 0.0)
-            worst = max(worst, abs(moved - y[i]))
-            y[i] = moved
+            weight = max(y[i] + pull, 0.0)
+            worst = max(worst, abs(weight - y[i]))
+            y[i] = weight
         if worst < 1e-12:
             break
     whole = 0.0

@@ -1,4 +1,4 @@
-"""The compiled heart: what a rule holds each day and what that earns, on 64 paths at once.
+"""Compiled accounts of a rule: its daily weights and returns, on 64 paths at once.
 
 One function, `run_rule`, computes the accounts of a rule over a block of paths; simulations call it with 64 lanes and
 history with one. The weight that a rule wants is the formula of its row in `quant.strategies.family`, compiled into a
@@ -17,7 +17,7 @@ from quant.numeric.elementary import exp, log
 from quant.numeric.random_numbers import LANES
 from quant.numeric.returns import DAYS
 from quant.strategies.config import LOCKED_DAYS, LOCKED_WEIGHT
-from quant.strategies.family import FAMILY, Known
+from quant.strategies.family import FAMILY, PathState
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -33,11 +33,11 @@ FALL_BINS: Final = 4096
 BINS: Final = 4096.0
 
 OWN_DECAY: Final = 0.97
-"""Of the average behind a strategy's own volatility."""
+"""Decay of the exponentially weighted average behind a strategy's own volatility."""
 
 _SMALLEST_VOLATILITY: Final = 1e-6
 _RUIN: Final = 1e-3
-"""What is left, at the least, of a leveraged position after one day."""
+"""Floor of a leveraged position's value after one day."""
 _LOCKED_DAYS: Final = LOCKED_DAYS
 _LOCKED_WEIGHT: Final = LOCKED_WEIGHT
 
@@ -90,7 +90,7 @@ STATISTICS: Final = 16
     _VALUE,
     _VARIANCE,
     _OWN,
-    _WANTED,
+    _DESIRED,
     _MOVE,
     _DISTANCE,
     _RISKY,
@@ -108,18 +108,20 @@ _VOLATILITY_RULE: Final = np.array([row.memory == "volatility" for row in FAMILY
 
 
 @pasted
-def _each(weigh: Callable[[Known], float], sigma: Floats, signal: Floats, a: Floats, lanes: int, n: _Numbers) -> None:
-    """Write what one rule wants on every lane."""
+def _each(
+    weigh: Callable[[PathState], float], sigma: Floats, signal: Floats, a: Floats, lanes: int, n: _Numbers
+) -> None:
+    """Write the weight that one rule wants on every lane."""
     for j in range(lanes):
-        a[_WANTED, j] = weigh(
-            Known(
+        a[_DESIRED, j] = weigh(
+            PathState(
                 max(sigma[j], _SMALLEST_VOLATILITY),
                 signal[j],
                 a[_VALUE, j],
                 a[_FLOOR, j],
                 a[_PEAK, j],
                 a[_OWN, j],
-                a[_WANTED, j],
+                a[_DESIRED, j],
                 n[0],
                 n[1],
                 n[2],
@@ -129,15 +131,15 @@ def _each(weigh: Callable[[Known], float], sigma: Floats, signal: Floats, a: Flo
         )
 
 
-def _chain(rules: tuple[Callable[[Known], float], ...], code: int = 0) -> Callable[..., None]:
-    """A function that writes what rule `function` wants; each rule gets its own loop over the lanes, and so vectors.
+def _chain(rules: tuple[Callable[[PathState], float], ...], code: int = 0) -> Callable[..., None]:
+    """Build the function that writes the weights of rule `function`: one vectorised loop over the lanes per rule.
 
     Four rules at a time: a link for each would take the compiler four times as long.
     """
-    one, two, three, four = (pasted(rule) for rule in (rules * 4)[:4])  # what is repeated is never reached
+    one, two, three, four = (pasted(rule) for rule in (rules * 4)[:4])  # repeated rules are never reached
     others = _chain(rules[4:], code + 4) if len(rules) > 4 else _nothing
 
-    def wanted(function: int, sigma: Floats, signal: Floats, a: Floats, lanes: int, numbers: _Numbers) -> None:
+    def desired_weights(function: int, sigma: Floats, signal: Floats, a: Floats, lanes: int, numbers: _Numbers) -> None:
         if function == code:
             _each(one, sigma, signal, a, lanes, numbers)
         elif function == code + 1:
@@ -149,28 +151,28 @@ def _chain(rules: tuple[Callable[[Known], float], ...], code: int = 0) -> Callab
         else:
             others(function, sigma, signal, a, lanes, numbers)
 
-    return inlined(wanted)
+    return inlined(desired_weights)
 
 
 @inlined
 def _nothing(function: int, sigma: Floats, signal: Floats, a: Floats, lanes: int, numbers: _Numbers) -> None:
-    """The end of the chain."""
+    """End of the chain of rules: does nothing."""
 
 
-_wanted = _chain(tuple(row.weigh for row in FAMILY.values()))
+_desired_weights = _chain(tuple(row.weigh for row in FAMILY.values()))
 
 
 @compiled
 def raw_weight(
     function: int, volatility: float, signal: float, target: float, highest: float, first: float, second: float
 ) -> float:
-    """What a rule wants before any bound, of a strategy at its start: for previews and tests."""
+    """Weight of a rule before any bound, at the start of a strategy; for previews and tests."""
     a = np.ones((_ROWS, LANES))
     a[_OWN, 0] = target
     a[_FLOOR, 0] = first
-    a[_WANTED, 0] = target / max(volatility, _SMALLEST_VOLATILITY)
-    _wanted(function, np.array([volatility]), np.array([signal]), a, 1, (target, highest, first, second))
-    return a[_WANTED, 0]
+    a[_DESIRED, 0] = target / max(volatility, _SMALLEST_VOLATILITY)
+    _desired_weights(function, np.array([volatility]), np.array([signal]), a, 1, (target, highest, first, second))
+    return a[_DESIRED, 0]
 
 
 @compiled
@@ -185,11 +187,11 @@ def _drift(shares: Floats, returns: Floats) -> float:
 
 
 @compiled
-def _rebalance(shares: Floats, mix: Floats, held: float, wanted: float, band: float) -> float:
+def _rebalance(shares: Floats, mix: Floats, weight: float, target: float, band: float) -> float:
     """Sum of absolute changes over the assets; beyond the band the shares become the mix."""
     distance = 0.0
     for i in range(shares.size):
-        distance += abs(wanted * mix[i] - held * shares[i])
+        distance += abs(target * mix[i] - weight * shares[i])
     if distance > band:
         for i in range(shares.size):
             shares[i] = mix[i]
@@ -198,12 +200,12 @@ def _rebalance(shares: Floats, mix: Floats, held: float, wanted: float, band: fl
 
 @inlined
 def _excess(w: float, risky: float, safe: float, cash: float, borrow: float) -> float:
-    """Return over cash of a day that holds `w`, the rest in the safe leg; nothing falls below what ruin leaves.
+    """Return over cash of a day with weight `w`, the rest in the safe leg; wealth never falls below the ruin floor.
 
-    What is borrowed is borrowed in cash, `borrow` above its rate.
+    Borrowing is in cash, at `borrow` above its rate.
     """
-    lent, owed = max(1.0 - w, 0.0), max(w - 1.0, 0.0)
-    return max(w * (risky - cash) + lent * (safe - cash) - borrow * owed, _RUIN - 1.0 - cash)
+    lent, borrowed = max(1.0 - w, 0.0), max(w - 1.0, 0.0)
+    return max(w * (risky - cash) + lent * (safe - cash) - borrow * borrowed, _RUIN - 1.0 - cash)
 
 
 @inlined
@@ -274,8 +276,8 @@ def _quiet_days(a: Floats, returns: Floats, cash: Floats, first: int, last: int)
 
 
 @inlined
-def _idle(idle: float, held: float) -> float:
-    return idle + 1.0 if held < _LOCKED_WEIGHT else 0.0
+def _idle(idle: float, weight: float) -> float:
+    return idle + 1.0 if weight < _LOCKED_WEIGHT else 0.0
 
 
 @inlined
@@ -287,7 +289,7 @@ def _averaged(variance: float, x: float) -> float:
 def _quiet_days_remembering_wealth(
     a: Floats, past: Floats, returns: Floats, cash: Floats, first: int, last: int
 ) -> None:
-    """As `_quiet_days`, for a rule that looks back at its own wealth."""
+    """As `_quiet_days`, for a rule that uses its own wealth."""
     t = first
     while t + 2 <= last:
         c0, c1 = cash[t], cash[t + 1]
@@ -318,7 +320,7 @@ def _quiet_days_remembering_wealth(
 def _quiet_days_remembering_volatility(
     a: Floats, past: Floats, returns: Floats, cash: Floats, first: int, last: int
 ) -> None:
-    """As `_quiet_days`, for a rule that looks back at its own volatility."""
+    """As `_quiet_days`, for a rule that uses its own volatility."""
     for t in range(first, last):
         for j in range(LANES):
             before = a[_SUM, j]
@@ -329,10 +331,10 @@ def _quiet_days_remembering_volatility(
 
 
 @compiled
-def _recall(a: Floats, past: Floats, cash: Floats, start: int, seen: int, s: int, first: float, lanes: int) -> None:
-    """Bring value, floor and peak up to day s, from day `seen`; a path that was locked in cash starts again."""
+def _recall(a: Floats, past: Floats, cash: Floats, start: int, last_day: int, s: int, first: float, lanes: int) -> None:
+    """Update value, floor and peak from day `last_day` to day s; a path that was locked in cash restarts."""
     growth = 1.0
-    for u in range(max(seen + 1, start), s + 1):
+    for u in range(max(last_day + 1, start), s + 1):
         growth *= 1.0 + cash[u]
         for j in range(lanes):
             a[_PEAK, j] = max(a[_PEAK, j], past[u, j])
@@ -354,36 +356,36 @@ def _decide(
     volatility: Floats,
     signal: Floats,
     start: int,
-    seen: int,
+    last_day: int,
     s: int,
     lanes: int,
 ) -> None:
-    """Write the weight that the rule wants, within its bounds, by what day s knows."""
+    """Write the weight that the rule wants, within its bounds, from the data through day s."""
     function = int(rule[FUNCTION])
     target, lowest, highest, first, second = rule[TARGET], rule[LOWEST], rule[HIGHEST], rule[FIRST], rule[SECOND]
     if _WEALTH_RULE[function]:
-        _recall(a, past, cash, start, seen, s, first, lanes)
+        _recall(a, past, cash, start, last_day, s, first, lanes)
     elif _VOLATILITY_RULE[function]:
         for j in range(lanes):
             a[_OWN, j] = math.sqrt(past[s, j]) if s >= start else target
-    _wanted(function, volatility[s], signal[s], a, lanes, (target, highest, first, second))
+    _desired_weights(function, volatility[s], signal[s], a, lanes, (target, highest, first, second))
     for j in range(lanes):
-        a[_WANTED, j] = min(max(a[_WANTED, j], lowest), highest)
+        a[_DESIRED, j] = min(max(a[_DESIRED, j], lowest), highest)
 
 
 @pasted
 def _trading_day(a: Floats, rule: Floats, risky: Floats, cash: float) -> None:
-    """The close of 64 lanes that trade to what they want, in one pass; nothing is borrowed, one asset, cash is safe."""
+    """Trade 64 lanes to their desired weights at one close; one asset, no borrowing, cash as the safe leg."""
     band, change, cost = rule[BAND], rule[CHANGE], rule[COST]
     for j in range(LANES):
         w = a[_HELD, j]
         x = max(w * (risky[j] - cash), _RUIN - 1.0 - cash)
         grown = 1.0 + cash + x
         drifted = w * (1.0 + risky[j]) / grown
-        move = min(max(a[_WANTED, j] - drifted, -change), change)
+        move = min(max(a[_DESIRED, j] - drifted, -change), change)
         move = move if abs(move) > band else 0.0
-        paid = cost * abs(move)
-        step = grown * (1.0 - paid)
+        fee = cost * abs(move)
+        step = grown * (1.0 - fee)
         x = step - 1.0 - cash
         depth = min(a[_DEPTH, j] * step, 1.0)
         a[_HELD, j] = drifted + move
@@ -396,13 +398,13 @@ def _trading_day(a: Floats, rule: Floats, risky: Floats, cash: float) -> None:
         a[_SUM_WEIGHT2, j] += w * w
         a[_LARGEST_WEIGHT, j] = max(a[_LARGEST_WEIGHT, j], w)
         a[_TRADED, j] += abs(move)
-        a[_CHARGED, j] += paid
+        a[_CHARGED, j] += fee
         a[_EXCESS, j] = x
 
 
 @inlined
 def _remember(function: int, a: Floats, past: Floats, t: int, lanes: int) -> None:
-    """Enter the close of day t into the rule's own memory."""
+    """Update the rule's own statistics with the close of day t."""
     if _WEALTH_RULE[function]:
         for j in range(lanes):
             past[t, j] = a[_WEALTH, j]
@@ -436,12 +438,12 @@ def _begin(rule: Floats, volatility: Floats, s: int, lanes: int) -> Floats:
         a[_FLOOR, j] = rule[FIRST]
         a[_VARIANCE, j] = target * target
     for j in range(lanes):
-        a[_WANTED, j] = target / max(volatility[s, j], _SMALLEST_VOLATILITY)
+        a[_DESIRED, j] = target / max(volatility[s, j], _SMALLEST_VOLATILITY)
     return a
 
 
 @pasted
-def _simulated(
+def _run_quiet_lanes(
     rule: Floats,
     a: Floats,
     past: Floats,
@@ -458,7 +460,7 @@ def _simulated(
     """The days from `start` + 1 on of 64 lanes of one asset that never borrow, from one event to the next."""
     days, lanes = returns.shape
     function = int(rule[FUNCTION])
-    seen = start - 1 - lag
+    last_day = start - 1 - lag
     t = start + 1
     while t < days:
         event = t
@@ -473,8 +475,8 @@ def _simulated(
         else:
             _quiet_days(a, returns, cash, t, last)
         if event < days and trades[event]:
-            _decide(rule, a, past, cash, volatility, signal, start, seen, event - lag, lanes)
-            seen = event - lag
+            _decide(rule, a, past, cash, volatility, signal, start, last_day, event - lag, lanes)
+            last_day = event - lag
             _trading_day(a, rule, returns[event], cash[event])
             _remember(function, a, past, event, lanes)
         if event < days and (event - start + 1) % WINDOW == 0:
@@ -507,7 +509,7 @@ def run_rule(  # noqa: C901, PLR0915  (a day of accounts, read top-down; a call 
 
     rule (10,); returns, volatility, signal (T, B), B <= 64; cash (T,); bonds (T, B): returns of the safe leg, empty
     where it is cash; trades (T,): whether the close of a day trades.
-    legs, mix (T, N): returns of the assets inside the risky leg and their shares of it by what is known at each day;
+    legs, mix (T, N): returns of the assets inside the risky leg and their shares of it from the data through each day;
     empty for a single asset, otherwise B = 1 and `returns` only feed the signals.
     Writes statistics (16, B); adds the first `lanes_used` lanes to the histograms losses (LOSS_BINS,) and falls
     (FALL_BINS,); writes series (4, T), excess return, held weight, turnover
@@ -516,13 +518,13 @@ def run_rule(  # noqa: C901, PLR0915  (a day of accounts, read top-down; a call 
     days, lanes = returns.shape
     function = int(rule[FUNCTION])
     band, highest, change, cost, borrow = rule[BAND], rule[HIGHEST], rule[CHANGE], rule[COST], rule[BORROW] / DAYS
-    recorded = series.size > 0
+    records = series.size > 0
     bonded = bonds.size > 0
-    plain = lanes == LANES and highest <= 1.0 and legs.shape[1] == 0 and not bonded and not recorded
+    plain = lanes == LANES and highest <= 1.0 and legs.shape[1] == 0 and not bonded and not records
     past = np.empty((days if _WEALTH_RULE[function] or _VOLATILITY_RULE[function] else 1, lanes))
     a = _begin(rule, volatility, start - 1 - lag, lanes)
     shares = np.zeros(legs.shape[1])
-    seen = start - 1 - lag
+    last_day = start - 1 - lag
 
     for t in range(start - 1, start + 1 if plain else days):
         s = t - lag
@@ -537,7 +539,7 @@ def run_rule(  # noqa: C901, PLR0915  (a day of accounts, read top-down; a call 
                 a[_SAFE, j] = bonds[t, j] if bonded else c
             if shares.size > 0:
                 a[_RISKY, 0] = _drift(shares, legs[t])
-            if recorded:
+            if records:
                 series[1, t] = a[_HELD, 0]
                 series[2, t] = 0.0 if t == start else -a[_TRADED, 0]
                 series[3, t] = -a[_CHARGED, 0]
@@ -551,10 +553,10 @@ def run_rule(  # noqa: C901, PLR0915  (a day of accounts, read top-down; a call 
                 a[_HELD, j] = w * (1.0 + a[_RISKY, j]) / step
                 a[_STEP, j] = step
         if trading:
-            _decide(rule, a, past, cash, volatility, signal, start, seen, s, lanes)
-            seen = s
+            _decide(rule, a, past, cash, volatility, signal, start, last_day, s, lanes)
+            last_day = s
             for j in range(lanes):
-                move = min(max(a[_WANTED, j] - a[_HELD, j], -reach), reach)
+                move = min(max(a[_DESIRED, j] - a[_HELD, j], -reach), reach)
                 a[_MOVE, j] = move
                 a[_DISTANCE, j] = abs(move)
             if shares.size > 0:
@@ -584,14 +586,14 @@ def run_rule(  # noqa: C901, PLR0915  (a day of accounts, read top-down; a call 
             a[_DEPTH, j] = depth
             a[_DEEPEST, j] = min(a[_DEEPEST, j], depth)
         _remember(function, a, past, t, lanes)
-        if recorded:
+        if records:
             series[0, t] = a[_EXCESS, 0]
             series[2, t] += a[_TRADED, 0]
             series[3, t] += a[_CHARGED, 0]
         if (t - start + 1) % WINDOW == 0:
             _mark(a, lanes, lanes_used, losses)
     if plain:
-        _simulated(rule, a, past, returns, cash, volatility, signal, trades, start, lag, lanes_used, losses)
+        _run_quiet_lanes(rule, a, past, returns, cash, volatility, signal, trades, start, lag, lanes_used, losses)
     _summarise(a, float(days - start), lanes, lanes_used, gamma, drawdown_limit, statistics, falls)
 
 

@@ -1,4 +1,4 @@
-"""What one daily history of a strategy amounts to. 252 days a year; losses are positive.
+"""Metrics of one daily history of a strategy. 252 days a year; losses are positive.
 
 `excess` is the daily simple return over cash, net of costs; `total` the daily simple return net of
 costs, cash included. Every sum runs in index order and the elementary functions are this package's,
@@ -30,7 +30,7 @@ class TargetError:
 
     error: float
     noise_floor: float
-    """What a constant volatility exactly on target would show, by sampling alone."""
+    """The same distance for a constant volatility exactly on target: sampling error only."""
 
 
 def _utility(m: Moments, risk_aversion: float) -> float:
@@ -68,7 +68,7 @@ def utility(excess: ArrayLike | Returns, risk_aversion: float) -> float:
 
 
 def break_even_cost_bps(gross_advantage: float, traded: float, *, benchmark_traded: float = 0.0) -> float | None:
-    """Cost of a trade at which an advantage over a benchmark is used up.
+    """Trading cost at which an advantage over a benchmark vanishes.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def _target_distance(total: NDArray[np.float64], target: float, window: int) -> 
 
 
 def volatility_target_error(total: ArrayLike | Returns, target: float, *, window: int = 60) -> TargetError:
-    r"""Mean distance of rolling volatility from its target, beside what sampling alone gives.
+    r"""Mean distance of rolling volatility from its target, with the distance that sampling alone causes.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def _utility_error(x: NDArray[np.float64], mean: float, second: float, gamma: fl
 
 
 @compiled
-def _locked(weights: NDArray[np.float64], days: int, level: float) -> bool:
+def _is_locked(weights: NDArray[np.float64], days: int, level: float) -> bool:
     run = 0
     for t in range(weights.size):
         run = run + 1 if weights[t] < level else 0
@@ -241,8 +241,8 @@ def series_metrics(
     r = checked_total(total, shortest=TAIL_HORIZON)
     w = checked_series(weights, name="weights")
     traded = checked_series(turnover, name="turnover")
-    paid = checked_series(costs, name="costs")
-    same_length(excess=x, total=r, weights=w, turnover=traded, costs=paid)
+    charges = checked_series(costs, name="costs")
+    same_length(excess=x, total=r, weights=w, turnover=traded, costs=charges)
     if drawdown_limit is not None and not 0.0 < drawdown_limit <= 1.0:
         raise DataError(f"`drawdown_limit` must lie in (0, 1] or be None; got {drawdown_limit!r}")
 
@@ -267,11 +267,11 @@ def series_metrics(
         value_at_risk=Measured(value=at_risk),
         expected_shortfall=Measured(value=shortfall),
         turnover=Measured(value=DAYS * moments(traded).mean),
-        cost=Measured(value=DAYS * moments(paid).mean),
+        cost=Measured(value=DAYS * moments(charges).mean),
         average_weight=Measured(value=exposure.mean),
         weight_volatility=Measured(value=exposure.deviation),
         largest_weight=Measured(value=float(w.max())),
         loss_probability=Measured(value=float(compounded(r) < 0.0)),
         drawdown_breach=Measured(value=float(breached)),
-        locked_in_cash=Measured(value=float(_locked(w, LOCKED_DAYS, LOCKED_WEIGHT))),
+        locked_in_cash=Measured(value=float(_is_locked(w, LOCKED_DAYS, LOCKED_WEIGHT))),
     )

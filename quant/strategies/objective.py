@@ -1,4 +1,4 @@
-"""What a search maximises: utilities over scenarios in one number for each configuration.
+"""Objectives of a search: utilities over scenarios combined into one number per configuration.
 
 Sums run in explicit loops in index order, so that a ranking is the same on every machine.
 """
@@ -18,7 +18,7 @@ TAIL_MASS = 0.4
 """Probability of the worst scenarios whose mean is `cvar_utility`."""
 
 GOAL_CODES: dict[Goal, int] = {"robust_utility": 0, "sharpe": 1, "worst_case": 2, "cvar_utility": 3}
-"""How `score_into` knows a goal."""
+"""The code of each goal in `score_into`."""
 
 
 @compiled
@@ -26,19 +26,19 @@ def _tail_mean(values: NDArray[np.float64], weights: NDArray[np.float64], mass: 
     """Mean of the lowest `mass` of the probability; the boundary scenario counts in part."""
     order = np.arange(values.size, dtype=np.int64)
     for i in range(1, order.size):
-        moved = order[i]
+        index = order[i]
         j = i
-        while j > 0 and values[order[j - 1]] > values[moved]:
+        while j > 0 and values[order[j - 1]] > values[index]:
             order[j] = order[j - 1]
             j -= 1
-        order[j] = moved
-    left = mass
+        order[j] = index
+    remaining = mass
     total = 0.0
     for i in range(order.size):
-        share = min(float(weights[order[i]]), left)
+        share = min(float(weights[order[i]]), remaining)
         total += share * float(values[order[i]])
-        left -= share
-    return total / (mass - left)
+        remaining -= share
+    return total / (mass - remaining)
 
 
 @compiled
@@ -74,7 +74,7 @@ def score_into(
 
 
 def checked_weights(weights: ArrayLike, *, scenarios: int) -> NDArray[np.float64]:
-    """`weights` as an array of shape (scenarios,), refused unless they are probabilities.
+    """`weights` as an array of shape (scenarios,); a DataError unless they are probabilities.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def scores(
     weights : array_like, shape (S,)
         Probabilities, the training history's included; they sum to 1.
     goal : Goal
-        What is maximised.
+        The objective.
     sharpes : array_like, shape (K, S), optional
         Annual Sharpe ratios, needed by the goal ``sharpe`` only.
 
@@ -184,15 +184,15 @@ def scenario_weights(probabilities: ArrayLike, *, history_weight: float = 1.0 / 
     >>> scenario_weights([1.0, 3.0], history_weight=0.5).tolist()
     [0.125, 0.375, 0.5]
     """
-    given = np.array(probabilities, dtype=np.float64, ndmin=1)
-    if given.ndim != 1 or given.size == 0 or not np.isfinite(given).all() or (given < 0.0).any():
-        raise DataError(f"`probabilities` must be finite, not negative, of shape (S,); got {given.shape}")
+    weights = np.array(probabilities, dtype=np.float64, ndmin=1)
+    if weights.ndim != 1 or weights.size == 0 or not np.isfinite(weights).all() or (weights < 0.0).any():
+        raise DataError(f"`probabilities` must be finite, not negative, of shape (S,); got {weights.shape}")
     if not 0.0 <= history_weight < 1.0:
         raise DataError(f"`history_weight` must lie in [0, 1); got {history_weight!r}")
-    total = math.fsum(given)
+    total = math.fsum(weights)
     if total == 0.0:
         raise DataError("`probabilities` are all 0; at least one scenario must have weight")
-    return np.append(given / total * (1.0 - history_weight), history_weight)
+    return np.append(weights / total * (1.0 - history_weight), history_weight)
 
 
 def retention(utility: float, best: float, reference: float, tolerance: float) -> float | None:

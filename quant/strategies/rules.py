@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from quant.numeric.errors import DataError
 from quant.strategies.config import REBALANCING_DAYS, TREND_DAYS, Estimator, Rebalancing, StrategyConfig
-from quant.strategies.family import CODES, FAMILY, Given, numbers_of
+from quant.strategies.family import CODES, FAMILY, FormulaInputs, numbers_of
 from quant.strategies.kernel import (
     BAND,
     BORROW,
@@ -27,7 +27,7 @@ from quant.strategies.kernel import (
     Ints,
 )
 from quant.strategies.mandate import Mandate
-from quant.strategies.signals import AVERAGE_START, DOWNSIDE, EWMA, EWMA_MAX, GARCH, GIVEN, REGIME, ROLLING, TREND
+from quant.strategies.signals import AVERAGE_START, DOWNSIDE, EWMA, EWMA_MAX, EXTERNAL, GARCH, REGIME, ROLLING, TREND
 
 ESTIMATORS: dict[Estimator, int] = {
     "rolling": ROLLING,
@@ -35,17 +35,17 @@ ESTIMATORS: dict[Estimator, int] = {
     "ewma_max": EWMA_MAX,
     "downside": DOWNSIDE,
     "garch": GARCH,
-    "range": GIVEN,
-    "implied": GIVEN,
+    "range": EXTERNAL,
+    "implied": EXTERNAL,
 }
 FREQUENCIES: tuple[Rebalancing, ...] = ("daily", "weekly", "monthly", "quarterly")
 _SIZES = {"garch": 5, "regime": 12}
 """Numbers of each fitted model; a regime model has two states, calm and turbulent."""
 
 SignalKey = tuple[float, float, float]
-GivenKey = tuple[Estimator, int]
-Fitted = Callable[[Literal["garch", "regime"]], Floats]
-"""Gives the parameters of a model that was fitted on training days."""
+ExternalKey = tuple[Estimator, int]
+ModelParameters = Callable[[Literal["garch", "regime"]], Floats]
+"""Returns the parameters of a model fitted on training days, by its name."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Rules:
     trades_of: Ints
     garch: Floats
     hidden: Floats
-    given: tuple[GivenKey, ...]
+    external: tuple[ExternalKey, ...]
 
     @property
     def lookback(self) -> int:
@@ -88,7 +88,7 @@ class Rules:
         needs = np.where(windowed, length, np.where((kind == EWMA) | (kind == EWMA_MAX), AVERAGE_START, 0.0))
         trend = max(TREND_DAYS) if (self.looks[:, 0] == TREND).any() else 0
         # overnight returns begin a session late, and so does the first full window of ranges
-        lengths = [length + 1 if estimator == "range" else length for estimator, length in self.given]
+        lengths = [length + 1 if estimator == "range" else length for estimator, length in self.external]
         return max(trend, int(np.max(needs, initial=0.0)), *lengths, 0)
 
 
@@ -104,7 +104,7 @@ def lay_out(
     mandate: Mandate,
     *,
     trained: Callable[[StrategyConfig], float] | None = None,
-    fitted: Fitted | None = None,
+    model_parameters: ModelParameters | None = None,
     cost_factor: float = 1.0,
 ) -> Rules:
     """The kernel's form of `configs`.
@@ -116,7 +116,7 @@ def lay_out(
     trained : callable, optional
         Gives the fitted constant, per unit of target volatility, of a config whose `variance_constant` is `trained`:
         see `quant.strategies.history.trained_constant`.
-    fitted : callable, optional
+    model_parameters : callable, optional
         Gives the parameters of the model behind the estimator `garch` (`quant.volatility.garch.Garch.parameters`) and
         behind `regime_switch` (`quant.worlds.regimes.HiddenMarkov.parameters`).
     cost_factor : float
@@ -128,7 +128,7 @@ def lay_out(
         If a config needs a trained constant or a fitted model that is missing, or the model has another size.
     """
     rows: list[tuple[SignalKey, int, list[float]]] = []
-    given: list[GivenKey] = []
+    external: list[ExternalKey] = []
     for place, config in enumerate(configs):
         constant = None
         if config.variance_constant == "trained":
@@ -136,31 +136,31 @@ def lay_out(
                 raise DataError("`trained` is missing for a config whose variance constant is fitted")
             constant = trained(config)
         key = signal_key(config)
-        if key[0] == GIVEN:
+        if key[0] == EXTERNAL:
             name = (config.estimator, config.lookback_days or 0)
-            given.extend([] if name in given else [name])
-            key = (key[0], float(given.index(name)), 0.0)
+            external.extend([] if name in external else [name])
+            key = (key[0], float(external.index(name)), 0.0)
         rows.append((key, place, _row(config, mandate, cost_factor, constant)))
     rows.sort(key=lambda row: row[:2])
     order = [place for _, place, _ in rows]
     ordered = [configs[place] for place in order]
-    seen = [_look(config) for config in ordered]
-    looks = sorted({look for look in seen if look is not None})
+    config_looks = [_look(config) for config in ordered]
+    looks = sorted({look for look in config_looks if look is not None})
     return Rules(
         order=np.array(order, dtype=np.int64),
         table=np.array([row for _, _, row in rows]).reshape(len(rows), RULE_COLUMNS),
         signals=np.array([key for key, _, _ in rows]).reshape(len(rows), 3),
         looks=np.array(looks, dtype=np.float64).reshape(len(looks), 2),
-        look_of=np.array([-1 if look is None else looks.index(look) for look in seen], dtype=np.int64),
+        look_of=np.array([-1 if look is None else looks.index(look) for look in config_looks], dtype=np.int64),
         trades_of=np.array([FREQUENCIES.index(c.rebalancing) for c in ordered], dtype=np.int64),
-        garch=model_of("garch", fitted, needed=any(key[0] == GARCH for key, _, _ in rows)),
-        hidden=model_of("regime", fitted, needed=any(look[0] == REGIME for look in looks)),
-        given=tuple(given),
+        garch=model_of("garch", model_parameters, needed=any(key[0] == GARCH for key, _, _ in rows)),
+        hidden=model_of("regime", model_parameters, needed=any(look[0] == REGIME for look in looks)),
+        external=tuple(external),
     )
 
 
 def _look(config: StrategyConfig) -> tuple[int, float] | None:
-    """Kind and hysteresis of what `config` looks at beside volatility."""
+    """Kind and hysteresis of the signal that `config` uses in addition to volatility."""
     match FAMILY[config.weight_function].signal:
         case "trend":
             return TREND, config.hysteresis or 0.0
@@ -170,22 +170,23 @@ def _look(config: StrategyConfig) -> tuple[int, float] | None:
             return None
 
 
-def model_of(name: Literal["garch", "regime"], fitted: Fitted | None, *, needed: bool) -> Floats:
+def model_of(name: Literal["garch", "regime"], model_parameters: ModelParameters | None, *, needed: bool) -> Floats:
     """Parameters of a fitted model, checked; empty unless it is needed."""
     if not needed:
         return np.empty(0)
-    if fitted is None:
-        raise DataError(f"`fitted` is missing for a config that needs the {name} model of the training days")
-    parameters = fitted(name)
+    if model_parameters is None:
+        raise DataError(f"`model_parameters` is missing for a config that needs the {name} model of the training days")
+    parameters = model_parameters(name)
     if parameters.shape != (_SIZES[name],):
         raise DataError(
-            f"`fitted` gives the {name} model parameters of shape {parameters.shape}; expected ({_SIZES[name]},), "
+            f"`model_parameters` gives the {name} model parameters of shape {parameters.shape}; "
+            f"expected ({_SIZES[name]},), "
             + ("those of two states" if name == "regime" else "those of `Garch.parameters`")
         )
     return parameters
 
 
-def _row(config: StrategyConfig, mandate: Mandate, cost_factor: float, fitted: float | None) -> list[float]:
+def _row(config: StrategyConfig, mandate: Mandate, cost_factor: float, constant: float | None) -> list[float]:
     target = config.target_volatility or mandate.target_volatility
     bounded = FAMILY[config.weight_function].bounded
     row = [0.0] * RULE_COLUMNS
@@ -195,7 +196,7 @@ def _row(config: StrategyConfig, mandate: Mandate, cost_factor: float, fitted: f
     row[LOWEST] = mandate.min_weight if bounded else 0.0
     row[HIGHEST] = mandate.max_weight if bounded else 2.0
     row[CHANGE] = mandate.max_change if bounded else 2.0
-    row[FIRST], row[SECOND] = numbers_of(config.weight_function, Given(config, mandate, target, fitted))
+    row[FIRST], row[SECOND] = numbers_of(config.weight_function, FormulaInputs(config, mandate, target, constant))
     row[COST] = cost_factor * mandate.transaction_cost_bps / 10_000.0
     row[BORROW] = mandate.borrow_spread_bps / 10_000.0
     return row

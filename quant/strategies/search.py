@@ -2,7 +2,7 @@
 
 A proposal is a choice from the grids of a `SearchSpace`, never a number that a library computed: the last bits in which
 processors differ inside the sampler reach no result unless they tip a choice, which takes a tie to some fifteen digits.
-Each round builds a fresh sampler from (seed, round) and all trials so far, so a resumed search goes on exactly as an
+Each round builds a fresh sampler from (seed, round) and all trials so far, so a resumed search continues exactly as an
 uninterrupted one.
 """
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 Choose: TypeAlias = Callable[[str, tuple[Any, ...]], Any]
 
 SOBOL_SHARE = 0.4
-"""Of a broad plan's budget."""
+"""Share of a broad plan's budget for the Sobol start."""
 ROUND = 20
 """Trials that the sampler proposes at a time; the objective is judged for convergence once a round."""
 _TAUGHT = 500
-"""Tried configs that a sampler learns from: what an answer takes grows with them, what it is worth hardly does."""
+"""Trials that a sampler learns from: more of them cost time and hardly improve its proposals."""
 _LEADING = 100
 """Of these, the best ones; the sampler's own split takes 25 of them for good. The others are spread over the rest."""
 _ATTEMPTS = 8
-"""Proposals asked for, per missing trial, before a round is filled up from the Sobol sequence."""
+"""Proposals per missing trial before a round is filled from the Sobol sequence."""
 
 
 def compose(space: SearchSpace, choose: Choose) -> StrategyConfig:
-    """The config that `choose` picks; asked only for the parameters that have an effect."""
+    """The config that `choose` picks; it is called only for parameters that have an effect."""
     function = choose("weight_function", space.weight_functions)
     values: dict[str, Any] = {"weight_function": function}
     if FAMILY[function].volatility:
@@ -73,7 +73,7 @@ def contains(space: SearchSpace, config: StrategyConfig) -> bool:
 
 
 def choices(space: SearchSpace, config: StrategyConfig) -> dict[str, int] | None:
-    """Position of each active value of `config` in its grid; None if one is not there."""
+    """Position of each active value of `config` in its grid; None if a value is not in its grid."""
     places: dict[str, int] = {}
 
     def choose(name: str, values: tuple[Any, ...]) -> Any:
@@ -91,7 +91,7 @@ def choices(space: SearchSpace, config: StrategyConfig) -> dict[str, int] | None
 
 
 def off_grid(space: SearchSpace, config: StrategyConfig) -> list[tuple[str, Any, tuple[Any, ...]]]:
-    """The active values of `config` that are not the space's, each as name, value and what is allowed."""
+    """The active values of `config` outside the space, each as name, value and allowed values."""
     if config.weight_function not in space.weight_functions:
         return [("weight_function", config.weight_function, space.weight_functions)]
     names = ["rebalancing", "no_trade_band", "inner", "target_volatility", *ACTIVE[config.weight_function]]
@@ -115,21 +115,21 @@ def sobol(space: SearchSpace, count: int, *, seed: int, avoid: Collection[Strate
     axes = [name for name in SearchSpace.model_fields if getattr(space, name)]
     engine = qmc.Sobol(d=len(axes), scramble=True, rng=np.random.default_rng(seed))
     column = {_AXIS_OF.get(name, name): i for i, name in enumerate(axes)}
-    seen = set(avoid)
-    found: list[StrategyConfig] = []
-    wanted = min(count, size(space) - len([c for c in seen if contains(space, c)]))
-    drawn = 0
-    while len(found) < wanted:
-        points = engine.random_base2(max(3, math.ceil(math.log2(max(count, drawn, 1)))))
-        drawn += len(points)
+    excluded = set(avoid)
+    configs: list[StrategyConfig] = []
+    limit = min(count, size(space) - len([c for c in excluded if contains(space, c)]))
+    position = 0
+    while len(configs) < limit:
+        points = engine.random_base2(max(3, math.ceil(math.log2(max(count, position, 1)))))
+        position += len(points)
         for point in points:
             config = compose(space, lambda name, values, u=point: values[int(u[column[name]] * len(values))])
-            if config not in seen and len(found) < wanted:
-                seen.add(config)
-                found.append(config)
-        if drawn > 64 * size(space) + 4096:
+            if config not in excluded and len(configs) < limit:
+                excluded.add(config)
+                configs.append(config)
+        if position > 64 * size(space) + 4096:
             break
-    return found
+    return configs
 
 
 _AXIS_OF = {"weight_functions": "weight_function", "estimators": "estimator"}
@@ -138,18 +138,18 @@ _UNORDERED = ("weight_function", "estimator", "variance_constant", "inner")
 
 def propose(
     space: SearchSpace,
-    tried: Mapping[StrategyConfig, float],
+    scores: Mapping[StrategyConfig, float],
     count: int,
     *,
     seed: int,
     avoid: Collection[StrategyConfig] = (),
 ) -> list[StrategyConfig]:
-    """Up to `count` new configs where the tried ones did well.
+    """Up to `count` new configs in regions where earlier ones scored well.
 
     Parameters
     ----------
     space : SearchSpace
-    tried : mapping from StrategyConfig to float
+    scores : mapping from StrategyConfig to float
         Objectives, higher is better; configs outside `space` teach nothing and are left out. Of more than 500 the
         best 100 teach, and of the others every so many, in the order of their objectives.
     count : int
@@ -173,7 +173,7 @@ def propose(
             seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=1
         )
         study = optuna.create_study(direction="maximize", sampler=sampler)
-        for value, found_at in _teaching(space, tried):
+        for value, found_at in _teaching(space, scores):
             places = {name: place for name, place in found_at.items() if len(grids[name]) > 1}
             study.add_trial(
                 optuna.trial.create_trial(
@@ -182,30 +182,32 @@ def propose(
                     value=value,
                 )
             )
-        seen = set(avoid)
-        found: list[StrategyConfig] = []
+        excluded = set(avoid)
+        configs: list[StrategyConfig] = []
         for _ in range(_ATTEMPTS * count):
-            if len(found) == count:
+            if len(configs) == count:
                 break
             trial = study.ask()
             config = compose(space, partial(_suggest, trial))
-            if config in seen:
+            if config in excluded:
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
             else:
-                seen.add(config)
-                found.append(config)
-    return found
+                excluded.add(config)
+                configs.append(config)
+    return configs
 
 
-def _teaching(space: SearchSpace, tried: Mapping[StrategyConfig, float]) -> list[tuple[float, dict[str, int]]]:
-    """What a sampler learns from, in the order in which it was tried."""
-    known = [(value, places) for config, value in tried.items() if (places := choices(space, config)) is not None]
-    if len(known) <= _TAUGHT:
-        return known
-    ranked = sorted(range(len(known)), key=lambda k: -known[k][0])
-    others, wanted = ranked[_LEADING:], _TAUGHT - _LEADING
-    spread = [others[k * len(others) // wanted] for k in range(wanted)]
-    return [known[k] for k in sorted(ranked[:_LEADING] + spread)]
+def _teaching(space: SearchSpace, scores: Mapping[StrategyConfig, float]) -> list[tuple[float, dict[str, int]]]:
+    """The trials that a sampler learns from, in their order."""
+    observations = [
+        (value, places) for config, value in scores.items() if (places := choices(space, config)) is not None
+    ]
+    if len(observations) <= _TAUGHT:
+        return observations
+    order = sorted(range(len(observations)), key=lambda k: -observations[k][0])
+    others, number = order[_LEADING:], _TAUGHT - _LEADING
+    spread = [others[k * len(others) // number] for k in range(number)]
+    return [observations[k] for k in sorted(order[:_LEADING] + spread)]
 
 
 def _distribution(name: str, count: int) -> "CategoricalDistribution | IntDistribution":
@@ -233,12 +235,12 @@ def neighbours(space: SearchSpace, config: StrategyConfig) -> list[StrategyConfi
 
     Values are kept within the range of the space and of the field; a neighbour equal to `config` is dropped.
     """
-    found: list[StrategyConfig] = []
+    configs: list[StrategyConfig] = []
 
     def add(name: str, value: Any) -> None:
         neighbour = config.model_copy(update={name: value})
-        if neighbour != config and neighbour not in found:
-            found.append(neighbour)
+        if neighbour != config and neighbour not in configs:
+            configs.append(neighbour)
 
     for name in ("lookback_days", "decay", "no_trade_band", *ACTIVE[config.weight_function], "target_volatility"):
         value, grid = getattr(config, name), getattr(space, name, ())
@@ -246,12 +248,12 @@ def neighbours(space: SearchSpace, config: StrategyConfig) -> list[StrategyConfi
             continue
         low, high = min(*grid, value), max(*grid, value)
         step = 0.1 * (high - low)
-        for moved in (value - step, value + step):
-            kept = min(max(moved, low), high)
-            add(name, max(round(kept), 10) if name == "lookback_days" else round(kept, 12))
+        for shift in (value - step, value + step):
+            clipped = min(max(shift, low), high)
+            add(name, max(round(clipped), 10) if name == "lookback_days" else round(clipped, 12))
     frequencies = sorted(space.rebalancing, key=lambda name: REBALANCING_DAYS[name])
     if config.rebalancing in frequencies:
         place = frequencies.index(config.rebalancing)
         for other in frequencies[max(place - 1, 0) : place + 2]:
             add("rebalancing", other)
-    return found
+    return configs

@@ -1,4 +1,4 @@
-"""What a rule looks at, through each day: volatility by its estimators, and the share of trends that point up.
+"""Signals of the rules through each day: volatility by each estimator, and the share of trends that point up.
 
 A signal at day t is built from returns through t and nothing later, on up to 64 paths at once.
 """
@@ -21,10 +21,10 @@ AVERAGE_START: Final = 21
 GARCH_HORIZON: Final = 21
 """Sessions over which a GARCH forecast is averaged."""
 
-ROLLING, EWMA, EWMA_MAX, DOWNSIDE, GARCH, GIVEN = range(6)
-"""How the kernel calls the volatilities; a given one is a series of its own."""
+ROLLING, EWMA, EWMA_MAX, DOWNSIDE, GARCH, EXTERNAL = range(6)
+"""The kernel's codes of the volatility estimators; EXTERNAL is a series supplied by the caller."""
 TREND, REGIME = range(2)
-"""And what else a rule may look at."""
+"""Codes of the other signals."""
 
 _SHORT, _LONG, _YEAR = TREND_DAYS
 _SKIP: Final = MOMENTUM_SKIP

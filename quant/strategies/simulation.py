@@ -1,4 +1,4 @@
-"""Many configs over the same simulated paths; only sums over paths are kept."""
+"""Simulation of many configs over the same paths; stores sums over paths only."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -45,13 +45,13 @@ from quant.worlds.paths import PathModel
 
 LEVEL = 0.95
 GROUP = 16
-"""Blocks that are merged with one another before they join the others: what a part keeps is one row for each."""
+"""Blocks per group: the blocks of a group are merged first, and a part stores one row per group."""
 _GROUP_PATHS = GROUP * LANES
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """Sums over paths of K configs in one scenario, in the order the configs were given.
+    """Sums over paths of K configs in one scenario, in the order of the input.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Simulation:
     falls : ndarray, shape (K, FALL_BINS)
         Histogram of drawdowns.
     by_path : ndarray, shape (M, K, P)
-        Utility and drawdown of each path; M is 0, 1 or 2 by what was asked for.
+        Utility and drawdown of each path; M is 0, 1 or 2, depending on `keep_paths` and `keep_drawdowns`.
     paths, days : int
     """
 
@@ -76,18 +76,18 @@ class Simulation:
 
     @property
     def utilities(self) -> Floats:
-        """Of each path, shape (K, P); (0, 0) when not asked for."""
+        """Of each path, shape (K, P); (0, 0) if not requested."""
         return self.by_path[0] if self.by_path.shape[0] > 0 else np.empty((0, 0))
 
     @property
     def drawdowns(self) -> Floats:
-        """Of each path, shape (K, P); (0, 0) when not asked for."""
+        """Of each path, shape (K, P); (0, 0) if not requested."""
         return self.by_path[1] if self.by_path.shape[0] > 1 else np.empty((0, 0))
 
 
 @dataclass(frozen=True)
 class Part:
-    """Sums of K configs over G groups of 1,024 paths, kept apart so that they can be merged in the order of all groups.
+    """Sums of K configs over each of G groups of 1,024 paths, so that all groups can be merged in their order.
 
     Attributes
     ----------
@@ -163,14 +163,14 @@ def simulate(
     Raises
     ------
     DataError
-        If the warm-up is too short for a signal of a rule, which would then look ahead, or a rule looks at the range
+        If the warm-up is too short for a signal of a rule, which would then look ahead, or a rule uses the range
         of the day's prices or at an implied volatility: simulated worlds have neither.
     """
     _check(rules, warm_up, lag)
     rows = (2 if keep_drawdowns else 1) if keep_paths else 0
     by_path = np.empty((rows, rules.table.shape[0], paths))
     account = _Account(rules, model, bond, days, warm_up, lag, risk_aversion, drawdown_limit or 0.0, offset)
-    return _united([account.part(paths, first_block, thread_count(), cancelled, by_path)], by_path)
+    return _unite([account.part(paths, first_block, thread_count(), cancelled, by_path)], by_path)
 
 
 def simulate_part(
@@ -187,7 +187,7 @@ def simulate_part(
     workers: int | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Part:
-    """Account for every rule on some of the paths of a simulation; `merged` makes the whole of its parts.
+    """Account for every rule on some of the paths of a simulation; `merge_parts` combines the parts.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def simulate_part(
     )
 
 
-def merged(parts: Sequence[Part]) -> Simulation:
+def merge_parts(parts: Sequence[Part]) -> Simulation:
     """The simulation of which `parts` are the pieces, with the bits of `simulate` from block 0 on.
 
     Parameters
@@ -239,18 +239,18 @@ def merged(parts: Sequence[Part]) -> Simulation:
     ordered = sorted(parts, key=lambda part: part.first_block)
     if not ordered:
         raise DataError("`parts` is empty; expected at least one")
-    count, seen = ordered[0].means.shape[1], 0
+    count, paths = ordered[0].means.shape[1], 0
     for part in ordered:
-        if part.first_block * LANES != seen or seen % _GROUP_PATHS:
-            raise DataError(f"`parts` must lie side by side; block {part.first_block} comes after {seen} paths")
+        if part.first_block * LANES != paths or paths % _GROUP_PATHS:
+            raise DataError(f"`parts` must lie side by side; block {part.first_block} comes after {paths} paths")
         if part.means.shape != (_groups(part.paths), count, STATISTICS) or part.days != ordered[0].days:
             raise DataError("`parts` must be of the same configs and days")
-        seen += part.paths
-    return _united(ordered, np.empty((0, count, seen)))
+        paths += part.paths
+    return _unite(ordered, np.empty((0, count, paths)))
 
 
-def _united(parts: Sequence[Part], by_path: Floats) -> Simulation:
-    """All that is known of parts that lie side by side."""
+def _unite(parts: Sequence[Part], by_path: Floats) -> Simulation:
+    """The simulation of adjacent parts."""
     paths = by_path.shape[2]
     means = np.concatenate([part.means for part in parts])
     mean, spread = np.zeros((1, *means.shape[1:])), np.zeros((1, *means.shape[1:]))
@@ -266,8 +266,8 @@ def _groups(paths: int) -> int:
 
 
 def _check(rules: Rules, warm_up: int, lag: int) -> None:
-    if rules.given:
-        raise DataError(f"estimator {rules.given[0][0]!r} needs data that simulated worlds do not have")
+    if rules.external:
+        raise DataError(f"estimator {rules.external[0][0]!r} needs data that simulated worlds do not have")
     if warm_up < rules.lookback + lag:
         raise DataError(f"`warm_up` {warm_up} is too short; expected at least {rules.lookback + lag}")
 
@@ -279,7 +279,7 @@ def _spans(blocks: int, workers: int) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class _Account:
-    """What every block of a simulation is accounted for with."""
+    """Inputs that every block of a simulation shares."""
 
     rules: Rules
     model: PathModel
@@ -292,7 +292,7 @@ class _Account:
     offset: int
 
     def part(self, paths: int, first_block: int, workers: int, cancelled: Callable[[], bool], by_path: Floats) -> Part:
-        """Sums of paths from block `first_block` on, in the order the configs were given; fills `by_path`."""
+        """Sums of paths from block `first_block` on, in the order of the input; fills `by_path`."""
         rules, blocks, groups = self.rules, math.ceil(paths / LANES), _groups(paths)
         count = rules.table.shape[0]
 
@@ -300,12 +300,12 @@ class _Account:
             first, last = span
             if cancelled():
                 raise InterruptedError
-            used = min(paths, last * LANES) - first * LANES
-            kept = np.empty((by_path.shape[0], count, used))
-            found = self.blocks(first_block + first, used, kept)
+            lanes = min(paths, last * LANES) - first * LANES
+            path_values = np.empty((by_path.shape[0], count, lanes))
+            statistics = self.blocks(first_block + first, lanes, path_values)
             if by_path.size:
-                by_path[:, rules.order, first * LANES : first * LANES + used] = kept
-            return found
+                by_path[:, rules.order, first * LANES : first * LANES + lanes] = path_values
+            return statistics
 
         losses = np.zeros((count, LOSS_BINS), dtype=np.int32)
         falls = np.zeros((count, FALL_BINS), dtype=np.int32)
@@ -327,11 +327,11 @@ class _Account:
             falls=falls[back],
         )
 
-    def blocks(self, first: int, used: int, kept: Floats) -> tuple[Floats, Floats, Counts, Counts]:
-        """Sums of `used` paths from block `first` on, rules in the order of their table; `kept` is filled."""
+    def blocks(self, first: int, paths: int, path_values: Floats) -> tuple[Floats, Floats, Counts, Counts]:
+        """Sums of `paths` paths from block `first` on, rules in the order of their table; fills `path_values`."""
         rules, model, bond = self.rules, self.model, self.bond
         total = self.warm_up + self.days
-        blocks, count = math.ceil(used / LANES), rules.table.shape[0]
+        blocks, count = math.ceil(paths / LANES), rules.table.shape[0]
         means = np.empty((blocks, count, STATISTICS))
         spreads = np.empty((blocks, count, STATISTICS))
         losses = np.zeros((count, LOSS_BINS), dtype=np.int32)
@@ -355,14 +355,14 @@ class _Account:
             np.full(total, model.cash),
             np.uint64(model.key),
             first,
-            used,
+            paths,
             self.warm_up,
             self.lag,
             self.risk_aversion,
             self.drawdown_limit,
             means,
             spreads,
-            kept,
+            path_values,
             losses,
             falls,
         )
@@ -383,10 +383,10 @@ def _merge(
         for m in range(statistics):
             for u in range(units):
                 row, before = (first + u) // each, (first + u) % each
-                seen, more = float(size * before), float(min(size, paths - size * (first + u)))
-                gap, together = means[u, k, m] - mean[row, k, m], seen + more
+                merged_paths, more = float(size * before), float(min(size, paths - size * (first + u)))
+                gap, together = means[u, k, m] - mean[row, k, m], merged_paths + more
                 mean[row, k, m] += gap * more / together
-                spread[row, k, m] += spreads[u, k, m] + gap * gap * seen * more / together
+                spread[row, k, m] += spreads[u, k, m] + gap * gap * merged_paths * more / together
 
 
 def evaluations(simulated: Simulation, digests: Sequence[str], scenario: str) -> list[Evaluation]:
@@ -439,12 +439,12 @@ def _metrics(simulated: Simulation, k: int) -> Metrics:
 def _quantile(counts: Counts, share: float) -> float:
     """Place, in bins, below which `share` of the sample lies; evenly spread within a bin."""
     total = int(counts.sum())
-    wanted = min(max(share, 0.0), 1.0) * total
+    rank = min(max(share, 0.0), 1.0) * total
     cumulated = np.cumsum(counts)
-    bin_ = min(int(np.searchsorted(cumulated, wanted)), counts.size - 1)
+    bin_ = min(int(np.searchsorted(cumulated, rank)), counts.size - 1)
     inside = int(counts[bin_])
     before = int(cumulated[bin_]) - inside
-    return bin_ + ((wanted - before) / inside if inside else 0.0)
+    return bin_ + ((rank - before) / inside if inside else 0.0)
 
 
 def _quantile_error(counts: Counts, share: float) -> float:
@@ -462,10 +462,10 @@ def _tail(counts: Counts) -> tuple[Measured, Measured]:
     share = 1.0 - LEVEL
     place = _quantile(counts, share)
     tail = share * int(counts.sum())
-    held, moment, square = _tail_moments(counts, place)
+    mass, moment, square = _tail_moments(counts, place)
     risk = 1.0 - place / BINS
-    shortfall = moment / held if held > 0.0 else risk
-    spread = max(square / held - shortfall * shortfall, 0.0) if held > 0.0 else 0.0
+    shortfall = moment / mass if mass > 0.0 else risk
+    spread = max(square / mass - shortfall * shortfall, 0.0) if mass > 0.0 else 0.0
     gap = shortfall - risk
     error = math.sqrt((spread + LEVEL * gap * gap) / tail) if tail > 0.0 else 0.0
     return (
@@ -477,13 +477,13 @@ def _tail(counts: Counts) -> tuple[Measured, Measured]:
 @compiled
 def _tail_moments(counts: Counts, place: float) -> tuple[float, float, float]:
     """Windows below `place` bins, and the sums of their losses and squared losses; a bin counts at its middle."""
-    held, moment, square = 0.0, 0.0, 0.0
+    mass, moment, square = 0.0, 0.0, 0.0
     full = int(place)
     for b in range(min(full + 1, counts.size)):
         part = 1.0 if b < full else place - full
         weight = part * counts[b]
         centre = 1.0 - (b + 0.5 * part) / BINS
-        held += weight
+        mass += weight
         moment += weight * centre
         square += weight * centre * centre
-    return held, moment, square
+    return mass, moment, square

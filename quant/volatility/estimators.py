@@ -1,4 +1,4 @@
-"""Volatilities that closes alone do not give: from the range of each day's prices, and from an implied index.
+"""Volatility from the range of each day's prices, and from an implied volatility index.
 
 They feed `quant.strategies.history.History.volatilities`, under the estimators `range` and `implied`. Every value is
 known at the close of its day. Simulated worlds have closes only, so they use neither.
@@ -36,10 +36,10 @@ def range_volatility(
 
     - `parkinson`: :math:`(u - d)^2 / (4 \ln 2)`, for prices without drift or overnight jumps;
     - `garman_klass`: :math:`(u - d)^2 / 2 - (2 \ln 2 - 1) c^2`, likewise;
-    - `rogers_satchell`: :math:`u (u - c) + d (d - c)`, whatever the drift;
+    - `rogers_satchell`: :math:`u (u - c) + d (d - c)`, for any drift;
 
     or, for `yang_zhang`, :math:`s_o^2 + k s_c^2 + (1 - k) \overline{RS}` with the sample variances of o and c and
-    :math:`k = 0.34 / (1.34 + (n + 1) / (n - 1))`, whatever the drift and with overnight jumps.
+    :math:`k = 0.34 / (1.34 + (n + 1) / (n - 1))`, for any drift and with overnight jumps.
 
     Parameters
     ----------
@@ -125,21 +125,21 @@ def implied_volatility(dates: ArrayLike, index_dates: ArrayLike, index: ArrayLik
     >>> implied_volatility(["2024-01-02", "2024-01-03"], ["2024-01-02", "2024-01-03"], [13.2, 14.04]).tolist()
     [0.132, 0.1404]
     """
-    days, known = _checked_days(dates, "dates"), _checked_days(index_dates, "index_dates")
+    days, index_days = _checked_days(dates, "dates"), _checked_days(index_dates, "index_dates")
     levels = np.asarray(index, dtype=np.float64)
-    if levels.shape != known.shape:
-        raise DataError(f"`index` must have the shape of `index_dates` {known.shape}; got {levels.shape}")
+    if levels.shape != index_days.shape:
+        raise DataError(f"`index` must have the shape of `index_dates` {index_days.shape}; got {levels.shape}")
     if not (np.isfinite(levels).all() and (levels > 0.0).all()):
         row = int(np.argmin(np.isfinite(levels) & (levels > 0.0)))
-        raise DataError(f"`index` must be positive and finite; {known[row]} is {levels[row]}")
-    place = np.searchsorted(known, days, side="right") - 1
+        raise DataError(f"`index` must be positive and finite; {index_days[row]} is {levels[row]}")
+    place = np.searchsorted(index_days, days, side="right") - 1
     if place[0] < 0:
-        raise DataError(f"`index_dates` begin on {known[0]}, after the first of `dates`, {days[0]}")
-    age = (days - known[place]).astype(np.int64)
+        raise DataError(f"`index_dates` begin on {index_days[0]}, after the first of `dates`, {days[0]}")
+    age = (days - index_days[place]).astype(np.int64)
     if (age > 7).any():
         row = int(np.argmax(age > 7))
         raise DataError(
-            f"`index` was last known on {known[place[row]]}, {age[row]} days before {days[row]}; expected 7"
+            f"`index` was last known on {index_days[place[row]]}, {age[row]} days before {days[row]}; expected 7"
         )
     return levels[place] / 100.0
 

@@ -1,4 +1,4 @@
-"""GJR-GARCH(1,1): variance that answers to yesterday's return, and more to a loss.
+"""GJR-GARCH(1,1): variance that reacts to yesterday's return, and more strongly to a loss.
 
 h[t] = omega + (alpha + gamma 1[e[t-1] < 0]) e[t-1]^2 + beta h[t-1] with e = r - mu, and e[t] / sqrt(h[t]) either
 normal or Student's t of variance 1. Fitting, filtering and forecasting use this package's elementary functions and
@@ -26,7 +26,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Innovations: TypeAlias = Literal["t", "normal"]
 
 OBSERVATIONS: Final = 500
-"""Fewer do not identify six parameters."""
+"""Minimum number of returns to identify six parameters."""
 _STALLED: Final = 1e-5
 """Slope of the mean log-likelihood that is still a maximum where rounding ends the search."""
 
@@ -191,7 +191,7 @@ def _variances(parameters: Floats, returns: Floats, start: float, out: Floats) -
         out[t + 1] = omega + (alpha + gamma if e < 0.0 else alpha) * e * e + beta * out[t]
 
 
-def _filtered(model: Garch, returns: ArrayLike) -> Floats:
+def _filter_variances(model: Garch, returns: ArrayLike) -> Floats:
     x = _checked(returns, 1)
     out = np.empty(x.size + 1)
     _variances(model.parameters, x, model.long_run_variance, out)
@@ -224,7 +224,7 @@ def garch_variances(model: Garch, returns: ArrayLike) -> Floats:
     >>> garch_variances(model, [0.01, -0.02, 0.0]).round(8).tolist()
     [0.0001, 9.5e-05, 0.00016125]
     """
-    return _filtered(model, returns)[:-1]
+    return _filter_variances(model, returns)[:-1]
 
 
 @checked_arguments
@@ -247,17 +247,17 @@ def next_variance(model: Garch, returns: ArrayLike) -> float:
     DataError
         If `returns` is empty, not a vector or not finite.
     """
-    return float(_filtered(model, returns)[-1])
+    return float(_filter_variances(model, returns)[-1])
 
 
 @compiled
 def _decay(persistence: float, days: int) -> float:
     """Mean over `days` days of a deviation of 1 from the long-run variance on the first of them."""
-    left = 1.0
+    remaining = 1.0
     total = 0.0
     for _ in range(days):
-        total += left
-        left *= persistence
+        total += remaining
+        remaining *= persistence
     return total / days
 
 

@@ -13,10 +13,10 @@ Floats: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]
 
 LARGEST_PERSISTENCE: Final = 0.9999
-"""Of a fit: shocks with a half-life of more than 27 years are not told apart from a variance without a long run."""
+"""Upper bound in a fit: a half-life above 27 years cannot be distinguished from a variance without a long-run mean."""
 SMALLEST_FREEDOM: Final = 2.05
 LARGEST_FREEDOM: Final = 500.0
-"""Beyond it Student's t is the normal law for all that daily returns can tell."""
+"""Above it Student's t cannot be distinguished from the normal law on daily returns."""
 
 _BACKCAST_DAYS: Final = 75
 _BACKCAST_DECAY: Final = 0.94
@@ -28,7 +28,7 @@ _NU: Final = 5
 """Places of the parameters that a symmetric or a normal model does not use."""
 _ITERATIONS: Final = 200
 _ROUNDING: Final = 1e-12
-"""Of the mean log-likelihood, mostly of `log_gamma`: near the maximum the slope knows better than the value."""
+"""Rounding of the mean log-likelihood, mostly of `log_gamma`: near the maximum the slope is more exact."""
 _GRADIENT: Final = 1e-8
 """Of the mean log-likelihood of standardised returns; below it a fit has converged."""
 _STARTS: Final = (
@@ -70,17 +70,17 @@ def _digamma(x: float) -> float:
 
 
 @compiled
-def _natural(z: Floats, used: Flags, natural: Floats) -> None:
+def _natural(z: Floats, active: Flags, natural: Floats) -> None:
     """mu, omega, weights of squared gains and losses, beta, nu from free numbers.
 
     With r the sum of squares of the free weights, the persistence is its bound times 4 r / (1 + r)^2: the bound is
     reached at r = 1 and a weight of zero at zero, so that the search never runs off to infinity for either.
     """
-    r = z[2] * z[2] + z[4] * z[4] + (z[3] * z[3] if used[_LOSS] else 0.0)
+    r = z[2] * z[2] + z[4] * z[4] + (z[3] * z[3] if active[_LOSS] else 0.0)
     share = 4.0 * LARGEST_PERSISTENCE / ((1.0 + r) * (1.0 + r))
     natural[0] = z[0]
     natural[1] = _SMALLEST_OMEGA + exp(z[1])
-    if used[_LOSS]:
+    if active[_LOSS]:
         natural[2] = 2.0 * share * z[2] * z[2]
         natural[3] = 2.0 * share * z[3] * z[3]
     else:
@@ -92,12 +92,12 @@ def _natural(z: Floats, used: Flags, natural: Floats) -> None:
 
 
 @compiled
-def _loss(x: Floats, natural: Floats, before: float, used: Flags, slope: Floats) -> float:
+def _loss(x: Floats, natural: Floats, before: float, active: Flags, slope: Floats) -> float:
     """Mean negative log-likelihood; writes its gradient by the natural parameters."""
     mu, omega, gain, loss, beta, nu = natural[0], natural[1], natural[2], natural[3], natural[4], natural[5]
     h = omega + (0.5 * (gain + loss) + beta) * before
     d_mu, d_omega, d_gain, d_loss, d_beta = 0.0, 1.0, 0.5 * before, 0.5 * before, before
-    student = used[_NU]
+    student = active[_NU]
     room = 1.0 / (nu - 2.0)
     total = 0.0
     product, tails = 1.0, 1.0  # one logarithm for some days
@@ -143,20 +143,20 @@ def _loss(x: Floats, natural: Floats, before: float, used: Flags, slope: Floats)
 
 
 @compiled
-def _free_loss(x: Floats, z: Floats, before: float, used: Flags, slope: Floats) -> float:
+def _free_loss(x: Floats, z: Floats, before: float, active: Flags, slope: Floats) -> float:
     """`_loss` and its gradient by the free numbers; 0 for those that the model does not use."""
     natural = np.empty(_PARAMETERS)
     by = np.empty(_PARAMETERS)
-    _natural(z, used, natural)
-    value = _loss(x, natural, before, used, by)
-    r = z[2] * z[2] + z[4] * z[4] + (z[3] * z[3] if used[_LOSS] else 0.0)
+    _natural(z, active, natural)
+    value = _loss(x, natural, before, active, by)
+    r = z[2] * z[2] + z[4] * z[4] + (z[3] * z[3] if active[_LOSS] else 0.0)
     share = 4.0 * LARGEST_PERSISTENCE / ((1.0 + r) * (1.0 + r))
     slope[0] = by[0]
     slope[1] = by[1] * (natural[1] - _SMALLEST_OMEGA)
     down = natural[2] * by[2] + natural[3] * by[3] + natural[4] * by[4]  # by the logarithm of their size
     shrink = 2.0 * down / (1.0 + r)
-    slope[2] = 2.0 * z[2] * ((2.0 * by[2] if used[_LOSS] else by[2] + by[3]) * share - shrink)
-    slope[3] = 2.0 * z[3] * (2.0 * by[3] * share - shrink) if used[_LOSS] else 0.0
+    slope[2] = 2.0 * z[2] * ((2.0 * by[2] if active[_LOSS] else by[2] + by[3]) * share - shrink)
+    slope[3] = 2.0 * z[3] * (2.0 * by[3] * share - shrink) if active[_LOSS] else 0.0
     slope[4] = 2.0 * z[4] * (by[4] * share - shrink)
     span = 1.0 / SMALLEST_FREEDOM - 1.0 / LARGEST_FREEDOM
     room = 1.0 + z[5] * z[5]
@@ -215,14 +215,14 @@ def _steepest(slope: Floats) -> float:
 
 
 @compiled
-def _minimise(x: Floats, z: Floats, before: float, used: Flags) -> tuple[float, float]:
+def _minimise(x: Floats, z: Floats, before: float, active: Flags) -> tuple[float, float]:
     """Quasi-Newton descent from `z`, which becomes the minimiser; the mean loss there and its largest slope."""
     slope = np.empty(_PARAMETERS)
     trial_slope = np.empty(_PARAMETERS)
     trial = np.empty(_PARAMETERS)
     step = np.empty(_PARAMETERS)
     inverse = np.empty((_PARAMETERS, _PARAMETERS))
-    value = _free_loss(x, z, before, used, slope)
+    value = _free_loss(x, z, before, active, slope)
     _reset(inverse, 0.1 / max(_steepest(slope), 0.1))
     level = value
     for iteration in range(_ITERATIONS):
@@ -233,18 +233,18 @@ def _minimise(x: Floats, z: Floats, before: float, used: Flags) -> tuple[float, 
             _reset(inverse, 1.0)
             along = _direction(inverse, slope, step)
         size = min(1.0, 1.0 / max(_steepest(step), 1e-300))  # no free number moves by more than 1
-        found = False
+        converged = False
         for _ in range(40):
             for i in range(_PARAMETERS):
                 trial[i] = z[i] + size * step[i]
-            level = _free_loss(x, trial, before, used, trial_slope)
+            level = _free_loss(x, trial, before, active, trial_slope)
             if level <= value + 1e-4 * size * along + _ROUNDING:
-                found = True
+                converged = True
                 break
             # minimum of the parabola through both values and the slope, within a tenth and a half of the step
             bend = level - value - size * along
             size *= min(max(-0.5 * size * along / bend, 0.1), 0.5) if bend > 0.0 else 0.5
-        if not found:
+        if not converged:
             break
         for i in range(_PARAMETERS):
             step[i] = trial[i] - z[i]
@@ -290,14 +290,14 @@ def maximise(x: Floats, *, student: bool, asymmetric: bool) -> tuple[Floats, flo
     slope : float
         Of the mean log-likelihood, in the numbers of the search.
     """
-    used = np.array([True, True, True, asymmetric, True, student])
+    active = np.array([True, True, True, asymmetric, True, student])
     before = _backcast(x)
     least, slope, free = math.inf, math.inf, np.empty(0)
     for alpha, gamma, persistence, nu in _STARTS:
         z = _start(alpha, gamma, persistence, nu, asymmetric=asymmetric)
-        value, left = _minimise(x, z, before, used)
+        value, residual_slope = _minimise(x, z, before, active)
         if value < least:
-            least, slope, free = value, left, z
+            least, slope, free = value, residual_slope, z
     natural = np.empty(_PARAMETERS)
-    _natural(free, used, natural)
+    _natural(free, active, natural)
     return natural, slope

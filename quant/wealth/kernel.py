@@ -1,4 +1,4 @@
-"""Compiled account of a portfolio on simulated paths, 64 at a time, and what is kept of them.
+"""Compiled account of a portfolio on simulated paths, 64 at a time, and their statistics.
 
 Of each date and of each terminal figure only a histogram of logarithms, the mean, the spread, the least and the largest
 value are kept: the room needed does not grow with the number of paths.
@@ -18,11 +18,11 @@ MONTH: Final = 21
 """Sessions."""
 BINS: Final = 4096
 WIDE: Final = 16.0
-"""Deviations of the pilot's logarithms that the bins reach to either side; what lies beyond counts in the end bins."""
+"""Deviations of the pilot's logarithms that the bins span to either side; values beyond count in the end bins."""
 ROUNDING: Final = 1e-12
 """A loss or a missed goal is more than this share of the amount."""
 
-MULTIPLE, GROWTH, KEPT = 1, 2, 3
+MULTIPLE, GROWTH, LOWEST_SHARE = 1, 2, 3
 """Terminal figures, counted from the last date: money out over money in, growth of one unit a year, and what the
 deepest drawdown left."""
 FIGURES: Final = 3
@@ -35,7 +35,7 @@ Flags = NDArray[np.bool_]
 
 
 class Account(NamedTuple):
-    """What happens to the money.
+    """Cash flows, costs and target weights of an account.
 
     Attributes
     ----------
@@ -70,8 +70,8 @@ class Account(NamedTuple):
     goal: float
 
 
-class Kept(NamedTuple):
-    """What is kept of many paths; V figures: the wealth of M + 1 dates, then the terminal ones.
+class PathStatistics(NamedTuple):
+    """Statistics of many paths; V figures: the wealth of M + 1 dates, then the terminal ones.
 
     Attributes
     ----------
@@ -94,9 +94,9 @@ class Kept(NamedTuple):
     ruined: Counts
 
 
-def empty(figures: int) -> Kept:
-    """Nothing kept yet."""
-    return Kept(
+def empty(figures: int) -> PathStatistics:
+    """Statistics of no path."""
+    return PathStatistics(
         np.zeros((figures, BINS), dtype=np.int32),
         np.zeros(figures, dtype=np.int64),
         np.full(figures, np.inf),
@@ -179,8 +179,8 @@ def _trade_flow(account: Account, flow: float, j: int, hold: Floats) -> float:
     return after
 
 
-class _Book(NamedTuple):
-    """Of 64 accounts: holdings (cash last), wealth before and after flows and costs, and what the figures need."""
+class _Accounts(NamedTuple):
+    """State of 64 accounts: holdings (cash last), wealth before and after flows and costs, and sums for the figures."""
 
     hold: Floats
     total: Floats
@@ -191,13 +191,13 @@ class _Book(NamedTuple):
     paid_out: Floats
     unit: Floats
     below: Floats
-    kept: Floats
+    lowest: Floats
     ruin: Floats
 
 
 @compiled
-def _open(account: Account) -> _Book:
-    book = _Book(
+def _open(account: Account) -> _Accounts:
+    accounts = _Accounts(
         np.zeros((account.weights.size + 1, LANES)),
         np.full(LANES, account.initial),
         np.empty(LANES),
@@ -210,53 +210,53 @@ def _open(account: Account) -> _Book:
         np.ones(LANES),
         np.full(LANES, np.inf),
     )
-    _trade_all(account, 0.0, book.hold, book.total, book.after)
-    return book
+    _trade_all(account, 0.0, accounts.hold, accounts.total, accounts.after)
+    return accounts
 
 
 @compiled
-def _flow(account: Account, month: int, book: _Book) -> None:
-    """What comes in and goes out at the end of `month`, 0 for none; a withdrawal takes what is there."""
-    paid = account.contributions[month - 1] if month > 0 else 0.0
-    taken = account.withdrawals[month - 1] if month > 0 else 0.0
+def _flow(account: Account, month: int, accounts: _Accounts) -> None:
+    """Contribution and withdrawal at the end of `month`, 0 for none; a withdrawal is limited to the wealth."""
+    contribution = account.contributions[month - 1] if month > 0 else 0.0
+    withdrawal = account.withdrawals[month - 1] if month > 0 else 0.0
     for j in range(LANES):
-        open_ = book.ruin[j] == np.inf
-        come = paid if open_ else 0.0
-        there = book.total[j] + come
-        gone = min(taken if open_ else 0.0, there)
+        open_ = accounts.ruin[j] == np.inf
+        come = contribution if open_ else 0.0
+        there = accounts.total[j] + come
+        paid_out = min(withdrawal if open_ else 0.0, there)
         # amounts that cancel leave the wealth as it was, and all that is there leaves nothing, to the last bit
-        book.flowed[j] = 0.0 if gone == there else book.total[j] + (come - gone)
-        book.paid_in[j] += come
-        book.paid_out[j] += gone
+        accounts.flowed[j] = 0.0 if paid_out == there else accounts.total[j] + (come - paid_out)
+        accounts.paid_in[j] += come
+        accounts.paid_out[j] += paid_out
 
 
 @compiled
-def _trade(account: Account, day: int, book: _Book) -> None:
+def _trade(account: Account, day: int, accounts: _Accounts) -> None:
     if account.trades[day]:
-        _trade_all(account, account.cost, book.hold, book.flowed, book.after)
+        _trade_all(account, account.cost, accounts.hold, accounts.flowed, accounts.after)
         return
     for j in range(LANES):
-        change = book.flowed[j] - book.total[j]
-        book.after[j] = book.flowed[j]
-        if change != 0.0 and book.flowed[j] > 0.0:
-            book.after[j] = _trade_flow(account, change, j, book.hold)
+        change = accounts.flowed[j] - accounts.total[j]
+        accounts.after[j] = accounts.flowed[j]
+        if change != 0.0 and accounts.flowed[j] > 0.0:
+            accounts.after[j] = _trade_flow(account, change, j, accounts.hold)
 
 
 @compiled
-def _close(account: Account, day: int, book: _Book) -> None:
+def _close(account: Account, day: int, accounts: _Accounts) -> None:
     """Growth and drawdown of one unit, apart from flows; ruin."""
     for j in range(LANES):
-        open_ = book.ruin[j] == np.inf
-        growth = book.total[j] / book.now[j] if open_ else 1.0
-        growth *= book.after[j] / book.flowed[j] if book.flowed[j] > 0.0 else 1.0
-        book.now[j] = book.after[j] if open_ else book.now[j]
-        book.unit[j] *= growth
-        book.below[j] = min(1.0, book.below[j] * growth)
-        book.kept[j] = min(book.kept[j], book.below[j])
+        open_ = accounts.ruin[j] == np.inf
+        growth = accounts.total[j] / accounts.now[j] if open_ else 1.0
+        growth *= accounts.after[j] / accounts.flowed[j] if accounts.flowed[j] > 0.0 else 1.0
+        accounts.now[j] = accounts.after[j] if open_ else accounts.now[j]
+        accounts.unit[j] *= growth
+        accounts.below[j] = min(1.0, accounts.below[j] * growth)
+        accounts.lowest[j] = min(accounts.lowest[j], accounts.below[j])
     for j in range(LANES):
-        if book.ruin[j] == np.inf and book.now[j] <= account.ruin:
-            book.ruin[j] = (day + MONTH) // MONTH
-            book.hold[:, j] = 0.0
+        if accounts.ruin[j] == np.inf and accounts.now[j] <= account.ruin:
+            accounts.ruin[j] = (day + MONTH) // MONTH
+            accounts.hold[:, j] = 0.0
 
 
 @compiled
@@ -272,69 +272,69 @@ def run_block(
     room = scratch(account.weights.size)
     start_block(tables, first_path, days, room)
     returns = np.empty((account.weights.size, LANES))
-    book = _open(account)
-    wealth[0] = book.now
+    accounts = _open(account)
+    wealth[0] = accounts.now
     if trace.shape[0] > 0:
-        trace[0] = book.now
+        trace[0] = accounts.now
     for day in range(days):
         next_day(tables, first_path, day, room, returns)
-        _grow(account, returns, book.hold, book.total)
+        _grow(account, returns, accounts.hold, accounts.total)
         month = (day + 1) // MONTH if (day + 1) % MONTH == 0 else 0
-        _flow(account, month, book)
-        _trade(account, day, book)
-        _close(account, day, book)
+        _flow(account, month, accounts)
+        _trade(account, day, accounts)
+        _close(account, day, accounts)
         if month > 0:
-            wealth[month] = book.now
+            wealth[month] = accounts.now
         if trace.shape[0] > 0:
-            trace[day + 1] = book.now
-    wealth[wealth.shape[0] - 1] = book.now
+            trace[day + 1] = accounts.now
+    wealth[wealth.shape[0] - 1] = accounts.now
     for j in range(LANES):
-        last[0, j] = (book.now[j] + book.paid_out[j]) / book.paid_in[j]
-        last[1, j] = power(book.unit[j], 1.0 / account.years)
-        last[2, j] = book.kept[j]
-        last[3, j] = book.ruin[j]
+        last[0, j] = (accounts.now[j] + accounts.paid_out[j]) / accounts.paid_in[j]
+        last[1, j] = power(accounts.unit[j], 1.0 / account.years)
+        last[2, j] = accounts.lowest[j]
+        last[3, j] = accounts.ruin[j]
 
 
 @compiled
 def pilot(tables: Tables, account: Account, days: int, paths: int, centre: Floats, deviation: Floats) -> None:
-    """Mean and deviation of the logarithms of every figure over the first paths: where the bins belong."""
+    """Mean and deviation of the logarithms of every figure over the first paths, which place the bins."""
     figures = centre.size
     dates = figures - FIGURES
     wealth, last, trace = np.empty((dates, LANES)), np.empty((4, LANES)), np.empty((0, LANES))
     blocks = (paths + LANES - 1) // LANES
     logs = np.zeros((figures, blocks * LANES))
-    seen = np.zeros(figures, dtype=np.int64)
+    counts = np.zeros(figures, dtype=np.int64)
     for b in range(blocks):
         run_block(tables, account, LANES * b, days, wealth, last, trace)
         for v in range(figures):
             row = wealth[v] if v < dates else last[v - dates]
             for j in range(min(LANES, paths - LANES * b)):
                 if row[j] > 0.0:
-                    logs[v, seen[v]] = log(row[j])
-                    seen[v] += 1
+                    logs[v, counts[v]] = log(row[j])
+                    counts[v] += 1
     for v in range(figures):
-        count = max(seen[v], 1)
+        count = max(counts[v], 1)
         mean = 0.0
-        for k in range(seen[v]):
+        for k in range(counts[v]):
             mean += logs[v, k] / count
         squares = 0.0
-        for k in range(seen[v]):
+        for k in range(counts[v]):
             squares += (logs[v, k] - mean) * (logs[v, k] - mean)
         centre[v] = mean
         deviation[v] = np.sqrt(squares / count)
 
 
 @compiled
-def _keep(row: Floats, used: int, v: int, low: float, width: float, kept: Kept) -> None:
-    for j in range(used):
+def _keep(row: Floats, lanes: int, v: int, low: float, width: float, statistics: PathStatistics) -> None:
+    for j in range(lanes):
         value = row[j]
-        kept.least[v] = min(kept.least[v], value)
-        kept.largest[v] = max(kept.largest[v], value)
+        statistics.least[v] = min(statistics.least[v], value)
+        statistics.largest[v] = max(statistics.largest[v], value)
         if value > 0.0:
             place = (log(value) - low) / width
-            kept.counts[v, int(min(max(place, 0.0), BINS - 1.0))] += 1
+            statistics.counts[v, int(min(max(place, 0.0), BINS - 1.0))] += 1
         else:
-            kept.zeros[v] += 1
+            statistics.zeros[v] += 1
 
 
 @compiled
@@ -357,37 +357,37 @@ def run_span(
     paths: int,
     low: Floats,
     width: Floats,
-    kept: Kept,
+    statistics: PathStatistics,
     mean: Floats,
     spread: Floats,
 ) -> None:
-    """Blocks `first_block` ... `last_block` - 1 into `kept`; their means and squared deviations, block after block."""
+    """Add blocks `first_block` to `last_block` - 1 to `statistics`, and their means and squared deviations in order."""
     figures = mean.size
     dates = figures - FIGURES
     wealth, last, trace = np.empty((dates, LANES)), np.empty((4, LANES)), np.empty((0, LANES))
     one_mean, one_spread = np.empty(figures), np.empty(figures)
-    seen = 0.0
+    counted_paths = 0.0
     for b in range(first_block, last_block):
-        used = min(LANES, paths - LANES * b)
+        lanes = min(LANES, paths - LANES * b)
         run_block(tables, account, LANES * b, days, wealth, last, trace)
         for v in range(figures):
             row = wealth[v] if v < dates else last[v - dates]
-            _keep(row, used, v, low[v], width[v], kept)
+            _keep(row, lanes, v, low[v], width[v], statistics)
             average = 0.0
-            for j in range(used):
+            for j in range(lanes):
                 average += row[j]
-            average /= used
+            average /= lanes
             squares = 0.0
-            for j in range(used):
+            for j in range(lanes):
                 squares += (row[j] - average) * (row[j] - average)
             one_mean[v], one_spread[v] = average, squares
-        merge(seen, mean, spread, float(used), one_mean, one_spread)
-        seen += used
-        for j in range(used):
-            kept.tallies[LOSS] += 1 if last[0, j] < 1.0 - ROUNDING else 0
-            kept.tallies[GOAL] += (
+        merge(counted_paths, mean, spread, float(lanes), one_mean, one_spread)
+        counted_paths += lanes
+        for j in range(lanes):
+            statistics.tallies[LOSS] += 1 if last[0, j] < 1.0 - ROUNDING else 0
+            statistics.tallies[GOAL] += (
                 1 if account.goal >= 0.0 and wealth[dates - 1, j] >= account.goal * (1.0 - ROUNDING) else 0
             )
             if last[3, j] < np.inf:
-                kept.tallies[RUIN] += 1
-                kept.ruined[int(last[3, j])] += 1
+                statistics.tallies[RUIN] += 1
+                statistics.ruined[int(last[3, j])] += 1

@@ -1,4 +1,4 @@
-"""What becomes of money in a portfolio: contributions, withdrawals, fees, costs and inflation on simulated paths.
+"""Monte Carlo simulation of wealth: contributions, withdrawals, fees, costs and inflation on simulated paths.
 
 A year has 12 months of 21 sessions. At each close the holdings have earned the day's returns and paid the fee; at a
 month's end the contribution comes in and the withdrawal goes out; then, where rebalancing is due, the weights are
@@ -26,7 +26,19 @@ from quant.numeric.measured import Measured
 from quant.numeric.random_numbers import LANES
 from quant.numeric.returns import DAYS
 from quant.numeric.thread_count import thread_count
-from quant.wealth.kernel import BINS, FIGURES, MONTH, WIDE, Account, Kept, empty, merge, pilot, run_block, run_span
+from quant.wealth.kernel import (
+    BINS,
+    FIGURES,
+    MONTH,
+    WIDE,
+    Account,
+    PathStatistics,
+    empty,
+    merge,
+    pilot,
+    run_block,
+    run_span,
+)
 from quant.wealth.summary import Sums, WealthSummary, summarise
 from quant.worlds.joint import JointModel, check_days
 
@@ -45,7 +57,7 @@ _PERIODS: Final[dict[Rebalancing, int]] = {
     "yearly": DAYS,
 }
 _SPAN: Final = 16
-"""Blocks whose sums are merged before they join the others: fixed, so that the number of threads changes no bit."""
+"""Blocks whose sums are merged first; fixed, so that the number of threads changes no bit."""
 _PILOT: Final = 2 * LANES
 _RICHEST: Final = 1e100
 """Amounts above it have squares that overflow."""
@@ -115,7 +127,7 @@ def simulate_wealth(
     rebalancing : {"daily", "weekly", "monthly", "quarterly", "yearly", "none"}
         Every 1, 5, 21, 63 or 252 sessions.
     contributions, withdrawals : array_like, scalar or shape (M,), months begun
-        Money at each month's end, not negative. A withdrawal takes what is there and no more.
+        Money at each month's end, not negative. A withdrawal is limited to the wealth.
     indexed : bool
         Contributions and withdrawals are in the money of the start and grow with inflation.
     fee : float
@@ -232,7 +244,7 @@ def trajectory(
     )
     if not 0 <= path < MOST_PATHS:
         raise DataError(f"`path` must lie in [0, 2**31); got {path}")
-    wealth = _traced(model, account, path // LANES)[path % LANES].copy()
+    wealth = _trace(model, account, path // LANES)[path % LANES].copy()
     real = wealth / np.array([power(1.0 + inflation, t / DAYS) for t in range(days + 1)])
     return Trajectory(path, wealth, real)
 
@@ -302,11 +314,11 @@ def trajectories(
     out = np.empty((paths, days + 1))
     for block in range(math.ceil(paths / LANES)):
         rows = out[LANES * block : LANES * (block + 1)]
-        rows[:] = _traced(model, account, block)[: len(rows)]
+        rows[:] = _trace(model, account, block)[: len(rows)]
     return out
 
 
-def _traced(model: JointModel, account: Account, block: int) -> Floats:
+def _trace(model: JointModel, account: Account, block: int) -> Floats:
     """Every close of 64 paths, shape (64, days + 1)."""
     days, dates = account.trades.size, account.contributions.size + 1
     trace = np.empty((days + 1, LANES))
@@ -315,12 +327,12 @@ def _traced(model: JointModel, account: Account, block: int) -> Floats:
 
 
 @checked_arguments
-def paths_for_error(measured: Measured, *, paths: int, target: float) -> int:
+def paths_for_error(estimate: Measured, *, paths: int, target: float) -> int:
     """Paths that bring the standard error of an estimate down to `target`: errors fall with the root of the number.
 
     Parameters
     ----------
-    measured : Measured
+    estimate : Measured
         An estimate and its standard error.
     paths : int
         Paths that it came from.
@@ -342,13 +354,13 @@ def paths_for_error(measured: Measured, *, paths: int, target: float) -> int:
     >>> paths_for_error(Measured(value=0.2, error=0.004), paths=10_000, target=0.002)
     40000
     """
-    if measured.error is None:
-        raise DataError("`measured` has no standard error")
+    if estimate.error is None:
+        raise DataError("`estimate` has no standard error")
     if not (target > 0.0 and math.isfinite(target)):
         raise DataError(f"`target` must be positive; got {target!r}")
     if paths < 2:
         raise DataError(f"`paths` must be at least 2; got {paths}")
-    ratio = measured.error / target
+    ratio = estimate.error / target
     if not paths * ratio * ratio < _MOST_PATHS:
         raise DataError(f"`target` asks for more than {_MOST_PATHS:g} paths; got {target!r}")
     # rounding of the ratio must not ask for one path more
@@ -459,7 +471,7 @@ def _run(model: JointModel, account: Account, paths: int, workers: int, cancelle
     spans = [(b, min(b + _SPAN, blocks)) for b in range(0, blocks, _SPAN)]
     workers = min(workers, len(spans))
     stores = [empty(figures) for _ in range(workers)]
-    free: SimpleQueue[Kept] = SimpleQueue()
+    free: SimpleQueue[PathStatistics] = SimpleQueue()
     for store in stores:
         free.put(store)
 
@@ -485,15 +497,15 @@ def _run(model: JointModel, account: Account, paths: int, workers: int, cancelle
                 some_mean,
                 some_spread,
             )
-    kept = stores[0]
+    statistics = stores[0]
     for other in stores[1:]:
         for counts, more in (
-            (kept.counts, other.counts),
-            (kept.zeros, other.zeros),
-            (kept.tallies, other.tallies),
-            (kept.ruined, other.ruined),
+            (statistics.counts, other.counts),
+            (statistics.zeros, other.zeros),
+            (statistics.tallies, other.tallies),
+            (statistics.ruined, other.ruined),
         ):
             np.add(counts, more, out=counts)
-        np.minimum(kept.least, other.least, out=kept.least)
-        np.maximum(kept.largest, other.largest, out=kept.largest)
-    return Sums(paths, kept, low, width, mean, spread)
+        np.minimum(statistics.least, other.least, out=statistics.least)
+        np.maximum(statistics.largest, other.largest, out=statistics.largest)
+    return Sums(paths, statistics, low, width, mean, spread)

@@ -1,4 +1,4 @@
-"""The distribution of wealth on simulated paths, from what is kept of them."""
+"""The distribution of wealth on simulated paths, from their statistics."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from quant.numeric.elementary import exp
 from quant.numeric.measured import Measured
 from quant.numeric.returns import Floats
-from quant.wealth.kernel import BINS, GOAL, GROWTH, KEPT, LOSS, MULTIPLE, RUIN, Kept
+from quant.wealth.kernel import BINS, GOAL, GROWTH, LOSS, LOWEST_SHARE, MULTIPLE, RUIN, PathStatistics
 
 _TAILS: Final = (0.95, 0.99)
 
@@ -86,7 +86,7 @@ class WealthSummary:
     drawdown : Distribution
         Deepest fall of the value of one unit from its peak, a positive fraction: after fees and costs, flows apart.
     growth : Distribution
-        Yearly growth of one unit (CAGR) over the whole horizon, time-weighted; it stands still once the account is
+        Yearly growth of one unit (CAGR) over the whole horizon, time-weighted; it stops once the account is
         closed.
     """
 
@@ -112,10 +112,10 @@ class WealthSummary:
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """All paths together: what is kept of each figure, where its bins lie, its mean and sum of squared deviations."""
+    """All paths together: statistics of each figure, where its bins lie, its mean and sum of squared deviations."""
 
     paths: int
-    kept: Kept
+    statistics: PathStatistics
     low: Floats
     width: Floats
     mean: Floats
@@ -124,15 +124,15 @@ class Sums:
 
 def _quantile(sums: Sums, v: int, share: float) -> float:
     """Value below which `share` of the paths lie, evenly spread over the logarithms within a bin."""
-    wanted = min(max(share, 0.0), 1.0) * sums.paths - float(sums.kept.zeros[v])
-    if wanted <= 0.0 and sums.kept.zeros[v] > 0:
+    rank = min(max(share, 0.0), 1.0) * sums.paths - float(sums.statistics.zeros[v])
+    if rank <= 0.0 and sums.statistics.zeros[v] > 0:
         return 0.0
-    cumulated = np.cumsum(sums.kept.counts[v])
-    place = min(int(np.searchsorted(cumulated, wanted)), BINS - 1)
-    inside = int(sums.kept.counts[v, place])
-    part = (wanted - (int(cumulated[place]) - inside)) / inside if inside else 0.0
+    cumulated = np.cumsum(sums.statistics.counts[v])
+    place = min(int(np.searchsorted(cumulated, rank)), BINS - 1)
+    inside = int(sums.statistics.counts[v, place])
+    part = (rank - (int(cumulated[place]) - inside)) / inside if inside else 0.0
     value = exp(float(sums.low[v]) + (place + part) * float(sums.width[v]))
-    return min(max(value, float(sums.kept.least[v])), float(sums.kept.largest[v]))
+    return min(max(value, float(sums.statistics.least[v])), float(sums.statistics.largest[v]))
 
 
 def _measured_quantile(sums: Sums, v: int, share: float) -> Measured:
@@ -150,8 +150,8 @@ def _distribution(sums: Sums, v: int, levels: tuple[float, ...]) -> Distribution
         deviation=deviation,
         levels=levels,
         percentiles=tuple(_measured_quantile(sums, v, q) for q in levels),
-        minimum=float(sums.kept.least[v]),
-        maximum=float(sums.kept.largest[v]),
+        minimum=float(sums.statistics.least[v]),
+        maximum=float(sums.statistics.largest[v]),
     )
 
 
@@ -160,29 +160,29 @@ def _measured_deviation(sums: Sums, v: int) -> Measured:
     variance = float(sums.spread[v]) / (sums.paths - 1)
     if variance == 0.0:
         return Measured(value=0.0, error=0.0)
-    least, largest = float(sums.kept.least[v]), float(sums.kept.largest[v])
+    least, largest = float(sums.statistics.least[v]), float(sums.statistics.largest[v])
     mean, scale = float(sums.mean[v]), math.sqrt(variance)
-    fourth = float(sums.kept.zeros[v]) * _fourth_power(mean / scale)
-    for b in np.flatnonzero(sums.kept.counts[v]):
+    fourth = float(sums.statistics.zeros[v]) * _fourth_power(mean / scale)
+    for b in np.flatnonzero(sums.statistics.counts[v]):
         centre = exp(float(sums.low[v]) + (float(b) + 0.5) * float(sums.width[v]))
-        fourth += int(sums.kept.counts[v, b]) * _fourth_power((min(max(centre, least), largest) - mean) / scale)
+        fourth += int(sums.statistics.counts[v, b]) * _fourth_power((min(max(centre, least), largest) - mean) / scale)
     kurtosis = max(fourth / sums.paths, 1.0)
     return Measured(value=scale, error=scale * math.sqrt((kurtosis - 1.0) / (4.0 * sums.paths)))
 
 
-def _mapped(found: Distribution, scale: float, shift: float) -> Distribution:
+def _map_distribution(distribution: Distribution, scale: float, shift: float) -> Distribution:
     """Of scale x + shift; a negative scale turns the order round."""
 
-    def of(measured: Measured) -> Measured:
-        return Measured(value=scale * measured.value + shift, error=abs(scale) * (measured.error or 0.0))
+    def of(estimate: Measured) -> Measured:
+        return Measured(value=scale * estimate.value + shift, error=abs(scale) * (estimate.error or 0.0))
 
-    ends = sorted((scale * found.minimum + shift, scale * found.maximum + shift))
+    ends = sorted((scale * distribution.minimum + shift, scale * distribution.maximum + shift))
     return Distribution(
-        mean=of(found.mean),
-        median=of(found.median),
-        deviation=abs(scale) * found.deviation,
-        levels=found.levels,
-        percentiles=tuple(of(p) for p in found.percentiles),
+        mean=of(distribution.mean),
+        median=of(distribution.median),
+        deviation=abs(scale) * distribution.deviation,
+        levels=distribution.levels,
+        percentiles=tuple(of(p) for p in distribution.percentiles),
         minimum=ends[0],
         maximum=ends[1],
     )
@@ -191,28 +191,28 @@ def _mapped(found: Distribution, scale: float, shift: float) -> Distribution:
 def _probability(count: int, paths: int) -> Measured:
     """Where none or all of the paths are hit, the error is that of the count one path further in: about 1 / paths."""
     share = count / paths
-    used = share if 0 < count < paths else 1.0 / (paths + 2.0)
-    return Measured(value=share, error=math.sqrt(used * (1.0 - used) / paths))
+    bounded_share = share if 0 < count < paths else 1.0 / (paths + 2.0)
+    return Measured(value=share, error=math.sqrt(bounded_share * (1.0 - bounded_share) / paths))
 
 
 def _risk(sums: Sums, v: int, level: float) -> TerminalRisk:
     """Loss 1 - multiple beyond its quantile; a bin counts at the middle of its logarithms."""
     quantile = _measured_quantile(sums, v, 1.0 - level)
     tail = (1.0 - level) * sums.paths
-    left = tail
+    remaining = tail
     moment = square = 0.0
-    least, largest = float(sums.kept.least[v]), float(sums.kept.largest[v])
+    least, largest = float(sums.statistics.least[v]), float(sums.statistics.largest[v])
     for b in range(-1, BINS):
-        count = int(sums.kept.zeros[v] if b < 0 else sums.kept.counts[v, b])
+        count = int(sums.statistics.zeros[v] if b < 0 else sums.statistics.counts[v, b])
         if count == 0:
             continue
-        part = min(1.0, left / count)
+        part = min(1.0, remaining / count)
         centre = 0.0 if b < 0 else exp(float(sums.low[v]) + (b + 0.5 * part) * float(sums.width[v]))
         loss = 1.0 - min(max(centre, least), largest)
         moment += part * count * loss
         square += part * count * loss * loss
-        left -= part * count
-        if left <= 0.0:
+        remaining -= part * count
+        if remaining <= 0.0:
             break
     shortfall = moment / tail
     gap = shortfall - (1.0 - quantile.value)
@@ -231,9 +231,9 @@ def summarise(
     months = prices.size - 1
     bands = np.array([[_quantile(sums, m, q) for m in range(months + 1)] for q in levels])
     terminal = _distribution(sums, months, levels)
-    fallen = _distribution(sums, months + KEPT, tuple(1.0 - q for q in reversed(levels)))
-    drawdown = _mapped(fallen, -1.0, 1.0)
-    tallies = sums.kept.tallies
+    fallen = _distribution(sums, months + LOWEST_SHARE, tuple(1.0 - q for q in reversed(levels)))
+    drawdown = _map_distribution(fallen, -1.0, 1.0)
+    tallies = sums.statistics.tallies
     return WealthSummary(
         paths=sums.paths,
         times=times,
@@ -243,12 +243,12 @@ def summarise(
         mean=sums.mean[: months + 1].copy(),
         mean_real=sums.mean[: months + 1] / prices,
         terminal=terminal,
-        terminal_real=_mapped(terminal, 1.0 / float(prices[-1]), 0.0),
-        gain=_mapped(_distribution(sums, months + MULTIPLE, levels), 1.0, -1.0),
+        terminal_real=_map_distribution(terminal, 1.0 / float(prices[-1]), 0.0),
+        gain=_map_distribution(_distribution(sums, months + MULTIPLE, levels), 1.0, -1.0),
         gain_deviation=_measured_deviation(sums, months + MULTIPLE),
         loss_probability=_probability(int(tallies[LOSS]), sums.paths),
         ruin_probability=_probability(int(tallies[RUIN]), sums.paths),
-        ruin_by=np.cumsum(sums.kept.ruined) / sums.paths,
+        ruin_by=np.cumsum(sums.statistics.ruined) / sums.paths,
         goal_probability=_probability(int(tallies[GOAL]), sums.paths) if with_goal else None,
         risks=tuple(_risk(sums, months + MULTIPLE, level) for level in _TAILS),
         drawdown=Distribution(
@@ -260,7 +260,7 @@ def summarise(
             minimum=drawdown.minimum,
             maximum=drawdown.maximum,
         ),
-        growth=_mapped(_distribution(sums, months + GROWTH, levels), 1.0, -1.0),
+        growth=_map_distribution(_distribution(sums, months + GROWTH, levels), 1.0, -1.0),
     )
 
 

@@ -1,4 +1,4 @@
-"""A bond beside the equity: simulated with a return correlation of either sign, or a proxy made of yields.
+"""The bond leg: simulated with a return correlation of either sign to equity, or a proxy computed from yields.
 
 The yield follows Vasicek, and a day's return is carry, duration and convexity: r = y / 252 - D dy + C dy**2 / 2, with
 y the yield at the close before. The shock of the yield is -rho s + sqrt(1 - rho**2) e with s the equity's return less
@@ -99,7 +99,7 @@ class Bond:
 
 @dataclass(frozen=True)
 class BondModel:
-    """A bond beside the equity of a scenario, ready for the kernel.
+    """The bond of a scenario in the kernel's form.
 
     Attributes
     ----------
@@ -125,7 +125,7 @@ class BondPaths:
 
 @dataclass(frozen=True)
 class BondHistory:
-    """Returns made of a yield series.
+    """Bond returns computed from a yield series.
 
     Attributes
     ----------
@@ -143,7 +143,7 @@ class BondHistory:
 
 @checked_arguments
 def bond_paths(bond: Bond, scenario: Scenario, equity: ArrayLike, *, seed: int, first_block: int = 0) -> BondPaths:
-    """A bond on the paths of an equity.
+    """Bond returns and yields on the paths of an equity.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def bond_paths(bond: Bond, scenario: Scenario, equity: ArrayLike, *, seed: int, 
     Returns
     -------
     BondPaths
-        A path does not depend on which others are asked for.
+        A path does not depend on which others are requested.
 
     Raises
     ------
@@ -178,18 +178,18 @@ def bond_paths(bond: Bond, scenario: Scenario, equity: ArrayLike, *, seed: int, 
         raise DataError(f"`first_block` is {first_block}; expected 0 and more")
     model = bond_model(bond, scenario, seed=seed)
     returns, yields = np.empty(risky.shape), np.empty(risky.shape)
-    block, made, level = (np.empty((risky.shape[0], LANES)) for _ in range(3))
+    block, bond_returns, level = (np.empty((risky.shape[0], LANES)) for _ in range(3))
     for first in range(0, risky.shape[1], LANES):
         block[:] = risky[:, first : first + LANES]
-        fill_bond_block(model.numbers, np.uint64(model.key), LANES * first_block + first, block, level, made)
-        returns[:, first : first + LANES] = made
+        fill_bond_block(model.numbers, np.uint64(model.key), LANES * first_block + first, block, level, bond_returns)
+        returns[:, first : first + LANES] = bond_returns
         yields[:, first : first + LANES] = level
     return BondPaths(returns, yields)
 
 
 @checked_arguments
 def bond_model(bond: Bond, scenario: Scenario, *, seed: int) -> BondModel:
-    """The bond of `bond_paths`, for `quant.strategies.simulation.simulate` to make its paths where they are used.
+    """Model of the bond of `bond_paths`, from which `quant.strategies.simulation.simulate` generates paths.
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ def fill_bond_block(numbers: Floats, key: Word, first_path: int, equity: Floats,
 
 @checked_arguments
 def bond_history(dates: ArrayLike, yields: ArrayLike, *, duration: float, convexity: float) -> BondHistory:
-    """Returns of a bond of constant duration from a series of its yields: a proxy, and labelled so.
+    """Returns of a bond of constant duration from a series of its yields, labelled as a proxy.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""From training returns to scenarios: engines fitted to a history, and the shocks that make five worlds of one."""
+"""Calibration: scenarios fitted to training returns, and the shocks that derive five scenarios from one."""
 
 import math
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 FEWEST: Final[Mapping[Engine, int]] = {"heston": 1260, "bates": 1260, "garch": 500, "regime_switching": 500}
-"""Sessions that an engine's own parameters need; the others need 250 for a mean and a volatility."""
+"""Minimum sessions of an engine with parameters of its own; the others need 250 for a mean and a volatility."""
 _MONTH: Final = 21
 
 SHOCKS: Final[Mapping[str, tuple[float, float, float, float]]] = {
@@ -50,7 +50,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Calibration:
-    """A scenario made of a history.
+    """A scenario fitted to a history.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class ImpliedStatistics:
-    """What a scenario means for a holder of the risky leg.
+    """Statistics of the risky leg that a scenario implies.
 
     Attributes
     ----------
@@ -149,21 +149,21 @@ def calibrate(
     True
     """
     series = _series(returns, FEWEST.get(engine, 250))
-    chosen = labels(series).days(label) if engine == "conditional_bootstrap" else np.ones(series.size, dtype=np.bool_)
-    moments = _moments(series[chosen])
+    mask = labels(series).days(label) if engine == "conditional_bootstrap" else np.ones(series.size, dtype=np.bool_)
+    moments = _moments(series[mask])
     fields: dict[str, Any] = {"label": label, "mu": DAYS * moments.mean, "sigma": math.sqrt(DAYS * moments.variance)}
     at_bounds: list[str] = []
     match engine:
         case "heston" | "bates":
             fields |= _stochastic(series, moments, jumps=engine == "bates", at_bounds=at_bounds)
         case "merton":
-            fields["jumps_per_year"] = _bounded("jumps_per_year", _rate(moments.kurtosis - 3.0), 0.0, 5.0, at_bounds)
+            fields["jumps_per_year"] = _clip("jumps_per_year", _rate(moments.kurtosis - 3.0), 0.0, 5.0, at_bounds)
         case "garch":
             fields |= _garch(series, at_bounds)
         case "regime_switching":
             fields["states"] = _states(series)
         case "bootstrap" | "conditional_bootstrap":
-            fields["mean_block"] = round(_bounded("mean_block", _block(series), 20.0, 60.0, at_bounds))
+            fields["mean_block"] = round(_clip("mean_block", _block(series), 20.0, 60.0, at_bounds))
         case _:
             pass
     scenario = _scenario(
@@ -172,13 +172,13 @@ def calibrate(
     feller = None
     if engine in {"heston", "bates"}:
         feller = 2.0 * scenario.mean_reversion / (scenario.vol_of_vol * scenario.vol_of_vol)
-    model = path_model(scenario, seed=0, history=series, labelled=chosen)
-    return Calibration(scenario, series.size, _fits(scenario, model, series[chosen], moments), feller, tuple(at_bounds))
+    model = path_model(scenario, seed=0, history=series, labelled=mask)
+    return Calibration(scenario, series.size, _fits(scenario, model, series[mask], moments), feller, tuple(at_bounds))
 
 
 @checked_arguments
 def shocked_scenarios(base: Scenario) -> tuple[Scenario, ...]:
-    """The five worlds around a base case: mu moves by so many sigma, sigma by a factor.
+    """Five scenarios around a base case: mu shifts by multiples of sigma, sigma scales by a factor.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def shocked_scenarios(base: Scenario) -> tuple[Scenario, ...]:
 
 @checked_arguments
 def empirical_scenario(base: Scenario, returns: Returns | ArrayLike, label: Label) -> Scenario:
-    """The other definition of a world: mu and sigma of the days that carried a label.
+    """The base scenario with mu and sigma of the historical days that carry a label.
 
     Parameters
     ----------
@@ -261,7 +261,7 @@ def empirical_scenario(base: Scenario, returns: Returns | ArrayLike, label: Labe
 def implied_statistics(
     scenario: Scenario, *, paths: int = 1_024, history: Floats | None = None, labelled: Flags | None = None
 ) -> ImpliedStatistics:
-    """What `scenario` means: its moments in closed form, and the worst that half of its paths see.
+    """Moments of `scenario` in closed form, and the median over its paths of the worst day and month.
 
     Parameters
     ----------
@@ -316,9 +316,9 @@ def _series(returns: Returns | ArrayLike, fewest: int) -> Floats:
 
 
 def _moments(x: Floats) -> _Moments:
-    found = np.empty(4)
-    _central(x, found)
-    mean, second, third, fourth = (float(v) for v in found)
+    central = np.empty(4)
+    _central(x, central)
+    mean, second, third, fourth = (float(v) for v in central)
     if not second > 1e-16:
         raise DataError(f"`returns` has a deviation of {math.sqrt(max(second, 0.0)):.3g}; expected returns that vary")
     return _Moments(mean, second, third / (second * math.sqrt(second)), fourth / (second * second))
@@ -355,7 +355,7 @@ def _covariance(x: Floats, y: Floats, lag: int) -> float:
 
 
 @compiled
-def _realised(squares: Floats, out: Floats) -> None:
+def _realised_variance(squares: Floats, out: Floats) -> None:
     """Annual variance realised over the 21 days that end at each."""
     for t in range(out.size):
         total = 0.0
@@ -380,7 +380,7 @@ def _worst(returns: Floats, out: Floats) -> None:
         out[0, j], out[1, j] = lowest_day, lowest_month
 
 
-def _bounded(name: str, value: float, low: float, high: float, at_bounds: list[str]) -> float:
+def _clip(name: str, value: float, low: float, high: float, at_bounds: list[str]) -> float:
     if low <= value <= high:
         return value
     at_bounds.append(name)
@@ -397,7 +397,7 @@ def _stochastic(series: Floats, moments: _Moments, *, jumps: bool, at_bounds: li
     centred = series - moments.mean
     squares = centred * centred
     realised = np.empty(series.size - _MONTH + 1)
-    _realised(squares, realised)
+    _realised_variance(squares, realised)
     memory = [_covariance(realised, realised, _MONTH * k) for k in (1, 2, 3, 4)]
     early, late = math.fsum(memory[:3]), math.fsum(memory[1:])
     if memory[0] <= 0.0 or early <= 0.0:
@@ -406,7 +406,7 @@ def _stochastic(series: Floats, moments: _Moments, *, jumps: bool, at_bounds: li
             "lasting variance to fit; expected an engine without one, such as merton"
         )
     share = late / early
-    kappa = _bounded("mean_reversion", -12.0 * log(share) if share > 0.0 else math.inf, 0.1, 20.0, at_bounds)
+    kappa = _clip("mean_reversion", -12.0 * log(share) if share > 0.0 else math.inf, 0.1, 20.0, at_bounds)
     overlap = math.fsum((_MONTH - abs(k)) * exp(-kappa * (_MONTH + k) / DAYS) for k in range(1 - _MONTH, _MONTH)) / (
         _MONTH * _MONTH
     )
@@ -415,19 +415,19 @@ def _stochastic(series: Floats, moments: _Moments, *, jumps: bool, at_bounds: li
     if jumps:
         # what neither a normal day nor the spread of the variance explains
         rest = moments.kurtosis - 3.0 - 3.0 * spread / (theta * theta)
-        rate = _bounded("jumps_per_year", _rate(rest), 0.0, 5.0, at_bounds)
+        rate = _clip("jumps_per_year", _rate(rest), 0.0, 5.0, at_bounds)
         theta *= 1.0 - 2.0 * JUMP * JUMP * rate
     xi = math.sqrt(2.0 * kappa * spread / theta)
     # Cov(x[t], x[t + k]**2) = rho xi theta exp(-kappa k / A) / A**2
     answers = math.fsum(_covariance(series, squares, k) for k in range(1, _MONTH + 1))
     weights = math.fsum(exp(-kappa * k / DAYS) for k in range(1, _MONTH + 1))
     leverage = answers * DAYS * DAYS / (xi * theta * weights)
-    found = {
+    parameters = {
         "mean_reversion": kappa,
-        "vol_of_vol": _bounded("vol_of_vol", xi / math.sqrt(theta), 0.01, 10.0, at_bounds),
-        "leverage": _bounded("leverage", leverage, -1.0, 1.0, at_bounds),
+        "vol_of_vol": _clip("vol_of_vol", xi / math.sqrt(theta), 0.01, 10.0, at_bounds),
+        "leverage": _clip("leverage", leverage, -1.0, 1.0, at_bounds),
     }
-    return found | {"jumps_per_year": rate} if jumps else found
+    return parameters | {"jumps_per_year": rate} if jumps else parameters
 
 
 def _garch(series: Floats, at_bounds: list[str]) -> dict[str, Any]:
@@ -443,7 +443,7 @@ def _garch(series: Floats, at_bounds: list[str]) -> dict[str, Any]:
         "garch_alpha": max(fit.alpha, 0.0),
         "garch_gamma": max(fit.gamma, 0.0),
         "garch_beta": beta,
-        "garch_nu": _bounded("garch_nu", fit.nu, 2.5, 500.0, at_bounds),
+        "garch_nu": _clip("garch_nu", fit.nu, 2.5, 500.0, at_bounds),
     }
 
 

@@ -1,4 +1,4 @@
-"""What cash earns from session to session, at the rate that was known before."""
+"""Return of cash from session to session, at the rate known before."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -59,14 +59,14 @@ def accrual(dates: ArrayLike, rate_months: ArrayLike, monthly_rates: ArrayLike, 
     _check(days, months, rates, after)
 
     first, last = months[0].astype(np.int64), months[-1].astype(np.int64)
-    held = days[:-1].astype("datetime64[M]").astype(np.int64)
-    if held.size and held[0] < first:
+    session_months = days[:-1].astype("datetime64[M]").astype(np.int64)
+    if session_months.size and session_months[0] < first:
         raise DataError(f"no rate is known on {days[0]}; the first is that of {months[0]}")
     lengths = (months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")
     annual = rates * _DAYS_OF_A_YEAR / lengths.astype(np.float64)
-    known = np.where(held > last, after, annual[np.minimum(held, last) - first])
+    session_rates = np.where(session_months > last, after, annual[np.minimum(session_months, last) - first])
     elapsed = (days[1:] - days[:-1]).astype(np.float64)
-    return np.concatenate(([0.0], known * elapsed / _DAYS_OF_A_YEAR))
+    return np.concatenate(([0.0], session_rates * elapsed / _DAYS_OF_A_YEAR))
 
 
 def _check(days: np.ndarray, months: np.ndarray, rates: Floats, after: float) -> None:

@@ -1,4 +1,4 @@
-"""Whether simulated paths have the moments that their scenario states: the gate before a scenario is used."""
+"""Checks that simulated paths have the moments that their scenario states."""
 
 import math
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """What `diagnose` found.
+    """Result of `diagnose`.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Diagnostics:
 def diagnose(scenario: Scenario, model: PathModel, *, paths: int | None = None, days: int | None = None) -> Diagnostics:
     """Compare simulated paths with what their scenario states.
 
-    Blocks of 64 paths are drawn one after the other and only sums are kept, so that memory does not grow with the
+    Blocks of 64 paths are drawn one after the other and only sums are stored, so that memory does not grow with the
     number of paths; the same arguments give the same bits.
 
     Parameters
@@ -145,9 +145,9 @@ def diagnose(scenario: Scenario, model: PathModel, *, paths: int | None = None, 
             first,
             block,
         )
-        used = min(LANES, count - first)
-        _summarise(block, mu / DAYS, rows, falls, used)
-        _add(rows, used, first, mean, products)
+        lanes = min(LANES, count - first)
+        _summarise(block, mu / DAYS, rows, falls, lanes)
+        _add(rows, lanes, first, mean, products)
     covariance = products / (count - 1.0) / count
     shape = implied_shape(scenario, model)
     return Diagnostics(
@@ -237,15 +237,15 @@ def _fair(scenario: Scenario) -> bool:
 
 def _quantile(counts: NDArray[np.int64], share: float) -> float:
     cumulated = np.cumsum(counts)
-    wanted = share * int(cumulated[-1])
-    place = min(int(np.searchsorted(cumulated, wanted)), _BINS - 1)
+    rank = share * int(cumulated[-1])
+    place = min(int(np.searchsorted(cumulated, rank)), _BINS - 1)
     inside = int(counts[place])
     before = int(cumulated[place]) - inside
-    return (place + ((wanted - before) / inside if inside else 0.0)) / _BINS
+    return (place + ((rank - before) / inside if inside else 0.0)) / _BINS
 
 
 @compiled
-def _summarise(returns: Floats, centre: float, rows: Floats, falls: NDArray[np.int64], used: int) -> None:
+def _summarise(returns: Floats, centre: float, rows: Floats, falls: NDArray[np.int64], lanes: int) -> None:
     """Means over the days of each path: powers about `centre`, size, square, wealth, products of sizes."""
     days = returns.shape[0]
     rows[:] = 0.0
@@ -271,20 +271,20 @@ def _summarise(returns: Floats, centre: float, rows: Floats, falls: NDArray[np.i
             for t in range(days - lag):
                 rows[7 + k, j] += abs(returns[t, j] * returns[t + lag, j])
             rows[7 + k, j] /= days - lag
-        if j < used:
+        if j < lanes:
             falls[min(int(deepest * _BINS), _BINS - 1)] += 1
 
 
 @compiled
-def _add(rows: Floats, used: int, seen: int, mean: Floats, products: Floats) -> None:
+def _add(rows: Floats, lanes: int, path_count: int, mean: Floats, products: Floats) -> None:
     """Welford's update of the means and of the sums of products of deviations, path by path."""
     count = rows.shape[0]
     before = np.empty(count)
-    for j in range(used):
-        seen += 1
+    for j in range(lanes):
+        path_count += 1
         for k in range(count):
             before[k] = rows[k, j] - mean[k]
-            mean[k] += before[k] / seen
+            mean[k] += before[k] / path_count
         for k in range(count):
             for m in range(count):
                 products[k, m] += before[k] * (rows[m, j] - mean[m])
@@ -299,9 +299,9 @@ def implied_shape(scenario: Scenario, model: PathModel) -> Shape:
 
     By its own constants, not by those of the model to be judged, of which only the days of history are used.
     """
-    stated = model if scenario.engine in _REAL_DAYS else path_model(scenario, seed=0)
+    law = model if scenario.engine in _REAL_DAYS else path_model(scenario, seed=0)
     none = (0.0,) * len(LAGS)
-    numbers = [float(v) for v in stated.numbers]
+    numbers = [float(v) for v in law.numbers]
     match scenario.engine:
         case "gbm":
             return _standard(*_lognormal(1.0 + numbers[0], numbers[1]), none)
@@ -313,7 +313,7 @@ def implied_shape(scenario: Scenario, model: PathModel) -> Shape:
         case "bates":
             return _standard(*_with_jumps(_stochastic(numbers[:8]), numbers[8:11]), None)
         case "regime_switching":
-            return _regimes(stated.states, stated.stay)
+            return _regimes(law.states, law.stay)
         case "garch":
             # symmetric shocks have no skewness; the fourth moment of the others may not exist, and the error of its
             # estimate does not for Student's t of few degrees of freedom
@@ -322,12 +322,12 @@ def implied_shape(scenario: Scenario, model: PathModel) -> Shape:
             weights = np.full(model.history.size, 1.0 / model.history.size)
             goes_on = 1.0 - numbers[0]
             memory = tuple(exp(lag * log(goes_on)) * _circular(model.history, lag) for lag in LAGS)
-            return _sampled(model.history, weights, memory)
+            return _sample_shape(model.history, weights, memory)
         case "conditional_bootstrap":
-            return _sampled(model.history, model.states[:, 2], None)
+            return _sample_shape(model.history, model.states[:, 2], None)
         case "replay":
             weights = np.full(model.history.size, 1.0 / model.history.size)
-            return _sampled(model.history, weights, tuple(_circular(model.history, lag) for lag in LAGS))
+            return _sample_shape(model.history, weights, tuple(_circular(model.history, lag) for lag in LAGS))
 
 
 def _standard(second: float, third: float, fourth: float, memory: tuple[float, ...] | None) -> Shape:
@@ -416,7 +416,7 @@ def _regimes(states: Floats, stay: Floats) -> Shape:
     return _standard(second, third, fourth, tuple(memory))
 
 
-def _sampled(days: Floats, weights: Floats, memory: tuple[float, ...] | None) -> Shape:
+def _sample_shape(days: Floats, weights: Floats, memory: tuple[float, ...] | None) -> Shape:
     centred = days - math.fsum((weights * days).tolist())
     square = centred * centred
     second = math.fsum((weights * square).tolist())
@@ -426,7 +426,7 @@ def _sampled(days: Floats, weights: Floats, memory: tuple[float, ...] | None) ->
 
 
 def _circular(days: Floats, lag: int) -> float:
-    """Autocorrelation of the sizes of days that begin again after the last."""
+    """Autocorrelation of the absolute returns of days that repeat circularly."""
     sizes = np.abs(days)
     centred = sizes - math.fsum(sizes.tolist()) / sizes.size
     return math.fsum((centred * np.roll(centred, -lag)).tolist()) / math.fsum((centred * centred).tolist())

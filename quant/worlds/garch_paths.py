@@ -1,4 +1,4 @@
-"""Paths whose variance answers to yesterday's return: GJR-GARCH with shocks of history or Student's t.
+"""Paths of GJR-GARCH, with shocks resampled from history or of Student's t.
 
 The return of a day is m + e with e = sqrt(h) z, and h' = omega + (alpha + gamma' 1[e < 0]) e^2 + beta h. The shocks z
 have mean 0 and variance 1: the residuals of the training history over its own filtered volatility, or Student's t.
@@ -59,7 +59,7 @@ def garch_model(
     shocks = np.empty(residuals.size)
     loss = 0.5
     if residuals.size > 0:
-        loss = _filtered(residuals, alpha, gamma, beta, shocks)
+        loss = _standardise_residuals(residuals, alpha, gamma, beta, shocks)
     response = 0.5 * gamma / loss
     root, starts = _stationary(alpha, response, beta, gamma, scenario.garch_nu, shocks.tobytes())
     moment = root if power_of_link == 1 else 1.0
@@ -75,7 +75,7 @@ def garch_model(
 def _stationary(
     alpha: float, response: float, beta: float, gamma: float, nu: float, shocks: bytes
 ) -> tuple[float, Floats]:
-    """E[sqrt(h / mean h)] and draws of h / mean h: they depend on no scale, and are made once."""
+    """E[sqrt(h / mean h)] and draws of h / mean h, which do not depend on the scale; cached."""
     starts = np.empty(LANES * (_PILOT_DAYS // _SNAPSHOT))
     persistence = alpha + 0.5 * gamma + beta
     warm = min(int(8.0 / (1.0 - persistence)), 8_000)
@@ -86,7 +86,7 @@ def _stationary(
 
 
 @compiled
-def _filtered(residuals: Floats, alpha: float, gamma: float, beta: float, out: Floats) -> float:
+def _standardise_residuals(residuals: Floats, alpha: float, gamma: float, beta: float, out: Floats) -> float:
     """Residuals over their filtered volatility, with mean 0 and variance 1; the share of losses in that variance."""
     n = residuals.size
     variance = 0.0

@@ -1,4 +1,4 @@
-"""A hidden Markov model of daily returns: fitted by expectation maximisation, filtered and never smoothed."""
+"""Hidden Markov models of daily returns: fitted by expectation maximisation, filtered and never smoothed."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from quant.numeric.returns import Returns
 
 Floats: TypeAlias = NDArray[np.float64]
 FEWEST_OBSERVATIONS: Final = 250
-"""Below which neither a hidden Markov model is fitted nor a label has enough days to resample."""
+"""Minimum observations to fit a hidden Markov model or to resample the days of a label."""
 _COLLAPSED: Final = 1e-5
 """Share of the series' variance below which a state has collapsed onto a few equal returns."""
 _FIRST_STEPS: Final = 40
@@ -88,7 +88,7 @@ def fit_hidden_markov(
         Daily simple returns, at least 250: training data only, where the model is to be tested on later days.
     states : {2, 3}
     start : HiddenMarkov, optional
-        Start from this model alone, such as last month's.
+        Start from this model only, such as last month's.
     tolerance : float
         Gain in log-likelihood of one iteration below which the fit has converged; positive.
     max_iterations : int
@@ -123,15 +123,15 @@ def fit_hidden_markov(
     if variance <= 1e-14 * (mean * mean) or variance < 1e-28:
         raise DataError(f"`returns` must vary; all are {series[0]:g} but for rounding")
     floor = _COLLAPSED * variance
-    taken = 0
+    iterations = 0
     if start is None:
         guess = _best_guess(logs, states, mean, variance, min(_FIRST_STEPS, max_iterations))
-        taken = min(_FIRST_STEPS, max_iterations)
+        iterations = min(_FIRST_STEPS, max_iterations)
     else:
         squares = start.volatilities * start.volatilities
         guess = (start.means.copy(), squares, start.transition.copy(), start.stationary.copy())
-    more, converged = _maximise(logs, *guess, floor, tolerance, max_iterations - taken)
-    return _model(logs, guess, floor, taken + int(more), bool(converged))
+    more, converged = _maximise(logs, *guess, floor, tolerance, max_iterations - iterations)
+    return _model(logs, guess, floor, iterations + int(more), bool(converged))
 
 
 _Guess: TypeAlias = tuple[Floats, Floats, Floats, Floats]
@@ -153,9 +153,9 @@ def _best_guess(logs: Floats, states: int, mean: float, variance: float, steps: 
             np.full(states, 1.0 / states),
         )
         _maximise(logs, *guess, _COLLAPSED * variance, -math.inf, steps)
-        reached = float(_filter(logs, *guess, np.empty((logs.size, states)), np.empty((logs.size, states))))
-        if reached > highest:
-            best, highest = guess, reached
+        likelihood = float(_filter(logs, *guess, np.empty((logs.size, states)), np.empty((logs.size, states))))
+        if likelihood > highest:
+            best, highest = guess, likelihood
     assert best is not None
     return best
 
@@ -440,7 +440,7 @@ def _mean_and_variance(x: Floats) -> tuple[float, float]:
 
 
 def single_series(returns: Returns | ArrayLike) -> Floats:
-    """The returns of one asset as a vector, or a `DataError` that says what is wrong with them."""
+    """The returns of one asset as a vector; a DataError if they are invalid."""
     if isinstance(returns, Returns):
         if len(returns.assets) != 1:
             raise DataError(f"`returns` must be of one asset, has {len(returns.assets)}")

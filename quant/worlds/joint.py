@@ -14,7 +14,7 @@ for, without condition on the day. How each engine keeps the correlation R:
   and 0.77 for -0.3.
 - `merton`, `bates`: jumps come at common times, like falls of the market: asset i jumps by -0.28 sigma_i beta_i on
   average, beta_i its correlation with the equally weighted portfolio, and by a deviation of 0.28 sigma_i with
-  correlation R. The diffusion has what is left of sigma_i sigma_j R_ij, which is a covariance for every R.
+  correlation R. The diffusion has the remainder of sigma_i sigma_j R_ij, which is a covariance for every R.
 - `regime_switching`: one Markov state for all; without `states`, a calm and a turbulent one whose shocks both have the
   correlation R.
 - `garch`: filtered historical simulation; rows of standardised residuals have the correlation R and each asset its own
@@ -25,7 +25,7 @@ Where the premium moves with volatility (`premium_power` 1 and 2), the means of 
 under `heston` and `bates` it comes on top of the variance, a quarter of a percent of it in the method's scenarios,
 under `regime_switching` it is part of it; the correlation rises by as little.
 
-One asset alone has the law that `quant.worlds.paths` gives it.
+A single asset has the law of `quant.worlds.paths`.
 """
 
 import hashlib
@@ -64,7 +64,7 @@ Floats: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class JointModel:
-    """Assets and a law of their returns, ready for the kernels; made by `joint_model`.
+    """Assets and a law of their returns in the kernels' form; built by `joint_model`.
 
     Attributes
     ----------
@@ -213,35 +213,37 @@ def joint_model(
         common_variance,
     )
     if engine in ("bootstrap", "conditional_bootstrap", "replay"):
-        moments, built = history_law(engine, given_moments(mu, sigma, correlation), history, labels, settings)
+        moments, constants = history_law(engine, given_moments(mu, sigma, correlation), history, labels, settings)
     elif engine == "garch":
         if history is not None and garch is not None:
             raise DataError("`history` and `garch` are both given; the engine filters the one or takes the other")
-        moments, built = garch_law(mu, sigma, correlation, garch if history is None else filtered_residuals(history))
+        moments, constants = garch_law(
+            mu, sigma, correlation, garch if history is None else filtered_residuals(history)
+        )
     elif states or transition is not None:
         if not (mu is None and sigma is None and correlation is None):
             raise DataError("`mu`, `sigma` and `correlation` follow from `states`; leave them out")
-        moments, built = states_law(states, transition)
+        moments, constants = states_law(states, transition)
     else:
         moments = moments_of(mu, sigma, correlation)
-        built = lognormal_law(engine, moments, settings)
+        constants = lognormal_law(engine, moments, settings)
     code = get_args(JointEngine).index(engine)
     text = f"{seed}/joint/{name}"
     key = np.uint64(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little"))
     tables = Tables(
         code,
-        built.numbers,
-        np.ascontiguousarray(built.rows),
-        np.ascontiguousarray(built.lower),
-        built.chain,
-        np.ascontiguousarray(built.history),
-        built.starts,
-        built.runs,
+        constants.numbers,
+        np.ascontiguousarray(constants.rows),
+        np.ascontiguousarray(constants.lower),
+        constants.chain,
+        np.ascontiguousarray(constants.history),
+        constants.starts,
+        constants.runs,
         key,
     )
     for array in (*moments, *(a for a in tables if isinstance(a, np.ndarray))):
         array.setflags(write=False)
-    return JointModel(engine, *moments, cash, built.shares, built.durations, tables)
+    return JointModel(engine, *moments, cash, constants.shares, constants.durations, tables)
 
 
 @checked_arguments
@@ -254,7 +256,7 @@ def sample_joint(model: JointModel, *, days: int, first_block: int = 0, blocks: 
     days : int
         Of each path.
     first_block, blocks : int
-        Block b holds the paths 64 b ... 64 b + 63; a path does not depend on which others are asked for.
+        Block b holds the paths 64 b ... 64 b + 63; a path does not depend on which others are requested.
 
     Returns
     -------
@@ -264,7 +266,7 @@ def sample_joint(model: JointModel, *, days: int, first_block: int = 0, blocks: 
     Raises
     ------
     DataError
-        If a count is out of range, or a replay is asked for more days than the history has.
+        If a count is out of range, or a replay needs more days than the history has.
     """
     check_days(model, days)
     if first_block < 0 or blocks < 1:
@@ -278,7 +280,7 @@ def sample_joint(model: JointModel, *, days: int, first_block: int = 0, blocks: 
 
 
 def check_days(model: JointModel, days: int) -> None:
-    """Refuse a horizon that the model cannot fill.
+    """Raise a DataError for a horizon that the model cannot fill.
 
     Raises
     ------
@@ -292,7 +294,7 @@ def check_days(model: JointModel, days: int) -> None:
         raise DataError(f"`days` {days} is more than the history of the replay has; expected up to {rows}")
 
 
-def _refuse_what_has_no_effect(engine: str, **given: object) -> None:
+def _refuse_what_has_no_effect(engine: str, **arguments: object) -> None:
     takes = {
         "history": ("garch", "bootstrap", "conditional_bootstrap", "replay"),
         "labels": ("conditional_bootstrap",),
@@ -300,6 +302,6 @@ def _refuse_what_has_no_effect(engine: str, **given: object) -> None:
         "transition": ("regime_switching",),
         "garch": ("garch",),
     }
-    for argument, value in given.items():
+    for argument, value in arguments.items():
         if value is not None and engine not in takes[argument]:
             raise DataError(f"`{argument}` has no effect under {engine!r}; it belongs to {', '.join(takes[argument])}")

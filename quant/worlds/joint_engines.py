@@ -38,11 +38,11 @@ _ANGLE = 0.5 * math.pi / 1073741824.0
 _BELOW_ONE = 1.0 - 1e-15
 
 SHOCKS, STATE, JUMPS, START = 2, 3, 4, 5
-"""Streams: shocks of the assets, of what they share, sizes of jumps, the first day's state."""
+"""Random streams: shocks of the assets, shared shocks, sizes of jumps, the first day's state."""
 
 
 class Tables(NamedTuple):
-    """Constants of a model, as the kernels read them.
+    """Constants of a model in the kernels' form.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Tables(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What a block of paths carries from day to day, and room to compute in."""
+    """State that a block of paths carries from day to day, and scratch memory."""
 
     words: Words
     shock: Floats
@@ -89,7 +89,7 @@ class Scratch(NamedTuple):
 
 @compiled
 def scratch(assets: int) -> Scratch:
-    """Room for one block of `assets` assets."""
+    """Scratch memory for one block of `assets` assets."""
     return Scratch(
         np.zeros((4, LANES), dtype=np.uint64),
         np.zeros((4 * ((assets + 3) // 4), LANES)),
@@ -127,9 +127,9 @@ def _normal_pairs(first: Words, second: Words, x: Floats, y: Floats) -> None:
         cosine = cosine * t + 1.0 / 24.0
         cosine = cosine * t - 0.5
         cosine = cosine * t + 1.0
-        turned = (word >> _THIRTY) & _ONE
-        across = sine if turned == _ONE else cosine
-        along = cosine if turned == _ONE else sine
+        quadrant = (word >> _THIRTY) & _ONE
+        across = sine if quadrant == _ONE else cosine
+        along = cosine if quadrant == _ONE else sine
         side = radius if word >> _THIRTY_ONE == _ONE else -radius
         x[j] = side * across
         y[j] = side * along

@@ -14,14 +14,14 @@ from quant.numeric.errors import DataError
 from quant.numeric.returns import DAYS, Returns
 from quant.volatility.garch import fit_garch, garch_variances
 from quant.worlds.joint_moments import (
-    Built,
     Covariance,
+    EngineConstants,
     Floats,
     Given,
     Settings,
-    built_for,
     cholesky,
     correlation_of,
+    empty_constants,
     moments_of,
     vector,
 )
@@ -32,7 +32,7 @@ SHORTEST_HISTORY: Final = 250
 
 @dataclass(frozen=True, eq=False)
 class FilteredResiduals:
-    """GJR-GARCH(1,1) of each asset and what it leaves: h' = omega + (alpha + gamma 1[e < 0]) e**2 + beta h.
+    """GJR-GARCH(1,1) of each asset and its standardised residuals: h' = omega + (alpha + gamma 1[e < 0]) e**2 + beta h.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class FilteredResiduals:
 
 @checked_arguments
 def filtered_residuals(history: Returns | ArrayLike) -> FilteredResiduals:
-    """GJR-GARCH(1,1) with Student's t fitted to each asset, and the standardised residuals it leaves.
+    """GJR-GARCH(1,1) with Student's t fitted to each asset, and its standardised residuals.
 
     Parameters
     ----------
@@ -104,9 +104,9 @@ def _weighted_moments(rows: Floats, weights: Floats) -> tuple[Floats, Floats]:
     covariance = np.zeros((assets, assets))
     for t in range(count):
         for i in range(assets):
-            left = weights[t] * (rows[t, i] - mean[i])
+            deviation = weights[t] * (rows[t, i] - mean[i])
             for k in range(i + 1):
-                covariance[i, k] += left * (rows[t, k] - mean[k])
+                covariance[i, k] += deviation * (rows[t, k] - mean[k])
     for i in range(assets):
         for k in range(i):
             covariance[k, i] = covariance[i, k]
@@ -132,7 +132,7 @@ def _recolour(rows: Floats, mean: Floats, old: Floats, new: Floats) -> Floats:
 
 
 def _standardised(name: str, rows: Floats, weights: Floats, correlation: ArrayLike | None) -> tuple[Covariance, Floats]:
-    """Moments of the rows (daily), and the rows with mean 0, variance 1 and the correlation asked for."""
+    """Moments of the rows (daily), and the rows with mean 0, variance 1 and the target correlation."""
     mean, covariance = _weighted_moments(rows, weights)
     deviation = np.sqrt(np.diagonal(covariance))
     flat = deviation <= 1e-12 * (1.0 + np.abs(mean))
@@ -141,7 +141,7 @@ def _standardised(name: str, rows: Floats, weights: Floats, correlation: ArrayLi
     own = correlation_of(covariance)
     if correlation is None:
         return (mean, deviation, own), (rows - mean) / deviation
-    wanted = checked_correlation(correlation, mean.size)
+    target = checked_correlation(correlation, mean.size)
     root = cholesky(own)
     if (np.diagonal(root) <= 1e-6).any():
         column = int((np.diagonal(root) <= 1e-6).argmax())
@@ -149,38 +149,44 @@ def _standardised(name: str, rows: Floats, weights: Floats, correlation: ArrayLi
             f"`{name}` cannot be given another correlation: column {column} is a combination of those before it; "
             "leave `correlation` out"
         )
-    return (mean, deviation, wanted), _recolour(rows, mean, deviation[:, None] * root, cholesky(wanted))
+    return (mean, deviation, target), _recolour(rows, mean, deviation[:, None] * root, cholesky(target))
 
 
 def history_law(
     engine: str,
-    given: Given,
+    moments: Given,
     history: Returns | ArrayLike | None,
     labels: ArrayLike | None,
     settings: Settings,
-) -> tuple[Covariance, Built]:
+) -> tuple[Covariance, EngineConstants]:
     """Moments and constants of the engines that draw rows of history."""
     rows = _rows("history", history, 1 if engine == "replay" else SHORTEST_HISTORY)
-    built = built_for(rows.shape[1])
+    constants = empty_constants(rows.shape[1])
     weights = np.ones(rows.shape[0]) / rows.shape[0]
-    built.numbers[0] = 1.0 / settings.mean_block
+    constants.numbers[0] = 1.0 / settings.mean_block
     if engine == "conditional_bootstrap":
-        built.numbers[0] = 1.0 / (settings.mean_block - SHORTEST_BLOCK + 1.0)
-        days, built.runs, starts = labelled_blocks(_flags(labels, rows.shape[0]), settings.mean_block, name="labels")
-        rows, weights, built.starts = rows[days], np.ascontiguousarray(built.runs[:, 2]), starts.astype(np.int64)
-    mu, sigma, correlation = given
+        constants.numbers[0] = 1.0 / (settings.mean_block - SHORTEST_BLOCK + 1.0)
+        days, constants.runs, starts = labelled_blocks(
+            _flags(labels, rows.shape[0]), settings.mean_block, name="labels"
+        )
+        rows, weights, constants.starts = (
+            rows[days],
+            np.ascontiguousarray(constants.runs[:, 2]),
+            starts.astype(np.int64),
+        )
+    mu, sigma, correlation = moments
     for argument, value in (("mu", mu), ("sigma", sigma)):
         if value is not None and value.size != rows.shape[1]:
             raise DataError(f"`{argument}` must have one entry for each of {rows.shape[1]} columns; got {value.size}")
     if mu is None and sigma is None and correlation is None:
         mean, covariance = _weighted_moments(rows, weights)
-        built.history = rows
-        return (mean * DAYS, np.sqrt(DAYS * np.diagonal(covariance)), correlation_of(covariance)), built
-    (mean, deviation, kept), unit = _standardised("history", rows, weights, correlation)
+        constants.history = rows
+        return (mean * DAYS, np.sqrt(DAYS * np.diagonal(covariance)), correlation_of(covariance)), constants
+    (mean, deviation, sample_covariance), unit = _standardised("history", rows, weights, correlation)
     mu = mean * DAYS if mu is None else mu
     sigma = deviation * math.sqrt(DAYS) if sigma is None else sigma
-    built.history = mu / DAYS + (sigma / math.sqrt(DAYS)) * unit
-    return (mu, sigma, kept), built
+    constants.history = mu / DAYS + (sigma / math.sqrt(DAYS)) * unit
+    return (mu, sigma, sample_covariance), constants
 
 
 def _flags(labels: ArrayLike | None, count: int) -> NDArray[np.bool_]:
@@ -194,15 +200,15 @@ def _flags(labels: ArrayLike | None, count: int) -> NDArray[np.bool_]:
 
 def garch_law(
     mu: ArrayLike | None, sigma: ArrayLike | None, correlation: ArrayLike | None, garch: FilteredResiduals | None
-) -> tuple[Covariance, Built]:
+) -> tuple[Covariance, EngineConstants]:
     """Moments and constants of filtered historical simulation."""
     if garch is None:
         raise DataError("`history` is missing, or `garch`: this engine needs returns to filter, or what a filter left")
     residuals = _rows("garch.residuals", garch.residuals, SHORTEST_HISTORY)
     count, assets = residuals.shape
     equal = np.ones(count) / count
-    (_, _, kept), unit = _standardised("garch.residuals", residuals, equal, correlation)
-    mean, deviation, kept = moments_of(mu, sigma, kept)
+    (_, _, covariance), unit = _standardised("garch.residuals", residuals, equal, correlation)
+    mean, deviation, covariance = moments_of(mu, sigma, covariance)
     alpha, gamma, beta = (
         vector(f"garch.{name}", values, low, 1.0)
         for name, values, low in (("alpha", garch.alpha, 0.0), ("gamma", garch.gamma, -1.0), ("beta", garch.beta, 0.0))
@@ -223,7 +229,7 @@ def garch_law(
             f"asset {i} has {persistence[i]:.6g}"
         )
     variance = deviation * deviation / DAYS
-    built = built_for(assets)
-    built.rows = np.stack([mean / DAYS, variance, variance * (1.0 - persistence), alpha, gamma, beta])
-    built.history = unit
-    return (mean, deviation, kept), built
+    constants = empty_constants(assets)
+    constants.rows = np.stack([mean / DAYS, variance, variance * (1.0 - persistence), alpha, gamma, beta])
+    constants.history = unit
+    return (mean, deviation, covariance), constants

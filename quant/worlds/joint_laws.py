@@ -11,13 +11,13 @@ from quant.numeric.elementary import exp, log, log_gamma
 from quant.numeric.errors import DataError
 from quant.numeric.returns import DAYS
 from quant.worlds.joint_moments import (
-    Built,
     Covariance,
+    EngineConstants,
     Floats,
     Settings,
-    built_for,
     cholesky,
     correlation_of,
+    empty_constants,
     moments_of,
 )
 from quant.worlds.scenario import CALM_DAYS, JUMP, TURBULENCE, TURBULENT_DAYS
@@ -64,39 +64,39 @@ def _log_variance(gross: Floats, variance: Floats) -> Floats:
     return np.array([log(1.0 + v / (g * g)) for g, v in zip(gross, variance, strict=True)])
 
 
-def lognormal_law(engine: str, moments: Covariance, settings: Settings) -> Built:
+def lognormal_law(engine: str, moments: Covariance, settings: Settings) -> EngineConstants:
     """Engines whose days are log-normal given their state."""
     mu, sigma, correlation = moments
-    built = built_for(mu.size)
+    constants = empty_constants(mu.size)
     mean, variance = mu / DAYS, sigma * sigma / DAYS
     links = np.where((mean >= settings.cash) & (sigma > 0.0), settings.premium_power, 0)
     if engine == "regime_switching":
-        _two_states(built, moments, settings, links)
-        return built
+        _two_states(constants, moments, settings, links)
+        return constants
     scaled = sigma[:, None] * sigma[None, :] * correlation / DAYS
     jump = np.zeros(mu.size)
     if engine in ("merton", "bates"):
-        jump, scaled = _jumps(built, moments, settings)
+        jump, scaled = _jumps(constants, moments, settings)
         variance = np.diagonal(scaled).copy()
         mean = mean - settings.jumps_per_year / DAYS * jump
     if engine in ("gbm", "merton"):
         s2 = _log_variance(1.0 + mean, variance)
         levels, factors = _log_level(1.0 + mean, s2)[None, :], _shock_factor(scaled, s2)[None]
     else:
-        levels, factors = _stochastic_volatility(built, jump, scaled, links, moments, settings)
+        levels, factors = _stochastic_volatility(constants, jump, scaled, links, moments, settings)
     if engine in ("merton", "bates"):
         levels = np.concatenate([levels, jump[None, :]])
-        factors = np.concatenate([factors, built.lower])
-    built.rows, built.lower = levels, factors
-    return built
+        factors = np.concatenate([factors, constants.lower])
+    constants.rows, constants.lower = levels, factors
+    return constants
 
 
 def _shock_factor(covariance: Floats, s2: Floats) -> Floats:
     return np.sqrt(s2)[:, None] * cholesky(correlation_of(covariance))
 
 
-def _jumps(built: Built, moments: Covariance, settings: Settings) -> tuple[Floats, Floats]:
-    """Mean jump of each asset and the daily covariance of the diffusion; the factor of the sizes into `built`."""
+def _jumps(constants: EngineConstants, moments: Covariance, settings: Settings) -> tuple[Floats, Floats]:
+    """Mean jump of each asset and the daily covariance of the diffusion; the factor of the sizes into `constants`."""
     _, sigma, correlation = moments
     rate = settings.jumps_per_year
     if rate * 2.0 * JUMP * JUMP >= 1.0:
@@ -107,13 +107,13 @@ def _jumps(built: Built, moments: Covariance, settings: Settings) -> tuple[Float
     jump = -JUMP * sigma * _market(sigma, correlation)
     total = sigma[:, None] * sigma[None, :] * correlation
     by_jumps = rate * (jump[:, None] * jump[None, :] + JUMP * JUMP * total)
-    built.lower = JUMP * (sigma[:, None] * cholesky(correlation))[None]
-    built.numbers[3:5] = rate / DAYS, exp(-rate / DAYS)
+    constants.lower = JUMP * (sigma[:, None] * cholesky(correlation))[None]
+    constants.numbers[3:5] = rate / DAYS, exp(-rate / DAYS)
     return jump, (total - by_jumps) / DAYS
 
 
 def _stochastic_volatility(
-    built: Built,
+    constants: EngineConstants,
     jump: Floats,
     scaled: Floats,
     links: NDArray[np.int64],
@@ -131,14 +131,14 @@ def _stochastic_volatility(
     loading = np.zeros(mu.size)
     if settings.common_variance:
         loading = settings.leverage * _market(np.sqrt(np.diagonal(scaled)), diffusion)
-    built.numbers[5:7] = 0.0 if settings.common_variance else 1.0, settings.leverage
+    constants.numbers[5:7] = 0.0 if settings.common_variance else 1.0, settings.leverage
     factor = cholesky(diffusion - loading[:, None] * loading[None, :])
-    built.numbers[:3] = settings.mean_reversion, xi, shape
+    constants.numbers[:3] = settings.mean_reversion, xi, shape
     return np.stack([base, premium, links.astype(np.float64), loading, np.diagonal(scaled)]), factor[None]
 
 
-def _two_states(built: Built, moments: Covariance, settings: Settings, links: NDArray[np.int64]) -> None:
-    """A calm and a turbulent state, as `quant.worlds.paths` has them."""
+def _two_states(constants: EngineConstants, moments: Covariance, settings: Settings, links: NDArray[np.int64]) -> None:
+    """A calm and a turbulent state, as in `quant.worlds.paths`."""
     mu, sigma, correlation = moments
     share = TURBULENT_DAYS / (CALM_DAYS + TURBULENT_DAYS)
     shares = np.array([1.0 - share, share])
@@ -157,24 +157,24 @@ def _two_states(built: Built, moments: Covariance, settings: Settings, links: ND
             f"`mu` {mu[i]:g} of asset {i} gives the means of the regimes more variance than `sigma` {sigma[i]:g} has; "
             f"expected sigma above {math.sqrt(between[i] * DAYS):.3g}, or `premium_power` 0"
         )
-    _fill_states(built, means, ratios[:, None] * np.maximum(variance, 0.0), np.stack([correlation, correlation]))
+    _fill_states(constants, means, ratios[:, None] * np.maximum(variance, 0.0), np.stack([correlation, correlation]))
     stay = np.array([1.0 - 1.0 / CALM_DAYS, 1.0 - 1.0 / TURBULENT_DAYS])
-    _fill_chain(built, np.array([[stay[0], 1.0 - stay[0]], [1.0 - stay[1], stay[1]]]), shares)
+    _fill_chain(constants, np.array([[stay[0], 1.0 - stay[0]], [1.0 - stay[1], stay[1]]]), shares)
 
 
-def _fill_states(built: Built, means: Floats, variances: Floats, correlations: Floats) -> None:
+def _fill_states(constants: EngineConstants, means: Floats, variances: Floats, correlations: Floats) -> None:
     s2 = np.stack([_log_variance(1.0 + m, v) for m, v in zip(means, variances, strict=True)])
-    built.rows = np.stack([_log_level(1.0 + m, s) for m, s in zip(means, s2, strict=True)])
-    built.lower = np.stack([np.sqrt(s)[:, None] * cholesky(c) for s, c in zip(s2, correlations, strict=True)])
+    constants.rows = np.stack([_log_level(1.0 + m, s) for m, s in zip(means, s2, strict=True)])
+    constants.lower = np.stack([np.sqrt(s)[:, None] * cholesky(c) for s, c in zip(s2, correlations, strict=True)])
 
 
-def _fill_chain(built: Built, transition: Floats, shares: Floats) -> None:
-    built.chain = np.cumsum(np.concatenate([transition, shares[None, :]]), axis=1)
-    built.shares = shares
-    built.durations = 1.0 / (1.0 - np.diagonal(transition))
+def _fill_chain(constants: EngineConstants, transition: Floats, shares: Floats) -> None:
+    constants.chain = np.cumsum(np.concatenate([transition, shares[None, :]]), axis=1)
+    constants.shares = shares
+    constants.durations = 1.0 / (1.0 - np.diagonal(transition))
 
 
-def states_law(states: Sequence[MarketState], transition: ArrayLike | None) -> tuple[Covariance, Built]:
+def states_law(states: Sequence[MarketState], transition: ArrayLike | None) -> tuple[Covariance, EngineConstants]:
     """The states' mixture: its moments by the law of total covariance."""
     if transition is None:
         raise DataError(f"`transition` is missing; {len(states)} states need one of shape ({len(states)}, ...)")
@@ -188,9 +188,9 @@ def states_law(states: Sequence[MarketState], transition: ArrayLike | None) -> t
     deviations = np.stack([s for _, s, _ in each])
     correlations = np.stack([c for _, _, c in each])
     shares = _stationary(probabilities)
-    built = built_for(assets)
-    _fill_states(built, means, deviations * deviations / DAYS, correlations)
-    _fill_chain(built, probabilities, shares)
+    constants = empty_constants(assets)
+    _fill_states(constants, means, deviations * deviations / DAYS, correlations)
+    _fill_chain(constants, probabilities, shares)
     mean = np.zeros(assets)
     total = np.zeros((assets, assets))
     for k in range(len(states)):
@@ -199,7 +199,7 @@ def states_law(states: Sequence[MarketState], transition: ArrayLike | None) -> t
         away = means[k] - mean
         within = deviations[k][:, None] * deviations[k][None, :] * correlations[k] / DAYS
         total = total + shares[k] * (within + away[:, None] * away[None, :])
-    return (mean * DAYS, np.sqrt(DAYS * np.diagonal(total)), correlation_of(total)), built
+    return (mean * DAYS, np.sqrt(DAYS * np.diagonal(total)), correlation_of(total)), constants
 
 
 def _checked_transition(transition: ArrayLike, count: int) -> Floats:

@@ -1,4 +1,4 @@
-"""What the laws of joint returns share: checked moments, factors of covariances, what a law hands to the kernels."""
+"""Parts that the laws of joint returns share: checked moments, factors of covariances, engine constants."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Covariance: TypeAlias = tuple[Floats, Floats, Floats]
 
 @dataclass(frozen=True)
 class Settings:
-    """What the engines take beside the moments."""
+    """Parameters of the engines in addition to the moments."""
 
     cash: float
     mean_block: float
@@ -31,8 +31,8 @@ class Settings:
 
 
 @dataclass
-class Built:
-    """Constants of an engine, before they are joined to a key."""
+class EngineConstants:
+    """Constants of an engine, without the random key."""
 
     numbers: Floats
     rows: Floats
@@ -45,9 +45,9 @@ class Built:
     durations: Floats
 
 
-def built_for(assets: int) -> Built:
-    """A law without constants yet."""
-    return Built(
+def empty_constants(assets: int) -> EngineConstants:
+    """Empty constants of an engine."""
+    return EngineConstants(
         numbers=np.zeros(8),
         rows=np.zeros((1, assets)),
         lower=np.zeros((1, assets, assets)),
@@ -61,7 +61,7 @@ def built_for(assets: int) -> Built:
 
 
 def between(name: str, value: float, low: float, high: float) -> None:
-    """Refuse a number outside its range."""
+    """Raise a DataError for a number outside its range."""
     if not low <= value <= high:
         raise DataError(f"`{name}` must lie in [{low:g}, {high:g}]; got {value!r}")
 
@@ -94,7 +94,7 @@ Given: TypeAlias = tuple[Floats | None, Floats | None, ArrayLike | None]
 
 
 def given_moments(mu: ArrayLike | None, sigma: ArrayLike | None, correlation: ArrayLike | None) -> Given:
-    """The same where each may be left out."""
+    """As `moments_of`, where each moment may be None."""
     return (
         None if mu is None else vector("mu", mu, -1.0, 2.0),
         None if sigma is None else vector("sigma", sigma, 0.0, 3.0),
@@ -104,7 +104,7 @@ def given_moments(mu: ArrayLike | None, sigma: ArrayLike | None, correlation: Ar
 
 @compiled
 def cholesky(matrix: Floats) -> Floats:
-    """Lower triangular root of a positive semi-definite matrix; a pivot that is rounding leaves an empty column."""
+    """Lower triangular root of a positive semi-definite matrix; a pivot that is rounding gives a zero column."""
     size = matrix.shape[0]
     lower = np.zeros((size, size))
     for k in range(size):

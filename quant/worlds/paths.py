@@ -43,7 +43,7 @@ _CODES: Final[dict[Engine, int]] = {
 }
 _ENOUGH_DAYS: Final = 250
 _REPLAYED_DAYS: Final = 20
-"""A historical window may be short: it is not resampled."""
+"""Minimum days of a historical window, which is replayed and not resampled."""
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -51,7 +51,7 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class PathModel:
-    """A scenario ready for the kernel.
+    """A scenario in the kernel's form.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ def path_model(
     -----
     Real days are shifted and scaled to the scenario's mu and sigma; with those of the history they are as they were.
     A replayed path runs through them in their order and, where it is longer, begins again with the first; the days
-    on which the paths begin lie evenly over the history, whatever the number of paths.
+    on which the paths begin lie evenly over the history for any number of paths.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def path_model(
         case "bates":
             numbers = _bates(scenario, cash, premium, p)
         case "garch":
-            residuals = np.zeros(0) if history is None else _centred(history, _ENOUGH_DAYS)
+            residuals = np.zeros(0) if history is None else _centred_history(history, _ENOUGH_DAYS)
             numbers, states, sample = garch_model(
                 scenario, cash=cash, premium=premium, power_of_link=p, residuals=residuals
             )
@@ -144,13 +144,13 @@ def path_model(
             states, stay = _cycle(scenario) if scenario.states else _two_states(scenario, cash, premium, p)
         case "bootstrap":
             numbers[:2] = 1.0 / scenario.mean_block, 0.0
-            sample = mean + math.sqrt(variance) * _standardised(history, _ENOUGH_DAYS)
+            sample = mean + math.sqrt(variance) * _standardised_history(history, _ENOUGH_DAYS)
         case "conditional_bootstrap":
             numbers[0] = 1.0 / (scenario.mean_block - SHORTEST_BLOCK + 1)
             sample, states, stay = _conditional(scenario, history, labelled)
             sample = mean + math.sqrt(variance) * sample
         case "replay":
-            sample = mean + math.sqrt(variance) * _standardised(history, _REPLAYED_DAYS)
+            sample = mean + math.sqrt(variance) * _standardised_history(history, _REPLAYED_DAYS)
     text = f"{seed}/{scenario.seed}/{scenario.name}"
     key = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
     return PathModel(_CODES[scenario.engine], numbers, states, stay, sample, cash, key)
@@ -232,7 +232,7 @@ def _cycle(scenario: Scenario) -> tuple[Floats, Floats]:
     return np.column_stack([means, variances, shares]), 1.0 - 1.0 / days
 
 
-def _centred(history: Floats | None, fewest: int) -> Floats:
+def _centred_history(history: Floats | None, fewest: int) -> Floats:
     if history is None or history.ndim != 1 or history.size < fewest:
         size = None if history is None else history.shape
         raise DataError(f"`history` must hold at least {fewest} daily returns for this engine, got {size}")
@@ -245,22 +245,21 @@ def _centred(history: Floats | None, fewest: int) -> Floats:
     return history - mean
 
 
-def _standardised(history: Floats | None, fewest: int) -> Floats:
-    centred = _centred(history, fewest)
+def _standardised_history(history: Floats | None, fewest: int) -> Floats:
+    centred = _centred_history(history, fewest)
     return centred / math.sqrt(float(np.sum(centred * centred)) / centred.size)
 
 
 def _conditional(scenario: Scenario, history: Floats | None, labelled: Flags | None) -> tuple[Floats, Floats, Floats]:
-    days = _standardised(history, _ENOUGH_DAYS)
+    days = _standardised_history(history, _ENOUGH_DAYS)
     if labelled is None and scenario.label != "base":
         raise DataError(f"`labelled` is missing; expected the days of the history with the label {scenario.label!r}")
-    chosen = np.ones(days.size, dtype=np.bool_) if labelled is None else labelled
-    if chosen.shape != days.shape or chosen.dtype != np.bool_:
+    mask = np.ones(days.size, dtype=np.bool_) if labelled is None else labelled
+    if mask.shape != days.shape or mask.dtype != np.bool_:
         raise DataError(
-            f"`labelled` has shape {chosen.shape} and type {chosen.dtype}; "
-            f"expected one bool for each of {days.size} days"
+            f"`labelled` has shape {mask.shape} and type {mask.dtype}; expected one bool for each of {days.size} days"
         )
-    places, states, starts = labelled_blocks(chosen, scenario.mean_block)
+    places, states, starts = labelled_blocks(mask, scenario.mean_block)
     return standardised(np.ascontiguousarray(days[places]), np.ascontiguousarray(states[:, 2])), states, starts
 
 
@@ -324,7 +323,7 @@ def _heston_paths(numbers: Floats, key: Word, first_path: int, out: Floats) -> N
             part[4, j] = mean
             part[5, j] = mean / (1.0 + b2) * shifted * shifted
         for j in range(LANES):
-            # both branches are computed and one is kept
+            # both branches are computed and one is selected
             mass = (max(part[3, j], 1.5) - 1.0) / (max(part[3, j], 1.5) + 1.0)
             survived = 1.0 - max(uniform(words[0, j]), mass)
             exponential = log((1.0 - mass) / survived) * part[4, j] / (1.0 - mass)
@@ -459,7 +458,7 @@ def sample_paths(model: PathModel, *, days: int, first_block: int = 0, blocks: i
     days : int
         Sessions of each path.
     first_block, blocks : int
-        Block b holds the paths 64 b ... 64 b + 63; a path does not depend on which others are asked for.
+        Block b holds the paths 64 b ... 64 b + 63; a path does not depend on which others are requested.
 
     Returns
     -------

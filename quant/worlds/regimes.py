@@ -1,4 +1,4 @@
-"""Regimes that were known at the close of each day: volatility, trend, bull and bear markets, hidden Markov states.
+"""Regimes as known at the close of each day: volatility, trend, bull and bear markets, and labels of days.
 
 Row t of every result depends on returns through t only. Every number has the same bits on every machine.
 """
@@ -35,7 +35,7 @@ MARKETS: Final = ("bear", "undetermined", "bull")
 
 @dataclass(frozen=True, eq=False)
 class VolatilityState:
-    """How high volatility was on each day, compared with all days before; shapes (T,)."""
+    """Level of volatility on each day, compared with all days before; shapes (T,)."""
 
     volatility: Floats
     """Annual, exponentially weighted."""
@@ -47,7 +47,7 @@ class VolatilityState:
 
 @dataclass(frozen=True, eq=False)
 class TrendState:
-    """Where the price stood on each day, compared with its mean; shapes (T,)."""
+    """Distance of the price from its mean on each day; shapes (T,)."""
 
     distance: Floats
     """Of the price from its mean, as a fraction of the mean."""
@@ -84,7 +84,7 @@ class Labels:
         fewest : int
             Days that must remain.
         shortest_run : int
-            Length of the shortest run of labelled days that is kept.
+            Minimum length of a run of labelled days.
 
         Returns
         -------
@@ -97,13 +97,13 @@ class Labels:
         """
         if label not in {"base", "bull", "bear", "high_volatility", "low_volatility"}:
             raise DataError(f"`label` must be base, bull, bear, high_volatility or low_volatility; got {label!r}")
-        kept = _long_runs(getattr(self, label), shortest_run)
-        count = int(np.count_nonzero(kept))
+        mask = _long_runs(getattr(self, label), shortest_run)
+        count = int(np.count_nonzero(mask))
         if count < fewest:
             raise DataError(
                 f"`label` {label!r} has {count} days in runs of {shortest_run} or more; at least {fewest} are needed"
             )
-        return kept
+        return mask
 
 
 @checked_arguments
@@ -268,7 +268,7 @@ def _trend_states(series: Floats, sessions: int, flat: float, distance: Floats, 
 
 @checked_arguments
 def market_state(returns: Returns | ArrayLike, *, fall: float = 0.2, rise: float = 0.2) -> MarketState:
-    """Bull and bear markets by the rule of 20%, dated when they are known.
+    """Bull and bear markets by the 20% rule, dated when they become known.
 
     A bear market begins on the day on which wealth has fallen by `fall` from its highest since the bull market began,
     a bull market on the day on which it has risen by `rise` from its lowest since the bear market began. Lunde and
@@ -335,7 +335,7 @@ def _market_states(series: Floats, fall: float, rise: float, drawdown: Floats, s
 
 @checked_arguments
 def labels(returns: Returns | ArrayLike) -> Labels:
-    """Label every day by what was known at its close; `base` holds them all.
+    """Label every day from the data through its close; every day carries `base`.
 
     Parameters
     ----------
@@ -360,12 +360,12 @@ def labels(returns: Returns | ArrayLike) -> Labels:
 
 @compiled
 def _long_runs(flags: Flags, shortest: int) -> Flags:
-    kept = np.full(flags.size, False)
+    mask = np.full(flags.size, False)
     length = 0
     for t in range(flags.size):
         length = length + 1 if flags[t] else 0
         if length == shortest:
-            kept[t - shortest + 1 : t + 1] = True
+            mask[t - shortest + 1 : t + 1] = True
         elif length > shortest:
-            kept[t] = True
-    return kept
+            mask[t] = True
+    return mask

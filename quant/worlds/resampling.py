@@ -1,6 +1,6 @@
-"""Paths made of real days: blocks from the days of one regime, and history in its own order.
+"""Paths of historical days: blocks from the days of one regime, and history in its own order.
 
-The stationary bootstrap itself stands with the other engines in `quant.worlds.paths`.
+The stationary bootstrap itself is in `quant.worlds.paths`.
 """
 
 import math
@@ -21,7 +21,7 @@ Flags = NDArray[np.bool_]
 SHORTEST_BLOCK: Final = 5
 """Sessions; shorter runs of a label are not used, and a block ends no sooner."""
 LABELLED_DAYS: Final = 250
-"""Days in usable runs of a label without which its blocks are one episode again and again."""
+"""Minimum days in usable runs of a label; with fewer, its blocks repeat one episode."""
 
 _GOLDEN: Final = 2_654_435_769
 """2**32 over the golden ratio: its multiples modulo 2**32 lie evenly however many are taken."""
@@ -138,7 +138,7 @@ def _standardise(days: Floats, weights: Floats, out: Floats) -> float:
 def conditional_paths(
     history: Floats, states: Floats, starts: Floats, change: float, key: Word, first_path: int, out: Floats
 ) -> None:
-    """Blocks of labelled days; each path begins within a block, as if it had run for ever."""
+    """Blocks of labelled days; each path starts within a block, in the stationary state."""
     count = starts.size
     words = np.empty((4, LANES), dtype=np.uint64)
     place = np.empty(LANES, dtype=np.int64)
@@ -165,10 +165,10 @@ def conditional_paths(
 def first_day(states: Floats, u: float) -> int:
     """The labelled day on which a path begins, by the weights of the days."""
     low, high = 0, states.shape[0] - 1
-    wanted = u * states[high, 3]
+    rank = u * states[high, 3]
     while low < high:
         middle = (low + high) // 2
-        if states[middle, 3] < wanted:
+        if states[middle, 3] < rank:
             low = middle + 1
         else:
             high = middle
@@ -181,16 +181,16 @@ def first_age(place: int, states: Floats, change: float, u: float) -> int:
     first, last = int(states[place, 0]), int(states[place, 1])
     total, oldest = 0.0, 0
     for turn in range(2):
-        lasts, seen = 1.0, 0.0
+        lasts, cumulated = 1.0, 0.0
         for age in range(place - first + 1):
             if age >= SHORTEST_BLOCK:
                 lasts *= 1.0 - change
             if place - age + SHORTEST_BLOCK - 1 <= last:
-                seen += lasts
+                cumulated += lasts
                 oldest = age
-            if turn == 1 and seen >= u * total:
+            if turn == 1 and cumulated >= u * total:
                 return oldest
-        total = seen
+        total = cumulated
     return oldest
 
 

@@ -14,7 +14,7 @@ def create_app() -> FastAPI:
     app = FastAPI()
 
     @app.get("/answer")
-    async def read() -> Response:
+    async def answer() -> Response:
         return Response(content, media_type="application/json")
 
     @app.post("/answer")

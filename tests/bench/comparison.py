@@ -17,13 +17,13 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 
 @dataclass(frozen=True)
 class Row:
-    """Seconds of one task at one size; `wanted` is the ratio that must be reached, against the best peer."""
+    """Seconds of one task at one size; `target` is the ratio to the best peer that must be reached."""
 
     task: str
     size: str
     ours: float
     peers: Mapping[str, float]
-    wanted: float | None = None
+    target: float | None = None
     note: str = ""
 
     @property
@@ -32,18 +32,18 @@ class Row:
 
 
 def seconds_of(function: Callable[[], Any], *, budget: float = 0.4, most: int = 200) -> tuple[float, Any]:
-    """The least time of repeated calls, after one that is not counted unless it alone exceeds the budget."""
-    begun = time.perf_counter()
+    """The least time of repeated calls and their answer; the first call counts only if it exceeds the budget."""
+    start = time.perf_counter()
     answer = function()
-    least = time.perf_counter() - begun
+    least = time.perf_counter() - start
     if least > budget:
         return least, answer
-    least, spent, calls = float("inf"), 0.0, 0
-    while spent < budget and calls < most:
-        begun = time.perf_counter()
+    least, total, calls = float("inf"), 0.0, 0
+    while total < budget and calls < most:
+        start = time.perf_counter()
         answer = function()
-        took = time.perf_counter() - begun
-        least, spent, calls = min(least, took), spent + took, calls + 1
+        took = time.perf_counter() - start
+        least, total, calls = min(least, took), total + took, calls + 1
     return least, answer
 
 
@@ -61,7 +61,7 @@ class Comparison:
         peers: Mapping[str, Callable[[], Any]],
         *,
         equal: Callable[[Any, Any], None],
-        wanted: float | None = None,
+        target: float | None = None,
         note: str = "",
         budget: float = 0.4,
     ) -> Row:
@@ -72,7 +72,7 @@ class Comparison:
             times[name], theirs = seconds_of(peer, budget=budget)
             equal(answer, theirs)
         least = min(least, seconds_of(ours, budget=budget)[0])
-        row = Row(task, size, least, times, wanted, note)
+        row = Row(task, size, least, times, target, note)
         self.rows.append(row)
         return row
 
@@ -87,14 +87,14 @@ def duration(seconds: float) -> str:
 def cells(row: Row) -> tuple[str, ...]:
     best = min(row.peers, key=lambda name: row.peers[name], default="")
     ratio = "" if row.ratio is None else f"{row.ratio:,.3g}x" if row.ratio < 1000 else f"{row.ratio:,.0f}x"
-    wanted = "" if row.wanted is None else f"{row.wanted:,g}x"
-    if row.wanted is not None and row.ratio is not None and row.ratio < row.wanted:
-        wanted += " (missed)"
+    target = "" if row.target is None else f"{row.target:,g}x"
+    if row.target is not None and row.ratio is not None and row.ratio < row.target:
+        target += " (missed)"
     peers = ", ".join(f"{name} {duration(s)}" for name, s in sorted(row.peers.items(), key=lambda item: item[1]))
-    return row.task, row.size, duration(row.ours), peers, ratio if best else "", wanted, row.note
+    return row.task, row.size, duration(row.ours), peers, ratio if best else "", target, row.note
 
 
-HEADINGS = ("task", "size", "ours", "peers", "ratio to the best", "wanted", "note")
+HEADINGS = ("task", "size", "ours", "peers", "ratio to the best", "target", "note")
 
 
 def machine() -> str:
@@ -124,8 +124,8 @@ def report(rows: Sequence[Row], *, write: bool) -> None:
     lines += ["| " + " | ".join(cells(row)) + " |" for row in rows]
     RESULTS.write_text(
         "# Speed against the peers\n\n"
-        "Written by `make bench`: least times, ours and the peers' in the same run on the same inputs; a row stands\n"
-        "here only if the answers were equal.\n\n"
+        "Written by `make bench`: least times of ours and the peers in the same run on the same inputs. A row is\n"
+        "listed only if the answers were equal.\n\n"
         f"{machine()}\n\n" + "\n".join(lines) + "\n",
         encoding="utf-8",
     )

@@ -11,7 +11,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def comparison(request: pytest.FixtureRequest) -> Iterator[Comparison]:
-    """Where every benchmark puts its rows; printed once, after the last."""
+    """Collects the rows of all benchmarks and prints them once, at the end."""
     rows = Comparison()
     yield rows
     if rows.rows:

@@ -1,4 +1,4 @@
-"""A process that answers one request and says what that took: `python -m tests.bench.first_answer HOME METHOD PATH`.
+"""Answers one request in a new process and prints the times: `python -m tests.bench.first_answer HOME METHOD PATH`.
 
 Seconds are counted from BEGUN, when its parent began it; the body of the request is read from standard input.
 """
@@ -23,20 +23,20 @@ async def answer(home: str, method: str, path: str, body: str) -> dict[str, obje
     app = create_app(settings, create_dependencies(settings, maker_of(settings), queued=True))
     imported = since_it_began()
     async with app.router.lifespan_context(app):
-        started = since_it_began()
+        start = since_it_began()
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1/api") as client:
-            answered = await client.request(method, path, content=body, headers={"content-type": "application/json"})
+            response = await client.request(method, path, content=body, headers={"content-type": "application/json"})
         last = since_it_began()
         heavy = sorted({name.partition(".")[0] for name in sys.modules} & HEAVY)
     return {
         "imported": imported,
-        "started": started,
+        "started": start,
         "answered": last,
         "cpu": time.process_time(),
         "heavy": heavy,
-        "status": answered.status_code,
-        "content": answered.text,
+        "status": response.status_code,
+        "content": response.text,
     }
 
 

@@ -1,4 +1,4 @@
-"""Servers as processes of their own, and clients that keep their connections."""
+"""Servers in separate processes, and clients with persistent connections."""
 
 import asyncio
 import os
@@ -10,6 +10,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import httpx
@@ -19,7 +20,7 @@ CONNECTIONS, SECONDS, WARM = 8, 4.0, 1.0
 
 @dataclass(frozen=True)
 class Load:
-    """What a server did under it."""
+    """Latencies of a server under load."""
 
     latencies: tuple[float, ...]
     """Sorted, in seconds."""
@@ -66,40 +67,40 @@ def _wait(process: "subprocess.Popen[bytes]", url: str) -> None:
     raise TimeoutError(url)
 
 
-def loaded(address: str, method: str, path: str, body: bytes = b"") -> Load:
-    """`CONNECTIONS` clients, each asking again as soon as it has its answer, for `SECONDS` after a warm-up."""
-    return asyncio.run(_loaded(httpx.URL(address), method, path, body))
+def measure_load(address: str, method: str, path: str, body: bytes = b"") -> Load:
+    """Load of `CONNECTIONS` clients that each repeat the request without pause, for `SECONDS` after a warm-up."""
+    return asyncio.run(_measure_load(httpx.URL(address), method, path, body))
 
 
-async def _loaded(address: httpx.URL, method: str, path: str, body: bytes) -> Load:
+async def _measure_load(address: httpx.URL, method: str, path: str, body: bytes) -> Load:
     head = f"{method} {path} HTTP/1.1\r\nHost: {address.host}\r\nContent-Length: {len(body)}\r\n"
     request = f"{head}Content-Type: application/json\r\n\r\n".encode() + body
     begin = time.perf_counter() + WARM
     end = begin + SECONDS
     clients = [_client(address, request, begin, end) for _ in range(CONNECTIONS)]
-    found = sorted(latency for latencies in await asyncio.gather(*clients) for latency in latencies)
-    return Load(tuple(found), SECONDS)
+    latencies = sorted(chain.from_iterable(await asyncio.gather(*clients)))
+    return Load(tuple(latencies), SECONDS)
 
 
 async def _client(address: httpx.URL, request: bytes, begin: float, end: float) -> list[float]:
     assert address.port is not None
     reader, writer = await asyncio.open_connection(address.host, address.port)
     latencies: list[float] = []
-    while (sent := time.perf_counter()) < end:
+    while (sent_at := time.perf_counter()) < end:
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200"), head
         length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
         await reader.readexactly(int(length.partition(b":")[2]))
-        if sent >= begin:
-            latencies.append(time.perf_counter() - sent)
+        if sent_at >= begin:
+            latencies.append(time.perf_counter() - sent_at)
     writer.close()
     await writer.wait_closed()
     return latencies
 
 
 def content_of(folder: Path, answer: httpx.Response) -> str:
-    """A file with the bytes that were answered."""
+    """A file with the bytes of the response."""
     assert answer.status_code == 200, answer.text
     file = folder / "answer.json"
     file.write_bytes(answer.content)

@@ -1,4 +1,4 @@
-"""A long conversation about one result: what a turn takes and leaves behind at its beginning and at its end."""
+"""A long conversation about one result: time and memory of a turn at its beginning and at its end."""
 
 import asyncio
 import statistics
@@ -26,31 +26,31 @@ async def conversed(home: Path) -> tuple[list[float], list[float], list[int]]:
         await said(dependencies, SEARCH)
         for text in CHEAP:  # what is imported and read once is no part of a turn
             await said(dependencies, text)
-        taken: list[float] = []
+        seconds: list[float] = []
         worked: list[float] = []
         sizes = [sum(stored(home))]
         for number in range(TURNS):
-            begun, began = time.perf_counter(), time.process_time()
+            start, began = time.perf_counter(), time.process_time()
             await said(dependencies, CHEAP[number % len(CHEAP)])
-            taken.append(time.perf_counter() - begun)
+            seconds.append(time.perf_counter() - start)
             worked.append(time.process_time() - began)
             if (number + 1) % WINDOW == 0:
                 sizes.append(sum(stored(home)))
         first, last = [await turn_of(dependencies.store, OWNER, TALK, number) for number in (2, 2 + TURNS)]
         assert [claim.text for claim in first.claims] == [claim.text for claim in last.claims]
-        return taken, worked, sizes
+        return seconds, worked, sizes
 
 
 def test_a_long_conversation_stays_as_quick_and_small(comparison: Comparison, tmp_path: Path) -> None:
-    taken, worked, sizes = asyncio.run(conversed(tmp_path))
-    early, late = statistics.median(taken[:WINDOW]), statistics.median(taken[-WINDOW:])
+    seconds, worked, sizes = asyncio.run(conversed(tmp_path))
+    early, late = statistics.median(seconds[:WINDOW]), statistics.median(seconds[-WINDOW:])
     work = sum(worked[-WINDOW:]) / sum(worked[:WINDOW])
     light, heavy = ((sizes[n] - sizes[n - 1]) / WINDOW / 1024 for n in (1, -1))
-    missed = " (missed)" if max(work, heavy / light) > FLAT else ""
+    suffix = " (missed)" if max(work, heavy / light) > FLAT else ""
     note = (
         f"turns {TURNS - WINDOW + 1} to {TURNS} against 1 to {WINDOW}: time x {late / early:.2f}, of the processor x "
         f"{work:.2f}; {heavy:.1f} KiB a turn against {light:.1f}, x {heavy / light:.2f}; the last two below {FLAT} "
-        f"wanted{missed}"
+        f"wanted{suffix}"
     )
     size = f"{TURNS} turns about one result, embedded planner"
     comparison.rows.append(Row("a late turn of a conversation", size, late, {"an early turn": early}, None, note))

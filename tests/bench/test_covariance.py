@@ -19,8 +19,8 @@ def simulated(assets: int, sessions: int) -> np.ndarray:
     return 0.0003 + common + 0.01 * rng.standard_t(5, (sessions, assets))
 
 
-@pytest.mark.parametrize(("assets", "wanted"), [(20, None), (100, None), (500, 2.0)])
-def test_ledoit_wolf(comparison: Comparison, assets: int, wanted: float | None) -> None:
+@pytest.mark.parametrize(("assets", "target"), [(20, None), (100, None), (500, 2.0)])
+def test_ledoit_wolf(comparison: Comparison, assets: int, target: float | None) -> None:
     from sklearn.covariance import ledoit_wolf as peer
 
     returns = simulated(assets, 2520)
@@ -35,6 +35,6 @@ def test_ledoit_wolf(comparison: Comparison, assets: int, wanted: float | None) 
         lambda: ledoit_wolf(returns),
         {"scikit-learn": lambda: peer(returns)},
         equal=equal,
-        wanted=wanted,
+        target=target,
         budget=1.5,
     )

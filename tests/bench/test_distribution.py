@@ -1,4 +1,4 @@
-"""What it costs to compute a search elsewhere: on a Ray cluster of the same cores, and in bytes of every shard."""
+"""Overhead of a distributed search: time on a Ray cluster of the same cores, and bytes of every shard."""
 
 import asyncio
 import os
@@ -47,11 +47,13 @@ def world_of(paths: int) -> World:
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
-    with two_nodes(CORES) as started:
-        yield started
+    with two_nodes(CORES) as cluster:
+        yield cluster
 
 
-async def searched(home: Path, world: World, runner: Callable[[Store, Callable[..., Awaitable[Market]]], LocalRunner]):
+async def run_search(
+    home: Path, world: World, runner: Callable[[Store, Callable[..., Awaitable[Market]]], LocalRunner]
+):
     """Seconds and trials of a search."""
 
     async def load(owner: str, request: OptimizationRequest) -> Market:
@@ -59,17 +61,17 @@ async def searched(home: Path, world: World, runner: Callable[[Store, Callable[.
 
     async with open_store(home) as store:
         jobs, job = runner(store, load), job_of(world.request)
-        begun = time.perf_counter()
+        start = time.perf_counter()
         await jobs.submit(job)
         while (status := await jobs.status(job.id())).state in {"queued", "running"}:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        took = time.perf_counter() - begun
+        took = time.perf_counter() - start
         assert status.state == "completed", status.error
         return took, await stored_trials(store, job.owner, job.run)
 
 
-def used() -> dict[int, float]:
-    """Seconds of CPU of this process and of all that it started."""
+def cpu_seconds() -> dict[int, float]:
+    """CPU seconds of this process and its children, by process id."""
     mine = psutil.Process()
     return {p.pid: sum(p.cpu_times()[:2]) for p in (mine, *mine.children(recursive=True))}
 
@@ -77,21 +79,21 @@ def used() -> dict[int, float]:
 def test_ray(comparison: Comparison, nodes: Nodes, tmp_path: Path) -> None:
     world = world_of(PATHS)
     kinds = {"local": LocalRunner, "ray": lambda store, load: ray_runner(store, load, nodes.address)}
-    found: dict[str, list[tuple[float, tuple[Trial, ...]]]] = {"local": [], "ray": []}
+    results: dict[str, list[tuple[float, tuple[Trial, ...]]]] = {"local": [], "ray": []}
     cpu = dict.fromkeys(kinds, 0.0)
     for kind, runner in kinds.items():  # kernels are loaded, workers started
-        asyncio.run(searched(tmp_path / f"warm-{kind}", world_of(64), runner))
-    for n in range(TIMES):  # in turn: whatever else the machine does meets both
+        asyncio.run(run_search(tmp_path / f"warm-{kind}", world_of(64), runner))
+    for n in range(TIMES):  # alternating, so that other load of the machine affects both
         for kind, runner in kinds.items():
-            before = used()
-            found[kind].append(asyncio.run(searched(tmp_path / f"{kind}-{n}", world, runner)))
-            cpu[kind] += sum(seconds - before.get(pid, 0.0) for pid, seconds in used().items()) / TIMES
-    trials = [answer for _, answer in chain.from_iterable(found.values())]
+            before = cpu_seconds()
+            results[kind].append(asyncio.run(run_search(tmp_path / f"{kind}-{n}", world, runner)))
+            cpu[kind] += sum(seconds - before.get(pid, 0.0) for pid, seconds in cpu_seconds().items()) / TIMES
+    trials = [answer for _, answer in chain.from_iterable(results.values())]
     assert all(answer == trials[0] for answer in trials)
-    local, ray = (statistics.median(seconds for seconds, _ in found[kind]) for kind in kinds)
-    missed = "" if ray / local - 1.0 < WANTED else " (missed)"
+    local, ray = (statistics.median(seconds for seconds, _ in results[kind]) for kind in kinds)
+    suffix = "" if ray / local - 1.0 < WANTED else " (missed)"
     note = (
-        f"Ray {ray / local - 1.0:+.1%} of time; below {WANTED:.0%} wanted{missed}; CPU {cpu['ray']:.1f} s against"
+        f"Ray {ray / local - 1.0:+.1%} of time; below {WANTED:.0%} wanted{suffix}; CPU {cpu['ray']:.1f} s against"
         f" {cpu['local']:.1f} s ({cpu['ray'] / cpu['local'] - 1.0:+.1%}); load {os.getloadavg()[0]:.1f}"
     )
     size = f"100 trials, {PATHS:,} paths, {2 * CORES} cores"
@@ -106,9 +108,9 @@ def test_a_shard(comparison: Comparison, paths: int, chunk: int) -> None:
     configs = sobol(world.request.space, chunk, seed=1, avoid=())
     tasks = list(Cutter(world).tasks(configs, paths))
     files = [compute(world, task, 1) for task in tasks]
-    begun = time.perf_counter()
+    start = time.perf_counter()
     files = [compute(world, task, 1) for task in tasks]
-    took = (time.perf_counter() - begun) / len(files)
+    took = (time.perf_counter() - start) / len(files)
     parts = [decode(task.shard, file) for task, file in zip(tasks, files, strict=True)]
     raw = [p.means.nbytes + p.spreads.nbytes + p.losses.nbytes + p.falls.nbytes for p in parts]
     packed = statistics.mean(len(file) for file in files)

@@ -26,15 +26,15 @@ WANTED = 1.0
 """Seconds at p95, of the specification."""
 
 
-class Read:
-    """When each event came to each reader."""
+class Arrivals:
+    """Arrival times of each event at each reader."""
 
     def __init__(self) -> None:
         self.at: dict[int, list[float]] = {}
 
-    async def follow(self, client: httpx.AsyncClient, begun: asyncio.Semaphore) -> None:
+    async def follow(self, client: httpx.AsyncClient, connected: asyncio.Semaphore) -> None:
         async with client.stream("GET", EVENTS, params={"after": 3}) as response:
-            begun.release()
+            connected.release()
             async for frame in frames(response):
                 if frame["event"] == "end":
                     return
@@ -47,27 +47,27 @@ async def latencies(home: Path, *, readers: int, elsewhere: bool) -> list[float]
 
     @asynccontextmanager
     async def dependencies() -> AsyncGenerator[Dependencies]:
-        async with open_dependencies(home) as opened:
-            stores.append(opened.store)
-            yield opened
+        async with open_dependencies(home) as context:
+            stores.append(context.store)
+            yield context
 
     async with written(home, trials=APPENDS) as other:
         with running(application(home, dependencies())) as address:
             log = other if elsewhere else Written(stores[0], trials=APPENDS)
-            read, begun, appended = Read(), asyncio.Semaphore(0), dict[int, float]()
+            reader, connected, appended = Arrivals(), asyncio.Semaphore(0), dict[int, float]()
             limits = httpx.Limits(max_connections=None)
             async with httpx.AsyncClient(base_url=address, timeout=60, limits=limits) as client:
-                reading = [asyncio.create_task(read.follow(client, begun)) for _ in range(readers)]
+                reading = [asyncio.create_task(reader.follow(client, connected)) for _ in range(readers)]
                 for _ in range(readers):
-                    await begun.acquire()
+                    await connected.acquire()
                 for n in range(APPENDS):
                     appended[4 + n] = time.perf_counter()
                     await log.append(log.trials(n, n + 1)[0])
                     await asyncio.sleep(0.01)
                 await log.finish()
                 await asyncio.gather(*reading)
-    assert all(len(read.at[number]) == readers for number in appended)
-    return sorted(at - appended[number] for number in appended for at in read.at[number])
+    assert all(len(reader.at[number]) == readers for number in appended)
+    return sorted(at - appended[number] for number in appended for at in reader.at[number])
 
 
 @pytest.mark.parametrize(
@@ -79,10 +79,10 @@ async def latencies(home: Path, *, readers: int, elsewhere: bool) -> list[float]
     ],
 )
 def test_latency(comparison: Comparison, tmp_path: Path, size: str, readers: int, *, elsewhere: bool) -> None:
-    taken = asyncio.run(latencies(tmp_path, readers=readers, elsewhere=elsewhere))
-    late = statistics.quantiles(taken, n=100)
-    missed = " (missed)" if late[94] > WANTED else ""
-    note = f"p50; p95 {late[94] * 1e3:.1f} ms, p99 {late[98] * 1e3:.1f} ms; p95 below {WANTED:g} s wanted{missed}"
+    seconds = asyncio.run(latencies(tmp_path, readers=readers, elsewhere=elsewhere))
+    late = statistics.quantiles(seconds, n=100)
+    suffix = " (missed)" if late[94] > WANTED else ""
+    note = f"p50; p95 {late[94] * 1e3:.1f} ms, p99 {late[98] * 1e3:.1f} ms; p95 below {WANTED:g} s wanted{suffix}"
     comparison.rows.append(Row("an event, from its append to its reader", size, late[49], {}, None, note))
 
 
@@ -95,9 +95,9 @@ async def resumed(home: Path) -> tuple[float, float, float]:
 
     async def read(address: str, path: str) -> tuple[float, bytes]:
         async with httpx.AsyncClient(base_url=address, timeout=60) as client:
-            begun = time.perf_counter()
+            start = time.perf_counter()
             body = (await client.get(path)).content
-            return time.perf_counter() - begun, body
+            return time.perf_counter() - start, body
 
     with running(application(home)) as address:
         cold, whole = await read(address, EVENTS)

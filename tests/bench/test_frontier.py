@@ -59,8 +59,8 @@ def test_corners(comparison: Comparison, assets: int) -> None:
     )
 
 
-@pytest.mark.parametrize(("assets", "wanted"), [(20, 200), (100, 1000), (500, 5000)])
-def test_fifty_points(comparison: Comparison, assets: int, wanted: float) -> None:
+@pytest.mark.parametrize(("assets", "ratio"), [(20, 200), (100, 1000), (500, 5000)])
+def test_fifty_points(comparison: Comparison, assets: int, ratio: float) -> None:
     from pypfopt import CLA, EfficientFrontier
     from skfolio.optimization import MeanRisk
 
@@ -97,5 +97,5 @@ def test_fifty_points(comparison: Comparison, assets: int, wanted: float) -> Non
         lambda: efficient_frontier(mean, cov, POINTS),
         peers,
         equal=equal,
-        wanted=wanted,
+        target=ratio,
     )

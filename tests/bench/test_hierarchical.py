@@ -30,8 +30,8 @@ def equal(ours: np.ndarray, theirs: np.ndarray) -> None:
     np.testing.assert_allclose(ours, theirs, rtol=1e-9)
 
 
-@pytest.mark.parametrize(("assets", "wanted"), [(20, 40.0), (100, 100.0), (500, 100.0)])
-def test_from_returns(comparison: Comparison, assets: int, wanted: float) -> None:
+@pytest.mark.parametrize(("assets", "target"), [(20, 40.0), (100, 100.0), (500, 100.0)])
+def test_from_returns(comparison: Comparison, assets: int, target: float) -> None:
     from pypfopt import HRPOpt
 
     frame = returns_of(assets)
@@ -46,7 +46,7 @@ def test_from_returns(comparison: Comparison, assets: int, wanted: float) -> Non
         lambda: hierarchical_risk_parity(sample(values), variant="pyportfolioopt").weights,
         {"PyPortfolioOpt": peer},
         equal=equal,
-        wanted=wanted,
+        target=target,
         budget=1.0,
     )
 
@@ -67,15 +67,15 @@ def test_of_skfolio(comparison: Comparison, assets: int) -> None:
 
 @pytest.mark.parametrize("assets", [5, 20, 100, 500])
 def test_from_covariance(comparison: Comparison, assets: int) -> None:
-    """The paper's distance has no peer; how it compares with the compiled core says what the door costs."""
+    """The paper's distance has no peer: the public function is compared with the compiled core."""
     cov = sample(np.ascontiguousarray(returns_of(max(assets, 20)))[:, :assets])
     out = np.empty(assets)
     hrp_weights(cov, True, out)
     equal(hierarchical_risk_parity(cov).weights, out)
-    for door, call in (
+    for layer, call in (
         ("public function", lambda: hierarchical_risk_parity(cov)),
         ("compiled core", lambda: hrp_weights(cov, True, out)),
     ):
         comparison.add(
-            "HRP from a covariance, the paper's distance", f"{assets} assets", call, {}, equal=equal, note=door
+            "HRP from a covariance, the paper's distance", f"{assets} assets", call, {}, equal=equal, note=layer
         )

@@ -1,4 +1,4 @@
-"""What a request costs over HTTP, beside a bare FastAPI route that returns the same bytes."""
+"""Cost of a request over HTTP, compared with a bare FastAPI route that returns the same bytes."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.bench.comparison import Comparison, Row
-from tests.bench.loading import CONNECTIONS, content_of, loaded, serving
+from tests.bench.loading import CONNECTIONS, content_of, measure_load, serving
 
 pytestmark = pytest.mark.bench
 
@@ -34,10 +34,10 @@ def compared(
     with httpx.Client(timeout=60.0) as client:  # the first request compiles
         answer = client.request(method, f"{address}{path}", content=content, headers=headers)
     file = content_of(folder, answer)
-    ours = loaded(address, method, f"/api{path}", content)
+    ours = measure_load(address, method, f"/api{path}", content)
     command = ("uvicorn", "--factory", "tests.bench.bare:create_app", "--log-level", "warning", "--no-access-log")
     with serving(*command, ready="/answer", BARE_CONTENT=file) as bare:
-        peer = loaded(bare, method, "/answer", content)
+        peer = measure_load(bare, method, "/answer", content)
     size = f"{CONNECTIONS} connections, {len(content):,} bytes asked, {len(answer.content):,} answered"
     note = f"{ours.text}; bare: {peer.text}"
     times = {"bare FastAPI route, same bytes": 1.0 / peer.rate}
@@ -46,8 +46,8 @@ def compared(
 
 def test_reading_a_portfolio(comparison: Comparison, address: str, tmp_path: Path) -> None:
     assets = dict.fromkeys([f"A{n}" for n in range(20)], 0.05)
-    made = httpx.post(f"{address}/portfolios", json={"name": "read", "assets": assets}).json()
-    compared(comparison, tmp_path, address, "reading a portfolio", "GET", f"/portfolios/{made['id']}")
+    portfolio = httpx.post(f"{address}/portfolios", json={"name": "read", "assets": assets}).json()
+    compared(comparison, tmp_path, address, "reading a portfolio", "GET", f"/portfolios/{portfolio['id']}")
 
 
 def test_listing_portfolios(comparison: Comparison, address: str, tmp_path: Path) -> None:

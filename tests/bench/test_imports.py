@@ -1,4 +1,4 @@
-"""What a process takes from its beginning to its first answer, by route: every start of a Lambda pays it."""
+"""Time from the start of a process to its first answer, by route: the cold start of a Lambda function."""
 
 import json
 import os
@@ -67,8 +67,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(home: Path) -> dict[str, str]:
-    """What the routes with an id are asked for; the prices of one choice of stocks are known from then on."""
+def ids(home: Path) -> dict[str, str]:
+    """Ids for the routes with an id; creating them also loads the prices of one choice of stocks."""
     portfolio = first(home, "POST", "/portfolios", {"name": "p", "assets": {"A": 1.0}})
     job = first(home, "POST", "/jobs", {"universe": "stocks:AAPL,JNJ"})
     return {"portfolio": json.loads(portfolio["content"])["id"], "job": json.loads(job["content"])["id"]}
@@ -77,21 +77,22 @@ def made(home: Path) -> dict[str, str]:
 def first(home: Path, method: str, path: str, body: Any = None) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.bench.first_answer", str(home), method, path]
     content = "" if body is None else json.dumps(body)
-    begun = {"BEGUN": str(time.time())}
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | begun, input=content, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["status"] < 300, found
-    return found
+    variables = {"BEGUN": str(time.time())}
+    environment = os.environ | variables
+    process = subprocess.run(command, cwd=ROOT, env=environment, input=content, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    answer = json.loads(process.stdout.splitlines()[-1])
+    assert answer["status"] < 300, answer
+    return answer
 
 
 def least(*command: str) -> float:
     """Seconds of a whole process."""
     times: list[float] = []
     for _ in range(TIMES):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         subprocess.run([sys.executable, *command], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        times.append(time.perf_counter() - begun)
+        times.append(time.perf_counter() - start)
     return min(times)
 
 
@@ -101,8 +102,8 @@ def bare() -> float:
 
 
 @pytest.mark.parametrize("route", [*LIGHT, *OTHERS])
-def test_first_answer(comparison: Comparison, home: Path, made: dict[str, str], bare: float, route: str) -> None:
-    method, path = route.partition(",")[0].format_map(made).split()
+def test_first_answer(comparison: Comparison, home: Path, ids: dict[str, str], bare: float, route: str) -> None:
+    method, path = route.partition(",")[0].format_map(ids).split()
     runs = [first(home, method, path, (LIGHT | OTHERS)[route]) for _ in range(1 if route in OTHERS else TIMES)]
     best = min(runs, key=lambda run: run["answered"])
     heavy = ", ".join(best["heavy"])

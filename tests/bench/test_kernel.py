@@ -37,12 +37,12 @@ def configs(count: int) -> list[StrategyConfig]:
     values = {"variance_constant": "target", "slope": 5.0, "midpoint": 0.15, "scale": 0.04, "floor": 0.9}
     values |= {"multiplier": 3.0, "hysteresis": 0.01, "drawdown_cap": 0.2}
     values |= {"calm_weight": 1.0, "turbulent_weight": 0.2, "gain": 1.0}
-    found = []
+    samples = []
     for k in range(count):
         function = FUNCTIONS[k % len(FUNCTIONS)]
         turn = k // len(FUNCTIONS)
         row = FAMILY[function]
-        found.append(
+        samples.append(
             StrategyConfig.model_validate(
                 {name: values[name] for name in row.parameters}
                 | {"weight_function": function, "rebalancing": FREQUENCIES[turn // len(LOOKBACKS) % 3]}
@@ -50,8 +50,8 @@ def configs(count: int) -> list[StrategyConfig]:
                 | {"no_trade_band": 0.0001 * (turn // 15) if row.volatility else 0.0001 * turn}
             )
         )
-    assert len(set(found)) == count
-    return found
+    assert len(set(samples)) == count
+    return samples
 
 
 TRAINING = sample_paths(path_model(SCENARIO, seed=3), days=2_000)[:, 0]
@@ -160,7 +160,7 @@ def numpy_accounts(rules: list[StrategyConfig], returns: np.ndarray, cash: float
     kinds = np.array([FUNCTIONS.index(c.weight_function) for c in rules])
     memory = np.array([FAMILY[c.weight_function].memory == "wealth" for c in rules])
     shape = (count, lanes)
-    weight, sum_x, sum_x2, paid, traded, costs, idle, want = (np.zeros(shape) for _ in range(8))
+    weight, sum_x, sum_x2, fees, traded, costs, idle, want = (np.zeros(shape) for _ in range(8))
     wealth, depth, deepest, peak, value = (np.ones(shape) for _ in range(5))
     floor, variance = np.full(shape, 0.9), np.full(shape, MANDATE.target_volatility**2)
     closes, variances = [wealth.copy()] * (LAG + 1), [variance.copy()] * (LAG + 1)  # known LAG sessions ago comes first
@@ -193,12 +193,12 @@ def numpy_accounts(rules: list[StrategyConfig], returns: np.ndarray, cash: float
             move = np.where(np.abs(move) > (band[due] if t >= WARM_UP else 0.0), move, 0.0)
             weight[due] += move
             traded[due] += np.abs(move)
-            paid[due] += MANDATE.transaction_cost_bps / 1e4 * np.abs(move)
+            fees[due] += MANDATE.transaction_cost_bps / 1e4 * np.abs(move)
         if t < WARM_UP:
             continue
-        costs += paid
-        step *= 1.0 - paid
-        paid[:] = 0.0
+        costs += fees
+        step *= 1.0 - fees
+        fees[:] = 0.0
         x = step - 1.0 - cash
         sum_x += x
         sum_x2 += x * x
@@ -228,8 +228,8 @@ def filtered_probabilities_of(returns: np.ndarray) -> np.ndarray:
 def simulated(
     rules: Rules, paths: int, days: int = DAYS, *, keep: bool = False
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    begun = time.perf_counter()
-    found = simulate(
+    start = time.perf_counter()
+    simulation = simulate(
         rules,
         path_model(SCENARIO, seed=1),
         paths=paths,
@@ -239,13 +239,13 @@ def simulated(
         risk_aversion=MANDATE.risk_aversion,
         keep_paths=keep,
     )
-    return time.perf_counter() - begun, found.by_path, found.mean
+    return time.perf_counter() - start, simulation.by_path, simulation.mean
 
 
 @pytest.mark.parametrize(("count", "paths"), [(100, 2048), (500, 2048)])
 def test_kernel_against_numpy_in_chunks(comparison: Comparison, count: int, paths: int) -> None:
     rules = sorted(configs(count), key=lambda c: FUNCTIONS.index(c.weight_function))
-    laid = lay_out(rules, MANDATE, fitted=lambda _: REGIMES.parameters)
+    laid = lay_out(rules, MANDATE, model_parameters=lambda _: REGIMES.parameters)
     model = path_model(SCENARIO, seed=1)
 
     _, by_path, means = simulated(laid, CHUNK, keep=True)
@@ -254,10 +254,10 @@ def test_kernel_against_numpy_in_chunks(comparison: Comparison, count: int, path
     np.testing.assert_allclose(means[:, [6, 7]], theirs[2:].mean(axis=2).T, rtol=0.0, atol=1e-8)
 
     def numpy_chunk() -> float:
-        begun = time.perf_counter()
+        start = time.perf_counter()
         returns = heston_in_numpy(np.random.default_rng(1), WARM_UP + DAYS, CHUNK, model.cash)
         numpy_accounts(rules, returns, model.cash)
-        return time.perf_counter() - begun
+        return time.perf_counter() - start
 
     ours, numpy_seconds = math.inf, math.inf
     for _ in range(3):
@@ -270,7 +270,7 @@ def test_kernel_against_numpy_in_chunks(comparison: Comparison, count: int, path
             f"{count} configs x {paths} paths x {DAYS} days",
             ours,
             {"numpy, 64 paths at a time": numpy_seconds * paths / CHUNK},
-            wanted=15.0,
+            target=15.0,
             note=f"{speed / 1e9:.2f} G strategy-path-days/s on {thread_count()} threads (0.6 wanted)",
         )
     )
@@ -278,7 +278,7 @@ def test_kernel_against_numpy_in_chunks(comparison: Comparison, count: int, path
 
 def test_a_search_costs_in_proportion_to_configs_paths_and_days(comparison: Comparison) -> None:
     """Time of twice the work over time of the work; generation of paths is shared, so configs may cost less."""
-    few, many = (lay_out(configs(n), MANDATE, fitted=lambda _: REGIMES.parameters) for n in (200, 400))
+    few, many = (lay_out(configs(n), MANDATE, model_parameters=lambda _: REGIMES.parameters) for n in (200, 400))
     base, configs_, paths_, days_ = math.inf, math.inf, math.inf, math.inf
     for _ in range(3):
         base = min(base, simulated(few, 1024)[0])

@@ -32,14 +32,14 @@ def numpy_logits(returns: np.ndarray, blocks: int) -> np.ndarray:
     sums, squares = parts.sum(axis=1), (parts * parts).sum(axis=1)
     days, trials = returns.shape[0] / 2, returns.shape[1]
 
-    def sharpe(chosen: list[int]) -> np.ndarray:
-        mean = sums[chosen].sum(axis=0) / days
-        return mean / np.sqrt((squares[chosen].sum(axis=0) - days * mean * mean) / (days - 1))
+    def sharpe(subset: list[int]) -> np.ndarray:
+        mean = sums[subset].sum(axis=0) / days
+        return mean / np.sqrt((squares[subset].sum(axis=0) - days * mean * mean) / (days - 1))
 
     logits = []
-    for chosen in itertools.combinations(range(blocks), blocks // 2):
-        other = [b for b in range(blocks) if b not in chosen]
-        best = int(np.argmax(sharpe(list(chosen))))
+    for half in itertools.combinations(range(blocks), blocks // 2):
+        other = [b for b in range(blocks) if b not in half]
+        best = int(np.argmax(sharpe(list(half))))
         outside = sharpe(other)
         rank = (outside < outside[best]).sum() + (outside == outside[best]).sum() / 2 + 0.5
         logits.append(math.log(rank / (trials + 1 - rank)))
@@ -97,14 +97,14 @@ def test_overfitting_of_the_objective_is_rerun_in_half_a_second(comparison: Comp
     assert row.ours < 0.5
 
 
-@pytest.mark.parametrize(("groups", "tested"), [(6, 2), (10, 2)])
-def test_purged_splits_against_skfolio(comparison: Comparison, groups: int, tested: int) -> None:
+@pytest.mark.parametrize(("groups", "test_groups"), [(6, 2), (10, 2)])
+def test_purged_splits_against_skfolio(comparison: Comparison, groups: int, test_groups: int) -> None:
     from skfolio.model_selection import CombinatorialPurgedCV
 
     rows = 2520
 
     def skfolio() -> tuple[list[Any], Any]:
-        cv = CombinatorialPurgedCV(n_folds=groups, n_test_folds=tested, purged_size=5, embargo_size=25)
+        cv = CombinatorialPurgedCV(n_folds=groups, n_test_folds=test_groups, purged_size=5, embargo_size=25)
         return list(cv.split(np.zeros((rows, 1)))), cv.get_path_ids()
 
     def equal(ours: Any, theirs: tuple[list[Any], Any]) -> None:
@@ -117,8 +117,8 @@ def test_purged_splits_against_skfolio(comparison: Comparison, groups: int, test
 
     comparison.add(
         "combinatorial purged splits",
-        f"N {groups}, k {tested}, T {rows}",
-        lambda: combinatorial_purged_splits(rows, groups, tested, purge=5, embargo=0.01),
+        f"N {groups}, k {test_groups}, T {rows}",
+        lambda: combinatorial_purged_splits(rows, groups, test_groups, purge=5, embargo=0.01),
         {"skfolio": skfolio},
         equal=equal,
         note="equal rows and equal paths",
@@ -132,11 +132,11 @@ def test_walk_forward_windows_against_skfolio(comparison: Comparison) -> None:
 
     def skfolio() -> tuple[list[Any], np.ndarray]:
         windows = list(WalkForward(test_size=252, train_size=1260, purged_size=2).split(returns))
-        chosen = []
+        columns = []
         for train, test in windows:
             past = returns[train]
-            chosen.append(returns[test, np.argmax(past.mean(axis=0) / past.std(axis=0, ddof=1))])
-        return windows, np.concatenate(chosen)
+            columns.append(returns[test, np.argmax(past.mean(axis=0) / past.std(axis=0, ddof=1))])
+        return windows, np.concatenate(columns)
 
     def equal(ours: Any, theirs: tuple[list[Any], np.ndarray]) -> None:
         for (first, last), (train, _) in zip(ours.train, theirs[0], strict=False):

@@ -70,9 +70,9 @@ def test_correlated_gbm(comparison: Comparison) -> None:
         ours = trajectory(model, WEIGHTS, path=path, initial=1.0, years=1).wealth[-1]
         assert ours == pytest.approx(wealth[path], rel=1e-12)
     flat = returns.transpose(1, 0, 2).reshape(ASSETS, -1)
-    wanted = np.outer(SIGMA, SIGMA) * CORRELATION / DAYS
-    error = np.sqrt((np.outer(np.diag(wanted), np.diag(wanted)) + wanted**2) / flat.shape[1])
-    assert (np.abs(np.cov(flat) - wanted) < 5.0 * error).all()
+    covariance = np.outer(SIGMA, SIGMA) * CORRELATION / DAYS
+    error = np.sqrt((np.outer(np.diag(covariance), np.diag(covariance)) + covariance**2) / flat.shape[1])
+    assert (np.abs(np.cov(flat) - covariance) < 5.0 * error).all()
 
     comparison.add(
         "correlated GBM, monthly rebalanced wealth",
@@ -80,7 +80,7 @@ def test_correlated_gbm(comparison: Comparison) -> None:
         lambda: simulate_wealth(model, WEIGHTS, initial=1.0, years=1, paths=PATHS).terminal,
         {"numpy + Cholesky": by_numpy()},
         equal=same_law,
-        wanted=5.0,
+        target=5.0,
         note="ours: drawdowns, percentiles and costs besides",
         budget=3.0,
     )

@@ -1,4 +1,4 @@
-"""How many invented numbers the second guard finds, how often it errs, and how long a text takes."""
+"""Recall, false alarms and time per text of the guard against invented numbers."""
 
 import pytest
 
@@ -13,10 +13,10 @@ def test_the_second_guard(comparison: Comparison) -> None:
     seconds, outcomes = seconds_of(lambda: [outcome(sample) for sample in (*adversarial, *clean)])
     attacked, harmless = outcomes[: len(adversarial)], outcomes[len(adversarial) :]
     invented = sum(len(each.invented) for each in attacked)
-    missed = sum(len(each.missed) for each in attacked)
+    misses = sum(len(each.misses) for each in attacked)
     alarms = sum(len(each.reported) for each in harmless)
     note = (
-        f"recall {recall(attacked):.1%} of the adversarial texts, {invented - missed} of {invented} invented numbers; "
+        f"recall {recall(attacked):.1%} of the adversarial texts, {invented - misses} of {invented} invented numbers; "
         f"false alarms in {false_alarms(harmless):.1%} of the clean texts, {alarms} numbers"
     )
     size = f"{len(adversarial)} adversarial and {len(clean)} clean texts"

@@ -1,4 +1,4 @@
-"""What the graph, the trace, the checks and the storage cost per model call, beside a bare `create_agent` loop."""
+"""Overhead of graph, trace, checks and storage per model call, compared with a bare `create_agent` loop."""
 
 import asyncio
 import operator
@@ -84,7 +84,7 @@ ANSWERED = AIMessage(
 
 @tool(response_format="content_and_artifact")
 async def assess_risk(subject: Subject) -> tuple[str, RiskReport]:
-    """The reports, which nobody has to compute."""
+    """Fixed reports, which cost no computation."""
     return REPORTS[subject].model_dump_json(), REPORTS[subject]
 
 
@@ -114,10 +114,10 @@ async def node(state: State, runtime: Runtime[Execution]) -> dict[str, Any]:
     place = Place(run.log, "risk_manager", step)
     await place.say(NodeStarted, step=step)
     question = Question(**QUESTION, ordinal=step)
-    said = await decide(question, run.agents["risk_manager"], context=run.context, place=place, trials=0)
+    answer = await decide(question, run.agents["risk_manager"], context=run.context, place=place, trials=0)
     await place.say(NodeFinished, step=step)
     await place.wait()
-    return {"decisions": [said.decision]}
+    return {"decisions": [answer.decision]}
 
 
 def again(state: State) -> str:
@@ -150,14 +150,14 @@ async def ours(home: Path) -> tuple[list[float], list[RiskAssessment]]:
     graph.add_node("risk_manager", node)
     graph.add_edge(START, "risk_manager")
     graph.add_conditional_edges("risk_manager", again, ["risk_manager", END])
-    taken: list[float] = []
+    seconds: list[float] = []
     answers: list[RiskAssessment] = []
     async with open_store(home) as store, open_checkpoints(home / "checkpoints.sqlite") as checkpointer:
         compiled = graph.compile(checkpointer=checkpointer)
         for number in range(RUNS):
             run = f"run-{number}"
             config: Any = {"configurable": {"thread_id": run}}
-            begun = time.perf_counter()
+            start = time.perf_counter()
             parts = compiled.astream(
                 {"decisions": []},
                 config,
@@ -166,12 +166,12 @@ async def ours(home: Path) -> tuple[list[float], list[RiskAssessment]]:
                 version="v2",
                 durability="sync",
             )
-            told = [event async for event in events(parts) if not isinstance(event, Stopped)]
-            taken.append((time.perf_counter() - begun) / (DECISIONS * CALLS))
-            assert sum(event.event == "model_answered" for event in told) == DECISIONS * CALLS
+            received = [event async for event in events(parts) if not isinstance(event, Stopped)]
+            seconds.append((time.perf_counter() - start) / (DECISIONS * CALLS))
+            assert sum(event.event == "model_answered" for event in received) == DECISIONS * CALLS
             decisions = (await compiled.aget_state(config)).values["decisions"]
             answers = [RiskAssessment.model_validate(decision.answer) for decision in decisions]
-    return taken, answers
+    return seconds, answers
 
 
 async def bare() -> tuple[list[float], list[RiskAssessment]]:
@@ -179,24 +179,24 @@ async def bare() -> tuple[list[float], list[RiskAssessment]]:
     rules = prompts.load("rules", max_tool_calls=LIMITS["max_tool_calls"], answer="RiskAssessment")
     text = f"{prompts.load('risk_manager')}\n{rules}"
     loop = create_agent(Instant(), [assess_risk], system_prompt=text, response_format=ToolStrategy(RiskAssessment))
-    taken: list[float] = []
+    seconds: list[float] = []
     answers: list[RiskAssessment] = []
     for _ in range(RUNS):
-        begun = time.perf_counter()
-        said = [await loop.ainvoke({"messages": [HumanMessage(TEXT)]}) for _ in range(DECISIONS)]
-        taken.append((time.perf_counter() - begun) / (DECISIONS * CALLS))
-        answers = [each["structured_response"] for each in said]
-    return taken, answers
+        start = time.perf_counter()
+        replies = [await loop.ainvoke({"messages": [HumanMessage(TEXT)]}) for _ in range(DECISIONS)]
+        seconds.append((time.perf_counter() - start) / (DECISIONS * CALLS))
+        answers = [each["structured_response"] for each in replies]
+    return seconds, answers
 
 
 def test_what_a_model_call_costs(comparison: Comparison, tmp_path: Path) -> None:
-    taken, answers = asyncio.run(ours(tmp_path))
-    bare_taken, bare_answers = asyncio.run(bare())
+    seconds, answers = asyncio.run(ours(tmp_path))
+    bare_seconds, bare_answers = asyncio.run(bare())
     assert answers == bare_answers == [ANSWER] * DECISIONS
-    per_call, least = statistics.median(taken), statistics.median(bare_taken)
+    per_call, least = statistics.median(seconds), statistics.median(bare_seconds)
     calls = RUNS * DECISIONS * CALLS
-    missed = " (missed)" if per_call >= WANTED else ""
-    note = f"median per call of {calls}; below {WANTED * 1e3:g} ms wanted{missed}; ours checks, traces and stores"
+    suffix = " (missed)" if per_call >= WANTED else ""
+    note = f"median per call of {calls}; below {WANTED * 1e3:g} ms wanted{suffix}; ours checks, traces and stores"
     size = f"{DECISIONS} decisions, {CALLS} calls and {len(SUBJECTS)} tools each"
     comparison.rows.append(
         Row("a model call that is answered at once", size, per_call, {"bare create_agent": least}, None, note)

@@ -102,11 +102,11 @@ def test_garch_fit(returns: np.ndarray, innovations: Innovations, asymmetric: bo
     logs = np.log1p(returns)
     peer = arch_model(100 * logs, p=1, o=int(asymmetric), q=1, dist=innovations, rescale=False)
 
-    def equal(ours: Garch, fitted: object) -> None:
+    def equal(ours: Garch, theirs: object) -> None:
         values = [100 * ours.mu, 1e4 * ours.omega, ours.alpha]
         values += [ours.gamma] if asymmetric else []
         values += [ours.beta, *([] if math.isinf(ours.nu) else [ours.nu])]
-        assert peer.fix(values).loglikelihood == pytest.approx(fitted.loglikelihood, abs=1e-3)  # pyright: ignore[reportAttributeAccessIssue]
+        assert peer.fix(values).loglikelihood == pytest.approx(theirs.loglikelihood, abs=1e-3)  # pyright: ignore[reportAttributeAccessIssue]
 
     comparison.add(
         f"{'GJR-' if asymmetric else ''}GARCH fit, {innovations}",

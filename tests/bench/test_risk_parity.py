@@ -25,18 +25,18 @@ def returns_of(assets: int) -> np.ndarray:
 
 def compiled_peer() -> Any:
     """The C++ of riskparityportfolio, whose Python package wants more than it installs."""
-    found = importlib.util.find_spec("riskparityportfolio")
-    assert found is not None
-    assert found.submodule_search_locations
-    path = next(Path(found.submodule_search_locations[0]).glob("vanilla*.so"))
+    spec = importlib.util.find_spec("riskparityportfolio")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    path = next(Path(spec.submodule_search_locations[0]).glob("vanilla*.so"))
     loader = importlib.machinery.ExtensionFileLoader("vanilla", str(path))
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader("vanilla", loader))  # pyright: ignore[reportArgumentType]
     loader.exec_module(module)
     return module
 
 
-@pytest.mark.parametrize(("assets", "wanted"), [(20, 0.6), (100, 1.2), (500, 1.5)])
-def test_from_a_covariance(comparison: Comparison, assets: int, wanted: float) -> None:
+@pytest.mark.parametrize(("assets", "target"), [(20, 0.6), (100, 1.2), (500, 1.5)])
+def test_from_a_covariance(comparison: Comparison, assets: int, target: float) -> None:
     peer = compiled_peer()
     cov, budgets = np.cov(returns_of(assets).T), np.full(assets, 1 / assets)
 
@@ -55,7 +55,7 @@ def test_from_a_covariance(comparison: Comparison, assets: int, wanted: float) -
         lambda: risk_parity(cov, semidefinite=True),
         {"riskparityportfolio": spinu},
         equal=equal,
-        wanted=wanted,
+        target=target,
         note="finite and symmetric checked, the peer checks nothing",
     )
     comparison.add(
@@ -68,8 +68,8 @@ def test_from_a_covariance(comparison: Comparison, assets: int, wanted: float) -
     )
 
 
-@pytest.mark.parametrize(("assets", "wanted"), [(20, 40), (100, 30), (500, 70)])
-def test_from_returns(comparison: Comparison, assets: int, wanted: float) -> None:
+@pytest.mark.parametrize(("assets", "target"), [(20, 40), (100, 30), (500, 70)])
+def test_from_returns(comparison: Comparison, assets: int, target: float) -> None:
     from skfolio.optimization import RiskBudgeting
 
     returns = returns_of(assets)
@@ -86,5 +86,5 @@ def test_from_returns(comparison: Comparison, assets: int, wanted: float) -> Non
         lambda: risk_parity(np.cov(returns.T)),
         {"skfolio": lambda: RiskBudgeting().fit(returns)},
         equal=equal,
-        wanted=wanted,
+        target=target,
     )

@@ -42,6 +42,6 @@ def test_minimum_cvar(comparison: Comparison) -> None:
         lambda: minimum_cvar(returns, LEVEL),
         {"PyPortfolioOpt": peer},
         equal=equal,
-        wanted=15.0,
+        target=15.0,
     )
     assert row.ratio is not None

@@ -91,11 +91,11 @@ def test_tearsheet_against_skfolio(comparison: Comparison, series: pd.Series, da
         sheet = tearsheet(values, dates=dates if dated else None)
         return sheet, statistics(sheet)
 
-    def equal(found: tuple[Tearsheet, dict[str, float]], theirs: pd.Series) -> None:
-        assert set(found[1]) == set(theirs.index)
+    def equal(sheets: tuple[Tearsheet, dict[str, float]], theirs: pd.Series) -> None:
+        assert set(sheets[1]) == set(theirs.index)
         assert len(theirs) == 48
         for name, value in theirs.items():
-            assert found[1][str(name)] == pytest.approx(float(value), rel=1e-6), name
+            assert sheets[1][str(name)] == pytest.approx(float(value), rel=1e-6), name
 
     comparison.add(
         "tearsheet with its calendar" if dated else "tearsheet without the calendar",
@@ -103,7 +103,7 @@ def test_tearsheet_against_skfolio(comparison: Comparison, series: pd.Series, da
         ours,
         {"skfolio (48 statistics)": summary},
         equal=equal,
-        wanted=5.0,
+        target=5.0,
         note="all 48 statistics equal",
     )
 
@@ -168,8 +168,8 @@ def test_tearsheet_against_quantstats(comparison: Comparison, series: pd.Series)
                 (t.max_consecutive_wins, stats.consecutive_wins(series)),
                 (t.max_consecutive_losses, stats.consecutive_losses(series)),
             ]
-        for place, (found, expected) in enumerate(same):
-            assert found == pytest.approx(float(expected), rel=1e-6), place
+        for place, (ours, expected) in enumerate(same):
+            assert ours == pytest.approx(float(expected), rel=1e-6), place
 
     comparison.add(
         "tearsheet with a benchmark",
@@ -177,7 +177,7 @@ def test_tearsheet_against_quantstats(comparison: Comparison, series: pd.Series)
         lambda: tearsheet(values, benchmark=market, dates=dates),
         {"quantstats (full report)": report},
         equal=equal,
-        wanted=100.0,
+        target=100.0,
         note="39 rows of one definition equal",
         budget=2.0,
     )

@@ -1,4 +1,4 @@
-"""Texts with invented numbers and clean ones, written without sight of the parser, and how the second guard does."""
+"""Scores the guard against invented numbers on texts that were written without knowledge of its parser."""
 
 import json
 from collections.abc import Iterable
@@ -14,14 +14,14 @@ TEXTS = Path(__file__).with_name("numbers.json")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the guard said about one text."""
+    """The guard's report on one text."""
 
     text: str
     invented: tuple[str, ...]
     reported: tuple[Number, ...]
 
     @property
-    def missed(self) -> tuple[str, ...]:
+    def misses(self) -> tuple[str, ...]:
         """The invented numbers of which no part was reported."""
         return tuple(each for each in self.invented if not self._found(each))
 
@@ -38,8 +38,8 @@ class Outcome:
 
 def outcome(sample: dict[str, Any]) -> Outcome:
     figures = [Figure(**({"source": "sample"} | figure)) for figure in sample["figures"]]
-    reported = find_unexplained(sample["text"], figures, sample["permitted"])
-    return Outcome(sample["text"], tuple(sample["invented"]), reported)
+    numbers = find_unexplained(sample["text"], figures, sample["permitted"])
+    return Outcome(sample["text"], tuple(sample["invented"]), numbers)
 
 
 def samples(kind: str) -> list[dict[str, Any]]:
@@ -48,11 +48,11 @@ def samples(kind: str) -> list[dict[str, Any]]:
 
 def recall(outcomes: Iterable[Outcome]) -> float:
     """The share of texts in which every invented number was reported."""
-    found = [not each.missed for each in outcomes]
-    return sum(found) / len(found)
+    hits = [not each.misses for each in outcomes]
+    return sum(hits) / len(hits)
 
 
 def false_alarms(outcomes: Iterable[Outcome]) -> float:
     """The share of clean texts in which anything was reported."""
-    raised = [bool(each.reported) for each in outcomes]
-    return sum(raised) / len(raised)
+    alarms = [bool(each.reported) for each in outcomes]
+    return sum(alarms) / len(alarms)

@@ -1,4 +1,4 @@
-"""The door: every rule refuses every defect of its input, and names the argument."""
+"""Allocation rules reject every defect of their input and name the argument."""
 
 import inspect
 import subprocess
@@ -101,7 +101,7 @@ def test_what_are_no_returns_is_refused(name: str, defect: str) -> None:
 @pytest.mark.parametrize("name", BOUNDED)
 def test_impossible_bounds_are_refused(name: str) -> None:
     rule: Callable[..., Any] = BOUNDED[name]
-    for given, error, words in (
+    for bounds, error, words in (
         ({"lower": 0.4}, Infeasible, "`lower`"),
         ({"upper": 0.3}, Infeasible, "`upper`"),
         ({"lower": 0.5, "upper": [1.0, 0.4, 1.0]}, QuantError, "`lower`"),
@@ -110,7 +110,7 @@ def test_impossible_bounds_are_refused(name: str) -> None:
         ({"upper": [0.5, 0.5]}, DataError, "`upper`"),
     ):
         with pytest.raises(error, match=words):
-            rule(**given)
+            rule(**bounds)
 
 
 @pytest.mark.parametrize("name", ["risk_parity", "hierarchical_risk_parity", "inverse_volatility"])
@@ -131,9 +131,9 @@ def test_sound_input_gives_weights_that_sum_to_one(name: str) -> None:
 def test_without_correlation_and_means_the_rules_that_trust_volatilities_agree() -> None:
     """Inverse volatility, equal risk contributions and the most diversified portfolio: 12, 6, 4, 3 over 25."""
     cov = np.diag(np.square([0.1, 0.2, 0.3, 0.4]))
-    wanted = np.array([12, 6, 4, 3]) / 25
+    expected = np.array([12, 6, 4, 3]) / 25
     for rule in (allocate.inverse_volatility, allocate.risk_parity, allocate.maximum_diversification):
-        assert rule(cov) == pytest.approx(wanted, abs=1e-8)
+        assert rule(cov) == pytest.approx(expected, abs=1e-8)
     assert allocate.equal_weights(4).tolist() == [0.25] * 4
 
 
@@ -148,8 +148,8 @@ def test_the_exact_frontier_and_the_constrained_rules_agree() -> None:
     frontier = allocate.efficient_frontier(MEAN, COV, 9, 0.05, 0.7)
     everything = [allocate.Group("everything", (0, 1, 2))]  # without limits; takes the rules past the frontier
     for weights, mean in zip(frontier.weights, frontier.returns, strict=True):
-        found = allocate.minimum_variance_at(MEAN, COV, float(mean), lower=0.05, upper=0.7, groups=everything)
-        assert found == pytest.approx(weights, abs=1e-7)
+        solution = allocate.minimum_variance_at(MEAN, COV, float(mean), lower=0.05, upper=0.7, groups=everything)
+        assert solution == pytest.approx(weights, abs=1e-7)
     least = allocate.minimum_variance(COV, lower=0.05, upper=0.7, groups=everything)
     assert least == pytest.approx(frontier.minimum_variance.weights, abs=1e-9)
     sharpest = allocate.maximum_sharpe(MEAN, COV, rate=5e-5, lower=0.05, upper=0.7, groups=everything)
@@ -161,19 +161,19 @@ def test_equal_weights_need_an_asset() -> None:
         allocate.equal_weights(0)
 
 
-def test_the_door_says_which_rule_to_use_when() -> None:
+def test_the_module_docstring_lists_every_rule() -> None:
     for name in allocate.__all__:
-        found = getattr(allocate, name)
-        if not inspect.isclass(found):
+        rule = getattr(allocate, name)
+        if not inspect.isclass(rule):
             assert f"- `{name}`: " in (allocate.__doc__ or "")
-            assert found.__doc__
+            assert rule.__doc__
 
 
-def test_the_door_opens_without_the_heavy_libraries() -> None:
+def test_the_rules_import_no_heavy_library() -> None:
     code = (
         "import sys, quant.allocate; "
         "print(sorted({'pandas', 'scipy.stats', 'scipy.optimize', 'scipy.cluster', 'clarabel', 'arch', 'optuna'} "
         "& set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert done.stdout.strip() == "[]", done.stderr
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert process.stdout.strip() == "[]", process.stderr

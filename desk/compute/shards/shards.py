@@ -21,7 +21,7 @@ from quant.numeric.random_numbers import LANES
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.kernel import FALL_BINS, LOSS_BINS, STATISTICS, Counts
-from quant.strategies.simulation import GROUP, Part, evaluations, merged
+from quant.strategies.simulation import GROUP, Part, evaluations, merge_parts
 from quant.worlds.scenario import Scenario
 
 CHUNK = 10
@@ -124,7 +124,7 @@ class Cutter:
         for task, part in parts:
             by_scenario[task.scenario].append(part)
         digests = [config.digest() for config in configs]
-        columns = [evaluations(merged(found), digests, name) for name, found in by_scenario.items()]
+        columns = [evaluations(merge_parts(found), digests, name) for name, found in by_scenario.items()]
         return [tuple(column[k] for column in columns) for k in range(len(configs))]
 
 

@@ -47,17 +47,17 @@ def constraints(seed: int, assets: int) -> dict:
     }
 
 
-def slsqp(objective: object, given: dict, assets: int, more: tuple = ()) -> np.ndarray:
+def slsqp(objective: object, constraints: dict, assets: int, more: tuple = ()) -> np.ndarray:
     """The same problem in the variables w = current + bought - sold, by sequential quadratic programming."""
-    current, groups = given["current"], given["groups"]
+    current, groups = constraints["current"], constraints["groups"]
 
     def weights(x: np.ndarray) -> np.ndarray:
         return current + x[:assets] - x[assets:]
 
     rows = [{"type": "eq", "fun": lambda x: weights(x).sum() - 1.0}]
-    rows += [{"type": "ineq", "fun": lambda x: weights(x) - given["lower"]}]
-    rows += [{"type": "ineq", "fun": lambda x: given["upper"] - weights(x)}]
-    rows += [{"type": "ineq", "fun": lambda x: 2.0 * given["turnover"] - x.sum()}]
+    rows += [{"type": "ineq", "fun": lambda x: weights(x) - constraints["lower"]}]
+    rows += [{"type": "ineq", "fun": lambda x: constraints["upper"] - weights(x)}]
+    rows += [{"type": "ineq", "fun": lambda x: 2.0 * constraints["turnover"] - x.sum()}]
     for g in groups:
         rows += [{"type": "ineq", "fun": lambda x, g=g: weights(x)[list(g.members)].sum() - g.lower}]
         rows += [{"type": "ineq", "fun": lambda x, g=g: g.upper - weights(x)[list(g.members)].sum()}]
@@ -75,21 +75,21 @@ def slsqp(objective: object, given: dict, assets: int, more: tuple = ()) -> np.n
     return weights(answer.x)
 
 
-def check_feasible(w: np.ndarray, given: dict) -> None:
+def check_feasible(w: np.ndarray, constraints: dict) -> None:
     assert w.sum() == pytest.approx(1.0, abs=1e-12)
-    assert (w >= given["lower"] - 1e-13).all()
-    assert (w <= given["upper"] + 1e-13).all()
-    for g in given["groups"]:
+    assert (w >= constraints["lower"] - 1e-13).all()
+    assert (w <= constraints["upper"] + 1e-13).all()
+    for g in constraints["groups"]:
         assert g.lower - 1e-10 <= w[list(g.members)].sum() <= g.upper + 1e-10
-    assert 0.5 * np.abs(w - given["current"]).sum() <= given["turnover"] + 1e-10
+    assert 0.5 * np.abs(w - constraints["current"]).sum() <= constraints["turnover"] + 1e-10
 
 
-def highest_slope(gradient: np.ndarray, given: dict) -> float:
+def highest_slope(gradient: np.ndarray, constraints: dict) -> float:
     """The most that gradient'v reaches over the feasible v, by linear programming."""
     n = gradient.size
     eye, zero = np.eye(n), np.zeros
-    member = np.zeros((len(given["groups"]), n))
-    for k, g in enumerate(given["groups"]):
+    member = np.zeros((len(constraints["groups"]), n))
+    for k, g in enumerate(constraints["groups"]):
         member[k, list(g.members)] = 1.0
     matrix = np.vstack(
         [
@@ -102,11 +102,11 @@ def highest_slope(gradient: np.ndarray, given: dict) -> float:
     )
     limits = np.concatenate(
         [
-            given["current"],
-            -given["current"],
-            [2.0 * given["turnover"]],
-            [g.upper for g in given["groups"]],
-            [-g.lower for g in given["groups"]],
+            constraints["current"],
+            -constraints["current"],
+            [2.0 * constraints["turnover"]],
+            [g.upper for g in constraints["groups"]],
+            [-g.lower for g in constraints["groups"]],
         ]
     )
     unit = np.abs(gradient).max() or 1.0
@@ -116,7 +116,7 @@ def highest_slope(gradient: np.ndarray, given: dict) -> float:
         b_ub=limits,
         A_eq=np.concatenate([np.ones(n), zero(n)])[None],
         b_eq=[1.0],
-        bounds=[*zip(given["lower"], given["upper"], strict=True), *[(0.0, None)] * n],
+        bounds=[*zip(constraints["lower"], constraints["upper"], strict=True), *[(0.0, None)] * n],
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
     assert answer.status == 0
@@ -168,11 +168,11 @@ def test_bounds_alone_and_the_general_programme_give_the_same_weights(seed: int,
         lambda given_: minimum_variance_at(mean, cov, most, **given_),
         lambda given_: minimum_variance_at(mean, cov, -1.0, **given_),
     ):
-        found = rule(bounds)
-        assert found == pytest.approx(rule(general), abs=1e-7)
-        assert found.sum() == pytest.approx(1.0, abs=1e-12)
-        assert (found >= bounds["lower"]).all()
-        assert (found <= bounds["upper"]).all()
+        result = rule(bounds)
+        assert result == pytest.approx(rule(general), abs=1e-7)
+        assert result.sum() == pytest.approx(1.0, abs=1e-12)
+        assert (result >= bounds["lower"]).all()
+        assert (result <= bounds["upper"]).all()
 
 
 @few
@@ -213,10 +213,10 @@ def test_slsqp_finds_the_same_weights(seed: int) -> None:
     least = minimum_variance(cov, **given_)
     target = float(0.5 * mean @ least + 0.5 * highest_slope(mean, given_))
     at = slsqp(lambda w: w @ big @ w, given_, 5, (("ineq", lambda w: 1e3 * (mean @ w - target)),))
-    found = minimum_variance_at(mean, cov, target, **given_)
-    assert mean @ found == pytest.approx(target, rel=1e-9)
-    assert found == pytest.approx(at, abs=2e-4)
-    check_feasible(found, given_)
+    result = minimum_variance_at(mean, cov, target, **given_)
+    assert mean @ result == pytest.approx(target, rel=1e-9)
+    assert result == pytest.approx(at, abs=2e-4)
+    check_feasible(result, given_)
 
 
 @few
@@ -230,8 +230,8 @@ def test_without_binding_constraints_the_closed_forms_hold(seed: int, assets: in
         assert maximum_sharpe(mean, cov, rate=0.0001, **FREE) == pytest.approx(tangency / tangency.sum(), abs=1e-7)
     diversified = np.linalg.solve(cov, np.sqrt(np.diag(cov)))
     if diversified.sum() > 0.05 * np.abs(diversified).sum():
-        found = maximum_diversification(cov, **FREE)
-        assert found == pytest.approx(diversified / diversified.sum(), abs=1e-7)
+        weights = maximum_diversification(cov, **FREE)
+        assert weights == pytest.approx(diversified / diversified.sum(), abs=1e-7)
 
 
 def test_two_assets_between_their_extremes() -> None:
@@ -261,7 +261,7 @@ def test_the_unit_and_the_order_of_the_assets_do_not_matter(seed: int, unit: flo
     cov, given_, mean = covariance(seed, 6), constraints(seed, 6), means(seed, 6) + 0.001
     order = np.random.default_rng(seed).permutation(6)
     back = np.argsort(order)
-    moved = given_ | {
+    transformed = given_ | {
         "lower": given_["lower"][order],
         "upper": given_["upper"][order],
         "current": given_["current"][order],
@@ -270,9 +270,9 @@ def test_the_unit_and_the_order_of_the_assets_do_not_matter(seed: int, unit: flo
         ),
     }
     other = unit * cov[np.ix_(order, order)]
-    assert minimum_variance(other, **moved) == pytest.approx(minimum_variance(cov, **given_)[order], abs=1e-6)
+    assert minimum_variance(other, **transformed) == pytest.approx(minimum_variance(cov, **given_)[order], abs=1e-6)
     sharpest = maximum_sharpe(mean, cov, **given_)[order]
-    assert maximum_sharpe(math.sqrt(unit) * mean[order], other, **moved) == pytest.approx(sharpest, abs=1e-6)
+    assert maximum_sharpe(math.sqrt(unit) * mean[order], other, **transformed) == pytest.approx(sharpest, abs=1e-6)
 
 
 def test_daily_covariances_are_not_below_the_solver_s_tolerance() -> None:
@@ -292,8 +292,8 @@ def test_near_singular_and_singular_covariances() -> None:
     doubled = minimum_variance(twice)
     assert doubled[:3] + doubled[3:] == pytest.approx(minimum_variance(covariance(4, 3)), abs=1e-6)
     nearly = twice + 1e-14 * np.eye(6)
-    summed = minimum_variance(nearly)
-    assert summed[:3] + summed[3:] == pytest.approx(minimum_variance(covariance(4, 3)), abs=1e-6)
+    combined = minimum_variance(nearly)
+    assert combined[:3] + combined[3:] == pytest.approx(minimum_variance(covariance(4, 3)), abs=1e-6)
 
 
 def test_an_asset_without_variance() -> None:

@@ -44,9 +44,9 @@ def check(returns: np.ndarray, level: float, low: np.ndarray, high: np.ndarray) 
     assert weights.sum() == pytest.approx(1.0, abs=1e-13)
     assert (weights >= low).all()
     assert (weights <= high).all()
-    wanted = least(returns, level, low, high)
+    expected = least(returns, level, low, high)
     size = np.abs(returns).mean()
-    assert cvar(returns, weights, level) == pytest.approx(wanted, rel=1e-8, abs=1e-10 * size)
+    assert cvar(returns, weights, level) == pytest.approx(expected, rel=1e-8, abs=1e-10 * size)
     return weights
 
 

@@ -24,16 +24,16 @@ PUBLISHED_LAMBDAS = [
 ]  # fmt: skip
 
 
-def published() -> Frontier:
+def markowitz_frontier() -> Frontier:
     return efficient_frontier(PUBLISHED["mean"], PUBLISHED["covariance"])
 
 
 def test_corners_are_those_of_bailey_and_lopez_de_prado() -> None:
-    np.testing.assert_allclose(published().corners.lambdas, PUBLISHED_LAMBDAS, rtol=0, atol=6e-9)
+    np.testing.assert_allclose(markowitz_frontier().corners.lambdas, PUBLISHED_LAMBDAS, rtol=0, atol=6e-9)
 
 
 def test_ends_and_best_ratio_are_those_of_bailey_and_lopez_de_prado() -> None:
-    frontier = published()
+    frontier = markowitz_frontier()
     assert frontier.minimum_variance.expected_return == pytest.approx(0.803215, abs=1e-6)
     assert frontier.minimum_variance.volatility == pytest.approx(0.205238, abs=1e-6)
     best = frontier.maximum_sharpe()
@@ -47,10 +47,10 @@ def test_corners_are_those_of_markowitz_1959() -> None:
         [0.062, 0.146, 0.128], [[0.0146, 0.0187, 0.0145], [0.0187, 0.0854, 0.0104], [0.0145, 0.0104, 0.0289]]
     )
     np.testing.assert_allclose(frontier.corners.lambdas, [4.16666667, 0.14080643, 0.03332765, 0.0], rtol=0, atol=6e-9)
-    wanted = [
+    expected = [
         [0, 1, 0], [0, 0.22496808, 0.77503192], [0.84140518, 0, 0.15859482], [0.99310345, 0, 0.00689655]
     ]  # fmt: skip
-    np.testing.assert_allclose(frontier.corners.weights, wanted, rtol=0, atol=6e-9)
+    np.testing.assert_allclose(frontier.corners.weights, expected, rtol=0, atol=6e-9)
 
 
 def violation(
@@ -143,7 +143,7 @@ def least_variance(
     clarabel: Any = importlib.import_module("clarabel")
     n = len(cov)
     equalities = np.ones((1, n)) if mean is None else np.vstack([np.ones(n), mean])
-    wanted = np.array([1.0]) if mean is None else np.array([1.0, target])
+    expected = np.array([1.0]) if mean is None else np.array([1.0, target])
     settings_ = clarabel.DefaultSettings()
     settings_.verbose = False
     settings_.tol_gap_abs = settings_.tol_gap_rel = settings_.tol_feas = 1e-11
@@ -151,8 +151,8 @@ def least_variance(
         sparse.csc_matrix(np.triu(cov / np.abs(cov).max())),
         np.zeros(n),
         sparse.csc_matrix(np.vstack([equalities, np.eye(n), -np.eye(n)])),
-        np.concatenate([wanted, upper, -lower]),
-        [clarabel.ZeroConeT(len(wanted)), clarabel.NonnegativeConeT(2 * n)],
+        np.concatenate([expected, upper, -lower]),
+        [clarabel.ZeroConeT(len(expected)), clarabel.NonnegativeConeT(2 * n)],
         settings_,
     )
     return np.array(solver.solve().x)
@@ -193,23 +193,23 @@ def test_without_bounds_that_bind_the_best_ratio_is_the_tangency_portfolio() -> 
     tangency = np.linalg.solve(cov, mean - 0.01)
     tangency /= tangency.sum()
     bound = 2 * np.abs(tangency).max() + 1
-    found = efficient_frontier(mean, cov, 2, -bound, bound).maximum_sharpe(0.01)
-    np.testing.assert_allclose(found.weights, tangency, rtol=0, atol=1e-9)
+    best = efficient_frontier(mean, cov, 2, -bound, bound).maximum_sharpe(0.01)
+    np.testing.assert_allclose(best.weights, tangency, rtol=0, atol=1e-9)
 
 
 def test_points_are_equally_spaced_in_return_and_reach_both_ends() -> None:
-    frontier = published()
+    frontier = markowitz_frontier()
     assert frontier.weights.shape == (50, 10)
     np.testing.assert_allclose(np.diff(frontier.returns, 2), 0, atol=1e-14)
     np.testing.assert_array_equal(frontier.weights[[0, -1]], frontier.corners.weights[[0, -1]])
 
 
 def test_a_return_asked_for_is_met_with_the_points_portfolio() -> None:
-    frontier = published()
+    frontier = markowitz_frontier()
     for p in (0, 7, 33, 49):
-        found = frontier.at_return(float(frontier.returns[p]))
-        np.testing.assert_allclose(found.weights, frontier.weights[p], rtol=0, atol=1e-13)
-        assert found.volatility == pytest.approx(frontier.volatilities[p], rel=1e-13)
+        portfolio = frontier.at_return(float(frontier.returns[p]))
+        np.testing.assert_allclose(portfolio.weights, frontier.weights[p], rtol=0, atol=1e-13)
+        assert portfolio.volatility == pytest.approx(frontier.volatilities[p], rel=1e-13)
 
 
 @given(st.integers(0, 10**6), st.sampled_from([(), ("short",), ("caps",)]), st.integers(2, 30))
@@ -291,7 +291,7 @@ def test_two_hundred_assets_sold_short_and_fewer_sessions_end_within_the_steps()
 
 
 def test_the_same_problem_gives_the_same_bits() -> None:
-    np.testing.assert_array_equal(published().weights, published().weights)
+    np.testing.assert_array_equal(markowitz_frontier().weights, markowitz_frontier().weights)
 
 
 @pytest.mark.parametrize("assets", [1, 2, 7, 50])
@@ -320,7 +320,7 @@ MEAN, COV = [0.05, 0.1], np.array([[0.01, 0.0], [0.0, 0.04]])
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"mean": [0.05]}, r"`mean` must be finite, of shape \(2,\) as `cov`; got \(1,\)"),
         ({"mean": [0.05, np.nan]}, "`mean` must be finite"),
@@ -337,21 +337,21 @@ MEAN, COV = [0.05, 0.1], np.array([[0.01, 0.0], [0.0, 0.04]])
         ({"upper": [1.0, 1.0, 1.0]}, r"`upper` must be a number or have shape \(2,\); got \(3,\)"),
     ],
 )
-def test_input_that_cannot_be_used_is_refused(changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_input_that_cannot_be_used_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
         efficient_frontier(**{"mean": MEAN, "cov": COV, **changes})
 
 
 @pytest.mark.parametrize(
-    ("lower", "upper", "said"),
+    ("lower", "upper", "message"),
     [
         (0.6, 1.0, "`lower` 0.6 of assets 0, 1, which sum to 1.2"),
         (0.0, 0.4, "`upper` 0.4 of assets 0, 1, which sum to 0.8"),
         ([0.0, 0.5], [1.0, 0.4], "`lower` must not be above `upper`; asset 1 has 0.5 and 0.4"),
     ],
 )
-def test_bounds_that_leave_no_portfolio_are_named(lower: Any, upper: Any, said: str) -> None:
-    with pytest.raises(Infeasible, match=said):
+def test_bounds_that_leave_no_portfolio_are_named(lower: Any, upper: Any, message: str) -> None:
+    with pytest.raises(Infeasible, match=message):
         efficient_frontier(MEAN, COV, lower=lower, upper=upper)
 
 

@@ -133,13 +133,13 @@ def test_the_scale_of_the_returns_does_not_matter(seed: int, scale: float) -> No
 
 @settings(max_examples=10, deadline=None)
 @given(seeds, st.permutations(range(9)))
-def test_weights_follow_the_assets_where_the_order_of_leaves_is_unique(seed: int, moved: list[int]) -> None:
+def test_weights_follow_the_assets_where_the_order_of_leaves_is_unique(seed: int, scaled: list[int]) -> None:
     """Leaves of a tree can be mirrored, which changes who is halved with whom; two blocks of assets cannot."""
     cov = covariance(seed, 9)
     base = hierarchical_risk_parity(cov)
-    again = hierarchical_risk_parity(cov[np.ix_(moved, moved)])
+    again = hierarchical_risk_parity(cov[np.ix_(scaled, scaled)])
     np.testing.assert_allclose(np.sort(again.linkage[:, 2]), np.sort(base.linkage[:, 2]), rtol=1e-9)
-    pair = cov[np.ix_(moved[:2], moved[:2])]
+    pair = cov[np.ix_(scaled[:2], scaled[:2])]
     np.testing.assert_allclose(
         hierarchical_risk_parity(pair).weights, hierarchical_risk_parity(pair[::-1, ::-1]).weights[::-1], rtol=1e-12
     )
@@ -148,10 +148,10 @@ def test_weights_follow_the_assets_where_the_order_of_leaves_is_unique(seed: int
 def test_uncorrelated_assets_are_weighted_by_inverse_variance() -> None:
     """Closed form: w_i = (1 / v_i) / sum_j (1 / v_j), whatever the tree."""
     variance = np.geomspace(1e-4, 1.0, 13)
-    wanted = (1.0 / variance) / (1.0 / variance).sum()
+    expected = (1.0 / variance) / (1.0 / variance).sum()
     for variant in VARIANTS:
         np.testing.assert_allclose(
-            hierarchical_risk_parity(np.diag(variance), variant=variant).weights, wanted, rtol=1e-12
+            hierarchical_risk_parity(np.diag(variance), variant=variant).weights, expected, rtol=1e-12
         )
 
 

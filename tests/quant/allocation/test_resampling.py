@@ -24,24 +24,24 @@ def test_the_deviation_of_weights_is_that_of_their_sampling_law() -> None:
     """w = v2 / (v1 + v2) of independent normal returns: deviation w (1 - w) sqrt(4 / T) by the delta method."""
     rng = np.random.default_rng(1)
     returns = rng.normal(size=(2000, 2)) * [0.01, 0.015]
-    found = weight_intervals(returns, inverse_variances, draws=800, seed=3, mean_block=1.0)
-    w = found.estimate[0]
-    wanted = w * (1.0 - w) * np.sqrt(4.0 / len(returns))
-    assert found.deviation == pytest.approx(wanted, rel=0.12)
-    assert found.upper - found.lower == pytest.approx(2 * 1.645 * wanted, rel=0.15)
-    assert found.mean == pytest.approx(found.estimate, abs=0.2 * wanted)
-    assert (found.draws, found.refused) == (800, 0)
+    intervals = weight_intervals(returns, inverse_variances, draws=800, seed=3, mean_block=1.0)
+    w = intervals.estimate[0]
+    expected = w * (1.0 - w) * np.sqrt(4.0 / len(returns))
+    assert intervals.deviation == pytest.approx(expected, rel=0.12)
+    assert intervals.upper - intervals.lower == pytest.approx(2 * 1.645 * expected, rel=0.15)
+    assert intervals.mean == pytest.approx(intervals.estimate, abs=0.2 * expected)
+    assert (intervals.draws, intervals.refused) == (800, 0)
 
 
 def test_intervals_hold_the_true_weights_as_often_as_they_say() -> None:
     rng = np.random.default_rng(2)
     truth = 1.0 / (1.0 + 1.0 / 2.25)
-    held = 0
+    hits = 0
     for k in range(150):
         returns = rng.normal(size=(300, 2)) * [0.01, 0.015]
-        found = weight_intervals(returns, inverse_variances, draws=100, level=0.8, seed=k, mean_block=1.0)
-        held += bool(found.lower[0] <= truth <= found.upper[0])
-    assert 0.68 <= held / 150 <= 0.9
+        intervals = weight_intervals(returns, inverse_variances, draws=100, level=0.8, seed=k, mean_block=1.0)
+        hits += bool(intervals.lower[0] <= truth <= intervals.upper[0])
+    assert 0.68 <= hits / 150 <= 0.9
 
 
 def test_blocks_keep_dependence_over_time() -> None:
@@ -68,26 +68,26 @@ def test_sessions_are_drawn_with_all_their_assets_and_in_blocks() -> None:
         follows = (np.diff(r[:, 0]) == 1.0) | (np.diff(r[:, 0]) == -59.0)
         return np.array([follows.mean(), len(set(r[:, 0])) / 60.0])
 
-    found = weight_intervals(np.stack([index, 10.0 * index], axis=1), rule, draws=300, seed=6, mean_block=10.0)
-    assert found.estimate.tolist() == [1.0, 1.0]
-    assert found.mean[0] == pytest.approx(0.9 + 0.1 / 60, abs=0.01)
+    intervals = weight_intervals(np.stack([index, 10.0 * index], axis=1), rule, draws=300, seed=6, mean_block=10.0)
+    assert intervals.estimate.tolist() == [1.0, 1.0]
+    assert intervals.mean[0] == pytest.approx(0.9 + 0.1 / 60, abs=0.01)
     once = weight_intervals(np.stack([index, 10.0 * index], axis=1), rule, draws=300, seed=6, mean_block=1.0)
     assert once.mean[1] == pytest.approx(1.0 - (1.0 - 1.0 / 60) ** 60, abs=0.01)
 
 
 def test_a_seed_gives_the_same_bits_and_more_draws_begin_with_the_same() -> None:
-    seen: list[list[np.ndarray]] = [[], [], []]
+    samples: list[list[np.ndarray]] = [[], [], []]
 
     def recorder(k: int) -> WeightIntervals:
         def rule(r: np.ndarray) -> np.ndarray:
-            seen[k].append(r.copy())
+            samples[k].append(r.copy())
             return inverse_variances(r)
 
         return weight_intervals(history(7), rule, draws=(20, 20, 30)[k], seed=8)
 
     first, second, third = (recorder(k) for k in range(3))
     assert first.lower.tobytes() == second.lower.tobytes()
-    assert all((a == b).all() for a, b in zip(seen[0], seen[2], strict=False))
+    assert all((a == b).all() for a, b in zip(samples[0], samples[2], strict=False))
     assert third.draws == 30
     other = weight_intervals(history(7), inverse_variances, draws=20, seed=9)
     assert (other.mean != first.mean).any()
@@ -95,34 +95,34 @@ def test_a_seed_gives_the_same_bits_and_more_draws_begin_with_the_same() -> None
 
 def test_each_rank_of_the_resampled_frontier_is_the_mean_of_the_draws() -> None:
     returns = history(10, 250)
-    found = resampled_frontier(returns, points=5, draws=40, seed=11, upper=0.6)
+    frontier = resampled_frontier(returns, points=5, draws=40, seed=11, upper=0.6)
     for rank in range(5):
 
         def rule(r: np.ndarray, rank: int = rank) -> np.ndarray:
             return efficient_frontier(r.mean(axis=0), np.cov(r.T), 5, 0.0, 0.6).weights[rank]
 
         one = weight_intervals(returns, rule, draws=40, seed=11, mean_block=1.0)
-        assert found.weights[rank] == pytest.approx(one.mean, abs=1e-7)
-        assert found.deviations[rank] == pytest.approx(one.deviation, abs=1e-6)
-    assert found.weights.sum(axis=1) == pytest.approx(np.ones(5), abs=1e-12)
-    assert found.returns == pytest.approx(found.weights @ returns.mean(axis=0))
-    risk = [np.sqrt(w @ np.cov(returns.T) @ w) for w in found.weights]
-    assert found.volatilities == pytest.approx(risk)
+        assert frontier.weights[rank] == pytest.approx(one.mean, abs=1e-7)
+        assert frontier.deviations[rank] == pytest.approx(one.deviation, abs=1e-6)
+    assert frontier.weights.sum(axis=1) == pytest.approx(np.ones(5), abs=1e-12)
+    assert frontier.returns == pytest.approx(frontier.weights @ returns.mean(axis=0))
+    risk = [np.sqrt(w @ np.cov(returns.T) @ w) for w in frontier.weights]
+    assert frontier.volatilities == pytest.approx(risk)
 
 
 def test_the_resampled_frontier_is_more_diversified_inside_the_frontier_and_meets_it_in_the_limit() -> None:
     returns = history(12, 250)
-    found = resampled_frontier(returns, points=6, draws=80, seed=13)
+    frontier = resampled_frontier(returns, points=6, draws=80, seed=13)
     exact = efficient_frontier(returns.mean(axis=0), np.cov(returns.T), 6)
-    assert (found.weights * found.weights).sum() < (exact.weights * exact.weights).sum()
-    for w, risk, earned in zip(found.weights, found.volatilities, found.returns, strict=True):
+    assert (frontier.weights * frontier.weights).sum() < (exact.weights * exact.weights).sum()
+    for w, risk, earned in zip(frontier.weights, frontier.volatilities, frontier.returns, strict=True):
         if earned > exact.corners.returns[-1]:
             assert exact.at_return(earned).volatility <= risk + 1e-12
         assert (w >= 0.0).all()
     certain = np.random.default_rng(14).normal(size=(200_000, 2)) * [0.01, 0.02] + [0.001, 0.003]
     limit = resampled_frontier(certain, points=3, draws=3, seed=1)
-    known = efficient_frontier([0.001, 0.003], np.diag([1e-4, 4e-4]), 3)
-    assert limit.weights == pytest.approx(known.weights, abs=0.02)
+    reference = efficient_frontier([0.001, 0.003], np.diag([1e-4, 4e-4]), 3)
+    assert limit.weights == pytest.approx(reference.weights, abs=0.02)
 
 
 def test_returns_with_dates_are_accepted() -> None:

@@ -48,29 +48,29 @@ def random_budgets(seed: int, assets: int) -> np.ndarray:
 
 # Maillard, Roncalli and Teiletche (2010), p. 65, in percent to the digits printed there
 @pytest.mark.parametrize(
-    ("pairs", "published", "digit"),
+    ("pairs", "expected", "digit"),
     [({}, [48, 24, 16, 12], 0.5), ({(0, 1): 0.8, (2, 3): -0.5}, [38.4, 19.2, 24.3, 18.2], 0.051)],
 )
 def test_equal_risk_contributions_are_those_of_maillard_roncalli_and_teiletche(
-    pairs: dict[tuple[int, int], float], published: list[float], digit: float
+    pairs: dict[tuple[int, int], float], expected: list[float], digit: float
 ) -> None:
     weights = risk_parity(of_correlation([0.1, 0.2, 0.3, 0.4], pairs))
-    np.testing.assert_allclose(100 * weights, published, rtol=0, atol=digit)
+    np.testing.assert_allclose(100 * weights, expected, rtol=0, atol=digit)
 
 
 # Richard and Roncalli (arXiv 1902.05710), table 1, in percent
 @pytest.mark.parametrize(
-    ("budgets", "published"),
+    ("budgets", "expected"),
     [(None, [41.01, 27.34, 18.99, 12.66]), ([0.3, 0.3, 0.195, 0.205], [45.05, 30.04, 14.67, 10.24])],
 )
-def test_risk_budgets_are_those_of_richard_and_roncalli(budgets: list[float] | None, published: list[float]) -> None:
-    np.testing.assert_allclose(100 * risk_parity(RICHARD_RONCALLI, budgets), published, rtol=0, atol=0.0051)
+def test_risk_budgets_are_those_of_richard_and_roncalli(budgets: list[float] | None, expected: list[float]) -> None:
+    np.testing.assert_allclose(100 * risk_parity(RICHARD_RONCALLI, budgets), expected, rtol=0, atol=0.0051)
 
 
 @pytest.mark.parametrize("assets", [2, 5, 9])
 def test_weights_are_the_minimum_that_a_general_optimiser_finds(assets: int) -> None:
     cov, budgets = sample_cov(assets, assets, 60) * 1e4, random_budgets(assets, assets)
-    found = minimize(
+    solution = minimize(
         lambda y: 0.5 * y @ cov @ y - budgets @ np.log(y),
         1.0 / np.sqrt(np.diag(cov)),
         jac=lambda y: cov @ y - budgets / y,
@@ -78,7 +78,7 @@ def test_weights_are_the_minimum_that_a_general_optimiser_finds(assets: int) -> 
         method="L-BFGS-B",
         options={"ftol": 1e-16, "gtol": 1e-10, "maxiter": 5000},
     )
-    np.testing.assert_allclose(risk_parity(cov, budgets), found.x / found.x.sum(), rtol=0, atol=2e-6)
+    np.testing.assert_allclose(risk_parity(cov, budgets), solution.x / solution.x.sum(), rtol=0, atol=2e-6)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 60), st.integers(2, 90))
@@ -148,8 +148,8 @@ def test_two_assets_have_the_closed_form(rho: float, budget: float) -> None:
 
 def test_budgets_without_correlation_give_root_of_budget_over_volatility() -> None:
     volatilities, budgets = np.array([0.1, 0.2, 0.4]), np.array([0.5, 0.3, 0.2])
-    wanted = np.sqrt(budgets) / volatilities
-    np.testing.assert_allclose(risk_parity(np.diag(volatilities**2), budgets), wanted / wanted.sum(), rtol=1e-12)
+    expected = np.sqrt(budgets) / volatilities
+    np.testing.assert_allclose(risk_parity(np.diag(volatilities**2), budgets), expected / expected.sum(), rtol=1e-12)
 
 
 def test_a_duplicated_asset_splits_the_weight_that_both_budgets_earn() -> None:
@@ -169,9 +169,9 @@ def test_one_asset_takes_all() -> None:
 def test_a_zero_budget_is_a_zero_weight_and_the_rest_is_solved_without_it() -> None:
     cov = sample_cov(8, 5, 100)
     weights = risk_parity(cov, [0.4, 0.0, 0.3, 0.0, 0.3])
-    held = [0, 2, 4]
+    budgeted = [0, 2, 4]
     assert weights[[1, 3]].tolist() == [0.0, 0.0]
-    np.testing.assert_array_equal(weights[held], risk_parity(cov[np.ix_(held, held)], [0.4, 0.3, 0.3]))
+    np.testing.assert_array_equal(weights[budgeted], risk_parity(cov[np.ix_(budgeted, budgeted)], [0.4, 0.3, 0.3]))
 
 
 @pytest.mark.parametrize("gap", [1e-3, 1e-5, 1e-7, 1e-9])
@@ -233,7 +233,7 @@ COV = np.array([[0.04, 0.01], [0.01, 0.09]])
 
 
 @pytest.mark.parametrize(
-    ("cov", "said"),
+    ("cov", "message"),
     [
         ([0.1, 0.2], r"`cov` must have shape \(N, N\), N > 0; got \(2,\)"),
         (np.ones((2, 3)), r"got \(2, 3\)"),
@@ -253,13 +253,13 @@ COV = np.array([[0.04, 0.01], [0.01, 0.09]])
         (indefinite(80), "smallest eigenvalue of its correlations is -0.0"),
     ],
 )
-def test_a_matrix_that_is_no_covariance_is_refused(cov: np.ndarray, said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_a_matrix_that_is_no_covariance_is_refused(cov: np.ndarray, message: str) -> None:
+    with pytest.raises(DataError, match=message):
         risk_parity(cov)
 
 
 @pytest.mark.parametrize(
-    ("budgets", "said"),
+    ("budgets", "message"),
     [
         ([0.5, 0.6], "`budgets` must have the sum 1, to 1e-9; got 1.1"),
         ([0.5, 0.3, 0.2], r"`budgets` must have shape \(2,\), as `cov` has 2 assets; got \(3,\)"),
@@ -268,8 +268,8 @@ def test_a_matrix_that_is_no_covariance_is_refused(cov: np.ndarray, said: str) -
         ([0.5, np.inf], "that of asset 1 is inf"),
     ],
 )
-def test_budgets_that_are_no_shares_are_refused(budgets: list[float], said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_budgets_that_are_no_shares_are_refused(budgets: list[float], message: str) -> None:
+    with pytest.raises(DataError, match=message):
         risk_parity(COV, budgets)
 
 
@@ -280,7 +280,7 @@ def test_a_portfolio_without_risk_has_no_budgets(cov: list[list[float]]) -> None
 
 
 @pytest.mark.parametrize(
-    ("weights", "cov", "said"),
+    ("weights", "cov", "message"),
     [
         ([0.5], COV, r"`weights` must be finite, of shape \(2,\)"),
         ([0.5, np.nan], COV, "`weights` must be finite"),
@@ -289,8 +289,8 @@ def test_a_portfolio_without_risk_has_no_budgets(cov: list[list[float]]) -> None
         ([0.5, 0.5], [[1.0, 2.0], [2.0, 1.0]], "positive semidefinite"),
     ],
 )
-def test_contributions_refuse(weights: list[float], cov: np.ndarray, said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_contributions_refuse(weights: list[float], cov: np.ndarray, message: str) -> None:
+    with pytest.raises(DataError, match=message):
         risk_contributions(weights, cov)
 
 
@@ -304,8 +304,8 @@ def test_rounding_is_no_asymmetry_and_is_taken_away() -> None:
 
 def test_read_only_and_column_ordered_arrays_are_taken_and_left_alone() -> None:
     cov, budgets = sample_cov(6, 9, 60), random_budgets(6, 9)
-    wanted, columns = risk_parity(cov, budgets), np.asfortranarray(cov)
+    expected, columns = risk_parity(cov, budgets), np.asfortranarray(cov)
     for array in (cov, budgets, columns):
         array.setflags(write=False)
-    np.testing.assert_array_equal(risk_parity(cov, budgets), wanted)
-    np.testing.assert_array_equal(risk_parity(columns, budgets), wanted)
+    np.testing.assert_array_equal(risk_parity(cov, budgets), expected)
+    np.testing.assert_array_equal(risk_parity(columns, budgets), expected)

@@ -54,8 +54,8 @@ def test_missing_returns_are_left_out_as_pandas_does(seed: int, share: float) ->
     np.testing.assert_allclose(pairwise(x), frame.cov(), rtol=1e-10, atol=1e-16)
     complete = frame.dropna().to_numpy()
     for estimate in (ledoit_wolf, exponential_94, denoised_covariance):
-        kept = matrix_of(estimate(x, alignment="inner"))
-        np.testing.assert_allclose(kept, matrix_of(estimate(complete)), rtol=1e-9, atol=1e-18)
+        dropped = matrix_of(estimate(x, alignment="inner"))
+        np.testing.assert_allclose(dropped, matrix_of(estimate(complete)), rtol=1e-9, atol=1e-18)
 
 
 def exponential_94(returns: Any, **options: Any) -> np.ndarray:
@@ -103,8 +103,8 @@ def test_ledoit_wolf_is_the_papers(seed: int, sessions: int) -> None:
     intensity = mean_squared_error_intensity(x)
     assert shrunk.intensity == pytest.approx(intensity, rel=1e-12)
     s = np.cov(x.T, ddof=0)
-    wanted = (1 - intensity) * s + intensity * np.trace(s) / 12 * np.eye(12)
-    np.testing.assert_allclose(shrunk.matrix, wanted, rtol=1e-12, atol=1e-18)
+    expected = (1 - intensity) * s + intensity * np.trace(s) / 12 * np.eye(12)
+    np.testing.assert_allclose(shrunk.matrix, expected, rtol=1e-12, atol=1e-18)
     assert np.linalg.eigvalsh(shrunk.matrix)[0] > 0.0
 
 
@@ -138,8 +138,8 @@ def test_shrinkage_to_a_constant_correlation_is_the_papers(seed: int, sessions: 
     shrunk = ledoit_wolf(x, target="constant_correlation")
     intensity, target = constant_correlation_intensity(x)
     assert shrunk.intensity == pytest.approx(intensity, rel=1e-9)
-    wanted = (1 - intensity) * np.cov(x.T, ddof=0) + intensity * target
-    np.testing.assert_allclose(shrunk.matrix, wanted, rtol=1e-9, atol=1e-18)
+    expected = (1 - intensity) * np.cov(x.T, ddof=0) + intensity * target
+    np.testing.assert_allclose(shrunk.matrix, expected, rtol=1e-9, atol=1e-18)
     np.testing.assert_allclose(np.diag(shrunk.matrix), x.var(axis=0), rtol=1e-12)
 
 
@@ -194,8 +194,8 @@ def test_estimates_follow_the_scale_and_the_order_of_the_assets(seed: int, scale
     for estimate in (sample, ledoit_wolf, exponential_94, denoised_covariance, nonlinear_shrinkage):
         base = matrix_of(estimate(x))
         np.testing.assert_allclose(matrix_of(estimate(scale * x)), scale**2 * base, rtol=1e-6, atol=1e-10 * scale**2)
-        moved = matrix_of(estimate(x[:, order]))
-        np.testing.assert_allclose(moved, base[np.ix_(order, order)], rtol=1e-6, atol=1e-10)
+        permuted = matrix_of(estimate(x[:, order]))
+        np.testing.assert_allclose(permuted, base[np.ix_(order, order)], rtol=1e-6, atol=1e-10)
 
 
 def two_factor(assets: int, sessions: int) -> np.ndarray:
@@ -248,8 +248,8 @@ def dual_nearest(matrix: np.ndarray) -> np.ndarray:
         part = np.maximum(values, 0.0)
         return 0.5 * (part**2).sum() - y.sum(), ((vectors * part) * vectors).sum(axis=1) - 1.0
 
-    found = minimize(dual, np.zeros(len(matrix)), jac=True, method="BFGS", options={"gtol": 1e-10})
-    values, vectors = np.linalg.eigh(matrix + np.diag(found.x))
+    solution = minimize(dual, np.zeros(len(matrix)), jac=True, method="BFGS", options={"gtol": 1e-10})
+    values, vectors = np.linalg.eigh(matrix + np.diag(solution.x))
     return (vectors * np.maximum(values, 0.0)) @ vectors.T
 
 
@@ -319,8 +319,8 @@ def test_duplicated_assets_and_rounded_matrices_pass(size: int) -> None:
     checked_covariance(corr)
     skewed = cov.copy()
     skewed[0, 1] *= 1.0 + 1e-10
-    found = checked_covariance(skewed)
-    np.testing.assert_array_equal(found, found.T)
+    result = checked_covariance(skewed)
+    np.testing.assert_array_equal(result, result.T)
 
 
 def test_zero_variance_is_refused_unless_allowed() -> None:

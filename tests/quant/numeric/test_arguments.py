@@ -124,8 +124,8 @@ def test_numbers_that_would_overflow_are_refused_by_name(case):
 
 @pytest.mark.parametrize("power", [-600, 400])
 def test_hierarchical_weights_do_not_depend_on_the_scale(power):
-    wanted = hierarchical_risk_parity(COV).weights
-    assert np.array_equal(hierarchical_risk_parity(np.ldexp(COV, power)).weights, wanted)
+    expected = hierarchical_risk_parity(COV).weights
+    assert np.array_equal(hierarchical_risk_parity(np.ldexp(COV, power)).weights, expected)
 
 
 def test_a_whole_number_beside_arrays_stays_whole():
@@ -149,11 +149,11 @@ def test_numbers_in_any_container_give_the_same_answer():
     wide[::2, ::2] = COV
     fixed = COV.copy()
     fixed.setflags(write=False)
-    wanted = inverse_volatility(COV)
+    expected = inverse_volatility(COV)
     for same in (COV.tolist(), pd.DataFrame(COV), wide[::2, ::2], fixed, np.asfortranarray(COV), COV.astype(object)):
-        assert np.array_equal(inverse_volatility(same), wanted)
-    assert np.array_equal(inverse_volatility(COV.astype(">f8")), wanted)
-    assert inverse_volatility(COV.astype(np.float32)) == pytest.approx(wanted, rel=1e-6)
+        assert np.array_equal(inverse_volatility(same), expected)
+    assert np.array_equal(inverse_volatility(COV.astype(">f8")), expected)
+    assert inverse_volatility(COV.astype(np.float32)) == pytest.approx(expected, rel=1e-6)
 
 
 def test_numbers_of_numpy_are_numbers():

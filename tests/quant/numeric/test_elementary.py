@@ -160,8 +160,11 @@ def test_log_gamma_is_within_its_bounds() -> None:
 BITS = """
 import hashlib
 import numpy as np
-from quant import elementary, importance, luck, metrics, objective, regression, tearsheet
+from quant import luck, tearsheet
+from quant.numeric import elementary
 from quant.numeric.random_numbers import philox
+from quant.performance import regression
+from quant.strategies import importance, metrics, objective
 
 
 def show(name, values):
@@ -184,12 +187,12 @@ normals = [elementary.normal(np.uint64(w)) for w in generator.integers(0, 2**32,
 x = 0.01 * np.array(normals).reshape(1203, 9) + 0.0004
 first = x[:, 0]
 weight = np.abs(x[:, 1])
-measured = metrics.series_metrics(
+result = metrics.series_metrics(
     first, first + 1e-4, weight, weight, weight, risk_aversion=2.0, drawdown_limit=0.2
 )
-show("metrics", [v for f in type(measured).model_fields for m in [getattr(measured, f)]
+show("metrics", [v for f in type(result).model_fields for m in [getattr(result, f)]
                  for v in (m.value, m.error or 0.0)])
-show("drawdowns", metrics.drawdowns(first))
+show("drawdowns", tearsheet.drawdowns(first))
 fit = regression.alpha_beta(first, x[:, 1])
 target = metrics.volatility_target_error(first, 0.1)
 show("report", [fit.alpha.value, fit.alpha.error, fit.beta.value,

@@ -63,22 +63,22 @@ def test_equals_the_definition_for_any_counter_and_key(counter: tuple[int, int, 
 
 def test_no_word_repeats_over_neighbouring_counters_and_keys() -> None:
     """200 draws of four words: the chance that two of 800 words agree is 7e-5."""
-    drawn = [
+    words = [
         word
         for day, path, key in itertools.product(range(10), range(5), (0, 1, 2**32, 2**32 + 1))
         for word in draw((day, path, 0, 0), key)
     ]
-    assert len(set(drawn)) == len(drawn) == 800
+    assert len(set(words)) == len(words) == 800
 
 
 @pytest.mark.parametrize("varied", range(4))
 def test_words_are_uniform_along_each_counter(varied: int) -> None:
-    drawn = [
+    words = [
         word
         for i in range(5000)
         for word in draw(tuple(i if j == varied else 7 for j in range(4)), 42)  # pyright: ignore[reportArgumentType]
     ]
-    sample = np.array([uniform(word64(w)) for w in drawn])
+    sample = np.array([uniform(word64(w)) for w in words])
     assert stats.kstest(sample, "uniform").pvalue > 1e-4
     assert abs(np.corrcoef(sample[:-1], sample[1:])[0, 1]) < 4 / np.sqrt(len(sample))
 

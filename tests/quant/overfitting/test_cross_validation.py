@@ -37,11 +37,11 @@ def test_a_fit_sees_no_row_within_the_purge_or_the_embargo_of_a_test_and_all_oth
     cv = combinatorial_purged_splits(rows, groups, test_groups, purge=purge, embargo=embargo)
     parts = np.array_split(np.arange(rows), groups)
     assert cv.embargo == h
-    for split, chosen in zip(cv.splits, itertools.combinations(range(groups), test_groups), strict=True):
-        assert split.test_groups == chosen
-        np.testing.assert_array_equal(split.test, np.concatenate([parts[g] for g in chosen]))
+    for split, combination in zip(cv.splits, itertools.combinations(range(groups), test_groups), strict=True):
+        assert split.test_groups == combination
+        np.testing.assert_array_equal(split.test, np.concatenate([parts[g] for g in combination]))
         expected = [
-            t for t in range(rows) if not any(parts[g][0] - purge <= t <= parts[g][-1] + purge + h for g in chosen)
+            t for t in range(rows) if not any(parts[g][0] - purge <= t <= parts[g][-1] + purge + h for g in combination)
         ]
         np.testing.assert_array_equal(split.train, expected)
 
@@ -81,8 +81,8 @@ def test_each_path_holds_each_row_once_and_each_test_is_used_once(case: tuple[in
     paths = backtest_paths(cv, [1000.0 * i + split.test for i, split in enumerate(cv.splits)])
     assert paths.shape == (math.comb(groups - 1, test_groups - 1), rows)
     np.testing.assert_array_equal(paths % 1000, np.tile(np.arange(rows), (len(paths), 1)))
-    used = [(int(v) // 1000, int(v) % 1000) for v in paths.ravel()]
-    assert len(used) == len(set(used)) == sum(len(split.test) for split in cv.splits)
+    pairs = [(int(v) // 1000, int(v) % 1000) for v in paths.ravel()]
+    assert len(pairs) == len(set(pairs)) == sum(len(split.test) for split in cv.splits)
 
 
 def test_the_paths_of_a_selection_are_those_of_a_loop() -> None:
@@ -97,7 +97,7 @@ def test_the_paths_of_a_selection_are_those_of_a_loop() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("change", "name"),
     [
         ({"groups": 1}, "2 <= `groups` <= `observations`"),
         ({"observations": 5}, "2 <= `groups` <= `observations`"),
@@ -113,20 +113,20 @@ def test_the_paths_of_a_selection_are_those_of_a_loop() -> None:
         ({"observations": 2000, "groups": 40, "test_groups": 20}, "200000 at most"),
     ],
 )
-def test_impossible_splits_are_refused(change: dict, named: str) -> None:
-    with pytest.raises(DataError, match=named):
+def test_impossible_splits_are_refused(change: dict, name: str) -> None:
+    with pytest.raises(DataError, match=name):
         combinatorial_purged_splits(**({"observations": 120} | change))
 
 
 def test_paths_need_one_vector_for_each_split() -> None:
     cv = combinatorial_purged_splits(60, 3, 1)
     outcomes = [np.zeros(20)] * 3
-    for wrong, named in (
+    for wrong, name in (
         (outcomes[:2], "each of 3 splits; got 2"),
         ([*outcomes[:2], np.zeros(19)], r"`outcomes\[2\]` must be finite, of shape \(20,\)"),
         ([np.full(20, np.nan), *outcomes[:2]], r"`outcomes\[0\]` must be finite"),
     ):
-        with pytest.raises(DataError, match=named):
+        with pytest.raises(DataError, match=name):
             backtest_paths(cv, wrong)
 
 
@@ -153,25 +153,25 @@ def test_the_future_changes_no_earlier_selection(changed: int, anchored: bool) -
     other = returns.copy()
     other[changed:] = noise(4, 300 - changed, 5)
     a, b = (walk_forward(x, train=100, test=20, anchored=anchored) for x in (returns, other))
-    known = a.train[:, 1] <= changed
-    np.testing.assert_array_equal(a.selected[known], b.selected[known])
+    unaffected = a.train[:, 1] <= changed
+    np.testing.assert_array_equal(a.selected[unaffected], b.selected[unaffected])
     np.testing.assert_array_equal(a.returns[: changed - 100], b.returns[: changed - 100])
 
 
 def test_a_rule_is_given_nothing_but_the_past() -> None:
     returns = np.tile(np.arange(50.0)[:, None], (1, 2))
-    seen: list[tuple[float, float]] = []
+    inputs: list[tuple[float, float]] = []
 
     def rule(past: np.ndarray) -> int:
-        seen.append((past[0, 0], past[-1, 0]))
+        inputs.append((past[0, 0], past[-1, 0]))
         return 1
 
     walk_forward(returns, rule, train=20, test=10, gap=2)
-    assert seen == [(0.0, 19.0), (10.0, 29.0), (20.0, 39.0)]
+    assert inputs == [(0.0, 19.0), (10.0, 29.0), (20.0, 39.0)]
 
 
 @pytest.mark.parametrize(
-    ("options", "named"),
+    ("options", "name"),
     [
         ({"train": 1}, "`train` >= 2"),
         ({"test": 0}, "`test` >= 1"),
@@ -180,6 +180,6 @@ def test_a_rule_is_given_nothing_but_the_past() -> None:
         ({"train": 50, "rule": lambda _: 7}, "`rule` must choose a column from 0 to 2"),
     ],
 )
-def test_impossible_walks_are_refused(options: dict, named: str) -> None:
-    with pytest.raises(DataError, match=named):
+def test_impossible_walks_are_refused(options: dict, name: str) -> None:
+    with pytest.raises(DataError, match=name):
         walk_forward(noise(5, 100, 3), **options)

@@ -25,9 +25,9 @@ def walk(returns: np.ndarray, blocks: int) -> dict[str, np.ndarray]:
     """Every split by numpy, from the definition of Bailey, Borwein, Lopez de Prado and Zhu (2017), section 2.2."""
     parts = np.split(returns[len(returns) % blocks :], blocks)
     rows = []
-    for chosen in itertools.combinations(range(blocks), blocks // 2):
-        half = np.vstack([parts[b] for b in chosen])
-        other = np.vstack([parts[b] for b in range(blocks) if b not in chosen])
+    for subset in itertools.combinations(range(blocks), blocks // 2):
+        half = np.vstack([parts[b] for b in subset])
+        other = np.vstack([parts[b] for b in range(blocks) if b not in subset])
         best = int(np.argmax(sharpe(half)))
         outside = sharpe(other)
         share = stats.rankdata(outside)[best] / (returns.shape[1] + 1)
@@ -61,11 +61,11 @@ def test_dominance_is_that_of_the_empirical_distributions(skill: float) -> None:
     result = probability_of_overfitting(returns, splits=8)
     second = walk(returns, 8)
     grid = np.sort(np.concatenate([second["out_of_sample"], second["mean"]]))
-    chosen = np.searchsorted(np.sort(second["out_of_sample"]), grid, side="right")
+    winner = np.searchsorted(np.sort(second["out_of_sample"]), grid, side="right")
     all_trials = np.searchsorted(np.sort(second["mean"]), grid, side="right")
-    assert result.first_order_dominance == bool((chosen <= all_trials).all() and (chosen < all_trials).any())
-    areas = np.cumsum((all_trials - chosen)[:-1] * np.diff(grid))
-    assert result.second_order_dominance == bool((areas >= -1e-12).all() and (chosen != all_trials).any())
+    assert result.first_order_dominance == bool((winner <= all_trials).all() and (winner < all_trials).any())
+    areas = np.cumsum((all_trials - winner)[:-1] * np.diff(grid))
+    assert result.second_order_dominance == bool((areas >= -1e-12).all() and (winner != all_trials).any())
     if skill == 0.005:
         assert result.first_order_dominance
 
@@ -147,16 +147,16 @@ def test_returns_are_taken_as_they_are() -> None:
 @pytest.mark.slow
 def test_500_trials_and_16_blocks_take_less_than_half_a_second() -> None:
     returns = noise(10, 2520, 500)
-    begun = []
+    starts = []
     for _ in range(4):
         start = time.perf_counter()
         assert probability_of_overfitting(returns).logits.size == 12_870
-        begun.append(time.perf_counter() - start)
-    assert min(begun) < 0.5
+        starts.append(time.perf_counter() - start)
+    assert min(starts) < 0.5
 
 
 @pytest.mark.parametrize(
-    ("returns", "splits", "named"),
+    ("returns", "splits", "name"),
     [
         (np.zeros((100, 1)), 16, "two trials at least; `returns` holds 1"),
         (np.zeros((31, 3)), 16, "`returns` must be of shape"),
@@ -168,8 +168,8 @@ def test_500_trials_and_16_blocks_take_less_than_half_a_second() -> None:
         (np.zeros((100, 3)), 22, "got 22"),
     ],
 )
-def test_refuses_what_it_cannot_split(returns: np.ndarray, splits: int, named: str) -> None:
-    with pytest.raises(DataError, match=named):
+def test_refuses_what_it_cannot_split(returns: np.ndarray, splits: int, name: str) -> None:
+    with pytest.raises(DataError, match=name):
         probability_of_overfitting(returns, splits)
 
 

@@ -109,14 +109,14 @@ def test_no_track_record_is_long_enough_for_a_sharpe_ratio_below_the_benchmark()
 def test_a_probabilistic_sharpe_ratio_is_the_share_of_samples_below_it() -> None:
     """20,000 samples of 250 normal returns with a true ratio of 0.05: a tenth lies below the one of PSR 0.1."""
     x = np.random.Generator(np.random.Philox(3)).standard_normal((20_000, 250)) + 0.05
-    found = x.mean(axis=1) / x.std(axis=1, ddof=1)
+    ratios = x.mean(axis=1) / x.std(axis=1, ddof=1)
     for share in (0.1, 0.5, 0.9):
-        ratio = float(np.quantile(found, share))
+        ratio = float(np.quantile(ratios, share))
         assert probabilistic_sharpe(ratio, observations=250, benchmark=0.05) == pytest.approx(share, abs=0.012)
 
 
 @pytest.mark.parametrize(
-    ("refused", "named"),
+    ("call", "name"),
     [
         (lambda: probabilistic_sharpe(math.nan, observations=10), "`sharpe` must be finite; got nan"),
         (lambda: probabilistic_sharpe(0.1, observations=10, benchmark=math.inf), "`benchmark` must be finite; got inf"),
@@ -132,9 +132,9 @@ def test_a_probabilistic_sharpe_ratio_is_the_share_of_samples_below_it() -> None
         (lambda: effective_trials(np.zeros((2, 2, 2))), "`series` must be of shape"),
     ],
 )
-def test_a_refusal_names_the_argument(refused: Callable[[], float], named: str) -> None:
-    with pytest.raises(DataError, match=named):
-        refused()
+def test_a_refusal_names_the_argument(call: Callable[[], float], name: str) -> None:
+    with pytest.raises(DataError, match=name):
+        call()
 
 
 @pytest.mark.parametrize(("trials", "shares"), [(100, (1.13, 0.80, 0.57)), (500, (1.37, 0.97, 0.68))])
@@ -213,9 +213,9 @@ def brute_force(
     series = series[len(series) % blocks :]
     parts = np.split(series, blocks)
     logits, inside, outside, classical = [], [], [], []
-    for chosen in itertools.combinations(range(blocks), blocks // 2):
-        half = np.vstack([parts[b] for b in chosen])
-        other = np.vstack([parts[b] for b in range(blocks) if b not in chosen])
+    for subset in itertools.combinations(range(blocks), blocks // 2):
+        half = np.vstack([parts[b] for b in subset])
+        other = np.vstack([parts[b] for b in range(blocks) if b not in subset])
         measure = sharpe if goal == "sharpe" else utility
         values = measure(half)[:, None]
         weights = np.ones(1)
@@ -287,8 +287,8 @@ def test_constant_terms_that_decide_make_history_irrelevant_to_the_choice() -> N
     simulated[4] = 10.0
     result = backtest_overfitting(series, risk_aversion=2.0, simulated=simulated, weights=WEIGHTS)
     ranks = []
-    for chosen in itertools.combinations(range(16), 8):
-        other = np.vstack([series[50 * b : 50 * b + 50] for b in range(16) if b not in chosen])
+    for half in itertools.combinations(range(16), 8):
+        other = np.vstack([series[50 * b : 50 * b + 50] for b in range(16) if b not in half])
         ranks.append((utility(other) <= utility(other)[4]).sum())
         if len(ranks) == 500:
             break
@@ -310,18 +310,18 @@ def test_a_rule_that_maximises_the_history_term_is_the_objective(goal: Goal) -> 
 def test_a_rule_sees_its_half_in_time_order_and_is_the_one_that_is_judged() -> None:
     series = noise(3, 82, 4)
     series[:, 0] = np.arange(82)  # the row, as the rule sees it
-    seen: list[tuple[float, ...]] = []
+    inputs: list[tuple[float, ...]] = []
 
     def rule(rows: np.ndarray) -> int:
-        seen.append(tuple(rows[:, 0]))
+        inputs.append(tuple(rows[:, 0]))
         assert not rows.flags.writeable
         return 2
 
     result = backtest_overfitting(series, risk_aversion=2.0, blocks=8, rule=rule)
-    kept = np.split(np.arange(2.0, 82.0), 8)
-    halves = {tuple(np.concatenate(half)) for half in itertools.combinations(kept, 4)}
-    assert set(seen) == halves
-    assert len(seen) == 70
+    blocks = np.split(np.arange(2.0, 82.0), 8)
+    halves = {tuple(np.concatenate(half)) for half in itertools.combinations(blocks, 4)}
+    assert set(inputs) == halves
+    assert len(inputs) == 70
     ranks = []
     for half in itertools.combinations(range(8), 4):
         other = np.vstack([series[2 + 10 * b : 12 + 10 * b] for b in range(8) if b not in half])

@@ -51,12 +51,12 @@ def case(request: pytest.FixtureRequest) -> tuple[Tearsheet, pd.Series, pd.Serie
 
 
 def near(sheet: Tearsheet, expected: dict[str, Any], rel: float = 1e-9) -> None:
-    found = {name: getattr(sheet, name) for name in expected}
+    values = {name: getattr(sheet, name) for name in expected}
     for name, value in expected.items():
-        if value is None or found[name] is None:
-            assert found[name] is value is None, name
+        if value is None or values[name] is None:
+            assert values[name] is value is None, name
         else:
-            assert found[name] == pytest.approx(value, rel=rel, abs=1e-14), name
+            assert values[name] == pytest.approx(value, rel=rel, abs=1e-14), name
 
 
 def test_growth_is_that_of_pandas(case: tuple[Tearsheet, pd.Series, pd.Series]) -> None:
@@ -174,7 +174,7 @@ def test_the_distribution_is_that_of_its_definitions(case: tuple[Tearsheet, pd.S
 
 def falls_of(wealth: np.ndarray) -> list[tuple[float, int, int, int | None]]:
     """Depth, first session, trough and recovery of each fall, by a walk from peak to peak; wealth[0] is the start."""
-    found, t = [], 1
+    falls, t = [], 1
     while t < len(wealth):
         if wealth[t] >= wealth[:t].max() * (1 - 1e-13):
             t += 1
@@ -183,20 +183,20 @@ def falls_of(wealth: np.ndarray) -> list[tuple[float, int, int, int | None]]:
         while t < len(wealth) and wealth[t] < peak * (1 - 1e-13):
             t += 1
         trough = start + int(np.argmin(wealth[start:t]))
-        found.append((1 - wealth[trough] / peak, start - 1, trough - 1, t - 1 if t < len(wealth) else None))
-    return found
+        falls.append((1 - wealth[trough] / peak, start - 1, trough - 1, t - 1 if t < len(wealth) else None))
+    return falls
 
 
 def test_drawdowns_are_those_of_a_walk_from_peak_to_peak(case: tuple[Tearsheet, pd.Series, pd.Series]) -> None:
     sheet, r, _ = case
     wealth = np.append(1.0, (1 + r).cumprod())
     below = (1 - wealth / np.maximum.accumulate(wealth))[1:]
-    found = falls_of(wealth)
+    falls = falls_of(wealth)
     days = r.index
     n = len(r)
-    lengths = [(n - 1 if end is None else end) - start + 1 for _, start, _, end in found]
-    spans = [(days[-1 if end is None else end] - days[max(start - 1, 0)]).days for _, start, _, end in found]
-    deepest = max(found, key=lambda fall: fall[0])
+    lengths = [(n - 1 if end is None else end) - start + 1 for _, start, _, end in falls]
+    spans = [(days[-1 if end is None else end] - days[max(start - 1, 0)]).days for _, start, _, end in falls]
+    deepest = max(falls, key=lambda fall: fall[0])
     k = 0.05 * n
     shares = np.clip(k - np.arange(n), 0, 1)
     conditional = (np.sort(below)[::-1] @ shares) / k
@@ -211,8 +211,8 @@ def test_drawdowns_are_those_of_a_walk_from_peak_to_peak(case: tuple[Tearsheet, 
             "conditional_drawdown_at_risk": conditional,
             "ulcer_index": ulcer,
             "time_under_water": (below > 1e-13).mean(),
-            "falls": len(found),
-            "average_drawdown": np.mean([fall[0] for fall in found]),
+            "falls": len(falls),
+            "average_drawdown": np.mean([fall[0] for fall in falls]),
             "average_drawdown_length": np.mean(lengths),
             "average_drawdown_days": np.mean(spans),
             "longest_drawdown": max(lengths),
@@ -226,13 +226,13 @@ def test_drawdowns_are_those_of_a_walk_from_peak_to_peak(case: tuple[Tearsheet, 
         rel=1e-8,
     )
     assert sheet.entropic_drawdown_at_risk == pytest.approx(entropic(below), rel=1e-8)
-    for fall, (depth, start, trough, end) in zip(sheet.worst_falls, sorted(found, key=lambda f: -f[0]), strict=False):
+    for fall, (depth, start, trough, end) in zip(sheet.worst_falls, sorted(falls, key=lambda f: -f[0]), strict=False):
         assert fall.depth == pytest.approx(depth, rel=1e-9)
         assert (fall.start, fall.trough, fall.recovery) == (start, trough, end)
         assert fall.start_date == days[start].date()
         assert fall.trough_date == days[trough].date()
         assert fall.recovery_date == (None if end is None else days[end].date())
-    assert len(sheet.worst_falls) == min(10, len(found))
+    assert len(sheet.worst_falls) == min(10, len(falls))
 
 
 def longest_run(flags: pd.Series) -> int:
@@ -552,7 +552,7 @@ GOOD = np.array([0.01, -0.02, 0.015, 0.0])
 
 
 @pytest.mark.parametrize(
-    ("returns", "options", "named"),
+    ("returns", "options", "name"),
     [
         ([], {}, "`returns` must be finite, of shape"),
         ([0.1], {}, "T >= 2"),
@@ -576,8 +576,8 @@ GOOD = np.array([0.01, -0.02, 0.015, 0.0])
         (GOOD[:2], {"benchmark": GOOD[:2]}, "three periods or more"),
     ],
 )
-def test_refuses_what_it_cannot_measure(returns: Any, options: dict[str, Any], named: str) -> None:
-    with pytest.raises(DataError, match=named):
+def test_refuses_what_it_cannot_measure(returns: Any, options: dict[str, Any], name: str) -> None:
+    with pytest.raises(DataError, match=name):
         tearsheet(returns, **options)
 
 

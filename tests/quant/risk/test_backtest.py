@@ -22,12 +22,12 @@ def days_of(hits: list[bool] | np.ndarray) -> np.ndarray:
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 600), st.sampled_from([0.9, 0.95, 0.99]))
 def test_kupiecs_ratio_is_that_of_two_binomials(count: int, level: float) -> None:
-    found = kupiec(days_of(np.arange(600) < count), 0.02, level)
+    test = kupiec(days_of(np.arange(600) < count), 0.02, level)
     ratio = 2 * (stats.binom.logpmf(count, 600, count / 600) - stats.binom.logpmf(count, 600, 1 - level))
-    assert found.exceedances == count
-    assert found.expected == pytest.approx(600 * (1 - level))
-    assert found.test.statistic == pytest.approx(ratio, rel=1e-6, abs=1e-9)
-    assert found.test.p_value == pytest.approx(stats.chi2.sf(found.test.statistic, 1), rel=1e-9, abs=1e-300)
+    assert test.exceedances == count
+    assert test.expected == pytest.approx(600 * (1 - level))
+    assert test.test.statistic == pytest.approx(ratio, rel=1e-6, abs=1e-9)
+    assert test.test.p_value == pytest.approx(stats.chi2.sf(test.test.statistic, 1), rel=1e-9, abs=1e-300)
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,14 @@ def transition_ratio(hits: np.ndarray) -> float:
 @given(st.lists(st.booleans(), min_size=30, max_size=120), st.sampled_from([0.9, 0.99]))
 def test_christoffersens_ratios_are_those_of_a_chain(hits: list[bool], level: float) -> None:
     days = days_of(hits)
-    found = christoffersen(days, 0.02, level, observations=30)
+    test = christoffersen(days, 0.02, level, observations=30)
     coverage = kupiec(days, 0.02, level, observations=30)
-    assert found.independence.statistic == pytest.approx(transition_ratio(np.array(hits)), rel=1e-8, abs=1e-8)
-    assert found.independence.p_value == pytest.approx(stats.chi2.sf(found.independence.statistic, 1), rel=1e-9)
-    both = found.independence.statistic + coverage.test.statistic
-    assert found.conditional.statistic == pytest.approx(both, rel=1e-12)
-    assert found.conditional.p_value == pytest.approx(stats.chi2.sf(both, 2), rel=1e-9)
-    assert sum(found.transitions) == len(hits) - 1
+    assert test.independence.statistic == pytest.approx(transition_ratio(np.array(hits)), rel=1e-8, abs=1e-8)
+    assert test.independence.p_value == pytest.approx(stats.chi2.sf(test.independence.statistic, 1), rel=1e-9)
+    both = test.independence.statistic + coverage.test.statistic
+    assert test.conditional.statistic == pytest.approx(both, rel=1e-12)
+    assert test.conditional.p_value == pytest.approx(stats.chi2.sf(both, 2), rel=1e-9)
+    assert sum(test.transitions) == len(hits) - 1
 
 
 def test_right_forecasts_are_rejected_as_often_as_the_level_says_and_wrong_ones_more() -> None:

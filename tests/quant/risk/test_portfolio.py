@@ -58,17 +58,17 @@ def test_contributions_are_weight_times_derivative_and_add_up(
     returns = panel(seed)
     data = returns if historical else np.cov(returns.values.T)
     weights = np.random.default_rng(seed).uniform(-0.5, 1.0, 4)
-    found = component_contributions(weights, data, measure=measure, level=level)
-    assert found.total == pytest.approx(total_of(weights, data, measure, level), rel=1e-9)
-    assert math.fsum(found.components) == pytest.approx(found.total, abs=1e-12)
-    assert math.fsum(found.shares) == pytest.approx(1.0, abs=1e-9)
+    contributions = component_contributions(weights, data, measure=measure, level=level)
+    assert contributions.total == pytest.approx(total_of(weights, data, measure, level), rel=1e-9)
+    assert math.fsum(contributions.components) == pytest.approx(contributions.total, abs=1e-12)
+    assert math.fsum(contributions.shares) == pytest.approx(1.0, abs=1e-9)
     step = 1e-7
     for i in range(4):
         up, down = weights.copy(), weights.copy()
         up[i] += step
         down[i] -= step
         slope = (total_of(up, data, measure, level) - total_of(down, data, measure, level)) / (2 * step)
-        assert found.components[i] == pytest.approx(weights[i] * slope, rel=1e-4, abs=1e-7)
+        assert contributions.components[i] == pytest.approx(weights[i] * slope, rel=1e-4, abs=1e-7)
 
 
 @few
@@ -82,8 +82,8 @@ def test_contributions_scale_with_the_weights_and_follow_their_assets(
     scaled = component_contributions(factor * weights, returns, measure=measure)
     np.testing.assert_allclose(scaled.components, np.multiply(factor, one.components), rtol=1e-8, atol=1e-12)
     names = tuple(returns.assets[i] for i in order)
-    moved = Returns(returns.dates, names, returns.values[:, order])
-    there = component_contributions(weights[order], moved, measure=measure)
+    permuted = Returns(returns.dates, names, returns.values[:, order])
+    there = component_contributions(weights[order], permuted, measure=measure)
     np.testing.assert_allclose(there.components, np.array(one.components)[order], rtol=1e-8, atol=1e-12)
 
 
@@ -93,9 +93,9 @@ def test_five_hundred_nearly_collinear_assets_add_up() -> None:
     covariance = 1e-4 * (loadings @ loadings.T) + 1e-12 * np.eye(500)
     weights = rng.uniform(-1, 1, 500)
     for measure in MEASURES:
-        found = component_contributions(weights, covariance, measure=measure, level=0.99)
-        assert abs(math.fsum(found.components) - found.total) < 1e-9
-        assert found.total == pytest.approx(total_of(weights, covariance, measure, 0.99), rel=1e-9)
+        contributions = component_contributions(weights, covariance, measure=measure, level=0.99)
+        assert abs(math.fsum(contributions.components) - contributions.total) < 1e-9
+        assert contributions.total == pytest.approx(total_of(weights, covariance, measure, 0.99), rel=1e-9)
 
 
 def test_an_asset_without_variance_contributes_nothing_and_cash_alone_has_no_shares() -> None:

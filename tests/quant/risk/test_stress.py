@@ -39,7 +39,7 @@ def correlation_of(seed: int, count: int) -> np.ndarray:
 def test_the_windows_lose_what_is_known_of_the_index(index: Returns) -> None:
     """Price index, close to close: published falls of the S&P 500."""
     rows = {row.window.first: row for row in stress_table(index, [1.0])}
-    known = {
+    index_losses = {
         "1998-07-17": 19.3,
         "2000-03-24": 49.1,
         "2007-10-09": 56.8,
@@ -47,7 +47,7 @@ def test_the_windows_lose_what_is_known_of_the_index(index: Returns) -> None:
         "2020-02-19": 33.9,
         "2022-01-03": 25.4,
     }
-    for first, percent in known.items():
+    for first, percent in index_losses.items():
         row = rows[first]
         assert row.loss is not None
         assert round(100 * row.loss, 1) == percent, first
@@ -114,12 +114,12 @@ def test_a_factor_shock_is_linear_and_its_parts_add_up() -> None:
     rng = np.random.default_rng(3)
     exposures, weights = rng.standard_normal((6, 3)), rng.dirichlet(np.ones(6))
     a, b = rng.standard_normal((2, 3)) / 10
-    found = factor_shock(exposures, a, weights)
-    assert found.loss == pytest.approx(-weights @ exposures @ a, rel=1e-12)
-    np.testing.assert_allclose(found.assets, -weights * (exposures @ a), rtol=1e-10, atol=1e-15)
-    np.testing.assert_allclose(found.factors, -(weights @ exposures) * a, rtol=1e-10, atol=1e-15)
+    shock = factor_shock(exposures, a, weights)
+    assert shock.loss == pytest.approx(-weights @ exposures @ a, rel=1e-12)
+    np.testing.assert_allclose(shock.assets, -weights * (exposures @ a), rtol=1e-10, atol=1e-15)
+    np.testing.assert_allclose(shock.factors, -(weights @ exposures) * a, rtol=1e-10, atol=1e-15)
     both = factor_shock(exposures, a + 2 * b, weights).loss
-    assert both == pytest.approx(found.loss + 2 * factor_shock(exposures, b, weights).loss, abs=1e-12)
+    assert both == pytest.approx(shock.loss + 2 * factor_shock(exposures, b, weights).loss, abs=1e-12)
 
 
 @few
@@ -161,42 +161,42 @@ def test_reverse_stress_is_the_constrained_minimum(seed: int, limit: float) -> N
     rng = np.random.default_rng(seed)
     covariance = correlation_of(seed, 4) * 0.04
     weights, mean = rng.uniform(-0.3, 1.0, 4), rng.normal(0.0, 0.01, 4)
-    found = reverse_stress(weights, covariance, limit, mean=mean)
-    shock = np.array(found.shock)
-    if found.distance > 0:
+    answer = reverse_stress(weights, covariance, limit, mean=mean)
+    shock = np.array(answer.shock)
+    if answer.distance > 0:
         assert -weights @ shock == pytest.approx(limit, rel=1e-9)
-    assert found.distance**2 == pytest.approx((shock - mean) @ np.linalg.solve(covariance, shock - mean), rel=1e-6)
+    assert answer.distance**2 == pytest.approx((shock - mean) @ np.linalg.solve(covariance, shock - mean), rel=1e-6)
     law = stats.norm(weights @ mean, math.sqrt(weights @ covariance @ weights))
-    assert found.probability == pytest.approx(law.cdf(-limit), rel=1e-8)
+    assert answer.probability == pytest.approx(law.cdf(-limit), rel=1e-8)
     # nothing that loses as much is nearer: along any direction within the limit's plane the distance grows
     side = rng.standard_normal((20, 4))
     side -= np.outer(side @ weights, weights) / (weights @ weights)
     for step in 0.01 * side:
         other = shock + step - mean
-        assert other @ np.linalg.solve(covariance, other) >= found.distance**2 * (1 - 1e-9)
+        assert other @ np.linalg.solve(covariance, other) >= answer.distance**2 * (1 - 1e-9)
 
 
 def test_reverse_stress_agrees_with_a_general_minimiser() -> None:
     covariance = correlation_of(7, 3) * 0.05
     weights = np.array([0.5, 0.3, 0.2])
-    found = reverse_stress(weights, covariance, 0.25)
+    answer = reverse_stress(weights, covariance, 0.25)
     theirs = optimize.minimize(
         lambda x: x @ np.linalg.solve(covariance, x),
         np.full(3, -0.3),
         constraints={"type": "ineq", "fun": lambda x: -weights @ x - 0.25},
         options={"ftol": 1e-14},
     )
-    np.testing.assert_allclose(found.shock, theirs.x, atol=1e-5)
-    assert found.distance == pytest.approx(math.sqrt(theirs.fun), rel=1e-6)
+    np.testing.assert_allclose(answer.shock, theirs.x, atol=1e-5)
+    assert answer.distance == pytest.approx(math.sqrt(theirs.fun), rel=1e-6)
 
 
 def test_reverse_stress_takes_singular_covariances_and_means_that_lose() -> None:
     twin = reverse_stress([0.5, 0.5], [[0.04, 0.04], [0.04, 0.04]], 0.2)
     assert twin.distance == pytest.approx(1.0)
     assert twin.shock == pytest.approx((-0.2, -0.2))
-    lost = reverse_stress([1.0], [[0.01]], 0.1, mean=[-0.2])
-    assert (lost.shock, lost.distance) == ((-0.2,), 0.0)
-    assert lost.probability == pytest.approx(stats.norm.cdf(1.0), rel=1e-9)
+    losing = reverse_stress([1.0], [[0.01]], 0.1, mean=[-0.2])
+    assert (losing.shock, losing.distance) == ((-0.2,), 0.0)
+    assert losing.probability == pytest.approx(stats.norm.cdf(1.0), rel=1e-9)
     assert reverse_stress([1.0], [[0.0]], 0.1, mean=[-0.1]).probability == 1.0
     with pytest.raises(Infeasible, match=r"`limit` 0.1 is out of reach: the portfolio has no variance"):
         reverse_stress([1.0, -1.0], [[0.04, 0.04], [0.04, 0.04]], 0.1)

@@ -62,7 +62,7 @@ def test_gaussian_losses_are_scipys(x: np.ndarray, horizon: int) -> None:
 
 
 def expanded(x: np.ndarray, horizon: int, p: Any) -> Any:
-    """Zangari's expansion as it stands in the literature, skewness and excess kurtosis of the sum of `horizon` days."""
+    """Zangari's expansion as published, skewness and excess kurtosis of the sum of `horizon` days."""
     z = stats.norm.ppf(p)
     s, k = stats.skew(x) / math.sqrt(horizon), stats.kurtosis(x) / horizon
     w = z + (z**2 - 1) * s / 6 + (z**3 - 3 * z) * k / 24 - (2 * z**3 - 5 * z) * s**2 / 36
@@ -185,8 +185,8 @@ def test_one_day_of_the_average_filter_is_rescaled_history(x: np.ndarray) -> Non
         variance = 0.94 * variance + 0.06 * log**2
     outcomes = np.expm1(math.sqrt(variance) * np.array(residuals))
     for level in (0.95, 0.99):
-        found = [find(x, level, 1, "filtered_ewma") for find in (value_at_risk, expected_shortfall)]
-        assert found == pytest.approx(empirical(outcomes, level), rel=1e-10)
+        losses = [find(x, level, 1, "filtered_ewma") for find in (value_at_risk, expected_shortfall)]
+        assert losses == pytest.approx(empirical(outcomes, level), rel=1e-10)
 
 
 def test_filtered_garch_replays_the_standardised_days_of_the_fit(index: np.ndarray) -> None:
@@ -285,11 +285,11 @@ def test_the_order_of_days_does_not_matter_to_a_one_day_loss(seed: int, level: f
 
 def test_a_method_that_does_not_apply_has_a_reason_and_the_others_their_numbers() -> None:
     rows = tail_risk(skewed(1, 60), horizons=(1, 21), levels=(0.95, 0.99))
-    told = {(r.method, r.horizon, r.level): r.reason for r in rows if r.reason}
-    assert "leaves less than one of 40 outcomes" in told["historical", 21, 0.99]
-    assert "T >= 500; got (60,)" in told["filtered_garch", 1, 0.95]
-    assert ("gaussian", 1, 0.99) not in told
-    assert ("historical", 1, 0.95) not in told
+    reasons = {(r.method, r.horizon, r.level): r.reason for r in rows if r.reason}
+    assert "leaves less than one of 40 outcomes" in reasons["historical", 21, 0.99]
+    assert "T >= 500; got (60,)" in reasons["filtered_garch", 1, 0.95]
+    assert ("gaussian", 1, 0.99) not in reasons
+    assert ("historical", 1, 0.95) not in reasons
 
 
 @pytest.mark.parametrize(

@@ -30,24 +30,24 @@ def windows(values: np.ndarray, length: int) -> np.ndarray:
 
 def volatility(config: StrategyConfig, returns: np.ndarray, cash: np.ndarray) -> np.ndarray:
     """Annual volatility by what each day knows, shape (T,); NaN before it is defined."""
-    found = np.full(returns.size, np.nan)
+    volatilities = np.full(returns.size, np.nan)
     logs = np.log1p(returns)
     if config.weight_function in CASH_ONLY:
-        return found
+        return volatilities
     if config.estimator == "rolling":
         n = config.lookback_days or 0
-        found[n - 1 :] = np.sqrt(A) * windows(logs, n).std(axis=1, ddof=1)
+        volatilities[n - 1 :] = np.sqrt(A) * windows(logs, n).std(axis=1, ddof=1)
     elif config.estimator == "downside":
         n = config.lookback_days or 0
         losses = np.minimum(returns - cash, 0.0)
-        found[n - 1 :] = np.sqrt(A * 2.0 * np.mean(windows(losses, n) ** 2, axis=1))
+        volatilities[n - 1 :] = np.sqrt(A * 2.0 * np.mean(windows(losses, n) ** 2, axis=1))
     else:
         squares = np.append(np.mean(logs[:SEED_DAYS] ** 2), logs[SEED_DAYS:] ** 2)
         fast = config.decay or 0.0
         decays = [fast] if config.estimator == "ewma" else [fast, (1.0 + fast) / 2.0]
         averages = [pd.Series(squares).ewm(alpha=1.0 - d, adjust=False).mean().to_numpy() for d in decays]
-        found[SEED_DAYS - 1 :] = np.sqrt(A * np.max(averages, axis=0))
-    return found
+        volatilities[SEED_DAYS - 1 :] = np.sqrt(A * np.max(averages, axis=0))
+    return volatilities
 
 
 def trend(hysteresis: float, returns: np.ndarray) -> np.ndarray:
@@ -95,7 +95,7 @@ class Account:
     """What happened on each scored day, shape (T,); NaN before."""
 
     excess: np.ndarray
-    held: np.ndarray
+    weights: np.ndarray
     turnover: np.ndarray
     cost: np.ndarray
     locked: bool = False
@@ -106,7 +106,7 @@ class Account:
         return A * float(x.mean()) - gamma / 2.0 * A * float(x.var(ddof=1))
 
 
-def keep(  # noqa: C901, PLR0915  (a day of accounts, read top-down)
+def simulate_account(  # noqa: C901, PLR0915  (a day of accounts, read top-down)
     config: StrategyConfig,
     mandate: Mandate,
     returns: np.ndarray,
@@ -135,20 +135,20 @@ def keep(  # noqa: C901, PLR0915  (a day of accounts, read top-down)
     rate, spread = mandate.transaction_cost_bps / 1e4, mandate.borrow_spread_bps / 1e4 / A
 
     excess, weight, turnover, cost = np.full((4, days), np.nan)
-    book = Account(excess, weight, turnover, cost)
+    account = Account(excess, weight, turnover, cost)
     money, risky, safe = 1.0, np.zeros(legs.shape[1]), 1.0
     closes: dict[int, float] = {}  # wealth at the close of each scored day
     base_value, base_day, idle = 1.0, start - 1, 0
-    owed, first = 0.0, 0.0  # for the first position, paid for out of the first day
+    due, first = 0.0, 0.0  # for the first position, paid for out of the first day
     aim = config.target_volatility or mandate.target_volatility
     own = [aim * aim]  # annual variance of the strategy itself before the first day and after each
     latest = np.nan  # weight that was wanted last
 
     for t in range(start - 1, days):
-        known = t - lag
+        last_day = t - lag
         before, charged, traded = money, 0.0, 0.0
         if t >= start:
-            book.held[t] = risky.sum() / money
+            account.weights[t] = risky.sum() / money
             fee = spread * max(risky.sum() - money, 0.0)
             risky = risky * (1.0 + legs[t])
             lent = cash[t] if bonds is None or safe < 0.0 else bonds[t]
@@ -156,55 +156,55 @@ def keep(  # noqa: C901, PLR0915  (a day of accounts, read top-down)
             money = risky.sum() + safe
             charged = fee / before
         if t < start or trades[t]:
-            value = closes.get(known, 1.0)
+            value = closes.get(last_day, 1.0)
             if idle >= LOCKED_SESSIONS and config.weight_function in INSURED:
-                base_value, base_day, idle = value, max(known, start - 1), 0
-                book.restarts += 1
+                base_value, base_day, idle = value, max(last_day, start - 1), 0
+                account.restarts += 1
             if config.weight_function == "constant":
-                wanted = config.constant_weight or 0.0
+                desired = config.constant_weight or 0.0
             elif config.weight_function == "cppi":
-                grown = np.prod(1.0 + cash[base_day + 1 : known + 1])
+                grown = np.prod(1.0 + cash[base_day + 1 : last_day + 1])
                 floor = (config.floor or 0.0) * base_value * grown
-                wanted = (config.multiplier or 0.0) * (value - floor) / value
+                desired = (config.multiplier or 0.0) * (value - floor) / value
             elif config.weight_function == "tipp":
-                peak = max([base_value, *(closes[s] for s in range(base_day + 1, known + 1))])
-                wanted = (config.multiplier or 0.0) * (value - (config.floor or 0.0) * peak) / value
+                peak = max([base_value, *(closes[s] for s in range(base_day + 1, last_day + 1))])
+                desired = (config.multiplier or 0.0) * (value - (config.floor or 0.0) * peak) / value
             elif config.weight_function == "regime_switch":
                 assert turbulence is not None
-                p = turbulence[known]
-                wanted = (1.0 - p) * (config.calm_weight or 0.0) + p * (config.turbulent_weight or 0.0)
+                p = turbulence[last_day]
+                desired = (1.0 - p) * (config.calm_weight or 0.0) + p * (config.turbulent_weight or 0.0)
             elif config.weight_function == "feedback":
-                own_volatility = math.sqrt(own[max(known - start + 1, 0)])
-                last = aim / max(sigmas[known], SMALLEST) if t < start else latest
-                wanted = last + (config.gain or 0.0) * (aim - own_volatility)
+                own_volatility = math.sqrt(own[max(last_day - start + 1, 0)])
+                last = aim / max(sigmas[last_day], SMALLEST) if t < start else latest
+                desired = last + (config.gain or 0.0) * (aim - own_volatility)
             else:
-                wanted = by_volatility(config, mandate, sigmas[known], trained)
+                desired = by_volatility(config, mandate, sigmas[last_day], trained)
             if config.weight_function == "trend_overlay":
-                wanted = trends[known] * min(wanted, high)
+                desired = trends[last_day] * min(desired, high)
             if config.weight_function == "drawdown_control":
-                peak = max([base_value, *(closes[s] for s in range(base_day + 1, known + 1))])
+                peak = max([base_value, *(closes[s] for s in range(base_day + 1, last_day + 1))])
                 fall = 1.0 - value / peak
-                wanted = min(wanted, high) * max(0.0, 1.0 - fall / (config.drawdown_cap or 1.0))
-            wanted = latest = min(max(wanted, low), high)
-            held = risky / money
+                desired = min(desired, high) * max(0.0, 1.0 - fall / (config.drawdown_cap or 1.0))
+            desired = latest = min(max(desired, low), high)
+            holdings = risky / money
             entering = t < start  # the first position is taken whole
-            total = wanted if entering else held.sum() + min(max(wanted - held.sum(), -change), change)
-            moved = np.abs(total * mix[known] - held).sum()
-            if moved > (0.0 if entering else config.no_trade_band):
-                traded = (moved + abs(total - held.sum())) / 2.0
-                lent = 0.0 if bonds is None else abs(max(1.0 - total, 0.0) - max(1.0 - held.sum(), 0.0))
-                owed += rate * (moved + lent)
-                risky, safe = money * total * mix[known], money * (1.0 - total)
+            total = desired if entering else holdings.sum() + min(max(desired - holdings.sum(), -change), change)
+            trade = np.abs(total * mix[last_day] - holdings).sum()
+            if trade > (0.0 if entering else config.no_trade_band):
+                traded = (trade + abs(total - holdings.sum())) / 2.0
+                lent = 0.0 if bonds is None else abs(max(1.0 - total, 0.0) - max(1.0 - holdings.sum(), 0.0))
+                due += rate * (trade + lent)
+                risky, safe = money * total * mix[last_day], money * (1.0 - total)
         if t < start:
             first = traded
             continue
-        paid, owed = owed, 0.0
-        risky, safe, money = risky * (1.0 - paid), safe * (1.0 - paid), money * (1.0 - paid)
+        charge, due = due, 0.0
+        risky, safe, money = risky * (1.0 - charge), safe * (1.0 - charge), money * (1.0 - charge)
         closes[t] = money
-        book.excess[t] = money / before - 1.0 - cash[t]
-        own.append(OWN_DECAY * own[-1] + (1.0 - OWN_DECAY) * A * book.excess[t] ** 2)
-        book.turnover[t] = traded + (first if t == start else 0.0)
-        book.cost[t] = charged + paid
+        account.excess[t] = money / before - 1.0 - cash[t]
+        own.append(OWN_DECAY * own[-1] + (1.0 - OWN_DECAY) * A * account.excess[t] ** 2)
+        account.turnover[t] = traded + (first if t == start else 0.0)
+        account.cost[t] = charged + charge
         idle = idle + 1 if risky.sum() / money < LOCKED_WEIGHT else 0
-        book.locked = book.locked or idle >= LOCKED_SESSIONS
-    return book
+        account.locked = account.locked or idle >= LOCKED_SESSIONS
+    return account

@@ -33,7 +33,7 @@ def simulate_configs(configs: Sequence[StrategyConfig], *, scenario: Scenario = 
     mandate = changes.pop("mandate", MANDATE)
     arguments: dict[str, Any] = {"paths": 130, "days": YEAR, "warm_up": WARM_UP} | changes
     return simulate(
-        lay_out(configs, mandate, fitted=parameters_of),
+        lay_out(configs, mandate, model_parameters=parameters_of),
         path_model(scenario, seed=7),
         lag=mandate.decision_lag,
         risk_aversion=mandate.risk_aversion,

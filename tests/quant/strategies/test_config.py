@@ -51,8 +51,8 @@ def test_a_digest_does_not_depend_on_the_order_of_fields_or_on_what_is_left_out(
 
 @given(st.lists(configs(), min_size=2, max_size=20))
 @settings(max_examples=50, deadline=None)
-def test_two_configs_have_one_digest_only_if_they_are_equal(found: list[StrategyConfig]) -> None:
-    assert len({c.digest() for c in found}) == len(set(found))
+def test_two_configs_have_one_digest_only_if_they_are_equal(sample: list[StrategyConfig]) -> None:
+    assert len({c.digest() for c in sample}) == len(set(sample))
 
 
 def test_a_whole_number_is_the_number_it_is() -> None:
@@ -95,10 +95,10 @@ def test_a_digest_changes_with_every_field_of_the_mandate(field: str) -> None:
     ],
 )
 def test_a_mandate_refuses_by_name(values: dict[str, float], field: str, allowed: str) -> None:
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValidationError) as error:
         Mandate.model_validate(values)
-    assert field in str(refused.value)
-    assert allowed in str(refused.value)
+    assert field in str(error.value)
+    assert allowed in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -120,10 +120,10 @@ def test_a_mandate_refuses_by_name(values: dict[str, float], field: str, allowed
     ],
 )
 def test_a_strategy_refuses_by_name(changes: dict[str, Any], field: str, allowed: str) -> None:
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValidationError) as error:
         StrategyConfig.model_validate(SPREADSHEET | changes)
-    assert field in str(refused.value)
-    assert allowed in str(refused.value)
+    assert field in str(error.value)
+    assert allowed in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -139,10 +139,10 @@ def test_a_strategy_refuses_by_name(changes: dict[str, Any], field: str, allowed
     ],
 )
 def test_a_space_refuses_by_name(changes: dict[str, Any], field: str, allowed: str) -> None:
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValidationError) as error:
         SearchSpace.model_validate(changes)
-    assert field in str(refused.value)
-    assert allowed in str(refused.value)
+    assert field in str(error.value)
+    assert allowed in str(error.value)
 
 
 @pytest.mark.parametrize("function", list(FAMILY))
@@ -195,10 +195,10 @@ def test_a_signal_is_defined_after_its_lookback_and_not_before(estimator: Estima
     for day, defined in ((lookback - 2, False), (lookback - 1, True)):
         crash = logs.copy()
         crash[day + 1 :] = -0.1
-        found, other = np.empty(logs.shape), np.empty(logs.shape)
-        volatility_signal(ESTIMATORS[estimator], 63, 0.94, logs, logs, found)
+        result, other = np.empty(logs.shape), np.empty(logs.shape)
+        volatility_signal(ESTIMATORS[estimator], 63, 0.94, logs, logs, result)
         volatility_signal(ESTIMATORS[estimator], 63, 0.94, crash, crash, other)
-        assert np.array_equal(found[day], other[day]) == defined
+        assert np.array_equal(result[day], other[day]) == defined
 
 
 @pytest.mark.parametrize(
@@ -219,6 +219,6 @@ def test_the_longest_lookback_is_that_of_the_slowest_signal(changes: dict[str, A
 def test_a_parameter_that_a_strategy_does_not_have_is_no_part_of_its_name() -> None:
     """So that a weight function may be added without renaming what was tried before."""
     spreadsheet = StrategyConfig.model_validate(SPREADSHEET)
-    named = {name: value for name, value in spreadsheet.model_dump(mode="json").items() if value is not None}
-    text = json.dumps(named, sort_keys=True, separators=(",", ":"))
+    digests = {name: value for name, value in spreadsheet.model_dump(mode="json").items() if value is not None}
+    text = json.dumps(digests, sort_keys=True, separators=(",", ":"))
     assert spreadsheet.digest() == hashlib.sha256(text.encode()).hexdigest()

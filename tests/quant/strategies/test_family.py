@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.strategies.family import ACTIVE, CODES, FAMILY, Grids, Known, Shape, WeightFunction
+from quant.strategies.family import ACTIVE, CODES, FAMILY, Grids, PathState, Shape, WeightFunction
 from quant.strategies.kernel import raw_weight
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "strategies.md"
@@ -24,7 +24,7 @@ HEADINGS = (
 
 
 def documented() -> list[str]:
-    """The table as it must stand in the documentation."""
+    """The table that the documentation must contain."""
     lines = ["| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
     for name, row in FAMILY.items():
         grids = "; ".join(
@@ -44,8 +44,8 @@ def test_the_documentation_has_the_table_of_the_code() -> None:
 
 def test_every_name_has_a_row_and_every_parameter_a_field() -> None:
     assert tuple(FAMILY) == get_args(WeightFunction)
-    used = {parameter for row in FAMILY.values() for parameter in row.parameters}
-    assert used == set(Shape.model_fields) == set(Grids.model_fields) | {"constant_weight"}
+    names = {parameter for row in FAMILY.values() for parameter in row.parameters}
+    assert names == set(Shape.model_fields) == set(Grids.model_fields) | {"constant_weight"}
     assert all(len(parameters) <= 2 for parameters in ACTIVE.values())
 
 
@@ -61,9 +61,9 @@ def test_a_formula_means_the_same_compiled_and_read(
     function: WeightFunction, volatility: float, signal: float, first: float, second: float
 ) -> None:
     target, highest = 0.10, 1.5
-    start = Known(
+    start = PathState(
         volatility, signal, 1.0, first, 1.0, target, target / volatility, target, highest, first, second, math.exp
     )
-    found = raw_weight(CODES[function], volatility, signal, target, highest, first, second)
-    assert found == pytest.approx(FAMILY[function].weigh(start), rel=1e-12)
-    assert np.isfinite(found)
+    weight = raw_weight(CODES[function], volatility, signal, target, highest, first, second)
+    assert weight == pytest.approx(FAMILY[function].weigh(start), rel=1e-12)
+    assert np.isfinite(weight)

@@ -22,7 +22,7 @@ from quant.volatility.estimators import range_volatility
 from quant.volatility.garch import fit_garch, garch_volatility
 from quant.worlds.cash import accrual
 from quant.worlds.hidden_markov import filtered_probabilities, fit_hidden_markov
-from tests.quant.strategies.accounts import Account, keep, windows
+from tests.quant.strategies.accounts import Account, simulate_account, windows
 
 RULES: tuple[WeightFunction, ...] = tuple(name for name in FAMILY if name != "constant")
 SPACE = SearchSpace(weight_functions=RULES, lookback_days=(10, 21, 63), rebalancing=("daily", "weekly", "monthly"))
@@ -59,7 +59,7 @@ _OTHER = random_days(5_000, 1_500)[1][:, 0]
 REGIMES, VOLATILITY = fit_hidden_markov(_OTHER), fit_garch(np.log1p(_OTHER))
 
 
-def fitted(model: str) -> np.ndarray:
+def parameters_of(model: str) -> np.ndarray:
     return (REGIMES if model == "regime" else VOLATILITY).parameters
 
 
@@ -70,7 +70,7 @@ def days_of(seed: int, days: int, inner: InnerPortfolio | None, *, volatile: flo
 
 def run(config: StrategyConfig, mandate: Mandate, past: History, *, end: int | None = None, **changes: Any) -> Replay:
     start = changes.pop("start", START)
-    rules = lay_out([config], mandate, trained=changes.pop("trained", None), fitted=fitted)
+    rules = lay_out([config], mandate, trained=changes.pop("trained", None), model_parameters=parameters_of)
     return replay(
         rules,
         past,
@@ -86,7 +86,7 @@ def second(config: StrategyConfig, mandate: Mandate, past: History, **changes: A
     several = past.legs.size > 0
     if config.weight_function == "regime_switch":
         changes["turbulence"] = filtered_probabilities(REGIMES, past.returns)[:, 1]
-    return keep(
+    return simulate_account(
         config,
         mandate,
         past.returns,
@@ -101,17 +101,17 @@ def second(config: StrategyConfig, mandate: Mandate, past: History, **changes: A
     )
 
 
-def agree(replayed: Replay, account: Account, gamma: float, start: int = START) -> None:
-    series = replayed.series[0][:, start:]
+def agree(record: Replay, account: Account, gamma: float, start: int = START) -> None:
+    series = record.series[0][:, start:]
     for row, expected in (
         (EXCESS, account.excess),
-        (HELD, account.held),
+        (HELD, account.weights),
         (TURNOVER, account.turnover),
         (COST, account.cost),
     ):
         np.testing.assert_allclose(series[row], expected[start:], rtol=0, atol=TOLERANCE, err_msg=str(row))
-    assert replayed.statistics[0, 0] == pytest.approx(account.utility(gamma), abs=1e-9)
-    assert np.isnan(replayed.series[0][:, :start]).all()
+    assert record.statistics[0, 0] == pytest.approx(account.utility(gamma), abs=1e-9)
+    assert np.isnan(record.series[0][:, :start]).all()
 
 
 @st.composite
@@ -209,20 +209,20 @@ def test_a_rule_locked_in_cash_starts_again_after_a_quarter(function: WeightFunc
     account = second(config, mandate, past)
     assert account.restarts >= 1
     assert account.locked
-    replayed = run(config, mandate, past)
-    agree(replayed, account, mandate.risk_aversion)
-    assert replayed.statistics[0, 13] == 1.0  # the path counts as locked
-    idle = np.flatnonzero(np.all(windows(replayed.series[0, HELD, START:] < 0.01, 63), axis=1))
+    record = run(config, mandate, past)
+    agree(record, account, mandate.risk_aversion)
+    assert record.statistics[0, 13] == 1.0  # the path counts as locked
+    idle = np.flatnonzero(np.all(windows(record.series[0, HELD, START:] < 0.01, 63), axis=1))
     assert idle.size > 0
     assert idle[-1] < 300  # of 500 sessions
 
 
 def test_a_garch_forecast_is_as_good_as_the_same_series_from_elsewhere(index: History) -> None:
     forecast = garch_volatility(VOLATILITY, np.log1p(index.returns))
-    given = replace(index, volatilities={("implied", 0): forecast, ("range", 21): forecast})
+    past = replace(index, volatilities={("implied", 0): forecast, ("range", 21): forecast})
     alone = {"lookback_days": None, "rebalancing": "weekly"}
     series = [
-        run(example_of("inverse_vol", estimator=estimator, **alone | changes), Mandate(), given).series
+        run(example_of("inverse_vol", estimator=estimator, **alone | changes), Mandate(), past).series
         for estimator, changes in (("garch", {}), ("implied", {}), ("range", {"lookback_days": 21}))
     ]
     np.testing.assert_allclose(series[0], series[1], rtol=0, atol=1e-12)
@@ -301,8 +301,8 @@ def test_a_fitted_constant_reads_nothing_after_its_window(estimator: str, day: i
     other = changed_after(past, day, seed + 1, None)
     records = []
     for world in (past, other):
-        fitted = trained_constant(config, world, start=START, end=day + 1, lag=2)
-        records.append(run(config, Mandate(), world, trained=lambda _, fitted=fitted: fitted).series[0])
+        constants = trained_constant(config, world, start=START, end=day + 1, lag=2)
+        records.append(run(config, Mandate(), world, trained=lambda _, constant=constants: constant).series[0])
     equal_bits(records[0][EXCESS, : day + 1], records[1][EXCESS, : day + 1])
     equal_bits(records[0][HELD, : day + 2], records[1][HELD, : day + 2])
 
@@ -345,7 +345,7 @@ def test_the_first_decision_by_ranges_sees_no_session_after_its_lag() -> None:
     closes = 100.0 * np.cumprod(1.0 + assets[:, 0])
     opens = np.append(100.0, closes[:-1]) * 1.001
     first = lookback + 1 + mandate.decision_lag
-    held: list[float] = []
+    weights: list[float] = []
     for lift in (1.0, 1.2):
         highs = 1.01 * np.maximum(opens, closes)
         highs[first - mandate.decision_lag :] *= lift  # all that the first decision must not see
@@ -355,8 +355,8 @@ def test_the_first_decision_by_ranges_sees_no_session_after_its_lag() -> None:
         assert config.longest_lookback() == lookback + 1
         with pytest.raises(DataError, match="too early"):
             run(config, mandate, past, start=first - 1)
-        held.append(run(config, mandate, past, start=first).series[0, HELD, first])
-    assert held[0] == held[1] < 1.0
+        weights.append(run(config, mandate, past, start=first).series[0, HELD, first])
+    assert weights[0] == weights[1] < 1.0
 
 
 def test_signals_that_would_look_ahead_are_refused(index: History) -> None:
@@ -375,9 +375,9 @@ def test_the_first_decision_sees_exactly_its_lookback(index: History) -> None:
     lookback, lag = 63, 2
     config = example_of("inverse_vol", lookback_days=lookback)
     mandate = Mandate(target_volatility=0.05)
-    held = run(config, mandate, index, start=lookback + lag, end=lookback + lag + 5).series[0, HELD, lookback + lag]
+    weights = run(config, mandate, index, start=lookback + lag, end=lookback + lag + 5).series[0, HELD, lookback + lag]
     deviation = np.log1p(index.returns[:lookback]).std(ddof=1) * np.sqrt(252)
-    assert held == pytest.approx(0.05 / deviation, rel=1e-12)
+    assert weights == pytest.approx(0.05 / deviation, rel=1e-12)
 
 
 # accounting
@@ -400,13 +400,13 @@ def test_weight_zero_is_cash(index: History) -> None:
 def test_wealth_changes_only_by_returns_cash_costs_and_borrowing(
     config: StrategyConfig, mandate: Mandate, seed: int
 ) -> None:
-    """Each day from the record alone: what is held earns, the rest earns cash, what is borrowed and traded costs."""
+    """Recomputes each day from the record: weights earn the asset, the rest earns cash, borrowing and trading cost."""
     past = days_of(seed, START + 120, None)
-    excess, held, turnover, cost = run(config, mandate, past).series[0, :, START:]
+    excess, weights, turnover, cost = run(config, mandate, past).series[0, :, START:]
     returns, cash = past.returns[START:], past.cash[START:]
-    borrowed = np.maximum(held - 1.0, 0.0) * mandate.borrow_spread_bps / 1e4 / 252
+    borrowed = np.maximum(weights - 1.0, 0.0) * mandate.borrow_spread_bps / 1e4 / 252
     traded = turnover * mandate.transaction_cost_bps / 1e4
-    gross = 1.0 + held * returns + (1.0 - held) * cash - borrowed
+    gross = 1.0 + weights * returns + (1.0 - weights) * cash - borrowed
     np.testing.assert_allclose(cost, borrowed + traded, atol=1e-14)
     np.testing.assert_allclose(excess, gross * (1.0 - traded) - 1.0 - cash, atol=1e-12)
 
@@ -417,19 +417,19 @@ def test_a_weight_drifts_with_its_asset_and_moves_only_on_rebalancing_days_beyon
     config: StrategyConfig, mandate: Mandate, seed: int
 ) -> None:
     past = days_of(seed, START + 120, None)
-    excess, held, turnover, _ = run(config, mandate, past).series[0]
+    excess, weights, turnover, _ = run(config, mandate, past).series[0]
     t = np.arange(START, past.returns.size - 1)
     traded = turnover[t] * mandate.transaction_cost_bps / 1e4
     traded[0] = 0.0 if mandate.transaction_cost_bps == 0.0 else traded[0]
     gross = (1.0 + excess[t] + past.cash[t]) / (1.0 - traded)
-    drifted = held[t] * (1.0 + past.returns[t]) / gross
-    moved = held[t + 1] - drifted
+    drifted = weights[t] * (1.0 + past.returns[t]) / gross
+    changes = weights[t + 1] - drifted
     quiet = ~past.trades[ROWS.index(config.rebalancing)][t]
-    np.testing.assert_allclose(moved[quiet], 0.0, atol=1e-12)
-    active = np.abs(moved) > 1e-12
-    assert (np.abs(moved[active]) > config.no_trade_band - 1e-12).all()
-    assert (np.abs(moved) <= mandate.max_change + 1e-12).all()
-    np.testing.assert_allclose(turnover[t][1:], np.abs(moved)[1:], atol=1e-12)
+    np.testing.assert_allclose(changes[quiet], 0.0, atol=1e-12)
+    active = np.abs(changes) > 1e-12
+    assert (np.abs(changes[active]) > config.no_trade_band - 1e-12).all()
+    assert (np.abs(changes) <= mandate.max_change + 1e-12).all()
+    np.testing.assert_allclose(turnover[t][1:], np.abs(changes)[1:], atol=1e-12)
 
 
 @given(configs(), mandates(), st.integers(0, 100))
@@ -451,7 +451,14 @@ def test_configs_together_and_alone_have_the_same_record(index: History) -> None
     several = [compose(SPACE, lambda _, values: values[rng.integers(len(values))]) for _ in range(40)]
     several = [c.model_copy(update={"variance_constant": "target"}) if c.variance_constant else c for c in several]
     mandate = Mandate()
-    together = replay(lay_out(several, mandate, fitted=fitted), index, start=START, end=1500, lag=2, risk_aversion=2.0)
+    together = replay(
+        lay_out(several, mandate, model_parameters=parameters_of),
+        index,
+        start=START,
+        end=1500,
+        lag=2,
+        risk_aversion=2.0,
+    )
     for k, config in enumerate(several):
         alone = run(config, mandate, index, end=1500)
         equal_bits(together.series[k], alone.series[0])
@@ -466,16 +473,16 @@ def test_the_fitted_constant_reaches_the_target_where_it_was_fitted(index: Histo
     """Moreira and Muir: unbounded, c / variance has the volatility c was chosen for."""
     lag, end, lookback = 2, 5000, 21
     config = example_of("inverse_vol_squared", variance_constant="trained", estimator=estimator, lookback_days=lookback)
-    fitted = trained_constant(config, index, start=START, end=end, lag=lag)
+    constant = trained_constant(config, index, start=START, end=end, lag=lag)
     logs, excess = np.log1p(index.returns), index.returns - index.cash
     sample = windows(logs, lookback).var(axis=1, ddof=1) if estimator == "rolling" else (
         2.0 * (windows(np.minimum(excess, 0.0), lookback) ** 2).mean(axis=1)
     )  # fmt: skip
     variance = np.append(np.full(lookback - 1, np.nan), 252 * sample)
     target = 0.10
-    weight = fitted * target / variance[START - 1 - lag : end - 1 - lag]
-    reached = np.sqrt(252) * (weight * excess[START:end]).std(ddof=1)
-    assert reached == pytest.approx(target, rel=1e-9)
+    weight = constant * target / variance[START - 1 - lag : end - 1 - lag]
+    volatility = np.sqrt(252) * (weight * excess[START:end]).std(ddof=1)
+    assert volatility == pytest.approx(target, rel=1e-9)
 
 
 @pytest.mark.parametrize("estimator", ["garch", "implied"])
@@ -486,20 +493,21 @@ def test_the_fitted_constant_is_of_the_estimator_that_the_rule_looks_at(index: H
     series = forecast if estimator == "garch" else 1.3 * forecast
     past = replace(index, volatilities={("implied", 0): series})
     config = example_of("inverse_vol_squared", variance_constant="trained", estimator=estimator, lookback_days=None)
-    constant = trained_constant(config, past, start=START, end=end, lag=lag, fitted=fitted)
+    constant = trained_constant(config, past, start=START, end=end, lag=lag, model_parameters=parameters_of)
     weight = constant * target / series[START - 1 - lag : end - 1 - lag] ** 2
     excess = (index.returns - index.cash)[START:end]
     assert np.sqrt(252) * (weight * excess).std(ddof=1) == pytest.approx(target, rel=1e-9)
-    with pytest.raises(DataError, match="`fitted` is missing" if estimator == "garch" else "no volatilities for"):
+    message = "`model_parameters` is missing" if estimator == "garch" else "no volatilities for"
+    with pytest.raises(DataError, match=message):
         trained_constant(config, index, start=START, end=end, lag=lag)
 
 
 def test_the_fitted_constant_is_the_first_weight(index: History) -> None:
     config = example_of("inverse_vol_squared", variance_constant="trained", lookback_days=21)
     mandate = Mandate(target_volatility=0.05)
-    replayed = run(config, mandate, index, trained=lambda _: 0.02)
+    record = run(config, mandate, index, trained=lambda _: 0.02)
     variance = 252 * np.log1p(index.returns[START - 2 - 21 : START - 2]).var(ddof=1)
-    assert replayed.series[0, HELD, START] == pytest.approx(0.02 * 0.05 / variance, rel=1e-9)
+    assert record.series[0, HELD, START] == pytest.approx(0.02 * 0.05 / variance, rel=1e-9)
     with pytest.raises(DataError, match="`trained` is missing"):
         lay_out([config], mandate)
 
@@ -541,12 +549,12 @@ def test_holidays_move_a_rebalancing_to_the_last_session_before(index: History, 
 
 @pytest.mark.parametrize("offset", [1, 2, 10, 20])
 def test_an_offset_moves_each_rebalancing_that_many_sessions_later(index: History, offset: int) -> None:
-    moved = rebalancing_days(index.dates, offset)
+    changed = rebalancing_days(index.dates, offset)
     for row in range(1, 4):
         expected = np.flatnonzero(index.trades[row]) + offset
-        np.testing.assert_array_equal(np.flatnonzero(moved[row]), expected[expected < index.dates.size])
+        np.testing.assert_array_equal(np.flatnonzero(changed[row]), expected[expected < index.dates.size])
     config, mandate = example_of("inverse_vol", rebalancing="monthly", lookback_days=21), Mandate()
-    shifted = History(index.dates, index.returns, index.cash, index.legs, index.mix, moved)
+    shifted = History(index.dates, index.returns, index.cash, index.legs, index.mix, changed)
     agree(run(config, mandate, index, offset=offset), second(config, mandate, shifted), mandate.risk_aversion)
 
 
@@ -583,7 +591,7 @@ def test_refuses_series_of_another_length_than_the_returns(index: History) -> No
 
 def test_refuses_a_fitted_model_of_another_size() -> None:
     three = fit_hidden_markov(_OTHER, states=3).parameters
-    with pytest.raises(DataError, match=r"`fitted` gives the regime model .*\(21,\); expected \(12,\)"):
-        lay_out([example_of("regime_switch")], Mandate(), fitted=lambda _: three)
-    with pytest.raises(DataError, match="`fitted` is missing"):
+    with pytest.raises(DataError, match=r"`model_parameters` gives the regime model .*\(21,\); expected \(12,\)"):
+        lay_out([example_of("regime_switch")], Mandate(), model_parameters=lambda _: three)
+    with pytest.raises(DataError, match="`model_parameters` is missing"):
         lay_out([example_of("regime_switch")], Mandate())

@@ -68,8 +68,8 @@ def test_is_a_share_and_does_not_change_with_unit_or_origin(rows: list[tuple[str
     score = np.array([value for _, value in rows]) + 0.01 * np.arange(len(rows))
     share = main_effects({"x": names}, score)["x"]
     assert 0.0 <= share <= 1.0
-    moved = main_effects({"x": [{"a": 3, "b": 1, "c": 2}[n] for n in names]}, scale * score + 5.0)
-    assert moved["x"] == pytest.approx(share, abs=1e-8)
+    shifted = main_effects({"x": [{"a": 3, "b": 1, "c": 2}[n] for n in names]}, scale * score + 5.0)
+    assert shifted["x"] == pytest.approx(share, abs=1e-8)
 
 
 def test_refuses_scores_that_are_not_a_finite_vector_and_columns_that_do_not_fit() -> None:

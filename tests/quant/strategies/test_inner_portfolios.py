@@ -38,7 +38,7 @@ def calmest(cov: np.ndarray) -> np.ndarray:
     """Long-only minimum variance by sequential quadratic programming."""
     scaled = cov / np.trace(cov)
     count = len(cov)
-    found = minimize(
+    solution = minimize(
         lambda w: w @ scaled @ w,
         np.full(count, 1.0 / count),
         jac=lambda w: 2.0 * scaled @ w,
@@ -47,7 +47,7 @@ def calmest(cov: np.ndarray) -> np.ndarray:
         method="SLSQP",
         options={"ftol": 1e-15, "maxiter": 500},
     )
-    return found.x
+    return solution.x
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])

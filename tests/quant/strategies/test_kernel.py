@@ -61,9 +61,9 @@ def paths(draw: st.DrawFn, days: int = 400) -> tuple[np.ndarray, np.ndarray]:
 
 
 def signal(estimator: Estimator, lookback: int, decay: float, returns: np.ndarray, cash: np.ndarray) -> np.ndarray:
-    found = np.empty(returns.shape)
-    volatility_signal(ESTIMATORS[estimator], lookback, decay, np.log1p(returns), returns - cash[:, None], found)
-    return found
+    values = np.empty(returns.shape)
+    volatility_signal(ESTIMATORS[estimator], lookback, decay, np.log1p(returns), returns - cash[:, None], values)
+    return values
 
 
 def with_estimator(estimator: Estimator, lookback: int, decay: float) -> StrategyConfig:
@@ -83,21 +83,21 @@ def test_an_estimator_is_its_definition(
     estimator: Estimator, path: tuple[np.ndarray, np.ndarray], lookback: int, decay: float
 ) -> None:
     returns, cash = path
-    found = signal(estimator, lookback, decay, returns, cash)
+    volatilities = signal(estimator, lookback, decay, returns, cash)
     for lane in range(returns.shape[1]):
         expected = accounts.volatility(with_estimator(estimator, lookback, decay), returns[:, lane], cash)
         defined = np.isfinite(expected)
         assert defined.any()
-        np.testing.assert_allclose(found[defined, lane], expected[defined], rtol=1e-9, atol=1e-7)
+        np.testing.assert_allclose(volatilities[defined, lane], expected[defined], rtol=1e-9, atol=1e-7)
 
 
 @pytest.mark.parametrize("estimator", FROM_RETURNS)
 def test_an_estimator_finds_the_volatility_of_normal_returns(estimator: Estimator) -> None:
     """20% a year: over 5,000 windows that barely overlap the mean is within 4%, the small-sample bias included."""
     returns = np.random.default_rng(5).normal(0.0, 0.20 / np.sqrt(252), size=(5_000, 3))
-    found = signal(estimator, 252, 0.99, returns, np.zeros(5_000))[252:]
+    result = signal(estimator, 252, 0.99, returns, np.zeros(5_000))[252:]
     # the larger of two estimates lies above the mean of either
-    assert found.mean() == pytest.approx(0.20, rel=0.04 if estimator != "ewma_max" else 0.08)
+    assert result.mean() == pytest.approx(0.20, rel=0.04 if estimator != "ewma_max" else 0.08)
 
 
 @pytest.mark.parametrize("estimator", FROM_RETURNS)
@@ -126,29 +126,29 @@ def test_the_larger_of_two_averages_rises_at_once_and_falls_slowly() -> None:
 @settings(max_examples=15, deadline=None)
 def test_the_trend_is_its_definition(path: tuple[np.ndarray, np.ndarray], hysteresis: float) -> None:
     returns, _ = path
-    found = np.empty(returns.shape)
-    trend_signal(hysteresis, np.log1p(returns), found)
+    trend = np.empty(returns.shape)
+    trend_signal(hysteresis, np.log1p(returns), trend)
     for lane in range(returns.shape[1]):
-        np.testing.assert_allclose(found[:, lane], accounts.trend(hysteresis, returns[:, lane]), atol=1e-12)
+        np.testing.assert_allclose(trend[:, lane], accounts.trend(hysteresis, returns[:, lane]), atol=1e-12)
 
 
 def test_a_market_that_only_rises_is_in_trend_and_one_that_only_falls_is_not() -> None:
     logs = np.column_stack([np.full(400, 0.001), np.full(400, -0.001)])
-    found = np.empty(logs.shape)
-    trend_signal(0.0, logs, found)
-    np.testing.assert_allclose(found[252:, 0], 1.0, atol=1e-15)
-    np.testing.assert_array_equal(found[:, 1], 0.0)
+    result = np.empty(logs.shape)
+    trend_signal(0.0, logs, result)
+    np.testing.assert_allclose(result[252:, 0], 1.0, atol=1e-15)
+    np.testing.assert_array_equal(result[:, 1], 0.0)
 
 
 def test_hysteresis_keeps_a_signal_that_hesitates() -> None:
     """A price that moves half a percent about its mean switches without hysteresis and holds with one percent."""
     waves = 0.005 * np.sin(np.arange(400))[:, None]
     logs = np.diff(np.vstack([np.zeros(1), waves]), axis=0)
-    free, held = np.empty(logs.shape), np.empty(logs.shape)
+    free, steady = np.empty(logs.shape), np.empty(logs.shape)
     trend_signal(0.0, logs, free)
-    trend_signal(0.01, logs, held)
+    trend_signal(0.01, logs, steady)
     assert np.count_nonzero(np.diff(free[:, 0])) > 100
-    assert np.count_nonzero(np.diff(held[:, 0])) == 0
+    assert np.count_nonzero(np.diff(steady[:, 0])) == 0
 
 
 def test_the_mandate_sets_the_constant_of_merton() -> None:
@@ -171,9 +171,9 @@ def test_many_days_at_a_time_are_the_accounts_day_by_day(
     cash, sigma, regime = 2e-4 * rng.random(days), rng.uniform(0.05, 0.5, (days, 64)), rng.random((days, 64))
     space = SearchSpace(weight_functions=(function,), variance_constant=("target",), no_trade_band=(0.03,))
     config = compose(space, lambda _, values: values[-1]).model_copy(update={"rebalancing": rebalancing})
-    rules = lay_out([config], Mandate(max_change=max_change), fitted=lambda _: np.zeros(12))
+    rules = lay_out([config], Mandate(max_change=max_change), model_parameters=lambda _: np.zeros(12))
     trades = simulated_trading_days(days, start)[rules.trades_of[0]]
-    none, found = np.empty((0, 0)), []
+    none, result = np.empty((0, 0)), []
     for series in (none, np.empty((4, days))):
         statistics = np.empty((STATISTICS, 64))
         losses, falls = np.zeros(LOSS_BINS, dtype=np.int32), np.zeros(FALL_BINS, dtype=np.int32)
@@ -181,8 +181,8 @@ def test_many_days_at_a_time_are_the_accounts_day_by_day(
             rules.table[0], returns, cash, none, sigma, regime, trades, none, none, start, lag, 2.0, 0.1, 64,
             statistics, losses, falls, series,
         )  # fmt: skip
-        found.append((statistics, losses, falls))
-    np.testing.assert_allclose(found[0][0], found[1][0], rtol=0, atol=1e-12)
-    np.testing.assert_array_equal(found[0][1], found[1][1])
-    np.testing.assert_array_equal(found[0][2], found[1][2])
-    assert found[0][0].std() > 0.0
+        result.append((statistics, losses, falls))
+    np.testing.assert_allclose(result[0][0], result[1][0], rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(result[0][1], result[1][1])
+    np.testing.assert_array_equal(result[0][2], result[1][2])
+    assert result[0][0].std() > 0.0

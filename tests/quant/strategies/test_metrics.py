@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from quant import luck
+from quant import luck, risk
 from quant.numeric import moments
 from quant.numeric.errors import DataError
 from quant.performance import regression
 from quant.performance.growth import calendar_years, worst_drawdown
-from quant.risk import portfolio as risk
 from quant.strategies import metrics
 from quant.strategies.evaluation import Metrics
 
@@ -69,10 +68,10 @@ def test_standard_errors_are_the_deviation_over_samples() -> None:
     rng = np.random.default_rng(7)
     t = stats.gamma(4.0)
     days = 0.0004 - 0.01 * (t.ppf(rng.random((1500, 500))) - 4.0) / 2.0
-    measured = [measure(x) for x in days]
+    estimate = [measure(x) for x in days]
     for name in ("utility", "excess_return", "geometric_return", "volatility", "sharpe"):
-        values = np.array([getattr(m, name).value for m in measured])
-        errors = np.array([getattr(m, name).error for m in measured])
+        values = np.array([getattr(m, name).value for m in estimate])
+        errors = np.array([getattr(m, name).error for m in estimate])
         assert np.sqrt((errors**2).mean()) == pytest.approx(values.std(), rel=0.12), name
 
 
@@ -251,8 +250,8 @@ def test_refuses_what_cannot_be_measured(change: dict) -> None:
 
 @pytest.mark.parametrize("x", [[], [0.1], [np.nan] * 30, [np.inf] * 30, np.zeros((30, 2))])
 def test_refuses_series_that_are_not_finite_vectors(x: object) -> None:
-    for measured in (metrics.moments, moments.skewness, risk.value_at_risk):
+    for estimate in (metrics.moments, moments.skewness, risk.value_at_risk):
         with pytest.raises(DataError):
-            measured(x)  # pyright: ignore[reportArgumentType]
+            estimate(x)  # pyright: ignore[reportArgumentType]
     with pytest.raises(DataError):
         measure(np.asarray(x))

@@ -63,8 +63,8 @@ def test_order_of_configurations_and_scenarios_does_not_matter(
 ) -> None:
     for goal in GOALS:
         straight = scores(table, WEIGHTS, goal=goal, sharpes=table)
-        turned = table[rows][:, columns]
-        shuffled = scores(turned, WEIGHTS[columns], goal=goal, sharpes=turned)
+        permuted = table[rows][:, columns]
+        shuffled = scores(permuted, WEIGHTS[columns], goal=goal, sharpes=permuted)
         np.testing.assert_allclose(shuffled, straight[rows], atol=1e-12)
 
 

@@ -1,4 +1,4 @@
-"""The pieces of a simulation, merged: the bits of the whole, however it was cut and in whatever order pieces come."""
+"""Parts of a simulation merge to the bits of the whole, in any order."""
 
 from dataclasses import replace
 from functools import cache
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from quant.numeric.errors import DataError
 from quant.numeric.random_numbers import LANES
 from quant.strategies.rules import lay_out
-from quant.strategies.simulation import GROUP, Part, Simulation, merged, simulate_part
+from quant.strategies.simulation import GROUP, Part, Simulation, merge_parts, simulate_part
 from quant.worlds.paths import path_model
 from tests.quant.strategies.sample_simulations import (
     BASE,
@@ -36,7 +36,7 @@ def whole() -> Simulation:
 @cache
 def part(first: int, last: int, workers: int = 1) -> Part:
     return simulate_part(
-        lay_out(CONFIGS, MANDATE, fitted=parameters_of),
+        lay_out(CONFIGS, MANDATE, model_parameters=parameters_of),
         path_model(BASE, seed=7),
         paths=min(PATHS, last * GROUP_PATHS) - first * GROUP_PATHS,
         days=DAYS,
@@ -54,7 +54,7 @@ def test_any_partition_in_any_order_gives_the_bits_of_the_whole(data: st.DataObj
     cuts = sorted(data.draw(st.sets(st.integers(1, GROUPS - 1))))
     edges = [0, *cuts, GROUPS]
     parts = [part(first, last, data.draw(st.sampled_from((1, 3)))) for first, last in pairwise(edges)]
-    assert_equal_results(merged(data.draw(st.permutations(parts))), whole())
+    assert_equal_results(merge_parts(data.draw(st.permutations(parts))), whole())
 
 
 def test_sums_lie_as_those_of_a_file_do() -> None:
@@ -64,7 +64,7 @@ def test_sums_lie_as_those_of_a_file_do() -> None:
 
 
 def test_a_part_of_everything_is_the_whole() -> None:
-    assert_equal_results(merged([part(0, GROUPS)]), whole())
+    assert_equal_results(merge_parts([part(0, GROUPS)]), whole())
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def test_a_part_of_everything_is_the_whole() -> None:
 )
 def test_parts_that_are_not_a_whole_are_refused(parts: list[tuple[int, int]], reason: str) -> None:
     with pytest.raises(DataError, match=reason):
-        merged([part(first, last) for first, last in parts])
+        merge_parts([part(first, last) for first, last in parts])
 
 
 def test_a_part_that_begins_within_a_group_is_refused() -> None:
-    rules, model = lay_out(CONFIGS, MANDATE, fitted=parameters_of), path_model(BASE, seed=7)
+    rules, model = lay_out(CONFIGS, MANDATE, model_parameters=parameters_of), path_model(BASE, seed=7)
     with pytest.raises(DataError, match="multiples of 16"):
         simulate_part(rules, model, paths=64, days=DAYS, warm_up=WARM_UP, lag=1, risk_aversion=2.0, first_block=8)
 
@@ -97,4 +97,4 @@ def test_parts_of_other_days_configs_or_blocks_are_refused() -> None:
         replace(last, paths=last.paths - GROUP_PATHS),
     ):
         with pytest.raises(DataError, match="same configs and days"):
-            merged([first, other])
+            merge_parts([first, other])

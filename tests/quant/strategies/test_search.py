@@ -22,12 +22,12 @@ NUMERIC = {name for name, grid in GRIDS.items() if not isinstance(grid[0], str)}
 @st.composite
 def spaces(draw: st.DrawFn, largest: int = 2) -> SearchSpace:
     """Some values of each grid, in any order."""
-    chosen: dict[str, Any] = {}
+    names: dict[str, Any] = {}
     for name, grid in GRIDS.items():
         most = 3 if name in ("weight_functions", "estimators") else largest
         least = 0 if name in DROPPED else 1
-        chosen[name] = tuple(draw(st.lists(st.sampled_from(grid), unique=True, min_size=least, max_size=most)))
-    return SearchSpace(**chosen)
+        names[name] = tuple(draw(st.lists(st.sampled_from(grid), unique=True, min_size=least, max_size=most)))
+    return SearchSpace(**names)
 
 
 def every(space: SearchSpace) -> set[StrategyConfig]:
@@ -40,17 +40,17 @@ def every(space: SearchSpace) -> set[StrategyConfig]:
         "inner": space.inner or (None,),
         "target_volatility": space.target_volatility or (None,),
     }
-    found = set()
+    configs = set()
     for combination in itertools.product(*axes.values()):
-        chosen = dict(zip(axes, combination, strict=True))
-        active = list(ACTIVE[chosen["weight_function"]])
-        if not FAMILY[chosen["weight_function"]].volatility:
-            chosen["estimator"] = "rolling"
+        picked = dict(zip(axes, combination, strict=True))
+        active = list(ACTIVE[picked["weight_function"]])
+        if not FAMILY[picked["weight_function"]].volatility:
+            picked["estimator"] = "rolling"
         else:
-            active.append("lookback_days" if chosen["estimator"] in ("rolling", "downside") else "decay")
+            active.append("lookback_days" if picked["estimator"] in ("rolling", "downside") else "decay")
         for values in itertools.product(*(getattr(space, name) for name in active)):
-            found.add(StrategyConfig(**chosen, **dict(zip(active, values, strict=True))))
-    return found
+            configs.add(StrategyConfig(**picked, **dict(zip(active, values, strict=True))))
+    return configs
 
 
 @given(spaces())
@@ -63,13 +63,13 @@ def test_the_size_is_the_number_of_configs(space: SearchSpace) -> None:
 @settings(max_examples=30, deadline=None)
 def test_a_small_space_is_exhausted_exactly(space: SearchSpace) -> None:
     configs = every(space)
-    found = sobol(space, len(configs) + 7, seed=1)
-    assert len(found) == len(configs)
-    assert set(found) == configs
-    half = found[: len(found) // 2]
+    start = sobol(space, len(configs) + 7, seed=1)
+    assert len(start) == len(configs)
+    assert set(start) == configs
+    half = start[: len(start) // 2]
     assert set(sobol(space, len(configs), seed=2, avoid=half)) == configs - set(half)
-    assert sobol(space, 5, seed=3, avoid=found) == []
-    assert sobol(space, 5, seed=3, avoid=[*found[1:], outside(space)]) == found[:1]
+    assert sobol(space, 5, seed=3, avoid=start) == []
+    assert sobol(space, 5, seed=3, avoid=[*start[1:], outside(space)]) == start[:1]
 
 
 def outside(space: SearchSpace) -> StrategyConfig:
@@ -93,8 +93,8 @@ def test_another_seed_is_another_start() -> None:
 
 def test_a_sobol_start_is_spread_evenly_over_functions() -> None:
     """64 points of a net: each of eight functions exactly eight times, before doublets are dropped."""
-    found = sobol(WHOLE, 64, seed=4)
-    counts = [sum(c.weight_function == f for c in found) for f in WHOLE.weight_functions]
+    configs = sobol(WHOLE, 64, seed=4)
+    counts = [sum(c.weight_function == f for c in configs) for f in WHOLE.weight_functions]
     assert min(counts) >= 6
     assert max(counts) <= 10
 
@@ -123,34 +123,34 @@ def merit(config: StrategyConfig) -> float:
     return score + {"inverse_vol": 0.3, "sigmoid": 0.5}.get(config.weight_function, 0.0)
 
 
-def tried(seed: int, count: int = 40) -> dict[StrategyConfig, float]:
+def scored_trials(seed: int, count: int = 40) -> dict[StrategyConfig, float]:
     return {c: merit(c) for c in sobol(WHOLE, count, seed=seed)}
 
 
 def test_proposals_are_deterministic_distinct_new_and_inside() -> None:
-    trials = tried(1)
-    found = propose(WHOLE, trials, 20, seed=9, avoid=list(trials))
-    assert found == propose(WHOLE, trials, 20, seed=9, avoid=list(trials))
-    assert found != propose(WHOLE, trials, 20, seed=10, avoid=list(trials))
-    assert len(set(found)) == len(found) == 20
-    assert all(contains(WHOLE, c) for c in found)
-    assert not set(found) & set(trials)
+    trials = scored_trials(1)
+    proposals = propose(WHOLE, trials, 20, seed=9, avoid=list(trials))
+    assert proposals == propose(WHOLE, trials, 20, seed=9, avoid=list(trials))
+    assert proposals != propose(WHOLE, trials, 20, seed=10, avoid=list(trials))
+    assert len(set(proposals)) == len(proposals) == 20
+    assert all(contains(WHOLE, c) for c in proposals)
+    assert not set(proposals) & set(trials)
 
 
 def test_proposals_stay_inside_a_narrowed_space_and_learn_nothing_from_outside_it() -> None:
     narrow = WHOLE.model_copy(update={"weight_functions": ("sigmoid", "cppi"), "rebalancing": ("monthly",)})
-    trials = tried(1)
+    trials = scored_trials(1)
     inside = {c: v for c, v in trials.items() if contains(narrow, c)}
-    found = propose(narrow, trials, 10, seed=9, avoid=list(trials))
-    assert all(contains(narrow, c) for c in found)
-    assert found == propose(narrow, inside, 10, seed=9, avoid=list(trials))
+    proposals = propose(narrow, trials, 10, seed=9, avoid=list(trials))
+    assert all(contains(narrow, c) for c in proposals)
+    assert proposals == propose(narrow, inside, 10, seed=9, avoid=list(trials))
 
 
 def test_a_resumed_search_proposes_as_an_uninterrupted_one() -> None:
     """Trials that come back from a store are equal ones, in the order they were made."""
-    trials = tried(2)
-    stored = [(c.model_dump_json(), v) for c, v in trials.items()]
-    restored = {StrategyConfig.model_validate_json(text): v for text, v in stored}
+    trials = scored_trials(2)
+    records = [(c.model_dump_json(), v) for c, v in trials.items()]
+    restored = {StrategyConfig.model_validate_json(text): v for text, v in records}
     assert propose(WHOLE, trials, 20, seed=3, avoid=list(trials)) == propose(
         WHOLE, restored, 20, seed=3, avoid=set(restored)
     )
@@ -161,13 +161,13 @@ def test_proposals_do_better_than_an_even_spread() -> None:
     """Three rounds of 20 after a start of 40, against 60 more points of the sequence, for five fixed seeds."""
     gains = []
     for seed in range(5):
-        trials = tried(seed)
+        trials = scored_trials(seed)
         for round_ in range(3):
-            found = propose(WHOLE, trials, 20, seed=stream_seed(seed, round_), avoid=list(trials))
-            trials |= {c: merit(c) for c in found}
-        learned = list(trials.values())[40:]
+            proposals = propose(WHOLE, trials, 20, seed=stream_seed(seed, round_), avoid=list(trials))
+            trials |= {c: merit(c) for c in proposals}
+        later_scores = list(trials.values())[40:]
         spread = [merit(c) for c in sobol(WHOLE, 60, seed=seed + 100)]
-        gains.append((np.mean(learned) - np.mean(spread), max(learned) - max(spread)))
+        gains.append((np.mean(later_scores) - np.mean(spread), max(later_scores) - max(spread)))
     assert min(mean for mean, _ in gains) > 0.5
     assert np.mean([best for _, best in gains]) > 0.0
 
@@ -176,11 +176,11 @@ def test_proposals_do_better_than_an_even_spread() -> None:
 def test_what_thousands_of_trials_say_is_still_learned() -> None:
     trials = {config: merit(config) for config in sobol(WHOLE, 1_500, seed=5)}
 
-    proposed = propose(WHOLE, trials, 20, seed=6, avoid=set(trials))
+    proposals = propose(WHOLE, trials, 20, seed=6, avoid=set(trials))
 
-    assert proposed
-    assert not set(proposed) & trials.keys()
-    assert min(merit(c) for c in proposed) > np.quantile(list(trials.values()), 0.95)
+    assert proposals
+    assert not set(proposals) & trials.keys()
+    assert min(merit(c) for c in proposals) > np.quantile(list(trials.values()), 0.95)
 
 
 def test_a_space_that_is_nearly_used_up_gives_what_is_left() -> None:
@@ -189,8 +189,8 @@ def test_a_space_that_is_nearly_used_up_gives_what_is_left() -> None:
     )
     configs = sorted(every(small), key=StrategyConfig.digest)
     trials = {c: float(k) for k, c in enumerate(configs[:-2])}
-    found = propose(small, trials, 10, seed=1, avoid=list(trials))
-    assert set(found) <= set(configs[-2:])
+    proposals = propose(small, trials, 10, seed=1, avoid=list(trials))
+    assert set(proposals) <= set(configs[-2:])
 
 
 def test_streams_are_named_by_their_parts() -> None:
@@ -202,7 +202,7 @@ def test_streams_are_named_by_their_parts() -> None:
 # neighbours
 
 
-def moved(a: StrategyConfig, b: StrategyConfig) -> list[str]:
+def changed_fields(a: StrategyConfig, b: StrategyConfig) -> list[str]:
     return [name for name in StrategyConfig.model_fields if getattr(a, name) != getattr(b, name)]
 
 
@@ -213,7 +213,7 @@ def test_a_neighbour_is_one_step_away_in_one_parameter(seed: int) -> None:
         around = neighbours(WITH_ALL, config)
         assert len(set(around)) == len(around)
         for one in around:
-            (name,) = moved(config, one)
+            (name,) = changed_fields(config, one)
             assert StrategyConfig.model_validate(one.model_dump()) == one
             if name == "rebalancing":
                 order = list(REBALANCING_DAYS)
@@ -230,7 +230,7 @@ def test_a_neighbour_is_one_step_away_in_one_parameter(seed: int) -> None:
 
 def test_every_active_parameter_has_a_neighbour_on_each_side_that_exists() -> None:
     for config in sobol(WITH_ALL, 40, seed=8):
-        names = [moved(config, one)[0] for one in neighbours(WITH_ALL, config)]
+        names = [changed_fields(config, one)[0] for one in neighbours(WITH_ALL, config)]
         places = choices(WITH_ALL, config)
         assert places is not None
         for name in places:

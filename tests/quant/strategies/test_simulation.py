@@ -20,7 +20,7 @@ from quant.worlds.bond import Bond, bond_model, bond_paths
 from quant.worlds.hidden_markov import filtered_probabilities
 from quant.worlds.paths import path_model, sample_paths
 from quant.worlds.scenario import BUILT_IN, CYCLE
-from tests.quant.strategies.accounts import keep
+from tests.quant.strategies.accounts import simulate_account
 from tests.quant.strategies.sample_simulations import (
     BASE,
     MANDATE,
@@ -67,7 +67,7 @@ def one_path(
     sessions = np.arange(returns.size)
     trades = (sessions - (WARM_UP - 1)) % step == 0
     turbulence = filtered_probabilities(REGIMES, returns)[:, 1]
-    return keep(
+    return simulate_account(
         config, mandate, returns, np.full(returns.size, cash), trades, start=WARM_UP, turbulence=turbulence, bonds=bonds
     )
 
@@ -115,15 +115,15 @@ def test_with_a_bond_beside_it_each_path_is_a_money_account(function: str) -> No
 
 
 @pytest.fixture(scope="module")
-def kept() -> Simulation:
+def with_paths() -> Simulation:
     return simulate_configs(SEVERAL, paths=1_000, keep_paths=True)
 
 
-def test_a_merge_of_blocks_is_numpys_mean_and_variance(kept: Simulation) -> None:
+def test_a_merge_of_blocks_is_numpys_mean_and_variance(paths_kept: Simulation) -> None:
     """1,000 paths are fifteen blocks of 64 and one of 40."""
-    for row, sample in ((UTILITY, kept.utilities), (DRAWDOWN, kept.drawdowns)):
-        np.testing.assert_allclose(kept.mean[:, row], sample.mean(axis=1), rtol=1e-12, atol=1e-15)
-        np.testing.assert_allclose(kept.spread[:, row], sample.var(axis=1) * 1_000, rtol=1e-10)
+    for row, sample in ((UTILITY, paths_kept.utilities), (DRAWDOWN, paths_kept.drawdowns)):
+        np.testing.assert_allclose(paths_kept.mean[:, row], sample.mean(axis=1), rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(paths_kept.spread[:, row], sample.var(axis=1) * 1_000, rtol=1e-10)
 
 
 def test_a_merge_of_groups_is_numpys_mean_and_variance() -> None:
@@ -134,47 +134,47 @@ def test_a_merge_of_groups_is_numpys_mean_and_variance() -> None:
         np.testing.assert_allclose(merged.spread[:, row], sample.var(axis=1) * 2_500, rtol=1e-10)
 
 
-def test_an_error_is_the_deviation_over_the_root_of_the_number_of_paths(kept: Simulation) -> None:
-    for k, found in enumerate(evaluations(kept, [c.digest() for c in SEVERAL], BASE.name)):
-        expected = kept.utilities[k].std(ddof=1) / math.sqrt(1_000)
-        assert found.metrics.utility.error == pytest.approx(expected, rel=1e-10)
-        assert found.metrics.utility.value == pytest.approx(kept.utilities[k].mean(), abs=1e-14)
-        assert (found.paths, found.days, found.config) == (1_000, YEAR, SEVERAL[k].digest())
+def test_an_error_is_the_deviation_over_the_root_of_the_number_of_paths(with_paths: Simulation) -> None:
+    for k, result in enumerate(evaluations(with_paths, [c.digest() for c in SEVERAL], BASE.name)):
+        expected = with_paths.utilities[k].std(ddof=1) / math.sqrt(1_000)
+        assert result.metrics.utility.error == pytest.approx(expected, rel=1e-10)
+        assert result.metrics.utility.value == pytest.approx(with_paths.utilities[k].mean(), abs=1e-14)
+        assert (result.paths, result.days, result.config) == (1_000, YEAR, SEVERAL[k].digest())
 
 
-def test_the_drawdown_of_four_paths_in_five_is_numpys_quantile(kept: Simulation) -> None:
-    for k, found in enumerate(evaluations(kept, [c.digest() for c in SEVERAL], BASE.name)):
-        expected = np.quantile(kept.drawdowns[k], 0.80)
-        assert found.metrics.max_drawdown_p80.value == pytest.approx(expected, abs=1.0 / BINS + spacing(kept, k))
+def test_the_drawdown_of_four_paths_in_five_is_numpys_quantile(with_paths: Simulation) -> None:
+    for k, result in enumerate(evaluations(with_paths, [c.digest() for c in SEVERAL], BASE.name)):
+        expected = np.quantile(with_paths.drawdowns[k], 0.80)
+        assert result.metrics.max_drawdown_p80.value == pytest.approx(expected, abs=1.0 / BINS + spacing(with_paths, k))
 
 
-def spacing(kept: Simulation, k: int) -> float:
+def spacing(with_paths: Simulation, k: int) -> float:
     """Between neighbouring order statistics at the quantile: definitions of a quantile differ by as much."""
-    ordered = np.sort(kept.drawdowns[k])
+    ordered = np.sort(with_paths.drawdowns[k])
     return float(ordered[802] - ordered[798])
 
 
 def test_tail_losses_are_those_of_windows_of_21_sessions() -> None:
     """Of the asset itself, where each window can be multiplied out from the returns."""
-    (found,) = evaluated([ASSET], paths=640, mandate=Mandate(transaction_cost_bps=0.0))
+    (metrics,) = evaluated([ASSET], paths=640, mandate=Mandate(transaction_cost_bps=0.0))
     returns = sample_paths(path_model(BASE, seed=7), days=WARM_UP + YEAR, blocks=10)[WARM_UP:]
     losses = np.sort(1.0 - np.prod(1.0 + returns.reshape(YEAR // 21, 21, 640), axis=1).ravel())[::-1]
     tail = losses[: losses.size // 20]  # 384 of 7,680
-    assert found.metrics.value_at_risk.value == pytest.approx(tail[-1], abs=1.0 / BINS + 2e-4)
-    assert found.metrics.expected_shortfall.value == pytest.approx(tail.mean(), abs=1.0 / BINS)
-    shortfall_error = found.metrics.expected_shortfall.error
+    assert metrics.metrics.value_at_risk.value == pytest.approx(tail[-1], abs=1.0 / BINS + 2e-4)
+    assert metrics.metrics.expected_shortfall.value == pytest.approx(tail.mean(), abs=1.0 / BINS)
+    shortfall_error = metrics.metrics.expected_shortfall.error
     assert shortfall_error is not None
     assert 0.5 * tail.std() / math.sqrt(tail.size) < shortfall_error < 2.0 * tail.std() / math.sqrt(tail.size)
 
 
 def test_metrics_of_the_asset_are_those_of_its_returns() -> None:
-    (found,) = evaluated([ASSET], paths=130, mandate=Mandate(transaction_cost_bps=0.0))
+    (result,) = evaluated([ASSET], paths=130, mandate=Mandate(transaction_cost_bps=0.0))
     model = path_model(BASE, seed=7)
     returns = sample_paths(model, days=WARM_UP + YEAR, blocks=3)[WARM_UP:, :130]
     excess, wealth = returns - model.cash, np.prod(1.0 + returns, axis=0)
     sharpes = excess.mean(axis=0) / excess.std(axis=0, ddof=1) * math.sqrt(YEAR)
-    m = found.metrics
-    for measured, by_path in (
+    m = result.metrics
+    for estimate, by_path in (
         (m.excess_return, YEAR * excess.mean(axis=0)),
         (m.volatility, excess.std(axis=0, ddof=1) * math.sqrt(YEAR)),
         (m.sharpe, sharpes),
@@ -182,8 +182,8 @@ def test_metrics_of_the_asset_are_those_of_its_returns() -> None:
         (m.loss_probability, (wealth < 1.0).astype(float)),
         (m.utility, YEAR * excess.mean(axis=0) - YEAR * excess.var(axis=0, ddof=1)),  # gamma 2
     ):
-        assert measured.value == pytest.approx(by_path.mean(), abs=1e-12)
-        assert measured.error == pytest.approx(by_path.std(ddof=1) / math.sqrt(130), rel=1e-9)
+        assert estimate.value == pytest.approx(by_path.mean(), abs=1e-12)
+        assert estimate.error == pytest.approx(by_path.std(ddof=1) / math.sqrt(130), rel=1e-9)
     assert m.sharpe_pooled.value == pytest.approx(excess.mean() / excess.std() * math.sqrt(YEAR), rel=1e-9)
     assert m.sharpe_pooled.value != m.sharpe.value
     assert (m.average_weight.value, m.weight_volatility.value, m.largest_weight.value) == pytest.approx((1.0, 0.0, 1.0))
@@ -191,13 +191,13 @@ def test_metrics_of_the_asset_are_those_of_its_returns() -> None:
 
 
 def test_cash_has_neither_risk_nor_cost() -> None:
-    (found,) = evaluated([CASH])
-    m = found.metrics
-    for measured in (m.utility, m.excess_return, m.volatility, m.sharpe, m.sharpe_pooled, m.max_drawdown, m.turnover):
-        assert measured.value == pytest.approx(0.0, abs=1e-12)
-        assert measured.error == pytest.approx(0.0, abs=1e-12) or measured.error is None
-    for measured in (m.cost, m.average_weight, m.weight_volatility, m.largest_weight, m.loss_probability):
-        assert measured.value == 0.0
+    (result,) = evaluated([CASH])
+    m = result.metrics
+    for estimate in (m.utility, m.excess_return, m.volatility, m.sharpe, m.sharpe_pooled, m.max_drawdown, m.turnover):
+        assert estimate.value == pytest.approx(0.0, abs=1e-12)
+        assert estimate.error == pytest.approx(0.0, abs=1e-12) or estimate.error is None
+    for estimate in (m.cost, m.average_weight, m.weight_volatility, m.largest_weight, m.loss_probability):
+        assert estimate.value == 0.0
     assert m.geometric_return.value == pytest.approx(BASE.cash_rate, abs=1e-9)
     window = (1.0 + BASE.cash_rate) ** (21 / YEAR) - 1.0
     assert m.value_at_risk.value == pytest.approx(-window, abs=1.0 / BINS)  # the "loss" is what cash earns
@@ -228,10 +228,10 @@ def test_paths_of_a_last_block_that_were_not_asked_for_do_not_count() -> None:
 
 def test_the_share_of_breaches_is_the_share_of_deeper_drawdowns() -> None:
     simulated = simulate_configs(SEVERAL, paths=300, keep_paths=True, drawdown_limit=0.08)
-    found = evaluations(simulated, [c.digest() for c in SEVERAL], BASE.name)
-    for k, one in enumerate(found):
+    result = evaluations(simulated, [c.digest() for c in SEVERAL], BASE.name)
+    for k, one in enumerate(result):
         assert one.metrics.drawdown_breach.value == pytest.approx((simulated.drawdowns[k] > 0.08).mean(), abs=1e-12)
-    assert 0.0 < np.mean([one.metrics.drawdown_breach.value for one in found]) < 1.0
+    assert 0.0 < np.mean([one.metrics.drawdown_breach.value for one in result]) < 1.0
 
 
 def test_a_floor_that_binds_is_counted_as_locked() -> None:
@@ -245,14 +245,14 @@ def test_a_floor_that_binds_is_counted_as_locked() -> None:
 
 
 def test_a_cancelled_simulation_stops() -> None:
-    asked = iter([False, False, True])
+    calls = iter([False, False, True])
     with pytest.raises(InterruptedError):
-        simulate_configs(SEVERAL, paths=6_400, cancelled=lambda: next(asked, True))
+        simulate_configs(SEVERAL, paths=6_400, cancelled=lambda: next(calls, True))
 
 
 def test_an_engine_of_several_regimes_runs_like_any_other() -> None:
-    (found,) = evaluated([ASSET], scenario=CYCLE, paths=1_000)
-    assert found.metrics.volatility.value == pytest.approx(CYCLE.sigma, abs=0.04)
+    (result,) = evaluated([ASSET], scenario=CYCLE, paths=1_000)
+    assert result.metrics.volatility.value == pytest.approx(CYCLE.sigma, abs=0.04)
 
 
 def test_a_warm_up_that_would_look_ahead_is_refused() -> None:

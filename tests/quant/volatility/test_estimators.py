@@ -41,27 +41,29 @@ def test_each_is_its_definition(seed: int, n: int) -> None:
     day = day.where(night.notna())
     expected["yang_zhang"] = night.rolling(n).var() + k * day.rolling(n).var() + (1 - k) * inside
     for name, variance in expected.items():
-        found = range_volatility(o, h, lo, c, lookback=n, method=name)
+        volatility = range_volatility(o, h, lo, c, lookback=n, method=name)
         first = n if name == "yang_zhang" else n - 1
-        np.testing.assert_allclose(found[first:], np.sqrt(252 * variance[first:]), rtol=1e-9)
-        np.testing.assert_array_equal(found[:first], found[first])
+        np.testing.assert_allclose(volatility[first:], np.sqrt(252 * variance[first:]), rtol=1e-9)
+        np.testing.assert_array_equal(volatility[:first], volatility[first])
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_random_walk_has_the_volatility_it_was_made_with(method: Range) -> None:
     """20% a year; sampling 400 times a day hides part of the range: a few percent are missing."""
-    found = range_volatility(*bars(1, 2_000), lookback=1_900, method=method)[-1]
-    assert 0.185 < found < 0.205
+    volatility = range_volatility(*bars(1, 2_000), lookback=1_900, method=method)[-1]
+    assert 0.185 < volatility < 0.205
 
 
 def test_only_the_last_sees_the_night_and_only_the_last_two_look_through_a_drift() -> None:
     with_nights = bars(2, 2_000, night=0.2)
-    seen = {m: range_volatility(*with_nights, lookback=1_900, method=m)[-1] for m in METHODS}
-    assert seen["yang_zhang"] == pytest.approx(np.sqrt(2) * 0.2, rel=0.05)
-    assert max(seen[m] for m in METHODS[:3]) < 0.21
+    volatilities = {m: range_volatility(*with_nights, lookback=1_900, method=m)[-1] for m in METHODS}
+    assert volatilities["yang_zhang"] == pytest.approx(np.sqrt(2) * 0.2, rel=0.05)
+    assert max(volatilities[m] for m in METHODS[:3]) < 0.21
     drifting = bars(3, 2_000, drift=25.0)
-    seen = {m: range_volatility(*drifting, lookback=1_900, method=m)[-1] for m in METHODS}
-    assert min(seen["parkinson"], seen["garman_klass"]) > 1.3 * max(seen["rogers_satchell"], seen["yang_zhang"])
+    volatilities = {m: range_volatility(*drifting, lookback=1_900, method=m)[-1] for m in METHODS}
+    assert min(volatilities["parkinson"], volatilities["garman_klass"]) > 1.3 * max(
+        volatilities["rogers_satchell"], volatilities["yang_zhang"]
+    )
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -74,10 +76,10 @@ def test_the_future_changes_nothing_before_it(method: Range) -> None:
 
 
 def test_an_index_counts_from_the_day_it_is_known() -> None:
-    known = implied_volatility(
+    volatilities = implied_volatility(
         ["2024-01-02", "2024-01-03", "2024-01-05"], ["2023-12-29", "2024-01-03", "2024-01-04"], [12.0, 15.0, 20.0]
     )
-    assert known.tolist() == [0.12, 0.15, 0.20]
+    assert volatilities.tolist() == [0.12, 0.15, 0.20]
 
 
 @pytest.mark.parametrize(

@@ -65,10 +65,10 @@ def compare_with_arch(returns: np.ndarray, innovations: Innovations, *, asymmetr
     theirs = arch_model(100 * returns, p=1, o=int(asymmetric), q=1, dist=innovations, rescale=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its optimizer warns where it stops early; ours must then be better
-        fitted = theirs.fit(disp="off")
+        fit = theirs.fit(disp="off")
     ours = theirs.fix(parameters_for_arch(model)).loglikelihood
-    assert ours >= fitted.loglikelihood - 1e-3
-    np.testing.assert_allclose(parameters_for_arch(model), fitted.params.to_numpy(), rtol=close, atol=close)
+    assert ours >= fit.loglikelihood - 1e-3
+    np.testing.assert_allclose(parameters_for_arch(model), fit.params.to_numpy(), rtol=close, atol=close)
 
 
 @pytest.mark.parametrize("innovations", ["t", "normal"])
@@ -119,8 +119,8 @@ def test_the_likelihood_of_the_fit_cannot_be_raised_by_a_step(index: np.ndarray)
     assert values["alpha"] >= 0
     for name, value in values.items():
         for step in (0.999, 1.001):
-            moved = Garch(**values | {name: value * step})
-            assert likelihood(moved) <= best + 1e-6, (name, step)
+            shifted = Garch(**values | {name: value * step})
+            assert likelihood(shifted) <= best + 1e-6, (name, step)
 
 
 def test_the_parameters_of_a_long_simulation_are_found_again() -> None:
@@ -180,8 +180,8 @@ def test_variances_and_forecasts_follow_the_recursion(
         return float(np.mean(ahead))
 
     assert forecast(model, expected[-1], horizon) == pytest.approx(mean_ahead(expected[-1]), rel=1e-10)
-    known = [math.sqrt(252 * mean_ahead(h)) for h in expected[1:]]
-    np.testing.assert_allclose(garch_volatility(model, days, horizon=horizon), known, rtol=1e-10)
+    volatilities = [math.sqrt(252 * mean_ahead(h)) for h in expected[1:]]
+    np.testing.assert_allclose(garch_volatility(model, days, horizon=horizon), volatilities, rtol=1e-10)
 
 
 def test_the_forecast_is_the_mean_of_simulated_squares() -> None:

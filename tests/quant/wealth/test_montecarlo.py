@@ -50,9 +50,9 @@ def summary_of(model: JointModel | None = None, weights: Any = WEIGHTS, **change
     return simulate_wealth(model or model_of(), weights, **{**arguments, **changes})
 
 
-def close(found: Measured, expected: float) -> None:
-    assert found.error is not None
-    assert found.value == pytest.approx(expected, abs=4.0 * found.error)
+def close(estimate: Measured, expected: float) -> None:
+    assert estimate.error is not None
+    assert estimate.value == pytest.approx(expected, abs=4.0 * estimate.error)
 
 
 # closed forms
@@ -61,64 +61,64 @@ def close(found: Measured, expected: float) -> None:
 def test_gbm_wealth_is_lognormal() -> None:
     """One asset held outright: mean (1 + mu / 252)**days, quantiles and tails of the log-normal law."""
     years, paths = 3, 40_000
-    found = summary_of(one(), [1.0], initial=1.0, years=years, paths=paths, goal=1.3)
+    summary = summary_of(one(), [1.0], initial=1.0, years=years, paths=paths, goal=1.3)
     days = years * A
     gross = 1.0 + 0.08 / A
     s = math.sqrt(math.log(1.0 + 0.2**2 / A / gross**2) * days)
     m = days * math.log(gross) - 0.5 * s * s
     law: Any = stats.lognorm(s, scale=math.exp(m))
-    close(found.terminal.mean, gross**days)
-    assert found.terminal.deviation == pytest.approx(law.std(), rel=0.03)
-    close(found.terminal.median, math.exp(m))
-    for level, value in zip(found.levels, found.terminal.percentiles, strict=True):
+    close(summary.terminal.mean, gross**days)
+    assert summary.terminal.deviation == pytest.approx(law.std(), rel=0.03)
+    close(summary.terminal.median, math.exp(m))
+    for level, value in zip(summary.levels, summary.terminal.percentiles, strict=True):
         close(value, law.ppf(level))
         # the error stated is that of a sample quantile: sqrt(q (1 - q) / P) / density
         density = law.pdf(law.ppf(level))
         assert value.error == pytest.approx(math.sqrt(level * (1 - level) / paths) / density, rel=0.25)
-    close(found.loss_probability, law.cdf(1.0))
-    assert found.goal_probability is not None
-    close(found.goal_probability, law.sf(1.3))
-    assert found.ruin_probability.value == 0.0
-    for risk in found.risks:
+    close(summary.loss_probability, law.cdf(1.0))
+    assert summary.goal_probability is not None
+    close(summary.goal_probability, law.sf(1.3))
+    assert summary.ruin_probability.value == 0.0
+    for risk in summary.risks:
         q = law.ppf(1.0 - risk.level)
         close(risk.value_at_risk, 1.0 - q)
         below: Any = gross**days * stats.norm.cdf((math.log(q) - m - s * s) / s) / (1.0 - risk.level)
         close(risk.expected_shortfall, 1.0 - below)
         assert risk.expected_shortfall.value > risk.value_at_risk.value
-    for level, value in zip(found.levels, found.growth.percentiles, strict=True):
+    for level, value in zip(summary.levels, summary.growth.percentiles, strict=True):
         close(value, law.ppf(level) ** (1.0 / years) - 1.0)
     # and on the way
     for month in (1, 12, 30):
         sm = s * math.sqrt(month * MONTH / days)
         centre = m * month * MONTH / days
-        for row, level in enumerate(found.levels):
+        for row, level in enumerate(summary.levels):
             width: Any = math.sqrt(level * (1 - level) / paths) / stats.norm.pdf(stats.norm.ppf(level))
-            assert math.log(found.bands[row, month]) == pytest.approx(
+            assert math.log(summary.bands[row, month]) == pytest.approx(
                 centre + sm * stats.norm.ppf(level), abs=4.0 * sm * width
             )
-        assert found.mean[month] == pytest.approx(gross ** (month * MONTH), abs=4.0 * sm / math.sqrt(paths) * 1.2)
+        assert summary.mean[month] == pytest.approx(gross ** (month * MONTH), abs=4.0 * sm / math.sqrt(paths) * 1.2)
 
 
 def test_the_drawdown_of_a_year_is_that_of_its_paths() -> None:
     """Against the definition on paths drawn alone: 1 - V / running maximum."""
     model = one()
-    found = summary_of(model, [1.0], years=1, paths=640)
+    summary = summary_of(model, [1.0], years=1, paths=640)
     growth = np.cumprod(1.0 + sample_joint(model, days=A, blocks=10)[:, 0], axis=0)
     peaks = np.maximum(np.maximum.accumulate(growth, axis=0), 1.0)
     deepest = (1.0 - growth / peaks).max(axis=0)
-    assert found.drawdown.mean.value == pytest.approx(deepest.mean(), rel=1e-11)
-    assert found.drawdown.mean.error == pytest.approx(deepest.std(ddof=1) / math.sqrt(640), rel=1e-9)
-    assert found.drawdown.maximum == pytest.approx(deepest.max(), rel=1e-11)
-    assert found.drawdown.minimum == pytest.approx(deepest.min(), rel=1e-11)
-    expected = np.quantile(deepest, found.levels)
-    np.testing.assert_allclose([p.value for p in found.drawdown.percentiles], expected, rtol=0.02)
+    assert summary.drawdown.mean.value == pytest.approx(deepest.mean(), rel=1e-11)
+    assert summary.drawdown.mean.error == pytest.approx(deepest.std(ddof=1) / math.sqrt(640), rel=1e-9)
+    assert summary.drawdown.maximum == pytest.approx(deepest.max(), rel=1e-11)
+    assert summary.drawdown.minimum == pytest.approx(deepest.min(), rel=1e-11)
+    expected = np.quantile(deepest, summary.levels)
+    np.testing.assert_allclose([p.value for p in summary.drawdown.percentiles], expected, rtol=0.02)
 
 
 @pytest.mark.parametrize("rebalancing", ["monthly", "none"])
 def test_without_volatility_everything_compounds(rebalancing: Rebalancing) -> None:
     """Mean returns, fee, indexed flows, inflation: month by month in a loop; no drift, so no trade but the flows."""
     mu, cash = 252 * (1.03 ** (1 / 252) - 1.0), 0.03
-    found = summary_of(
+    summary = summary_of(
         one(mu, 0.0, cash_rate=cash), [0.7], years=3, paths=100, rebalancing=rebalancing,
         contributions=250.0, withdrawals=100.0, fee=0.01, inflation=0.02, goal=106_000.0,
     )  # fmt: skip
@@ -127,33 +127,33 @@ def test_without_volatility_everything_compounds(rebalancing: Rebalancing) -> No
         wealth *= (1.03 * 0.99) ** (1 / 12)
         wealth += (250.0 - 100.0) * 1.02 ** (month / 12)
         expected.append(wealth)
-    for band in found.bands:
+    for band in summary.bands:
         np.testing.assert_allclose(band, expected, rtol=1e-11)
-    np.testing.assert_allclose(found.mean, expected, rtol=1e-11)
-    np.testing.assert_allclose(found.bands_real[0], expected / 1.02 ** (np.arange(37) / 12), rtol=1e-11)
-    assert found.terminal.deviation == pytest.approx(0.0, abs=1e-6)
-    assert found.terminal_real.mean.value == pytest.approx(wealth / 1.02**3, rel=1e-11)
-    assert found.growth.mean.value == pytest.approx(1.03 * 0.99 - 1.0, rel=1e-9)
+    np.testing.assert_allclose(summary.mean, expected, rtol=1e-11)
+    np.testing.assert_allclose(summary.bands_real[0], expected / 1.02 ** (np.arange(37) / 12), rtol=1e-11)
+    assert summary.terminal.deviation == pytest.approx(0.0, abs=1e-6)
+    assert summary.terminal_real.mean.value == pytest.approx(wealth / 1.02**3, rel=1e-11)
+    assert summary.growth.mean.value == pytest.approx(1.03 * 0.99 - 1.0, rel=1e-9)
     # 1.03 x 0.99 is growth: no drawdown; money out over money in
-    assert found.drawdown.maximum == pytest.approx(0.0, abs=1e-12)
+    assert summary.drawdown.maximum == pytest.approx(0.0, abs=1e-12)
     price = [1.02 ** (m / 12) for m in range(1, 37)]
     multiple = (wealth + 100.0 * sum(price)) / (100_000.0 + 250.0 * sum(price))
-    assert found.risks[0].value_at_risk.value == pytest.approx(1.0 - multiple, abs=1e-10)
-    assert found.goal_probability is not None
-    assert found.goal_probability.value == (1.0 if wealth / 1.02**3 >= 106_000.0 else 0.0)
-    np.testing.assert_allclose(found.times, np.arange(37) / 12)
+    assert summary.risks[0].value_at_risk.value == pytest.approx(1.0 - multiple, abs=1e-10)
+    assert summary.goal_probability is not None
+    assert summary.goal_probability.value == (1.0 if wealth / 1.02**3 >= 106_000.0 else 0.0)
+    np.testing.assert_allclose(summary.times, np.arange(37) / 12)
 
 
 def test_flows_that_are_not_indexed_stay_as_they_are() -> None:
-    found = summary_of(one(0.0, 0.0, cash_rate=0.0), [0.5], inflation=0.10, contributions=10.0, indexed=False)
-    np.testing.assert_allclose(found.mean, 100_000.0 + 10.0 * np.arange(25), rtol=1e-12)
+    summary = summary_of(one(0.0, 0.0, cash_rate=0.0), [0.5], inflation=0.10, contributions=10.0, indexed=False)
+    np.testing.assert_allclose(summary.mean, 100_000.0 + 10.0 * np.arange(25), rtol=1e-12)
     grown = summary_of(one(0.0, 0.0, cash_rate=0.0), [0.5], inflation=0.10, contributions=10.0)
     np.testing.assert_allclose(
         np.diff(grown.mean_real * 1.1 ** (np.arange(25) / 12)), 10 * 1.1 ** (np.arange(1, 25) / 12)
     )
 
 
-# one path by hand
+# one path, computed in plain Python
 
 
 def account_of(
@@ -171,29 +171,29 @@ def account_of(
 ) -> tuple[list[float], float, float]:
     """Wealth at each close, the growth of one unit and its deepest drawdown; positions in money, cash last."""
     target = [*weights, 1.0 - math.fsum(weights)]
-    held = [initial * w for w in target]
+    holdings = [initial * w for w in target]
     wealth, unit, peak, deepest = [initial], 1.0, 1.0, 0.0
     days = len(returns)
     rate = cost_bps / 1e4
     for day, today in enumerate(returns, 1):
         steps = [*(1.0 + today), (1.0 + cash_rate) ** (1 / 252)]
-        held = [h * s * (1.0 - fee) ** (1 / 252) for h, s in zip(held, steps, strict=True)]
-        value = math.fsum(held)
+        holdings = [h * s * (1.0 - fee) ** (1 / 252) for h, s in zip(holdings, steps, strict=True)]
+        value = math.fsum(holdings)
         unit *= value / wealth[-1]
         flow = contributions[day // MONTH - 1] - withdrawals[day // MONTH - 1] if day % MONTH == 0 else 0.0
         if value + flow <= 0.0:
             return [*wealth, *[0.0] * (days - day + 1)], unit, max(deepest, 1.0 - unit / max(peak, unit))
         if period and day % period == 0 and day < days:
-            wanted = [w * (value + flow) for w in target]
+            targets = [w * (value + flow) for w in target]
         elif flow > 0.0:
-            wanted = [h + w * flow for h, w in zip(held, target, strict=True)]
+            targets = [h + w * flow for h, w in zip(holdings, target, strict=True)]
         else:
-            wanted = [h * (value + flow) / value for h in held]
-        paid = rate * math.fsum(abs(b - a) for a, b in zip(held[:-1], wanted[:-1], strict=True))
-        kept = 1.0 - paid / (value + flow)
-        held = [b * kept for b in wanted]
-        unit *= kept
-        wealth.append(math.fsum(held))
+            targets = [h * (value + flow) / value for h in holdings]
+        charge = rate * math.fsum(abs(b - a) for a, b in zip(holdings[:-1], targets[:-1], strict=True))
+        factor = 1.0 - charge / (value + flow)
+        holdings = [b * factor for b in targets]
+        unit *= factor
+        wealth.append(math.fsum(holdings))
         peak = max(peak, unit)
         deepest = max(deepest, 1.0 - unit / peak)
         if wealth[-1] <= ruin:
@@ -232,18 +232,20 @@ def test_one_path_is_what_an_account_in_plain_python_makes_of_its_returns(
 @pytest.mark.parametrize("days", [1, 20, 21, 50])
 def test_a_horizon_of_days_ends_on_its_last_close(days: int) -> None:
     model = model_of()
-    found = summary_of(model, years=None, days=days, paths=70, goal=100_000.0, **FULL)
+    summary = summary_of(model, years=None, days=days, paths=70, goal=100_000.0, **FULL)
     paths = trajectories(model, WEIGHTS, initial=100_000.0, days=days, paths=70, **FULL)
     year = trajectory(model, WEIGHTS, path=66, initial=100_000.0, years=1, **FULL)
     dates = [*range(0, days, MONTH), days]
     # nothing is rebalanced at the last close, so the year's path may only part from it there
     np.testing.assert_array_equal(paths[66, :days], year.wealth[:days])
-    np.testing.assert_allclose(found.times, np.array(dates) / A, rtol=1e-15)
-    np.testing.assert_allclose(found.mean, paths[:, dates].mean(axis=0), rtol=1e-13)
-    assert found.terminal_real.mean.value == pytest.approx(found.terminal.mean.value / 1.025 ** (days / A), rel=1e-12)
-    reached = paths[:, -1] >= 100_000.0 * 1.025 ** (days / A)
-    assert found.goal_probability is not None
-    assert found.goal_probability.value == pytest.approx(reached.mean())
+    np.testing.assert_allclose(summary.times, np.array(dates) / A, rtol=1e-15)
+    np.testing.assert_allclose(summary.mean, paths[:, dates].mean(axis=0), rtol=1e-13)
+    assert summary.terminal_real.mean.value == pytest.approx(
+        summary.terminal.mean.value / 1.025 ** (days / A), rel=1e-12
+    )
+    hits = paths[:, -1] >= 100_000.0 * 1.025 ** (days / A)
+    assert summary.goal_probability is not None
+    assert summary.goal_probability.value == pytest.approx(hits.mean())
 
 
 def test_years_are_days_of_252_a_year() -> None:
@@ -260,30 +262,30 @@ def test_a_horizon_is_said_once_and_within_a_century(horizon: dict[str, Any]) ->
 
 def test_the_gain_is_money_out_over_money_in() -> None:
     """What was withdrawn counts as out, what was contributed as in."""
-    found = summary_of(one(), [1.0], years=None, days=42, paths=3_000, contributions=1e4, withdrawals=2e4)
+    summary = summary_of(one(), [1.0], years=None, days=42, paths=3_000, contributions=1e4, withdrawals=2e4)
     paths = trajectories(one(), [1.0], initial=1e5, days=42, paths=3_000, contributions=1e4, withdrawals=2e4)
     gain = (paths[:, -1] + 4e4) / 1.2e5 - 1.0
-    assert found.gain.mean.value == pytest.approx(gain.mean(), rel=1e-9)
-    assert found.gain_deviation.value == pytest.approx(gain.std(ddof=1), rel=1e-9)
+    assert summary.gain.mean.value == pytest.approx(gain.mean(), rel=1e-9)
+    assert summary.gain_deviation.value == pytest.approx(gain.std(ddof=1), rel=1e-9)
     fourth = np.mean((gain - gain.mean()) ** 4) / gain.var() ** 2
     error = gain.std() * math.sqrt((fourth - 1.0) / (4.0 * 3_000))
-    assert found.gain_deviation.error == pytest.approx(error, rel=1e-2)
-    assert found.risks[0].value_at_risk.value == pytest.approx(-np.quantile(gain, 0.05), abs=1e-3)
+    assert summary.gain_deviation.error == pytest.approx(error, rel=1e-2)
+    assert summary.risks[0].value_at_risk.value == pytest.approx(-np.quantile(gain, 0.05), abs=1e-3)
 
 
 @pytest.mark.parametrize("engine", ["gbm", "bates"])
 def test_the_summary_holds_the_trajectories(engine: str) -> None:
     model = model_of(engine)
-    found = summary_of(model, years=1, paths=65, **FULL)
+    summary = summary_of(model, years=1, paths=65, **FULL)
     every = [trajectory(model, WEIGHTS, path=p, initial=100_000.0, years=1, **FULL) for p in range(65)]
     wealth = np.array([t.wealth for t in every])
-    np.testing.assert_allclose(found.mean, wealth[:, ::MONTH].mean(axis=0), rtol=1e-13)
-    assert found.terminal.minimum == wealth[:, -1].min()
-    assert found.terminal.maximum == wealth[:, -1].max()
-    assert found.terminal.deviation == pytest.approx(wealth[:, -1].std(ddof=1), rel=1e-11)
+    np.testing.assert_allclose(summary.mean, wealth[:, ::MONTH].mean(axis=0), rtol=1e-13)
+    assert summary.terminal.minimum == wealth[:, -1].min()
+    assert summary.terminal.maximum == wealth[:, -1].max()
+    assert summary.terminal.deviation == pytest.approx(wealth[:, -1].std(ddof=1), rel=1e-11)
     prices = 1.025 ** (np.arange(1, 13) / 12)
     out = (wealth[:, -1] + 500.0 * prices.sum()) / (100_000.0 + 300.0 * prices.sum())
-    assert found.loss_probability.value == pytest.approx((out < 1.0).mean(), abs=1e-12)
+    assert summary.loss_probability.value == pytest.approx((out < 1.0).mean(), abs=1e-12)
     returns = sample_joint(model, days=A, blocks=2)
     growth, falls = [], []
     for p in range(65):
@@ -293,25 +295,25 @@ def test_the_summary_holds_the_trajectories(engine: str) -> None:
         )  # fmt: skip
         growth.append(unit - 1.0)
         falls.append(deepest)
-    assert found.growth.mean.value == pytest.approx(np.mean(growth), rel=1e-10)
-    assert found.drawdown.mean.value == pytest.approx(np.mean(falls), rel=1e-10)
-    assert found.drawdown.maximum == pytest.approx(max(falls), rel=1e-10)
+    assert summary.growth.mean.value == pytest.approx(np.mean(growth), rel=1e-10)
+    assert summary.drawdown.mean.value == pytest.approx(np.mean(falls), rel=1e-10)
+    assert summary.drawdown.maximum == pytest.approx(max(falls), rel=1e-10)
 
 
 def test_percentiles_are_those_of_the_sample() -> None:
     """The histogram against every path sorted: a level's neighbours in the sample, and a bin, are all it may miss."""
     model = joint_model("bates", mu=[0.08], sigma=[0.3], cash_rate=0.03, seed=5)
     levels = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
-    found = summary_of(model, [1.0], initial=1.0, years=1, paths=6_400, levels=levels)
+    summary = summary_of(model, [1.0], initial=1.0, years=1, paths=6_400, levels=levels)
     returns = sample_joint(model, days=A, blocks=100)[:, 0]
     for month in (1, 6, 12):
         exact = np.sort(np.prod(1.0 + returns[: month * MONTH], axis=0))
         bin_ = math.exp(2 * 16 / 4096 * np.log(exact).std() * 1.5)
-        for level, value in zip(levels, found.bands[:, month], strict=True):
+        for level, value in zip(levels, summary.bands[:, month], strict=True):
             place = level * 6_400
             assert exact[math.floor(place) - 2] / bin_ <= value <= exact[math.ceil(place) + 1] * bin_
     losses = 1.0 - exact
-    for risk in found.risks:
+    for risk in summary.risks:
         tail = losses[: round(6_400 * (1.0 - risk.level))]
         assert risk.expected_shortfall.value == pytest.approx(tail.mean(), abs=1e-3)
         assert risk.value_at_risk.value == pytest.approx(tail.min(), abs=3e-3)
@@ -323,14 +325,14 @@ def test_percentiles_are_those_of_the_sample() -> None:
 def test_withdrawals_ruin() -> None:
     """4% a month: without growth the money lasts 25 withdrawals, the last of which takes what is left."""
     flat = one(0.0, 0.0, cash_rate=0.0)
-    found = summary_of(flat, [0.5], years=3, withdrawals=4_000.0)
-    np.testing.assert_allclose(found.bands[2], np.maximum(100_000.0 - 4_000.0 * np.arange(37), 0.0), atol=1e-6)
-    assert found.ruin_probability.value == 1.0
-    np.testing.assert_array_equal(found.ruin_by, (np.arange(37) >= 25).astype(float))
-    assert found.terminal.maximum == 0.0
-    assert found.terminal.median.value == 0.0
-    assert found.loss_probability.value == 0.0  # all of it came out
-    assert found.risks[0].value_at_risk.value == pytest.approx(0.0, abs=1e-12)
+    summary = summary_of(flat, [0.5], years=3, withdrawals=4_000.0)
+    np.testing.assert_allclose(summary.bands[2], np.maximum(100_000.0 - 4_000.0 * np.arange(37), 0.0), atol=1e-6)
+    assert summary.ruin_probability.value == 1.0
+    np.testing.assert_array_equal(summary.ruin_by, (np.arange(37) >= 25).astype(float))
+    assert summary.terminal.maximum == 0.0
+    assert summary.terminal.median.value == 0.0
+    assert summary.loss_probability.value == 0.0  # all of it came out
+    assert summary.risks[0].value_at_risk.value == pytest.approx(0.0, abs=1e-12)
     short = summary_of(flat, [0.5], years=3, withdrawals=4_001.0)
     assert short.ruin_by[24] == 0.0
     assert short.ruin_by[25] == 1.0
@@ -340,24 +342,24 @@ def test_ruin_is_for_good_and_comes_sooner_the_more_is_taken() -> None:
     model = model_of()
     shares = []
     for monthly in (400.0, 1_000.0, 2_000.0, 6_000.0):
-        found = summary_of(model, years=10, withdrawals=monthly, contributions=100.0, paths=1_000)
-        shares.append(found.ruin_probability.value)
-        assert (np.diff(found.ruin_by) >= 0.0).all()
-        assert found.ruin_by[-1] == found.ruin_probability.value
-        assert found.terminal.minimum >= 0.0
+        summary = summary_of(model, years=10, withdrawals=monthly, contributions=100.0, paths=1_000)
+        shares.append(summary.ruin_probability.value)
+        assert (np.diff(summary.ruin_by) >= 0.0).all()
+        assert summary.ruin_by[-1] == summary.ruin_probability.value
+        assert summary.terminal.minimum >= 0.0
     assert shares == sorted(shares)
     assert shares[0] < 0.05
     assert shares[-1] == 1.0
     path = trajectory(model, WEIGHTS, path=3, initial=1e5, years=10, withdrawals=6_000.0, contributions=100.0)
-    ended = int((path.wealth == 0.0).argmax())
-    assert ended % MONTH == 0
-    np.testing.assert_array_equal(path.wealth[ended:], 0.0)
+    ruin_day = int((path.wealth == 0.0).argmax())
+    assert ruin_day % MONTH == 0
+    np.testing.assert_array_equal(path.wealth[ruin_day:], 0.0)
 
 
 def test_an_account_below_the_level_of_ruin_is_closed_as_it_is() -> None:
     model = one(-0.2, 0.3)
-    found = summary_of(model, [1.0], ruin=80_000.0, contributions=10.0, paths=640)
-    assert 0.5 < found.ruin_probability.value < 1.0
+    summary = summary_of(model, [1.0], ruin=80_000.0, contributions=10.0, paths=640)
+    assert 0.5 < summary.ruin_probability.value < 1.0
     path = next(
         t
         for t in (
@@ -368,25 +370,25 @@ def test_an_account_below_the_level_of_ruin_is_closed_as_it_is() -> None:
     closed = int((path.wealth <= 8e4).argmax())
     np.testing.assert_array_equal(path.wealth[closed:], path.wealth[closed])
     assert (path.wealth[:closed] > 8e4).all()
-    assert found.terminal.minimum > 70_000.0
+    assert summary.terminal.minimum > 70_000.0
     returns = sample_joint(model, days=2 * A, blocks=10)[:, 0]
-    held = np.full(640, 1e5)
+    wealth = np.full(640, 1e5)
     alive = np.ones(640, dtype=bool)
     for day, today in enumerate(returns, 1):
-        held = np.where(alive, held * (1.0 + today) + (10.0 if day % MONTH == 0 else 0.0), held)
-        alive &= held > 8e4
-    assert found.ruin_probability.value == (~alive).mean()
+        wealth = np.where(alive, wealth * (1.0 + today) + (10.0 if day % MONTH == 0 else 0.0), wealth)
+        alive &= wealth > 8e4
+    assert summary.ruin_probability.value == (~alive).mean()
 
 
 def test_a_higher_goal_is_reached_less_often() -> None:
     model = model_of()
     shares = []
     for goal in (0.0, 90_000.0, 105_000.0, 120_000.0, 1e9):
-        found = summary_of(model, goal=goal, inflation=0.02).goal_probability
-        assert found is not None
-        shares.append(found.value)
-        assert found.error is not None
-        assert found.error > 0.0
+        summary = summary_of(model, goal=goal, inflation=0.02).goal_probability
+        assert summary is not None
+        shares.append(summary.value)
+        assert summary.error is not None
+        assert summary.error > 0.0
     assert shares == sorted(shares, reverse=True)
     assert (shares[0], shares[-1]) == (1.0, 0.0)
     assert summary_of(model).goal_probability is None
@@ -394,10 +396,10 @@ def test_a_higher_goal_is_reached_less_often() -> None:
 
 def test_a_goal_is_in_the_money_of_the_start() -> None:
     model = one(0.0, 0.0, cash_rate=0.0)
-    for goal, reached in ((100_000.0 / 1.1**2, 1.0), (100_001.0 / 1.1**2, 0.0)):
-        found = summary_of(model, [1.0], inflation=0.1, goal=goal).goal_probability
-        assert found is not None
-        assert found.value == reached
+    for goal, probability in ((100_000.0 / 1.1**2, 1.0), (100_001.0 / 1.1**2, 0.0)):
+        summary = summary_of(model, [1.0], inflation=0.1, goal=goal).goal_probability
+        assert summary is not None
+        assert summary.value == probability
 
 
 # costs and rebalancing
@@ -411,15 +413,15 @@ def test_costs_and_fees_cost_what_they_say() -> None:
     plain = summary_of(model, paths=640)
     assert fee.terminal.mean.value == pytest.approx(plain.terminal.mean.value * 0.98**2, rel=1e-11)
     assert fee.growth.mean.value == pytest.approx((1.0 + plain.growth.mean.value) * 0.98 - 1.0, rel=1e-10)
-    held = summary_of(model, rebalancing="none", cost_bps=50.0, paths=640)
+    untouched = summary_of(model, rebalancing="none", cost_bps=50.0, paths=640)
     untaxed = summary_of(model, rebalancing="none", paths=640)
-    assert held.terminal.mean == untaxed.terminal.mean  # nothing is traded
+    assert untouched.terminal.mean == untaxed.terminal.mean  # nothing is traded
 
 
 def test_cash_alone_earns_the_cash_rate() -> None:
-    found = summary_of(model_of(), [0.0, 0.0, 0.0], years=5, cost_bps=10.0)
-    assert found.terminal.minimum == pytest.approx(100_000.0 * 1.03**5, rel=1e-12)
-    assert found.terminal.maximum == pytest.approx(100_000.0 * 1.03**5, rel=1e-12)
+    summary = summary_of(model_of(), [0.0, 0.0, 0.0], years=5, cost_bps=10.0)
+    assert summary.terminal.minimum == pytest.approx(100_000.0 * 1.03**5, rel=1e-12)
+    assert summary.terminal.maximum == pytest.approx(100_000.0 * 1.03**5, rel=1e-12)
 
 
 # the same answer however it is computed
@@ -467,12 +469,12 @@ print(hashlib.sha256(found.bands.tobytes() + repr(found.terminal).encode() + rep
 
 def program(paths: int, years: int, assets: int, **environment: str) -> tuple[int, str]:
     """Kilobytes that the run needs beyond those of 128 paths, and a digest of its result."""
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(paths), str(years), str(assets)],
         cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    kilobytes, digest = done.stdout.split()
+    assert process.returncode == 0, process.stderr
+    kilobytes, digest = process.stdout.split()
     return int(kilobytes), digest
 
 
@@ -494,11 +496,11 @@ def test_memory_does_not_grow_with_the_paths() -> None:
 
 def test_a_run_can_be_cancelled() -> None:
     """After its first 1,024 paths: the million would take a minute."""
-    asked = []
+    calls = []
 
     def cancelled() -> bool:
-        asked.append(1)
-        return len(asked) > 1
+        calls.append(1)
+        return len(calls) > 1
 
     with pytest.raises(InterruptedError):
         summary_of(years=1, paths=1_000_000, threads=1, cancelled=cancelled)
@@ -535,32 +537,38 @@ def test_scaling_the_money_scales_the_answer(scale: float, engine: str) -> None:
 )
 @settings(max_examples=40, deadline=None)
 def test_bands_are_in_order_and_within_the_extremes(
-    raw: list[float], rebalancing: Rebalancing, paid: float, taken: float, fee: float, cost: float, paths: int
+    raw: list[float],
+    rebalancing: Rebalancing,
+    contribution: float,
+    withdrawal: float,
+    fee: float,
+    cost: float,
+    paths: int,
 ) -> None:
     weights = np.array(raw) / max(1.0, math.fsum(raw))
-    found = summary_of(
-        weights=weights, rebalancing=rebalancing, contributions=paid, withdrawals=taken, fee=fee, cost_bps=cost,
-        paths=paths, inflation=0.02, goal=1e5,
+    summary = summary_of(
+        weights=weights, rebalancing=rebalancing, contributions=contribution, withdrawals=withdrawal, fee=fee,
+        cost_bps=cost, paths=paths, inflation=0.02, goal=1e5,
     )  # fmt: skip
-    assert np.isfinite(found.bands).all()
-    assert (np.diff(found.bands, axis=0) >= 0.0).all()
-    assert (found.bands >= 0.0).all()
-    for figure in (found.terminal, found.terminal_real, found.growth, found.drawdown):
+    assert np.isfinite(summary.bands).all()
+    assert (np.diff(summary.bands, axis=0) >= 0.0).all()
+    assert (summary.bands >= 0.0).all()
+    for figure in (summary.terminal, summary.terminal_real, summary.growth, summary.drawdown):
         values = [figure.minimum, *(p.value for p in figure.percentiles), figure.maximum]
         assert all(a <= b + 1e-12 * abs(b) for a, b in pairwise(values))
         assert figure.minimum <= figure.mean.value * (1.0 + 1e-12) + 1e-12
         assert figure.mean.value <= figure.maximum * (1.0 + 1e-12) + 1e-12
-    assert found.drawdown.minimum >= 0.0
-    assert found.drawdown.maximum <= 1.0
-    for risk in found.risks:
+    assert summary.drawdown.minimum >= 0.0
+    assert summary.drawdown.maximum <= 1.0
+    for risk in summary.risks:
         assert risk.expected_shortfall.value >= risk.value_at_risk.value - 1e-9
 
 
 def test_assets_in_another_order_make_the_same_law() -> None:
     order = np.array([2, 0, 1])
     a = summary_of(model_of("gbm"), paths=20_000)
-    turned = model_of("gbm", mu=MU[order], sigma=SIGMA[order], correlation=R[np.ix_(order, order)])
-    b = summary_of(turned, WEIGHTS[order], paths=20_000)
+    permuted = model_of("gbm", mu=MU[order], sigma=SIGMA[order], correlation=R[np.ix_(order, order)])
+    b = summary_of(permuted, WEIGHTS[order], paths=20_000)
     assert a.terminal.mean.error is not None
     assert a.terminal.mean.value == pytest.approx(b.terminal.mean.value, abs=6.0 * a.terminal.mean.error)
     assert a.terminal.deviation == pytest.approx(b.terminal.deviation, rel=0.05)
@@ -580,8 +588,8 @@ def test_four_times_the_paths_halve_the_error() -> None:
 
 
 def test_the_error_stated_is_the_spread_of_the_estimate_over_seeds() -> None:
-    found = [summary_of(model_of("gbm", seed=s), years=1, paths=1_000, goal=1.1e5) for s in range(60)]
-    for read in (
+    summaries = [summary_of(model_of("gbm", seed=s), years=1, paths=1_000, goal=1.1e5) for s in range(60)]
+    for statistic in (
         lambda f: f.terminal.mean,
         lambda f: f.terminal.median,
         lambda f: f.loss_probability,
@@ -590,10 +598,10 @@ def test_the_error_stated_is_the_spread_of_the_estimate_over_seeds() -> None:
         lambda f: f.risks[0].expected_shortfall,
         lambda f: f.drawdown.mean,
     ):
-        values = np.array([read(f).value for f in found])
-        stated = np.mean([read(f).error for f in found])
+        values = np.array([statistic(f).value for f in summaries])
+        mean_error = np.mean([statistic(f).error for f in summaries])
         # of 60 seeds a deviation is known to 9%
-        assert values.std(ddof=1) == pytest.approx(stated, rel=0.35)
+        assert values.std(ddof=1) == pytest.approx(mean_error, rel=0.35)
 
 
 # refusals
@@ -640,26 +648,26 @@ def test_a_replay_shorter_than_the_horizon_is_refused() -> None:
     model = joint_model("replay", cash_rate=0.0, seed=1, history=history)
     with pytest.raises(DataError, match="`days` 504 is more than the history"):
         summary_of(model)
-    found = summary_of(model, years=1, rebalancing="none", weights=[1.0, 0.0, 0.0])
+    summary = summary_of(model, years=1, rebalancing="none", weights=[1.0, 0.0, 0.0])
     windows = np.array([np.prod(1.0 + history[s : s + A, 0]) for s in range(149)]) * 1e5
-    assert windows.min() <= found.terminal.minimum * (1 + 1e-12)
-    assert found.terminal.maximum <= windows.max() * (1 + 1e-12)
-    assert found.terminal.mean.value == pytest.approx(windows.mean(), rel=0.01)
+    assert windows.min() <= summary.terminal.minimum * (1 + 1e-12)
+    assert summary.terminal.maximum <= windows.max() * (1 + 1e-12)
+    assert summary.terminal.mean.value == pytest.approx(windows.mean(), rel=0.01)
 
 
 @pytest.mark.parametrize(
-    ("measured", "changes", "message"),
+    ("estimate", "changes", "message"),
     [
-        (Measured(value=1.0), {}, "`measured` has no standard error"),
+        (Measured(value=1.0), {}, "`estimate` has no standard error"),
         (Measured(value=1.0, error=0.1), {"target": 0.0}, "`target` must be positive"),
         (Measured(value=1.0, error=0.1), {"target": math.nan}, "`target` must be positive"),
         (Measured(value=1.0, error=0.1), {"paths": 1}, "`paths` must be at least 2"),
     ],
 )
-def test_impossible_targets_are_refused(measured: Measured, changes: dict[str, Any], message: str) -> None:
+def test_impossible_targets_are_refused(estimate: Measured, changes: dict[str, Any], message: str) -> None:
     arguments: dict[str, Any] = {"paths": 1_000, "target": 0.01, **changes}
     with pytest.raises(DataError, match=message):
-        paths_for_error(measured, **arguments)
+        paths_for_error(estimate, **arguments)
 
 
 def test_a_path_before_the_first_is_refused() -> None:

@@ -86,10 +86,10 @@ def test_the_mean_bond_return_is_the_level_and_the_gain_of_convexity(rho: float)
 
 def test_a_return_is_carry_duration_and_convexity() -> None:
     scenario = world("merton")
-    made = bond_paths(TEN_YEARS, scenario, equity_of(scenario, 300, 1), seed=3)
-    before = np.vstack([np.full(64, 0.04), made.yields[:-1]])
-    change = made.yields - before
-    np.testing.assert_allclose(made.returns, before / A - 8.0 * change + 38.0 * change**2, rtol=0, atol=1e-14)
+    bond = bond_paths(TEN_YEARS, scenario, equity_of(scenario, 300, 1), seed=3)
+    before = np.vstack([np.full(64, 0.04), bond.yields[:-1]])
+    change = bond.yields - before
+    np.testing.assert_allclose(bond.returns, before / A - 8.0 * change + 38.0 * change**2, rtol=0, atol=1e-14)
 
 
 def test_a_path_does_not_depend_on_what_else_is_asked_for() -> None:
@@ -119,10 +119,10 @@ def test_no_bond_loses_everything(
     convexity = curve * duration**2
     bond = Bond(duration, convexity, level, rate, volatility)
     scenario = world("merton", bond_correlation=rho, sigma=0.4, jumps_per_year=5.0)
-    made = bond_paths(bond, scenario, equity_of(scenario, 60, 1), seed=1)
-    assert np.isfinite(made.returns).all()
-    carry = np.vstack([np.full(64, level), made.yields[:-1]]) / A
-    assert (made.returns - carry).min() >= -0.5 - 1e-12
+    paths = bond_paths(bond, scenario, equity_of(scenario, 60, 1), seed=1)
+    assert np.isfinite(paths.returns).all()
+    carry = np.vstack([np.full(64, level), paths.yields[:-1]]) / A
+    assert (paths.returns - carry).min() >= -0.5 - 1e-12
 
 
 @pytest.mark.parametrize(
@@ -186,11 +186,11 @@ def test_the_proxy_reprices_a_bond() -> None:
     for k in range(dates.size - 1):
         duration, convexity = par_duration(float(yields[k]), 20)
         pair = slice(k, k + 2)
-        made = bond_history(dates[pair], yields[pair], duration=duration, convexity=convexity)
+        proxy = bond_history(dates[pair], yields[pair], duration=duration, convexity=convexity)
         days = (dates[k + 1] - dates[k]).astype(int)
         y = yields[k + 1]
         dirty = price(yields[k], y, 20) * (1.0 + y / 2.0) ** (2.0 * days / 365.0)
-        assert made.returns[0] == pytest.approx(dirty - 1.0, abs=8e-4)
+        assert proxy.returns[0] == pytest.approx(dirty - 1.0, abs=8e-4)
 
 
 def test_moodys_yields_make_a_century_of_proxy_returns() -> None:
@@ -200,18 +200,18 @@ def test_moodys_yields_make_a_century_of_proxy_returns() -> None:
     frame = default.load()
     yields = frame["AAA"].to_numpy() / 100.0
     dates = frame.index.to_numpy().astype("datetime64[D]")
-    made = bond_history(dates, yields, duration=10.0, convexity=150.0)
-    assert made.label == PROXY
-    assert "proxy" in made.label.lower()
-    np.testing.assert_array_equal(made.dates, dates[1:])
+    proxy = bond_history(dates, yields, duration=10.0, convexity=150.0)
+    assert proxy.label == PROXY
+    assert "proxy" in proxy.label.lower()
+    np.testing.assert_array_equal(proxy.dates, dates[1:])
     years = (dates[-1] - dates[0]).astype(int) / 365.0
     change = np.diff(yields)
     total = (
         yields[:-1] @ np.diff(dates).astype(int) / 365.0 - 10.0 * (yields[-1] - yields[0]) + 75.0 * (change @ change)
     )
-    assert made.returns.sum() / years == pytest.approx(total / years, rel=1e-10)
+    assert proxy.returns.sum() / years == pytest.approx(total / years, rel=1e-10)
     falling = (dates[1:] > np.datetime64("1981-12-31")) & (dates[1:] < np.datetime64("1993-01-01"))
-    assert made.returns[falling].mean() * 12.0 > yields[1:][falling].mean(), "falling yields pay more than the coupon"
+    assert proxy.returns[falling].mean() * 12.0 > yields[1:][falling].mean(), "falling yields pay more than the coupon"
 
 
 @pytest.mark.parametrize(
@@ -228,10 +228,10 @@ def test_moodys_yields_make_a_century_of_proxy_returns() -> None:
     ],
 )
 def test_a_proxy_refuses_by_name(changes: dict[str, Any], message: str) -> None:
-    given: dict[str, Any] = {"dates": ["2020-01-31", "2020-02-29"], "yields": [0.05, 0.051]}
-    given |= {"duration": 8.0, "convexity": 80.0} | changes
+    arguments: dict[str, Any] = {"dates": ["2020-01-31", "2020-02-29"], "yields": [0.05, 0.051]}
+    arguments |= {"duration": 8.0, "convexity": 80.0} | changes
     with pytest.raises(DataError, match=message):
-        bond_history(given.pop("dates"), given.pop("yields"), **given)
+        bond_history(arguments.pop("dates"), arguments.pop("yields"), **arguments)
 
 
 @pytest.mark.parametrize(("yield_", "years", "name"), [(-0.01, 10, "yield_"), (5.0, 10, "yield_"), (0.05, 0, "years")])

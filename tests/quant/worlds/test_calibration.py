@@ -18,13 +18,13 @@ BASE = BUILT_IN[0]
 ENGINES = get_args(Engine)
 
 
-def made(engine: Engine, days: int, **changes: Any) -> tuple[Scenario, np.ndarray]:
+def sample_path(engine: Engine, days: int, **changes: Any) -> tuple[Scenario, np.ndarray]:
     """A scenario, and one long path of it."""
     scenario = Scenario.model_validate(BASE.model_dump() | {"engine": engine, "premium_power": 0} | changes)
     return scenario, sample_paths(path_model(scenario, seed=5), days=days)[:, 0]
 
 
-HISTORY = made("garch", 3_000, garch_nu=8.0)[1]
+HISTORY = sample_path("garch", 3_000, garch_nu=8.0)[1]
 """Twelve years with clusters."""
 
 
@@ -35,8 +35,8 @@ def clock(series: np.ndarray) -> Returns:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_mean_and_volatility_are_the_samples(engine: Engine) -> None:
-    found = calibrate(HISTORY, engine)
-    fits = {f.name: f for f in found.fits}
+    calibration = calibrate(HISTORY, engine)
+    fits = {f.name: f for f in calibration.fits}
     assert fits["mean"].sample == pytest.approx(A * HISTORY.mean(), rel=1e-10)
     assert fits["volatility"].sample == pytest.approx(math.sqrt(A) * HISTORY.std(), rel=1e-10)
     centred = HISTORY - HISTORY.mean()
@@ -47,9 +47,9 @@ def test_mean_and_volatility_are_the_samples(engine: Engine) -> None:
         assert fits["volatility"].implied == pytest.approx(fits["volatility"].sample, rel=1e-12)
     else:
         assert fits["volatility"].implied == pytest.approx(fits["volatility"].sample, rel=0.05)
-    assert found.scenario.engine == engine
-    assert found.observations == HISTORY.size
-    assert calibrate(clock(HISTORY), engine) == found
+    assert calibration.scenario.engine == engine
+    assert calibration.observations == HISTORY.size
+    assert calibrate(clock(HISTORY), engine) == calibration
 
 
 # what a long path was made with is found again
@@ -58,40 +58,42 @@ def test_mean_and_volatility_are_the_samples(engine: Engine) -> None:
 @pytest.mark.parametrize(("kappa", "vol_of_vol", "leverage"), [(3.0, 3.33, -0.7), (6.0, 1.5, -0.3), (4.0, 2.0, 0.5)])
 def test_heston_is_found_again(kappa: float, vol_of_vol: float, leverage: float) -> None:
     """Four centuries; the errors of kappa and xi are those of a moment of squares with heavy tails."""
-    _, path = made("heston", 100_000, mean_reversion=kappa, vol_of_vol=vol_of_vol, leverage=leverage)
-    found = calibrate(path, "heston")
-    assert found.scenario.mean_reversion == pytest.approx(kappa, rel=0.25)
-    assert found.scenario.vol_of_vol == pytest.approx(vol_of_vol, rel=0.15)
-    assert found.scenario.leverage == pytest.approx(leverage, abs=0.08)
-    assert found.feller == pytest.approx(2.0 * found.scenario.mean_reversion / found.scenario.vol_of_vol**2, rel=1e-12)
-    assert found.at_bounds == ()
-    kurtosis = next(f for f in found.fits if f.name == "kurtosis")
+    _, path = sample_path("heston", 100_000, mean_reversion=kappa, vol_of_vol=vol_of_vol, leverage=leverage)
+    calibration = calibrate(path, "heston")
+    assert calibration.scenario.mean_reversion == pytest.approx(kappa, rel=0.25)
+    assert calibration.scenario.vol_of_vol == pytest.approx(vol_of_vol, rel=0.15)
+    assert calibration.scenario.leverage == pytest.approx(leverage, abs=0.08)
+    assert calibration.feller == pytest.approx(
+        2.0 * calibration.scenario.mean_reversion / calibration.scenario.vol_of_vol**2, rel=1e-12
+    )
+    assert calibration.at_bounds == ()
+    kurtosis = next(f for f in calibration.fits if f.name == "kurtosis")
     assert kurtosis.implied == pytest.approx(kurtosis.sample, rel=0.1)
 
 
 @pytest.mark.parametrize("rate", [0.5, 2.0])
 def test_the_rate_of_jumps_is_found_again(rate: float) -> None:
     for engine in ("merton", "bates"):
-        _, path = made(engine, 100_000, jumps_per_year=rate)
-        found = calibrate(path, engine)
-        assert found.scenario.jumps_per_year == pytest.approx(rate, rel=0.3), engine
-        kurtosis = next(f for f in found.fits if f.name == "kurtosis")
+        _, path = sample_path(engine, 100_000, jumps_per_year=rate)
+        calibration = calibrate(path, engine)
+        assert calibration.scenario.jumps_per_year == pytest.approx(rate, rel=0.3), engine
+        kurtosis = next(f for f in calibration.fits if f.name == "kurtosis")
         assert kurtosis.implied == pytest.approx(kurtosis.sample, rel=0.02), engine
-        assert found.at_bounds == ()
+        assert calibration.at_bounds == ()
 
 
 def test_garch_is_found_again() -> None:
-    _, path = made("garch", 20_000, garch_alpha=0.03, garch_gamma=0.10, garch_beta=0.89, garch_nu=8.0)
-    found = calibrate(path, "garch").scenario
-    assert found.garch_alpha == pytest.approx(0.03, abs=0.012)
-    assert found.garch_gamma == pytest.approx(0.10, abs=0.03)
-    assert found.garch_beta == pytest.approx(0.89, abs=0.02)
-    assert found.garch_nu == pytest.approx(8.0, rel=0.2)
+    _, path = sample_path("garch", 20_000, garch_alpha=0.03, garch_gamma=0.10, garch_beta=0.89, garch_nu=8.0)
+    calibration = calibrate(path, "garch").scenario
+    assert calibration.garch_alpha == pytest.approx(0.03, abs=0.012)
+    assert calibration.garch_gamma == pytest.approx(0.10, abs=0.03)
+    assert calibration.garch_beta == pytest.approx(0.89, abs=0.02)
+    assert calibration.garch_nu == pytest.approx(8.0, rel=0.2)
 
 
 def test_two_regimes_are_found_again() -> None:
     """Calm and turbulent last 240 and 60 days on average, and the volatilities are as 1 to 2.5."""
-    _, path = made("regime_switching", 20_000)
+    _, path = sample_path("regime_switching", 20_000)
     calm, turbulent = calibrate(path, "regime_switching").scenario.states
     assert turbulent.sigma / calm.sigma == pytest.approx(2.5, rel=0.06)
     assert calm.mean_days == pytest.approx(240.0, rel=0.35)
@@ -123,9 +125,9 @@ def test_long_memory_asks_for_long_blocks() -> None:
 def test_what_a_scenario_cannot_hold_is_named() -> None:
     """Normal days have fewer extremes than any jump gives, now and then."""
     thin = np.random.default_rng(3).uniform(-0.02, 0.02, 1_000)
-    found = calibrate(thin, "merton")
-    assert found.scenario.jumps_per_year == 0.0
-    assert found.at_bounds == ("jumps_per_year",)
+    calibration = calibrate(thin, "merton")
+    assert calibration.scenario.jumps_per_year == 0.0
+    assert calibration.at_bounds == ("jumps_per_year",)
 
 
 # refusals
@@ -141,10 +143,10 @@ def test_a_short_history_is_refused(engine: Engine, fewest: int) -> None:
 
 
 def test_a_history_that_cannot_be_used_is_refused() -> None:
-    broken = HISTORY.copy()
-    broken[5] = np.inf
+    invalid = HISTORY.copy()
+    invalid[5] = np.inf
     with pytest.raises(DataError, match="`returns` has inf on day 5; expected finite"):
-        calibrate(broken, "gbm")
+        calibrate(invalid, "gbm")
     with pytest.raises(DataError, match="`returns` has a deviation of 0; expected returns that vary"):
         calibrate(np.zeros(300), "gbm")
     with pytest.raises(DataError, match=r"`returns` has shape \(300, 2\)"):
@@ -176,12 +178,12 @@ def test_a_state_of_single_days_is_refused() -> None:
 
 
 def test_the_shocks_of_the_seed_give_the_built_in_worlds() -> None:
-    for world, wanted in zip(shocked_scenarios(BASE), BUILT_IN, strict=True):
-        assert world.name == wanted.name
-        assert world.mu == pytest.approx(wanted.mu, abs=5e-4)
-        assert world.sigma == pytest.approx(wanted.sigma, abs=5e-4)
-        assert world.cash_rate == pytest.approx(wanted.cash_rate, abs=1e-12)
-        assert (world.bond_correlation, world.probability) == (wanted.bond_correlation, wanted.probability)
+    for world, expected in zip(shocked_scenarios(BASE), BUILT_IN, strict=True):
+        assert world.name == expected.name
+        assert world.mu == pytest.approx(expected.mu, abs=5e-4)
+        assert world.sigma == pytest.approx(expected.sigma, abs=5e-4)
+        assert world.cash_rate == pytest.approx(expected.cash_rate, abs=1e-12)
+        assert (world.bond_correlation, world.probability) == (expected.bond_correlation, expected.probability)
 
 
 def test_shocks_keep_the_engine_and_move_with_the_asset() -> None:
@@ -219,13 +221,13 @@ def test_an_empirical_world_of_too_few_days_is_refused() -> None:
 
 def test_what_a_scenario_means_is_read_off_its_paths() -> None:
     scenario = BASE.model_copy(update={"years": 1})
-    found = implied_statistics(scenario, paths=256)
-    assert (found.mu, found.sigma) == (0.08, 0.18)
-    assert found.sharpe == pytest.approx((0.08 - 0.03) / 0.18, rel=1e-12)
+    statistics = implied_statistics(scenario, paths=256)
+    assert (statistics.mu, statistics.sigma) == (0.08, 0.18)
+    assert statistics.sharpe == pytest.approx((0.08 - 0.03) / 0.18, rel=1e-12)
     x = sample_paths(path_model(scenario, seed=0), days=A, blocks=4)
-    assert found.worst_day == pytest.approx(np.median(x.min(axis=0)), rel=1e-12)
+    assert statistics.worst_day == pytest.approx(np.median(x.min(axis=0)), rel=1e-12)
     wealth = np.vstack([np.ones(256), np.cumprod(1.0 + x, axis=0)])
-    assert found.worst_month == pytest.approx(np.median((wealth[21:] / wealth[:-21] - 1.0).min(axis=0)), rel=1e-9)
+    assert statistics.worst_month == pytest.approx(np.median((wealth[21:] / wealth[:-21] - 1.0).min(axis=0)), rel=1e-9)
     for paths in (63, 100_001):
         with pytest.raises(DataError, match=r"`paths` is .* expected 64 to 100000"):
             implied_statistics(scenario, paths=paths)

@@ -41,13 +41,13 @@ EVERY = [world(s, e) for s in BUILT_IN for e in ENGINES] + [CYCLE]
 
 def test_every_engine_has_the_moments_of_its_scenario() -> None:
     """Of some 250 checks at three errors less than one fails by chance, and none by five errors."""
-    found = [(s.name, s.engine, c) for s in EVERY for c in diagnosed(s).checks if c.implied is not None]
-    assert len(found) > 200
-    beyond = [(n, e, c) for n, e, c in found if not c.passed]
+    checks = [(s.name, s.engine, c) for s in EVERY for c in diagnosed(s).checks if c.implied is not None]
+    assert len(checks) > 200
+    beyond = [(n, e, c) for n, e, c in checks if not c.passed]
     assert len(beyond) <= 3, beyond
     assert all(off(c) <= 5.0 * c.error for _, _, c in beyond), beyond
     # errors that were too wide would hide what is wrong: one in three lies beyond one of them
-    scores = [off(c) / c.error for _, e, c in found if e != "replay"]
+    scores = [off(c) / c.error for _, e, c in checks if e != "replay"]
     assert 0.2 < np.mean([z > 1.0 for z in scores]) < 0.45
 
 
@@ -56,14 +56,14 @@ def test_every_engine_has_the_moments_of_its_scenario() -> None:
     ("field", "value", "failing"), [("mu", 0.5, "mean"), ("sigma", 0.20, "volatility")], ids=["mean", "volatility"]
 )
 def test_paths_of_another_scenario_are_stopped(engine: Engine, field: str, value: float, failing: str) -> None:
-    stated = world(BUILT_IN[0], engine)
-    found = diagnosed(stated, of=stated.model_copy(update={field: value}))
-    assert not found.passed
-    assert failing in [c.name for c in found.checks if c.passed is False]
+    scenario = world(BUILT_IN[0], engine)
+    diagnostics = diagnosed(scenario, of=scenario.model_copy(update={field: value}))
+    assert not diagnostics.passed
+    assert failing in [c.name for c in diagnostics.checks if c.passed is False]
 
 
 @pytest.mark.parametrize(
-    ("stated", "made", "failing"),
+    ("expected_engine", "actual_engine", "failing"),
     [
         ("merton", "gbm", {"skewness", "kurtosis"}),
         ("heston", "merton", {"memory_1", "memory_5", "memory_21"}),
@@ -73,22 +73,24 @@ def test_paths_of_another_scenario_are_stopped(engine: Engine, field: str, value
         ("regime_switching", "gbm", {"kurtosis", "memory_1", "memory_5", "memory_21"}),
     ],
 )
-def test_the_shape_of_another_engine_is_stopped(stated: Engine, made: Engine, failing: set[str]) -> None:
+def test_the_shape_of_another_engine_is_stopped(
+    expected_engine: Engine, actual_engine: Engine, failing: set[str]
+) -> None:
     """Mean and volatility agree here, so that only the shape gives the wrong engine away."""
     base = BUILT_IN[0].model_copy(update={"premium_power": 0})
-    scenario, other = world(base, stated), world(base, made)
+    scenario, other = world(base, expected_engine), world(base, actual_engine)
     model = path_model(other, seed=3)
     days = sample_paths(model, days=600, blocks=20)
     np.testing.assert_allclose(days.std() * math.sqrt(A), scenario.sigma, rtol=0.05)
-    found = diagnose(scenario, model, paths=6_400, days=A)
-    assert failing <= {c.name for c in found.checks if c.passed is False}
+    diagnostics = diagnose(scenario, model, paths=6_400, days=A)
+    assert failing <= {c.name for c in diagnostics.checks if c.passed is False}
 
 
 @pytest.mark.parametrize("engine", ["bootstrap", "conditional_bootstrap", "replay"])
 def test_without_days_of_history_there_is_nothing_to_compare_with(engine: Engine) -> None:
-    stated, other = world(BUILT_IN[0], engine), world(BUILT_IN[0], "gbm")
+    scenario, other = world(BUILT_IN[0], engine), world(BUILT_IN[0], "gbm")
     with pytest.raises(DataError, match=f"`model` is of the engine 'gbm'; expected '{engine}'"):
-        diagnose(stated, path_model(other, seed=1), paths=100, days=30)
+        diagnose(scenario, path_model(other, seed=1), paths=100, days=30)
 
 
 def test_statistics_are_those_of_the_paths_themselves() -> None:
@@ -96,23 +98,23 @@ def test_statistics_are_those_of_the_paths_themselves() -> None:
     scenario = world(BUILT_IN[0], "bates")
     model = path_model(scenario, seed=3)
     x = sample_paths(model, days=300, blocks=4)[:, :200]
-    found = diagnose(scenario, model, paths=200, days=300)
-    seen = {c.name: c for c in found.checks}
+    diagnostics = diagnose(scenario, model, paths=200, days=300)
+    checks = {c.name: c for c in diagnostics.checks}
     centred = x - x.mean()
-    assert seen["mean"].simulated == pytest.approx(A * x.mean(), rel=1e-10)
-    assert seen["mean"].error == pytest.approx(A * x.mean(axis=0).std(ddof=1) / math.sqrt(200), rel=1e-10)
-    assert seen["volatility"].simulated == pytest.approx(x.std() * math.sqrt(A), rel=1e-10)
-    assert seen["skewness"].simulated == pytest.approx((centred**3).mean() / x.std() ** 3, rel=1e-9)
-    assert seen["kurtosis"].simulated == pytest.approx((centred**4).mean() / x.var() ** 2, rel=1e-9)
+    assert checks["mean"].simulated == pytest.approx(A * x.mean(), rel=1e-10)
+    assert checks["mean"].error == pytest.approx(A * x.mean(axis=0).std(ddof=1) / math.sqrt(200), rel=1e-10)
+    assert checks["volatility"].simulated == pytest.approx(x.std() * math.sqrt(A), rel=1e-10)
+    assert checks["skewness"].simulated == pytest.approx((centred**3).mean() / x.std() ** 3, rel=1e-9)
+    assert checks["kurtosis"].simulated == pytest.approx((centred**4).mean() / x.var() ** 2, rel=1e-9)
     size = np.abs(x)
     for lag in LAGS:
         product = (size[:-lag] * size[lag:]).mean() - size.mean() ** 2
-        assert seen[f"memory_{lag}"].simulated == pytest.approx(product / size.var(), rel=1e-9)
+        assert checks[f"memory_{lag}"].simulated == pytest.approx(product / size.var(), rel=1e-9)
     wealth = np.vstack([np.ones(200), np.cumprod(1.0 + x, axis=0)])
     falls = (1.0 - wealth / np.maximum.accumulate(wealth)).max(axis=0)
-    for share, fall in found.drawdowns.items():
+    for share, fall in diagnostics.drawdowns.items():
         assert fall == pytest.approx(np.quantile(falls, share), abs=0.02)
-    assert list(found.drawdowns.values()) == sorted(found.drawdowns.values())
+    assert list(diagnostics.drawdowns.values()) == sorted(diagnostics.drawdowns.values())
 
 
 @pytest.mark.parametrize("name", ["volatility", "skewness", "kurtosis", "memory_5"])
@@ -132,8 +134,8 @@ def test_wealth_grows_at_the_stated_rate_where_the_mean_is_constant(engine: Engi
     assert wealth.passed
     assert wealth.implied == pytest.approx((1.0 + 0.08 / A) ** (5 * A), rel=1e-12)
     linked = world(BUILT_IN[0], engine, premium_power=1)
-    shown = "wealth" in [c.name for c in diagnosed(linked, paths=100, days=30).checks]
-    assert shown == (engine in {"gbm", "merton"})
+    has_wealth = "wealth" in [c.name for c in diagnosed(linked, paths=100, days=30).checks]
+    assert has_wealth == (engine in {"gbm", "merton"})
 
 
 def test_the_same_arguments_give_the_same_bits_and_defaults_are_the_scenarios() -> None:

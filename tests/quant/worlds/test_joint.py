@@ -67,8 +67,8 @@ def matches(by_path: np.ndarray, expected: float) -> None:
 
 def p_value(a: np.ndarray, b: np.ndarray) -> float:
     """That two samples have one law: Kolmogorov and Smirnov."""
-    found: Any = stats.ks_2samp(a, b)
-    return float(found.pvalue)
+    test: Any = stats.ks_2samp(a, b)
+    return float(test.pvalue)
 
 
 EVERY = {
@@ -244,8 +244,8 @@ def test_assets_may_have_a_variance_each(engine: str) -> None:
     assert p_value((own[-5:, 0] ** 2).sum(axis=0), (common[-5:, 0] ** 2).sum(axis=0)) > 1e-4
 
 
-@pytest.mark.parametrize(("rho", "kept"), [(0.9, 0.98), (0.6, 0.92), (-0.3, 0.77)])
-def test_variances_that_part_lower_the_correlation_as_documented(rho: float, kept: float) -> None:
+@pytest.mark.parametrize(("rho", "share"), [(0.9, 0.98), (0.6, 0.92), (-0.3, 0.77)])
+def test_variances_that_part_lower_the_correlation_as_documented(rho: float, share: float) -> None:
     """Not at all on the first day; from two years on, when they have parted, to the share that is stated."""
     arguments = {"mu": MU[:2], "sigma": SIGMA[:2], "correlation": [[1.0, rho], [rho, 1.0]], "premium_power": 0}
     for common in (False, True):
@@ -258,7 +258,7 @@ def test_variances_that_part_lower_the_correlation_as_documented(rho: float, kep
             matches(late, rho)
         else:
             assert late.mean() / rho == pytest.approx(
-                kept, abs=0.01 + 4.0 * late.std() / math.sqrt(late.size) / abs(rho)
+                share, abs=0.01 + 4.0 * late.std() / math.sqrt(late.size) / abs(rho)
             )
 
 
@@ -339,14 +339,14 @@ def test_states_last_and_return_as_the_chain_says() -> None:
     # states three annual means of 5% volatility apart: too near to read on a day, so they are made far apart
     far = [MarketState([m], [0.0], [[1.0]]) for m in (-1.0, 0.0, 1.0)]
     model = joint_model("regime_switching", states=far, transition=three, cash_rate=0.0, seed=4)
-    read = np.round(sample_joint(model, days=400, blocks=40)[:, 0] * A).astype(int) + 1
+    visits = np.round(sample_joint(model, days=400, blocks=40)[:, 0] * A).astype(int) + 1
     for k in range(3):
-        matches((read == k).mean(axis=0), model.shares[k])
-        assert stats.binomtest(int((read[0] == k).sum()), read.shape[1], float(model.shares[k])).pvalue > 1e-5
+        matches((visits == k).mean(axis=0), model.shares[k])
+        assert stats.binomtest(int((visits[0] == k).sum()), visits.shape[1], float(model.shares[k])).pvalue > 1e-5
         for m in range(3):
-            now = read[:-1] == k
-            seen = (read[1:][now] == m).mean()
-            assert seen == pytest.approx(three[k, m], abs=4.5 * math.sqrt(0.25 / now.sum()))
+            now = visits[:-1] == k
+            frequency = (visits[1:][now] == m).mean()
+            assert frequency == pytest.approx(three[k, m], abs=4.5 * math.sqrt(0.25 / now.sum()))
 
 
 def test_the_moments_of_states_are_those_of_their_mixture() -> None:
@@ -404,13 +404,13 @@ def test_a_history_is_filtered_asset_by_asset() -> None:
     for t, z in enumerate(shocks):
         history[t] = 4e-4 + np.sqrt(h) * z
         h = 3e-6 + (0.04 + 0.08 * (z < 0.0)) * h * z * z + 0.89 * h
-    found = filtered_residuals(history)
-    residuals = np.asarray(found.residuals)
+    filtered = filtered_residuals(history)
+    residuals = np.asarray(filtered.residuals)
     for i in range(2):
         assert np.corrcoef(residuals[50:, i], shocks[50:, i])[0, 1] > 0.99
     model = joint_model("garch", mu=[0.05, 0.05], sigma=[0.2, 0.2], cash_rate=0.02, seed=1, history=history)
     assert model.correlation[0, 1] == pytest.approx(0.7, abs=0.03)
-    given_filter = joint_model("garch", mu=[0.05, 0.05], sigma=[0.2, 0.2], cash_rate=0.02, seed=1, garch=found)
+    given_filter = joint_model("garch", mu=[0.05, 0.05], sigma=[0.2, 0.2], cash_rate=0.02, seed=1, garch=filtered)
     np.testing.assert_array_equal(sample_joint(model, days=30), sample_joint(given_filter, days=30))
 
 
@@ -420,10 +420,10 @@ def test_a_history_is_filtered_asset_by_asset() -> None:
 def places_of(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Row of `rows` that each simulated day is, shape (days, paths); all assets must come from the same one."""
     order = np.argsort(rows[:, 0])
-    left = np.clip(np.searchsorted(rows[order, 0], x[:, 0] - 1e-13), 0, rows.shape[0] - 1)
-    found = order[left]
-    np.testing.assert_allclose(rows[found].transpose(0, 2, 1), x, rtol=0, atol=1e-12)
-    return found
+    places = np.clip(np.searchsorted(rows[order, 0], x[:, 0] - 1e-13), 0, rows.shape[0] - 1)
+    rows_of_values = order[places]
+    np.testing.assert_allclose(rows[rows_of_values].transpose(0, 2, 1), x, rtol=0, atol=1e-12)
+    return rows_of_values
 
 
 def test_bootstrapped_days_are_rows_in_blocks() -> None:
@@ -455,7 +455,7 @@ def test_labelled_blocks_hold_labelled_days_only_and_five_at_least() -> None:
         inside = path[edges]
         assert LABELS[(inside[:, None] + np.arange(5)) % 1_200].all()
     assert min(lengths) == 5
-    # of a block that may go on: five days and then a geometric number, cut where the label ends (76 days)
+    # of a block that may continue: five days and then a geometric number, cut where the label ends (76 days)
     change = 1.0 / 21.0
     per_start = [5 + sum((1 - change) ** m for m in range(1, left - 4)) for left in range(5, 77)]
     assert np.mean(lengths) == pytest.approx(np.mean(per_start), rel=0.04)

@@ -29,17 +29,17 @@ HISTORY = 0.01 * np.random.default_rng(11).standard_t(4, size=1_500) + 3e-4
 
 
 def with_engine(scenario: Scenario | str, engine: Engine, **changes: object) -> Scenario:
-    found = BY_NAME[scenario] if isinstance(scenario, str) else scenario
-    return Scenario.model_validate(found.model_dump() | {"engine": engine} | changes)
+    base = BY_NAME[scenario] if isinstance(scenario, str) else scenario
+    return Scenario.model_validate(base.model_dump() | {"engine": engine} | changes)
 
 
 def sample(scenario: Scenario, days: int = DAYS, blocks: int = FEW) -> np.ndarray:
     """Shape (days, 64 * blocks)."""
-    return drawn(scenario.model_dump_json(), days, blocks)
+    return draw_paths(scenario.model_dump_json(), days, blocks)
 
 
 @lru_cache(maxsize=2)
-def drawn(scenario: str, days: int, blocks: int) -> np.ndarray:
+def draw_paths(scenario: str, days: int, blocks: int) -> np.ndarray:
     model = path_model(Scenario.model_validate_json(scenario), seed=3, history=HISTORY)
     return sample_paths(model, days=days, blocks=blocks)
 
@@ -130,15 +130,15 @@ def test_regimes_last_and_follow_one_another_as_stated() -> None:
         for name, mu, days in (("low", -50.0, 5.0), ("middle", 0.0, 10.0), ("high", 50.0, 20.0))
     )
     world = Scenario(name="world", engine="regime_switching", mu=0.0, sigma=0.2, cash_rate=0.0, states=states)
-    read = np.round(sample(world, 2_000, 8) * A / 50.0).astype(int) + 1
+    regimes = np.round(sample(world, 2_000, 8) * A / 50.0).astype(int) + 1
     for k, days in enumerate((5.0, 10.0, 20.0)):
-        matches((read == k).mean(axis=0), days / 35.0)
-    found = [run for path in read.T for run in runs_of(path)]
+        matches((regimes == k).mean(axis=0), days / 35.0)
+    runs = [run for path in regimes.T for run in runs_of(path)]
     for k, days in enumerate((5.0, 10.0, 20.0)):
-        lengths = np.array([length for state, length in found if state == k])
+        lengths = np.array([length for state, length in runs if state == k])
         # longer runs are cut by the window a little more often, which is below one error here
         assert lengths.mean() == pytest.approx(days, abs=4.0 * days / math.sqrt(lengths.size) + 20.0 * days / 2_000)
-    followers = [b for path in read.T for (a, _), (b, _) in pairwise(runs_of(path)) if a == 1]
+    followers = [b for path in regimes.T for (a, _), (b, _) in pairwise(runs_of(path)) if a == 1]
     assert np.mean(np.array(followers) == 0) == pytest.approx(0.5, abs=4.0 * 0.5 / math.sqrt(len(followers)))
 
 
@@ -464,10 +464,10 @@ def test_a_history_that_cannot_be_drawn_from_is_refused(engine: Engine) -> None:
     world = with_engine("base_case", engine)
     with pytest.raises(DataError, match=r"`history` has 0\.001 on every day"):
         path_model(world, seed=1, history=np.full(300, 0.001))
-    broken = HISTORY.copy()
-    broken[7] = np.nan
+    invalid = HISTORY.copy()
+    invalid[7] = np.nan
     with pytest.raises(DataError, match="`history` has nan on day 7"):
-        path_model(world, seed=1, history=broken)
+        path_model(world, seed=1, history=invalid)
     fewest = 20 if engine == "replay" else 250
     with pytest.raises(DataError, match=f"`history` must hold at least {fewest} daily returns"):
         path_model(world, seed=1, history=HISTORY[: fewest - 1])
@@ -529,8 +529,8 @@ def test_blocks_of_a_regime_hold_its_days_alone_and_five_at_least(regime_blocks:
     assert min(lengths) == 5
     assert max(lengths) <= 60
     whole = [n for n in lengths if n < 15]  # runs are longer than that, mostly: the hazard shows from day five on
-    ended = np.mean([n == 5 for n in whole])
-    assert 0.05 < ended < 0.35
+    shortest_share = np.mean([n == 5 for n in whole])
+    assert 0.05 < shortest_share < 0.35
     assert np.mean(lengths) < world.mean_block  # runs cut them short
 
 
@@ -542,18 +542,20 @@ def test_days_of_a_regime_are_drawn_as_often_as_its_blocks_hold_them(regime_bloc
     last = ends[np.searchsorted(ends, np.arange(usable.size))]
     starts = np.flatnonzero(np.arange(usable.size) + 4 <= last)
     rng = np.random.default_rng(6)
-    begun = rng.choice(starts, size=400_000)
-    length = np.minimum(4 + rng.geometric(1.0 / (world.mean_block - 4), size=begun.size), last[begun] - begun + 1)
+    first_days = rng.choice(starts, size=400_000)
+    length = np.minimum(
+        4 + rng.geometric(1.0 / (world.mean_block - 4), size=first_days.size), last[first_days] - first_days + 1
+    )
     change = np.zeros(usable.size + 1)
-    np.add.at(change, begun, 1.0)
-    np.add.at(change, begun + length, -1.0)
+    np.add.at(change, first_days, 1.0)
+    np.add.at(change, first_days + length, -1.0)
     expected = np.cumsum(change)[:-1]
     expected /= expected.sum()
     for some in (places[0], places[-1], places[::25].ravel()):
         counts = np.bincount(np.searchsorted(usable, some), minlength=usable.size)
-        pooled, wanted = (np.add.reduceat(x, np.arange(0, usable.size, 20)) for x in (counts, expected))
-        error = np.sqrt(wanted * some.size)
-        assert np.abs(pooled - wanted * some.size).max() < 6.0 * error.max()
+        pooled, target_counts = (np.add.reduceat(x, np.arange(0, usable.size, 20)) for x in (counts, expected))
+        error = np.sqrt(target_counts * some.size)
+        assert np.abs(pooled - target_counts * some.size).max() < 6.0 * error.max()
 
 
 def test_labelled_days_are_asked_for_and_checked() -> None:
@@ -579,11 +581,11 @@ def test_labelled_days_are_asked_for_and_checked() -> None:
 def test_the_base_label_is_every_day() -> None:
     world = with_engine("base_case", "conditional_bootstrap")
     every = np.ones(HISTORY.size, dtype=bool)
-    given, plain = (
+    with_label, plain = (
         sample_paths(path_model(world, seed=1, history=HISTORY, labelled=labelled), days=50)
         for labelled in (every, None)
     )
-    np.testing.assert_array_equal(given, plain)
+    np.testing.assert_array_equal(with_label, plain)
 
 
 # history as it was

@@ -89,10 +89,10 @@ def test_filter_is_the_forward_algorithm(law: tuple[np.ndarray, ...], seed: int)
     x, _ = simulated(law, 1500, seed)
     x[700], x[900] = -0.25, 0.12  # 50 deviations of the calm state
     model = model_of(law)
-    wanted, _ = forward(np.log1p(x), law[0], law[1], law[2], long_run(law[2]))
-    found = filtered_probabilities(model, x)
-    np.testing.assert_allclose(found, wanted, rtol=1e-7, atol=1e-11)
-    np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-14)
+    expected, _ = forward(np.log1p(x), law[0], law[1], law[2], long_run(law[2]))
+    probabilities = filtered_probabilities(model, x)
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-7, atol=1e-11)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-14)
 
 
 @pytest.mark.parametrize("law", [TWO, THREE])
@@ -108,9 +108,9 @@ def test_fit_finds_the_law_of_a_long_sample(law: tuple[np.ndarray, ...]) -> None
     # each row: the standard error of a share counted over the visits, doubled for what is hidden
     error = 2 * np.sqrt(transition * (1 - transition) / days[:, None])
     assert (np.abs(model.transition - transition) < 4 * error).all()
-    wanted, likelihood = forward(np.log1p(x), model.means, model.volatilities, model.transition, model.stationary)
+    expected, likelihood = forward(np.log1p(x), model.means, model.volatilities, model.transition, model.stationary)
     assert model.log_likelihood == pytest.approx(likelihood, rel=1e-12)
-    np.testing.assert_allclose(filtered_probabilities(model, x), wanted, rtol=1e-6, atol=1e-11)
+    np.testing.assert_allclose(filtered_probabilities(model, x), expected, rtol=1e-6, atol=1e-11)
     count = len(means) * (len(means) + 1)  # means, deviations, and K (K - 1) free probabilities
     assert model.bic == pytest.approx(count * math.log(30_000) - 2 * likelihood, rel=1e-12)
 
@@ -157,8 +157,8 @@ def test_states_come_in_the_order_of_their_volatility_with_durations_and_shares(
 
 def test_filtered_states_are_mostly_the_true_ones() -> None:
     x, states = simulated(TWO, 20_000, 9)
-    found = filtered_probabilities(fit_hidden_markov(x), x).argmax(axis=1)
-    assert (found == states).mean() > 0.93
+    probabilities = filtered_probabilities(fit_hidden_markov(x), x).argmax(axis=1)
+    assert (probabilities == states).mean() > 0.93
 
 
 def test_a_fit_repeats_itself_and_starts_from_another() -> None:
@@ -190,7 +190,7 @@ def test_the_future_changes_nothing_of_the_past(seed: int, day: int) -> None:
 
 
 def past(x: np.ndarray, day: int) -> list[np.ndarray]:
-    volatility, trend, market, named = volatility_state(x), trend_state(x), market_state(x), labels(x)
+    volatility, trend, market, day_labels = volatility_state(x), trend_state(x), market_state(x), labels(x)
     logs = np.log1p(x)[:, None]
     signal, probabilities = np.empty_like(logs), np.empty((len(x), 3, 1))
     regime_signal(model_of(THREE).parameters, np.array([1.0, 0.6, 0.2]), logs, signal)
@@ -199,7 +199,7 @@ def past(x: np.ndarray, day: int) -> list[np.ndarray]:
         *vars(volatility).values(),
         *vars(trend).values(),
         *vars(market).values(),
-        *vars(named).values(),
+        *vars(day_labels).values(),
         filtered_probabilities(model_of(TWO), x),
         signal,
         probabilities,
@@ -236,19 +236,19 @@ def test_volatility_state_is_numpys_quantile_of_a_plain_average(seed: int, span:
     for square in squares[span:]:
         level.append(decay * level[-1] + (1 - decay) * square)
     volatility = np.sqrt(252 * np.array(level))
-    found = volatility_state(x, span=span, low=bounds[0], high=bounds[1], fewest=100)
-    np.testing.assert_allclose(found.volatility, volatility, rtol=1e-10)
+    states = volatility_state(x, span=span, low=bounds[0], high=bounds[1], fewest=100)
+    np.testing.assert_allclose(states.volatility, volatility, rtol=1e-10)
     for t in range(499, span, -37):
-        known = found.volatility[span - 1 : t + 1]
-        assert found.percentile[t] == pytest.approx((known <= known[-1]).mean(), rel=1e-14)
-        low, high = np.quantile(known, bounds)
-        assert found.state[t] == (0 if known.size < 100 else int(known[-1] > high) - int(known[-1] < low))
+        past = states.volatility[span - 1 : t + 1]
+        assert states.percentile[t] == pytest.approx((past <= past[-1]).mean(), rel=1e-14)
+        low, high = np.quantile(past, bounds)
+        assert states.state[t] == (0 if past.size < 100 else int(past[-1] > high) - int(past[-1] < low))
 
 
 def test_a_volatility_that_equals_all_before_is_at_the_top_of_its_past_and_not_high() -> None:
-    found = volatility_state(np.full(12, 0.01), span=12, fewest=1)
-    assert found.percentile.tolist() == [1.0] * 12
-    assert not found.state.any()
+    states = volatility_state(np.full(12, 0.01), span=12, fewest=1)
+    assert states.percentile.tolist() == [1.0] * 12
+    assert not states.state.any()
 
 
 @few
@@ -257,9 +257,9 @@ def test_trend_state_is_the_distance_from_pandas_rolling_mean(seed: int, session
     x = wandering(seed)
     price = pd.Series(np.cumprod(1.0 + x))
     distance = price / price.rolling(sessions, min_periods=1).mean() - 1.0
-    found = trend_state(x, sessions=sessions, flat=0.05)
-    np.testing.assert_allclose(found.distance, distance, atol=1e-10)
-    np.testing.assert_array_equal(found.state, np.where(found.distance > 0.05, 1, 0) - (found.distance < -0.05))
+    states = trend_state(x, sessions=sessions, flat=0.05)
+    np.testing.assert_allclose(states.distance, distance, atol=1e-10)
+    np.testing.assert_array_equal(states.state, np.where(states.distance > 0.05, 1, 0) - (states.distance < -0.05))
 
 
 def markets(price: np.ndarray, fall: float, rise: float) -> np.ndarray:
@@ -281,10 +281,10 @@ def markets(price: np.ndarray, fall: float, rise: float) -> np.ndarray:
 @given(seeds, st.floats(0.1, 0.4), st.floats(0.1, 0.4))
 def test_market_state_follows_the_rule(seed: int, fall: float, rise: float) -> None:
     x = wandering(seed)
-    found = market_state(x, fall=fall, rise=rise)
+    states = market_state(x, fall=fall, rise=rise)
     price = np.cumprod(np.append(1.0, 1.0 + x))
-    np.testing.assert_array_equal(found.state, markets(price, fall, rise)[1:])
-    np.testing.assert_allclose(found.drawdown, metrics.drawdowns(x), atol=1e-13)
+    np.testing.assert_array_equal(states.state, markets(price, fall, rise)[1:])
+    np.testing.assert_allclose(states.drawdown, metrics.drawdowns(x), atol=1e-13)
 
 
 def test_bear_and_bull_markets_of_the_sp500_began_when_the_press_said_so() -> None:
@@ -310,24 +310,24 @@ def test_bear_and_bull_markets_of_the_sp500_began_when_the_press_said_so() -> No
 
 def test_labels_are_the_states_and_days_keeps_long_runs() -> None:
     x = wandering(3, 2000)
-    named = labels(x)
-    assert named.base.all()
-    np.testing.assert_array_equal(named.bull, market_state(x).state == 1)
-    np.testing.assert_array_equal(named.bear, market_state(x).state == -1)
-    np.testing.assert_array_equal(named.high_volatility, volatility_state(x).state == 1)
-    np.testing.assert_array_equal(named.low_volatility, volatility_state(x).state == -1)
+    day_labels = labels(x)
+    assert day_labels.base.all()
+    np.testing.assert_array_equal(day_labels.bull, market_state(x).state == 1)
+    np.testing.assert_array_equal(day_labels.bear, market_state(x).state == -1)
+    np.testing.assert_array_equal(day_labels.high_volatility, volatility_state(x).state == 1)
+    np.testing.assert_array_equal(day_labels.low_volatility, volatility_state(x).state == -1)
     for name in ("base", "bull", "bear", "high_volatility", "low_volatility"):
-        flags = getattr(named, name)
+        flags = getattr(day_labels, name)
         runs = np.split(np.arange(2000), np.flatnonzero(np.diff(flags)) + 1)
-        wanted = np.zeros(2000, dtype=bool)
+        expected = np.zeros(2000, dtype=bool)
         for run in runs:
-            wanted[run] = flags[run[0]] and len(run) >= 8
-        np.testing.assert_array_equal(named.days(name, fewest=0, shortest_run=8), wanted)
+            expected[run] = flags[run[0]] and len(run) >= 8
+        np.testing.assert_array_equal(day_labels.days(name, fewest=0, shortest_run=8), expected)
     with pytest.raises(DataError, match=r"`label` 'bear' has .* days in runs of 5 or more; at least 1999 are needed"):
-        named.days("bear", fewest=1999)
+        day_labels.days("bear", fewest=1999)
     unknown: Any = "sideways"
     with pytest.raises(DataError, match="`label` must be base, bull"):
-        named.days(unknown)
+        day_labels.days(unknown)
 
 
 def test_returns_of_one_asset_are_taken_as_their_series() -> None:
@@ -339,7 +339,7 @@ def test_returns_of_one_asset_are_taken_as_their_series() -> None:
 
 
 @pytest.mark.parametrize(
-    "door",
+    "function",
     [
         volatility_state,
         trend_state,
@@ -349,21 +349,21 @@ def test_returns_of_one_asset_are_taken_as_their_series() -> None:
         lambda x: filtered_probabilities(model_of(TWO), x),
     ],
 )
-def test_what_is_no_series_of_returns_is_refused(door: Any) -> None:
+def test_what_is_no_series_of_returns_is_refused(function: Any) -> None:
     x = wandering(1, 300)
-    for bad, shown in ((math.nan, "nan"), (math.inf, "inf"), (-1.0, "-1.0")):
-        broken = x.copy()
-        broken[7] = bad
-        with pytest.raises(DataError, match=f"`returns` must be finite and above -1, row 7 is {shown}"):
-            door(broken)
+    for bad, text in ((math.nan, "nan"), (math.inf, "inf"), (-1.0, "-1.0")):
+        invalid = x.copy()
+        invalid[7] = bad
+        with pytest.raises(DataError, match=f"`returns` must be finite and above -1, row 7 is {text}"):
+            function(invalid)
     for wrong in (np.zeros((3, 2)), [], 1.0):
         with pytest.raises(DataError, match=r"`returns` must have shape \(T,\)"):
-            door(wrong)
+            function(wrong)
     with pytest.raises(DataError, match="`returns` must be numbers"):
-        door(["a"])
+        function(["a"])
     two = Returns(np.datetime64("2020-01-01") + np.arange(300), ("A", "B"), np.column_stack([x, x]))
     with pytest.raises(DataError, match="`returns` must be of one asset, has 2"):
-        door(two)
+        function(two)
 
 
 STUCK = np.concatenate([wandering(1, 300), np.zeros(300)])

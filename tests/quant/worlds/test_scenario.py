@@ -72,10 +72,10 @@ def test_constant_volatility_is_allowed_with_a_banner() -> None:
     ],
 )
 def test_a_scenario_refuses_by_name(changes: dict[str, Any], field: str, allowed: str) -> None:
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValidationError) as error:
         Scenario.model_validate(PLAIN | changes)
-    assert field in str(refused.value)
-    assert allowed in str(refused.value)
+    assert field in str(error.value)
+    assert allowed in str(error.value)
 
 
 def test_a_state_needs_volatility_and_a_week() -> None:
