@@ -4,7 +4,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from datetime import date
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
@@ -15,6 +15,7 @@ from api.http.routes.market_data import PriceSeries, ReturnSeries
 from api.http.routes.monte_carlo import AnalysisRequest
 from api.http.routes.threads import Branching, NewThread, ThreadState
 from api.http.routes.turns import Said
+from desk.base.frames import frame
 from desk.conversation.interrupts import Interrupt
 from desk.conversation.messages import Message
 from desk.conversation.schemas import Conversation, Feedback, Opinion, Turn
@@ -39,7 +40,11 @@ from graphs.runs.job_status import Job, JobPage, JobSummary
 from graphs.runs.reproductions import Reproduction
 from quant.strategies.trial import Trial
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 T = TypeVar("T")
+Item = TypeVar("Item", bound=BaseModel)
 Format: TypeAlias = Literal["json", "csv", "xlsx", "html"]
 LOOK, LONGEST_LOOK = 0.25, 2.0
 """Seconds between looks at what has no events."""
@@ -47,6 +52,20 @@ HEALTHY = 15.0
 """Seconds after which a connection without an event has had a heartbeat."""
 
 __all__ = ["Client", "Refused", "ServerError"]
+
+
+class Items(Iterator[Item]):
+    """The items of all pages, each page fetched when it is reached."""
+
+    def __init__(self, items: Iterator[Item]) -> None:
+        self._items = items
+
+    def __next__(self) -> Item:
+        return next(self._items)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per remaining item; nested fields and standard errors are columns of their own."""
+        return frame(self)
 
 
 class Client:
@@ -74,7 +93,7 @@ class Client:
     def job(self, job: str) -> Job:
         return self._wire.call("GET", f"/jobs/{job}", Job)
 
-    def jobs(self, *, state: RunState | None = None, name: str = "") -> Iterator[JobSummary]:
+    def jobs(self, *, state: RunState | None = None, name: str = "") -> Items[JobSummary]:
         """The newest first."""
         return self._items("/jobs", JobPage, state=state, name=name)
 
@@ -107,7 +126,7 @@ class Client:
         """Decide about a job that waits; the first decision holds."""
         return self._wire.call("POST", f"/jobs/{job}/approval", JobSummary, asked=ruling, repeatable=True)
 
-    def approvals(self) -> Iterator[Question]:
+    def approvals(self) -> Items[Question]:
         """What you may decide, whoever asked, the newest first."""
         return self._items("/approvals", Listed[Question])
 
@@ -123,7 +142,7 @@ class Client:
         content = self._wire.send("GET", f"/jobs/{job}/result").content
         return self._wire.parsed(OptimizationResult | PartialResult, content)
 
-    def trials(self, job: str, asked: Asked | None = None) -> Iterator[TrialRow]:
+    def trials(self, job: str, asked: Asked | None = None) -> Items[TrialRow]:
         return self._items(f"/jobs/{job}/trials", TrialPage, **(asked or Asked()).model_dump())
 
     def trial(self, job: str, digest: str) -> Trial:
@@ -202,7 +221,7 @@ class Client:
     def start_thread(self, title: str | None = None) -> Conversation:
         return self._wire.call("POST", "/threads", Conversation, asked=NewThread(title=title))
 
-    def threads(self) -> Iterator[Conversation]:
+    def threads(self) -> Items[Conversation]:
         """The newest first."""
         return self._items("/threads", Listed[Conversation])
 
@@ -240,7 +259,7 @@ class Client:
         """Let the server go on with a turn that was left unfinished at a terminal."""
         return self._wire.call("POST", f"/threads/{thread}/runs/{number}/resume", Turn, repeatable=True)
 
-    def messages(self, thread: str) -> Iterator[Message]:
+    def messages(self, thread: str) -> Items[Message]:
         """What was said and answered, from the first."""
         return self._items(f"/threads/{thread}/messages", Listed[Message])
 
@@ -261,9 +280,11 @@ class Client:
     def portfolio(self, portfolio: str) -> Portfolio:
         return self._wire.call("GET", f"/portfolios/{portfolio}", Portfolio)
 
-    def portfolios(self, *, tag: str | None = None, deleted: bool = False) -> Iterator[Portfolio]:
+    def portfolios(self, *, tag: str | None = None, deleted: bool = False) -> Items[Portfolio]:
         """The newest first."""
-        params = _given(tag=tag, deleted=deleted)
+        return Items(self._portfolio_pages(_given(tag=tag, deleted=deleted)))
+
+    def _portfolio_pages(self, params: dict[str, Any]) -> Iterator[Portfolio]:
         while True:
             response = self._wire.send("GET", "/portfolios", params=params)
             yield from self._wire.parsed(list[Portfolio], response.content)
@@ -330,15 +351,17 @@ class Client:
         how = {"params": params, "content": content, "headers": headers, "repeatable": True}
         return self._wire.call("POST", "/market-data/imports", ImportReport, **how)
 
-    def datasets(self) -> Iterator[Dataset]:
+    def datasets(self) -> Items[Dataset]:
         return self._items("/market-data/datasets", Listed[Dataset])
 
     def _computed(self, path: str, answer: type[T], asked: BaseModel) -> T:
         """What is computed again comes out the same."""
         return self._wire.call("POST", path, answer, asked=asked, whole=False, repeatable=True)
 
-    def _items(self, path: str, page: type[Any], **asked: Any) -> Iterator[Any]:
-        """Of all pages."""
+    def _items(self, path: str, page: type[Any], **asked: Any) -> Items[Any]:
+        return Items(self._pages(path, page, **asked))
+
+    def _pages(self, path: str, page: type[Any], **asked: Any) -> Iterator[Any]:
         params = _given(**asked)
         while True:
             found = self._wire.call("GET", path, page, params=params)

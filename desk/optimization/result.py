@@ -1,7 +1,8 @@
 """The result of an optimization: verdict, winner, figures and manifest."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from desk.base.frames import frame
 from desk.figures.figures import Figure
 from desk.governance.usage import AgentUsage
 from desk.optimization.answers import Decision, Explanation
@@ -11,6 +12,9 @@ from quant.numeric.measured import Measured
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.trial import Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA = 1
 
@@ -267,6 +271,10 @@ class OptimizationResult(Frozen):
     explanation: Explanation | None = None
     usage: tuple[AgentUsage, ...] = ()
     """Of each agent; no part of the digest."""
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per trial, by its number: objective, risk and return, and whether it meets the limits."""
+        return frame(self.trials, index="number")
 
     def digest(self) -> str:
         """SHA-256 of the canonical result: no times, tokens, money, ids, host or place of files are in it."""

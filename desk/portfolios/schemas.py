@@ -2,12 +2,16 @@
 
 import math
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias, cast
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from desk.base.camel_case import Camel
 from desk.base.errors import InvalidInput
+from desk.base.frames import frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Method: TypeAlias = Literal[
     "equal_weight",
@@ -152,6 +156,12 @@ class Portfolio(Camel):
     updated_at: datetime
     deleted_at: datetime | None = None
     restorable_until: datetime | None = Field(default=None, description="When a deleted portfolio is gone for ever")
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per symbol: its weight and its units, as far as they are known; cash is in `cash` alone."""
+        symbols = dict.fromkeys((*self.assets, *self.holdings))
+        rows = ({"symbol": s, "weight": self.assets.get(s), "units": self.holdings.get(s)} for s in symbols)
+        return frame(rows, index="symbol")
 
     @property
     def symbols(self) -> tuple[str, ...]:

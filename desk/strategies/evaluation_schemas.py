@@ -1,10 +1,11 @@
 """Request and response types of the immediate evaluation of one configuration."""
 
 from datetime import date
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
 
 from pydantic import ConfigDict, Field, model_validator
 
+from desk.base.frames import series_frame
 from desk.figures.figures import Figure
 from desk.strategies.templates import Rule
 from quant.numeric.frozen import Frozen
@@ -12,6 +13,9 @@ from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.mandate import Mandate
 from quant.worlds.scenario import BUILT_IN, Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Subject: TypeAlias = Literal["strategy", "same_volatility", "sixty_forty_cash", "equity"]
 Caution: TypeAlias = Literal["half_at_target", "target_unreachable", "lookback_below_rebalancing", "gap_beyond_floor"]
@@ -125,6 +129,12 @@ class Lines(Frozen):
     weight: tuple[float, ...]
     """Risky weight of the strategy."""
 
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per date: `weight` of the strategy, and `wealth.SUBJECT` and `drawdown.SUBJECT` of each subject."""
+        wealth = {f"wealth.{subject}": values for subject, values in self.wealth.items()}
+        drawdown = {f"drawdown.{subject}": values for subject, values in self.drawdown.items()}
+        return series_frame(self.dates, {"weight": self.weight, **wealth, **drawdown})
+
 
 class Today(Frozen):
     """State after the last close; uses the latest prices, including locked days, but evaluates nothing on them."""
@@ -143,5 +153,14 @@ class CautionMessage(Frozen):
 class DetailedEvaluation(QuickEvaluation):
     lines: Lines
     today: Today
+<<<<<<< HEAD
     cautions: tuple[CautionMessage, ...]
     """Messages for the warnings."""
+=======
+    cautions: tuple[Warned, ...]
+    """The warnings in words."""
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The table of `lines`."""
+        return self.lines.to_frame()
+>>>>>>> 7e36454 (Turn results into pandas tables with to_frame)

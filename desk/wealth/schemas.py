@@ -2,12 +2,16 @@
 
 import math
 from datetime import date, datetime
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
 
 from pydantic import ConfigDict, Field, model_validator
 
 from desk.base.camel_case import Camel
+from desk.base.frames import frame
 from quant.worlds.scenario import Label
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Engine: TypeAlias = Literal[
     "gbm",
@@ -227,6 +231,21 @@ class Bands(Camel):
     probability_of_ruin: tuple[float, ...]
     """Until that date."""
 
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per date, by its period: mean, `percentiles.P`, price level and probability of ruin."""
+        rows = (
+            {
+                "period": period,
+                "years": self.years[row],
+                "mean": self.mean[row],
+                "percentiles": {name: values[row] for name, values in self.percentiles.items()},
+                "price_level": self.price_level[row],
+                "probability_of_ruin": self.probability_of_ruin[row],
+            }
+            for row, period in enumerate(self.periods)
+        )
+        return frame(rows, index="period")
+
 
 class Extremes(Camel):
     mean: float
@@ -303,6 +322,10 @@ class SimulationSummary(Camel):
 
 class Simulation(SimulationSummary):
     result: SimulationResult  # pyright: ignore[reportIncompatibleVariableOverride]  frozen
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The table of the result's bands."""
+        return self.result.bands.to_frame()
 
 
 class Analysis(Camel):

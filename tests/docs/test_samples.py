@@ -41,6 +41,7 @@ NOT_EXECUTED_LINES = {"make test": "executes this test"}
 
 FILES = {
     "docs/http-api.md": ("example.py", "PYTHONPATH=. .venv/bin/python example.py"),
+    "docs/notebook.md": ("notebook.py", "make serve\nPYTHONPATH=. .venv/bin/python notebook.py"),
     "docs/numeric-core.md": ("example.py", ".venv/bin/python example.py"),
     "docs/testing-agents.md": (
         "tests/graphs/test_mine.py",

@@ -1,7 +1,7 @@
 """Prices and returns."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +10,10 @@ from api.http.dependencies import Asking, Serving
 from api.http.errors.handlers import errors
 from api.http.etags import TAGGED, UNCHANGED, IfNoneMatch, tagged
 from api.http.routes import datasets as imports
+from desk.base.frames import series_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 router = APIRouter(tags=["market-data"])
 router.include_router(imports.router)
@@ -34,6 +38,11 @@ class PriceSeries(BaseModel):
     asOf: datetime | None = Field(description="When this was known; null for the bundled prices")  # noqa: N815
     notes: list[str]
 
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per session: open, high, low, close and volume."""
+        columns = {name: getattr(self, name) for name in ("open", "high", "low", "close", "volume")}
+        return series_frame(self.dates, columns)
+
 
 class ReturnSeries(BaseModel):
     """Lists by symbol, each as long as `dates`."""
@@ -44,6 +53,10 @@ class ReturnSeries(BaseModel):
     dates: list[date] = Field(description="Sessions at whose close the returns are known")
     partial: list[date] = Field(description="Weeks or months of which sessions are left out: at the edges only")
     notes: list[str]
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per session and one column per symbol."""
+        return series_frame(self.dates, self.__pydantic_extra__)
 
 
 Symbols: TypeAlias = Annotated[

@@ -4,11 +4,12 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from desk.base.errors import InvalidInput
+from desk.base.frames import frame
 from desk.optimization.result import Plotted
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.frozen import Frozen
@@ -16,6 +17,9 @@ from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Metrics
 from quant.strategies.family import WeightFunction
 from quant.strategies.trial import Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SortBy: TypeAlias = Literal[
     "number",
@@ -78,6 +82,10 @@ class TrialPage(Frozen):
     next: str | None = Field(description="The cursor of the next page; null at the end")
     total: int = Field(description="Trials that the filters let through, on all pages")
     partial: tuple[str, ...] = Field(description="Why these are not the trials of a whole result; empty for one")
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per trial, by its number: parameters, and each metric with its standard error."""
+        return frame(self.items, index="number")
 
 
 class _Place(Frozen):

@@ -1,12 +1,17 @@
 """What each of the portfolio optimizers answers."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, JsonValue
 
 from desk.base.camel_case import Camel
+from desk.base.frames import frame
 from desk.portfolios.optimizers.requests import Covariance
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Kind: TypeAlias = Literal["risk-parity", "hrp", "efficient-frontier"]
 
@@ -129,19 +134,49 @@ class Optimized(Camel):
     created_at: datetime
 
 
+def _weights_frame(
+    weights: Mapping[str, float], metrics: RiskParityMetrics, intervals: Intervals | None
+) -> "pd.DataFrame":
+    def row(symbol: str, weight: float) -> dict[str, Any]:
+        columns: dict[str, Any] = {
+            "symbol": symbol,
+            "weight": weight,
+            "risk_contribution": metrics.risk_contribution[symbol],
+            "risk_share": metrics.risk_shares[symbol],
+        }
+        if intervals is not None:
+            interval = intervals.weights[symbol]
+            columns |= {"lower": interval.lower, "upper": interval.upper}
+        return columns
+
+    return frame((row(symbol, weight) for symbol, weight in weights.items()), index="symbol")
+
+
 class RiskParityOptimization(Optimized):
     type: Literal["risk-parity"] = "risk-parity"
     result: RiskParityResult
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per symbol: weight, risk contribution and share, and the weight's interval if it was asked for."""
+        return _weights_frame(self.result.weights, self.result.metrics, self.result.intervals)
 
 
 class HrpOptimization(Optimized):
     type: Literal["hrp"] = "hrp"
     result: HrpResult
 
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per symbol: weight, risk contribution and share, and the weight's interval if it was asked for."""
+        return _weights_frame(self.result.weights, self.result.metrics, self.result.intervals)
+
 
 class FrontierOptimization(Optimized):
     type: Literal["efficient-frontier"] = "efficient-frontier"
     result: FrontierResult
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per portfolio, from the least risk to the highest return: return, risk and `weights.SYMBOL`."""
+        return frame({"return": p.expected, "risk": p.risk, "weights": p.weights} for p in self.result.portfolios)
 
 
 Optimization: TypeAlias = Annotated[
