@@ -35,7 +35,7 @@ docs: $(SYNCED)  ## write docs/settings.md from the settings classes
 	$(RUN) -m api.settings_page > docs/settings.md
 
 test: $(SYNCED)  ## all tests, without the benchmarks and the long storms
-	$(RUN) -m pytest -q -m "not bench and not soak" -n $(WORKERS) --dist loadfile \
+	$(RUN) -m pytest -q -n $(WORKERS) --dist loadfile \
 		-o tmp_path_retention_policy=failed
 
 check: $(SYNCED)  ## lint, format, types, import rules, generated pages, secrets

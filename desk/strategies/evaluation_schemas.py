@@ -153,14 +153,9 @@ class CautionMessage(Frozen):
 class DetailedEvaluation(QuickEvaluation):
     lines: Lines
     today: Today
-<<<<<<< HEAD
     cautions: tuple[CautionMessage, ...]
     """Messages for the warnings."""
-=======
-    cautions: tuple[Warned, ...]
-    """The warnings in words."""
 
     def to_frame(self) -> "pd.DataFrame":
         """The table of `lines`."""
         return self.lines.to_frame()
->>>>>>> 7e36454 (Turn results into pandas tables with to_frame)

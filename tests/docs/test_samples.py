@@ -215,3 +215,11 @@ def test_every_sample_runs_as_written(page: str, checkout: Path) -> None:
     assert ran.returncode == EXIT_CODES.get(page, 0), f"{ran.stdout[-800:]}\n{ran.stderr[-3000:]}"
     for refusal in ("cannot be done as it was asked", "nothing this desk can do", "could be checked"):
         assert refusal not in ran.stdout
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_notebook_runs_against_a_service(checkout: Path) -> None:
+    ran = executed(script_of("docs/notebook.md"), checkout)
+    assert ran.returncode == 0, f"{ran.stdout[-800:]}\n{ran.stderr[-3000:]}"
+    for column in ("sharpe_error", "wealth.strategy", "risk_share", "probability_of_ruin"):
+        assert column in ran.stdout
