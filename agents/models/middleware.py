@@ -81,9 +81,11 @@ class ModelCallMiddleware(AgentMiddleware[Any, Scope]):
             return await handler(request)
         call, schema = request.tool_call, cast("type[BaseModel]", request.tool.tool_call_schema)
         try:
-            said = cast("Scope", request.runtime.context).quotable_texts
-            heard = None if said is None else _quotable_text(said, request.state["messages"])
-            arguments = schema.model_validate(call["args"], context={"user_texts": said, "visible_text": heard})
+            user_texts = cast("Scope", request.runtime.context).quotable_texts
+            visible_text = None if user_texts is None else _visible_text(user_texts, request.state["messages"])
+            arguments = schema.model_validate(
+                call["args"], context={"user_texts": user_texts, "visible_text": visible_text}
+            )
         except ValidationError as error:
             text = "\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
             return ToolMessage(text, tool_call_id=call["id"], name=call["name"], status="error")
@@ -125,11 +127,11 @@ class ModelCallMiddleware(AgentMiddleware[Any, Scope]):
         return ModelResponse(result=messages_from_dict(document["messages"]), structured_response=answer)
 
 
-def _quotable_text(said: Sequence[str], messages: Sequence[BaseMessage]) -> str:
+def _visible_text(user_texts: Sequence[str], messages: Sequence[BaseMessage]) -> str:
     """The text that arguments may quote: the user's messages, the task, and results of tools that succeeded."""
     tasks = [str(m.text).partition("\n")[0] for m in messages if isinstance(m, HumanMessage)]
     results = [str(m.text) for m in messages if isinstance(m, ToolMessage) and m.artifact is not None]
-    return "\n".join((*said, *tasks, *results))
+    return "\n".join((*user_texts, *tasks, *results))
 
 
 def _digest(request: ModelRequest[Scope]) -> str:

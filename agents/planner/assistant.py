@@ -1,4 +1,4 @@
-"""The embedded planner as the assistant: what it calls for a message, and how it tells what came back."""
+"""The embedded planner as the assistant: the tools that it calls for a message, and its reply to their results."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 
 from agents.messages import unfence
 from agents.planner.language.understanding import understand
-from agents.planner.sentences import told
+from agents.planner.sentences import describe_tool_result
 from desk.conversation.context import message_figures
 from desk.conversation.focus import Focus
 from desk.conversation.reply import Reply
@@ -20,38 +20,38 @@ from desk.figures.guard.claims import check
 Call = tuple[str, dict[str, Any]]
 
 
-def assisted(messages: Sequence[BaseMessage]) -> list[Call]:
-    """The tools to call, or the reply once they have returned."""
-    asked = next(m for m in reversed(messages) if isinstance(m, HumanMessage))
-    heard = [m for m in messages if isinstance(m, ToolMessage) and m.name != Reply.__name__]
-    told_of = json.loads(str(asked.text).partition("\n")[0])
-    if heard:
-        return [_answer(Reply(claims=tuple(_claims(heard)), offers=()))]
-    understood = understand(told_of["person"], Focus.model_validate(told_of["focus"]))
-    if understood.calls:
-        return [(call.tool, call.arguments) for call in understood.calls]
-    if understood.unclear:
-        questions = [_question(unclear, told_of["person"]) for unclear in understood.unclear[:3]]
-        return [_answer(_says("asked_back", questions, understood.offers))]
-    if understood.declined:
-        return [_answer(_says("declined", [_DECLINED], understood.offers))]
-    return [_answer(_says("answered", [_HELP], understood.offers or get_args(Offer)))]
+def assistant_calls(messages: Sequence[BaseMessage]) -> list[Call]:
+    """The tools to call, or the reply after they have returned."""
+    task = next(m for m in reversed(messages) if isinstance(m, HumanMessage))
+    results = [m for m in messages if isinstance(m, ToolMessage) and m.name != Reply.__name__]
+    context = json.loads(str(task.text).partition("\n")[0])
+    if results:
+        return [_reply_call(Reply(claims=tuple(_claims(results)), offers=()))]
+    interpretation = understand(context["person"], Focus.model_validate(context["focus"]))
+    if interpretation.calls:
+        return [(call.tool, call.arguments) for call in interpretation.calls]
+    if interpretation.unclear:
+        questions = [_question(unclear, context["person"]) for unclear in interpretation.unclear[:3]]
+        return [_reply_call(_reply("asked_back", questions, interpretation.offers))]
+    if interpretation.declined:
+        return [_reply_call(_reply("declined", [_DECLINED], interpretation.offers))]
+    return [_reply_call(_reply("answered", [_HELP], interpretation.offers or get_args(Offer)))]
 
 
 def _question(unclear: str, person: str) -> str:
-    """In the person's own words, whose amounts stand as references."""
+    """A question that quotes the user's words, with their amounts as references."""
     code, _, text = unclear.partition(": ")
     for figure in message_figures(person):
         text = re.sub(rf"(?<![\w.]){re.escape(str(figure.value))}(?![\w%])", f"the amount {{{{{figure.id}}}}}", text)
-    asked = f"{text[:1].upper()}{text[1:]}"
-    if len(asked) > LONGEST:
+    sentence = f"{text[:1].upper()}{text[1:]}"
+    if len(sentence) > LONGEST:
         return _VAGUE.get(code, _UNCLEAR)
-    whole = Claim(section="answer", text=asked)
-    return _VAGUE.get(code, _UNCLEAR) if check(whole, message_figures(person)) else whole.text
+    claim = Claim(section="answer", text=sentence)
+    return _VAGUE.get(code, _UNCLEAR) if check(claim, message_figures(person)) else claim.text
 
 
 LONGEST = 400
-"""Characters of a question; more would be the message itself."""
+"""Characters of a question; a longer one would repeat the whole message."""
 _UNCLEAR = "Part of your message is not clear enough to act on; please say it otherwise."
 _VAGUE = {
     "amount": "It is not clear what an amount in your message refers to; please name it beside the amount.",
@@ -68,15 +68,17 @@ _DECLINED = "That is nothing this desk can do."
 _HELP = "This desk searches allocation strategies, judges them for luck, and explains what it found."
 
 
-def _claims(heard: Sequence[ToolMessage]) -> Iterator[Claim]:
-    for message in heard:
-        yield from told(message.name or "", unfence(str(message.text)), failed=message.status == "error")
+def _claims(results: Sequence[ToolMessage]) -> Iterator[Claim]:
+    for message in results:
+        yield from describe_tool_result(
+            message.name or "", unfence(str(message.text)), failed=message.status == "error"
+        )
 
 
-def _says(outcome: Any, texts: Sequence[str], offers: Sequence[Offer]) -> Reply:
+def _reply(outcome: Any, texts: Sequence[str], offers: Sequence[Offer]) -> Reply:
     claims = tuple(Claim(section="answer", text=text) for text in texts)
     return Reply(outcome=outcome, claims=claims, offers=tuple(offers))
 
 
-def _answer(reply: Reply) -> Call:
+def _reply_call(reply: Reply) -> Call:
     return Reply.__name__, reply.model_dump(mode="json", exclude_defaults=True)

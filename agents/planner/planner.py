@@ -1,7 +1,7 @@
-"""The embedded planner: fixed rules behind the interface of a chat model. It is no language model, and says so.
+"""The embedded planner: fixed rules behind the interface of a chat model; it is not a language model.
 
-It drives the four agents through the same tool calls that a language model would make: it reads the tools' results
-from the conversation and answers through the structured-output tool. Every comparison it uses was made by a tool.
+It drives the agents through the tool calls that a language model would make: it reads the tools' results from the
+conversation and answers through the structured-output tool. All comparisons that it uses are made by tools.
 """
 
 # ruff: noqa: ARG002  (the arguments are the interface of a chat model)
@@ -21,7 +21,7 @@ from langchain_core.tools import BaseTool
 from pydantic import BaseModel
 
 from agents.messages import unfence
-from agents.planner.assistant import assisted
+from agents.planner.assistant import assistant_calls
 from desk.conversation.reply import Reply
 from desk.figures.figures import Claim
 from desk.figures.guard.claims import Draft
@@ -37,7 +37,7 @@ from quant.strategies.family import ACTIVE
 
 PLANNER = "embedded planner (rule-based)"
 ASSISTANT = Reply.__name__
-"""The answer by which the assistant is known, whose questions depend on what the person wrote."""
+"""The answer type of the assistant, whose tool calls depend on the user's message."""
 
 Result = TypeVar("Result", bound=BaseModel)
 
@@ -49,11 +49,11 @@ _TREND: dict[Direction, str] = {
 
 
 class EmbeddedPlanner(BaseChatModel):
-    """Rules, not a language model: the same conversation always gets the same answer, without a network."""
+    """Rules, not a language model: the same conversation always gets the same answer."""
 
     name: str | None = PLANNER
     answers_with: str = ""
-    """The structured-output tool it is bound to; it tells which agent speaks."""
+    """The structured-output tool that is bound; it determines the agent."""
 
     @property
     def _llm_type(self) -> str:
@@ -113,18 +113,18 @@ class EmbeddedPlanner(BaseChatModel):
 
     def _reply(self, messages: Sequence[BaseMessage]) -> AIMessage:
         if self.answers_with == ASSISTANT:
-            return _calls(*assisted(messages))
+            return _calls(*assistant_calls(messages))
         role = ROLES[self.answers_with]
-        own = {name for name, _ in role.questions}
-        heard = [m for m in messages if isinstance(m, ToolMessage) and m.name in own]
-        if not heard:
-            return _calls(*role.questions)
-        answer = role.answer(heard)
+        tools = {name for name, _ in role.tool_calls}
+        results = [m for m in messages if isinstance(m, ToolMessage) and m.name in tools]
+        if not results:
+            return _calls(*role.tool_calls)
+        answer = role.answer(results)
         return _calls((self.answers_with, answer.model_dump(mode="json", exclude_defaults=True)))
 
 
 def _name_of(tool: dict[str, Any] | type | Callable[..., Any] | BaseTool) -> str:
-    """LangChain hands tools over as objects, servers as OpenAI's function or as Converse's `toolSpec`."""
+    """The name of a tool given as an object, as OpenAI's function or as Converse's `toolSpec`."""
     if isinstance(tool, BaseTool):
         return tool.name
     if isinstance(tool, dict):
@@ -139,12 +139,12 @@ def _calls(*calls: tuple[str, dict[str, Any]]) -> AIMessage:
     )
 
 
-def _read(heard: Sequence[ToolMessage], tool: str, kind: type[Result]) -> list[Result]:
-    return [kind.model_validate_json(unfence(m.text)) for m in heard if m.name == tool and m.status == "success"]
+def _read(messages: Sequence[ToolMessage], tool: str, kind: type[Result]) -> list[Result]:
+    return [kind.model_validate_json(unfence(m.text)) for m in messages if m.name == tool and m.status == "success"]
 
 
-def _assess(heard: Sequence[ToolMessage]) -> RiskAssessment:
-    asset, constant, rule = _read(heard, "assess_risk", RiskReport)
+def _assess(results: Sequence[ToolMessage]) -> RiskAssessment:
+    asset, constant, rule = _read(results, "assess_risk", RiskReport)
     concerns: list[Concern] = []
     if asset.drawdown_beyond_limit or constant.drawdown_beyond_limit or rule.drawdown_beyond_limit:
         concerns.append("drawdown_limit_tight")
@@ -170,13 +170,13 @@ def _assess(heard: Sequence[ToolMessage]) -> RiskAssessment:
     return RiskAssessment(concerns=tuple(concerns) or ("none",), claims=_claims("risk", texts))
 
 
-def _view(heard: Sequence[ToolMessage]) -> MarketView:
-    [market] = _read(heard, "read_market", RegimeReport)
-    [given] = _read(heard, "list_scenarios", ScenarioList)
+def _view(results: Sequence[ToolMessage]) -> MarketView:
+    [market] = _read(results, "read_market", RegimeReport)
+    [listing] = _read(results, "list_scenarios", ScenarioList)
     stressed = market.volatility_band == "high"
     calm = market.volatility_band == "low" and not market.in_drawdown
     tilts = tuple(
-        tilt for card in given.scenarios if card.weighted and (tilt := _tilt(card, stressed=stressed, calm=calm))
+        tilt for card in listing.scenarios if card.weighted and (tilt := _tilt(card, stressed=stressed, calm=calm))
     )
     texts = [
         "At the end of the training window volatility stood at {{market_current_volatility}}; the share of its months "
@@ -203,8 +203,8 @@ def _tilt(card: ScenarioCard, *, stressed: bool, calm: bool) -> ScenarioTilt | N
     return ScenarioTilt(scenario=card.name, lean="more" if card.rougher_than_history == stressed else "less")
 
 
-def _plan(heard: Sequence[ToolMessage]) -> SearchPlan:
-    status = _read(heard, "search_status", SearchStatus)[-1]
+def _plan(results: Sequence[ToolMessage]) -> SearchPlan:
+    status = _read(results, "search_status", SearchStatus)[-1]
     if status.stage == "first":
         text = "The search begins broadly and keeps a part of its trials for what the broad part finds."
         return SearchPlan(
@@ -226,13 +226,13 @@ def _plan(heard: Sequence[ToolMessage]) -> SearchPlan:
 
 
 def _candidates(space: SearchSpace) -> tuple[StrategyConfig, ...]:
-    """The manager's spreadsheet and a risk-control index, as far as the space holds their values."""
-    wanted: tuple[dict[str, Any], ...] = (
+    """The manager's spreadsheet rule and a risk-control index, if the search space contains their values."""
+    strategies: tuple[dict[str, Any], ...] = (
         {"estimator": "rolling", "lookback_days": 252, "rebalancing": "monthly"},
         {"estimator": "ewma_max", "decay": 0.94, "rebalancing": "daily"},
         {"estimator": "rolling", "lookback_days": 21, "rebalancing": "weekly"},
     )
-    fits = [w for w in wanted if _held(w, space)] if "inverse_vol" in space.weight_functions else []
+    fits = [w for w in strategies if _in_space(w, space)] if "inverse_vol" in space.weight_functions else []
     fixed = {
         "inner": space.inner[0] if space.inner else None,
         "target_volatility": space.target_volatility[0] if space.target_volatility else None,
@@ -241,18 +241,18 @@ def _candidates(space: SearchSpace) -> tuple[StrategyConfig, ...]:
     return tuple(StrategyConfig(weight_function="inverse_vol", **w, **fixed) for w in fits)
 
 
-def _held(wanted: dict[str, Any], space: SearchSpace) -> bool:
+def _in_space(settings: dict[str, Any], space: SearchSpace) -> bool:
     grids = {
         "estimator": space.estimators,
         "lookback_days": space.lookback_days,
         "decay": space.decay,
     }
     grids |= {"rebalancing": space.rebalancing}
-    return 0.0 in space.no_trade_band and all(value in grids[name] for name, value in wanted.items())
+    return 0.0 in space.no_trade_band and all(value in grids[name] for name, value in settings.items())
 
 
-def _explain(heard: Sequence[ToolMessage]) -> Draft:
-    return Draft(claims=claims_of(_read(heard, "list_figures", Findings)[-1]))
+def _explain(results: Sequence[ToolMessage]) -> Draft:
+    return Draft(claims=claims_of(_read(results, "list_figures", Findings)[-1]))
 
 
 def _claims(section: Any, texts: Sequence[str]) -> tuple[Claim, ...]:
@@ -261,9 +261,9 @@ def _claims(section: Any, texts: Sequence[str]) -> tuple[Claim, ...]:
 
 @dataclass(frozen=True)
 class Role:
-    """What the planner asks as one agent, and how it answers."""
+    """The tool calls of the planner as one agent, and how it answers from their results."""
 
-    questions: tuple[tuple[str, dict[str, Any]], ...]
+    tool_calls: tuple[tuple[str, dict[str, Any]], ...]
     answer: Callable[[Sequence[ToolMessage]], BaseModel]
 
 
@@ -276,4 +276,4 @@ ROLES: dict[str, Role] = {
     "SearchPlan": Role((("search_status", {}),), _plan),
     "Draft": Role((("list_figures", {}),), _explain),
 }
-"""By the structured-output tool of the agent."""
+"""By the structured-output tool of each agent."""

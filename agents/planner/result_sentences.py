@@ -1,4 +1,4 @@
-"""What is said of searches and of their stored results."""
+"""Sentences about searches and their stored results."""
 
 from collections.abc import Iterator
 
@@ -22,10 +22,10 @@ _OF_A_WINNER = frozenset[Topic](
     }
 )
 _MOST = 3
-"""Differences that are spoken of; the table holds all."""
+"""Number of differences in the text; the table contains all."""
 
 
-def estimated(result: SearchEstimate) -> Iterator[str]:  # noqa: ARG001  (as every teller)
+def describe_estimate(result: SearchEstimate) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
     yield (
         "The search would try {{estimate_trials}} configurations, in scenarios whose number is "
         "{{estimate_scenarios}}, each of {{estimate_paths}} simulated paths."
@@ -37,23 +37,23 @@ def estimated(result: SearchEstimate) -> Iterator[str]:  # noqa: ARG001  (as eve
     yield "Nothing was launched."
 
 
-def launched(result: FinishedSearch) -> Iterator[Claim]:
+def describe_search(result: FinishedSearch) -> Iterator[Claim]:
     yield from topic_claims(result.findings, "summary")
 
 
-def explained(result: ResultExplanation) -> Iterator[str] | Iterator[Claim]:
+def describe_explanation(result: ResultExplanation) -> Iterator[str] | Iterator[Claim]:
     if result.topic == "ranking" and result.ranking is not None:
-        return _ranked(result.ranking)
+        return _describe_ranking(result.ranking)
     if result.topic == "plateau" and result.ranking is not None:
-        return _plateau(result, result.ranking)
+        return _describe_plateau(result, result.ranking)
     if result.topic == "alternative":
-        return _alternative(result)
+        return _describe_alternative(result)
     if result.findings.benefit is None and result.topic in _OF_A_WINNER:
         return iter((_NO_WINNER,))
     return iter(topic_claims(result.findings, result.topic, result.detail))
 
 
-def _ranked(ranking: Ranking) -> Iterator[str]:
+def _describe_ranking(ranking: Ranking) -> Iterator[str]:
     winner = next((row for row in ranking.ranked if row.winner), None)
     if winner is None:
         yield _NO_WINNER
@@ -75,7 +75,7 @@ def _ranked(ranking: Ranking) -> Iterator[str]:
         yield "Finalists that break a limit stand last, and cannot win."
 
 
-def _plateau(result: ResultExplanation, ranking: Ranking) -> Iterator[str]:
+def _describe_plateau(result: ResultExplanation, ranking: Ranking) -> Iterator[str]:
     winner = next((row for row in ranking.ranked if row.winner), None)
     if winner is None or result.findings.on_a_plateau is None:
         yield _NO_WINNER
@@ -97,11 +97,11 @@ def _plateau(result: ResultExplanation, ranking: Ranking) -> Iterator[str]:
         yield "Where finalists cannot be told apart, the steadiest is taken: the middle of a plateau, not its peak."
 
 
-def _alternative(result: ResultExplanation) -> Iterator[str]:
-    found = result.alternative
-    assert found is not None
+def _describe_alternative(result: ResultExplanation) -> Iterator[str]:
+    other = result.alternative
+    assert other is not None
     name = "{{alternative_function}}"
-    match found.standing:
+    match other.standing:
         case "won":
             yield f"It won: the weight function is {name}; the winning configuration is {{{{alternative_winner}}}}."
         case "indistinguishable":
@@ -114,11 +114,11 @@ def _alternative(result: ResultExplanation) -> Iterator[str]:
         case "behind":
             yield (
                 f"The weight function {name} lost: its best configuration, {{{{alternative_best}}}}, is behind by a "
-                f"distance of {{{{alternative_behind}}}} {'on fresh paths' if found.fresh_paths else 'in sample'}."
+                f"distance of {{{{alternative_behind}}}} {'on fresh paths' if other.fresh_paths else 'in sample'}."
             )
             yield (
                 "That is more than chance explains."
-                if found.distinguishable
+                if other.distinguishable
                 else "Whether chance explains that distance cannot be told: it was measured only in the search itself."
             )
         case "infeasible":
@@ -140,12 +140,12 @@ def _alternative(result: ResultExplanation) -> Iterator[str]:
             yield f"The weight function {name} was not among those that were searched; ask for it in a new search."
 
 
-def compared(result: ResultComparison) -> Iterator[str]:
+def describe_comparison(result: ResultComparison) -> Iterator[str]:
     comparison = result.comparison
     if comparison.identical:
         yield "Both results are the same to the last bit."
         return
-    yield from _settings(len(comparison.changes))
+    yield from _describe_changes(len(comparison.changes))
     if not comparison.same_data:
         yield "The prices differ."
     if not comparison.same_code:
@@ -166,7 +166,7 @@ def compared(result: ResultComparison) -> Iterator[str]:
         yield "They have different winners." if len(won) > 1 else "A winner was not found in both."
 
 
-def _settings(changes: int) -> Iterator[str]:
+def _describe_changes(changes: int) -> Iterator[str]:
     for n in range(1, min(changes, _MOST) + 1):
         yield (
             f"A setting that differs is {{{{compare_change_{n}_setting}}}}. In the former result that differing "
@@ -179,14 +179,14 @@ def _settings(changes: int) -> Iterator[str]:
         yield "Both requests are the same."
 
 
-def listed(result: RunList) -> Iterator[str]:
+def describe_runs(result: RunList) -> Iterator[str]:
     if not result.runs:
         yield "There is no run yet."
         return
     yield "Your results are in the table, newest on top; name a run by the beginning of its id to ask about it."
 
 
-def opened(result: OpenedHoldout) -> Iterator[str]:  # noqa: ARG001  (its values are not shown to agents)
+def describe_holdout(result: OpenedHoldout) -> Iterator[str]:  # noqa: ARG001  (the values are not shown to agents)
     yield (
         "The benefit of the winner on the holdout, which no search had seen, over the matched constant weight is "
         "{{holdout_advantage_bps}}."

@@ -1,4 +1,4 @@
-"""What is said of a portfolio's risk, of ways to mix assets, of the market, and of wealth over years."""
+"""Sentences about a portfolio's risk, allocation methods, the market and wealth over years."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,11 +17,11 @@ _MIXES: dict[Method, str] = {
     "maximum_sharpe": "maximised Sharpe",
 }
 _SPOKEN = 3
-"""Assets that are spoken of; the table holds all."""
+"""Number of assets in the text; the table contains all."""
 
 
-def assessed(found: PortfolioRisk) -> Iterator[str]:
-    ids = {figure.id for figure in found.figures}
+def describe_risk(result: PortfolioRisk) -> Iterator[str]:
+    ids = {figure.id for figure in result.figures}
     yield "On history the deepest fall of the portfolio from a peak was {{risk_max_drawdown}}."
     if "risk_max_drawdown_money" in ids:
         yield "In money the deepest fall of the portfolio from a peak would be {{risk_max_drawdown_money}}."
@@ -32,24 +32,24 @@ def assessed(found: PortfolioRisk) -> Iterator[str]:
             "{{risk_market_fall_loss}}, if the portfolio moves with it as usual."
         )
     if "risk_worst_crisis_name" in ids:
-        worst = max(episode.loss for episode in found.episodes if episode.loss is not None)
+        worst = max(episode.loss for episode in result.episodes if episode.loss is not None)
         yield (
             "The crisis that cost the portfolio most was {{risk_worst_crisis_name}}: in its worst crisis the loss of "
             "the portfolio was {{risk_worst_crisis_loss}}."
             if worst > 0.0
             else "No past crisis that those days cover brought it a loss."
         )
-    if found.concentrated:
-        n = 1 + max(range(len(found.components)), key=lambda k: found.components[k].volatility)
+    if result.concentrated:
+        n = 1 + max(range(len(result.components)), key=lambda k: result.components[k].volatility)
         yield (
             f"It is concentrated in {{{{risk_holding_{n}_name}}}}, whose risk share is {{{{risk_holding_{n}_risk}}}}."
         )
-    if found.backtests:
-        yield _tested(found.backtests)
+    if result.backtests:
+        yield _describe_backtests(result.backtests)
     yield "How much may be lost over days and weeks stands in the table; worse than any of it can happen."
 
 
-def _tested(backtests: Sequence[Backtest]) -> str:
+def _describe_backtests(backtests: Sequence[Backtest]) -> str:
     opening = "A value at risk announced every day from the days before it would"
     if all(test.held for test in backtests):
         return f"{opening} have held: losses beyond it came about as often as expected, and not bunched."
@@ -62,8 +62,8 @@ def _tested(backtests: Sequence[Backtest]) -> str:
     return f"{opening} not have held: losses beyond it came {' and '.join(came)}, so do not lean on it alone."
 
 
-def allocated(found: Allocations) -> Iterator[str]:
-    solved = [a for a in found.allocations if a.volatility is not None]
+def describe_allocations(result: Allocations) -> Iterator[str]:
+    solved = [a for a in result.allocations if a.volatility is not None]
     calmest = min(solved, key=lambda a: a.volatility or 0.0)
     yield (
         f"Of these mixes {_MIXES[calmest.method]} was the calmest: its yearly volatility is "
@@ -77,35 +77,35 @@ def allocated(found: Allocations) -> Iterator[str]:
             f"Under equal weights most of the risk comes from {{{{allocation_asset_{n}_name}}}}: its risk share is "
             f"{{{{allocation_equal_weight_risk_{n}}}}}."
         )
-    yield from _later(solved)
-    if found.ill_conditioned:
+    yield from _describe_later_performance(solved)
+    if result.ill_conditioned:
         yield (
             "The assets move so much alike that minimised variance and maximised Sharpe react to noise; the simpler "
             "mixes are safer."
         )
-    if found.few_sessions:
+    if result.few_sessions:
         yield "There are few days for so many assets, so equal weights are hard to beat on them."
-    for allocation in found.allocations:
+    for allocation in result.allocations:
         if allocation.volatility is None:
             yield f"There is no answer for {_MIXES[allocation.method]}; the reason stands below the table."
     yield "None of them is best whatever comes: they differ in what they assume about returns to come."
 
 
-def _later(solved: Sequence[Allocation]) -> Iterator[str]:
-    tested = [a for a in solved if a.later_sharpe is not None]
-    if len(tested) < 2:
+def _describe_later_performance(solved: Sequence[Allocation]) -> Iterator[str]:
+    tested_mixes = [a for a in solved if a.later_sharpe is not None]
+    if len(tested_mixes) < 2:
         return
-    best = max(tested, key=lambda a: a.later_sharpe or 0.0)
+    best = max(tested_mixes, key=lambda a: a.later_sharpe or 0.0)
     yield (
         f"On the validation window, whose days its weights had not seen, {_MIXES[best.method]} had the best later "
         f"Sharpe ratio, {{{{allocation_{best.method}_later_sharpe}}}}; over a few years such a lead is often chance."
     )
 
 
-def analysed(found: MarketAnalysis) -> Iterator[str]:
-    for n, regime in enumerate(found.regimes[:_SPOKEN], 1):
-        yield from _regime(n, regime, alone=len(found.regimes) == 1)
-    if len(found.regimes) > _SPOKEN:
+def describe_market(result: MarketAnalysis) -> Iterator[str]:
+    for n, regime in enumerate(result.regimes[:_SPOKEN], 1):
+        yield from _describe_regime(n, regime, alone=len(result.regimes) == 1)
+    if len(result.regimes) > _SPOKEN:
         yield "The others stand in the table."
     yield (
         "That is how things stood on {{regime_last_day}}, the last day before the locked holdout; it describes and "
@@ -118,7 +118,7 @@ _TRENDS = {"rising": "points up", "flat": "is flat", "falling": "points down"}
 _PHASES = {"bull": "a bull market", "bear": "a bear market", "undetermined": "neither a bull nor a bear market yet"}
 
 
-def _regime(n: int, regime: MarketRegime, *, alone: bool) -> Iterator[str]:
+def _describe_regime(n: int, regime: MarketRegime, *, alone: bool) -> Iterator[str]:
     name = f"{{{{regime_{n}_name}}}}"
     yield (
         f"For {name} the latest volatility is {{{{regime_{n}_current_volatility}}}}, {_BANDS[regime.volatility_band]} "
@@ -131,12 +131,12 @@ def _regime(n: int, regime: MarketRegime, *, alone: bool) -> Iterator[str]:
         yield f"A model of calm and turbulent states finds {name} more likely in the turbulent state."
 
 
-def simulated(found: WealthOutlook) -> Iterator[str]:
-    ids = {figure.id for figure in found.figures}
+def describe_wealth(result: WealthOutlook) -> Iterator[str]:
+    ids = {figure.id for figure in result.figures}
     for luck, place in (("ordinary", "median"), ("bad", "p5"), ("good", "p95")):
         yield f"In today's money the wealth at the end with {luck} luck is {{{{wealth_{place}_real}}}}."
-    if found.goal is not None:
-        likely = "more likely than not" if found.goal.value > 0.5 else "less likely than not"
+    if result.goal is not None:
+        likely = "more likely than not" if result.goal.value > 0.5 else "less likely than not"
         yield f"Reaching the goal is {likely}: the probability of reaching the goal is {{{{wealth_goal_probability}}}}."
     if "wealth_ruin_probability" in ids:
         yield "The probability that the money runs out is {{wealth_ruin_probability}}."

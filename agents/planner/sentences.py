@@ -1,4 +1,4 @@
-"""What the embedded planner says of a tool's result: sentences chosen by comparisons, numbers by reference."""
+"""Describes tool results in sentences that comparisons select and whose numbers are references to figures."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -30,38 +30,39 @@ _FAILED = "A tool did not take what was asked of it, so nothing was computed; pl
 _NOTHING = "The result holds nothing about that."
 
 
-def told(tool: str, content: str, *, failed: bool) -> Iterator[Claim]:
+def describe_tool_result(tool: str, content: str, *, failed: bool) -> Iterator[Claim]:
+    """The claims about one result of `tool`, given as JSON."""
     if failed:
         yield Claim(section="answer", text=_FAILED)
         return
-    kind, tell = _TOLD[tool]
+    kind, describe = _DESCRIPTIONS[tool]
     if '"refused"' in content[:12]:
-        texts = _refused(Refusal.model_validate_json(content))
+        texts = _describe_refusal(Refusal.model_validate_json(content))
     else:
-        texts = tell(kind.model_validate_json(content))
+        texts = describe(kind.model_validate_json(content))
     for text in [*texts] or [_NOTHING]:
         yield text if isinstance(text, Claim) else Claim(section="answer", text=text)
 
 
-def _refused(refusal: Refusal) -> Iterator[str]:
+def _describe_refusal(refusal: Refusal) -> Iterator[str]:
     yield "That cannot be done as it was asked: {{refusal}}."
     if any(figure.id == "refusal_allowed" for figure in refusal.figures):
         yield "What is allowed there: {{refusal_allowed}}."
 
 
-_TOLD: Mapping[str, tuple[type[BaseModel], Callable[[Any], Iterator[str] | Iterator[Claim]]]] = {
-    "evaluate_strategy": (QuickEvaluation, strategies.evaluated),
-    "save_strategy": (SavedConfiguration, strategies.saved),
-    "show_scenarios": (ScenarioCatalog, strategies.scenarios),
-    "add_scenario": (ScenarioCatalog, strategies.added),
-    "assess_portfolio": (PortfolioRisk, risk.assessed),
-    "compare_allocations": (Allocations, risk.allocated),
-    "analyse_market": (MarketAnalysis, risk.analysed),
-    "simulate_wealth": (WealthOutlook, risk.simulated),
-    "estimate_optimization": (SearchEstimate, results.estimated),
-    "run_optimization": (FinishedSearch, results.launched),
-    "explain_result": (ResultExplanation, results.explained),
-    "compare_results": (ResultComparison, results.compared),
-    "list_results": (RunList, results.listed),
-    "open_holdout": (OpenedHoldout, results.opened),
+_DESCRIPTIONS: Mapping[str, tuple[type[BaseModel], Callable[[Any], Iterator[str] | Iterator[Claim]]]] = {
+    "evaluate_strategy": (QuickEvaluation, strategies.describe_evaluation),
+    "save_strategy": (SavedConfiguration, strategies.describe_saved_strategy),
+    "show_scenarios": (ScenarioCatalog, strategies.describe_scenarios),
+    "add_scenario": (ScenarioCatalog, strategies.describe_added_scenario),
+    "assess_portfolio": (PortfolioRisk, risk.describe_risk),
+    "compare_allocations": (Allocations, risk.describe_allocations),
+    "analyse_market": (MarketAnalysis, risk.describe_market),
+    "simulate_wealth": (WealthOutlook, risk.describe_wealth),
+    "estimate_optimization": (SearchEstimate, results.describe_estimate),
+    "run_optimization": (FinishedSearch, results.describe_search),
+    "explain_result": (ResultExplanation, results.describe_explanation),
+    "compare_results": (ResultComparison, results.describe_comparison),
+    "list_results": (RunList, results.describe_runs),
+    "open_holdout": (OpenedHoldout, results.describe_holdout),
 }

@@ -1,4 +1,4 @@
-"""What is said of a strategy that was looked at, and of scenarios."""
+"""Sentences about an evaluated strategy and about scenarios."""
 
 from collections.abc import Iterator
 
@@ -8,31 +8,31 @@ from desk.scenarios.repository import ScenarioCatalog, ScenarioEntry
 from desk.strategies.evaluation import QuickEvaluation, RuleEvaluation
 
 _ALIKE = 0.001
-"""Of two falls that read alike."""
+"""Two drawdowns that differ by less are called equal."""
 _NOTHING = 0.5
-"""Basis points that are rounded away."""
+"""Basis points that count as zero."""
 
 
-def evaluated(found: QuickEvaluation) -> Iterator[str]:
-    figures = {figure.id: figure for figure in found.figures}
+def describe_evaluation(result: QuickEvaluation) -> Iterator[str]:
+    figures = {figure.id: figure for figure in result.figures}
     yield "The configuration that was evaluated is {{quick_name}}."
-    yield from _advantage(figures)
-    own, _, mixed, equity = found.held
+    yield from _describe_advantage(figures)
+    own, _, mixed, equity = result.held
     yield (
-        f"Its deepest fall on history was {{{{quick_strategy_history_max_drawdown}}}}, {_beside(own, mixed)} that of "
-        f"the usual mix of equity and cash and {_beside(own, equity)} that of full investment."
+        f"Its deepest fall on history was {{{{quick_strategy_history_max_drawdown}}}}, {_versus(own, mixed)} that of "
+        f"the usual mix of equity and cash and {_versus(own, equity)} that of full investment."
     )
-    ahead = 2 * sum(year.strategy > year.sixty_forty_cash for year in found.years) > len(found.years)
+    ahead = 2 * sum(year.strategy > year.sixty_forty_cash for year in result.years) > len(result.years)
     yield f"In most calendar years it {'earned more' if ahead else 'did not earn more'} than that usual mix."
     yield "Most recently it held a risky weight of {{quick_last_weight}}."
-    yield from _cautions(found)
+    yield from _cautions(result)
     yield (
         "That is a quick look at a rule made up with hindsight: a search tells its advantage from luck, "
         "in more scenarios than this."
     )
 
 
-def _advantage(figures: dict[str, Figure]) -> Iterator[str]:
+def _describe_advantage(figures: dict[str, Figure]) -> Iterator[str]:
     history = figures["quick_versus_same_volatility_history_bps"]
     simulated = figures["quick_versus_same_volatility_simulated_bps"]
     verdict = {1: "beat", 0: "was no different from", -1: "fell behind"}[_sign(history)]
@@ -47,86 +47,86 @@ def _advantage(figures: dict[str, Figure]) -> Iterator[str]:
     )
 
 
-def _beside(own: RuleEvaluation, other: RuleEvaluation) -> str:
+def _versus(own: RuleEvaluation, other: RuleEvaluation) -> str:
     gap = own.history.metrics.max_drawdown.value - other.history.metrics.max_drawdown.value
     return "about as large as" if abs(gap) < _ALIKE else "smaller than" if gap < 0.0 else "larger than"
 
 
-def _cautions(found: QuickEvaluation) -> Iterator[str]:
-    if "half_at_target" in found.warnings:
+def _cautions(result: QuickEvaluation) -> Iterator[str]:
+    if "half_at_target" in result.warnings:
         yield (
             "Mind that when volatility is as high as its target it holds a risky weight of only "
             "{{quick_weight_at_target}}, so it stays far below that target; a higher midpoint would hold more."
         )
-    if "target_unreachable" in found.warnings:
+    if "target_unreachable" in result.warnings:
         yield "Mind that even the largest weight that is allowed is usually too small to reach its target."
-    if "lookback_below_rebalancing" in found.warnings:
+    if "lookback_below_rebalancing" in result.warnings:
         yield "Mind that it looks back over fewer days than lie between its trades, so it overlooks some of them."
-    if "gap_beyond_floor" in found.warnings:
+    if "gap_beyond_floor" in result.warnings:
         yield "Mind that a day as bad as the worst of history would break through its floor before it can sell."
 
 
-def saved(result: SavedConfiguration) -> Iterator[str]:  # noqa: ARG001  (as every teller)
+def describe_saved_strategy(result: SavedConfiguration) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
     yield "Saved under the name {{saved_name}}; the version of the saved strategy is {{saved_version}}."
     yield "You can ask for it by that name; earlier versions are never overwritten."
 
 
-def scenarios(book: ScenarioCatalog) -> Iterator[str]:
-    if len(book.entries) == 1:
-        yield from _one(book.entries[0])
+def describe_scenarios(result: ScenarioCatalog) -> Iterator[str]:
+    if len(result.entries) == 1:
+        yield from _describe_scenario(result.entries[0])
     else:
         yield "The table shows the scenarios; their probabilities are a judgement, and yours to change."
-        losing = [f"the scenario {_name(entry)}" for entry in book.entries if entry.losing]
+        losing = [f"the scenario {_named(entry)}" for entry in result.entries if entry.losing]
         if losing:
-            yield f"Equity is expected to earn less than cash in {_listed(losing)}."
-    yield from _remarks(book)
+            yield f"Equity is expected to earn less than cash in {_join(losing)}."
+    yield from _remarks(result)
 
 
-def added(book: ScenarioCatalog) -> Iterator[str]:
-    (entry,) = book.entries
+def describe_added_scenario(result: ScenarioCatalog) -> Iterator[str]:
+    (entry,) = result.entries
     name = entry.scenario.name
-    yield f"{_name(entry)} is a scenario of your own from here on, and searches of this conversation include it."
+    yield f"{_named(entry)} is a scenario of your own from here on, and searches of this conversation include it."
     yield (
-        f"The default probability of {_name(entry)} is {{{{scenario_{name}_p}}}}, before those of all scenarios are "
+        f"The default probability of {_named(entry)} is {{{{scenario_{name}_p}}}}, before those of all scenarios are "
         "scaled to a whole."
     )
-    yield from _one(entry)
-    yield from _remarks(book)
+    yield from _describe_scenario(entry)
+    yield from _remarks(result)
 
 
-def _one(entry: ScenarioEntry) -> Iterator[str]:
+def _describe_scenario(entry: ScenarioEntry) -> Iterator[str]:
     name = entry.scenario.name
     yield (
-        f"In the scenario {_name(entry)} the expected return of the risky asset is {{{{scenario_{name}_mu}}}}, its "
+        f"In the scenario {_named(entry)} the expected return of the risky asset is {{{{scenario_{name}_mu}}}}, its "
         f"volatility {{{{scenario_{name}_sigma}}}} and its Sharpe ratio {{{{scenario_{name}_sharpe}}}}."
     )
     if entry.losing:
         yield "There the asset is expected to earn less than cash, so the best rule holds as little of it as it may."
 
 
-def _remarks(book: ScenarioCatalog) -> Iterator[str]:
+def _remarks(result: ScenarioCatalog) -> Iterator[str]:
     yield (
         "The correlation of equity and bonds has no effect while the safe leg is cash; it is shown, and counts only "
         "where a bond is held."
     )
-    constant = [f"the scenario {_name(entry)}" for entry in book.entries if entry.banner]
+    constant = [f"the scenario {_named(entry)}" for entry in result.entries if entry.banner]
     if constant:
         yield (
-            f"In {_listed(constant)} volatility never changes, so nothing can be learned there about rules that react "
+            f"In {_join(constant)} volatility never changes, so nothing can be learned there about rules that react "
             "to it."
         )
 
 
-def _name(entry: ScenarioEntry) -> str:
+def _named(entry: ScenarioEntry) -> str:
     return f"{{{{scenario_{entry.scenario.name}_name}}}}"
 
 
-def _listed(names: list[str]) -> str:
+def _join(names: list[str]) -> str:
     return " and in ".join([", in ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _sign(figure: Figure) -> int:
-    """Of basis points, unless chance explains them or nobody would notice."""
+    """The sign of a figure in basis points; 0 if it is negligible or within its sampling error."""
     value = float(figure.value)
     if abs(value) <= max(2.0 * (figure.error or 0.0), _NOTHING):
         return 0

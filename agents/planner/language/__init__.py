@@ -1,1 +1,1 @@
-"""Plain English, as the embedded planner reads it: tables of words, and rules that ask back rather than guess."""
+"""Parses English messages into tool calls with word tables and rules; an unclear message leads to a question."""

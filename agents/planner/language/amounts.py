@@ -1,4 +1,4 @@
-"""Finds the amounts of a message, each as the very words that the person wrote."""
+"""Finds the amounts of a message: numbers with their units, each as a literal quote."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ class Amount:
     """percent, bps, money, time, multiple, share, factor, points, count or plain; `m` may be million or months."""
     years: bool = False
     per: str = ""
-    """What follows as `a month` or `per year`."""
+    """The period after the number, such as `a month` or `per year`."""
     range_: bool = False
 
 
@@ -94,20 +94,20 @@ FOLDED: Final = str.maketrans("’‘“”–—−‑´`\u00a0\u202f", "''\"\"
 
 
 def fold(text: str) -> str:
-    """Lower case and plain quotes and dashes, character by character, so that places stay."""
+    """Lower case with plain quotes and dashes; every character keeps its position."""
     folded = "".join(low if len(low := c.lower()) == 1 else c for c in text.translate(FOLDED))
     return re.sub(r"\bw/o\b", " no", folded)
 
 
 def amounts_in(folded: str) -> tuple[Amount, ...]:
-    """The only place that finds numbers."""
-    found = [amount for match in NUMBER.finditer(folded) if (amount := _amount(match, folded))]
-    return tuple(_ranged(found, folded))
+    """All amounts of a folded text, in order."""
+    amounts = [amount for match in NUMBER.finditer(folded) if (amount := _amount(match, folded))]
+    return tuple(_ranged(amounts, folded))
 
 
 def _amount(match: re.Match[str], folded: str) -> Amount | None:
-    named = [name for name in UNITS if match[name]]
-    unit = named[0] if named else "plain"
+    units = [name for name in UNITS if match[name]]
+    unit = units[0] if units else "plain"
     scale, end = match["scale"], match.start("per") if match["per"] else match.end()
     text = folded[match.start() : end]
     lone = unit == "plain" and not scale
@@ -175,9 +175,9 @@ def _spelled(words: Sequence[str]) -> float:
     return sign * (total + group or (1.0 if words and words[0] in ("a", "an") else 0.0))
 
 
-def _ranged(found: Sequence[Amount], folded: str) -> Iterator[Amount]:
+def _ranged(amounts: Sequence[Amount], folded: str) -> Iterator[Amount]:
     tied: set[int] = set()
-    for n, (left, right) in enumerate(pairwise(found)):
+    for n, (left, right) in enumerate(pairwise(amounts)):
         between = folded[left.end : right.start]
         open_ = folded[: left.start].rstrip().endswith(("between", "from"))
         if (
@@ -186,5 +186,5 @@ def _ranged(found: Sequence[Amount], folded: str) -> Iterator[Amount]:
             or (right.text.startswith("-") and not between)
         ):
             tied |= {n, n + 1}
-    for n, amount in enumerate(found):
+    for n, amount in enumerate(amounts):
         yield replace(amount, range_=n in tied)

@@ -1,4 +1,4 @@
-"""Fills the arguments of each tool out of a form."""
+"""Builds the arguments of each tool from a form; `BUILDERS` has one function per action."""
 
 import re
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any, Final
 from agents.planner.language.form import Call, Form, plain
 from agents.planner.language.grammar import Reading
 from agents.planner.language.holdings import assess, compare_allocations, simulate
-from agents.planner.language.strategies import estimate, evaluate, given, optimize
+from agents.planner.language.strategies import estimate, evaluate, optimize, without_empty
 
 SCENARIO: Final = {
     "return": "expected_return", "volatility": "volatility", "cash_rate": "cash_rate",
@@ -44,7 +44,7 @@ def _add_scenario(form: Form) -> list[Call]:
     scenario = {"name": names[0] if names else "", "like": like or "base_case", "engine": form.one("engine")}
     scenario |= {SCENARIO[slot]: quote for slot, quote in quotes.items() if slot in SCENARIO}
     form.finish(needed=tuple(SCENARIO))
-    return [Call(tool="add_scenario", arguments={"scenario": given(scenario)})]
+    return [Call(tool="add_scenario", arguments={"scenario": without_empty(scenario)})]
 
 
 def _analyse(form: Form) -> list[Call]:
@@ -107,15 +107,15 @@ def _topic(
 
 
 def _topics(r: Reading) -> list[str]:
-    """What is asked of the result: the topic that the others are only circumstances of, or all that compete."""
-    named = [m for m in r.all("topic") if m.value != "summary" or not THING.match(m.text) or len(r.words) <= SHORT]
-    topics = list(dict.fromkeys(m.value for m in named))
+    """The topics of a question about a result: without those that another topic overrules."""
+    marks = [m for m in r.all("topic") if m.value != "summary" or not THING.match(m.text) or len(r.words) <= SHORT]
+    topics = list(dict.fromkeys(m.value for m in marks))
     free = [t for t in topics if not any(t in OVERRULED[other] or t == "summary" for other in topics if other != t)]
     return free or topics
 
 
 SHORT: Final = 8
-"""In a longer message "the result" is only what it is about."""
+"""In a message with more words, "the result" is no topic of its own."""
 THING: Final = re.compile(r"(?:the |winning )?(?:result|winner|outcome|win|rule|strategy|verdict|findings?|answer)$")
 OVERRULED: Final[dict[str, frozenset[str]]] = {
     topic: frozenset(others.split())
@@ -141,19 +141,19 @@ OVERRULED: Final[dict[str, frozenset[str]]] = {
         "summary": "",
     }.items()
 }
-"""For each topic, the words of which others may stand beside it."""
+"""For each topic, the topics that it overrules."""
 
 
 def _mentions(form: Form, topic: str) -> None:
-    """Numbers of the request that the question is about: "a breach of the 20% drawdown"."""
+    """Accept numbers that only mention the request: "a breach of the 20% drawdown"."""
     request = form.focus.request
-    known = [] if request is None else [limit.bound for limit in request.limits.given().values()]
-    known += [] if request is None else [request.mandate.target_volatility, float(request.trials)]
+    values = [] if request is None else [limit.bound for limit in request.limits.given().values()]
+    values += [] if request is None else [request.mandate.target_volatility, float(request.trials)]
     for amount in form.free:
         value = amount.value / 100.0 if amount.unit == "percent" else amount.value
         listed = topic == "ranking" and amount.unit == "plain" and amount.value <= 10
         none = topic == "premium" and amount.value == 0.0
-        if none or listed or any(abs(value - other) < 1e-9 for other in known):
+        if none or listed or any(abs(value - other) < 1e-9 for other in values):
             form.take(amount)
 
 

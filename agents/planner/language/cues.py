@@ -1,4 +1,4 @@
-"""The words that say what is wanted of the embedded assistant, and those that say nothing."""
+"""Phrases that express an action, a bound, a negation or a reference."""
 
 from typing import Final
 
@@ -205,7 +205,7 @@ DO: Final = {
     "market scenarios|parameters of the|settings of the scenario|scenario parameters|what do you assume|"
     "assumed for|assume for the|assume in the|numbers behind the",
 }
-"""What should be done; `weak_` words decide only beside a name or an amount."""
+"""Phrases of each action; `weak_` ones decide only together with a name or an amount."""
 SHOW: Final = (
     "show|open|look at|see|display|list|view|bring up|pull up|let me see|let me look at|what does|tell me about|"
     "details|describe|what is in|give me|look like"
@@ -254,7 +254,7 @@ CHANGE: Final = (
     "use|raise|lower|increase|move|change|go|using|bring|let it|turn|only change|tweak|adjust|give it|double|bump|"
     "push|cut|shift|reduce|take"
 )
-"""Words that change what was done before."""
+"""Phrases that change the previous request."""
 FRESH: Final = (
     "start afresh|afresh|from scratch|start over|new one|new optimization|new run|new search|a fresh|fresh|"
     "something new|forget that|forget the last|start again from|different one|begin anew|anew|brand new|start new|"

@@ -1,4 +1,4 @@
-"""One wish being read: each number and each name of the words goes into one argument, or is asked back."""
+"""A form for one action: each number and each name of the message fills one argument, or leads to a question."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,11 @@ from quant.strategies.config import Rebalancing, SearchSpace
 from quant.worlds.scenario import BUILT_IN, CYCLE
 
 EXCEPTIONS: Final = frozenset({"except", "except for", "apart", "other than", "everything except", "all except"})
-"""What follows "the same, except" is changed, and not denied."""
+"""Names after "the same, except" are changed, not excluded."""
 BOUND_NEAR: Final = 45
-"""Letters between "never" and the bound that it belongs to: "never falls more than 20%"."""
+"""Most characters between "never" and its bound, as in "never falls more than 20%"."""
 REACH: Final = 4
-"""Words between a negation and what it denies."""
+"""Most words between a negation and the name that it excludes."""
 DENIED: Final = (
     "function",
     "estimator",
@@ -31,7 +31,7 @@ DENIED: Final = (
     "template",
     "split",
 )
-MUST: Final = (
+MEANINGFUL: Final = (
     "function",
     "estimator",
     "scenario",
@@ -45,7 +45,7 @@ MUST: Final = (
     "rebalancing",
     "unsupported",
 )
-"""A name of these kinds that no argument took could change the meaning."""
+"""Kinds of names that could change the meaning, so that none may remain unused."""
 TICKERS: Final = ("AAPL", "AMD", "BAC", "BBY", "CVX", "GE", "HD", "JNJ", "JPM", "KO", "LLY", "MRK", "MSFT",
     "PEP", "PFE", "PG", "RRC", "UNH", "WMT", "XOM")  # fmt: skip
 HARMLESS: Final = re.compile(
@@ -86,7 +86,7 @@ PLAIN: Final = {
     "plateau": "how stable the optimum is", "computed": "how it was computed", "benchmarks": "the benchmarks",
     "counter_argument": "what speaks against it", "alternative": "another weight function", "sp500": "the index",
 }  # fmt: skip
-"""What a person calls it."""
+"""Internal names in plain English, for questions."""
 
 
 def plain(name: str) -> str:
@@ -99,7 +99,10 @@ class Call(Frozen):
 
 
 class Form:
-    """Takes names and amounts out of a reading; what is left over at the end is unclear."""
+    """Hands out the names and amounts of a reading; `finish` asks about those that remain.
+
+    Names in `denied` are excluded by a negation in the message.
+    """
 
     def __init__(self, reading: Reading, focus: Focus) -> None:
         self.reading = reading
@@ -119,28 +122,28 @@ class Form:
         self._used |= {mark.start for mark in marks}
 
     def names(self, kind: str) -> tuple[str, ...]:
-        """Those that are wanted, in the order of the words."""
+        """The names of a kind that are not excluded, in the order of the message."""
         marks = [m for m in self.reading.all(kind) if m.start not in self._used]
         self.use(*marks)
         return tuple(dict.fromkeys(m.value for m in marks if m.start not in self.denied))
 
     def choice(self, kind: str, usual: Sequence[str]) -> tuple[str, ...]:
-        """Those that are wanted; all usual ones but those that are not, where only such are named."""
+        """The names that are not excluded; if only excluded ones are named, all others of `usual`."""
         denied = tuple(m.value for m in self.reading.all(kind) if m.start in self.denied)
-        named = self.names(kind)
-        if set(named) & set(denied):
+        names = self.names(kind)
+        if set(names) & set(denied):
             self.ask(f"contradiction: {', '.join(map(plain, denied))} is both wanted and left out; which is meant?")
-        wanted = tuple(name for name in named if name != "all")
-        if wanted or not denied:
-            return wanted
+        chosen = tuple(name for name in names if name != "all")
+        if chosen or not denied:
+            return chosen
         unknown = [name for name in denied if name not in usual]
-        kept = tuple(name for name in usual if name not in denied)
-        if not kept:
+        remaining = tuple(name for name in usual if name not in denied)
+        if not remaining:
             self.ask(f"{kind}: Without these no {plain(kind)} is left; which is wanted instead?")
-        return () if len(unknown) == len(denied) else kept
+        return () if len(unknown) == len(denied) else remaining
 
     def one(self, kind: str) -> str | None:
-        """The only one that is wanted."""
+        """The only name of a kind; asks if there are several."""
         names = self.names(kind)
         if not names and any(m.start in self.denied for m in self.reading.all(kind)):
             self.ask(f"{kind}: Which {plain(kind)} is wanted instead?")
@@ -166,7 +169,7 @@ class Form:
         return self.choice("function", space.weight_functions)
 
     def scenarios(self) -> tuple[str, ...]:
-        """Names of scenarios; "all" are the built-in ones and "default" those that are usually weighted."""
+        """Names of scenarios; "default" means those that are weighted by default, "all" every built-in one."""
         usual = tuple(s.name for s in BUILT_IN)
         if self.reading.has("scenario", "all"):
             self.names("scenario")
@@ -182,7 +185,7 @@ class Form:
     # amounts
 
     def match(self, slots: Sequence[str], implied: Mapping[str, str], many: str = "") -> dict[str, str]:
-        """The quote of each amount; a number that two amounts could mean is asked back."""
+        """The quote of each slot; asks about a number that could belong to two slots."""
         free = [a for a in self.reading.amounts if a not in self._amounts]
         pairs, close = match(self.reading, slots, implied, free, many)
         if close:
@@ -242,26 +245,26 @@ class Form:
     def free(self) -> tuple[Amount, ...]:
         return tuple(a for a in self.reading.amounts if a not in self._amounts)
 
-    # what is left
+    # remaining names and amounts
 
     def finish(self, needed: Sequence[str] = (), ignored: Sequence[str] = ()) -> None:
-        """Ask for all that no argument took."""
+        """Ask about every name and amount that no argument has used."""
         for amount in self.free:
             if amount.unit == "count" and amount.value in self._named:
                 continue
             self.ask(f"amount: What is {amount.text}? Please name what it stands for beside it.")
-        for kind in MUST:
+        for kind in MEANINGFUL:
             for mark in self.reading.all(kind):
-                taken = mark.start in self._used or kind in ignored or (kind == "split" and mark.start in self.denied)
-                if not taken and mark.start not in self._spans():
-                    known = "What should be done with {}? It does not fit what else is asked."
-                    other = "The desk does not know {}; please say it without."
-                    self.ask(f"{kind}: {(other if kind == 'unsupported' else known).format(plain(mark.text))}")
+                used = mark.start in self._used or kind in ignored or (kind == "split" and mark.start in self.denied)
+                if not used and mark.start not in self._spans():
+                    question = "What should be done with {}? It does not fit what else is asked."
+                    unsupported = "The desk does not know {}; please say it without."
+                    self.ask(f"{kind}: {(unsupported if kind == 'unsupported' else question).format(plain(mark.text))}")
 
         self._ask_of_words()
-        filled = {pair.slot for pair in self.pairs}
+        slots = {pair.slot for pair in self.pairs}
         for mark in self.reading.all("slot", *needed) if needed else ():
-            alike = filled & {mark.value, f"max_{mark.value}", f"min_{mark.value}", *ALIKE.get(mark.value, ())}
+            alike = slots & {mark.value, f"max_{mark.value}", f"min_{mark.value}", *ALIKE.get(mark.value, ())}
             if not alike and mark.start not in self.denied and mark.text not in VAGUE:
                 self.ask(f"amount: The message speaks of {plain(mark.value)} without saying how much.")
 
@@ -277,15 +280,15 @@ class Form:
 
     @property
     def _named(self) -> set[int]:
-        """How many names of each kind stand in the words."""
-        return {len({m.value for m in self.reading.all(kind)}) for kind in MUST}
+        """The numbers of different names of each kind in the message."""
+        return {len({m.value for m in self.reading.all(kind)}) for kind in MEANINGFUL}
 
     def _spans(self) -> set[int]:
-        """Places within what was used under another kind."""
+        """Positions within names that were used under another kind."""
         return {at for m in self.reading.marks if m.start in self._used for at in range(m.start, m.end)}
 
     def _denied(self) -> frozenset[int]:
-        """Where the names begin that the words deny; a denial of nothing is asked back."""
+        """Start positions of the names that the message excludes; asks about a negation without a name."""
         denied: set[int] = set()
         reading = self.reading
         harmless = [m.span() for m in HARMLESS.finditer(reading.folded)]
@@ -299,32 +302,32 @@ class Form:
                 continue
             if mark.text in EXCEPTIONS and any(again.end <= mark.start for again in reading.all("again")):
                 continue
-            found = self._list_after(mark)
-            if not found:
+            starts = self._list_after(mark)
+            if not starts:
                 self.ask(f"negation: It is not clear what {mark.text} leaves out; please say what is wanted instead.")
-            denied |= found
+            denied |= starts
         for swap in SWAPPED.finditer(reading.folded):
             first, second = swap.span("out" if swap["out"] else "out2")
             denied |= {m.start for m in reading.marks if m.kind in DENIED and first <= m.start and m.end <= second}
         return frozenset(denied)
 
     def _number_after(self, contrast: Mark) -> Amount | None:
-        """ "six months rather than twelve": the number that is not wanted."""
+        """The excluded number, as in "six months rather than twelve"."""
         after = [a for a in self.reading.amounts if 0 <= a.start - contrast.end <= 2]
         return after[0] if after and any(a.end < contrast.start for a in self.reading.amounts) else None
 
     def _list_after(self, negation: Mark) -> set[int]:
-        found: list[Mark] = []
+        marks: list[Mark] = []
         for mark in self.reading.marks:
-            if mark.kind not in DENIED or mark.start < negation.end or (found and mark.start < found[-1].end):
+            if mark.kind not in DENIED or mark.start < negation.end or (marks and mark.start < marks[-1].end):
                 continue
-            between = self.reading.folded[found[-1].end if found else negation.end : mark.start]
-            also = JOINED_SLOTS if mark.kind == "slot" else JOINED
-            joined = also.fullmatch(between)
-            if (found and (not joined or mark.kind != found[0].kind)) or (not found and not self._near(between)):
+            between = self.reading.folded[marks[-1].end if marks else negation.end : mark.start]
+            separators = JOINED_SLOTS if mark.kind == "slot" else JOINED
+            separator = separators.fullmatch(between)
+            if (marks and (not separator or mark.kind != marks[0].kind)) or (not marks and not self._near(between)):
                 break
-            found.append(mark)
-        return {mark.start for mark in found}
+            marks.append(mark)
+        return {mark.start for mark in marks}
 
     def _near(self, between: str) -> bool:
         return len(between.split()) <= REACH and not re.search(r"[.;:?!]\s|,", between)
@@ -333,7 +336,7 @@ class Form:
 JOINED: Final = re.compile(r"\s*(?:,|or|and|nor|&|/|,\s*(?:or|and|nor))\s*(?:the |any |no )?")
 JOINED_SLOTS: Final = re.compile(r"\s*(?:or|nor|and no|and)\s*(?:any )?")
 AUXILIARY: Final = re.compile(r"(?:.*n't|not|never|dont|do not|cant|cannot|wont|nor)$")
-"""Negations of a verb; an upper bound after it is what they say."""
+"""Negations of a verb, after which an upper bound is meant."""
 CONTRAST: Final = frozenset({"rather than", "instead of", "not", "and not", "but not"})
 SWAPPED: Final = re.compile(
     r"\b(?:(?:swap|replace|exchange|substitute)(?: out)?|(?:switch|change|move|go|away) from) (?!in\b)(?:the |"
@@ -341,9 +344,9 @@ SWAPPED: Final = re.compile(
     r"(?P<out>[\w -]{3,40}?) (?:for|by|with|to|into) |\b(?:swap|put|switch) in [\w -]{3,40}? (?:for|"
     r"instead of) (?P<out2>[\w -]{3,40})"
 )
-"""What is taken out: "swap the rolling estimator for downside"."""
+"""A replacement and the name that it removes, as in "swap the rolling estimator for downside"."""
 SMALL, SMALL_SHARE, LARGEST = 1.0 + 1e-9, 3.0, 100.0
-"""Bare numbers from one to these might be shares as well as percent; above the last they are neither."""
+"""Bare numbers between 1 and the first two could be shares or percent; above the last they are neither."""
 ALIKE: Final = {"max_cost": ("transaction_cost",), "transaction_cost": ("max_cost",), "lookback": ("lookbacks",)}
 VAGUE: Final = frozenset(
     "vol targeted|vol targeting|volatility targeted|volatility targeting|target|spread|trading|"
@@ -352,4 +355,4 @@ VAGUE: Final = frozenset(
     "horizon|configuration|configurations|"
     "combination".split("|")
 )
-"""Cues that are also ordinary words of the desk; without a number they say nothing."""
+"""Cues that are also ordinary words; without a number they have no meaning."""

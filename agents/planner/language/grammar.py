@@ -1,4 +1,4 @@
-"""Reads a message into marks: numbers as they were written, names from fixed lists, and words that cue."""
+"""Reads a message into amounts and marks: names from fixed tables and phrases that cue an action or an amount."""
 
 import math
 import re
@@ -8,9 +8,9 @@ from functools import cache
 from itertools import pairwise
 from typing import Final
 
-from agents.planner.language import cues, ordinary, outside, topics, vocabulary
+from agents.planner.language import common_words, cues, out_of_scope, topics, vocabulary
 from agents.planner.language.amounts import Amount, amounts_in, fold
-from agents.planner.language.naming import Mark, specials
+from agents.planner.language.naming import Mark, special_names
 from agents.planner.language.spelling import distance, slips, stem
 
 NAMES: Final = {
@@ -24,7 +24,7 @@ NAMES: Final = {
     "asset": vocabulary.ASSETS,
     "rebalancing": vocabulary.REBALANCING,
 }
-"""What a person calls by its name; a word of a name cues no amount."""
+"""Tables of names; a word of a name cues no amount."""
 CUES: Final = {
     "topic": topics.TOPICS,
     "do": cues.DO,
@@ -41,10 +41,10 @@ CUES: Final = {
     "show": {"show": cues.SHOW},
     "now": {"now": cues.NOW},
     "flow": {"flow": cues.FLOW},
-    "foreign": {"foreign": outside.FOREIGN},
-    "forbidden": {"forbidden": outside.FORBIDDEN},
-    "chat": {"chat": outside.CHAT},
-    "unsupported": {"unsupported": outside.UNSUPPORTED},
+    "foreign": {"foreign": out_of_scope.FOREIGN},
+    "forbidden": {"forbidden": out_of_scope.FORBIDDEN},
+    "chat": {"chat": out_of_scope.CHAT},
+    "unsupported": {"unsupported": out_of_scope.UNSUPPORTED},
 }
 
 
@@ -61,7 +61,7 @@ INSIDE: Final = {
     "bound": frozenset({"slot", "only", "do"}),
     "only": frozenset({"change"}),
 }
-"""Marks of these kinds do not count within a longer mark of those kinds."""
+"""For each kind, the kinds of longer marks within which it does not count."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ class Reading:
     amounts: tuple[Amount, ...]
     marks: tuple[Mark, ...]
     strange: tuple[Word, ...]
-    """Words in no table."""
+    """Words that are in no table."""
     unknown: tuple[Word, ...]
-    """Those of them that could change the meaning."""
+    """The strange words that could change the meaning."""
     words: tuple[Word, ...]
 
     def all(self, kind: str, *values: str) -> tuple[Mark, ...]:
@@ -129,25 +129,26 @@ DOMAIN: Final = frozenset(
     for phrase in table
     for part in phrase
 )
-FILLER: Final = frozenset(stem(word) for word in ordinary.WORDS)
+FILLER: Final = frozenset(stem(word) for word in common_words.WORDS)
 COMPANIES: Final = frozenset(part for line in vocabulary.ASSETS.values() for part in re.findall(r"[a-z]+", line))
-MENDED: Final = frozenset(ordinary.WORDS) | {
+CORRECTABLE: Final = frozenset(common_words.WORDS) | {
     word
     for kind, rows in (*NAMES.items(), *CUES.items(), ("slot", vocabulary.SLOTS))
     for line in rows.values()
     for word in re.findall(r"[a-z]{3,}", line)
     if kind not in ("foreign", "forbidden", "chat")
 }
-"""Known words that slips of the pen are slips of."""
+"""Words to which typing errors are corrected."""
 SYMBOLS: Final = frozenset(symbol.lower() for symbol in vocabulary.ASSETS if symbol.isupper())
 
 
 def read(text: str, own_scenarios: Sequence[str] = ()) -> Reading:
+    """The amounts, marks and unknown words of a message."""
     text = " ".join(re.sub(r"(?<=[^\s,;:.?!])[ \t]*\n\s*(?:[-*·•][ \t])?", ", ", text.strip()).split())
     folded = fold(text)
     marks: list[Mark] = []
     rest = folded
-    for mark in specials(folded, text, own_scenarios):
+    for mark in special_names(folded, text, own_scenarios):
         if not rest[mark.start : mark.end].strip("\0"):
             continue
         marks.append(mark)
@@ -159,18 +160,18 @@ def read(text: str, own_scenarios: Sequence[str] = ()) -> Reading:
     words = [Word(m[0], m.start(), m.end()) for m in re.finditer(r"[^\W_]+(?:'[a-z]+)?", rest.replace("\0", " "))]
     words = [replace(word, text=corrected(word.text)) for word in words]
     marks += _phrases(rest, words)
-    named = {at for mark in marks for at in range(mark.start, mark.end)}
-    strange = tuple(w for w in words if w.start not in named and w.stem not in FILLER and w.stem not in DOMAIN)
+    places = {at for mark in marks for at in range(mark.start, mark.end)}
+    strange = tuple(w for w in words if w.start not in places and w.stem not in FILLER and w.stem not in DOMAIN)
     names = [(mark.start, mark.end) for mark in marks if mark.kind in NAMES]
     unknown = tuple(w for w in strange if matters(w, text, names, [(a.start, a.end) for a in amounts]))
-    marks = [mark for mark in marks if not _overruled(mark, marks) and not _refused(mark, folded)]
+    marks = [mark for mark in marks if not _is_inside_longer(mark, marks) and not _is_negated(mark, folded)]
     marks.sort(key=lambda mark: (mark.start, -mark.end))
     amounts = _shares(amounts, marks, folded)
     return Reading(text, folded, amounts, tuple(marks), strange, unknown, tuple(words))
 
 
 def _shares(amounts: tuple[Amount, ...], marks: Sequence[Mark], folded: str) -> tuple[Amount, ...]:
-    """ "60 AAPL 40 cash": bare numbers beside the assets, of which they make up the whole."""
+    """Turn bare numbers beside assets into shares if they add up to the whole, as in "60 AAPL 40 cash"."""
     assets = [mark for mark in marks if mark.kind == "asset"]
     beside = [a for a in amounts if a.unit == "plain" and any(_touch(a, mark, folded) for mark in assets)]
     if math.fsum(a.value for a in beside) not in (100.0, 1.0) or len(beside) > len(assets):
@@ -184,19 +185,19 @@ def _touch(amount: Amount, asset: Mark, folded: str) -> bool:
     return re.fullmatch(r"\s?[:=]?\s?", folded[asset.end : amount.start]) is not None
 
 
-REFUSED: Final = re.compile(
+NEGATED: Final = re.compile(
     r"\b(?:no|not|don't|dont|do not|without|rather than|instead of|never)(?: an?| the| any| full| big| to|"
     r" another)? $"
 )
 
 
-def _refused(mark: Mark, folded: str) -> bool:
-    """ "just the one, no search": a deed that is not wanted."""
-    return (mark.kind, mark.value) == ("do", "optimize") and REFUSED.search(folded[: mark.start]) is not None
+def _is_negated(mark: Mark, folded: str) -> bool:
+    """Whether an action is negated, as in "just the one, no search"."""
+    return (mark.kind, mark.value) == ("do", "optimize") and NEGATED.search(folded[: mark.start]) is not None
 
 
-def _overruled(mark: Mark, marks: Sequence[Mark]) -> bool:
-    """A word inside a longer phrase says nothing by itself."""
+def _is_inside_longer(mark: Mark, marks: Sequence[Mark]) -> bool:
+    """Whether the mark lies in a longer one that replaces it."""
     if mark.kind not in INSIDE:
         return False
     return any(
@@ -207,20 +208,20 @@ def _overruled(mark: Mark, marks: Sequence[Mark]) -> bool:
 
 
 def _phrases(rest: str, words: Sequence[Word]) -> Iterator[Mark]:
-    taken: set[int] = set()
-    found: dict[int, list[tuple[int, str, str]]] = {}
+    used: set[int] = set()
+    matches: dict[int, list[tuple[int, str, str]]] = {}
     for kind, table in NAME_TABLES.items():
         for first, length, value in _matches(rest, words, table, frozenset()):
-            found.setdefault(first, []).append((length, kind, value))
-    for first in sorted(found):
-        longest = max(length for length, _, _ in found[first])
-        if any(place in taken for place in range(first, first + longest)):
+            matches.setdefault(first, []).append((length, kind, value))
+    for first in sorted(matches):
+        longest = max(length for length, _, _ in matches[first])
+        if any(place in used for place in range(first, first + longest)):
             continue
-        taken |= set(range(first, first + longest))
-        for length, kind, value in found[first]:
+        used |= set(range(first, first + longest))
+        for length, kind, value in matches[first]:
             if length == longest:
                 yield _mark(kind, value, words, first, length)
-    for first, length, value in _matches(rest, words, SLOT_TABLE, frozenset(taken)):
+    for first, length, value in _matches(rest, words, SLOT_TABLE, frozenset(used)):
         yield _mark("slot", value, words, first, length)
     for kind, table in CUE_TABLES.items():
         for first, length, value in _matches(rest, words, table, frozenset()):
@@ -233,40 +234,40 @@ def _mark(kind: str, value: str, words: Sequence[Word], first: int, length: int)
 
 
 def _matches(
-    rest: str, words: Sequence[Word], table: dict[tuple[str, ...], str], taken: frozenset[int]
+    rest: str, words: Sequence[Word], table: dict[tuple[str, ...], str], used: frozenset[int]
 ) -> Iterator[tuple[int, int, str]]:
-    """The longest phrases of one table, from left to right."""
+    """The longest matching phrases of one table, from left to right."""
     longest, first = max(map(len, table)), 0
     while first < len(words):
         for length in range(min(longest, len(words) - first), 0, -1):
             span = words[first : first + length]
             value = table.get(tuple(word.stem for word in span))
-            if value and not taken & set(range(first, first + length)) and _joined(rest, span):
+            if value and not used & set(range(first, first + length)) and _adjacent(rest, span):
                 yield first, length, value
                 first += length - 1
                 break
         first += 1
 
 
-def _joined(rest: str, span: Sequence[Word]) -> bool:
+def _adjacent(rest: str, span: Sequence[Word]) -> bool:
     return all(re.fullmatch(r"[\s\-_'/&]*", rest[left.end : right.start]) for left, right in pairwise(span))
 
 
 @cache
 def corrected(word: str) -> str:
-    """What an abbreviation stands for, or the known word that `word` is a slip of, if there is exactly one."""
-    word = ordinary.ABBREVIATIONS.get(word, word)
+    """The full word of an abbreviation, or the known word that `word` misspells if there is exactly one."""
+    word = common_words.ABBREVIATIONS.get(word, word)
     own = stem(word)
     if len(word) < 4 or own in DOMAIN or own in FILLER or not word.isalpha():
         return word
-    near = slips(word, MENDED)
+    near = slips(word, CORRECTABLE)
     near = {w for w in near if stem(w) in DOMAIN} or near
     if len({stem(w) for w in near}) != 1 or near & SYMBOLS:
         return word
-    found = min(near)
+    candidate = min(near)
     return (
-        found
-        if found not in COMPANIES or stem(found) in FILLER or sorted(found) == sorted(word) or len(word) > 6
+        candidate
+        if candidate not in COMPANIES or stem(candidate) in FILLER or sorted(candidate) == sorted(word) or len(word) > 6
         else word
     )
 
@@ -277,15 +278,15 @@ HEADS: Final = frozenset(
     "world strategy estimator engine model template method allocation currency rate goal ratio limit "
     "weighting".split()
 )
-"""What an unknown word before it could change: "the frobnicated index"."""
+"""Nouns whose meaning an unknown word before them could change, as in "the frobnicated index"."""
 ADDRESSED: Final = re.compile(
     r"\b(?:hi|hello|hey|dear|morning|afternoon|evening|thanks?|thx|cheers|regards|mrs?|ms|dr)\W+$"
 )
 
 
 def matters(word: Word, text: str, names: Sequence[tuple[int, int]], amounts: Sequence[tuple[int, int]]) -> bool:
-    """Whether an unknown word could be a name, an amount or a unit; other words are chatter."""
-    written, before, after = text[word.start : word.end], text[: word.start], text[word.end :]
+    """Whether an unknown word could be a name, an amount or a unit; other unknown words are ignored."""
+    original, before, after = text[word.start : word.end], text[: word.start], text[word.end :]
     if not word.text.isascii() or not word.text.replace("'", "").isalpha():
         return True
     if any(0 <= word.start - end <= 1 or 0 <= start - word.end <= 1 for start, end in amounts):
@@ -297,17 +298,21 @@ def matters(word: Word, text: str, names: Sequence[tuple[int, int]], amounts: Se
         return True
     if _listed_with(before, after, names, word):
         return True
-    if written[0].isupper() and not text.isupper() and re.search(r"[^\s.!?:'\"]\W*$", before):
+    if original[0].isupper() and not text.isupper() and re.search(r"[^\s.!?:'\"]\W*$", before):
         return not ADDRESSED.search(fold(before)) and not re.search(r"[.!?:]\W*$", before)
     return len(word.text) >= 3 and any(distance(word.text, symbol) <= 1 for symbol in SYMBOLS if len(symbol) >= 3)
 
 
 def _listed_with(before: str, after: str, names: Sequence[tuple[int, int]], word: Word) -> bool:
-    """Between commas or `and`, beside a name."""
-    left = re.search(r"(?:,|/|&|\band|\bor|\bvs|\bversus)\s*(?:and |or )?$", before)
-    right = re.match(r"\s*(?:,|/|&|and\b|or\b|vs\b|versus\b)\s*(?:and |or )?", after)
-    ended = re.match(r"\s*(?:,|/|&|[.;?!]|$|(?:and|or|vs|with|at|in|on|for|using)\b)", after)
+    """Whether the word is an item of a list beside a name."""
+    left_sign = re.search(r"(?:,|/|&|\band|\bor|\bvs|\bversus)\s*(?:and |or )?$", before)
+    right_sign = re.match(r"\s*(?:,|/|&|and\b|or\b|vs\b|versus\b)\s*(?:and |or )?", after)
+    item_end = re.match(r"\s*(?:,|/|&|[.;?!]|$|(?:and|or|vs|with|at|in|on|for|using)\b)", after)
     return bool(
-        (left and ended and any(end == left.start() or before[end : left.start()].isspace() for _, end in names))
-        or (right and any(start == word.end + right.end() for start, _ in names))
+        (
+            left_sign
+            and item_end
+            and any(end == left_sign.start() or before[end : left_sign.start()].isspace() for _, end in names)
+        )
+        or (right_sign and any(start == word.end + right_sign.end() for start, _ in names))
     )

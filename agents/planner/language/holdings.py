@@ -1,4 +1,4 @@
-"""A portfolio, or money over time, out of a form."""
+"""Arguments about a portfolio, or about money over time, from a form."""
 
 import math
 import re
@@ -10,7 +10,7 @@ from agents.planner.language.amounts import Amount
 from agents.planner.language.form import Call, Form, plain
 from agents.planner.language.grammar import Mark, Reading
 from agents.planner.language.levels import levels
-from agents.planner.language.strategies import given
+from agents.planner.language.strategies import without_empty
 
 SAVINGS: Final = {
     "years": "years", "contribution": "contribution", "withdrawal": "withdrawal", "money_goal": "goal",
@@ -19,7 +19,7 @@ SAVINGS: Final = {
 
 
 def _portfolio(form: Form) -> dict[str, Any]:
-    """Shares and assets in the order of the words; one share for `each`; what has none beside others is the rest."""
+    """Shares and assets in the order of the message; `each` repeats one share; an asset without a share is the rest."""
     assets, shares = form.assets(), _shares(form)
     if form.reading.has("split") and not assets and form.focus.portfolio is not None:
         assets = tuple(holding.asset for holding in form.focus.portfolio.holdings)
@@ -54,10 +54,12 @@ def _weighted(form: Form, assets: tuple[str, ...], shares: Sequence[str]) -> dic
         later = (n for n, mark in enumerate(_asset_marks(form.reading, assets)) if mark.start > rest[0].start)
         weights.insert(next(later, len(shares)), None)
     if len(weights) != len(assets):
-        named = f"Named are {', '.join(map(plain, assets))}." if assets else "None is named."
-        form.ask(f"holdings: Which share has each asset? {named}")
+        listing = f"Named are {', '.join(map(plain, assets))}." if assets else "None is named."
+        form.ask(f"holdings: Which share has each asset? {listing}")
         return {}
-    holdings = [given({"asset": asset, "weight": weight}) for asset, weight in zip(assets, weights, strict=True)]
+    holdings = [
+        without_empty({"asset": asset, "weight": weight}) for asset, weight in zip(assets, weights, strict=True)
+    ]
     return {"holdings": holdings} if holdings else {}
 
 
@@ -74,8 +76,8 @@ BETWEEN: Final = re.compile(
 def _beside_an_asset(r: Reading, share: Amount) -> bool:
     """Whether only other shares and assets stand between a share and one of the assets."""
     text = r.folded
-    for taken in (*r.amounts, *r.all("asset")):
-        text = text[: taken.start] + "," * (taken.end - taken.start) + text[taken.end :]
+    for neighbour in (*r.amounts, *r.all("asset")):
+        text = text[: neighbour.start] + "," * (neighbour.end - neighbour.start) + text[neighbour.end :]
     for asset in r.all("asset"):
         start, end = (share.end, asset.start) if share.end <= asset.start else (asset.end, share.start)
         if not re.search(r"[a-z]", BETWEEN.sub("", text[start:end])):
@@ -154,7 +156,7 @@ def simulate(form: Form) -> list[Call]:
     if not portfolio and form.focus.portfolio is None and "contribution" not in plan:
         form.ask("amount: With how much money? Name the amount, or the portfolio.")
     form.finish(needed=("withdrawal", "contribution", "fee", "inflation") if not quotes else ())
-    return [Call(tool="simulate_wealth", arguments={"plan": given(plan)})]
+    return [Call(tool="simulate_wealth", arguments={"plan": without_empty(plan)})]
 
 
 INWARD: Final = frozenset(
@@ -174,7 +176,7 @@ MONTHLY_AFTER: Final = re.compile(r"(?: \w+){0,2} (?:(?:every|each|per|a) month|
 
 
 def _flows(form: Form, quotes: dict[str, str]) -> None:
-    """Money a month without a word for it beside it: "if I put 200 a month into the index"."""
+    """An amount per month without a cue, as in "if I put 200 a month into the index"."""
     words = {word.text for word in form.reading.words}
     for n, pair in enumerate(form.pairs):
         folded = form.reading.folded

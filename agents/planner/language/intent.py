@@ -1,4 +1,4 @@
-"""What is wanted of the assistant: the first rule that fits, from the most decided words to the least."""
+"""Chooses the action of a message: the first rule of `RULES` that applies; specific rules come first."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -14,10 +14,10 @@ Action: TypeAlias = Offer | Literal["help", "cannot"]
 RESULT: Final = frozenset({"optimize", "explain", "compare_results", "open_holdout", "list_results"})
 STRATEGY: Final = frozenset({"function", "estimator", "template"})
 SEARCHED: Final = ("volatility", "drawdown", "turnover", "trials", "max_cost", "transaction_cost", "risk_aversion")
-"""Amounts of an optimization; beside an asset they ask for one."""
+"""Amounts of an optimization; together with an asset they request one."""
 SHAPED: Final = ("midpoint", "scale", "slope", "floor", "multiplier", "band")
 """Amounts that only a single configuration has."""
-TAKEN_AWAY: Final = frozenset(
+EXCLUDING: Final = frozenset(
     {
         "drop",
         "remove",
@@ -33,13 +33,13 @@ TAKEN_AWAY: Final = frozenset(
         "dont use",
     }
 )
-"""Denials that change a request; a question about a result has none."""
+"""Negations that change a request and do not occur in a question about a result."""
 MEASURES: Final = ("var", "es", "drawdown")
 
 
 def action_of(reading: Reading, focus: Focus) -> Action | None:
-    """What the words ask for by themselves; None when only the conversation can tell."""
-    return next((action for action, asked in RULES if asked(reading, focus)), None)
+    """The action that the message expresses by itself; None if it depends on the conversation."""
+    return next((action for action, applies in RULES if applies(reading, focus)), None)
 
 
 def _forbidden(r: Reading, _: Focus) -> bool:
@@ -63,7 +63,7 @@ CLOSED: Final = re.compile(
     r"\b(?:leave|shut|closed?|keep|stays?|remain|not|no|never|don'?t|without|before|later|yet|until|explain|"
     r"what (?:is|are)|why)\b"
 )
-"""Words beside which the holdout is spoken of and not asked for."""
+"""Words with which a message mentions the holdout without requesting it."""
 
 
 def _holdout(r: Reading, _: Focus) -> bool:
@@ -176,7 +176,7 @@ def _optimizing(r: Reading) -> bool:
 def _explain(r: Reading, focus: Focus) -> bool:
     if r.has("run") and not r.amounts:
         return True
-    if not _has_result(focus) or r.has("fresh") or _weights(r) or any(m.text in TAKEN_AWAY for m in r.all("negation")):
+    if not _has_result(focus) or r.has("fresh") or _weights(r) or any(m.text in EXCLUDING for m in r.all("negation")):
         return False
     if r.has("again") and (r.amounts or r.has("rebalancing")):
         return False
@@ -187,11 +187,11 @@ def _explain(r: Reading, focus: Focus) -> bool:
 
 
 def _set_by_number(r: Reading) -> bool:
-    """An amount that a request would be changed by, beside the "double" of a question about costs."""
-    asked = "?" in r.text or any(
+    """Whether an amount changes the request; the "double" of a question about costs does not."""
+    question = "?" in r.text or any(
         w.text in ("how", "why", "what", "which", "is", "does", "who", "where") for w in r.words[:2]
     )
-    return any(a.unit not in ("multiple", "factor") for a in r.amounts) and not (asked and r.has("topic", *ASKED))
+    return any(a.unit not in ("multiple", "factor") for a in r.amounts) and not (question and r.has("topic", *ASKED))
 
 
 ASKED: Final = (
@@ -204,12 +204,12 @@ ASKED: Final = (
 def _assess(r: Reading, focus: Focus) -> bool:
     if _strategy_in_view(r, focus) or (r.has("now") and not _weights(r) and not r.has("do", "assess_risk")):
         return False
-    measured = r.has("slot", *MEASURES) or r.has("do", "weak_risk") or r.has("do", "assess_risk")
-    held = _weights(r) or r.has("asset") or focus.portfolio is not None
+    measure = r.has("slot", *MEASURES) or r.has("do", "weak_risk") or r.has("do", "assess_risk")
+    has_portfolio = _weights(r) or r.has("asset") or focus.portfolio is not None
     if r.has("do", "assess_risk") or any(m.value in ("var", "es") for m in r.all("slot")):
         return not _limits_given(r)
     percent = any(a.unit in ("percent", "plain", "bps") for a in r.amounts)
-    return measured and held and (_weights(r) or (_asks(r) and not percent)) and not _limits_given(r)
+    return measure and has_portfolio and (_weights(r) or (_asks(r) and not percent)) and not _limits_given(r)
 
 
 def _asks(r: Reading) -> bool:
@@ -219,7 +219,7 @@ def _asks(r: Reading) -> bool:
 
 
 def _limits_given(r: Reading) -> bool:
-    """An amount right beside a measure bounds it; shares of a portfolio do not."""
+    """Whether amounts are limits of an optimization, and not shares of a portfolio."""
     if (
         r.has("level")
         or r.has("slot", "trials")
@@ -235,7 +235,7 @@ def _weights(r: Reading) -> bool:
 
 
 def _beside(r: Reading, shares: Sequence[Amount]) -> bool:
-    """Whether a share stands beside an asset, and no word of another amount beside the share."""
+    """Whether a share is next to an asset, and not next to the cue of another amount."""
     slots = r.all("slot")
     free = [s for s in shares if not any(0 <= s.start - c.end <= 4 or 0 <= c.start - s.end <= 3 for c in slots)]
     for share in free:
@@ -282,7 +282,7 @@ def _scenarios(r: Reading, focus: Focus) -> bool:
 
 def _evaluate(r: Reading, focus: Focus) -> bool:
     if r.has("template") or r.has("do", "evaluate"):
-        return not _searched(r)
+        return not _sets_search_size(r)
     if (
         r.has("split")
         and r.words
@@ -293,15 +293,15 @@ def _evaluate(r: Reading, focus: Focus) -> bool:
         return True
     shaped = r.has("slot", *SHAPED)
     single = len({m.value for m in r.all("function")}) == 1
-    if single and _asks_how(r) and not _has_result(focus) and r.words[0].text != "why" and not _searched(r):
+    if single and _asks_how(r) and not _has_result(focus) and r.words[0].text != "why" and not _sets_search_size(r):
         return True
     if (shaped or r.has("do", "weak_evaluate")) and single and not r.has("do", "optimize"):
-        return not _searched(r) and not (r.has("do", "weak_optimize") and not shaped and not r.has("show"))
+        return not _sets_search_size(r) and not (r.has("do", "weak_optimize") and not shaped and not r.has("show"))
     return False
 
 
-def _searched(r: Reading) -> bool:
-    """A number of trials or paths, which only a search has."""
+def _sets_search_size(r: Reading) -> bool:
+    """Whether the message sets a number of trials or paths, which only a search has."""
     return any(
         -3 <= a.start - m.end <= 4 or -3 <= m.start - a.end <= 4
         for m in r.all("slot", "trials", "paths")
@@ -318,8 +318,8 @@ def _weak_optimize(r: Reading, focus: Focus) -> bool:
         return False
     if _asks_how(r) or ("?" in r.text and not r.amounts) or _weights(r):
         return False
-    given = r.has("asset") or r.has("slot", *SEARCHED) or _named_strategy(r) or r.has("goal") or r.has("engine")
-    return r.has("do", "weak_optimize") and bool(given)
+    subject = r.has("asset") or r.has("slot", *SEARCHED) or _named_strategy(r) or r.has("goal") or r.has("engine")
+    return r.has("do", "weak_optimize") and bool(subject)
 
 
 def _wonders(r: Reading) -> bool:
@@ -327,7 +327,7 @@ def _wonders(r: Reading) -> bool:
 
 
 def _asks_how(r: Reading) -> bool:
-    """A question that no search answers; "which rule is best" and "what is the best rule" are answered by one."""
+    """Whether it is a question that a search does not answer; a search answers "which rule is best"."""
     best = r.has("do", "weak_optimize") and any(
         m.text in ("best", "optimal", "highest") for m in r.all("do", "weak_optimize")
     )
@@ -335,7 +335,7 @@ def _asks_how(r: Reading) -> bool:
 
 
 def _bare_request(r: Reading, focus: Focus) -> bool:
-    """ "KO PEP PG, 7% vol, weekly": assets and amounts, and no other verb."""
+    """Whether it lists assets and amounts without a verb, as in "KO PEP PG, 7% vol, weekly"."""
     if focus.last == "evaluate" and not r.has("asset"):
         return False
     if _asks_how(r):
@@ -345,7 +345,7 @@ def _bare_request(r: Reading, focus: Focus) -> bool:
 
 
 def _has_result(focus: Focus) -> bool:
-    """Whether a result can be meant; after a quick look "it" is the strategy that was looked at."""
+    """Whether the message can refer to a result; after a quick evaluation it refers to that strategy."""
     return focus.run is not None and focus.last not in ("evaluate", "save_strategy")
 
 

@@ -1,4 +1,4 @@
-"""Numbers that belong to a measure's name: "95% VaR", "one-day"."""
+"""Numbers that are part of a measure's name, as in "95% VaR" and "one-day"."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from agents.planner.language.form import Form
 
 
 def levels(form: Form) -> Iterator[Amount]:
-    """The confidence levels and horizons that every report has."""
+    """The confidence levels and horizons that every report contains anyway."""
     r = form.reading
     for amount in r.amounts:
         before, after = r.folded[max(0, amount.start - 26) : amount.start], r.folded[amount.end : amount.end + 18]

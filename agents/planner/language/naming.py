@@ -1,4 +1,4 @@
-"""Names that a person gives, and names that hold numbers or signs."""
+"""Names that the user defines, and names that contain numbers or signs."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -87,7 +87,7 @@ SPECIAL: Final = (
         r"stocks|companies|majors|giants|shares)\b|"
      r"\bthe (?:oils|banks|pharmas|drugmakers|retailers|techs)\b", "sector", "sector"),
 )  # fmt: skip
-"""Names that hold numbers or signs."""
+"""Names that contain numbers or signs: pattern, kind, value."""
 SPLIT: Final = re.compile(
     r"(?<![\w/.])(\d{1,3})\s?[/:]\s?(\d{1,3})(?:\s?[/:]\s?(\d{1,3}))?(?![\w/])|\b(?:sixty[ /-]forty|"
     r"fifty[ /-]fifty|seventy[ /-]thirty|eighty[ /-]twenty|50-50|60-40|70-30|80-20|90-10|40-60|30-70)\b"
@@ -132,13 +132,14 @@ NAMING: Final = tuple(
 )
 
 
-def specials(folded: str, text: str, own_scenarios: Sequence[str]) -> Iterator[Mark]:
+def special_names(folded: str, text: str, own_scenarios: Sequence[str]) -> Iterator[Mark]:
+    """The marks that are found before amounts, because their names contain numbers or signs."""
     for pattern in NAMING:
         for match in pattern.finditer(folded):
             start, end = match.span("name")
-            spoken = text[start:end].strip().strip("'\"‘’“”")
+            name_text = text[start:end].strip().strip("'\"‘’“”")
             if match["name"] not in ("before", "well", "is", "usual", "it", "the", "a", "it is", "last time"):
-                yield Mark("name", spoken, start, end, text[start:end])
+                yield Mark("name", name_text, start, end, text[start:end])
     for name in own_scenarios:
         pattern = r"[\s_-]+".join(re.escape(part) for part in re.split(r"[\s_-]+", fold(name)))
         for match in re.finditer(rf"(?<!\w){pattern}(?!\w)", folded):

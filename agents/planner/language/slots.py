@@ -1,4 +1,4 @@
-"""Which number of a message is meant by which word: the nearest one, or nobody's when it is not clear."""
+"""Assigns the amounts of a message to slots: each to the nearest cue, none if the assignment is ambiguous."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ UNITS: Final = {
     "years": frozenset({"time", "plain"}),
     **dict.fromkeys("contribution withdrawal money_goal amount".split(), MONEY),
 }
-"""What a number may be written as, for each amount."""
+"""The units that an amount of each slot may have."""
 LIGHT: Final = frozenset(
     "of at to is be the a an with by around about roughly approximately approx maximum max target my "
     "our in for than as "
@@ -50,7 +50,7 @@ JOINING: Final = frozenset({"and", "but", "or", "plus", "then", "while", "where"
 FAR: Final = 6.0
 CLOSE_CALL: Final = 0.8
 LARGE: Final = 1_000.0
-"""From here on a number without a unit may be money."""
+"""From this value a number without a unit may be money."""
 
 
 @dataclass(frozen=True)
@@ -73,16 +73,16 @@ class Matching:
 def match(
     reading: Reading, slots: Sequence[str], implied: Mapping[str, str], free: Sequence[Amount], many: str = ""
 ) -> tuple[tuple[Pair, ...], bool]:
-    """The nearest reading of the `free` numbers, and whether another one is as near."""
+    """The best assignment of the `free` amounts, and whether another one is about as good."""
     cues = [mark for mark in _cues(reading) if mark.value in slots]
-    found = sorted(_matchings(reading, free, cues, implied, many), key=lambda matching: matching.cost)
-    best = found[0]
-    close = any(m.cost - best.cost < CLOSE_CALL and m.meaning != best.meaning for m in found[1:])
+    matchings = sorted(_matchings(reading, free, cues, implied, many), key=lambda matching: matching.cost)
+    best = matchings[0]
+    close = any(m.cost - best.cost < CLOSE_CALL and m.meaning != best.meaning for m in matchings[1:])
     return tuple(pair for pair in best.pairs if pair.slot), close
 
 
 def _cues(reading: Reading) -> Iterator[Mark]:
-    """The words of amounts; "cap" beside a cost and "maximum" after a minimum say which."""
+    """The cues of the slots; "cap" beside a cost and "maximum" after a minimum are resolved."""
     cash = [Mark("slot", "cash_rate", m.start, m.end, m.text) for m in reading.all("asset", "cash")]
     cues = sorted([*reading.all("slot"), *cash], key=lambda mark: mark.start)
     previous = ""
@@ -136,9 +136,8 @@ def _bounded(value: str, before: str, after: str) -> str:
 def _matchings(
     reading: Reading, free: Sequence[Amount], cues: Sequence[Mark], implied: Mapping[str, str], many: str
 ) -> list[Matching]:
-    """Every way to give each number to one word, as cheap as it is near; numbers and words keep their order "
-    "or pay."""
-    found: list[Matching] = [Matching((), 0.0)]
+    """All assignments of amounts to cues; the cost grows with the distance and with each change of order."""
+    matchings: list[Matching] = [Matching((), 0.0)]
     for amount in free:
         options: list[tuple[Pair, float]] = [(Pair(amount, "", None), FAR + 1.0)]
         large = amount.unit == "plain" and amount.value >= LARGE
@@ -160,12 +159,12 @@ def _matchings(
                     options.append((Pair(amount, cue.value, cue), cost))
         extended = [
             Matching((*matching.pairs, pair), matching.cost + cost + _implausible(pair, matching, many))
-            for matching in found
+            for matching in matchings
             for pair, cost in options
             if pair.cue is None or pair.slot == many or all(other.cue != pair.cue for other in matching.pairs)
         ]
-        found = sorted(extended, key=lambda matching: matching.cost)[:200]
-    return found
+        matchings = sorted(extended, key=lambda matching: matching.cost)[:200]
+    return matchings
 
 
 SEVERAL: Final = frozenset({"", "holding", "money"})
@@ -173,7 +172,7 @@ FLOWS: Final = frozenset({"contribution", "withdrawal"})
 
 
 def _implausible(pair: Pair, matching: Matching, many: str) -> float:
-    """Two numbers for one amount, a monthly total, a volatility of 150%."""
+    """The cost of implausible assignments: two numbers for one slot, a monthly total, a volatility of 150%."""
     amount, slot = pair.amount, pair.slot
     cost = 3.0 * (slot not in SEVERAL and slot != many and any(other.slot == slot for other in matching.pairs))
     cost += 2.0 * (slot in ("money", "money_goal", "amount") and bool(amount.per))
@@ -182,7 +181,7 @@ def _implausible(pair: Pair, matching: Matching, many: str) -> float:
 
 
 def _listed(reading: Reading, amount: Amount, cue: Mark) -> bool:
-    """Whether only other numbers of the same list stand between: "lookbacks of 20, 60 and 120 days"."""
+    """Whether only numbers of the same list lie between, as in "lookbacks of 20, 60 and 120 days"."""
     start, end = (cue.end, amount.start) if cue.end <= amount.start else (amount.end, cue.start)
     between = reading.folded[start:end]
     for other in reading.amounts:

@@ -1,4 +1,4 @@
-"""Words without their endings, and how far two words are apart."""
+"""Stems of words, and edit distances between them."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -8,12 +8,12 @@ IRREGULAR: Final = frozenset(
     "apple drops here based earnings news saving savings saved stored puts calls cons used during thing king "
     "bring string spring lots need speed".split()
 )
-"""Words whose ending makes another word of them."""
+"""Words that would become another word without their ending."""
 
 
 @cache
 def stem(word: str) -> str:
-    """Without what ordinary endings add."""
+    """The word without common endings."""
     word = word.removesuffix("'s").replace("'", "")
     if word in IRREGULAR:
         return word
@@ -39,7 +39,7 @@ def stem(word: str) -> str:
 
 
 def distance(left: str, right: str) -> int:
-    """Edits of one letter, and swaps of neighbours, between two words."""
+    """The number of edits of one letter, or swaps of neighbours, between two words."""
     before: list[int] = []
     row = list(range(len(right) + 1))
     for i, a in enumerate(left, 1):
@@ -52,9 +52,9 @@ def distance(left: str, right: str) -> int:
     return row[-1]
 
 
-def slips(word: str, known: Iterable[str]) -> set[str]:
-    """The nearest of the `known` words: with two letters swapped, or one or two others in a longer word."""
-    alike = [k for k in known if k[0] == word[0] and abs(len(k) - len(word)) <= 2]
+def slips(word: str, vocabulary: Iterable[str]) -> set[str]:
+    """The words of the vocabulary that `word` probably misspells: two letters swapped, or one or two edits."""
+    alike = [k for k in vocabulary if k[0] == word[0] and abs(len(k) - len(word)) <= 2]
     if swapped := {k for k in alike if len(k) == len(word) and sorted(k) == sorted(word) and distance(word, k) == 1}:
         return swapped
     for edits in range(1, 1 + (len(word) >= 5) + (len(word) >= 8)):

@@ -1,4 +1,4 @@
-"""An optimization, or one configuration, out of a form."""
+"""Arguments of an optimization, or of a single configuration, from a form."""
 
 import re
 from collections.abc import Sequence
@@ -37,28 +37,28 @@ RIVALS: Final = (
     "band",
     "scale",
 )
-"""Amounts that an optimization does not have; a number that means one of them is asked back."""
+"""Amounts that an optimization does not have; a number that means one of them leads to a question."""
 
 
-def given(arguments: dict[str, Any]) -> dict[str, Any]:
+def without_empty(arguments: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in arguments.items() if value is not None and value != ()}
 
 
-def _base(form: Form, *, started: bool, known: bool) -> str:
+def _base(form: Form, *, new: bool, has_previous: bool) -> str:
     r = form.reading
     if r.has("fresh"):
         return "new"
-    if r.has("again") and (known or not any(map(r.has, ("name", "template", "asset", "split")))):
-        if not known:
+    if r.has("again") and (has_previous or not any(map(r.has, ("name", "template", "asset", "split")))):
+        if not has_previous:
             form.ask("base: There is nothing to change yet, as nothing was asked for before.")
         return "last"
-    return "new" if started or not known else "last"
+    return "new" if new or not has_previous else "last"
 
 
 def _optimization(form: Form, action: Offer) -> dict[str, Any]:
     r, focus = form.reading, form.focus
-    named = form.names("name")
-    wish: dict[str, Any] = {"name": named[0] if named else None}
+    names = form.names("name")
+    wish: dict[str, Any] = {"name": names[0] if names else None}
     _weight_range(form, wish)
     for amount in levels(form):
         form.take(amount)
@@ -86,23 +86,23 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
     if "maximum_sharpe" in wish["inner"]:
         wish["inner"] = ()
         wish["goal"] = "sharpe"
-    started = r.has("do", "optimize") or (action == "estimate" and bool(wish["assets"])) or bool(wish["assets"])
-    base = _base(form, started=started, known=focus.request is not None)
+    new = r.has("do", "optimize") or (action == "estimate" and bool(wish["assets"])) or bool(wish["assets"])
+    base = _base(form, new=new, has_previous=focus.request is not None)
     if base == "new" and focus.request is not None and not wish["assets"] and not r.has("fresh"):
         base = "last" if r.has("change") or action == "estimate" or not r.has("do", "optimize") else base
     _denied_limits(form, base)
     if base == "new" and not wish["assets"] and POINTED.search(r.folded):
         form.ask("assets: For which assets? Name them, or say the index.")
-    if base == "new" and not (given(wish) or form.denied):
+    if base == "new" and not (without_empty(wish) or form.denied):
         form.ask(
             "wish: For which assets, and with which target? Say, the index with a volatility and a drawdown limit."
         )
     form.finish(needed=[s for s in (*OPTIMIZATION, "lookback") if action == "optimize" or not s.endswith("cost")])
-    return {"base": base, **given(wish)}
+    return {"base": base, **without_empty(wish)}
 
 
 def _misplaced(form: Form) -> None:
-    """Amounts that no optimization has, limits from the wrong side, and two rhythms that are no alternatives."""
+    """Ask about amounts that no optimization has, lower bounds of limits, and two rebalancings without an `or`."""
     rhythm = form.reading.all("rebalancing")
     if len(rhythm) > 1 and not _alternatives(form.reading, rhythm):
         form.ask(f"rebalancing: Which rebalancing is meant, {' or '.join(mark.value for mark in rhythm)}?")
@@ -116,11 +116,11 @@ def _misplaced(form: Form) -> None:
 
 CAPPED: Final = ("volatility", "drawdown", "var", "es", "turnover", "max_cost", "leverage")
 POINTED: Final = re.compile(r"\b(?:this|these|those|them|my portfolio|our portfolio|the portfolio|holdings)\b")
-"""Words for assets that were not named."""
+"""Words that refer to assets without naming them."""
 
 
 def _lower_before(form: Form, pair: Pair) -> bool:
-    """ "a drawdown of at least 20%": the wrong side of a limit."""
+    """Whether the amount is a lower bound, as in "a drawdown of at least 20%"."""
     start = pair.amount.start
     return any(0 <= start - m.end <= 3 for m in form.reading.all("bound", "lower")) and not re.search(
         r"\b(?:not|no|never|nothing) (?:\w+ )?$", form.reading.folded[: start - 12]
@@ -128,7 +128,7 @@ def _lower_before(form: Form, pair: Pair) -> bool:
 
 
 def _implied_time(form: Form) -> dict[str, str]:
-    """A time without a word for it: months look back, many years are the horizon, data of some years is neither."""
+    """The slot of a time without a cue: months are a lookback, many years a horizon, years of data are neither."""
     r = form.reading
     times = [a for a in r.amounts if a.unit == "time"]
     if not times or any(w.stem in ("data", "history", "sampl") for w in r.words):
@@ -137,17 +137,17 @@ def _implied_time(form: Form) -> dict[str, str]:
         return {"time": "years"}
     if r.has("slot", "lookback"):
         return {}
-    if r.has("slot", "paths"):  # a bare time beside them is their length
+    if r.has("slot", "paths"):  # a bare time beside paths is their length
         return {"time": "years"}
     return {} if any(a.years for a in times) else {"time": "lookback"}
 
 
 LONG: Final = 3.0
-"""Years from here on are a horizon."""
+"""From this number of years a time is a horizon."""
 
 
 def _annual_costs(form: Form, quotes: dict[str, str]) -> dict[str, str]:
-    """ "at most 12 bps a year lost in costs": what is paid a year is a limit of all costs."""
+    """Costs per year limit all costs, as in "at most 12 bps a year lost in costs"."""
     for n, pair in enumerate(form.pairs):
         if pair.slot != "transaction_cost" or not re.search(r"year|annum|annual", pair.amount.per):
             continue
@@ -162,7 +162,7 @@ def _annual_costs(form: Form, quotes: dict[str, str]) -> dict[str, str]:
 
 
 def _alternatives(r: Reading, marks: Sequence[Mark]) -> bool:
-    """Whether only `or`, `and` or a comma stand between."""
+    """Whether the marks are separated only by `or`, `and` or a comma."""
     between = [r.folded[left.end : right.start] for left, right in pairwise(marks)]
     return all(re.fullmatch(r"\s*(?:,|/|&|or|and|vs\.?|versus|,\s*(?:or|and))\s*(?:also )?", text) for text in between)
 
@@ -173,7 +173,7 @@ AIMED: Final = re.compile(
 
 
 def _implied_target(form: Form) -> None:
-    """A percentage without a word for it is the target volatility only where nothing else is said of it."""
+    """Ask about a percentage without a cue, unless it clearly is the target volatility."""
     for pair in form.pairs:
         if pair.slot != "volatility" or pair.cue is not None:
             continue
@@ -195,7 +195,7 @@ def _overlapping(form: Form, kind: str) -> bool:
 
 
 def _weight_range(form: Form, wish: dict[str, Any]) -> None:
-    """ "weights between 0 and 100%": the only range that two arguments hold."""
+    """Fill both bounds of the weight, as in "weights between 0 and 100%"; no other range has two arguments."""
     r = form.reading
     ends = [a for a in r.amounts if a.range_]
     if len(ends) != 2 or not r.has("slot", "weight"):
@@ -208,13 +208,13 @@ def _weight_range(form: Form, wish: dict[str, Any]) -> None:
 
 
 def _denied_limits(form: Form, base: str) -> None:
-    """ "no leverage", "no drawdown limit": true of a new request; a limit that was given cannot be taken back."""
+    """Accept "no leverage" or "no drawdown limit" where the request has none; a given limit cannot be removed."""
     request = form.focus.request if base == "last" else None
-    filled = {pair.slot for pair in form.pairs}
+    slots = {pair.slot for pair in form.pairs}
     for mark in form.reading.all("slot"):
         if mark.start not in form.denied:
             continue
-        if {mark.value, f"max_{mark.value}"} & filled:
+        if {mark.value, f"max_{mark.value}"} & slots:
             form.ask(f"contradiction: Is {plain(mark.value)} wanted or not? The message says both.")
         free = request is None or (
             request.mandate.max_weight <= 1.0
@@ -259,7 +259,7 @@ def estimate(form: Form) -> list[Call]:
 
 def evaluate(form: Form) -> list[Call]:
     r, focus = form.reading, form.focus
-    saved = form.names("name") if r.has("do", "saved") else ()
+    saved_names = form.names("name") if r.has("do", "saved") else ()
     template, function = _shape(form)
     quotes = form.match((*STRATEGY, "max_cost", "leverage", "return", "fee"), _implied(form, template, function))
     for slot in quotes:
@@ -267,32 +267,32 @@ def evaluate(form: Form) -> list[Call]:
             form.ask(f"amount: A strategy has no {plain(slot)} of its own, so {quotes[slot]} has no place in it.")
     _implied_target(form)
     again = r.has("again") or r.has("change")
-    started = (
+    new = (
         template is not None
-        or bool(saved)
+        or bool(saved_names)
         or (function is not None and (r.has("do", "evaluate") or r.has("show")) and not again)
     )
-    base = _base(form, started=started, known=focus.strategy is not None)
+    base = _base(form, new=new, has_previous=focus.strategy is not None)
     strategy = {
         "template": template,
-        "saved": saved[0] if saved else None,
+        "saved": saved_names[0] if saved_names else None,
         "assets": form.assets(cash_is_the_other_leg=True),
         "weight_function": function,
         "estimator": form.one("estimator"),
         "rebalancing": form.one("rebalancing"),
         **{STRATEGY[slot]: quote for slot, quote in quotes.items() if slot in STRATEGY},
     }
-    wanted = given(strategy)
-    if base == "new" and not {"template", "saved", "weight_function", "estimator"} & wanted.keys():
+    arguments = without_empty(strategy)
+    if base == "new" and not {"template", "saved", "weight_function", "estimator"} & arguments.keys():
         form.ask(
             "strategy: Which strategy? Name a weight function, a template such as my spreadsheet, or a saved strategy."
         )
     form.finish(needed=tuple(s for s in STRATEGY if s not in ("drawdown", "volatility", "transaction_cost", "weight")))
-    return [Call(tool="evaluate_strategy", arguments={"strategy": {"base": base, **wanted}})]
+    return [Call(tool="evaluate_strategy", arguments={"strategy": {"base": base, **arguments}})]
 
 
 def _shape(form: Form) -> tuple[str | None, str | None]:
-    """The template and the weight function; some names are both."""
+    """The template and the weight function; some names denote both."""
     r = form.reading
     split = r.all("split")
     sixty = bool(split) and re.fullmatch(r"60\s?[/:]\s?40|sixty[ /-]forty|60-40", split[0].value) is not None
@@ -308,11 +308,11 @@ def _shape(form: Form) -> tuple[str | None, str | None]:
 
 
 MONTHS_OF_RULE: Final = re.compile(r"s? (?:one|rule|thing|version)\b")
-"""After "twelve month" they name the rule and no lookback."""
+"""Words after "twelve month" with which it names the rule and not a lookback."""
 
 
 def _implied(form: Form, template: str | None, function: str | None) -> dict[str, str]:
-    """What an amount is without a word for it."""
+    """The slots of amounts without a cue, by unit."""
     r, now = form.reading, form.focus.strategy
     for amount in r.amounts if template == "twelve_month_rule" else ():
         if amount.unit == "time" and amount.value == 12.0 and MONTHS_OF_RULE.match(r.folded[amount.end :]):

@@ -1,4 +1,4 @@
-"""The words that say what of a result is asked."""
+"""Phrases that name a topic of a result."""
 
 from typing import Final
 
@@ -217,4 +217,4 @@ TOPICS: Final = {
     "version of the code|seed used|seeds used|settings used|which settings were used|"
     "what settings were used",
 }
-"""What of a result is asked."""
+"""Phrases of each topic."""

@@ -1,4 +1,4 @@
-"""Plain English in, tool calls out: rules of the embedded assistant, which asks back rather than guesses."""
+"""Turns a message into tool calls, or into a question if it is not clear."""
 
 import re
 from itertools import pairwise
@@ -19,38 +19,38 @@ EVERYTHING: Final[tuple[Offer, ...]] = (
 )  # fmt: skip
 
 
-class Understood(Frozen):
-    """What a message asks for; without calls it is declined, unclear, or a question what can be asked."""
+class Interpretation(Frozen):
+    """The tool calls of a message; without calls it is declined, unclear, or a request for help."""
 
     calls: tuple[Call, ...] = ()
     declined: bool = False
     offers: tuple[Offer, ...] = ()
-    """What can be asked instead."""
+    """Actions that can be requested instead."""
     unclear: tuple[str, ...] = ()
-    """What is missing or contradicts itself."""
+    """Questions about missing or contradictory parts."""
 
 
-def understand(text: str, focus: Focus) -> Understood:
-    """Every number and name of `text` in one argument of one call, or a question back."""
+def understand(text: str, focus: Focus) -> Interpretation:
+    """Calls in which every number and name of `text` fills one argument, or questions."""
     whole = read(text, focus.scenarios)
     if action_of(whole, focus) == "cannot":
-        return Understood(declined=True, offers=_nearest(whole, focus))
+        return Interpretation(declined=True, offers=_nearest(whole, focus))
     calls: list[Call] = []
     for part in _parts(whole, focus):
         action = action_of(part, focus) or _follow_up(part, focus)
         if action == "help":
-            return Understood(offers=EVERYTHING)
+            return Interpretation(offers=EVERYTHING)
         if action is None or action == "cannot":
-            return Understood(
+            return Interpretation(
                 offers=_nearest(part, focus),
                 unclear=("intent: It is not clear what should be done; these things can be asked.",),
             )
         form = Form(part, focus)
-        made = BUILDERS[action](form)
+        new_calls = BUILDERS[action](form)
         if form.unclear:
-            return Understood(offers=(action,), unclear=tuple(dict.fromkeys(form.unclear)))
-        calls += [call for call in made if call not in calls]
-    return Understood(calls=tuple(calls))
+            return Interpretation(offers=(action,), unclear=tuple(dict.fromkeys(form.unclear)))
+        calls += [call for call in new_calls if call not in calls]
+    return Interpretation(calls=tuple(calls))
 
 
 BREAK: Final = re.compile(
@@ -62,26 +62,26 @@ BREAK: Final = re.compile(
 
 
 def _parts(whole: Reading, focus: Focus) -> list[Reading]:
-    """One for each wish: a piece without a wish of its own belongs to its neighbour."""
-    named = [(m.start, m.end) for m in whole.marks if m.kind in ("name", "asset", "template")]
-    breaks = (found for found in BREAK.finditer(whole.folded))
-    inner = [b.end() for b in breaks if not any(start < b.start() < end for start, end in named)]
-    kept: list[tuple[int, int, Action | None]] = []
+    """One reading per action; a piece without an action of its own is joined with its neighbour."""
+    names = [(m.start, m.end) for m in whole.marks if m.kind in ("name", "asset", "template")]
+    breaks = (match for match in BREAK.finditer(whole.folded))
+    inner = [b.end() for b in breaks if not any(start < b.start() < end for start, end in names)]
+    pieces: list[tuple[int, int, Action | None]] = []
     for start, end in pairwise([0, *inner, len(whole.folded)]):
         piece = whole.part(start, end)
-        action = _own(piece, focus)
-        if kept and (action is None or kept[-1][2] is None or _same(kept[-1][2], action, piece)):
-            first, _, earlier = kept.pop()
-            kept.append((first, end, "estimate" if "estimate" in (earlier, action) else earlier or action))
+        action = _own_action(piece, focus)
+        if pieces and (action is None or pieces[-1][2] is None or _belong_together(pieces[-1][2], action, piece)):
+            first, _, earlier = pieces.pop()
+            pieces.append((first, end, "estimate" if "estimate" in (earlier, action) else earlier or action))
         else:
-            kept.append((start, end, action))
-    if len(kept) > 1 and {a for _, _, a in kept} == {"estimate", "optimize"}:
+            pieces.append((start, end, action))
+    if len(pieces) > 1 and {a for _, _, a in pieces} == {"estimate", "optimize"}:
         return [whole]
-    return [whole.part(start, end) for start, end, _ in kept]
+    return [whole.part(start, end) for start, end, _ in pieces]
 
 
-def _own(piece: Reading, focus: Focus) -> Action | None:
-    """The wish of a piece by itself; amounts alone belong to the wish before."""
+def _own_action(piece: Reading, focus: Focus) -> Action | None:
+    """The action of a piece by itself; amounts alone belong to the action before."""
     action = action_of(piece, focus)
     if action == "cannot" and not (piece.has("forbidden") or piece.has("foreign")):
         return None
@@ -103,10 +103,10 @@ QUESTIONS: Final = frozenset(
 SUPPOSED: Final = re.compile(
     r"(?:and )?(?:how much|how badly|how bad|what) (?:does|would|do|will|did|happens)[^?]*\b(?:that|this|then|us)\b"
 )
-"""A question about what was just supposed."""
+"""A question about the assumption before it."""
 
 
-def _same(earlier: Action, action: Action, piece: Reading) -> bool:
+def _belong_together(earlier: Action, action: Action, piece: Reading) -> bool:
     if {earlier, action} == {"optimize", "estimate"}:
         return any(
             m.text.startswith(("dont", "do not", "without", "before", "not")) for m in piece.all("do", "estimate")
@@ -116,7 +116,7 @@ def _same(earlier: Action, action: Action, piece: Reading) -> bool:
     return earlier == action
 
 
-# ---- what only the conversation can tell
+# Actions that depend on the conversation
 
 
 def _follow_up(r: Reading, focus: Focus) -> Action | None:
@@ -165,7 +165,7 @@ STRONG_CHANGE: Final = re.compile(
 
 
 def _nearest(r: Reading, focus: Focus) -> tuple[Offer, ...]:
-    """What could have been meant, by the words that are known."""
+    """Actions that could have been meant, by the known words."""
     offers: list[Offer] = []
     if r.has("function") or r.has("estimator") or r.has("template"):
         offers.extend(("evaluate", "optimize"))

@@ -1,4 +1,4 @@
-"""What the embedded assistant knows by name, and the words of amounts: each phrase has one meaning."""
+"""Phrases that name weight functions, scenarios, assets and so on, and cues of amounts; each has one meaning."""
 
 from typing import Final
 
@@ -277,4 +277,4 @@ SLOTS: Final = {
     "get up to|get as far as|need to have|want to have|wanna have|like to have|hope to have|"
     "end up having",
 }
-"""The words of amounts."""
+"""Cues of amounts."""

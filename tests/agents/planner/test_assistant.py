@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 from langchain.tools import ToolRuntime
 
-from agents.planner.sentences import told
+from agents.planner.sentences import describe_tool_result
 from desk.conversation.answers import ResultExplanation, RunSummary
 from desk.conversation.context import ChatContext, Evidence
 from desk.conversation.focus import Focus
@@ -157,7 +157,7 @@ async def called(context: ChatContext, tool: Any, **arguments: Any) -> tuple[str
 async def heard(context: ChatContext, tool: Any, **arguments: Any) -> str:
     """What is said, once it is certain that it may be; with the tables below it."""
     content, result = await called(context, tool, **arguments)
-    claims = list(told(tool.name, content, failed=False))
+    claims = list(describe_tool_result(tool.name, content, failed=False))
     figures = collect_figures(result)
     assert claims
     assert len(claims) <= MAX_CLAIMS / 2
@@ -247,7 +247,7 @@ async def test_a_search_is_told_shortly_with_its_verdict(context, colour) -> Non
     only = replace(context, run=f"search-{colour}", runs=GivenRuns({colour: of_colour(colour)}))
     text = await heard(only, run_optimization, wish=Wish())
     content, _ = await called(only, run_optimization, wish=Wish())
-    assert len(list(told("run_optimization", content, failed=False))) <= 8
+    assert len(list(describe_tool_result("run_optimization", content, failed=False))) <= 8
     assert (
         "No configuration meets the mandate" in text if colour == "infeasible" else f"The verdict is {colour}" in text
     )
@@ -287,7 +287,7 @@ async def test_an_alternative_has_a_sentence_for_each_standing(context) -> None:
         explained = ResultExplanation(
             run="r", topic="alternative", detail="sigmoid", findings=findings_of(result), alternative=sigmoid
         )
-        told_of = list(told("explain_result", explained.model_dump_json(), failed=False))
+        told_of = list(describe_tool_result("explain_result", explained.model_dump_json(), failed=False))
         assert [problem for claim in told_of for problem in check(claim, sigmoid.figures)] == []
         assert sigmoid.standing == standing
         said[standing] = told_of[0].text
@@ -297,8 +297,8 @@ async def test_an_alternative_has_a_sentence_for_each_standing(context) -> None:
 
 async def test_what_cannot_be_done_is_told_by_reference(context) -> None:
     content, result = await called(context, analyse_market, assets=(HOSTILE[:20],))
-    claims = list(told("analyse_market", content, failed=False))
+    claims = list(describe_tool_result("analyse_market", content, failed=False))
     assert [problem for claim in claims for problem in check(claim, result.figures)] == []
     assert HOSTILE[:6] not in " ".join(claim.text for claim in claims)
-    [failed] = told("analyse_market", "whatever", failed=True)
+    [failed] = describe_tool_result("analyse_market", "whatever", failed=True)
     assert check(failed, ()) == []

@@ -76,9 +76,9 @@ def test_it_says_that_it_is_no_language_model() -> None:
 @pytest.mark.parametrize("make", [risk_manager, market_analyst, optimizer, explainer])
 def test_it_first_asks_the_tools_that_the_agent_has(make) -> None:
     agent: Agent = make(single_model(EmbeddedPlanner()).common)
-    [role] = [r for r in ROLES.values() if r.questions[0][0] in agent.tools]
-    assert {name for name, _ in role.questions} <= set(agent.tools)
-    for name, arguments in role.questions:
+    [role] = [r for r in ROLES.values() if r.tool_calls[0][0] in agent.tools]
+    assert {name for name, _ in role.tool_calls} <= set(agent.tools)
+    for name, arguments in role.tool_calls:
         assert set(arguments) == set(agent.tools[name].args)
 
 

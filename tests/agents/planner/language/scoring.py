@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from agents.planner.language.understanding import Call, Understood, understand
+from agents.planner.language.understanding import Call, Interpretation, understand
 from desk.base.errors import InvalidInput
 from desk.conversation import quotes
 from desk.conversation.focus import Focus
@@ -73,7 +73,7 @@ def score(item: dict[str, Any]) -> Score:
     return Score("misread", f"reads {read}")
 
 
-def _without_calls(action: str, understood: Understood) -> Score:
+def _without_calls(action: str, understood: Interpretation) -> Score:
     asks = understood.declined or bool(understood.unclear)
     if action == "help":
         return Score("declined" if asks else "understood", str(understood.unclear))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.planner.language.understanding import Understood, understand
+from agents.planner.language.understanding import Interpretation, understand
 from desk.conversation.focus import Focus
 from desk.conversation.quotes import is_quote
 from desk.conversation.reply import OFFERS
@@ -161,7 +161,7 @@ def test_slips_in_tickers_are_asked_back(text: str) -> None:
 
 def test_help_offers_everything() -> None:
     understood = understand("What can you do?", FRESH)
-    assert understood == Understood(offers=understood.offers)
+    assert understood == Interpretation(offers=understood.offers)
     assert len(understood.offers) == len({*understood.offers}) == 14
 
 

@@ -1,4 +1,4 @@
-"""Ordinary words, which change nothing, and what people write for short."""
+"""Common words without meaning for the assistant, and abbreviations."""
 
 from typing import Final
 
@@ -168,7 +168,7 @@ workers working workings works world worlds worried worry worrying worse worst w
 wouldve wow wrap write writing written wrong wrote x yay yeah year yearly years yell yep yes yesterday yet yikes you
 youd youll young younger your youre yours yourself youve yup zone
 """.split()
-"""Chatter; any other word that is in no table is looked at where it stands."""
+"""Words to ignore; a word in no table is judged by its position (`grammar.matters`)."""
 ABBREVIATIONS: Final = {
     **dict.fromkeys(["tgt", "trgt", "targ"], "target"),
     **dict.fromkeys(["mkt", "mkts"], "market"),
@@ -204,4 +204,4 @@ ABBREVIATIONS: Final = {
     "ann": "annual", "ctrl": "control", "invol": "vol", "pct": "percent", "num": "number", "nr": "number",
     "lev": "leverage", "ddown": "drawdown", "drwdn": "drawdown", "xpected": "expected",
 }  # fmt: skip
-"""What people write for short."""
+"""Abbreviations and the words for which they stand."""

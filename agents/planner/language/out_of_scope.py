@@ -1,4 +1,4 @@
-"""What the assistant does not do, and what it does not know."""
+"""Phrases of requests that the assistant declines, and names of things that it does not have."""
 
 from typing import Final
 
@@ -47,14 +47,14 @@ FORBIDDEN: Final = (
     "expense report|payroll|hire|lawsuit|inheritance|visa application|insider|rumour|rumor|p&l of the desk|"
     "house view|valuation of|is it overvalued|share price of|adopt it|sign off|invite|vpn|log in|login"
 )
-"""What the assistant does not do: orders, hedges, forecasts, documents, other people, its own rules and limits."""
+"""Declined requests: orders, hedges, forecasts, documents, data of other people, rules and limits of the desk."""
 CHAT: Final = (
     "meeting|calendar invite|coffee|lunch|dinner|restaurant|holiday|birthday|flight|book a|president|"
     "story|weather|rain|sunny|joke|laugh|vote|voting|election|poem|song|recipe|football|movie|"
     "horoscope|sing|haiku|capital of|sudoku|salary|mortgage|vat|cheap|phone|schedule|ping|print|alert|"
     "slide|slides|paper|papers|article|news|german|french|spanish|fuck|shit"
 )
-"""What is no subject of the desk where nothing else is asked."""
+"""Subjects that are declined unless the message also has a request."""
 FOREIGN: Final = (
     "tesla|tsla|nvidia|nvda|google|googl|goog|alphabet|amazon|amzn|facebook|netflix|nflx|bitcoin|btc|"
     "crypto|ethereum|eth|gold|silver|commodity|commodities|bond|bonds|treasury|treasuries|gilt|gilts|"
@@ -89,4 +89,4 @@ UNSUPPORTED: Final = (
     "stop losses|momentum rule|momentum strategy|mean reversion|carry strategy|buy the dip|parkinson|"
     "garman klass|yang zhang|realized kernel|implied volatility|egarch|figarch|gjr|tgarch"
 )
-"""What is known by name and not done here."""
+"""Methods that are known by name and not supported."""
