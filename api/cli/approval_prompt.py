@@ -15,7 +15,6 @@ from api.cli.runs.port import Waiting
 from api.settings import Settings
 from desk.base.errors import InvalidInput
 from desk.governance.approvals import ApprovalDecision, Subject
-from graphs.runs.approval import rented
 
 ANY_SERVER = " --server URL"
 """The option for a second person: a terminal without a server does not identify its user."""
@@ -88,6 +87,8 @@ def _has_terminal() -> bool:
 
 
 def _print_question(waiting: Waiting) -> None:
+    from graphs.runs.approval import rented  # it takes the graph's types, which help must not load
+
     print(f"Run {waiting.run} waits for approval: {wanted(waiting.asked)}", file=sys.stderr)
     asked, whole = waiting.asked, waiting.asked.estimate
     if whole is not None:

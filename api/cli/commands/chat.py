@@ -1,4 +1,7 @@
-"""`chat`: a conversation in the terminal; what agents and tools do is shown as it happens, approvals included."""
+"""`chat`: a conversation in the terminal; what agents and tools do is shown as it happens, approvals included.
+
+The offers of a reply are imported when they are printed: their module compiles the patterns of the figure guard.
+"""
 
 import asyncio
 import sys
@@ -16,7 +19,6 @@ from api.cli.chats.port import Chat, Chats
 from api.cli.output.progress import Reporter
 from api.cli.terminal import plain, stderr, stdout
 from desk.base.errors import InvalidInput, UserError
-from desk.conversation.reply import OFFERS
 from desk.conversation.schemas import UNANSWERED, Conversation, Turn
 from desk.figures.figures import Figure, format_cell, format_figure
 from desk.runs.events import ClaimReleased
@@ -256,6 +258,8 @@ class Talk:
             self._out.print(f"  · {does}: “{example}”")
 
     async def _command(self, text: str) -> str:
+        from desk.conversation.reply import OFFERS
+
         last = await self._chat.last()
         match text.split():
             case ["/help"]:
