@@ -164,7 +164,7 @@ def test_the_command_shows_the_answer_and_does_nothing_twice(
     request.write_text(ASKED.model_dump_json())
     assert run(["pipeline", "run", "--request", str(request)]) == 0
     shown = capsys.readouterr()
-    assert shown.err.count("had finished, and is not executed again") == len(USUAL)
+    assert shown.err.count("finished before, not repeated") == len(USUAL)
     assert shown.out.endswith(f"result digest: {answer(done)[0].digest()}\n")
     assert (home / "reports" / f"{done.name}.html").exists()
 

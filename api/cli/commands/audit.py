@@ -1,4 +1,4 @@
-"""`audit`: what the audit log says, and whether it is what was written."""
+"""`audit`: the entries of the audit log, and the verification of its chain of hashes."""
 
 import asyncio
 import re
@@ -8,8 +8,12 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
+from api.app import opened_store
 from api.cli.options import AsJson
+from api.cli.terminal import plain, stdout
+from api.home import prepare_home
 from api.settings import Settings, read_settings
 from desk.base.errors import InvalidInput
 
@@ -29,96 +33,88 @@ def register(app: typer.Typer) -> None:
 
 
 def _audit() -> None:
-    """Who changed what and who took what away."""
+    """The audit log: who changed what, and who took data away."""
 
 
 def verify(
     *,
     expect: Annotated[
-        str | None, typer.Option(metavar="NUMBER:HASH", help="An entry and its hash, as an earlier verification told.")
+        str | None,
+        typer.Option(metavar="NUMBER:HASH", help="An entry and its hash, as an earlier verification printed."),
     ] = None,
     keyed_after: Annotated[
         int, typer.Option(metavar="NUMBER", min=0, help="The last entry from before STRATIGOS_AUDIT_KEY was set.")
     ] = 0,
     json_: AsJson = False,
 ) -> int:
-    """Look at every entry (exit code 1 when one was changed, removed or moved; it is named)."""
-    expected = [] if expect is None else [_link(expect)]
-    found, runs = asyncio.run(_verified(read_settings(), keyed_after, expected))
+    """Verify every entry (exit code 1 if one was changed, removed or moved; the output names it)."""
+    links = [] if expect is None else [_parse_link(expect)]
+    verification, has_runs = asyncio.run(_verify(read_settings(), keyed_after, links))
     if json_:
-        print(found.model_dump_json())
+        print(verification.model_dump_json())
     else:
-        _tell(found)
-    if runs and not found.entries and found.fault is None:
+        _print(verification)
+    if has_runs and not verification.entries and verification.fault is None:
         print("The audit log is empty although there are runs", file=sys.stderr)
-    return 0 if found.fault is None else 1
+    return 0 if verification.fault is None else 1
 
 
 def list_(
     *,
-    owner: Annotated[str | None, typer.Option(help="What this one did.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Entries of this user.")] = None,
     after: Annotated[int, typer.Option(metavar="NUMBER", min=0, help="Entries after this one.")] = 0,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON, an entry a line.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON, one entry per line.")] = False,
 ) -> int:
-    """List what was done, the newest last; into a pipe a line an entry, with tabs between its columns."""
+    """List the entries, newest last; into a pipe, one line per entry with tabs between its columns."""
     asyncio.run(_list(read_settings(), owner, after, as_json=json_))
     return 0
 
 
-async def _verified(settings: Settings, keyed_after: int, expected: "list[Link]") -> "tuple[Verification, bool]":
-    """What is found, and whether there is anything that somebody has run."""
-    from api.app import opened_store
-    from api.home import prepare_home
+async def _verify(settings: Settings, keyed_after: int, links: "list[Link]") -> "tuple[Verification, bool]":
+    """The verification, and whether any user has a run."""
     from desk.base.owners import list_owners
     from desk.governance.audit_verification import verify
 
     prepare_home(settings)
     async with opened_store(settings) as store:
-        found = await verify(store, settings.audit_key, keyed_after=keyed_after, expected_links=expected)
-        return found, bool(await list_owners(store))
+        verification = await verify(store, settings.audit_key, keyed_after=keyed_after, expected_links=links)
+        return verification, bool(await list_owners(store))
 
 
-def _tell(found: "Verification") -> None:
-    from api.cli.terminal import plain
-
-    last = f"entry {found.entries} of {plain(found.at or 'no time')}"
-    if found.fault is None:
-        if found.entries:
-            print(f"The audit log is whole: {found.entries} entries, the last of {plain(found.at or 'no time')}")
-            print(f"Head {found.entries}:{found.hash}")
+def _print(verification: "Verification") -> None:
+    entries, fault, at = verification.entries, verification.fault, plain(verification.at or "no time")
+    if fault is None:
+        if entries:
+            print(f"The audit log is whole: {entries} entries, the last of {at}")
+            print(f"Head {entries}:{verification.hash}")
         else:
             print("The audit log is empty")
         return
-    fault = found.fault
     which = f"Entry {fault.number}" if fault.number else "The head of the log"
     says = f" (it says that it is of {fault.at})" if fault.at else ""
     print(plain(f"{which}{says}: {fault.wrong}"))
-    print(f"{last} is the last that is what was written" if found.entries else "No entry before it")
-    print(f"{fault.following} entries follow, of which nothing can be said")
+    print(f"entry {entries} of {at} is the last unchanged one" if entries else "No entry before it")
+    print(f"{fault.following} entries follow, which cannot be verified")
 
 
 async def _list(settings: Settings, owner: str | None, after: int, *, as_json: bool) -> None:
-    from rich.table import Table
-
-    from api.cli.terminal import plain, stdout
-
     console = stdout()
     table = Table(box=None, pad_edge=False)
     for heading in ("Entry", "At (UTC)", "Who", "Via", "What", "Object", "From", "Outcome"):
         table.add_column(heading, overflow="fold")
-    some = False
+    any_entry = False
     async with aclosing(_entries(settings, after)) as entries:
         async for entry in entries:
             if owner is not None and entry.owner != owner:
                 continue
-            some = True
+            any_entry = True
             if as_json:
                 sys.stdout.write(entry.model_dump_json() + "\n")
             elif console.is_terminal:
                 table.add_row(*map(plain, _columns(entry)))
             else:
                 sys.stdout.write("\t".join(map(plain, _columns(entry))) + "\n")
-    if not some:
+    if not any_entry:
         which = f" of {plain(owner)}" if owner is not None else ""
         print(f"no entry{which}{f' after entry {after}' if after else ''}", file=sys.stderr)
     elif console.is_terminal and not as_json:
@@ -132,8 +128,6 @@ def _columns(entry: "LogEntry") -> tuple[str, ...]:
 
 
 async def _entries(settings: Settings, after: int) -> "AsyncGenerator[LogEntry]":
-    from api.app import opened_store
-    from api.home import prepare_home
     from desk.governance.audit_log import AuditLog
 
     prepare_home(settings)
@@ -146,10 +140,10 @@ async def _entries(settings: Settings, after: int) -> "AsyncGenerator[LogEntry]"
                 yield entry
 
 
-def _link(text: str) -> "Link":
+def _parse_link(text: str) -> "Link":
     from desk.governance.audit_log import Link
 
     if not re.fullmatch("[0-9]{1,15}:[0-9a-f]{64}", text):
-        raise InvalidInput("--expect", text, allowed="NUMBER:HASH, as an earlier verification told it")
+        raise InvalidInput("--expect", text, allowed="NUMBER:HASH, as an earlier verification printed it")
     number, _, hash_ = text.partition(":")
     return Link(int(number), hash_)

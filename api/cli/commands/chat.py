@@ -1,4 +1,4 @@
-"""`chat`: a conversation in the terminal; what agents and tools do is shown as it happens, approvals included.
+"""`chat`: a conversation in the terminal, with the work of agents and tools and with approvals.
 
 The offers of a reply are imported when they are printed: their module compiles the patterns of the figure guard.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from desk.runs.events import TraceEvent
 
 WAITING = 3
-"""Exit code where a message waits for an approval that nobody here can give."""
+"""Exit code if a message waits for an approval that this terminal cannot give."""
 
 _EPILOG = """
 Examples:
@@ -43,19 +43,20 @@ Examples:
 
     python -m api chat --server http://127.0.0.1:8000
 
-In the conversation: /help what can be asked, /figures where the numbers of the last answer come from, /turns what was
-said, /branch N go on after turn N, /quit. Without a terminal each line of stdin is a message. Answers go to stdout.
+In the conversation: /help shows examples, /figures the sources of the last answer's numbers, /turns your messages,
+/branch N continues after turn N, /quit ends. Without a terminal each line of stdin is a message. Answers go to stdout.
 """
 
 Named = Annotated[
     str | None,
-    typer.Option("--conversation", "-c", metavar="ID", help="Go on with a conversation, or with the `last`."),
+    typer.Option("--conversation", "-c", metavar="ID", help="Continue a conversation, or the `last`."),
 ]
 Say = Annotated[
-    list[str] | None, typer.Option("--say", metavar="TEXT", help="A message; repeat it for more. Then the chat ends.")
+    list[str] | None,
+    typer.Option("--say", metavar="TEXT", help="A message; repeat it for more. The chat ends after the last one."),
 ]
 Branch = Annotated[
-    int | None, typer.Option("--branch", metavar="TURN", help="Go on after this turn, in a conversation of its own.")
+    int | None, typer.Option("--branch", metavar="TURN", help="Continue after this turn, in a new conversation.")
 ]
 
 
@@ -90,7 +91,7 @@ def chat(
     branch: Branch = None,
     server: options.Server = None,
 ) -> int:
-    """Talk to the assistant: it searches, compares, simulates and explains, and shows where each number comes from."""
+    """Talk to the assistant: it searches, compares, simulates and explains, and shows the source of each number."""
     if context.obj is not None:  # the caller of `parse_messages` takes the messages
         return context.obj(conversation, say or ())
     if branch is not None and conversation is None:
@@ -109,7 +110,7 @@ def _talk(
 ) -> int:
     try:
         talk = Talk(runner.run(_open(opened, conversation, branch)))
-        return talk.all_of(say, runner) if say else talk.through(runner)
+        return talk.send_all(say, runner) if say else talk.interact(runner)
     except KeyboardInterrupt:
         print(f"Interrupted; continue it: python -m api chat --conversation last{opened.option}", file=sys.stderr)
         raise
@@ -155,18 +156,18 @@ def _choose(conversations: "Sequence[Conversation]", text: str) -> str:
 
 
 class Talk:
-    """One conversation on this terminal."""
+    """One conversation in this terminal."""
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
         self._out: Console = stdout()
         self._aside: Console = stderr()
         self._cut_off = False
-        """Whether the person interrupted the last turn."""
+        """Whether Ctrl-C interrupted the last turn."""
 
-    def all_of(self, messages: Sequence[str], runner: asyncio.Runner) -> int:
-        """Each message in turn; stops where one waits for a person who is not here."""
-        if runner.run(self._go_on()) == "waiting":
+    def send_all(self, messages: Sequence[str], runner: asyncio.Runner) -> int:
+        """Send each message; stops at one that waits for an approval."""
+        if runner.run(self._continue()) == "waiting":
             return WAITING
         for text in messages:
             self._out.print(f"\n› {_shown(text)}", style="bold")
@@ -174,23 +175,23 @@ class Talk:
                 return WAITING
         return 0
 
-    def through(self, runner: asyncio.Runner) -> int:
-        """Until the person leaves."""
-        begun = f"Conversation {self._chat.conversation}, answered by {self._chat.name}."
-        self._aside.print(f"{begun} /help says what can be asked, /quit leaves.")
+    def interact(self, runner: asyncio.Runner) -> int:
+        """Send what the person types, until the input ends."""
+        introduction = f"Conversation {self._chat.conversation}, answered by {self._chat.name}."
+        self._aside.print(f"{introduction} /help shows examples, /quit ends.")
         terminal = sys.stdin is not None and sys.stdin.isatty()
-        state = self._heard(runner, self._go_on(), terminal=terminal)
+        state = self._run(runner, self._continue(), terminal=terminal)
         for text in _lines() if terminal or state != "waiting" else ():
             if text in ("/quit", "/exit", "/q"):
                 break
             if text.startswith("/"):
-                self._heard(runner, self._command(text), terminal=terminal)
-            elif self._heard(runner, self._say(text), terminal=terminal) == "waiting" and not terminal:
+                self._run(runner, self._command(text), terminal=terminal)
+            elif self._run(runner, self._say(text), terminal=terminal) == "waiting" and not terminal:
                 break
         return WAITING if runner.run(self._state()) == "waiting" else 0
 
-    def _heard(self, runner: asyncio.Runner, answering: "Coroutine[Any, Any, str]", *, terminal: bool) -> str:
-        """The state of the last turn; at a terminal, neither Ctrl-C nor what can be mended ends the conversation."""
+    def _run(self, runner: asyncio.Runner, answering: "Coroutine[Any, Any, str]", *, terminal: bool) -> str:
+        """The state of the last turn; at a terminal, neither Ctrl-C nor a `UserError` ends the conversation."""
         try:
             return runner.run(answering)
         except UserError as error:
@@ -201,32 +202,32 @@ class Talk:
             if not terminal:
                 raise
             self._cut_off = True
-            self._aside.print("Interrupted; what was finished is kept. The next message, or start, goes on with it.")
+            self._aside.print("Interrupted; finished work is kept. The next message, or start, continues it.")
         return "running"
 
-    async def _go_on(self) -> str:
-        """With a turn that was left unfinished."""
+    async def _continue(self) -> str:
+        """Resume the last turn if it is unfinished."""
         last, state = await self._chat.last(), await self._state()
-        missed, self._cut_off = self._cut_off and self._chat.detached, False
-        if state not in UNANSWERED and not missed:
+        behind, self._cut_off = self._cut_off and self._chat.detached, False
+        if state not in UNANSWERED and not behind:
             return state
-        self._aside.print(f"Going on with: {_shown((await self._chat.turn(last)).asked)}")
+        self._aside.print(f"Continuing: {_shown((await self._chat.turn(last)).asked)}")
         return await self._follow(lambda: self._chat.resume(last), last)
 
     async def _say(self, text: str) -> str:
-        if (self._cut_off or await self._state() == "waiting") and await self._go_on() == "waiting":
-            self._aside.print("Your message was not sent: the one before waits. /branch N goes on after turn N.")
+        if (self._cut_off or await self._state() == "waiting") and await self._continue() == "waiting":
+            self._aside.print("Your message was not sent: the one before waits. /branch N continues after turn N.")
             return "waiting"
         number = await self._chat.last() + 1
         return await self._follow(lambda: self._chat.ask(text), number)
 
     async def _state(self) -> str:
-        """Of the last turn."""
+        """The state of the last turn."""
         last = await self._chat.last()
         return (await self._chat.turn(last)).state if last else "completed"
 
     async def _follow(self, events: "Callable[[], AsyncGenerator[TraceEvent]]", number: int) -> str:
-        """Show what happens until the turn is answered or left waiting."""
+        """Show the events until the turn is answered or left waiting."""
         while True:
             await self._show(events())
             turn = await self._chat.turn(number)
@@ -247,6 +248,8 @@ class Talk:
                         reporter.show(event)
 
     def _close(self, turn: "Turn") -> None:
+        from desk.conversation.reply import OFFERS
+
         for exhibit in turn.exhibits:
             self._exhibit(exhibit, {figure.id: figure for figure in turn.figures})
         if turn.outcome == "no_answer" and not turn.claims:
@@ -254,8 +257,8 @@ class Talk:
                 "There is no answer whose figures could be checked, so none is shown. Ask otherwise, or again."
             )
         for offer in turn.offers if turn.outcome != "answered" or not turn.figures else ():
-            does, example = OFFERS[offer]
-            self._out.print(f"  · {does}: “{example}”")
+            purpose, example = OFFERS[offer]
+            self._out.print(f"  · {purpose}: “{example}”")
 
     async def _command(self, text: str) -> str:
         from desk.conversation.reply import OFFERS
@@ -263,8 +266,8 @@ class Talk:
         last = await self._chat.last()
         match text.split():
             case ["/help"]:
-                for does, example in OFFERS.values():
-                    self._out.print(f"  · {does}: “{example}”")
+                for purpose, example in OFFERS.values():
+                    self._out.print(f"  · {purpose}: “{example}”")
             case ["/figures"] if last:
                 self._figures(await self._chat.turn(last))
             case ["/turns"]:
@@ -273,9 +276,9 @@ class Talk:
             case ["/branch", number] if number.isdecimal():
                 await self._chat.branch(int(number))
                 self._cut_off = False
-                self._aside.print(f"Conversation {self._chat.conversation} goes on after turn {number}.")
+                self._aside.print(f"Conversation {self._chat.conversation} continues after turn {number}.")
             case _:
-                self._aside.print("Known here: /help, /figures, /turns, /branch N, /quit.")
+                self._aside.print("Commands: /help, /figures, /turns, /branch N, /quit.")
         return "completed"
 
     def _exhibit(self, exhibit: "Exhibit", figures: "dict[str, Figure]") -> None:
@@ -299,8 +302,8 @@ class Talk:
 
 
 def _lines() -> Iterator[str]:
-    """What the person types, or the lines of stdin; empty ones are left out."""
-    if sys.stdin is None:  # closed: nobody will say anything
+    """The lines that the person types, or those of stdin, without empty ones."""
+    if sys.stdin is None:  # closed
         return
     terminal = sys.stdin.isatty()
     while True:
@@ -311,7 +314,7 @@ def _lines() -> Iterator[str]:
         except EOFError:
             return
         except UnicodeDecodeError as error:
-            reason = "a line holds what is no character"
+            reason = "a line is not UTF-8"
             raise InvalidInput("stdin", "", reason=reason, allowed="UTF-8") from error
         except KeyboardInterrupt:
             print(file=sys.stderr)

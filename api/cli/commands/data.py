@@ -1,9 +1,14 @@
-"""`data check`: whether a price file can be used, before anything is computed with it."""
+"""`data check`: the quality gates of a price file."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
+
+from api.cli.options import AsJson
+from api.cli.terminal import plain, stdout
 
 _SIGNS = {"PASS": "✔", "WARN": "◆", "FAIL": "✖", "SKIP": "–"}
 _STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red", "SKIP": "dim"}
@@ -24,13 +29,12 @@ def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Daily closes: CSV or Parquet, wide or long.")],
     *,
     calendar: Annotated[
-        str, typer.Option("--calendar", help="Exchange whose sessions the file must have, or none.")
+        str, typer.Option("--calendar", help="Exchange whose sessions the file must have, such as XNYS, or none.")
     ] = "XNYS",
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_: AsJson = False,
 ) -> int:
-    """Look at a price file through every gate (exit code 2 when it cannot be used)."""
-    from pathlib import Path
-
+    """Check a price file against every quality gate (exit code 2 if it cannot be used)."""
+    # the gates compute with numpy
     from desk.market.checks.prices import inspect
     from desk.market.files.price_file import PriceFile
 
@@ -39,10 +43,6 @@ def check(
     if json_:
         print(report.model_dump_json())
         return 0 if report.usable else 2
-    from rich.table import Table
-
-    from api.cli.terminal import plain, stdout
-
     console = stdout()
     console.print(plain(f"{report.source}: {report.sessions} sessions, {report.first} to {report.last}"))
     console.print(plain(f"assets: {', '.join(report.assets)}"))
@@ -58,5 +58,5 @@ def check(
         )
     console.print(table)
     console.print(f"content hash: {report.digest}")
-    console.print("✔ usable" if report.usable else "✖ not usable: mend what fails")
+    console.print("✔ usable" if report.usable else "✖ not usable: fix the gates that fail")
     return 0 if report.usable else 2

@@ -1,4 +1,4 @@
-"""`doctor` looks at an installation and says what to do; `dead-letters` shows what killed its workers."""
+"""`doctor` checks an installation; `dead-letters` lists the messages that failed on every worker."""
 
 import asyncio
 import json
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.options import AsJson
+from api.cli.terminal import plain, stdout
 from api.settings import read_settings
 
 if TYPE_CHECKING:
@@ -23,41 +24,39 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(*, json_: AsJson = False) -> int:
-    """Look at this installation, and say what to do where it is not well (exit code 1 where something has failed)."""
+    """Check this installation and say how to fix what is wrong (exit code 1 if a check fails)."""
     return asyncio.run(_doctor(as_json=json_))
 
 
 def dead_letters(
     *,
     replay: Annotated[
-        str | None, typer.Option("--replay", metavar="ID", help="Put the job of this letter into the queue again.")
+        str | None, typer.Option("--replay", metavar="ID", help="Put the job of this message into the queue again.")
     ] = None,
     json_: AsJson = False,
 ) -> int:
-    """List the messages that no worker survived, or send one again."""
+    """List the messages that failed on every worker, or send one again."""
     return asyncio.run(_replay(replay) if replay is not None else _dead_letters(as_json=json_))
 
 
 async def _doctor(*, as_json: bool) -> int:
     from api.doctor.checks import run_checks
 
-    found: list[Finding] = []
+    findings: list[Finding] = []
     async for finding in run_checks():
-        found.append(finding)
+        findings.append(finding)
         if not as_json:
-            _tell(finding)
-    failures = sum(finding.state == "failed" for finding in found)
+            _print(finding)
+    failures = sum(finding.state == "failed" for finding in findings)
     if as_json:
-        print(json.dumps([finding.model_dump() for finding in found]))
+        print(json.dumps([finding.model_dump() for finding in findings]))
     else:
-        warnings = sum(finding.state == "warning" for finding in found)
+        warnings = sum(finding.state == "warning" for finding in findings)
         print(f"{failures} failed, {warnings} warnings")
     return 1 if failures else 0
 
 
-def _tell(finding: "Finding") -> None:
-    from api.cli.terminal import plain, stdout
-
+def _print(finding: "Finding") -> None:
     console = stdout()
     line = f"{_SIGNS[finding.state]} {finding.name:9} {plain(finding.found)}"
     console.print(line, style=_STYLES.get(finding.state), soft_wrap=True)
@@ -66,7 +65,6 @@ def _tell(finding: "Finding") -> None:
 
 
 async def _dead_letters(*, as_json: bool) -> int:
-    from api.cli.terminal import plain
     from api.doctor.checks import open_dependencies
 
     async with open_dependencies(read_settings()) as dependencies:

@@ -14,9 +14,13 @@ from api.cli.approval_prompt import WAITING, confirm_start
 from api.cli.commands.optimize import parse_request
 from api.cli.dependencies import with_dependencies
 from api.cli.options import AsJson
+from api.cli.output.progress import estimated
 from api.cli.output.results import print_result
+from api.cli.request_options import name_as_typed
 from api.cli.terminal import plain
+from api.compute_settings import cluster_of, machines_of, require_sagemaker
 from api.export.formatting import sentence_case
+from api.export.reporting import report, report_path, write
 from api.settings import Settings, read_settings
 from desk.base.errors import InvalidInput, UserError
 from desk.compute.pipeline.definition import STEPS
@@ -38,26 +42,26 @@ Examples:
 
     python -m api pipeline run --request request.json --training
 
-Every option of `optimize` but --resume, --warm and --server says what is asked. No agent is: the probabilities are
-those of the request, and the explanation comes from a template.
+The options of `optimize` describe the request, except --resume, --warm and --server. No agent takes part: the
+probabilities are those of the request, and the explanation comes from a template.
 """
 START = """
 Example: python -m api pipeline start --request request.json --training
 
 SAGEMAKER_IMAGE, SAGEMAKER_ROLE and SAGEMAKER_STORAGE must be set. Above APPROVE_INSTANCES, APPROVE_DOLLARS or
-APPROVE_EVALUATIONS you are asked first; where nobody sits at the terminal, --approve answers.
+APPROVE_EVALUATIONS the command asks for approval; --approve gives it without a terminal.
 """
 TENTHS = 10
 _ARN = re.compile(r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:[0-9]{12}:pipeline/[A-Za-z0-9-]+/execution/[A-Za-z0-9]+")
 _MARKS = {"succeeded": "✔", "failed": "✖", "stopped": "✖"}
 
 Options = Annotated[
-    list[str] | None, typer.Argument(metavar="[OPTIONS OF optimize]", help="What is asked, as `optimize` takes it.")
+    list[str] | None, typer.Argument(metavar="[OPTIONS OF optimize]", help="The request, as in `optimize`.")
 ]
 Training = Annotated[bool, typer.Option("--training", help="Also fit a surrogate of the evaluation on the trials.")]
-Approve = Annotated[bool, typer.Option("--approve", help="Approve the instances and dollars that it takes.")]
-Arn = Annotated[str, typer.Argument(metavar="ARN", help="Of the execution, as `pipeline start` printed it.")]
-Fetch = Annotated[bool, typer.Option("--fetch", help="Bring the result in, and write its report.")]
+Approve = Annotated[bool, typer.Option("--approve", help="Approve the estimated instances and dollars.")]
+Arn = Annotated[str, typer.Argument(metavar="ARN", help="The execution, as `pipeline start` printed it.")]
+Fetch = Annotated[bool, typer.Option("--fetch", help="Store the result here, and write its report.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -72,66 +76,69 @@ def register(app: typer.Typer) -> None:
 
 
 def _pipeline() -> None:
-    """An optimization as five steps, in this process or on SageMaker: what has finished is not executed again."""
+    """An optimization as five steps, in this process or on SageMaker; finished steps are not repeated."""
 
 
-def run(asked: Options = None, *, training: Training = False, json_: AsJson = False) -> int:
-    """Execute the steps in this process, those that are not finished; what is interrupted goes on where it stopped."""
-    request = _request(asked)
+def run(arguments: Options = None, *, training: Training = False, json_: AsJson = False) -> int:
+    """Execute the unfinished steps in this process; an interrupted pipeline continues where it stopped."""
+    request = _request(arguments)
 
     async def answer(settings: Settings, dependencies: "Dependencies") -> int:
-        from graphs.pipeline import answer as answered
-        from graphs.pipeline import execute, prepare, register_surrogate
+        from graphs import pipeline
 
-        with _named_as_typed(asked):
-            folder = await prepare(dependencies, settings.owner, settings.home, request)
+        with _named_as_typed(arguments):
+            folder = await pipeline.prepare(dependencies, settings.owner, settings.home, request)
         print(f"Pipeline {folder.name} in {folder}", file=sys.stderr)
         show = _Progress()
-        async for told in execute(folder, training=training, engine=_engine(settings)):
-            show(told)
+        async for event in pipeline.execute(folder, training=training, engine=_engine(settings)):
+            show(event)
         if training:
-            made = await register_surrogate(dependencies, settings.owner, folder)
-            print(f"Surrogate {made.problem[:12]}, version {made.version}, of {made.trials} trials", file=sys.stderr)
-        result, history = await asyncio.to_thread(answered, folder)
-        return await _tell(settings, dependencies, folder.name, result, history, as_json=json_)
+            surrogate = await pipeline.register_surrogate(dependencies, settings.owner, folder)
+            source = f"version {surrogate.version}, of {surrogate.trials} trials"
+            print(f"Surrogate {surrogate.problem[:12]}, {source}", file=sys.stderr)
+        result, history = await asyncio.to_thread(pipeline.answer, folder)
+        return await _store_result(settings, dependencies, folder.name, result, history, as_json=json_)
 
     return with_dependencies(answer)
 
 
 def definition() -> int:
-    """Print the pipeline as SageMaker reads it (JSON)."""
-    from desk.compute.sagemaker.pipeline_definition import definition as made
+    """Print the definition of the pipeline for SageMaker (JSON)."""
+    from desk.compute.sagemaker import pipeline_definition
 
-    print(json.dumps(made(_cluster(read_settings())), indent=2))
+    print(json.dumps(pipeline_definition.definition(_cluster(read_settings())), indent=2))
     return 0
 
 
-def start(asked: Options = None, *, training: Training = False, approve: Approve = False, json_: AsJson = False) -> int:
-    """Hand a request to SageMaker: make the pipeline or bring it up to date, and start an execution; prints its ARN.
+def start(
+    arguments: Options = None, *, training: Training = False, approve: Approve = False, json_: AsJson = False
+) -> int:
+    """Create or update the pipeline on SageMaker, start an execution of the request, and print its ARN.
 
-    A request whose execution has yet to end is not started again: its ARN is printed.
+    A request that is still being executed is not started again: its ARN is printed.
 
-    Exit code 3: nothing was started, since nobody has approved what it takes.
+    Exit code 3: nothing was started, for want of an approval.
     """
-    request = _request(asked)
+    request = _request(arguments)
 
     async def answer(settings: Settings, dependencies: "Dependencies") -> int:
         from graphs.pipeline import asked_for
 
         with closing(_pipelines(settings)) as pipelines:
-            with _named_as_typed(asked):
-                given, prices = await asked_for(dependencies, settings.owner, request)
-            if not (_told(settings, dependencies, request) or approve or confirm_start()):
+            with _named_as_typed(arguments):
+                job, prices = await asked_for(dependencies, settings.owner, request)
+            within_limits = _print_estimate(settings, dependencies, request)
+            if not (within_limits or approve or confirm_start()):
                 return WAITING
-            arn = await pipelines.start(given, prices, training=training)
-        print(json.dumps({"arn": arn, "pipeline": given.run}) if json_ else arn)
+            arn = await pipelines.start(job, prices, training=training)
+        print(json.dumps({"arn": arn, "pipeline": job.run}) if json_ else arn)
         return 0
 
     return with_dependencies(answer)
 
 
 def status(arn: Arn, *, fetch: Fetch = False, json_: AsJson = False) -> int:
-    """Show the steps of an execution on SageMaker, how far the search is, and why one failed (exit code 1)."""
+    """Show the steps of an execution on SageMaker, with the progress of the search (exit code 1 if a step failed)."""
     from desk.compute.container.job_files import BadOutput
 
     if not _ARN.fullmatch(arn):
@@ -142,26 +149,26 @@ def status(arn: Arn, *, fetch: Fetch = False, json_: AsJson = False) -> int:
         with closing(_pipelines(settings)) as pipelines:
             state = await pipelines.state(arn)
             try:
-                found = await pipelines.fetch(state) if fetch else None
+                outputs = await pipelines.fetch(state) if fetch else None
             except BadOutput as error:
-                raise UserError(f"{state.folder}: {error}; expected what the last step left there, whole") from error
-        if found is not None:
-            result, history = found
-            return await _tell(settings, dependencies, state.folder.rpartition("/")[2], result, history, as_json=json_)
-        print(state.model_dump_json()) if json_ else _show(state)
+                raise UserError(f"{state.folder}: {error}; expected the complete output of the last step") from error
+        if outputs is not None:
+            result, history = outputs
+            return await _store_result(
+                settings, dependencies, state.folder.rpartition("/")[2], result, history, as_json=json_
+            )
+        print(state.model_dump_json()) if json_ else _print_state(state)
         return 1 if state.state == "failed" else 0
 
     return with_dependencies(answer)
 
 
-def _told(settings: Settings, dependencies: "Dependencies", request: "OptimizationRequest") -> bool:
-    """Say what the search will take; whether nobody has to be asked about it."""
-    from api.cli.output.progress import estimated
-    from api.compute_settings import machines_of
+def _print_estimate(settings: Settings, dependencies: "Dependencies", request: "OptimizationRequest") -> bool:
+    """Print the estimate of the search; whether it needs no approval."""
     from desk.optimization.estimate import estimate
 
-    whole = estimate(request, request.trials, machines_of(settings))  # one job, whatever plans a run would have
-    print(f"Estimate: {estimated(whole)}; besides, an instance for each other step", file=sys.stderr)
+    whole = estimate(request, request.trials, machines_of(settings))  # a pipeline has one plan
+    print(f"Estimate: {estimated(whole)}; every other step takes one instance besides", file=sys.stderr)
     return dependencies.thresholds is None or not dependencies.thresholds.exceeded(whole)
 
 
@@ -171,39 +178,41 @@ class _Progress:
     def __init__(self) -> None:
         self._tenths = 0
 
-    def __call__(self, told: "Told") -> None:
-        name = sentence_case(told.step.replace("_", " "))
-        match told.what:
+    def __call__(self, event: "Told") -> None:
+        name = sentence_case(event.step.replace("_", " "))
+        match event.what:
             case "begun":
                 print(f"{name} ...", file=sys.stderr)
             case "passed_over":
-                print(f"✔ {name}: had finished, and is not executed again", file=sys.stderr)
+                print(f"✔ {name}: finished before, not repeated", file=sys.stderr)
             case "finished":
                 print(f"✔ {name}", file=sys.stderr)
             case "failed":
                 print(f"✖ {name}", file=sys.stderr)  # the cause follows, as the error of the command
             case "searched":
-                status = told.status
+                status = event.status
                 assert status is not None
                 if status.total and status.done * TENTHS >= (self._tenths + 1) * status.total:
                     self._tenths = status.done * TENTHS // status.total
                     print(f"  {status.done} of {status.total} trials", file=sys.stderr)
 
 
-def _show(state: "PipelineState") -> None:
+def _print_state(state: "PipelineState") -> None:
     print(f"{state.arn}: {state.state}")
     for step in state.steps:
-        more = ", had finished before" if step.passed_over else ""
+        more = ", finished before" if step.passed_over else ""
         more += f", {step.attempts} attempts" if step.attempts > 1 else ""
         more += f", {step.done} of {step.total} trials" if step.total else ""
         more += f": {plain(step.cause)}" if step.cause else ""
         print(f"{_MARKS.get(step.state, '–')} {step.name}: {step.state}{more}")
-    waiting = [step.name for step in STEPS if not step.optional and step.name not in {one.name for one in state.steps}]
-    if waiting and state.state == "executing":
-        print(f"– still to come: {', '.join(waiting)}")
+    remaining = [
+        step.name for step in STEPS if not step.optional and step.name not in {one.name for one in state.steps}
+    ]
+    if remaining and state.state == "executing":
+        print(f"– still to come: {', '.join(remaining)}")
 
 
-async def _tell(
+async def _store_result(
     settings: Settings,
     dependencies: "Dependencies",
     name: str,
@@ -212,37 +221,34 @@ async def _tell(
     *,
     as_json: bool,
 ) -> int:
-    from api.export.reporting import report, report_path, write
     from graphs.pipeline import take_over
 
     await take_over(dependencies, settings.owner, name, result, history)
     path = report_path(settings, name)
     write(path, await report(dependencies.store, settings.owner, name, result))
     if as_json:
-        found = {"pipeline": name, "report": str(path), "result_digest": result.digest()}
-        sys.stdout.write(json.dumps(found | {"result": result.model_dump(mode="json")}) + "\n")
+        summary = {"pipeline": name, "report": str(path), "result_digest": result.digest()}
+        sys.stdout.write(json.dumps(summary | {"result": result.model_dump(mode="json")}) + "\n")
     else:
         print_result(result, path)
     return 0
 
 
-def _request(asked: list[str] | None) -> "OptimizationRequest":
-    return parse_request(asked or [])
+def _request(arguments: list[str] | None) -> "OptimizationRequest":
+    return parse_request(arguments or [])
 
 
 @contextmanager
-def _named_as_typed(asked: list[str] | None) -> "Iterator[None]":
-    """What the prices refuse is told by the option that asked for it."""
-    from api.cli.request_options import name_as_typed
-
+def _named_as_typed(arguments: list[str] | None) -> "Iterator[None]":
+    """Errors about the request name its options as they were typed."""
     try:
         yield
     except InvalidInput as error:
-        raise name_as_typed(error, by_options="--request" not in (asked or [])) from error
+        raise name_as_typed(error, by_options="--request" not in (arguments or [])) from error
 
 
 def _engine(settings: Settings) -> "MakeEngine | None":
-    """What computes shards; the steps of `run` are this process's own even where jobs go to SageMaker."""
+    """The engine that computes shards on Ray; the steps of `run` are never computed on SageMaker."""
     if not settings.compute.startswith("ray"):
         return None
     from desk.compute.ray_cluster import RayEngine
@@ -252,9 +258,7 @@ def _engine(settings: Settings) -> "MakeEngine | None":
 
 
 def _cluster(settings: Settings) -> "Cluster":
-    from api.compute_settings import cluster_of, require_sagemaker
-
-    require_sagemaker(settings, "a pipeline of SageMaker is asked for")
+    require_sagemaker(settings, "a pipeline of SageMaker is requested")
     return cluster_of(settings)
 
 

@@ -1,4 +1,4 @@
-"""`record` and `replay`: a developer records a run once and replays it as often as wanted."""
+"""`record` and `replay`: runs with their model calls in a cassette, for tests without a network."""
 
 import asyncio
 import shlex
@@ -11,6 +11,8 @@ import typer
 
 from api.cli.commands.chat import parse_messages
 from api.cli.commands.optimize import parse_request
+from api.cli.output.progress import Reporter
+from api.cli.terminal import stderr
 from api.settings import read_model_options, read_settings
 from desk.base.errors import InvalidInput
 
@@ -28,15 +30,13 @@ Examples:
 
     python -m api record --again tests/cassettes/mine.yaml
 
-MODEL and the AWS variables say which models are called; `make serve-bedrock-double` serves one for a trial.
+MODEL and the AWS variables choose the models; `make serve-bedrock-double` serves one for a trial.
 """
 
 Output = Annotated[
     Path, typer.Option("--output", "-o", metavar="PATH", help="The cassette; .yaml, or .yaml.gz to compress it.")
 ]
-Again = Annotated[
-    bool, typer.Option("--again", help="Record the runs of the cassettes that are named again, each in its place.")
-]
+Again = Annotated[bool, typer.Option("--again", help="Record the runs of the named cassettes again, in place.")]
 Arguments = Annotated[
     list[str], typer.Argument(metavar="-- optimize|chat ...", help="The command to record, or cassettes with --again.")
 ]
@@ -49,11 +49,11 @@ def register(app: typer.Typer) -> None:
 
 
 def record(arguments: Arguments, *, output: Output = Path("cassette.yaml"), again: Again = False) -> int:
-    """Execute a run and write every call of Amazon Bedrock into a cassette (YAML as vcrpy writes it)."""
+    """Execute a run and write its calls to Amazon Bedrock into a cassette (a YAML file of vcrpy)."""
     if again:
         return max(_again(Path(argument)) for argument in arguments)
     if arguments[0] not in ("optimize", "chat"):
-        reason, allowed = f"{arguments[0]!r} asks no model", "optimize ..., or chat --say ..."
+        reason, allowed = f"{arguments[0]!r} calls no model", "optimize ..., or chat --say ..."
         raise InvalidInput("command", arguments[0], reason=reason, allowed=allowed)
     if output.suffixes[-1:] != [".yaml"] and output.suffixes[-2:] != [".yaml", ".gz"]:
         raise InvalidInput("--output", str(output), allowed="a path that ends in .yaml or .yaml.gz")
@@ -67,23 +67,25 @@ def _script(arguments: list[str]) -> "Script":
 
 
 def replay(cassette: Tape) -> int:
-    """Execute the runs of a cassette again with the network shut off; exit code 1 if their traces differ."""
+    """Execute the runs of a cassette again without the network (exit code 1 if their traces differ)."""
     from agents.recording.cassette import Cassette
     from agents.recording.player import Player
     from api.recording import recording
 
-    loaded = Cassette.load(cassette)
-    label = recording.label_of(loaded, cassette)
-    replayed = asyncio.run(recording.replay(Player(loaded), label, settings=read_settings()))
-    runs = "1 run" if replayed.runs == 1 else f"{replayed.runs} runs"
-    print(f"{runs}, {replayed.events} events; {replayed.calls} of {len(loaded.interactions)} recorded calls played")
-    print(f"Attempts to reach the network: {replayed.attempts}")
-    if not replayed.same_code:
-        print("The code is not the version that recorded it; result digests hold the version and were not compared")
-    for difference in replayed.differences:
+    content = Cassette.load(cassette)
+    label = recording.label_of(content, cassette)
+    comparison = asyncio.run(recording.replay(Player(content), label, settings=read_settings()))
+    runs = "1 run" if comparison.runs == 1 else f"{comparison.runs} runs"
+    print(
+        f"{runs}, {comparison.events} events; {comparison.calls} of {len(content.interactions)} recorded calls played"
+    )
+    print(f"Attempts to reach the network: {comparison.attempts}")
+    if not comparison.same_code:
+        print("The code has changed since the recording; result digests contain its version and were not compared")
+    for difference in comparison.differences:
         print(f"\n{difference}")
-    print("DIFFERENT from the recording" if replayed.differences else "The trace is the same as recorded")
-    return 1 if replayed.differences else 0
+    print("DIFFERENT from the recording" if comparison.differences else "The trace is the same as recorded")
+    return 1 if comparison.differences else 0
 
 
 def _again(path: Path) -> int:
@@ -92,13 +94,13 @@ def _again(path: Path) -> int:
 
     label = recording.label_of(Cassette.load(path), path)
     if label.scripted:
-        print(f"{path} is left: its faults need a scripted model; make record-double makes it again", file=sys.stderr)
+        print(f"{path} is unchanged: its faults need a scripted model; make record-double records it", file=sys.stderr)
         return 0
     return _record([run.request or run.messages for run in label.runs], f"python -m api record --again {path}", path)
 
 
 def _check_place(path: Path) -> None:
-    """Before a recording, which may cost money, is made in vain."""
+    """Refuse a path that cannot be written, before a recording that may cost money."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
@@ -112,8 +114,6 @@ def _check_place(path: Path) -> None:
 
 
 def _record(scripts: "list[Script]", made_by: str, path: Path) -> int:
-    from api.cli.output.progress import Reporter
-    from api.cli.terminal import stderr
     from api.recording import recording
 
     options = read_model_options()
@@ -127,9 +127,9 @@ def _record(scripts: "list[Script]", made_by: str, path: Path) -> int:
         print("Interrupted; nothing was recorded", file=sys.stderr)
         raise
     cassette.save(path)
-    failed = [run.trace[-1]["kind"] for run in recording.label_of(cassette, path).runs if "kind" in run.trace[-1]]
+    failures = [run.trace[-1]["kind"] for run in recording.label_of(cassette, path).runs if "kind" in run.trace[-1]]
     print(f"Recorded {len(cassette.interactions)} calls into {path}")
-    for kind in failed:
-        print(f"A run failed ({kind}), which is recorded as well")
+    for kind in failures:
+        print(f"A run failed ({kind}); the cassette contains the failure")
     print(f"Replay it: python -m api replay {path}")
     return 0

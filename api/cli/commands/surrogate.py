@@ -1,4 +1,4 @@
-"""The commands on surrogates: `surrogate fit`, `list`, `predict` and `suggest`."""
+"""`surrogate`: fit, list and use models of the evaluation."""
 
 import json
 from pathlib import Path
@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
+from rich.table import Table
 
+from api.accepted_values import refuse
 from api.cli.dependencies import with_dependencies
 from api.cli.options import AsJson
 from api.cli.output.surrogates import print_starts
+from api.cli.request_options import request_from
+from api.cli.terminal import plain, stdout
 from api.settings import Settings
 from desk.base.errors import InvalidInput
+from desk.optimization.request import OptimizationRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from desk.optimization.request import OptimizationRequest
     from desk.runs.repository import Run
     from desk.surrogates.schemas import HeldOut, Predicted, Surrogate, Target
     from graphs.dependencies import Dependencies
@@ -26,11 +30,11 @@ LARGEST = 100_000
 BPS = 1e4
 Problem = Annotated[
     str,
-    typer.Argument(metavar="[RUN]", help="A run of the problem: its id, the beginning of it, or `last`."),
+    typer.Argument(metavar="[RUN]", help="A run of the problem: its id, its unique beginning, or `last`."),
 ]
 RequestFile = Annotated[
     str | None,
-    typer.Option("--request", help="A JSON file with a request, whose problem is meant instead.", metavar="FILE"),
+    typer.Option("--request", help="A JSON file with a request, which names the problem instead.", metavar="FILE"),
 ]
 
 
@@ -47,29 +51,28 @@ def register(app: typer.Typer) -> None:
 
 
 def _surrogate() -> None:
-    """Models of the evaluation, fitted on stored trials: they point a search and answer at once, with an interval."""
+    """Models of the evaluation, fitted on stored trials: they suggest configurations and predict with an interval."""
 
 
 def fit(run: Problem = "last", *, json_: AsJson = False) -> int:
-    """Fit the trials of all runs of a run's problem, and keep the next version with its error on held-out trials.
+    """Fit the trials of all runs of a problem, and store a version with its error on held-out trials.
 
-    Those of a `pipeline run` are in no run: its option --training fits them, with those of the runs.
+    The trials of `pipeline run` belong to no run: its option --training fits them together with those of the runs.
     """
 
     async def answer(settings: Settings, dependencies: "Dependencies") -> int:
         from graphs.runs.surrogates import fit_surrogate
 
-        found = await _found(settings, dependencies, run)
-        made = await fit_surrogate(dependencies, settings.owner, found.id)
+        id_ = (await _find(settings, dependencies, run)).id
+        surrogate = await fit_surrogate(dependencies, settings.owner, id_)
         if json_:
-            print(made.model_dump_json())
+            print(surrogate.model_dump_json())
             return 0
-        print(
-            f"Version {made.version} of the problem {made.problem[:12]}: {made.trials} trials, {made.screened} screened"
-        )
-        _show_errors(made.held_out)
-        if not made.held_out["objective"].beats_mean:
-            print("On trials that it has not seen it is no better than their mean: more trials may help.")
+        trials = f"{surrogate.trials} trials, {surrogate.screened} screened"
+        print(f"Version {surrogate.version} of the problem {surrogate.problem[:12]}: {trials}")
+        _print_errors(surrogate.held_out)
+        if not surrogate.held_out["objective"].beats_mean:
+            print("On held-out trials it is no better than their mean: more trials may help.")
         return 0
 
     return with_dependencies(answer)
@@ -81,7 +84,7 @@ def list_(*, json_: AsJson = False) -> int:
     async def answer(settings: Settings, dependencies: "Dependencies") -> int:
         from desk.surrogates.registry import surrogates
 
-        return _list(await surrogates(dependencies.store, settings.owner), as_json=json_)
+        return _print_surrogates(await surrogates(dependencies.store, settings.owner), as_json=json_)
 
     return with_dependencies(answer)
 
@@ -95,18 +98,18 @@ def predict(
     request: RequestFile = None,
     json_: AsJson = False,
 ) -> int:
-    """Predict what an evaluation of a configuration would say, with a 95% interval; nothing is computed."""
-    wanted = _config(config)
+    """Predict the evaluation of a configuration, with a 95% interval, without computing it."""
+    strategy = _read_config(config)
 
     async def answer(settings: Settings, dependencies: "Dependencies") -> int:
-        from graphs.runs.surrogates import predict as predicted
+        from graphs.runs import surrogates
 
-        asked = await _asked(settings, dependencies, run, request)
-        found = await predicted(dependencies, settings.owner, wanted, request=asked)
+        problem = await _load_request(settings, dependencies, run, request)
+        prediction = await surrogates.predict(dependencies, settings.owner, strategy, request=problem)
         if json_:
-            print(found.model_dump_json())
+            print(prediction.model_dump_json())
         else:
-            _show(found)
+            _print_prediction(prediction)
         return 0
 
     return with_dependencies(answer)
@@ -115,31 +118,35 @@ def predict(
 def suggest(
     run: Problem = "last",
     *,
-    count: Annotated[int | None, typer.Option("--count", help="Configurations to begin with.", metavar="N")] = None,
+    count: Annotated[int | None, typer.Option("--count", help="Number of first configurations.", metavar="N")] = None,
     request: RequestFile = None,
 ) -> int:
-    """Print a request that begins with the best so far and the most promising: for `optimize --request`."""
+    """Print a request whose search starts with the best and the most promising configurations.
+
+    `optimize --request` takes it.
+    """
 
     async def answer(settings: Settings, dependencies: "Dependencies") -> int:
         from graphs.runs.surrogates import warm
 
-        found = await warm(dependencies, settings.owner, await _asked(settings, dependencies, run, request), count)
-        print_starts(found.surrogate, len(found.request.start))
-        print(found.request.model_dump_json(indent=2))
+        problem = await _load_request(settings, dependencies, run, request)
+        start = await warm(dependencies, settings.owner, problem, count)
+        print_starts(start.surrogate, len(start.request.start))
+        print(start.request.model_dump_json(indent=2))
         return 0
 
     return with_dependencies(answer)
 
 
-async def _asked(settings: Settings, dependencies: "Dependencies", run: str, file: str | None) -> "OptimizationRequest":
-    from api.cli.request_options import request_from
-
+async def _load_request(
+    settings: Settings, dependencies: "Dependencies", run: str, file: str | None
+) -> OptimizationRequest:
     if file is not None:
         return request_from({}, file)
-    return (await _found(settings, dependencies, run)).request
+    return (await _find(settings, dependencies, run)).request
 
 
-async def _found(settings: Settings, dependencies: "Dependencies", run: str) -> "Run":
+async def _find(settings: Settings, dependencies: "Dependencies", run: str) -> "Run":
     from api.cli.runs.lookup import find
     from desk.runs.repository import list_runs
 
@@ -152,17 +159,14 @@ async def _found(settings: Settings, dependencies: "Dependencies", run: str) -> 
         raise InvalidInput("RUN", run, reason="there is no run yet", allowed=steps, code=error.code) from error
 
 
-def _config(text: str) -> "StrategyConfig":
-    from api.accepted_values import refuse
-    from desk.optimization.request import OptimizationRequest
-
-    typed = text.lstrip().startswith(("{", "["))
+def _read_config(text: str) -> "StrategyConfig":
+    is_json = text.lstrip().startswith(("{", "["))
     if not text.strip():
         raise InvalidInput("--config", text, reason="it is empty", allowed="a JSON file, or JSON")
     try:
-        content = json.loads(text if typed else _read(Path(text)))
+        content = json.loads(text if is_json else _read(Path(text)))
     except (ValueError, RecursionError) as error:
-        raise InvalidInput("--config", text, reason=f"{text[:80]} is no JSON", allowed="a JSON object") from error
+        raise InvalidInput("--config", text, reason=f"{text[:80]} is not JSON", allowed="a JSON object") from error
     try:
         return OptimizationRequest.model_validate({"current_rule": content}).current_rule
     except ValidationError as error:
@@ -178,21 +182,17 @@ def _read(path: Path) -> bytes:
         raise InvalidInput("--config", str(path), reason=reason, allowed="a JSON file, or JSON") from error
 
 
-def _list(found: "list[Surrogate]", *, as_json: bool) -> int:
+def _print_surrogates(versions: "list[Surrogate]", *, as_json: bool) -> int:
     if as_json:
-        print(json.dumps([one.model_dump(mode="json") for one in found]))
+        print(json.dumps([one.model_dump(mode="json") for one in versions]))
         return 0
-    if not found:
-        print("No surrogate yet: python -m api surrogate fit makes one of the trials of your last run.")
+    if not versions:
+        print("No surrogate yet: python -m api surrogate fit fits one on the trials of your last run.")
         return 0
-    from rich.table import Table
-
-    from api.cli.terminal import plain, stdout
-
     table = Table(box=None, pad_edge=False)
     for heading in ("Problem", "Version", "Made (UTC)", "Trials", "Error (bps)", "Naive (bps)", "Universe", "Name"):
         table.add_column(heading, no_wrap=heading in ("Problem", "Version"))
-    for one in found:
+    for one in versions:
         error = one.held_out["objective"]
         table.add_row(
             one.problem[:12],
@@ -208,11 +208,7 @@ def _list(found: "list[Surrogate]", *, as_json: bool) -> int:
     return 0
 
 
-def _show_errors(held_out: "Mapping[Target, HeldOut]") -> None:
-    from rich.table import Table
-
-    from api.cli.terminal import stdout
-
+def _print_errors(held_out: "Mapping[Target, HeldOut]") -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("On held-out trials", "Trials", "Error (bps)", "Naive (bps)", "R²", "In the interval", "Widened"):
         table.add_column(heading, justify="left" if heading.startswith("On") else "right")
@@ -229,18 +225,15 @@ def _show_errors(held_out: "Mapping[Target, HeldOut]") -> None:
     stdout().print(table)
 
 
-def _show(found: "Predicted") -> None:
-    from rich.table import Table
-
-    from api.cli.terminal import stdout
-
-    print(f"PREDICTED, not computed: version {found.version} of {found.problem[:12]}, {found.trials} trials")
-    if found.tried:
+def _print_prediction(prediction: "Predicted") -> None:
+    source = f"version {prediction.version} of {prediction.problem[:12]}, {prediction.trials} trials"
+    print(f"PREDICTED, not computed: {source}")
+    if prediction.tried:
         print("The configuration is one of these trials: its evaluation is stored.")
     table = Table(box=None, pad_edge=False)
     for heading in ("", "Predicted", "95% from", "to", "Error on held-out trials (bps)"):
         table.add_column(heading, justify="right" if heading else "left")
-    for one in found.values:
+    for one in prediction.values:
         table.add_row(
             one.target.replace("_", " "),
             *(f"{BPS * value:.1f} bps" for value in (one.value, one.low, one.high)),

@@ -1,4 +1,4 @@
-"""`work`: a process that executes the jobs of the queue."""
+"""`work`: a process that executes jobs of the queue."""
 
 import asyncio
 import os
@@ -24,12 +24,13 @@ def register(app: typer.Typer) -> None:
 
 def work(
     *,
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="Jobs at a time; each of them uses every core.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Jobs at a time; each uses all cores.")] = 1,
     while_fed: Annotated[
-        bool, typer.Option("--while-fed", help="Stop when standard input ends, as it does when the parent dies.")
+        bool,
+        typer.Option("--while-fed", help="Stop when standard input ends, as it does when the parent process ends."),
     ] = False,
 ) -> int:
-    """Execute queued jobs until a signal ends it; what it is at goes back to the queue and is resumed by another."""
+    """Execute queued jobs until a signal; an unfinished job returns to the queue for another worker."""
     from api.models import maker_of
     from api.operations.process import process
 
