@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from api.accepted_values import at, in_words, short
-from api.cli.output.progress import estimated, wanted
+from api.cli.output.progress import describe_estimate, describe_question
 from api.cli.runs.port import Waiting
 from api.settings import Settings
 from desk.base.errors import InvalidInput
@@ -89,10 +89,10 @@ def _has_terminal() -> bool:
 def _print_question(waiting: Waiting) -> None:
     from graphs.runs.approval import rented  # it takes the graph's types, which help must not load
 
-    print(f"Run {waiting.run} waits for approval: {wanted(waiting.asked)}", file=sys.stderr)
+    print(f"Run {waiting.run} waits for approval: {describe_question(waiting.asked)}", file=sys.stderr)
     asked, whole = waiting.asked, waiting.asked.estimate
     if whole is not None:
-        print(f"Estimate of the whole: {estimated(whole)}", file=sys.stderr)
+        print(f"Estimate of the whole: {describe_estimate(whole)}", file=sys.stderr)
         if whole.instances:
             print(f"It takes {rented(whole.instances, asked.instance_type, asked.dollars_per_hour)}", file=sys.stderr)
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from api.cli.approval_prompt import WAITING, ask_person, instructions
-from api.cli.output.progress import Reporter, ruled
+from api.cli.output.progress import Reporter, describe_decision
 from api.cli.output.results import print_outcome
 from api.cli.runs.port import Completed, Failed, RecordedDecision, Runs
 from api.cli.terminal import plain, stderr
@@ -65,7 +65,7 @@ def record(runs: Runs, name: str, decision: ApprovalDecision) -> RecordedDecisio
 
 
 def print_decision(recorded: RecordedDecision) -> None:
-    print(plain(ruled(recorded.decision, recorded.subject)), file=sys.stderr, flush=True)
+    print(plain(describe_decision(recorded.decision, recorded.subject)), file=sys.stderr, flush=True)
 
 
 def save_report(settings: Settings, runs: Runs, run: Completed) -> Path:

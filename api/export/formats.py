@@ -1,4 +1,4 @@
-"""A result as a file for other programs; the same result gives the same bytes."""
+"""A result as JSON or CSV; the same result gives the same bytes."""
 
 import csv
 import io
@@ -23,8 +23,8 @@ _PLOTTED = (
     "feasible",
     "screened",
 )
-_SAID = ("job", "as_of", "data_version", "code_version", "result_digest")
-"""Of the provenance, on every row of a table that stands alone."""
+_PROVENANCE = ("job", "as_of", "data_version", "code_version", "result_digest")
+"""Fields of the provenance that every row of a CSV file repeats."""
 
 
 def provenance(run: str, result: OptimizationResult) -> Provenance:
@@ -43,7 +43,7 @@ def as_json(result: OptimizationResult) -> str:
 
 
 def as_document(result: OptimizationResult, trials: Sequence[Trial], of: Provenance) -> str:
-    """The whole result and all trials, with where they come from."""
+    """The whole result and all trials, with their provenance."""
     document = {
         "provenance": of.model_dump(mode="json"),
         "result": result.model_dump(mode="json"),
@@ -53,15 +53,15 @@ def as_document(result: OptimizationResult, trials: Sequence[Trial], of: Provena
 
 
 def as_csv(result: OptimizationResult, trials: Sequence[Trial], of: Provenance) -> str:
-    """One row for each trial; what a spreadsheet would take for a formula is quoted."""
+    """One row per trial; text that a spreadsheet would read as a formula is quoted."""
     header, *rows = trial_table(result, trials)
     name = result.manifest.request.name
-    return _written([("strategy", *header), *((name, *row) for row in rows)], of)
+    return _to_csv([("strategy", *header), *((name, *row) for row in rows)], of)
 
 
 def as_figures(result: OptimizationResult, of: Provenance) -> str:
-    """One row for each figure of the result, with the tool that it came from."""
-    return _written(figure_table(result), of)
+    """One row per figure of the result, with the tool that computed it."""
+    return _to_csv(figure_table(result), of)
 
 
 def figure_table(result: OptimizationResult) -> Iterator[tuple[Any, ...]]:
@@ -71,7 +71,7 @@ def figure_table(result: OptimizationResult) -> Iterator[tuple[Any, ...]]:
 
 
 def trial_table(result: OptimizationResult, trials: Sequence[Trial]) -> Iterator[list[Any]]:
-    """The header, then a row for each trial that was evaluated on all paths."""
+    """The header, then one row per trial that was evaluated on all paths."""
     configs = {trial.digest: trial.config for trial in trials}
     yield [*_PLOTTED, "chosen", *_CONFIG]
     for trial in result.trials:
@@ -83,12 +83,12 @@ def trial_table(result: OptimizationResult, trials: Sequence[Trial]) -> Iterator
         yield [*(getattr(trial, name) for name in _PLOTTED), chosen, *parameters]
 
 
-def _written(table: Iterable[Sequence[Any]], of: Provenance) -> str:
+def _to_csv(table: Iterable[Sequence[Any]], of: Provenance) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    said = [getattr(of, name) for name in _SAID]
+    values = [getattr(of, name) for name in _PROVENANCE]
     for n, row in enumerate(table):
-        writer.writerow([_cell(value) for value in (*row, *(said if n else _SAID))])
+        writer.writerow([_cell(value) for value in (*row, *(values if n else _PROVENANCE))])
     return out.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""How numbers, rules and limits are written for a reader, on the terminal and in the report."""
+"""Numbers, strategies and limits as text, for the terminal and the report."""
 
 from desk.governance.usage import Usage
 from desk.optimization.judgement.result_figures import simulated_timing
@@ -47,7 +47,7 @@ def bps(value: float, *, signed: bool = True) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """A count and what it counts."""
+    """A count with its noun."""
     return f"{number(count)} {noun}" + ("" if count == 1 else "s")
 
 
@@ -91,25 +91,25 @@ def limit_value(name: LimitName, value: float) -> str:
 
 
 def limit_row(check: LimitCheck) -> tuple[str, str, str, str, str]:
-    """The limit, where it is checked, what was found, what is allowed, and whether it holds."""
+    """The limit, its scenario, the value, the bound, and whether the limit holds."""
     if check.limit == "max_drawdown":
-        found = f"P(breach) {percent(check.statistic, 0)}"
-        allowed = f"at most {percent(check.allowed, 0)} beyond {100 * check.bound:.4g}%"
+        value = f"P(breach) {percent(check.statistic, 0)}"
+        bound = f"at most {percent(check.allowed, 0)} beyond {100 * check.bound:.4g}%"
     else:
-        found = limit_value(check.limit, check.statistic)
-        allowed = f"at most {limit_value(check.limit, check.allowed)}"
+        value = limit_value(check.limit, check.statistic)
+        bound = f"at most {limit_value(check.limit, check.allowed)}"
     state = "✔ holds" if check.passed else "✖ broken"
     return (
         LIMITS[check.limit],
         title(check.scenario),
-        found,
-        allowed,
+        value,
+        bound,
         state + (", binds" if check.binds else ""),
     )
 
 
 def dollars(value: float | None) -> str:
-    """US dollars, with four decimals below one; None is a price that nobody knows."""
+    """US dollars, with four decimals below one; None is an unknown price."""
     if value is None:
         return "price unknown"
     return "$" + number(value, 4 if 0.0 < value < 1.0 else 2)
@@ -125,12 +125,12 @@ def tokens(usage: Usage) -> str:
         "to the cache": usage.written_tokens,
         "out": usage.output_tokens,
     }
-    listed = ", ".join(f"{number(count)} {what}" for what, count in counts.items() if count)
-    return f"{plural(usage.tokens, 'token')} ({listed}), {dollars(usage.dollars)}"
+    parts = ", ".join(f"{number(count)} {what}" for what, count in counts.items() if count)
+    return f"{plural(usage.tokens, 'token')} ({parts}), {dollars(usage.dollars)}"
 
 
-def taken(usage: Usage) -> str:
-    """What some answers took, in one line."""
+def usage_line(usage: Usage) -> str:
+    """Answers of models with their tokens, price and time, in one line."""
     retries = f", {number(usage.retries)} calls made again" if usage.retries else ""
     return f"{plural(usage.answers, 'answer')}{retries}, {tokens(usage)}, {number(usage.seconds, 1)} s"
 
@@ -151,7 +151,7 @@ def _estimator(config: StrategyConfig) -> str:
 
 
 def shape(config: StrategyConfig) -> list[tuple[str, str]]:
-    """Every parameter that has an effect, as (name, value)."""
+    """The parameters that take effect, as (name, value)."""
     rows = [("Weight function", FAMILY[config.weight_function].title)]
     if FAMILY[config.weight_function].volatility:
         rows.append(("Estimator", _estimator(config)))
@@ -171,7 +171,7 @@ def shape(config: StrategyConfig) -> list[tuple[str, str]]:
 
 
 def sentence(config: StrategyConfig) -> str:
-    """The rule in one line."""
+    """The strategy in one line."""
     (_, function), *others = shape(config)
     plain = ("Estimator", "Rebalancing", "Target volatility")
     parts = [value if name in plain else f"{name.lower()} {value}" for name, value in others]
@@ -179,10 +179,11 @@ def sentence(config: StrategyConfig) -> str:
 
 
 def benefit(result: OptimizationResult) -> str:
+    """The benefit in one sentence, or the limit that no strategy meets."""
     if result.benefit is None:
         limit = result.verdict.binding_limit
-        named = f"; what binds: {LIMITS[limit].lower()}" if limit else ""
-        return f"None of {result.counts.trials} strategies meets the limits{named}"
+        binding = f"; what binds: {LIMITS[limit].lower()}" if limit else ""
+        return f"None of {result.counts.trials} strategies meets the limits{binding}"
     b = result.benefit
     simulated = simulated_timing(result)
     alone = f" ({bps(simulated.value)} in the simulated scenarios)" if simulated else ""

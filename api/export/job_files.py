@@ -1,4 +1,4 @@
-"""Answers about a job that take long to make: charts, trials, files. Those of a finished one are kept for a day."""
+"""Charts, trials and files of a job; those of a completed job are cached for a day."""
 
 import asyncio
 import hashlib
@@ -33,7 +33,7 @@ async def charts(dependencies: "Dependencies", found: "Found", only: "ChartName 
     async def make() -> bytes:
         return (await charts_of(dependencies.store, found, only=only, points=points)).model_dump_json().encode()
 
-    return await _kept(dependencies, found, f"charts.{only or 'all'}", make, (str(points),))
+    return await _load_or_make(dependencies, found, f"charts.{only or 'all'}", make, (str(points),))
 
 
 async def trials(
@@ -46,24 +46,24 @@ async def trials(
     async def make() -> bytes:
         return await trial_table(dependencies.store, found, asked.scenario)
 
-    rows = (await _kept(dependencies, found, f"trials.{asked.scenario}", make, ())).content
+    rows = (await _load_or_make(dependencies, found, f"trials.{asked.scenario}", make, ())).content
     return await asyncio.to_thread(page, rows, asked, after=after, limit=limit, partial=found.partial)
 
 
 async def export(dependencies: "Dependencies", found: "Found", format_: Format, table: Table) -> CachedAnswer:
-    """The bytes are those of the result: whoever asks at whatever time is given the same."""
+    """The file of a result; the same result always gives the same bytes."""
     from desk.optimization.holdout import opened_holdout
 
     opened = await opened_holdout(dependencies.store, found.run.owner, found.run.id)
     what = f"export.{format_}" if format_ != "csv" else f"export.{table}.csv"
 
     async def make() -> bytes:
-        return await _made(dependencies, found, format_, table)
+        return await _render(dependencies, found, format_, table)
 
-    return await _kept(dependencies, found, what, make, (str(opened and opened.at),))
+    return await _load_or_make(dependencies, found, what, make, (str(opened and opened.at),))
 
 
-async def _made(dependencies: "Dependencies", found: "Found", format_: Format, table: Table) -> bytes:
+async def _render(dependencies: "Dependencies", found: "Found", format_: Format, table: Table) -> bytes:
     from api.export.formats import as_csv, as_document, as_figures
     from desk.optimization.repositories.trial_repository import stored_trials
 
@@ -93,7 +93,7 @@ async def _made(dependencies: "Dependencies", found: "Found", format_: Format, t
     return (await asyncio.to_thread(as_csv, result, trials, of)).encode()
 
 
-async def _kept(
+async def _load_or_make(
     dependencies: "Dependencies",
     found: "Found",
     what: str,
@@ -101,16 +101,16 @@ async def _kept(
     parameters: tuple[str, ...],
 ) -> CachedAnswer:
     run = found.run
-    if found.result is None:  # more may come
+    if found.result is None:  # the job may still change
         content = await make()
         return CachedAnswer(content, hashlib.sha256(content).hexdigest(), hit=False)
-    made_of = (what, str(run.result_digest), made_by(), *parameters)
-    return await load_or_compute(dependencies.store, run.owner, run.id, what, made_of, make, now=dependencies.now())
+    key = (what, str(run.result_digest), code_digest(), *parameters)
+    return await load_or_compute(dependencies.store, run.owner, run.id, what, key, make, now=dependencies.now())
 
 
 @cache
-def made_by() -> str:
-    """Names the code that makes an answer: all that computes, and all that presents."""
+def code_digest() -> str:
+    """A digest of the code that computes and presents answers."""
     from desk.base.code_version import code_version
 
     content = hashlib.sha256(code_version().encode())

@@ -1,4 +1,4 @@
-"""From a stored run to its report."""
+"""The report of a stored run, and atomic writing of files."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 async def report(
     store: "Store", owner: str, run: str, result: OptimizationResult, *, made: datetime | None = None
 ) -> str:
-    """The report as one HTML page, made now or when it is said."""
+    """The report as one HTML page; `made` is its date, by default now."""
     from desk.optimization.holdout import opened_holdout
     from desk.optimization.reading.charts import History
     from desk.optimization.repositories.trial_repository import load_series
@@ -26,13 +26,13 @@ async def report(
         rows = await load_series(store, owner, result.history_series, rows=len(History._fields))
         history = History(*rows)
 
-    def rendered() -> str:
+    def render_report() -> str:
         from api.export.report.page import render  # matplotlib
 
         watermark = opened and opened.watermark
         return render(result, run=run, made=made or datetime.now(UTC), history=history, watermark=watermark)
 
-    return await asyncio.to_thread(rendered)  # drawing would hold up everybody else
+    return await asyncio.to_thread(render_report)  # drawing would block the event loop
 
 
 def report_path(settings: Settings, run: str) -> Path:
@@ -40,7 +40,7 @@ def report_path(settings: Settings, run: str) -> Path:
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Put `content` there whole, or leave what was there."""
+    """Write `content` atomically: an interruption leaves the old file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.part")
     draft.write_bytes(content.encode() if isinstance(content, str) else content)

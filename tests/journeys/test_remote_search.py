@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from api.cli.main import run
-from api.cli.output.progress import describe, estimated
+from api.cli.output.progress import describe, describe_estimate
 from api.cli.runs.local import follow, interruption
 from desk.optimization.estimate import estimate
 from desk.optimization.jobs import JobStatus, Report, SearchJob
@@ -129,6 +129,6 @@ def test_reports_of_machines_are_told_in_a_line():
 
 
 def test_an_estimate_says_what_is_paid_for():
-    paid = estimated(estimate(SMALL, machines=CLOUD.model_copy(update={"dollars_per_hour": 0.816})))
+    paid = describe_estimate(estimate(SMALL, machines=CLOUD.model_copy(update={"dollars_per_hour": 0.816})))
     assert paid.endswith(" MB, 2 instances, 0.25 dollars")
-    assert estimated(estimate(SMALL)).endswith(" MB")
+    assert describe_estimate(estimate(SMALL)).endswith(" MB")

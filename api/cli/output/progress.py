@@ -1,4 +1,4 @@
-"""A run as it happens: one line for each thing that agents and code do, and a bar where there is a terminal."""
+"""Trace events as lines of text, with a progress bar on a terminal."""
 
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -52,11 +52,11 @@ _REPORTS: dict[ReportCode, str] = {
     "fault": "it failed",
 }
 _LEAST_SECONDS = 0.05
-"""Before this a rate says nothing: a resumed run reports the trials it had finished all at once."""
+"""A rate is shown from then on: a resumed run reports its finished trials all at once."""
 
 
 class Reporter:
-    """Shows events on `console`; stands in a `with` while the run goes on."""
+    """Prints events on `console`; a context manager for the time of the run."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -108,7 +108,7 @@ def _bar(console: Console) -> Progress:
 
 
 def describe(event: trace.TraceEvent) -> str:
-    """The event in one line; empty for what only a trace needs."""
+    """The event in one line; empty for events that only a trace shows."""
     match event:
         case trace.RunStarted():
             rules = ": fixed rules, no language model" if "rule-based" in event.model else ""
@@ -120,9 +120,9 @@ def describe(event: trace.TraceEvent) -> str:
             arguments = ", ".join(f"{name}={value}" for name, value in event.arguments.items())
             return plain(f"  {title(event.agent)} calls {event.tool}({_cut(arguments)})")
         case trace.DecisionMade():
-            return plain("  " + decided(event.decision))
+            return plain("  " + describe_agent_decision(event.decision))
         case trace.EstimateMade():
-            return f"  Estimate, plan {event.plan + 1}: {estimated(event.estimate)}"
+            return f"  Estimate, plan {event.plan + 1}: {describe_estimate(event.estimate)}"
         case trace.TrialsFinished():
             return f"  {event.trials} trials finished ({event.stopped})"
         case trace.VerdictReached():
@@ -133,16 +133,16 @@ def describe(event: trace.TraceEvent) -> str:
         case trace.RunFailed():
             return plain(f"  The run ended: {event.code} ({event.kind})".replace("_", " "))
         case _:
-            said = _of_person(event) or _of_model(event) or _of_guard(event) or _of_conversation(event)
-            return plain(said or _of_machines(event))
+            text = _of_person(event) or _of_model(event) or _of_guard(event) or _of_conversation(event)
+            return plain(text or _of_machines(event))
 
 
 def _of_person(event: trace.TraceEvent) -> str:
     match event:
         case trace.ApprovalRequested():
-            return f"  A person is asked: {wanted(event.asked)}"
+            return f"  A person is asked: {describe_question(event.asked)}"
         case trace.ApprovalDecided():
-            return "  " + ruled(event.decided, event.subject)
+            return "  " + describe_decision(event.decided, event.subject)
         case _:
             return ""
 
@@ -150,7 +150,7 @@ def _of_person(event: trace.TraceEvent) -> str:
 def _of_model(event: trace.TraceEvent) -> str:
     match event:
         case trace.ModelAnswered() if event.output_tokens or event.stop != "answered":  # the planner counts no tokens
-            return f"  {title(event.agent)}'s model {answered(event)}"
+            return f"  {title(event.agent)}'s model {describe_answer(event)}"
         case trace.ModelRetried():
             return (
                 f"  {title(event.agent)}'s model failed ({_spaced(event.reason)}), attempt {event.attempt}; once more"
@@ -185,9 +185,9 @@ def _of_conversation(event: trace.TraceEvent) -> str:
 def _of_machines(event: trace.TraceEvent) -> str:
     match event:
         case trace.ComputationReported():
-            said = event.report
-            why = f": {said.reason}" if said.reason else ""
-            return f"  {sentence_case(_REPORTS[said.code])} ({said.name}, attempt {said.attempt}){why}"
+            report = event.report
+            reason = f": {report.reason}" if report.reason else ""
+            return f"  {sentence_case(_REPORTS[report.code])} ({report.name}, attempt {report.attempt}){reason}"
         case _:
             return ""
 
@@ -196,21 +196,21 @@ def _spaced(reason: str) -> str:
     return reason.replace("_", " ")
 
 
-def ended(event: trace.ModelAnswered) -> str:
+def describe_stop(event: trace.ModelAnswered) -> str:
     return _ENDS[event.stop]
 
 
-def answered(event: trace.ModelAnswered) -> str:
-    """How the answer ended, and what it took."""
-    read = (
-        f"{number(event.input_tokens + event.written_tokens)} tokens read, {number(event.cached_tokens)} from the cache"
-    )
-    tried = f", {event.attempts} attempts" if event.attempts > 1 else ""
-    return f"{ended(event)}: {read}, {number(event.output_tokens)} written, {number(event.seconds, 1)} s{tried}"
+def describe_answer(event: trace.ModelAnswered) -> str:
+    """How the answer ended, with its tokens and time."""
+    input_tokens = number(event.input_tokens + event.written_tokens)
+    usage = f"{input_tokens} tokens read, {number(event.cached_tokens)} from the cache"
+    attempts = f", {event.attempts} attempts" if event.attempts > 1 else ""
+    output = f"{number(event.output_tokens)} written, {number(event.seconds, 1)} s"
+    return f"{describe_stop(event)}: {usage}, {output}{attempts}"
 
 
-def decided(decision: Decision) -> str:
-    """What an agent answered, without its texts."""
+def describe_agent_decision(decision: Decision) -> str:
+    """The answer of an agent, without its texts."""
     if decision.author == "abstained":
         return f"{title(decision.agent)} abstained: code goes on in its place"
     answer = dict(decision.answer)
@@ -221,23 +221,23 @@ def decided(decision: Decision) -> str:
     return f"{title(decision.agent)} ({decision.author}): {_cut(', '.join(parts)) or 'an empty answer'}"
 
 
-def wanted(asked: ApprovalRequest) -> str:
-    """What a person is asked, and why."""
-    if asked.subject == "holdout":
+def describe_question(request: ApprovalRequest) -> str:
+    """The question for a person, with its reason."""
+    if request.subject == "holdout":
         return "whether the locked holdout may be opened"
     above = [
-        f"{(found := getattr(asked.estimate, name)):g} {name if found != 1 else name[:-1]} "
-        f"(above {getattr(asked.thresholds, name):g})"
-        for name in asked.exceeded
+        f"{(amount := getattr(request.estimate, name)):g} {name if amount != 1 else name[:-1]} "
+        f"(above {getattr(request.thresholds, name):g})"
+        for name in request.exceeded
     ]
     return f"the job would take {', '.join(above)}"
 
 
-def ruled(decided: ApprovalDecision, subject: str = "launch") -> str:
-    """What the person decided."""
-    changes = [f"{value} {name}" for name in ("trials", "paths") if (value := getattr(decided, name))]
-    said = [f"{title(subject)} {decided.verdict} by {decided.by}", *changes]
-    return ", ".join(said) + (f": {decided.reason}" if decided.reason else "")
+def describe_decision(decision: ApprovalDecision, subject: str = "launch") -> str:
+    """The decision of a person."""
+    changes = [f"{value} {name}" for name in ("trials", "paths") if (value := getattr(decision, name))]
+    parts = [f"{title(subject)} {decision.verdict} by {decision.by}", *changes]
+    return ", ".join(parts) + (f": {decision.reason}" if decision.reason else "")
 
 
 def _value(value: Any) -> str:
@@ -250,10 +250,12 @@ def _cut(text: str) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-def estimated(estimate: Estimate) -> str:
-    paid = f", {plural(estimate.instances, 'instance')}, {estimate.dollars:.2f} dollars" if estimate.instances else ""
+def describe_estimate(estimate: Estimate) -> str:
+    instances = (
+        f", {plural(estimate.instances, 'instance')}, {estimate.dollars:.2f} dollars" if estimate.instances else ""
+    )
     return (
         f"{estimate.trials} trials, {number(estimate.evaluations)} evaluations, "
         f"{number(estimate.path_days / 1e6, 1)} million strategy-days, about {number(estimate.seconds, 1)} s, "
-        f"{number(estimate.memory_mb)} MB{paid}"
+        f"{number(estimate.memory_mb)} MB{instances}"
     )

@@ -1,4 +1,4 @@
-"""A result on a terminal, in the order in which a manager should read it."""
+"""A result on a terminal, in the reading order of a portfolio manager."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,9 +17,9 @@ from api.export.formatting import (
     plural,
     sentence,
     sentence_case,
-    taken,
     title,
     tokens,
+    usage_line,
 )
 from desk.governance.usage import total
 from desk.optimization.result import Case, OptimizationResult, ScenarioOutcome
@@ -34,7 +34,7 @@ _STYLES = {
 
 
 def show(console: Console, result: OptimizationResult, *, watermark: str | None = None) -> None:
-    """The benefit and the verdict first."""
+    """Print the result, the benefit and the verdict first."""
     console.print()
     for reason in result.partial:
         console.print(f"PARTIAL RESULT: {plain(reason)}", style="bold red")
@@ -60,7 +60,7 @@ def show(console: Console, result: OptimizationResult, *, watermark: str | None 
 
 
 def rows(result: OptimizationResult) -> Iterator[tuple[str, str]]:
-    """A heading beside the first line of each part, nothing beside the others."""
+    """The lines of each part, with its heading beside the first one."""
     for heading, lines in _parts(result).items():
         for n, line in enumerate(lines):
             yield "" if n else heading, line
@@ -74,8 +74,8 @@ def _parts(result: OptimizationResult) -> dict[str, list[str]]:
         "If wrong": _cases(result.parameter_error),
         "Next trade": _next(result),
         "Limits": [
-            f"{limit}, {where.lower()}: {found}, {allowed}: {state}"
-            for limit, where, found, allowed, state in map(limit_row, result.limits)
+            f"{limit}, {where.lower()}: {value}, {bound}: {state}"
+            for limit, where, value, bound, state in map(limit_row, result.limits)
         ],
         "Scenarios": [_world(outcome) for outcome in result.scenarios],
         "Luck": _luck(result),
@@ -83,8 +83,8 @@ def _parts(result: OptimizationResult) -> dict[str, list[str]]:
         "Costs": _cases(result.costs),
         "Probabilities": _cases(result.probabilities),
         "Caveats": [sentence_case(caveat) for caveat in result.caveats],
-        "Computed": [counted(result)],
-        "Agents took": _taken(result),
+        "Computed": [_counts(result)],
+        "Agents took": _usage(result),
     }
 
 
@@ -92,8 +92,8 @@ def _against(result: OptimizationResult) -> list[str]:
     if result.explanation is None:
         return []
     claims = result.explanation.claims
-    told = [claim.text for claim in claims if claim.section in ("where_it_loses", "counter_argument")]
-    return [*told, f"(written by: {result.explanation.author}; all {len(claims)} claims are in the report)"]
+    texts = [claim.text for claim in claims if claim.section in ("where_it_loses", "counter_argument")]
+    return [*texts, f"(written by: {result.explanation.author}; all {len(claims)} claims are in the report)"]
 
 
 def _premium(result: OptimizationResult) -> list[str]:
@@ -134,7 +134,7 @@ def _luck(result: OptimizationResult) -> list[str]:
     ]
 
 
-def counted(result: OptimizationResult) -> str:
+def _counts(result: OptimizationResult) -> str:
     c = result.counts
     return (
         f"{c.trials} configurations x {c.scenarios} scenarios x {number(c.paths)} paths x {plural(c.years, 'year')} = "
@@ -142,11 +142,11 @@ def counted(result: OptimizationResult) -> str:
     )
 
 
-def _taken(result: OptimizationResult) -> list[str]:
+def _usage(result: OptimizationResult) -> list[str]:
     if not any(each.usage.tokens for each in result.usage):
         return ["no tokens"] if result.usage else []
-    each = [f"{title(used.agent)} ({', '.join(used.models)}): {taken(used.usage)}" for used in result.usage]
-    return [*each, f"Together: {tokens(total(used.usage for used in result.usage))}"]
+    each = [f"{title(agent.agent)} ({', '.join(agent.models)}): {usage_line(agent.usage)}" for agent in result.usage]
+    return [*each, f"Together: {tokens(total(agent.usage for agent in result.usage))}"]
 
 
 def _cases(cases: Sequence[Case]) -> list[str]:

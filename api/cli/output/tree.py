@@ -1,4 +1,4 @@
-"""A run as a tree: what began what, when, how long it took and what it cost."""
+"""The trace of a run as a tree, with times and costs."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from api.cli.output.progress import NODES, decided, describe, ended, estimated
+from api.cli.output.progress import NODES, describe, describe_agent_decision, describe_estimate, describe_stop
 from api.cli.terminal import plain
 from api.export.formatting import number, plural, title
 from desk.governance.usage import Usage
@@ -34,7 +34,7 @@ _OF_AGENTS = (
     trace.DraftRejected,
 )
 _CLOSING = (trace.DecisionMade, trace.AgentFinished, trace.ModelAnswered)
-"""After these an agent waits for no tool any more."""
+"""After these events an agent waits for no tool."""
 
 
 ALONE: tuple[Goal, ...] = ("sharpe", "worst_case", "cvar_utility")
@@ -43,37 +43,37 @@ ALONE: tuple[Goal, ...] = ("sharpe", "worst_case", "cvar_utility")
 
 @dataclass
 class Branch:
-    """One thing that happened, and what happened within."""
+    """An event or a span, with the events inside it."""
 
     text: str
-    begun: datetime
-    ended: datetime | None = None
+    start: datetime
+    end: datetime | None = None
     usage: Usage | None = None
     children: list["Branch"] = field(default_factory=list)
 
-    def add(self, text: str, begun: datetime, ended: datetime | None = None) -> "Branch":
-        self.children.append(Branch(text, begun, ended))
+    def add(self, text: str, start: datetime, end: datetime | None = None) -> "Branch":
+        self.children.append(Branch(text, start, end))
         return self.children[-1]
 
 
 def tree(logs: Logs, run: str, *, goals: Mapping[str, Goal] | None = None, whole: bool = False) -> Branch:
-    """The tree of `run`, with the trees of the runs it launched where they are in `logs`.
+    """The tree of `run`, with the trees of the launched runs that `logs` holds.
 
-    Trials and claims are counted; the `whole` tree has each of them.
+    Trials and claims are counted; the `whole` tree lists each of them.
     """
-    return _Growing(logs, run, goals or {}, whole=whole).tree()
+    return _TreeBuilder(logs, run, goals or {}, whole=whole).tree()
 
 
 def totals(logs: Logs) -> str:
-    """What all of it took."""
+    """Time, tokens and cost of all events."""
     events = [event for log in logs.values() for event in log]
     seconds = (max(e.at for e in events) - min(e.at for e in events)).total_seconds()
     usage = usage_of(events)
     trials = sum(isinstance(event, trace.TrialFinished) for event in events)
-    asked = f"{plural(usage.answers, 'answer')} of models"
-    again = f" ({plural(usage.retries, 'failed call')})" if usage.retries else ""
-    spent = f", {_spent(usage)}" if usage.tokens else ""
-    return f"Total: {number(seconds, 1)} s, {asked}{again}{spent}, {plural(trials, 'trial')}, {len(events)} events"
+    answers = f"{plural(usage.answers, 'answer')} of models"
+    retries = f" ({plural(usage.retries, 'failed call')})" if usage.retries else ""
+    cost = f", {_cost(usage)}" if usage.tokens else ""
+    return f"Total: {number(seconds, 1)} s, {answers}{retries}{cost}, {plural(trials, 'trial')}, {len(events)} events"
 
 
 def draw(console: "Console", root: Branch) -> None:
@@ -81,15 +81,15 @@ def draw(console: "Console", root: Branch) -> None:
     if console.is_terminal:
         from rich.tree import Tree
 
-        console.print(_drawn(root, Tree(_label(root, root), guide_style="dim"), root))
+        console.print(_rich_tree(root, Tree(_label(root, root), guide_style="dim"), root))
         return
     for depth, branch in _walk(root, 0):
         print("  " * depth + " ".join(filter(None, (plain(branch.text), _times(branch, root)))))
 
 
-def _drawn(branch: Branch, into: "Tree", root: Branch) -> "Tree":
+def _rich_tree(branch: Branch, into: "Tree", root: Branch) -> "Tree":
     for child in branch.children:
-        _drawn(child, into.add(_label(child, root)), root)
+        _rich_tree(child, into.add(_label(child, root)), root)
     return into
 
 
@@ -106,22 +106,22 @@ def _walk(branch: Branch, depth: int) -> Iterator[tuple[int, Branch]]:
 
 
 def _times(branch: Branch, root: Branch) -> str:
-    parts = [f"+{number((branch.begun - root.begun).total_seconds(), 1)} s"]
-    if branch.ended is not None:
-        parts.append(f"took {number((branch.ended - branch.begun).total_seconds(), 1)} s")
+    parts = [f"+{number((branch.start - root.start).total_seconds(), 1)} s"]
+    if branch.end is not None:
+        parts.append(f"took {number((branch.end - branch.start).total_seconds(), 1)} s")
     if branch.usage is not None and branch.usage.tokens:
-        parts.append(_spent(branch.usage))
+        parts.append(_cost(branch.usage))
     return f"[{', '.join(parts)}]"
 
 
-def _spent(usage: Usage) -> str:
+def _cost(usage: Usage) -> str:
     price = "price unknown" if usage.dollars is None else f"${usage.dollars:.4f}"
     cached = f" ({number(usage.cached_tokens)} from the cache)" if usage.cached_tokens else ""
     return f"{number(usage.tokens)} tokens{cached}, {price}"
 
 
-class _Growing:
-    """Reads one log from its first event to its last."""
+class _TreeBuilder:
+    """Builds the tree of one log, event by event."""
 
     def __init__(self, logs: Logs, run: str, goals: Mapping[str, Goal], *, whole: bool) -> None:
         self._logs, self._run, self._goals, self._whole = logs, run, goals, whole
@@ -129,61 +129,61 @@ class _Growing:
         self._nodes: dict[str, Branch] = {}
         self._agents: dict[str, Branch] = {}
         self._tools: dict[str, list[tuple[str, Branch]]] = {}
-        """Of each agent, the calls that have not returned, by the name of the tool."""
+        """Calls that have not returned, with the name of the tool, by agent."""
         self._trials: list[trace.TrialFinished] = []
-        self._asked: Branch | None = None
+        self._question: Branch | None = None
 
     def tree(self) -> Branch:
-        for _, together in groupby(self._logs[self._run], lambda event: (event.event, event.node)):
-            events = list(together)
+        for _, group in groupby(self._logs[self._run], lambda event: (event.event, event.node)):
+            events = list(group)
             if isinstance(events[0], trace.ClaimReleased):
-                self._released(events)
+                self._add_claims(events)
                 continue
             for event in events:
                 self._close(event)
-                self._grow(event)
+                self._add(event)
         for name in self._tools:
-            self._leave(name, "did not return")
-        self._tell_trials(self._logs[self._run][-1])
+            self._end_calls(name, "did not return")
+        self._add_trials(self._logs[self._run][-1])
         for branch in (*self._nodes.values(), *self._agents.values()):
             branch.text += ": not finished"
         return self._root
 
-    def _grow(self, event: trace.TraceEvent) -> None:
+    def _add(self, event: trace.TraceEvent) -> None:
         match event:
             case trace.RunStarted() | trace.RunFinished() | trace.RunFailed():
-                self._of_run(event)
+                self._add_run(event)
             case trace.TurnStarted() | trace.TurnFinished():
-                self._of_run(event)
+                self._add_run(event)
             case trace.NodeStarted() | trace.NodeFinished():
-                self._of_node(event)
+                self._add_node(event)
             case trace.AgentStarted() | trace.AgentFinished() | trace.DecisionMade() | trace.ModelAnswered():
-                self._of_agent(event)
+                self._add_agent(event)
             case trace.ToolCalled() | trace.ToolReturned():
-                self._of_tool(event)
+                self._add_tool(event)
             case trace.TrialFinished() | trace.TrialsFinished() | trace.EstimateMade() | trace.JobProgressed():
-                self._of_search(event)
+                self._add_search(event)
             case trace.RunLaunched():
-                self._of_launched(event)
+                self._add_launched_run(event)
             case trace.ApprovalRequested():
-                self._asked = self._within(event).add(describe(event).strip(), event.at)
+                self._question = self._within(event).add(describe(event).strip(), event.at)
             case trace.ApprovalDecided():
-                self._decided(event)
+                self._add_decision(event)
             case _:
                 self._within(event).add(describe(event).strip() or event.event.replace("_", " "), event.at)
 
-    def _released(self, events: Sequence[trace.TraceEvent]) -> None:
+    def _add_claims(self, events: Sequence[trace.TraceEvent]) -> None:
         branch = self._within(events[0]).add(f"{plural(len(events), 'claim')} released", events[0].at)
         for event in events:
             if self._whole and isinstance(event, trace.ClaimReleased):
                 branch.add(f"{event.claim.section}: {event.claim.text}", event.at)
 
     def _within(self, event: trace.TraceEvent) -> Branch:
-        """The agent's branch while it is asked, else that of the node, else that of the run."""
+        """The branch of the active agent, else that of the node, else that of the run."""
         agent = self._agents.get(event.agent) if isinstance(event, _OF_AGENTS) else None
         return agent or self._nodes.get(event.node) or self._root
 
-    def _of_run(
+    def _add_run(
         self,
         event: trace.RunStarted | trace.RunFinished | trace.RunFailed | trace.TurnStarted | trace.TurnFinished,
     ) -> None:
@@ -201,18 +201,18 @@ class _Growing:
                 text = f"Finished, result digest {event.result_digest[:12]}"
             case trace.RunFailed():
                 text = describe(event).strip()
-        self._root.ended = event.at
+        self._root.end = event.at
         self._root.add(text, event.at)
 
-    def _of_node(self, event: trace.NodeStarted | trace.NodeFinished) -> None:
+    def _add_node(self, event: trace.NodeStarted | trace.NodeFinished) -> None:
         if isinstance(event, trace.NodeStarted):
             again = f" (again, {event.step + 1})" if event.step else ""
             text = NODES.get(event.node, title(event.node)) + again
             self._nodes[event.node] = self._root.add(text, event.at)
         elif event.node in self._nodes:
-            self._nodes.pop(event.node).ended = event.at
+            self._nodes.pop(event.node).end = event.at
 
-    def _of_agent(
+    def _add_agent(
         self, event: trace.AgentStarted | trace.AgentFinished | trace.DecisionMade | trace.ModelAnswered
     ) -> None:
         match event:
@@ -222,19 +222,19 @@ class _Growing:
             case trace.AgentFinished():
                 branch = self._agents.pop(event.agent, None)
                 if branch is not None:
-                    branch.ended, branch.usage = event.at, event.usage
+                    branch.end, branch.usage = event.at, event.usage
                     branch.text += f": {event.outcome}"
             case trace.DecisionMade():
-                refused = f"; {plural(event.refused_calls, 'call')} of tools refused" if event.refused_calls else ""
+                refusals = f"; {plural(event.refused_calls, 'call')} of tools refused" if event.refused_calls else ""
                 within = self._agents.get(event.decision.agent) or self._within(event)
-                within.add(decided(event.decision) + refused, event.at)
+                within.add(describe_agent_decision(event.decision) + refusals, event.at)
             case trace.ModelAnswered():
                 again = f", {event.attempts} attempts" if event.attempts > 1 else ""
-                begun = event.at - timedelta(seconds=event.seconds)
-                call = self._within(event).add(f"{event.model} {ended(event)}{again}", begun, event.at)
+                start = event.at - timedelta(seconds=event.seconds)
+                call = self._within(event).add(f"{event.model} {describe_stop(event)}{again}", start, event.at)
                 call.usage = usage_of([event])
 
-    def _of_tool(self, event: trace.ToolCalled | trace.ToolReturned) -> None:
+    def _add_tool(self, event: trace.ToolCalled | trace.ToolReturned) -> None:
         open_ = self._tools.setdefault(event.agent, [])
         if isinstance(event, trace.ToolCalled):
             arguments = ", ".join(f"{name}={json.dumps(value)}" for name, value in event.arguments.items())
@@ -243,52 +243,52 @@ class _Growing:
         place = next((k for k, (tool, _) in enumerate(open_) if tool == event.tool), None)
         if place is not None:
             _, branch = open_.pop(place)
-            branch.ended = event.at
+            branch.end = event.at
             branch.text += f": {plural(len(event.figures), 'figure')}"
 
     def _close(self, event: trace.TraceEvent) -> None:
-        """A tool of which nothing came before the agent went on has refused the call."""
+        """A tool has refused a call if the agent continues before the tool returns."""
         if isinstance(event, _CLOSING):
             agent = event.decision.agent if isinstance(event, trace.DecisionMade) else event.agent
-            self._leave(agent, "refused")
+            self._end_calls(agent, "refused")
 
-    def _leave(self, agent: str, why: str) -> None:
+    def _end_calls(self, agent: str, reason: str) -> None:
         for _, branch in self._tools.get(agent, ()):
-            branch.text += f": {why}"
+            branch.text += f": {reason}"
         self._tools[agent] = []
 
-    def _of_search(
+    def _add_search(
         self, event: trace.TrialFinished | trace.TrialsFinished | trace.EstimateMade | trace.JobProgressed
     ) -> None:
         match event:
             case trace.TrialFinished():
                 self._trials.append(event)
             case trace.EstimateMade():
-                self._within(event).add(f"Estimate: {estimated(event.estimate)}", event.at)
+                self._within(event).add(f"Estimate: {describe_estimate(event.estimate)}", event.at)
             case trace.TrialsFinished():
                 if self._trials:
-                    self._tell_trials(event, f", ended: {event.stopped}")
+                    self._add_trials(event, f", ended: {event.stopped}")
                 else:
                     self._within(event).add(describe(event).strip(), event.at)
             case trace.JobProgressed():
                 return
 
-    def _tell_trials(self, event: trace.TraceEvent, why: str = "") -> None:
+    def _add_trials(self, event: trace.TraceEvent, why: str = "") -> None:
         if not self._trials:
             return
         trials, self._trials = self._trials, []
         within = self._within(trials[0])
-        dropped = sum(trial.screened for trial in trials)
-        few = f", {number(dropped)} dropped after few paths" if dropped else ""
+        screened = sum(trial.screened for trial in trials)
+        few = f", {number(screened)} dropped after few paths" if screened else ""
         best = max((t for t in trials if t.objective is not None), key=lambda t: t.objective or 0.0, default=None)
         regret = "" if self._goals.get(self._run) in ALONE else ", regret apart"
-        leading = f", highest in sample{regret}: {self._told(best)}" if best else ""
-        begun = within.children[-1].begun if within.children else within.begun
-        branch = within.add(f"{plural(len(trials), 'trial')}{few}{leading}{why}", begun, event.at)
+        leading = f", highest in sample{regret}: {self._describe_trial(best)}" if best else ""
+        start = within.children[-1].start if within.children else within.start
+        branch = within.add(f"{plural(len(trials), 'trial')}{few}{leading}{why}", start, event.at)
         for trial in trials if self._whole else ():
-            branch.add("dropped after few paths: " * trial.screened + self._told(trial), trial.at)
+            branch.add("dropped after few paths: " * trial.screened + self._describe_trial(trial), trial.at)
 
-    def _told(self, trial: trace.TrialFinished) -> str:
+    def _describe_trial(self, trial: trace.TrialFinished) -> str:
         name = f"trial {trial.trial} ({trial.digest[:12]})"
         if trial.objective is None:
             return name
@@ -296,18 +296,18 @@ class _Growing:
         value = f"Sharpe ratio {number(trial.objective, 2)}" if sharpe else f"{number(trial.objective * 1e4, 1)} bps"
         return f"{name}, {value}"
 
-    def _of_launched(self, event: trace.RunLaunched) -> None:
+    def _add_launched_run(self, event: trace.RunLaunched) -> None:
         calling = [branch for calls in self._tools.values() for _, branch in calls]
         within = calling[-1] if calling else self._within(event)
         branch = within.add(f"Launched {event.launched}: {event.name}", event.at)
         if event.launched in self._logs:
-            grown = _Growing(self._logs, event.launched, self._goals, whole=self._whole).tree()
-            branch.children.append(grown)
+            subtree = _TreeBuilder(self._logs, event.launched, self._goals, whole=self._whole).tree()
+            branch.children.append(subtree)
 
-    def _decided(self, event: trace.ApprovalDecided) -> None:
+    def _add_decision(self, event: trace.ApprovalDecided) -> None:
         text = describe(event).strip()
-        if self._asked is None:
+        if self._question is None:
             self._within(event).add(text, event.at)
         else:
-            self._asked.add(text, event.at)
-            self._asked.ended, self._asked = event.at, None
+            self._question.add(text, event.at)
+            self._question.end, self._question = event.at, None

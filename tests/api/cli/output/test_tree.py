@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from api.cli.output.progress import estimated
+from api.cli.output.progress import describe_estimate
 from api.cli.output.tree import Branch, draw, totals, tree
 from desk.figures.figures import RenderedClaim
 from desk.governance.approvals import ApprovalDecision, ApprovalRequest, Thresholds
@@ -95,7 +95,7 @@ def test_everything_stands_under_what_began_it():
         f">>>Risk manager ({MODEL}): concerns none; 1 call of tools refused",
         ">>2 claims released",
         ">Searching",
-        f">>Estimate: {estimated(ESTIMATE)}",
+        f">>Estimate: {describe_estimate(ESTIMATE)}",
         ">>3 trials, 1 dropped after few paths, highest in sample, regret apart: trial 2 (222222222222), 300.0 bps, "
         "ended: budget",
         ">! Budget nearly spent: run dollars",

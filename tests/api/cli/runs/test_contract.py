@@ -111,10 +111,11 @@ def test_both_adapters_give_the_same_result_and_events(histories):
 
 def test_a_completed_run_is_reported_exported_and_reproduced(adapter):
     runs, run = adapter.runs, adapter.completed.run
-    begins = {"json": "{", "csv": "\ufeff", "xlsx": "PK", "html": "<!doctype html>"}
-    for format_, start in begins.items():
+    starts = {"json": b"{", "csv": b"strategy,number", "xlsx": b"PK", "html": b"<!doctype html>"}
+    for format_, start in starts.items():
         content = runs.export(run, format_)
-        assert (content.encode() if isinstance(content, str) else content).startswith(start.encode()), format_
+        content = content.encode() if isinstance(content, str) else content
+        assert content.lstrip(b"\xef\xbb\xbf").startswith(start), format_
     assert "Contract" in str(runs.report(adapter.completed))
     digest = adapter.completed.result.digest()
     assert runs.reproduce(run) == Digests(digest, digest, same_code=True)
