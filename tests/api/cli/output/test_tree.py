@@ -156,7 +156,7 @@ def test_what_a_person_decided_stands_beneath_what_was_asked():
     request = at(1, trace.ApprovalRequested, "search", asked=asked)
     answer = at(9, trace.ApprovalDecided, "search", subject="launch", decided=decided)
     [waited] = tree({"one": [request, answer]}, "one").children
-    assert waited.ended == answer.at
+    assert waited.end == answer.at
     [decision] = waited.children
     assert "boss" in decision.text
     assert "too dear" in decision.text
