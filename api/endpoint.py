@@ -28,7 +28,15 @@ from api.http.server import LARGEST_HEAD, Announced, listening, run
 from api.operations.log import libraries_told, log_to
 from api.settings import Settings
 from desk.base.errors import InvalidInput, UserError
-from desk.compute.endpoint import Answer, Answers, Artifact, Asked, PredictionAsked, answer, artifact_in
+from desk.compute.endpoint import (
+    Artifact,
+    EndpointRequest,
+    EndpointResponse,
+    EndpointResponses,
+    PredictionInput,
+    load_artifact,
+    respond,
+)
 from desk.market.bundled import BundledPrices
 from desk.market.prices import PriceSource
 from desk.strategies.evaluation_schemas import EvaluationRequest
@@ -81,7 +89,7 @@ class Endpoint:
             raise Problem(503, "the kernels are being loaded; try again in a second", headers={"Retry-After": "1"})
         self.warming.result()
 
-    async def answers(self, asked: list[Asked], *, several: bool) -> list[Answer]:
+    async def answers(self, asked: list[EndpointRequest], *, several: bool) -> list[EndpointResponse]:
         """One after the other, when it is their turn."""
         try:
             async with asyncio.timeout(self.patience), self.turns:
@@ -90,9 +98,9 @@ class Endpoint:
             message = f"it did not end in {self.patience:g} seconds; ask for less at once, or when less is asked"
             raise Problem(503, message, headers={"Retry-After": "5"}) from error
 
-    async def _answer(self, asked: Asked, place: str) -> Answer:
+    async def _answer(self, asked: EndpointRequest, place: str) -> EndpointResponse:
         try:
-            return await answer(self.prices, self.artifact, asked)
+            return await respond(self.prices, self.artifact, asked)
         except UserError as error:
             if not place:
                 raise
@@ -123,9 +131,9 @@ async def warm(prices: PriceSource, artifact: Artifact | None) -> None:
     await asyncio.to_thread(import_module, "desk.strategies.evaluation_details")
     rule = templates()[0].rule
     for universe in await prices.universes():
-        await answer(prices, artifact, EvaluationRequest(config=rule.config, universe=universe))
+        await respond(prices, artifact, EvaluationRequest(config=rule.config, universe=universe))
     if artifact is not None:
-        await asyncio.to_thread(artifact.predict, artifact.fitted.configs[0])
+        await asyncio.to_thread(artifact.predict, artifact.surrogate.configs[0])
     _logger().info("ready", artifact=None if artifact is None else artifact.sha256)
 
 
@@ -155,7 +163,7 @@ async def invocations(request: Request) -> Response:
     _agree(request)
     asked, several = _asked(await request.body())
     answers = await endpoint.answers(asked, several=several)
-    told = Answers(answers=tuple(answers)) if several else answers[0]
+    told = EndpointResponses(answers=tuple(answers)) if several else answers[0]
     return Response(told.model_dump_json(), media_type=JSON, headers={ATTRIBUTES: request_id(request)})
 
 
@@ -173,7 +181,7 @@ def _kind(text: str) -> str:
     return text.partition(";")[0].strip().lower()
 
 
-def _asked(content: bytes) -> tuple[list[Asked], bool]:
+def _asked(content: bytes) -> tuple[list[EndpointRequest], bool]:
     """The requests of a body, and whether it is one of several."""
     try:
         body = json.loads(content)
@@ -186,9 +194,9 @@ def _asked(content: bytes) -> tuple[list[Asked], bool]:
     return [_request(one, ("body", "requests", k)) for k, one in enumerate(several.requests)], True
 
 
-def _request(value: Any, place: tuple[str | int, ...]) -> Asked:
+def _request(value: Any, place: tuple[str | int, ...]) -> EndpointRequest:
     predicted = isinstance(value, dict) and "predicted" in value
-    return _valid(PredictionAsked if predicted else EvaluationRequest, value, place)
+    return _valid(PredictionInput if predicted else EvaluationRequest, value, place)
 
 
 def _valid(model: type[Model], value: Any, place: tuple[str | int, ...]) -> Model:
@@ -213,7 +221,7 @@ def serve_endpoint(settings: Settings, host: str | None, port: int | None) -> in
         libraries_told("stdout"),
     ):
         server = Announced(
-            create_endpoint(settings, BundledPrices(), artifact_in(settings.container_root / "model")),
+            create_endpoint(settings, BundledPrices(), load_artifact(settings.container_root / "model")),
             log_level=settings.log_level,
             log_config=None,
             timeout_graceful_shutdown=GRACE,

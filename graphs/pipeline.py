@@ -27,9 +27,9 @@ from langgraph.types import RetryPolicy
 from desk.base.code_version import code_version
 from desk.base.errors import UserError
 from desk.base.owners import register_owner
-from desk.compute.container.job_files import BadOutput, Foreign, pack_prices
+from desk.compute.container.job_files import BadOutput, IncompatibleWork, pack_prices
 from desk.compute.pipeline.definition import REQUEST, STEPS, Step, StepName
-from desk.compute.pipeline.step_files import Asked, content, finished, read_asked
+from desk.compute.pipeline.step_files import PipelineRequest, folder_digest, is_finished, read_request
 from desk.optimization.jobs import JobStatus, SearchJob
 from desk.optimization.repositories.ledger import entry, note_pipeline
 from desk.optimization.repositories.trial_repository import save_series, series_address
@@ -77,7 +77,7 @@ class Told(Frozen):
 
 class State(TypedDict):
     training: bool
-    digests: Annotated[dict[StepName, str], operator.or_]
+    file_digests: Annotated[dict[StepName, str], operator.or_]
     """Of what each finished step has left."""
 
 
@@ -96,14 +96,14 @@ def pipeline(first_delay: float = FIRST_DELAY) -> CompiledStateGraph[State, Exec
     retry = RetryPolicy(retry_on=Unavailable, max_attempts=ATTEMPTS, initial_interval=first_delay, jitter=False)
     for step in STEPS:
         graph.add_node(step.name, _node(step), retry_policy=retry)
-        if not step.needs:
+        if not step.dependencies:
             graph.add_edge(START, step.name)
         elif step.optional:
-            graph.add_conditional_edges(step.needs[-1], _wanted(step), [step.name, END])
+            graph.add_conditional_edges(step.dependencies[-1], _wanted(step), [step.name, END])
         else:
-            graph.add_edge(list(step.needs), step.name)
+            graph.add_edge(list(step.dependencies), step.name)
     for step in STEPS:
-        if not any(step.name in other.needs for other in STEPS):
+        if not any(step.name in other.dependencies for other in STEPS):
             graph.add_edge(step.name, END)
     return graph.compile(name="pipeline")
 
@@ -116,7 +116,9 @@ async def prepare(dependencies: Dependencies, owner: str, home: Path, request: O
     return folder
 
 
-async def asked_for(dependencies: Dependencies, owner: str, request: OptimizationRequest) -> tuple[Asked, bytes]:
+async def asked_for(
+    dependencies: Dependencies, owner: str, request: OptimizationRequest
+) -> tuple[PipelineRequest, bytes]:
     """What a pipeline is given for a request: nothing is judged yet but that there are prices."""
     from desk.optimization.inputs.market_data import load_prices
 
@@ -124,7 +126,7 @@ async def asked_for(dependencies: Dependencies, owner: str, request: Optimizatio
     if request.prices_file is None:
         request = request.model_copy(update={"universe": await source.pin(request.universe)})
     prices = await load_prices(source, request)
-    asked = Asked(
+    asked = PipelineRequest(
         code=code_version(),
         data=prices.digest,
         owner=owner,
@@ -142,12 +144,12 @@ def name_of(owner: str, request: OptimizationRequest, data: str) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:24]
 
 
-def _hand_over(folder: Path, asked: Asked, prices: bytes) -> None:
+def _hand_over(folder: Path, asked: PipelineRequest, prices: bytes) -> None:
     """Files change only where what is asked has changed: what was tried before is fixed by whoever asks first."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        before = read_asked(folder)
-    except Foreign:
+        before = read_request(folder)
+    except IncompatibleWork:
         before = None
     if before is None:
         (folder / "request.json").write_text(asked.model_dump_json(indent=1), encoding="utf-8")
@@ -225,19 +227,19 @@ def _node(step: Step) -> Any:
             say("failed", cause=str(error))
             raise StepFailed(step.name, str(error)) from error
         say(what)
-        return {"digests": {step.name: await asyncio.to_thread(content, output)}}
+        return {"digests": {step.name: await asyncio.to_thread(folder_digest, output)}}
 
     return node
 
 
 async def _performed(step: Step, context: Execution, output: Path, say: Callable[..., None]) -> str:
-    inputs = {name: context.folder / _folder_of(name) for name in step.reads}
-    if await asyncio.to_thread(finished, step.name, inputs, output):
+    inputs = {name: context.folder / _folder_of(name) for name in step.inputs}
+    if await asyncio.to_thread(is_finished, step.name, inputs, output):
         return "passed_over"
     say("begun")
     from desk.compute.pipeline.steps import (  # the numeric stack is imported when a step needs it
-        Alone,
-        Hands,
+        LocalEngine,
+        StepContext,
         run,
         search,
     )
@@ -248,8 +250,8 @@ async def _performed(step: Step, context: Execution, output: Path, say: Callable
         loop.call_soon_threadsafe(lambda: say("searched", status=status))
 
     stop = threading.Event()
-    here = partial(search, shards=context.folder / "shards", engine=context.engine or Alone, report=report)
-    hands = Hands(search=here, cancelled=stop.is_set)
+    here = partial(search, shards=context.folder / "shards", engine=context.engine or LocalEngine, report=report)
+    hands = StepContext(search=here, cancelled=stop.is_set)
     try:
         await asyncio.to_thread(run, step.name, inputs, output, hands)
     except asyncio.CancelledError:
@@ -260,4 +262,4 @@ async def _performed(step: Step, context: Execution, output: Path, say: Callable
 
 def _folder_of(name: str) -> str:
     """Of what is read: that of the step which leaves it."""
-    return next((step.name for step in STEPS if step.leaves == name), name)
+    return next((step.name for step in STEPS if step.output == name), name)

@@ -83,23 +83,23 @@ async def check_compute(settings: Settings) -> Finding:
         return await asyncio.to_thread(_check_ray, settings.compute)
     if not settings.compute:
         return ok(name, "searches run on this machine")
-    from desk.compute.sagemaker.runner import reach  # boto3
+    from desk.compute.sagemaker.runner import check_access  # boto3
 
     cluster = cluster_of(settings)
     try:
-        await reach(cluster)
+        await check_access(cluster)
     except (UserError, Unavailable) as error:
         return failed(name, str(error), "check the credentials, AWS_REGION, the network, and SAGEMAKER_STORAGE")
     return ok(name, f"SageMaker responds; a search uses {cluster.instances} x {cluster.instance_type}")
 
 
 def _check_ray(compute: str) -> Finding:
-    from desk.compute.ray_cluster import greet, placed
+    from desk.compute.ray_cluster import check_head, resolve_address
 
-    name, (setting, address) = "compute", placed(compute.removeprefix("ray").removeprefix(":"))
+    name, (setting, address) = "compute", resolve_address(compute.removeprefix("ray").removeprefix(":"))
     try:
         if address not in ("local", "auto"):
-            greet(address, setting)
+            check_head(address, setting)
     except InvalidInput as error:
         return invalid_setting(name, error)
     except OSError as error:

@@ -1,4 +1,7 @@
-"""What the real-time endpoint is asked: evaluations, and predictions by the file that it was given."""
+"""Requests of the real-time endpoint: evaluations, and predictions by a surrogate from a file.
+
+Imports inside functions keep the numeric stack out of the startup of the endpoint.
+"""
 
 import asyncio
 import hashlib
@@ -18,42 +21,42 @@ if TYPE_CHECKING:
     from desk.surrogates.gaussian_process import Fitted
 
 FILE = "surrogate.bin"
-"""As the pipeline's training leaves it; the register keeps the same content by its SHA-256."""
+"""File that the pipeline's training step writes; the registry stores the same content under its SHA-256."""
 
 
-class PredictionAsked(Frozen):
-    """A config in the problem of a request, which must be the one that the file was fitted for."""
+class PredictionInput(Frozen):
+    """A config in the problem of a request; the problem must equal the one that the surrogate was fitted for."""
 
     predicted: Literal[True]
     config: StrategyConfig
     request: OptimizationRequest = OptimizationRequest()
 
 
-Asked: TypeAlias = EvaluationRequest | PredictionAsked
-Answer: TypeAlias = DetailedEvaluation | PredictedFromFile
+EndpointRequest: TypeAlias = EvaluationRequest | PredictionInput
+EndpointResponse: TypeAlias = DetailedEvaluation | PredictedFromFile
 
 
-class Answers(Frozen):
-    """In the order of the requests."""
+class EndpointResponses(Frozen):
+    """Responses in the order of the requests."""
 
-    answers: tuple[Answer, ...]
+    answers: tuple[EndpointResponse, ...]
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A surrogate from a file."""
+    """A surrogate loaded from a file."""
 
     sha256: str
-    fitted: "Fitted"
+    surrogate: "Fitted"
 
     def predict(self, config: StrategyConfig) -> PredictedFromFile:
         from desk.surrogates.gaussian_process import foretell
 
-        return PredictedFromFile(**dict(foretell(self.fitted, config)), artifact=self.sha256)
+        return PredictedFromFile(**dict(foretell(self.surrogate, config)), artifact=self.sha256)
 
 
-def artifact_in(folder: Path) -> Artifact | None:
-    """None where nothing lies there; raises `BadSurrogate` for what is damaged or by another version."""
+def load_artifact(folder: Path) -> Artifact | None:
+    """None without a file; raises `BadSurrogate` for a damaged file or one of another version."""
     from desk.surrogates.file_format import decode
 
     try:
@@ -65,22 +68,22 @@ def artifact_in(folder: Path) -> Artifact | None:
     return Artifact(hashlib.sha256(content).hexdigest(), decode(content))
 
 
-async def answer(prices: PriceSource, artifact: Artifact | None, asked: Asked) -> Answer:
-    if isinstance(asked, PredictionAsked):
-        return await _predicted(prices, artifact, asked)
+async def respond(prices: PriceSource, artifact: Artifact | None, request: EndpointRequest) -> EndpointResponse:
+    if isinstance(request, PredictionInput):
+        return await _predict(prices, artifact, request)
     from desk.scenarios.repository import built_in_catalog
     from desk.strategies.evaluation_details import evaluate_with_catalog
 
-    return await evaluate_with_catalog(built_in_catalog(), prices, asked)
+    return await evaluate_with_catalog(built_in_catalog(), prices, request)
 
 
-async def _predicted(prices: PriceSource, artifact: Artifact | None, asked: PredictionAsked) -> PredictedFromFile:
-    no_file(asked.request)
+async def _predict(prices: PriceSource, artifact: Artifact | None, request: PredictionInput) -> PredictedFromFile:
+    no_file(request.request)
     if artifact is None:
         raise NoArtifact(FILE)
-    found = await completed(prices, asked.request)
-    problem = await problem_of(found.request, found.data)
-    if problem.digest() != artifact.fitted.problem:
-        raise AnotherProblem(problem.digest(), artifact.fitted.problem)
-    problem.check(asked.config)
-    return await asyncio.to_thread(artifact.predict, asked.config)
+    market_request = await completed(prices, request.request)
+    problem = await problem_of(market_request.request, market_request.data)
+    if problem.digest() != artifact.surrogate.problem:
+        raise AnotherProblem(problem.digest(), artifact.surrogate.problem)
+    problem.check(request.config)
+    return await asyncio.to_thread(artifact.predict, request.config)

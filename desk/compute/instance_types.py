@@ -1,4 +1,4 @@
-"""Instances of SageMaker: their cores, and what an hour of one costs, from one table with its date."""
+"""Cores and hourly prices of SageMaker instance types, from one dated table."""
 
 import tomllib
 from datetime import date
@@ -30,7 +30,7 @@ class InstanceTable(Frozen):
 
 
 def read_instances(own: Path | None = None) -> InstanceTable:
-    """The table of this program, and before it the instances of `own`."""
+    """The bundled table, with the instances of the file `own` taking precedence."""
     bundled = InstanceTable.model_validate(tomllib.loads(TABLE.read_text(encoding="utf-8")))
     if own is None:
         return bundled
@@ -39,6 +39,6 @@ def read_instances(own: Path | None = None) -> InstanceTable:
     except (OSError, ValueError, ValidationError) as error:
         reason = f"{str(own)!r} cannot be used: {str(error).splitlines()[0]}"
         raise InvalidInput(
-            SETTING, str(own), reason=reason, allowed="a file like desk/compute/instance_prices.toml"
+            SETTING, str(own), reason=reason, allowed="a TOML file like desk/compute/instance_prices.toml"
         ) from error
     return first.model_copy(update={"instances": (*first.instances, *bundled.instances)})

@@ -1,4 +1,4 @@
-"""Jobs in this process: compiled kernels on every core, trials stored as they end."""
+"""Runs search jobs in this process: compiled kernels on every core, trials stored as they complete."""
 
 import asyncio
 import os
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from quant.strategies.trial import Trial
 
 LoadMarket = Callable[[str, OptimizationRequest], Awaitable["Market"]]
-"""Of an owner's request."""
+"""Loads the market of an owner's request."""
 MakeSimulator = Callable[["World", Callable[[Report], None]], "Simulator"]
-"""Called in the event loop; what it makes is used in the thread of a search, and reports there."""
+"""Called in the event loop; the simulator is used, and reports, in the thread of a search."""
 
 logger = structlog.get_logger()
 
@@ -44,7 +44,7 @@ class _Running:
 
 
 class LocalRunner:
-    """Adapter of `desk.optimization.jobs.JobRunner` that coordinates here and computes here or on `engine`."""
+    """Adapter of `desk.optimization.jobs.JobRunner`: this process coordinates; without `simulator` it also computes."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class LocalRunner:
         try:
             await self._search(job, running)
         except asyncio.CancelledError:
-            running.stop.set()  # the thread of the search outlives its task unless it is told
+            running.stop.set()  # the thread of the search outlives its task without this flag
             raise
         except UserError as error:
             update = {"state": "failed", "error": str(error), "mendable": True}
@@ -96,18 +96,18 @@ class LocalRunner:
             running.status = running.status.model_copy(update=update)
         except InterruptedError:
             running.status = running.status.model_copy(update={"state": "cancelled"})
-        except Exception as error:  # the job ends here: whoever asks for its status must learn that it failed
+        except Exception as error:  # the status of the job must report any failure
             logger.exception("job failed", job=job.id())
             update = {"state": "failed", "error": f"{type(error).__name__}: {error}"}
             running.status = running.status.model_copy(update=update)
 
     async def _search(self, job: SearchJob, running: _Running) -> None:
-        from desk.optimization.evaluation import World  # the numeric stack is imported when a job needs it
+        from desk.optimization.evaluation import World  # keeps the numeric stack out of light commands
         from desk.optimization.repositories.trial_repository import save_trials, stored_trials
         from desk.optimization.search.search import run_search
 
         loop = asyncio.get_running_loop()
-        known = {t.digest: t for t in await stored_trials(self._store, job.owner, job.run)}
+        earlier_trials = {t.digest: t for t in await stored_trials(self._store, job.owner, job.run)}
         world = World(await self._market(job.owner, job.request), job.request, running.stop.is_set)
 
         def save(trials: "list[tuple[Trial, NDArray[np.float64]]]") -> None:
@@ -117,15 +117,17 @@ class LocalRunner:
         def report(status: JobStatus) -> None:
             running.status = status.model_copy(update={"reports": running.status.reports})
 
-        def happened(said: Report) -> None:
-            running.status = running.status.model_copy(update={"reports": (*running.status.reports, said)})
+        def add_report(new_report: Report) -> None:
+            running.status = running.status.model_copy(update={"reports": (*running.status.reports, new_report)})
 
-        threads = ThreadPoolExecutor(1, thread_name_prefix="search")  # in a common one it would wait for others to save
+        threads = ThreadPoolExecutor(
+            1, thread_name_prefix="search"
+        )  # in a shared pool it would wait for other searches to save
         try:
-            simulator = None if self._simulator is None else self._simulator(world, happened)
-            search = partial(run_search, world, job, known, save, report, simulator)
-            stopped = await loop.run_in_executor(threads, copy_context().run, search)
+            simulator = None if self._simulator is None else self._simulator(world, add_report)
+            search = partial(run_search, world, job, earlier_trials, save, report, simulator)
+            stop_reason = await loop.run_in_executor(threads, copy_context().run, search)
         finally:
             threads.shutdown(wait=False)
-        update = {"state": "completed", "stopped": stopped}
+        update = {"state": "completed", "stopped": stop_reason}
         running.status = running.status.model_copy(update=update)

@@ -1,7 +1,8 @@
-"""Jobs on a Ray cluster: this process coordinates, and shards are tasks that take one core each, wherever one is free.
+"""Runs search jobs on a Ray cluster: this process coordinates; each shard is a task for one core of any node.
 
-The nodes need this program, of the same version and with the same libraries: its folder in the same place, on their
-PYTHONPATH, or the image of the platform.
+Every node needs the same version of this program and of its libraries: its folder at the same path, on the
+PYTHONPATH, or the platform's container image. Imports inside functions keep Ray and the numeric stack out of light
+commands.
 """
 
 import asyncio
@@ -36,160 +37,163 @@ if TYPE_CHECKING:
 
 SETTING = "STRATIGOS_COMPUTE"
 CHUNK = 20
-"""Configs of a shard, as many as a round has: with half of them simulating takes a third longer, since each shard makes
+"""Configs per shard, equal to a search round: half of it makes simulation a third slower, because each shard generates
 its own paths."""
-AHEAD = 4
-"""Tasks of a core that Ray holds at a time: the next ones wait where the core is."""
+TASKS_PER_CORE = 4
+"""Tasks submitted to Ray per core, so that the next ones already wait on the core's node."""
 RETRIES = 5
-"""Of a task whose worker or node was lost."""
-PATIENCE = 5.0
-"""Seconds in which the head of a cluster must answer."""
-SETTINGS = 4
-"""The frame with which both sides of HTTP/2 begin (RFC 9113, 3.4)."""
-LOOK = 0.5
-"""Seconds between two looks at whether the job was cancelled."""
-LONG = 60.0
-"""Seconds without a shard after which it is said that a search waits; a shard takes one or two."""
+"""Retries of a task whose worker or node is lost."""
+CONNECT_TIMEOUT = 5.0
+"""Seconds within which the head of a cluster must respond."""
+HTTP2_SETTINGS = 4
+"""Type of the frame that both sides of an HTTP/2 connection send first (RFC 9113, 3.4)."""
+POLL_SECONDS = 0.5
+"""Seconds between two checks for cancellation."""
+STALL_SECONDS = 60.0
+"""Seconds without a completed shard after which a stall is reported; a shard takes one or two."""
 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_AUTO_CONNECT": "0",  # whoever is too late must not start a cluster
-    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it would take SIGTERM from whoever began this process
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # a call after shutdown must not start a cluster
+    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it would replace the SIGTERM handler of this process
 }
-"""Ray reads it when it is imported."""
+"""Environment variables that Ray reads on import."""
 
 _CONNECTING = Lock()
 
 
 def ray_runner(store: Store, market: LoadMarket, address: str = "") -> LocalRunner:
-    """`address` is empty for a cluster of this process alone, `auto`, or host:port of a cluster's head."""
+    """`address` is empty for a cluster that this process starts, `auto`, or HOST:PORT of a cluster's head."""
     if address not in ("", "auto"):
         _endpoint(address)
     return RayRunner(store, market, address)
 
 
 class RayRunner(LocalRunner):
-    """Adapter of `desk.optimization.jobs.JobRunner`; the first search of a process finds or starts the cluster."""
+    """Adapter of `desk.optimization.jobs.JobRunner`; a process's first search connects to or starts the cluster."""
 
     def __init__(self, store: Store, market: LoadMarket, address: str = "") -> None:
         self._cores = os.cpu_count() or 1
 
-        def simulator(world: "World", happened: Callable[[Report], None]) -> "Simulator":
-            from desk.compute.shards.repository import BlobShelf
-            from desk.compute.shards.sharded_search import Sharded
+        def simulator(world: "World", report: Callable[[Report], None]) -> "Simulator":
+            from desk.compute.shards.repository import BlobShardStore
+            from desk.compute.shards.sharded_search import ShardedSimulator
 
-            def refused(bad: "BadShard") -> None:
-                happened(Report(attempt=1, name=bad.id, code="bad_shard", reason=bad.flaw))
+            def report_bad_shard(bad: "BadShard") -> None:
+                report(Report(attempt=1, name=bad.id, code="bad_shard", reason=bad.flaw))
 
-            def counts(cores: int) -> None:
+            def set_cores(cores: int) -> None:
                 self._cores = cores
 
-            def waits(reason: str) -> None:
-                happened(Report(attempt=1, name=address or "ray", code="capacity", reason=reason))
+            def report_stall(reason: str) -> None:
+                report(Report(attempt=1, name=address or "ray", code="capacity", reason=reason))
 
-            shelf = BlobShelf(store, asyncio.get_running_loop(), utc_now)
-            return Sharded(world, RayEngine(world, address, waits, counts), shelf, refused, chunk=CHUNK)
+            shards = BlobShardStore(store, asyncio.get_running_loop(), utc_now)
+            engine = RayEngine(world, address, report_stall, set_cores)
+            return ShardedSimulator(world, engine, shards, report_bad_shard, chunk=CHUNK)
 
         super().__init__(store, market, simulator=simulator)
 
     @property
     def machines(self) -> Machines:
-        """The cores that a search last found; before the first of a process this machine's stand for them."""
+        """The cores at the last search; before the first search of a process, the cores of this machine."""
         return Machines(kind="ray", cores=self._cores)
 
 
 class RayEngine:
-    """A `desk.compute.shards.sharded_search.Engine`; tells once why it waits, when nothing ends for `patience` seconds.
+    """A `desk.compute.shards.sharded_search.Engine` on Ray.
 
-    `counts` learns how many cores the cluster has, which may change at any time.
+    `on_stall` is called once, with a reason, when no shard completes for `stall_seconds`; `on_core_count` is called
+    with the number of cores of the cluster, which may change at any time.
     """
 
     def __init__(
         self,
         world: "World",
         address: str = "",
-        waits: Callable[[str], None] = lambda _: None,
-        counts: Callable[[int], None] = lambda _: None,
+        on_stall: Callable[[str], None] = lambda _: None,
+        on_core_count: Callable[[int], None] = lambda _: None,
         *,
-        patience: float = LONG,
+        stall_seconds: float = STALL_SECONDS,
     ) -> None:
         self._world = world
         self._address = address
-        self._waits = waits
-        self._counts = counts
-        self._patience = patience
-        self._stored: Any = None
-        """The market and the request, in the object store of the cluster."""
+        self._on_stall = on_stall
+        self._on_core_count = on_core_count
+        self._stall_seconds = stall_seconds
+        self._world_ref: Any = None
+        """Reference to the market and the request in the object store of the cluster."""
 
     def compute(self, tasks: "Sequence[Task]") -> Iterator[tuple[str, bytes]]:
-        ray = connected(self._address)
-        if self._stored is None:
-            self._stored = ray.put(pickle.dumps((self._world.market, self._world.request)))
+        ray = connect(self._address)
+        if self._world_ref is None:
+            self._world_ref = ray.put(pickle.dumps((self._world.market, self._world.request)))
         remote = _remote(ray)
-        waiting = deque(tasks)
+        pending = deque(tasks)
         running: dict[Any, str] = {}
         try:
-            while waiting or running:
-                self._counts(cores := max(_cores(ray), 1))
-                while waiting and len(running) < AHEAD * cores:
-                    task = waiting.popleft()
-                    running[remote.remote([self._stored], pickle.dumps(task))] = task.shard.id()
-                for ended in self._ended(ray, list(running)):
-                    yield running.pop(ended), _result(ray, ended)
+            while pending or running:
+                self._on_core_count(cores := max(_cores(ray), 1))
+                while pending and len(running) < TASKS_PER_CORE * cores:
+                    task = pending.popleft()
+                    running[remote.remote([self._world_ref], pickle.dumps(task))] = task.shard.id()
+                for result in self._wait_for_results(ray, list(running)):
+                    yield running.pop(result), _result(ray, result)
         finally:
             if ray.is_initialized():
                 for left in running:
                     ray.cancel(left)
 
-    def _ended(self, ray: Any, running: list[Any]) -> list[Any]:
-        """Those that have ended, at least one."""
+    def _wait_for_results(self, ray: Any, running: list[Any]) -> list[Any]:
+        """The completed tasks, at least one."""
         since = monotonic()
         while True:
             if self._world.cancelled():
                 raise InterruptedError
-            ended, _ = ray.wait(running, num_returns=1, timeout=LOOK)
-            if ended:
+            results, _ = ray.wait(running, num_returns=1, timeout=POLL_SECONDS)
+            if results:
                 more, _ = ray.wait(running, num_returns=len(running), timeout=0)
                 return more
-            if monotonic() - since >= self._patience:
-                self._tell(ray)
-                self._patience = math.inf
+            if monotonic() - since >= self._stall_seconds:
+                self._report_stall(ray)
+                self._stall_seconds = math.inf
 
-    def _tell(self, ray: Any) -> None:
+    def _report_stall(self, ray: Any) -> None:
         free = int(ray.available_resources().get("CPU", 0))
-        reason = f"no shard has ended for {self._patience:g} s; of the cluster's {_cores(ray)} cores {free} are free"
+        waited = f"no shard has ended for {self._stall_seconds:g} s"
+        reason = f"{waited}; of the cluster's {_cores(ray)} cores {free} are free"
         structlog.get_logger().warning("search_waits", reason=reason)
-        self._waits(reason)
+        self._on_stall(reason)
 
 
-def connected(address: str) -> Any:
-    """Ray, as this process is connected to it: the first who asks connects."""
+def connect(address: str) -> Any:
+    """The module `ray`, connected to the cluster; the first call connects."""
     with _CONNECTING:
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
-        setting, address = placed(address)
+        setting, address = resolve_address(address)
         if address == "local":
-            # by its name for other systems, where it is the default: a cluster of one machine listens on loopback only
+            # despite its name it also applies to Linux: a local cluster then listens on loopback only
             os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-        ray = _imported()
+        ray = _import_ray()
         if not ray.is_initialized():
             _connect(ray, address, setting)
         return ray
 
 
-def _imported() -> Any:
-    """Any: what Ray says of its types is of little use to a checker."""
+def _import_ray() -> Any:
+    """The module as `Any`, because Ray's type hints are incomplete."""
     try:
         return import_module("ray")
     except ModuleNotFoundError as error:
         if error.name != "ray":
             raise
         how = "`uv sync --group ray`, or `python3 bootstrap.py --group ray`"
-        raise UserError(f"{SETTING}: Ray is not installed; expected install it with {how}, or no Ray") from error
+        raise UserError(f"{SETTING}: Ray is not installed; install it with {how}, or choose another value") from error
 
 
-def placed(address: str) -> tuple[str, str]:
-    """The setting that says which cluster is meant, and its address."""
+def resolve_address(address: str) -> tuple[str, str]:
+    """The setting that names the cluster, and the cluster's address."""
     return (SETTING, address) if address else ("RAY_ADDRESS", os.environ.get("RAY_ADDRESS") or "local")
 
 
@@ -197,42 +201,42 @@ def _connect(ray: Any, address: str, setting: str) -> None:
     options = {"include_dashboard": False} if address == "local" else {}
     try:
         if address not in ("local", "auto"):
-            greet(address, setting)
+            check_head(address, setting)
         begin = partial(ray.init, address, log_to_driver=False, logging_level=logging.ERROR, **options)
-        _in_lasting_thread(begin)
+        _run_in_persistent_thread(begin)
     except (OSError, RuntimeError, ValueError) as error:
         raise Unavailable(f"{setting}: there is no Ray cluster at {address}: {error}") from error
 
 
-def _in_lasting_thread(begin: Callable[[], object]) -> None:
-    """Linux ends what Ray starts when the thread that started it ends, as that of a search does.
+def _run_in_persistent_thread(begin: Callable[[], object]) -> None:
+    """Run `begin` in a daemon thread that never ends: Linux ends Ray's processes with the thread that starts them.
 
-    Python waits for other threads before Ray takes its leave, and it would wait for a cluster that is gone.
+    A non-daemon thread would block the exit of Python before Ray disconnects.
     """
-    begun: Future[None] = Future()
+    startup: Future[None] = Future()
 
     def begin_and_stay() -> None:
         try:
             begin()
-        except BaseException as error:  # noqa: BLE001  (whoever waits for it raises it)
-            begun.set_exception(error)
+        except BaseException as error:  # noqa: BLE001  (`startup.result` raises it)
+            startup.set_exception(error)
         else:
-            begun.set_result(None)
+            startup.set_result(None)
             Event().wait()
 
     Thread(target=begin_and_stay, name="ray", daemon=True).start()
-    begun.result()
+    startup.result()
 
 
-def greet(address: str, setting: str = SETTING) -> None:
-    """Ray itself would ask for minutes whatever listens there."""
-    with socket.create_connection(_endpoint(address, setting), PATIENCE) as head:
+def check_head(address: str, setting: str = SETTING) -> None:
+    """Raise `OSError` unless a gRPC server answers; Ray itself would retry for minutes."""
+    with socket.create_connection(_endpoint(address, setting), CONNECT_TIMEOUT) as head:
         if os.environ.get("RAY_USE_TLS") == "1":
             return
-        head.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, SETTINGS, 0, 0, 0, 0, 0)))
-        answer = head.recv(9)
-    if answer[3:4] != bytes((SETTINGS,)):
-        raise ConnectionError("what answers there does not speak gRPC")
+        head.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, HTTP2_SETTINGS, 0, 0, 0, 0, 0)))
+        frame = head.recv(9)
+    if frame[3:4] != bytes((HTTP2_SETTINGS,)):
+        raise ConnectionError("the server at this address does not speak gRPC")
 
 
 def _endpoint(address: str, setting: str = SETTING) -> tuple[str, int]:
@@ -246,47 +250,47 @@ def _endpoint(address: str, setting: str = SETTING) -> tuple[str, int]:
 
 
 def _cores(ray: Any) -> int:
-    """Of all nodes that are there now."""
+    """Cores of all connected nodes."""
     return int(ray.cluster_resources().get("CPU", 0))
 
 
 def _remote(ray: Any) -> Any:
-    """It is sent as it stands here: a node on which nothing of this program can be imported must be able to say so."""
+    """The task function; it is pickled by value, so that a node without this program can report the missing import."""
 
-    def computed(stored: list[Any], task: bytes) -> bytes | str:
+    def compute_shard(world_ref: list[Any], task: bytes) -> bytes | str:
         try:
-            from desk.compute.ray_cluster import on_node
+            from desk.compute.ray_cluster import compute_on_node
         except ImportError as error:
             return f"this program cannot be imported there ({error})"
-        return on_node(stored[0], task)
+        return compute_on_node(world_ref[0], task)
 
-    # by default Ray fills one node before the next, and its queue waits there while others have nothing to do
-    return ray.remote(num_cpus=1, max_retries=RETRIES, scheduling_strategy="SPREAD")(computed)
+    # by default Ray fills one node before the next, which leaves other nodes idle
+    return ray.remote(num_cpus=1, max_retries=RETRIES, scheduling_strategy="SPREAD")(compute_shard)
 
 
-def on_node(stored: Any, packed: bytes) -> bytes | str:
-    """The file of a shard, or why this node cannot make it."""
+def compute_on_node(world_ref: Any, packed: bytes) -> bytes | str:
+    """The file of a shard, or the reason why this node cannot compute it."""
     from desk.base.code_version import code_version
     from desk.compute.shards.shards import compute
 
     task: Task = pickle.loads(packed)  # noqa: S301
     if (code := code_version()) != task.shard.code:
         return f"its code or one of its numeric libraries is another: {code[:16]} instead of {task.shard.code[:16]}"
-    return compute(_world(stored), task, workers=1)
+    return compute(_load_world(world_ref), task, workers=1)
 
 
 @lru_cache(maxsize=2)
-def _world(stored: Any) -> "World":
-    """Kept by the worker from task to task: models that are fitted to the market are fitted once."""
+def _load_world(world_ref: Any) -> "World":
+    """The world, cached per worker process so that models are fitted to the market once."""
     from desk.optimization.evaluation import World
 
-    market, request = pickle.loads(import_module("ray").get(stored))  # noqa: S301
+    market, request = pickle.loads(import_module("ray").get(world_ref))  # noqa: S301
     return World(market, request)
 
 
-def _result(ray: Any, ended: Any) -> bytes:
+def _result(ray: Any, result: Any) -> bytes:
     try:
-        content: bytes | str = ray.get(ended)
+        content: bytes | str = ray.get(result)
     except ray.exceptions.RayTaskError as error:
         raise error.cause from error
     except ray.exceptions.RayError as error:

@@ -10,7 +10,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from pydantic import Field
 
 from desk.base.owners import list_owners
-from desk.compute.shards.repository import forget_shards
+from desk.compute.shards.repository import delete_unused_shards
 from desk.runs.cached_answers import delete_cached_answers
 from desk.runs.repository import KIND as RUN
 from desk.runs.repository import Run, change_run
@@ -100,7 +100,7 @@ async def clean_up(dependencies: Dependencies, now: datetime, *, dry_run: bool =
         bytes=sum(run.bytes for run in archived),
         derived=derived,
         trajectories=trajectories,
-        shards=await forget_shards(dependencies.store, now, dry_run=dry_run),
+        shards=await delete_unused_shards(dependencies.store, now, dry_run=dry_run),
         expired=None if dry_run else await dependencies.store.records.sweep(),
     )
 

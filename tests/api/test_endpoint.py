@@ -19,7 +19,7 @@ import pytest
 
 from api.cli.main import run
 from api.endpoint import LARGEST, create_endpoint
-from desk.compute.endpoint import FILE, artifact_in
+from desk.compute.endpoint import FILE, load_artifact
 from desk.market.bundled import BundledPrices
 from desk.market.prices import Prices
 from desk.optimization.evaluation import World
@@ -88,7 +88,7 @@ def ready(client: httpx.Client) -> None:
 def client(model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     settings = settings_of(tmp_path_factory.mktemp("home"))
     with (
-        running(create_endpoint(settings, BundledPrices(), artifact_in(model))) as address,
+        running(create_endpoint(settings, BundledPrices(), load_artifact(model))) as address,
         httpx.Client(base_url=address, timeout=60) as asking,
     ):
         ready(asking)
@@ -121,14 +121,14 @@ def test_the_answer_can_be_found_in_the_log_and_forbids_what_the_service_forbids
 
 def test_a_prediction_is_labelled_and_names_its_file(client, model) -> None:
     found = invoke(client, {"predicted": True, "config": RULE, "request": PROBLEM})
-    held = artifact_in(model)
+    held = load_artifact(model)
     assert held is not None
     assert (found["label"], found["artifact"], found["trials"], found["tried"]) == ("predicted", held.sha256, 20, False)
-    assert found["problem"] == held.fitted.problem
+    assert found["problem"] == held.surrogate.problem
     assert [one["target"] for one in found["values"]] == ["objective", "excess_return", "volatility", "max_drawdown"]
     assert all(one["low"] < one["value"] < one["high"] for one in found["values"])
     assert all(one["held_out"]["trials"] == 4 for one in found["values"])
-    tried = held.fitted.configs[3].model_dump(mode="json", exclude_none=True)
+    tried = held.surrogate.configs[3].model_dump(mode="json", exclude_none=True)
     both = invoke(
         client, {"requests": [{"predicted": True, "config": one, "request": PROBLEM} for one in (RULE, tried)]}
     )

@@ -15,7 +15,7 @@ from desk.compute import ray_cluster
 from desk.compute.local import LocalRunner
 from desk.compute.ray_cluster import ray_runner
 from desk.compute.shards import sharded_search as sharding
-from desk.compute.shards.shards import Cutter, compute, decode
+from desk.compute.shards.shards import ShardPlanner, compute, decode
 from desk.market.bundled import BundledPrices
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import Market, build_market
@@ -106,7 +106,7 @@ def test_a_shard(comparison: Comparison, paths: int, chunk: int) -> None:
     """Its file is written once and read once: a request to S3 each, and one that finds nothing before."""
     world = world_of(paths)
     configs = sobol(world.request.space, chunk, seed=1, avoid=())
-    tasks = list(Cutter(world).tasks(configs, paths))
+    tasks = list(ShardPlanner(world).tasks(configs, paths))
     files = [compute(world, task, 1) for task in tasks]
     start = time.perf_counter()
     files = [compute(world, task, 1) for task in tasks]

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from desk.compute.ray_cluster import ENVIRONMENT, connected
+from desk.compute.ray_cluster import ENVIRONMENT, connect
 from desk.optimization.inputs.market_data import Market
 
 MEMORY = 100_000_000
@@ -50,7 +50,7 @@ class Nodes:
     @contextmanager
     def occupied(self, place: Path) -> Generator[Callable[[], None]]:
         """Every core is busy until what this gives is called."""
-        ray = connected(self.address)
+        ray = connect(self.address)
 
         def stay(begun: Path) -> None:
             begun.touch()

@@ -13,8 +13,8 @@ import pytest
 from api.cli.main import run
 from desk.compute.container.job_files import BadOutput
 from desk.compute.pipeline.definition import STEPS, step_of
-from desk.compute.pipeline.step_files import DONE, digests, mark
-from desk.compute.pipeline.steps import Alone
+from desk.compute.pipeline.step_files import MARKER_FILE, file_digests, write_marker
+from desk.compute.pipeline.steps import LocalEngine
 from desk.compute.shards.shards import Task
 from desk.optimization.judgement.verification import verify
 from desk.optimization.request import OptimizationRequest
@@ -67,20 +67,20 @@ def test_a_request_passes_through_its_steps_and_is_answered(first: tuple[Path, l
     assert (result.counts.trials, result.counts.stopped, verify(result)) == (12, "budget", [])
     assert result.explanation is not None
     for name in USUAL:
-        assert set(step_of(name).files) <= digests(folder / name).keys()
+        assert set(step_of(name).files) <= file_digests(folder / name).keys()
 
 
 async def test_what_is_finished_is_not_executed_again(done: Path, home: Path) -> None:
-    before = {name: digests(done / name) for name in USUAL}
+    before = {name: file_digests(done / name) for name in USUAL}
     assert await prepared(home) == done
     events = await told(done)
     assert (of(events, "begun"), of(events, "passed_over")) == ([], USUAL)
-    assert before == {name: digests(done / name) for name in USUAL}
+    assert before == {name: file_digests(done / name) for name in USUAL}
 
 
 async def test_only_what_depends_on_a_change_is_executed_again(done: Path) -> None:
     digest = answer(done)[0].digest()
-    (done / "scenario_generation" / DONE).unlink()
+    (done / "scenario_generation" / MARKER_FILE).unlink()
     assert of(await told(done), "begun") == ["scenario_generation"]  # it leaves what it had left
     (done / SEARCH / "trials-00001.json").unlink()
     events = await told(done)
@@ -93,7 +93,7 @@ async def test_only_what_depends_on_a_change_is_executed_again(done: Path) -> No
 async def test_an_interrupted_search_goes_on(done: Path) -> None:
     made: list[str] = []
 
-    class CutOff(Alone):
+    class CutOff(LocalEngine):
         def compute(self, tasks: Sequence[Task]) -> Any:
             for result in super().compute(tasks):
                 if len(made) == 3:
@@ -106,7 +106,7 @@ async def test_an_interrupted_search_goes_on(done: Path) -> None:
         shutil.rmtree(done / folder)
     with pytest.raises(InterruptedError):
         await told(done, engine=CutOff)
-    assert not (done / SEARCH / DONE).exists()
+    assert not (done / SEARCH / MARKER_FILE).exists()
     assert of(await told(done), "passed_over")[:2] == ["data_validation", "scenario_generation"]
     account = json.loads((done / SEARCH / "shards.json").read_text())
     assert (account["found"], account["computed"]) == (3, {"here": 1})  # two rounds of a chunk in two scenarios
@@ -121,19 +121,19 @@ async def test_data_that_cannot_be_used_fail_the_first_step(home: Path, tmp_path
     with pytest.raises(StepFailed, match=r"^data_validation: .* expected at most .* 6 returns") as failed:
         await told(folder)
     assert failed.value.step == "data_validation"
-    assert not (folder / "data_validation" / DONE).exists()
+    assert not (folder / "data_validation" / MARKER_FILE).exists()
 
 
 async def test_too_few_trials_for_a_surrogate_fail_the_training_alone(done: Path) -> None:
     with pytest.raises(StepFailed, match=r"^training: trials: 12 stored trials .* expected at least 20"):
         await told(done, training=True)
-    assert (done / "aggregation" / DONE).exists()
+    assert (done / "aggregation" / MARKER_FILE).exists()
 
 
 async def test_a_cluster_that_does_not_answer_is_asked_again(done: Path) -> None:
     calls: list[int] = []
 
-    class Flaky(Alone):
+    class Flaky(LocalEngine):
         def compute(self, tasks: Sequence[Task]) -> Any:
             calls.append(len(tasks))
             if len(calls) < 3:
@@ -141,7 +141,7 @@ async def test_a_cluster_that_does_not_answer_is_asked_again(done: Path) -> None
             return super().compute(tasks)
 
     shutil.rmtree(done / "shards")
-    (done / SEARCH / DONE).unlink()
+    (done / SEARCH / MARKER_FILE).unlink()
     events = await told(done, engine=Flaky)
     assert (len(calls), of(events, "finished")) == (4, [SEARCH])  # two rounds; what they leave is what was there
 
@@ -151,7 +151,7 @@ async def test_a_search_refuses_models_that_nobody_looked_at(done: Path) -> None
     text = (looked_at / "scenarios.json").read_text()
     model = json.loads(text)["scenarios"][0]["model"]
     (looked_at / "scenarios.json").write_text(text.replace(model, "0" * 64))
-    mark("scenario_generation", {"work": done / "data_validation"}, looked_at)
+    write_marker("scenario_generation", {"work": done / "data_validation"}, looked_at)
     with pytest.raises(StepFailed, match=rf"^{SEARCH}: scenarios.base_case: its model is not the one") as failed:
         await told(done)
     assert failed.value.step == SEARCH
@@ -185,5 +185,5 @@ def test_the_graph_is_the_definition() -> None:
     assert [name for name in drawn.nodes if not name.startswith("__")] == [step.name for step in STEPS]
     edges = {(edge.source, edge.target, edge.conditional) for edge in drawn.edges}
     inner = {edge for edge in edges if not edge[0].startswith("__") and not edge[1].startswith("__")}
-    always = {(need, step.name, False) for step in STEPS if not step.optional for need in step.needs}
-    assert inner == always | {(step.needs[-1], step.name, True) for step in STEPS if step.optional}
+    always = {(need, step.name, False) for step in STEPS if not step.optional for need in step.dependencies}
+    assert inner == always | {(step.dependencies[-1], step.name, True) for step in STEPS if step.optional}

@@ -18,7 +18,7 @@ from desk.base.code_version import code_version
 from desk.base.errors import Conflicting, InvalidInput, NotFound, UserError
 from desk.compute.container.job_files import BadOutput
 from desk.compute.pipeline.definition import STEPS
-from desk.compute.pipeline.step_files import Asked, mark
+from desk.compute.pipeline.step_files import PipelineRequest, write_marker
 from desk.compute.sagemaker.pipelines import PipelineState, SageMakerPipelines, Start
 from desk.compute.sagemaker.processing import Cluster
 from desk.optimization.jobs import JobStatus
@@ -45,7 +45,7 @@ ASKED = OptimizationRequest(trials=12, scenarios=SCENARIOS, seed=3, stopping="bu
 
 class Finished(NamedTuple):
     folder: Path
-    asked: Asked
+    asked: PipelineRequest
     prices: bytes
 
 
@@ -71,7 +71,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (answered / "result.json").write_text(result.model_dump_json())
     (answered / "digest").write_text(result.digest())
     (answered / "history.f64").write_bytes(history.tobytes())
-    mark("aggregation", {}, answered)
+    write_marker("aggregation", {}, answered)
     return folder
 
 
@@ -79,7 +79,9 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def here(left: Path) -> Finished:
     run = f"{next(RUNS):024x}"
     return Finished(
-        left, Asked(code=code_version(), data="0" * 64, owner=OWNER, run=run, key="0" * 64, request=ASKED), b""
+        left,
+        PipelineRequest(code=code_version(), data="0" * 64, owner=OWNER, run=run, key="0" * 64, request=ASKED),
+        b"",
     )
 
 

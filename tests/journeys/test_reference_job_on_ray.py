@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from desk.compute.ray_cluster import AHEAD, CHUNK, RayEngine
-from desk.compute.shards.repository import BlobShelf
-from desk.compute.shards.sharded_search import Sharded
+from desk.compute.ray_cluster import TASKS_PER_CORE, CHUNK, RayEngine
+from desk.compute.shards.repository import BlobShardStore
+from desk.compute.shards.sharded_search import ShardedSimulator
 from desk.runs.repository import events_of
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
@@ -26,7 +26,7 @@ from tests.journeys.reference_job import REFERENCE, asked, carried_on, dice, dig
 from tests.journeys.spoiled_shards import SPOIL
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]
-IN_FLIGHT = 2 * AHEAD
+IN_FLIGHT = 2 * TASKS_PER_CORE
 """On two nodes of one core."""
 
 
@@ -103,10 +103,10 @@ async def test_a_worker_of_a_ray_cluster_is_killed(nodes: Nodes, local: str, tmp
 async def test_results_of_a_ray_cluster_that_are_late_and_come_twice(nodes: Nodes, local: str, tmp_path: Path) -> None:
     book, engines = Shelved(tmp_path / "book"), list[DuplicatingEngine]()
 
-    def simulator(world: Any, happened: Any) -> Sharded:
+    def simulator(world: Any, happened: Any) -> ShardedSimulator:
         engines.append(DuplicatingEngine(RayEngine(world, nodes.address)))
-        shelf = BlobShelf(dependencies.store, loop, dependencies.now)
-        return Sharded(world, engines[-1], shelf, chunk=CHUNK)
+        shards = BlobShardStore(dependencies.store, loop, dependencies.now)
+        return ShardedSimulator(world, engines[-1], shards, chunk=CHUNK)
 
     loop = asyncio.get_running_loop()
     async with ray_dependencies(tmp_path / "home", nodes.address, book.path, simulator) as dependencies:

@@ -18,7 +18,7 @@ from desk.compute.pipeline.definition import STEPS
 from desk.compute.sagemaker.processing import FAULT, MENDABLE
 
 if TYPE_CHECKING:
-    from desk.compute.container.job_files import Tree
+    from desk.compute.container.job_files import ContainerPaths
 
 LEADER_GONE, STOPPED = 75, 143
 LONGEST_MESSAGE = 1_000
@@ -48,39 +48,39 @@ def worker(
     Exit codes: 0 done, 1 a fault, 2 invalid input, 75 the leader is gone, 143 ended by SIGTERM. output/message holds
     the reason for the codes 1, 2 and 75. A restarted worker computes no shard again.
     """
-    from desk.compute.container.job_files import Tree
+    from desk.compute.container.job_files import ContainerPaths
 
     settings = read_settings()
-    tree = Tree(settings.container_root)
+    paths = ContainerPaths(settings.container_root)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())  # ignored by default in the first process of a container
     with log_to(Path(os.devnull), settings.log_level, place="stdout"), libraries_told("stdout"):
         try:
-            asyncio.run(_work(tree, stop, step))
+            asyncio.run(_work(paths, stop, step))
         except UserError as error:
-            return _report_failure(tree, str(error), MENDABLE)
+            return _report_failure(paths, str(error), MENDABLE)
         except InterruptedError:
             return STOPPED
         except ConnectionError as error:  # the leader is gone; another attempt may succeed
-            return _report_failure(tree, f"{error}", LEADER_GONE)
+            return _report_failure(paths, f"{error}", LEADER_GONE)
         except Exception as error:  # the outermost handler: logs the traceback and reports one sentence
             import structlog
 
             logger: Any = structlog.get_logger()
             logger.exception("fault")
-            return _report_failure(tree, f"A fault ended the worker: {type(error).__name__}: {error}", FAULT)
+            return _report_failure(paths, f"A fault ended the worker: {type(error).__name__}: {error}", FAULT)
     return 0
 
 
-async def _work(tree: "Tree", stop: threading.Event, step: str | None) -> None:
+async def _work(paths: "ContainerPaths", stop: threading.Event, step: str | None) -> None:
     if step not in (None, *_STEPS):
         raise InvalidInput("--step", step, allowed=", ".join(_STEPS))
-    if not tree.inputs.is_dir():
+    if not paths.inputs.is_dir():
         allowed = "the folder of a container of SageMaker Processing; without one, `optimize` or `pipeline run`"
-        reason = f"the folder {tree.inputs} with the work does not exist"
-        raise InvalidInput("STRATIGOS_CONTAINER_ROOT", str(tree.root), reason=reason, allowed=allowed)
-    from desk.compute.container.worker import work
-    from desk.compute.pipeline.step_worker import perform
+        reason = f"the folder {paths.inputs} with the work does not exist"
+        raise InvalidInput("STRATIGOS_CONTAINER_ROOT", str(paths.root), reason=reason, allowed=allowed)
+    from desk.compute.container.worker import run_worker
+    from desk.compute.pipeline.step_worker import run_step
 
     stopped = asyncio.Event()
 
@@ -91,15 +91,15 @@ async def _work(tree: "Tree", stop: threading.Event, step: str | None) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
     if stop.is_set():
         raise InterruptedError
-    await (work(tree, stop, stopped) if step is None else perform(step, tree, stop, stopped))
+    await (run_worker(paths, stop, stopped) if step is None else run_step(step, paths, stop, stopped))
 
 
-def _report_failure(tree: "Tree", sentence: str, code: int) -> int:
+def _report_failure(paths: "ContainerPaths", sentence: str, code: int) -> int:
     """Write the sentence to the file that SageMaker shows as the reason of the failure."""
     text = Secrets(os.environ).text(None, "", sentence)[:LONGEST_MESSAGE]
     print(text, file=sys.stderr)
-    if tree.root.is_dir():  # only in a container
+    if paths.root.is_dir():  # only in a container
         with suppress(OSError):  # a file that cannot be written must not hide the sentence
-            tree.message.parent.mkdir(parents=True, exist_ok=True)
-            tree.message.write_text(text, encoding="utf-8")
+            paths.message.parent.mkdir(parents=True, exist_ok=True)
+            paths.message.write_text(text, encoding="utf-8")
     return code

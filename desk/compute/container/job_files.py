@@ -1,4 +1,7 @@
-"""What a container is handed and what it leaves: the folders and documents of SageMaker Processing."""
+"""Inputs and outputs of a container: folders and documents of SageMaker Processing.
+
+numpy is imported inside functions, so that the command `worker` and the routes that read these types start fast.
+"""
 
 import base64
 import hashlib
@@ -28,13 +31,13 @@ FORMAT = 1
 OPT_ML = Path("/opt/ml")
 SUMMARY, PROGRESS, REFUSED = "summary.json", "progress.json", "refused.json"
 PORT = 7171
-"""Of the leader, among the instances of a job."""
+"""Port on which the leader listens for the other instances of a job."""
 
 Flaw: TypeAlias = Literal["truncated", "wrong version", "wrong data", "wrong code", "another job", "damaged", "missing"]
 
 
 class BadOutput(ValueError):
-    """A file that a container left, or should have left, and that must not be used."""
+    """An output file of a container that is missing or must not be used."""
 
     def __init__(self, name: str, flaw: Flaw, detail: str = "") -> None:
         self.name, self.flaw = name, flaw
@@ -42,7 +45,7 @@ class BadOutput(ValueError):
 
 
 @dataclass(frozen=True)
-class Tree:
+class ContainerPaths:
     """The folders below `/opt/ml`."""
 
     root: Path = OPT_ML
@@ -83,7 +86,7 @@ class Tree:
 
 
 class Resources(Frozen):
-    """`resourceconfig.json`: who this instance is, and who else there is; SageMaker says more there."""
+    """`resourceconfig.json`: the name of this instance and of all instances; other fields are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -92,7 +95,7 @@ class Resources(Frozen):
 
     @property
     def leader(self) -> str:
-        """The one that coordinates: `algo-2` comes before `algo-10`."""
+        """The instance that coordinates: the first in natural order, `algo-2` before `algo-10`."""
         return min(self.hosts, key=lambda host: (len(host), host))
 
 
@@ -100,63 +103,65 @@ def read_resources(path: Path) -> Resources:
     try:
         return Resources.model_validate(json.loads(path.read_bytes()))
     except FileNotFoundError as error:
-        allowed = f"the current host and all hosts of the job, in {path.parent}"
-        raise Foreign(f"{path.name}: it is not there; expected {allowed}") from error
+        expected = f"the current host and all hosts of the job, in {path.parent}"
+        raise IncompatibleWork(f"{path.name} is missing; expected {expected}") from error
     except ValueError as error:
-        raise Foreign(f"{path.name}: it cannot be read; expected current_host and hosts") from error
+        raise IncompatibleWork(f"{path.name} cannot be read; expected current_host and hosts") from error
 
 
 class Work(Frozen):
-    """`work.json`: a search to be made. Prices and earlier trials lie beside it."""
+    """`work.json`: a search to execute; prices and earlier trials are in the same folder."""
 
     format: int = FORMAT
     code: str
     data: str
-    """Digest of the prices beside it."""
+    """Digest of the prices."""
     job: SearchJob
     key: Annotated[str, Field(pattern=r"^[0-9a-f]{32,}$")]
-    """With which the instances of a job show each other that they belong together."""
+    """Shared secret with which the instances of a job authenticate to each other."""
     port: Annotated[int, Field(ge=1, le=65535)] = PORT
 
 
-class Foreign(UserError):
-    """A container is handed work that its program cannot do."""
+class IncompatibleWork(UserError):
+    """The input of a container is missing, unreadable or of another version."""
 
     code = "foreign_work"
 
 
-def write_work(folder: Path, work: Work, prices: Prices, known: Sequence[Trial]) -> None:
-    """`known`: the trials of earlier plans."""
+def write_work(folder: Path, work: Work, prices: Prices, earlier_trials: Sequence[Trial]) -> None:
+    """`earlier_trials` are those of earlier plans."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "prices.npz").write_bytes(pack_prices(prices))
-    trials = [trial.model_dump(mode="json") for trial in known]
+    trials = [trial.model_dump(mode="json") for trial in earlier_trials]
     (folder / "known.json").write_text(json.dumps(trials), encoding="utf-8")
     (folder / "work.json").write_text(work.model_dump_json(), encoding="utf-8")
 
 
 def read_work(folder: Path) -> tuple[Work, Prices, list[Trial]]:
-    """Raises `Foreign` for what another version wrote or what is not whole."""
+    """Raises `IncompatibleWork` for a missing or unreadable file or one of another version."""
     path = folder / "work.json"
     try:
         document = json.loads(path.read_bytes())
         if document.get("format") != FORMAT or document.get("code") != code_version():
-            allowed = "the image with which the job was submitted"
-            raise Foreign(f"work.json: it was written by another version of the program; expected {allowed}")
+            remedy = "use the image with which the job was submitted"
+            raise IncompatibleWork(f"work.json was written by another version of the program; {remedy}")
         work = Work.model_validate(document)
-        known = TypeAdapter(list[Trial]).validate_json((folder / "known.json").read_bytes())
+        earlier_trials = TypeAdapter(list[Trial]).validate_json((folder / "known.json").read_bytes())
         content = (folder / "prices.npz").read_bytes()
     except FileNotFoundError as error:
         name = Path(str(error.filename)).name
-        raise Foreign(f"{name}: it is not there; expected work.json, known.json and prices.npz, in {folder}") from error
+        raise IncompatibleWork(
+            f"{name} is missing; expected work.json, known.json and prices.npz in {folder}"
+        ) from error
     except (ValidationError, ValueError, AttributeError) as error:
-        raise Foreign("work.json: it cannot be read; expected what this program has written") from error
-    return work, unpack_prices(content, work.data), known
+        raise IncompatibleWork("work.json cannot be read; expected a file written by this program") from error
+    return work, unpack_prices(content, work.data), earlier_trials
 
 
 def pack_prices(prices: Prices) -> bytes:
     import numpy as np
 
-    about = {
+    description = {
         "assets": prices.assets,
         "price_index": prices.price_index,
         "survivors": prices.survivors,
@@ -167,42 +172,44 @@ def pack_prices(prices: Prices) -> bytes:
         "accepted": prices.accepted,
     }
     content = io.BytesIO()
-    said = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
-    np.savez_compressed(content, dates=prices.dates.astype("<i8"), closes=prices.closes.astype("<f8"), about=said)
+    metadata = np.frombuffer(json.dumps(description).encode(), dtype=np.uint8)
+    np.savez_compressed(content, dates=prices.dates.astype("<i8"), closes=prices.closes.astype("<f8"), about=metadata)
     return content.getvalue()
 
 
 def unpack_prices(content: bytes, digest: str) -> Prices:
-    """The prices of that digest; `Foreign` for any others."""
+    """The prices with this digest; raises `IncompatibleWork` for others."""
     import zipfile
     import zlib
 
     import numpy as np
 
-    archive = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)  # by where it is damaged
+    archive_errors = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)  # depends on the damaged part
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            about = json.loads(arrays["about"].tobytes())
+            description = json.loads(arrays["about"].tobytes())
             prices = Prices(
                 dates=arrays["dates"].astype("datetime64[D]"),
                 closes=arrays["closes"],
-                assets=tuple(about["assets"]),
-                price_index=about["price_index"],
-                survivors=about["survivors"],
-                source=about["source"],
-                notes=tuple(about["notes"]),
-                calendar=about["calendar"],
-                currency=about["currency"],
-                accepted=tuple((gate, reason) for gate, reason in about["accepted"]),
+                assets=tuple(description["assets"]),
+                price_index=description["price_index"],
+                survivors=description["survivors"],
+                source=description["source"],
+                notes=tuple(description["notes"]),
+                calendar=description["calendar"],
+                currency=description["currency"],
+                accepted=tuple((gate, reason) for gate, reason in description["accepted"]),
             )
-    except (*archive, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise Foreign("prices.npz: it cannot be read; expected what this program has written") from error
+    except (*archive_errors, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise IncompatibleWork("prices.npz cannot be read; expected a file written by this program") from error
     if prices.digest != digest:
-        raise Foreign(f"prices.npz: its digest is {prices.digest[:16]}; expected {digest[:16]}, as in work.json")
+        raise IncompatibleWork(
+            f"prices.npz has the digest {prices.digest[:16]}; expected {digest[:16]}, as in work.json"
+        )
     return prices
 
 
-class _Stored(Frozen):
+class _StoredTrial(Frozen):
     trial: Trial
     series: str
     """Base64 of float64, little-endian, (2, T)."""
@@ -213,30 +220,30 @@ class _Checkpoint(Frozen):
     code: str
     data: str
     job: str
-    trials: tuple[_Stored, ...]
+    trials: tuple[_StoredTrial, ...]
 
 
-class Account(Frozen):
-    """`shards.json`: what became of the shards of a job."""
+class ShardCounts(Frozen):
+    """`shards.json`: counts of the shards of a job by outcome."""
 
     found: int
-    """Stored already."""
+    """Read from storage."""
     computed: dict[str, int]
-    """First results, by instance."""
+    """First results by instance."""
     refused: int
-    """Stored or sent, and not to be used."""
+    """Stored or received, and rejected as bad."""
     again: int
-    """Given to a second instance because the first took long."""
+    """Issued to a second instance because the first was slow."""
     late: int
-    """Results that came second."""
+    """Later results of a shard that already had one."""
     lost: int
-    """Given out once more because whoever was at it went away."""
+    """Issued again because every instance that computed it disconnected."""
     unseen: tuple[str, ...]
-    """Instances that never came."""
+    """Instances that never connected."""
 
 
 class Summary(Frozen):
-    """`summary.json`, written last: what makes the output whole."""
+    """`summary.json`, written last: marks the output as complete."""
 
     format: int = FORMAT
     code: str
@@ -258,29 +265,29 @@ def encode_trials(work: Work, trials: "Iterable[tuple[Trial, NDArray[np.float64]
     def packed(series: "NDArray[np.float64]") -> str:
         return base64.b64encode(np.ascontiguousarray(series, dtype="<f8").tobytes()).decode()
 
-    stored = tuple(_Stored(trial=trial, series=packed(series)) for trial, series in trials)
-    checkpoint = _Checkpoint(format=FORMAT, code=work.code, data=work.data, job=work.job.id(), trials=stored)
+    stored_trials = tuple(_StoredTrial(trial=trial, series=packed(series)) for trial, series in trials)
+    checkpoint = _Checkpoint(format=FORMAT, code=work.code, data=work.data, job=work.job.id(), trials=stored_trials)
     body = checkpoint.model_dump_json().encode()
     return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 
 def decode_trials(name: str, content: bytes, work: Work) -> "list[tuple[Trial, NDArray[np.float64]]]":
-    """The finished trials in a checkpoint file; `BadOutput` for one of anything else."""
+    """The completed trials in a checkpoint file; raises `BadOutput` for any other content."""
     import numpy as np
 
     from desk.optimization.repositories.trial_repository import series_address
 
     checkpoint = _read(name, content, work, _Checkpoint)
-    found: list[tuple[Trial, NDArray[np.float64]]] = []
-    for stored in checkpoint.trials:
+    trials: list[tuple[Trial, NDArray[np.float64]]] = []
+    for entry in checkpoint.trials:
         try:
-            series = np.frombuffer(base64.b64decode(stored.series), dtype="<f8").reshape(2, -1)
+            series = np.frombuffer(base64.b64decode(entry.series), dtype="<f8").reshape(2, -1)
         except ValueError as error:
-            raise BadOutput(name, "damaged", f"the series of trial {stored.trial.number} cannot be read") from error
-        if series_address(series) != stored.trial.series or stored.trial.config.digest() != stored.trial.digest:
-            raise BadOutput(name, "damaged", f"trial {stored.trial.number} does not fit its digests")
-        found.append((stored.trial, series))
-    return found
+            raise BadOutput(name, "damaged", f"the series of trial {entry.trial.number} cannot be read") from error
+        if series_address(series) != entry.trial.series or entry.trial.config.digest() != entry.trial.digest:
+            raise BadOutput(name, "damaged", f"trial {entry.trial.number} does not fit its digests")
+        trials.append((entry.trial, series))
+    return trials
 
 
 def encode_summary(summary: Summary) -> bytes:
@@ -300,13 +307,13 @@ def _read(name: str, content: bytes, work: Work, kind: "type[Document]") -> "Doc
         document = json.loads(body)
         if document.get("format") != FORMAT:
             raise BadOutput(name, "wrong version")
-        found = kind.model_validate(document)
+        parsed = kind.model_validate(document)
     except (ValidationError, json.JSONDecodeError, AttributeError) as error:
         raise BadOutput(name, "damaged", "it has another form") from error
-    if found.code != work.code:
+    if parsed.code != work.code:
         raise BadOutput(name, "wrong code")
-    if found.data != work.data:
+    if parsed.data != work.data:
         raise BadOutput(name, "wrong data")
-    if found.job != work.job.id():
+    if parsed.job != work.job.id():
         raise BadOutput(name, "another job")
-    return found
+    return parsed

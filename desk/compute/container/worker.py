@@ -1,4 +1,4 @@
-"""What an instance of a job does: it leads and leaves the result, or follows the one that does."""
+"""Runs an instance of a job: as leader, which coordinates and writes the result, or as follower."""
 
 import asyncio
 import hashlib
@@ -13,15 +13,15 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from desk.compute.container.coordination import Peers, follow
+from desk.compute.container.coordination import Coordinator, follow
 from desk.compute.container.job_files import (
     PROGRESS,
     REFUSED,
     SUMMARY,
-    Account,
+    ContainerPaths,
     Resources,
+    ShardCounts,
     Summary,
-    Tree,
     Work,
     checkpoint_name,
     encode_summary,
@@ -29,7 +29,7 @@ from desk.compute.container.job_files import (
     read_resources,
     read_work,
 )
-from desk.compute.shards.sharded_search import FolderShelf, Sharded
+from desk.compute.shards.sharded_search import FolderShardStore, ShardedSimulator
 from desk.compute.shards.shards import BadShard
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market
@@ -42,8 +42,8 @@ PROGRESS_SECONDS = 0.5
 logger: Any = structlog.get_logger()
 
 
-class Result:
-    """The folder that the leader leaves: files of finished trials as they are made, the summary once all is there."""
+class ResultWriter:
+    """Writes the result folder of the leader: files of completed trials as they come, the summary last."""
 
     def __init__(self, folder: Path, work: Work) -> None:
         self._folder = folder
@@ -53,12 +53,12 @@ class Result:
         self._checkpoints = 0
         self._bad: list[BadShard] = []
         self._status = JobStatus(id=work.job.id(), state="running", total=work.job.budget)
-        self._shown: tuple[JobStatus, int] | None = None
+        self._written_status: tuple[JobStatus, int] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         (folder / SUMMARY).unlink(missing_ok=True)
 
     def save(self, trials: "list[tuple[Trial, NDArray[np.float64]]]") -> None:
-        """Of a search, which saves a chunk of at most ten as soon as it is made: the same files, whoever makes them."""
+        """Write a checkpoint of at most ten trials; the chunks and so the files are the same on any machine."""
         self._write(checkpoint_name(self._checkpoints), encode_trials(self._work, trials))
         self._checkpoints += 1
         self._trials += len(trials)
@@ -66,107 +66,124 @@ class Result:
     def report(self, status: JobStatus) -> None:
         self._status = status
 
-    def refuse(self, bad: BadShard) -> None:
+    def reject_shard(self, bad: BadShard) -> None:
         logger.warning("shard_refused", shard=bad.id, reason=bad.flaw)
         self._bad.append(bad)
 
     @asynccontextmanager
-    async def shown(self) -> AsyncGenerator[None]:
-        """Write the progress while something goes on inside."""
-        showing = asyncio.create_task(self._keep_showing())
+    async def writing_progress(self) -> AsyncGenerator[None]:
+        """Write the progress periodically inside the context."""
+        writing = asyncio.create_task(self._write_progress_periodically())
         try:
             yield
         finally:
-            showing.cancel()
+            writing.cancel()
 
-    def finish(self, stopped: Stopped, account: Account) -> None:
-        self._status = self._status.model_copy(update={"state": "completed", "stopped": stopped})
-        self._show()
-        self._write("shards.json", account.model_dump_json().encode())
+    def finish(self, stop_reason: Stopped, counts: ShardCounts) -> None:
+        self._status = self._status.model_copy(update={"state": "completed", "stopped": stop_reason})
+        self._write_progress()
+        self._write("shards.json", counts.model_dump_json().encode())
         work = self._work
         summary = Summary(
-            code=work.code, data=work.data, job=work.job.id(), stopped=stopped, trials=self._trials, files=self._files
+            code=work.code,
+            data=work.data,
+            job=work.job.id(),
+            stopped=stop_reason,
+            trials=self._trials,
+            files=self._files,
         )
         self._write(SUMMARY, encode_summary(summary))
 
-    async def _keep_showing(self) -> None:
+    async def _write_progress_periodically(self) -> None:
         while True:
-            self._show()
+            self._write_progress()
             await asyncio.sleep(PROGRESS_SECONDS)
 
-    def _show(self) -> None:
+    def _write_progress(self) -> None:
         now = (self._status, len(self._bad))
-        if now == self._shown:
+        if now == self._written_status:
             return
-        self._shown = now
+        self._written_status = now
         self._write(PROGRESS, self._status.model_dump_json().encode())
         if self._bad:
-            said = [{"id": bad.id, "reason": bad.flaw} for bad in self._bad]
-            self._write(REFUSED, json.dumps(said).encode())
+            rejections = [{"id": bad.id, "reason": bad.flaw} for bad in self._bad]
+            self._write(REFUSED, json.dumps(rejections).encode())
 
     @property
-    def refused(self) -> int:
+    def rejected_count(self) -> int:
         return len(self._bad)
 
     def _write(self, name: str, content: bytes) -> None:
-        """Whole or not at all: what copies the folder meanwhile takes no part of a file for it."""
+        """Write atomically, because the folder is uploaded concurrently."""
         part = self._folder / f".{name}.part"
         part.write_bytes(content)
         part.replace(self._folder / name)
         self._files[name] = hashlib.sha256(content).hexdigest()
 
 
-async def work(tree: Tree, stop: threading.Event, stopped: asyncio.Event) -> None:
-    """Do this instance's share of the work in `tree`; raises `InterruptedError` when told to stop."""
-    resources = read_resources(tree.resources)
-    asked, prices, known = await asyncio.to_thread(read_work, tree.work)
-    structlog.contextvars.bind_contextvars(instance=resources.current_host, job=asked.job.id())
-    market = await asyncio.to_thread(build_market, prices, asked.job.request)
-    world = World(market, asked.job.request, stop.is_set)
-    shelf = FolderShelf(tree.shards, [tree.earlier_shards])
+async def run_worker(paths: ContainerPaths, stop_flag: threading.Event, stop_event: asyncio.Event) -> None:
+    """Do this instance's share of the work in `paths`; raises `InterruptedError` once `stop_event` is set."""
+    resources = read_resources(paths.resources)
+    work, prices, earlier_trials = await asyncio.to_thread(read_work, paths.work)
+    structlog.contextvars.bind_contextvars(instance=resources.current_host, job=work.job.id())
+    market = await asyncio.to_thread(build_market, prices, work.job.request)
+    world = World(market, work.job.request, stop_flag.is_set)
+    shards = FolderShardStore(paths.shards, [paths.earlier_shards])
     leads = resources.current_host == resources.leader
     logger.info("work_begun", leads=leads, instances=len(resources.hosts))
     if leads:
-        body = _lead(world, shelf, resources, asked, known, Result(tree.result, asked))
+        body = _lead(world, shards, resources, work, earlier_trials, ResultWriter(paths.result, work))
     else:
-        body = follow(world, shelf, resources, asked)
-    await unless_stopped(body, stop, stopped)
+        body = follow(world, shards, resources, work)
+    await run_until_stopped(body, stop_flag, stop_event)
 
 
-async def unless_stopped(body: Coroutine[Any, Any, None], stop: threading.Event, stopped: asyncio.Event) -> None:
-    """Do it; raises `InterruptedError` when told to stop."""
-    working, stopping = asyncio.create_task(body), asyncio.create_task(stopped.wait())
+async def run_until_stopped(
+    body: Coroutine[Any, Any, None], stop_flag: threading.Event, stop_event: asyncio.Event
+) -> None:
+    """Run `body`; raises `InterruptedError` once `stop_event` is set."""
+    working, stopping = asyncio.create_task(body), asyncio.create_task(stop_event.wait())
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
             raise InterruptedError
         await working
     finally:
-        stop.set()  # threads outlive their tasks unless they are told
+        stop_flag.set()  # threads outlive their tasks without this flag
         stopping.cancel()
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
 
 
 async def _lead(
-    world: World, shelf: FolderShelf, resources: Resources, asked: Work, known: Sequence[Trial], result: Result
+    world: World,
+    shards: FolderShardStore,
+    resources: Resources,
+    work: Work,
+    earlier_trials: Sequence[Trial],
+    result: ResultWriter,
 ) -> None:
-    async with Peers(world, resources, asked, refused=result.refuse) as peers, result.shown():
-        sharded = Sharded(world, peers, shelf, result.refuse)
-        trials = {trial.digest: trial for trial in known}
+    async with (
+        Coordinator(world, resources, work, on_bad_shard=result.reject_shard) as coordinator,
+        result.writing_progress(),
+    ):
+        sharded = ShardedSimulator(world, coordinator, shards, result.reject_shard)
+        trials = {trial.digest: trial for trial in earlier_trials}
         try:
-            stopped = await asyncio.to_thread(run_search, world, asked.job, trials, result.save, result.report, sharded)
+            stop_reason = await asyncio.to_thread(
+                run_search, world, work.job, trials, result.save, result.report, sharded
+            )
         finally:
-            peers.interrupt()
-        tally = peers.tally
-        account = Account(
-            found=sharded.found,
+            coordinator.interrupt()
+        tally = coordinator.counts
+        counts = ShardCounts(
+            found=sharded.cache_hits,
             computed=dict(sorted(tally.computed.items())),
-            refused=result.refused,
-            again=tally.again,
-            late=tally.late,
-            lost=tally.lost,
-            unseen=tuple(peers.unseen),
+            refused=result.rejected_count,
+            again=tally.reissued,
+            late=tally.late_results,
+            lost=tally.lost_tasks,
+            unseen=tuple(coordinator.missing_hosts),
         )
-        result.finish(stopped, account)
-        logger.info("search_ended", stopped=stopped, **account.model_dump())
+        result.finish(stop_reason, counts)
+        logger.info("search_ended", stopped=stop_reason, **counts.model_dump())

@@ -1,4 +1,4 @@
-"""The pipeline, defined once: its steps here, in a container and in a SageMaker Pipeline all follow from this."""
+"""Definition of the pipeline's steps, for execution in this process, in a container and in SageMaker Pipelines."""
 
 from typing import Literal, TypeAlias
 
@@ -10,33 +10,33 @@ StepName: TypeAlias = Literal[
 ]
 
 REQUEST = "request"
-"""Name of what the whole pipeline is given."""
+"""Name of the input folder of the whole pipeline."""
 EXPIRY_DAYS = 30
-"""For so long a finished step is not executed again where its inputs are the same."""
+"""Days for which the output of a step is reused when its inputs are the same."""
 
 
 class Step(Frozen):
-    """A step reads folders and leaves one."""
+    """A step reads input folders and writes one output folder."""
 
     name: StepName
-    reads: tuple[str, ...]
-    """Names of the folders that it is handed."""
-    leaves: str
-    """Name of the folder that it leaves, which later steps read."""
+    inputs: tuple[str, ...]
+    """Names of the input folders."""
+    output: str
+    """Name of the output folder, which later steps read."""
     files: tuple[str, ...]
-    """That are always there when it has finished."""
-    everywhere: bool = False
-    """Whether it takes all instances; the others take one."""
+    """Files that a completed step always has."""
+    distributed: bool = False
+    """Whether it runs on all instances; other steps run on one."""
     optional: bool = False
 
     @property
-    def needs(self) -> tuple[StepName, ...]:
-        """The steps before it."""
-        return tuple(step.name for step in STEPS if step.leaves in self.reads)
+    def dependencies(self) -> tuple[StepName, ...]:
+        """The steps whose outputs it reads."""
+        return tuple(step.name for step in STEPS if step.output in self.inputs)
 
 
 class Retry(Frozen):
-    """Which faults are worth another attempt, in SageMaker's words."""
+    """A retry policy for SageMaker's exception types."""
 
     faults: tuple[str, ...]
     first_seconds: int
@@ -47,34 +47,34 @@ class Retry(Frozen):
 STEPS: tuple[Step, ...] = (
     Step(
         name="data_validation",
-        reads=(REQUEST,),
-        leaves="work",
+        inputs=(REQUEST,),
+        output="work",
         files=("work.json", "prices.npz", "known.json", "ledger.json", "validation.json"),
     ),
     Step(
         name="scenario_generation",
-        reads=("work",),
-        leaves="scenarios",
+        inputs=("work",),
+        output="scenarios",
         files=("scenarios.json",),
     ),
     Step(
         name="distributed_optimization",
-        reads=("work", "scenarios"),
-        leaves="result",
+        inputs=("work", "scenarios"),
+        output="result",
         files=(SUMMARY,),
-        everywhere=True,
+        distributed=True,
     ),
     Step(
         name="training",
-        reads=("work", "result"),
-        leaves="surrogate",
+        inputs=("work", "result"),
+        output="surrogate",
         files=("surrogate.bin", "held_out.json"),
         optional=True,
     ),
     Step(
         name="aggregation",
-        reads=("work", "result"),
-        leaves="answer",
+        inputs=("work", "result"),
+        output="answer",
         files=("result.json", "digest"),
     ),
 )

@@ -1,4 +1,4 @@
-"""What a search has left in its folder, read whole or refused by name."""
+"""Reads and verifies the output folder of a search."""
 
 import hashlib
 from pathlib import Path
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 
 def read_result(folder: Path, work: Work) -> "tuple[Summary, list[tuple[Trial, NDArray[np.float64]]]]":
-    """The trials in the order of proposal; `BadOutput` names a file that must not be used."""
+    """The summary and the trials in the order of proposal; raises `BadOutput` for a missing or invalid file."""
     summary = decode_summary(_content(folder, SUMMARY), work)
-    found: list[tuple[Trial, NDArray[np.float64]]] = []
+    trials: list[tuple[Trial, NDArray[np.float64]]] = []
     for name, digest in sorted(summary.files.items()):
         if Path(name).name != name:
-            raise BadOutput(SUMMARY, "damaged", f"it lists {name!r}, which is no file of this folder")
+            raise BadOutput(SUMMARY, "damaged", f"it lists {name!r}, which is not a file of this folder")
         content = _content(folder, name)
         if name.startswith("trials-"):
-            found += decode_trials(name, content, work)
+            trials += decode_trials(name, content, work)
         if hashlib.sha256(content).hexdigest() != digest:
-            raise BadOutput(name, "damaged", f"its digest is not that in {SUMMARY}")
-    found.sort(key=lambda each: each[0].number)
-    first, numbers = work.job.first, [trial.number for trial, _ in found]
-    if len(found) != summary.trials or numbers != list(range(first, first + len(numbers))):
-        raise BadOutput(SUMMARY, "damaged", f"its {summary.trials} trials are not those in its files")
-    return summary, found
+            raise BadOutput(name, "damaged", f"its digest differs from that in {SUMMARY}")
+    trials.sort(key=lambda each: each[0].number)
+    first, numbers = work.job.first, [trial.number for trial, _ in trials]
+    if len(trials) != summary.trials or numbers != list(range(first, first + len(numbers))):
+        raise BadOutput(SUMMARY, "damaged", f"its {summary.trials} trials differ from those in its files")
+    return summary, trials
 
 
 def _content(folder: Path, name: str) -> bytes:

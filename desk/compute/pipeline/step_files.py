@@ -1,4 +1,4 @@
-"""What the steps of a pipeline hand each other: folders of files, each with a mark that it is whole."""
+"""Folders that the steps of a pipeline exchange, each with a marker file that it is complete."""
 
 import hashlib
 import json
@@ -9,88 +9,88 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from desk.base.code_version import code_version
-from desk.compute.container.job_files import FORMAT, Foreign
+from desk.compute.container.job_files import FORMAT, IncompatibleWork
 from desk.compute.pipeline.definition import StepName
 from desk.optimization.request import OptimizationRequest
 from quant.numeric.frozen import Frozen
 
-DONE = "done.json"
+MARKER_FILE = "done.json"
 
 
-class Asked(Frozen):
-    """`request.json`: what a pipeline is asked. The prices lie beside it."""
+class PipelineRequest(Frozen):
+    """`request.json`: the input of a pipeline; `prices.npz` is in the same folder."""
 
     format: int = FORMAT
     code: str
     data: str
     owner: str
     run: str
-    """Names the pipeline: the same request on the same prices by the same code."""
+    """Id of the pipeline, equal for the same request, prices and code."""
     key: Annotated[str, Field(pattern=r"^[0-9a-f]{32,}$")]
-    """With which the instances of a search show each other that they belong together."""
+    """Shared secret with which the instances of a search authenticate to each other."""
     request: OptimizationRequest
     ledger: tuple[str, ...] = ()
-    """What the owner had tried on these prices before: see `desk.optimization.repositories.ledger`."""
+    """Earlier trials of the owner on these prices: see `desk.optimization.repositories.ledger`."""
 
 
-class Done(Frozen):
-    """`done.json`, written last: what a step read, and what it left."""
+class StepMarker(Frozen):
+    """`done.json`, written last: digests of the inputs and outputs of a step."""
 
     format: int = FORMAT
     step: StepName
     code: str
     read: dict[str, str]
-    """Digest of each folder."""
+    """Digest of each input folder."""
     files: dict[str, str]
     """SHA-256 of each other file."""
 
 
-def read_asked(folder: Path) -> Asked:
-    """Raises `Foreign` for what another version wrote or what is not whole."""
+def read_request(folder: Path) -> PipelineRequest:
+    """Raises `IncompatibleWork` for a missing or unreadable file or one of another version."""
     try:
         document = json.loads((folder / "request.json").read_bytes())
         if document.get("format") != FORMAT or document.get("code") != code_version():
-            reason = "request.json: it was written by another version of the program"
-            raise Foreign(f"{reason}; expected the image with which the pipeline was started")
-        return Asked.model_validate(document)
+            reason = "request.json was written by another version of the program"
+            raise IncompatibleWork(f"{reason}; use the image with which the pipeline was started")
+        return PipelineRequest.model_validate(document)
     except FileNotFoundError as error:
-        raise Foreign(f"request.json: it is not there; expected request.json and prices.npz, in {folder}") from error
+        raise IncompatibleWork(f"request.json is missing; expected request.json and prices.npz in {folder}") from error
     except (ValidationError, ValueError, AttributeError) as error:
-        raise Foreign("request.json: it cannot be read; expected what this program has written") from error
+        raise IncompatibleWork("request.json cannot be read; expected a file written by this program") from error
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file, the mark apart."""
+def file_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file except the marker."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != DONE and not path.name.startswith(".")
+        if path.is_file() and path.name != MARKER_FILE and not path.name.startswith(".")
     }
 
 
-def content(folder: Path) -> str:
+def folder_digest(folder: Path) -> str:
     """Digest of all files of a folder."""
-    return hashlib.sha256(json.dumps(digests(folder), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(file_digests(folder), sort_keys=True).encode()).hexdigest()
 
 
-def mark(step: StepName, inputs: Mapping[str, Path], output: Path) -> Done:
-    """Say that the step has finished, which is believed as long as nothing of what it read or left is changed."""
-    done = Done(step=step, code=code_version(), read=_read(inputs), files=digests(output))
-    part = output / f".{DONE}.part"
-    part.write_text(done.model_dump_json(indent=1), encoding="utf-8")
-    part.replace(output / DONE)
-    return done
+def write_marker(step: StepName, inputs: Mapping[str, Path], output: Path) -> StepMarker:
+    """Mark the step as completed; the marker is valid while its input and output files are unchanged."""
+    marker = StepMarker(step=step, code=code_version(), read=_input_digests(inputs), files=file_digests(output))
+    part = output / f".{MARKER_FILE}.part"
+    part.write_text(marker.model_dump_json(indent=1), encoding="utf-8")
+    part.replace(output / MARKER_FILE)
+    return marker
 
 
-def finished(step: StepName, inputs: Mapping[str, Path], output: Path) -> bool:
-    """Whether the step has left what it would leave now."""
+def is_finished(step: StepName, inputs: Mapping[str, Path], output: Path) -> bool:
+    """Whether the marker matches the step's current inputs, outputs and code."""
     try:
-        done = Done.model_validate_json((output / DONE).read_bytes())
+        marker = StepMarker.model_validate_json((output / MARKER_FILE).read_bytes())
     except (FileNotFoundError, ValidationError):
         return False
-    now = Done(step=step, code=code_version(), read=_read(inputs), files=digests(output))
-    return done == now
+    current = StepMarker(step=step, code=code_version(), read=_input_digests(inputs), files=file_digests(output))
+    return marker == current
 
 
-def _read(inputs: Mapping[str, Path]) -> dict[str, str]:
-    return {name: content(folder) for name, folder in sorted(inputs.items())}
+def _input_digests(inputs: Mapping[str, Path]) -> dict[str, str]:
+    return {name: folder_digest(folder) for name, folder in sorted(inputs.items())}

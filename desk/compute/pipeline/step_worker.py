@@ -1,31 +1,37 @@
-"""A step of the pipeline as an instance of a job executes it."""
+"""Executes a step of the pipeline on an instance of a SageMaker job."""
 
 import asyncio
 import threading
 
-from desk.compute.container.job_files import Tree, read_resources
-from desk.compute.container.worker import unless_stopped, work
+from desk.compute.container.job_files import ContainerPaths, read_resources
+from desk.compute.container.worker import run_until_stopped, run_worker
 from desk.compute.pipeline.definition import Step, step_of
-from desk.compute.pipeline.step_files import mark
-from desk.compute.pipeline.steps import Hands, Inputs, check_models, run
+from desk.compute.pipeline.step_files import write_marker
+from desk.compute.pipeline.steps import Inputs, StepContext, check_models, run
 
 
-async def perform(name: str, tree: Tree, stop: threading.Event, stopped: asyncio.Event) -> None:
-    """Raises `InterruptedError` when told to stop."""
+async def run_step(name: str, paths: ContainerPaths, stop_flag: threading.Event, stop_event: asyncio.Event) -> None:
+    """Raises `InterruptedError` once `stop_event` is set."""
     step = step_of(name)
-    inputs = {each: tree.input(each) for each in step.reads}
-    body = _together(step, inputs, tree, stop, stopped) if step.everywhere else _alone(step, inputs, tree, stop)
-    await unless_stopped(body, stop, stopped)
+    inputs = {each: paths.input(each) for each in step.inputs}
+    body = (
+        _run_distributed(step, inputs, paths, stop_flag, stop_event)
+        if step.distributed
+        else _run_single(step, inputs, paths, stop_flag)
+    )
+    await run_until_stopped(body, stop_flag, stop_event)
 
 
-async def _alone(step: Step, inputs: Inputs, tree: Tree, stop: threading.Event) -> None:
-    await asyncio.to_thread(run, step.name, inputs, tree.output(step.leaves), Hands(cancelled=stop.is_set))
+async def _run_single(step: Step, inputs: Inputs, paths: ContainerPaths, stop_flag: threading.Event) -> None:
+    await asyncio.to_thread(run, step.name, inputs, paths.output(step.output), StepContext(cancelled=stop_flag.is_set))
 
 
-async def _together(step: Step, inputs: Inputs, tree: Tree, stop: threading.Event, stopped: asyncio.Event) -> None:
-    """The instance that leads leaves the result, and says that it is whole."""
+async def _run_distributed(
+    step: Step, inputs: Inputs, paths: ContainerPaths, stop_flag: threading.Event, stop_event: asyncio.Event
+) -> None:
+    """Run the search on all instances; the leader writes the result and its marker."""
     await asyncio.to_thread(check_models, inputs)
-    await work(tree, stop, stopped)
-    resources = read_resources(tree.resources)
+    await run_worker(paths, stop_flag, stop_event)
+    resources = read_resources(paths.resources)
     if resources.current_host == resources.leader:
-        mark(step.name, inputs, tree.output(step.leaves))
+        write_marker(step.name, inputs, paths.output(step.output))

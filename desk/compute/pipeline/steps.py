@@ -1,4 +1,4 @@
-"""What each step of the pipeline does: a function of folders, the same in this process and in a container."""
+"""The function of each pipeline step: it reads and writes folders, in this process and in a container alike."""
 
 import json
 import shutil
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from desk.compute.container.job_files import Account, Foreign, Work, read_work, unpack_prices, write_work
-from desk.compute.container.worker import Result
+from desk.compute.container.job_files import IncompatibleWork, ShardCounts, Work, read_work, unpack_prices, write_work
+from desk.compute.container.worker import ResultWriter
 from desk.compute.pipeline.definition import REQUEST, StepName, step_of
 from desk.compute.pipeline.search_output import read_result
-from desk.compute.pipeline.step_files import Done, mark, read_asked
-from desk.compute.shards.sharded_search import Engine, FolderShelf, Sharded
+from desk.compute.pipeline.step_files import StepMarker, read_request, write_marker
+from desk.compute.shards.sharded_search import Engine, FolderShardStore, ShardedSimulator
 from desk.compute.shards.shards import Task, compute
 from desk.figures.guard.claims import render
 from desk.market.checks.prices import inspect
@@ -36,13 +36,13 @@ from desk.surrogates.schemas import HeldOut, Problem, Target
 from quant.numeric.frozen import Frozen
 
 Inputs: TypeAlias = Mapping[str, Path]
-"""Folders by name: `request`, and what earlier steps have left."""
-Search: TypeAlias = Callable[[Work, World, Path], None]
-"""Makes the trials of the work and leaves them, with their summary, in a folder."""
+"""Folders by name: `request` and the outputs of earlier steps."""
+SearchStep: TypeAlias = Callable[[Work, World, Path], None]
+"""Computes the trials of the work and writes them, with their summary, into a folder."""
 
 
 class Validation(Frozen):
-    """`validation.json`: what was found when the data were looked at."""
+    """`validation.json`: the checks and splits of the data."""
 
     data: str
     train: tuple[str, str]
@@ -54,8 +54,8 @@ class Validation(Frozen):
     caveats: tuple[str, ...]
 
 
-class Trained(Frozen):
-    """`held_out.json`: how far the surrogate is from what was computed, on trials that it did not see."""
+class TrainingReport(Frozen):
+    """`held_out.json`: errors of the surrogate on trials that it was not fitted to."""
 
     problem: str
     trials: int
@@ -63,37 +63,37 @@ class Trained(Frozen):
 
 
 @dataclass(frozen=True)
-class Hands:
-    """What the steps are given besides folders."""
+class StepContext:
+    """Dependencies of the steps besides folders."""
 
-    search: Search | None = None
-    """For the search, which in a container its instances make together."""
+    search: SearchStep | None = None
+    """Executes the search; None in a container, where all instances execute it together."""
     cancelled: Callable[[], bool] = lambda: False
 
 
-def run(step: StepName, inputs: Inputs, output: Path, hands: Hands) -> Done:
-    """Execute a step. What an interrupted search has left in `output` is used; any other step begins anew."""
+def run(step: StepName, inputs: Inputs, output: Path, context: StepContext) -> StepMarker:
+    """Execute a step. A search resumes from the files in `output`; any other step starts from an empty folder."""
     output.mkdir(parents=True, exist_ok=True)
     if step != "distributed_optimization":
         _clear(output)
-    _STEPS[step](inputs, output, hands)
+    _STEPS[step](inputs, output, context)
     missing = [name for name in step_of(step).files if not (output / name).is_file()]
-    assert not missing, f"{step} has not left {missing}"
-    return mark(step, inputs, output)
+    assert not missing, f"{step} did not write {missing}"
+    return write_marker(step, inputs, output)
 
 
-def data_validation(inputs: Inputs, output: Path, hands: Hands) -> None:  # noqa: ARG001  (as every step)
-    """Gate the data, split them, and say what is to be searched."""
-    asked = read_asked(inputs[REQUEST])
-    prices = unpack_prices(_content(inputs[REQUEST] / "prices.npz"), asked.data)
-    request = resolved(asked.request, assets=len(prices.assets))
+def validate_data(inputs: Inputs, output: Path, context: StepContext) -> None:  # noqa: ARG001  (as every step)
+    """Check the data, split them, and write the work of the search."""
+    pipeline_request = read_request(inputs[REQUEST])
+    prices = unpack_prices(_content(inputs[REQUEST] / "prices.npz"), pipeline_request.data)
+    request = resolved(pipeline_request.request, assets=len(prices.assets))
     market = build_market(prices, request)
     world = World(market, request)
     check_scenarios(world)
     check_minimum_exposure(world)
     job = SearchJob(
-        owner=asked.owner,
-        run=asked.run,
+        owner=pipeline_request.owner,
+        run=pipeline_request.run,
         plan=0,
         request=request,
         space=request.space,
@@ -101,14 +101,19 @@ def data_validation(inputs: Inputs, output: Path, hands: Hands) -> None:  # noqa
         first=0,
         budget=request.trials,
     )
-    write_work(output, Work(code=asked.code, data=asked.data, job=job, key=asked.key), prices, ())
-    (output / "ledger.json").write_text(json.dumps(asked.ledger), encoding="utf-8")
+    write_work(
+        output,
+        Work(code=pipeline_request.code, data=pipeline_request.data, job=job, key=pipeline_request.key),
+        prices,
+        (),
+    )
+    (output / "ledger.json").write_text(json.dumps(pipeline_request.ledger), encoding="utf-8")
     calendar = prices.calendar if request.prices_file is None else request.calendar
 
     def days(part: slice) -> tuple[str, str]:
         return str(market.dates[part][0]), str(market.dates[part][-1])
 
-    found = Validation(
+    validation = Validation(
         data=market.data_digest,
         train=days(market.train),
         validate_=days(market.validate),
@@ -117,33 +122,33 @@ def data_validation(inputs: Inputs, output: Path, hands: Hands) -> None:  # noqa
         report=inspect(prices, None if calendar == "none" else calendar),
         caveats=market.caveats,
     )
-    _write(output / "validation.json", found)
+    _write(output / "validation.json", validation)
 
 
-def scenario_generation(inputs: Inputs, output: Path, hands: Hands) -> None:
-    """Fit every scenario's model on training days, and check its paths, which are drawn where they are used."""
-    _, world = _world(inputs, hands)
+def check_scenario_paths(inputs: Inputs, output: Path, context: StepContext) -> None:
+    """Fit every scenario's model on training days and check its paths; each consumer generates the paths itself."""
+    _, world = _world(inputs, context)
     _write(output / "scenarios.json", check_paths(world))
 
 
-def distributed_optimization(inputs: Inputs, output: Path, hands: Hands) -> None:
-    work, world = _world(inputs, hands)
+def run_distributed_search(inputs: Inputs, output: Path, context: StepContext) -> None:
+    work, world = _world(inputs, context)
     _require_checked(inputs, world)
-    assert hands.search is not None
-    hands.search(work, world, output)
+    assert context.search is not None
+    context.search(work, world, output)
 
 
 def check_models(inputs: Inputs) -> None:
-    """Refuse a search whose scenarios were not looked at, before its instances begin."""
-    _require_checked(inputs, _world(inputs, Hands())[1])
+    """Reject a search whose scenarios were not checked, before its instances start."""
+    _require_checked(inputs, _world(inputs, StepContext())[1])
 
 
 def _require_checked(inputs: Inputs, world: World) -> None:
     require_same(world, ScenarioChecks.model_validate_json(_content(inputs["scenarios"] / "scenarios.json")))
 
 
-class Alone:
-    """A `desk.compute.shards.sharded_search.Engine`: this process, with every core for one shard after the other."""
+class LocalEngine:
+    """A `desk.compute.shards.sharded_search.Engine` that computes one shard after the other with all cores."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -153,8 +158,8 @@ class Alone:
             yield task.shard.id(), compute(self._world, task)
 
 
-class _Counted:
-    """An engine, and how many shards have come from it."""
+class _CountingEngine:
+    """Counts the results of an engine."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -172,50 +177,50 @@ def search(
     output: Path,
     *,
     shards: Path,
-    engine: Callable[[World], Engine] = Alone,
+    engine: Callable[[World], Engine] = LocalEngine,
     report: Callable[[JobStatus], None] = lambda _: None,
 ) -> None:
-    """A `Search` whose coordinator is this process; what an earlier one has left in `shards` is not computed again."""
-    result, computing = Result(output, work), _Counted(engine(world))
-    sharded = Sharded(world, computing, FolderShelf(shards), result.refuse)
-    stopped = run_search(world, work.job, {}, result.save, report, sharded)
-    account = Account(
-        found=sharded.found,
+    """A `SearchStep` coordinated by this process; stored shards in `shards` are not computed again."""
+    result, computing = ResultWriter(output, work), _CountingEngine(engine(world))
+    sharded = ShardedSimulator(world, computing, FolderShardStore(shards), result.reject_shard)
+    stop_reason = run_search(world, work.job, {}, result.save, report, sharded)
+    account = ShardCounts(
+        found=sharded.cache_hits,
         computed={"here": computing.results},
-        refused=result.refused,
+        refused=result.rejected_count,
         again=0,
         late=0,
         lost=0,
         unseen=(),
     )
-    result.finish(stopped, account)
+    result.finish(stop_reason, account)
 
 
-def training(inputs: Inputs, output: Path, hands: Hands) -> None:
-    """Fit a surrogate of the evaluation on the trials of this search; no other step reads it."""
+def train_surrogate(inputs: Inputs, output: Path, context: StepContext) -> None:
+    """Fit a surrogate of the evaluation to the trials of this search; no other step reads it."""
     from desk.surrogates.file_format import encode
     from desk.surrogates.gaussian_process import fit
 
-    work, world = _world(inputs, hands)
+    work, world = _world(inputs, context)
     market = world.market
-    _, found = read_result(inputs["result"], work)
+    _, trials = read_result(inputs["result"], work)
     problem = Problem.of(world.request, data=market.data_digest, rates=market.rates_digest, code=work.code)
-    fitted = fit(problem, [trial for trial, _ in found])
+    fitted = fit(problem, [trial for trial, _ in trials])
     (output / "surrogate.bin").write_bytes(encode(fitted))
     errors: dict[Target, HeldOut] = {target: each.held_out for target, each in fitted.fits.items()}
-    _write(output / "held_out.json", Trained(problem=problem.digest(), trials=len(found), held_out=errors))
+    _write(output / "held_out.json", TrainingReport(problem=problem.digest(), trials=len(trials), held_out=errors))
 
 
-def aggregation(inputs: Inputs, output: Path, hands: Hands) -> None:
+def aggregate_results(inputs: Inputs, output: Path, context: StepContext) -> None:
     """Judge the trials with the default probabilities, and explain the result from the template."""
-    work, world = _world(inputs, hands)
-    summary, found = read_result(inputs["result"], work)
-    trials = [trial for trial, _ in found]
+    work, world = _world(inputs, context)
+    summary, trial_series = read_result(inputs["result"], work)
+    trials = [trial for trial, _ in trial_series]
     before: set[str] = set(json.loads(_content(inputs["work"] / "ledger.json")))
     judgement = judge(
         world,
         trials,
-        {trial.series: series for trial, series in found},
+        {trial.series: series for trial, series in trial_series},
         view=None,
         decisions=(),
         counts=counted(world.request, trials, stopped=summary.stopped, plans=1),
@@ -229,12 +234,12 @@ def aggregation(inputs: Inputs, output: Path, hands: Hands) -> None:
     (output / "digest").write_text(result.digest() + "\n", encoding="ascii")
 
 
-_STEPS: dict[StepName, Callable[[Inputs, Path, Hands], None]] = {
-    "data_validation": data_validation,
-    "scenario_generation": scenario_generation,
-    "distributed_optimization": distributed_optimization,
-    "training": training,
-    "aggregation": aggregation,
+_STEPS: dict[StepName, Callable[[Inputs, Path, StepContext], None]] = {
+    "data_validation": validate_data,
+    "scenario_generation": check_scenario_paths,
+    "distributed_optimization": run_distributed_search,
+    "training": train_surrogate,
+    "aggregation": aggregate_results,
 }
 
 
@@ -243,14 +248,14 @@ def _explained(result: OptimizationResult) -> OptimizationResult:
     return result.model_copy(update={"explanation": Explanation(claims=claims, author=AUTHOR)})
 
 
-def _world(inputs: Inputs, hands: Hands) -> tuple[Work, World]:
+def _world(inputs: Inputs, context: StepContext) -> tuple[Work, World]:
     work, prices, _ = read_work(inputs["work"])
     request = work.job.request
-    return work, World(build_market(prices, request), request, hands.cancelled)
+    return work, World(build_market(prices, request), request, context.cancelled)
 
 
 def _clear(folder: Path) -> None:
-    """The folder stays: in a container it may be a mount."""
+    """Delete the content but not the folder, which may be a mount in a container."""
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -259,9 +264,7 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise Foreign(
-            f"{path.name}: it is not there; expected what an earlier step has left, in {path.parent}"
-        ) from error
+        raise IncompatibleWork(f"{path.name} is missing in {path.parent}; run the earlier steps first") from error
 
 
 def _write(path: Path, document: Frozen) -> None:

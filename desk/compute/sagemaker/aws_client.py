@@ -1,4 +1,7 @@
-"""Calls to a service of AWS, each short and in a thread; what goes wrong says whose it is to mend."""
+"""Calls AWS services from asyncio; errors are sorted into access denied, unavailable and others.
+
+boto3 is imported inside functions, so that processes that never call AWS start fast.
+"""
 
 import asyncio
 import re
@@ -9,85 +12,85 @@ from typing import Any, NamedTuple, TypeVar
 from desk.base.errors import UserError
 from store.errors import Unavailable
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 ATTEMPTS = 4
-"""Tries of a call, with the growing pauses of botocore's standard mode."""
-_PASSING = frozenset({"RequestLimitExceeded", "RequestThrottled", "SlowDown", "Throttling", "ThrottlingException"})
+"""Attempts at a call, with the backoff of botocore's standard mode."""
+_TRANSIENT = frozenset({"RequestLimitExceeded", "RequestThrottled", "SlowDown", "Throttling", "ThrottlingException"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "Forbidden", "403"})
-_CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
+_CONFLICTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
 _CREDENTIALS = ("ExpiredToken", "UnrecognizedClient", "InvalidClientTokenId", "InvalidSignature", "SignatureDoesNot")
 _ACTION = re.compile(r"perform: ([a-z0-9-]+:[A-Za-z]+)")
 
 
-class Denied(UserError):
-    """The credentials of this program may not do `action`."""
+class AccessDenied(UserError):
+    """The credentials of this program do not permit `action`."""
 
     code = "access_denied"
 
     def __init__(self, action: str) -> None:
         self.action = action
-        super().__init__(f"AWS: {action} is denied; expected credentials, a role and a key whose policies permit it")
+        super().__init__(f"AWS denies {action}; use credentials, a role and a key whose policies permit it")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Denied, (self.action,)
+        return AccessDenied, (self.action,)
 
 
-class Refusal(UserError):
-    """An answer of AWS that is none of the others; who calls may know what it means."""
+class AwsError(UserError):
+    """Any other error response of AWS; callers handle the codes that they expect."""
 
     code = "refused_by_aws"
 
     def __init__(self, action: str, aws_code: str, message: str) -> None:
-        """`message` is AWS's own; it may hold accounts, and is not repeated."""
+        """`message` is AWS's own text; it may contain account numbers and is not shown."""
         self.action, self.aws_code, self.message = action, aws_code, message
-        super().__init__(f"AWS: {action} is answered with {aws_code}; expected settings that AWS takes")
+        super().__init__(f"AWS rejects {action} with {aws_code}; check the AWS settings")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Refusal, (self.action, self.aws_code, self.message)
+        return AwsError, (self.action, self.aws_code, self.message)
 
 
-class Calls:
-    """Of one service; boto3 is imported and connected when the first call is made."""
+class AwsClient:
+    """A client of one service, created at the first call."""
 
     def __init__(self, service: str) -> None:
         self._service = service
         self._client: Any = None
         self._lock = threading.Lock()
 
-    async def __call__(self, call: "Callable[[Any], Answer]") -> "Answer":
-        """What `call` makes of the client; raises `Denied`, `Unavailable` or `Refusal`."""
-        return await asyncio.to_thread(self._made, call)
+    async def __call__(self, call: "Callable[[Any], Response]") -> "Response":
+        """Run `call` with the boto3 client in a thread; raises `AccessDenied`, `Unavailable` or `AwsError`."""
+        return await asyncio.to_thread(self._run, call)
 
     def close(self) -> None:
         if self._client is not None:
             self._client.close()
 
-    def _made(self, call: "Callable[[Any], Answer]") -> "Answer":
+    def _run(self, call: "Callable[[Any], Response]") -> "Response":
         from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
 
         from store.aws.client_errors import reason
 
         try:
-            return call(self._connected())
+            return call(self._connect())
         except ClientError as error:
-            raise self._told(error, reason(error)) from None  # AWS's words hold accounts
+            raise self._translate(error, reason(error)) from None  # AWS's messages contain account numbers
         except BotoCoreError as error:
             raise Unavailable(f"{self._service} is unavailable ({reason(error)})") from error
 
-    def _told(self, error: Any, reason: str) -> Denied | Unavailable | Refusal:
-        told: dict[str, Any] = error.response.get("Error", {})
-        code, message = str(told.get("Code", "")), str(told.get("Message", ""))
+    def _translate(self, error: Any, reason: str) -> AccessDenied | Unavailable | AwsError:
+        details: dict[str, Any] = error.response.get("Error", {})
+        code, message = str(details.get("Code", "")), str(details.get("Message", ""))
         status = error.response["ResponseMetadata"].get("HTTPStatusCode", 400)
-        named = _ACTION.search(message)
-        action = named[1] if named else f"{self._service}:{error.operation_name}"
+        action_match = _ACTION.search(message)
+        action = action_match[1] if action_match else f"{self._service}:{error.operation_name}"
         if code in _DENIED:
-            return Denied(action)
-        if code in _PASSING or status >= 500 or code.startswith(_CREDENTIALS):
+            return AccessDenied(action)
+        if code in _TRANSIENT or status >= 500 or code.startswith(_CREDENTIALS):
             return Unavailable(f"{self._service} is unavailable ({reason})")
-        return Refusal(action, code, message)
+        return AwsError(action, code, message)
 
-    def _connected(self) -> Any:
+    def _connect(self) -> Any:
         from store.aws.clients import connect
 
         with self._lock:
@@ -96,75 +99,75 @@ class Calls:
             return self._client
 
 
-class Stored(NamedTuple):
+class S3Object(NamedTuple):
     content: bytes
     etag: str
-    """Of this content; what is written later has another."""
+    """Changes with the content."""
 
 
 class Bucket:
-    """Objects of S3; what is put is encrypted with `kms_key`, where there is one."""
+    """Objects of an S3 bucket, encrypted with `kms_key` if it is given."""
 
-    def __init__(self, calls: Calls, name: str, kms_key: str = "") -> None:
-        self._calls = calls
+    def __init__(self, client_calls: AwsClient, name: str, kms_key: str = "") -> None:
+        self._client_calls = client_calls
         self._name = name
-        self._sealed = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
+        self._encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
 
     async def put(self, key: str, content: bytes) -> None:
-        await self._called(lambda s3: s3.put_object(Bucket=self._name, Key=key, Body=content, **self._sealed))
+        await self._call(lambda s3: s3.put_object(Bucket=self._name, Key=key, Body=content, **self._encryption))
 
     async def get(self, key: str) -> bytes | None:
-        """None where there is no such object."""
-        found = await self.read(key)
-        return None if found is None else found.content
+        """None if the object does not exist."""
+        stored = await self.get_object(key)
+        return None if stored is None else stored.content
 
-    async def read(self, key: str) -> Stored | None:
-        """With what `replace` takes."""
+    async def get_object(self, key: str) -> S3Object | None:
+        """The object with its ETag; None if it does not exist."""
         try:
-            return await self._called(lambda s3: _stored(s3.get_object(Bucket=self._name, Key=key)))
-        except Refusal as refusal:
-            if refusal.aws_code == "NoSuchKey":
+            return await self._call(lambda s3: _s3_object(s3.get_object(Bucket=self._name, Key=key)))
+        except AwsError as error:
+            if error.aws_code == "NoSuchKey":
                 return None
             raise
 
-    async def replace(self, key: str, content: bytes, before: Stored | None) -> bool:
-        """False, and nothing is written, where somebody else has written since `before`."""
-        if_same = {"IfNoneMatch": "*"} if before is None else {"IfMatch": before.etag}
-        about = {"Bucket": self._name, "Key": key, **if_same, **self._sealed}
+    async def replace(self, key: str, content: bytes, expected: S3Object | None) -> bool:
+        """Write unless the object has changed since `expected` was read; whether it was written."""
+        condition = {"IfNoneMatch": "*"} if expected is None else {"IfMatch": expected.etag}
+        arguments = {"Bucket": self._name, "Key": key, **condition, **self._encryption}
         try:
-            await self._called(lambda s3: s3.put_object(Body=content, **about))
-        except Refusal as refusal:
-            if refusal.aws_code in _CHANGED:
+            await self._call(lambda s3: s3.put_object(Body=content, **arguments))
+        except AwsError as error:
+            if error.aws_code in _CONFLICTS:
                 return False
             raise
         return True
 
-    async def any(self, prefix: str) -> bool:
-        """Whether there is an object below it."""
-        found = await self._called(lambda s3: s3.list_objects_v2(Bucket=self._name, Prefix=prefix, MaxKeys=1))
-        return bool(found.get("KeyCount"))
+    async def has_objects(self, prefix: str) -> bool:
+        """Whether an object has this prefix."""
+        page = await self._call(lambda s3: s3.list_objects_v2(Bucket=self._name, Prefix=prefix, MaxKeys=1))
+        return bool(page.get("KeyCount"))
 
-    async def _called(self, call: Callable[[Any], Any]) -> Any:
+    async def _call(self, call: Callable[[Any], Any]) -> Any:
         try:
-            return await self._calls(call)
-        except Refusal as refusal:
-            if refusal.aws_code == "NoSuchBucket":
-                raise NoBucket(self._name) from refusal
+            return await self._client_calls(call)
+        except AwsError as error:
+            if error.aws_code == "NoSuchBucket":
+                raise NoBucket(self._name) from error
             raise
 
 
-def _stored(answer: dict[str, Any]) -> Stored:
-    return Stored(answer["Body"].read(), answer["ETag"])
+def _s3_object(answer: dict[str, Any]) -> S3Object:
+    return S3Object(answer["Body"].get_object(), answer["ETag"])
 
 
 class NoBucket(UserError):
-    """There is no bucket of this name in the region."""
+    """The bucket does not exist in the region."""
 
     code = "no_bucket"
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"SAGEMAKER_STORAGE: there is no bucket {name!r}; expected s3://BUCKET/PREFIX of yours")
+        super().__init__(f"SAGEMAKER_STORAGE: the bucket {name!r} does not exist; expected s3://BUCKET/PREFIX")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return NoBucket, (self.name,)

@@ -1,4 +1,4 @@
-"""Records of jobs that run elsewhere: they outlive the process that submitted them, and any of them may go on."""
+"""Records of remote jobs: they outlive the process that submitted the job, and any process can continue it."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -15,9 +15,9 @@ from store.store import Store
 
 KIND = "remote-job"
 INDEX = "remote-job-owner"
-"""Of all owners: the id of a job does not tell its owner."""
-REMEMBERED = timedelta(days=90)
-"""Once a job has ended."""
+"""Index of the owner by job, because the id of a job does not contain it."""
+RETENTION = timedelta(days=90)
+"""Time for which a finished job is stored."""
 
 State: TypeAlias = Literal["queued", "running", "completed", "failed", "cancelled"]
 
@@ -26,16 +26,16 @@ class Attempt(Frozen):
     """One processing job."""
 
     number: int
-    """From 1, over all starts of the job."""
+    """Counted from 1 over all submissions of the job."""
     instances: int
     instance_type: str = ""
     not_before: AwareDatetime | None = None
-    """Until when it is not made: there was no capacity for the one before."""
+    """Earliest time to create it, after the previous attempt found no capacity."""
     created: bool = False
     asked: AwareDatetime | None = None
-    """When AWS was last told to make it, as long as nobody knows what came of that."""
+    """Time of the last request to create it; None once its outcome is known."""
     files: tuple[str, ...] = ()
-    """SHA-256 of the files of trials that were taken over, in their order."""
+    """SHA-256 of the imported files of trials, in their order."""
 
 
 class RemoteJob(Frozen):
@@ -43,20 +43,20 @@ class RemoteJob(Frozen):
     work: Work
     state: State = "queued"
     handed: bool = False
-    """Whether its input lies in the bucket."""
+    """Whether its input is uploaded."""
     attempts: tuple[Attempt, ...]
     first: int = 1
-    """Attempt of the present start."""
+    """First attempt of the current submission."""
     begun: AwareDatetime | None = None
-    """The present start."""
+    """Time of the current submission."""
     done: int = 0
-    """Trials in the store."""
+    """Number of trials in the store."""
     best: float | None = None
     stopped: Literal["budget", "converged", "exhausted"] | None = None
     error: str | None = None
     mendable: bool = False
     halted: bool = False
-    """Whether nothing of a cancelled job's last attempt can run any more."""
+    """Whether the last attempt of a cancelled job has ended in AWS."""
     reports: tuple[Report, ...] = ()
 
     @property
@@ -71,18 +71,20 @@ class RemoteJob(Frozen):
         return f"{self.name}-{attempt.number}"
 
     @property
-    def ended(self) -> bool:
+    def is_finished(self) -> bool:
         return self.state not in ("queued", "running")
 
-    def awaits(self, attempt: Attempt) -> bool:
-        return not self.ended and attempt.number == self.attempt.number
+    def is_awaiting(self, attempt: Attempt) -> bool:
+        return not self.is_finished and attempt.number == self.attempt.number
 
     @property
-    def adrift(self) -> tuple[Attempt, ...]:
-        """Attempts that may run, or may yet begin to, though nobody awaits them."""
+    def orphaned_attempts(self) -> tuple[Attempt, ...]:
+        """Attempts that may run or start in AWS although the job no longer awaits them."""
         cancelled = self.attempts[-1:] if self.state == "cancelled" and not self.halted else ()
         return tuple(
-            each for each in self.attempts if each in cancelled or (each.asked is not None and not self.awaits(each))
+            attempt
+            for attempt in self.attempts
+            if attempt in cancelled or (attempt.asked is not None and not self.is_awaiting(attempt))
         )
 
     @property
@@ -99,54 +101,54 @@ class RemoteJob(Frozen):
             error=self.error,
             mendable=self.mendable,
             reports=self.reports,
-            stopping=bool(self.adrift),
+            stopping=bool(self.orphaned_attempts),
         )
 
-    def telling(self, code: ReportCode, reason: str = "", name: str = "") -> "RemoteJob":
-        """With one more report, unless it was made before."""
-        said = Report(attempt=self.attempt.number, name=name or self.attempt_name, code=code, reason=reason)
-        return self if said in self.reports else self.changed(reports=(*self.reports, said))
+    def with_report(self, code: ReportCode, reason: str = "", name: str = "") -> "RemoteJob":
+        """A copy with one more report, unless it exists already."""
+        report = Report(attempt=self.attempt.number, name=name or self.attempt_name, code=code, reason=reason)
+        return self if report in self.reports else self.with_changes(reports=(*self.reports, report))
 
-    def changed(self, **changes: Any) -> "RemoteJob":
+    def with_changes(self, **changes: Any) -> "RemoteJob":
         return self.model_copy(update=changes)
 
     def with_attempt(self, **changes: Any) -> "RemoteJob":
-        """The last attempt changed."""
-        return self.changed(attempts=(*self.attempts[:-1], self.attempt.model_copy(update=changes)))
+        """A copy with changes to the last attempt."""
+        return self.with_changes(attempts=(*self.attempts[:-1], self.attempt.model_copy(update=changes)))
 
-    def at_rest(self, attempt: Attempt) -> "RemoteJob":
-        """With an attempt that can run no more."""
-        still = attempt.model_copy(update={"asked": None})
-        attempts = tuple(still if each == attempt else each for each in self.attempts)
-        return self.changed(attempts=attempts, halted=self.halted or attempt == self.attempt)
+    def with_finished_attempt(self, attempt: Attempt) -> "RemoteJob":
+        """A copy in which the attempt has ended in AWS."""
+        finished_attempt = attempt.model_copy(update={"asked": None})
+        attempts = tuple(finished_attempt if each == attempt else each for each in self.attempts)
+        return self.with_changes(attempts=attempts, halted=self.halted or attempt == self.attempt)
 
 
-class Kept(NamedTuple):
-    """A record as it was read; who writes it anew must have read the newest."""
+class StoredJob(NamedTuple):
+    """A job with the version of its record, for optimistic locking."""
 
     job: RemoteJob
     version: int
 
 
 def job_name(job_id: str) -> str:
-    """Of a job in AWS, where nothing of an owner's name stands; attempt n is the processing job NAME-n."""
+    """Name of a job in AWS, without the owner's name; attempt n is the processing job NAME-n."""
     return f"stratigos-{hashlib.sha256(job_id.encode()).hexdigest()[:24]}"
 
 
-async def find(store: Store, name: str) -> Kept | None:
-    found = await store.records.get(Key(SYSTEM, INDEX, name))
-    record = None if found is None else await store.records.get(Key(found.document["owner"], KIND, name))
-    return None if record is None else Kept(RemoteJob.model_validate(record.document), record.version)
+async def load_job(store: Store, name: str) -> StoredJob | None:
+    index = await store.records.get(Key(SYSTEM, INDEX, name))
+    record = None if index is None else await store.records.get(Key(index.document["owner"], KIND, name))
+    return None if record is None else StoredJob(RemoteJob.model_validate(record.document), record.version)
 
 
-async def keep(store: Store, job: RemoteJob, before: Kept | None, now: datetime) -> Kept:
-    """Write what has become of it; `Conflict` where somebody else has since `before`."""
+async def save_job(store: Store, job: RemoteJob, before: StoredJob | None, now: datetime) -> StoredJob:
+    """Write the job; raises `Conflict` if its record has changed since `before`."""
     if before is not None and before.job == job:
         return before
     search = job.work.job
-    expires = now + REMEMBERED if job.ended else None
+    expires = now + RETENTION if job.is_finished else None
     version = 0 if before is None else before.version
     puts = [Put(Key(search.owner, KIND, job.name), job.model_dump(mode="json"), version, expires=expires)]
-    if before is None or before.job.ended != job.ended:
+    if before is None or before.job.is_finished != job.is_finished:
         puts.append(Put(Key(SYSTEM, INDEX, job.name), {"owner": search.owner}, expires=expires))
-    return Kept(job, (await store.records.put_many(puts))[0])
+    return StoredJob(job, (await store.records.put_many(puts))[0])

@@ -1,4 +1,4 @@
-"""What the containers of a job left in S3: taken over file by file while they run, and whole before it counts."""
+"""Imports the output of a job's containers from S3 while they run, and verifies it at the end."""
 
 import asyncio
 import hashlib
@@ -24,96 +24,96 @@ from desk.optimization.repositories.trial_repository import save_trials
 from quant.numeric.frozen import Frozen
 from store.store import Store
 
-FILES_AT_ONCE = 50
-"""That one look takes over: it is short, whatever has been computed since the last."""
+MAX_FILES = 50
+"""Files imported per status request, which bounds its duration."""
 
 logger = structlog.get_logger()
 
 
-class Refusal(Frozen):
-    """A stored shard that a container did not use."""
+class RejectedShard(Frozen):
+    """A shard file that a container rejected."""
 
     id: str
     reason: str
 
 
-_REFUSALS = TypeAdapter(tuple[Refusal, ...])
+_REJECTED_SHARDS = TypeAdapter(tuple[RejectedShard, ...])
 
 
-class Taken(NamedTuple):
+class ImportedFiles(NamedTuple):
     job: RemoteJob
     flaw: BadOutput | None
-    """Of the next file, if it is there."""
+    """Error of the next file, if it exists."""
     more: bool
-    """Whether there may be further files."""
+    """Whether further files may exist."""
 
 
-class Results:
-    """Of the newest attempt of a job; each attempt has a folder of its own."""
+class ResultImporter:
+    """Imports the results of the newest attempt of a job; each attempt has its own folder."""
 
     def __init__(self, store: Store, bucket: Bucket, cluster: Cluster) -> None:
         self._store = store
         self._bucket = bucket
         self._cluster = cluster
 
-    async def take_over(self, job: RemoteJob) -> Taken:
-        """The trials of files that are new go into the store."""
-        for _ in range(FILES_AT_ONCE):
+    async def import_trials(self, job: RemoteJob) -> ImportedFiles:
+        """Save the trials of new files in the store."""
+        for _ in range(MAX_FILES):
             name = checkpoint_name(len(job.attempt.files))
-            content = await self._left(job, name)
+            content = await self._get(job, name)
             if content is None:
-                return Taken(await self._with_progress(job), None, more=False)
+                return ImportedFiles(await self._with_progress(job), None, more=False)
             try:
                 job = await self._with_trials(job, name, content)
             except BadOutput as bad:
-                return Taken(await self._with_progress(job), bad, more=False)
-        return Taken(await self._with_progress(job), None, more=True)
+                return ImportedFiles(await self._with_progress(job), bad, more=False)
+        return ImportedFiles(await self._with_progress(job), None, more=True)
 
-    async def verified(self, job: RemoteJob) -> Literal["budget", "converged", "exhausted"]:
-        """Why the search stopped; `BadOutput` unless all that the summary lists is there, and as it was."""
-        content = await self._left(job, SUMMARY)
+    async def verify(self, job: RemoteJob) -> Literal["budget", "converged", "exhausted"]:
+        """Why the search stopped; raises `BadOutput` for a missing or changed file of the summary."""
+        content = await self._get(job, SUMMARY)
         if content is None:
             raise BadOutput(SUMMARY, "missing")
         summary = decode_summary(content, job.work)
-        taken = {checkpoint_name(k): digest for k, digest in enumerate(job.attempt.files)}
+        imported_digests = {checkpoint_name(k): digest for k, digest in enumerate(job.attempt.files)}
         for name, digest in summary.files.items():
-            found = taken.get(name) or await self._digest(job, name)
-            if found is None:
+            actual = imported_digests.get(name) or await self._digest(job, name)
+            if actual is None:
                 raise BadOutput(name, "missing")
-            if found != digest:
-                raise BadOutput(name, "damaged", f"{SUMMARY} lists another content")
+            if actual != digest:
+                raise BadOutput(name, "damaged", f"its digest differs from that in {SUMMARY}")
         if summary.trials != job.done:
-            raise BadOutput(SUMMARY, "damaged", f"it counts {summary.trials} trials, and there are {job.done}")
+            raise BadOutput(SUMMARY, "damaged", f"it counts {summary.trials} trials, but {job.done} exist")
         return summary.stopped
 
     async def _with_trials(self, job: RemoteJob, name: str, content: bytes) -> RemoteJob:
         search = job.work.job
-        found = await asyncio.to_thread(decode_trials, name, content, job.work)
+        trials = await asyncio.to_thread(decode_trials, name, content, job.work)
         next_ = search.first + job.done
-        fresh = [(trial, series) for trial, series in found if trial.number >= next_]
-        if [trial.number for trial, _ in fresh] != list(range(next_, next_ + len(fresh))):
-            raise BadOutput(name, "damaged", f"it does not go on with trial {next_}")
-        await save_trials(self._store, search.owner, search.run, fresh)
+        new_trials = [(trial, series) for trial, series in trials if trial.number >= next_]
+        if [trial.number for trial, _ in new_trials] != list(range(next_, next_ + len(new_trials))):
+            raise BadOutput(name, "damaged", f"it does not continue with trial {next_}")
+        await save_trials(self._store, search.owner, search.run, new_trials)
         files = (*job.attempt.files, hashlib.sha256(content).hexdigest())
-        return job.with_attempt(files=files).changed(done=job.done + len(fresh))
+        return job.with_attempt(files=files).with_changes(done=job.done + len(new_trials))
 
     async def _with_progress(self, job: RemoteJob) -> RemoteJob:
-        """Files that are written anew while the job runs; what cannot be read decides nothing, and is logged."""
+        """Read the files that the job rewrites while it runs; unreadable ones are logged and ignored."""
         try:
-            if (content := await self._left(job, PROGRESS)) is not None:
-                job = job.changed(best=JobStatus.model_validate_json(content).best)
-            if (content := await self._left(job, REFUSED)) is not None:
-                for bad in _REFUSALS.validate_json(content):
-                    job = job.telling("bad_shard", bad.reason, name=bad.id)
+            if (content := await self._get(job, PROGRESS)) is not None:
+                job = job.with_changes(best=JobStatus.model_validate_json(content).best)
+            if (content := await self._get(job, REFUSED)) is not None:
+                for bad in _REJECTED_SHARDS.validate_json(content):
+                    job = job.with_report("bad_shard", bad.reason, name=bad.id)
         except ValidationError:
             logger.warning("progress cannot be read", name=job.attempt_name)
         return job
 
     async def _digest(self, job: RemoteJob, name: str) -> str | None:
-        content = await self._left(job, name)
+        content = await self._get(job, name)
         return None if content is None else hashlib.sha256(content).hexdigest()
 
-    async def _left(self, job: RemoteJob, name: str) -> bytes | None:
+    async def _get(self, job: RemoteJob, name: str) -> bytes | None:
         return await self._bucket.get(result_key(self._cluster, job, name))
 
 

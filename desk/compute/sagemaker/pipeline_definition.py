@@ -1,4 +1,4 @@
-"""The pipeline as SageMaker Pipelines reads it: made of the steps and of the request of a processing job."""
+"""The pipeline definition in the JSON schema of SageMaker Pipelines."""
 
 import re
 from typing import Any, cast
@@ -8,13 +8,13 @@ from desk.compute.sagemaker.processing import APPLICATION, Cluster, request
 
 VERSION = "2020-12-01"
 SHARDS = "shards"
-"""Where the instances of a search leave what they have computed, and find it when a step is tried again."""
+"""Folder in which the instances of a search store shards, so that a retried step reuses them."""
 
 _REFERENCE = re.compile(r"\{([A-Za-z]+)\}(.*)")
 
 
 def definition(cluster: Cluster) -> dict[str, Any]:
-    """What is the same in every execution stands in it; what differs is a parameter."""
+    """The definition, with a parameter for each value that differs between executions."""
     return {
         "Version": VERSION,
         "Parameters": [
@@ -25,20 +25,20 @@ def definition(cluster: Cluster) -> dict[str, Any]:
             {"Name": "Image", "Type": "String", "DefaultValue": cluster.image},
             {"Name": "Role", "Type": "String", "DefaultValue": cluster.role},
         ],
-        "Steps": [_placed(step, cluster) for step in STEPS],
+        "Steps": [_step_or_condition(step, cluster) for step in STEPS],
     }
 
 
-def _placed(step: Step, cluster: Cluster) -> dict[str, Any]:
-    after = {"DependsOn": list(step.needs)} if step.needs else {}
+def _step_or_condition(step: Step, cluster: Cluster) -> dict[str, Any]:
+    dependencies = {"DependsOn": list(step.dependencies)} if step.dependencies else {}
     if not step.optional:
-        return _step(step, cluster) | after
-    asked = {"Type": "Equals", "LeftValue": {"Get": f"Parameters.{step.name.title()}"}, "RightValue": True}
+        return _step(step, cluster) | dependencies
+    condition = {"Type": "Equals", "LeftValue": {"Get": f"Parameters.{step.name.title()}"}, "RightValue": True}
     return {
         "Name": f"{step.name}_wanted",
         "Type": "Condition",
-        "Arguments": {"Conditions": [asked], "IfSteps": [_step(step, cluster)], "ElseSteps": []},
-        **after,
+        "Arguments": {"Conditions": [condition], "IfSteps": [_step(step, cluster)], "ElseSteps": []},
+        **dependencies,
     }
 
 
@@ -53,10 +53,10 @@ def _step(step: Step, cluster: Cluster) -> dict[str, Any]:
 
 
 def _arguments(step: Step, cluster: Cluster) -> dict[str, Any]:
-    """Those of a processing job; what stands in braces is a parameter of the pipeline."""
-    inputs = {name: f"{{Folder}}/{_place(name)}" for name in step.reads}
-    outputs = {step.leaves: f"{{Folder}}/{step.name}"}
-    if step.everywhere:
+    """Arguments of the step's processing job; names in braces become parameters of the pipeline."""
+    inputs = {name: f"{{Folder}}/{_output_folder(name)}" for name in step.inputs}
+    outputs = {step.output: f"{{Folder}}/{step.name}"}
+    if step.distributed:
         inputs[SHARDS] = f"{{Folder}}/{SHARDS}"
         outputs = {SHARDS: f"{{Folder}}/{SHARDS}", **outputs}
     arguments = request(
@@ -66,17 +66,17 @@ def _arguments(step: Step, cluster: Cluster) -> dict[str, Any]:
         inputs=inputs,
         outputs=outputs,
         tags={"application": APPLICATION},
-        instances=2 if step.everywhere else 1,
+        instances=2 if step.distributed else 1,
     )
-    del arguments["ProcessingJobName"]  # the service makes it
-    if step.everywhere:
+    del arguments["ProcessingJobName"]  # SageMaker generates it
+    if step.distributed:
         arguments["ProcessingResources"]["ClusterConfig"]["InstanceCount"] = {"Get": "Parameters.Instances"}
-    return _referring(arguments)
+    return _with_references(arguments)
 
 
-def _place(name: str) -> str:
-    """Where a folder lies: below the step that leaves it."""
-    return REQUEST if name == REQUEST else next(step.name for step in STEPS if step.leaves == name)
+def _output_folder(name: str) -> str:
+    """Name of the step that writes the folder, or `request`."""
+    return REQUEST if name == REQUEST else next(step.name for step in STEPS if step.output == name)
 
 
 def _policy(retry: Retry) -> dict[str, Any]:
@@ -88,13 +88,13 @@ def _policy(retry: Retry) -> dict[str, Any]:
     }
 
 
-def _referring(value: Any) -> Any:
+def _with_references(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _referring(each) for name, each in cast("dict[str, Any]", value).items()}
+        return {name: _with_references(item) for name, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
-        return [_referring(each) for each in cast("list[Any]", value)]
-    found = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+        return [_with_references(item) for item in cast("list[Any]", value)]
+    match = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
         return value
-    parameter, rest = {"Get": f"Parameters.{found[1]}"}, found[2]
+    parameter, rest = {"Get": f"Parameters.{match[1]}"}, match[2]
     return {"Std:Join": {"On": "", "Values": [parameter, rest]}} if rest else parameter

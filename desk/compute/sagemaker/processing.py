@@ -1,4 +1,4 @@
-"""What SageMaker is asked for when a processing job is made, and what its description means."""
+"""Builds the request of a SageMaker processing job, and interprets the job's description."""
 
 import hashlib
 import re
@@ -13,12 +13,12 @@ from quant.numeric.frozen import Frozen
 PROCESSING = "/opt/ml/processing"
 VOLUME_GB = 30
 STARTING_SECONDS = 240.0
-"""Until an instance computes: it is found, the image is pulled, the input is loaded."""
+"""Usual time until an instance computes: allocation, image pull, download of the input."""
 APPLICATION = "stratigos"
 RESERVED_TAGS = frozenset({"application", "owner", "run"})
 LONGEST_REASON = 1000
 FAULT, MENDABLE = 1, 2
-"""Exit codes of a container: of a fault, and where somebody can mend its work; any other is that of a lost one."""
+"""Exit codes of a container for a fault and for an error that the user can fix; others mean a lost instance."""
 
 _CAPACITY = re.compile(r"\b(CapacityError|InsufficientInstanceCapacity|InsufficientCapacity)", re.IGNORECASE)
 _EXIT_CODES = re.compile(r"exit codes?\b(.*)", re.IGNORECASE | re.DOTALL)
@@ -31,11 +31,11 @@ Meaning: TypeAlias = Literal[
 
 
 class Cluster(Frozen):
-    """What processing jobs are made with."""
+    """Settings of processing jobs."""
 
     image: str
     role: str
-    """The ARN of the role that jobs act with."""
+    """ARN of the role of jobs."""
     bucket: str
     prefix: str = ""
     instances: Annotated[int, Field(ge=1, le=20)] = 4
@@ -46,11 +46,11 @@ class Cluster(Frozen):
     network_isolation: bool = True
     tags: tuple[tuple[str, str], ...] = ()
     max_hours: Annotated[float, Field(gt=0.0, le=216.0)] = 24.0
-    """Of one attempt."""
+    """Maximum duration of one attempt."""
     attempts: Annotated[int, Field(ge=1, le=20)] = 3
 
     def key(self, job: str, *below: str) -> str:
-        """Where something of a job lies in the bucket."""
+        """Key of a file or folder of a job in the bucket."""
         return "/".join(part for part in (self.prefix, "jobs", job, *below) if part)
 
     def uri(self, key: str) -> str:
@@ -62,7 +62,7 @@ class Cluster(Frozen):
 
     @property
     def role_name(self) -> str:
-        """Without the account."""
+        """The role's name without the account number."""
         return self.role.partition(":role/")[2]
 
 
@@ -76,12 +76,12 @@ def request(
     tags: Mapping[str, str],
     instances: int,
 ) -> dict[str, Any]:
-    """Arguments of `create_processing_job`; inputs and outputs by name, each an address in S3."""
-    sealed = {"KmsKeyId": cluster.kms_key} if cluster.kms_key else {}
+    """Arguments of `create_processing_job`; `inputs` and `outputs` map names to S3 URIs."""
+    encryption = {"KmsKeyId": cluster.kms_key} if cluster.kms_key else {}
     return {
         "ProcessingJobName": name,
         "ProcessingInputs": [_input(each, uri) for each, uri in inputs.items()],
-        "ProcessingOutputConfig": {"Outputs": [_output(each, uri) for each, uri in outputs.items()], **sealed},
+        "ProcessingOutputConfig": {"Outputs": [_output(each, uri) for each, uri in outputs.items()], **encryption},
         "ProcessingResources": {
             "ClusterConfig": {
                 "InstanceCount": instances,
@@ -100,33 +100,33 @@ def request(
 
 
 def tags_of(owner: str, run: str) -> dict[str, str]:
-    """Whose a job is, without the name, which may be an address of mail and stands in bills."""
+    """Tags of a job, with a digest of the owner because names may be email addresses and tags appear in bills."""
     digest = hashlib.sha256(owner.encode()).hexdigest()[:16]
     return {"application": APPLICATION, "owner": digest, "run": run}
 
 
 def _input(name: str, uri: str) -> dict[str, Any]:
-    place = {
+    location = {
         "S3Uri": uri,
         "LocalPath": f"{PROCESSING}/input/{name}",
         "S3DataType": "S3Prefix",
         "S3InputMode": "File",
         "S3DataDistributionType": "FullyReplicated",
     }
-    return {"InputName": name, "S3Input": place}
+    return {"InputName": name, "S3Input": location}
 
 
 def _output(name: str, uri: str) -> dict[str, Any]:
-    place = {"S3Uri": uri, "LocalPath": f"{PROCESSING}/output/{name}", "S3UploadMode": "Continuous"}
-    return {"OutputName": name, "S3Output": place}
+    location = {"S3Uri": uri, "LocalPath": f"{PROCESSING}/output/{name}", "S3UploadMode": "Continuous"}
+    return {"OutputName": name, "S3Output": location}
 
 
 def _network(cluster: Cluster, instances: int) -> dict[str, Any]:
-    placed = {"Subnets": list(cluster.subnets), "SecurityGroupIds": list(cluster.security_groups)}
+    vpc = {"Subnets": list(cluster.subnets), "SecurityGroupIds": list(cluster.security_groups)}
     return {
         "EnableNetworkIsolation": cluster.network_isolation,
         "EnableInterContainerTrafficEncryption": instances > 1,
-        **({"VpcConfig": placed} if cluster.subnets else {}),
+        **({"VpcConfig": vpc} if cluster.subnets else {}),
     }
 
 
@@ -137,43 +137,43 @@ class Outcome(NamedTuple):
 
 
 def outcome_of(description: Mapping[str, Any], longest: timedelta) -> Outcome:
-    """Of what `describe_processing_job` answers; no job runs longer than `longest`."""
+    """The outcome in a response of `describe_processing_job`; `longest` is the maximum duration of a job."""
     status = description["ProcessingJobStatus"]
     if status in ("InProgress", "Stopping"):
         return Outcome("running" if "ProcessingStartTime" in description else "waiting")
     if status == "Completed":
         return Outcome("completed")
     if status == "Stopped":
-        return Outcome("too_long", f"it ran for {longest}") if _took(description) >= longest else Outcome("stopped")
+        return Outcome("too_long", f"it ran for {longest}") if _duration(description) >= longest else Outcome("stopped")
     return _failure(str(description.get("FailureReason", "")), str(description.get("ExitMessage", "")))
 
 
 def _failure(reason: str, message: str) -> Outcome:
-    told = plain(reason) or "it failed, and AWS does not say why"
+    description = plain(reason) or "it failed, and AWS does not say why"
     if is_capacity(reason):
-        return Outcome("capacity", told)
+        return Outcome("capacity", description)
     if reason.startswith("ClientError"):
-        return Outcome("mendable", told)
-    ended = _EXIT_CODES.search(reason)
-    codes = {int(code) for code in _NUMBER.findall(ended[1])} if ended else set[int]()
+        return Outcome("mendable", description)
+    exit_codes = _EXIT_CODES.search(reason)
+    codes = {int(code) for code in _NUMBER.findall(exit_codes[1])} if exit_codes else set[int]()
     if MENDABLE in codes and message:
         return Outcome("mendable", plain(message))
     if reason.startswith("AlgorithmError") and message and codes <= {FAULT}:
         return Outcome("fault", plain(message))
-    return Outcome("lost", told)
+    return Outcome("lost", description)
 
 
 def is_capacity(reason: str) -> bool:
     return _CAPACITY.search(reason) is not None
 
 
-def _took(description: Mapping[str, Any]) -> timedelta:
-    begun: datetime | None = description.get("ProcessingStartTime")
-    ended: datetime | None = description.get("ProcessingEndTime")
-    return ended - begun if begun and ended else timedelta()
+def _duration(description: Mapping[str, Any]) -> timedelta:
+    start: datetime | None = description.get("ProcessingStartTime")
+    end: datetime | None = description.get("ProcessingEndTime")
+    return end - start if start and end else timedelta()
 
 
 def plain(text: str) -> str:
-    """One line that may be shown: no account stands in it."""
+    """The text as one line of limited length, with account numbers masked."""
     line = " ".join(_ACCOUNT.sub("************", text).split())
     return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]}..."

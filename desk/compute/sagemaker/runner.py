@@ -1,6 +1,6 @@
-"""Searches as SageMaker Processing jobs: submitted, looked at, stopped; nobody waits for one in a process.
+"""Runs searches as SageMaker Processing jobs; no process waits for a job.
 
-All that is known of a job lies in the store and in S3, so that any process goes on with it.
+The state of a job is in the store and in S3, so that any process can continue it.
 """
 
 import asyncio
@@ -17,10 +17,18 @@ from desk.base.clock import utc_now
 from desk.base.errors import NotFound
 from desk.compute.container.job_files import BadOutput, write_work
 from desk.compute.sagemaker import processing
-from desk.compute.sagemaker.aws_client import Bucket, Calls, Denied, Refusal
-from desk.compute.sagemaker.job_repository import Kept, RemoteJob, find, job_name, keep
-from desk.compute.sagemaker.job_results import Results, result_key
-from desk.compute.sagemaker.job_transitions import begun, ended, judged, outdated, passed_over, refused, spoiled
+from desk.compute.sagemaker.aws_client import AccessDenied, AwsClient, AwsError, Bucket
+from desk.compute.sagemaker.job_repository import RemoteJob, StoredJob, job_name, load_job, save_job
+from desk.compute.sagemaker.job_results import ResultImporter, result_key
+from desk.compute.sagemaker.job_transitions import (
+    fail_job,
+    handle_bad_output,
+    handle_outcome,
+    handle_refusal,
+    is_outdated,
+    skip_attempt,
+    start_job,
+)
 from desk.compute.sagemaker.processing import Cluster, Outcome, outcome_of, tags_of
 from desk.governance.estimates import Machines
 from desk.optimization.jobs import JobStatus, SearchJob
@@ -34,16 +42,16 @@ if TYPE_CHECKING:
     from quant.strategies.trial import Trial
 
 IN_FLIGHT = timedelta(minutes=15)
-"""After which an order to make a job that AWS does not know will not arrive any more: its signature is too old."""
+"""Time after which a pending request to create a job can no longer succeed, because its signature has expired."""
 
 LoadPrices = Callable[[str, OptimizationRequest], Awaitable["Prices"]]
-"""Of an owner's request."""
+"""Loads the prices of an owner's request."""
 
 logger = structlog.get_logger()
 
 
 class SageMakerRunner:
-    """Adapter of `desk.optimization.jobs.JobRunner`."""
+    """Adapter of `desk.optimization.jobs.JobRunner` on SageMaker Processing."""
 
     def __init__(
         self,
@@ -52,8 +60,8 @@ class SageMakerRunner:
         cluster: Cluster,
         machines: Machines,
         *,
-        sagemaker: Calls,
-        s3: Calls,
+        sagemaker: AwsClient,
+        s3: AwsClient,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store = store
@@ -63,116 +71,124 @@ class SageMakerRunner:
         self._now = now
         self._sagemaker = sagemaker
         self._bucket = Bucket(s3, cluster.bucket, cluster.kms_key)
-        self._results = Results(store, self._bucket, cluster)
+        self._results = ResultImporter(store, self._bucket, cluster)
 
     @property
     def machines(self) -> Machines:
         return self._machines
 
     async def submit(self, job: SearchJob) -> JobStatus:
-        kept = await find(self._store, job_name(job.id()))
-        if kept is not None and kept.job.state == "cancelled":
-            await self._looked(kept)  # what AWS has yet to stop is stopped first: it would go on beside the new attempt
-            kept = await find(self._store, kept.job.name)
-        if kept is not None and kept.job.state not in ("failed", "cancelled"):
-            return await self._looked(kept)
+        stored = await load_job(self._store, job_name(job.id()))
+        if stored is not None and stored.job.state == "cancelled":
+            await self._advance_and_report(
+                stored
+            )  # stops running attempts first, which would compute beside the new one
+            stored = await load_job(self._store, stored.job.name)
+        if stored is not None and stored.job.state not in ("failed", "cancelled"):
+            return await self._advance_and_report(stored)
         prices = await self._prices(job.owner, job.request)
-        new = begun(job, prices.digest, self._cluster, kept and kept.job, self._now())
+        new = start_job(job, prices.digest, self._cluster, stored and stored.job, self._now())
         try:
-            kept = await keep(self._store, new, kept, self._now())
-        except Conflict:  # somebody else submits it
+            stored = await save_job(self._store, new, stored, self._now())
+        except Conflict:  # another process submitted it
             return await self.status(job.id())
-        return await self._looked(kept, prices)
+        return await self._advance_and_report(stored, prices)
 
     async def status(self, job_id: str) -> JobStatus:
-        kept = await find(self._store, job_name(job_id))
-        if kept is None:
-            raise NotFound(f"{job_id}: there is no such job; expected one that was submitted in the last months")
-        return await self._looked(kept)
+        stored = await load_job(self._store, job_name(job_id))
+        if stored is None:
+            raise NotFound(f"job {job_id} does not exist; expected one submitted in the last 90 days")
+        return await self._advance_and_report(stored)
 
     async def cancel(self, job_id: str) -> JobStatus:
-        """What was never submitted stays so."""
+        """A job that was never submitted is reported as cancelled."""
         while True:
-            kept = await find(self._store, job_name(job_id))
-            if kept is None:
+            stored = await load_job(self._store, job_name(job_id))
+            if stored is None:
                 return JobStatus(id=job_id, state="cancelled")
-            if kept.job.state in ("completed", "failed"):
-                return await self._looked(kept)
+            if stored.job.state in ("completed", "failed"):
+                return await self._advance_and_report(stored)
             try:
-                return await self._looked(await self._keep(kept.job.changed(state="cancelled"), kept))
-            except Conflict:  # somebody has looked at it meanwhile
+                return await self._advance_and_report(
+                    await self._save(stored.job.with_changes(state="cancelled"), stored)
+                )
+            except Conflict:  # another process changed it
                 continue
 
-    async def _looked(self, kept: Kept, prices: "Prices | None" = None) -> JobStatus:
-        """One step further, and what is known then."""
+    async def _advance_and_report(self, stored: StoredJob, prices: "Prices | None" = None) -> JobStatus:
+        """Advance the job by one step and return its status."""
         try:
-            return (await self._step(kept, prices)).job.status
-        except Conflict:  # somebody else looks at the same time, and has gone that step
-            newest = await find(self._store, kept.job.name)
+            return (await self._advance(stored, prices)).job.status
+        except Conflict:  # another process made the same step
+            newest = await load_job(self._store, stored.job.name)
             assert newest is not None
             return newest.job.status
 
-    async def _step(self, kept: Kept, prices: "Prices | None") -> Kept:
-        if kept.job.adrift:
-            kept = await self._keep(await self._halted(kept.job), kept)
-        job = kept.job
-        if job.ended:
-            return kept
+    async def _advance(self, stored: StoredJob, prices: "Prices | None") -> StoredJob:
+        if stored.job.orphaned_attempts:
+            stored = await self._save(await self._stop_orphans(stored.job), stored)
+        job = stored.job
+        if job.is_finished:
+            return stored
         if job.attempt.created:
-            return await self._keep(await self._followed(job), kept)
-        return await self._launched(kept, prices)
+            return await self._save(await self._follow_attempt(job), stored)
+        return await self._launch(stored, prices)
 
-    async def _keep(self, job: RemoteJob, before: Kept) -> Kept:
-        return await keep(self._store, job, before, self._now())
+    async def _save(self, job: RemoteJob, before: StoredJob) -> StoredJob:
+        return await save_job(self._store, job, before, self._now())
 
-    async def _launched(self, kept: Kept, prices: "Prices | None") -> Kept:
-        """The attempt that stands in the record is made, also by another process than the one that wrote it."""
-        job = kept.job
+    async def _launch(self, stored: StoredJob, prices: "Prices | None") -> StoredJob:
+        """Create the attempt in the record, which another process may have written."""
+        job = stored.job
         if job.attempt.not_before is not None and self._now() < job.attempt.not_before:
-            return kept
-        if outdated(job):
-            await self._halt(job.attempt_name)  # who made it may have died before it was noted
+            return stored
+        if is_outdated(job):
+            await self._stop_attempt(job.attempt_name)  # the process that created it may have died before recording it
             sentence = f"{job.name}: another version of the program began it; submit the job again"
-            return await self._keep(ended(job, sentence, "the program has changed"), kept)
+            return await self._save(fail_job(job, sentence, "the program has changed"), stored)
         if not job.handed:
-            await self._hand_over(job, prices)
+            await self._upload_work(job, prices)
         request = await self._request(job)
-        kept = await self._keep(job.changed(handed=True).with_attempt(asked=self._now()), kept)
-        made = await self._created(kept.job, request)
+        stored = await self._save(job.with_changes(handed=True).with_attempt(asked=self._now()), stored)
+        updated_job = await self._create_attempt(stored.job, request)
         try:
-            return await self._keep(made, kept)
+            return await self._save(updated_job, stored)
         except Conflict:
-            newest = await find(self._store, job.name)
-            if newest is None or not newest.job.awaits(job.attempt):  # it was cancelled while it was made
-                await self._halt(job.attempt_name)
+            newest = await load_job(self._store, job.name)
+            if newest is None or not newest.job.is_awaiting(job.attempt):  # it was cancelled during the call
+                await self._stop_attempt(job.attempt_name)
             raise
 
-    async def _hand_over(self, job: RemoteJob, prices: "Prices | None") -> None:
-        """The input of its containers; the same again wherever somebody broke off."""
+    async def _upload_work(self, job: RemoteJob, prices: "Prices | None") -> None:
+        """Upload the input of the containers; repeating it after an interruption writes the same files."""
         search = job.work.job
         prices = prices or await self._prices(search.owner, search.request)
-        stored = await stored_trials(self._store, search.owner, search.run)
-        known = [trial for trial in stored if trial.number < search.first]
-        for name, content in (await asyncio.to_thread(_written, job, prices, known)).items():
+        trials = await stored_trials(self._store, search.owner, search.run)
+        earlier_trials = [trial for trial in trials if trial.number < search.first]
+        for name, content in (await asyncio.to_thread(_work_files, job, prices, earlier_trials)).items():
             await self._bucket.put(self._cluster.key(job.name, "work", name), content)
 
-    async def _created(self, job: RemoteJob, request: dict[str, Any]) -> RemoteJob:
-        job = job.with_attempt(asked=None)  # whatever AWS answers: then it is known
+    async def _create_attempt(self, job: RemoteJob, request: dict[str, Any]) -> RemoteJob:
+        job = job.with_attempt(asked=None)  # any response settles the request
         try:
             await self._sagemaker(lambda client: client.create_processing_job(**request))
-        except Denied as denied:
-            passing = f", and iam:PassRole for {self._cluster.role_name!r} (SAGEMAKER_ROLE)"
-            return ended(job, f"{denied}{passing}", f"AccessDeniedException: {denied.action}")
-        except Refusal as refusal:
-            named = await self._described(job.attempt_name) if refusal.aws_code in _TAKEN else None
-            if named is None and refusal.aws_code != "ResourceInUse":
-                return refused(job, self._cluster, refusal.aws_code, refusal.message, self._now())
-            if named is not None and job.begun is not None and named["CreationTime"] < job.begun - IN_FLIGHT:
-                await self._halt(job.attempt_name)
-                return passed_over(job)
-            # otherwise it was made by a process that could not note it
+        except AccessDenied as error:
+            role_hint = f", and iam:PassRole for {self._cluster.role_name!r} (SAGEMAKER_ROLE)"
+            return fail_job(job, f"{error}{role_hint}", f"AccessDeniedException: {error.action}")
+        except AwsError as error:
+            description = await self._describe(job.attempt_name) if error.aws_code in _NAME_IN_USE_CODES else None
+            if description is None and error.aws_code != "ResourceInUse":
+                return handle_refusal(job, self._cluster, error.aws_code, error.message, self._now())
+            if (
+                description is not None
+                and job.begun is not None
+                and description["CreationTime"] < job.begun - IN_FLIGHT
+            ):
+                await self._stop_attempt(job.attempt_name)
+                return skip_attempt(job)
+            # otherwise it was created by a process that could not record it
         logger.info("processing job made", name=job.attempt_name, instances=job.attempt.instances)
-        return job.with_attempt(created=True).telling("begun")
+        return job.with_attempt(created=True).with_report("begun")
 
     async def _request(self, job: RemoteJob) -> dict[str, Any]:
         search, attempt = job.work.job, job.attempt
@@ -181,7 +197,7 @@ class SageMakerRunner:
         )
         shards = cluster.key(job.name, "shards")
         inputs = {"work": cluster.uri(cluster.key(job.name, "work"))}
-        if await self._bucket.any(f"{shards}/"):  # SageMaker refuses an input without an object
+        if await self._bucket.has_objects(f"{shards}/"):  # SageMaker refuses an input without an object
             inputs["shards"] = cluster.uri(shards)
         return processing.request(
             cluster,
@@ -193,77 +209,77 @@ class SageMakerRunner:
             instances=attempt.instances,
         )
 
-    async def _followed(self, job: RemoteJob) -> RemoteJob:
-        """First the state, then the files: of a job that has ended all are there."""
+    async def _follow_attempt(self, job: RemoteJob) -> RemoteJob:
+        """Read the state before the files, because the files of a finished job are complete."""
         outcome = await self._outcome(job)
-        job, flaw, more = await self._results.take_over(job)
+        job, flaw, more = await self._results.import_trials(job)
         if outcome.meaning == "running":
-            job = job.changed(state="running")
+            job = job.with_changes(state="running")
         if more or outcome.meaning in ("waiting", "running"):
             return job
-        try:  # whatever became of the instances: a result that is whole counts
+        try:  # a complete result counts, whatever the outcome of the instances
             if flaw is not None:
                 raise flaw
-            return job.changed(state="completed", stopped=await self._results.verified(job))
+            return job.with_changes(state="completed", stopped=await self._results.verify(job))
         except BadOutput as bad:
             if outcome.meaning == "completed":
-                return spoiled(job, self._cluster, bad, self._now())
-            return judged(job, self._cluster, outcome, self._now())
+                return handle_bad_output(job, self._cluster, bad, self._now())
+            return handle_outcome(job, self._cluster, outcome, self._now())
 
     async def _outcome(self, job: RemoteJob) -> Outcome:
-        description = await self._described(job.attempt_name)
+        description = await self._describe(job.attempt_name)
         if description is None:
-            return Outcome("lost", f"{job.attempt_name} is not there any more")
+            return Outcome("lost", f"{job.attempt_name} no longer exists")
         return outcome_of(description, timedelta(seconds=self._cluster.max_seconds))
 
-    async def _halted(self, job: RemoteJob) -> RemoteJob:
-        """What nobody awaits is stopped; what AWS does not know may be on its way there, and is looked for again."""
-        for each in job.adrift:
-            found = await self._halt(job.name_of(each))
-            if found or each.asked is None or self._now() >= each.asked + IN_FLIGHT:
-                job = job.at_rest(each)
+    async def _stop_orphans(self, job: RemoteJob) -> RemoteJob:
+        """Stop orphaned attempts; one unknown to AWS may still be in flight and is checked again later."""
+        for attempt in job.orphaned_attempts:
+            exists = await self._stop_attempt(job.name_of(attempt))
+            if exists or attempt.asked is None or self._now() >= attempt.asked + IN_FLIGHT:
+                job = job.with_finished_attempt(attempt)
         return job
 
-    async def _halt(self, name: str) -> bool:
-        """Whether AWS knows such a job, which ends then."""
-        description = await self._described(name)
+    async def _stop_attempt(self, name: str) -> bool:
+        """Stop the job if it runs; whether AWS knows it."""
+        description = await self._describe(name)
         if description is not None and description["ProcessingJobStatus"] == "InProgress":
             try:
                 await self._sagemaker(lambda client: client.stop_processing_job(ProcessingJobName=name))
-            except Refusal as refusal:
-                if refusal.aws_code not in _NONE:
+            except AwsError as error:
+                if error.aws_code not in _NOT_FOUND_CODES:
                     raise
         return description is not None
 
-    async def _described(self, name: str) -> dict[str, Any] | None:
+    async def _describe(self, name: str) -> dict[str, Any] | None:
         try:
             return await self._sagemaker(lambda client: client.describe_processing_job(ProcessingJobName=name))
-        except Refusal as refusal:
-            if refusal.aws_code in _NONE:
+        except AwsError as error:
+            if error.aws_code in _NOT_FOUND_CODES:
                 return None
             raise
 
 
-_NONE = ("ResourceNotFound", "ValidationException")
-"""There is no such job or, where one is to be stopped, it has ended."""
-_TAKEN = ("ResourceInUse", "ValidationException")
-"""There may be a job of that name: names are taken for ever, and records of jobs that have ended are not."""
+_NOT_FOUND_CODES = ("ResourceNotFound", "ValidationException")
+"""The job does not exist or, for a stop, has ended."""
+_NAME_IN_USE_CODES = ("ResourceInUse", "ValidationException")
+"""A job of that name may exist: names are never freed, although finished jobs may no longer be listed."""
 
 
-def _written(job: RemoteJob, prices: "Prices", known: "list[Trial]") -> dict[str, bytes]:
+def _work_files(job: RemoteJob, prices: "Prices", earlier_trials: "list[Trial]") -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
-        write_work(Path(folder), job.work, prices, known)
+        write_work(Path(folder), job.work, prices, earlier_trials)
         return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
-async def reach(cluster: Cluster) -> None:
-    """Raises what a job would meet: no answer, permissions that are missing, a bucket that is not there."""
-    with closing(Calls("sagemaker")) as sagemaker, closing(Calls("s3")) as s3:
-        await Bucket(s3, cluster.bucket).any(cluster.key(""))
+async def check_access(cluster: Cluster) -> None:
+    """Raise the errors that a job would meet: service unavailable, missing permissions, missing bucket."""
+    with closing(AwsClient("sagemaker")) as sagemaker, closing(AwsClient("s3")) as s3:
+        await Bucket(s3, cluster.bucket).has_objects(cluster.key(""))
         try:
             await sagemaker(lambda client: client.describe_processing_job(ProcessingJobName="stratigos"))
-        except Refusal as refusal:
-            if refusal.aws_code not in _NONE:
+        except AwsError as error:
+            if error.aws_code not in _NOT_FOUND_CODES:
                 raise
 
 
@@ -271,5 +287,5 @@ async def reach(cluster: Cluster) -> None:
 async def sagemaker_runner(
     store: Store, prices: LoadPrices, cluster: Cluster, machines: Machines
 ) -> AsyncGenerator[SageMakerRunner]:
-    with closing(Calls("sagemaker")) as sagemaker, closing(Calls("s3")) as s3:
+    with closing(AwsClient("sagemaker")) as sagemaker, closing(AwsClient("s3")) as s3:
         yield SageMakerRunner(store, prices, cluster, machines, sagemaker=sagemaker, s3=s3)

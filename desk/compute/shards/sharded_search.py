@@ -1,4 +1,4 @@
-"""A search whose simulations are computed in shards: what is stored is used, what is missing is handed to an engine."""
+"""Simulates the configs of a search in shards: reads stored shards and computes the missing ones with an engine."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -6,28 +6,28 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
-from desk.compute.shards.shards import CHUNK, BadShard, Cutter, Task, decode, spans
+from desk.compute.shards.shards import CHUNK, BadShard, ShardPlanner, Task, decode, spans
 from desk.optimization.evaluation import World
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
 
 SUFFIX = ".shard"
-AHEAD = 2048
-"""Shards that are handed to an engine at a time, in whole chunks: for hundreds of workers, and less than 200 MB."""
+MAX_TASKS_AHEAD = 2048
+"""Shards that an engine gets at a time, in whole chunks: enough for hundreds of workers, and less than 200 MB."""
 ATTEMPTS = 3
-"""At a shard that an engine gets wrong."""
+"""Attempts at a shard for which an engine returns a bad file."""
 READERS = 16
-"""Files that are read at a time."""
+"""Files that are read concurrently."""
 
 
-class Shelf(Protocol):
-    """Port: where the files of shards are kept. Called in the thread of a search, and read from several.
+class ShardStore(Protocol):
+    """Port: storage of shard files. Called in the thread of a search; `get` is called from several threads.
 
-    Adapters: `FolderShelf`, `desk.compute.shards.repository.BlobShelf`.
+    Adapters: `FolderShardStore`, `desk.compute.shards.repository.BlobShardStore`.
     """
 
     def using(self, ids: Collection[str]) -> AbstractContextManager[None]:
-        """Stands around all that is done with these; when it is left, what was put is there, or an error tells why."""
+        """Context in which these shards are read and written; its exit waits for all writes and raises their errors."""
         ...
 
     def get(self, id_: str) -> bytes | None: ...
@@ -36,99 +36,102 @@ class Shelf(Protocol):
 
 
 class Engine(Protocol):
-    """Port that computes shards.
+    """Port: computes shards.
 
-    Adapters: `desk.compute.container.coordination.Peers`, `desk.compute.ray_cluster.RayEngine`.
+    Adapters: `desk.compute.container.coordination.Coordinator`, `desk.compute.ray_cluster.RayEngine`,
+    `desk.compute.pipeline.steps.LocalEngine`.
     """
 
     def compute(self, tasks: Sequence[Task]) -> Iterator[tuple[str, bytes]]:
-        """Id and file of each shard as it ends, in any order, each at least once; those of other tasks do no harm."""
+        """Id and file of each completed shard, in any order, each at least once; shards of other tasks are ignored."""
         ...
 
 
-class Sharded:
-    """A `desk.optimization.search.search.Simulator`."""
+class ShardedSimulator:
+    """A `desk.optimization.search.search.Simulator` that computes in shards."""
 
     def __init__(
         self,
         world: World,
         engine: Engine,
-        shelf: Shelf,
-        refused: Callable[[BadShard], None] = lambda _: None,
+        shards: ShardStore,
+        on_bad_shard: Callable[[BadShard], None] = lambda _: None,
         *,
         chunk: int = CHUNK,
     ) -> None:
         self.chunk = chunk
         self._world = world
-        self._cutter = Cutter(world)
+        self._planner = ShardPlanner(world)
         self._engine = engine
-        self._shelf = shelf
-        self._refused = refused
-        self.found = 0
-        """Shards that were stored already."""
+        self._store = shards
+        self._on_bad_shard = on_bad_shard
+        self.cache_hits = 0
+        """Shards read from storage."""
 
     def evaluations(
         self, chunks: Sequence[Sequence[StrategyConfig]], paths: int | None
     ) -> Iterator[list[tuple[Evaluation, ...]]]:
         paths = paths or self._world.paths
-        some = chunks_ahead(len(self._world.request.scenarios), paths)
-        for first in range(0, len(chunks), some):
-            yield from self._some(chunks[first : first + some], paths)
+        batch = chunks_ahead(len(self._world.request.scenarios), paths)
+        for first in range(0, len(chunks), batch):
+            yield from self._evaluate_batch(chunks[first : first + batch], paths)
 
-    def _some(self, chunks: Sequence[Sequence[StrategyConfig]], paths: int) -> Iterator[list[tuple[Evaluation, ...]]]:
+    def _evaluate_batch(
+        self, chunks: Sequence[Sequence[StrategyConfig]], paths: int
+    ) -> Iterator[list[tuple[Evaluation, ...]]]:
         chunk_tasks = [
-            {task.shard.id(): task for task in self._cutter.tasks(configs, paths)} if configs else {}
+            {task.shard.id(): task for task in self._planner.tasks(configs, paths)} if configs else {}
             for configs in chunks
         ]
-        wanted = {id_: task for tasks in chunk_tasks for id_, task in tasks.items()}
-        with self._shelf.using(wanted):
-            missing, files = self._looked_up(wanted)
-            arriving = self._arriving(missing, files)
-            for configs, tasks in zip(chunks, chunk_tasks, strict=True):
-                while not tasks.keys() <= files.keys():
-                    next(arriving)
-                parts = [(task, decode(task.shard, files.pop(id_))) for id_, task in tasks.items()]
-                yield self._cutter.evaluations(configs, parts) if configs else []
+        all_tasks = {id_: task for all_tasks in chunk_tasks for id_, task in all_tasks.items()}
+        with self._store.using(all_tasks):
+            missing, files = self._load_stored(all_tasks)
+            computing = self._compute_missing(missing, files)
+            for configs, all_tasks in zip(chunks, chunk_tasks, strict=True):
+                while not all_tasks.keys() <= files.keys():
+                    next(computing)
+                parts = [(task, decode(task.shard, files.pop(id_))) for id_, task in all_tasks.items()]
+                yield self._planner.evaluations(configs, parts) if configs else []
                 if self._world.cancelled():
                     raise InterruptedError
 
-    def _looked_up(self, wanted: Mapping[str, Task]) -> tuple[dict[str, Task], dict[str, bytes]]:
-        """What is missing, and the files of the rest."""
+    def _load_stored(self, tasks: Mapping[str, Task]) -> tuple[dict[str, Task], dict[str, bytes]]:
+        """The tasks without a valid stored file, and the files of the others."""
         missing: dict[str, Task] = {}
-        files: dict[str, bytes] = {}  # compressed, as they came: their arrays take twenty times the room
+        files: dict[str, bytes] = {}  # compressed: their arrays take twenty times the memory
         with ThreadPoolExecutor(READERS) as readers:
-            stored = list(readers.map(self._shelf.get, wanted))
-        for (id_, task), content in zip(wanted.items(), stored, strict=True):
+            contents = list(readers.map(self._store.get, tasks))
+        for (id_, task), content in zip(tasks.items(), contents, strict=True):
             if content is None or self._is_bad(task, content):
                 missing[id_] = task
             else:
                 files[id_] = content
-                self.found += 1
+                self.cache_hits += 1
         return missing, files
 
     def _is_bad(self, task: Task, content: bytes) -> bool:
-        """A bad file is told, and its shard computed again; it is read to its end, or it would spoil every search."""
+        """Decode the whole file and report it if it is bad, since one bad file would affect every search."""
         try:
             decode(task.shard, content)
         except BadShard as bad:
-            self._refused(bad)
+            self._on_bad_shard(bad)
             return True
         return False
 
-    def _arriving(self, missing: dict[str, Task], files: dict[str, bytes]) -> Iterator[None]:
-        """Keep what an engine computes; a bad shard is told, and asked for again once all others are there."""
+    def _compute_missing(self, missing: dict[str, Task], files: dict[str, bytes]) -> Iterator[None]:
+        """Store what the engine computes; a bad shard is reported, and computed again after all others."""
         bad: BadShard | None = None
         for _ in range(ATTEMPTS):
             for id_, content in self._engine.compute(list(missing.values())):
                 if (task := missing.get(id_)) is None:
-                    continue  # a second result of a shard, or one of another batch
+                    continue  # a second result of a shard, or a shard of another batch
                 try:
                     decode(task.shard, content)
                 except BadShard as error:
                     bad = error
-                    self._refused(bad)
+                    self._on_bad_shard(bad)
                     continue
-                self._shelf.put(id_, content)
+                self._store.put(id_, content)
                 files[id_] = content
                 del missing[id_]
                 yield
@@ -137,11 +140,11 @@ class Sharded:
 
 
 def chunks_ahead(scenarios: int, paths: int) -> int:
-    return max(1, AHEAD // (scenarios * len(spans(paths))))
+    return max(1, MAX_TASKS_AHEAD // (scenarios * len(spans(paths))))
 
 
-class FolderShelf:
-    """Files in folders: written into one, found in any."""
+class FolderShardStore:
+    """Shard files in folders: written to one, read from all."""
 
     def __init__(self, write: Path, read: Sequence[Path] = ()) -> None:
         self._write = write
@@ -153,11 +156,11 @@ class FolderShelf:
                 return path.read_bytes()
         return None
 
-    def using(self, ids: Collection[str]) -> AbstractContextManager[None]:  # noqa: ARG002  what it puts is there
+    def using(self, ids: Collection[str]) -> AbstractContextManager[None]:  # noqa: ARG002  `put` is synchronous
         return nullcontext()
 
     def put(self, id_: str, content: bytes) -> None:
-        """Whole or not at all: what copies the folder meanwhile takes no part of a file for it."""
+        """Write atomically, because the folder may be uploaded concurrently."""
         self._write.mkdir(parents=True, exist_ok=True)
         part = self._write / f".{id_}.part"
         part.write_bytes(content)

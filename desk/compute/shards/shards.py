@@ -1,4 +1,4 @@
-"""Shards: how a simulation is cut into pieces, computed piece by piece, kept as files, and put together again."""
+"""Splits a simulation into shards, computes and encodes each as a file, and merges them into evaluations."""
 
 import hashlib
 import json
@@ -25,13 +25,13 @@ from quant.strategies.simulation import GROUP, Part, evaluations, merge_parts
 from quant.worlds.scenario import Scenario
 
 CHUNK = 10
-"""Configs of a shard: what is lost with one is less than a checkpoint apart."""
+"""Configs per shard, at most those of a checkpoint."""
 _FEWEST, _MOST, _PIECES = 2, 4, 16
-"""Groups of 1,024 paths in a shard: a sixteenth of a scenario within these bounds, whatever the number of workers."""
+"""Groups of 1,024 paths per shard: a sixteenth of a scenario within these bounds, for any number of workers."""
 _MAGIC = b"stratigos shard 2\n"
 _LARGEST_HEADER = 65_536
 _BINS = struct.Struct("<iii")
-"""First bin of a histogram that was met, the one after the last, and bytes of a count."""
+"""First nonzero bin of a histogram, the one after the last, and bytes per count."""
 
 Flaw: TypeAlias = Literal[
     "truncated", "wrong version", "damaged", "another shard", "wrong data", "wrong code", "wrong problem"
@@ -39,7 +39,7 @@ Flaw: TypeAlias = Literal[
 
 
 class BadShard(ValueError):
-    """A stored shard that must not be used."""
+    """A shard file that is damaged or belongs to another shard."""
 
     def __init__(self, id_: str, flaw: Flaw, detail: str = "") -> None:
         self.id, self.flaw = id_, flaw
@@ -47,7 +47,7 @@ class BadShard(ValueError):
 
 
 class Task(Frozen):
-    """What a worker needs to compute a shard, besides the request and its prices."""
+    """Input of a worker for a shard, besides the request and its prices."""
 
     shard: Shard
     configs: tuple[StrategyConfig, ...]
@@ -59,24 +59,24 @@ class _Header(Frozen):
     shard: Shard
     days: int
     size: int
-    """Of the compressed body."""
+    """Bytes of the compressed body."""
     sha256: str
-    """Of `days` and the compressed body."""
+    """SHA-256 of `days` and the compressed body."""
 
 
 @dataclass(frozen=True)
-class Cutter:
-    """Cuts chunks of configs of one world into tasks, and makes evaluations of what comes back."""
+class ShardPlanner:
+    """Splits chunks of configs of one world into tasks, and merges their parts into evaluations."""
 
     world: World
 
     @cached_property
     def problem(self) -> str:
-        """Digest of all that enters a simulation besides configs, scenario and paths."""
+        """Digest of all inputs of a simulation besides configs, scenario and paths."""
         world = self.world
         market, request = world.market, world.request
         content = hashlib.sha256(b"stratigos problem 1\n")
-        said = {
+        description = {
             "mandate": digest_of(request.mandate),
             "seed": request.seed,
             "days": world.days,
@@ -85,7 +85,7 @@ class Cutter:
             "train": [market.train.start, market.train.stop],
             "mixes": [str(mix) for mix in market.histories],
         }
-        content.update(json.dumps(said, sort_keys=True).encode())
+        content.update(json.dumps(description, sort_keys=True).encode())
         for history in market.histories.values():
             for series in (history.returns, history.cash, history.legs, history.mix):
                 content.update(np.ascontiguousarray(series, dtype="<f8").tobytes())
@@ -98,45 +98,45 @@ class Cutter:
     def tasks(self, configs: Sequence[StrategyConfig], paths: int) -> Iterator[Task]:
         digests = tuple(config.digest() for config in configs)
         for scenario, digest in self._scenarios.items():
-            for first_block, some in spans(paths):
+            for first_block, span_paths in spans(paths):
                 shard = Shard(
                     configs=digests,
                     scenario=digest,
                     first_block=first_block,
-                    paths=some,
+                    paths=span_paths,
                     problem=self.problem,
                     data=self.world.market.data_digest,
                     code=code_version(),
                 )
                 yield Task(shard=shard, configs=tuple(configs), scenario=scenario)
 
-    def require(self, task: Task) -> None:
-        """Raise `ValueError` for a task of another world than this one."""
-        mine = (self.problem, self.world.market.data_digest, code_version())
-        if (task.shard.problem, task.shard.data, task.shard.code) != mine:
-            raise ValueError(f"shard {task.shard.id()[:16]} is one of another request, of other prices or other code")
+    def require_same_problem(self, task: Task) -> None:
+        """Raise `ValueError` for a task of another world."""
+        expected = (self.problem, self.world.market.data_digest, code_version())
+        if (task.shard.problem, task.shard.data, task.shard.code) != expected:
+            raise ValueError(f"shard {task.shard.id()[:16]} belongs to another request, other prices or other code")
 
     def evaluations(
         self, configs: Sequence[StrategyConfig], parts: Iterable[tuple[Task, Part]]
     ) -> list[tuple[Evaluation, ...]]:
-        """Of each config in every scenario, from all the parts of its chunk."""
+        """Evaluations of each config in every scenario, from all parts of its chunk."""
         by_scenario: dict[str, list[Part]] = {scenario.name: [] for scenario in self.world.request.scenarios}
         for task, part in parts:
             by_scenario[task.scenario].append(part)
         digests = [config.digest() for config in configs]
-        columns = [evaluations(merge_parts(found), digests, name) for name, found in by_scenario.items()]
+        columns = [evaluations(merge_parts(scenario_parts), digests, name) for name, scenario_parts in by_scenario.items()]
         return [tuple(column[k] for column in columns) for k in range(len(configs))]
 
 
 def spans(paths: int) -> list[tuple[int, int]]:
-    """First block and paths of each shard of a scenario."""
+    """First block and number of paths of each shard of a scenario."""
     groups = math.ceil(paths / (GROUP * LANES))
     size = GROUP * min(max(math.ceil(groups / _PIECES), _FEWEST), _MOST)
     return [(b, min(paths - b * LANES, size * LANES)) for b in range(0, math.ceil(paths / LANES), size)]
 
 
 def compute(world: World, task: Task, workers: int | None = None) -> bytes:
-    """The file of a shard; `workers` threads, by default every core."""
+    """The file of a shard, computed with `workers` threads (default: all cores)."""
     scenario: Scenario = next(s for s in world.request.scenarios if s.name == task.scenario)
     shard = task.shard
     part = world.part(task.configs, scenario, paths=shard.paths, first_block=shard.first_block, workers=workers)
@@ -144,31 +144,31 @@ def compute(world: World, task: Task, workers: int | None = None) -> bytes:
 
 
 def encode(shard: Shard, part: Part) -> bytes:
-    """Sums as they are; of a histogram the bins that were met, in as few bytes as its largest count needs."""
+    """Sums as float64; of each histogram the range of nonzero bins, with the narrowest integer type that fits."""
     content = [np.ascontiguousarray(sums, dtype="<f8").tobytes() for sums in (part.means, part.spreads)]
     for counts in (part.losses, part.falls):
-        met = np.flatnonzero(counts.any(axis=0))
-        first, last = (int(met[0]), int(met[-1]) + 1) if met.size else (0, 0)
+        nonzero = np.flatnonzero(counts.any(axis=0))
+        first, last = (int(nonzero[0]), int(nonzero[-1]) + 1) if nonzero.size else (0, 0)
         kind = "<u2" if counts.max(initial=0) < 2**16 else "<i4"
         content.append(_BINS.pack(first, last, int(kind[-1])) + counts[:, first:last].astype(kind).tobytes())
     body = zlib.compress(b"".join(content), 1)
-    header = _Header(shard=shard, days=part.days, size=len(body), sha256=_seal(part.days, body))
+    header = _Header(shard=shard, days=part.days, size=len(body), sha256=_checksum(part.days, body))
     return _MAGIC + header.model_dump_json().encode() + b"\n" + body
 
 
-def decode(wanted: Shard, content: bytes) -> Part:
-    """The sums in the file of the shard `wanted`; `BadShard` for any other content."""
-    days, body = check(wanted, content)
+def decode(expected: Shard, content: bytes) -> Part:
+    """The sums in the file of the shard `expected`; raises `BadShard` for other content."""
+    days, body = check(expected, content)
     try:
-        arrays = zlib.decompressobj().decompress(body, _room(wanted) + 1)  # no more is unpacked, whatever was packed
+        arrays = zlib.decompressobj().decompress(body, _max_size(expected) + 1)  # limits the memory for hostile input
     except zlib.error as error:
-        raise BadShard(wanted.id(), "damaged", "its body cannot be unpacked") from error
-    return _part(wanted, days, arrays)
+        raise BadShard(expected.id(), "damaged", "its body cannot be unpacked") from error
+    return _part(expected, days, arrays)
 
 
-def check(wanted: Shard, content: bytes) -> tuple[int, bytes]:
-    """The days and the packed body of the file, which is that of `wanted` and whole; `BadShard` for any other."""
-    id_ = wanted.id()
+def check(expected: Shard, content: bytes) -> tuple[int, bytes]:
+    """The days and the compressed body of the file of the shard `expected`; raises `BadShard` for other content."""
+    id_ = expected.id()
     if not content.startswith(_MAGIC):
         raise BadShard(id_, "truncated" if _MAGIC.startswith(content) else "wrong version")
     end = content.find(b"\n", len(_MAGIC), len(_MAGIC) + _LARGEST_HEADER)
@@ -178,33 +178,33 @@ def check(wanted: Shard, content: bytes) -> tuple[int, bytes]:
         header = _Header.model_validate_json(content[len(_MAGIC) : end])
     except ValidationError as error:
         raise BadShard(id_, "damaged", "its header cannot be read") from error
-    found = header.shard
-    if found != wanted:
-        raise BadShard(id_, _difference(wanted, found))
+    actual = header.shard
+    if actual != expected:
+        raise BadShard(id_, _mismatch(expected, actual))
     body = content[end + 1 :]
-    if _seal(header.days, body) != header.sha256:
+    if _checksum(header.days, body) != header.sha256:
         raise BadShard(id_, "truncated" if len(body) < header.size else "damaged")
     return header.days, body
 
 
-def _seal(days: int, body: bytes) -> str:
+def _checksum(days: int, body: bytes) -> str:
     return hashlib.sha256(b"%d\n" % days + body).hexdigest()
 
 
-def _difference(wanted: Shard, found: Shard) -> Flaw:
-    if found.data != wanted.data:
+def _mismatch(expected: Shard, actual: Shard) -> Flaw:
+    if actual.data != expected.data:
         return "wrong data"
-    if found.code != wanted.code:
+    if actual.code != expected.code:
         return "wrong code"
-    return "wrong problem" if found.problem != wanted.problem else "another shard"
+    return "wrong problem" if actual.problem != expected.problem else "another shard"
 
 
 def _shape(shard: Shard) -> tuple[int, int, int]:
     return math.ceil(shard.paths / (GROUP * LANES)), len(shard.configs), STATISTICS
 
 
-def _room(shard: Shard) -> int:
-    """Bytes that its arrays need at most."""
+def _max_size(shard: Shard) -> int:
+    """Largest size of its arrays in bytes."""
     return 16 * math.prod(_shape(shard)) + 2 * _BINS.size + 4 * len(shard.configs) * (LOSS_BINS + FALL_BINS)
 
 
@@ -229,12 +229,12 @@ def _part(shard: Shard, days: int, body: bytes) -> Part:
 
 
 def _counts(shard: Shard, body: bytes, bins: int) -> tuple[Counts, bytes]:
-    """A histogram, and what follows it; `ValueError` or `struct.error` for what `encode` does not write."""
+    """A histogram and the remaining bytes; raises `ValueError` or `struct.error` for invalid content."""
     first, last, width = _BINS.unpack_from(body)
     if not 0 <= first <= last <= bins or width not in (2, 4):
         raise ValueError("bins")
     counts: Counts = np.zeros((len(shard.configs), bins), dtype=np.int32)
     kind, size = "<u2" if width == 2 else "<i4", len(shard.configs) * (last - first)
-    met = np.frombuffer(body, dtype=kind, count=size, offset=_BINS.size)
-    counts[:, first:last] = met.reshape(-1, last - first) if size else 0
-    return counts, body[_BINS.size + met.nbytes :]
+    nonzero = np.frombuffer(body, dtype=kind, count=size, offset=_BINS.size)
+    counts[:, first:last] = nonzero.reshape(-1, last - first) if size else 0
+    return counts, body[_BINS.size + nonzero.nbytes :]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
-from desk.compute.container.task_queue import Board, Flight
+from desk.compute.container.task_queue import ActiveTask, TaskQueue
 from desk.compute.shards.sharded_search import chunks_ahead
 from desk.compute.shards.shards import CHUNK, Task, spans
 from desk.optimization.jobs import Shard
@@ -136,7 +136,7 @@ class _Slot:
 class _Run:
     def __init__(self, load: Load, fleet: Fleet, costs: Costs) -> None:
         self.load, self.fleet, self.costs = load, fleet, costs
-        self.board = Board()
+        self.queue = TaskQueue()
         self.now = 0.0
         self.leader_free = 0.0
         self.outcome = Outcome()
@@ -169,13 +169,13 @@ class _Run:
             for window, shards in enumerate(self.load.windows(trials)):
                 self._compute([(f"{round_}-{window}-{name}", piece) for name, piece in enumerate(shards)])
         self.outcome.seconds = self.now
-        self.outcome.given_twice = self.board.tally.again
+        self.outcome.given_twice = self.queue.counts.reissued
         return self.outcome
 
     def _compute(self, shards: list[tuple[str, Piece]]) -> None:
         tasks = [Task(shard=_shard(name), configs=(CONFIG,), scenario="s") for name, _ in shards]
         self.work |= {task.shard.id(): piece for task, (_, piece) in zip(tasks, shards, strict=True)}
-        self.board.add(tasks)
+        self.queue.add(tasks)
         self.missing += len(tasks)
         self.outcome.shards += len(tasks)
         self._hand_out()
@@ -193,35 +193,35 @@ class _Run:
     def _give(self, slot: _Slot) -> None:
         if slot.instance in self.dead:
             return
-        flight = self.board.take(str(slot.instance), self.now)
-        if flight is None:  # it looks again a second later: what others are at becomes late
+        task = self.queue.take(str(slot.instance), self.now)
+        if task is None:  # it looks again a second later: what others are at becomes late
             if not self.looking:
                 self.looking = True
                 self._at(self.now + 1.0, "look", None)
             return
         slot.idle = False
         slow = self.fleet.stragglers.get(slot.instance, 1.0) * self.chance.lognormvariate(0.0, 0.1)
-        configs, paths, _ = self.work[flight.id]
-        self._at(self.now + self.costs.computing(configs, paths, self.load.days) * slow, "made", (slot, flight))
+        configs, paths, _ = self.work[task.id]
+        self._at(self.now + self.costs.computing(configs, paths, self.load.days) * slow, "made", (slot, task))
 
     def _look(self, _: object) -> None:
         self.looking = False
         self._hand_out()
 
-    def _made(self, what: tuple[_Slot, Flight]) -> None:
-        slot, flight = what
+    def _made(self, what: tuple[_Slot, ActiveTask]) -> None:
+        slot, task = what
         if slot.instance in self.dead:
             return
         self.outcome.computed += 1
-        self._at(self._lead(self.costs.leading(self.work[flight.id].whole)), "arrived", what)
+        self._at(self._lead(self.costs.leading(self.work[task.id].whole)), "arrived", what)
 
-    def _arrived(self, what: tuple[_Slot, Flight]) -> None:
-        slot, flight = what
+    def _arrived(self, what: tuple[_Slot, ActiveTask]) -> None:
+        slot, task = what
         if slot.instance in self.dead:
             return
-        if self.board.finish(flight, str(slot.instance), self.now):
+        if self.queue.finish(task, str(slot.instance), self.now):
             self.missing -= 1
-        self.board.leave(flight)
+        self.queue.release(task)
         slot.idle = True
         self._give(slot)
 
@@ -230,10 +230,10 @@ class _Run:
         for _, _, kind, what in self.events:
             if kind not in ("made", "arrived"):
                 continue
-            slot, flight = cast("tuple[_Slot, Flight]", what)
+            slot, task = cast("tuple[_Slot, ActiveTask]", what)
             if slot.instance == instance:
                 self.outcome.in_flight_at_deaths += 1
-                self.board.leave(flight)
+                self.queue.release(task)
         self._hand_out()
 
 

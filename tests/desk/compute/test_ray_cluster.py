@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from desk.base.errors import InvalidInput, UserError
-from desk.compute.ray_cluster import AHEAD, CHUNK, RayEngine, ray_runner
-from desk.compute.shards.sharded_search import Engine, Sharded
-from desk.compute.shards.shards import Cutter, Task
+from desk.compute.ray_cluster import CHUNK, TASKS_PER_CORE, RayEngine, ray_runner
+from desk.compute.shards.sharded_search import Engine, ShardedSimulator
+from desk.compute.shards.shards import ShardPlanner, Task
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.owned_market import load_owned
 from desk.optimization.repositories.result_repository import load_result
@@ -38,7 +38,7 @@ from tests.doubles.ray_nodes import Nodes, begun, counted, two_nodes
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[3]
 ENDED = {"completed", "failed", "cancelled"}
-IN_FLIGHT = 2 * AHEAD
+IN_FLIGHT = 2 * TASKS_PER_CORE
 SHARDS = 2 * 2 * 8
 """Of rounds of 8 and 12 trials in two scenarios, each on eight pieces of its paths."""
 ENOUGH = 10
@@ -84,9 +84,9 @@ class Shelved:
             self._call()
 
 
-def search(world: World, job, engine: Engine, shelf: Shelved):
+def search(world: World, job, engine: Engine, shards: Shelved):
     trials = []
-    run_search(world, job, {}, trials.extend, lambda _: None, Sharded(world, engine, shelf, chunk=CHUNK))
+    run_search(world, job, {}, trials.extend, lambda _: None, ShardedSimulator(world, engine, shards, chunk=CHUNK))
     return tuple(trial for trial, _ in trials)
 
 
@@ -172,13 +172,13 @@ def test_a_lost(nodes, long, alone, job, tmp_path, lost) -> None:
     """What it was at is computed elsewhere, and nothing else again."""
     world = World(counted(long.market, tmp_path / "book"), long.request)
 
-    shelf = Shelved(ENOUGH, nodes.remove if lost == "node" else nodes.kill)
+    shards = Shelved(ENOUGH, nodes.remove if lost == "node" else nodes.kill)
     try:
-        assert search(world, job(long.request, budget=20), RayEngine(world, nodes.address), shelf) == alone.trials
+        assert search(world, job(long.request, budget=20), RayEngine(world, nodes.address), shards) == alone.trials
     finally:
         if lost == "node":
             nodes.add()
-    assert len(shelf.puts) == len(set(shelf.puts)) == SHARDS
+    assert len(shards.puts) == len(set(shards.puts)) == SHARDS
     assert 0 <= begun(tmp_path / "book") - SHARDS <= IN_FLIGHT
 
 
@@ -206,10 +206,10 @@ async def test_a_search_whose_process_was_killed_goes_on_in_another(nodes, long,
 
 @pytest.mark.soak
 def test_results_that_come_twice_or_late_do_no_harm(nodes, long, alone, job) -> None:
-    shelf = Shelved()
+    shards = Shelved()
     engine = DuplicatingEngine(RayEngine(long, nodes.address))
-    assert search(long, job(long.request, budget=20), engine, shelf) == alone.trials
-    assert len(shelf.puts) == len(set(shelf.puts)) == SHARDS < engine.count
+    assert search(long, job(long.request, budget=20), engine, shards) == alone.trials
+    assert len(shards.puts) == len(set(shards.puts)) == SHARDS < engine.count
 
 
 async def test_a_search_without_a_free_core_says_so_and_goes_on_when_there_is_one(nodes, long, alone, tmp_path) -> None:
@@ -220,7 +220,7 @@ async def test_a_search_without_a_free_core_says_so_and_goes_on_when_there_is_on
             told.append(reason)
             leave()
 
-        results = list(RayEngine(long, nodes.address, waits, patience=0.1).compute([task]))
+        results = list(RayEngine(long, nodes.address, waits, stall_seconds=0.1).compute([task]))
     assert [id_ for id_, _ in results] == [task.shard.id()]
     assert told == ["no shard has ended for 0.1 s; of the cluster's 2 cores 0 are free"]
 
@@ -241,7 +241,7 @@ def handler(number: signal.Signals) -> bytes:
 
 
 def first_task(world: World, alone) -> Task:
-    return next(Cutter(world).tasks([alone.trials[0].config], 64))
+    return next(ShardPlanner(world).tasks([alone.trials[0].config], 64))
 
 
 def test_a_node_with_other_code_is_refused(nodes, long, alone) -> None:

@@ -402,13 +402,13 @@ async def test_machines_that_do_not_answer_are_asked_again(home, small, account)
 
 
 async def test_an_error_that_a_person_can_mend_is_told_by_the_run(home, small, account):
-    class Denied(Elsewhere):
+    class AccessDenied(Elsewhere):
         async def status(self, job_id):
             raise UserError("role: may not describe the job")
 
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(dependencies, small())
-        denied = later(replace(dependencies, jobs=Denied(account)))
+        denied = later(replace(dependencies, jobs=AccessDenied(account)))
         assert await look(denied) == 1
         await worked(denied)
         assert (await run_of(dependencies.store, OWNER, run)).history[-1].reason == "role: may not describe the job"

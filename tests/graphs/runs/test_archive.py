@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 from langchain_core.runnables import RunnableConfig
 
-from desk.compute.shards.repository import note_use
+from desk.compute.shards.repository import record_use
 from desk.governance.approvals import Approval, ApprovalDecision, ApprovalRequest, Thresholds
 from desk.optimization.repositories.trial_repository import stored_trials
 from desk.runs.cached_answers import load_or_compute
@@ -335,11 +335,11 @@ async def test_shards_go_when_no_search_used_them_for_thirty_days(home):
     async with timed(home) as (dependencies, clock):
         store, shard = dependencies.store, f"{SYSTEM}/shards/a"
         await store.blobs.put(shard, b"file")
-        await note_use(store, ["a"], now=clock())
+        await record_use(store, ["a"], now=clock())
         clock.time += 30 * DAY
         assert (await clean_up(dependencies, clock(), dry_run=True)).shards == 1
         assert await store.blobs.exists(shard)
-        await note_use(store, ["a"], now=clock())  # by a run of whomever
+        await record_use(store, ["a"], now=clock())  # by a run of whomever
         assert (await clean_up(dependencies, clock())).shards == 0
         assert await store.blobs.exists(shard)
         clock.time += 30 * DAY

@@ -18,7 +18,7 @@ import pytest
 
 from api.cli.main import run
 from desk.base.code_version import code_version
-from desk.compute.container.job_files import Tree, Work, decode_summary, write_work
+from desk.compute.container.job_files import ContainerPaths, Work, decode_summary, write_work
 from desk.market.bundled import BundledPrices
 from desk.optimization.jobs import SearchJob
 from desk.optimization.request import OptimizationRequest
@@ -27,7 +27,7 @@ from quant.worlds.scenario import BUILT_IN
 HOSTS = ["127.0.0.1", "127.0.0.2"]
 KEPT = ("STRATIGOS_KERNEL_CACHE", "NUMBA_CACHE_DIR")
 SCENARIOS = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
-Prepare = Callable[..., tuple[Work, list[Tree]]]
+Prepare = Callable[..., tuple[Work, list[ContainerPaths]]]
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,9 @@ def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepare:
     """Trees of instances; this process works in the first."""
     prices = asyncio.run(BundledPrices().load("sp500"))
 
-    def make(count: int = 1, trials: int = 12, name: str = "trees", **changes: object) -> tuple[Work, list[Tree]]:
+    def make(
+        count: int = 1, trials: int = 12, name: str = "trees", **changes: object
+    ) -> tuple[Work, list[ContainerPaths]]:
         request = OptimizationRequest(trials=trials, seed=3, stopping="budget", scenarios=SCENARIOS)
         job = SearchJob(
             owner="anne", run="r1", plan=0, request=request, space=request.space, candidates=(), first=0, budget=trials
@@ -53,45 +55,45 @@ def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepare:
             port = free.getsockname()[1]
         given = {"code": code_version(), "data": prices.digest, "job": job, "key": "ab" * 16, "port": port}
         work = Work.model_validate(given | changes)
-        trees = [Tree(tmp_path / name / host) for host in HOSTS[:count]]
-        for tree, host in zip(trees, HOSTS, strict=False):
-            write_work(tree.work, work, prices, [])
-            tree.resources.parent.mkdir(parents=True)
-            tree.resources.write_text(json.dumps({"current_host": host, "hosts": HOSTS[:count]}))
+        trees = [ContainerPaths(tmp_path / name / host) for host in HOSTS[:count]]
+        for paths, host in zip(trees, HOSTS, strict=False):
+            write_work(paths.work, work, prices, [])
+            paths.resources.parent.mkdir(parents=True)
+            paths.resources.write_text(json.dumps({"current_host": host, "hosts": HOSTS[:count]}))
         monkeypatch.setenv("STRATIGOS_CONTAINER_ROOT", str(trees[0].root))
         return work, trees
 
     return make
 
 
-def stored(tree: Tree) -> set[str]:
-    return {path.name for path in tree.shards.glob("*.shard")}
+def stored(paths: ContainerPaths) -> set[str]:
+    return {path.name for path in paths.shards.glob("*.shard")}
 
 
-def trials(tree: Tree) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in tree.result.glob("trials-*.json")}
+def trials(paths: ContainerPaths) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in paths.result.glob("trials-*.json")}
 
 
-def account(tree: Tree) -> dict:
-    return json.loads((tree.result / "shards.json").read_bytes())
+def account(paths: ContainerPaths) -> dict:
+    return json.loads((paths.result / "shards.json").read_bytes())
 
 
-def removed(tree: Tree) -> None:
-    (tree.work / "known.json").unlink()
+def removed(paths: ContainerPaths) -> None:
+    (paths.work / "known.json").unlink()
 
 
-def damaged(tree: Tree) -> None:
-    path = tree.work / "prices.npz"
+def damaged(paths: ContainerPaths) -> None:
+    path = paths.work / "prices.npz"
     path.write_bytes(path.read_bytes()[:-100])
 
 
-def from_elsewhere(tree: Tree) -> None:
-    path = tree.work / "work.json"
+def from_elsewhere(paths: ContainerPaths) -> None:
+    path = paths.work / "work.json"
     path.write_text(path.read_text().replace(code_version(), "0" * 64))
 
 
-def alone(tree: Tree) -> None:
-    tree.resources.unlink()
+def alone(paths: ContainerPaths) -> None:
+    paths.resources.unlink()
 
 
 @pytest.mark.parametrize(
@@ -104,13 +106,13 @@ def alone(tree: Tree) -> None:
     ],
 )
 def test_what_can_be_mended_is_told_with_code_2(prepare, change, reason, capfd) -> None:
-    _, (tree,) = prepare()
-    change(tree)
+    _, (paths,) = prepare()
+    change(paths)
     assert run(["worker"]) == 2
-    said = tree.message.read_text()
+    said = paths.message.read_text()
     assert said.startswith(reason)
     assert capfd.readouterr().err.strip() == said
-    assert not tree.result.exists()
+    assert not paths.result.exists()
 
 
 @pytest.mark.parametrize("arguments", [["worker"], ["worker", "--step", "aggregation"]])
@@ -131,29 +133,29 @@ def test_where_there_is_no_container_the_folder_and_its_setting_are_told(
 
 
 def test_what_a_step_is_not_handed_is_told_with_its_folder(tmp_path, monkeypatch, capfd) -> None:
-    tree = Tree(tmp_path)
-    tree.inputs.mkdir(parents=True)
+    paths = ContainerPaths(tmp_path)
+    paths.inputs.mkdir(parents=True)
     monkeypatch.setenv("STRATIGOS_CONTAINER_ROOT", str(tmp_path))
     assert run(["worker", "--step", "data_validation"]) == 2
-    assert capfd.readouterr().err.endswith(f"request.json and prices.npz, in {tree.input('request')}\n")
+    assert capfd.readouterr().err.endswith(f"request.json and prices.npz, in {paths.input('request')}\n")
 
 
 def test_unusable_prices_are_told_with_code_2(prepare, capfd) -> None:
     prices = asyncio.run(BundledPrices().load("sp500"))
     short = replace(prices, dates=prices.dates[:100], closes=np.ascontiguousarray(prices.closes[:100]))
-    work, (tree,) = prepare(data=short.digest)
-    write_work(tree.work, work, short, [])
+    work, (paths,) = prepare(data=short.digest)
+    write_work(paths.work, work, short, [])
     assert run(["worker"]) == 2
-    assert "allowed" in tree.message.read_text()
+    assert "allowed" in paths.message.read_text()
 
 
 def test_a_fault_is_told_with_code_1_and_without_secrets(prepare, monkeypatch, capfd) -> None:
     monkeypatch.setenv("SOME_SECRET", "correct-horse-battery")
-    _, (tree,) = prepare(name="correct-horse-battery")
-    tree.result.parent.mkdir(parents=True)
-    tree.result.write_text("a file where a folder should be")
+    _, (paths,) = prepare(name="correct-horse-battery")
+    paths.result.parent.mkdir(parents=True)
+    paths.result.write_text("a file where a folder should be")
     assert run(["worker"]) == 1
-    said = tree.message.read_text()
+    said = paths.message.read_text()
     assert said.startswith("A fault ended the worker: FileExistsError: ")
     out = capfd.readouterr()
     assert out.err.strip() == said
@@ -164,11 +166,11 @@ def test_a_fault_is_told_with_code_1_and_without_secrets(prepare, monkeypatch, c
 
 
 def test_sigterm_ends_it_with_143_and_what_is_finished_is_not_computed_again(prepare, home) -> None:
-    work, (tree,) = prepare(trials=24)
+    work, (paths,) = prepare(trials=24)
     ended = threading.Event()
 
     def terminate() -> None:
-        while not stored(tree):
+        while not stored(paths):
             if ended.wait(0.001):
                 return
         os.kill(os.getpid(), signal.SIGTERM)
@@ -179,15 +181,15 @@ def test_sigterm_ends_it_with_143_and_what_is_finished_is_not_computed_again(pre
     ended.set()
     watching.join()
     assert code == 143
-    kept = stored(tree)
-    assert not (tree.result / "summary.json").exists()
-    assert not tree.message.exists()
+    kept = stored(paths)
+    assert not (paths.result / "summary.json").exists()
+    assert not paths.message.exists()
 
     assert run(["worker"]) == 0
-    counts = account(tree)
+    counts = account(paths)
     assert counts["found"] == len(kept) > 0
-    assert counts["found"] + counts["computed"][HOSTS[0]] == len(stored(tree))
-    assert decode_summary((tree.result / "summary.json").read_bytes(), work).trials == 24
+    assert counts["found"] + counts["computed"][HOSTS[0]] == len(stored(paths))
+    assert decode_summary((paths.result / "summary.json").read_bytes(), work).trials == 24
     assert not home.exists(), "it needs no home"
 
 
@@ -207,7 +209,7 @@ def test_help_explains_the_contract(capsys) -> None:
 class Instances:
     """Processes of the command, one a tree, with nothing but what a container has."""
 
-    def __init__(self, trees: list[Tree]) -> None:
+    def __init__(self, trees: list[ContainerPaths]) -> None:
         root = Path(__file__).parents[4]
         kept = {
             name: value for name, value in os.environ.items() if name.startswith(("NUMBA", "STRATIGOS_KERNEL", "PATH"))
@@ -216,10 +218,10 @@ class Instances:
             subprocess.Popen(
                 [sys.executable, "-m", "api", "worker"],
                 cwd=root,
-                env=kept | {"STRATIGOS_CONTAINER_ROOT": str(tree.root), "OMP_NUM_THREADS": "1"},
+                env=kept | {"STRATIGOS_CONTAINER_ROOT": str(paths.root), "OMP_NUM_THREADS": "1"},
                 stdout=subprocess.DEVNULL,
             )
-            for tree in trees
+            for paths in trees
         ]
 
     def codes(self) -> list[int]:

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from desk.base.code_version import code_version
 from desk.compute.container.job_files import (
     BadOutput,
-    Foreign,
+    ContainerPaths,
+    IncompatibleWork,
     Resources,
     Summary,
-    Tree,
     Work,
     decode_summary,
     decode_trials,
@@ -63,7 +63,7 @@ def test_work_comes_back_as_it_was_written(folder, work, prices, searched) -> No
 @pytest.mark.parametrize("name", ["work.json", "known.json", "prices.npz"])
 def test_a_missing_file_is_named(folder, name) -> None:
     (folder / name).unlink()
-    with pytest.raises(Foreign, match=f"^{name}: it is not there"):
+    with pytest.raises(IncompatibleWork, match=f"^{name} is missing"):
         read_work(folder)
 
 
@@ -71,7 +71,7 @@ def test_a_missing_file_is_named(folder, name) -> None:
 def test_work_of_another_version_is_refused(folder, change) -> None:
     path = folder / "work.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(Foreign, match="another version of the program; expected the image"):
+    with pytest.raises(IncompatibleWork, match="another version of the program; use the image"):
         read_work(folder)
 
 
@@ -79,14 +79,14 @@ def test_work_of_another_version_is_refused(folder, change) -> None:
 @pytest.mark.parametrize("content", [b"", b"{", b"3", b"\xff\xfe", b'[{"number": 1}]', b"nothing"])
 def test_documents_that_cannot_be_read_are_refused(folder, name, content) -> None:
     (folder / name).write_bytes(content)
-    with pytest.raises(Foreign):
+    with pytest.raises(IncompatibleWork):
         read_work(folder)
 
 
 def test_other_prices_are_refused(folder, prices) -> None:
     other = replace(prices, closes=prices.closes * 1.01)
     (folder / "prices.npz").write_bytes(pack_prices(other))
-    with pytest.raises(Foreign, match=rf"its digest is {other.digest[:16]}; expected {prices.digest[:16]}"):
+    with pytest.raises(IncompatibleWork, match=rf"the digest {other.digest[:16]}; expected {prices.digest[:16]}"):
         read_work(folder)
 
 
@@ -99,7 +99,7 @@ def test_damaged_prices_are_refused_wherever_they_are_damaged(few, data) -> None
         del content[place:]
     else:
         content[place] ^= 1 << data.draw(st.integers(0, 7))
-    with suppress(Foreign):
+    with suppress(IncompatibleWork):
         assert unpack_prices(bytes(content), few.digest).digest == few.digest
 
 
@@ -128,18 +128,18 @@ def test_instances_that_are_not_told_of_are_an_error(tmp_path, content) -> None:
     path = tmp_path / "resourceconfig.json"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(Foreign, match=r"^resourceconfig\.json: it (is not there|cannot be read)"):
+    with pytest.raises(IncompatibleWork, match=r"^resourceconfig\.json (is missing|cannot be read)"):
         read_resources(path)
 
 
 def test_the_folders_are_those_of_sagemaker() -> None:
-    tree = Tree()
-    assert tree.resources == Path("/opt/ml/config/resourceconfig.json")
-    assert tree.work == Path("/opt/ml/processing/input/work")
-    assert tree.earlier_shards == Path("/opt/ml/processing/input/shards")
-    assert tree.shards == Path("/opt/ml/processing/output/shards")
-    assert tree.result == Path("/opt/ml/processing/output/result")
-    assert tree.message == Path("/opt/ml/output/message")
+    paths = ContainerPaths()
+    assert paths.resources == Path("/opt/ml/config/resourceconfig.json")
+    assert paths.work == Path("/opt/ml/processing/input/work")
+    assert paths.earlier_shards == Path("/opt/ml/processing/input/shards")
+    assert paths.shards == Path("/opt/ml/processing/output/shards")
+    assert paths.result == Path("/opt/ml/processing/output/result")
+    assert paths.message == Path("/opt/ml/output/message")
 
 
 def test_finished_trials_come_back_as_they_were_left(work, searched) -> None:
@@ -179,11 +179,11 @@ def test_damaged_trials_are_refused(work, searched, data) -> None:
     content = encode_trials(work, searched.saved[:1])
     place = data.draw(st.integers(0, len(content) - 1))
     if data.draw(st.booleans()):
-        changed = content[:place]
+        damaged = content[:place]
     else:
-        changed = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+        damaged = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
     with pytest.raises(BadOutput) as refused:
-        decode_trials("trials-00000.json", changed, work)
+        decode_trials("trials-00000.json", damaged, work)
     assert refused.value.flaw in ("truncated", "damaged")
 
 

@@ -11,11 +11,18 @@ import pytest
 
 from desk.base.code_version import code_version
 from desk.base.errors import InvalidInput
-from desk.compute.container.job_files import BadOutput, Foreign, Tree, encode_summary, pack_prices, read_work
+from desk.compute.container.job_files import (
+    BadOutput,
+    ContainerPaths,
+    IncompatibleWork,
+    encode_summary,
+    pack_prices,
+    read_work,
+)
 from desk.compute.pipeline.definition import step_of
 from desk.compute.pipeline.search_output import read_result
-from desk.compute.pipeline.step_files import Asked, finished
-from desk.compute.pipeline.step_worker import perform
+from desk.compute.pipeline.step_files import PipelineRequest, is_finished
+from desk.compute.pipeline.step_worker import run_step
 from desk.market.prices import Prices
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.scenario_checks import check_scenario, require
@@ -24,42 +31,46 @@ from quant.worlds.scenario import BUILT_IN
 from tests.desk.conftest import Searched
 
 
-def executed(name: str, tree: Tree) -> Path:
+def executed(name: str, paths: ContainerPaths) -> Path:
     """The folder that a step leaves in a container."""
-    asyncio.run(perform(name, tree, threading.Event(), asyncio.Event()))
+    asyncio.run(run_step(name, paths, threading.Event(), asyncio.Event()))
     step = step_of(name)
-    inputs = {each: tree.input(each) for each in step.reads}
-    assert finished(step.name, inputs, tree.output(step.leaves))
-    return tree.output(step.leaves)
+    inputs = {each: paths.input(each) for each in step.inputs}
+    assert is_finished(step.name, inputs, paths.output(step.output))
+    return paths.output(step.output)
 
 
-def handed_on(folder: Path, tree: Tree) -> None:
-    shutil.copytree(folder, tree.input(folder.name))
+def handed_on(folder: Path, paths: ContainerPaths) -> None:
+    shutil.copytree(folder, paths.input(folder.name))
 
 
 @pytest.fixture(scope="module")
-def done(asked: Callable[..., OptimizationRequest], prices: Prices, tmp_path_factory: pytest.TempPathFactory) -> Tree:
+def done(
+    asked: Callable[..., OptimizationRequest], prices: Prices, tmp_path_factory: pytest.TempPathFactory
+) -> ContainerPaths:
     """The tree of an only instance, in which all steps up to the search have been executed."""
-    tree = Tree(tmp_path_factory.mktemp("tree"))
-    tree.resources.parent.mkdir(parents=True)
-    tree.resources.write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
-    given = tree.input("request")
+    paths = ContainerPaths(tmp_path_factory.mktemp("tree"))
+    paths.resources.parent.mkdir(parents=True)
+    paths.resources.write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
+    given = paths.input("request")
     given.mkdir(parents=True)
-    request = Asked(code=code_version(), data=prices.digest, owner="anne", run="r1", key="0" * 32, request=asked())
+    request = PipelineRequest(
+        code=code_version(), data=prices.digest, owner="anne", run="r1", key="0" * 32, request=asked()
+    )
     (given / "request.json").write_text(request.model_dump_json())
     (given / "prices.npz").write_bytes(pack_prices(prices))
     for name in ("data_validation", "scenario_generation", "distributed_optimization"):
-        handed_on(executed(name, tree), tree)
-    return tree
+        handed_on(executed(name, paths), paths)
+    return paths
 
 
 @pytest.fixture
-def tree(done: Tree, tmp_path: Path) -> Tree:
+def paths(done: ContainerPaths, tmp_path: Path) -> ContainerPaths:
     """A copy of it, of this test alone."""
-    return Tree(Path(shutil.copytree(done.root, tmp_path / "tree")))
+    return ContainerPaths(Path(shutil.copytree(done.root, tmp_path / "tree")))
 
 
-def test_a_container_leaves_what_a_search_in_one_process_finds(done: Tree, searched: Searched) -> None:
+def test_a_container_leaves_what_a_search_in_one_process_finds(done: ContainerPaths, searched: Searched) -> None:
     work, _, known = read_work(done.input("work"))
     assert (work.job.plan, work.job.budget, known) == (0, 12, [])
     summary, found = read_result(done.result, work)
@@ -72,16 +83,16 @@ def test_a_container_leaves_what_a_search_in_one_process_finds(done: Tree, searc
 
 
 @pytest.mark.parametrize("kept", [0, 1, 70, 5_000, -1])
-def test_a_truncated_checkpoint_is_refused_by_name(tree: Tree, kept: int) -> None:
-    path = tree.input("result") / "trials-00001.json"
+def test_a_truncated_checkpoint_is_refused_by_name(paths: ContainerPaths, kept: int) -> None:
+    path = paths.input("result") / "trials-00001.json"
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(BadOutput, match=r"^trials-00001\.json: (truncated|damaged)"):
-        executed("aggregation", tree)
-    assert not tree.output("answer").joinpath("result.json").exists()
+        executed("aggregation", paths)
+    assert not paths.output("answer").joinpath("result.json").exists()
 
 
-def test_what_is_missing_or_another_is_refused_by_name(tree: Tree) -> None:
-    result, work = tree.input("result"), read_work(tree.input("work"))[0]
+def test_what_is_missing_or_another_is_refused_by_name(paths: ContainerPaths) -> None:
+    result, work = paths.input("result"), read_work(paths.input("work"))[0]
     with pytest.raises(BadOutput, match=r"^summary\.json: another job"):
         read_result(result, work.model_copy(update={"job": work.job.model_copy(update={"run": "r2"})}))
     with pytest.raises(BadOutput, match=r"^summary\.json: wrong data"):
@@ -107,18 +118,18 @@ def test_what_is_missing_or_another_is_refused_by_name(tree: Tree) -> None:
         read_result(result, work)
 
 
-def test_a_request_of_another_version_is_refused(tree: Tree) -> None:
-    path = tree.input("request") / "request.json"
+def test_a_request_of_another_version_is_refused(paths: ContainerPaths) -> None:
+    path = paths.input("request") / "request.json"
     text = path.read_text()
     path.write_text(text.replace(code_version(), "0" * 64))
-    with pytest.raises(Foreign, match=r"request\.json: it was written by another version"):
-        executed("data_validation", tree)
+    with pytest.raises(IncompatibleWork, match=r"request\.json: it was written by another version"):
+        executed("data_validation", paths)
     path.write_text(text[:-20])
-    with pytest.raises(Foreign, match=r"request\.json: it cannot be read"):
-        executed("data_validation", tree)
+    with pytest.raises(IncompatibleWork, match=r"request\.json: it cannot be read"):
+        executed("data_validation", paths)
     path.unlink()
-    with pytest.raises(Foreign, match=r"request\.json: it is not there"):
-        executed("data_validation", tree)
+    with pytest.raises(IncompatibleWork, match=r"request\.json: it is not there"):
+        executed("data_validation", paths)
 
 
 def test_paths_of_another_law_are_refused_by_name() -> None:

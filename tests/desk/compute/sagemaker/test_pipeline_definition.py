@@ -46,8 +46,8 @@ def test_it_has_the_steps_and_their_order() -> None:
     }
     for step in STEPS:
         waiting = f"{step.name}_wanted" if step.optional else step.name
-        assert after[waiting] == set(step.needs)
-        assert after[step.name] <= set(step.needs)
+        assert after[waiting] == set(step.dependencies)
+        assert after[step.name] <= set(step.dependencies)
     assert [name for name in after if not name.endswith("_wanted")] == [step.name for step in STEPS]
 
 
@@ -76,14 +76,14 @@ def test_steps_find_what_others_leave_below_the_folder_of_the_execution() -> Non
         assert name == step.name
         found = {each["InputName"]: each["S3Input"]["S3Uri"] for each in request["ProcessingInputs"]}
         shards = found.pop("shards", None)
-        assert found == {each: left[each] for each in step.reads}
+        assert found == {each: left[each] for each in step.inputs}
         outputs = {each["OutputName"]: each["S3Output"] for each in request["ProcessingOutputConfig"]["Outputs"]}
         assert outputs.pop("shards", {"S3Uri": None})["S3Uri"] == shards
-        assert outputs[step.leaves]["LocalPath"] == f"/opt/ml/processing/output/{step.leaves}"
-        left[step.leaves] = outputs[step.leaves]["S3Uri"]
+        assert outputs[step.output]["LocalPath"] == f"/opt/ml/processing/output/{step.output}"
+        left[step.output] = outputs[step.output]["S3Uri"]
         assert request["AppSpecification"]["ContainerArguments"] == ["worker", "--step", name]
         instances = request["ProcessingResources"]["ClusterConfig"]["InstanceCount"]
-        assert instances == (SEALED.instances if step.everywhere else 1)
+        assert instances == (SEALED.instances if step.distributed else 1)
         assert request["NetworkConfig"]["EnableNetworkIsolation"]
         assert {"Key": "team", "Value": "allocation"} in request["Tags"]
     assert len(set(left.values())) == len(left)

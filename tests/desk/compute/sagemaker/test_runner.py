@@ -17,11 +17,11 @@ from desk.base.clock import utc_now
 from desk.base.code_version import code_version
 from desk.base.errors import NotFound, UserError
 from desk.compute.container.job_files import Summary, Work, checkpoint_name, encode_summary, encode_trials
-from desk.compute.sagemaker.aws_client import Calls
-from desk.compute.sagemaker.job_repository import INDEX, KIND, REMEMBERED, job_name
-from desk.compute.sagemaker.job_results import FILES_AT_ONCE
+from desk.compute.sagemaker.aws_client import AwsClient
+from desk.compute.sagemaker.job_repository import INDEX, KIND, RETENTION, job_name
+from desk.compute.sagemaker.job_results import MAX_FILES
 from desk.compute.sagemaker.processing import Cluster
-from desk.compute.sagemaker.runner import IN_FLIGHT, SageMakerRunner, reach
+from desk.compute.sagemaker.runner import IN_FLIGHT, SageMakerRunner, check_access
 from desk.governance.estimates import Machines
 from desk.optimization.jobs import JobStatus, SearchJob
 from desk.optimization.repositories.trial_repository import stored_trials
@@ -45,7 +45,7 @@ RUNS = count()
 class Amazon:
     """A fleet that runs canned containers, a bucket, clients of both: made once, they take a second."""
 
-    def __init__(self, fleet: Fleet, folder: Path, sagemaker: Calls, s3: Calls) -> None:
+    def __init__(self, fleet: Fleet, folder: Path, sagemaker: AwsClient, s3: AwsClient) -> None:
         self.fleet, self.folder, self.sagemaker, self.s3 = fleet, folder, sagemaker, s3
         self.bucket = fleet.aws.bucket("desks")
 
@@ -59,7 +59,7 @@ def amazon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Amazon]:
         point_at(monkeypatch, aws.url)
         for name, value in fleet.environment.items():
             monkeypatch.setenv(name, value)
-        with closing(Calls("sagemaker")) as sagemaker, closing(Calls("s3")) as s3:
+        with closing(AwsClient("sagemaker")) as sagemaker, closing(AwsClient("s3")) as s3:
             yield Amazon(fleet, folder, sagemaker, s3)
         assert fleet.violations == []
 
@@ -81,7 +81,7 @@ class Case:
         """By number, `a1` first: what a container does other than to leave its result and end well."""
         (self._folder / "attempts.json").write_text(json.dumps({name[1:]: does for name, does in said.items()}))
 
-    def runner(self, sagemaker: Calls | None = None, **changes: Any) -> SageMakerRunner:
+    def runner(self, sagemaker: AwsClient | None = None, **changes: Any) -> SageMakerRunner:
         given = {"image": IMAGE_URI, "role": ROLE, "bucket": self.amazon.bucket, "prefix": "desk", "instances": 1}
 
         async def prices(owner: str, request: Any) -> Any:
@@ -208,7 +208,7 @@ async def forgotten(case: Case) -> None:
     """Its records have expired."""
     assert await case.store.records.delete(Key(SYSTEM, INDEX, case.name))
     assert await case.store.records.delete(Key(case.job.owner, KIND, case.name))
-    case.now += REMEMBERED
+    case.now += RETENTION
 
 
 @pytest.mark.parametrize("code", ["ResourceInUse", "ValidationException"])
@@ -265,12 +265,12 @@ async def test_a_call_that_is_throttled_is_made_again(case: Case) -> None:
 
 async def test_what_a_job_would_meet_can_be_seen_before(amazon: Amazon) -> None:
     cluster = Cluster(image=IMAGE_URI, role=ROLE, bucket=amazon.bucket)
-    await reach(cluster)
+    await check_access(cluster)
     amazon.fleet.refuse("DescribeProcessingJob", "AccessDeniedException", "no")
     with pytest.raises(UserError, match="sagemaker:DescribeProcessingJob is denied"):
-        await reach(cluster)
+        await check_access(cluster)
     with pytest.raises(UserError, match="there is no bucket 'nowhere-at-all'"):
-        await reach(cluster.model_copy(update={"bucket": "nowhere-at-all"}))
+        await check_access(cluster.model_copy(update={"bucket": "nowhere-at-all"}))
 
 
 @pytest.mark.soak
@@ -434,10 +434,10 @@ async def test_a_job_that_begins_again_runs_beside_nothing_of_itself(case: Case)
     assert case.jobs == [f"{case.name}-1", f"{case.name}-2"]
 
 
-class Late(Calls):
+class Late(AwsClient):
     """Something happens before the first call."""
 
-    def __init__(self, calls: Calls, first: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, calls: AwsClient, first: Callable[[], Awaitable[object]]) -> None:
         self._calls, self._firsts = calls, [first]
 
     async def __call__(self, call: Callable[[Any], Any]) -> Any:
@@ -457,10 +457,10 @@ class Died(Exception):
     """The process is not there any more."""
 
 
-class Dying(Calls):
+class Dying(AwsClient):
     """Of a process that dies when it has told AWS to make a job, which AWS has yet to hear."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: AwsClient) -> None:
         self._calls = calls
         self.told: dict[str, Any] = {}
 
@@ -533,7 +533,7 @@ async def test_what_was_told_by_a_process_that_died_is_one_job(case: Case, dead:
 
 @pytest.mark.soak
 async def test_what_hours_have_left_is_taken_over_in_several_looks(case: Case, searched: Any) -> None:
-    leave(case.result, case.job, searched, empty=FILES_AT_ONCE)
+    leave(case.result, case.job, searched, empty=MAX_FILES)
     runner = case.runner()
     await runner.submit(case.job)
     case.amazon.fleet.wait(f"{case.name}-1")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from desk.compute.container.job_files import Account
-from desk.compute.sagemaker.aws_client import Calls
+from desk.compute.container.job_files import ShardCounts
+from desk.compute.sagemaker.aws_client import AwsClient
 from desk.compute.sagemaker.job_repository import job_name
 from desk.compute.sagemaker.processing import Cluster
 from desk.compute.sagemaker.runner import SageMakerRunner
@@ -30,7 +30,7 @@ RUNS = count()
 
 
 class Cloud:
-    def __init__(self, fleet: Fleet, sagemaker: Calls, s3: Calls) -> None:
+    def __init__(self, fleet: Fleet, sagemaker: AwsClient, s3: AwsClient) -> None:
         self.fleet, self.sagemaker, self.s3 = fleet, sagemaker, s3
         self.bucket = fleet.aws.bucket("searches")
 
@@ -42,7 +42,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         point_at(patch, aws.url)
         for name, value in fleet.environment.items():
             patch.setenv(name, value)
-        with closing(Calls("sagemaker")) as sagemaker, closing(Calls("s3")) as s3:
+        with closing(AwsClient("sagemaker")) as sagemaker, closing(AwsClient("s3")) as s3:
             yield Cloud(fleet, sagemaker, s3)
         assert fleet.violations == []
 
@@ -78,9 +78,9 @@ class Search:
     def shards(self) -> list[str]:
         return self.fleet.objects(f"{self._place}/shards/", like="*.shard")
 
-    def account(self, attempt: int) -> Account:
+    def account(self, attempt: int) -> ShardCounts:
         """What became of the shards in an attempt that ended well."""
-        return Account.model_validate_json(self.fleet.content(f"{self._place}/result/{attempt}/shards.json"))
+        return ShardCounts.model_validate_json(self.fleet.content(f"{self._place}/result/{attempt}/shards.json"))
 
     async def with_shards(self, attempt: int, least: int) -> None:
         """Once so many are stored; the attempt is not over then."""

@@ -10,8 +10,15 @@ from functools import partial
 import pytest
 
 from desk.compute.local import LocalRunner
-from desk.compute.shards.repository import KIND, MOST, WRITERS, BlobShelf, forget_shards, note_use
-from desk.compute.shards.sharded_search import Sharded
+from desk.compute.shards.repository import (
+    KIND,
+    MAX_SHARDS_PER_RECORD,
+    WRITERS,
+    BlobShardStore,
+    delete_unused_shards,
+    record_use,
+)
+from desk.compute.shards.sharded_search import ShardedSimulator
 from desk.compute.shards.shards import compute
 from desk.optimization.jobs import JobStatus
 from store.embedded import open_store
@@ -57,8 +64,8 @@ class Here:
             yield task.shard.id(), compute(self._world, task, workers=1)
 
 
-def shelf_of(store: Store, now: datetime = BEGIN) -> BlobShelf:
-    return BlobShelf(store, asyncio.get_running_loop(), lambda: now)
+def shelf_of(store: Store, now: datetime = BEGIN) -> BlobShardStore:
+    return BlobShardStore(store, asyncio.get_running_loop(), lambda: now)
 
 
 async def of_search(work: Callable[[], object]) -> None:
@@ -83,7 +90,7 @@ async def finished(store: Store, world, job, nth: int) -> tuple[JobStatus, Faili
         return world.market
 
     def simulator(world, happened):
-        return Sharded(world, Here(world), shelf_of(failing))
+        return ShardedSimulator(world, Here(world), shelf_of(failing))
 
     runner = LocalRunner(store, load, simulator=simulator)
     await runner.submit(job)
@@ -106,10 +113,10 @@ async def test_a_storage_that_fails_fails_the_search(world, job, tmp_path):
 async def test_what_is_put_is_there_when_the_work_ends_however_it_does(tmp_path):
     ids = [f"{n:064x}" for n in range(WRITERS // 2)]
 
-    def put(shelf: BlobShelf, error: Exception | None = None) -> None:
-        with shelf.using(ids):
+    def put(shards: BlobShardStore, error: Exception | None = None) -> None:
+        with shards.using(ids):
             for id_ in ids:
-                shelf.put(id_, b"file")
+                shards.put(id_, b"file")
             if error is not None:
                 raise error
 
@@ -120,9 +127,9 @@ async def test_what_is_put_is_there_when_the_work_ends_however_it_does(tmp_path)
 
         for error in (None, InterruptedError()):
             blobs = Failing(store.blobs, 2)
-            shelf = shelf_of(replace(store, blobs=blobs))
+            shards = shelf_of(replace(store, blobs=blobs))
             with pytest.raises(Unavailable, match="the disk is full"):
-                await of_search(partial(put, shelf, error))
+                await of_search(partial(put, shards, error))
             assert blobs.written == len(ids) - 1, "the others are written"
 
 
@@ -137,7 +144,7 @@ async def test_a_search_whose_loop_is_gone_does_not_wait_for_ever(tmp_path):
 
     async with open_store(tmp_path) as store:
         loop = Loop()
-        asking = asyncio.create_task(asyncio.to_thread(BlobShelf(store, loop, lambda: BEGIN).get, "a"))
+        asking = asyncio.create_task(asyncio.to_thread(BlobShardStore(store, loop, lambda: BEGIN).get, "a"))
         await asyncio.to_thread(asked.wait)
         with pytest.warns(RuntimeWarning, match="never awaited"):
             loop.close()
@@ -149,24 +156,24 @@ async def test_shards_stay_for_thirty_days_after_anybody_used_them(tmp_path):
     async with open_store(tmp_path) as store:
         for now, ids in ((BEGIN, ("a", "b")), (BEGIN + DAY, ("b", "c")), (BEGIN + DAY, ("never-computed",))):
 
-            def work(shelf: BlobShelf, ids: tuple[str, ...]) -> None:
-                with shelf.using(ids):
+            def work(shards: BlobShardStore, ids: tuple[str, ...]) -> None:
+                with shards.using(ids):
                     for id_ in ids:
-                        if id_ != "never-computed" and shelf.get(id_) is None:
-                            shelf.put(id_, id_.encode())
+                        if id_ != "never-computed" and shards.get(id_) is None:
+                            shards.put(id_, id_.encode())
 
             await of_search(partial(work, shelf_of(store, now), ids))
         assert await uses(store) == 3
 
-        assert await forget_shards(store, BEGIN + 30 * DAY - timedelta(seconds=1), dry_run=False) == 0
-        assert await forget_shards(store, BEGIN + 30 * DAY, dry_run=True) == 1
+        assert await delete_unused_shards(store, BEGIN + 30 * DAY - timedelta(seconds=1), dry_run=False) == 0
+        assert await delete_unused_shards(store, BEGIN + 30 * DAY, dry_run=True) == 1
         assert await there(store, "a", "b", "c") == [True, True, True]
-        assert await forget_shards(store, BEGIN + 30 * DAY, dry_run=False) == 1
+        assert await delete_unused_shards(store, BEGIN + 30 * DAY, dry_run=False) == 1
         assert await there(store, "a", "b", "c") == [False, True, True]
         assert await uses(store) == 2
-        assert await forget_shards(store, BEGIN + 31 * DAY, dry_run=False) == 3
+        assert await delete_unused_shards(store, BEGIN + 31 * DAY, dry_run=False) == 3
         assert await there(store, "b", "c") == [False, False]
-        assert (await uses(store), await forget_shards(store, BEGIN + 99 * DAY, dry_run=False)) == (0, 0)
+        assert (await uses(store), await delete_unused_shards(store, BEGIN + 99 * DAY, dry_run=False)) == (0, 0)
 
 
 async def test_a_deletion_that_is_cut_off_is_followed_by_one_that_does_the_rest(tmp_path):
@@ -181,12 +188,12 @@ async def test_a_deletion_that_is_cut_off_is_followed_by_one_that_does_the_rest(
                 raise Unavailable("throttled")
             await self._inner.delete(key)
 
-    ids = [f"{n}" for n in range(MOST + 1)]
+    ids = [f"{n}" for n in range(MAX_SHARDS_PER_RECORD + 1)]
     async with open_store(tmp_path) as store:
-        await note_use(store, ids, now=BEGIN)
+        await record_use(store, ids, now=BEGIN)
         assert await uses(store) == 2
         await store.blobs.put(f"{SYSTEM}/shards/9", b"file")
         with pytest.raises(Unavailable):
-            await forget_shards(replace(store, blobs=Cut(store.blobs)), BEGIN + 31 * DAY, dry_run=False)  # pyright: ignore[reportArgumentType]
-        assert await forget_shards(store, BEGIN + 31 * DAY, dry_run=False) == len(ids)
+            await delete_unused_shards(replace(store, blobs=Cut(store.blobs)), BEGIN + 31 * DAY, dry_run=False)  # pyright: ignore[reportArgumentType]
+        assert await delete_unused_shards(store, BEGIN + 31 * DAY, dry_run=False) == len(ids)
         assert (await there(store, "9"), await uses(store)) == ([False], 0)

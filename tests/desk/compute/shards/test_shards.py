@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desk.compute.shards.sharded_search import ATTEMPTS, FolderShelf, Sharded
-from desk.compute.shards.shards import BadShard, Cutter, Task, compute, decode, encode, spans
+from desk.compute.shards.sharded_search import ATTEMPTS, FolderShardStore, ShardedSimulator
+from desk.compute.shards.shards import BadShard, ShardPlanner, Task, compute, decode, encode, spans
 from desk.optimization.evaluation import World
 from desk.optimization.search.search import Direct
 from quant.numeric.random_numbers import LANES
@@ -82,7 +82,7 @@ def single(world, chunks) -> list[list[tuple[Evaluation, ...]]]:
 
 @pytest.fixture(scope="module")
 def task(world, chunks) -> Task:
-    return next(Cutter(world).tasks(chunks[1], 100))
+    return next(ShardPlanner(world).tasks(chunks[1], 100))
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +110,10 @@ def test_a_file_cut_off_anywhere_is_truncated(task, content) -> None:
 def test_a_flipped_bit_is_refused_or_harmless(task, content, data) -> None:
     body = content.index(b"\n", content.index(b"{")) + 1
     place = data.draw(st.integers(0, body) | st.integers(0, len(content) - 1))
-    changed = bytearray(content)
-    changed[place] ^= 1 << data.draw(st.integers(0, 7))
+    with_changes = bytearray(content)
+    with_changes[place] ^= 1 << data.draw(st.integers(0, 7))
     try:
-        part = decode(task.shard, bytes(changed))
+        part = decode(task.shard, bytes(with_changes))
     except BadShard:
         return
     sound = decode(task.shard, content)
@@ -209,21 +209,21 @@ def test_shards_in_any_order_twice_or_late_give_the_evaluations_of_the_single_ru
         random.shuffle(found)
         return found
 
-    sharded = Sharded(world, Engine(world, arrange), Memory())
+    sharded = ShardedSimulator(world, Engine(world, arrange), Memory())
     assert list(sharded.evaluations(chunks, PATHS)) == single
     assert list(sharded.evaluations(chunks[:1], PATHS)) == single[:1]
 
 
 def test_a_chunk_may_be_empty_since_all_of_it_was_screened_out(world, chunks, single) -> None:
-    sharded = Sharded(world, Engine(world), Memory())
+    sharded = ShardedSimulator(world, Engine(world), Memory())
     assert list(sharded.evaluations([[], chunks[0], [], chunks[1]], PATHS)) == [[], single[0], [], single[1]]
     assert list(sharded.evaluations([[]], PATHS)) == [[]]
 
 
 def test_what_is_stored_is_not_computed_again(world, chunks, single, tmp_path) -> None:
     engine = Engine(world)
-    shelf = FolderShelf(tmp_path / "new", [tmp_path / "old"])
-    assert list(Sharded(world, engine, shelf).evaluations(chunks, PATHS)) == single
+    shards = FolderShardStore(tmp_path / "new", [tmp_path / "old"])
+    assert list(ShardedSimulator(world, engine, shards).evaluations(chunks, PATHS)) == single
     assert len(engine.asked) == len(set(engine.asked)) == SHARDS
     files = sorted((tmp_path / "new").iterdir())
     assert sorted(path.stem for path in files) == sorted(engine.asked)
@@ -232,27 +232,27 @@ def test_what_is_stored_is_not_computed_again(world, chunks, single, tmp_path) -
     for gone in files[:7]:
         (tmp_path / "old" / gone.name).unlink()
     again = Engine(world)
-    sharded = Sharded(world, again, shelf)
+    sharded = ShardedSimulator(world, again, shards)
     assert list(sharded.evaluations(chunks, PATHS)) == single
-    assert (sorted(again.asked), sharded.found) == (sorted(path.stem for path in files[:7]), SHARDS - 7)
+    assert (sorted(again.asked), sharded.cache_hits) == (sorted(path.stem for path in files[:7]), SHARDS - 7)
 
 
 def test_bad_stored_shards_are_refused_named_and_computed_again(world, chunks, single) -> None:
-    shelf, refused = Memory(), list[BadShard]()
-    assert list(Sharded(world, Engine(world), shelf).evaluations(chunks, PATHS)) == single
-    sound = dict(shelf.files)
+    shards, refused = Memory(), list[BadShard]()
+    assert list(ShardedSimulator(world, Engine(world), shards).evaluations(chunks, PATHS)) == single
+    sound = dict(shards.files)
     short, other, flipped, sealed = sorted(sound)[:4]
-    shelf.files[short] = sound[short][:-9]
-    shelf.files[sealed] = replace_body(sound[sealed], zlib.compress(b"too short"))
-    shelf.files[other] = sound[short]
-    shelf.files[flipped] = sound[flipped][:-9] + bytes([sound[flipped][-9] ^ 1]) + sound[flipped][-8:]
+    shards.files[short] = sound[short][:-9]
+    shards.files[sealed] = replace_body(sound[sealed], zlib.compress(b"too short"))
+    shards.files[other] = sound[short]
+    shards.files[flipped] = sound[flipped][:-9] + bytes([sound[flipped][-9] ^ 1]) + sound[flipped][-8:]
     engine = Engine(world)
-    sharded = Sharded(world, engine, shelf, refused.append)
+    sharded = ShardedSimulator(world, engine, shards, refused.append)
     assert list(sharded.evaluations(chunks, PATHS)) == single
     told = {bad.id: bad.flaw for bad in refused}
     assert told == {short: "truncated", other: "another shard", flipped: "damaged", sealed: "damaged"}
     assert sorted(engine.asked) == [short, other, flipped, sealed]
-    assert shelf.files == sound
+    assert shards.files == sound
 
 
 def test_a_shard_that_arrives_bad_is_refused_and_asked_for_again(world, chunks, single) -> None:
@@ -265,24 +265,24 @@ def test_a_shard_that_arrives_bad_is_refused_and_asked_for_again(world, chunks, 
         wrong.extend((cut, sealed))
         return [(cut, start[:50]), (sealed, replace_body(whole, zlib.compress(b"too short"))), *others]
 
-    engine, shelf = Engine(world, arrange), Memory()
-    assert list(Sharded(world, engine, shelf, refused.append).evaluations(chunks, PATHS)) == single
+    engine, shards = Engine(world, arrange), Memory()
+    assert list(ShardedSimulator(world, engine, shards, refused.append).evaluations(chunks, PATHS)) == single
     assert [bad.id for bad in refused] == wrong
     assert engine.asked[SHARDS:] == wrong
-    assert shelf.files == {id_: Engine.files[id_] for id_ in shelf.files}
+    assert shards.files == {id_: Engine.files[id_] for id_ in shards.files}
 
 
 def test_an_engine_that_never_gets_it_right_is_given_up(world, chunks) -> None:
     engine = Engine(world, lambda results: [(id_, b"") for id_, _ in results])
     refused: list[BadShard] = []
     with pytest.raises(BadShard, match="truncated"):
-        list(Sharded(world, engine, Memory(), refused.append).evaluations(chunks[:1], PATHS))
+        list(ShardedSimulator(world, engine, Memory(), refused.append).evaluations(chunks[:1], PATHS))
     assert len(refused) == ATTEMPTS * SHARDS // 2
 
 
 def test_a_task_of_another_world_is_refused(world, task) -> None:
-    Cutter(world).require(task)
+    ShardPlanner(world).require_same_problem(task)
     for field in ("problem", "data", "code"):
         other = task.model_copy(update={"shard": task.shard.model_copy(update={field: "0" * 64})})
         with pytest.raises(ValueError, match="another request"):
-            Cutter(world).require(other)
+            ShardPlanner(world).require_same_problem(other)

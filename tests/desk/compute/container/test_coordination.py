@@ -14,10 +14,10 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from desk.compute.container.coordination import LARGEST_SHARD, LeaderLost, Peers, follow
+from desk.compute.container.coordination import LARGEST_SHARD, Coordinator, LeaderLost, follow
 from desk.compute.container.job_files import Resources, Work
-from desk.compute.container.task_queue import Board
-from desk.compute.shards.sharded_search import FolderShelf, Sharded
+from desk.compute.container.task_queue import TaskQueue
+from desk.compute.shards.sharded_search import FolderShardStore, ShardedSimulator
 from desk.compute.shards.shards import BadShard, Task, compute, spans
 from desk.optimization.evaluation import World
 from desk.optimization.search.search import Direct
@@ -69,17 +69,17 @@ async def until(holds: Callable[[], object]) -> None:
 class Searching:
     """The leader of a job, from within the context of its peers."""
 
-    def __init__(self, world: World, peers: Peers, folder: Path, refused: list[BadShard]) -> None:
-        self.peers = peers
+    def __init__(self, world: World, coordinator: Coordinator, folder: Path, refused: list[BadShard]) -> None:
+        self.coordinator = coordinator
         self.refused = refused
-        self.shelf = FolderShelf(folder / LEADER)
-        self.sharded = Sharded(world, peers, self.shelf, refused.append)
+        self.shards = FolderShardStore(folder / LEADER)
+        self.sharded = ShardedSimulator(world, coordinator, self.shards, refused.append)
 
     async def search(self, chunks: Sequence[Sequence[StrategyConfig]]) -> Found:
         return await asyncio.to_thread(lambda: list(self.sharded.evaluations(chunks, PATHS)))
 
     async def all_came(self) -> None:
-        await until(lambda: not self.peers.unseen)
+        await until(lambda: not self.coordinator.missing_hosts)
 
 
 @pytest.fixture
@@ -88,9 +88,9 @@ def leading(world, work, tmp_path) -> Callable[..., Any]:
     async def lead(*others: str, **changes: Any) -> AsyncGenerator[Searching]:
         refused: list[BadShard] = []
         resources = Resources(current_host=LEADER, hosts=(LEADER, *others))
-        arguments = {"slots": 1, "linger_seconds": 0.05, "refused": refused.append} | changes
-        async with Peers(world, resources, work, **arguments) as peers:
-            yield Searching(world, peers, tmp_path, refused)
+        arguments = {"slots": 1, "linger_seconds": 0.05, "on_bad_shard": refused.append} | changes
+        async with Coordinator(world, resources, work, **arguments) as coordinator:
+            yield Searching(world, coordinator, tmp_path, refused)
 
     return lead
 
@@ -100,7 +100,7 @@ def following(world, work, tmp_path) -> Callable[..., Awaitable[None]]:
     def begin(host: str, **changes: Any) -> Awaitable[None]:
         resources = Resources(current_host=host, hosts=(LEADER, *OTHERS))
         arguments = {"world": world, "work": work, "slots": 1, "start_seconds": 5.0} | changes
-        return follow(shelf=FolderShelf(tmp_path / host), resources=resources, **arguments)
+        return follow(shards=FolderShardStore(tmp_path / host), resources=resources, **arguments)
 
     return begin
 
@@ -126,9 +126,9 @@ async def test_any_number_of_instances_gives_the_evaluations_of_one(
         assert await leader.search(chunks) == single
         assert await leader.search(chunks) == single
     await asyncio.gather(*followers)
-    tally = leader.peers.tally
+    tally = leader.coordinator.counts
     assert (tally.computed.total(), leader.sharded.found) == (SHARDS, SHARDS), "the second time nothing is computed"
-    assert (tally.again, tally.late, tally.lost, leader.refused) == (0, 0, 0, [])
+    assert (tally.reissued, tally.late_results, tally.lost_tasks, leader.refused) == (0, 0, 0, [])
     assert len(ids(tmp_path / LEADER)) == SHARDS
     for host in others:
         mine = ids(tmp_path / host)
@@ -150,8 +150,8 @@ async def test_what_an_instance_was_at_when_it_died_is_computed_by_another(work,
             await connection.recv()
             connection.transport.abort()
         assert await searching == single
-    assert leader.peers.tally.computed == {LEADER: SHARDS}
-    assert leader.peers.tally.lost == 2
+    assert leader.coordinator.counts.computed == {LEADER: SHARDS}
+    assert leader.coordinator.counts.lost_tasks == 2
 
 
 async def test_an_instance_that_is_killed_while_others_go_on(chunks, single, leading, following) -> None:
@@ -159,11 +159,11 @@ async def test_an_instance_that_is_killed_while_others_go_on(chunks, single, lea
     async with leading(*OTHERS[:2]) as leader:
         await leader.all_came()
         searching = asyncio.create_task(leader.search(chunks))
-        await until(lambda: leader.peers.tally.computed[OTHERS[0]] or searching.done())
+        await until(lambda: leader.coordinator.counts.computed[OTHERS[0]] or searching.done())
         killed.cancel()
         assert await searching == single
     await other
-    assert leader.peers.tally.computed.total() == SHARDS
+    assert leader.coordinator.counts.computed.total() == SHARDS
 
 
 @pytest.mark.parametrize("answer", ["hello", b"", b"stratigos shard 2\n", "{}" * 1_000])
@@ -179,7 +179,7 @@ async def test_who_answers_with_anything_but_the_shard_is_refused_and_done_with(
         with pytest.raises(ConnectionClosed, match="1008"):
             await liar.recv()
     assert [bad.id for bad in leader.refused] == [task.shard.id()]
-    assert leader.peers.tally.computed == {LEADER: SHARDS}
+    assert leader.coordinator.counts.computed == {LEADER: SHARDS}
 
 
 async def test_the_shard_of_another_task_is_refused(world, work, chunks, single, leading) -> None:
@@ -193,7 +193,7 @@ async def test_the_shard_of_another_task_is_refused(world, work, chunks, single,
         await liar.send(content)
         assert await searching == single
     assert [(bad.id, bad.flaw) for bad in leader.refused] == [(second.shard.id(), "another shard")]
-    assert leader.peers.tally.computed == {LEADER: SHARDS - 1, OTHERS[0]: 1}
+    assert leader.coordinator.counts.computed == {LEADER: SHARDS - 1, OTHERS[0]: 1}
 
 
 async def test_a_message_that_is_too_large_is_not_read(work, chunks, single, leading) -> None:
@@ -229,15 +229,15 @@ async def test_strangers_disturb_nobody(work, chunks, single, leading, following
 
 async def test_nobody_waits_for_the_slowest(world, work, chunks, single, leading) -> None:
     """Its shard is computed by another, and its own result, which comes late, does no harm."""
-    async with leading(OTHERS[0], board=Board(soonest=0.01, unknown=0.01)) as leader:
+    async with leading(OTHERS[0], task_queue=TaskQueue(minimum_seconds=0.01, default_seconds=0.01)) as leader:
         slow = await puppet(work)
         searching = asyncio.create_task(leader.search(chunks))
         task = Task.model_validate_json(await slow.recv())
         assert await searching == single
-        tally = leader.peers.tally
-        assert (tally.computed, tally.again, tally.late) == ({LEADER: SHARDS}, 1, 0)
+        tally = leader.coordinator.counts
+        assert (tally.computed, tally.reissued, tally.late_results) == ({LEADER: SHARDS}, 1, 0)
         await slow.send(compute(world, task, 1))
-        await until(lambda: tally.late)
+        await until(lambda: tally.late_results)
         assert await leader.search(chunks) == single
     assert tally.computed == {LEADER: SHARDS}
 
@@ -246,10 +246,10 @@ async def test_an_instance_may_come_in_the_middle(chunks, single, leading, follo
     async with leading(*OTHERS[:2]) as leader:
         assert await leader.search(chunks[:1]) == single[:1]
         follower = asyncio.create_task(following(OTHERS[0]))
-        await until(lambda: OTHERS[0] not in leader.peers.unseen)
+        await until(lambda: OTHERS[0] not in leader.coordinator.missing_hosts)
         assert await leader.search(chunks) == single
     await follower
-    assert leader.peers.unseen == [OTHERS[1]], "and one may never come"
+    assert leader.coordinator.missing_hosts == [OTHERS[1]], "and one may never come"
 
 
 async def test_an_instance_that_comes_after_the_last_shard_is_told_the_end(chunks, leading, following) -> None:
@@ -257,11 +257,11 @@ async def test_an_instance_that_comes_after_the_last_shard_is_told_the_end(chunk
         await leader.search(chunks)
         follower = asyncio.create_task(following(OTHERS[0]))
     assert await follower is None
-    assert leader.peers.unseen == []
+    assert leader.coordinator.missing_hosts == []
 
 
 async def test_an_instance_without_its_leader_fails(leading, following, work) -> None:
-    with pytest.raises(LeaderLost, match=rf"{LEADER}, which leads, .* on port {work.port}"):
+    with pytest.raises(LeaderLost, match=rf"leader {LEADER} is gone .* on port {work.port}"):
         await following(OTHERS[0], start_seconds=0.1)
     follower = asyncio.create_task(following(OTHERS[0]))
     with suppress(ZeroDivisionError):
@@ -314,7 +314,7 @@ async def test_an_instance_sends_what_it_has_stored_instead_of_computing_it(
         await leader.all_came()
         assert await leader.search(chunks) == single
     await follower
-    computed = leader.peers.tally.computed
+    computed = leader.coordinator.counts.computed
     assert computed[OTHERS[0]] > 0
     assert len(asked) <= 8, "one shard at most, of 32 blocks in pieces of four"
 
@@ -324,7 +324,7 @@ async def test_a_search_that_is_interrupted_ends_at_once(work, chunks, leading) 
         held = await puppet(work)
         searching = asyncio.create_task(leader.search(chunks))
         await held.recv()
-        leader.peers.interrupt()
+        leader.coordinator.interrupt()
         with pytest.raises(InterruptedError):
             await searching
 
@@ -334,7 +334,7 @@ async def test_a_fault_of_the_leader_ends_its_search(world, work, chunks, tmp_pa
         raise ZeroDivisionError
 
     broken = replace(world, cancelled=fail)
-    async with Peers(broken, Resources(current_host=LEADER, hosts=(LEADER,)), work, slots=1) as peers:
-        sharded = Sharded(world, peers, FolderShelf(tmp_path))
+    async with Coordinator(broken, Resources(current_host=LEADER, hosts=(LEADER,)), work, slots=1) as coordinator:
+        sharded = ShardedSimulator(world, coordinator, FolderShardStore(tmp_path))
         with pytest.raises(ZeroDivisionError):
             await asyncio.to_thread(lambda: list(sharded.evaluations(chunks, PATHS)))

@@ -8,7 +8,13 @@ import pytest
 
 from desk.compute.container.job_files import BadOutput
 from desk.compute.sagemaker.job_repository import RemoteJob
-from desk.compute.sagemaker.job_transitions import begun, judged, outdated, refused, spoiled
+from desk.compute.sagemaker.job_transitions import (
+    handle_bad_output,
+    handle_outcome,
+    handle_refusal,
+    is_outdated,
+    start_job,
+)
 from desk.compute.sagemaker.processing import Cluster, Outcome
 from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE
 
@@ -18,13 +24,13 @@ CLUSTER = Cluster(image=IMAGE_URI, role=ROLE, bucket="desk", instances=8, attemp
 
 @pytest.fixture
 def fresh(job: Any, asked: Any) -> RemoteJob:
-    return begun(job(asked()), "d" * 64, CLUSTER, None, NOW)
+    return start_job(job(asked()), "d" * 64, CLUSTER, None, NOW)
 
 
 def after(*meanings: Any, cluster: Cluster = CLUSTER, reason: str = "as AWS says") -> Callable[[RemoteJob], RemoteJob]:
     def change(job: RemoteJob) -> RemoteJob:
         for meaning in meanings:
-            job = judged(job, cluster, Outcome(meaning, reason), NOW)
+            job = handle_outcome(job, cluster, Outcome(meaning, reason), NOW)
         return job
 
     return change
@@ -32,14 +38,14 @@ def after(*meanings: Any, cluster: Cluster = CLUSTER, reason: str = "as AWS says
 
 def test_a_new_start_counts_its_attempts_anew_and_keeps_what_was_told(fresh: RemoteJob) -> None:
     two = CLUSTER.model_copy(update={"attempts": 2})
-    failed = after("lost", "lost", cluster=two)(fresh).changed(done=5)
+    failed = after("lost", "lost", cluster=two)(fresh).with_changes(done=5)
     assert (failed.state, failed.mendable, failed.attempt.number) == ("failed", False, 2)
-    again = begun(failed.work.job, failed.work.data, two, failed, NOW)
+    again = start_job(failed.work.job, failed.work.data, two, failed, NOW)
     assert (again.name, again.state, again.attempt.number, again.first, again.done) == (fresh.name, "queued", 3, 3, 5)
     assert again.reports == failed.reports
     assert again.work.key != failed.work.key
     assert after("lost", cluster=two)(again).state == "queued"
-    assert begun(failed.work.job, "e" * 64, two, failed, NOW).done == 0  # its trials are those of other prices
+    assert start_job(failed.work.job, "e" * 64, two, failed, NOW).done == 0  # its trials are those of other prices
 
 
 def test_without_capacity_pauses_double_and_every_second_time_half_the_instances_do(fresh: RemoteJob) -> None:
@@ -52,7 +58,7 @@ def test_without_capacity_pauses_double_and_every_second_time_half_the_instances
 
 
 def test_capacity_that_is_missing_at_once_is_waited_for_too(fresh: RemoteJob) -> None:
-    job = refused(fresh, CLUSTER, "InsufficientCapacityException", "none left", NOW)
+    job = handle_refusal(fresh, CLUSTER, "InsufficientCapacityException", "none left", NOW)
     assert (job.state, job.attempt.number) == ("queued", 2)
     assert job.attempt.not_before == NOW + timedelta(minutes=1)
 
@@ -86,10 +92,10 @@ def test_what_somebody_can_mend_is_an_end_at_once(fresh: RemoteJob, meaning: Any
 
 @pytest.mark.parametrize(("flaw", "code"), [("missing", "missing_output"), ("truncated", "bad_output")])
 def test_output_that_must_not_be_used_is_named(fresh: RemoteJob, flaw: Any, code: str) -> None:
-    job = spoiled(fresh, CLUSTER, BadOutput("trials-00000.json", flaw), NOW)
+    job = handle_bad_output(fresh, CLUSTER, BadOutput("trials-00000.json", flaw), NOW)
     assert (job.state, job.reports[-1].code, job.reports[-1].reason) == ("queued", code, f"trials-00000.json: {flaw}")
 
 
 def test_a_job_of_another_version_is_known(fresh: RemoteJob) -> None:
-    assert not outdated(fresh)
-    assert outdated(fresh.changed(work=fresh.work.model_copy(update={"code": "f" * 64})))
+    assert not is_outdated(fresh)
+    assert is_outdated(fresh.with_changes(work=fresh.work.model_copy(update={"code": "f" * 64})))
