@@ -156,8 +156,8 @@ class Bucket:
             raise
 
 
-def _s3_object(answer: dict[str, Any]) -> S3Object:
-    return S3Object(answer["Body"].get_object(), answer["ETag"])
+def _s3_object(response: dict[str, Any]) -> S3Object:
+    return S3Object(response["Body"].read(), response["ETag"])
 
 
 class NoBucket(UserError):
