@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from desk.market.prices import PriceSource
 from desk.optimization.request import OptimizationRequest
 from desk.strategies.evaluation_schemas import DetailedEvaluation, EvaluationRequest
-from desk.surrogates.problem import completed, no_file, problem_of
+from desk.surrogates.problem import complete, problem_of, reject_prices_file
 from desk.surrogates.schemas import AnotherProblem, BadSurrogate, NoArtifact, PredictedFromFile
 from quant.numeric.frozen import Frozen
 from quant.strategies.config import StrategyConfig
 
 if TYPE_CHECKING:
-    from desk.surrogates.gaussian_process import Fitted
+    from desk.surrogates.gaussian_process import FittedSurrogate
 
 FILE = "surrogate.bin"
 """File that the pipeline's training step writes; the registry stores the same content under its SHA-256."""
@@ -47,12 +47,12 @@ class Artifact:
     """A surrogate loaded from a file."""
 
     sha256: str
-    surrogate: "Fitted"
+    surrogate: "FittedSurrogate"
 
     def predict(self, config: StrategyConfig) -> PredictedFromFile:
-        from desk.surrogates.gaussian_process import foretell
+        from desk.surrogates.gaussian_process import predict_one
 
-        return PredictedFromFile(**dict(foretell(self.surrogate, config)), artifact=self.sha256)
+        return PredictedFromFile(**dict(predict_one(self.surrogate, config)), artifact=self.sha256)
 
 
 def load_artifact(folder: Path) -> Artifact | None:
@@ -78,10 +78,10 @@ async def respond(prices: PriceSource, artifact: Artifact | None, request: Endpo
 
 
 async def _predict(prices: PriceSource, artifact: Artifact | None, request: PredictionInput) -> PredictedFromFile:
-    no_file(request.request)
+    reject_prices_file(request.request)
     if artifact is None:
         raise NoArtifact(FILE)
-    market_request = await completed(prices, request.request)
+    market_request = await complete(prices, request.request)
     problem = await problem_of(market_request.request, market_request.data)
     if problem.digest() != artifact.surrogate.problem:
         raise AnotherProblem(problem.digest(), artifact.surrogate.problem)

@@ -1,4 +1,4 @@
-"""Daily bars of several assets, as they are stored: dates, assets, and one table a field."""
+"""Daily bars of several assets: dates, assets, and one table per field."""
 
 import hashlib
 import io
@@ -19,9 +19,9 @@ FIELDS: tuple[Field, ...] = get_args(Field)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Bars:
-    """`fields` has the closes and what else there is, each of shape (T, N); NaN where an asset has no bar.
+    """`fields` contains the closes and any other tables, each of shape (T, N); NaN where an asset has no bar.
 
-    Dates increase. Closes may be adjusted; `unadjusted` are then the closes as they were quoted.
+    Dates increase. If closes are adjusted, `unadjusted` contains the quoted closes.
     """
 
     dates: NDArray[np.datetime64]
@@ -33,7 +33,7 @@ class Bars:
         return self.fields["close"]
 
     def hash(self, terms: str) -> str:
-        """SHA-256 of the content and the terms on which it is used."""
+        """SHA-256 of the content and of `terms`, the terms of its use."""
         content = hashlib.sha256(b"stratigos dataset 1\n")
         for text in (terms, *self.assets, *self.field_names):
             content.update(struct.pack("<q", len(text.encode())) + text.encode())
@@ -49,13 +49,13 @@ class Bars:
         return tuple(name for name in FIELDS if name in self.fields)
 
     def select(self, assets: Sequence[str]) -> "Bars":
-        """Some of the assets, in this order, on the days on which any of them has a close."""
+        """The given assets, in this order, on days on which at least one has a close."""
         columns = [self.assets.index(asset) for asset in assets]
-        rows = ~np.isnan(self.closes[:, columns]).all(axis=1)
+        has_close = ~np.isnan(self.closes[:, columns]).all(axis=1)
         return Bars(
-            dates=self.dates[rows],
+            dates=self.dates[has_close],
             assets=tuple(assets),
-            fields={name: values[rows][:, columns] for name, values in self.fields.items()},
+            fields={name: values[has_close][:, columns] for name, values in self.fields.items()},
         )
 
     def between(self, first: np.datetime64 | None, last: np.datetime64 | None) -> "Bars":
@@ -71,12 +71,12 @@ class Bars:
         )
 
     def common_rows(self) -> slice:
-        """Rows from the last of the assets' first days to the first of their last."""
-        known = ~np.isnan(self.closes)
-        if not known.any(axis=0).all():
+        """Rows from the latest first day to the earliest last day of the assets."""
+        has_close = ~np.isnan(self.closes)
+        if not has_close.any(axis=0).all():
             return slice(0, 0)
-        start = int(known.argmax(axis=0).max())
-        stop = int(len(self.dates) - known[::-1].argmax(axis=0).max())
+        start = int(has_close.argmax(axis=0).max())
+        stop = int(len(self.dates) - has_close[::-1].argmax(axis=0).max())
         return slice(start, max(start, stop))
 
     def to_bytes(self) -> bytes:
@@ -96,7 +96,7 @@ class Bars:
 
 
 def extend(earlier: Bars, later: Bars) -> Bars:
-    """The days of `later` replace or follow those of `earlier`; assets of both, fields of both."""
+    """Merge two tables: days of `later` replace or follow those of `earlier`; assets and fields are united."""
     dates = np.union1d(earlier.dates, later.dates)
     assets = (*earlier.assets, *(asset for asset in later.assets if asset not in earlier.assets))
     fields: dict[Field, Floats] = {}
@@ -108,16 +108,16 @@ def extend(earlier: Bars, later: Bars) -> Bars:
                     continue
                 rows = np.searchsorted(dates, bars.dates)
                 for n, asset in enumerate(bars.assets):
-                    given = ~np.isnan(bars.closes[:, n])
-                    table[rows[given], assets.index(asset)] = bars.fields[name][given, n]
+                    has_close = ~np.isnan(bars.closes[:, n])
+                    table[rows[has_close], assets.index(asset)] = bars.fields[name][has_close, n]
             fields[name] = table
     return Bars(dates=dates, assets=assets, fields=fields)
 
 
 def reinvest_dividends(bars: Bars, *, splits: bool) -> Bars:
-    """Closes with the dividends reinvested on their ex-dates, and the other prices in proportion.
+    """Closes with dividends reinvested on their ex-dates; other prices are scaled in proportion.
 
-    A dividend is per share of its own day; with `splits` the closes are as quoted, and a split of 2 makes two of one.
+    A dividend is per share of its own day. With `splits` the closes are unadjusted, and a split of 2 doubles shares.
     """
     missing = [name for name in ("dividend", *(("split",) if splits else ())) if name not in bars.fields]
     if missing:
@@ -128,25 +128,25 @@ def reinvest_dividends(bars: Bars, *, splits: bool) -> Bars:
             allowed="none, or a file that has them",
         )
     closes = bars.closes
-    paid = np.nan_to_num(bars.fields["dividend"], nan=0.0)
+    dividends = np.nan_to_num(bars.fields["dividend"], nan=0.0)
     shares = np.ones_like(closes)
     if splits:
-        given = np.nan_to_num(bars.fields["split"], nan=0.0)
-        shares = np.where(given == 0.0, 1.0, given)
-    if (paid < 0.0).any() or (shares <= 0.0).any():
+        factors = np.nan_to_num(bars.fields["split"], nan=0.0)
+        shares = np.where(factors == 0.0, 1.0, factors)
+    if (dividends < 0.0).any() or (shares <= 0.0).any():
         raise InvalidInput("adjust", "a negative dividend or split", allowed="dividends from 0, splits above 0")
     total = np.full_like(closes, np.nan)
     for n in range(len(bars.assets)):
         rows = np.flatnonzero(~np.isnan(closes[:, n]))
         if rows.size:
             own = closes[rows, n]
-            growth = (own[1:] + paid[rows[1:], n]) * shares[rows[1:], n] / own[:-1]
+            growth = (own[1:] + dividends[rows[1:], n]) * shares[rows[1:], n] / own[:-1]
             total[rows, n] = own[0] * np.concatenate(([1.0], np.cumprod(growth)))
     return rescale(bars, total)
 
 
 def rescale(bars: Bars, closes: Floats) -> Bars:
-    """Bars with these closes, open, high and low in proportion."""
+    """Bars with these closes; open, high and low are scaled in proportion."""
     ratio = closes / bars.closes
     fields = dict(bars.fields)
     for name in ("open", "high", "low"):

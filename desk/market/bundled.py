@@ -1,4 +1,7 @@
-"""The prices and the cash rate that come with the repository; see data/PROVENANCE.md."""
+"""The bundled prices and cash rate; see data/PROVENANCE.md.
+
+numpy and pyarrow are imported when prices are loaded, so that routes that need only facts start fast.
+"""
 
 import asyncio
 import csv
@@ -47,14 +50,14 @@ class BundledPrices:
 
 @cache
 def _facts() -> dict[str, PriceFacts]:
-    found = json.loads((DATA / "price_facts.json").read_text(encoding="utf-8"))
-    return {universe: PriceFacts.model_validate(facts) for universe, facts in found.items()}
+    document = json.loads((DATA / "price_facts.json").read_text(encoding="utf-8"))
+    return {universe: PriceFacts.model_validate(facts) for universe, facts in document.items()}
 
 
 def _read(name: str) -> Prices:
     import numpy as np
 
-    parquet: Any = import_module("pyarrow.parquet")  # it has no types
+    parquet: Any = import_module("pyarrow.parquet")  # without type hints
     stocks = name == "stocks"
     table: Any = parquet.read_table(DATA / f"sp500_{'stocks' if stocks else 'index'}.parquet")
     names: list[str] = table.column_names

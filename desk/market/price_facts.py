@@ -1,4 +1,4 @@
-"""What is known of prices that have passed every gate, so that a request can be checked without loading them."""
+"""Facts about checked prices, which suffice to check a request without loading them."""
 
 from datetime import date
 
@@ -6,7 +6,7 @@ from quant.numeric.frozen import Frozen
 
 
 class PriceFacts(Frozen):
-    """Of one immutable version of a universe."""
+    """Facts about one immutable version of a universe."""
 
     digest: str
     assets: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Prices and returns as they are asked for: by symbol, between two days, by day, week or month."""
+"""Prices and returns by symbol, between two days, per day, week or month."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from desk.market.datasets.repository import OwnedPrices, read_bars, read_head, r
 from desk.market.datasets.schemas import Version
 from desk.market.periods import Period, partial_periods, period_numbers, period_returns, resample
 
-MOST_SYMBOLS = 100
+MAX_SYMBOLS = 100
 YEAR = 365
 PERIODS: dict[str, Period] = {
     "1d": "day",
@@ -39,13 +39,13 @@ class PriceQuery:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SymbolBars:
-    """The bars of one symbol, and where they come from."""
+    """The bars of one symbol and their data set."""
 
     symbol: str
     bars: Bars
     dataset: str
     version: Version | None
-    """None for the bundled prices, which never change."""
+    """None for bundled prices, which have no versions."""
 
     @property
     def calendar(self) -> str:
@@ -59,123 +59,135 @@ class Window:
     notes: tuple[str, ...] = ()
 
 
-async def price_series(source: OwnedPrices, asked: PriceQuery, period: Period) -> bytes:
-    """JSON by symbol: dates, the five columns (null where the data have none), and where they come from."""
-    found = await _find(source, asked)
-    window = _window(asked, found)
+async def price_series(source: OwnedPrices, query: PriceQuery, period: Period) -> bytes:
+    """JSON by symbol: dates, the five columns (null if missing), and the source."""
+    symbol_bars = await _find(source, query)
+    window = _window(query, symbol_bars)
     return await asyncio.to_thread(
-        lambda: _json({one.symbol: _series(one, window, period, asked) for one in found}),
+        lambda: _json(
+            {bars_of_symbol.symbol: _series(bars_of_symbol, window, period, query) for bars_of_symbol in symbol_bars}
+        ),
     )
 
 
 async def return_series(
-    source: OwnedPrices, asked: PriceQuery, period: Period, *, inner: bool, logarithmic: bool
+    source: OwnedPrices, query: PriceQuery, period: Period, *, inner: bool, logarithmic: bool
 ) -> bytes:
-    """JSON lists by symbol, all as long as `dates`: the last session of each period, from the second on."""
-    reserved = sorted({"dates", "partial", "notes"}.intersection(asked.symbols))
+    """JSON lists of returns by symbol, aligned with `dates`: the last session of each period from the second on."""
+    reserved = sorted({"dates", "partial", "notes"}.intersection(query.symbols))
     if reserved:
-        raise InvalidInput("symbols", reserved[0], allowed="symbols that are no key of the answer")
-    found = await _find(source, asked)
-    for one in found:
-        if one.version is not None and one.version.kind == "curve":
-            raise InvalidInput("dataset", one.dataset, reason="a curve has no returns", allowed="prices or an index")
-    window = _window(asked, found)
-    return await asyncio.to_thread(lambda: _json(_aligned(found, window, period, inner=inner, logarithmic=logarithmic)))
+        raise InvalidInput(
+            "symbols", reserved[0], allowed="symbols other than the response keys dates, partial and notes"
+        )
+    symbol_bars = await _find(source, query)
+    for bars_of_symbol in symbol_bars:
+        if bars_of_symbol.version is not None and bars_of_symbol.version.kind == "curve":
+            raise InvalidInput(
+                "dataset", bars_of_symbol.dataset, reason="a curve has no returns", allowed="prices or an index"
+            )
+    window = _window(query, symbol_bars)
+    return await asyncio.to_thread(
+        lambda: _json(_aligned_returns(symbol_bars, window, period, inner=inner, logarithmic=logarithmic))
+    )
 
 
-async def _find(source: OwnedPrices, asked: PriceQuery) -> list[SymbolBars]:
-    _check(asked)
-    if asked.dataset is not None:
-        places = [await _place(source, asked.dataset, asked.as_of)]
+async def _find(source: OwnedPrices, query: PriceQuery) -> list[SymbolBars]:
+    _check(query)
+    if query.dataset is not None:
+        locations = [await _locate(source, query.dataset, query.as_of)]
     else:
         shared = await source.shared.universes()
-        places = [await _place(source, name, None) for name in shared]
+        locations = [await _locate(source, name, None) for name in shared]
         own = [name for name in await source.universes() if name not in shared]
-        places += [place for name in own if (place := await _known(source, name, asked.as_of))]
-        places.reverse()
-    chosen = {symbol: _of(places, symbol) for symbol in asked.symbols}
-    wanted = {place.name: place for place in chosen.values()}
-    bars = {name: await _bars(source, place) for name, place in wanted.items()}
+        locations += [location for name in own if (location := await _location_at(source, name, query.as_of))]
+        locations.reverse()
+    locations_by_symbol = {symbol: _location_of(locations, symbol) for symbol in query.symbols}
+    locations_by_name = {location.name: location for location in locations_by_symbol.values()}
+    bars = {name: await _read_bars(source, location) for name, location in locations_by_name.items()}
     return [
-        SymbolBars(symbol=symbol, bars=bars[place.name].select([symbol]), dataset=place.name, version=place.version)
-        for symbol, place in chosen.items()
+        SymbolBars(
+            symbol=symbol, bars=bars[location.name].select([symbol]), dataset=location.name, version=location.version
+        )
+        for symbol, location in locations_by_symbol.items()
     ]
 
 
-def _check(asked: PriceQuery) -> None:
-    if not asked.symbols or not all(asked.symbols) or len(asked.symbols) > MOST_SYMBOLS:
-        reason = f"{len(asked.symbols)} symbols" if all(asked.symbols) else "a symbol is empty"
-        raise InvalidInput("symbols", asked.symbols, reason=reason, allowed=f"1 to {MOST_SYMBOLS}, as AAPL,MSFT")
-    if len(set(asked.symbols)) < len(asked.symbols):
-        raise InvalidInput("symbols", ",".join(asked.symbols), allowed="each symbol once")
-    if asked.start and asked.end and asked.start > asked.end:
-        raise InvalidInput("startDate", str(asked.start), allowed=f"a day up to endDate, {asked.end}")
-    if asked.as_of is not None and "@" in (asked.dataset or ""):
-        raise InvalidInput("asOf", str(asked.as_of), allowed="nothing beside a hash, which names one version")
+def _check(query: PriceQuery) -> None:
+    if not query.symbols or not all(query.symbols) or len(query.symbols) > MAX_SYMBOLS:
+        reason = f"{len(query.symbols)} symbols" if all(query.symbols) else "a symbol is empty"
+        raise InvalidInput("symbols", query.symbols, reason=reason, allowed=f"1 to {MAX_SYMBOLS}, as AAPL,MSFT")
+    if len(set(query.symbols)) < len(query.symbols):
+        raise InvalidInput("symbols", ",".join(query.symbols), allowed="each symbol once")
+    if query.start and query.end and query.start > query.end:
+        raise InvalidInput("startDate", str(query.start), allowed=f"a day up to endDate, {query.end}")
+    if query.as_of is not None and "@" in (query.dataset or ""):
+        raise InvalidInput(
+            "asOf", str(query.as_of), allowed="no asOf for a data set with a hash, which names one version"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Place:
-    """A data set by what it has; its bars are read where one of them is wanted."""
+class _Location:
+    """A data set and its assets; bars are read when needed."""
 
     name: str
     assets: tuple[str, ...]
     version: Version | None
 
 
-async def _known(source: OwnedPrices, name: str, as_of: datetime | None) -> _Place | None:
-    """None for a data set that did not exist then."""
+async def _location_at(source: OwnedPrices, name: str, as_of: datetime | None) -> _Location | None:
+    """None for a data set that did not exist at `as_of`."""
     head = await read_head(source.store, source.owner, name)
-    if as_of is not None and head.history[0].at > _aware(as_of):
+    if as_of is not None and head.history[0].at > _with_time_zone(as_of):
         return None
-    return await _place(source, name, as_of)
+    return await _locate(source, name, as_of)
 
 
-async def _place(source: OwnedPrices, dataset: str, as_of: datetime | None) -> _Place:
+async def _locate(source: OwnedPrices, dataset: str, as_of: datetime | None) -> _Location:
     if dataset in await source.shared.universes():
-        return _Place(name=dataset, assets=(await source.shared.load(dataset)).assets, version=None)
+        return _Location(name=dataset, assets=(await source.shared.load(dataset)).assets, version=None)
     name, _, hash_ = dataset.partition("@")
     head = await read_head(source.store, source.owner, name)
-    commit = resolve_commit(head, hash_ or None, _aware(as_of) if as_of else None)
+    commit = resolve_commit(head, hash_ or None, _with_time_zone(as_of) if as_of else None)
     version = await read_version(source.store, source.owner, name, commit.hash)
-    return _Place(name=name, assets=version.assets, version=version)
+    return _Location(name=name, assets=version.assets, version=version)
 
 
-async def _bars(source: OwnedPrices, place: _Place) -> Bars:
-    if place.version is not None:
-        return await read_bars(source.store, source.owner, place.version)
-    loaded = await source.shared.load(place.name)
-    return Bars(dates=loaded.dates, assets=loaded.assets, fields={"close": loaded.closes})
+async def _read_bars(source: OwnedPrices, location: _Location) -> Bars:
+    if location.version is not None:
+        return await read_bars(source.store, source.owner, location.version)
+    prices = await source.shared.load(location.name)
+    return Bars(dates=prices.dates, assets=prices.assets, fields={"close": prices.closes})
 
 
-def _of(places: Sequence[_Place], symbol: str) -> _Place:
-    for place in places:
-        if symbol in place.assets:
-            return place
-    known = [asset for place in places for asset in place.assets]
-    allowed = ", ".join(known[:40]) + (", ..." if len(known) > 40 else "")
-    raise InvalidInput("symbols", symbol, reason=f"there are no prices of {symbol!r}", allowed=allowed)
+def _location_of(locations: Sequence[_Location], symbol: str) -> _Location:
+    for location in locations:
+        if symbol in location.assets:
+            return location
+    assets = [asset for location in locations for asset in location.assets]
+    allowed = ", ".join(assets[:40]) + (", ..." if len(assets) > 40 else "")
+    raise InvalidInput("symbols", symbol, reason=f"no data set has prices of {symbol!r}", allowed=allowed)
 
 
-def _window(asked: PriceQuery, found: Sequence[SymbolBars]) -> Window:
-    """A year to today; where nobody named days and the data end before, their last year."""
+def _window(query: PriceQuery, symbol_bars: Sequence[SymbolBars]) -> Window:
+    """The requested days, by default the last year; the last year of the data if they end before."""
     today = datetime.now(UTC).date()
-    end = asked.end or max(today, asked.start or today)
-    start = asked.start or _earlier(end)
-    if asked.start is None and asked.end is None:
-        last = max(_day(one.bars.dates[-1]) for one in found)
+    end = query.end or max(today, query.start or today)
+    start = query.start or _year_before(end)
+    if query.start is None and query.end is None:
+        last = max(_to_date(bars_of_symbol.bars.dates[-1]) for bars_of_symbol in symbol_bars)
         if last < start:
             note = f"the data end on {last}, more than a year ago: their last year is shown"
-            return Window(first=_earlier(last), last=last, notes=(note,))
+            return Window(first=_year_before(last), last=last, notes=(note,))
     return Window(first=start, last=end)
 
 
-def _earlier(day: date) -> date:
+def _year_before(day: date) -> date:
     return date.fromordinal(max(day.toordinal() - YEAR, 1))
 
 
-def _series(one: SymbolBars, window: Window, period: Period, asked: PriceQuery) -> dict[str, Any]:
-    bars = one.bars.between(np.datetime64(window.first), np.datetime64(window.last))
+def _series(bars_of_symbol: SymbolBars, window: Window, period: Period, query: PriceQuery) -> dict[str, Any]:
+    bars = bars_of_symbol.bars.between(np.datetime64(window.first), np.datetime64(window.last))
     keys = period_numbers(bars.dates, period)
     starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if keys.size else np.arange(0)
     stops = np.append(starts[1:], keys.size) - 1 if starts.size else starts
@@ -183,25 +195,25 @@ def _series(one: SymbolBars, window: Window, period: Period, asked: PriceQuery) 
     dates = bars.dates[stops]
     notes = list(window.notes)
     if not dates.size:
-        known = f"{one.bars.dates[0]} to {one.bars.dates[-1]}"
-        notes.append(f"no prices from {window.first} to {window.last}; {one.symbol} is known from {known}")
+        span = f"{bars_of_symbol.bars.dates[0]} to {bars_of_symbol.bars.dates[-1]}"
+        notes.append(f"no prices from {window.first} to {window.last}; {bars_of_symbol.symbol} is known from {span}")
     missing = [name for name in COLUMNS if name not in bars.fields]
     if missing:
-        notes.append(f"{one.dataset} has no {', '.join(missing)}: null")
+        notes.append(f"{bars_of_symbol.dataset} has no {', '.join(missing)}: null")
     return {
         "dates": [str(day) for day in dates],
         **{name: _plain(columns[name]) if name in columns else [None] * dates.size for name in COLUMNS},
-        "partial": partial_periods(bars.dates, dates, period, one.calendar),
-        "dataset": one.dataset,
-        "version": None if one.version is None else one.version.hash,
-        "currency": "USD" if one.version is None else one.version.currency,
-        "asOf": None if one.version is None else (asked.as_of or one.version.at).isoformat(),
+        "partial": partial_periods(bars.dates, dates, period, bars_of_symbol.calendar),
+        "dataset": bars_of_symbol.dataset,
+        "version": None if bars_of_symbol.version is None else bars_of_symbol.version.hash,
+        "currency": "USD" if bars_of_symbol.version is None else bars_of_symbol.version.currency,
+        "asOf": None if bars_of_symbol.version is None else (query.as_of or bars_of_symbol.version.at).isoformat(),
         "notes": notes,
     }
 
 
-def _aligned(
-    found: Sequence[SymbolBars],
+def _aligned_returns(
+    symbol_bars: Sequence[SymbolBars],
     window: Window,
     period: Period,
     *,
@@ -209,7 +221,7 @@ def _aligned(
     logarithmic: bool,
 ) -> dict[str, Any]:
     first, last = np.datetime64(window.first), np.datetime64(window.last)
-    parts = [one.bars.between(first, last) for one in found]
+    parts = [bars_of_symbol.bars.between(first, last) for bars_of_symbol in symbol_bars]
     days = np.unique(np.concatenate([part.dates for part in parts]))
     closes = np.full((days.size, len(parts)), np.nan)
     for n, part in enumerate(parts):
@@ -225,13 +237,13 @@ def _aligned(
         notes.append(f"no return from {window.first} to {window.last}: {ends.size} {period}s have prices")
     elif period != "day":
         notes.append(f"the first return is of the {period} to {ends[1]}: the one before has no close to start from")
-    answer: dict[str, Any] = {
-        one.symbol: _plain(period_returns(closes[:, n], keys, stops, logarithmic=logarithmic)[1:])
-        for n, one in enumerate(found)
+    returns: dict[str, Any] = {
+        bars_of_symbol.symbol: _plain(period_returns(closes[:, n], keys, stops, logarithmic=logarithmic)[1:])
+        for n, bars_of_symbol in enumerate(symbol_bars)
     }
-    partial = partial_periods(days, ends, period, found[0].calendar)
+    partial = partial_periods(days, ends, period, symbol_bars[0].calendar)
     return {
-        **answer,
+        **returns,
         "dates": [str(day) for day in ends[1:]],
         "partial": [day for day in partial if day in {str(end) for end in ends[1:]}],
         "notes": notes,
@@ -239,7 +251,7 @@ def _aligned(
 
 
 def _plain(values: Floats) -> list[float | None]:
-    """null for what is not known; a number as large as to overflow is not known either."""
+    """Missing and infinite values as null."""
     return [value if np.isfinite(value) else None for value in values.tolist()]
 
 
@@ -247,9 +259,9 @@ def _json(answer: dict[str, Any]) -> bytes:
     return json.dumps(answer, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _aware(at: datetime) -> datetime:
+def _with_time_zone(at: datetime) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _day(value: object) -> date:
+def _to_date(value: object) -> date:
     return date.fromisoformat(str(value))

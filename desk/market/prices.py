@@ -1,4 +1,7 @@
-"""Prices: the words, and the port through which they come."""
+"""The type of prices, and the port that loads them.
+
+numpy is imported inside functions, so that the type is light to import.
+"""
 
 import hashlib
 import struct
@@ -18,9 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prices:
-    """Closes of N assets over T sessions, and what one must know to use them.
+    """Closes of N assets over T sessions, with the facts needed to interpret them.
 
-    Only the shapes are checked here: `desk.market.checks.prices` judges the content. The arrays are read-only.
+    Only shapes are checked here; `desk.market.checks.prices` checks the content. The arrays are read-only.
     """
 
     dates: "NDArray[np.datetime64]"
@@ -29,16 +32,16 @@ class Prices:
     closes: "NDArray[np.float64]"
     """Shape (T, N), in the currency of the source."""
     price_index: bool
-    """Dividends are missing: the return of the asset is higher by its dividend yield."""
+    """Whether dividends are missing, so that total returns are higher by the dividend yield."""
     survivors: bool
-    """The assets were chosen knowing that they would survive."""
+    """Whether the assets were selected with hindsight (survivorship bias)."""
     source: str
     notes: tuple[str, ...] = ()
     calendar: str = "XNYS"
-    """Exchange of the sessions, or none."""
+    """Exchange calendar of the sessions, or none."""
     currency: str = "USD"
     accepted: tuple[tuple[str, str], ...] = ()
-    """Gates that fail and are passed all the same, each with the reason that a person gave."""
+    """Gates that fail but were accepted by a person, each with the reason."""
 
     def __post_init__(self) -> None:
         import numpy as np
@@ -57,7 +60,7 @@ class Prices:
 
     @cached_property
     def digest(self) -> str:
-        """The version of the data: SHA-256 of dates, assets and closes, whatever they came in."""
+        """SHA-256 of dates, assets and closes, independent of the file format."""
         content = hashlib.sha256(b"stratigos prices 1\n")
         content.update(struct.pack("<qq", len(self.dates), len(self.assets)))
         content.update(self.dates.astype("<i8").tobytes())
@@ -68,10 +71,10 @@ class Prices:
         return content.hexdigest()
 
     def select(self, assets: Iterable[str]) -> Self:
-        """Some of the assets, in the order of this data set: one choice has one digest."""
-        chosen = set(assets)
-        columns = [i for i, asset in enumerate(self.assets) if asset in chosen]
-        missing = sorted(chosen.difference(self.assets))
+        """The given assets in the order of this data set, so that the digest does not depend on the request's order."""
+        selection = set(assets)
+        columns = [i for i, asset in enumerate(self.assets) if asset in selection]
+        missing = sorted(selection.difference(self.assets))
         if missing or not columns:
             raise InvalidInput(
                 "universe",
@@ -96,7 +99,7 @@ def facts_of(prices: Prices) -> PriceFacts:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CashRates:
-    """Return of a one-month Treasury bill over each month, known when the month begins."""
+    """Return of a one-month Treasury bill over each month, known at its beginning."""
 
     months: "NDArray[np.datetime64]"
     """datetime64[M], shape (M,)."""
@@ -122,13 +125,13 @@ class PriceSource(Protocol):
     """
 
     async def universes(self) -> tuple[str, ...]:
-        """The names that `load` takes; `name:A,B` loads only the assets A and B of it."""
+        """The names that `load` accepts; `name:A,B` loads only the assets A and B."""
         ...
 
     async def facts(self, universe: str) -> PriceFacts | None:
-        """What is known of a universe that never changes without loading it; None where nobody knows it yet."""
+        """Facts about an immutable universe without loading it; None if unknown."""
         ...
 
     async def load(self, universe: str) -> Prices:
-        """Raises `InvalidInput` where there is no such universe or the data cannot be read."""
+        """Load a universe; raises `InvalidInput` if it does not exist or cannot be read."""
         ...

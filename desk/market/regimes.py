@@ -1,4 +1,7 @@
-"""Market regimes of a return series: volatility band, trend, and drawdown from the peak."""
+"""Market regimes of a return series: volatility band, trend, and drawdown from the peak.
+
+The numeric core is imported inside functions, so that `RegimeReport` is light to import.
+"""
 
 import math
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -15,23 +18,23 @@ Band: TypeAlias = Literal["low", "middle", "high"]
 Direction: TypeAlias = Literal["rising", "flat", "falling"]
 
 YEAR = 252
-"""Sessions."""
+"""Sessions per year."""
 CORRECTION = 0.10
-"""A fall from the peak beyond which the market counts as being in a drawdown."""
+"""Drawdown from the peak above which the market counts as being in a drawdown."""
 
 
 class RegimeReport(Frozen):
-    """What the training window shows; the bands and directions are comparisons made by code."""
+    """Regime of the training window; code computes the band and the direction."""
 
     volatility_band: Band
-    """Of the latest volatility among all before it: lowest fifth, middle, highest fifth."""
+    """Rank of the latest volatility in the past: lowest fifth, middle, highest fifth."""
     trend: Direction
     in_drawdown: bool
     figures: tuple[Figure, ...]
 
 
 def regime_of(asset: "NDArray[np.float64]", prefix: str, source: str, where: str) -> RegimeReport:
-    """The regime after the last of daily returns; `where` ends the name of each figure."""
+    """The regime at the end of daily returns; `where` is appended to the name of each figure."""
     from quant.worlds.regimes import TRENDS, VOLATILITY_BANDS, market_state, trend_state, volatility_state
 
     level, trend = volatility_state(asset), trend_state(asset)
@@ -81,7 +84,7 @@ def regime_of(asset: "NDArray[np.float64]", prefix: str, source: str, where: str
 
 
 def volatility(returns: "NDArray[np.float64]") -> float:
-    """Annual."""
+    """Annualized volatility of daily returns."""
     from quant.numeric.moments import moments
 
     own = moments(returns)

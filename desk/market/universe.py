@@ -1,10 +1,10 @@
-"""Which assets a request names."""
+"""Parses the universe and assets of a request."""
 
 from desk.base.errors import InvalidInput
 
 
 def split_universe(universe: str) -> tuple[str, tuple[str, ...]]:
-    """`stocks:AAPL,MSFT` is the universe `stocks` and the assets AAPL and MSFT of it."""
+    """Split `stocks:AAPL,MSFT` into the universe `stocks` and its assets AAPL and MSFT."""
     name, colon, listed = universe.strip().partition(":")
     assets = tuple(asset.strip() for asset in listed.split(",")) if colon else ()
     if (colon and not all(assets)) or len(set(assets)) != len(assets):

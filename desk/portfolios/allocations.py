@@ -84,25 +84,25 @@ async def compare_allocations(
     """Every method on the same days before the holdout; long only, all of the wealth in the assets."""
     if len(assets) < 2:
         raise InvalidInput("assets", list(assets), allowed="at least two assets that are not cash")
-    loaded = await load_assets(prices, assets)
-    return await asyncio.to_thread(_compare, loaded, tuple(dict.fromkeys(methods)), money)
+    assets_data = await load_assets(prices, assets)
+    return await asyncio.to_thread(_compare, assets_data, tuple(dict.fromkeys(methods)), money)
 
 
 def _compare(assets: Assets, methods: Sequence[Method], money: Money | None) -> Allocations:
     returns, rate = assets.returns, _yearly_mean(assets.cash)
     cov = DAYS * sample(returns)
     condition = condition_number(cov)
-    found = tuple(_allocation(assets, method, cov, rate) for method in methods)
+    allocations = tuple(_allocation(assets, method, cov, rate) for method in methods)
     few = len(returns) < RECOMMENDED_OBSERVATIONS * len(returns.assets)
     sheet = Sheet(TOOL, "allocation")
     _say_data(sheet, assets, cov, condition, rate)
-    for allocation in found:
+    for allocation in allocations:
         _say(sheet, allocation, money)
     return Allocations(
         first_day=assets.first_day,
         last_day=assets.last_day,
         assets=returns.assets,
-        allocations=found,
+        allocations=allocations,
         ill_conditioned=condition > ILL_CONDITIONED,
         few_sessions=few,
         caveats=tuple(_caveats(assets, methods, ill=condition > ILL_CONDITIONED, few=few)),
@@ -151,10 +151,10 @@ def weights_of(method: Method, cov: Floats, mean: Floats, rate: float) -> Floats
 
 def _later(assets: Assets, method: Method) -> tuple[float | None, float | None]:
     values, train = assets.returns.values, assets.train
-    known, rate = values[:train], _yearly_mean(assets.cash[:train])
-    mean = np.array([_yearly_mean(column) for column in known.T])
+    past, rate = values[:train], _yearly_mean(assets.cash[:train])
+    mean = np.array([_yearly_mean(column) for column in past.T])
     try:
-        weights = weights_of(method, DAYS * sample(known), mean, rate)
+        weights = weights_of(method, DAYS * sample(past), mean, rate)
     except Infeasible:
         return None, None
     own = portfolio_returns(values[train:], weights)
@@ -167,14 +167,14 @@ def _yearly_mean(daily: Floats) -> float:
 
 
 def _caveats(assets: Assets, methods: Sequence[Method], *, ill: bool, few: bool) -> list[str]:
-    said = [assets.days_used, "Weights and volatilities come from the same days: those to come will differ."]
+    caveats = [assets.days_used, "Weights and volatilities come from the same days: those to come will differ."]
     if "maximum_sharpe" in methods:
-        said.append("The maximum Sharpe ratio takes the past means for the expected returns, its weakest point.")
+        caveats.append("The maximum Sharpe ratio takes the past means for the expected returns, its weakest point.")
     if ill:
-        said.append("The covariance is ill-conditioned: minimum variance and maximum Sharpe amplify its noise.")
+        caveats.append("The covariance is ill-conditioned: minimum variance and maximum Sharpe amplify its noise.")
     if few:
-        said.append("There are fewer than three sessions for each asset: equal weights are hard to beat on so few.")
-    return [*said, *assets.caveats]
+        caveats.append("There are fewer than three sessions for each asset: equal weights are hard to beat on so few.")
+    return [*caveats, *assets.caveats]
 
 
 def _say_data(sheet: Sheet, assets: Assets, cov: Floats, condition: float, rate: float) -> None:

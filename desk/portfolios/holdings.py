@@ -114,19 +114,21 @@ async def load_assets(prices: PriceSource, names: Sequence[str]) -> Assets:
         raise InvalidInput("assets", len(names), allowed=f"at most {MOST} besides cash")
     universes = {name: await prices.load(name) for name in await prices.universes()}
     places = _places(universes, names)
-    wanted: dict[str, list[str]] = {}
+    assets_by_universe: dict[str, list[str]] = {}
     for universe, asset in places:
-        wanted.setdefault(universe, []).append(asset)
-    currencies = {universes[universe].currency for universe in wanted}
+        assets_by_universe.setdefault(universe, []).append(asset)
+    currencies = {universes[universe].currency for universe in assets_by_universe}
     if len(currencies) > 1:
-        shown = " and ".join(sorted(currencies))
-        raise InvalidInput("assets", shown, reason=f"prices in {shown} do not mix", allowed="assets of one currency")
+        currency_list = " and ".join(sorted(currencies))
+        raise InvalidInput(
+            "assets", currency_list, reason=f"prices in {currency_list} do not mix", allowed="assets of one currency"
+        )
     markets = {
         # some of a data set's assets may share more days than all of them
         universe: await asyncio.to_thread(
             build_market, await prices.load(f"{universe}:{','.join(assets)}"), OptimizationRequest()
         )
-        for universe, assets in wanted.items()
+        for universe, assets in assets_by_universe.items()
     }
     if INDEX in universes and INDEX not in markets:
         markets[INDEX] = await asyncio.to_thread(build_market, universes[INDEX], OptimizationRequest())
@@ -150,15 +152,17 @@ def _check_shares(holdings: Mapping[str, float]) -> None:
 def _places(universes: Mapping[str, Prices], names: Sequence[str]) -> list[tuple[str, str]]:
     """Universe and asset of each name, in the order of the names."""
     known: dict[str, tuple[str, str]] = {}
-    for universe, loaded in universes.items():
-        known |= {asset.casefold(): (universe, asset) for asset in loaded.assets}
-        if len(loaded.assets) == 1:
-            known[universe.casefold()] = (universe, loaded.assets[0])
+    for universe, prices in universes.items():
+        known |= {asset.casefold(): (universe, asset) for asset in prices.assets}
+        if len(prices.assets) == 1:
+            known[universe.casefold()] = (universe, prices.assets[0])
     allowed = ", ".join([*dict.fromkeys(asset for _, asset in known.values()), CASH])
     missing = [name for name in names if name.casefold() not in known]
     if missing or not names:
-        shown = ", ".join(missing)
-        raise InvalidInput("assets", shown, reason=f"there are no prices of {shown or 'nothing'}", allowed=allowed)
+        missing_names = ", ".join(missing)
+        raise InvalidInput(
+            "assets", missing_names, reason=f"there are no prices of {missing_names or 'nothing'}", allowed=allowed
+        )
     places = [known[name.casefold()] for name in names]
     for n, place in enumerate(places):
         if place in places[:n]:
@@ -172,7 +176,7 @@ def _joined(markets: Mapping[str, Market], places: Sequence[tuple[str, str]]) ->
     columns = [
         _legs(markets[universe])[rows[universe], markets[universe].assets.index(asset)] for universe, asset in places
     ]
-    used = dict.fromkeys(universe for universe, _ in places)
+    universes = dict.fromkeys(universe for universe, _ in places)
     first = places[0][0]
     return Assets(
         returns=Returns(days, tuple(asset for _, asset in places), np.column_stack(columns)),
@@ -180,16 +184,16 @@ def _joined(markets: Mapping[str, Market], places: Sequence[tuple[str, str]]) ->
         cash=markets[first].cash[rows[first]],
         index=markets[INDEX].asset[rows[INDEX]] if INDEX in markets else None,
         universes=tuple(universe for universe, _ in places),
-        sources=tuple(markets[universe].source for universe in used),
-        caveats=tuple(dict.fromkeys(caveat for universe in used for caveat in markets[universe].caveats)),
+        sources=tuple(markets[universe].source for universe in universes),
+        caveats=tuple(dict.fromkeys(caveat for universe in universes for caveat in markets[universe].caveats)),
     )
 
 
 def _shown_days(markets: Iterable[Market]) -> tuple[NDArray[np.datetime64], np.datetime64]:
     """Sessions that every market shows, and the day on which the first validation begins."""
-    shown = [market.dates[market.train.start : market.validate.stop] for market in markets]
+    days = [market.dates[market.train.start : market.validate.stop] for market in markets]
     ends = np.array([market.dates[market.train.stop] for market in markets])
-    return reduce(np.intersect1d, shown), ends.min()
+    return reduce(np.intersect1d, days), ends.min()
 
 
 def _legs(market: Market) -> Floats:

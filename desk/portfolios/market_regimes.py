@@ -49,8 +49,8 @@ class MarketAnalysis(Frozen):
 
 async def analyse_market(prices: PriceSource, assets: Sequence[str]) -> MarketAnalysis:
     """How high volatility stands, where the trend points and how deep each of `assets` has fallen."""
-    loaded = await load_assets(prices, assets)
-    return await asyncio.to_thread(_analyse, loaded)
+    assets_data = await load_assets(prices, assets)
+    return await asyncio.to_thread(_analyse, assets_data)
 
 
 def _analyse(assets: Assets) -> MarketAnalysis:
@@ -114,5 +114,7 @@ def _say_together(sheet: Sheet, assets: Assets) -> None:
         ("correlation", "over all days used", assets.returns.values),
         ("correlation_year", "over the last 252 sessions used", assets.returns.values[-DAYS:]),
     ):
-        found = correlation(sample(values))[pairs]
-        sheet.add(name, f"mean correlation of two of the assets {words}", math.fsum(found) / found.size, "ratio")
+        correlations = correlation(sample(values))[pairs]
+        sheet.add(
+            name, f"mean correlation of two of the assets {words}", math.fsum(correlations) / correlations.size, "ratio"
+        )

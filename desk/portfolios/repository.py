@@ -44,21 +44,21 @@ class PortfolioPage:
 
 async def create_portfolio(store: Store, owner: str, draft: PortfolioDraft, *, now: datetime) -> Portfolio:
     content = settled(draft, normalize=draft.normalize)
-    made = Portfolio(
+    portfolio = Portfolio(
         id=f"p-{uuid.uuid4().hex[:20]}",
         **{name: getattr(content, name) for name in PortfolioContent.model_fields},
         version=1,
         created_at=now,
         updated_at=now,
     )
-    return await _put(store, owner, made, expected=0)
+    return await _put(store, owner, portfolio, expected=0)
 
 
 async def kept_portfolio(store: Store, owner: str, portfolio_id: str) -> Portfolio:
-    found = await _read(store, owner, portfolio_id)
-    if found.deleted_at is not None:
+    record = await _read(store, owner, portfolio_id)
+    if record.deleted_at is not None:
         raise NoSuchPortfolio(portfolio_id)
-    return found
+    return record
 
 
 async def kept_portfolios(
@@ -72,16 +72,16 @@ async def kept_portfolios(
 ) -> PortfolioPage:
     """The newest first; with `tag` a page may hold fewer than `limit` before the end."""
     state = "deleted" if deleted else "kept"
-    found: list[Portfolio] = []
+    portfolios: list[Portfolio] = []
     for _ in range(_READS):
         page = await store.records.list(
-            owner, KIND, label=("state", state), after=after, limit=limit - len(found), newest_first=True
+            owner, KIND, label=("state", state), after=after, limit=limit - len(portfolios), newest_first=True
         )
-        found += [portfolio for record in page.records if _has(portfolio := _portfolio(record), tag)]
+        portfolios += [portfolio for record in page.records if _has(portfolio := _portfolio(record), tag)]
         after = page.after
-        if after is None or len(found) == limit:
+        if after is None or len(portfolios) == limit:
             break
-    return PortfolioPage(tuple(found), after)
+    return PortfolioPage(tuple(portfolios), after)
 
 
 async def change_portfolio(
@@ -136,9 +136,9 @@ async def _replace(
     *,
     of_deleted: bool = False,
 ) -> Portfolio:
-    read = _read if of_deleted else kept_portfolio
+    load = _read if of_deleted else kept_portfolio
     while True:
-        old = await read(store, owner, portfolio_id)
+        old = await load(store, owner, portfolio_id)
         if versions is not None and old.version not in versions:
             raise Changed(portfolio_id, old.version)
         new = change(old)

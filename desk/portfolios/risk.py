@@ -100,35 +100,35 @@ class PortfolioRisk(Frozen):
 
 async def assess(prices: PriceSource, holdings: Mapping[str, float], money: Money | None = None) -> PortfolioRisk:
     """Risk of holding `holdings`, shares of wealth that are restored every day, on the days before the holdout."""
-    held = await load_holdings(prices, holdings)
-    return await asyncio.to_thread(_assess, held, money)
+    loaded_holdings = await load_holdings(prices, holdings)
+    return await asyncio.to_thread(_assess, loaded_holdings, money)
 
 
-def _assess(held: Holdings, money: Money | None) -> PortfolioRisk:
-    returns, weights = held.returns()
+def _assess(holdings: Holdings, money: Money | None) -> PortfolioRisk:
+    returns, weights = holdings.returns()
     own = portfolio_returns(returns, weights)
     components = _components(returns, weights)
     tails = _tails(own)
-    episodes = _episodes(held, returns, weights)
+    episodes = _episodes(holdings, returns, weights)
     backtests = _backtests(own)
     whole = math.fsum(c.volatility for c in components)
     sheet = Sheet(TOOL, "risk")
-    _say_shape(sheet, held, own)
+    _say_shape(sheet, holdings, own)
     _say_falls(sheet, returns, own, money)
     _say_tails(sheet, tails, money)
     _say_components(sheet, components, money)
     _say_episodes(sheet, episodes, money)
-    _say_correlations(sheet, held)
+    _say_correlations(sheet, holdings)
     _say_backtests(sheet, backtests)
     return PortfolioRisk(
-        first_day=held.assets.first_day,
-        last_day=held.assets.last_day,
+        first_day=holdings.assets.first_day,
+        last_day=holdings.assets.last_day,
         components=components,
         tails=tails,
         episodes=episodes,
         backtests=backtests,
         concentrated=len(components) > 1 and max(c.volatility for c in components) > 0.5 * whole,
-        caveats=(held.assets.days_used, "Shares are restored every day, free of cost.", *held.assets.caveats),
+        caveats=(holdings.assets.days_used, "Shares are restored every day, free of cost.", *holdings.assets.caveats),
         figures=sheet.figures,
     )
 
@@ -154,8 +154,8 @@ def _tails(own: Floats) -> tuple[Tail, ...]:
     )
 
 
-def _episodes(held: Holdings, returns: Returns, weights: Floats) -> tuple[Episode, ...]:
-    last = held.assets.last_day
+def _episodes(holdings: Holdings, returns: Returns, weights: Floats) -> tuple[Episode, ...]:
+    last = holdings.assets.last_day
     return tuple(
         Episode(
             name=row.window.name,
@@ -171,12 +171,12 @@ def _episodes(held: Holdings, returns: Returns, weights: Floats) -> tuple[Episod
 def _backtests(own: Floats) -> tuple[Backtest, ...]:
     if own.size < WINDOW + OBSERVATIONS:
         return ()
-    found: list[Backtest] = []
+    backtests: list[Backtest] = []
     for level in (0.95, 0.99):
         announced = rolling_value_at_risk(own, level, window=WINDOW)
         share = kupiec(own[WINDOW:], announced, level)
         chance = christoffersen(own[WINDOW:], announced, level).independence.p_value
-        found.append(
+        backtests.append(
             Backtest(
                 level=level,
                 observations=share.observations,
@@ -187,11 +187,11 @@ def _backtests(own: Floats) -> tuple[Backtest, ...]:
                 held=min(share.test.p_value, chance) >= SIGNIFICANT,
             )
         )
-    return tuple(found)
+    return tuple(backtests)
 
 
-def _say_shape(sheet: Sheet, held: Holdings, own: Floats) -> None:
-    assets, shape = held.assets, moments(own)
+def _say_shape(sheet: Sheet, holdings: Holdings, own: Floats) -> None:
+    assets, shape = holdings.assets, moments(own)
     sheet.add("first_day", "first day used for the risk of the portfolio", assets.first_day, "date")
     sheet.add("last_day", "last day used for the risk of the portfolio", assets.last_day, "date")
     sheet.add("sessions", "sessions used for the risk of the portfolio", own.size, "count")
@@ -202,9 +202,9 @@ def _say_shape(sheet: Sheet, held: Holdings, own: Floats) -> None:
         "kurtosis", "kurtosis of the portfolio's daily returns; three for the normal law", shape.kurtosis, "ratio"
     )
     if assets.index is not None:
-        found = alpha_beta(own - assets.cash, assets.index - assets.cash)
-        sheet.add("beta", "beta of the portfolio against the S&P 500", found.beta, "ratio")
-        loss = found.beta.value * _FALL
+        regression = alpha_beta(own - assets.cash, assets.index - assets.cash)
+        sheet.add("beta", "beta of the portfolio against the S&P 500", regression.beta, "ratio")
+        loss = regression.beta.value * _FALL
         sheet.add("market_fall", 'fall of the S&P 500 that is "merely imagined"', _FALL, "percent")
         sheet.add(
             "market_fall_loss", 'loss of the portfolio in that "merely imagined" fall, by its beta', loss, "percent"
@@ -259,9 +259,9 @@ def _say_components(sheet: Sheet, components: tuple[Component, ...], money: Mone
 
 
 def _say_episodes(sheet: Sheet, episodes: tuple[Episode, ...], money: Money | None) -> None:
-    shown = [episode for episode in episodes if episode.loss is not None]
-    sheet.add("crises", "past crises that the days used cover", len(shown), "count")
-    for n, episode in enumerate(shown, 1):
+    visible_episodes = [episode for episode in episodes if episode.loss is not None]
+    sheet.add("crises", "past crises that the days used cover", len(visible_episodes), "count")
+    for n, episode in enumerate(visible_episodes, 1):
         assert episode.loss is not None
         quantity = (
             f'loss of the portfolio in the crisis "{episode.name}", bought before and left alone; negative is a gain'
@@ -269,17 +269,17 @@ def _say_episodes(sheet: Sheet, episodes: tuple[Episode, ...], money: Money | No
         sheet.add(f"crisis_{n}_name", "name of a past crisis", episode.name, "text")
         sheet.add(f"crisis_{n}_loss", quantity, episode.loss, "percent")
         sheet.share_of(money, f"crisis_{n}_loss", quantity, episode.loss)
-    if shown:
-        worst = max(shown, key=lambda e: e.loss or 0.0)
+    if visible_episodes:
+        worst = max(visible_episodes, key=lambda e: e.loss or 0.0)
         sheet.add("worst_crisis_name", "the crisis that cost the portfolio most", worst.name, "text")
         sheet.add("worst_crisis_loss", 'loss of the portfolio in its "worst crisis"', worst.loss, "percent")
 
 
-def _say_correlations(sheet: Sheet, held: Holdings) -> None:
-    names = held.assets.returns.assets
+def _say_correlations(sheet: Sheet, holdings: Holdings) -> None:
+    names = holdings.assets.returns.assets
     if len(names) < 2:
         return
-    daily = sample(held.assets.returns)
+    daily = sample(holdings.assets.returns)
     pairs = correlation(daily)[np.triu_indices(len(names), 1)]
     sheet.add("mean_correlation", "mean correlation of two risky holdings", float(np.mean(pairs)), "ratio")
     for word, place in (("lowest", int(pairs.argmin())), ("highest", int(pairs.argmax()))):
@@ -287,7 +287,7 @@ def _say_correlations(sheet: Sheet, held: Holdings) -> None:
         sheet.add(f"{word}_correlation", f"{word} correlation of two risky holdings", float(pairs[place]), "ratio")
         pair = f"{names[first]} and {names[second]}"
         sheet.add(f"{word}_correlation_pair", f"the two holdings of the {word} correlation", pair, "text")
-    together = component_contributions(held.weights, stressed_covariance(daily, 1.0)).total * math.sqrt(DAYS)
+    together = component_contributions(holdings.weights, stressed_covariance(daily, 1.0)).total * math.sqrt(DAYS)
     sheet.add(
         "crisis_correlation", "imagined correlation of all risky holdings in a crisis", CRISIS_CORRELATION, "ratio"
     )

@@ -37,15 +37,15 @@ def _ticker(text: str) -> str:
 
 def each_once(value: Any) -> Any:
     """Tickers that differ in case alone are one asset, of which a mapping would keep the last."""
-    seen: set[str] = set()
+    seen_names: set[str] = set()
     names = list(cast("dict[Any, Any] | list[Any]", value)) if isinstance(value, dict | list) else []
     if len(names) > MOST_ASSETS:
         raise ValueError(f"there are {len(names)}; expected at most {MOST_ASSETS}")
     for name in names:
         folded = str(name).strip().upper()
-        if folded in seen:
+        if folded in seen_names:
             raise ValueError(f"{folded[:40]!r} is named twice; expected each asset once, whatever its case")
-        seen.add(folded)
+        seen_names.add(folded)
     return cast("object", value)
 
 

@@ -1,4 +1,4 @@
-"""A request as its prices complete it."""
+"""Completes a request with facts of its prices, and builds the surrogate's problem from it."""
 
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,38 +15,38 @@ if TYPE_CHECKING:
     from desk.market.prices import Prices
 
 
-class Completed(NamedTuple):
+class CompletedRequest(NamedTuple):
     data: str
     """Digest of the prices."""
     request: OptimizationRequest
     prices: "Prices | None"
-    """Those that were loaded, where only they could say whether they serve it."""
+    """The loaded prices; None where facts about them were enough to check the request."""
 
 
-def no_file(request: OptimizationRequest) -> None:
-    """Refuse a file of prices, which is none of a client's."""
+def reject_prices_file(request: OptimizationRequest) -> None:
+    """Reject a prices file, because a client cannot name files of the server."""
     if request.prices_file is not None:
-        reason = "files of the server are not read for a client"
+        reason = "clients cannot read files of the server"
         allowed = "the name of a data set in universe"
         raise InvalidInput("prices_file", request.prices_file, reason=reason, allowed=allowed)
 
 
-async def completed(source: PriceSource, request: OptimizationRequest) -> Completed:
-    """`UserError` for a request that its prices cannot serve; they are loaded only where nothing else can judge it."""
+async def complete(source: PriceSource, request: OptimizationRequest) -> CompletedRequest:
+    """Raises `UserError` for a request that its prices cannot serve; loads them only if their facts are not enough."""
     facts = None if request.prices_file is not None else await source.facts(request.universe)
-    found = None if facts is None else admitted(request, facts)
-    if facts is not None and found is not None:
-        return Completed(facts.digest, found, None)
-    return await _checked(source, request)
+    admitted_request = None if facts is None else admitted(request, facts)
+    if facts is not None and admitted_request is not None:
+        return CompletedRequest(facts.digest, admitted_request, None)
+    return await _complete_with_prices(source, request)
 
 
 async def problem_of(request: OptimizationRequest, data: str) -> Problem:
-    """Of a request that its prices have completed."""
+    """The problem of a completed request."""
     rates = await asyncio.to_thread(cash_rates)
     return Problem.of(request, data=data, rates=rates.digest, code=code_version())
 
 
-async def _checked(source: PriceSource, request: OptimizationRequest) -> Completed:
+async def _complete_with_prices(source: PriceSource, request: OptimizationRequest) -> CompletedRequest:
     from desk.optimization.evaluation import World
     from desk.optimization.inputs.market_data import build_market, load_prices
     from desk.optimization.inputs.splits import resolved
@@ -59,4 +59,4 @@ async def _checked(source: PriceSource, request: OptimizationRequest) -> Complet
     world = World(market, request)
     check_scenarios(world)
     await asyncio.to_thread(check_minimum_exposure, world)
-    return Completed(market.data_digest, request, prices)
+    return CompletedRequest(market.data_digest, request, prices)

@@ -1,4 +1,7 @@
-"""The register of surrogates: of each owner and problem versions 1, 2, 3 and so on, the same trials fitted once."""
+"""The registry of surrogates: versions 1, 2, 3... per owner and problem; the same trials are fitted once.
+
+The Gaussian process is imported inside functions, so that routes and commands that only list versions start fast.
+"""
 
 import asyncio
 import hashlib
@@ -14,7 +17,7 @@ from store.records import Key, Record, iterate_records
 from store.store import Store
 
 if TYPE_CHECKING:
-    from desk.surrogates.gaussian_process import Fitted
+    from desk.surrogates.gaussian_process import FittedSurrogate
 
 KIND = "surrogate"
 
@@ -30,59 +33,59 @@ async def register(
     universe: str,
     now: datetime,
 ) -> Surrogate:
-    """Fit the trials and keep the next version; the newest one where it was fitted on the same trials and is whole."""
-    tried = tried_digest(trials)
+    """Fit the trials and store the next version; returns the newest if it is valid and fitted to the same trials."""
+    trials_digest = digest_trials(trials)
     newest = await _newest(store, owner, problem.digest())
-    if newest is not None and newest.tried == tried and await _is_whole(store, owner, newest, problem):
+    if newest is not None and newest.tried == trials_digest and await _is_loadable(store, owner, newest, problem):
         return newest
-    content, fitted = await asyncio.to_thread(_made, problem, trials)
+    content, surrogate = await asyncio.to_thread(_fit_and_encode, problem, trials)
     artifact = hashlib.sha256(content).hexdigest()
     await store.blobs.put(_blob(owner, artifact), content)
     await register_owner(store, owner)
     while True:
         newest = await _newest(store, owner, problem.digest())
-        again = newest is not None and newest.tried == tried
-        made = Surrogate(
+        is_same = newest is not None and newest.tried == trials_digest
+        new_surrogate = Surrogate(
             problem=problem.digest(),
-            version=(newest.version if newest else 0) + (not again),
+            version=(newest.version if newest else 0) + (not is_same),
             made_at=now,
             run=run,
             name=name,
             universe=universe,
             trials=len(trials),
             screened=len([trial for trial in trials if trial.screened]),
-            tried=tried,
-            held_out={target: fit.held_out for target, fit in fitted.fits.items()},
+            tried=trials_digest,
+            held_out={target: fit.held_out for target, fit in surrogate.fits.items()},
             artifact=artifact,
             bytes=len(content),
             code_version=problem.code,
         )
-        if newest is not None and again and newest.artifact == artifact:
-            return newest  # another process was first, or the file was lost and is there again
+        if newest is not None and is_same and newest.artifact == artifact:
+            return newest  # another process was first, or the lost file is restored
         try:
-            key = _key(owner, made.problem, made.version)
-            await store.records.put(key, made.model_dump(mode="json"), expected=None if again else 0)
+            key = _key(owner, new_surrogate.problem, new_surrogate.version)
+            await store.records.put(key, new_surrogate.model_dump(mode="json"), expected=None if is_same else 0)
         except Conflict:
             continue
-        return made
+        return new_surrogate
 
 
-async def latest(store: Store, owner: str, problem: Problem) -> "tuple[Surrogate, Fitted]":
+async def latest(store: Store, owner: str, problem: Problem) -> "tuple[Surrogate, FittedSurrogate]":
     """The newest version of a problem, ready to predict."""
-    found = await _newest(store, owner, problem.digest())
-    if found is None:
+    newest = await _newest(store, owner, problem.digest())
+    if newest is None:
         raise NoSurrogate(problem.digest())
-    return found, await _loaded(store, owner, found, problem)
+    return newest, await _load(store, owner, newest, problem)
 
 
 async def surrogates(store: Store, owner: str) -> list[Surrogate]:
     """The newest first."""
-    found = iterate_records(store.records, owner, KIND, newest_first=True)
-    return [Surrogate.model_validate(record.document) async for record in found]
+    records = iterate_records(store.records, owner, KIND, newest_first=True)
+    return [Surrogate.model_validate(record.document) async for record in records]
 
 
-def tried_digest(trials: Sequence[Trial]) -> str:
-    """Names the trials of one problem: the same config on as many paths has the same evaluation."""
+def digest_trials(trials: Sequence[Trial]) -> str:
+    """Digest of trials of one problem; a config with the same number of paths always has the same evaluation."""
     return hashlib.sha256("\n".join(sorted(f"{t.digest} {t.screened}" for t in trials)).encode()).hexdigest()
 
 
@@ -93,31 +96,31 @@ async def _newest(store: Store, owner: str, problem: str) -> Surrogate | None:
     return None if last is None else Surrogate.model_validate(last.document)
 
 
-async def _is_whole(store: Store, owner: str, surrogate: Surrogate, problem: Problem) -> bool:
+async def _is_loadable(store: Store, owner: str, surrogate: Surrogate, problem: Problem) -> bool:
     try:
-        await _loaded(store, owner, surrogate, problem)
+        await _load(store, owner, surrogate, problem)
     except BadSurrogate:
         return False
     return True
 
 
-async def _loaded(store: Store, owner: str, surrogate: Surrogate, problem: Problem) -> "Fitted":
+async def _load(store: Store, owner: str, surrogate: Surrogate, problem: Problem) -> "FittedSurrogate":
     try:
         content = await store.blobs.get(_blob(owner, surrogate.artifact))
     except Missing as error:
         raise BadSurrogate(f"the file of version {surrogate.version} is missing") from error
-    return await asyncio.to_thread(_decoded, content, problem)
+    return await asyncio.to_thread(_decode, content, problem)
 
 
-def _made(problem: Problem, trials: Sequence[Trial]) -> "tuple[bytes, Fitted]":
+def _fit_and_encode(problem: Problem, trials: Sequence[Trial]) -> "tuple[bytes, FittedSurrogate]":
     from desk.surrogates.file_format import encode
     from desk.surrogates.gaussian_process import fit
 
-    fitted = fit(problem, trials)
-    return encode(fitted), fitted
+    surrogate = fit(problem, trials)
+    return encode(surrogate), surrogate
 
 
-def _decoded(content: bytes, problem: Problem) -> "Fitted":
+def _decode(content: bytes, problem: Problem) -> "FittedSurrogate":
     from desk.surrogates.file_format import decode
 
     return decode(content, problem)

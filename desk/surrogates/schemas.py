@@ -1,4 +1,4 @@
-"""The words of a surrogate: a model of the evaluation that is fitted on stored trials, and never replaces one."""
+"""Types of surrogates: models of the evaluation, fitted to stored trials."""
 
 from datetime import datetime
 from typing import Annotated, Literal, Self, TypeAlias, get_args
@@ -16,15 +16,15 @@ from quant.worlds.scenario import Scenario
 
 Target: TypeAlias = Literal["objective", "excess_return", "volatility", "max_drawdown"]
 TARGETS: tuple[Target, ...] = get_args(Target)
-"""The objective of a trial alone, without regret; the others are weighted means over scenarios and history."""
-FEWEST = 20
-"""Trials on all paths that a surrogate is fitted on at least."""
-MOST = 2_000
-"""Trials that it is fitted on at most: the newest."""
+"""`objective` is a trial's own, without regret; the others are weighted means over scenarios and history."""
+MIN_TRIALS = 20
+"""Minimum number of complete trials for a fit."""
+MAX_TRIALS = 2_000
+"""Maximum number of trials for a fit; older ones are ignored."""
 
 
 class Problem(Frozen):
-    """All of a request and its prices that enters an evaluation: trials of one problem can be compared."""
+    """All parts of a request and its prices that enter an evaluation; trials of one problem are comparable."""
 
     mandate: Mandate
     scenarios: tuple[Scenario, ...]
@@ -43,7 +43,7 @@ class Problem(Frozen):
 
     @classmethod
     def of(cls, request: OptimizationRequest, *, data: str, rates: str, code: str) -> Self:
-        """Of a request that its prices have completed."""
+        """The problem of a completed request."""
         limit = request.limits.max_drawdown
         return cls(
             mandate=request.mandate,
@@ -65,7 +65,7 @@ class Problem(Frozen):
         return digest_of(self)
 
     def check(self, config: StrategyConfig) -> None:
-        """Refuse a config that has no evaluation in the problem."""
+        """Reject a config that cannot be evaluated in the problem."""
         if config.estimator in ON_HISTORY_ALONE:
             raise InvalidInput("config.estimator", config.estimator, allowed="one that simulated worlds can have")
         if self.mixed != (config.inner is not None):
@@ -77,18 +77,18 @@ class Problem(Frozen):
 
 
 class HeldOut(Frozen):
-    """How far a prediction lies from what was computed, on trials that the model did not see."""
+    """Errors of predictions on trials that the model was not fitted to."""
 
     trials: int
     rmse_bps: Annotated[float, Field(description="Root of the mean squared error; 10,000 is 1")]
-    naive_bps: Annotated[float, Field(description="The same of the mean of the other trials, which knows no config")]
+    naive_bps: Annotated[float, Field(description="The same error when predicting the mean of the other trials")]
     r_squared: float
-    coverage: Annotated[float, Field(ge=0.0, le=1.0, description="Share within the 95% interval before it was widened")]
-    widened: Annotated[float, Field(ge=1.0, description="Factor on every interval, above 1 where they held too little")]
+    coverage: Annotated[float, Field(ge=0.0, le=1.0, description="Share within the 95% interval before widening")]
+    widened: Annotated[float, Field(ge=1.0, description="Factor on every interval, above 1 if coverage was too low")]
 
     @property
     def beats_mean(self) -> bool:
-        """Whether it says more than the mean of the other trials does."""
+        """Whether its error is below that of predicting the mean of the other trials."""
         return self.rmse_bps < self.naive_bps
 
 
@@ -99,15 +99,15 @@ class Surrogate(Frozen):
     version: int
     made_at: datetime
     run: str
-    """The newest run of the problem."""
+    """Newest run of the problem."""
     name: str
-    """Of that run."""
+    """Name of that run."""
     universe: str
     trials: int
     screened: int
-    """Those of them that were evaluated on few paths."""
+    """Number of trials that were evaluated on few paths."""
     tried: str
-    """Digest of the trials: the same are fitted once."""
+    """Digest of the trials, so that the same trials are fitted once."""
     held_out: dict[Target, HeldOut]
     artifact: str
     """SHA-256 of the file."""
@@ -119,36 +119,38 @@ class PredictedValue(Frozen):
     target: Target
     value: float
     low: float
-    high: Annotated[float, Field(description="With `low` a 95% interval of the value that an evaluation would compute")]
+    high: Annotated[
+        float, Field(description="With `low`, a 95% interval of the value that an evaluation would compute")
+    ]
     held_out: HeldOut
 
 
-class Foretold(Frozen):
-    """What an evaluation would say, by a surrogate; nothing here was computed."""
+class PredictionBase(Frozen):
+    """A surrogate's prediction of an evaluation; nothing in it is simulated."""
 
     label: Literal["predicted"] = "predicted"
     config: StrategyConfig
     digest: str
-    tried: Annotated[bool, Field(description="Whether it is one of the trials, whose evaluation is stored")]
+    tried: Annotated[bool, Field(description="Whether it is one of the trials, so that its evaluation is stored")]
     problem: str
     trials: int
     values: tuple[PredictedValue, ...]
 
 
-class Predicted(Foretold):
-    """By a version that is registered."""
+class Predicted(PredictionBase):
+    """A prediction by a registered version."""
 
     version: int
 
 
-class PredictedFromFile(Foretold):
-    """By a file that lies beside the program."""
+class PredictedFromFile(PredictionBase):
+    """A prediction by a surrogate file of the endpoint."""
 
-    artifact: Annotated[str, Field(description="SHA-256 of the file; the register of surrogates names it by version")]
+    artifact: Annotated[str, Field(description="SHA-256 of the file; the registry of surrogates lists it by version")]
 
 
 class PredictionRequest(Frozen):
-    """A config, and the problem in which it would be evaluated: that of a job, or of a request."""
+    """A config, and the problem to evaluate it in: that of a job or of a request."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -168,21 +170,21 @@ class PredictionRequest(Frozen):
     @model_validator(mode="after")
     def _one_problem_is_named(self) -> Self:
         if (self.job is None) == (self.request is None):
-            msg = "job or request must name the problem; expected exactly one of them"
+            msg = "expected exactly one of job and request, which names the problem"
             raise ValueError(msg)
         return self
 
 
 class NoSurrogate(NotFound):
-    """Nothing was fitted for the problem."""
+    """The problem has no surrogate."""
 
     code = "no_surrogate"
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            f"surrogate: there is none of the problem {problem[:12]} (mandate, scenarios, prices, seed, goal and "
-            "version of the program); expected a problem that was searched (`python -m api optimize`) and whose trials "
-            "were fitted then (`python -m api surrogate fit`)"
+            f"No surrogate exists for the problem {problem[:12]} (mandate, scenarios, prices, seed, goal and program "
+            "version). Search the problem with `python -m api optimize`, then fit its trials with "
+            "`python -m api surrogate fit`."
         )
 
 
@@ -193,20 +195,18 @@ class BadSurrogate(Conflicting):
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__(
-            f"surrogate: {reason}; expected one that is whole (`python -m api surrogate fit` makes it again)"
-        )
+        super().__init__(f"surrogate: {reason}; fit it again with `python -m api surrogate fit`")
 
 
 class NoArtifact(NotFound):
-    """There is no file to predict with."""
+    """The endpoint has no surrogate file."""
 
     code = "no_surrogate"
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"predicted: the model of this endpoint holds no {name}; expected a request without `predicted`, which is "
-            "computed, or an endpoint whose model holds it"
+            f"predicted: the model of this endpoint contains no {name}; omit `predicted` for a computed evaluation, or "
+            "use an endpoint whose model contains the file"
         )
 
 
@@ -215,19 +215,19 @@ class AnotherProblem(Conflicting):
 
     code = "another_problem"
 
-    def __init__(self, asked: str, held: str) -> None:
+    def __init__(self, requested: str, fitted: str) -> None:
         super().__init__(
-            f"request: its problem is {asked[:12]}, and the surrogate of this endpoint is of {held[:12]}; expected the "
-            "request whose trials were fitted"
+            f"request: its problem is {requested[:12]}, but the surrogate of this endpoint was fitted for "
+            f"{fitted[:12]}; expected the request whose trials were fitted"
         )
 
 
 class TooFewTrials(InvalidInput):
-    def __init__(self, found: int) -> None:
+    def __init__(self, count: int) -> None:
         super().__init__(
             "trials",
-            found,
-            reason=f"{found} stored trials of this problem, made by this version, are evaluated on all paths",
-            allowed=f"at least {FEWEST}; a search of the same problem makes more",
+            count,
+            reason=f"{count} stored trials of this problem, made by this version, are evaluated on all paths",
+            allowed=f"at least {MIN_TRIALS}; a search of the same problem makes more",
             code="too_few_trials",
         )

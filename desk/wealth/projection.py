@@ -1,4 +1,4 @@
-"""What money may become: holdings on simulated markets, with what is paid in, taken out, and wanted at the end."""
+"""Simulates wealth over years: holdings with contributions, withdrawals and a goal."""
 
 import asyncio
 import math
@@ -30,19 +30,19 @@ from quant.worlds.scenario import BUILT_IN, GBM_BANNER, Scenario
 Floats = NDArray[np.float64]
 
 TOOL = "simulate_wealth"
-_FORTUNES = {0.05: "bad luck", 0.25: "some misfortune", 0.50: "ordinary luck", 0.75: "some fortune", 0.95: "good luck"}
-LEVELS = tuple(_FORTUNES)
-_DRAWING = ("garch", "bootstrap", "conditional_bootstrap", "replay")
-"""Engines that are made of history."""
+_LUCK = {0.05: "bad luck", 0.25: "some misfortune", 0.50: "ordinary luck", 0.75: "some fortune", 0.95: "good luck"}
+LEVELS = tuple(_LUCK)
+_RESAMPLING = ("garch", "bootstrap", "conditional_bootstrap", "replay")
+"""Engines that resample or fit history."""
 
 
 class SavingsPlan(Frozen):
     """Money over time. Contributions, withdrawals and the goal are in today's money."""
 
     holdings: dict[str, float]
-    """Shares of wealth by name; cash is a holding too."""
+    """Shares of wealth by name, cash included."""
     amount: Annotated[float, Field(gt=0.0, le=1e12)] = 100.0
-    """A hundred where none was named, so that wealth reads in percent of the start."""
+    """100 by default, so that wealth reads as a percentage of the start."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     years: Annotated[int, Field(ge=1, le=60)] = 10
     contribution: Annotated[float, Field(ge=0.0, le=1e12, description="Paid in at each month's end")] = 0.0
@@ -52,13 +52,13 @@ class SavingsPlan(Frozen):
     fee: Annotated[float, Field(ge=0.0, le=0.10, description="A year, of wealth")] = 0.0
     cost_bps: Annotated[float, Field(ge=0.0, le=50.0)] = 5.0
     scenario: Scenario | None = None
-    """World of the index; the base case by default. Stocks draw on their own history instead."""
+    """Scenario of the index, by default the base case. Stocks are simulated from their own history."""
     paths: Annotated[int, Field(ge=100, le=100_000)] = 5_000
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
 
 
 class Percentile(Frozen):
-    """Wealth at the end below which `level` of the paths lie, and the same in today's money."""
+    """Quantile of final wealth at `level`, and the same in today's money."""
 
     level: float
     wealth: Measured
@@ -67,11 +67,11 @@ class Percentile(Frozen):
 
 class WealthOutlook(Frozen):
     scenario: str | None
-    """None where the assets' own history is drawn."""
+    """None if the assets' own history is resampled."""
     percentiles: tuple[Percentile, ...]
     years: tuple[float, ...]
     bands: tuple[tuple[float, ...], ...]
-    """Percentiles of wealth at the end of each year, in the money of the date; one row for each level."""
+    """Percentiles of wealth at the end of each year in nominal money; one row per level."""
     loss: Measured
     ruin: Measured
     goal: Measured | None
@@ -80,18 +80,18 @@ class WealthOutlook(Frozen):
 
 
 async def simulate(prices: PriceSource, plan: SavingsPlan) -> WealthOutlook:
-    """Wealth of `plan` over its years; shares are restored every month."""
-    held = await load_holdings(prices, plan.holdings)
-    return await asyncio.to_thread(_simulate, held, plan)
+    """Simulate the wealth of `plan`; holdings are rebalanced every month."""
+    holdings = await load_holdings(prices, plan.holdings)
+    return await asyncio.to_thread(_simulate, holdings, plan)
 
 
-def _simulate(held: Holdings, plan: SavingsPlan) -> WealthOutlook:
-    scenario = _scenario(held, plan)
+def _simulate(holdings: Holdings, plan: SavingsPlan) -> WealthOutlook:
+    scenario = _scenario(holdings, plan)
     try:
-        model = _index_model(scenario, held.assets, plan) if scenario else _own_model(held.assets, plan)
-        found = simulate_wealth(
+        model = _index_model(scenario, holdings.assets, plan) if scenario else _history_model(holdings.assets, plan)
+        summary = simulate_wealth(
             model,
-            held.weights,
+            holdings.weights,
             initial=plan.amount,
             years=plan.years,
             paths=plan.paths,
@@ -106,28 +106,28 @@ def _simulate(held: Holdings, plan: SavingsPlan) -> WealthOutlook:
     except DataError as error:
         reason, allowed = reason_and_allowed(str(error))
         name = "scenario" if scenario else "assets"
-        value = scenario.engine if scenario else list(held.names)
+        value = scenario.engine if scenario else list(holdings.names)
         raise InvalidInput(name, value, reason=reason, allowed=allowed or "another one") from error
-    terms = (found.terminal.percentiles, found.terminal_real.percentiles)
+    percentiles = (summary.terminal.percentiles, summary.terminal_real.percentiles)
     return WealthOutlook(
         scenario=scenario.name if scenario else None,
         percentiles=tuple(
             Percentile(level=level, wealth=wealth, real=real)
-            for level, wealth, real in zip(LEVELS, *terms, strict=True)
+            for level, wealth, real in zip(LEVELS, *percentiles, strict=True)
         ),
-        years=tuple(map(float, found.times[::12])),
-        bands=tuple(tuple(map(float, row[::12])) for row in found.bands),
-        loss=found.loss_probability,
-        ruin=found.ruin_probability,
-        goal=found.goal_probability,
-        caveats=tuple(_caveats(held.assets, scenario)),
-        figures=_figures(held, plan, scenario, model, found),
+        years=tuple(map(float, summary.times[::12])),
+        bands=tuple(tuple(map(float, row[::12])) for row in summary.bands),
+        loss=summary.loss_probability,
+        ruin=summary.ruin_probability,
+        goal=summary.goal_probability,
+        caveats=tuple(_caveats(holdings.assets, scenario)),
+        figures=_figures(holdings, plan, scenario, model, summary),
     )
 
 
-def _scenario(held: Holdings, plan: SavingsPlan) -> Scenario | None:
-    """The world of one index; None for stocks, which draw on their own history."""
-    if held.assets.universes == (INDEX,):
+def _scenario(holdings: Holdings, plan: SavingsPlan) -> Scenario | None:
+    """The scenario of the index; None for stocks, which are simulated from their own history."""
+    if holdings.assets.universes == (INDEX,):
         return plan.scenario or BUILT_IN[0]
     if plan.scenario is not None:
         raise InvalidInput(
@@ -139,37 +139,37 @@ def _scenario(held: Holdings, plan: SavingsPlan) -> Scenario | None:
     return None
 
 
-def _own_model(assets: Assets, plan: SavingsPlan) -> JointModel:
-    """Blocks of days of all assets together, cash at its mean rate over them."""
+def _history_model(assets: Assets, plan: SavingsPlan) -> JointModel:
+    """Joint block bootstrap of all assets, with cash at its mean rate."""
     rate = power(1.0 + math.fsum(assets.cash) / assets.cash.size, DAYS) - 1.0
     return joint_model("bootstrap", cash_rate=rate, seed=plan.seed, name="history", history=assets.returns)
 
 
 def _index_model(scenario: Scenario, assets: Assets, plan: SavingsPlan) -> JointModel:
-    given: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         name: getattr(scenario, name)
         for name in ("mean_block", "mean_reversion", "vol_of_vol", "leverage", "premium_power", "jumps_per_year")
     }
-    if scenario.engine in _DRAWING:
+    if scenario.engine in _RESAMPLING:
         past = assets.returns.values[: assets.train]
-        given["history"] = past
+        arguments["history"] = past
         if scenario.engine == "conditional_bootstrap":
-            given["labels"] = getattr(labels(past[:, 0]), scenario.label)
+            arguments["labels"] = getattr(labels(past[:, 0]), scenario.label)
     if scenario.states:
-        given |= _states(scenario)
+        arguments |= _states(scenario)
     else:
-        given |= {"mu": [scenario.mu], "sigma": [scenario.sigma]}
+        arguments |= {"mu": [scenario.mu], "sigma": [scenario.sigma]}
     return joint_model(
         scenario.engine,
         cash_rate=scenario.cash_rate,
         seed=(plan.seed + scenario.seed) % 2**63,
         name=scenario.name,
-        **given,
+        **arguments,
     )
 
 
 def _states(scenario: Scenario) -> Mapping[str, Any]:
-    """Leaving a state goes to each other one alike."""
+    """Markov states with equal probabilities of moving to each other state."""
     stay = np.array([1.0 - 1.0 / state.mean_days for state in scenario.states])
     moving = np.repeat(((1.0 - stay) / (stay.size - 1))[:, None], stay.size, axis=1)
     np.fill_diagonal(moving, stay)
@@ -181,18 +181,22 @@ def _states(scenario: Scenario) -> Mapping[str, Any]:
 
 def _caveats(assets: Assets, scenario: Scenario | None) -> list[str]:
     if scenario is None:
-        said = "The future is drawn from blocks of the assets' own past, with its means: nothing new can happen in it."
-        return [said, assets.days_used, *assets.caveats]
-    said = [f"The index follows the scenario {plain_label(scenario.name)}: its return and volatility are assumptions."]
+        caveats = (
+            "The future is drawn from blocks of the assets' own past, with its means: nothing new can happen in it."
+        )
+        return [caveats, assets.days_used, *assets.caveats]
+    caveats = [
+        f"The index follows the scenario {plain_label(scenario.name)}: its return and volatility are assumptions."
+    ]
     if scenario.engine == "gbm":
-        said.append(GBM_BANNER)
-    if scenario.engine in _DRAWING:
-        said.append(f"Its days are drawn from the training days, {assets.first_day} to {assets.train_end}.")
-    return said
+        caveats.append(GBM_BANNER)
+    if scenario.engine in _RESAMPLING:
+        caveats.append(f"Its days are drawn from the training days, {assets.first_day} to {assets.train_end}.")
+    return caveats
 
 
 def _figures(
-    held: Holdings, plan: SavingsPlan, scenario: Scenario | None, model: JointModel, found: WealthSummary
+    holdings: Holdings, plan: SavingsPlan, scenario: Scenario | None, model: JointModel, summary: WealthSummary
 ) -> tuple[Figure, ...]:
     sheet = Sheet(TOOL, "wealth")
     source = plain_label(scenario.name) if scenario else "own history"
@@ -202,24 +206,24 @@ def _figures(
     sheet.add("inflation", "assumed inflation a year", plan.inflation, "percent")
     sheet.add("fee", "assumed fee a year", plan.fee, "percent")
     sheet.add("cash_rate", "assumed yearly return of cash", power(1.0 + model.cash, DAYS) - 1.0, "percent")
-    shares = [*held.weights, *([held.cash_weight] if held.cash_weight > 0.0 else [])]
-    for n, (name, share) in enumerate(zip(held.names, shares, strict=True), 1):
-        word = ORDINALS[n - 1]
-        sheet.add(f"holding_{n}_name", f'name of the "{word}" holding', name, "text")
-        sheet.add(f"holding_{n}_weight", f'share of wealth in the "{word}" holding', float(share), "weight")
+    shares = [*holdings.weights, *([holdings.cash_weight] if holdings.cash_weight > 0.0 else [])]
+    for n, (name, share) in enumerate(zip(holdings.names, shares, strict=True), 1):
+        ordinal = ORDINALS[n - 1]
+        sheet.add(f"holding_{n}_name", f'name of the "{ordinal}" holding', name, "text")
+        sheet.add(f"holding_{n}_weight", f'share of wealth in the "{ordinal}" holding', float(share), "weight")
     for n, (mu, sigma) in enumerate(zip(model.mu, model.sigma, strict=True), 1):
-        word = ORDINALS[n - 1]
+        ordinal = ORDINALS[n - 1]
         sheet.add(
-            f"holding_{n}_return", f'yearly return that the "{word}" holding is simulated with', float(mu), "percent"
+            f"holding_{n}_return", f'yearly return that the "{ordinal}" holding is simulated with', float(mu), "percent"
         )
-        quantity = f'yearly volatility that the "{word}" holding is simulated with'
+        quantity = f'yearly volatility that the "{ordinal}" holding is simulated with'
         sheet.add(f"holding_{n}_volatility", quantity, float(sigma), "percent")
-    _say_flows(sheet, plan)
-    _say_end(sheet, plan, found)
+    _add_flows(sheet, plan)
+    _add_final_wealth(sheet, plan, summary)
     return sheet.figures
 
 
-def _say_flows(sheet: Sheet, plan: SavingsPlan) -> None:
+def _add_flows(sheet: Sheet, plan: SavingsPlan) -> None:
     for name, quantity, value in (
         ("start", "wealth at the start", plan.amount),
         ("contribution", "paid in each month, in today's money", plan.contribution or None),
@@ -229,24 +233,24 @@ def _say_flows(sheet: Sheet, plan: SavingsPlan) -> None:
         sheet.add(name, quantity, value, "money", currency=plan.currency)
 
 
-def _say_end(sheet: Sheet, plan: SavingsPlan, found: WealthSummary) -> None:
-    for words, place, terminal in (
-        ("", "", found.terminal),
-        (", in today's money", "_real", found.terminal_real),
+def _add_final_wealth(sheet: Sheet, plan: SavingsPlan, summary: WealthSummary) -> None:
+    for suffix, name_suffix, terminal in (
+        ("", "", summary.terminal),
+        (", in today's money", "_real", summary.terminal_real),
     ):
-        mean = f'wealth at the end "averaged over paths"{words}'
-        sheet.add(f"mean{place}", mean, terminal.mean, "money", currency=plan.currency)
+        mean = f'wealth at the end "averaged over paths"{suffix}'
+        sheet.add(f"mean{name_suffix}", mean, terminal.mean, "money", currency=plan.currency)
         for level, value in zip(terminal.levels, terminal.percentiles, strict=True):
             name = "median" if level == 0.5 else f"p{100 * level:.0f}"
-            quantity = f'wealth at the end with "{_FORTUNES[level]}", that {level:.0%} of the paths stay below{words}'
-            sheet.add(f"{name}{place}", quantity, value, "money", currency=plan.currency)
+            quantity = f'wealth at the end with "{_LUCK[level]}", that {level:.0%} of the paths stay below{suffix}'
+            sheet.add(f"{name}{name_suffix}", quantity, value, "money", currency=plan.currency)
     quantity = 'probability of a "loss by the end", of getting less out than was paid in'
-    sheet.add("loss_probability", quantity, found.loss_probability, "probability")
+    sheet.add("loss_probability", quantity, summary.loss_probability, "probability")
     if plan.withdrawal > 0.0:
         quantity = 'probability that the money "runs out" before the end'
-        sheet.add("ruin_probability", quantity, found.ruin_probability, "probability")
+        sheet.add("ruin_probability", quantity, summary.ruin_probability, "probability")
     sheet.add(
-        "goal_probability", 'probability of "reaching the goal" at the end', found.goal_probability, "probability"
+        "goal_probability", 'probability of "reaching the goal" at the end', summary.goal_probability, "probability"
     )
-    sheet.add("drawdown", "deepest fall on the way, mean over paths", found.drawdown.mean, "percent")
-    sheet.add("growth", "yearly growth after fees and costs, mean over paths", found.growth.mean, "percent")
+    sheet.add("drawdown", "deepest fall on the way, mean over paths", summary.drawdown.mean, "percent")
+    sheet.add("growth", "yearly growth after fees and costs, mean over paths", summary.growth.mean, "percent")

@@ -1,4 +1,4 @@
-"""The words of simulated wealth: what is asked, what is found, and how long it is kept."""
+"""Request and response types of simulated wealth."""
 
 import math
 from datetime import date, datetime
@@ -31,22 +31,22 @@ Amount: TypeAlias = Annotated[float, Field(ge=0.0, le=1e12)]
 DailyReturn: TypeAlias = Annotated[float, Field(gt=-1.0, le=10.0)]
 Probability: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
 
-MOST_SYMBOLS = 50
-MOST_OBSERVATIONS = 10_000
-MOST_WORK = 500_000_000
-"""Simulations times periods times symbols and two more: some ten seconds of one core."""
-MOST_CLOSES = 1_000_000
-"""In a file of trajectories, 8 bytes each."""
-LARGEST_GAP = 1e-4
-"""By which weights may miss 1."""
+MAX_SYMBOLS = 50
+MAX_OBSERVATIONS = 10_000
+MAX_WORK = 500_000_000
+"""Largest value of simulations x periods x (symbols + 2), about ten seconds of one core."""
+MAX_CLOSES = 1_000_000
+"""Largest number of values in a file of trajectories, 8 bytes each."""
+WEIGHT_TOLERANCE = 1e-4
+"""Tolerance of the sum of weights."""
 CASH = "cash"
 _BLOCKS = ("bootstrap", "conditional_bootstrap")
 
-Series: TypeAlias = Annotated[list[DailyReturn], Field(min_length=2, max_length=MOST_OBSERVATIONS, fail_fast=True)]
+Series: TypeAlias = Annotated[list[DailyReturn], Field(min_length=2, max_length=MAX_OBSERVATIONS, fail_fast=True)]
 
 
 class Terms(Camel):
-    """What happens to the money, and in which world."""
+    """Cash flows, costs and the simulated world."""
 
     initial_investment: Annotated[float, Field(gt=0.0, le=1e12)] = 10_000.0
     num_simulations: Annotated[int, Field(ge=2, le=200_000, description="Paths")] = 1_000
@@ -54,31 +54,33 @@ class Terms(Camel):
     engine: Annotated[
         Engine,
         Field(
-            description="How the assets' days are drawn together. `gbm`: normal shocks; `bootstrap`: blocks of the "
+            description="How the assets' days are simulated jointly. `gbm`: normal shocks; `bootstrap`: blocks of the "
             "given days; the others: as in the scenarios. All but the three that replay days use the sample's means, "
             "volatilities and correlations"
         ),
     ] = "gbm"
-    label: Annotated[Label | None, Field(description="Days that `conditional_bootstrap` draws from")] = None
+    label: Annotated[Label | None, Field(description="Days that `conditional_bootstrap` resamples")] = None
     mean_block: Annotated[
-        int | None, Field(ge=20, le=60, description="Sessions of a block of the two bootstraps; 40 by default")
+        int | None, Field(ge=20, le=60, description="Mean sessions of a block in the two bootstraps; 40 by default")
     ] = None
     seed: Annotated[int, Field(ge=0, lt=2**32, description="The same request gives the same numbers")] = 1
     rebalancing: Annotated[Rebalancing, Field(description="How often the weights are restored")] = "monthly"
     contribution: Annotated[Amount, Field(description="Paid in after every 21 sessions")] = 0.0
-    withdrawal: Annotated[Amount, Field(description="Taken out after every 21 sessions, as far as it is there")] = 0.0
+    withdrawal: Annotated[
+        Amount, Field(description="Taken out after every 21 sessions, as far as the account permits")
+    ] = 0.0
     indexed: Annotated[bool, Field(description="Contributions and withdrawals grow with inflation")] = True
     inflation: Annotated[float, Field(ge=-0.05, le=0.25, description="A year")] = 0.02
     fee: Annotated[float, Field(ge=0.0, le=0.10, description="A year, of wealth")] = 0.0
     transaction_cost_bps: Annotated[float, Field(ge=0.0, le=50.0, description="Of the value of each trade")] = 5.0
-    goal: Annotated[float | None, Field(gt=0.0, le=1e15, description="Wealth wanted at the end, in today's money")] = (
+    goal: Annotated[float | None, Field(gt=0.0, le=1e15, description="Target wealth at the end, in today's money")] = (
         None
     )
     ruin: Annotated[
         Amount, Field(description="Wealth at or below which the account is closed; at 0 only withdrawals ruin")
     ] = 0.0
     trajectories: Annotated[
-        int, Field(ge=0, le=200_000, description="Paths to keep in a file, day by day; their own route gives them")
+        int, Field(ge=0, le=200_000, description="Paths to store day by day; download them with the trajectories route")
     ] = 0
 
 
@@ -105,58 +107,64 @@ class SimulationRequest(Terms):
     )
 
     portfolio_id: Annotated[
-        str | None, Field(min_length=1, max_length=100, description="Of a portfolio of yours, whose weights are held")
+        str | None,
+        Field(min_length=1, max_length=100, description="Id of one of your portfolios, whose weights are used"),
     ] = None
     weights: Annotated[
         dict[Symbol, Weight] | None,
-        Field(min_length=1, max_length=MOST_SYMBOLS, description="In place of portfolioId; cash has what is left"),
+        Field(min_length=1, max_length=MAX_SYMBOLS, description="In place of portfolioId; the remainder is cash"),
     ] = None
     returns: Annotated[
         dict[Symbol, Series] | None,
         Field(
             min_length=1,
-            max_length=MOST_SYMBOLS,
-            description="Daily simple returns, oldest first, of one length; without them, those of the prices here",
+            max_length=MAX_SYMBOLS,
+            description="Daily simple returns, oldest first, of equal length; by default those of the server's prices",
         ),
     ] = None
     start_date: Annotated[date | None, Field(description="First day of the prices that is used")] = None
     end_date: Annotated[date | None, Field(description="Last day of the prices that is used")] = None
     cash_rate: Annotated[
         float | None,
-        Field(ge=-0.05, le=0.25, description="A year; by default that of the days used, 2% where `returns` are given"),
+        Field(ge=-0.05, le=0.25, description="Per year; by default that of the days used, or 2% with `returns`"),
     ] = None
     standard_error: Annotated[
         float | None,
-        Field(gt=0.0, description="Of the mean final value, in money: simulations are added until it is reached"),
+        Field(
+            gt=0.0,
+            description="Of the mean final value, in money; simulations are added until it is reached",
+        ),
     ] = None
 
     @model_validator(mode="after")
-    def _says_what_is_held(self) -> Self:
+    def _check_holdings(self) -> Self:
         if (self.portfolio_id is None) == (self.weights is None):
-            msg = "portfolioId and weights: one of them says what is held; expected exactly one of the two"
+            msg = "expected exactly one of portfolioId and weights"
             raise ValueError(msg)
         if self.weights is not None:
             if len({name.casefold() for name in self.weights}) < len(self.weights):
-                msg = "weights: a symbol is there twice; expected each symbol once, whatever its case"
+                msg = "weights: a symbol occurs twice; expected each symbol once, ignoring case"
                 raise ValueError(msg)
             total = math.fsum(self.weights.values())
-            if total > 1.0 + LARGEST_GAP:
-                msg = f"weights: they sum to {total:g}; expected at most 1, what is left is cash"
+            if total > 1.0 + WEIGHT_TOLERANCE:
+                msg = f"weights sum to {total:g}; expected at most 1, the remainder is cash"
                 raise ValueError(msg)
             if not any(weight > 0.0 for name, weight in self.weights.items() if name.casefold() != CASH):
-                msg = "weights: nothing but cash is held; expected at least one symbol with a weight above 0"
+                msg = "weights contain only cash; expected at least one other symbol with a weight above 0"
                 raise ValueError(msg)
         return self
 
     @model_validator(mode="after")
-    def _returns_fit(self) -> Self:
+    def _check_returns(self) -> Self:
         if self.returns is None:
             if self.start_date and self.end_date and self.start_date >= self.end_date:
-                msg = f"startDate {self.start_date} is not before endDate {self.end_date}; expected an earlier one"
+                msg = (
+                    f"startDate {self.start_date} is not before endDate {self.end_date}; expected an earlier startDate"
+                )
                 raise ValueError(msg)
             return self
         if self.start_date or self.end_date:
-            msg = "startDate and endDate choose days of the prices here; expected no returns beside them"
+            msg = "startDate and endDate select days of the server's prices; omit them with returns"
             raise ValueError(msg)
         lengths = {len(values) for values in self.returns.values()}
         if len(lengths) > 1:
@@ -165,7 +173,7 @@ class SimulationRequest(Terms):
         return self
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
+    def _check_combinations(self) -> Self:
         if (self.label is not None) != (self.engine == "conditional_bootstrap"):
             msg = f"label does not fit the engine {self.engine}; expected a label with conditional_bootstrap only"
             raise ValueError(msg)
@@ -175,7 +183,7 @@ class SimulationRequest(Terms):
         if self.ruin >= self.initial_investment:
             msg = f"ruin {self.ruin:g} is not below the initialInvestment; expected below {self.initial_investment:g}"
             raise ValueError(msg)
-        most = min(self.num_simulations, MOST_CLOSES // (self.num_periods + 1))
+        most = min(self.num_simulations, MAX_CLOSES // (self.num_periods + 1))
         if self.trajectories > most:
             msg = (
                 f"trajectories {self.trajectories} are too many for {self.num_simulations} simulations of "
@@ -186,19 +194,19 @@ class SimulationRequest(Terms):
 
 
 class Parameters(Terms):
-    """The terms as they were used, with all that was left open filled in."""
+    """The terms with all defaults filled in."""
 
     weights: dict[str, float]
     cash_weight: float
     cash_rate: float
     expected_returns: dict[str, float]
-    """Annual means and volatilities of simple daily returns that the paths have."""
+    """Annual means of simple daily returns of the paths; `volatilities` has their volatilities."""
     volatilities: dict[str, float]
     observations: int
     first_day: date | None
     last_day: date | None
     returns_digest: str
-    """SHA-256 of the returns that the world was made of."""
+    """SHA-256 of the returns that the simulation uses."""
 
 
 class StandardErrors(Camel):
@@ -208,7 +216,7 @@ class StandardErrors(Camel):
 
 
 class Statistics(Camel):
-    """Of wealth at the end, in the money of that day."""
+    """Statistics of final wealth in nominal money."""
 
     mean_final_value: float
     median_final_value: float
@@ -220,16 +228,16 @@ class Statistics(Camel):
 
 
 class Bands(Camel):
-    """Wealth at each date: months up to twenty years, then fewer, and always the last."""
+    """Wealth by date: monthly up to twenty years, less often beyond, always with the last date."""
 
     periods: tuple[int, ...]
     years: tuple[float, ...]
     mean: tuple[float, ...]
     percentiles: dict[str, tuple[float, ...]]
     price_level: tuple[float, ...]
-    """Wealth over it is in today's money."""
+    """Divide wealth by it for today's money."""
     probability_of_ruin: tuple[float, ...]
-    """Until that date."""
+    """Probability of ruin up to each date."""
 
     def to_frame(self) -> "pd.DataFrame":
         """One row per date, by its period: mean, `percentiles.P`, price level and probability of ruin."""
@@ -254,14 +262,14 @@ class Extremes(Camel):
 
 
 class ExtremesErrors(Camel):
-    """Of a largest value there is no standard error."""
+    """Standard errors of `Extremes`; a maximum has none."""
 
     mean: float
     median: float
 
 
 class Tails(Camel):
-    """Losses by level, in money: negative where even the tail gains."""
+    """Losses by level; negative if the tail gains."""
 
     value_at_risk: dict[str, float]
     expected_shortfall: dict[str, float]
@@ -281,22 +289,22 @@ class AnalysisErrors(Tails):
 
 
 class AnalysisResult(Tails):
-    """Over the whole horizon, as fractions of the money paid in until its end unless they are in money."""
+    """Statistics over the whole horizon, as fractions of the money paid in unless stated otherwise."""
 
     horizon_periods: int
     paid_in: float
     probability_of_loss: Probability
     probability_of_gain: Probability
-    """Of not losing."""
+    """Probability of no loss."""
     probability_of_ruin: Probability
     probability_of_goal: Probability | None
     expected_return: float
     expected_risk: float
-    """Deviation of the return over the horizon."""
+    """Standard deviation of the return over the horizon."""
     annualized_return: float | None
-    """Yearly growth, contributions and withdrawals apart; none for less than a year."""
+    """Yearly growth without contributions and withdrawals; null for less than a year."""
     max_drawdown: Extremes
-    """Deepest fall from a peak, a positive fraction, contributions and withdrawals apart."""
+    """Largest drawdown as a positive fraction, without contributions and withdrawals."""
     standard_errors: AnalysisErrors
 
 

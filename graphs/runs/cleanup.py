@@ -15,7 +15,7 @@ from desk.runs.cached_answers import delete_cached_answers
 from desk.runs.repository import KIND as RUN
 from desk.runs.repository import Run, change_run
 from desk.runs.states import STOPPED
-from desk.wealth.repository import forget_trajectories
+from desk.wealth.repository import delete_expired_trajectories
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies
 from graphs.runs.archive import Kept, archive, obstacle
@@ -89,7 +89,7 @@ async def clean_up(dependencies: Dependencies, now: datetime, *, dry_run: bool =
                         kept.append(stays)
         forgotten += await _forget_checkpoints(dependencies, runs, now, dry_run=dry_run)
         derived += await delete_cached_answers(dependencies.store, owner, now, dry_run=dry_run)
-        trajectories += await forget_trajectories(dependencies.store, owner, now, dry_run=dry_run)
+        trajectories += await delete_expired_trajectories(dependencies.store, owner, now, dry_run=dry_run)
     return Report(
         at=now,
         dry_run=dry_run,

@@ -87,9 +87,9 @@ async def predict(
         problem = await problem_of(completed, data)
     problem.check(config)
     surrogate, fitted = await latest(dependencies.store, owner, problem)
-    from desk.surrogates.gaussian_process import foretell
+    from desk.surrogates.gaussian_process import predict_one
 
-    found = await asyncio.to_thread(foretell, fitted, config)
+    found = await asyncio.to_thread(predict_one, fitted, config)
     return Predicted(**dict(found), version=surrogate.version)
 
 
@@ -103,14 +103,14 @@ async def warm(dependencies: Dependencies, owner: str, request: OptimizationRequ
     if not 1 <= wanted <= most:
         raise InvalidInput("count", wanted, allowed=f"1 to {most}")
     trials = await _trials_of(dependencies, await _runs_of(dependencies, owner, problem))
-    from desk.surrogates.gaussian_process import Fitted
-    from desk.surrogates.suggestions import suggested
+    from desk.surrogates.gaussian_process import FittedSurrogate
+    from desk.surrogates.suggestions import suggest
 
-    def start(fitted: Fitted) -> tuple[StrategyConfig, ...]:
+    def start(fitted: FittedSurrogate) -> tuple[StrategyConfig, ...]:
         best = _best(completed, trials)
         first = list(dict.fromkeys((*request.start, *best[: max(1, wanted // SHARE)])))[:wanted]
         tried = [*first, *(trial.config for trial in trials)]
-        more = suggested(fitted, completed.space, best[:SHARE], tried, wanted - len(first), seed=request.seed)
+        more = suggest(fitted, completed.space, best[:SHARE], tried, wanted - len(first), seed=request.seed)
         return (*first, *more)
 
     found = await asyncio.to_thread(start, fitted)

@@ -13,7 +13,7 @@ from desk.optimization.request import OptimizationRequest
 from desk.scenarios.schemas import ScenarioShown
 from desk.strategies.evaluation_schemas import DetailedEvaluation, EvaluationRequest
 from desk.strategies.templates import StrategyTemplate, templates
-from desk.surrogates.problem import no_file
+from desk.surrogates.problem import reject_prices_file
 from desk.surrogates.schemas import Predicted, PredictionRequest
 
 router = APIRouter(tags=["evaluations"], route_class=at_most(1_000_000))
@@ -47,7 +47,7 @@ async def predicted(asked: PredictionRequest, asking: Asking, serving: Serving) 
     from graphs.runs.surrogates import predict
 
     if asked.request is not None:
-        no_file(asked.request)
+        reject_prices_file(asked.request)
     return await predict(serving.dependencies, asking.owner, asked.config, job=asked.job, request=asked.request)
 
 
@@ -60,7 +60,7 @@ _ESTIMATED = Body(openapi_examples={"usual": {"summary": "100 trials in five sce
 async def estimates(request: Annotated[OptimizationRequest, _ESTIMATED], asking: Asking, serving: Serving) -> Foreseen:
     from desk.optimization.estimate import foresee
 
-    no_file(request)
+    reject_prices_file(request)
     dependencies = serving.dependencies
     return await foresee(
         dependencies.prices_of(asking.owner), request, dependencies.thresholds, dependencies.jobs.machines

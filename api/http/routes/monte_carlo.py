@@ -114,10 +114,10 @@ async def trajectories(
     format: Literal["json", "csv"] = "json",  # noqa: A002
 ) -> StreamingResponse:
     from desk.wealth import repository as book
-    from desk.wealth.simulation import closes_of
+    from desk.wealth.simulation import decode_closes
 
     async with _expiring():
-        closes = closes_of(await book.trajectories_of(serving.dependencies.store, asking.owner, simulation_id))
+        closes = decode_closes(await book.trajectories_of(serving.dependencies.store, asking.owner, simulation_id))
     if format == "csv":
         named = {"Content-Disposition": f'attachment; filename="{simulation_id}.csv"'}
         return StreamingResponse(_as_csv(closes), media_type="text/csv", headers=named)

@@ -1,4 +1,4 @@
-"""What is looked at before prices are used: what is broken stops, what is doubtful is said."""
+"""Quality gates for prices: failures stop, doubts become caveats."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 BREAKING = ("length", "duplicate_dates", "asset_calendars", "asset_histories", "positive_prices")
-"""No return can be computed from what these find, so nobody can accept it."""
+"""Gates whose failures prevent computing returns and therefore cannot be accepted."""
 _MAX_ROWS = 20
 _LARGE = 1.2840254166877414
 """exp(0.25): a move beyond it or its inverse is more than 25 percent in logarithms."""
@@ -34,12 +34,12 @@ _SPLIT_TOLERANCE = 0.01
 _STALE_SESSIONS = 5
 _SHORT_SESSIONS = 756
 _LARGEST_UNCHANGED = 0.5
-"""Share of unchanged closes above which a series is no market price."""
+"""Share of unchanged closes above which a series is not a market price."""
 
 
 def inspect(prices: Prices, calendar: str | None = "XNYS") -> DataReport:
-    """Look through every gate. `calendar` None: the exchange is unknown or never closes."""
-    found = (
+    """Check every gate. `calendar` is None if the exchange is unknown or never closes."""
+    all_gates = (
         _length(prices),
         *_order(prices),
         *_calendar(prices, calendar),
@@ -48,13 +48,13 @@ def inspect(prices: Prices, calendar: str | None = "XNYS") -> DataReport:
         *_moves(prices),
         Gate(name="high_low", status="SKIP", detail="not looked at: only closes are carried"),
     )
-    gates = apply_acceptances(found, dict(prices.accepted))
-    known = prices.dates[~np.isnat(prices.dates)]
+    gates = apply_acceptances(all_gates, dict(prices.accepted))
+    valid_dates = prices.dates[~np.isnat(prices.dates)]
     return DataReport(
         source=prices.source,
         digest=prices.digest,
-        first=known.min().astype(object) if known.size else None,
-        last=known.max().astype(object) if known.size else None,
+        first=valid_dates.min().astype(object) if valid_dates.size else None,
+        last=valid_dates.max().astype(object) if valid_dates.size else None,
         sessions=len(prices.dates),
         assets=prices.assets,
         gates=gates,
@@ -62,13 +62,15 @@ def inspect(prices: Prices, calendar: str | None = "XNYS") -> DataReport:
 
 
 def require_usable(prices: Prices, calendar: str | None = "XNYS") -> DataReport:
-    """The report of prices that may be used; raises `InvalidInput` where a gate fails."""
+    """The report of usable prices; raises `InvalidInput` if a gate fails."""
     report = inspect(prices, calendar)
-    failed = [gate for gate in report.gates if gate.status == "FAIL"]
-    if failed:
-        gate = failed[0]
-        shown = ", ".join(gate.rows[:5]) + (", ..." if len(gate.rows) > 5 else "")
-        reasons = "; ".join([gate.detail + (f" ({shown})" if shown else "")] + [g.detail for g in failed[1:]])
+    failed_gates = [gate for gate in report.gates if gate.status == "FAIL"]
+    if failed_gates:
+        gate = failed_gates[0]
+        examples = ", ".join(gate.rows[:5]) + (", ..." if len(gate.rows) > 5 else "")
+        reasons = "; ".join(
+            [gate.detail + (f" ({examples})" if examples else "")] + [g.detail for g in failed_gates[1:]]
+        )
         raise InvalidInput(
             prices.source,
             gate.rows,
@@ -80,7 +82,7 @@ def require_usable(prices: Prices, calendar: str | None = "XNYS") -> DataReport:
 
 
 def apply_acceptances(gates: Iterable[Gate], reasons: Mapping[str, str]) -> tuple[Gate, ...]:
-    """What fails and somebody accepted is a caveat with the reason."""
+    """Turn accepted failures into warnings with the reason."""
     return tuple(
         gate.model_copy(update={"status": "WARN", "detail": f"{gate.detail}; accepted: {reasons[gate.name]}"})
         if gate.status == "FAIL" and gate.name in reasons and gate.name not in BREAKING
@@ -90,17 +92,17 @@ def apply_acceptances(gates: Iterable[Gate], reasons: Mapping[str, str]) -> tupl
 
 
 def first_marked(mask: NDArray[np.bool_], most: int = _MAX_ROWS) -> list[tuple[int, int]]:
-    """Row and column of the first that are marked: of millions of holes twenty are named."""
+    """Row and column of the first marked cells, at most `most`."""
     rows = np.flatnonzero(mask.any(axis=1))[:most]
     return [(int(rows[i]), int(n)) for i, n in np.argwhere(mask[rows])[:most]]
 
 
-def _gate(name: str, found: list[str], bad: Status, detail: str, passed: str, count: int | None = None) -> Gate:
-    """`count` where `found` are the first of more."""
-    if not found:
+def _gate(name: str, rows: list[str], bad: Status, detail: str, passed: str, count: int | None = None) -> Gate:
+    """A gate that passes without `rows`; `count` is the total if `rows` contains only the first."""
+    if not rows:
         return Gate(name=name, status="PASS", detail=passed)
-    number = len(found) if count is None else count
-    return Gate(name=name, status=bad, detail=f"{detail}: {number}", rows=tuple(found[:_MAX_ROWS]))
+    number = len(rows) if count is None else count
+    return Gate(name=name, status=bad, detail=f"{detail}: {number}", rows=tuple(rows[:_MAX_ROWS]))
 
 
 def _length(prices: Prices) -> Gate:
@@ -123,17 +125,17 @@ def _length(prices: Prices) -> Gate:
 def _order(prices: Prices) -> Iterator[Gate]:
     days = prices.dates
     unique, counts = np.unique(days, return_counts=True)
-    twice = [str(day) for day in unique[counts > 1]]
-    yield _gate("duplicate_dates", twice, "FAIL", "dates stand more than once", "each date once")
-    back = np.flatnonzero(~(days[1:] >= days[:-1])) + 1
-    found = [f"{days[i]} after {days[i - 1]}" for i in back]
-    yield _gate("date_order", found, "FAIL", "dates are out of order", "dates increase")
+    duplicates = [str(day) for day in unique[counts > 1]]
+    yield _gate("duplicate_dates", duplicates, "FAIL", "dates stand more than once", "each date once")
+    unordered = np.flatnonzero(~(days[1:] >= days[:-1])) + 1
+    rows = [f"{days[i]} after {days[i - 1]}" for i in unordered]
+    yield _gate("date_order", rows, "FAIL", "dates are out of order", "dates increase")
 
 
 def _calendar(prices: Prices, calendar: str | None) -> Iterator[Gate]:
     names = ("closed_days", "missing_sessions")
-    known = prices.dates[~np.isnat(prices.dates)]
-    if calendar is None or not known.size:
+    valid_dates = prices.dates[~np.isnat(prices.dates)]
+    if calendar is None or not valid_dates.size:
         reason = (
             "not looked at: no exchange calendar was named, so a missing session goes unnoticed"
             if calendar is None
@@ -141,16 +143,16 @@ def _calendar(prices: Prices, calendar: str | None) -> Iterator[Gate]:
         )
         yield from (Gate(name=name, status="SKIP", detail=reason) for name in names)
         return
-    sessions = sessions_between(calendar, known.min(), known.max())
-    extra = [str(day) for day in np.setdiff1d(known, sessions)]
+    sessions = sessions_between(calendar, valid_dates.min(), valid_dates.max())
+    closed_days = [str(day) for day in np.setdiff1d(valid_dates, sessions)]
     yield _gate(
         names[0],
-        extra,
+        closed_days,
         "FAIL",
         f"dates are weekends or holidays of {calendar}",
         f"every date is a session of {calendar}",
     )
-    missing = [str(day) for day in np.setdiff1d(sessions, known)]
+    missing = [str(day) for day in np.setdiff1d(sessions, valid_dates)]
     yield _gate(
         names[1],
         missing,
@@ -161,10 +163,10 @@ def _calendar(prices: Prices, calendar: str | None) -> Iterator[Gate]:
 
 
 def sessions_between(calendar: str, first: np.datetime64, last: np.datetime64) -> NDArray[np.datetime64]:
-    library: Any = import_module("exchange_calendars")  # it has no types
+    library: Any = import_module("exchange_calendars")  # without type hints
     errors: Any = import_module("exchange_calendars.errors")
 
-    # a calendar needs room around the dates asked for, and begins twenty years ago if not told
+    # a calendar needs a margin around the dates, and by default begins twenty years ago
     margin = np.timedelta64(14, "D")
     start, end = str(first - margin), str(last + margin)
     try:
@@ -242,14 +244,14 @@ def _moves(prices: Prices) -> Iterator[Gate]:
         "no move looks like a split",
         int(split.sum()),
     )
-    still = [
+    unmoved = [
         f"{asset} {share:.0%}"
         for asset, share in zip(prices.assets, np.mean(ratio == 1.0, axis=0) if ratio.size else [], strict=False)
         if share > _LARGEST_UNCHANGED
     ]
     yield _gate(
         "movement",
-        still,
+        unmoved,
         "FAIL",
         "prices hardly move: more than half of the closes equal the one before",
         "prices move",
@@ -264,7 +266,7 @@ def _moves(prices: Prices) -> Iterator[Gate]:
 
 
 def _outliers(ratio: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Beyond 8 robust deviations: of the simple return, whose last bit no processor changes."""
+    """Moves beyond 8 robust deviations of simple returns, whose last bit does not depend on the processor."""
     if not ratio.size:
         return np.zeros(ratio.shape, dtype=np.bool_)
     distance = np.abs(ratio - np.median(ratio, axis=0))

@@ -1,4 +1,4 @@
-"""What was found when data were looked at: light words, for reports and doors."""
+"""Types of data quality reports, light to import."""
 
 import datetime
 from typing import Literal
@@ -9,7 +9,7 @@ Status = Literal["PASS", "WARN", "FAIL", "SKIP"]
 
 
 class Gate(BaseModel):
-    """One look at the data. `SKIP` says in `detail` why it was not taken."""
+    """Result of one check of the data; for `SKIP`, `detail` gives the reason."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -17,7 +17,7 @@ class Gate(BaseModel):
     status: Status
     detail: str
     rows: tuple[str, ...] = ()
-    """The first places of what was found."""
+    """The first places of the findings."""
 
 
 class DataReport(BaseModel):
@@ -37,5 +37,5 @@ class DataReport(BaseModel):
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """What a reader of any result on this data must be told."""
+        """Warnings that every result on these data shows."""
         return tuple(gate.detail for gate in self.gates if gate.status == "WARN")

@@ -1,4 +1,4 @@
-"""What a table says, as bars: which column is what, and what stands in the way of it."""
+"""Parses a table into bars: detects the role of each column and reports invalid content."""
 
 from array import array
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from desk.market.files.tables import A_HEADER, MISSING, NUMBER, Table, check_nam
 
 MAX_ASSETS = 2_000
 MAX_TABLE = 40_000_000
-"""Days times assets times fields, however few of them have a value."""
-SHOWN = 20
+"""Largest number of days x assets x fields, empty ones included."""
+MAX_ROWS_SHOWN = 20
 
 ALIASES: dict[Role, tuple[str, ...]] = {
     "date": ("date", "dates", "datetime", "timestamp", "day", "session", "__index_level_0__", ""),
@@ -46,7 +46,7 @@ class Parsed:
     bars: Bars
     understood: Understood
     gates: tuple[Gate, ...]
-    """What only the rows of the file show: duplicates and their order."""
+    """Gates that need the rows of the file: duplicates and order."""
 
 
 @dataclass
@@ -58,7 +58,7 @@ class _Rows:
 
 
 def parse(content: bytes, terms: Terms, *, symbol: str) -> Parsed:
-    """`symbol` names the asset of a file that does not; raises `InvalidInput` for what cannot be read at all."""
+    """Parse a file; `symbol` names the asset if the file does not. Raises `InvalidInput` for unreadable content."""
     kind, table = read_table(content)
     columns = _columns(table, terms.mapping)
     if _is_wide(table, columns):
@@ -99,26 +99,28 @@ def _columns(table: Table, mapping: Mapping[Role, str]) -> dict[Role, int]:
         if name in folded[:index]:
             reason = f"two columns are named {quote(names[index])}"
             raise table.error(reason, allowed="distinct column names", code="duplicate_column", value=names[index])
-    found: dict[Role, int] = {}
+    columns: dict[Role, int] = {}
     for role, name in mapping.items():
         if name.strip().casefold() not in folded:
-            shown = ", ".join(map(quote, names[:20]))
-            raise InvalidInput(f"mapping.{role}", name, reason=f"there is no column {quote(name)}", allowed=shown)
-        found[role] = folded.index(name.strip().casefold())
-    if len(set(found.values())) < len(found):
+            examples = ", ".join(map(quote, names[:20]))
+            raise InvalidInput(
+                f"mapping.{role}", name, reason=f"the file has no column {quote(name)}", allowed=examples
+            )
+        columns[role] = folded.index(name.strip().casefold())
+    if len(set(columns.values())) < len(columns):
         raise InvalidInput("mapping", dict(mapping), allowed="each column in one role")
     for role, aliases in ALIASES.items():
         place = next((folded.index(alias) for alias in aliases if alias in folded), None)
-        if role not in found and place is not None and place not in found.values():
-            found[role] = place
-    if "date" not in found:
+        if role not in columns and place is not None and place not in columns.values():
+            columns[role] = place
+    if "date" not in columns:
         reason = f"has no date column, but {', '.join(map(quote, names[:8]))}"
         raise table.error(reason, allowed=f"{A_HEADER}; or a mapping of date", code="no_date_column")
-    return found
+    return columns
 
 
 def _is_wide(table: Table, columns: Mapping[Role, int]) -> bool:
-    """Without a symbol and without a close every other column is an asset."""
+    """Whether every column besides the date is an asset, as without symbol and close columns."""
     if "symbol" in columns or "close" in columns or "adjusted" in columns:
         if "close" not in columns and "adjusted" not in columns:
             raise table.error("has no close column", allowed=f"{A_HEADER}; or a mapping", code="no_price_column")
@@ -187,44 +189,46 @@ def _number(table: Table, row: int, column: int, cell: str) -> float:
     )
 
 
-def _order(rows: Mapping[str, _Rows], *, named: bool) -> tuple[bool, tuple[Gate, ...]]:
-    """Whether the file goes backwards, and the gates of its rows."""
-    twice: list[str] = []
-    disorder: list[str] = []
-    seen: set[int] = set()
+def _order(rows: Mapping[str, _Rows], *, dates_named: bool) -> tuple[bool, tuple[Gate, ...]]:
+    """Whether dates decrease throughout the file, and the gates of its rows."""
+    duplicates: list[str] = []
+    unordered_dates: list[str] = []
+    seen_days: set[int] = set()
     backwards = False
     for asset, series in rows.items():
-        if id(series.days) in seen:  # the assets of a wide file share their days
+        if id(series.days) in seen_days:  # the assets of a wide file share their days
             continue
-        seen.add(id(series.days))
+        seen_days.add(id(series.days))
         days = np.array(series.days, dtype="datetime64[D]")
         unique, counts = np.unique(days, return_counts=True)
-        of = f" {asset}" if named else ""
-        twice += [f"{day}{of}" for day in unique[counts > 1][: SHOWN - len(twice)]]
+        suffix = f" {asset}" if dates_named else ""
+        duplicates += [f"{day}{suffix}" for day in unique[counts > 1][: MAX_ROWS_SHOWN - len(duplicates)]]
         if days.size > 1 and (days[1:] < days[:-1]).all():
             backwards = True
             continue
-        back = np.flatnonzero(days[1:] < days[:-1]) + 1
-        disorder += [f"{days[i]} after {days[i - 1]}{of}" for i in back[: SHOWN - len(disorder)]]
+        unordered = np.flatnonzero(days[1:] < days[:-1]) + 1
+        unordered_dates += [
+            f"{days[i]} after {days[i - 1]}{suffix}" for i in unordered[: MAX_ROWS_SHOWN - len(unordered_dates)]
+        ]
     gates = (
         Gate(
             name="duplicate_dates",
-            status="FAIL" if twice else "PASS",
-            detail="dates stand more than once" if twice else "each date once",
-            rows=tuple(twice),
+            status="FAIL" if duplicates else "PASS",
+            detail="dates stand more than once" if duplicates else "each date once",
+            rows=tuple(duplicates),
         ),
         Gate(
             name="date_order",
-            status="FAIL" if disorder else "PASS",
-            detail="dates are out of order in the file" if disorder else "dates increase, or all decrease",
-            rows=tuple(disorder),
+            status="FAIL" if unordered_dates else "PASS",
+            detail="dates are out of order in the file" if unordered_dates else "dates increase, or all decrease",
+            rows=tuple(unordered_dates),
         ),
     )
     return backwards, gates
 
 
 def _bars(rows: Mapping[str, _Rows]) -> Bars:
-    """On the days on which any asset has a close; of a day that stands twice the last row counts."""
+    """Bars on days with at least one close; of duplicate days the last row counts."""
     days = {asset: np.array(series.days, dtype="datetime64[D]") for asset, series in rows.items()}
     dates = np.unique(np.concatenate(list(days.values())))
     places = {asset: np.searchsorted(dates, own) for asset, own in days.items()}
@@ -239,22 +243,24 @@ def _bars(rows: Mapping[str, _Rows]) -> Bars:
     assert quoted_closes is not None
     fields = {_FIELD[role]: table for role, table in tables.items() if role in _FIELD}
     fields["close"] = quoted_closes
-    kept = ~np.isnan(quoted_closes).all(axis=1)
+    has_quote = ~np.isnan(quoted_closes).all(axis=1)
     bars = Bars(
-        dates=dates[kept], assets=tuple(rows), fields={name: fields[name][kept] for name in FIELDS if name in fields}
+        dates=dates[has_quote],
+        assets=tuple(rows),
+        fields={name: fields[name][has_quote] for name in FIELDS if name in fields},
     )
     if "adjusted" not in tables or "close" not in tables:
         return bars
     with np.errstate(divide="ignore", invalid="ignore"):
-        return rescale(bars, tables["adjusted"][kept])
+        return rescale(bars, tables["adjusted"][has_quote])
 
 
 def _notes(kind: Format, table: Table, rows: Mapping[str, _Rows], *, reverse: bool) -> tuple[str, ...]:
-    said: list[str] = []
+    notes: list[str] = []
     if kind == "xlsx":
-        said.append(f"the first visible sheet was read: {table.name.removeprefix('sheet ')}; formulas count as stored")
+        notes.append(f"the first visible sheet was read: {table.name.removeprefix('sheet ')}; formulas count as stored")
     if reverse:
-        said.append("the newest day came first; the days were put in order")
+        notes.append("the newest day came first; the days were put in order")
     if any("adjusted" in series.values and "close" in series.values for series in rows.values()):
-        said.append("the adjusted closes are the closes; open, high and low were adjusted in proportion")
-    return tuple(said)
+        notes.append("the adjusted closes are the closes; open, high and low were adjusted in proportion")
+    return tuple(notes)

@@ -1,4 +1,4 @@
-"""What happens to an owner's market data, in the order in which it happens."""
+"""Event log of an owner's market data."""
 
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -29,10 +29,10 @@ class MarketEvent(Frozen):
 
 
 async def publish(store: Store, owner: str, event_id: str, event: MarketEvent) -> None:
-    """The same id again adds nothing."""
+    """Append an event; repeating an id has no effect."""
     await store.events.append(owner, LOG, event_id, event.model_dump(mode="json", exclude={"number"}))
 
 
 async def read_events(store: Store, owner: str, *, after: int, limit: int) -> list[MarketEvent]:
-    found = await store.events.read(owner, LOG, after, limit)
-    return [MarketEvent.model_validate(event.payload | {"number": event.number}) for event in found]
+    stored_events = await store.events.read(owner, LOG, after, limit)
+    return [MarketEvent.model_validate(event.payload | {"number": event.number}) for event in stored_events]

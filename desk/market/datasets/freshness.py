@@ -1,4 +1,4 @@
-"""How far the days of a data set are behind those of its exchange."""
+"""Measures how many sessions a data set is behind its exchange."""
 
 from datetime import date
 from functools import lru_cache
@@ -15,19 +15,21 @@ RECENT = 400
 
 
 def measure_freshness(last: date, calendar: str, today: date) -> Freshness:
-    """Sessions that are over and that the data lack; today's is not over."""
+    """Completed sessions missing from the data, without today's."""
     days = max((today - last).days, 0)
     if calendar == "none":
         return Freshness(last_day=last, sessions_behind=None, days_behind=days, fresh=days <= DAYS_ALLOWED)
-    known = _recent(calendar, today) if days < RECENT else sessions_between(calendar, np.datetime64(last), _of(today))
-    behind = int(((known > np.datetime64(last)) & (known < _of(today))).sum())
+    sessions = (
+        _recent(calendar, today) if days < RECENT else sessions_between(calendar, np.datetime64(last), _to_day(today))
+    )
+    behind = int(((sessions > np.datetime64(last)) & (sessions < _to_day(today))).sum())
     return Freshness(last_day=last, sessions_behind=behind, days_behind=days, fresh=behind <= SESSIONS_ALLOWED)
 
 
 @lru_cache(maxsize=32)
 def _recent(calendar: str, today: date) -> NDArray[np.datetime64]:
-    return sessions_between(calendar, _of(today) - np.timedelta64(RECENT, "D"), _of(today))
+    return sessions_between(calendar, _to_day(today) - np.timedelta64(RECENT, "D"), _to_day(today))
 
 
-def _of(day: date) -> np.datetime64:
+def _to_day(day: date) -> np.datetime64:
     return np.datetime64(day, "D")

@@ -1,4 +1,4 @@
-"""The regime at the end of data that have just arrived: for people, who see the last days; agents never do."""
+"""Regimes at the end of imported data; shown to people only, because agents never see the last days."""
 
 import math
 
@@ -11,24 +11,24 @@ from quant.numeric.errors import DataError
 from quant.worlds.hidden_markov import FEWEST_OBSERVATIONS, filtered_probabilities, fit_hidden_markov
 from quant.worlds.regimes import TRENDS, VOLATILITY_BANDS, market_state, trend_state, volatility_state
 
-MOST = 20
-"""Assets that are looked at one by one; of more, only their mix in equal shares is."""
+MAX_ASSETS = 20
+"""Largest number of assets analysed separately; beyond it only their equally weighted mix is."""
 MIX = "equal shares"
 
 
 def asset_regimes(bars: Bars) -> tuple[AssetRegime, ...]:
-    """Of positive closes without holes."""
-    if len(bars.assets) > MOST:
+    """Regimes of assets with positive closes and no gaps."""
+    if len(bars.assets) > MAX_ASSETS:
         rows = bars.common_rows()
         closes = bars.closes[rows]
         mix = np.mean(closes[1:] / closes[:-1] - 1.0, axis=1)
         return _regime(MIX, bars.dates[rows][-1], mix)
-    found: list[AssetRegime] = []
+    regimes: list[AssetRegime] = []
     for n, asset in enumerate(bars.assets):
         own = bars.select([asset])
         closes = own.closes[:, 0]
-        found += _regime(bars.assets[n], own.dates[-1], closes[1:] / closes[:-1] - 1.0)
-    return tuple(found)
+        regimes += _regime(bars.assets[n], own.dates[-1], closes[1:] / closes[:-1] - 1.0)
+    return tuple(regimes)
 
 
 def _regime(asset: str, last: object, returns: NDArray[np.float64]) -> tuple[AssetRegime, ...]:
@@ -60,5 +60,5 @@ def _turbulence(own: NDArray[np.float64]) -> float | None:
         return None
     try:
         return float(filtered_probabilities(fit_hidden_markov(own), own)[-1, -1])
-    except DataError:  # a series that hardly moves has no two states
+    except DataError:  # a nearly constant series has no two states
         return None

@@ -1,4 +1,4 @@
-"""An owner's data sets, as they are shown."""
+"""Read queries of an owner's data sets."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from desk.market.datasets.schemas import Commit, Dataset, Head, Series, Stale, V
 from store.errors import Invalid
 from store.store import Store
 
-SHOWN = 100
+MAX_COMMITS_SHOWN = 100
 
 
 async def list_datasets(
@@ -17,24 +17,26 @@ async def list_datasets(
 ) -> tuple[list[Dataset], str | None]:
     page = await store.records.list(owner, HEAD, limit=limit, after=after)
     heads = [Head.model_validate(record.document) for record in page.records]
-    return [await _shown(head, await _latest(store, owner, head), now) for head in heads], page.after
+    return [await _dataset(head, await _latest(store, owner, head), now) for head in heads], page.after
 
 
 async def read_dataset(store: Store, owner: str, name: str, now: datetime, as_of: datetime | None) -> Series:
-    """With its commits, newest first, and the version that is current, or was known at `as_of`."""
+    """A data set with its commits, newest first, and its current version or the one at `as_of`."""
     head = await read_head(store, owner, name)
     at = as_of.replace(tzinfo=UTC) if as_of is not None and as_of.tzinfo is None else as_of
     current = await read_version(store, owner, name, resolve_commit(head, as_of=at).hash)
     latest = await _latest(store, owner, head)
     return Series(
-        dataset=await _shown(head, latest, now), versions=tuple(reversed(head.history))[:SHOWN], current=current
+        dataset=await _dataset(head, latest, now),
+        versions=tuple(reversed(head.history))[:MAX_COMMITS_SHOWN],
+        current=current,
     )
 
 
 async def list_commits(
     store: Store, owner: str, name: str, *, limit: int, after: str | None
 ) -> tuple[list[Commit], str | None]:
-    """Newest first; the cursor is the number of the commit that was shown last."""
+    """Commits, newest first; the cursor is the number of the last commit on the page."""
     history = (await read_head(store, owner, name)).history
     if after is not None and not (after.isascii() and after.isdecimal() and len(after) < 10):
         raise Invalid(f"`after` is {after[:80]!r}; expected the cursor of a page of this list")
@@ -54,7 +56,7 @@ async def _latest(store: Store, owner: str, head: Head) -> Version:
     return await read_version(store, owner, head.name, head.history[-1].hash)
 
 
-async def _shown(head: Head, version: Version, now: datetime) -> Dataset:
+async def _dataset(head: Head, version: Version, now: datetime) -> Dataset:
     return Dataset(
         name=head.name,
         kind=head.kind,

@@ -1,4 +1,7 @@
-"""An owner's data sets: immutable versions under a name, and prices out of them."""
+"""Repository of an owner's data sets: immutable versions by name, and their prices.
+
+`Bars` is imported inside functions, because it loads numpy.
+"""
 
 import asyncio
 import hashlib
@@ -24,19 +27,19 @@ if TYPE_CHECKING:
 
 HEAD, VERSION, FACTS = "dataset", "dataset-version", "price-facts"
 PIN = 16
-"""Characters of a hash that name a version for ever."""
+"""Characters of a hash that permanently identify a version."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _PREFIX = re.compile(r"[0-9a-f]{6,64}")
-_NOT_SEEN_IN_CLOSES = ("high_low", "date_order")
+_BAR_GATES = ("high_low", "date_order")
 
 
 class NoSuchDataset(NotFound):
-    """The owner has no data set of that name."""
+    """The owner has no data set with this name."""
 
     code = "no_such_dataset"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"dataset: there is no data set {name!r}; expected the name of one of yours")
+        super().__init__(f"Data set {name!r} does not exist; expected the name of one of your data sets.")
 
 
 def head_key(owner: str, name: str) -> Key:
@@ -52,7 +55,7 @@ def blob_key(owner: str, hash_: str) -> str:
 
 
 async def find_head(store: Store, owner: str, name: str) -> tuple[Head | None, int]:
-    """The data set and the version of its record; None and 0 where there is none."""
+    """The data set and its record version; None and 0 if it does not exist."""
     if not _NAME.fullmatch(name):
         return None, 0
     record = await store.records.get(head_key(owner, name))
@@ -67,9 +70,9 @@ async def read_head(store: Store, owner: str, name: str) -> Head:
 
 
 async def read_version(store: Store, owner: str, name: str, hash_: str) -> Version:
-    """By its whole hash, or the beginning of it."""
-    found = resolve_commit(await read_head(store, owner, name), hash_)
-    record = await store.records.get(version_key(owner, name, found.hash))
+    """Load a version by its hash or a prefix of it."""
+    commit = resolve_commit(await read_head(store, owner, name), hash_)
+    record = await store.records.get(version_key(owner, name, commit.hash))
     assert record is not None, "a version is written together with the head that names it"
     return Version.model_validate(record.document)
 
@@ -81,29 +84,29 @@ async def read_bars(store: Store, owner: str, version: Version) -> "Bars":
 
 
 def resolve_commit(head: Head, hash_: str | None = None, as_of: datetime | None = None) -> Commit:
-    """The version of that hash, or the one that was known at a time, or the latest."""
+    """The commit with this hash prefix, the latest at `as_of`, or the latest of all."""
     if hash_:
-        found = {commit.hash: commit for commit in head.history if commit.hash.startswith(hash_)}
-        if not _PREFIX.fullmatch(hash_) or len(found) != 1:
+        matches = {commit.hash: commit for commit in head.history if commit.hash.startswith(hash_)}
+        if not _PREFIX.fullmatch(hash_) or len(matches) != 1:
             raise NotFound(
-                f"version: {len(found) if _PREFIX.fullmatch(hash_) else 0} versions of {head.name} begin with "
+                f"version: {len(matches) if _PREFIX.fullmatch(hash_) else 0} versions of {head.name} begin with "
                 f"{hash_[:64]!r}; expected the first {PIN} characters of a version's hash, such as "
                 f"{head.history[-1].hash[:PIN]}"
             )
-        return next(iter(found.values()))
-    known = [commit for commit in head.history if as_of is None or commit.at <= as_of]
-    if not known:
+        return next(iter(matches.values()))
+    commits = [commit for commit in head.history if as_of is None or commit.at <= as_of]
+    if not commits:
         first = head.history[0].at
-        reason = f"nothing was known of {head.name} then"
+        reason = f"{head.name} did not exist then"
         raise InvalidInput("asOf", str(as_of), reason=reason, allowed=f"from {first.isoformat()} on")
-    return known[-1]
+    return commits[-1]
 
 
 @dataclass(frozen=True)
 class OwnedPrices:
-    """Adapter of `desk.market.prices.PriceSource`: an owner's data sets, beside the prices that all have.
+    """Adapter of `desk.market.prices.PriceSource`: an owner's data sets and the shared prices.
 
-    `mydata` is its latest version, `mydata@HASH` the version whose hash begins so, `mydata:A,B` some of its assets.
+    `mydata` is the latest version, `mydata@HASH` the version with this hash prefix, `mydata:A,B` some of its assets.
     """
 
     store: Store
@@ -112,7 +115,7 @@ class OwnedPrices:
     now: Callable[[], datetime] = utc_now
 
     async def universes(self) -> tuple[str, ...]:
-        """Of two that have an asset of the same name the later counts: of the owner's, the first by name."""
+        """For assets in several data sets, the last one counts; the owner's are sorted by descending name."""
         return (*await self.shared.universes(), *reversed(await self._own()))
 
     async def load(self, universe: str) -> Prices:
@@ -126,49 +129,49 @@ class OwnedPrices:
             own = await self._own()
             if error.code != "unknown_universe" or not own:
                 raise
-            allowed = f"{error.allowed}; or of yours: {', '.join(own[:20])}"
+            allowed = f"{error.allowed}; or one of your data sets: {', '.join(own[:20])}"
             raise InvalidInput(error.field, error.value, allowed=allowed, code=error.code) from error
 
     async def facts(self, universe: str) -> PriceFacts | None:
         name, assets = split_universe(universe)
         version = await self._version(name)
-        whole = await self.shared.facts(name) if version is None else _facts_in(version)
-        if whole is not None and not assets:
-            return whole
-        key = self._facts_key(version, whole, assets)
+        all_prices = await self.shared.facts(name) if version is None else _facts_in(version)
+        if all_prices is not None and not assets:
+            return all_prices
+        key = self._facts_key(version, all_prices, assets)
         record = None if key is None else await self.store.records.get(key)
         return None if record is None else PriceFacts.model_validate(record.document)
 
     async def save_facts(self, universe: str, facts: PriceFacts) -> None:
-        """Keep what is known of prices that can be used; `universe` names a version, or what every owner has."""
+        """Store facts about usable prices; `universe` names a version or shared prices."""
         name, assets = split_universe(universe)
         version = await self._version(name)
-        whole = await self.shared.facts(name) if version is None else None
-        key = self._facts_key(version, whole, assets)
+        all_prices = await self.shared.facts(name) if version is None else None
+        key = self._facts_key(version, all_prices, assets)
         if key is not None:
             await self.store.records.put(key, facts.model_dump(mode="json"))
 
     async def at_version(self, universe: str) -> str:
-        """The universe with the version that it means now."""
+        """The universe with its current version."""
         return _at(universe, await self._version(split_universe(universe)[0]))
 
     async def pin(self, universe: str) -> str:
-        """As `at_version`; raises `InvalidInput` for data that are marked as bad."""
+        """Like `at_version`, but raises `InvalidInput` for data marked as bad."""
         name, _ = split_universe(universe)
         version = await self._version(name)
-        found = await all_markers(self.store, self.owner, self.now())
-        if found:
+        markers = await all_markers(self.store, self.owner, self.now())
+        if markers:
             facts = await self.facts(universe) or facts_of(await self.load(universe))
             dataset = name if version is None else version.dataset
-            require_unmarked(found, dataset, facts.assets, facts.first, facts.last)
+            require_unmarked(markers, dataset, facts.assets, facts.first, facts.last)
         return _at(universe, version)
 
-    def _facts_key(self, version: Version | None, whole: PriceFacts | None, assets: tuple[str, ...]) -> Key | None:
-        content = version.hash if version else whole.digest if whole else None
+    def _facts_key(self, version: Version | None, all_prices: PriceFacts | None, assets: tuple[str, ...]) -> Key | None:
+        content = version.hash if version else all_prices.digest if all_prices else None
         if content is None:
             return None
-        named = "\n".join([content, *sorted(assets)])
-        return Key(self.owner, FACTS, hashlib.sha256(named.encode()).hexdigest())
+        text = "\n".join([content, *sorted(assets)])
+        return Key(self.owner, FACTS, hashlib.sha256(text.encode()).hexdigest())
 
     async def _own(self) -> tuple[str, ...]:
         heads = [Head.model_validate(r.document) async for r in iterate_records(self.store.records, self.owner, HEAD)]
@@ -190,13 +193,13 @@ class OwnedPrices:
 
 
 def as_prices(version: Version, bars: "Bars", assets: tuple[str, ...] = ()) -> Prices:
-    """Closes on the days that the assets share."""
+    """Closes on the days common to the assets."""
     name = f"{version.dataset}@{version.hash[:PIN]}"
     if version.kind != "prices":
-        reason = f"{version.dataset} is of the kind {version.kind}, in which nobody can invest"
+        reason = f"{version.dataset} is of the kind {version.kind}, which is not investable"
         raise InvalidInput("universe", name, reason=reason, allowed="a data set of prices", code="not_prices")
     dividends = "taken as including dividends" if version.total_return else "without dividends"
-    whole = Prices(
+    all_prices = Prices(
         dates=bars.dates,
         assets=bars.assets,
         closes=bars.closes,
@@ -205,18 +208,18 @@ def as_prices(version: Version, bars: "Bars", assets: tuple[str, ...] = ()) -> P
         source=f"data set {name}",
         notes=(
             f"prices of the data set {name}, {dividends}, as its owner states",
-            *(gate.detail for gate in version.gates if gate.name in _NOT_SEEN_IN_CLOSES and gate.status == "WARN"),
+            *(gate.detail for gate in version.gates if gate.name in _BAR_GATES and gate.status == "WARN"),
         ),
         calendar=version.calendar,
         currency=version.currency,
         accepted=tuple(sorted(version.accepted.items())),
     )
-    chosen = whole.select(assets) if assets else whole
-    rows = common_rows(bars, chosen.assets)
+    selection = all_prices.select(assets) if assets else all_prices
+    rows = common_rows(bars, selection.assets)
     if rows.stop - rows.start < 2:
-        reason = f"{', '.join(chosen.assets[:10])} share no two days"
+        reason = f"{', '.join(selection.assets[:10])} share no two days"
         raise InvalidInput("universe", name, reason=reason, allowed="assets whose days overlap", code="too_short")
-    return replace(chosen, dates=chosen.dates[rows], closes=chosen.closes[rows])
+    return replace(selection, dates=selection.dates[rows], closes=selection.closes[rows])
 
 
 def common_rows(bars: "Bars", assets: tuple[str, ...]) -> slice:
@@ -227,7 +230,7 @@ def common_rows(bars: "Bars", assets: tuple[str, ...]) -> slice:
 
 
 def _facts_in(version: Version) -> PriceFacts | None:
-    """None for histories that are not used whole, and for what nobody can invest in."""
+    """None for data other than prices, and for assets with different first or last days."""
     if version.prices_digest is None:
         return None
     return PriceFacts(

@@ -1,4 +1,4 @@
-"""The words of imported data sets: what is asked of an import, what it found, what a version is."""
+"""Types of imported data sets: terms and reports of imports, versions, markers."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal, TypeAlias
@@ -21,36 +21,40 @@ Symbol: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[^,:\x00-\x1f\x7
 
 
 class Terms(Frozen):
-    """How a file is to be understood."""
+    """Terms of an import: the interpretation and use of a file."""
 
     kind: Kind = Field(
         default="prices",
         description="Prices can be invested in; a curve (dates x tenors) and an index (such as VIX) are series only",
     )
-    symbol: Symbol | None = Field(default=None, description="Name of the asset, for a file of one that does not say it")
+    symbol: Symbol | None = Field(
+        default=None, description="Name of the asset, for a file of one asset without a symbol"
+    )
     mapping: dict[Role, str] = Field(
         default_factory=dict[Role, str],
-        description="Column by role, where the header does not tell",
+        description="Column by role, if the header is ambiguous",
         examples=[{"date": "Day"}],
     )
     adjust: Adjust = Field(
         default="none",
-        description="Make total returns out of the dividends (per share, on the ex-date) and splits of the file",
+        description="Compute total returns from the file's dividends (per share, on the ex-date) and splits",
     )
     mode: Mode = Field(
         default="replace",
-        description="`replace`: the file is the new version; `extend`: its days replace or follow those of the last",
+        description="`replace`: the file is the new version; `extend`: its days replace or follow the last version's",
     )
-    total_return: bool = Field(default=True, description="Dividends are in the closes; otherwise a yield is assumed")
+    total_return: bool = Field(
+        default=True, description="Whether closes include dividends; otherwise a yield is assumed"
+    )
     currency: Currency = "USD"
     calendar: Calendar = Field(default="XNYS", description="Exchange whose sessions the file must have, or none")
     accept: dict[str, Reason] = Field(
-        default_factory=dict[str, str], description="Failing gates to pass all the same, each with the reason"
+        default_factory=dict[str, str], description="Failing gates to accept, each with the reason"
     )
 
 
 class Understood(Frozen):
-    """What was read, and as what."""
+    """The interpretation of a file."""
 
     format: Literal["csv", "xlsx", "parquet", "json"]
     layout: Literal["wide", "long", "one asset"]
@@ -60,18 +64,18 @@ class Understood(Frozen):
 
 
 class Adjustment(Frozen):
-    """Closes of days that the version before had too, and that now differ by more than half a percent."""
+    """Closes that differ from the previous version by more than half a percent."""
 
     symbol: str
     count: int
     first: date
     last: date
     largest: float | None = Field(description="Largest change, as a fraction of the earlier close; null from zero")
-    dates: tuple[date, ...] = Field(description="The first of them")
+    dates: tuple[date, ...] = Field(description="The first of these days")
 
 
 class Changes(Frozen):
-    """Against the version before."""
+    """Changes from the previous version."""
 
     previous: str | None
     added_days: int
@@ -84,17 +88,19 @@ class Changes(Frozen):
 
 
 class AssetRegime(Frozen):
-    """Where an asset stands after its last day."""
+    """The regime of an asset after its last day."""
 
     asset: str
     last_day: date
     volatility: float = Field(description="Yearly volatility of the last weeks")
-    volatility_percentile: float = Field(description="Share of the past days that were not rougher")
+    volatility_percentile: float = Field(description="Share of past days with at most this volatility")
     volatility_band: Literal["low", "middle", "high"]
     trend: Literal["rising", "flat", "falling"]
-    trend_distance: float = Field(description="Of the price from its mean of the past year")
+    trend_distance: float = Field(description="Relative distance of the price from its mean of the past year")
     drawdown: float = Field(description="Fall from the peak, as a fraction")
-    turbulent_probability: float | None = Field(description="Filtered, of a hidden Markov model; null on short series")
+    turbulent_probability: float | None = Field(
+        description="Filtered probability of a hidden Markov model; null on short series"
+    )
 
 
 class Version(Frozen):
@@ -102,7 +108,9 @@ class Version(Frozen):
 
     dataset: str
     hash: str = Field(description="SHA-256 of dates, assets, fields and terms")
-    prices_digest: str | None = Field(description="Digest by which results name these closes; null for ragged ones")
+    prices_digest: str | None = Field(
+        description="Digest of these closes in results; null for assets with different first or last days"
+    )
     at: datetime
     by: str
     kind: Kind
@@ -131,7 +139,7 @@ class Commit(Frozen):
 
 
 class Head(Frozen):
-    """A data set: its commits, the last of which is what its name alone means."""
+    """A data set with its commits; its name without a hash means the last one."""
 
     name: str
     kind: Kind
@@ -166,36 +174,36 @@ class Series(Frozen):
 
 
 class ImportReport(Frozen):
-    """What an import would do, or has done."""
+    """The result of an import, or of its dry run."""
 
     dataset: str
     committed: bool
-    usable: bool = Field(description="No gate fails that was not accepted")
-    unchanged: bool = Field(description="The content is that of the latest version: nothing is written")
+    usable: bool = Field(description="Whether all failing gates are accepted")
+    unchanged: bool = Field(description="Whether the content equals the latest version, so that nothing is written")
     version: Version
-    markers_cleared: tuple[str, ...] = Field(default=(), description="Bad-data markers that the new data lift")
+    markers_cleared: tuple[str, ...] = Field(default=(), description="Bad-data markers that the new data clear")
 
 
 class Stale(Frozen):
-    """A run whose prices were changed after the fact."""
+    """A run whose prices were changed by a later version."""
 
     run: str
     reason: str
     at: datetime
     dataset: str
-    version: str = Field(description="The version that changed them")
+    version: str = Field(description="The version with the changes")
 
 
 class NewMarker(Frozen):
-    """Data that no new run may use."""
+    """A marker for bad data, which new runs cannot use."""
 
     symbol: Symbol
     reason: Reason
     dataset: DatasetName | Literal["sp500", "stocks"] | None = Field(
-        default=None, description="The data set meant; without it, every one that has the symbol"
+        default=None, description="Data set; by default every data set with the symbol"
     )
-    start: date | None = Field(default=None, description="First bad day; without it, from the beginning")
-    end: date | None = Field(default=None, description="Last bad day; without it, to the end")
+    start: date | None = Field(default=None, description="First bad day; by default the beginning")
+    end: date | None = Field(default=None, description="Last bad day; by default the end")
     source: Literal["user", "validator"] = "user"
 
 
@@ -203,5 +211,5 @@ class Marker(NewMarker):
     id: str
     at: datetime
     by: str
-    expires_at: datetime = Field(description="From then on it holds nothing back, which is said as an event")
+    expires_at: datetime = Field(description="Time after which the data can be used again; an event announces it")
     state: Literal["active", "expired"] = "active"

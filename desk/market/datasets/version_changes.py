@@ -1,4 +1,4 @@
-"""What a new version of a data set changes of what was known before, and which runs that concerns."""
+"""Finds closes that a new version of a data set changes, and the runs affected by them."""
 
 from datetime import date, datetime
 
@@ -12,15 +12,15 @@ from store.records import Key, Put, iterate_records
 from store.store import Store
 
 KIND = "stale"
-TOLERATED = 0.005
+TOLERANCE = 0.005
 """Relative change of a close that counts as rounding."""
-SHOWN = 20
+MAX_DATES = 20
 
 
 def find_adjustments(earlier: Bars, later: Bars) -> tuple[Adjustment, ...]:
-    """Assets whose closes of days known before have changed by more than half a percent."""
+    """Assets whose earlier closes changed by more than half a percent."""
     _, before, after = np.intersect1d(earlier.dates, later.dates, assume_unique=True, return_indices=True)
-    found: list[Adjustment] = []
+    adjustments: list[Adjustment] = []
     for n, asset in enumerate(later.assets):
         if asset not in earlier.assets:
             continue
@@ -28,26 +28,26 @@ def find_adjustments(earlier: Bars, later: Bars) -> tuple[Adjustment, ...]:
         new = later.closes[after, n]
         with np.errstate(divide="ignore", invalid="ignore"):
             change = np.abs(new - old) / np.abs(old)
-        rows = np.flatnonzero(change > TOLERATED + 1e-9)  # 10.05 after 10 is half a percent and a last bit
+        rows = np.flatnonzero(change > TOLERANCE + 1e-9)  # 10.05 after 10 is half a percent and a last bit
         if rows.size:
             days = [_day(day) for day in later.dates[after[rows]]]
             largest = float(change[rows].max())
-            found.append(
+            adjustments.append(
                 Adjustment(
                     symbol=asset,
                     count=len(days),
                     first=days[0],
                     last=days[-1],
                     largest=largest if np.isfinite(largest) else None,
-                    dates=tuple(days[:SHOWN]),
+                    dates=tuple(days[:MAX_DATES]),
                 )
             )
-    return tuple(found)
+    return tuple(adjustments)
 
 
 async def affected_runs(store: Store, owner: str, dataset: str, changed: set[str], version: str) -> tuple[str, ...]:
-    """Runs on other versions of the data set that use an asset whose closes have changed."""
-    found: list[str] = []
+    """Runs on other versions of the data set that use an asset with changed closes."""
+    runs: list[str] = []
     async for record in iterate_records(store.records, owner, "run"):
         request = record.document["request"]
         if request.get("prices_file") is not None:
@@ -55,14 +55,14 @@ async def affected_runs(store: Store, owner: str, dataset: str, changed: set[str
         name, assets = split_universe(request["universe"])
         base, _, pin = name.partition("@")
         if base == dataset and pin and not version.startswith(pin) and (not assets or changed & set(assets)):
-            found.append(record.key.id)
-    return tuple(found)
+            runs.append(record.key.id)
+    return tuple(runs)
 
 
 def stale_records(
     owner: str, runs: tuple[str, ...], dataset: str, version: str, now: datetime, changed: set[str]
 ) -> list[Put]:
-    """The records that say so; the latest reason stands."""
+    """Records that mark runs as stale; the latest reason replaces earlier ones."""
     reason = f"closes of {', '.join(sorted(changed)[:10])} were changed after the fact by {dataset}@{version[:PIN]}"
     return [
         Put(
@@ -74,7 +74,7 @@ def stale_records(
 
 
 async def read_stale(store: Store, owner: str, run: str) -> Stale | None:
-    """Why a run's prices are no longer what they were; None where they are."""
+    """The record of a run whose prices were changed later, or None."""
     record = await store.records.get(Key(owner, KIND, run))
     return None if record is None else Stale.model_validate(record.document)
 

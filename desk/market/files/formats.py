@@ -1,4 +1,4 @@
-"""Tables out of whatever was uploaded: the content says what it is, never its name."""
+"""Reads uploaded files as tables; the format is detected from the content, not the name."""
 
 import io
 import json
@@ -30,14 +30,14 @@ MAX_COLUMNS = 2_500
 MAX_JSON = 40_000_000
 MAX_PARTS = 1_000
 MAX_ROWS = 1_048_576
-"""Of a sheet, as in Excel; a row may claim any number, and openpyxl makes up all rows before it."""
-MAX_LAID_OUT = 2 * MAX_CELLS
-"""Cells of a sheet with the blank ones before them, which openpyxl makes up too."""
-BROKEN = (
+"""Excel's limit; rows may declare any number, and openpyxl generates all rows before it."""
+MAX_SHEET_CELLS = 2 * MAX_CELLS
+"""Largest number of cells of a sheet, including blank ones that openpyxl generates."""
+DAMAGE_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, OSError, EOFError, SyntaxError, RuntimeError, AssertionError),
     *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
 )
-"""What a damaged workbook makes of zipfile and openpyxl, which check little; XML errors are syntax errors."""
+"""Exceptions that zipfile and openpyxl raise for damaged workbooks; XML errors are `SyntaxError`."""
 _SHEETS = "xl/worksheets/"
 MAX_TAGS = {
     _SHEETS: 400_000,
@@ -45,15 +45,15 @@ MAX_TAGS = {
     "xl/workbook.xml": 100_000,
     "xl/sharedStrings": 4_000_000,
 }
-"""Of the parts that are read, between two rows of a sheet or in all: openpyxl holds as many in memory."""
+"""Largest number of XML tags by part, per row for sheets, because openpyxl keeps them in memory."""
 MAX_SHEET_TAGS = 6 * MAX_CELLS
 _ROW = re.compile(rb"<(?:\w+:)?row\b")
-_ALLOWED = "CSV in UTF-8, an Excel workbook (.xlsx), Parquet or JSON"
+_FORMATS = "CSV in UTF-8, an Excel workbook (.xlsx), Parquet or JSON"
 _A_WORKBOOK = "an Excel workbook (.xlsx) without macros, or CSV"
 
 
 def read_table(content: bytes) -> tuple[Format, Table]:
-    """Raises `InvalidInput` for what is none of the formats, or too large once it is unpacked."""
+    """Raises `InvalidInput` for an unsupported format or a file that is too large when unpacked."""
     bare = Table("file", [], iter(()))
     if not content.strip():
         raise bare.error("is empty", allowed=A_HEADER, code="empty")
@@ -64,7 +64,7 @@ def read_table(content: bytes) -> tuple[Format, Table]:
     elif content.startswith(b"PK\x03\x04"):
         kind, table = "xlsx", _workbook(bare, content)
     elif content.startswith((b"\xd0\xcf\x11\xe0", b"%PDF")):
-        raise bare.error("is an old Excel workbook, an encrypted one, or a PDF", allowed=_ALLOWED, code="encoding")
+        raise bare.error("is an old Excel workbook, an encrypted one, or a PDF", allowed=_FORMATS, code="encoding")
     elif content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{"):
         kind, table = "json", _json(bare, content)
     else:
@@ -76,27 +76,27 @@ def read_table(content: bytes) -> tuple[Format, Table]:
 
 
 def _workbook(bare: Table, content: bytes) -> Table:
-    openpyxl: Any = import_module("openpyxl")  # its types are partial
+    openpyxl: Any = import_module("openpyxl")  # incomplete type hints
     _check_parts(bare, content)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of styles and extensions, none of which is read
+            warnings.simplefilter("ignore", UserWarning)  # about styles and extensions, which are not read
             book: Any = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         sheet: Any = next((one for one in book.worksheets if one.sheet_state == "visible"), None)
         if sheet is None:
             raise bare.error("has no visible sheet", allowed=_A_WORKBOOK, code="file_unreadable")
-        sheet.reset_dimensions()  # the file may claim any size
+        sheet.reset_dimensions()  # the file may declare any size
         rows = _sheet_rows(bare, sheet)
         _, header = next(rows, (0, None))
-    except BROKEN as e:
-        raise _unreadable(bare, "an Excel workbook", e) from e  # what openpyxl raises for broken parts
+    except DAMAGE_ERRORS as e:
+        raise _unreadable(bare, "an Excel workbook", e) from e  # raised by openpyxl for damaged parts
     if header is None:
         raise bare.error("is empty", allowed=A_HEADER, code="empty")
     return Table(f"sheet {quote(str(sheet.title))}", header, rows)
 
 
 def _check_parts(bare: Table, content: bytes) -> None:
-    """Before anything is unpacked: sizes as declared, which the unpacking cannot exceed."""
+    """Check the declared sizes before unpacking, which cannot exceed them."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = archive.infolist()
@@ -109,21 +109,21 @@ def _check_parts(bare: Table, content: bytes) -> None:
             if any("vbaproject" in name.lower() for name in names):
                 raise bare.error("holds macros", allowed=_A_WORKBOOK, code="macros")
             if "xl/workbook.xml" not in names:
-                raise bare.error("is an archive, and no Excel workbook", allowed=_ALLOWED, code="encoding")
+                raise bare.error("is an archive, and no Excel workbook", allowed=_FORMATS, code="encoding")
             for name in names:
                 for start, most in MAX_TAGS.items():
                     if name.startswith(start):
                         with archive.open(name) as part:
                             _check_tags(bare, part, most, in_rows=start == _SHEETS)
-    except BROKEN as error:
+    except DAMAGE_ERRORS as error:
         raise _unreadable(bare, "an Excel workbook", error) from error
 
 
 def _check_tags(bare: Table, part: IO[bytes], most: int, *, in_rows: bool) -> None:
-    """A few kilobytes unpack to millions of tags, and to gigabytes in memory."""
+    """Limit XML tags, because a few kilobytes can unpack to millions of tags and gigabytes of memory."""
     count, total, end = 0, 0, b""
     while text := part.read(1_000_000):
-        if b"<!DOCTYPE" in end + text or b"\0" in text:  # as UTF-16 would hide it
+        if b"<!DOCTYPE" in end + text or b"\0" in text:  # null bytes: UTF-16 would hide it
             raise bare.error("declares XML entities, or is not UTF-8", allowed=_A_WORKBOOK, code="file_unreadable")
         end = text[-8:]
         total += text.count(b"<")
@@ -135,11 +135,11 @@ def _check_tags(bare: Table, part: IO[bytes], most: int, *, in_rows: bool) -> No
 
 
 def _sheet_rows(bare: Table, sheet: Any) -> Iterator[tuple[int, list[str]]]:
-    width = laid_out = 0
+    width = cell_count = 0
     try:
         for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
-            laid_out += len(cells)
-            if number > MAX_ROWS or laid_out > MAX_LAID_OUT:
+            cell_count += len(cells)
+            if number > MAX_ROWS or cell_count > MAX_SHEET_CELLS:
                 raise too_many_cells(bare)
             texts = [_text(cell) for cell in cells]
             while texts and not texts[-1].strip():
@@ -148,7 +148,7 @@ def _sheet_rows(bare: Table, sheet: Any) -> Iterator[tuple[int, list[str]]]:
                 continue
             width = width or len(texts)
             yield number, texts + [""] * (width - len(texts))
-    except BROKEN as e:
+    except DAMAGE_ERRORS as e:
         raise _unreadable(bare, "an Excel workbook", e) from e
 
 
@@ -169,24 +169,24 @@ def _json(bare: Table, content: bytes) -> Table:
     if content.count(b"{") + content.count(b"[") > MAX_CELLS:
         raise too_many_cells(bare)
     try:
-        found: Any = json.loads(content.decode("utf-8-sig"), parse_constant=_no_constant)
+        document: Any = json.loads(content.decode("utf-8-sig"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise _unreadable(bare, "JSON", error) from error
-    match found:
-        case [{}, *_] if all(isinstance(row, dict) for row in _values(found)):
-            return _of_records(bare, _values(found))
-        case {} if found and all(isinstance(column, list) for column in _values(found)):
-            return _of_columns(bare, found)
-        case {} if found and all(isinstance(series, dict) for series in _values(found)):
-            return _of_series(bare, found)
+    match document:
+        case [{}, *_] if all(isinstance(row, dict) for row in _values(document)):
+            return _of_records(bare, _values(document))
+        case {} if document and all(isinstance(column, list) for column in _values(document)):
+            return _of_columns(bare, document)
+        case {} if document and all(isinstance(series, dict) for series in _values(document)):
+            return _of_series(bare, document)
         case _:
             pass
     allowed = "a list of records, an object of columns, or an object of symbols with dates and close"
     raise bare.error("is JSON of another shape", allowed=allowed, code="file_unreadable")
 
 
-def _values(found: Any) -> list[Any]:
-    return [*found] if isinstance(found, list) else [*found.values()]
+def _values(document: Any) -> list[Any]:
+    return [*document] if isinstance(document, list) else [*document.values()]
 
 
 def _of_records(bare: Table, records: list[dict[str, Any]]) -> Table:
@@ -209,7 +209,7 @@ def _of_columns(bare: Table, columns: dict[str, list[Any]]) -> Table:
 
 
 def _of_series(bare: Table, series: dict[str, dict[str, Any]]) -> Table:
-    """The form in which prices are given out."""
+    """A table from the JSON that the prices route returns."""
     fields = list(dict.fromkeys(f for one in series.values() for f, v in one.items() if isinstance(v, list)))
     if "dates" not in fields:
         raise bare.error("has symbols without dates", allowed="dates and close of each symbol", code="no_date_column")
@@ -239,9 +239,9 @@ def _plain(cell: object) -> str:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _unreadable(bare: Table, what: str, error: BaseException) -> Exception:
     reason = (str(error).splitlines() or [""])[0][:120] or type(error).__name__
-    return bare.error(f"cannot be read as {what}: {reason}", allowed=_ALLOWED, code="file_unreadable")
+    return bare.error(f"cannot be read as {what}: {reason}", allowed=_FORMATS, code="file_unreadable")

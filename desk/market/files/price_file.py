@@ -1,6 +1,6 @@
-"""Prices out of a user's file: CSV or Parquet, wide or long.
+"""Loads prices from a user's file: CSV or Parquet, wide or long.
 
-Both kinds are read as rows of text and judged by the same rules, so that one message serves both.
+Both formats are read as rows of text and checked by the same rules, with the same messages.
 """
 
 import asyncio
@@ -40,9 +40,9 @@ _EVERY_DATE = "one price of every asset on every date"
 
 
 class PriceFile:
-    """A file of daily closes: `date` and one column an asset, or `date`, `symbol` and `close`.
+    """A file of daily closes: `date` and one column per asset, or `date`, `symbol` and `close`.
 
-    `file` is the universe of all its assets; `file:A,B`, or just `A,B`, are some of them.
+    The universe `file` contains all assets; `file:A,B` or `A,B` contain some of them.
     """
 
     def __init__(self, path: Path | str, *, price_index: bool = False) -> None:
@@ -198,14 +198,14 @@ def _long(sheet: Table, layout: _Layout) -> tuple[list[str], tuple[str, ...], np
 
 
 def _hole(sheet: Table, asset: str, table: dict[str, _Series]) -> InvalidInput:
-    """Some two assets of a long file do not have the same dates: name one date of one of them."""
+    """The error for assets with different dates; it names one missing date."""
     first, series = next(iter(table.items()))
-    ours, theirs = table[asset], series
-    day = min(set(ours.days).symmetric_difference(theirs.days))
-    lacking, having = (asset, first) if day in theirs.days else (first, asset)
-    row = table[having].rows[table[having].days.index(day)]
+    own, other = table[asset], series
+    day = min(set(own.days).symmetric_difference(other.days))
+    without_price, with_price = (asset, first) if day in other.days else (first, asset)
+    row = table[with_price].rows[table[with_price].days.index(day)]
     return sheet.error(
-        f"{quote(lacking)} has no price on {day}, {quote(having)} has: a hole",
+        f"{quote(without_price)} has no price on {day}, {quote(with_price)} has: a hole",
         row=row,
         allowed=_EVERY_DATE,
         code="hole",
@@ -252,8 +252,8 @@ def _close(sheet: Table, number: int, column: int, cell: str) -> float:
         fault = "is not positive" if value <= 0.0 else "is too far from any price"
         reason, allowed, code = f"{text[:40]} {fault}", _A_PRICE, "price"
     elif text.casefold() in MISSING:
-        shown = f"{quote(text)} is a missing price" if text else "the price is missing"
-        reason, allowed, code = f"{shown}: a hole", _EVERY_DATE, "hole"
+        description = f"{quote(text)} is a missing price" if text else "the price is missing"
+        reason, allowed, code = f"{description}: a hole", _EVERY_DATE, "hole"
     else:
         reason, allowed, code = f"{quote(text)} is not a number", _A_PRICE, "not_a_number"
     raise sheet.error(reason, row=number, column=sheet.header[column], allowed=allowed, code=code, value=text)

@@ -1,4 +1,4 @@
-"""Tables out of files: a header and rows of text, with what a reader needs to find a cell again."""
+"""Reads CSV and Parquet files as tables of text, with the row numbers that errors refer to."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ A_HEADER = "date and one column an asset, or date, symbol and close"
 
 @dataclass(frozen=True)
 class Table:
-    """A file as text: its header, and its rows with the number by which a reader finds them."""
+    """A file as text: its header, and its rows with their numbers in the file."""
 
     name: str
     header: list[str]
@@ -90,7 +90,7 @@ def _csv_rows(bare: Table, reader: Any) -> Iterator[tuple[int, list[str]]]:
 
 
 def parquet_table(bare: Table, content: bytes) -> Table:
-    arrow: Any = import_module("pyarrow")  # it has no types
+    arrow: Any = import_module("pyarrow")  # without type hints
     parquet: Any = import_module("pyarrow.parquet")
 
     try:
@@ -109,7 +109,7 @@ def parquet_table(bare: Table, content: bytes) -> Table:
 
 
 def _parquet_columns(bare: Table, parquet: Any, content: bytes) -> tuple[list[str], list[list[Any]]]:
-    """A text that every record refers to takes a few bytes in the file: it is looked at before the records are."""
+    """Check dictionaries before records, because a small file can refer to one long text from every record."""
     metadata: Any = parquet.ParquetFile(io.BytesIO(content)).metadata
     leaves: Any = metadata.schema
     groups = range(metadata.num_row_groups)
@@ -121,7 +121,7 @@ def _parquet_columns(bare: Table, parquet: Any, content: bytes) -> tuple[list[st
     leaf: Any
     texts: list[str] = []
     for leaf in map(leaves.column, range(metadata.num_columns)):
-        if leaf.max_repetition_level:  # one record may hold a million numbers
+        if leaf.max_repetition_level:  # one record may contain a million numbers
             reason = f"column {quote(leaf.path)} holds lists"
             raise bare.error(reason, allowed="one number, text or date a cell", code="file_unreadable")
         if leaf.physical_type == "FIXED_LEN_BYTE_ARRAY" and leaf.length > MAX_TEXT:
@@ -205,7 +205,7 @@ def count_noun(number: int, noun: str) -> str:
 
 
 def quote(text: str) -> str:
-    """In double quotes, shortened, and without characters that could move a terminal's cursor."""
+    """The text in double quotes, shortened, with control characters escaped."""
     return json.dumps(escape_unprintable(text if len(text) <= 40 else text[:37] + "..."), ensure_ascii=False)
 
 

@@ -104,9 +104,9 @@ def require(weights: Floats, limits: Limits, symbols: Sequence[str]) -> None:
 def named(message: str, symbols: Sequence[str]) -> str:
     """`message` of the numeric core with the assets called by name."""
 
-    def called(found: re.Match[str]) -> str:
-        names = re.sub(r"\d+", lambda one: symbols[int(one[0])] if int(one[0]) < len(symbols) else one[0], found[2])
-        return f"{found[1]} {names}"
+    def called(match: re.Match[str]) -> str:
+        names = re.sub(r"\d+", lambda one: symbols[int(one[0])] if int(one[0]) < len(symbols) else one[0], match[2])
+        return f"{match[1]} {names}"
 
     return re.sub(r"\b(assets?|columns?) (\d+(?:, \d+)*(?: and \d+(?! more))?)", called, message)
 
@@ -140,10 +140,10 @@ def _places(field: str, names: Mapping[str, float] | Sequence[str], symbols: Seq
 
 
 def _current(constraints: Constraints, sample: Sample) -> Floats:
-    held = sample.current if constraints.current_weights is None else constraints.current_weights
-    if not held:
+    weights = sample.current if constraints.current_weights is None else constraints.current_weights
+    if not weights:
         reason = "the weights held now are not known"
         allowed = "currentWeights, or a portfolioId with weights"
         raise InvalidInput("constraints.currentWeights", None, reason=reason, allowed=allowed)
-    _places("constraints.currentWeights", {name: weight for name, weight in held.items() if weight}, sample.symbols)
-    return np.array([held.get(symbol, 0.0) for symbol in sample.symbols])
+    _places("constraints.currentWeights", {name: weight for name, weight in weights.items() if weight}, sample.symbols)
+    return np.array([weights.get(symbol, 0.0) for symbol in sample.symbols])

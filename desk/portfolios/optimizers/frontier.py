@@ -108,53 +108,55 @@ def _figures(problem: Problem, weights: Floats) -> tuple[float, float]:
 
 
 def _portfolio(problem: Problem, weights: Floats) -> FrontierPortfolio:
-    expected, risk = _figures(problem, weights)
-    return FrontierPortfolio(weights=by_symbol(problem.symbols, weights), expected=expected, risk=risk)
+    expected_return, risk = _figures(problem, weights)
+    return FrontierPortfolio(weights=by_symbol(problem.symbols, weights), expected=expected_return, risk=risk)
 
 
 def _sharpe(problem: Problem, weights: Floats, rate: float) -> SharpePortfolio:
-    expected, risk = _figures(problem, weights)
-    sharpe = (expected - rate) / risk
-    return SharpePortfolio(weights=by_symbol(problem.symbols, weights), expected=expected, risk=risk, sharpe=sharpe)
+    expected_return, risk = _figures(problem, weights)
+    sharpe = (expected_return - rate) / risk
+    return SharpePortfolio(
+        weights=by_symbol(problem.symbols, weights), expected=expected_return, risk=risk, sharpe=sharpe
+    )
 
 
 def _corners(problem: Problem, frontier: Frontier) -> list[Corner]:
-    found: list[Corner] = []
+    corners: list[Corner] = []
     for multiplier, weights in zip(frontier.corners.lambdas, frontier.corners.weights, strict=True):
-        expected, risk = _figures(problem, weights)
-        held = {symbol: weight for symbol, weight in by_symbol(problem.symbols, weights).items() if weight != 0.0}
-        found.append(Corner(weights=held, expected=expected, risk=risk, multiplier=float(multiplier)))
-    return found
+        expected_return, risk = _figures(problem, weights)
+        holdings = {symbol: weight for symbol, weight in by_symbol(problem.symbols, weights).items() if weight != 0.0}
+        corners.append(Corner(weights=holdings, expected=expected_return, risk=risk, multiplier=float(multiplier)))
+    return corners
 
 
 def _resampled(problem: Problem, request: FrontierRequest, warnings: list[str]) -> list[ResampledPortfolio] | None:
     """Michaud's average of frontiers, which knows the sample covariance and bounds."""
-    asked = request.bootstrap
-    if asked is None:
+    bootstrap = request.bootstrap
+    if bootstrap is None:
         return None
     if not problem.limits.bounds_only or request.covariance != "sample":
         warnings.append("The resampled frontier was left out: it takes bounds and the sample covariance only.")
         return None
-    check_draws(problem, asked.draws, 1e-3)
+    check_draws(problem, bootstrap.draws, 1e-3)
     limits, year = problem.limits, request.annualization
-    found = resampled_frontier(
+    frontier = resampled_frontier(
         problem.sample.values,
         points=request.num_portfolios,
-        draws=asked.draws,
-        seed=asked.seed,
-        mean_block=min(asked.mean_block or 21.0, float(len(problem.sample.values))),
+        draws=bootstrap.draws,
+        seed=bootstrap.seed,
+        mean_block=min(bootstrap.mean_block or 21.0, float(len(problem.sample.values))),
         lower=limits.lower,
         upper=limits.upper,
     )
-    ranks = zip(found.weights, found.returns, found.volatilities, found.deviations, strict=True)
+    ranks = zip(frontier.weights, frontier.returns, frontier.volatilities, frontier.deviations, strict=True)
     return [
         ResampledPortfolio(
             weights=by_symbol(problem.symbols, weights),
-            expected=year * float(expected),
+            expected=year * float(expected_returns),
             risk=float(np.sqrt(year)) * float(risk),
             deviations=by_symbol(problem.symbols, deviations),
         )
-        for weights, expected, risk, deviations in reversed(list(ranks))
+        for weights, expected_returns, risk, deviations in reversed(list(ranks))
     ]
 
 

@@ -52,16 +52,16 @@ async def optimize(
     store, owner = source.store, source.owner
     portfolio = None if request.portfolio_id is None else await kept_portfolio(store, owner, request.portfolio_id)
     sample = await sample_of(source, request, portfolio)
-    made = await asyncio.to_thread(_solved, request, sample, now)
-    whole = made.model_dump(mode="json")
+    result = await asyncio.to_thread(_solved, request, sample, now)
+    whole = result.model_dump(mode="json")
     summary = {name: whole[name] for name in OptimizationSummary.model_fields}
-    about: Labels = {} if made.portfolio_id is None else {"about": made.portfolio_id}
+    about: Labels = {} if result.portfolio_id is None else {"about": result.portfolio_id}
     puts = [
-        Put(Key(owner, KIND, made.id), summary, expected=0, labels=about),
-        Put(Key(owner, WHOLE, made.id), whole, expected=0),
+        Put(Key(owner, KIND, result.id), summary, expected=0, labels=about),
+        Put(Key(owner, WHOLE, result.id), whole, expected=0),
     ]
     await store.records.put_many(puts)
-    return made
+    return result
 
 
 async def kept_optimization(store: Store, owner: str, optimization_id: str) -> Optimization:
@@ -85,8 +85,8 @@ async def optimizations_of(
 
 def _require_exact(residual: Residual) -> None:
     if not residual.value <= residual.accepted:
-        shown = f"{residual.meaning} is {residual.value:.3g}; expected at most {residual.accepted:g}"
-        raise Infeasible(f"no answer is exact enough for these returns: {shown}")
+        description = f"{residual.meaning} is {residual.value:.3g}; expected at most {residual.accepted:g}"
+        raise Infeasible(f"no answer is exact enough for these returns: {description}")
 
 
 def _solved(request: RiskParityRequest | HrpRequest | FrontierRequest, sample: Sample, now: datetime) -> Optimization:

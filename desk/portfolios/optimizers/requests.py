@@ -140,11 +140,11 @@ class OptimizerRequest(Camel):
         if self.returns is None and self.symbols is None and self.portfolio_id is None:
             raise ValueError("no assets are named; expected returns, symbols, or portfolioId")
         if self.returns is not None:
-            given = [
+            sources = [
                 name for name in ("symbols", "dataset", "start_date", "end_date") if getattr(self, name) is not None
             ]
-            if given:
-                name = OptimizerRequest.model_fields[given[0]].alias
+            if sources:
+                name = OptimizerRequest.model_fields[sources[0]].alias
                 raise ValueError(f"{name} is given beside returns; expected either returns, or prices at hand")
         periods = None if self.returns is None else len(next(iter(self.returns.values())))
         if self.dates is not None and len(self.dates) != periods:

@@ -118,12 +118,12 @@ def risk_parity_of(problem: Problem, request: RiskParityRequest) -> Answer[RiskP
     weights = risk_parity(cov, budgets)
     require(weights, problem.limits, symbols)
     metrics = _risk(weights, problem)
-    wanted = np.full(len(symbols), 1.0 / len(symbols)) if budgets is None else budgets
-    missed = float(np.abs(np.array(list(metrics.risk_shares.values())) - wanted).max())
+    budget = np.full(len(symbols), 1.0 / len(symbols)) if budgets is None else budgets
+    deviation = float(np.abs(np.array(list(metrics.risk_shares.values())) - budget).max())
     intervals = intervals_of(problem, lambda values: risk_parity(problem.cov_of(values), budgets), seconds=1e-4)
     result = RiskParityResult(weights=by_symbol(symbols, weights), metrics=metrics, intervals=intervals)
     meaning = "the largest distance of a share of risk from its budget"
-    residual = Residual(value=missed, accepted=ACCEPTED, meaning=meaning)
+    residual = Residual(value=deviation, accepted=ACCEPTED, meaning=meaning)
     return Answer(result, residual, {"method": "convex risk budgeting", "maxIterations": MOST_ITERATIONS})
 
 
@@ -137,39 +137,39 @@ def hrp_of(problem: Problem, request: HrpRequest) -> Answer[HrpResult]:
     def solved(cov: Floats) -> HierarchicalPortfolio:
         return hierarchical_risk_parity(cov, linkage=linkage, distance=distance, order=order)
 
-    found = solved(problem.cov)
-    require(found.weights, problem.limits, symbols)
-    links = [(int(a), int(b), float(apart), int(size)) for a, b, apart, size in found.linkage]
+    solution = solved(problem.cov)
+    require(solution.weights, problem.limits, symbols)
+    links = [(int(a), int(b), float(apart), int(size)) for a, b, apart, size in solution.linkage]
     metrics = HrpMetrics(
-        **_risk(found.weights, problem).model_dump(),
+        **_risk(solution.weights, problem).model_dump(),
         cluster_tree=[(first, second) for first, second, _, _ in links],
         linkage_matrix=links,
-        order=[symbols[place] for place in found.order],
+        order=[symbols[place] for place in solution.order],
     )
     slow = 5e-6 * len(symbols) * len(symbols) if order == "optimal" else 1e-4
     intervals = intervals_of(problem, lambda values: solved(problem.cov_of(values)).weights, seconds=slow)
-    result = HrpResult(weights=by_symbol(symbols, found.weights), metrics=metrics, intervals=intervals)
-    missed = abs(math.fsum(found.weights) - 1.0)
-    residual = Residual(value=missed, accepted=1e-9, meaning="the distance of the sum of weights from 1")
+    result = HrpResult(weights=by_symbol(symbols, solution.weights), metrics=metrics, intervals=intervals)
+    deviation = abs(math.fsum(solution.weights) - 1.0)
+    residual = Residual(value=deviation, accepted=1e-9, meaning="the distance of the sum of weights from 1")
     return Answer(result, residual, {"linkage": linkage, "metric": metric, "leafOrder": order})
 
 
 def intervals_of(problem: Problem, rule: Rule, *, seconds: float) -> Intervals | None:
     """Where they are asked for; one answer of `rule` takes about `seconds` besides its covariance."""
-    asked = problem.request.bootstrap
-    if asked is None:
+    bootstrap = problem.request.bootstrap
+    if bootstrap is None:
         return None
-    check_draws(problem, asked.draws, seconds)
-    block = {} if asked.mean_block is None else {"mean_block": asked.mean_block}
-    found = weight_intervals(
-        problem.sample.values, rule, draws=asked.draws, level=asked.level, seed=asked.seed, **block
+    check_draws(problem, bootstrap.draws, seconds)
+    block = {} if bootstrap.mean_block is None else {"mean_block": bootstrap.mean_block}
+    intervals = weight_intervals(
+        problem.sample.values, rule, draws=bootstrap.draws, level=bootstrap.level, seed=bootstrap.seed, **block
     )
-    rows = zip(found.estimate, found.lower, found.upper, found.mean, found.deviation, strict=True)
+    rows = zip(intervals.estimate, intervals.lower, intervals.upper, intervals.mean, intervals.deviation, strict=True)
     return Intervals(
-        level=asked.level,
-        draws=found.draws,
-        refused=found.refused,
-        seed=asked.seed,
+        level=bootstrap.level,
+        draws=intervals.draws,
+        refused=intervals.refused,
+        seed=bootstrap.seed,
         weights={
             symbol: WeightInterval(
                 estimate=float(row[0]),

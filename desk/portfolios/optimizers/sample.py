@@ -42,8 +42,8 @@ async def sample_of(source: OwnedPrices, request: OptimizerRequest, portfolio: P
     if len(symbols) < 2:
         reason = f"the portfolio has {len(symbols)} asset"
         raise InvalidInput("portfolioId", request.portfolio_id, reason=reason, allowed="one with two assets or more")
-    loaded = await _loaded(source, symbols, request.dataset)
-    return await asyncio.to_thread(_from_prices, loaded, symbols, request, portfolio)
+    prices_by_name = await _loaded(source, symbols, request.dataset)
+    return await asyncio.to_thread(_from_prices, prices_by_name, symbols, request, portfolio)
 
 
 def _given(returns: Mapping[str, Sequence[float]], dates: Sequence[date] | None, portfolio: Portfolio | None) -> Sample:
@@ -89,24 +89,24 @@ async def _loaded(source: OwnedPrices, symbols: Sequence[str], dataset: str | No
     """From the owner's data sets before those that all have, unless one is named."""
     shared = await source.shared.universes()
     own = [name for name in await source.universes() if name not in shared]
-    found: dict[str, tuple[str, str]] = {}
-    known: list[str] = []
+    places: dict[str, tuple[str, str]] = {}
+    all_assets: list[str] = []
     for name in [dataset] if dataset else [*own, *reversed(shared)]:
         assets = await _assets(source, name)
-        called = {asset.upper(): asset for asset in assets}
-        found = {symbol: (name, called[symbol]) for symbol in symbols if symbol in called} | found
-        known += assets
-    missing = ", ".join(symbol for symbol in symbols if symbol not in found)
+        assets_by_symbol = {asset.upper(): asset for asset in assets}
+        places = {symbol: (name, assets_by_symbol[symbol]) for symbol in symbols if symbol in assets_by_symbol} | places
+        all_assets += assets
+    missing = ", ".join(symbol for symbol in symbols if symbol not in places)
     if missing:
         raise InvalidInput(
-            "symbols", missing, reason=f"there are no prices of {missing}", allowed=", ".join(known[:60])
+            "symbols", missing, reason=f"there are no prices of {missing}", allowed=", ".join(all_assets[:60])
         )
     sets: dict[str, tuple[str, Prices]] = {}
-    for name in dict.fromkeys(name for name, _ in found.values()):
-        chosen = ",".join(asset for place, asset in found.values() if place == name)
-        pinned = await source.pin(f"{name}:{chosen}")
+    for name in dict.fromkeys(name for name, _ in places.values()):
+        selection = ",".join(asset for place, asset in places.values() if place == name)
+        pinned = await source.pin(f"{name}:{selection}")
         sets[name] = (pinned.partition(":")[0], await source.load(pinned))
-    return [_Column(*sets[name], asset) for name, asset in (found[symbol] for symbol in symbols)]
+    return [_Column(*sets[name], asset) for name, asset in (places[symbol] for symbol in symbols)]
 
 
 async def _assets(source: OwnedPrices, dataset: str) -> tuple[str, ...]:
@@ -123,14 +123,18 @@ def _from_prices(
     sets = {column.dataset: column.prices for column in columns}
     currencies = sorted({prices.currency for prices in sets.values()})
     if len(currencies) > 1:
-        shown = ", ".join(currencies)
-        raise InvalidInput("symbols", shown, reason=f"prices in {shown} do not mix", allowed="assets of one currency")
+        description = ", ".join(currencies)
+        raise InvalidInput(
+            "symbols", description, reason=f"prices in {description} do not mix", allowed="assets of one currency"
+        )
     days = reduce(np.intersect1d, [prices.dates for prices in sets.values()])
     window = days[_inside(days, request.start_date, request.end_date)]
     if window.size < 3:
-        shown = f"{request.start_date or 'the beginning'} to {request.end_date or 'the end'}"
+        description = f"{request.start_date or 'the beginning'} to {request.end_date or 'the end'}"
         allowed = f"days from {days[0]} to {days[-1]}" if days.size else "assets with days in common"
-        raise InvalidInput("startDate", shown, reason=f"{shown} holds {window.size} closes", allowed=allowed)
+        raise InvalidInput(
+            "startDate", description, reason=f"{description} holds {window.size} closes", allowed=allowed
+        )
     closes = [
         column.prices.closes[_rows(column.prices, window), column.prices.assets.index(column.asset)]
         for column in columns
@@ -170,13 +174,13 @@ def _rows(prices: Prices, days: NDArray[np.datetime64]) -> NDArray[np.int64]:
 
 
 def _doubts(sets: Sequence[Prices]) -> list[str]:
-    said: list[str] = []
+    doubts: list[str] = []
     for prices in sets:
         if prices.price_index:
-            said.append(f"{prices.source}: dividends are missing, so its mean returns are too low.")
+            doubts.append(f"{prices.source}: dividends are missing, so its mean returns are too low.")
         if prices.survivors:
-            said.append(f"{prices.source}: chosen because they still exist; their mean returns are flattered.")
-    return said
+            doubts.append(f"{prices.source}: chosen because they still exist; their mean returns are flattered.")
+    return doubts
 
 
 def _peeking(days: NDArray[np.datetime64], window: NDArray[np.datetime64]) -> list[str]:
@@ -201,11 +205,11 @@ def _varying(values: Floats, symbols: Sequence[str], field: str) -> Floats:
 def warnings_on(values: Floats, condition: float, most: float, advisable: int) -> list[str]:
     """What a reader must know of the estimate before its answer."""
     periods, assets = values.shape
-    said: list[str] = []
+    warnings: list[str] = []
     if periods < advisable * assets:
-        said.append(f"There are {periods} periods for {assets} assets; {advisable * assets} or more are advisable.")
+        warnings.append(f"There are {periods} periods for {assets} assets; {advisable * assets} or more are advisable.")
     if not math.isfinite(condition):
-        said.append("The covariance is singular: some mix of the assets has had no risk at all.")
+        warnings.append("The covariance is singular: some mix of the assets has had no risk at all.")
     elif condition > most:
-        said.append(f"The covariance is ill-conditioned ({condition:.3g}): its noise is amplified in the weights.")
-    return said
+        warnings.append(f"The covariance is ill-conditioned ({condition:.3g}): its noise is amplified in the weights.")
+    return warnings

@@ -14,9 +14,9 @@ from desk.optimization.evaluation import World, objectives
 from desk.optimization.request import OptimizationRequest
 from desk.surrogates.features import feature_names, features
 from desk.surrogates.file_format import decode, encode
-from desk.surrogates.gaussian_process import TARGETS, Fitted, fit, posterior, predict, targets_of
+from desk.surrogates.gaussian_process import TARGETS, FittedSurrogate, fit, posterior, predict, targets_of
 from desk.surrogates.schemas import BadSurrogate, Problem, TooFewTrials
-from desk.surrogates.suggestions import beside, suggested
+from desk.surrogates.suggestions import neighbours, suggest
 from quant.strategies.config import SearchSpace, StrategyConfig
 from quant.strategies.family import FAMILY
 from quant.strategies.search import contains, sobol
@@ -39,7 +39,7 @@ def problem(searched) -> Problem:
 
 
 @pytest.fixture(scope="module")
-def fitted(searched, problem) -> Fitted:
+def fitted(searched, problem) -> FittedSurrogate:
     return fit(problem, searched.trials)
 
 
@@ -214,7 +214,7 @@ def test_the_mandates_target_is_the_same_as_ones_own() -> None:
 def test_what_lies_beside_a_config_is_one_step_away_and_in_the_space() -> None:
     space = SearchSpace()
     for config in sobol(space, 20, seed=1):
-        near = beside(space, config)
+        near = neighbours(space, config)
         assert all(contains(space, one) for one in near)
         differ = [
             sum(getattr(one, name) != getattr(config, name) for name in StrategyConfig.model_fields) for one in near
@@ -226,8 +226,8 @@ def test_what_lies_beside_a_config_is_one_step_away_and_in_the_space() -> None:
 def test_suggestions_are_new_and_better_than_a_draw_and_differ(searched, fitted) -> None:
     space = searched.world.request.space
     best = [fitted.configs[k] for k in np.argsort(-fitted.values[:, 0])[:4]]
-    found = suggested(fitted, space, best, fitted.configs, 12, seed=1)
-    assert found == suggested(fitted, space, best, fitted.configs, 12, seed=1)
+    found = suggest(fitted, space, best, fitted.configs, 12, seed=1)
+    assert found == suggest(fitted, space, best, fitted.configs, 12, seed=1)
     assert len(set(found)) == 12
     assert not set(found) & set(fitted.configs)
     assert all(contains(space, config) for config in found)
@@ -238,8 +238,8 @@ def test_suggestions_are_new_and_better_than_a_draw_and_differ(searched, fitted)
 def test_a_small_space_is_suggested_to_its_end(fitted) -> None:
     space = SearchSpace(weight_functions=("inverse_vol",), estimators=("rolling",), lookback_days=(21, 42))
     whole = sobol(space, 100, seed=1)
-    assert set(suggested(fitted, space, whole[:1], whole[:30], 20, seed=1)) == set(whole[30:])
-    assert suggested(fitted, space, whole[:1], whole, 20, seed=1) == ()
+    assert set(suggest(fitted, space, whole[:1], whole[:30], 20, seed=1)) == set(whole[30:])
+    assert suggest(fitted, space, whole[:1], whole, 20, seed=1) == ()
 
 
 def test_an_interval_that_held_too_little_is_widened_until_it_holds_enough(searched, problem) -> None:

@@ -119,7 +119,7 @@ def test_a_warm_search_says_where_it_begins(fitted, tmp_path, monkeypatch, capsy
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["optimize", "--warm", "--seed", "9"], ["there is none of the problem", "surrogate fit"]),
+        (["optimize", "--warm", "--seed", "9"], ["No surrogate exists for the problem", "surrogate fit"]),
         (["optimize", "--warm", "--resume", "last"], ["--resume alone"]),
         (["optimize", "--warm", "--server", "http://127.0.0.1:1"], ["--warm", "surrogate suggest"]),
         (["surrogate", "suggest", "--count", "21"], ["count", "1 to 20"]),
@@ -145,7 +145,7 @@ FIRST = ("python -m api optimize`", "python -m api surrogate fit`")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["optimize", "--warm", *AGAIN], ["surrogate: there is none of the problem", *FIRST]),
+        (["optimize", "--warm", *AGAIN], ["No surrogate exists for the problem", *FIRST]),
         (["surrogate", "fit"], ["RUN: there is no run yet", *FIRST]),
         (["surrogate", "suggest"], ["RUN: there is no run yet", *FIRST]),
         (["surrogate", "predict", "--config", json.dumps(RULE)], ["RUN: there is no run yet", *FIRST]),

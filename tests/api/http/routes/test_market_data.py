@@ -24,7 +24,7 @@ DATASETS = "/api/market-data/datasets"
 
 
 WRONGLY_ASKED: list[tuple[str, dict[str, str], str]] = [
-    ("prices", {"symbols": "NIX"}, "there are no prices of 'NIX'"),
+    ("prices", {"symbols": "NIX"}, "no data set has prices of 'NIX'"),
     ("prices", {"symbols": "AAPL,AAPL"}, "each symbol once"),
     ("prices", {"symbols": ","}, "a symbol is empty"),
     ("prices", {"symbols": ",".join(f"S{n}" for n in range(101))}, "1 to 100"),
@@ -36,11 +36,11 @@ WRONGLY_ASKED: list[tuple[str, dict[str, str], str]] = [
     ("returns", {"symbols": "AAPL", "returnType": "yearly"}, "daily, weekly or monthly"),
 ]
 WRONG_OPTIONS: list[tuple[dict[str, str], str]] = [
-    ({"dataset": "stocks"}, "'stocks' is taken"),
+    ({"dataset": "stocks"}, "'stocks' is reserved"),
     ({"dataset": "No Name"}, "dataset"),
     ({"mapping": "day:date"}, "date, symbol, open"),
     ({"mapping": "date"}, "role:column"),
-    ({"mapping": "close:Settle"}, "there is no column"),
+    ({"mapping": "close:Settle"}, "has no column"),
     ({"accept": "movement:x"}, "reasons of 3 to 300 characters"),
     ({"calendar": "MOON"}, "the name of an exchange calendar"),
     ({"mode": "extend"}, "there is no mydata yet"),
@@ -286,7 +286,7 @@ async def test_what_was_known_at_a_time(home):
         "dates": None,
     }
     assert (before.status_code, missing.status_code) == (422, 404)
-    assert "nothing was known of mydata then" in before.text
+    assert "mydata did not exist then" in before.text
 
 
 async def test_extending_keeps_the_days_before_and_replaces_the_overlap(home):

@@ -13,7 +13,7 @@ from desk.base.errors import InvalidInput
 from desk.market.bundled import BundledPrices
 from desk.market.datasets.events import read_events
 from desk.market.datasets.freshness import measure_freshness
-from desk.market.datasets.ingestion import BESIDE, import_file
+from desk.market.datasets.ingestion import MAX_FLAGS_PER_WRITE, import_file
 from desk.market.datasets.markers import LIFE, all_markers, mark
 from desk.market.datasets.repository import PIN, OwnedPrices, blob_key, find_head, read_head
 from desk.market.datasets.schemas import NewMarker, Terms
@@ -113,13 +113,13 @@ class Dying:
 async def test_every_run_on_changed_closes_is_stale_after_a_crash_and_another_try(store):
     first = await imported(store)
     universe = f"mydata@{first.version.hash[:PIN]}"
-    for n in range(2 * BESIDE):
+    for n in range(2 * MAX_FLAGS_PER_WRITE):
         await store.records.put(Key("ann", "run", f"r{n:03}"), {"request": {"universe": universe}})
     changed, dying = FILE.replace("1.7", "1.8"), cast("Records", Dying(store.records))
     with pytest.raises(KeyboardInterrupt):
         await imported(replace(store, records=dying), changed)
-    assert (await imported(store, changed)).version.changes.stale_count == 2 * BESIDE
-    assert all([await read_stale(store, "ann", f"r{n:03}") for n in range(2 * BESIDE)])
+    assert (await imported(store, changed)).version.changes.stale_count == 2 * MAX_FLAGS_PER_WRITE
+    assert all([await read_stale(store, "ann", f"r{n:03}") for n in range(2 * MAX_FLAGS_PER_WRITE)])
 
 
 async def test_the_terms_are_part_of_the_version(store):

@@ -176,7 +176,7 @@ def test_parquet_that_would_fill_the_memory() -> None:
         (b"datum,pris\n" + "2024-01-02,1€".encode("cp1252"), "is not UTF-8"),
         (b"\x00\x01\x02", "is not a text file"),
         ("[" * 100_000, "cannot be read as JSON"),
-        ('[{"date": "2024-01-02", "A": NaN}]', "NaN is no JSON"),
+        ('[{"date": "2024-01-02", "A": NaN}]', "NaN is not JSON"),
         ('{"date": ["2024-01-02"], "A": [1, 2]}', "columns have 1 to 2 values"),
         ('{"A": {"close": [1.0]}}', "symbols without dates"),
         ('{"A": {"dates": ["2024-01-02"], "close": [1.0, 2.0]}}', "lists of several lengths"),
