@@ -10,7 +10,7 @@ from desk.optimization.repositories.ledger import load_ledger, save_ledger, trie
 from desk.optimization.request import OptimizationRequest
 from desk.runs.repository import KIND, Run, record_of
 from desk.runs.states import Transition
-from desk.surrogates.problem import completed
+from desk.surrogates.problem import complete
 from graphs.dependencies import Dependencies
 from store.records import iterate_records
 from store.store import Store
@@ -65,7 +65,7 @@ async def served(
     source = dependencies.prices_of(owner)
     if request.prices_file is None:
         request = request.model_copy(update={"universe": await source.at_version(request.universe)})
-    found = await completed(source, request)
+    found = await complete(source, request)
     if found.prices is not None and request.prices_file is None:
         await source.save_facts(request.universe, facts_of(found.prices))
     return found.data, found.request

@@ -10,7 +10,7 @@ from desk.optimization.request import OptimizationRequest
 from desk.runs.repository import KIND, Run, run_of
 from desk.surrogates.problem import problem_of
 from desk.surrogates.registry import latest, register
-from desk.surrogates.schemas import MOST, Predicted, Problem, Surrogate
+from desk.surrogates.schemas import MAX_TRIALS, Predicted, Problem, Surrogate
 from graphs.dependencies import Dependencies
 from graphs.runs.creation import served
 from quant.strategies.config import StrategyConfig
@@ -149,7 +149,7 @@ async def _trials_of(dependencies: Dependencies, runs: Sequence[Run], newest: Se
     def take(trials: Sequence[Trial]) -> None:
         for trial in reversed(trials):
             known = found.get(trial.digest)
-            if (known is None and len(found) < MOST) or (known is not None and known.screened):
+            if (known is None and len(found) < MAX_TRIALS) or (known is not None and known.screened):
                 found[trial.digest] = trial
 
     take(newest)

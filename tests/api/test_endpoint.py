@@ -27,7 +27,7 @@ from desk.optimization.inputs.market_data import build_market
 from desk.optimization.request import OptimizationRequest
 from desk.surrogates.file_format import encode
 from desk.surrogates.gaussian_process import fit
-from desk.surrogates.problem import completed, problem_of
+from desk.surrogates.problem import complete, problem_of
 from quant.strategies.search import sobol
 from quant.strategies.trial import Trial
 from quant.worlds.scenario import BUILT_IN
@@ -52,7 +52,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     async def content() -> bytes:
         prices = await BundledPrices().load("sp500")
-        data, request, _ = await completed(BundledPrices(), FITTED)
+        data, request, _ = await complete(BundledPrices(), FITTED)
         world = World(build_market(prices, request), request)
         configs = sobol(request.space, 20, seed=1, avoid=())
         (evaluations,) = (world.evaluate(configs, scenario) for scenario in request.scenarios)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from desk.compute.ray_cluster import TASKS_PER_CORE, CHUNK, RayEngine
+from desk.compute.ray_cluster import CHUNK, TASKS_PER_CORE, RayEngine
 from desk.compute.shards.repository import BlobShardStore
 from desk.compute.shards.sharded_search import ShardedSimulator
 from desk.runs.repository import events_of

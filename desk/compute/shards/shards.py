@@ -124,7 +124,9 @@ class ShardPlanner:
         for task, part in parts:
             by_scenario[task.scenario].append(part)
         digests = [config.digest() for config in configs]
-        columns = [evaluations(merge_parts(scenario_parts), digests, name) for name, scenario_parts in by_scenario.items()]
+        columns = [
+            evaluations(merge_parts(scenario_parts), digests, name) for name, scenario_parts in by_scenario.items()
+        ]
         return [tuple(column[k] for column in columns) for k in range(len(configs))]
 
 

@@ -14,7 +14,7 @@ from desk.market.bundled import BundledPrices
 from desk.market.datasets.events import read_events
 from desk.market.datasets.freshness import measure_freshness
 from desk.market.datasets.ingestion import MAX_FLAGS_PER_WRITE, import_file
-from desk.market.datasets.markers import LIFE, all_markers, mark
+from desk.market.datasets.markers import LIFETIME, all_markers, mark
 from desk.market.datasets.repository import PIN, OwnedPrices, blob_key, find_head, read_head
 from desk.market.datasets.schemas import NewMarker, Terms
 from desk.market.datasets.version_changes import read_stale
@@ -48,14 +48,14 @@ async def test_a_mark_that_nobody_mends_expires_and_says_so_once(store):
     new = NewMarker(symbol="A", reason="a wrong tick")
     await imported(store)
     await mark(store, "ann", new, NOW)
-    before = OwnedPrices(store, "ann", BundledPrices(), lambda: NOW + LIFE - timedelta(seconds=1))
+    before = OwnedPrices(store, "ann", BundledPrices(), lambda: NOW + LIFETIME - timedelta(seconds=1))
     with pytest.raises(InvalidInput, match="A is marked as bad data"):
         await before.pin("mydata")
     assert (await before.pin("mydata:B")).endswith(":B")
-    after = replace(before, now=lambda: NOW + LIFE)
+    after = replace(before, now=lambda: NOW + LIFETIME)
     for _ in range(2):
         assert (await after.pin("mydata")).startswith("mydata@")
-    assert [marker.state for marker in await all_markers(store, "ann", NOW + LIFE)] == ["expired"]
+    assert [marker.state for marker in await all_markers(store, "ann", NOW + LIFETIME)] == ["expired"]
     assert await events(store) == ["imported", "marker_set", "marker_expired"]
 
 
