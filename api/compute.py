@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def job_runner(settings: "Settings", store: "Store", prices: "PriceSource") -> "AsyncGenerator[JobRunner]":
-    from desk.optimization.inputs.owned_market import load_owned, owned_prices
+    from desk.optimization.inputs.owned_market import load_owned_market, load_owned_prices
 
-    market = partial(load_owned, store, prices)
+    market = partial(load_owned_market, store, prices)
     if settings.compute == SAGEMAKER:
         from desk.compute.sagemaker.runner import sagemaker_runner
 
         check_compute(settings)
-        given = partial(owned_prices, store, prices)
+        given = partial(load_owned_prices, store, prices)
         async with sagemaker_runner(store, given, cluster_of(settings), machines_of(settings)) as runner:
             yield runner
     elif settings.compute:

@@ -40,17 +40,17 @@ from desk.optimization.briefing.mandate_risk import risk_figures
 from desk.optimization.briefing.scenario_list import scenario_figures
 from desk.optimization.briefing.search_status import search_report
 from desk.optimization.briefing.training_regime import regime_report
-from desk.optimization.counts import counted
+from desk.optimization.counts import count_work
 from desk.optimization.estimate import estimate
 from desk.optimization.jobs import SearchJob
 from desk.optimization.judgement.verification import require_verified
 from desk.optimization.partial_results import label_claims, labelled
 from desk.optimization.permitted_names import permitted_by
-from desk.optimization.reading.findings import explainable
+from desk.optimization.reading.findings import explainable_figures
 from desk.optimization.reading.template import AUTHOR, template_claims
-from desk.optimization.repositories.ledger import entry, load_ledger
+from desk.optimization.repositories.ledger import ledger_entry, load_ledger
 from desk.optimization.repositories.result_repository import load_result, save_result
-from desk.optimization.repositories.trial_repository import load_series, save_series, stored_trials
+from desk.optimization.repositories.trial_repository import load_series, load_trials, save_series
 from desk.optimization.request import MAX_PLANS
 from desk.optimization.result import Counts, OptimizationResult
 from desk.optimization.search import plans
@@ -209,7 +209,7 @@ async def view(state: State, run: Execution, place: Place) -> Update:
 
 async def plan(state: State, run: Execution, place: Place) -> Update:
     context = run.context
-    trials = (await stored_trials(context.store, context.owner, context.run))[: state["trials"]]
+    trials = (await load_trials(context.store, context.owner, context.run))[: state["trials"]]
 
     def figures(count: int) -> tuple[Figure, ...]:
         return search_report(context.request, trials[:count]).figures
@@ -220,7 +220,7 @@ async def plan(state: State, run: Execution, place: Place) -> Update:
         text="Plan the next part of the search, or stop it.",
         answer=SearchPlan,
         problems=lambda answer, count: [
-            *plans.problems(answer, context.request.space, count),
+            *plans.plan_violations(answer, context.request.space, count),
             *violations(answer.claims, figures(count), permitted_by(context.request)),
         ],
         reduced=_without_claims,
@@ -234,9 +234,9 @@ async def search(state: State, run: Execution, place: Place) -> Update:
     context, chosen, first = run.context, state["plans"][-1], state["trials"]
     request = context.request
     await _same_market(state, run)
-    stored = await stored_trials(context.store, context.owner, context.run)
-    space = plans.narrowed(chosen, request, stored[:first])
-    budget = plans.budget(chosen, plans.remaining(request, first))
+    stored = await load_trials(context.store, context.owner, context.run)
+    space = plans.narrow_space(chosen, request, stored[:first])
+    budget = plans.plan_budget(chosen, plans.remaining_trials(request, first))
     job = SearchJob(
         owner=context.owner,
         run=context.run,
@@ -269,7 +269,7 @@ async def aggregate(state: State, run: Execution, place: Place) -> Update:
 
     context = run.context
     market = await _same_market(state, run)
-    trials = (await stored_trials(context.store, context.owner, context.run))[: state["trials"]]
+    trials = (await load_trials(context.store, context.owner, context.run))[: state["trials"]]
     series = {t.series: await load_series(context.store, context.owner, t.series, rows=2) for t in trials}
     before = await load_ledger(context.store, context.owner, context.ledger)
     stop = threading.Event()
@@ -282,7 +282,7 @@ async def aggregate(state: State, run: Execution, place: Place) -> Update:
             view=state["view"],
             decisions=_in_order(state),
             counts=_counts(state, run, trials),
-            ledger_trials=len(before | {entry(context.request.mandate, trial.digest) for trial in trials}),
+            ledger_trials=len(before | {ledger_entry(context.request.mandate, trial.digest) for trial in trials}),
         )
     except asyncio.CancelledError:
         stop.set()  # the thread would go on for nobody, and its process could not end
@@ -305,7 +305,7 @@ async def explain(state: State, run: Execution, place: Place) -> Update:
         answer=Draft,
         problems=lambda answer, _: [
             *_missing(answer.claims),
-            *violations(answer.claims, explainable(result), permitted_by(context.request)),
+            *violations(answer.claims, explainable_figures(result), permitted_by(context.request)),
         ],
         reduced=lambda _: None,
     )
@@ -370,7 +370,7 @@ def _search_or_judge(state: State) -> Literal["search", "aggregate"]:
 
 
 def _plan_or_judge(state: State, runtime: Runtime[Execution]) -> Literal["optimizer", "aggregate"]:
-    left = plans.remaining(runtime.context.context.request, state["trials"])
+    left = plans.remaining_trials(runtime.context.context.request, state["trials"])
     return "optimizer" if left and len(state["plans"]) < MAX_PLANS else "aggregate"
 
 
@@ -427,7 +427,7 @@ def _missing(claims: Sequence[Claim]) -> list[str]:
 
 
 def _mandate(run: Execution) -> str:
-    given = list(run.context.request.limits.given())
+    given = list(run.context.request.limits.defined())
     return f"It sets these limits: {given}." if given else "It sets no limits."
 
 
@@ -438,9 +438,9 @@ def _in_order(state: State) -> tuple[Decision, ...]:
 
 def _counts(state: State, run: Execution, trials: Sequence[Trial]) -> Counts:
     stopped = state.get("stopped", "agent")
-    if stopped == "budget" and plans.remaining(run.context.request, len(trials)):
+    if stopped == "budget" and plans.remaining_trials(run.context.request, len(trials)):
         stopped = "agent"
-    return counted(
+    return count_work(
         run.context.request, trials, stopped=stopped, plans=sum(p.action == "search" for p in state["plans"])
     )
 

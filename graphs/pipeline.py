@@ -31,7 +31,7 @@ from desk.compute.container.job_files import BadOutput, IncompatibleWork, pack_p
 from desk.compute.pipeline.definition import REQUEST, STEPS, Step, StepName
 from desk.compute.pipeline.step_files import PipelineRequest, folder_digest, is_finished, read_request
 from desk.optimization.jobs import JobStatus, SearchJob
-from desk.optimization.repositories.ledger import entry, note_pipeline
+from desk.optimization.repositories.ledger import ledger_entry, save_pipeline_entries
 from desk.optimization.repositories.trial_repository import save_series, series_address
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
@@ -189,9 +189,9 @@ async def take_over(
             raise BadOutput("history.f64", "damaged", "its digest is not that in result.json")
         await save_series(dependencies.store, owner, series)
     mandate = result.manifest.request.mandate
-    tried = {entry(mandate, trial.digest) for trial in result.trials}
+    tried = {ledger_entry(mandate, trial.digest) for trial in result.trials}
     await register_owner(dependencies.store, owner)
-    await note_pipeline(dependencies.store, owner, name, result.manifest.data_digest, tried)
+    await save_pipeline_entries(dependencies.store, owner, name, result.manifest.data_digest, tried)
 
 
 async def register_surrogate(dependencies: Dependencies, owner: str, folder: Path) -> Surrogate:

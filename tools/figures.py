@@ -4,7 +4,7 @@ from typing import Any
 
 from langchain.tools import ToolRuntime, tool
 
-from desk.optimization.reading.findings import Findings, findings_of
+from desk.optimization.reading.findings import Findings, build_findings
 from desk.optimization.repositories.result_repository import load_result
 from desk.runs.context import Context
 
@@ -14,5 +14,5 @@ async def list_figures(runtime: ToolRuntime[Context, Any]) -> tuple[str, Finding
     """The figures that a claim may refer to by id, and the comparisons that code made with them."""
     context = runtime.context
     result = await load_result(context.store, context.owner, context.run, "judged")
-    findings = findings_of(result)
+    findings = build_findings(result)
     return findings.model_dump_json(), findings

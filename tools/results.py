@@ -11,12 +11,12 @@ from desk.conversation.answers import OpenedHoldout, Refusal, ResultComparison, 
 from desk.conversation.context import ChatContext, compute_once
 from desk.conversation.wishes import Name
 from desk.figures.figures import Figure
-from desk.optimization.reading.alternative import alternative
+from desk.optimization.reading.alternative import explain_alternative
 from desk.optimization.reading.comparison import compare
-from desk.optimization.reading.findings import findings_of
-from desk.optimization.reading.ranking import ranking
+from desk.optimization.reading.findings import build_findings
+from desk.optimization.reading.ranking import build_ranking
 from desk.optimization.reading.topics import Topic
-from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.result import OptimizationResult
 from quant.strategies.family import WeightFunction
 
@@ -70,13 +70,13 @@ async def explain_result(
         run_id, result = await context.runs.result(run)
         extra: dict[str, Any] = {}
         if topic in ("ranking", "plateau"):
-            extra["ranking"] = ranking(result)
+            extra["ranking"] = build_ranking(result)
         if topic == "alternative":
-            trials = await stored_trials(context.store, context.owner, run_id)
-            extra["alternative"] = alternative(result, trials, _function(detail))
+            trials = await load_trials(context.store, context.owner, run_id)
+            extra["alternative"] = explain_alternative(result, trials, _function(detail))
         if topic == "scenario":
             _check_scenario(result, detail)
-        findings = findings_of(result)
+        findings = build_findings(result)
         topic_figures = _of_topic(findings.figures, topic, detail)
         if topic == "next_trade":
             extra["withheld"] = _of_topic(result.figures, topic, None)

@@ -10,8 +10,8 @@ from desk.conversation.optimization_requests import build_request
 from desk.conversation.wishes import Wish
 from desk.figures.figures import Figure, Unit
 from desk.governance.estimates import Estimate
-from desk.optimization.reading.findings import findings_of
-from desk.optimization.reading.ranking import ranking
+from desk.optimization.reading.findings import build_findings
+from desk.optimization.reading.ranking import build_ranking
 from desk.optimization.request import OptimizationRequest
 from desk.scenarios.repository import load_catalog
 
@@ -44,7 +44,7 @@ async def run_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -
         request = build_request(wish, context.current_focus, await load_catalog(context.store, context.owner))
         run = await context.runs.launch(request, request.content_digest())
         _, result = await context.runs.result(run)
-        launched = FinishedSearch(run=run, findings=findings_of(result), ranking=ranking(result))
+        launched = FinishedSearch(run=run, findings=build_findings(result), ranking=build_ranking(result))
         changes = {
             "run": run,
             "previous_run": context.current_focus.run,

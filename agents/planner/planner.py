@@ -31,7 +31,7 @@ from desk.optimization.briefing.mandate_risk import RiskReport
 from desk.optimization.briefing.scenario_list import ScenarioCard, ScenarioList
 from desk.optimization.briefing.search_status import SearchStatus
 from desk.optimization.reading.findings import Findings
-from desk.optimization.reading.template import claims_of
+from desk.optimization.reading.template import findings_claims
 from quant.strategies.config import SearchSpace, StrategyConfig
 from quant.strategies.family import ACTIVE
 
@@ -252,7 +252,7 @@ def _in_space(settings: dict[str, Any], space: SearchSpace) -> bool:
 
 
 def _explain(results: Sequence[ToolMessage]) -> Draft:
-    return Draft(claims=claims_of(_read(results, "list_figures", Findings)[-1]))
+    return Draft(claims=findings_claims(_read(results, "list_figures", Findings)[-1]))
 
 
 def _claims(section: Any, texts: Sequence[str]) -> tuple[Claim, ...]:

@@ -22,9 +22,9 @@ from desk.conversation.schemas import Conversation, Feedback, Opinion, Turn
 from desk.governance.approval_requests import Question
 from desk.governance.approvals import Ruling
 from desk.market.datasets.schemas import Dataset, ImportReport, Terms
-from desk.optimization.estimate_schemas import Foreseen
+from desk.optimization.estimate_schemas import LaunchEstimate
 from desk.optimization.reading.chart_schemas import ChartName, Charts
-from desk.optimization.reading.trial_pages import Asked, TrialPage, TrialRow
+from desk.optimization.reading.trial_pages import TrialPage, TrialQuery, TrialRow
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
 from desk.optimization.unfinished import PartialResult
@@ -142,8 +142,8 @@ class Client:
         content = self._wire.send("GET", f"/jobs/{job}/result").content
         return self._wire.parsed(OptimizationResult | PartialResult, content)
 
-    def trials(self, job: str, asked: Asked | None = None) -> Items[TrialRow]:
-        return self._items(f"/jobs/{job}/trials", TrialPage, **(asked or Asked()).model_dump())
+    def trials(self, job: str, asked: TrialQuery | None = None) -> Items[TrialRow]:
+        return self._items(f"/jobs/{job}/trials", TrialPage, **(asked or TrialQuery()).model_dump())
 
     def trial(self, job: str, digest: str) -> Trial:
         return self._wire.call("GET", f"/jobs/{job}/trials/{digest}", Trial)
@@ -322,9 +322,9 @@ class Client:
     def evaluate(self, request: EvaluationRequest) -> DetailedEvaluation:
         return self._computed("/evaluations", DetailedEvaluation, request)
 
-    def estimate(self, request: OptimizationRequest) -> Foreseen:
+    def estimate(self, request: OptimizationRequest) -> LaunchEstimate:
         """What a job would take, and whether a person would be asked."""
-        return self._computed("/estimates", Foreseen, request)
+        return self._computed("/estimates", LaunchEstimate, request)
 
     def prices(
         self, symbols: Sequence[str], *, start: date | None = None, end: date | None = None, **asked: Any

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from desk.optimization.reading.trial_pages import Asked, TrialPage, page
+from desk.optimization.reading.trial_pages import TrialPage, TrialQuery, build_page
 from desk.runs.cached_answers import CachedAnswer, load_or_compute
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ async def charts(dependencies: "Dependencies", found: "Found", only: "ChartName 
 
 
 async def trials(
-    dependencies: "Dependencies", found: "Found", asked: Asked, *, after: str | None, limit: int
+    dependencies: "Dependencies", found: "Found", asked: TrialQuery, *, after: str | None, limit: int
 ) -> TrialPage:
     from graphs.runs.outcomes import check_scenario, trial_table
 
@@ -47,14 +47,14 @@ async def trials(
         return await trial_table(dependencies.store, found, asked.scenario)
 
     rows = (await _load_or_make(dependencies, found, f"trials.{asked.scenario}", make, ())).content
-    return await asyncio.to_thread(page, rows, asked, after=after, limit=limit, partial=found.partial)
+    return await asyncio.to_thread(build_page, rows, asked, after=after, limit=limit, partial=found.partial)
 
 
 async def export(dependencies: "Dependencies", found: "Found", format_: Format, table: Table) -> CachedAnswer:
     """The file of a result; the same result always gives the same bytes."""
-    from desk.optimization.holdout import opened_holdout
+    from desk.optimization.holdout import load_holdout
 
-    opened = await opened_holdout(dependencies.store, found.run.owner, found.run.id)
+    opened = await load_holdout(dependencies.store, found.run.owner, found.run.id)
     what = f"export.{format_}" if format_ != "csv" else f"export.{table}.csv"
 
     async def make() -> bytes:
@@ -65,7 +65,7 @@ async def export(dependencies: "Dependencies", found: "Found", format_: Format, 
 
 async def _render(dependencies: "Dependencies", found: "Found", format_: Format, table: Table) -> bytes:
     from api.export.formats import as_csv, as_document, as_figures
-    from desk.optimization.repositories.trial_repository import stored_trials
+    from desk.optimization.repositories.trial_repository import load_trials
 
     run, result, of = found.run, found.result, found.provenance
     assert result is not None
@@ -81,7 +81,7 @@ async def _render(dependencies: "Dependencies", found: "Found", format_: Format,
                 made=run.history[-1].at if run.history else run.created_at,
             )
         ).encode()
-    trials = await stored_trials(dependencies.store, run.owner, run.id)
+    trials = await load_trials(dependencies.store, run.owner, run.id)
     if format_ == "xlsx":
         from api.export.workbook import as_workbook
 

@@ -16,11 +16,11 @@ async def report(
     store: "Store", owner: str, run: str, result: OptimizationResult, *, made: datetime | None = None
 ) -> str:
     """The report as one HTML page; `made` is its date, by default now."""
-    from desk.optimization.holdout import opened_holdout
+    from desk.optimization.holdout import load_holdout
     from desk.optimization.reading.charts import History
     from desk.optimization.repositories.trial_repository import load_series
 
-    opened = await opened_holdout(store, owner, run)
+    opened = await load_holdout(store, owner, run)
     history = None
     if result.history_series is not None:
         rows = await load_series(store, owner, result.history_series, rows=len(History._fields))

@@ -103,11 +103,11 @@ class LocalRunner:
 
     async def _search(self, job: SearchJob, running: _Running) -> None:
         from desk.optimization.evaluation import World  # keeps the numeric stack out of light commands
-        from desk.optimization.repositories.trial_repository import save_trials, stored_trials
+        from desk.optimization.repositories.trial_repository import load_trials, save_trials
         from desk.optimization.search.search import run_search
 
         loop = asyncio.get_running_loop()
-        earlier_trials = {t.digest: t for t in await stored_trials(self._store, job.owner, job.run)}
+        earlier_trials = {t.digest: t for t in await load_trials(self._store, job.owner, job.run)}
         world = World(await self._market(job.owner, job.request), job.request, running.stop.is_set)
 
         def save(trials: "list[tuple[Trial, NDArray[np.float64]]]") -> None:

@@ -10,7 +10,7 @@ from desk.optimization.result import Counts
 from quant.strategies.trial import Trial
 
 
-def counted(
+def count_work(
     request: OptimizationRequest,
     trials: Sequence[Trial],
     *,

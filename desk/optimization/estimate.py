@@ -5,18 +5,18 @@ import os
 from desk.governance.approvals import Thresholds
 from desk.governance.estimates import Estimate, Machines
 from desk.market.prices import PriceSource
-from desk.optimization.estimate_schemas import Foreseen
+from desk.optimization.estimate_schemas import LaunchEstimate
 from desk.optimization.request import MAX_PLANS, OptimizationRequest
 
 DAYS = 252
 PATH_DAYS_PER_SECOND = 2.0e8
 """Strategy-path-days of one core, path generation included: a cautious figure from `make bench`."""
-STARTING_SECONDS = 3.0
+START_SECONDS = 3.0
 """Of any search, on one core: loading, fitting, the steps of the graph. Measured: 1.7 in a process that has searched
 before and 5 in a fresh one; a machine that has never compiled the kernels takes half a minute more, once."""
-SEARCH_SECONDS, LATER_SECONDS, LATER = 0.02, 0.1, 500
+TRIAL_SECONDS, LATE_TRIAL_SECONDS, LATE_TRIAL = 0.02, 0.1, 500
 """Proposing and storing one trial; one from the 500th on, when the sampler proposes many twice."""
-JUDGING = 1.0
+JUDGEMENT_SHARE = 1.0
 """Work of judging (fresh paths, neighbours, sensitivities), as a share of a search of 100 trials."""
 
 
@@ -27,13 +27,13 @@ def estimate(request: OptimizationRequest, budget: int | None = None, machines: 
     scenario = request.scenarios[0]
     evaluations = trials * len(request.scenarios)
     path_days = evaluations * scenario.paths * scenario.years * DAYS
-    judging = JUDGING * 100 * len(request.scenarios) * scenario.paths * scenario.years * DAYS
+    judging = JUDGEMENT_SHARE * 100 * len(request.scenarios) * scenario.paths * scenario.years * DAYS
     here = os.cpu_count() or 1  # whatever computes the search, it is judged here
     computing = path_days / (PATH_DAYS_PER_SECOND * machines.cores)
-    proposing = min(trials, LATER) * SEARCH_SECONDS + max(trials - LATER, 0) * LATER_SECONDS
+    proposing = min(trials, LATE_TRIAL) * TRIAL_SECONDS + max(trials - LATE_TRIAL, 0) * LATE_TRIAL_SECONDS
     jobs = 1 if budget else MAX_PLANS  # each plan of a run may be a job of its own, which starts anew
     searching = jobs * machines.starting_seconds + computing + proposing
-    seconds = STARTING_SECONDS + searching + judging / (PATH_DAYS_PER_SECOND * here)
+    seconds = START_SECONDS + searching + judging / (PATH_DAYS_PER_SECOND * here)
     memory = 350.0 + 8.0e-6 * scenario.years * DAYS * 64 * 8
     return Estimate(
         trials=trials,
@@ -46,14 +46,16 @@ def estimate(request: OptimizationRequest, budget: int | None = None, machines: 
     )
 
 
-async def foresee(
+async def estimate_launch(
     prices: PriceSource,
     request: OptimizationRequest,
     thresholds: Thresholds | None,
     machines: Machines | None = None,
-) -> Foreseen:
+) -> LaunchEstimate:
     """Of a request whose prices are there, and whether a person is asked before it starts."""
     await prices.load(request.universe)
-    found = estimate(request, machines=machines)
-    exceeded = thresholds.exceeded(found) if thresholds else ()
-    return Foreseen(estimate=found, needs_approval=bool(exceeded), exceeded=exceeded, thresholds=thresholds)
+    request_estimate = estimate(request, machines=machines)
+    exceeded = thresholds.exceeded(request_estimate) if thresholds else ()
+    return LaunchEstimate(
+        estimate=request_estimate, needs_approval=bool(exceeded), exceeded=exceeded, thresholds=thresholds
+    )

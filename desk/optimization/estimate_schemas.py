@@ -5,7 +5,7 @@ from desk.governance.estimates import Estimate
 from quant.numeric.frozen import Frozen
 
 
-class Foreseen(Frozen):
+class LaunchEstimate(Frozen):
     estimate: Estimate
     needs_approval: bool
     """A person must approve the launch."""

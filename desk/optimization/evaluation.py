@@ -52,8 +52,10 @@ class World:
     def model(self, scenario: Scenario) -> PathModel:
         """Both bootstraps, GARCH and the replay draw from training days only, and labels see no others."""
         history = self.market.asset[: self.market.train.stop]
-        labelled = getattr(labels(history), scenario.label) if scenario.engine == "conditional_bootstrap" else None
-        return path_model(scenario, seed=self.request.seed, history=history, labelled=labelled)
+        labelled_history = (
+            getattr(labels(history), scenario.label) if scenario.engine == "conditional_bootstrap" else None
+        )
+        return path_model(scenario, seed=self.request.seed, history=history, labelled=labelled_history)
 
     def constant(self, weight: float, rebalancing: Rebalancing = "monthly") -> StrategyConfig:
         """A benchmark of constant weight; several assets in equal shares."""
@@ -200,7 +202,7 @@ class World:
             return 0.0
         horizon = min(self.days, total.size)
         starts = range(0, total.size - horizon + 1, 21)
-        return sum(deepest_fall(total[s : s + horizon]) > limit for s in starts) / len(starts)
+        return sum(max_drawdown(total[s : s + horizon]) > limit for s in starts) / len(starts)
 
 
 def with_next_session(past: History) -> History:
@@ -221,7 +223,7 @@ def with_next_session(past: History) -> History:
     )
 
 
-def deepest_fall(total: Floats) -> float:
+def max_drawdown(total: Floats) -> float:
     """Largest loss from a peak, the start included."""
     wealth = np.concatenate(([1.0], np.cumprod(1.0 + total)))
     return float(np.max(1.0 - wealth / np.maximum.accumulate(wealth)))
@@ -229,10 +231,12 @@ def deepest_fall(total: Floats) -> float:
 
 def goal_values(request: OptimizationRequest, trials: Sequence[Trial]) -> Floats:
     """What the goal looks at, shape (K, S + 1): utility or Sharpe ratio by scenario, training history last."""
-    return values_of(request, trials, "sharpe" if request.goal == "sharpe" else "utility")
+    return metric_values(request, trials, "sharpe" if request.goal == "sharpe" else "utility")
 
 
-def values_of(request: OptimizationRequest, trials: Sequence[Trial], metric: Literal["sharpe", "utility"]) -> Floats:
+def metric_values(
+    request: OptimizationRequest, trials: Sequence[Trial], metric: Literal["sharpe", "utility"]
+) -> Floats:
     return np.array(
         [
             [getattr(e.metrics, metric).value for e in (*(t.evaluation(s.name) for s in request.scenarios), t.train)]

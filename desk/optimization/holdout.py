@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 KIND = "holdout"
 
-_SHOWN: tuple[tuple[str, str, Unit], ...] = (
+_METRICS: tuple[tuple[str, str, Unit], ...] = (
     ("utility", "utility", "percent"),
     ("excess_return", "return over cash", "percent"),
     ("volatility", "volatility", "percent"),
@@ -54,24 +54,24 @@ def holdout_figures(world: "World", result: OptimizationResult) -> tuple[Figure,
     benchmark = world.constant(result.benefit.benchmark_weight, winner.rebalancing)
     configs = [winner, benchmark, world.constant(1.0, winner.rebalancing)]
     records = world.replay(configs, end=part.stop).series
-    found = [world.on_history(config, record, part) for config, record in zip(configs, records, strict=True)]
-    return tuple(_figures(world, *found))
+    evaluations = [world.on_history(config, record, part) for config, record in zip(configs, records, strict=True)]
+    return tuple(_figures(world, *evaluations))
 
 
-async def opened_holdout(store: "Store", owner: str, run: str) -> OpenedHoldout | None:
+async def load_holdout(store: "Store", owner: str, run: str) -> OpenedHoldout | None:
     record = await store.records.get(Key(owner, KIND, run))
     return None if record is None else OpenedHoldout.model_validate(record.document)
 
 
-async def save_holdout(store: "Store", owner: str, run: str, opened: OpenedHoldout) -> OpenedHoldout:
+async def save_holdout(store: "Store", owner: str, run: str, holdout: OpenedHoldout) -> OpenedHoldout:
     """Store it, unless it was opened already; what is stored holds."""
     try:
-        await store.records.put(Key(owner, KIND, run), opened.model_dump(mode="json"), expected=0)
+        await store.records.put(Key(owner, KIND, run), holdout.model_dump(mode="json"), expected=0)
     except Conflict:
-        earlier = await opened_holdout(store, owner, run)
+        earlier = await load_holdout(store, owner, run)
         assert earlier is not None
         return earlier
-    return opened
+    return holdout
 
 
 def _figures(world: "World", winner: Evaluation, benchmark: Evaluation, asset: Evaluation) -> Iterator[Figure]:
@@ -83,13 +83,13 @@ def _figures(world: "World", winner: Evaluation, benchmark: Evaluation, asset: E
     yield _figure(
         "advantage_bps", "benefit of the winner on the holdout, over the matched constant weight", gained * 1e4, "bps"
     )
-    named = {
+    rules = {
         "winner": ("the winner", winner),
         "benchmark": ("the matched constant weight", benchmark),
         "asset": ("the asset", asset),
     }
-    for whose, (words, evaluation) in named.items():
-        for metric, noun, unit in _SHOWN:
+    for whose, (words, evaluation) in rules.items():
+        for metric, noun, unit in _METRICS:
             value = getattr(evaluation.metrics, metric).value
             yield _figure(f"{whose}_{metric}", f"{noun} of {words} on the holdout", value, unit)
 

@@ -13,7 +13,7 @@ from quant.strategies.evaluation import Evaluation, Metrics
 _ROUNDING = 1e-9
 
 
-def statistic(name: LimitName, metrics: Metrics) -> float:
+def limit_statistic(name: LimitName, metrics: Metrics) -> float:
     """What the limit `name` is compared with."""
     match name:
         case "max_drawdown":
@@ -33,25 +33,25 @@ def statistic(name: LimitName, metrics: Metrics) -> float:
 def check_limits(request: OptimizationRequest, evaluations: Mapping[str, Evaluation]) -> tuple[LimitCheck, ...]:
     """Every limit in every scenario of its set; `evaluations` by scenario, the training history included."""
     checks: list[LimitCheck] = []
-    for name, limit in request.limits.given().items():
-        allowed = limit.tolerated if name == "max_drawdown" else limit.bound
+    for name, limit in request.limits.defined().items():
+        threshold = limit.tolerated if name == "max_drawdown" else limit.bound
         for scenario in limit.scenarios:
-            value = statistic(name, evaluations[scenario].metrics)
+            value = limit_statistic(name, evaluations[scenario].metrics)
             checks.append(
                 LimitCheck(
                     limit=name,
                     scenario=scenario,
                     statistic=value,
-                    allowed=allowed,
+                    allowed=threshold,
                     bound=limit.bound,
-                    passed=value <= allowed + _ROUNDING,
+                    passed=value <= threshold + _ROUNDING,
                     binds=False,
                 )
             )
     return tuple(checks)
 
 
-def violation(checks: tuple[LimitCheck, ...]) -> float:
+def total_violation(checks: tuple[LimitCheck, ...]) -> float:
     """Sum over broken limits of how far they are broken, relative to what is allowed; 0 when all hold."""
     return math.fsum((c.statistic - c.allowed) / max(c.allowed, 0.01) for c in checks if not c.passed)
 
@@ -59,11 +59,11 @@ def violation(checks: tuple[LimitCheck, ...]) -> float:
 def check_minimum_exposure(world: World) -> None:
     """Refuse limits that even the smallest allowed weight breaks: no search could mend that."""
     request = world.request
-    if not request.limits.given():
+    if not request.limits.defined():
         return
     smallest = world.constant(request.mandate.min_weight)
-    wanted = {s for limit in request.limits.given().values() for s in limit.scenarios}
-    evaluations = {s.name: world.evaluate([smallest], s)[0] for s in request.scenarios if s.name in wanted}
+    scenario_names = {s for limit in request.limits.defined().values() for s in limit.scenarios}
+    evaluations = {s.name: world.evaluate([smallest], s)[0] for s in request.scenarios if s.name in scenario_names}
     record = world.replay([smallest], end=world.market.train.stop).series[0]
     evaluations[HISTORY] = world.on_history(smallest, record, world.market.train)
     for check in check_limits(request, evaluations):

@@ -67,7 +67,7 @@ class Limits(Frozen):
             raise ValueError(msg)
         return self
 
-    def given(self) -> dict[LimitName, Limit]:
+    def defined(self) -> dict[LimitName, Limit]:
         return {name: limit for name in Limits.model_fields if (limit := getattr(self, name))}  # pyright: ignore[reportReturnType]
 
 
@@ -146,7 +146,7 @@ class OptimizationRequest(Frozen):
                 "expected leverage >= min_weight"
             )
             raise ValueError(msg)
-        for name, limit in self.limits.given().items():
+        for name, limit in self.limits.defined().items():
             unknown = set(limit.scenarios) - {*names, HISTORY}
             if unknown:
                 msg = f"limits.{name}.scenarios names {sorted(unknown)}; expected {[*names, HISTORY]}"
@@ -163,8 +163,8 @@ class OptimizationRequest(Frozen):
             raise ValueError(msg)
         for place, config in enumerate(self.start):
             # with several assets an empty `space.inner` is filled in later: `inputs.splits.check_mixes` checks it then
-            judged = config if self.space.inner else config.model_copy(update={"inner": None})
-            for name, value, allowed in off_grid(self.space, judged):
+            comparable_config = config if self.space.inner else config.model_copy(update={"inner": None})
+            for name, value, allowed in off_grid(self.space, comparable_config):
                 among = ", ".join("null" if one is None else str(one) for one in allowed)
                 msg = f"start.{place}.{name} {value!r} is not in the space; expected {among}"
                 raise ValueError(msg)

@@ -14,9 +14,9 @@ from quant.worlds.scenario import Scenario
 
 GATES = {"mean": "mean", "volatility": "volatility", "wealth": "mean growth"}
 """What must hold: the moments that a scenario states, and, where a day's mean is known, that wealth compounds it."""
-ERRORS = 5.0
+MAX_STANDARD_ERRORS = 5.0
 """Standard errors within which it must hold: of ten thousand sound requests hardly one is refused."""
-FEWEST_PATHS = 1_000
+MIN_PATHS = 1_000
 """Drawn for the check at least; the first of them are those of the search."""
 
 
@@ -45,7 +45,7 @@ class ScenarioCheck(Frozen):
     """Quantiles of the deepest fall."""
 
     @property
-    def failed(self) -> tuple[Moment, ...]:
+    def failures(self) -> tuple[Moment, ...]:
         return tuple(moment for moment in self.moments if moment.passed is False)
 
 
@@ -57,14 +57,14 @@ class ScenarioChecks(Frozen):
 
 def check_paths(world: World) -> ScenarioChecks:
     """Look at every scenario; raises `InvalidInput` for the first whose paths are not what it states."""
-    found = tuple(check_scenario(scenario, world.model(scenario)) for scenario in world.request.scenarios)
-    for check in found:
-        require(check)
-    return ScenarioChecks(scenarios=found)
+    checks = tuple(check_scenario(scenario, world.model(scenario)) for scenario in world.request.scenarios)
+    for check in checks:
+        require_passed(check)
+    return ScenarioChecks(scenarios=checks)
 
 
 def check_scenario(scenario: Scenario, model: PathModel) -> ScenarioCheck:
-    diagnostics = diagnose(scenario, model, paths=max(scenario.paths, FEWEST_PATHS))
+    diagnostics = diagnose(scenario, model, paths=max(scenario.paths, MIN_PATHS))
     return ScenarioCheck(
         scenario=scenario.name,
         engine=scenario.engine,
@@ -86,17 +86,21 @@ def check_scenario(scenario: Scenario, model: PathModel) -> ScenarioCheck:
 
 
 def _holds(implied: float | None, simulated: float, error: float) -> bool | None:
-    return None if implied is None else abs(simulated - implied) <= ERRORS * error + 1e-12 * max(1.0, abs(implied))
+    return (
+        None
+        if implied is None
+        else abs(simulated - implied) <= MAX_STANDARD_ERRORS * error + 1e-12 * max(1.0, abs(implied))
+    )
 
 
-def require(check: ScenarioCheck) -> None:
-    for moment in check.failed:
-        found = f"the {GATES[moment.name]} of its paths is {moment.simulated:.6g} +- {moment.error:.2g}"
+def require_passed(check: ScenarioCheck) -> None:
+    for moment in check.failures:
+        measurement = f"the {GATES[moment.name]} of its paths is {moment.simulated:.6g} +- {moment.error:.2g}"
         raise InvalidInput(
             f"scenarios.{check.scenario}",
             moment.simulated,
-            reason=f"{found} where it states {moment.implied:.6g}",
-            allowed=f"paths within {ERRORS:.0f} standard errors of what the scenario states",
+            reason=f"{measurement} where it states {moment.implied:.6g}",
+            allowed=f"paths within {MAX_STANDARD_ERRORS:.0f} standard errors of what the scenario states",
             code="scenario_gate",
         )
 
@@ -110,18 +114,18 @@ def model_digest(model: PathModel) -> str:
     return content.hexdigest()
 
 
-def require_same(world: World, checks: ScenarioChecks) -> None:
+def require_same_models(world: World, checks: ScenarioChecks) -> None:
     """Refuse to simulate with other models than those that were looked at."""
-    looked_at = {check.scenario: check.model for check in checks.scenarios}
+    checked_models = {check.scenario: check.model for check in checks.scenarios}
     for scenario in world.request.scenarios:
         now = model_digest(world.model(scenario))
-        if looked_at.get(scenario.name) != now:
+        if checked_models.get(scenario.name) != now:
             raise InvalidInput(
                 f"scenarios.{scenario.name}",
                 now[:16],
                 reason="its model is not the one whose paths were looked at",
-                allowed=f"the digest {looked_at[scenario.name][:16]}"
-                if scenario.name in looked_at
+                allowed=f"the digest {checked_models[scenario.name][:16]}"
+                if scenario.name in checked_models
                 else "a scenario of scenarios.json",
                 code="other_scenario",
             )

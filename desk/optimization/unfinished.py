@@ -13,7 +13,7 @@ from quant.strategies.family import WeightFunction
 from quant.strategies.trial import Trial
 
 
-class Tried(Frozen):
+class FunctionTrials(Frozen):
     """The trials of one weight function; objectives are in sample, of trials alone, and null where none has one."""
 
     weight_function: WeightFunction
@@ -38,24 +38,24 @@ class PartialResult(Frozen):
     trials: int
     screened: int
     wanted: int = Field(description="Trials that were asked for")
-    tried: tuple[Tried, ...]
+    tried: tuple[FunctionTrials, ...]
 
 
-def tried(trials: Sequence[Trial], plotted: Sequence[Plotted]) -> tuple[Tried, ...]:
+def trials_by_function(trials: Sequence[Trial], plotted: Sequence[Plotted]) -> tuple[FunctionTrials, ...]:
     """By weight function, in the order of their names."""
-    judged = {one.digest: one for one in plotted}
-    found: dict[WeightFunction, list[Trial]] = {}
+    plotted_by_digest = {one.digest: one for one in plotted}
+    groups: dict[WeightFunction, list[Trial]] = {}
     for trial in trials:
-        found.setdefault(trial.config.weight_function, []).append(trial)
-    rows: list[Tried] = []
-    for name in sorted(found):
-        own = [judged[trial.digest] for trial in found[name] if trial.digest in judged]
+        groups.setdefault(trial.config.weight_function, []).append(trial)
+    rows: list[FunctionTrials] = []
+    for name in sorted(groups):
+        own = [plotted_by_digest[trial.digest] for trial in groups[name] if trial.digest in plotted_by_digest]
         values = [one.objective for one in own]
         rows.append(
-            Tried(
+            FunctionTrials(
                 weight_function=name,
-                trials=len(found[name]),
-                screened=len([trial for trial in found[name] if trial.screened]),
+                trials=len(groups[name]),
+                screened=len([trial for trial in groups[name] if trial.screened]),
                 within_limits=len([one for one in own if one.feasible]),
                 lowest=min(values, default=None),
                 median=median(values) if values else None,

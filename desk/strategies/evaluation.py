@@ -18,7 +18,7 @@ from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market
 from desk.optimization.judgement.benefit import BPS
 from desk.optimization.judgement.finalists import variance
-from desk.optimization.judgement.historical_record import seen
+from desk.optimization.judgement.historical_record import unlocked_days
 from desk.optimization.judgement.judge import matched_weight
 from desk.optimization.request import OptimizationRequest
 from desk.strategies.evaluation_schemas import (
@@ -147,7 +147,7 @@ def _evaluate(prices: Prices, request: OptimizationRequest, window: Window) -> E
 
 
 def _days_in_window(world: World, window: Window) -> slice:
-    whole = seen(world)
+    whole = unlocked_days(world)
     dates = world.market.dates[whole]
     first = 0 if window.first_day is None else int(np.searchsorted(dates, np.datetime64(window.first_day, "D")))
     last = dates.size
@@ -165,7 +165,7 @@ def _days_in_window(world: World, window: Window) -> slice:
 
 
 def _days_used(world: World, part: slice) -> str:
-    dates, locked = world.market.dates[part], world.market.dates[seen(world)][-1]
+    dates, locked = world.market.dates[part], world.market.dates[unlocked_days(world)][-1]
     after = "that" if dates[-1] == locked else str(locked)
     return f"Computed on {dates[0]} to {dates[-1]}; the days after {after} are locked."
 

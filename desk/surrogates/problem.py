@@ -7,7 +7,7 @@ from desk.base.code_version import code_version
 from desk.base.errors import InvalidInput
 from desk.market.bundled import cash_rates
 from desk.market.prices import PriceSource
-from desk.optimization.inputs.admission import admitted
+from desk.optimization.inputs.admission import complete_request
 from desk.optimization.request import OptimizationRequest
 from desk.surrogates.schemas import Problem
 
@@ -34,7 +34,7 @@ def reject_prices_file(request: OptimizationRequest) -> None:
 async def complete(source: PriceSource, request: OptimizationRequest) -> CompletedRequest:
     """Raises `UserError` for a request that its prices cannot serve; loads them only if their facts are not enough."""
     facts = None if request.prices_file is not None else await source.facts(request.universe)
-    admitted_request = None if facts is None else admitted(request, facts)
+    admitted_request = None if facts is None else complete_request(request, facts)
     if facts is not None and admitted_request is not None:
         return CompletedRequest(facts.digest, admitted_request, None)
     return await _complete_with_prices(source, request)
@@ -49,13 +49,13 @@ async def problem_of(request: OptimizationRequest, data: str) -> Problem:
 async def _complete_with_prices(source: PriceSource, request: OptimizationRequest) -> CompletedRequest:
     from desk.optimization.evaluation import World
     from desk.optimization.inputs.market_data import build_market, load_prices
-    from desk.optimization.inputs.splits import resolved
+    from desk.optimization.inputs.splits import resolve_mixes
     from desk.optimization.judgement.sensitivity import check_scenarios
     from desk.optimization.limits import check_minimum_exposure
 
     prices = await load_prices(source, request)
     market = build_market(prices, request)
-    request = resolved(request, assets=len(market.assets))
+    request = resolve_mixes(request, assets=len(market.assets))
     world = World(market, request)
     check_scenarios(world)
     await asyncio.to_thread(check_minimum_exposure, world)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self, TypeAlias, get_args
 from pydantic import ConfigDict, Field, model_validator
 
 from desk.base.errors import Conflicting, InvalidInput, NotFound
-from desk.optimization.inputs.splits import warm_up_of
+from desk.optimization.inputs.splits import warm_up_sessions
 from desk.optimization.request import OptimizationRequest
 from quant.numeric.frozen import Frozen, digest_of
 from quant.strategies.config import ON_HISTORY_ALONE, StrategyConfig
@@ -55,7 +55,7 @@ class Problem(Frozen):
             cash_rate_after=request.cash_rate_after,
             price_index=request.price_index,
             mixed=bool(request.space.inner),
-            warm_up=warm_up_of(request),
+            warm_up=warm_up_sessions(request),
             data=data,
             rates=rates,
             code=code,

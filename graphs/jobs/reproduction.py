@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from desk.base.errors import UserError
-from desk.optimization.inputs.owned_market import load_owned
+from desk.optimization.inputs.owned_market import load_owned_market
 from desk.optimization.repositories.ledger import load_ledger
 from desk.optimization.repositories.result_repository import load_result
 from desk.optimization.result import OptimizationResult
@@ -105,7 +105,7 @@ async def reproduce(dependencies: Dependencies, owner: str, run_id: str) -> Opti
             fresh = Dependencies(
                 store=store,
                 prices=dependencies.prices_of(owner),
-                jobs=LocalRunner(store, partial(load_owned, store, dependencies.prices_of(owner))),
+                jobs=LocalRunner(store, partial(load_owned_market, store, dependencies.prices_of(owner))),
                 models=dependencies.models,
                 checkpoints=Path(folder) / "checkpoints.sqlite",
                 thresholds=None,

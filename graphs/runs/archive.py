@@ -8,7 +8,7 @@ import asyncio
 
 from desk.base.errors import Conflicting
 from desk.governance.approvals import load_approval
-from desk.optimization.holdout import opened_holdout
+from desk.optimization.holdout import load_holdout
 from desk.optimization.repositories.ledger import save_ledger
 from desk.optimization.repositories.result_repository import result_key
 from desk.runs.cached_answers import delete_cached_answers
@@ -67,7 +67,7 @@ async def obstacle(store: Store, run: Run) -> str | None:
     approval = await load_approval(store, run.owner, run.id, "holdout")
     if approval is not None and approval.decided is None:
         return "a person has yet to decide whether its holdout is opened"
-    if approval is not None and approval.granted and await opened_holdout(store, run.owner, run.id) is None:
+    if approval is not None and approval.granted and await load_holdout(store, run.owner, run.id) is None:
         return "its holdout is about to be opened"  # which takes a while, and writes into its log
     if any(one.ended_at is None for one in await reproductions(store, run.owner, run.id)):
         return "it is being reproduced"

@@ -6,7 +6,7 @@ from desk.base.code_version import code_version
 from desk.base.errors import UserError
 from desk.base.owners import register_owner
 from desk.market.prices import facts_of
-from desk.optimization.repositories.ledger import load_ledger, save_ledger, tried, tried_by_pipelines
+from desk.optimization.repositories.ledger import load_ledger, pipeline_entries, run_entries, save_ledger
 from desk.optimization.request import OptimizationRequest
 from desk.runs.repository import KIND, Run, record_of
 from desk.runs.states import Transition
@@ -72,7 +72,7 @@ async def served(
 
 
 async def tried_before(store: Store, owner: str, data_digest: str) -> set[str]:
-    found = await tried_by_pipelines(store, owner, data_digest)
+    found = await pipeline_entries(store, owner, data_digest)
     async for record in iterate_records(store.records, owner, KIND, label=("about", data_digest)):
         found |= await tried_by(store, Run.model_validate(record.document))
     return found
@@ -81,7 +81,7 @@ async def tried_before(store: Store, owner: str, data_digest: str) -> set[str]:
 async def tried_by(store: Store, run: Run) -> set[str]:
     """What the run has tried, be it archived by now or not."""
     if run.archived is None:
-        found = await tried(store, run.owner, run.id, run.request.mandate)
+        found = await run_entries(store, run.owner, run.id, run.request.mandate)
         now = await record_of(store, run.owner, run.id, archived=True)
         run = Run.model_validate(now.document)  # its trials may have gone into an archive while they were read
         if run.archived is None:

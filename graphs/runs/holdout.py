@@ -9,7 +9,7 @@ from desk.base.code_version import code_version
 from desk.base.errors import InvalidInput, UserError
 from desk.governance.approval_requests import request_approval
 from desk.governance.approvals import Approval, ApprovalRequest, Thresholds, load_approval
-from desk.optimization.holdout import OpenedHoldout, holdout_figures, opened_holdout, save_holdout
+from desk.optimization.holdout import OpenedHoldout, holdout_figures, load_holdout, save_holdout
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.result import OptimizationResult
 from desk.runs.events import NodeFinished, NodeStarted
@@ -41,9 +41,7 @@ async def open_holdout(dependencies: Dependencies, owner: str, run_id: str) -> O
             f"{approval.decided.at:%Y-%m-%d}; expected what the run shows without it"
         )
     await log.append(log.make(NodeStarted, NODE, 0, 0))
-    opened = await opened_holdout(dependencies.store, owner, run_id) or await _opened(
-        dependencies, run, result, approval
-    )
+    opened = await load_holdout(dependencies.store, owner, run_id) or await _opened(dependencies, run, result, approval)
     await log.append(log.make(NodeFinished, NODE, 0, 0))
     return opened
 

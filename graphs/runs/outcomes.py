@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from desk.base.errors import Conflicting, InvalidInput, NotFound
-from desk.optimization.judgement.plotted_trials import plotted
+from desk.optimization.judgement.plotted_trials import plot_trials
 from desk.optimization.reading.chart_schemas import ChartName, Charts, Provenance
-from desk.optimization.reading.charts import History, Material, draw
-from desk.optimization.reading.side_by_side import SideBySide, side_by_side
-from desk.optimization.reading.trial_pages import rows, table
+from desk.optimization.reading.charts import ChartData, History, build_charts
+from desk.optimization.reading.side_by_side import SideBySide, compare_side_by_side
+from desk.optimization.reading.trial_pages import build_rows, serialize_rows
 from desk.optimization.repositories.result_repository import result_key
 from desk.optimization.repositories.trial_repository import KIND as TRIAL
-from desk.optimization.repositories.trial_repository import load_series, stored_trials
+from desk.optimization.repositories.trial_repository import load_series, load_trials
 from desk.optimization.result import OptimizationResult, Plotted
-from desk.optimization.unfinished import PartialResult, tried
+from desk.optimization.unfinished import PartialResult, trials_by_function
 from desk.runs.events import RunFailed
 from desk.runs.repository import Run, events_of, result_of, run_of
 from desk.scenarios.schemas import HISTORY
@@ -76,10 +76,10 @@ async def answer_of(store: Store, owner: str, run_id: str) -> bytes:
         return await store.blobs.get(result_key(owner, run_id, "final"))
     if run.state not in BROKEN:
         raise _not_finished(run, "a job that has ended")
-    trials = await stored_trials(store, owner, run_id)
+    trials = await load_trials(store, owner, run_id)
     if not trials:
         raise _not_finished(run, "a job that has tried something; POST /api/jobs/{id}/restart goes on with this one")
-    shown = await asyncio.to_thread(plotted, run.request, trials)
+    shown = await asyncio.to_thread(plot_trials, run.request, trials)
     partial = PartialResult.model_validate(
         {
             "job": run.id,
@@ -91,7 +91,7 @@ async def answer_of(store: Store, owner: str, run_id: str) -> bytes:
             "trials": len(trials),
             "screened": sum(trial.screened for trial in trials),
             "wanted": run.request.trials,
-            "tried": tried(trials, shown),
+            "tried": trials_by_function(trials, shown),
         }
     )
     return partial.model_dump_json().encode()
@@ -99,12 +99,12 @@ async def answer_of(store: Store, owner: str, run_id: str) -> bytes:
 
 async def trial_table(store: Store, found: Found, scenario: str) -> bytes:
     """All trials with their metrics in `scenario`, for `desk.optimization.reading.trial_pages.page`."""
-    trials = await stored_trials(store, found.run.owner, found.run.id)
+    trials = await load_trials(store, found.run.owner, found.run.id)
     winner = found.result.winner if found.result else None
 
     def made() -> bytes:
         judged = _plotted(found, trials)
-        return table(rows(trials, judged, scenario=scenario, chosen=winner.digest if winner else None))
+        return serialize_rows(build_rows(trials, judged, scenario=scenario, chosen=winner.digest if winner else None))
 
     return await asyncio.to_thread(made)
 
@@ -126,11 +126,11 @@ async def trial_of(store: Store, owner: str, run_id: str, digest: str) -> Trial:
 
 async def charts_of(store: Store, found: Found, *, only: ChartName | None, points: int) -> Charts:
     result = found.result
-    trials = await stored_trials(store, found.run.owner, found.run.id)
+    trials = await load_trials(store, found.run.owner, found.run.id)
     history = await _history(store, found)
 
     def drawn() -> Charts:
-        material = Material(
+        material = ChartData(
             request=found.run.request if result is None else result.manifest.request,
             trials=trials,
             plotted=_plotted(found, trials),
@@ -138,7 +138,7 @@ async def charts_of(store: Store, found: Found, *, only: ChartName | None, point
             history=history,
             points=points,
         )
-        return draw(material, found.provenance, partial=found.partial, only=only)
+        return build_charts(material, found.provenance, partial=found.partial, only=only)
 
     return await asyncio.to_thread(drawn)
 
@@ -150,7 +150,7 @@ async def compared(store: Store, owner: str, run_ids: Sequence[str]) -> SideBySi
         found = await completed(store, owner, run_id)
         assert found.result is not None
         sides.append((run_id, found.result, await _history(store, found)))
-    return await asyncio.to_thread(side_by_side, sides)
+    return await asyncio.to_thread(compare_side_by_side, sides)
 
 
 async def _history(store: Store, found: Found) -> History | None:
@@ -161,7 +161,7 @@ async def _history(store: Store, found: Found) -> History | None:
 
 
 def _plotted(found: Found, trials: tuple[Trial, ...]) -> tuple[Plotted, ...]:
-    return plotted(found.run.request, trials) if found.result is None else found.result.trials
+    return plot_trials(found.run.request, trials) if found.result is None else found.result.trials
 
 
 async def _why(store: Store, run: Run) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from desk.base.errors import InvalidInput
-from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.request import OptimizationRequest
 from desk.runs.repository import KIND, Run, run_of
 from desk.surrogates.problem import problem_of
@@ -119,13 +119,13 @@ async def warm(dependencies: Dependencies, owner: str, request: OptimizationRequ
 
 def _best(request: OptimizationRequest, trials: Sequence[Trial]) -> list[StrategyConfig]:
     """Those on all paths and within the space as the search itself ranks them, limits included."""
-    from desk.optimization.search.search import guide
+    from desk.optimization.search.search import sampler_values
     from quant.strategies.search import contains
 
     whole = [trial for trial in trials if not trial.screened and contains(request.space, trial.config)]
     if not whole:
         return []
-    values = dict(zip((trial.digest for trial in whole), guide(request, whole), strict=True))
+    values = dict(zip((trial.digest for trial in whole), sampler_values(request, whole), strict=True))
     return [trial.config for trial in sorted(whole, key=lambda trial: (-values[trial.digest], trial.digest))]
 
 
@@ -154,5 +154,5 @@ async def _trials_of(dependencies: Dependencies, runs: Sequence[Run], newest: Se
 
     take(newest)
     for run in runs:
-        take(await stored_trials(dependencies.store, run.owner, run.id))
+        take(await load_trials(dependencies.store, run.owner, run.id))
     return list(found.values())

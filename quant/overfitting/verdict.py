@@ -8,6 +8,17 @@ from quant.numeric.errors import DataError
 
 Light: TypeAlias = Literal["green", "amber", "red"]
 
+GREEN_DEFLATED_SHARPE = 0.95
+"""Least deflated Sharpe ratio of the active return for green."""
+GREEN_OVERFITTING = 0.2
+"""Probability of overfitting that excludes green."""
+GREEN_SPA_P = 0.05
+"""P-value of superior predictive ability that excludes green."""
+RED_DEFLATED_SHARPE = 0.5
+"""Deflated Sharpe ratio of the active return below which the verdict is red."""
+RED_OVERFITTING = 0.5
+"""Probability of overfitting from which on the verdict is red."""
+
 
 @checked_arguments
 def traffic_light(*, active_dsr: float, pbo: float | None, spa_p: float, validate_advantage: float) -> Light:
@@ -51,7 +62,7 @@ def traffic_light(*, active_dsr: float, pbo: float | None, spa_p: float, validat
             raise DataError(f"`{name}` must lie in [0, 1]; got {value!r}")
     if not math.isfinite(validate_advantage):
         raise DataError(f"`validate_advantage` must be finite; got {validate_advantage!r}")
-    if active_dsr < 0.5 or (pbo is not None and pbo >= 0.5):
+    if active_dsr < RED_DEFLATED_SHARPE or (pbo is not None and pbo >= RED_OVERFITTING):
         return "red"
     significant = active_dsr >= 0.95 and pbo is not None and pbo < 0.2 and spa_p < 0.05
     return "green" if significant and validate_advantage > 0.0 else "amber"

@@ -19,7 +19,7 @@ from desk.compute.shards.shards import ShardPlanner, compute, decode
 from desk.market.bundled import BundledPrices
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import Market, build_market
-from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.request import OptimizationRequest
 from quant.strategies.search import sobol
 from quant.strategies.trial import Trial
@@ -67,7 +67,7 @@ async def run_search(
             await asyncio.sleep(0.02)
         took = time.perf_counter() - start
         assert status.state == "completed", status.error
-        return took, await stored_trials(store, job.owner, job.run)
+        return took, await load_trials(store, job.owner, job.run)
 
 
 def cpu_seconds() -> dict[int, float]:

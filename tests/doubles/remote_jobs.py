@@ -9,7 +9,7 @@ from typing import Any
 
 from desk.compute.local import LocalRunner
 from desk.governance.estimates import Machines
-from desk.optimization.inputs.owned_market import load_owned
+from desk.optimization.inputs.owned_market import load_owned_market
 from desk.optimization.jobs import JobStatus, Report, SearchJob
 from desk.optimization.request import OptimizationRequest
 from graphs.dependencies import Dependencies
@@ -81,7 +81,7 @@ class Elsewhere:
 async def compute(dependencies: Dependencies, account: Account) -> None:
     """Bring the job that was submitted last to its end."""
     job = account.jobs[account.submitted[-1]]
-    runner = LocalRunner(dependencies.store, partial(load_owned, dependencies.store, dependencies.prices))
+    runner = LocalRunner(dependencies.store, partial(load_owned_market, dependencies.store, dependencies.prices))
     await runner.submit(job)
 
     async def ended() -> bool:

@@ -13,7 +13,7 @@ from agents.models.options import RetryPolicy
 from agents.planner.planner import EmbeddedPlanner
 from desk.compute.local import LocalRunner
 from desk.market.bundled import BundledPrices
-from desk.optimization.inputs.owned_market import load_owned
+from desk.optimization.inputs.owned_market import load_owned_market
 from desk.optimization.request import OptimizationRequest
 from graphs.dependencies import Dependencies
 from quant.worlds.scenario import BUILT_IN
@@ -30,7 +30,7 @@ async def open_dependencies(home: Path, model: BaseChatModel | Models | None = N
         yield Dependencies(
             store=store,
             prices=prices,
-            jobs=LocalRunner(store, partial(load_owned, store, prices)),
+            jobs=LocalRunner(store, partial(load_owned_market, store, prices)),
             models=model if isinstance(model, Models) else single_model(model or EmbeddedPlanner(), QUICK),
             checkpoints=home / "checkpoints.sqlite",
         )

@@ -15,7 +15,7 @@ from desk.base.clock import utc_now
 from desk.base.errors import NotFound
 from desk.conversation.focus import Focus
 from desk.governance.approvals import ApprovalDecision, Thresholds, load_approval
-from desk.optimization.holdout import opened_holdout
+from desk.optimization.holdout import load_holdout
 from desk.runs.events import ApprovalDecided, DraftRejected, RunLaunched, ToolCalled, ToolReturned
 from desk.runs.repository import NoSuchRun, events_of, list_runs, result_of, run_of
 from desk.scenarios.repository import ScenarioValues, add_scenario
@@ -304,7 +304,7 @@ async def test_the_holdout_stays_locked_until_a_person_has_approved(dependencies
     opening = steps([READ], [("open_holdout", {"run": "last"})], saying("The person has opened it."))
     done = await talk(dependencies, opening, "Explain my result.")
     await undecided(dependencies, done, "holdout")
-    assert await opened_holdout(dependencies.store, OWNER, MINE) is None
+    assert await load_holdout(dependencies.store, OWNER, MINE) is None
     assert [e.event for e in await events_of(dependencies.store, OWNER, MINE)][-1] == "approval_requested"
 
 

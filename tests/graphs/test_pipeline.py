@@ -16,7 +16,7 @@ from desk.compute.pipeline.definition import STEPS, step_of
 from desk.compute.pipeline.step_files import MARKER_FILE, file_digests, write_marker
 from desk.compute.pipeline.steps import LocalEngine
 from desk.compute.shards.shards import Task
-from desk.optimization.judgement.verification import verify
+from desk.optimization.judgement.verification import find_discrepancies
 from desk.optimization.request import OptimizationRequest
 from graphs.pipeline import StepFailed, Told, answer, execute, pipeline, prepare
 from graphs.runs.creation import tried_before
@@ -64,7 +64,7 @@ def test_a_request_passes_through_its_steps_and_is_answered(first: tuple[Path, l
     assert of(events, "begun") == of(events, "finished") == USUAL
     assert max(event.status.done for event in events if event.status) == 12
     result, _ = answer(folder)
-    assert (result.counts.trials, result.counts.stopped, verify(result)) == (12, "budget", [])
+    assert (result.counts.trials, result.counts.stopped, find_discrepancies(result)) == (12, "budget", [])
     assert result.explanation is not None
     for name in USUAL:
         assert set(step_of(name).files) <= file_digests(folder / name).keys()

@@ -15,7 +15,7 @@ from typing import Any
 from api.settings import read_settings
 from desk.compute.local import LocalRunner, MakeSimulator
 from desk.compute.ray_cluster import ray_runner
-from desk.optimization.inputs.owned_market import load_owned
+from desk.optimization.inputs.owned_market import load_owned_market
 from graphs.dependencies import Dependencies
 from store.blobs import Blobs
 from store.keys import SYSTEM
@@ -49,7 +49,7 @@ async def ray_dependencies(
         store = replace(dependencies.store, blobs=ToldBlobs(dependencies.store.blobs, book.with_suffix(".puts")))
 
         async def load(owner: str, request: Any) -> Any:
-            return counted(await load_owned(store, dependencies.prices, owner, request), book)
+            return counted(await load_owned_market(store, dependencies.prices, owner, request), book)
 
         runner = LocalRunner(store, load, simulator=simulator) if simulator else ray_runner(store, load, address)
         yield replace(dependencies, store=store, jobs=runner, thresholds=None)

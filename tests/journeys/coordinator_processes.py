@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.repositories.trial_repository import load_trials
 from store.embedded import open_store
 from tests.doubles.sagemaker.instances import REPOSITORY
 from tests.graphs.dependencies import OWNER
@@ -38,13 +38,13 @@ async def killed(home: Path, chance: random.Random, *arguments: str) -> list[Kil
         for moment in sorted(chance.sample(range(1, 80), 3)):
             pause = chance.uniform(0.0, 1.0)
             coordinator = await started(*arguments)
-            while len(await stored_trials(store, OWNER, RUN)) < moment:
+            while len(await load_trials(store, OWNER, RUN)) < moment:
                 assert coordinator.returncode is None
                 await asyncio.sleep(0.05)
             await asyncio.sleep(pause)
             coordinator.kill()
             assert await coordinator.wait() == -signal.SIGKILL, "it ended before it could be killed"
-            found.append(Killed(coordinator.pid, len(await stored_trials(store, OWNER, RUN))))
+            found.append(Killed(coordinator.pid, len(await load_trials(store, OWNER, RUN))))
             sys.stdout.write(f"\n{found[-1]}")
     return found
 

@@ -15,7 +15,7 @@ from time import monotonic
 import psutil
 import pytest
 
-from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.request import OptimizationRequest
 from desk.runs.repository import run_of
 from graphs.dependencies import Dependencies
@@ -64,7 +64,7 @@ async def test_a_worker_that_is_told_to_end_gives_its_job_back_and_leaves_no_clu
         run = await job_queue.submit(dependencies, OWNER, LONG)
 
         async def begun() -> bool:
-            return len(await stored_trials(dependencies.store, OWNER, run.id)) > 0
+            return len(await load_trials(dependencies.store, OWNER, run.id)) > 0
 
         with worker_on_ray(home) as worker:
             await eventually(begun, seconds=120.0)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from desk.optimization.judgement.verification import verify
-from desk.optimization.reading.findings import explainable
+from desk.optimization.judgement.verification import find_discrepancies
+from desk.optimization.reading.findings import explainable_figures
 from desk.optimization.reading.template import template_claims
 from desk.optimization.request import Limit, Limits, OptimizationRequest
 from desk.optimization.result import OptimizationResult
@@ -49,11 +49,11 @@ async def ran(home: Path, changes: dict[str, Any]) -> OptimizationResult:
 @pytest.mark.parametrize("name", REQUESTS)
 async def test_no_other_number_can_stand_in_the_text_of_a_run(name: str, tmp_path: Path) -> None:
     result = await ran(tmp_path, REQUESTS[name])
-    assert verify(result) == []
-    assert all_found(template_claims(result), explainable(result)) > 50
+    assert find_discrepancies(result) == []
+    assert all_found(template_claims(result), explainable_figures(result)) > 50
     lies = [*perturbed(result), *(lie for lie in changed(result) if _computed(lie, result))]
     assert len(lies) > 200
-    assert [lie for lie in lies if not verify(lie)] == []
+    assert [lie for lie in lies if not find_discrepancies(lie)] == []
 
 
 def _computed(lie: OptimizationResult, result: OptimizationResult) -> bool:

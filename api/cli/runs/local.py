@@ -32,8 +32,8 @@ from desk.governance.approval_requests import question_page
 from desk.governance.approvals import ApprovalDecision, Subject, load_approval
 from desk.governance.principals import Principal
 from desk.governance.roles import ROLES
-from desk.optimization.holdout import OpenedHoldout, opened_holdout
-from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.holdout import OpenedHoldout, load_holdout
+from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.request import OptimizationRequest
 from desk.runs.repository import Cancelled, list_runs, run_of
 from desk.runs.states import STOPPED
@@ -90,7 +90,7 @@ class LocalRuns:
                     return as_json(result)
                 case "html":
                     return await report(dependencies.store, self._owner, run, result)
-            trials = await stored_trials(dependencies.store, self._owner, run)
+            trials = await load_trials(dependencies.store, self._owner, run)
             if format_ == "csv":
                 return as_csv(result, trials, provenance(run, result))
             from api.export.workbook import as_workbook
@@ -208,7 +208,7 @@ class LocalRuns:
     async def _completed(self, dependencies: "Dependencies", name: str) -> Completed:
         run = (await find(dependencies.store, self._owner, name)).id
         result = await load_result(dependencies.store, self._owner, run)
-        opened = await opened_holdout(dependencies.store, self._owner, run)
+        opened = await load_holdout(dependencies.store, self._owner, run)
         return Completed(run, result, opened and opened.watermark)
 
     async def _remote(self, dependencies: "Dependencies", name: str) -> str:

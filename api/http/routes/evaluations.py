@@ -8,7 +8,7 @@ from api.http.body_limits import at_most
 from api.http.dependencies import Asking, Serving
 from api.http.errors import handlers as problems
 from api.http.pagination import After, Limit, Listed, sliced
-from desk.optimization.estimate_schemas import Foreseen
+from desk.optimization.estimate_schemas import LaunchEstimate
 from desk.optimization.request import OptimizationRequest
 from desk.scenarios.schemas import ScenarioShown
 from desk.strategies.evaluation_schemas import DetailedEvaluation, EvaluationRequest
@@ -57,12 +57,14 @@ _ESTIMATED = Body(openapi_examples={"usual": {"summary": "100 trials in five sce
 @router.post(
     "/estimates", summary="What an optimization would take, and whether a person must approve it", responses=_READ
 )
-async def estimates(request: Annotated[OptimizationRequest, _ESTIMATED], asking: Asking, serving: Serving) -> Foreseen:
-    from desk.optimization.estimate import foresee
+async def estimates(
+    request: Annotated[OptimizationRequest, _ESTIMATED], asking: Asking, serving: Serving
+) -> LaunchEstimate:
+    from desk.optimization.estimate import estimate_launch
 
     reject_prices_file(request)
     dependencies = serving.dependencies
-    return await foresee(
+    return await estimate_launch(
         dependencies.prices_of(asking.owner), request, dependencies.thresholds, dependencies.jobs.machines
     )
 

@@ -12,7 +12,7 @@ from api.http.pagination import After, Limit
 from desk.base.errors import InvalidInput
 from desk.optimization.reading.chart_schemas import MOST_POINTS, ChartName, Charts
 from desk.optimization.reading.side_by_side import SideBySide
-from desk.optimization.reading.trial_pages import Asked, Order, SortBy, TrialPage
+from desk.optimization.reading.trial_pages import Order, SortBy, TrialPage, TrialQuery
 from desk.optimization.result import OptimizationResult
 from desk.optimization.unfinished import PartialResult
 from desk.scenarios.schemas import HISTORY
@@ -101,7 +101,7 @@ async def trials(
     from api.export import job_files as exporting
     from graphs.runs.outcomes import found_by
 
-    asked = Asked(
+    asked = TrialQuery(
         sort=sort,
         order=order,
         scenario=scenario,

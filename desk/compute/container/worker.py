@@ -34,7 +34,7 @@ from desk.compute.shards.shards import BadShard
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market
 from desk.optimization.jobs import JobStatus
-from desk.optimization.search.search import Stopped, run_search
+from desk.optimization.search.search import StopReason, run_search
 from quant.strategies.trial import Trial
 
 PROGRESS_SECONDS = 0.5
@@ -79,7 +79,7 @@ class ResultWriter:
         finally:
             writing.cancel()
 
-    def finish(self, stop_reason: Stopped, counts: ShardCounts) -> None:
+    def finish(self, stop_reason: StopReason, counts: ShardCounts) -> None:
         self._status = self._status.model_copy(update={"state": "completed", "stopped": stop_reason})
         self._write_progress()
         self._write("shards.json", counts.model_dump_json().encode())

@@ -18,19 +18,19 @@ from desk.figures.guard.claims import render
 from desk.market.checks.prices import inspect
 from desk.market.checks.report import DataReport
 from desk.optimization.answers import Explanation
-from desk.optimization.counts import counted
+from desk.optimization.counts import count_work
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market
-from desk.optimization.inputs.splits import resolved
+from desk.optimization.inputs.splits import resolve_mixes
 from desk.optimization.jobs import JobStatus, SearchJob
 from desk.optimization.judgement.judge import judge
 from desk.optimization.judgement.sensitivity import check_scenarios
 from desk.optimization.judgement.verification import require_verified
 from desk.optimization.limits import check_minimum_exposure
 from desk.optimization.reading.template import AUTHOR, template_claims
-from desk.optimization.repositories.ledger import entry
+from desk.optimization.repositories.ledger import ledger_entry
 from desk.optimization.result import OptimizationResult
-from desk.optimization.scenario_checks import ScenarioChecks, check_paths, require_same
+from desk.optimization.scenario_checks import ScenarioChecks, check_paths, require_same_models
 from desk.optimization.search.search import run_search
 from desk.surrogates.schemas import HeldOut, Problem, Target
 from quant.numeric.frozen import Frozen
@@ -86,7 +86,7 @@ def validate_data(inputs: Inputs, output: Path, context: StepContext) -> None:  
     """Check the data, split them, and write the work of the search."""
     pipeline_request = read_request(inputs[REQUEST])
     prices = unpack_prices(_content(inputs[REQUEST] / "prices.npz"), pipeline_request.data)
-    request = resolved(pipeline_request.request, assets=len(prices.assets))
+    request = resolve_mixes(pipeline_request.request, assets=len(prices.assets))
     market = build_market(prices, request)
     world = World(market, request)
     check_scenarios(world)
@@ -144,7 +144,7 @@ def check_models(inputs: Inputs) -> None:
 
 
 def _require_checked(inputs: Inputs, world: World) -> None:
-    require_same(world, ScenarioChecks.model_validate_json(_content(inputs["scenarios"] / "scenarios.json")))
+    require_same_models(world, ScenarioChecks.model_validate_json(_content(inputs["scenarios"] / "scenarios.json")))
 
 
 class LocalEngine:
@@ -223,8 +223,8 @@ def aggregate_results(inputs: Inputs, output: Path, context: StepContext) -> Non
         {trial.series: series for trial, series in trial_series},
         view=None,
         decisions=(),
-        counts=counted(world.request, trials, stopped=summary.stopped, plans=1),
-        ledger_trials=len(before | {entry(world.request.mandate, trial.digest) for trial in trials}),
+        counts=count_work(world.request, trials, stopped=summary.stopped, plans=1),
+        ledger_trials=len(before | {ledger_entry(world.request.mandate, trial.digest) for trial in trials}),
     )
     result = _explained(judgement.result)
     require_verified(result)

@@ -32,7 +32,7 @@ from desk.compute.sagemaker.job_transitions import (
 from desk.compute.sagemaker.processing import Cluster, Outcome, outcome_of, tags_of
 from desk.governance.estimates import Machines
 from desk.optimization.jobs import JobStatus, SearchJob
-from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.request import OptimizationRequest
 from store.errors import Conflict
 from store.store import Store
@@ -163,7 +163,7 @@ class SageMakerRunner:
         """Upload the input of the containers; repeating it after an interruption writes the same files."""
         search = job.work.job
         prices = prices or await self._prices(search.owner, search.request)
-        trials = await stored_trials(self._store, search.owner, search.run)
+        trials = await load_trials(self._store, search.owner, search.run)
         earlier_trials = [trial for trial in trials if trial.number < search.first]
         for name, content in (await asyncio.to_thread(_work_files, job, prices, earlier_trials)).items():
             await self._bucket.put(self._cluster.key(job.name, "work", name), content)

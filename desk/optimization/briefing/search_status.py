@@ -5,7 +5,7 @@ from typing import Literal
 
 from desk.figures.figures import Figure
 from desk.optimization.request import OptimizationRequest
-from desk.optimization.search.plans import ranked, remaining
+from desk.optimization.search.plans import rank_trials, remaining_trials
 from quant.numeric.frozen import Frozen
 from quant.strategies.config import SearchSpace, StrategyConfig
 from quant.strategies.trial import Trial
@@ -36,18 +36,18 @@ def search_report(request: OptimizationRequest, trials: Sequence[Trial], *, plan
     """Ids begin with the number of trials, so that a figure keeps its value when the search goes on."""
     after = f"after_{len(trials)}"
     leaders: dict[str, Trial] = {}
-    for trial in ranked(request, trials):
+    for trial in rank_trials(request, trials):
         leaders.setdefault(trial.config.weight_function, trial)
-    left = remaining(request, len(trials))
+    trials_left = remaining_trials(request, len(trials))
     return SearchStatus(
         stage=("first", "second", "later")[min(plans, 2)],
         tried=len(trials),
-        left=left,
+        left=trials_left,
         best=tuple(BestOf(weight_function=f, trial=t.digest, config=t.config) for f, t in leaders.items()),
         space=request.space,
         figures=(
             _figure(f"{after}_tried", "configurations tried so far", len(trials), "count"),
-            _figure(f"{after}_left", "trials left of the budget", left, "count"),
+            _figure(f"{after}_left", "trials left of the budget", trials_left, "count"),
             *(figure for function, trial in leaders.items() for figure in _of(after, function, trial)),
         ),
     )

@@ -13,7 +13,7 @@ from desk.market.bundled import cash_rates
 from desk.market.checks.prices import require_usable
 from desk.market.files.price_file import PriceFile
 from desk.market.prices import Prices, PriceSource
-from desk.optimization.inputs.splits import DAYS, MIXES, check_mixes, resolved, split, warm_up_of
+from desk.optimization.inputs.splits import DAYS, MIXES, check_mixes, resolve_mixes, split, warm_up_sessions
 from desk.optimization.request import OptimizationRequest
 from quant.numeric.elementary import log
 from quant.numeric.returns import Returns
@@ -108,7 +108,7 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
 
     check_mixes(request, assets=len(returns.assets))
     mixes = _mixes(request, len(returns.assets))
-    warm_up = warm_up_of(resolved(request, assets=len(returns.assets)))
+    warm_up = warm_up_sessions(resolve_mixes(request, assets=len(returns.assets)))
     train, validate, holdout = split(returns.dates.size, warm_up)
     return Market(
         dates=returns.dates,
@@ -133,30 +133,30 @@ def _mixes(request: OptimizationRequest, assets: int) -> tuple[InnerPortfolio | 
     """The plain mixes and those that the request names; None for a single asset."""
     if assets == 1:
         return (None,)
-    asked = (*request.space.inner, request.current_rule.inner)
-    return (*MIXES, *(mix for mix in dict.fromkeys(asked) if mix is not None and mix not in MIXES))
+    requested_mixes = (*request.space.inner, request.current_rule.inner)
+    return (*MIXES, *(mix for mix in dict.fromkeys(requested_mixes) if mix is not None and mix not in MIXES))
 
 
 def _caveats(prices: Prices, request: OptimizationRequest, last_month: str) -> list[str]:
-    said = list(prices.notes)
+    caveats = list(prices.notes)
     if prices.price_index:
-        said.append(
+        caveats.append(
             f"The prices leave dividends out; {request.dividend_yield:.1%} a year is added, which is an assumption."
         )
     elif request.prices_file:
-        said.append("The price file is taken as total return: dividends are in it.")
+        caveats.append("The price file is taken as total return: dividends are in it.")
     if "none" in (request.calendar, prices.calendar):
-        said.append("No exchange calendar was looked at; a year counts as 252 sessions all the same.")
+        caveats.append("No exchange calendar was looked at; a year counts as 252 sessions all the same.")
     if prices.currency != CASH_CURRENCY:
-        said.append(
+        caveats.append(
             f"The prices are in {prices.currency} and the cash rate is that of US dollars: excess returns mix the two."
         )
     if prices.survivors:
-        said.append(
+        caveats.append(
             "These stocks were chosen because they still exist: every result on them is flattered by survivorship."
         )
     if str(prices.dates[-1].astype("datetime64[M]")) > last_month:
-        said.append(
+        caveats.append(
             f"The cash rate is known to {last_month}; after that {request.cash_rate_after:.1%} a year is assumed."
         )
-    return said
+    return caveats

@@ -6,12 +6,12 @@ from quant.strategies.config import InnerPortfolio, SearchSpace
 
 DAYS = 252
 TRAIN, VALIDATE = 0.60, 0.20
-SHORTEST_HOLDOUT = 2 * DAYS
-SHORTEST_TRAIN = 3 * DAYS
+MIN_HOLDOUT = 2 * DAYS
+MIN_TRAIN = 3 * DAYS
 MIXES: tuple[InnerPortfolio, ...] = ("equal_weight", "inverse_volatility")
 
 
-def resolved(request: OptimizationRequest, *, assets: int) -> OptimizationRequest:
+def resolve_mixes(request: OptimizationRequest, *, assets: int) -> OptimizationRequest:
     """`request` with the mixes of a universe of several assets filled in, so that a run states what it searches."""
     if assets == 1:
         return request
@@ -30,11 +30,11 @@ def check_mixes(request: OptimizationRequest, *, assets: int) -> None:
     mixes = (None,) if assets == 1 else request.space.inner or MIXES
     for place, config in enumerate(request.start):
         if config.inner not in mixes:
-            allowed = "null for a universe of one asset" if assets == 1 else ", ".join(map(str, mixes))
-            raise InvalidInput(f"start.{place}.inner", config.inner, allowed=allowed)
+            accepted = "null for a universe of one asset" if assets == 1 else ", ".join(map(str, mixes))
+            raise InvalidInput(f"start.{place}.inner", config.inner, allowed=accepted)
 
 
-def warm_up_of(request: OptimizationRequest) -> int:
+def warm_up_sessions(request: OptimizationRequest) -> int:
     """Unscored sessions that the slowest rule of a resolved request needs."""
     rule = request.current_rule
     alone = SearchSpace(
@@ -46,14 +46,14 @@ def warm_up_of(request: OptimizationRequest) -> int:
     return max(request.space.longest_lookback(), alone.longest_lookback()) + request.mandate.decision_lag
 
 
-def days_of_holdout(days: int) -> int:
+def holdout_days(days: int) -> int:
     """How many of so many returns are locked."""
-    return max(round((1.0 - TRAIN - VALIDATE) * days), SHORTEST_HOLDOUT)
+    return max(round((1.0 - TRAIN - VALIDATE) * days), MIN_HOLDOUT)
 
 
 def split(days: int, warm_up: int) -> tuple[slice, slice, slice]:
     """Rows of train, validate and holdout; raises `InvalidInput` where there are too few days for them."""
-    holdout = days_of_holdout(days)
+    holdout = holdout_days(days)
     train_end = round((days - holdout) * TRAIN / (TRAIN + VALIDATE))
     if 3 * warm_up > days:
         raise InvalidInput(
@@ -61,12 +61,12 @@ def split(days: int, warm_up: int) -> tuple[slice, slice, slice]:
             f"{warm_up} sessions with the decision lag",
             allowed=f"at most a third of the {days} returns that the data hold ({days // 3})",
         )
-    if train_end - warm_up < SHORTEST_TRAIN:
-        needed = SHORTEST_HOLDOUT + round((warm_up + SHORTEST_TRAIN) * (TRAIN + VALIDATE) / TRAIN) + 1
+    if train_end - warm_up < MIN_TRAIN:
+        needed = MIN_HOLDOUT + round((warm_up + MIN_TRAIN) * (TRAIN + VALIDATE) / TRAIN) + 1
         raise InvalidInput(
             "prices",
             f"{days} returns",
-            allowed=f"at least {needed}: {SHORTEST_TRAIN} scored training days after a warm-up of {warm_up}, "
-            f"a validation part and a locked holdout of {SHORTEST_HOLDOUT}",
+            allowed=f"at least {needed}: {MIN_TRAIN} scored training days after a warm-up of {warm_up}, "
+            f"a validation part and a locked holdout of {MIN_HOLDOUT}",
         )
     return slice(warm_up, train_end), slice(train_end, days - holdout), slice(days - holdout, days)

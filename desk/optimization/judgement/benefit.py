@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desk.optimization.evaluation import World
-from desk.optimization.judgement.finalists import Scored, Z, fresh_block, variance
+from desk.optimization.judgement.finalists import ScoreTable, Z, fresh_block, variance
 from desk.optimization.result import Benefit
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.measured import Measured
@@ -16,41 +16,41 @@ Floats = NDArray[np.float64]
 BPS = 10_000.0
 
 
-def difference(scored: Scored, first: int, second: int, weights: Mapping[str, float]) -> Measured:
+def utility_difference(table: ScoreTable, first: int, second: int, weights: Mapping[str, float]) -> Measured:
     """Utility of `first` minus that of `second`, basis points a year; `weights` by scenario, history included."""
     total, error = 0.0, 0.0
     for name, weight in weights.items():
         if name == HISTORY:
-            total += weight * float(scored.history[first] - scored.history[second])
+            total += weight * float(table.history[first] - table.history[second])
             continue
-        gap = scored.paths[name][first][0] - scored.paths[name][second][0]
+        gap = table.paths[name][first][0] - table.paths[name][second][0]
         total += weight * float(np.sum(gap)) / gap.size
         error += weight * weight * variance(gap) / gap.size
     # one history has no Monte Carlo error, which is not an error of zero
     return Measured(value=BPS * total, error=BPS * math.sqrt(error) if set(weights) - {HISTORY} else None)
 
 
-def timing_of(world: World, scored: Scored, winner: int, invested: int) -> dict[str, Measured]:
+def measure_timing(world: World, table: ScoreTable, winner: int, invested: int) -> dict[str, Measured]:
     """Utility of the winner minus that of the constant weight with its volatility in the same scenario.
 
     `invested` is the place of the fully invested rule, whose volatility says what a weight of 1 has there.
     """
-    found: dict[str, Measured] = {}
+    timing: dict[str, Measured] = {}
     for scenario in world.request.scenarios:
-        pair = [scored.evaluations[scenario.name][k].metrics.volatility.value for k in (winner, invested)]
-        matched = world.constant(min(pair[0] / pair[1], 2.0), scored.configs[winner].rebalancing)
+        pair = [table.evaluations[scenario.name][k].metrics.volatility.value for k in (winner, invested)]
+        matched = world.constant(min(pair[0] / pair[1], 2.0), table.configs[winner].rebalancing)
         simulated = world.simulate(
             [matched], scenario, first_block=fresh_block(world), keep_paths=True, keep_drawdowns=False
         )
-        gap = scored.paths[scenario.name][winner][0] - simulated.utilities[0]
-        found[scenario.name] = Measured(
+        gap = table.paths[scenario.name][winner][0] - simulated.utilities[0]
+        timing[scenario.name] = Measured(
             value=BPS * float(np.sum(gap)) / gap.size, error=BPS * math.sqrt(variance(gap) / gap.size)
         )
-    return found
+    return timing
 
 
-def benefit_of(
-    scored: Scored,
+def measure_benefit(
+    table: ScoreTable,
     winner: int,
     benchmark: int,
     weights: Mapping[str, float],
@@ -58,14 +58,14 @@ def benefit_of(
     timing: Mapping[str, Measured],
 ) -> Benefit:
     """`timing` by scenario, history included."""
-    gain = difference(scored, winner, benchmark, weights)
+    gain = utility_difference(table, winner, benchmark, weights)
     total, error = 0.0, 0.0
     for name, weight in weights.items():
         if name == HISTORY:
-            falls = [scored.evaluations[HISTORY][k].metrics.max_drawdown.value for k in (winner, benchmark)]
+            falls = [table.evaluations[HISTORY][k].metrics.max_drawdown.value for k in (winner, benchmark)]
             total += weight * (falls[1] - falls[0])
             continue
-        gap = scored.paths[name][benchmark][1] - scored.paths[name][winner][1]
+        gap = table.paths[name][benchmark][1] - table.paths[name][winner][1]
         total += weight * float(np.sum(gap)) / gap.size
         error += weight * weight * variance(gap) / gap.size
     spread = Z * (gain.error or 0.0)

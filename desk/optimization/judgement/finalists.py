@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.optimization.evaluation import World, objectives, values_of
-from desk.optimization.limits import check_limits, violation
+from desk.optimization.evaluation import World, metric_values, objectives
+from desk.optimization.limits import check_limits, total_violation
 from desk.optimization.result import Finalist, LimitCheck
-from desk.optimization.search.search import selectable
+from desk.optimization.search.search import is_selectable
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.measured import Measured
 from quant.numeric.random_numbers import LANES
@@ -32,7 +32,7 @@ Z = 1.959963984540054
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoreTable:
     """Configs on common paths: what comparisons need.
 
     Attributes
@@ -55,19 +55,19 @@ class Scored:
     def place(self, config: StrategyConfig) -> int:
         return self.configs.index(config)
 
-    def only(self, configs: Sequence[StrategyConfig]) -> "Scored":
+    def select(self, configs: Sequence[StrategyConfig]) -> "ScoreTable":
         places = [self.place(c) for c in configs]
-        return Scored(
+        return ScoreTable(
             configs=tuple(configs),
             evaluations={name: [rows[k] for k in places] for name, rows in self.evaluations.items()},
             paths={name: [rows[k] for k in places] for name, rows in self.paths.items()},
             history=self.history[places],
         )
 
-    def joined(self, other: "Scored") -> "Scored":
+    def merge(self, other: "ScoreTable") -> "ScoreTable":
         """These configs and those of `other` that are not among them."""
         new = [k for k, config in enumerate(other.configs) if config not in self.configs]
-        return Scored(
+        return ScoreTable(
             configs=(*self.configs, *(other.configs[k] for k in new)),
             evaluations={n: [*rows, *(other.evaluations[n][k] for k in new)] for n, rows in self.evaluations.items()},
             paths={n: [*rows, *(other.paths[n][k] for k in new)] for n, rows in self.paths.items()},
@@ -94,13 +94,13 @@ def score(
     *,
     cost_factor: float = 1.0,
     keep: Literal["nothing", "utilities", "drawdowns"] = "utilities",
-) -> Scored:
+) -> ScoreTable:
     """Evaluate `configs` together on paths that the search has not seen, and on the training history.
 
     Paths are kept only where paired comparisons need them: with ten thousand they would fill the memory.
     """
     digests = [c.digest() for c in configs]
-    found: dict[str, list[Evaluation]] = {}
+    evaluations_by_scenario: dict[str, list[Evaluation]] = {}
     paths: dict[str, list[Floats]] = {}
     for scenario in scenarios:
         simulated = world.simulate(
@@ -111,13 +111,13 @@ def score(
             keep_drawdowns=keep == "drawdowns",
             cost_factor=cost_factor,
         )
-        found[scenario.name] = evaluations(simulated, digests, scenario.name)
+        evaluations_by_scenario[scenario.name] = evaluations(simulated, digests, scenario.name)
         paths[scenario.name] = [simulated.by_path[:, k] for k in range(len(configs))]
     train = world.market.train
     records = world.replay(configs, end=train.stop, cost_factor=cost_factor).series
-    found[HISTORY] = [world.on_history(c, r, train) for c, r in zip(configs, records, strict=True)]
-    history = np.array([e.metrics.utility.value for e in found[HISTORY]])
-    return Scored(tuple(configs), found, paths, history)
+    evaluations_by_scenario[HISTORY] = [world.on_history(c, r, train) for c, r in zip(configs, records, strict=True)]
+    history = np.array([e.metrics.utility.value for e in evaluations_by_scenario[HISTORY]])
+    return ScoreTable(tuple(configs), evaluations_by_scenario, paths, history)
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Choice:
 
     winner: StrategyConfig
     finalists: tuple[Finalist, ...]
-    scored: Scored
+    table: ScoreTable
     best: Floats
     """Best value of any trial in each scenario, training history last, shape (S + 1,)."""
     plateau_errors: Mapping[str, float]
@@ -149,91 +149,91 @@ class NoneFeasible:
     checks: Mapping[str, tuple[LimitCheck, ...]]
 
 
-def weights_of(world: World) -> Floats:
+def objective_weights(world: World) -> Floats:
     return scenario_weights([s.probability for s in world.request.scenarios])
 
 
-def choose(world: World, trials: Sequence[Trial]) -> Choice | NoneFeasible:
+def choose_winner(world: World, trials: Sequence[Trial]) -> Choice | NoneFeasible:
     """Method, section 3: fresh paths, within the limits there too, two paired errors, then the highest plateau."""
     request = world.request
     leading = [t for t in trials if not t.screened]
-    searched = objectives(request, leading)
-    order = sorted((k for k, t in enumerate(leading) if selectable(request, t)), key=lambda k: (-searched[k], k))
-    utilities = values_of(request, leading, "utility")
+    objective = objectives(request, leading)
+    order = sorted((k for k, t in enumerate(leading) if is_selectable(request, t)), key=lambda k: (-objective[k], k))
+    utilities = metric_values(request, leading, "utility")
     champions = [leading[k].config for k in dict.fromkeys(int(np.argmax(column)) for column in utilities.T)]
     refuted: dict[str, tuple[LimitCheck, ...]] = {}
     for first in range(0, len(order), SHORTLIST):
         shortlist = [leading[k].config for k in order[first : first + SHORTLIST]]
-        scored = score(world, tuple(dict.fromkeys((*shortlist, *champions))), request.scenarios)
-        checks = [check_limits(request, scored.by_scenario(k)) for k in range(len(shortlist))]
-        if any(violation(of_one) == 0.0 for of_one in checks):
-            return _chosen(world, scored, checks)
+        table = score(world, tuple(dict.fromkeys((*shortlist, *champions))), request.scenarios)
+        checks = [check_limits(request, table.by_scenario(k)) for k in range(len(shortlist))]
+        if any(total_violation(of_one) == 0.0 for of_one in checks):
+            return _choose_from_shortlist(world, table, checks)
         refuted |= {config.digest(): of_one for config, of_one in zip(shortlist, checks, strict=True)}
     return NoneFeasible(refuted)
 
 
-def _chosen(world: World, scored: Scored, checks: Sequence[tuple[LimitCheck, ...]]) -> Choice:
+def _choose_from_shortlist(world: World, table: ScoreTable, checks: Sequence[tuple[LimitCheck, ...]]) -> Choice:
     """The winner among the first configs of `scored`, which are the shortlist that `checks` belong to."""
     request = world.request
     names = [s.name for s in request.scenarios]
-    weights = weights_of(world)
-    best = np.max(scored.values(names, goal_metric(request.goal)), axis=0)
-    ranked = objective_of(world, scored, best)
-    standing = [k for k, of_one in enumerate(checks) if violation(of_one) == 0.0]
-    top = max(standing, key=lambda k: (ranked[k], -k))
+    weights = objective_weights(world)
+    best = np.max(table.values(names, goal_metric(request.goal)), axis=0)
+    objective = table_objective(world, table, best)
+    feasible = [k for k, of_one in enumerate(checks) if total_violation(of_one) == 0.0]
+    top = max(feasible, key=lambda k: (objective[k], -k))
     errors = [
-        paired_objective_error(scored, weights, best, names, top, k, goal=request.goal) for k in range(len(checks))
+        paired_objective_error(table, weights, best, names, top, k, goal=request.goal) for k in range(len(checks))
     ]
-    near = [k for k in standing if ranked[top] - ranked[k] <= 2.0 * errors[k]]
-    plateaus = _plateaus(world, scored, near, best)
-    chosen = max(near, key=lambda k: (plateaus[k].median, ranked[k], -k))
+    near = [k for k in feasible if objective[top] - objective[k] <= 2.0 * errors[k]]
+    plateaus = _plateaus(world, table, near, best)
+    winner = max(near, key=lambda k: (plateaus[k].median, objective[k], -k))
     unseen = Plateau(0.0, 0, 0.0)
     finalists = tuple(
         Finalist(
-            digest=scored.configs[k].digest(),
-            config=scored.configs[k],
-            objective=float(ranked[k]),
-            behind_best=Measured(value=float(ranked[top] - ranked[k]), error=errors[k]),
+            digest=table.configs[k].digest(),
+            config=table.configs[k],
+            objective=float(objective[k]),
+            behind_best=Measured(value=float(objective[top] - objective[k]), error=errors[k]),
             indistinguishable=k in near,
-            plateau_median=plateaus[k].median if k in near else float(ranked[k]),
+            plateau_median=plateaus[k].median if k in near else float(objective[k]),
             plateau_neighbours=plateaus.get(k, unseen).neighbours,
             plateau_passed=False,
             offsets_bps=None,
-            feasible=k in standing,
+            feasible=k in feasible,
             breaches=tuple(dict.fromkeys(check.limit for check in of_one if not check.passed)),
         )
         for k, of_one in enumerate(checks)
     )
     return Choice(
-        winner=scored.configs[chosen],
+        winner=table.configs[winner],
         finalists=finalists,
-        scored=scored,
+        table=table,
         best=best,
-        plateau_errors={scored.configs[k].digest(): plateaus[k].error for k in near},
+        plateau_errors={table.configs[k].digest(): plateaus[k].error for k in near},
     )
 
 
-def _plateaus(world: World, scored: Scored, near: Sequence[int], best: Floats) -> dict[int, Plateau]:
+def _plateaus(world: World, table: ScoreTable, near: Sequence[int], best: Floats) -> dict[int, Plateau]:
     """The neighbours of each config of `near`, evaluated on the same paths as the config."""
     request = world.request
-    around = {k: neighbours(request.space, scored.configs[k]) for k in near}
-    unseen = tuple(dict.fromkeys(c for group in around.values() for c in group if c not in scored.configs))
-    level = dict(zip(scored.configs, objective_of(world, scored, best), strict=True))
+    around = {k: neighbours(request.space, table.configs[k]) for k in near}
+    unseen = tuple(dict.fromkeys(c for group in around.values() for c in group if c not in table.configs))
+    level = dict(zip(table.configs, table_objective(world, table, best), strict=True))
     if unseen:
-        beside = score(world, unseen, request.scenarios, keep="nothing")
-        level |= dict(zip(unseen, objective_of(world, beside, best), strict=True))
-    around = {k: sorted(group, key=lambda c: level[c]) or [scored.configs[k]] for k, group in around.items()}
+        neighbour_table = score(world, unseen, request.scenarios, keep="nothing")
+        level |= dict(zip(unseen, table_objective(world, neighbour_table, best), strict=True))
+    around = {k: sorted(group, key=lambda c: level[c]) or [table.configs[k]] for k, group in around.items()}
     middle = {k: group[(len(group) - 1) // 2] for k, group in around.items()}
     # the paths of the middle ones alone are kept, and for that they are evaluated once more
-    again = tuple(dict.fromkeys(c for c in middle.values() if c not in scored.configs))
-    compared = scored.joined(score(world, again, request.scenarios)) if again else scored
-    names, weights = [s.name for s in request.scenarios], weights_of(world)
+    again = tuple(dict.fromkeys(c for c in middle.values() if c not in table.configs))
+    comparison = table.merge(score(world, again, request.scenarios)) if again else table
+    names, weights = [s.name for s in request.scenarios], objective_weights(world)
     return {
         k: Plateau(
             median=float(np.median([level[c] for c in around[k]])),
-            neighbours=len(around[k]) if around[k] != [scored.configs[k]] else 0,
+            neighbours=len(around[k]) if around[k] != [table.configs[k]] else 0,
             error=paired_objective_error(
-                compared, weights, best, names, k, compared.place(middle[k]), goal=request.goal
+                comparison, weights, best, names, k, comparison.place(middle[k]), goal=request.goal
             ),
         )
         for k in near
@@ -242,15 +242,15 @@ def _plateaus(world: World, scored: Scored, near: Sequence[int], best: Floats) -
 
 def judge_plateaus(choice: Choice, benchmark_objective: float) -> tuple[Finalist, ...]:
     """Passed if the objective exceeds its plateau by at most two errors or 10% of its lead over the benchmark."""
-    judged: list[Finalist] = []
+    finalists: list[Finalist] = []
     for finalist in choice.finalists:
         error = 2.0 * choice.plateau_errors.get(finalist.digest, 0.0)
         lead = max(finalist.objective - benchmark_objective, 0.0)
         passed = finalist.plateau_neighbours > 0 and (
             finalist.objective - finalist.plateau_median <= max(error, 0.1 * lead)
         )
-        judged.append(finalist.model_copy(update={"plateau_passed": passed}))
-    return tuple(judged)
+        finalists.append(finalist.model_copy(update={"plateau_passed": passed}))
+    return tuple(finalists)
 
 
 def goal_metric(goal: Goal) -> Literal["sharpe", "utility"]:
@@ -263,24 +263,24 @@ def objective_against(values: Floats, weights: Floats, best: Floats, goal: Goal)
     return np.array([scores(pair, weights, goal=goal, sharpes=pair)[0] for pair in pairs])
 
 
-def objective_of(world: World, scored: Scored, best: Floats) -> Floats:
+def table_objective(world: World, table: ScoreTable, best: Floats) -> Floats:
     """Objective of every scored config, regret against `best`."""
     goal = world.request.goal
     names = [s.name for s in world.request.scenarios]
-    return objective_against(scored.values(names, goal_metric(goal)), weights_of(world), best, goal)
+    return objective_against(table.values(names, goal_metric(goal)), objective_weights(world), best, goal)
 
 
 def paired_objective_error(
-    scored: Scored, weights: Floats, best: Floats, names: Sequence[str], first: int, second: int, *, goal: Goal
+    table: ScoreTable, weights: Floats, best: Floats, names: Sequence[str], first: int, second: int, *, goal: Goal
 ) -> float:
     """Monte Carlo error of the difference of two objectives, by the delta method on paired paths."""
     if first == second:
         return 0.0
-    values = scored.values(names, goal_metric(goal))
+    values = table.values(names, goal_metric(goal))
     slopes = [_slopes(values[k], weights, best, goal) for k in (first, second)]
     total = 0.0
     for s, name in enumerate(names):
-        sides = [slope[s] * _by_path(scored, name, k, goal) for slope, k in zip(slopes, (first, second), strict=True)]
+        sides = [slope[s] * _by_path(table, name, k, goal) for slope, k in zip(slopes, (first, second), strict=True)]
         gap = sides[0] - sides[1]
         total += variance(gap) / gap.size
     return math.sqrt(total)
@@ -289,20 +289,20 @@ def paired_objective_error(
 def _slopes(row: Floats, weights: Floats, best: Floats, goal: Goal) -> Floats:
     """Change of the objective with each scenario's value; exact, as every goal is piecewise linear."""
     step = 1e-6 * np.eye(row.size)
-    up, down = (objective_against(row + moved, weights, best, goal) for moved in (step, -step))
+    up, down = (objective_against(row + shift, weights, best, goal) for shift in (step, -step))
     return (up - down) / 2e-6
 
 
-def _by_path(scored: Scored, name: str, k: int, goal: Goal) -> Floats:
+def _by_path(table: ScoreTable, name: str, k: int, goal: Goal) -> Floats:
     """What the goal looks at, path by path, up to a constant.
 
     Paths keep no Sharpe ratios: their utilities stand in for them, scaled to the error of the Sharpe ratio.
     """
-    utilities = scored.paths[name][k][0]
+    utilities = table.paths[name][k][0]
     if goal != "sharpe":
         return utilities
     spread = variance(utilities) / utilities.size
-    error = scored.evaluations[name][k].metrics.sharpe.error or 0.0
+    error = table.evaluations[name][k].metrics.sharpe.error or 0.0
     return utilities * (error / math.sqrt(spread)) if spread > 0.0 else np.zeros_like(utilities)
 
 

@@ -18,39 +18,39 @@ from quant.strategies.metrics import break_even_cost_bps, utility, volatility_ta
 Floats = NDArray[np.float64]
 
 
-def seen(world: World) -> slice:
+def unlocked_days(world: World) -> slice:
     """Train and validate; the holdout stays locked."""
     return slice(world.market.train.start, world.market.validate.stop)
 
 
 def years(world: World, records: Records) -> tuple[Year, ...]:
-    part = seen(world)
+    part = unlocked_days(world)
     dates = world.market.dates[part]
     columns = [calendar_years(dates, world.total(x, part)) for x in (records.winner, records.benchmark, records.asset)]
     first, last = dates[0], dates[-1]
-    found: list[Year] = []
+    rows: list[Year] = []
     for (year, winner), (_, benchmark), (_, asset) in zip(*columns, strict=True):
         begins = np.datetime64(f"{year}-01-05", "D")
         ends = np.datetime64(f"{year}-12-27", "D")
         partial = bool((year == int(str(first)[:4]) and first > begins) or (year == int(str(last)[:4]) and last < ends))
-        found.append(Year(year=year, winner=winner, benchmark=benchmark, asset=asset, partial=partial))
-    return tuple(found)
+        rows.append(Year(year=year, winner=winner, benchmark=benchmark, asset=asset, partial=partial))
+    return tuple(rows)
 
 
 def crises(world: World, records: Records) -> tuple[Crisis, ...]:
-    part = seen(world)
+    part = unlocked_days(world)
     dates = world.market.dates[part]
-    found: list[Crisis] = []
+    rows: list[Crisis] = []
     for name, start, end in CRISES:
         inside = (dates > np.datetime64(start, "D")) & (dates <= np.datetime64(end, "D"))
         if dates[0] > np.datetime64(start, "D") or dates[-1] < np.datetime64(end, "D"):
             continue
-        lost = [
+        returns = [
             float(np.prod(1.0 + world.total(x, part)[inside]) - 1.0)
             for x in (records.winner, records.benchmark, records.asset)
         ]
-        found.append(Crisis(name=name, start=start, end=end, winner=lost[0], benchmark=lost[1], asset=lost[2]))
-    return tuple(found)
+        rows.append(Crisis(name=name, start=start, end=end, winner=returns[0], benchmark=returns[1], asset=returns[2]))
+    return tuple(rows)
 
 
 def facts(
@@ -61,7 +61,7 @@ def facts(
     all_years: Sequence[Year],
 ) -> tuple[Fact, ...]:
     """`weights` (2, T): held by winner and benchmark; `traded`: value each trades a year, over wealth."""
-    request, part = world.request, seen(world)
+    request, part = world.request, unlocked_days(world)
     gamma = request.mandate.risk_aversion
     totals = [world.total(x, part) for x in (records.winner, records.benchmark)]
     falls = [worst_drawdown(t) for t in totals]

@@ -11,40 +11,42 @@ from numpy.typing import NDArray
 from desk.base.code_version import code_version
 from desk.optimization.answers import Decision, MarketView
 from desk.optimization.evaluation import World, objectives
-from desk.optimization.judgement.benefit import BPS, benefit_of, difference, timing_of
+from desk.optimization.judgement.benefit import BPS, measure_benefit, measure_timing, utility_difference
 from desk.optimization.judgement.finalists import (
     Choice,
     NoneFeasible,
-    Scored,
-    choose,
+    ScoreTable,
+    choose_winner,
     judge_plateaus,
-    objective_of,
     score,
+    table_objective,
     variance,
 )
-from desk.optimization.judgement.historical_record import crises, facts, seen, years
+from desk.optimization.judgement.historical_record import crises, facts, unlocked_days, years
 from desk.optimization.judgement.luck import Records, judge_luck
-from desk.optimization.judgement.plotted_trials import plotted
-from desk.optimization.judgement.result_figures import figures_of
-from desk.optimization.judgement.sensitivity import Sensitivity, linked, named_weights, over_rebalancing_days
-from desk.optimization.limits import check_limits, violation
+from desk.optimization.judgement.plotted_trials import plot_trials
+from desk.optimization.judgement.result_figures import result_figures
+from desk.optimization.judgement.sensitivity import (
+    Sensitivity,
+    has_volatility_premium,
+    rebalancing_day_ranges,
+    weights_by_scenario,
+)
+from desk.optimization.judgement.verdict import build_infeasible_verdict, build_verdict
+from desk.optimization.limits import check_limits, total_violation
 from desk.optimization.repositories.trial_repository import series_address
-from desk.optimization.request import LimitName
 from desk.optimization.result import (
     Benchmark,
     Counts,
-    Finalist,
     LimitCheck,
-    Luck,
     Manifest,
     NextStep,
     OptimizationResult,
     ScenarioOutcome,
     Verdict,
 )
-from desk.optimization.search.search import by_scenario
+from desk.optimization.search.search import evaluations_by_scenario
 from desk.scenarios.schemas import HISTORY
-from quant.luck import traffic_light
 from quant.numeric.measured import Measured
 from quant.strategies.config import SHAPES, StrategyConfig
 from quant.strategies.importance import main_effects
@@ -60,7 +62,16 @@ BLOCKS = {"bootstrap", "conditional_bootstrap"}
 """Engines that cut history into pieces."""
 _NO_VOLATILITY = 1e-9
 """Annual volatility of a rule that never left cash: rounding, and nothing to be matched."""
-_SEARCHED = ("weight_function", "estimator", "lookback_days", "decay", "rebalancing", "no_trade_band", *SHAPES, "inner")
+_SEARCH_PARAMETERS = (
+    "weight_function",
+    "estimator",
+    "lookback_days",
+    "decay",
+    "rebalancing",
+    "no_trade_band",
+    *SHAPES,
+    "inner",
+)
 
 
 @dataclass(frozen=True)
@@ -87,16 +98,16 @@ def judge(
     `trials` in order of proposal; `series` the arrays (2, T) by their address; `ledger_trials` all that the owner ever
     made on the same data, these included.
     """
-    checks = {t.digest: check_limits(world.request, by_scenario(t)) for t in trials}
-    choice = choose(world, trials)
+    checks = {t.digest: check_limits(world.request, evaluations_by_scenario(t)) for t in trials}
+    choice = choose_winner(world, trials)
     base = _base(world, trials, checks, decisions, counts, caveats)
     if isinstance(choice, NoneFeasible):
         result = base.model_copy(update=_infeasible(trials, {**checks, **choice.checks}))
-        return Judgement(result.model_copy(update={"figures": figures_of(result)}), None)
+        return Judgement(result.model_copy(update={"figures": result_figures(result)}), None)
     winner = next(t for t in trials if t.config == choice.winner)
     update, history = _judge_winner(world, trials, series, winner, choice, checks, view, ledger_trials)
     result = base.model_copy(update=update)
-    return Judgement(result.model_copy(update={"figures": figures_of(result)}), history)
+    return Judgement(result.model_copy(update={"figures": result_figures(result)}), history)
 
 
 def _judge_winner(
@@ -113,45 +124,47 @@ def _judge_winner(
     matched = matched_weight(world, config)
     constant = partial(world.constant, rebalancing=config.rebalancing)
     rules = _benchmark_rules(world, winner, matched)
-    compared = tuple(dict.fromkeys((config, *(rule for _, _, rule in rules))))
-    beside = score(world, compared, request.scenarios, keep="drawdowns")
-    weights = named_weights(request.scenarios, [s.probability for s in request.scenarios])
-    benchmark = beside.place(constant(matched))
-    timing = timing_of(world, beside, 0, beside.place(constant(1.0)))
-    timing[HISTORY] = difference(beside, 0, benchmark, {HISTORY: 1.0})  # the weight is matched on that history
-    benefit = benefit_of(beside, 0, benchmark, weights, matched, timing)
-    scored = choice.scored.joined(beside)
-    benchmark = scored.place(constant(matched))
-    finalists = judge_plateaus(choice, float(objective_of(world, scored, choice.best)[benchmark]))
-    offsets = over_rebalancing_days(world, [f.config for f in finalists])
+    configs = tuple(dict.fromkeys((config, *(rule for _, _, rule in rules))))
+    benchmark_table = score(world, configs, request.scenarios, keep="drawdowns")
+    weights = weights_by_scenario(request.scenarios, [s.probability for s in request.scenarios])
+    benchmark = benchmark_table.place(constant(matched))
+    timing = measure_timing(world, benchmark_table, 0, benchmark_table.place(constant(1.0)))
+    timing[HISTORY] = utility_difference(
+        benchmark_table, 0, benchmark, {HISTORY: 1.0}
+    )  # the weight is matched on that history
+    benefit = measure_benefit(benchmark_table, 0, benchmark, weights, matched, timing)
+    table = choice.table.merge(benchmark_table)
+    benchmark = table.place(constant(matched))
+    finalists = judge_plateaus(choice, float(table_objective(world, table, choice.best)[benchmark]))
+    offsets = rebalancing_day_ranges(world, [f.config for f in finalists])
     finalists = tuple(f.model_copy(update={"offsets_bps": o}) for f, o in zip(finalists, offsets, strict=True))
 
-    part = seen(world)
-    replayed = world.replay([config, constant(matched), constant(1.0)]).series[:, :, part]
-    records = Records(*(np.ascontiguousarray(replayed[k, 0]) for k in range(3)))
+    part = unlocked_days(world)
+    replay = world.replay([config, constant(matched), constant(1.0)]).series[:, :, part]
+    records = Records(*(np.ascontiguousarray(replay[k, 0]) for k in range(3)))
     luck = judge_luck(world, trials, series, records, ledger_trials)
     all_years = years(world, records)
-    traded = [_traded(replayed[k, 2]) for k in range(2)]
+    traded = [_traded(replay[k, 2]) for k in range(2)]
 
-    sensitivity = Sensitivity(world, choice, scored, constant(matched))
+    sensitivity = Sensitivity(world, choice, table, constant(matched))
     premium = sensitivity.premium()
     signs = {case.benefit_bps.value > 0.0 for case in premium}
     depends = len(signs) > 1 if premium else None
     history = np.vstack(
         [
             np.stack([records.winner, records.benchmark, records.asset]),
-            replayed[:2, 1],
+            replay[:2, 1],
             world.market.cash[part],
             world.market.dates[part].astype("datetime64[D]").astype(np.float64),
         ]
     )
     return {
-        "verdict": _verdict(luck, benefit.basis_points.value, depends=depends, finalists=finalists, config=config),
+        "verdict": build_verdict(luck, benefit.basis_points.value, depends=depends, finalists=finalists, config=config),
         "benefit": benefit,
         "winner": winner,
-        "scenarios": _outcomes(world, scored, config, benchmark, len(choice.scored.configs), weights, timing),
+        "scenarios": _outcomes(world, table, config, benchmark, len(choice.table.configs), weights, timing),
         "finalists": finalists,
-        "benchmarks": _benchmarks(world, scored, rules, config, weights),
+        "benchmarks": _benchmarks(world, table, rules, config, weights),
         "premium": premium,
         "depends_on_premium": depends,
         "parameter_error": sensitivity.parameters(),
@@ -161,9 +174,9 @@ def _judge_winner(
         "limits": _with_binding(
             trials,
             checks,
-            check_limits(request, scored.by_scenario(scored.place(config))),
+            check_limits(request, table.by_scenario(table.place(config))),
         ),
-        "facts": facts(world, records, replayed[:2, 1], traded, all_years),
+        "facts": facts(world, records, replay[:2, 1], traded, all_years),
         "years": all_years,
         "crises": crises(world, records),
         "luck": luck,
@@ -174,14 +187,14 @@ def _judge_winner(
 def matched_weight(world: World, config: StrategyConfig) -> float:
     """Constant weight, rebalanced as often, whose volatility on the training history is that of `config`."""
     train = world.market.train
-    wanted = float(world.replay([config], end=train.stop).statistics[0, VOLATILITY])
-    if wanted < _NO_VOLATILITY:
+    target_volatility = float(world.replay([config], end=train.stop).statistics[0, VOLATILITY])
+    if target_volatility < _NO_VOLATILITY:
         return 0.0
     weight = 1.0
     for _ in range(4):
         constant = world.constant(weight, config.rebalancing)
-        reached = float(world.replay([constant], end=train.stop).statistics[0, VOLATILITY])
-        weight = min(weight * wanted / reached, 2.0)
+        reached_volatility = float(world.replay([constant], end=train.stop).statistics[0, VOLATILITY])
+        weight = min(weight * target_volatility / reached_volatility, 2.0)
     return weight
 
 
@@ -200,35 +213,35 @@ def _benchmark_rules(world: World, winner: Trial, matched: float) -> list[tuple[
 
 def _benchmarks(
     world: World,
-    scored: Scored,
+    table: ScoreTable,
     rules: Sequence[tuple[str, str, StrategyConfig]],
     winner: StrategyConfig,
     weights: Mapping[str, float],
 ) -> tuple[Benchmark, ...]:
     configs = [rule for _, _, rule in rules]
     records = world.replay(configs).series
-    found: list[Benchmark] = []
+    benchmarks: list[Benchmark] = []
     for (name, label, config), record in zip(rules, records, strict=True):
-        place = scored.place(config)
-        found.append(
+        place = table.place(config)
+        benchmarks.append(
             Benchmark.model_validate(
                 {
                     "name": name,
                     "label": label,
                     "config": config,
-                    "evaluations": tuple(scored.evaluations[s.name][place] for s in world.request.scenarios),
-                    "train": scored.evaluations[HISTORY][place],
+                    "evaluations": tuple(table.evaluations[s.name][place] for s in world.request.scenarios),
+                    "train": table.evaluations[HISTORY][place],
                     "validate_": world.on_history(config, record, world.market.validate),
-                    "winner_minus_bps": difference(scored, scored.place(winner), place, weights),
+                    "winner_minus_bps": utility_difference(table, table.place(winner), place, weights),
                 }
             )
         )
-    return tuple(found)
+    return tuple(benchmarks)
 
 
 def _outcomes(
     world: World,
-    scored: Scored,
+    table: ScoreTable,
     winner: StrategyConfig,
     benchmark: int,
     rivals: int,
@@ -236,32 +249,32 @@ def _outcomes(
     timing: Mapping[str, Measured],
 ) -> tuple[ScenarioOutcome, ...]:
     """`rivals`: how many of the configs scored first are trials; the best of a scenario is one of them."""
-    place = scored.place(winner)
-    anchors = [scored.place(world.constant(w, winner.rebalancing)) for w in (0.0, 1.0)]
-    found: list[ScenarioOutcome] = []
+    place = table.place(winner)
+    anchors = [table.place(world.constant(w, winner.rebalancing)) for w in (0.0, 1.0)]
+    outcomes: list[ScenarioOutcome] = []
     for name, weight in weights.items():
-        utilities = [e.metrics.utility.value for e in scored.evaluations[name]]
+        utilities = [e.metrics.utility.value for e in table.evaluations[name]]
         reference = min(anchors, key=lambda k: utilities[k])
         champion = max(range(rivals), key=lambda k: utilities[k])
         top = utilities[champion]
         tolerance = 0.0
         if name != HISTORY:
-            gap = scored.paths[name][champion][0] - scored.paths[name][reference][0]
+            gap = table.paths[name][champion][0] - table.paths[name][reference][0]
             tolerance = 2.0 * math.sqrt(variance(gap) / gap.size)
-        found.append(
+        outcomes.append(
             ScenarioOutcome(
                 scenario=name,
                 weight=weight,
-                winner=scored.evaluations[name][place],
-                benchmark=scored.evaluations[name][benchmark],
-                benefit_bps=difference(scored, place, benchmark, {name: 1.0}),
+                winner=table.evaluations[name][place],
+                benchmark=table.evaluations[name][benchmark],
+                benefit_bps=utility_difference(table, place, benchmark, {name: 1.0}),
                 timing_bps=timing[name],
                 best_utility=top,
                 retention=retention(utilities[place], top, utilities[reference], tolerance),
                 regret_bps=BPS * (top - utilities[place]),
             )
         )
-    return tuple(found)
+    return tuple(outcomes)
 
 
 def _traded(turnover: Floats) -> float:
@@ -272,103 +285,33 @@ def _traded(turnover: Floats) -> float:
 def _next_step(world: World, winner: StrategyConfig) -> NextStep:
     """Weights after the last close of the data. This uses the latest prices, but evaluates nothing on the holdout."""
     following = world.market.dates.size
-    held = world.replay([winner, world.request.current_rule], end=following + 1).series[:, 1, following]
+    weights = world.replay([winner, world.request.current_rule], end=following + 1).series[:, 1, following]
     period = {"daily": "the next session", "weekly": "the last session of the week"}.get(
         winner.rebalancing, f"the last session of the {winner.rebalancing.removesuffix('ly')}"
     )
     return NextStep(
         as_of=str(world.market.dates[-1]),
-        today_weight=float(held[0]),
-        current_rule_weight=float(held[1]),
-        next_trade=float(held[0] - held[1]),
+        today_weight=float(weights[0]),
+        current_rule_weight=float(weights[1]),
+        next_trade=float(weights[0] - weights[1]),
         next_rebalancing=period,
     )
 
 
-def _verdict(
-    luck: Luck, benefit_bps: float, *, depends: bool | None, finalists: Sequence[Finalist], config: StrategyConfig
-) -> Verdict:
-    colour = traffic_light(
-        active_dsr=luck.active_deflated_sharpe,
-        pbo=luck.overfitting,
-        spa_p=luck.spa_p,
-        validate_advantage=luck.validate_advantage_bps,
-    )
-    failed = _failed(luck)
-    if depends:
-        failed.append("the sign of its benefit depends on how the premium moves with volatility")
-    plateau = next(f for f in finalists if f.config == config)
-    if not plateau.plateau_passed:
-        failed.append("it does not stand on a plateau: its neighbours do clearly worse")
-    match colour:
-        case "green":
-            headline = "The winner beats the volatility-matched constant weight, beyond what luck explains"
-        case "amber":
-            headline = "The winner may beat the volatility-matched constant weight; luck is not excluded"
-        case "red":
-            headline = "No configuration is distinguishable from the benchmark"
-    reason = "; ".join(failed) if failed else f"every test is passed after {luck.ledger_trials} trials"
-    if benefit_bps <= 0.0 and colour != "red":
-        reason = f"over scenarios and history the benefit is {benefit_bps:.0f} bps a year; {reason}"
-    return Verdict(colour=colour, headline=headline, reason=reason[:1].upper() + reason[1:] + ".")
-
-
-def _failed(luck: Luck) -> list[str]:
-    """The tests for luck that stand between the winner and a green verdict."""
-    failed: list[str] = []
-    if luck.active_deflated_sharpe < 0.95:
-        failed.append(f"the deflated Sharpe ratio of its active return is {luck.active_deflated_sharpe:.2f}, not 0.95")
-    if luck.overfitting >= 0.2:
-        failed.append(f"the probability of overfitting is {luck.overfitting:.0%}, not below 20%")
-    if luck.spa_p >= 0.05:
-        failed.append(f"the test of superior ability has a p-value of {luck.spa_p:.3f}, not below 0.05")
-    if luck.validate_advantage_bps < -0.5:
-        failed.append(f"on the validation history it is {-luck.validate_advantage_bps:.0f} bps a year behind")
-    elif luck.validate_advantage_bps <= 0.0:
-        failed.append("on the validation history it is not ahead")
-    return failed
-
-
 def _infeasible(trials: Sequence[Trial], checks: Mapping[str, tuple[LimitCheck, ...]]) -> dict[str, object]:
-    broken: dict[LimitName, int] = {}
-    closest: dict[LimitName, LimitCheck] = {}
-    for trial in trials:
-        failed = [check for check in checks[trial.digest] if not check.passed]
-        names: set[LimitName] = {check.limit for check in failed}
-        for name in names:
-            broken[name] = broken.get(name, 0) + 1
-        for check in failed:
-            if check.limit not in closest or check.statistic < closest[check.limit].statistic:
-                closest[check.limit] = check
-    binding = max(closest, key=lambda name: broken[name])
-    best = closest[binding]
-    verdict = Verdict(
-        colour="infeasible",
-        headline=f"No configuration meets the limits: {binding.replace('_', ' ')} binds",
-        reason=f"{binding.replace('_', ' ').capitalize()} was broken by {broken[binding]} of {len(trials)} trials; the "
-        "closest, in "
-        f"{best.scenario.replace('_', ' ')}, has {_in_units(binding, best.statistic)} where "
-        f"{_in_units(binding, best.allowed)} is allowed.",
-        binding_limit=binding,
-    )
-    nearest = min(trials, key=lambda t: (violation(checks[t.digest]), t.number))
-    return {"verdict": verdict, "limits": _with_binding(trials, checks, checks[nearest.digest])}
-
-
-def _in_units(limit: LimitName, value: float) -> str:
-    """A probability for the drawdown, a share of wealth for losses, basis points for costs, times wealth otherwise."""
-    if limit in ("max_drawdown", "value_at_risk", "expected_shortfall"):
-        shown = f"{value:.1%}"
-        return f"a breach probability of {shown}" if limit == "max_drawdown" else shown
-    return f"{value:.1f} bps" if limit == "cost_bps" else f"{value:.2f} times wealth"
+    nearest = min(trials, key=lambda t: (total_violation(checks[t.digest]), t.number))
+    return {
+        "verdict": build_infeasible_verdict(trials, checks),
+        "limits": _with_binding(trials, checks, checks[nearest.digest]),
+    }
 
 
 def _with_binding(
-    trials: Sequence[Trial], checks: Mapping[str, tuple[LimitCheck, ...]], shown: Sequence[LimitCheck]
+    trials: Sequence[Trial], checks: Mapping[str, tuple[LimitCheck, ...]], limit_checks: Sequence[LimitCheck]
 ) -> tuple[LimitCheck, ...]:
     """The checks `shown`; a limit binds where it excluded at least one trial."""
     excluded = {(c.limit, c.scenario) for t in trials for c in checks[t.digest] if not c.passed}
-    return tuple(c.model_copy(update={"binds": (c.limit, c.scenario) in excluded}) for c in shown)
+    return tuple(c.model_copy(update={"binds": (c.limit, c.scenario) in excluded}) for c in limit_checks)
 
 
 def _base(
@@ -382,7 +325,7 @@ def _base(
     request, market = world.request, world.market
     leading = [t for t in trials if not t.screened]
     values = objectives(request, leading)
-    effects = main_effects({name: [getattr(t.config, name) for t in leading] for name in _SEARCHED}, values)
+    effects = main_effects({name: [getattr(t.config, name) for t in leading] for name in _SEARCH_PARAMETERS}, values)
     dates = market.dates
     return OptimizationResult(
         manifest=Manifest(
@@ -416,7 +359,7 @@ def _base(
         crises=(),
         luck=None,
         importance={name: share for name, share in effects.items() if share > 0.0},
-        trials=plotted(request, trials, checks),
+        trials=plot_trials(request, trials, checks),
         caveats=(*_caveats(world), *caveats),
         history_series=None,
         figures=(),
@@ -425,21 +368,23 @@ def _base(
 
 def _caveats(world: World) -> list[str]:
     request = world.request
-    said = [FEW_CRISES]
+    caveats = [FEW_CRISES]
     engines = {s.engine for s in request.scenarios}
     if "gbm" in engines:
-        said.append(GBM_BANNER)
-    if not any(linked(s) for s in request.scenarios):
-        said.append("No engine here links premium and volatility; whether the benefit depends on such a link is open.")
+        caveats.append(GBM_BANNER)
+    if not any(has_volatility_premium(s) for s in request.scenarios):
+        caveats.append(
+            "No engine here links premium and volatility; whether the benefit depends on such a link is open."
+        )
     if engines & BLOCKS:
         longest = max(request.space.lookback_days)
         block = min(s.mean_block for s in request.scenarios if s.engine in BLOCKS)
         if longest > block:
-            said.append(
+            caveats.append(
                 f"The bootstrap's mean block of {block} sessions is shorter than lookbacks of up to {longest}: "
                 "it breaks the volatility clusters that such a lookback measures."
             )
     if len(world.market.assets) > 1:
-        said.append("In simulations the mix of assets is one risky leg; only the history holds them one by one.")
-    said.append("With a cash leg the equity-bond correlation of a scenario has no effect.")
-    return [*said, *world.market.caveats]
+        caveats.append("In simulations the mix of assets is one risky leg; only the history holds them one by one.")
+    caveats.append("With a cash leg the equity-bond correlation of a scenario has no effect.")
+    return [*caveats, *world.market.caveats]

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from desk.optimization.evaluation import World, goal_values
-from desk.optimization.judgement.finalists import weights_of
+from desk.optimization.judgement.finalists import objective_weights
 from desk.optimization.result import Luck
-from desk.optimization.search.search import selectable
+from desk.optimization.search.search import is_selectable
 from quant.luck import (
     backtest_overfitting,
     deflated_sharpe_of_series,
@@ -51,7 +51,7 @@ def judge_luck(
     everyone = np.column_stack([series[t.series][0] for t in trials])
     start = [k for k, t in enumerate(trials) if t.origin == "sobol"]
     unsteered = everyone[:, start] if len(start) > 1 else everyone
-    eligible = [k for k, t in enumerate(trials) if selectable(request, t)]
+    eligible = [k for k, t in enumerate(trials) if is_selectable(request, t)]
     if len(eligible) < 2:  # a rule that could choose one trial only has nothing to overfit with; show what all would do
         eligible = list(range(len(trials)))
     active = records.winner - records.benchmark
@@ -61,7 +61,7 @@ def judge_luck(
         everyone[:, eligible],
         risk_aversion=gamma,
         simulated=goal_values(request, [trials[k] for k in eligible])[:, :-1],
-        weights=weights_of(world),
+        weights=objective_weights(world),
         goal=request.goal,
     )
     spa = superior_predictive_ability(

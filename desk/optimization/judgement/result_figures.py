@@ -21,7 +21,7 @@ _FACT_UNITS: dict[str, Unit] = {
 }
 
 
-def figures_of(result: OptimizationResult) -> tuple[Figure, ...]:
+def result_figures(result: OptimizationResult) -> tuple[Figure, ...]:
     """Every figure of `result`, in reading order; what does not exist (no winner, no limits) is left out."""
     return tuple(_all(result))
 
@@ -235,21 +235,21 @@ def _scenarios(outcomes: tuple[ScenarioOutcome, ...]) -> Iterator[Figure]:
         )
     simulated = [o for o in outcomes if o.scenario != HISTORY] or list(outcomes)
     if simulated:
-        for word, chosen in (
+        for word, outcome in (
             ("worst", min(simulated, key=lambda o: o.benefit_bps.value)),
             ("best", max(simulated, key=lambda o: o.benefit_bps.value)),
         ):
-            source = f"scenarios.{chosen.scenario}"
+            source = f"scenarios.{outcome.scenario}"
             yield _text(
                 f"{word}_scenario",
                 f"scenario with the {word} benefit",
-                labels.plain_label(chosen.scenario),
+                labels.plain_label(outcome.scenario),
                 source,
             )
             yield from _number(
                 f"{word}_scenario_bps",
                 f"benefit in the {word} scenario",
-                chosen.benefit_bps,
+                outcome.benefit_bps,
                 "bps",
                 f"{source}.benefit_bps",
             )

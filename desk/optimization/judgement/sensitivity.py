@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.optimization.answers import TILT, MarketView
 from desk.optimization.evaluation import World
-from desk.optimization.judgement.benefit import BPS, difference
+from desk.optimization.judgement.benefit import BPS, utility_difference
 from desk.optimization.judgement.finalists import (
     Choice,
-    Scored,
+    ScoreTable,
     goal_metric,
     objective_against,
     paired_objective_error,
@@ -28,7 +28,7 @@ from quant.worlds.scenario import CYCLE, Scenario
 
 Floats = NDArray[np.float64]
 
-LINKED = ("heston", "bates", "garch", "regime_switching")
+VOLATILITY_PREMIUM_ENGINES = ("heston", "bates", "garch", "regime_switching")
 """Engines whose premium may move with volatility."""
 
 SHIFTS: dict[str, tuple[float, float]] = {
@@ -43,32 +43,34 @@ SHIFTS: dict[str, tuple[float, float]] = {
 class Sensitivity:
     """Scores the finalists and the volatility-matched benchmark again under changed assumptions."""
 
-    def __init__(self, world: World, choice: Choice, scored: Scored, benchmark: StrategyConfig) -> None:
+    def __init__(self, world: World, choice: Choice, table: ScoreTable, benchmark: StrategyConfig) -> None:
         """`scored` holds all that is compared, under the assumptions as they stand."""
         self.world = world
         self.winner = choice.winner
-        rivals = choice.scored.configs  # finalists, and the best of each scenario for the regret
+        rivals = choice.table.configs  # finalists, and the best of each scenario for the regret
         self.configs = tuple(dict.fromkeys((choice.winner, *rivals, benchmark)))
-        self.scored = scored.only(self.configs)
+        self.scored = table.select(self.configs)
         self.rivals = [self.configs.index(c) for c in rivals]
         self.finalists = [self.configs.index(f.config) for f in choice.finalists if f.feasible]
         self.benchmark = self.configs.index(benchmark)
-        self.weights = named_weights(world.request.scenarios, [s.probability for s in world.request.scenarios])
+        self.weights = weights_by_scenario(world.request.scenarios, [s.probability for s in world.request.scenarios])
 
     def premium(self) -> tuple[Case, ...]:
         """At p = 0, 1, 2 of the premium link; empty where no engine has one."""
         scenarios = self.world.request.scenarios
-        if not any(linked(s) for s in scenarios):
+        if not any(has_volatility_premium(s) for s in scenarios):
             return ()
         return tuple(
-            self._case(f"premium proportional to volatility to the power {p}", _changed(scenarios, premium_power=p))
+            self._case(
+                f"premium proportional to volatility to the power {p}", _with_premium_power(scenarios, premium_power=p)
+            )
             for p in (0, 1, 2)
         )
 
     def parameters(self) -> tuple[Case, ...]:
         """At mu - 2%, mu + 2%, sigma x 0.8 and sigma x 1.25."""
         scenarios = self.world.request.scenarios
-        return tuple(self._case(label, _shifted(scenarios, mu, sigma)) for label, (mu, sigma) in SHIFTS.items())
+        return tuple(self._case(label, _with_shift(scenarios, mu, sigma)) for label, (mu, sigma) in SHIFTS.items())
 
     def costs(self) -> tuple[Case, ...]:
         scenarios = self.world.request.scenarios
@@ -82,9 +84,9 @@ class Sensitivity:
     def probabilities(self, view: MarketView | None) -> tuple[Case, ...]:
         """Equal probabilities, the analyst's, and the cycle alone, which has probability 0 by default."""
         scenarios = self.world.request.scenarios
-        cases = [self._weighted("equal probabilities", [1.0] * len(scenarios))]
+        cases = [self._case_with_weights("equal probabilities", [1.0] * len(scenarios))]
         if view is not None and any(t.lean != "default" for t in view.tilts):
-            cases.append(self._weighted("the analyst's probabilities", tilted(scenarios, view)))
+            cases.append(self._case_with_weights("the analyst's probabilities", tilted_probabilities(scenarios, view)))
         cycle = CYCLE.model_copy(update={"paths": scenarios[0].paths, "years": scenarios[0].years})
         cases.append(self._case("a cycle through bull, base, bear and high volatility", (cycle,), alone=True))
         return tuple(cases)
@@ -93,39 +95,41 @@ class Sensitivity:
         self, label: str, scenarios: Sequence[Scenario], *, cost_factor: float = 1.0, alone: bool = False
     ) -> Case:
         unchanged = tuple(scenarios) == self.world.request.scenarios and cost_factor == 1.0
-        scored = self.scored if unchanged else score(self.world, self.configs, scenarios, cost_factor=cost_factor)
+        table = self.scored if unchanged else score(self.world, self.configs, scenarios, cost_factor=cost_factor)
         if alone:
             (name,) = (s.name for s in scenarios)
-            return self._judged(label, scored, [name], {name: 1.0})
-        return self._judged(label, scored, [s.name for s in scenarios], self.weights)
+            return self._judge_case(label, table, [name], {name: 1.0})
+        return self._judge_case(label, table, [s.name for s in scenarios], self.weights)
 
-    def _weighted(self, label: str, probabilities: Sequence[float]) -> Case:
+    def _case_with_weights(self, label: str, probabilities: Sequence[float]) -> Case:
         scenarios = self.world.request.scenarios
-        return self._judged(label, self.scored, [s.name for s in scenarios], named_weights(scenarios, probabilities))
+        return self._judge_case(
+            label, self.scored, [s.name for s in scenarios], weights_by_scenario(scenarios, probabilities)
+        )
 
-    def _judged(self, label: str, scored: Scored, names: Sequence[str], weights: Mapping[str, float]) -> Case:
+    def _judge_case(self, label: str, table: ScoreTable, names: Sequence[str], weights: Mapping[str, float]) -> Case:
         """The best finalist under these weights, and whether the winner is indistinguishable from it."""
         goal = self.world.request.goal
-        values = scored.values(names, goal_metric(goal))
+        values = table.values(names, goal_metric(goal))
         levels = np.array([weights.get(name, 0.0) for name in (*names, HISTORY)])
         top = np.max(values[self.rivals], axis=0)
         objective = objective_against(values, levels, top, goal)
         best = max(self.finalists, key=lambda k: (float(objective[k]), -k))
-        error = paired_objective_error(scored, levels, top, names, best, 0, goal=goal)
+        error = paired_objective_error(table, levels, top, names, best, 0, goal=goal)
         return Case(
             label=label,
             winner=self.configs[best].digest(),
             same_winner=float(objective[best] - objective[0]) <= 2.0 * error,
-            benefit_bps=difference(scored, 0, self.benchmark, weights),
+            benefit_bps=utility_difference(table, 0, self.benchmark, weights),
         )
 
 
 def check_scenarios(world: World) -> None:
     """Refuse a scenario that its engine cannot simulate, as given or under an assumption that is tried later."""
-    given = world.request.scenarios
-    powers = [scenario for p in (0, 1, 2) for scenario in _changed(given, premium_power=p)]
-    shifted = [scenario for mu, sigma in SHIFTS.values() for scenario in _shifted(given, mu, sigma)]
-    for scenario in (*given, *powers, *shifted):
+    scenarios = world.request.scenarios
+    powers = [scenario for p in (0, 1, 2) for scenario in _with_premium_power(scenarios, premium_power=p)]
+    shifted = [scenario for mu, sigma in SHIFTS.values() for scenario in _with_shift(scenarios, mu, sigma)]
+    for scenario in (*scenarios, *powers, *shifted):
         try:
             world.model(scenario)
         except DataError as error:
@@ -133,29 +137,32 @@ def check_scenarios(world: World) -> None:
             raise InvalidInput(f"scenarios.{scenario.name}", scenario.engine, reason=reason, allowed=allowed) from error
 
 
-def linked(scenario: Scenario) -> bool:
+def has_volatility_premium(scenario: Scenario) -> bool:
     """Whether the premium moves with volatility; states have means of their own, and no premium means no link."""
-    return scenario.engine in LINKED and not scenario.states and scenario.mu >= scenario.cash_rate
+    return scenario.engine in VOLATILITY_PREMIUM_ENGINES and not scenario.states and scenario.mu >= scenario.cash_rate
 
 
-def named_weights(scenarios: Sequence[Scenario], probabilities: Sequence[float]) -> dict[str, float]:
+def weights_by_scenario(scenarios: Sequence[Scenario], probabilities: Sequence[float]) -> dict[str, float]:
     """Weights of the objective by scenario, the training history last."""
     weights = scenario_weights(list(probabilities))
     return dict(zip([*(s.name for s in scenarios), HISTORY], map(float, weights), strict=True))
 
 
-def tilted(scenarios: Sequence[Scenario], view: MarketView) -> list[float]:
+def tilted_probabilities(scenarios: Sequence[Scenario], view: MarketView) -> list[float]:
     """Default probabilities leaned as the analyst wants, within half and twice the default."""
     leans = {t.scenario: TILT[t.lean] for t in view.tilts}
     raw = [s.probability * leans.get(s.name, 1.0) for s in scenarios]
     return [p / math.fsum(raw) for p in raw]
 
 
-def _changed(scenarios: Sequence[Scenario], *, premium_power: int) -> tuple[Scenario, ...]:
-    return tuple(s.model_copy(update={"premium_power": premium_power}) if s.engine in LINKED else s for s in scenarios)
+def _with_premium_power(scenarios: Sequence[Scenario], *, premium_power: int) -> tuple[Scenario, ...]:
+    return tuple(
+        s.model_copy(update={"premium_power": premium_power}) if s.engine in VOLATILITY_PREMIUM_ENGINES else s
+        for s in scenarios
+    )
 
 
-def _shifted(scenarios: Sequence[Scenario], mu: float, sigma: float) -> tuple[Scenario, ...]:
+def _with_shift(scenarios: Sequence[Scenario], mu: float, sigma: float) -> tuple[Scenario, ...]:
     return tuple(
         s.model_copy(
             update={
@@ -170,9 +177,9 @@ def _shifted(scenarios: Sequence[Scenario], mu: float, sigma: float) -> tuple[Sc
     )
 
 
-def over_rebalancing_days(world: World, configs: Sequence[StrategyConfig]) -> list[tuple[float, float] | None]:
+def rebalancing_day_ranges(world: World, configs: Sequence[StrategyConfig]) -> list[tuple[float, float] | None]:
     """Range of each rule's training utility over the day of its rebalancing, minus its own, basis points a year."""
-    found: list[tuple[float, float] | None] = [None] * len(configs)
+    ranges: list[tuple[float, float] | None] = [None] * len(configs)
     for frequency, step in REBALANCING_DAYS.items():
         places = [k for k, c in enumerate(configs) if c.rebalancing == frequency]
         if step == 1 or not places:
@@ -182,5 +189,5 @@ def over_rebalancing_days(world: World, configs: Sequence[StrategyConfig]) -> li
         utilities = [world.replay(rules, end=stop, offset=o).statistics[:, UTILITY] for o in range(step)]
         for row, place in enumerate(places):
             gains = [BPS * float(u[row] - utilities[0][row]) for u in utilities]
-            found[place] = (min(gains), max(gains))
-    return found
+            ranges[place] = (min(gains), max(gains))
+    return ranges

@@ -13,10 +13,10 @@ from desk.figures.sheet import Sheet
 from desk.optimization.evaluation import goal_values
 from desk.optimization.judgement.finalists import goal_metric, objective_against
 from desk.optimization.limits import check_limits
-from desk.optimization.reading.ranking import in_unit
+from desk.optimization.reading.ranking import to_display_unit
 from desk.optimization.request import LimitName, OptimizationRequest
 from desk.optimization.result import Finalist, OptimizationResult
-from desk.optimization.search.search import by_scenario, selectable
+from desk.optimization.search.search import evaluations_by_scenario, is_selectable
 from quant.numeric.frozen import Frozen
 from quant.numeric.measured import Measured
 from quant.strategies.config import StrategyConfig
@@ -51,7 +51,7 @@ class Alternative(Frozen):
     figures: tuple[Figure, ...]
 
 
-def alternative(result: OptimizationResult, trials: Sequence[Trial], function: WeightFunction) -> Alternative:
+def explain_alternative(result: OptimizationResult, trials: Sequence[Trial], function: WeightFunction) -> Alternative:
     """Why `function` did not win; `trials` are all of the run."""
     own = [trial for trial in trials if trial.config.weight_function == function]
     finalists = [f for f in result.finalists if f.config.weight_function == function]
@@ -60,21 +60,21 @@ def alternative(result: OptimizationResult, trials: Sequence[Trial], function: W
         standing, config, behind, breaches = _among_finalists(result, finalists)
     else:
         standing, config, behind, breaches = _among_trials(result.manifest.request, trials, own, function)
-    shown, unit = in_unit(behind or Measured(value=0.0), sharpe=sharpe)
-    found = Alternative(
+    distance, unit = to_display_unit(behind or Measured(value=0.0), sharpe=sharpe)
+    comparison = Alternative(
         function=function,
         standing=standing,
         tried=len(own),
         screened=len([trial for trial in own if trial.screened]),
         config=config,
-        behind=shown if behind else None,
+        behind=distance if behind else None,
         unit=unit,
         fresh_paths=bool(finalists),
         distinguishable=_distinguishable(behind, fresh=bool(finalists)),
         breaches=breaches,
         figures=(),
     )
-    return found.model_copy(update={"figures": _figures_of_alternative(result, found)})
+    return comparison.model_copy(update={"figures": _figures_of_alternative(result, comparison)})
 
 
 def _distinguishable(behind: Measured | None, *, fresh: bool) -> bool | None:
@@ -107,13 +107,13 @@ def _among_trials(
         return "screened", own[0].config, None, ()
     values = goal_values(request, full)
     scores = _objectives(request, values, np.max(values, axis=0))
-    allowed = [place for place, trial in enumerate(full) if selectable(request, trial)]
-    standing = [place for place in mine if place in allowed]
-    if not standing:
+    feasible_places = [place for place, trial in enumerate(full) if is_selectable(request, trial)]
+    own_feasible = [place for place in mine if place in feasible_places]
+    if not own_feasible:
         best = full[max(mine, key=lambda place: scores[place])]
-        checks = check_limits(request, by_scenario(best))
+        checks = check_limits(request, evaluations_by_scenario(best))
         return "infeasible", best.config, None, tuple(dict.fromkeys(c.limit for c in checks if not c.passed))
-    top, place = (max(group, key=lambda place: scores[place]) for group in (allowed, standing))
+    top, place = (max(group, key=lambda place: scores[place]) for group in (feasible_places, own_feasible))
     gap = float(scores[top] - scores[place])
     error = math.hypot(*(_error(request, full[k], values[k], np.max(values, axis=0)) for k in (top, place)))
     return "behind", full[place].config, Measured(value=gap, error=error), ()
@@ -133,20 +133,24 @@ def _error(request: OptimizationRequest, trial: Trial, row: Floats, best: Floats
     return math.hypot(*(slope * error for slope, error in zip(slopes, errors, strict=False)))
 
 
-def _figures_of_alternative(result: OptimizationResult, found: Alternative) -> tuple[Figure, ...]:
+def _figures_of_alternative(result: OptimizationResult, alternative: Alternative) -> tuple[Figure, ...]:
     sheet = Sheet("explain_alternative", "alternative")
-    sheet.add("function", "the weight function that was asked about", labels.function_label(found.function), "text")
-    sheet.add("tried", "configurations tried of that weight function", found.tried, "count")
-    sheet.add("screened", "of these, configurations dropped after few paths", found.screened, "count")
-    if found.config is not None:
-        name = labels.strategy_label(found.config)
+    sheet.add(
+        "function", "the weight function that was asked about", labels.function_label(alternative.function), "text"
+    )
+    sheet.add("tried", "configurations tried of that weight function", alternative.tried, "count")
+    sheet.add("screened", "of these, configurations dropped after few paths", alternative.screened, "count")
+    if alternative.config is not None:
+        name = labels.strategy_label(alternative.config)
         sheet.add("best", "its best configuration", name, "text")
     if result.winner is not None:
         sheet.add("winner", "the winning configuration", labels.strategy_label(result.winner.config), "text")
-    where = "on fresh paths, behind the best finalist" if found.fresh_paths else "in sample, behind the best trial"
+    where = (
+        "on fresh paths, behind the best finalist" if alternative.fresh_paths else "in sample, behind the best trial"
+    )
     quantity = f"distance of that weight function's best configuration {where}"
-    sheet.add("behind", quantity, found.behind, found.unit)
-    if found.breaches:
-        broken = ", ".join(labels.limit_label(name) for name in found.breaches)
-        sheet.add("breaches", "limit that it breaks", broken, "text")
+    sheet.add("behind", quantity, alternative.behind, alternative.unit)
+    if alternative.breaches:
+        breached_limits = ", ".join(labels.limit_label(name) for name in alternative.breaches)
+        sheet.add("breaches", "limit that it breaks", breached_limits, "text")
     return sheet.figures

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.optimization.judgement.plotted_trials import by_scenario
+from desk.optimization.judgement.plotted_trials import evaluations_by_scenario
 from desk.optimization.reading import chart_schemas as charts
 from desk.optimization.reading.chart_schemas import ChartName, Charts, Provenance
 from desk.optimization.request import OptimizationRequest
@@ -33,7 +33,7 @@ FAN_PATHS = 2_000
 FAN_LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)
 _SHORTEST_FAN = 250
 """Days below which nothing can be drawn again."""
-_MOVED = 1e-4
+_MIN_TRADE = 1e-4
 """Smallest change of the weight that is shown as a trade."""
 _MOST_PARAMETERS = 3
 _UNUSED = "not used"
@@ -62,7 +62,7 @@ class History(NamedTuple):
         return drawdowns(self.total(excess))
 
 
-class Material(NamedTuple):
+class ChartData(NamedTuple):
     """What charts are made of; a job without a result has its trials alone."""
 
     request: OptimizationRequest
@@ -73,25 +73,25 @@ class Material(NamedTuple):
     points: int
 
 
-def draw(
-    material: Material, provenance: Provenance, *, partial: Sequence[str] = (), only: ChartName | None = None
+def build_charts(
+    material: ChartData, provenance: Provenance, *, partial: Sequence[str] = (), only: ChartName | None = None
 ) -> Charts:
     """Every chart that the material allows, or the one that is named."""
     makers = {name: make for name, make in _MAKERS.items() if only in (None, name)}
-    drawn = {name: make(material) for name, make in makers.items()}
-    return Charts(provenance=provenance, partial=tuple(partial)).model_copy(update=drawn)
+    charts_by_name = {name: make(material) for name, make in makers.items()}
+    return Charts(provenance=provenance, partial=tuple(partial)).model_copy(update=charts_by_name)
 
 
-def kept(values: Floats, most: int) -> Places:
+def downsample(values: Floats, most: int) -> Places:
     """Rows that a line of at most `most` points keeps: the ends, and the least and greatest of each stretch."""
     if values.size <= most:
         return np.arange(values.size)
     edges = np.linspace(0, values.size, max(1, (most - 2) // 2) + 1).astype(np.int64)
-    found = {0, values.size - 1}
+    rows = {0, values.size - 1}
     for first, last in pairwise(edges):
         part = values[first:last]
-        found |= {int(first + np.argmin(part)), int(first + np.argmax(part))}
-    return np.array(sorted(found), dtype=np.int64)
+        rows |= {int(first + np.argmin(part)), int(first + np.argmax(part))}
+    return np.array(sorted(rows), dtype=np.int64)
 
 
 def pareto(volatility: Floats, gain: Floats) -> NDArray[np.bool_]:
@@ -102,38 +102,41 @@ def pareto(volatility: Floats, gain: Floats) -> NDArray[np.bool_]:
     order = np.lexsort((-gain, volatility))
     best = np.maximum.accumulate(gain[order])
     before = np.concatenate(([-np.inf], best[:-1]))
-    found = np.zeros(volatility.size, dtype=np.bool_)
-    found[order] = gain[order] > before
-    return found
+    on_front = np.zeros(volatility.size, dtype=np.bool_)
+    on_front[order] = gain[order] > before
+    return on_front
 
 
-def _convergence(material: Material) -> charts.Convergence | None:
+def _convergence(material: ChartData) -> charts.Convergence | None:
     if not material.plotted:
         return None
-    tried = sorted(material.plotted, key=lambda t: t.number)
-    allowed = np.array([t.objective if t.feasible else -np.inf for t in tried])
-    best = np.maximum.accumulate(allowed)
-    evaluations = {trial.digest: by_scenario(trial) for trial in material.trials}
-    found = [evaluations[t.digest] for t in tried if t.digest in evaluations]
-    utilities = {name: [each[name].metrics.utility.value for each in found] for name in (found[0] if found else ())}
+    trials = sorted(material.plotted, key=lambda t: t.number)
+    feasible_objectives = np.array([t.objective if t.feasible else -np.inf for t in trials])
+    best = np.maximum.accumulate(feasible_objectives)
+    evaluations = {trial.digest: evaluations_by_scenario(trial) for trial in material.trials}
+    trial_evaluations = [evaluations[t.digest] for t in trials if t.digest in evaluations]
+    utilities = {
+        name: [each[name].metrics.utility.value for each in trial_evaluations]
+        for name in (trial_evaluations[0] if trial_evaluations else ())
+    }
     return charts.Convergence(
-        trial=tuple(t.number for t in tried),
-        objective=tuple(t.objective for t in tried),
-        feasible=tuple(t.feasible for t in tried),
+        trial=tuple(t.number for t in trials),
+        objective=tuple(t.objective for t in trials),
+        feasible=tuple(t.feasible for t in trials),
         running_maximum=tuple(None if np.isneginf(value) else float(value) for value in best),
         by_scenario={name: _floats(np.maximum.accumulate(values)) for name, values in utilities.items()},
     )
 
 
-def _risk_return(material: Material) -> charts.RiskReturn | None:
+def _risk_return(material: ChartData) -> charts.RiskReturn | None:
     if not material.plotted:
         return None
-    allowed = [n for n, t in enumerate(material.plotted) if t.feasible]
+    feasible = [n for n, t in enumerate(material.plotted) if t.feasible]
     best = pareto(
-        np.array([material.plotted[n].volatility for n in allowed]),
-        np.array([material.plotted[n].excess_return for n in allowed]),
+        np.array([material.plotted[n].volatility for n in feasible]),
+        np.array([material.plotted[n].excess_return for n in feasible]),
     )
-    front = {n for n, on in zip(allowed, best, strict=True) if on}
+    front = {n for n, on in zip(feasible, best, strict=True) if on}
     winner = material.result.winner if material.result else None
     return charts.RiskReturn(
         points=tuple(
@@ -148,7 +151,7 @@ def _risk_return(material: Material) -> charts.RiskReturn | None:
     )
 
 
-def _scenarios(material: Material) -> tuple[charts.Bar, ...] | None:
+def _scenarios(material: ChartData) -> tuple[charts.Bar, ...] | None:
     if material.result is None or not material.result.scenarios:
         return None
     bars: list[charts.Bar] = []
@@ -170,17 +173,17 @@ def _scenarios(material: Material) -> tuple[charts.Bar, ...] | None:
     return tuple(bars)
 
 
-def _sensitivity(material: Material) -> tuple[charts.Heatmap, ...] | None:
+def _sensitivity(material: ChartData) -> tuple[charts.Heatmap, ...] | None:
     configs = {trial.digest: trial.config for trial in material.trials}
-    shown = [t for t in material.plotted if t.digest in configs]
-    if not shown:
+    trials = [t for t in material.plotted if t.digest in configs]
+    if not trials:
         return None
-    objective = np.array([t.objective for t in shown])
-    labels = {name: [_label(getattr(configs[t.digest], name)) for t in shown] for name in _parameters(material)}
+    objective = np.array([t.objective for t in trials])
+    labels = {name: [_label(getattr(configs[t.digest], name)) for t in trials] for name in _parameters(material)}
     return tuple(_heatmap(row, column, labels, objective) for row, column in combinations(labels, 2))
 
 
-def _parameters(material: Material) -> list[str]:
+def _parameters(material: ChartData) -> list[str]:
     """Those that move the objective most, the most important first."""
     importance = material.result.importance if material.result else {}
     ordered = sorted(importance, key=lambda name: (-importance[name], name))
@@ -217,14 +220,14 @@ def _order(label: str) -> tuple[bool, float, str]:
         return label == _UNUSED, np.inf, label
 
 
-def _weights(material: Material) -> charts.Weights | None:
+def _weights(material: ChartData) -> charts.Weights | None:
     result, history = material.result, material.history
     if result is None or history is None or result.winner is None:
         return None
     dates = history.dates()
-    rows = kept(history.winner_weight, material.points)
+    rows = downsample(history.winner_weight, material.points)
     trades = _trades(history, FREQUENCIES.index(result.winner.config.rebalancing))
-    shown = trades if trades.size <= material.points else trades[_spread(trades.size, material.points)]
+    shown_trades = trades if trades.size <= material.points else trades[_spread(trades.size, material.points)]
     return charts.Weights(
         dates=_days(dates[rows]),
         strategy=_floats(history.winner_weight[rows]),
@@ -235,7 +238,7 @@ def _weights(material: Material) -> charts.Weights | None:
                 before=float(_drifted(history)[t]),
                 after=float(history.winner_weight[t + 1]),
             )
-            for t in shown
+            for t in shown_trades
         ),
         rebalance_count=int(trades.size),
         phases=_phases(history),
@@ -246,9 +249,9 @@ def _weights(material: Material) -> charts.Weights | None:
 def _drifted(history: History) -> Floats:
     """Weight of the strategy after each day, before any trade: prices move it."""
     weight, cash = history.winner_weight, history.cash
-    held = weight > 0.0
+    is_invested = weight > 0.0
     grown = 1.0 + cash + history.winner
-    return np.where(held, (weight * (1.0 + cash) + history.winner) / grown, 0.0)
+    return np.where(is_invested, (weight * (1.0 + cash) + history.winner) / grown, 0.0)
 
 
 def _trades(history: History, frequency: int) -> Places:
@@ -257,8 +260,8 @@ def _trades(history: History, frequency: int) -> Places:
     The last close is left out: what was held after it is not in the record.
     """
     calendar = rebalancing_days(history.dates())[frequency][:-1]
-    moved = np.abs(history.winner_weight[1:] - _drifted(history)[:-1]) > _MOVED
-    return np.flatnonzero(calendar & moved)
+    is_trade = np.abs(history.winner_weight[1:] - _drifted(history)[:-1]) > _MIN_TRADE
+    return np.flatnonzero(calendar & is_trade)
 
 
 def _phases(history: History) -> tuple[charts.Period, ...]:
@@ -272,12 +275,12 @@ def _phases(history: History) -> tuple[charts.Period, ...]:
     )
 
 
-def _drawdown(material: Material) -> charts.Drawdown | None:
+def _drawdown(material: ChartData) -> charts.Drawdown | None:
     result, history = material.result, material.history
     if result is None or history is None:
         return None
     ours, theirs, asset = (history.drawdown(x) for x in (history.winner, history.benchmark, history.asset))
-    rows = kept(ours, material.points)
+    rows = downsample(ours, material.points)
     return charts.Drawdown(
         dates=_days(history.dates()[rows]),
         strategy=_floats(ours[rows]),
@@ -287,12 +290,12 @@ def _drawdown(material: Material) -> charts.Drawdown | None:
     )
 
 
-def _rolling_volatility(material: Material) -> charts.RollingVolatility | None:
+def _rolling_volatility(material: ChartData) -> charts.RollingVolatility | None:
     result, history = material.result, material.history
     if result is None or history is None or result.winner is None or history.days.size < WINDOW:
         return None
     ours, theirs = (_volatility(history.total(x)) for x in (history.winner, history.benchmark))
-    rows = kept(ours, material.points)
+    rows = downsample(ours, material.points)
     return charts.RollingVolatility(
         window=WINDOW,
         target=result.winner.config.target_volatility or result.manifest.request.mandate.target_volatility,
@@ -308,7 +311,7 @@ def _volatility(total: Floats) -> Floats:
     return np.sqrt(DAYS) * windows.std(axis=1, ddof=1)
 
 
-def _years(material: Material) -> tuple[charts.CalendarYear, ...] | None:
+def _years(material: ChartData) -> tuple[charts.CalendarYear, ...] | None:
     if material.result is None or not material.result.years:
         return None
     return tuple(
@@ -323,7 +326,7 @@ def _years(material: Material) -> tuple[charts.CalendarYear, ...] | None:
     )
 
 
-def _logits(material: Material) -> charts.Logits | None:
+def _logits(material: ChartData) -> charts.Logits | None:
     luck: Luck | None = material.result.luck if material.result else None
     if luck is None or not luck.logits:
         return None
@@ -336,7 +339,7 @@ def _logits(material: Material) -> charts.Logits | None:
     )
 
 
-def _fan(material: Material) -> charts.Fan | None:
+def _fan(material: ChartData) -> charts.Fan | None:
     """The winner's own days in blocks, over the horizon of the request."""
     result, history = material.result, material.history
     if result is None or history is None or history.days.size < _SHORTEST_FAN:
@@ -349,19 +352,19 @@ def _fan(material: Material) -> charts.Fan | None:
         name="fan",
         history=history.total(history.winner)[:, None],
     )
-    found = simulate_wealth(
+    simulation = simulate_wealth(
         model, [1.0], initial=1.0, years=request.scenarios[0].years, paths=FAN_PATHS, levels=FAN_LEVELS
     )
     return charts.Fan(
-        years=_floats(found.times),
+        years=_floats(simulation.times),
         levels=FAN_LEVELS,
-        bands=tuple(_floats(row) for row in found.bands),
+        bands=tuple(_floats(row) for row in simulation.bands),
         paths=FAN_PATHS,
         seed=request.seed,
     )
 
 
-_MAKERS: dict[ChartName, Callable[[Material], object]] = {
+_MAKERS: dict[ChartName, Callable[[ChartData], object]] = {
     "convergence": _convergence,
     "risk_return": _risk_return,
     "scenarios": _scenarios,

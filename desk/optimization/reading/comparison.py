@@ -50,7 +50,7 @@ def compare(first: OptimizationResult, second: OptimizationResult) -> Comparison
         same_data=_data(first) == _data(second),
         same_seed=first.manifest.request.seed == second.manifest.request.seed,
         same_code=first.manifest.code_version == second.manifest.code_version,
-        same_decisions=_decided(first) == _decided(second),
+        same_decisions=_numeric_decisions(first) == _numeric_decisions(second),
         same_winner=first.winner is not None
         and second.winner is not None
         and first.winner.digest == second.winner.digest,
@@ -62,7 +62,7 @@ def _data(result: OptimizationResult) -> tuple[str, str]:
     return result.manifest.data_digest, result.manifest.rates_digest
 
 
-def _decided(result: OptimizationResult) -> list[tuple[str, int, dict[str, Any]]]:
+def _numeric_decisions(result: OptimizationResult) -> list[tuple[str, int, dict[str, Any]]]:
     """Without the explanation, which comes after the numbers."""
     return [(d.agent, d.ordinal, d.answer) for d in result.manifest.decisions if d.agent != "explainer"]
 
@@ -70,7 +70,7 @@ def _decided(result: OptimizationResult) -> list[tuple[str, int, dict[str, Any]]
 def _changes(first: OptimizationRequest, second: OptimizationRequest) -> Iterator[Change]:
     fields = [dict(_flat(_plain(request))) for request in (first, second)]
     for field in dict.fromkeys((*fields[0], *fields[1])):
-        before, after = (_said(field, of.get(field)) for of in fields)
+        before, after = (_format_value(field, of.get(field)) for of in fields)
         if before != after:
             yield Change(field=field, words=_in_words(field), first=before, second=after)
 
@@ -89,11 +89,11 @@ def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]
             yield f"{path}{name}", value
 
 
-def _said(field: str, value: Any) -> str:
+def _format_value(field: str, value: Any) -> str:
     if value is None or value == ():
         return "none"
     if isinstance(value, tuple):
-        return ", ".join(_said(field, one) for one in value)  # pyright: ignore[reportUnknownVariableType]
+        return ", ".join(_format_value(field, one) for one in value)  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, float):
         return f"{value:.6g}" if field.rpartition(".")[2] not in _PERCENT else f"{100 * value:.6g}%"
     return str(value)

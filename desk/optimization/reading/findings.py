@@ -30,9 +30,9 @@ class Findings(Frozen):
     figures: tuple[Figure, ...]
 
 
-def findings_of(result: OptimizationResult) -> Findings:
+def build_findings(result: OptimizationResult) -> Findings:
     benefit, luck, winner = result.benefit, result.luck, result.winner
-    chosen = next((f for f in result.finalists if winner and f.digest == winner.digest), None)
+    winner_finalist = next((f for f in result.finalists if winner and f.digest == winner.digest), None)
     return Findings(
         colour=result.verdict.colour,
         benefit=_sign(benefit.low, benefit.high) if benefit else None,
@@ -43,13 +43,13 @@ def findings_of(result: OptimizationResult) -> Findings:
         survives_double_costs=_all_positive(result.costs),
         validated=luck.validate_advantage_bps > 0.0 if luck else None,
         several_indistinguishable=sum(f.indistinguishable for f in result.finalists) > 1,
-        on_a_plateau=chosen.plateau_passed if chosen else None,
+        on_a_plateau=winner_finalist.plateau_passed if winner_finalist else None,
         partial=result.partial,
-        figures=explainable(result),
+        figures=explainable_figures(result),
     )
 
 
-def explainable(result: OptimizationResult) -> tuple[Figure, ...]:
+def explainable_figures(result: OptimizationResult) -> tuple[Figure, ...]:
     """The figures an agent may see: today's weights come from the latest prices, which lie in the locked holdout."""
     return tuple(figure for figure in result.figures if not figure.source.startswith("result.next_step."))
 

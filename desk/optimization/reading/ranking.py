@@ -11,7 +11,7 @@ TOOL = "rank_finalists"
 BPS = 10_000.0
 
 
-class Ranked(Frozen):
+class RankedFinalist(Frozen):
     place: int
     name: str
     winner: bool
@@ -21,59 +21,59 @@ class Ranked(Frozen):
 class Ranking(Frozen):
     """Best objective first; the winner may be lower, where it stands on a better plateau within the noise."""
 
-    ranked: tuple[Ranked, ...]
+    ranked: tuple[RankedFinalist, ...]
     within_noise: int
     figures: tuple[Figure, ...]
 
 
-def ranking(result: OptimizationResult) -> Ranking:
+def build_ranking(result: OptimizationResult) -> Ranking:
     ordered = sorted(result.finalists, key=lambda f: (not f.feasible, -f.objective, f.digest))
     winner = result.winner.digest if result.winner else None
-    ranked = tuple(
-        Ranked(place=place, name=labels.strategy_label(f.config), winner=f.digest == winner, finalist=f)
+    rows = tuple(
+        RankedFinalist(place=place, name=labels.strategy_label(f.config), winner=f.digest == winner, finalist=f)
         for place, f in enumerate(ordered, 1)
     )
     near = sum(f.indistinguishable for f in ordered)
     sheet = Sheet(TOOL, "rank")
     sheet.add("trials", "configurations tried", result.counts.trials, "count")
-    sheet.add("finalists", "finalists that were scored again on fresh paths", len(ranked), "count")
+    sheet.add("finalists", "finalists that were scored again on fresh paths", len(rows), "count")
     sheet.add("within_noise", "finalists that cannot be told from the best, itself included", near, "count")
-    for row in ranked:
+    for row in rows:
         if row.winner:
-            _say_winner(sheet, row, sharpe=result.manifest.request.goal == "sharpe")
-        _say(sheet, row, sharpe=result.manifest.request.goal == "sharpe")
-    return Ranking(ranked=ranked, within_noise=near, figures=sheet.figures)
+            _add_winner(sheet, row, sharpe=result.manifest.request.goal == "sharpe")
+        _add_finalist(sheet, row, sharpe=result.manifest.request.goal == "sharpe")
+    return Ranking(ranked=rows, within_noise=near, figures=sheet.figures)
 
 
-def _say_winner(sheet: Sheet, row: Ranked, *, sharpe: bool) -> None:
+def _add_winner(sheet: Sheet, row: RankedFinalist, *, sharpe: bool) -> None:
     finalist = row.finalist
     sheet.add("winner", "the winning configuration", row.name, "text")
-    value, unit = in_unit(Measured(value=finalist.objective), sharpe=sharpe)
+    value, unit = to_display_unit(Measured(value=finalist.objective), sharpe=sharpe)
     sheet.add("winner_objective", "objective of the winner", value, unit)
     if finalist.plateau_neighbours:
-        value, unit = in_unit(Measured(value=finalist.plateau_median), sharpe=sharpe)
+        value, unit = to_display_unit(Measured(value=finalist.plateau_median), sharpe=sharpe)
         sheet.add("winner_plateau", 'median objective of the "configurations beside it"', value, unit)
 
 
-def _say(sheet: Sheet, row: Ranked, *, sharpe: bool) -> None:
+def _add_finalist(sheet: Sheet, row: RankedFinalist, *, sharpe: bool) -> None:
     place, finalist = row.place, row.finalist
     of = f'of the finalist at place "{place}"'
     sheet.add(f"{place}_name", f"configuration {of}", row.name, "text")
-    value, unit = in_unit(Measured(value=finalist.objective), sharpe=sharpe)
+    value, unit = to_display_unit(Measured(value=finalist.objective), sharpe=sharpe)
     sheet.add(f"{place}_objective", f"objective {of}", value, unit)
     if finalist.feasible:
-        value, unit = in_unit(finalist.behind_best, sharpe=sharpe)
+        value, unit = to_display_unit(finalist.behind_best, sharpe=sharpe)
         sheet.add(f"{place}_behind", f"distance {of} behind the best finalist", value, unit)
     if finalist.plateau_neighbours:
-        value, unit = in_unit(Measured(value=finalist.plateau_median), sharpe=sharpe)
+        value, unit = to_display_unit(Measured(value=finalist.plateau_median), sharpe=sharpe)
         sheet.add(f"{place}_plateau", f"median objective of the neighbours {of}", value, unit)
         sheet.add(f"{place}_neighbours", f"neighbours {of}", finalist.plateau_neighbours, "count")
     if finalist.breaches:
-        broken = ", ".join(labels.limit_label(name) for name in finalist.breaches)
-        sheet.add(f"{place}_breaches", f'limits broken by the finalist at place "{place}"', broken, "text")
+        breached_limits = ", ".join(labels.limit_label(name) for name in finalist.breaches)
+        sheet.add(f"{place}_breaches", f'limits broken by the finalist at place "{place}"', breached_limits, "text")
 
 
-def in_unit(objective: Measured, *, sharpe: bool) -> tuple[Measured, Unit]:
+def to_display_unit(objective: Measured, *, sharpe: bool) -> tuple[Measured, Unit]:
     """An objective as it is shown: a utility in basis points, a Sharpe ratio as it is."""
     if sharpe:
         return objective, "ratio"

@@ -61,10 +61,10 @@ class SideBySide(Frozen):
     pairs: tuple[Pair, ...] = Field(description="The first with each of the others")
 
 
-def side_by_side(found: "Sequence[tuple[str, OptimizationResult, History | None]]") -> SideBySide:
-    first, result, record = found[0]
+def compare_side_by_side(results: "Sequence[tuple[str, OptimizationResult, History | None]]") -> SideBySide:
+    first, result, record = results[0]
     return SideBySide(
-        jobs=tuple(_side(job, each) for job, each, _ in found),
+        jobs=tuple(_side(job, each) for job, each, _ in results),
         pairs=tuple(
             Pair(
                 first=first,
@@ -72,7 +72,7 @@ def side_by_side(found: "Sequence[tuple[str, OptimizationResult, History | None]
                 comparison=compare(result, other),
                 difference=difference(record, its, result.manifest.request.mandate.risk_aversion),
             )
-            for job, other, its in found[1:]
+            for job, other, its in results[1:]
         ),
     )
 

@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 
 from desk.figures.figures import Claim, Section
-from desk.optimization.reading.findings import Findings, findings_of
+from desk.optimization.reading.findings import Findings, build_findings
 from desk.optimization.result import OptimizationResult
 
 AUTHOR = "template"
 
 
 def template_claims(result: OptimizationResult) -> tuple[Claim, ...]:
-    return claims_of(findings_of(result))
+    return findings_claims(build_findings(result))
 
 
-def claims_of(findings: Findings) -> tuple[Claim, ...]:
+def findings_claims(findings: Findings) -> tuple[Claim, ...]:
     """The explanation of any verdict, in the order a manager reads; every claim passes the check."""
     ids = {figure.id for figure in findings.figures}
     sentences = _infeasible(ids) if findings.benefit is None else _judged(findings, ids)

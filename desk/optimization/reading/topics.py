@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from desk.figures import labels
 from desk.figures.figures import Claim, Figure, Section
 from desk.optimization.reading.findings import Findings
-from desk.optimization.reading.template import claims_of
+from desk.optimization.reading.template import findings_claims
 
 Topic: TypeAlias = Literal[
     "summary",
@@ -59,7 +59,7 @@ def topic_claims(findings: Findings, topic: Topic, detail: str | None = None) ->
     if topic == "summary":
         return tuple(_summary(findings))
     if topic in _SECTIONS:
-        return tuple(claim for claim in claims_of(findings) if claim.section in _SECTIONS[topic])
+        return tuple(claim for claim in findings_claims(findings) if claim.section in _SECTIONS[topic])
     ids = {figure.id for figure in findings.figures}
     if topic in _CASES:
         return tuple(Claim(section="answer", text=text) for text in _cases(findings.figures, topic))
@@ -69,7 +69,7 @@ def topic_claims(findings: Findings, topic: Topic, detail: str | None = None) ->
 
 
 def _summary(findings: Findings) -> Iterator[Claim]:
-    claims = claims_of(findings)
+    claims = findings_claims(findings)
     if findings.benefit is None:
         yield from claims
         return
@@ -79,12 +79,12 @@ def _summary(findings: Findings) -> Iterator[Claim]:
 
 def _scenario(ids: set[str], detail: str | None) -> Iterator[str]:
     place = labels.plain_label(detail or "")
-    named = f"the scenario {place}" if re.fullmatch(r"[a-z ]+", place) else "this scenario"
-    yield f"In {named} the benefit is {{{{in_{detail}_benefit_bps}}}}."
+    label = f"the scenario {place}" if re.fullmatch(r"[a-z ]+", place) else "this scenario"
+    yield f"In {label} the benefit is {{{{in_{detail}_benefit_bps}}}}."
     if f"in_{detail}_regret_bps" in ids:
-        yield f"The regret in {named}, what the best of all trials earns more there, is {{{{in_{detail}_regret_bps}}}}."
+        yield f"The regret in {label}, what the best of all trials earns more there, is {{{{in_{detail}_regret_bps}}}}."
     if f"in_{detail}_retention" in ids:
-        yield (f"The share of the best utility that the winner keeps in {named} is {{{{in_{detail}_retention}}}}.")
+        yield (f"The share of the best utility that the winner keeps in {label} is {{{{in_{detail}_retention}}}}.")
 
 
 def _cases(figures: Sequence[Figure], group: Topic) -> Iterator[str]:
@@ -95,8 +95,8 @@ def _cases(figures: Sequence[Figure], group: Topic) -> Iterator[str]:
         if label is None:
             return
         case = f"{{{{{group}_{n}_label}}}}"
-        told = f"{_IF[label]} ({case})," if label in _IF else f"With {case}"
-        yield f"{told} the benefit is {{{{{group}_{n}_bps}}}}."
+        condition = f"{_IF[label]} ({case})," if label in _IF else f"With {case}"
+        yield f"{condition} the benefit is {{{{{group}_{n}_bps}}}}."
 
 
 def _limits(figures: Sequence[Figure]) -> Iterator[str]:
@@ -121,9 +121,9 @@ def _limits(figures: Sequence[Figure]) -> Iterator[str]:
 
 def _benchmarks(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
     for id_ in sorted(ids):
-        found = re.fullmatch(r"versus_(\w+)_bps", id_)
-        if found:
-            label = f"{{{{versus_{found[1]}_label}}}}"
+        match = re.fullmatch(r"versus_(\w+)_bps", id_)
+        if match:
+            label = f"{{{{versus_{match[1]}_label}}}}"
             yield f"The utility of the winner minus that of the benchmark {label} is {{{{{id_}}}}}."
 
 

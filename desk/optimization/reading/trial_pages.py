@@ -61,7 +61,7 @@ class TrialRow(Frozen):
     metrics: Metrics
 
 
-class Asked(Frozen):
+class TrialQuery(Frozen):
     """Which trials, and in which order."""
 
     sort: SortBy = "number"
@@ -98,15 +98,15 @@ class _Place(Frozen):
     number: int
 
 
-def rows(
+def build_rows(
     trials: Sequence[Trial], plotted: Sequence[Plotted], *, scenario: str, chosen: str | None
 ) -> tuple[TrialRow, ...]:
-    judged: Mapping[str, Plotted] = {one.digest: one for one in plotted}
-    found: list[TrialRow] = []
+    plotted_by_digest: Mapping[str, Plotted] = {one.digest: one for one in plotted}
+    rows_: list[TrialRow] = []
     for trial in trials:
-        one = judged.get(trial.digest)
+        one = plotted_by_digest.get(trial.digest)
         evaluation = trial.train if scenario == HISTORY else trial.evaluation(scenario)
-        found.append(
+        rows_.append(
             TrialRow(
                 number=trial.number,
                 round=trial.round,
@@ -120,38 +120,40 @@ def rows(
                 metrics=evaluation.metrics,
             )
         )
-    return tuple(found)
+    return tuple(rows_)
 
 
-def table(found: Sequence[TrialRow]) -> bytes:
+def serialize_rows(rows: Sequence[TrialRow]) -> bytes:
     """As `page` reads them."""
-    return _ROWS.dump_json(tuple(found))
+    return _ROWS.dump_json(tuple(rows))
 
 
-def page(rows: bytes, asked: Asked, *, after: str | None, limit: int, partial: Sequence[str] = ()) -> TrialPage:
+def build_page(
+    rows: bytes, query: TrialQuery, *, after: str | None, limit: int, partial: Sequence[str] = ()
+) -> TrialPage:
     """The rows after the cursor; those without a value come last, equal ones by their number."""
-    found: list[Row] = json.loads(rows)
-    shown = [row for row in found if _passes(row, asked)]
-    shown.sort(key=lambda row: _key(_value(row, asked.sort), row["number"], asked.order))
-    rest = shown
+    all_rows: list[Row] = json.loads(rows)
+    matching_rows = [row for row in all_rows if _passes(row, query)]
+    matching_rows.sort(key=lambda row: _key(_value(row, query.sort), row["number"], query.order))
+    rest = matching_rows
     if after is not None:
-        place = _read(after, asked)
-        last = _key(place.value, place.number, asked.order)
-        rest = [row for row in shown if _key(_value(row, asked.sort), row["number"], asked.order) > last]
+        place = _parse_cursor(after, query)
+        last = _key(place.value, place.number, query.order)
+        rest = [row for row in matching_rows if _key(_value(row, query.sort), row["number"], query.order) > last]
     items = rest[:limit]
     return TrialPage(
         items=tuple(TrialRow.model_validate(row) for row in items),
-        next=_cursor(items[-1], asked) if len(rest) > limit else None,
-        total=len(shown),
+        next=_cursor(items[-1], query) if len(rest) > limit else None,
+        total=len(matching_rows),
         partial=tuple(partial),
     )
 
 
-def _passes(row: Row, asked: Asked) -> bool:
+def _passes(row: Row, query: TrialQuery) -> bool:
     return (
-        (not asked.weight_function or row["config"]["weight_function"] in asked.weight_function)
-        and asked.feasible in (None, row["feasible"])
-        and asked.screened in (None, row["screened"])
+        (not query.weight_function or row["config"]["weight_function"] in query.weight_function)
+        and query.feasible in (None, row["feasible"])
+        and query.screened in (None, row["screened"])
     )
 
 
@@ -165,24 +167,24 @@ def _key(value: float | None, number: int, order: Order) -> tuple[bool, float, i
     return value is None, 0.0 if value is None else value if order == "asc" else -value, number
 
 
-def _cursor(row: Row, asked: Asked) -> str:
+def _cursor(row: Row, query: TrialQuery) -> str:
     place = _Place(
-        sort=asked.sort,
-        order=asked.order,
-        scenario=asked.scenario,
-        value=_value(row, asked.sort),
+        sort=query.sort,
+        order=query.order,
+        scenario=query.scenario,
+        value=_value(row, query.sort),
         number=row["number"],
     )
     return base64.urlsafe_b64encode(place.model_dump_json().encode()).decode()
 
 
-def _read(cursor: str, asked: Asked) -> _Place:
+def _parse_cursor(cursor: str, query: TrialQuery) -> _Place:
     allowed = "the `next` of a page with the same sort, order and scenario"
     try:
         place = _Place.model_validate_json(base64.urlsafe_b64decode(cursor))
     except (ValidationError, binascii.Error, ValueError) as error:
         raise InvalidInput("after", cursor, reason="it is no cursor", allowed=allowed) from error
-    if (place.sort, place.order, place.scenario) != (asked.sort, asked.order, asked.scenario):
+    if (place.sort, place.order, place.scenario) != (query.sort, query.order, query.scenario):
         reason = f"it is the cursor of {place.sort}, {place.order}, in {place.scenario}"
         raise InvalidInput("after", cursor, reason=reason, allowed=allowed)
     return place

@@ -15,19 +15,19 @@ from store.store import Store
 
 PIPELINE = "pipeline"
 """Kind of the records of pipelines that have finished, which are no runs."""
-LENGTH = 16
+DIGEST_LENGTH = 16
 """Hexadecimal digits kept of a digest: enough to tell a million strategies apart."""
 
 
-def entry(mandate: Mandate, digest: str) -> str:
+def ledger_entry(mandate: Mandate, digest: str) -> str:
     """Names the strategy of that digest under `mandate`."""
-    return f"{digest_of(mandate)[:LENGTH]}.{digest[:LENGTH]}"
+    return f"{digest_of(mandate)[:DIGEST_LENGTH]}.{digest[:DIGEST_LENGTH]}"
 
 
-async def tried(store: Store, owner: str, run: str, mandate: Mandate) -> set[str]:
+async def run_entries(store: Store, owner: str, run: str, mandate: Mandate) -> set[str]:
     """What a run has tried by now."""
-    found = iterate_records(store.records, owner, KIND, prefix=f"{run}.")
-    return {entry(mandate, record.key.id.rpartition(".")[2]) async for record in found}
+    records = iterate_records(store.records, owner, KIND, prefix=f"{run}.")
+    return {ledger_entry(mandate, record.key.id.rpartition(".")[2]) async for record in records}
 
 
 async def save_ledger(store: Store, owner: str, entries: Iterable[str]) -> str:
@@ -42,14 +42,14 @@ async def load_ledger(store: Store, owner: str, address: str) -> set[str]:
     return set((await store.blobs.get(f"{owner}/ledger/{address}")).decode().split())
 
 
-async def note_pipeline(store: Store, owner: str, name: str, data_digest: str, entries: Iterable[str]) -> None:
+async def save_pipeline_entries(store: Store, owner: str, name: str, data_digest: str, entries: Iterable[str]) -> None:
     """What a pipeline has tried counts in the ledgers of whatever comes after it."""
     document = {"tried": await save_ledger(store, owner, entries)}
     await store.records.put(Key(owner, PIPELINE, name), document, labels={"about": data_digest})
 
 
-async def tried_by_pipelines(store: Store, owner: str, data_digest: str) -> set[str]:
-    found: set[str] = set()
+async def pipeline_entries(store: Store, owner: str, data_digest: str) -> set[str]:
+    entries: set[str] = set()
     async for record in iterate_records(store.records, owner, PIPELINE, label=("about", data_digest)):
-        found |= await load_ledger(store, owner, str(record.document["tried"]))
-    return found
+        entries |= await load_ledger(store, owner, str(record.document["tried"]))
+    return entries

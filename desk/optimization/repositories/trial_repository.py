@@ -52,10 +52,10 @@ async def save_trials(store: Store, owner: str, run: str, trials: "list[tuple[Tr
         await store.records.put_many(puts[first : first + _BATCH])
 
 
-async def stored_trials(store: Store, owner: str, run: str) -> tuple[Trial, ...]:
+async def load_trials(store: Store, owner: str, run: str) -> tuple[Trial, ...]:
     """The run's finished trials in the order in which they were proposed."""
-    found = [record.document async for record in iterate_records(store.records, owner, KIND, prefix=f"{run}.")]
-    return await asyncio.to_thread(_in_order, found)  # thousands of them would hold up everybody else
+    documents = [record.document async for record in iterate_records(store.records, owner, KIND, prefix=f"{run}.")]
+    return await asyncio.to_thread(_in_order, documents)  # thousands of them would hold up everybody else
 
 
 def _in_order(documents: list[Document]) -> tuple[Trial, ...]:

@@ -10,7 +10,7 @@ from quant.strategies.family import Grids
 from quant.strategies.search import off_grid
 from quant.strategies.trial import Trial
 
-TOP = 5
+LEADERS = 5
 """Trials whose surroundings `around_best` keeps."""
 
 SHARES = {"all": 1.0, "two_thirds": 2 / 3, "half": 0.5}
@@ -29,31 +29,31 @@ _PARAMETERS: dict[str, str] = {
 _UNORDERED = {"estimators", "variance_constant", "inner"}
 
 
-def remaining(request: OptimizationRequest, trials: int) -> int:
+def remaining_trials(request: OptimizationRequest, trials: int) -> int:
     return max(0, request.trials - trials)
 
 
-def budget(plan: SearchPlan, left: int) -> int:
-    return min(left, max(1, math.ceil(left * SHARES[plan.share])))
+def plan_budget(plan: SearchPlan, trials_left: int) -> int:
+    return min(trials_left, max(1, math.ceil(trials_left * SHARES[plan.share])))
 
 
-def problems(plan: SearchPlan, space: SearchSpace, trials: int) -> list[str]:
+def plan_violations(plan: SearchPlan, space: SearchSpace, trials: int) -> list[str]:
     """What of a plan cannot be done, as `code: what to mend`."""
     if plan.action == "stop":
         return [] if trials else ["nothing_tried: stop is possible once something was tried"]
-    found = [
+    violations = [
         f"unknown_value: weight function {name!r}; expected {list(space.weight_functions)}"
         for name in plan.weight_functions
         if name not in space.weight_functions
     ]
     for config in plan.candidates:
-        found += outside(config, space)
+        violations += off_grid_values(config, space)
     if plan.focus == "around_best" and not trials:
-        found.append("nothing_tried: around_best needs trials; begin with broad")
-    return found
+        violations.append("nothing_tried: around_best needs trials; begin with broad")
+    return violations
 
 
-def outside(config: StrategyConfig, space: SearchSpace) -> list[str]:
+def off_grid_values(config: StrategyConfig, space: SearchSpace) -> list[str]:
     """The values of `config` that are not on the grid of `space`."""
     return [
         f"unknown_value: {name} {'is missing' if value is None else repr(value)}; expected {list(allowed)}"
@@ -61,33 +61,33 @@ def outside(config: StrategyConfig, space: SearchSpace) -> list[str]:
     ]
 
 
-def narrowed(plan: SearchPlan, request: OptimizationRequest, trials: Sequence[Trial]) -> SearchSpace:
+def narrow_space(plan: SearchPlan, request: OptimizationRequest, trials: Sequence[Trial]) -> SearchSpace:
     """The part of the request's space that the plan points at."""
     space = request.space
     if plan.weight_functions:
-        kept = tuple(f for f in space.weight_functions if f in plan.weight_functions)
-        space = space.model_copy(update={"weight_functions": kept})
+        functions = tuple(f for f in space.weight_functions if f in plan.weight_functions)
+        space = space.model_copy(update={"weight_functions": functions})
     if plan.focus == "around_best" and trials:
-        space = _around([t.config for t in ranked(request, trials)[:TOP]], space)
+        space = _around([t.config for t in rank_trials(request, trials)[:LEADERS]], space)
     return space
 
 
 def _around(best: Sequence[StrategyConfig], space: SearchSpace) -> SearchSpace:
     functions = {config.weight_function for config in best} & set(space.weight_functions)
-    kept: dict[str, tuple[object, ...]] = {}
+    narrowed_grids: dict[str, tuple[object, ...]] = {}
     if functions:
-        kept["weight_functions"] = tuple(f for f in space.weight_functions if f in functions)
+        narrowed_grids["weight_functions"] = tuple(f for f in space.weight_functions if f in functions)
     for grid, parameter in _PARAMETERS.items():
         values = getattr(space, grid)
-        used = {values.index(v) for c in best if (v := getattr(c, parameter)) in values}
+        indices = {values.index(v) for c in best if (v := getattr(c, parameter)) in values}
         reach = 0 if grid in _UNORDERED else 1
-        near = tuple(v for i, v in enumerate(values) if any(abs(i - u) <= reach for u in used))
+        near = tuple(v for i, v in enumerate(values) if any(abs(i - u) <= reach for u in indices))
         if near:
-            kept[grid] = near
-    return space.model_copy(update=kept)
+            narrowed_grids[grid] = near
+    return space.model_copy(update=narrowed_grids)
 
 
-def ranked(request: OptimizationRequest, trials: Sequence[Trial]) -> list[Trial]:
+def rank_trials(request: OptimizationRequest, trials: Sequence[Trial]) -> list[Trial]:
     """Trials on all paths, best first by the request's goal; equal ones in the order of proposal."""
     from quant.strategies.objective import scenario_weights, scores
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from desk.optimization.evaluation import World, objectives
 from desk.optimization.jobs import JobStatus, SearchJob
-from desk.optimization.limits import check_limits, violation
+from desk.optimization.limits import check_limits, total_violation
 from desk.optimization.repositories.trial_repository import series_address
 from desk.optimization.request import OptimizationRequest
 from desk.scenarios.schemas import HISTORY
@@ -21,13 +21,13 @@ from quant.strategies.trial import Trial
 Save: TypeAlias = Callable[[list[tuple[Trial, NDArray[np.float64]]]], None]
 Report: TypeAlias = Callable[[JobStatus], None]
 Origin: TypeAlias = Literal["sobol", "sampler", "candidate", "refill"]
-Stopped: TypeAlias = Literal["budget", "converged", "exhausted"]
+StopReason: TypeAlias = Literal["budget", "converged", "exhausted"]
 
 SCREENING_FROM = 200
 """Budgets above this screen on few paths first."""
 _SCREENING_SHARE, _SCREENING_PATHS = 8, 128
 _ENOUGH_PRIOR = 10
-PATIENCE, SMALLEST_GAIN = 20, {"sharpe": 0.01}
+CONVERGENCE_TRIALS, MIN_GAIN = 20, {"sharpe": 0.01}
 _GAIN = 0.0002
 """2 basis points a year."""
 
@@ -45,7 +45,7 @@ class Simulator(Protocol):
         ...
 
 
-class Direct:
+class LocalSimulator:
     """A `Simulator`: a chunk is simulated when it is asked for."""
 
     chunk = 20
@@ -64,97 +64,99 @@ class Direct:
 def run_search(
     world: World,
     job: SearchJob,
-    known: Mapping[str, Trial],
+    stored_trials: Mapping[str, Trial],
     save: Save,
     report: Report,
     simulator: Simulator | None = None,
-) -> Stopped:
+) -> StopReason:
     """Make the trials of `job`. `known` holds the stored trials by digest: none of them is computed again.
 
     Everything that is proposed follows from the job and the trials before it, so a search that was cut off goes on
     exactly as if it had not been.
     """
     request = job.request
-    simulator = simulator or Direct(world)
-    tried = sorted((t for t in known.values() if t.number < job.first), key=lambda t: t.number)
+    simulator = simulator or LocalSimulator(world)
+    trials = sorted((t for t in stored_trials.values() if t.number < job.first), key=lambda t: t.number)
     end = job.first + job.budget
     status = JobStatus(id=job.id(), state="running", total=job.budget)
     round_ = 0
 
-    def stored(chunk: list[tuple[Trial, NDArray[np.float64]]]) -> None:
+    def store_chunk(chunk: list[tuple[Trial, NDArray[np.float64]]]) -> None:
         """A round may be long: its trials count as they are stored, its best when it is judged."""
         nonlocal status
         save(chunk)
-        made = {"done": status.done + len(chunk), "computed": status.computed + len(chunk)}
-        status = status.model_copy(update=made)
+        progress = {"done": status.done + len(chunk), "computed": status.computed + len(chunk)}
+        status = status.model_copy(update=progress)
         report(status)
 
     while True:
-        batch = _next_batch(job, tried, round_, end - len(tried))
+        batch = _next_batch(job, trials, round_, end - len(trials))
         if not batch:
-            return "budget" if len(tried) >= end else "exhausted"
-        tried += _evaluate(world, simulator, batch, round_, len(tried), known, stored)
-        leading = [t for t in tried if not t.screened]
+            return "budget" if len(trials) >= end else "exhausted"
+        trials += _evaluate(world, simulator, batch, round_, len(trials), stored_trials, store_chunk)
+        leading = [t for t in trials if not t.screened]
         best = float(max(objectives(request, leading)))
-        status = status.model_copy(update={"done": len(tried) - job.first, "best": best})
+        status = status.model_copy(update={"done": len(trials) - job.first, "best": best})
         report(status)
         round_ += 1
-        if request.stopping == "converged" and len(tried) < end and converged(request, leading):
+        if request.stopping == "converged" and len(trials) < end and has_converged(request, leading):
             return "converged"
 
 
-def converged(request: OptimizationRequest, trials: Sequence[Trial]) -> bool:
+def has_converged(request: OptimizationRequest, trials: Sequence[Trial]) -> bool:
     """Whether the last 20 trials, all proposed by the sampler, gained less than 2 basis points."""
-    recent = trials[-PATIENCE:]
-    if len(trials) <= PATIENCE or any(t.origin == "sobol" for t in recent):
+    recent = trials[-CONVERGENCE_TRIALS:]
+    if len(trials) <= CONVERGENCE_TRIALS or any(t.origin == "sobol" for t in recent):
         return False
     values = objectives(request, trials)
-    gain = float(max(values) - max(values[:-PATIENCE]))
-    return gain < SMALLEST_GAIN.get(request.goal, _GAIN)
+    gain = float(max(values) - max(values[:-CONVERGENCE_TRIALS]))
+    return gain < MIN_GAIN.get(request.goal, _GAIN)
 
 
-def guide(request: OptimizationRequest, trials: Sequence[Trial]) -> list[float]:
+def sampler_values(request: OptimizationRequest, trials: Sequence[Trial]) -> list[float]:
     """What the sampler maximises: the objective, with every infeasible trial below every feasible one."""
     values = objectives(request, trials)
     worst = float(min(values))
-    broken = [violation(check_limits(request, by_scenario(t))) for t in trials]
-    return [float(v) if b == 0.0 else worst - b for v, b in zip(values, broken, strict=True)]
+    violations = [total_violation(check_limits(request, evaluations_by_scenario(t))) for t in trials]
+    return [float(v) if b == 0.0 else worst - b for v, b in zip(values, violations, strict=True)]
 
 
-def by_scenario(trial: Trial) -> dict[str, Evaluation]:
+def evaluations_by_scenario(trial: Trial) -> dict[str, Evaluation]:
     return {**{e.scenario: e for e in trial.evaluations}, HISTORY: trial.train}
 
 
-def selectable(request: OptimizationRequest, trial: Trial) -> bool:
+def is_selectable(request: OptimizationRequest, trial: Trial) -> bool:
     """Whether the selection rule may choose it: on all paths, and within every limit."""
-    return not trial.screened and violation(check_limits(request, by_scenario(trial))) == 0.0
+    return not trial.screened and total_violation(check_limits(request, evaluations_by_scenario(trial))) == 0.0
 
 
-def _next_batch(job: SearchJob, tried: Sequence[Trial], round_: int, left: int) -> list[tuple[Origin, StrategyConfig]]:
-    if left <= 0:
+def _next_batch(
+    job: SearchJob, trials: Sequence[Trial], round_: int, remaining: int
+) -> list[tuple[Origin, StrategyConfig]]:
+    if remaining <= 0:
         return []
-    avoid = [t.config for t in tried]
+    avoid = [t.config for t in trials]
     seed = stream_seed(job.request.seed, job.plan, round_)
     if round_ == 0:
-        batch = _from("candidate", [c for c in dict.fromkeys(job.candidates) if c not in avoid][:left])
-        start = round(SOBOL_SHARE * job.budget) if len(tried) < _ENOUGH_PRIOR else 0
-        wanted = min(max(start, 0 if batch or tried else 1), left - len(batch))
+        batch = _with_origin("candidate", [c for c in dict.fromkeys(job.candidates) if c not in avoid][:remaining])
+        start = round(SOBOL_SHARE * job.budget) if len(trials) < _ENOUGH_PRIOR else 0
+        count = min(max(start, 0 if batch or trials else 1), remaining - len(batch))
         avoid += [c for _, c in batch]
-        batch += _from("sobol", sobol(job.space, wanted, seed=seed, avoid=avoid))
+        batch += _with_origin("sobol", sobol(job.space, count, seed=seed, avoid=avoid))
         if batch:
             return batch
-    leading = [t for t in tried if not t.screened]
-    values = dict(zip((t.config for t in leading), guide(job.request, leading), strict=True))
-    wanted = min(ROUND, left)
-    batch = _from("sampler", propose(job.space, values, wanted, seed=seed, avoid=avoid))
-    missing = wanted - len(batch)
+    leading = [t for t in trials if not t.screened]
+    values = dict(zip((t.config for t in leading), sampler_values(job.request, leading), strict=True))
+    count = min(ROUND, remaining)
+    batch = _with_origin("sampler", propose(job.space, values, count, seed=seed, avoid=avoid))
+    missing = count - len(batch)
     if missing:
         avoid += [c for _, c in batch]
-        batch += _from("refill", sobol(job.space, missing, seed=seed, avoid=avoid))
+        batch += _with_origin("refill", sobol(job.space, missing, seed=seed, avoid=avoid))
     return batch
 
 
-def _from(origin: Origin, configs: Sequence[StrategyConfig]) -> list[tuple[Origin, StrategyConfig]]:
+def _with_origin(origin: Origin, configs: Sequence[StrategyConfig]) -> list[tuple[Origin, StrategyConfig]]:
     return [(origin, config) for config in configs]
 
 
@@ -164,43 +166,43 @@ def _evaluate(
     batch: Sequence[tuple[Origin, StrategyConfig]],
     round_: int,
     first: int,
-    known: Mapping[str, Trial],
+    stored_trials: Mapping[str, Trial],
     save: Save,
 ) -> list[Trial]:
     digests = [config.digest() for _, config in batch]
-    fresh = [k for k, digest in enumerate(digests) if digest not in known]
-    kept = set(range(len(batch)))
+    fresh = [k for k, digest in enumerate(digests) if digest not in stored_trials]
+    survivors = set(range(len(batch)))
     few: dict[int, tuple[Evaluation, ...]] = {}
     if world.request.trials > SCREENING_FROM and fresh:
         # the whole batch is screened again on a resume, so that the same half survives
         few = dict(enumerate(_simulated(simulator, [config for _, config in batch], screening_paths(world.paths))))
-        kept = _survivors(world, batch, few)
-    made: dict[str, Trial] = {}
+        survivors = _survivors(world, batch, few)
+    new_trials: dict[str, Trial] = {}
     chunks = [fresh[start : start + simulator.chunk] for start in range(0, len(fresh), simulator.chunk)]
-    full = [[k for k in places if k in kept] for places in chunks]
+    full = [[k for k in places if k in survivors] for places in chunks]
     simulated = simulator.evaluations([[batch[k][1] for k in places] for places in full], None)
-    for places, whole, found in zip(chunks, full, simulated, strict=True):
-        evaluated = dict(zip(whole, found, strict=True))
+    for places, whole, chunk_evaluations in zip(chunks, full, simulated, strict=True):
+        evaluations_by_place = dict(zip(whole, chunk_evaluations, strict=True))
         records = world.replay([batch[k][1] for k in places])
         chunk: list[tuple[Trial, NDArray[np.float64]]] = []
         for place, series in zip(places, records.series, strict=True):
             origin, config = batch[place]
-            stored = np.ascontiguousarray(series[:2, records.start :])
+            train_series = np.ascontiguousarray(series[:2, records.start :])
             trial = Trial(
                 number=first + place,
                 round=round_,
                 origin=origin,
                 config=config,
                 digest=digests[place],
-                screened=place not in kept,
-                evaluations=evaluated[place] if place in kept else few[place],
+                screened=place not in survivors,
+                evaluations=evaluations_by_place[place] if place in survivors else few[place],
                 train=world.on_history(config, series, world.market.train),
-                series=series_address(stored),
+                series=series_address(train_series),
             )
-            made[trial.digest] = trial
-            chunk.append((trial, stored))
+            new_trials[trial.digest] = trial
+            chunk.append((trial, train_series))
         save(chunk)
-    return [made[d] if d in made else known[d] for d in digests]
+    return [new_trials[d] if d in new_trials else stored_trials[d] for d in digests]
 
 
 def screening_paths(paths: int) -> int:
@@ -232,6 +234,6 @@ def _survivors(
         )
         for k, (origin, config) in enumerate(batch)
     ]
-    order = np.argsort(-np.array(guide(world.request, trials)), kind="stable")
+    order = np.argsort(-np.array(sampler_values(world.request, trials)), kind="stable")
     half = {int(k) for k in order[: -(-len(batch) // 2)]}
     return half | {k for k, (origin, _) in enumerate(batch) if origin == "candidate"}

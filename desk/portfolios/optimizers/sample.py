@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from desk.base.errors import InvalidInput
 from desk.market.datasets.repository import OwnedPrices, read_head, read_version, resolve_commit
 from desk.market.prices import Prices
-from desk.optimization.inputs.splits import days_of_holdout
+from desk.optimization.inputs.splits import holdout_days
 from desk.portfolios.optimizers.requests import OptimizerRequest
 from desk.portfolios.optimizers.responses import History
 from desk.portfolios.schemas import Portfolio
@@ -184,7 +184,7 @@ def _doubts(sets: Sequence[Prices]) -> list[str]:
 
 
 def _peeking(days: NDArray[np.datetime64], window: NDArray[np.datetime64]) -> list[str]:
-    locked = days_of_holdout(days.size - 1)
+    locked = holdout_days(days.size - 1)
     if days.size <= locked or window[-1] < days[-locked]:
         return []
     return [f"The window reaches into the days from {days[-locked]} on, which optimizations keep locked as a holdout."]

@@ -15,7 +15,7 @@ from desk.governance.principals import Principal
 from desk.market.bundled import BundledPrices
 from desk.optimization.answers import RiskAssessment
 from desk.optimization.inputs.market_data import load_market
-from desk.optimization.inputs.owned_market import load_owned
+from desk.optimization.inputs.owned_market import load_owned_market
 from desk.optimization.request import OptimizationRequest
 from desk.runs.context import Context, RunMarket
 from store.embedded import open_store
@@ -34,7 +34,7 @@ async def open_context(home: Path) -> AsyncGenerator[Context]:
             run="r",
             request=request,
             store=store,
-            jobs=LocalRunner(store, partial(load_owned, store, prices)),
+            jobs=LocalRunner(store, partial(load_owned_market, store, prices)),
             market=RunMarket(partial(load_market, prices), request),
             ledger="",
         )

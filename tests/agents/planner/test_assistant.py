@@ -18,9 +18,9 @@ from desk.figures.guard.claims import MAX_CLAIMS, check, render
 from desk.governance.estimates import Estimate
 from desk.governance.principals import Principal
 from desk.market.bundled import BundledPrices
-from desk.optimization.judgement.result_figures import figures_of
-from desk.optimization.reading.alternative import Alternative, Standing, alternative
-from desk.optimization.reading.findings import findings_of
+from desk.optimization.judgement.result_figures import result_figures
+from desk.optimization.reading.alternative import Alternative, Standing, explain_alternative
+from desk.optimization.reading.findings import build_findings
 from desk.optimization.reading.topics import Topic
 from desk.optimization.request import Limit, Limits
 from desk.optimization.result import Finalist, OptimizationResult, Verdict
@@ -52,7 +52,7 @@ def of_colour(colour: str) -> OptimizationResult:
         result = found(**changes)
     else:
         result = found(verdict=verdict)
-    return result.model_copy(update={"figures": figures_of(result)})
+    return result.model_copy(update={"figures": result_figures(result)})
 
 
 def alternatives(result: OptimizationResult) -> Iterator[tuple[Standing, Alternative]]:
@@ -77,14 +77,14 @@ def alternatives(result: OptimizationResult) -> Iterator[tuple[Standing, Alterna
         return result.model_copy(update={"finalists": (first, own)})
 
     won = beside(second).model_copy(update={"winner": trial})
-    yield "won", alternative(won, (trial,), "sigmoid")
-    yield "indistinguishable", alternative(beside(second), (trial,), "sigmoid")
-    yield "behind", alternative(beside(second, indistinguishable=False), (trial,), "sigmoid")
-    yield "behind", alternative(result, (result.winner, trial), "sigmoid")
-    yield "infeasible", alternative(beside(third), (trial,), "sigmoid")
-    yield "screened", alternative(result, (trial.model_copy(update={"screened": True}),), "sigmoid")
-    yield "not_tried", alternative(result, (), "sigmoid")
-    yield "not_searched", alternative(narrow, (), "sigmoid")
+    yield "won", explain_alternative(won, (trial,), "sigmoid")
+    yield "indistinguishable", explain_alternative(beside(second), (trial,), "sigmoid")
+    yield "behind", explain_alternative(beside(second, indistinguishable=False), (trial,), "sigmoid")
+    yield "behind", explain_alternative(result, (result.winner, trial), "sigmoid")
+    yield "infeasible", explain_alternative(beside(third), (trial,), "sigmoid")
+    yield "screened", explain_alternative(result, (trial.model_copy(update={"screened": True}),), "sigmoid")
+    yield "not_tried", explain_alternative(result, (), "sigmoid")
+    yield "not_searched", explain_alternative(narrow, (), "sigmoid")
 
 
 class GivenRuns:
@@ -285,7 +285,7 @@ async def test_an_alternative_has_a_sentence_for_each_standing(context) -> None:
     result, said = of_colour("amber"), dict[Standing, str]()
     for standing, sigmoid in alternatives(result):
         explained = ResultExplanation(
-            run="r", topic="alternative", detail="sigmoid", findings=findings_of(result), alternative=sigmoid
+            run="r", topic="alternative", detail="sigmoid", findings=build_findings(result), alternative=sigmoid
         )
         told_of = list(describe_tool_result("explain_result", explained.model_dump_json(), failed=False))
         assert [problem for claim in told_of for problem in check(claim, sigmoid.figures)] == []

@@ -18,7 +18,7 @@ from desk.conversation.messages import AssistantMessage, UserMessage
 from desk.conversation.schemas import Opinion
 from desk.governance.approvals import Ruling
 from desk.market.datasets.schemas import Terms
-from desk.optimization.reading.trial_pages import Asked
+from desk.optimization.reading.trial_pages import TrialQuery
 from desk.optimization.request import OptimizationRequest
 from desk.portfolios.optimizers.requests import FrontierRequest, HrpRequest, RiskParityRequest
 from desk.portfolios.schemas import PortfolioDraft, PortfolioPatch
@@ -104,7 +104,10 @@ def test_a_job_is_submitted_once_listed_cancelled_and_begun_again(client):
     assert client.cancel(job.id, reason="wrong seed").state == client.cancel(job.id).state == "cancelled"
     assert client.restart(job.id).state == "queued"
     assert client.job(job.id).progress.share == 0.0
-    assert list(client.trials(job.id, Asked(sort="objective", order="desc", weight_function=("cppi", "merton")))) == []
+    assert (
+        list(client.trials(job.id, TrialQuery(sort="objective", order="desc", weight_function=("cppi", "merton"))))
+        == []
+    )
     for wrong in (lambda: client.result(job.id), lambda: client.export(job.id), lambda: client.reproduce(job.id)):
         with pytest.raises(Refused, match="has no result") as refused:
             wrong()

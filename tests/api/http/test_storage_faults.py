@@ -16,7 +16,7 @@ import pytest
 
 from desk.base.clock import utc_now
 from desk.compute.local import LocalRunner
-from desk.optimization.inputs.owned_market import load_owned
+from desk.optimization.inputs.owned_market import load_owned_market
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events import RunFinished
 from desk.runs.repository import Run, run_of
@@ -125,7 +125,7 @@ async def dependencies_on_aws(
     blobs = open_bucket(name, retry_seconds=patience)
     table, _ = clients(os.environ["AWS_ENDPOINT_URL_DYNAMODB"])
     async with open_dependencies(home) as dependencies, aws_store(table, name, blobs, retry_seconds=patience) as store:
-        runner = LocalRunner(store, partial(load_owned, store, dependencies.prices))
+        runner = LocalRunner(store, partial(load_owned_market, store, dependencies.prices))
         yield replace(dependencies, store=store, jobs=runner, queue=queue)
 
 

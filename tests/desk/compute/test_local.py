@@ -4,7 +4,7 @@ import itertools
 import pytest
 
 from desk.compute.local import LocalRunner
-from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.repositories.trial_repository import load_trials
 from store.embedded import open_store
 
 pytestmark = pytest.mark.anyio
@@ -45,7 +45,7 @@ async def test_a_job_that_is_submitted_twice_runs_once(world, searched, job, tmp
         await runner.submit(asked)
         last = (await ended(runner, asked))[-1]
         after = await runner.submit(asked)
-        assert await stored_trials(store, "anne", "r1") == searched.trials
+        assert await load_trials(store, "anne", "r1") == searched.trials
     assert load.asked == 1
     assert after == last
     assert (last.state, last.done, last.computed, last.stopped) == ("completed", 12, 12, "budget")
@@ -59,7 +59,7 @@ async def test_trials_are_in_the_store_before_progress_is_shown(world, job, tmp_
         seen = [status]
         while status.state not in ENDED:
             status = await runner.status(asked.id())
-            assert len(await stored_trials(store, "anne", "r1")) >= status.done
+            assert len(await load_trials(store, "anne", "r1")) >= status.done
             seen.append(status)
         done = [s.done for s in seen]
     assert done == sorted(done)
@@ -75,10 +75,10 @@ async def test_what_a_cancelled_job_finished_stays_and_is_not_computed_again(wor
         await runner.submit(asked)
         while True:
             await asyncio.sleep(0.01)
-            if await stored_trials(store, "anne", "r1"):
+            if await load_trials(store, "anne", "r1"):
                 break
         status = await runner.cancel(asked.id())
-        kept = await stored_trials(store, "anne", "r1")
+        kept = await load_trials(store, "anne", "r1")
         assert status.state == "cancelled"
         assert 0 < len(kept) < 200
         assert [t.number for t in kept] == list(range(len(kept)))
@@ -88,7 +88,7 @@ async def test_what_a_cancelled_job_finished_stays_and_is_not_computed_again(wor
         await again.submit(shorter.model_copy(update={"budget": 3}))
         last = (await ended(again, shorter))[-1]
         assert (last.state, last.computed) == ("completed", 3)
-        assert (await stored_trials(store, "anne", "r1"))[: len(kept)] == kept
+        assert (await load_trials(store, "anne", "r1"))[: len(kept)] == kept
 
 
 async def test_a_job_that_was_cut_off_is_finished_by_another_process(world, searched, job, tmp_path) -> None:
@@ -101,7 +101,7 @@ async def test_a_job_that_was_cut_off_is_finished_by_another_process(world, sear
         await runner.submit(asked)
         last = (await ended(runner, asked))[-1]
         assert (last.done, last.computed) == (12, 5)
-        assert await stored_trials(store, "anne", "r1") == searched.trials
+        assert await load_trials(store, "anne", "r1") == searched.trials
 
 
 async def test_a_fault_is_told_with_its_class_and_stores_nothing(world, job, tmp_path) -> None:
@@ -111,7 +111,7 @@ async def test_a_fault_is_told_with_its_class_and_stores_nothing(world, job, tmp
         await runner.submit(asked)
         last = (await ended(runner, asked))[-1]
         assert (last.state, last.error) == ("failed", "ZeroDivisionError: by nothing")
-        assert await stored_trials(store, "anne", "r1") == ()
+        assert await load_trials(store, "anne", "r1") == ()
 
 
 async def test_a_job_that_failed_starts_again_when_it_is_submitted_again(world, searched, job, tmp_path) -> None:
@@ -124,7 +124,7 @@ async def test_a_job_that_failed_starts_again_when_it_is_submitted_again(world, 
         load.error = None
         assert (await runner.submit(asked)).state == "queued"
         assert (await ended(runner, asked))[-1].state == "completed"
-        assert await stored_trials(store, "anne", "r1") == searched.trials
+        assert await load_trials(store, "anne", "r1") == searched.trials
 
 
 async def test_an_unknown_job_has_no_status(world, tmp_path) -> None:

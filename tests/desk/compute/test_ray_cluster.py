@@ -21,9 +21,9 @@ from desk.compute.ray_cluster import CHUNK, TASKS_PER_CORE, RayEngine, ray_runne
 from desk.compute.shards.sharded_search import Engine, ShardedSimulator
 from desk.compute.shards.shards import ShardPlanner, Task
 from desk.optimization.evaluation import World
-from desk.optimization.inputs.owned_market import load_owned
+from desk.optimization.inputs.owned_market import load_owned_market
 from desk.optimization.repositories.result_repository import load_result
-from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.search.search import run_search
 from graphs.dependencies import Dependencies
@@ -149,7 +149,7 @@ async def test_the_trials_are_those_of_a_local_search(nodes, world, searched, jo
         await runner.submit(asked)
         status = await ended(runner, asked)
         assert (status.state, status.error, status.computed) == ("completed", None, 12)
-        assert await stored_trials(store, "anne", "r1") == searched.trials
+        assert await load_trials(store, "anne", "r1") == searched.trials
         assert (runner.machines.kind, runner.machines.cores, runner.machines.remote) == ("ray", 2, False)
 
 
@@ -163,7 +163,7 @@ async def test_a_cancelled_search_ends_soon_and_can_be_gone_on_with(nodes, long,
         assert (await runner.cancel(asked.id())).state == "cancelled"
         await runner.submit(asked)
         assert (await ended(runner, asked)).state == "completed"
-        assert await stored_trials(store, "anne", "r1") == alone.trials
+        assert await load_trials(store, "anne", "r1") == alone.trials
 
 
 @pytest.mark.parametrize("lost", ["worker", pytest.param("node", marks=pytest.mark.soak)])
@@ -198,7 +198,7 @@ async def test_a_search_whose_process_was_killed_goes_on_in_another(nodes, long,
         await runner.submit(asked)
         status = await ended(runner, asked)
         assert (status.state, status.reports) == ("completed", ())
-        assert await stored_trials(store, "anne", "r1") == alone.trials
+        assert await load_trials(store, "anne", "r1") == alone.trials
     assert ENOUGH <= len(kept) < len(stored(home)) == SHARDS
     assert begun(tmp_path / "book") - before == SHARDS - len(kept)
     assert before - len(kept) <= IN_FLIGHT
@@ -272,7 +272,7 @@ async def test_the_reference_job_has_the_digest_of_a_local_run(nodes, tmp_path, 
         expected = await digest_of(dependencies, OWNER, request)
     async with open_dependencies(tmp_path / "ray") as dependencies:
         runner = ray_runner(
-            dependencies.store, partial(load_owned, dependencies.store, dependencies.prices), nodes.address
+            dependencies.store, partial(load_owned_market, dependencies.store, dependencies.prices), nodes.address
         )
         running = asyncio.create_task(digest_of(replace(dependencies, jobs=runner), OWNER, request))
         if killed:

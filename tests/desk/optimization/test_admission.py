@@ -10,9 +10,9 @@ from desk.base.errors import InvalidInput
 from desk.market.bundled import BundledPrices, cash_rates
 from desk.market.prices import facts_of
 from desk.optimization.evaluation import World
-from desk.optimization.inputs.admission import CASH_GAINS, admitted
+from desk.optimization.inputs.admission import CASH_RATE_NONNEGATIVE_FROM, complete_request
 from desk.optimization.inputs.market_data import build_market
-from desk.optimization.inputs.splits import resolved
+from desk.optimization.inputs.splits import resolve_mixes
 from desk.optimization.judgement.sensitivity import check_scenarios
 from desk.optimization.limits import check_minimum_exposure
 from desk.optimization.request import CURRENT_RULE
@@ -55,17 +55,17 @@ DOUBTED = {
 def test_what_is_taken_passes_every_check(changes, stocks, prices, asked) -> None:
     request = asked(**{"scenarios": [WORLD]} | changes)
     for given in (stocks, prices):
-        completed = admitted(request, facts_of(given))
+        completed = complete_request(request, facts_of(given))
         market = build_market(given, request)
         assert completed is not None
-        assert completed == resolved(request, assets=len(market.assets))
+        assert completed == resolve_mixes(request, assets=len(market.assets))
         check_scenarios(World(market, completed))
         check_minimum_exposure(World(market, completed))
 
 
 @pytest.mark.parametrize("changes", DOUBTED.values(), ids=DOUBTED)
 def test_what_only_the_numeric_core_can_judge_is_left_to_it(changes, stocks, asked) -> None:
-    assert admitted(asked(**changes), facts_of(stocks)) is None
+    assert complete_request(asked(**changes), facts_of(stocks)) is None
 
 
 @pytest.mark.parametrize(
@@ -82,15 +82,15 @@ def test_what_is_refused_is_refused_in_the_same_words(sessions, changes, prices,
     with pytest.raises(InvalidInput) as by_the_core:
         build_market(short, asked(**changes))
     with pytest.raises(InvalidInput) as by_its_facts:
-        admitted(asked(**changes), facts_of(short))
+        complete_request(asked(**changes), facts_of(short))
     assert str(by_its_facts.value) == str(by_the_core.value)
 
 
 def test_prices_from_before_the_cash_rate_gained_are_left_to_the_core(prices, asked) -> None:
-    early = facts_of(prices).model_copy(update={"first": CASH_GAINS.replace(year=1930)})
-    assert admitted(asked(), early) is None
+    early = facts_of(prices).model_copy(update={"first": CASH_RATE_NONNEGATIVE_FROM.replace(year=1930)})
+    assert complete_request(asked(), early) is None
     rates = cash_rates()
-    assert (rates.rates[rates.months >= np.datetime64(CASH_GAINS, "M")] >= 0.0).all()
+    assert (rates.rates[rates.months >= np.datetime64(CASH_RATE_NONNEGATIVE_FROM, "M")] >= 0.0).all()
 
 
 @pytest.mark.parametrize("universe", ["sp500", "stocks"])

@@ -1,6 +1,6 @@
 import pytest
 
-from desk.optimization.estimate import STARTING_SECONDS, estimate
+from desk.optimization.estimate import START_SECONDS, estimate
 
 
 def resized(request, **changes):
@@ -29,4 +29,4 @@ def test_a_local_search_costs_nothing(asked) -> None:
 
 
 def test_the_smallest_search_takes_what_any_search_takes(asked) -> None:
-    assert estimate(asked(), 1).seconds == pytest.approx(STARTING_SECONDS, abs=0.6)
+    assert estimate(asked(), 1).seconds == pytest.approx(START_SECONDS, abs=0.6)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from desk.optimization.evaluation import World, deepest_fall, goal_values, objectives, with_next_session
+from desk.optimization.evaluation import World, goal_values, max_drawdown, objectives, with_next_session
 from desk.optimization.inputs.market_data import build_market
 from desk.optimization.request import Limit, Limits
 from quant.strategies.config import StrategyConfig
@@ -131,7 +131,7 @@ def test_a_breach_on_history_is_the_share_of_windows_of_the_horizon(world) -> No
     assert limited.rolling_breach(total) == pytest.approx(np.mean(breached), rel=1e-12)
     assert 0.0 < np.mean(breached) < 1.0
     assert world.rolling_breach(total) == 0.0
-    assert deepest_fall(np.array([0.1, -0.5, 0.5])) == pytest.approx(0.5)
+    assert max_drawdown(np.array([0.1, -0.5, 0.5])) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("goal", ["robust_utility", "sharpe", "worst_case", "cvar_utility"])

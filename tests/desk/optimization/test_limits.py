@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 
 from desk.base.errors import InvalidInput
-from desk.optimization.limits import check_limits, check_minimum_exposure, statistic, violation
+from desk.optimization.limits import check_limits, check_minimum_exposure, limit_statistic, total_violation
 from desk.optimization.request import Limit, Limits
-from desk.optimization.search.search import by_scenario
+from desk.optimization.search.search import evaluations_by_scenario
 from desk.scenarios.schemas import HISTORY
 from quant.strategies.mandate import Mandate
 
@@ -28,9 +28,9 @@ def limited(world, mandate=None, **limits):
 def test_each_limit_looks_at_its_own_statistic(searched, name) -> None:
     metrics = searched.trials[0].evaluations[0].metrics
     field, unit = FIELDS[name]
-    assert statistic(name, metrics) == getattr(metrics, field).value * unit
+    assert limit_statistic(name, metrics) == getattr(metrics, field).value * unit
     moved = metrics.model_copy(update={f: metrics.sharpe for f, _ in FIELDS.values() if f != field})
-    assert statistic(name, moved) == statistic(name, metrics)
+    assert limit_statistic(name, moved) == limit_statistic(name, metrics)
 
 
 def test_a_limit_is_checked_in_its_scenarios_and_in_no_other(searched) -> None:
@@ -41,7 +41,7 @@ def test_a_limit_is_checked_in_its_scenarios_and_in_no_other(searched) -> None:
         value_at_risk=Limit(bound=var, scenarios=("bear_market",)),
         turnover=Limit(bound=1e-6, scenarios=("base_case", HISTORY)),
     )
-    checks = check_limits(world.request, by_scenario(trial))
+    checks = check_limits(world.request, evaluations_by_scenario(trial))
     assert [(c.limit, c.scenario) for c in checks] == [
         ("value_at_risk", "bear_market"),
         ("turnover", "base_case"),
@@ -66,7 +66,7 @@ def test_a_drawdown_limit_tolerates_a_probability(searched) -> None:
             (check,) = check_limits(world.request, {"base_case": evaluation.model_copy(update={"metrics": metrics})})
             assert (check.allowed, check.bound) == (tolerated, 0.1)
             assert check.passed == (share <= tolerated)
-            assert (violation((check,)) == 0.0) == check.passed
+            assert (total_violation((check,)) == 0.0) == check.passed
 
 
 def test_the_default_limit_on_drawdown_is_20_percent_in_the_base_case_and_on_history() -> None:
@@ -77,7 +77,7 @@ def test_a_worse_breach_is_a_larger_violation(searched) -> None:
     found = []
     for bound in (0.3, 0.02, 0.01):
         world = limited(searched.world, value_at_risk=Limit(bound=bound, scenarios=("bear_market",)))
-        found.append(violation(check_limits(world.request, by_scenario(searched.trials[0]))))
+        found.append(total_violation(check_limits(world.request, evaluations_by_scenario(searched.trials[0]))))
     assert found == sorted(found)
     assert found[0] == 0.0
 

@@ -8,7 +8,7 @@ import pytest
 from desk.base.errors import InvalidInput
 from desk.market.bundled import BundledPrices, cash_rates
 from desk.optimization.inputs.market_data import build_market, load_market
-from desk.optimization.inputs.splits import MIXES, resolved
+from desk.optimization.inputs.splits import MIXES, resolve_mixes
 from desk.optimization.request import OptimizationRequest
 from quant.strategies.config import SearchSpace, StrategyConfig
 
@@ -121,11 +121,11 @@ def test_the_warm_up_is_the_longest_lookback_and_the_lag(prices, asked, rule, ne
 
 
 def test_several_assets_are_mixed_in_every_way_unless_the_request_says_how(stocks, asked) -> None:
-    request = resolved(asked(), assets=3)
+    request = resolve_mixes(asked(), assets=3)
     assert request.space.inner == MIXES
     assert request.current_rule.inner == "equal_weight"
-    assert resolved(request, assets=3) == request
-    assert resolved(asked(), assets=1) == asked()
+    assert resolve_mixes(request, assets=3) == request
+    assert resolve_mixes(asked(), assets=1) == asked()
     assert set(build_market(stocks, asked()).mixes) == set(MIXES)
 
 

@@ -3,10 +3,10 @@ import pytest
 
 from desk.optimization.repositories.trial_repository import (
     load_series,
+    load_trials,
     save_series,
     save_trials,
     series_address,
-    stored_trials,
 )
 from store.embedded import open_store
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 async def test_trials_come_back_whole_and_in_the_order_of_proposal(searched, tmp_path) -> None:
     async with open_store(tmp_path) as store:
         await save_trials(store, "anne", "r1", list(reversed(searched.saved)))
-        assert await stored_trials(store, "anne", "r1") == searched.trials
+        assert await load_trials(store, "anne", "r1") == searched.trials
         for trial, series in searched.saved:
             np.testing.assert_array_equal(await load_series(store, "anne", trial.series, rows=2), series)
 
@@ -26,10 +26,10 @@ async def test_nobody_sees_the_trials_of_another_owner_or_run(searched, tmp_path
         await save_trials(store, "anne", "r1", searched.saved[:3])
         await save_trials(store, "anne", "r11", searched.saved[3:5])
         await save_trials(store, "ben", "r1", searched.saved[5:6])
-        assert await stored_trials(store, "anne", "r1") == searched.trials[:3]
-        assert await stored_trials(store, "anne", "r11") == searched.trials[3:5]
-        assert await stored_trials(store, "ben", "r1") == searched.trials[5:6]
-        assert await stored_trials(store, "ben", "r11") == ()
+        assert await load_trials(store, "anne", "r1") == searched.trials[:3]
+        assert await load_trials(store, "anne", "r11") == searched.trials[3:5]
+        assert await load_trials(store, "ben", "r1") == searched.trials[5:6]
+        assert await load_trials(store, "ben", "r11") == ()
 
 
 async def test_more_trials_than_a_transaction_holds_are_all_stored(searched, tmp_path) -> None:
@@ -37,7 +37,7 @@ async def test_more_trials_than_a_transaction_holds_are_all_stored(searched, tmp
     many = [(trial.model_copy(update={"number": n, "digest": f"{n:064d}"}), series) for n in range(205)]
     async with open_store(tmp_path) as store:
         await save_trials(store, "anne", "r1", many)
-        assert [t.number for t in await stored_trials(store, "anne", "r1")] == list(range(205))
+        assert [t.number for t in await load_trials(store, "anne", "r1")] == list(range(205))
 
 
 async def test_the_address_of_a_series_is_its_content(tmp_path) -> None:

@@ -10,7 +10,7 @@ from desk.base.errors import InvalidInput
 from desk.market.bundled import BundledPrices
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market
-from desk.optimization.judgement.historical_record import seen
+from desk.optimization.judgement.historical_record import unlocked_days
 from desk.optimization.judgement.judge import matched_weight
 from desk.optimization.request import OptimizationRequest
 from desk.strategies.evaluation import CURVE, TOOL, evaluate_strategy
@@ -41,7 +41,7 @@ def test_every_figure_is_named_once_and_can_be_read(rule) -> None:
 
 
 def test_history_is_that_of_a_run_without_the_holdout(rule, twelve_months) -> None:
-    world, part = twelve_months, seen(twelve_months)
+    world, part = twelve_months, unlocked_days(twelve_months)
     config = world.request.current_rule
     evaluation = world.on_history(config, world.replay([config]).series[0], part)
     assert rule.held[0].history == evaluation
@@ -56,7 +56,7 @@ def test_the_simulation_is_that_of_a_run(rule, twelve_months) -> None:
 
 
 def test_full_investment_is_the_index_and_sixty_forty_lies_between(rule, twelve_months) -> None:
-    part = seen(twelve_months)
+    part = unlocked_days(twelve_months)
     asset = twelve_months.market.asset[part]
     growth = math.expm1(252 * np.log1p(asset).mean())
     assert value(rule.figures, "quick_equity_history_geometric_return") == pytest.approx(growth, abs=2e-3)
@@ -137,7 +137,7 @@ def test_a_crash_deeper_than_the_cushion_is_said() -> None:
 
 
 def test_the_weight_of_the_last_day_answers_the_latest_volatility(rule, twelve_months) -> None:
-    part = seen(twelve_months)
+    part = unlocked_days(twelve_months)
     last = value(rule.figures, "quick_last_weight")
     days = twelve_months.market.asset[part.stop - 300 : part.stop]
     assert last == pytest.approx(0.10 / (days.std() * math.sqrt(252)), rel=0.15)

@@ -11,7 +11,7 @@ from typing import Any
 
 from desk.compute.local import LocalRunner
 from desk.governance.approvals import ApprovalDecision, load_approval
-from desk.optimization.inputs.owned_market import load_owned
+from desk.optimization.inputs.owned_market import load_owned_market
 from desk.runs.repository import events_of, run_of
 from graphs.dependencies import Dependencies
 from graphs.jobs.execution import execute
@@ -44,7 +44,7 @@ async def open_with_approval(
 ) -> AsyncGenerator[Dependencies]:
     """A desk that asks a person about every run, at that time of the clock."""
     async with open_dependencies(home, model) as dependencies:
-        jobs = CountingRunner(dependencies.store, partial(load_owned, dependencies.store, dependencies.prices))
+        jobs = CountingRunner(dependencies.store, partial(load_owned_market, dependencies.store, dependencies.prices))
         yield replace(dependencies, **({"thresholds": LOW, "now": lambda: now, "jobs": jobs} | changes))
 
 

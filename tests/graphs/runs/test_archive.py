@@ -11,7 +11,7 @@ from langchain_core.runnables import RunnableConfig
 
 from desk.compute.shards.repository import record_use
 from desk.governance.approvals import Approval, ApprovalDecision, ApprovalRequest, Thresholds
-from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.repositories.trial_repository import load_trials
 from desk.runs.cached_answers import load_or_compute
 from desk.runs.repository import Run, RunArchived, events_of, list_runs, record_of, result_of, run_of
 from desk.wealth.repository import Expiry
@@ -95,7 +95,7 @@ async def test_an_archived_run_comes_back_to_the_last_byte(home, small):
         events = [event async for event in execute(dependencies, OWNER, run)]
         before = await content_of(dependencies.store, run)
         result = await result_of(dependencies.store, OWNER, run)
-        trials = await stored_trials(dependencies.store, OWNER, run)
+        trials = await load_trials(dependencies.store, OWNER, run)
         later = await new_run(dependencies, OWNER, small(seed=4))
         assert result is not None
 
@@ -119,7 +119,7 @@ async def test_an_archived_run_comes_back_to_the_last_byte(home, small):
         assert (restored.state, restored.archived, restored.restored_at) == ("completed", None, clock())
         assert await content_of(dependencies.store, run) == before
         assert await events_of(dependencies.store, OWNER, run) == events
-        assert await stored_trials(dependencies.store, OWNER, run) == trials
+        assert await load_trials(dependencies.store, OWNER, run) == trials
         again = await result_of(dependencies.store, OWNER, run)
         assert again is not None
         assert again.digest() == result.digest() == restored.result_digest

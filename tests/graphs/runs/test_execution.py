@@ -12,8 +12,8 @@ import pytest
 from agents.planner.planner import PLANNER, EmbeddedPlanner
 from desk.base.errors import InvalidInput, UserError
 from desk.compute.local import LocalRunner
-from desk.optimization.inputs.owned_market import load_owned
-from desk.optimization.reading.findings import explainable
+from desk.optimization.inputs.owned_market import load_owned_market
+from desk.optimization.reading.findings import explainable_figures
 from desk.optimization.request import Limit, Limits
 from desk.runs.events import ClaimReleased, DecisionMade, DraftRejected, RunFailed
 from desk.runs.repository import events_of, list_runs, result_of, run_of
@@ -211,7 +211,7 @@ async def test_weights_of_the_holdout_are_shown_to_the_reader_and_to_no_agent(ho
         events = await run(dependencies, small())
         result = await result_of(dependencies.store, OWNER, events[0].run)
     assert result is not None
-    hidden = {figure.id for figure in result.figures} - {figure.id for figure in explainable(result)}
+    hidden = {figure.id for figure in result.figures} - {figure.id for figure in explainable_figures(result)}
     assert {"today_weight", "next_trade"} <= hidden
     assert result.explanation is not None
     assert not hidden & {id_ for claim in result.explanation.claims for id_ in claim.figures}
@@ -227,7 +227,7 @@ async def test_a_process_that_lags_behind_another_with_the_same_run_comes_to_the
             return await super().submit(job)
 
     async with opened(home) as dependencies, opened(home) as other:
-        late = replace(other, jobs=Late(other.store, partial(load_owned, other.store, other.prices)))
+        late = replace(other, jobs=Late(other.store, partial(load_owned_market, other.store, other.prices)))
         name = await create_run(dependencies, OWNER, small())
 
         async def lag() -> None:
@@ -259,7 +259,7 @@ async def test_a_fault_of_a_second_process_leaves_a_completed_run_completed(home
             raise ConnectionError
 
     async with opened(home) as dependencies, opened(home) as other:
-        late = replace(other, jobs=Dead(other.store, partial(load_owned, other.store, other.prices)))
+        late = replace(other, jobs=Dead(other.store, partial(load_owned_market, other.store, other.prices)))
         name = await create_run(dependencies, OWNER, small())
 
         async def fail() -> None:

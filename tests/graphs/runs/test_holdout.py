@@ -13,9 +13,9 @@ import pytest
 
 from desk.base.errors import InvalidInput, UserError
 from desk.governance.approvals import AlreadyDecided, ApprovalDecision, NoApprovalRequested, load_approval
-from desk.optimization.holdout import KIND, opened_holdout
+from desk.optimization.holdout import KIND, load_holdout
 from desk.optimization.inputs.market_data import load_market
-from desk.optimization.reading.findings import explainable
+from desk.optimization.reading.findings import explainable_figures
 from desk.optimization.request import Limit, Limits
 from desk.runs.repository import events_of, result_of, run_of
 from graphs.dependencies import Dependencies
@@ -63,7 +63,7 @@ async def test_the_holdout_opens_once_and_only_after_a_person_approved_it(home, 
         assert approval.asked.at == MONDAY
         assert approval.asked.estimate is None
         assert await load_approval(dependencies.store, OWNER, RUN) is None
-        assert await opened_holdout(dependencies.store, OWNER, RUN) is None
+        assert await load_holdout(dependencies.store, OWNER, RUN) is None
         before = await run_of(dependencies.store, OWNER, RUN)
         await decide_approval(dependencies, OWNER, RUN, decided(), "holdout")
         first = await open_holdout(dependencies, OWNER, RUN)
@@ -92,7 +92,7 @@ async def test_the_holdout_opens_once_and_only_after_a_person_approved_it(home, 
     assert "was opened on 2026-03-02 by risk officer" in first.watermark
     found: dict[str, Any] = {figure.id: figure.value for figure in first.figures}
     assert all(figure.source == f"holdout.{figure.id.removeprefix('holdout_')}" for figure in first.figures)
-    assert not found.keys() & {figure.id for figure in explainable(result)}
+    assert not found.keys() & {figure.id for figure in explainable_figures(result)}
     days = market.dates[market.holdout]
     assert (found["holdout_first_day"], found["holdout_last_day"]) == (str(days[0]), str(days[-1]))
     assert found["holdout_days"] == days.size
@@ -112,7 +112,7 @@ async def test_a_holdout_whose_opening_was_rejected_stays_locked(home, small):
             await open_holdout(dependencies, OWNER, RUN)
         with pytest.raises(AlreadyDecided):
             await decide_approval(dependencies, OWNER, RUN, decided(), "holdout")
-        assert await opened_holdout(dependencies.store, OWNER, RUN) is None
+        assert await load_holdout(dependencies.store, OWNER, RUN) is None
         assert (await run_of(dependencies.store, OWNER, RUN)).state == "completed"
         assert "holdout.node_started" not in await kinds(dependencies)
 

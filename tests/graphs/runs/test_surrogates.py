@@ -10,7 +10,7 @@ import pytest
 
 from desk.base.errors import InvalidInput
 from desk.optimization.evaluation import objectives
-from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.request import OptimizationRequest
 from desk.runs.repository import run_of
 from desk.surrogates.registry import surrogates
@@ -75,7 +75,7 @@ async def run(dependencies, request: OptimizationRequest) -> str:
 
 
 async def trials_of(dependencies, run: str) -> tuple[Trial, ...]:
-    return await stored_trials(dependencies.store, OWNER, run)
+    return await load_trials(dependencies.store, OWNER, run)
 
 
 @pytest.fixture

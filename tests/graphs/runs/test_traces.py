@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agents.planner.planner import EmbeddedPlanner
-from desk.optimization.repositories.trial_repository import save_trials, stored_trials
+from desk.optimization.repositories.trial_repository import load_trials, save_trials
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
 from desk.runs.events import (
@@ -76,7 +76,7 @@ class Traced:
             self.observed = observed
             self.stored = await events_of(dependencies.store, OWNER, run)
             self.payloads = [event.payload for event in await dependencies.store.events.read(OWNER, run)]
-            self.trials = await stored_trials(dependencies.store, OWNER, run)
+            self.trials = await load_trials(dependencies.store, OWNER, run)
             result = await result_of(dependencies.store, OWNER, run)
             assert result is not None
             self.result = result

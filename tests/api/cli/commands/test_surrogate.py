@@ -10,7 +10,7 @@ import pytest
 from api.cli.main import run
 from api.cli.request_options import request_from
 from desk.optimization.jobs import SearchJob
-from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.request import OptimizationRequest
 from graphs.runs.creation import create_run
 from graphs.runs.surrogates import fit_surrogate
@@ -40,7 +40,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
             while status.state in ("queued", "running"):
                 await asyncio.sleep(0.02)
                 status = await dependencies.jobs.status(job.id())
-            assert len(await stored_trials(dependencies.store, OWNER, name)) == REQUEST.trials
+            assert len(await load_trials(dependencies.store, OWNER, name)) == REQUEST.trials
             return name
 
     return home, asyncio.run(search())

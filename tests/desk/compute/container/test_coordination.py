@@ -20,7 +20,7 @@ from desk.compute.container.task_queue import TaskQueue
 from desk.compute.shards.sharded_search import FolderShardStore, ShardedSimulator
 from desk.compute.shards.shards import BadShard, Task, compute, spans
 from desk.optimization.evaluation import World
-from desk.optimization.search.search import Direct
+from desk.optimization.search.search import LocalSimulator
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.search import sobol
@@ -42,7 +42,7 @@ def chunks(world) -> list[list[StrategyConfig]]:
 
 @pytest.fixture(scope="module")
 def single(world, chunks) -> Found:
-    return list(Direct(world).evaluations(chunks, PATHS))
+    return list(LocalSimulator(world).evaluations(chunks, PATHS))
 
 
 @pytest.fixture

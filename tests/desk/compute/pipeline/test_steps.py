@@ -25,7 +25,7 @@ from desk.compute.pipeline.step_files import PipelineRequest, is_finished
 from desk.compute.pipeline.step_worker import run_step
 from desk.market.prices import Prices
 from desk.optimization.request import OptimizationRequest
-from desk.optimization.scenario_checks import check_scenario, require
+from desk.optimization.scenario_checks import check_scenario, require_passed
 from quant.worlds.paths import path_model
 from quant.worlds.scenario import BUILT_IN
 from tests.desk.conftest import Searched
@@ -135,12 +135,12 @@ def test_a_request_of_another_version_is_refused(paths: ContainerPaths) -> None:
 def test_paths_of_another_law_are_refused_by_name() -> None:
     base, bear = (scenario.model_copy(update={"years": 1}) for scenario in (BUILT_IN[0], BUILT_IN[2]))
     sound = check_scenario(base, path_model(base, seed=1))
-    assert sound.failed == ()
-    require(sound)
+    assert sound.failures == ()
+    require_passed(sound)
     wrong = check_scenario(base, path_model(bear, seed=1))
-    assert {moment.name for moment in wrong.failed} == {"mean", "volatility"}
+    assert {moment.name for moment in wrong.failures} == {"mean", "volatility"}
     with pytest.raises(InvalidInput, match=r"^scenarios\.base_case: the mean of its paths is .* where it states 0\.0"):
-        require(wrong)
+        require_passed(wrong)
     assert wrong.model != sound.model
 
 
@@ -149,4 +149,4 @@ def test_paths_of_another_law_are_refused_by_name() -> None:
 def test_sound_paths_are_not_refused(engine: str) -> None:
     scenario = BUILT_IN[0].model_copy(update={"engine": engine, "years": 1, "paths": 100})
     for seed in range(200):
-        require(check_scenario(scenario, path_model(scenario, seed=seed)))
+        require_passed(check_scenario(scenario, path_model(scenario, seed=seed)))

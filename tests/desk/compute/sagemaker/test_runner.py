@@ -24,7 +24,7 @@ from desk.compute.sagemaker.processing import Cluster
 from desk.compute.sagemaker.runner import IN_FLIGHT, SageMakerRunner, check_access
 from desk.governance.estimates import Machines
 from desk.optimization.jobs import JobStatus, SearchJob
-from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.repositories.trial_repository import load_trials
 from store.embedded import open_store
 from store.errors import Unavailable
 from store.keys import SYSTEM
@@ -114,7 +114,7 @@ class Case:
         return await self.ended(runner)
 
     async def trials(self) -> tuple[Any, ...]:
-        return await stored_trials(self.store, self.job.owner, self.job.run)
+        return await load_trials(self.store, self.job.owner, self.job.run)
 
     @property
     def jobs(self) -> list[str]:

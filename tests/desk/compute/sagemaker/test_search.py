@@ -16,7 +16,7 @@ from desk.compute.sagemaker.processing import Cluster
 from desk.compute.sagemaker.runner import SageMakerRunner
 from desk.governance.estimates import Machines
 from desk.optimization.jobs import JobStatus, SearchJob
-from desk.optimization.repositories.trial_repository import stored_trials
+from desk.optimization.repositories.trial_repository import load_trials
 from quant.strategies.trial import Trial
 from store.embedded import open_store
 from store.store import Store
@@ -73,7 +73,7 @@ class Search:
         return status
 
     async def trials(self) -> tuple[Trial, ...]:
-        return await stored_trials(self.store, self.job.owner, self.job.run)
+        return await load_trials(self.store, self.job.owner, self.job.run)
 
     def shards(self) -> list[str]:
         return self.fleet.objects(f"{self._place}/shards/", like="*.shard")

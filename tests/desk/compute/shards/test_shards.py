@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from desk.compute.shards.sharded_search import ATTEMPTS, FolderShardStore, ShardedSimulator
 from desk.compute.shards.shards import BadShard, ShardPlanner, Task, compute, decode, encode, spans
 from desk.optimization.evaluation import World
-from desk.optimization.search.search import Direct
+from desk.optimization.search.search import LocalSimulator
 from quant.numeric.random_numbers import LANES
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
@@ -77,7 +77,7 @@ def chunks(world) -> Chunks:
 
 @pytest.fixture(scope="module")
 def single(world, chunks) -> list[list[tuple[Evaluation, ...]]]:
-    return list(Direct(world).evaluations(chunks, PATHS))
+    return list(LocalSimulator(world).evaluations(chunks, PATHS))
 
 
 @pytest.fixture(scope="module")

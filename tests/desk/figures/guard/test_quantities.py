@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from desk.figures.figures import Claim, Figure, format_figure
 from desk.figures.guard.claims import check, codes
-from desk.optimization.judgement.result_figures import figures_of
+from desk.optimization.judgement.result_figures import result_figures
 from tests.api.conftest import found
 
-FIGURES = figures_of(found())
+FIGURES = result_figures(found())
 KNOWN = {figure.id: figure for figure in FIGURES}
 
 

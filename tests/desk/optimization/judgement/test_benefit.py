@@ -1,6 +1,6 @@
 import pytest
 
-from desk.optimization.judgement.benefit import benefit_of, difference
+from desk.optimization.judgement.benefit import measure_benefit, utility_difference
 from desk.optimization.judgement.finalists import score
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.measured import Measured
@@ -15,7 +15,7 @@ def scored(world, searched):
 
 
 def test_a_difference_is_paired_path_by_path_and_weighted_over_scenarios(scored) -> None:
-    found = difference(scored, 0, 2, WEIGHTS)
+    found = utility_difference(scored, 0, 2, WEIGHTS)
     total, squared = 0.0, 0.0
     for name, weight in WEIGHTS.items():
         one, other = (scored.evaluations[name][k].metrics.utility.value for k in (0, 2))
@@ -29,27 +29,29 @@ def test_a_difference_is_paired_path_by_path_and_weighted_over_scenarios(scored)
 
 
 def test_a_difference_turns_its_sign_with_its_sides_and_vanishes_with_itself(scored) -> None:
-    there, back = difference(scored, 0, 1, WEIGHTS), difference(scored, 1, 0, WEIGHTS)
+    there, back = utility_difference(scored, 0, 1, WEIGHTS), utility_difference(scored, 1, 0, WEIGHTS)
     assert (there.value, there.error) == pytest.approx((-back.value, back.error))
-    assert difference(scored, 1, 1, WEIGHTS).value == difference(scored, 1, 1, WEIGHTS).error == 0.0
+    assert utility_difference(scored, 1, 1, WEIGHTS).value == utility_difference(scored, 1, 1, WEIGHTS).error == 0.0
 
 
 def test_history_has_no_error_of_paths(scored) -> None:
-    assert difference(scored, 0, 2, {HISTORY: 1.0}).error is None
+    assert utility_difference(scored, 0, 2, {HISTORY: 1.0}).error is None
 
 
 def test_a_pairing_on_common_paths_is_sharper_than_none(scored) -> None:
     """Both hold the same asset on the same paths."""
     apart = [scored.evaluations["bear_market"][k].metrics.utility.error for k in (0, 2)]
-    assert difference(scored, 0, 2, {"bear_market": 1.0}).error < 10_000 * (apart[0] ** 2 + apart[1] ** 2) ** 0.5
+    assert (
+        utility_difference(scored, 0, 2, {"bear_market": 1.0}).error < 10_000 * (apart[0] ** 2 + apart[1] ** 2) ** 0.5
+    )
 
 
 def test_the_benefit_has_its_interval_and_drawdowns_in_points(scored) -> None:
     timing = {name: Measured(value=10.0 * k, error=float(k)) for k, name in enumerate(WEIGHTS)}
-    found = benefit_of(scored, 0, 2, WEIGHTS, 0.5, timing)
+    found = measure_benefit(scored, 0, 2, WEIGHTS, 0.5, timing)
     assert found.timing_bps.value == pytest.approx(sum(10.0 * k * w for k, w in enumerate(WEIGHTS.values())))
     assert found.timing_bps.error == pytest.approx(sum((k * w) ** 2 for k, w in enumerate(WEIGHTS.values())) ** 0.5)
-    gain = difference(scored, 0, 2, WEIGHTS)
+    gain = utility_difference(scored, 0, 2, WEIGHTS)
     assert found.basis_points == gain
     assert gain.error is not None
     # 1.959964 is the 97.5% point of the normal law

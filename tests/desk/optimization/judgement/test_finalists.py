@@ -6,19 +6,19 @@ import pytest
 from desk.optimization.judgement.finalists import (
     Choice,
     NoneFeasible,
-    choose,
+    choose_winner,
     goal_metric,
     judge_plateaus,
     objective_against,
-    objective_of,
+    objective_weights,
     paired_objective_error,
     score,
+    table_objective,
     variance,
-    weights_of,
 )
-from desk.optimization.limits import check_limits, violation
+from desk.optimization.limits import check_limits, total_violation
 from desk.optimization.request import Limit, Limits
-from desk.optimization.search.search import by_scenario
+from desk.optimization.search.search import evaluations_by_scenario
 from desk.scenarios.schemas import HISTORY
 from quant.strategies.objective import REGRET_AVERSION
 from quant.strategies.search import neighbours
@@ -27,7 +27,7 @@ GOALS = ["robust_utility", "worst_case", "cvar_utility"]
 
 
 def chosen(world, trials) -> Choice:
-    found = choose(world, trials)
+    found = choose_winner(world, trials)
     assert isinstance(found, Choice)
     return found
 
@@ -99,7 +99,7 @@ def test_finalists_are_scored_on_paths_that_the_search_has_not_seen(world, searc
 
 
 def test_neighbours_are_evaluated_one_by_one(world, choice) -> None:
-    weights = weights_of(world)
+    weights = objective_weights(world)
     for finalist in choice.finalists:
         around = neighbours(world.request.space, finalist.config)
         if not finalist.indistinguishable:
@@ -155,18 +155,18 @@ def test_the_paired_error_is_that_of_the_difference_over_paths(world, scored, go
     best = scored.values(names, "utility").max(axis=0)
     best[regretted] += 0.1
     one, other = pair
-    found = paired_objective_error(scored, weights_of(world), best, names, one, other, goal=goal)
-    expected = jackknife(world, scored, weights_of(world), best, one, other, goal)
+    found = paired_objective_error(scored, objective_weights(world), best, names, one, other, goal=goal)
+    expected = jackknife(world, scored, objective_weights(world), best, one, other, goal)
     assert found == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_config_is_no_distance_from_itself(world, scored) -> None:
     best = scored.values(names_of(world), "utility").max(axis=0)
-    assert paired_objective_error(scored, weights_of(world), best, names_of(world), 1, 1, goal="sharpe") == 0.0
+    assert paired_objective_error(scored, objective_weights(world), best, names_of(world), 1, 1, goal="sharpe") == 0.0
 
 
 def test_errors_of_sharpe_ratios_are_of_the_size_of_sharpe_ratios(world, scored) -> None:
-    names, weights = names_of(world), weights_of(world)
+    names, weights = names_of(world), objective_weights(world)
     best = scored.values(names, "sharpe").max(axis=0)
     found = paired_objective_error(scored, weights, best, names, 0, 1, goal="sharpe")
     each = [[scored.evaluations[n][k].metrics.sharpe.error for n in names] for k in (0, 1)]
@@ -177,9 +177,9 @@ def test_errors_of_sharpe_ratios_are_of_the_size_of_sharpe_ratios(world, scored)
 def test_an_objective_does_not_depend_on_what_else_is_ranked(world, scored) -> None:
     values = scored.values(names_of(world), "utility")
     best = values[:3].max(axis=0)
-    together = objective_against(values, weights_of(world), best, "robust_utility")
+    together = objective_against(values, objective_weights(world), best, "robust_utility")
     for row, level in zip(values, together, strict=True):
-        assert objective_against(row[None], weights_of(world), best, "robust_utility") == [level]
+        assert objective_against(row[None], objective_weights(world), best, "robust_utility") == [level]
 
 
 @pytest.mark.parametrize(
@@ -216,19 +216,19 @@ def test_a_finalist_that_breaks_a_limit_on_fresh_paths_does_not_win(world, searc
     trial, bound = max(refuted, key=lambda pair: pair[1])
     limits = Limits(expected_shortfall=Limit(bound=bound, scenarios=("base_case",)))
     limited = asking(world, limits=limits)
-    assert violation(check_limits(limited.request, by_scenario(trial))) == 0.0
+    assert total_violation(check_limits(limited.request, evaluations_by_scenario(trial))) == 0.0
 
     found = chosen(limited, searched.trials)
     assert found.winner != trial.config
-    place = found.scored.place(found.winner)
-    assert violation(check_limits(limited.request, found.scored.by_scenario(place))) == 0.0
+    place = found.table.place(found.winner)
+    assert total_violation(check_limits(limited.request, found.table.by_scenario(place))) == 0.0
     for finalist in found.finalists:
-        checks = check_limits(limited.request, found.scored.by_scenario(found.scored.place(finalist.config)))
-        assert finalist.feasible == (violation(checks) == 0.0)
+        checks = check_limits(limited.request, found.table.by_scenario(found.table.place(finalist.config)))
+        assert finalist.feasible == (total_violation(checks) == 0.0)
         assert finalist.breaches == (() if finalist.feasible else ("expected_shortfall",))
         assert finalist.feasible or not finalist.indistinguishable
 
-    nobody = choose(limited, [trial])
+    nobody = choose_winner(limited, [trial])
     assert isinstance(nobody, NoneFeasible)
     assert [c.limit for c in nobody.checks[trial.digest] if not c.passed] == ["expected_shortfall"]
 
@@ -238,18 +238,18 @@ def test_screened_and_broken_trials_are_never_chosen(world, searched, choice) ->
     trials = [t.model_copy(update={"screened": True}) if t.config in ruled_out else t for t in searched.trials]
     assert chosen(world, trials).winner not in ruled_out
     never = asking(world, limits=Limits(turnover=Limit(bound=1e-9, scenarios=(HISTORY,))))
-    found = choose(never, [t for t in searched.trials if t.train.metrics.turnover.value > 0.0])
+    found = choose_winner(never, [t for t in searched.trials if t.train.metrics.turnover.value > 0.0])
     assert found == NoneFeasible({})
 
 
 def test_the_best_of_a_scenario_takes_part_even_if_it_breaks_a_limit(world, searched, choice) -> None:
     names = [*names_of(world), HISTORY]
     for s, name in enumerate(names):
-        champion = max(searched.trials, key=lambda t: by_scenario(t)[name].metrics.utility.value)
+        champion = max(searched.trials, key=lambda t: evaluations_by_scenario(t)[name].metrics.utility.value)
         assert champion.config in choice.scored.configs
         values = [e.metrics.utility.value for e in choice.scored.evaluations[name]]
         assert choice.best[s] == max(values)
-    assert objective_of(world, choice.scored, choice.best)[0] == choice.finalists[0].objective
+    assert table_objective(world, choice.scored, choice.best)[0] == choice.finalists[0].objective
 
 
 def test_the_variance_is_that_of_a_sample() -> None:

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from desk.optimization.inputs.market_data import build_market
-from desk.optimization.judgement.historical_record import CRISES, crises, facts, seen, years
+from desk.optimization.judgement.historical_record import CRISES, crises, facts, unlocked_days, years
 from desk.optimization.judgement.luck import Records
 
 
 @pytest.fixture(scope="module")
 def held(world, searched):
     configs = [searched.trials[0].config, world.constant(0.5), world.constant(1.0)]
-    return world.replay(configs).series[:, :, seen(world)]
+    return world.replay(configs).series[:, :, unlocked_days(world)]
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +27,11 @@ def shown(world, held, records):
 
 
 def total(world, excess):
-    return excess + world.market.cash[seen(world)]
+    return excess + world.market.cash[unlocked_days(world)]
 
 
 def test_only_train_and_validate_are_shown(world) -> None:
-    part = seen(world)
+    part = unlocked_days(world)
     assert part == slice(world.market.train.start, world.market.holdout.start)
 
 
@@ -45,7 +45,7 @@ def test_calendar_years_compound_to_the_whole(world, records) -> None:
 
 def test_the_year_of_the_last_session_of_validate_is_partial(world, records) -> None:
     """Scored days run from January 1991 to May 2016."""
-    dates = world.market.dates[seen(world)]
+    dates = world.market.dates[unlocked_days(world)]
     assert (str(dates[0])[:7], str(dates[-1])[:4]) == ("1991-01", "2016")
     assert {y.year for y in years(world, records) if y.partial} == {2016}
 
@@ -53,7 +53,7 @@ def test_the_year_of_the_last_session_of_validate_is_partial(world, records) -> 
 def test_a_year_that_begins_late_is_partial(prices, asked, world, searched, records) -> None:
     later = replace(prices, dates=prices.dates[60:], closes=prices.closes[60:])
     moved = replace(world, market=build_market(later, asked()))
-    part = seen(moved)
+    part = unlocked_days(moved)
     made = Records(
         *(np.ascontiguousarray(r[0, part]) for r in moved.replay([world.constant(w) for w in (0, 1, 1)]).series)
     )
@@ -61,7 +61,7 @@ def test_a_year_that_begins_late_is_partial(prices, asked, world, searched, reco
 
 
 def test_crises_are_shown_only_where_all_of_their_days_are_scored_and_seen(world, records) -> None:
-    dates = world.market.dates[seen(world)]
+    dates = world.market.dates[unlocked_days(world)]
     first, last = dates[0], dates[-1]
     covered = [n for n, start, end in CRISES if np.datetime64(start) >= first and np.datetime64(end) <= last]
     assert [c.name for c in crises(world, records)] == covered
@@ -109,7 +109,7 @@ def test_upside_given_up_is_the_average_over_rising_years(world, records, shown)
 def test_at_the_break_even_cost_the_advantage_is_gone(prices, asked, world, searched, shown) -> None:
     """Trades are charged again at the cost found; what is left is of second order."""
     rate = shown["break_even_cost"].value
-    part = seen(world)
+    part = unlocked_days(world)
     free, paid = [], []
     for factor, out in ((0.0, free), (1.0, paid)):
         records = world.replay([searched.trials[0].config, world.constant(0.5)], cost_factor=factor).series[:, 0, part]

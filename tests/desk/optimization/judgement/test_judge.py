@@ -6,7 +6,7 @@ import pytest
 from desk.optimization.answers import Decision, Explanation
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market
-from desk.optimization.judgement.historical_record import seen
+from desk.optimization.judgement.historical_record import unlocked_days
 from desk.optimization.judgement.judge import FEW_CRISES, matched_weight
 from desk.optimization.repositories.trial_repository import series_address
 from desk.optimization.request import Limit, Limits
@@ -143,7 +143,7 @@ def test_the_verdict_names_what_failed(result) -> None:
 
 
 def test_the_history_behind_the_charts_is_winner_benchmark_asset_weights_cash_and_days(world, judged) -> None:
-    part = seen(world)
+    part = unlocked_days(world)
     history = judged.history
     assert judged.result.history_series == series_address(history)
     assert history.shape == (7, part.stop - part.start)
@@ -288,9 +288,9 @@ def test_the_seed_and_the_ledger_change_the_result(world, asked, prices, result,
 
 
 def test_a_mix_of_stocks_is_judged_like_one_asset(stocks, asked, searching, judging) -> None:
-    from desk.optimization.inputs.splits import resolved
+    from desk.optimization.inputs.splits import resolve_mixes
 
-    request = resolved(asked(trials=10), assets=3)
+    request = resolve_mixes(asked(trials=10), assets=3)
     searched = searching(World(build_market(stocks, request), request))
     result = judging(searched).result
     assert all(b.config.inner is not None for b in result.benchmarks)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from desk.optimization.judgement.historical_record import seen
+from desk.optimization.judgement.historical_record import unlocked_days
 from desk.optimization.judgement.luck import Records, judge_luck
 from desk.optimization.request import Limit, Limits
 from quant.luck import traffic_light
@@ -13,7 +13,7 @@ from quant.luck import traffic_light
 
 @pytest.fixture(scope="module")
 def records(world, searched):
-    part = seen(world)
+    part = unlocked_days(world)
     configs = [searched.trials[0].config, world.constant(0.5), world.constant(1.0)]
     return Records(*(np.ascontiguousarray(r[0, part]) for r in world.replay(configs).series))
 

@@ -6,9 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.optimization.answers import MarketView, ScenarioTilt
-from desk.optimization.judgement.benefit import difference
-from desk.optimization.judgement.finalists import choose, score
-from desk.optimization.judgement.sensitivity import Sensitivity, linked, named_weights, over_rebalancing_days, tilted
+from desk.optimization.judgement.benefit import utility_difference
+from desk.optimization.judgement.finalists import choose_winner, score
+from desk.optimization.judgement.sensitivity import (
+    Sensitivity,
+    has_volatility_premium,
+    rebalancing_day_ranges,
+    tilted_probabilities,
+    weights_by_scenario,
+)
 from desk.scenarios.schemas import HISTORY
 from quant.strategies.config import StrategyConfig
 from quant.worlds.scenario import BUILT_IN, CYCLE
@@ -24,7 +30,7 @@ def leaning(**leans: str) -> MarketView:
 
 @pytest.fixture(scope="module")
 def choice(world, searched):
-    return choose(world, searched.trials)
+    return choose_winner(world, searched.trials)
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +47,8 @@ def made(world, choice):
 def benefit_in(world, winner, scenarios, *, cost_factor=1.0, weights=None):
     """The benefit as a fresh request with these scenarios would have it."""
     pair = score(world, [winner, world.constant(0.5)], scenarios, cost_factor=cost_factor)
-    weights = weights or named_weights(scenarios, [s.probability for s in scenarios])
-    return difference(pair, 0, 1, weights)
+    weights = weights or weights_by_scenario(scenarios, [s.probability for s in scenarios])
+    return utility_difference(pair, 0, 1, weights)
 
 
 def all_of(scenarios, **changes):
@@ -68,10 +74,10 @@ def test_engines_without_a_link_show_no_dependence_on_the_premium(world, made, e
 
 def test_without_a_premium_or_with_states_there_is_no_link() -> None:
     base, bear = BUILT_IN[0], BUILT_IN[2]
-    assert linked(base)
-    assert linked(base.model_copy(update={"engine": "regime_switching"}))
-    assert not linked(bear), "its expected return lies below cash"
-    assert not linked(CYCLE), "its states have means of their own"
+    assert has_volatility_premium(base)
+    assert has_volatility_premium(base.model_copy(update={"engine": "regime_switching"}))
+    assert not has_volatility_premium(bear), "its expected return lies below cash"
+    assert not has_volatility_premium(CYCLE), "its states have means of their own"
 
 
 def test_parameters_shift_by_two_points_and_by_a_fifth_and_a_quarter(world, choice, made) -> None:
@@ -104,23 +110,23 @@ def test_who_trades_more_than_the_benchmark_loses_by_higher_costs(made, searched
 
 @given(leans=st.fixed_dictionaries(dict.fromkeys(PROBABILITIES, LEANS)))
 def test_the_analyst_moves_a_probability_by_no_more_than_twofold(leans) -> None:
-    found = tilted(BUILT_IN, leaning(**leans))
+    found = tilted_probabilities(BUILT_IN, leaning(**leans))
     assert sum(found) == pytest.approx(1.0)
     for scenario, p in zip(BUILT_IN, found, strict=True):
         assert 0.5 <= p / scenario.probability <= 2.0
     names = [s.name for s in BUILT_IN]
     for name, lean in leans.items():
-        plain = tilted(BUILT_IN, leaning(**(leans | {name: "default"})))[names.index(name)]
+        plain = tilted_probabilities(BUILT_IN, leaning(**(leans | {name: "default"})))[names.index(name)]
         moved = found[names.index(name)]
         assert {"less": moved <= plain, "default": moved == plain, "more": moved >= plain}[lean]
 
 
 def test_no_lean_keeps_the_default_probabilities() -> None:
-    assert tilted(BUILT_IN, leaning()) == pytest.approx([0.5, 0.15, 0.1, 0.1, 0.15])
+    assert tilted_probabilities(BUILT_IN, leaning()) == pytest.approx([0.5, 0.15, 0.1, 0.1, 0.15])
 
 
 def test_weights_give_history_a_third() -> None:
-    weights = named_weights(BUILT_IN, [s.probability for s in BUILT_IN])
+    weights = weights_by_scenario(BUILT_IN, [s.probability for s in BUILT_IN])
     assert list(weights) == [*PROBABILITIES, HISTORY]
     assert weights[HISTORY] == pytest.approx(1 / 3)
     assert weights["base_case"] == pytest.approx(1 / 3)
@@ -130,9 +136,9 @@ def test_the_winner_is_shown_under_equal_and_the_analysts_probabilities_and_in_t
     scenarios = world.request.scenarios
     assert [c.label for c in made().probabilities(None)] == [c.label for c in made().probabilities(leaning())]
     equal, analyst, cycle = made().probabilities(leaning(bear_market="more"))
-    expected = benefit_in(world, choice.winner, scenarios, weights=named_weights(scenarios, [1.0, 1.0]))
+    expected = benefit_in(world, choice.winner, scenarios, weights=weights_by_scenario(scenarios, [1.0, 1.0]))
     assert equal.benefit_bps.value == pytest.approx(expected.value, rel=1e-9)
-    leant = named_weights(scenarios, tilted(scenarios, leaning(bear_market="more")))
+    leant = weights_by_scenario(scenarios, tilted_probabilities(scenarios, leaning(bear_market="more")))
     expected = benefit_in(world, choice.winner, scenarios, weights=leant)
     assert analyst.benefit_bps.value == pytest.approx(expected.value, rel=1e-9)
     alone = CYCLE.model_copy(update={"paths": 100, "years": 1})
@@ -155,7 +161,7 @@ def test_the_rebalancing_day_is_moved_over_a_whole_period(world) -> None:
         excess = world.replay([monthly], end=train.stop, offset=offset).series[0, 0, train]
         utilities.append(252 * excess.mean() - 252 * np.var(excess, ddof=1))  # a risk aversion of 2
     daily = monthly.model_copy(update={"rebalancing": "daily"})
-    found, none = over_rebalancing_days(world, [monthly, daily])
+    found, none = rebalancing_day_ranges(world, [monthly, daily])
     assert found is not None
     low, high = found
     assert low == pytest.approx(10_000 * (min(utilities) - utilities[0]), rel=1e-6)

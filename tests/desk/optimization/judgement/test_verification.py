@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from desk.figures.guard.claims import check
-from desk.optimization.judgement.result_figures import figures_of
-from desk.optimization.judgement.verification import verify
-from desk.optimization.reading.findings import explainable, findings_of
+from desk.optimization.judgement.result_figures import result_figures
+from desk.optimization.judgement.verification import find_discrepancies
+from desk.optimization.reading.findings import build_findings, explainable_figures
 from desk.optimization.reading.template import template_claims
 from desk.optimization.reading.topics import Topic, topic_claims
 from desk.optimization.result import OptimizationResult, Verdict
@@ -38,18 +38,18 @@ def infeasible() -> OptimizationResult:
 
 def whole(result: OptimizationResult) -> OptimizationResult:
     """With its own figures and the template's explanation, as a run without a model keeps it."""
-    counted = result.model_copy(update={"figures": figures_of(result), "explanation": None})
+    counted = result.model_copy(update={"figures": result_figures(result), "explanation": None})
     return explained(counted, template_claims(counted))
 
 
 def test_every_other_figure_in_the_place_of_one_is_found() -> None:
     result = of_colour("amber")
-    assert all_found(template_claims(result), explainable(result)) > 2_000
+    assert all_found(template_claims(result), explainable_figures(result)) > 2_000
 
 
 def test_what_is_said_of_each_topic_is_released() -> None:
     result = of_colour("amber")
-    findings = findings_of(result).model_copy(update={"figures": result.figures})
+    findings = build_findings(result).model_copy(update={"figures": result.figures})
     worlds = [claim for outcome in result.scenarios for claim in topic_claims(findings, "scenario", outcome.scenario)]
     claims = [*worlds, *(claim for topic in TOPICS for claim in topic_claims(findings, topic))]
     assert len(claims) > 40
@@ -58,7 +58,7 @@ def test_what_is_said_of_each_topic_is_released() -> None:
 
 def test_every_other_figure_is_found_where_nothing_is_feasible() -> None:
     result = infeasible()
-    assert all_found(template_claims(result), explainable(result)) > 50
+    assert all_found(template_claims(result), explainable_figures(result)) > 50
 
 
 def test_every_other_figure_in_the_claims_before_a_search_is_found(world) -> None:
@@ -70,11 +70,11 @@ def test_every_other_figure_in_the_claims_before_a_search_is_found(world) -> Non
 @pytest.mark.parametrize("make", [lambda: of_colour("green"), infeasible], ids=["green", "infeasible"])
 def test_a_result_is_as_computed_until_something_is_changed(make: Callable[[], OptimizationResult]) -> None:
     result = make()
-    assert verify(result) == []
-    assert verify(OptimizationResult.model_validate_json(result.model_dump_json())) == []
+    assert find_discrepancies(result) == []
+    assert find_discrepancies(OptimizationResult.model_validate_json(result.model_dump_json())) == []
     lies = [*perturbed(result), *changed(result)]
     assert len(lies) > 100
-    assert [lie for lie in lies if not verify(lie)] == []
+    assert [lie for lie in lies if not find_discrepancies(lie)] == []
 
 
 def test_a_figure_that_is_used_twice_has_one_meaning() -> None:
@@ -87,6 +87,6 @@ def test_what_is_computed_from_a_changed_result_is_found() -> None:
     result = of_colour("amber")
     assert result.luck is not None
     luck = result.luck.model_copy(update={"overfitting": 0.01})
-    assert verify(result.model_copy(update={"luck": luck})) == [
+    assert find_discrepancies(result.model_copy(update={"luck": luck})) == [
         "changed_figure: overfitting is not what the result gives"
     ]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from desk.optimization.evaluation import objectives
-from desk.optimization.reading.alternative import alternative
+from desk.optimization.reading.alternative import explain_alternative
 from desk.optimization.request import Limit, Limits
 from quant.strategies.family import WeightFunction
 from tests.doubles.price_source import assert_well_formed, value
@@ -30,14 +30,14 @@ def of(result):
 
 
 def test_the_winner_won(result, searched) -> None:
-    found = alternative(result, searched.trials, result.winner.config.weight_function)
+    found = explain_alternative(result, searched.trials, result.winner.config.weight_function)
     assert (found.standing, found.config) == ("won", result.winner.config)
     assert_well_formed(found.figures, TOOL)
 
 
 def test_each_function_is_explained_and_counted(result, searched) -> None:
     for function in get_args(WeightFunction):
-        found = alternative(result, searched.trials, function)
+        found = explain_alternative(result, searched.trials, function)
         own = [t for t in searched.trials if t.config.weight_function == function]
         assert found.tried == len(own) == value(found.figures, "alternative_tried")
         assert_well_formed(found.figures, TOOL)
@@ -48,7 +48,7 @@ def test_a_finalist_is_behind_by_its_paired_distance(result, searched) -> None:
     functions = of(result)
     assert functions, "a finalist of another function than the winner's"
     for function in functions:
-        found = alternative(result, searched.trials, function)
+        found = explain_alternative(result, searched.trials, function)
         best = max((f for f in result.finalists if f.config.weight_function == function), key=lambda f: f.objective)
         assert found.fresh_paths
         assert found.config == best.config
@@ -63,7 +63,7 @@ def test_another_trial_is_behind_in_sample(result, searched) -> None:
     functions = {t.config.weight_function for t in searched.trials} - {result.winner.config.weight_function}
     scores = objectives(result.manifest.request, searched.trials)
     for function in functions:
-        found = alternative(without(result, function), searched.trials, function)
+        found = explain_alternative(without(result, function), searched.trials, function)
         mine = [k for k, t in enumerate(searched.trials) if t.config.weight_function == function]
         place = max(mine, key=lambda k: scores[k])
         assert (found.standing, found.fresh_paths) == ("behind", False)
@@ -93,7 +93,7 @@ def test_the_error_in_sample_moves_with_the_errors_of_the_scenarios(result, sear
     )
     errors: list[float] = []
     for trials in (searched.trials, [noisier(t) for t in searched.trials]):
-        behind = alternative(without(result, function), trials, function).behind
+        behind = explain_alternative(without(result, function), trials, function).behind
         assert behind
         assert behind.error is not None
         errors.append(behind.error)
@@ -102,10 +102,10 @@ def test_the_error_in_sample_moves_with_the_errors_of_the_scenarios(result, sear
 
 
 def test_what_was_never_asked_for_or_never_proposed_is_said(result, searched) -> None:
-    assert alternative(result, searched.trials, "feedback").standing == "not_searched"
+    assert explain_alternative(result, searched.trials, "feedback").standing == "not_searched"
     function = searched.trials[0].config.weight_function
     others = [t for t in searched.trials if t.config.weight_function != function]
-    assert alternative(without(result, function), others, function).standing == "not_tried"
+    assert explain_alternative(without(result, function), others, function).standing == "not_tried"
 
 
 def test_one_that_was_dropped_early_is_said(result, searched) -> None:
@@ -117,7 +117,7 @@ def test_one_that_was_dropped_early_is_said(result, searched) -> None:
     trials = [
         t.model_copy(update={"screened": True}) if t.config.weight_function == function else t for t in searched.trials
     ]
-    found = alternative(without(result, function), trials, function)
+    found = explain_alternative(without(result, function), trials, function)
     assert found.standing == "screened"
     assert found.screened == found.tried > 0
     assert found.behind is None
@@ -131,7 +131,7 @@ def test_one_that_breaks_a_limit_says_which(result, searched) -> None:
     limits = Limits(turnover=Limit(bound=least / 2))
     request = result.manifest.request.model_copy(update={"limits": limits})
     limited = result.model_copy(update={"manifest": result.manifest.model_copy(update={"request": request})})
-    found = alternative(without(limited, function), searched.trials, function)
+    found = explain_alternative(without(limited, function), searched.trials, function)
     assert (found.standing, found.breaches) == ("infeasible", ("turnover",))
     assert value(found.figures, "alternative_breaches") == "the turnover limit"
 
@@ -142,7 +142,7 @@ def test_a_sharpe_ratio_is_no_basis_point(result, searched) -> None:
     functions = {t.config.weight_function for t in searched.trials} - {result.winner.config.weight_function}
     scores = objectives(request, searched.trials)
     for function in functions:
-        found = alternative(without(other, function), searched.trials, function)
+        found = explain_alternative(without(other, function), searched.trials, function)
         mine = [scores[k] for k, t in enumerate(searched.trials) if t.config.weight_function == function]
         assert found.unit == "ratio"
         assert found.behind

@@ -3,9 +3,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from desk.optimization.judgement.plotted_trials import plotted
+from desk.optimization.judgement.plotted_trials import plot_trials
 from desk.optimization.reading.chart_schemas import Charts, Provenance
-from desk.optimization.reading.charts import FAN_LEVELS, WINDOW, History, Material, draw, kept, pareto
+from desk.optimization.reading.charts import FAN_LEVELS, WINDOW, ChartData, History, build_charts, downsample, pareto
 from desk.optimization.request import Limit, Limits
 from desk.scenarios.schemas import HISTORY
 from quant.strategies.history import rebalancing_days
@@ -15,9 +15,9 @@ PROVENANCE = Provenance(job="r1", as_of="2022-12-28", data_version="d", code_ver
 
 
 @pytest.fixture(scope="module")
-def material(searched, judged) -> Material:
+def material(searched, judged) -> ChartData:
     result = judged.result
-    return Material(
+    return ChartData(
         request=result.manifest.request,
         trials=searched.trials,
         plotted=result.trials,
@@ -29,7 +29,7 @@ def material(searched, judged) -> Material:
 
 @pytest.fixture(scope="module")
 def drawn(material) -> Charts:
-    return draw(material, PROVENANCE)
+    return build_charts(material, PROVENANCE)
 
 
 def test_the_running_maximum_is_of_the_trials_within_the_limits(material, drawn):
@@ -52,8 +52,10 @@ def test_the_running_maximum_is_of_the_trials_within_the_limits(material, drawn)
 def test_where_no_trial_keeps_the_limits_there_is_no_maximum(searched, material):
     limits = Limits(expected_shortfall=Limit(bound=1e-6, scenarios=("base_case",)))
     request = material.request.model_copy(update={"limits": limits})
-    none = plotted(request, searched.trials)
-    drawn = draw(Material(request, searched.trials, none, None, None, 5_000), PROVENANCE, partial=("cancelled",))
+    none = plot_trials(request, searched.trials)
+    drawn = build_charts(
+        ChartData(request, searched.trials, none, None, None, 5_000), PROVENANCE, partial=("cancelled",)
+    )
     assert drawn.convergence is not None
     assert drawn.risk_return is not None
     assert set(drawn.convergence.running_maximum) == {None}
@@ -156,19 +158,19 @@ def test_the_fan_opens_around_the_median(drawn):
 
 
 def test_the_same_material_gives_the_same_bytes(material, drawn):
-    assert draw(material, PROVENANCE).model_dump_json() == drawn.model_dump_json()
+    assert build_charts(material, PROVENANCE).model_dump_json() == drawn.model_dump_json()
     assert Charts.model_validate_json(drawn.model_dump_json()) == drawn
 
 
 def test_one_chart_is_drawn_alone(material, drawn):
-    alone = draw(material, PROVENANCE, only="drawdown")
+    alone = build_charts(material, PROVENANCE, only="drawdown")
     assert alone.drawdown == drawn.drawdown
     assert alone.weights is alone.convergence is alone.fan is None
 
 
 def test_few_points_keep_the_ends_and_the_extremes(material):
-    few = draw(material._replace(points=100), PROVENANCE).drawdown
-    whole = draw(material, PROVENANCE, only="drawdown").drawdown
+    few = build_charts(material._replace(points=100), PROVENANCE).drawdown
+    whole = build_charts(material, PROVENANCE, only="drawdown").drawdown
     assert few is not None
     assert whole is not None
     assert len(few.dates) <= 100
@@ -179,7 +181,7 @@ def test_few_points_keep_the_ends_and_the_extremes(material):
 @pytest.mark.parametrize("size", [1, 2, 99, 100, 101, 5_000, 12_345])
 def test_a_line_is_never_longer_than_asked_for(size):
     values = np.sin(np.arange(size) * 0.7) * np.arange(size)
-    rows = kept(values, 100)
+    rows = downsample(values, 100)
     assert rows.size == min(size, rows.size) <= 100
     assert (rows[0], rows[-1]) == (0, size - 1)
     assert {int(np.argmin(values)), int(np.argmax(values))} <= set(rows.tolist())

@@ -1,6 +1,6 @@
 import pytest
 
-from desk.optimization.reading.ranking import TOOL, ranking
+from desk.optimization.reading.ranking import TOOL, build_ranking
 from desk.optimization.result import Finalist
 from tests.doubles.price_source import assert_well_formed, value
 
@@ -11,7 +11,7 @@ def result(judged):
 
 
 def test_finalists_stand_in_the_order_of_their_objectives(result) -> None:
-    found = ranking(result)
+    found = build_ranking(result)
     objectives = [r.finalist.objective for r in found.ranked if r.finalist.feasible]
     assert objectives == sorted(objectives, reverse=True)
     assert {r.finalist.digest for r in found.ranked} == {f.digest for f in result.finalists}
@@ -20,7 +20,7 @@ def test_finalists_stand_in_the_order_of_their_objectives(result) -> None:
 
 
 def test_how_many_are_within_noise_is_counted(result) -> None:
-    found = ranking(result)
+    found = build_ranking(result)
     near = sum(f.indistinguishable for f in result.finalists)
     assert found.within_noise == value(found.figures, "rank_within_noise") == near >= 1
     assert value(found.figures, "rank_trials") == result.counts.trials
@@ -28,7 +28,7 @@ def test_how_many_are_within_noise_is_counted(result) -> None:
 
 
 def test_distances_are_in_basis_points_with_their_error(result) -> None:
-    found = ranking(result)
+    found = build_ranking(result)
     figures = {f.id: f for f in found.figures}
     for row in found.ranked:
         figure = figures[f"rank_{row.place}_behind"]
@@ -40,16 +40,18 @@ def test_distances_are_in_basis_points_with_their_error(result) -> None:
 
 def test_a_sharpe_ratio_is_no_basis_point(result) -> None:
     request = result.manifest.request.model_copy(update={"goal": "sharpe"})
-    found = ranking(result.model_copy(update={"manifest": result.manifest.model_copy(update={"request": request})}))
+    found = build_ranking(
+        result.model_copy(update={"manifest": result.manifest.model_copy(update={"request": request})})
+    )
     first = next(f for f in found.figures if f.id == "rank_1_objective")
     assert (first.value, first.unit) == (found.ranked[0].finalist.objective, "ratio")
 
 
 def test_one_that_breaks_a_limit_comes_last_and_says_which(result) -> None:
-    best: Finalist = ranking(result).ranked[0].finalist
+    best: Finalist = build_ranking(result).ranked[0].finalist
     broken = best.model_copy(update={"feasible": False, "breaches": ("turnover",), "indistinguishable": False})
     others = tuple(f for f in result.finalists if f.digest != best.digest)
-    found = ranking(result.model_copy(update={"finalists": (broken, *others)}))
+    found = build_ranking(result.model_copy(update={"finalists": (broken, *others)}))
     assert found.ranked[-1].finalist == broken
     place = len(found.ranked)
     assert value(found.figures, f"rank_{place}_breaches") == "the turnover limit"
@@ -57,6 +59,6 @@ def test_one_that_breaks_a_limit_comes_last_and_says_which(result) -> None:
 
 
 def test_a_result_without_finalists_says_none(result) -> None:
-    found = ranking(result.model_copy(update={"finalists": (), "winner": None}))
+    found = build_ranking(result.model_copy(update={"finalists": (), "winner": None}))
     assert (found.ranked, found.within_noise) == ((), 0)
     assert value(found.figures, "rank_finalists") == 0

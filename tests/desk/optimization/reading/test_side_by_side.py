@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from desk.optimization.reading.charts import History
-from desk.optimization.reading.side_by_side import SHORTEST, difference, side_by_side
+from desk.optimization.reading.side_by_side import SHORTEST, compare_side_by_side, difference
 
 
 def record(winner: np.ndarray, first_day: int = 10_000) -> History:
@@ -51,7 +51,7 @@ def test_only_common_days_are_compared(daily):
 
 def test_each_is_compared_with_the_first(judged):
     history = History(*judged.history)
-    found = side_by_side([(job, judged.result, history) for job in ("a", "b", "c")])
+    found = compare_side_by_side([(job, judged.result, history) for job in ("a", "b", "c")])
     assert [side.job for side in found.jobs] == ["a", "b", "c"]
     assert [(pair.first, pair.second) for pair in found.pairs] == [("a", "b"), ("a", "c")]
     assert all(pair.comparison.identical for pair in found.pairs)

@@ -6,16 +6,16 @@ import pytest
 
 import desk.optimization.reading.template
 from desk.figures.guard.claims import MAX_CLAIMS, check
-from desk.optimization.judgement.result_figures import figures_of
+from desk.optimization.judgement.result_figures import result_figures
 from desk.optimization.reading.findings import Findings
-from desk.optimization.reading.template import claims_of
+from desk.optimization.reading.template import findings_claims
 from tests.api.conftest import found
 
 REFERRED = sorted(
     set(re.findall(r"\{\{+([a-z][a-z0-9_]*)\}+\}", Path(desk.optimization.reading.template.__file__).read_text()))
 )
 BINDING = found(verdict=found().verdict.model_copy(update={"binding_limit": "max_drawdown"}))
-FIGURES = tuple(figure for figure in figures_of(BINDING) if figure.id in REFERRED)
+FIGURES = tuple(figure for figure in result_figures(BINDING) if figure.id in REFERRED)
 SOMETIMES = [True, False, None]
 
 
@@ -27,7 +27,7 @@ def test_every_figure_that_a_sentence_may_refer_to_is_there() -> None:
 @pytest.mark.parametrize("benefit", ["positive", "unclear", "negative", None])
 def test_every_sentence_passes_the_check_that_agents_must_pass(colour, benefit) -> None:
     for a, b, c in itertools.product(SOMETIMES, repeat=3):
-        claims = claims_of(
+        claims = findings_claims(
             Findings(
                 colour=colour,
                 benefit=benefit,
@@ -48,7 +48,7 @@ def test_every_sentence_passes_the_check_that_agents_must_pass(colour, benefit) 
 
 
 def test_red_says_first_that_nothing_beats_the_benchmark() -> None:
-    [first, *_] = claims_of(
+    [first, *_] = findings_claims(
         Findings(
             colour="red",
             benefit="positive",

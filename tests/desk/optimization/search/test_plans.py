@@ -2,7 +2,14 @@ import pytest
 
 from desk.optimization.answers import SearchPlan
 from desk.optimization.request import OptimizationRequest
-from desk.optimization.search.plans import budget, narrowed, outside, problems, ranked, remaining
+from desk.optimization.search.plans import (
+    narrow_space,
+    off_grid_values,
+    plan_budget,
+    plan_violations,
+    rank_trials,
+    remaining_trials,
+)
 from quant.numeric.measured import Measured
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation, Metrics
@@ -33,21 +40,21 @@ def trial(number: int, utility: float, *, screened: bool = False, **values) -> T
 
 @pytest.mark.parametrize(("share", "left", "trials"), [("all", 100, 100), ("two_thirds", 100, 67), ("half", 1, 1)])
 def test_the_budget_is_a_share_of_what_is_left_and_never_nothing(share, left, trials) -> None:
-    assert budget(SearchPlan(action="search", share=share), left) == trials
+    assert plan_budget(SearchPlan(action="search", share=share), left) == trials
 
 
 def test_nothing_is_left_beyond_the_request() -> None:
-    assert remaining(REQUEST, 40) == 60
-    assert remaining(REQUEST, 140) == 0
+    assert remaining_trials(REQUEST, 40) == 60
+    assert remaining_trials(REQUEST, 140) == 0
 
 
 def test_trials_are_ranked_on_all_paths_and_ties_by_proposal() -> None:
     trials = [trial(0, 0.01), trial(1, 0.03), trial(2, 0.03, lookback_days=21), trial(3, 0.9, screened=True)]
-    assert [t.number for t in ranked(REQUEST, trials)] == [1, 2, 0]
+    assert [t.number for t in rank_trials(REQUEST, trials)] == [1, 2, 0]
 
 
 def test_around_the_best_keeps_the_neighbouring_values_of_the_grid() -> None:
-    space = narrowed(SearchPlan(action="search", focus="around_best"), REQUEST, [trial(0, 0.01)])
+    space = narrow_space(SearchPlan(action="search", focus="around_best"), REQUEST, [trial(0, 0.01)])
     assert space.weight_functions == ("inverse_vol",)
     assert space.estimators == ("rolling",)
     assert space.lookback_days == (42, 63, 84)
@@ -58,14 +65,14 @@ def test_around_the_best_keeps_the_neighbouring_values_of_the_grid() -> None:
 
 def test_weight_functions_narrow_the_space_in_its_own_order() -> None:
     plan = SearchPlan(action="search", weight_functions=("sigmoid", "inverse_vol"))
-    assert narrowed(plan, REQUEST, []).weight_functions == ("inverse_vol", "sigmoid")
-    assert problems(SearchPlan(action="search", weight_functions=("bold",)), REQUEST.space, 0)
+    assert narrow_space(plan, REQUEST, []).weight_functions == ("inverse_vol", "sigmoid")
+    assert plan_violations(SearchPlan(action="search", weight_functions=("bold",)), REQUEST.space, 0)
 
 
 def test_only_values_of_the_space_may_be_candidates() -> None:
     inside = StrategyConfig(weight_function="inverse_vol", lookback_days=63)
-    assert outside(inside, REQUEST.space) == []
-    assert outside(inside.model_copy(update={"lookback_days": 64}), REQUEST.space)
-    assert outside(inside.model_copy(update={"inner": "equal_weight"}), REQUEST.space)
-    assert outside(StrategyConfig(weight_function="constant", constant_weight=0.5), REQUEST.space)
-    assert outside(StrategyConfig(weight_function="cppi", floor=0.9, multiplier=3.0), REQUEST.space) == []
+    assert off_grid_values(inside, REQUEST.space) == []
+    assert off_grid_values(inside.model_copy(update={"lookback_days": 64}), REQUEST.space)
+    assert off_grid_values(inside.model_copy(update={"inner": "equal_weight"}), REQUEST.space)
+    assert off_grid_values(StrategyConfig(weight_function="constant", constant_weight=0.5), REQUEST.space)
+    assert off_grid_values(StrategyConfig(weight_function="cppi", floor=0.9, multiplier=3.0), REQUEST.space) == []

@@ -3,10 +3,16 @@ import pytest
 
 from desk.optimization.evaluation import objectives
 from desk.optimization.jobs import SearchJob
-from desk.optimization.limits import check_limits, violation
+from desk.optimization.limits import check_limits, total_violation
 from desk.optimization.repositories.trial_repository import series_address
 from desk.optimization.request import Limit, Limits
-from desk.optimization.search.search import SCREENING_FROM, by_scenario, converged, guide, selectable
+from desk.optimization.search.search import (
+    SCREENING_FROM,
+    evaluations_by_scenario,
+    has_converged,
+    is_selectable,
+    sampler_values,
+)
 from quant.numeric.measured import Measured
 from quant.strategies.config import SearchSpace
 from quant.strategies.search import contains, size
@@ -136,20 +142,20 @@ def valued(trials, values):
 def test_the_search_stops_when_twenty_trials_gain_less_than_2_basis_points(forty, asked, gain, stops) -> None:
     request = asked(goal="worst_case")
     trials = valued(forty.trials[:36], [0.03] * 16 + [0.02] * 19 + [0.03 + gain])
-    assert converged(request, trials) is stops
+    assert has_converged(request, trials) is stops
     # one more trial without gain: the last twenty are still those of the sampler
-    assert converged(request, [*trials[:15], *trials[16:]]) is stops
+    assert has_converged(request, [*trials[:15], *trials[16:]]) is stops
 
 
 def test_a_gain_made_before_the_last_twenty_counts_no_more(forty, asked) -> None:
     trials = valued(forty.trials, [0.01] * 16 + [0.05] + [0.05] * 23)
-    assert converged(asked(goal="worst_case"), trials)
+    assert has_converged(asked(goal="worst_case"), trials)
 
 
 def test_the_sobol_start_never_ends_a_search(forty, asked) -> None:
     same = valued(forty.trials[:35], [0.03] * 35)
-    assert not converged(asked(), same), "the last twenty hold one of the start"
-    assert not converged(asked(), valued(forty.trials[16:36], [0.03] * 20)), "nothing to compare with"
+    assert not has_converged(asked(), same), "the last twenty hold one of the start"
+    assert not has_converged(asked(), valued(forty.trials[16:36], [0.03] * 20)), "nothing to compare with"
 
 
 def test_a_search_that_may_converge_ends_where_the_rule_says(world, job, searching) -> None:
@@ -158,11 +164,11 @@ def test_a_search_that_may_converge_ends_where_the_rule_says(world, job, searchi
     starts = [36 + 20 * k for k in range(3)]  # 40% of the budget, then rounds of twenty
     if found.stopped == "converged":
         assert len(found.trials) in starts
-        assert converged(request, found.trials)
+        assert has_converged(request, found.trials)
     else:
         assert len(found.trials) == 90
     for seen in (n for n in starts if n < len(found.trials)):
-        assert not converged(request, found.trials[:seen])
+        assert not has_converged(request, found.trials[:seen])
 
 
 def test_half_of_each_round_is_screened_out_on_few_paths_and_still_counts(screened) -> None:
@@ -223,14 +229,14 @@ def test_the_sampler_is_led_away_from_broken_limits(forty, asked) -> None:
     falls = sorted(t.train.metrics.value_at_risk.value for t in forty.trials)
     bound = falls[len(falls) // 2]
     request = asked(limits=Limits(value_at_risk=Limit(bound=bound, scenarios=("history",))))
-    led = guide(request, forty.trials)
-    broken = [violation(check_limits(request, by_scenario(t))) for t in forty.trials]
+    led = sampler_values(request, forty.trials)
+    broken = [total_violation(check_limits(request, evaluations_by_scenario(t))) for t in forty.trials]
     assert 0 < sum(b > 0.0 for b in broken) < 40
     inside = [v for v, b in zip(led, broken, strict=True) if b == 0.0]
     outside = sorted((b, v) for v, b in zip(led, broken, strict=True) if b > 0.0)
     assert max(v for _, v in outside) < min(inside)
     assert [v for _, v in outside] == sorted((v for _, v in outside), reverse=True)
-    assert [selectable(request, t) for t in forty.trials] == [b == 0.0 for b in broken]
+    assert [is_selectable(request, t) for t in forty.trials] == [b == 0.0 for b in broken]
 
 
 def test_another_seed_searches_elsewhere(world, forty, job, searching) -> None:

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from desk.base.errors import InvalidInput
-from desk.optimization.inputs.splits import MIXES, check_mixes, resolved
+from desk.optimization.inputs.splits import MIXES, check_mixes, resolve_mixes
 from desk.optimization.request import OptimizationRequest
 from quant.strategies.config import SearchSpace, StrategyConfig
 from quant.strategies.search import contains, off_grid, sobol
@@ -44,7 +44,7 @@ def test_mixes_of_a_start_are_those_of_the_universe() -> None:
     plain, mixed = OptimizationRequest(start=(RULE,)), OptimizationRequest(start=(MIXED,))
     check_mixes(plain, assets=1)
     check_mixes(mixed, assets=3)
-    whole = resolved(mixed, assets=3)
+    whole = resolve_mixes(mixed, assets=3)
     assert OptimizationRequest.model_validate(whole.model_dump()) == whole
     for request, assets in ((plain, 3), (mixed, 1)):
         with pytest.raises(InvalidInput, match=r"start\.0\.inner"):
