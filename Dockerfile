@@ -1,9 +1,9 @@
-# One image; its command says what it is:
+# One image for every deployment; its command selects what it runs:
 #   docker run -p 8000:8000 -e STRATIGOS_AUTH=keys -v stratigos:/tmp/stratigos IMAGE          the HTTP service
 #   docker run -e STRATIGOS_SERVES=endpoint IMAGE                                              a real-time endpoint
 #   docker run IMAGE work | cleanup | optimize ...                                            any other command
 # On Lambda the function's entry point is ["python", "-m", "api.lambda_.runtime"]; on SageMaker the container's arguments
-# are the command, and its hosting starts `serve` and asks port 8080, or the one in SAGEMAKER_BIND_TO_PORT.
+# are the command, and its hosting runs `serve` and calls port 8080, or the one in SAGEMAKER_BIND_TO_PORT.
 # It needs no writable file system but /tmp: docker run --read-only --tmpfs /tmp:exec
 # For Arm: docker build --platform linux/arm64 --build-arg CPU=neoverse-n1
 
@@ -24,7 +24,7 @@ LABEL org.opencontainers.image.title="Stratigos" \
       org.opencontainers.image.revision="${REVISION}" \
       com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
 COPY --from=build /opt/stratigos /opt/stratigos
-# kernels are compiled for any processor of the last ten years; CPU=generic runs on all and takes about a third longer
+# the kernels need a processor of the last ten years; CPU=generic runs on all and is about a third slower
 ENV PATH=/opt/stratigos/.venv/bin:$PATH \
     PYTHONPATH=/opt/stratigos \
     PYTHONSAFEPATH=1 \
@@ -40,7 +40,7 @@ ENV PATH=/opt/stratigos/.venv/bin:$PATH \
 WORKDIR /opt/stratigos
 USER 10001:10001
 EXPOSE 8000
-# asked of the service only: the other forms listen to nobody
+# checks the service only: the other commands do not listen
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD \
     ! tr '\0' ' ' < /proc/1/cmdline | grep -q ' serve ' || \
     python -c 'import os, urllib.request as r; e = os.environ; usual, path = ("8080", "/ping") if e.get("STRATIGOS_SERVES") == "endpoint" else ("8000", "/api/health"); r.urlopen("http://127.0.0.1:%s%s" % (e.get("STRATIGOS_PORT", usual), path), timeout=4)'

@@ -1,12 +1,11 @@
-"""Known weaknesses of what `uv.lock` names: `python .ci/audit.py [--service URL]`.
+"""Audit the dependencies in `uv.lock`: `python .ci/audit.py [--service URL]`.
 
-Advisories come from OSV through `uv audit`, for the locked versions of every group. Without a network
-that part cannot be done: the rest is, it is said, and the exit code is 3. The rest: whether every
-archive has its hash and comes from PyPI, under which licence the product's libraries stand, and of
-which of them the locked release is old. uv also names projects that PyPI marks as withdrawn or
-archived, but does not say when PyPI could not be asked for it: that line of its answer proves nothing.
+It checks that every archive has a hash and comes from PyPI, checks the licences of the product's libraries, lists
+old releases, and queries the OSV advisories for the locked versions of every group through `uv audit`. Without a
+network the last step is skipped with a message and exit code 3. uv also lists projects that PyPI marks as withdrawn
+or archived, but reports no error when PyPI is unreachable, so an empty list proves nothing.
 
-Exit codes: 0 nothing found, 1 something found, 3 nothing found in the part that could be looked at.
+Exit codes: 0 no problem, 1 problems, 3 no problem in the checks that could run.
 """
 
 import argparse
@@ -23,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import bootstrap  # noqa: E402 - it stands beside this folder
+import bootstrap  # noqa: E402 - it is in the root of the repository
 
 FOUND, UNSEEN = 1, 3
 OSV = "https://api.osv.dev/"
@@ -40,36 +39,34 @@ WEAK_COPYLEFT = {
     "orjson": "MPL 2.0 for its build tool",
     "tqdm": "MPL 2.0, used as it is",
 }
-"""Used unchanged: their own files stay under their licence, and ours are not touched by it."""
+"""Used unchanged, so that their licence applies to their own files only."""
 
 
 def main() -> int:
-    options = argparse.ArgumentParser(description="Known weaknesses of the locked dependencies.")
+    options = argparse.ArgumentParser(description="Audits the locked dependencies.")
     options.add_argument("--service", default=OSV, help="a server with the interface of OSV")
     service = options.parse_args().service
     lock = tomllib.loads((ROOT / "uv.lock").read_text())
-    found = [*untrusted_archives(lock), *unknown_licences(lock)]
-    for line in found:
+    problems = [*untrusted_archives(lock), *unknown_licences(lock)]
+    for line in problems:
         print(line)
-    print(
-        f"{len(archives(lock))} archives, {len(product(lock))} libraries of the product: {len(found)} not as allowed",
-        flush=True,
-    )
+    counts = f"{len(archives(lock))} archives, {len(product(lock))} libraries of the product"
+    print(f"{counts}: {len(problems)} not as allowed", flush=True)
     for line in old_releases(lock):
         print(line, flush=True)
     advisories = known_weaknesses(service)
-    return FOUND if found else advisories
+    return FOUND if problems else advisories
 
 
 def known_weaknesses(service: str) -> int:
-    """What `uv audit` answers: 0, FOUND, or UNSEEN where the service could not be asked."""
+    """Run `uv audit` and return 0, FOUND, or UNSEEN if the service is unreachable."""
     command = [str(bootstrap.uv()), "audit", "--locked", "--service-url", service]
-    ran = subprocess.run([*command, "--preview-features", "audit-command"], cwd=ROOT)
-    if ran.returncode in (0, FOUND):
-        return ran.returncode
+    audit = subprocess.run([*command, "--preview-features", "audit-command"], cwd=ROOT)
+    if audit.returncode in (0, FOUND):
+        return audit.returncode
     print(
-        f"NOT AUDITED: {service} could not be asked (uv's message stands above), so nothing is known about published\n"
-        "weaknesses of the locked versions. Run it again where there is a network."
+        f"NOT AUDITED: {service} is unreachable (see uv's message above), so the advisories for the locked versions\n"
+        "were not checked. Run the audit again with a network connection."
     )
     return UNSEEN
 
@@ -93,16 +90,16 @@ def untrusted_archives(lock: dict[str, Any]) -> Iterator[str]:
 
 
 def product(lock: dict[str, Any]) -> set[str]:
-    """The libraries that the product itself needs, with all that they need."""
+    """The libraries that the product needs, with their dependencies."""
     needs: dict[str, set[str]] = {}
     for package in lock["package"]:
-        for wanted in (package.get("dependencies", ()), *package.get("optional-dependencies", {}).values()):
-            needs.setdefault(package["name"], set()).update(one["name"] for one in wanted)
-    known, open_ = set[str](), needs["stratigos"]
-    while open_:
-        known |= open_
-        open_ = set[str]().union(*(needs.get(name, ()) for name in open_)) - known
-    return known
+        for dependencies in (package.get("dependencies", ()), *package.get("optional-dependencies", {}).values()):
+            needs.setdefault(package["name"], set()).update(one["name"] for one in dependencies)
+    names, unresolved = set[str](), needs["stratigos"]
+    while unresolved:
+        names |= unresolved
+        unresolved = set[str]().union(*(needs.get(name, ()) for name in unresolved)) - names
+    return names
 
 
 def unknown_licences(lock: dict[str, Any]) -> Iterator[str]:
@@ -112,14 +109,14 @@ def unknown_licences(lock: dict[str, Any]) -> Iterator[str]:
         except PackageNotFoundError:  # for another platform
             continue
         classified = [one.rpartition(":: ")[2] for one in metadata.get_all("Classifier", []) if one[:7] == "License"]
-        told = metadata["License-Expression"] or ", ".join(classified) or metadata["License"] or "no licence"
-        words = {*re.split(r" (?:AND|OR|WITH) |, |; ", told)}
+        licence = metadata["License-Expression"] or ", ".join(classified) or metadata["License"] or "no licence"
+        words = {*re.split(r" (?:AND|OR|WITH) |, |; ", licence)}
         if words - PERMISSIVE:
-            yield f"{name}: stands under {told[:80]!r}, which is not among the licences that are allowed"
+            yield f"{name}: its licence is {licence[:80]!r}, which is not among the allowed licences"
 
 
 def old_releases(lock: dict[str, Any]) -> Iterator[str]:
-    """To be looked at now and then: no weakness by itself."""
+    """Libraries without a recent release, to be reviewed; it is not an error."""
     newest: dict[str, datetime] = {}
     for package, archive in archives(lock):
         if uploaded := archive.get("upload-time"):

@@ -1,7 +1,6 @@
-"""Look for secrets in the tracked files, or in those that are named: `python .ci/secret_scan.py [file ...]`.
+"""Search the tracked files, or the given ones, for secrets: `python .ci/secret_scan.py [file ...]`.
 
-`allowed_secrets.toml` beside it names what only looks like one, each with its reason; an entry that
-nothing needs any more is an error too.
+`allowed_secrets.toml` lists false positives with reasons; an entry that matches nothing is an error too.
 """
 
 import re
@@ -27,11 +26,11 @@ WORTH_A_LOOK = re.compile(
     r"|key_?pass|(api|auth|service|account|db|database|private|client)[_-]?(key|pass)|passw|pwd|secret|contrase",
     re.IGNORECASE,
 )
-"""All detectors on every line would take ten times as long."""
+"""Only lines that match are scanned; all detectors on every line take ten times as long."""
 
 
 class MoreKeys(RegexBasedDetector):
-    """What detect-secrets does not know: keys of this program, keys of Bedrock, private keys under a password."""
+    """Keys that detect-secrets does not know: of this program, of Bedrock, and encrypted private keys."""
 
     secret_type = "API or private key"  # noqa: S105 - the name of the kind
     denylist = (
@@ -41,14 +40,14 @@ class MoreKeys(RegexBasedDetector):
     )
 
 
-class Found(NamedTuple):
+class Finding(NamedTuple):
     path: str
     line: int
     kind: str
     value: str
 
 
-def candidates(paths: Sequence[str], detectors: Sequence[BasePlugin]) -> Iterator[Found]:
+def candidates(paths: Sequence[str], detectors: Sequence[BasePlugin]) -> Iterator[Finding]:
     for path in paths:
         content = (ROOT / path).read_bytes()
         if b"\0" in content or Path(path).name in DIGESTS_ONLY:
@@ -58,11 +57,11 @@ def candidates(paths: Sequence[str], detectors: Sequence[BasePlugin]) -> Iterato
                 for detector in detectors:
                     for secret in detector.analyze_line(filename=path, line=line, line_number=number):
                         if not _is_prose(detector, line, secret.secret_value or ""):
-                            yield Found(path, number, secret.type, secret.secret_value or "")
+                            yield Finding(path, number, secret.type, secret.secret_value or "")
 
 
 def _is_prose(detector: BasePlugin, line: str, value: str) -> bool:
-    """What a form, a name or a call of a function takes is no secret yet."""
+    """Whether the value is a placeholder, a name or a function call."""
     return not isinstance(detector, RegexBasedDetector) and (
         heuristic.is_sequential_string(value)
         or heuristic.is_potential_uuid(value)
@@ -74,10 +73,10 @@ def _is_prose(detector: BasePlugin, line: str, value: str) -> bool:
     )
 
 
-def permits(entry: dict[str, Any], found: Found) -> bool:
+def permits(entry: dict[str, Any], finding: Finding) -> bool:
     if "values" in entry:
-        return found.value in entry["values"]
-    return found.kind in entry["kinds"] and any(fnmatch(found.path, pattern) for pattern in entry["files"])
+        return finding.value in entry["values"]
+    return finding.kind in entry["kinds"] and any(fnmatch(finding.path, pattern) for pattern in entry["files"])
 
 
 def tracked() -> list[str]:
@@ -87,18 +86,18 @@ def tracked() -> list[str]:
 
 
 def main(paths: Sequence[str]) -> int:
-    allowed = tomllib.loads(ALLOWED.read_text())["allowed"]
+    entries = tomllib.loads(ALLOWED.read_text())["allowed"]
     with default_settings():
         detectors = [*get_plugins(), MoreKeys()]
-    found = list(candidates(paths or tracked(), detectors))
-    secrets = [one for one in found if not any(permits(entry, one) for entry in allowed)]
+    findings = list(candidates(paths or tracked(), detectors))
+    secrets = [one for one in findings if not any(permits(entry, one) for entry in entries)]
     for path, line, kind, _ in secrets:
         print(f"{path}:{line}: this looks like a secret ({kind})")
-    stale = [] if paths else [entry for entry in allowed if not any(permits(entry, one) for one in found)]
+    stale = [] if paths else [entry for entry in entries if not any(permits(entry, one) for one in findings)]
     for entry in stale:
-        print(f"{ALLOWED.name}: nothing needs the entry {entry['reason']!r} any more")
+        print(f"{ALLOWED.name}: no file matches the entry {entry['reason']!r} any more; remove it")
     if secrets:
-        print(f"A secret that has been committed must be replaced. What is none gets an entry in .ci/{ALLOWED.name}.")
+        print(f"Replace a secret that has been committed. For a false positive, add an entry to .ci/{ALLOWED.name}.")
     return 1 if secrets or stale else 0
 
 

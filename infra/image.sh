@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes what the container image holds, in an empty folder: infra/image.sh /opt/stratigos
-# The program, its locked libraries as bytecode, and kernels compiled for the processors that NUMBA_CPU_NAME names.
-# PYTHON is the interpreter that will run it. Paths in it are absolute: the folder keeps its place.
+# Builds the content of the container image in an empty folder: infra/image.sh /opt/stratigos
+# It consists of the program, its locked libraries as bytecode, and kernels compiled for NUMBA_CPU_NAME.
+# PYTHON is the interpreter that will run it. The folder contains absolute paths, so it must not be moved.
 set -euo pipefail
 
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -15,17 +15,17 @@ target=$(cd "$target" && pwd)
 parts=(agents api desk graphs prompts quant store tools)
 tar -C "$source" --exclude=__pycache__ -cf - "${parts[@]}" bootstrap.py pyproject.toml uv.lock LICENSE |
     tar -C "$target" -xf -
-if [ -d "$source/.tools" ]; then # its uv has been fetched already
+if [ -d "$source/.tools" ]; then # reuses the uv that is installed there
     cp -r "$source/.tools" "$target"
 fi
 cd "$target"
 
-# uv compares every archive with its hash in uv.lock; links would be shared with the cache and other environments
+# copies instead of links, which would be shared with the cache and other environments
 export UV_LINK_MODE=copy PYC_INVALIDATION_MODE=UNCHECKED_HASH
 "${PYTHON:-python3}" bootstrap.py --no-default-groups
 rm -rf .tools bootstrap.py
 
-# what nothing here reads: the libraries' own tests, sources and headers, and a server of Arrow's
+# remove unused files: the libraries' own tests, sources and headers, and Arrow's Flight server
 libraries=(.venv/lib/python3.*/site-packages)
 find "${libraries[0]}" -depth -type d -name tests -exec rm -rf {} +
 find "${libraries[0]}" -type f \

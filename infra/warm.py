@@ -1,4 +1,4 @@
-"""Use what is computed at least once, so that its kernels are compiled: run in the folder of the program."""
+"""Runs every computation once, so that the image contains its compiled kernels; run it in the program's folder."""
 
 import json
 import os
@@ -14,8 +14,8 @@ from typing import Any
 
 AREAS = ("/api/optimization/", "/api/monte-carlo/", "/api/evaluations")
 PREDICTED = "/api/evaluations/predicted"
-"""Which computes nothing, and has nothing to answer with before there was a search."""
-BEYOND = """
+"""Computes nothing, and fails before the first search."""
+UNREACHED = """
 import asyncio
 import numpy as np
 from api.endpoint import warm
@@ -24,7 +24,7 @@ from desk.market.bundled import BundledPrices
 minimum_cvar(np.random.default_rng(1).normal(size=(60, 3)))
 asyncio.run(warm(BundledPrices(), None))
 """
-"""What takes long to compile and no request reaches, and what an endpoint waits for before it takes any."""
+"""Kernels that no example request uses, and those that an endpoint compiles before its first request."""
 SEARCH = ["optimize", "--trials", "10", "--paths", "100", "--years", "1", "--json"]
 
 
@@ -39,50 +39,52 @@ def main() -> None:
             },
         )
         subprocess.run([*command, *SEARCH], check=True, env=environment, stdout=subprocess.DEVNULL)
-        subprocess.run([sys.executable, "-c", BEYOND], check=True, env=environment)
+        subprocess.run([sys.executable, "-c", UNREACHED], check=True, env=environment)
         port_file = Path(home, "served")
         with port_file.open("w") as log:
-            served = subprocess.Popen(
+            service = subprocess.Popen(
                 [*command, "serve", "--port", "0"], env=environment | {"STRATIGOS_WORKERS": "0"}, stderr=log
             )
         try:
-            ask_examples(address(port_file))
+            post_examples(address(port_file))
         finally:
-            served.terminate()
-            served.wait()
+            service.terminate()
+            service.wait()
 
 
 def address(log: Path) -> str:
+    """The address of the service, as soon as its log contains it."""
     end = time.monotonic() + 120
     while time.monotonic() < end:
         for word in log.read_text().split():
             if word.startswith("http://127.0.0.1:"):
                 return word
         time.sleep(0.1)
-    raise TimeoutError(f"the service did not begin: {log.read_text()}")
+    raise TimeoutError(f"the service did not start within 120 seconds: {log.read_text()}")
 
 
-def ask_examples(base: str) -> None:
+def post_examples(base: str) -> None:
+    """Send every example of the OpenAPI document that runs a computation."""
     with urllib.request.urlopen(f"{base}/api/openapi.json", timeout=60) as answer:  # noqa: S310 - this machine's
         document = json.load(answer)
-    asked = 0
+    count = 0
     for path, operations in document["paths"].items():
         if path.startswith(AREAS) and path != PREDICTED and "post" in operations:
             for body in examples(document, operations["post"]):
-                ask(base + path, body)
-                asked += 1
-    if not asked:
-        raise LookupError("the interface has no example of what it computes")
+                post(base + path, body)
+                count += 1
+    if not count:
+        raise LookupError("the OpenAPI document has no example of a computation")
 
 
 def examples(document: dict[str, Any], operation: dict[str, Any]) -> Iterator[Any]:
     content = operation["requestBody"]["content"]["application/json"]
-    yield from (one["value"] for one in content.get("examples", {}).values())
+    yield from (example["value"] for example in content.get("examples", {}).values())
     name = content["schema"].get("$ref", "").rpartition("/")[2]
     yield from document["components"]["schemas"].get(name, {}).get("examples", [])
 
 
-def ask(url: str, body: Any) -> None:
+def post(url: str, body: Any) -> None:
     request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=600) as answer:  # noqa: S310 - this machine's

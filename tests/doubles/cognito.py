@@ -74,16 +74,16 @@ class Pool:
 
 @contextmanager
 def pool() -> Generator[Pool]:
-    made = Pool()
+    pool_ = Pool()
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            made.asked += 1
-            time.sleep(made.slowly)
-            content = made.jwks()
-            self.send_response(made.status)
-            if made.status == 302:
-                self.send_header("Location", f"{made.issuer}/elsewhere")
+            pool_.asked += 1
+            time.sleep(pool_.slowly)
+            content = pool_.jwks()
+            self.send_response(pool_.status)
+            if pool_.status == 302:
+                self.send_header("Location", f"{pool_.issuer}/elsewhere")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -92,11 +92,11 @@ def pool() -> Generator[Pool]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        made.issuer = f"http://127.0.0.1:{server.server_port}/eu-west-1_Pool"
+        pool_.issuer = f"http://127.0.0.1:{server.server_port}/eu-west-1_Pool"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield made
+            yield pool_
         finally:
             server.shutdown()
             thread.join()

@@ -51,8 +51,8 @@ class Wire:
                 self._ends.append(near)
                 far = socket.create_connection(self._there)
                 self._ends.append(far)
-                cut = self._cuts.pop(0) if self._cuts else None
-                for source, sink, most in ((near, far, None), (far, near, cut)):
+                limit = self._cuts.pop(0) if self._cuts else None
+                for source, sink, most in ((near, far, None), (far, near, limit)):
                     thread = threading.Thread(target=_pass_on, args=(source, sink, most), name="wire")
                     self._threads.append(thread)
                     thread.start()

@@ -53,8 +53,8 @@ class Obeying(EmbeddedPlanner):
 
 
 def calling(*calls: Call) -> AIMessage:
-    made = [{"name": name, "args": args, "id": f"call-{n}"} for n, (name, args) in enumerate(calls)]
-    return AIMessage(f"I believe it is {OWN}.", tool_calls=made)
+    tool_calls = [{"name": name, "args": args, "id": f"call-{n}"} for n, (name, args) in enumerate(calls)]
+    return AIMessage(f"I believe it is {OWN}.", tool_calls=tool_calls)
 
 
 def steps(*answers: Sequence[Call]) -> Script:

@@ -44,8 +44,8 @@ class Nodes:
 
     def kill(self) -> None:
         """A worker, one that computes just now if there is any."""
-        found = {p.name(): p for p in psutil.Process().children(recursive=True)}
-        (found.get("ray::computed") or found["ray::IDLE"]).kill()
+        processes = {p.name(): p for p in psutil.Process().children(recursive=True)}
+        (processes.get("ray::computed") or processes["ray::IDLE"]).kill()
 
     @contextmanager
     def occupied(self, place: Path) -> Generator[Callable[[], None]]:

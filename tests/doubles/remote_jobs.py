@@ -56,8 +56,8 @@ class Elsewhere:
         self._account = account
 
     async def submit(self, job: SearchJob) -> JobStatus:
-        known = self._account.statuses.get(job.id())
-        if known is None or known.state in ("failed", "cancelled"):
+        status = self._account.statuses.get(job.id())
+        if status is None or status.state in ("failed", "cancelled"):
             self._account.submitted.append(job.id())
             self._account.jobs[job.id()] = job
             self._account.statuses[job.id()] = JobStatus(id=job.id(), state="queued", total=job.budget)

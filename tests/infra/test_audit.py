@@ -28,9 +28,9 @@ def advisories(weak: str) -> Iterator[str]:
 
     class Database(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))["queries"]
-            known = {"vulns": [{"id": ADVISORY["id"], "modified": ADVISORY["modified"]}]}
-            self._answer({"results": [known if one["package"]["name"] == weak else {} for one in asked]})
+            queries = json.loads(self.rfile.read(int(self.headers["content-length"])))["queries"]
+            advisory = {"vulns": [{"id": ADVISORY["id"], "modified": ADVISORY["modified"]}]}
+            self._answer({"results": [advisory if one["package"]["name"] == weak else {} for one in queries]})
 
         def do_GET(self) -> None:
             self._answer(ADVISORY)

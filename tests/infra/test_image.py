@@ -27,8 +27,8 @@ CANNOT_OVERRIDE = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] i
 
 
 def instructions(stage: str, name: str) -> list[str]:
-    joined = re.sub(r"\\\n\s*", "", stage)
-    return re.findall(rf"^{name} (.*)$", joined, flags=re.MULTILINE)
+    text = re.sub(r"\\\n\s*", "", stage)
+    return re.findall(rf"^{name} (.*)$", text, flags=re.MULTILINE)
 
 
 def environment(image: str, scratch: str = "/tmp") -> dict[str, str]:
@@ -67,11 +67,11 @@ def test_the_image_runs_as_nobody_in_particular_and_serves_unless_it_is_told_oth
 
 
 def test_its_environment_names_settings_that_exist() -> None:
-    told = environment(HOME)
-    assert {name for name in told if name.startswith("STRATIGOS_")} <= set(VARIABLES)
-    assert told["STRATIGOS_HOME"].startswith("/tmp/")
-    assert told["STRATIGOS_HOST"] == "0.0.0.0"
-    assert told["STRATIGOS_LOG"] == "stdout"
+    variables = environment(HOME)
+    assert {name for name in variables if name.startswith("STRATIGOS_")} <= set(VARIABLES)
+    assert variables["STRATIGOS_HOME"].startswith("/tmp/")
+    assert variables["STRATIGOS_HOST"] == "0.0.0.0"
+    assert variables["STRATIGOS_LOG"] == "stdout"
 
 
 def test_the_build_is_given_what_the_script_takes_and_nothing_else() -> None:
@@ -91,13 +91,18 @@ def test_the_build_is_given_what_the_script_takes_and_nothing_else() -> None:
 @pytest.fixture(scope="module")
 def image() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="stratigos-image-"))
-    made = folder / "image"
+    target = folder / "image"
     try:
-        told = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NUMBA", "STRAT"))}
-        told |= {"PYTHON": str(Path(sys.executable).resolve()), "UV_OFFLINE": "1"}  # the libraries are in uv's cache
-        subprocess.run([ROOT / "infra/image.sh", made], env=told, check=True, timeout=3600)
-        subprocess.run(["chmod", "-R", "a-w", made], check=True)
-        yield made
+        variables = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NUMBA", "STRAT"))
+        }
+        variables |= {
+            "PYTHON": str(Path(sys.executable).resolve()),
+            "UV_OFFLINE": "1",
+        }  # the libraries are in uv's cache
+        subprocess.run([ROOT / "infra/image.sh", target], env=variables, check=True, timeout=3600)
+        subprocess.run(["chmod", "-R", "a-w", target], check=True)
+        yield target
     finally:
         subprocess.run(["chmod", "-R", "u+w", folder], check=True)
         shutil.rmtree(folder)
@@ -105,28 +110,28 @@ def image() -> Iterator[Path]:
 
 def command(image: Path, scratch: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
     """As the entry point does it, with nothing of this checkout in reach, and one folder to write to."""
-    told = environment(str(image), str(scratch)) | {"TMPDIR": str(scratch)}
-    return ["env", *CANNOT_OVERRIDE, "python", "-m", "api", *arguments], told
+    variables = environment(str(image), str(scratch)) | {"TMPDIR": str(scratch)}
+    return ["env", *CANNOT_OVERRIDE, "python", "-m", "api", *arguments], variables
 
 
 def run(image: Path, scratch: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    words, told = command(image, scratch, *arguments)
-    return subprocess.run(words, cwd=scratch, env=told | more, capture_output=True, text=True, timeout=600)
+    line, variables = command(image, scratch, *arguments)
+    return subprocess.run(line, cwd=scratch, env=variables | more, capture_output=True, text=True, timeout=600)
 
 
 @contextmanager
-def served(image: Path, scratch: Path) -> Iterator[str]:
-    words, told = command(image, scratch, "serve", "--host", "127.0.0.1", "--port", "0")
+def serve(image: Path, scratch: Path) -> Iterator[str]:
+    line, variables = command(image, scratch, "serve", "--host", "127.0.0.1", "--port", "0")
     log = scratch / "served.log"
     with log.open("w") as out:
-        process = subprocess.Popen(words, cwd=scratch, env=told, stdout=out, stderr=out)
+        process = subprocess.Popen(line, cwd=scratch, env=variables, stdout=out, stderr=out)
     try:
         end = time.monotonic() + 120
-        while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
+        while not (address := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < end, log.read_text()
             time.sleep(0.05)
-        yield found[0]
+        yield address[0]
     finally:
         process.terminate()
         process.wait(60)
@@ -139,55 +144,57 @@ def get(url: str) -> dict[str, Any]:
 
 @pytest.mark.soak
 def test_every_command_starts_from_the_image_alone(image: Path, tmp_path: Path) -> None:
-    told = run(image, tmp_path, "--help", COLUMNS="200")
-    commands = re.findall(r"^│ (\w+) ", told.stdout[told.stdout.index("Commands") :], flags=re.MULTILINE)
+    help_page = run(image, tmp_path, "--help", COLUMNS="200")
+    commands = re.findall(r"^│ (\w+) ", help_page.stdout[help_page.stdout.index("Commands") :], flags=re.MULTILINE)
     assert {"serve", "work", "optimize"} <= set(commands)
     for name in commands:
-        ran = run(image, tmp_path, name, "--help")
-        assert (ran.returncode, ran.stderr) == (0, ""), name
+        process = run(image, tmp_path, name, "--help")
+        assert (process.returncode, process.stderr) == (0, ""), name
 
 
 @pytest.mark.soak
 def test_on_lambda_the_same_image_asks_the_runtime_api_for_work(image: Path, tmp_path: Path) -> None:
     entry = re.search(r"entry point is (\[.*?\])", DOCKERFILE)
     assert entry
-    told = environment(str(image), str(tmp_path)) | {"TMPDIR": str(tmp_path)}
+    variables = environment(str(image), str(tmp_path)) | {"TMPDIR": str(tmp_path)}
     with socket.create_server(("127.0.0.1", 0)) as runtime:
-        told["AWS_LAMBDA_RUNTIME_API"] = f"127.0.0.1:{runtime.getsockname()[1]}"
+        variables["AWS_LAMBDA_RUNTIME_API"] = f"127.0.0.1:{runtime.getsockname()[1]}"
         runtime.settimeout(120)
-        with subprocess.Popen(["env", *CANNOT_OVERRIDE, *json.loads(entry[1])], cwd=tmp_path, env=told) as process:
+        with subprocess.Popen(["env", *CANNOT_OVERRIDE, *json.loads(entry[1])], cwd=tmp_path, env=variables) as process:
             try:
-                asking, _ = runtime.accept()
-                with asking:
-                    assert asking.recv(4096).startswith(b"GET /2018-06-01/runtime/invocation/next")
+                connection, _ = runtime.accept()
+                with connection:
+                    assert connection.recv(4096).startswith(b"GET /2018-06-01/runtime/invocation/next")
             finally:
                 process.kill()
 
 
 @pytest.mark.soak
 def test_the_service_answers_from_a_read_only_tree_and_is_found_healthy(image: Path, tmp_path: Path) -> None:
-    with served(image, tmp_path) as address:
+    with serve(image, tmp_path) as address:
         assert get(f"{address}/api/health")["status"] == "ok"
         check = instructions(STAGES[-1], "HEALTHCHECK")[0].partition(" || ")[2]
-        told = command(image, tmp_path)[1] | {"STRATIGOS_PORT": address.rpartition(":")[2]}
-        assert subprocess.run(["sh", "-c", check], env=told, timeout=60).returncode == 0
-    assert subprocess.run(["sh", "-c", check], env=told, timeout=60, stderr=subprocess.DEVNULL).returncode != 0
+        variables = command(image, tmp_path)[1] | {"STRATIGOS_PORT": address.rpartition(":")[2]}
+        assert subprocess.run(["sh", "-c", check], env=variables, timeout=60).returncode == 0
+    assert subprocess.run(["sh", "-c", check], env=variables, timeout=60, stderr=subprocess.DEVNULL).returncode != 0
 
 
 @pytest.mark.soak
 def test_nobody_is_served_at_any_address_before_people_can_sign_in(image: Path, tmp_path: Path) -> None:
-    ran = run(image, tmp_path, "serve")
-    assert ran.returncode == 2
-    assert "STRATIGOS_AUTH" in ran.stderr
+    process = run(image, tmp_path, "serve")
+    assert process.returncode == 2
+    assert "STRATIGOS_AUTH" in process.stderr
 
 
 @pytest.mark.soak
 def test_a_search_uses_the_kernels_of_the_image_and_compiles_none(image: Path, tmp_path: Path) -> None:
-    ran = run(image, tmp_path, "optimize", "--trials", "10", "--paths", "100", "--years", "1", NUMBA_DEBUG_CACHE="1")
-    assert ran.returncode == 0, ran.stderr
-    assert "data loaded from" in ran.stdout
-    assert "data saved to" not in ran.stdout
-    assert "result digest" in ran.stdout
+    process = run(
+        image, tmp_path, "optimize", "--trials", "10", "--paths", "100", "--years", "1", NUMBA_DEBUG_CACHE="1"
+    )
+    assert process.returncode == 0, process.stderr
+    assert "data loaded from" in process.stdout
+    assert "data saved to" not in process.stdout
+    assert "result digest" in process.stdout
 
 
 @pytest.mark.soak

@@ -37,5 +37,5 @@ def opener(adapter: str) -> Opener:
 
 @pytest.fixture
 async def store(anyio_backend: str, opener: Opener, tmp_path: Path) -> AsyncIterator[Store]:
-    async with opener(tmp_path) as opened:
-        yield opened
+    async with opener(tmp_path) as store_:
+        yield store_

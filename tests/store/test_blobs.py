@@ -21,9 +21,9 @@ async def test_bytes_come_back(store: Store, data: bytes) -> None:
     assert isinstance(store.blobs, Blobs)
     assert not await store.blobs.exists("ann/x")
     await store.blobs.put("ann/x", data)
-    found = await store.blobs.get("ann/x")
-    assert type(found) is bytes
-    assert found == data
+    content = await store.blobs.get("ann/x")
+    assert type(content) is bytes
+    assert content == data
     assert await store.blobs.exists("ann/x")
 
 

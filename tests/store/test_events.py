@@ -107,20 +107,20 @@ async def test_followers_see_all_from_where_they_began(store: Store, adapter: st
         await asyncio.sleep(0.005)
         await store.events.append("ann", "r", f"e{n}", {})
     async with asyncio.timeout(10):
-        found = await asyncio.gather(*readers)
-    assert found == [list(range(n + 1, count + 11)) for n in (0, 7, count - 1)]
+        followed = await asyncio.gather(*readers)
+    assert followed == [list(range(n + 1, count + 11)) for n in (0, 7, count - 1)]
 
 
 async def test_an_append_wakes_a_waiter_at_once(store: Store) -> None:
     clock = asyncio.get_running_loop().time
     delays: list[float] = []
     for n in range(5):
-        waiting = asyncio.create_task(store.events.wait("ann", "r", n, timeout=30))
+        waiter = asyncio.create_task(store.events.wait("ann", "r", n, timeout=30))
         await asyncio.sleep(0.02)
-        begun = clock()
+        start = clock()
         await store.events.append("ann", "r", f"e{n}", {})
-        assert await waiting
-        delays.append(clock() - begun)
+        assert await waiter
+        delays.append(clock() - start)
     assert min(delays) < 0.05  # far below the interval of polling
     assert await store.events.wait("ann", "r", 0, timeout=0)
 

@@ -114,7 +114,7 @@ async def test_what_fails_twice_succeeds_once(store: Store, aws: Aws, proxy: Pro
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "message"),
     [
         (THROTTLED, "AWS returned ProvisionedThroughputExceededException"),
         (EXPIRED, "the credentials have expired"),
@@ -122,16 +122,16 @@ async def test_what_fails_twice_succeeds_once(store: Store, aws: Aws, proxy: Pro
 )
 @pytest.mark.parametrize("operation", ["PutItem", "TransactWriteItems", "BatchGetItem"])
 async def test_what_is_refused_to_the_end_leaves_nothing(
-    impatient: Store, aws: Aws, proxy: Proxy, operation: str, fault: Fault, told: str
+    impatient: Store, aws: Aws, proxy: Proxy, operation: str, fault: Fault, message: str
 ) -> None:
     proxy.fail(operation, fault)
     puts = [Put(Key("ann", "run", f"r{n}"), LARGE) for n in range(1 if operation == "PutItem" else 2)]
-    with pytest.raises(Unavailable, match=told) as unavailable:
+    with pytest.raises(Unavailable, match=message) as unavailable:
         await impatient.records.put_many(puts)
     assert SECRET not in str(unavailable.value)
     assert "'faulty'" in str(unavailable.value)
     if operation != "PutItem":
-        with pytest.raises(Unavailable, match=told):
+        with pytest.raises(Unavailable, match=message):
             await impatient.events.append_many("ann", "r", [("e1", {}), ("e2", LARGE)])
     assert aws.items(TABLE) == []
     assert aws.objects(BUCKET) == []
@@ -146,9 +146,9 @@ async def test_a_write_whose_answers_are_all_lost_is_there_as_a_whole(impatient:
     with pytest.raises(OutcomeUnknown):
         await impatient.records.put(KEY, LARGE, expected=1)
     proxy.heal()
-    found = await impatient.records.get(KEY)
-    assert found is not None
-    assert (found.version, found.document) == (2, LARGE)
+    record = await impatient.records.get(KEY)
+    assert record is not None
+    assert (record.version, record.document) == (2, LARGE)
     assert len(aws.objects(BUCKET)) == 1
     with pytest.raises(Conflict):
         await impatient.records.put(KEY, LARGE, expected=1)
@@ -168,19 +168,19 @@ async def test_a_bucket_that_fails_twice_is_asked_again(store: Store, aws: Aws, 
     for method in ("PUT", "GET"):
         proxy.fail(method, fault, times=2)
     await store.records.put(KEY, LARGE)
-    found = await store.records.get(KEY)
-    assert found is not None
-    assert found.document == LARGE
+    record = await store.records.get(KEY)
+    assert record is not None
+    assert record.document == LARGE
     await store.blobs.put("ann/x", b"bytes")
     assert await store.blobs.get("ann/x") == b"bytes"
     assert proxy.asked["PUT"] == 4
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"), [(S3_INTERNAL, "500 InternalError"), (S3_EXPIRED, "400 ExpiredToken")], ids=str
+    ("fault", "message"), [(S3_INTERNAL, "500 InternalError"), (S3_EXPIRED, "400 ExpiredToken")], ids=str
 )
 async def test_a_bucket_that_fails_to_the_end_is_unavailable(
-    impatient: Store, aws: Aws, proxy: Proxy, fault: Fault, told: str
+    impatient: Store, aws: Aws, proxy: Proxy, fault: Fault, message: str
 ) -> None:
     await impatient.records.put(KEY, {"n": 1})
     proxy.fail("PUT", fault)
@@ -192,7 +192,7 @@ async def test_a_bucket_that_fails_to_the_end_is_unavailable(
         impatient.blobs.put("ann/x", b"bytes"),
         impatient.blobs.get("ann/x"),
     ):
-        with pytest.raises(Unavailable, match=told) as unavailable:
+        with pytest.raises(Unavailable, match=message) as unavailable:
             await write
         assert SECRET not in str(unavailable.value)
         assert unavailable.value.__cause__ is None  # a log would show it
@@ -220,9 +220,9 @@ async def test_readers_of_a_large_document_see_it_before_or_after_each_write(sto
 
     async def read() -> None:
         for _ in range(10):
-            found = await store.records.get(KEY)
-            assert found is not None
-            assert found.document in documents
+            record = await store.records.get(KEY)
+            assert record is not None
+            assert record.document in documents
             assert len((await store.records.list("ann", "run")).records) == 1
 
     async def write() -> None:
@@ -258,12 +258,12 @@ async def test_an_endpoint_that_nobody_listens_at_is_unavailable(
 
 async def test_a_table_or_bucket_that_is_not_there_is_told_at_the_start(proxy: Proxy, aws: Aws) -> None:
     aws.table("plain", {"PK": "HASH"})
-    for table, bucket, told in (
+    for table, bucket, message in (
         ("nowhere", BUCKET, "the table 'nowhere' is unavailable .no resource has this name"),
         (TABLE, "nowhere", "the bucket 'nowhere' is unavailable .AWS returned 404"),
         ("plain", BUCKET, "the table 'plain' has other keys or indexes"),
     ):
-        with pytest.raises(Unavailable, match=told):
+        with pytest.raises(Unavailable, match=message):
             async with open_aws_store(table, bucket):
                 pass
     async with open_aws_store(TABLE, BUCKET) as store:
@@ -300,9 +300,9 @@ async def test_a_file_that_another_process_locks_is_unavailable_and_then_written
         ):
             with pytest.raises(Unavailable, match="locked by another process"):
                 await write
-        found = await records.get(KEY)  # readers are not held up
-        assert found is not None
-        assert found.document == {"n": 1}
+        record = await records.get(KEY)  # readers are not held up
+        assert record is not None
+        assert record.document == {"n": 1}
         locker.communicate()
     assert await records.put(KEY, {"n": 2}, expected=1) == 2
     assert await events.append("ann", "r", "e", {}) == 1
@@ -339,11 +339,11 @@ asyncio.run(main())
 
 
 def run_filler(home: Path) -> list[str]:
-    filled = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", FILLER, str(home)], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
-    assert filled.returncode == 0, filled.stderr
-    return filled.stdout.splitlines()
+    assert process.returncode == 0, process.stderr
+    return process.stdout.splitlines()
 
 
 async def test_files_that_cannot_grow_hold_what_was_acknowledged_and_no_part_of_the_rest(tmp_path: Path) -> None:

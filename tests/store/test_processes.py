@@ -56,31 +56,31 @@ async def test_processes_that_append_at_once_leave_one_log_without_gaps(
 async def test_a_killed_writer_loses_nothing_it_acknowledged(adapter: str, opener: Opener, tmp_path: Path) -> None:
     async with opener(tmp_path):
         pass
-    done, kills, step = (0, 5, 7) if adapter == "embedded" else (0, 2, 4)
+    acknowledged, kills, step = (0, 5, 7) if adapter == "embedded" else (0, 2, 4)
     for kill in range(kills):
-        with start(adapter, tmp_path, "w", max(done - 3, 0), 100_000) as writer:
+        with start(adapter, tmp_path, "w", max(acknowledged - 3, 0), 100_000) as writer:
             assert writer.stdout is not None
             for _ in range(5 + step * kill):
-                done = int(writer.stdout.readline()) + 1
+                acknowledged = int(writer.stdout.readline()) + 1
             writer.kill()
-            done = max([done, *(int(line) + 1 for line in writer.stdout if line.endswith("\n"))])
+            acknowledged = max([acknowledged, *(int(line) + 1 for line in writer.stdout if line.endswith("\n"))])
 
         async with opener(tmp_path) as store:
             events = await whole_log(store)
             assert [event.number for event in events] == list(range(1, len(events) + 1))
             ids = [event.event_id for event in events]
             assert len(set(ids)) == len(ids)
-            assert {f"{w}-{n}" for w in ("w", "shared") for n in range(done)} <= set(ids)
+            assert {f"{w}-{n}" for w in ("w", "shared") for n in range(acknowledged)} <= set(ids)
 
             records = [record async for record in iterate_records(store.records, "ann", "w")]
             assert [record.document["n"] for record in records] == list(range(len(records)))
-            assert len(records) >= done
+            assert len(records) >= acknowledged
             assert {record.version for record in records} == {1}
 
-            for n in range(done):
+            for n in range(acknowledged):
                 assert await store.blobs.get(f"ann/w/{n}") == content(n)
             try:  # the write that was in flight
-                assert await store.blobs.get(f"ann/w/{done}") == content(done)
+                assert await store.blobs.get(f"ann/w/{acknowledged}") == content(acknowledged)
             except Missing:
                 continue
-    assert done >= 5 + step * (kills - 1)
+    assert acknowledged >= 5 + step * (kills - 1)

@@ -23,14 +23,14 @@ async def queue(
     anyio_backend: str, request: pytest.FixtureRequest, adapter: str, tmp_path: Path
 ) -> AsyncIterator[Queue]:
     if adapter == "embedded":
-        async with open_sqlite_queue(tmp_path) as opened:
-            yield opened
+        async with open_sqlite_queue(tmp_path) as queue_:
+            yield queue_
         return
     server = request.getfixturevalue("servers")[request.node.callspec.params["adapter"]]
     client = server.client("sqs")
     jobs, dead = (client.create_queue(QueueName=f"{name}-{uuid4().hex}")["QueueUrl"] for name in ("jobs", "dead"))
-    async with open_sqs_queue(jobs, dead) as opened:
-        yield opened
+    async with open_sqs_queue(jobs, dead) as queue_:
+        yield queue_
 
 
 async def received(queue: Queue, lease: float = LEASE) -> Delivery:
@@ -45,10 +45,10 @@ async def nothing(queue: Queue) -> bool:
 
 async def test_a_message_is_delivered_to_one_until_it_is_finished(queue: Queue) -> None:
     assert await nothing(queue)
-    sent = await queue.send({"job": "one", "number": 1})
+    message_id = await queue.send({"job": "one", "number": 1})
     assert await queue.depth() == 1
     delivery = await received(queue)
-    assert (delivery.id, delivery.body, delivery.attempt) == (sent, {"job": "one", "number": 1}, 1)
+    assert (delivery.id, delivery.body, delivery.attempt) == (message_id, {"job": "one", "number": 1}, 1)
     assert await nothing(queue)
     assert await queue.extend(delivery, lease=LEASE)
     await queue.finish(delivery)
@@ -98,10 +98,10 @@ async def test_who_has_lost_the_lease_can_do_nothing_any_more(queue: Queue) -> N
 
 
 async def test_who_waits_is_told_of_what_is_sent_meanwhile(queue: Queue) -> None:
-    waiting = asyncio.create_task(queue.receive(lease=LEASE, wait=5.0))
+    receiver = asyncio.create_task(queue.receive(lease=LEASE, wait=5.0))
     await asyncio.sleep(0.05)
     await queue.send({"job": "one"})
-    delivery = await waiting
+    delivery = await receiver
     assert delivery is not None
     assert delivery.body == {"job": "one"}
 
@@ -125,17 +125,17 @@ async def test_a_dead_letter_is_delivered_to_nobody_until_it_is_replayed(queue: 
 async def test_of_many_takers_each_message_goes_to_one(queue: Queue) -> None:
     for number in range(12):
         await queue.send({"number": number})
-    taken = await asyncio.gather(*(queue.receive(lease=LEASE, wait=1.0) for _ in range(12)))
-    assert sorted(each.body["number"] for each in taken if each is not None) == list(range(12))
+    deliveries = await asyncio.gather(*(queue.receive(lease=LEASE, wait=1.0) for _ in range(12)))
+    assert sorted(each.body["number"] for each in deliveries if each is not None) == list(range(12))
 
 
 async def test_messages_of_a_process_come_in_order_to_another(tmp_path: Path) -> None:
     async with open_sqlite_queue(tmp_path) as sender, open_sqlite_queue(tmp_path) as taker:
-        waiting = asyncio.create_task(taker.receive(lease=LEASE, wait=5.0))
+        receiver = asyncio.create_task(taker.receive(lease=LEASE, wait=5.0))
         await asyncio.sleep(0.05)
         for number in range(5):
             await sender.send({"number": number})
-        first = await waiting
+        first = await receiver
         rest = [await received(taker) for _ in range(4)]
     assert first is not None
     assert [each.body["number"] for each in (first, *rest)] == [0, 1, 2, 3, 4]

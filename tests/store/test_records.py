@@ -156,33 +156,33 @@ async def test_listing_is_by_id_or_the_newest_first(store: Store) -> None:
 @pytest.mark.parametrize("limit", [1, 3, 10, 1000])
 async def test_pages_join_to_the_whole(store: Store, limit: int, newest_first: bool) -> None:
     await fill(store.records, *(f"{n:02}" for n in range(10)))
-    found: list[str] = []
+    ids: list[str] = []
     after = None
     for _ in range(11):
         page = await store.records.list("ann", "run", after=after, limit=limit, newest_first=newest_first)
         assert len(page.records) <= limit
-        found += [record.key.id for record in page.records]
+        ids += [record.key.id for record in page.records]
         if (after := page.after) is None:
             break
-    assert found == sorted((f"{n:02}" for n in range(10)), reverse=newest_first)
+    assert ids == sorted((f"{n:02}" for n in range(10)), reverse=newest_first)
     assert after is None
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
 async def test_writes_between_pages_neither_hide_nor_repeat_what_stands(store: Store, newest_first: bool) -> None:
     await fill(store.records, *(f"{n:02}" for n in range(0, 40, 2)))
-    found: list[str] = []
+    ids: list[str] = []
     after = None
     while True:
         page = await store.records.list("ann", "run", after=after, limit=3, newest_first=newest_first)
-        found += [record.key.id for record in page.records]
+        ids += [record.key.id for record in page.records]
         if (after := page.after) is None:
             break
-        await fill(store.records, f"{len(found):02}x", f"{39 - len(found):02}x")
+        await fill(store.records, f"{len(ids):02}x", f"{39 - len(ids):02}x")
         await store.records.delete(page.records[-1].key)  # the cursor's own record
-    standing = [id_ for id_ in found if not id_.endswith("x")]
-    assert standing == sorted((f"{n:02}" for n in range(0, 40, 2)), reverse=newest_first)
-    assert len(found) == len(set(found))
+    stable_ids = [id_ for id_ in ids if not id_.endswith("x")]
+    assert stable_ids == sorted((f"{n:02}" for n in range(0, 40, 2)), reverse=newest_first)
+    assert len(ids) == len(set(ids))
 
 
 async def test_a_page_has_bounds(store: Store) -> None:
@@ -239,16 +239,16 @@ async def test_a_put_replaces_the_labels_and_a_delete_takes_them_away(store: Sto
 async def test_pages_of_a_label_join_to_the_whole(store: Store, newest_first: bool) -> None:
     for n in range(9):
         await label(store.records, f"{n}", state="odd" if n % 2 else "even")
-    found: list[str] = []
+    ids: list[str] = []
     after = None
     while True:
         page = await store.records.list(
             "ann", "run", label=("state", "even"), after=after, limit=2, newest_first=newest_first
         )
-        found += [record.key.id for record in page.records]
+        ids += [record.key.id for record in page.records]
         if (after := page.after) is None:
             break
-    assert found == sorted("02468", reverse=newest_first)
+    assert ids == sorted("02468", reverse=newest_first)
 
 
 async def test_a_label_that_no_store_takes_is_refused(store: Store) -> None:

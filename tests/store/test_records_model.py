@@ -90,8 +90,8 @@ def machine(opener: Any) -> type[RuleBasedStateMachine]:  # noqa: C901  (one cla
         @rule(key=KEYS)
         def get(self, key: Key) -> None:
             record = self.run(self.records.get(key))
-            found = None if record is None else (record.document, record.version)
-            assert found == self.model.get(key)
+            value = None if record is None else (record.document, record.version)
+            assert value == self.model.get(key)
 
         @rule(
             owner=st.sampled_from(["ann", "Ann", "bob"]),

@@ -48,15 +48,15 @@ def denied() -> ClientError:
 
 def answer(**metadata: Any) -> AIMessage:
     usage = metadata.pop("usage", None)
-    given = {"name": "RiskAssessment", "args": {"concerns": ["none"]}, "id": "1"}
-    return AIMessage("", tool_calls=[given], response_metadata=metadata, usage_metadata=usage)
+    call = {"name": "RiskAssessment", "args": {"concerns": ["none"]}, "id": "1"}
+    return AIMessage("", tool_calls=[call], response_metadata=metadata, usage_metadata=usage)
 
 
 class Script(BaseChatModel):
     """Says or raises what stands next; the last for ever."""
 
     lines: list[Any]
-    asked: list[float]
+    call_times: list[float]
     """When each call came."""
 
     @property
@@ -67,7 +67,7 @@ class Script(BaseChatModel):
         return self
 
     def _generate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
-        self.asked.append(time.monotonic())
+        self.call_times.append(time.monotonic())
         line = self.lines.pop(0) if len(self.lines) > 1 else self.lines[0]
         if isinstance(line, Exception):
             raise line
@@ -75,11 +75,11 @@ class Script(BaseChatModel):
 
     @property
     def gaps(self) -> list[float]:
-        return [after - before for before, after in itertools.pairwise(self.asked)]
+        return [after - before for before, after in itertools.pairwise(self.call_times)]
 
 
 def script(*lines: Any) -> Script:
-    return Script(lines=list(lines), asked=[])
+    return Script(lines=list(lines), call_times=[])
 
 
 def chain(*models: Script, patience: RetryPolicy = AT_ONCE) -> ModelChain:
@@ -96,8 +96,8 @@ async def test_tool_calls_beyond_the_limit_are_answered_and_not_made(home):
     agent = build(AGENT, chain(model), [assess_risk], RiskAssessment, max_tool_calls=2, max_model_calls=3)
     async with open_context(home) as context:
         state = await agent.loop.ainvoke({"messages": [HumanMessage("Go.")]}, context=context)
-    told = [message for message in state["messages"] if isinstance(message, ToolMessage)]
-    by_call = {message.tool_call_id: (message.status, message.artifact is None) for message in told}
+    results = [message for message in state["messages"] if isinstance(message, ToolMessage)]
+    by_call = {message.tool_call_id: (message.status, message.artifact is None) for message in results}
     assert by_call["asset-0"] == by_call["asset-1"] == ("success", False)
     assert by_call["constant_exposure-2"] == ("error", True)
     assert state["structured_response"] == RiskAssessment(concerns=("none",))
@@ -108,7 +108,7 @@ async def test_a_model_is_not_called_beyond_the_limit(home):
     agent = build(AGENT, chain(model), [assess_risk], RiskAssessment, max_tool_calls=9, max_model_calls=3)
     async with open_context(home) as context:
         state = await agent.loop.ainvoke({"messages": [HumanMessage("Go.")]}, context=context)
-    assert len(model.asked) == 3
+    assert len(model.call_times) == 3
     assert state["structured_response"] is None
 
 
@@ -136,13 +136,13 @@ async def test_calls_that_fail_together_do_not_come_back_together(home):
 async def test_one_time_limit_holds_over_all_attempts_and_the_waits_between(home):
     model = script(throttled())
     patience = RetryPolicy(attempts=20, first_delay=0.4, largest_delay=0.4, time_limit=1.0)
-    begun = time.monotonic()
+    start = time.monotonic()
     async with open_context(home) as context:
-        with pytest.raises(ModelFailure) as raised:
+        with pytest.raises(ModelFailure) as caught:
             await ask_agent(context, chain(model, patience=patience))
-    assert raised.value.reason == "throttled"
-    assert 2 <= len(model.asked) <= 5
-    assert model.asked[-1] - model.asked[0] <= 1.0 <= time.monotonic() - begun
+    assert caught.value.reason == "throttled"
+    assert 2 <= len(model.call_times) <= 5
+    assert model.call_times[-1] - model.call_times[0] <= 1.0 <= time.monotonic() - start
 
 
 async def test_the_wait_that_the_provider_asks_for_is_kept(home):
@@ -151,14 +151,14 @@ async def test_the_wait_that_the_provider_asks_for_is_kept(home):
     async with open_context(home) as context:
         with pytest.raises(ModelFailure, match="throttled"):
             await ask_agent(context, chain(model, patience=patience))
-    assert len(model.asked) == 1
+    assert len(model.call_times) == 1
 
 
 async def test_the_attempts_are_counted_for_each_model_and_each_is_told(home):
     first, second, third = script(throttled()), script(denied()), script(throttled(), answer())
     async with open_context(home) as context:
-        *told, call, given = await ask_agent(context, chain(first, second, third))
-    assert told == [
+        *events, call, decision = await ask_agent(context, chain(first, second, third))
+    assert events == [
         ModelRetry(model="m0", reason="throttled", attempt=1),
         ModelRetry(model="m0", reason="throttled", attempt=2),
         ModelFallback(model="m0", by="m1", reason="throttled"),
@@ -166,8 +166,8 @@ async def test_the_attempts_are_counted_for_each_model_and_each_is_told(home):
         ModelRetry(model="m2", reason="throttled", attempt=1),
     ]
     assert (call.model, call.attempts) == ("m2", 2)
-    assert given == RiskAssessment(concerns=("none",))
-    assert [len(model.asked) for model in (first, second, third)] == [3, 1, 2]
+    assert decision == RiskAssessment(concerns=("none",))
+    assert [len(model.call_times) for model in (first, second, third)] == [3, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -182,12 +182,12 @@ async def test_the_attempts_are_counted_for_each_model_and_each_is_told(home):
     ids=lambda error: str(error)[:20],
 )
 async def test_what_is_no_failure_of_a_model_ends_the_call_as_it_is(error: Exception, home):
-    broken, spare = script(error), script(answer())
+    failing, spare = script(error), script(answer())
     async with open_context(home) as context:
-        with pytest.raises(type(error)) as raised:
-            await ask_agent(context, chain(broken, spare))
-    assert raised.value is error
-    assert (len(broken.asked), len(spare.asked)) == (1, 0)
+        with pytest.raises(type(error)) as caught:
+            await ask_agent(context, chain(failing, spare))
+    assert caught.value is error
+    assert (len(failing.call_times), len(spare.call_times)) == (1, 0)
 
 
 async def test_an_answer_that_is_kept_is_not_asked_for_again_until_it_is_forgotten(home):
@@ -196,48 +196,48 @@ async def test_an_answer_that_is_kept_is_not_asked_for_again_until_it_is_forgott
         retry, *first = await ask_agent(context, chain(model))
         again = await ask_agent(context, chain(model))
         assert again == first, "told with the attempts and seconds that it took then"
-        assert len(model.asked) == 2
+        assert len(model.call_times) == 2
         await ask_agent(context, chain(model), text="Something else.")
-        assert len(model.asked) == 3
+        assert len(model.call_times) == 3
         await delete_answers(context.store, context.owner, context.run, AGENT)
         await ask_agent(context, chain(model))
-        assert len(model.asked) == 4
+        assert len(model.call_times) == 4
     assert retry.attempt == 1
 
 
-def called(*ids: str, name: str = "RiskAssessment") -> list[Any]:
+def tool_calls_with(*ids: str, name: str = "RiskAssessment") -> list[Any]:
     return [{"name": name, "args": {"concerns": ["none"]}, "id": id_} for id_ in ids]
 
 
 async def test_an_answer_is_kept_without_what_its_provider_tells_of_itself(home):
     hidden = {"type": "reasoning_content", "reasoning_content": {"redacted_content": b"\x80"}}
     about = {"at": datetime.now(UTC), "pair": (1, 2), "logprobs": [-math.inf], "stop_reason": "tool_use"}
-    model = script(AIMessage([hidden], tool_calls=called("1"), response_metadata=about))
+    model = script(AIMessage([hidden], tool_calls=tool_calls_with("1"), response_metadata=about))
     async with open_context(home) as context:
         first = await ask_agent(context, chain(model))
         assert first[-1] == RiskAssessment(concerns=("none",))
         assert await ask_agent(context, chain(model)) == first
-    assert len(model.asked) == 1
+    assert len(model.call_times) == 1
 
 
 @pytest.mark.parametrize("ids", [("1", "1"), ("",)], ids=str)
 async def test_calls_that_cannot_be_told_apart_are_no_answer(ids, home):
     async with open_context(home) as context:
-        told = await ask_agent(context, chain(script(AIMessage("", tool_calls=called(*ids)))))
-    assert [each.stop for each in told] == ["malformed"]
+        events = await ask_agent(context, chain(script(AIMessage("", tool_calls=tool_calls_with(*ids)))))
+    assert [each.stop for each in events] == ["malformed"]
 
 
 async def test_a_conversation_whose_second_model_dies_goes_back_to_the_first(home):
     first = script(throttled(), throttled(), throttled(), answer())
-    second = script(AIMessage("", tool_calls=called("1", name="unknown")), denied())
+    second = script(AIMessage("", tool_calls=tool_calls_with("1", name="unknown")), denied())
     async with open_context(home) as context:
-        *told, given = await ask_agent(context, chain(first, second))
-    assert [each for each in told if isinstance(each, ModelFallback)] == [
+        *events, decision = await ask_agent(context, chain(first, second))
+    assert [each for each in events if isinstance(each, ModelFallback)] == [
         ModelFallback(model="m0", by="m1", reason="throttled"),
         ModelFallback(model="m1", by="m0", reason="access_denied"),
     ]
-    assert [each.model for each in told if isinstance(each, ModelCall)] == ["m1", "m0"]
-    assert given == RiskAssessment(concerns=("none",))
+    assert [each.model for each in events if isinstance(each, ModelCall)] == ["m1", "m0"]
+    assert decision == RiskAssessment(concerns=("none",))
 
 
 async def test_a_call_that_fails_keeps_nothing(home):
@@ -246,63 +246,63 @@ async def test_a_call_that_fails_keeps_nothing(home):
             await ask_agent(context, chain(script(denied())))
         model = script(answer())
         [call, _] = await ask_agent(context, chain(model))
-    assert (len(model.asked), call.attempts) == (1, 1)
+    assert (len(model.call_times), call.attempts) == (1, 1)
 
 
 async def test_of_two_that_ask_at_once_both_get_the_answer_that_was_stored_first(home):
-    one, two = script(answer(usage=used(10))), script(answer(usage=used(20)))
+    one, two = script(answer(usage=usage_metadata(10))), script(answer(usage=usage_metadata(20)))
     async with open_context(home) as context:
-        told = await asyncio.gather(ask_agent(context, chain(one)), ask_agent(context, chain(two)))
+        events = await asyncio.gather(ask_agent(context, chain(one)), ask_agent(context, chain(two)))
         assert await load_answer(context.store, context.owner, context.run, AGENT, "of nobody") is None
-        taken = (await usage_by_agent(context.store, context.owner, context.run))[AGENT]
-    assert told[0] == told[1]
-    assert (taken.answers, taken.input_tokens, taken.output_tokens) == (2, 30, 14), "both have to be paid for"
+        usage = (await usage_by_agent(context.store, context.owner, context.run))[AGENT]
+    assert events[0] == events[1]
+    assert (usage.answers, usage.input_tokens, usage.output_tokens) == (2, 30, 14), "both have to be paid for"
 
 
 async def test_of_an_answer_that_is_kept_nothing_is_counted_again(home):
-    model = script(throttled(), answer(usage=used(10)))
+    model = script(throttled(), answer(usage=usage_metadata(10)))
     async with open_context(home) as context:
         for _ in range(3):
             await ask_agent(context, chain(model))
-        taken = (await usage_by_agent(context.store, context.owner, context.run))[AGENT]
-        assert (taken.answers, taken.retries, taken.input_tokens) == (1, 1, 10)
+        usage = (await usage_by_agent(context.store, context.owner, context.run))[AGENT]
+        assert (usage.answers, usage.retries, usage.input_tokens) == (1, 1, 10)
         await delete_answers(context.store, context.owner, context.run, AGENT)
         await ask_agent(context, chain(model))
-        taken = (await usage_by_agent(context.store, context.owner, context.run))[AGENT]
-    assert (taken.answers, taken.retries, taken.input_tokens) == (2, 1, 20), "the same question, asked again"
+        usage = (await usage_by_agent(context.store, context.owner, context.run))[AGENT]
+    assert (usage.answers, usage.retries, usage.input_tokens) == (2, 1, 20), "the same question, asked again"
 
 
 async def test_calls_without_any_answer_are_counted(home):
     async with open_context(home) as context:
         with pytest.raises(ModelFailure):
             await ask_agent(context, chain(script(throttled()), script(denied())))
-        taken = (await usage_by_agent(context.store, context.owner, context.run))[AGENT]
-    assert (taken.answers, taken.retries, taken.tokens, taken.dollars) == (0, 3, 0, 0.0)
-    assert taken.seconds > 0.0
+        usage = (await usage_by_agent(context.store, context.owner, context.run))[AGENT]
+    assert (usage.answers, usage.retries, usage.tokens, usage.dollars) == (0, 3, 0, 0.0)
+    assert usage.seconds > 0.0
 
 
 @pytest.mark.parametrize("name", ["run_tokens", "agent_tokens", "user_tokens"])
 async def test_no_model_is_called_once_a_budget_is_spent(name, home):
     budgets = Budgets(**{name: 34}, warn_at=0.5)
-    model, spare = script(asking("asset"), answer(usage=used(10))), script(answer())
-    model.lines[0].usage_metadata = used(10)
+    model, spare = script(asking("asset"), answer(usage=usage_metadata(10))), script(answer())
+    model.lines[0].usage_metadata = usage_metadata(10)
     async with open_context(home) as plain:
         context = replace(plain, budgets=budgets)
         first = await ask_agent(context, chain(model))
         assert [each.subject for each in first if isinstance(each, Notice)] == [name.replace("_", " ")] * 2
-        assert len(model.asked) == 2
+        assert len(model.call_times) == 2
         assert await ask_agent(context, chain(model, spare)) == first, "what is kept costs nothing"
         with pytest.raises(
             BudgetSpent, match=f"^BUDGET_{name.upper()}: 34 is spent; expected a larger budget"
-        ) as raised:
+        ) as caught:
             await ask_agent(context, chain(model, spare), text="Something else.")
         other = replace(context, principal=Principal(owner="somebody"))
         await ask_agent(other, chain(spare))
         tomorrow = replace(context, now=lambda: datetime.now(UTC) + timedelta(days=1))
         if name == "user_tokens":
             await ask_agent(tomorrow, chain(spare), text="Tomorrow.")
-    assert raised.value.budget == name.replace("_", " ")
-    assert (len(model.asked), len(spare.asked)) == (2, 2 if name == "user_tokens" else 1)
+    assert caught.value.budget == name.replace("_", " ")
+    assert (len(model.call_times), len(spare.call_times)) == (2, 2 if name == "user_tokens" else 1)
 
 
 async def test_a_spent_budget_stops_retries_and_fallbacks_too(home):
@@ -311,10 +311,10 @@ async def test_a_spent_budget_stops_retries_and_fallbacks_too(home):
         model, spare = script(answer()), script(answer())
         with pytest.raises(BudgetSpent):
             await ask_agent(context, chain(model, spare))
-    assert model.asked + spare.asked == []
+    assert model.call_times + spare.call_times == []
 
 
-def used(input_tokens: int, **details: int) -> dict[str, Any]:
+def usage_metadata(input_tokens: int, **details: int) -> dict[str, Any]:
     return {
         "input_tokens": input_tokens,
         "output_tokens": 7,
@@ -327,9 +327,9 @@ def used(input_tokens: int, **details: int) -> dict[str, Any]:
     ("usage", "tokens"),
     [
         (None, (0, 0, 0, 0)),
-        (used(100), (100, 0, 0, 7)),
-        (used(100, cache_read=60, cache_creation=30), (10, 60, 30, 7)),
-        (used(50, cache_read=60), (0, 60, 0, 7)),
+        (usage_metadata(100), (100, 0, 0, 7)),
+        (usage_metadata(100, cache_read=60, cache_creation=30), (10, 60, 30, 7)),
+        (usage_metadata(50, cache_read=60), (0, 60, 0, 7)),
     ],
 )
 async def test_tokens_of_the_cache_are_told_apart(usage, tokens, home):
@@ -359,7 +359,7 @@ async def test_tokens_of_the_cache_are_told_apart(usage, tokens, home):
 )
 async def test_an_answer_counts_only_if_it_ended_as_it_should(metadata, stop, home):
     async with open_context(home) as context:
-        told = await ask_agent(context, chain(script(answer(**metadata))))
-    assert isinstance(told[0], ModelCall)
-    assert told[0].stop == stop
-    assert any(isinstance(each, RiskAssessment) for each in told) is (stop == "answered")
+        events = await ask_agent(context, chain(script(answer(**metadata))))
+    assert isinstance(events[0], ModelCall)
+    assert events[0].stop == stop
+    assert any(isinstance(each, RiskAssessment) for each in events) is (stop == "answered")

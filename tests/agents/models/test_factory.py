@@ -34,19 +34,19 @@ def changed(**changes: Any) -> ModelOptions:
     return OPTIONS.model_copy(update=changes)
 
 
-async def sent(home, monkeypatch, options: ModelOptions, reply: Reply = ASSESSED) -> Received:
+async def request_of(home, monkeypatch, options: ModelOptions, reply: Reply = ASSESSED) -> Received:
     """The one call that an agent makes with these options."""
     with Double(lambda _: reply) as double:
         point_at(monkeypatch, double.url)
         async with open_context(home) as context:
-            told = await ask_agent(context, make_models(options).of("risk_manager"))
-    assert told[-1] == RiskAssessment(concerns=("none",))
+            answer = await ask_agent(context, make_models(options).of("risk_manager"))
+    assert answer[-1] == RiskAssessment(concerns=("none",))
     [received] = double.received
     return received
 
 
 async def test_the_defaults_reach_the_wire(home, monkeypatch):
-    received = await sent(home, monkeypatch, changed())
+    received = await request_of(home, monkeypatch, changed())
     assert (received.operation, received.model) == ("ConverseStream", MODEL)
     assert received.body["inferenceConfig"] == {"maxTokens": 4096}
     assert received.body["requestMetadata"] == {
@@ -68,7 +68,7 @@ async def test_what_is_set_reaches_the_wire(home, monkeypatch):
         service_tier="flex",
         tags={"team": "allocation", "owner": "nobody", "desk": "multi-asset"},
     )
-    body = (await sent(home, monkeypatch, options)).body
+    body = (await request_of(home, monkeypatch, options)).body
     assert body["inferenceConfig"] == {"maxTokens": 1234, "temperature": 0.25}
     assert body["guardrailConfig"] == {
         "guardrailIdentifier": "abc123",
@@ -96,15 +96,15 @@ def points(body: dict[str, Any]) -> list[dict[str, Any]]:
     [("5m", ONE, "5m"), ("1h", ONE, "1h"), ("off", ONE, None), ("5m", OTHER, "5m"), ("5m", THIRD, None)],
 )
 async def test_prompts_are_cached_where_the_model_can(cache, model, ttl, home, monkeypatch):
-    body = (await sent(home, monkeypatch, changed(model=model, prompt_cache=cache))).body
-    found = points(body)
-    assert bool(found) is (ttl is not None)
-    assert all(point["type"] == "default" for point in found)
-    assert {point.get("ttl", "5m") for point in found} <= {ttl}
+    body = (await request_of(home, monkeypatch, changed(model=model, prompt_cache=cache))).body
+    positions = points(body)
+    assert bool(positions) is (ttl is not None)
+    assert all(point["type"] == "default" for point in positions)
+    assert {point.get("ttl", "5m") for point in positions} <= {ttl}
 
 
 async def test_without_streaming_the_whole_answer_is_asked_for(home, monkeypatch):
-    assert (await sent(home, monkeypatch, changed(streaming=False))).operation == "Converse"
+    assert (await request_of(home, monkeypatch, changed(streaming=False))).operation == "Converse"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ async def test_without_streaming_the_whole_answer_is_asked_for(home, monkeypatch
     ],
 )
 async def test_arns_and_models_that_nobody_knows_yet_are_asked_and_stream(name, base, home, monkeypatch):
-    received = await sent(home, monkeypatch, changed(model=BEDROCK + name, base_model=base))
+    received = await request_of(home, monkeypatch, changed(model=BEDROCK + name, base_model=base))
     assert (received.operation, received.model) == ("ConverseStream", name)
 
 
@@ -127,25 +127,25 @@ async def test_each_agent_has_its_model_and_all_have_the_fallbacks(home, monkeyp
     with Double(faulty(embedded(), dead(MODEL, replies.DENIED))) as double:
         point_at(monkeypatch, double.url)
         options = changed(agents=agents, fallbacks=(OTHER, THIRD, OTHER))
-        done = await ran(home, options=options)
-    asked = [said[:4] for said in done.said]
+        run = await ran(home, options=options)
+    calls = [call[:4] for call in run.said]
     own = {"risk_manager": OTHER, "explainer": THIRD}
     expected: list[tuple[object, ...]] = []
     for agent, first in zip(ASKED, OPENS, strict=True):
         if agent not in own and first:
             expected.append(("replaced", agent, ONE, OTHER))
         expected.append(("answered", agent, own.get(agent, OTHER), "answered"))
-    assert asked == expected
+    assert calls == expected
     assert {received.model for received in double.received} == {MODEL, OTHER_MODEL, THIRD_MODEL}
 
 
 async def test_a_fallback_that_failed_already_is_not_asked_twice(home, monkeypatch):
     with Double(lambda _: replies.DENIED) as double:
         point_at(monkeypatch, double.url)
-        failed = await ran(home, options=changed(fallbacks=(ONE, OTHER, OTHER)))
-    assert failed.said == [("replaced", "risk_manager", ONE, OTHER, "access_denied")]
-    assert failed.failure is not None
-    assert failed.failure.model == OTHER
+        run = await ran(home, options=changed(fallbacks=(ONE, OTHER, OTHER)))
+    assert run.said == [("replaced", "risk_manager", ONE, OTHER, "access_denied")]
+    assert run.failure is not None
+    assert run.failure.model == OTHER
     assert [received.model for received in double.received].count(MODEL) <= 2, "of two agents"
 
 
@@ -161,8 +161,8 @@ async def test_what_a_model_thought_is_repeated_to_itself_alone(home, monkeypatc
     with Double(drive) as double:
         point_at(monkeypatch, double.url)
         async with open_context(home) as context:
-            told = await ask_agent(context, make_models(changed(fallbacks=(OTHER,))).of("risk_manager"))
-    assert told[-1] == RiskAssessment(concerns=("none",))
+            events = await ask_agent(context, make_models(changed(fallbacks=(OTHER,))).of("risk_manager"))
+    assert events[-1] == RiskAssessment(concerns=("none",))
     _, own, others = [received.body["messages"] for received in double.received]
     assert [next(iter(block)) for block in own[1]["content"]][:3] == ["reasoningContent", "text", "toolUse"]
     assert [next(iter(block)) for block in others[1]["content"]][:2] == ["text", "toolUse"]
@@ -171,9 +171,9 @@ async def test_what_a_model_thought_is_repeated_to_itself_alone(home, monkeypatc
 
 @pytest.mark.parametrize("name", ["bedrock:meta.llama3-3-70b-instruct-v1:0", "meta.llama3-3-70b-instruct-v1:0"])
 def test_a_model_on_bedrock_is_not_asked_in_another_way(name) -> None:
-    with pytest.raises(InvalidInput, match=rf"^MODEL: .*; expected {ONE.partition(':')[0]}:meta\.llama3") as raised:
+    with pytest.raises(InvalidInput, match=rf"^MODEL: .*; expected {ONE.partition(':')[0]}:meta\.llama3") as caught:
         make_models(changed(model=name))
-    assert raised.value.value == name
+    assert caught.value.value == name
 
 
 @pytest.mark.parametrize("names", [{"model": "openai:any"}, {"fallbacks": ("openai:any",)}], ids=str)
@@ -250,8 +250,8 @@ async def test_sixteen_calls_at_once_overlap(home, monkeypatch):
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads_of(models)))
         async with open_context(home) as context:
             chain = models.of("risk_manager")
-            told = await asyncio.gather(*(ask_agent(context, chain, f"Go {n}.") for n in range(PARALLEL)))
-    assert [each[-1] for each in told] == [RiskAssessment(concerns=("none",))] * PARALLEL
+            events = await asyncio.gather(*(ask_agent(context, chain, f"Go {n}.") for n in range(PARALLEL)))
+    assert [each[-1] for each in events] == [RiskAssessment(concerns=("none",))] * PARALLEL
     assert len(double.received) == PARALLEL
 
 

@@ -25,8 +25,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def price_of(name: str, prices: PriceTable | None = None, **options: Any) -> Price | None:
-    made = make_models(ModelOptions(model=name, region="us-east-1", **options), offline=True, prices=prices)
-    return made.common.models[0].price
+    models = make_models(ModelOptions(model=name, region="us-east-1", **options), offline=True, prices=prices)
+    return models.common.models[0].price
 
 
 @pytest.mark.parametrize(
@@ -121,15 +121,15 @@ def test_a_table_that_cannot_be_used_is_refused_by_its_setting(text, part, tmp_p
     file = tmp_path / "prices.toml"
     if text is not None:
         file.write_text(text)
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as caught:
         read_prices(file)
-    told = str(refused.value)
-    assert told.startswith("MODEL_PRICES: ")
-    assert part in told
-    assert told.endswith("; expected a file like agents/models/prices.toml")
+    message = str(caught.value)
+    assert message.startswith("MODEL_PRICES: ")
+    assert part in message
+    assert message.endswith("; expected a file like agents/models/prices.toml")
 
 
-def said(**details: int) -> dict[str, Any]:
+def metadata_of(**details: int) -> dict[str, Any]:
     return {"input_tokens": 1000, "output_tokens": 100, "total_tokens": 1100, "input_token_details": details}
 
 
@@ -137,32 +137,32 @@ PRICE = Price(input=4.0, output=20.0, cache_read=0.4, cache_write_5m=5.0, cache_
 
 
 @pytest.mark.parametrize(
-    ("metadata", "kept", "tokens", "dollars"),
+    ("metadata", "cached_for", "tokens", "dollars"),
     [
-        (said(), "5m", (1000, 0, 0, 100), 4.0 + 2.0),
-        (said(cache_read=600), "5m", (400, 600, 0, 100), 1.6 + 0.24 + 2.0),
-        (said(cache_read=600, cache_creation=300), "5m", (100, 600, 300, 100), 0.4 + 0.24 + 1.5 + 2.0),
-        (said(cache_read=600, cache_creation=300), "1h", (100, 600, 300, 100), 0.4 + 0.24 + 2.4 + 2.0),
+        (metadata_of(), "5m", (1000, 0, 0, 100), 4.0 + 2.0),
+        (metadata_of(cache_read=600), "5m", (400, 600, 0, 100), 1.6 + 0.24 + 2.0),
+        (metadata_of(cache_read=600, cache_creation=300), "5m", (100, 600, 300, 100), 0.4 + 0.24 + 1.5 + 2.0),
+        (metadata_of(cache_read=600, cache_creation=300), "1h", (100, 600, 300, 100), 0.4 + 0.24 + 2.4 + 2.0),
         # as Bedrock tells the times apart, the sum is given as nothing
-        (said(cache_creation=0, ephemeral_5m_input_tokens=200), "1h", (800, 0, 200, 100), 3.2 + 1.0 + 2.0),
-        (said(cache_creation=0, ephemeral_1h_input_tokens=200), "5m", (800, 0, 200, 100), 3.2 + 1.6 + 2.0),
-        (said(cache_read=1200), "5m", (0, 1200, 0, 100), 0.48 + 2.0),
+        (metadata_of(cache_creation=0, ephemeral_5m_input_tokens=200), "1h", (800, 0, 200, 100), 3.2 + 1.0 + 2.0),
+        (metadata_of(cache_creation=0, ephemeral_1h_input_tokens=200), "5m", (800, 0, 200, 100), 3.2 + 1.6 + 2.0),
+        (metadata_of(cache_read=1200), "5m", (0, 1200, 0, 100), 0.48 + 2.0),
     ],
 )
-def test_each_kind_of_token_has_its_price(metadata, kept, tokens, dollars):
-    usage = usage_of(metadata, PRICE, kept)
+def test_each_kind_of_token_has_its_price(metadata, cached_for, tokens, dollars):
+    usage = usage_of(metadata, PRICE, cached_for)
     assert (usage.input_tokens, usage.cached_tokens, usage.written_tokens, usage.output_tokens) == tokens
     assert usage.dollars == pytest.approx(dollars / 1000)
-    assert usage_of(metadata, None, kept) == usage.model_copy(update={"dollars": None})
+    assert usage_of(metadata, None, cached_for) == usage.model_copy(update={"dollars": None})
 
 
 def test_a_cache_price_that_is_missing_is_that_of_the_input():
     plain = Price(input=4.0, output=20.0)
-    usage = usage_of(said(cache_read=600, cache_creation=300), plain)
+    usage = usage_of(metadata_of(cache_read=600, cache_creation=300), plain)
     assert usage.dollars == pytest.approx((4.0 + 2.0) / 1000)
-    assert usage_of(said(cache_creation=300), Price(input=4.0, output=20.0, cache_write_5m=5.0), "1h").dollars == (
-        pytest.approx((2.8 + 1.5 + 2.0) / 1000)
-    ), "an hour costs no less than five minutes"
+    assert usage_of(
+        metadata_of(cache_creation=300), Price(input=4.0, output=20.0, cache_write_5m=5.0), "1h"
+    ).dollars == (pytest.approx((2.8 + 1.5 + 2.0) / 1000)), "an hour costs no less than five minutes"
 
 
 def test_an_answer_that_tells_no_tokens_has_no_known_cost_unless_it_is_free():

@@ -147,16 +147,16 @@ async def context(anyio_backend, tmp_path_factory):
         )
 
 
-async def called(context: ChatContext, tool: Any, **arguments: Any) -> tuple[str, Any]:
+async def call_tool(context: ChatContext, tool: Any, **arguments: Any) -> tuple[str, Any]:
     runtime = ToolRuntime(
         state={}, context=context, config={}, stream_writer=lambda _: None, tool_call_id="1", store=None
     )
     return await tool.coroutine(runtime=runtime, **arguments)
 
 
-async def heard(context: ChatContext, tool: Any, **arguments: Any) -> str:
+async def describe_call(context: ChatContext, tool: Any, **arguments: Any) -> str:
     """What is said, once it is certain that it may be; with the tables below it."""
-    content, result = await called(context, tool, **arguments)
+    content, result = await call_tool(context, tool, **arguments)
     claims = list(describe_tool_result(tool.name, content, failed=False))
     figures = collect_figures(result)
     assert claims
@@ -182,7 +182,7 @@ async def heard(context: ChatContext, tool: Any, **arguments: Any) -> str:
     ids=lambda wish: wish.template or wish.weight_function,
 )
 async def test_a_quick_look_compares_first_and_warns(context, wish) -> None:
-    text = await heard(context, evaluate_strategy, strategy=wish)
+    text = await describe_call(context, evaluate_strategy, strategy=wish)
     assert "a constant weight of the same volatility" in text
     assert ("a risky weight of only 50%" in text) == (wish.weight_function == "sigmoid")
     constant = wish.template == "constant_weight"
@@ -191,7 +191,7 @@ async def test_a_quick_look_compares_first_and_warns(context, wish) -> None:
 
 
 async def test_years_and_weights_of_a_quick_look_stand_in_tables(context) -> None:
-    _, result = await called(context, evaluate_strategy, strategy=StrategyWish(template="twelve_month_rule"))
+    _, result = await call_tool(context, evaluate_strategy, strategy=StrategyWish(template="twelve_month_rule"))
     tables = {exhibit.title: exhibit for exhibit in build_exhibits(result)}
     years = next(rows for title, rows in tables.items() if "calendar year" in title).rows
     assert [row[0] for row in years] == [str(year.year) for year in result.years]
@@ -200,53 +200,55 @@ async def test_years_and_weights_of_a_quick_look_stand_in_tables(context) -> Non
 
 
 async def test_a_saved_strategy_is_named(context) -> None:
-    _, result = await called(context, evaluate_strategy, strategy=StrategyWish())
+    _, result = await call_tool(context, evaluate_strategy, strategy=StrategyWish())
     focused = replace(context, focus=Focus(rule=result.rule))
-    assert "Core" in await heard(focused, save_strategy, name="Core")
+    assert "Core" in await describe_call(focused, save_strategy, name="Core")
 
 
 async def test_scenarios_say_what_is_without_effect_and_what_cannot_be_learned(context) -> None:
     own = ScenarioWish(name="2022-like", like="bear_market", bond_correlation="0.4")
-    assert "own 2022 like" in await heard(context, add_scenario, scenario=own)
-    calm = await heard(context, add_scenario, scenario=ScenarioWish(name="calm", engine="gbm"))
+    assert "own 2022 like" in await describe_call(context, add_scenario, scenario=own)
+    calm = await describe_call(context, add_scenario, scenario=ScenarioWish(name="calm", engine="gbm"))
     assert "nothing can be learned there" in calm
-    everything = await heard(context, show_scenarios)
+    everything = await describe_call(context, show_scenarios)
     assert "has no effect while the safe leg is cash" in everything
     assert "in the scenario bear market" in everything
-    assert "earn less than cash" in await heard(context, show_scenarios, names=("bear_market",))
+    assert "earn less than cash" in await describe_call(context, show_scenarios, names=("bear_market",))
 
 
 @pytest.mark.parametrize("portfolio", [INDEX, STOCKS], ids=["index", "stocks"])
 async def test_a_portfolio_is_told_in_percent_and_money(context, portfolio) -> None:
-    text = await heard(context, assess_portfolio, portfolio=portfolio)
+    text = await describe_call(context, assess_portfolio, portfolio=portfolio)
     assert "It is concentrated in" in text
     assert ("In money" in text) == (portfolio is INDEX)
 
 
 async def test_mixes_markets_and_wealth_are_told(context) -> None:
-    mixes = await heard(context, compare_allocations, assets=("AAPL", "KO", "XOM"), amount="EUR 1m")
+    mixes = await describe_call(context, compare_allocations, assets=("AAPL", "KO", "XOM"), amount="EUR 1m")
     assert "was the calmest" in mixes
-    await heard(context, compare_allocations, assets=("AAPL", "KO"), methods=("maximum_sharpe",))
-    assert "does not forecast" in await heard(context, analyse_market, assets=("sp500",))
-    assert "The others stand in the table" in await heard(context, analyse_market, assets=("AAPL", "KO", "XOM", "JNJ"))
+    await describe_call(context, compare_allocations, assets=("AAPL", "KO"), methods=("maximum_sharpe",))
+    assert "does not forecast" in await describe_call(context, analyse_market, assets=("sp500",))
+    assert "The others stand in the table" in await describe_call(
+        context, analyse_market, assets=("AAPL", "KO", "XOM", "JNJ")
+    )
     saving = SavingsWish(portfolio=INDEX, years="5 years", goal="EUR 1.1m", withdrawal="EUR 1,000", paths="200")
-    wealth = await heard(context, simulate_wealth, plan=saving)
+    wealth = await describe_call(context, simulate_wealth, plan=saving)
     assert "the probability of reaching the goal" in wealth
     assert "runs out" in wealth
 
 
 async def test_what_a_search_would_take_and_what_there_is_are_told(context) -> None:
-    assert "Nothing was launched" in await heard(context, estimate_optimization, wish=Wish())
-    assert "newest on top" in await heard(context, list_results)
-    assert "12 bps a year" in await heard(context, open_holdout, run="green")
-    assert "There is no run yet." in await heard(replace(context, run="t2", runs=GivenRuns({})), list_results)
+    assert "Nothing was launched" in await describe_call(context, estimate_optimization, wish=Wish())
+    assert "newest on top" in await describe_call(context, list_results)
+    assert "12 bps a year" in await describe_call(context, open_holdout, run="green")
+    assert "There is no run yet." in await describe_call(replace(context, run="t2", runs=GivenRuns({})), list_results)
 
 
 @pytest.mark.parametrize("colour", COLOURS)
 async def test_a_search_is_told_shortly_with_its_verdict(context, colour) -> None:
     only = replace(context, run=f"search-{colour}", runs=GivenRuns({colour: of_colour(colour)}))
-    text = await heard(only, run_optimization, wish=Wish())
-    content, _ = await called(only, run_optimization, wish=Wish())
+    text = await describe_call(only, run_optimization, wish=Wish())
+    content, _ = await call_tool(only, run_optimization, wish=Wish())
     assert len(list(describe_tool_result("run_optimization", content, failed=False))) <= 8
     assert (
         "No configuration meets the mandate" in text if colour == "infeasible" else f"The verdict is {colour}" in text
@@ -257,13 +259,13 @@ async def test_a_search_is_told_shortly_with_its_verdict(context, colour) -> Non
 async def test_every_topic_of_every_result_is_told(context, colour) -> None:
     details: dict[Topic, str] = {"alternative": "sigmoid", "scenario": "bear_market"}
     for topic in get_args(Topic):
-        text = await heard(context, explain_result, topic=topic, run=colour, detail=details.get(topic))
+        text = await describe_call(context, explain_result, topic=topic, run=colour, detail=details.get(topic))
         assert text, topic
 
 
 async def test_a_mandate_that_is_kept_and_one_that_cannot_be_are_told_apart(context) -> None:
-    assert "The winner keeps every limit" in await heard(context, explain_result, topic="limits", run="green")
-    assert "The limit that binds is" in await heard(context, explain_result, topic="limits", run="infeasible")
+    assert "The winner keeps every limit" in await describe_call(context, explain_result, topic="limits", run="green")
+    assert "The limit that binds is" in await describe_call(context, explain_result, topic="limits", run="infeasible")
 
 
 async def test_two_results_are_compared_by_what_was_asked_and_what_came_out(context) -> None:
@@ -275,14 +277,16 @@ async def test_two_results_are_compared_by_what_was_asked_and_what_came_out(cont
     manifest = changed.manifest.model_copy(update={"request": request})
     runs = GivenRuns({"a": of_colour("amber"), "b": changed.model_copy(update={"manifest": manifest})})
     pair = replace(context, run="pair", runs=runs)
-    text = await heard(pair, compare_results, first="a", second="b")
+    text = await describe_call(pair, compare_results, first="a", second="b")
     assert "A setting that differs is transaction cost bps of mandate. In the former result" in text
-    assert "A winner was not found in both" in await heard(context, compare_results, first="green", second="infeasible")
-    assert "The prices differ" not in await heard(context, compare_results, first="green", second="red")
+    assert "A winner was not found in both" in await describe_call(
+        context, compare_results, first="green", second="infeasible"
+    )
+    assert "The prices differ" not in await describe_call(context, compare_results, first="green", second="red")
 
 
 async def test_an_alternative_has_a_sentence_for_each_standing(context) -> None:
-    result, said = of_colour("amber"), dict[Standing, str]()
+    result, sentences = of_colour("amber"), dict[Standing, str]()
     for standing, sigmoid in alternatives(result):
         explained = ResultExplanation(
             run="r", topic="alternative", detail="sigmoid", findings=build_findings(result), alternative=sigmoid
@@ -290,13 +294,13 @@ async def test_an_alternative_has_a_sentence_for_each_standing(context) -> None:
         told_of = list(describe_tool_result("explain_result", explained.model_dump_json(), failed=False))
         assert [problem for claim in told_of for problem in check(claim, sigmoid.figures)] == []
         assert sigmoid.standing == standing
-        said[standing] = told_of[0].text
-    assert set(said) == set(get_args(Standing))
-    assert len(set(said.values())) == len(said)
+        sentences[standing] = told_of[0].text
+    assert set(sentences) == set(get_args(Standing))
+    assert len(set(sentences.values())) == len(sentences)
 
 
 async def test_what_cannot_be_done_is_told_by_reference(context) -> None:
-    content, result = await called(context, analyse_market, assets=(HOSTILE[:20],))
+    content, result = await call_tool(context, analyse_market, assets=(HOSTILE[:20],))
     claims = list(describe_tool_result("analyse_market", content, failed=False))
     assert [problem for claim in claims for problem in check(claim, result.figures)] == []
     assert HOSTILE[:6] not in " ".join(claim.text for claim in claims)

@@ -62,8 +62,8 @@ def status(stage, space: SearchSpace | None = None) -> SearchStatus:
 
 def ask(answer: type[Answer], *results: tuple[str, Frozen]) -> Answer:
     model = EmbeddedPlanner(answers_with=answer.__name__)
-    heard = [ToolMessage(r.model_dump_json(), name=n, tool_call_id=str(i)) for i, (n, r) in enumerate(results)]
-    [call] = model.invoke([HumanMessage("Go."), *heard]).tool_calls
+    messages = [ToolMessage(r.model_dump_json(), name=n, tool_call_id=str(i)) for i, (n, r) in enumerate(results)]
+    [call] = model.invoke([HumanMessage("Go."), *messages]).tool_calls
     assert call["name"] == answer.__name__
     return answer.model_validate_json(json.dumps(call["args"]))
 

@@ -18,31 +18,31 @@ from tests.doubles.bedrock.fixed_responses import (
     MODEL,
     STREAM,
     Reply,
+    answer_body,
     ask,
     client,
     endpoint,
     frame,
-    said,
     streamed,
     text_of,
 )
 
 
 def echo(request: dict[str, Any]) -> Reply:
-    return Reply(said(f"You said {text_of(request)}."))
+    return Reply(answer_body(f"You said {text_of(request)}."))
 
 
 def stream_of(body: bytes | Iterable[bytes], *, cut: bool = False):
     return lambda request: Reply(body, headers={"Content-Type": STREAM}, cut=cut)
 
 
-def saved(recorder: Recorder, folder: Path) -> Cassette:
+def save_and_load(recorder: Recorder, folder: Path) -> Cassette:
     path = folder / "calls.yaml"
     recorder.cassette().save(path)
     return Cassette.load(path)
 
 
-def played(cassette: Cassette, **config: Any) -> tuple[Any, Player]:
+def replay(cassette: Cassette, **config: Any) -> tuple[Any, Player]:
     player, replaying = Player(cassette), client(**config)
     player.attach(replaying)
     return replaying, player
@@ -62,7 +62,7 @@ def test_a_recorded_answer_is_played_back_the_same(tmp_path) -> None:
         recorder, live = Recorder({"made": "by a test"}), client(url)
         recorder.attach(live)
         answers = [live.converse(**ask(text)) for text in ("é", "two", "two")]
-    replaying, player = played(saved(recorder, tmp_path), region="ap-southeast-2")
+    replaying, player = replay(save_and_load(recorder, tmp_path), region="ap-southeast-2")
     replayed = [replaying.converse(**ask(text)) for text in ("two", "é", "two")]
     assert [json.dumps(without_headers(a)) for a in replayed] == [
         json.dumps(without_headers(answers[i])) for i in (1, 0, 2)
@@ -77,27 +77,27 @@ def test_a_stream_stays_a_stream_while_it_is_recorded(tmp_path) -> None:
         recorder, live = Recorder({}), client(url)
         recorder.attach(live)
         events = list(live.converse_stream(**ask("go"))["stream"])
-    cassette = saved(recorder, tmp_path)
+    cassette = save_and_load(recorder, tmp_path)
     assert cassette.interactions[0].answer == body
-    replaying, _ = played(cassette)
+    replaying, _ = replay(cassette)
     stream = replaying.converse_stream(**ask("go"))["stream"]
     assert list(stream) == events
     stream.close()
 
 
 def test_the_caller_sees_the_first_event_before_the_last_was_sent() -> None:
-    seen = threading.Event()
+    first_event_read = threading.Event()
 
     def body() -> Iterator[bytes]:
         yield frame("messageStart", {"role": "assistant"})
-        yield frame("messageStop", {"stopReason": "end_turn"}) if seen.wait(5) else b"?"
+        yield frame("messageStop", {"stopReason": "end_turn"}) if first_event_read.wait(5) else b"?"
 
     with endpoint(stream_of(body())) as url:
         recorder, live = Recorder({}), client(url)
         recorder.attach(live)
         stream = iter(live.converse_stream(**ask("go"))["stream"])
         assert next(stream) == {"messageStart": {"role": "assistant"}}
-        seen.set()
+        first_event_read.set()
         assert list(stream) == [{"messageStop": {"stopReason": "end_turn"}}]
 
 
@@ -106,10 +106,10 @@ def test_a_stream_that_broke_breaks_again_at_its_place(tmp_path) -> None:
     with endpoint(stream_of([body[:50], body[50:]], cut=True)) as url:
         recorder, live = Recorder({}), client(url)
         recorder.attach(live)
-        seen = list(until_it_breaks(live.converse_stream(**ask("go"))["stream"]))
-    replaying, _ = played(saved(recorder, tmp_path))
-    assert list(until_it_breaks(replaying.converse_stream(**ask("go"))["stream"])) == seen
-    assert len(seen) == 5
+        live_events = list(until_it_breaks(live.converse_stream(**ask("go"))["stream"]))
+    replaying, _ = replay(save_and_load(recorder, tmp_path))
+    assert list(until_it_breaks(replaying.converse_stream(**ask("go"))["stream"])) == live_events
+    assert len(live_events) == 5
 
 
 def test_a_stream_that_was_given_up_is_in_no_cassette() -> None:
@@ -124,8 +124,8 @@ def test_a_stream_that_was_given_up_is_in_no_cassette() -> None:
 
 def test_errors_of_http_and_in_a_stream_are_played_back(tmp_path) -> None:
     refusal = {"Content-Type": "application/json", "X-Amzn-ErrorType": "ThrottlingException:http://internal/"}
-    broken = streamed("one") + frame("throttlingException", {"message": "slow down"}, "exception")
-    replies = iter([Reply(b'{"message":"too many"}', 429, refusal), stream_of(broken)({})])
+    interrupted = streamed("one") + frame("throttlingException", {"message": "slow down"}, "exception")
+    replies = iter([Reply(b'{"message":"too many"}', 429, refusal), stream_of(interrupted)({})])
 
     def errors(bedrock: Any) -> list[str]:
         with pytest.raises(ClientError) as first:
@@ -137,26 +137,26 @@ def test_errors_of_http_and_in_a_stream_are_played_back(tmp_path) -> None:
     with endpoint(lambda request: next(replies)) as url:
         recorder, live = Recorder({}), client(url)
         recorder.attach(live)
-        seen = errors(live)
-    assert seen[2] == "ThrottlingException"
-    assert errors(played(saved(recorder, tmp_path))[0]) == seen
+        live_events = errors(live)
+    assert live_events[2] == "ThrottlingException"
+    assert errors(replay(save_and_load(recorder, tmp_path))[0]) == live_events
 
 
 def test_every_try_of_botocore_is_a_call_of_its_own(tmp_path) -> None:
     refusal = {"Content-Type": "application/json", "x-amzn-errortype": "ServiceUnavailableException"}
-    replies = iter([Reply(b"{}", 503, refusal), Reply(said("at last"))])
+    replies = iter([Reply(b"{}", 503, refusal), Reply(answer_body("at last"))])
     retries: dict[str, Any] = {"retries": {"total_max_attempts": 2, "mode": "standard"}}
     with endpoint(lambda request: next(replies)) as url:
         recorder, live = Recorder({}), client(url, **retries)
         recorder.attach(live)
         live.converse(**ask("go"))
-    replaying, player = played(saved(recorder, tmp_path), **retries)
+    replaying, player = replay(save_and_load(recorder, tmp_path), **retries)
     assert replaying.converse(**ask("go"))["ResponseMetadata"]["RetryAttempts"] == 1
     assert player.unplayed == []
 
 
 def test_a_connection_that_failed_is_in_no_cassette() -> None:
-    replies = iter([Reply(said("well")), None])
+    replies = iter([Reply(answer_body("well")), None])
     with endpoint(lambda request: next(replies)) as url:
         recorder, live = Recorder({}), client(url)
         recorder.attach(live)
@@ -188,13 +188,13 @@ def test_sixteen_parallel_calls_are_all_recorded_and_all_played(attempt: int, tm
     with endpoint(answer) as url:
         recorder, live = Recorder({}), client(url)
         recorder.attach(live)
-        heard = converse(live)
-    assert heard == [f"You said number {number}." for number in range(16)]
-    cassette = saved(recorder, tmp_path)
+        answers = converse(live)
+    assert answers == [f"You said number {number}." for number in range(16)]
+    cassette = save_and_load(recorder, tmp_path)
     tags = [json.loads(each.body)["requestMetadata"]["call"] for each in cassette.interactions]
     assert tags == sorted(tags)
-    replaying, player = played(cassette)
-    assert converse(replaying) == heard
+    replaying, player = replay(cassette)
+    assert converse(replaying) == answers
     assert (player.replayed_calls, player.unplayed) == (16, [])
 
 
@@ -204,7 +204,7 @@ def test_threads_share_equal_answers_without_playing_one_twice() -> None:
         recorder.attach(live)
         for _ in range(48):
             live.converse(**ask("same"))
-    replaying, player = played(recorder.cassette())
+    replaying, player = replay(recorder.cassette())
     with ThreadPoolExecutor(16) as threads:
         list(threads.map(lambda _: replaying.converse(**ask("same")), range(48)))
     assert player.replayed_calls == 48
@@ -235,7 +235,7 @@ def test_equal_recordings_are_equal_files_and_nothing_else_is_left(name, tmp_pat
     ],
 )
 def test_a_miss_reaches_the_caller_as_itself_and_is_remembered(config) -> None:
-    replaying, player = played(Cassette([]), **config)
+    replaying, player = replay(Cassette([]), **config)
     with pytest.raises(CassetteMiss, match=r"POST /model/vendor.model-v1:0/converse: it is empty"):
         replaying.converse(**ask("go"))
     with pytest.raises(CassetteMiss, match="converse-stream"):
@@ -250,7 +250,7 @@ def test_a_miss_shows_the_nearest_request_and_the_difference() -> None:
         recorder.attach(live)
         for text in ("weather in Rome", "price of gold\nin euros\n" + long, "unrelated"):
             live.converse(**ask(text))
-    replaying, player = played(recorder.cassette())
+    replaying, player = replay(recorder.cassette())
     with pytest.raises(CassetteMiss) as caught:
         replaying.converse(**ask("price of gold\nin dollars\n" + long))
     message = str(caught.value)
@@ -269,7 +269,7 @@ def test_a_miss_on_another_path_shows_the_nearest_path() -> None:
         recorder.attach(live)
         for model in ("other", MODEL):
             live.converse(**ask("go") | {"modelId": model})
-    replaying, _ = played(recorder.cassette())
+    replaying, _ = replay(recorder.cassette())
     nearest = (
         f"no request was recorded there.\\nNearest is number 2, POST /model/{MODEL}/converse:\\n.*bodies are equal"
     )
@@ -282,7 +282,7 @@ def test_a_long_difference_is_cut() -> None:
         recorder, live = Recorder({}), client(url)
         recorder.attach(live)
         live.converse(**ask("\n".join(f"old {i}" for i in range(300))))
-    replaying, _ = played(recorder.cassette())
+    replaying, _ = replay(recorder.cassette())
     with pytest.raises(CassetteMiss, match=r"\(\d+ more lines\)$") as caught:
         replaying.converse(**ask("\n".join(f"new {i}" for i in range(300))))
     assert len(str(caught.value).splitlines()) < 50

@@ -28,9 +28,9 @@ def chat(player: Player, *, streaming: bool = True):
 def test_throttling_and_a_streamed_tool_call() -> None:
     player = Player(Cassette.load(FOLDER / "retried_tool_call.yaml"))
     bound = chat(player).bind_tools([TOOL], tool_choice="any")
-    with pytest.raises(ClientError) as raised:
+    with pytest.raises(ClientError) as caught:
         bound.invoke("What does gold cost?")
-    assert reason_of(raised.value) == "throttled"
+    assert reason_of(caught.value) == "throttled"
     chunks = [chunk for chunk in bound.stream("What does gold cost?") if isinstance(chunk, AIMessageChunk)]
     whole = sum(chunks[1:], chunks[0])
     assert len(chunks) > 4

@@ -17,11 +17,11 @@ from tests.doubles.bedrock.fixed_responses import (
     MODEL,
     STREAM,
     Reply,
+    answer_body,
     ask,
     client,
     endpoint,
     frame,
-    said,
     streamed,
     text_of,
 )
@@ -48,16 +48,16 @@ def contents(cassette: Cassette) -> str:
     return "".join(map(str, parts))
 
 
-def recorded(reply: Reply, folder: Path, *, stream: bool = False, said: str = "go") -> Cassette:
+def record(reply: Reply, folder: Path, *, stream: bool = False, question: str = "go") -> Cassette:
     with endpoint(lambda request: reply) as url:
         recorder, live = Recorder({"arguments": ["--token", TOKEN], "role": ROLE}), client(url)
         recorder.attach(live)
         live.meta.events.register("request-created", lambda request, **_: request.headers.add_header("X-Key", KEY))
-        question = ask(said) | {"modelId": PROFILE}
+        request = ask(question) | {"modelId": PROFILE}
         if stream:
-            list(live.converse_stream(**question)["stream"])
+            list(live.converse_stream(**request)["stream"])
         else:
-            live.converse(**question)
+            live.converse(**request)
     path = folder / "calls.yaml"
     recorder.cassette().save(path)
     text = path.read_text()
@@ -73,7 +73,7 @@ def hidden(cassette: Cassette) -> bool:
 def test_nothing_planted_in_a_call_is_kept(tmp_path) -> None:
     text = " and ".join(PLANTED)
     headers = {"Content-Type": "application/json", "X-Echo": KEY, "x-amzn-errortype": f"none {KEY}"}
-    cassette = recorded(Reply(said(text), headers=headers), tmp_path, said=text)
+    cassette = record(Reply(answer_body(text), headers=headers), tmp_path, question=text)
     assert hidden(cassette)
     [only] = cassette.interactions
     assert set(only.headers) == {"Content-Type", "x-amzn-ErrorType"}
@@ -85,7 +85,7 @@ def test_nothing_planted_in_a_stream_is_kept_and_it_can_be_read(tmp_path) -> Non
     body = streamed("first ", *(f"{each} " for each in PLANTED)) + frame(
         "x", {}, **{":error-message": f"{ROLE} may not", KEY: "x"}
     )
-    cassette = recorded(Reply(body, headers={"Content-Type": STREAM}), tmp_path, stream=True)
+    cassette = record(Reply(body, headers={"Content-Type": STREAM}), tmp_path, stream=True)
     assert hidden(cassette)
     player, bedrock = Player(cassette), client()
     player.attach(bedrock)
@@ -144,7 +144,7 @@ def test_the_broken_end_of_a_stream_keeps_its_length_and_not_its_content() -> No
 )
 def test_what_is_no_secret_stays_byte_for_byte(text: str) -> None:
     for body in (
-        said(text),
+        answer_body(text),
         json.dumps({"b": text, "a": 1.0}, ensure_ascii=False).encode(),
         streamed(text, f" {text}"),
     ):
@@ -167,7 +167,7 @@ def test_a_whole_number_of_twelve_digits_in_a_path_is_an_account(path: str, clea
 
 def test_what_two_accounts_ask_is_equal() -> None:
     def answer(request: dict[str, Any]) -> Reply:
-        return Reply(said(text_of(request)))
+        return Reply(answer_body(text_of(request)))
 
     mine, theirs = "arn:aws:iam::111111111111:role/a with", "arn:aws:iam::222222222222:role/a with"
     with endpoint(answer) as url:

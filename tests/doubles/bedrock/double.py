@@ -70,9 +70,9 @@ class Double:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.stop()
-        if self.errors and raised is None:
+        if self.errors and error is None:
             raise self.errors[0]
 
     def start(self) -> None:
@@ -93,12 +93,12 @@ class Double:
             self._in_flight += 1
         return received
 
-    def leave(self, received: Received, *, said: str | None) -> None:
-        """Without `said` the answer did not go out whole."""
+    def leave(self, received: Received, *, outcome: str | None) -> None:
+        """Without `outcome` the answer did not go out whole."""
         with self._lock:
-            received.answered = said is not None
+            received.answered = outcome is not None
             self._in_flight -= 1
-        log.info("%d %s %s: %s", received.number, received.operation, received.model, said or "broken off")
+        log.info("%d %s %s: %s", received.number, received.operation, received.model, outcome or "broken off")
 
 
 class _Server(socketserver.ThreadingMixIn, HTTPServer):
@@ -166,14 +166,14 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if body is None:
                 self._finish(received, Fail("SerializationException", "The body is no JSON object."))
-            elif refused := refusal(received, double.models):
-                self._finish(received, refused)
+            elif problem := refusal(received, double.models):
+                self._finish(received, problem)
             else:
                 self._answer(received)
         finally:
             if not self.answered:
                 self.close_connection = True
-                double.leave(received, said=None)
+                double.leave(received, outcome=None)
 
     def _answer(self, received: Received) -> None:
         double = self.server.double
@@ -216,14 +216,16 @@ class _Handler(BaseHTTPRequestHandler):
         head = {"Content-Type": EVENT_STREAM, "Transfer-Encoding": "chunked"}
         whole = reply.whole if isinstance(reply, Broken) else reply
         events = events_of(received, whole)
-        kept, said = (events[: reply.after], "broken off") if isinstance(reply, Broken) else (events, "answered")
-        if len(kept) >= len(events):  # the last event reports the tokens, whatever comes after it
+        sent_events, outcome = (
+            (events[: reply.after], "broken off") if isinstance(reply, Broken) else (events, "answered")
+        )
+        if len(sent_events) >= len(events):  # the last event reports the tokens, whatever comes after it
             received.reported = usage_of(received, whole)
         if isinstance(reply, Broken) and isinstance(reply.by, Raise):
-            said = reply.by.name
-            kept = [*kept, exception(reply.by.name, reply.by.message)]
+            outcome = reply.by.name
+            sent_events = [*sent_events, exception(reply.by.name, reply.by.message)]
         self._head(200, received.request_id, head)
-        for piece in [_chunk(e) for e in kept] if between else [b"".join(_chunk(e) for e in kept)]:
+        for piece in [_chunk(e) for e in sent_events] if between else [b"".join(_chunk(e) for e in sent_events)]:
             if self.server.double.stopping.wait(between):
                 return
             self.wfile.write(piece)
@@ -233,7 +235,7 @@ class _Handler(BaseHTTPRequestHandler):
             rest = b"".join(events[reply.after : reply.after + 1])
             self.wfile.write(_chunk(rest)[: len(rest) // 2])
         else:
-            self._leave(received, said)
+            self._leave(received, outcome)
             self.wfile.write(b"0\r\n\r\n")
 
     def _finish(self, received: Received, outcome: bytes | Fail) -> None:
@@ -244,9 +246,9 @@ class _Handler(BaseHTTPRequestHandler):
             head = {"Content-Type": "application/json", "Content-Length": str(len(outcome))}
             self._head(200, received.request_id, head, outcome)
 
-    def _leave(self, received: Received, said: str) -> None:
+    def _leave(self, received: Received, outcome: str) -> None:
         self.answered = True
-        self.server.double.leave(received, said=said)
+        self.server.double.leave(received, outcome=outcome)
 
     def _fail(self, failure: Fail, request_id: str) -> None:
         body = encode({"message": failure.message})

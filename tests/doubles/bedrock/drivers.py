@@ -25,14 +25,14 @@ INTRODUCTION = (
 
 def scripted(*replies: Reply) -> Driver:
     """One reply a call, in the order of arrival; a call too many is an error of the test."""
-    left = list(reversed(replies))
+    remaining = list(reversed(replies))
     lock = threading.Lock()
 
     def drive(received: Received) -> Reply:
         with lock:
-            if not left:
+            if not remaining:
                 raise LookupError(f"call {received.number} came, and the script has {len(replies)} replies")
-            return left.pop()
+            return remaining.pop()
 
     return drive
 
@@ -41,13 +41,13 @@ def by_model(model: BaseChatModel) -> Driver:
     """Any chat model answers."""
 
     def drive(received: Received) -> Reply:
-        heard = heard_of(received.body)
+        conversation = heard_of(received.body)
         if not received.tools:
-            return reply_of(model.invoke(heard))
+            return reply_of(model.invoke(conversation))
         choice = received.body["toolConfig"].get("toolChoice", {})
-        chosen = choice["tool"]["name"] if "tool" in choice else next(iter(choice), None)
-        bound = model.bind_tools([_function(spec) for spec in received.tools], tool_choice=chosen)
-        return reply_of(bound.invoke(heard))
+        tool_choice = choice["tool"]["name"] if "tool" in choice else next(iter(choice), None)
+        bound = model.bind_tools([_function(spec) for spec in received.tools], tool_choice=tool_choice)
+        return reply_of(bound.invoke(conversation))
 
     return drive
 
@@ -79,15 +79,15 @@ def dead(model: str, reply: Reply) -> Fault:
 
 def at_first(times: int, reply: Reply, *, when: Callable[[Received], bool] = lambda _: True) -> Fault:
     """Each request gets the fault so many times before it is served, however calls interleave."""
-    seen = Counter[bytes]()
+    counts = Counter[bytes]()
     lock = threading.Lock()
 
     def fault(received: Received) -> Reply | None:
         if not when(received):
             return None
         with lock:
-            seen[received.digest] += 1
-            return reply if seen[received.digest] <= times else None
+            counts[received.digest] += 1
+            return reply if counts[received.digest] <= times else None
 
     return fault
 
@@ -95,7 +95,7 @@ def at_first(times: int, reply: Reply, *, when: Callable[[Received], bool] = lam
 def heard_of(body: dict[str, Any]) -> list[BaseMessage]:
     """The conversation of a Converse request as LangChain writes it."""
     system = _text(body.get("system", []))
-    heard: list[BaseMessage] = [SystemMessage(system)] if system else []
+    conversation: list[BaseMessage] = [SystemMessage(system)] if system else []
     names: dict[str, str] = {}
     for message in body.get("messages", []):
         content = message["content"]
@@ -103,12 +103,12 @@ def heard_of(body: dict[str, Any]) -> list[BaseMessage]:
             uses = [block["toolUse"] for block in content if "toolUse" in block]
             names |= {use["toolUseId"]: use["name"] for use in uses}
             calls = [{"name": use["name"], "args": use["input"], "id": use["toolUseId"]} for use in uses]
-            heard.append(AIMessage(_text(content), tool_calls=calls))
+            conversation.append(AIMessage(_text(content), tool_calls=calls))
             continue
-        heard += [_result(block["toolResult"], names) for block in content if "toolResult" in block]
+        conversation += [_result(block["toolResult"], names) for block in content if "toolResult" in block]
         if text := _text(content):
-            heard.append(HumanMessage(text))
-    return heard
+            conversation.append(HumanMessage(text))
+    return conversation
 
 
 def reply_of(message: AIMessage) -> Say:
@@ -137,5 +137,5 @@ def _text(blocks: Iterable[dict[str, Any]]) -> str:
 
 
 def _function(spec: dict[str, Any]) -> dict[str, Any]:
-    named = {"name": spec["name"], "description": spec.get("description", spec["name"])}
-    return {"type": "function", "function": {**named, "parameters": spec["inputSchema"]["json"]}}
+    function = {"name": spec["name"], "description": spec.get("description", spec["name"])}
+    return {"type": "function", "function": {**function, "parameters": spec["inputSchema"]["json"]}}

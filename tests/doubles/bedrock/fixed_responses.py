@@ -112,7 +112,7 @@ def streamed(*pieces: str) -> bytes:
     )
 
 
-def said(text: str) -> bytes:
+def answer_body(text: str) -> bytes:
     message = {"role": "assistant", "content": [{"text": text}]}
     usage = {"inputTokens": 1, "outputTokens": 2, "totalTokens": 3}
     return json.dumps(

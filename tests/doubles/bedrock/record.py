@@ -1,4 +1,4 @@
-"""Makes the cassettes again, each against the double: `python -m tests.doubles.bedrock.record [NAME ...]`."""
+"""Records the cassettes again, each against the double: `python -m tests.doubles.bedrock.record [NAME ...]`."""
 
 import asyncio
 import os
@@ -27,14 +27,14 @@ def main(names: Sequence[str]) -> int:
     for name, recording in all_recordings().items():
         if names and name not in names:
             continue
-        cassette = made(name, recording)
+        cassette = record_against_double(name, recording)
         cassette.save(CASSETTES / f"{name}.yaml")
         print(f"{name}: {len(cassette.interactions)} calls; {recording.about}")
     return 0
 
 
 def all_recordings() -> dict[str, Recording]:
-    """Those that ship, and what somebody has recorded from a served double."""
+    """The recordings of the repository, and cassettes that were recorded from a served double."""
     own = {}
     for path in sorted(CASSETTES.glob("*.yaml")):
         if path.stem not in RECORDINGS:
@@ -46,7 +46,7 @@ def all_recordings() -> dict[str, Recording]:
     return {**RECORDINGS, **own}
 
 
-def made(name: str, recording: Recording) -> Cassette:
+def record_against_double(name: str, recording: Recording) -> Cassette:
     by = f"make record-double, {name}: {recording.about}" if name in RECORDINGS else recording.about
     with Double(recording.driver(), gate=recording.gate()) as double:
         os.environ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] = double.url

@@ -16,8 +16,8 @@ MOST_FRAGMENTS = 64
 SIGNATURE = "c2lnbmF0dXJl"
 
 
-def body_of(received: Received, said: Say | Blocked) -> bytes | Fail:
-    say, trace = _resolved(received, said)
+def body_of(received: Received, reply: Say | Blocked) -> bytes | Fail:
+    say, trace = _resolved(received, reply)
     if any(call.raw is not None for call in say.calls):
         return MODEL_ERROR
     content = [
@@ -34,8 +34,8 @@ def body_of(received: Received, said: Say | Blocked) -> bytes | Fail:
     )
 
 
-def events_of(received: Received, said: Say | Blocked) -> list[bytes]:
-    say, trace = _resolved(received, said)
+def events_of(received: Received, reply: Say | Blocked) -> list[bytes]:
+    say, trace = _resolved(received, reply)
     events = [event("messageStart", {"role": "assistant"})]
     for n, block in enumerate(_blocks(received, say)):
         events += [event(name, {**value, "contentBlockIndex": n}) for name, value in block]
@@ -46,9 +46,9 @@ def events_of(received: Received, said: Say | Blocked) -> list[bytes]:
     ]
 
 
-def usage_of(received: Received, said: Say | Blocked) -> Usage:
+def usage_of(received: Received, reply: Say | Blocked) -> Usage:
     """The tokens that the answer reports."""
-    say, _ = _resolved(received, said)
+    say, _ = _resolved(received, reply)
     return say.usage or estimate(received.body, say)
 
 
@@ -97,25 +97,25 @@ def _metadata(received: Received, say: Say, trace: dict[str, Any]) -> dict[str, 
     return {"usage": usage, "metrics": {"latencyMs": LATENCY_MS}, **trace}
 
 
-def _resolved(received: Received, said: Say | Blocked) -> tuple[Say, dict[str, Any]]:
+def _resolved(received: Received, reply: Say | Blocked) -> tuple[Say, dict[str, Any]]:
     """A guardrail's intervention as what is said, and its trace."""
-    if isinstance(said, Say):
-        return said, {}
+    if isinstance(reply, Say):
+        return reply, {}
     guardrail = received.body.get("guardrailConfig")
     if not guardrail:
         raise ValueError(f"call {received.number} names no guardrailConfig, so no guardrail can intervene")
-    blocked = Say((said.message,), stop="guardrail_intervened", usage=Usage(0, 0))
-    if said.side == "output":
-        blocked = replace(blocked, usage=estimate(received.body, Say((said.message,))))
+    blocked = Say((reply.message,), stop="guardrail_intervened", usage=Usage(0, 0))
+    if reply.side == "output":
+        blocked = replace(blocked, usage=estimate(received.body, Say((reply.message,))))
     if guardrail.get("trace", "disabled") == "disabled":
         return blocked, {}
-    return blocked, {"trace": {"guardrail": _assessment(said, guardrail["guardrailIdentifier"])}}
+    return blocked, {"trace": {"guardrail": _assessment(reply, guardrail["guardrailIdentifier"])}}
 
 
-def _assessment(said: Blocked, guardrail: str) -> dict[str, Any]:
+def _assessment(block: Blocked, guardrail: str) -> dict[str, Any]:
     topic = {"name": "Investment advice", "type": "DENY", "action": "BLOCKED", "detected": True}
-    found = {"topicPolicy": {"topics": [topic]}}
+    assessment = {"topicPolicy": {"topics": [topic]}}
     name = guardrail.rpartition("/")[2]
-    if said.side == "input":
-        return {"inputAssessment": {name: found}, "actionReason": "Guardrail blocked."}
-    return {"outputAssessments": {name: [found]}, "actionReason": "Guardrail blocked."}
+    if block.side == "input":
+        return {"inputAssessment": {name: assessment}, "actionReason": "Guardrail blocked."}
+    return {"outputAssessments": {name: [assessment]}, "actionReason": "Guardrail blocked."}

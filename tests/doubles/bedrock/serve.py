@@ -55,8 +55,10 @@ def driver_of(options: argparse.Namespace) -> Driver:
     try:
         driver = embedded() if options.driver == "embedded" else by_model(init_chat_model(options.driver))
     except (ImportError, ValueError) as error:
-        told = str(error).partition("\n")[0]
-        sys.exit(f"--driver: {options.driver!r}: {told}; expected embedded, or a name for LangChain's init_chat_model")
+        message = str(error).partition("\n")[0]
+        sys.exit(
+            f"--driver: {options.driver!r}: {message}; expected embedded, or a name for LangChain's init_chat_model"
+        )
     return faulty(driver, dict.fromkeys(range(1, options.throttle + 1), THROTTLED))
 
 

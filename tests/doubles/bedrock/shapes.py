@@ -68,17 +68,17 @@ def _map(value: dict[str, Any], shape: Shape, path: str) -> Iterator[str]:
 
 
 def _structure(value: dict[str, Any], shape: Shape, path: str) -> Iterator[str]:
-    known = shape.members
-    for name in sorted(value.keys() - known.keys()):
-        yield f"Value at '{_join(path, name)}' failed to satisfy constraint: Member must be one of {sorted(known)}"
+    members = shape.members
+    for name in sorted(value.keys() - members.keys()):
+        yield f"Value at '{_join(path, name)}' failed to satisfy constraint: Member must be one of {sorted(members)}"
     for name in shape.required_members:
         if name not in value:
             yield f"Value at '{_join(path, name)}' failed to satisfy constraint: Member must not be null"
     if shape.is_tagged_union and len(value) != 1:
-        yield f"Value at '{path}' failed to satisfy constraint: Member must have exactly one of {sorted(known)}"
+        yield f"Value at '{path}' failed to satisfy constraint: Member must have exactly one of {sorted(members)}"
     for name, item in value.items():
-        if name in known:
-            yield from violations(item, known[name], _join(path, name))
+        if name in members:
+            yield from violations(item, members[name], _join(path, name))
 
 
 def _string(value: str, shape: Shape, path: str) -> Iterator[str]:
@@ -93,8 +93,8 @@ def _string(value: str, shape: Shape, path: str) -> Iterator[str]:
 @cache
 def expression(pattern: str) -> re.Pattern[str]:
     """A pattern of Java in Python's words: it has classes of Unicode, and writes characters beyond 0xFFFF in two."""
-    joined = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
-    return re.compile(re.sub(r"\\p\{(\w+)\}", lambda found: _classes()[found[1]], joined))
+    translated = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
+    return re.compile(re.sub(r"\\p\{(\w+)\}", lambda found: _classes()[found[1]], translated))
 
 
 @cache
@@ -132,8 +132,8 @@ def _decoded(value: str, path: str) -> bytes:
 
 
 def _broken(value: Any, path: str, constraint: str) -> str:
-    shown = f"Value '{value}' at" if isinstance(value, str | int | float) else "Value at"
-    return f"{shown} '{path}' failed to satisfy constraint: Member must {constraint}"
+    prefix = f"Value '{value}' at" if isinstance(value, str | int | float) else "Value at"
+    return f"{prefix} '{path}' failed to satisfy constraint: Member must {constraint}"
 
 
 def _join(path: str, name: str) -> str:

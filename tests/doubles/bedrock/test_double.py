@@ -110,8 +110,8 @@ def test_sixteen_calls_at_once_each_get_their_own_answer() -> None:
     with Double(answer, gate=lambda _: barrier.wait(10)) as double, ThreadPoolExecutor(16) as pool:
         client = connect(double.url)
         texts = [f"word {n}" for n in range(16)]
-        said = pool.map(lambda text: "".join(texts_of(client, text)), texts)
-        assert list(said) == [f"You said {text}" for text in texts]
+        answers = pool.map(lambda text: "".join(texts_of(client, text)), texts)
+        assert list(answers) == [f"You said {text}" for text in texts]
     assert sorted(r.number for r in double.received) == list(range(1, 17))
     assert all(r.answered for r in double.received)
     assert double.in_flight == 0
@@ -126,12 +126,12 @@ def test_calls_that_are_held_do_not_hold_up_its_end() -> None:
 
     with ThreadPoolExecutor(1) as pool:
         with Double(lambda _: WHOLE, gate=gate) as double:
-            held = pool.submit(ask, connect(double.url))
+            pending = pool.submit(ask, connect(double.url))
             assert arrived.wait(5)
             assert double.in_flight == 1
             began = time.monotonic()
         assert time.monotonic() - began < 0.5
-        assert isinstance(held.exception(5), ConnectionClosedError)
+        assert isinstance(pending.exception(5), ConnectionClosedError)
         release.set()
     assert not double.received[0].answered
 
@@ -144,8 +144,8 @@ def cached_tokens(message: AIMessage) -> dict[str, Any]:
 @pytest.mark.parametrize("streaming", [False, True])
 def test_the_chat_model_hears_texts_tool_calls_and_usage(streaming: bool) -> None:
     usage = Usage(input=10, output=7, cache_read=300, cache_write=40)
-    said = Say(("Looking.",), (Call("look", {"where": "top"}),), usage=usage)
-    with Double(lambda _: said) as double:
+    reply = Say(("Looking.",), (Call("look", {"where": "top"}),), usage=usage)
+    with Double(lambda _: reply) as double:
         model = chat(connect(double.url)).bind_tools([look])
         message = streamed(model, "Go.") if streaming else model.invoke("Go.")
     assert message.text == "Looking."
@@ -162,14 +162,14 @@ def test_requests_with_tools_caching_guardrail_and_metadata_are_taken() -> None:
         settings = {"guardrail_config": GUARDRAIL, "request_metadata": {"team": "desk"}, "max_tokens": 100}
         model = chat(connect(double.url), temperature=0, **settings).bind_tools([look], tool_choice="look")
         cached = model.bind(cache_control={"type": "ephemeral", "ttl": "1h"})
-        heard: list[Any] = [SystemMessage("Be brief."), HumanMessage("Look.")]
-        heard.append(first := cached.invoke(heard))
-        heard.append(ToolMessage("seen top", tool_call_id=first.tool_calls[0]["id"]))
-        second = streamed(cached, *heard)
+        messages: list[Any] = [SystemMessage("Be brief."), HumanMessage("Look.")]
+        messages.append(first := cached.invoke(messages))
+        messages.append(ToolMessage("seen top", tool_call_id=first.tool_calls[0]["id"]))
+        second = streamed(cached, *messages)
     body = double.received[1].body
     assert [sorted(b) for b in body["system"]] == [["text"], ["cachePoint"]]
     assert {"guardrailConfig", "requestMetadata", "inferenceConfig", "toolConfig"} <= set(body)
-    begun, went_on = cached_tokens(first), cached_tokens(second)
-    assert begun["cache_read"] == 0
-    assert went_on["cache_read"] == begun["cache_creation"] > 0
-    assert went_on["cache_creation"] > 0
+    first_tokens, second_tokens = cached_tokens(first), cached_tokens(second)
+    assert first_tokens["cache_read"] == 0
+    assert second_tokens["cache_read"] == first_tokens["cache_creation"] > 0
+    assert second_tokens["cache_creation"] > 0

@@ -35,7 +35,7 @@ DRAFT: dict[str, Any] = {"toolSpec": {"name": "Draft", "inputSchema": {"json": {
 class Listener(BaseChatModel):
     """Remembers what it was told."""
 
-    heard: list[Any]
+    conversations: list[Any]
     bound: list[Any]
 
     @property
@@ -47,20 +47,20 @@ class Listener(BaseChatModel):
         return self
 
     def _generate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
-        self.heard.extend(messages)
-        broken = {"name": "look", "args": '{"a', "id": "1", "error": None}
-        message = AIMessage("Heard.", invalid_tool_calls=[broken])
+        self.conversations.extend(messages)
+        call = {"name": "look", "args": '{"a', "id": "1", "error": None}
+        message = AIMessage("Heard.", invalid_tool_calls=[call])
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
 @pytest.fixture
-def served() -> Generator[tuple[Double, Any]]:
+def planner_server() -> Generator[tuple[Double, Any]]:
     with Double(embedded()) as double:
         yield double, connect(double.url)
 
 
 def test_a_model_hears_the_conversation_of_the_request() -> None:
-    listener = Listener(heard=[], bound=[])
+    listener = Listener(conversations=[], bound=[])
     uses = [
         {"toolUse": {"toolUseId": "a", "name": "look", "input": {"n": 1}}},
         {"toolUse": {"toolUseId": "b", "name": "see", "input": {}}},
@@ -77,14 +77,14 @@ def test_a_model_hears_the_conversation_of_the_request() -> None:
     tools = {"tools": [LOOK, {"cachePoint": {"type": "default"}}], "toolChoice": {"any": {}}}
     with Double(by_model(listener)) as double:
         client = connect(double.url)
-        said = client.converse_stream(modelId=MODEL, system=[{"text": "Be."}], messages=messages, toolConfig=tools)
-        with closing(said["stream"]) as events:
+        response = client.converse_stream(modelId=MODEL, system=[{"text": "Be."}], messages=messages, toolConfig=tools)
+        with closing(response["stream"]) as events:
             parts = [e["contentBlockDelta"]["delta"] for e in events if "contentBlockDelta" in e]
     kinds = [SystemMessage, HumanMessage, AIMessage, ToolMessage, ToolMessage, HumanMessage]
-    assert [type(m) for m in listener.heard] == kinds
-    assert [m.text for m in listener.heard] == ["Be.", "Go.", "Well.", '{"x":1}', "no\nmore", "And?"]
-    asked, first, second = listener.heard[2:5]
-    assert [(c["id"], c["name"], c["args"]) for c in asked.tool_calls] == [("a", "look", {"n": 1}), ("b", "see", {})]
+    assert [type(m) for m in listener.conversations] == kinds
+    assert [m.text for m in listener.conversations] == ["Be.", "Go.", "Well.", '{"x":1}', "no\nmore", "And?"]
+    request, first, second = listener.conversations[2:5]
+    assert [(c["id"], c["name"], c["args"]) for c in request.tool_calls] == [("a", "look", {"n": 1}), ("b", "see", {})]
     assert (first.tool_call_id, first.name, first.status) == ("b", "see", "success")
     assert (second.tool_call_id, second.name, second.status) == ("a", "look", "error")
     assert [listener.bound[0]["function"]["name"], listener.bound[1]] == ["look", "any"]
@@ -94,9 +94,9 @@ def test_a_model_hears_the_conversation_of_the_request() -> None:
 
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("role", ROLES)
-def test_the_planner_asks_the_same_over_the_wire(role: str, streaming: bool, served) -> None:
+def test_the_planner_asks_the_same_over_the_wire(role: str, streaming: bool, planner_server) -> None:
     spec = {"type": "function", "function": {"name": role, "description": role, "parameters": {"type": "object"}}}
-    model = chat(served[1]).bind_tools([spec])
+    model = chat(planner_server[1]).bind_tools([spec])
     chunks = list(model.stream("Go.")) if streaming else [model.invoke("Go.")]
     calls = sum(chunks[1:], chunks[0]).tool_calls
     direct = EmbeddedPlanner(answers_with=role).invoke("Go.")
@@ -104,10 +104,10 @@ def test_the_planner_asks_the_same_over_the_wire(role: str, streaming: bool, ser
 
 
 @pytest.mark.parametrize("tools", [None, {"tools": [LOOK]}])
-def test_to_everybody_else_the_planner_says_what_it_is(tools, served) -> None:
+def test_to_everybody_else_the_planner_says_what_it_is(tools, planner_server) -> None:
     more = {"toolConfig": tools} if tools else {}
     messages = [{"role": "user", "content": [{"text": "Hello."}]}]
-    response = served[1].converse(modelId=MODEL, messages=messages, **more)
+    response = planner_server[1].converse(modelId=MODEL, messages=messages, **more)
     assert response["output"]["message"]["content"] == [{"text": INTRODUCTION}]
     assert "no language model" in INTRODUCTION
 
@@ -128,8 +128,8 @@ async def run(home: Path, model: BaseChatModel) -> tuple[list[Any], Any]:
 
 
 @pytest.mark.anyio
-async def test_all_four_agents_decide_over_the_wire_as_the_planner_does_without(home: Path, served) -> None:
-    double, client = served
+async def test_all_four_agents_decide_over_the_wire_as_the_planner_does_without(home: Path, planner_server) -> None:
+    double, client = planner_server
     _, plain = await run(home / "plain", EmbeddedPlanner())
     events, wired = await run(home / "wired", chat(client, name=PLANNER))
     decisions = [event.decision for event in events if isinstance(event, DecisionMade)]
@@ -139,14 +139,14 @@ async def test_all_four_agents_decide_over_the_wire_as_the_planner_does_without(
     assert all(received.answered for received in double.received)
 
 
-def started(*arguments: str) -> subprocess.Popen[str]:
+def start(*arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.doubles.bedrock.serve", *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.soak
 def test_a_person_points_boto3_at_it_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    with started("--port", "0", "--throttle", "1") as process:
+    with start("--port", "0", "--throttle", "1") as process:
         assert process.stdout is not None
         lines: list[str] = []
         while not lines or "Ctrl-C" not in lines[-1]:
@@ -172,16 +172,16 @@ def test_a_person_points_boto3_at_it_as_it_says(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_port_that_is_taken_is_said_so() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = str(taken.getsockname()[1])
-        with started("--port", port) as process:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = str(listener.getsockname()[1])
+        with start("--port", port) as process:
             _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert errors == f"--port: {port} cannot be served: Address already in use; expected a free one, or 0 for any\n"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         pytest.param(
             ("--port", "99999"), "'99999' is not allowed; expected a whole number, 0 to 65535", marks=pytest.mark.soak
@@ -190,9 +190,9 @@ def test_a_port_that_is_taken_is_said_so() -> None:
         (("--port", "0", "--driver", "nonsense"), "--driver: 'nonsense'"),
     ],
 )
-def test_what_cannot_be_served_is_named(arguments: tuple[str, ...], told: str) -> None:
-    with started(*arguments) as process:
+def test_what_cannot_be_served_is_named(arguments: tuple[str, ...], message: str) -> None:
+    with start(*arguments) as process:
         _, errors = process.communicate(timeout=60)
     assert process.returncode != 0
-    assert told in errors
+    assert message in errors
     assert "Traceback" not in errors

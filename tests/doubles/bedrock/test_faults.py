@@ -35,13 +35,13 @@ FAILURES = [v for v in vars(replies).values() if isinstance(v, Fail)]
 def test_an_error_over_http(failure: Fail, operation) -> None:
     with Double(scripted(failure)) as double:
         client = connect(double.url)
-        with pytest.raises(ClientError) as raised:
+        with pytest.raises(ClientError) as caught:
             operation(client)
-    error = raised.value.response
+    error = caught.value.response
     assert error["Error"] == {"Code": failure.code, "Message": failure.message}
     assert error["ResponseMetadata"]["HTTPStatusCode"] == failure.status
     modelled = getattr(client.exceptions, failure.code, None)
-    assert modelled is None or isinstance(raised.value, modelled)
+    assert modelled is None or isinstance(caught.value, modelled)
     assert double.received[0].answered
 
 
@@ -49,12 +49,12 @@ def test_an_error_over_http(failure: Fail, operation) -> None:
 def test_an_exception_in_the_middle_of_a_stream(fault: Raise) -> None:
     with Double(lambda _: Broken(WHOLE, after=3, by=fault)) as double:
         client = connect(double.url)
-        seen = []
+        texts = []
         events = client.converse_stream(modelId=MODEL, messages=MESSAGES)["stream"]
-        with closing(events), pytest.raises(EventStreamError) as raised:
-            seen.extend(event for event in events)
-        assert len(seen) == 3
-        assert raised.value.response["Error"] == {"Code": fault.name, "Message": fault.message}
+        with closing(events), pytest.raises(EventStreamError) as caught:
+            texts.extend(event for event in events)
+        assert len(texts) == 3
+        assert caught.value.response["Error"] == {"Code": fault.name, "Message": fault.message}
         with pytest.raises(ClientError, match=fault.as_failure().code):
             ask(client)
 
@@ -103,14 +103,14 @@ def test_a_model_that_is_silent_or_slow() -> None:
 def test_a_guardrail_intervenes_and_tells_why_when_asked(side) -> None:
     with Double(lambda _: Blocked("Not here.", side)) as double:
         client = connect(double.url)
-        told = ask(client, guardrailConfig=GUARDRAIL)
+        response = ask(client, guardrailConfig=GUARDRAIL)
         silent = ask(client, guardrailConfig={**GUARDRAIL, "trace": "disabled"})
         streamed = stream(client, guardrailConfig={**GUARDRAIL, "streamProcessingMode": "sync"})
-    assert told["output"]["message"]["content"] == [{"text": "Not here."}]
-    assert told["stopReason"] == streamed[-2]["messageStop"]["stopReason"] == "guardrail_intervened"
-    [topic] = topics(told["trace"]["guardrail"], side)
+    assert response["output"]["message"]["content"] == [{"text": "Not here."}]
+    assert response["stopReason"] == streamed[-2]["messageStop"]["stopReason"] == "guardrail_intervened"
+    [topic] = topics(response["trace"]["guardrail"], side)
     assert topic["action"] == "BLOCKED"
-    assert streamed[-1]["metadata"]["trace"] == told["trace"]
+    assert streamed[-1]["metadata"]["trace"] == response["trace"]
     assert "trace" not in silent
 
 

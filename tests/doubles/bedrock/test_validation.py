@@ -16,7 +16,7 @@ from tests.doubles.bedrock.replies import say
 INVALID = "ValidationException"
 UNREADABLE = "SerializationException"
 USER = {"role": "user", "content": [{"text": "Go."}]}
-ASKED = {"role": "assistant", "content": [{"toolUse": {"toolUseId": "t1", "name": "look", "input": {}}}]}
+TOOL_USE = {"role": "assistant", "content": [{"toolUse": {"toolUseId": "t1", "name": "look", "input": {}}}]}
 TOLD = {"role": "user", "content": [{"toolResult": {"toolUseId": "t1", "content": [{"text": "seen"}]}}]}
 LOOK: dict[str, Any] = {"toolSpec": {"name": "look", "inputSchema": {"json": {"type": "object"}}}}
 TOOLS = {"tools": [LOOK]}
@@ -26,7 +26,7 @@ IMAGE = b64encode(b"png").decode()
 always: Driver = lambda _: say("Fine.")  # noqa: E731
 
 
-def said(*messages: Any, **more: Any) -> dict[str, Any]:
+def conversation(*messages: Any, **more: Any) -> dict[str, Any]:
     return {"messages": list(messages), **more}
 
 
@@ -34,12 +34,12 @@ def user(*content: Any) -> dict[str, Any]:
     return {"role": "user", "content": list(content)}
 
 
-def used(**changes: Any) -> dict[str, Any]:
+def tool_use(**changes: Any) -> dict[str, Any]:
     use: dict[str, Any] = {"toolUseId": "t1", "name": "look", "input": {}}
     return {"role": "assistant", "content": [{"toolUse": use | changes}]}
 
 
-def told(**changes: Any) -> dict[str, Any]:
+def tool_result(**changes: Any) -> dict[str, Any]:
     result: dict[str, Any] = {"toolUseId": "t1", "content": [{"text": "seen"}]}
     return user({"toolResult": result | changes})
 
@@ -50,122 +50,156 @@ def tool(**changes: Any) -> dict[str, Any]:
 
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     # what the service's model says
-    "unknown_member": (said(USER, temperature=1), INVALID, "Value at 'temperature'"),
-    "unknown_member_below": (said(USER, inferenceConfig={"top_p": 1}), INVALID, "'inferenceConfig.top_p'"),
-    "missing_role": (said({"content": [{"text": "Go."}]}), INVALID, "'messages.1.member.role' failed"),
-    "missing_schema": (said(USER, toolConfig={"tools": [{"toolSpec": {"name": "a"}}]}), INVALID, "inputSchema"),
-    "wrong_type": (said(USER, inferenceConfig={"maxTokens": "many"}), UNREADABLE, "'inferenceConfig.maxTokens'"),
-    "fraction_for_integer": (said(USER, inferenceConfig={"maxTokens": 1.5}), UNREADABLE, "integer"),
-    "boolean_for_number": (said(USER, inferenceConfig={"temperature": True}), UNREADABLE, "float"),
+    "unknown_member": (conversation(USER, temperature=1), INVALID, "Value at 'temperature'"),
+    "unknown_member_below": (conversation(USER, inferenceConfig={"top_p": 1}), INVALID, "'inferenceConfig.top_p'"),
+    "missing_role": (conversation({"content": [{"text": "Go."}]}), INVALID, "'messages.1.member.role' failed"),
+    "missing_schema": (conversation(USER, toolConfig={"tools": [{"toolSpec": {"name": "a"}}]}), INVALID, "inputSchema"),
+    "wrong_type": (
+        conversation(USER, inferenceConfig={"maxTokens": "many"}),
+        UNREADABLE,
+        "'inferenceConfig.maxTokens'",
+    ),
+    "fraction_for_integer": (conversation(USER, inferenceConfig={"maxTokens": 1.5}), UNREADABLE, "integer"),
+    "boolean_for_number": (conversation(USER, inferenceConfig={"temperature": True}), UNREADABLE, "float"),
     "text_for_messages": ({"messages": "Go."}, UNREADABLE, "list"),
-    "text_for_content": (said({"role": "user", "content": "Go."}), UNREADABLE, "'messages.1.member.content'"),
-    "unknown_role": (said({"role": "tool", "content": [{"text": "Go."}]}), INVALID, "[user, assistant, system]"),
-    "unknown_status": (said(USER, ASKED, told(status="failed")), INVALID, "enum value set: [success, error]"),
-    "max_tokens_zero": (said(USER, inferenceConfig={"maxTokens": 0}), INVALID, "Value '0' at"),
-    "temperature_high": (said(USER, inferenceConfig={"temperature": 1.5}), INVALID, "less than or equal to 1"),
-    "empty_system": (said(USER, system=[{"text": ""}]), INVALID, "have length greater than or equal to 1"),
-    "no_tools": (said(USER, toolConfig={"tools": []}), INVALID, "Value at 'toolConfig.tools' failed"),
-    "tool_name_pattern": (said(USER, toolConfig=tool(name="look here")), INVALID, "[a-zA-Z0-9_-]+"),
-    "tool_name_long": (said(USER, toolConfig=tool(name="a" * 65)), INVALID, "less than or equal to 64"),
-    "empty_description": (said(USER, toolConfig=tool(description="")), INVALID, "description"),
-    "tool_id_pattern": (said(USER, used(toolUseId="a b"), told(toolUseId="a b")), INVALID, "[a-zA-Z0-9_.:-]+"),
-    "metadata_value_long": (said(USER, requestMetadata={"team": "a" * 257}), INVALID, "'requestMetadata.team.member'"),
-    "metadata_empty": (said(USER, requestMetadata={}), INVALID, "'requestMetadata'"),
+    "text_for_content": (conversation({"role": "user", "content": "Go."}), UNREADABLE, "'messages.1.member.content'"),
+    "unknown_role": (
+        conversation({"role": "tool", "content": [{"text": "Go."}]}),
+        INVALID,
+        "[user, assistant, system]",
+    ),
+    "unknown_status": (
+        conversation(USER, TOOL_USE, tool_result(status="failed")),
+        INVALID,
+        "enum value set: [success, error]",
+    ),
+    "max_tokens_zero": (conversation(USER, inferenceConfig={"maxTokens": 0}), INVALID, "Value '0' at"),
+    "temperature_high": (conversation(USER, inferenceConfig={"temperature": 1.5}), INVALID, "less than or equal to 1"),
+    "empty_system": (conversation(USER, system=[{"text": ""}]), INVALID, "have length greater than or equal to 1"),
+    "no_tools": (conversation(USER, toolConfig={"tools": []}), INVALID, "Value at 'toolConfig.tools' failed"),
+    "tool_name_pattern": (conversation(USER, toolConfig=tool(name="look here")), INVALID, "[a-zA-Z0-9_-]+"),
+    "tool_name_long": (conversation(USER, toolConfig=tool(name="a" * 65)), INVALID, "less than or equal to 64"),
+    "empty_description": (conversation(USER, toolConfig=tool(description="")), INVALID, "description"),
+    "tool_id_pattern": (
+        conversation(USER, tool_use(toolUseId="a b"), tool_result(toolUseId="a b")),
+        INVALID,
+        "[a-zA-Z0-9_.:-]+",
+    ),
+    "metadata_value_long": (
+        conversation(USER, requestMetadata={"team": "a" * 257}),
+        INVALID,
+        "'requestMetadata.team.member'",
+    ),
+    "metadata_empty": (conversation(USER, requestMetadata={}), INVALID, "'requestMetadata'"),
     "guardrail_pattern": (
-        said(USER, guardrailConfig={"guardrailIdentifier": "A_B", "guardrailVersion": "1"}),
+        conversation(USER, guardrailConfig={"guardrailIdentifier": "A_B", "guardrailVersion": "1"}),
         INVALID,
         "guardrailConfig.guardrailIdentifier",
     ),
-    "union_of_two": (said(user({"text": "Go.", "cachePoint": {"type": "default"}})), INVALID, "exactly one of"),
-    "union_of_none": (said(user({})), INVALID, "exactly one of"),
-    "no_base64": (said(user({"image": {"format": "png", "source": {"bytes": "?"}}})), UNREADABLE, "base64"),
-    "empty_blob": (said(user({"image": {"format": "png", "source": {"bytes": ""}}})), INVALID, "source.bytes"),
+    "union_of_two": (conversation(user({"text": "Go.", "cachePoint": {"type": "default"}})), INVALID, "exactly one of"),
+    "union_of_none": (conversation(user({})), INVALID, "exactly one of"),
+    "no_base64": (conversation(user({"image": {"format": "png", "source": {"bytes": "?"}}})), UNREADABLE, "base64"),
+    "empty_blob": (conversation(user({"image": {"format": "png", "source": {"bytes": ""}}})), INVALID, "source.bytes"),
     "stream_processing_of_no_stream": (
-        said(USER, guardrailConfig={"streamProcessingMode": "sync"}),
+        conversation(USER, guardrailConfig={"streamProcessingMode": "sync"}),
         INVALID,
         "'guardrailConfig.streamProcessingMode'",
     ),
     # the rules of a conversation
-    "no_message": (said(), INVALID, "A conversation must start with a user message."),
-    "assistant_first": (said(ASKED, TOLD, toolConfig=TOOLS), INVALID, "must start with a user message"),
-    "two_users": (said(USER, USER), INVALID, "must alternate between user and assistant roles"),
+    "no_message": (conversation(), INVALID, "A conversation must start with a user message."),
+    "assistant_first": (conversation(TOOL_USE, TOLD, toolConfig=TOOLS), INVALID, "must start with a user message"),
+    "two_users": (conversation(USER, USER), INVALID, "must alternate between user and assistant roles"),
     "assistant_last": (
-        said(USER, {"role": "assistant", "content": [{"text": "So"}]}),
+        conversation(USER, {"role": "assistant", "content": [{"text": "So"}]}),
         INVALID,
         "must end with a user message",
     ),
-    "empty_content": (said(user()), INVALID, "The content field in the Message object at messages.0 is empty."),
-    "blank_text": (said(user({"text": "Go."}, {"text": " \n"})), INVALID, "messages.0.content.1 is blank"),
-    "tool_blocks_without_tools": (said(USER, ASKED, TOLD), INVALID, "The toolConfig field must be defined"),
+    "empty_content": (conversation(user()), INVALID, "The content field in the Message object at messages.0 is empty."),
+    "blank_text": (conversation(user({"text": "Go."}, {"text": " \n"})), INVALID, "messages.0.content.1 is blank"),
+    "tool_blocks_without_tools": (conversation(USER, TOOL_USE, TOLD), INVALID, "The toolConfig field must be defined"),
     "result_is_missing": (
-        said(USER, ASKED, USER, toolConfig=TOOLS),
+        conversation(USER, TOOL_USE, USER, toolConfig=TOOLS),
         INVALID,
         "Expected toolResult blocks at messages.2.content for the following Ids: t1",
     ),
-    "result_of_another": (said(USER, used(toolUseId="t2"), TOLD, toolConfig=TOOLS), INVALID, "Ids: t2"),
-    "result_of_nothing": (said(TOLD, toolConfig=TOOLS), INVALID, "exceeds the number of toolUse blocks"),
+    "result_of_another": (conversation(USER, tool_use(toolUseId="t2"), TOLD, toolConfig=TOOLS), INVALID, "Ids: t2"),
+    "result_of_nothing": (conversation(TOLD, toolConfig=TOOLS), INVALID, "exceeds the number of toolUse blocks"),
     "result_twice": (
-        said(USER, ASKED, user(*TOLD["content"], *TOLD["content"]), toolConfig=TOOLS),
+        conversation(USER, TOOL_USE, user(*TOLD["content"], *TOLD["content"]), toolConfig=TOOLS),
         INVALID,
         "toolResult blocks at messages.2.content contain duplicate Ids: t1",
     ),
     "id_twice": (
-        said(USER, ASKED, TOLD, ASKED, TOLD, toolConfig=TOOLS),
+        conversation(USER, TOOL_USE, TOLD, TOOL_USE, TOLD, toolConfig=TOOLS),
         INVALID,
         "toolUse blocks at messages.3.content contain duplicate Ids: t1",
     ),
-    "use_by_user": (said(user(*ASKED["content"]), toolConfig=TOOLS), INVALID, "of the assistant role"),
+    "use_by_user": (conversation(user(*TOOL_USE["content"]), toolConfig=TOOLS), INVALID, "of the assistant role"),
     "error_without_words": (
-        said(USER, ASKED, told(content=[], status="error"), toolConfig=TOOLS),
+        conversation(USER, TOOL_USE, tool_result(content=[], status="error"), toolConfig=TOOLS),
         INVALID,
         "toolResult cannot be empty when status value is error",
     ),
     "arguments_are_a_list": (
-        said(USER, used(input=[1]), TOLD, toolConfig=TOOLS),
+        conversation(USER, tool_use(input=[1]), TOLD, toolConfig=TOOLS),
         INVALID,
         "messages.1.content.0.toolUse.input is invalid. Provide a json object",
     ),
     "json_result_is_a_list": (
-        said(USER, ASKED, told(content=[{"json": [1]}]), toolConfig=TOOLS),
+        conversation(USER, TOOL_USE, tool_result(content=[{"json": [1]}]), toolConfig=TOOLS),
         INVALID,
         "toolResult.content.0.json is invalid",
     ),
     "choice_of_no_tool": (
-        said(USER, toolConfig={**TOOLS, "toolChoice": {"tool": {"name": "leap"}}}),
+        conversation(USER, toolConfig={**TOOLS, "toolChoice": {"tool": {"name": "leap"}}}),
         INVALID,
         "The tool leap at toolConfig.toolChoice.tool.name",
     ),
-    "tool_twice": (said(USER, toolConfig={"tools": [LOOK, LOOK]}), INVALID, "already defined at toolConfig.tools.0"),
+    "tool_twice": (
+        conversation(USER, toolConfig={"tools": [LOOK, LOOK]}),
+        INVALID,
+        "already defined at toolConfig.tools.0",
+    ),
     "schema_of_a_list": (
-        said(USER, toolConfig=tool(inputSchema={"json": {"type": "array"}})),
+        conversation(USER, toolConfig=tool(inputSchema={"json": {"type": "array"}})),
         INVALID,
         "toolSpec.inputSchema.json.type must be one of the following: object.",
     ),
-    "schema_is_text": (said(USER, toolConfig=tool(inputSchema={"json": "{}"})), INVALID, "Provide a json object"),
+    "schema_is_text": (
+        conversation(USER, toolConfig=tool(inputSchema={"json": "{}"})),
+        INVALID,
+        "Provide a json object",
+    ),
     "five_cache_points": (
-        said(user({"text": "Go."}, POINT, POINT, POINT), system=[{"text": "Be."}, POINT, POINT]),
+        conversation(user({"text": "Go."}, POINT, POINT, POINT), system=[{"text": "Be."}, POINT, POINT]),
         INVALID,
         "A maximum of 4 blocks with cache_control may be provided. Found 5.",
     ),
-    "guardrail_without_version": (said(USER, guardrailConfig={"guardrailIdentifier": "a1"}), INVALID, "Add both"),
+    "guardrail_without_version": (
+        conversation(USER, guardrailConfig={"guardrailIdentifier": "a1"}),
+        INVALID,
+        "Add both",
+    ),
 }
 
 ACCEPTED: dict[str, dict[str, Any]] = {
-    "plain": said(USER),
-    "null_members": said(USER, system=None, toolConfig=None),
-    "tools_and_results": said(USER, ASKED, TOLD, toolConfig={**TOOLS, "toolChoice": {"tool": {"name": "look"}}}),
-    "empty_result": said(USER, ASKED, told(content=[]), toolConfig=TOOLS),
-    "two_at_once": said(
+    "plain": conversation(USER),
+    "null_members": conversation(USER, system=None, toolConfig=None),
+    "tools_and_results": conversation(
+        USER, TOOL_USE, TOLD, toolConfig={**TOOLS, "toolChoice": {"tool": {"name": "look"}}}
+    ),
+    "empty_result": conversation(USER, TOOL_USE, tool_result(content=[]), toolConfig=TOOLS),
+    "two_at_once": conversation(
         USER,
-        {"role": "assistant", "content": [used()["content"][0], used(toolUseId="t2")["content"][0]]},
-        user(told(toolUseId="t2")["content"][0], told()["content"][0], {"text": "Go on."}),
+        {"role": "assistant", "content": [tool_use()["content"][0], tool_use(toolUseId="t2")["content"][0]]},
+        user(tool_result(toolUseId="t2")["content"][0], tool_result()["content"][0], {"text": "Go on."}),
         toolConfig=TOOLS,
     ),
-    "four_cache_points": said(
+    "four_cache_points": conversation(
         user({"text": "Go."}, POINT), system=[{"text": "Be."}, POINT, POINT], toolConfig={"tools": [LOOK, POINT]}
     ),
-    "image": said(user({"image": {"format": "png", "source": {"bytes": IMAGE}}})),
-    "everything_else": said(
+    "image": conversation(user({"image": {"format": "png", "source": {"bytes": IMAGE}}})),
+    "everything_else": conversation(
         USER,
         inferenceConfig={"maxTokens": 1, "temperature": 0, "topP": 1.0, "stopSequences": ["."]},
         guardrailConfig={"guardrailIdentifier": "abc1", "guardrailVersion": "DRAFT", "trace": "enabled"},
@@ -210,7 +244,7 @@ def test_a_request_that_bedrock_would_take_is_taken(case: str, double: Double) -
 
 
 def test_every_broken_constraint_is_named(double: Double) -> None:
-    body = said(USER, inferenceConfig={"maxTokens": 0, "topP": 2})
+    body = conversation(USER, inferenceConfig={"maxTokens": 0, "topP": 2})
     message = post(double, body)[2]
     assert message.startswith(
         "2 validation errors detected: Value '0' at 'inferenceConfig.maxTokens' failed to satisfy"
@@ -232,18 +266,18 @@ def test_a_body_that_is_no_json_object_is_refused(raw: bytes, double: Double) ->
     ],
 )
 def test_a_request_that_nobody_signed_is_refused(authorization: str, code: str, double: Double) -> None:
-    assert post(double, said(USER), Authorization=authorization)[:2] == (403, code)
+    assert post(double, conversation(USER), Authorization=authorization)[:2] == (403, code)
 
 
 @pytest.mark.parametrize("path", ["/", "/model/a/invoke", "/model/a/b/converse", "/v1/messages"])
 def test_another_operation_is_unknown(path: str, double: Double) -> None:
-    assert post(double, said(USER), path=path)[:2] == (404, "UnknownOperationException")
+    assert post(double, conversation(USER), path=path)[:2] == (404, "UnknownOperationException")
 
 
 def test_a_model_must_exist_and_have_a_possible_name(double: Double) -> None:
-    unknown = post(double, said(USER), path="/model/anthropic.claude-none/converse")
+    unknown = post(double, conversation(USER), path="/model/anthropic.claude-none/converse")
     assert unknown == (400, INVALID, "The provided model identifier is invalid.")
-    status, code, message = post(double, said(USER), path="/model/a%20b/converse")
+    status, code, message = post(double, conversation(USER), path="/model/a%20b/converse")
     assert (status, code) == (400, INVALID)
     assert "Value 'a b' at 'modelId'" in message
 
@@ -251,6 +285,6 @@ def test_a_model_must_exist_and_have_a_possible_name(double: Double) -> None:
 @pytest.mark.parametrize("operation", ["converse", "converse_stream"])
 def test_boto3_sees_its_own_exception_class(operation: str, double: Double) -> None:
     client = connect(double.url)
-    with pytest.raises(client.exceptions.ValidationException, match="must alternate") as raised:
+    with pytest.raises(client.exceptions.ValidationException, match="must alternate") as caught:
         getattr(client, operation)(modelId=MODEL, messages=[USER, USER])
-    assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400

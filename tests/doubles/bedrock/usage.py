@@ -8,19 +8,19 @@ from tests.doubles.bedrock.wire import encode
 BYTES_A_TOKEN = 4
 
 
-def estimate(body: dict[str, Any], said: Say) -> Usage:
+def estimate(body: dict[str, Any], reply: Say) -> Usage:
     """What stood in the turns before is read from the cache, what is new up to the last cache point is written."""
     fixed = body.get("toolConfig", {}).get("tools", []) + body.get("system", [])
     turns = [block for message in body.get("messages", []) for block in message["content"]]
     blocks = fixed + turns
     ends = [n for n, block in enumerate(blocks) if "cachePoint" in block]
     cached = ends[-1] + 1 if ends else 0
-    known = min(cached, _known(body, len(fixed)))
+    cached_before = min(cached, _known(body, len(fixed)))
     return Usage(
         input=_tokens(blocks[cached:]),
-        output=_tokens([*said.texts, said.reasoning, *([c.name, c.raw or dict(c.arguments)] for c in said.calls)]),
-        cache_read=_tokens(blocks[:known]),
-        cache_write=_tokens(blocks[known:cached]),
+        output=_tokens([*reply.texts, reply.reasoning, *([c.name, c.raw or dict(c.arguments)] for c in reply.calls)]),
+        cache_read=_tokens(blocks[:cached_before]),
+        cache_write=_tokens(blocks[cached_before:cached]),
     )
 
 

@@ -20,12 +20,12 @@ def refusal(received: Received, models: Collection[str] | None = None) -> Fail |
         return denied
     request = {**received.body, "modelId": received.model}
     try:
-        broken = list(violations(request, input_shape(received.operation)))
+        problems = list(violations(request, input_shape(received.operation)))
     except WrongType as error:
         return Fail("SerializationException", str(error))
-    if broken:
-        noun = "error" if len(broken) == 1 else "errors"
-        return Fail("ValidationException", f"{len(broken)} validation {noun} detected: {'; '.join(broken)}")
+    if problems:
+        noun = "error" if len(problems) == 1 else "errors"
+        return Fail("ValidationException", f"{len(problems)} validation {noun} detected: {'; '.join(problems)}")
     if models is not None and received.model not in models:
         return Fail("ValidationException", "The provided model identifier is invalid.")
     problem = next(_problems(received.body), None)
@@ -114,9 +114,9 @@ def _tool_config(config: dict[str, Any] | None) -> Iterator[str]:
                 yield f"The tool {spec['name']} is already defined at toolConfig.tools.{names.index(spec['name'])}."
             yield from _schema(spec["inputSchema"]["json"], f"toolConfig.tools.{n}.toolSpec.inputSchema.json")
         names.append(tool.get("toolSpec", tool.get("systemTool", {})).get("name", ""))
-    chosen = (config.get("toolChoice") or {}).get("tool", {}).get("name")
-    if chosen is not None and chosen not in names:
-        yield f"The tool {chosen} at toolConfig.toolChoice.tool.name is not defined in toolConfig.tools."
+    tool_name = (config.get("toolChoice") or {}).get("tool", {}).get("name")
+    if tool_name is not None and tool_name not in names:
+        yield f"The tool {tool_name} at toolConfig.toolChoice.tool.name is not defined in toolConfig.tools."
 
 
 def _schema(schema: Any, place: str) -> Iterator[str]:
@@ -127,26 +127,26 @@ def _schema(schema: Any, place: str) -> Iterator[str]:
 
 
 def _tool_blocks(messages: list[dict[str, Any]], *, configured: bool) -> Iterator[str]:
-    used: list[str] = []
-    waiting: list[str] = []
+    use_ids: list[str] = []
+    open_uses: list[str] = []
     for n, message in enumerate(messages):
         uses = _ids(message, "toolUse")
         results = _ids(message, "toolResult")
         if (uses or results) and not configured:
             yield "The toolConfig field must be defined when using toolUse and toolResult content blocks."
-        if twice := _repeated(used + uses):
+        if twice := _repeated(use_ids + uses):
             yield f"The toolUse blocks at messages.{n}.content contain duplicate Ids: {', '.join(twice)}"
         if twice := _repeated(results):
             yield f"The toolResult blocks at messages.{n}.content contain duplicate Ids: {', '.join(twice)}"
-        if missing := [id_ for id_ in waiting if id_ not in results]:
+        if missing := [id_ for id_ in open_uses if id_ not in results]:
             yield f"Expected toolResult blocks at messages.{n}.content for the following Ids: {', '.join(missing)}"
-        if any(id_ not in waiting for id_ in results):
+        if any(id_ not in open_uses for id_ in results):
             yield (
                 f"The number of toolResult blocks at messages.{n}.content "
                 "exceeds the number of toolUse blocks of previous turn."
             )
-        used += uses
-        waiting = uses
+        use_ids += uses
+        open_uses = uses
 
 
 def _cache_points(body: dict[str, Any]) -> Iterator[str]:

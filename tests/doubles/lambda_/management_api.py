@@ -55,7 +55,7 @@ class Gateway:
 
 @contextmanager
 def management_api() -> Generator[Gateway]:
-    made = Gateway()
+    gateway = Gateway()
     lock = threading.Lock()
 
     class Answers(BaseHTTPRequestHandler):
@@ -66,8 +66,8 @@ def management_api() -> Generator[Gateway]:
             place = PLACE.fullmatch(self.path)
             with lock:
                 if place is None or "/execute-api/aws4_request" not in self.headers["Authorization"]:
-                    made.breaches.append(f"{self.path} {self.headers['Authorization']}")
-                status = 400 if place is None else made.take(unquote(place[1]), content)
+                    gateway.breaches.append(f"{self.path} {self.headers['Authorization']}")
+                status = 400 if place is None else gateway.take(unquote(place[1]), content)
             answer = b"" if status == 200 else json.dumps({"message": "refused"}).encode()
             self.send_response(status)
             if status != 200:
@@ -81,12 +81,12 @@ def management_api() -> Generator[Gateway]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
         server.daemon_threads = True
-        made.url = f"http://127.0.0.1:{server.server_port}/{STAGE}"
+        gateway.url = f"http://127.0.0.1:{server.server_port}/{STAGE}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield made
+            yield gateway
         finally:
             server.shutdown()
             thread.join()
-    assert made.breaches == []
+    assert gateway.breaches == []

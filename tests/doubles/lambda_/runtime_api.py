@@ -151,13 +151,13 @@ class Handler(BaseHTTPRequestHandler):
         answer.done.set()
 
     def _stream(self, answer: Answer) -> None:
-        expected = {
+        required = {
             "lambda-runtime-function-response-mode": "streaming",
             "content-type": STREAM,
             "content-length": None,
         }
-        if (found := {name: answer.headers.get(name) for name in expected}) != expected:
-            self.server.breaches.append(f"a stream began with {found}")
+        if (headers := {name: answer.headers.get(name) for name in required}) != required:
+            self.server.breaches.append(f"a stream began with {headers}")
         while size := int(self.rfile.readline().split(b";")[0], 16):
             chunk = self.rfile.read(size)
             answer.body += chunk
@@ -188,10 +188,10 @@ class Handler(BaseHTTPRequestHandler):
         self.server.not_begun.put(json.loads(body))
 
     def _check_error(self, body: bytes) -> None:
-        told = json.loads(body)
+        error = json.loads(body)
         kinds = {"errorType": str, "errorMessage": str, "stackTrace": list}
-        if {name: type(value) for name, value in told.items()} != kinds and "requestId" not in told:
-            self.server.breaches.append(f"an error is told as {told}")
+        if {name: type(value) for name, value in error.items()} != kinds and "requestId" not in error:
+            self.server.breaches.append(f"an error is told as {error}")
 
     def _accept(self) -> None:
         body = b'{"status":"OK"}'

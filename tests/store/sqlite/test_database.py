@@ -154,9 +154,9 @@ async def test_opening_is_cheap(tmp_path: Path) -> None:
         pass
     best = 1.0
     for _ in range(5):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         async with open_store(tmp_path):
-            best = min(best, time.perf_counter() - begun)
+            best = min(best, time.perf_counter() - start)
     assert best < 0.02
 
 

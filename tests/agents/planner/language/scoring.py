@@ -56,54 +56,56 @@ def items(path: Path) -> list[dict[str, Any]]:
 
 
 def score(item: dict[str, Any]) -> Score:
-    understood = understand(item["text"], FOCI[item["context"]])
-    if not understood.calls:
-        return _without_calls(item["action"], understood)
+    interpretation = understand(item["text"], FOCI[item["context"]])
+    if not interpretation.calls:
+        return _without_calls(item["action"], interpretation)
     try:
-        read = [_read(call) for call in understood.calls]
+        readings = [_read(call) for call in interpretation.calls]
     except InvalidInput as refused:
         return Score("declined", f"the tool refuses: {refused}")
-    meant = [item, *item.get("also", ())]
+    accepted = [item, *item.get("also", ())]
     if item["action"] in ("cannot", "unclear", "help"):
-        return Score("misread", f"does {read}")
-    if len(read) == 1 and any(_same(one, read[0]) for one in meant):
+        return Score("misread", f"does {readings}")
+    if len(readings) == 1 and any(_same(one, readings[0]) for one in accepted):
         return Score("understood")
-    if len(read) == len(meant) and all(_same(one, other) for one, other in zip(meant, read, strict=True)):
+    if len(readings) == len(accepted) and all(_same(one, other) for one, other in zip(accepted, readings, strict=True)):
         return Score("understood")
-    return Score("misread", f"reads {read}")
+    return Score("misread", f"reads {readings}")
 
 
-def _without_calls(action: str, understood: Interpretation) -> Score:
-    asks = understood.declined or bool(understood.unclear)
+def _without_calls(action: str, interpretation: Interpretation) -> Score:
+    asks = interpretation.declined or bool(interpretation.unclear)
     if action == "help":
-        return Score("declined" if asks else "understood", str(understood.unclear))
+        return Score("declined" if asks else "understood", str(interpretation.unclear))
     if action in ("cannot", "unclear"):
         return Score("understood" if asks else "misread", "neither declines nor asks")
-    return Score("declined", f"{understood.unclear}; declined {understood.declined}; offers {understood.offers}")
+    return Score(
+        "declined", f"{interpretation.unclear}; declined {interpretation.declined}; offers {interpretation.offers}"
+    )
 
 
-def _same(meant: dict[str, Any], read: tuple[str, str | None, dict[str, Any]]) -> bool:
-    action, base, values = read
-    wanted = {key: _canonical(key, value) for key, value in meant["values"].items()}
+def _same(accepted: dict[str, Any], reading: tuple[str, str | None, dict[str, Any]]) -> bool:
+    action, base, values = reading
+    target = {key: _canonical(key, value) for key, value in accepted["values"].items()}
     values = {key: _canonical(key, value) for key, value in values.items()}
-    if "currency" not in wanted and "amount" not in wanted and "holdings" in wanted:
+    if "currency" not in target and "amount" not in target and "holdings" in target:
         values.pop("currency", None)
-    wanted, values = _as_shares(wanted), _as_shares(values)
-    if meant["action"] != action or (meant.get("base") and base and meant["base"] != base):
+    target, values = _as_shares(target), _as_shares(values)
+    if accepted["action"] != action or (accepted.get("base") and base and accepted["base"] != base):
         return False
     if action in ("optimize", "estimate"):
-        wanted, values = _as_searched(wanted), _as_searched(values)
+        target, values = _as_searched(target), _as_searched(values)
     if action in ("optimize", "estimate") and base == "new":
-        wanted, values = _without_usual(wanted), _without_usual(values)
+        target, values = _without_usual(target), _without_usual(values)
     if action == "evaluate":
-        wanted, values = _one_name(wanted), _one_name(values)
+        target, values = _one_name(target), _one_name(values)
     if action == "add_scenario":
-        wanted = {key: value for key, value in wanted.items() if (key, value) != ("like", "base_case")}
+        target = {key: value for key, value in target.items() if (key, value) != ("like", "base_case")}
     if action == "compare_results":
-        return not wanted or {*wanted.values()} == {*values.values()}
+        return not target or {*target.values()} == {*values.values()}
     if action in ("explain", "open_holdout"):
-        values = {key: value for key, value in values.items() if key in wanted or (key, value) != ("run", "last")}
-    return _equal(wanted, values)
+        values = {key: value for key, value in values.items() if key in target or (key, value) != ("run", "last")}
+    return _equal(target, values)
 
 
 def _as_shares(values: dict[str, Any]) -> dict[str, Any]:
@@ -136,12 +138,12 @@ def _canonical(key: str, value: Any) -> Any:
 
 def _as_searched(values: dict[str, Any]) -> dict[str, Any]:
     """ "without tipp" are all other functions, of which those are searched that a search has at all."""
-    named = values.get("weight_functions", [])
-    if len(named) < MANY:
+    names = values.get("weight_functions", [])
+    if len(names) < MANY:
         return values
-    searched = sorted({*named} & {*SearchSpace().weight_functions})
-    left = {key: value for key, value in values.items() if key != "weight_functions"}
-    return left if len(searched) == len(SearchSpace().weight_functions) else left | {"weight_functions": searched}
+    functions = sorted({*names} & {*SearchSpace().weight_functions})
+    others = {key: value for key, value in values.items() if key != "weight_functions"}
+    return others if len(functions) == len(SearchSpace().weight_functions) else others | {"weight_functions": functions}
 
 
 def _without_usual(values: dict[str, Any]) -> dict[str, Any]:
@@ -150,13 +152,13 @@ def _without_usual(values: dict[str, Any]) -> dict[str, Any]:
 
 def _one_name(values: dict[str, Any]) -> dict[str, Any]:
     """`merton` and `trend_overlay` are templates and functions under one name."""
-    given = {key: value for key, value in values.items() if (key, value) != ("assets", ["sp500"])}
-    name = given.get("template") or given.get("weight_function")
+    others = {key: value for key, value in values.items() if (key, value) != ("assets", ["sp500"])}
+    name = others.get("template") or others.get("weight_function")
     if name in ("merton", "trend_overlay"):
-        given = {key: value for key, value in given.items() if key not in ("template", "weight_function")} | {
+        others = {key: value for key, value in others.items() if key not in ("template", "weight_function")} | {
             "rule": name
         }
-    return given
+    return others
 
 
 # ---- quotes into values
@@ -207,24 +209,26 @@ READERS: dict[str, Callable[[str], Any]] = {
 
 def _read(call: Call) -> tuple[str, str | None, dict[str, Any]]:
     action = ACTIONS[call.tool]
-    given: dict[str, Any] = dict(call.arguments)
+    arguments: dict[str, Any] = dict(call.arguments)
     for inner in ("wish", "strategy", "scenario", "plan", "portfolio"):
-        if isinstance(given.get(inner), dict) and not (inner == "scenario" and action == "simulate"):
-            given |= given.pop(inner)
-    base = given.pop("base", None)
-    if isinstance(given.get("portfolio"), dict):
-        given |= given.pop("portfolio")
-    money = given.pop("amount", None)
+        if isinstance(arguments.get(inner), dict) and not (inner == "scenario" and action == "simulate"):
+            arguments |= arguments.pop(inner)
+    base = arguments.pop("base", None)
+    if isinstance(arguments.get("portfolio"), dict):
+        arguments |= arguments.pop("portfolio")
+    money = arguments.pop("amount", None)
     if money is not None:
-        given["amount"], currency = quotes.parse_money("amount", money)
-        given |= {"currency": currency} if currency else {}
-    if "holdings" in given:
-        currencies = {quotes.parse_money("amount", h["amount"])[1] for h in given["holdings"] if "amount" in h} - {None}
-        given |= {"currency": currencies.pop()} if currencies else {}
-        given["holdings"] = _holdings(given["holdings"])
+        arguments["amount"], currency = quotes.parse_money("amount", money)
+        arguments |= {"currency": currency} if currency else {}
+    if "holdings" in arguments:
+        currencies = {quotes.parse_money("amount", h["amount"])[1] for h in arguments["holdings"] if "amount" in h} - {
+            None
+        }
+        arguments |= {"currency": currencies.pop()} if currencies else {}
+        arguments["holdings"] = _holdings(arguments["holdings"])
     if action == "explain":
-        _explained(given)
-    values = {key: _value(action, key, value) for key, value in given.items() if value not in (None, [], ())}
+        _explained(arguments)
+    values = {key: _value(action, key, value) for key, value in arguments.items() if value not in (None, [], ())}
     if action == "add_scenario" and values.get("like") == "base_case":
         del values["like"]
     return action, base, values
@@ -238,9 +242,9 @@ def _value(action: str, key: str, value: Any) -> Any:
     return READERS[key](value) if key in READERS and isinstance(value, str) else value
 
 
-def _explained(given: dict[str, Any]) -> None:
-    if given["topic"] == "costs" and given["detail"] is not None:
-        given["cost_multiple"] = quotes.parse_multiple(given.pop("detail"))
+def _explained(arguments: dict[str, Any]) -> None:
+    if arguments["topic"] == "costs" and arguments["detail"] is not None:
+        arguments["cost_multiple"] = quotes.parse_multiple(arguments.pop("detail"))
 
 
 def _holdings(holdings: list[dict[str, Any]]) -> dict[str, Any]:

@@ -10,18 +10,20 @@ PARAPHRASES = items(Path(__file__).with_name("paraphrases.json"))
 
 def test_nine_of_ten_are_understood() -> None:
     scores = [score(item) for item in PARAPHRASES]
-    missed = [
-        (item["text"], found) for item, found in zip(PARAPHRASES, scores, strict=True) if found.outcome != "understood"
+    misses = [
+        (item["text"], result)
+        for item, result in zip(PARAPHRASES, scores, strict=True)
+        if result.outcome != "understood"
     ]
-    assert len(missed) <= 0.10 * len(PARAPHRASES), missed
+    assert len(misses) <= 0.10 * len(PARAPHRASES), misses
 
 
 def test_none_is_misread() -> None:
     scores = [(item["text"], score(item)) for item in PARAPHRASES]
-    assert not [(text, found.why) for text, found in scores if found.outcome == "misread"]
+    assert not [(text, result.why) for text, result in scores if result.outcome == "misread"]
 
 
 def test_what_is_not_understood_says_what_can_be_asked_instead() -> None:
     for item in PARAPHRASES:
-        understood = understand(item["text"], FOCI[item["context"]])
-        assert understood.calls or understood.offers, item["text"]
+        interpretation = understand(item["text"], FOCI[item["context"]])
+        assert interpretation.calls or interpretation.offers, item["text"]

@@ -41,8 +41,8 @@ def same(one: list[Any], other: list[Any]) -> bool:
 
 def test_the_wordings_are_understood_and_none_is_misread() -> None:
     scores = [(item["text"], score(item)) for item in WORDINGS]
-    assert not [(text, found.why) for text, found in scores if found.outcome == "misread"]
-    assert sum(found.outcome == "understood" for _, found in scores) >= 0.97 * len(scores)
+    assert not [(text, result.why) for text, result in scores if result.outcome == "misread"]
+    assert sum(result.outcome == "understood" for _, result in scores) >= 0.97 * len(scores)
 
 
 def test_the_arguments_fit_the_tools_and_every_amount_is_a_quote() -> None:
@@ -97,23 +97,23 @@ def test_politeness_changes_no_call(item: dict[str, Any], before: str, after: st
 )
 def test_case_and_final_punctuation_change_no_call(item: dict[str, Any], case: Any, end: str) -> None:
     focus = FOCI[item["context"]]
-    written = calls_of(case(item["text"]).rstrip("?!. ").replace(" ", "  ") + end, focus)
-    assert not written or same(written, calls_of(item["text"], focus))
+    calls = calls_of(case(item["text"]).rstrip("?!. ").replace(" ", "  ") + end, focus)
+    assert not calls or same(calls, calls_of(item["text"], focus))
 
 
 @given(st.text(max_size=80))
 def test_any_text_is_answered(text: str) -> None:
-    understood = understand(text, FRESH)
-    assert understood.calls or understood.declined or understood.unclear or understood.offers
+    interpretation = understand(text, FRESH)
+    assert interpretation.calls or interpretation.declined or interpretation.unclear or interpretation.offers
 
 
 def test_what_is_not_done_says_what_can_be_asked_instead() -> None:
     for item in WORDINGS:
         if item["action"] in ("cannot", "unclear"):
-            understood = understand(item["text"], FOCI[item["context"]])
-            assert not understood.calls
-            assert understood.offers, item["text"]
-            assert understood.declined != bool(understood.unclear)
+            interpretation = understand(item["text"], FOCI[item["context"]])
+            assert not interpretation.calls
+            assert interpretation.offers, item["text"]
+            assert interpretation.declined != bool(interpretation.unclear)
 
 
 @pytest.mark.parametrize(
@@ -144,9 +144,9 @@ def test_two_wishes_are_two_calls_in_their_order(text: str, focus: Focus, tools:
     ],
 )
 def test_what_is_missing_or_contradicts_itself_is_named(text: str, asked: str) -> None:
-    understood = understand(text, FRESH)
-    assert not understood.calls
-    assert any(asked in question for question in understood.unclear)
+    interpretation = understand(text, FRESH)
+    assert not interpretation.calls
+    assert any(asked in question for question in interpretation.unclear)
 
 
 @pytest.mark.parametrize("slip", ["optimze", "optimise", "otpimize", "optimizze"])
@@ -160,9 +160,9 @@ def test_slips_in_tickers_are_asked_back(text: str) -> None:
 
 
 def test_help_offers_everything() -> None:
-    understood = understand("What can you do?", FRESH)
-    assert understood == Interpretation(offers=understood.offers)
-    assert len(understood.offers) == len({*understood.offers}) == 14
+    interpretation = understand("What can you do?", FRESH)
+    assert interpretation == Interpretation(offers=interpretation.offers)
+    assert len(interpretation.offers) == len({*interpretation.offers}) == 14
 
 
 def test_every_example_that_is_offered_is_understood_where_it_can_be() -> None:
