@@ -1,4 +1,4 @@
-"""The commands, and the one place where an error becomes a message and an exit code."""
+"""All commands, and the mapping of errors to messages and exit codes."""
 
 import io
 import os
@@ -38,20 +38,20 @@ from api.settings import read_settings
 from desk.base.errors import UserError
 from store.errors import Unavailable
 
-DONE, FAULT, MENDABLE, INTERRUPTED, NOBODY_READS = 0, 1, 2, 130, 141
+DONE, FAULT, USER_ERROR, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 app = typer.Typer(
     help=(
-        "Stratigos searches dynamic asset allocations, and says how much of the winner is luck.\n\n"
+        "Stratigos searches for dynamic asset allocations and measures how much of the winner is luck.\n\n"
         "Agents decide what needs judgement; every number comes from the numeric core. "
-        "Try [bold]optimize --help[/bold]."
+        "Start with [bold]optimize --help[/bold]."
     ),
     rich_markup_mode="rich",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     epilog=(
-        "Exit codes: 0 done, 1 a fault or a digest that differs, 2 something to mend, 3 a run waits for approval, "
+        "Exit codes: 0 done, 1 a fault or a digest that differs, 2 invalid input, 3 a run waits for approval, "
         "130 interrupted."
     ),
 )
@@ -82,7 +82,7 @@ for command in (
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Carry out one command line; answers with the exit code."""
+    """Execute one command line; returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -92,44 +92,44 @@ def run(arguments: Sequence[str]) -> int:
         )
         sys.stdout.flush()
     except TyperException as error:
-        return _complain(_usage(error))
+        return _print_error(_usage(error))
     except UserError as error:
-        return _complain(str(error))
+        return _print_error(str(error))
     except Unavailable as error:
         record(error, *_log())
-        print(plain(f"{error}; expected the same again, later; `runs` lists what has begun"), file=sys.stderr)
+        print(plain(f"{error}; try again later; `runs` lists the runs that have begun"), file=sys.stderr)
         return FAULT
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return NOBODY_READS
-    except SystemExit:  # Typer's own answer to a broken pipe
-        return NOBODY_READS
+        return BROKEN_PIPE
+    except SystemExit:  # Typer exits on a broken pipe
+        return BROKEN_PIPE
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as error:  # noqa: BLE001  (the edge: logged whole, told in one line)
+    except Exception as error:  # noqa: BLE001  (the outermost handler: logs the traceback, prints one line)
         return _fault(error)
     return answer if isinstance(answer, int) else DONE
 
 
 def _usage(error: TyperException) -> str:
-    """A misspelled option, a word too many."""
-    return f"{error.format_message().strip()} (--help lists what is allowed)"
+    """The message about a misspelled option or a superfluous argument."""
+    return f"{error.format_message().strip()} (--help lists the options)"
 
 
-def _complain(message: str) -> int:
+def _print_error(message: str) -> int:
     print("\n".join(plain(line) for line in message.split("\n")), file=sys.stderr)
-    return MENDABLE
+    return USER_ERROR
 
 
 def _fault(error: Exception) -> int:
     place = record(error, *_log())
-    told = f"its traceback is in {place}" if place else "no log could be written"
-    print(f"A fault ended the command ({type(error).__name__}); {told}", file=sys.stderr)
+    log = f"its traceback is in {place}" if place else "no log could be written"
+    print(f"A fault ended the command ({type(error).__name__}); {log}", file=sys.stderr)
     return FAULT
 
 
 def _log() -> tuple[Path | None, Place]:
-    """The home where there is one, and where its log goes."""
+    """The home, if it exists, and the destination of its log."""
     try:
         settings = read_settings()
     except UserError:

@@ -1,6 +1,6 @@
-"""The options of `optimize`: every field of a request that a form would ask for.
+"""The options of `optimize`, one per field of a request, and the options that commands share.
 
-Each is text until the request is made: then one place refuses, in one way.
+Values stay text until the request is built, so that all errors are reported in one form.
 """
 
 from typing import Annotated, Any
@@ -10,25 +10,25 @@ import typer
 from api.accepted_values import allowed, field
 from desk.optimization.request import OptimizationRequest
 
-WHAT = "What to optimize"
-MANDATE = "Mandate (fixed, never searched)"
+WHAT = "Data"
+MANDATE = "Mandate (fixed, not searched)"
 LIMITS = "Limits (a strategy that breaks one is not chosen)"
-SPACE = "Strategies to search (repeat an option to allow several; docs/strategies.md says what is tried by default)"
+SPACE = "Strategies to search (repeat an option for several values; docs/strategies.md lists the defaults)"
 WORLDS = "Scenarios"
 EFFORT = "Search"
-HOW = "This command"
+HOW = "Execution"
 
 PATHS: dict[str, str] = {}
-"""The field of the request that each option sets, by option."""
+"""The field of the request that an option sets, by option."""
 
 BLANK = OptimizationRequest()
 
 
 def option(name: str, path: str, text: str, panel: str, default: str | None = None) -> Any:
-    """An option whose range and default are those of the field at `path`."""
+    """An option with the range and the default of the field at `path`."""
     PATHS[name] = path
-    usual = default or _default(path)
-    by_default = f"; {usual} by default" if usual else ""
+    default = default or _default(path)
+    by_default = f"; {default} by default" if default else ""
     return typer.Option(
         name,
         help=f"{text} ({allowed(field(path)).removeprefix('one of ')}{by_default}).",
@@ -54,15 +54,15 @@ def _metavar(path: str) -> str:
     return "NAME" if text.startswith(("one of", "text")) else "X"
 
 
-Name = Annotated[str | None, option("--name", "name", "What you call it", WHAT)]
+Name = Annotated[str | None, option("--name", "name", "Name of the run", WHAT)]
 Universe = Annotated[
-    str | None, option("--universe", "universe", "sp500, stocks, or some of them, as stocks:AAPL,MSFT", WHAT)
+    str | None, option("--universe", "universe", "sp500, stocks, or some stocks: stocks:AAPL,MSFT", WHAT)
 ]
 Prices = Annotated[
     str | None,
     typer.Option(
         "--prices",
-        help="A CSV or Parquet file of daily prices instead.",
+        help="A CSV or Parquet file of daily prices, instead of a universe.",
         rich_help_panel=WHAT,
         metavar="FILE",
     ),
@@ -71,49 +71,49 @@ PriceIndex = Annotated[
     bool,
     typer.Option(
         "--price-index",
-        help="The price file leaves dividends out, so that --dividend-yield accrues.",
+        help="The price file excludes dividends, so that --dividend-yield accrues.",
         show_default=False,
         rich_help_panel=WHAT,
     ),
 ]
 Calendar = Annotated[
     str | None,
-    option("--calendar", "calendar", "Exchange of the price file's sessions, as XNYS or XLON, or none", WHAT),
+    option("--calendar", "calendar", "Exchange of the price file's sessions, such as XNYS or XLON, or none", WHAT),
 ]
 DividendYield = Annotated[
     str | None,
     option(
         "--dividend-yield",
         "dividend_yield",
-        "A year, accrues on a price index; an assumption",
+        "Assumed yield a year of a price index",
         WHAT,
     ),
 ]
 CashRate = Annotated[
     str | None,
-    option("--cash-rate", "cash_rate_after", "A year, after the bundled rate series ends", WHAT),
+    option("--cash-rate", "cash_rate_after", "Cash rate a year after the end of the bundled series", WHAT),
 ]
 
 TargetVol = Annotated[str | None, option("--target-vol", "mandate.target_volatility", "Annual volatility", MANDATE)]
 MinWeight = Annotated[str | None, option("--min-weight", "mandate.min_weight", "Smallest risky weight", MANDATE)]
 MaxWeight = Annotated[
     str | None,
-    option("--max-weight", "mandate.max_weight", "Largest risky weight, above 1 is borrowed", MANDATE),
+    option("--max-weight", "mandate.max_weight", "Largest risky weight; above 1 with borrowing", MANDATE),
 ]
 RiskAversion = Annotated[
     str | None,
-    option("--risk-aversion", "mandate.risk_aversion", "Gamma of the utility", MANDATE),
+    option("--risk-aversion", "mandate.risk_aversion", "Risk aversion of the utility", MANDATE),
 ]
 CostBps = Annotated[
     str | None,
-    option("--cost-bps", "mandate.transaction_cost_bps", "Cost of a trade, basis points", MANDATE),
+    option("--cost-bps", "mandate.transaction_cost_bps", "Cost of a trade in basis points", MANDATE),
 ]
 BorrowSpread = Annotated[
     str | None,
     option(
         "--borrow-spread-bps",
         "mandate.borrow_spread_bps",
-        "Charge on borrowing over cash, basis points a year",
+        "Cost of borrowing above cash in basis points a year",
         MANDATE,
     ),
 ]
@@ -122,7 +122,7 @@ DecisionLag = Annotated[
     option(
         "--decision-lag",
         "mandate.decision_lag",
-        "Sessions from the last return used to the trade",
+        "Sessions between the last return used and the trade",
         MANDATE,
     ),
 ]
@@ -131,7 +131,7 @@ MaxChange = Annotated[
     option(
         "--max-change",
         "mandate.max_change",
-        "Largest change of the weight at one rebalancing",
+        "Largest change of the weight per rebalancing",
         MANDATE,
     ),
 ]
@@ -140,7 +140,7 @@ Premium = Annotated[
     option(
         "--expected-premium",
         "mandate.expected_premium",
-        "Excess return a year assumed by merton",
+        "Excess return a year that merton assumes",
         MANDATE,
     ),
 ]
@@ -151,7 +151,7 @@ MaxDrawdown = Annotated[
     option(
         "--max-drawdown",
         _BOUND.format("max_drawdown"),
-        "Deepest fall from a peak over the horizon",
+        "Largest drawdown over the horizon",
         LIMITS,
     ),
 ]
@@ -160,7 +160,7 @@ Tolerance = Annotated[
     option(
         "--drawdown-tolerance",
         "limits.max_drawdown.tolerated",
-        "Tolerated probability of breaking it",
+        "Tolerated probability of a larger drawdown",
         LIMITS,
         "0.2",
     ),
@@ -171,29 +171,33 @@ Var = Annotated[
 ]
 Shortfall = Annotated[
     str | None,
-    option("--expected-shortfall", _BOUND.format("expected_shortfall"), "Mean loss beyond it", LIMITS),
+    option("--expected-shortfall", _BOUND.format("expected_shortfall"), "Mean loss beyond the 95% loss", LIMITS),
 ]
 MaxTurnover = Annotated[
     str | None,
-    option("--max-turnover", _BOUND.format("turnover"), "One-way, times wealth a year", LIMITS),
+    option("--max-turnover", _BOUND.format("turnover"), "One-way turnover a year, as a multiple of wealth", LIMITS),
 ]
-MaxCost = Annotated[str | None, option("--max-cost-bps", _BOUND.format("cost_bps"), "Basis points a year", LIMITS)]
+MaxCost = Annotated[
+    str | None, option("--max-cost-bps", _BOUND.format("cost_bps"), "Costs in basis points a year", LIMITS)
+]
 MaxLeverage = Annotated[
     str | None,
-    option("--max-leverage", _BOUND.format("leverage"), "Largest risky weight, times wealth", LIMITS),
+    option("--max-leverage", _BOUND.format("leverage"), "Largest risky weight, as a multiple of wealth", LIMITS),
 ]
 
 WeightFunctions = Annotated[
     list[str] | None,
-    option("--weight-function", "space.weight_functions", "Shape of the weight", SPACE),
+    option("--weight-function", "space.weight_functions", "How the weight follows from volatility", SPACE),
 ]
-Estimators = Annotated[list[str] | None, option("--estimator", "space.estimators", "Of volatility", SPACE)]
-Lookbacks = Annotated[list[str] | None, option("--lookback", "space.lookback_days", "Window in sessions", SPACE)]
+Estimators = Annotated[list[str] | None, option("--estimator", "space.estimators", "Estimator of volatility", SPACE)]
+Lookbacks = Annotated[
+    list[str] | None, option("--lookback", "space.lookback_days", "Window of the estimator in sessions", SPACE)
+]
 LookbackMonths = Annotated[
     list[str] | None,
     typer.Option(
         "--lookback-months",
-        help="Window in months of 21 sessions (1 to 24).",
+        help="Window of the estimator in months of 21 sessions (1 to 24).",
         show_default=False,
         rich_help_panel=SPACE,
         metavar="N",
@@ -201,18 +205,20 @@ LookbackMonths = Annotated[
 ]
 Decays = Annotated[
     list[str] | None,
-    option("--decay", "space.decay", "Of the exponential estimators, a day", SPACE),
+    option("--decay", "space.decay", "Daily decay of exponential estimators", SPACE),
 ]
-Rebalancings = Annotated[list[str] | None, option("--rebalancing", "space.rebalancing", "How often", SPACE)]
+Rebalancings = Annotated[
+    list[str] | None, option("--rebalancing", "space.rebalancing", "Frequency of rebalancing", SPACE)
+]
 Bands = Annotated[
     list[str] | None,
-    option("--no-trade-band", "space.no_trade_band", "Change of weight too small to trade", SPACE),
+    option("--no-trade-band", "space.no_trade_band", "Smallest change of the weight that is traded", SPACE),
 ]
 Free = Annotated[
     list[str] | None,
     typer.Option(
         "--free",
-        help="A part of the mandate that the search may choose (target_volatility).",
+        help="A field of the mandate that the search may vary (target_volatility).",
         show_default=False,
         rich_help_panel=SPACE,
         metavar="NAME",
@@ -223,7 +229,7 @@ Scenarios = Annotated[
     list[str] | None,
     typer.Option(
         "--scenarios",
-        help="Names, with commas or repeated: base_case, bull_market, bear_market, high_volatility, "
+        help="Names, separated by commas or repeated: base_case, bull_market, bear_market, high_volatility, "
         "low_volatility, cycle (the first five by default).",
         show_default=False,
         rich_help_panel=WORLDS,
@@ -232,52 +238,51 @@ Scenarios = Annotated[
 ]
 Engine = Annotated[
     str | None,
-    option("--engine", "scenarios.engine", "How each scenario is simulated", WORLDS, "heston"),
+    option("--engine", "scenarios.engine", "Simulation engine of each scenario", WORLDS, "heston"),
 ]
 PremiumPower = Annotated[
     str | None,
     option(
         "--premium-power",
         "scenarios.premium_power",
-        "p of: premium proportional to volatility ** p",
+        "Power p of the premium: proportional to volatility ** p",
         WORLDS,
         "1",
     ),
 ]
 Paths = Annotated[
     str | None,
-    option("--paths", "scenarios.paths", "Simulated paths of each scenario", WORLDS, "1000"),
+    option("--paths", "scenarios.paths", "Simulated paths per scenario", WORLDS, "1000"),
 ]
-Years = Annotated[str | None, option("--years", "scenarios.years", "Scored years of each path", WORLDS, "5")]
+Years = Annotated[str | None, option("--years", "scenarios.years", "Evaluated years per path", WORLDS, "5")]
 
-Trials = Annotated[str | None, option("--trials", "trials", "Configurations to try at most", EFFORT)]
-Goal = Annotated[str | None, option("--goal", "goal", "What is maximised", EFFORT)]
+Trials = Annotated[str | None, option("--trials", "trials", "Largest number of configurations to try", EFFORT)]
+Goal = Annotated[str | None, option("--goal", "goal", "Objective that is maximised", EFFORT)]
 Stopping = Annotated[
     str | None,
-    option("--stopping", "stopping", "Whether to stop when the best no longer improves", EFFORT),
+    option("--stopping", "stopping", "Whether to stop once the best no longer improves", EFFORT),
 ]
-Seed = Annotated[str | None, option("--seed", "seed", "Of every random number", EFFORT)]
+Seed = Annotated[str | None, option("--seed", "seed", "Seed of all random numbers", EFFORT)]
 
 RequestFile = Annotated[
     str | None,
     typer.Option(
         "--request",
-        help="A JSON file with the whole request. Of the other options only --name, --trials, --paths, --years "
-        "and --seed may go with it.",
+        help="A JSON file with the whole request. Only --name, --trials, --paths, --years and --seed may accompany it.",
         rich_help_panel=HOW,
         metavar="FILE",
     ),
 ]
 Resume = Annotated[
     str | None,
-    typer.Option("--resume", help="Go on with a run that did not finish.", rich_help_panel=HOW, metavar="RUN"),
+    typer.Option("--resume", help="Continue a run that did not finish.", rich_help_panel=HOW, metavar="RUN"),
 ]
 Warm = Annotated[
     bool,
     typer.Option(
         "--warm",
-        help="Begin with the best and the most promising configurations, by the surrogate of this problem "
-        "(surrogate fit makes one).",
+        help="Start with the best and the most promising configurations, from the surrogate of this problem "
+        "(see `surrogate fit`).",
         rich_help_panel=HOW,
     ),
 ]
@@ -285,7 +290,7 @@ Json = Annotated[
     bool,
     typer.Option(
         "--json",
-        help="Print one JSON object on stdout and nothing else there.",
+        help="Print one JSON object on stdout, and nothing else.",
         rich_help_panel=HOW,
     ),
 ]
@@ -294,14 +299,14 @@ Server = Annotated[
     str | None,
     typer.Option(
         "--server",
-        help="Ask a server, such as http://127.0.0.1:8000, instead of the home; by default STRATIGOS_SERVER.",
+        help="Use a server, such as http://127.0.0.1:8000, instead of this home; by default STRATIGOS_SERVER.",
         rich_help_panel=HOW,
         metavar="URL",
     ),
 ]
 
 OVERRIDES = frozenset({"name", "trials", "paths", "years", "seed"})
-"""What may be given beside a request file."""
+"""Options that may accompany a request file."""
 
 RunName = Annotated[
     str,

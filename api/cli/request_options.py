@@ -1,4 +1,4 @@
-"""From options or a file to one `OptimizationRequest`, or to one message that says what to mend."""
+"""Builds an `OptimizationRequest` from options or from a file; an error names the option or the field."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from desk.scenarios.schemas import HISTORY
 from quant.worlds.scenario import BUILT_IN, CYCLE, Scenario
 
 MONTH = 21
-"""Sessions of a month, as in the simulations."""
+"""Sessions per month, as in the simulations."""
 FREED = {"target_volatility": (0.06, 0.08, 0.10, 0.12, 0.14, 0.16, 0.18, 0.20)}
 LARGEST_FILE = 1_000_000
 KNOWN = {scenario.name: scenario for scenario in (*BUILT_IN, CYCLE)}
@@ -42,19 +42,19 @@ _OPTION_OF = {path: name for name, path in PATHS.items()} | {
 }
 
 
-def request_from(given: Mapping[str, Any], file: str | None) -> OptimizationRequest:
-    """`given` holds the options that were typed, by parameter name."""
+def request_from(options: Mapping[str, Any], file: str | None) -> OptimizationRequest:
+    """The request of `options`, by parameter name, or of a file that they override."""
     if file is None:
         try:
-            return OptimizationRequest.model_validate(_from_options(given))
+            return OptimizationRequest.model_validate(_from_options(options))
         except ValidationError as error:
             raise refuse(error, option_of) from error
-    refused = sorted(_typed(name) for name in given.keys() - OVERRIDES)
-    if refused:
+    extra = sorted(_typed(name) for name in options.keys() - OVERRIDES)
+    if extra:
         allowed = ", ".join(sorted(_typed(name) for name in OVERRIDES))
-        reason = f"{', '.join(refused)} cannot go with a request file: write it into the file"
+        reason = f"{', '.join(extra)} cannot accompany a request file, which sets the fields"
         raise InvalidInput("--request", file, reason=reason, allowed=allowed)
-    content = _override(_read(Path(file)), given)
+    content = _override(_read(Path(file)), options)
     try:
         return OptimizationRequest.model_validate(content)
     except ValidationError as error:
@@ -62,13 +62,13 @@ def request_from(given: Mapping[str, Any], file: str | None) -> OptimizationRequ
 
 
 def option_of(path: str) -> str:
-    """The option that sets the field at `path`; the path itself when there is none."""
+    """The option that sets the field at `path`, or the path itself."""
     steps = [step for step in field(path) if isinstance(step, str)]
     return _OPTION_OF.get(".".join(steps), path)
 
 
 def name_as_typed(error: InvalidInput, *, by_options: bool) -> InvalidInput:
-    """`error` with its field named as the person typed it."""
+    """The error with its field named as the person typed it."""
     name = option_of(error.field) if by_options else error.field
     if name != error.field:
         error.args = (name + str(error).removeprefix(error.field),)
@@ -79,26 +79,26 @@ def _typed(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _from_options(given: Mapping[str, Any]) -> dict[str, Any]:
+def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
     request: dict[str, Any] = {}
     by_parameter = {option[2:].replace("-", "_"): path for option, path in PATHS.items()}
-    for name, value in given.items():
+    for name, value in options.items():
         if name in by_parameter and not by_parameter[name].startswith("scenarios."):
             _put(request, by_parameter[name], value)
-    if "prices" in given:
-        request["prices_file"] = str(Path(given["prices"]).absolute())
+    if "prices" in options:
+        request["prices_file"] = str(Path(options["prices"]).absolute())
         request.setdefault("universe", "file")
-    if "price_index" in given:
-        request["price_index"] = given["price_index"]
-    if "lookback_months" in given:
-        sessions = [_sessions(months) for months in given["lookback_months"]]
+    if "price_index" in options:
+        request["price_index"] = options["price_index"]
+    if "lookback_months" in options:
+        sessions = [_sessions(months) for months in options["lookback_months"]]
         space = request.setdefault("space", {})
         space["lookback_days"] = list(dict.fromkeys([*space.get("lookback_days", []), *sessions]))
-    for name in given.get("free", ()):
+    for name in options.get("free", ()):
         if name not in FREED:
             raise InvalidInput("--free", name, allowed=", ".join(FREED))
         request.setdefault("space", {})[name] = FREED[name]
-    request["scenarios"] = _scenarios(given)
+    request["scenarios"] = _scenarios(options)
     _check_limits(request)
     return request
 
@@ -116,29 +116,29 @@ def _sessions(months: str) -> int:
     return int(months) * MONTH
 
 
-def _scenarios(given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    names = [name.strip() for text in given.get("scenarios", ()) for name in text.split(",")]
+def _scenarios(options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    names = [name.strip() for text in options.get("scenarios", ()) for name in text.split(",")]
     for name in names:
         if name not in KNOWN:
             raise InvalidInput("--scenarios", name, allowed=", ".join(KNOWN))
-    chosen: Iterable[Scenario] = [KNOWN[name] for name in names] if names else BUILT_IN
-    changes = {name: given[name] for name in ("engine", "premium_power", "paths", "years") if name in given}
+    scenarios: Iterable[Scenario] = [KNOWN[name] for name in names] if names else BUILT_IN
+    changes = {name: options[name] for name in ("engine", "premium_power", "paths", "years") if name in options}
     if changes.get("premium_power", "").isdecimal():
         changes["premium_power"] = int(changes["premium_power"])
-    return [_changed(scenario, changes) for scenario in chosen]
+    return [_changed(scenario, changes) for scenario in scenarios]
 
 
 def _changed(scenario: Scenario, changes: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in changes.items() if name != "engine" or not scenario.states}
-    return scenario.model_dump() | kept
+    applicable = {name: value for name, value in changes.items() if name != "engine" or not scenario.states}
+    return scenario.model_dump() | applicable
 
 
 def _check_limits(request: dict[str, Any]) -> None:
-    """Limits are checked in the base case and on history; without the base case in the first scenario."""
+    """Check the tolerance; without the base case, limits hold in the first scenario and on history."""
     limits: dict[str, dict[str, Any]] = request.get("limits", {})
     drawdown = limits.get("max_drawdown")
     if drawdown is not None and "bound" not in drawdown:
-        reason = "there is no drawdown limit that it could loosen"
+        reason = "no drawdown limit is set"
         raise InvalidInput(
             "--drawdown-tolerance",
             drawdown["tolerated"],
@@ -151,11 +151,11 @@ def _check_limits(request: dict[str, Any]) -> None:
             limit["scenarios"] = (names[0], HISTORY)
 
 
-def _override(content: Any, given: Mapping[str, Any]) -> Any:
+def _override(content: Any, options: Mapping[str, Any]) -> Any:
     if not isinstance(content, dict):
         return content
-    changed = content | {name: given[name] for name in ("name", "trials", "seed") if name in given}
-    sizes = {name: given[name] for name in ("paths", "years") if name in given}
+    changed = content | {name: options[name] for name in ("name", "trials", "seed") if name in options}
+    sizes = {name: options[name] for name in ("paths", "years") if name in options}
     if sizes:
         scenarios = content.get("scenarios", [scenario.model_dump() for scenario in BUILT_IN])
         if isinstance(scenarios, list):
@@ -164,12 +164,11 @@ def _override(content: Any, given: Mapping[str, Any]) -> Any:
 
 
 def _read(path: Path) -> Any:
-    """The JSON in `path`; a field that stands twice is refused, since one of the two would be lost."""
-    named = "--request"
+    """The JSON in `path`; a field that appears twice is refused."""
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise InvalidInput(
-                named,
+                "--request",
                 str(path),
                 reason=f"{path} is too large",
                 allowed="a request of at most 1 MB",
@@ -177,18 +176,21 @@ def _read(path: Path) -> Any:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InvalidInput(
-            named, str(path), reason=f"{path} cannot be read: {error.strerror}", allowed="a JSON file"
+            "--request", str(path), reason=f"{path} cannot be read: {error.strerror}", allowed="a JSON file"
         ) from error
     except ValueError as error:
-        raise InvalidInput(named, str(path), reason=f"{path} is no text in UTF-8", allowed="a JSON file") from error
+        raise InvalidInput("--request", str(path), reason=f"{path} is not UTF-8 text", allowed="a JSON file") from error
     try:
         return json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
-        reason = f"{path}, line {error.lineno}, column {error.colno} is no JSON: {error.msg}"
-        raise InvalidInput(named, str(path), reason=reason, allowed="a JSON object") from error
+        reason = f"{path}, line {error.lineno}, column {error.colno} is not JSON: {error.msg}"
+        raise InvalidInput("--request", str(path), reason=reason, allowed="a JSON object") from error
     except (ValueError, RecursionError) as error:
         raise InvalidInput(
-            named, str(path), reason=f"{path}: a number or a nesting is too large", allowed="a JSON object"
+            "--request",
+            str(path),
+            reason=f"{path}: a number is too large, or the nesting too deep",
+            allowed="a JSON object",
         ) from error
 
 
@@ -200,7 +202,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         raise InvalidInput(
             "--request",
             twice,
-            reason=f"the field {twice!r} stands twice",
+            reason=f"the field {twice!r} appears twice",
             allowed="each field once",
         )
     return content

@@ -1,4 +1,4 @@
-"""Where words go: results to stdout, everything else to stderr."""
+"""Consoles for stdout, which takes results, and for stderr, which takes everything else."""
 
 from typing import TYPE_CHECKING
 
@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH = 100
-"""Columns of output that goes to no terminal."""
+"""Columns of output outside a terminal."""
 
 
 def stdout() -> "Console":
@@ -29,5 +29,5 @@ def _console(*, stderr: bool) -> "Console":
 
 
 def plain(text: str) -> str:
-    """`text` without what would move the cursor or colour the screen."""
+    """`text` without control characters, which could move the cursor or change colours."""
     return "".join(character if character.isprintable() else "·" for character in text)

@@ -1,4 +1,4 @@
-"""Worker processes beside the server: begun again when they die, ended with it."""
+"""Worker processes of a server: restarted when they die, stopped with the server."""
 
 import subprocess
 import sys
@@ -11,47 +11,48 @@ import structlog
 from api.settings import ROOT
 
 COMMAND = (sys.executable, "-m", "api", "work", "--while-fed")
-PATIENCE_SECONDS = 10.0
+STOP_SECONDS = 10.0
+"""Time to give back a job before the process is killed."""
 LONGEST_PAUSE = 30.0
 
 
-class Kept:
-    """One process that lives as long as it is wanted."""
+class WorkerProcess:
+    """One process that is restarted until it is dismissed."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
-        self._unwanted = threading.Event()
-        self._process = self._begin()
-        self._thread = threading.Thread(target=self._keep, name="worker")
+        self._dismissed = threading.Event()
+        self._process = self._start()
+        self._thread = threading.Thread(target=self._supervise, name="worker")
         self._thread.start()
 
     def dismiss(self) -> None:
-        """It reads the end of its input, gives back what it is at and goes."""
-        self._unwanted.set()
+        """Let the process give back its job and end."""
+        self._dismissed.set()
 
     def wait(self) -> None:
         self._thread.join()
 
-    def _begin(self) -> "subprocess.Popen[bytes]":
-        # when this process dies, however it does, the pipe ends, and the worker with it
-        return subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.PIPE)  # noqa: S603 - a command of ours, no shell
+    def _start(self) -> "subprocess.Popen[bytes]":
+        # when this process dies, its pipe closes, which ends the worker
+        return subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.PIPE)  # noqa: S603 - a fixed command, without a shell
 
-    def _keep(self) -> None:
+    def _supervise(self) -> None:
         pause = 1.0
-        while not self._unwanted.wait(0.2):
+        while not self._dismissed.wait(0.2):
             if self._process.poll() is None:
                 continue
             structlog.get_logger().warning("worker_died", status=self._process.returncode, pause=pause)
             self._close()
-            if self._unwanted.wait(pause):
+            if self._dismissed.wait(pause):
                 return
             pause = min(2 * pause, LONGEST_PAUSE)
-            self._process = self._begin()
+            self._process = self._start()
         self._close()
         try:
-            self._process.wait(PATIENCE_SECONDS)
+            self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()  # its job is resumed by another when its lease has ended
+            self._process.kill()  # another worker resumes its job when the lease ends
             self._process.wait()
 
     def _close(self) -> None:
@@ -61,12 +62,12 @@ class Kept:
 
 @contextmanager
 def workers(count: int, command: Sequence[str] = COMMAND) -> Generator[None]:
-    kept: list[Kept] = []
+    processes: list[WorkerProcess] = []
     try:
-        kept.extend(Kept(command) for _ in range(count))
+        processes.extend(WorkerProcess(command) for _ in range(count))
         yield
     finally:
-        for each in kept:
-            each.dismiss()
-        for each in kept:  # all of them are ending meanwhile
-            each.wait()
+        for process in processes:
+            process.dismiss()
+        for process in processes:  # after all were dismissed: they end side by side
+            process.wait()

@@ -74,7 +74,7 @@ def test_help_states_ranges_defaults_and_examples(capsys, monkeypatch):
     assert "0.05 to 0.2; 0.1 by default" in text
     assert "10 to 5000; 100 by default" in text
     assert "Examples" in text
-    assert "Mandate (fixed, never searched)" in text
+    assert "Mandate (fixed, not searched)" in text
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_a_request_file_round_trips(tmp_path):
         ),
         ('{"trials": "many"}', ["trials", "'many'", "10 to 5000"]),
         ('{"trials": ' + "9" * 5000 + "}", ["too large"]),
-        ('{"trials": 20, "trials": 30}', ["'trials' stands twice"]),
+        ('{"trials": 20, "trials": 30}', ["'trials' appears twice"]),
         ("[" * 100_000, ["too large"]),
         ('{"scenarios": []}', ["scenarios", "at least one"]),
         (
@@ -184,5 +184,5 @@ def test_a_request_file_that_is_none(tmp_path):
 def test_options_that_a_file_would_hide_are_refused(tmp_path):
     path = tmp_path / "request.json"
     path.write_text("{}")
-    with pytest.raises(InvalidInput, match="--cost-bps, --target-vol cannot go with a request file"):
+    with pytest.raises(InvalidInput, match="--cost-bps, --target-vol cannot accompany a request file"):
         request_from({"target_vol": "0.1", "cost_bps": "3", "trials": "20"}, str(path))

@@ -125,7 +125,7 @@ def test_a_warm_search_says_where_it_begins(fitted, tmp_path, monkeypatch, capsy
         (["surrogate", "suggest", "--count", "21"], ["count", "1 to 20"]),
         (["surrogate", "fit", "nothing"], ["there is no run 'nothing'"]),
         (["surrogate", "predict", "--config", "nowhere.json"], ["nowhere.json", "JSON"]),
-        (["surrogate", "predict", "--config", "{"], ["is no JSON"]),
+        (["surrogate", "predict", "--config", "{"], ["is not JSON"]),
         (["surrogate", "predict", "--config", '{"lookback_days": 6}'], ["config"]),
         (["surrogate", "predict", "--config", json.dumps(RULE | {"lookback_days": 6})], ["config.lookback_days", "10"]),
         (["surrogate", "predict", "--config", json.dumps(RULE | {"lookback_days": 504})], ["504 sessions", "252"]),
