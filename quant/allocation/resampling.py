@@ -59,7 +59,7 @@ class WeightIntervals:
         Quantiles (1 - level) / 2 and (1 + level) / 2 of the weights over the draws.
     mean, deviation : ndarray, shape (N,)
         Of the weights over the draws.
-    draws, refused : int
+    draws, failed_draws : int
         Draws used, and draws on which the rule failed.
     """
 
@@ -69,7 +69,7 @@ class WeightIntervals:
     mean: Floats
     deviation: Floats
     draws: int
-    refused: int
+    failed_draws: int
 
 
 @checked_arguments
@@ -169,7 +169,7 @@ def weight_intervals(
     -------
     WeightIntervals
         Quantiles are interpolated linearly. A draw on which `rule` raises `Infeasible` or `DataError` is counted in
-        `refused` and left out.
+        `failed_draws` and left out.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def weight_intervals(
         If `returns` is not a finite matrix of two or more rows, a number is outside its range, or `rule` gives
         weights that are not finite or not of shape (N,).
     Infeasible
-        If `rule` refuses more than a tenth of the draws.
+        If `rule` fails on more than a tenth of the draws.
     QuantError
         What `rule` raises on the history itself.
 
@@ -188,8 +188,8 @@ def weight_intervals(
     Examples
     --------
     >>> history = np.random.default_rng(0).normal(0.0, [0.01, 0.02], (500, 2))
-    >>> found = weight_intervals(history, lambda r: (1 / r.std(axis=0)) / np.sum(1 / r.std(axis=0)), draws=99, seed=1)
-    >>> bool(np.all(found.lower < found.estimate) and np.all(found.estimate < found.upper))
+    >>> result = weight_intervals(history, lambda r: (1 / r.std(axis=0)) / np.sum(1 / r.std(axis=0)), draws=99, seed=1)
+    >>> bool(np.all(result.lower < result.estimate) and np.all(result.estimate < result.upper))
     True
     """
     sample = finite_matrix(returns, name="returns", shortest=2)
@@ -210,7 +210,7 @@ def weight_intervals(
             reason = reason or str(error)
     failures = draws - len(samples)
     if failures > _REFUSALS * draws:
-        raise Infeasible(f"`rule` refuses {failures} of {draws} draws, more than a tenth; the first because: {reason}")
+        raise Infeasible(f"`rule` fails on {failures} of {draws} draws, more than a tenth; the first because: {reason}")
     weights = np.array(samples)
     lower, upper = np.quantile(weights, [0.5 * (1.0 - level), 0.5 * (1.0 + level)], axis=0)
     return WeightIntervals(

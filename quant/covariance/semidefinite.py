@@ -181,7 +181,7 @@ def refuse_indefinite(correlation: Floats, name: str = "cov") -> None:
     least = float(np.linalg.eigvalsh(correlation)[0])
     raise DataError(
         f"`{name}` must be positive semidefinite; the smallest eigenvalue of its correlations is {least:.3g}, below "
-        f"-{INDEFINITE:g}; `quant.covariance.estimators.nearest_correlation` repairs it"
+        f"-{INDEFINITE:g}; `quant.covariance.nearest_correlation` repairs it"
     )
 
 

@@ -50,6 +50,20 @@ def tail_losses(total: ArrayLike | Returns, horizon: int, level: float) -> tuple
 
     Unlike `quant.risk.tails` it also accepts a tail of less than one window and returns the worst one.
 
+    Parameters
+    ----------
+    total : array_like or Returns, shape (T,)
+        Simple returns, fractions.
+    horizon : int
+        Sessions of a window.
+    level : float
+        Confidence level in (0, 1).
+
+    Returns
+    -------
+    float, float
+        Losses as positive fractions of wealth.
+
     Raises
     ------
     DataError

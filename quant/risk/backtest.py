@@ -123,8 +123,8 @@ def kupiec(
     --------
     Ten exceedances of a 99% value-at-risk in 500 days.
 
-    >>> found = kupiec([-0.03] * 10 + [0.01] * 490, 0.02, 0.99)
-    >>> found.exceedances, round(found.test.statistic, 4), round(found.test.p_value, 4)
+    >>> coverage = kupiec([-0.03] * 10 + [0.01] * 490, 0.02, 0.99)
+    >>> coverage.exceedances, round(coverage.test.statistic, 4), round(coverage.test.p_value, 4)
     (10, 3.9136, 0.0479)
     """
     hits = _exceedances(returns, value_at_risk, level, observations)
@@ -162,8 +162,8 @@ def christoffersen(
     --------
     The same ten exceedances, all in a row: the share may pass, their clustering does not.
 
-    >>> found = christoffersen([-0.03] * 10 + [0.01] * 490, 0.02, 0.99)
-    >>> found.transitions, found.independence.p_value < 1e-6
+    >>> coverage = christoffersen([-0.03] * 10 + [0.01] * 490, 0.02, 0.99)
+    >>> coverage.transitions, coverage.independence.p_value < 1e-6
     ((489, 0, 1, 9), True)
     """
     hits = _exceedances(returns, value_at_risk, level, observations)

@@ -255,8 +255,8 @@ def reverse_stress(
 
     Examples
     --------
-    >>> found = reverse_stress([0.5, 0.5], [[0.04, 0.0], [0.0, 0.04]], 0.2)
-    >>> [round(x, 6) for x in found.shock], round(found.distance, 6)
+    >>> stress = reverse_stress([0.5, 0.5], [[0.04, 0.0], [0.0, 0.04]], 0.2)
+    >>> [round(x, 6) for x in stress.shock], round(stress.distance, 6)
     ([-0.2, -0.2], 1.414214)
     """
     sigma = checked_covariance(covariance, name="covariance", allow_zero_variance=True)

@@ -153,8 +153,8 @@ def component_contributions(
 
     Examples
     --------
-    >>> found = component_contributions([0.5, 0.5], [[0.04, 0.0], [0.0, 0.01]])
-    >>> round(found.total, 6), [round(s, 6) for s in found.shares]
+    >>> contributions = component_contributions([0.5, 0.5], [[0.04, 0.0], [0.0, 0.01]])
+    >>> round(contributions.total, 6), [round(s, 6) for s in contributions.shares]
     (0.111803, [0.8, 0.2])
     """
     if measure not in ("volatility", "value_at_risk", "expected_shortfall"):

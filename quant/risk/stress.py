@@ -171,8 +171,8 @@ def factor_shock(exposures: ArrayLike, shocks: ArrayLike, weights: ArrayLike) ->
 
     Examples
     --------
-    >>> found = factor_shock([[1.2, 0.0], [0.4, -5.0]], [-0.2, 0.01], [0.6, 0.4])
-    >>> round(found.loss, 6), [round(f, 6) for f in found.factors]
+    >>> shock = factor_shock([[1.2, 0.0], [0.4, -5.0]], [-0.2, 0.01], [0.6, 0.4])
+    >>> round(shock.loss, 6), [round(f, 6) for f in shock.factors]
     (0.196, [0.176, 0.02])
     """
     b, f = finite_array(exposures, "exposures", 2), finite_array(shocks, "shocks", 1)

@@ -96,10 +96,14 @@ def build_history(
     target : float, optional
         Annual volatility aimed at: `risk_control` needs it.
 
+    Returns
+    -------
+    History
+
     Raises
     ------
     DataError
-        If shapes do not agree, `inner` is None for several assets, or the mix is not found.
+        If shapes do not agree, `inner` is None for several assets, or the covariance of a day has no mix.
     """
     days, count = assets.shape
     if dates.shape != (days,) or cash.shape != (days,):
@@ -118,10 +122,20 @@ def build_history(
 
 
 def rebalancing_days(dates: Dates, offset: int = 0) -> Flags:
-    """Closes that trade on real days, shape (4, T): every session; the last of each week, month, quarter.
+    """Closes that trade on real days: every session; the last of each week, month and quarter.
 
-    `offset` moves the slower three that many sessions later. The last row of the data ends a period only if the next
-    one has begun, which it cannot show, so it trades daily rules alone.
+    Parameters
+    ----------
+    dates : ndarray of datetime64[D], shape (T,)
+        Sessions, ascending.
+    offset : int
+        Sessions by which the last three frequencies trade later.
+
+    Returns
+    -------
+    ndarray of bool, shape (4, T)
+        Rows in the order of `quant.strategies.rules.FREQUENCIES`. The last session trades daily rules only: the data do
+        not show whether it ends a period.
     """
     trades = np.zeros((len(FREQUENCIES), dates.size), dtype=np.bool_)
     trades[0] = True
@@ -252,7 +266,11 @@ def trained_constant(
     lag : int
         Sessions between the last return that a decision uses and its trade.
     model_parameters : callable, optional
-        As `quant.strategies.rules.lay_out` takes it; needed for the estimator `garch`.
+        As in `quant.strategies.rules.lay_out`; needed for the estimator `garch`.
+
+    Returns
+    -------
+    float
 
     Raises
     ------

@@ -118,9 +118,13 @@ def lay_out(
         see `quant.strategies.history.trained_constant`.
     model_parameters : callable, optional
         Gives the parameters of the model behind the estimator `garch` (`quant.volatility.garch.Garch.parameters`) and
-        behind `regime_switch` (`quant.worlds.regimes.HiddenMarkov.parameters`).
+        behind `regime_switch` (`quant.worlds.hidden_markov.HiddenMarkov.parameters`).
     cost_factor : float
         Multiplies the mandate's transaction cost.
+
+    Returns
+    -------
+    Rules
 
     Raises
     ------

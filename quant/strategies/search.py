@@ -105,6 +105,20 @@ def off_grid(space: SearchSpace, config: StrategyConfig) -> list[tuple[str, Any,
 def sobol(space: SearchSpace, count: int, *, seed: int, avoid: Collection[StrategyConfig] = ()) -> list[StrategyConfig]:
     """Up to `count` distinct configs of `space`, none in `avoid`, spread by a scrambled Sobol sequence.
 
+    Parameters
+    ----------
+    space : SearchSpace
+    count : int
+        Number of configs; fewer are returned if the space has fewer.
+    seed : int
+        Of the scrambling.
+    avoid : collection of StrategyConfig
+        Configs not to be returned.
+
+    Returns
+    -------
+    list of StrategyConfig
+
     References
     ----------
     Joe and Kuo (2008), SIAM Journal on Scientific Computing 30(5), as implemented by scipy.
@@ -150,13 +164,17 @@ def propose(
     ----------
     space : SearchSpace
     scores : mapping from StrategyConfig to float
-        Objectives, higher is better; configs outside `space` teach nothing and are left out. Of more than 500 the
-        best 100 teach, and of the others every so many, in the order of their objectives.
+        Objectives, higher is better; configs outside `space` are ignored. Of more than 500 the sampler learns from
+        the best 100 and from an even selection of the others, in the order of their objectives.
     count : int
     seed : int
         Of this round's sampler.
     avoid : collection of StrategyConfig
         Configs not to be proposed again.
+
+    Returns
+    -------
+    list of StrategyConfig
 
     References
     ----------

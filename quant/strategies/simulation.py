@@ -219,7 +219,7 @@ def simulate_part(
 
 
 def merge_parts(parts: Sequence[Part]) -> Simulation:
-    """The simulation of which `parts` are the pieces, with the bits of `simulate` from block 0 on.
+    """Combine the parts of a simulation, with the same bits as `simulate` from block 0 on.
 
     Parameters
     ----------
@@ -390,7 +390,21 @@ def _merge(
 
 
 def evaluations(simulated: Simulation, digests: Sequence[str], scenario: str) -> list[Evaluation]:
-    """One `Evaluation` for each config."""
+    """Metrics of each config with their standard errors.
+
+    Parameters
+    ----------
+    simulated : Simulation
+        Of K configs.
+    digests : sequence of str, length K
+        Digests of the configs, in the same order.
+    scenario : str
+        Name of the scenario.
+
+    Returns
+    -------
+    list of Evaluation, length K
+    """
     return [
         Evaluation(
             config=digest,

@@ -197,6 +197,10 @@ def bond_model(bond: Bond, scenario: Scenario, *, seed: int) -> BondModel:
     scenario : Scenario
     seed : int
         Of the run, as for the equity.
+
+    Returns
+    -------
+    BondModel
     """
     text = f"{seed}/{scenario.seed}/{scenario.name}/bond"
     return BondModel(_constants(bond, scenario), int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little"))
@@ -272,8 +276,8 @@ def bond_history(dates: ArrayLike, yields: ArrayLike, *, duration: float, convex
 
     Examples
     --------
-    >>> made = bond_history(["2020-01-31", "2020-02-29"], [0.0365, 0.0360], duration=8.0, convexity=80.0)
-    >>> made.returns.round(6).tolist()
+    >>> bond = bond_history(["2020-01-31", "2020-02-29"], [0.0365, 0.0360], duration=8.0, convexity=80.0)
+    >>> bond.returns.round(6).tolist()
     [0.00691]
     """
     _check("duration", duration, 0.0, 50.0, open_below=True)

@@ -112,7 +112,7 @@ def calibrate(
     - merton: the excess kurtosis gives the rate of jumps, whose size is a fixed share of sigma;
     - bates: Heston's moments, and the rate of jumps by the kurtosis that they leave;
     - garch: maximum likelihood of GJR-GARCH-t (`quant.volatility.garch.fit_garch`);
-    - regime_switching: two states of a hidden Markov model (`quant.worlds.regimes.fit_hidden_markov`);
+    - regime_switching: two states of a hidden Markov model (`quant.worlds.hidden_markov.fit_hidden_markov`);
     - bootstrap, conditional_bootstrap: the mean block that is best for the mean of absolute returns (Politis and
       White 2004, Econometric Reviews 23(1), corrected 2009), within 20 and 60; conditional_bootstrap takes mu and
       sigma from the days with `label`;
@@ -144,8 +144,8 @@ def calibrate(
     Examples
     --------
     >>> shocks = np.random.default_rng(1).normal(0.0004, 0.01, 600)
-    >>> found = calibrate(shocks, "gbm").scenario
-    >>> abs(found.mu - 252 * float(shocks.mean())) < 1e-12
+    >>> scenario = calibrate(shocks, "gbm").scenario
+    >>> abs(scenario.mu - 252 * float(shocks.mean())) < 1e-12
     True
     """
     series = _series(returns, FEWEST.get(engine, 250))
@@ -269,7 +269,11 @@ def implied_statistics(
     paths : int
         In [64, 100000], in steps of 64 upwards.
     history, labelled : ndarray, shape (H,), optional
-        As `quant.worlds.paths.path_model` takes them.
+        As in `quant.worlds.paths.path_model`.
+
+    Returns
+    -------
+    ImpliedStatistics
 
     Raises
     ------

@@ -100,11 +100,15 @@ def path_model(
         Days of `history` with the scenario's label, for the conditional bootstrap; not needed for `base`, which is
         every day. A label must use no later day than its own.
 
+    Returns
+    -------
+    PathModel
+
     Notes
     -----
-    Real days are shifted and scaled to the scenario's mu and sigma; with those of the history they are as they were.
-    A replayed path runs through them in their order and, where it is longer, begins again with the first; the days
-    on which the paths begin lie evenly over the history for any number of paths.
+    Historical days are shifted and scaled to the scenario's mu and sigma; with those of the history they are
+    unchanged. A replayed path runs through them in their order and restarts with the first where it is longer; the
+    starting days of the paths lie evenly over the history for any number of paths.
 
     Raises
     ------

@@ -168,7 +168,7 @@ def intervals_of(problem: Problem, rule: Rule, *, seconds: float) -> Intervals |
     return Intervals(
         level=bootstrap.level,
         draws=intervals.draws,
-        refused=intervals.refused,
+        refused=intervals.failed_draws,
         seed=bootstrap.seed,
         weights={
             symbol: WeightInterval(

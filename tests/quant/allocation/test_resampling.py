@@ -30,7 +30,7 @@ def test_the_deviation_of_weights_is_that_of_their_sampling_law() -> None:
     assert intervals.deviation == pytest.approx(expected, rel=0.12)
     assert intervals.upper - intervals.lower == pytest.approx(2 * 1.645 * expected, rel=0.15)
     assert intervals.mean == pytest.approx(intervals.estimate, abs=0.2 * expected)
-    assert (intervals.draws, intervals.refused) == (800, 0)
+    assert (intervals.draws, intervals.failed_draws) == (800, 0)
 
 
 def test_intervals_hold_the_true_weights_as_often_as_they_say() -> None:
@@ -135,7 +135,7 @@ def test_returns_with_dates_are_accepted() -> None:
     assert one.weights.tobytes() == resampled_frontier(values, points=3, draws=4, seed=1).weights.tobytes()
 
 
-def test_draws_that_the_rule_refuses_are_counted() -> None:
+def test_draws_on_which_the_rule_fails_are_counted() -> None:
     returns = history(16, 25)
 
     def picky(worst: int) -> object:
@@ -147,9 +147,9 @@ def test_draws_that_the_rule_refuses_are_counted() -> None:
         return rule
 
     few = weight_intervals(returns, picky(1), draws=300, seed=2, mean_block=1.0)  # pyright: ignore[reportArgumentType]
-    assert 0 < few.refused <= 30
-    assert few.draws + few.refused == 300
-    with pytest.raises(Infeasible, match=r"`rule` refuses \d+ of 300 draws, more than a tenth.*no such weights"):
+    assert 0 < few.failed_draws <= 30
+    assert few.draws + few.failed_draws == 300
+    with pytest.raises(Infeasible, match=r"`rule` fails on \d+ of 300 draws, more than a tenth.*no such weights"):
         weight_intervals(returns, picky(10), draws=300, seed=2, mean_block=1.0)  # pyright: ignore[reportArgumentType]
     with pytest.raises(Infeasible, match="no such weights"):
         weight_intervals(returns, picky(25), draws=300, seed=2)  # pyright: ignore[reportArgumentType]
