@@ -108,19 +108,19 @@ def create_app(
     """The HTTP application; it opens the desk when it starts and closes it when it ends."""
     from fastapi_offline import FastAPIOffline
 
-    from api.http.dependencies import Served
-    from api.http.errors import handlers as problems
-    from api.http.identity.authentication import check, create_identity
+    from api.http.dependencies import Service
+    from api.http.errors.handlers import add_error_handlers
+    from api.http.identity.authentication import check_auth_settings, create_identity
     from api.http.middleware import audit as auditing
-    from api.http.middleware.local_origin import OnThisMachine
-    from api.http.middleware.stack import guard
+    from api.http.middleware.local_origin import LocalOriginOnly
+    from api.http.middleware.stack import add_middleware
     from api.http.openapi import make_once
-    from api.http.rate_limits import Limits
+    from api.http.rate_limits import RateLimits
     from api.operations.metrics import Measured
-    from api.operations.readiness import Watches
+    from api.operations.readiness import ReadinessChecks
     from desk.governance.audit_log import AuditLog
 
-    check(settings)
+    check_auth_settings(settings)
     database = None if settings.store else settings.home / "store.sqlite"
 
     @asynccontextmanager
@@ -132,16 +132,16 @@ def create_app(
             dependencies as opened,
             aclosing(Answering(opened)) as answering,
             aclosing(Following(opened.store)) as following,
-            aclosing(Watches(opened, database)) as watches,
+            aclosing(ReadinessChecks(opened, database)) as readiness,
         ):
             if not settings.auth:
                 answering.attend(settings.owner)
             identity = create_identity(settings, opened.store)
             log = AuditLog(opened.store, settings.audit_key)
-            app.state.served = Served(settings, identity, limits, opened, answering, following, watches, log)
+            app.state.service = Service(settings, identity, limits, opened, answering, following, readiness, log)
             yield
 
-    app = FastAPIOffline(  # its documentation needs no other host
+    app = FastAPIOffline(  # its documentation loads nothing from other hosts
         title="Stratigos",
         version=VERSION,
         summary="A strategy desk for portfolio managers, run by AI agents that never compute a number themselves",
@@ -155,12 +155,12 @@ def create_app(
         openapi_url="/api/openapi.json",
     )
     make_once(app)
-    problems.install(app)
+    add_error_handlers(app)
     app.add_middleware(auditing.AuditOutcomes)
     if not settings.auth:
-        app.add_middleware(OnThisMachine)
-    limits = Limits(settings) if settings.auth else None
-    guard(app, settings, limits)
+        app.add_middleware(LocalOriginOnly)
+    limits = RateLimits(settings) if settings.auth else None
+    add_middleware(app, settings, limits)
     app.router.routes.extend(_routes())
     for place in ("/", "/api"):
         app.add_api_route(place, _to_documentation, include_in_schema=False)
@@ -174,8 +174,8 @@ def _routes() -> "list[BaseRoute]":
     """The same for every application of a process: most of what the first request takes is to make them."""
     from fastapi import APIRouter, Depends
 
-    from api.http.dependencies import CALCULATING, needs, only_known_parameters, principal
-    from api.http.errors import handlers as problems
+    from api.http.dependencies import CALCULATION_SLOT, get_principal, reject_unknown_parameters, require_permissions
+    from api.http.errors.problems import ENVELOPE_RESPONSE, error_responses
     from api.http.identity.authentication import BEARER, KEY
     from api.http.middleware import audit as auditing
     from api.http.routes import (
@@ -198,30 +198,30 @@ def _routes() -> "list[BaseRoute]":
         turns,
     )
 
-    known = [Depends(each) for each in (BEARER, KEY, principal, only_known_parameters, auditing.audit_request)]
-    routes = APIRouter(responses=problems.errors(), dependencies=known)
+    known = [Depends(each) for each in (BEARER, KEY, get_principal, reject_unknown_parameters, auditing.audit_request)]
+    routes = APIRouter(responses=error_responses(), dependencies=known)
     every = APIRouter()
-    every.include_router(health.router, prefix="/api", responses=problems.errors() | problems.ENVELOPE)
-    looking = needs("research:read", "research:read")
-    research = needs("research:read", "research:write")
-    data = needs("market-data:read", "proprietary-data:write")
+    every.include_router(health.router, prefix="/api", responses=error_responses() | ENVELOPE_RESPONSE)
+    looking = require_permissions("research:read", "research:read")
+    research = require_permissions("research:read", "research:write")
+    data = require_permissions("market-data:read", "proprietary-data:write")
     for area, *conditions in (
-        (results, research, CALCULATING),  # `/jobs/compare` comes before `/jobs/{job_id}`
+        (results, research, CALCULATION_SLOT),  # `/jobs/compare` comes before `/jobs/{job_id}`
         (jobs, research),
-        (approvals,),  # what it needs depends on what is asked
+        (approvals,),  # the permission depends on the question
         (archive, research),
-        (evaluations, research, CALCULATING),
+        (evaluations, research, CALCULATION_SLOT),
         (events, research),
         (tickets, looking),
         (threads, research),
         (turns, research),
         (agent, research),
         (portfolios, research),
-        (optimization, research, CALCULATING),
-        (monte_carlo, research, CALCULATING),
-        (market_data, data, CALCULATING),
+        (optimization, research, CALCULATION_SLOT),
+        (monte_carlo, research, CALCULATION_SLOT),
+        (market_data, data, CALCULATION_SLOT),
         (market_events, data),
-        (audit, needs("admin:read", "admin:write")),
+        (audit, require_permissions("admin:read", "admin:write")),
     ):
         routes.include_router(area.router, dependencies=conditions)
     every.include_router(routes, prefix="/api")  # a prefix of its own would have every route made here already

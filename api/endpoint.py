@@ -18,11 +18,11 @@ import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from pydantic import BaseModel, ValidationError, field_validator
 
-from api.http.body_limits import at_most
-from api.http.errors import handlers as problems
-from api.http.errors.handlers import Problem
-from api.http.middleware.stack import guard
-from api.http.rate_limits import CALCULATIONS
+from api.http.body_limits import limited_route
+from api.http.errors.handlers import add_error_handlers, details_of, status_of, validation_problem
+from api.http.errors.problems import Problem
+from api.http.middleware.stack import add_middleware
+from api.http.rate_limits import MAX_CONCURRENT_CALCULATIONS
 from api.http.request_context import request_id
 from api.http.server import LARGEST_HEAD, Announced, listening, run
 from api.operations.log import libraries_told, log_to
@@ -104,9 +104,9 @@ class Endpoint:
         except UserError as error:
             if not place:
                 raise
-            details = [one.model_copy(update={"field": f"{place}.{one.field}"}) for one in problems.details_of(error)]
+            details = [one.model_copy(update={"field": f"{place}.{one.field}"}) for one in details_of(error)]
             message = f"{place}{'.' if details else ': '}{error}"
-            raise Problem(problems.status_of(error), message, details=details) from error
+            raise Problem(status_of(error), message, details=details) from error
 
 
 def create_endpoint(
@@ -115,13 +115,15 @@ def create_endpoint(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         warming = asyncio.create_task(warm(prices, artifact))
-        app.state.endpoint = Endpoint(artifact, patience, asyncio.Semaphore(CALCULATIONS), warming, prices)
+        app.state.endpoint = Endpoint(
+            artifact, patience, asyncio.Semaphore(MAX_CONCURRENT_CALCULATIONS), warming, prices
+        )
         yield
         warming.cancel()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None)
-    problems.install(app)
-    guard(app, settings, None)
+    add_error_handlers(app)
+    add_middleware(app, settings, None)
     app.include_router(router)
     return app
 
@@ -137,11 +139,11 @@ async def warm(prices: PriceSource, artifact: Artifact | None) -> None:
     _logger().info("ready", artifact=None if artifact is None else artifact.sha256)
 
 
-def _nobody(_: Request) -> nullcontext[None]:
+def _no_slot(_: Request) -> nullcontext[None]:
     return nullcontext()
 
 
-router = APIRouter(route_class=at_most(LARGEST, reading=_nobody))
+router = APIRouter(route_class=limited_route(LARGEST, slot=_no_slot))
 
 
 @router.get("/ping")
@@ -153,7 +155,11 @@ async def ping(request: Request) -> Response:
 @router.get("/execution-parameters")
 async def execution_parameters() -> dict[str, int | str]:
     """What a batch transform is told: one record at a time, since several in one payload are no JSON."""
-    return {"MaxConcurrentTransforms": CALCULATIONS, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": MEGABYTES}
+    return {
+        "MaxConcurrentTransforms": MAX_CONCURRENT_CALCULATIONS,
+        "BatchStrategy": "SINGLE_RECORD",
+        "MaxPayloadInMB": MEGABYTES,
+    }
 
 
 @router.post("/invocations")
@@ -206,7 +212,7 @@ def _valid(model: type[Model], value: Any, place: tuple[str | int, ...]) -> Mode
         schema: Mapping[str, Any] = model.model_json_schema()
         found = [{**one, "loc": (*place, *one["loc"])} for one in error.errors(include_url=False)]
         node = schema if len(place) == 1 else {"properties": {"requests": {"items": schema}}}
-        raise problems.refused(found, {"$defs": schema.get("$defs", {}), "properties": {"body": node}}) from error
+        raise validation_problem(found, {"$defs": schema.get("$defs", {}), "properties": {"body": node}}) from error
 
 
 def serve_endpoint(settings: Settings, host: str | None, port: int | None) -> int:

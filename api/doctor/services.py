@@ -10,12 +10,12 @@ from typing import Any
 from agents.models.options import BEDROCK
 from api.compute_settings import cluster_of
 from api.doctor.findings import Finding, failed, invalid_setting, ok, skipped, warning
-from api.http.errors.handlers import Problem
-from api.http.identity.authentication import check
-from api.http.identity.jwks import PoolKeys
+from api.http.errors.problems import Problem
+from api.http.identity.authentication import check_auth_settings
+from api.http.identity.jwks import JwksCache
 from api.http.identity.loopback import LOOPBACK
 from api.models import maker_of
-from api.operations.readiness import LONGEST_SECONDS, look_at_models
+from api.operations import readiness
 from api.settings import Settings, read_model_options
 from desk.base.errors import InvalidInput, UserError
 from store.errors import Unavailable
@@ -28,8 +28,8 @@ async def check_models(settings: Settings) -> Finding:
     name = "models"
     try:
         models = await asyncio.to_thread(maker_of(settings))
-        async with asyncio.timeout(2 * LONGEST_SECONDS):
-            result = await look_at_models(models)
+        async with asyncio.timeout(2 * readiness.CHECK_TIMEOUT):
+            result = await readiness.check_models(models)
     except InvalidInput as error:
         return invalid_setting(name, error)
     except (OSError, TimeoutError) as error:
@@ -51,9 +51,9 @@ async def check_sign_in(settings: Settings) -> Finding:
             return failed(name, f"authentication is off, and {settings.host} is not a loopback address", todo)
         return ok(name, "authentication is off: one local user, on this machine only")
     try:
-        check(settings)
+        check_auth_settings(settings)
         if "cognito" in settings.auth:
-            await PoolKeys(settings.cognito_issuer).find("doctor")
+            await JwksCache(settings.cognito_issuer).find("doctor")
     except InvalidInput as error:
         return invalid_setting(name, error)
     except Problem:

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from api.doctor.findings import Finding, failed, ok, skipped, warning
-from api.http.identity.api_keys import listed
-from api.operations.readiness import age_of_prices, look_at_store, look_for_workers
+from api.http.identity.api_keys import list_keys
+from api.operations import readiness
+from api.operations.readiness import age_of_prices
 from api.settings import Settings
 from desk.governance.audit_verification import verify
 from desk.runs.repository import KIND, Run
@@ -27,7 +28,7 @@ EXPIRES_SOON = timedelta(days=7)
 
 
 async def check_store(dependencies: Dependencies, settings: Settings) -> Finding:
-    await look_at_store(dependencies, None if settings.store else settings.home / "store.sqlite")
+    await readiness.check_store(dependencies, None if settings.store else settings.home / "store.sqlite")
     return ok("store", settings.store or f"in {settings.home}")
 
 
@@ -42,7 +43,7 @@ async def check_queue(dependencies: Dependencies, settings: Settings) -> Finding
 
 
 async def check_workers(dependencies: Dependencies, settings: Settings) -> Finding:  # noqa: ARG001
-    result = await look_for_workers(dependencies)
+    result = await readiness.check_workers(dependencies)
     if result.status == "ok":
         return ok("workers", "a worker was active in the last minute")
     return warning("workers", result.reason, "`python -m api work` executes what is queued, and so does `serve`")
@@ -101,7 +102,7 @@ async def check_keys(dependencies: Dependencies, settings: Settings) -> Finding:
     if "keys" not in settings.auth:
         return skipped("keys", "STRATIGOS_AUTH does not include keys")
     now = dependencies.now()
-    valid = [key for key in await listed(dependencies.store) if key.revoked is None and key.expires > now]
+    valid = [key for key in await list_keys(dependencies.store) if key.is_valid(now)]
     if not valid:
         todo = "`python -m api keys create --owner NAME --role ROLE` creates one"
         return warning("keys", "there is no valid key, so sign-in with a key fails", todo)

@@ -1,4 +1,4 @@
-"""Limits of what a request is made of, answered in the envelope of every error."""
+"""Limits of request bodies: bytes, parts of the JSON document, and the time in which they must arrive."""
 
 import asyncio
 import math
@@ -13,85 +13,88 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
-from api.http.dependencies import reading
+from api.http.dependencies import body_slot
 
-PATIENCE = 30.0
-"""Seconds that a body may take, and more as it arrives: see `SLOWEST`."""
-SLOWEST = 100_000
-"""Bytes that must arrive in each second beyond."""
-PARTS = 20_000
-"""Of JSON: its texts, lists, objects and what commas part; each can be wrong, and telling of many takes seconds."""
+BODY_SECONDS = 30.0
+"""Seconds in which a body must arrive; large bodies get more time, see `MIN_BYTES_PER_SECOND`."""
+MIN_BYTES_PER_SECOND = 100_000
+"""Each this many bytes extend the time by a second."""
+MAX_PARTS = 20_000
+"""Strings, lists, objects and comma-separated values of a JSON body. Each can be invalid, and reporting the errors of
+many takes seconds."""
 
-_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # an open one too, or each quote in it would be tried
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # matches an unterminated one, to avoid quadratic time
 
 
-def at_most(
-    size: int,
+def limited_route(
+    max_bytes: int,
     *,
-    parts: int | None = PARTS,
-    numbers: bool = False,
-    patience: float = PATIENCE,
-    reading: Callable[[Request], AbstractAsyncContextManager[object]] = reading,
+    max_parts: int | None = MAX_PARTS,
+    ignore_values: bool = False,
+    seconds: float = BODY_SECONDS,
+    slot: Callable[[Request], AbstractAsyncContextManager[object]] = body_slot,
 ) -> type[APIRoute]:
-    """Routes that read bodies of `size` bytes and `parts` of JSON, among which `numbers` need not count.
+    """A route class that rejects larger bodies with 413 and slower ones with 408.
 
-    A body is read inside of `reading`, and nothing of it where that raises.
+    With `ignore_values` the values of lists and objects do not count as parts, for routes that take long lists of
+    numbers. The body is read inside `slot`; when that raises, nothing of it is read.
     """
 
-    class Limited(APIRoute):
+    class LimitedRoute(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handler = super().get_route_handler()
 
-            async def limited(request: Request) -> Response:
-                request = Request(request.scope, _counted(request.receive, size, patience))
+            async def limited_handler(request: Request) -> Response:
+                request = Request(request.scope, _limited(request.receive, max_bytes, seconds))
                 if request.method in ("GET", "HEAD"):
                     return await handler(request)
-                async with reading(request):
-                    if parts is None:
+                async with slot(request):
+                    if max_parts is None:
                         return await handler(request)
-                    content = await _read(request)
-                if _parts(content, parts, numbers=numbers) > parts:
-                    allowed = f"{parts:,} texts, lists, objects" + ("" if numbers else " and values")
-                    raise HTTPException(413, f"the body has too many parts; expected {allowed}")
+                    content = await _read_body(request)
+                if _count_parts(content, max_parts, ignore_values=ignore_values) > max_parts:
+                    allowed = f"{max_parts:,} strings, lists, objects" + ("" if ignore_values else " and values")
+                    raise HTTPException(413, f"the body has too many parts; expected at most {allowed}")
                 return await handler(request)
 
-            return limited
+            return limited_handler
 
-    return Limited
+    return LimitedRoute
 
 
-async def _read(request: Request) -> bytes:
-    """The body, which the request keeps."""
+async def _read_body(request: Request) -> bytes:
+    """The body, which the request caches for its handler."""
     try:
         return await request.body()
     except ClientDisconnect as error:
-        raise HTTPException(400, "the body ended before its end") from error
+        raise HTTPException(400, "the connection closed before the end of the body") from error
 
 
-def _counted(receive: Receive, size: int, patience: float) -> Receive:
-    received = 0
-    begun = time.monotonic()
+def _limited(receive: Receive, max_bytes: int, seconds: float) -> Receive:
+    size = 0
+    start = time.monotonic()
 
-    async def counted() -> Message:
-        nonlocal received
-        left = begun + patience + received / SLOWEST - time.monotonic()
+    async def limited_receive() -> Message:
+        nonlocal size
+        remaining = start + seconds + size / MIN_BYTES_PER_SECOND - time.monotonic()
         try:
-            async with asyncio.timeout(left):
+            async with asyncio.timeout(remaining):
                 message = await receive()
         except TimeoutError as error:
-            raise HTTPException(408, f"the body did not arrive in {math.ceil(patience)} seconds") from error
-        received += len(message.get("body", b""))
-        if received > size:
-            allowed = f"{size // 1_000_000} MB" if size >= 1_000_000 else f"{size // 1_000} kB"
-            raise HTTPException(413, f"the body is too large; expected {allowed}")
+            raise HTTPException(408, f"the body did not arrive within {math.ceil(seconds)} seconds") from error
+        size += len(message.get("body", b""))
+        if size > max_bytes:
+            allowed = f"{max_bytes // 1_000_000} MB" if max_bytes >= 1_000_000 else f"{max_bytes // 1_000} kB"
+            raise HTTPException(413, f"the body is too large; expected at most {allowed}")
         return message
 
-    return counted
+    return limited_receive
 
 
-def _parts(content: bytes, most: int, *, numbers: bool) -> int:
-    texts = (content.count(b'"') - content.count(b'\\"')) // 2  # those in a text are no part of their own
-    if texts > most:
-        return texts
-    bare = _TEXT.sub(b"", content)
-    return texts + bare.count(b"[") + bare.count(b"{") + (0 if numbers else bare.count(b","))
+def _count_parts(content: bytes, max_parts: int, *, ignore_values: bool) -> int:
+    strings = (content.count(b'"') - content.count(b'\\"')) // 2
+    if strings > max_parts:
+        return strings
+    structure = _STRING.sub(b"", content)
+    values = 0 if ignore_values else structure.count(b",")
+    return strings + structure.count(b"[") + structure.count(b"{") + values

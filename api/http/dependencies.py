@@ -1,4 +1,4 @@
-"""What routes are given: who asks, and what serves them."""
+"""FastAPI dependencies of routes: the service, the authenticated user, permissions and concurrency slots."""
 
 from collections import Counter
 from collections.abc import AsyncGenerator
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from api.http.errors.handlers import Problem
-from api.http.errors.validation import fields_of
+from api.http.errors.problems import Problem
+from api.http.errors.validation import request_schema
 from api.http.identity.authentication import Identity
-from api.http.identity.revocation import AGAIN, Standing
-from api.http.identity.tickets import redeemed
-from api.http.rate_limits import Limits
+from api.http.identity.revocation import RECHECK_SECONDS, StreamAccess
+from api.http.identity.tickets import redeem_from_url
+from api.http.rate_limits import RateLimits
 from api.http.request_context import bind_owner
-from api.operations.readiness import Watches
+from api.operations.readiness import ReadinessChecks
 from api.settings import Settings
 from desk.base.errors import InvalidInput
 from desk.governance.audit_log import AuditLog
@@ -31,108 +31,111 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Served:
-    """What the application holds while it runs."""
+class Service:
+    """What the application holds while it runs; `app.state.service`."""
 
     settings: Settings
     identity: Identity
-    limits: Limits | None
-    """None for the local user."""
+    limits: RateLimits | None
+    """None when authentication is off."""
     dependencies: "Dependencies"
     answering: "Answering"
     following: "Following"
-    watches: Watches
+    readiness: ReadinessChecks
     audit: AuditLog
-    ask_again: float = AGAIN
-    """Seconds after which it is asked again who reads a stream."""
+    recheck_seconds: float = RECHECK_SECONDS
+    """Seconds after which the credentials of an open stream are checked again."""
 
 
-async def served(connection: HTTPConnection) -> Served:  # a plain function would cost a hop to a thread
-    return connection.app.state.served
+async def get_service(connection: HTTPConnection) -> Service:  # a plain function would cost a hop to a thread
+    return connection.app.state.service
 
 
-Serving = Annotated[Served, Depends(served)]
+ServiceDep = Annotated[Service, Depends(get_service)]
 
 
-async def principal(connection: HTTPConnection, serving: Serving) -> AsyncGenerator[Principal]:
-    """Who asks, while it asks."""
-    asking = await let_in(connection)
-    with nullcontext() if serving.limits is None else serving.limits.working(asking.owner):
-        bind_owner(connection, asking.owner)
-        serving.answering.attend(asking.owner)
-        yield asking
+async def get_principal(connection: HTTPConnection, service: ServiceDep) -> AsyncGenerator[Principal]:
+    """The authenticated user, who holds a request slot until the response is sent."""
+    principal = await admit(connection)
+    with nullcontext() if service.limits is None else service.limits.request_slot(principal.owner):
+        bind_owner(connection, principal.owner)
+        service.answering.attend(principal.owner)
+        yield principal
 
 
-async def let_in(connection: HTTPConnection) -> Principal:
-    """Who asks, and does not ask too often: found out once for a request, before any of its body is read."""
+async def admit(connection: HTTPConnection) -> Principal:
+    """Authenticate and apply the user's rate limit, once per request and before its body is read."""
     state = connection.state
-    if not hasattr(state, "asking"):
-        serving = await served(connection)
-        who = partial(signed_in, connection, serving)
-        state.asking = await (who() if serving.limits is None else serving.limits.let_in(connection, who))
-    return state.asking
+    if not hasattr(state, "principal"):
+        service = await get_service(connection)
+        check = partial(authenticate, connection, service)
+        state.principal = await (check() if service.limits is None else service.limits.admit(connection, check))
+    return state.principal
 
 
 @asynccontextmanager
-async def reading(connection: HTTPConnection) -> AsyncGenerator[None]:
-    """While a body is read, of which a user may send so many at once."""
-    asking, limits = await let_in(connection), (await served(connection)).limits
-    with nullcontext() if limits is None else limits.reading(asking.owner):
+async def body_slot(connection: HTTPConnection) -> AsyncGenerator[None]:
+    """Hold one of the user's slots for request bodies while a body is read."""
+    principal, limits = await admit(connection), (await get_service(connection)).limits
+    with nullcontext() if limits is None else limits.body_slot(principal.owner):
         yield
 
 
-async def signed_in(connection: HTTPConnection, serving: Served) -> Principal:
-    """Whoever got the ticket that a stream's URL shows, or else whoever a key or a token names."""
-    return await redeemed(serving.dependencies.store, connection) or await serving.identity.principal(connection)
+async def authenticate(connection: HTTPConnection, service: Service) -> Principal:
+    """The user of the ticket in a stream's URL, or else of the API key or access token."""
+    by_ticket = await redeem_from_url(service.dependencies.store, connection)
+    return by_ticket or await service.identity.authenticate(connection)
 
 
-Asking = Annotated[Principal, Depends(principal)]
+PrincipalDep = Annotated[Principal, Depends(get_principal)]
 
 
-async def _standing(connection: HTTPConnection, serving: Serving, asking: Asking) -> Standing:
-    return Standing(connection, asking, serving.identity, serving.dependencies.store, serving.ask_again)
+async def _stream_access(connection: HTTPConnection, service: ServiceDep, principal: PrincipalDep) -> StreamAccess:
+    return StreamAccess(
+        connection, principal, service.identity, service.dependencies.store, recheck_seconds=service.recheck_seconds
+    )
 
 
-Reading = Annotated[Standing, Depends(_standing)]
+StreamAccessDep = Annotated[StreamAccess, Depends(_stream_access)]
 
 
-async def _streaming(serving: Serving, asking: Asking) -> AsyncGenerator[None]:
-    with nullcontext() if serving.limits is None else serving.limits.streaming(asking.owner):
+async def _stream_slot(service: ServiceDep, principal: PrincipalDep) -> AsyncGenerator[None]:
+    with nullcontext() if service.limits is None else service.limits.stream_slot(principal.owner):
         yield
 
 
-async def _calculating(serving: Serving, asking: Asking) -> AsyncGenerator[None]:
-    async with nullcontext() if serving.limits is None else serving.limits.calculating(asking.owner):
+async def _calculation_slot(service: ServiceDep, principal: PrincipalDep) -> AsyncGenerator[None]:
+    async with nullcontext() if service.limits is None else service.limits.calculation_slot(principal.owner):
         yield
 
 
-STREAMING = Depends(_streaming)
-"""Of routes that answer as long as somebody listens: a user may hold so many open."""
-CALCULATING = Depends(_calculating, scope="function")
-"""Of areas that hold threads: two requests of a user are worked on at once, and its others wait."""
+STREAM_SLOT = Depends(_stream_slot)
+"""For routes that stay open while a client listens: limits the open streams of a user."""
+CALCULATION_SLOT = Depends(_calculation_slot, scope="function")
+"""For routes that occupy threads: two requests of a user run at once, further ones wait."""
 
 
-def needs(reading: Permission, writing: Permission) -> Any:
-    """Whoever only looks needs one permission, and whoever changes something the other."""
+def require_permissions(reading: Permission, writing: Permission) -> Any:
+    """Require the first permission of GET and HEAD requests, and the second of all others."""
 
-    async def permitted(connection: HTTPConnection, asking: Asking) -> None:
-        looks = connection.scope.get("method", "GET") in ("GET", "HEAD")
-        permission = reading if looks else writing
-        if not asking.may(permission):
+    async def check_permission(connection: HTTPConnection, principal: PrincipalDep) -> None:
+        reads = connection.scope.get("method", "GET") in ("GET", "HEAD")
+        permission = reading if reads else writing
+        if not principal.may(permission):
             roles = ", ".join(role for role, granted in PERMISSIONS.items() if permission in granted)
-            raise Problem(403, f"{permission} is not among what your roles permit; expected {roles}")
+            raise Problem(403, f"your roles do not grant {permission}; expected {roles}")
 
-    return Depends(permitted)
+    return Depends(check_permission)
 
 
-async def only_known_parameters(connection: HTTPConnection) -> None:
-    """A misspelled parameter would be left out without a word."""
+async def reject_unknown_parameters(connection: HTTPConnection) -> None:
+    """Refuse misspelled and repeated query parameters, which FastAPI would ignore."""
     if connection.scope["type"] != "http" or not connection.query_params:
         return
-    parameters = fields_of(connection)["properties"].get("query", {"properties": {}})["properties"]
-    for name, times in Counter(name for name, _ in connection.query_params.multi_items()).items():
+    parameters = request_schema(connection)["properties"].get("query", {"properties": {}})["properties"]
+    for name, count in Counter(name for name, _ in connection.query_params.multi_items()).items():
         if name not in parameters:
             allowed = ", ".join(parameters) or "no parameter"
             raise InvalidInput(f"query.{name[:80]}", "", reason="there is no such parameter", allowed=allowed)
-        if times > 1 and parameters[name].get("type") != "array":
-            raise InvalidInput(f"query.{name}", "", reason=f"it is given {times} times", allowed="once")
+        if count > 1 and parameters[name].get("type") != "array":
+            raise InvalidInput(f"query.{name}", "", reason=f"it is given {count} times", allowed="once")

@@ -1,7 +1,7 @@
-"""How much one user and one address may ask of this process, where people sign in.
+"""Rate and concurrency limits per user and per client address, enforced when authentication is on.
 
-Each process counts by itself. Many of them, as on Lambda, are limited as a whole by the usage plan of API Gateway and
-by WAF in front of them.
+Each process counts its own requests. Several processes, as on Lambda, are limited together by the usage plan of API
+Gateway and by WAF.
 """
 
 import asyncio
@@ -17,210 +17,220 @@ from typing import TYPE_CHECKING, TypeAlias
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.errors.handlers import Problem, answer
+from api.http.errors.problems import Problem, error_response
 from api.http.request_context import client_address
 from api.settings import Settings
 
 if TYPE_CHECKING:
     from desk.governance.principals import Principal
 
-Who: TypeAlias = "Callable[[], Awaitable[Principal]]"
-"""Finds out who asks; a `Problem` with 401 where nobody that is known does."""
+Authenticate: TypeAlias = "Callable[[], Awaitable[Principal]]"
+"""Returns the authenticated user, or raises a `Problem` with status 401."""
 
-BURST = 3.0
-"""Seconds' worth of a user's requests that may come at once."""
-WINDOW = 300.0
-"""Seconds in which an address may ask as often as the settings say; so many may come at once, then as they refill."""
-FAILURES, MINUTE = 20, 60.0
-"""Sign-ins of an address that may fail in a minute; who shows nothing has not tried, and who is in stays in."""
-AT_ONCE = 32
-"""Requests of a user that are worked on at once, besides its streams."""
-CALCULATIONS = 2
-"""Of a user, at once; its others wait, since threads are few and another user's shall be free."""
-MOST = 50_000
-"""Names that are counted; beyond it, those that have been quiet longest start anew."""
+BURST_SECONDS = 3.0
+"""A user's bucket holds the requests of this many seconds."""
+ADDRESS_WINDOW = 300.0
+"""Seconds in which an address may send `requests_per_address` requests; also the time in which its bucket refills."""
+MAX_FAILURES, FAILURE_WINDOW = 20, 60.0
+"""Failed sign-ins of an address per window of seconds. Requests without credentials do not count, and credentials that
+were accepted before are not affected."""
+MAX_CONCURRENT_REQUESTS = 32
+"""Concurrent requests of a user, besides its streams."""
+MAX_CONCURRENT_CALCULATIONS = 2
+"""Concurrent calculations of a user; its other calculations wait, so that threads remain free for other users."""
+MAX_BUCKETS = 50_000
+"""Buckets that are stored; beyond this number the least recently used ones are dropped."""
 
 
-class Rate:
-    """A bucket of tokens for each name: it holds `at_once` and refills by `per_second`."""
+class TokenBuckets:
+    """A token bucket per name, which holds `capacity` tokens and refills by `per_second`."""
 
     def __init__(
-        self, per_second: float, at_once: float, clock: Callable[[], float] = time.monotonic, most: int = MOST
+        self,
+        per_second: float,
+        capacity: float,
+        clock: Callable[[], float] = time.monotonic,
+        max_buckets: int = MAX_BUCKETS,
     ) -> None:
         self._interval = 1.0 / per_second
-        self._ahead = self._interval * (max(at_once, 1.0) - 1.0)
+        self._capacity_seconds = self._interval * (max(capacity, 1.0) - 1.0)
         self._clock = clock
-        self._most = most
-        self._full: OrderedDict[str, float] = OrderedDict()
+        self._max_buckets = max_buckets
+        self._full_at: OrderedDict[str, float] = OrderedDict()
         """When each bucket will be full again."""
 
     def wait(self, name: str) -> int:
         """Whole seconds until there is a token; 0 if there is one."""
         now = self._clock()
-        return max(0, math.ceil(self._full.get(name, now) - self._ahead - now - 1e-6))
+        return max(0, math.ceil(self._full_at.get(name, now) - self._capacity_seconds - now - 1e-6))
 
     def count(self, name: str) -> None:
-        """Take a token, be there one or not: what is owed is waited for."""
+        """Take a token even from an empty bucket, which then takes longer to refill."""
         now = self._clock()
-        self._full[name] = max(now, self._full.pop(name, now)) + self._interval
-        if len(self._full) > self._most:
-            self._full.popitem(last=False)
+        self._full_at[name] = max(now, self._full_at.pop(name, now)) + self._interval
+        if len(self._full_at) > self._max_buckets:
+            self._full_at.popitem(last=False)
 
     def take(self, name: str) -> int:
-        """Take a token if there is one; otherwise whole seconds until there is."""
+        """Take a token and return 0, or return whole seconds until there is one."""
         wait = self.wait(name)
         if wait == 0:
             self.count(name)
         return wait
 
 
-class Places:
-    """So many of a name at once."""
+class ConcurrencyLimit:
+    """At most `limit` holders per name; further ones are rejected with 429."""
 
-    def __init__(self, most: int, what: str) -> None:
-        self._most = most
-        self._what = what
-        self._taken: Counter[str] = Counter()
+    def __init__(self, limit: int, subject: str) -> None:
+        self._limit = limit
+        self._subject = subject
+        self._holders: Counter[str] = Counter()
 
     @contextmanager
-    def one(self, name: str) -> Generator[None]:
-        if self._taken[name] >= self._most:
-            raise too_many(1, f"{self._what} at once", str(self._most))
-        self._taken[name] += 1
+    def slot(self, name: str) -> Generator[None]:
+        if self._holders[name] >= self._limit:
+            raise too_many_requests(1, f"{self._subject} at once", str(self._limit))
+        self._holders[name] += 1
         try:
             yield
         finally:
-            self._taken[name] -= 1
-            if not self._taken[name]:
-                del self._taken[name]
+            self._holders[name] -= 1
+            if not self._holders[name]:
+                del self._holders[name]
 
 
-class Turns:
-    """So many of a name at once, while its others wait for their turn."""
+class ConcurrencyQueue:
+    """At most `limit` holders per name; further ones wait."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._gates: dict[str, tuple[asyncio.Semaphore, int]] = {}
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._semaphores: dict[str, tuple[asyncio.Semaphore, int]] = {}
+        """The semaphore of each name, and how many hold it or wait for it."""
 
     @asynccontextmanager
-    async def one(self, name: str) -> AsyncGenerator[None]:
-        gate, here = self._gates.get(name) or (asyncio.Semaphore(self._most), 0)
-        self._gates[name] = gate, here + 1
+    async def slot(self, name: str) -> AsyncGenerator[None]:
+        semaphore, users = self._semaphores.get(name) or (asyncio.Semaphore(self._limit), 0)
+        self._semaphores[name] = semaphore, users + 1
         try:
-            async with gate:
+            async with semaphore:
                 yield
         finally:
-            gate, here = self._gates.pop(name)
-            if here > 1:
-                self._gates[name] = gate, here - 1
+            semaphore, users = self._semaphores.pop(name)
+            if users > 1:
+                self._semaphores[name] = semaphore, users - 1
 
 
-class Limits:
+class RateLimits:
+    """All limits of a process, as the settings define them."""
+
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         per_second, per_address = settings.requests_per_second, settings.requests_per_address
-        self._users = Rate(per_second, BURST * per_second, clock)
-        self._addresses = Rate(per_address / WINDOW, per_address, clock)
-        self._failures = Rate(FAILURES / MINUTE, FAILURES, clock)
-        self._good: OrderedDict[str, None] = OrderedDict()
-        """Digests of what somebody was let in with last: guesses of others at the same address keep nobody out."""
-        self._requests = Places(AT_ONCE + settings.streams_per_user, "requests of a user")
-        self._streams = Places(settings.streams_per_user, "streams of a user")
-        self._bodies = Places(AT_ONCE, "bodies of a user")
-        self._calculations = Turns(CALCULATIONS)
+        self._users = TokenBuckets(per_second, BURST_SECONDS * per_second, clock)
+        self._addresses = TokenBuckets(per_address / ADDRESS_WINDOW, per_address, clock)
+        self._failures = TokenBuckets(MAX_FAILURES / FAILURE_WINDOW, MAX_FAILURES, clock)
+        self._accepted: OrderedDict[str, None] = OrderedDict()
+        """Digests of accepted credentials, which failed sign-ins from the same address do not lock out."""
+        self._requests = ConcurrencyLimit(MAX_CONCURRENT_REQUESTS + settings.streams_per_user, "requests of a user")
+        self._streams = ConcurrencyLimit(settings.streams_per_user, "streams of a user")
+        self._bodies = ConcurrencyLimit(MAX_CONCURRENT_REQUESTS, "bodies of a user")
+        self._calculations = ConcurrencyQueue(MAX_CONCURRENT_CALCULATIONS)
 
-    def arrive(self, host: str) -> None:
+    def check_address(self, host: str) -> None:
+        """Count a request of the address; raise a `Problem` with status 429 when it sent too many."""
         if wait := self._addresses.take(network(host)):
-            raise too_many(wait, "requests of an address", f"{self._settings.requests_per_address} in five minutes")
+            allowed = f"{self._settings.requests_per_address} in five minutes"
+            raise too_many_requests(wait, "requests of an address", allowed)
 
     @asynccontextmanager
-    async def admitted(self, connection: HTTPConnection, who: "Who") -> "AsyncGenerator[Principal]":
-        """Who asks, while it asks."""
-        asking = await self.let_in(connection, who)
-        with self.working(asking.owner):
-            yield asking
+    async def request(self, connection: HTTPConnection, authenticate: "Authenticate") -> "AsyncGenerator[Principal]":
+        """Authenticate, and hold a request slot of the user inside the block."""
+        principal = await self.admit(connection, authenticate)
+        with self.request_slot(principal.owner):
+            yield principal
 
-    async def let_in(self, connection: HTTPConnection, who: "Who") -> "Principal":
-        """Who asks, and has asked once more by now."""
-        asking = await self._signed_in(connection, who)
-        if wait := self._users.take(asking.owner):
-            raise too_many(wait, "requests of a user", f"{self._settings.requests_per_second:g} a second")
-        return asking
+    async def admit(self, connection: HTTPConnection, authenticate: "Authenticate") -> "Principal":
+        """Authenticate, and count the request against the user's rate."""
+        principal = await self._authenticate(connection, authenticate)
+        if wait := self._users.take(principal.owner):
+            raise too_many_requests(wait, "requests of a user", f"{self._settings.requests_per_second:g} a second")
+        return principal
 
     @contextmanager
-    def working(self, owner: str) -> Generator[None]:
-        with self._requests.one(owner):
+    def request_slot(self, owner: str) -> Generator[None]:
+        with self._requests.slot(owner):
             yield
 
-    async def _signed_in(self, connection: HTTPConnection, who: "Who") -> "Principal":
-        host, shown = network(client_address(connection)), _shown(connection)
-        if shown and shown not in self._good and (wait := self._failures.wait(host)):
-            raise too_many(wait, "failed sign-ins of an address", f"{FAILURES} a minute")
+    async def _authenticate(self, connection: HTTPConnection, authenticate: "Authenticate") -> "Principal":
+        host, credentials = network(client_address(connection)), _credentials_digest(connection)
+        if credentials and credentials not in self._accepted and (wait := self._failures.wait(host)):
+            raise too_many_requests(wait, "failed sign-ins of an address", f"{MAX_FAILURES} a minute")
         try:
-            asking = await who()
-        except Problem as refused:
-            if shown and refused.status == 401:
-                self._good.pop(shown, None)
+            principal = await authenticate()
+        except Problem as problem:
+            if credentials and problem.status == 401:
+                self._accepted.pop(credentials, None)
                 self._failures.count(host)
             raise
-        if shown:
-            self._good[shown] = None
-            self._good.move_to_end(shown)
-            if len(self._good) > MOST:
-                self._good.popitem(last=False)
-        return asking
+        if credentials:
+            self._accepted[credentials] = None
+            self._accepted.move_to_end(credentials)
+            if len(self._accepted) > MAX_BUCKETS:
+                self._accepted.popitem(last=False)
+        return principal
 
     @contextmanager
-    def reading(self, owner: str) -> Generator[None]:
-        with self._bodies.one(owner):
+    def body_slot(self, owner: str) -> Generator[None]:
+        with self._bodies.slot(owner):
             yield
 
     @contextmanager
-    def streaming(self, owner: str) -> Generator[None]:
-        with self._streams.one(owner):
+    def stream_slot(self, owner: str) -> Generator[None]:
+        with self._streams.slot(owner):
             yield
 
     @asynccontextmanager
-    async def calculating(self, owner: str) -> AsyncGenerator[None]:
-        async with self._calculations.one(owner):
+    async def calculation_slot(self, owner: str) -> AsyncGenerator[None]:
+        async with self._calculations.slot(owner):
             yield
 
 
-class ByAddress:
-    """ASGI middleware: an address that asks too often is refused before anything is looked at."""
+class AddressRateLimit:
+    """ASGI middleware: rejects an address that sends too many requests before anything else is done."""
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, limits: RateLimits) -> None:
         self._app = app
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
             try:
-                self._limits.arrive(client_address(HTTPConnection(scope)))
-            except Problem as refused:
-                await answer(refused.status, refused.error, refused.headers)(scope, receive, send)
+                self._limits.check_address(client_address(HTTPConnection(scope)))
+            except Problem as problem:
+                await error_response(problem.status, problem.error, problem.headers)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
 
-def too_many(wait: int, what: str, allowed: str) -> Problem:
-    message = f"too many {what}; expected {allowed}; try again in {wait} seconds"
+def too_many_requests(wait: int, subject: str, allowed: str) -> Problem:
+    message = f"too many {subject}; expected {allowed}; try again in {wait} seconds"
     return Problem(429, message, headers={"Retry-After": str(wait)})
 
 
 def network(host: str) -> str:
-    """Who has one address of IPv6 has the 2^64 beside it."""
+    """The address, or the /64 network of an IPv6 address: one client usually controls all of it."""
     try:
-        known = ip_address(host)
+        address = ip_address(host)
     except ValueError:
         return host[:64]
-    if isinstance(known, IPv6Address):
-        return str(known.ipv4_mapped or IPv6Address(int(known) >> 64 << 64))
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
     return host
 
 
-def _shown(connection: HTTPConnection) -> str:
-    """The digest of what somebody signs in with; empty where there is nothing."""
+def _credentials_digest(connection: HTTPConnection) -> str:
+    """The digest of the request's credentials; empty without any."""
     headers, tickets = connection.headers, connection.query_params.getlist("ticket")
-    shown = [headers.getlist("authorization"), headers.getlist("x-api-key"), tickets]
-    return hashlib.sha256(repr(shown).encode()).hexdigest() if any(shown) else ""
+    credentials = [headers.getlist("authorization"), headers.getlist("x-api-key"), tickets]
+    return hashlib.sha256(repr(credentials).encode()).hexdigest() if any(credentials) else ""

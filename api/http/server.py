@@ -43,7 +43,7 @@ class Server(Announced):
         self._app = app
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._app.state.served.following.aclose()
+        await self._app.state.service.following.aclose()
         await super().shutdown(sockets)
 
 

@@ -27,7 +27,7 @@ from store.queue import Delivery
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from api.http.dependencies import Served
+    from api.http.dependencies import Service
     from api.operations.metrics import Metrics
     from graphs.dependencies import Dependencies
 
@@ -90,14 +90,14 @@ async def answered(app: "FastAPI", event: Any, until: float) -> Any:
         return await lambda_http.buffered(app, event, until)
     for source in SOURCES:
         if isinstance(event, dict) and source.sent(event):
-            return await source.carry_out(app.state.served, event, until)
+            return await source.carry_out(app.state.service, event, until)
     allowed = ", ".join(["a request of API Gateway or of a function URL", *(source.name for source in SOURCES)])
     raise InvalidInput("event", None, reason=f"{_seen(event)} is not known", allowed=allowed)
 
 
 async def settle(begun: "Function", until: float) -> None:
     """Lambda freezes the process between invocations, so what was begun ends first, or is left to whoever is next."""
-    answering, sockets = begun.app.state.served.answering, begun.app.state.served.dependencies.sockets
+    answering, sockets = begun.app.state.service.answering, begun.app.state.service.dependencies.sockets
     try:
         async with asyncio.timeout_at(until):
             await answering.idle()
@@ -111,13 +111,13 @@ async def settle(begun: "Function", until: float) -> None:
         begun.metrics.flush()
 
 
-async def work(served: "Served", event: Event, until: float) -> Event:
+async def work(service: "Service", event: Event, until: float) -> Event:
     """Execute jobs of the queue; those named in the answer come again, and the queue holds them no longer."""
     from graphs.jobs import job_queue
     from graphs.jobs.worker import Worker
     from graphs.runs.leases import SECONDS
 
-    worker, queue = Worker(served.dependencies), job_queue.queue_of(served.dependencies)
+    worker, queue = Worker(service.dependencies), job_queue.queue_of(service.dependencies)
     stopping = asyncio.get_running_loop().call_at(until - GIVE_BACK, worker.stop)
     again: list[str] = []
     try:
@@ -151,12 +151,12 @@ async def cleanup(dependencies: "Dependencies") -> Event:
 TASKS: dict[str, "Callable[[Dependencies], Awaitable[Event]]"] = {"sweep": sweep, "cleanup": cleanup}
 
 
-async def task(served: "Served", event: Event, until: float) -> Event:
+async def task(service: "Service", event: Event, until: float) -> Event:
     name = event.get("task") or event.get("detail-type")
     if name not in TASKS:
         raise InvalidInput("task", str(name)[:80], allowed=", ".join(TASKS))
     async with asyncio.timeout_at(until):
-        return {"task": name, **await TASKS[name](served.dependencies)}
+        return {"task": name, **await TASKS[name](service.dependencies)}
 
 
 class Computed(BaseModel):
@@ -165,7 +165,7 @@ class Computed(BaseModel):
     name: str = Field(validation_alias="ProcessingJobName")
 
 
-async def computed(served: "Served", event: Event, until: float) -> Event:
+async def computed(service: "Service", event: Event, until: float) -> Event:
     """Go on with the run of a processing job; those that are not ours are left."""
     from graphs.jobs.remote import notice
 
@@ -175,12 +175,12 @@ async def computed(served: "Served", event: Event, until: float) -> Event:
         allowed = "the ProcessingJobName that SageMaker sends"
         raise InvalidInput("detail", None, reason="names no processing job", allowed=allowed) from error
     async with asyncio.timeout_at(until):
-        outcome = await notice(served.dependencies, name)
+        outcome = await notice(service.dependencies, name)
     _logger().info("computation_noticed", name=name[:100], outcome=outcome)
     return {"processing_job": name, "outcome": outcome}
 
 
-async def arrive(served: "Served", event: Event, until: float) -> Event:
+async def arrive(service: "Service", event: Event, until: float) -> Event:
     """Import files that were put into the bucket; one that cannot be is told in the log, and not tried again."""
     imported: list[Event] = []
     refused: list[Event] = []
@@ -188,7 +188,7 @@ async def arrive(served: "Served", event: Event, until: float) -> Event:
         for notification in TypeAdapter(list[Notification]).validate_python(event["Records"]):
             key = unquote_plus(notification.place.object.key)
             try:
-                report = await _import(served, notification, key)
+                report = await _import(service, notification, key)
             except (UserError, Missing) as error:
                 _logger().warning("import_refused", key=key[:300], reason=str(error))
                 refused.append({"key": key, "reason": str(error)})
@@ -198,13 +198,13 @@ async def arrive(served: "Served", event: Event, until: float) -> Event:
     return {"imported": imported, "refused": refused}
 
 
-async def _import(served: "Served", notification: Notification, key: str) -> Event:
+async def _import(service: "Service", notification: Notification, key: str) -> Event:
     from api.operations.audit import audited_command
     from desk.market.datasets.ingestion import import_file
     from desk.market.datasets.schemas import Terms
 
     bucket, size = notification.place.bucket.name, notification.place.object.size
-    own = served.settings.store.partition(",s3:")[2]
+    own = service.settings.store.partition(",s3:")[2]
     if bucket != own:
         raise InvalidInput("bucket", bucket, allowed=own or "none, since STRATIGOS_STORE names no bucket")
     if not notification.event.startswith("ObjectCreated:"):
@@ -212,11 +212,11 @@ async def _import(served: "Served", notification: Notification, key: str) -> Eve
     owner, dataset = _named(key)
     if size > LARGEST_FILE:
         raise InvalidInput("object.size", size, allowed=f"files of up to {LARGEST_FILE // 1_000_000} MB")
-    store = served.dependencies.store
+    store = service.dependencies.store
     content = await store.blobs.get(key)
     acting = Principal(owner=owner, roles=(), via=f"s3:{bucket}")
     async with audited_command(store, acting, "imports.put", f"datasets/{dataset}"):
-        report = await import_file(store, owner, dataset, content, Terms(), commit=True, now=served.dependencies.now())
+        report = await import_file(store, owner, dataset, content, Terms(), commit=True, now=service.dependencies.now())
     return report.model_dump(mode="json")
 
 
@@ -242,7 +242,7 @@ def _named(key: str) -> tuple[str, str]:
 class Source(NamedTuple):
     name: str
     sent: Callable[[Event], bool]
-    carry_out: "Callable[[Served, Event, float], Awaitable[Event]]"
+    carry_out: "Callable[[Service, Event, float], Awaitable[Event]]"
 
 
 SOURCES = (

@@ -15,7 +15,7 @@ import structlog
 from anyio import EndOfStream, create_memory_object_stream
 from starlette.types import ASGIApp, Message, Scope
 
-from api.http.errors.handlers import CODES, Error, answer
+from api.http.errors.problems import CODES, Error, error_response
 from api.http.request_context import REQUEST_ID_HEADER
 
 Event: TypeAlias = dict[str, Any]
@@ -197,7 +197,7 @@ def too_late() -> tuple[Head, bytes]:
 
 
 def _problem(status: int, message: str) -> tuple[Head, bytes]:
-    response = answer(status, Error(code=CODES[status], message=message))
+    response = error_response(status, Error(code=CODES[status], message=message))
     return Head(status, response.headers.items()), bytes(response.body)
 
 

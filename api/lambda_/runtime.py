@@ -203,7 +203,7 @@ async def run(api: RuntimeApi, make: Callable[[], AbstractContextManager[lambda_
 
 
 async def _serve(api: RuntimeApi, app: "FastAPI", invocation: Invocation) -> None:
-    streamed = app.state.served.settings.lambda_answers == "streamed"
+    streamed = app.state.service.settings.lambda_answers == "streamed"
     try:
         event = json.loads(invocation.payload)
         if streamed and lambda_http.is_http(event):

@@ -10,10 +10,11 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from structlog.contextvars import bound_contextvars
 
-from api.http.errors.handlers import CODES, Detail, Error, ErrorEnvelope, Problem, details_of, status_of
-from api.http.errors.validation import refusals
+from api.http.errors.handlers import details_of, status_of
+from api.http.errors.problems import CODES, Detail, Error, ErrorEnvelope, Problem
+from api.http.errors.validation import field_errors
 from api.http.identity.tickets import SOCKETS
-from api.http.middleware import local_origin as origins
+from api.http.middleware.local_origin import origin_error
 from api.lambda_ import http_events as lambda_http
 from api.lambda_.http_events import Event
 from api.settings import FORMS
@@ -22,7 +23,7 @@ from desk.governance.principals import Principal
 from store.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
-    from api.http.dependencies import Served
+    from api.http.dependencies import Service
     from graphs.streaming.websocket_connections import Connection, Sockets
 
 LONGEST = 4_096
@@ -48,27 +49,27 @@ def is_socket(event: Event) -> bool:
     return isinstance(context, dict) and isinstance(context.get("connectionId"), str) and "eventType" in context
 
 
-async def socket(served: "Served", event: Event, until: float) -> Event:
+async def socket(service: "Service", event: Event, until: float) -> Event:
     """What API Gateway is answered; the client itself is told through the management API."""
-    sockets = served.dependencies.sockets
+    sockets = service.dependencies.sockets
     if sockets is None:
         reason = "is not set, and nothing could be sent to whoever connects"
         raise InvalidInput("STRATIGOS_SOCKETS", "", reason=reason, allowed=FORMS["STRATIGOS_SOCKETS"])
     kind, id_ = event["requestContext"]["eventType"], event["requestContext"]["connectionId"]
-    status = await _status(served, sockets, event, until)
+    status = await _status(service, sockets, event, until)
     _logger().info("socket", kind=kind, connection=id_, status=status)
     return {"statusCode": status}
 
 
-async def _status(served: "Served", sockets: "Sockets", event: Event, until: float) -> int:
+async def _status(service: "Service", sockets: "Sockets", event: Event, until: float) -> int:
     kind, id_ = event["requestContext"]["eventType"], event["requestContext"]["connectionId"]
     try:
         async with asyncio.timeout_at(until):
             match kind:
                 case "CONNECT":
-                    await _connect(served, sockets, event)
+                    await _connect(service, sockets, event)
                 case "MESSAGE":
-                    await _hear(served, sockets, event)
+                    await _hear(service, sockets, event)
                 case "DISCONNECT":
                     await sockets.forget(id_)
                 case _:
@@ -81,41 +82,43 @@ async def _status(served: "Served", sockets: "Sockets", event: Event, until: flo
     return 200
 
 
-async def _connect(served: "Served", sockets: "Sockets", event: Event) -> None:
-    from api.http.dependencies import signed_in
+async def _connect(service: "Service", sockets: "Sockets", event: Event) -> None:
+    from api.http.dependencies import authenticate
 
     connection = _request(event)
-    if served.limits is not None:
-        served.limits.arrive(event["requestContext"]["identity"]["sourceIp"])
-    elif (wrong := origins.refused(Headers(scope=connection.scope))) is not None:
+    if service.limits is not None:
+        service.limits.check_address(event["requestContext"]["identity"]["sourceIp"])
+    elif (wrong := origin_error(Headers(scope=connection.scope))) is not None:
         raise Problem(403, wrong.message)
 
     async def who() -> Principal:
-        return await signed_in(connection, served)
+        return await authenticate(connection, service)
 
-    async with nullcontext(await who()) if served.limits is None else served.limits.admitted(connection, who) as asking:
-        if not asking.may("research:read"):
+    async with (
+        nullcontext(await who()) if service.limits is None else service.limits.request(connection, who) as principal
+    ):
+        if not principal.may("research:read"):
             raise Problem(403, "research:read is not among what your roles permit")
-        most = served.settings.streams_per_user
-        if served.limits is not None and await sockets.open(asking.owner, most) >= most:
+        most = service.settings.streams_per_user
+        if service.limits is not None and await sockets.open(principal.owner, most) >= most:
             raise Problem(429, f"too many sockets of a user at once; expected {most}")
-        await sockets.connect(event["requestContext"]["connectionId"], asking, now=served.dependencies.now())
+        await sockets.connect(event["requestContext"]["connectionId"], principal, now=service.dependencies.now())
 
 
-async def _hear(served: "Served", sockets: "Sockets", event: Event) -> None:
+async def _hear(service: "Service", sockets: "Sockets", event: Event) -> None:
     id_ = event["requestContext"]["connectionId"]
     connection = await sockets.connection(id_)
     if connection is None:
         await sockets.say(id_, _envelope(Problem(401, AGAIN).error))
         return
-    asking = connection.principal
+    principal = connection.principal
 
     async def who() -> Principal:
-        return asking
+        return principal
 
-    with bound_contextvars(owner=asking.owner):
+    with bound_contextvars(owner=principal.owner):
         try:
-            async with nullcontext() if served.limits is None else served.limits.admitted(_request(event), who):
+            async with nullcontext() if service.limits is None else service.limits.request(_request(event), who):
                 await _carry_out(sockets, connection, _asked(event))
         except Problem as refused:
             await sockets.say(id_, _envelope(refused.error))
@@ -149,7 +152,7 @@ def _asked(event: Event) -> Asked:
     try:
         return Asked.model_validate_json(text.encode("utf-8", "replace"))
     except ValidationError as error:
-        details = [Detail(**told) for told in refusals(error.errors(), Asked.model_json_schema())]
+        details = [Detail(**told) for told in field_errors(error.errors(), Asked.model_json_schema())]
         message = "; ".join(f"{one.field or 'message'}: {one.message}; expected {one.allowed}" for one in details[:3])
         raise Problem(422, message, details=details) from error
 

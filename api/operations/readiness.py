@@ -1,4 +1,4 @@
-"""Whether the service can do its work now: each thing that it needs is looked at for two seconds at most."""
+"""Readiness checks: storage, queue, workers, models and the age of prices, each with a timeout of two seconds."""
 
 import asyncio
 import sqlite3
@@ -27,163 +27,168 @@ if TYPE_CHECKING:
 
 Status: TypeAlias = Literal["ok", "warned", "failed"]
 
-LONGEST_SECONDS = 2.0
-FOR_SECONDS = 2.0
-"""For which an answer holds, however many ask."""
-MODELS_SECONDS = 30.0
+CHECK_TIMEOUT = 2.0
+CACHE_SECONDS = 2.0
+"""Seconds for which a result is reused by later requests."""
+SLOW_CACHE_SECONDS = 30.0
+"""The same for the models and the age of prices."""
 UNIVERSE: str = OptimizationRequest.model_fields["universe"].default
 
 
 class Check(BaseModel):
     name: str = Field(examples=["store"])
     status: Status
-    since: datetime | None = Field(default=None, description="Since when this process has seen it so; null for ok")
+    since: datetime | None = Field(default=None, description="When this process first saw this status; null for ok")
 
 
 class Readiness(BaseModel):
     status: Literal["ready", "degraded", "failed"] = Field(
-        description="failed: nothing can be stored or executed; degraded: something is missing or old"
+        description="failed: nothing can be stored or executed; degraded: another check failed or warned"
     )
     checks: list[Check]
 
 
 @dataclass(frozen=True)
-class Looked:
+class CheckResult:
     status: Status
     reason: str = ""
-    """For the log and the doctor; it is told to nobody else."""
+    """For the log and `doctor`; HTTP clients do not see it."""
 
 
-Look: TypeAlias = Callable[[], Awaitable[Looked]]
+CheckFunction: TypeAlias = Callable[[], Awaitable[CheckResult]]
 
 
-class Watch:
-    """One look at a thing, which all who ask meanwhile share; one that takes too long goes on beside."""
+class CachedCheck:
+    """A check with a cached result, shared by concurrent callers; after a timeout it continues in the background."""
 
-    def __init__(self, name: str, look: Look, *, holds: float, worst: Status, longest: float = LONGEST_SECONDS) -> None:
+    def __init__(
+        self, name: str, check: CheckFunction, *, cache_seconds: float, worst: Status, timeout: float = CHECK_TIMEOUT
+    ) -> None:
         self.name = name
-        self._look = look
-        self._holds = holds
-        self._longest = longest
+        self._run = check
+        self._cache_seconds = cache_seconds
+        self._timeout = timeout
         self._worst: Status = worst
-        self._task: asyncio.Task[Looked] | None = None
+        self._task: asyncio.Task[CheckResult] | None = None
         self._until = 0.0
-        self._told = Check(name=name, status="ok")
+        self._last = Check(name=name, status="ok")
 
     async def check(self, now: datetime) -> Check:
-        looked = await self._looked()
-        if looked.status != self._told.status:
-            self._log(looked)
-            since = None if looked.status == "ok" else now
-            self._told = Check(name=self.name, status=looked.status, since=since)
-        return self._told
+        result = await self._result()
+        if result.status != self._last.status:
+            self._log(result)
+            since = None if result.status == "ok" else now
+            self._last = Check(name=self.name, status=result.status, since=since)
+        return self._last
 
     def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
 
-    async def _looked(self) -> Looked:
+    async def _result(self) -> CheckResult:
         if self._task is None or (self._task.done() and time.monotonic() >= self._until):
-            self._task = asyncio.create_task(self._look_once())
+            self._task = asyncio.create_task(self._run_once())
         try:
-            async with asyncio.timeout(self._longest):
+            async with asyncio.timeout(self._timeout):
                 return await asyncio.shield(self._task)
         except TimeoutError:
-            return Looked(self._worst, f"no answer within {self._longest:g} seconds")
+            return CheckResult(self._worst, f"no answer within {self._timeout:g} seconds")
 
-    async def _look_once(self) -> Looked:
+    async def _run_once(self) -> CheckResult:
         try:
-            return await self._look()
+            return await self._run()
         except (StoreError, OSError, sqlite3.Error, UserError) as error:
-            return Looked(self._worst, f"{type(error).__name__}: {error}")
+            return CheckResult(self._worst, f"{type(error).__name__}: {error}")
         finally:
-            self._until = time.monotonic() + self._holds
+            self._until = time.monotonic() + self._cache_seconds
 
-    def _log(self, looked: Looked) -> None:
+    def _log(self, result: CheckResult) -> None:
         logger: Any = structlog.get_logger()
-        tell = logger.info if looked.status == "ok" else logger.warning
-        tell("readiness", check=self.name, status=looked.status, reason=looked.reason)
+        write = logger.info if result.status == "ok" else logger.warning
+        write("readiness", check=self.name, status=result.status, reason=result.reason)
 
 
-class Watches:
-    """Everything that the service needs."""
+class ReadinessChecks:
+    """The checks of everything that the service needs, and their overall status."""
 
     def __init__(self, dependencies: "Dependencies", database: "Path | None" = None) -> None:
         self._dependencies = dependencies
         queue, models = dependencies.queue, dependencies.models
-        looks: list[tuple[str, Look, float, Status]] = [
-            ("store", lambda: look_at_store(dependencies, database), FOR_SECONDS, "failed")
+        checks: list[tuple[str, CheckFunction, float, Status]] = [
+            ("store", lambda: check_store(dependencies, database), CACHE_SECONDS, "failed")
         ]
         if queue is not None:
-            looks.append(("queue", lambda: look_at_queue(dependencies), FOR_SECONDS, "failed"))
-            looks.append(("workers", lambda: look_for_workers(dependencies), FOR_SECONDS, "warned"))
+            checks.append(("queue", lambda: check_queue(dependencies), CACHE_SECONDS, "failed"))
+            checks.append(("workers", lambda: check_workers(dependencies), CACHE_SECONDS, "warned"))
         if models is not None:
-            looks.append(("models", lambda: look_at_models(models), MODELS_SECONDS, "failed"))
-        looks.append(("data", lambda: look_at_data(dependencies), MODELS_SECONDS, "warned"))
-        self._watches = [Watch(name, look, holds=holds, worst=worst) for name, look, holds, worst in looks]
+            checks.append(("models", lambda: check_models(models), SLOW_CACHE_SECONDS, "failed"))
+        checks.append(("data", lambda: check_prices(dependencies), SLOW_CACHE_SECONDS, "warned"))
+        self._checks = [
+            CachedCheck(name, check, cache_seconds=seconds, worst=worst) for name, check, seconds, worst in checks
+        ]
 
-    async def readiness(self) -> Readiness:
+    async def status(self) -> Readiness:
         now = self._dependencies.now()
-        checks = await asyncio.gather(*(watch.check(now) for watch in self._watches))
-        needed = [check.status for check in checks if check.name in ("store", "queue")]
-        if "failed" in needed:
+        checks = await asyncio.gather(*(each.check(now) for each in self._checks))
+        required = [check.status for check in checks if check.name in ("store", "queue")]
+        if "failed" in required:
             status = "failed"
         else:
             status = "ready" if all(check.status == "ok" for check in checks) else "degraded"
         return Readiness(status=status, checks=list(checks))
 
     async def aclose(self) -> None:
-        for watch in self._watches:
-            watch.stop()
+        for each in self._checks:
+            each.stop()
 
 
-async def look_at_store(dependencies: "Dependencies", database: "Path | None") -> Looked:
-    """`database` is the file of the embedded store, which a newer program may have gone on with."""
+async def check_store(dependencies: "Dependencies", database: "Path | None") -> CheckResult:
+    """`database` is the file of the embedded store, whose schema a newer version of the program may have changed."""
     if database is not None:
         await asyncio.to_thread(check_schema, database)
     await dependencies.store.records.list(SYSTEM, "turnstile", limit=1)
-    return Looked("ok")
+    return CheckResult("ok")
 
 
-async def look_at_queue(dependencies: "Dependencies") -> Looked:
+async def check_queue(dependencies: "Dependencies") -> CheckResult:
     assert dependencies.queue is not None
-    waiting = await dependencies.queue.depth()
-    return Looked("ok", f"{waiting} messages wait")
+    depth = await dependencies.queue.depth()
+    return CheckResult("ok", f"{depth} messages wait")
 
 
-async def look_for_workers(dependencies: "Dependencies") -> Looked:
+async def check_workers(dependencies: "Dependencies") -> CheckResult:
     from graphs.jobs.worker import SEEN
 
-    seen = await dependencies.store.records.list(SYSTEM, SEEN, limit=1)
-    return Looked("ok") if seen.records else Looked("warned", "no worker was seen in the last minute")
+    page = await dependencies.store.records.list(SYSTEM, SEEN, limit=1)
+    return CheckResult("ok") if page.records else CheckResult("warned", "no worker was active in the last minute")
 
 
-async def look_at_models(models: "AgentModels") -> Looked:
+async def check_models(models: "AgentModels") -> CheckResult:
     from agents.models.reachability import connect, endpoints, has_credentials
 
-    places = endpoints(models)
-    if places and not await asyncio.to_thread(has_credentials):
-        return Looked("failed", "there are no credentials for Bedrock")
-    for place in places:
-        await connect(place)
-    return Looked("ok")
+    urls = endpoints(models)
+    if urls and not await asyncio.to_thread(has_credentials):
+        return CheckResult("failed", "there are no credentials for Bedrock")
+    for url in urls:
+        await connect(url)
+    return CheckResult("ok")
 
 
-async def look_at_data(dependencies: "Dependencies") -> Looked:
+async def check_prices(dependencies: "Dependencies") -> CheckResult:
     age = await age_of_prices(dependencies.prices, dependencies.now().date())
     if age.fresh:
-        return Looked("ok")
-    return Looked("warned", f"the last day of {UNIVERSE} is {age.last_day}, {age.days_behind} days ago")
+        return CheckResult("ok")
+    return CheckResult("warned", f"the last day of {UNIVERSE} is {age.last_day}, {age.days_behind} days ago")
 
 
 async def age_of_prices(prices: "PriceSource", today: date) -> "Freshness":
-    """Of what is taken where a request names nothing else."""
-    loaded = await prices.load(UNIVERSE)
-    last = date.fromisoformat(str(loaded.dates[-1]))
+    """The age of the default universe."""
+    market = await prices.load(UNIVERSE)
+    last = date.fromisoformat(str(market.dates[-1]))
 
     def measure() -> "Freshness":
         from desk.market.datasets.freshness import measure_freshness  # the calendars take a second
 
-        return measure_freshness(last, loaded.calendar, today)
+        return measure_freshness(last, market.calendar, today)
 
     return await asyncio.to_thread(measure)

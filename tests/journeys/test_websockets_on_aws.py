@@ -119,7 +119,7 @@ async def test_a_run_is_followed_over_a_real_socket(home: Path, aws: Aws):
         dependencies = create_dependencies(settings, single_model(EmbeddedPlanner(), QUICK), queued=True)
         async with driven(home, dependencies, **given) as function:
             hands_on.function = function
-            store = function.app.state.served.dependencies.store
+            store = function.app.state.service.dependencies.store
             log = Written(store)
             await log.begin()
             address = place.replace("http://", "ws://")

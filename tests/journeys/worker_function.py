@@ -25,7 +25,7 @@ class OneFunction:
 
     @property
     def dependencies(self) -> Any:
-        return self._app.state.served.dependencies
+        return self._app.state.service.dependencies
 
     async def told(self, event: dict[str, Any]) -> Any:
         return await answered(self._app, event, asyncio.get_running_loop().time() + 600.0)

@@ -51,8 +51,8 @@ def create(
         ),
     ] = None,
     expires_days: Annotated[
-        int, typer.Option("--expires-days", min=1, max=api_keys.MOST_DAYS, help="Days for which it holds.")
-    ] = api_keys.USUAL_DAYS,
+        int, typer.Option("--expires-days", min=1, max=api_keys.MAX_DAYS, help="Days for which it holds.")
+    ] = api_keys.DEFAULT_DAYS,
     note: Annotated[str, typer.Option("--note", metavar="TEXT", help="What it is for.")] = "",
 ) -> int:
     """Make a key, and print it this once: only its hash is kept."""
@@ -73,7 +73,7 @@ def list_(*, json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     """List all keys, newest first; none of them can be shown again."""
 
     async def answer(_: Settings, store: "Store") -> int:
-        _show(await api_keys.listed(store), as_json=json_)
+        _show(await api_keys.list_keys(store), as_json=json_)
         return 0
 
     return _in_store(answer)

@@ -40,7 +40,7 @@ def serve(
 
     from api.app import create_app, create_dependencies
     from api.cli.worker_processes import workers
-    from api.http.identity.authentication import check
+    from api.http.identity.authentication import check_auth_settings
     from api.http.server import LARGEST_HEAD, Server, listening, run
     from api.models import maker_of
     from api.operations.process import process
@@ -60,7 +60,7 @@ def serve(
             reason=f"nobody signs in, so whoever reaches {settings.host} would be the user",
             allowed=f"{', '.join(LOOPBACK)}, or any address with STRATIGOS_AUTH=keys (or cognito)",
         )
-    check(settings)
+    check_auth_settings(settings)
     models = maker_of(settings)()
     # without a handler the signal would end the process before its workers have given back what they are at
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -93,10 +93,10 @@ def serve(
 
 async def warn_without_keys(settings: Settings) -> None:
     from api.app import opened_store
-    from api.http.identity.api_keys import nobody_signs_in
+    from api.http.identity.api_keys import has_valid_key
 
     async with opened_store(settings) as store:
-        if await nobody_signs_in(store, now=utc_now()):
+        if not await has_valid_key(store, now=utc_now()):
             make = "python -m api keys create --owner NAME --role portfolio-manager"
             print(f"No API key holds, so nobody signs in with one; {make} makes one", file=sys.stderr, flush=True)
 

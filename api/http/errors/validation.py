@@ -1,4 +1,4 @@
-"""Why a request was refused, field by field, with what the OpenAPI document allows there."""
+"""Field errors of a rejected request, with what the OpenAPI document allows for each field."""
 
 import difflib
 import re
@@ -11,27 +11,27 @@ from starlette.requests import HTTPConnection
 from api.accepted_values import at, in_words, short
 from desk.base.errors import reason_and_allowed
 
-Fields = dict[str, Any]
-"""A JSON schema of everything that a request may hold: `body`, `query`, `path` and `header`."""
+RequestSchema = dict[str, Any]
+"""A JSON schema of a request, with the properties `body`, `query`, `path` and `header`."""
 
-MOST = 100
-"""Refusals that are told; a large body may be wrong in a million places."""
+MAX_ERRORS = 100
+"""Field errors in a response; a large body can have very many."""
 
 _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 _OBJECTS = ("model_type", "model_attributes_type", "dict_type", "tuple_type", "list_type")
 
 
-class Refusal(TypedDict):
+class FieldError(TypedDict):
     field: str
     message: str
     allowed: str | None
 
 
-def fields_of(request: HTTPConnection) -> Fields:
-    """What the OpenAPI document says of the operation that was asked for."""
+def request_schema(request: HTTPConnection) -> RequestSchema:
+    """The schema of the requested operation, taken from the OpenAPI document."""
     document = request.app.openapi()
     path = getattr(request.scope.get("route"), "path_format", "")
-    operations = next((known for place, known in document["paths"].items() if place.endswith(path)), {}) if path else {}
+    operations = next((item for name, item in document["paths"].items() if name.endswith(path)), {}) if path else {}
     operation = operations.get(request.scope["method"].lower(), {})
     places: dict[str, Any] = {}
     for parameter in operation.get("parameters", ()):
@@ -41,49 +41,50 @@ def fields_of(request: HTTPConnection) -> Fields:
     return {"$defs": document.get("components", {}).get("schemas", {}), "properties": places}
 
 
-def refusals(found: Sequence[Any], fields: Fields) -> Iterator[Refusal]:
-    """The first of pydantic's errors in words; one that only follows from another is left out."""
-    outer = {tuple(one["loc"][:depth]) for one in found for depth in range(len(one["loc"]))}
-    told = (one for one in found if not (one["type"] == "too_short" and tuple(one["loc"]) in outer))
-    for one in islice(told, MOST):
-        yield _refusal(one, fields)
+def field_errors(errors: Sequence[Any], schema: RequestSchema) -> Iterator[FieldError]:
+    """The first errors of pydantic as texts, without those that only follow from another one."""
+    outer = {tuple(error["loc"][:depth]) for error in errors for depth in range(len(error["loc"]))}
+    causes = (error for error in errors if not (error["type"] == "too_short" and tuple(error["loc"]) in outer))
+    for error in islice(causes, MAX_ERRORS):
+        yield _field_error(error, schema)
 
 
-def _refusal(one: Any, fields: Fields) -> Refusal:
-    path = [step for step in one["loc"] if not str(step).startswith(("function-", "tagged-"))]
-    message, allowed = _words(one, path, fields)
-    return Refusal(field=".".join(map(str, path)), message=message, allowed=allowed or None)
+def _field_error(error: Any, schema: RequestSchema) -> FieldError:
+    path = [step for step in error["loc"] if not str(step).startswith(("function-", "tagged-"))]
+    message, allowed = _message_and_allowed(error, path, schema)
+    return FieldError(field=".".join(map(str, path)), message=message, allowed=allowed or None)
 
 
-def _words(one: Any, path: list[str | int], fields: Fields) -> tuple[str, str]:
-    kind, context = one["type"], one.get("ctx") or {}
-    if path == ["body"] and isinstance(one.get("input"), bytes):
-        return "its content type is not JSON's", "the header Content-Type: application/json"
+def _message_and_allowed(error: Any, path: list[str | int], schema: RequestSchema) -> tuple[str, str]:
+    kind, context = error["type"], error.get("ctx") or {}
+    if path == ["body"] and isinstance(error.get("input"), bytes):
+        return "its content type is not JSON", "the header Content-Type: application/json"
     if kind == "too_long":
-        return f"it holds {context['actual_length'] or 'too many'}", f"at most {context['max_length']}"
-    known = _told(at(path, fields))
+        return f"it has {context['actual_length'] or 'too many'} items", f"at most {context['max_length']}"
+    documented = _documented(at(path, schema))
     if kind == "missing":
-        return "it is missing", known or "a value"
+        return "it is missing", documented or "a value"
     if kind == "extra_forbidden":
-        return "there is no such field", _near(str(path[-1]), list(at(path[:-1], fields).get("properties", {})))
+        return "there is no such field", _suggestion(str(path[-1]), list(at(path[:-1], schema).get("properties", {})))
     if kind == "value_error":
-        return reason_and_allowed(one["msg"])
+        return reason_and_allowed(error["msg"])
     if kind == "json_invalid":
-        return f"it is no JSON: {context.get('error', one['msg'])}", "JSON"
-    refused = f"{short(one.get('input'))} is not allowed"
+        return f"it is not valid JSON: {context.get('error', error['msg'])}", "JSON"
+    message = f"{short(error.get('input'))} is not allowed"
     if kind in ("literal_error", "enum"):
-        return refused, "one of " + re.sub(r"'([^']*)'", r"\1", str(context.get("expected", "")))
+        return message, "one of " + re.sub(r"'([^']*)'", r"\1", str(context.get("expected", "")))
     bounds = {_BOUNDS[name]: limit for name, limit in context.items() if name in _BOUNDS}
-    if bounds and not known:
-        known = in_words({"type": "number", **bounds})
-    return refused, (known if kind not in _OBJECTS or known.startswith("an object") else "") or one["msg"]
+    if bounds and not documented:
+        documented = in_words({"type": "number", **bounds})
+    usable = kind not in _OBJECTS or documented.startswith("an object")
+    return message, (documented if usable else "") or error["msg"]
 
 
-def _told(node: dict[str, Any]) -> str:
-    words = in_words(node) if node else ""
-    return "" if words == "see the documentation" else words
+def _documented(node: dict[str, Any]) -> str:
+    text = in_words(node) if node else ""
+    return "" if text == "see the documentation" else text
 
 
-def _near(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"{near[0]} (did you mean it?), or any of {', '.join(known)}" if near else ", ".join(known)
+def _suggestion(name: str, fields: list[str]) -> str:
+    matches = difflib.get_close_matches(name, fields, n=1)
+    return f"{matches[0]} (did you mean it?), or any of {', '.join(fields)}" if matches else ", ".join(fields)

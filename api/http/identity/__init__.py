@@ -1,1 +1,1 @@
-"""Who makes a request: local user, API keys, access tokens, tickets, and their revocation."""
+"""Authentication: local user, API keys, access tokens, tickets, and their revocation."""

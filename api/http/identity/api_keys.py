@@ -1,4 +1,4 @@
-"""API keys: made once, shown once, kept as a hash."""
+"""API keys: stored as a hash, and shown once, when they are created."""
 
 import hashlib
 import re
@@ -11,103 +11,104 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from api.http.errors.handlers import Unauthorized
+from api.http.errors.problems import Unauthorized
 from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput, NotFound
 from desk.governance.principals import Principal, User
 from desk.governance.roles import PERMISSIONS, Permission, Role
 from quant.numeric.frozen import Frozen
 from store.keys import SYSTEM, Key
+from store.records import iterate_records
 
 if TYPE_CHECKING:
     from store.store import Store
 
 KIND = "api-key"
 PREFIX = "stratigos_"
-FORM = re.compile(PREFIX + r"([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
-USUAL_DAYS, MOST_DAYS = 90, 366
-REMEMBERED = 10.0
-"""Seconds for which a process takes a key that it has verified without reading it again: a revocation holds then."""
-AT_MOST = 1024
+FORMAT = re.compile(PREFIX + r"([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
+DEFAULT_DAYS, MAX_DAYS = 90, 366
+CACHE_SECONDS = 10.0
+"""Seconds for which a process trusts a verified key without reading it again; a revocation takes as long to apply."""
+MAX_CACHED = 1024
 
 
 class KeyTerms(Frozen):
-    """What a key is made for."""
+    """What a key grants, and to whom."""
 
     id: str = Field(default_factory=lambda: secrets.token_hex(6))
     owner: User
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     scopes: tuple[Permission, ...] | None = None
-    """What the key may do of what its roles permit; None for all of it."""
+    """The permissions of its roles that the key grants; None for all of them."""
     note: Annotated[str, Field(max_length=200)] = ""
 
 
 class ApiKey(KeyTerms):
+    """A key as it is stored."""
+
     created: datetime
     expires: datetime
     revoked: datetime | None = None
     digest: str
-    """SHA-256 of the key. A slow hash guards what people choose; nobody guesses 256 random bits."""
+    """SHA-256 of the key. It needs no slow hash, because 256 random bits cannot be guessed."""
 
     @property
     def principal(self) -> Principal:
         return Principal(owner=self.owner, roles=self.roles, scopes=self.scopes, via=f"key:{self.id}")
 
+    def is_valid(self, now: datetime) -> bool:
+        return self.revoked is None and self.expires > now
 
-UNKNOWN = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
-"""What a key is compared with where its id is not known, so that both cost the same."""
+
+_DUMMY_DIGEST = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
+"""Compared with a key whose id is unknown, so that the comparison takes the same time."""
 
 
 async def create(store: "Store", terms: KeyTerms, *, days: int, now: datetime) -> tuple[ApiKey, str]:
-    """A new key, and what its owner shows; that is kept nowhere."""
-    if not 1 <= days <= MOST_DAYS:
-        raise InvalidInput("--expires-days", days, allowed=f"1 to {MOST_DAYS}")
+    """Store a new key; return it with its secret, which is not stored."""
+    if not 1 <= days <= MAX_DAYS:
+        raise InvalidInput("--expires-days", days, allowed=f"1 to {MAX_DAYS}")
     granted = frozenset[Permission]().union(*(PERMISSIONS[role] for role in terms.roles))
     for scope in terms.scopes or ():
         if scope not in granted:
-            reason = f"{scope} is not among what {', '.join(terms.roles)} may do"
+            reason = f"the roles {', '.join(terms.roles)} do not grant {scope}"
             raise InvalidInput("--scope", scope, reason=reason, allowed=", ".join(sorted(granted)))
-    shown = f"{PREFIX}{terms.id}_{secrets.token_urlsafe(32)}"
-    key = ApiKey(**terms.model_dump(), created=now, expires=now + timedelta(days=days), digest=_digest(shown))
-    await store.records.put(_place(key.id), key.model_dump(mode="json"), expected=0)
-    return key, shown
+    secret = f"{PREFIX}{terms.id}_{secrets.token_urlsafe(32)}"
+    key = ApiKey(**terms.model_dump(), created=now, expires=now + timedelta(days=days), digest=_digest(secret))
+    await store.records.put(_record_key(key.id), key.model_dump(mode="json"), expected=0)
+    return key, secret
 
 
-async def listed(store: "Store") -> list[ApiKey]:
-    """The newest first, those that have ended among them."""
-    from store.records import iterate_records
-
-    found = iterate_records(store.records, SYSTEM, KIND, newest_first=True)
-    return [ApiKey.model_validate(record.document) async for record in found]
+async def list_keys(store: "Store") -> list[ApiKey]:
+    """All keys, the newest first, expired and revoked ones included."""
+    records = iterate_records(store.records, SYSTEM, KIND, newest_first=True)
+    return [ApiKey.model_validate(record.document) async for record in records]
 
 
-async def nobody_signs_in(store: "Store", *, now: datetime) -> bool:
-    """Whether no key holds."""
-    return not any(key.revoked is None and key.expires > now for key in await listed(store))
+async def has_valid_key(store: "Store", *, now: datetime) -> bool:
+    """Whether any key is neither revoked nor expired."""
+    return any(key.is_valid(now) for key in await list_keys(store))
 
 
-async def holds(store: "Store", name: str, *, now: datetime) -> bool:
-    record = await store.records.get(_place(name))
+async def is_valid(store: "Store", key_id: str, *, now: datetime) -> bool:
+    record = await store.records.get(_record_key(key_id))
+    return record is not None and ApiKey.model_validate(record.document).is_valid(now)
+
+
+async def revoke(store: "Store", key_id: str, *, now: datetime) -> ApiKey:
+    """Revoke a key; a key that was revoked before keeps its time."""
+    record = await store.records.get(_record_key(key_id)) if re.fullmatch("[0-9a-f]{12}", key_id) else None
     if record is None:
-        return False
-    key = ApiKey.model_validate(record.document)
-    return key.revoked is None and key.expires > now
-
-
-async def revoke(store: "Store", name: str, *, now: datetime) -> ApiKey:
-    """End a key; one that has been ended before stays as it is."""
-    record = await store.records.get(_place(name)) if re.fullmatch("[0-9a-f]{12}", name) else None
-    if record is None:
-        raise NotFound(f"there is no key {name[:40]!r}; expected an id that `keys list` shows")
+        raise NotFound(f"there is no key {key_id[:40]!r}; expected an id that `keys list` shows")
     key = ApiKey.model_validate(record.document)
     if key.revoked is None:
         key = key.model_copy(update={"revoked": now})
-        await store.records.put(_place(name), key.model_dump(mode="json"), expected=record.version)
+        await store.records.put(_record_key(key_id), key.model_dump(mode="json"), expected=record.version)
     return key
 
 
 class ApiKeys:
-    """Verifies what requests show."""
+    """Authenticates requests by API key, with a cache of verified keys."""
 
     def __init__(
         self, store: "Store", *, now: Callable[[], datetime] = utc_now, clock: Callable[[], float] = time.monotonic
@@ -115,37 +116,37 @@ class ApiKeys:
         self._store = store
         self._now = now
         self._clock = clock
-        self._verified: dict[str, tuple[float, ApiKey]] = {}
-        """By the digest of what was shown: when it is forgotten."""
+        self._cache: dict[str, tuple[float, ApiKey]] = {}
+        """By digest: when the entry expires, and the key."""
 
-    async def principal(self, shown: str) -> Principal:
-        form = FORM.fullmatch(shown)
-        if form is None:
+    async def authenticate(self, secret: str) -> Principal:
+        match = FORMAT.fullmatch(secret)
+        if match is None:
             raise Unauthorized
-        digest = _digest(shown)
-        until, key = self._verified.get(digest, (0.0, None))
+        digest = _digest(secret)
+        until, key = self._cache.get(digest, (0.0, None))
         if key is None or until <= self._clock():
-            key = await self._read(form[1], digest)
+            key = await self._verify(match[1], digest)
         if key.expires <= self._now():
             raise Unauthorized(expired=True)
         return key.principal
 
-    async def _read(self, name: str, digest: str) -> ApiKey:
-        record = await self._store.records.get(_place(name))
+    async def _verify(self, key_id: str, digest: str) -> ApiKey:
+        record = await self._store.records.get(_record_key(key_id))
         key = None if record is None else ApiKey.model_validate(record.document)
-        same = compare_digest(digest, UNKNOWN if key is None else key.digest)
-        if key is None or not same or key.revoked is not None:
-            self._verified.pop(digest, None)
+        matches = compare_digest(digest, _DUMMY_DIGEST if key is None else key.digest)
+        if key is None or not matches or key.revoked is not None:
+            self._cache.pop(digest, None)
             raise Unauthorized
-        if len(self._verified) >= AT_MOST:
-            self._verified.clear()
-        self._verified[digest] = (self._clock() + REMEMBERED, key)
+        if len(self._cache) >= MAX_CACHED:
+            self._cache.clear()
+        self._cache[digest] = (self._clock() + CACHE_SECONDS, key)
         return key
 
 
-def _digest(shown: str) -> str:
-    return hashlib.sha256(shown.encode()).hexdigest()
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _place(name: str) -> Key:
-    return Key(SYSTEM, KIND, name)
+def _record_key(key_id: str) -> Key:
+    return Key(SYSTEM, KIND, key_id)

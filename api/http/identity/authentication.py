@@ -1,4 +1,4 @@
-"""Who asks: the one local user, or whoever an API key or a token names."""
+"""Authenticates requests: the local user, or the owner of an API key or access token."""
 
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
-from api.http.errors.handlers import Unauthorized
+from api.http.errors.problems import Unauthorized
 from api.http.identity.api_keys import PREFIX, ApiKeys
 from api.http.identity.loopback import LOOPBACK
 from api.http.identity.tokens import Tokens
@@ -22,79 +22,79 @@ if TYPE_CHECKING:
 BEARER = HTTPBearer(
     auto_error=False,
     scheme_name="bearer",
-    description="An API key, or an access token of the pool; a service of one local user asks for neither",
+    description="An API key, or an access token of the Cognito pool; not needed when authentication is off",
 )
 KEY = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="key", description="An API key")
-"""What the OpenAPI document says of signing in."""
+"""The security schemes of the OpenAPI document."""
 
 
 class Identity(Protocol):
-    async def principal(self, connection: HTTPConnection) -> Principal:
-        """Who asks; a `Problem` with 401 where nobody that is known does."""
+    async def authenticate(self, connection: HTTPConnection) -> Principal:
+        """The user of the request; raises a `Problem` with status 401 without valid credentials."""
         ...
 
 
 class LocalUser:
-    """Whoever reaches a service that listens on this machine only."""
+    """Every request is one user's; for a service that only this machine can reach."""
 
     def __init__(self, owner: str) -> None:
         self._principal = Principal(owner=owner, roles=ROLES)
 
-    async def principal(self, connection: HTTPConnection) -> Principal:  # noqa: ARG002
+    async def authenticate(self, connection: HTTPConnection) -> Principal:  # noqa: ARG002
         return self._principal
 
 
-class SignedIn:
-    """Whoever shows a key or a token; None is a kind that is not taken."""
+class Credentials:
+    """Authenticates by API key or access token; None for a kind that the settings do not accept."""
 
     def __init__(self, keys: ApiKeys | None, tokens: Tokens | None) -> None:
         self._keys = keys
         self._tokens = tokens
 
-    async def principal(self, connection: HTTPConnection) -> Principal:
-        shown, borne = _shown(connection.headers)
-        if shown.startswith(PREFIX):
+    async def authenticate(self, connection: HTTPConnection) -> Principal:
+        secret, is_bearer = _credential(connection.headers)
+        if secret.startswith(PREFIX):
             if self._keys is not None:
-                return await self._keys.principal(shown)
-        elif borne and self._tokens is not None:
-            return await self._tokens.principal(shown)
+                return await self._keys.authenticate(secret)
+        elif is_bearer and self._tokens is not None:
+            return await self._tokens.authenticate(secret)
         raise Unauthorized
 
 
-def _shown(headers: Headers) -> tuple[str, bool]:
-    """The key or token, and whether it was borne; of two that are shown it is not said who asks."""
-    borne, keys = headers.getlist("authorization"), headers.getlist("x-api-key")
-    if len(borne) + len(keys) != 1:
+def _credential(headers: Headers) -> tuple[str, bool]:
+    """The one key or token of a request, and whether it is a bearer token; several are ambiguous and rejected."""
+    bearers, keys = headers.getlist("authorization"), headers.getlist("x-api-key")
+    if len(bearers) + len(keys) != 1:
         raise Unauthorized
     if keys:
         return keys[0], False
-    scheme, _, shown = borne[0].partition(" ")
+    scheme, _, secret = bearers[0].partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthorized
-    return shown, True
+    return secret, True
 
 
-def check(settings: Settings) -> None:
-    """Refuse settings by which nobody could sign in."""
+def check_auth_settings(settings: Settings) -> None:
+    """Reject settings with which every sign-in would fail, or with which tokens could be forged."""
     if "cognito" not in settings.auth:
         return
     for variable, value in (("COGNITO_ISSUER", settings.cognito_issuer), ("COGNITO_CLIENTS", settings.cognito_clients)):
         if not value:
-            reason = "it is not set, and STRATIGOS_AUTH takes tokens of a pool"
+            reason = "it is not set, and STRATIGOS_AUTH includes cognito"
             raise InvalidInput(variable, value, reason=reason, allowed=FORMS[variable])
-    if not _is_private(settings.cognito_issuer):
-        reason = "it is no address of https, and whoever stands in between could sign in as anybody"
+    if not _is_secure(settings.cognito_issuer):
+        reason = "it is not an https URL, so its keys could be replaced on the way"
         raise InvalidInput("COGNITO_ISSUER", settings.cognito_issuer, reason=reason, allowed=FORMS["COGNITO_ISSUER"])
 
 
-def _is_private(issuer: str) -> bool:
-    """Nobody between here and there can change what is read."""
+def _is_secure(issuer: str) -> bool:
+    """Whether the issuer is reached by https or on this machine."""
     try:
         url = urlsplit(issuer)
-        named = url.port != 0 and url.hostname is not None
+        is_valid = url.port != 0 and url.hostname is not None
     except ValueError:
         return False
-    return named and (url.scheme == "https" or url.hostname in LOOPBACK)
+    return is_valid and (url.scheme == "https" or url.hostname in LOOPBACK)
 
 
 def create_identity(settings: Settings, store: "Store") -> Identity:
@@ -102,4 +102,4 @@ def create_identity(settings: Settings, store: "Store") -> Identity:
         return LocalUser(settings.owner)
     kinds = settings.auth.split(",")
     tokens = Tokens(settings.cognito_issuer, settings.cognito_clients.split(",")) if "cognito" in kinds else None
-    return SignedIn(ApiKeys(store) if "keys" in kinds else None, tokens)
+    return Credentials(ApiKeys(store) if "keys" in kinds else None, tokens)

@@ -1,4 +1,4 @@
-"""The public keys of a pool: fetched when needed, kept while they hold, never fetched because somebody makes up ids."""
+"""Caches a Cognito pool's public keys; unknown key ids cannot trigger unlimited refetches."""
 
 import asyncio
 import time
@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import structlog
 from pydantic import BaseModel, Field
 
-from api.http.errors.handlers import Problem
+from api.http.errors.problems import Problem
 
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
 
-FRESH = 3600.0
-KEPT = 24 * FRESH
-"""Seconds for which keys hold while the pool cannot be asked."""
-PAUSE = 30.0
-"""Seconds between two fetches, whoever asks for whatever."""
-PATIENCE = 5.0
-LARGEST = 64 * 1024
+FRESH_SECONDS = 3600.0
+STALE_SECONDS = 24 * FRESH_SECONDS
+"""Seconds for which cached keys are used while the pool is unreachable."""
+MIN_FETCH_INTERVAL = 30.0
+"""Seconds between two fetches, so that unknown key ids cannot trigger unlimited ones."""
+FETCH_TIMEOUT = 5.0
+MAX_BYTES = 64 * 1024
 
 
 class _Jwk(BaseModel):
@@ -31,8 +31,8 @@ class _Jwk(BaseModel):
     e: Annotated[str, Field(max_length=10)] = ""
 
     @property
-    def signs(self) -> bool:
-        """2048 bits are 342 digits."""
+    def is_signing_key(self) -> bool:
+        """An RS256 key of at least 2048 bits, which are 342 base64 digits."""
         return (self.kty, self.use, self.alg) == ("RSA", "sig", "RS256") and self.kid != "" and len(self.n) >= 342
 
 
@@ -40,70 +40,72 @@ class _Jwks(BaseModel):
     keys: Annotated[list[_Jwk], Field(max_length=20)]
 
 
-class PoolKeys:
+class JwksCache:
+    """The signing keys of one issuer by key id."""
+
     def __init__(self, issuer: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._url = f"{issuer.rstrip('/')}/.well-known/jwks.json"
         self._clock = clock
         self._fetching = asyncio.Lock()
         self._keys: dict[str, RSAKey] = {}
-        self._fetched = self._tried = -float("inf")
+        self._fetched_at = self._tried_at = -float("inf")
 
     async def find(self, kid: str) -> "RSAKey | None":
-        """None for a key that the pool does not have; 503 where the pool has not been reached for too long."""
-        known = kid in self._keys and self._hold()
-        if self._is_due(kid) and not (known and self._fetching.locked()):  # whoever is known waits for nobody
+        """The key, or None if the pool has none with this id; raises 503 when the cached keys are too old."""
+        cached = kid in self._keys and self._is_usable()
+        if self._is_due(kid) and not (cached and self._fetching.locked()):  # a cached key does not wait for a fetch
             async with self._fetching:
                 if self._is_due(kid):
                     await self._fetch()
-        if not self._hold():
-            message = "the pool that people sign in with cannot be asked now; try again later"
-            raise Problem(503, message, headers={"Retry-After": str(round(PAUSE))})
+        if not self._is_usable():
+            message = "the identity provider is unreachable, so access tokens cannot be verified; try again later"
+            raise Problem(503, message, headers={"Retry-After": str(round(MIN_FETCH_INTERVAL))})
         return self._keys.get(kid)
 
-    def _hold(self) -> bool:
-        return self._clock() - self._fetched < KEPT
+    def _is_usable(self) -> bool:
+        return self._clock() - self._fetched_at < STALE_SECONDS
 
     def _is_due(self, kid: str) -> bool:
         now = self._clock()
-        if now - self._tried < PAUSE:
+        if now - self._tried_at < MIN_FETCH_INTERVAL:
             return False
-        return kid not in self._keys or now - self._fetched >= FRESH
+        return kid not in self._keys or now - self._fetched_at >= FRESH_SECONDS
 
     async def _fetch(self) -> None:
         import httpx
         from joserfc.errors import JoseError
 
         try:
-            self._keys = _usable(await _read(self._url))
-            self._fetched = self._clock()
+            self._keys = _parse(await _fetch(self._url))
+            self._fetched_at = self._clock()
         except (httpx.HTTPError, TimeoutError, JoseError, ValueError) as error:
             logger: Any = structlog.get_logger()
             logger.warning("pool_unreachable", url=self._url, reason=f"{type(error).__name__}: {error}"[:300])
-        self._tried = self._clock()
+        self._tried_at = self._clock()
 
 
-async def _read(url: str) -> bytes:
+async def _fetch(url: str) -> bytes:
     import httpx
 
     content = bytearray()
     async with (
-        asyncio.timeout(PATIENCE),
-        httpx.AsyncClient(timeout=PATIENCE, headers={"Accept-Encoding": "identity"}) as client,
+        asyncio.timeout(FETCH_TIMEOUT),
+        httpx.AsyncClient(timeout=FETCH_TIMEOUT, headers={"Accept-Encoding": "identity"}) as client,
         client.stream("GET", url) as response,
     ):
         if response.status_code != 200:
-            raise ValueError(f"it answers {response.status_code}")
+            raise ValueError(f"it returned {response.status_code}")
         async for chunk in response.aiter_raw():
             content += chunk
-            if len(content) > LARGEST:
-                raise ValueError(f"its keys are larger than {LARGEST} bytes")
+            if len(content) > MAX_BYTES:
+                raise ValueError(f"its keys are larger than {MAX_BYTES} bytes")
     return bytes(content)
 
 
-def _usable(content: bytes) -> "dict[str, RSAKey]":
+def _parse(content: bytes) -> "dict[str, RSAKey]":
     from joserfc.jwk import RSAKey
 
-    found = [key for key in _Jwks.model_validate_json(content).keys if key.signs]
-    if not found:
-        raise ValueError("it has no RSA key of 2048 bits that signs")
-    return {key.kid: RSAKey.import_key({"kty": "RSA", "n": key.n, "e": key.e}) for key in found}
+    keys = [key for key in _Jwks.model_validate_json(content).keys if key.is_signing_key]
+    if not keys:
+        raise ValueError("it has no RSA signing key of 2048 bits")
+    return {key.kid: RSAKey.import_key({"kty": "RSA", "n": key.n, "e": key.e}) for key in keys}

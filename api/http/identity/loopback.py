@@ -1,3 +1,3 @@
-"""Names of this machine that no other one can reach it by."""
+"""Hostnames and addresses that only this machine can connect to."""
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")

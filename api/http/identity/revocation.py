@@ -1,4 +1,4 @@
-"""Whether whoever reads a stream may go on: keys are revoked and tokens expire while it is open."""
+"""Ends open streams whose credentials were revoked or have expired."""
 
 import time
 from collections.abc import AsyncGenerator
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
 
-from api.http.errors.handlers import Problem
+from api.http.errors.problems import Problem
 from api.http.identity import api_keys, tickets
 from api.http.identity.authentication import Identity
 from desk.base.clock import utc_now
@@ -17,44 +17,50 @@ from store.errors import Unavailable
 if TYPE_CHECKING:
     from store.store import Store
 
-AGAIN = 10.0
-"""Seconds for which it is believed that a reader is known."""
+RECHECK_SECONDS = 10.0
+"""Seconds for which a check of the credentials is valid."""
 
 
-class Standing:
-    """One who reads, and how it was let in."""
+class StreamAccess:
+    """The right of a user to keep reading a stream."""
 
     def __init__(
-        self, connection: HTTPConnection, asking: Principal, identity: Identity, store: "Store", ask_again: float
+        self,
+        connection: HTTPConnection,
+        principal: Principal,
+        identity: Identity,
+        store: "Store",
+        *,
+        recheck_seconds: float = RECHECK_SECONDS,
     ) -> None:
         self._connection = connection
-        self._asking = asking
+        self._principal = principal
         self._identity = identity
         self._store = store
-        self._ask_again = ask_again
-        self._asked = time.monotonic()
+        self._recheck_seconds = recheck_seconds
+        self._checked_at = time.monotonic()
 
-    async def holds(self) -> bool:
-        """Whoever cannot be made sure of comes again, and is told why it is not let in."""
-        if time.monotonic() - self._asked < self._ask_again:
+    async def is_valid(self) -> bool:
+        """False also when the check fails: the client reconnects, and is then told the reason."""
+        if time.monotonic() - self._checked_at < self._recheck_seconds:
             return True
         try:
-            known = await self._known()
+            valid = await self._check()
         except (Problem, Unavailable):
             return False
-        self._asked = time.monotonic()
-        return known
+        self._checked_at = time.monotonic()
+        return valid
 
-    async def while_known(self, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-        """No chunk is sent to one who is not known any more."""
+    async def while_valid(self, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+        """The chunks, until the credentials are no longer valid."""
         async with aclosing(chunks):
             async for chunk in chunks:
-                if not await self.holds():
+                if not await self.is_valid():
                     return
                 yield chunk
 
-    async def _known(self) -> bool:
-        if not tickets.shown(self._connection):
-            return await self._identity.principal(self._connection) == self._asking
-        kind, _, name = self._asking.via.partition(":")  # a ticket is good once, so its key is looked at
-        return kind != "key" or await api_keys.holds(self._store, name, now=utc_now())
+    async def _check(self) -> bool:
+        if not tickets.tickets_in_url(self._connection):
+            return await self._identity.authenticate(self._connection) == self._principal
+        kind, _, key_id = self._principal.via.partition(":")  # a ticket is used up: check its key
+        return kind != "key" or await api_keys.is_valid(self._store, key_id, now=utc_now())

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from api.http.errors.handlers import Unauthorized
-from api.http.identity.jwks import PoolKeys
+from api.http.errors.problems import Unauthorized
+from api.http.identity.jwks import JwksCache
 from desk.base.clock import utc_now
 from desk.governance.principals import Principal, User
 from desk.governance.roles import ROLES, Role
@@ -16,19 +16,19 @@ from desk.governance.roles import ROLES, Role
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
 
-LONGEST = 8192
-FORM = re.compile(r"([A-Za-z0-9_-]{2,512})\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+MAX_LENGTH = 8192
+FORMAT = re.compile(r"([A-Za-z0-9_-]{2,512})\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 KID = re.compile(r"[A-Za-z0-9+/=_-]{1,200}")
 HEADER = frozenset({"alg", "kid", "typ"})
-"""All that is read of a header; a token that brings its own key, or says where it is, is refused."""
+"""The only header fields that a token may have; one that brings its own key, or a URL of it, is rejected."""
 LEEWAY = 60.0
-"""Seconds that two clocks may differ."""
+"""Seconds by which the clocks may differ."""
 
 Time = Annotated[float, Field(ge=0.0, le=1e11, allow_inf_nan=False)]
 
 
 class Claims(BaseModel):
-    """Those of a Cognito access token that count."""
+    """The claims of a Cognito access token that are checked."""
 
     model_config = ConfigDict(strict=True)
 
@@ -40,30 +40,30 @@ class Claims(BaseModel):
     iat: Time
     nbf: Time = 0.0
     groups: Annotated[list[object], Field(alias="cognito:groups")] = []
-    """Whatever is no role of ours counts for nothing."""
+    """Roles; other groups are ignored."""
 
 
 class Tokens:
-    """Verifies what requests show."""
+    """Authenticates requests by access token."""
 
     def __init__(
         self,
         issuer: str,
         clients: Sequence[str],
         *,
-        keys: PoolKeys | None = None,
+        keys: JwksCache | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._issuer = issuer
         self._clients = frozenset(clients)
-        self._keys = keys or PoolKeys(issuer)
+        self._keys = keys or JwksCache(issuer)
         self._now = now
 
-    async def principal(self, shown: str) -> Principal:
-        key = await self._keys.find(_kid(shown))
+    async def authenticate(self, token: str) -> Principal:
+        key = await self._keys.find(_kid(token))
         if key is None:
             raise Unauthorized
-        claims = _verified(shown, key)
+        claims = _verify(token, key)
         now = self._now().timestamp()
         if claims.iss != self._issuer or claims.client_id not in self._clients:
             raise Unauthorized
@@ -75,16 +75,16 @@ class Tokens:
         return Principal(owner=claims.sub, roles=roles, via=f"token:{claims.client_id}")
 
 
-def _kid(shown: str) -> str:
-    """The id of the key that the token says it was signed with."""
+def _kid(token: str) -> str:
+    """The id of the signing key, from the header of the token."""
     from joserfc.errors import JoseError
     from joserfc.util import json_b64decode
 
-    form = FORM.fullmatch(shown) if len(shown) <= LONGEST else None
-    if form is None:
+    match = FORMAT.fullmatch(token) if len(token) <= MAX_LENGTH else None
+    if match is None:
         raise Unauthorized
     try:
-        header: Any = json_b64decode(form[1].encode())
+        header: Any = json_b64decode(match[1].encode())
     except (JoseError, ValueError, TypeError) as error:
         raise Unauthorized from error
     if not isinstance(header, dict) or not header.keys() <= HEADER or header.get("alg") != "RS256":
@@ -95,11 +95,11 @@ def _kid(shown: str) -> str:
     return kid
 
 
-def _verified(shown: str, key: "RSAKey") -> Claims:
+def _verify(token: str, key: "RSAKey") -> Claims:
     from joserfc import jwt
     from joserfc.errors import JoseError
 
     try:
-        return Claims.model_validate(jwt.decode(shown, key, algorithms=["RS256"]).claims)
+        return Claims.model_validate(jwt.decode(token, key, algorithms=["RS256"]).claims)
     except (JoseError, ValidationError, ValueError) as error:
         raise Unauthorized from error

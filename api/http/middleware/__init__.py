@@ -1,1 +1,1 @@
-"""ASGI middleware around all routes."""
+"""ASGI middleware around all routes, and the audit dependency."""

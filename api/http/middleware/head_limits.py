@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.errors.handlers import CODES, Error, answer
+from api.http.errors.problems import CODES, Error, error_response
 
 MAX_URL_BYTES = 8_000
 MAX_HEADERS, MAX_HEADER_BYTES = 100, 16_000
@@ -20,18 +20,18 @@ class HeadLimits:
             await self._app(scope, receive, send)
         else:
             status, message = violation
-            await answer(status, Error(code=CODES[status], message=message))(scope, receive, send)
+            await error_response(status, Error(code=CODES[status], message=message))(scope, receive, send)
 
 
 def _violation(scope: Scope) -> tuple[int, str] | None:
     url = len(scope.get("raw_path") or scope["path"].encode()) + len(scope["query_string"])
     if url > MAX_URL_BYTES:
-        return 414, f"the address has {url:,} bytes; expected {MAX_URL_BYTES:,}"
+        return 414, f"the URL has {url:,} bytes; expected at most {MAX_URL_BYTES:,}"
     headers = scope["headers"]
     size = sum(len(name) + len(value) for name, value in headers)
     if len(headers) > MAX_HEADERS or size > MAX_HEADER_BYTES:
-        allowed = f"{MAX_HEADERS} headers of {MAX_HEADER_BYTES:,} bytes together"
+        allowed = f"at most {MAX_HEADERS} headers of {MAX_HEADER_BYTES:,} bytes together"
         return 431, f"there are {len(headers)} headers of {size:,} bytes; expected {allowed}"
     if not scope["path"].isprintable():
-        return 400, "the path holds a character that cannot be printed; expected those that can"
+        return 400, "the path contains an unprintable character; expected printable ones"
     return None

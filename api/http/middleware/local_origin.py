@@ -1,32 +1,33 @@
-"""Who may ask a service that listens on this machine only: programs, and pages of this machine."""
+"""Restricts a service without authentication to programs and pages of this machine."""
 
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.errors.handlers import Error, answer
+from api.http.errors.problems import Error, error_response
 from api.http.identity.loopback import LOOPBACK
 
 
-class OnThisMachine:
-    """ASGI middleware: a page of another site reaches nothing here, neither blindly nor under a name it made up."""
+class LocalOriginOnly:
+    """ASGI middleware: rejects requests whose Host or Origin is not this machine (CSRF and DNS rebinding)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        wrong = None if scope["type"] == "lifespan" else refused(Headers(scope=scope))
-        if wrong is None:
+        error = None if scope["type"] == "lifespan" else origin_error(Headers(scope=scope))
+        if error is None:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await answer(403, wrong)(scope, receive, send)
+            await error_response(403, error)(scope, receive, send)
         else:
             await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": wrong.message[:120]})
+            await send({"type": "websocket.close", "code": 1008, "reason": error.message[:120]})
 
 
-def refused(headers: Headers) -> Error | None:
+def origin_error(headers: Headers) -> Error | None:
+    """The error of a request from another machine or page; None for this machine's."""
     for name, url in (("Host", f"//{headers.get('host', '')}"), ("Origin", headers.get("origin", "//localhost"))):
         if (host := _host(url)) not in LOOPBACK:
             allowed = ", ".join(LOOPBACK)

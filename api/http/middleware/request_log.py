@@ -27,44 +27,44 @@ class RequestLog:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        asked = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-        number = asked if _IDS.fullmatch(asked) else uuid4().hex
-        scope.setdefault("state", {})["request_id"] = number
-        answer = _Answer(send, number)
-        begun = time.perf_counter()
+        client_id = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+        request_id = client_id if _IDS.fullmatch(client_id) else uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        response = _Response(send, request_id)
+        start = time.perf_counter()
         method = scope.get("method", "SOCKET")
-        with bound_contextvars(request_id=number, method=method if method in _METHODS else "another"):
+        with bound_contextvars(request_id=request_id, method=method if method in _METHODS else "another"):
             try:
-                await self._app(scope, receive, answer)
+                await self._app(scope, receive, response)
             finally:
                 unbind_contextvars("owner", "route")
                 logger: Any = structlog.get_logger()
                 logger.info(
                     "request",
                     route=route_template(scope),
-                    status=answer.status,
-                    milliseconds=round(1e3 * (time.perf_counter() - begun), 1),
-                    bytes=answer.size,
+                    status=response.status,
+                    milliseconds=round(1e3 * (time.perf_counter() - start), 1),
+                    bytes=response.size,
                     owner=scope["state"].get("owner"),
                     address=client_address(HTTPConnection(scope)),
                 )
 
 
-class _Answer:
-    """Passes an answer on, and remembers what it was."""
+class _Response:
+    """Forwards the messages of a response, and records its status and size."""
 
-    def __init__(self, send: Send, number: str) -> None:
+    def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
-        self._number = number
+        self._request_id = request_id
         self.status = 0
-        """0 where the client went away before an answer; a socket's is the code that it was closed with."""
+        """0 when the client disconnected before the response; for a WebSocket the close code."""
         self.size = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.http.response.start", "websocket.accept"):
             self.status = message.get("status", 101)
             message.setdefault("headers", [])
-            MutableHeaders(scope=message)[REQUEST_ID_HEADER] = self._number
+            MutableHeaders(scope=message)[REQUEST_ID_HEADER] = self._request_id
         elif message["type"] == "websocket.close":
             self.status = message.get("code", 1000)
         self.size += len(message.get("body") or message.get("bytes") or (message.get("text") or "").encode())

@@ -1,4 +1,4 @@
-"""What each answer forbids the browser that shows it."""
+"""Security headers of every response."""
 
 import base64
 import hashlib
@@ -18,46 +18,46 @@ _ALWAYS = {
 _YEAR = "max-age=31536000"
 
 _CLOSED = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-"""For what is no page."""
+"""For responses that are not pages."""
 _REPORT = f"{_CLOSED}; style-src 'unsafe-inline'; sandbox"
-"""For pages that are files: they have their styles in them, and no script."""
+"""For exported HTML reports, which have inline styles and no scripts."""
 _DOCUMENTATION = (
     f"{_CLOSED}; script-src 'self'{{scripts}}; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self'"
 )
-"""For the pages below /api/docs: their own scripts and no others."""
+"""For the pages below /api/docs, which may run their own scripts only."""
 
 _DOCS = "/api/docs"
 _SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
-class Guarded:
-    """ASGI middleware: the headers of security on every answer; a route's own stand above them."""
+class SecurityHeaders:
+    """ASGI middleware: adds security headers to every response, unless a route has set them."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started: Message | None = None
+        delayed_start: Message | None = None
 
-        async def guarded(message: Message) -> None:
-            nonlocal started
+        async def send_with_headers(message: Message) -> None:
+            nonlocal delayed_start
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 message.setdefault("headers", [])
-                _guard(message, scope)
-                if _is_page(message, scope):  # its policy names its scripts, which come with the body
-                    started = message
+                _add_headers(message, scope)
+                if _is_page(message, scope):  # its policy contains digests of scripts in the body, which follows
+                    delayed_start = message
                     return
-            if started is not None:
-                begun, started = started, None
-                MutableHeaders(scope=begun)["Content-Security-Policy"] = _policy(message.get("body", b""))
-                await send(begun)
+            if delayed_start is not None:
+                start, delayed_start = delayed_start, None
+                MutableHeaders(scope=start)["Content-Security-Policy"] = _policy(message.get("body", b""))
+                await send(start)
             await send(message)
 
-        await self._app(scope, receive, send if scope["type"] == "lifespan" else guarded)
+        await self._app(scope, receive, send if scope["type"] == "lifespan" else send_with_headers)
 
 
-def _guard(start: Message, scope: Scope) -> None:
+def _add_headers(start: Message, scope: Scope) -> None:
     headers = MutableHeaders(scope=start)
     for name, value in _ALWAYS.items():
         headers.setdefault(name, value)

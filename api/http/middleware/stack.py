@@ -1,12 +1,12 @@
-"""What stands around the routes, whatever they are."""
+"""The middleware of every application, in order."""
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from api.http.middleware.head_limits import HeadLimits
 from api.http.middleware.request_log import RequestLog
-from api.http.middleware.security_headers import Guarded
-from api.http.rate_limits import ByAddress, Limits
+from api.http.middleware.security_headers import SecurityHeaders
+from api.http.rate_limits import AddressRateLimit, RateLimits
 from api.settings import Settings
 
 CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -23,8 +23,8 @@ CORS_HEADERS = (
 CORS_EXPOSED = ("ETag", "Location", "Retry-After", "X-Request-Id")
 
 
-def guard(app: FastAPI, settings: Settings, limits: Limits | None) -> None:
-    """From the inside out; what was added by the handlers of errors stands inside."""
+def add_middleware(app: FastAPI, settings: Settings, limits: RateLimits | None) -> None:
+    """Add the middleware, the innermost first."""
     app.add_middleware(HeadLimits)
     if settings.cors_origins:
         app.add_middleware(
@@ -35,6 +35,6 @@ def guard(app: FastAPI, settings: Settings, limits: Limits | None) -> None:
             expose_headers=CORS_EXPOSED,
         )
     if limits is not None:
-        app.add_middleware(ByAddress, limits=limits)
-    app.add_middleware(Guarded)
+        app.add_middleware(AddressRateLimit, limits=limits)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestLog)

@@ -13,9 +13,9 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from pydantic import ValidationError
 from starlette.responses import StreamingResponse
 
-from api.http.body_limits import at_most
-from api.http.dependencies import STREAMING, Asking, Reading, Served, Serving
-from api.http.errors import handlers as problems
+from api.http.body_limits import limited_route
+from api.http.dependencies import STREAM_SLOT, PrincipalDep, Service, ServiceDep, StreamAccessDep
+from api.http.errors.problems import error_responses
 from api.http.routes.events import beating, event_stream, last_event_id, streamed
 from desk.base.errors import InvalidInput, NotFound
 from desk.governance.approvals import Ruling
@@ -25,7 +25,7 @@ from store.errors import Unavailable
 if TYPE_CHECKING:
     from graphs.conversations.agui_runs import AgentRun
 
-router = APIRouter(tags=["agent"], route_class=at_most(2_000_000))
+router = APIRouter(tags=["agent"], route_class=limited_route(2_000_000))
 
 LastEvent = Annotated[int, Depends(last_event_id)]
 
@@ -46,17 +46,17 @@ class Attached:
     after: int
 
 
-async def attached(given: RunAgentInput, after: LastEvent, asking: Asking, serving: Serving) -> Attached:
+async def attached(given: RunAgentInput, after: LastEvent, principal: PrincipalDep, service: ServiceDep) -> Attached:
     """The run that the input names: known already, or begun now; every refusal comes before the stream."""
     from graphs.conversations.agui_runs import begin, go_on, known
     from graphs.conversations.repository import check_conversation_id
 
-    dependencies, answering, owner = serving.dependencies, serving.answering, asking.owner
+    dependencies, answering, owner = service.dependencies, service.answering, principal.owner
     thread, run = given.thread_id, given.run_id
     check_conversation_id("body.threadId", thread)
     found = await known(dependencies, answering, owner, thread, run)
     if found is None and given.resume:
-        found = await go_on(dependencies, answering, asking, thread, run, _answers(given))
+        found = await go_on(dependencies, answering, principal, thread, run, _answers(given))
     if found is None:
         found = await begin(dependencies, answering, owner, thread, run, _said(given))
     return Attached(found, given, after)
@@ -66,11 +66,14 @@ async def attached(given: RunAgentInput, after: LastEvent, asking: Asking, servi
     "/agent",
     summary="Ask the assistant in the words of AG-UI 1.0",
     response_class=StreamingResponse,
-    dependencies=[STREAMING],
-    responses={**problems.errors(400, 404, 409, 413), **_STREAM},
+    dependencies=[STREAM_SLOT],
+    responses={**error_responses(400, 404, 409, 413), **_STREAM},
 )
 async def agent(
-    attached: Annotated[Attached, Depends(attached)], asking: Asking, serving: Serving, reading: Reading
+    attached: Annotated[Attached, Depends(attached)],
+    principal: PrincipalDep,
+    service: ServiceDep,
+    access: StreamAccessDep,
 ) -> EventSourceResponse:
     """The last message of the person is asked in the thread, and what comes of it is told as it happens.
 
@@ -79,17 +82,17 @@ async def agent(
     person has to decide something, the run ends with the outcome `interrupt`; `resume` in a new run answers it, with
     `{"verdict": "approved"}`, `{"verdict": "edited", "trials": 50}` or `{"verdict": "rejected", "reason": "..."}`.
     """
-    return streamed(reading.while_known(beating(_frames(attached, asking, serving))))
+    return streamed(access.while_valid(beating(_frames(attached, principal, service))))
 
 
-async def _frames(attached: Attached, asking: Principal, serving: Served) -> AsyncGenerator[bytes]:
+async def _frames(attached: Attached, principal: Principal, service: Service) -> AsyncGenerator[bytes]:
     from graphs.conversations.agui import as_json
     from graphs.conversations.agui_runs import told
 
     number = 0
     try:
         async with aclosing(
-            told(serving.dependencies, serving.following, asking, attached.run, attached.given.messages)
+            told(service.dependencies, service.following, principal, attached.run, attached.given.messages)
         ) as events:
             async for event in events:
                 number += 1

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 
-from api.http.body_limits import at_most
-from api.http.dependencies import Asking, Serving
-from api.http.errors.handlers import Detail, Problem, errors
+from api.http.body_limits import limited_route
+from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.errors.problems import Detail, Problem, error_responses
 from api.http.pagination import After, Limit, Listed
 from desk.base.errors import InvalidInput
 from desk.market.datasets.schemas import (
@@ -37,8 +37,8 @@ from desk.market.datasets.schemas import (
 MAX_BODY = 101_000_000
 """A file of 100 MB, and what a form puts around it."""
 
-router = APIRouter(route_class=at_most(MAX_BODY, parts=None))
-marking = APIRouter(route_class=at_most(100_000))
+router = APIRouter(route_class=limited_route(MAX_BODY, max_parts=None))
+marking = APIRouter(route_class=limited_route(100_000))
 
 
 class Options(BaseModel):
@@ -119,11 +119,18 @@ _FILE: dict[str, Any] = {
 @router.post(
     "/market-data/imports",
     summary="Import a file as a data set, or report what that would do",
-    responses={201: {"model": ImportReport, "description": "A new version was stored"}, **errors(400, 409, 413)},
+    responses={
+        201: {"model": ImportReport, "description": "A new version was stored"},
+        **error_responses(400, 409, 413),
+    },
     openapi_extra=_FILE,
 )
 async def import_(
-    request: Request, options: Annotated[Options, Query()], serving: Serving, asking: Asking, response: Response
+    request: Request,
+    options: Annotated[Options, Query()],
+    service: ServiceDep,
+    principal: PrincipalDep,
+    response: Response,
 ) -> ImportReport:
     """Daily closes or bars, wide (date and one column an asset) or long (date, symbol, close and more).
 
@@ -134,10 +141,10 @@ async def import_(
 
     terms = options.terms()
     content = await _content(request)
-    dependencies = serving.dependencies
+    dependencies = service.dependencies
     report = await import_file(
         dependencies.store,
-        asking.owner,
+        principal.owner,
         options.dataset,
         content,
         terms,
@@ -167,13 +174,15 @@ async def _content(request: Request) -> bytes:
         return await file.read()
 
 
-@router.get("/market-data/datasets", summary="Your data sets, by name", responses=errors())
-async def datasets(serving: Serving, asking: Asking, limit: Limit = 100, after: After = None) -> Listed[Dataset]:
+@router.get("/market-data/datasets", summary="Your data sets, by name", responses=error_responses())
+async def datasets(
+    service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
+) -> Listed[Dataset]:
     from desk.market.datasets.queries import list_datasets
 
-    dependencies = serving.dependencies
+    dependencies = service.dependencies
     items, following = await list_datasets(
-        dependencies.store, asking.owner, dependencies.now(), limit=limit, after=after
+        dependencies.store, principal.owner, dependencies.now(), limit=limit, after=after
     )
     return Listed[Dataset](items=items, next=following)
 
@@ -181,54 +190,58 @@ async def datasets(serving: Serving, asking: Asking, limit: Limit = 100, after: 
 @router.get(
     "/market-data/datasets/{name}",
     summary="A data set: its latest version, or the one known at a time, and its history",
-    responses=errors(404),
+    responses=error_responses(404),
 )
 async def dataset(
     name: Name,
-    serving: Serving,
-    asking: Asking,
+    service: ServiceDep,
+    principal: PrincipalDep,
     as_of: Annotated[datetime | None, Query(description="Show the version that was known then")] = None,
 ) -> Series:
     from desk.market.datasets.queries import read_dataset
 
-    return await read_dataset(serving.dependencies.store, asking.owner, name, serving.dependencies.now(), as_of)
+    return await read_dataset(service.dependencies.store, principal.owner, name, service.dependencies.now(), as_of)
 
 
-@router.get("/market-data/datasets/{name}/versions", summary="All commits, newest first", responses=errors(404))
+@router.get(
+    "/market-data/datasets/{name}/versions", summary="All commits, newest first", responses=error_responses(404)
+)
 async def versions(
-    name: Name, serving: Serving, asking: Asking, limit: Limit = 100, after: After = None
+    name: Name, service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> Listed[Commit]:
     from desk.market.datasets.queries import list_commits
 
-    items, following = await list_commits(serving.dependencies.store, asking.owner, name, limit=limit, after=after)
+    items, following = await list_commits(service.dependencies.store, principal.owner, name, limit=limit, after=after)
     return Listed[Commit](items=items, next=following)
 
 
 @router.get(
     "/market-data/datasets/{name}/versions/{hash}",
     summary="A version: gates, changes against the one before, and the regime at its end",
-    responses=errors(404),
+    responses=error_responses(404),
 )
 async def version(
     name: Name,
     hash_: Annotated[str, Path(alias="hash", pattern="^[0-9a-f]{6,64}$", description="The beginning is enough")],
-    serving: Serving,
-    asking: Asking,
+    service: ServiceDep,
+    principal: PrincipalDep,
 ) -> Version:
     from desk.market.datasets.repository import read_version
 
-    return await read_version(serving.dependencies.store, asking.owner, name, hash_)
+    return await read_version(service.dependencies.store, principal.owner, name, hash_)
 
 
 @router.get(
     "/market-data/stale-runs",
     summary="Runs whose prices were changed after the fact by a later version",
-    responses=errors(),
+    responses=error_responses(),
 )
-async def stale_runs(serving: Serving, asking: Asking, limit: Limit = 100, after: After = None) -> Listed[Stale]:
+async def stale_runs(
+    service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
+) -> Listed[Stale]:
     from desk.market.datasets.queries import list_stale_runs
 
-    items, following = await list_stale_runs(serving.dependencies.store, asking.owner, limit=limit, after=after)
+    items, following = await list_stale_runs(service.dependencies.store, principal.owner, limit=limit, after=after)
     return Listed[Stale](items=items, next=following)
 
 
@@ -236,23 +249,25 @@ async def stale_runs(serving: Serving, asking: Asking, limit: Limit = 100, after
     "/market-data/markers",
     status_code=201,
     summary="Mark data as bad: no new run uses them",
-    responses=errors(400, 413),
+    responses=error_responses(400, 413),
 )
-async def mark(body: NewMarker, serving: Serving, asking: Asking, response: Response) -> Marker:
+async def mark(body: NewMarker, service: ServiceDep, principal: PrincipalDep, response: Response) -> Marker:
     """It holds for 30 days, or until a new version that covers the days and passes every gate lifts it."""
     from desk.market.datasets.markers import mark
 
-    made = await mark(serving.dependencies.store, asking.owner, body, serving.dependencies.now())
+    made = await mark(service.dependencies.store, principal.owner, body, service.dependencies.now())
     response.headers["Location"] = f"/api/market-data/markers/{made.id}"
     return made
 
 
-@marking.get("/market-data/markers", summary="Your marks on bad data, expired ones too", responses=errors())
-async def marked(serving: Serving, asking: Asking, limit: Limit = 100, after: After = None) -> Listed[Marker]:
+@marking.get("/market-data/markers", summary="Your marks on bad data, expired ones too", responses=error_responses())
+async def marked(
+    service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
+) -> Listed[Marker]:
     from desk.market.datasets.markers import list_markers
 
     items, following = await list_markers(
-        serving.dependencies.store, asking.owner, serving.dependencies.now(), limit=limit, after=after
+        service.dependencies.store, principal.owner, service.dependencies.now(), limit=limit, after=after
     )
     return Listed[Marker](items=items, next=following)
 
@@ -261,9 +276,11 @@ async def marked(serving: Serving, asking: Asking, limit: Limit = 100, after: Af
     "/market-data/markers/{marker}",
     status_code=204,
     summary="Remove a mark: the data are good",
-    responses=errors(404),
+    responses=error_responses(404),
 )
-async def unmark(marker: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], serving: Serving, asking: Asking) -> None:
+async def unmark(
+    marker: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], service: ServiceDep, principal: PrincipalDep
+) -> None:
     from desk.market.datasets.markers import unmark
 
-    await unmark(serving.dependencies.store, asking.owner, marker, serving.dependencies.now())
+    await unmark(service.dependencies.store, principal.owner, marker, service.dependencies.now())

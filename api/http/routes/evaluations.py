@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from api.http.body_limits import at_most
-from api.http.dependencies import Asking, Serving
-from api.http.errors import handlers as problems
+from api.http.body_limits import limited_route
+from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.errors.problems import error_responses
 from api.http.pagination import After, Limit, Listed, sliced
 from desk.optimization.estimate_schemas import LaunchEstimate
 from desk.optimization.request import OptimizationRequest
@@ -16,9 +16,9 @@ from desk.strategies.templates import StrategyTemplate, templates
 from desk.surrogates.problem import reject_prices_file
 from desk.surrogates.schemas import Predicted, PredictionRequest
 
-router = APIRouter(tags=["evaluations"], route_class=at_most(1_000_000))
+router = APIRouter(tags=["evaluations"], route_class=limited_route(1_000_000))
 
-_READ = problems.errors(400, 413)
+_READ = error_responses(400, 413)
 
 
 @router.post(
@@ -27,11 +27,13 @@ _READ = problems.errors(400, 413)
     response_description="Metrics beside three benchmarks, lines, the weight by volatility and today, and warnings",
     responses=_READ,
 )
-async def evaluate(request: EvaluationRequest, asking: Asking, serving: Serving) -> DetailedEvaluation:
+async def evaluate(request: EvaluationRequest, principal: PrincipalDep, service: ServiceDep) -> DetailedEvaluation:
     from desk.strategies.evaluation_details import evaluate_in_detail
 
-    dependencies = serving.dependencies
-    return await evaluate_in_detail(dependencies.store, dependencies.prices_of(asking.owner), asking.owner, request)
+    dependencies = service.dependencies
+    return await evaluate_in_detail(
+        dependencies.store, dependencies.prices_of(principal.owner), principal.owner, request
+    )
 
 
 @router.post(
@@ -41,14 +43,14 @@ async def evaluate(request: EvaluationRequest, asking: Asking, serving: Serving)
     "same problem (`python -m api surrogate fit`), each with a 95% interval and the error that the model had on trials "
     "that it had not seen.",
     response_description="Objective, excess return, volatility and drawdown, labelled as predicted",
-    responses=problems.errors(400, 404, 409, 410, 413),
+    responses=error_responses(400, 404, 409, 410, 413),
 )
-async def predicted(asked: PredictionRequest, asking: Asking, serving: Serving) -> Predicted:
+async def predicted(asked: PredictionRequest, principal: PrincipalDep, service: ServiceDep) -> Predicted:
     from graphs.runs.surrogates import predict
 
     if asked.request is not None:
         reject_prices_file(asked.request)
-    return await predict(serving.dependencies, asking.owner, asked.config, job=asked.job, request=asked.request)
+    return await predict(service.dependencies, principal.owner, asked.config, job=asked.job, request=asked.request)
 
 
 _ESTIMATED = Body(openapi_examples={"usual": {"summary": "100 trials in five scenarios", "value": {"trials": 100}}})
@@ -58,22 +60,24 @@ _ESTIMATED = Body(openapi_examples={"usual": {"summary": "100 trials in five sce
     "/estimates", summary="What an optimization would take, and whether a person must approve it", responses=_READ
 )
 async def estimates(
-    request: Annotated[OptimizationRequest, _ESTIMATED], asking: Asking, serving: Serving
+    request: Annotated[OptimizationRequest, _ESTIMATED], principal: PrincipalDep, service: ServiceDep
 ) -> LaunchEstimate:
     from desk.optimization.estimate import estimate_launch
 
     reject_prices_file(request)
-    dependencies = serving.dependencies
+    dependencies = service.dependencies
     return await estimate_launch(
-        dependencies.prices_of(asking.owner), request, dependencies.thresholds, dependencies.jobs.machines
+        dependencies.prices_of(principal.owner), request, dependencies.thresholds, dependencies.jobs.machines
     )
 
 
 @router.get("/scenarios", summary="Scenarios that are built in, and your own, with what they imply")
-async def scenarios(asking: Asking, serving: Serving, limit: Limit = 100, after: After = None) -> Listed[ScenarioShown]:
+async def scenarios(
+    principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
+) -> Listed[ScenarioShown]:
     from desk.scenarios.repository import list_scenarios
 
-    shown = await list_scenarios(serving.dependencies.store, asking.owner)
+    shown = await list_scenarios(service.dependencies.store, principal.owner)
     return sliced(shown, lambda item: item.scenario.name, limit, after)
 
 

@@ -13,9 +13,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 from starlette.websockets import WebSocketDisconnect
 
-from api.http.dependencies import STREAMING, Asking, Reading, Served, Serving
-from api.http.errors import handlers as problems
-from api.http.identity.revocation import Standing
+from api.http.dependencies import STREAM_SLOT, PrincipalDep, Service, ServiceDep, StreamAccessDep
+from api.http.errors.problems import error_responses
+from api.http.identity.revocation import StreamAccess
 from desk.base.errors import InvalidInput, NotFound
 from desk.runs.progress import LiveEvent
 from store.errors import Invalid, Unavailable
@@ -100,30 +100,32 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     "/runs/{run}/events",
     summary="The events of a run as they happen (server-sent events)",
     response_class=StreamingResponse,
-    dependencies=[Ticketed, STREAMING],
-    responses={**problems.errors(404, 410), **_STREAM},
+    dependencies=[Ticketed, STREAM_SLOT],
+    responses={**error_responses(404, 410), **_STREAM},
 )
-async def stream(run: RunId, after: LastEvent, asking: Asking, serving: Serving, reading: Reading) -> Response:
+async def stream(
+    run: RunId, after: LastEvent, principal: PrincipalDep, service: ServiceDep, access: StreamAccessDep
+) -> Response:
     """Every event of the run beyond the number that you have, then each new one.
 
     The stream ends with `event: end` when the run has ended; an `EventSource` should then be closed, and one that
     connects again all the same is answered with 204, after which it stays away.
     """
-    if await _has_all(serving, asking.owner, run, after):
+    if await _has_all(service, principal.owner, run, after):
         return Response(status_code=204)
-    return streamed(reading.while_known(frames_of(serving, asking.owner, run, after)))
+    return streamed(access.while_valid(frames_of(service, principal.owner, run, after)))
 
 
 @router.get(
     "/runs/{run}/events/poll",
     summary="The events of a run so far, or the next ones (long poll)",
-    responses=problems.errors(404, 410),
+    responses=error_responses(404, 410),
     dependencies=[Ticketed],
 )
 async def poll(
     run: RunId,
-    asking: Asking,
-    serving: Serving,
+    principal: PrincipalDep,
+    service: ServiceDep,
     after: After = 0,
     wait: Annotated[
         float, Query(ge=0, le=LONGEST_WAIT, allow_inf_nan=False, description="Seconds to wait for an event")
@@ -132,7 +134,7 @@ async def poll(
 ) -> Polled:
     from graphs.streaming.followers import check_after
 
-    async with serving.following.of(asking.owner, run) as log:
+    async with service.following.of(principal.owner, run) as log:
         check_after(log, after, "query.after")
         await log.more(after, wait)
         told = log.after(after, limit)
@@ -141,19 +143,24 @@ async def poll(
         return Polled(events=events, last=last, ended=log.ended and last == log.last)
 
 
-@router.websocket("/runs/{run}/events/ws", dependencies=[STREAMING])
+@router.websocket("/runs/{run}/events/ws", dependencies=[STREAM_SLOT])
 async def socket(
-    websocket: WebSocket, run: str, asking: Asking, serving: Serving, reading: Reading, after: str = "0"
+    websocket: WebSocket,
+    run: str,
+    principal: PrincipalDep,
+    service: ServiceDep,
+    access: StreamAccessDep,
+    after: str = "0",
 ) -> None:
     """One LiveEvent as JSON in each message, and `{"heartbeat": n}` after 15 seconds of silence; it hears nothing."""
-    if not _may_read(websocket, serving.settings.cors_origins.split(",")):
+    if not _may_read(websocket, service.settings.cors_origins.split(",")):
         await websocket.close(NOT_ALLOWED)
         return
     await websocket.accept()
     try:
         number = last_event_id(last_event_id=after)
-        async with serving.following.of(asking.owner, run) as log:
-            code, reason = await _served(websocket, log, number, reading)
+        async with service.following.of(principal.owner, run) as log:
+            code, reason = await _served(websocket, log, number, access)
     except NotFound as error:
         code, reason = UNKNOWN, str(error)
     except (InvalidInput, Invalid) as error:
@@ -211,20 +218,20 @@ def _frame(told: "Told") -> bytes:
     return format_sse_event(id=str(told.sequence), event=told.kind, data_str=told.text)
 
 
-async def _has_all(serving: Served, owner: str, run: str, after: int) -> bool:
+async def _has_all(service: Service, owner: str, run: str, after: int) -> bool:
     """Raises what cannot be said any more once the stream has begun."""
     from graphs.streaming.followers import check_after
 
-    async with serving.following.of(owner, run) as log:
+    async with service.following.of(owner, run) as log:
         check_after(log, after, "after")
         return log.ended and after == log.last
 
 
 async def frames_of(
-    serving: Served, owner: str, run: str, after: int, *, until: str | None = None
+    service: Service, owner: str, run: str, after: int, *, until: str | None = None
 ) -> AsyncGenerator[bytes]:
     try:
-        async with serving.following.of(owner, run) as log:
+        async with service.following.of(owner, run) as log:
             async for frame in frames(log, after, until=until):
                 yield frame
     except (Unavailable, NotFound) as fault:  # the status is out, and a thread may be deleted at any time
@@ -238,12 +245,12 @@ def _may_read(websocket: WebSocket, sites: list[str]) -> bool:
     return origin is None or origin in sites or origin.partition("://")[2] == websocket.headers.get("host")
 
 
-async def _served(websocket: WebSocket, log: "Followed", after: int, reading: Standing) -> tuple[int, str]:
+async def _served(websocket: WebSocket, log: "Followed", after: int, access: StreamAccess) -> tuple[int, str]:
     """The code to close with, and why."""
     from graphs.streaming.followers import check_after
 
     check_after(log, after, "after")
-    doing = [asyncio.create_task(_send(websocket, log, after, reading)), asyncio.create_task(_hear(websocket))]
+    doing = [asyncio.create_task(_send(websocket, log, after, access)), asyncio.create_task(_hear(websocket))]
     try:
         done, _ = await asyncio.wait(doing, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -253,14 +260,14 @@ async def _served(websocket: WebSocket, log: "Followed", after: int, reading: St
     return done.pop().result()
 
 
-async def _send(websocket: WebSocket, log: "Followed", after: int, reading: Standing) -> tuple[int, str]:
+async def _send(websocket: WebSocket, log: "Followed", after: int, access: StreamAccess) -> tuple[int, str]:
     try:
         while True:
             fresh = await log.more(after, HEARTBEAT)
             told = log.after(after, AT_ONCE)
             if fresh and not told:
                 return ENDED, "the run has ended"
-            if not await reading.holds():
+            if not await access.is_valid():
                 return NOT_ALLOWED, "it is not known any more who asks"
             async with asyncio.timeout(STUCK):
                 for text in [each.text for each in told] or [f'{{"heartbeat": {after}}}']:

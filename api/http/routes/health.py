@@ -5,7 +5,7 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from api.http.dependencies import Serving
+from api.http.dependencies import ServiceDep
 from api.operations.readiness import Readiness
 
 router = APIRouter(tags=["health"])
@@ -25,13 +25,13 @@ async def health() -> Health:
     summary="Whether the service can do its work",
     responses={503: {"model": Readiness, "description": "Nothing can be stored or executed now"}},
 )
-async def ready(serving: Serving, response: Response) -> Readiness:
+async def ready(service: ServiceDep, response: Response) -> Readiness:
     """Storage, queue, workers, models and the age of the prices; an answer holds for two seconds.
 
     Prices that are old are a warning: research goes on with them. What is wrong stands in the log, not here.
     """
-    found = await serving.watches.readiness()
-    if found.status == "failed":
+    readiness = await service.readiness.status()
+    if readiness.status == "failed":
         response.status_code = 503
     response.headers["Cache-Control"] = "no-store"
-    return found
+    return readiness

@@ -4,9 +4,9 @@ from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Body, Header, Query, Response
 
-from api.http.body_limits import at_most
-from api.http.dependencies import Asking, Serving
-from api.http.errors.handlers import errors
+from api.http.body_limits import limited_route
+from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.errors.problems import error_responses
 from api.http.pagination import After, Limit
 from api.http.routes.results import JobId
 from desk.base.errors import InvalidInput
@@ -16,7 +16,7 @@ from desk.runs.states import RunState
 from graphs.runs.job_status import Job, JobPage, JobSummary
 from graphs.runs.reproductions import Reproduction
 
-router = APIRouter(tags=["jobs"], route_class=at_most(1_000_000))
+router = APIRouter(tags=["jobs"], route_class=limited_route(1_000_000))
 
 _EXAMPLES: dict[str, Any] = {
     "small": {
@@ -42,12 +42,12 @@ Why: TypeAlias = Annotated[str, Query(max_length=500, description="Kept in the h
     "/jobs",
     status_code=202,
     summary="Ask for an optimization",
-    responses={202: {"headers": _LOCATION}, **errors(400, 409, 413)},
+    responses={202: {"headers": _LOCATION}, **error_responses(400, 409, 413)},
 )
 async def submit(
     body: Request,
-    serving: Serving,
-    asking: Asking,
+    service: ServiceDep,
+    principal: PrincipalDep,
     response: Response,
     idempotency_key: Annotated[
         str | None, Header(min_length=1, max_length=200, description="For 24 hours the same key is the same job")
@@ -61,15 +61,15 @@ async def submit(
         reason = "a server reads no files of its clients by their place"
         allowed = "null; import the file with POST /api/market-data/imports and name the data set in `universe`"
         raise InvalidInput("body.prices_file", body.prices_file, reason=reason, allowed=allowed)
-    run = await job_queue.submit(serving.dependencies, asking.owner, body, idempotency_key=idempotency_key)
+    run = await job_queue.submit(service.dependencies, principal.owner, body, idempotency_key=idempotency_key)
     response.headers["Location"] = f"/api/jobs/{run.id}"
     return summary(run)
 
 
-@router.get("/jobs", summary="Your jobs, the newest first", responses=errors())
+@router.get("/jobs", summary="Your jobs, the newest first", responses=error_responses())
 async def listed(
-    serving: Serving,
-    asking: Asking,
+    service: ServiceDep,
+    principal: PrincipalDep,
     *,
     state: Annotated[RunState | None, Query(description="Those in this state only")] = None,
     name: Annotated[str, Query(max_length=120, description="Those whose name holds this, in any case")] = "",
@@ -79,47 +79,51 @@ async def listed(
     """A page with `name` may hold fewer than `limit`; the last page is the one whose `next` is null."""
     from graphs.runs.job_status import job_page
 
-    return await job_page(serving.dependencies.store, asking.owner, state=state, name=name, after=after, limit=limit)
+    return await job_page(service.dependencies.store, principal.owner, state=state, name=name, after=after, limit=limit)
 
 
-@router.get("/jobs/{job_id}", summary="How far a job is", responses=errors(404, 410))
-async def read(job_id: JobId, serving: Serving, asking: Asking) -> Job:
+@router.get("/jobs/{job_id}", summary="How far a job is", responses=error_responses(404, 410))
+async def read(job_id: JobId, service: ServiceDep, principal: PrincipalDep) -> Job:
     """`progress` never falls and is at most 0.99 before the end; its best objective is in sample, no promise."""
     from graphs.runs.job_status import job_of
 
-    return await job_of(serving.dependencies.store, asking.owner, job_id)
+    return await job_of(service.dependencies.store, principal.owner, job_id)
 
 
-@router.delete("/jobs/{job_id}", status_code=202, summary="Cancel a job", responses=errors(404, 409, 410))
-async def cancel(job_id: JobId, serving: Serving, asking: Asking, *, reason: Why = "") -> JobSummary:
+@router.delete("/jobs/{job_id}", status_code=202, summary="Cancel a job", responses=error_responses(404, 409, 410))
+async def cancel(job_id: JobId, service: ServiceDep, principal: PrincipalDep, *, reason: Why = "") -> JobSummary:
     """It stops within ten seconds; what it has tried stays. 409 for one that has ended."""
     from graphs.jobs import job_queue
     from graphs.runs.job_status import summary
 
-    return summary(await job_queue.cancel(serving.dependencies, asking.owner, job_id, by=asking.owner, reason=reason))
+    return summary(
+        await job_queue.cancel(service.dependencies, principal.owner, job_id, by=principal.owner, reason=reason)
+    )
 
 
 @router.post(
     "/jobs/{job_id}/restart",
     status_code=202,
     summary="Go on with a job that failed or was cancelled",
-    responses=errors(404, 409, 410),
+    responses=error_responses(404, 409, 410),
 )
-async def restart(job_id: JobId, serving: Serving, asking: Asking, *, reason: Why = "") -> JobSummary:
+async def restart(job_id: JobId, service: ServiceDep, principal: PrincipalDep, *, reason: Why = "") -> JobSummary:
     """It goes on where it stopped; what agents decided and what was tried is kept."""
     from graphs.jobs import job_queue
     from graphs.runs.job_status import summary
 
-    return summary(await job_queue.restart(serving.dependencies, asking.owner, job_id, by=asking.owner, reason=reason))
+    return summary(
+        await job_queue.restart(service.dependencies, principal.owner, job_id, by=principal.owner, reason=reason)
+    )
 
 
 @router.post(
     "/jobs/{job_id}/approval",
     status_code=202,
     summary="Decide about a job that waits for a person",
-    responses=errors(400, 404, 409, 410, 413),
+    responses=error_responses(400, 404, 409, 410, 413),
 )
-async def decide(job_id: JobId, body: Ruling, serving: Serving, asking: Asking) -> JobSummary:
+async def decide(job_id: JobId, body: Ruling, service: ServiceDep, principal: PrincipalDep) -> JobSummary:
     """The first decision holds; the same one again changes nothing. An approved job goes back into the queue.
 
     403 without `launch:approve`: then another person decides, at `/approvals`.
@@ -128,40 +132,42 @@ async def decide(job_id: JobId, body: Ruling, serving: Serving, asking: Asking) 
     from graphs.jobs.approval_decisions import decide_approval
     from graphs.runs.job_status import summary
 
-    decided = ApprovalDecision(**body.model_dump(), by=asking.owner, at=serving.dependencies.now())
-    run = await decide_approval(serving.dependencies, asking.owner, job_id, decided, decider=asking)
-    await serving.answering.ensure_all(asking.owner)  # a thread may wait for it
+    decided = ApprovalDecision(**body.model_dump(), by=principal.owner, at=service.dependencies.now())
+    run = await decide_approval(service.dependencies, principal.owner, job_id, decided, decider=principal)
+    await service.answering.ensure_all(principal.owner)  # a thread may wait for it
     return summary(run)
 
 
-@router.get("/jobs/{job_id}/request", summary="What was asked of a job", responses=errors(404, 410))
-async def request(job_id: JobId, serving: Serving, asking: Asking) -> OptimizationRequest:
+@router.get("/jobs/{job_id}/request", summary="What was asked of a job", responses=error_responses(404, 410))
+async def request(job_id: JobId, service: ServiceDep, principal: PrincipalDep) -> OptimizationRequest:
     """The body to submit again: with the newest data, or with changes of one's own."""
     from desk.runs.repository import run_of
 
-    return (await run_of(serving.dependencies.store, asking.owner, job_id)).request
+    return (await run_of(service.dependencies.store, principal.owner, job_id)).request
 
 
 @router.post(
     "/jobs/{job_id}/reproduce",
     status_code=202,
     summary="Run a finished job again from its manifest",
-    responses={202: {"headers": _LOCATION}, **errors(404, 409, 410)},
+    responses={202: {"headers": _LOCATION}, **error_responses(404, 409, 410)},
 )
-async def reproduce(job_id: JobId, serving: Serving, asking: Asking, response: Response) -> Reproduction:
+async def reproduce(job_id: JobId, service: ServiceDep, principal: PrincipalDep, response: Response) -> Reproduction:
     """Without any model. It takes as long as the search did; one that has not ended is answered again."""
     from graphs.jobs.reproduction import request_reproduction
 
     response.headers["Location"] = f"/api/jobs/{job_id}/reproductions"
-    return await request_reproduction(serving.dependencies, asking.owner, job_id)
+    return await request_reproduction(service.dependencies, principal.owner, job_id)
 
 
 @router.get(
-    "/jobs/{job_id}/reproductions", summary="What came out when a job was run again", responses=errors(404, 410)
+    "/jobs/{job_id}/reproductions",
+    summary="What came out when a job was run again",
+    responses=error_responses(404, 410),
 )
-async def reproduced(job_id: JobId, serving: Serving, asking: Asking) -> list[Reproduction]:
+async def reproduced(job_id: JobId, service: ServiceDep, principal: PrincipalDep) -> list[Reproduction]:
     from desk.runs.repository import run_of
     from graphs.runs.reproductions import reproductions
 
-    await run_of(serving.dependencies.store, asking.owner, job_id)
-    return await reproductions(serving.dependencies.store, asking.owner, job_id)
+    await run_of(service.dependencies.store, principal.owner, job_id)
+    return await reproductions(service.dependencies.store, principal.owner, job_id)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.http.dependencies import Asking, Serving
-from api.http.errors.handlers import errors
+from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.errors.problems import error_responses
 from api.http.etags import TAGGED, UNCHANGED, IfNoneMatch, tagged
 from api.http.routes import datasets as imports
 from desk.base.frames import series_frame
@@ -85,7 +85,7 @@ AsOf: TypeAlias = Annotated[
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"headers": TAGGED},
     **UNCHANGED,
-    **errors(404),
+    **error_responses(404),
 }
 
 
@@ -96,8 +96,8 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     responses=_ANSWERS,
 )
 async def prices(
-    serving: Serving,
-    asking: Asking,
+    service: ServiceDep,
+    principal: PrincipalDep,
     symbols: Symbols,
     start: Start = None,
     end: End = None,
@@ -112,7 +112,7 @@ async def prices(
     from desk.market import price_history
 
     asked = price_history.PriceQuery(symbols=_symbols(symbols), start=start, end=end, dataset=dataset, as_of=as_of)
-    source = serving.dependencies.prices_of(asking.owner)
+    source = service.dependencies.prices_of(principal.owner)
     return tagged(await price_history.price_series(source, asked, price_history.PERIODS[interval]), if_none_match)
 
 
@@ -123,8 +123,8 @@ async def prices(
     responses=_ANSWERS,
 )
 async def returns(
-    serving: Serving,
-    asking: Asking,
+    service: ServiceDep,
+    principal: PrincipalDep,
     symbols: Symbols,
     start: Start = None,
     end: End = None,
@@ -142,7 +142,7 @@ async def returns(
     from desk.market import price_history
 
     asked = price_history.PriceQuery(symbols=_symbols(symbols), start=start, end=end, dataset=dataset, as_of=as_of)
-    source = serving.dependencies.prices_of(asking.owner)
+    source = service.dependencies.prices_of(principal.owner)
     found = await price_history.return_series(
         source, asked, price_history.PERIODS[return_type], inner=alignment == "inner", logarithmic=kind == "log"
     )

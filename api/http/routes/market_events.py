@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from api.http.dependencies import STREAMING, Asking, Serving
-from api.http.errors.handlers import errors
+from api.http.dependencies import STREAM_SLOT, PrincipalDep, ServiceDep
+from api.http.errors.problems import error_responses
 from desk.market.datasets.events import MarketEvent
 
 router = APIRouter(tags=["market-data"])
@@ -22,12 +22,12 @@ class MarketEvents(BaseModel):
 @router.get(
     "/market-data/events",
     summary="What happened to your market data (long poll)",
-    dependencies=[STREAMING],
-    responses=errors(),
+    dependencies=[STREAM_SLOT],
+    responses=error_responses(),
 )
 async def events(
-    serving: Serving,
-    asking: Asking,
+    service: ServiceDep,
+    principal: PrincipalDep,
     after: Annotated[int, Query(ge=0, le=10**15, description="The number of the last event that you have")] = 0,
     wait: Annotated[
         float, Query(ge=0, le=LONGEST_WAIT, allow_inf_nan=False, description="Seconds to wait for an event")
@@ -38,9 +38,9 @@ async def events(
     from desk.market.datasets.events import LOG, read_events
     from desk.market.datasets.markers import all_markers
 
-    dependencies = serving.dependencies
-    await all_markers(dependencies.store, asking.owner, dependencies.now())  # marks whose time is over are told now
+    dependencies = service.dependencies
+    await all_markers(dependencies.store, principal.owner, dependencies.now())  # marks whose time is over are told now
     if wait:
-        await dependencies.store.events.wait(asking.owner, LOG, after, timeout=wait)
-    found = await read_events(dependencies.store, asking.owner, after=after, limit=limit)
+        await dependencies.store.events.wait(principal.owner, LOG, after, timeout=wait)
+    found = await read_events(dependencies.store, principal.owner, after=after, limit=limit)
     return MarketEvents(events=found, last=found[-1].number if found else after)

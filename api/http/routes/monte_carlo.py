@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from fastapi import APIRouter, Path
 from fastapi.responses import StreamingResponse
 
-from api.http.body_limits import at_most
-from api.http.dependencies import Asking, Serving
-from api.http.errors import handlers as problems
+from api.http.body_limits import limited_route
+from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.errors.problems import Problem, error_responses
 from api.http.pagination import After, Limit, Listed
 from desk.base.camel_case import Camel
 from desk.wealth.schemas import Analysis, Simulation, SimulationRequest, SimulationSummary
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-router = APIRouter(tags=["monte-carlo"], route_class=at_most(20_000_000, numbers=True))
+router = APIRouter(tags=["monte-carlo"], route_class=limited_route(20_000_000, ignore_values=True))
 
 Identity = Annotated[str, Path(min_length=1, max_length=100, examples=["s-5d0a7b3f9a6e4a3c8f0f9d1c2b3a4e5f"])]
-_EXPIRED = problems.errors(404, 410)
+_EXPIRED = error_responses(404, 410)
 
 
 class AnalysisRequest(Camel):
@@ -35,48 +35,48 @@ class AnalysisRequest(Camel):
     "/monte-carlo/simulate",
     summary="Simulate the wealth of what is held",
     response_description="Statistics of the end and percentile bands on the way, each with its Monte Carlo error",
-    responses=problems.errors(400, 404, 413),
+    responses=error_responses(400, 404, 413),
 )
-async def simulate(request: SimulationRequest, asking: Asking, serving: Serving) -> Simulation:
+async def simulate(request: SimulationRequest, principal: PrincipalDep, service: ServiceDep) -> Simulation:
     from desk.wealth import repository as book
 
-    dependencies = serving.dependencies
+    dependencies = service.dependencies
     return await book.simulate(
-        dependencies.store, dependencies.prices_of(asking.owner), asking.owner, request, now=dependencies.now()
+        dependencies.store, dependencies.prices_of(principal.owner), principal.owner, request, now=dependencies.now()
     )
 
 
 @router.post(
     "/monte-carlo/analyze",
     summary="Risk and return of a simulation: losses, gains, falls, ruin and the goal",
-    responses=problems.errors(400, 404, 410, 413),
+    responses=error_responses(400, 404, 410, 413),
 )
-async def analyze(request: AnalysisRequest, asking: Asking, serving: Serving) -> Analysis:
+async def analyze(request: AnalysisRequest, principal: PrincipalDep, service: ServiceDep) -> Analysis:
     from desk.wealth import repository as book
 
     async with _expiring():
-        return await book.analysis_of(serving.dependencies.store, asking.owner, request.simulation_id)
+        return await book.analysis_of(service.dependencies.store, principal.owner, request.simulation_id)
 
 
 @router.get("/monte-carlo/simulations", summary="Your simulations of the last 30 days, the newest first")
 async def simulations(
-    asking: Asking,
-    serving: Serving,
+    principal: PrincipalDep,
+    service: ServiceDep,
     limit: Limit = 100,
     after: After = None,
 ) -> Listed[SimulationSummary]:
     from desk.wealth import repository as book
 
-    page = await book.simulations(serving.dependencies.store, asking.owner, limit=limit, after=after)
+    page = await book.simulations(service.dependencies.store, principal.owner, limit=limit, after=after)
     return Listed(items=list(page.simulations), next=page.after)
 
 
 @router.get("/monte-carlo/simulations/{simulation_id}", summary="One simulation", responses=_EXPIRED)
-async def simulation(simulation_id: Identity, asking: Asking, serving: Serving) -> Simulation:
+async def simulation(simulation_id: Identity, principal: PrincipalDep, service: ServiceDep) -> Simulation:
     from desk.wealth import repository as book
 
     async with _expiring():
-        return await book.simulation_of(serving.dependencies.store, asking.owner, simulation_id)
+        return await book.simulation_of(service.dependencies.store, principal.owner, simulation_id)
 
 
 _TRAJECTORIES: dict[int | str, dict[str, Any]] = {
@@ -109,15 +109,15 @@ _TRAJECTORIES: dict[int | str, dict[str, Any]] = {
 )
 async def trajectories(
     simulation_id: Identity,
-    asking: Asking,
-    serving: Serving,
+    principal: PrincipalDep,
+    service: ServiceDep,
     format: Literal["json", "csv"] = "json",  # noqa: A002
 ) -> StreamingResponse:
     from desk.wealth import repository as book
     from desk.wealth.simulation import decode_closes
 
     async with _expiring():
-        closes = decode_closes(await book.trajectories_of(serving.dependencies.store, asking.owner, simulation_id))
+        closes = decode_closes(await book.trajectories_of(service.dependencies.store, principal.owner, simulation_id))
     if format == "csv":
         named = {"Content-Disposition": f'attachment; filename="{simulation_id}.csv"'}
         return StreamingResponse(_as_csv(closes), media_type="text/csv", headers=named)
@@ -131,7 +131,7 @@ async def _expiring() -> AsyncGenerator[None]:
     try:
         yield
     except SimulationExpired as error:
-        raise problems.Problem(410, str(error)) from error
+        raise Problem(410, str(error)) from error
 
 
 def _as_csv(closes: "NDArray[np.float64]") -> Generator[str]:

@@ -4,9 +4,9 @@ from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Path, Query
 
-from api.http.body_limits import at_most
-from api.http.dependencies import Asking, Served, Serving
-from api.http.errors.handlers import Problem, errors
+from api.http.body_limits import limited_route
+from api.http.dependencies import PrincipalDep, Service, ServiceDep
+from api.http.errors.problems import Problem, error_responses
 from api.http.routes.portfolios import PortfolioId
 from desk.governance.principals import Principal
 from desk.portfolios.optimizers.requests import FrontierRequest, HrpRequest, RiskParityRequest, Unsolvable
@@ -18,10 +18,10 @@ from desk.portfolios.optimizers.responses import (
     RiskParityOptimization,
 )
 
-router = APIRouter(tags=["optimization"], route_class=at_most(16_000_000, parts=50_000, numbers=True))
+router = APIRouter(tags=["optimization"], route_class=limited_route(16_000_000, max_parts=50_000, ignore_values=True))
 
 OptimizationId: TypeAlias = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", examples=["o-1f0c9c2be5b74d0d8f4a"])]
-_FAILURES = errors(400, 404, 413)
+_FAILURES = error_responses(400, 404, 413)
 
 
 @router.post(
@@ -30,8 +30,8 @@ _FAILURES = errors(400, 404, 413)
     response_model=RiskParityOptimization,
     responses=_FAILURES,
 )
-async def risk_parity(body: RiskParityRequest, serving: Serving, asking: Asking) -> Any:
-    return await _optimized(serving, asking, body)
+async def risk_parity(body: RiskParityRequest, service: ServiceDep, principal: PrincipalDep) -> Any:
+    return await _optimized(service, principal, body)
 
 
 @router.post(
@@ -40,8 +40,8 @@ async def risk_parity(body: RiskParityRequest, serving: Serving, asking: Asking)
     response_model=HrpOptimization,
     responses=_FAILURES,
 )
-async def hrp(body: HrpRequest, serving: Serving, asking: Asking) -> Any:
-    return await _optimized(serving, asking, body)
+async def hrp(body: HrpRequest, service: ServiceDep, principal: PrincipalDep) -> Any:
+    return await _optimized(service, principal, body)
 
 
 @router.post(
@@ -50,47 +50,47 @@ async def hrp(body: HrpRequest, serving: Serving, asking: Asking) -> Any:
     response_model=FrontierOptimization,
     responses=_FAILURES,
 )
-async def efficient_frontier(body: FrontierRequest, serving: Serving, asking: Asking) -> Any:
-    return await _optimized(serving, asking, body)
+async def efficient_frontier(body: FrontierRequest, service: ServiceDep, principal: PrincipalDep) -> Any:
+    return await _optimized(service, principal, body)
 
 
 @router.get(
     "/optimization/results/{optimization_id}",
     summary="An optimization as it was answered",
     response_model=Optimization,
-    responses=errors(404),
+    responses=error_responses(404),
 )
-async def result(optimization_id: OptimizationId, serving: Serving, asking: Asking) -> Any:
+async def result(optimization_id: OptimizationId, service: ServiceDep, principal: PrincipalDep) -> Any:
     from desk.portfolios.optimizers.repository import kept_optimization
 
-    return await kept_optimization(serving.dependencies.store, asking.owner, optimization_id)
+    return await kept_optimization(service.dependencies.store, principal.owner, optimization_id)
 
 
 @router.get(
     "/portfolios/{portfolio_id}/optimizations",
     summary="The optimizations of a portfolio, the newest first",
     response_model=OptimizationPage,
-    responses=errors(404),
+    responses=error_responses(404),
 )
 async def listed(
     portfolio_id: PortfolioId,
-    serving: Serving,
-    asking: Asking,
+    service: ServiceDep,
+    principal: PrincipalDep,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     after: Annotated[str | None, Query(max_length=500, description="`next` of the page before")] = None,
 ) -> Any:
     from desk.portfolios.optimizers.repository import optimizations_of
 
-    return await optimizations_of(serving.dependencies.store, asking.owner, portfolio_id, limit=limit, after=after)
+    return await optimizations_of(service.dependencies.store, principal.owner, portfolio_id, limit=limit, after=after)
 
 
 async def _optimized(
-    serving: Served, asking: Principal, request: RiskParityRequest | HrpRequest | FrontierRequest
+    service: Service, principal: Principal, request: RiskParityRequest | HrpRequest | FrontierRequest
 ) -> Optimization:
     from desk.portfolios.optimizers.repository import optimize
 
-    dependencies = serving.dependencies
+    dependencies = service.dependencies
     try:
-        return await optimize(dependencies.prices_of(asking.owner), request, now=dependencies.now())
+        return await optimize(dependencies.prices_of(principal.owner), request, now=dependencies.now())
     except Unsolvable as error:
         raise Problem(422, str(error), code="OPTIMIZATION_ERROR") from error

@@ -6,15 +6,15 @@ from typing import Annotated, Any, TypeAlias
 from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
 from pydantic import Discriminator, Tag
 
-from api.http.body_limits import at_most
-from api.http.dependencies import Asking, Serving
-from api.http.errors.handlers import Problem, errors
+from api.http.body_limits import limited_route
+from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.errors.problems import Problem, error_responses
 from api.http.etags import UNCHANGED, IfNoneMatch, etag, expected_versions, is_known
 from desk.base.camel_case import Camel
 from desk.portfolios import repository as book
 from desk.portfolios.schemas import Portfolio, PortfolioDraft, PortfolioPatch
 
-router = APIRouter(tags=["portfolios"], route_class=at_most(1_000_000))
+router = APIRouter(tags=["portfolios"], route_class=limited_route(1_000_000))
 
 
 class NewPortfolio(Camel):
@@ -72,7 +72,7 @@ _NEXT = {
 
 
 def _answers(status: int, *failures: int, headers: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:
-    return {status: {"headers": headers or _ETAG}, **errors(*failures)}
+    return {status: {"headers": headers or _ETAG}, **error_responses(*failures)}
 
 
 @router.post(
@@ -82,10 +82,10 @@ def _answers(status: int, *failures: int, headers: dict[str, Any] | None = None)
     response_model=Portfolio,
     responses=_answers(201, 400, 413),
 )
-async def create(body: Draft, serving: Serving, asking: Asking, response: Response) -> Portfolio:
+async def create(body: Draft, service: ServiceDep, principal: PrincipalDep, response: Response) -> Portfolio:
     draft = body.portfolio if isinstance(body, NewPortfolio) else body
-    dependencies = serving.dependencies
-    made = await book.create_portfolio(dependencies.store, asking.owner, draft, now=dependencies.now())
+    dependencies = service.dependencies
+    made = await book.create_portfolio(dependencies.store, principal.owner, draft, now=dependencies.now())
     response.headers["Location"] = f"/api/portfolios/{made.id}"
     return _tagged(made, response)
 
@@ -98,8 +98,8 @@ async def create(body: Draft, serving: Serving, asking: Asking, response: Respon
 )
 async def listed(
     request: Request,
-    serving: Serving,
-    asking: Asking,
+    service: ServiceDep,
+    principal: PrincipalDep,
     response: Response,
     *,
     limit: Annotated[int, Query(ge=1, le=1000, description="The most on one page")] = 100,
@@ -110,7 +110,7 @@ async def listed(
 ) -> Any:
     """A page with `tag` may hold fewer than `limit`; the last page is the one without `X-Next-Cursor`."""
     page = await book.kept_portfolios(
-        serving.dependencies.store, asking.owner, limit=limit, after=after, tag=tag, deleted=deleted
+        service.dependencies.store, principal.owner, limit=limit, after=after, tag=tag, deleted=deleted
     )
     shown = "".join(f"{portfolio.id} {portfolio.version}\n" for portfolio in page.portfolios) + str(page.after)
     headers = {"ETag": etag(hashlib.sha256(shown.encode()).hexdigest()[:32])}
@@ -131,9 +131,13 @@ async def listed(
     responses={**_answers(200, 404), **UNCHANGED},
 )
 async def read(
-    portfolio_id: PortfolioId, serving: Serving, asking: Asking, response: Response, if_none_match: IfNoneMatch = None
+    portfolio_id: PortfolioId,
+    service: ServiceDep,
+    principal: PrincipalDep,
+    response: Response,
+    if_none_match: IfNoneMatch = None,
 ) -> Any:
-    found = await book.kept_portfolio(serving.dependencies.store, asking.owner, portfolio_id)
+    found = await book.kept_portfolio(service.dependencies.store, principal.owner, portfolio_id)
     if is_known(if_none_match, etag(found.version)):
         return Response(status_code=304, headers={"ETag": etag(found.version)})
     return _tagged(found, response)
@@ -148,17 +152,17 @@ async def read(
 async def change(
     portfolio_id: PortfolioId,
     body: Patch,
-    serving: Serving,
-    asking: Asking,
+    service: ServiceDep,
+    principal: PrincipalDep,
     response: Response,
     if_match: IfMatch = None,
 ) -> Portfolio:
     """What is not named stays as it is. With `If-Match` nobody's change is overwritten unseen."""
     patch = body.portfolio if isinstance(body, PortfolioChange) else body
-    dependencies, versions = serving.dependencies, expected_versions(if_match)
+    dependencies, versions = service.dependencies, expected_versions(if_match)
     try:
         changed = await book.change_portfolio(
-            dependencies.store, asking.owner, portfolio_id, patch, now=dependencies.now(), versions=versions
+            dependencies.store, principal.owner, portfolio_id, patch, now=dependencies.now(), versions=versions
         )
     except book.Changed as error:
         raise Problem(412, str(error)) from error
@@ -171,11 +175,13 @@ async def change(
     summary="Delete a portfolio; it can be restored for 30 days",
     responses=_answers(204, 404, 412),
 )
-async def delete(portfolio_id: PortfolioId, serving: Serving, asking: Asking, if_match: IfMatch = None) -> Response:
-    dependencies, versions = serving.dependencies, expected_versions(if_match)
+async def delete(
+    portfolio_id: PortfolioId, service: ServiceDep, principal: PrincipalDep, if_match: IfMatch = None
+) -> Response:
+    dependencies, versions = service.dependencies, expected_versions(if_match)
     try:
         deleted = await book.delete_portfolio(
-            dependencies.store, asking.owner, portfolio_id, now=dependencies.now(), versions=versions
+            dependencies.store, principal.owner, portfolio_id, now=dependencies.now(), versions=versions
         )
     except book.Changed as error:
         raise Problem(412, str(error)) from error
@@ -189,13 +195,17 @@ async def delete(portfolio_id: PortfolioId, serving: Serving, asking: Asking, if
     responses=_answers(200, 404, 412),
 )
 async def restore(
-    portfolio_id: PortfolioId, serving: Serving, asking: Asking, response: Response, if_match: IfMatch = None
+    portfolio_id: PortfolioId,
+    service: ServiceDep,
+    principal: PrincipalDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> Portfolio:
     """Within 30 days of its deletion; one that is not deleted stays as it is."""
-    dependencies, versions = serving.dependencies, expected_versions(if_match)
+    dependencies, versions = service.dependencies, expected_versions(if_match)
     try:
         restored = await book.restore_portfolio(
-            dependencies.store, asking.owner, portfolio_id, now=dependencies.now(), versions=versions
+            dependencies.store, principal.owner, portfolio_id, now=dependencies.now(), versions=versions
         )
     except book.Changed as error:
         raise Problem(412, str(error)) from error

@@ -5,8 +5,8 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Path, Query, Response
 
 from api.export.job_files import MEDIA, Format, Table
-from api.http.dependencies import Asking, Serving
-from api.http.errors.handlers import errors
+from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.errors.problems import error_responses
 from api.http.etags import TAGGED, UNCHANGED, IfNoneMatch, tagged
 from api.http.pagination import After, Limit
 from desk.base.errors import InvalidInput
@@ -35,10 +35,10 @@ _CACHED = TAGGED | {
 _FILE = _CACHED | {"Content-Disposition": {"description": "A name for the file", "schema": {"type": "string"}}}
 
 
-@router.get("/jobs/compare", summary="Finished jobs beside each other", responses=errors(404, 409, 410))
+@router.get("/jobs/compare", summary="Finished jobs beside each other", responses=error_responses(404, 409, 410))
 async def compare(
-    serving: Serving,
-    asking: Asking,
+    service: ServiceDep,
+    principal: PrincipalDep,
     *,
     ids: Annotated[
         str,
@@ -55,16 +55,18 @@ async def compare(
     jobs = ids.split(",")
     if len(set(jobs)) < len(jobs):
         raise InvalidInput("query.ids", ids, reason="a job is named twice", allowed="each job once")
-    return await compared(serving.dependencies.store, asking.owner, jobs)
+    return await compared(service.dependencies.store, principal.owner, jobs)
 
 
 @router.get(
     "/jobs/{job_id}/result",
     summary="The result of a job",
     response_model=OptimizationResult | PartialResult,
-    responses={200: {"headers": TAGGED}, **UNCHANGED, **errors(404, 409, 410)},
+    responses={200: {"headers": TAGGED}, **UNCHANGED, **error_responses(404, 409, 410)},
 )
-async def result(job_id: JobId, serving: Serving, asking: Asking, if_none_match: IfNoneMatch = None) -> Response:
+async def result(
+    job_id: JobId, service: ServiceDep, principal: PrincipalDep, if_none_match: IfNoneMatch = None
+) -> Response:
     """The whole result; of a job that was cancelled or failed a partial one, which says so and names no winner.
 
     409 while the job goes on: its state is at `/api/jobs/{id}`, what it has tried at `/api/jobs/{id}/trials`.
@@ -72,19 +74,19 @@ async def result(job_id: JobId, serving: Serving, asking: Asking, if_none_match:
 
     from graphs.runs.outcomes import answer_of
 
-    content = await answer_of(serving.dependencies.store, asking.owner, job_id)
+    content = await answer_of(service.dependencies.store, principal.owner, job_id)
     return tagged(content, if_none_match, media_type=MEDIA["json"])
 
 
 @router.get(
     "/jobs/{job_id}/trials",
     summary="The trials of a job, in pages",
-    responses=errors(404, 410),
+    responses=error_responses(404, 410),
 )
 async def trials(
     job_id: JobId,
-    serving: Serving,
-    asking: Asking,
+    service: ServiceDep,
+    principal: PrincipalDep,
     *,
     sort: Annotated[SortBy, Query(description="Number of proposal, objective, or a metric in `scenario`")] = "number",
     order: Annotated[Order, Query()] = "asc",
@@ -109,36 +111,36 @@ async def trials(
         feasible=feasible,
         screened=screened,
     )
-    found = await found_by(serving.dependencies.store, asking.owner, job_id)
-    return await exporting.trials(serving.dependencies, found, asked, after=after, limit=limit)
+    found = await found_by(service.dependencies.store, principal.owner, job_id)
+    return await exporting.trials(service.dependencies, found, asked, after=after, limit=limit)
 
 
 @router.get(
     "/jobs/{job_id}/trials/{digest}",
     summary="One trial with everything that was measured",
-    responses=errors(404, 410),
+    responses=error_responses(404, 410),
 )
 async def trial(
     job_id: JobId,
     digest: Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The digest of its configuration")],
-    serving: Serving,
-    asking: Asking,
+    service: ServiceDep,
+    principal: PrincipalDep,
 ) -> Trial:
     from graphs.runs.outcomes import trial_of
 
-    return await trial_of(serving.dependencies.store, asking.owner, job_id, digest)
+    return await trial_of(service.dependencies.store, principal.owner, job_id, digest)
 
 
 @router.get(
     "/jobs/{job_id}/charts",
     summary="What a job's charts show, ready to be drawn",
     response_model=Charts,
-    responses={200: {"headers": _CACHED}, **UNCHANGED, **errors(404, 410)},
+    responses={200: {"headers": _CACHED}, **UNCHANGED, **error_responses(404, 410)},
 )
 async def charts(
     job_id: JobId,
-    serving: Serving,
-    asking: Asking,
+    service: ServiceDep,
+    principal: PrincipalDep,
     *,
     chart: Annotated[ChartName | None, Query(description="This one alone")] = None,
     points: Annotated[int, Query(ge=100, le=MOST_POINTS, description="Points of a line, at most")] = MOST_POINTS,
@@ -148,8 +150,8 @@ async def charts(
     from api.export import job_files as exporting
     from graphs.runs.outcomes import found_by
 
-    found = await found_by(serving.dependencies.store, asking.owner, job_id)
-    made = await exporting.charts(serving.dependencies, found, chart, points)
+    found = await found_by(service.dependencies.store, principal.owner, job_id)
+    made = await exporting.charts(service.dependencies, found, chart, points)
     return tagged(
         made.content, if_none_match, media_type=MEDIA["json"], digest=made.digest, headers=_cached(hit=made.hit)
     )
@@ -171,13 +173,13 @@ async def charts(
             },
         },
         **UNCHANGED,
-        **errors(404, 409, 410),
+        **error_responses(404, 409, 410),
     },
 )
 async def export(
     job_id: JobId,
-    serving: Serving,
-    asking: Asking,
+    service: ServiceDep,
+    principal: PrincipalDep,
     *,
     format_: Annotated[Format, Query(alias="format", description="html is the report")] = "json",
     table: Annotated[Table, Query(description="Of a csv file: its trials, or its figures")] = "trials",
@@ -187,8 +189,8 @@ async def export(
     from api.export import job_files as exporting
     from graphs.runs.outcomes import completed
 
-    found = await completed(serving.dependencies.store, asking.owner, job_id)
-    made = await exporting.export(serving.dependencies, found, format_, table)
+    found = await completed(service.dependencies.store, principal.owner, job_id)
+    made = await exporting.export(service.dependencies, found, format_, table)
     name = f"stratigos-{job_id}" + ("-figures" if (format_, table) == ("csv", "figures") else "")
     headers = {"Content-Disposition": f'attachment; filename="{name}.{format_}"'}
     headers |= _cached(hit=made.hit)

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from api.http.body_limits import at_most
-from api.http.dependencies import Asking, Serving
-from api.http.errors import handlers as problems
+from api.http.body_limits import limited_route
+from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.errors.problems import error_responses
 from api.http.pagination import After, Limit, Listed
 from desk.conversation.focus import Focus
 from desk.conversation.interrupts import Interrupt
@@ -15,7 +15,7 @@ from desk.conversation.messages import Message
 from desk.conversation.schemas import Conversation, TurnState
 from quant.numeric.frozen import Frozen
 
-router = APIRouter(tags=["threads"], route_class=at_most(100_000))
+router = APIRouter(tags=["threads"], route_class=limited_route(100_000))
 
 ThreadId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,100}$", examples=["3f6c0e8a5f0e"])]
 Title = Annotated[
@@ -48,82 +48,86 @@ class ThreadState(Frozen):
     interrupts: tuple[Interrupt, ...] = Field(description="What a person has to decide before it goes on")
 
 
-@router.post("/threads", status_code=201, summary="Begin a thread", responses=problems.errors(400, 413))
-async def begin(asking: Asking, serving: Serving, response: Response, body: NewThread | None = None) -> Conversation:
+@router.post("/threads", status_code=201, summary="Begin a thread", responses=error_responses(400, 413))
+async def begin(
+    principal: PrincipalDep, service: ServiceDep, response: Response, body: NewThread | None = None
+) -> Conversation:
     from graphs.conversations.repository import begin_conversation, conversation_of
 
     title = (body.title if body else None) or ""
-    id_ = await begin_conversation(serving.dependencies, asking.owner, title=title.strip())
+    id_ = await begin_conversation(service.dependencies, principal.owner, title=title.strip())
     response.headers["Location"] = f"/api/threads/{id_}"
-    return await conversation_of(serving.dependencies.store, asking.owner, id_)
+    return await conversation_of(service.dependencies.store, principal.owner, id_)
 
 
-@router.get("/threads", summary="Your threads, newest first", responses=problems.errors())
-async def threads(asking: Asking, serving: Serving, limit: Limit = 100, after: After = None) -> Listed[Conversation]:
+@router.get("/threads", summary="Your threads, newest first", responses=error_responses())
+async def threads(
+    principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
+) -> Listed[Conversation]:
     from graphs.conversations.repository import conversation_page
 
-    items, cursor = await conversation_page(serving.dependencies.store, asking.owner, after=after, limit=limit)
+    items, cursor = await conversation_page(service.dependencies.store, principal.owner, after=after, limit=limit)
     return Listed(items=items, next=cursor)
 
 
-@router.get("/threads/{thread}", summary="A thread", responses=problems.errors(404))
-async def thread(thread: ThreadId, asking: Asking, serving: Serving) -> Conversation:
+@router.get("/threads/{thread}", summary="A thread", responses=error_responses(404))
+async def thread(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) -> Conversation:
     from graphs.conversations.repository import conversation_of
 
-    return await conversation_of(serving.dependencies.store, asking.owner, thread)
+    return await conversation_of(service.dependencies.store, principal.owner, thread)
 
 
-@router.patch("/threads/{thread}", summary="Rename a thread", responses=problems.errors(400, 404, 413))
-async def rename(thread: ThreadId, body: Renamed, asking: Asking, serving: Serving) -> Conversation:
+@router.patch("/threads/{thread}", summary="Rename a thread", responses=error_responses(400, 404, 413))
+async def rename(thread: ThreadId, body: Renamed, principal: PrincipalDep, service: ServiceDep) -> Conversation:
     from graphs.conversations.repository import rename
 
-    return await rename(serving.dependencies.store, asking.owner, thread, body.title.strip())
+    return await rename(service.dependencies.store, principal.owner, thread, body.title.strip())
 
 
 @router.delete(
     "/threads/{thread}",
     status_code=204,
     summary="Delete a thread with its messages and answers; its runs stay",
-    responses=problems.errors(404, 409),
+    responses=error_responses(404, 409),
 )
-async def delete(thread: ThreadId, asking: Asking, serving: Serving) -> None:
+async def delete(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) -> None:
     """Refused while a turn is being answered, and while other threads go on from it."""
     from graphs.conversations.repository import delete_conversation
 
-    await delete_conversation(serving.dependencies, asking.owner, thread)
+    await delete_conversation(service.dependencies, principal.owner, thread)
 
 
 @router.get(
-    "/threads/{thread}/state", summary="What a thread is about, and what it waits for", responses=problems.errors(404)
+    "/threads/{thread}/state", summary="What a thread is about, and what it waits for", responses=error_responses(404)
 )
-async def state(thread: ThreadId, asking: Asking, serving: Serving) -> ThreadState:
+async def state(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) -> ThreadState:
     from graphs.conversations.interrupts import interrupts
     from graphs.conversations.repository import conversation_of
 
-    store = serving.dependencies.store
-    found = await conversation_of(store, asking.owner, thread)
-    last = await serving.answering.ensure(asking.owner, thread, found.turns) if found.turns else None
+    store = service.dependencies.store
+    found = await conversation_of(store, principal.owner, thread)
+    last = await service.answering.ensure(principal.owner, thread, found.turns) if found.turns else None
     return ThreadState(
         thread=thread,
         turns=found.turns,
         state=last.state if last else None,
         focus=last.focus if last else Focus(),
-        interrupts=tuple(await interrupts(serving.dependencies, asking, thread)),
+        interrupts=tuple(await interrupts(service.dependencies, principal, thread)),
     )
 
 
 @router.get(
     "/threads/{thread}/messages",
     summary="What was said and answered, from the first",
-    responses=problems.errors(404),
+    responses=error_responses(404),
 )
 async def messages(
-    thread: ThreadId, asking: Asking, serving: Serving, limit: Limit = 100, after: After = None
+    thread: ThreadId, principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
 ) -> Listed[Message]:
     """The numbers of an answer are in its `figures`, each with the result and the field that it came from."""
     from graphs.conversations.repository import message_page
 
-    items, cursor = await message_page(serving.dependencies.store, asking.owner, thread, after=after, limit=limit)
+    items, cursor = await message_page(service.dependencies.store, principal.owner, thread, after=after, limit=limit)
     return Listed(items=items, next=cursor)
 
 
@@ -131,13 +135,13 @@ async def messages(
     "/threads/{thread}/branches",
     status_code=201,
     summary="Go on after an earlier turn, in a thread of its own",
-    responses=problems.errors(400, 404, 409, 413),
+    responses=error_responses(400, 404, 409, 413),
 )
 async def branch(
-    thread: ThreadId, body: Branching, asking: Asking, serving: Serving, response: Response
+    thread: ThreadId, body: Branching, principal: PrincipalDep, service: ServiceDep, response: Response
 ) -> Conversation:
     from graphs.conversations.repository import branch, conversation_of
 
-    id_ = await branch(serving.dependencies, asking.owner, thread, body.after)
+    id_ = await branch(service.dependencies, principal.owner, thread, body.after)
     response.headers["Location"] = f"/api/threads/{id_}"
-    return await conversation_of(serving.dependencies.store, asking.owner, id_)
+    return await conversation_of(service.dependencies.store, principal.owner, id_)

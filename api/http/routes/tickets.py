@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.http.body_limits import at_most
-from api.http.dependencies import Asking, Serving
-from api.http.errors.handlers import errors
+from api.http.body_limits import limited_route
+from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.errors.problems import error_responses
 from api.http.identity import tickets
 from api.http.identity.tickets import Ticket
 
-router = APIRouter(tags=["events"], route_class=at_most(4_096))
+router = APIRouter(tags=["events"], route_class=limited_route(4_096))
 
 
 class Wanted(BaseModel):
@@ -32,13 +32,13 @@ class Wanted(BaseModel):
     "/tickets",
     status_code=201,
     summary="A ticket for one stream or socket of events",
-    responses=errors(400, 413),
+    responses=error_responses(400, 413),
 )
-async def issue(body: Wanted, asking: Asking, serving: Serving, response: Response) -> Ticket:
+async def issue(body: Wanted, principal: PrincipalDep, service: ServiceDep, response: Response) -> Ticket:
     """For a browser's EventSource and WebSocket, which cannot send a key or a token: `?ticket=` in the URL, once.
 
     It is good for half a minute, for this path only, and lets in whoever asked for it, with the same rights. A
     stream that is cut needs another one. The one local user needs none, but one that is sent has to be good.
     """
     response.headers["Cache-Control"] = "no-store"
-    return await tickets.issue(serving.dependencies.store, asking, body.path, now=serving.dependencies.now())
+    return await tickets.issue(service.dependencies.store, principal, body.path, now=service.dependencies.now())

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field
 
-from api.http.body_limits import at_most
-from api.http.dependencies import STREAMING, Asking, Reading, Serving
-from api.http.errors import handlers as problems
+from api.http.body_limits import limited_route
+from api.http.dependencies import STREAM_SLOT, PrincipalDep, ServiceDep, StreamAccessDep
+from api.http.errors.problems import error_responses
 from api.http.pagination import After, Limit, Listed
 from api.http.routes.events import event_stream, frames_of, streamed
 from api.http.routes.threads import ThreadId
@@ -17,7 +17,7 @@ from desk.conversation.schemas import MAX_MESSAGE_LENGTH, Feedback, Opinion, Tur
 from desk.governance.approvals import Ruling
 from quant.numeric.frozen import Frozen
 
-router = APIRouter(tags=["threads"], route_class=at_most(100_000))
+router = APIRouter(tags=["threads"], route_class=limited_route(100_000))
 
 Number = Annotated[int, Path(ge=1, le=999_999, description="The number of a run in its thread, from 1")]
 RunId = Annotated[
@@ -51,15 +51,15 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     summary="Say something and follow the answer (server-sent events)",
     response_class=StreamingResponse,
     response_model=None,
-    dependencies=[STREAMING],
-    responses={**problems.errors(400, 404, 409, 413), **_ANSWERS},
+    dependencies=[STREAM_SLOT],
+    responses={**error_responses(400, 404, 409, 413), **_ANSWERS},
 )
 async def say(
     thread: ThreadId,
     body: Said,
-    asking: Asking,
-    serving: Serving,
-    reading: Reading,
+    principal: PrincipalDep,
+    service: ServiceDep,
+    access: StreamAccessDep,
     *,
     idempotency_key: IdempotencyKey = None,
     stream: Annotated[bool, Query(description="false: answer 202 at once, with the run")] = True,
@@ -68,98 +68,105 @@ async def say(
 
     It rests on the answers before it, so a second message waits for the first: 409 until that is answered.
     """
-    turn = await serving.answering.ask(asking.owner, thread, body.message, key=idempotency_key)
+    turn = await service.answering.ask(principal.owner, thread, body.message, key=idempotency_key)
     place = {"Location": f"/api/threads/{thread}/runs/{turn.number}"}
     if not stream:
         return JSONResponse(turn.model_dump(mode="json"), 202, place)
-    answer = streamed(reading.while_known(frames_of(serving, asking.owner, turn.id, 0, until="turn_paused")))
+    answer = streamed(access.while_valid(frames_of(service, principal.owner, turn.id, 0, until="turn_paused")))
     answer.headers.update(place)
     return answer
 
 
-@router.get("/threads/{thread}/runs", summary="The runs of a thread, from the first", responses=problems.errors(404))
+@router.get("/threads/{thread}/runs", summary="The runs of a thread, from the first", responses=error_responses(404))
 async def runs(
-    thread: ThreadId, asking: Asking, serving: Serving, limit: Limit = 100, after: After = None
+    thread: ThreadId, principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
 ) -> Listed[Turn]:
     from graphs.conversations.repository import turn_page
 
-    items, cursor = await turn_page(serving.dependencies.store, asking.owner, thread, after=after, limit=limit)
+    items, cursor = await turn_page(service.dependencies.store, principal.owner, thread, after=after, limit=limit)
     return Listed(items=items, next=cursor)
 
 
-@router.get("/threads/{thread}/runs/{number}", summary="A message and its answer", responses=problems.errors(404))
-async def run(thread: ThreadId, number: Number, asking: Asking, serving: Serving) -> Turn:
+@router.get("/threads/{thread}/runs/{number}", summary="A message and its answer", responses=error_responses(404))
+async def run(thread: ThreadId, number: Number, principal: PrincipalDep, service: ServiceDep) -> Turn:
     """A run that the process answering it left unfinished goes on."""
-    return await serving.answering.ensure(asking.owner, thread, number)
+    return await service.answering.ensure(principal.owner, thread, number)
 
 
 @router.post(
     "/threads/{thread}/runs/{number}/resume",
     status_code=202,
     summary="Go on with a run that was left unfinished at a terminal",
-    responses=problems.errors(404),
+    responses=error_responses(404),
 )
-async def resume(thread: ThreadId, number: Number, asking: Asking, serving: Serving) -> Turn:
+async def resume(thread: ThreadId, number: Number, principal: PrincipalDep, service: ServiceDep) -> Turn:
     """Runs that were asked over HTTP go on by themselves; one that is answered stays as it is."""
-    return await serving.answering.ensure(asking.owner, thread, number, adopted=True)
+    return await service.answering.ensure(principal.owner, thread, number, adopted=True)
 
 
 @router.get(
     "/threads/{thread}/interrupts",
     summary="What a person has to decide before the thread goes on",
-    responses=problems.errors(404),
+    responses=error_responses(404),
 )
-async def interrupts(thread: ThreadId, asking: Asking, serving: Serving) -> Listed[Interrupt]:
+async def interrupts(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) -> Listed[Interrupt]:
     from graphs.conversations import interrupts
 
-    return Listed(items=await interrupts.interrupts(serving.dependencies, asking, thread), next=None)
+    return Listed(items=await interrupts.interrupts(service.dependencies, principal, thread), next=None)
 
 
 @router.post(
     "/threads/{thread}/interrupts/{run}",
     status_code=202,
     summary="Approve, edit or reject; then the thread goes on",
-    responses=problems.errors(400, 404, 409, 410, 413),
+    responses=error_responses(400, 404, 409, 410, 413),
 )
-async def decide(thread: ThreadId, run: RunId, body: Ruling, asking: Asking, serving: Serving) -> Turn:
+async def decide(thread: ThreadId, run: RunId, body: Ruling, principal: PrincipalDep, service: ServiceDep) -> Turn:
     """The first decision holds: the same one again is harmless, another one is a 409.
 
     403 where it waits for a second person, as the interrupt says.
     """
     from graphs.conversations import interrupts
 
-    return await interrupts.decide(serving.dependencies, serving.answering, asking, thread, run, body)
+    return await interrupts.decide(service.dependencies, service.answering, principal, thread, run, body)
 
 
 @router.post(
     "/threads/{thread}/runs/{number}/feedback",
     status_code=201,
     summary="Say what you think of an answer",
-    responses=problems.errors(400, 404, 413),
+    responses=error_responses(400, 404, 413),
 )
-async def give_feedback(thread: ThreadId, number: Number, body: Opinion, asking: Asking, serving: Serving) -> Feedback:
+async def give_feedback(
+    thread: ThreadId, number: Number, body: Opinion, principal: PrincipalDep, service: ServiceDep
+) -> Feedback:
     from desk.conversation import feedback
     from graphs.conversations.repository import turn_of
 
-    store = serving.dependencies.store
-    turn = await turn_of(store, asking.owner, thread, number)
+    store = service.dependencies.store
+    turn = await turn_of(store, principal.owner, thread, number)
     return await feedback.store_feedback(
-        store, asking.owner, turn.id, body, by=asking.owner, at=serving.dependencies.now()
+        store, principal.owner, turn.id, body, by=principal.owner, at=service.dependencies.now()
     )
 
 
 @router.get(
     "/threads/{thread}/runs/{number}/feedback",
     summary="What was thought of an answer, newest first",
-    responses=problems.errors(404),
+    responses=error_responses(404),
 )
 async def feedback(
-    thread: ThreadId, number: Number, asking: Asking, serving: Serving, limit: Limit = 100, after: After = None
+    thread: ThreadId,
+    number: Number,
+    principal: PrincipalDep,
+    service: ServiceDep,
+    limit: Limit = 100,
+    after: After = None,
 ) -> Listed[Feedback]:
     from desk.conversation.feedback import feedback_page
     from graphs.conversations.repository import turn_of
 
-    store = serving.dependencies.store
-    turn = await turn_of(store, asking.owner, thread, number)
-    items, cursor = await feedback_page(store, asking.owner, turn.id, after=after, limit=limit)
+    store = service.dependencies.store
+    turn = await turn_of(store, principal.owner, thread, number)
+    items, cursor = await feedback_page(store, principal.owner, turn.id, after=after, limit=limit)
     return Listed(items=items, next=cursor)

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
 from api.app import create_app
-from api.http.errors.handlers import Problem
+from api.http.errors.problems import Problem
 from api.settings import Settings
 from desk.governance.principals import Principal
 from desk.governance.roles import ROLES
@@ -23,7 +23,7 @@ from tests.graphs.dependencies import open_dependencies
 class Named:
     """Whoever the header names."""
 
-    async def principal(self, connection: HTTPConnection) -> Principal:
+    async def authenticate(self, connection: HTTPConnection) -> Principal:
         name = connection.headers.get("x-api-key", "")
         if not name.isalpha():
             raise Problem(401, "nobody that is known asks")
@@ -51,5 +51,5 @@ async def asked(app: FastAPI, host: str = "127.0.0.1") -> AsyncGenerator[httpx.A
 
 
 def let_in(app: FastAPI) -> Dependencies:
-    app.state.served = replace(app.state.served, identity=Named())
-    return app.state.served.dependencies
+    app.state.service = replace(app.state.service, identity=Named())
+    return app.state.service.dependencies

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.anyio
 class Named:
     """Whoever the header says, as somebody who has signed in."""
 
-    async def principal(self, connection: HTTPConnection) -> Principal:
+    async def authenticate(self, connection: HTTPConnection) -> Principal:
         roles: dict[str, tuple[Role, ...]] = {"ann": ("portfolio-manager",), "carl": ("compliance-officer",)}
         owner = connection.headers.get("x-user", "ann")
         return Principal(owner=owner, roles=roles[owner], via=f"key:{owner}1")
@@ -78,7 +78,7 @@ async def faulty(anyio_backend: str, home: Path, made: None) -> AsyncIterator[tu
         app = application(home, kept())
         with log_to(home, "info"):
             async with served(app) as client:
-                app.state.served = replace(app.state.served, identity=Named())
+                app.state.service = replace(app.state.service, identity=Named())
                 yield client, events
 
 

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Request
 
-from api.http.body_limits import at_most
-from api.http.errors import handlers as problems
+from api.http.body_limits import limited_route
+from api.http.errors.handlers import add_error_handlers
 from tests.api.http.application import application, document, running, served
 
 pytestmark = pytest.mark.anyio
@@ -100,15 +100,15 @@ async def test_too_many_headers(home):
             assert (answer.status_code, code) == (431, "REQUEST_HEADER_FIELDS_TOO_LARGE")
 
 
-def slow_application(patience: float) -> FastAPI:
+def slow_application(seconds: float) -> FastAPI:
     app = FastAPI()
-    problems.install(app)
+    add_error_handlers(app)
 
     @asynccontextmanager
     async def anybody(_: Request):
         yield
 
-    router = APIRouter(route_class=at_most(1_000, patience=patience, reading=anybody))
+    router = APIRouter(route_class=limited_route(1_000, seconds=seconds, slot=anybody))
 
     @router.post("/sum")
     async def add(request: Request) -> int:

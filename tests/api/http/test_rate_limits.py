@@ -8,8 +8,8 @@ import httpx
 import pytest
 import websockets
 
-from api.http.errors.handlers import Problem
-from api.http.rate_limits import AT_ONCE, FAILURES, Limits, Rate, network
+from api.http.errors.problems import Problem
+from api.http.rate_limits import MAX_CONCURRENT_REQUESTS, MAX_FAILURES, RateLimits, TokenBuckets, network
 from tests.api.http.application import document, running
 from tests.api.http.named_users import Named, asked, guarded, let_in, settings_with
 
@@ -30,7 +30,7 @@ class Clock:
 @pytest.mark.parametrize(("per_second", "at_once"), [(10.0, 30.0), (0.3, 0.9), (7.7, 23.1), (2000 / 300, 2000.0)])
 def test_a_wait_that_is_told_is_enough_and_no_second_of_it_is_needless(per_second, at_once):
     clock = Clock()
-    rate = Rate(per_second, at_once, clock)
+    rate = TokenBuckets(per_second, at_once, clock)
     taken = 0
     while not (wait := rate.take("anna")):
         taken += 1
@@ -46,7 +46,7 @@ def test_a_wait_that_is_told_is_enough_and_no_second_of_it_is_needless(per_secon
 
 def test_over_an_hour_nobody_gets_more_than_the_rate():
     clock = Clock()
-    rate = Rate(10.0, 30.0, clock)
+    rate = TokenBuckets(10.0, 30.0, clock)
     taken = 0
     for _ in range(36_000):
         taken += sum(rate.take("anna") == 0 for _ in range(3))
@@ -56,7 +56,7 @@ def test_over_an_hour_nobody_gets_more_than_the_rate():
 
 
 def test_of_endless_names_few_are_kept():
-    rate = Rate(1.0, 1.0, Clock(), most=1_000)
+    rate = TokenBuckets(1.0, 1.0, Clock(), max_buckets=1_000)
     for n in range(5_000):
         assert rate.take(f"name {n}") == 0
     assert [rate.take(f"name {n}") for n in (4_999, 4_000)] == [1, 1]
@@ -71,16 +71,16 @@ def test_an_address_of_ipv6_is_one_of_many_that_somebody_has():
 
 def test_an_address_has_so_many_requests_in_five_minutes():
     clock = Clock()
-    limits = Limits(settings_with(HOME, REQUESTS_PER_ADDRESS=2_000), clock)
+    limits = RateLimits(settings_with(HOME, REQUESTS_PER_ADDRESS=2_000), clock)
     for _ in range(2_000):
-        limits.arrive("192.0.2.1")
+        limits.check_address("192.0.2.1")
     with pytest.raises(Problem) as refused:
-        limits.arrive("192.0.2.1")
+        limits.check_address("192.0.2.1")
     assert (refused.value.status, refused.value.headers) == (429, {"Retry-After": "1"})
-    limits.arrive("192.0.2.2")
+    limits.check_address("192.0.2.2")
     clock.now += 300
     for _ in range(2_000):
-        limits.arrive("192.0.2.1")
+        limits.check_address("192.0.2.1")
 
 
 def told(answer: httpx.Response) -> int:
@@ -117,10 +117,10 @@ async def test_an_address_is_refused_before_anything_is_looked_at(home):
 
 async def test_who_guesses_is_refused_before_the_guess_is_looked_at(home):
     async with asked(guarded(home)) as client:
-        for _ in range(2 * FAILURES):  # who shows nothing has not guessed
+        for _ in range(2 * MAX_FAILURES):  # who shows nothing has not guessed
             assert (await client.get("/api/portfolios")).status_code == 401
         assert (await client.get("/api/portfolios", headers={"X-API-Key": "bob"})).status_code == 200
-        for n in range(FAILURES):
+        for n in range(MAX_FAILURES):
             assert (await client.get("/api/portfolios", headers={"X-API-Key": f"no-{n}"})).status_code == 401
         assert told(await client.get("/api/portfolios", headers={"X-API-Key": "no-more"})) <= 3
         assert told(await client.get("/api/portfolios", headers={"X-API-Key": "anna"})) <= 3
@@ -130,17 +130,17 @@ async def test_who_guesses_is_refused_before_the_guess_is_looked_at(home):
 
 async def test_guesses_at_once_are_all_counted():
     clock = Clock()
-    limits = Limits(settings_with(HOME), clock)
+    limits = RateLimits(settings_with(HOME), clock)
     identity = Slow()
     connection: Any = httpx_connection("no-guess")
 
     async def guess() -> int:
         with pytest.raises(Problem) as refused:
-            async with limits.admitted(connection, partial(identity.principal, connection)):
+            async with limits.request(connection, partial(identity.authenticate, connection)):
                 pass
         return refused.value.status
 
-    assert await asyncio.gather(*(guess() for _ in range(3 * FAILURES))) == [401] * 3 * FAILURES
+    assert await asyncio.gather(*(guess() for _ in range(3 * MAX_FAILURES))) == [401] * 3 * MAX_FAILURES
     clock.now += 60
     assert await guess() == 429
     clock.now += 63
@@ -148,9 +148,9 @@ async def test_guesses_at_once_are_all_counted():
 
 
 class Slow(Named):
-    async def principal(self, connection: Any) -> Any:
+    async def authenticate(self, connection: Any) -> Any:
         await asyncio.sleep(0.01)
-        return await super().principal(connection)
+        return await super().authenticate(connection)
 
 
 def httpx_connection(key: str) -> Any:
@@ -161,12 +161,12 @@ def httpx_connection(key: str) -> Any:
 
 
 async def test_requests_of_a_user_at_once():
-    limits = Limits(settings_with(HOME, REQUESTS_PER_SECOND=1e6, STREAMS_PER_USER=8))
+    limits = RateLimits(settings_with(HOME, REQUESTS_PER_SECOND=1e6, STREAMS_PER_USER=8))
 
     async def ask(name: str, until: asyncio.Event) -> int:
         connection = httpx_connection(name)
         try:
-            async with limits.admitted(connection, partial(Named().principal, connection)):
+            async with limits.request(connection, partial(Named().authenticate, connection)):
                 await until.wait()
         except Problem as refused:
             return refused.status
@@ -182,12 +182,12 @@ async def test_requests_of_a_user_at_once():
 
 
 async def test_a_calculation_of_a_user_waits_for_its_turn_and_another_user_does_not():
-    limits = Limits(settings_with(HOME))
+    limits = RateLimits(settings_with(HOME))
     at_once, most = 0, 0
 
     async def calculate() -> None:
         nonlocal at_once, most
-        async with limits.calculating("anna"):
+        async with limits.calculation_slot("anna"):
             at_once, most = at_once + 1, max(most, at_once + 1)
             await asyncio.sleep(0.001)
             at_once -= 1
@@ -195,7 +195,7 @@ async def test_a_calculation_of_a_user_waits_for_its_turn_and_another_user_does_
     running_ = [asyncio.create_task(calculate()) for _ in range(20)]
     await asyncio.sleep(0)
     running_[7].cancel()
-    async with limits.calculating("bob"):
+    async with limits.calculation_slot("bob"):
         assert at_once == 2
     await asyncio.gather(*running_, return_exceptions=True)
     assert (most, at_once) == (2, 0)
@@ -311,7 +311,10 @@ async def test_a_user_sends_so_many_bodies_at_once(home):
 
     anna, bob = ({"X-API-Key": name, "Content-Type": "application/json"} for name in ("anna", "bob"))
     async with asked(guarded(home, REQUESTS_PER_SECOND=100)) as client:
-        sent = [asyncio.create_task(client.post("/api/jobs", content=slow(), headers=anna)) for _ in range(AT_ONCE + 2)]
+        sent = [
+            asyncio.create_task(client.post("/api/jobs", content=slow(), headers=anna))
+            for _ in range(MAX_CONCURRENT_REQUESTS + 2)
+        ]
         done, _ = await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
         told(done.pop().result())
         assert (await client.post("/api/tickets", content=b"{}", headers=bob)).status_code == 422

@@ -74,7 +74,7 @@ async def test_a_request_that_is_cut_off_leaves_a_line_and_no_traceback(capsys):
     async def aclose():
         closed.append(True)
 
-    app.state.served = SimpleNamespace(following=SimpleNamespace(aclose=aclose))
+    app.state.service = SimpleNamespace(following=SimpleNamespace(aclose=aclose))
 
     @app.get("/slow")
     async def slow():

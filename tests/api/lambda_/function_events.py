@@ -27,7 +27,7 @@ def queue_event(*deliveries: Delivery) -> dict[str, Any]:
 
 
 def dependencies_of(one: Driven):
-    return one.app.state.served.dependencies
+    return one.app.state.service.dependencies
 
 
 async def receive_deliveries(one: Driven, count: int) -> list[Delivery]:

@@ -192,7 +192,7 @@ async def test_without_signing_in_nobody_from_elsewhere_is_answered(streaming: D
 async def test_who_signs_in_is_answered_from_anywhere(home):
     async with driven(home, STRATIGOS_AUTH="keys") as one:
         terms = KeyTerms(owner="alice", roles=("analyst",))
-        _, shown = await api_keys.create(one.app.state.served.dependencies.store, terms, days=1, now=utc_now())
+        _, shown = await api_keys.create(one.app.state.service.dependencies.store, terms, days=1, now=utc_now())
         host = {"Host": ["abc123.execute-api.eu-central-1.amazonaws.com"]}
         for headers, status in ((host, 401), ({**host, "X-API-Key": [shown]}, 200)):
             listed = await one.answer(rest("GET", "/api/threads", headers=headers))

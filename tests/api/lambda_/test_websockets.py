@@ -78,7 +78,7 @@ class Sockets:
 
     @property
     def dependencies(self) -> Dependencies:
-        return self.function.app.state.served.dependencies
+        return self.function.app.state.service.dependencies
 
     async def answer(self, event: dict[str, Any]) -> int:
         answer = await self.function.answer(event)

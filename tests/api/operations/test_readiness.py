@@ -1,4 +1,4 @@
-"""Whether the service says truly that it can do its work, and nothing of how it is built."""
+"""`/api/ready` reports what works, without details of the installation."""
 
 import asyncio
 import sqlite3
@@ -13,7 +13,7 @@ import pytest
 from agents.models.factory import ModelChain, Models, NamedModel
 from agents.models.reachability import endpoints
 from agents.planner.planner import EmbeddedPlanner
-from api.operations.readiness import Looked, Watch, look_at_models, look_at_store
+from api.operations.readiness import CachedCheck, CheckResult, check_models, check_store
 from store.errors import Unavailable
 from store.keys import SYSTEM
 from tests.api.http.application import application, served
@@ -26,44 +26,44 @@ NOW = datetime(2023, 1, 2, tzinfo=UTC)
 
 
 class Broken:
-    """A port whose every call is refused, with words that nobody outside may read."""
+    """A port whose calls fail with a message that clients must not see."""
 
     def __getattr__(self, name):
-        async def refused(*_, **__):
+        async def fail(*_, **__):
             raise Unavailable("table arn:aws:dynamodb:eu-west-1:123456789012:table/secret at /srv/home")
 
-        return refused
+        return fail
 
 
 @asynccontextmanager
 async def ready(home, **changes):
-    """A client of a service whose desk is changed so."""
+    """A client of a service with changed dependencies."""
 
     @asynccontextmanager
-    async def changed():
+    async def changed_dependencies():
         async with queued_dependencies(home) as dependencies:
             yield replace(dependencies, **{name: change(dependencies) for name, change in changes.items()})
 
-    async with served(application(home, changed())) as client:
+    async with served(application(home, changed_dependencies())) as client:
         yield client
 
 
 async def states(client):
-    answer = await client.get("/api/ready")
-    body = answer.json()
-    return answer.status_code, body["status"], {each["name"]: each["status"] for each in body["checks"]}
+    response = await client.get("/api/ready")
+    body = response.json()
+    return response.status_code, body["status"], {each["name"]: each["status"] for each in body["checks"]}
 
 
 async def test_old_prices_and_missing_workers_are_warnings(home):
     async with ready(home) as client:
-        status, overall, found = await states(client)
+        status, overall, checks = await states(client)
         assert (status, overall) == (200, "degraded")
-        assert found == {"store": "ok", "queue": "ok", "workers": "warned", "models": "ok", "data": "warned"}
+        assert checks == {"store": "ok", "queue": "ok", "workers": "warned", "models": "ok", "data": "warned"}
         since = {each["name"]: each["since"] for each in (await client.get("/api/ready")).json()["checks"]}
     assert [name for name, at in since.items() if at] == ["workers", "data"]
 
 
-async def test_everything_is_ready_when_a_worker_is_seen_and_the_prices_are_fresh(home):
+async def test_everything_is_ready_when_a_worker_is_active_and_the_prices_are_fresh(home):
     fresh = {"now": lambda _: lambda: datetime(2022, 12, 29, 12, tzinfo=UTC)}
     async with queued_dependencies(home) as dependencies, working(dependencies), ready(home, **fresh) as client:
 
@@ -74,21 +74,21 @@ async def test_everything_is_ready_when_a_worker_is_seen_and_the_prices_are_fres
 
 
 @pytest.mark.parametrize("broken", ["store", "queue"])
-async def test_without_store_or_queue_it_is_not_ready_and_tells_no_details(home, broken):
+async def test_without_store_or_queue_the_service_is_not_ready_and_reveals_no_details(home, broken):
     def change(dependencies):
         return (
             Broken() if broken == "queue" else replace(dependencies.store, records=Failing(dependencies.store.records))
         )
 
     async with ready(home, **{broken: change}) as client:
-        status, overall, found = await states(client)
+        status, overall, checks = await states(client)
         text = (await client.get("/api/ready")).text
-    assert (status, overall, found[broken]) == (503, "failed", "failed")
+    assert (status, overall, checks[broken]) == (503, "failed", "failed")
     assert not any(word in text for word in ("arn:", "/srv", "Unavailable", "secret"))
 
 
 class Failing:
-    """Records of which none that no user owns can be listed."""
+    """Records whose system entries cannot be listed."""
 
     def __init__(self, records):
         self._records = records
@@ -96,70 +96,72 @@ class Failing:
     def __getattr__(self, name):
         return getattr(self._records, name)
 
-    async def list(self, owner, *given, **named):
-        return await (Broken() if owner == SYSTEM else self._records).list(owner, *given, **named)
+    async def list(self, owner, *arguments, **options):
+        return await (Broken() if owner == SYSTEM else self._records).list(owner, *arguments, **options)
 
 
-async def test_a_store_that_a_newer_program_went_on_with_is_not_ready(home):
+async def test_a_store_with_a_newer_schema_is_not_ready(home):
     async with queued_dependencies(home) as dependencies:
-        watch = Watch("store", lambda: look_at_store(dependencies, home / "store.sqlite"), holds=0.0, worst="failed")
-        assert (await watch.check(NOW)).status == "ok"
+        check = CachedCheck(
+            "store", lambda: check_store(dependencies, home / "store.sqlite"), cache_seconds=0.0, worst="failed"
+        )
+        assert (await check.check(NOW)).status == "ok"
         with closing(sqlite3.connect(home / "store.sqlite")) as connection:
             connection.execute("PRAGMA user_version = 999")
-        assert (await watch.check(NOW)).status == "failed"
+        assert (await check.check(NOW)).status == "failed"
 
 
-class Elsewhere(EmbeddedPlanner):
-    """A model that says where it is asked."""
+class RemoteModel(EmbeddedPlanner):
+    """A model with the URL of an endpoint."""
 
     client: Any
 
 
 def on_bedrock(url):
-    chat = Elsewhere(client=SimpleNamespace(meta=SimpleNamespace(endpoint_url=url)))
+    chat = RemoteModel(client=SimpleNamespace(meta=SimpleNamespace(endpoint_url=url)))
     return Models(ModelChain((NamedModel("bedrock_converse:x", chat, tags={"application": "stratigos"}),)))
 
 
-async def test_bedrock_is_reached_by_a_connection_alone(home, monkeypatch):
+async def test_bedrock_is_checked_by_opening_a_connection_only(home, monkeypatch):
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "of-a-test")
-    heard = []
+    requests = []
 
-    async def hear(reader, writer):
-        heard.append(await reader.read())
+    async def accept(reader, writer):
+        requests.append(await reader.read())
         writer.close()
 
-    server = await asyncio.start_server(hear, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         assert endpoints(on_bedrock(url)) == [url]
-        assert await look_at_models(on_bedrock(url)) == Looked("ok")
-        await eventually(lambda: asyncio.sleep(0, heard))
-    assert heard == [b""]
+        assert await check_models(on_bedrock(url)) == CheckResult("ok")
+        await eventually(lambda: asyncio.sleep(0, requests))
+    assert requests == [b""]
 
 
 async def test_models_that_cannot_be_reached_degrade_the_service(home, monkeypatch):
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "of-a-test")
-    gone = on_bedrock(f"http://127.0.0.1:{free_port()}")
-    async with ready(home, models=lambda _: gone) as client:
-        status, overall, found = await states(client)
-    assert (status, overall, found["models"]) == (200, "degraded", "failed")
+    unreachable = on_bedrock(f"http://127.0.0.1:{free_port()}")
+    async with ready(home, models=lambda _: unreachable) as client:
+        status, overall, checks = await states(client)
+    assert (status, overall, checks["models"]) == (200, "degraded", "failed")
 
 
-async def test_a_look_that_takes_too_long_fails_and_is_shared_by_all_who_ask():
-    begun = []
+async def test_a_slow_check_fails_and_concurrent_callers_share_it():
+    calls = []
     gate = asyncio.Event()
 
     async def slow():
-        begun.append(1)
+        calls.append(1)
         await gate.wait()
-        return Looked("ok")
+        return CheckResult("ok")
 
-    watch = Watch("slow", slow, holds=60.0, worst="failed", longest=0.05)
-    checks = await asyncio.gather(*(watch.check(NOW) for _ in range(50)))
-    assert {check.status for check in checks} == {"failed"}
+    check = CachedCheck("slow", slow, cache_seconds=60.0, worst="failed", timeout=0.05)
+    checks = await asyncio.gather(*(check.check(NOW) for _ in range(50)))
+    assert {each.status for each in checks} == {"failed"}
     assert checks[0].since == NOW
     gate.set()
     await asyncio.sleep(0)
-    assert (await watch.check(NOW)).status == "ok"
-    assert (await watch.check(NOW)).since is None
-    assert begun == [1]
+    assert (await check.check(NOW)).status == "ok"
+    assert (await check.check(NOW)).since is None
+    assert calls == [1]

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from api.cli.main import run
-from api.http.errors.handlers import Unauthorized
-from api.http.identity.api_keys import AT_MOST, FORM, KIND, REMEMBERED, ApiKeys, KeyTerms, create, revoke
+from api.http.errors.problems import Unauthorized
+from api.http.identity.api_keys import CACHE_SECONDS, FORMAT, KIND, MAX_CACHED, ApiKeys, KeyTerms, create, revoke
 from desk.base.errors import InvalidInput
 from store.embedded import open_store
 from store.keys import SYSTEM
@@ -51,19 +51,19 @@ class Time:
 
 
 async def test_a_revocation_holds_within_ten_seconds(home):
-    assert REMEMBERED <= 10
+    assert CACHE_SECONDS <= 10
     time = Time()
     async with open_store(home) as store:
         made, shown = await create(store, TERMS, days=1, now=NOW)
         keys = ApiKeys(store, now=time.now, clock=time.clock)
-        found = await keys.principal(shown)
+        found = await keys.authenticate(shown)
         assert (found.owner, found.via) == ("anna", f"key:{made.id}")
         assert (found.may("research:read"), found.may("research:write")) == (True, False)
         ended = await revoke(store, made.id, now=NOW)
         assert (await revoke(store, made.id, now=NOW + timedelta(days=1))).revoked == ended.revoked == NOW
-        time.passed = REMEMBERED
+        time.passed = CACHE_SECONDS
         with pytest.raises(Unauthorized, match="not known"):
-            await keys.principal(shown)
+            await keys.authenticate(shown)
 
 
 async def test_a_key_ends_at_its_time_however_often_it_is_shown(home):
@@ -72,10 +72,10 @@ async def test_a_key_ends_at_its_time_however_often_it_is_shown(home):
         _, shown = await create(store, TERMS, days=1, now=NOW)
         keys = ApiKeys(store, now=time.now, clock=time.clock)
         time.passed = 86_399
-        await keys.principal(shown)
+        await keys.authenticate(shown)
         time.passed = 86_400
         with pytest.raises(Unauthorized, match="expired"):
-            await keys.principal(shown)
+            await keys.authenticate(shown)
 
 
 async def test_an_unknown_id_costs_what_a_wrong_secret_does_and_a_known_key_is_read_once(home):
@@ -85,16 +85,16 @@ async def test_an_unknown_id_costs_what_a_wrong_secret_does_and_a_known_key_is_r
         made, shown = await create(store, TERMS, days=1, now=NOW)
         keys = ApiKeys(store, now=lambda: NOW, clock=lambda: 0.0)
         for _ in range(3):
-            await keys.principal(shown)
+            await keys.authenticate(shown)
         assert reads.count == 1
         for wrong in (shown.replace(made.id, "0" * 12), shown[:-3] + "AAA", shown[:-3] + "AAA"):
             reads.count = 0
             with pytest.raises(Unauthorized):
-                await keys.principal(wrong)
+                await keys.authenticate(wrong)
             assert reads.count == 1, wrong
         for odd in ("", "stratigos_", shown[:-1], shown + "A", shown.upper(), f"{shown}\n", shown.replace("_", "-")):
             with pytest.raises(Unauthorized):
-                await keys.principal(odd)
+                await keys.authenticate(odd)
         assert reads.count == 1  # what has another form is not looked for
 
 
@@ -102,16 +102,16 @@ async def test_a_process_remembers_a_limited_number_of_keys(home):
     async with open_store(home) as store:
         made, shown = await create(store, TERMS, days=1, now=NOW)
         keys = ApiKeys(store, now=lambda: NOW, clock=lambda: 0.0)
-        keys._verified.update(dict.fromkeys(map(str, range(AT_MOST)), (0.0, made)))
-        await keys.principal(shown)
-        assert len(keys._verified) == 1
+        keys._cache.update(dict.fromkeys(map(str, range(MAX_CACHED)), (0.0, made)))
+        await keys.authenticate(shown)
+        assert len(keys._cache) == 1
 
 
 async def test_what_is_kept_is_no_key(home):
     async with open_store(home) as store:
         made, shown = await create(store, TERMS, days=1, now=NOW)
         record = await store.records.get(Key(SYSTEM, KIND, made.id))
-        assert FORM.fullmatch(shown)
+        assert FORMAT.fullmatch(shown)
         assert record is not None
         assert shown[-43:] not in json.dumps(dict(record.document))
         with pytest.raises(InvalidInput, match="1 to 366"):
@@ -127,7 +127,7 @@ def said(*arguments: str, of: str = "keys") -> tuple[int, str, str]:
 def test_the_commands_make_list_and_revoke_keys(home):
     code, out, err = said("create", "--owner", "anna", "--role", "analyst", "--scope", "research:read", "--note", "CI")
     assert (code, out.count("\n")) == (0, 1)
-    assert FORM.fullmatch(out.strip())
+    assert FORMAT.fullmatch(out.strip())
     assert out.strip() not in err
     name = out[10:22]
     assert re.search(rf"Key {name} of anna \(analyst: only research:read\) holds until", err)

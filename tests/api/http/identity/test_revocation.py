@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from api.http.identity.api_keys import ApiKeys, revoke
-from api.http.identity.authentication import SignedIn
+from api.http.identity.authentication import Credentials
 from store.embedded import open_store
 from tests.api.http.application import running
 from tests.api.http.identity.sign_in import bearer, create_key, secured_application
@@ -32,10 +32,10 @@ async def two_readers(home):
     app = secured_application(home)
     async with written(home) as log:
         with running(app) as address:
-            served = app.state.served
+            served = app.state.service
             seconds = iter(range(0, 10**6, 60))
-            known = SignedIn(ApiKeys(served.dependencies.store, clock=lambda: next(seconds)), None)
-            app.state.served = replace(served, identity=known, ask_again=0.0)
+            known = Credentials(ApiKeys(served.dependencies.store, clock=lambda: next(seconds)), None)
+            app.state.service = replace(served, identity=known, recheck_seconds=0.0)
             async with httpx.AsyncClient(base_url=address, timeout=20) as client:
                 yield keys, client, log
 

@@ -9,7 +9,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from api.http.identity.api_keys import KIND as KEYS
-from api.http.identity.tickets import KIND, SECONDS, issue, redeem
+from api.http.identity.tickets import KIND, VALID_SECONDS, issue, redeem
 from desk.governance.principals import Principal
 from store.embedded import open_store
 from store.keys import SYSTEM
@@ -28,7 +28,7 @@ async def ticket(client: httpx.AsyncClient, path: str = EVENTS) -> str:
     answer = await client.post("/api/tickets", json={"path": path})
     assert (answer.status_code, answer.headers["Cache-Control"]) == (201, "no-store"), answer.text
     left = datetime.fromisoformat(answer.json()["expires"]) - datetime.now(UTC)
-    assert left.total_seconds() == pytest.approx(SECONDS, abs=5)
+    assert left.total_seconds() == pytest.approx(VALID_SECONDS, abs=5)
     return answer.json()["ticket"]
 
 
@@ -39,7 +39,7 @@ async def test_a_ticket_lets_in_whoever_got_it_once(home):
         assert await redeem(store, shown[:-1], EVENTS) is None
         assert await redeem(store, shown, EVENTS) == ANNA
         assert await redeem(store, shown, EVENTS) is None
-        late = await issue(store, ANNA, EVENTS, now=datetime.now(UTC) - timedelta(seconds=SECONDS))
+        late = await issue(store, ANNA, EVENTS, now=datetime.now(UTC) - timedelta(seconds=VALID_SECONDS))
         assert await redeem(store, late.ticket, EVENTS) is None
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.http.errors.handlers import Problem, Unauthorized
-from api.http.identity.jwks import FRESH, KEPT, PAUSE, PoolKeys
+from api.http.errors.problems import Problem, Unauthorized
+from api.http.identity.jwks import FRESH_SECONDS, MIN_FETCH_INTERVAL, STALE_SECONDS, JwksCache
 from api.http.identity.tokens import Tokens
 from tests.api.http.identity.forged_tokens import forged_tokens
 from tests.doubles.cognito import CLIENT, PERSON, Pool, pool, rsa
@@ -38,14 +38,14 @@ def tokens(pool: Pool, clock: Clock | None = None, *, later: float = 0.0) -> Tok
     return Tokens(
         pool.issuer,
         [CLIENT, "other2client"],
-        keys=PoolKeys(pool.issuer, clock=clock or Clock()),
+        keys=JwksCache(pool.issuer, clock=clock or Clock()),
         now=lambda: datetime.now(UTC) + timedelta(seconds=later),
     )
 
 
 async def test_a_token_of_the_pool_says_who_asks_and_with_which_roles(pool):
     groups = ["eu-west-1_Pool_Google", "administrator", "analyst", "Administrator"]
-    found = await tokens(pool).principal(pool.token(groups=groups))
+    found = await tokens(pool).authenticate(pool.token(groups=groups))
     assert (found.owner, found.roles) == (PERSON, ("analyst", "administrator"))
     assert found.via == f"token:{CLIENT}"
     assert found.may("admin:write")
@@ -53,7 +53,7 @@ async def test_a_token_of_the_pool_says_who_asks_and_with_which_roles(pool):
 
 @pytest.mark.parametrize("groups", [None, [], ["traders"], [7, None, {"analyst": 1}]])
 async def test_whoever_is_in_no_group_of_ours_may_do_nothing(pool, groups):
-    found = await tokens(pool).principal(pool.token(groups=groups))
+    found = await tokens(pool).authenticate(pool.token(groups=groups))
     assert found.roles == ()
     assert not found.may("research:read")
 
@@ -85,31 +85,31 @@ WRONG: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("wrong", WRONG)
 async def test_a_token_with_other_claims_is_not_known(pool, wrong):
     with pytest.raises(Unauthorized) as refused:
-        await tokens(pool).principal(pool.token(**WRONG[wrong]))
+        await tokens(pool).authenticate(pool.token(**WRONG[wrong]))
     assert "not known" in str(refused.value)
 
 
 async def test_an_expired_token_is_told_so_and_clocks_may_differ_by_a_minute(pool):
     shown = pool.token(exp=time.time() - 50, nbf=time.time() + 50)
-    assert (await tokens(pool).principal(shown)).owner == PERSON
+    assert (await tokens(pool).authenticate(shown)).owner == PERSON
     for late in (15, 10**6):
         with pytest.raises(Unauthorized, match="expired"):
-            await tokens(pool, later=late).principal(shown)
+            await tokens(pool, later=late).authenticate(shown)
 
 
 async def test_what_the_pool_did_not_sign_is_not_known(pool):
     verifying = tokens(pool)
-    await verifying.principal(pool.token())
+    await verifying.authenticate(pool.token())
     for name, shown in forged_tokens(pool).items():
         with pytest.raises(Unauthorized, match="not known") as refused:
-            pytest.fail(f"{name}: {await verifying.principal(shown)}")
+            pytest.fail(f"{name}: {await verifying.authenticate(shown)}")
         assert not shown or shown not in str(refused.value), name
 
 
 async def test_no_byte_of_a_token_can_be_another(pool):
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n\x00é"
     shown, verifying = pool.token(), tokens(pool)
-    assert (await verifying.principal(shown)).owner == PERSON
+    assert (await verifying.authenticate(shown)).owner == PERSON
     changed: list[str] = []
 
     @settings(max_examples=100, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -122,35 +122,35 @@ async def test_no_byte_of_a_token_can_be_another(pool):
     assert len(changed) > 50
     for each in changed:
         with pytest.raises(Unauthorized):
-            await verifying.principal(each)
+            await verifying.authenticate(each)
 
 
 async def test_a_new_key_of_the_pool_is_picked_up_and_an_old_one_dropped(pool):
     clock = Clock()
     verifying, old = tokens(pool, clock), pool.token()
-    await verifying.principal(old)
+    await verifying.authenticate(old)
     pool.keys = {"two": rsa(2)}
     new = pool.token(kid="two")
     with pytest.raises(Unauthorized):  # fetched a moment ago
-        await verifying.principal(new)
-    clock.seconds += PAUSE
-    await verifying.principal(new)
+        await verifying.authenticate(new)
+    clock.seconds += MIN_FETCH_INTERVAL
+    await verifying.authenticate(new)
     assert pool.asked == 2
     with pytest.raises(Unauthorized):  # gone with the keys of before
-        await verifying.principal(old)
+        await verifying.authenticate(old)
 
 
 async def test_keys_are_kept_for_an_hour_and_an_old_one_ends_with_them(pool):
     clock = Clock()
     verifying, old = tokens(pool, clock), pool.token()
-    await verifying.principal(old)
+    await verifying.authenticate(old)
     pool.keys = {"two": rsa(2)}
-    clock.seconds += FRESH - 1
-    await verifying.principal(old)
+    clock.seconds += FRESH_SECONDS - 1
+    await verifying.authenticate(old)
     assert pool.asked == 1
     clock.seconds += 1
     with pytest.raises(Unauthorized):
-        await verifying.principal(old)
+        await verifying.authenticate(old)
 
 
 async def test_made_up_key_ids_do_not_reach_the_pool(pool):
@@ -159,14 +159,14 @@ async def test_made_up_key_ids_do_not_reach_the_pool(pool):
     for number in range(60):
         clock.seconds += 1
         with pytest.raises(Unauthorized):
-            await verifying.principal(pool.token(kid=f"made-up-{number}"))
-    assert pool.asked == 60 / PAUSE
+            await verifying.authenticate(pool.token(kid=f"made-up-{number}"))
+    assert pool.asked == 60 / MIN_FETCH_INTERVAL
 
 
 async def test_many_that_come_at_once_ask_the_pool_once(pool):
     pool.slowly = 0.05
     verifying = tokens(pool)
-    found = await asyncio.gather(*(verifying.principal(pool.token()) for _ in range(20)))
+    found = await asyncio.gather(*(verifying.authenticate(pool.token()) for _ in range(20)))
     assert {each.owner for each in found} == {PERSON}
     assert pool.asked == 1
 
@@ -188,25 +188,25 @@ BROKEN: dict[str, dict[str, Any]] = {
 async def test_while_the_pool_cannot_be_asked_its_keys_hold_for_a_day(pool, broken):
     clock = Clock()
     verifying, shown = tokens(pool, clock), pool.token()
-    await verifying.principal(shown)
+    await verifying.authenticate(shown)
     for name, value in BROKEN[broken].items():
         setattr(pool, name, value)
-    clock.seconds += KEPT - 1
-    await verifying.principal(shown)
+    clock.seconds += STALE_SECONDS - 1
+    await verifying.authenticate(shown)
     asked = pool.asked
-    await verifying.principal(shown)
+    await verifying.authenticate(shown)
     assert pool.asked == asked == 2  # a pool that is down is not asked by everybody
-    clock.seconds += PAUSE
+    clock.seconds += MIN_FETCH_INTERVAL
     with pytest.raises(Problem) as refused:
-        await verifying.principal(shown)
+        await verifying.authenticate(shown)
     assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "30"})
     pool.status, pool.content = 200, None
-    clock.seconds += PAUSE
-    await verifying.principal(shown)
+    clock.seconds += MIN_FETCH_INTERVAL
+    await verifying.authenticate(shown)
 
 
 async def test_a_pool_that_was_never_there_answers_nobody(pool):
     verifying = Tokens("http://127.0.0.1:1/nowhere", [CLIENT])
     with pytest.raises(Problem) as refused:
-        await verifying.principal(pool.token(iss="http://127.0.0.1:1/nowhere"))
+        await verifying.authenticate(pool.token(iss="http://127.0.0.1:1/nowhere"))
     assert refused.value.status == 503
