@@ -259,7 +259,11 @@ async def _pass_on(exchange: lambda_http.Exchange, out: Stream, until: float) ->
 
 def _as_told(error: Exception) -> dict[str, str]:
     """What the user can mend is told, and a fault is in the log."""
-    said = str(error) if isinstance(error, UserError | Deadline) else "a fault of the service; it is in its log"
+    said = (
+        str(error)
+        if isinstance(error, UserError | Deadline)
+        else "internal error; the log of the service has the details"
+    )
     return {"errorMessage": said, "errorType": _kind(error)}
 
 

@@ -49,7 +49,7 @@ PLANTED = {
     "STRATIGOS_KEY": "planted-as-the-key-of-a-client",
     "COMPANY_TOKEN": "planted-in-the-environment",
 }
-UNREACHED = {400: "the path holds", 404: "there is nothing at", 405: "", 414: "", 431: ""}
+UNREACHED = {400: "the path contains", 404: "there is no route", 405: "", 414: "", 431: ""}
 """What is refused before it is asked who asks, and in which words: it reaches no operation."""
 
 DOCUMENT = application(Path("/nowhere")).openapi()

@@ -31,7 +31,7 @@ async def test_a_list_that_is_too_long_is_told_with_its_length_and_the_limit(hom
             json={"start": [{"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63}] * 21},
         )
     (told,) = answer.json()["error"]["details"]
-    assert (told["field"], told["message"], told["allowed"]) == ("body.start", "it holds 21", "at most 20")
+    assert (told["field"], told["message"], told["allowed"]) == ("body.start", "it has 21 items", "at most 20")
 
 
 async def test_a_fault_that_follows_from_another_is_not_told(home):

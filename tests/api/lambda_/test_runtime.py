@@ -98,7 +98,7 @@ async def test_a_fault_before_the_answer_is_a_500_and_an_unknown_event_an_error(
         ({"source": "aws.ec2", "detail": {"password": "secret"}}, "an event with detail, source from aws.ec2"),
         ({"requestContext": {"connectionId": "a", "eventType": "CONNECT"}}, "STRATIGOS_SOCKETS"),
         ([1], "list"),
-        (b"{", "a fault of the service"),
+        (b"{", "internal error"),
     ):
         failed = await streaming.answer(event)
         assert failed.failed

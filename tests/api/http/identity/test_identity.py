@@ -67,7 +67,7 @@ async def test_whoever_is_not_known_is_told_nothing_else(home):
         for name, headers in refusals(key).items():
             answer = await client.get("/api/portfolios", headers=headers)
             assert (answer.status_code, answer.json()["error"]["code"]) == (401, "UNAUTHORIZED"), name
-            assert answer.json()["error"]["message"].startswith("it is not known who asks"), name
+            assert answer.json()["error"]["message"].startswith("there are no valid credentials"), name
             assert answer.headers["WWW-Authenticate"] == "Bearer"
             assert key[:22] not in answer.text
 
@@ -77,7 +77,7 @@ async def test_a_key_that_has_expired_is_told_so_and_one_that_was_revoked_is_not
     async with open_store(home) as store:
         await revoke(store, revoked[10:22], now=datetime.now(UTC))
     async with remote_client(secured_application(home)) as client:
-        for key, told in ((old, "has expired"), (revoked, "not known"), (old[:-1] + "-", "not known")):
+        for key, told in ((old, "have expired"), (revoked, "no valid"), (old[:-1] + "-", "no valid")):
             answer = await client.get("/api/portfolios", headers=bearer(key))
             assert answer.status_code == 401
             assert told in answer.json()["error"]["message"]
@@ -176,7 +176,7 @@ def test_the_client_and_the_commands_show_the_key_of_their_setting(home, monkeyp
         assert refused.value.status == 401
         code, _, err = said("chats", "--server", address)
         assert code == 2
-        assert "not known who asks" in err
+        assert "no valid credentials" in err
         assert "STRATIGOS_KEY" in err
         monkeypatch.setenv("STRATIGOS_KEY", key)
         assert said("chats", "--server", address)[0] == 0

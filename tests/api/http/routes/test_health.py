@@ -20,7 +20,7 @@ async def test_an_unknown_path_has_the_envelope_of_every_error(home):
     assert answer.status_code == 404
     assert answer.json()["error"] == {
         "code": "NOT_FOUND",
-        "message": "there is nothing at /api/nothing",
+        "message": "there is no route /api/nothing",
         "details": [],
     }
 
