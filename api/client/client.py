@@ -1,4 +1,4 @@
-"""A Python client of the HTTP interface, in the words of the server itself."""
+"""A Python client of the HTTP interface, with the types of the server."""
 
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
-from api.client.transport import Cut, Refused, ServerError, Wire, backoff, new_key
+from api.client.transport import Refused, ServerError, StreamInterrupted, Transport, backoff, new_key
 from api.http.etags import etag
 from api.http.pagination import Listed
 from api.http.routes.market_data import PriceSeries, ReturnSeries
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Item = TypeVar("Item", bound=BaseModel)
 Format: TypeAlias = Literal["json", "csv", "xlsx", "html"]
-LOOK, LONGEST_LOOK = 0.25, 2.0
-"""Seconds between looks at what has no events."""
-HEALTHY = 15.0
+POLL, LONGEST_POLL = 0.25, 2.0
+"""Seconds between requests for a state without events."""
+HEARTBEAT = 15.0
 """Seconds after which a connection without an event has had a heartbeat."""
 
 __all__ = ["Client", "Refused", "ServerError"]
@@ -69,48 +69,48 @@ class Items(Iterator[Item]):
 
 
 class Client:
-    """One server; stands in a `with`.
+    """One server; a context manager.
 
-    What fails raises `ServerError`, with `code`, `message`, `status` and `details` that name each field, its fault and
-    what is allowed; it is a `Refused`, and a `UserError`, where whoever asked can mend it.
+    A failure raises `ServerError` with `code`, `message`, `status` and `details`, which name each invalid field, the
+    reason and the accepted values. If the user can fix the cause, it is a `Refused`, which is also a `UserError`.
     """
 
     def __init__(self, url: str, *, key: str = "", timeout: float = 60.0) -> None:
-        """`key` is an API key, or a token; a server of one local user asks for neither."""
-        self._wire = Wire(url, key=key, timeout=timeout)
-        self.url = self._wire.url
+        """`key` is an API key or a token; a server of one local user needs neither."""
+        self._transport = Transport(url, key=key, timeout=timeout)
+        self.url = self._transport.url
 
     def __enter__(self) -> "Client":
         return self
 
     def __exit__(self, *failure: object) -> None:
-        self._wire.close()
+        self._transport.close()
 
     def submit(self, request: OptimizationRequest, *, key: str | None = None) -> JobSummary:
-        """Put a job into the queue, once: the same `key` is the same job for a day."""
-        return self._wire.call("POST", "/jobs", JobSummary, asked=request, key=key or new_key())
+        """Submit a job; for a day, the same `key` returns the same job."""
+        return self._transport.call("POST", "/jobs", JobSummary, body=request, key=key or new_key())
 
     def job(self, job: str) -> Job:
-        return self._wire.call("GET", f"/jobs/{job}", Job)
+        return self._transport.call("GET", f"/jobs/{job}", Job)
 
     def jobs(self, *, state: RunState | None = None, name: str = "") -> Items[JobSummary]:
-        """The newest first."""
+        """Newest first."""
         return self._items("/jobs", JobPage, state=state, name=name)
 
     def request(self, job: str) -> OptimizationRequest:
-        return self._wire.call("GET", f"/jobs/{job}/request", OptimizationRequest)
+        return self._transport.call("GET", f"/jobs/{job}/request", OptimizationRequest)
 
     def cancel(self, job: str, *, reason: str = "") -> JobSummary:
         params = {"reason": reason}
-        return self._wire.call("DELETE", f"/jobs/{job}", JobSummary, params=params, repeatable=True)
+        return self._transport.call("DELETE", f"/jobs/{job}", JobSummary, params=params, repeatable=True)
 
     def restart(self, job: str, *, reason: str = "") -> JobSummary:
-        """Go on with a job that failed or was cancelled."""
-        return self._wire.call("POST", f"/jobs/{job}/restart", JobSummary, params={"reason": reason})
+        """Continue a job that failed or was cancelled."""
+        return self._transport.call("POST", f"/jobs/{job}/restart", JobSummary, params={"reason": reason})
 
     def unarchive(self, job: str) -> JobSummary:
-        """An archived job as it was."""
-        return self._wire.call("POST", f"/jobs/{job}/unarchive", JobSummary)
+        """Restore an archived job."""
+        return self._transport.call("POST", f"/jobs/{job}/unarchive", JobSummary)
 
     def approve(self, job: str, *, reason: str = "") -> JobSummary:
         return self.rule(job, Ruling(verdict="approved", reason=reason))
@@ -123,258 +123,262 @@ class Client:
         return self.rule(job, Ruling(verdict="rejected", reason=reason))
 
     def rule(self, job: str, ruling: Ruling) -> JobSummary:
-        """Decide about a job that waits; the first decision holds."""
-        return self._wire.call("POST", f"/jobs/{job}/approval", JobSummary, asked=ruling, repeatable=True)
+        """Decide about a job that waits; the first decision is in force."""
+        return self._transport.call("POST", f"/jobs/{job}/approval", JobSummary, body=ruling, repeatable=True)
 
     def approvals(self) -> Items[Question]:
-        """What you may decide, whoever asked, the newest first."""
+        """Questions that you may decide, also of other users, newest first."""
         return self._items("/approvals", Listed[Question])
 
     def approval(self, question: str) -> Question:
-        return self._wire.call("GET", f"/approvals/{question}", Question)
+        return self._transport.call("GET", f"/approvals/{question}", Question)
 
     def decide_approval(self, question: str, ruling: Ruling) -> Question:
-        """Decide what another one may have asked; the first decision holds."""
-        return self._wire.call("POST", f"/approvals/{question}", Question, asked=ruling, repeatable=True)
+        """Decide a question, also of another user; the first decision is in force."""
+        return self._transport.call("POST", f"/approvals/{question}", Question, body=ruling, repeatable=True)
 
     def result(self, job: str) -> OptimizationResult | PartialResult:
         """A `PartialResult` of a job that was cancelled or failed."""
-        content = self._wire.send("GET", f"/jobs/{job}/result").content
-        return self._wire.parsed(OptimizationResult | PartialResult, content)
+        content = self._transport.send("GET", f"/jobs/{job}/result").content
+        return self._transport.parse(OptimizationResult | PartialResult, content)
 
-    def trials(self, job: str, asked: TrialQuery | None = None) -> Items[TrialRow]:
-        return self._items(f"/jobs/{job}/trials", TrialPage, **(asked or TrialQuery()).model_dump())
+    def trials(self, job: str, query: TrialQuery | None = None) -> Items[TrialRow]:
+        return self._items(f"/jobs/{job}/trials", TrialPage, **(query or TrialQuery()).model_dump())
 
     def trial(self, job: str, digest: str) -> Trial:
-        return self._wire.call("GET", f"/jobs/{job}/trials/{digest}", Trial)
+        return self._transport.call("GET", f"/jobs/{job}/trials/{digest}", Trial)
 
     def charts(self, job: str, *, chart: ChartName | None = None, points: int | None = None) -> Charts:
-        params = _given(chart=chart, points=points)
-        return self._wire.call("GET", f"/jobs/{job}/charts", Charts, params=params)
+        params = _query(chart=chart, points=points)
+        return self._transport.call("GET", f"/jobs/{job}/charts", Charts, params=params)
 
     def export(self, job: str, format_: Format = "json", *, table: Literal["trials", "figures"] = "trials") -> bytes:
         """A finished job as a file; `html` is the report."""
-        return self._wire.send("GET", f"/jobs/{job}/export", params={"format": format_, "table": table}).content
+        return self._transport.send("GET", f"/jobs/{job}/export", params={"format": format_, "table": table}).content
 
     def reproduce(self, job: str) -> Reproduction:
-        """Have a finished job run again; `reproduced` waits for what comes out."""
-        return self._wire.call("POST", f"/jobs/{job}/reproduce", Reproduction, repeatable=True)
+        """Start the reproduction of a completed job; `reproduced` waits for its end."""
+        return self._transport.call("POST", f"/jobs/{job}/reproduce", Reproduction, repeatable=True)
 
     def reproductions(self, job: str) -> list[Reproduction]:
-        """The newest first."""
-        return self._wire.call("GET", f"/jobs/{job}/reproductions", list[Reproduction])
+        """Newest first."""
+        return self._transport.call("GET", f"/jobs/{job}/reproductions", list[Reproduction])
 
-    def reproduced(self, asked: Reproduction) -> Reproduction:
-        """The end of a reproduction, however long it takes."""
-        pause = LOOK
+    def reproduced(self, reproduction: Reproduction) -> Reproduction:
+        """Wait for the end of a reproduction, without a time limit."""
+        pause = POLL
         while True:
-            found = next(each for each in self.reproductions(asked.job) if each.id == asked.id)
-            if found.ended_at is not None:
-                return found
+            current = next(each for each in self.reproductions(reproduction.job) if each.id == reproduction.id)
+            if current.ended_at is not None:
+                return current
             time.sleep(pause)
-            pause = min(2 * pause, LONGEST_LOOK)
+            pause = min(2 * pause, LONGEST_POLL)
 
-    def events(self, run: str, *, after: int = 0, patience: float = 60.0) -> Generator[LiveEvent]:
-        """Every event of a run, or of a turn of a thread, once and in order, until its log has ended.
+    def events(self, run: str, *, after: int = 0, retry_seconds: float = 60.0) -> Generator[LiveEvent]:
+        """Every event of a run, or of a turn of a thread, once and in order, until its log ends.
 
-        A connection that is cut is made again; where nothing comes through for `patience` seconds, `Refused`.
+        An interrupted connection is made again; `Refused` after `retry_seconds` without any data.
         """
-        failed, since = 0, time.monotonic()
+        failures, since = 0, time.monotonic()
         while True:
-            begun = time.monotonic()
+            start = time.monotonic()
             try:
-                for frame in self._wire.frames(f"/runs/{run}/events", after=after):
-                    live = self._wire.parsed(LiveEvent, frame.data)
-                    failed, since = 0, time.monotonic()
+                for frame in self._transport.frames(f"/runs/{run}/events", after=after):
+                    live = self._transport.parse(LiveEvent, frame.data)
+                    failures, since = 0, time.monotonic()
                     if live.sequence > after:
                         after = live.sequence
                         yield live
                 return
-            except Cut as cut:
+            except StreamInterrupted as interruption:
                 now = time.monotonic()
-                if now - begun > HEALTHY:  # long enough for a sign of life: it was silent, not broken
-                    failed, since = 0, now
-                if now - since > patience:
-                    raise self._wire.unreachable(cut) from cut
-            failed += 1
-            time.sleep(backoff(failed))
+                if now - start > HEARTBEAT:  # the connection worked, without events
+                    failures, since = 0, now
+                if now - since > retry_seconds:
+                    raise self._transport.unreachable(interruption) from interruption
+            failures += 1
+            time.sleep(backoff(failures))
 
-    def watch(self, job: str, *, after: int = 0, patience: float = 60.0) -> Generator[LiveEvent]:
-        """The events of a job until it has ended, or waits for a person."""
+    def watch(self, job: str, *, after: int = 0, retry_seconds: float = 60.0) -> Generator[LiveEvent]:
+        """The events of a job until it ends or waits for a person."""
         if after and self._waits(job):
             return
-        with closing(self.events(job, after=after, patience=patience)) as events:
+        with closing(self.events(job, after=after, retry_seconds=retry_seconds)) as events:
             for live in events:
                 yield live
                 if isinstance(live.event, ApprovalRequested) and self._waits(job):
                     return
 
     def _waits(self, job: str) -> bool:
-        """Whether what a job has asked is undecided; it waits a moment after it has asked."""
+        """Whether the question of a job is open; the job enters its waiting state shortly after the question."""
         while True:
-            found = self.job(job)
-            decided = found.approval is None or found.approval.decided is not None
-            if decided or found.state == "waiting" or found.state in STOPPED:
-                return not decided and found.state == "waiting"
-            time.sleep(LOOK)
+            current = self.job(job)
+            is_open = current.approval is not None and current.approval.decided is None
+            if not is_open or current.state == "waiting" or current.state in STOPPED:
+                return is_open and current.state == "waiting"
+            time.sleep(POLL)
 
     def start_thread(self, title: str | None = None) -> Conversation:
-        return self._wire.call("POST", "/threads", Conversation, asked=NewThread(title=title))
+        return self._transport.call("POST", "/threads", Conversation, body=NewThread(title=title))
 
     def threads(self) -> Items[Conversation]:
-        """The newest first."""
+        """Newest first."""
         return self._items("/threads", Listed[Conversation])
 
     def thread(self, thread: str) -> ThreadState:
-        return self._wire.call("GET", f"/threads/{thread}/state", ThreadState)
+        return self._transport.call("GET", f"/threads/{thread}/state", ThreadState)
 
     def branch(self, thread: str, after: int) -> Conversation:
-        """A new thread, which goes on after a turn of another."""
-        return self._wire.call("POST", f"/threads/{thread}/branches", Conversation, asked=Branching(after=after))
+        """A new thread that continues after a turn of another."""
+        return self._transport.call("POST", f"/threads/{thread}/branches", Conversation, body=Branching(after=after))
 
     def say(self, thread: str, text: str, *, key: str | None = None) -> Turn:
-        """Begin a turn, once; it is answered whether or not anybody follows it."""
+        """Begin a turn; it is answered also if no client follows it."""
         params = {"stream": False}
-        said = Said(message=text)
-        return self._wire.call("POST", f"/threads/{thread}/runs", Turn, asked=said, key=key or new_key(), params=params)
+        message = Said(message=text)
+        return self._transport.call(
+            "POST", f"/threads/{thread}/runs", Turn, body=message, key=key or new_key(), params=params
+        )
 
-    def ask(self, thread: str, text: str, *, patience: float = 60.0) -> Generator[LiveEvent]:
-        """Say something and follow the answer, until it is given or waits for a person."""
-        yield from self.follow(self.say(thread, text), patience=patience)
+    def ask(self, thread: str, text: str, *, retry_seconds: float = 60.0) -> Generator[LiveEvent]:
+        """Send a message and follow the answer until it is complete or waits for a person."""
+        yield from self.follow(self.say(thread, text), retry_seconds=retry_seconds)
 
-    def follow(self, turn: Turn, *, after: int = 0, patience: float = 60.0) -> Generator[LiveEvent]:
-        """The events of a turn until it is answered or waits for a person; a search's are those of its own run."""
+    def follow(self, turn: Turn, *, after: int = 0, retry_seconds: float = 60.0) -> Generator[LiveEvent]:
+        """The events of a turn until it is answered or waits for a person; a search has a run of its own."""
         if after and self.interrupts(turn.conversation):
             return
-        with closing(self.events(turn.id, after=after, patience=patience)) as events:
+        with closing(self.events(turn.id, after=after, retry_seconds=retry_seconds)) as events:
             for live in events:
                 yield live
                 if isinstance(live.event, TurnPaused) and self.interrupts(turn.conversation):
                     return
 
     def turn(self, thread: str, number: int) -> Turn:
-        return self._wire.call("GET", f"/threads/{thread}/runs/{number}", Turn)
+        return self._transport.call("GET", f"/threads/{thread}/runs/{number}", Turn)
 
     def resume(self, thread: str, number: int) -> Turn:
-        """Let the server go on with a turn that was left unfinished at a terminal."""
-        return self._wire.call("POST", f"/threads/{thread}/runs/{number}/resume", Turn, repeatable=True)
+        """Let the server continue a turn that a terminal left unfinished."""
+        return self._transport.call("POST", f"/threads/{thread}/runs/{number}/resume", Turn, repeatable=True)
 
     def messages(self, thread: str) -> Items[Message]:
-        """What was said and answered, from the first."""
+        """Messages and answers, oldest first."""
         return self._items(f"/threads/{thread}/messages", Listed[Message])
 
     def interrupts(self, thread: str) -> list[Interrupt]:
-        """What a person has to decide before the thread goes on."""
-        return self._wire.call("GET", f"/threads/{thread}/interrupts", Listed[Interrupt]).items
+        """The open questions of a thread."""
+        return self._transport.call("GET", f"/threads/{thread}/interrupts", Listed[Interrupt]).items
 
     def decide(self, thread: str, run: str, ruling: Ruling) -> Turn:
-        at = f"/threads/{thread}/interrupts/{run}"
-        return self._wire.call("POST", at, Turn, asked=ruling, repeatable=True)
+        path = f"/threads/{thread}/interrupts/{run}"
+        return self._transport.call("POST", path, Turn, body=ruling, repeatable=True)
 
     def feedback(self, thread: str, number: int, opinion: Opinion) -> Feedback:
-        return self._wire.call("POST", f"/threads/{thread}/runs/{number}/feedback", Feedback, asked=opinion)
+        return self._transport.call("POST", f"/threads/{thread}/runs/{number}/feedback", Feedback, body=opinion)
 
     def keep_portfolio(self, draft: PortfolioDraft) -> Portfolio:
-        return self._wire.call("POST", "/portfolios", Portfolio, asked=draft, whole=False)
+        return self._transport.call("POST", "/portfolios", Portfolio, body=draft, exclude_unset=True)
 
     def portfolio(self, portfolio: str) -> Portfolio:
-        return self._wire.call("GET", f"/portfolios/{portfolio}", Portfolio)
+        return self._transport.call("GET", f"/portfolios/{portfolio}", Portfolio)
 
     def portfolios(self, *, tag: str | None = None, deleted: bool = False) -> Items[Portfolio]:
-        """The newest first."""
-        return Items(self._portfolio_pages(_given(tag=tag, deleted=deleted)))
+        """Newest first."""
+        return Items(self._portfolio_pages(_query(tag=tag, deleted=deleted)))
 
     def _portfolio_pages(self, params: dict[str, Any]) -> Iterator[Portfolio]:
         while True:
-            response = self._wire.send("GET", "/portfolios", params=params)
-            yield from self._wire.parsed(list[Portfolio], response.content)
+            response = self._transport.send("GET", "/portfolios", params=params)
+            yield from self._transport.parse(list[Portfolio], response.content)
             if (after := response.headers.get("X-Next-Cursor")) is None:
                 return
             params["after"] = after
 
     def change_portfolio(self, portfolio: str, patch: PortfolioPatch, *, version: int | None = None) -> Portfolio:
-        """Where it is not at `version` any more, `Refused` with status 412, and nothing is changed."""
-        at, headers = f"/portfolios/{portfolio}", _if_match(version)
-        return self._wire.call("PUT", at, Portfolio, asked=patch, whole=False, headers=headers)
+        """Change a portfolio; `Refused` with status 412 if it is not at `version`."""
+        path, headers = f"/portfolios/{portfolio}", _if_match(version)
+        return self._transport.call("PUT", path, Portfolio, body=patch, exclude_unset=True, headers=headers)
 
     def delete_portfolio(self, portfolio: str, *, version: int | None = None) -> None:
-        self._wire.send("DELETE", f"/portfolios/{portfolio}", headers=_if_match(version))
+        self._transport.send("DELETE", f"/portfolios/{portfolio}", headers=_if_match(version))
 
     def restore_portfolio(self, portfolio: str, *, version: int | None = None) -> Portfolio:
-        at, headers = f"/portfolios/{portfolio}/restore", _if_match(version)
-        return self._wire.call("POST", at, Portfolio, headers=headers)
+        path, headers = f"/portfolios/{portfolio}/restore", _if_match(version)
+        return self._transport.call("POST", path, Portfolio, headers=headers)
 
     def risk_parity(self, request: RiskParityRequest) -> RiskParityOptimization:
-        return self._computed("/optimization/risk-parity", RiskParityOptimization, request)
+        return self._compute("/optimization/risk-parity", RiskParityOptimization, request)
 
     def hrp(self, request: HrpRequest) -> HrpOptimization:
-        return self._computed("/optimization/hrp", HrpOptimization, request)
+        return self._compute("/optimization/hrp", HrpOptimization, request)
 
     def frontier(self, request: FrontierRequest) -> FrontierOptimization:
-        return self._computed("/optimization/efficient-frontier", FrontierOptimization, request)
+        return self._compute("/optimization/efficient-frontier", FrontierOptimization, request)
 
     def simulate(self, request: SimulationRequest) -> Simulation:
-        return self._computed("/monte-carlo/simulate", Simulation, request)
+        return self._compute("/monte-carlo/simulate", Simulation, request)
 
     def analyze(self, simulation: str) -> Analysis:
-        return self._computed("/monte-carlo/analyze", Analysis, AnalysisRequest(simulation_id=simulation))
+        return self._compute("/monte-carlo/analyze", Analysis, AnalysisRequest(simulation_id=simulation))
 
     def evaluate(self, request: EvaluationRequest) -> DetailedEvaluation:
-        return self._computed("/evaluations", DetailedEvaluation, request)
+        return self._compute("/evaluations", DetailedEvaluation, request)
 
     def estimate(self, request: OptimizationRequest) -> LaunchEstimate:
-        """What a job would take, and whether a person would be asked."""
-        return self._computed("/estimates", LaunchEstimate, request)
+        """The cost of a job, and whether it needs an approval."""
+        return self._compute("/estimates", LaunchEstimate, request)
 
     def prices(
-        self, symbols: Sequence[str], *, start: date | None = None, end: date | None = None, **asked: Any
+        self, symbols: Sequence[str], *, start: date | None = None, end: date | None = None, **filters: Any
     ) -> dict[str, PriceSeries]:
-        """By symbol; `interval`, `dataset` and `asOf` as the interface names them."""
-        params = _given(symbols=",".join(symbols), startDate=start, endDate=end, **asked)
-        return self._wire.call("GET", "/market-data/prices", dict[str, PriceSeries], params=params)
+        """Prices by symbol; `filters` are `interval`, `dataset` and `asOf`, as in the HTTP interface."""
+        params = _query(symbols=",".join(symbols), startDate=start, endDate=end, **filters)
+        return self._transport.call("GET", "/market-data/prices", dict[str, PriceSeries], params=params)
 
     def returns(
-        self, symbols: Sequence[str], *, start: date | None = None, end: date | None = None, **asked: Any
+        self, symbols: Sequence[str], *, start: date | None = None, end: date | None = None, **filters: Any
     ) -> ReturnSeries:
-        """Lists by symbol; `returnType`, `alignment`, `kind`, `dataset` and `asOf` as the interface names them."""
-        params = _given(symbols=",".join(symbols), startDate=start, endDate=end, **asked)
-        return self._wire.call("GET", "/market-data/returns", ReturnSeries, params=params)
+        """Returns by symbol; `filters` are `returnType`, `alignment`, `kind`, `dataset` and `asOf`, as in HTTP."""
+        params = _query(symbols=",".join(symbols), startDate=start, endDate=end, **filters)
+        return self._transport.call("GET", "/market-data/returns", ReturnSeries, params=params)
 
     def import_prices(
         self, dataset: str, content: bytes, terms: Terms | None = None, *, commit: bool = False
     ) -> ImportReport:
-        """What a file would do as a data set, and with `commit` its new version; an unchanged one is stored once."""
-        said = (terms or Terms()).model_dump()
-        pairs = {name: [f"{left}:{right}" for left, right in said.pop(name).items()] for name in ("mapping", "accept")}
-        params = _given(dataset=dataset, dry_run=not commit, **said, **pairs)
+        """The report of a file as a data set; with `commit` the file becomes its new version, unless unchanged."""
+        options = (terms or Terms()).model_dump()
+        pairs = {
+            name: [f"{left}:{right}" for left, right in options.pop(name).items()] for name in ("mapping", "accept")
+        }
+        params = _query(dataset=dataset, dry_run=not commit, **options, **pairs)
         headers = {"Content-Type": "application/octet-stream"}
-        how = {"params": params, "content": content, "headers": headers, "repeatable": True}
-        return self._wire.call("POST", "/market-data/imports", ImportReport, **how)
+        request = {"params": params, "content": content, "headers": headers, "repeatable": True}
+        return self._transport.call("POST", "/market-data/imports", ImportReport, **request)
 
     def datasets(self) -> Items[Dataset]:
         return self._items("/market-data/datasets", Listed[Dataset])
 
-    def _computed(self, path: str, answer: type[T], asked: BaseModel) -> T:
-        """What is computed again comes out the same."""
-        return self._wire.call("POST", path, answer, asked=asked, whole=False, repeatable=True)
+    def _compute(self, path: str, answer: type[T], body: BaseModel) -> T:
+        """A computation, which may be repeated: its result is the same."""
+        return self._transport.call("POST", path, answer, body=body, exclude_unset=True, repeatable=True)
 
-    def _items(self, path: str, page: type[Any], **asked: Any) -> Items[Any]:
-        return Items(self._pages(path, page, **asked))
+    def _items(self, path: str, page: type[Any], **filters: Any) -> Items[Any]:
+        return Items(self._pages(path, page, **filters))
 
-    def _pages(self, path: str, page: type[Any], **asked: Any) -> Iterator[Any]:
-        params = _given(**asked)
+    def _pages(self, path: str, page: type[Any], **filters: Any) -> Iterator[Any]:
+        params = _query(**filters)
         while True:
-            found = self._wire.call("GET", path, page, params=params)
-            yield from found.items
-            if found.next is None:
+            current = self._transport.call("GET", path, page, params=params)
+            yield from current.items
+            if current.next is None:
                 return
-            params["after"] = found.next
+            params["after"] = current.next
 
 
-def _given(**params: Any) -> dict[str, Any]:
-    """Without those that were left out."""
-    said = {name: value for name, value in params.items() if value is not None}
-    return {name: value.isoformat() if isinstance(value, date) else value for name, value in said.items()}
+def _query(**params: Any) -> dict[str, Any]:
+    """The query parameters that are not None."""
+    values = {name: value for name, value in params.items() if value is not None}
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
 
 
 def _if_match(version: int | None) -> dict[str, str]:

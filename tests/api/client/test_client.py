@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from api.client.client import Client, Refused, ServerError
-from api.client.transport import checked
+from api.client.transport import normalize_url
 from desk.base.errors import InvalidInput, UserError
 from desk.conversation.messages import AssistantMessage, UserMessage
 from desk.conversation.schemas import Opinion
@@ -83,7 +83,7 @@ def test_it_is_light_to_import():
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://127.0.0.1:8000/", "http://127.0.0.1:8000/api/ "])
 def test_an_address_may_be_written_with_its_api(url):
-    assert checked(url) == "http://127.0.0.1:8000"
+    assert normalize_url(url) == "http://127.0.0.1:8000"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_fault_of_the_server_is_nothing_that_the_user_can_mend():
 
 @pytest.mark.parametrize("content", [b"<html>hello</html>", b"{}", b'{"items": 3}'])
 def test_something_else_that_answers_is_told_from_a_server(content):
-    with scripted((200, {}, content)) as (url, _), Client(url) as client, pytest.raises(ServerError, match="not under"):
+    with scripted((200, {}, content)) as (url, _), Client(url) as client, pytest.raises(ServerError, match="unknown response"):
         client.interrupts("any")
     with scripted((404, {}, content)) as (url, _), Client(url) as client, pytest.raises(Refused, match="404 Not Found"):
         client.interrupts("any")
@@ -168,7 +168,7 @@ def test_no_server_is_told_of_at_once():
     with scripted((200, {}, DATA_SETS)) as (url, _):
         pass
     begun = time.monotonic()
-    with Client(url) as client, pytest.raises(Refused, match=r"no server answers there.*make serve") as refused:
+    with Client(url) as client, pytest.raises(Refused, match=r"no server answers.*make serve") as refused:
         client.job("any")
     assert refused.value.code == "UNREACHABLE"
     assert time.monotonic() - begun < 1.0
@@ -182,7 +182,7 @@ def test_a_lost_answer_neither_loses_nor_doubles_a_job(client):
 
 
 def test_what_would_be_done_twice_is_not_sent_again(client):
-    draft, lost = PortfolioDraft(name="Once", assets={"AAPL": 1.0}), "may have been done all the same"
+    draft, lost = PortfolioDraft(name="Once", assets={"AAPL": 1.0}), "may have executed the request"
     with cut_wire(client.url, [0] * 3) as wire, Client(wire.url) as cut, pytest.raises(Refused, match=lost) as refused:
         cut.keep_portfolio(draft)
     assert (refused.value.code, wire.connections) == ("UNANSWERED", 1)
@@ -216,13 +216,13 @@ def test_events_go_on_at_the_server_that_is_there_then(home):
     assert [live.sequence for live in told] == list(range(1, 205))
 
 
-def test_a_server_that_does_not_come_back_is_waited_for_with_patience(home):
+def test_a_server_that_does_not_come_back_is_retried_for_a_limited_time(home):
     write_log(home, finished=False)
     with running(application(home)) as url, cut_wire(url, [20_000]) as wire, Client(wire.url) as client:
-        events = client.events(RUN, patience=0.3)
+        events = client.events(RUN, retry_seconds=0.3)
         told = [next(events)]
         wire.close()
-        with pytest.raises(Refused, match="no server answers there") as refused:
+        with pytest.raises(Refused, match="no server answers") as refused:
             told += events
     assert refused.value.code == "UNREACHABLE"
 
