@@ -1,4 +1,4 @@
-"""Ways to spread wealth over several assets, side by side, and what each rests on."""
+"""Compares allocation methods over several assets."""
 
 import asyncio
 import math
@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 
 TOOL = "compare_allocations"
 METHODS: tuple[Method, ...] = get_args(Method)
-_WORDS: dict[Method, str] = {
+_LABELS: dict[Method, str] = {
     "equal_weight": 'the "equal weights" portfolio',
     "inverse_volatility": 'the "inverse volatility" portfolio',
     "risk_parity": 'the "risk parity" portfolio',
@@ -45,20 +45,20 @@ _WORDS: dict[Method, str] = {
 
 
 class Allocation(Frozen):
-    """One method; without weights where it has no answer, and then the reason."""
+    """The allocation of one method, or the reason why it has none."""
 
     method: Method
     weights: tuple[float, ...] = ()
     risk_shares: tuple[float, ...] = ()
     volatility: float | None = None
-    """A year."""
+    """Per year."""
     expected_return: float | None = None
-    """A year, if the mean of the days used were to come again."""
+    """Per year, assuming that the past mean recurs."""
     diversification: float | None = None
-    """Mean volatility of the assets over that of the portfolio, 1 at least."""
+    """Diversification ratio: mean volatility of the assets over that of the portfolio, at least 1."""
     later_volatility: float | None = None
     later_sharpe: float | None = None
-    """Over the validation part, of the weights that the training part alone would have given."""
+    """On validation days, with weights fitted on training days only."""
     reason: str | None = None
 
 
@@ -68,9 +68,9 @@ class Allocations(Frozen):
     assets: tuple[str, ...]
     allocations: tuple[Allocation, ...]
     ill_conditioned: bool
-    """Whether an optimiser would amplify the noise of the covariance."""
+    """Whether optimizers amplify the noise of the covariance."""
     few_sessions: bool
-    """Whether there are fewer than three sessions for each asset."""
+    """Whether there are fewer than three sessions per asset."""
     caveats: tuple[str, ...]
     figures: tuple[Figure, ...]
 
@@ -81,7 +81,7 @@ async def compare_allocations(
     money: Money | None = None,
     methods: Sequence[Method] = METHODS,
 ) -> Allocations:
-    """Every method on the same days before the holdout; long only, all of the wealth in the assets."""
+    """Compare methods on the same days before the holdout; long-only and fully invested."""
     if len(assets) < 2:
         raise InvalidInput("assets", list(assets), allowed="at least two assets that are not cash")
     assets_data = await load_assets(prices, assets)
@@ -95,9 +95,9 @@ def _compare(assets: Assets, methods: Sequence[Method], money: Money | None) -> 
     allocations = tuple(_allocation(assets, method, cov, rate) for method in methods)
     few = len(returns) < RECOMMENDED_OBSERVATIONS * len(returns.assets)
     sheet = Sheet(TOOL, "allocation")
-    _say_data(sheet, assets, cov, condition, rate)
+    _add_data_figures(sheet, assets, cov, condition, rate)
     for allocation in allocations:
-        _say(sheet, allocation, money)
+        _add_figures(sheet, allocation, money)
     return Allocations(
         first_day=assets.first_day,
         last_day=assets.last_day,
@@ -119,7 +119,7 @@ def _allocation(assets: Assets, method: Method, cov: Floats, rate: float) -> All
         return Allocation(method=method, reason=str(error))
     parts = risk_contributions(weights, cov)
     volatility = math.fsum(parts)
-    later = _later(assets, method) if train >= RECOMMENDED_OBSERVATIONS * weights.size else (None, None)
+    later = _validation_figures(assets, method) if train >= RECOMMENDED_OBSERVATIONS * weights.size else (None, None)
     return Allocation(
         method=method,
         weights=tuple(map(float, weights)),
@@ -133,7 +133,7 @@ def _allocation(assets: Assets, method: Method, cov: Floats, rate: float) -> All
 
 
 def weights_of(method: Method, cov: Floats, mean: Floats, rate: float) -> Floats:
-    """Long-only weights with sum 1; `mean` and `rate` matter to `maximum_sharpe` alone. All of one unit of time."""
+    """Long-only weights with sum 1; only `maximum_sharpe` uses `mean` and `rate`. All inputs use the same time unit."""
     match method:
         case "equal_weight":
             return equal_weights(mean.size)
@@ -149,7 +149,7 @@ def weights_of(method: Method, cov: Floats, mean: Floats, rate: float) -> Floats
             return efficient_frontier(mean, cov, points=2).maximum_sharpe(rate).weights
 
 
-def _later(assets: Assets, method: Method) -> tuple[float | None, float | None]:
+def _validation_figures(assets: Assets, method: Method) -> tuple[float | None, float | None]:
     values, train = assets.returns.values, assets.train
     past, rate = values[:train], _yearly_mean(assets.cash[:train])
     mean = np.array([_yearly_mean(column) for column in past.T])
@@ -177,7 +177,7 @@ def _caveats(assets: Assets, methods: Sequence[Method], *, ill: bool, few: bool)
     return [*caveats, *assets.caveats]
 
 
-def _say_data(sheet: Sheet, assets: Assets, cov: Floats, condition: float, rate: float) -> None:
+def _add_data_figures(sheet: Sheet, assets: Assets, cov: Floats, condition: float, rate: float) -> None:
     returns = assets.returns
     sheet.add("first_day", "first day used for the allocations", assets.first_day, "date")
     sheet.add("last_day", "last day used for the allocations", assets.last_day, "date")
@@ -205,8 +205,8 @@ def _say_data(sheet: Sheet, assets: Assets, cov: Floats, condition: float, rate:
         )
 
 
-def _say(sheet: Sheet, allocation: Allocation, money: Money | None) -> None:
-    name, words = allocation.method, _WORDS[allocation.method]
+def _add_figures(sheet: Sheet, allocation: Allocation, money: Money | None) -> None:
+    name, words = allocation.method, _LABELS[allocation.method]
     sheet.add(f"{name}_volatility", f"yearly volatility of {words}", allocation.volatility, "percent")
     quantity = f"expected return of {words} a year, if past means came again"
     sheet.add(f"{name}_return", quantity, allocation.expected_return, "percent")

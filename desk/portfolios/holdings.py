@@ -1,4 +1,4 @@
-"""What a person holds or may hold, on the days that agents may see: the locked holdout is left out."""
+"""Loads assets and holdings on training and validation days; the locked holdout is excluded."""
 
 import asyncio
 import math
@@ -19,26 +19,26 @@ Floats = NDArray[np.float64]
 
 CASH = "cash"
 INDEX = "sp500"
-"""The universe that beta is measured against."""
-MOST = 20
-"""Risky assets at once."""
-LARGEST_GAP = 1e-4
-"""By which shares may miss 1."""
+"""The benchmark universe of beta."""
+MAX_ASSETS = 20
+"""Largest number of risky assets."""
+TOLERANCE = 1e-4
+"""Tolerance of the sum of shares."""
 
 
 @dataclass(frozen=True)
 class Assets:
-    """Risky assets in the order in which they were named.
+    """Risky assets in the order of the request.
 
     Attributes
     ----------
     returns : Returns
-        Of T sessions, train and validate, and N assets.
+        T sessions of training and validation, N assets.
     train : int
         Sessions of the training part.
     cash : ndarray, shape (T,)
     index : ndarray, shape (T,), or None
-        Returns of the index, where the source has it.
+        Returns of the index, if the source has it.
     universes : tuple of str, length N
     """
 
@@ -64,20 +64,20 @@ class Assets:
 
     @property
     def days_used(self) -> str:
-        """What a reader must be told of the dates."""
+        """A caveat with the days used."""
         return (
             f"Computed on {self.first_day} to {self.last_day}, training and validation; the days after that are locked."
         )
 
     def with_cash(self) -> Returns:
-        """The assets and cash as one more."""
+        """Returns of the assets and of cash."""
         values = np.column_stack([self.returns.values, self.cash])
         return Returns(self.returns.dates, (*self.returns.assets, CASH), values)
 
 
 @dataclass(frozen=True)
 class Holdings:
-    """`weights` of the risky assets, shape (N,), and of cash; together 1."""
+    """Weights of the risky assets, shape (N,), and of cash, with the sum 1."""
 
     assets: Assets
     weights: Floats
@@ -85,18 +85,18 @@ class Holdings:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Cash last, where there is any."""
+        """Names of the holdings, cash last if there is any."""
         return (*self.assets.returns.assets, *((CASH,) if self.cash_weight > 0.0 else ()))
 
     def returns(self) -> tuple[Returns, Floats]:
-        """Returns and weights of all that `names` names."""
+        """Returns and weights of all `names`."""
         if self.cash_weight > 0.0:
             return self.assets.with_cash(), np.append(self.weights, self.cash_weight)
         return self.assets.returns, self.weights
 
 
 async def load_holdings(prices: PriceSource, holdings: Mapping[str, float]) -> Holdings:
-    """`holdings` by name, as fractions of wealth; cash is a holding too."""
+    """Load holdings given as fractions of wealth by name, cash included."""
     _check_shares(holdings)
     risky = {name: share for name, share in holdings.items() if name.casefold() != CASH}
     if not risky:
@@ -109,11 +109,11 @@ async def load_holdings(prices: PriceSource, holdings: Mapping[str, float]) -> H
 
 
 async def load_assets(prices: PriceSource, names: Sequence[str]) -> Assets:
-    """Assets by name, whichever universe they are of; a universe of one asset is called by its name too."""
-    if len(names) > MOST:
-        raise InvalidInput("assets", len(names), allowed=f"at most {MOST} besides cash")
+    """Load assets by name from any universe; a universe of one asset also counts as its name."""
+    if len(names) > MAX_ASSETS:
+        raise InvalidInput("assets", len(names), allowed=f"at most {MAX_ASSETS} besides cash")
     universes = {name: await prices.load(name) for name in await prices.universes()}
-    places = _places(universes, names)
+    places = _find_places(universes, names)
     assets_by_universe: dict[str, list[str]] = {}
     for universe, asset in places:
         assets_by_universe.setdefault(universe, []).append(asset)
@@ -124,7 +124,7 @@ async def load_assets(prices: PriceSource, names: Sequence[str]) -> Assets:
             "assets", currency_list, reason=f"prices in {currency_list} do not mix", allowed="assets of one currency"
         )
     markets = {
-        # some of a data set's assets may share more days than all of them
+        # a subset of a data set's assets may share more days than all of them
         universe: await asyncio.to_thread(
             build_market, await prices.load(f"{universe}:{','.join(assets)}"), OptimizationRequest()
         )
@@ -132,7 +132,7 @@ async def load_assets(prices: PriceSource, names: Sequence[str]) -> Assets:
     }
     if INDEX in universes and INDEX not in markets:
         markets[INDEX] = await asyncio.to_thread(build_market, universes[INDEX], OptimizationRequest())
-    return _joined(markets, places)
+    return _join(markets, places)
 
 
 def _check_shares(holdings: Mapping[str, float]) -> None:
@@ -140,7 +140,7 @@ def _check_shares(holdings: Mapping[str, float]) -> None:
         if not (math.isfinite(share) and share >= 0.0):
             raise InvalidInput(f"holdings.{name}", share, allowed="0 to 1; nothing is sold short or borrowed")
     total = math.fsum(holdings.values())
-    if abs(total - 1.0) > LARGEST_GAP:
+    if abs(total - 1.0) > TOLERANCE:
         raise InvalidInput(
             "holdings",
             f"{total:.4g}",
@@ -149,7 +149,7 @@ def _check_shares(holdings: Mapping[str, float]) -> None:
         )
 
 
-def _places(universes: Mapping[str, Prices], names: Sequence[str]) -> list[tuple[str, str]]:
+def _find_places(universes: Mapping[str, Prices], names: Sequence[str]) -> list[tuple[str, str]]:
     """Universe and asset of each name, in the order of the names."""
     known: dict[str, tuple[str, str]] = {}
     for universe, prices in universes.items():
@@ -170,8 +170,8 @@ def _places(universes: Mapping[str, Prices], names: Sequence[str]) -> list[tuple
     return places
 
 
-def _joined(markets: Mapping[str, Market], places: Sequence[tuple[str, str]]) -> Assets:
-    days, train_end = _shown_days(markets.values())
+def _join(markets: Mapping[str, Market], places: Sequence[tuple[str, str]]) -> Assets:
+    days, train_end = _common_days(markets.values())
     rows = {universe: np.isin(market.dates, days) for universe, market in markets.items()}
     columns = [
         _legs(markets[universe])[rows[universe], markets[universe].assets.index(asset)] for universe, asset in places
@@ -189,8 +189,8 @@ def _joined(markets: Mapping[str, Market], places: Sequence[tuple[str, str]]) ->
     )
 
 
-def _shown_days(markets: Iterable[Market]) -> tuple[NDArray[np.datetime64], np.datetime64]:
-    """Sessions that every market shows, and the day on which the first validation begins."""
+def _common_days(markets: Iterable[Market]) -> tuple[NDArray[np.datetime64], np.datetime64]:
+    """Sessions common to all markets, and the first day of the earliest validation."""
     days = [market.dates[market.train.start : market.validate.stop] for market in markets]
     ends = np.array([market.dates[market.train.stop] for market in markets])
     return reduce(np.intersect1d, days), ends.min()

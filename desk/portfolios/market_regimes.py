@@ -1,4 +1,4 @@
-"""The regime of several markets side by side, at the end of the last days that agents may see."""
+"""Market regimes of several assets at the end of the validation days."""
 
 import asyncio
 import math
@@ -27,16 +27,16 @@ TOOL = "analyse_market"
 
 
 class MarketRegime(Frozen):
-    """One asset; bands, directions and phases are comparisons made by code."""
+    """The regime of one asset; code computes bands, directions and phases."""
 
     asset: str
     volatility_band: Band
     trend: Direction
     in_drawdown: bool
     phase: Phase
-    """Bull and bear markets by the rule of a fifth."""
+    """Bull or bear market by moves of 20%."""
     turbulent: bool
-    """Whether the hidden Markov model finds the turbulent state more likely."""
+    """Whether the turbulent state of the hidden Markov model is more likely than not."""
 
 
 class MarketAnalysis(Frozen):
@@ -48,7 +48,7 @@ class MarketAnalysis(Frozen):
 
 
 async def analyse_market(prices: PriceSource, assets: Sequence[str]) -> MarketAnalysis:
-    """How high volatility stands, where the trend points and how deep each of `assets` has fallen."""
+    """Volatility band, trend and drawdown of each of `assets`."""
     assets_data = await load_assets(prices, assets)
     return await asyncio.to_thread(_analyse, assets_data)
 
@@ -76,8 +76,8 @@ def _analyse(assets: Assets) -> MarketAnalysis:
             )
         )
         figures += report.figures
-        _say(sheet, n, regimes[-1], own, turbulent)
-    _say_together(sheet, assets)
+        _add_figures(sheet, n, regimes[-1], own, turbulent)
+    _add_correlations(sheet, assets)
     return MarketAnalysis(
         first_day=assets.first_day,
         last_day=assets.last_day,
@@ -88,11 +88,11 @@ def _analyse(assets: Assets) -> MarketAnalysis:
 
 
 def _turbulence(own: Floats, train: int) -> float:
-    """Filtered probability of the turbulent state on the last day; the model is fitted on training days alone."""
+    """Filtered probability of the turbulent state on the last day; the model is fitted to training days only."""
     return float(filtered_probabilities(fit_hidden_markov(own[:train]), own)[-1, -1])
 
 
-def _say(sheet: Sheet, n: int, regime: MarketRegime, own: Floats, turbulent: float) -> None:
+def _add_figures(sheet: Sheet, n: int, regime: MarketRegime, own: Floats, turbulent: float) -> None:
     word = ORDINALS[n - 1]
     of = f'of the "{ORDINALS[n - 1]}" market'
     sheet.add(f"{n}_name", f"name {of}", regime.asset, "text")
@@ -105,7 +105,7 @@ def _say(sheet: Sheet, n: int, regime: MarketRegime, own: Floats, turbulent: flo
     sheet.add(f"{n}_year", f"return {of} over the last 252 sessions used", compounded(own[-DAYS:]), "percent")
 
 
-def _say_together(sheet: Sheet, assets: Assets) -> None:
+def _add_correlations(sheet: Sheet, assets: Assets) -> None:
     count = len(assets.returns.assets)
     if count < 2:
         return

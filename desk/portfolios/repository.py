@@ -1,4 +1,4 @@
-"""Portfolios that a person keeps: made, read, changed, deleted, and restored within a month."""
+"""Repository of portfolios: create, read, change, delete, and restore within 30 days."""
 
 import uuid
 from collections.abc import Callable, Collection
@@ -7,33 +7,33 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from desk.base.errors import Conflicting, NotFound
-from desk.portfolios.schemas import Portfolio, PortfolioContent, PortfolioDraft, PortfolioPatch, settled
+from desk.portfolios.schemas import Portfolio, PortfolioContent, PortfolioDraft, PortfolioPatch, normalize_content
 from store.errors import Conflict
 from store.records import Key, Record
 from store.store import Store
 
 KIND = "portfolio"
-RESTORABLE = timedelta(days=30)
-_READS = 10
-"""Pages that one request looks through for a tag."""
+RESTORE_PERIOD = timedelta(days=30)
+_MAX_PAGES = 10
+"""Pages that one request searches for a tag."""
 
 
 class NoSuchPortfolio(NotFound):
-    """The owner has no portfolio of that id, or it is deleted."""
+    """The owner has no portfolio with this id, or it is deleted."""
 
     code = "no_such_portfolio"
 
     def __init__(self, portfolio_id: str) -> None:
-        super().__init__(f"portfolio: there is no portfolio {portfolio_id!r}; expected the id of one of yours")
+        super().__init__(f"Portfolio {portfolio_id!r} does not exist; expected the id of one of your portfolios.")
 
 
-class Changed(Conflicting):
-    """The portfolio is at another version than the one that was to be changed."""
+class VersionConflict(Conflicting):
+    """The portfolio has another version than the request expects."""
 
     code = "changed"
 
     def __init__(self, portfolio_id: str, version: int) -> None:
-        super().__init__(f"portfolio: {portfolio_id} is at version {version} now; read it and decide again")
+        super().__init__(f"Portfolio {portfolio_id} is now at version {version}; read it again before changing it.")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class PortfolioPage:
 
 
 async def create_portfolio(store: Store, owner: str, draft: PortfolioDraft, *, now: datetime) -> Portfolio:
-    content = settled(draft, normalize=draft.normalize)
+    content = normalize_content(draft, normalize=draft.normalize)
     portfolio = Portfolio(
         id=f"p-{uuid.uuid4().hex[:20]}",
         **{name: getattr(content, name) for name in PortfolioContent.model_fields},
@@ -54,14 +54,14 @@ async def create_portfolio(store: Store, owner: str, draft: PortfolioDraft, *, n
     return await _put(store, owner, portfolio, expected=0)
 
 
-async def kept_portfolio(store: Store, owner: str, portfolio_id: str) -> Portfolio:
-    record = await _read(store, owner, portfolio_id)
+async def load_portfolio(store: Store, owner: str, portfolio_id: str) -> Portfolio:
+    record = await _load(store, owner, portfolio_id)
     if record.deleted_at is not None:
         raise NoSuchPortfolio(portfolio_id)
     return record
 
 
-async def kept_portfolios(
+async def list_portfolios(
     store: Store,
     owner: str,
     *,
@@ -70,14 +70,14 @@ async def kept_portfolios(
     tag: str | None = None,
     deleted: bool = False,
 ) -> PortfolioPage:
-    """The newest first; with `tag` a page may hold fewer than `limit` before the end."""
+    """A page of portfolios, newest first; with `tag` a page before the last may contain fewer than `limit`."""
     state = "deleted" if deleted else "kept"
     portfolios: list[Portfolio] = []
-    for _ in range(_READS):
+    for _ in range(_MAX_PAGES):
         page = await store.records.list(
             owner, KIND, label=("state", state), after=after, limit=limit - len(portfolios), newest_first=True
         )
-        portfolios += [portfolio for record in page.records if _has(portfolio := _portfolio(record), tag)]
+        portfolios += [portfolio for record in page.records if _has_tag(portfolio := _portfolio(record), tag)]
         after = page.after
         if after is None or len(portfolios) == limit:
             break
@@ -93,11 +93,13 @@ async def change_portfolio(
     now: datetime,
     versions: Collection[int] | None = None,
 ) -> Portfolio:
-    """Merge `patch` into whatever stands there; `Changed` unless that is one of `versions`."""
+    """Merge `patch` into the portfolio; raises `VersionConflict` unless its version is one of `versions`."""
 
     def changed(old: Portfolio) -> Portfolio:
         before = {name: getattr(old, name) for name in PortfolioContent.model_fields}
-        content = settled(PortfolioContent.model_construct(**before | patch.changes), normalize=patch.normalize)
+        content = normalize_content(
+            PortfolioContent.model_construct(**before | patch.changes), normalize=patch.normalize
+        )
         return old.model_copy(update={name: getattr(content, name) for name in before} | {"updated_at": now})
 
     return await _replace(store, owner, portfolio_id, changed, versions)
@@ -106,10 +108,10 @@ async def change_portfolio(
 async def delete_portfolio(
     store: Store, owner: str, portfolio_id: str, *, now: datetime, versions: Collection[int] | None = None
 ) -> Portfolio:
-    """Out of sight; it can be restored for 30 days, and is gone after that."""
+    """Mark the portfolio as deleted; it can be restored for 30 days."""
 
     def deleted(old: Portfolio) -> Portfolio:
-        return old.model_copy(update={"deleted_at": now, "restorable_until": now + RESTORABLE})
+        return old.model_copy(update={"deleted_at": now, "restorable_until": now + RESTORE_PERIOD})
 
     return await _replace(store, owner, portfolio_id, deleted, versions)
 
@@ -117,7 +119,7 @@ async def delete_portfolio(
 async def restore_portfolio(
     store: Store, owner: str, portfolio_id: str, *, now: datetime, versions: Collection[int] | None = None
 ) -> Portfolio:
-    """Undo the deletion; a portfolio that is not deleted stays as it is."""
+    """Undo the deletion; has no effect on a portfolio that is not deleted."""
 
     def restored(old: Portfolio) -> Portfolio:
         if old.deleted_at is None:
@@ -136,21 +138,21 @@ async def _replace(
     *,
     of_deleted: bool = False,
 ) -> Portfolio:
-    load = _read if of_deleted else kept_portfolio
+    load = _load if of_deleted else load_portfolio
     while True:
         old = await load(store, owner, portfolio_id)
         if versions is not None and old.version not in versions:
-            raise Changed(portfolio_id, old.version)
+            raise VersionConflict(portfolio_id, old.version)
         new = change(old)
         if new is old:
             return old
         try:
             return await _put(store, owner, new, expected=old.version)
-        except Conflict:  # somebody wrote meanwhile: merge into that
+        except Conflict:  # changed concurrently: merge into the new version
             continue
 
 
-async def _read(store: Store, owner: str, portfolio_id: str) -> Portfolio:
+async def _load(store: Store, owner: str, portfolio_id: str) -> Portfolio:
     record = await store.records.get(Key(owner, KIND, portfolio_id))
     if record is None:
         raise NoSuchPortfolio(portfolio_id)
@@ -173,5 +175,5 @@ def _portfolio(record: Record) -> Portfolio:
     return Portfolio.model_validate(record.document | {"version": record.version})
 
 
-def _has(portfolio: Portfolio, tag: str | None) -> bool:
+def _has_tag(portfolio: Portfolio, tag: str | None) -> bool:
     return tag is None or tag.casefold() in {own.casefold() for own in portfolio.tags}

@@ -1,4 +1,4 @@
-"""The risk of what a person holds: tail losses, falls, what each holding contributes, crises, and whether it held."""
+"""Portfolio risk: tail losses, drawdowns, contributions of holdings, past crises and backtests of value at risk."""
 
 import asyncio
 import math
@@ -33,23 +33,23 @@ TAILS: dict[Method, str] = {
     "filtered_garch": "by history filtered to the volatility of the last day used",
 }
 WINDOW = 250
-"""Sessions behind each announced value at risk of the backtest."""
+"""Window of each value at risk in the backtest, in sessions."""
 SIGNIFICANT = 0.05
-_FALL = 0.2
+_MARKET_FALL = 0.2
 
 
 class Component(Frozen):
-    """A holding, its share of wealth, and its parts of the portfolio's risk over one session."""
+    """A holding, its weight, and its contributions to the portfolio's one-session risk."""
 
     asset: str
     weight: float
     volatility: float
     shortfall: float
-    """Of the historical expected shortfall at 95%."""
+    """Contribution to the historical expected shortfall at 95%."""
 
 
 class Tail(Frozen):
-    """Losses are positive fractions; None where the method does not apply, and then the reason."""
+    """Tail losses as positive fractions; None with a reason if the method does not apply."""
 
     method: str
     horizon: int
@@ -60,7 +60,7 @@ class Tail(Frozen):
 
 
 class Episode(Frozen):
-    """A crisis; the loss is positive, and None where it is not shown."""
+    """A past crisis with its loss as a positive fraction; None with a reason if it is not available."""
 
     name: str
     first: str
@@ -70,7 +70,7 @@ class Episode(Frozen):
 
 
 class Backtest(Frozen):
-    """How often losses exceeded the one-session value at risk announced before from the days until then."""
+    """Backtest of the one-session value at risk: exceedances and tests."""
 
     level: float
     observations: int
@@ -81,7 +81,7 @@ class Backtest(Frozen):
     independent: float
     """p-value of Christoffersen's test of independence."""
     held: bool
-    """Whether neither is below 5%."""
+    """Whether neither p-value is below 5%."""
 
 
 class PortfolioRisk(Frozen):
@@ -91,15 +91,15 @@ class PortfolioRisk(Frozen):
     tails: tuple[Tail, ...]
     episodes: tuple[Episode, ...]
     backtests: tuple[Backtest, ...]
-    """Empty where there are fewer than 500 sessions."""
+    """Empty for fewer than 500 sessions."""
     concentrated: bool
-    """Whether one of several holdings has more than half of the volatility."""
+    """Whether one of several holdings contributes more than half of the volatility."""
     caveats: tuple[str, ...]
     figures: tuple[Figure, ...]
 
 
 async def assess(prices: PriceSource, holdings: Mapping[str, float], money: Money | None = None) -> PortfolioRisk:
-    """Risk of holding `holdings`, shares of wealth that are restored every day, on the days before the holdout."""
+    """Assess `holdings`, rebalanced daily, on the days before the holdout."""
     loaded_holdings = await load_holdings(prices, holdings)
     return await asyncio.to_thread(_assess, loaded_holdings, money)
 
@@ -113,13 +113,13 @@ def _assess(holdings: Holdings, money: Money | None) -> PortfolioRisk:
     backtests = _backtests(own)
     whole = math.fsum(c.volatility for c in components)
     sheet = Sheet(TOOL, "risk")
-    _say_shape(sheet, holdings, own)
-    _say_falls(sheet, returns, own, money)
-    _say_tails(sheet, tails, money)
-    _say_components(sheet, components, money)
-    _say_episodes(sheet, episodes, money)
-    _say_correlations(sheet, holdings)
-    _say_backtests(sheet, backtests)
+    _add_shape(sheet, holdings, own)
+    _add_drawdown(sheet, returns, own, money)
+    _add_tails(sheet, tails, money)
+    _add_components(sheet, components, money)
+    _add_episodes(sheet, episodes, money)
+    _add_correlations(sheet, holdings)
+    _add_backtests(sheet, backtests)
     return PortfolioRisk(
         first_day=holdings.assets.first_day,
         last_day=holdings.assets.last_day,
@@ -190,7 +190,7 @@ def _backtests(own: Floats) -> tuple[Backtest, ...]:
     return tuple(backtests)
 
 
-def _say_shape(sheet: Sheet, holdings: Holdings, own: Floats) -> None:
+def _add_shape(sheet: Sheet, holdings: Holdings, own: Floats) -> None:
     assets, shape = holdings.assets, moments(own)
     sheet.add("first_day", "first day used for the risk of the portfolio", assets.first_day, "date")
     sheet.add("last_day", "last day used for the risk of the portfolio", assets.last_day, "date")
@@ -204,8 +204,8 @@ def _say_shape(sheet: Sheet, holdings: Holdings, own: Floats) -> None:
     if assets.index is not None:
         regression = alpha_beta(own - assets.cash, assets.index - assets.cash)
         sheet.add("beta", "beta of the portfolio against the S&P 500", regression.beta, "ratio")
-        loss = regression.beta.value * _FALL
-        sheet.add("market_fall", 'fall of the S&P 500 that is "merely imagined"', _FALL, "percent")
+        loss = regression.beta.value * _MARKET_FALL
+        sheet.add("market_fall", 'fall of the S&P 500 that is "merely imagined"', _MARKET_FALL, "percent")
         sheet.add(
             "market_fall_loss", 'loss of the portfolio in that "merely imagined" fall, by its beta', loss, "percent"
         )
@@ -215,7 +215,7 @@ def _annual(shape: Moments) -> float:
     return shape.deviation * math.sqrt(DAYS)
 
 
-def _say_falls(sheet: Sheet, returns: Returns, own: Floats, money: Money | None) -> None:
+def _add_drawdown(sheet: Sheet, returns: Returns, own: Floats, money: Money | None) -> None:
     for fall in drawdown_table(own, returns.dates, count=1):
         quantity = "deepest fall of the portfolio from a peak"
         sheet.add("max_drawdown", quantity, fall.depth, "percent")
@@ -226,7 +226,7 @@ def _say_falls(sheet: Sheet, returns: Returns, own: Floats, money: Money | None)
         )
 
 
-def _say_tails(sheet: Sheet, tails: tuple[Tail, ...], money: Money | None) -> None:
+def _add_tails(sheet: Sheet, tails: tuple[Tail, ...], money: Money | None) -> None:
     for row in tails:
         place = f"{100 * row.level:.0f}_{row.horizon}d_{row.method}"
         sessions = "one session" if row.horizon == 1 else f"{row.horizon} sessions"
@@ -243,7 +243,7 @@ def _say_tails(sheet: Sheet, tails: tuple[Tail, ...], money: Money | None) -> No
             sheet.share_of(money, f"{name}_{place}", f"{words} {over}", loss)
 
 
-def _say_components(sheet: Sheet, components: tuple[Component, ...], money: Money | None) -> None:
+def _add_components(sheet: Sheet, components: tuple[Component, ...], money: Money | None) -> None:
     whole = math.fsum(c.volatility for c in components)
     worst = math.fsum(c.shortfall for c in components)
     for n, part in enumerate(components, 1):
@@ -258,7 +258,7 @@ def _say_components(sheet: Sheet, components: tuple[Component, ...], money: Mone
         sheet.add(f"holding_{n}_shortfall", quantity, share, "percent")
 
 
-def _say_episodes(sheet: Sheet, episodes: tuple[Episode, ...], money: Money | None) -> None:
+def _add_episodes(sheet: Sheet, episodes: tuple[Episode, ...], money: Money | None) -> None:
     visible_episodes = [episode for episode in episodes if episode.loss is not None]
     sheet.add("crises", "past crises that the days used cover", len(visible_episodes), "count")
     for n, episode in enumerate(visible_episodes, 1):
@@ -275,7 +275,7 @@ def _say_episodes(sheet: Sheet, episodes: tuple[Episode, ...], money: Money | No
         sheet.add("worst_crisis_loss", 'loss of the portfolio in its "worst crisis"', worst.loss, "percent")
 
 
-def _say_correlations(sheet: Sheet, holdings: Holdings) -> None:
+def _add_correlations(sheet: Sheet, holdings: Holdings) -> None:
     names = holdings.assets.returns.assets
     if len(names) < 2:
         return
@@ -295,7 +295,7 @@ def _say_correlations(sheet: Sheet, holdings: Holdings) -> None:
     sheet.add("crisis_volatility", quantity, together, "percent")
 
 
-def _say_backtests(sheet: Sheet, backtests: tuple[Backtest, ...]) -> None:
+def _add_backtests(sheet: Sheet, backtests: tuple[Backtest, ...]) -> None:
     for row in backtests:
         place = f"{100 * row.level:.0f}"
         of = f"the one-session value at risk at {row.level:.0%} confidence"

@@ -1,4 +1,4 @@
-"""Portfolios as a person writes and reads them: weights or units, a cash line, notes and tags."""
+"""Request and response types of portfolios: weights or units, cash, notes and tags."""
 
 import math
 from datetime import datetime
@@ -23,28 +23,28 @@ Method: TypeAlias = Literal[
 ]
 
 
-MOST_ASSETS = 500
+MAX_ASSETS = 500
 TOLERANCE = 1e-4
-"""By which weights may miss a sum of 1."""
+"""Tolerance of the sum of weights."""
 
 
 def _ticker(text: str) -> str:
     name = text.strip().upper()
     if not (0 < len(name) <= 10 and name.isprintable()):
-        raise ValueError(f"{text[:40]!r} is no ticker; expected 1 to 10 printable characters")
+        raise ValueError(f"{text[:40]!r} is not a ticker; expected 1 to 10 printable characters")
     return name
 
 
-def each_once(value: Any) -> Any:
-    """Tickers that differ in case alone are one asset, of which a mapping would keep the last."""
+def reject_duplicates(value: Any) -> Any:
+    """Reject tickers that differ only in case, because they are one asset."""
     seen_names: set[str] = set()
     names = list(cast("dict[Any, Any] | list[Any]", value)) if isinstance(value, dict | list) else []
-    if len(names) > MOST_ASSETS:
-        raise ValueError(f"there are {len(names)}; expected at most {MOST_ASSETS}")
+    if len(names) > MAX_ASSETS:
+        raise ValueError(f"{len(names)} assets are too many; expected at most {MAX_ASSETS}")
     for name in names:
         folded = str(name).strip().upper()
         if folded in seen_names:
-            raise ValueError(f"{folded[:40]!r} is named twice; expected each asset once, whatever its case")
+            raise ValueError(f"{folded[:40]!r} is named twice; expected each asset once, ignoring case")
         seen_names.add(folded)
     return cast("object", value)
 
@@ -52,7 +52,7 @@ def each_once(value: Any) -> Any:
 def _line(text: str) -> str:
     line = " ".join(text.split())
     if not (line and line.isprintable()):
-        raise ValueError("it is blank or holds what cannot be seen; expected printable characters on one line")
+        raise ValueError("it is blank or contains unprintable characters; expected printable characters on one line")
     return line
 
 
@@ -62,15 +62,15 @@ def _distinct(tags: tuple[str, ...]) -> tuple[str, ...]:
 
 Ticker: TypeAlias = Annotated[str, AfterValidator(_ticker)]
 Number: TypeAlias = Annotated[float, Field(strict=True, ge=0.0, le=1e15)]
-Weights: TypeAlias = Annotated[dict[Ticker, Number], Field(max_length=MOST_ASSETS), BeforeValidator(each_once)]
+Weights: TypeAlias = Annotated[dict[Ticker, Number], Field(max_length=MAX_ASSETS), BeforeValidator(reject_duplicates)]
 Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_line)]
 Tag: TypeAlias = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_line)]
 Tags: TypeAlias = Annotated[tuple[Tag, ...], Field(max_length=20), AfterValidator(_distinct)]
 Text: TypeAlias = Annotated[str, Field(max_length=2_000)]
 Notes: TypeAlias = Annotated[str, Field(max_length=20_000)]
 
-_ASSETS = "Fractions of wealth by ticker; with the weight of cash they add up to 1, to 0.0001"
-_HOLDINGS = "Units held by ticker, such as shares; beside the weights or instead of them"
+_ASSETS = "Fractions of wealth by ticker; with the weight of cash they sum to 1 within 0.0001"
+_HOLDINGS = "Units by ticker, such as shares; in addition to weights or instead of them"
 _EXAMPLE: dict[str, Any] = {
     "name": "Tech Concentrated",
     "assets": {"AAPL": 0.25, "MSFT": 0.25, "GOOGL": 0.3, "AMZN": 0.2},
@@ -78,7 +78,7 @@ _EXAMPLE: dict[str, Any] = {
 
 
 class Cash(Camel):
-    """What is not invested: its share of wealth, an amount of money, or both."""
+    """Cash: its share of wealth, an amount of money, or both."""
 
     weight: Annotated[Number | None, Field(description="Fraction of wealth; counts in the sum of weights")] = None
     amount: Number | None = None
@@ -87,12 +87,12 @@ class Cash(Camel):
     @model_validator(mode="after")
     def _something(self) -> Self:
         if self.weight is None and self.amount is None:
-            raise ValueError("it says nothing; expected a weight, an amount, or both")
+            raise ValueError("cash is empty; expected a weight, an amount, or both")
         return self
 
 
 class PortfolioContent(Camel):
-    """What a person decides about a portfolio."""
+    """The editable fields of a portfolio."""
 
     name: Name
     description: Text = ""
@@ -103,7 +103,7 @@ class PortfolioContent(Camel):
     tags: Tags = ()
 
 
-_NORMALIZE = Field(description="Divide all weights by their sum, so that 60 and 40 are as good as 0.6 and 0.4")
+_NORMALIZE = Field(description="Divide all weights by their sum, so that 60 and 40 mean 0.6 and 0.4")
 
 
 class PortfolioDraft(PortfolioContent):
@@ -115,7 +115,7 @@ class PortfolioDraft(PortfolioContent):
 
 
 class PortfolioPatch(Camel):
-    """What is to change, one field at least; each is replaced as a whole, and the others stay."""
+    """Changes to a portfolio: at least one field; each is replaced as a whole, others are unchanged."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Updated Tech Portfolio"}]})
 
@@ -123,7 +123,7 @@ class PortfolioPatch(Camel):
     description: Text = ""
     assets: Weights = Field(default_factory=dict[str, float], description=_ASSETS)
     holdings: Weights = Field(default_factory=dict[str, float], description=_HOLDINGS)
-    cash: Annotated[Cash | None, Field(description="null: there is none any more")] = None
+    cash: Annotated[Cash | None, Field(description="null removes it")] = None
     notes: Notes = ""
     tags: Tags = ()
     normalize: Annotated[bool, Field(strict=True), _NORMALIZE] = False
@@ -136,29 +136,31 @@ class PortfolioPatch(Camel):
     def _something(self) -> Self:
         if not self.changes:
             fields = ", ".join(PortfolioContent.model_fields)
-            raise ValueError(f"nothing is to change; expected at least one of {fields}")
+            raise ValueError(f"the patch is empty; expected at least one of {fields}")
         return self
 
 
 class Portfolio(Camel):
-    """A portfolio that is kept."""
+    """A stored portfolio."""
 
     id: str = Field(examples=["p-1f0c9c2be5b74d0d8f4a"])
     name: str
     description: str
-    assets: dict[str, float] = Field(description="Weights by ticker; empty where only units are known")
+    assets: dict[str, float] = Field(description="Weights by ticker; empty if only units are given")
     holdings: dict[str, float] = Field(description="Units by ticker")
     cash: Cash | None
     notes: str
     tags: tuple[str, ...]
-    version: int = Field(description="One more after each change; the ETag is made of it")
+    version: int = Field(description="Incremented by each change; the ETag contains it")
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None
-    restorable_until: datetime | None = Field(default=None, description="When a deleted portfolio is gone for ever")
+    restorable_until: datetime | None = Field(
+        default=None, description="Time after which a deleted portfolio cannot be restored"
+    )
 
     def to_frame(self) -> "pd.DataFrame":
-        """One row per symbol: its weight and its units, as far as they are known; cash is in `cash` alone."""
+        """One row per symbol with its weight and units if given, without cash."""
         symbols = dict.fromkeys((*self.assets, *self.holdings))
         rows = ({"symbol": s, "weight": self.assets.get(s), "units": self.holdings.get(s)} for s in symbols)
         return frame(rows, index="symbol")
@@ -168,8 +170,8 @@ class Portfolio(Camel):
         return tuple(self.assets or self.holdings)
 
 
-def settled(content: PortfolioContent, *, normalize: bool) -> PortfolioContent:
-    """`content` with weights that add up; `InvalidInput` where they do not."""
+def normalize_content(content: PortfolioContent, *, normalize: bool) -> PortfolioContent:
+    """`content` with weights that sum to 1; raises `InvalidInput` if they do not."""
     cash = content.cash
     if not content.assets:
         if not content.holdings:

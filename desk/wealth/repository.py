@@ -9,7 +9,7 @@ from pydantic import AwareDatetime
 from desk.base.errors import InvalidInput, NotFound, UserError
 from desk.base.owners import register_owner
 from desk.market.prices import PriceSource
-from desk.portfolios.repository import kept_portfolio
+from desk.portfolios.repository import load_portfolio
 from desk.wealth.schemas import (
     Analysis,
     AnalysisResult,
@@ -188,7 +188,7 @@ async def _missing_error(store: Store, owner: str, simulation_id: str) -> UserEr
 
 async def _weights_of(store: Store, owner: str, portfolio_id: str) -> dict[str, float]:
     """Weights of a stored portfolio; the remainder is its cash."""
-    portfolio = await kept_portfolio(store, owner, portfolio_id)
+    portfolio = await load_portfolio(store, owner, portfolio_id)
     if not portfolio.assets:
         reason = "it contains units instead of weights"
         raise InvalidInput("portfolioId", portfolio_id, reason=reason, allowed="a portfolio with weights, or weights")

@@ -61,9 +61,9 @@ async def efficient_frontier(body: FrontierRequest, service: ServiceDep, princip
     responses=error_responses(404),
 )
 async def result(optimization_id: OptimizationId, service: ServiceDep, principal: PrincipalDep) -> Any:
-    from desk.portfolios.optimizers.repository import kept_optimization
+    from desk.portfolios.optimizers.repository import load_optimization
 
-    return await kept_optimization(service.dependencies.store, principal.owner, optimization_id)
+    return await load_optimization(service.dependencies.store, principal.owner, optimization_id)
 
 
 @router.get(
@@ -79,9 +79,9 @@ async def listed(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     after: Annotated[str | None, Query(max_length=500, description="`next` of the page before")] = None,
 ) -> Any:
-    from desk.portfolios.optimizers.repository import optimizations_of
+    from desk.portfolios.optimizers.repository import list_optimizations
 
-    return await optimizations_of(service.dependencies.store, principal.owner, portfolio_id, limit=limit, after=after)
+    return await list_optimizations(service.dependencies.store, principal.owner, portfolio_id, limit=limit, after=after)
 
 
 async def _optimized(

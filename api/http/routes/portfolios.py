@@ -109,7 +109,7 @@ async def listed(
     if_none_match: IfNoneMatch = None,
 ) -> Any:
     """A page with `tag` may hold fewer than `limit`; the last page is the one without `X-Next-Cursor`."""
-    page = await book.kept_portfolios(
+    page = await book.list_portfolios(
         service.dependencies.store, principal.owner, limit=limit, after=after, tag=tag, deleted=deleted
     )
     shown = "".join(f"{portfolio.id} {portfolio.version}\n" for portfolio in page.portfolios) + str(page.after)
@@ -137,7 +137,7 @@ async def read(
     response: Response,
     if_none_match: IfNoneMatch = None,
 ) -> Any:
-    found = await book.kept_portfolio(service.dependencies.store, principal.owner, portfolio_id)
+    found = await book.load_portfolio(service.dependencies.store, principal.owner, portfolio_id)
     if is_known(if_none_match, etag(found.version)):
         return Response(status_code=304, headers={"ETag": etag(found.version)})
     return _tagged(found, response)
@@ -164,7 +164,7 @@ async def change(
         changed = await book.change_portfolio(
             dependencies.store, principal.owner, portfolio_id, patch, now=dependencies.now(), versions=versions
         )
-    except book.Changed as error:
+    except book.VersionConflict as error:
         raise Problem(412, str(error)) from error
     return _tagged(changed, response)
 
@@ -183,7 +183,7 @@ async def delete(
         deleted = await book.delete_portfolio(
             dependencies.store, principal.owner, portfolio_id, now=dependencies.now(), versions=versions
         )
-    except book.Changed as error:
+    except book.VersionConflict as error:
         raise Problem(412, str(error)) from error
     return Response(status_code=204, headers={"ETag": etag(deleted.version)})
 
@@ -207,7 +207,7 @@ async def restore(
         restored = await book.restore_portfolio(
             dependencies.store, principal.owner, portfolio_id, now=dependencies.now(), versions=versions
         )
-    except book.Changed as error:
+    except book.VersionConflict as error:
         raise Problem(412, str(error)) from error
     return _tagged(restored, response)
 

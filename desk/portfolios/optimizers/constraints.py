@@ -1,4 +1,4 @@
-"""Constraints of a request, by name, as the numeric core takes them, by index; and back again in its errors."""
+"""Translates constraints by symbol to the numeric core's arrays by index, and its errors back to symbols."""
 
 import math
 import re
@@ -35,7 +35,7 @@ class Limits:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """As `quant.allocate` takes them."""
+        """Keyword arguments of `quant.allocate`."""
         return {
             "lower": self.lower,
             "upper": self.upper,
@@ -45,20 +45,20 @@ class Limits:
         }
 
 
-def limits_of(constraints: Constraints, sample: Sample) -> Limits:
+def build_limits(constraints: Constraints, sample: Sample) -> Limits:
     symbols = sample.symbols
     groups = tuple(
         Group(
             group.name,
-            tuple(_places(f"constraints.groups.{n}.members", group.members, symbols)),
+            tuple(_indices(f"constraints.groups.{n}.members", group.members, symbols)),
             -np.inf if group.lower is None else group.lower,
             np.inf if group.upper is None else group.upper,
         )
         for n, group in enumerate(constraints.groups)
     )
     return Limits(
-        lower=_each("constraints.lower", constraints.lower, symbols, 0.0),
-        upper=_each("constraints.upper", constraints.upper, symbols, 1.0),
+        lower=_bounds("constraints.lower", constraints.lower, symbols, 0.0),
+        upper=_bounds("constraints.upper", constraints.upper, symbols, 1.0),
         groups=groups,
         turnover=constraints.turnover,
         current=None if constraints.turnover is None else _current(constraints, sample),
@@ -69,14 +69,14 @@ def by_symbol(symbols: Sequence[str], values: Floats) -> dict[str, float]:
     return {symbol: float(value) for symbol, value in zip(symbols, values, strict=True)}
 
 
-def budgets_of(budgets: Mapping[str, float] | None, symbols: Sequence[str]) -> Floats | None:
-    """Shares of risk in the order of `symbols`."""
+def order_budgets(budgets: Mapping[str, float] | None, symbols: Sequence[str]) -> Floats | None:
+    """Risk budgets in the order of `symbols`."""
     if budgets is None:
         return None
-    _places("riskBudgets", budgets, symbols)
+    _indices("riskBudgets", budgets, symbols)
     missing = [symbol for symbol in symbols if symbol not in budgets]
     if missing:
-        reason = f"there is none for {', '.join(missing[:10])}"
+        reason = f"the budget of {', '.join(missing[:10])} is missing"
         raise InvalidInput("riskBudgets", missing, reason=reason, allowed="one for each asset")
     shares = np.array([budgets[symbol] for symbol in symbols])
     total = math.fsum(shares)
@@ -86,23 +86,23 @@ def budgets_of(budgets: Mapping[str, float] | None, symbols: Sequence[str]) -> F
 
 
 def require(weights: Floats, limits: Limits, symbols: Sequence[str]) -> None:
-    """`Infeasible` where the one answer of a method breaks a constraint, which it names."""
+    """Raise `Infeasible`, with the constraint, if a method's unique solution violates one."""
     checked_bounds(limits.lower, limits.upper, len(symbols))
     for symbol, weight, low, high in zip(symbols, weights, limits.lower, limits.upper, strict=True):
         if not low - _ROUNDING <= weight <= high + _ROUNDING:
-            raise _broken(f"the weight of {symbol}", float(weight), _between(float(low), float(high)))
+            raise _violation(f"the weight of {symbol}", float(weight), _between(float(low), float(high)))
     for group in limits.groups:
         total = math.fsum(weights[list(group.members)])
         if not group.lower - _ROUNDING <= total <= group.upper + _ROUNDING:
-            raise _broken(f"group {group.name!r}", total, _between(group.lower, group.upper))
+            raise _violation(f"group {group.name!r}", total, _between(group.lower, group.upper))
     if limits.current is not None and limits.turnover is not None:
         traded = 0.5 * math.fsum(np.abs(weights - limits.current))
         if traded > limits.turnover + _ROUNDING:
-            raise _broken("the turnover", traded, f"at most {limits.turnover:g}")
+            raise _violation("the turnover", traded, f"at most {limits.turnover:g}")
 
 
-def named(message: str, symbols: Sequence[str]) -> str:
-    """`message` of the numeric core with the assets called by name."""
+def with_symbols(message: str, symbols: Sequence[str]) -> str:
+    """Replace asset indices by symbols in a message of the numeric core."""
 
     def called(match: re.Match[str]) -> str:
         names = re.sub(r"\d+", lambda one: symbols[int(one[0])] if int(one[0]) < len(symbols) else one[0], match[2])
@@ -117,21 +117,21 @@ def _between(low: float, high: float) -> str:
     return f"at least {low:g}" if math.isinf(high) else f"{low:g} to {high:g}"
 
 
-def _broken(what: str, value: float, allowed: str) -> Infeasible:
+def _violation(what: str, value: float, allowed: str) -> Infeasible:
     return Infeasible(
-        f"the method has one answer only, in which {what} is {value:.6g}; expected {allowed}. The efficient frontier "
+        f"the method has a unique solution, in which {what} is {value:.6g}; expected {allowed}. The efficient frontier "
         "takes constraints"
     )
 
 
-def _each(field: str, bound: float | Mapping[str, float], symbols: Sequence[str], default: float) -> Floats:
+def _bounds(field: str, bound: float | Mapping[str, float], symbols: Sequence[str], default: float) -> Floats:
     if not isinstance(bound, Mapping):
         return np.full(len(symbols), float(bound))
-    _places(field, bound, symbols)
+    _indices(field, bound, symbols)
     return np.array([bound.get(symbol, default) for symbol in symbols])
 
 
-def _places(field: str, names: Mapping[str, float] | Sequence[str], symbols: Sequence[str]) -> list[int]:
+def _indices(field: str, names: Mapping[str, float] | Sequence[str], symbols: Sequence[str]) -> list[int]:
     place = {symbol: n for n, symbol in enumerate(symbols)}
     unknown = next((name for name in names if name not in place), None)
     if unknown is not None:
@@ -142,8 +142,8 @@ def _places(field: str, names: Mapping[str, float] | Sequence[str], symbols: Seq
 def _current(constraints: Constraints, sample: Sample) -> Floats:
     weights = sample.current if constraints.current_weights is None else constraints.current_weights
     if not weights:
-        reason = "the weights held now are not known"
+        reason = "the current weights are unknown"
         allowed = "currentWeights, or a portfolioId with weights"
         raise InvalidInput("constraints.currentWeights", None, reason=reason, allowed=allowed)
-    _places("constraints.currentWeights", {name: weight for name, weight in weights.items() if weight}, sample.symbols)
+    _indices("constraints.currentWeights", {name: weight for name, weight in weights.items() if weight}, sample.symbols)
     return np.array([weights.get(symbol, 0.0) for symbol in sample.symbols])

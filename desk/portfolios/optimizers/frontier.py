@@ -1,10 +1,10 @@
-"""The efficient frontier of a request: exact between bounds, point by point under groups and a limit of turnover."""
+"""The efficient frontier: exact with bounds only, point by point with groups or a turnover limit."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput
-from desk.portfolios.optimizers.constraints import by_symbol, named
+from desk.portfolios.optimizers.constraints import by_symbol, with_symbols
 from desk.portfolios.optimizers.requests import FrontierRequest
 from desk.portfolios.optimizers.responses import (
     Corner,
@@ -15,7 +15,7 @@ from desk.portfolios.optimizers.responses import (
     Residual,
     SharpePortfolio,
 )
-from desk.portfolios.optimizers.risk_based import LONGEST, Answer, Problem, check_draws, intervals_of
+from desk.portfolios.optimizers.risk_based import MAX_SECONDS, Problem, Solution, bootstrap_intervals, check_draws
 from quant.allocate import (
     efficient_frontier,
     maximum_sharpe,
@@ -30,21 +30,21 @@ from quant.numeric.errors import Infeasible
 
 Floats = NDArray[np.float64]
 
-_ACCEPTED = 1e-6
-"""Largest gap of an answer."""
+_MAX_GAP = 1e-6
+"""Largest accepted optimality gap."""
 
 
-def frontier_of(problem: Problem, request: FrontierRequest) -> Answer[FrontierResult]:
+def solve_frontier(problem: Problem, request: FrontierRequest) -> Solution[FrontierResult]:
     mean, cov, limits = problem.mean, problem.cov, problem.limits
     warnings: list[str] = []
     if limits.bounds_only:
         exact = efficient_frontier(mean, cov, request.num_portfolios, limits.lower, limits.upper)
         laid_out, corners = exact.weights[::-1], _corners(problem, exact)
     else:
-        laid_out, corners = _point_by_point(problem, request.num_portfolios), None
+        laid_out, corners = _solve_each_point(problem, request.num_portfolios), None
     if len(laid_out) == 1:
         warnings.append("One portfolio is the whole frontier: none returns more than the one of least risk.")
-    sharpest = _sharpest(problem, request.risk_free_rate)
+    sharpest = _maximum_sharpe(problem, request.risk_free_rate)
     if isinstance(sharpest, str):
         warnings.append(f"There is no portfolio of maximum Sharpe ratio: {sharpest}.")
         sharpest = None
@@ -57,15 +57,15 @@ def frontier_of(problem: Problem, request: FrontierRequest) -> Answer[FrontierRe
         resampled=_resampled(problem, request, warnings),
         intervals=_intervals(problem, request, sharpest, warnings),
     )
-    return Answer(result, gap, {}, tuple(warnings))
+    return Solution(result, gap, {}, tuple(warnings))
 
 
-def _point_by_point(problem: Problem, points: int) -> Floats:
+def _solve_each_point(problem: Problem, points: int) -> Floats:
     mean, cov, limits = problem.mean, problem.cov, problem.limits
     seconds = _seconds(problem)
-    if points * seconds > LONGEST:
+    if points * seconds > MAX_SECONDS:
         reason = f"{points} portfolios of {mean.size} assets under groups or turnover take too long"
-        most = max(int(LONGEST / seconds), 2)
+        most = max(int(MAX_SECONDS / seconds), 2)
         raise InvalidInput("numPortfolios", points, reason=reason, allowed=f"at most {most} for this many assets")
     least = minimum_variance(cov, **limits.arguments)
     top = highest(mean, Constraints.checked(mean.size, **limits.arguments))
@@ -77,16 +77,16 @@ def _point_by_point(problem: Problem, points: int) -> Floats:
 
 
 def _seconds(problem: Problem) -> float:
-    """Of one portfolio under groups or turnover, about."""
+    """Approximate seconds for one portfolio with groups or turnover."""
     return 0.03 + 0.002 * problem.mean.size
 
 
-def _sharpest(problem: Problem, rate: float) -> Floats | str:
-    """Weights, or why there are none."""
+def _maximum_sharpe(problem: Problem, rate: float) -> Floats | str:
+    """The weights, or the reason why there are none."""
     try:
         return maximum_sharpe(problem.mean, problem.cov, rate=rate, **problem.limits.arguments)
     except Infeasible as error:
-        return named(str(error), problem.symbols)
+        return with_symbols(str(error), problem.symbols)
 
 
 def _gap(problem: Problem, laid_out: Floats, sharpest: Floats | None, rate: float) -> Residual:
@@ -100,7 +100,7 @@ def _gap(problem: Problem, laid_out: Floats, sharpest: Floats | None, rate: floa
         "the largest first-order gap: relative to its variance, what any portfolio that satisfies the constraints and "
         "returns no less could shed, halved; for the maximum Sharpe ratio, relative to the ratio, what any could gain"
     )
-    return Residual(value=value, accepted=_ACCEPTED, meaning=meaning)
+    return Residual(value=value, accepted=_MAX_GAP, meaning=meaning)
 
 
 def _figures(problem: Problem, weights: Floats) -> tuple[float, float]:
@@ -130,7 +130,7 @@ def _corners(problem: Problem, frontier: Frontier) -> list[Corner]:
 
 
 def _resampled(problem: Problem, request: FrontierRequest, warnings: list[str]) -> list[ResampledPortfolio] | None:
-    """Michaud's average of frontiers, which knows the sample covariance and bounds."""
+    """Michaud's resampled frontier, which supports the sample covariance and bounds."""
     bootstrap = request.bootstrap
     if bootstrap is None:
         return None
@@ -165,18 +165,20 @@ def _intervals(
 ) -> FrontierIntervals | None:
     limits, rate = problem.limits.arguments, request.risk_free_rate
     seconds = 1e-3 if problem.limits.bounds_only else 2.0 * _seconds(problem)
-    least = intervals_of(problem, lambda values: minimum_variance(problem.cov_of(values), **limits), seconds=seconds)
+    least = bootstrap_intervals(
+        problem, lambda values: minimum_variance(problem.cov_of(values), **limits), seconds=seconds
+    )
     if least is None:
         return None
     best = None
     if sharpest is not None:
         try:
-            best = intervals_of(
+            best = bootstrap_intervals(
                 problem,
                 lambda values: maximum_sharpe(problem.mean_of(values), problem.cov_of(values), rate=rate, **limits),
                 seconds=seconds,
             )
         except Infeasible as error:
-            why = named(str(error), problem.symbols)
+            why = with_symbols(str(error), problem.symbols)
             warnings.append(f"There are no intervals of the portfolio of maximum Sharpe ratio: {why}.")
     return FrontierIntervals(min_volatility=least, max_sharpe=best)

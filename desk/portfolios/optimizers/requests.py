@@ -1,4 +1,4 @@
-"""What the portfolio optimizers are asked."""
+"""Request types of the portfolio optimizers."""
 
 from datetime import date
 from itertools import pairwise
@@ -8,9 +8,9 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, JsonVal
 
 from desk.base.camel_case import Camel
 from desk.base.errors import UserError
-from desk.portfolios.schemas import MOST_ASSETS, Ticker, each_once
+from desk.portfolios.schemas import MAX_ASSETS, Ticker, reject_duplicates
 
-MOST_PERIODS = 20_000
+MAX_PERIODS = 20_000
 
 Covariance: TypeAlias = Literal[
     "sample", "ledoit_wolf", "constant_correlation", "exponential", "nonlinear_shrinkage", "denoised"
@@ -18,26 +18,26 @@ Covariance: TypeAlias = Literal[
 
 
 class Unsolvable(UserError):
-    """The history or the constraints leave no answer; the message says why, and what binds."""
+    """The history or the constraints have no solution; the message names the binding ones."""
 
     code = "optimization_error"
 
 
-def _sized(value: Any) -> Any:
-    """Before a million numbers are looked at."""
+def _check_size(value: Any) -> Any:
+    """Check the size before validating every number."""
     if not isinstance(value, dict):
         return cast("object", value)
     series = cast("dict[Any, Any]", value)
-    if not 2 <= len(series) <= MOST_ASSETS:
-        raise ValueError(f"{len(series)} assets; expected 2 to {MOST_ASSETS}")
+    if not 2 <= len(series) <= MAX_ASSETS:
+        raise ValueError(f"{len(series)} assets; expected 2 to {MAX_ASSETS}")
     for name, periods in series.items():
-        if isinstance(periods, list) and not 2 <= len(cast("list[Any]", periods)) <= MOST_PERIODS:
+        if isinstance(periods, list) and not 2 <= len(cast("list[Any]", periods)) <= MAX_PERIODS:
             count = len(cast("list[Any]", periods))
-            raise ValueError(f"{str(name)[:40]} has {count} periods; expected 2 to {MOST_PERIODS}")
-    return each_once(series)
+            raise ValueError(f"{str(name)[:40]} has {count} periods; expected 2 to {MAX_PERIODS}")
+    return reject_duplicates(series)
 
 
-def _of_one_length(returns: dict[str, list[float]]) -> dict[str, list[float]]:
+def _check_lengths(returns: dict[str, list[float]]) -> dict[str, list[float]]:
     first, *others = returns
     for name in others:
         if len(returns[name]) != len(returns[first]):
@@ -46,7 +46,7 @@ def _of_one_length(returns: dict[str, list[float]]) -> dict[str, list[float]]:
     return returns
 
 
-def _rising(dates: list[date]) -> list[date]:
+def _check_increasing(dates: list[date]) -> list[date]:
     later = next((d for before, d in pairwise(dates) if d <= before), None)
     if later is not None:
         raise ValueError(f"{later} does not come after the date before it; expected dates that increase")
@@ -54,27 +54,29 @@ def _rising(dates: list[date]) -> list[date]:
 
 
 Return: TypeAlias = Annotated[float, Field(strict=True, gt=-1.0, le=100.0)]
-Series: TypeAlias = Annotated[list[Return], Field(min_length=2, max_length=MOST_PERIODS, fail_fast=True)]
+Series: TypeAlias = Annotated[list[Return], Field(min_length=2, max_length=MAX_PERIODS, fail_fast=True)]
 Fraction: TypeAlias = Annotated[float, Field(strict=True, ge=0.0, le=1.0)]
 Level: TypeAlias = Annotated[float, Field(strict=True, ge=-10.0, le=10.0)]
-ByAsset: TypeAlias = Annotated[dict[Ticker, Level], Field(max_length=MOST_ASSETS), BeforeValidator(each_once)]
-Symbols: TypeAlias = Annotated[list[Ticker], Field(min_length=2, max_length=MOST_ASSETS), BeforeValidator(each_once)]
+ByAsset: TypeAlias = Annotated[dict[Ticker, Level], Field(max_length=MAX_ASSETS), BeforeValidator(reject_duplicates)]
+Symbols: TypeAlias = Annotated[
+    list[Ticker], Field(min_length=2, max_length=MAX_ASSETS), BeforeValidator(reject_duplicates)
+]
 SeriesByAsset: TypeAlias = Annotated[
     dict[Ticker, Series],
-    Field(min_length=2, max_length=MOST_ASSETS),
-    BeforeValidator(_sized),
-    AfterValidator(_of_one_length),
+    Field(min_length=2, max_length=MAX_ASSETS),
+    BeforeValidator(_check_size),
+    AfterValidator(_check_lengths),
 ]
 Dates: TypeAlias = Annotated[
-    list[date], Field(min_length=2, max_length=MOST_PERIODS, fail_fast=True), AfterValidator(_rising)
+    list[date], Field(min_length=2, max_length=MAX_PERIODS, fail_fast=True), AfterValidator(_check_increasing)
 ]
 
 
 class Group(Camel):
-    """Limits of the sum of some weights."""
+    """Bounds of the sum of some weights."""
 
     name: Annotated[str, Field(min_length=1, max_length=60, examples=["tech"])]
-    members: Annotated[list[Ticker], Field(min_length=1, max_length=MOST_ASSETS), BeforeValidator(each_once)]
+    members: Annotated[list[Ticker], Field(min_length=1, max_length=MAX_ASSETS), BeforeValidator(reject_duplicates)]
     lower: Level | None = None
     upper: Level | None = None
 
@@ -86,8 +88,8 @@ class Group(Camel):
 
 
 class Constraints(Camel):
-    """What the weights must satisfy, besides a sum of 1. Risk parity and HRP have one answer each: it is refused where
-    it breaks a constraint."""
+    """Constraints of the weights besides the sum 1. Risk parity and HRP have unique solutions, which are rejected if
+    they violate a constraint."""
 
     lower: Annotated[Level | ByAsset, Field(description="Of every weight, or by asset")] = 0.0
     upper: Annotated[Level | ByAsset, Field(description="Of every weight, or by asset")] = 1.0
@@ -102,7 +104,7 @@ class Constraints(Camel):
 
 
 class Bootstrap(Camel):
-    """Intervals of the weights over histories resampled in blocks."""
+    """Bootstrap intervals of the weights over histories resampled in blocks."""
 
     draws: Annotated[int, Field(strict=True, ge=20, le=2000)] = 200
     level: Annotated[float, Field(strict=True, ge=0.5, le=0.99)] = 0.9
@@ -111,41 +113,43 @@ class Bootstrap(Camel):
 
 
 class OptimizerRequest(Camel):
-    """Assets and their history: `returns` themselves, or `symbols` or a portfolio whose prices are at hand."""
+    """Assets and their history: `returns`, or `symbols` or a portfolio with prices on the server."""
 
     portfolio_id: Annotated[str | None, Field(pattern="^[A-Za-z0-9_-]{1,64}$")] = None
     returns: Annotated[
         SeriesByAsset | None, Field(description="Simple returns by asset, as fractions, the same periods for each")
     ] = None
-    dates: Annotated[Dates | None, Field(description="Of the periods of `returns`, where they are known")] = None
-    symbols: Annotated[Symbols | None, Field(description="Assets with prices at hand, instead of `returns`")] = None
+    dates: Annotated[Dates | None, Field(description="Dates of the periods of `returns`, if known")] = None
+    symbols: Annotated[Symbols | None, Field(description="Assets with prices on the server, instead of `returns`")] = (
+        None
+    )
     dataset: Annotated[
         str | None,
-        Field(
-            max_length=120, description="Where the prices are, `name` or `name@version`; by default wherever they are"
-        ),
+        Field(max_length=120, description="Data set of the prices, `name` or `name@version`; by default any data set"),
     ] = None
-    start_date: Annotated[date | None, Field(description="The first close to use, with prices at hand")] = None
-    end_date: Annotated[date | None, Field(description="The last close to use, with prices at hand")] = None
+    start_date: Annotated[date | None, Field(description="First close to use, with the server's prices")] = None
+    end_date: Annotated[date | None, Field(description="Last close to use, with the server's prices")] = None
     covariance: Covariance = "sample"
     halflife: Annotated[float, Field(strict=True, ge=1.0, le=10_000.0, description="Periods, for `exponential`")] = 63.0
     annualization: Annotated[
         float, Field(strict=True, ge=1.0, le=100_000.0, description="Periods of a year; 1 leaves figures per period")
     ] = 252.0
     constraints: Constraints = Constraints()
-    bootstrap: Annotated[Bootstrap | None, Field(description="Asks for intervals of the weights")] = None
+    bootstrap: Annotated[Bootstrap | None, Field(description="Request intervals of the weights")] = None
 
     @model_validator(mode="after")
-    def _one_history(self) -> Self:
+    def _check_history(self) -> Self:
         if self.returns is None and self.symbols is None and self.portfolio_id is None:
-            raise ValueError("no assets are named; expected returns, symbols, or portfolioId")
+            raise ValueError("the assets are missing; expected returns, symbols, or portfolioId")
         if self.returns is not None:
             sources = [
                 name for name in ("symbols", "dataset", "start_date", "end_date") if getattr(self, name) is not None
             ]
             if sources:
                 name = OptimizerRequest.model_fields[sources[0]].alias
-                raise ValueError(f"{name} is given beside returns; expected either returns, or prices at hand")
+                raise ValueError(
+                    f"{name} cannot be combined with returns; expected either returns or the server's prices"
+                )
         periods = None if self.returns is None else len(next(iter(self.returns.values())))
         if self.dates is not None and len(self.dates) != periods:
             counts = f"there are {len(self.dates)} dates" + (
@@ -158,7 +162,7 @@ class OptimizerRequest(Camel):
 
     @property
     def parameters(self) -> dict[str, JsonValue]:
-        """What was chosen, the history aside."""
+        """The chosen parameters without the history."""
         unsaid = {"portfolio_id", "returns", "dates", "symbols", "dataset", "start_date", "end_date"}
         unsaid |= set() if self.covariance == "exponential" else {"halflife"}
         return self.model_dump(mode="json", by_alias=True, exclude=unsaid, exclude_none=True)
@@ -173,7 +177,7 @@ class RiskParityRequest(OptimizerRequest):
 
     risk_budgets: Annotated[
         dict[Ticker, Fraction] | None,
-        BeforeValidator(each_once),
+        BeforeValidator(reject_duplicates),
         Field(description="Shares of risk by asset, with the sum 1; equal by default"),
     ] = None
 

@@ -1,4 +1,4 @@
-"""What each of the portfolio optimizers answers."""
+"""Response types of the portfolio optimizers."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -17,21 +17,21 @@ Kind: TypeAlias = Literal["risk-parity", "hrp", "efficient-frontier"]
 
 
 class History(Camel):
-    """What was computed on."""
+    """The history that the optimizer used."""
 
     source: str
-    datasets: tuple[str, ...] = Field(description="With their versions; none where the returns were given")
+    datasets: tuple[str, ...] = Field(description="With their versions; empty if the request contained returns")
     assets: tuple[str, ...]
     periods: int
-    first_date: date | None = Field(description="Of the first return; null where the returns came without dates")
+    first_date: date | None = Field(description="Date of the first return; null for returns without dates")
     last_date: date | None
 
 
 class Residual(Camel):
-    """How exactly the conditions of the answer are met."""
+    """Numerical residual of the optimality conditions."""
 
     value: float
-    accepted: float = Field(description="Above this the answer would have been refused")
+    accepted: float = Field(description="Largest accepted value; above it the solution is rejected")
     meaning: str
 
 
@@ -44,11 +44,11 @@ class WeightInterval(Camel):
 
 
 class Intervals(Camel):
-    """How far weights are chance: quantiles over resampled histories."""
+    """Bootstrap quantiles of the weights over resampled histories."""
 
     level: float
     draws: int
-    refused: int = Field(description="Draws on which there was no answer, left out")
+    refused: int = Field(description="Draws without a solution, which are left out")
     seed: int
     weights: dict[str, WeightInterval]
 
@@ -94,13 +94,13 @@ class SharpePortfolio(FrontierPortfolio):
 
 
 class Corner(FrontierPortfolio):
-    """Where the set of assets between their bounds changes; weights of zero are left out."""
+    """A corner portfolio, where the set of assets between their bounds changes; zero weights are left out."""
 
     multiplier: float = Field(description="Least lambda at which it minimises variance / 2 - lambda * return")
 
 
 class ResampledPortfolio(FrontierPortfolio):
-    """One rank, averaged over the frontiers of resampled histories."""
+    """Portfolio of one rank, averaged over the frontiers of resampled histories."""
 
     deviations: dict[str, float] = Field(description="Of the weights over the draws")
 
@@ -113,21 +113,23 @@ class FrontierIntervals(Camel):
 class FrontierResult(Camel):
     portfolios: list[FrontierPortfolio] = Field(description="From the least risk to the highest return")
     min_volatility_portfolio: FrontierPortfolio
-    max_sharpe_portfolio: SharpePortfolio | None = Field(description="null where no portfolio beats the risk-free rate")
-    corners: list[Corner] | None = Field(description="null under groups or turnover, where there is no critical line")
+    max_sharpe_portfolio: SharpePortfolio | None = Field(description="null if no portfolio beats the risk-free rate")
+    corners: list[Corner] | None = Field(
+        description="null with groups or turnover, for which there is no critical line"
+    )
     resampled: list[ResampledPortfolio] | None
     intervals: FrontierIntervals | None
 
 
 class Optimized(Camel):
-    """What every answer states."""
+    """Fields common to all responses."""
 
     id: str = Field(examples=["o-1f0c9c2be5b74d0d8f4a"])
     portfolio_id: str | None
     parameters: dict[str, JsonValue]
     history: History
     covariance_method: Covariance
-    condition_number: float | None = Field(description="Of the covariance; null where it is singular")
+    condition_number: float | None = Field(description="Condition number of the covariance; null if it is singular")
     annualization: float
     residual: Residual
     warnings: list[str]
@@ -185,7 +187,7 @@ Optimization: TypeAlias = Annotated[
 
 
 class OptimizationSummary(Camel):
-    """One line of a list; the whole stands under `/optimization/results/{id}`."""
+    """An entry of a list; the full result is at `/optimization/results/{id}`."""
 
     id: str
     portfolio_id: str | None

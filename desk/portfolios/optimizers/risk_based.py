@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from desk.base.errors import InvalidInput
-from desk.portfolios.optimizers.constraints import Limits, budgets_of, by_symbol, limits_of, require
+from desk.portfolios.optimizers.constraints import Limits, build_limits, by_symbol, order_budgets, require
 from desk.portfolios.optimizers.requests import Covariance, HrpRequest, OptimizerRequest, RiskParityRequest
 from desk.portfolios.optimizers.responses import (
     FrontierResult,
@@ -23,7 +23,7 @@ from desk.portfolios.optimizers.responses import (
     RiskParityResult,
     WeightInterval,
 )
-from desk.portfolios.optimizers.sample import Sample, warnings_on
+from desk.portfolios.optimizers.sample import Sample, estimate_warnings
 from quant.allocate import hierarchical_risk_parity, risk_parity
 from quant.allocation.hierarchical import VARIANTS, Distance, HierarchicalPortfolio
 from quant.allocation.resampling import weight_intervals
@@ -37,15 +37,15 @@ Floats = NDArray[np.float64]
 Result = TypeVar("Result", RiskParityResult, HrpResult, FrontierResult)
 Rule = Callable[[Floats], Floats]
 
-MOST_ITERATIONS = 200
+MAX_ITERATIONS = 200
 """Iterations of `quant.allocation.risk_budgeting`: a hundred cycles of descent, a hundred steps of the final method."""
-LONGEST = 20.0
-"""Seconds that one request may take, about."""
+MAX_SECONDS = 20.0
+"""Approximate time limit of one request in seconds."""
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A request with its returns: covariance and limits, all per year."""
+    """A request with its returns; mean, covariance and limits per year."""
 
     request: OptimizerRequest
     sample: Sample
@@ -64,7 +64,7 @@ class Problem:
 
     @cached_property
     def limits(self) -> Limits:
-        return limits_of(self.request.constraints, self.sample)
+        return build_limits(self.request.constraints, self.sample)
 
     @cached_property
     def condition(self) -> float:
@@ -74,27 +74,30 @@ class Problem:
         return self.request.annualization * values.mean(axis=0)
 
     def cov_of(self, values: Floats) -> Floats:
-        return self.request.annualization * estimated(values, self.request.covariance, self.request.halflife)
+        return self.request.annualization * estimate_covariance(values, self.request.covariance, self.request.halflife)
 
     def warnings(self) -> list[str]:
         values = self.sample.values
-        return [*self.sample.warnings, *warnings_on(values, self.condition, ILL_CONDITIONED, RECOMMENDED_OBSERVATIONS)]
+        return [
+            *self.sample.warnings,
+            *estimate_warnings(values, self.condition, ILL_CONDITIONED, RECOMMENDED_OBSERVATIONS),
+        ]
 
 
 @dataclass(frozen=True)
-class Answer(Generic[Result]):
+class Solution(Generic[Result]):
     result: Result
     residual: Residual
     parameters: dict[str, JsonValue]
-    """What was chosen for the person, besides what the request says."""
+    """Parameters chosen by default, besides those of the request."""
     warnings: tuple[str, ...] = ()
 
 
-def estimated(values: Floats, method: Covariance, halflife: float) -> Floats:
-    """Covariance per period."""
+def estimate_covariance(values: Floats, method: Covariance, halflife: float) -> Floats:
+    """The estimated covariance per period."""
     periods, assets = values.shape
     if method in ("sample", "exponential") and periods < assets:
-        reason = f"{assets} assets have {periods} periods only, from which it is singular"
+        reason = f"{periods} periods of {assets} assets give a singular covariance"
         allowed = f"ledoit_wolf, constant_correlation, nonlinear_shrinkage, denoised; or {assets} periods or more"
         raise InvalidInput("covariance", method, reason=reason, allowed=allowed)
     match method:
@@ -112,22 +115,22 @@ def estimated(values: Floats, method: Covariance, halflife: float) -> Floats:
             return denoised_covariance(values).matrix
 
 
-def risk_parity_of(problem: Problem, request: RiskParityRequest) -> Answer[RiskParityResult]:
+def solve_risk_parity(problem: Problem, request: RiskParityRequest) -> Solution[RiskParityResult]:
     symbols, cov = problem.symbols, problem.cov
-    budgets = budgets_of(request.risk_budgets, symbols)
+    budgets = order_budgets(request.risk_budgets, symbols)
     weights = risk_parity(cov, budgets)
     require(weights, problem.limits, symbols)
     metrics = _risk(weights, problem)
     budget = np.full(len(symbols), 1.0 / len(symbols)) if budgets is None else budgets
     deviation = float(np.abs(np.array(list(metrics.risk_shares.values())) - budget).max())
-    intervals = intervals_of(problem, lambda values: risk_parity(problem.cov_of(values), budgets), seconds=1e-4)
+    intervals = bootstrap_intervals(problem, lambda values: risk_parity(problem.cov_of(values), budgets), seconds=1e-4)
     result = RiskParityResult(weights=by_symbol(symbols, weights), metrics=metrics, intervals=intervals)
     meaning = "the largest distance of a share of risk from its budget"
     residual = Residual(value=deviation, accepted=ACCEPTED, meaning=meaning)
-    return Answer(result, residual, {"method": "convex risk budgeting", "maxIterations": MOST_ITERATIONS})
+    return Solution(result, residual, {"method": "convex risk budgeting", "maxIterations": MAX_ITERATIONS})
 
 
-def hrp_of(problem: Problem, request: HrpRequest) -> Answer[HrpResult]:
+def solve_hrp(problem: Problem, request: HrpRequest) -> Solution[HrpResult]:
     symbols = problem.symbols
     preset = VARIANTS[request.variant]
     linkage, order = request.linkage or preset[0], request.leaf_order or preset[2]
@@ -147,15 +150,15 @@ def hrp_of(problem: Problem, request: HrpRequest) -> Answer[HrpResult]:
         order=[symbols[place] for place in solution.order],
     )
     slow = 5e-6 * len(symbols) * len(symbols) if order == "optimal" else 1e-4
-    intervals = intervals_of(problem, lambda values: solved(problem.cov_of(values)).weights, seconds=slow)
+    intervals = bootstrap_intervals(problem, lambda values: solved(problem.cov_of(values)).weights, seconds=slow)
     result = HrpResult(weights=by_symbol(symbols, solution.weights), metrics=metrics, intervals=intervals)
     deviation = abs(math.fsum(solution.weights) - 1.0)
     residual = Residual(value=deviation, accepted=1e-9, meaning="the distance of the sum of weights from 1")
-    return Answer(result, residual, {"linkage": linkage, "metric": metric, "leafOrder": order})
+    return Solution(result, residual, {"linkage": linkage, "metric": metric, "leafOrder": order})
 
 
-def intervals_of(problem: Problem, rule: Rule, *, seconds: float) -> Intervals | None:
-    """Where they are asked for; one answer of `rule` takes about `seconds` besides its covariance."""
+def bootstrap_intervals(problem: Problem, rule: Rule, *, seconds: float) -> Intervals | None:
+    """Bootstrap intervals if requested; one solution of `rule` takes about `seconds` besides its covariance."""
     bootstrap = problem.request.bootstrap
     if bootstrap is None:
         return None
@@ -186,7 +189,7 @@ def intervals_of(problem: Problem, rule: Rule, *, seconds: float) -> Intervals |
 def check_draws(problem: Problem, draws: int, seconds: float) -> None:
     periods, assets = problem.sample.values.shape
     each = seconds + 1e-7 * assets * assets + 4e-10 * periods * assets * assets
-    most = int(LONGEST / each)
+    most = int(MAX_SECONDS / each)
     if draws > most:
         reason = f"{draws} draws of {assets} assets over {periods} periods take too long"
         raise InvalidInput(

@@ -1,4 +1,4 @@
-"""The returns that an optimizer works on: given with the request, or from the prices at hand."""
+"""Loads the returns of an optimizer request: its own, or those of the server's prices."""
 
 import asyncio
 import math
@@ -25,32 +25,34 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """Simple returns per period, shape (T, N), finite, and none of them constant."""
+    """Simple returns per period, shape (T, N), finite, without constant columns."""
 
     symbols: tuple[str, ...]
     values: Floats
     history: History
     current: Mapping[str, float]
-    """Weights that the portfolio has now; empty without one."""
+    """Current weights of the portfolio; empty without one."""
     warnings: tuple[str, ...]
 
 
-async def sample_of(source: OwnedPrices, request: OptimizerRequest, portfolio: Portfolio | None) -> Sample:
+async def load_sample(source: OwnedPrices, request: OptimizerRequest, portfolio: Portfolio | None) -> Sample:
     if request.returns is not None:
-        return _given(request.returns, request.dates, portfolio)
+        return _own_sample(request.returns, request.dates, portfolio)
     symbols = tuple(request.symbols or (portfolio.symbols if portfolio else ()))
     if len(symbols) < 2:
         reason = f"the portfolio has {len(symbols)} asset"
         raise InvalidInput("portfolioId", request.portfolio_id, reason=reason, allowed="one with two assets or more")
-    prices_by_name = await _loaded(source, symbols, request.dataset)
-    return await asyncio.to_thread(_from_prices, prices_by_name, symbols, request, portfolio)
+    prices_by_name = await _load(source, symbols, request.dataset)
+    return await asyncio.to_thread(_sample_from_prices, prices_by_name, symbols, request, portfolio)
 
 
-def _given(returns: Mapping[str, Sequence[float]], dates: Sequence[date] | None, portfolio: Portfolio | None) -> Sample:
+def _own_sample(
+    returns: Mapping[str, Sequence[float]], dates: Sequence[date] | None, portfolio: Portfolio | None
+) -> Sample:
     symbols = portfolio.symbols if portfolio else tuple(returns)
     missing = [symbol for symbol in symbols if symbol not in returns]
     if missing:
-        reason = f"there are none of {', '.join(missing[:10])}, which the portfolio holds"
+        reason = f"the returns of {', '.join(missing[:10])}, which the portfolio contains, are missing"
         raise InvalidInput("returns", missing, reason=reason, allowed="returns of every asset of the portfolio")
     if len(symbols) < 2:
         reason = f"the portfolio has {len(symbols)} asset"
@@ -62,7 +64,9 @@ def _given(returns: Mapping[str, Sequence[float]], dates: Sequence[date] | None,
         warnings.append("The returns came without dates: that they are of the same days could not be checked.")
     return Sample(
         symbols=symbols,
-        values=_varying(np.column_stack([np.array(returns[symbol]) for symbol in symbols]), symbols, "returns"),
+        values=_require_variation(
+            np.column_stack([np.array(returns[symbol]) for symbol in symbols]), symbols, "returns"
+        ),
         history=History(
             source="given with the request",
             datasets=(),
@@ -85,8 +89,8 @@ class _Column:
     asset: str
 
 
-async def _loaded(source: OwnedPrices, symbols: Sequence[str], dataset: str | None) -> list[_Column]:
-    """From the owner's data sets before those that all have, unless one is named."""
+async def _load(source: OwnedPrices, symbols: Sequence[str], dataset: str | None) -> list[_Column]:
+    """Load closes from `dataset`, or from the owner's data sets before the shared ones."""
     shared = await source.shared.universes()
     own = [name for name in await source.universes() if name not in shared]
     places: dict[str, tuple[str, str]] = {}
@@ -117,7 +121,7 @@ async def _assets(source: OwnedPrices, dataset: str) -> tuple[str, ...]:
     return (await read_version(source.store, source.owner, name, commit.hash)).assets
 
 
-def _from_prices(
+def _sample_from_prices(
     columns: Sequence[_Column], symbols: tuple[str, ...], request: OptimizerRequest, portfolio: Portfolio | None
 ) -> Sample:
     sets = {column.dataset: column.prices for column in columns}
@@ -128,7 +132,7 @@ def _from_prices(
             "symbols", description, reason=f"prices in {description} do not mix", allowed="assets of one currency"
         )
     days = reduce(np.intersect1d, [prices.dates for prices in sets.values()])
-    window = days[_inside(days, request.start_date, request.end_date)]
+    window = days[_in_window(days, request.start_date, request.end_date)]
     if window.size < 3:
         description = f"{request.start_date or 'the beginning'} to {request.end_date or 'the end'}"
         allowed = f"days from {days[0]} to {days[-1]}" if days.size else "assets with days in common"
@@ -146,7 +150,7 @@ def _from_prices(
         raise InvalidInput("symbols", list(symbols), reason=str(error), allowed=allowed) from error
     return Sample(
         symbols=symbols,
-        values=_varying(returns.values, symbols, "symbols"),
+        values=_require_variation(returns.values, symbols, "symbols"),
         history=History(
             source="; ".join(prices.source for prices in sets.values()),
             datasets=tuple(sets),
@@ -156,11 +160,11 @@ def _from_prices(
             last_date=returns.dates[-1].astype(object),
         ),
         current=portfolio.assets if portfolio else {},
-        warnings=(*_doubts(list(sets.values())), *_peeking(days, window)),
+        warnings=(*_caveats(list(sets.values())), *_holdout_caveats(days, window)),
     )
 
 
-def _inside(days: NDArray[np.datetime64], start: date | None, end: date | None) -> NDArray[np.bool_]:
+def _in_window(days: NDArray[np.datetime64], start: date | None, end: date | None) -> NDArray[np.bool_]:
     inside = np.ones(days.size, dtype=np.bool_)
     if start is not None:
         inside &= days >= np.datetime64(start)
@@ -173,7 +177,7 @@ def _rows(prices: Prices, days: NDArray[np.datetime64]) -> NDArray[np.int64]:
     return np.intersect1d(days, prices.dates, return_indices=True)[2]
 
 
-def _doubts(sets: Sequence[Prices]) -> list[str]:
+def _caveats(sets: Sequence[Prices]) -> list[str]:
     doubts: list[str] = []
     for prices in sets:
         if prices.price_index:
@@ -183,15 +187,15 @@ def _doubts(sets: Sequence[Prices]) -> list[str]:
     return doubts
 
 
-def _peeking(days: NDArray[np.datetime64], window: NDArray[np.datetime64]) -> list[str]:
+def _holdout_caveats(days: NDArray[np.datetime64], window: NDArray[np.datetime64]) -> list[str]:
     locked = holdout_days(days.size - 1)
     if days.size <= locked or window[-1] < days[-locked]:
         return []
     return [f"The window reaches into the days from {days[-locked]} on, which optimizations keep locked as a holdout."]
 
 
-def _varying(values: Floats, symbols: Sequence[str], field: str) -> Floats:
-    """Rounding may leave a constant series a variance; no such asset can be weighed by its risk."""
+def _require_variation(values: Floats, symbols: Sequence[str], field: str) -> Floats:
+    """Reject constant series, which have no risk to weigh although rounding may leave them a variance."""
     still = np.ptp(values, axis=0) <= 1e-12 * np.abs(values).max(axis=0)
     if still.any():
         name = symbols[int(still.argmax())]
@@ -202,8 +206,8 @@ def _varying(values: Floats, symbols: Sequence[str], field: str) -> Floats:
     return values
 
 
-def warnings_on(values: Floats, condition: float, most: float, advisable: int) -> list[str]:
-    """What a reader must know of the estimate before its answer."""
+def estimate_warnings(values: Floats, condition: float, most: float, advisable: int) -> list[str]:
+    """Warnings about the quality of the estimate."""
     periods, assets = values.shape
     warnings: list[str] = []
     if periods < advisable * assets:

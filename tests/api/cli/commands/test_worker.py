@@ -99,10 +99,10 @@ def alone(paths: ContainerPaths) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (removed, "known.json: it is not there; expected work.json, known.json and prices.npz"),
+        (removed, "known.json is missing; expected work.json, known.json and prices.npz"),
         (damaged, "prices.npz: it cannot be read; expected what this program has written"),
         (from_elsewhere, "work.json: it was written by another version of the program; expected the image with which"),
-        (alone, "resourceconfig.json: it is not there; expected the current host and all hosts of the job"),
+        (alone, "resourceconfig.json is missing; expected the current host and all hosts of the job"),
     ],
 )
 def test_what_can_be_mended_is_told_with_code_2(prepare, change, reason, capfd) -> None:
@@ -253,7 +253,7 @@ def test_processes_leave_what_one_leaves_and_none_is_missed(prepare) -> None:
         time.sleep(0.01)
     instances.processes[0].kill()
     assert instances.codes() == [-signal.SIGKILL, 75]
-    assert "127.0.0.1, which leads, is gone" in trees[1].message.read_text()
+    assert "the leader 127.0.0.1 is gone" in trees[1].message.read_text()
     before = set().union(*map(stored, trees))
     lead = trees[0]
     lead.earlier_shards.mkdir(parents=True)

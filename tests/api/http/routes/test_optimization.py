@@ -359,7 +359,7 @@ async def test_optimizations_are_listed_by_portfolio_and_owner(client, home):
 
 
 WRONG = (
-    ({}, "body", "no assets are named"),
+    ({}, "body", "the assets are missing"),
     ({"returns": {}}, "body.returns", "0 assets"),
     ({"returns": {"A": [0.1, 0.2]}}, "body.returns", "1 assets"),
     ({"returns": {"A": [0.1], "B": [0.2]}}, "body.returns", "1 periods"),
