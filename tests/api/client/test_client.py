@@ -136,7 +136,11 @@ def test_a_fault_of_the_server_is_nothing_that_the_user_can_mend():
 
 @pytest.mark.parametrize("content", [b"<html>hello</html>", b"{}", b'{"items": 3}'])
 def test_something_else_that_answers_is_told_from_a_server(content):
-    with scripted((200, {}, content)) as (url, _), Client(url) as client, pytest.raises(ServerError, match="unknown response"):
+    with (
+        scripted((200, {}, content)) as (url, _),
+        Client(url) as client,
+        pytest.raises(ServerError, match="unknown response"),
+    ):
         client.interrupts("any")
     with scripted((404, {}, content)) as (url, _), Client(url) as client, pytest.raises(Refused, match="404 Not Found"):
         client.interrupts("any")
