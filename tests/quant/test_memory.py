@@ -1,4 +1,4 @@
-"""Memory stays within bounds whatever the number of paths."""
+"""Memory of a simulation does not depend on the number of paths."""
 
 import pytest
 

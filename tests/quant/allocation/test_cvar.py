@@ -22,7 +22,7 @@ def cvar(returns: np.ndarray, weights: np.ndarray, level: float) -> float:
 
 
 def least(returns: np.ndarray, level: float, low: np.ndarray, high: np.ndarray) -> float:
-    """The programme of Rockafellar and Uryasev as it is written, by HiGHS, in units of the mean size of a return."""
+    """The linear programme of Rockafellar and Uryasev, by HiGHS, in units of the mean size of a return."""
     count, assets = returns.shape
     unit = np.abs(returns).mean() or 1.0
     cost = np.concatenate([np.zeros(assets), [1.0], np.full(count, min(1.0, 1.0 / ((1.0 - level) * count)))])

@@ -56,7 +56,7 @@ def test_corners_are_those_of_markowitz_1959() -> None:
 def violation(
     frontier: Frontier, multiplier: float, weights: np.ndarray, lower: np.ndarray, upper: np.ndarray
 ) -> float:
-    """By how much no one level parts the gradients of assets that may rise from those that may fall (KKT), relative."""
+    """Relative violation of the KKT conditions by the gradients of assets that may rise and that may fall."""
     gradient = frontier.cov @ weights - multiplier * frontier.mean
     may_rise, may_fall = weights < upper - 1e-10, weights > lower + 1e-10
     scale = np.abs(frontier.cov).max() + multiplier * np.ptp(frontier.mean)
@@ -384,7 +384,7 @@ def test_a_line_of_cash_and_one_risky_asset_is_straight() -> None:
 
 
 def test_a_large_covariance_is_judged_too() -> None:
-    """From 250 assets on that is done on a thread of its own."""
+    """From 250 assets on the check runs on a separate thread."""
     rng = np.random.default_rng(0)
     basis, _ = np.linalg.qr(rng.standard_normal((300, 300)))
     cov = (basis * np.append(-0.5, np.linspace(0.1, 2.0, 299))) @ basis.T

@@ -24,7 +24,7 @@ def covariance(seed: int, assets: int) -> np.ndarray:
 
 
 def papers_weights(cov: np.ndarray, order: list[int]) -> np.ndarray:
-    """Lopez de Prado (2016), section A.3, `getRecBipart` in words of numpy."""
+    """Lopez de Prado (2016), section A.3, `getRecBipart` in numpy."""
     weights = np.ones(len(cov))
 
     def variance(items: list[int]) -> float:

@@ -460,7 +460,7 @@ def test_500_assets() -> None:
 @pytest.mark.parametrize("assets", [63, 64, 200])
 @pytest.mark.parametrize(("least", "sound"), [(-1e-6, False), (-1e-7, False), (-1e-9, True), (0.0, True), (1e-3, True)])
 def test_a_large_correlation_is_judged_by_its_least_eigenvalue(assets: int, least: float, sound: bool) -> None:
-    """Its spectrum is given, but for what a unit diagonal takes: 1e-8 below zero is the border."""
+    """A matrix of a given spectrum, up to the unit diagonal; the limit is 1e-8 below zero."""
     rng = np.random.default_rng(assets)
     basis, _ = np.linalg.qr(rng.standard_normal((assets, assets)))
     values = np.append(least, np.linspace(0.5, 1.5, assets - 1))

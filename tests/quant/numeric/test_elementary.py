@@ -225,7 +225,7 @@ show("importance", list(effects.values()))
 
 
 def other_processor() -> dict[str, str]:
-    """Environment that takes away what this processor has and a plainer one has not."""
+    """Environment that disables the features of this processor that a generic one lacks."""
     core = importlib.import_module("numpy._core._multiarray_umath")
     present = [f for f in core.__cpu_dispatch__ if core.__cpu_features__.get(f)]
     return {

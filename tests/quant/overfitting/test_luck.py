@@ -441,7 +441,7 @@ def test_nothing_but_copies_of_the_benchmark_beats_nothing() -> None:
 
 
 def test_hopeless_trials_do_not_hide_a_good_one() -> None:
-    """Hansen's point against the reality check: poor alternatives are not recentred."""
+    """Hansen's difference from the reality check: poor alternatives are not recentred."""
     d = noise(10, 500, 40)
     d[:, 1:] -= 0.01
     d[:, 0] += 0.0011

@@ -90,7 +90,7 @@ def test_forecasts_may_change_from_day_to_day() -> None:
 
 
 def waves(seed: int, days: int) -> np.ndarray:
-    """Days whose volatility clusters."""
+    """Daily returns with volatility clusters."""
     model = Garch(0.0, 1e-6, 0.06, 0.0, 0.935)
     rng = np.random.default_rng(seed)
     h, out = model.long_run_variance, np.empty(days)

@@ -36,7 +36,7 @@ def panel(seed: int, days: int = 300, count: int = 4) -> Returns:
 
 
 def total_of(weights: np.ndarray, data: Any, measure: Measure, level: float) -> float:
-    """The measure itself, by another route."""
+    """The measure, computed independently."""
     if isinstance(data, Returns):
         outcomes = data.values @ weights
         if measure == "volatility":

@@ -1,4 +1,4 @@
-"""Where a search looks: inside its space, at no config twice, the same again from the same trials, and it learns."""
+"""Proposals of a search lie inside its space, never repeat a config, are deterministic and improve."""
 
 import itertools
 from typing import Any
@@ -31,7 +31,7 @@ def spaces(draw: st.DrawFn, largest: int = 2) -> SearchSpace:
 
 
 def every(space: SearchSpace) -> set[StrategyConfig]:
-    """Brute force: every combination of every grid, those that are no config left out, inactive values dropped."""
+    """Brute force: every valid combination of every grid, with inactive values dropped."""
     axes = {
         "weight_function": space.weight_functions,
         "estimator": space.estimators,
@@ -115,7 +115,7 @@ def test_choices_are_the_places_of_active_values() -> None:
 
 
 def merit(config: StrategyConfig) -> float:
-    """A smooth hill: its top is an exponential average at .96, monthly, without a band."""
+    """A smooth objective with its maximum at an exponential average of decay 0.96, monthly, without a band."""
     score = {"rolling": 0.0, "ewma": 1.0, "ewma_max": 0.6, "downside": -0.5}[config.estimator]
     score -= 30.0 * abs((config.decay or 0.90) - 0.96)
     score -= 0.4 * abs(np.log(REBALANCING_DAYS[config.rebalancing] / 21.0))
@@ -147,7 +147,7 @@ def test_proposals_stay_inside_a_narrowed_space_and_learn_nothing_from_outside_i
 
 
 def test_a_resumed_search_proposes_as_an_uninterrupted_one() -> None:
-    """Trials that come back from a store are equal ones, in the order they were made."""
+    """Trials loaded from a store equal the originals, in the same order."""
     trials = scored_trials(2)
     records = [(c.model_dump_json(), v) for c, v in trials.items()]
     restored = {StrategyConfig.model_validate_json(text): v for text, v in records}

@@ -1,4 +1,4 @@
-"""Sums over paths: the same for any threads, any company and any partition, and equal to numpy's over single paths."""
+"""Sums over paths do not depend on threads, other configs or partition, and equal numpy's over single paths."""
 
 import math
 from collections.abc import Sequence
@@ -149,7 +149,7 @@ def test_the_drawdown_of_four_paths_in_five_is_numpys_quantile(with_paths: Simul
 
 
 def spacing(with_paths: Simulation, k: int) -> float:
-    """Between neighbouring order statistics at the quantile: definitions of a quantile differ by as much."""
+    """Distance of neighbouring order statistics at the quantile, by which definitions of a quantile differ."""
     ordered = np.sort(with_paths.drawdowns[k])
     return float(ordered[802] - ordered[798])
 

@@ -49,7 +49,7 @@ def test_each_is_its_definition(seed: int, n: int) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_random_walk_has_the_volatility_it_was_made_with(method: Range) -> None:
-    """20% a year; sampling 400 times a day hides part of the range: a few percent are missing."""
+    """20% a year; sampling 400 times a day underestimates the range by a few percent."""
     volatility = range_volatility(*bars(1, 2_000), lookback=1_900, method=method)[-1]
     assert 0.185 < volatility < 0.205
 

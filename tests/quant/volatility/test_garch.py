@@ -52,7 +52,7 @@ def index() -> np.ndarray:
 
 
 def parameters_for_arch(model: Garch) -> list[float]:
-    """Its units are percent here, as it recommends; a symmetric model has no gamma, a normal one no nu."""
+    """Parameters in percent, the unit that arch recommends; a symmetric model has no gamma, a normal one no nu."""
     values = [100 * model.mu, 1e4 * model.omega, model.alpha]
     values += [model.gamma] if model.gamma else []
     return [*values, model.beta, *([] if math.isinf(model.nu) else [model.nu])]

@@ -1,4 +1,4 @@
-"""Wealth on simulated paths: closed forms, an account kept in plain Python, and invariances."""
+"""Wealth on simulated paths against closed forms and an account in plain Python, and its invariances."""
 
 import math
 import os
@@ -116,7 +116,7 @@ def test_the_drawdown_of_a_year_is_that_of_its_paths() -> None:
 
 @pytest.mark.parametrize("rebalancing", ["monthly", "none"])
 def test_without_volatility_everything_compounds(rebalancing: Rebalancing) -> None:
-    """Mean returns, fee, indexed flows, inflation: month by month in a loop; no drift, so no trade but the flows."""
+    """Mean returns, fee, indexed flows and inflation in a monthly loop; without drift only the flows trade."""
     mu, cash = 252 * (1.03 ** (1 / 252) - 1.0), 0.03
     summary = summary_of(
         one(mu, 0.0, cash_rate=cash), [0.7], years=3, paths=100, rebalancing=rebalancing,
@@ -261,7 +261,7 @@ def test_a_horizon_is_said_once_and_within_a_century(horizon: dict[str, Any]) ->
 
 
 def test_the_gain_is_money_out_over_money_in() -> None:
-    """What was withdrawn counts as out, what was contributed as in."""
+    """Withdrawals count as money out, contributions as money in."""
     summary = summary_of(one(), [1.0], years=None, days=42, paths=3_000, contributions=1e4, withdrawals=2e4)
     paths = trajectories(one(), [1.0], initial=1e5, days=42, paths=3_000, contributions=1e4, withdrawals=2e4)
     gain = (paths[:, -1] + 4e4) / 1.2e5 - 1.0
@@ -323,7 +323,7 @@ def test_percentiles_are_those_of_the_sample() -> None:
 
 
 def test_withdrawals_ruin() -> None:
-    """4% a month: without growth the money lasts 25 withdrawals, the last of which takes what is left."""
+    """4% a month: without growth the money lasts 25 withdrawals, the last of which takes the rest."""
     flat = one(0.0, 0.0, cash_rate=0.0)
     summary = summary_of(flat, [0.5], years=3, withdrawals=4_000.0)
     np.testing.assert_allclose(summary.bands[2], np.maximum(100_000.0 - 4_000.0 * np.arange(37), 0.0), atol=1e-6)
@@ -468,7 +468,7 @@ print(hashlib.sha256(found.bands.tobytes() + repr(found.terminal).encode() + rep
 
 
 def program(paths: int, years: int, assets: int, **environment: str) -> tuple[int, str]:
-    """Kilobytes that the run needs beyond those of 128 paths, and a digest of its result."""
+    """Kilobytes of memory beyond those of a run with 128 paths, and a digest of the result."""
     process = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(paths), str(years), str(assets)],
         cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120,

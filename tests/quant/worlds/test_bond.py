@@ -1,4 +1,4 @@
-"""The bond leg: correlated as asked under every engine, Vasicek's moments, and a proxy from yields."""
+"""The bond leg: its correlation under every engine, Vasicek's moments, and the proxy from yields."""
 
 import math
 from typing import Any, get_args
@@ -179,7 +179,7 @@ def test_duration_and_convexity_are_the_derivatives_of_the_price(yield_: float, 
 
 
 def test_the_proxy_reprices_a_bond() -> None:
-    """Against the price of a twenty-year par bond a month later: to a few basis points, for moves of a half point."""
+    """Against the price of a 20-year par bond a month later: within a few basis points for moves of half a percent."""
     rng = np.random.default_rng(2)
     dates = np.arange("1990-01", 24, dtype="datetime64[M]").astype("datetime64[D]")
     yields = 0.06 + np.cumsum(rng.normal(0.0, 0.003, dates.size))

@@ -1,4 +1,4 @@
-"""Calibration finds the parameters that made a history, and the shocks rebuild the built-in worlds."""
+"""Calibration recovers the parameters of a simulated history, and the shocks reproduce the built-in scenarios."""
 
 import math
 from typing import Any, get_args
@@ -25,7 +25,7 @@ def sample_path(engine: Engine, days: int, **changes: Any) -> tuple[Scenario, np
 
 
 HISTORY = sample_path("garch", 3_000, garch_nu=8.0)[1]
-"""Twelve years with clusters."""
+"""Twelve years of returns with volatility clusters."""
 
 
 def clock(series: np.ndarray) -> Returns:
@@ -57,7 +57,7 @@ def test_mean_and_volatility_are_the_samples(engine: Engine) -> None:
 
 @pytest.mark.parametrize(("kappa", "vol_of_vol", "leverage"), [(3.0, 3.33, -0.7), (6.0, 1.5, -0.3), (4.0, 2.0, 0.5)])
 def test_heston_is_found_again(kappa: float, vol_of_vol: float, leverage: float) -> None:
-    """Four centuries; the errors of kappa and xi are those of a moment of squares with heavy tails."""
+    """400 years; the tolerances of kappa and xi are the errors of a moment of heavy-tailed squares."""
     _, path = sample_path("heston", 100_000, mean_reversion=kappa, vol_of_vol=vol_of_vol, leverage=leverage)
     calibration = calibrate(path, "heston")
     assert calibration.scenario.mean_reversion == pytest.approx(kappa, rel=0.25)
@@ -123,7 +123,7 @@ def test_long_memory_asks_for_long_blocks() -> None:
 
 
 def test_what_a_scenario_cannot_hold_is_named() -> None:
-    """Normal days have fewer extremes than any jump gives, now and then."""
+    """Normal days can have fewer extremes than any jump rate implies."""
     thin = np.random.default_rng(3).uniform(-0.02, 0.02, 1_000)
     calibration = calibrate(thin, "merton")
     assert calibration.scenario.jumps_per_year == 0.0
@@ -159,7 +159,7 @@ def test_a_history_that_cannot_be_used_is_refused() -> None:
 
 
 def test_returns_without_lasting_variance_have_no_heston() -> None:
-    """Months that alternate between calm and storm have the opposite of a lasting variance."""
+    """Months that alternate between calm and turbulent have a variance without persistence."""
     size = np.repeat([0.005, 0.02] * 60, 21)
     alternating = size * np.random.default_rng(1).choice([-1.0, 1.0], size.size)
     for engine in ("heston", "bates"):
@@ -168,7 +168,7 @@ def test_returns_without_lasting_variance_have_no_heston() -> None:
 
 
 def test_a_state_of_single_days_is_refused() -> None:
-    """Every tenth day a storm: no state of five days explains it."""
+    """Every tenth day is turbulent: no state that lasts five days explains it."""
     storm = np.where(np.arange(2_000) % 10 == 0, 0.05, 0.005) * np.random.default_rng(1).standard_normal(2_000)
     with pytest.raises(DataError, match=r"`returns` has a turbulent state that lasts .* at least 5"):
         calibrate(storm, "regime_switching")

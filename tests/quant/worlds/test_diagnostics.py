@@ -1,4 +1,4 @@
-"""The gate lets every engine through, and stops paths that are not those of their scenario."""
+"""Diagnostics pass for every engine and fail for paths of another scenario."""
 
 import math
 from typing import get_args
@@ -18,7 +18,7 @@ HISTORY = (
     * np.random.default_rng(11).standard_t(5, size=1_500)
     * np.repeat(np.random.default_rng(1).uniform(0.5, 1.5, 50), 30)
 )
-"""With volatility clusters, so that a memory is there to be found."""
+"""Returns with volatility clusters, so that absolute returns are autocorrelated."""
 CALM = np.repeat(np.random.default_rng(2).uniform(size=50) < 0.5, 30)
 
 
@@ -40,7 +40,7 @@ EVERY = [world(s, e) for s in BUILT_IN for e in ENGINES] + [CYCLE]
 
 
 def test_every_engine_has_the_moments_of_its_scenario() -> None:
-    """Of some 250 checks at three errors less than one fails by chance, and none by five errors."""
+    """Of about 250 checks at three errors less than one fails by chance, and none at five errors."""
     checks = [(s.name, s.engine, c) for s in EVERY for c in diagnosed(s).checks if c.implied is not None]
     assert len(checks) > 200
     beyond = [(n, e, c) for n, e, c in checks if not c.passed]
@@ -76,7 +76,7 @@ def test_paths_of_another_scenario_are_stopped(engine: Engine, field: str, value
 def test_the_shape_of_another_engine_is_stopped(
     expected_engine: Engine, actual_engine: Engine, failing: set[str]
 ) -> None:
-    """Mean and volatility agree here, so that only the shape gives the wrong engine away."""
+    """Mean and volatility agree here, so that only the shape differs between the engines."""
     base = BUILT_IN[0].model_copy(update={"premium_power": 0})
     scenario, other = world(base, expected_engine), world(base, actual_engine)
     model = path_model(other, seed=3)
@@ -94,7 +94,7 @@ def test_without_days_of_history_there_is_nothing_to_compare_with(engine: Engine
 
 
 def test_statistics_are_those_of_the_paths_themselves() -> None:
-    """Against numpy on the sampled paths; a last block is cut to the paths asked for."""
+    """Against numpy on the sampled paths; the last block is cut to the requested number of paths."""
     scenario = world(BUILT_IN[0], "bates")
     model = path_model(scenario, seed=3)
     x = sample_paths(model, days=300, blocks=4)[:, :200]

@@ -66,7 +66,7 @@ def matches(by_path: np.ndarray, expected: float) -> None:
 
 
 def p_value(a: np.ndarray, b: np.ndarray) -> float:
-    """That two samples have one law: Kolmogorov and Smirnov."""
+    """Probability of the Kolmogorov-Smirnov distance if both samples have one law."""
     test: Any = stats.ks_2samp(a, b)
     return float(test.pvalue)
 
@@ -225,7 +225,7 @@ def test_variance_answers_to_the_market(leverage: float) -> None:
 
 @pytest.mark.parametrize("engine", ["heston", "bates"])
 def test_assets_may_have_a_variance_each(engine: str) -> None:
-    """Mean and volatility hold; one asset under two names still has one path; its variance differs from the others'."""
+    """Mean and volatility are unchanged; one asset under two names has one path, with a variance of its own."""
     twice = np.array([0, 1, 1])
     model = model_of(
         engine, common_variance=False, mu=MU[twice], sigma=SIGMA[twice], correlation=R[np.ix_(twice, twice)]
@@ -246,7 +246,7 @@ def test_assets_may_have_a_variance_each(engine: str) -> None:
 
 @pytest.mark.parametrize(("rho", "share"), [(0.9, 0.98), (0.6, 0.92), (-0.3, 0.77)])
 def test_variances_that_part_lower_the_correlation_as_documented(rho: float, share: float) -> None:
-    """Not at all on the first day; from two years on, when they have parted, to the share that is stated."""
+    """No effect on the first day; after two years, when the variances differ, the documented share."""
     arguments = {"mu": MU[:2], "sigma": SIGMA[:2], "correlation": [[1.0, rho], [rho, 1.0]], "premium_power": 0}
     for common in (False, True):
         model = model_of("heston", common_variance=common, **arguments)
@@ -311,7 +311,7 @@ def test_assets_jump_on_the_same_days() -> None:
 
 
 def test_bates_has_the_jumps_and_the_variance() -> None:
-    """Squares remember the variance, which jumps alone do not make them."""
+    """Squared returns are autocorrelated because of the variance; jumps alone would not cause it."""
 
     def memory(engine: str) -> np.ndarray:
         x = sample_joint(model_of(engine, premium_power=0, leverage=0.0), days=DAYS, blocks=MANY) - (MU / A)[:, None]
@@ -397,7 +397,7 @@ def test_garch_keeps_the_variance_and_nearly_the_correlation() -> None:
 
 
 def test_a_history_is_filtered_asset_by_asset() -> None:
-    """Returns made by a known recursion: its residuals come back, and with them the correlation."""
+    """Returns of a known recursion: the filter recovers its residuals and their correlation."""
     rng = np.random.default_rng(5)
     shocks = rng.standard_normal((3_000, 2)) @ np.array([[1.0, 0.7], [0.0, math.sqrt(0.51)]])
     h, history = np.full(2, 1e-4), np.empty((3_000, 2))

@@ -25,7 +25,7 @@ REAL_DAYS = ("bootstrap", "conditional_bootstrap", "replay")
 LINKED = ("heston", "bates", "garch", "regime_switching")
 BY_NAME = {s.name: s for s in (*BUILT_IN, CYCLE)}
 HISTORY = 0.01 * np.random.default_rng(11).standard_t(4, size=1_500) + 3e-4
-"""What the bootstrap draws from."""
+"""The history that the bootstrap resamples."""
 
 
 def with_engine(scenario: Scenario | str, engine: Engine, **changes: object) -> Scenario:
@@ -363,7 +363,7 @@ GARCH = {"garch_alpha": 0.03, "garch_gamma": 0.06, "garch_beta": 0.88, "garch_nu
 
 
 def garch_sample(scenario: Scenario, days: int = DAYS, blocks: int = FEW) -> np.ndarray:
-    """With Student's t for want of a history."""
+    """Uses Student's t because no history is given."""
     return sample_paths(path_model(scenario, seed=3), days=days, blocks=blocks)
 
 
@@ -652,7 +652,7 @@ def test_two_scenarios_have_unrelated_shocks(engine: Engine) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_neighbouring_paths_and_days_have_unrelated_returns(engine: Engine) -> None:
-    """A block of a bootstrap is a piece of history, and a replay is one piece."""
+    """Neighbouring days of a bootstrap or a replay are left out: they are consecutive days of history."""
     if engine == "replay":
         pytest.skip("paths are the same days, begun elsewhere")
     x = sample(with_engine("base_case", engine, premium_power=0), 63, 200)
