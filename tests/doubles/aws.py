@@ -1,4 +1,4 @@
-"""AWS on this machine, over HTTP: moto's server and MiniStack, and what the tests look into."""
+"""Local AWS servers, moto and MiniStack, with access to their tables and buckets."""
 
 import copy
 import logging
@@ -22,7 +22,7 @@ SERVICES = ("DYNAMODB", "S3", "SQS")
 
 
 class Aws:
-    """Tables and buckets, made and looked into."""
+    """Creates and reads tables and buckets."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -54,7 +54,7 @@ class Aws:
 
 
 def point_at(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """Settings of AWS that name this endpoint, and nothing of whoever runs the tests."""
+    """AWS settings for this endpoint, without those of the developer."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
@@ -76,12 +76,12 @@ def moto() -> Iterator[Aws]:
     application, lock = DomainDispatcherApplication(create_backend_app), threading.Lock()
 
     def one_at_a_time(environ: Any, start: Callable[..., Any]) -> list[bytes]:
-        """A transaction of moto that fails takes back what others wrote in the meantime."""
+        """Serialize transactions: a failed one of moto also reverts concurrent writes."""
         with lock:
             return list(application(environ, start))
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    # it copies the whole table for each item of a transaction
+    # moto copies the whole table for each item of a transaction
     Table.__deepcopy__ = _copy  # type: ignore[attr-defined]
     server = make_server("127.0.0.1", 0, one_at_a_time, threaded=True, request_handler=MotoRequestHandler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -1,4 +1,4 @@
-"""A pool that signs tokens, as Cognito does, and serves its public keys over loopback."""
+"""A user pool that signs tokens like Cognito and serves its public keys over loopback."""
 
 import json
 import threading
@@ -18,19 +18,19 @@ PERSON = "7c0a4f0e-1d5b-4f0c-9a36-2f1c5a1b9d11"
 
 @cache
 def rsa(number: int) -> RSAKey:
-    """A key pair takes a while to make."""
+    """Cached, because key generation is slow."""
     return RSAKey.generate_key(2048)
 
 
 class Pool:
-    """Its keys by their ids, and how it answers: both may be changed while it is asked."""
+    """Keys by id, and the server's behaviour; both may be changed at any time."""
 
     def __init__(self) -> None:
         self.keys = {"one": rsa(1)}
         self.asked = 0
         self.status = 200
         self.content: bytes | None = None
-        """What it answers instead of its keys."""
+        """A response that replaces the keys."""
         self.slowly = 0.0
         self.issuer = ""
 
@@ -39,7 +39,7 @@ class Pool:
         return json.dumps({"keys": public}).encode() if self.content is None else self.content
 
     def claims(self, **changed: Any) -> dict[str, Any]:
-        """Of an access token; what is None is left out."""
+        """The claims of an access token; None omits a claim."""
         now = int(time.time())
         usual = {
             "sub": PERSON,
@@ -65,7 +65,7 @@ class Pool:
         groups: Any = ("portfolio-manager",),
         **changed: Any,
     ) -> str:
-        """`header` is added to the usual one."""
+        """A signed token; `header` extends the default header."""
         signed = {"kid": kid, "alg": "RS256", **(header or {})}
         signer = key or self.keys.get(kid) or rsa(1)
         claims = self.claims(**{"cognito:groups": groups} | changed)

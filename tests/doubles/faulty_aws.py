@@ -1,4 +1,4 @@
-"""A proxy before AWS's services that answers with their faults, or loses an answer on its way."""
+"""A proxy before AWS services that returns faults or drops responses."""
 
 import http.client
 import json
@@ -45,7 +45,7 @@ IN_CONFLICT = Fault(
 
 
 class Proxy:
-    """Counts what it is asked, by DynamoDB's operation or the method of S3."""
+    """Counts requests by DynamoDB operation or S3 method, and applies planned faults."""
 
     def __init__(self, target: str) -> None:
         self.target = urlsplit(target).netloc

@@ -1,4 +1,4 @@
-"""What can stand between a client and its server: a wire that is cut, and a server that answers from a script."""
+"""A proxy that cuts connections, and a server with scripted responses."""
 
 import json
 import socket
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 
 class Wire:
-    """Passes connections on to a server; cuts the next ones after so many bytes of their answers each."""
+    """Forwards connections to a server, and cuts the next ones after given numbers of response bytes."""
 
     def __init__(self, url: str, cuts: Sequence[int]) -> None:
         self.point_at(url)
@@ -29,7 +29,7 @@ class Wire:
         return len(self._cuts)
 
     def point_at(self, url: str) -> None:
-        """Where the next connections lead."""
+        """The address to which new connections are forwarded."""
         self._there = (urlsplit(url).hostname, urlsplit(url).port)
 
     def close(self) -> None:
@@ -80,7 +80,7 @@ def cut_wire(url: str, cuts: Sequence[int] = ()) -> Generator[Wire]:
 
 @dataclass
 class Script:
-    """Answers in their order, the last of them for ever: a status, headers, and a body."""
+    """Responses in order (status, headers, body); the last one is repeated."""
 
     answers: list[tuple[int, dict[str, str], Any]]
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A price source of given prices, and the questions that every answer is asked."""
+"""A price source with given prices, and checks of answers."""
 
 import math
 from collections.abc import Iterable
@@ -41,7 +41,7 @@ def value(figures: Iterable[Figure], id_: str) -> Any:
 
 
 def assert_well_formed(figures: tuple[Figure, ...], tool: str) -> None:
-    """Ids and quantities name one figure each, all come from `tool`, and every number can be read."""
+    """Assert that ids and quantities are unique, that all come from `tool`, and that every number is formatted."""
     assert figures
     for names in ([f.id for f in figures], [f.quantity for f in figures if f.unit not in ("text", "date")]):
         assert sorted(set(names)) == sorted(names)

@@ -1,4 +1,4 @@
-"""Machines that compute when they are told, and that outlive whoever submitted: a fake of the port `JobRunner`."""
+"""A fake of the port `JobRunner`: remote machines that compute on demand and outlive the submitter."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -25,7 +25,7 @@ CLOUD = Machines(kind="sagemaker", instances=2, cores=32, instance_type="ml.c5.4
 
 @dataclass
 class Account:
-    """What the machines know, whoever asks them."""
+    """The jobs of the remote machines, shared by all processes."""
 
     jobs: dict[str, SearchJob] = field(default_factory=dict[str, SearchJob])
     statuses: dict[str, JobStatus] = field(default_factory=dict[str, JobStatus])

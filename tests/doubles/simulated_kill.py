@@ -1,4 +1,4 @@
-"""A process that dies at one of its writes, played in this one: from then on nothing that it does reaches anybody."""
+"""Simulates a process that dies at one of its writes: its later writes and reads fail."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,18 +9,18 @@ WRITES = ("append_many", "put", "put_many", "delete", "send", "finish", "submit"
 
 
 class Killed(BaseException):
-    """Nothing of the process goes on."""
+    """The simulated process is dead."""
 
 
 @dataclass
 class Life:
     left: int
-    """Writes until the last one, after which the process is dead."""
+    """Number of writes before the process dies."""
     since: str = ""
-    """Counted from the first write of this kind of record on."""
+    """Count from the first write of this kind of record."""
 
     def dependencies(self, dependencies: Dependencies) -> Dependencies:
-        """The same desk, as the mortal process uses it."""
+        """The dependencies of the simulated process."""
         ports = {name: Mortal(self, getattr(dependencies.store, name)) for name in ("records", "events", "blobs")}
         return replace(
             dependencies,

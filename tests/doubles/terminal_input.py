@@ -4,7 +4,7 @@ import io
 
 
 class TerminalInput(io.StringIO):
-    """What a person types."""
+    """The input of a user."""
 
     def isatty(self) -> bool:
         return True

@@ -24,7 +24,7 @@ ADVISORY = {
 
 @contextmanager
 def advisories(weak: str) -> Iterator[str]:
-    """A database with the interface of OSV, in which one package is weak."""
+    """A server with the interface of OSV and an advisory for one package."""
 
     class Database(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -61,7 +61,7 @@ def audit(service: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=os.environ | loopback, capture_output=True, text=True, timeout=120)
 
 
-def test_a_known_weakness_of_a_locked_version_is_named_and_fails_the_audit() -> None:
+def test_an_advisory_for_a_locked_version_is_listed_and_fails_the_audit() -> None:
     with advisories("jinja2") as service:
         ran = audit(service)
     assert ran.returncode == 1
@@ -69,14 +69,14 @@ def test_a_known_weakness_of_a_locked_version_is_named_and_fails_the_audit() -> 
     assert "PYSEC-2099-1: a weakness made for this test" in ran.stdout
 
 
-def test_an_audit_that_finds_nothing_says_so() -> None:
+def test_an_audit_without_problems_passes() -> None:
     with advisories("nothing") as service:
         ran = audit(service)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "no known vulnerabilities" in ran.stderr
 
 
-def test_an_audit_that_cannot_ask_for_advisories_says_what_it_has_not_seen_and_does_not_pass() -> None:
+def test_an_audit_without_advisories_reports_it_and_does_not_pass() -> None:
     ran = audit("http://127.0.0.1:9/")
     assert ran.returncode == 3
     assert "NOT AUDITED" in ran.stdout

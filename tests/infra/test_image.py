@@ -23,7 +23,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 STAGES = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)[1:]
 SCRIPT = (ROOT / "infra/image.sh").read_text()
 CANNOT_OVERRIDE = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.getuid() == 0 else []
-"""The superuser writes to what is read-only, unless it gives up to."""
+"""Root can write to read-only files unless it drops these capabilities."""
 
 
 def instructions(stage: str, name: str) -> list[str]:
@@ -32,7 +32,7 @@ def instructions(stage: str, name: str) -> list[str]:
 
 
 def environment(image: str, scratch: str = "/tmp") -> dict[str, str]:
-    """What the last stage sets, for an image that stands in `image` and writes to `scratch`."""
+    """The environment of the last stage, for an image in the folder `image` that writes to `scratch`."""
     pairs = re.findall(r"(\w+)=(\S*)", " ".join(instructions(STAGES[-1], "ENV")))
     cpu = next(arg.partition("=")[2] for arg in instructions(STAGES[-1], "ARG") if arg.startswith("CPU="))
     return {
@@ -50,7 +50,7 @@ def test_both_stages_start_from_one_base_that_is_pinned_by_digest() -> None:
     assert [stage.split()[0] for stage in STAGES] == ["${BASE}", "${BASE}"]
 
 
-def test_the_image_is_what_the_script_makes() -> None:
+def test_the_image_consists_of_the_output_of_the_script() -> None:
     build, last = STAGES
     assert instructions(build, "RUN") == [f"/src/infra/image.sh {HOME}"]
     assert instructions(last, "RUN") == []
@@ -58,7 +58,7 @@ def test_the_image_is_what_the_script_makes() -> None:
     assert instructions(build, "ARG") == [arg for arg in instructions(last, "ARG") if arg.startswith("CPU=")]
 
 
-def test_the_image_runs_as_nobody_in_particular_and_serves_unless_it_is_told_otherwise() -> None:
+def test_the_image_runs_as_an_unprivileged_user_and_serves_by_default() -> None:
     (user,) = instructions(STAGES[-1], "USER")
     assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", user)
     assert json.loads(instructions(STAGES[-1], "ENTRYPOINT")[0]) == ["python", "-m", "api"]
@@ -74,7 +74,7 @@ def test_its_environment_names_settings_that_exist() -> None:
     assert variables["STRATIGOS_LOG"] == "stdout"
 
 
-def test_the_build_is_given_what_the_script_takes_and_nothing_else() -> None:
+def test_the_build_context_is_exactly_what_the_script_copies() -> None:
     lines = (ROOT / ".dockerignore").read_text().split("\n")
     let_through = {line[1:] for line in lines if line.startswith("!")}
     assert "*" in lines
@@ -109,7 +109,7 @@ def image() -> Iterator[Path]:
 
 
 def command(image: Path, scratch: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
-    """As the entry point does it, with nothing of this checkout in reach, and one folder to write to."""
+    """The entry point's command line and environment, with one writable folder and without this checkout."""
     variables = environment(str(image), str(scratch)) | {"TMPDIR": str(scratch)}
     return ["env", *CANNOT_OVERRIDE, "python", "-m", "api", *arguments], variables
 
@@ -180,7 +180,7 @@ def test_the_service_answers_from_a_read_only_tree_and_is_found_healthy(image: P
 
 
 @pytest.mark.soak
-def test_nobody_is_served_at_any_address_before_people_can_sign_in(image: Path, tmp_path: Path) -> None:
+def test_the_service_does_not_listen_on_all_addresses_without_authentication(image: Path, tmp_path: Path) -> None:
     process = run(image, tmp_path, "serve")
     assert process.returncode == 2
     assert "STRATIGOS_AUTH" in process.stderr
@@ -198,7 +198,7 @@ def test_a_search_uses_the_kernels_of_the_image_and_compiles_none(image: Path, t
 
 
 @pytest.mark.soak
-def test_only_what_the_product_needs_is_in_it(image: Path) -> None:
+def test_the_image_contains_only_what_the_product_needs(image: Path) -> None:
     libraries = next((image / ".venv/lib").glob("python3.*/site-packages"))
     installed = {path.name for path in libraries.iterdir()}
     assert not installed & {"pytest", "moto", "ruff", "hypothesis", "skfolio", "aws_cdk", "pip"}

@@ -50,7 +50,7 @@ def test_every_kind_of_key_is_found_and_named_by_its_line_but_not_repeated(tmp_p
     assert "plain.py" not in ran.stdout
 
 
-def test_what_is_known_to_be_none_passes(tmp_path: Path) -> None:
+def test_an_allowed_value_passes(tmp_path: Path) -> None:
     file = tmp_path / "fake.py"
     file.write_text("AKIAIOSFODNN7EXAMPLE")
     assert scan(file).returncode == 0

@@ -7,7 +7,7 @@ from store.store import Store
 from tests.doubles.aws import Aws, ministack, moto, point_at
 from tests.store.openers import OPENERS, Opener
 
-# the contract below holds for every adapter that stands here
+# every adapter listed here must fulfil the same contract
 ADAPTERS = ("embedded", "moto", "ministack")
 
 

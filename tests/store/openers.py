@@ -1,4 +1,4 @@
-"""Ways to open the store at a home: the same home opens the same store."""
+"""Functions that open the store of a home with each adapter."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ REGION = "eu-west-1"
 
 @asynccontextmanager
 async def open_aws(home: Path) -> AsyncIterator[Store]:
-    """A table and a bucket of the AWS that the environment names."""
+    """A table and a bucket at the AWS endpoint of the environment."""
     from store.aws.clients import open_bucket  # boto3 takes half a second to import
     from store.aws.store import aws_store, create_table
 
@@ -38,7 +38,7 @@ def name_of(home: Path) -> str:
 
 @cache
 def clients(_url: str) -> tuple[Any, Any]:
-    """Made once: each takes a good part of a second."""
+    """Created once, because a client takes about a second."""
     from store.aws.clients import connect
 
     return connect("dynamodb"), connect("s3")

@@ -100,7 +100,7 @@ async def test_readers_never_see_a_part(store: Store) -> None:
     await asyncio.gather(read(), read(), *(store.blobs.put("ann/x", data) for data in versions))
 
 
-async def test_a_folder_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+async def test_a_missing_folder_is_unavailable(tmp_path: Path) -> None:
     blobs = FileBlobs(tmp_path / "blobs")
     (tmp_path / "blobs").rmdir()
     (tmp_path / "blobs").write_text("a file in its place")

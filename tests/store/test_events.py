@@ -14,7 +14,7 @@ from tests.store.openers import Opener
 pytestmark = pytest.mark.anyio
 
 LARGE = {"noise": os.urandom(100_000).hex()}
-"""On AWS it lies in a blob of its own."""
+"""Large enough to be stored in a blob on AWS."""
 
 
 async def test_events_are_numbered_from_one(store: Store) -> None:
@@ -46,7 +46,7 @@ async def test_the_same_event_is_written_once(store: Store) -> None:
     assert await store.events.append_many("ann", "r", []) == []
 
 
-async def test_events_come_right_after_the_number_that_is_expected(store: Store) -> None:
+async def test_events_are_appended_only_after_the_expected_number(store: Store) -> None:
     append = store.events.append_many
     assert await append("ann", "r", [(f"e{n}", {}) for n in range(60)], expected=0) == list(range(1, 61))
     for wrong in (0, 59, 61, 10**9):
@@ -99,7 +99,7 @@ async def collect(events: Events, count: int, after: int = 0) -> list[int]:
     return numbers
 
 
-async def test_followers_see_all_from_where_they_began(store: Store, adapter: str) -> None:
+async def test_followers_see_all_events_after_their_start(store: Store, adapter: str) -> None:
     count = 1200 if adapter == "embedded" else 120  # more than a page, or more than a transaction
     await store.events.append_many("ann", "r", [(f"e{n}", {}) for n in range(count)])
     readers = [asyncio.create_task(collect(store.events, count + 10 - n, after=n)) for n in (0, 7, count - 1)]
@@ -121,17 +121,17 @@ async def test_an_append_wakes_a_waiter_at_once(store: Store) -> None:
         await store.events.append("ann", "r", f"e{n}", {})
         assert await waiter
         delays.append(clock() - start)
-    assert min(delays) < 0.05  # far below the interval of polling
+    assert min(delays) < 0.05  # far below the polling interval
     assert await store.events.wait("ann", "r", 0, timeout=0)
 
 
-async def test_a_wait_ends_with_its_time(store: Store) -> None:
+async def test_a_wait_ends_after_its_timeout(store: Store) -> None:
     await store.events.append("ann", "other", "e", {})
     assert not await store.events.wait("ann", "r", 0, timeout=0)
     assert not await store.events.wait("ann", "r", 0, timeout=0.05)
 
 
-async def test_what_another_connection_appends_is_followed(store: Store, opener: Opener, tmp_path: Path) -> None:
+async def test_events_of_another_connection_are_followed(store: Store, opener: Opener, tmp_path: Path) -> None:
     reader = asyncio.create_task(collect(store.events, 2))
     async with opener(tmp_path) as other:
         for n in range(2):
@@ -172,7 +172,7 @@ async def test_threads_with_loops_of_their_own_share_one_store(store: Store, ada
     assert len(set(ids)) == len(ids) == 5 * count
 
 
-async def test_a_deleted_log_is_as_if_it_had_never_been(store: Store, adapter: str) -> None:
+async def test_a_deleted_log_starts_again_at_one(store: Store, adapter: str) -> None:
     count = 1200 if adapter == "embedded" else 120  # more than a page, or more than a transaction
     await store.events.append_many("ann", "r", [(f"e{n}", LARGE if n == 0 else {}) for n in range(count)])
     for owner, run_id in (("ann", "r2"), ("bob", "r")):
@@ -195,7 +195,7 @@ async def test_a_log_that_another_connection_deletes_ends_no_wait(store: Store, 
     assert not await store.events.wait("ann", "r", 0, timeout=0)
 
 
-async def test_a_deletion_without_a_log_to_delete_is_checked_too(store: Store) -> None:
+async def test_the_deletion_of_a_missing_log_is_validated_too(store: Store) -> None:
     assert await store.events.delete("ann", "r") == 0
     with pytest.raises(Invalid, match="`run_id`"):
         await store.events.delete("ann", "")

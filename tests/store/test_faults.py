@@ -1,4 +1,4 @@
-"""A storage that fails: a retried success or `Unavailable`, and nothing half-written."""
+"""Failing storage leads to a retried success or `Unavailable`, and never to a partial write."""
 
 import asyncio
 import os
@@ -42,7 +42,7 @@ ROOT = Path(__file__).parents[2]
 TABLE = BUCKET = "faulty"
 KEY = Key("ann", "run", "r1")
 LARGE = {"noise": os.urandom(100_000).hex()}
-"""Lies in a blob."""
+"""Large enough to be stored in a blob."""
 IMPATIENT = 0.3
 
 
@@ -62,7 +62,7 @@ def proxy(before_moto: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy
 
 @pytest.fixture
 def aws(servers: dict[str, Aws]) -> Iterator[Aws]:
-    """What lies there, looked at past the proxy."""
+    """The stored items and blobs, read without the proxy."""
     aws = servers["moto"]
     create_table(aws.dynamodb, TABLE)
     aws.bucket(BUCKET)
@@ -87,7 +87,7 @@ async def impatient(anyio_backend: str, aws: Aws, proxy: Proxy) -> AsyncIterator
 
 
 @pytest.mark.parametrize("fault", [THROTTLED, INTERNAL, LOST], ids=lambda fault: fault.code)
-async def test_what_fails_twice_succeeds_once(store: Store, aws: Aws, proxy: Proxy, fault: Fault) -> None:
+async def test_a_write_that_fails_twice_is_applied_once(store: Store, aws: Aws, proxy: Proxy, fault: Fault) -> None:
     operations = ("PutItem", "TransactWriteItems", "GetItem", "BatchGetItem", "Query", "DeleteItem", "Scan")
     for operation in operations:
         proxy.fail(operation, fault, times=2)
@@ -121,7 +121,7 @@ async def test_what_fails_twice_succeeds_once(store: Store, aws: Aws, proxy: Pro
     ],
 )
 @pytest.mark.parametrize("operation", ["PutItem", "TransactWriteItems", "BatchGetItem"])
-async def test_what_is_refused_to_the_end_leaves_nothing(
+async def test_a_write_that_always_fails_leaves_nothing(
     impatient: Store, aws: Aws, proxy: Proxy, operation: str, fault: Fault, message: str
 ) -> None:
     proxy.fail(operation, fault)
@@ -140,7 +140,9 @@ async def test_what_is_refused_to_the_end_leaves_nothing(
     assert await impatient.events.append("ann", "r", "e2", LARGE) == 1
 
 
-async def test_a_write_whose_answers_are_all_lost_is_there_as_a_whole(impatient: Store, aws: Aws, proxy: Proxy) -> None:
+async def test_a_write_whose_responses_are_all_lost_is_applied_completely(
+    impatient: Store, aws: Aws, proxy: Proxy
+) -> None:
     await impatient.records.put(KEY, {"text": "before"})
     proxy.fail("PutItem", LOST)
     with pytest.raises(OutcomeUnknown):
@@ -155,7 +157,7 @@ async def test_a_write_whose_answers_are_all_lost_is_there_as_a_whole(impatient:
     assert len(aws.objects(BUCKET)) == 1
 
 
-async def test_transactions_in_conflict_are_tried_again(store: Store, proxy: Proxy) -> None:
+async def test_conflicting_transactions_are_retried(store: Store, proxy: Proxy) -> None:
     proxy.fail("TransactWriteItems", IN_CONFLICT, times=3)
     assert await store.records.put_many([Put(Key("ann", "run", f"r{n}"), {}) for n in range(2)]) == (1, 1)
     assert proxy.asked["TransactWriteItems"] == 4
@@ -164,7 +166,7 @@ async def test_transactions_in_conflict_are_tried_again(store: Store, proxy: Pro
 
 
 @pytest.mark.parametrize("fault", [S3_INTERNAL, SLOW_DOWN], ids=lambda fault: fault.code)
-async def test_a_bucket_that_fails_twice_is_asked_again(store: Store, aws: Aws, proxy: Proxy, fault: Fault) -> None:
+async def test_a_bucket_that_fails_twice_is_retried(store: Store, aws: Aws, proxy: Proxy, fault: Fault) -> None:
     for method in ("PUT", "GET"):
         proxy.fail(method, fault, times=2)
     await store.records.put(KEY, LARGE)
@@ -179,7 +181,7 @@ async def test_a_bucket_that_fails_twice_is_asked_again(store: Store, aws: Aws, 
 @pytest.mark.parametrize(
     ("fault", "message"), [(S3_INTERNAL, "500 InternalError"), (S3_EXPIRED, "400 ExpiredToken")], ids=str
 )
-async def test_a_bucket_that_fails_to_the_end_is_unavailable(
+async def test_a_bucket_that_always_fails_is_unavailable(
     impatient: Store, aws: Aws, proxy: Proxy, fault: Fault, message: str
 ) -> None:
     await impatient.records.put(KEY, {"n": 1})
@@ -195,7 +197,7 @@ async def test_a_bucket_that_fails_to_the_end_is_unavailable(
         with pytest.raises(Unavailable, match=message) as unavailable:
             await write
         assert SECRET not in str(unavailable.value)
-        assert unavailable.value.__cause__ is None  # a log would show it
+        assert unavailable.value.__cause__ is None  # the cause would appear in a log
     assert aws.objects(BUCKET) == []
     (item,) = aws.items(TABLE)
     assert item["text"]["S"] == '{"n":1}'
@@ -232,7 +234,7 @@ async def test_readers_of_a_large_document_see_it_before_or_after_each_write(sto
     await asyncio.gather(read(), read(), write())
 
 
-async def test_a_blob_that_somebody_took_away_is_told(store: Store, aws: Aws) -> None:
+async def test_a_missing_blob_of_a_record_is_reported(store: Store, aws: Aws) -> None:
     await store.records.put(KEY, LARGE)
     (blob,) = aws.objects(BUCKET)
     aws.s3.delete_object(Bucket=BUCKET, Key=blob)
@@ -240,7 +242,7 @@ async def test_a_blob_that_somebody_took_away_is_told(store: Store, aws: Aws) ->
         await store.records.get(KEY)
 
 
-async def test_an_endpoint_that_nobody_listens_at_is_unavailable(
+async def test_an_endpoint_that_refuses_connections_is_unavailable(
     servers: dict[str, Aws], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point_at(monkeypatch, "http://127.0.0.1:9")
@@ -256,7 +258,7 @@ async def test_an_endpoint_that_nobody_listens_at_is_unavailable(
             await store.blobs.get("ann/x")
 
 
-async def test_a_table_or_bucket_that_is_not_there_is_told_at_the_start(proxy: Proxy, aws: Aws) -> None:
+async def test_a_missing_table_or_bucket_is_reported_at_the_start(proxy: Proxy, aws: Aws) -> None:
     aws.table("plain", {"PK": "HASH"})
     for table, bucket, message in (
         ("nowhere", BUCKET, "the table 'nowhere' is unavailable .no resource has this name"),
@@ -300,7 +302,7 @@ async def test_a_file_that_another_process_locks_is_unavailable_and_then_written
         ):
             with pytest.raises(Unavailable, match="locked by another process"):
                 await write
-        record = await records.get(KEY)  # readers are not held up
+        record = await records.get(KEY)  # readers are not blocked
         assert record is not None
         assert record.document == {"n": 1}
         locker.communicate()
@@ -346,7 +348,7 @@ def run_filler(home: Path) -> list[str]:
     return process.stdout.splitlines()
 
 
-async def test_files_that_cannot_grow_hold_what_was_acknowledged_and_no_part_of_the_rest(tmp_path: Path) -> None:
+async def test_files_that_cannot_grow_hold_the_acknowledged_writes_only(tmp_path: Path) -> None:
     *acknowledged, of_records, of_blobs = run_filler(tmp_path)
     assert 0 < len(acknowledged) < 40
     assert "the database is unavailable (disk" in of_records

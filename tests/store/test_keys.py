@@ -10,13 +10,13 @@ def test_an_owner_may_be_a_name_a_mail_address_or_a_uuid(owner: str) -> None:
 
 
 @pytest.mark.parametrize("owner", ["", " ", ".", "..", "a#b", "a/b", "a\\b", "é", "a\n", "a" * 101])
-def test_no_other_owner_is_taken(owner: str) -> None:
+def test_other_owners_are_refused(owner: str) -> None:
     with pytest.raises(Invalid, match=r"`owner` is .*; allowed are 1 to 100"):
         Key(owner, "run", "1")
 
 
 @pytest.mark.parametrize("kind", ["", "Run", "1run", "a b", "a#b", "a/b", "run\n", "a" * 51])
-def test_no_other_kind_is_taken(kind: str) -> None:
+def test_other_kinds_are_refused(kind: str) -> None:
     with pytest.raises(Invalid, match=r"`kind` is .*; allowed are 1 to 50"):
         Key("ann", kind, "1")
 
@@ -32,6 +32,6 @@ def test_an_id_without_characters_or_with_hidden_ones_is_refused(id_: str) -> No
         Key("ann", "run", id_)
 
 
-def test_an_id_is_measured_in_bytes_and_shown_short() -> None:
+def test_the_length_of_an_id_is_measured_in_bytes_and_long_ids_are_shortened() -> None:
     with pytest.raises(Invalid, match=r"ä'\.\.\. \(300 characters\), 600 bytes .* allowed are 512"):
         Key("ann", "run", "ä" * 300)

@@ -1,4 +1,4 @@
-"""Several processes on one home, and `kill -9` of one in the middle of its writing."""
+"""Several processes with one store, and `kill -9` of a writer."""
 
 import os
 import subprocess
@@ -40,7 +40,7 @@ async def test_processes_that_append_at_once_leave_one_log_without_gaps(
     adapter: str, opener: Opener, tmp_path: Path
 ) -> None:
     async with opener(tmp_path):
-        pass  # a table is made once
+        pass  # creates the table
     count, each = (4, 40) if adapter == "embedded" else (2, 12)
     writers = [start(adapter, tmp_path, f"w{n}", 0, each) for n in range(count)]
     for writer in writers:
@@ -53,7 +53,7 @@ async def test_processes_that_append_at_once_leave_one_log_without_gaps(
     assert {event.event_id for event in events} == {f"{w}-{n}" for w in names for n in range(each)}
 
 
-async def test_a_killed_writer_loses_nothing_it_acknowledged(adapter: str, opener: Opener, tmp_path: Path) -> None:
+async def test_a_killed_writer_loses_no_acknowledged_write(adapter: str, opener: Opener, tmp_path: Path) -> None:
     async with opener(tmp_path):
         pass
     acknowledged, kills, step = (0, 5, 7) if adapter == "embedded" else (0, 2, 4)

@@ -1,4 +1,4 @@
-"""The contract of every queue, and what only one of them promises."""
+"""The contract of the queue port, and guarantees of single adapters."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from store.sqlite.queue import open_sqlite_queue
 pytestmark = pytest.mark.anyio
 
 LEASE = 30.0
-SHORT = 1.0  # SQS counts whole seconds
+SHORT = 1.0  # SQS has whole seconds
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def test_a_message_is_delivered_to_one_until_it_is_finished(queue: Queue) 
     assert not await queue.extend(delivery, lease=LEASE)
 
 
-async def test_what_is_given_back_comes_again_with_another_attempt(queue: Queue) -> None:
+async def test_a_released_message_is_delivered_again_with_the_next_attempt(queue: Queue) -> None:
     await queue.send({"job": "one"})
     first = await received(queue)
     await queue.release(first)
@@ -67,7 +67,7 @@ async def test_what_is_given_back_comes_again_with_another_attempt(queue: Queue)
     assert await nothing(queue)
 
 
-async def test_a_message_that_another_process_has_received_is_adopted_until_it_is_gone(
+async def test_a_message_that_another_process_received_can_be_adopted_until_it_is_finished(
     queue: Queue, tmp_path: Path
 ) -> None:
     await queue.send({"job": "one"})
@@ -82,7 +82,7 @@ async def test_a_message_that_another_process_has_received_is_adopted_until_it_i
     assert await nothing(queue)
 
 
-async def test_who_has_lost_the_lease_can_do_nothing_any_more(queue: Queue) -> None:
+async def test_a_worker_without_a_lease_can_change_nothing(queue: Queue) -> None:
     await queue.send({"job": "one"})
     first = await received(queue, SHORT)
     second = await queue.receive(lease=LEASE, wait=5.0)
@@ -97,7 +97,7 @@ async def test_who_has_lost_the_lease_can_do_nothing_any_more(queue: Queue) -> N
     assert await queue.extend(second, lease=LEASE)
 
 
-async def test_who_waits_is_told_of_what_is_sent_meanwhile(queue: Queue) -> None:
+async def test_a_waiting_worker_receives_a_message_at_once(queue: Queue) -> None:
     receiver = asyncio.create_task(queue.receive(lease=LEASE, wait=5.0))
     await asyncio.sleep(0.05)
     await queue.send({"job": "one"})
@@ -106,7 +106,7 @@ async def test_who_waits_is_told_of_what_is_sent_meanwhile(queue: Queue) -> None
     assert delivery.body == {"job": "one"}
 
 
-async def test_a_dead_letter_is_delivered_to_nobody_until_it_is_replayed(queue: Queue) -> None:
+async def test_a_dead_letter_is_not_delivered_until_it_is_replayed(queue: Queue) -> None:
     for job in ("one", "two"):
         await queue.send({"job": job})
         await queue.bury(await received(queue), "three workers died")
@@ -122,14 +122,14 @@ async def test_a_dead_letter_is_delivered_to_nobody_until_it_is_replayed(queue: 
     assert [letter.body["job"] for letter in await queue.dead_letters()] == ["two"]
 
 
-async def test_of_many_takers_each_message_goes_to_one(queue: Queue) -> None:
+async def test_each_message_is_delivered_to_one_of_many_workers(queue: Queue) -> None:
     for number in range(12):
         await queue.send({"number": number})
     deliveries = await asyncio.gather(*(queue.receive(lease=LEASE, wait=1.0) for _ in range(12)))
     assert sorted(each.body["number"] for each in deliveries if each is not None) == list(range(12))
 
 
-async def test_messages_of_a_process_come_in_order_to_another(tmp_path: Path) -> None:
+async def test_messages_of_one_process_reach_another_in_order(tmp_path: Path) -> None:
     async with open_sqlite_queue(tmp_path) as sender, open_sqlite_queue(tmp_path) as taker:
         receiver = asyncio.create_task(taker.receive(lease=LEASE, wait=5.0))
         await asyncio.sleep(0.05)
@@ -142,7 +142,7 @@ async def test_messages_of_a_process_come_in_order_to_another(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("adapter", ["moto"], indirect=True)
-async def test_a_queue_that_is_not_there_is_unavailable(adapter: str) -> None:
+async def test_a_missing_queue_is_unavailable(adapter: str) -> None:
     assert adapter == "aws"
     with pytest.raises(Unavailable, match="the queue is unavailable"):
         async with open_sqs_queue(

@@ -14,7 +14,7 @@ KEY = Key("ann", "run", "r1")
 pytestmark = pytest.mark.anyio
 
 
-async def test_what_was_put_is_read_with_its_version(store: Store) -> None:
+async def test_a_record_is_read_with_its_version(store: Store) -> None:
     assert isinstance(store.records, Records)
     assert await store.records.get(KEY) is None
     assert await store.records.put(KEY, {"state": "new"}) == 1
@@ -50,7 +50,7 @@ async def test_a_document_that_would_come_back_changed_is_refused(store: Store) 
     assert await store.records.get(KEY) is None
 
 
-async def test_a_document_without_end_is_refused(store: Store) -> None:
+async def test_a_cyclic_document_is_refused(store: Store) -> None:
     document: dict[str, object] = {}
     document["self"] = document
     with pytest.raises(Invalid, match="Circular"):
@@ -73,7 +73,7 @@ async def test_a_version_is_replaced_once(store: Store) -> None:
         await store.records.put(KEY, {"n": 3}, expected=1)
 
 
-async def test_of_many_writers_with_one_version_one_wins(store: Store) -> None:
+async def test_one_of_many_writers_with_the_same_version_succeeds(store: Store) -> None:
     await store.records.put(KEY, {"by": -1})
     answers = await asyncio.gather(
         *(store.records.put(KEY, {"by": n}, expected=1) for n in range(20)), return_exceptions=True
@@ -81,7 +81,7 @@ async def test_of_many_writers_with_one_version_one_wins(store: Store) -> None:
     assert sorted(str(type(answer).__name__) for answer in answers) == ["Conflict"] * 19 + ["int"]
 
 
-async def test_counting_with_versions_loses_no_step(store: Store) -> None:
+async def test_concurrent_increments_with_versions_are_all_counted(store: Store) -> None:
     await store.records.put(KEY, {"n": 0})
 
     async def count() -> None:
@@ -98,7 +98,7 @@ async def test_counting_with_versions_loses_no_step(store: Store) -> None:
     assert await store.records.get(KEY) == Record(KEY, {"n": 12}, 13)
 
 
-async def test_many_are_put_together_or_not_at_all(store: Store) -> None:
+async def test_a_batch_is_written_completely_or_not_at_all(store: Store) -> None:
     keys = [Key("ann", "trial", f"t{n}") for n in range(3)]
     assert await store.records.put_many([Put(key, {}) for key in keys]) == (1, 1, 1)
     with pytest.raises(Conflict, match="'t2'"):
@@ -114,7 +114,7 @@ async def test_a_batch_has_bounds(store: Store) -> None:
         await store.records.put_many([Put(KEY, {}), Put(KEY, {})])
 
 
-async def test_delete_says_whether_there_was_something(store: Store) -> None:
+async def test_delete_returns_whether_the_record_existed(store: Store) -> None:
     assert not await store.records.delete(KEY)
     await store.records.put(KEY, {})
     await store.records.put(KEY, {})
@@ -154,7 +154,7 @@ async def test_listing_is_by_id_or_the_newest_first(store: Store) -> None:
 
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("limit", [1, 3, 10, 1000])
-async def test_pages_join_to_the_whole(store: Store, limit: int, newest_first: bool) -> None:
+async def test_the_pages_together_are_the_whole_listing(store: Store, limit: int, newest_first: bool) -> None:
     await fill(store.records, *(f"{n:02}" for n in range(10)))
     ids: list[str] = []
     after = None
@@ -169,7 +169,7 @@ async def test_pages_join_to_the_whole(store: Store, limit: int, newest_first: b
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
-async def test_writes_between_pages_neither_hide_nor_repeat_what_stands(store: Store, newest_first: bool) -> None:
+async def test_writes_between_pages_neither_hide_nor_repeat_other_records(store: Store, newest_first: bool) -> None:
     await fill(store.records, *(f"{n:02}" for n in range(0, 40, 2)))
     ids: list[str] = []
     after = None
@@ -222,7 +222,7 @@ async def test_records_are_listed_by_their_labels(store: Store) -> None:
     assert len(await ids(store.records)) == 5
 
 
-async def test_a_put_replaces_the_labels_and_a_delete_takes_them_away(store: Store) -> None:
+async def test_a_put_replaces_the_labels_and_a_delete_removes_them(store: Store) -> None:
     await label(store.records, "a", state="new", about="x")
     await label(store.records, "b", state="new")
     await label(store.records, "a", state="done")
@@ -236,7 +236,7 @@ async def test_a_put_replaces_the_labels_and_a_delete_takes_them_away(store: Sto
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
-async def test_pages_of_a_label_join_to_the_whole(store: Store, newest_first: bool) -> None:
+async def test_the_pages_of_a_label_together_are_the_whole_listing(store: Store, newest_first: bool) -> None:
     for n in range(9):
         await label(store.records, f"{n}", state="odd" if n % 2 else "even")
     ids: list[str] = []
@@ -251,7 +251,7 @@ async def test_pages_of_a_label_join_to_the_whole(store: Store, newest_first: bo
     assert ids == sorted("02468", reverse=newest_first)
 
 
-async def test_a_label_that_no_store_takes_is_refused(store: Store) -> None:
+async def test_an_invalid_label_is_refused(store: Store) -> None:
     for name, value in (("other", "x"), ("state", ""), ("state", "a#b"), ("state", "x" * 513)):
         with pytest.raises(Invalid, match="label"):
             await label(store.records, "a", **{name: value})
@@ -260,7 +260,7 @@ async def test_a_label_that_no_store_takes_is_refused(store: Store) -> None:
     assert await store.records.get(Key("ann", "run", "a")) is None
 
 
-async def test_what_has_expired_is_found_by_nobody(store: Store) -> None:
+async def test_an_expired_record_is_not_found(store: Store) -> None:
     past, future = datetime.now(UTC) - timedelta(seconds=1), datetime.now(UTC) + timedelta(hours=1)
     stays, goes = Key("ann", "run", "stays"), Key("ann", "run", "goes")
     await store.records.put(stays, {}, expires=future, labels={"state": "new"})
@@ -282,7 +282,7 @@ async def test_what_has_expired_is_found_by_nobody(store: Store) -> None:
     assert await ids(store.records, newest_first=True) == ["goes", "stays"]
 
 
-async def test_a_record_expires_while_it_is_there(store: Store) -> None:
+async def test_a_stored_record_expires(store: Store) -> None:
     await store.records.put(KEY, {}, expires=datetime.now(UTC) + timedelta(seconds=0.4))
     assert await store.records.get(KEY) is not None
     await asyncio.sleep(0.5)
@@ -291,7 +291,7 @@ async def test_a_record_expires_while_it_is_there(store: Store) -> None:
     assert await store.records.get(KEY) is not None
 
 
-async def test_a_sweep_deletes_what_has_expired(store: Store) -> None:
+async def test_a_sweep_deletes_expired_records(store: Store) -> None:
     past = datetime.now(UTC) - timedelta(seconds=1)
     for owner in ("ann", "bob"):
         await store.records.put(Key(owner, "run", "old"), {"text": "x" * 1_000_000}, expires=past)

@@ -1,4 +1,4 @@
-"""Records against a dict, with any sequence of operations."""
+"""Compares the records with a dict under random sequences of operations."""
 
 import asyncio
 import tempfile
@@ -124,7 +124,7 @@ def machine(opener: Any) -> type[RuleBasedStateMachine]:  # noqa: C901  (one cla
     return RecordsAndADict
 
 
-def test_records_do_what_a_dict_does(adapter: str, opener: Any) -> None:
+def test_records_behave_like_a_dict(adapter: str, opener: Any) -> None:
     run_state_machine_as_test(
         machine(opener),
         settings=settings(

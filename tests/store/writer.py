@@ -1,4 +1,4 @@
-"""A process that writes until it is done or killed, and says what was acknowledged."""
+"""A process that writes until it ends or is killed, and prints what was acknowledged."""
 
 import asyncio
 import hashlib
@@ -12,7 +12,7 @@ from tests.store.openers import OPENERS
 
 
 def content(n: int) -> bytes:
-    """300 kB that tell whether they are whole."""
+    """300 kB that begin with their own digest, so that a partial write is detected."""
     body = str(n).encode().ljust(300_000, b".")
     return hashlib.sha256(body).digest() + body
 
@@ -24,7 +24,7 @@ async def write(store: Store, name: str, n: int) -> None:
     try:
         await store.records.put(Key("ann", name, f"{n:05}"), {"n": n}, expected=0)
     except Conflict:
-        return  # a killed writer was here before
+        return  # a killed writer has written it already
 
 
 async def main(adapter: str, home: Path, name: str, first: int, last: int) -> None:

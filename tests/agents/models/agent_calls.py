@@ -41,7 +41,7 @@ async def open_context(home: Path) -> AsyncGenerator[Context]:
 
 
 async def ask_agent(context: Context, models: ModelChain, text: str = "Go.") -> list[Any]:
-    """What the agent's models did, and its answer."""
+    """The stream events of the agent's model calls, followed by its answer."""
     agent = build(AGENT, models, [assess_risk], RiskAssessment, max_tool_calls=2, max_model_calls=2)
     question = {"messages": [HumanMessage(text)]}
     items: list[Any] = []

@@ -1,4 +1,4 @@
-"""How an agent calls its models: with patience, one after the other, and never twice for the same answer."""
+"""Model calls of an agent: retries, fallbacks, stored answers, budgets and limits."""
 
 import asyncio
 import itertools
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.anyio
 
 AT_ONCE = RetryPolicy(attempts=3, first_delay=0.0, time_limit=20.0)
 SLACK = 2.0
-"""Seconds that a busy machine may add to a wait; the last of nine that only double would take longer."""
+"""Seconds that a busy machine may add to a delay; the ninth of delays that always double would be longer."""
 
 
 def throttled(**headers: str) -> ClientError:
@@ -53,11 +53,11 @@ def answer(**metadata: Any) -> AIMessage:
 
 
 class Script(BaseChatModel):
-    """Says or raises what stands next; the last for ever."""
+    """Returns or raises the next line; the last one is repeated."""
 
     lines: list[Any]
     call_times: list[float]
-    """When each call came."""
+    """The time of each call."""
 
     @property
     def _llm_type(self) -> str:
@@ -91,7 +91,7 @@ def asking(*subjects: str) -> AIMessage:
     return AIMessage("", tool_calls=calls)
 
 
-async def test_tool_calls_beyond_the_limit_are_answered_and_not_made(home):
+async def test_tool_calls_beyond_the_limit_get_an_error_and_are_not_made(home):
     model = script(asking("asset", "asset", "constant_exposure"), answer())
     agent = build(AGENT, chain(model), [assess_risk], RiskAssessment, max_tool_calls=2, max_model_calls=3)
     async with open_context(home) as context:
@@ -125,7 +125,7 @@ async def test_each_wait_is_twice_the_last_up_to_the_largest_and_partly_random(h
     assert call.seconds >= sum(longest) / 2
 
 
-async def test_calls_that_fail_together_do_not_come_back_together(home):
+async def test_calls_that_fail_together_are_not_retried_together(home):
     model = script(*[throttled()] * 19, answer())
     patience = RetryPolicy(attempts=20, first_delay=0.04, largest_delay=0.04, time_limit=20.0)
     async with open_context(home) as context:
@@ -133,7 +133,7 @@ async def test_calls_that_fail_together_do_not_come_back_together(home):
     assert max(model.gaps) - min(model.gaps) > 0.005
 
 
-async def test_one_time_limit_holds_over_all_attempts_and_the_waits_between(home):
+async def test_one_time_limit_covers_all_attempts_and_delays(home):
     model = script(throttled())
     patience = RetryPolicy(attempts=20, first_delay=0.4, largest_delay=0.4, time_limit=1.0)
     start = time.monotonic()
@@ -145,7 +145,7 @@ async def test_one_time_limit_holds_over_all_attempts_and_the_waits_between(home
     assert model.call_times[-1] - model.call_times[0] <= 1.0 <= time.monotonic() - start
 
 
-async def test_the_wait_that_the_provider_asks_for_is_kept(home):
+async def test_the_retry_after_header_of_the_provider_is_respected(home):
     model = script(throttled(**{"retry-after": "30"}), answer())
     patience = RetryPolicy(attempts=5, first_delay=0.0, time_limit=1.0)
     async with open_context(home) as context:
@@ -154,7 +154,7 @@ async def test_the_wait_that_the_provider_asks_for_is_kept(home):
     assert len(model.call_times) == 1
 
 
-async def test_the_attempts_are_counted_for_each_model_and_each_is_told(home):
+async def test_retries_and_fallbacks_of_each_model_are_reported(home):
     first, second, third = script(throttled()), script(denied()), script(throttled(), answer())
     async with open_context(home) as context:
         *events, call, decision = await ask_agent(context, chain(first, second, third))
@@ -181,7 +181,7 @@ async def test_the_attempts_are_counted_for_each_model_and_each_is_told(home):
     ],
     ids=lambda error: str(error)[:20],
 )
-async def test_what_is_no_failure_of_a_model_ends_the_call_as_it_is(error: Exception, home):
+async def test_an_error_that_is_no_model_failure_is_raised_unchanged(error: Exception, home):
     failing, spare = script(error), script(answer())
     async with open_context(home) as context:
         with pytest.raises(type(error)) as caught:
@@ -190,7 +190,7 @@ async def test_what_is_no_failure_of_a_model_ends_the_call_as_it_is(error: Excep
     assert (len(failing.call_times), len(spare.call_times)) == (1, 0)
 
 
-async def test_an_answer_that_is_kept_is_not_asked_for_again_until_it_is_forgotten(home):
+async def test_a_stored_answer_is_reused_until_it_is_deleted(home):
     model = script(throttled(), answer(), answer())
     async with open_context(home) as context:
         retry, *first = await ask_agent(context, chain(model))
@@ -209,7 +209,7 @@ def tool_calls_with(*ids: str, name: str = "RiskAssessment") -> list[Any]:
     return [{"name": name, "args": {"concerns": ["none"]}, "id": id_} for id_ in ids]
 
 
-async def test_an_answer_is_kept_without_what_its_provider_tells_of_itself(home):
+async def test_an_answer_is_stored_without_the_metadata_of_its_provider(home):
     hidden = {"type": "reasoning_content", "reasoning_content": {"redacted_content": b"\x80"}}
     about = {"at": datetime.now(UTC), "pair": (1, 2), "logprobs": [-math.inf], "stop_reason": "tool_use"}
     model = script(AIMessage([hidden], tool_calls=tool_calls_with("1"), response_metadata=about))
@@ -221,13 +221,13 @@ async def test_an_answer_is_kept_without_what_its_provider_tells_of_itself(home)
 
 
 @pytest.mark.parametrize("ids", [("1", "1"), ("",)], ids=str)
-async def test_calls_that_cannot_be_told_apart_are_no_answer(ids, home):
+async def test_tool_calls_with_equal_or_missing_ids_are_malformed(ids, home):
     async with open_context(home) as context:
         events = await ask_agent(context, chain(script(AIMessage("", tool_calls=tool_calls_with(*ids)))))
     assert [each.stop for each in events] == ["malformed"]
 
 
-async def test_a_conversation_whose_second_model_dies_goes_back_to_the_first(home):
+async def test_a_conversation_whose_second_model_fails_returns_to_the_first(home):
     first = script(throttled(), throttled(), throttled(), answer())
     second = script(AIMessage("", tool_calls=tool_calls_with("1", name="unknown")), denied())
     async with open_context(home) as context:
@@ -240,7 +240,7 @@ async def test_a_conversation_whose_second_model_dies_goes_back_to_the_first(hom
     assert decision == RiskAssessment(concerns=("none",))
 
 
-async def test_a_call_that_fails_keeps_nothing(home):
+async def test_a_failed_call_stores_no_answer(home):
     async with open_context(home) as context:
         with pytest.raises(ModelFailure):
             await ask_agent(context, chain(script(denied())))
@@ -249,7 +249,7 @@ async def test_a_call_that_fails_keeps_nothing(home):
     assert (len(model.call_times), call.attempts) == (1, 1)
 
 
-async def test_of_two_that_ask_at_once_both_get_the_answer_that_was_stored_first(home):
+async def test_two_concurrent_calls_both_return_the_answer_stored_first(home):
     one, two = script(answer(usage=usage_metadata(10))), script(answer(usage=usage_metadata(20)))
     async with open_context(home) as context:
         events = await asyncio.gather(ask_agent(context, chain(one)), ask_agent(context, chain(two)))
@@ -259,7 +259,7 @@ async def test_of_two_that_ask_at_once_both_get_the_answer_that_was_stored_first
     assert (usage.answers, usage.input_tokens, usage.output_tokens) == (2, 30, 14), "both have to be paid for"
 
 
-async def test_of_an_answer_that_is_kept_nothing_is_counted_again(home):
+async def test_the_usage_of_a_stored_answer_is_counted_once(home):
     model = script(throttled(), answer(usage=usage_metadata(10)))
     async with open_context(home) as context:
         for _ in range(3):
@@ -272,7 +272,7 @@ async def test_of_an_answer_that_is_kept_nothing_is_counted_again(home):
     assert (usage.answers, usage.retries, usage.input_tokens) == (2, 1, 20), "the same question, asked again"
 
 
-async def test_calls_without_any_answer_are_counted(home):
+async def test_calls_without_an_answer_are_counted(home):
     async with open_context(home) as context:
         with pytest.raises(ModelFailure):
             await ask_agent(context, chain(script(throttled()), script(denied())))
@@ -332,7 +332,7 @@ def usage_metadata(input_tokens: int, **details: int) -> dict[str, Any]:
         (usage_metadata(50, cache_read=60), (0, 60, 0, 7)),
     ],
 )
-async def test_tokens_of_the_cache_are_told_apart(usage, tokens, home):
+async def test_cached_and_written_tokens_are_counted_separately(usage, tokens, home):
     async with open_context(home) as context:
         call, _ = await ask_agent(context, chain(script(answer(usage=usage))))
     assert (call.input_tokens, call.cached_tokens, call.written_tokens, call.output_tokens) == tokens
@@ -357,7 +357,7 @@ async def test_tokens_of_the_cache_are_told_apart(usage, tokens, home):
         ({"stop_reason": "refusal"}, "blocked"),
     ],
 )
-async def test_an_answer_counts_only_if_it_ended_as_it_should(metadata, stop, home):
+async def test_only_an_answer_that_ended_normally_is_used(metadata, stop, home):
     async with open_context(home) as context:
         events = await ask_agent(context, chain(script(answer(**metadata))))
     assert isinstance(events[0], ModelCall)

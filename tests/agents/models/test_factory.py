@@ -1,4 +1,4 @@
-"""The model factory: what the options say is what Bedrock gets."""
+"""The model factory: the options appear in the requests to Bedrock."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ def changed(**changes: Any) -> ModelOptions:
 
 
 async def request_of(home, monkeypatch, options: ModelOptions, reply: Reply = ASSESSED) -> Received:
-    """The one call that an agent makes with these options."""
+    """The request of an agent with these options."""
     with Double(lambda _: reply) as double:
         point_at(monkeypatch, double.url)
         async with open_context(home) as context:
@@ -60,7 +60,7 @@ async def test_the_defaults_reach_the_wire(home, monkeypatch):
     assert "stratigos" in received.headers["user-agent"]
 
 
-async def test_what_is_set_reaches_the_wire(home, monkeypatch):
+async def test_all_options_reach_the_wire(home, monkeypatch):
     options = changed(
         max_tokens=1234,
         temperature=0.25,
@@ -117,7 +117,7 @@ async def test_without_streaming_the_whole_answer_is_asked_for(home, monkeypatch
         ("newcomer.model-of-tomorrow-v1:0", None),
     ],
 )
-async def test_arns_and_models_that_nobody_knows_yet_are_asked_and_stream(name, base, home, monkeypatch):
+async def test_arns_and_unknown_models_are_called_with_streaming(name, base, home, monkeypatch):
     received = await request_of(home, monkeypatch, changed(model=BEDROCK + name, base_model=base))
     assert (received.operation, received.model) == ("ConverseStream", name)
 
@@ -139,7 +139,7 @@ async def test_each_agent_has_its_model_and_all_have_the_fallbacks(home, monkeyp
     assert {received.model for received in double.received} == {MODEL, OTHER_MODEL, THIRD_MODEL}
 
 
-async def test_a_fallback_that_failed_already_is_not_asked_twice(home, monkeypatch):
+async def test_a_model_that_is_listed_twice_is_called_once(home, monkeypatch):
     with Double(lambda _: replies.DENIED) as double:
         point_at(monkeypatch, double.url)
         run = await ran(home, options=changed(fallbacks=(ONE, OTHER, OTHER)))
@@ -149,7 +149,7 @@ async def test_a_fallback_that_failed_already_is_not_asked_twice(home, monkeypat
     assert [received.model for received in double.received].count(MODEL) <= 2, "of two agents"
 
 
-async def test_what_a_model_thought_is_repeated_to_itself_alone(home, monkeypatch):
+async def test_the_reasoning_of_a_model_is_sent_to_that_model_only(home, monkeypatch):
     thinks = Say(("Let me see.",), (Call("unknown"),), reasoning="Hm.")
 
     def drive(received: Received) -> Reply:
@@ -170,7 +170,7 @@ async def test_what_a_model_thought_is_repeated_to_itself_alone(home, monkeypatc
 
 
 @pytest.mark.parametrize("name", ["bedrock:meta.llama3-3-70b-instruct-v1:0", "meta.llama3-3-70b-instruct-v1:0"])
-def test_a_model_on_bedrock_is_not_asked_in_another_way(name) -> None:
+def test_another_name_of_a_bedrock_model_is_refused(name) -> None:
     with pytest.raises(InvalidInput, match=rf"^MODEL: .*; expected {ONE.partition(':')[0]}:meta\.llama3") as caught:
         make_models(changed(model=name))
     assert caught.value.value == name
@@ -190,7 +190,7 @@ def test_a_region_is_no_provider(region, monkeypatch) -> None:
     assert (chat.provider, chat.base_model_id) == ("amazon", "amazon.nova-lite-v1:0")
 
 
-def test_the_name_says_who_is_asked_first(monkeypatch) -> None:
+def test_the_name_is_that_of_the_first_model_of_each_agent(monkeypatch) -> None:
     point_at(monkeypatch, "http://127.0.0.1:9")
     models = make_models(changed(model="embedded", agents={"optimizer": ONE}, fallbacks=(OTHER,)))
     assert models.name == f"{PLANNER}; optimizer: {ONE}"
@@ -226,7 +226,7 @@ def test_offline_neither_credentials_nor_a_region_are_needed(monkeypatch) -> Non
     assert make_models(changed(region=None), offline=True).threads == 32
 
 
-def test_a_bearer_token_will_do(monkeypatch) -> None:
+def test_a_bearer_token_replaces_access_keys(monkeypatch) -> None:
     point_at(monkeypatch, "http://127.0.0.1:9")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
@@ -242,7 +242,7 @@ PARALLEL = 16
 
 
 async def test_sixteen_calls_at_once_overlap(home, monkeypatch):
-    """None is answered before all are there, which a smaller pool would never bring about."""
+    """The double answers when all calls have arrived, which never happens with a smaller pool."""
     barrier = threading.Barrier(PARALLEL)
     with Double(lambda _: ASSESSED, gate=lambda _: barrier.wait(10.0)) as double:
         point_at(monkeypatch, double.url)
@@ -256,6 +256,6 @@ async def test_sixteen_calls_at_once_overlap(home, monkeypatch):
 
 
 def threads_of(models: Models) -> int:
-    """As the composition root sizes its pool."""
+    """The pool has the size that the application uses."""
     assert models.threads is not None
     return models.threads + (os.cpu_count() or 1)

@@ -1,4 +1,4 @@
-"""Errors as the libraries make them, and what they mean for a call."""
+"""Reasons of model failures, from errors as the libraries raise them."""
 
 import pickle
 import socket
@@ -151,7 +151,7 @@ def test_an_error_of_a_library_has_its_reason(error: Exception, reason: str) -> 
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_what_is_no_failure_of_a_model_has_no_reason(error: Exception) -> None:
+def test_an_error_that_is_no_model_failure_has_no_reason(error: Exception) -> None:
     assert reason_of(error) is None
 
 

@@ -1,4 +1,4 @@
-"""What an answer costs: prices from one table, by the id that is behind a name."""
+"""Prices by model id, and the cost of answers."""
 
 from datetime import date
 from pathlib import Path
@@ -72,7 +72,7 @@ def test_the_embedded_planner_is_free():
     assert price_of("embedded") == FREE
 
 
-def test_the_table_says_of_when_it_is_and_from_where():
+def test_the_table_has_a_date_and_a_source():
     table = read_prices()
     assert date(2026, 1, 1) <= table.as_of <= date(2030, 1, 1)
     assert "not read from AWS" in table.source
@@ -93,7 +93,7 @@ output = 10.0
 """
 
 
-def test_prices_of_ones_own_hold_before_the_others(tmp_path: Path):
+def test_own_prices_take_precedence(tmp_path: Path):
     file = tmp_path / "prices.toml"
     file.write_text(OWN)
     table = read_prices(file)
@@ -117,7 +117,7 @@ def test_prices_of_ones_own_hold_before_the_others(tmp_path: Path):
         ("\0", "is not TOML"),
     ],
 )
-def test_a_table_that_cannot_be_used_is_refused_by_its_setting(text, part, tmp_path: Path):
+def test_an_unusable_price_table_is_refused_with_the_name_of_its_setting(text, part, tmp_path: Path):
     file = tmp_path / "prices.toml"
     if text is not None:
         file.write_text(text)
@@ -143,7 +143,7 @@ PRICE = Price(input=4.0, output=20.0, cache_read=0.4, cache_write_5m=5.0, cache_
         (metadata_of(cache_read=600), "5m", (400, 600, 0, 100), 1.6 + 0.24 + 2.0),
         (metadata_of(cache_read=600, cache_creation=300), "5m", (100, 600, 300, 100), 0.4 + 0.24 + 1.5 + 2.0),
         (metadata_of(cache_read=600, cache_creation=300), "1h", (100, 600, 300, 100), 0.4 + 0.24 + 2.4 + 2.0),
-        # as Bedrock tells the times apart, the sum is given as nothing
+        # Bedrock reports each duration and a sum of zero
         (metadata_of(cache_creation=0, ephemeral_5m_input_tokens=200), "1h", (800, 0, 200, 100), 3.2 + 1.0 + 2.0),
         (metadata_of(cache_creation=0, ephemeral_1h_input_tokens=200), "5m", (800, 0, 200, 100), 3.2 + 1.6 + 2.0),
         (metadata_of(cache_read=1200), "5m", (0, 1200, 0, 100), 0.48 + 2.0),
@@ -156,7 +156,7 @@ def test_each_kind_of_token_has_its_price(metadata, cached_for, tokens, dollars)
     assert usage_of(metadata, None, cached_for) == usage.model_copy(update={"dollars": None})
 
 
-def test_a_cache_price_that_is_missing_is_that_of_the_input():
+def test_a_missing_cache_price_equals_the_input_price():
     plain = Price(input=4.0, output=20.0)
     usage = usage_of(metadata_of(cache_read=600, cache_creation=300), plain)
     assert usage.dollars == pytest.approx((4.0 + 2.0) / 1000)
@@ -165,7 +165,7 @@ def test_a_cache_price_that_is_missing_is_that_of_the_input():
     ).dollars == (pytest.approx((2.8 + 1.5 + 2.0) / 1000)), "an hour costs no less than five minutes"
 
 
-def test_an_answer_that_tells_no_tokens_has_no_known_cost_unless_it_is_free():
+def test_an_answer_without_token_counts_has_no_cost_unless_it_is_free():
     assert usage_of(None, PRICE).dollars is None
     assert usage_of(None, FREE).dollars == 0.0
 

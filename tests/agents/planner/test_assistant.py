@@ -1,4 +1,4 @@
-"""Every tool of the assistant, asked for real: what is said is released, and every cell of its tables has a figure."""
+"""Replies to the results of every tool of the assistant: claims pass the guard, and every table cell has a figure."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -88,7 +88,7 @@ def alternatives(result: OptimizationResult) -> Iterator[tuple[Standing, Alterna
 
 
 class GivenRuns:
-    """Results by their names; the fake of a port."""
+    """A fake of the result port, with results by name."""
 
     def __init__(self, results: dict[str, OptimizationResult]) -> None:
         self._results = results
@@ -155,7 +155,7 @@ async def call_tool(context: ChatContext, tool: Any, **arguments: Any) -> tuple[
 
 
 async def describe_call(context: ChatContext, tool: Any, **arguments: Any) -> str:
-    """What is said, once it is certain that it may be; with the tables below it."""
+    """The claims about the result, checked by the guard, and its tables."""
     content, result = await call_tool(context, tool, **arguments)
     claims = list(describe_tool_result(tool.name, content, failed=False))
     figures = collect_figures(result)
@@ -181,7 +181,7 @@ async def describe_call(context: ChatContext, tool: Any, **arguments: Any) -> st
     ],
     ids=lambda wish: wish.template or wish.weight_function,
 )
-async def test_a_quick_look_compares_first_and_warns(context, wish) -> None:
+async def test_a_quick_evaluation_starts_with_the_comparison_and_has_warnings(context, wish) -> None:
     text = await describe_call(context, evaluate_strategy, strategy=wish)
     assert "a constant weight of the same volatility" in text
     assert ("a risky weight of only 50%" in text) == (wish.weight_function == "sigmoid")
@@ -190,7 +190,7 @@ async def test_a_quick_look_compares_first_and_warns(context, wish) -> None:
     assert ("no more than chance explains" in text) or not constant
 
 
-async def test_years_and_weights_of_a_quick_look_stand_in_tables(context) -> None:
+async def test_years_and_weights_of_a_quick_evaluation_are_in_tables(context) -> None:
     _, result = await call_tool(context, evaluate_strategy, strategy=StrategyWish(template="twelve_month_rule"))
     tables = {exhibit.title: exhibit for exhibit in build_exhibits(result)}
     years = next(rows for title, rows in tables.items() if "calendar year" in title).rows
@@ -205,7 +205,7 @@ async def test_a_saved_strategy_is_named(context) -> None:
     assert "Core" in await describe_call(focused, save_strategy, name="Core")
 
 
-async def test_scenarios_say_what_is_without_effect_and_what_cannot_be_learned(context) -> None:
+async def test_scenarios_mention_settings_without_effect_and_constant_volatility(context) -> None:
     own = ScenarioWish(name="2022-like", like="bear_market", bond_correlation="0.4")
     assert "own 2022 like" in await describe_call(context, add_scenario, scenario=own)
     calm = await describe_call(context, add_scenario, scenario=ScenarioWish(name="calm", engine="gbm"))
@@ -217,13 +217,13 @@ async def test_scenarios_say_what_is_without_effect_and_what_cannot_be_learned(c
 
 
 @pytest.mark.parametrize("portfolio", [INDEX, STOCKS], ids=["index", "stocks"])
-async def test_a_portfolio_is_told_in_percent_and_money(context, portfolio) -> None:
+async def test_a_portfolio_is_described_in_percent_and_money(context, portfolio) -> None:
     text = await describe_call(context, assess_portfolio, portfolio=portfolio)
     assert "It is concentrated in" in text
     assert ("In money" in text) == (portfolio is INDEX)
 
 
-async def test_mixes_markets_and_wealth_are_told(context) -> None:
+async def test_allocations_markets_and_wealth_are_described(context) -> None:
     mixes = await describe_call(context, compare_allocations, assets=("AAPL", "KO", "XOM"), amount="EUR 1m")
     assert "was the calmest" in mixes
     await describe_call(context, compare_allocations, assets=("AAPL", "KO"), methods=("maximum_sharpe",))
@@ -237,7 +237,7 @@ async def test_mixes_markets_and_wealth_are_told(context) -> None:
     assert "runs out" in wealth
 
 
-async def test_what_a_search_would_take_and_what_there_is_are_told(context) -> None:
+async def test_a_search_estimate_and_the_list_of_runs_are_described(context) -> None:
     assert "Nothing was launched" in await describe_call(context, estimate_optimization, wish=Wish())
     assert "newest on top" in await describe_call(context, list_results)
     assert "12 bps a year" in await describe_call(context, open_holdout, run="green")
@@ -245,7 +245,7 @@ async def test_what_a_search_would_take_and_what_there_is_are_told(context) -> N
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-async def test_a_search_is_told_shortly_with_its_verdict(context, colour) -> None:
+async def test_a_finished_search_is_summarised_with_its_verdict(context, colour) -> None:
     only = replace(context, run=f"search-{colour}", runs=GivenRuns({colour: of_colour(colour)}))
     text = await describe_call(only, run_optimization, wish=Wish())
     content, _ = await call_tool(only, run_optimization, wish=Wish())
@@ -256,19 +256,19 @@ async def test_a_search_is_told_shortly_with_its_verdict(context, colour) -> Non
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-async def test_every_topic_of_every_result_is_told(context, colour) -> None:
+async def test_every_topic_of_every_result_has_an_answer(context, colour) -> None:
     details: dict[Topic, str] = {"alternative": "sigmoid", "scenario": "bear_market"}
     for topic in get_args(Topic):
         text = await describe_call(context, explain_result, topic=topic, run=colour, detail=details.get(topic))
         assert text, topic
 
 
-async def test_a_mandate_that_is_kept_and_one_that_cannot_be_are_told_apart(context) -> None:
+async def test_a_met_mandate_and_an_infeasible_one_are_distinguished(context) -> None:
     assert "The winner keeps every limit" in await describe_call(context, explain_result, topic="limits", run="green")
     assert "The limit that binds is" in await describe_call(context, explain_result, topic="limits", run="infeasible")
 
 
-async def test_two_results_are_compared_by_what_was_asked_and_what_came_out(context) -> None:
+async def test_two_results_are_compared_by_request_and_outcome(context) -> None:
     changed = of_colour("amber")
     mandate = changed.manifest.request.mandate.model_copy(update={"transaction_cost_bps": 10.0})
     request = changed.manifest.request.model_copy(
@@ -299,7 +299,7 @@ async def test_an_alternative_has_a_sentence_for_each_standing(context) -> None:
     assert len(set(sentences.values())) == len(sentences)
 
 
-async def test_what_cannot_be_done_is_told_by_reference(context) -> None:
+async def test_a_refusal_is_described_by_reference(context) -> None:
     content, result = await call_tool(context, analyse_market, assets=(HOSTILE[:20],))
     claims = list(describe_tool_result("analyse_market", content, failed=False))
     assert [problem for claim in claims for problem in check(claim, result.figures)] == []

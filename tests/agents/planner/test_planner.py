@@ -1,4 +1,4 @@
-"""The embedded planner, driven with the tools' own results."""
+"""The embedded planner, with results of the real tools."""
 
 import asyncio
 import json
@@ -68,7 +68,7 @@ def ask(answer: type[Answer], *results: tuple[str, Frozen]) -> Answer:
     return answer.model_validate_json(json.dumps(call["args"]))
 
 
-def test_it_says_that_it_is_no_language_model() -> None:
+def test_its_name_says_that_it_is_no_language_model() -> None:
     assert EmbeddedPlanner().get_name() == PLANNER == "embedded planner (rule-based)"
     assert EmbeddedPlanner()._llm_type == PLANNER
 
@@ -84,7 +84,7 @@ def test_it_first_asks_the_tools_that_the_agent_has(make) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("role", ROLES)
-async def test_streamed_it_says_the_same_as_at_once(role: str) -> None:
+async def test_a_streamed_answer_equals_the_whole_answer(role: str) -> None:
     model = EmbeddedPlanner(answers_with=role)
     whole = model.invoke("Go.")
     first, *rest = list(model.stream("Go."))

@@ -1,4 +1,4 @@
-"""Cassettes in the forms in which public test suites keep recordings of Amazon Bedrock."""
+"""Cassettes in the formats of public test suites that record Amazon Bedrock."""
 
 import gzip
 import shutil
@@ -63,7 +63,7 @@ def test_base64_text_of_an_old_version_with_an_error_in_the_stream() -> None:
     assert player.unplayed == [f"2: POST /model/{NOVA}/converse "]  # its request had no body
 
 
-def test_parsed_bodies_and_the_account_of_somebody_else() -> None:
+def test_parsed_bodies_and_the_account_number_of_another_user() -> None:
     bedrock, player = replaying("parsed_body.yaml")
     profile = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123"
     hello = question("hello", modelId=profile, system=[], inferenceConfig={})
@@ -99,7 +99,7 @@ def test_requests_and_responses_in_two_lists(packed: bool, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.iterdir()), ids=lambda path: path.name)
-def test_saved_again_it_says_the_same_and_vcrpy_reads_it(path: Path, tmp_path) -> None:
+def test_a_resaved_cassette_is_equal_and_readable_by_vcrpy(path: Path, tmp_path) -> None:
     from vcr.persisters.filesystem import FilesystemPersister
     from vcr.serializers import yamlserializer
 
@@ -141,7 +141,7 @@ RESPONSE = "{status: {code: 200}, headers: {}, body: {string: ''}}"
         (b"\xff\xfe", "it is not text"),
     ],
 )
-def test_what_is_no_cassette_is_refused_by_name(content: str | bytes, wrong: str, tmp_path) -> None:
+def test_a_file_that_is_not_a_cassette_is_refused_with_its_name(content: str | bytes, wrong: str, tmp_path) -> None:
     path = tmp_path / "calls.yaml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InvalidInput, match=wrong) as caught:
@@ -149,7 +149,7 @@ def test_what_is_no_cassette_is_refused_by_name(content: str | bytes, wrong: str
     assert str(path) in str(caught.value)
 
 
-def test_a_file_that_is_not_there_or_not_packed_is_refused(tmp_path) -> None:
+def test_a_missing_or_uncompressed_file_is_refused(tmp_path) -> None:
     with pytest.raises(InvalidInput, match="No such file"):
         Cassette.load(tmp_path / "none.yaml")
     path = tmp_path / "calls.yaml.gz"

@@ -1,4 +1,4 @@
-"""What boto3 said over loopback is recorded, and said again without a socket."""
+"""Calls of boto3 to a loopback server are recorded, and replayed without a socket."""
 
 import json
 import threading
@@ -57,7 +57,7 @@ def until_it_breaks(stream: Iterable[Any]) -> Iterator[Any]:
         yield from stream
 
 
-def test_a_recorded_answer_is_played_back_the_same(tmp_path) -> None:
+def test_a_recorded_answer_is_replayed_unchanged(tmp_path) -> None:
     with endpoint(echo) as url:
         recorder, live = Recorder({"made": "by a test"}), client(url)
         recorder.attach(live)
@@ -101,7 +101,7 @@ def test_the_caller_sees_the_first_event_before_the_last_was_sent() -> None:
         assert list(stream) == [{"messageStop": {"stopReason": "end_turn"}}]
 
 
-def test_a_stream_that_broke_breaks_again_at_its_place(tmp_path) -> None:
+def test_a_truncated_stream_is_replayed_with_the_same_truncation(tmp_path) -> None:
     body = streamed("one ", "two ")[:-100]
     with endpoint(stream_of([body[:50], body[50:]], cut=True)) as url:
         recorder, live = Recorder({}), client(url)
@@ -112,7 +112,7 @@ def test_a_stream_that_broke_breaks_again_at_its_place(tmp_path) -> None:
     assert len(live_events) == 5
 
 
-def test_a_stream_that_was_given_up_is_in_no_cassette() -> None:
+def test_an_abandoned_stream_makes_the_recording_incomplete() -> None:
     with endpoint(stream_of(streamed("one"))) as url:
         recorder, live = Recorder({}), client(url)
         recorder.attach(live)
@@ -122,7 +122,7 @@ def test_a_stream_that_was_given_up_is_in_no_cassette() -> None:
         recorder.cassette()
 
 
-def test_errors_of_http_and_in_a_stream_are_played_back(tmp_path) -> None:
+def test_http_errors_and_errors_in_a_stream_are_replayed(tmp_path) -> None:
     refusal = {"Content-Type": "application/json", "X-Amzn-ErrorType": "ThrottlingException:http://internal/"}
     interrupted = streamed("one") + frame("throttlingException", {"message": "slow down"}, "exception")
     replies = iter([Reply(b'{"message":"too many"}', 429, refusal), stream_of(interrupted)({})])
@@ -142,7 +142,7 @@ def test_errors_of_http_and_in_a_stream_are_played_back(tmp_path) -> None:
     assert errors(replay(save_and_load(recorder, tmp_path))[0]) == live_events
 
 
-def test_every_try_of_botocore_is_a_call_of_its_own(tmp_path) -> None:
+def test_every_attempt_of_botocore_is_recorded_as_a_call(tmp_path) -> None:
     refusal = {"Content-Type": "application/json", "x-amzn-errortype": "ServiceUnavailableException"}
     replies = iter([Reply(b"{}", 503, refusal), Reply(answer_body("at last"))])
     retries: dict[str, Any] = {"retries": {"total_max_attempts": 2, "mode": "standard"}}
@@ -155,7 +155,7 @@ def test_every_try_of_botocore_is_a_call_of_its_own(tmp_path) -> None:
     assert player.unplayed == []
 
 
-def test_a_connection_that_failed_is_in_no_cassette() -> None:
+def test_a_failed_connection_makes_the_recording_incomplete() -> None:
     replies = iter([Reply(answer_body("well")), None])
     with endpoint(lambda request: next(replies)) as url:
         recorder, live = Recorder({}), client(url)
@@ -169,7 +169,7 @@ def test_a_connection_that_failed_is_in_no_cassette() -> None:
 
 
 @pytest.mark.parametrize("attempt", range(3))
-def test_sixteen_parallel_calls_are_all_recorded_and_all_played(attempt: int, tmp_path) -> None:
+def test_sixteen_parallel_calls_are_all_recorded_and_replayed(attempt: int, tmp_path) -> None:
     together = threading.Barrier(16)
 
     def answer(request: dict[str, Any]) -> Reply:
@@ -198,7 +198,7 @@ def test_sixteen_parallel_calls_are_all_recorded_and_all_played(attempt: int, tm
     assert (player.replayed_calls, player.unplayed) == (16, [])
 
 
-def test_threads_share_equal_answers_without_playing_one_twice() -> None:
+def test_threads_share_equal_answers_and_each_is_replayed_once() -> None:
     with endpoint(echo) as url:
         recorder, live = Recorder({}), client(url)
         recorder.attach(live)
@@ -234,7 +234,7 @@ def test_equal_recordings_are_equal_files_and_nothing_else_is_left(name, tmp_pat
         {"retries": {"total_max_attempts": 3, "mode": "adaptive"}},
     ],
 )
-def test_a_miss_reaches_the_caller_as_itself_and_is_remembered(config) -> None:
+def test_a_miss_reaches_the_caller_unwrapped_and_is_listed(config) -> None:
     replaying, player = replay(Cassette([]), **config)
     with pytest.raises(CassetteMiss, match=r"POST /model/vendor.model-v1:0/converse: it is empty"):
         replaying.converse(**ask("go"))
@@ -277,7 +277,7 @@ def test_a_miss_on_another_path_shows_the_nearest_path() -> None:
         replaying.converse_stream(**ask("go"))
 
 
-def test_a_long_difference_is_cut() -> None:
+def test_a_long_difference_is_truncated() -> None:
     with endpoint(echo) as url:
         recorder, live = Recorder({}), client(url)
         recorder.attach(live)
@@ -288,7 +288,7 @@ def test_a_long_difference_is_cut() -> None:
     assert len(str(caught.value).splitlines()) < 50
 
 
-def test_only_the_client_it_is_attached_to_is_answered() -> None:
+def test_only_attached_clients_are_answered() -> None:
     player = Player(Cassette([]))
     player.attach(client())
     with endpoint(echo) as url:

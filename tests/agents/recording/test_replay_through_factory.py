@@ -1,4 +1,4 @@
-"""A recording in the stock form of vcrpy answers the models that the factory makes."""
+"""A cassette in vcrpy's standard format answers the models of the factory."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def test_throttling_and_a_streamed_tool_call() -> None:
     assert player.unplayed == []
 
 
-def test_a_question_that_was_not_recorded_is_a_miss() -> None:
+def test_a_request_that_was_not_recorded_is_a_miss() -> None:
     player = Player(Cassette.load(FOLDER / "retried_tool_call.yaml"))
     with pytest.raises(CassetteMiss, match="gold"):
         chat(player, streaming=False).invoke("What does silver cost?")

@@ -39,7 +39,7 @@ PROFILE = f"arn:aws:bedrock:eu-central-1:{ACCOUNT}:application-inference-profile
 
 
 def contents(cassette: Cassette) -> str:
-    """All of it, with what YAML keeps in base64 and what a stream keeps in frames."""
+    """The whole content, with base64 of YAML and frames of streams decoded."""
     parts: list[Any] = [cassette.metadata]
     for each in cassette.interactions:
         parts += [each.uri, each.path, each.headers, each.body, json.loads(each.body or b"{}"), each.answer]
@@ -70,7 +70,7 @@ def hidden(cassette: Cassette) -> bool:
     return not [secret for secret in SECRET if secret in everything]
 
 
-def test_nothing_planted_in_a_call_is_kept(tmp_path) -> None:
+def test_no_secret_of_a_call_is_stored(tmp_path) -> None:
     text = " and ".join(PLANTED)
     headers = {"Content-Type": "application/json", "X-Echo": KEY, "x-amzn-errortype": f"none {KEY}"}
     cassette = record(Reply(answer_body(text), headers=headers), tmp_path, question=text)
@@ -81,7 +81,7 @@ def test_nothing_planted_in_a_call_is_kept(tmp_path) -> None:
     assert only.uri.startswith("https://bedrock-runtime.us-east-1.amazonaws.com/model/arn%3Aaws%3Abedrock")
 
 
-def test_nothing_planted_in_a_stream_is_kept_and_it_can_be_read(tmp_path) -> None:
+def test_no_secret_of_a_stream_is_stored_and_the_stream_stays_readable(tmp_path) -> None:
     body = streamed("first ", *(f"{each} " for each in PLANTED)) + frame(
         "x", {}, **{":error-message": f"{ROLE} may not", KEY: "x"}
     )
@@ -99,7 +99,7 @@ def test_nothing_planted_in_a_stream_is_kept_and_it_can_be_read(tmp_path) -> Non
 
 @pytest.mark.parametrize("secret", PLANTED)
 @pytest.mark.parametrize("size", [1, 3, 7])
-def test_what_comes_in_pieces_is_hidden_as_a_whole(secret: str, size: int) -> None:
+def test_a_secret_in_several_pieces_is_masked(secret: str, size: int) -> None:
     pieces = [secret[at : at + size] for at in range(0, len(secret), size)]
     texts = [frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": piece}}) for piece in pieces]
     inputs = [
@@ -120,11 +120,11 @@ def test_an_escaped_key_is_found() -> None:
     }
 
 
-def test_a_key_in_what_is_no_json_is_found() -> None:
+def test_a_key_in_text_that_is_not_json_is_found() -> None:
     assert scrub_body(b"\xff key=" + KEY.encode()) == b"\xff key=AKIA****************"
 
 
-def test_the_broken_end_of_a_stream_keeps_its_length_and_not_its_content() -> None:
+def test_the_undecodable_end_of_a_stream_keeps_its_length_without_its_content() -> None:
     whole, last = streamed("one"), frame("contentBlockDelta", {"delta": {"text": TOKEN}})
     for end in (last[:-10], last[:-1] + b"?", last[:5]):
         clean = scrub_body(whole + end)
@@ -142,7 +142,7 @@ def test_the_broken_end_of_a_stream_keeps_its_length_and_not_its_content() -> No
         "é 🙂 \u2028 \x85",
     ],
 )
-def test_what_is_no_secret_stays_byte_for_byte(text: str) -> None:
+def test_text_without_a_secret_is_unchanged(text: str) -> None:
     for body in (
         answer_body(text),
         json.dumps({"b": text, "a": 1.0}, ensure_ascii=False).encode(),
@@ -165,7 +165,7 @@ def test_a_whole_number_of_twelve_digits_in_a_path_is_an_account(path: str, clea
     assert scrubbed == f"https://bedrock-runtime.us-east-1.amazonaws.com{clean}"
 
 
-def test_what_two_accounts_ask_is_equal() -> None:
+def test_requests_of_two_accounts_are_equal() -> None:
     def answer(request: dict[str, Any]) -> Reply:
         return Reply(answer_body(text_of(request)))
 

@@ -1,4 +1,4 @@
-"""A call as it arrived."""
+"""A call that the double received."""
 
 import hashlib
 from base64 import urlsafe_b64encode
@@ -20,11 +20,11 @@ class Received:
     model: str
     body: dict[str, Any]
     headers: dict[str, str]
-    """Names in lower case."""
+    """Headers with names in lower case."""
     answered: bool = False
-    """Whether the answer went out whole, an error counting as one; set before its last byte."""
+    """Whether the complete answer or error was sent; set before its last byte."""
     reported: Usage | None = None
-    """The tokens that the caller was told; set before the last byte."""
+    """The usage in the response; set before the last byte."""
     digest: bytes = field(init=False)
 
     def __post_init__(self) -> None:

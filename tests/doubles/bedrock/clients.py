@@ -1,4 +1,4 @@
-"""The real clients, pointed at a double, and what the tests ask them."""
+"""Real clients of the double, and the requests of the tests."""
 
 from contextlib import closing
 from typing import Any

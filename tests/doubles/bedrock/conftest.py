@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def no_files_of_aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests may have credentials and settings of their own."""
+    """Hide the developer's own AWS credentials and settings."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)

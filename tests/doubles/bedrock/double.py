@@ -57,7 +57,7 @@ class Double:
 
     @property
     def received(self) -> list[Received]:
-        """The calls so far, those included that were refused."""
+        """The calls so far, including refused ones."""
         with self._lock:
             return list(self._received)
 
@@ -79,7 +79,7 @@ class Double:
         self._thread.start()
 
     def stop(self) -> None:
-        """Closes what is open; calls that are held end unanswered."""
+        """Close all connections; pending calls get no answer."""
         self.stopping.set()
         self._server.shutdown()
         self._server.server_close()
@@ -94,7 +94,7 @@ class Double:
         return received
 
     def leave(self, received: Received, *, outcome: str | None) -> None:
-        """Without `outcome` the answer did not go out whole."""
+        """Record the outcome; None if the answer was not sent completely."""
         with self._lock:
             received.answered = outcome is not None
             self._in_flight -= 1
@@ -113,7 +113,7 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
-        """As the base, without asking for the host's name."""
+        """Like the base class, without a lookup of the host name."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = "localhost", self.server_address[1]
 
@@ -123,7 +123,7 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Closes at once: a polite end before it would hide a reset."""
+        """Close without a shutdown, which would hide a reset."""
         with self._lock:
             self._open.discard(request)
         request.close()
@@ -219,7 +219,7 @@ class _Handler(BaseHTTPRequestHandler):
         sent_events, outcome = (
             (events[: reply.after], "broken off") if isinstance(reply, Broken) else (events, "answered")
         )
-        if len(sent_events) >= len(events):  # the last event reports the tokens, whatever comes after it
+        if len(sent_events) >= len(events):  # the last event reports the usage
             received.reported = usage_of(received, whole)
         if isinstance(reply, Broken) and isinstance(reply.by, Raise):
             outcome = reply.by.name
@@ -256,7 +256,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._head(failure.status, request_id, head, body)
 
     def _head(self, status: int, request_id: str, headers: dict[str, str], body: bytes = b"") -> None:
-        """Without a date, so that the same request gets the same bytes."""
+        """Omit the date, so that equal requests get equal bytes."""
         self.send_response_only(status)
         self.send_header("x-amzn-RequestId", request_id)
         for name, value in headers.items():

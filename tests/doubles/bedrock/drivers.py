@@ -1,4 +1,4 @@
-"""Who decides what the double says."""
+"""Drivers, which choose the double's reply to each call."""
 
 import threading
 from collections import Counter
@@ -15,7 +15,7 @@ from tests.doubles.bedrock.wire import encode
 
 Driver = Callable[[Received], Reply]
 Fault = Callable[[Received], Reply | None]
-"""None leaves the call to the driver."""
+"""A fault, or None to leave the call to the driver."""
 
 INTRODUCTION = (
     f"This is the {PLANNER}: fixed rules, no language model. "
@@ -24,7 +24,7 @@ INTRODUCTION = (
 
 
 def scripted(*replies: Reply) -> Driver:
-    """One reply a call, in the order of arrival; a call too many is an error of the test."""
+    """One reply per call, in the order of arrival; further calls are an error of the test."""
     remaining = list(reversed(replies))
     lock = threading.Lock()
 
@@ -38,7 +38,7 @@ def scripted(*replies: Reply) -> Driver:
 
 
 def by_model(model: BaseChatModel) -> Driver:
-    """Any chat model answers."""
+    """A chat model answers."""
 
     def drive(received: Received) -> Reply:
         conversation = heard_of(received.body)
@@ -53,14 +53,14 @@ def by_model(model: BaseChatModel) -> Driver:
 
 
 def embedded() -> Driver:
-    """The embedded planner answers the agents, and introduces itself to everybody else."""
+    """The embedded planner answers the agents; other calls get a description of the double."""
     drive = by_model(EmbeddedPlanner())
     ours = {*ROLES, ASSISTANT}
     return lambda received: drive(received) if any(t["name"] in ours for t in received.tools) else say(INTRODUCTION)
 
 
 def faulty(driver: Driver, *faults: Mapping[int, Reply] | Fault) -> Driver:
-    """Some calls get a fault, by their number or by a rule; the rest go to the driver."""
+    """Calls with given numbers, or that match a rule, get a fault; the driver answers the others."""
 
     def drive(received: Received) -> Reply:
         for fault in faults:
@@ -78,7 +78,7 @@ def dead(model: str, reply: Reply) -> Fault:
 
 
 def at_first(times: int, reply: Reply, *, when: Callable[[Received], bool] = lambda _: True) -> Fault:
-    """Each request gets the fault so many times before it is served, however calls interleave."""
+    """Each distinct request fails `times` times before the driver answers it."""
     counts = Counter[bytes]()
     lock = threading.Lock()
 
@@ -93,7 +93,7 @@ def at_first(times: int, reply: Reply, *, when: Callable[[Received], bool] = lam
 
 
 def heard_of(body: dict[str, Any]) -> list[BaseMessage]:
-    """The conversation of a Converse request as LangChain writes it."""
+    """The conversation of a Converse request as LangChain messages."""
     system = _text(body.get("system", []))
     conversation: list[BaseMessage] = [SystemMessage(system)] if system else []
     names: dict[str, str] = {}
@@ -124,7 +124,7 @@ def _result(result: dict[str, Any], names: Mapping[str, str]) -> ToolMessage:
 
 
 def _text(blocks: Iterable[dict[str, Any]]) -> str:
-    """Texts, guarded or not, and JSON as text."""
+    """The texts of blocks, including guarded ones and JSON."""
     texts: list[str] = []
     for block in blocks:
         if "text" in block:

@@ -1,4 +1,4 @@
-"""A loopback endpoint for boto3 that answers with what a test hands it."""
+"""A loopback endpoint for boto3 with fixed responses."""
 
 import json
 import struct
@@ -20,7 +20,7 @@ STREAM = "application/vnd.amazon.eventstream"
 
 @dataclass
 class Reply:
-    """What is no bytes is sent in chunks, each when it is yielded; `cut` leaves out their end."""
+    """A response; an iterable body is sent chunk by chunk, and `cut` omits the final chunk."""
 
     body: bytes | Iterable[bytes]
     status: int = 200
@@ -30,7 +30,7 @@ class Reply:
 
 @contextmanager
 def endpoint(answer: Callable[[dict[str, Any]], Reply | None]) -> Generator[str]:
-    """`None` closes the connection without a word."""
+    """`None` closes the connection without a response."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

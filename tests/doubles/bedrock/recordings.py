@@ -1,4 +1,4 @@
-"""The recordings that ship in tests/cassettes, and how the double makes each of them."""
+"""The recordings in tests/cassettes, and the double's replies for each of them."""
 
 import json
 import threading
@@ -30,14 +30,14 @@ CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 NOVA = "us.amazon.nova-pro-v1:0"
 ARN = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-haiku-4-5-20251001-v1:0"
 AT_ONCE = 4
-"""Two runs, in each of which two agents work side by side."""
+"""Two runs, each with two parallel agents."""
 
 Gate = Callable[[Received], object]
 
 
 @dataclass(frozen=True)
 class Recording:
-    """`driver` and `gate` are made anew for each recording, since they remember calls."""
+    """`driver` and `gate` are factories, because both have state."""
 
     about: str
     driver: Callable[[], Driver]
@@ -61,7 +61,7 @@ def options(**changes: object) -> ModelOptions:
 
 
 def overlapping() -> Gate:
-    """Holds the first calls until all of them are there."""
+    """Hold the first calls until all of them have arrived."""
     barrier = threading.Barrier(AT_ONCE)
     return lambda received: barrier.wait(30) if received.number <= AT_ONCE else None
 
@@ -76,7 +76,7 @@ def by_agent(**replies: Reply) -> Callable[[Received], Reply | None]:
 
 
 def first_of(name: str) -> Callable[[Received], bool]:
-    """An agent's first call, before it was told that a draft was refused."""
+    """Whether it is an agent's first call, before a draft was refused."""
 
     def first(received: Received) -> bool:
         messages = received.body["messages"]
@@ -86,7 +86,7 @@ def first_of(name: str) -> Callable[[Received], bool]:
 
 
 def malformed() -> Driver:
-    """Each agent begins its first conversation with another kind of nonsense; what it says later is sound."""
+    """Each agent's first answer is invalid in another way; the later ones are valid."""
     half = json.dumps({"action": "search", "claims": []})[:-6]
     return faulty(
         embedded(),
@@ -98,7 +98,7 @@ def malformed() -> Driver:
 
 
 def throttled() -> Driver:
-    """The first call of every agent is refused five times, as an error and in the middle of a stream."""
+    """The first call of every agent fails five times, with errors and within streams."""
     midway = Broken(say("It seems that"), 2, THROTTLED_MIDWAY)
     opening = [first_of(name) for name in ("risk_manager", "market_analyst", "optimizer", "explainer")]
     faults = [at_first(5, THROTTLED, when=when) for when in opening[:2]]
@@ -118,7 +118,7 @@ CHAT = (
     "why do the last two runs differ?",
     "book me a table for dinner",
 )
-"""A quick evaluation, a search, two questions about it, one that a tool refuses, one that is declined."""
+"""A quick evaluation, a search, two questions about it, one refused by a tool, one declined."""
 
 RECORDINGS: dict[str, Recording] = {
     "chat": Recording(

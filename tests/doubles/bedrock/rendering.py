@@ -1,4 +1,4 @@
-"""An answer as the body of Converse, or as the events of ConverseStream."""
+"""Renders a reply as the body of Converse or as the events of ConverseStream."""
 
 import json
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def events_of(received: Received, reply: Say | Blocked) -> list[bytes]:
 
 
 def usage_of(received: Received, reply: Say | Blocked) -> Usage:
-    """The tokens that the answer reports."""
+    """The usage that the response reports."""
     say, _ = _resolved(received, reply)
     return say.usage or estimate(received.body, say)
 
@@ -98,7 +98,7 @@ def _metadata(received: Received, say: Say, trace: dict[str, Any]) -> dict[str, 
 
 
 def _resolved(received: Received, reply: Say | Blocked) -> tuple[Say, dict[str, Any]]:
-    """A guardrail's intervention as what is said, and its trace."""
+    """The reply's content, or a guardrail's text, with the guardrail's trace."""
     if isinstance(reply, Say):
         return reply, {}
     guardrail = received.body.get("guardrailConfig")

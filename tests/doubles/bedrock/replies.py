@@ -1,11 +1,11 @@
-"""What the double may do with a call."""
+"""Replies and faults of the double."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Break = Literal["cut", "end", "reset"]
-"""`cut` closes the connection in the middle of a frame, `end` ends the body well but early, `reset` sends RST."""
+"""`cut` closes the connection within a frame, `end` ends the body early, `reset` sends RST."""
 
 STATUS = {
     "AccessDeniedException": 403,
@@ -31,7 +31,7 @@ STATUS = {
 
 @dataclass(frozen=True)
 class Usage:
-    """`input` is what was neither read from the cache nor written to it."""
+    """Tokens; `input` excludes those read from or written to the cache."""
 
     input: int
     output: int
@@ -41,7 +41,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Call:
-    """`raw` are the fragments of a stream in place of the arguments, JSON or not."""
+    """A tool call; `raw` are stream fragments that replace the arguments, not necessarily JSON."""
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -56,14 +56,14 @@ class Say:
     calls: tuple[Call, ...] = ()
     reasoning: str = ""
     stop: str | None = None
-    """`tool_use` with calls and `end_turn` without, when not given."""
+    """By default `tool_use` with calls and `end_turn` without."""
     usage: Usage | None = None
-    """Estimated from the lengths when not given."""
+    """By default an estimate from the lengths."""
 
 
 @dataclass(frozen=True)
 class Blocked:
-    """The guardrail of the request intervenes, on what came in or on what the model said."""
+    """The guardrail of the request intervenes on the input or on the model's output."""
 
     message: str = "Sorry, the model cannot answer this question."
     side: Literal["input", "output"] = "input"
@@ -71,7 +71,7 @@ class Blocked:
 
 @dataclass(frozen=True)
 class Fail:
-    """An error in the place of an answer."""
+    """An error response."""
 
     code: str
     message: str
@@ -89,13 +89,13 @@ class Raise:
     message: str
 
     def as_failure(self) -> Fail:
-        """How the call without a stream says it."""
+        """The equivalent error of a call without a stream."""
         return Fail(self.name[0].upper() + self.name[1:], self.message)
 
 
 @dataclass(frozen=True)
 class Broken:
-    """The answer stops after some events of the stream."""
+    """The stream breaks after some events."""
 
     whole: Say
     after: int

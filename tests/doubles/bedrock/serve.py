@@ -1,4 +1,4 @@
-"""`python -m tests.doubles.bedrock.serve`: the double, for a person to point boto3 at."""
+"""`python -m tests.doubles.bedrock.serve`: runs the double for manual use with boto3."""
 
 import argparse
 import logging

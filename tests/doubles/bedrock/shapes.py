@@ -1,4 +1,4 @@
-"""What botocore's own model of the service says about a request."""
+"""Validates a request against botocore's model of the service."""
 
 import re
 import sys
@@ -14,7 +14,7 @@ import botocore.session
 from botocore.model import StructureShape
 
 Shape = Any
-"""botocore's shape; its cached properties have no types."""
+"""A shape of botocore, whose cached properties have no types."""
 
 KINDS: dict[str, tuple[type, ...]] = {
     "structure": (dict,),
@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[type, ...]] = {
 
 
 class WrongType(ValueError):
-    """The body cannot be read as the shape at all."""
+    """The body cannot be parsed as the shape."""
 
 
 @cache
@@ -44,7 +44,7 @@ def input_shape(operation: str) -> StructureShape:
 
 
 def violations(value: Any, shape: Shape, path: str = "") -> Iterator[str]:
-    """Each broken constraint as a sentence; a wrong type is raised."""
+    """Yield each violated constraint as a sentence; raises for a wrong type."""
     kind: str = shape.type_name
     if kind == "structure" and shape.is_document_type:
         return
@@ -92,7 +92,7 @@ def _string(value: str, shape: Shape, path: str) -> Iterator[str]:
 
 @cache
 def expression(pattern: str) -> re.Pattern[str]:
-    """A pattern of Java in Python's words: it has classes of Unicode, and writes characters beyond 0xFFFF in two."""
+    """A Java pattern in Python's syntax: Unicode classes and surrogate pairs are translated."""
     translated = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
     return re.compile(re.sub(r"\\p\{(\w+)\}", lambda found: _classes()[found[1]], translated))
 
@@ -112,7 +112,7 @@ def _blob(value: str, shape: Shape, path: str) -> Iterator[str]:
 
 
 def _number(value: float, shape: Shape, path: str) -> Iterator[str]:
-    """Of booleans, too, which have no limits."""
+    """Check the limits of a number; booleans have none."""
     yield from _limits(value, shape, value, path, "have value")
 
 

@@ -1,4 +1,4 @@
-"""The double as the real boto3 and ChatBedrockConverse see it."""
+"""The double, called by the real boto3 and ChatBedrockConverse."""
 
 import json
 import threading
@@ -36,7 +36,7 @@ WHOLE = Say(("Reading the market.",), (Call("look", ARGUMENTS), Call("look")), r
 
 
 def raw(double: Double, operation: str, body: dict[str, Any] | None = None) -> tuple[bytes, bytes]:
-    """Headers and body as they were on the wire."""
+    """Headers and body of the response as sent."""
     connection = HTTPConnection(double.url.removeprefix("http://"), timeout=10)
     sent = json.dumps(body or {"messages": MESSAGES})
     connection.request("POST", f"/model/{MODEL}/{operation}", sent, {"Authorization": "Bearer key"})

@@ -33,7 +33,7 @@ DRAFT: dict[str, Any] = {"toolSpec": {"name": "Draft", "inputSchema": {"json": {
 
 
 class Listener(BaseChatModel):
-    """Remembers what it was told."""
+    """A chat model that records its conversations."""
 
     conversations: list[Any]
     bound: list[Any]

@@ -1,4 +1,4 @@
-"""The double's faults as the real boto3 and ChatBedrockConverse see them."""
+"""The double's faults, with the real boto3 and ChatBedrockConverse."""
 
 import time
 from contextlib import closing
@@ -71,7 +71,7 @@ def test_a_stream_that_breaks_off() -> None:
 
 
 def test_boto3_takes_half_a_body_for_an_empty_answer() -> None:
-    """So must whoever reads it not: ChatBedrockConverse raises."""
+    """ChatBedrockConverse raises instead."""
     with Double(lambda _: Broken(WHOLE, after=0, by="cut")) as double:
         client = connect(double.url)
         assert "output" not in ask(client)

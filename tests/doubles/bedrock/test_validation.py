@@ -1,4 +1,4 @@
-"""What the double refuses, and how: over HTTP, since boto3 would not send most of it."""
+"""Requests that the double refuses; sent over HTTP, because boto3 does not send most of them."""
 
 import json
 from base64 import b64encode
@@ -49,7 +49,7 @@ def tool(**changes: Any) -> dict[str, Any]:
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
-    # what the service's model says
+    # constraints of the service's model
     "unknown_member": (conversation(USER, temperature=1), INVALID, "Value at 'temperature'"),
     "unknown_member_below": (conversation(USER, inferenceConfig={"top_p": 1}), INVALID, "'inferenceConfig.top_p'"),
     "missing_role": (conversation({"content": [{"text": "Go."}]}), INVALID, "'messages.1.member.role' failed"),
@@ -105,7 +105,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         INVALID,
         "'guardrailConfig.streamProcessingMode'",
     ),
-    # the rules of a conversation
+    # rules of a conversation
     "no_message": (conversation(), INVALID, "A conversation must start with a user message."),
     "assistant_first": (conversation(TOOL_USE, TOLD, toolConfig=TOOLS), INVALID, "must start with a user message"),
     "two_users": (conversation(USER, USER), INVALID, "must alternate between user and assistant roles"),

@@ -1,4 +1,4 @@
-"""Tokens estimated from lengths: a function of the request and the answer alone, so that parallel calls agree."""
+"""Usage estimated from lengths: a function of request and reply only, so that parallel calls are deterministic."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ BYTES_A_TOKEN = 4
 
 
 def estimate(body: dict[str, Any], reply: Say) -> Usage:
-    """What stood in the turns before is read from the cache, what is new up to the last cache point is written."""
+    """Earlier turns are read from the cache; new blocks up to the last cache point are written to it."""
     fixed = body.get("toolConfig", {}).get("tools", []) + body.get("system", [])
     turns = [block for message in body.get("messages", []) for block in message["content"]]
     blocks = fixed + turns
@@ -25,7 +25,7 @@ def estimate(body: dict[str, Any], reply: Say) -> Usage:
 
 
 def _known(body: dict[str, Any], fixed: int) -> int:
-    """How many blocks the call before must have held; none at the first turn."""
+    """The number of blocks of the previous call; 0 at the first turn."""
     messages = body.get("messages", [])
     answers = [n for n, message in enumerate(messages) if message["role"] == "assistant"]
     return fixed + sum(len(message["content"]) for message in messages[: answers[-1]]) if answers else 0

@@ -1,4 +1,4 @@
-"""What Bedrock refuses before a model sees it: by the service's model first, then by the rules of a conversation."""
+"""Refuses requests as Bedrock does: first by the service's model, then by the rules of a conversation."""
 
 from collections.abc import Collection, Iterator
 from itertools import pairwise
@@ -11,11 +11,11 @@ from tests.doubles.bedrock.shapes import WrongType, input_shape, violations
 MOST_CACHE_POINTS = 4
 
 Blocks = list[tuple[str, dict[str, Any]]]
-"""The content blocks of a message, each with its place."""
+"""The content blocks of a message with their positions."""
 
 
 def refusal(received: Received, models: Collection[str] | None = None) -> Fail | None:
-    """The error that the request gets; `models` are the ones that exist, all when not given."""
+    """The error for the request, or None; `models` are the existing models, all by default."""
     if denied := _unsigned(received.headers.get("authorization")):
         return denied
     request = {**received.body, "modelId": received.model}

@@ -1,4 +1,4 @@
-"""Amazon's wire: frames of an event stream, and errors over HTTP."""
+"""AWS's wire format: frames of an event stream, and HTTP errors."""
 
 import json
 import string
@@ -17,7 +17,7 @@ def encode(value: Any) -> bytes:
 
 
 def frame(headers: dict[str, str], payload: bytes) -> bytes:
-    """Prelude and its checksum, headers, payload, and the checksum of it all."""
+    """A frame: prelude with checksum, headers, payload, checksum of the whole."""
     packed = b"".join(_header(name, value) for name, value in headers.items())
     prelude = pack("!II", 12 + len(packed) + len(payload) + 4, len(packed))
     message = prelude + pack("!I", crc32(prelude)) + packed + payload
@@ -25,7 +25,7 @@ def frame(headers: dict[str, str], payload: bytes) -> bytes:
 
 
 def event(name: str, value: dict[str, Any]) -> bytes:
-    """Bedrock pads each event, so that the length of a token cannot be seen from outside."""
+    """Padding of an event, with which Bedrock hides the length of a token."""
     padding = PADDING[: len(encode(value)) % len(PADDING) + 1]
     return frame(_headers("event", name), encode({**value, "p": padding}))
 

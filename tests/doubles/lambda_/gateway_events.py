@@ -1,4 +1,4 @@
-"""Events as API Gateway and function URLs send them."""
+"""Events of API Gateway and of function URLs."""
 
 import base64
 from typing import Any

@@ -1,4 +1,4 @@
-"""API Gateway's side of a WebSocket API over loopback: it takes what is posted to its connections."""
+"""API Gateway's management API over loopback: it accepts messages for WebSocket connections."""
 
 import json
 import re
@@ -18,20 +18,20 @@ THROTTLED = "LimitExceededException"
 
 
 class Gateway:
-    """Connections and what they were sent; how it answers may be changed at any time."""
+    """Connections and their messages; the responses may be changed at any time."""
 
     def __init__(self) -> None:
         self.url = ""
         self.open: set[str] = set()
         self.sent: defaultdict[str, list[Any]] = defaultdict(list)
         self.statuses: list[int] = []
-        """What the next posts are answered with."""
+        """Responses to the next posts."""
         self.always: int | None = None
         self.posts = 0
         self.breaches: list[str] = []
 
     def events(self, connection: str) -> list[Any]:
-        """Those in the batches of a connection, in the order in which they came."""
+        """The events in the batches of a connection, in order of arrival."""
         return [event for message in self.sent[connection] for event in message.get("events", ())]
 
     def numbers(self, connection: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""Lambda's side of the Runtime API over loopback: it hands out invocations, and notes every breach of the protocol."""
+"""Lambda's Runtime API over loopback: it hands out invocations and records violations of the protocol."""
 
 import base64
 import itertools
@@ -20,20 +20,20 @@ PATIENCE = 60.0
 
 @dataclass
 class Answer:
-    """What an invocation was answered with, as far as it has come."""
+    """The response to an invocation, as far as it has arrived."""
 
     id: str
     payload: bytes
     deadline: float
     trace: str | None
     chunks: "queue.Queue[bytes]" = field(default_factory=queue.Queue)
-    """Of a stream, each when it came."""
+    """The chunks of a stream with their times."""
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     trailers: dict[str, str] = field(default_factory=dict)
     failed: bool = False
     whole: bool = False
-    """It has come to its end."""
+    """Set when the response is complete."""
     done: threading.Event = field(default_factory=threading.Event)
 
     def wait(self) -> "Answer":
@@ -53,7 +53,7 @@ class Answer:
 
     @property
     def cut(self) -> tuple[str, dict[str, Any]]:
-        """The kind of the error in the trailers, and what they say."""
+        """The type and the body of the error in the trailers."""
         return self.trailers[ERROR_TYPE], json.loads(base64.b64decode(self.trailers[ERROR_BODY]))
 
 
@@ -68,9 +68,9 @@ class Lambda(ThreadingHTTPServer):
         self.breaches: list[str] = []
         self.not_begun: queue.Queue[dict[str, Any]] = queue.Queue()
         self.asked = threading.Semaphore(0)
-        """How often the next invocation was asked for."""
+        """Number of requests for the next invocation."""
         self.late = 0.0
-        """Seconds after which it says that it has taken an answer."""
+        """Seconds of delay before a response is acknowledged."""
         self._numbers = itertools.count(1)
 
     @property
@@ -86,7 +86,7 @@ class Lambda(ThreadingHTTPServer):
         return answer
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Whoever hangs up while it waits for an invocation is no fault of this server."""
+        """Ignore clients that disconnect while they wait for an invocation."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -211,7 +211,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def runtime_api() -> Generator[Lambda]:
-    """It ends with whoever asks for the next invocation cut off, and without a breach of the protocol."""
+    """Runs the server; at its end waiting clients are disconnected and violations raise."""
     api = Lambda()
     thread = threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.01}, name="runtime-api")
     thread.start()

@@ -1,4 +1,4 @@
-"""What only the SQLite adapter promises."""
+"""Guarantees of the SQLite adapter."""
 
 import sqlite3
 import subprocess
@@ -42,9 +42,7 @@ async def test_every_commit_is_synced_to_a_write_ahead_log(database: Database) -
 
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("labelled", [False, True])
-async def test_listings_read_one_index_from_the_cursor_on(
-    database: Database, newest_first: bool, labelled: bool
-) -> None:
+async def test_listings_read_one_index_from_the_cursor(database: Database, newest_first: bool, labelled: bool) -> None:
     query = listing(newest_first=newest_first, labelled=labelled)
     values = ("a", "b", *(("state", "new") if labelled else ()), "", "z", 0, 0, 1)
     first, *rest = await database.read(
@@ -56,7 +54,7 @@ async def test_listings_read_one_index_from_the_cursor_on(
     assert len(rest) == labelled
 
 
-async def test_sweeping_reads_only_what_has_expired(database: Database) -> None:
+async def test_a_sweep_reads_only_expired_records(database: Database) -> None:
     plan = await database.read(lambda connection: connection.execute(f"EXPLAIN QUERY PLAN {SWEEP}", (0,)).fetchall())
     assert "SEARCH records USING COVERING INDEX records_by_expiry (expires<?)" in str(plan)
 
@@ -86,7 +84,7 @@ async def test_a_database_of_the_first_schema_keeps_its_records_and_gains_labels
         assert await store.records.sweep() == 0
 
 
-async def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+async def test_a_database_of_a_newer_version_is_refused_and_unchanged(tmp_path: Path) -> None:
     async with open_store(tmp_path):
         pass
     connection = sqlite3.connect(tmp_path / "store.sqlite")
@@ -129,20 +127,20 @@ async def test_a_full_disk_is_unavailable_and_writes_nothing(database: Database)
     assert await records.put(Key("ann", "run", "1"), {"x": "x" * 100_000}, expected=0) == 1
 
 
-async def test_a_lock_that_lasts_is_unavailable(database: Database, tmp_path: Path) -> None:
+async def test_a_persistent_lock_is_unavailable(database: Database, tmp_path: Path) -> None:
     await pragma(database, "busy_timeout = 50")
     other = sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     events = SqliteEvents(database)
     with pytest.raises(Unavailable, match="locked by another process"):
         await events.append("ann", "r", "e", {})
-    assert await events.last("ann", "r") == 0  # readers are not held up
+    assert await events.last("ann", "r") == 0  # readers are not blocked
     other.execute("ROLLBACK")
     other.close()
     assert await events.append("ann", "r", "e", {}) == 1
 
 
-async def test_a_home_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+async def test_a_home_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "store.sqlite").mkdir()
     with pytest.raises(Unavailable, match="cannot be opened"):
         async with open_store(tmp_path):

@@ -1,4 +1,4 @@
-"""Compares what the assistant understood with what somebody else says that a message means."""
+"""Compares the assistant's interpretation of a message with an independent annotation."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from desk.optimization.request import Limit, Limits, OptimizationRequest
 from quant.strategies.config import SearchSpace
 
 WIDE = (-(10**12), 10**12)
-"""What is out of range is understood all the same; the tools refuse it."""
+"""Wide ranges, because the tools and not the parser refuse values out of range."""
 SPX, CASH = Holding(asset="sp500", weight="60%"), Holding(asset="cash", weight="40%")
 REQUEST = OptimizationRequest(limits=Limits(max_drawdown=Limit(bound=0.20)))
 FOCI = {
@@ -40,9 +40,9 @@ ACTIONS = {
     "open_holdout": "open_holdout",
 }
 MANY = 6
-"""From here on a list of weight functions is one of those that are left."""
+"""A list of at least so many weight functions is what remains after an exclusion."""
 USUAL: dict[str, Any] = {"assets": ["sp500"], "max_leverage": 1.0, "max_weight": 1.0}
-"""What a new optimization has without being told."""
+"""Defaults of a new optimization."""
 ALIASES = {"hrp": "hierarchical_risk_parity", "tangency": "maximum_sharpe", "frontier": "maximum_sharpe"}
 
 
@@ -109,7 +109,7 @@ def _same(accepted: dict[str, Any], reading: tuple[str, str | None, dict[str, An
 
 
 def _as_shares(values: dict[str, Any]) -> dict[str, Any]:
-    """Money in each asset is shares of their sum."""
+    """Amounts of money per asset as shares of their sum."""
     holdings = values.get("holdings")
     if not isinstance(holdings, dict) or sum(holdings.values()) <= 2.0:
         return values
@@ -137,7 +137,7 @@ def _canonical(key: str, value: Any) -> Any:
 
 
 def _as_searched(values: dict[str, Any]) -> dict[str, Any]:
-    """ "without tipp" are all other functions, of which those are searched that a search has at all."""
+    """After an exclusion such as "without tipp", only the functions that a search supports."""
     names = values.get("weight_functions", [])
     if len(names) < MANY:
         return values
@@ -151,7 +151,7 @@ def _without_usual(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _one_name(values: dict[str, Any]) -> dict[str, Any]:
-    """`merton` and `trend_overlay` are templates and functions under one name."""
+    """One name for `merton` and `trend_overlay`, which are templates and functions."""
     others = {key: value for key, value in values.items() if (key, value) != ("assets", ["sp500"])}
     name = others.get("template") or others.get("weight_function")
     if name in ("merton", "trend_overlay"):
@@ -161,7 +161,7 @@ def _one_name(values: dict[str, Any]) -> dict[str, Any]:
     return others
 
 
-# ---- quotes into values
+# Parsing of quotes
 
 
 def _fraction(quote: str) -> float:
@@ -248,7 +248,7 @@ def _explained(arguments: dict[str, Any]) -> None:
 
 
 def _holdings(holdings: list[dict[str, Any]]) -> dict[str, Any]:
-    """Shares by asset; without any they are equal, and the one without a share among others has the rest."""
+    """Shares by asset: equal without any, and the rest for one asset without a share."""
     if any("amount" in holding for holding in holdings):
         return {holding["asset"]: _money(holding["amount"]) for holding in holdings}
     shares = {h["asset"]: _fraction(h["weight"]) if "weight" in h else None for h in holdings}

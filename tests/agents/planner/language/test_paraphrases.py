@@ -1,4 +1,4 @@
-"""Wordings by somebody who has not seen the assistant's rules."""
+"""Paraphrases that were written without knowledge of the assistant's rules."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_none_is_misread() -> None:
     assert not [(text, result.why) for text, result in scores if result.outcome == "misread"]
 
 
-def test_what_is_not_understood_says_what_can_be_asked_instead() -> None:
+def test_an_unclear_message_gets_offers() -> None:
     for item in PARAPHRASES:
         interpretation = understand(item["text"], FOCI[item["context"]])
         assert interpretation.calls or interpretation.offers, item["text"]

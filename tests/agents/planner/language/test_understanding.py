@@ -35,7 +35,7 @@ def calls_of(text: str, focus: Focus) -> list[Any]:
 
 
 def same(one: list[Any], other: list[Any]) -> bool:
-    """Quotes and names keep the letters of the words."""
+    """The calls in lower case, because quotes and names keep the case of the message."""
     return str(one).casefold() == str(other).casefold()
 
 
@@ -71,9 +71,7 @@ AMOUNTS -= {"base", "name", "assets", "saved", "template", "scenarios", "scenari
 
 @SOME
 @given(wordings, st.sampled_from(["37", "8.3%", "EUR 7m", "13 bps", "seventeen", "41 days"]), st.data())
-def test_a_further_number_never_leaves_the_calls_as_they_were(
-    item: dict[str, Any], number: str, data: st.DataObject
-) -> None:
+def test_an_additional_number_always_changes_the_calls(item: dict[str, Any], number: str, data: st.DataObject) -> None:
     words = item["text"].split()
     place = data.draw(st.integers(0, len(words)))
     text, focus = " ".join([*words[:place], number, *words[place:]]), FOCI[item["context"]]
@@ -107,7 +105,7 @@ def test_any_text_is_answered(text: str) -> None:
     assert interpretation.calls or interpretation.declined or interpretation.unclear or interpretation.offers
 
 
-def test_what_is_not_done_says_what_can_be_asked_instead() -> None:
+def test_a_declined_message_gets_offers() -> None:
     for item in WORDINGS:
         if item["action"] in ("cannot", "unclear"):
             interpretation = understand(item["text"], FOCI[item["context"]])
@@ -143,19 +141,19 @@ def test_two_wishes_are_two_calls_in_their_order(text: str, focus: Focus, tools:
         ("run it again", "nothing to change"),
     ],
 )
-def test_what_is_missing_or_contradicts_itself_is_named(text: str, asked: str) -> None:
+def test_a_question_names_the_missing_or_contradictory_part(text: str, asked: str) -> None:
     interpretation = understand(text, FRESH)
     assert not interpretation.calls
     assert any(asked in question for question in interpretation.unclear)
 
 
 @pytest.mark.parametrize("slip", ["optimze", "optimise", "otpimize", "optimizze"])
-def test_slips_in_words_are_mended(slip: str) -> None:
+def test_misspelled_words_are_corrected(slip: str) -> None:
     assert same(calls_of(f"{slip} the index at 12% vol", FRESH), calls_of("optimize the index at 12% vol", FRESH))
 
 
 @pytest.mark.parametrize("text", ["optimize APPL at 12% vol", "optimize MSTF at 12% vol", "optimize KOO at 12% vol"])
-def test_slips_in_tickers_are_asked_back(text: str) -> None:
+def test_misspelled_tickers_lead_to_a_question(text: str) -> None:
     assert not understand(text, FRESH).calls
 
 
