@@ -147,7 +147,7 @@ OVERRULED: Final[dict[str, frozenset[str]]] = {
 def _mentions(form: Form, topic: str) -> None:
     """Accept numbers that only mention the request: "a breach of the 20% drawdown"."""
     request = form.focus.request
-    values = [] if request is None else [limit.bound for limit in request.limits.given().values()]
+    values = [] if request is None else [limit.bound for limit in request.limits.defined().values()]
     values += [] if request is None else [request.mandate.target_volatility, float(request.trials)]
     for amount in form.free:
         value = amount.value / 100.0 if amount.unit == "percent" else amount.value
