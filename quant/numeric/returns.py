@@ -84,7 +84,7 @@ class Returns:
         ------
         DataError
             If there are fewer than two closes, one is not positive and finite, or the shapes,
-            dates or names break what `Returns` asks for.
+            dates or names do not satisfy the conditions of `Returns`.
         """
         days = np.asarray(dates, dtype="datetime64[D]")
         names = tuple(str(name) for name in np.atleast_1d(np.asarray(assets)))

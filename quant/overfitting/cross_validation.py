@@ -210,7 +210,7 @@ class WalkForward:
     selected: NDArray[np.int64]
     """Shape (steps,): the column that each step chooses."""
     train: NDArray[np.int64]
-    """Shape (steps, 2): first row that the choice sees, and the row after the last."""
+    """Shape (steps, 2): first row that the choice uses, and the row after the last."""
     test: NDArray[np.int64]
     """Shape (steps, 2): first row that the choice earns, and the row after the last; the last step may be shorter."""
     returns: NDArray[np.float64]
@@ -236,13 +236,13 @@ def walk_forward(
     rule : SelectionRule
         Called with the rows of the past alone, in time order; returns a column.
     train : int
-        Rows that the first selection sees, and each later one unless `anchored`; at least 2. Five years by default.
+        Rows that the first selection uses, and each later one unless `anchored`; at least 2. Five years by default.
     test : int
         Rows between selections, a year by default.
     anchored : bool
-        Whether later selections see all the past, from row 0 on.
+        Whether later selections use all the past, from row 0 on.
     gap : int
-        Rows between what a selection sees and what it earns first.
+        Rows between the last that a selection uses and the first that it earns.
 
     Returns
     -------

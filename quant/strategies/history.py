@@ -34,7 +34,7 @@ class History:
     cash : ndarray, shape (T,)
         Daily simple returns of the cash leg, each known the day before.
     legs, mix : ndarray, shape (T, N)
-        Returns of the assets inside the risky leg, and their target shares by what each day knows; N is 0 for a
+        Returns of the assets inside the risky leg, and their target shares from the data through each day; N is 0 for a
         single asset.
     trades : ndarray of bool, shape (4, T)
         Whether the close of a day rebalances, by frequency.

@@ -1,11 +1,11 @@
 """Monte Carlo simulation of wealth: contributions, withdrawals, fees, costs and inflation on simulated paths.
 
 A year has 12 months of 21 sessions. At each close the holdings have earned the day's returns and paid the fee; at a
-month's end the contribution comes in and the withdrawal goes out; then, where rebalancing is due, the weights are
+month's end the contribution is added and the withdrawal taken; then, if rebalancing is due, the weights are
 restored. The cost of trading is `cost_bps` of the money bought and sold in risky legs, by rebalancing and by flows; it
-is taken from all legs alike. Between these dates holdings drift. The start is free of cost, and at the last close
-nothing is rebalanced. Where a flow meets no rebalancing, what comes in on balance buys at the target weights, and what
-goes out sells alike from all legs.
+is taken from all legs in proportion. Between these dates holdings drift. The start is free of cost, and the last close
+does not rebalance. A flow without a rebalancing on its date buys at the target weights if it is a net inflow, and sells
+from all legs in proportion if it is a net outflow.
 """
 
 import math
@@ -121,7 +121,7 @@ def simulate_wealth(
     years : int
         1 to 100.
     days : int
-        Sessions, 1 to 25,200, in place of `years`; the last date is theirs, and only whole months pay in and out.
+        Sessions, 1 to 25,200, instead of `years`; the horizon ends on the last one, and flows come with whole months.
     paths : int
         At least 2.
     rebalancing : {"daily", "weekly", "monthly", "quarterly", "yearly", "none"}
@@ -137,16 +137,16 @@ def simulate_wealth(
     inflation : float
         A year, in (-0.5, 1].
     goal : float, optional
-        Wealth wanted at the end, in the money of the start.
+        Target wealth at the end, in the money of the start.
     ruin : float
-        Wealth at or below which, at any close, the account is closed: its value stays, nothing is paid in or out any
-        more. At 0 only withdrawals ruin.
+        Wealth at or below which, at any close, the account is closed: its value stays and flows stop. At 0 only
+        withdrawals can cause ruin.
     levels : tuple of float
         Of the percentiles, increasing, within (0, 1).
     threads : int, optional
         By default every core, or NUMBA_NUM_THREADS.
     cancelled : callable
-        Asked between spans of 1,024 paths; `InterruptedError` is raised when it answers True.
+        Called between spans of 1,024 paths; if it returns True, `InterruptedError` is raised.
 
     Returns
     -------

@@ -1,17 +1,17 @@
 """Simulated daily returns of N assets together, in blocks of 64 paths.
 
-Simple daily returns have the mean mu / 252 and the variance sigma**2 / 252 of each asset, and the correlation asked
-for, without condition on the day. How each engine keeps the correlation R:
+Simple daily returns have the mean mu / 252 and the variance sigma**2 / 252 of each asset, and the requested
+correlation, all unconditional. How each engine preserves the correlation R:
 
 - `gbm`: log-normal; the shocks have the correlation R. That of simple returns is
   (exp(R s_i s_j) - 1) / sqrt((exp(s_i**2) - 1)(exp(s_j**2) - 1)), s**2 about sigma**2 / 252: for equal volatilities
   nearer zero by the share (1 - R) s**2 / 2, at most 0.016% at 20% volatility and 0.4% at 100%.
 - `heston`: the variance of asset i is sigma_i**2 y_t. One square-root process y, of mean one, moves all of them, and
-  its leverage is to the shock of the equally weighted portfolio: R is kept. With `common_variance=False` each asset has
-  its own process, whose shock is the leverage times that of the return plus a part that all share. They start at one
-  multiple of their means and part from it within 1 / kappa years, which lowers the correlation from R_ij on the first
-  day to R_ij E[sqrt(v_i v_j)] / (sigma_i sigma_j): with the method's parameters 0.98 of itself for 0.9, 0.92 for 0.6
-  and 0.77 for -0.3.
+  its leverage is to the shock of the equally weighted portfolio, which leaves R unchanged. With `common_variance=False`
+  each asset has its own process, whose shock is the leverage times that of the return plus a part that all share. They
+  start at one multiple of their means and diverge from it within 1 / kappa years, which lowers the correlation from
+  R_ij on the first day to R_ij E[sqrt(v_i v_j)] / (sigma_i sigma_j): with the method's parameters 0.98 of itself for
+  0.9, 0.92 for 0.6 and 0.77 for -0.3.
 - `merton`, `bates`: jumps come at common times, like falls of the market: asset i jumps by -0.28 sigma_i beta_i on
   average, beta_i its correlation with the equally weighted portfolio, and by a deviation of 0.28 sigma_i with
   correlation R. The diffusion has the remainder of sigma_i sigma_j R_ij, which is a covariance for every R.

@@ -119,11 +119,11 @@ def with_paths() -> Simulation:
     return simulate_configs(SEVERAL, paths=1_000, keep_paths=True)
 
 
-def test_a_merge_of_blocks_is_numpys_mean_and_variance(paths_kept: Simulation) -> None:
+def test_a_merge_of_blocks_is_numpys_mean_and_variance(with_paths: Simulation) -> None:
     """1,000 paths are fifteen blocks of 64 and one of 40."""
-    for row, sample in ((UTILITY, paths_kept.utilities), (DRAWDOWN, paths_kept.drawdowns)):
-        np.testing.assert_allclose(paths_kept.mean[:, row], sample.mean(axis=1), rtol=1e-12, atol=1e-15)
-        np.testing.assert_allclose(paths_kept.spread[:, row], sample.var(axis=1) * 1_000, rtol=1e-10)
+    for row, sample in ((UTILITY, with_paths.utilities), (DRAWDOWN, with_paths.drawdowns)):
+        np.testing.assert_allclose(with_paths.mean[:, row], sample.mean(axis=1), rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(with_paths.spread[:, row], sample.var(axis=1) * 1_000, rtol=1e-10)
 
 
 def test_a_merge_of_groups_is_numpys_mean_and_variance() -> None:
