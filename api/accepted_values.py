@@ -1,4 +1,4 @@
-"""What a field of a request may hold, read from the types, and their refusals in words that a person can act on."""
+"""The accepted values of a request's fields, read from its JSON schema, and errors that name them."""
 
 import difflib
 import re
@@ -27,12 +27,12 @@ FRACTIONS = frozenset(
         "cash_rate_after",
     }
 )
-"""Fields whose percentages are written as fractions."""
+"""Fields that hold a fraction, for which people type percentages."""
 
 _Path = Sequence[str | int]
 _NUMBER = re.compile(r"[-+]?[0-9.]{1,30}(?:e[-+]?[0-9]{1,4})?|nan|[-+]?inf", re.IGNORECASE)
-_MENTIONED = re.compile(r"\b(?:leverage|[a-z]+(?:[_.][a-z_]+)+)\b")
-"""A field's name within a message."""
+_FIELD_NAME = re.compile(r"\b(?:leverage|[a-z]+(?:[_.][a-z_]+)+)\b")
+"""The name of a field in a message."""
 
 
 @cache
@@ -40,46 +40,46 @@ def _schema() -> dict[str, Any]:
     return OptimizationRequest.model_json_schema()
 
 
-def _at(path: _Path) -> dict[str, Any]:
-    return at(path, _schema())
+def _request_schema_at(path: _Path) -> dict[str, Any]:
+    return schema_at(path, _schema())
 
 
-def at(path: _Path, schema: dict[str, Any]) -> dict[str, Any]:
-    """The JSON schema of the field at `path`; empty when there is no such field."""
-    node = _plain(schema, schema)
+def schema_at(path: _Path, schema: dict[str, Any]) -> dict[str, Any]:
+    """The JSON schema of the field at `path`; empty if the field does not exist."""
+    node = _resolve(schema, schema)
     for step in path:
         if isinstance(step, int) or "items" in node:
-            node = _plain(node.get("items", {}), schema)
+            node = _resolve(node.get("items", {}), schema)
         if isinstance(step, str):
-            node = _plain(node.get("properties", {}).get(step, {}), schema)
+            node = _resolve(node.get("properties", {}).get(step, {}), schema)
     return node
 
 
-def _plain(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """`node` without its references and without the choice of null."""
+def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without references and without null."""
     for options in (node.get("anyOf"), node.get("allOf")):
         if options:
             node = next(option for option in options if option.get("type") != "null")
     if "$ref" in node:
-        node = _plain(schema["$defs"][node["$ref"].rpartition("/")[2]], schema)
+        node = _resolve(schema["$defs"][node["$ref"].rpartition("/")[2]], schema)
     return node
 
 
-def field(path: str) -> list[str | int]:
-    """`scenarios[2].mu` as the steps that lead there."""
+def split_path(path: str) -> list[str | int]:
+    """The steps of a path such as `scenarios[2].mu`."""
     return [int(part) if part.isdigit() else part for part in re.split(r"[.\[\]]+", path) if part]
 
 
-def allowed(path: _Path) -> str:
-    """The range or the choices of the field at `path`."""
-    node = _at(path)
+def accepted_values(path: _Path) -> str:
+    """The range or the choices of the request's field at `path`."""
+    node = _request_schema_at(path)
     if node.get("type") == "array":
-        node = _plain(node.get("items", {}), _schema())
-    return in_words(node, unsearchable={"constant"} if path[0] == "space" else ())
+        node = _resolve(node.get("items", {}), _schema())
+    return describe_schema(node, unsearchable={"constant"} if path[0] == "space" else ())
 
 
-def in_words(node: dict[str, Any], *, unsearchable: Collection[str] = ()) -> str:
-    """What a plain JSON schema allows."""
+def describe_schema(node: dict[str, Any], *, unsearchable: Collection[str] = ()) -> str:
+    """The values that a resolved JSON schema accepts, as text."""
     if "enum" in node:
         return "one of " + ", ".join(str(choice) for choice in node["enum"] if choice not in unsearchable)
     if "const" in node:
@@ -99,7 +99,7 @@ def in_words(node: dict[str, Any], *, unsearchable: Collection[str] = ()) -> str
             return "see the documentation"
 
 
-_FORMATS = {"date": "a day as 2014-12-31", "date-time": "a time as 2014-12-31T16:00:00Z"}
+_FORMATS = {"date": "a day such as 2014-12-31", "date-time": "a time such as 2014-12-31T16:00:00Z"}
 
 
 def _length(node: dict[str, Any]) -> str:
@@ -133,76 +133,80 @@ def _large(value: float) -> str:
     return f"{value:g}" if value < 1e6 else f"{value:,.0f}"
 
 
-def refuse(error: ValidationError, call: Callable[[str], str] = str) -> InvalidInput:
-    """One error a person can mend, however many fields are wrong; `call` names a field as its owner typed it."""
-    every = error.errors(include_url=False)
-    inner = [details["loc"] for details in every]
-    found = [
-        _explain(details, call)
-        for details in every
-        if details["type"] != "too_short" or not any(_holds(details["loc"], loc) for loc in inner)
+def input_error(error: ValidationError, name_of: Callable[[str], str] = str) -> InvalidInput:
+    """One error for all invalid fields; `name_of` maps the path of a field to the name that the user typed."""
+    failures = error.errors(include_url=False)
+    paths = [details["loc"] for details in failures]
+    errors = [
+        _explain(details, name_of)
+        for details in failures
+        if details["type"] != "too_short" or not any(_contains(details["loc"], path) for path in paths)
     ]
-    first = found[0]
-    if len(found) > 1:
-        first.args = ("\n".join(dict.fromkeys(str(one) for one in found)),)
+    first = errors[0]
+    if len(errors) > 1:
+        first.args = ("\n".join(dict.fromkeys(map(str, errors))),)
     return first
 
 
-def _holds(loc: _Path, other: _Path) -> bool:
-    return len(other) > len(loc) and tuple(other[: len(loc)]) == tuple(loc)
+def _contains(path: _Path, other: _Path) -> bool:
+    return len(other) > len(path) and tuple(other[: len(path)]) == tuple(path)
 
 
-def _explain(details: ErrorDetails, call: Callable[[str], str]) -> InvalidInput:
+def _explain(details: ErrorDetails, name_of: Callable[[str], str]) -> InvalidInput:
     path = [step for step in details["loc"] if not str(step).startswith(("function-", "tagged-"))]
     dotted = _dotted(path)
     value, kind = details["input"], details["type"]
     if kind == "value_error":
         reason, rest = reason_and_allowed(details["msg"])
-        reason, rest = (_MENTIONED.sub(lambda m: _said(m[0], path, call), text) for text in (reason, rest))
-        mended = InvalidInput(call(dotted) or "request", short(value), reason=reason, allowed=rest or "what it needs")
+        reason, rest = (_FIELD_NAME.sub(lambda m: _as_typed(m[0], path, name_of), text) for text in (reason, rest))
+        invalid = InvalidInput(
+            name_of(dotted) or "request", short_repr(value), reason=reason, allowed=rest or "a valid value"
+        )
         if "--" in reason or not dotted:
-            mended.args = (str(mended).partition(": ")[2],)
-        return mended
+            invalid.args = (str(invalid).partition(": ")[2],)
+        return invalid
     if kind == "extra_forbidden":
-        names = list(_at(path[:-1]).get("properties", {}))
+        names = list(_request_schema_at(path[:-1]).get("properties", {}))
         near = difflib.get_close_matches(str(path[-1]), names, n=1)
         hint = f"{near[0]} (did you mean it?), or any of {', '.join(names)}" if near else ", ".join(names)
-        return InvalidInput(call(dotted), short(value), reason="there is no such field", allowed=hint)
+        return InvalidInput(name_of(dotted), short_repr(value), reason="there is no such field", allowed=hint)
     if kind == "missing":
-        return InvalidInput(call(dotted), None, reason="it is missing", allowed=allowed(path))
+        return InvalidInput(name_of(dotted), None, reason="it is missing", allowed=accepted_values(path))
     if kind == "too_long":
         context = details.get("ctx", {})
-        holds = f"it holds {context.get('actual_length') or 'too many'}"
-        return InvalidInput(call(dotted), short(value), reason=holds, allowed=f"at most {context.get('max_length')}")
+        reason = f"it has {context.get('actual_length') or 'too many'}"
+        return InvalidInput(
+            name_of(dotted), short_repr(value), reason=reason, allowed=f"at most {context.get('max_length')}"
+        )
     if kind == "too_short":
-        return InvalidInput(call(dotted), short(value), reason="it is empty", allowed="at least one")
+        return InvalidInput(name_of(dotted), short_repr(value), reason="it is empty", allowed="at least one")
     if kind in ("model_type", "model_attributes_type", "tuple_type", "dict_type"):
-        wanted = allowed(path) if path else "an object with " + ", ".join(_schema()["properties"])
-        return InvalidInput(call(dotted) or "request", short(value), reason=_is_not(value), allowed=wanted)
+        expected = accepted_values(path) if path else "an object with " + ", ".join(_schema()["properties"])
+        return InvalidInput(name_of(dotted) or "request", short_repr(value), reason=_is_not(value), allowed=expected)
     return InvalidInput(
-        call(dotted),
-        short(value),
+        name_of(dotted),
+        short_repr(value),
         reason=_is_not(value),
-        allowed=allowed(path) + hint_of(dotted, value),
+        allowed=accepted_values(path) + _percentage_hint(dotted, value),
     )
 
 
-def _said(word: str, path: _Path, call: Callable[[str], str]) -> str:
-    """A field that a message mentions, as its owner typed it."""
+def _as_typed(word: str, path: _Path, name_of: Callable[[str], str]) -> str:
+    """A field that a message mentions, as the user typed it."""
     for candidate in (word, _dotted([*path, word])):
-        if (name := call(candidate)) != candidate:
+        if (name := name_of(candidate)) != candidate:
             return name
     return word
 
 
-def hint_of(dotted: str, value: object) -> str:
-    """How a percentage is written, where one seems to have been meant."""
+def _percentage_hint(dotted: str, value: object) -> str:
+    """How to write a percentage, if the value looks like one."""
     try:
         number = float(value)  # pyright: ignore[reportArgumentType]
     except (TypeError, ValueError, OverflowError):
         return ""
-    meant = dotted.partition("[")[0] in FRACTIONS and 1.0 < number <= 100.0
-    return f" (a fraction: {number:g}% is written {number / 100:g})" if meant else ""
+    is_percentage = dotted.partition("[")[0] in FRACTIONS and 1.0 < number <= 100.0
+    return f" (a fraction: {number:g}% is written {number / 100:g})" if is_percentage else ""
 
 
 def _dotted(path: _Path) -> str:
@@ -213,10 +217,10 @@ def _dotted(path: _Path) -> str:
 
 
 def _is_not(value: object) -> str:
-    return f"{short(value)} is not allowed"
+    return f"{short_repr(value)} is not allowed"
 
 
-def short(value: object) -> str:
+def short_repr(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, str) and _NUMBER.fullmatch(value):

@@ -10,7 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from agents.models.options import BEDROCK, EMBEDDED, MAX_TAGS, ModelOptions
 from agents.recording.scrubbing import scrub
-from api.accepted_values import at, in_words, short
+from api.accepted_values import describe_schema, schema_at, short_repr
 from api.compute_settings import COMPUTE_FORMS, ComputeSettings, check_compute
 from desk.base.errors import InvalidInput
 from desk.governance.approvals import DEFAULT_THRESHOLDS, Thresholds
@@ -433,7 +433,7 @@ def read_settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         variable = str(first["loc"][0])
-        raise _invalid(variable, first["input"], first, at((variable,), Settings.model_json_schema())) from error
+        raise _invalid(variable, first["input"], first, schema_at((variable,), Settings.model_json_schema())) from error
     check_compute(settings)
     return settings
 
@@ -504,7 +504,7 @@ def read_model_options() -> ModelOptions:
         first = error.errors(include_url=False)[0]
         path = tuple(str(part) for part in first["loc"])
         variable = next(name for name, place in MODEL_VARIABLES.items() if path[: len(place)] == place)
-        node = at(MODEL_VARIABLES[variable], ModelOptions.model_json_schema())
+        node = schema_at(MODEL_VARIABLES[variable], ModelOptions.model_json_schema())
         raise _invalid(variable, os.environ.get(variable), first, node) from error
 
 
@@ -522,12 +522,12 @@ def _tags(variable: str, value: str) -> dict[str, str]:
     pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
     tags = {name.strip(): tag.strip() for name, _, tag in pairs}
     if len(tags) < len(pairs):
-        raise InvalidInput(variable, value, reason=f"{short(value)} names a tag twice", allowed=FORMS[variable])
+        raise InvalidInput(variable, value, reason=f"{short_repr(value)} names a tag twice", allowed=FORMS[variable])
     if taken := sorted(RESERVED & tags.keys()):
         reason = f"{', '.join(taken)} is added to every call already"
         raise InvalidInput(variable, value, reason=reason, allowed="other names")
     if not all(separator for _, separator, _ in pairs):
-        raise InvalidInput(variable, value, reason=f"{short(value)} is not allowed", allowed=FORMS[variable])
+        raise InvalidInput(variable, value, reason=f"{short_repr(value)} is not allowed", allowed=FORMS[variable])
     return tags
 
 
@@ -536,5 +536,5 @@ def _invalid(variable: str, value: object, first: Any, node: dict[str, Any]) -> 
         return InvalidInput(variable, value, reason="is not set", allowed="a value, since its companion is set")
     if variable in SECRETS:
         value = "what it is set to"  # which is not repeated
-    form = FORMS["MODEL"] if variable in AGENTS_MODELS else FORMS.get(variable) or in_words(node)
-    return InvalidInput(variable, value, reason=f"{short(value)} is not allowed", allowed=form)
+    form = FORMS["MODEL"] if variable in AGENTS_MODELS else FORMS.get(variable) or describe_schema(node)
+    return InvalidInput(variable, value, reason=f"{short_repr(value)} is not allowed", allowed=form)

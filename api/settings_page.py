@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from agents.models.options import ModelOptions
-from api.accepted_values import at, in_words
+from api.accepted_values import describe_schema, schema_at
 from api.settings import AGENTS_MODELS, FORMS, MODEL_VARIABLES, ROOT, Settings
 
 HEAD = """\
@@ -97,7 +97,7 @@ def _of_settings() -> Iterator[Setting]:
     schema = Settings.model_json_schema()
     for field in Settings.model_fields.values():
         variable = str(field.validation_alias)
-        yield _setting(variable, field, at((variable,), schema))
+        yield _setting(variable, field, schema_at((variable,), schema))
 
 
 def _of_models() -> Iterator[Setting]:
@@ -107,7 +107,7 @@ def _of_models() -> Iterator[Setting]:
             agent = path[-1].replace("_", " ")
             yield Setting(variable, "as `MODEL`", "`MODEL`", f"Model of the {agent}.")
         else:
-            yield _setting(variable, _field(path), at(path, schema))
+            yield _setting(variable, _field(path), schema_at(path, schema))
 
 
 def _field(path: tuple[str, ...]) -> FieldInfo:
@@ -121,7 +121,7 @@ def _field(path: tuple[str, ...]) -> FieldInfo:
 
 def _setting(variable: str, field: FieldInfo, node: dict[str, Any]) -> Setting:
     assert field.description, f"{variable} has no description"
-    accepted = "a path" if node.get("format") == "path" else FORMS.get(variable) or in_words(node)
+    accepted = "a path" if node.get("format") == "path" else FORMS.get(variable) or describe_schema(node)
     return Setting(variable, accepted, _default(field), field.description)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from api.accepted_values import at, in_words, short
+from api.accepted_values import describe_schema, schema_at, short_repr
 from api.cli.output.progress import describe_estimate, describe_question
 from api.cli.runs.port import Waiting
 from api.settings import Settings
@@ -66,10 +66,10 @@ def make_decision(settings: Settings, verdict: str, **fields: Any) -> ApprovalDe
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "reason"
-        node = at((name,), ApprovalDecision.model_json_schema())
-        allowed = in_words(node) if first["loc"] else "a reason of 1 to 500 characters"
+        node = schema_at((name,), ApprovalDecision.model_json_schema())
+        allowed = describe_schema(node) if first["loc"] else "a reason of 1 to 500 characters"
         value = fields.get(name)
-        raise InvalidInput(f"--{name}", value, reason=f"{short(value)} is not allowed", allowed=allowed) from error
+        raise InvalidInput(f"--{name}", value, reason=f"{short_repr(value)} is not allowed", allowed=allowed) from error
 
 
 @contextmanager

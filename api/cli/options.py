@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.accepted_values import allowed, field
+from api.accepted_values import accepted_values, split_path
 from desk.optimization.request import OptimizationRequest
 
 WHAT = "Data"
@@ -31,7 +31,7 @@ def option(name: str, path: str, text: str, panel: str, default: str | None = No
     by_default = f"; {default} by default" if default else ""
     return typer.Option(
         name,
-        help=f"{text} ({allowed(field(path)).removeprefix('one of ')}{by_default}).",
+        help=f"{text} ({accepted_values(split_path(path)).removeprefix('one of ')}{by_default}).",
         show_default=False,
         rich_help_panel=panel,
         metavar=_metavar(path),
@@ -40,7 +40,7 @@ def option(name: str, path: str, text: str, panel: str, default: str | None = No
 
 def _default(path: str) -> str:
     value: Any = BLANK
-    for step in field(path):
+    for step in split_path(path):
         value = getattr(value, step, None) if isinstance(step, str) else value[step]
     if value is None or isinstance(value, tuple):
         return ""
@@ -48,7 +48,7 @@ def _default(path: str) -> str:
 
 
 def _metavar(path: str) -> str:
-    text = allowed(field(path))
+    text = accepted_values(split_path(path))
     if path == "space.lookback_days" or text.startswith("a whole number"):
         return "N"
     return "NAME" if text.startswith(("one of", "text")) else "X"

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from api.accepted_values import field, refuse
+from api.accepted_values import input_error, split_path
 from api.cli.options import OVERRIDES, PATHS
 from desk.base.errors import InvalidInput
 from desk.optimization.request import OptimizationRequest
@@ -48,7 +48,7 @@ def request_from(options: Mapping[str, Any], file: str | None) -> OptimizationRe
         try:
             return OptimizationRequest.model_validate(_from_options(options))
         except ValidationError as error:
-            raise refuse(error, option_of) from error
+            raise input_error(error, option_of) from error
     extra = sorted(_typed(name) for name in options.keys() - OVERRIDES)
     if extra:
         allowed = ", ".join(sorted(_typed(name) for name in OVERRIDES))
@@ -58,12 +58,12 @@ def request_from(options: Mapping[str, Any], file: str | None) -> OptimizationRe
     try:
         return OptimizationRequest.model_validate(content)
     except ValidationError as error:
-        raise refuse(error) from error
+        raise input_error(error) from error
 
 
 def option_of(path: str) -> str:
     """The option that sets the field at `path`, or the path itself."""
-    steps = [step for step in field(path) if isinstance(step, str)]
+    steps = [step for step in split_path(path) if isinstance(step, str)]
     return _OPTION_OF.get(".".join(steps), path)
 
 

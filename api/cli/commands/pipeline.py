@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.accepted_values import short
+from api.accepted_values import short_repr
 from api.cli.approval_prompt import WAITING, confirm_start
 from api.cli.commands.optimize import parse_request
 from api.cli.dependencies import with_dependencies
@@ -143,7 +143,7 @@ def status(arn: Arn, *, fetch: Fetch = False, json_: AsJson = False) -> int:
 
     if not _ARN.fullmatch(arn):
         allowed = "arn:aws:sagemaker:REGION:ACCOUNT:pipeline/NAME/execution/ID, as `pipeline start` printed it"
-        raise InvalidInput("ARN", arn, reason=f"{short(arn)} names no execution of a pipeline", allowed=allowed)
+        raise InvalidInput("ARN", arn, reason=f"{short_repr(arn)} names no execution of a pipeline", allowed=allowed)
 
     async def answer(settings: Settings, dependencies: "Dependencies") -> int:
         with closing(_pipelines(settings)) as pipelines:

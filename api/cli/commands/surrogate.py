@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
-from api.accepted_values import refuse
+from api.accepted_values import input_error
 from api.cli.dependencies import with_dependencies
 from api.cli.options import AsJson
 from api.cli.output.surrogates import print_starts
@@ -170,7 +170,7 @@ def _read_config(text: str) -> "StrategyConfig":
     try:
         return OptimizationRequest.model_validate({"current_rule": content}).current_rule
     except ValidationError as error:
-        raise refuse(error, lambda path: path.replace("current_rule", "config", 1)) from error
+        raise input_error(error, lambda path: path.replace("current_rule", "config", 1)) from error
 
 
 def _read(path: Path) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from starlette.requests import HTTPConnection
 
-from api.accepted_values import at, in_words, short
+from api.accepted_values import describe_schema, schema_at, short_repr
 from desk.base.errors import reason_and_allowed
 
 RequestSchema = dict[str, Any]
@@ -61,27 +61,29 @@ def _message_and_allowed(error: Any, path: list[str | int], schema: RequestSchem
         return "its content type is not JSON", "the header Content-Type: application/json"
     if kind == "too_long":
         return f"it has {context['actual_length'] or 'too many'} items", f"at most {context['max_length']}"
-    documented = _documented(at(path, schema))
+    documented = _documented(schema_at(path, schema))
     if kind == "missing":
         return "it is missing", documented or "a value"
     if kind == "extra_forbidden":
-        return "there is no such field", _suggestion(str(path[-1]), list(at(path[:-1], schema).get("properties", {})))
+        return "there is no such field", _suggestion(
+            str(path[-1]), list(schema_at(path[:-1], schema).get("properties", {}))
+        )
     if kind == "value_error":
         return reason_and_allowed(error["msg"])
     if kind == "json_invalid":
         return f"it is not valid JSON: {context.get('error', error['msg'])}", "JSON"
-    message = f"{short(error.get('input'))} is not allowed"
+    message = f"{short_repr(error.get('input'))} is not allowed"
     if kind in ("literal_error", "enum"):
         return message, "one of " + re.sub(r"'([^']*)'", r"\1", str(context.get("expected", "")))
     bounds = {_BOUNDS[name]: limit for name, limit in context.items() if name in _BOUNDS}
     if bounds and not documented:
-        documented = in_words({"type": "number", **bounds})
+        documented = describe_schema({"type": "number", **bounds})
     usable = kind not in _OBJECTS or documented.startswith("an object")
     return message, (documented if usable else "") or error["msg"]
 
 
 def _documented(node: dict[str, Any]) -> str:
-    text = in_words(node) if node else ""
+    text = describe_schema(node) if node else ""
     return "" if text == "see the documentation" else text
 
 
