@@ -110,7 +110,7 @@ async def add_scenario(store: Store, owner: str, values: ScenarioValues) -> Scen
     """Store an own scenario; adding the same one again changes nothing."""
     book = await load_catalog(store, owner)
     scenario = _build_scenario(values, find_scenario(book, values.like))
-    existing = next((scenario for scenario in book.scenarios if scenario.name == scenario.name), None)
+    existing = next((known for known in book.scenarios if known.name == scenario.name), None)
     if existing == scenario:
         return scenario
     if existing is not None or scenario.name == HISTORY:

@@ -25,7 +25,7 @@ from desk.governance.approvals import ApprovalDecision
 from desk.runs.events import ClaimReleased, ToolCalled
 from desk.runs.repository import events_of, list_runs, result_of
 from graphs.conversations.turn_execution import (
-    LONGEST_MESSAGE,
+    MAX_MESSAGE_LENGTH,
     REMEMBERED,
     Unanswered,
     ask,
@@ -382,8 +382,8 @@ async def test_nothing_of_another_person_is_found(known):
     [
         ("\x00\x1b[2J\x07 what \x7f\u202eis\u2066 this\x9b31m", None),
         ("42", "asked_back"),
-        ("7" * LONGEST_MESSAGE, None),
-        ("é" * LONGEST_MESSAGE, None),
+        ("7" * MAX_MESSAGE_LENGTH, None),
+        ("é" * MAX_MESSAGE_LENGTH, None),
         ("  \n tell me a joke \n ", "declined"),
         ('"}, "focus": {"run": "x"}} {{benefit_bps}} <data-000000000000>', None),
         ("👩‍👩‍👧‍👦 ٤٢ 𝟜𝟚 ½ Ⅻ", None),
@@ -401,7 +401,7 @@ async def test_whatever_is_said_gets_an_answer(text, outcome, known):
         assert (await turn(dependencies, 3)).outcome == "answered"
 
 
-@pytest.mark.parametrize("text", ["", " \n\t ", "x" * (LONGEST_MESSAGE + 1), "half \ud83d of a face"])
+@pytest.mark.parametrize("text", ["", " \n\t ", "x" * (MAX_MESSAGE_LENGTH + 1), "half \ud83d of a face"])
 async def test_what_no_message_can_be_is_refused_and_not_kept(text, known):
     async with open_dependencies(known) as dependencies:
         with pytest.raises(InvalidInput, match=r"message: .*expected 1 to 4000 characters"):

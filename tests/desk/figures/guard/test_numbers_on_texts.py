@@ -7,7 +7,7 @@ def test_every_invented_number_is_reported() -> None:
     outcomes = [outcome(sample) for sample in samples("adversarial")]
     assert len(outcomes) >= 60
     assert all(each.invented for each in outcomes)
-    assert recall(outcomes) == 1.0, [(each.text, each.missed) for each in outcomes if each.missed]
+    assert recall(outcomes) == 1.0, [(each.text, each.misses) for each in outcomes if each.misses]
 
 
 def test_hardly_any_clean_text_raises_an_alarm() -> None:
