@@ -1,14 +1,14 @@
-"""Chat models on Amazon Bedrock, through boto3 and langchain-aws.
-
-boto3 is imported by the functions that need it: the checks of model ids run in commands that call no model.
-"""
+"""Chat models on Amazon Bedrock, through boto3 and langchain-aws; `factory` imports it for models on Bedrock only."""
 
 import os
 import re
 from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, IncompleteReadError, PartialCredentialsError, ProfileNotFound
 from langchain_aws import ChatBedrockConverse
 
 from agents.models.options import ServiceTier
@@ -67,10 +67,6 @@ def caches_prompts(base: str) -> bool:
 
 def create_client(*, region: str | None, time_limit: float, threads: int, offline: bool) -> BaseClient:
     """One client for all models, without retries of its own: `agents.models.retries` retries under one time limit."""
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, PartialCredentialsError, ProfileNotFound
-
     config = Config(
         retries={"total_max_attempts": 1},
         connect_timeout=min(_CONNECT_SECONDS, time_limit),
@@ -118,8 +114,6 @@ def _no_endpoint(reason: str) -> InvalidInput:
 
 def _check_length(response_dict: dict[str, Any], **_: object) -> None:
     """Reject truncated bodies: botocore parses them as responses without content."""
-    from botocore.exceptions import IncompleteReadError
-
     body, length = response_dict["body"], int(response_dict["headers"].get("content-length") or 0)
     if isinstance(body, bytes) and len(body) < length:
         raise IncompleteReadError(actual_bytes=len(body), expected_bytes=length)

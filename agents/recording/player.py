@@ -1,12 +1,15 @@
 """Replays a cassette: answers the calls of boto3 clients with the recorded response of an equal request.
 
-It uses botocore's event hooks, so no library is patched. botocore and urllib3 are imported at the first call.
+It uses botocore's event hooks, so no library is patched.
 """
 
 import threading
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from typing import Any
+
+from botocore.awsrequest import AWSResponse
+from urllib3.exceptions import ProtocolError
 
 from agents.recording.boto_events import BEFORE_SEND, request_body
 from agents.recording.cassette import Cassette, Interaction
@@ -49,8 +52,6 @@ class Player:
         return [f"{number + 1}: {self.cassette.interactions[number]}" for number in remaining]
 
     def _answer(self, request: Any, **_: object) -> Any:
-        from botocore.awsrequest import AWSResponse
-
         requested = _requested(request)
         with self._lock:
             numbers = self._unplayed.get(requested.key)
@@ -70,8 +71,6 @@ class _RawResponse:
         self._interaction = interaction
 
     def stream(self, *_: object, **__: object) -> Iterator[bytes]:
-        from urllib3.exceptions import ProtocolError
-
         answer = self._interaction.answer
         for start in range(0, len(answer), CHUNK):
             yield answer[start : start + CHUNK]

@@ -1,12 +1,14 @@
 """Records the calls of boto3 clients into a cassette.
 
-It uses botocore's event hooks, so no library is patched. urllib3 is imported at the first call.
+It uses botocore's event hooks, so no library is patched.
 """
 
 import json
 import threading
 from collections.abc import Iterator
 from typing import Any
+
+from urllib3.exceptions import HTTPError
 
 from agents.recording.boto_events import BEFORE_PARSE, BEFORE_SEND, request_body
 from agents.recording.cassette import Cassette, Interaction
@@ -101,8 +103,6 @@ class _Tee:
         self._call = call
 
     def stream(self, *arguments: Any, **options: Any) -> Iterator[bytes]:
-        from urllib3.exceptions import HTTPError
-
         try:
             for chunk in self._raw.stream(*arguments, **options):
                 self._call.answer += chunk

@@ -8,6 +8,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
+from agents.models.factory import single_model
 from agents.planner.planner import ASSISTANT, EmbeddedPlanner
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events import DecisionMade
@@ -17,7 +18,7 @@ from graphs.dependencies import Dependencies
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
-from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.dependencies import OWNER, QUICK, open_dependencies
 
 OTHER = "other"
 MINE, THEIRS = "0a" * 16, "0b" * 16
@@ -35,20 +36,21 @@ READ: Call = ("list_results", {})
 """Returns the names of the owner's runs, one of which is POISON."""
 
 
-class Obeying(EmbeddedPlanner):
+class ObedientModel(EmbeddedPlanner):
     """Answers for the agents in `scripts`; the planner's rules answer for the others."""
 
     scripts: dict[str, Any]
-    heard: dict[str, None]
+    inputs: dict[str, None]
     """Texts of tool results and of the loop, in order."""
-    asked: list[str]
+    agents: list[str]
+    """The answer type of the agent of each call."""
 
     def _reply(self, messages):
         script = self.scripts.get(self.answers_with)
         if script is None:
             return super()._reply(messages)
-        self.heard.update({str(m.text): None for m in messages if isinstance(m, ToolMessage)})
-        self.asked.append(self.answers_with)
+        self.inputs.update({str(m.text): None for m in messages if isinstance(m, ToolMessage)})
+        self.agents.append(self.answers_with)
         return script(messages)
 
 
@@ -71,25 +73,27 @@ def saying(*texts: str, **changes: Any) -> list[Call]:
     return [(ASSISTANT, {"claims": [{"section": "answer", "text": text} for text in texts], **changes})]
 
 
-def obeying(script: Script | None = None, **scripts: Script) -> Obeying:
-    return Obeying(scripts={**({ASSISTANT: script} if script else {}), **scripts}, heard={}, asked=[])
+def obedient_model(script: Script | None = None, **scripts: Script) -> ObedientModel:
+    return ObedientModel(scripts={**({ASSISTANT: script} if script else {}), **scripts}, inputs={}, agents=[])
 
 
 @dataclass
-class Talked:
+class Exchange:
+    """A turn with the model: its events, and the owner's runs after it."""
+
     turn: Turn
     events: list[Any]
-    model: Obeying
+    model: ObedientModel
     runs: list[str]
     """The owner's runs afterwards."""
 
     @property
-    def told(self) -> str:
+    def model_input(self) -> str:
         """The texts of tools and of the loop that the model received."""
-        return "\n".join(self.model.heard)
+        return "\n".join(self.model.inputs)
 
     @property
-    def refused(self) -> int:
+    def refused_calls(self) -> int:
         return sum(event.refused_calls for event in self.of(DecisionMade))
 
     def of(self, kind: type) -> list[Any]:
@@ -98,24 +102,21 @@ class Talked:
 
 async def talk(
     dependencies: Dependencies, script: Script, text: str = "List my runs.", *, conversation: str | None = None
-) -> Talked:
+) -> Exchange:
     """A user message that a model answers according to `script`."""
-    from agents.models.factory import single_model
-    from tests.graphs.dependencies import QUICK
-
-    model = obeying(script)
+    model = obedient_model(script)
     dependencies = replace(dependencies, models=single_model(model, QUICK))
     conversation = conversation or await begin_conversation(dependencies, OWNER)
     events = [event async for event in ask(dependencies, OWNER, conversation, text)]
     number = max(int(event.turn) for event in events if event.event == "turn_started")
     turn = await turn_of(dependencies.store, OWNER, conversation, number)
     assert [e for e in events if e.run == turn.id] == await events_of(dependencies.store, OWNER, turn.id)
-    return Talked(turn, events, model, [run.id for run in await list_runs(dependencies.store, OWNER)])
+    return Exchange(turn, events, model, [run.id for run in await list_runs(dependencies.store, OWNER)])
 
 
-async def talked(home: Path, script: Script, text: str = "List my runs.", **changes: Any) -> Talked:
+async def talk_on_own_desk(home: Path, script: Script, text: str = "List my runs.", **changes: Any) -> Exchange:
     """The same with a separate desk that is closed afterwards, so that its home can be inspected."""
-    async with opened(home, **changes) as dependencies:
+    async with open_desk(home, **changes) as dependencies:
         return await talk(dependencies, script, text)
 
 
@@ -135,7 +136,7 @@ async def run_for_two_owners(home: Path) -> None:
 
 
 @asynccontextmanager
-async def opened(home: Path, **changes: Any) -> AsyncGenerator[Dependencies]:
+async def open_desk(home: Path, **changes: Any) -> AsyncGenerator[Dependencies]:
     async with open_dependencies(home) as dependencies:
         yield replace(dependencies, **changes)
 

@@ -17,7 +17,7 @@ from desk.runs.events import DecisionMade, DraftRejected
 from desk.runs.repository import result_of
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
-from tests.doubles.obedient_model import Call, Obeying, calling, obeying, request
+from tests.doubles.obedient_model import Call, ObedientModel, calling, obedient_model, request
 from tests.graphs.dependencies import OWNER, QUICK
 
 INVENTED = {
@@ -86,7 +86,7 @@ PAIRS = [["digits", "words"], *(list(INVENTED)[n : n + 2] for n in range(0, len(
 """An agent has two drafts: each pair takes a run, and all but the first are for the long tests."""
 
 
-async def run_with(home: Path, monkeypatch: pytest.MonkeyPatch, model: Obeying) -> tuple[list[Any], Any, str]:
+async def run_with(home: Path, monkeypatch: pytest.MonkeyPatch, model: ObedientModel) -> tuple[list[Any], Any, str]:
     """The events, the result and the report of a run on the desk that the command line opens, with its log."""
     for name, value in {"STRATIGOS_HOME": str(home), "STRATIGOS_LOG_LEVEL": "debug"}.items():
         monkeypatch.setenv(name, value)
@@ -101,7 +101,7 @@ async def run_with(home: Path, monkeypatch: pytest.MonkeyPatch, model: Obeying) 
 
 async def assert_none_is_released(home: Path, monkeypatch: pytest.MonkeyPatch, disguises: Sequence[str]) -> None:
     texts = [INVENTED[name] for name in disguises]
-    events, result, report = await run_with(home, monkeypatch, obeying(**draft_scripts(texts)))
+    events, result, report = await run_with(home, monkeypatch, obedient_model(**draft_scripts(texts)))
     outputs = [report, result.model_dump_json(), *(event.model_dump_json() for event in events)]
     assert disguises_in(home, *outputs) == set()
     rejections = [event for event in events if isinstance(event, DraftRejected)]

@@ -32,12 +32,12 @@ from tests.doubles.obedient_model import (
     Script,
     calling,
     nowhere,
-    obeying,
-    opened,
+    obedient_model,
+    open_desk,
     request,
     saying,
     steps,
-    talked,
+    talk_on_own_desk,
 )
 from tests.graphs.dependencies import OWNER, QUICK, open_dependencies
 
@@ -63,7 +63,7 @@ REJECTED: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize("guard", REJECTED)
 async def test_a_draft_is_refused_for(guard: str, home: Path):
     text, code = REJECTED[guard]
-    done = await talked(home, steps([WORLDS], saying(text)))
+    done = await talk_on_own_desk(home, steps([WORLDS], saying(text)))
     assert (done.turn.outcome, done.turn.claims) == ("no_answer", ())
     assert [code in event.reasons for event in done.of(DraftRejected)] == [True, True]
     assert done.of(FiguresChecked) == []
@@ -73,7 +73,7 @@ async def test_a_draft_is_refused_for(guard: str, home: Path):
 async def test_what_the_check_refuses_is_not_the_whole_language(home: Path):
     """Else the tests above would pass without any guard."""
     text = "The yearly volatility of the risky asset in the scenario base case is {{scenario_base_case_sigma}}."
-    done = await talked(home, steps([WORLDS], saying(text)))
+    done = await talk_on_own_desk(home, steps([WORLDS], saying(text)))
     assert [claim.text for claim in done.turn.claims] == [
         text.replace("{{scenario_base_case_sigma}}", f"{BUILT_IN[0].sigma:.1%}")
     ]
@@ -121,8 +121,8 @@ UNSAID: dict[str, tuple[Call, str]] = {
 @pytest.mark.parametrize("guard", UNSAID)
 async def test_a_tool_is_not_called_with_unsaid(guard: str, home: Path):
     call, told = UNSAID[guard]
-    done = await talked(home, steps([call], saying("Done.")), "Optimize the S&P 500.", thresholds=NOTHING)
-    assert told in done.told
+    done = await talk_on_own_desk(home, steps([call], saying("Done.")), "Optimize the S&P 500.", thresholds=NOTHING)
+    assert told in done.model_input
     assert done.of(ToolCalled) == []
     assert done.runs == []
 
@@ -141,7 +141,7 @@ BOUND: dict[str, set[str]] = {
 
 
 def test_each_agent_is_bound_to_its_tools_and_to_no_others():
-    chain: ModelChain = single_model(obeying(), QUICK).of("assistant")
+    chain: ModelChain = single_model(obedient_model(), QUICK).of("assistant")
     made = {**AGENTS, "assistant": assistant}
     assert {name: set(make(chain).tools) for name, make in made.items()} == BOUND
 
@@ -150,12 +150,12 @@ def test_each_agent_is_bound_to_its_tools_and_to_no_others():
 async def test_a_tool_of_another_agent_is_not_called(agent: str, home: Path):
     foreign: Call = ("list_figures", {})
     if agent == "assistant":
-        done = await talked(home, steps([foreign], saying("Done.")))
-        assert (done.refused, done.of(ToolCalled)) == (1, [])
+        done = await talk_on_own_desk(home, steps([foreign], saying("Done.")))
+        assert (done.refused_calls, done.of(ToolCalled)) == (1, [])
         return
     assessment = ("RiskAssessment", {"concerns": ["none"]})
-    async with opened(
-        home, models=single_model(obeying(RiskAssessment=steps([foreign], [assessment])), QUICK)
+    async with open_desk(
+        home, models=single_model(obedient_model(RiskAssessment=steps([foreign], [assessment])), QUICK)
     ) as dependencies:
         run = await create_run(dependencies, OWNER, request())
         events = [event async for event in execute(dependencies, OWNER, run)]
@@ -165,15 +165,15 @@ async def test_a_tool_of_another_agent_is_not_called(agent: str, home: Path):
 
 
 async def test_there_are_as_many_tool_calls_as_allowed(home: Path):
-    done = await talked(home, steps([WORLDS] * 30, saying("Done.")))
+    done = await talk_on_own_desk(home, steps([WORLDS] * 30, saying("Done.")))
     assert done.turn.outcome == "answered"
-    assert (len(done.of(ToolReturned)), done.refused) == (8, 22)
+    assert (len(done.of(ToolReturned)), done.refused_calls) == (8, 22)
 
 
 async def test_there_are_as_many_model_calls_as_allowed(home: Path):
-    done = await talked(home, lambda _: calling(("no_such_tool", {})))
+    done = await talk_on_own_desk(home, lambda _: calling(("no_such_tool", {})))
     assert done.turn.outcome == "no_answer"
-    assert len(done.of(ModelAnswered)) == len(done.model.asked) == 2 * 8
+    assert len(done.of(ModelAnswered)) == len(done.model.agents) == 2 * 8
 
 
 def spending(script: Script) -> Script:
@@ -189,15 +189,15 @@ def spending(script: Script) -> Script:
 @pytest.mark.parametrize("scope", ["run", "agent", "user"])
 async def test_a_hard_budget_asks_no_model_again(scope: str, home: Path):
     budgets = Budgets.model_validate({f"{scope}_tokens": 20})
-    done = await talked(home, spending(steps([WORLDS])), budgets=budgets)
-    assert done.model.asked == [ASSISTANT] * 2
+    done = await talk_on_own_desk(home, spending(steps([WORLDS])), budgets=budgets)
+    assert done.model.agents == [ASSISTANT] * 2
     assert done.turn.outcome == "no_answer"
     assert [event.subject for event in done.of(WarningIssued) if event.code == "budget_spent"]
 
 
 async def test_a_soft_budget_warns_and_goes_on(home: Path):
     answering = spending(steps([WORLDS], saying("Done.")))
-    done = await talked(home, answering, budgets=Budgets(run_tokens=24))
+    done = await talk_on_own_desk(home, answering, budgets=Budgets(run_tokens=24))
     assert done.turn.outcome == "answered"
     assert [(event.code, event.subject) for event in done.of(WarningIssued)] == [("budget_nearly_spent", "run tokens")]
 
@@ -213,19 +213,19 @@ async def trials(dependencies: Dependencies) -> int:
 
 
 async def test_a_job_above_a_threshold_waits_before_any_model_is_asked(home: Path):
-    model = obeying(lambda _: calling())
-    async with opened(home, thresholds=NOTHING, models=single_model(model, QUICK)) as dependencies:
+    model = obedient_model(lambda _: calling())
+    async with open_desk(home, thresholds=NOTHING, models=single_model(model, QUICK)) as dependencies:
         run = await waiting(dependencies)
         assert [event async for event in execute(dependencies, OWNER, run)] == await events_of(
             dependencies.store, OWNER, run
         )
         assert (await run_of(dependencies.store, OWNER, run)).state == "waiting"
         assert await trials(dependencies) == 0
-    assert model.asked == []
+    assert model.agents == []
 
 
 async def test_a_rejected_job_leaves_nothing(home: Path):
-    async with opened(home, thresholds=NOTHING) as dependencies:
+    async with open_desk(home, thresholds=NOTHING) as dependencies:
         run = await waiting(dependencies)
         no = ApprovalDecision(verdict="rejected", by="a person", at=utc_now(), reason="too dear")
         await decide_approval(dependencies, OWNER, run, no)
@@ -236,8 +236,8 @@ async def test_a_rejected_job_leaves_nothing(home: Path):
 
 
 async def test_what_a_tool_returned_stands_between_marks_of_its_own(home: Path):
-    done = await talked(home, steps([WORLDS], saying("Done.")))
-    [told] = [text for text in done.model.heard if "base_case" in text]
+    done = await talk_on_own_desk(home, steps([WORLDS], saying("Done.")))
+    [told] = [text for text in done.model.inputs if "base_case" in text]
     opening, closing = told.splitlines()[0], told.splitlines()[-1]
     assert re.fullmatch("<data-[0-9a-f]{12}>", opening)
     assert closing == opening.replace("<", "</")
@@ -245,8 +245,8 @@ async def test_what_a_tool_returned_stands_between_marks_of_its_own(home: Path):
 
 
 async def test_what_a_model_wrote_is_forgotten_once_it_is_decided(home: Path):
-    done = await talked(home, steps([WORLDS], saying("Done.")))
-    async with opened(home) as dependencies:
+    done = await talk_on_own_desk(home, steps([WORLDS], saying("Done.")))
+    async with open_desk(home) as dependencies:
         assert [record async for record in iterate_records(dependencies.store.records, OWNER, "answer")] == []
         assert await list_runs(dependencies.store, "other") == []
     nowhere(home, done.turn, *done.events)

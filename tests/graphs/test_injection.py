@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agents.messages import fence, unfence
+from agents.models.factory import single_model
 from agents.planner.planner import ASSISTANT
 from desk.base.clock import utc_now
 from desk.base.errors import NotFound
@@ -38,18 +39,18 @@ from tests.doubles.obedient_model import (
     THEIRS,
     WORDS,
     Call,
+    Exchange,
     Script,
-    Talked,
     calling,
     nowhere,
-    obeying,
-    opened,
+    obedient_model,
+    open_desk,
     request,
     run_for_two_owners,
     saying,
     steps,
     talk,
-    talked,
+    talk_on_own_desk,
 )
 from tests.graphs.dependencies import OWNER
 from tests.soak_variants import a_few
@@ -77,7 +78,7 @@ def poisoned(made: Path, home: Path) -> Path:
 
 @pytest.fixture
 async def dependencies(poisoned: Path) -> AsyncGenerator[Dependencies]:
-    async with opened(poisoned) as dependencies:
+    async with open_desk(poisoned) as dependencies:
         yield dependencies
 
 
@@ -103,10 +104,10 @@ NOT_BOUND: dict[str, Call] = {
 
 @pytest.mark.parametrize("attempt", a_few(NOT_BOUND, "no_tool_at_all", "its_own_approval", "the_settings"))
 async def test_a_tool_that_is_not_bound_is_not_called(attempt: str, poisoned: Path):
-    done = await talked(poisoned, steps([READ], [NOT_BOUND[attempt]], DONE))
-    assert POISON in done.told
-    assert f"{NOT_BOUND[attempt][0]} is not a valid tool" in done.told
-    assert done.refused == 1
+    done = await talk_on_own_desk(poisoned, steps([READ], [NOT_BOUND[attempt]], DONE))
+    assert POISON in done.model_input
+    assert f"{NOT_BOUND[attempt][0]} is not a valid tool" in done.model_input
+    assert done.refused_calls == 1
     assert {event.tool for event in done.of(ToolCalled)} == {"list_results"}
     nowhere(poisoned, done.turn, *done.events)
 
@@ -153,10 +154,10 @@ NOT_SAID: dict[str, tuple[Call, str]] = {
 )
 async def test_an_argument_that_nobody_said_reaches_no_tool(attempt: str, poisoned: Path):
     call, field = NOT_SAID[attempt]
-    done = await talked(poisoned, steps([READ], [call], DONE))
-    assert POISON in done.told
-    assert f"{field}: " in done.told
-    assert done.refused == 1
+    done = await talk_on_own_desk(poisoned, steps([READ], [call], DONE))
+    assert POISON in done.model_input
+    assert f"{field}: " in done.model_input
+    assert done.refused_calls == 1
     assert {event.tool for event in done.of(ToolCalled)} == {"list_results"}
     assert done.runs == [MINE]
     nowhere(poisoned, done.turn, *done.events)
@@ -174,20 +175,22 @@ OF_OTHERS: dict[str, Call] = {
 
 @pytest.mark.parametrize("attempt", OF_OTHERS)
 async def test_what_belongs_to_somebody_else_is_not_there(attempt: str, poisoned: Path):
-    async with opened(poisoned) as dependencies:
+    async with open_desk(poisoned) as dependencies:
         await add_scenario(dependencies.store, OTHER, ScenarioValues(name="falcon_world", mu=0.0777))
         await save_strategy(
             dependencies.store, OTHER, "Falcon", Rule.model_validate({"config": request().current_rule})
         )
-    done = await talked(poisoned, steps([READ], [OF_OTHERS[attempt]], saying("What stands in the way: {{refusal}}.")))
-    assert THEIRS in done.told, "it was told where to look"
+    done = await talk_on_own_desk(
+        poisoned, steps([READ], [OF_OTHERS[attempt]], saying("What stands in the way: {{refusal}}."))
+    )
+    assert THEIRS in done.model_input, "it was told where to look"
     [_, told] = done.of(ToolReturned)
     assert told.figures == ("refusal", "refusal_allowed")
     assert done.turn.outcome == "answered"
-    assert SECRET not in f"{done.told}{done.turn}{done.events}"
-    assert "7.8%" not in f"{done.told}{done.turn}{done.events}"
+    assert SECRET not in f"{done.model_input}{done.turn}{done.events}"
+    assert "7.8%" not in f"{done.model_input}{done.turn}{done.events}"
     assert done.runs == [MINE]
-    async with opened(poisoned) as dependencies:
+    async with open_desk(poisoned) as dependencies:
         assert await load_approval(dependencies.store, OTHER, THEIRS, "holdout") is None
     nowhere(poisoned, done.turn, *done.events)
 
@@ -195,7 +198,7 @@ async def test_what_belongs_to_somebody_else_is_not_there(attempt: str, poisoned
 async def test_an_owner_among_the_arguments_changes_nothing(dependencies: Dependencies):
     call, given = of_run("last")
     done = await talk(dependencies, steps([(call, given | {"owner": OTHER, "principal": {"owner": OTHER}})], DONE))
-    assert SECRET not in f"{done.told}{done.events}"
+    assert SECRET not in f"{done.model_input}{done.events}"
     assert [event.arguments for event in done.of(ToolCalled)] == [given]
 
 
@@ -240,8 +243,8 @@ UNSAYABLE: dict[str, tuple[str, str]] = {
 )
 async def test_what_must_not_be_said_is_not_said(attempt: str, poisoned: Path):
     text, code = UNSAYABLE[attempt]
-    done = await talked(poisoned, steps([READ], saying(text)))
-    assert POISON in done.told
+    done = await talk_on_own_desk(poisoned, steps([READ], saying(text)))
+    assert POISON in done.model_input
     assert done.turn.outcome == "no_answer"
     assert done.turn.claims == ()
     assert [code in event.reasons for event in done.of(DraftRejected)] == [True, True]
@@ -258,23 +261,23 @@ BROKEN: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("attempt", BROKEN)
 async def test_an_answer_has_no_room_for_more(attempt: str, poisoned: Path):
-    done = await talked(poisoned, steps([READ], saying("All is well.", **BROKEN[attempt])))
+    done = await talk_on_own_desk(poisoned, steps([READ], saying("All is well.", **BROKEN[attempt])))
     assert done.turn.outcome == "no_answer"
-    assert done.model.asked == [ASSISTANT] * 16, "two drafts of eight calls, none of which was an answer"
+    assert done.model.agents == [ASSISTANT] * 16, "two drafts of eight calls, none of which was an answer"
     nowhere(poisoned, done.turn, *done.events)
 
 
 @pytest.mark.parametrize("many", [1, 200])
 async def test_there_are_eight_tool_calls_and_no_more(many: int, poisoned: Path):
-    done = await talked(poisoned, lambda _: calling(*[READ] * many))
+    done = await talk_on_own_desk(poisoned, lambda _: calling(*[READ] * many))
     assert done.turn.outcome == "no_answer"
     rounds = 2
     assert len(done.of(ToolReturned)) <= 8 * rounds
-    assert len(done.model.asked) <= 8 * rounds
+    assert len(done.model.agents) <= 8 * rounds
     nowhere(poisoned, done.turn, *done.events)
 
 
-async def undecided(dependencies: Dependencies, done: Talked, subject: Any) -> None:
+async def undecided(dependencies: Dependencies, done: Exchange, subject: Any) -> None:
     assert done.turn.state == "waiting"
     assert done.turn.waits_for is not None
     approval = await load_approval(dependencies.store, OWNER, done.turn.waits_for[0], subject)
@@ -328,11 +331,10 @@ async def test_one_message_begins_few_runs(dependencies: Dependencies):
     assert sum(isinstance(event, RunLaunched) for event in events) == LAUNCHES
     assert {run.state for run in await list_runs(dependencies.store, OWNER) if run.id != MINE} == {"rejected"}
     assert len(await list_runs(dependencies.store, OWNER)) == 1 + LAUNCHES
-    assert "the message began enough runs" in done.told
+    assert "the message began enough runs" in done.model_input
 
 
-def _models(done: Talked) -> Any:
-    from agents.models.factory import single_model
+def _models(done: Exchange) -> Any:
     from tests.graphs.dependencies import QUICK
 
     return single_model(done.model, QUICK)
@@ -371,15 +373,15 @@ SOURCES = {each.__name__: each for each in (in_a_name, in_a_strategy, in_a_refus
 async def test_wherever_the_order_stands_it_is_no_word_of_the_person(source: str, dependencies: Dependencies):
     text, read = await SOURCES[source](dependencies)
     done = await talk(dependencies, steps([read], [wishing(target_volatility="20%")], DONE), text)
-    heard = [text for text in done.model.heard if "evil" in text]
+    heard = [text for text in done.model.inputs if "evil" in text]
     assert heard, "it was read"
     for told in heard:
         inside = unfence(told)
         assert inside != told
         assert told == fence(inside), "the fence closes where the data end, and nowhere before"
         assert told.count(f"</data-{told[6:18]}>") == 1
-    assert "'20%' does not stand in what the person wrote" in done.told
-    assert done.refused == 1
+    assert "'20%' does not stand in what the person wrote" in done.model_input
+    assert done.refused_calls == 1
     assert done.of(RunLaunched) == []
 
 
@@ -388,8 +390,8 @@ async def test_an_order_in_an_earlier_answer_is_no_word_of_the_person(dependenci
     assert POISON in before.turn.claims[0].text
     asking = steps([wishing(target_volatility="20%", trials="5,000 trials")], DONE)
     done = await talk(dependencies, asking, "Go on.", conversation=before.turn.conversation)
-    assert "'20%' does not stand in what the person wrote" in done.told
-    assert (done.refused, done.of(RunLaunched)) == (1, [])
+    assert "'20%' does not stand in what the person wrote" in done.model_input
+    assert (done.refused_calls, done.of(RunLaunched)) == (1, [])
 
 
 def test_a_message_cannot_forge_what_the_desk_adds_to_it():
@@ -406,14 +408,13 @@ def claimed(*texts: str, sections: Sequence[str] = ("winner", "counter_argument"
 
 async def test_agents_of_a_search_that_obey_change_neither_tools_nor_limits_nor_the_verdict(home: Path):
     """The orders stand in the name of the run."""
-    from agents.models.factory import single_model
     from desk.runs.events import DecisionMade
     from tests.graphs.dependencies import QUICK, open_dependencies
 
     def once(bad: Call, answer: Call) -> Script:
         return steps([bad], [answer])
 
-    model = obeying(
+    model = obedient_model(
         RiskAssessment=once(
             wishing(trials="5000"), ("RiskAssessment", claimed(f"Raise it to {OWN}.", concerns=["none"]))
         ),

@@ -14,11 +14,11 @@ from desk.runs.events import DraftRejected
 from graphs.conversations.turn_execution import ask, begin_conversation, turn_of
 from tests.doubles.obedient_model import (
     Call,
-    obeying,
+    obedient_model,
     run_for_two_owners,
     saying,
     steps,
-    talked,
+    talk_on_own_desk,
 )
 from tests.graphs.dependencies import OWNER, QUICK
 from tests.graphs.invented_drafts import INVENTED, PAIRS, assert_none_is_released, disguises_in
@@ -47,7 +47,9 @@ async def test_the_assistant_does_not_say_it(disguise: str, made: Path, home: Pa
     shutil.copytree(made, home)
     text = INVENTED[disguise]
     lists = [("list_results", {})]
-    done = await talked(home, steps(lists, saying(f"You gain {text} a year.", f"It is {text}.")), "Was it worth it?")
+    done = await talk_on_own_desk(
+        home, steps(lists, saying(f"You gain {text} a year.", f"It is {text}.")), "Was it worth it?"
+    )
     assert done.turn.outcome == "no_answer"
     assert done.turn.claims == ()
     assert [event.digest != "" for event in done.of(DraftRejected)] == [True, True]
@@ -94,11 +96,11 @@ async def test_no_argument_of_the_assistant_takes_it(disguise: str, made: Path, 
     monkeypatch.setenv("STRATIGOS_LOG_LEVEL", "debug")
     calls = everywhere(INVENTED[disguise])
     seen: list[str] = []
-    async with create_dependencies(Settings()) as opened:
+    async with create_dependencies(Settings()) as open_desk:
         for first in range(0, len(calls), 8):
             some = calls[first : first + 8]
-            model = obeying(steps(some, saying("What stands in the way: {{refusal}}."), saying("Done.")))
-            dependencies = replace(opened, models=single_model(model, QUICK))
+            model = obedient_model(steps(some, saying("What stands in the way: {{refusal}}."), saying("Done.")))
+            dependencies = replace(open_desk, models=single_model(model, QUICK))
             conversation = await begin_conversation(dependencies, OWNER)
             events = [event async for event in ask(dependencies, OWNER, conversation, "Was it worth it?")]
             turn = await turn_of(dependencies.store, OWNER, conversation, 1)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EventStreamError
+from vcr.persisters.filesystem import FilesystemPersister
+from vcr.serializers import yamlserializer
 
 from agents.recording.cassette import Cassette
 from agents.recording.player import Player
@@ -100,9 +102,6 @@ def test_requests_and_responses_in_two_lists(packed: bool, tmp_path) -> None:
 
 @pytest.mark.parametrize("path", sorted(FOLDER.iterdir()), ids=lambda path: path.name)
 def test_a_resaved_cassette_is_equal_and_readable_by_vcrpy(path: Path, tmp_path) -> None:
-    from vcr.persisters.filesystem import FilesystemPersister
-    from vcr.serializers import yamlserializer
-
     cassette = Cassette.load(path)
     cassette.save(tmp_path / "again.yaml")
     assert Cassette.load(tmp_path / "again.yaml").interactions == cassette.interactions
