@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 
-def a_few(cases: Iterable[str], *kept: str) -> list[Any]:
+def a_few(cases: Iterable[str], *always: str) -> list[Any]:
     """The cases, those that are not `kept` marked as soak."""
-    named = list(cases)
-    missing = set(kept) - set(named)
+    names = list(cases)
+    missing = set(always) - set(names)
     assert not missing, missing
-    return [case if case in kept else pytest.param(case, marks=pytest.mark.soak) for case in named]
+    return [case if case in always else pytest.param(case, marks=pytest.mark.soak) for case in names]

@@ -32,7 +32,7 @@ def test_a_socket_to_the_outside_is_stopped(reach) -> None:
 
 
 @pytest.mark.parametrize("ask", [socket.gethostbyname, lambda host: socket.getaddrinfo(host, 443)])
-def test_no_name_server_is_asked(ask) -> None:
+def test_name_servers_are_not_reached(ask) -> None:
     with pytest.raises(RuntimeError, match="fakes and loopback only"):
         ask("example.com")
 
@@ -79,7 +79,7 @@ def test_unix_sockets_work(tmp_path: Path) -> None:
         client.connect(address)
 
 
-def test_what_goes_through_a_proxy_finds_none() -> None:
+def test_connections_through_a_proxy_fail() -> None:
     """The proxy stands for clients that are not Python: here Python's own client shows it."""
     with pytest.raises(urllib.error.URLError, match="refused"):
         urllib.request.urlopen("http://example.com", timeout=5)

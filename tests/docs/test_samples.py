@@ -102,8 +102,8 @@ def script_of(page: str) -> str:
 def messages_of(page: str) -> str:
     """What a page tells its reader to type into a chat."""
     table = re.findall(r"^\| ([a-z][^|`]+[^|` ]) \| .* \|$", text_of(page), flags=re.MULTILINE)
-    typed = [sample.text for sample in samples_of(page) if sample.text.startswith("does the 12-month rule")]
-    return "".join(typed) or "".join(f"{message}\n" for message in table if message != "message")
+    chats = [sample.text for sample in samples_of(page) if sample.text.startswith("does the 12-month rule")]
+    return "".join(chats) or "".join(f"{message}\n" for message in table if message != "message")
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def free_port() -> str:
         return str(server.getsockname()[1])
 
 
-def executed(script: str, folder: Path, *, typed: str = "") -> subprocess.CompletedProcess[str]:
+def executed(script: str, folder: Path, *, text: str = "") -> subprocess.CompletedProcess[str]:
     """Runs the script in a session of its own and ends all that it has started."""
     foreign = ("AWS_", "MODEL", "STRATIGOS_", "SAGEMAKER_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
@@ -135,7 +135,7 @@ def executed(script: str, folder: Path, *, typed: str = "") -> subprocess.Comple
         free = free_port()
         script = re.sub(rf"(127\.0\.0\.1:|GATEWAY_PORT=|--port ){port}\b", rf"\g<1>{free}", script)
         environment |= {setting: free} if setting else {}
-    (folder / "typed").write_text(typed)
+    (folder / "typed").write_text(text)
     with (folder / "typed").open() as stdin, (folder / "out").open("w") as out, (folder / "err").open("w") as err:
         shell = subprocess.Popen(
             ["bash", "-x", "-c", script],

@@ -33,5 +33,5 @@ def test_each_weakness_of_the_top_ten_has_tests(weakness: str) -> None:
     assert len(set(NAMED.findall(chapter))) >= 2
 
 
-def test_whatever_looks_like_a_test_is_read_as_one() -> None:
+def test_every_name_of_a_test_is_recognised() -> None:
     assert CHAPTER.count("::test_") == len(NAMED.findall(CHAPTER))

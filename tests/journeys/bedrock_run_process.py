@@ -1,4 +1,4 @@
-"""Executes a run whose agents are driven by Bedrock, until it ends or dies by SIGKILL where the test wants it."""
+"""Executes a run whose agents are driven by Bedrock, until it ends or kills itself at an event that the test names."""
 
 import asyncio
 import json
@@ -26,8 +26,8 @@ SETTINGS = {
     "AWS_SECRET_ACCESS_KEY": "double",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-STORED = "stored.jsonl"
-"""In the home: the answers that were handed to the store, a line each."""
+STORED_ANSWERS = "stored.jsonl"
+"""File in the home: each answer that was passed to the store, one a line."""
 
 
 class DeadlyEvents:
@@ -42,11 +42,11 @@ class DeadlyEvents:
         return getattr(self._port, name)
 
     async def append_many(self, owner: str, run_id: str, events: Iterable[tuple[str, Any]]) -> list[int]:
-        told = list(events)
+        new_events = list(events)
         if self._before:
-            self._die(told)
-        numbers = await self._port.append_many(owner, run_id, told)
-        self._die(told)
+            self._die(new_events)
+        numbers = await self._port.append_many(owner, run_id, new_events)
+        self._die(new_events)
         return numbers
 
     def _die(self, events: Iterable[tuple[str, Any]]) -> None:
@@ -54,13 +54,13 @@ class DeadlyEvents:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-class ToldRecords:
-    """Writes down each answer that a model gave and that is handed to the store, whether it was there or not."""
+class LoggedRecords:
+    """Writes each model answer that is passed to the store to a file, also if it was stored before."""
 
     def __init__(self, port: Records, file: Path) -> None:
         self._port = port
         self._file = file
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._port, name)
@@ -71,18 +71,18 @@ class ToldRecords:
         finally:
             for put in puts:
                 if put.key.kind == KIND:
-                    self._tell(json.dumps(put.document))
+                    self._log(json.dumps(put.document))
 
-    def _tell(self, answer: str) -> None:
-        """Once: it is handed in again where others have added to a total that goes with it."""
-        if answer not in self._told:
-            self._told.add(answer)
+    def _log(self, answer: str) -> None:
+        """Write an answer once: a conflict on the total that is stored with it repeats the call."""
+        if answer not in self._logged:
+            self._logged.add(answer)
             with self._file.open("a") as file:
                 file.write(answer + "\n")
 
 
 def execute_run(home: Path, run: str, endpoint: str, deadly: Collection[str] = (), *, before: bool = False) -> None:
-    """The whole of a process."""
+    """Execute the run; the main function of a process."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "BEDROCK_", "MODEL"))]:
         del os.environ[name]
     os.environ.update(SETTINGS, STRATIGOS_HOME=str(home), AWS_ENDPOINT_URL_BEDROCK_RUNTIME=endpoint)
@@ -98,6 +98,6 @@ async def _execute(home: Path, run: str, deadly: Collection[str], *, before: boo
 
 
 def _watch(store: Store, home: Path, deadly: Collection[str], *, before: bool) -> None:
-    """Everybody shares this one store, the runner of jobs included."""
+    """Replace the ports of the store, which the job runner shares."""
     object.__setattr__(store, "events", DeadlyEvents(store.events, deadly, before=before))
-    object.__setattr__(store, "records", ToldRecords(store.records, home / STORED))
+    object.__setattr__(store, "records", LoggedRecords(store.records, home / STORED_ANSWERS))

@@ -1,7 +1,7 @@
-"""Executes the reference run until it ends or this process is killed: `-m tests.journeys.coordinator [ADDRESS BOOK]`.
+"""Executes the reference run until it ends or this process is killed: `-m tests.journeys.coordinator [ADDRESS LOG]`.
 
-Where its search is computed is chosen by the settings of the environment, or, with an address, is a Ray cluster: then
-`BOOK` tells how often shards were begun, and `BOOK.puts` which ones were stored.
+The environment selects where its search is computed. With an address it is a Ray cluster; `LOG` then records each
+computation of a shard, and `LOG.puts` each stored shard.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from store.blobs import Blobs
 from store.keys import SYSTEM
 from tests.doubles.ray_nodes import counted
 from tests.graphs.dependencies import OWNER, open_dependencies
-from tests.journeys.reference_job import RUN, carried_on, dependencies_of_settings
+from tests.journeys.reference_job import RUN, dependencies_of_settings, run_to_end
 
 
-class ToldBlobs:
-    """Writes down each shard that is stored, once it is."""
+class LoggedBlobs:
+    """Writes the name of each stored shard to a file."""
 
     def __init__(self, port: Blobs, file: Path) -> None:
         self._port = port
@@ -43,42 +43,42 @@ class ToldBlobs:
 
 @asynccontextmanager
 async def ray_dependencies(
-    home: Path, address: str, book: Path, simulator: MakeSimulator | None = None
+    home: Path, address: str, shard_log: Path, simulator: MakeSimulator | None = None
 ) -> AsyncGenerator[Dependencies]:
     async with open_dependencies(home) as dependencies:
-        store = replace(dependencies.store, blobs=ToldBlobs(dependencies.store.blobs, book.with_suffix(".puts")))
+        store = replace(dependencies.store, blobs=LoggedBlobs(dependencies.store.blobs, shard_log.with_suffix(".puts")))
 
         async def load(owner: str, request: Any) -> Any:
-            return counted(await load_owned_market(store, dependencies.prices, owner, request), book)
+            return counted(await load_owned_market(store, dependencies.prices, owner, request), shard_log)
 
         runner = LocalRunner(store, load, simulator=simulator) if simulator else ray_runner(store, load, address)
         yield replace(dependencies, store=store, jobs=runner, thresholds=None)
 
 
-async def coordinate(given: list[str]) -> None:
-    ray = (
-        (lambda: ray_dependencies(read_settings().home, given[0], Path(given[1])))
-        if given
-        else dependencies_of_settings
-    )
-    async with ray() as dependencies:
+async def coordinate(arguments: list[str]) -> None:
+    if arguments:
+        address, log = arguments
+        opening = ray_dependencies(read_settings().home, address, Path(log))
+    else:
+        opening = dependencies_of_settings()
+    async with opening as dependencies:
         sys.stdout.write("begun\n")
         sys.stdout.flush()
-        await carried_on(dependencies)
+        await run_to_end(dependencies)
         if dependencies.jobs.machines.kind == "local":
-            sys.stdout.write(f"computed {await computed(dependencies)}\n")
+            sys.stdout.write(f"computed {await computed_trials(dependencies)}\n")
 
 
-async def computed(dependencies: Dependencies) -> int:
+async def computed_trials(dependencies: Dependencies) -> int:
     """Trials that this process computed."""
     plans = [f"{OWNER}-{RUN}-plan-{plan}" for plan in range(3)]
-    found = 0
+    trials = 0
     for plan in plans:
         try:
-            found += (await dependencies.jobs.status(plan)).computed
-        except KeyError:  # another process saw it to its end, or there was no need for it
+            trials += (await dependencies.jobs.status(plan)).computed
+        except KeyError:  # another process finished it, or it was not needed
             continue
-    return found
+    return trials
 
 
 if __name__ == "__main__":

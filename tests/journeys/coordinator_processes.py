@@ -1,4 +1,4 @@
-"""Processes that execute the reference run, and are killed at it."""
+"""Processes that execute the reference run, and tests kill."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ from tests.graphs.dependencies import OWNER
 from tests.journeys.reference_job import RUN
 
 
-async def started(*arguments: str) -> asyncio.subprocess.Process:
+async def start_coordinator(*arguments: str) -> asyncio.subprocess.Process:
     coordinator = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.journeys.coordinator", *arguments, cwd=REPOSITORY, stdout=subprocess.PIPE
     )
@@ -25,33 +25,32 @@ async def started(*arguments: str) -> asyncio.subprocess.Process:
 
 
 @dataclass(frozen=True)
-class Killed:
+class KilledProcess:
     process: int
-    stored: int
-    """Trials."""
+    stored_trials: int
 
 
-async def killed(home: Path, chance: random.Random, *arguments: str) -> list[Killed]:
-    """Three processes that execute the run, one after the other, each until more trials are stored."""
-    found: list[Killed] = []
+async def kill_coordinators(home: Path, chance: random.Random, *arguments: str) -> list[KilledProcess]:
+    """Execute the run in three processes, one after the other, and kill each once enough trials are stored."""
+    killed_processes: list[KilledProcess] = []
     async with open_store(home) as store:
         for moment in sorted(chance.sample(range(1, 80), 3)):
             pause = chance.uniform(0.0, 1.0)
-            coordinator = await started(*arguments)
+            coordinator = await start_coordinator(*arguments)
             while len(await load_trials(store, OWNER, RUN)) < moment:
                 assert coordinator.returncode is None
                 await asyncio.sleep(0.05)
             await asyncio.sleep(pause)
             coordinator.kill()
             assert await coordinator.wait() == -signal.SIGKILL, "it ended before it could be killed"
-            found.append(Killed(coordinator.pid, len(await load_trials(store, OWNER, RUN))))
-            sys.stdout.write(f"\n{found[-1]}")
-    return found
+            killed_processes.append(KilledProcess(coordinator.pid, len(await load_trials(store, OWNER, RUN))))
+            sys.stdout.write(f"\n{killed_processes[-1]}")
+    return killed_processes
 
 
-async def ended(*arguments: str) -> dict[str, int]:
-    coordinator = await started(*arguments)
-    said, _ = await coordinator.communicate()
+async def run_coordinator(*arguments: str) -> dict[str, int]:
+    coordinator = await start_coordinator(*arguments)
+    output, _ = await coordinator.communicate()
     assert coordinator.returncode == 0
-    computed = said.decode().removeprefix("computed ").strip()
+    computed = output.decode().removeprefix("computed ").strip()
     return {"pid": coordinator.pid} | ({"computed": int(computed)} if computed else {})

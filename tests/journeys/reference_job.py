@@ -1,4 +1,4 @@
-"""Whole runs of one request wherever searches are computed: the desks that make them, and what is counted meanwhile."""
+"""The reference run: how it is created and continued, and how its shards are counted on a fleet."""
 
 import asyncio
 import json
@@ -37,8 +37,8 @@ from tests.graphs.dependencies import OWNER
 
 RUN = "reference"
 LOOK_SECONDS = 0.25
-TELLING = ("env", "STRATIGOS_LOG_LEVEL=debug", *IMAGE)
-"""The image, whose log tells of each shard that an instance begins."""
+LOGGING_IMAGE = ("env", "STRATIGOS_LOG_LEVEL=debug", *IMAGE)
+"""Command of the image with a log line for each shard that an instance begins and computes."""
 
 
 def request_of(trials: int, scenarios: int, paths: int, years: int) -> OptimizationRequest:
@@ -47,23 +47,23 @@ def request_of(trials: int, scenarios: int, paths: int, years: int) -> Optimizat
 
 
 REFERENCE = request_of(trials=100, scenarios=5, paths=1_000, years=5)
-"""As `make demo` asks for it."""
+"""The request of `make demo`."""
 REDUCED = request_of(trials=12, scenarios=2, paths=100, years=1)
 
 
-def telling(**changes: Any) -> Conduct:
-    return Conduct(upload_every=0.05, image=TELLING, **changes)
+def logging_conduct(**changes: Any) -> Conduct:
+    return Conduct(upload_every=0.05, image=LOGGING_IMAGE, **changes)
 
 
-def dice() -> random.Random:
-    """Other moments every time; the seed that is printed brings them back."""
+def printed_random() -> random.Random:
+    """A random generator whose seed is printed, so that a failure can be repeated."""
     seed = secrets.randbelow(2**32)
     sys.stdout.write(f"\nseed {seed}")
     return random.Random(seed)
 
 
-def computed_by_sagemaker(patch: pytest.MonkeyPatch, bucket: str, instances: int) -> None:
-    """Settings, beside those that lead to the fleet."""
+def use_sagemaker(patch: pytest.MonkeyPatch, bucket: str, instances: int) -> None:
+    """Set the environment so that searches run on the fleet."""
     for name, value in {
         "STRATIGOS_COMPUTE": "sagemaker",
         "SAGEMAKER_IMAGE": IMAGE_URI,
@@ -75,36 +75,36 @@ def computed_by_sagemaker(patch: pytest.MonkeyPatch, bucket: str, instances: int
         patch.setenv(name, value)
 
 
-class AllAtOnce(EmbeddedPlanner):
-    """Plans one search, and with it one job elsewhere: starting its instances takes longer than a small search."""
+class OnePlanPlanner(EmbeddedPlanner):
+    """Plans a single search, because starting instances takes longer than a small search."""
 
     def _reply(self, messages: Sequence[BaseMessage]) -> AIMessage:
-        said = super()._reply(messages)
-        for call in said.tool_calls:
+        answer = super()._reply(messages)
+        for call in answer.tool_calls:
             if call["name"] == "SearchPlan":
                 call["args"]["share"] = "all"
-        return said
+        return answer
 
 
 @asynccontextmanager
 async def dependencies_of_settings(
     model: BaseChatModel | None = None, *, queued: bool = False
 ) -> AsyncGenerator[Dependencies]:
-    """As the settings compose it; nobody is asked for an approval."""
+    """The dependencies that the settings select, without thresholds for approval."""
     async with create_dependencies(
         read_settings(), single_model(model or EmbeddedPlanner()), queued=queued
     ) as dependencies:
         yield replace(dependencies, thresholds=None)
 
 
-async def asked(dependencies: Dependencies, request: OptimizationRequest) -> None:
+async def create_reference_run(dependencies: Dependencies, request: OptimizationRequest) -> None:
     await create_run(dependencies, OWNER, request, run_id=RUN)
 
 
-async def carried_on(dependencies: Dependencies) -> None:
-    """To the end, from wherever it is."""
-    async with aclosing(carried_out(dependencies, OWNER, RUN, seconds=LOOK_SECONDS)) as told:
-        async for _ in told:
+async def run_to_end(dependencies: Dependencies) -> None:
+    """Continue the reference run until it ends."""
+    async with aclosing(carried_out(dependencies, OWNER, RUN, seconds=LOOK_SECONDS)) as events:
+        async for _ in events:
             pass
 
 
@@ -113,47 +113,47 @@ async def digest_of(dependencies: Dependencies, run: str = RUN) -> str:
 
 
 async def reports_of(dependencies: Dependencies, run: str = RUN) -> list[Report]:
-    """Those in the trace."""
+    """Reports of the computation in the trace of a run."""
     return [e.report for e in await events_of(dependencies.store, OWNER, run) if isinstance(e, ComputationReported)]
 
 
-async def until(true: Callable[[], bool], seconds: float = 300.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 300.0) -> None:
     deadline = time.monotonic() + seconds
-    while not true():  # what is waited for happens in other processes
+    while not condition():  # other processes fulfil it
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
 
 
-def lines(instance: Instance, event: str) -> list[str]:
-    """The shards of which its log says so."""
+def shards_of_event(instance: Instance, event: str) -> list[str]:
+    """Shards for which the log of an instance contains `event`."""
     if not instance.log.exists():
         return []
-    told = [json.loads(line) for line in instance.log.read_text().splitlines() if line.startswith("{")]
-    return [line["shard"] for line in told if line["event"] == event]
+    log = [json.loads(line) for line in instance.log.read_text().splitlines() if line.startswith("{")]
+    return [line["shard"] for line in log if line["event"] == event]
 
 
-def begun(job: Job) -> list[str]:
-    return [shard for instance in job.instances for shard in lines(instance, "shard_begun")]
+def begun_shards(job: Job) -> list[str]:
+    return [shard for instance in job.instances for shard in shards_of_event(instance, "shard_begun")]
 
 
 @dataclass
-class Watch:
-    """What lies in S3 when an attempt ends, and what its instances began."""
+class FleetWatch:
+    """Shards in S3 at the end of each attempt, and those that its instances began."""
 
     fleet: Fleet
     bucket: str
-    left: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
-    """Shards that are stored, by the attempt that has just ended."""
+    shards_at_end: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    """Stored shards at the end of each attempt."""
 
     def __post_init__(self) -> None:
-        self.fleet.listeners.append(self._hear)
+        self.fleet.listeners.append(self._record_end)
 
-    def _hear(self, event: dict[str, Any]) -> None:
+    def _record_end(self, event: dict[str, Any]) -> None:
         if event["detail"]["ProcessingJobStatus"] in ("Completed", "Failed", "Stopped"):
             name: str = event["detail"]["ProcessingJobName"]
-            self.left[name] = self.stored(name)
+            self.shards_at_end[name] = self.stored_shards(name)
 
-    def stored(self, attempt: str) -> set[str]:
+    def stored_shards(self, attempt: str) -> set[str]:
         return {Path(uri).stem for uri in self.objects(attempt)}
 
     def objects(self, attempt: str) -> list[str]:
@@ -164,34 +164,34 @@ class Watch:
     def newest(self) -> Job | None:
         return next(reversed(self.fleet.jobs.values()), None)
 
-    async def begins(self, shards: int) -> Job:
-        """The newest attempt, once its instances have begun so many."""
-        await until(lambda: self.newest is not None and len(begun(self.newest)) >= shards)
+    async def wait_for_shards(self, shards: int) -> Job:
+        """The newest attempt, once its instances have begun that many shards."""
+        await until(lambda: self.newest is not None and len(begun_shards(self.newest)) >= shards)
         assert self.newest is not None
         return self.newest
 
     def accounts(self) -> list[dict[str, Any]]:
-        """Of the attempts that ended well."""
-        found = self.fleet.objects(f"s3://{self.bucket}/searches/jobs/", like="*/shards.json")
-        return [json.loads(self.fleet.content(uri)) for uri in found]
+        """The leaders' counts of shards of the successful attempts."""
+        uris = self.fleet.objects(f"s3://{self.bucket}/searches/jobs/", like="*/shards.json")
+        return [json.loads(self.fleet.content(uri)) for uri in uris]
 
-    def counted(self) -> "Counts":
-        """Raises where a shard that was stored has been computed again, other than one in `spoiled`."""
+    def count(self) -> "ShardCounts":
+        """Count the shards of all attempts."""
         computed: Counter[str] = Counter()
         in_flight: set[tuple[str, int, str]] = set()
-        stored: dict[str, set[str]] = {}
+        stored_shards: dict[str, set[str]] = {}
         again: list[str] = []
         for name, job in self.fleet.jobs.items():
             search = name.rpartition("-")[0]
-            now = begun(job)
+            now = begun_shards(job)
             computed.update(now)
-            again += stored.get(search, set()) & set(now)
-            stored[search] = self.left[name]
+            again += stored_shards.get(search, set()) & set(now)
+            stored_shards[search] = self.shards_at_end[name]
             for number, each in enumerate(job.instances):
-                begun_here = lines(each, "shard_begun")
-                unfinished = set(begun_here) - self.left[name] | set(begun_here[-1:] if each.lost else ())
+                begun_here = shards_of_event(each, "shard_begun")
+                unfinished = set(begun_here) - self.shards_at_end[name] | set(begun_here[-1:] if each.lost else ())
                 in_flight |= {(name, number, shard) for shard in unfinished}
-        return Counts(
+        return ShardCounts(
             shards=len(computed),
             computed=computed.total(),
             stored_again=sorted(again),
@@ -202,16 +202,16 @@ class Watch:
 
 
 @dataclass(frozen=True)
-class Counts:
+class ShardCounts:
     shards: int
     computed: int
-    """How often one was begun."""
+    """Computations that were begun."""
     stored_again: list[str]
-    """Begun in an attempt that found them stored."""
+    """Stored shards that a later attempt computed again."""
     in_flight: int
-    """With instances that went, one each, and begun in an attempt that left them unfinished."""
+    """Shards that were unfinished when an instance or an attempt ended."""
     taken_twice: int
-    """Given to a second instance because the first took long."""
+    """Shards that were also assigned to a second instance because the first was slow."""
     attempts: int
 
     def check(self, digest: str) -> None:

@@ -1,4 +1,4 @@
-"""Files of shards that must not be used."""
+"""Damaged and foreign shard files, which must not be used."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ def shard_of(content: bytes) -> Shard:
 
 
 def of_another(content: bytes, **changes: str) -> bytes:
-    """A sound file, of other data or other code."""
+    """A valid file of other data or other code."""
     shard = shard_of(content)
     return encode(shard.model_copy(update=changes), decode(shard, content))
 

@@ -1,4 +1,4 @@
-"""Commands whose searches are computed on a Ray cluster of their own."""
+"""Commands that compute searches on a Ray cluster that they start."""
 
 import asyncio
 import json
@@ -27,8 +27,8 @@ from tests.graphs.jobs.queued_runs import eventually, queued_dependencies
 
 pytestmark = [pytest.mark.soak, pytest.mark.anyio]
 ROOT = Path(__file__).parents[2]
-QUICKLY = 8.0
-"""Seconds: less than `serve` waits for its workers."""
+STOP_SECONDS = 8.0
+"""Less than the time that `serve` waits for its workers."""
 LONG = OptimizationRequest(
     trials=200, scenarios=tuple(s.model_copy(update={"paths": 1024, "years": 2}) for s in BUILT_IN), stopping="budget"
 )
@@ -58,33 +58,33 @@ def worker_on_ray(home: Path) -> Generator["subprocess.Popen[str]"]:
             worker.kill()
 
 
-@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
-async def test_a_worker_that_is_told_to_end_gives_its_job_back_and_leaves_no_cluster_behind(home, told):
+@pytest.mark.parametrize("received_signal", [signal.SIGTERM, signal.SIGINT])
+async def test_a_worker_that_receives_a_signal_returns_its_job_and_stops_its_cluster(home, received_signal):
     async with queued_dependencies(home) as dependencies:
         run = await job_queue.submit(dependencies, OWNER, LONG)
 
-        async def begun() -> bool:
+        async def has_trials() -> bool:
             return len(await load_trials(dependencies.store, OWNER, run.id)) > 0
 
         with worker_on_ray(home) as worker:
-            await eventually(begun, seconds=120.0)
+            await eventually(has_trials, seconds=120.0)
             cluster = psutil.Process(worker.pid).children(recursive=True)
             assert {"gcs_server", "raylet"} <= {process.name() for process in cluster}
-            ended = monotonic()
-            worker.send_signal(told)
-            _, said = await asyncio.to_thread(worker.communicate, timeout=60)
-            assert monotonic() - ended < QUICKLY
-        assert worker.returncode == 0, said
-        assert re.fullmatch(r"worker \d+ takes jobs\n", said), said
-        _, left = psutil.wait_procs(cluster, timeout=2)
-        assert not left
+            signal_time = monotonic()
+            worker.send_signal(received_signal)
+            _, stderr = await asyncio.to_thread(worker.communicate, timeout=60)
+            assert monotonic() - signal_time < STOP_SECONDS
+        assert worker.returncode == 0, stderr
+        assert re.fullmatch(r"worker \d+ takes jobs\n", stderr), stderr
+        _, remaining = psutil.wait_procs(cluster, timeout=2)
+        assert not remaining
         assert (await run_of(dependencies.store, OWNER, run.id)).state == "running"
         assert await job_queue.queue_of(dependencies).receive(lease=1.0, wait=0.0) is not None, (
-            "it waits for the next worker"
+            "the job is not in the queue"
         )
 
 
-async def test_a_cluster_lasts_from_one_search_of_a_process_to_the_next(home):
+async def test_searches_of_one_process_share_a_cluster(home):
     async with queued_dependencies(home) as dependencies:
         runs = [(await job_queue.submit(dependencies, OWNER, small(seed))).id for seed in (3, 4)]
         with worker_on_ray(home):
@@ -98,13 +98,13 @@ async def completed(dependencies: Dependencies, run: str) -> bool:
     return state == "completed"
 
 
-async def test_optimize_on_a_cluster_of_its_own_has_the_result_of_this_process(home):
+async def test_optimize_on_a_cluster_has_the_result_of_one_process(home):
     assert await digest_of_optimize(home, "ray") == await digest_of_optimize(home.with_name("alone"), "")
 
 
 async def digest_of_optimize(home: Path, compute: str) -> str:
     options = "--trials 20 --paths 256 --years 1 --scenarios base_case,bear_market --json".split()
-    done = await asyncio.to_thread(
+    process = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "api", "optimize", *options],
         cwd=ROOT,
@@ -115,6 +115,6 @@ async def digest_of_optimize(home: Path, compute: str) -> str:
         check=True,
     )
     async with open_store(home) as store:
-        digest = (await run_of(store, OWNER, json.loads(done.stdout)["run"])).result_digest
+        digest = (await run_of(store, OWNER, json.loads(process.stdout)["run"])).result_digest
     assert digest is not None
     return digest

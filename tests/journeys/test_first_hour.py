@@ -14,14 +14,14 @@ SMALL = "20 trials, 100 paths, 1 year"
 
 @pytest.fixture
 def say(capsys: pytest.CaptureFixture[str], home):
-    """Says the messages in the conversation of this test, and gives what was answered to each."""
-    begun: list[str] = []
+    """Sends messages in the conversation of this test and returns the answer to each."""
+    conversation: list[str] = []
 
     def say(*messages: str, code: int = 0) -> list[str]:
         capsys.readouterr()
-        said = [word for message in messages for word in ("--say", message)]
-        assert run(["chat", *begun, *said]) == code
-        begun[:] = ["--conversation", "last"]
+        options = [word for message in messages for word in ("--say", message)]
+        assert run(["chat", *conversation, *options]) == code
+        conversation[:] = ["--conversation", "last"]
         out = " ".join(capsys.readouterr().out.split())
         _, *answers = re.split("|".join(re.escape(f"› {' '.join(m.split())}") for m in messages), out)
         assert len(answers) == len(messages)
@@ -36,8 +36,8 @@ def holds(answer: str, *parts: str) -> None:
         assert part in answer, f"{part!r} is not in {answer!r}"
 
 
-def test_minutes_5_to_20_a_rule_is_looked_at_changed_saved_and_worlds_are_shown(say) -> None:
-    spreadsheet, sigmoid, wider, saved, bear, added = say(
+def test_minutes_5_to_20_a_rule_is_evaluated_changed_and_saved_and_scenarios_are_shown(say) -> None:
+    spreadsheet, sigmoid, wider, save, bear, clone = say(
         "Does my spreadsheet still hold? Take the 12-month rule.",
         "What about sigmoid instead?",
         "midpoint at 15% and a scale of 4%",
@@ -46,14 +46,14 @@ def test_minutes_5_to_20_a_rule_is_looked_at_changed_saved_and_worlds_are_shown(
         "clone the bear market as Like2022 with a bond correlation of +0.4",
     )
     holds(spreadsheet, "inverse volatility on 252-day volatility", "60/40", "Volatility", "bps")
-    holds(sigmoid, "sigmoid", "only 50%")  # it holds half at its target, and says so
+    holds(sigmoid, "sigmoid", "only 50%")  # the warning that it holds half at its target
     holds(wider, "sigmoid", "60/40")
-    holds(saved, "Core")
+    holds(save, "Core")
     holds(bear, "−5.0%", "35.0%", "−0.17")  # drift, volatility and (-0.05 - 0.01) / 0.35
-    holds(added, "0.40")
+    holds(clone, "0.40")
 
 
-def test_minutes_20_to_45_a_search_is_estimated_launched_judged_and_doubted(say) -> None:
+def test_minutes_20_to_45_a_search_is_estimated_launched_and_explained(say) -> None:
     estimate, result, risk = say(
         "What would 100 trials take with all six scenarios?",
         f"optimize the S&P 500 with 10% volatility and at most 20% drawdown, {SMALL}",
@@ -82,7 +82,7 @@ def test_minutes_20_to_45_a_search_is_estimated_launched_judged_and_doubted(say)
     holds(costs, "doubled", "bps")
 
 
-def test_minute_45_the_holdout_is_asked_for_and_declined(say, capsys) -> None:
+def test_minute_45_opening_the_holdout_is_requested_and_rejected(say, capsys) -> None:
     say(f"optimize the S&P 500 with 10% volatility, {SMALL}")
     say("open the holdout", code=3)
     assert run(["reject", "last", "--holdout", "--reason", "not yet"]) == 0
@@ -95,7 +95,7 @@ def test_minute_45_the_holdout_is_asked_for_and_declined(say, capsys) -> None:
     assert "holdout" in capsys.readouterr().out
 
 
-def test_what_the_desk_cannot_do_is_declined_with_what_can_be_asked(say) -> None:
+def test_an_unsupported_message_is_declined_with_what_can_be_asked(say) -> None:
     memo, weather = say("what did our 2018 memo say about vol targeting?", "will it rain tomorrow?")
     for answer in (memo, weather):
         holds(answer, "nothing this desk can do", "“")

@@ -1,4 +1,4 @@
-"""The same pipeline on SageMaker: requests, states and answers over a fleet, and once with the program itself."""
+"""The pipeline on SageMaker: requests, states and results on a fleet, and once with the real program."""
 
 import asyncio
 import hashlib
@@ -40,59 +40,59 @@ pytestmark = pytest.mark.anyio
 USUAL = [step.name for step in STEPS if not step.optional]
 SCENARIOS = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
 BUCKETS, RUNS = count(), count()
-ASKED = OptimizationRequest(trials=12, scenarios=SCENARIOS, seed=3, stopping="budget")
+REQUEST = OptimizationRequest(trials=12, scenarios=SCENARIOS, seed=3, stopping="budget")
 
 
-class Finished(NamedTuple):
+class FinishedPipeline(NamedTuple):
     folder: Path
-    asked: PipelineRequest
+    request_file: PipelineRequest
     prices: bytes
 
 
-async def finished(home: Path, request: OptimizationRequest) -> Finished:
-    """A pipeline that has passed through its steps in this process."""
+async def run_pipeline(home: Path, request: OptimizationRequest) -> FinishedPipeline:
+    """Execute all steps of the pipeline in this process."""
     async with open_dependencies(home) as dependencies:
         folder = await prepare(dependencies, OWNER, home, request)
-        asked, prices = await asked_for(dependencies, OWNER, request)
+        request_file, prices = await asked_for(dependencies, OWNER, request)
     async for _ in execute(folder):
         pass
-    return Finished(folder, asked, prices)
+    return FinishedPipeline(folder, request_file, prices)
 
 
 @pytest.fixture(scope="module")
-def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What steps might have left, though nothing was computed."""
-    folder = tmp_path_factory.mktemp("left")
+def step_outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Output files of all steps, without a computation."""
+    folder = tmp_path_factory.mktemp("steps")
     for name in USUAL:
         (folder / name).mkdir()
         (folder / name / "file").write_text(name)
-    answered, history = folder / "aggregation", np.zeros((7, 500))
+    aggregation, history = folder / "aggregation", np.zeros((7, 500))
     result = found().model_copy(update={"history_series": series_address(history)})
-    (answered / "result.json").write_text(result.model_dump_json())
-    (answered / "digest").write_text(result.digest())
-    (answered / "history.f64").write_bytes(history.tobytes())
-    write_marker("aggregation", {}, answered)
+    (aggregation / "result.json").write_text(result.model_dump_json())
+    (aggregation / "digest").write_text(result.digest())
+    (aggregation / "history.f64").write_bytes(history.tobytes())
+    write_marker("aggregation", {}, aggregation)
     return folder
 
 
 @pytest.fixture
-def here(left: Path) -> Finished:
+def here(step_outputs: Path) -> FinishedPipeline:
     run = f"{next(RUNS):024x}"
-    return Finished(
-        left,
-        PipelineRequest(code=code_version(), data="0" * 64, owner=OWNER, run=run, key="0" * 64, request=ASKED),
+    return FinishedPipeline(
+        step_outputs,
+        PipelineRequest(code=code_version(), data="0" * 64, owner=OWNER, run=run, key="0" * 64, request=REQUEST),
         b"",
     )
 
 
-class Amazon(NamedTuple):
+class Account(NamedTuple):
     fleet: Fleet
     pipelines: SageMakerPipelines
     bucket: str
     cluster: Cluster
 
 
-def opened(folder: Path, conduct: Conduct) -> Iterator[Amazon]:
+def open_account(folder: Path, conduct: Conduct) -> Iterator[Account]:
     with moto() as aws, Fleet(aws, folder, conduct) as fleet, pytest.MonkeyPatch.context() as monkeypatch:
         point_at(monkeypatch, aws.url)
         for name, value in fleet.environment.items():
@@ -100,43 +100,43 @@ def opened(folder: Path, conduct: Conduct) -> Iterator[Amazon]:
         bucket = aws.bucket(f"desks-{next(BUCKETS)}")
         cluster = Cluster(image=IMAGE_URI, role=ROLE, bucket=bucket, prefix="desk", instances=2)
         with closing(SageMakerPipelines(cluster)) as pipelines:
-            yield Amazon(fleet, pipelines, bucket, cluster)
+            yield Account(fleet, pipelines, bucket, cluster)
         assert fleet.violations == []
 
 
 @pytest.fixture(scope="module")
-def amazon(left: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Amazon]:
-    """Its containers leave what the steps have left here."""
-    image = (sys.executable, "-S", canned_step.__file__, str(left))
-    yield from opened(tmp_path_factory.mktemp("amazon") / "fleet", Conduct(upload_every=0.02, image=image))
+def amazon(step_outputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """An account whose containers copy the output files of the steps."""
+    image = (sys.executable, "-S", canned_step.__file__, str(step_outputs))
+    yield from open_account(tmp_path_factory.mktemp("amazon") / "fleet", Conduct(upload_every=0.02, image=image))
 
 
 @pytest.fixture
-def real(tmp_path: Path) -> Iterator[Amazon]:
-    yield from opened(tmp_path / "fleet", Conduct())
+def real(tmp_path: Path) -> Iterator[Account]:
+    yield from open_account(tmp_path / "fleet", Conduct())
 
 
-async def ended(amazon: Amazon, arn: str, seconds: float = 60.0) -> PipelineState:
+async def wait_for_end(amazon: Account, arn: str, seconds: float = 60.0) -> PipelineState:
     await asyncio.to_thread(amazon.fleet.wait_for_execution, arn, seconds)
     return await amazon.pipelines.state(arn)
 
 
-async def test_an_execution_is_started_followed_and_fetched(here: Finished, amazon: Amazon) -> None:
+async def test_an_execution_is_started_followed_and_fetched(here: FinishedPipeline, amazon: Account) -> None:
     fleet, pipelines, bucket, _ = amazon
-    arn = await pipelines.start(here.asked, here.prices, training=False)
-    state = await ended(amazon, arn)
-    assert (state.state, state.folder) == ("succeeded", f"s3://{bucket}/desk/pipelines/{here.asked.run}")
+    arn = await pipelines.start(here.request_file, here.prices, training=False)
+    state = await wait_for_end(amazon, arn)
+    assert (state.state, state.folder) == ("succeeded", f"s3://{bucket}/desk/pipelines/{here.request_file.run}")
     assert [step.name for step in state.steps if not step.name.endswith("_wanted")] == USUAL
     result, history = await pipelines.fetch(state)
     assert (result, history) == answer(here.folder)
 
-    again = await ended(amazon, await pipelines.start(here.asked, here.prices, training=False))
+    again = await wait_for_end(amazon, await pipelines.start(here.request_file, here.prices, training=False))
     assert {step.name for step in again.steps if step.passed_over} == set(USUAL)
-    assert fleet.counts()["UpdatePipeline"] >= 1  # there is one pipeline, whatever is asked
-    kept = fleet.content(f"{state.folder}/request/request.json")
-    newer = here.asked.model_copy(update={"key": "0" * 64})
+    assert fleet.counts()["UpdatePipeline"] >= 1  # all requests share one pipeline
+    first_request = fleet.content(f"{state.folder}/request/request.json")
+    newer = here.request_file.model_copy(update={"key": "0" * 64})
     await pipelines.start(newer, here.prices, training=False)
-    assert fleet.content(f"{state.folder}/request/request.json") == kept  # what its steps have read stays
+    assert fleet.content(f"{state.folder}/request/request.json") == first_request  # its steps have read it
 
     fleet.truncate(f"{state.folder}/aggregation/result.json")
     with pytest.raises(BadOutput, match=r"result\.json: damaged"):
@@ -156,43 +156,45 @@ async def test_an_execution_is_started_followed_and_fetched(here: Finished, amaz
         await pipelines.fetch(state)
 
 
-async def test_a_request_that_is_started_twice_is_executed_once(here: Finished, amazon: Amazon) -> None:
+async def test_a_request_that_is_started_twice_is_executed_once(here: FinishedPipeline, amazon: Account) -> None:
     fleet, pipelines, *_ = amazon
     before = len(fleet.pipelines.executions)
     with closing(SageMakerPipelines(amazon.cluster)) as elsewhere:
-        both = (each.start(here.asked, here.prices, training=False) for each in (pipelines, elsewhere))
+        both = (each.start(here.request_file, here.prices, training=False) for each in (pipelines, elsewhere))
         arn, same = await asyncio.gather(*both)
     assert (arn, len(fleet.pipelines.executions)) == (same, before + 1)
-    place = (await ended(amazon, arn)).folder + "/start.json"
+    place = (await wait_for_end(amazon, arn)).folder + "/start.json"
     unknown = Start.model_validate_json(fleet.content(place)).model_copy(update={"arn": ""})
-    fleet.put(place, unknown.model_dump_json().encode())  # as by one that died when AWS had started it
-    assert await pipelines.start(here.asked, here.prices, training=False) == arn
-    again = await pipelines.start(here.asked, here.prices, training=False)
+    fleet.put(place, unknown.model_dump_json().encode())  # as after a crash between the start and the record of its ARN
+    assert await pipelines.start(here.request_file, here.prices, training=False) == arn
+    again = await pipelines.start(here.request_file, here.prices, training=False)
     assert (again == arn, len(fleet.pipelines.executions)) == (False, before + 2)
-    await ended(amazon, again)
+    await wait_for_end(amazon, again)
 
 
-async def test_what_is_executed_is_not_started_in_another_way(here: Finished, amazon: Amazon) -> None:
+async def test_a_request_in_execution_is_not_started_with_other_options(
+    here: FinishedPipeline, amazon: Account
+) -> None:
     pipelines = amazon.pipelines
     waits = here.folder / "data_validation.waits"
     waits.touch()
     try:
-        arn = await pipelines.start(here.asked, here.prices, training=False)
-        assert await pipelines.start(here.asked, here.prices, training=False) == arn
+        arn = await pipelines.start(here.request_file, here.prices, training=False)
+        assert await pipelines.start(here.request_file, here.prices, training=False) == arn
         with pytest.raises(Conflicting, match="executes the same request with Training false; try again once it has"):
-            await pipelines.start(here.asked, here.prices, training=True)
+            await pipelines.start(here.request_file, here.prices, training=True)
     finally:
         waits.unlink()
-    await ended(amazon, arn)
-    assert await pipelines.start(here.asked, here.prices, training=True) != arn
+    await wait_for_end(amazon, arn)
+    assert await pipelines.start(here.request_file, here.prices, training=True) != arn
 
 
 def test_the_command_starts_follows_and_fetches(
-    here: Finished, amazon: Amazon, home: Path, tmp_path: Path, monkeypatch: Any, capsys: Any
+    here: FinishedPipeline, amazon: Account, home: Path, tmp_path: Path, monkeypatch: Any, capsys: Any
 ) -> None:
     request = tmp_path / "request.json"
-    request.write_text(ASKED.model_dump_json())
-    begun = amazon.fleet.counts()["StartPipelineExecution"]
+    request.write_text(REQUEST.model_dump_json())
+    executions = amazon.fleet.counts()["StartPipelineExecution"]
     assert run(["pipeline", "start", "--request", str(request)]) == 2
     missing = "SAGEMAKER_IMAGE, SAGEMAKER_ROLE, SAGEMAKER_STORAGE: are not set; expected a value of each"
     assert capsys.readouterr().err.startswith(missing)
@@ -201,9 +203,9 @@ def test_the_command_starts_follows_and_fetches(
     assert run(["pipeline", "definition"]) == 0
     assert parsed(capsys.readouterr().out).steps
     assert run(["pipeline", "start", "--request", str(request)]) == 3
-    assert "1 instance, 0.0" in (said := capsys.readouterr().err)
-    assert said.endswith("Approve it: the same command with --approve\n")
-    assert amazon.fleet.counts()["StartPipelineExecution"] == begun
+    assert "1 instance, 0.0" in (stderr := capsys.readouterr().err)
+    assert stderr.endswith("Approve it: the same command with --approve\n")
+    assert amazon.fleet.counts()["StartPipelineExecution"] == executions
     monkeypatch.setattr("sys.stdin", TerminalInput("\n"))
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert run(["pipeline", "start", "--request", str(request)]) == 3
@@ -232,15 +234,15 @@ def test_the_command_starts_follows_and_fetches(
         amazon.fleet.wait_for_execution(arn)
 
 
-async def test_a_search_that_goes_on_tells_how_far_it_is(
-    here: Finished, amazon: Amazon, monkeypatch: Any, capsys: Any
+async def test_status_shows_the_progress_of_a_running_search(
+    here: FinishedPipeline, amazon: Account, monkeypatch: Any, capsys: Any
 ) -> None:
     fleet, pipelines, bucket, _ = amazon
-    held = here.folder / "distributed_optimization.held"
-    held.touch()
+    hold_file = here.folder / "distributed_optimization.held"
+    hold_file.touch()
     try:
-        arn = await pipelines.start(here.asked, here.prices, training=False)
-        folder = f"s3://{bucket}/desk/pipelines/{here.asked.run}"
+        arn = await pipelines.start(here.request_file, here.prices, training=False)
+        folder = f"s3://{bucket}/desk/pipelines/{here.request_file.run}"
         fleet.put(f"{folder}/distributed_optimization/progress.json", b'{"id": "half')
 
         async def searching() -> bool:
@@ -249,15 +251,15 @@ async def test_a_search_that_goes_on_tells_how_far_it_is(
         await eventually(searching, seconds=30.0)
         search = (await pipelines.state(arn)).steps[-1]
         assert (search.state, search.done, search.total) == ("executing", 0, 0)
-        told = JobStatus(id="j", state="running", done=40, total=100)
-        fleet.put(f"{folder}/distributed_optimization/progress.json", told.model_dump_json().encode())
+        status = JobStatus(id="j", state="running", done=40, total=100)
+        fleet.put(f"{folder}/distributed_optimization/progress.json", status.model_dump_json().encode())
         for name, value in {"IMAGE": IMAGE_URI, "ROLE": ROLE, "STORAGE": f"s3://{bucket}/desk"}.items():
             monkeypatch.setenv(f"SAGEMAKER_{name}", value)
         assert await asyncio.to_thread(run, ["pipeline", "status", arn]) == 0
         assert "– distributed_optimization: executing, 40 of 100 trials\n" in capsys.readouterr().out
     finally:
-        held.unlink()
-    state = await ended(amazon, arn)
+        hold_file.unlink()
+    state = await wait_for_end(amazon, arn)
     assert {step.total for step in state.steps} == {0}
     elsewhere = Cluster(image=IMAGE_URI, role=ROLE, bucket="other-desk", prefix="desk", instances=2)
     with closing(SageMakerPipelines(elsewhere)) as others, pytest.raises(InvalidInput, match=f"lie in {folder}"):
@@ -265,21 +267,21 @@ async def test_a_search_that_goes_on_tells_how_far_it_is(
 
 
 @pytest.mark.parametrize("arn", ["foo", "", "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/stratigos-12345678"])
-def test_what_names_no_execution_is_told_before_anything_is_asked(home: Path, capsys: Any, arn: str) -> None:
+def test_an_invalid_arn_is_rejected_before_any_call(home: Path, capsys: Any, arn: str) -> None:
     assert run(["pipeline", "status", arn]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith(f"ARN: {arn!r}"[:60])
-    assert "arn:aws:sagemaker:REGION:ACCOUNT:pipeline/NAME/execution/ID, as `pipeline start` printed it" in told
+    stderr = capsys.readouterr().err
+    assert stderr.startswith(f"ARN: {arn!r}"[:60])
+    assert "arn:aws:sagemaker:REGION:ACCOUNT:pipeline/NAME/execution/ID, as `pipeline start` printed it" in stderr
     assert not home.exists()
 
 
 @pytest.mark.soak
-async def test_a_failed_step_names_its_cause(here: Finished, amazon: Amazon) -> None:
+async def test_a_failed_step_names_its_cause(here: FinishedPipeline, amazon: Account) -> None:
     fleet, pipelines, *_ = amazon
     wrong = here.folder / "scenario_generation.wrong"
     wrong.write_text("scenarios.base_case: the mean of its paths is another")
     try:
-        state = await ended(amazon, await pipelines.start(here.asked, here.prices, training=True))
+        state = await wait_for_end(amazon, await pipelines.start(here.request_file, here.prices, training=True))
     finally:
         wrong.unlink()
     assert [(step.name, step.state) for step in state.steps] == [
@@ -289,21 +291,23 @@ async def test_a_failed_step_names_its_cause(here: Finished, amazon: Amazon) -> 
     assert state.steps[1].cause == "scenarios.base_case: the mean of its paths is another"
     with pytest.raises(Conflicting, match="it is failed; expected an execution that has succeeded"):
         await pipelines.fetch(state)
-    fleet.no_capacity(1)  # the retry policy goes on
-    later = await ended(amazon, await pipelines.start(here.asked, here.prices, training=False))
+    fleet.no_capacity(1)  # the retry policy tries again
+    later = await wait_for_end(amazon, await pipelines.start(here.request_file, here.prices, training=False))
     assert (later.state, later.steps[0].passed_over, later.steps[1].attempts) == ("succeeded", True, 2)
 
 
-async def test_what_aws_refuses_is_told(here: Finished, amazon: Amazon) -> None:
+async def test_errors_of_aws_are_reported(here: FinishedPipeline, amazon: Account) -> None:
     fleet, pipelines, *_ = amazon
-    said = "User: arn:aws:sts::123456789012:assumed-role/me is not authorized to perform: sagemaker:CreatePipeline on x"
-    fleet.refuse("CreatePipeline", "AccessDeniedException", said)
+    message = "User: arn:aws:sts::123456789012:assumed-role/me is not authorized to perform: sagemaker:CreatePipeline"
+    fleet.refuse("CreatePipeline", "AccessDeniedException", message)
     with pytest.raises(UserError, match=r"sagemaker:CreatePipeline is denied.*iam:PassRole for 'fleet'"):
-        await pipelines.start(here.asked, here.prices, training=False)
+        await pipelines.start(here.request_file, here.prices, training=False)
     fleet.refuse("StartPipelineExecution", "ResourceLimitExceeded", "The account has 200 executions")
     with pytest.raises(UserError, match="200 executions; expected fewer at a time, or a higher quota"):
-        await pipelines.start(here.asked, here.prices, training=False)
-    await ended(amazon, await pipelines.start(here.asked, here.prices, training=True))  # nothing of it was executed
+        await pipelines.start(here.request_file, here.prices, training=False)
+    await wait_for_end(
+        amazon, await pipelines.start(here.request_file, here.prices, training=True)
+    )  # the first one did not start
     unknown = f"arn:aws:sagemaker:eu-west-1:123456789012:pipeline/{pipelines.name}/execution/abcdefgh1234"
     with pytest.raises(NotFound, match="expected the ARN that `pipeline start` printed"):
         await pipelines.state(unknown)
@@ -311,20 +315,20 @@ async def test_what_aws_refuses_is_told(here: Finished, amazon: Amazon) -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
-async def test_the_program_itself_gives_the_same_result_on_instances(tmp_path: Path, real: Amazon) -> None:
+async def test_the_program_itself_gives_the_same_result_on_instances(tmp_path: Path, real: Account) -> None:
     fleet, pipelines, *_ = real
-    here = await finished(tmp_path / "here", ASKED.model_copy(update={"trials": 24}))
-    state = await ended(real, await pipelines.start(here.asked, here.prices, training=True), 500.0)
+    here = await run_pipeline(tmp_path / "here", REQUEST.model_copy(update={"trials": 24}))
+    state = await wait_for_end(real, await pipelines.start(here.request_file, here.prices, training=True), 500.0)
     assert state.state == "succeeded", [(step.name, step.cause) for step in state.steps]
     assert len(fleet.jobs) == len(STEPS)
     result, _ = await pipelines.fetch(state)
     assert result.digest() == answer(here.folder)[0].digest()
     assert fleet.objects(f"{state.folder}/training", "surrogate.bin")
-    again = await ended(real, await pipelines.start(here.asked, here.prices, training=True))
+    again = await wait_for_end(real, await pipelines.start(here.request_file, here.prices, training=True))
     assert {step.name for step in again.steps if step.passed_over} == {step.name for step in STEPS}
 
-    few = here.asked.model_copy(update={"run": "0" * 24, "request": ASKED})
-    state = await ended(real, await pipelines.start(few, here.prices, training=True), 500.0)
-    failed = {step.name: step.cause for step in state.steps if step.state == "failed"}
-    assert failed.keys() == {"training"}
-    assert failed["training"].startswith("trials: 12 stored trials")
+    few = here.request_file.model_copy(update={"run": "0" * 24, "request": REQUEST})
+    state = await wait_for_end(real, await pipelines.start(few, here.prices, training=True), 500.0)
+    causes = {step.name: step.cause for step in state.steps if step.state == "failed"}
+    assert causes.keys() == {"training"}
+    assert causes["training"].startswith("trials: 12 stored trials")

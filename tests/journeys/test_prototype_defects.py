@@ -1,4 +1,4 @@
-"""The ten defects of the prototype (specification, section 1.2): what this system does in the place of each."""
+"""The ten defects of the prototype (specification, section 1.2): what this system does instead."""
 
 import asyncio
 import dataclasses
@@ -46,7 +46,7 @@ def rule(function: WeightFunction = "inverse_vol", **values: Any) -> StrategyCon
 ASSET, CASH = rule("constant", constant_weight=1.0), rule("constant", constant_weight=0.0)
 
 
-def measured(
+def metrics_of(
     configs: Sequence[StrategyConfig],
     scenario: Scenario,
     *,
@@ -63,8 +63,8 @@ def measured(
         lag=mandate.decision_lag,
         risk_aversion=mandate.risk_aversion,
     )
-    found: list[Evaluation] = evaluations(simulated, [c.digest() for c in configs], scenario.name)
-    return [e.metrics for e in found]
+    results: list[Evaluation] = evaluations(simulated, [c.digest() for c in configs], scenario.name)
+    return [e.metrics for e in results]
 
 
 # 1 Portfolio value is not self-financing: a changed weight teleports wealth between price levels.
@@ -79,11 +79,11 @@ def test_1_a_change_of_weight_moves_no_wealth() -> None:
     dates = np.arange("2000-01-01", returns.size, dtype="datetime64[D]")
     past = build_history(dates, returns[:, None], np.zeros(returns.size))
     config = rule(estimator="ewma", decay=0.9, rebalancing="daily")
-    excess, held, turnover, _ = replay(
+    excess, weights, turnover, _ = replay(
         lay_out([config], FREE), past, start=start, end=returns.size, lag=2, risk_aversion=2.0
     ).series[0, :, start:]
     assert np.prod(1.0 + returns) > 3.0
-    assert held[-1] > 3.0 * held[0]
+    assert weights[-1] > 3.0 * weights[0]
     assert turnover[1:].sum() > 0.3
     np.testing.assert_array_equal(excess, 0.0)
 
@@ -93,11 +93,11 @@ def test_1_a_change_of_weight_moves_no_wealth() -> None:
 
 def test_2_a_sharpe_ratio_is_a_sharpe_ratio() -> None:
     """Excess over cash by its volatility: .28 for holding the asset, where the prototype printed 1.75."""
-    asset, cash = measured([ASSET, CASH], world())
+    asset, cash = metrics_of([ASSET, CASH], world())
     daily_cash = (1.0 + BASE.cash_rate) ** (1.0 / YEAR) - 1.0
-    stated = (BASE.mu - YEAR * daily_cash) / BASE.sigma
+    true_sharpe = (BASE.mu - YEAR * daily_cash) / BASE.sigma
     assert asset.sharpe.error is not None
-    assert asset.sharpe.value == pytest.approx(stated, abs=4.0 * asset.sharpe.error)
+    assert asset.sharpe.value == pytest.approx(true_sharpe, abs=4.0 * asset.sharpe.error)
     assert 0.25 < asset.sharpe.value < 0.32
     assert cash.sharpe.value == 0.0  # holding none is not rewarded
 
@@ -105,7 +105,7 @@ def test_2_a_sharpe_ratio_is_a_sharpe_ratio() -> None:
 def test_2_the_high_volatility_world_has_hardly_any() -> None:
     """The prototype printed 4.51."""
     scenario = BUILT_IN[3].model_copy(update={"engine": "gbm"})
-    (asset,) = measured([ASSET], scenario)
+    (asset,) = metrics_of([ASSET], scenario)
     assert abs(asset.sharpe.value) < 0.08
 
 
@@ -123,16 +123,16 @@ def test_3_each_path_has_its_own_volatility() -> None:
 
 def test_3_the_rebalancing_frequency_matters() -> None:
     frequencies = ("daily", "weekly", "monthly", "quarterly")
-    found = measured([rule(rebalancing=f) for f in frequencies], world("heston"), mandate=Mandate())
-    turnovers = [m.turnover.value for m in found]
+    results = metrics_of([rule(rebalancing=f) for f in frequencies], world("heston"), mandate=Mandate())
+    turnovers = [m.turnover.value for m in results]
     assert turnovers == sorted(turnovers, reverse=True)
     assert turnovers[0] > 1.3 * turnovers[-1]
-    assert len({m.utility.value for m in found}) == len(frequencies)
+    assert len({m.utility.value for m in results}) == len(frequencies)
 
 
 def test_3_risk_aversion_matters() -> None:
     merton, fixed = rule("merton"), rule()
-    bold, shy = (measured([merton, fixed], world("heston"), mandate=Mandate(risk_aversion=g)) for g in (2.0, 8.0))
+    bold, shy = (metrics_of([merton, fixed], world("heston"), mandate=Mandate(risk_aversion=g)) for g in (2.0, 8.0))
     assert shy[0].average_weight.value < 0.6 * bold[0].average_weight.value
     assert shy[1].average_weight.value == bold[1].average_weight.value
     assert shy[1].utility.value < bold[1].utility.value  # it enters what is maximised
@@ -140,7 +140,7 @@ def test_3_risk_aversion_matters() -> None:
 
 def test_3_the_correlation_with_bonds_is_declared_to_have_no_effect() -> None:
     assert "no effect with a cash leg" in str(Scenario.model_fields["bond_correlation"].description)
-    a, b = (measured([rule()], world("heston", bond_correlation=rho)) for rho in (-0.9, 0.9))
+    a, b = (metrics_of([rule()], world("heston", bond_correlation=rho)) for rho in (-0.9, 0.9))
     assert a == b
 
 
@@ -153,7 +153,9 @@ def test_4_costs_are_given_and_never_searched() -> None:
     with pytest.raises(ValidationError, match="not permitted"):
         SearchSpace.model_validate({"transaction_cost_bps": (0.0, 5.0)})
     config = rule(rebalancing="daily")
-    cheap, dear = (measured([config], world("heston"), mandate=Mandate(transaction_cost_bps=c))[0] for c in (0.0, 20.0))
+    cheap, dear = (
+        metrics_of([config], world("heston"), mandate=Mandate(transaction_cost_bps=c))[0] for c in (0.0, 20.0)
+    )
     assert cheap.cost.value == 0.0
     assert dear.cost.value == pytest.approx(2.0e-3 * dear.turnover.value, rel=1e-9)
     assert dear.utility.value < cheap.utility.value
@@ -164,12 +166,12 @@ def test_4_costs_are_given_and_never_searched() -> None:
 
 def test_5_value_at_risk_is_a_loss_over_21_sessions() -> None:
     """Under normal returns it is 1.645 deviations of a month less its mean, however long the path."""
-    one, five = (measured([ASSET], world(), years=years, paths=2_000)[0] for years in (1, 5))
+    one, five = (metrics_of([ASSET], world(), years=years, paths=2_000)[0] for years in (1, 5))
     deviation, mean = BASE.sigma * math.sqrt(21 / YEAR), BASE.mu * 21 / YEAR
-    for found in (one, five):
-        assert 0.0 < found.value_at_risk.value < found.expected_shortfall.value < 1.0
-        assert found.value_at_risk.value == pytest.approx(1.645 * deviation - mean, abs=0.004)
-        assert found.expected_shortfall.value == pytest.approx(2.063 * deviation - mean, abs=0.006)
+    for metrics in (one, five):
+        assert 0.0 < metrics.value_at_risk.value < metrics.expected_shortfall.value < 1.0
+        assert metrics.value_at_risk.value == pytest.approx(1.645 * deviation - mean, abs=0.004)
+        assert metrics.expected_shortfall.value == pytest.approx(2.063 * deviation - mean, abs=0.006)
     assert one.value_at_risk.error is not None
     assert one.value_at_risk.value == pytest.approx(five.value_at_risk.value, abs=6.0 * one.value_at_risk.error)
 
@@ -179,8 +181,8 @@ def test_5_value_at_risk_is_a_loss_over_21_sessions() -> None:
 
 def test_6_every_configuration_lives_on_the_same_paths() -> None:
     configs = sobol(SearchSpace(variance_constant=("target",)), 12, seed=1)
-    together = measured(configs, world("heston"), paths=100)
-    assert [measured([c], world("heston"), paths=100)[0] for c in configs] == together
+    together = metrics_of(configs, world("heston"), paths=100)
+    assert [metrics_of([c], world("heston"), paths=100)[0] for c in configs] == together
 
 
 def test_6_a_difference_is_known_far_better_than_either_of_its_sides() -> None:
@@ -250,7 +252,7 @@ RULES = (
 
 def test_8_under_constant_volatility_no_rule_beats_holding() -> None:
     """And those that average over a year equal it to .02, as the specification computed; it is said so."""
-    asset, *others = measured(
+    asset, *others = metrics_of(
         [ASSET, *RULES], world(mu=0.09), mandate=CAPPED.model_copy(update={"transaction_cost_bps": 0.0})
     )
     gains = [m.sharpe.value - asset.sharpe.value for m in others]
@@ -275,7 +277,7 @@ def test_8_stochastic_volatility_separates_rules_and_the_premium_decides(
     Its variance process was discretised in another way, hence the tolerance: half of the spread between the rules.
     """
     scenario = world("heston", mu=0.09, premium_power=power)
-    asset, *others = measured([ASSET, *RULES], scenario, mandate=CAPPED, years=10, paths=2_000)
+    asset, *others = metrics_of([ASSET, *RULES], scenario, mandate=CAPPED, years=10, paths=2_000)
     gains = [m.sharpe.value - asset.sharpe.value for m in others]
     assert gains == pytest.approx(published, abs=0.05)
     assert max(gains) - min(gains) > 0.05
@@ -327,7 +329,7 @@ def prices() -> Prices:
     return asyncio.run(BundledPrices().load("sp500"))
 
 
-def test_10_a_result_holds_what_was_seen_out_of_sample_and_by_luck() -> None:
+def test_10_a_result_contains_out_of_sample_and_luck_statistics() -> None:
     assert {"benefit", "verdict", "luck", "finalists", "benchmarks", "parameter_error"} <= set(
         OptimizationResult.model_fields
     )

@@ -1,4 +1,4 @@
-"""The recordings that ship, replayed: what each was made for happens, and nothing else."""
+"""Each stored recording replays to its trace and shows the behaviour that it was made for."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,16 +23,16 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def replayed(home, opened, cassette: Played):
-    """The recorded run, executed again: its events and its result."""
+def replay_run(home, opened, cassette: Played):
+    """Executes the recorded run again; returns its events and its result."""
 
-    async def replayed():
+    async def replay_run():
         async with opened(home, cassette.models) as dependencies:
             run = await create_run(dependencies, OWNER, cassette.request, run_id=cassette.run.run)
             events = [event async for event in execute(dependencies, OWNER, run)]
             return events, await result_of(dependencies.store, OWNER, run)
 
-    return replayed
+    return replay_run
 
 
 def of(kind: type, events: Sequence) -> list:
@@ -62,8 +62,8 @@ def test_each_recording_of_the_double_ships() -> None:
 
 
 @pytest.mark.cassette("optimization")
-async def test_a_run_on_bedrock_ends_as_the_run_of_the_embedded_planner(home, opened, cassette, replayed) -> None:
-    events, result = await replayed()
+async def test_a_run_on_bedrock_ends_as_the_run_of_the_embedded_planner(home, opened, cassette, replay_run) -> None:
+    events, result = await replay_run()
     async with opened(home / "embedded") as dependencies:
         run = await create_run(dependencies, OWNER, cassette.request)
         embedded = [event async for event in execute(dependencies, OWNER, run)]
@@ -78,8 +78,8 @@ async def test_a_run_on_bedrock_ends_as_the_run_of_the_embedded_planner(home, op
 
 
 @pytest.mark.cassette("throttled")
-async def test_throttling_is_waited_out_and_told(replayed) -> None:
-    events, result = await replayed()
+async def test_throttled_calls_are_retried_and_reported(replay_run) -> None:
+    events, result = await replay_run()
     retries = Counter((event.agent, event.reason) for event in of(ModelRetried, events))
     assert retries == {
         ("risk_manager", "throttled"): 5,
@@ -93,8 +93,8 @@ async def test_throttling_is_waited_out_and_told(replayed) -> None:
 
 
 @pytest.mark.cassette("fallback")
-async def test_the_second_model_answers_for_the_first(cassette, replayed) -> None:
-    events, result = await replayed()
+async def test_the_second_model_answers_for_the_first(cassette, replay_run) -> None:
+    events, result = await replay_run()
     [second] = cassette.label.models.fallbacks
     assert {event.by for event in of(ModelReplaced, events)} == {second}
     assert {event.reason for event in of(ModelReplaced, events)} == {"access_denied"}
@@ -102,8 +102,8 @@ async def test_the_second_model_answers_for_the_first(cassette, replayed) -> Non
 
 
 @pytest.mark.cassette("guardrail")
-async def test_a_guardrail_ends_in_an_abstention(replayed) -> None:
-    events, result = await replayed()
+async def test_a_guardrail_ends_in_an_abstention(replay_run) -> None:
+    events, result = await replay_run()
     assert [event.reasons for event in of(DraftRejected, events)] == [("blocked",)]
     assert authors(events)["explainer"] == ABSTAINED
     assert result.explanation.author == "template"
@@ -111,16 +111,16 @@ async def test_a_guardrail_ends_in_an_abstention(replayed) -> None:
 
 
 @pytest.mark.cassette("malformed")
-async def test_nonsense_is_refused_and_mended(replayed) -> None:
-    events, _ = await replayed()
-    told = {event.agent: event.reasons for event in of(DraftRejected, events)}
-    assert told == {"market_analyst": ("no_answer",), "optimizer": ("malformed",), "explainer": ("no_answer",)}
+async def test_malformed_answers_are_rejected_and_replaced(replay_run) -> None:
+    events, _ = await replay_run()
+    reasons = {event.agent: event.reasons for event in of(DraftRejected, events)}
+    assert reasons == {"market_analyst": ("no_answer",), "optimizer": ("malformed",), "explainer": ("no_answer",)}
     assert {d.decision.agent: d.refused_calls for d in of(DecisionMade, events)}["risk_manager"] == 1
     assert ABSTAINED not in authors(events).values()
 
 
-async def test_a_changed_question_is_a_miss_that_shows_the_difference(home, opened) -> None:
-    async def ask_something_else() -> None:
+async def test_a_changed_request_is_a_cassette_miss_that_shows_the_difference(home, opened) -> None:
+    async def run_changed_request() -> None:
         with played("optimization") as playing:
             request = playing.request.model_copy(update={"limits": playing.request.limits.model_copy()})
             limits = request.limits.model_validate({"max_drawdown": {"bound": 0.4}})
@@ -131,9 +131,9 @@ async def test_a_changed_question_is_a_miss_that_shows_the_difference(home, open
                     [event async for event in execute(dependencies, OWNER, run)]
 
     with pytest.raises(AssertionError, match="max_drawdown"):
-        await ask_something_else()
+        await run_changed_request()
 
 
-async def test_a_recording_that_is_not_there_says_how_to_make_it() -> None:
+async def test_the_error_of_a_missing_recording_says_how_to_make_it() -> None:
     with pytest.raises(FileNotFoundError, match=r"python -m api record -o .*nowhere.yaml"), played("nowhere"):
         pass

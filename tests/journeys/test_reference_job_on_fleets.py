@@ -1,7 +1,7 @@
-"""The reference job, wherever it is computed and whatever goes meanwhile: one result, and nothing that is stored twice.
+"""The reference job has one result wherever it is computed and whatever is lost, and no shard is stored twice.
 
-The short form of `make test` is a small run on this machine and on a fleet of two instances; the rest are soaks, which
-print what they counted.
+`make test` executes a small run on this machine and on a fleet of two instances; the rest are soaks, which print their
+counts.
 """
 
 import asyncio
@@ -25,23 +25,23 @@ from tests.doubles.aws import Aws, point_at
 from tests.doubles.sagemaker.fleet import Fleet
 from tests.doubles.sagemaker.job import Conduct
 from tests.graphs.dependencies import OWNER, open_dependencies
-from tests.journeys.coordinator_processes import ended, killed
+from tests.journeys.coordinator_processes import kill_coordinators, run_coordinator
 from tests.journeys.reference_job import (
     REDUCED,
     REFERENCE,
     RUN,
-    AllAtOnce,
-    Watch,
-    asked,
-    carried_on,
-    computed_by_sagemaker,
+    FleetWatch,
+    OnePlanPlanner,
+    create_reference_run,
     dependencies_of_settings,
-    dice,
     digest_of,
-    lines,
+    logging_conduct,
+    printed_random,
     reports_of,
-    telling,
+    run_to_end,
+    shards_of_event,
     until,
+    use_sagemaker,
 )
 from tests.journeys.spoiled_shards import SPOIL, shard_of
 from tests.journeys.worker_function import function
@@ -54,172 +54,172 @@ def playing(
     behind: Aws, bucket: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Any]:
     @contextmanager
-    def play(instances: int, conduct: Conduct) -> Iterator[Watch]:
+    def play(instances: int, conduct: Conduct) -> Iterator[FleetWatch]:
         with Fleet(behind, tmp_path / "fleet", conduct) as fleet:
             point_at(monkeypatch, behind.url)
             for name, value in fleet.environment.items():
                 monkeypatch.setenv(name, value)
-            computed_by_sagemaker(monkeypatch, bucket, instances)
-            yield Watch(fleet, bucket)
+            use_sagemaker(monkeypatch, bucket, instances)
+            yield FleetWatch(fleet, bucket)
             assert fleet.violations == []
 
     return play
 
 
 async def test_a_small_run_has_one_result_here_and_on_a_fleet(tmp_path: Path, playing: Any) -> None:
-    async with open_dependencies(tmp_path / "here", AllAtOnce()) as dependencies:
-        await asked(dependencies, REDUCED)
-        await carried_on(dependencies)
+    async with open_dependencies(tmp_path / "here", OnePlanPlanner()) as dependencies:
+        await create_reference_run(dependencies, REDUCED)
+        await run_to_end(dependencies)
         digest = await digest_of(dependencies)
-    with playing(2, telling()) as watch:
-        async with dependencies_of_settings(AllAtOnce()) as dependencies:
-            await asked(dependencies, REDUCED)
-            await carried_on(dependencies)
+    with playing(2, logging_conduct()) as watch:
+        async with dependencies_of_settings(OnePlanPlanner()) as dependencies:
+            await create_reference_run(dependencies, REDUCED)
+            await run_to_end(dependencies)
             assert await digest_of(dependencies) == digest
-        counts = watch.counted()
+        counts = watch.count()
         assert (counts.attempts, counts.shards) == (1, counts.computed)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("instances", [1, 3, 8])
-async def test_the_reference_job_on_a_fleet_told_of_by_events(playing: Any, local: str, instances: int) -> None:
-    with playing(instances, telling()) as watch:
+async def test_the_reference_job_on_a_fleet_resumes_by_events(playing: Any, local_digest: str, instances: int) -> None:
+    with playing(instances, logging_conduct()) as watch:
         async with function(watch.fleet) as one:
             await job_queue.submit(one.dependencies, OWNER, REFERENCE, run_id=RUN)
             await one.work()
             while (await run_of(one.dependencies.store, OWNER, RUN)).state not in STOPPED:
-                await one.hear()
-            assert await digest_of(one.dependencies) == local
-        counts = watch.counted()
-        counts.check(local)
+                await one.handle_next_event()
+            assert await digest_of(one.dependencies) == local_digest
+        counts = watch.count()
+        counts.check(local_digest)
         assert counts.computed == counts.shards + counts.taken_twice
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("lost", ["ends the job", "goes on"])
-async def test_three_of_eight_instances_are_killed(playing: Any, local: str, lost: Any) -> None:
-    chance = dice()
-    with playing(8, telling(lost=lost)) as watch:
+async def test_three_of_eight_instances_are_killed(playing: Any, local_digest: str, lost: Any) -> None:
+    chance = printed_random()
+    with playing(8, logging_conduct(lost=lost)) as watch:
         async with dependencies_of_settings() as dependencies:
-            await asked(dependencies, REFERENCE)
-            running = asyncio.create_task(carried_on(dependencies))
+            await create_reference_run(dependencies, REFERENCE)
+            running = asyncio.create_task(run_to_end(dependencies))
             try:
                 for _ in range(3):
                     await _kill_one(watch, chance)
                 await running
             finally:
                 running.cancel()
-            assert await digest_of(dependencies) == local
+            assert await digest_of(dependencies) == local_digest
             reports = Counter(report.code for report in await reports_of(dependencies))
-        counts = watch.counted()
-        counts.check(local)
+        counts = watch.count()
+        counts.check(local_digest)
         assert sum(each.lost for job in watch.fleet.jobs.values() for each in job.instances) == 3
         assert reports["begun"] == counts.attempts
         assert reports["lost"] == counts.attempts - len({name.rpartition("-")[0] for name in watch.fleet.jobs})
 
 
-async def _kill_one(watch: Watch, chance: random.Random) -> None:
+async def _kill_one(watch: FleetWatch, chance: random.Random) -> None:
     moment, pause, place = chance.randrange(1, 12), chance.uniform(0.0, 0.3), chance.randrange(8)
     while True:
-        job = await watch.begins(moment)
+        job = await watch.wait_for_shards(moment)
         await asyncio.sleep(pause)
-        left = [n for n, each in enumerate(job.instances) if each.running()]
-        if job.status == "InProgress" and left:
-            watch.fleet.kill(job.name, left[place % len(left)])
+        running = [n for n, each in enumerate(job.instances) if each.running()]
+        if job.status == "InProgress" and running:
+            watch.fleet.kill(job.name, running[place % len(running)])
             return
         await asyncio.sleep(0.01)  # it has just ended: the next one
 
 
 @pytest.mark.soak
-async def test_results_of_a_fleet_that_are_late_and_come_twice(playing: Any, local: str) -> None:
-    """An instance stands still with a shard until somebody else has computed it, and then goes on."""
-    with playing(3, telling()) as watch:
+async def test_results_of_a_fleet_that_are_late_and_come_twice(playing: Any, local_digest: str) -> None:
+    """An instance is stopped with a shard until another one has computed it, and then continues."""
+    with playing(3, logging_conduct()) as watch:
         async with dependencies_of_settings() as dependencies:
-            await asked(dependencies, REFERENCE)
-            running = asyncio.create_task(carried_on(dependencies))
-            job = await watch.begins(1)
-            instance, shard = await _stopped(job)
-            await until(lambda: shard in watch.stored(job.name))
+            await create_reference_run(dependencies, REFERENCE)
+            running = asyncio.create_task(run_to_end(dependencies))
+            job = await watch.wait_for_shards(1)
+            instance, shard = await _stop_a_follower(job)
+            await until(lambda: shard in watch.stored_shards(job.name))
             instance.signal(signal.SIGCONT)
             await running
-            assert await digest_of(dependencies) == local
-        counts = watch.counted()
-        counts.check(local)
+            assert await digest_of(dependencies) == local_digest
+        counts = watch.count()
+        counts.check(local_digest)
         (account, *_) = [each for each in watch.accounts() if each["late"]]
         assert account["again"] >= 1
-        assert len(lines(instance, "shard_computed")) == len(lines(instance, "shard_begun"))
+        assert len(shards_of_event(instance, "shard_computed")) == len(shards_of_event(instance, "shard_begun"))
 
 
-async def _stopped(job: Any) -> tuple[Any, str]:
-    """A follower in the middle of a shard."""
+async def _stop_a_follower(job: Any) -> tuple[Any, str]:
+    """Stop a follower in the middle of a shard."""
     while True:
         assert not job.done.is_set()
         for instance in job.instances[1:]:
-            if len(lines(instance, "shard_begun")) > len(lines(instance, "shard_computed")):
+            if len(shards_of_event(instance, "shard_begun")) > len(shards_of_event(instance, "shard_computed")):
                 instance.signal(signal.SIGSTOP)
                 await asyncio.sleep(0.02)
-                now = lines(instance, "shard_begun")
-                if len(now) > len(lines(instance, "shard_computed")):
+                now = shards_of_event(instance, "shard_begun")
+                if len(now) > len(shards_of_event(instance, "shard_computed")):
                     return instance, now[-1]
                 instance.signal(signal.SIGCONT)
         await asyncio.sleep(0.005)
 
 
 @pytest.mark.soak
-async def test_the_coordinator_of_a_fleet_is_killed(playing: Any, local: str, home: Path) -> None:
-    chance = dice()
-    with playing(3, telling()) as watch:
+async def test_the_coordinator_of_a_fleet_is_killed(playing: Any, local_digest: str, home: Path) -> None:
+    chance = printed_random()
+    with playing(3, logging_conduct()) as watch:
         async with dependencies_of_settings() as dependencies:
-            await asked(dependencies, REFERENCE)
-        await killed(home, chance)
-        await ended()
+            await create_reference_run(dependencies, REFERENCE)
+        await kill_coordinators(home, chance)
+        await run_coordinator()
         async with dependencies_of_settings() as dependencies:
-            assert await digest_of(dependencies) == local
+            assert await digest_of(dependencies) == local_digest
             assert {report.code for report in await reports_of(dependencies)} == {"begun"}
-        counts = watch.counted()
-        counts.check(local)
+        counts = watch.count()
+        counts.check(local_digest)
         assert counts.computed == counts.shards + counts.taken_twice
-        assert counts.attempts == len({name.rpartition("-")[0] for name in watch.fleet.jobs}), "no job is made twice"
+        assert counts.attempts == len({name.rpartition("-")[0] for name in watch.fleet.jobs}), "a job was created twice"
 
 
 @pytest.mark.soak
-async def test_the_coordinator_of_this_machine_is_killed(local: str, home: Path) -> None:
-    chance = dice()
+async def test_the_coordinator_of_this_machine_is_killed(local_digest: str, home: Path) -> None:
+    chance = printed_random()
     async with open_dependencies(home) as dependencies:
-        await asked(dependencies, REFERENCE)
-    kept = (await killed(home, chance))[-1].stored
-    said = await ended()
+        await create_reference_run(dependencies, REFERENCE)
+    stored_trials = (await kill_coordinators(home, chance))[-1].stored_trials
+    process = await run_coordinator()
     async with open_dependencies(home) as dependencies:
-        assert await digest_of(dependencies) == local
-    sys.stdout.write(f"\n{local[:16]} computed after the last kill: {said['computed']} trials\n")
-    assert said["computed"] == REFERENCE.trials - kept < REFERENCE.trials
+        assert await digest_of(dependencies) == local_digest
+    sys.stdout.write(f"\n{local_digest[:16]} computed after the last kill: {process['computed']} trials\n")
+    assert process["computed"] == REFERENCE.trials - stored_trials < REFERENCE.trials
 
 
 @pytest.mark.soak
-async def test_bad_shards_in_s3_are_refused_named_and_computed_again(playing: Any, local: str) -> None:
-    with playing(2, telling()) as watch:
+async def test_bad_shards_in_s3_are_rejected_named_and_computed_again(playing: Any, local_digest: str) -> None:
+    with playing(2, logging_conduct()) as watch:
         async with dependencies_of_settings() as dependencies:
-            await asked(dependencies, REFERENCE)
-            async with aclosing(execute(dependencies, OWNER, RUN)) as told:
-                async for _ in told:
+            await create_reference_run(dependencies, REFERENCE)
+            async with aclosing(execute(dependencies, OWNER, RUN)) as events:
+                async for _ in events:
                     pass
             (attempt,) = watch.fleet.jobs
-            await until(lambda: len(watch.stored(attempt)) >= 12)
+            await until(lambda: len(watch.stored_shards(attempt)) >= 12)
             watch.fleet.kill(attempt, 1)
             await asyncio.to_thread(watch.fleet.wait, attempt)
             spoiled = dict(zip(watch.objects(attempt), SPOIL.items(), strict=False))
             for uri, (_, spoil) in spoiled.items():
                 watch.fleet.put(uri, spoil(watch.fleet.content(uri)))
             flaws = {Path(uri).stem: flaw for uri, (flaw, _) in spoiled.items()}
-            watch.left[attempt] -= set(flaws)
-            await carried_on(dependencies)
-            assert await digest_of(dependencies) == local
+            watch.shards_at_end[attempt] -= set(flaws)
+            await run_to_end(dependencies)
+            assert await digest_of(dependencies) == local_digest
             bad = {
                 report.name: report.reason for report in await reports_of(dependencies) if report.code == "bad_shard"
             }
         assert bad == flaws
-        counts = watch.counted()
-        counts.check(local)
+        counts = watch.count()
+        counts.check(local_digest)
         for uri in spoiled:
             content = watch.fleet.content(uri)
             decode(shard_of(content), content)

@@ -1,4 +1,4 @@
-"""The reference job on a real Ray cluster of two nodes, whatever is killed of it, sent twice or damaged."""
+"""The reference job on a real Ray cluster of two nodes whose processes are killed and whose shards repeat or break."""
 
 import asyncio
 import os
@@ -21,87 +21,99 @@ from tests.desk.compute.duplicating_engine import DuplicatingEngine
 from tests.doubles.ray_nodes import Nodes, two_nodes
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.journeys.coordinator import ray_dependencies
-from tests.journeys.coordinator_processes import ended, killed
-from tests.journeys.reference_job import REFERENCE, asked, carried_on, dice, digest_of, reports_of, until
+from tests.journeys.coordinator_processes import kill_coordinators, run_coordinator
+from tests.journeys.reference_job import (
+    REFERENCE,
+    create_reference_run,
+    digest_of,
+    printed_random,
+    reports_of,
+    run_to_end,
+    until,
+)
 from tests.journeys.spoiled_shards import SPOIL
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 IN_FLIGHT = 2 * TASKS_PER_CORE
-"""On two nodes of one core."""
+"""Shards in flight on two nodes of one core."""
 
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
-    with two_nodes() as started:
-        yield started
+    with two_nodes() as cluster:
+        yield cluster
 
 
 @dataclass(frozen=True)
-class Told:
+class ShardCounts:
     shards: int
     computed: int
 
 
-class Shelved:
-    """What Ray's workers began, and what was put on the shelf."""
+class ShardLog:
+    """The log of computed and stored shards that `tests.journeys.coordinator` writes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.apart = [os.getpid()]
-        """Processes that draw from the market for other reasons."""
+        self.excluded = [os.getpid()]
+        """Processes that simulate for other reasons."""
 
     @property
-    def begun(self) -> list[int]:
-        book = self.path.read_text(encoding="utf-8").split() if self.path.exists() else []
-        return [int(line) for line in book if int(line) not in self.apart]
+    def computing_processes(self) -> list[int]:
+        lines = self.path.read_text(encoding="utf-8").split() if self.path.exists() else []
+        return [int(line) for line in lines if int(line) not in self.excluded]
 
-    def told(self, digest: str) -> Told:
-        """Raises where one was stored twice."""
+    def check(self, digest: str) -> ShardCounts:
+        """Count the shards; none may be stored twice."""
         puts = Counter(self.path.with_suffix(".puts").read_text(encoding="utf-8").split())
-        told = Told(len(puts), len(self.begun))
-        sys.stdout.write(f"\n{digest[:16]} {told} computed again: {told.computed - told.shards}\n")
+        counts = ShardCounts(len(puts), len(self.computing_processes))
+        sys.stdout.write(f"\n{digest[:16]} {counts} computed again: {counts.computed - counts.shards}\n")
         assert set(puts.values()) == {1}
-        return told
+        return counts
 
 
-async def test_the_reference_job_on_two_nodes_of_ray(nodes: Nodes, local: str, tmp_path: Path) -> None:
-    async with ray_dependencies(tmp_path / "home", nodes.address, tmp_path / "book") as dependencies:
-        await asked(dependencies, REFERENCE)
-        await carried_on(dependencies)
-        assert await digest_of(dependencies) == local
-    told = Shelved(tmp_path / "book").told(local)
-    assert told.computed == told.shards
+async def test_the_reference_job_on_two_nodes_of_ray(nodes: Nodes, local_digest: str, tmp_path: Path) -> None:
+    async with ray_dependencies(tmp_path / "home", nodes.address, tmp_path / "shard_log") as dependencies:
+        await create_reference_run(dependencies, REFERENCE)
+        await run_to_end(dependencies)
+        assert await digest_of(dependencies) == local_digest
+    counts = ShardLog(tmp_path / "shard_log").check(local_digest)
+    assert counts.computed == counts.shards
 
 
-async def test_the_coordinator_of_a_ray_cluster_is_killed(nodes: Nodes, local: str, home: Path, tmp_path: Path) -> None:
-    chance, book = dice(), Shelved(tmp_path / "book")
+async def test_the_coordinator_of_a_ray_cluster_is_killed(
+    nodes: Nodes, local_digest: str, home: Path, tmp_path: Path
+) -> None:
+    chance, shard_log = printed_random(), ShardLog(tmp_path / "shard_log")
     async with open_dependencies(home) as dependencies:
-        await asked(dependencies, REFERENCE)
-    given = nodes.address, str(book.path)
-    book.apart += [each.process for each in await killed(home, chance, *given)]
-    book.apart.append((await ended(*given))["pid"])
+        await create_reference_run(dependencies, REFERENCE)
+    arguments = nodes.address, str(shard_log.path)
+    shard_log.excluded += [each.process for each in await kill_coordinators(home, chance, *arguments)]
+    shard_log.excluded.append((await run_coordinator(*arguments))["pid"])
     async with open_dependencies(home) as dependencies:
-        assert await digest_of(dependencies) == local
-    told = book.told(local)
-    assert told.computed - told.shards <= 3 * IN_FLIGHT
+        assert await digest_of(dependencies) == local_digest
+    counts = shard_log.check(local_digest)
+    assert counts.computed - counts.shards <= 3 * IN_FLIGHT
 
 
-async def test_a_worker_of_a_ray_cluster_is_killed(nodes: Nodes, local: str, tmp_path: Path) -> None:
-    chance, book = dice(), Shelved(tmp_path / "book")
-    async with ray_dependencies(tmp_path / "home", nodes.address, book.path) as dependencies:
-        await asked(dependencies, REFERENCE)
-        running = asyncio.create_task(carried_on(dependencies))
+async def test_a_worker_of_a_ray_cluster_is_killed(nodes: Nodes, local_digest: str, tmp_path: Path) -> None:
+    chance, shard_log = printed_random(), ShardLog(tmp_path / "shard_log")
+    async with ray_dependencies(tmp_path / "home", nodes.address, shard_log.path) as dependencies:
+        await create_reference_run(dependencies, REFERENCE)
+        running = asyncio.create_task(run_to_end(dependencies))
         moment = chance.randrange(3, 20)
-        await until(lambda: len(book.begun) >= moment)
+        await until(lambda: len(shard_log.computing_processes) >= moment)
         nodes.kill()
         await running
-        assert await digest_of(dependencies) == local
-    told = book.told(local)
-    assert told.computed - told.shards <= IN_FLIGHT
+        assert await digest_of(dependencies) == local_digest
+    counts = shard_log.check(local_digest)
+    assert counts.computed - counts.shards <= IN_FLIGHT
 
 
-async def test_results_of_a_ray_cluster_that_are_late_and_come_twice(nodes: Nodes, local: str, tmp_path: Path) -> None:
-    book, engines = Shelved(tmp_path / "book"), list[DuplicatingEngine]()
+async def test_results_of_a_ray_cluster_that_are_late_and_come_twice(
+    nodes: Nodes, local_digest: str, tmp_path: Path
+) -> None:
+    shard_log, engines = ShardLog(tmp_path / "shard_log"), list[DuplicatingEngine]()
 
     def simulator(world: Any, happened: Any) -> ShardedSimulator:
         engines.append(DuplicatingEngine(RayEngine(world, nodes.address)))
@@ -109,30 +121,30 @@ async def test_results_of_a_ray_cluster_that_are_late_and_come_twice(nodes: Node
         return ShardedSimulator(world, engines[-1], shards, chunk=CHUNK)
 
     loop = asyncio.get_running_loop()
-    async with ray_dependencies(tmp_path / "home", nodes.address, book.path, simulator) as dependencies:
-        await asked(dependencies, REFERENCE)
-        await carried_on(dependencies)
-        assert await digest_of(dependencies) == local
-    told = book.told(local)
-    assert told.computed == told.shards < sum(engine.count for engine in engines)
+    async with ray_dependencies(tmp_path / "home", nodes.address, shard_log.path, simulator) as dependencies:
+        await create_reference_run(dependencies, REFERENCE)
+        await run_to_end(dependencies)
+        assert await digest_of(dependencies) == local_digest
+    counts = shard_log.check(local_digest)
+    assert counts.computed == counts.shards < sum(engine.count for engine in engines)
 
 
-async def test_bad_shards_on_rays_shelf_are_refused_named_and_computed_again(
-    nodes: Nodes, local: str, tmp_path: Path
+async def test_bad_shards_in_the_store_are_rejected_named_and_computed_again(
+    nodes: Nodes, local_digest: str, tmp_path: Path
 ) -> None:
-    home, book = tmp_path / "home", Shelved(tmp_path / "book")
-    async with ray_dependencies(home, nodes.address, book.path) as dependencies:
-        await asked(dependencies, REFERENCE)
-        await carried_on(dependencies)
+    home, shard_log = tmp_path / "home", ShardLog(tmp_path / "shard_log")
+    async with ray_dependencies(home, nodes.address, shard_log.path) as dependencies:
+        await create_reference_run(dependencies, REFERENCE)
+        await run_to_end(dependencies)
         flaws: dict[str, str] = {}
         for path, (flaw, spoil) in zip(sorted((home / "blobs").glob("*/shards*/*")), SPOIL.items(), strict=False):
             path.write_bytes(spoil(path.read_bytes()))
             flaws[path.name] = flaw
-        before = len(book.begun)
-        book.path.with_suffix(".puts").unlink()
+        before = len(shard_log.computing_processes)
+        shard_log.path.with_suffix(".puts").unlink()
         again = await create_run(dependencies, OWNER, REFERENCE, run_id="again")
         events = [event async for event in execute(dependencies, OWNER, again)]
-        assert await digest_of(dependencies, again) == local
+        assert await digest_of(dependencies, again) == local_digest
         bad = {
             report.name: report.reason for report in await reports_of(dependencies, again) if report.code == "bad_shard"
         }
@@ -140,6 +152,6 @@ async def test_bad_shards_on_rays_shelf_are_refused_named_and_computed_again(
         assert [event.id for event in events] == [
             event.id for event in await events_of(dependencies.store, OWNER, again)
         ]
-    puts = book.path.with_suffix(".puts").read_text(encoding="utf-8").split()
+    puts = shard_log.path.with_suffix(".puts").read_text(encoding="utf-8").split()
     assert sorted(puts) == sorted(flaws)
-    assert len(book.begun) - before == len(flaws)
+    assert len(shard_log.computing_processes) - before == len(flaws)

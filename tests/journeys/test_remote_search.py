@@ -1,4 +1,4 @@
-"""What a person sees of a run that is computed elsewhere: at a terminal, and from a function that hears of it."""
+"""A run that is computed elsewhere: output of the commands, and events that resume it."""
 
 import asyncio
 import hashlib
@@ -23,11 +23,11 @@ from tests.doubles.remote_jobs import CLOUD, SMALL, Account, Elsewhere, cloud_de
 from tests.graphs.dependencies import OWNER
 from tests.graphs.jobs.queued_runs import eventually
 
-BEGUN = Report(attempt=1, name="stratigos-1", code="begun")
+BEGIN_REPORT = Report(attempt=1, name="stratigos-1", code="begun")
 
 
 @pytest.mark.anyio
-async def test_the_end_of_a_processing_job_lets_its_run_go_on(home):
+async def test_the_end_of_a_processing_job_resumes_its_run(home):
     account = Account()
     async with driven(home, cloud_dependencies(home, account)) as one:
         dependencies = dependencies_of(one)
@@ -35,21 +35,21 @@ async def test_the_end_of_a_processing_job_lets_its_run_go_on(home):
         assert await answer_event(one, queue_event(*await receive_deliveries(one, 1))) == {"batchItemFailures": []}
         (computing,) = await list_runs(dependencies.store, OWNER)
         assert (computing.state, await job_queue.queue_of(dependencies).depth()) == ("computing", 0)
-        account.say(state="running", reports=(BEGUN,))
+        account.say(state="running", reports=(BEGIN_REPORT,))
         name = "stratigos-" + hashlib.sha256(account.submitted[0].encode()).hexdigest()[:24] + "-1"
         for outcome in ("goes on", "no news"):
-            assert await answer_event(one, changed(name)) == {"processing_job": name, "outcome": outcome}
+            assert await answer_event(one, state_change(name)) == {"processing_job": name, "outcome": outcome}
         assert await job_queue.queue_of(dependencies).depth() == 1
-        assert (await answer_event(one, changed("nightly-report")))["outcome"] == "not ours"
+        assert (await answer_event(one, state_change("nightly-report")))["outcome"] == "not ours"
         assert (await answer_event(one, {"task": "sweep"}))["going_on"] == 0
         for detail in (None, {}, {"ProcessingJobName": 1}, "x"):
-            wrong = await one.answer({**changed(name), "detail": detail})
+            wrong = await one.answer({**state_change(name), "detail": detail})
             assert wrong.failed
             assert wrong.told()["errorMessage"].startswith("detail: ")
 
 
-def changed(name: str) -> dict:
-    """As EventBridge tells of it."""
+def state_change(name: str) -> dict:
+    """The event of EventBridge at the end of a processing job."""
     return {
         "version": "0",
         "source": "aws.sagemaker",
@@ -58,77 +58,80 @@ def changed(name: str) -> dict:
     }
 
 
-def test_ctrl_c_leaves_the_run_computing_and_says_how_to_come_back_and_how_to_end_it(home, capsys):
-    async def interrupted() -> tuple[str, str]:
+def test_ctrl_c_leaves_the_run_computing_and_says_how_to_resume_and_cancel_it(home, capsys):
+    async def follow_and_interrupt() -> tuple[str, str]:
         async with cloud_dependencies(home, Account(), queue=None) as dependencies:
-            made = await create_run(dependencies, OWNER, SMALL)
+            run_id = await create_run(dependencies, OWNER, SMALL)
 
             async def computing() -> bool:
-                return (await run_of(dependencies.store, OWNER, made)).state == "computing"
+                return (await run_of(dependencies.store, OWNER, run_id)).state == "computing"
 
-            following = asyncio.create_task(follow(dependencies, OWNER, made, lambda _: None))
+            following = asyncio.create_task(follow(dependencies, OWNER, run_id, lambda _: None))
             await eventually(computing)
             following.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await following
             assert await computing()
-            return made, await interruption(dependencies, OWNER, made, KeyboardInterrupt())
+            return run_id, await interruption(dependencies, OWNER, run_id, KeyboardInterrupt())
 
-    made, message = asyncio.run(interrupted())
-    assert f"Run {made} is computed elsewhere and goes on; come back: python -m api optimize --resume {made}" in message
-    assert f"python -m api cancel {made}" in message
-    assert run(["show", made]) == 2
+    run_id, message = asyncio.run(follow_and_interrupt())
+    assert (
+        f"Run {run_id} is computed elsewhere and goes on; come back: python -m api optimize --resume {run_id}"
+        in message
+    )
+    assert f"python -m api cancel {run_id}" in message
+    assert run(["show", run_id]) == 2
     assert "is still computed elsewhere" in capsys.readouterr().err
-    assert run(["cancel", made]) == 2  # these settings do not say where
+    assert run(["cancel", run_id]) == 2  # the settings that compute it are missing
     assert "STRATIGOS_COMPUTE" in capsys.readouterr().err
     assert run(["runs"]) == 0
     assert "computing" in capsys.readouterr().out
 
 
-def test_what_could_not_be_stopped_can_be_cancelled_again(home, capsys):
-    async def unstopped() -> str:
+def test_a_run_that_could_not_be_stopped_can_be_cancelled_again(home, capsys):
+    async def cancel_unreachable() -> str:
         account = Account()
         async with cloud_dependencies(home, account) as dependencies:
-            made = (await job_queue.submit(dependencies, OWNER, SMALL)).id
+            run_id = (await job_queue.submit(dependencies, OWNER, SMALL)).id
             delivery = await job_queue.queue_of(dependencies).receive(lease=60.0, wait=0.0)
             assert delivery is not None
             assert await Worker(dependencies).deliver(delivery)
             account.unreachable = True
-            assert (await job_queue.cancel(dependencies, OWNER, made, by=OWNER)).state == "cancelled"
-            return made
+            assert (await job_queue.cancel(dependencies, OWNER, run_id, by=OWNER)).state == "cancelled"
+            return run_id
 
-    made = asyncio.run(unstopped())
-    assert run(["cancel", made]) == 2
-    assert "STRATIGOS_COMPUTE" in capsys.readouterr().err  # it was found; these settings do not say where it is
+    run_id = asyncio.run(cancel_unreachable())
+    assert run(["cancel", run_id]) == 2
+    assert "STRATIGOS_COMPUTE" in capsys.readouterr().err  # the settings that compute it are missing
 
 
-class OutOfReach(Elsewhere):
+class UnreachableRunner(Elsewhere):
     async def submit(self, job: SearchJob) -> JobStatus:
         raise Unavailable(f"s3 is unavailable, and {job.run} with it")
 
 
 @pytest.mark.anyio
-async def test_a_job_that_could_not_be_submitted_is_not_said_to_go_on(home):
-    async with cloud_dependencies(home, Account(), queue=None, jobs=OutOfReach(Account())) as dependencies:
-        made = await create_run(dependencies, OWNER, SMALL)
+async def test_a_job_that_was_not_submitted_is_not_reported_as_running(home):
+    async with cloud_dependencies(home, Account(), queue=None, jobs=UnreachableRunner(Account())) as dependencies:
+        run_id = await create_run(dependencies, OWNER, SMALL)
         with pytest.raises(Unavailable) as failure:
-            await follow(dependencies, OWNER, made, lambda _: None)
-        message = await interruption(dependencies, OWNER, made, failure.value)
-    assert f"Run {made} may not have begun elsewhere; come back: python -m api optimize --resume {made}" in message
+            await follow(dependencies, OWNER, run_id, lambda _: None)
+        message = await interruption(dependencies, OWNER, run_id, failure.value)
+    assert f"Run {run_id} may not have begun elsewhere; come back: python -m api optimize --resume {run_id}" in message
     assert "goes on" not in message
 
 
-def test_reports_of_machines_are_told_in_a_line():
+def test_each_report_of_machines_is_one_line():
     def line(report: Report) -> str:
         at = datetime(2026, 3, 2, tzinfo=UTC)
         return describe(ComputationReported(id="1", run="r", node="search", at=at, job="j", report=report)).strip()
 
-    assert line(BEGUN) == "The computation began (stratigos-1, attempt 1)"
-    lost = Report(attempt=2, name="stratigos-2", code="lost", reason="an instance was taken away")
-    assert line(lost) == "Its machines were lost (stratigos-2, attempt 2): an instance was taken away"
+    assert line(BEGIN_REPORT) == "The computation began (stratigos-1, attempt 1)"
+    lost_machines = Report(attempt=2, name="stratigos-2", code="lost", reason="an instance was taken away")
+    assert line(lost_machines) == "Its machines were lost (stratigos-2, attempt 2): an instance was taken away"
 
 
-def test_an_estimate_says_what_is_paid_for():
-    paid = describe_estimate(estimate(SMALL, machines=CLOUD.model_copy(update={"dollars_per_hour": 0.816})))
-    assert paid.endswith(" MB, 2 instances, 0.25 dollars")
+def test_an_estimate_shows_instances_and_dollars():
+    text = describe_estimate(estimate(SMALL, machines=CLOUD.model_copy(update={"dollars_per_hour": 0.816})))
+    assert text.endswith(" MB, 2 instances, 0.25 dollars")
     assert describe_estimate(estimate(SMALL)).endswith(" MB")

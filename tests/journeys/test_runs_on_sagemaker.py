@@ -1,4 +1,4 @@
-"""A desk whose searches SageMaker computes: asked, approved, computed by real workers, told by events, explained."""
+"""A run on SageMaker from its approval to its explanation: real workers, resumed by events."""
 
 import asyncio
 from typing import Any
@@ -41,50 +41,48 @@ def settings(home: Any, fleet: Fleet, bucket: str, monkeypatch: pytest.MonkeyPat
     return read_settings()
 
 
-async def worked(dependencies: Any) -> None:
+async def work(dependencies: Any) -> None:
     while (delivery := await job_queue.queue_of(dependencies).receive(lease=60.0, wait=0.0)) is not None:
         await Worker(dependencies, lease=3.0).deliver(delivery)
 
 
-async def test_a_run_on_sagemaker_comes_to_the_result_of_this_machine(
-    tmp_path: Any, settings: Any, fleet: Fleet
-) -> None:
-    heard: asyncio.Queue[Any] = asyncio.Queue()
+async def test_a_run_on_sagemaker_has_the_result_of_this_machine(tmp_path: Any, settings: Any, fleet: Fleet) -> None:
+    job_events: asyncio.Queue[Any] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    fleet.listeners.append(lambda event: loop.call_soon_threadsafe(heard.put_nowait, event))
+    fleet.listeners.append(lambda event: loop.call_soon_threadsafe(job_events.put_nowait, event))
     async with open_dependencies(tmp_path / "here") as here:
         run = await create_run(here, OWNER, SMALL, run_id="same")
-        told = [event async for event in execute(here, OWNER, run)]
+        local_events = [event async for event in execute(here, OWNER, run)]
         digest = (await run_of(here.store, OWNER, run)).result_digest
     async with create_dependencies(settings, single_model(EmbeddedPlanner()), queued=True) as dependencies:
         run = (await job_queue.submit(dependencies, settings.owner, SMALL, run_id="same")).id
-        await worked(dependencies)
+        await work(dependencies)
         approval = await load_approval(dependencies.store, settings.owner, run)
         assert approval is not None
         assert "instances" in approval.asked.exceeded
-        decided = ApprovalDecision(verdict="approved", by=settings.owner, at=utc_now())
-        await decide_approval(dependencies, settings.owner, run, decided)
-        life = Life(3, since="computation")  # a process that dies in the middle of submitting
+        decision = ApprovalDecision(verdict="approved", by=settings.owner, at=utc_now())
+        await decide_approval(dependencies, settings.owner, run, decision)
+        life = Life(3, since="computation")  # a process that is killed while it submits
         delivery = await job_queue.queue_of(dependencies).receive(lease=0.01, wait=0.0)
         assert delivery is not None
         assert not await Worker(life.dependencies(dependencies), lease=3.0).deliver(delivery)
         assert life.left == 0
         while (await run_of(dependencies.store, settings.owner, run)).state not in ("completed", "failed"):
-            await worked(dependencies)
-            await asyncio.sleep(0.1)  # the lease of the dead one holds for a while
+            await work(dependencies)
+            await asyncio.sleep(0.1)  # until the lease of the killed worker expires
             if (await run_of(dependencies.store, settings.owner, run)).state == "computing":
-                event = await asyncio.wait_for(heard.get(), 120.0)
+                event = await asyncio.wait_for(job_events.get(), 120.0)
                 await notice(dependencies, event["detail"]["ProcessingJobName"])
-        done = await run_of(dependencies.store, settings.owner, run)
-        stored = await events_of(dependencies.store, settings.owner, run)
+        final_run = await run_of(dependencies.store, settings.owner, run)
+        stored_events = await events_of(dependencies.store, settings.owner, run)
         assert await computation_of(dependencies.store, settings.owner, run) is None
-    assert (done.state, done.result_digest) == ("completed", digest)
-    reports = [event.report.code for event in stored if isinstance(event, ComputationReported)]
+    assert (final_run.state, final_run.result_digest) == ("completed", digest)
+    reports = [event.report.code for event in stored_events if isinstance(event, ComputationReported)]
     assert set(reports) == {"begun"}
     assert len(reports) == len(fleet.jobs)
-    assert comparable(stored) == comparable(told)
+    assert comparable(stored_events) == comparable(local_events)
 
 
 def comparable(events: list[TraceEvent]) -> list[Any]:
-    apart = ("computation_reported", "estimate_made", "approval_requested", "approval_decided")
-    return [event.comparable() for event in events if event.event not in apart]
+    excluded = ("computation_reported", "estimate_made", "approval_requested", "approval_decided")
+    return [event.comparable() for event in events if event.event not in excluded]

@@ -1,4 +1,4 @@
-"""One request has one digest: on any processor, with any number of threads, and until something of it changes."""
+"""One request has one digest on any processor and with any number of threads; any change of it changes the digest."""
 
 import ast
 import os
@@ -22,7 +22,7 @@ PROCESSOR = {
     "OPENBLAS_NUM_THREADS": "1",
     "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2_Usable,-FMA_Usable,-AVX512F_Usable,-AVX2,-FMA,-AVX512F",
 }
-"""Another processor, as far as this one can pretend: what each library chooses its code by."""
+"""Variables with which each library selects code for an older processor."""
 
 
 def run(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -37,11 +37,11 @@ def run(home: Path, *arguments: str, **environment: str) -> subprocess.Completed
 
 
 def digest(home: Path, *arguments: str, **environment: str) -> str:
-    done = run(home, "optimize", *SMALL, *arguments, **environment)
-    assert done.returncode == 0, done.stderr
-    found = re.search(r"^result digest: ([0-9a-f]{64})$", done.stdout, re.MULTILINE)
-    assert found, done.stdout
-    return found[1]
+    process = run(home, "optimize", *SMALL, *arguments, **environment)
+    assert process.returncode == 0, process.stderr
+    match = re.search(r"^result digest: ([0-9a-f]{64})$", process.stdout, re.MULTILINE)
+    assert match, process.stdout
+    return match[1]
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +65,8 @@ def test_reproducing_a_run_without_a_model_gives_its_digest(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("changed", [("--seed", "2"), ("--risk-aversion", "2.5"), ("--name", "Another")])
 @pytest.mark.soak
-def test_any_change_of_the_request_changes_the_digest(first: str, tmp_path: Path, changed: tuple[str, ...]) -> None:
-    assert digest(tmp_path / "home", *changed) != first
+def test_any_change_of_the_request_changes_the_digest(first: str, tmp_path: Path, option: tuple[str, ...]) -> None:
+    assert digest(tmp_path / "home", *option) != first
 
 
 @pytest.mark.soak
@@ -94,13 +94,13 @@ def _sessions(days: np.ndarray) -> list[str]:
     return [str(day.date()) for day in calendar.sessions]
 
 
-def borrowed(source: str) -> list[str]:
-    """Uses of `**` and `sum` on numbers that are not whole, compiled functions apart: there both are our own loops.
+def imprecise_calls(source: str) -> list[str]:
+    """Uses of `**` and `sum` on numbers that are not whole, compiled functions apart: both are loops of our own there.
 
     `**` is libm's pow, whose last bit the processor changes; `sum` of fractions is compensated from Python 3.12 on.
     """
     whole = (ast.Compare, ast.Call)  # counts: `sum(x > 0 for ...)`, `sum(len(x) for ...)`
-    found: list[str] = []
+    calls: list[str] = []
 
     def walk(node: ast.AST) -> None:
         if isinstance(node, ast.FunctionDef) and any(ast.unparse(d) == "compiled" for d in node.decorator_list):
@@ -109,27 +109,29 @@ def borrowed(source: str) -> list[str]:
             case ast.BinOp(op=ast.Pow(), left=ast.Constant(value=int())):
                 pass
             case ast.BinOp(op=ast.Pow()):
-                found.append(ast.unparse(node))
+                calls.append(ast.unparse(node))
             case ast.Call(func=ast.Name("sum"), args=[ast.GeneratorExp(elt=elt)]):
                 counts = isinstance(elt, whole) and "float" not in ast.unparse(elt)
                 counts |= isinstance(elt, ast.Attribute) and elt.attr == "indistinguishable"
-                found.extend([] if counts else [ast.unparse(node)])
+                calls.extend([] if counts else [ast.unparse(node)])
             case ast.Call(func=ast.Name("sum" | "pow")):
-                found.append(ast.unparse(node))
+                calls.append(ast.unparse(node))
         for child in ast.iter_child_nodes(node):
             walk(child)
 
     walk(ast.parse(source))
-    return found
+    return calls
 
 
 @pytest.mark.parametrize("folder", ["quant", "tools"])
 def test_no_number_comes_from_a_power_or_a_sum_that_changes_with_processor_or_python(folder: str) -> None:
     assert {
-        str(p.relative_to(ROOT)): found for p in (ROOT / folder).rglob("*.py") if (found := borrowed(p.read_text()))
+        str(p.relative_to(ROOT)): calls
+        for p in (ROOT / folder).rglob("*.py")
+        if (calls := imprecise_calls(p.read_text()))
     } == {}
 
 
 @pytest.mark.parametrize("code", ["x ** 0.5", "x ** 2", "10.0 ** n", "sum(x)", "sum(w * x for w in y)", "pow(x, 2)"])
-def test_such_a_power_or_sum_would_be_found(code: str) -> None:
-    assert borrowed(code) == [ast.unparse(ast.parse(code))]
+def test_the_check_finds_powers_and_sums(code: str) -> None:
+    assert imprecise_calls(code) == [ast.unparse(ast.parse(code))]

@@ -1,4 +1,7 @@
-"""The long form: whole searches on fleets of several sizes, with instances that go. The short one is in test_peers."""
+"""Whole searches on fleets of several sizes that lose instances.
+
+`tests/desk/compute/container/test_peers.py` holds the short form.
+"""
 
 import asyncio
 from collections.abc import Iterator
@@ -27,25 +30,32 @@ pytestmark = pytest.mark.soak
 SECONDS = 600
 KEY = "0" * 32
 
-Saved = list[tuple[Any, Any]]
+SavedTrials = list[tuple[Any, Any]]
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Work, Path, Saved]:
-    """A search, what its containers are handed, and its trials as this process makes them."""
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Work, Path, SavedTrials]:
+    """A search: its work, the folder that its containers read, and its trials as this process computes them."""
     scenarios = tuple(s.model_copy(update={"paths": 192, "years": 1}) for s in (BUILT_IN[0], BUILT_IN[2]))
-    asked = OptimizationRequest(trials=20, scenarios=scenarios, seed=3, stopping="budget")
+    search_request = OptimizationRequest(trials=20, scenarios=scenarios, seed=3, stopping="budget")
     prices = asyncio.run(BundledPrices().load("sp500"))
-    world = World(build_market(prices, asked), asked)
+    world = World(build_market(prices, search_request), search_request)
     job = SearchJob(
-        owner="anne", run="r1", request=asked, plan=0, space=asked.space, candidates=(), first=0, budget=asked.trials
+        owner="anne",
+        run="r1",
+        request=search_request,
+        plan=0,
+        space=search_request.space,
+        candidates=(),
+        first=0,
+        budget=search_request.trials,
     )
-    saved: Saved = []
-    run_search(world, job, {}, saved.extend, lambda _: None)
+    trials: SavedTrials = []
+    run_search(world, job, {}, trials.extend, lambda _: None)
     work = Work(code=code_version(), data=world.market.data_digest, job=job, key=KEY)
     folder = tmp_path_factory.mktemp("work")
     write_work(folder, work, prices, ())
-    return work, folder, saved
+    return work, folder, trials
 
 
 @pytest.fixture
@@ -55,13 +65,13 @@ def lasting(behind: Aws, tmp_path: Path) -> Iterator[Fleet]:
         assert fleet.violations == []
 
 
-def begun(fleet: Fleet, bucket: str, folder: Path, instances: int, *inputs: str) -> str:
-    """The job of the n-th attempt; `inputs` are those beside the work."""
+def start_job(fleet: Fleet, bucket: str, folder: Path, instances: int, *inputs: str) -> str:
+    """Start the next attempt; `inputs` are those besides the work. Returns the name of its job."""
     for path in folder.iterdir():
         fleet.put(f"s3://{bucket}/work/{path.name}", path.read_bytes())
     cluster = Cluster(image=IMAGE_URI, role=ROLE, bucket=bucket, prefix="desk", instances=instances)
     name = f"search-{len(fleet.jobs)}"
-    asked = request(
+    arguments = request(
         cluster,
         name=name,
         arguments=["worker"],
@@ -70,53 +80,55 @@ def begun(fleet: Fleet, bucket: str, folder: Path, instances: int, *inputs: str)
         tags={},
         instances=instances,
     )
-    fleet.client().create_processing_job(**asked)
+    fleet.client().create_processing_job(**arguments)
     return name
 
 
-def assert_same(fleet: Fleet, bucket: str, work: Work, saved: Saved) -> None:
+def assert_same(fleet: Fleet, bucket: str, work: Work, trials: SavedTrials) -> None:
     files = fleet.objects(f"s3://{bucket}/result/", like="trials-*.json")
-    stored = [trial for uri in files for trial in decode_trials(uri, fleet.content(uri), work)]
-    assert [trial for trial, _ in stored] == [trial for trial, _ in saved]
-    for (_, series), (_, expected) in zip(stored, saved, strict=True):
+    stored_trials = [trial for uri in files for trial in decode_trials(uri, fleet.content(uri), work)]
+    assert [trial for trial, _ in stored_trials] == [trial for trial, _ in trials]
+    for (_, series), (_, expected) in zip(stored_trials, trials, strict=True):
         np.testing.assert_array_equal(series, expected)
 
 
 @pytest.mark.parametrize("instances", [1, 3, 8])
 def test_a_search_has_the_same_trials_on_every_number_of_instances(
-    lasting: Fleet, bucket: str, searched: tuple[Work, Path, Saved], instances: int
+    lasting: Fleet, bucket: str, searched: tuple[Work, Path, SavedTrials], instances: int
 ) -> None:
-    work, folder, saved = searched
-    name = begun(lasting, bucket, folder, instances)
+    work, folder, trials = searched
+    name = start_job(lasting, bucket, folder, instances)
     assert lasting.wait(name, SECONDS)["ProcessingJobStatus"] == "Completed", lasting.log(name)
-    assert_same(lasting, bucket, work, saved)
+    assert_same(lasting, bucket, work, trials)
 
 
-def test_three_of_eight_instances_that_go_change_nothing(
-    lasting: Fleet, bucket: str, searched: tuple[Work, Path, Saved]
+def test_losing_three_of_eight_instances_changes_nothing(
+    lasting: Fleet, bucket: str, searched: tuple[Work, Path, SavedTrials]
 ) -> None:
-    work, folder, saved = searched
-    name = begun(lasting, bucket, folder, 8)
+    work, folder, trials = searched
+    name = start_job(lasting, bucket, folder, 8)
     for killed, instance in enumerate((2, 5, 7)):
-        stored = lambda n=killed: len(lasting.objects(f"s3://{bucket}/shards/")) > n  # noqa: E731
-        lasting.wait_for(stored, "another shard", SECONDS)
+        has_more_shards = lambda n=killed: len(lasting.objects(f"s3://{bucket}/shards/")) > n  # noqa: E731
+        lasting.wait_for(has_more_shards, "another shard", SECONDS)
         lasting.kill(name, instance)
     assert lasting.wait(name, SECONDS)["ProcessingJobStatus"] == "Completed", lasting.log(name)
-    assert_same(lasting, bucket, work, saved)
+    assert_same(lasting, bucket, work, trials)
 
 
-def test_a_second_attempt_goes_on_with_the_shards_of_the_first(
-    behind: Aws, tmp_path: Path, bucket: str, searched: tuple[Work, Path, Saved]
+def test_a_second_attempt_reuses_the_shards_of_the_first(
+    behind: Aws, tmp_path: Path, bucket: str, searched: tuple[Work, Path, SavedTrials]
 ) -> None:
-    """The leader goes, and SageMaker ends the whole job for it."""
-    work, folder, saved = searched
+    """SageMaker ends the whole job when the leader is lost."""
+    work, folder, trials = searched
     with Fleet(behind, tmp_path / "fleet") as fleet:
-        first = begun(fleet, bucket, folder, 2)
+        first = start_job(fleet, bucket, folder, 2)
         fleet.wait_for(lambda: bool(fleet.objects(f"s3://{bucket}/shards/")), "a shard", SECONDS)
         fleet.kill(first, 0)
         assert fleet.wait(first, SECONDS)["ProcessingJobStatus"] == "Failed"
-        kept = fleet.objects(f"s3://{bucket}/shards/")
-        second = begun(fleet, bucket, folder, 2, "shards")
+        first_shards = fleet.objects(f"s3://{bucket}/shards/")
+        second = start_job(fleet, bucket, folder, 2, "shards")
         assert fleet.wait(second, SECONDS)["ProcessingJobStatus"] == "Completed", fleet.log(second)
-        assert [fleet.traffic.sent[uri] for uri in kept] == [1] * len(kept), "what is stored is not made again"
-        assert_same(fleet, bucket, work, saved)
+        assert [fleet.traffic.sent[uri] for uri in first_shards] == [1] * len(first_shards), (
+            "a stored shard was computed again"
+        )
+        assert_same(fleet, bucket, work, trials)

@@ -1,4 +1,4 @@
-"""The service on DynamoDB, S3 and SQS answers as it does on this machine: every door, through the settings alone."""
+"""The service on DynamoDB, S3 and SQS responds as the embedded one: all areas, selected by settings alone."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from tests.graphs.jobs.queued_runs import eventually, working
 
 pytestmark = pytest.mark.anyio
 
-OWN_TO_EACH = {
+VARYING_FIELDS = {
     *(
         "id",
         "simulationId",
@@ -41,11 +41,11 @@ OWN_TO_EACH = {
     ),
     *("updatedAt", "expiresAt", "analysisExpiresAt", "ended_at", "deletedAt", "seconds", "etag"),
 }
-"""Names of what is another one in every world: ids and times."""
+"""Fields that differ between two services: ids and times."""
 
 
-def on(server: Aws) -> dict[str, str]:
-    """Settings of a world of its own on that AWS."""
+def settings_on(server: Aws) -> dict[str, str]:
+    """Create the tables, buckets and queues; returns the settings that select them."""
     create_table(server.dynamodb, "desk")
     server.table("checkpoints", {"PK": "HASH", "SK": "RANGE"})
     server.bucket("desk")
@@ -58,9 +58,9 @@ def on(server: Aws) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def service(home: Path, chosen: dict[str, str]) -> AsyncGenerator[httpx.AsyncClient]:
-    """The application, and a worker with a desk of its own, as another process has."""
-    settings = Settings.model_validate({"STRATIGOS_HOME": home} | chosen)
+async def service(home: Path, values: dict[str, str]) -> AsyncGenerator[httpx.AsyncClient]:
+    """The application, and a worker with dependencies of its own, as another process has."""
+    settings = Settings.model_validate({"STRATIGOS_HOME": home} | values)
 
     def dependencies():
         return create_dependencies(settings, single_model(EmbeddedPlanner(), QUICK), queued=True)
@@ -71,33 +71,33 @@ async def service(home: Path, chosen: dict[str, str]) -> AsyncGenerator[httpx.As
 
 def comparable(answer: Any) -> Any:
     if isinstance(answer, dict):
-        return {name: comparable(value) for name, value in answer.items() if name not in OWN_TO_EACH}
+        return {name: comparable(value) for name, value in answer.items() if name not in VARYING_FIELDS}
     return [comparable(each) for each in answer] if isinstance(answer, list) else answer
 
 
 class Journey:
-    """What a user does; each answer is kept as far as it may be compared."""
+    """Requests of a user, with their comparable responses."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self.client = client
         self.answers: list[Any] = []
 
-    async def ask(self, method: str, path: str, **sent: Any) -> Any:
-        answer = await self.client.request(method, f"/api/{path}", **sent)
+    async def ask(self, method: str, path: str, **options: Any) -> Any:
+        answer = await self.client.request(method, f"/api/{path}", **options)
         assert answer.status_code < 300, answer.text
         body = answer.json() if answer.content else None
         self.answers.append((method, answer.status_code, comparable(body)))
         return body
 
     async def portfolios(self) -> None:
-        made = await self.ask("POST", "portfolios", json=TECH_PORTFOLIO)
-        at = f"portfolios/{made['id']}"
-        await self.ask("PUT", at, json=TECH_PORTFOLIO | {"name": "Renamed"}, headers={"If-Match": '"1"'})
-        refused = await self.client.put(f"/api/{at}", json=TECH_PORTFOLIO, headers={"If-Match": '"1"'})
-        assert refused.status_code == 412
+        portfolio = await self.ask("POST", "portfolios", json=TECH_PORTFOLIO)
+        path = f"portfolios/{portfolio['id']}"
+        await self.ask("PUT", path, json=TECH_PORTFOLIO | {"name": "Renamed"}, headers={"If-Match": '"1"'})
+        conflict = await self.client.put(f"/api/{path}", json=TECH_PORTFOLIO, headers={"If-Match": '"1"'})
+        assert conflict.status_code == 412
         await self.ask("GET", "portfolios")
-        await self.ask("DELETE", at)
-        assert (await self.client.get(f"/api/{at}")).status_code in (404, 410)
+        await self.ask("DELETE", path)
+        assert (await self.client.get(f"/api/{path}")).status_code in (404, 410)
         await self.ask("GET", "portfolios")
 
     async def data(self) -> None:
@@ -108,40 +108,40 @@ class Journey:
         await self.ask("GET", "market-data/prices", params={"symbols": "A,B"})
 
     async def wealth(self) -> None:
-        made = await self.ask("POST", "monte-carlo/simulate", json=TWO_ASSET_SIMULATION)
-        await self.ask("POST", "monte-carlo/analyze", json={"simulationId": made["id"]})
+        simulation = await self.ask("POST", "monte-carlo/simulate", json=TWO_ASSET_SIMULATION)
+        await self.ask("POST", "monte-carlo/analyze", json={"simulationId": simulation["id"]})
 
     async def chat(self) -> None:
         thread = await create_thread(self.client)
-        said = await answer_events(self.client, thread, RISK)
-        self.answers.append([event["event"] for event in said])
+        events = await answer_events(self.client, thread, RISK)
+        self.answers.append([event["event"] for event in events])
         await self.ask("GET", f"threads/{thread}/messages")
 
-    async def stopped(self, at: str) -> dict[str, Any] | None:
-        found = (await self.client.get(f"/api/{at}")).json()
-        return found if found["state"] in ("completed", "failed") else None
+    async def ended_job(self, path: str) -> dict[str, Any] | None:
+        job = (await self.client.get(f"/api/{path}")).json()
+        return job if job["state"] in ("completed", "failed") else None
 
     async def job(self) -> str:
         """The digest of the result."""
         key = {"Idempotency-Key": "a key"}
-        made = await self.ask("POST", "jobs", json=SMALL_JOB, headers=key)
+        job = await self.ask("POST", "jobs", json=SMALL_JOB, headers=key)
         again = await self.client.post("/api/jobs", json=SMALL_JOB, headers=key)
-        assert again.json()["id"] == made["id"]
-        at = f"jobs/{made['id']}"
-        found = await eventually(lambda: self.stopped(at))
-        assert found is not None
-        assert found["state"] == "completed", found
-        events = await self.client.get(f"/api/runs/{made['id']}/events/poll")
+        assert again.json()["id"] == job["id"]
+        path = f"jobs/{job['id']}"
+        final_job = await eventually(lambda: self.ended_job(path))
+        assert final_job is not None
+        assert final_job["state"] == "completed", final_job
+        events = await self.client.get(f"/api/runs/{job['id']}/events/poll")
         self.answers.append([each["event"]["event"] for each in events.json()["events"]])
-        await self.ask("GET", f"{at}/trials", params={"limit": 5})
-        await self.ask("GET", f"{at}/charts")
+        await self.ask("GET", f"{path}/trials", params={"limit": 5})
+        await self.ask("GET", f"{path}/charts")
         [listed] = (await self.client.get("/api/jobs", params={"state": "completed"})).json()["items"]
-        assert listed["id"] == made["id"]
-        return found["result_digest"]
+        assert listed["id"] == job["id"]
+        return final_job["result_digest"]
 
 
-async def travelled(home: Path, chosen: dict[str, str]) -> tuple[str, list[Any]]:
-    async with service(home, chosen) as client:
+async def run_journey(home: Path, values: dict[str, str]) -> tuple[str, list[Any]]:
+    async with service(home, values) as client:
         journey = Journey(client)
         await journey.portfolios()
         await journey.data()
@@ -151,17 +151,17 @@ async def travelled(home: Path, chosen: dict[str, str]) -> tuple[str, list[Any]]
 
 
 @pytest.mark.soak
-async def test_every_answer_is_that_of_the_embedded_service(tmp_path, monkeypatch):
-    here, answers = await travelled(tmp_path / "here", {})
+async def test_every_response_equals_that_of_the_embedded_service(tmp_path, monkeypatch):
+    digest_here, answers = await run_journey(tmp_path / "here", {})
     (tmp_path / "ministack").mkdir()
     with ministack(tmp_path / "ministack") as server:
         point_at(monkeypatch, server.url)
-        digest, on_aws = await travelled(tmp_path / "aws", on(server))
+        digest, on_aws = await run_journey(tmp_path / "aws", settings_on(server))
         assert server.items("desk")
         assert server.items("checkpoints")
         assert server.objects("desk")
-    assert digest == here
+    assert digest == digest_here
     assert on_aws == answers
-    kept = {name for _, _, names in os.walk(tmp_path / "aws") for name in names}
-    assert not [name for name in kept if name.endswith((".sqlite", ".npy", ".parquet"))]
+    files = {name for _, _, names in os.walk(tmp_path / "aws") for name in names}
+    assert not [name for name in files if name.endswith((".sqlite", ".npy", ".parquet"))]
     assert len(json.dumps(answers)) > 10_000

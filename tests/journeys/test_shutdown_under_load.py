@@ -1,4 +1,4 @@
-"""A service that is told to end while jobs run and readers listen: nothing is lost or repeated, for nobody."""
+"""A service that is stopped while jobs run and clients read events: nothing is lost or repeated."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ from tests.api.http.sample_requests import SMALL_JOB
 from tests.api.http.stream_readers import Reader, begun, until
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.jobs.queued_runs import queued_dependencies, working
-from tests.journeys.service_processes import ROOT, Supervised
+from tests.journeys.service_processes import ROOT, SupervisedService
 from tests.processes import is_alive
 
 LONG = 300.0
@@ -55,7 +55,7 @@ async def through_a_restart(
     readers: int,
     middle: int,
 ) -> None:
-    """Ended when `middle` of the jobs have told of their first trials, and begun again; `people` are their headers."""
+    """Stop the service when `middle` of the jobs have finished a trial, and start it again; `people` are headers."""
     place = ""
     unlimited = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(timeout=LONG, limits=unlimited) as client, asyncio.TaskGroup() as group:
@@ -63,8 +63,8 @@ async def through_a_restart(
             owners: dict[str, str] = {}
             for number in range(jobs):
                 owner = list(people)[number % len(people)]
-                asked = SMALL_JOB | {"name": f"Job {number}"}
-                answer = await client.post(f"{place}/api/jobs", json=asked, headers=people[owner])
+                body = SMALL_JOB | {"name": f"Job {number}"}
+                answer = await client.post(f"{place}/api/jobs", json=body, headers=people[owner])
                 assert answer.status_code == 202, answer.text
                 owners[answer.json()["id"]] = owner
             following = [
@@ -76,20 +76,20 @@ async def through_a_restart(
             await until(lambda: len(begun(following, "trial_finished")) >= middle, seconds=LONG)
         first = executions()
         async with open_store(home) as store:
-            left = {job: await run_of(store, owner, job) for job, owner in owners.items()}
+            runs = {job: await run_of(store, owner, job) for job, owner in owners.items()}
             assert not [each for owner in people async for each in iterate_records(store.records, owner, LEASE)]
-        cut = {job for job in first if left[job].state != "completed"}
-        assert cut, "nothing was executed when the service ended"
-        assert {run.state for job, run in left.items() if job not in first} <= {"queued"}
+        interrupted = {job for job in first if runs[job].state != "completed"}
+        assert interrupted, "nothing was executed when the service ended"
+        assert {run.state for job, run in runs.items() if job not in first} <= {"queued"}
         async with service() as place:
             await until(lambda: all(reader.done for reader in following), seconds=LONG)
-    assert executions() == {job: 1 + (job in cut) for job in owners}
+    assert executions() == {job: 1 + (job in interrupted) for job in owners}
     assert sum(reader.cuts for reader in following)
     async with open_dependencies(home) as dependencies:
         for job, owner in owners.items():
             run = await run_of(dependencies.store, owner, job)
             await _is_whole(dependencies.store, run, [reader for reader in following if reader.job == job])
-        for job in sorted(cut)[:2]:
+        for job in sorted(interrupted)[:2]:
             again = await reproduce(dependencies, owners[job], job)
             assert again.digest() == (await run_of(dependencies.store, owners[job], job)).result_digest
 
@@ -111,10 +111,10 @@ async def _is_whole(store: Store, run: Run, readers: list[Reader]) -> None:
         assert [each["event"]["id"] for each in reader.told] == [event.id for event in log], reader.door
 
 
-async def test_jobs_and_readers_go_on_after_a_restart(home):
+async def test_jobs_and_readers_resume_after_a_restart(home):
     executions: Counter[str] = Counter()
 
-    async def counted(dependencies: Dependencies, owner: str, job: str) -> None:
+    async def count_and_execute(dependencies: Dependencies, owner: str, job: str) -> None:
         executions[job] += 1
         await executed(dependencies, owner, job)
 
@@ -122,7 +122,7 @@ async def test_jobs_and_readers_go_on_after_a_restart(home):
     async def here() -> AsyncGenerator[str]:
         async with queued_dependencies(home) as dependencies:
             with running_server(application(home, queued_dependencies(home)), grace=3.0) as (address, server):
-                async with working(dependencies, execution=counted):
+                async with working(dependencies, execution=count_and_execute):
                     yield address
                     server.should_exit = True
 
@@ -131,11 +131,11 @@ async def test_jobs_and_readers_go_on_after_a_restart(home):
 
 @pytest.mark.soak
 @pytest.mark.parametrize("how", ["two at a time", "all at once"])
-async def test_twenty_jobs_and_fifty_readers_go_on_after_a_restart(home, how):
+async def test_twenty_jobs_and_fifty_readers_resume_after_a_restart(home, how):
     at_once = how == "all at once"
     settings = {"STRATIGOS_AUTH": "keys", "REQUESTS_PER_SECOND": "1000", "REQUESTS_PER_ADDRESS": "1000000"}
     workers = {"STRATIGOS_WORKERS": "0", "JOBS_PER_USER": "20"} if at_once else {"STRATIGOS_WORKERS": "2"}
-    supervised = Supervised(home, besides=["work --jobs 10"] * (2 * at_once), **settings, **workers)
+    supervised = SupervisedService(home, besides=["work --jobs 10"] * (2 * at_once), **settings, **workers)
 
     def executions() -> Counter[str]:
         lines = (json.loads(line) for line in (home / "stratigos.log").read_text().splitlines())
@@ -154,10 +154,10 @@ async def _key(home: Path, owner: str) -> str:
 @pytest.mark.parametrize(
     "told", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT,), (signal.SIGINT, signal.SIGTERM, signal.SIGINT)]
 )
-async def test_readers_are_let_go_and_workers_end_however_often_it_is_told(home, told):
+async def test_readers_and_workers_end_after_one_or_more_signals(home, signals):
     async with written(home), httpx.AsyncClient(timeout=LONG) as client, asyncio.TaskGroup() as group:
         readers = [Reader(RUN, door, {}) for door in READERS]
-        async with Supervised(home, STRATIGOS_WORKERS="2").running(*told) as place:
+        async with SupervisedService(home, STRATIGOS_WORKERS="2").running(*signals) as place:
             following = [group.create_task(reader.follow(client, lambda: place)) for reader in readers]
             await until(lambda: all(reader.told for reader in readers))
         await until(lambda: all(reader.cuts == 1 for reader in readers))
@@ -167,8 +167,8 @@ async def test_readers_are_let_go_and_workers_end_however_often_it_is_told(home,
 
 @pytest.mark.soak
 @pytest.mark.parametrize("when", ["its workers are begun", "it listens, or its workers do"])
-def test_told_to_end_while_it_begins(home, when):
-    with began(home) as server:
+def test_a_signal_during_the_start_ends_the_service(home, when):
+    with started_server(home) as server:
         assert server.stderr is not None
         if when == "its workers are begun":
             deadline = monotonic() + 60.0
@@ -185,7 +185,7 @@ def test_told_to_end_while_it_begins(home, when):
 
 @pytest.mark.soak
 def test_workers_end_by_themselves_when_the_server_is_killed(home):
-    with began(home) as server:
+    with started_server(home) as server:
         assert server.stderr is not None
         while "running on" not in server.stderr.readline():
             pass
@@ -205,7 +205,7 @@ def children(process: int) -> list[int]:
 
 
 @contextmanager
-def began(home: Path) -> Generator["subprocess.Popen[str]"]:
+def started_server(home: Path) -> Generator["subprocess.Popen[str]"]:
     environment = os.environ | {"STRATIGOS_HOME": str(home), "STRATIGOS_WORKERS": "2"}
     command = [sys.executable, "-m", "api", "serve", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as server:

@@ -1,4 +1,4 @@
-"""A real socket through MiniStack's WebSocket API: it invokes a function of its own, which hands on to ours."""
+"""A real socket through MiniStack's WebSocket API, whose function forwards each event to ours."""
 
 import asyncio
 import io
@@ -30,7 +30,7 @@ from tests.graphs.jobs.queued_runs import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 
-HANDS_ON = """
+FORWARDER = """
 import os, urllib.request, json
 
 def handler(event, context):
@@ -40,7 +40,7 @@ def handler(event, context):
 
 
 class Bridge:
-    """Where MiniStack's function hands on to; the function of ours begins later."""
+    """Receives the events of MiniStack's function; our function is set later."""
 
     def __init__(self) -> None:
         self.function: Driven | None = None
@@ -53,11 +53,11 @@ class Bridge:
 
 @contextmanager
 def bridge() -> Generator[Bridge]:
-    made = Bridge()
+    bridge_server = Bridge()
 
     class Answers(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            content = made.answer(self.rfile.read(int(self.headers["Content-Length"])))
+            content = bridge_server.answer(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
@@ -67,26 +67,26 @@ def bridge() -> Generator[Bridge]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        made.url = f"http://127.0.0.1:{server.server_port}/"
+        bridge_server.url = f"http://127.0.0.1:{server.server_port}/"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield made
+            yield bridge_server
         finally:
             server.shutdown()
             thread.join()
 
 
 def websocket_api(aws: Aws, place: str) -> str:
-    """The id of a WebSocket API whose three routes invoke a function that hands on to `place`."""
+    """The id of a WebSocket API whose three routes invoke a function that forwards to `place`."""
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("hands_on.py", HANDS_ON)
+        archive.writestr("forwarder.py", FORWARDER)
     function: Any = aws.client("lambda").create_function(
-        FunctionName="hands-on",
+        FunctionName="forwarder",
         Runtime="python3.11",
         Role="arn:aws:iam::000000000000:role/of-a-test",
-        Handler="hands_on.handler",
+        Handler="forwarder.handler",
         Code={"ZipFile": package.getvalue()},
         Timeout=60,
         Environment={"Variables": {"PLACE": place}},
@@ -111,14 +111,14 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Aws]:
 
 
 async def test_a_run_is_followed_over_a_real_socket(home: Path, aws: Aws):
-    with bridge() as hands_on:
-        place = f"{aws.url}/_aws/execute-api/{await asyncio.to_thread(websocket_api, aws, hands_on.url)}/prod"
+    with bridge() as forwarder:
+        place = f"{aws.url}/_aws/execute-api/{await asyncio.to_thread(websocket_api, aws, forwarder.url)}/prod"
         create_table(aws.dynamodb, "desk")
-        given = {"STRATIGOS_SOCKETS": place, "STRATIGOS_STORE": f"dynamodb:desk,s3:{aws.bucket('desk')}"}
-        settings = Settings.model_validate({"STRATIGOS_HOME": home, **given})
+        options = {"STRATIGOS_SOCKETS": place, "STRATIGOS_STORE": f"dynamodb:desk,s3:{aws.bucket('desk')}"}
+        settings = Settings.model_validate({"STRATIGOS_HOME": home, **options})
         dependencies = create_dependencies(settings, single_model(EmbeddedPlanner(), QUICK), queued=True)
-        async with driven(home, dependencies, **given) as function:
-            hands_on.function = function
+        async with driven(home, dependencies, **options) as function:
+            forwarder.function = function
             store = function.app.state.service.dependencies.store
             log = Written(store)
             await log.begin()
@@ -133,15 +133,15 @@ async def test_a_run_is_followed_over_a_real_socket(home: Path, aws: Aws):
                 assert json.loads(await socket.recv())["error"]["code"] == "VALIDATION_ERROR"
                 await log.append(*log.trials(0, 20))
                 await log.finish()
-                ended = False
-                while not ended:
+                has_ended = False
+                while not has_ended:
                     message = json.loads(await socket.recv())
                     numbers += [event["sequence"] for event in message["events"]]
-                    ended = message["ended"]
+                    has_ended = message["ended"]
                 assert numbers == [*range(1, 45)]
 
-            async def forgotten() -> bool:
+            async def no_connections() -> bool:
                 pages = [await store.records.list(owner, KIND) for owner in (SYSTEM, OWNER)]
                 return not any(page.records for page in pages)
 
-            await eventually(forgotten, seconds=30)
+            await eventually(no_connections, seconds=30)

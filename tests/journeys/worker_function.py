@@ -1,4 +1,4 @@
-"""A function on Lambda that executes runs, the queue that feeds it, and the events that it hears."""
+"""A Lambda function that executes runs, with its queue and the events of EventBridge."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -15,31 +15,31 @@ from tests.journeys.reference_job import dependencies_of_settings
 
 
 class OneFunction:
-    """A function on Lambda, the queue that feeds it, and EventBridge."""
+    """The function with its queue and EventBridge."""
 
     def __init__(self, app: Any, fleet: Fleet) -> None:
         self._app = app
-        self._heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         loop = asyncio.get_running_loop()
-        fleet.listeners.append(lambda event: loop.call_soon_threadsafe(self._heard.put_nowait, event))
+        fleet.listeners.append(lambda event: loop.call_soon_threadsafe(self._events.put_nowait, event))
 
     @property
     def dependencies(self) -> Any:
         return self._app.state.service.dependencies
 
-    async def told(self, event: dict[str, Any]) -> Any:
+    async def invoke(self, event: dict[str, Any]) -> Any:
         return await answered(self._app, event, asyncio.get_running_loop().time() + 600.0)
 
     async def work(self) -> None:
         while (delivery := await job_queue.queue_of(self.dependencies).receive(lease=60.0, wait=0.0)) is not None:
-            assert await self.told(queue_event(delivery)) == {"batchItemFailures": []}
+            assert await self.invoke(queue_event(delivery)) == {"batchItemFailures": []}
 
-    async def hear(self) -> None:
+    async def handle_next_event(self) -> None:
         try:
-            event = await asyncio.wait_for(self._heard.get(), 30.0)
+            event = await asyncio.wait_for(self._events.get(), 30.0)
         except TimeoutError:
-            event = {"task": "sweep"}  # as a schedule tells it each minute
-        await self.told(event)
+            event = {"task": "sweep"}  # as a schedule sends it each minute
+        await self.invoke(event)
         await self.work()
 
 

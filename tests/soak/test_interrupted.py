@@ -20,35 +20,35 @@ pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 
 
 async def test_a_call_that_is_held_at_a_kill_is_the_only_one_made_again(tmp_path, small) -> None:
-    expected, wanted = await run_undisturbed(tmp_path / "calm", small())
-    for number, digest in enumerate(wanted):
+    expected, expected_calls = await run_undisturbed(tmp_path / "calm", small())
+    for number, digest in enumerate(expected_calls):
         home = tmp_path / f"call-{number}"
         await create_prepared_run(home, small())
-        with InterruptedRun(home, wanted, holds=Counter({digest: wanted[digest]})) as run:
-            codes = [await asyncio.to_thread(run.execute) for _ in range(wanted[digest] + 1)]
-            assert codes == [-signal.SIGKILL] * wanted[digest] + [0]
-            assert run.asked == wanted + run.lost
-            assert run.lost[digest] == wanted[digest]
-            assert run.stored == wanted
+        with InterruptedRun(home, expected_calls, holds=Counter({digest: expected_calls[digest]})) as run:
+            codes = [await asyncio.to_thread(run.execute) for _ in range(expected_calls[digest] + 1)]
+            assert codes == [-signal.SIGKILL] * expected_calls[digest] + [0]
+            assert run.calls == expected_calls + run.lost_calls
+            assert run.lost_calls[digest] == expected_calls[digest]
+            assert run.stored_calls == expected_calls
         assert await outcome_of(home) == expected
         assert answers_in_store(home) == []
-        print(f"call {number + 1} of {len(wanted)}: {run.lost.total()} made again", flush=True)
+        print(f"call {number + 1} of {len(expected_calls)}: {run.lost_calls.total()} made again", flush=True)
 
 
 @pytest.mark.parametrize("before", [True, False])
 async def test_a_kill_at_an_event_costs_at_most_the_calls_in_flight(before: bool, tmp_path, small) -> None:
-    expected, wanted = await run_undisturbed(tmp_path / "calm", small())
+    expected, expected_calls = await run_undisturbed(tmp_path / "calm", small())
     for event in expected[1]:
         if event["event"] not in DEADLY:
             continue
         home = tmp_path / event["id"]
         await create_prepared_run(home, small())
-        with InterruptedRun(home, wanted) as run:
+        with InterruptedRun(home, expected_calls) as run:
             assert await asyncio.to_thread(run.execute, [event["id"]], before=before) == -signal.SIGKILL
             assert await asyncio.to_thread(run.execute) == 0
-            assert run.asked == wanted + run.lost
-            assert run.lost.total() <= 2  # two agents work side by side
-            assert run.stored == wanted
+            assert run.calls == expected_calls + run.lost_calls
+            assert run.lost_calls.total() <= 2  # two agents work side by side
+            assert run.stored_calls == expected_calls
         assert await outcome_of(home) == expected
         assert answers_in_store(home) == []
-        print(f"{event['node']} {event['event']}: {run.lost.total()} made again", flush=True)
+        print(f"{event['node']} {event['event']}: {run.lost_calls.total()} made again", flush=True)

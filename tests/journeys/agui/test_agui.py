@@ -37,7 +37,7 @@ def _install(folder: Path) -> None:
     for name in ("package.json", "package-lock.json"):
         shutil.copy(FOLDER / name, making)
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    done = subprocess.run(
+    process = subprocess.run(
         ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
         cwd=making,
         env=environment,
@@ -46,10 +46,10 @@ def _install(folder: Path) -> None:
         check=False,
         timeout=240,
     )
-    if done.returncode and any(word in done.stderr for word in UNREACHABLE):
+    if process.returncode and any(word in process.stderr for word in UNREACHABLE):
         shutil.rmtree(making)
         pytest.skip("the packages of AG-UI's client are not here and npm's registry cannot be reached")
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
     making.rename(folder)
 
 
@@ -57,17 +57,17 @@ def _install(folder: Path) -> None:
 def rounds(client: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str, Any]]]:
     """What each of three clients ended with: after a search, a question that waits for a person, and its approval."""
     with running(application(tmp_path_factory.mktemp("home"))) as address:
-        done = subprocess.run(
+        process = subprocess.run(
             ["node", str(client), address, "thread-1"], capture_output=True, text=True, check=False, timeout=240
         )
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["warnings"] == []
-    return [{each["name"]: each for each in clients} for clients in told["rounds"]]
+    assert process.returncode == 0, process.stderr
+    output = json.loads(process.stdout)
+    assert output["warnings"] == []
+    return [{each["name"]: each for each in clients} for clients in output["rounds"]]
 
 
 @pytest.mark.soak
-def test_clients_that_were_cut_off_twice_end_with_the_messages_and_the_state_of_one_that_was_not(rounds) -> None:
+def test_clients_that_reconnect_end_with_the_state_of_one_that_does_not(rounds) -> None:
     for clients in rounds:
         uncut = clients["uncut"]
         assert {name: each["cuts"] for name, each in clients.items()} == {"uncut": 0, "resuming": 2, "repeating": 2}
@@ -100,19 +100,19 @@ def test_a_chat_has_tool_calls_steps_state_and_text(rounds) -> None:
     user, *_, answer = search["messages"]
     assert user == {"id": "message-1", "role": "user", "content": "run a search with 10 trials, 100 paths, 1 year"}
     assert "verdict" in answer["content"]
-    called = [call["id"] for message in search["messages"] for call in message.get("toolCalls", ())]
-    assert called == list(dict.fromkeys(called))
-    assert {message["toolCallId"] for message in search["messages"] if message["role"] == "tool"} == set(called)
+    call_ids = [call["id"] for message in search["messages"] for call in message.get("toolCalls", ())]
+    assert call_ids == list(dict.fromkeys(call_ids))
+    assert {message["toolCallId"] for message in search["messages"] if message["role"] == "tool"} == set(call_ids)
 
 
 @pytest.mark.soak
-def test_what_waits_for_a_person_is_an_interrupt_and_goes_on_once_it_is_resumed(rounds) -> None:
-    asked, approved = rounds[1]["uncut"], rounds[2]["uncut"]
-    (interrupt,) = asked["interrupts"]
+def test_an_approval_is_an_interrupt_that_can_be_resumed(rounds) -> None:
+    waiting, approved = rounds[1]["uncut"], rounds[2]["uncut"]
+    (interrupt,) = waiting["interrupts"]
     assert interrupt["reason"] == "approval"
     assert interrupt["metadata"]["subject"] == "holdout"
-    assert asked["state"]["waiting"]["run"] == interrupt["metadata"]["run"]
+    assert waiting["state"]["waiting"]["run"] == interrupt["metadata"]["run"]
     assert approved["interrupts"] == []
     assert approved["state"]["waiting"] is None
     assert approved["result"]["outcome"] == "answered"
-    assert len(approved["messages"]) > len(asked["messages"])
+    assert len(approved["messages"]) > len(waiting["messages"])
