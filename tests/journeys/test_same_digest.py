@@ -63,7 +63,7 @@ def test_reproducing_a_run_without_a_model_gives_its_digest(tmp_path: Path) -> N
     assert again.stdout.count(once) >= 1
 
 
-@pytest.mark.parametrize("changed", [("--seed", "2"), ("--risk-aversion", "2.5"), ("--name", "Another")])
+@pytest.mark.parametrize("option", [("--seed", "2"), ("--risk-aversion", "2.5"), ("--name", "Another")])
 @pytest.mark.soak
 def test_any_change_of_the_request_changes_the_digest(first: str, tmp_path: Path, option: tuple[str, ...]) -> None:
     assert digest(tmp_path / "home", *option) != first

@@ -152,7 +152,7 @@ async def _key(home: Path, owner: str) -> str:
 
 @pytest.mark.soak
 @pytest.mark.parametrize(
-    "told", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT,), (signal.SIGINT, signal.SIGTERM, signal.SIGINT)]
+    "signals", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT,), (signal.SIGINT, signal.SIGTERM, signal.SIGINT)]
 )
 async def test_readers_and_workers_end_after_one_or_more_signals(home, signals):
     async with written(home), httpx.AsyncClient(timeout=LONG) as client, asyncio.TaskGroup() as group:
