@@ -77,7 +77,7 @@ def parse(content: bytes, terms: Terms, *, symbol: str) -> Parsed:
     bars = _bars(rows) if days else None
     if bars is None or not bars.dates.size:
         raise table.error("has no price", allowed=A_HEADER, code="empty")
-    reverse, order = _order(rows, named=layout == "long")
+    reverse, order = _order(rows, dates_named=layout == "long")
     understood = Understood(
         format=kind,
         layout=layout,

@@ -81,8 +81,8 @@ class Load:
         """Trials that are proposed together."""
         start = round(SOBOL_SHARE * self.trials)
         yield start
-        for done in range(start, self.trials, ROUND):
-            yield min(ROUND, self.trials - done)
+        for completed_trials in range(start, self.trials, ROUND):
+            yield min(ROUND, self.trials - completed_trials)
 
     def windows(self, trials: int) -> Iterator[list[Piece]]:
         """Shards that are handed out together; of a large search the better half of a round is simulated whole."""
@@ -161,11 +161,11 @@ class _Run:
         return self.leader_free
 
     def search(self) -> Outcome:
-        done = 0
+        completed_trials = 0
         for round_, trials in enumerate(self.load.rounds()):
             # the start is drawn from a sequence: only its history is work
-            self.now = self._lead(self.costs.trials(done if round_ else -LATER - trials, trials))
-            done += trials
+            self.now = self._lead(self.costs.trials(completed_trials if round_ else -LATER - trials, trials))
+            completed_trials += trials
             for window, shards in enumerate(self.load.windows(trials)):
                 self._compute([(f"{round_}-{window}-{name}", piece) for name, piece in enumerate(shards)])
         self.outcome.seconds = self.now

@@ -47,8 +47,8 @@ ENOUGH = 10
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
-    with two_nodes() as started:
-        yield started
+    with two_nodes() as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")
@@ -90,18 +90,18 @@ def search(world: World, job, engine: Engine, shards: Shelved):
     return tuple(trial for trial, _ in trials)
 
 
-async def reached(happened: Callable[[], bool]) -> None:
+async def wait_for(happened: Callable[[], bool]) -> None:
     while not happened():  # noqa: ASYNC110  what is waited for happens in other processes
         await asyncio.sleep(0.01)
 
 
-async def ended(runner, job):
+async def wait_until_finished(runner, job):
     while (status := await runner.status(job.id())).state not in ENDED:  # noqa: ASYNC110  the port is asked
         await asyncio.sleep(0.01)
     return status
 
 
-def stored(home: Path) -> set[str]:
+def stored_shards(home: Path) -> set[str]:
     """Shards in the store."""
     return {path.name for path in (home / "blobs").glob("*/shards*/*")}
 
@@ -143,11 +143,11 @@ def test_a_program_without_ray_says_how_to_install_it(world, monkeypatch) -> Non
 
 
 async def test_the_trials_are_those_of_a_local_search(nodes, world, searched, job, tmp_path) -> None:
-    asked = job(world.request)
+    search_job = job(world.request)
     async with open_store(tmp_path) as store:
         runner = runner_of(store, world, nodes.address)
-        await runner.submit(asked)
-        status = await ended(runner, asked)
+        await runner.submit(search_job)
+        status = await wait_until_finished(runner, search_job)
         assert (status.state, status.error, status.computed) == ("completed", None, 12)
         assert await load_trials(store, "anne", "r1") == searched.trials
         assert (runner.machines.kind, runner.machines.cores, runner.machines.remote) == ("ray", 2, False)
@@ -155,14 +155,14 @@ async def test_the_trials_are_those_of_a_local_search(nodes, world, searched, jo
 
 @pytest.mark.soak
 async def test_a_cancelled_search_ends_soon_and_can_be_gone_on_with(nodes, long, alone, job, tmp_path) -> None:
-    asked = job(long.request, budget=20)
+    search_job = job(long.request, budget=20)
     async with open_store(tmp_path) as store:
         runner = runner_of(store, long, nodes.address)
-        await runner.submit(asked)
-        await reached(lambda: bool(stored(tmp_path)))
-        assert (await runner.cancel(asked.id())).state == "cancelled"
-        await runner.submit(asked)
-        assert (await ended(runner, asked)).state == "completed"
+        await runner.submit(search_job)
+        await wait_for(lambda: bool(stored_shards(tmp_path)))
+        assert (await runner.cancel(search_job.id())).state == "cancelled"
+        await runner.submit(search_job)
+        assert (await wait_until_finished(runner, search_job)).state == "completed"
         assert await load_trials(store, "anne", "r1") == alone.trials
 
 
@@ -185,23 +185,23 @@ def test_a_lost(nodes, long, alone, job, tmp_path, lost) -> None:
 @pytest.mark.soak
 async def test_a_search_whose_process_was_killed_goes_on_in_another(nodes, long, alone, job, tmp_path) -> None:
     world = World(counted(long.market, tmp_path / "book"), long.request)
-    asked = job(long.request, budget=20)
+    search_job = job(long.request, budget=20)
     (tmp_path / "market").write_bytes(pickle.dumps(world.market))
     home = tmp_path / "home"
-    given = [str(home), nodes.address, asked.model_dump_json(), str(tmp_path / "market")]
-    with subprocess.Popen([sys.executable, "-m", "tests.doubles.ray_nodes", *given], cwd=ROOT) as coordinator:  # noqa: ASYNC220
-        await reached(lambda: len(stored(home)) >= ENOUGH or coordinator.poll() is not None)
+    arguments = [str(home), nodes.address, search_job.model_dump_json(), str(tmp_path / "market")]
+    with subprocess.Popen([sys.executable, "-m", "tests.doubles.ray_nodes", *arguments], cwd=ROOT) as coordinator:  # noqa: ASYNC220
+        await wait_for(lambda: len(stored_shards(home)) >= ENOUGH or coordinator.poll() is not None)
         coordinator.kill()
-    kept, before = stored(home), begun(tmp_path / "book")
+    shards_before, before = stored_shards(home), begun(tmp_path / "book")
     async with open_store(home) as store:
         runner = runner_of(store, world, nodes.address)
-        await runner.submit(asked)
-        status = await ended(runner, asked)
+        await runner.submit(search_job)
+        status = await wait_until_finished(runner, search_job)
         assert (status.state, status.reports) == ("completed", ())
         assert await load_trials(store, "anne", "r1") == alone.trials
-    assert ENOUGH <= len(kept) < len(stored(home)) == SHARDS
-    assert begun(tmp_path / "book") - before == SHARDS - len(kept)
-    assert before - len(kept) <= IN_FLIGHT
+    assert ENOUGH <= len(shards_before) < len(stored_shards(home)) == SHARDS
+    assert begun(tmp_path / "book") - before == SHARDS - len(shards_before)
+    assert before - len(shards_before) <= IN_FLIGHT
 
 
 @pytest.mark.soak
@@ -213,16 +213,16 @@ def test_results_that_come_twice_or_late_do_no_harm(nodes, long, alone, job) -> 
 
 
 async def test_a_search_without_a_free_core_says_so_and_goes_on_when_there_is_one(nodes, long, alone, tmp_path) -> None:
-    task, told = first_task(long, alone), []
+    task, reasons = first_task(long, alone), []
     with nodes.occupied(tmp_path / "occupied") as leave:
 
         def waits(reason: str) -> None:
-            told.append(reason)
+            reasons.append(reason)
             leave()
 
         results = list(RayEngine(long, nodes.address, waits, stall_seconds=0.1).compute([task]))
     assert [id_ for id_, _ in results] == [task.shard.id()]
-    assert told == ["no shard has ended for 0.1 s; of the cluster's 2 cores 0 are free"]
+    assert reasons == ["no shard has ended for 0.1 s; of the cluster's 2 cores 0 are free"]
 
 
 def test_signals_stay_with_whoever_began_the_process(nodes, world) -> None:
@@ -276,7 +276,7 @@ async def test_the_reference_job_has_the_digest_of_a_local_run(nodes, tmp_path, 
         )
         running = asyncio.create_task(digest_of(replace(dependencies, jobs=runner), OWNER, request))
         if killed:
-            await reached(lambda: len(stored(tmp_path / "ray")) >= 30)
+            await wait_for(lambda: len(stored_shards(tmp_path / "ray")) >= 30)
             nodes.kill()
         assert await running == expected
 

@@ -70,9 +70,9 @@ async def test_the_sets_pass_the_gates_and_say_what_is_doubtful(index: Prices, s
     assert stocks.closes.shape == (8313, 20)
     assert [gate.name for gate in require_usable(index).gates if gate.status == "WARN"] == ["large_moves"]
     report = require_usable(stocks)
-    warned = {gate.name: gate for gate in report.gates if gate.status == "WARN"}
-    assert set(warned) == {"large_moves", "split_like", "stale_prices"}
-    assert warned["split_like"].rows == ("1990-04-10 RRC -66.7%",)
+    warnings = {gate.name: gate for gate in report.gates if gate.status == "WARN"}
+    assert set(warnings) == {"large_moves", "split_like", "stale_prices"}
+    assert warnings["split_like"].rows == ("1990-04-10 RRC -66.7%",)
     assert len(report.caveats) == 3
 
 
@@ -104,9 +104,9 @@ async def test_some_of_the_stocks_whatever_their_order() -> None:
     ],
 )
 async def test_refuses_a_universe_it_does_not_have(universe: str, message: str) -> None:
-    with pytest.raises(InvalidInput, match=message) as caught:
+    with pytest.raises(InvalidInput, match=message) as error_info:
         await BundledPrices().load(universe)
-    assert caught.value.field == "universe"
+    assert error_info.value.field == "universe"
 
 
 async def test_cash_as_public_sources_state_it(index: Prices) -> None:

@@ -17,7 +17,7 @@ MONEY = Money(amount=1_000_000.0, currency="USD")
 
 
 @pytest.fixture(scope="module")
-def found():
+def comparison():
     return asyncio.run(compare_allocations(BundledPrices(), ASSETS, MONEY))
 
 
@@ -31,17 +31,17 @@ def cov(assets):
     return 252 * np.cov(assets.returns.values.T)
 
 
-def weights_of(found, method):
-    return np.array(next(a for a in found.allocations if a.method == method).weights)
+def weights_of(comparison, method):
+    return np.array(next(a for a in comparison.allocations if a.method == method).weights)
 
 
-def test_every_figure_is_named_once_and_can_be_read(found) -> None:
-    assert_well_formed(found.figures, TOOL)
+def test_every_figure_is_named_once_and_can_be_read(comparison) -> None:
+    assert_well_formed(comparison.figures, TOOL)
 
 
-def test_every_method_invests_everything_and_tells_its_risk(found, cov, assets) -> None:
-    assert [a.method for a in found.allocations] == list(METHODS)
-    for allocation in found.allocations:
+def test_every_method_invests_everything_and_tells_its_risk(comparison, cov, assets) -> None:
+    assert [a.method for a in comparison.allocations] == list(METHODS)
+    for allocation in comparison.allocations:
         w = np.array(allocation.weights)
         assert w.min() >= 0.0
         assert w.sum() == pytest.approx(1.0, abs=1e-9)
@@ -50,15 +50,15 @@ def test_every_method_invests_everything_and_tells_its_risk(found, cov, assets) 
         assert allocation.diversification == pytest.approx(w @ np.sqrt(np.diag(cov)) / allocation.volatility)
         assert allocation.expected_return == pytest.approx(252 * w @ assets.returns.values.mean(axis=0))
         for n, weight in enumerate(w, 1):
-            money = value(found.figures, f"allocation_{allocation.method}_weight_{n}_money")
+            money = value(comparison.figures, f"allocation_{allocation.method}_weight_{n}_money")
             assert money == pytest.approx(weight * MONEY.amount)
 
 
-def test_each_method_is_what_its_name_says(found, cov, assets) -> None:
-    np.testing.assert_allclose(weights_of(found, "equal_weight"), 1 / 3)
+def test_each_method_is_what_its_name_says(comparison, cov, assets) -> None:
+    np.testing.assert_allclose(weights_of(comparison, "equal_weight"), 1 / 3)
     inverse = 1.0 / np.sqrt(np.diag(cov))
-    np.testing.assert_allclose(weights_of(found, "inverse_volatility"), inverse / inverse.sum())
-    parity = next(a for a in found.allocations if a.method == "risk_parity")
+    np.testing.assert_allclose(weights_of(comparison, "inverse_volatility"), inverse / inverse.sum())
+    parity = next(a for a in comparison.allocations if a.method == "risk_parity")
     np.testing.assert_allclose(parity.risk_shares, 1 / 3, atol=1e-8)
 
     mean = 252 * assets.returns.values.mean(axis=0)
@@ -75,15 +75,15 @@ def test_each_method_is_what_its_name_says(found, cov, assets) -> None:
             constraints={"type": "eq", "fun": lambda w: w.sum() - 1},
             tol=1e-12,
         )
-        np.testing.assert_allclose(weights_of(found, method), best.x, atol=1e-4)
-        assert goal(weights_of(found, method)) <= best.fun + 1e-9
+        np.testing.assert_allclose(weights_of(comparison, method), best.x, atol=1e-4)
+        assert goal(weights_of(comparison, method)) <= best.fun + 1e-9
 
 
-def test_what_came_later_is_measured_on_days_that_the_weights_never_saw(found, assets) -> None:
-    known, later = np.split(assets.returns.values, [assets.train])
-    inverse = 1.0 / known.std(axis=0, ddof=1)
+def test_what_came_later_is_measured_on_days_that_the_weights_never_saw(comparison, assets) -> None:
+    past, later = np.split(assets.returns.values, [assets.train])
+    inverse = 1.0 / past.std(axis=0, ddof=1)
     own = later @ (inverse / inverse.sum())
-    row = next(a for a in found.allocations if a.method == "inverse_volatility")
+    row = next(a for a in comparison.allocations if a.method == "inverse_volatility")
     assert row.later_volatility == pytest.approx(own.std(ddof=1) * math.sqrt(252))
     excess = own - assets.cash[assets.train :]
     assert row.later_sharpe == pytest.approx(excess.mean() / excess.std(ddof=1) * math.sqrt(252))
@@ -93,20 +93,20 @@ def test_assets_that_lose_against_cash_have_no_maximum_sharpe_and_say_so(prices)
     rng = np.random.default_rng(3)
     daily = 0.01 * rng.standard_normal((prices.dates.size - 1, 2))
     losing = with_returns(prices, ("A", "B"), daily - daily.mean(axis=0) - 0.001)
-    found = asyncio.run(compare_allocations(Given({"stocks": losing}), ("A", "B"), methods=("maximum_sharpe",)))
-    (row,) = found.allocations
+    comparison = asyncio.run(compare_allocations(Given({"stocks": losing}), ("A", "B"), methods=("maximum_sharpe",)))
+    (row,) = comparison.allocations
     assert row.weights == ()
     assert row.reason
-    assert not [f for f in found.figures if "maximum_sharpe" in f.id]
+    assert not [f for f in comparison.figures if "maximum_sharpe" in f.id]
 
 
 def test_near_copies_are_told_as_ill_conditioned(prices) -> None:
     rng = np.random.default_rng(4)
     one = 0.01 * rng.standard_normal((prices.dates.size - 1, 1))
     copies = with_returns(prices, ("A", "B"), np.hstack([one, one + 1e-5 * rng.standard_normal(one.shape)]))
-    found = asyncio.run(compare_allocations(Given({"stocks": copies}), ("A", "B")))
-    assert found.ill_conditioned
-    assert any("ill-conditioned" in caveat for caveat in found.caveats)
+    comparison = asyncio.run(compare_allocations(Given({"stocks": copies}), ("A", "B")))
+    assert comparison.ill_conditioned
+    assert any("ill-conditioned" in caveat for caveat in comparison.caveats)
 
 
 def test_all_stocks_at_once_stay_quick_and_say_that_they_are_survivors() -> None:
@@ -114,15 +114,15 @@ def test_all_stocks_at_once_stay_quick_and_say_that_they_are_survivors() -> None
 
     names = asyncio.run(BundledPrices().load("stocks")).assets
     began = time.perf_counter()
-    found = asyncio.run(compare_allocations(BundledPrices(), names, methods=("risk_parity", "minimum_variance")))
+    comparison = asyncio.run(compare_allocations(BundledPrices(), names, methods=("risk_parity", "minimum_variance")))
     assert time.perf_counter() - began < 3.0, "a fifth of a second when measured"
-    assert not found.ill_conditioned
-    assert any("survivorship" in caveat for caveat in found.caveats)
-    assert [a.method for a in found.allocations] == ["risk_parity", "minimum_variance"]
+    assert not comparison.ill_conditioned
+    assert any("survivorship" in caveat for caveat in comparison.caveats)
+    assert [a.method for a in comparison.allocations] == ["risk_parity", "minimum_variance"]
 
 
 @pytest.mark.parametrize("names", [(), ("AAPL",), ("AAPL", "NOPE")])
 def test_too_few_or_unknown_assets_are_refused(names) -> None:
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as error_info:
         asyncio.run(compare_allocations(BundledPrices(), names))
-    assert refused.value.field == "assets"
+    assert error_info.value.field == "assets"

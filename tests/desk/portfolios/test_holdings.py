@@ -14,18 +14,18 @@ from tests.doubles.price_source import Given
 
 
 def test_assets_of_two_universes_stand_side_by_side_in_the_order_in_which_they_were_named(prices, stocks) -> None:
-    loaded = asyncio.run(load_assets(BundledPrices(), ("XOM", "sp500", "aapl")))
-    assert loaded.returns.assets == ("XOM", "SP500", "AAPL")
+    assets = asyncio.run(load_assets(BundledPrices(), ("XOM", "sp500", "aapl")))
+    assert assets.returns.assets == ("XOM", "SP500", "AAPL")
     market = build_market(prices, OptimizationRequest())
     part = slice(market.train.start, market.validate.stop)
-    np.testing.assert_array_equal(loaded.returns.dates, market.dates[part])
-    np.testing.assert_array_equal(loaded.returns.values[:, 1], market.asset[part])
-    np.testing.assert_array_equal(loaded.index, market.asset[part])
-    np.testing.assert_array_equal(loaded.cash, market.cash[part])
-    assert loaded.train == market.train.stop - market.train.start
+    np.testing.assert_array_equal(assets.returns.dates, market.dates[part])
+    np.testing.assert_array_equal(assets.returns.values[:, 1], market.asset[part])
+    np.testing.assert_array_equal(assets.index, market.asset[part])
+    np.testing.assert_array_equal(assets.cash, market.cash[part])
+    assert assets.train == market.train.stop - market.train.start
     rows = slice(market.train.start + 1, market.validate.stop + 1)  # closes are one longer than returns
     xom = stocks.closes[:, stocks.assets.index("XOM")]
-    np.testing.assert_allclose(loaded.returns.values[:, 0], xom[rows] / xom[rows.start - 1 : rows.stop - 1] - 1.0)
+    np.testing.assert_allclose(assets.returns.values[:, 0], xom[rows] / xom[rows.start - 1 : rows.stop - 1] - 1.0)
 
 
 def test_a_source_without_the_index_has_none(stocks) -> None:
@@ -46,19 +46,19 @@ def test_a_source_without_the_index_has_none(stocks) -> None:
     ],
 )
 def test_holdings_that_cannot_be_are_refused_by_name(holdings, field) -> None:
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as error_info:
         asyncio.run(load_holdings(BundledPrices(), holdings))
-    assert refused.value.field == field
-    assert refused.value.allowed
+    assert error_info.value.field == field
+    assert error_info.value.allowed
 
 
 @settings(max_examples=15)
 @given(parts=st.lists(st.integers(1, 1000), min_size=3, max_size=3))
 def test_shares_are_those_that_were_named_and_add_up_to_all(stocks, parts) -> None:
     shares = [part / sum(parts) for part in parts]
-    held = asyncio.run(
+    holdings = asyncio.run(
         load_holdings(Given({"stocks": stocks}), {"XOM": shares[0], "Cash": shares[1], "AAPL": shares[2]})
     )
-    assert held.names == ("XOM", "AAPL", "cash")
-    assert [*held.weights, held.cash_weight] == pytest.approx([shares[0], shares[2], shares[1]])
-    assert sum(held.weights) + held.cash_weight == pytest.approx(1.0, abs=1e-15)
+    assert holdings.names == ("XOM", "AAPL", "cash")
+    assert [*holdings.weights, holdings.cash_weight] == pytest.approx([shares[0], shares[2], shares[1]])
+    assert sum(holdings.weights) + holdings.cash_weight == pytest.approx(1.0, abs=1e-15)

@@ -11,7 +11,7 @@ from tests.doubles.price_source import Given, assert_well_formed, value, with_re
 
 
 @pytest.fixture(scope="module")
-def found():
+def analysis():
     return asyncio.run(analyse_market(BundledPrices(), ("sp500", "XOM")))
 
 
@@ -20,28 +20,28 @@ def assets():
     return asyncio.run(load_assets(BundledPrices(), ("sp500", "XOM")))
 
 
-def test_every_figure_is_named_once_and_can_be_read(found) -> None:
-    assert_well_formed(found.figures, TOOL)
+def test_every_figure_is_named_once_and_can_be_read(analysis) -> None:
+    assert_well_formed(analysis.figures, TOOL)
 
 
-def test_the_regime_stands_on_the_last_day_before_the_holdout(found, prices) -> None:
-    assert found.last_day == value(found.figures, "regime_last_day") == str(prices.dates[round(0.8 * 8312)])
-    assert [r.asset for r in found.regimes] == ["SP500", "XOM"]
+def test_the_regime_stands_on_the_last_day_before_the_holdout(analysis, prices) -> None:
+    assert analysis.last_day == value(analysis.figures, "regime_last_day") == str(prices.dates[round(0.8 * 8312)])
+    assert [r.asset for r in analysis.regimes] == ["SP500", "XOM"]
 
 
-def test_falls_returns_and_correlations_by_numpy(found, assets) -> None:
+def test_falls_returns_and_correlations_by_numpy(analysis, assets) -> None:
     values = assets.returns.values
     for n in (1, 2):
         wealth = np.concatenate([[1.0], np.cumprod(1.0 + values[:, n - 1])])
         fall = 1.0 - wealth[-1] / wealth.max()
-        assert value(found.figures, f"regime_{n}_current_drawdown") == pytest.approx(fall)
-        assert found.regimes[n - 1].in_drawdown == (fall > 0.10)
+        assert value(analysis.figures, f"regime_{n}_current_drawdown") == pytest.approx(fall)
+        assert analysis.regimes[n - 1].in_drawdown == (fall > 0.10)
         year = np.prod(1.0 + values[-252:, n - 1]) - 1.0
-        assert value(found.figures, f"regime_{n}_year") == pytest.approx(year)
+        assert value(analysis.figures, f"regime_{n}_year") == pytest.approx(year)
         distance = abs(wealth[-1] / wealth[-252:].mean() - 1.0)
-        assert value(found.figures, f"regime_{n}_trend_distance") == pytest.approx(distance, abs=2e-3)
-    assert value(found.figures, "regime_correlation") == pytest.approx(np.corrcoef(values.T)[0, 1])
-    assert value(found.figures, "regime_correlation_year") == pytest.approx(np.corrcoef(values[-252:].T)[0, 1])
+        assert value(analysis.figures, f"regime_{n}_trend_distance") == pytest.approx(distance, abs=2e-3)
+    assert value(analysis.figures, "regime_correlation") == pytest.approx(np.corrcoef(values.T)[0, 1])
+    assert value(analysis.figures, "regime_correlation_year") == pytest.approx(np.corrcoef(values[-252:].T)[0, 1])
 
 
 @pytest.mark.parametrize(("daily", "band", "turbulent"), [(0.03, "high", True), (0.003, "low", False)])
@@ -52,8 +52,8 @@ def test_a_storm_and_a_calm_at_the_end_are_seen(prices, daily, band, turbulent) 
     returns[: end // 3] *= 3.0  # the training days have known both
     returns[end // 3 : end // 2] *= 0.3
     returns[end - 60 : end] *= daily / 0.01
-    found = asyncio.run(analyse_market(Given({"stocks": with_returns(prices, ("A",), returns)}), ("A",)))
-    (regime,) = found.regimes
+    analysis = asyncio.run(analyse_market(Given({"stocks": with_returns(prices, ("A",), returns)}), ("A",)))
+    (regime,) = analysis.regimes
     assert (regime.volatility_band, regime.turbulent) == (band, turbulent)
 
 

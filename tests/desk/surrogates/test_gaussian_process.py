@@ -49,13 +49,13 @@ def file(fitted) -> bytes:
 
 
 def test_its_error_on_trials_that_it_has_not_seen_is_below_that_of_knowing_nothing(fitted) -> None:
-    for target, found in fitted.fits.items():
-        told = found.held_out
-        assert told.trials == TRIALS // 5
-        assert 0.0 < told.rmse_bps < 0.8 * told.naive_bps, target
-        assert told.r_squared > 0.3, target
-        assert told.widened >= 1.0
-        assert (told.widened > 1.0) == (told.coverage < 0.9)
+    for target, target_fit in fitted.fits.items():
+        held_out = target_fit.held_out
+        assert held_out.trials == TRIALS // 5
+        assert 0.0 < held_out.rmse_bps < 0.8 * held_out.naive_bps, target
+        assert held_out.r_squared > 0.3, target
+        assert held_out.widened >= 1.0
+        assert (held_out.widened > 1.0) == (held_out.coverage < 0.9)
 
 
 def test_targets_are_the_objective_of_the_trial_alone_and_means_by_weight(searched, problem) -> None:
@@ -81,8 +81,8 @@ def test_only_what_was_screened_has_an_error(searched, problem, goal) -> None:
 
 def test_intervals_hold_what_an_evaluation_computes_of_other_configs(searched, fitted) -> None:
     world = searched.world
-    tried = [trial.config for trial in searched.trials]
-    others = sobol(world.request.space, 40, seed=99, avoid=tried)
+    tried_configs = [trial.config for trial in searched.trials]
+    others = sobol(world.request.space, 40, seed=99, avoid=tried_configs)
     columns = [world.evaluate(others, scenario) for scenario in world.request.scenarios]
     train = world.replay(others, end=world.market.train.stop)
     trials = [
@@ -97,11 +97,11 @@ def test_intervals_hold_what_an_evaluation_computes_of_other_configs(searched, f
         for k, config in enumerate(others)
     ]
     truth, _ = targets_of(problem_of(world.request), trials)
-    for k, (target, found) in enumerate(predict(fitted, others).items()):
-        inside = (found.low <= truth[:, k]) & (truth[:, k] <= found.high)
+    for k, (target, predictions) in enumerate(predict(fitted, others).items()):
+        inside = (predictions.low <= truth[:, k]) & (truth[:, k] <= predictions.high)
         assert inside.mean() >= 0.8, target  # of 95%, on 40 draws from beyond the trials' own spread
-        assert np.abs(found.value - truth[:, k]).mean() < np.abs(truth[:, k] - fitted.values[:, k].mean()).mean()
-        assert (found.low <= found.value).all()
+        assert np.abs(predictions.value - truth[:, k]).mean() < np.abs(truth[:, k] - fitted.values[:, k].mean()).mean()
+        assert (predictions.low <= predictions.value).all()
 
 
 def test_what_was_tried_is_known_to_a_small_part_of_what_was_not(searched, fitted) -> None:
@@ -132,8 +132,8 @@ def _shorter(file: bytes) -> bytes:
     """One number is missing, and the header says that this is how it should be."""
     first, header, data = file.split(b"\n", 2)
     data = zlib.compress(zlib.decompress(data)[:-8])
-    told = json.loads(header) | {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    return b"\n".join((first, json.dumps(told).encode(), data))
+    header_fields = json.loads(header) | {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    return b"\n".join((first, json.dumps(header_fields).encode(), data))
 
 
 @pytest.mark.parametrize(
@@ -182,9 +182,9 @@ def test_all_that_enters_an_evaluation_makes_another_problem_and_nothing_else_do
         {"cash_rate_after": 0.01},
         {"space": request.space.model_copy(update={"lookback_days": (21, 504)})},  # another warm-up
     ]
-    found = {problem_of(request.model_copy(update=change)).digest() for change in others}
-    found |= {problem_of(request, data="other").digest(), problem_of(request, code="other").digest()}
-    assert len(found | {problem_of(request).digest()}) == len(others) + 3
+    predictions = {problem_of(request.model_copy(update=change)).digest() for change in others}
+    predictions |= {problem_of(request, data="other").digest(), problem_of(request, code="other").digest()}
+    assert len(predictions | {problem_of(request).digest()}) == len(others) + 3
 
 
 @pytest.mark.parametrize(
@@ -200,10 +200,10 @@ def test_a_config_that_has_no_evaluation_has_no_prediction(problem, changes) -> 
 def test_features_differ_between_configs_and_lie_in_their_range() -> None:
     space = SearchSpace(weight_functions=tuple(name for name in FAMILY if name != "constant"))
     configs = sobol(space, 300, seed=1)
-    found = np.array([features(config, 0.1) for config in configs])
-    assert found.shape == (300, len(feature_names()))
-    assert (np.abs(found) <= 1.0).all()
-    assert len(np.unique(found, axis=0)) == 300
+    predictions = np.array([features(config, 0.1) for config in configs])
+    assert predictions.shape == (300, len(feature_names()))
+    assert (np.abs(predictions) <= 1.0).all()
+    assert len(np.unique(predictions, axis=0)) == 300
 
 
 def test_the_mandates_target_is_the_same_as_ones_own() -> None:
@@ -226,13 +226,15 @@ def test_what_lies_beside_a_config_is_one_step_away_and_in_the_space() -> None:
 def test_suggestions_are_new_and_better_than_a_draw_and_differ(searched, fitted) -> None:
     space = searched.world.request.space
     best = [fitted.configs[k] for k in np.argsort(-fitted.values[:, 0])[:4]]
-    found = suggest(fitted, space, best, fitted.configs, 12, seed=1)
-    assert found == suggest(fitted, space, best, fitted.configs, 12, seed=1)
-    assert len(set(found)) == 12
-    assert not set(found) & set(fitted.configs)
-    assert all(contains(space, config) for config in found)
-    drawn = sobol(space, 40, seed=5, avoid=fitted.configs)
-    assert posterior(fitted, found)[0].mean() > posterior(fitted, drawn)[0].mean() + 0.5  # deviations of the objective
+    predictions = suggest(fitted, space, best, fitted.configs, 12, seed=1)
+    assert predictions == suggest(fitted, space, best, fitted.configs, 12, seed=1)
+    assert len(set(predictions)) == 12
+    assert not set(predictions) & set(fitted.configs)
+    assert all(contains(space, config) for config in predictions)
+    random_configs = sobol(space, 40, seed=5, avoid=fitted.configs)
+    assert (
+        posterior(fitted, predictions)[0].mean() > posterior(fitted, random_configs)[0].mean() + 0.5
+    )  # deviations of the objective
 
 
 def test_a_small_space_is_suggested_to_its_end(fitted) -> None:
@@ -251,12 +253,12 @@ def test_an_interval_that_held_too_little_is_widened_until_it_holds_enough(searc
         else trial
         for k, trial in enumerate(trials)
     ]
-    told = fit(problem, wild).fits["objective"].held_out
-    assert told.coverage < 0.9
-    assert told.widened > 10.0
+    held_out = fit(problem, wild).fits["objective"].held_out
+    assert held_out.coverage < 0.9
+    assert held_out.widened > 10.0
 
 
 def _moved(trial: Any, by: float) -> Any:
     metrics = trial.train.metrics
-    moved = metrics.utility.model_copy(update={"value": metrics.utility.value + by})
-    return metrics.model_copy(update={"utility": moved})
+    utility = metrics.utility.model_copy(update={"value": metrics.utility.value + by})
+    return metrics.model_copy(update={"utility": utility})

@@ -1,4 +1,4 @@
-"""What a container is handed and what it leaves: anything that is not whole is refused by name."""
+"""Inputs and outputs of a container: incomplete or invalid files are refused by name."""
 
 import hashlib
 import json
@@ -50,14 +50,14 @@ def folder(tmp_path, work, prices, searched) -> Path:
     return tmp_path / "work"
 
 
-def test_work_comes_back_as_it_was_written(folder, work, prices, searched) -> None:
-    read, found, known = read_work(folder)
-    assert read == work
-    assert known == list(searched.trials[:2])
-    assert found.digest == prices.digest
+def test_reading_returns_the_written_work(folder, work, prices, searched) -> None:
+    loaded_work, loaded_prices, earlier_trials = read_work(folder)
+    assert loaded_work == work
+    assert earlier_trials == list(searched.trials[:2])
+    assert loaded_prices.digest == prices.digest
     for name in ("assets", "price_index", "survivors", "source", "notes", "calendar", "currency", "accepted"):
-        assert getattr(found, name) == getattr(prices, name)
-    np.testing.assert_array_equal(found.dates, prices.dates)
+        assert getattr(loaded_prices, name) == getattr(prices, name)
+    np.testing.assert_array_equal(loaded_prices.dates, prices.dates)
 
 
 @pytest.mark.parametrize("name", ["work.json", "known.json", "prices.npz"])
@@ -92,7 +92,7 @@ def test_other_prices_are_refused(folder, prices) -> None:
 
 @settings(max_examples=40)
 @given(st.data())
-def test_damaged_prices_are_refused_wherever_they_are_damaged(few, data) -> None:
+def test_damaged_prices_are_refused(few, data) -> None:
     content = bytearray(pack_prices(few))
     place = data.draw(st.integers(0, len(content) - 1))
     if data.draw(st.booleans()):
@@ -111,20 +111,20 @@ def test_the_first_host_leads(hosts, leader) -> None:
     assert Resources(current_host=hosts[0], hosts=hosts).leader == leader
 
 
-def test_sagemaker_may_say_more_about_instances(tmp_path) -> None:
+def test_unknown_fields_about_instances_are_ignored(tmp_path) -> None:
     path = tmp_path / "resourceconfig.json"
-    said = {
+    document = {
         "current_host": "algo-1",
         "hosts": ["algo-1"],
         "current_instance_type": "ml.c5.4xlarge",
         "instance_groups": [],
     }
-    path.write_text(json.dumps(said))
+    path.write_text(json.dumps(document))
     assert read_resources(path) == Resources(current_host="algo-1", hosts=("algo-1",))
 
 
 @pytest.mark.parametrize("content", [None, "", "{}", '{"current_host": "a", "hosts": []}', "[1]"])
-def test_instances_that_are_not_told_of_are_an_error(tmp_path, content) -> None:
+def test_missing_instances_are_an_error(tmp_path, content) -> None:
     path = tmp_path / "resourceconfig.json"
     if content is not None:
         path.write_text(content)
@@ -132,7 +132,7 @@ def test_instances_that_are_not_told_of_are_an_error(tmp_path, content) -> None:
         read_resources(path)
 
 
-def test_the_folders_are_those_of_sagemaker() -> None:
+def test_folders_match_the_contract_of_sagemaker() -> None:
     paths = ContainerPaths()
     assert paths.resources == Path("/opt/ml/config/resourceconfig.json")
     assert paths.work == Path("/opt/ml/processing/input/work")
@@ -142,15 +142,15 @@ def test_the_folders_are_those_of_sagemaker() -> None:
     assert paths.message == Path("/opt/ml/output/message")
 
 
-def test_finished_trials_come_back_as_they_were_left(work, searched) -> None:
+def test_decoding_returns_the_encoded_trials(work, searched) -> None:
     content = encode_trials(work, searched.saved[:3])
-    found = decode_trials("trials-00000.json", content, work)
-    assert [trial for trial, _ in found] == list(searched.trials[:3])
-    for (_, series), (_, expected) in zip(found, searched.saved, strict=False):
+    decoded_trials = decode_trials("trials-00000.json", content, work)
+    assert [trial for trial, _ in decoded_trials] == list(searched.trials[:3])
+    for (_, series), (_, expected) in zip(decoded_trials, searched.saved, strict=False):
         np.testing.assert_array_equal(series, expected)
 
 
-def test_a_summary_comes_back_as_it_was_left(work) -> None:
+def test_decoding_returns_the_encoded_summary(work) -> None:
     summary = Summary(
         code=work.code, data=work.data, job=work.job.id(), stopped="budget", trials=3, files={"a": "0" * 64}
     )
@@ -165,12 +165,12 @@ def test_a_summary_comes_back_as_it_was_left(work) -> None:
         ({"job": {"run": "r2"}}, "another job"),
     ],
 )
-def test_finished_trials_of_something_else_are_refused(work, searched, change, flaw) -> None:
+def test_trials_of_another_job_are_refused(work, searched, change, flaw) -> None:
     content = encode_trials(work, searched.saved[:1])
     job = work.job.model_copy(update=change.pop("job", {}))
-    with pytest.raises(BadOutput) as refused:
+    with pytest.raises(BadOutput) as error_info:
         decode_trials("trials-00000.json", content, work.model_copy(update=change | {"job": job}))
-    assert (refused.value.flaw, refused.value.name) == (flaw, "trials-00000.json")
+    assert (error_info.value.flaw, error_info.value.name) == (flaw, "trials-00000.json")
 
 
 @settings(max_examples=30)
@@ -182,13 +182,13 @@ def test_damaged_trials_are_refused(work, searched, data) -> None:
         damaged = content[:place]
     else:
         damaged = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
-    with pytest.raises(BadOutput) as refused:
+    with pytest.raises(BadOutput) as error_info:
         decode_trials("trials-00000.json", damaged, work)
-    assert refused.value.flaw in ("truncated", "damaged")
+    assert error_info.value.flaw in ("truncated", "damaged")
 
 
 @pytest.mark.parametrize("series", ["A", "AAAA", "AAAAAAAAAAA="])
-def test_series_of_another_form_are_refused_though_they_are_sealed(work, searched, series) -> None:
+def test_series_of_another_shape_are_refused_despite_a_valid_checksum(work, searched, series) -> None:
     body = json.loads(encode_trials(work, searched.saved[:1]).partition(b"\n")[2])
     body["trials"][0]["series"] = series
     packed = json.dumps(body, separators=(",", ":")).encode()

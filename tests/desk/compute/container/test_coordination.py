@@ -1,4 +1,4 @@
-"""Instances among each other, over real sockets: the evaluations of the single run, whoever dies, stalls or lies."""
+"""Coordination over real sockets gives the evaluations of a single run despite lost, slow and faulty instances."""
 
 import asyncio
 import socket
@@ -29,9 +29,9 @@ from tests.desk.compute.shards.sealed_shards import replace_body
 pytestmark = pytest.mark.anyio
 PATHS = 4_172
 SHARDS = 2 * 2 * len(spans(PATHS))
-"""Of two chunks in two scenarios."""
+"""Shards of two chunks in two scenarios."""
 LEADER, *OTHERS = [f"127.0.0.{k}" for k in range(1, 6)]
-Found = list[list[tuple[Evaluation, ...]]]
+Evaluations = list[list[tuple[Evaluation, ...]]]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def chunks(world) -> list[list[StrategyConfig]]:
 
 
 @pytest.fixture(scope="module")
-def single(world, chunks) -> Found:
+def single(world, chunks) -> Evaluations:
     return list(LocalSimulator(world).evaluations(chunks, PATHS))
 
 
@@ -66,8 +66,8 @@ async def until(holds: Callable[[], object]) -> None:
             return
 
 
-class Searching:
-    """The leader of a job, from within the context of its peers."""
+class Leader:
+    """The leader of a job."""
 
     def __init__(self, world: World, coordinator: Coordinator, folder: Path, refused: list[BadShard]) -> None:
         self.coordinator = coordinator
@@ -75,22 +75,22 @@ class Searching:
         self.shards = FolderShardStore(folder / LEADER)
         self.sharded = ShardedSimulator(world, coordinator, self.shards, refused.append)
 
-    async def search(self, chunks: Sequence[Sequence[StrategyConfig]]) -> Found:
+    async def search(self, chunks: Sequence[Sequence[StrategyConfig]]) -> Evaluations:
         return await asyncio.to_thread(lambda: list(self.sharded.evaluations(chunks, PATHS)))
 
-    async def all_came(self) -> None:
+    async def wait_for_instances(self) -> None:
         await until(lambda: not self.coordinator.missing_hosts)
 
 
 @pytest.fixture
 def leading(world, work, tmp_path) -> Callable[..., Any]:
     @asynccontextmanager
-    async def lead(*others: str, **changes: Any) -> AsyncGenerator[Searching]:
-        refused: list[BadShard] = []
+    async def lead(*others: str, **changes: Any) -> AsyncGenerator[Leader]:
+        bad_shards: list[BadShard] = []
         resources = Resources(current_host=LEADER, hosts=(LEADER, *others))
-        arguments = {"slots": 1, "linger_seconds": 0.05, "on_bad_shard": refused.append} | changes
+        arguments = {"slots": 1, "linger_seconds": 0.05, "on_bad_shard": bad_shards.append} | changes
         async with Coordinator(world, resources, work, **arguments) as coordinator:
-            yield Searching(world, coordinator, tmp_path, refused)
+            yield Leader(world, coordinator, tmp_path, bad_shards)
 
     return lead
 
@@ -106,7 +106,7 @@ def following(world, work, tmp_path) -> Callable[..., Awaitable[None]]:
 
 
 async def puppet(work: Work, host: str = OTHERS[0], key: str | None = None) -> ClientConnection:
-    """An instance that does what a test says."""
+    """A connection of a follower that the test controls."""
     headers = {"Authorization": f"Bearer {key or work.key}", "Stratigos-Instance": host}
     return await connect(f"ws://{LEADER}:{work.port}", additional_headers=headers, proxy=None, max_size=None)
 
@@ -122,27 +122,27 @@ async def test_any_number_of_instances_gives_the_evaluations_of_one(
     others = OTHERS[: count - 1]
     followers = [asyncio.create_task(following(host, slots=2)) for host in others]
     async with leading(*others) as leader:
-        await leader.all_came()
+        await leader.wait_for_instances()
         assert await leader.search(chunks) == single
         assert await leader.search(chunks) == single
     await asyncio.gather(*followers)
-    tally = leader.coordinator.counts
-    assert (tally.computed.total(), leader.sharded.found) == (SHARDS, SHARDS), "the second time nothing is computed"
-    assert (tally.reissued, tally.late_results, tally.lost_tasks, leader.refused) == (0, 0, 0, [])
+    counts = leader.coordinator.counts
+    assert (counts.computed.total(), leader.sharded.found) == (SHARDS, SHARDS), "the second time nothing is computed"
+    assert (counts.reissued, counts.late_results, counts.lost_tasks, leader.refused) == (0, 0, 0, [])
     assert len(ids(tmp_path / LEADER)) == SHARDS
     for host in others:
         mine = ids(tmp_path / host)
-        assert len(mine) == tally.computed[host]
+        assert len(mine) == counts.computed[host]
         assert mine <= ids(tmp_path / LEADER)
 
 
-async def test_an_instance_alone_opens_no_socket(work, chunks, single, leading) -> None:
+async def test_a_single_instance_opens_no_socket(work, chunks, single, leading) -> None:
     with socket.create_server((LEADER, work.port)):
         async with leading() as leader:
             assert await leader.search(chunks) == single
 
 
-async def test_what_an_instance_was_at_when_it_died_is_computed_by_another(work, chunks, single, leading) -> None:
+async def test_the_task_of_a_lost_instance_is_computed_by_another(work, chunks, single, leading) -> None:
     async with leading(*OTHERS[:2]) as leader:
         connections = [await puppet(work, host) for host in OTHERS[:2]]
         searching = asyncio.create_task(leader.search(chunks))
@@ -154,10 +154,10 @@ async def test_what_an_instance_was_at_when_it_died_is_computed_by_another(work,
     assert leader.coordinator.counts.lost_tasks == 2
 
 
-async def test_an_instance_that_is_killed_while_others_go_on(chunks, single, leading, following) -> None:
+async def test_killing_one_of_two_followers_keeps_the_result(chunks, single, leading, following) -> None:
     killed, other = (asyncio.create_task(following(host)) for host in OTHERS[:2])
     async with leading(*OTHERS[:2]) as leader:
-        await leader.all_came()
+        await leader.wait_for_instances()
         searching = asyncio.create_task(leader.search(chunks))
         await until(lambda: leader.coordinator.counts.computed[OTHERS[0]] or searching.done())
         killed.cancel()
@@ -167,9 +167,7 @@ async def test_an_instance_that_is_killed_while_others_go_on(chunks, single, lea
 
 
 @pytest.mark.parametrize("answer", ["hello", b"", b"stratigos shard 2\n", "{}" * 1_000])
-async def test_who_answers_with_anything_but_the_shard_is_refused_and_done_with(
-    work, chunks, single, leading, answer
-) -> None:
+async def test_an_instance_that_sends_an_invalid_shard_is_disconnected(work, chunks, single, leading, answer) -> None:
     async with leading(OTHERS[0]) as leader:
         liar = await puppet(work)
         searching = asyncio.create_task(leader.search(chunks))
@@ -208,7 +206,7 @@ async def test_a_message_that_is_too_large_is_not_read(work, chunks, single, lea
         assert await searching == single
 
 
-async def test_strangers_disturb_nobody(work, chunks, single, leading, following) -> None:
+async def test_unauthenticated_connections_are_refused_without_effect(work, chunks, single, leading, following) -> None:
     follower = asyncio.create_task(following(OTHERS[0]))
     async with leading(OTHERS[0]) as leader:
         with (
@@ -222,27 +220,27 @@ async def test_strangers_disturb_nobody(work, chunks, single, leading, following
             for host, key in ((OTHERS[0], "f" * 32), (OTHERS[1], None), (LEADER, None), ("", None)):
                 with pytest.raises(InvalidStatus, match="401"):
                     await puppet(work, host, key)
-            await leader.all_came()
+            await leader.wait_for_instances()
             assert await leader.search(chunks) == single
     await follower
 
 
-async def test_nobody_waits_for_the_slowest(world, work, chunks, single, leading) -> None:
-    """Its shard is computed by another, and its own result, which comes late, does no harm."""
+async def test_the_task_of_a_slow_instance_is_computed_by_another(world, work, chunks, single, leading) -> None:
+    """The late result of the slow instance is ignored."""
     async with leading(OTHERS[0], task_queue=TaskQueue(minimum_seconds=0.01, default_seconds=0.01)) as leader:
         slow = await puppet(work)
         searching = asyncio.create_task(leader.search(chunks))
         task = Task.model_validate_json(await slow.recv())
         assert await searching == single
-        tally = leader.coordinator.counts
-        assert (tally.computed, tally.reissued, tally.late_results) == ({LEADER: SHARDS}, 1, 0)
+        counts = leader.coordinator.counts
+        assert (counts.computed, counts.reissued, counts.late_results) == ({LEADER: SHARDS}, 1, 0)
         await slow.send(compute(world, task, 1))
-        await until(lambda: tally.late_results)
+        await until(lambda: counts.late_results)
         assert await leader.search(chunks) == single
-    assert tally.computed == {LEADER: SHARDS}
+    assert counts.computed == {LEADER: SHARDS}
 
 
-async def test_an_instance_may_come_in_the_middle(chunks, single, leading, following) -> None:
+async def test_an_instance_may_connect_during_the_search(chunks, single, leading, following) -> None:
     async with leading(*OTHERS[:2]) as leader:
         assert await leader.search(chunks[:1]) == single[:1]
         follower = asyncio.create_task(following(OTHERS[0]))
@@ -252,7 +250,7 @@ async def test_an_instance_may_come_in_the_middle(chunks, single, leading, follo
     assert leader.coordinator.missing_hosts == [OTHERS[1]], "and one may never come"
 
 
-async def test_an_instance_that_comes_after_the_last_shard_is_told_the_end(chunks, leading, following) -> None:
+async def test_an_instance_that_connects_after_the_last_shard_ends_normally(chunks, leading, following) -> None:
     async with leading(OTHERS[0], linger_seconds=5.0) as leader:
         await leader.search(chunks)
         follower = asyncio.create_task(following(OTHERS[0]))
@@ -266,7 +264,7 @@ async def test_an_instance_without_its_leader_fails(leading, following, work) ->
     follower = asyncio.create_task(following(OTHERS[0]))
     with suppress(ZeroDivisionError):
         async with leading(OTHERS[0]) as leader:
-            await leader.all_came()
+            await leader.wait_for_instances()
             raise ZeroDivisionError
     with pytest.raises(LeaderLost):
         await follower
@@ -278,13 +276,11 @@ async def test_an_instance_with_another_key_fails_at_once(work, leading, followi
             await following(OTHERS[0], work=work.model_copy(update={"key": "e" * 32}), start_seconds=60.0)
 
 
-async def test_an_instance_with_another_request_fails_and_the_others_go_on(
-    world, chunks, single, leading, following
-) -> None:
+async def test_an_instance_with_another_request_fails_alone(world, chunks, single, leading, following) -> None:
     other = replace(world, request=world.request.model_copy(update={"seed": 4}))
     follower = asyncio.create_task(following(OTHERS[0], world=other))
     async with leading(OTHERS[0]) as leader:
-        await leader.all_came()
+        await leader.wait_for_instances()
         assert await leader.search(chunks) == single
     with pytest.raises(ValueError, match="another request"):
         await follower
@@ -298,32 +294,32 @@ async def test_an_instance_sends_what_it_has_stored_instead_of_computing_it(
 ) -> None:
     async with leading() as leader:
         await leader.search(chunks)
-    stored = tmp_path / OTHERS[0]
-    (tmp_path / LEADER).rename(stored)
-    bad = min(stored.iterdir())
+    follower_shards = tmp_path / OTHERS[0]
+    (tmp_path / LEADER).rename(follower_shards)
+    bad = min(follower_shards.iterdir())
     bad.write_bytes(spoil(bad.read_bytes()))
-    asked: list[None] = []
+    cancellation_checks: list[None] = []
 
     def cancelled() -> bool:
-        """Asked before each piece of a shard that is computed."""
-        asked.append(None)
+        """Called before each piece of a shard."""
+        cancellation_checks.append(None)
         return False
 
     follower = asyncio.create_task(following(OTHERS[0], world=replace(world, cancelled=cancelled)))
     async with leading(OTHERS[0]) as leader:
-        await leader.all_came()
+        await leader.wait_for_instances()
         assert await leader.search(chunks) == single
     await follower
     computed = leader.coordinator.counts.computed
     assert computed[OTHERS[0]] > 0
-    assert len(asked) <= 8, "one shard at most, of 32 blocks in pieces of four"
+    assert len(cancellation_checks) <= 8, "one shard at most, of 32 blocks in pieces of four"
 
 
 async def test_a_search_that_is_interrupted_ends_at_once(work, chunks, leading) -> None:
     async with leading(OTHERS[0]) as leader:
-        held = await puppet(work)
+        follower = await puppet(work)
         searching = asyncio.create_task(leader.search(chunks))
-        await held.recv()
+        await follower.recv()
         leader.coordinator.interrupt()
         with pytest.raises(InterruptedError):
             await searching
@@ -333,8 +329,10 @@ async def test_a_fault_of_the_leader_ends_its_search(world, work, chunks, tmp_pa
     def fail() -> bool:
         raise ZeroDivisionError
 
-    broken = replace(world, cancelled=fail)
-    async with Coordinator(broken, Resources(current_host=LEADER, hosts=(LEADER,)), work, slots=1) as coordinator:
+    failing_world = replace(world, cancelled=fail)
+    async with Coordinator(
+        failing_world, Resources(current_host=LEADER, hosts=(LEADER,)), work, slots=1
+    ) as coordinator:
         sharded = ShardedSimulator(world, coordinator, FolderShardStore(tmp_path))
         with pytest.raises(ZeroDivisionError):
             await asyncio.to_thread(lambda: list(sharded.evaluations(chunks, PATHS)))

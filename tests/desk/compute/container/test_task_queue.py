@@ -1,4 +1,4 @@
-"""Who computes what next, whoever dies, stalls or answers twice."""
+"""The queue of shard tasks with lost, slow and duplicate results."""
 
 from random import Random
 
@@ -29,7 +29,7 @@ def queue() -> TaskQueue:
     return TaskQueue(minimum_seconds=5.0, default_seconds=60.0)
 
 
-def taken(queue: TaskQueue, host: str, now: float) -> ActiveTask:
+def take(queue: TaskQueue, host: str, now: float) -> ActiveTask:
     task = queue.take(host, now)
     assert task is not None
     return task
@@ -37,7 +37,7 @@ def taken(queue: TaskQueue, host: str, now: float) -> ActiveTask:
 
 def test_tasks_are_handed_out_in_order_and_once(queue) -> None:
     queue.add(TASKS[:3])
-    assert [taken(queue, host, 0.0).task for host in "aba"] == TASKS[:3]
+    assert [take(queue, host, 0.0).task for host in "aba"] == TASKS[:3]
     assert queue.take("c", 4.9) is None
     queue.add(TASKS[:1])
     assert queue.take("c", 4.9) is None, "it is being computed"
@@ -45,29 +45,29 @@ def test_tasks_are_handed_out_in_order_and_once(queue) -> None:
 
 def test_what_takes_long_is_given_to_another_instance_but_not_twice_to_the_same(queue) -> None:
     queue.add(TASKS[:3])
-    first, second, third = (taken(queue, host, now) for host, now in (("a", 0.0), ("b", 1.0), ("a", 2.0)))
+    first, second, third = (take(queue, host, now) for host, now in (("a", 0.0), ("b", 1.0), ("a", 2.0)))
     assert queue.finish(third, "a", 4.0)
     queue.release(third)
     assert queue.take("c", SLOW_FACTOR * 2.0 - 0.1) is None, "three times the usual two seconds"
-    assert taken(queue, "c", 7.5) is first, "the one that was begun first"
-    assert taken(queue, "c", 7.5) is second
+    assert take(queue, "c", 7.5) is first, "the one that was begun first"
+    assert take(queue, "c", 7.5) is second
     assert queue.take("c", 60.0) is None, "it has both"
-    assert taken(queue, "b", 60.0) is first
+    assert take(queue, "b", 60.0) is first
     assert queue.take("b", 600.0) is None
     assert queue.counts.reissued == 3
 
 
 def test_where_nothing_is_known_nobody_is_late_before_a_minute(queue) -> None:
     queue.add(TASKS[:1])
-    task = taken(queue, "a", 0.0)
+    task = take(queue, "a", 0.0)
     assert queue.take("b", 59.9) is None
-    assert taken(queue, "b", 60.0) is task
+    assert take(queue, "b", 60.0) is task
 
 
 def test_the_first_result_counts(queue) -> None:
     queue.add(TASKS[:1])
-    task = taken(queue, "a", 0.0)
-    assert taken(queue, "b", 60.0) is task
+    task = take(queue, "a", 0.0)
+    assert take(queue, "b", 60.0) is task
     assert queue.finish(task, "b", 61.0)
     queue.release(task)
     assert not queue.finish(task, "a", 62.0)
@@ -78,18 +78,18 @@ def test_the_first_result_counts(queue) -> None:
 
 def test_what_nobody_is_at_any_more_is_handed_out_before_all_else(queue) -> None:
     queue.add(TASKS[:3])
-    task = taken(queue, "a", 0.0)
-    assert taken(queue, "b", 0.0).task == TASKS[1]
+    task = take(queue, "a", 0.0)
+    assert take(queue, "b", 0.0).task == TASKS[1]
     queue.release(task)
-    assert taken(queue, "b", 0.0).task == TASKS[0]
-    assert taken(queue, "b", 0.0).task == TASKS[2]
+    assert take(queue, "b", 0.0).task == TASKS[0]
+    assert take(queue, "b", 0.0).task == TASKS[2]
     assert queue.counts.lost_tasks == 1
 
 
 def test_what_another_is_still_at_is_not_lost(queue) -> None:
     queue.add(TASKS[:1])
-    task = taken(queue, "a", 0.0)
-    taken(queue, "b", 60.0)
+    task = take(queue, "a", 0.0)
+    take(queue, "b", 60.0)
     queue.release(task)
     assert queue.take("c", 61.0) is None
     assert queue.finish(task, "b", 62.0)
@@ -101,22 +101,22 @@ def test_every_task_has_one_first_result_whatever_happens(seed: int) -> None:
     random, queue = Random(seed), TaskQueue(minimum_seconds=2.0, default_seconds=4.0)
     queue.add(TASKS)
     working: list[tuple[str, ActiveTask]] = []
-    finished: list[str] = []
-    given: list[tuple[str, int]] = []
+    finished_tasks: list[str] = []
+    issued: list[tuple[str, int]] = []
     now = 0.0
-    while len(finished) < len(TASKS):
+    while len(finished_tasks) < len(TASKS):
         now += random.random()
         host = f"{random.randrange(4)}"
         if random.random() < 0.5 and (task := queue.take(host, now)) is not None:
             working.append((host, task))
-            given.append((host, id(task)))
+            issued.append((host, id(task)))
         elif working:
             host, task = working.pop(random.randrange(len(working)))
             if random.random() < 0.7 and queue.finish(task, host, now):
-                finished.append(task.id)
+                finished_tasks.append(task.id)
             queue.release(task)
         assert now < 10_000.0
-    assert sorted(finished) == sorted(t.shard.id() for t in TASKS)
+    assert sorted(finished_tasks) == sorted(t.shard.id() for t in TASKS)
     assert queue.counts.computed.total() == len(TASKS)
     for host, task in working:
         assert not queue.finish(task, host, now)

@@ -52,13 +52,13 @@ def done(
     paths = ContainerPaths(tmp_path_factory.mktemp("tree"))
     paths.resources.parent.mkdir(parents=True)
     paths.resources.write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
-    given = paths.input("request")
-    given.mkdir(parents=True)
+    request_folder = paths.input("request")
+    request_folder.mkdir(parents=True)
     request = PipelineRequest(
         code=code_version(), data=prices.digest, owner="anne", run="r1", key="0" * 32, request=asked()
     )
-    (given / "request.json").write_text(request.model_dump_json())
-    (given / "prices.npz").write_bytes(pack_prices(prices))
+    (request_folder / "request.json").write_text(request.model_dump_json())
+    (request_folder / "prices.npz").write_bytes(pack_prices(prices))
     for name in ("data_validation", "scenario_generation", "distributed_optimization"):
         handed_on(executed(name, paths), paths)
     return paths
@@ -71,10 +71,10 @@ def paths(done: ContainerPaths, tmp_path: Path) -> ContainerPaths:
 
 
 def test_a_container_leaves_what_a_search_in_one_process_finds(done: ContainerPaths, searched: Searched) -> None:
-    work, _, known = read_work(done.input("work"))
-    assert (work.job.plan, work.job.budget, known) == (0, 12, [])
-    summary, found = read_result(done.result, work)
-    assert (summary.stopped, [trial for trial, _ in found]) == (searched.stopped, list(searched.trials))
+    work, _, earlier_trials = read_work(done.input("work"))
+    assert (work.job.plan, work.job.budget, earlier_trials) == (0, 12, [])
+    summary, trials = read_result(done.result, work)
+    assert (summary.stopped, [trial for trial, _ in trials]) == (searched.stopped, list(searched.trials))
     validation = json.loads((done.input("work") / "validation.json").read_text())
     assert validation["data"] == work.data
     assert {gate["status"] for gate in validation["report"]["gates"]} <= {"PASS", "WARN", "SKIP"}

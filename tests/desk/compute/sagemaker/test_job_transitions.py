@@ -38,14 +38,16 @@ def after(*meanings: Any, cluster: Cluster = CLUSTER, reason: str = "as AWS says
 
 def test_a_new_start_counts_its_attempts_anew_and_keeps_what_was_told(fresh: RemoteJob) -> None:
     two = CLUSTER.model_copy(update={"attempts": 2})
-    failed = after("lost", "lost", cluster=two)(fresh).with_changes(done=5)
-    assert (failed.state, failed.mendable, failed.attempt.number) == ("failed", False, 2)
-    again = start_job(failed.work.job, failed.work.data, two, failed, NOW)
+    failed_job = after("lost", "lost", cluster=two)(fresh).with_changes(done=5)
+    assert (failed_job.state, failed_job.mendable, failed_job.attempt.number) == ("failed", False, 2)
+    again = start_job(failed_job.work.job, failed_job.work.data, two, failed_job, NOW)
     assert (again.name, again.state, again.attempt.number, again.first, again.done) == (fresh.name, "queued", 3, 3, 5)
-    assert again.reports == failed.reports
-    assert again.work.key != failed.work.key
+    assert again.reports == failed_job.reports
+    assert again.work.key != failed_job.work.key
     assert after("lost", cluster=two)(again).state == "queued"
-    assert start_job(failed.work.job, "e" * 64, two, failed, NOW).done == 0  # its trials are those of other prices
+    assert (
+        start_job(failed_job.work.job, "e" * 64, two, failed_job, NOW).done == 0
+    )  # its trials are those of other prices
 
 
 def test_without_capacity_pauses_double_and_every_second_time_half_the_instances_do(fresh: RemoteJob) -> None:

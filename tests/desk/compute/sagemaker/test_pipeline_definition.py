@@ -27,26 +27,26 @@ SEALED = Cluster(
 GIVEN = {"Folder": "s3://desk/searches/pipelines/ab12", "Training": True}
 
 
-def parameters(made: dict[str, Any]) -> dict[str, Any]:
-    return {each["Name"]: each.get("DefaultValue") for each in made["Parameters"]} | GIVEN
+def parameters(document: dict[str, Any]) -> dict[str, Any]:
+    return {each["Name"]: each.get("DefaultValue") for each in document["Parameters"]} | GIVEN
 
 
-def arguments(made: dict[str, Any]) -> dict[str, Any]:
+def arguments(document: dict[str, Any]) -> dict[str, Any]:
     """The request of each processing step, as an execution would send it."""
-    values = {f"Parameters.{name}": value for name, value in parameters(made).items()}
-    steps = [each.step for each in placed(parsed(json.dumps(made)).steps)]
+    values = {f"Parameters.{name}": value for name, value in parameters(document).items()}
+    steps = [each.step for each in placed(parsed(json.dumps(document)).steps)]
     return {step.name: resolved(step.arguments, values.__getitem__) for step in steps if step.type == "Processing"}
 
 
 def test_it_has_the_steps_and_their_order() -> None:
-    made = definition(SEALED)
+    document = definition(SEALED)
     after = {
         each.step.name: (each.after - {each.only_if[0]} if each.only_if else each.after)
-        for each in placed(parsed(json.dumps(made)).steps)
+        for each in placed(parsed(json.dumps(document)).steps)
     }
     for step in STEPS:
-        waiting = f"{step.name}_wanted" if step.optional else step.name
-        assert after[waiting] == set(step.dependencies)
+        condition_name = f"{step.name}_wanted" if step.optional else step.name
+        assert after[condition_name] == set(step.dependencies)
         assert after[step.name] <= set(step.dependencies)
     assert [name for name in after if not name.endswith("_wanted")] == [step.name for step in STEPS]
 
@@ -63,10 +63,10 @@ def test_every_step_is_cached_and_retried() -> None:
 
 @pytest.mark.parametrize("cluster", [SEALED, SEALED.model_copy(update={"kms_key": "", "subnets": (), "tags": ()})])
 def test_the_service_takes_it(cluster: Cluster) -> None:
-    made = definition(cluster)
-    asked = {"PipelineName": "stratigos", "PipelineDefinition": json.dumps(made), "RoleArn": ROLE}
+    document = definition(cluster)
+    asked = {"PipelineName": "stratigos", "PipelineDefinition": json.dumps(document), "RoleArn": ROLE}
     refuse_unfit("CreatePipeline", asked | {"ClientRequestToken": "0" * 32})
-    for request in arguments(made).values():
+    for request in arguments(document).values():
         refuse_unfit("CreateProcessingJob", {"ProcessingJobName": "made-by-the-service"} | request)
 
 
@@ -74,9 +74,9 @@ def test_steps_find_what_others_leave_below_the_folder_of_the_execution() -> Non
     left: dict[str, str] = {"request": f"{GIVEN['Folder']}/request"}
     for (name, request), step in zip(arguments(definition(SEALED)).items(), STEPS, strict=True):
         assert name == step.name
-        found = {each["InputName"]: each["S3Input"]["S3Uri"] for each in request["ProcessingInputs"]}
-        shards = found.pop("shards", None)
-        assert found == {each: left[each] for each in step.inputs}
+        inputs = {each["InputName"]: each["S3Input"]["S3Uri"] for each in request["ProcessingInputs"]}
+        shards = inputs.pop("shards", None)
+        assert inputs == {each: left[each] for each in step.inputs}
         outputs = {each["OutputName"]: each["S3Output"] for each in request["ProcessingOutputConfig"]["Outputs"]}
         assert outputs.pop("shards", {"S3Uri": None})["S3Uri"] == shards
         assert outputs[step.output]["LocalPath"] == f"/opt/ml/processing/output/{step.output}"

@@ -17,12 +17,12 @@ def cluster(**changes: Any) -> Cluster:
     return Cluster.model_validate({"image": IMAGE_URI, "role": ROLE, "bucket": "desk"} | changes)
 
 
-def asked(given: Cluster, *, instances: int = 4, shards: bool = True) -> Any:
-    inputs = {name: given.uri(given.key("j", name)) for name in ("work", "shards") if name == "work" or shards}
-    outputs = {name: given.uri(given.key("j", name)) for name in ("shards", "result")}
+def build_request(settings: Cluster, *, instances: int = 4, shards: bool = True) -> Any:
+    inputs = {name: settings.uri(settings.key("j", name)) for name in ("work", "shards") if name == "work" or shards}
+    outputs = {name: settings.uri(settings.key("j", name)) for name in ("shards", "result")}
     tags = tags_of("ann@example.com", "r1")
     return request(
-        given, name="j-1", arguments=["worker"], inputs=inputs, outputs=outputs, tags=tags, instances=instances
+        settings, name="j-1", arguments=["worker"], inputs=inputs, outputs=outputs, tags=tags, instances=instances
     )
 
 
@@ -38,23 +38,23 @@ def asked(given: Cluster, *, instances: int = 4, shards: bool = True) -> Any:
     ],
 )
 def test_every_request_fits_the_model_of_the_service(changes: Any, instances: int) -> None:
-    given = cluster(**changes)
-    refuse_unfit("CreateProcessingJob", asked(given, instances=instances))
-    refuse_unfit("CreateProcessingJob", asked(given, instances=instances, shards=False))
+    settings = cluster(**changes)
+    refuse_unfit("CreateProcessingJob", build_request(settings, instances=instances))
+    refuse_unfit("CreateProcessingJob", build_request(settings, instances=instances, shards=False))
 
 
 def test_traffic_between_instances_is_encrypted_and_nothing_else_is_reached() -> None:
-    assert asked(cluster())["NetworkConfig"] == {
+    assert build_request(cluster())["NetworkConfig"] == {
         "EnableNetworkIsolation": True,
         "EnableInterContainerTrafficEncryption": True,
     }
-    assert not asked(cluster(), instances=1)["NetworkConfig"]["EnableInterContainerTrafficEncryption"]
+    assert not build_request(cluster(), instances=1)["NetworkConfig"]["EnableInterContainerTrafficEncryption"]
 
 
 def test_neither_a_name_nor_a_secret_stands_in_a_request() -> None:
-    said = str(asked(cluster(kms_key="k")))
-    assert "ann@" not in said
-    assert asked(cluster())["Environment"] == {"STRATIGOS_LOG": "stdout"}
+    text = str(build_request(cluster(kms_key="k")))
+    assert "ann@" not in text
+    assert build_request(cluster())["Environment"] == {"STRATIGOS_LOG": "stdout"}
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_neither_a_name_nor_a_secret_stands_in_a_request() -> None:
     ],
 )
 def test_a_failure_has_one_meaning(reason: str, message: str, meaning: str, told: str) -> None:
-    found = outcome_of({"ProcessingJobStatus": "Failed", "FailureReason": reason, "ExitMessage": message}, LONGEST)
-    assert found.meaning == meaning
-    assert found.reason.startswith(told)
+    outcome = outcome_of({"ProcessingJobStatus": "Failed", "FailureReason": reason, "ExitMessage": message}, LONGEST)
+    assert outcome.meaning == meaning
+    assert outcome.reason.startswith(told)
 
 
 @pytest.mark.parametrize(

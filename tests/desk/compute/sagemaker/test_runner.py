@@ -105,13 +105,13 @@ class Case:
             status = await runner.status(self.job.id())
         return status
 
-    async def ended(self, runner: SageMakerRunner) -> JobStatus:
+    async def wait_until_finished(self, runner: SageMakerRunner) -> JobStatus:
         return await self.until(runner, lambda status: status.state not in ("queued", "running"))
 
     async def searched(self, **changes: Any) -> JobStatus:
         runner = self.runner(**changes)
         await runner.submit(self.job)
-        return await self.ended(runner)
+        return await self.wait_until_finished(runner)
 
     async def trials(self) -> tuple[Any, ...]:
         return await load_trials(self.store, self.job.owner, self.job.run)
@@ -122,8 +122,8 @@ class Case:
 
     @property
     def requests(self) -> list[Any]:
-        asked = self.amazon.fleet.asked("CreateProcessingJob")
-        return [request for request in asked if request["ProcessingJobName"].startswith(self.name)]
+        calls = self.amazon.fleet.asked("CreateProcessingJob")
+        return [request for request in calls if request["ProcessingJobName"].startswith(self.name)]
 
 
 def leave(folder: Path, job: SearchJob, searched: Any, *, empty: int = 0) -> None:
@@ -147,7 +147,7 @@ async def case(amazon: Amazon, job: Any, searched: Any, prices: Any, tmp_path: P
         yield Case(amazon, job(searched.world.request, run=f"run{next(RUNS)}"), searched, store, prices)
 
 
-def told(status: JobStatus) -> list[tuple[int, str]]:
+def report_codes(status: JobStatus) -> list[tuple[int, str]]:
     return [(report.attempt, report.code) for report in status.reports]
 
 
@@ -169,9 +169,9 @@ async def test_a_search_is_a_processing_job_and_its_trials_are_those_of_this_pro
     assert case.job.owner not in json.dumps(request)
     assert {"Key": "team", "Value": "allocation"} in request["Tags"]
     place = f"s3://{case.amazon.bucket}/desk/jobs/{name}/work"
-    written = [uri.rpartition("/")[2] for uri in case.amazon.fleet.objects(place)]
-    assert written == ["known.json", "prices.npz", "work.json"]
-    assert told(status) == [(1, "begun")]
+    keys = [uri.rpartition("/")[2] for uri in case.amazon.fleet.objects(place)]
+    assert keys == ["known.json", "prices.npz", "work.json"]
+    assert report_codes(status) == [(1, "begun")]
 
 
 async def test_whoever_looks_finds_the_job(case: Case) -> None:
@@ -195,7 +195,7 @@ async def test_what_a_crash_left_half_made_is_gone_on_with(case: Case) -> None:
     assert case.jobs == []
     again = case.runner()
     assert (await again.status(case.job.id())).state == "queued"
-    assert (await case.ended(again)).state == "completed"
+    assert (await case.wait_until_finished(again)).state == "completed"
 
 
 async def test_a_finished_job_is_not_made_again(case: Case) -> None:
@@ -221,23 +221,23 @@ async def test_a_job_whose_name_is_taken_by_a_forgotten_one_has_the_next(case: C
     await forgotten(case)
     case.amazon.fleet.refuse("CreateProcessingJob", code, "a job with this name already exists")
     status = await case.searched(attempts=1)
-    assert (status.state, told(status)) == ("completed", [(3, "begun")])
+    assert (status.state, report_codes(status)) == ("completed", [(3, "begun")])
     assert await case.trials() == searched.trials
     assert case.jobs == [f"{case.name}-{number}" for number in (1, 2, 3)]
     assert case.amazon.fleet.wait(f"{case.name}-2")["ProcessingJobStatus"] == "Stopped"  # nobody knew of it
 
 
 async def test_denied_permission_names_action_and_role(case: Case) -> None:
-    said = f"User: arn:aws:iam::{ACCOUNT}:user/x is not authorized to perform: iam:PassRole on resource: {ROLE}"
-    case.amazon.fleet.refuse("CreateProcessingJob", "AccessDeniedException", said)
+    message = f"User: arn:aws:iam::{ACCOUNT}:user/x is not authorized to perform: iam:PassRole on resource: {ROLE}"
+    case.amazon.fleet.refuse("CreateProcessingJob", "AccessDeniedException", message)
     status = await case.searched()
-    assert (status.state, status.mendable, told(status)) == ("failed", True, [(1, "fault")])
+    assert (status.state, status.mendable, report_codes(status)) == ("failed", True, [(1, "fault")])
     assert status.error is not None
     assert "iam:PassRole is denied" in status.error
     assert "'fleet' (SAGEMAKER_ROLE)" in status.error
     assert ACCOUNT not in status.model_dump_json()
     status = await case.searched()
-    assert (status.state, told(status)) == ("completed", [(1, "fault"), (2, "begun")])
+    assert (status.state, report_codes(status)) == ("completed", [(1, "fault"), (2, "begun")])
 
 
 async def test_a_quota_that_is_exceeded_is_named(case: Case) -> None:
@@ -253,14 +253,14 @@ async def test_a_quota_that_is_exceeded_is_named(case: Case) -> None:
 async def test_a_request_that_aws_refuses_is_a_fault(case: Case) -> None:
     case.amazon.fleet.refuse("CreateProcessingJob", "ValidationException", "the role cannot be assumed")
     status = await case.searched()
-    assert (status.state, status.mendable, told(status)) == ("failed", False, [(1, "fault")])
+    assert (status.state, status.mendable, report_codes(status)) == ("failed", False, [(1, "fault")])
     assert status.error == "SageMaker refuses the job: ValidationException: the role cannot be assumed"
 
 
 async def test_a_call_that_is_throttled_is_made_again(case: Case) -> None:
     case.amazon.fleet.refuse("CreateProcessingJob", "ThrottlingException", "Rate exceeded")
     status = await case.searched()
-    assert (status.state, told(status)) == ("completed", [(1, "begun")])
+    assert (status.state, report_codes(status)) == ("completed", [(1, "begun")])
 
 
 async def test_what_a_job_would_meet_can_be_seen_before(amazon: Amazon) -> None:
@@ -285,18 +285,18 @@ async def test_without_capacity_a_job_waits_and_then_takes_fewer_instances(case:
     case.amazon.fleet.no_capacity(times=2)
     runner = case.runner(instances=2)
     await runner.submit(case.job)
-    status = await case.until(runner, lambda status: told(status) == [(1, "begun"), (1, "capacity")])
+    status = await case.until(runner, lambda status: report_codes(status) == [(1, "begun"), (1, "capacity")])
     assert (status.state, len(case.jobs)) == ("queued", 1)
     assert "Unable to provision" in status.reports[-1].reason
     case.now += timedelta(seconds=59)
-    assert told(await runner.status(case.job.id())) == told(status)
+    assert report_codes(await runner.status(case.job.id())) == report_codes(status)
     case.now += timedelta(seconds=1)
     await case.until(runner, lambda status: len(status.reports) == 4)
     case.now += timedelta(seconds=119)
     assert len((await runner.status(case.job.id())).reports) == 4
     case.now += timedelta(seconds=1)
-    status = await case.ended(runner)
-    assert (status.state, told(status)[4:]) == ("completed", [(3, "begun")])
+    status = await case.wait_until_finished(runner)
+    assert (status.state, report_codes(status)[4:]) == ("completed", [(3, "begun")])
     sizes = [r["ProcessingResources"]["ClusterConfig"]["InstanceCount"] for r in case.requests]
     assert sizes == [2, 2, 1]
 
@@ -304,7 +304,7 @@ async def test_without_capacity_a_job_waits_and_then_takes_fewer_instances(case:
 async def test_a_lost_instance_is_another_attempt_with_the_shards_of_the_first(case: Case, searched: Any) -> None:
     case.attempts(a1={"dies": True, "without": ["summary.json", "trials-00001.json"]})
     status = await case.searched()
-    assert (status.state, told(status)) == ("completed", [(1, "begun"), (1, "lost"), (2, "begun")])
+    assert (status.state, report_codes(status)) == ("completed", [(1, "begun"), (1, "lost"), (2, "begun")])
     inputs = [[each["InputName"] for each in r["ProcessingInputs"]] for r in case.requests]
     assert inputs == [["work"], ["work", "shards"]]
     assert await case.trials() == searched.trials
@@ -313,15 +313,17 @@ async def test_a_lost_instance_is_another_attempt_with_the_shards_of_the_first(c
 async def test_a_job_goes_on_with_the_instances_that_it_began_with(case: Case) -> None:
     case.attempts(a1={"dies": True, "without": ["summary.json"]})
     await case.runner(instance_type="ml.c5.2xlarge").submit(case.job)
-    assert (await case.ended(case.runner(instance_type="ml.c5.18xlarge", instances=2))).state == "completed"
-    asked = [request["ProcessingResources"]["ClusterConfig"] for request in case.requests]
-    assert [(each["InstanceCount"], each["InstanceType"]) for each in asked] == [(1, "ml.c5.2xlarge")] * 2
+    assert (
+        await case.wait_until_finished(case.runner(instance_type="ml.c5.18xlarge", instances=2))
+    ).state == "completed"
+    calls = [request["ProcessingResources"]["ClusterConfig"] for request in case.requests]
+    assert [(each["InstanceCount"], each["InstanceType"]) for each in calls] == [(1, "ml.c5.2xlarge")] * 2
 
 
 async def test_a_result_that_is_whole_counts_though_an_instance_was_lost_after_it(case: Case, searched: Any) -> None:
     case.attempts(a1={"dies": True})
     status = await case.searched()
-    assert (status.state, told(status)) == ("completed", [(1, "begun")])
+    assert (status.state, report_codes(status)) == ("completed", [(1, "begun")])
     assert await case.trials() == searched.trials
 
 
@@ -334,7 +336,7 @@ async def test_an_end_is_made_of_attempts(case: Case) -> None:
     assert status.error is not None
     assert "-2, the last of 2 attempts: AlgorithmError" in status.error
     status = await case.searched(attempts=2)
-    assert (status.state, told(status)[-1]) == ("completed", (3, "begun"))
+    assert (status.state, report_codes(status)[-1]) == ("completed", (3, "begun"))
 
 
 async def test_what_a_container_says_can_be_mended_is_told_at_once(case: Case) -> None:
@@ -352,7 +354,7 @@ async def test_a_fault_is_tried_again_and_the_same_one_is_not(case: Case) -> Non
     case.attempts(a1=fault, a2=fault)
     status = await case.searched(attempts=9)
     assert (status.state, status.mendable) == ("failed", False)
-    assert told(status) == [(1, "begun"), (1, "fault"), (2, "begun"), (2, "fault")]
+    assert report_codes(status) == [(1, "begun"), (1, "fault"), (2, "begun"), (2, "fault")]
 
 
 async def test_a_job_that_is_stopped_in_aws_is_not_begun_again(case: Case) -> None:
@@ -360,12 +362,12 @@ async def test_a_job_that_is_stopped_in_aws_is_not_begun_again(case: Case) -> No
     runner = case.runner()
     await runner.submit(case.job)
     case.amazon.fleet.stop_from_console(f"{case.name}-1")
-    status = await case.ended(runner)
-    assert (status.state, status.mendable, told(status)[-1]) == ("failed", True, (1, "stopped_outside"))
+    status = await case.wait_until_finished(runner)
+    assert (status.state, status.mendable, report_codes(status)[-1]) == ("failed", True, (1, "stopped_outside"))
     assert status.error is not None
     assert "it was stopped in AWS" in status.error
     await runner.submit(case.job)
-    assert (await case.ended(runner)).state == "completed"
+    assert (await case.wait_until_finished(runner)).state == "completed"
 
 
 SPOILED: dict[str, tuple[Any, str]] = {
@@ -383,7 +385,7 @@ async def test_output_that_is_not_whole_is_named_and_made_again(case: Case, sear
     does, code = SPOILED[reason]
     case.attempts(a1=does)
     status = await case.searched()
-    assert (status.state, told(status)) == ("completed", [(1, "begun"), (1, code), (2, "begun")])
+    assert (status.state, report_codes(status)) == ("completed", [(1, "begun"), (1, code), (2, "begun")])
     assert status.reports[1].reason.startswith(reason)
     assert await case.trials() == searched.trials
 
@@ -407,7 +409,7 @@ async def test_a_cancelled_job_is_stopped_and_stays_cancelled(case: Case) -> Non
     stops = [request["ProcessingJobName"] for request in case.amazon.fleet.asked("StopProcessingJob")]
     assert stops.count(f"{case.name}-1") == 1
     await runner.submit(case.job)
-    assert (await case.ended(runner)).state == "completed"
+    assert (await case.wait_until_finished(runner)).state == "completed"
 
 
 async def test_a_cancelled_job_is_stopped_as_soon_as_aws_answers(case: Case) -> None:
@@ -430,7 +432,7 @@ async def test_a_job_that_begins_again_runs_beside_nothing_of_itself(case: Case)
         await runner.cancel(case.job.id())
     await runner.submit(case.job)
     assert case.amazon.fleet.wait(f"{case.name}-1")["ProcessingJobStatus"] == "Stopped"
-    assert (await case.ended(runner)).state == "completed"
+    assert (await case.wait_until_finished(runner)).state == "completed"
     assert case.jobs == [f"{case.name}-1", f"{case.name}-2"]
 
 
@@ -508,9 +510,9 @@ async def test_a_job_that_never_comes_to_be_is_not_looked_for_for_ever(case: Cas
     assert (await runner.cancel(case.job.id())).stopping
     case.now += timedelta(seconds=1)
     assert not (await runner.cancel(case.job.id())).stopping
-    asked = len(case.amazon.fleet.asked("DescribeProcessingJob"))
+    calls = len(case.amazon.fleet.asked("DescribeProcessingJob"))
     assert (await runner.cancel(case.job.id())).state == "cancelled"
-    assert len(case.amazon.fleet.asked("DescribeProcessingJob")) == asked
+    assert len(case.amazon.fleet.asked("DescribeProcessingJob")) == calls
 
 
 async def test_a_job_that_comes_to_be_beside_its_next_start_is_stopped(case: Case, dead: Dying) -> None:
@@ -518,7 +520,7 @@ async def test_a_job_that_comes_to_be_beside_its_next_start_is_stopped(case: Cas
     await runner.cancel(case.job.id())
     await runner.submit(case.job)
     case.amazon.fleet.client().create_processing_job(**dead.told)
-    assert (await case.ended(runner)).state == "completed"
+    assert (await case.wait_until_finished(runner)).state == "completed"
     assert not (await runner.cancel(case.job.id())).stopping
     assert case.amazon.fleet.wait(f"{case.name}-1")["ProcessingJobStatus"] == "Stopped"
     assert sorted(case.jobs) == [f"{case.name}-1", f"{case.name}-2"]
@@ -554,5 +556,5 @@ async def test_a_key_seals_what_is_written(case: Case) -> None:
     assert request["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] == "desk-key"
     assert request["NetworkConfig"]["VpcConfig"] == {"Subnets": ["subnet-0a"], "SecurityGroupIds": ["sg-0a"]}
     key = f"desk/jobs/{case.name}/work/work.json"
-    found = case.amazon.fleet.s3.head_object(Bucket=case.amazon.bucket, Key=key)
-    assert (found["ServerSideEncryption"], found["SSEKMSKeyId"].endswith("desk-key")) == ("aws:kms", True)
+    head = case.amazon.fleet.s3.head_object(Bucket=case.amazon.bucket, Key=key)
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"].endswith("desk-key")) == ("aws:kms", True)

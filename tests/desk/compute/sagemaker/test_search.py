@@ -64,7 +64,7 @@ class Search:
         machines = Machines(kind="sagemaker")
         return SageMakerRunner(self.store, prices, cluster, machines, sagemaker=cloud.sagemaker, s3=cloud.s3)
 
-    async def ended(self, runner: SageMakerRunner) -> JobStatus:
+    async def wait_until_finished(self, runner: SageMakerRunner) -> JobStatus:
         status = await runner.status(self.job.id())
         while status.state in ("queued", "running"):
             await asyncio.sleep(0.25)  # each look is four requests
@@ -110,7 +110,7 @@ async def test_workers_find_what_this_process_finds(searches: Any, searched: Any
     search = searches(searched.world.request)
     runner = search.runner(instances)
     await runner.submit(search.job)
-    status = await search.ended(runner)
+    status = await search.wait_until_finished(runner)
     assert (status.done, status.stopped) == (12, "budget")
     assert status.best is not None
     assert await search.trials() == searched.trials
@@ -127,13 +127,13 @@ async def test_after_an_instance_is_lost_no_stored_shard_is_computed_again(
     await search.with_shards(1, 10)
     search.fleet.kill(f"{search.name}-1", killed)
     await asyncio.to_thread(search.fleet.wait, f"{search.name}-1")
-    stored = len(search.shards())
-    status = await search.ended(runner)
+    shard_count = len(search.shards())
+    status = await search.wait_until_finished(runner)
     assert [(r.attempt, r.code) for r in status.reports] == [(1, "begun"), (1, "lost"), (2, "begun")]
     assert await search.trials() == large.trials
     account = search.account(2)
-    assert account.found == stored
-    assert sum(account.computed.values()) == len(search.shards()) - stored
+    assert account.found == shard_count
+    assert sum(account.computed.values()) == len(search.shards()) - shard_count
 
 
 @pytest.mark.soak
@@ -146,7 +146,7 @@ async def test_a_damaged_shard_is_refused_named_and_computed_again(searches: Any
     await asyncio.to_thread(search.fleet.wait, f"{search.name}-1")
     damaged = search.shards()[0]
     search.fleet.truncate(damaged)
-    status = await search.ended(runner)
+    status = await search.wait_until_finished(runner)
     (bad,) = [report for report in status.reports if report.code == "bad_shard"]
     assert (bad.attempt, bad.reason) == (2, "truncated")
     assert f"/{bad.name}.shard" in damaged
@@ -160,7 +160,7 @@ async def test_output_that_was_lost_is_written_again_from_the_shards(searches: A
     search.fleet.lose_output(f"{search.name}-1", "result/summary.json")
     runner = search.runner(instances=2)
     await runner.submit(search.job)
-    status = await search.ended(runner)
+    status = await search.wait_until_finished(runner)
     assert [(r.attempt, r.code) for r in status.reports] == [(1, "begun"), (1, "missing_output"), (2, "begun")]
     assert sum(search.account(2).computed.values()) == 0
     assert await search.trials() == searched.trials
@@ -174,9 +174,9 @@ async def test_a_job_that_is_stopped_goes_on_when_it_is_submitted_again(searches
     await search.with_shards(1, 10)
     search.fleet.stop_from_console(f"{search.name}-1")
     await asyncio.to_thread(search.fleet.wait, f"{search.name}-1")
-    stored = len(search.shards())
+    shard_count = len(search.shards())
     assert (await runner.status(search.job.id())).state == "failed"
     await runner.submit(search.job)
-    await search.ended(runner)
-    assert search.account(2).found == stored
+    await search.wait_until_finished(runner)
+    assert search.account(2).found == shard_count
     assert await search.trials() == large.trials

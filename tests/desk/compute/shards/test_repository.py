@@ -81,7 +81,7 @@ async def uses(store: Store) -> int:
     return len([record async for record in iterate_records(store.records, SYSTEM, KIND)])
 
 
-async def finished(store: Store, world, job, nth: int) -> tuple[JobStatus, Failing]:
+async def run_to_end(store: Store, world, job, nth: int) -> tuple[JobStatus, Failing]:
     """Of a search, a put of which fails."""
     blobs = Failing(store.blobs, nth)
     failing = replace(store, blobs=blobs)
@@ -100,13 +100,13 @@ async def finished(store: Store, world, job, nth: int) -> tuple[JobStatus, Faili
 
 
 async def test_a_storage_that_fails_fails_the_search(world, job, tmp_path):
-    asked = job(world.request, budget=4)
+    search_job = job(world.request, budget=4)
     async with open_store(tmp_path) as store:
-        status, blobs = await finished(store, world, asked, nth=1000)
+        status, blobs = await run_to_end(store, world, search_job, nth=1000)
         assert (status.state, blobs.written) == ("completed", 4)  # of two rounds in two scenarios
         assert await uses(store) == 2
     async with open_store(tmp_path / "failing") as store:
-        status, _ = await finished(store, world, asked, nth=4)
+        status, _ = await run_to_end(store, world, search_job, nth=4)
         assert (status.state, status.unavailable, status.error) == ("failed", True, "the disk is full")
 
 
@@ -134,18 +134,18 @@ async def test_what_is_put_is_there_when_the_work_ends_however_it_does(tmp_path)
 
 
 async def test_a_search_whose_loop_is_gone_does_not_wait_for_ever(tmp_path):
-    asked = threading.Event()
+    started = threading.Event()
 
     class Loop(asyncio.SelectorEventLoop):
         def call_soon_threadsafe(self, callback, *args, context=None):
             handle = super().call_soon_threadsafe(callback, *args, context=context)
-            asked.set()
+            started.set()
             return handle
 
     async with open_store(tmp_path) as store:
         loop = Loop()
         asking = asyncio.create_task(asyncio.to_thread(BlobShardStore(store, loop, lambda: BEGIN).get, "a"))
-        await asyncio.to_thread(asked.wait)
+        await asyncio.to_thread(started.wait)
         with pytest.warns(RuntimeWarning, match="never awaited"):
             loop.close()
         with pytest.raises(InterruptedError):

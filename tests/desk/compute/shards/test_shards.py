@@ -91,11 +91,11 @@ def content(world, task) -> bytes:
 
 
 def flaw(task: Task, content: bytes) -> str:
-    with pytest.raises(BadShard) as refused:
+    with pytest.raises(BadShard) as error_info:
         decode(task.shard, content)
-    assert refused.value.id == task.shard.id()
-    assert task.shard.id()[:16] in str(refused.value)
-    return refused.value.flaw
+    assert error_info.value.id == task.shard.id()
+    assert task.shard.id()[:16] in str(error_info.value)
+    return error_info.value.flaw
 
 
 def test_a_file_cut_off_anywhere_is_truncated(task, content) -> None:
@@ -144,8 +144,8 @@ def test_more_than_a_file_is_damaged(task, content) -> None:
     ],
 )
 def test_a_file_of_something_else_is_refused_by_what_differs(task, content, changes, expected) -> None:
-    wanted = task.model_copy(update={"shard": task.shard.model_copy(update=changes)})
-    assert flaw(wanted, content) == expected
+    expected_task = task.model_copy(update={"shard": task.shard.model_copy(update=changes)})
+    assert flaw(expected_task, content) == expected
 
 
 @pytest.mark.parametrize("first_line", [b"stratigos shard 1\n", b"\x89PNG\r\n\x1a\n"])
@@ -186,15 +186,15 @@ def test_every_count_is_kept_however_large_and_wherever_it_lies(task, content, m
 
 @given(st.integers(1, 200_000))
 def test_shards_of_a_scenario_lie_side_by_side_and_are_few(paths: int) -> None:
-    seen = 0
-    found = spans(paths)
-    for first, some in found:
-        assert (first * LANES, first % GROUP) == (seen, 0)
+    total = 0
+    blocks = spans(paths)
+    for first, some in blocks:
+        assert (first * LANES, first % GROUP) == (total, 0)
         assert 0 < some <= 64 * LANES
-        seen += some
-    assert seen == paths
-    assert len(found) <= max(16, -(-paths // (64 * LANES)))
-    assert all(some % (GROUP * LANES) == 0 for _, some in found[:-1])
+        total += some
+    assert total == paths
+    assert len(blocks) <= max(16, -(-paths // (64 * LANES)))
+    assert all(some % (GROUP * LANES) == 0 for _, some in blocks[:-1])
 
 
 @settings(max_examples=8)
@@ -204,10 +204,10 @@ def test_shards_in_any_order_twice_or_late_give_the_evaluations_of_the_single_ru
 
     def arrange(results: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
         """Some of them twice, and some of an earlier batch among them."""
-        found = results + random.sample(results, random.randrange(len(results))) + late
+        arrangement = results + random.sample(results, random.randrange(len(results))) + late
         late.extend(random.sample(results, 1))
-        random.shuffle(found)
-        return found
+        random.shuffle(arrangement)
+        return arrangement
 
     sharded = ShardedSimulator(world, Engine(world, arrange), Memory())
     assert list(sharded.evaluations(chunks, PATHS)) == single
@@ -229,8 +229,8 @@ def test_what_is_stored_is_not_computed_again(world, chunks, single, tmp_path) -
     assert sorted(path.stem for path in files) == sorted(engine.asked)
     (tmp_path / "new").rename(tmp_path / "old")
     Random(3).shuffle(files)
-    for gone in files[:7]:
-        (tmp_path / "old" / gone.name).unlink()
+    for removed_file in files[:7]:
+        (tmp_path / "old" / removed_file.name).unlink()
     again = Engine(world)
     sharded = ShardedSimulator(world, again, shards)
     assert list(sharded.evaluations(chunks, PATHS)) == single
@@ -238,7 +238,7 @@ def test_what_is_stored_is_not_computed_again(world, chunks, single, tmp_path) -
 
 
 def test_bad_stored_shards_are_refused_named_and_computed_again(world, chunks, single) -> None:
-    shards, refused = Memory(), list[BadShard]()
+    shards, bad_shards = Memory(), list[BadShard]()
     assert list(ShardedSimulator(world, Engine(world), shards).evaluations(chunks, PATHS)) == single
     sound = dict(shards.files)
     short, other, flipped, sealed = sorted(sound)[:4]
@@ -247,37 +247,37 @@ def test_bad_stored_shards_are_refused_named_and_computed_again(world, chunks, s
     shards.files[other] = sound[short]
     shards.files[flipped] = sound[flipped][:-9] + bytes([sound[flipped][-9] ^ 1]) + sound[flipped][-8:]
     engine = Engine(world)
-    sharded = ShardedSimulator(world, engine, shards, refused.append)
+    sharded = ShardedSimulator(world, engine, shards, bad_shards.append)
     assert list(sharded.evaluations(chunks, PATHS)) == single
-    told = {bad.id: bad.flaw for bad in refused}
-    assert told == {short: "truncated", other: "another shard", flipped: "damaged", sealed: "damaged"}
+    flaws = {bad.id: bad.flaw for bad in bad_shards}
+    assert flaws == {short: "truncated", other: "another shard", flipped: "damaged", sealed: "damaged"}
     assert sorted(engine.asked) == [short, other, flipped, sealed]
     assert shards.files == sound
 
 
 def test_a_shard_that_arrives_bad_is_refused_and_asked_for_again(world, chunks, single) -> None:
-    wrong, refused = list[str](), list[BadShard]()
+    wrong, bad_shards = list[str](), list[BadShard]()
 
     def arrange(results: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
         if wrong:
             return results
-        (cut, start), (sealed, whole), *others = results
-        wrong.extend((cut, sealed))
-        return [(cut, start[:50]), (sealed, replace_body(whole, zlib.compress(b"too short"))), *others]
+        (truncated_id, start), (sealed, whole), *others = results
+        wrong.extend((truncated_id, sealed))
+        return [(truncated_id, start[:50]), (sealed, replace_body(whole, zlib.compress(b"too short"))), *others]
 
     engine, shards = Engine(world, arrange), Memory()
-    assert list(ShardedSimulator(world, engine, shards, refused.append).evaluations(chunks, PATHS)) == single
-    assert [bad.id for bad in refused] == wrong
+    assert list(ShardedSimulator(world, engine, shards, bad_shards.append).evaluations(chunks, PATHS)) == single
+    assert [bad.id for bad in bad_shards] == wrong
     assert engine.asked[SHARDS:] == wrong
     assert shards.files == {id_: Engine.files[id_] for id_ in shards.files}
 
 
 def test_an_engine_that_never_gets_it_right_is_given_up(world, chunks) -> None:
     engine = Engine(world, lambda results: [(id_, b"") for id_, _ in results])
-    refused: list[BadShard] = []
+    bad_shards: list[BadShard] = []
     with pytest.raises(BadShard, match="truncated"):
-        list(ShardedSimulator(world, engine, Memory(), refused.append).evaluations(chunks[:1], PATHS))
-    assert len(refused) == ATTEMPTS * SHARDS // 2
+        list(ShardedSimulator(world, engine, Memory(), bad_shards.append).evaluations(chunks[:1], PATHS))
+    assert len(bad_shards) == ATTEMPTS * SHARDS // 2
 
 
 def test_a_task_of_another_world_is_refused(world, task) -> None:

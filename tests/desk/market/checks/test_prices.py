@@ -26,7 +26,7 @@ HOLIDAYS = np.array(
 SESSIONS = YEAR[np.is_busday(YEAR, holidays=HOLIDAYS)]
 
 
-def made(dates=SESSIONS, closes: Any = None, assets=("A", "B")) -> Prices:
+def make_prices(dates=SESSIONS, closes: Any = None, assets=("A", "B")) -> Prices:
     """Prices that wander by a percent or so a day, without anything to remark."""
     if closes is None:
         noise = np.random.default_rng(7).uniform(-0.01, 0.01, (len(dates), len(assets)))
@@ -35,60 +35,60 @@ def made(dates=SESSIONS, closes: Any = None, assets=("A", "B")) -> Prices:
 
 
 def gate(prices: Prices, name: str, calendar: str | None = "XNYS") -> Gate:
-    (found,) = [gate for gate in inspect(prices, calendar).gates if gate.name == name]
-    return found
+    (match,) = [gate for gate in inspect(prices, calendar).gates if gate.name == name]
+    return match
 
 
 def with_close(row: int, column: int, value: float) -> Prices:
-    closes = made().closes.copy()
+    closes = make_prices().closes.copy()
     closes[row, column] = value
-    return made(closes=closes)
+    return make_prices(closes=closes)
 
 
 def test_hundreds_of_thousands_of_holes_are_counted_and_twenty_named() -> None:
     closes = np.full((2_000, 200), np.nan)
     closes[:, 0] = 1.0 + np.arange(2_000) % 7
     days = np.datetime64("1990-01-01") + np.arange(2_000)
-    prices = made(days, closes, assets=tuple(f"A{n}" for n in range(200)))
+    prices = make_prices(days, closes, assets=tuple(f"A{n}" for n in range(200)))
     tracemalloc.start()
     try:
-        found = gate(prices, "asset_calendars", None)
+        result = gate(prices, "asset_calendars", None)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert found.detail == "prices are missing on a date of the other assets: 398000"
-    assert found.rows == tuple(f"1990-01-01 A{n}" for n in range(1, 21))
+    assert result.detail == "prices are missing on a date of the other assets: 398000"
+    assert result.rows == tuple(f"1990-01-01 A{n}" for n in range(1, 21))
     assert peak < 6 * closes.nbytes
 
 
 def test_clean_prices_pass_every_gate() -> None:
-    report = require_usable(made())
+    report = require_usable(make_prices())
     assert {gate.status for gate in report.gates} == {"PASS", "SKIP"}
     assert [gate.name for gate in report.gates if gate.status == "SKIP"] == ["high_low"]
     assert report.caveats == ()
     assert (str(report.first), str(report.last)) == ("2019-01-02", "2022-12-30")
-    assert report.digest == made().digest
+    assert report.digest == make_prices().digest
 
 
 def test_a_missing_session_fails_and_is_named() -> None:
-    prices = made(dates=np.delete(SESSIONS, [10, 500]))
-    found = gate(prices, "missing_sessions")
-    assert (found.status, found.rows) == ("FAIL", (str(SESSIONS[10]), str(SESSIONS[500])))
-    with pytest.raises(InvalidInput, match=r"made: sessions of XNYS are missing: 2 \(2019-01-16") as caught:
+    prices = make_prices(dates=np.delete(SESSIONS, [10, 500]))
+    result = gate(prices, "missing_sessions")
+    assert (result.status, result.rows) == ("FAIL", (str(SESSIONS[10]), str(SESSIONS[500])))
+    with pytest.raises(InvalidInput, match=r"made: sessions of XNYS are missing: 2 \(2019-01-16") as error_info:
         require_usable(prices)
-    assert caught.value.code == "gate_missing_sessions"
+    assert error_info.value.code == "gate_missing_sessions"
 
 
 @pytest.mark.parametrize("day", ["2019-01-05", "2019-07-04"])
 def test_a_weekend_or_holiday_fails_and_is_named(day: str) -> None:
     dates = np.sort(np.append(SESSIONS, np.datetime64(day)))
-    found = gate(made(dates=dates), "closed_days")
-    assert (found.status, found.rows) == ("FAIL", (day,))
+    result = gate(make_prices(dates=dates), "closed_days")
+    assert (result.status, result.rows) == ("FAIL", (day,))
 
 
 def test_without_a_calendar_the_report_says_so() -> None:
     """Coins trade every day; a file of them has no missing session that anyone could name."""
-    prices = made(dates=YEAR)
+    prices = make_prices(dates=YEAR)
     assert not inspect(prices).usable
     report = require_usable(prices, calendar=None)
     skipped = {gate.name: gate.detail for gate in report.gates if gate.status == "SKIP"}
@@ -99,21 +99,21 @@ def test_without_a_calendar_the_report_says_so() -> None:
 
 def test_a_calendar_nobody_knows() -> None:
     with pytest.raises(InvalidInput, match="calendar: 'MOON' is not allowed; expected the name of"):
-        inspect(made(), "MOON")
+        inspect(make_prices(), "MOON")
     far = np.arange("1700-01-01", "1700-02-01", dtype="datetime64[D]")
     with pytest.raises(InvalidInput, match="calendar: XKRX is not known over 1700-01-01"):
-        inspect(made(dates=far), "XKRX")
+        inspect(make_prices(dates=far), "XKRX")
 
 
 @pytest.mark.parametrize("ratio", [2.0, 3.0, 4.0, 5.0, 10.0, 0.5, 1 / 3, 0.25, 0.2, 0.1])
 def test_what_looks_like_a_split_is_said(ratio: float) -> None:
-    closes = made().closes.copy()
+    closes = make_prices().closes.copy()
     closes[300:, 1] *= ratio
-    prices = made(closes=closes)
+    prices = make_prices(closes=closes)
     for name in ("split_like", "large_moves"):
-        found = gate(prices, name)
-        assert found.status == "WARN"
-        assert found.rows[0].startswith(f"{SESSIONS[300]} B ")
+        result = gate(prices, name)
+        assert result.status == "WARN"
+        assert result.rows[0].startswith(f"{SESSIONS[300]} B ")
     assert len(require_usable(prices).caveats) == 2
 
 
@@ -125,25 +125,25 @@ def test_a_quarter_in_logarithms_is_large(move: float, status: str) -> None:
         assert np.exp(0.25) - 1 == pytest.approx(0.28403, abs=1e-5)
     closes = np.cumprod(np.column_stack([steps, steps]), axis=0)
     inverse_is_large = move > 0 and 1 / (1 + move) < np.exp(-0.25)
-    found = gate(made(closes=closes), "large_moves")
-    assert found.status == ("WARN" if inverse_is_large else status)
+    result = gate(make_prices(closes=closes), "large_moves")
+    assert result.status == ("WARN" if inverse_is_large else status)
 
 
 def test_an_outlier_of_a_quiet_asset_is_said() -> None:
-    closes = made().closes.copy()
+    closes = make_prices().closes.copy()
     closes[300:, 0] *= 1.1
-    found = gate(made(closes=closes), "large_moves")
-    assert found.status == "WARN"
-    assert found.rows[0].startswith(f"{SESSIONS[300]} A +")
+    result = gate(make_prices(closes=closes), "large_moves")
+    assert result.status == "WARN"
+    assert result.rows[0].startswith(f"{SESSIONS[300]} A +")
 
 
 @pytest.mark.parametrize(("length", "status"), [(4, "PASS"), (5, "WARN")])
 def test_five_equal_closes_are_stale(length: int, status: str) -> None:
-    closes = made().closes.copy()
+    closes = make_prices().closes.copy()
     closes[100 : 100 + length, 0] = closes[100, 0]
-    found = gate(made(closes=closes), "stale_prices")
-    assert found.status == status
-    assert found.rows == ((f"{SESSIONS[100]} A 5 sessions",) if status == "WARN" else ())
+    result = gate(make_prices(closes=closes), "stale_prices")
+    assert result.status == status
+    assert result.rows == ((f"{SESSIONS[100]} A 5 sessions",) if status == "WARN" else ())
 
 
 @pytest.mark.parametrize(
@@ -157,9 +157,9 @@ def test_five_equal_closes_are_stale(length: int, status: str) -> None:
 )
 def test_a_price_that_is_none_fails_and_is_named(value: float, name: str) -> None:
     prices = with_close(7, 1, value)
-    found = gate(prices, name)
-    assert found.status == "FAIL"
-    assert found.rows[0].startswith(f"{SESSIONS[7]} B")
+    result = gate(prices, name)
+    assert result.status == "FAIL"
+    assert result.rows[0].startswith(f"{SESSIONS[7]} B")
     with pytest.raises(InvalidInput):
         require_usable(prices)
 
@@ -167,25 +167,25 @@ def test_a_price_that_is_none_fails_and_is_named(value: float, name: str) -> Non
 def test_dates_twice_or_out_of_order_fail() -> None:
     twice = SESSIONS.copy()
     twice[5] = twice[4]
-    assert gate(made(dates=twice), "duplicate_dates").rows == (str(twice[4]),)
-    assert gate(made(dates=twice), "date_order").status == "PASS"
+    assert gate(make_prices(dates=twice), "duplicate_dates").rows == (str(twice[4]),)
+    assert gate(make_prices(dates=twice), "date_order").status == "PASS"
     back = SESSIONS.copy()
     back[[4, 5]] = back[[5, 4]]
-    assert gate(made(dates=back), "date_order").rows == (f"{back[5]} after {back[4]}",)
+    assert gate(make_prices(dates=back), "date_order").rows == (f"{back[5]} after {back[4]}",)
     never = SESSIONS.copy()
     never[5] = np.datetime64("NaT")
-    assert not inspect(made(dates=never)).usable
+    assert not inspect(make_prices(dates=never)).usable
 
 
 @pytest.mark.parametrize(("sessions", "status"), [(0, "FAIL"), (1, "FAIL"), (2, "WARN"), (755, "WARN"), (756, "PASS")])
 def test_a_short_history(sessions: int, status: str) -> None:
-    assert gate(made(dates=SESSIONS[:sessions]), "length").status == status
+    assert gate(make_prices(dates=SESSIONS[:sessions]), "length").status == status
 
 
 def test_places_are_counted_whole_and_listed_in_part() -> None:
-    found = gate(made(dates=SESSIONS[::2]), "missing_sessions")
-    assert len(found.rows) == 20
-    assert found.detail.endswith(f": {len(SESSIONS[1:-1:2])}")
+    result = gate(make_prices(dates=SESSIONS[::2]), "missing_sessions")
+    assert len(result.rows) == 20
+    assert result.detail.endswith(f": {len(SESSIONS[1:-1:2])}")
 
 
 @given(st.integers(0, 1006), st.integers(0, 1), st.sampled_from([np.nan, 0.0, -3.0, np.inf, 1e300]))
@@ -197,6 +197,6 @@ def test_no_damage_is_more_than_a_report(row: int, column: int, value: float) ->
 
 def test_prices_that_hardly_move_are_no_prices() -> None:
     closes = np.full((200, 1), 100.0)
-    assert gate(made(dates=SESSIONS[:200], closes=closes, assets=("A",)), "movement").status == "FAIL"
+    assert gate(make_prices(dates=SESSIONS[:200], closes=closes, assets=("A",)), "movement").status == "FAIL"
     closes[:120, 0] = 100.0 + np.arange(120) % 7
-    assert gate(made(dates=SESSIONS[:200], closes=closes, assets=("A",)), "movement").status == "PASS"
+    assert gate(make_prices(dates=SESSIONS[:200], closes=closes, assets=("A",)), "movement").status == "PASS"

@@ -32,8 +32,8 @@ FILE = "date,A,B\n2024-01-02,1.5,10\n2024-01-03,1.6,11\n2024-01-04,1.7,12\n"
 
 @pytest.fixture
 async def store(home):
-    async with open_store(home) as opened:
-        yield opened
+    async with open_store(home) as opened_store:
+        yield opened_store
 
 
 async def imported(store: Store, content: str = FILE, owner: str = "ann", at: datetime = NOW, **terms):
@@ -71,12 +71,12 @@ async def test_a_mark_of_one_data_set_leaves_the_others(store):
 async def test_a_mark_is_lifted_by_data_that_pass_by_themselves_only(store):
     new = NewMarker.model_validate({"symbol": "A", "reason": "a wrong tick", "start": "2024-01-03"})
     await imported(store)
-    made = await mark(store, "ann", new, NOW)
+    marker = await mark(store, "ann", new, NOW)
     gap = "date,A,B\n2024-01-02,1.5,10\n2024-01-04,1.7,12\n2024-01-05,1.7,12\n"
     report = await imported(store, gap, accept={"missing_sessions": "as it came"})
     assert (report.committed, report.markers_cleared) == (True, ())
     report = await imported(store, FILE.replace("1.6", "1.61"))
-    assert report.markers_cleared == (made.id,)
+    assert report.markers_cleared == (marker.id,)
     assert (await events(store))[-2:] == ["marker_cleared", "imported"]
 
 
@@ -146,12 +146,12 @@ async def test_what_comes_back_is_the_version_that_it_was(store):
 async def test_of_two_imports_at_once_one_is_told_to_look_again(store):
     await imported(store)
     files = [FILE.replace("1.7", f"1.{n}") for n in (71, 72, 73)]
-    done = await asyncio.gather(*(imported(store, file) for file in files), return_exceptions=True)
-    refused = [one for one in done if isinstance(one, BaseException)]
-    assert all(isinstance(one, Conflict) for one in refused)
+    outcomes = await asyncio.gather(*(imported(store, file) for file in files), return_exceptions=True)
+    errors = [one for one in outcomes if isinstance(one, BaseException)]
+    assert all(isinstance(one, Conflict) for one in errors)
     head, _ = await find_head(store, "ann", "mydata")
     assert head is not None
-    assert len(head.history) == 1 + len(files) - len(refused)
+    assert len(head.history) == 1 + len(files) - len(errors)
 
 
 async def test_a_change_of_half_a_percent_is_rounding(store):
@@ -169,8 +169,8 @@ async def test_assets_of_different_lives_are_used_where_they_share_days(store):
         for name, days in (("A", (2, 3, 4, 5)), ("B", (4, 5, 8)), ("C", (8, 9)))
         for day, close in ((f"2024-01-{n:02}", 10 + n) for n in days)
     )
-    refused = await import_file(store, "ann", "mydata", text.encode(), Terms(), commit=False)
-    assert not refused.usable
+    errors = await import_file(store, "ann", "mydata", text.encode(), Terms(), commit=False)
+    assert not errors.usable
     short = text.replace("2024-01-09,C,19\n", "").replace("2024-01-08,C,18\n", "")
     await imported(store, short)
     owned = OwnedPrices(store, "ann", BundledPrices())
@@ -183,16 +183,16 @@ async def test_prices_are_read_from_the_data_sets_that_have_them(store):
     await imported(store)
     other = await import_file(store, "ann", "other", FILE.replace(",A,B", ",C,D").encode(), Terms(), commit=True)
     await store.blobs.delete(blob_key("ann", other.version.hash))
-    asked = PriceQuery(symbols=("A", "B"), start=date(2024, 1, 2), end=date(2024, 1, 4))
-    found = json.loads(await price_series(OwnedPrices(store, "ann", BundledPrices()), asked, "day"))
-    assert {name: one["close"] for name, one in found.items()} == {"A": [1.5, 1.6, 1.7], "B": [10.0, 11.0, 12.0]}
+    query = PriceQuery(symbols=("A", "B"), start=date(2024, 1, 2), end=date(2024, 1, 4))
+    response = json.loads(await price_series(OwnedPrices(store, "ann", BundledPrices()), query, "day"))
+    assert {name: one["close"] for name, one in response.items()} == {"A": [1.5, 1.6, 1.7], "B": [10.0, 11.0, 12.0]}
 
 
 async def test_how_fresh_data_are():
     friday = date(2024, 1, 12)
     for today, behind in (("2024-01-12", 0), ("2024-01-16", 0), ("2024-01-17", 1), ("2024-01-18", 2)):
-        found = measure_freshness(friday, "XNYS", date.fromisoformat(today))
-        assert (found.sessions_behind, found.fresh) == (behind, behind <= 1)
+        response = measure_freshness(friday, "XNYS", date.fromisoformat(today))
+        assert (response.sessions_behind, response.fresh) == (behind, behind <= 1)
     assert measure_freshness(friday, "none", date(2024, 1, 15)).fresh
     assert not measure_freshness(friday, "none", date(2024, 1, 16)).fresh
     assert measure_freshness(friday, "XNYS", date(2026, 1, 12)).sessions_behind == 499

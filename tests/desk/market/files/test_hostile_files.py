@@ -21,14 +21,14 @@ from desk.market.datasets.schemas import Terms
 GOOD = "date,A,B\n2024-01-02,1.5,10\n2024-01-03,1.6,11\n2024-01-04,1.7,12\n"
 
 
-def read(content: str | bytes, **terms) -> Parsed:
+def parse_text(content: str | bytes, **terms) -> Parsed:
     return parse(content.encode() if isinstance(content, str) else content, Terms(**terms), symbol="MINE")
 
 
-def refused(content: str | bytes, **terms) -> str:
-    with pytest.raises(InvalidInput) as caught:
-        read(content, **terms)
-    return str(caught.value)
+def rejection(content: str | bytes, **terms) -> str:
+    with pytest.raises(InvalidInput) as error_info:
+        parse_text(content, **terms)
+    return str(error_info.value)
 
 
 def workbook(**cells) -> bytes:
@@ -63,14 +63,14 @@ def parquet(table: pyarrow.Table) -> bytes:
 
 
 def test_a_workbook_is_read_as_its_values() -> None:
-    parsed = read(workbook())
+    parsed = parse_text(workbook())
     assert parsed.understood.format == "xlsx"
     assert parsed.bars.closes.tolist() == [[1.5, 10.0], [1.6, 11.0], [1.7, 12.0]]
     assert "Sheet" in parsed.understood.notes[0]
 
 
 def test_a_formula_without_a_stored_value_is_no_price() -> None:
-    parsed = read(workbook(B3='=WEBSERVICE("http://example.org")'))
+    parsed = parse_text(workbook(B3='=WEBSERVICE("http://example.org")'))
     assert np.isnan(parsed.bars.closes).tolist() == [[False, False], [True, False], [False, False]]
 
 
@@ -86,28 +86,28 @@ def test_a_formula_without_a_stored_value_is_no_price() -> None:
 )
 def test_workbooks_that_would_do_harm(part: str, data: bytes, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desk.market.files.formats, "MAX_UNPACKED", 2_000_000)
-    assert words in refused(with_part(workbook(), part, data))
+    assert words in rejection(with_part(workbook(), part, data))
 
 
 def test_an_archive_is_no_workbook() -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("../../prices.csv", GOOD)
-    assert "is an archive, and no Excel workbook" in refused(file.getvalue())
-    assert "cannot be read as an Excel workbook" in refused(workbook()[:-200])
-    assert "is an old Excel workbook" in refused(b"\xd0\xcf\x11\xe0" + bytes(100))
+    assert "is an archive, and no Excel workbook" in rejection(file.getvalue())
+    assert "cannot be read as an Excel workbook" in rejection(workbook()[:-200])
+    assert "is an old Excel workbook" in rejection(b"\xd0\xcf\x11\xe0" + bytes(100))
 
 
 def test_a_workbook_that_claims_to_be_wide() -> None:
     """A cell far out makes every row as wide in some readers."""
-    assert "has" in refused(workbook(XFD1048576=1.0))
+    assert "has" in rejection(workbook(XFD1048576=1.0))
 
 
 @pytest.mark.parametrize("rows", ['<row r="99999999999"><c r="A99999999999"/></row>', '<row><c r="XFD1"/></row>' * 700])
 def test_a_small_workbook_of_places_without_end(rows) -> None:
     sheet = f'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{rows}'
     content = with_part(workbook(), "xl/worksheets/sheet1.xml", f"{sheet}</sheetData></worksheet>".encode())
-    assert "has more than 5,000,000 cells" in refused(content)
+    assert "has more than 5,000,000 cells" in rejection(content)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_small_workbook_of_places_without_end(rows) -> None:
 )
 def test_a_small_workbook_of_millions_of_tags(part, inside) -> None:
     xml = f"<worksheet><sheetData>{inside}</sheetData></worksheet>"
-    assert "400,000 XML tags in one place" in refused(with_part(workbook(), f"xl/{part}", xml.encode()))
+    assert "400,000 XML tags in one place" in rejection(with_part(workbook(), f"xl/{part}", xml.encode()))
 
 
 def test_rows_are_read_however_many_tags_all_of_them_have(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,29 +128,29 @@ def test_rows_are_read_however_many_tags_all_of_them_have(monkeypatch: pytest.Mo
     sheet = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
     xml = f"{sheet}{rows}</sheetData></worksheet>".encode()
     monkeypatch.setitem(desk.market.files.formats.MAX_TAGS, "xl/worksheets/", 20)
-    parsed = read(with_part(workbook(), "xl/worksheets/sheet1.xml", xml))
+    parsed = parse_text(with_part(workbook(), "xl/worksheets/sheet1.xml", xml))
     assert parsed.bars.closes.tolist() == [[2.0], [3.0]]
 
 
 def test_json_of_millions_of_empty_records() -> None:
-    assert "has more than 5,000,000 cells" in refused(b"[" + b"{}," * 5_000_000 + b"{}]")
+    assert "has more than 5,000,000 cells" in rejection(b"[" + b"{}," * 5_000_000 + b"{}]")
 
 
 def test_a_parquet_cell_is_one_value() -> None:
     many = pyarrow.table({"date": ["2024-01-02"], "A": [[0.0] * 1_000_000]})
-    assert 'column "A.list.element" holds lists' in refused(parquet(many))
+    assert 'column "A.list.element" holds lists' in rejection(parquet(many))
     fixed = pyarrow.table({"date": ["2024-01-02"], "A": pyarrow.array([b"x" * 5_000], pyarrow.binary(5_000))})
-    assert "holds long texts" in refused(parquet(fixed))
+    assert "holds long texts" in rejection(parquet(fixed))
 
 
 def test_parquet_that_would_fill_the_memory() -> None:
     places, texts = pyarrow.array([0] * 1000, pyarrow.int32()), pyarrow.array(["x" * 10_000_000])
     long = pyarrow.DictionaryArray.from_arrays(places, texts)
-    assert "holds long texts" in refused(parquet(pyarrow.table({"date": long, "A": [1.0] * 1000})))
+    assert "holds long texts" in rejection(parquet(pyarrow.table({"date": long, "A": [1.0] * 1000})))
     wide = pyarrow.table({f"A{n}": [1.0] for n in range(3000)} | {"date": ["2024-01-02"]})
-    assert "has 3,001 columns" in refused(parquet(wide))
+    assert "has 3,001 columns" in rejection(parquet(wide))
     zeros = pyarrow.table({"date": ["2024-01-02"], "A": [0.0]})
-    assert "cannot be read as Parquet" in refused(parquet(zeros)[:-20])
+    assert "cannot be read as Parquet" in rejection(parquet(zeros)[:-20])
 
 
 @pytest.mark.parametrize(
@@ -187,27 +187,27 @@ def test_parquet_that_would_fill_the_memory() -> None:
     ],
 )
 def test_says_what_is_wrong(content: str | bytes, words: str) -> None:
-    assert words in refused(content)
+    assert words in rejection(content)
 
 
 def test_assets_without_a_day_in_common_take_no_memory() -> None:
     days = np.arange("1800-01-01", "2199-01-01", dtype="datetime64[D]")[:100_000]
     text = "date,symbol,close\n" + "".join(f"{day},S{n % 1000},1\n" for n, day in enumerate(days))
-    assert "hardly a day in common" in refused(text)
+    assert "hardly a day in common" in rejection(text)
 
 
 def test_rows_show_duplicates_and_disorder() -> None:
-    gates = {gate.name: gate for gate in read(GOOD + "2024-01-03,1.6,11\n").gates}
+    gates = {gate.name: gate for gate in parse_text(GOOD + "2024-01-03,1.6,11\n").gates}
     assert gates["duplicate_dates"].rows == ("2024-01-03",)
     assert gates["date_order"].rows == ("2024-01-03 after 2024-01-04",)
     long = "date,symbol,close\n2024-01-02,A,1\n2024-01-02,B,1\n2024-01-03,A,1\n2024-01-03,A,2\n"
-    gates = {gate.name: gate for gate in read(long).gates}
+    gates = {gate.name: gate for gate in parse_text(long).gates}
     assert (gates["duplicate_dates"].rows, gates["date_order"].status) == (("2024-01-03 A",), "PASS")
 
 
 def test_adjusted_closes_are_the_closes() -> None:
     text = "Date,Open,High,Low,Close,Adj Close,Volume\n2024-01-02,9,11,8,10,5,100\n2024-01-03,11,12,10,11,5.5,200\n"
-    parsed = read(text, symbol="SPX")
+    parsed = parse_text(text, symbol="SPX")
     fields = {name: values[:, 0].tolist() for name, values in parsed.bars.fields.items()}
     assert fields == {
         "open": [4.5, 5.5],
@@ -232,7 +232,7 @@ def test_bars_come_back_and_extend_like_a_dictionary(first, second) -> None:
     def bars(rows) -> tuple[dict, Bars]:
         table = {(str(day + n), asset): value for n, asset, value in rows}
         text = "date,symbol,close\n" + "".join(f"{d},{a},{v!r}\n" for (d, a), v in table.items())
-        return table, read(text).bars
+        return table, parse_text(text).bars
 
     def cells(found: Bars) -> dict:
         return {
@@ -259,7 +259,7 @@ def test_no_damage_does_anything_but_refuse(data: st.DataObject) -> None:
         else:
             del content[place + 1 : place + data.draw(st.integers(2, 50))]
     try:
-        parsed = read(bytes(content))
+        parsed = parse_text(bytes(content))
     except InvalidInput:
         return
     assert parsed.bars.closes.shape == (len(parsed.bars.dates), len(parsed.bars.assets))

@@ -28,12 +28,12 @@ async def load(path: Path, universe: str = "file") -> Prices:
 
 
 async def refusal(path: Path, universe: str = "file") -> InvalidInput:
-    with pytest.raises(InvalidInput) as caught:
+    with pytest.raises(InvalidInput) as error_info:
         await load(path, universe)
-    assert isinstance(caught.value, UserError)
-    assert str(caught.value).startswith(caught.value.field + ": ")
-    assert caught.value.allowed in str(caught.value)
-    return caught.value
+    assert isinstance(error_info.value, UserError)
+    assert str(error_info.value).startswith(error_info.value.field + ": ")
+    assert error_info.value.allowed in str(error_info.value)
+    return error_info.value
 
 
 LONG = (
