@@ -92,11 +92,12 @@ def test_no_source_folder_has_too_many_files() -> None:
 
 
 @pytest.mark.parametrize("package", relative([f for f in folders_of(*SOURCE_FOLDERS) if (f / "__init__.py").exists()]))
-def test_each_package_has_a_docstring_of_one_sentence(package: str) -> None:
+def test_the_docstring_of_each_package_begins_with_a_paragraph_of_one_sentence(package: str) -> None:
     docstring = ast.get_docstring(ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8")))
     assert docstring
-    assert docstring.endswith(".")
-    assert not re.search(r"[.!?]\s+[A-Z]", docstring), "more than one sentence"
+    summary, _, _ = docstring.partition("\n\n")
+    assert summary.endswith(".")
+    assert not re.search(r"[.!?]\s+[A-Z]", summary), "more than one sentence"
 
 
 def test_each_place_to_change_exists() -> None:

@@ -86,7 +86,7 @@ def assert_nothing_of_anna(server: SharedServer, answer: httpx.Response, label: 
         assert word not in text, f"{label} shows {word}: {text[:2000]}"
 
 
-def test_another_user_is_told_the_same_of_what_is_hers_and_of_what_is_missing_ids(
+def test_another_user_gets_the_same_response_for_her_objects_and_for_missing_ones(
     server: SharedServer, ben: httpx.Client
 ) -> None:
     missing_ids = {name: another(id_) for name, id_ in server.ids.items()}
