@@ -1,4 +1,4 @@
-"""What agents answer in an optimization, and the record of a decision."""
+"""Answer types of the agents of an optimization, and the record of a decision."""
 
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -35,7 +35,7 @@ class ScenarioTilt(Frozen):
 
 
 TILT: dict[str, float] = {"less": 0.75, "default": 1.0, "more": 4 / 3}
-"""Factors on the default probability; after normalising every one stays within [1/2, 2] times its default."""
+"""Factors on the default probability; after normalization each stays within [1/2, 2] times its default."""
 
 
 class MarketView(Frozen):
@@ -54,7 +54,7 @@ class SearchPlan(Frozen):
     focus: Literal["broad", "around_best"] = "broad"
     """`around_best` keeps the values next to those of the best trials."""
     share: Literal["all", "two_thirds", "half"] = "all"
-    """Of the trials that are left."""
+    """Share of the remaining trials."""
     weight_functions: Annotated[tuple[str, ...], Field(max_length=8)] = ()
     """Narrows the space; empty keeps it."""
     candidates: Annotated[tuple[StrategyConfig, ...], Field(max_length=8)] = ()
@@ -62,7 +62,7 @@ class SearchPlan(Frozen):
 
 
 class Decision(Frozen):
-    """What an agent decided: with these the run is reproduced without any model."""
+    """Decision of an agent; the stored decisions reproduce a run without any model."""
 
     agent: AgentName
     ordinal: int
@@ -71,11 +71,11 @@ class Decision(Frozen):
     answer: dict[str, Any]
     """The typed answer as JSON; empty for an abstention."""
     rejected: tuple[str, ...] = ()
-    """SHA-256 of every draft that was refused; the drafts themselves are not kept."""
+    """SHA-256 of every rejected draft; the drafts are not stored."""
     abstained_for: Literal["no_answer", "blocked", "budget"] | None = None
-    """None for a decision that is no abstention."""
+    """Reason of an abstention; None for other decisions."""
     budget: BudgetName | None = None
-    """What was spent, for an abstention for a budget."""
+    """Exhausted budget, if that is the reason of an abstention."""
 
 
 class Explanation(Frozen):

@@ -1,4 +1,4 @@
-"""The request that a person's ruling approves."""
+"""Applies the edits of an approval to a request."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from desk.optimization.request import OptimizationRequest
 
 
 def approved_request(request: OptimizationRequest, ruling: Ruling) -> OptimizationRequest:
-    """`request` with the ruling's edits, validated like a new one."""
+    """Return `request` with the edits of `ruling`, validated like a new one."""
     if ruling.verdict != "edited":
         return request
     content: dict[str, Any] = request.model_dump()

@@ -1,4 +1,4 @@
-"""What a search has computed, in numbers."""
+"""Counts of the work of a search."""
 
 from collections.abc import Sequence
 from functools import reduce

@@ -1,4 +1,4 @@
-"""What a search will take, before it starts."""
+"""Estimates time, memory and price of a search before it starts."""
 
 import os
 
@@ -10,28 +10,28 @@ from desk.optimization.request import MAX_PLANS, OptimizationRequest
 
 DAYS = 252
 PATH_DAYS_PER_SECOND = 2.0e8
-"""Strategy-path-days of one core, path generation included: a cautious figure from `make bench`."""
+"""Strategy-path-days per core, path generation included; a cautious figure from `make bench`."""
 START_SECONDS = 3.0
-"""Of any search, on one core: loading, fitting, the steps of the graph. Measured: 1.7 in a process that has searched
-before and 5 in a fresh one; a machine that has never compiled the kernels takes half a minute more, once."""
+"""Fixed time of a search: loading, fitting, graph steps. Measured: 1.7 s in a warm process, 5 s in a fresh one; the
+first compilation of the kernels on a machine takes half a minute more."""
 TRIAL_SECONDS, LATE_TRIAL_SECONDS, LATE_TRIAL = 0.02, 0.1, 500
-"""Proposing and storing one trial; one from the 500th on, when the sampler proposes many twice."""
+"""Time to propose and store a trial, before and after the 500th, when the sampler repeats many proposals."""
 JUDGEMENT_SHARE = 1.0
-"""Work of judging (fresh paths, neighbours, sensitivities), as a share of a search of 100 trials."""
+"""Work of the judgement (fresh paths, neighbours, sensitivities), relative to a search of 100 trials."""
 
 
 def estimate(request: OptimizationRequest, budget: int | None = None, machines: Machines | None = None) -> Estimate:
-    """Of `budget` trials, by default all of the request's, on `machines`, by default this one."""
+    """Estimate a search of `budget` trials (default: all) on `machines` (default: this one)."""
     machines = machines or Machines(cores=os.cpu_count() or 1)
     trials = budget or request.trials
     scenario = request.scenarios[0]
     evaluations = trials * len(request.scenarios)
     path_days = evaluations * scenario.paths * scenario.years * DAYS
     judging = JUDGEMENT_SHARE * 100 * len(request.scenarios) * scenario.paths * scenario.years * DAYS
-    here = os.cpu_count() or 1  # whatever computes the search, it is judged here
+    here = os.cpu_count() or 1  # the judgement always runs on this machine
     computing = path_days / (PATH_DAYS_PER_SECOND * machines.cores)
     proposing = min(trials, LATE_TRIAL) * TRIAL_SECONDS + max(trials - LATE_TRIAL, 0) * LATE_TRIAL_SECONDS
-    jobs = 1 if budget else MAX_PLANS  # each plan of a run may be a job of its own, which starts anew
+    jobs = 1 if budget else MAX_PLANS  # each plan may start a new job
     searching = jobs * machines.starting_seconds + computing + proposing
     seconds = START_SECONDS + searching + judging / (PATH_DAYS_PER_SECOND * here)
     memory = 350.0 + 8.0e-6 * scenario.years * DAYS * 64 * 8
@@ -52,7 +52,7 @@ async def estimate_launch(
     thresholds: Thresholds | None,
     machines: Machines | None = None,
 ) -> LaunchEstimate:
-    """Of a request whose prices are there, and whether a person is asked before it starts."""
+    """Estimate a request whose prices are available, and whether its launch needs approval."""
     await prices.load(request.universe)
     request_estimate = estimate(request, machines=machines)
     exceeded = thresholds.exceeded(request_estimate) if thresholds else ()

@@ -1,4 +1,4 @@
-"""What is said of a search before it is launched."""
+"""Response type of a search estimate."""
 
 from desk.governance.approvals import Thresholds
 from desk.governance.estimates import Estimate
@@ -8,8 +8,8 @@ from quant.numeric.frozen import Frozen
 class LaunchEstimate(Frozen):
     estimate: Estimate
     needs_approval: bool
-    """A person must approve the launch."""
+    """Whether the launch needs approval."""
     exceeded: tuple[str, ...]
-    """Thresholds that the estimate is above."""
+    """Thresholds that the estimate exceeds."""
     thresholds: Thresholds | None
-    """None: nobody is asked, whatever it takes."""
+    """None if no launch needs approval."""

@@ -1,4 +1,4 @@
-"""Configs of a request in its scenarios and on its real days: the one place where words become kernel calls."""
+"""Evaluates configs in the scenarios and on the history of a request; the only caller of the kernels."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class World:
-    """A request on its market: what every computation of a run starts from."""
+    """A request with its market data: the basis of every computation of a run."""
 
     market: Market
     request: OptimizationRequest
@@ -50,7 +50,7 @@ class World:
         return limit.bound if limit else None
 
     def model(self, scenario: Scenario) -> PathModel:
-        """Both bootstraps, GARCH and the replay draw from training days only, and labels see no others."""
+        """Return the path model of a scenario; engines and labels use training days only."""
         history = self.market.asset[: self.market.train.stop]
         labelled_history = (
             getattr(labels(history), scenario.label) if scenario.engine == "conditional_bootstrap" else None
@@ -116,7 +116,7 @@ class World:
         first_block: int,
         workers: int | None = None,
     ) -> Part:
-        """Some of the paths of what `evaluate` simulates."""
+        """Simulate some of the paths of `evaluate`."""
         return simulate_part(
             self.rules(configs),
             self.model(scenario),
@@ -145,9 +145,9 @@ class World:
         offset: int = 0,
         cost_factor: float = 1.0,
     ) -> Replay:
-        """Real days up to `end`, by default the end of validate: the holdout stays locked.
+        """Replay configs on history up to `end`; the default stops before the locked holdout.
 
-        An `end` one beyond the data adds the next session, whose held weight is that after the last close.
+        An `end` one beyond the data adds the next session, whose weight is the one held after the last close.
         """
         market = self.market
         stop = market.validate.stop if end is None else end
@@ -170,7 +170,7 @@ class World:
         return Replay(statistics=statistics, series=series, start=market.train.start)
 
     def on_history(self, config: StrategyConfig, series: Floats, part: slice) -> Evaluation:
-        """Metrics of one record of `replay`, shape (4, T), over `part`."""
+        """Compute the metrics of one record of `replay`, shape (4, T), over `part`."""
         excess, weight, turnover, cost = np.ascontiguousarray(series[:, part])
         total = self.total(excess, part)
         metrics = series_metrics(
@@ -192,11 +192,11 @@ class World:
         )
 
     def total(self, excess: Floats, part: slice) -> Floats:
-        """Daily returns with cash, from daily returns over cash."""
+        """Add cash to daily excess returns."""
         return excess + self.market.cash[part]
 
     def rolling_breach(self, total: Floats) -> float:
-        """Share of windows of the request's horizon, begun every 21 sessions, whose drawdown exceeds the limit."""
+        """Share of rolling windows (request horizon, step 21 sessions) whose drawdown exceeds the limit."""
         limit = self.drawdown_limit
         if limit is None:
             return 0.0
@@ -206,9 +206,9 @@ class World:
 
 
 def with_next_session(past: History) -> History:
-    """`past` and the weekday after it, on which nothing moves: it shows whether the last close ended a period."""
+    """Append the next weekday with zero returns, to show whether the last close ended a rebalancing period."""
     day = int(past.dates[-1].astype(np.int64))
-    day += (1, 1, 1, 1, 3, 2, 1)[(day + 3) % 7]  # day 0 was a Thursday: the weekend is stepped over
+    day += (1, 1, 1, 1, 3, 2, 1)[(day + 3) % 7]  # day 0 was a Thursday; weekends are skipped
     dates = np.concatenate([past.dates, np.array([day], dtype="datetime64[D]")])
     return replace(
         past,
@@ -224,13 +224,13 @@ def with_next_session(past: History) -> History:
 
 
 def max_drawdown(total: Floats) -> float:
-    """Largest loss from a peak, the start included."""
+    """Maximum drawdown, with the start as a peak."""
     wealth = np.concatenate(([1.0], np.cumprod(1.0 + total)))
     return float(np.max(1.0 - wealth / np.maximum.accumulate(wealth)))
 
 
 def goal_values(request: OptimizationRequest, trials: Sequence[Trial]) -> Floats:
-    """What the goal looks at, shape (K, S + 1): utility or Sharpe ratio by scenario, training history last."""
+    """Values of the goal's metric (utility or Sharpe ratio), shape (K, S + 1), training history last."""
     return metric_values(request, trials, "sharpe" if request.goal == "sharpe" else "utility")
 
 
@@ -246,7 +246,7 @@ def metric_values(
 
 
 def objectives(request: OptimizationRequest, trials: Sequence[Trial]) -> Floats:
-    """Objective of each trial, shape (K,); regret is against the best of these same trials."""
+    """Objective of each trial, shape (K,); regret is relative to the best of these trials."""
     values = goal_values(request, trials)
     weights = scenario_weights([s.probability for s in request.scenarios])
     return scores(values, weights, goal=request.goal, sharpes=values)

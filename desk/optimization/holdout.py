@@ -1,4 +1,4 @@
-"""The locked holdout, once it was opened: what the winner did on days that no choice had seen."""
+"""The opened holdout: the winner on days that no choice has used."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -24,18 +24,18 @@ _METRICS: tuple[tuple[str, str, Unit], ...] = (
     ("sharpe", "Sharpe ratio", "ratio"),
     ("max_drawdown", "deepest drawdown", "percent"),
 )
-"""Metric, its name in words, its unit."""
+"""Metric, label and unit."""
 
 
 class OpenedHoldout(Frozen):
-    """When and by whom it was opened, and what was found; opened once per run."""
+    """Time, author and figures of the opening, which happens once per run."""
 
     at: datetime
     by: str
     first_day: str
     last_day: str
     code_version: str
-    """Which may be a later one than the run's."""
+    """Code version of the opening, which may be later than that of the run."""
     figures: tuple[Figure, ...]
 
     @property
@@ -47,7 +47,7 @@ class OpenedHoldout(Frozen):
 
 
 def holdout_figures(world: "World", result: OptimizationResult) -> tuple[Figure, ...]:
-    """The winner on the holdout, beside the volatility-matched constant weight and the asset."""
+    """Evaluate the winner on the holdout, beside the volatility-matched constant weight and the asset."""
     assert result.winner is not None
     assert result.benefit is not None
     winner, part = result.winner.config, world.market.holdout
@@ -64,7 +64,7 @@ async def load_holdout(store: "Store", owner: str, run: str) -> OpenedHoldout | 
 
 
 async def save_holdout(store: "Store", owner: str, run: str, holdout: OpenedHoldout) -> OpenedHoldout:
-    """Store it, unless it was opened already; what is stored holds."""
+    """Store the opening unless one exists; return the stored one."""
     try:
         await store.records.put(Key(owner, KIND, run), holdout.model_dump(mode="json"), expected=0)
     except Conflict:

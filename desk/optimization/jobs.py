@@ -1,4 +1,4 @@
-"""Long computations, wherever they run: submitted, watched, cancelled, never waited for inside a tool."""
+"""The job port: search jobs, shards, status and reports; jobs are submitted and polled, never awaited in a tool."""
 
 import hashlib
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
@@ -10,18 +10,18 @@ from quant.strategies.config import SearchSpace, StrategyConfig
 
 
 class Shard(Frozen):
-    """A piece of computation; the same piece has the same id in every run and for every owner."""
+    """A unit of computation; equal shards have the same id in every run and for every owner."""
 
     configs: tuple[str, ...]
     """Digests of a block of configs."""
     scenario: str
     """Digest of the scenario."""
     first_block: int
-    """Of 64 paths."""
+    """Index of the first block of 64 paths."""
     paths: int
-    """Of this shard: a multiple of 1,024, unless it is the last of its scenario."""
+    """Number of paths: a multiple of 1,024, except in the last shard of a scenario."""
     problem: str
-    """Digest of all else that enters a simulation: the mandate, the seed, the days, what history fits."""
+    """Digest of all other inputs of a simulation: mandate, seed, days, parameters fitted to history."""
     data: str
     code: str
 
@@ -40,7 +40,7 @@ class SearchJob(Frozen):
     space: SearchSpace
     candidates: tuple[StrategyConfig, ...]
     first: int
-    """Number of trials that earlier plans made; this plan's are counted on from here."""
+    """Number of trials of earlier plans, where the numbering of this plan begins."""
     budget: int
     """Trials of this plan."""
 
@@ -54,18 +54,18 @@ ReportCode: TypeAlias = Literal[
 
 
 class Report(Frozen):
-    """What happened to a job elsewhere; the list of a job's reports only grows."""
+    """An event of a remote job; a job's reports are append-only."""
 
     attempt: int
-    """From 1."""
+    """Number of the attempt, from 1."""
     name: str
-    """Of the attempt, or of the shard, where it runs."""
+    """Remote name of the attempt or shard."""
     code: ReportCode
     reason: str = ""
 
 
 class JobStatus(Frozen):
-    """How far a job is. Progress only grows, and is below 1 until the job is completed."""
+    """Status of a job; progress never decreases and stays below 1 until the job is completed."""
 
     id: str
     state: Literal["queued", "running", "completed", "failed", "cancelled"]
@@ -78,12 +78,12 @@ class JobStatus(Frozen):
     stopped: Literal["budget", "converged", "exhausted"] | None = None
     error: str | None = None
     mendable: bool = False
-    """Whether the error is one that the user can mend, such as a price file that changed."""
+    """Whether the user can fix the error, such as a changed price file."""
     unavailable: bool = False
-    """Whether a storage could not answer: submitted again the job goes on where it stopped."""
+    """Whether storage was unavailable; a resubmitted job resumes where it stopped."""
     reports: tuple[Report, ...] = ()
     stopping: bool = False
-    """Whether machines may still compute what nobody awaits any more: to be cancelled again until they do not."""
+    """Whether machines may still compute a cancelled job; cancel again until False."""
 
 
 @runtime_checkable  # pydantic checks a Context by isinstance when it builds tool schemas
@@ -98,11 +98,11 @@ class JobRunner(Protocol):
     def machines(self) -> Machines: ...
 
     async def submit(self, job: SearchJob) -> JobStatus:
-        """Start the job, or find it: submitting twice runs once; one that failed or was cancelled starts again."""
+        """Start the job; a second submission runs once, a failed or cancelled job starts again."""
         ...
 
     async def status(self, job_id: str) -> JobStatus: ...
 
     async def cancel(self, job_id: str) -> JobStatus:
-        """Stop soon; finished trials stay in the store."""
+        """Request a stop; finished trials stay in the store."""
         ...

@@ -1,4 +1,4 @@
-"""Hard limits: what is checked, where, and by how much it is broken. Arithmetic only; no model is asked."""
+"""Enforces hard limits (drawdown, value at risk, shortfall, turnover, cost, leverage) in code, without any model."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _ROUNDING = 1e-9
 
 
 def limit_statistic(name: LimitName, metrics: Metrics) -> float:
-    """What the limit `name` is compared with."""
+    """Return the statistic that the limit `name` bounds."""
     match name:
         case "max_drawdown":
             return metrics.drawdown_breach.value
@@ -31,7 +31,7 @@ def limit_statistic(name: LimitName, metrics: Metrics) -> float:
 
 
 def check_limits(request: OptimizationRequest, evaluations: Mapping[str, Evaluation]) -> tuple[LimitCheck, ...]:
-    """Every limit in every scenario of its set; `evaluations` by scenario, the training history included."""
+    """Check every limit in every scenario of its set; `evaluations` by scenario, training history included."""
     checks: list[LimitCheck] = []
     for name, limit in request.limits.defined().items():
         threshold = limit.tolerated if name == "max_drawdown" else limit.bound
@@ -52,12 +52,12 @@ def check_limits(request: OptimizationRequest, evaluations: Mapping[str, Evaluat
 
 
 def total_violation(checks: tuple[LimitCheck, ...]) -> float:
-    """Sum over broken limits of how far they are broken, relative to what is allowed; 0 when all hold."""
+    """Sum of the relative excesses over broken limits; 0 when all limits hold."""
     return math.fsum((c.statistic - c.allowed) / max(c.allowed, 0.01) for c in checks if not c.passed)
 
 
 def check_minimum_exposure(world: World) -> None:
-    """Refuse limits that even the smallest allowed weight breaks: no search could mend that."""
+    """Reject limits that even the smallest allowed weight breaks, because no search can meet them."""
     request = world.request
     if not request.limits.defined():
         return

@@ -1,4 +1,4 @@
-"""The words of an optimization: what is asked, what each agent and each code step answers, what reproduces it."""
+"""The optimization request and its limits, with their validation."""
 
 from typing import Annotated, Literal, Self, TypeAlias
 
@@ -22,7 +22,7 @@ LimitName: TypeAlias = Literal[
 CURRENT_RULE = StrategyConfig(
     weight_function="inverse_vol", estimator="rolling", lookback_days=252, rebalancing="monthly"
 )
-"""The 12-month, monthly, inverse-volatility spreadsheet."""
+"""Default current rule: inverse volatility over 12 months, rebalanced monthly."""
 
 
 class Limit(Frozen):
@@ -72,14 +72,14 @@ class Limits(Frozen):
 
 
 class OptimizationRequest(Frozen):
-    """A dynamic asset allocation, asked for in a form or in words."""
+    """A request for a dynamic asset allocation."""
 
     name: Annotated[str, Field(min_length=1, max_length=120)] = "New strategy"
     universe: Annotated[str, Field(min_length=1, max_length=400)] = "sp500"
     prices_file: str | None = None
-    """A CSV or Parquet file instead of the bundled prices; its content, not its place, enters the result."""
+    """CSV or Parquet file used instead of the bundled prices; its content, not its path, enters the result."""
     price_index: Annotated[
-        bool, Field(description="The price file leaves dividends out, so that `dividend_yield` accrues")
+        bool, Field(description="Whether the price file excludes dividends, so that `dividend_yield` accrues")
     ] = False
     calendar: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9/_]{1,20}$", description="Exchange of the price file's sessions, or none")
@@ -101,7 +101,8 @@ class OptimizationRequest(Frozen):
     ] = 0.02
     current_rule: StrategyConfig = CURRENT_RULE
     start: Annotated[
-        tuple[StrategyConfig, ...], Field(max_length=20, description="Tried first, before what the search proposes")
+        tuple[StrategyConfig, ...],
+        Field(max_length=20, description="Configs to try before those that the search proposes"),
     ] = ()
 
     @model_validator(mode="after")
@@ -162,7 +163,7 @@ class OptimizationRequest(Frozen):
             msg = f"start holds {len(self.start)} configs for {self.trials} trials; expected at most one for each trial"
             raise ValueError(msg)
         for place, config in enumerate(self.start):
-            # with several assets an empty `space.inner` is filled in later: `inputs.splits.check_mixes` checks it then
+            # with several assets an empty `space.inner` is resolved later, and checked by `inputs.splits.check_mixes`
             comparable_config = config if self.space.inner else config.model_copy(update={"inner": None})
             for name, value, allowed in off_grid(self.space, comparable_config):
                 among = ", ".join("null" if one is None else str(one) for one in allowed)
@@ -171,5 +172,5 @@ class OptimizationRequest(Frozen):
         return self
 
     def content_digest(self) -> str:
-        """Names what is asked: everything but the place of the price file."""
+        """Digest of the request without the path of the price file."""
         return digest_of(self.model_copy(update={"prices_file": None}))

@@ -31,9 +31,9 @@ class Benefit(Frozen):
     """Mean drawdown of the benchmark minus the winner's, percentage points; positive is better."""
     benchmark_weight: float
     timing_bps: Measured
-    """What is left when the constant weight is matched anew in every scenario: the part that timing earns.
+    """Benefit when the constant weight is matched in every scenario separately: the part earned by timing.
 
-    The rest comes from holding more where volatility is low throughout, and less where it is high throughout.
+    The rest comes from larger weights in scenarios of low volatility and smaller ones in scenarios of high volatility.
     """
 
 
@@ -47,9 +47,9 @@ class ScenarioOutcome(Frozen):
     benchmark: Evaluation
     benefit_bps: Measured
     timing_bps: Measured
-    """Against the constant weight that has the winner's volatility in this very scenario."""
+    """Benefit over the constant weight with the winner's volatility in this scenario."""
     best_utility: float
-    """Of any trial."""
+    """Best utility of any trial."""
     retention: float | None
     regret_bps: float
 
@@ -74,7 +74,7 @@ class Finalist(Frozen):
 
 
 class Benchmark(Frozen):
-    """A rule that every winner must be compared with, on the same dates and costs."""
+    """A rule that every winner is compared with, on the same dates and costs."""
 
     name: Literal["equity", "cash", "same_average_weight", "same_volatility", "sixty_forty_cash", "current_rule"]
     label: str
@@ -91,10 +91,10 @@ class Case(Frozen):
 
     label: str
     winner: str
-    """Digest of the finalist that is best under it."""
+    """Digest of the best finalist under the assumption."""
     same_winner: bool
     benefit_bps: Measured
-    """Of the chosen winner."""
+    """Benefit of the winner."""
 
 
 class LimitCheck(Frozen):
@@ -116,15 +116,15 @@ class Luck(Frozen):
 
     trials: int
     ledger_trials: int
-    """All trials ever made on the same data by the same owner, this run included."""
+    """All trials of the owner on the same data, this run included."""
     observations: int
     sharpe: float
-    """Of the winner's daily series over train and validate, annual."""
+    """Annual Sharpe ratio of the winner's daily series over train and validate."""
     deflated_sharpe: float
     """Probability; raw, so a long-only strategy passes for the equity premium alone."""
     active_sharpe: float
     active_deflated_sharpe: float
-    """Of the winner minus the volatility-matched constant weight: this one decides."""
+    """Deflated Sharpe ratio of the winner minus the volatility-matched constant weight; the verdict uses this one."""
     overfitting: float
     """Probability of backtest overfitting, by the run's own selection rule."""
     overfitting_low: float
@@ -142,7 +142,7 @@ class Luck(Frozen):
 
 
 class Verdict(Frozen):
-    """May be that nothing beats the benchmark; decided by code."""
+    """Verdict on the winner, computed by `judgement.verdict`."""
 
     colour: Literal["green", "amber", "red", "infeasible"]
     headline: str
@@ -151,7 +151,7 @@ class Verdict(Frozen):
 
 
 class Fact(Frozen):
-    """A named number of the reading order's sixth part."""
+    """A named number of the report's facts."""
 
     name: str
     label: str
@@ -189,7 +189,7 @@ class NextStep(Frozen):
 
 
 class Plotted(Frozen):
-    """One trial as the scatter and the convergence chart need it."""
+    """One trial in the scatter and convergence charts."""
 
     number: int
     digest: str
@@ -219,7 +219,7 @@ class Manifest(Frozen):
 
 
 class Counts(Frozen):
-    """What was computed."""
+    """Counts of the work of a search."""
 
     trials: int
     screened: int
@@ -234,10 +234,10 @@ class Counts(Frozen):
 
 
 class OptimizationResult(Frozen):
-    """The answer to a request. `winner` and all that follows from it are None when no trial meets the limits."""
+    """Result of an optimization; `winner` and all derived fields are None when no trial meets the limits."""
 
     partial: tuple[str, ...] = ()
-    """Why the answer is partial, in sentences; empty for a whole one."""
+    """Reasons why the result is partial; empty for a complete one."""
     manifest: Manifest
     verdict: Verdict
     counts: Counts
@@ -270,14 +270,14 @@ class OptimizationResult(Frozen):
     figures: tuple[Figure, ...]
     explanation: Explanation | None = None
     usage: tuple[AgentUsage, ...] = ()
-    """Of each agent; no part of the digest."""
+    """Usage of each agent; excluded from the digest."""
 
     def to_frame(self) -> "pd.DataFrame":
         """One row per trial, by its number: objective, risk and return, and whether it meets the limits."""
         return frame(self.trials, index="number")
 
     def digest(self) -> str:
-        """SHA-256 of the canonical result: no times, tokens, money, ids, host or place of files are in it."""
+        """SHA-256 of the canonical result, without times, tokens, money, ids, host and file paths."""
         request = self.manifest.request.model_copy(update={"prices_file": None})
         manifest = self.manifest.model_copy(update={"request": request})
         return digest_of(self.model_copy(update={"manifest": manifest, "usage": ()}))

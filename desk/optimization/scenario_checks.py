@@ -1,4 +1,4 @@
-"""Whether the paths of a request's scenarios are what the scenarios say, looked at before a search uses them."""
+"""Checks before a search that simulated paths have the moments that their scenarios state."""
 
 import hashlib
 import struct
@@ -13,36 +13,36 @@ from quant.worlds.paths import PathModel
 from quant.worlds.scenario import Scenario
 
 GATES = {"mean": "mean", "volatility": "volatility", "wealth": "mean growth"}
-"""What must hold: the moments that a scenario states, and, where a day's mean is known, that wealth compounds it."""
+"""Moments that must match: those that a scenario states and, where the daily mean is known, mean growth."""
 MAX_STANDARD_ERRORS = 5.0
-"""Standard errors within which it must hold: of ten thousand sound requests hardly one is refused."""
+"""Tolerance in standard errors; rejects fewer than one in ten thousand valid requests."""
 MIN_PATHS = 1_000
-"""Drawn for the check at least; the first of them are those of the search."""
+"""Minimum number of checked paths; the first ones are those of the search."""
 
 
 class Moment(Frozen):
-    """One statistic of the paths."""
+    """A statistic of the paths."""
 
     name: str
     implied: float | None
-    """What the scenario states, in closed form; None where there is none."""
+    """Closed-form value of the scenario; None if there is none."""
     simulated: float
     error: float
     """Standard error."""
     passed: bool | None
-    """None for what is shown and stops nothing."""
+    """None for informative statistics."""
 
 
 class ScenarioCheck(Frozen):
     scenario: str
     engine: str
     model: str
-    """Digest of the fitted model: with the number of a path it says everything about the path."""
+    """Digest of the fitted model, which determines every path together with its number."""
     paths: int
     days: int
     moments: tuple[Moment, ...]
     drawdowns: dict[str, float]
-    """Quantiles of the deepest fall."""
+    """Quantiles of the maximum drawdown."""
 
     @property
     def failures(self) -> tuple[Moment, ...]:
@@ -50,13 +50,13 @@ class ScenarioCheck(Frozen):
 
 
 class ScenarioChecks(Frozen):
-    """`scenarios.json`."""
+    """Content of `scenarios.json`."""
 
     scenarios: tuple[ScenarioCheck, ...]
 
 
 def check_paths(world: World) -> ScenarioChecks:
-    """Look at every scenario; raises `InvalidInput` for the first whose paths are not what it states."""
+    """Check every scenario; `InvalidInput` for the first whose paths deviate."""
     checks = tuple(check_scenario(scenario, world.model(scenario)) for scenario in world.request.scenarios)
     for check in checks:
         require_passed(check)
@@ -115,7 +115,7 @@ def model_digest(model: PathModel) -> str:
 
 
 def require_same_models(world: World, checks: ScenarioChecks) -> None:
-    """Refuse to simulate with other models than those that were looked at."""
+    """Reject a simulation whose models differ from the checked ones."""
     checked_models = {check.scenario: check.model for check in checks.scenarios}
     for scenario in world.request.scenarios:
         now = model_digest(world.model(scenario))
@@ -123,7 +123,7 @@ def require_same_models(world: World, checks: ScenarioChecks) -> None:
             raise InvalidInput(
                 f"scenarios.{scenario.name}",
                 now[:16],
-                reason="its model is not the one whose paths were looked at",
+                reason="its model is not the checked one",
                 allowed=f"the digest {checked_models[scenario.name][:16]}"
                 if scenario.name in checked_models
                 else "a scenario of scenarios.json",

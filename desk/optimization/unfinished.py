@@ -1,4 +1,4 @@
-"""What a job found that did not come to its end: counts and ranges, labelled, and nothing of it is called best."""
+"""Partial result of an unfinished job: counts and ranges of trials, without any judgement."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -14,7 +14,7 @@ from quant.strategies.trial import Trial
 
 
 class FunctionTrials(Frozen):
-    """The trials of one weight function; objectives are in sample, of trials alone, and null where none has one."""
+    """Trials of one weight function; objectives are in sample, null if no trial has one."""
 
     weight_function: WeightFunction
     trials: int
@@ -26,23 +26,23 @@ class FunctionTrials(Frozen):
 
 
 class PartialResult(Frozen):
-    """Of a job that was cancelled or failed. Nothing was judged: no benchmark, no test for luck, no winner."""
+    """Partial result of a cancelled or failed job, without benchmark, test for luck or winner."""
 
     complete: Literal[False] = False
     job: str
     state: Literal["cancelled", "failed", "expired"]
-    partial: tuple[str, ...] = Field(description="Why the answer is partial, in sentences")
+    partial: tuple[str, ...] = Field(description="Reasons why the result is partial")
     request: OptimizationRequest
     data_version: str
     code_version: str
     trials: int
     screened: int
-    wanted: int = Field(description="Trials that were asked for")
+    wanted: int = Field(description="Requested trials")
     tried: tuple[FunctionTrials, ...]
 
 
 def trials_by_function(trials: Sequence[Trial], plotted: Sequence[Plotted]) -> tuple[FunctionTrials, ...]:
-    """By weight function, in the order of their names."""
+    """Summarize the trials by weight function, in alphabetical order."""
     plotted_by_digest = {one.digest: one for one in plotted}
     groups: dict[WeightFunction, list[Trial]] = {}
     for trial in trials:

@@ -1,1 +1,1 @@
-"""What agents are shown: risk on the training window, regime, scenarios, and the state of the search."""
+"""Results of the agents' tools: risk on the training window, regime, scenarios, and state of the search."""

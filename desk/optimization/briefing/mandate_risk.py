@@ -1,8 +1,9 @@
-"""Risk on the training window of holding the asset, a constant weight, or the current rule, against the limits."""
+"""Risk on the training window of the asset, a constant weight or the current rule, compared with the limits."""
 
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from desk.figures.figures import Figure, Unit
+from desk.market.regimes import volatility
 from desk.optimization.request import Limit, OptimizationRequest
 from quant.numeric.frozen import Frozen
 from quant.numeric.measured import Measured
@@ -11,18 +12,11 @@ from quant.strategies.evaluation import Metrics
 if TYPE_CHECKING:
     from desk.optimization.inputs.market_data import Market
 
-from desk.market.regimes import volatility
-
 Subject: TypeAlias = Literal["asset", "constant_exposure", "current_rule"]
 
-
 YEAR = 252
-
-
 LONG_HISTORY = 20 * YEAR
 """Sessions below which the training window holds few crises."""
-
-
 _LABEL: dict[Subject, str] = {
     "asset": "the risky asset alone",
     "constant_exposure": "the constant weight that matches the target volatility",
@@ -31,7 +25,7 @@ _LABEL: dict[Subject, str] = {
 
 
 class RiskReport(Frozen):
-    """What one way to invest would have meant on the training window; the comparisons are made by code."""
+    """Risk of one rule on the training window; comparisons are made by code."""
 
     subject: Subject
     figures: tuple[Figure, ...]
@@ -39,14 +33,14 @@ class RiskReport(Frozen):
     value_at_risk_beyond_limit: bool
     shortfall_beyond_limit: bool
     costly: bool
-    """Whether a cost limit is set below one percent a year, or a turnover limit below one."""
+    """Whether a cost limit is below one percent a year, or a turnover limit below one."""
     target_unreachable: bool
     """Whether even the largest weight stays below the target volatility."""
     short_history: bool
 
 
 def risk_report(market: "Market", request: OptimizationRequest, subject: Subject) -> RiskReport:
-    from desk.optimization.evaluation import World
+    from desk.optimization.evaluation import World  # imports numba, which the list of tools does not need
 
     world = World(market, request)
     asset = volatility(market.asset[market.train])

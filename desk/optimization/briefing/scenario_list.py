@@ -1,4 +1,4 @@
-"""The scenarios of a request, compared with its training history."""
+"""Scenarios of a request, compared with the training history."""
 
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ class ScenarioCard(Frozen):
     losing: bool
     """Whether its mean return is below its cash rate."""
     weighted: bool
-    """Whether it has a probability above none."""
+    """Whether its probability is above 0."""
     figures: tuple[Figure, ...]
 
 

@@ -1,4 +1,4 @@
-"""How far the search is, as the optimizer sees it."""
+"""State of the search for the optimizer."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -24,7 +24,7 @@ class SearchStatus(Frozen):
     """Trials so far, best first, and the values that a plan may use."""
 
     stage: Literal["first", "second", "later"]
-    """Which plan is wanted now."""
+    """Number of the next plan, by name."""
     tried: int
     left: int
     best: tuple[BestOf, ...]
@@ -33,7 +33,7 @@ class SearchStatus(Frozen):
 
 
 def search_report(request: OptimizationRequest, trials: Sequence[Trial], *, plans: int = 0) -> SearchStatus:
-    """Ids begin with the number of trials, so that a figure keeps its value when the search goes on."""
+    """Summarize the search; ids contain the number of trials, so that a figure never changes its value."""
     after = f"after_{len(trials)}"
     leaders: dict[str, Trial] = {}
     for trial in rank_trials(request, trials):

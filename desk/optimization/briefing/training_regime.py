@@ -1,4 +1,4 @@
-"""The regime at the end of the training window of a run."""
+"""Market regime at the end of the training window."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Whether prices can serve a request, as far as that can be said without the numeric core."""
+"""Admission check: whether prices suffice for a request, decided without the numeric core."""
 
 from datetime import date
 
@@ -8,13 +8,13 @@ from desk.optimization.request import OptimizationRequest
 from quant.worlds.scenario import Scenario
 
 CASH_RATE_NONNEGATIVE_FROM = date(1942, 1, 1)
-"""From here on the bundled cash rate is known, and in no month below zero."""
+"""First day from which the bundled cash rate is known and never negative."""
 _MIN_HESTON_PARAMETER = 1e-3
-"""From here on the variance process of Heston has constants that can be computed."""
+"""Least Heston parameter for which the constants of the variance process can be computed."""
 
 
 def complete_request(request: OptimizationRequest, facts: PriceFacts) -> OptimizationRequest | None:
-    """The request as its prices complete it; None where only the numeric core can say whether they serve it.
+    """Complete the request by its prices; None if only the numeric core can decide.
 
     Raises `InvalidInput` as `desk.optimization.inputs.market_data.build_market` does.
     """
@@ -25,19 +25,19 @@ def complete_request(request: OptimizationRequest, facts: PriceFacts) -> Optimiz
     completed = resolve_mixes(request, assets=assets)
     split(facts.sessions - 1, warm_up_sessions(completed))
     mixes = {*completed.space.inner, completed.current_rule.inner} - {None}
-    closed_form = mixes.issubset(MIXES)  # the others are solved for, which may fail
+    closed_form = mixes.issubset(MIXES)  # other mixes need a solver, which may fail
     simulated = all(_is_always_simulated(scenario) for scenario in completed.scenarios)
     return completed if closed_form and simulated and _keeps_limits_in_cash(completed) else None
 
 
 def _is_always_simulated(scenario: Scenario) -> bool:
-    """Its engine needs no history, and has constants whatever mean and volatility are."""
+    """Whether the engine needs no history and accepts any mean and volatility."""
     if scenario.engine == "heston":
         return min(scenario.vol_of_vol, scenario.mean_reversion) >= _MIN_HESTON_PARAMETER
     return scenario.engine == "gbm"
 
 
 def _keeps_limits_in_cash(request: OptimizationRequest) -> bool:
-    """Who may hold nothing but cash keeps every limit, where cash never loses."""
+    """Whether all limits hold for a cash-only portfolio, because cash never loses."""
     rates = [request.cash_rate_after, *(scenario.cash_rate for scenario in request.scenarios)]
     return not request.limits.defined() or (request.mandate.min_weight == 0.0 and min(rates) >= 0.0)

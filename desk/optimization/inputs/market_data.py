@@ -1,4 +1,4 @@
-"""The prices of a run, as the numeric core needs them: returns, cash, splits, and what must be said about them."""
+"""Market data of a run: returns, cash, splits and caveats."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class Market:
 
     @property
     def mixes(self) -> tuple[InnerPortfolio, ...]:
-        """How several assets are mixed; empty for a single one."""
+        """Mixes of several assets; empty for a single asset."""
         return tuple(name for name in self.histories if name is not None)
 
     @property
@@ -72,13 +72,13 @@ class Market:
 
     @cached_property
     def garch(self) -> NDArray[np.float64]:
-        """Parameters of the volatility model behind the estimator `garch`, from training days alone."""
+        """Parameters of the estimator `garch`, fitted to training days."""
         returns = self.asset[: self.train.stop]
         return fit_garch(np.array([log(1.0 + float(x)) for x in returns])).parameters
 
     @cached_property
     def regimes(self) -> NDArray[np.float64]:
-        """Parameters of the hidden Markov model behind `regime_switch`, from training days alone."""
+        """Parameters of the hidden Markov model of `regime_switch`, fitted to training days."""
         return fit_hidden_markov(self.asset[: self.train.stop]).parameters
 
 
@@ -130,7 +130,7 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
 
 
 def _mixes(request: OptimizationRequest, assets: int) -> tuple[InnerPortfolio | None, ...]:
-    """The plain mixes and those that the request names; None for a single asset."""
+    """Return the default mixes and those of the request; None for a single asset."""
     if assets == 1:
         return (None,)
     requested_mixes = (*request.space.inner, request.current_rule.inner)

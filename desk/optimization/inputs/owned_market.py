@@ -1,4 +1,7 @@
-"""The prices and the market of an owner's request, data sets included."""
+"""Loads prices and market data of an owner's request, including own datasets.
+
+The functions import the market data when called, because it needs numpy.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -12,14 +15,14 @@ if TYPE_CHECKING:
 
 
 async def load_owned_prices(store: Store, shared: PriceSource, owner: str, request: OptimizationRequest) -> Prices:
-    """The prices of that market: what a machine elsewhere is handed."""
+    """Load the prices of the request, for a remote machine."""
     from desk.optimization.inputs.market_data import load_prices
 
     return await load_prices(OwnedPrices(store, owner, shared), request)
 
 
 async def load_owned_market(store: Store, shared: PriceSource, owner: str, request: OptimizationRequest) -> "Market":
-    """The market of an owner's request: what `desk.compute.local.LocalRunner` loads a job's data with."""
+    """Load the market data of the request, for `desk.compute.local.LocalRunner`."""
     from desk.optimization.inputs.market_data import load_market
 
     return await load_market(OwnedPrices(store, owner, shared), request)

@@ -1,4 +1,4 @@
-"""How a request uses its days and assets, by their numbers alone: no price is needed."""
+"""Splits days into train, validate and holdout, and resolves mixes of assets; needs no prices."""
 
 from desk.base.errors import InvalidInput
 from desk.optimization.request import OptimizationRequest
@@ -12,7 +12,7 @@ MIXES: tuple[InnerPortfolio, ...] = ("equal_weight", "inverse_volatility")
 
 
 def resolve_mixes(request: OptimizationRequest, *, assets: int) -> OptimizationRequest:
-    """`request` with the mixes of a universe of several assets filled in, so that a run states what it searches."""
+    """Fill in the default mixes for several assets, so that the stored request is complete."""
     if assets == 1:
         return request
     space, rule = request.space, request.current_rule
@@ -47,12 +47,12 @@ def warm_up_sessions(request: OptimizationRequest) -> int:
 
 
 def holdout_days(days: int) -> int:
-    """How many of so many returns are locked."""
+    """Number of locked returns among `days`."""
     return max(round((1.0 - TRAIN - VALIDATE) * days), MIN_HOLDOUT)
 
 
 def split(days: int, warm_up: int) -> tuple[slice, slice, slice]:
-    """Rows of train, validate and holdout; raises `InvalidInput` where there are too few days for them."""
+    """Return the rows of train, validate and holdout; `InvalidInput` if there are too few days."""
     holdout = holdout_days(days)
     train_end = round((days - holdout) * TRAIN / (TRAIN + VALIDATE))
     if 3 * warm_up > days:

@@ -1,4 +1,4 @@
-"""What the winner gains over another rule: paired on the same paths, weighted over scenarios and history."""
+"""Benefit of the winner over another rule: paired on common paths, weighted over scenarios and history."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ BPS = 10_000.0
 
 
 def utility_difference(table: ScoreTable, first: int, second: int, weights: Mapping[str, float]) -> Measured:
-    """Utility of `first` minus that of `second`, basis points a year; `weights` by scenario, history included."""
+    """Utility of `first` minus that of `second`, in basis points a year; `weights` by scenario, history included."""
     total, error = 0.0, 0.0
     for name, weight in weights.items():
         if name == HISTORY:
@@ -26,14 +26,14 @@ def utility_difference(table: ScoreTable, first: int, second: int, weights: Mapp
         gap = table.paths[name][first][0] - table.paths[name][second][0]
         total += weight * float(np.sum(gap)) / gap.size
         error += weight * weight * variance(gap) / gap.size
-    # one history has no Monte Carlo error, which is not an error of zero
+    # a single history has no Monte Carlo error, which differs from an error of zero
     return Measured(value=BPS * total, error=BPS * math.sqrt(error) if set(weights) - {HISTORY} else None)
 
 
 def measure_timing(world: World, table: ScoreTable, winner: int, invested: int) -> dict[str, Measured]:
     """Utility of the winner minus that of the constant weight with its volatility in the same scenario.
 
-    `invested` is the place of the fully invested rule, whose volatility says what a weight of 1 has there.
+    `invested` is the index of the fully invested rule, whose volatility is that of a weight of 1.
     """
     timing: dict[str, Measured] = {}
     for scenario in world.request.scenarios:
@@ -57,7 +57,7 @@ def measure_benefit(
     benchmark_weight: float,
     timing: Mapping[str, Measured],
 ) -> Benefit:
-    """`timing` by scenario, history included."""
+    """Measure the benefit with its interval; `timing` by scenario, history included."""
     gain = utility_difference(table, winner, benchmark, weights)
     total, error = 0.0, 0.0
     for name, weight in weights.items():

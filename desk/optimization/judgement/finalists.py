@@ -1,4 +1,4 @@
-"""The shortlist, scored again on fresh paths: who is indistinguishable from the best, and who stands on a plateau."""
+"""Chooses the winner: scores the shortlist on fresh paths and compares finalists and plateaus of neighbours."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ Z = 1.959963984540054
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """Configs on common paths: what comparisons need.
+    """Evaluations of configs on common paths, for paired comparisons.
 
     Attributes
     ----------
@@ -41,8 +41,8 @@ class ScoreTable:
     evaluations : mapping from scenario to list of Evaluation
         Training history included.
     paths : mapping from scenario to list of K ndarrays, shape (M, P)
-        Utility of each path and, where M is 2, its drawdown; M is 0 where nothing was kept. Rows are shared between
-        the sets that are made of them, never copied: with ten thousand paths they are most of the memory.
+        Utility of each path and, if M is 2, its drawdown; M is 0 if nothing is kept. Tables share rows instead of
+        copying them, because they are most of the memory.
     history : ndarray, shape (K,)
         Utility on the training history.
     """
@@ -65,7 +65,7 @@ class ScoreTable:
         )
 
     def merge(self, other: "ScoreTable") -> "ScoreTable":
-        """These configs and those of `other` that are not among them."""
+        """Append the configs of `other` that are not in this table."""
         new = [k for k, config in enumerate(other.configs) if config not in self.configs]
         return ScoreTable(
             configs=(*self.configs, *(other.configs[k] for k in new)),
@@ -83,7 +83,7 @@ class ScoreTable:
 
 
 def fresh_block(world: World) -> int:
-    """First block of paths that the search has not seen."""
+    """Index of the first block of paths that the search has not used."""
     return math.ceil(world.paths / LANES)
 
 
@@ -95,9 +95,9 @@ def score(
     cost_factor: float = 1.0,
     keep: Literal["nothing", "utilities", "drawdowns"] = "utilities",
 ) -> ScoreTable:
-    """Evaluate `configs` together on paths that the search has not seen, and on the training history.
+    """Evaluate `configs` on common paths that the search has not used, and on the training history.
 
-    Paths are kept only where paired comparisons need them: with ten thousand they would fill the memory.
+    `keep` limits the stored path values, which would fill the memory otherwise.
     """
     digests = [c.digest() for c in configs]
     evaluations_by_scenario: dict[str, list[Evaluation]] = {}
@@ -122,7 +122,7 @@ def score(
 
 @dataclass(frozen=True)
 class Plateau:
-    """The objectives of a config's neighbours, and the paired error of the config minus their median."""
+    """Objectives of a config's neighbours, and the paired error of the config minus their median."""
 
     median: float
     neighbours: int
@@ -131,7 +131,7 @@ class Plateau:
 
 @dataclass(frozen=True)
 class Choice:
-    """The winner and how it was chosen."""
+    """The winner with the finalists and scores behind the choice."""
 
     winner: StrategyConfig
     finalists: tuple[Finalist, ...]
@@ -144,7 +144,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class NoneFeasible:
-    """Nothing keeps the limits; `checks` by digest, of the trials that only fresh paths refuted."""
+    """No trial meets the limits; `checks` by digest, of the trials that fail on fresh paths only."""
 
     checks: Mapping[str, tuple[LimitCheck, ...]]
 
@@ -154,7 +154,7 @@ def objective_weights(world: World) -> Floats:
 
 
 def choose_winner(world: World, trials: Sequence[Trial]) -> Choice | NoneFeasible:
-    """Method, section 3: fresh paths, within the limits there too, two paired errors, then the highest plateau."""
+    """Choose the winner (method, section 3): feasible on fresh paths, within two paired errors, highest plateau."""
     request = world.request
     leading = [t for t in trials if not t.screened]
     objective = objectives(request, leading)
@@ -173,7 +173,7 @@ def choose_winner(world: World, trials: Sequence[Trial]) -> Choice | NoneFeasibl
 
 
 def _choose_from_shortlist(world: World, table: ScoreTable, checks: Sequence[tuple[LimitCheck, ...]]) -> Choice:
-    """The winner among the first configs of `scored`, which are the shortlist that `checks` belong to."""
+    """Choose among the first configs of `scored`, which are the shortlist of `checks`."""
     request = world.request
     names = [s.name for s in request.scenarios]
     weights = objective_weights(world)
@@ -214,7 +214,7 @@ def _choose_from_shortlist(world: World, table: ScoreTable, checks: Sequence[tup
 
 
 def _plateaus(world: World, table: ScoreTable, near: Sequence[int], best: Floats) -> dict[int, Plateau]:
-    """The neighbours of each config of `near`, evaluated on the same paths as the config."""
+    """Evaluate the neighbours of each config of `near` on the same paths."""
     request = world.request
     around = {k: neighbours(request.space, table.configs[k]) for k in near}
     unseen = tuple(dict.fromkeys(c for group in around.values() for c in group if c not in table.configs))
@@ -224,7 +224,7 @@ def _plateaus(world: World, table: ScoreTable, near: Sequence[int], best: Floats
         level |= dict(zip(unseen, table_objective(world, neighbour_table, best), strict=True))
     around = {k: sorted(group, key=lambda c: level[c]) or [table.configs[k]] for k, group in around.items()}
     middle = {k: group[(len(group) - 1) // 2] for k, group in around.items()}
-    # the paths of the middle ones alone are kept, and for that they are evaluated once more
+    # only the median neighbours need path values, so they are evaluated a second time
     again = tuple(dict.fromkeys(c for c in middle.values() if c not in table.configs))
     comparison = table.merge(score(world, again, request.scenarios)) if again else table
     names, weights = [s.name for s in request.scenarios], objective_weights(world)
@@ -241,7 +241,7 @@ def _plateaus(world: World, table: ScoreTable, near: Sequence[int], best: Floats
 
 
 def judge_plateaus(choice: Choice, benchmark_objective: float) -> tuple[Finalist, ...]:
-    """Passed if the objective exceeds its plateau by at most two errors or 10% of its lead over the benchmark."""
+    """Pass a finalist that exceeds its plateau by at most two errors or 10% of its lead over the benchmark."""
     finalists: list[Finalist] = []
     for finalist in choice.finalists:
         error = 2.0 * choice.plateau_errors.get(finalist.digest, 0.0)
@@ -258,13 +258,13 @@ def goal_metric(goal: Goal) -> Literal["sharpe", "utility"]:
 
 
 def objective_against(values: Floats, weights: Floats, best: Floats, goal: Goal) -> Floats:
-    """Objective of each row of `values`, with regret against the given best and no other row."""
+    """Objective of each row of `values`, with regret relative to `best` only."""
     pairs = (np.vstack([row, best]) for row in values)
     return np.array([scores(pair, weights, goal=goal, sharpes=pair)[0] for pair in pairs])
 
 
 def table_objective(world: World, table: ScoreTable, best: Floats) -> Floats:
-    """Objective of every scored config, regret against `best`."""
+    """Objective of every config of the table, with regret relative to `best`."""
     goal = world.request.goal
     names = [s.name for s in world.request.scenarios]
     return objective_against(table.values(names, goal_metric(goal)), objective_weights(world), best, goal)
@@ -287,16 +287,16 @@ def paired_objective_error(
 
 
 def _slopes(row: Floats, weights: Floats, best: Floats, goal: Goal) -> Floats:
-    """Change of the objective with each scenario's value; exact, as every goal is piecewise linear."""
+    """Gradient of the objective by scenario; exact, because every goal is piecewise linear."""
     step = 1e-6 * np.eye(row.size)
     up, down = (objective_against(row + shift, weights, best, goal) for shift in (step, -step))
     return (up - down) / 2e-6
 
 
 def _by_path(table: ScoreTable, name: str, k: int, goal: Goal) -> Floats:
-    """What the goal looks at, path by path, up to a constant.
+    """Values of the goal's metric by path, up to a constant.
 
-    Paths keep no Sharpe ratios: their utilities stand in for them, scaled to the error of the Sharpe ratio.
+    For the Sharpe ratio, which paths do not store, utilities are scaled to the error of the Sharpe ratio.
     """
     utilities = table.paths[name][k][0]
     if goal != "sharpe":

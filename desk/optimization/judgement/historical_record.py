@@ -1,4 +1,4 @@
-"""What the winner did on real days, beside the benchmark and the asset: years, crises, and the facts that follow."""
+"""The winner on history, beside benchmark and asset: calendar years, crises and facts."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 
 def unlocked_days(world: World) -> slice:
-    """Train and validate; the holdout stays locked."""
+    """Rows of train and validate, without the locked holdout."""
     return slice(world.market.train.start, world.market.validate.stop)
 
 
@@ -60,7 +60,7 @@ def facts(
     traded: Sequence[float],
     all_years: Sequence[Year],
 ) -> tuple[Fact, ...]:
-    """`weights` (2, T): held by winner and benchmark; `traded`: value each trades a year, over wealth."""
+    """Compute the facts; `weights` (2, T) and `traded` (yearly value over wealth) of winner and benchmark."""
     request, part = world.request, unlocked_days(world)
     gamma = request.mandate.risk_aversion
     totals = [world.total(x, part) for x in (records.winner, records.benchmark)]

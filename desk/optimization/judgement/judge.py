@@ -1,4 +1,4 @@
-"""From finished trials to a result: everything that is decided after the search, and decided by code."""
+"""Judges finished trials: chooses the winner and computes the whole result, in code alone."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -59,9 +59,9 @@ Floats = NDArray[np.float64]
 
 FEW_CRISES = "One history holds few crises; whatever the colour, it is one sample."
 BLOCKS = {"bootstrap", "conditional_bootstrap"}
-"""Engines that cut history into pieces."""
+"""Engines that resample blocks of history."""
 _NO_VOLATILITY = 1e-9
-"""Annual volatility of a rule that never left cash: rounding, and nothing to be matched."""
+"""Annual volatility below which a rule counts as pure cash."""
 _SEARCH_PARAMETERS = (
     "weight_function",
     "estimator",
@@ -95,8 +95,8 @@ def judge(
 ) -> Judgement:
     """Choose and judge the winner.
 
-    `trials` in order of proposal; `series` the arrays (2, T) by their address; `ledger_trials` all that the owner ever
-    made on the same data, these included.
+    `trials` are in order of proposal, `series` are arrays (2, T) by address, `ledger_trials` counts all trials of the
+    owner on the same data, these included.
     """
     checks = {t.digest: check_limits(world.request, evaluations_by_scenario(t)) for t in trials}
     choice = choose_winner(world, trials)
@@ -131,7 +131,7 @@ def _judge_winner(
     timing = measure_timing(world, benchmark_table, 0, benchmark_table.place(constant(1.0)))
     timing[HISTORY] = utility_difference(
         benchmark_table, 0, benchmark, {HISTORY: 1.0}
-    )  # the weight is matched on that history
+    )  # the weight is already matched on history
     benefit = measure_benefit(benchmark_table, 0, benchmark, weights, matched, timing)
     table = choice.table.merge(benchmark_table)
     benchmark = table.place(constant(matched))
@@ -185,7 +185,7 @@ def _judge_winner(
 
 
 def matched_weight(world: World, config: StrategyConfig) -> float:
-    """Constant weight, rebalanced as often, whose volatility on the training history is that of `config`."""
+    """Constant weight with the rebalancing and training volatility of `config`."""
     train = world.market.train
     target_volatility = float(world.replay([config], end=train.stop).statistics[0, VOLATILITY])
     if target_volatility < _NO_VOLATILITY:
@@ -248,7 +248,7 @@ def _outcomes(
     weights: Mapping[str, float],
     timing: Mapping[str, Measured],
 ) -> tuple[ScenarioOutcome, ...]:
-    """`rivals`: how many of the configs scored first are trials; the best of a scenario is one of them."""
+    """Compare winner and benchmark by scenario; the first `rivals` configs of the table are trials."""
     place = table.place(winner)
     anchors = [table.place(world.constant(w, winner.rebalancing)) for w in (0.0, 1.0)]
     outcomes: list[ScenarioOutcome] = []
@@ -278,12 +278,12 @@ def _outcomes(
 
 
 def _traded(turnover: Floats) -> float:
-    """Value traded a year, over wealth: one risky leg trades what the turnover says."""
+    """Value traded per year, relative to wealth."""
     return float(np.sum(turnover)) * 252.0 / turnover.size
 
 
 def _next_step(world: World, winner: StrategyConfig) -> NextStep:
-    """Weights after the last close of the data. This uses the latest prices, but evaluates nothing on the holdout."""
+    """Weights after the last close; uses the latest prices, but evaluates nothing on the holdout."""
     following = world.market.dates.size
     weights = world.replay([winner, world.request.current_rule], end=following + 1).series[:, 1, following]
     period = {"daily": "the next session", "weekly": "the last session of the week"}.get(

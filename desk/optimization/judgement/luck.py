@@ -1,4 +1,4 @@
-"""Judging the winner for luck: deflated Sharpe ratio, overfitting, superior predictive ability (method, section 5)."""
+"""Tests for luck: deflated Sharpe ratio, overfitting, superior predictive ability (method, section 5)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ def judge_luck(
     start = [k for k, t in enumerate(trials) if t.origin == "sobol"]
     unsteered = everyone[:, start] if len(start) > 1 else everyone
     eligible = [k for k, t in enumerate(trials) if is_selectable(request, t)]
-    if len(eligible) < 2:  # a rule that could choose one trial only has nothing to overfit with; show what all would do
+    if len(eligible) < 2:  # a single eligible trial cannot be overfitted; use all trials instead
         eligible = list(range(len(trials)))
     active = records.winner - records.benchmark
     active_variance = sharpe_variance(unsteered - records.benchmark[:, None])

@@ -1,4 +1,4 @@
-"""Trials as the charts of a job need them: their objective, where they stand, whether they keep the limits."""
+"""Trials as chart points: objective, metrics and feasibility."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ def plot_trials(
     trials: Sequence[Trial],
     checks: Mapping[str, tuple[LimitCheck, ...]] | None = None,
 ) -> tuple[Plotted, ...]:
-    """Those that were evaluated on all paths; `checks` by digest, where they are known."""
+    """Convert the trials evaluated on all paths; `checks` by digest, if already known."""
     leading = [t for t in trials if not t.screened]
     checks_by_digest = checks or {t.digest: check_limits(request, evaluations_by_scenario(t)) for t in leading}
     weights = weights_by_scenario(request.scenarios, [s.probability for s in request.scenarios])

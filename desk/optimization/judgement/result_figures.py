@@ -22,7 +22,7 @@ _FACT_UNITS: dict[str, Unit] = {
 
 
 def result_figures(result: OptimizationResult) -> tuple[Figure, ...]:
-    """Every figure of `result`, in reading order; what does not exist (no winner, no limits) is left out."""
+    """Return every figure of `result`, in reading order; missing parts (no winner, no limits) are omitted."""
     return tuple(_all(result))
 
 
@@ -59,7 +59,7 @@ def _all(result: OptimizationResult) -> Iterator[Figure]:
 
 
 def simulated_timing(result: OptimizationResult) -> Measured | None:
-    """What timing earns in the simulated scenarios alone, in basis points: the history that was searched left out."""
+    """Timing benefit in the simulated scenarios, in basis points, without the searched history."""
     simulated = [(s.weight, s.timing_bps) for s in result.scenarios if s.scenario != HISTORY and s.weight > 0.0]
     if not simulated or len(simulated) == len(result.scenarios):
         return None

@@ -1,4 +1,4 @@
-"""The benefit under other assumptions: premium, parameters, probabilities, costs, rebalancing day."""
+"""Sensitivity of the benefit to premium, parameters, probabilities, costs and rebalancing day."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -37,14 +37,14 @@ SHIFTS: dict[str, tuple[float, float]] = {
     "volatility a fifth lower": (0.0, 0.8),
     "volatility a quarter higher": (0.0, 1.25),
 }
-"""What is added to the mean, and what multiplies the volatility."""
+"""Shift of the mean and factor of the volatility."""
 
 
 class Sensitivity:
     """Scores the finalists and the volatility-matched benchmark again under changed assumptions."""
 
     def __init__(self, world: World, choice: Choice, table: ScoreTable, benchmark: StrategyConfig) -> None:
-        """`scored` holds all that is compared, under the assumptions as they stand."""
+        """`table` holds all compared configs under the request's assumptions."""
         self.world = world
         self.winner = choice.winner
         rivals = choice.table.configs  # finalists, and the best of each scenario for the regret
@@ -108,7 +108,7 @@ class Sensitivity:
         )
 
     def _judge_case(self, label: str, table: ScoreTable, names: Sequence[str], weights: Mapping[str, float]) -> Case:
-        """The best finalist under these weights, and whether the winner is indistinguishable from it."""
+        """Find the best finalist under these weights, and whether the winner is indistinguishable from it."""
         goal = self.world.request.goal
         values = table.values(names, goal_metric(goal))
         levels = np.array([weights.get(name, 0.0) for name in (*names, HISTORY)])
@@ -125,7 +125,7 @@ class Sensitivity:
 
 
 def check_scenarios(world: World) -> None:
-    """Refuse a scenario that its engine cannot simulate, as given or under an assumption that is tried later."""
+    """Reject a scenario that its engine cannot simulate, as given or under a later sensitivity."""
     scenarios = world.request.scenarios
     powers = [scenario for p in (0, 1, 2) for scenario in _with_premium_power(scenarios, premium_power=p)]
     shifted = [scenario for mu, sigma in SHIFTS.values() for scenario in _with_shift(scenarios, mu, sigma)]
@@ -138,7 +138,7 @@ def check_scenarios(world: World) -> None:
 
 
 def has_volatility_premium(scenario: Scenario) -> bool:
-    """Whether the premium moves with volatility; states have means of their own, and no premium means no link."""
+    """Whether the premium moves with volatility; scenarios with states or without a premium have no such link."""
     return scenario.engine in VOLATILITY_PREMIUM_ENGINES and not scenario.states and scenario.mu >= scenario.cash_rate
 
 
@@ -149,7 +149,7 @@ def weights_by_scenario(scenarios: Sequence[Scenario], probabilities: Sequence[f
 
 
 def tilted_probabilities(scenarios: Sequence[Scenario], view: MarketView) -> list[float]:
-    """Default probabilities leaned as the analyst wants, within half and twice the default."""
+    """Default probabilities tilted by the analyst, within half and twice the default."""
     leans = {t.scenario: TILT[t.lean] for t in view.tilts}
     raw = [s.probability * leans.get(s.name, 1.0) for s in scenarios]
     return [p / math.fsum(raw) for p in raw]

@@ -1,4 +1,4 @@
-"""Whether a finished result still says what was computed: the last look before it is kept, and at what was stored."""
+"""Verifies that figures and released text of a result match what was computed, before storage and on reading."""
 
 from collections.abc import Iterator
 
@@ -9,11 +9,11 @@ from desk.optimization.judgement.result_figures import result_figures
 from desk.optimization.result import OptimizationResult
 
 _TOOLS = ("assess_risk.", "read_market.", "list_scenarios.", "search_status.")
-"""Where the figures come from that agents used before there was a result."""
+"""Sources of the figures that agents use before the result exists."""
 
 
 class Unverified(RuntimeError):
-    """The released text and its figures do not say what was computed."""
+    """The released text or its figures do not match the computation."""
 
 
 def require_verified(result: OptimizationResult) -> None:
@@ -22,7 +22,7 @@ def require_verified(result: OptimizationResult) -> None:
 
 
 def find_discrepancies(result: OptimizationResult) -> list[str]:
-    """What is wrong with the figures and the released text of `result`, each as `code: what`; empty if nothing is."""
+    """Return the discrepancies of figures and released text, each as `code: detail`; empty if there are none."""
     return [*_figures(result), *_claims(result)]
 
 

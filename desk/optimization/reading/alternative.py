@@ -1,4 +1,4 @@
-"""Why another weight function did not win a search; the distance and whether chance explains it are computed here."""
+"""Explains why another weight function did not win: its distance and whether chance explains it."""
 
 import math
 from collections.abc import Sequence
@@ -32,27 +32,27 @@ Standing: TypeAlias = Literal[
 
 
 class Alternative(Frozen):
-    """Another weight function beside the winner. `behind`: objective of the best minus its own, in `unit`."""
+    """Another weight function beside the winner; `behind` is the best objective minus its own, in `unit`."""
 
     function: WeightFunction
     standing: Standing
     tried: int
     screened: int
     config: StrategyConfig | None
-    """The best that was tried of it."""
+    """Best tried config of the function."""
     behind: Measured | None
     unit: Unit
     fresh_paths: bool
-    """Whether `behind` was measured on fresh paths, paired; otherwise in sample, with an error as if independent, which
-    is too large."""
+    """Whether `behind` is paired on fresh paths; otherwise in sample, with an error that ignores the pairing and is
+    too large."""
     distinguishable: bool | None
-    """Whether it is beyond two errors; None where nothing was measured, or only with too large an error."""
+    """Whether `behind` exceeds two errors; None without a reliable error."""
     breaches: tuple[LimitName, ...]
     figures: tuple[Figure, ...]
 
 
 def explain_alternative(result: OptimizationResult, trials: Sequence[Trial], function: WeightFunction) -> Alternative:
-    """Why `function` did not win; `trials` are all of the run."""
+    """Explain why `function` did not win; `trials` are all trials of the run."""
     own = [trial for trial in trials if trial.config.weight_function == function]
     finalists = [f for f in result.finalists if f.config.weight_function == function]
     sharpe = result.manifest.request.goal == "sharpe"

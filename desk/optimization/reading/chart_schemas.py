@@ -1,4 +1,4 @@
-"""What a client draws of a job, as numbers: computed here, so that a chart needs no arithmetic of its own."""
+"""Chart data of a job; clients draw it without further arithmetic."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -7,7 +7,7 @@ from pydantic import Field
 from quant.numeric.frozen import Frozen
 
 MOST_POINTS = 5_000
-"""Of one line or cloud; more are thinned out the same way every time."""
+"""Maximum points of a line or scatter; longer series are downsampled deterministically."""
 
 ChartName: TypeAlias = Literal[
     "convergence",
@@ -24,7 +24,7 @@ ChartName: TypeAlias = Literal[
 
 
 class Provenance(Frozen):
-    """Where the figures come from; every file and every chart says so."""
+    """Source of the figures, stated in every file and chart."""
 
     job: str
     as_of: str | None = Field(description="Last day of the prices; null where no result is there yet")
@@ -34,7 +34,7 @@ class Provenance(Frozen):
 
 
 class Convergence(Frozen):
-    """One entry for each trial, in the order of proposal; all of it in sample."""
+    """One entry per trial in order of proposal, in sample."""
 
     trial: tuple[int, ...]
     objective: tuple[float, ...]
@@ -116,7 +116,7 @@ class Weights(Frozen):
 
 
 class Drawdown(Frozen):
-    """Falls from the highest wealth so far, positive fractions."""
+    """Drawdowns from the highest wealth so far, positive fractions."""
 
     dates: tuple[str, ...]
     strategy: tuple[float, ...]
@@ -155,7 +155,7 @@ class Logits(Frozen):
 
 
 class Fan(Frozen):
-    """Wealth of 1 when blocks of the strategy's own days are drawn again: nothing new can happen in it."""
+    """Wealth, starting at 1, in a block bootstrap of the strategy's own days."""
 
     years: tuple[float, ...]
     levels: tuple[float, ...]
@@ -165,7 +165,7 @@ class Fan(Frozen):
 
 
 class Charts(Frozen):
-    """Null stands for a chart that was not asked for, or that the job has no data for."""
+    """Charts of a job; null for a chart that was not requested or has no data."""
 
     provenance: Provenance
     partial: tuple[str, ...] = Field(description="Why they are not those of a whole result; empty for a whole one")

@@ -1,4 +1,4 @@
-"""The numbers of the charts, from a result, its trials and the record of its winner on real days."""
+"""Computes chart data from a result, its trials and the historical series of its winner."""
 
 from collections.abc import Callable, Sequence
 from itertools import combinations, pairwise
@@ -32,15 +32,15 @@ WINDOW = 60
 FAN_PATHS = 2_000
 FAN_LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)
 _SHORTEST_FAN = 250
-"""Days below which nothing can be drawn again."""
+"""Minimum days for the bootstrap."""
 _MIN_TRADE = 1e-4
-"""Smallest change of the weight that is shown as a trade."""
+"""Minimum change of the weight that counts as a trade."""
 _MOST_PARAMETERS = 3
 _UNUSED = "not used"
 
 
 class History(NamedTuple):
-    """What happened on real prices: the rows of `OptimizationResult.history_series`."""
+    """Historical series: the rows of `OptimizationResult.history_series`."""
 
     winner: Floats
     benchmark: Floats
@@ -58,12 +58,12 @@ class History(NamedTuple):
         return excess + self.cash
 
     def drawdown(self, excess: Floats) -> Floats:
-        """Fall of wealth, cash included, below its highest value so far; not negative."""
+        """Drawdown of wealth, cash included; not negative."""
         return drawdowns(self.total(excess))
 
 
 class ChartData(NamedTuple):
-    """What charts are made of; a job without a result has its trials alone."""
+    """Inputs of the charts; a job without a result has trials only."""
 
     request: OptimizationRequest
     trials: Sequence[Trial]
@@ -76,14 +76,14 @@ class ChartData(NamedTuple):
 def build_charts(
     material: ChartData, provenance: Provenance, *, partial: Sequence[str] = (), only: ChartName | None = None
 ) -> Charts:
-    """Every chart that the material allows, or the one that is named."""
+    """Build the named chart, or every chart that the data allow."""
     makers = {name: make for name, make in _MAKERS.items() if only in (None, name)}
     charts_by_name = {name: make(material) for name, make in makers.items()}
     return Charts(provenance=provenance, partial=tuple(partial)).model_copy(update=charts_by_name)
 
 
 def downsample(values: Floats, most: int) -> Places:
-    """Rows that a line of at most `most` points keeps: the ends, and the least and greatest of each stretch."""
+    """Select at most `most` rows of a line: the ends, and the minimum and maximum of each interval."""
     if values.size <= most:
         return np.arange(values.size)
     edges = np.linspace(0, values.size, max(1, (most - 2) // 2) + 1).astype(np.int64)
@@ -184,7 +184,7 @@ def _sensitivity(material: ChartData) -> tuple[charts.Heatmap, ...] | None:
 
 
 def _parameters(material: ChartData) -> list[str]:
-    """Those that move the objective most, the most important first."""
+    """Return the most important parameters, most important first."""
     importance = material.result.importance if material.result else {}
     ordered = sorted(importance, key=lambda name: (-importance[name], name))
     return list(dict.fromkeys([*ordered, "weight_function", "rebalancing"]))[
@@ -213,7 +213,7 @@ def _label(value: object) -> str:
 
 
 def _order(label: str) -> tuple[bool, float, str]:
-    """Numbers by size, then words; what is not used comes last."""
+    """Sort key of labels: numbers by size, then words, unused values last."""
     try:
         return False, float(label), ""
     except ValueError:
@@ -247,7 +247,7 @@ def _weights(material: ChartData) -> charts.Weights | None:
 
 
 def _drifted(history: History) -> Floats:
-    """Weight of the strategy after each day, before any trade: prices move it."""
+    """Weight after each day before any trade, as moved by prices."""
     weight, cash = history.winner_weight, history.cash
     is_invested = weight > 0.0
     grown = 1.0 + cash + history.winner
@@ -340,7 +340,7 @@ def _logits(material: ChartData) -> charts.Logits | None:
 
 
 def _fan(material: ChartData) -> charts.Fan | None:
-    """The winner's own days in blocks, over the horizon of the request."""
+    """Bootstrap the winner's days in blocks over the horizon of the request."""
     result, history = material.result, material.history
     if result is None or history is None or history.days.size < _SHORTEST_FAN:
         return None

@@ -1,4 +1,4 @@
-"""Why two results differ: every difference of what was asked and of what came out is computed here."""
+"""Compares two results: differences of requests, data, code, decisions and key figures."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ _WORDS = {"mu": "expected return", "sigma": "volatility", "bound": "largest valu
 
 
 class Change(Frozen):
-    """One field of the request that the two results do not share."""
+    """A field of the request in which the results differ."""
 
     field: str
     words: str
@@ -37,7 +37,7 @@ class Comparison(Frozen):
     same_seed: bool
     same_code: bool
     same_decisions: bool
-    """Of the agents; they may differ although the request is the same."""
+    """Decisions of the agents, which may differ for the same request."""
     same_winner: bool
     figures: tuple[Figure, ...]
 
@@ -63,7 +63,7 @@ def _data(result: OptimizationResult) -> tuple[str, str]:
 
 
 def _numeric_decisions(result: OptimizationResult) -> list[tuple[str, int, dict[str, Any]]]:
-    """Without the explanation, which comes after the numbers."""
+    """Return the decisions that affect numbers, without the explanation."""
     return [(d.agent, d.ordinal, d.answer) for d in result.manifest.decisions if d.agent != "explainer"]
 
 
@@ -76,7 +76,7 @@ def _changes(first: OptimizationRequest, second: OptimizationRequest) -> Iterato
 
 
 def _plain(request: OptimizationRequest) -> dict[str, Any]:
-    """Scenarios by name; the place of a price file is nobody's business, and its content is in the data."""
+    """Dump a request with scenarios by name, without the private path of the price file."""
     dumped = request.model_dump(exclude={"prices_file"})
     return dumped | {"scenarios": {scenario["name"]: scenario for scenario in dumped["scenarios"]}}
 
@@ -173,7 +173,7 @@ def _key_figures(result: OptimizationResult) -> dict[str, tuple[str, Unit, Measu
 
 
 def _difference(first: Measured, second: Measured, unit: Unit) -> tuple[Measured, Unit]:
-    """The error takes the two as independent; on common paths it is too large."""
+    """Difference with an error for independent values, which is too large on common paths."""
     factor = 100.0 if unit in ("percent", "probability") else 1.0
     errors = [e.error for e in (first, second) if e.error is not None]
     error = factor * math.hypot(*errors) if len(errors) == 2 else None

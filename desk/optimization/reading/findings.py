@@ -1,4 +1,4 @@
-"""What a result says, as comparisons made by code: the explainer's material, and the template's."""
+"""Findings of a result: comparisons made by code, the input of explainer and template."""
 
 from typing import Any, Literal, TypeAlias
 
@@ -14,7 +14,7 @@ class Findings(Frozen):
 
     colour: Literal["green", "amber", "red", "infeasible"]
     benefit: Sign | None
-    """By its interval: above nothing, around nothing, below nothing. None without a winner."""
+    """Sign of the benefit by its interval; None without a winner."""
     shallower: bool | None
     """Whether the winner's mean drawdown is smaller than the benchmark's."""
     depends_on_premium: bool | None
@@ -26,7 +26,7 @@ class Findings(Frozen):
     several_indistinguishable: bool
     on_a_plateau: bool | None
     partial: tuple[str, ...] = ()
-    """What is missing of a result that a budget cut short, in code's words."""
+    """Reasons why the result is partial."""
     figures: tuple[Figure, ...]
 
 
@@ -50,7 +50,7 @@ def build_findings(result: OptimizationResult) -> Findings:
 
 
 def explainable_figures(result: OptimizationResult) -> tuple[Figure, ...]:
-    """The figures an agent may see: today's weights come from the latest prices, which lie in the locked holdout."""
+    """Return the figures that an agent may see; today's weights are excluded because they use locked prices."""
     return tuple(figure for figure in result.figures if not figure.source.startswith("result.next_step."))
 
 

@@ -1,4 +1,4 @@
-"""The finalists of a result in their order, and how many of them chance could have exchanged."""
+"""Ranking of the finalists, and how many are indistinguishable from the best."""
 
 from desk.figures import labels
 from desk.figures.figures import Figure, Unit
@@ -19,7 +19,7 @@ class RankedFinalist(Frozen):
 
 
 class Ranking(Frozen):
-    """Best objective first; the winner may be lower, where it stands on a better plateau within the noise."""
+    """Finalists by objective; the winner may rank lower if it has a better plateau within the noise."""
 
     ranked: tuple[RankedFinalist, ...]
     within_noise: int
@@ -74,7 +74,7 @@ def _add_finalist(sheet: Sheet, row: RankedFinalist, *, sharpe: bool) -> None:
 
 
 def to_display_unit(objective: Measured, *, sharpe: bool) -> tuple[Measured, Unit]:
-    """An objective as it is shown: a utility in basis points, a Sharpe ratio as it is."""
+    """Convert an objective for display: utility to basis points, Sharpe ratio unchanged."""
     if sharpe:
         return objective, "ratio"
     error = None if objective.error is None else BPS * objective.error

@@ -1,4 +1,4 @@
-"""Up to five results beside each other: what was asked differently, what came out, and whether it is luck."""
+"""Compares up to five results: requests, outcomes, and whether differences are luck."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MOST = 5
 REPLICATIONS = 2_000
 MEAN_BLOCK = 21
-"""Sessions, a month, as in the tests for luck."""
+"""Bootstrap block in sessions (a month), as in the tests for luck."""
 SHORTEST = 252
 SEED = 1
 
@@ -48,7 +48,7 @@ class Side(Frozen):
 
 
 class Pair(Frozen):
-    """The first job and another one."""
+    """Comparison of the first job with another one."""
 
     first: str
     second: str
@@ -80,7 +80,7 @@ def compare_side_by_side(results: "Sequence[tuple[str, OptimizationResult, Histo
 def difference(first: "History | None", second: "History | None", risk_aversion: float) -> Difference | None:
     if first is None or second is None:
         return None
-    import numpy as np
+    import numpy as np  # imported here: the types of this module serve routes that need no numpy
 
     from quant.numeric.returns import DAYS
     from quant.overfitting.predictive_ability import performance_differences, resampled_means

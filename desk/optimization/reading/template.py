@@ -1,4 +1,4 @@
-"""The explanation that needs no model: sentences chosen by comparisons, numbers by reference."""
+"""Explanation without a model: sentences chosen by comparisons, numbers by reference."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ def template_claims(result: OptimizationResult) -> tuple[Claim, ...]:
 
 
 def findings_claims(findings: Findings) -> tuple[Claim, ...]:
-    """The explanation of any verdict, in the order a manager reads; every claim passes the check."""
+    """Return the explanation of any verdict, in reading order; every claim passes the guard."""
     ids = {figure.id for figure in findings.figures}
     sentences = _infeasible(ids) if findings.benefit is None else _judged(findings, ids)
     return tuple(Claim(section=section, text=text) for section, text in sentences)

@@ -1,4 +1,4 @@
-"""What a stored result says under one aspect: sentences chosen by comparisons, numbers by reference."""
+"""Explains a stored result by topic: sentences chosen by comparisons, numbers by reference."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ Topic: TypeAlias = Literal[
     "what_would_change",
     "computed",
 ]
-"""What of a result is asked; `alternative` is why another weight function did not win."""
+"""Topics of a question on a result; `alternative` asks why another weight function did not win."""
 
 
 _SECTIONS: Mapping[Topic, tuple[Section, ...]] = {
@@ -52,7 +52,7 @@ _SHORT: Mapping[Section, int] = {
     "why": 1,
     "counter_argument": 1,
 }
-"""Parts of a summary in their order, and how many sentences of each."""
+"""Parts of a summary in order, with the number of sentences of each."""
 
 
 def topic_claims(findings: Findings, topic: Topic, detail: str | None = None) -> tuple[Claim, ...]:
@@ -163,9 +163,9 @@ _IF = {
     "premium proportional to volatility to the power 1": "If the premium grows as volatility does",
     "premium proportional to volatility to the power 2": "If the premium grows faster than volatility",
 }
-"""What labels of cases mean to one who reads no formulas."""
+"""Plain wording of the case labels."""
 _SPOKEN = 4
-"""Limits that are spoken of; a table holds all."""
+"""Maximum limits in the text; the table lists all."""
 
 _SENTENCES: Mapping[Topic, Callable[[set[str], str | None], Iterator[str]]] = {
     "scenario": _scenario,

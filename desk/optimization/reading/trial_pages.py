@@ -1,4 +1,4 @@
-"""Trials in pages: filtered, in a chosen order, each once, whatever is added meanwhile."""
+"""Pagination of trials with filters and sort order; concurrent additions cause no repetition."""
 
 import base64
 import binascii
@@ -47,7 +47,7 @@ Order: TypeAlias = Literal["asc", "desc"]
 
 
 class TrialRow(Frozen):
-    """A trial with its metrics in one scenario. `objective` and `feasible` are null for one that was screened out."""
+    """A trial with its metrics in one scenario; `objective` and `feasible` are null if it was screened out."""
 
     number: int
     round: int
@@ -62,7 +62,7 @@ class TrialRow(Frozen):
 
 
 class TrialQuery(Frozen):
-    """Which trials, and in which order."""
+    """Filter and order of trials."""
 
     sort: SortBy = "number"
     order: Order = "asc"
@@ -73,7 +73,7 @@ class TrialQuery(Frozen):
 
 
 Row: TypeAlias = dict[str, Any]
-"""A `TrialRow` as JSON: of thousands only those of one page are checked."""
+"""A `TrialRow` as JSON; only the rows of one page are validated."""
 _ROWS: TypeAdapter[tuple[TrialRow, ...]] = TypeAdapter(tuple[TrialRow, ...])
 
 
@@ -89,7 +89,7 @@ class TrialPage(Frozen):
 
 
 class _Place(Frozen):
-    """The last row of a page; good for the same order only."""
+    """Position of a page's last row, valid for the same order only."""
 
     sort: SortBy
     order: Order
@@ -124,14 +124,14 @@ def build_rows(
 
 
 def serialize_rows(rows: Sequence[TrialRow]) -> bytes:
-    """As `page` reads them."""
+    """Serialize rows for `build_page`."""
     return _ROWS.dump_json(tuple(rows))
 
 
 def build_page(
     rows: bytes, query: TrialQuery, *, after: str | None, limit: int, partial: Sequence[str] = ()
 ) -> TrialPage:
-    """The rows after the cursor; those without a value come last, equal ones by their number."""
+    """Return the page after the cursor; rows without a value come last, ties by number."""
     all_rows: list[Row] = json.loads(rows)
     matching_rows = [row for row in all_rows if _passes(row, query)]
     matching_rows.sort(key=lambda row: _key(_value(row, query.sort), row["number"], query.order))

@@ -1,7 +1,7 @@
-"""The ledger: every strategy that an owner ever tried on the same prices.
+"""The ledger: every strategy that an owner has tried on the same prices.
 
-A strategy that is tried again under the same mandate is not a new trial, so the same request has the same result
-however often it is asked. What was tried before a run is fixed when the run is made.
+A repeated strategy under the same mandate is not a new trial, so that a repeated request has the same result. The
+ledger of a run is fixed when the run is created.
 """
 
 import hashlib
@@ -14,24 +14,24 @@ from store.records import Key, iterate_records
 from store.store import Store
 
 PIPELINE = "pipeline"
-"""Kind of the records of pipelines that have finished, which are no runs."""
+"""Record kind of finished pipelines, which are not runs."""
 DIGEST_LENGTH = 16
-"""Hexadecimal digits kept of a digest: enough to tell a million strategies apart."""
+"""Hexadecimal digits per digest; enough to distinguish a million strategies."""
 
 
 def ledger_entry(mandate: Mandate, digest: str) -> str:
-    """Names the strategy of that digest under `mandate`."""
+    """Return the ledger entry of a strategy under `mandate`."""
     return f"{digest_of(mandate)[:DIGEST_LENGTH]}.{digest[:DIGEST_LENGTH]}"
 
 
 async def run_entries(store: Store, owner: str, run: str, mandate: Mandate) -> set[str]:
-    """What a run has tried by now."""
+    """Entries of the trials of a run so far."""
     records = iterate_records(store.records, owner, KIND, prefix=f"{run}.")
     return {ledger_entry(mandate, record.key.id.rpartition(".")[2]) async for record in records}
 
 
 async def save_ledger(store: Store, owner: str, entries: Iterable[str]) -> str:
-    """Keep what was tried; its content address."""
+    """Store entries and return their content address."""
     content = "\n".join(sorted(entries)).encode()
     address = hashlib.sha256(content).hexdigest()
     await store.blobs.put(f"{owner}/ledger/{address}", content)
@@ -43,7 +43,7 @@ async def load_ledger(store: Store, owner: str, address: str) -> set[str]:
 
 
 async def save_pipeline_entries(store: Store, owner: str, name: str, data_digest: str, entries: Iterable[str]) -> None:
-    """What a pipeline has tried counts in the ledgers of whatever comes after it."""
+    """Store the entries of a pipeline, which count in later ledgers."""
     document = {"tried": await save_ledger(store, owner, entries)}
     await store.records.put(Key(owner, PIPELINE, name), document, labels={"about": data_digest})
 

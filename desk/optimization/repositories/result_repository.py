@@ -1,4 +1,4 @@
-"""Results in the store: one blob per run and stage."""
+"""Stored results: one blob per run and stage."""
 
 from typing import Literal, TypeAlias
 
@@ -18,5 +18,5 @@ async def save_result(store: Store, owner: str, run: str, stage: Stage, result: 
 
 
 async def load_result(store: Store, owner: str, run: str, stage: Stage) -> OptimizationResult:
-    """The result of a stage; `store.errors.Missing` if the run has not reached it."""
+    """Load the result of a stage; `store.errors.Missing` if the run has not reached it."""
     return OptimizationResult.model_validate_json(await store.blobs.get(result_key(owner, run, stage)))

@@ -1,4 +1,7 @@
-"""Finished trials in the store: the record, and its historical series as a content-addressed blob."""
+"""Stored trials: a record each, with the historical series as a content-addressed blob.
+
+numpy is imported in the functions, because callers that only list trials do not need it.
+"""
 
 import asyncio
 import hashlib
@@ -27,7 +30,7 @@ def _blob(owner: str, address: str) -> str:
 
 
 async def save_series(store: Store, owner: str, series: "NDArray[np.float64]") -> str:
-    """Keep an array of float64 and return its content address; its shape is the reader's to know."""
+    """Store a float64 array and return its content address; its shape is not stored."""
     import numpy as np
 
     address = series_address(series)
@@ -36,7 +39,7 @@ async def save_series(store: Store, owner: str, series: "NDArray[np.float64]") -
 
 
 async def load_series(store: Store, owner: str, address: str, *, rows: int) -> "NDArray[np.float64]":
-    """The array behind `address`, shape (rows, T)."""
+    """Load the array at `address`, shape (rows, T)."""
     import numpy as np
 
     content = await store.blobs.get(_blob(owner, address))
@@ -44,7 +47,7 @@ async def load_series(store: Store, owner: str, address: str, *, rows: int) -> "
 
 
 async def save_trials(store: Store, owner: str, run: str, trials: "list[tuple[Trial, NDArray[np.float64]]]") -> None:
-    """Series first, then the records in one transaction: a trial that is there is there whole."""
+    """Store the series before the records, so that every stored trial is complete."""
     for _, series in trials:
         await save_series(store, owner, series)
     puts = [Put(Key(owner, KIND, f"{run}.{t.digest}"), t.model_dump(mode="json")) for t, _ in trials]
@@ -53,9 +56,9 @@ async def save_trials(store: Store, owner: str, run: str, trials: "list[tuple[Tr
 
 
 async def load_trials(store: Store, owner: str, run: str) -> tuple[Trial, ...]:
-    """The run's finished trials in the order in which they were proposed."""
+    """Load the finished trials of a run, in order of proposal."""
     documents = [record.document async for record in iterate_records(store.records, owner, KIND, prefix=f"{run}.")]
-    return await asyncio.to_thread(_in_order, documents)  # thousands of them would hold up everybody else
+    return await asyncio.to_thread(_in_order, documents)  # parsing thousands would block the event loop
 
 
 def _in_order(documents: list[Document]) -> tuple[Trial, ...]:

@@ -1,1 +1,1 @@
-"""One plan of a search: which configurations are proposed, evaluated and stored, and when it stops."""
+"""The search of one plan: proposal, evaluation and storage of trials, and the stopping rule."""

@@ -1,4 +1,4 @@
-"""From an optimizer's plan to a search: which values, which candidates, how many trials. A plan only points."""
+"""Translates a search plan to a search space and budget; a plan selects among the values of the request."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from quant.strategies.search import off_grid
 from quant.strategies.trial import Trial
 
 LEADERS = 5
-"""Trials whose surroundings `around_best` keeps."""
+"""Number of best trials whose neighbourhoods `around_best` keeps."""
 
 SHARES = {"all": 1.0, "two_thirds": 2 / 3, "half": 0.5}
 
@@ -25,7 +25,7 @@ _PARAMETERS: dict[str, str] = {
     "inner": "inner",
     "target_volatility": "target_volatility",
 }
-"""The parameter of a config that each grid of the space belongs to, weight functions apart."""
+"""Config parameter of each grid of the space, except weight functions."""
 _UNORDERED = {"estimators", "variance_constant", "inner"}
 
 
@@ -38,7 +38,7 @@ def plan_budget(plan: SearchPlan, trials_left: int) -> int:
 
 
 def plan_violations(plan: SearchPlan, space: SearchSpace, trials: int) -> list[str]:
-    """What of a plan cannot be done, as `code: what to mend`."""
+    """Return the violations of a plan as `code: correction`."""
     if plan.action == "stop":
         return [] if trials else ["nothing_tried: stop is possible once something was tried"]
     violations = [
@@ -54,7 +54,7 @@ def plan_violations(plan: SearchPlan, space: SearchSpace, trials: int) -> list[s
 
 
 def off_grid_values(config: StrategyConfig, space: SearchSpace) -> list[str]:
-    """The values of `config` that are not on the grid of `space`."""
+    """Return a violation for each value of `config` off the grid of `space`."""
     return [
         f"unknown_value: {name} {'is missing' if value is None else repr(value)}; expected {list(allowed)}"
         for name, value, allowed in off_grid(space, config)
@@ -62,7 +62,7 @@ def off_grid_values(config: StrategyConfig, space: SearchSpace) -> list[str]:
 
 
 def narrow_space(plan: SearchPlan, request: OptimizationRequest, trials: Sequence[Trial]) -> SearchSpace:
-    """The part of the request's space that the plan points at."""
+    """Return the part of the request's space that the plan selects."""
     space = request.space
     if plan.weight_functions:
         functions = tuple(f for f in space.weight_functions if f in plan.weight_functions)
@@ -88,8 +88,8 @@ def _around(best: Sequence[StrategyConfig], space: SearchSpace) -> SearchSpace:
 
 
 def rank_trials(request: OptimizationRequest, trials: Sequence[Trial]) -> list[Trial]:
-    """Trials on all paths, best first by the request's goal; equal ones in the order of proposal."""
-    from quant.strategies.objective import scenario_weights, scores
+    """Rank the trials evaluated on all paths, best first by the goal; ties in order of proposal."""
+    from quant.strategies.objective import scenario_weights, scores  # imports numpy, which reading plans does not need
 
     whole = [t for t in trials if not t.screened]
     if not whole:

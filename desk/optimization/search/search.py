@@ -1,4 +1,4 @@
-"""One plan of a search from start to end: propose, evaluate, store, judge whether to go on."""
+"""Runs the search of one plan: proposes, evaluates and stores trials until the stopping rule applies."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -33,20 +33,20 @@ _GAIN = 0.0002
 
 
 class Simulator(Protocol):
-    """Where configs are simulated: with every core of this process, or in shards elsewhere."""
+    """Port for simulations: in this process or in remote shards."""
 
     chunk: int
-    """Configs that are evaluated and stored together; the result does not depend on it."""
+    """Number of configs evaluated and stored together; does not affect the result."""
 
     def evaluations(
         self, chunks: Sequence[Sequence[StrategyConfig]], paths: int | None
     ) -> Iterator[list[tuple[Evaluation, ...]]]:
-        """Of each chunk in turn, of each of its configs, one for each scenario; on `paths` paths, by default all."""
+        """Yield the evaluations of each chunk: per config, one per scenario, on `paths` paths (default: all)."""
         ...
 
 
 class LocalSimulator:
-    """A `Simulator`: a chunk is simulated when it is asked for."""
+    """A `Simulator` that runs each chunk in this process on demand."""
 
     chunk = 20
 
@@ -69,10 +69,10 @@ def run_search(
     report: Report,
     simulator: Simulator | None = None,
 ) -> StopReason:
-    """Make the trials of `job`. `known` holds the stored trials by digest: none of them is computed again.
+    """Compute the trials of `job`; `stored_trials` by digest are not computed again.
 
-    Everything that is proposed follows from the job and the trials before it, so a search that was cut off goes on
-    exactly as if it had not been.
+    Every proposal depends only on the job and earlier trials, so that a resumed search has the same result as an
+    uninterrupted one.
     """
     request = job.request
     simulator = simulator or LocalSimulator(world)
@@ -82,7 +82,7 @@ def run_search(
     round_ = 0
 
     def store_chunk(chunk: list[tuple[Trial, NDArray[np.float64]]]) -> None:
-        """A round may be long: its trials count as they are stored, its best when it is judged."""
+        """Save a chunk and report progress, since a round may be long; the best objective follows after the round."""
         nonlocal status
         save(chunk)
         progress = {"done": status.done + len(chunk), "computed": status.computed + len(chunk)}
@@ -114,7 +114,7 @@ def has_converged(request: OptimizationRequest, trials: Sequence[Trial]) -> bool
 
 
 def sampler_values(request: OptimizationRequest, trials: Sequence[Trial]) -> list[float]:
-    """What the sampler maximises: the objective, with every infeasible trial below every feasible one."""
+    """Values that the sampler maximizes: the objective, with infeasible trials below all feasible ones."""
     values = objectives(request, trials)
     worst = float(min(values))
     violations = [total_violation(check_limits(request, evaluations_by_scenario(t))) for t in trials]
@@ -126,7 +126,7 @@ def evaluations_by_scenario(trial: Trial) -> dict[str, Evaluation]:
 
 
 def is_selectable(request: OptimizationRequest, trial: Trial) -> bool:
-    """Whether the selection rule may choose it: on all paths, and within every limit."""
+    """Whether a trial may win: evaluated on all paths and within every limit."""
     return not trial.screened and total_violation(check_limits(request, evaluations_by_scenario(trial))) == 0.0
 
 
@@ -174,7 +174,7 @@ def _evaluate(
     survivors = set(range(len(batch)))
     few: dict[int, tuple[Evaluation, ...]] = {}
     if world.request.trials > SCREENING_FROM and fresh:
-        # the whole batch is screened again on a resume, so that the same half survives
+        # a resumed search screens the whole batch again, so that the same half survives
         few = dict(enumerate(_simulated(simulator, [config for _, config in batch], screening_paths(world.paths))))
         survivors = _survivors(world, batch, few)
     new_trials: dict[str, Trial] = {}
@@ -206,7 +206,7 @@ def _evaluate(
 
 
 def screening_paths(paths: int) -> int:
-    """Of `paths` those on which a large search looks at a config first."""
+    """Number of paths on which a large search screens configs."""
     return min(max(paths // _SCREENING_SHARE, _SCREENING_PATHS), paths)
 
 
@@ -218,7 +218,7 @@ def _simulated(simulator: Simulator, configs: Sequence[StrategyConfig], paths: i
 def _survivors(
     world: World, batch: Sequence[tuple[Origin, StrategyConfig]], few: Mapping[int, tuple[Evaluation, ...]]
 ) -> set[int]:
-    """The better half by the objective on few paths; candidates always stay."""
+    """Keep the better half by the objective on few paths, and all candidates."""
     train = world.replay([c for _, c in batch], end=world.market.train.stop)
     trials = [
         Trial(
