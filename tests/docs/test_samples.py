@@ -211,7 +211,7 @@ def test_the_sample_of_the_numeric_core_runs(tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 @pytest.mark.parametrize("page", [page for page in PAGES if any(map(is_executed, samples_of(page)))])
 def test_every_sample_runs_as_written(page: str, checkout: Path) -> None:
-    ran = executed(script_of(page), checkout, typed=messages_of(page))
+    ran = executed(script_of(page), checkout, text=messages_of(page))
     assert ran.returncode == EXIT_CODES.get(page, 0), f"{ran.stdout[-800:]}\n{ran.stderr[-3000:]}"
     for refusal in ("cannot be done as it was asked", "nothing this desk can do", "could be checked"):
         assert refusal not in ran.stdout
