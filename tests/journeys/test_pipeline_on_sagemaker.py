@@ -26,7 +26,6 @@ from desk.optimization.repositories.trial_repository import series_address
 from desk.optimization.request import OptimizationRequest
 from graphs.pipeline import answer, asked_for, execute, prepare
 from quant.worlds.scenario import BUILT_IN
-from tests.api.conftest import found
 from tests.doubles.aws import moto, point_at
 from tests.doubles.sagemaker import fixed_step as canned_step
 from tests.doubles.sagemaker.definitions import parsed
@@ -35,6 +34,7 @@ from tests.doubles.sagemaker.job import Conduct
 from tests.doubles.terminal_input import TerminalInput
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.jobs.queued_runs import eventually
+from tests.sample_result import sample_result
 
 pytestmark = pytest.mark.anyio
 USUAL = [step.name for step in STEPS if not step.optional]
@@ -67,7 +67,7 @@ def step_outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).mkdir()
         (folder / name / "file").write_text(name)
     aggregation, history = folder / "aggregation", np.zeros((7, 500))
-    result = found().model_copy(update={"history_series": series_address(history)})
+    result = sample_result().model_copy(update={"history_series": series_address(history)})
     (aggregation / "result.json").write_text(result.model_dump_json())
     (aggregation / "digest").write_text(result.digest())
     (aggregation / "history.f64").write_bytes(history.tobytes())

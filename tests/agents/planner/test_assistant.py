@@ -26,7 +26,7 @@ from desk.optimization.request import Limit, Limits
 from desk.optimization.result import Finalist, OptimizationResult, Verdict
 from quant.strategies.config import StrategyConfig
 from store.embedded import open_store
-from tests.api.conftest import found, limit_checks
+from tests.sample_result import limit_checks, sample_result
 from tools.portfolios import analyse_market, assess_portfolio, compare_allocations, simulate_wealth
 from tools.results import compare_results, explain_result, list_results, open_holdout
 from tools.searches import estimate_optimization, run_optimization
@@ -49,9 +49,9 @@ def of_colour(colour: str) -> OptimizationResult:
         binding = verdict.model_copy(update={"binding_limit": "max_drawdown"})
         nothing = dict.fromkeys(NOTHING, ())
         changes = {"verdict": binding, "importance": {}, "limits": limit_checks(passed=False)} | NO_WINNER | nothing
-        result = found(**changes)
+        result = sample_result(**changes)
     else:
-        result = found(verdict=verdict)
+        result = sample_result(verdict=verdict)
     return result.model_copy(update={"figures": result_figures(result)})
 
 

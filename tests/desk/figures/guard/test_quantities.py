@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from desk.figures.figures import Claim, Figure, format_figure
 from desk.figures.guard.claims import check, codes
 from desk.optimization.judgement.result_figures import result_figures
-from tests.api.conftest import found
+from tests.sample_result import sample_result
 
-FIGURES = result_figures(found())
+FIGURES = result_figures(sample_result())
 KNOWN = {figure.id: figure for figure in FIGURES}
 
 

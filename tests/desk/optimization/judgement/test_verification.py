@@ -11,9 +11,9 @@ from desk.optimization.reading.findings import build_findings, explainable_figur
 from desk.optimization.reading.template import template_claims
 from desk.optimization.reading.topics import Topic, topic_claims
 from desk.optimization.result import OptimizationResult, Verdict
-from tests.api.conftest import found, limit_checks
 from tests.desk.figures.guard.deceptions import all_found, changed, explained, perturbed
 from tests.desk.optimization.planner_claims import market_claims, risk_claims
+from tests.sample_result import limit_checks, sample_result
 
 NOTHING = (
     "premium parameter_error probabilities costs facts years crises scenarios benchmarks finalists trials caveats"
@@ -27,13 +27,15 @@ NO_WINNER = dict.fromkeys(("benefit", "winner", "depends_on_premium", "next_step
 
 def of_colour(colour: str) -> OptimizationResult:
     verdict = Verdict(colour=colour, headline="h", reason="r")  # pyright: ignore[reportArgumentType]
-    return whole(found(verdict=verdict))
+    return whole(sample_result(verdict=verdict))
 
 
 def infeasible() -> OptimizationResult:
     verdict = Verdict(colour="infeasible", headline="h", reason="r", binding_limit="max_drawdown")
     nothing = dict.fromkeys(NOTHING, ())
-    return whole(found(verdict=verdict, **NO_WINNER, importance={}, limits=limit_checks(passed=False), **nothing))
+    return whole(
+        sample_result(verdict=verdict, **NO_WINNER, importance={}, limits=limit_checks(passed=False), **nothing)
+    )
 
 
 def whole(result: OptimizationResult) -> OptimizationResult:

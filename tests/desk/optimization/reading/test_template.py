@@ -9,12 +9,12 @@ from desk.figures.guard.claims import MAX_CLAIMS, check
 from desk.optimization.judgement.result_figures import result_figures
 from desk.optimization.reading.findings import Findings
 from desk.optimization.reading.template import findings_claims
-from tests.api.conftest import found
+from tests.sample_result import sample_result
 
 REFERRED = sorted(
     set(re.findall(r"\{\{+([a-z][a-z0-9_]*)\}+\}", Path(desk.optimization.reading.template.__file__).read_text()))
 )
-BINDING = found(verdict=found().verdict.model_copy(update={"binding_limit": "max_drawdown"}))
+BINDING = sample_result(verdict=sample_result().verdict.model_copy(update={"binding_limit": "max_drawdown"}))
 FIGURES = tuple(figure for figure in result_figures(BINDING) if figure.id in REFERRED)
 SOMETIMES = [True, False, None]
 
