@@ -2,7 +2,6 @@
 
 import datetime as dt
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -77,8 +76,3 @@ def history() -> np.ndarray:
             days,
         ]
     )
-
-
-@pytest.fixture
-def made() -> Callable[..., OptimizationResult]:
-    return sample_result

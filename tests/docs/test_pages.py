@@ -28,6 +28,12 @@ OF_OTHERS = {
     *("BIND_HOST", "GATEWAY_PORT", "IOT_MTLS_ENABLED"),  # of MiniStack
 }
 """Names in capitals on the pages that are no settings of Stratigos."""
+TERMS_OF_THE_VERDICT = (
+    *("verdict", "luck", "benefit", "constant weight", "volatility", "timing", "drawdown", "active return"),
+    *("deflated sharpe ratio", "probability of overfitting", "superior", "p-value", "monte carlo error", "interval"),
+    *("scenario", "path", "validat", "in sample", "limit", "configuration", "decay", "weight"),
+    *("basis point", "result digest", "variance constant"),
+)
 OURS = "(?:quant|store|desk|tools|prompts|agents|graphs|api)"
 OUTSIDE_THE_DOCUMENT = ["/docs", "/openapi.json", "/sockets", "/runs/[^/]+/events/ws"]
 """Routes that OpenAPI cannot describe: its own pages and WebSockets; `/sockets` is one of API Gateway."""
@@ -178,6 +184,17 @@ def test_every_guard_names_tests_that_exist() -> None:
     names = re.findall(r"`(test_\w+)`", guards)
     assert len(names) > 20
     assert [test for test in names if f"def {test}(" not in tests] == []
+
+
+def test_the_glossary_defines_every_term_of_the_verdict_in_the_readme() -> None:
+    _, _, rest = text_of("README.md").partition("## What the demo prints")
+    verdict, _, _ = rest.partition("## Use it")
+    words = " ".join(verdict.lower().replace("in-sample", "in sample").split())
+    glossary = text_of("docs/glossary.md").lower()
+    entries = " ".join(re.findall(r"^\*\*([^*]+)\*\*:", glossary, re.MULTILINE))
+    assert [term for term in TERMS_OF_THE_VERDICT if term not in words] == [], "not in the README"
+    assert [term for term in TERMS_OF_THE_VERDICT if term not in entries] == [], "not in the glossary"
+    assert all(f"*{colour}*" in glossary for colour in ("green", "amber", "red", "infeasible"))
 
 
 def test_the_readme_names_every_folder() -> None:

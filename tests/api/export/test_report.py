@@ -15,6 +15,7 @@ from desk.optimization.result import LimitCheck, Verdict
 from quant.strategies.config import StrategyConfig
 from quant.strategies.family import FAMILY, Grids
 from quant.worlds.scenario import GBM_BANNER
+from tests.sample_result import sample_result
 
 MADE = dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.UTC)
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -125,9 +126,9 @@ def test_tables_have_headings(page):
     assert {"header", "main", "nav", "footer"} <= {name for name, _ in parsed.seen}
 
 
-def test_hostile_text_stays_text(made, history):
+def test_hostile_text_stays_text(history):
     hostile = '"><img src=x onerror=alert(1)><script>alert(2)</script>{{ 7*7 }}'
-    result = made(
+    result = sample_result(
         verdict=Verdict(colour="amber", headline=hostile, reason=hostile),
         caveats=(hostile,),
         explanation=Explanation(
@@ -177,7 +178,7 @@ def test_figures_that_read_the_same_lead_each_to_its_own_computation(result):
     assert said.endswith("</a> &amp; more.")
 
 
-def test_a_figure_is_told_exactly_with_its_error_its_field_and_its_tool(made, result):
+def test_a_figure_is_told_exactly_with_its_error_its_field_and_its_tool(result):
     hostile = '"><script>x</script>'
     figures = (
         result.figures[0].model_copy(update={"value": 38.123456, "error": 6.0}),
@@ -187,7 +188,7 @@ def test_a_figure_is_told_exactly_with_its_error_its_field_and_its_tool(made, re
         section="why", text=format_figure(figures[1]), figures=("bear_benefit",), template="{{bear_benefit}}"
     )
     explained = Explanation(claims=(claim,), author="test")
-    page = render(made(figures=figures, explanation=explained), run="abc", made=MADE)
+    page = render(sample_result(figures=figures, explanation=explained), run="abc", made=MADE)
     assert "<td>38.1235</td><td>bps</td><td>6</td>" in page
     assert "<code>benefit.basis_points</code>" in page
     assert "<code>assess_risk</code>" in page
@@ -215,16 +216,16 @@ def test_infeasible_is_told_as_loudly_as_a_winner(infeasible):
 
 
 @pytest.mark.parametrize("colour", ["green", "amber", "red"])
-def test_the_colour_is_also_a_word_and_a_sign(made, colour):
+def test_the_colour_is_also_a_word_and_a_sign(colour):
     verdict = Verdict(colour=colour, headline="h", reason="r")
-    page = render(made(verdict=verdict, history_series=None), run="abc", made=MADE)
+    page = render(sample_result(verdict=verdict, history_series=None), run="abc", made=MADE)
     assert f'class="verdict {colour}"' in page
     assert f"Verdict: {colour.capitalize()}" in page
     assert ONE_HISTORY in page[: page.index("</section>")]
 
 
-def test_constant_volatility_carries_its_banner(made):
-    result = made()
+def test_constant_volatility_carries_its_banner():
+    result = sample_result()
     scenarios = tuple(s.model_copy(update={"engine": "gbm"}) for s in result.manifest.request.scenarios)
     request = result.manifest.request.model_copy(update={"scenarios": scenarios})
     page = render(
