@@ -1,14 +1,20 @@
-"""`keys`: who may sign in with an API key."""
+"""`keys`: create, list and revoke API keys."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from pydantic import ValidationError
+from rich.table import Table
 
+from api.app import opened_store
+from api.cli.terminal import plain, stdout
+from api.home import prepare_home
 from api.http.identity import api_keys
+from api.operations.audit import audited_command
 from api.settings import FORMS, Settings, read_settings
 from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
@@ -33,12 +39,12 @@ def register(app: typer.Typer) -> None:
 
 
 def _keys() -> None:
-    """API keys, with which people and programs sign in where STRATIGOS_AUTH takes them."""
+    """API keys, with which people and programs sign in if STRATIGOS_AUTH includes keys."""
 
 
 def create(
     *,
-    owner: Annotated[str, typer.Option("--owner", metavar="NAME", help="Whose desk the key opens.")],
+    owner: Annotated[str, typer.Option("--owner", metavar="NAME", help="The user that the key signs in.")],
     role: Annotated[
         list[str], typer.Option("--role", metavar="ROLE", help=f"One of {', '.join(ROLES)}; may be repeated.")
     ],
@@ -47,53 +53,54 @@ def create(
         typer.Option(
             "--scope",
             metavar="PERMISSION",
-            help="All that the key may do of what the role permits, such as research:read; may be repeated.",
+            help="A permission of the role, such as research:read, to which the key is limited; may be repeated.",
         ),
     ] = None,
     expires_days: Annotated[
-        int, typer.Option("--expires-days", min=1, max=api_keys.MAX_DAYS, help="Days for which it holds.")
+        int, typer.Option("--expires-days", min=1, max=api_keys.MAX_DAYS, help="Days until the key expires.")
     ] = api_keys.DEFAULT_DAYS,
-    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="What it is for.")] = "",
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="The purpose of the key.")] = "",
 ) -> int:
-    """Make a key, and print it this once: only its hash is kept."""
-    terms = _terms(owner=owner, roles=role, scopes=scope or None, note=note)
+    """Create a key and print it once; only its hash is stored."""
+    terms = _key_terms(owner=owner, roles=role, scopes=scope or None, note=note)
 
     async def answer(settings: Settings, store: "Store") -> int:
-        async with _told(settings, store, "create", terms.id):
-            key, shown = await api_keys.create(store, terms, days=expires_days, now=utc_now())
-        print(shown)
-        told = f"Key {key.id} of {key.owner} ({_allowed(key)}) holds until {key.expires:%Y-%m-%d %H:%M} UTC."
-        print(f"{told} It is shown this once; a client reads it from STRATIGOS_KEY.", file=sys.stderr)
+        async with _audited(settings, store, "create", terms.id):
+            key, secret = await api_keys.create(store, terms, days=expires_days, now=utc_now())
+        print(secret)
+        expiry = f"{key.expires:%Y-%m-%d %H:%M} UTC"
+        print(f"Key {key.id} of {key.owner} ({_allowed(key)}) is valid until {expiry}.", file=sys.stderr)
+        print("It is printed only once; a client reads it from STRATIGOS_KEY.", file=sys.stderr)
         return 0
 
     return _in_store(answer)
 
 
 def list_(*, json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> int:
-    """List all keys, newest first; none of them can be shown again."""
+    """List all keys, newest first, without their secrets."""
 
     async def answer(_: Settings, store: "Store") -> int:
-        _show(await api_keys.list_keys(store), as_json=json_)
+        _print(await api_keys.list_keys(store), as_json=json_)
         return 0
 
     return _in_store(answer)
 
 
-def revoke(key: Annotated[str, typer.Argument(metavar="ID", help="As `keys list` shows it.")]) -> int:
-    """End a key: within ten seconds nobody is let in with it."""
+def revoke(key: Annotated[str, typer.Argument(metavar="ID", help="The id that `keys list` shows.")]) -> int:
+    """Revoke a key; it is refused within ten seconds."""
 
     async def answer(settings: Settings, store: "Store") -> int:
-        async with _told(settings, store, "revoke", key):
-            ended = await api_keys.revoke(store, key, now=utc_now())
-        print(f"Key {ended.id} of {ended.owner} is revoked", file=sys.stderr)
+        async with _audited(settings, store, "revoke", key):
+            revoked = await api_keys.revoke(store, key, now=utc_now())
+        print(f"Key {revoked.id} of {revoked.owner} is revoked", file=sys.stderr)
         return 0
 
     return _in_store(answer)
 
 
-def _terms(**given: Any) -> api_keys.KeyTerms:
+def _key_terms(**fields: Any) -> api_keys.KeyTerms:
     try:
-        return api_keys.KeyTerms.model_validate(given)
+        return api_keys.KeyTerms.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
         option, allowed = {
@@ -105,26 +112,20 @@ def _terms(**given: Any) -> api_keys.KeyTerms:
         raise InvalidInput(option, first["input"], allowed=allowed) from error
 
 
-def _show(found: "list[ApiKey]", *, as_json: bool) -> None:
-    import json
-
-    from api.cli.terminal import plain, stdout
-
+def _print(keys: "list[ApiKey]", *, as_json: bool) -> None:
     now = utc_now()
     if as_json:
         print(
-            json.dumps([key.model_dump(mode="json", exclude={"digest"}) | {"state": _state(key, now)} for key in found])
+            json.dumps([key.model_dump(mode="json", exclude={"digest"}) | {"state": _state(key, now)} for key in keys])
         )
         return
-    if not found:
-        print("No key yet: python -m api keys create --owner NAME --role portfolio-manager makes one.")
+    if not keys:
+        print("No key yet: python -m api keys create --owner NAME --role portfolio-manager creates one.")
         return
-    from rich.table import Table
-
     table = Table(box=None, pad_edge=False)
     for heading in ("Key", "State", "Expires (UTC)", "Owner", "May", "Note"):
         table.add_column(heading, no_wrap=heading in ("Key", "State", "Expires (UTC)"))
-    for key in found:
+    for key in keys:
         expires = key.expires.strftime("%Y-%m-%d %H:%M")
         table.add_row(key.id, _state(key, now), expires, plain(key.owner), _allowed(key), plain(key.note))
     stdout().print(table)
@@ -141,18 +142,13 @@ def _allowed(key: "ApiKey") -> str:
     return roles if key.scopes is None else f"{roles}: only {', '.join(key.scopes)}"
 
 
-def _told(settings: Settings, store: "Store", does: str, key: str) -> "AbstractAsyncContextManager[None]":
-    """In the audit log: whoever is at this terminal acts for the owner of the home."""
-    from api.operations.audit import audited_command
-
+def _audited(settings: Settings, store: "Store", does: str, key: str) -> "AbstractAsyncContextManager[None]":
+    """The user of this terminal acts for the owner of the home."""
     return audited_command(store, Principal(owner=settings.owner, roles=ROLES), f"keys.{does}", f"keys/{key}")
 
 
 def _in_store(answer: "Callable[[Settings, Store], Awaitable[int]]") -> int:
     async def in_store() -> int:
-        from api.app import opened_store
-        from api.home import prepare_home
-
         settings = read_settings()
         prepare_home(settings)
         async with opened_store(settings) as store:

@@ -1,4 +1,7 @@
-"""`serve`: the HTTP service."""
+"""`serve`: the HTTP service.
+
+FastAPI and uvicorn are imported when the command runs.
+"""
 
 import asyncio
 import signal
@@ -9,7 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.app import create_app, create_dependencies, opened_store
+from api.cli.worker_processes import workers
 from api.http.identity.loopback import LOOPBACK
+from api.models import maker_of
 from api.settings import Settings, read_settings
 from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
@@ -18,9 +24,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 GRACE = 3
-"""Seconds that requests have to end once the server is told to."""
+"""Seconds for open requests at shutdown."""
 LARGEST_MESSAGE = 4_096
-"""Bytes that a socket may be sent, none of which is heard."""
+"""Bytes of a message to a WebSocket, which the server ignores."""
 
 
 def register(app: typer.Typer) -> None:
@@ -32,17 +38,14 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; by default STRATIGOS_HOST.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; by default STRATIGOS_PORT.")] = None,
 ) -> int:
-    """Serve the HTTP interface, with workers beside it; its documentation stands at /api/docs.
+    """Serve the HTTP interface, with worker processes; its documentation is at /api/docs.
 
-    With STRATIGOS_SERVES=endpoint it is a real-time endpoint of SageMaker instead: /ping and /invocations on port 8080.
+    With STRATIGOS_SERVES=endpoint the command serves a real-time endpoint of SageMaker on port 8080 instead.
     """
     from uvicorn.config import LOGGING_CONFIG
 
-    from api.app import create_app, create_dependencies
-    from api.cli.worker_processes import workers
     from api.http.identity.authentication import check_auth_settings
     from api.http.server import LARGEST_HEAD, Server, listening, run
-    from api.models import maker_of
     from api.operations.process import process
 
     settings = read_settings()
@@ -57,12 +60,12 @@ def serve(
         raise InvalidInput(
             "--host",
             settings.host,
-            reason=f"nobody signs in, so whoever reaches {settings.host} would be the user",
+            reason=f"without sign-in, every client that reaches {settings.host} would be the user",
             allowed=f"{', '.join(LOOPBACK)}, or any address with STRATIGOS_AUTH=keys (or cognito)",
         )
     check_auth_settings(settings)
     models = maker_of(settings)()
-    # without a handler the signal would end the process before its workers have given back what they are at
+    # without a handler, SIGTERM would end the process before its workers give back their jobs
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
         listening(settings.host, settings.port) as sockets,
@@ -78,30 +81,35 @@ def serve(
             log_level=settings.log_level,
             log_config=None if settings.log == "stdout" else LOGGING_CONFIG,
             timeout_graceful_shutdown=GRACE,
-            access_log=False,  # ours holds no address with a ticket in it
+            access_log=False,  # the log of requests omits the tickets in addresses
             server_header=False,
-            proxy_headers=bool(settings.trusted_proxies),  # uvicorn would believe whoever is on this machine
+            proxy_headers=bool(settings.trusted_proxies),  # by default uvicorn trusts every local process
             forwarded_allow_ips=settings.trusted_proxies,
             h11_max_incomplete_event_size=LARGEST_HEAD,
             ws_max_size=LARGEST_MESSAGE,
         )
         answer = run(server, sockets)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)  # who is told twice shall still let its workers give back their jobs
+            signal.signal(
+                number, signal.SIG_IGN
+            )  # a second signal must not stop the workers from giving back their jobs
         return answer
 
 
 async def warn_without_keys(settings: Settings) -> None:
-    from api.app import opened_store
     from api.http.identity.api_keys import has_valid_key
 
     async with opened_store(settings) as store:
         if not await has_valid_key(store, now=utc_now()):
-            make = "python -m api keys create --owner NAME --role portfolio-manager"
-            print(f"No API key holds, so nobody signs in with one; {make} makes one", file=sys.stderr, flush=True)
+            create = "python -m api keys create --owner NAME --role portfolio-manager"
+            print(
+                f"No API key is valid, so no client can sign in with one; create one: {create}",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def _warm(app: "FastAPI") -> None:
-    """The document and the libraries of the numeric core take seconds: the first request shall not wait for them."""
+    """Load the OpenAPI document and the numeric core, which take seconds, before the first request."""
     app.openapi()
     import_module("desk.optimization.evaluation")

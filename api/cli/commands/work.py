@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.app import create_dependencies
+from api.models import maker_of
 from api.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ def work(
     ] = False,
 ) -> int:
     """Execute queued jobs until a signal; an unfinished job returns to the queue for another worker."""
-    from api.models import maker_of
     from api.operations.process import process
 
     settings = read_settings()
@@ -42,7 +43,6 @@ def work(
 
 
 async def _work(settings: Settings, models: "Models", metrics: "Metrics | None", jobs: int, *, while_fed: bool) -> None:
-    from api.app import create_dependencies
     from api.operations.metrics import watched
     from graphs.jobs.worker import Worker
 

@@ -2,8 +2,8 @@
 
 from typing import Any, Literal, TypeAlias
 
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from starlette.responses import JSONResponse
 
 Code: TypeAlias = Literal[
     "BAD_REQUEST",
