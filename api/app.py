@@ -1,4 +1,4 @@
-"""Composition root: the one place where ports meet adapters."""
+"""Composition root: chooses the adapters of all ports from the settings."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -7,10 +7,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from api import VERSION
+from api.compute import create_job_runner
 from api.home import prepare_home
+from api.models import prepare_models
 from api.operations.log import log_to
 from api.settings import Settings
+from api.websocket_push import push_events
 from desk.base.errors import InvalidInput
+from desk.market.bundled import BundledPrices
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,20 +33,20 @@ if TYPE_CHECKING:
 
 
 AREAS = {
-    "jobs": "Optimizations: submitted, followed, cancelled, decided, and what they found",
-    "evaluations": "One configuration at once, what a search would take, and what there is to choose from",
-    "events": "What happens in a job or in an answer, live and from any number on",
-    "approvals": "What waits for a person, also for another one than whoever asked",
+    "jobs": "Optimization jobs: submission, progress, approval, cancellation and results",
+    "evaluations": "Evaluation of one configuration, estimate of a search, and the available choices",
+    "events": "Events of jobs and answers, live and resumable from any sequence number",
+    "approvals": "Questions that wait for a decision, also of other users",
     "threads": "Conversations with the assistant",
     "agent": "The same conversations for clients of AG-UI 1.0",
-    "portfolios": "Portfolios that are kept",
+    "portfolios": "Stored portfolios",
     "optimization": "Weights of a portfolio: risk parity, hierarchical risk parity, efficient frontier",
-    "monte-carlo": "What wealth may become",
-    "market-data": "Prices and returns, data sets of one's own, marks on bad data",
-    "audit": "Who changed what, and who took what away",
+    "monte-carlo": "Simulations of future wealth",
+    "market-data": "Prices and returns, own data sets, and markers of bad data",
+    "audit": "The audit log: who changed what, and who exported data",
     "health": "Whether the service is up",
 }
-"""The chapters of the documentation."""
+"""The tags of the OpenAPI document."""
 
 
 @asynccontextmanager
@@ -53,40 +57,36 @@ async def create_dependencies(
     queued: bool = False,
     metrics: "Metrics | None" = None,
 ) -> "AsyncGenerator[Dependencies]":
-    """What runs are executed with, as `settings` choose it; `queued` by workers, otherwise in place.
+    """The dependencies of runs as the settings choose them; `queued` runs are executed by workers.
 
-    Without `models` runs can be read and reproduced, and none that asks an agent can be executed. What makes them is
-    called when the first is asked for; neither they nor the checkpoints are looked at before.
+    Without `models`, runs can be read and reproduced but not executed. A function for `models` is called when an agent
+    first needs one, and the checkpoints are not checked before.
     """
-    from api.compute import job_runner
-    from api.models import models_for
     from api.operations.telemetry import exported
-    from api.websocket_push import pushed
-    from desk.market.bundled import BundledPrices
     from graphs.dependencies import Dependencies
 
-    ready = models_for(settings, models)
+    model_set = prepare_models(settings, models)
     prepare_home(settings)
     prices = BundledPrices()
-    checkpoints = await _checkpoints(settings, checked=ready is not None and ready is models)
-    place = settings.log if queued else "home"  # a command in place has standard output for its answer
+    checkpoints = await _checkpoints(settings, checked=model_set is not None and model_set is models)
+    place = settings.log if queued else "home"  # standard output is reserved for the answer of a command
     with log_to(settings.home, settings.log_level, place=place), exported(settings.telemetry) as telemetry:
         async with (
-            opened_store(settings) as plain,
+            open_configured_store(settings) as configured_store,
             _queue(settings, queued=queued) as queue,
-            pushed(settings, plain) as (store, sockets),
-            job_runner(settings, store, prices) as jobs,
+            push_events(settings, configured_store) as (store, sockets),
+            create_job_runner(settings, store, prices) as jobs,
         ):
             yield Dependencies(
                 store=store,
                 prices=prices,
                 jobs=jobs,
-                models=ready,
+                models=model_set,
                 checkpoints=checkpoints,
                 budgets=settings.budgets,
                 thresholds=settings.thresholds,
                 second_person=frozenset({"holdout"} if settings.auth else ()),
-                observe=_each([each.observe for each in (telemetry, metrics) if each is not None]),
+                observe=_fan_out([observer.observe for observer in (telemetry, metrics) if observer is not None]),
                 listeners=_listeners(settings),
                 queue=queue,
                 jobs_per_user=settings.jobs_per_user,
@@ -94,10 +94,10 @@ async def create_dependencies(
             )
 
 
-def _each(observers: "Sequence[Callable[[TraceEvent], None]]") -> "Callable[[TraceEvent], None] | None":
+def _fan_out(observers: "Sequence[Callable[[TraceEvent], None]]") -> "Callable[[TraceEvent], None] | None":
     def observe(event: "TraceEvent") -> None:
-        for each in observers:
-            each(event)
+        for observer in observers:
+            observer(event)
 
     return observe if observers else None
 
@@ -105,7 +105,7 @@ def _each(observers: "Sequence[Callable[[TraceEvent], None]]") -> "Callable[[Tra
 def create_app(
     settings: Settings, dependencies: "AbstractAsyncContextManager[Dependencies]", metrics: "Metrics | None" = None
 ) -> "FastAPI":
-    """The HTTP application; it opens the desk when it starts and closes it when it ends."""
+    """The HTTP application; its lifespan opens and closes the dependencies."""
     from fastapi_offline import FastAPIOffline
 
     from api.http.dependencies import Service
@@ -129,23 +129,23 @@ def create_app(
         from graphs.streaming.followers import Following
 
         async with (
-            dependencies as opened,
-            aclosing(Answering(opened)) as answering,
-            aclosing(Following(opened.store)) as following,
-            aclosing(ReadinessChecks(opened, database)) as readiness,
+            dependencies as deps,
+            aclosing(Answering(deps)) as answering,
+            aclosing(Following(deps.store)) as following,
+            aclosing(ReadinessChecks(deps, database)) as readiness,
         ):
             if not settings.auth:
                 answering.attend(settings.owner)
-            identity = create_identity(settings, opened.store)
-            log = AuditLog(opened.store, settings.audit_key)
-            app.state.service = Service(settings, identity, limits, opened, answering, following, readiness, log)
+            identity = create_identity(settings, deps.store)
+            log = AuditLog(deps.store, settings.audit_key)
+            app.state.service = Service(settings, identity, limits, deps, answering, following, readiness, log)
             yield
 
     app = FastAPIOffline(  # its documentation loads nothing from other hosts
         title="Stratigos",
         version=VERSION,
         summary="A strategy desk for portfolio managers, run by AI agents that never compute a number themselves",
-        openapi_tags=[{"name": name, "description": told} for name, told in AREAS.items()],
+        openapi_tags=[{"name": name, "description": text} for name, text in AREAS.items()],
         swagger_ui_parameters={"docExpansion": "list", "defaultModelsExpandDepth": 0},
         lifespan=lifespan,
         docs_url="/api/docs",
@@ -171,7 +171,7 @@ def create_app(
 
 @cache
 def _routes() -> "list[BaseRoute]":
-    """The same for every application of a process: most of what the first request takes is to make them."""
+    """The routes, shared by all applications of a process: creating them takes most of the first request."""
     from fastapi import APIRouter, Depends
 
     from api.http.dependencies import CALCULATION_SLOT, get_principal, reject_unknown_parameters, require_permissions
@@ -198,8 +198,8 @@ def _routes() -> "list[BaseRoute]":
         turns,
     )
 
-    known = [Depends(each) for each in (BEARER, KEY, get_principal, reject_unknown_parameters, auditing.audit_request)]
-    routes = APIRouter(responses=error_responses(), dependencies=known)
+    checks = [Depends(each) for each in (BEARER, KEY, get_principal, reject_unknown_parameters, auditing.audit_request)]
+    routes = APIRouter(responses=error_responses(), dependencies=checks)
     every = APIRouter()
     every.include_router(health.router, prefix="/api", responses=error_responses() | ENVELOPE_RESPONSE)
     looking = require_permissions("research:read", "research:read")
@@ -224,7 +224,7 @@ def _routes() -> "list[BaseRoute]":
         (audit, require_permissions("admin:read", "admin:write")),
     ):
         routes.include_router(area.router, dependencies=conditions)
-    every.include_router(routes, prefix="/api")  # a prefix of its own would have every route made here already
+    every.include_router(routes, prefix="/api")  # a prefix of the router would create every route twice
     return every.routes
 
 
@@ -261,7 +261,7 @@ async def _queue(settings: Settings, *, queued: bool) -> "AsyncGenerator[Queue |
 
 
 @asynccontextmanager
-async def opened_store(settings: Settings) -> "AsyncGenerator[Store]":
+async def open_configured_store(settings: Settings) -> "AsyncGenerator[Store]":
     from store.embedded import open_store
     from store.errors import Unavailable
 
@@ -274,11 +274,11 @@ async def opened_store(settings: Settings) -> "AsyncGenerator[Store]":
     table, _, bucket = settings.store.removeprefix("dynamodb:").partition(",s3:")
     async with AsyncExitStack() as stack:
         try:
-            opened = await stack.enter_async_context(open_aws_store(table, bucket))
+            store = await stack.enter_async_context(open_aws_store(table, bucket))
         except Unavailable as error:
-            allowed = "a table that store.aws.store.create_table has made, and a bucket, both of yours"
+            allowed = "a table that store.aws.store.create_table creates, and a bucket"
             raise InvalidInput("STRATIGOS_STORE", settings.store, reason=str(error), allowed=allowed) from error
-        yield opened
+        yield store
 
 
 async def _checkpoints(settings: Settings, *, checked: bool) -> "Path | DynamoTable":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def job_runner(settings: "Settings", store: "Store", prices: "PriceSource") -> "AsyncGenerator[JobRunner]":
+async def create_job_runner(settings: "Settings", store: "Store", prices: "PriceSource") -> "AsyncGenerator[JobRunner]":
     from desk.optimization.inputs.owned_market import load_owned_market, load_owned_prices
 
     market = partial(load_owned_market, store, prices)
@@ -23,8 +23,8 @@ async def job_runner(settings: "Settings", store: "Store", prices: "PriceSource"
         from desk.compute.sagemaker.runner import sagemaker_runner
 
         check_compute(settings)
-        given = partial(load_owned_prices, store, prices)
-        async with sagemaker_runner(store, given, cluster_of(settings), machines_of(settings)) as runner:
+        load_prices = partial(load_owned_prices, store, prices)
+        async with sagemaker_runner(store, load_prices, cluster_of(settings), machines_of(settings)) as runner:
             yield runner
     elif settings.compute:
         from desk.compute.ray_cluster import ray_runner

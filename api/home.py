@@ -5,13 +5,13 @@ from desk.base.errors import InvalidInput
 
 
 def prepare_home(settings: Settings) -> None:
-    """Make the home, or say that it cannot be written to."""
+    """Create the home; `InvalidInput` if it cannot be written to."""
     probe = settings.home / ".writable"
     try:
-        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # runs and chats are nobody else's
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # only the user may read runs and chats
         probe.touch()
         probe.unlink()
     except OSError as error:
         reason = f"{str(settings.home)!r} cannot be written to: {error.strerror}"
-        allowed = "a folder of yours, or one that can be made"
+        allowed = "a folder that you can write to or create"
         raise InvalidInput("STRATIGOS_HOME", str(settings.home), reason=reason, allowed=allowed) from error

@@ -1,4 +1,4 @@
-"""The models that the settings name, made at once or when the first is asked for."""
+"""The language models that the settings name, created at once or on first use."""
 
 import asyncio
 import os
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
 
 
 class CallThreads(ThreadPoolExecutor):
-    """A call whose endpoint never answers cannot be cancelled; who ends the program does not wait for it."""
+    """Threads for blocking calls; the end of the program does not wait for a call that hangs."""
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
         super().shutdown(wait=False, cancel_futures=True)
 
 
-def maker_of(settings: Settings) -> "Callable[[], Models]":
-    """Makes them; options and prices are read now, so that what is wrong with these is told now."""
+def model_maker(settings: Settings) -> "Callable[[], Models]":
+    """A function that creates the models; options and prices are read and checked at once."""
     from agents.models.prices import read_prices
 
     options, prices = read_model_options(), read_prices(settings.model_prices)
 
-    def made() -> "Models":
+    def make() -> "Models":
         from agents.models.factory import make_models
 
         return make_models(options, prices=prices)
 
-    return made
+    return make
 
 
-def models_for(settings: Settings, models: "Models | Callable[[], Models] | None") -> "Models | LazyModels | None":
-    """Those that are given, checked against the settings; of a function those that it makes when they are needed."""
+def prepare_models(settings: Settings, models: "Models | Callable[[], Models] | None") -> "Models | LazyModels | None":
+    """The models, checked against the settings; a function creates them on first use."""
     from agents.models.lazy import LazyModels
 
     if models is None:
@@ -47,7 +47,7 @@ def _checked(settings: Settings, models: "Models") -> "Models":
     from agents.models.prices import check_priced
 
     check_priced(settings.budgets, models.unpriced)
-    if models.threads is not None:  # boto3 blocks, so each call to Bedrock holds a thread
+    if models.threads is not None:  # boto3 blocks, so each call to Bedrock occupies a thread
         threads = models.threads + (os.cpu_count() or 1)
         asyncio.get_running_loop().set_default_executor(CallThreads(threads))
     return models

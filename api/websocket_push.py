@@ -1,4 +1,4 @@
-"""What is appended leaves through API Gateway's management API, for the sockets that API Gateway holds open."""
+"""Pushes appended events to WebSockets through the management API of API Gateway."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from api.settings import Settings
     from graphs.streaming.websocket_connections import Sockets
 
-PATIENCE_SECONDS = 5.0
+RETRY_SECONDS = 5.0
 LONGEST_PAUSE = 1.0
 CALLS_AT_ONCE = 16
 GONE, THROTTLED = 410, 429
@@ -25,9 +25,9 @@ GONE, THROTTLED = 410, 429
 class ManagementApi:
     """Adapter of `graphs.streaming.websocket_connections.Gateway`."""
 
-    def __init__(self, client: Any, *, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, client: Any, *, retry_seconds: float = RETRY_SECONDS) -> None:
         self._client = client
-        self._patience = patience
+        self._retry_seconds = retry_seconds
         self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="sockets")
 
     def close(self) -> None:
@@ -44,7 +44,7 @@ class ManagementApi:
         from store.aws.backoff import Backoff
         from store.aws.client_errors import reason
 
-        backoff = Backoff(self._patience, LONGEST_PAUSE)
+        backoff = Backoff(self._retry_seconds, LONGEST_PAUSE)
         call = partial(self._client.post_to_connection, ConnectionId=connection, Data=text.encode("utf-8", "replace"))
         while True:
             try:
@@ -56,20 +56,20 @@ class ManagementApi:
                 status = _status(error)
                 if status == GONE:
                     raise Left(connection) from error
-                unavailable = Unavailable(f"the gateway of the sockets is unavailable ({reason(error)})")
+                unavailable = Unavailable(f"the WebSocket gateway is unavailable ({reason(error)})")
                 if status is not None and status < 500 and status != THROTTLED:
                     raise unavailable from error
                 await backoff.wait(unavailable)
 
 
 def _status(error: Exception) -> int | None:
-    """None where there was no answer."""
-    answer: Any = getattr(error, "response", None)
-    return answer and answer["ResponseMetadata"]["HTTPStatusCode"]
+    """The status of the response; None without one."""
+    response: Any = getattr(error, "response", None)
+    return response and response["ResponseMetadata"]["HTTPStatusCode"]
 
 
-class Announced:
-    """Adapter of `store.events.Events`: another one, whose new events are told of once they are stored."""
+class AnnouncedEvents:
+    """Adapter of `store.events.Events` that announces each stored event to `tell`."""
 
     def __init__(self, events: Events, tell: Callable[[str, str], None]) -> None:
         self._events = events
@@ -101,8 +101,8 @@ class Announced:
 
 
 @asynccontextmanager
-async def pushed(settings: "Settings", store: Store) -> "AsyncGenerator[tuple[Store, Sockets | None]]":
-    """The store as whoever appends uses it, and the sockets that are told of what is appended."""
+async def push_events(settings: "Settings", store: Store) -> "AsyncGenerator[tuple[Store, Sockets | None]]":
+    """A store that announces appended events, and the sockets that receive them."""
     if not settings.sockets:
         yield store, None
         return
@@ -114,4 +114,4 @@ async def pushed(settings: "Settings", store: Store) -> "AsyncGenerator[tuple[St
         closing(ManagementApi(client)) as gateway,
     ):
         async with aclosing(Sockets(store, gateway)) as sockets:
-            yield Store(store.records, Announced(store.events, sockets.tell), store.blobs), sockets
+            yield Store(store.records, AnnouncedEvents(store.events, sockets.tell), store.blobs), sockets

@@ -14,7 +14,7 @@ from api.http.errors.problems import Problem
 from api.http.identity.authentication import check_auth_settings
 from api.http.identity.jwks import JwksCache
 from api.http.identity.loopback import LOOPBACK
-from api.models import maker_of
+from api.models import model_maker
 from api.operations import readiness
 from api.settings import Settings, read_model_options
 from desk.base.errors import InvalidInput, UserError
@@ -27,7 +27,7 @@ MAX_SKEW_SECONDS, REJECTED_SKEW_SECONDS = 30.0, 300.0
 async def check_models(settings: Settings) -> Finding:
     name = "models"
     try:
-        models = await asyncio.to_thread(maker_of(settings))
+        models = await asyncio.to_thread(model_maker(settings))
         async with asyncio.timeout(2 * readiness.CHECK_TIMEOUT):
             result = await readiness.check_models(models)
     except InvalidInput as error:

@@ -264,7 +264,7 @@ class Function(NamedTuple):
 def function() -> Generator[Function]:
     """The application of the environment's settings, with the log and the metrics of the process."""
     from api.app import create_app, create_dependencies
-    from api.models import maker_of
+    from api.models import model_maker
     from api.operations.process import process
 
     settings = read_settings()
@@ -273,7 +273,7 @@ def function() -> Generator[Function]:
             if not os.environ.get(variable):
                 reason = "is not set, and what a function keeps in its own files is lost with it"
                 raise InvalidInput(variable, "", reason=reason, allowed=FORMS[variable].partition(", or nothing")[0])
-    models = maker_of(settings)
+    models = model_maker(settings)
     with process(settings, "lambda") as metrics:
         dependencies = create_dependencies(settings, models, queued=True, metrics=metrics)
         yield Function(create_app(settings, dependencies, metrics), metrics)

@@ -35,11 +35,11 @@ async def answer(home: str) -> None:
     import httpx
 
     from api.app import create_app, create_dependencies
-    from api.models import maker_of
+    from api.models import model_maker
     from api.settings import Settings
 
     settings = Settings.model_validate({"STRATIGOS_HOME": home})
-    app = create_app(settings, create_dependencies(settings, maker_of(settings), queued=True))
+    app = create_app(settings, create_dependencies(settings, model_maker(settings), queued=True))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

@@ -62,7 +62,7 @@ def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None
         ("SAGEMAKER_TAGS", "a=1,a=2", "other names"),
         ("SAGEMAKER_MAX_HOURS", "217", "at most 216"),
         ("SAGEMAKER_ATTEMPTS", "0", "a whole number, 1 to 20"),
-        ("INSTANCE_PRICES", "no/such/file", "a file like desk/compute/instance_prices.toml"),
+        ("INSTANCE_PRICES", "no/such/file", "a TOML file like desk/compute/instance_prices.toml"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(

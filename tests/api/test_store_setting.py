@@ -65,4 +65,4 @@ async def test_a_place_that_cannot_be_the_store_stops_the_start(aws, monkeypatch
             pass
     assert str(refused.value).startswith("STRATIGOS_STORE: ")
     assert told in str(refused.value)
-    assert "expected a table that store.aws.store.create_table has made" in str(refused.value)
+    assert "expected a table that store.aws.store.create_table creates" in str(refused.value)

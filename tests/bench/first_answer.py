@@ -16,11 +16,11 @@ async def answer(home: str, method: str, path: str, body: str) -> dict[str, obje
     import httpx
 
     from api.app import create_app, create_dependencies
-    from api.models import maker_of
+    from api.models import model_maker
     from api.settings import Settings
 
     settings = Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_LOG_LEVEL": "error"})
-    app = create_app(settings, create_dependencies(settings, maker_of(settings), queued=True))
+    app = create_app(settings, create_dependencies(settings, model_maker(settings), queued=True))
     imported = since_it_began()
     async with app.router.lifespan_context(app):
         start = since_it_began()

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from api.app import create_dependencies
 from api.cli.chats.port import Chats
 from api.cli.runs.opening import server_url
-from api.models import maker_of
+from api.models import model_maker
 from api.settings import read_settings
 
 
@@ -26,6 +26,6 @@ async def open_chats(server: str | None, *, answering: bool) -> AsyncGenerator[C
         return
     from api.cli.chats.local import LocalChats
 
-    models = maker_of(settings)() if answering else None
+    models = model_maker(settings)() if answering else None
     async with create_dependencies(settings, models) as dependencies:
         yield LocalChats(dependencies, settings)

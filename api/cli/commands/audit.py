@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from api.app import opened_store
+from api.app import open_configured_store
 from api.cli.options import AsJson
 from api.cli.terminal import plain, stdout
 from api.home import prepare_home
@@ -76,7 +76,7 @@ async def _verify(settings: Settings, keyed_after: int, links: "list[Link]") -> 
     from desk.governance.audit_verification import verify
 
     prepare_home(settings)
-    async with opened_store(settings) as store:
+    async with open_configured_store(settings) as store:
         verification = await verify(store, settings.audit_key, keyed_after=keyed_after, expected_links=links)
         return verification, bool(await list_owners(store))
 
@@ -131,7 +131,7 @@ async def _entries(settings: Settings, after: int) -> "AsyncGenerator[LogEntry]"
     from desk.governance.audit_log import AuditLog
 
     prepare_home(settings)
-    async with opened_store(settings) as store:
+    async with open_configured_store(settings) as store:
         log = AuditLog(store)
         following: int | None = after
         while following is not None:

@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
-from api.app import opened_store
+from api.app import open_configured_store
 from api.cli.terminal import plain, stdout
 from api.home import prepare_home
 from api.http.identity import api_keys
@@ -151,7 +151,7 @@ def _in_store(answer: "Callable[[Settings, Store], Awaitable[int]]") -> int:
     async def in_store() -> int:
         settings = read_settings()
         prepare_home(settings)
-        async with opened_store(settings) as store:
+        async with open_configured_store(settings) as store:
             return await answer(settings, store)
 
     return asyncio.run(in_store())

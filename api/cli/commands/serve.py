@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.app import create_app, create_dependencies, opened_store
+from api.app import create_app, create_dependencies, open_configured_store
 from api.cli.worker_processes import workers
 from api.http.identity.loopback import LOOPBACK
-from api.models import maker_of
+from api.models import model_maker
 from api.settings import Settings, read_settings
 from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
@@ -64,7 +64,7 @@ def serve(
             allowed=f"{', '.join(LOOPBACK)}, or any address with STRATIGOS_AUTH=keys (or cognito)",
         )
     check_auth_settings(settings)
-    models = maker_of(settings)()
+    models = model_maker(settings)()
     # without a handler, SIGTERM would end the process before its workers give back their jobs
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
@@ -99,7 +99,7 @@ def serve(
 async def warn_without_keys(settings: Settings) -> None:
     from api.http.identity.api_keys import has_valid_key
 
-    async with opened_store(settings) as store:
+    async with open_configured_store(settings) as store:
         if not await has_valid_key(store, now=utc_now()):
             create = "python -m api keys create --owner NAME --role portfolio-manager"
             print(

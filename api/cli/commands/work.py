@@ -1,4 +1,7 @@
-"""`work`: a process that executes jobs of the queue."""
+"""`work`: a process that executes jobs of the queue.
+
+OpenTelemetry and LangGraph are imported when the command runs.
+"""
 
 import asyncio
 import os
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.app import create_dependencies
-from api.models import maker_of
+from api.models import model_maker
 from api.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ def work(
     from api.operations.process import process
 
     settings = read_settings()
-    models = maker_of(settings)()
+    models = model_maker(settings)()
     with process(settings, "work") as metrics:
         asyncio.run(_work(settings, models, metrics, jobs, while_fed=while_fed))
     return 0

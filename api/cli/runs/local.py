@@ -25,7 +25,7 @@ from api.cli.runs.port import (
 )
 from api.export.formats import as_csv, as_json, provenance
 from api.export.reporting import report
-from api.models import maker_of
+from api.models import model_maker
 from api.settings import Settings
 from desk.base.errors import InvalidInput, UserError
 from desk.governance.approval_requests import question_page
@@ -234,7 +234,7 @@ class LocalRuns:
     def _run(self, operation: "Callable[[Dependencies], Awaitable[T]]", *, executing: bool = False) -> T:
         async def operate() -> T:
             if self._dependencies is None:
-                models = maker_of(self._settings)() if executing else None
+                models = model_maker(self._settings)() if executing else None
                 self._dependencies = await self._stack.enter_async_context(self._opening(self._settings, models))
             return await operation(self._dependencies)
 
