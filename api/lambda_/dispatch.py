@@ -17,9 +17,13 @@ from structlog.contextvars import bound_contextvars
 from api.lambda_ import http_events as lambda_http
 from api.lambda_.http_events import Event
 from api.lambda_.websockets import is_socket, socket
+from api.operations.audit import audited_command
 from api.settings import FORMS, read_settings
 from desk.base.errors import InvalidInput, UserError
 from desk.governance.principals import Principal
+from desk.market.datasets.schemas import DatasetName, Terms
+from graphs.jobs import job_queue
+from graphs.runs.leases import SECONDS
 from store.errors import Invalid, Missing
 from store.keys import SYSTEM, check_owner
 from store.queue import Delivery
@@ -113,9 +117,7 @@ async def settle(begun: "Function", until: float) -> None:
 
 async def work(service: "Service", event: Event, until: float) -> Event:
     """Execute jobs of the queue; those named in the answer come again, and the queue holds them no longer."""
-    from graphs.jobs import job_queue
     from graphs.jobs.worker import Worker
-    from graphs.runs.leases import SECONDS
 
     worker, queue = Worker(service.dependencies), job_queue.queue_of(service.dependencies)
     stopping = asyncio.get_running_loop().call_at(until - GIVE_BACK, worker.stop)
@@ -132,7 +134,6 @@ async def work(service: "Service", event: Event, until: float) -> Event:
 
 async def sweep(dependencies: "Dependencies") -> Event:
     """Send what a process that died left unsent, look at what is computed elsewhere, and delete what has expired."""
-    from graphs.jobs import job_queue
     from graphs.jobs.remote import look
 
     sent, expired = await job_queue.sweep(dependencies), await dependencies.store.records.sweep()
@@ -199,9 +200,7 @@ async def arrive(service: "Service", event: Event, until: float) -> Event:
 
 
 async def _import(service: "Service", notification: Notification, key: str) -> Event:
-    from api.operations.audit import audited_command
     from desk.market.datasets.ingestion import import_file
-    from desk.market.datasets.schemas import Terms
 
     bucket, size = notification.place.bucket.name, notification.place.object.size
     own = service.settings.store.partition(",s3:")[2]
@@ -222,8 +221,6 @@ async def _import(service: "Service", notification: Notification, key: str) -> E
 
 def _named(key: str) -> tuple[str, str]:
     """The owner and the data set of a key such as imports/alice/prices.csv."""
-    from desk.market.datasets.schemas import DatasetName
-
     allowed = "imports/OWNER/DATASET.csv, .xlsx, .parquet or .json, the data set of a-z, 0-9, _ and -"
     found = IMPORT.fullmatch(key)
     if found is None:

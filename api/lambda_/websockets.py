@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from structlog.contextvars import bound_contextvars
 
+from api.http.dependencies import authenticate
 from api.http.errors.handlers import details_of, status_of
 from api.http.errors.problems import CODES, Detail, Error, ErrorEnvelope, Problem
 from api.http.errors.validation import field_errors
@@ -83,8 +84,6 @@ async def _status(service: "Service", sockets: "Sockets", event: Event, until: f
 
 
 async def _connect(service: "Service", sockets: "Sockets", event: Event) -> None:
-    from api.http.dependencies import authenticate
-
     connection = _request(event)
     if service.limits is not None:
         service.limits.check_address(event["requestContext"]["identity"]["sourceIp"])

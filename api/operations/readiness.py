@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import structlog
 from pydantic import BaseModel, Field
 
+from agents.models.reachability import connect, endpoints, has_credentials
 from desk.base.errors import UserError
 from desk.optimization.request import OptimizationRequest
 from store.errors import StoreError
@@ -164,8 +165,6 @@ async def check_workers(dependencies: "Dependencies") -> CheckResult:
 
 
 async def check_models(models: "AgentModels") -> CheckResult:
-    from agents.models.reachability import connect, endpoints, has_credentials
-
     urls = endpoints(models)
     if urls and not await asyncio.to_thread(has_credentials):
         return CheckResult("failed", "there are no credentials for Bedrock")

@@ -20,6 +20,9 @@ from api.http.routes.events import beating, event_stream, last_event_id, streame
 from desk.base.errors import InvalidInput, NotFound
 from desk.governance.approvals import Ruling
 from desk.governance.principals import Principal
+from graphs.conversations.agui import as_json
+from graphs.conversations.agui_runs import begin, go_on, known, told
+from graphs.conversations.repository import check_conversation_id
 from store.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -48,9 +51,6 @@ class Attached:
 
 async def attached(given: RunAgentInput, after: LastEvent, principal: PrincipalDep, service: ServiceDep) -> Attached:
     """The run that the input names: known already, or begun now; every refusal comes before the stream."""
-    from graphs.conversations.agui_runs import begin, go_on, known
-    from graphs.conversations.repository import check_conversation_id
-
     dependencies, answering, owner = service.dependencies, service.answering, principal.owner
     thread, run = given.thread_id, given.run_id
     check_conversation_id("body.threadId", thread)
@@ -86,9 +86,6 @@ async def agent(
 
 
 async def _frames(attached: Attached, principal: Principal, service: Service) -> AsyncGenerator[bytes]:
-    from graphs.conversations.agui import as_json
-    from graphs.conversations.agui_runs import told
-
     number = 0
     try:
         async with aclosing(

@@ -10,6 +10,7 @@ from api.http.errors.problems import Problem, error_responses
 from api.http.pagination import After, Limit, Listed
 from desk.governance.approval_requests import REQUIRED_PERMISSION, Question, load_question, question_page
 from desk.governance.approvals import Ruling
+from graphs.conversations.approval_requests import decide_question
 
 QuestionId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=["3f6c0e8a5f0e4a0f9a5d8c1b2e7f4a6d"])]
 
@@ -55,6 +56,4 @@ async def decide(question: QuestionId, body: Ruling, service: ServiceDep, princi
 
     403 for whoever asked, where a second person has to decide: another key of the same user is the same person.
     """
-    from graphs.conversations.approval_requests import decide_question
-
     return await decide_question(service.dependencies, service.answering, principal, question, body)

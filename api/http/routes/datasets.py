@@ -13,6 +13,8 @@ from api.http.dependencies import PrincipalDep, ServiceDep
 from api.http.errors.problems import Detail, Problem, error_responses
 from api.http.pagination import After, Limit, Listed
 from desk.base.errors import InvalidInput
+from desk.market.datasets.markers import list_markers
+from desk.market.datasets.repository import read_version
 from desk.market.datasets.schemas import (
     Adjust,
     Calendar,
@@ -226,8 +228,6 @@ async def version(
     service: ServiceDep,
     principal: PrincipalDep,
 ) -> Version:
-    from desk.market.datasets.repository import read_version
-
     return await read_version(service.dependencies.store, principal.owner, name, hash_)
 
 
@@ -264,8 +264,6 @@ async def mark(body: NewMarker, service: ServiceDep, principal: PrincipalDep, re
 async def marked(
     service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> Listed[Marker]:
-    from desk.market.datasets.markers import list_markers
-
     items, following = await list_markers(
         service.dependencies.store, principal.owner, service.dependencies.now(), limit=limit, after=after
     )

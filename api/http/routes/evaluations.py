@@ -8,13 +8,16 @@ from api.http.body_limits import limited_route
 from api.http.dependencies import PrincipalDep, ServiceDep
 from api.http.errors.problems import error_responses
 from api.http.pagination import After, Limit, Listed, sliced
+from desk.optimization.estimate import estimate_launch
 from desk.optimization.estimate_schemas import LaunchEstimate
 from desk.optimization.request import OptimizationRequest
+from desk.scenarios.repository import list_scenarios
 from desk.scenarios.schemas import ScenarioShown
 from desk.strategies.evaluation_schemas import DetailedEvaluation, EvaluationRequest
 from desk.strategies.templates import StrategyTemplate, templates
 from desk.surrogates.problem import reject_prices_file
 from desk.surrogates.schemas import Predicted, PredictionRequest
+from graphs.runs.surrogates import predict
 
 router = APIRouter(tags=["evaluations"], route_class=limited_route(1_000_000))
 
@@ -46,8 +49,6 @@ async def evaluate(request: EvaluationRequest, principal: PrincipalDep, service:
     responses=error_responses(400, 404, 409, 410, 413),
 )
 async def predicted(asked: PredictionRequest, principal: PrincipalDep, service: ServiceDep) -> Predicted:
-    from graphs.runs.surrogates import predict
-
     if asked.request is not None:
         reject_prices_file(asked.request)
     return await predict(service.dependencies, principal.owner, asked.config, job=asked.job, request=asked.request)
@@ -62,8 +63,6 @@ _ESTIMATED = Body(openapi_examples={"usual": {"summary": "100 trials in five sce
 async def estimates(
     request: Annotated[OptimizationRequest, _ESTIMATED], principal: PrincipalDep, service: ServiceDep
 ) -> LaunchEstimate:
-    from desk.optimization.estimate import estimate_launch
-
     reject_prices_file(request)
     dependencies = service.dependencies
     return await estimate_launch(
@@ -75,8 +74,6 @@ async def estimates(
 async def scenarios(
     principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
 ) -> Listed[ScenarioShown]:
-    from desk.scenarios.repository import list_scenarios
-
     shown = await list_scenarios(service.dependencies.store, principal.owner)
     return sliced(shown, lambda item: item.scenario.name, limit, after)
 

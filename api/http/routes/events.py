@@ -18,6 +18,7 @@ from api.http.errors.problems import error_responses
 from api.http.identity.revocation import StreamAccess
 from desk.base.errors import InvalidInput, NotFound
 from desk.runs.progress import LiveEvent
+from graphs.streaming.followers import check_after
 from store.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
@@ -132,8 +133,6 @@ async def poll(
     ] = 0.0,
     limit: Annotated[int, Query(ge=1, le=1000, description="At most so many events")] = 1000,
 ) -> Polled:
-    from graphs.streaming.followers import check_after
-
     async with service.following.of(principal.owner, run) as log:
         check_after(log, after, "query.after")
         await log.more(after, wait)
@@ -220,8 +219,6 @@ def _frame(told: "Told") -> bytes:
 
 async def _has_all(service: Service, owner: str, run: str, after: int) -> bool:
     """Raises what cannot be said any more once the stream has begun."""
-    from graphs.streaming.followers import check_after
-
     async with service.following.of(owner, run) as log:
         check_after(log, after, "after")
         return log.ended and after == log.last
@@ -247,8 +244,6 @@ def _may_read(websocket: WebSocket, sites: list[str]) -> bool:
 
 async def _served(websocket: WebSocket, log: "Followed", after: int, access: StreamAccess) -> tuple[int, str]:
     """The code to close with, and why."""
-    from graphs.streaming.followers import check_after
-
     check_after(log, after, "after")
     doing = [asyncio.create_task(_send(websocket, log, after, access)), asyncio.create_task(_hear(websocket))]
     try:

@@ -10,11 +10,14 @@ from api.http.errors.problems import error_responses
 from api.http.pagination import After, Limit
 from api.http.routes.results import JobId
 from desk.base.errors import InvalidInput
-from desk.governance.approvals import Ruling
+from desk.governance.approvals import ApprovalDecision, Ruling
 from desk.optimization.request import OptimizationRequest
+from desk.runs.repository import run_of
 from desk.runs.states import RunState
-from graphs.runs.job_status import Job, JobPage, JobSummary
-from graphs.runs.reproductions import Reproduction
+from graphs.jobs import job_queue
+from graphs.jobs.approval_decisions import decide_approval
+from graphs.runs.job_status import Job, JobPage, JobSummary, job_of, job_page, summary
+from graphs.runs.reproductions import Reproduction, reproductions
 
 router = APIRouter(tags=["jobs"], route_class=limited_route(1_000_000))
 
@@ -54,9 +57,6 @@ async def submit(
     ] = None,
 ) -> JobSummary:
     """The job waits in the queue; two of a user are worked on at a time. What the data cannot serve is refused now."""
-    from graphs.jobs import job_queue
-    from graphs.runs.job_status import summary
-
     if body.prices_file is not None:
         reason = "a server reads no files of its clients by their place"
         allowed = "null; import the file with POST /api/market-data/imports and name the data set in `universe`"
@@ -77,25 +77,18 @@ async def listed(
     after: After = None,
 ) -> JobPage:
     """A page with `name` may hold fewer than `limit`; the last page is the one whose `next` is null."""
-    from graphs.runs.job_status import job_page
-
     return await job_page(service.dependencies.store, principal.owner, state=state, name=name, after=after, limit=limit)
 
 
 @router.get("/jobs/{job_id}", summary="How far a job is", responses=error_responses(404, 410))
 async def read(job_id: JobId, service: ServiceDep, principal: PrincipalDep) -> Job:
     """`progress` never falls and is at most 0.99 before the end; its best objective is in sample, no promise."""
-    from graphs.runs.job_status import job_of
-
     return await job_of(service.dependencies.store, principal.owner, job_id)
 
 
 @router.delete("/jobs/{job_id}", status_code=202, summary="Cancel a job", responses=error_responses(404, 409, 410))
 async def cancel(job_id: JobId, service: ServiceDep, principal: PrincipalDep, *, reason: Why = "") -> JobSummary:
     """It stops within ten seconds; what it has tried stays. 409 for one that has ended."""
-    from graphs.jobs import job_queue
-    from graphs.runs.job_status import summary
-
     return summary(
         await job_queue.cancel(service.dependencies, principal.owner, job_id, by=principal.owner, reason=reason)
     )
@@ -109,9 +102,6 @@ async def cancel(job_id: JobId, service: ServiceDep, principal: PrincipalDep, *,
 )
 async def restart(job_id: JobId, service: ServiceDep, principal: PrincipalDep, *, reason: Why = "") -> JobSummary:
     """It goes on where it stopped; what agents decided and what was tried is kept."""
-    from graphs.jobs import job_queue
-    from graphs.runs.job_status import summary
-
     return summary(
         await job_queue.restart(service.dependencies, principal.owner, job_id, by=principal.owner, reason=reason)
     )
@@ -128,10 +118,6 @@ async def decide(job_id: JobId, body: Ruling, service: ServiceDep, principal: Pr
 
     403 without `launch:approve`: then another person decides, at `/approvals`.
     """
-    from desk.governance.approvals import ApprovalDecision
-    from graphs.jobs.approval_decisions import decide_approval
-    from graphs.runs.job_status import summary
-
     decided = ApprovalDecision(**body.model_dump(), by=principal.owner, at=service.dependencies.now())
     run = await decide_approval(service.dependencies, principal.owner, job_id, decided, decider=principal)
     await service.answering.ensure_all(principal.owner)  # a thread may wait for it
@@ -141,8 +127,6 @@ async def decide(job_id: JobId, body: Ruling, service: ServiceDep, principal: Pr
 @router.get("/jobs/{job_id}/request", summary="What was asked of a job", responses=error_responses(404, 410))
 async def request(job_id: JobId, service: ServiceDep, principal: PrincipalDep) -> OptimizationRequest:
     """The body to submit again: with the newest data, or with changes of one's own."""
-    from desk.runs.repository import run_of
-
     return (await run_of(service.dependencies.store, principal.owner, job_id)).request
 
 
@@ -166,8 +150,5 @@ async def reproduce(job_id: JobId, service: ServiceDep, principal: PrincipalDep,
     responses=error_responses(404, 410),
 )
 async def reproduced(job_id: JobId, service: ServiceDep, principal: PrincipalDep) -> list[Reproduction]:
-    from desk.runs.repository import run_of
-    from graphs.runs.reproductions import reproductions
-
     await run_of(service.dependencies.store, principal.owner, job_id)
     return await reproductions(service.dependencies.store, principal.owner, job_id)

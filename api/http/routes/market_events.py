@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field
 
 from api.http.dependencies import STREAM_SLOT, PrincipalDep, ServiceDep
 from api.http.errors.problems import error_responses
-from desk.market.datasets.events import MarketEvent
+from desk.market.datasets.events import LOG, MarketEvent, read_events
+from desk.market.datasets.markers import all_markers
 
 router = APIRouter(tags=["market-data"])
 
@@ -35,9 +36,6 @@ async def events(
     limit: Annotated[int, Query(ge=1, le=1000, description="At most so many events")] = 1000,
 ) -> MarketEvents:
     """Imports with the regime at the end of the data, runs that became stale, marks set, lifted and expired."""
-    from desk.market.datasets.events import LOG, read_events
-    from desk.market.datasets.markers import all_markers
-
     dependencies = service.dependencies
     await all_markers(dependencies.store, principal.owner, dependencies.now())  # marks whose time is over are told now
     if wait:

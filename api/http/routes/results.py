@@ -4,6 +4,7 @@ from typing import Annotated, TypeAlias
 
 from fastapi import APIRouter, Path, Query, Response
 
+from api.export import job_files as exporting
 from api.export.job_files import MEDIA, Format, Table
 from api.http.dependencies import PrincipalDep, ServiceDep
 from api.http.errors.problems import error_responses
@@ -100,7 +101,6 @@ async def trials(
     after: After = None,
 ) -> TrialPage:
     """In sample. Those without an objective, because they were dropped after few paths, come last."""
-    from api.export import job_files as exporting
     from graphs.runs.outcomes import found_by
 
     asked = TrialQuery(
@@ -147,7 +147,6 @@ async def charts(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Of a job without a result what its trials so far allow; `partial` says so then."""
-    from api.export import job_files as exporting
     from graphs.runs.outcomes import found_by
 
     found = await found_by(service.dependencies.store, principal.owner, job_id)
@@ -186,7 +185,6 @@ async def export(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The same bytes whenever it is asked for. No cell of a csv or xlsx file is a formula."""
-    from api.export import job_files as exporting
     from graphs.runs.outcomes import completed
 
     found = await completed(service.dependencies.store, principal.owner, job_id)

@@ -13,6 +13,14 @@ from desk.conversation.focus import Focus
 from desk.conversation.interrupts import Interrupt
 from desk.conversation.messages import Message
 from desk.conversation.schemas import Conversation, TurnState
+from graphs.conversations.interrupts import interrupts
+from graphs.conversations.repository import (
+    begin_conversation,
+    conversation_of,
+    conversation_page,
+    delete_conversation,
+    message_page,
+)
 from quant.numeric.frozen import Frozen
 
 router = APIRouter(tags=["threads"], route_class=limited_route(100_000))
@@ -52,8 +60,6 @@ class ThreadState(Frozen):
 async def begin(
     principal: PrincipalDep, service: ServiceDep, response: Response, body: NewThread | None = None
 ) -> Conversation:
-    from graphs.conversations.repository import begin_conversation, conversation_of
-
     title = (body.title if body else None) or ""
     id_ = await begin_conversation(service.dependencies, principal.owner, title=title.strip())
     response.headers["Location"] = f"/api/threads/{id_}"
@@ -64,16 +70,12 @@ async def begin(
 async def threads(
     principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
 ) -> Listed[Conversation]:
-    from graphs.conversations.repository import conversation_page
-
     items, cursor = await conversation_page(service.dependencies.store, principal.owner, after=after, limit=limit)
     return Listed(items=items, next=cursor)
 
 
 @router.get("/threads/{thread}", summary="A thread", responses=error_responses(404))
 async def thread(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) -> Conversation:
-    from graphs.conversations.repository import conversation_of
-
     return await conversation_of(service.dependencies.store, principal.owner, thread)
 
 
@@ -92,8 +94,6 @@ async def rename(thread: ThreadId, body: Renamed, principal: PrincipalDep, servi
 )
 async def delete(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) -> None:
     """Refused while a turn is being answered, and while other threads go on from it."""
-    from graphs.conversations.repository import delete_conversation
-
     await delete_conversation(service.dependencies, principal.owner, thread)
 
 
@@ -101,9 +101,6 @@ async def delete(thread: ThreadId, principal: PrincipalDep, service: ServiceDep)
     "/threads/{thread}/state", summary="What a thread is about, and what it waits for", responses=error_responses(404)
 )
 async def state(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) -> ThreadState:
-    from graphs.conversations.interrupts import interrupts
-    from graphs.conversations.repository import conversation_of
-
     store = service.dependencies.store
     found = await conversation_of(store, principal.owner, thread)
     last = await service.answering.ensure(principal.owner, thread, found.turns) if found.turns else None
@@ -125,8 +122,6 @@ async def messages(
     thread: ThreadId, principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
 ) -> Listed[Message]:
     """The numbers of an answer are in its `figures`, each with the result and the field that it came from."""
-    from graphs.conversations.repository import message_page
-
     items, cursor = await message_page(service.dependencies.store, principal.owner, thread, after=after, limit=limit)
     return Listed(items=items, next=cursor)
 

@@ -12,9 +12,11 @@ from api.http.errors.problems import error_responses
 from api.http.pagination import After, Limit, Listed
 from api.http.routes.events import event_stream, frames_of, streamed
 from api.http.routes.threads import ThreadId
+from desk.conversation.feedback import feedback_page
 from desk.conversation.interrupts import Interrupt
 from desk.conversation.schemas import MAX_MESSAGE_LENGTH, Feedback, Opinion, Turn
 from desk.governance.approvals import Ruling
+from graphs.conversations.repository import turn_of, turn_page
 from quant.numeric.frozen import Frozen
 
 router = APIRouter(tags=["threads"], route_class=limited_route(100_000))
@@ -81,8 +83,6 @@ async def say(
 async def runs(
     thread: ThreadId, principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
 ) -> Listed[Turn]:
-    from graphs.conversations.repository import turn_page
-
     items, cursor = await turn_page(service.dependencies.store, principal.owner, thread, after=after, limit=limit)
     return Listed(items=items, next=cursor)
 
@@ -141,7 +141,6 @@ async def give_feedback(
     thread: ThreadId, number: Number, body: Opinion, principal: PrincipalDep, service: ServiceDep
 ) -> Feedback:
     from desk.conversation import feedback
-    from graphs.conversations.repository import turn_of
 
     store = service.dependencies.store
     turn = await turn_of(store, principal.owner, thread, number)
@@ -163,9 +162,6 @@ async def feedback(
     limit: Limit = 100,
     after: After = None,
 ) -> Listed[Feedback]:
-    from desk.conversation.feedback import feedback_page
-    from graphs.conversations.repository import turn_of
-
     store = service.dependencies.store
     turn = await turn_of(store, principal.owner, thread, number)
     items, cursor = await feedback_page(store, principal.owner, turn.id, after=after, limit=limit)
