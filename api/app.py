@@ -196,6 +196,7 @@ def _routes() -> "list[BaseRoute]":
         threads,
         tickets,
         turns,
+        websocket,
     )
 
     checks = [Depends(each) for each in (BEARER, KEY, get_principal, reject_unknown_parameters, auditing.audit_request)]
@@ -212,6 +213,7 @@ def _routes() -> "list[BaseRoute]":
         (archive, research),
         (evaluations, research, CALCULATION_SLOT),
         (events, research),
+        (websocket, research),
         (tickets, looking),
         (threads, research),
         (turns, research),

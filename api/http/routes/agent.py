@@ -1,9 +1,9 @@
-"""AG-UI 1.0, for chat clients that speak it."""
+"""The assistant for clients of the AG-UI 1.0 protocol."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import structlog
 from ag_ui.core import RunAgentInput
@@ -16,113 +16,111 @@ from starlette.responses import StreamingResponse
 from api.http.body_limits import limited_route
 from api.http.dependencies import STREAM_SLOT, PrincipalDep, Service, ServiceDep, StreamAccessDep
 from api.http.errors.problems import error_responses
-from api.http.routes.events import beating, event_stream, last_event_id, streamed
+from api.http.sse import LastEventId, event_stream_content, sse_response, with_heartbeats
 from desk.base.errors import InvalidInput, NotFound
 from desk.governance.approvals import Ruling
 from desk.governance.principals import Principal
+from graphs.conversations import agui_runs
 from graphs.conversations.agui import as_json
-from graphs.conversations.agui_runs import begin, go_on, known, told
+from graphs.conversations.agui_runs import AgentRun
 from graphs.conversations.repository import check_conversation_id
 from store.errors import Unavailable
 
-if TYPE_CHECKING:
-    from graphs.conversations.agui_runs import AgentRun
-
 router = APIRouter(tags=["agent"], route_class=limited_route(2_000_000))
-
-LastEvent = Annotated[int, Depends(last_event_id)]
 
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Events of AG-UI with `id:` (the number in the run); a comment after 15 seconds of silence",
-        "content": event_stream(),
+        "content": event_stream_content(),
     },
 }
 
 
 @dataclass(frozen=True)
-class Attached:
-    """A run of AG-UI and who reads it."""
+class RunStream:
+    """An AG-UI run, its input, and the number after which its events are sent."""
 
-    run: "AgentRun"
-    given: RunAgentInput
+    run: AgentRun
+    input: RunAgentInput
     after: int
 
 
-async def attached(given: RunAgentInput, after: LastEvent, principal: PrincipalDep, service: ServiceDep) -> Attached:
-    """The run that the input names: known already, or begun now; every refusal comes before the stream."""
+async def run_stream(
+    given: RunAgentInput, after: LastEventId, principal: PrincipalDep, service: ServiceDep
+) -> RunStream:
+    """The run with the id of the input, an existing or a new one; all errors are raised here, before the stream."""
     dependencies, answering, owner = service.dependencies, service.answering, principal.owner
     thread, run = given.thread_id, given.run_id
     check_conversation_id("body.threadId", thread)
-    found = await known(dependencies, answering, owner, thread, run)
-    if found is None and given.resume:
-        found = await go_on(dependencies, answering, principal, thread, run, _answers(given))
-    if found is None:
-        found = await begin(dependencies, answering, owner, thread, run, _said(given))
-    return Attached(found, given, after)
+    agent_run = await agui_runs.known(dependencies, answering, owner, thread, run)
+    if agent_run is None and given.resume:
+        agent_run = await agui_runs.go_on(dependencies, answering, principal, thread, run, _rulings(given))
+    if agent_run is None:
+        agent_run = await agui_runs.begin(dependencies, answering, owner, thread, run, _last_message(given))
+    return RunStream(agent_run, given, after)
 
 
 @router.post(
     "/agent",
-    summary="Ask the assistant in the words of AG-UI 1.0",
+    summary="Ask the assistant by the AG-UI 1.0 protocol",
     response_class=StreamingResponse,
     dependencies=[STREAM_SLOT],
     responses={**error_responses(400, 404, 409, 413), **_STREAM},
 )
 async def agent(
-    attached: Annotated[Attached, Depends(attached)],
+    stream: Annotated[RunStream, Depends(run_stream)],
     principal: PrincipalDep,
     service: ServiceDep,
     access: StreamAccessDep,
 ) -> EventSourceResponse:
-    """The last message of the person is asked in the thread, and what comes of it is told as it happens.
+    """Asks the user's last message in the thread, and streams the events of the answer.
 
-    The answer does not depend on the connection. The same input again (the same `runId`) does not ask again: it is
-    told the same events from the first, or from the one after `Last-Event-ID`, whose numbers stand in `id:`. Where a
-    person has to decide something, the run ends with the outcome `interrupt`; `resume` in a new run answers it, with
+    The answer does not depend on the connection. The same input again (the same `runId`) does not ask again: it
+    streams the same events from the first, or from the one after `Last-Event-ID`, whose numbers are in `id:`. When a
+    person has to decide, the run ends with the outcome `interrupt`; `resume` in a new run answers it, with
     `{"verdict": "approved"}`, `{"verdict": "edited", "trials": 50}` or `{"verdict": "rejected", "reason": "..."}`.
     """
-    return streamed(access.while_valid(beating(_frames(attached, principal, service))))
+    return sse_response(access.while_valid(with_heartbeats(_frames(stream, principal, service))))
 
 
-async def _frames(attached: Attached, principal: Principal, service: Service) -> AsyncGenerator[bytes]:
+async def _frames(stream: RunStream, principal: Principal, service: Service) -> AsyncGenerator[bytes]:
     number = 0
     try:
         async with aclosing(
-            told(service.dependencies, service.following, principal, attached.run, attached.given.messages)
+            agui_runs.told(service.dependencies, service.following, principal, stream.run, stream.input.messages)
         ) as events:
             async for event in events:
                 number += 1
-                if number > attached.after:
+                if number > stream.after:
                     yield format_sse_event(data_str=as_json(event), id=str(number))
-    except (Unavailable, NotFound) as fault:  # the status is out; a thread may be deleted while it is read
+    except (Unavailable, NotFound) as error:  # the status is sent; a thread may be deleted during the stream
         logger: Any = structlog.get_logger()
-        logger.warning("stream_cut", run=attached.run.turn.id, reason=str(fault))
+        logger.warning("stream_cut", run=stream.run.turn.id, reason=str(error))
 
 
-def _said(given: RunAgentInput) -> str:
-    """The last message of the person."""
+def _last_message(given: RunAgentInput) -> str:
+    """The text of the user's last message."""
     for message in reversed(given.messages):
         if message.role == "user":
             if isinstance(message.content, str):
                 return message.content
             return "\n".join(part.text for part in message.content if part.type == "text")
-    raise InvalidInput("body.messages", "", reason="there is no message of the user", allowed="one, to be asked")
+    raise InvalidInput("body.messages", "", reason="there is no message of the user", allowed="at least one")
 
 
-def _answers(given: RunAgentInput) -> list[tuple[str, Ruling]]:
-    found: list[tuple[str, Ruling]] = []
-    for place, entry in enumerate(given.resume or ()):
+def _rulings(given: RunAgentInput) -> list[tuple[str, Ruling]]:
+    rulings: list[tuple[str, Ruling]] = []
+    for index, entry in enumerate(given.resume or ()):
         if entry.status == "cancelled":
             ruling = Ruling(verdict="rejected", reason="cancelled by the client")
         else:
             try:
                 ruling = Ruling.model_validate(entry.payload)
             except ValidationError as error:
-                wrong = [
-                    {**one, "loc": ("body", "resume", place, "payload", *one["loc"])}
-                    for one in error.errors(include_url=False)
+                errors = [
+                    {**each, "loc": ("body", "resume", index, "payload", *each["loc"])}
+                    for each in error.errors(include_url=False)
                 ]
-                raise RequestValidationError(wrong) from error
-        found.append((entry.interrupt_id, ruling))
-    return found
+                raise RequestValidationError(errors) from error
+        rulings.append((entry.interrupt_id, ruling))
+    return rulings

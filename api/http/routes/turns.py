@@ -1,4 +1,4 @@
-"""The runs of a thread: a message, its answer as it comes, what has to be decided, and what people think of it."""
+"""The runs of a thread: messages with streamed answers, decisions of a person, and feedback."""
 
 from typing import Annotated, Any
 
@@ -10,8 +10,8 @@ from api.http.body_limits import limited_route
 from api.http.dependencies import STREAM_SLOT, PrincipalDep, ServiceDep, StreamAccessDep
 from api.http.errors.problems import error_responses
 from api.http.pagination import After, Limit, Listed
-from api.http.routes.events import event_stream, frames_of, streamed
 from api.http.routes.threads import ThreadId
+from api.http.sse import event_stream_content, run_frames, sse_response
 from desk.conversation.feedback import feedback_page
 from desk.conversation.interrupts import Interrupt
 from desk.conversation.schemas import MAX_MESSAGE_LENGTH, Feedback, Opinion, Turn
@@ -23,11 +23,14 @@ router = APIRouter(tags=["threads"], route_class=limited_route(100_000))
 
 Number = Annotated[int, Path(ge=1, le=999_999, description="The number of a run in its thread, from 1")]
 RunId = Annotated[
-    str, Path(max_length=200, description="The run that waits", examples=["3f6c0e8a5f0e4a0f9a5d8c1b2e7f4a6d"])
+    str,
+    Path(
+        max_length=200, description="The run that waits for a decision", examples=["3f6c0e8a5f0e4a0f9a5d8c1b2e7f4a6d"]
+    ),
 ]
 IdempotencyKey = Annotated[
     str | None,
-    Header(max_length=255, description="The same key with the same message is the same run, however often it is sent"),
+    Header(max_length=255, description="Repeated requests with the same key and message return the same run"),
 ]
 
 
@@ -39,18 +42,17 @@ class Said(Frozen):
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The events of the run, as `GET /runs/{id}/events` sends them, from the first on; where the "
-        "connection is lost, that address goes on with them, and so it does after a `turn_paused`, which ends the "
-        "stream: a person has to decide then",
-        "content": event_stream("LiveEvent"),
+        "description": "The events of the run, as `GET /runs/{id}/events` sends them, from the first on. Resume there "
+        "after a lost connection, and after `turn_paused`, which ends this stream because a person has to decide",
+        "content": event_stream_content("LiveEvent"),
     },
-    202: {"model": Turn, "description": "With `stream=false`: the run, whose answer is being made"},
+    202: {"model": Turn, "description": "With `stream=false`: the run, which is answered in the background"},
 }
 
 
 @router.post(
     "/threads/{thread}/runs",
-    summary="Say something and follow the answer (server-sent events)",
+    summary="Send a message and follow the answer (server-sent events)",
     response_class=StreamingResponse,
     response_model=None,
     dependencies=[STREAM_SLOT],
@@ -64,19 +66,19 @@ async def say(
     access: StreamAccessDep,
     *,
     idempotency_key: IdempotencyKey = None,
-    stream: Annotated[bool, Query(description="false: answer 202 at once, with the run")] = True,
+    stream: Annotated[bool, Query(description="false: return 202 with the run at once")] = True,
 ) -> Response:
-    """The answer is made whether or not anybody stays connected.
+    """The answer is completed even if the client disconnects.
 
-    It rests on the answers before it, so a second message waits for the first: 409 until that is answered.
+    Each answer builds on the ones before it: a second message returns 409 until the first is answered.
     """
     turn = await service.answering.ask(principal.owner, thread, body.message, key=idempotency_key)
-    place = {"Location": f"/api/threads/{thread}/runs/{turn.number}"}
+    headers = {"Location": f"/api/threads/{thread}/runs/{turn.number}"}
     if not stream:
-        return JSONResponse(turn.model_dump(mode="json"), 202, place)
-    answer = streamed(access.while_valid(frames_of(service, principal.owner, turn.id, 0, until="turn_paused")))
-    answer.headers.update(place)
-    return answer
+        return JSONResponse(turn.model_dump(mode="json"), 202, headers)
+    response = sse_response(access.while_valid(run_frames(service, principal.owner, turn.id, 0, until="turn_paused")))
+    response.headers.update(headers)
+    return response
 
 
 @router.get("/threads/{thread}/runs", summary="The runs of a thread, from the first", responses=error_responses(404))
@@ -89,24 +91,24 @@ async def runs(
 
 @router.get("/threads/{thread}/runs/{number}", summary="A message and its answer", responses=error_responses(404))
 async def run(thread: ThreadId, number: Number, principal: PrincipalDep, service: ServiceDep) -> Turn:
-    """A run that the process answering it left unfinished goes on."""
+    """Also resumes a run whose process stopped before the answer was complete."""
     return await service.answering.ensure(principal.owner, thread, number)
 
 
 @router.post(
     "/threads/{thread}/runs/{number}/resume",
     status_code=202,
-    summary="Go on with a run that was left unfinished at a terminal",
+    summary="Resume an unfinished run of a terminal",
     responses=error_responses(404),
 )
 async def resume(thread: ThreadId, number: Number, principal: PrincipalDep, service: ServiceDep) -> Turn:
-    """Runs that were asked over HTTP go on by themselves; one that is answered stays as it is."""
+    """Runs that were started over HTTP resume automatically; an answered run does not change."""
     return await service.answering.ensure(principal.owner, thread, number, adopted=True)
 
 
 @router.get(
     "/threads/{thread}/interrupts",
-    summary="What a person has to decide before the thread goes on",
+    summary="The pending decisions of a thread",
     responses=error_responses(404),
 )
 async def interrupts(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) -> Listed[Interrupt]:
@@ -118,13 +120,13 @@ async def interrupts(thread: ThreadId, principal: PrincipalDep, service: Service
 @router.post(
     "/threads/{thread}/interrupts/{run}",
     status_code=202,
-    summary="Approve, edit or reject; then the thread goes on",
+    summary="Approve, edit or reject; then the thread continues",
     responses=error_responses(400, 404, 409, 410, 413),
 )
 async def decide(thread: ThreadId, run: RunId, body: Ruling, principal: PrincipalDep, service: ServiceDep) -> Turn:
-    """The first decision holds: the same one again is harmless, another one is a 409.
+    """The first decision is final: repeating it changes nothing, a different one returns 409.
 
-    403 where it waits for a second person, as the interrupt says.
+    403 when the interrupt requires a second person.
     """
     from graphs.conversations import interrupts
 
@@ -134,7 +136,7 @@ async def decide(thread: ThreadId, run: RunId, body: Ruling, principal: Principa
 @router.post(
     "/threads/{thread}/runs/{number}/feedback",
     status_code=201,
-    summary="Say what you think of an answer",
+    summary="Give feedback on an answer",
     responses=error_responses(400, 404, 413),
 )
 async def give_feedback(
@@ -151,7 +153,7 @@ async def give_feedback(
 
 @router.get(
     "/threads/{thread}/runs/{number}/feedback",
-    summary="What was thought of an answer, newest first",
+    summary="The feedback on an answer, newest first",
     responses=error_responses(404),
 )
 async def feedback(

@@ -1,4 +1,4 @@
-"""A stream ends when its reader is not known any more."""
+"""A stream ends when the credentials of its reader are no longer valid."""
 
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -79,4 +79,4 @@ async def test_a_socket_is_closed_when_its_key_is_revoked(home):
             with anyio.fail_after(10.0), pytest.raises(ConnectionClosed) as closed:
                 await socket.recv()
     assert closed.value.rcvd is not None
-    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "it is not known any more who asks")
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "the credentials are no longer valid")

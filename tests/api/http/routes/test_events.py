@@ -15,8 +15,7 @@ import websockets
 from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
-from api.http.routes.events import beating
-from api.http.routes.events import frames as frames_of
+from api.http.sse import log_frames, with_heartbeats
 from graphs.dependencies import Dependencies
 from graphs.streaming.followers import Following
 from store.embedded import open_store
@@ -179,7 +178,7 @@ async def test_silence_is_broken_by_a_heartbeat(home):
     async with written(home), open_store(home) as store:
         following = Following(store)
         async with following.of("local", RUN) as log:
-            stream = frames_of(log, 3, heartbeat=0.02)
+            stream = log_frames(log, 3, heartbeat=0.02)
             assert await anext(stream) == b": ping\n\n"
             await stream.aclose()
         await following.aclose()
@@ -191,7 +190,7 @@ async def test_any_stream_is_kept_alive_and_loses_nothing(home):
             await asyncio.sleep(0.1)
             yield chunk
 
-    found = [chunk async for chunk in beating(slow(), heartbeat=0.03)]
+    found = [chunk async for chunk in with_heartbeats(slow(), heartbeat=0.03)]
     assert [chunk for chunk in found if chunk != b": ping\n\n"] == [b"a", b"b"]
     assert found[0] == b": ping\n\n"
 
