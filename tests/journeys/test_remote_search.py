@@ -45,7 +45,7 @@ async def test_the_end_of_a_processing_job_resumes_its_run(home):
         for detail in (None, {}, {"ProcessingJobName": 1}, "x"):
             wrong = await one.answer({**state_change(name), "detail": detail})
             assert wrong.failed
-            assert wrong.told()["errorMessage"].startswith("detail: ")
+            assert wrong.json()["errorMessage"].startswith("detail: ")
 
 
 def state_change(name: str) -> dict:

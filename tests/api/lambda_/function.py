@@ -50,7 +50,7 @@ async def driven(
     with log_to(home, "info"), runtime_api() as lambda_:
         running = asyncio.create_task(run(RuntimeApi(lambda_.address), lambda: nullcontext(Function(app))))
         try:
-            assert await asyncio.to_thread(lambda_.asked.acquire, timeout=30), "it did not begin"
+            assert await asyncio.to_thread(lambda_.next_requests.acquire, timeout=30), "it did not begin"
             yield Driven(lambda_, app, gate)
         finally:
             running.cancel()

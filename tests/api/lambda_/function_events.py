@@ -39,4 +39,4 @@ async def receive_deliveries(one: Driven, count: int) -> list[Delivery]:
 async def answer_event(one: Driven, event: dict[str, Any], **options: Any) -> Any:
     answer = await one.answer(event, **options)
     assert not answer.failed, answer.body
-    return answer.told()
+    return answer.json()

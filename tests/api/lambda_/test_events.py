@@ -115,8 +115,8 @@ async def test_schedules_and_events_carry_out_tasks(queued: Driven):
     nothing = dict.fromkeys(counts, 0)
     assert await answer_event(queued, {"task": "cleanup"}) == {"task": "cleanup", **nothing}
     wrong = await queued.answer({"task": "sleep"})
-    assert (wrong.failed, "'sleep'" in wrong.told()["errorMessage"]) == (True, True)
-    assert "expected sweep, cleanup" in wrong.told()["errorMessage"]
+    assert (wrong.failed, "'sleep'" in wrong.json()["errorMessage"]) == (True, True)
+    assert "expected sweep, cleanup" in wrong.json()["errorMessage"]
 
 
 async def test_a_file_that_is_put_into_the_bucket_becomes_a_data_set(filed: Driven):

@@ -69,7 +69,7 @@ async def test_the_first_event_arrives_before_the_last_is_made(streaming: Driven
     assert first == b"data: 1\n\n"
     assert answer.prelude["statusCode"] == 200
     assert answer.prelude["headers"]["content-type"].startswith("text/event-stream")
-    assert not answer.done.is_set()
+    assert not answer.completion.is_set()
     streaming.gate.set()
     assert (await asyncio.to_thread(answer.wait)).streamed == b"data: 1\n\ndata: 2\n\n"
     assert answer.trailers == {}
@@ -102,8 +102,8 @@ async def test_a_fault_before_the_answer_is_a_500_and_an_unknown_event_an_error(
     ):
         failed = await streaming.answer(event)
         assert failed.failed
-        assert seen in failed.told()["errorMessage"]
-        assert failed.headers["lambda-runtime-function-error-type"] == failed.told()["errorType"]
+        assert seen in failed.json()["errorMessage"]
+        assert failed.headers["lambda-runtime-function-error-type"] == failed.json()["errorType"]
         assert b"secret" not in failed.body
     assert (await streaming.answer(rest("GET", "/api/health"))).prelude["statusCode"] == 200
 
@@ -111,7 +111,7 @@ async def test_a_fault_before_the_answer_is_a_500_and_an_unknown_event_an_error(
 async def test_an_error_in_mid_stream_stands_in_the_trailers(streaming: Driven):
     cut = await streaming.answer(url("GET", "/odd/broken"))
     assert (cut.prelude["statusCode"], cut.streamed, cut.failed) == (200, b"half", False)
-    kind, told = cut.cut
+    kind, told = cut.trailer_error
     assert kind == told["errorType"] == "Stratigos.RuntimeError"
     assert "db.internal" not in told["errorMessage"]
     assert (await streaming.answer(url("GET", "/api/health"))).prelude["statusCode"] == 200
@@ -123,7 +123,7 @@ async def test_what_takes_longer_than_the_function_has_is_ended_before_lambda_ki
     assert b"GATEWAY_TIMEOUT" in late.streamed
     cut = await streaming.answer(rest("GET", "/odd/stream"), seconds=1.3)
     assert cut.streamed == b"data: 1\n\n"
-    assert cut.cut[0] == "Stratigos.Deadline"
+    assert cut.trailer_error[0] == "Stratigos.Deadline"
     assert (await streaming.answer(rest("GET", "/api/health"))).prelude["statusCode"] == 200
 
 
@@ -162,25 +162,25 @@ async def test_work_after_the_answer_is_done_before_the_next_invocation(streamin
 
 async def test_whole_answers(whole: Driven):
     """As API Gateway without streaming wants them."""
-    made = (await whole.answer(rest("POST", "/api/threads"))).told()
+    made = (await whole.answer(rest("POST", "/api/threads"))).json()
     assert (made["statusCode"], made["isBase64Encoded"]) == (201, False)
     assert made["multiValueHeaders"]["location"] == [f"/api/threads/{json.loads(made['body'])['id']}"]
-    echoed = (await whole.answer(rest("POST", "/odd/echo", BINARY))).told()
+    echoed = (await whole.answer(rest("POST", "/odd/echo", BINARY))).json()
     assert (echoed["isBase64Encoded"], echoed["multiValueHeaders"]["set-cookie"]) == (True, ["a=1", "b=2"])
-    other = (await whole.answer(url("POST", "/odd/echo", "grün"))).told()
+    other = (await whole.answer(url("POST", "/odd/echo", "grün"))).json()
     assert (other["body"], other["cookies"], other["headers"]["content-length"]) == ("grün", ["a=1", "b=2"], "5")
-    assert (await whole.answer(rest("GET", "/odd/slow"), seconds=1.3)).told()["statusCode"] == 504
-    large = (await whole.answer(rest("POST", "/odd/echo", b"\xff" * 5_000_000), seconds=60)).told()
+    assert (await whole.answer(rest("GET", "/odd/slow"), seconds=1.3)).json()["statusCode"] == 504
+    large = (await whole.answer(rest("POST", "/odd/echo", b"\xff" * 5_000_000), seconds=60)).json()
     assert (large["statusCode"], "limit" in large["body"]) == (413, True)
 
 
 async def test_a_whole_answer_holds_the_events_so_far_and_the_client_asks_for_more(whole: Driven):
     begun = time.monotonic()
-    first = (await whole.answer(rest("GET", "/odd/stream"))).told()
+    first = (await whole.answer(rest("GET", "/odd/stream"))).json()
     assert (first["statusCode"], first["body"]) == (200, "data: 1\n\n")
     assert time.monotonic() - begun < 5
     whole.gate.set()
-    assert (await whole.answer(rest("GET", "/odd/stream"))).told()["body"] == "data: 1\n\ndata: 2\n\n"
+    assert (await whole.answer(rest("GET", "/odd/stream"))).json()["body"] == "data: 1\n\ndata: 2\n\n"
 
 
 async def test_without_signing_in_nobody_from_elsewhere_is_answered(streaming: Driven):
@@ -217,7 +217,7 @@ def test_the_command_begins_serves_and_ends_with_sigterm(home):
     with runtime_api() as lambda_, process(lambda_, home, "api.lambda_.runtime") as runtime:
         first = lambda_.invoke(rest("GET", "/api/health")).wait()
         assert first.prelude["statusCode"] == 200
-        assert lambda_.asked.acquire(timeout=10)
+        assert lambda_.next_requests.acquire(timeout=10)
         runtime.send_signal(signal.SIGTERM)
         _, complaints = runtime.communicate(timeout=10)
         assert (runtime.returncode, complaints) == (0, "")
@@ -228,22 +228,22 @@ async def test_a_function_whose_files_would_be_lost_does_not_begin(home, monkeyp
     with runtime_api() as lambda_:
         with pytest.raises(InvalidInput, match="STRATIGOS_STORE: is not set"):
             await run(RuntimeApi(lambda_.address), function)
-        told = lambda_.not_begun.get(timeout=10)
+        told = lambda_.init_errors.get(timeout=10)
         assert told["errorType"] == "Stratigos.InvalidInput"
         assert told["errorMessage"].startswith("STRATIGOS_STORE: is not set")
-        assert not lambda_.asked.acquire(blocking=False)
+        assert not lambda_.next_requests.acquire(blocking=False)
 
 
 def test_the_official_client_drives_the_buffered_handler(home):
     command = ("awslambdaric", "api.lambda_.dispatch.handler")
     with runtime_api() as lambda_, process(lambda_, home, *command, AWS_EXECUTION_ENV="AWS_Lambda_Image"):
         for n in range(2):
-            made = lambda_.invoke(rest("POST", "/api/threads")).told()
+            made = lambda_.invoke(rest("POST", "/api/threads")).json()
             assert made["statusCode"] == 201
-            listed = lambda_.invoke(url("GET", "/api/threads")).told()
+            listed = lambda_.invoke(url("GET", "/api/threads")).json()
             assert listed["body"].count('"id"') == n + 1
-        assert lambda_.invoke({"task": "sweep"}).told() == {"task": "sweep", "sent": 0, "expired": 0, "going_on": 0}
-        cleaned = lambda_.invoke({"task": "cleanup"}).told()
+        assert lambda_.invoke({"task": "sweep"}).json() == {"task": "sweep", "sent": 0, "expired": 0, "going_on": 0}
+        cleaned = lambda_.invoke({"task": "cleanup"}).json()
         assert (cleaned["task"], cleaned["archived"], cleaned["kept"]) == ("cleanup", 0, 0)
         failed = lambda_.invoke({"source": "aws.ec2"}).wait()
-        assert (failed.failed, failed.told()["errorType"]) == (True, "InvalidInput")
+        assert (failed.failed, failed.json()["errorType"]) == (True, "InvalidInput")

@@ -83,7 +83,7 @@ class Sockets:
     async def answer(self, event: dict[str, Any]) -> int:
         answer = await self.function.answer(event)
         assert not answer.failed, answer.body
-        return answer.told()["statusCode"]
+        return answer.json()["statusCode"]
 
     async def connect(self, connection: str, **shown: str) -> int:
         status = await self.answer(connecting(connection, **shown))
@@ -386,7 +386,7 @@ async def test_a_function_without_the_setting_says_so(home):
     async with driven(home) as function:
         answer = await function.answer(connecting(ONE))
     assert answer.failed
-    assert "STRATIGOS_SOCKETS" in answer.told()["errorMessage"]
+    assert "STRATIGOS_SOCKETS" in answer.json()["errorMessage"]
 
 
 def little() -> OptimizationRequest:
@@ -413,7 +413,7 @@ async def test_a_job_of_the_queue_is_followed_to_its_end(sockets: Sockets, gatew
     await sockets.follow(ONE, run=run)
     (delivery,) = await receive_deliveries(sockets.function, 1)
     answer = await sockets.function.answer(queue_event(delivery), seconds=600.0)
-    assert answer.told() == {"batchItemFailures": []}
+    assert answer.json() == {"batchItemFailures": []}
     await ends(gateway, ONE)
     assert gateway.events(ONE) == await sockets.polled(run)
     assert gateway.numbers(ONE)[-1] > 20

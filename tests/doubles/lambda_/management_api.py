@@ -28,7 +28,7 @@ class Gateway:
         """Responses to the next posts."""
         self.always: int | None = None
         self.posts = 0
-        self.breaches: list[str] = []
+        self.violations: list[str] = []
 
     def events(self, connection: str) -> list[Any]:
         """The events in the batches of a connection, in order of arrival."""
@@ -66,7 +66,7 @@ def management_api() -> Generator[Gateway]:
             place = PLACE.fullmatch(self.path)
             with lock:
                 if place is None or "/execute-api/aws4_request" not in self.headers["Authorization"]:
-                    gateway.breaches.append(f"{self.path} {self.headers['Authorization']}")
+                    gateway.violations.append(f"{self.path} {self.headers['Authorization']}")
                 status = 400 if place is None else gateway.take(unquote(place[1]), content)
             answer = b"" if status == 200 else json.dumps({"message": "refused"}).encode()
             self.send_response(status)
@@ -89,4 +89,4 @@ def management_api() -> Generator[Gateway]:
         finally:
             server.shutdown()
             thread.join()
-    assert gateway.breaches == []
+    assert gateway.violations == []

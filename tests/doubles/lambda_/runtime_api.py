@@ -27,20 +27,20 @@ class Answer:
     deadline: float
     trace: str | None
     chunks: "queue.Queue[bytes]" = field(default_factory=queue.Queue)
-    """The chunks of a stream with their times."""
+    """The chunks of a stream, as they arrive."""
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     trailers: dict[str, str] = field(default_factory=dict)
     failed: bool = False
-    whole: bool = False
-    """Set when the response is complete."""
-    done: threading.Event = field(default_factory=threading.Event)
+    complete: bool = False
+    """Whether the response has ended."""
+    completion: threading.Event = field(default_factory=threading.Event)
 
     def wait(self) -> "Answer":
-        assert self.done.wait(max(PATIENCE, self.deadline - time.time())), f"{self.id} was not answered"
+        assert self.completion.wait(max(PATIENCE, self.deadline - time.time())), f"{self.id} was not answered"
         return self
 
-    def told(self) -> Any:
+    def json(self) -> Any:
         return json.loads(self.wait().body)
 
     @property
@@ -52,7 +52,7 @@ class Answer:
         return self.body.partition(bytes(8))[2]
 
     @property
-    def cut(self) -> tuple[str, dict[str, Any]]:
+    def trailer_error(self) -> tuple[str, dict[str, Any]]:
         """The type and the body of the error in the trailers."""
         return self.trailers[ERROR_TYPE], json.loads(base64.b64decode(self.trailers[ERROR_BODY]))
 
@@ -63,11 +63,11 @@ class Lambda(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.waiting: queue.Queue[Answer | None] = queue.Queue()
-        self.handed: Answer | None = None
-        self.known: dict[str, Answer] = {}
-        self.breaches: list[str] = []
-        self.not_begun: queue.Queue[dict[str, Any]] = queue.Queue()
-        self.asked = threading.Semaphore(0)
+        self.current: Answer | None = None
+        self.invocations: dict[str, Answer] = {}
+        self.violations: list[str] = []
+        self.init_errors: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.next_requests = threading.Semaphore(0)
         """Number of requests for the next invocation."""
         self.late = 0.0
         """Seconds of delay before a response is acknowledged."""
@@ -81,7 +81,7 @@ class Lambda(ThreadingHTTPServer):
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()
         id_ = f"8476a536-e9f4-11e8-9739-{next(self._numbers):012}"
         answer = Answer(id_, payload, time.time() + seconds, trace)
-        self.known[id_] = answer
+        self.invocations[id_] = answer
         self.waiting.put(answer)
         return answer
 
@@ -101,14 +101,14 @@ class Handler(BaseHTTPRequestHandler):
         if self.path != f"{BEFORE}invocation/next":
             self._breach(404, f"GET {self.path}")
             return
-        if api.handed is not None and not api.handed.whole:
-            api.breaches.append(f"the next invocation was asked for before {api.handed.id} was answered")
-        api.asked.release()
+        if api.current is not None and not api.current.complete:
+            api.violations.append(f"the next invocation was asked for before {api.current.id} was answered")
+        api.next_requests.release()
         answer = api.waiting.get()
         if answer is None:
             self.close_connection = True
             return
-        api.handed = answer
+        api.current = answer
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer.payload)))
@@ -126,29 +126,29 @@ class Handler(BaseHTTPRequestHandler):
             self._begin_failed()
             return
         place, _, what = self.path.removeprefix(f"{BEFORE}invocation/").partition("/")
-        answer = self.server.known.get(place)
+        answer = self.server.invocations.get(place)
         if answer is None or what not in ("response", "error"):
             self._breach(404, f"POST {self.path}")
             return
-        if answer is not self.server.handed or answer.headers:
+        if answer is not self.server.current or answer.headers:
             self._breach(400, f"{place} is not open")
             return
         answer.headers = {name.lower(): value for name, value in self.headers.items()}
         answer.failed = what == "error"
         if self.headers.get("Lambda-Runtime-Invocation-Id") != f"{place}-1":
-            self.server.breaches.append(f"{place} was answered for another try")
+            self.server.violations.append(f"{place} was answered for another try")
         if self.headers.get("Transfer-Encoding") == "chunked":
             self._stream(answer)
         else:
             answer.body = self._whole()
         if time.time() > answer.deadline:
-            self.server.breaches.append(f"{place} was answered too late: Lambda has killed the process")
+            self.server.violations.append(f"{place} was answered too late: Lambda has killed the process")
         if answer.failed:
             self._check_error(answer.body)
         time.sleep(self.server.late)
-        answer.whole = True
+        answer.complete = True
         self._accept()
-        answer.done.set()
+        answer.completion.set()
 
     def _stream(self, answer: Answer) -> None:
         required = {
@@ -157,41 +157,41 @@ class Handler(BaseHTTPRequestHandler):
             "content-length": None,
         }
         if (headers := {name: answer.headers.get(name) for name in required}) != required:
-            self.server.breaches.append(f"a stream began with {headers}")
+            self.server.violations.append(f"a stream began with {headers}")
         while size := int(self.rfile.readline().split(b";")[0], 16):
             chunk = self.rfile.read(size)
             answer.body += chunk
             answer.chunks.put(chunk)
             if self.rfile.readline() != b"\r\n":
-                self.server.breaches.append("a chunk is longer than it says")
+                self.server.violations.append("a chunk is longer than it says")
         declared = {name.strip().lower() for name in answer.headers.get("trailer", "").split(",")}
         while (line := self.rfile.readline().decode().strip()) != "":
             name, _, value = line.partition(":")
             answer.trailers[name] = value.strip()
             if name.lower() not in declared:
-                self.server.breaches.append(f"{name} was not announced")
+                self.server.violations.append(f"{name} was not announced")
         if bytes(8) not in answer.body[:16_384]:
-            self.server.breaches.append("the stream has no prelude")
+            self.server.violations.append("the stream has no prelude")
 
     def _whole(self) -> bytes:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if len(body) > 6_291_556:
-            self.server.breaches.append(f"{len(body)} bytes are too many")
+            self.server.violations.append(f"{len(body)} bytes are too many")
         return body
 
     def _begin_failed(self) -> None:
-        if self.server.handed is not None:
-            self.server.breaches.append("it fails to begin, and has begun")
+        if self.server.current is not None:
+            self.server.violations.append("it fails to begin, and has begun")
         body = self._whole()
         self._check_error(body)
         self._accept()
-        self.server.not_begun.put(json.loads(body))
+        self.server.init_errors.put(json.loads(body))
 
     def _check_error(self, body: bytes) -> None:
         error = json.loads(body)
         kinds = {"errorType": str, "errorMessage": str, "stackTrace": list}
         if {name: type(value) for name, value in error.items()} != kinds and "requestId" not in error:
-            self.server.breaches.append(f"an error is told as {error}")
+            self.server.violations.append(f"an error is told as {error}")
 
     def _accept(self) -> None:
         body = b'{"status":"OK"}'
@@ -203,7 +203,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _breach(self, status: int, what: str) -> None:
-        self.server.breaches.append(what)
+        self.server.violations.append(what)
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -222,4 +222,4 @@ def runtime_api() -> Generator[Lambda]:
         api.shutdown()
         api.server_close()
         thread.join()
-    assert not api.breaches, api.breaches
+    assert not api.violations, api.violations
