@@ -32,7 +32,7 @@ from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
 from tests.doubles.sagemaker.instances import IMAGE, Instance
-from tests.doubles.sagemaker.job import Conduct, Job
+from tests.doubles.sagemaker.job import Behaviour, Job
 from tests.graphs.dependencies import OWNER
 
 RUN = "reference"
@@ -51,8 +51,8 @@ REFERENCE = request_of(trials=100, scenarios=5, paths=1_000, years=5)
 REDUCED = request_of(trials=12, scenarios=2, paths=100, years=1)
 
 
-def logging_conduct(**changes: Any) -> Conduct:
-    return Conduct(upload_every=0.05, image=LOGGING_IMAGE, **changes)
+def logging_conduct(**changes: Any) -> Behaviour:
+    return Behaviour(upload_every=0.05, image=LOGGING_IMAGE, **changes)
 
 
 def printed_random() -> random.Random:

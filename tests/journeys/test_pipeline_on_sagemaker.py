@@ -28,9 +28,9 @@ from graphs.pipeline import answer, asked_for, execute, prepare
 from quant.worlds.scenario import BUILT_IN
 from tests.doubles.aws import moto, point_at
 from tests.doubles.sagemaker import fixed_step as canned_step
-from tests.doubles.sagemaker.definitions import parsed
+from tests.doubles.sagemaker.definitions import parse
 from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
-from tests.doubles.sagemaker.job import Conduct
+from tests.doubles.sagemaker.job import Behaviour
 from tests.doubles.terminal_input import TerminalInput
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.jobs.queued_runs import eventually
@@ -92,7 +92,7 @@ class Account(NamedTuple):
     cluster: Cluster
 
 
-def open_account(folder: Path, conduct: Conduct) -> Iterator[Account]:
+def open_account(folder: Path, conduct: Behaviour) -> Iterator[Account]:
     with moto() as aws, Fleet(aws, folder, conduct) as fleet, pytest.MonkeyPatch.context() as monkeypatch:
         point_at(monkeypatch, aws.url)
         for name, value in fleet.environment.items():
@@ -108,12 +108,12 @@ def open_account(folder: Path, conduct: Conduct) -> Iterator[Account]:
 def amazon(step_outputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """An account whose containers copy the output files of the steps."""
     image = (sys.executable, "-S", canned_step.__file__, str(step_outputs))
-    yield from open_account(tmp_path_factory.mktemp("amazon") / "fleet", Conduct(upload_every=0.02, image=image))
+    yield from open_account(tmp_path_factory.mktemp("amazon") / "fleet", Behaviour(upload_every=0.02, image=image))
 
 
 @pytest.fixture
 def real(tmp_path: Path) -> Iterator[Account]:
-    yield from open_account(tmp_path / "fleet", Conduct())
+    yield from open_account(tmp_path / "fleet", Behaviour())
 
 
 async def wait_for_end(amazon: Account, arn: str, seconds: float = 60.0) -> PipelineState:
@@ -201,7 +201,7 @@ def test_the_command_starts_follows_and_fetches(
     for name, value in {"IMAGE": IMAGE_URI, "ROLE": ROLE, "STORAGE": f"s3://{amazon.bucket}/desk"}.items():
         monkeypatch.setenv(f"SAGEMAKER_{name}", value)
     assert run(["pipeline", "definition"]) == 0
-    assert parsed(capsys.readouterr().out).steps
+    assert parse(capsys.readouterr().out).steps
     assert run(["pipeline", "start", "--request", str(request)]) == 3
     assert "1 instance, 0.0" in (stderr := capsys.readouterr().err)
     assert stderr.endswith("Approve it: the same command with --approve\n")

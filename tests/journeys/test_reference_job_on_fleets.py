@@ -23,7 +23,7 @@ from graphs.jobs import job_queue
 from graphs.jobs.execution import execute
 from tests.doubles.aws import Aws, point_at
 from tests.doubles.sagemaker.fleet import Fleet
-from tests.doubles.sagemaker.job import Conduct
+from tests.doubles.sagemaker.job import Behaviour
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.journeys.coordinator_processes import kill_coordinators, run_coordinator
 from tests.journeys.reference_job import (
@@ -54,7 +54,7 @@ def playing(
     behind: Aws, bucket: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Any]:
     @contextmanager
-    def play(instances: int, conduct: Conduct) -> Iterator[FleetWatch]:
+    def play(instances: int, conduct: Behaviour) -> Iterator[FleetWatch]:
         with Fleet(behind, tmp_path / "fleet", conduct) as fleet:
             point_at(monkeypatch, behind.url)
             for name, value in fleet.environment.items():

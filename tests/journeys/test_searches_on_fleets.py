@@ -23,7 +23,7 @@ from desk.optimization.search.search import run_search
 from quant.worlds.scenario import BUILT_IN
 from tests.doubles.aws import Aws
 from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
-from tests.doubles.sagemaker.job import Conduct
+from tests.doubles.sagemaker.job import Behaviour
 
 pytestmark = pytest.mark.soak
 
@@ -60,7 +60,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Work, Path, Save
 
 @pytest.fixture
 def lasting(behind: Aws, tmp_path: Path) -> Iterator[Fleet]:
-    with Fleet(behind, tmp_path / "fleet", Conduct(lost="goes on")) as fleet:
+    with Fleet(behind, tmp_path / "fleet", Behaviour(lost="goes on")) as fleet:
         yield fleet
         assert fleet.violations == []
 

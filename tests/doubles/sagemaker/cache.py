@@ -1,4 +1,4 @@
-"""Steps of pipelines that need not run again."""
+"""Cache of completed pipeline steps."""
 
 import json
 import time
@@ -9,11 +9,11 @@ from tests.doubles.sagemaker.job import Job
 from tests.doubles.sagemaker.validation import Request
 
 KEY = ("AppSpecification", "Environment", "ProcessingInputs")
-"""Outputs, resources and the role are no part of what makes a processing step another one."""
+"""Arguments in the cache key; outputs, resources and the role are not part of it."""
 
 
 @dataclass(frozen=True)
-class Kept:
+class CacheEntry:
     key: str
     job: Job
     execution: str
@@ -21,22 +21,22 @@ class Kept:
 
 
 class Cache:
-    """Steps that succeeded, for later executions of the same pipeline."""
+    """Successful steps, reused by later executions of the same pipeline."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
-        """Seconds by which a test lets its clock go ahead."""
-        self._kept: list[Kept] = []
+        """Seconds by which a test advances the clock."""
+        self._entries: list[CacheEntry] = []
 
-    def keep(self, step: ProcessingStep, pipeline: str, arguments: Request, job: Job, execution: str) -> None:
-        self._kept.append(Kept(_key(step, pipeline, arguments), job, execution, self._now()))
+    def store(self, step: ProcessingStep, pipeline: str, arguments: Request, job: Job, execution: str) -> None:
+        self._entries.append(CacheEntry(_key(step, pipeline, arguments), job, execution, self._now()))
 
-    def find(self, step: ProcessingStep, pipeline: str, arguments: Request) -> Kept | None:
-        """The latest that is not too old."""
+    def find(self, step: ProcessingStep, pipeline: str, arguments: Request) -> CacheEntry | None:
+        """The latest entry that has not expired."""
         if step.cache_config is None or not step.cache_config.enabled:
             return None
         key, oldest = _key(step, pipeline, arguments), self._now() - step.cache_config.seconds
-        return next((each for each in reversed(self._kept) if each.key == key and each.ended >= oldest), None)
+        return next((each for each in reversed(self._entries) if each.key == key and each.ended >= oldest), None)
 
     def _now(self) -> float:
         return time.time() + self.ahead

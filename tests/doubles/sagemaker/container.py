@@ -1,4 +1,4 @@
-"""What runs in the containers of the fleet's own tests; it needs the standard library only."""
+"""Commands for containers in the fleet's own tests, with the standard library only."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(os.environ.get("STRATIGOS_CONTAINER_ROOT", "/opt/ml"))
 OUTPUT = ROOT / "processing/output"
 PORT = 8471
-"""The same on every instance: each has an address of its own."""
+"""Port on every instance, each of which has its own address."""
 
 
 def main(what: str, *arguments: str) -> None:
@@ -21,7 +21,7 @@ def main(what: str, *arguments: str) -> None:
 
 
 def copy(host: str) -> None:
-    """Every input to the outputs: by the host's last number where each has a share."""
+    """Copy every input to the output, and write a file named by the host's number."""
     for path in sorted((ROOT / "processing/input").rglob("*")):
         if path.is_file():
             target = OUTPUT / "result" / path.relative_to(ROOT / "processing/input")
@@ -31,7 +31,7 @@ def copy(host: str) -> None:
 
 
 def seen(host: str) -> None:
-    """What the container knows: its hosts, its environment and its job."""
+    """Write the container's hosts, environment and job name."""
     known = {
         "host": host,
         "resources": json.loads((ROOT / "config/resourceconfig.json").read_text()),
@@ -42,7 +42,7 @@ def seen(host: str) -> None:
 
 
 def fail(host: str, code: str, which: str) -> None:
-    """The instance with this number fails once the others hear it, and they wait."""
+    """Fail on the instance with this number once the others listen; the others wait."""
     (OUTPUT / "result" / f"before-{host.rpartition('.')[2]}").write_text("kept")
     (OUTPUT / "last" / "whole").write_text("only with the rest")
     if host.rpartition(".")[2] != which:
@@ -61,7 +61,7 @@ def wait(host: str) -> None:
     for n in range(1000):
         written = ROOT / "line"
         written.write_text(str(n))
-        written.replace(OUTPUT / "result" / f"line-{number}")  # an upload takes what is there, half a file too
+        written.replace(OUTPUT / "result" / f"line-{number}")  # uploads may otherwise take a partial file
         (OUTPUT / "result" / f"step-{number}-{n}").write_text("done")
         time.sleep(0.05)
     listening.close()

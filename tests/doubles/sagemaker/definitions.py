@@ -1,4 +1,4 @@
-"""Definitions of pipelines: their format, which is closed, and what their references stand for."""
+"""Pipeline definitions: a strict schema, and the resolution of references."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.alias_generators import to_pascal
 
 from tests.doubles.sagemaker.references import EXECUTION, STEP, references
-from tests.doubles.sagemaker.validation import Request, Unfit
+from tests.doubles.sagemaker.validation import InvalidRequest, Request
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-_]{1,64}$")]
 Value = str | int | float | bool
@@ -44,15 +44,19 @@ class Parameter(Closed):
     description: str = ""
 
     def value(self, given: str | None) -> Value:
-        """What the start gave, or the default."""
+        """The value given at the start, or the default."""
         try:
             value = self.default_value if given is None else KINDS[self.type](given)
         except (ValueError, KeyError) as error:
-            raise Unfit("ValidationException", f"Parameter {self.name}: {given!r} is no {self.type}") from error
+            raise InvalidRequest(
+                "ValidationException", f"Parameter {self.name}: {given!r} is no {self.type}"
+            ) from error
         if value is None:
-            raise Unfit("ValidationException", f"Parameter {self.name} has no default and is not given")
+            raise InvalidRequest("ValidationException", f"Parameter {self.name} has no default and is not given")
         if self.enum_values is not None and value not in self.enum_values:
-            raise Unfit("ValidationException", f"Parameter {self.name}: {value!r} is not one of {self.enum_values}")
+            raise InvalidRequest(
+                "ValidationException", f"Parameter {self.name}: {value!r} is not one of {self.enum_values}"
+            )
         return value
 
 
@@ -68,7 +72,7 @@ class Caching(Closed):
 
     @property
     def seconds(self) -> float:
-        """How long a result is used again; for ever where nothing is said."""
+        """Lifetime of a cached result; unlimited by default."""
         found = DURATION.fullmatch(self.expire_after) if self.expire_after else None
         if found is None:
             return float("inf")
@@ -138,22 +142,22 @@ class Definition(Closed):
     steps: Annotated[list[AnyStep], Field(min_length=1)]
 
 
-class Placed(NamedTuple):
-    """A step, what must be done before it, and the outcome of a condition that it waits for."""
+class OrderedStep(NamedTuple):
+    """A step with its dependencies, and the condition outcome that it requires."""
 
     step: AnyStep
     after: set[str]
     only_if: tuple[str, bool] | None = None
 
 
-def parsed(text: str) -> Definition:
-    """The definition, or the service's refusal."""
+def parse(text: str) -> Definition:
+    """Parse a definition; raises the service's error."""
     try:
         definition = Definition.model_validate_json(text)
     except ValidationError as error:
         told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise Unfit("ValidationException", f"Unable to parse pipeline definition. {told}") from error
-    steps = placed(definition.steps)
+        raise InvalidRequest("ValidationException", f"Unable to parse pipeline definition. {told}") from error
+    steps = order_steps(definition.steps)
     known, parameters = {each.step.name for each in steps}, {each.name for each in definition.parameters}
     wrong = [f"step {name} is there twice" for name in known if sum(each.step.name == name for each in steps) > 1]
     for each in steps:
@@ -163,25 +167,25 @@ def parsed(text: str) -> Definition:
     if not wrong and (circle := _circle(steps)):
         wrong.append(f"steps {', '.join(sorted(circle))} wait for each other")
     if wrong:
-        raise Unfit("ValidationException", f"Unable to parse pipeline definition. {'; '.join(wrong)}")
+        raise InvalidRequest("ValidationException", f"Unable to parse pipeline definition. {'; '.join(wrong)}")
     return definition
 
 
-def placed(steps: list[AnyStep], only_if: tuple[str, bool] | None = None) -> list[Placed]:
-    """All steps, those of branches too."""
-    found: list[Placed] = []
+def order_steps(steps: list[AnyStep], only_if: tuple[str, bool] | None = None) -> list[OrderedStep]:
+    """All steps including those of branches."""
+    found: list[OrderedStep] = []
     for step in steps:
         named = {path.split(".")[1] for path in references(_open_arguments(step)) if path.startswith("Steps.")}
         after = named | {*step.depends_on} | ({only_if[0]} if only_if else set())
-        found.append(Placed(step, after, only_if))
+        found.append(OrderedStep(step, after, only_if))
         if isinstance(step, ConditionStep):
-            found += placed(step.arguments.if_steps, (step.name, True))
-            found += placed(step.arguments.else_steps, (step.name, False))
+            found += order_steps(step.arguments.if_steps, (step.name, True))
+            found += order_steps(step.arguments.else_steps, (step.name, False))
     return found
 
 
 def _open_arguments(step: AnyStep) -> Any:
-    """Where a step's own references stand."""
+    """The arguments of a step that may contain references."""
     if isinstance(step, ConditionStep):
         return [[each.left_value, each.right_value] for each in step.arguments.conditions]
     return step.arguments
@@ -189,12 +193,12 @@ def _open_arguments(step: AnyStep) -> Any:
 
 def _is_known(path: str, parameters: set[str]) -> bool:
     kind, _, name = path.partition(".")
-    if kind == "Steps":  # that there is such a step is checked as its order is
+    if kind == "Steps":  # existence of the step is checked with the order
         return STEP.fullmatch(path) is not None
     return name in {"Parameters": parameters, "Execution": EXECUTION}.get(kind, set[str]())
 
 
-def _circle(steps: list[Placed]) -> set[str]:
+def _circle(steps: list[OrderedStep]) -> set[str]:
     waiting = {each.step.name: set(each.after) for each in steps}
     while ready := {name for name, after in waiting.items() if not after & waiting.keys()}:
         waiting = {name: after for name, after in waiting.items() if name not in ready}

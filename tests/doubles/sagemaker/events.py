@@ -10,18 +10,18 @@ from tests.doubles.sagemaker.validation import Request
 TIMES = ("CreationTime", "LastModifiedTime", "ProcessingStartTime", "ProcessingEndTime")
 
 
-def state_change(described: Request) -> dict[str, Any]:
+def state_change(description: Request) -> dict[str, Any]:
     """The event of a job as `DescribeProcessingJob` tells of it; the service may send one twice."""
-    arn: str = described["ProcessingJobArn"]
-    milliseconds = {name: int(described[name] * 1000) for name in TIMES if name in described}
+    arn: str = description["ProcessingJobArn"]
+    milliseconds = {name: int(description[name] * 1000) for name in TIMES if name in description}
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
         "detail-type": "SageMaker Processing Job State Change",
         "source": "aws.sagemaker",
         "account": arn.split(":")[4],
-        "time": datetime.fromtimestamp(described["LastModifiedTime"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "time": datetime.fromtimestamp(description["LastModifiedTime"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "region": REGION,
         "resources": [arn],
-        "detail": described | milliseconds,
+        "detail": description | milliseconds,
     }

@@ -1,4 +1,4 @@
-"""One execution of a pipeline: its steps in their order, each processing step as a job."""
+"""One execution of a pipeline: steps in dependency order, each processing step as a job."""
 
 import random
 import string
@@ -15,18 +15,18 @@ from tests.doubles.sagemaker.definitions import (
     Cause,
     ConditionStep,
     Definition,
-    Placed,
+    OrderedStep,
     ProcessingStep,
     Retrying,
     Value,
-    placed,
+    order_steps,
 )
 from tests.doubles.sagemaker.job import Job
 from tests.doubles.sagemaker.references import STEP, looked_up, resolved
-from tests.doubles.sagemaker.validation import Fault, Request, Unfit, refuse_unfit
+from tests.doubles.sagemaker.validation import Fault, InvalidRequest, Request, reject_invalid
 
 ALWAYS = Retrying.model_validate({"ExceptionType": ["Step.SERVICE_FAULT", "Step.THROTTLING"]})
-"""What the service does where a definition says nothing about these causes."""
+"""Default retry policies of the service."""
 MOST_ATTEMPTS = 5
 FAILURES: dict[str, Cause] = {
     "CapacityError": "SageMaker.CAPACITY_ERROR",
@@ -39,18 +39,18 @@ FAULTS: dict[str, Cause] = {
 
 
 class Serving(Protocol):
-    """What an execution needs of the fleet."""
+    """Interface of the fleet for an execution."""
 
     def create(self, request: Request) -> Job: ...
 
-    def refused(self, operation: str) -> Fault | None: ...
+    def next_fault(self, operation: str) -> Fault | None: ...
 
-    def violate(self, fault: Unfit) -> None: ...
+    def record_violation(self, fault: InvalidRequest) -> None: ...
 
 
 @dataclass
 class Execution:
-    """One start of a pipeline; `live` is run by a thread."""
+    """One execution of a pipeline; `live` runs in a thread."""
 
     serving: Serving
     cache: "Cache"
@@ -81,7 +81,7 @@ class Execution:
                 run.job.stop()
 
     def retry(self) -> None:
-        """Whatever did not succeed may run again."""
+        """Allow unsuccessful steps to run again."""
         if self.status not in {"Failed", "Stopped"}:
             raise Fault("ValidationException", f"Pipeline execution is in status {self.status} and cannot be retried")
         self.runs = {name: run for name, run in self.runs.items() if run.status == "Succeeded"}
@@ -108,22 +108,22 @@ class Execution:
             self.done.set()
 
     def _ready(self) -> list[AnyStep]:
-        """Nothing begins any more once a step has failed."""
+        """Steps that can start; none after a failure."""
         ended = {name for name, run in self.runs.items() if run.status == "Succeeded"}
         if self.stopping.is_set() or any(run.status in {"Failed", "Stopped"} for run in self.runs.values()):
             return []
-        return [each.step for each in placed(self.definition.steps) if self._is_next(each, ended)]
+        return [each.step for each in order_steps(self.definition.steps) if self._is_next(each, ended)]
 
-    def _is_next(self, each: Placed, ended: set[str]) -> bool:
+    def _is_next(self, each: OrderedStep, ended: set[str]) -> bool:
         if each.step.name in self.runs or not each.after <= ended:
             return False
         return each.only_if is None or self.runs[each.only_if[0]].outcome == each.only_if[1]
 
     def get(self, path: str) -> Any:
-        """What a reference stands for."""
+        """The value of a reference."""
         if step := STEP.fullmatch(path):
             run = self.runs[step[1]]
-            return run.outcome if run.job is None else looked_up(run.job.request | run.job.described(), step[2])
+            return run.outcome if run.job is None else looked_up(run.job.request | run.job.description(), step[2])
         kind, _, name = path.partition(".")
         if kind == "Parameters":
             return self.parameters[name]
@@ -135,7 +135,7 @@ class Execution:
             "StartDateTime": datetime.fromtimestamp(self.created, UTC).isoformat(),
         }[name]
 
-    def described(self) -> Request:
+    def description(self) -> Request:
         kept = ("PipelineExecutionDisplayName", "PipelineExecutionDescription", "ParallelismConfiguration")
         told = {name: self.asked[name] for name in kept if name in self.asked}
         if self.status == "Failed":
@@ -149,8 +149,8 @@ class Execution:
         }
 
 
-class Ended(NamedTuple):
-    """How an attempt ended, and why where that may be retried."""
+class AttemptOutcome(NamedTuple):
+    """Status of a finished attempt, and the cause if it can be retried."""
 
     status: Literal["Stopped", "Failed", "Succeeded"]
     reason: str = ""
@@ -177,8 +177,8 @@ class Run:
                 self._decide(self.step, execution)
             else:
                 self._process(self.step, execution)
-        except Unfit as fault:
-            execution.serving.violate(fault)
+        except InvalidRequest as fault:
+            execution.serving.record_violation(fault)
             self.status, self.reason = "Failed", f"ClientError: {fault}"[:1024]
         self.ended = time.time()
 
@@ -191,7 +191,7 @@ class Run:
 
     def _process(self, step: ProcessingStep, execution: Execution) -> None:
         arguments: Request = resolved(step.arguments, execution.get)
-        refuse_unfit("CreateProcessingJob", {"ProcessingJobName": "made-by-the-service"} | arguments)
+        reject_invalid("CreateProcessingJob", {"ProcessingJobName": "made-by-the-service"} | arguments)
         pipeline = execution.pipeline["PipelineName"]
         if found := execution.cache.find(step, pipeline, arguments):
             self.status, self.attempts, self.job, self.cached = "Succeeded", 1, found.job, found.execution
@@ -203,38 +203,38 @@ class Run:
                 break
             ended = self._attempt(arguments, execution)
         if ended.status == "Succeeded" and self.job:
-            execution.cache.keep(step, pipeline, arguments, self.job, execution.arn)
+            execution.cache.store(step, pipeline, arguments, self.job, execution.arn)
         self.status, self.reason = ended.status, ended.reason
 
     def _policy(self, step: ProcessingStep, cause: Cause | None, waited: float) -> Retrying | None:
-        """The first of this cause, unless its retries have come to their end."""
+        """The first retry policy for this cause that has attempts left."""
         policy = next((each for each in [*step.retry_policies, ALWAYS] if cause in each.exception_type), None)
         if policy is None or policy.expire_after_min is None:
             return policy if policy and self.attempts <= (policy.max_attempts or MOST_ATTEMPTS) else None
         return policy if waited < policy.expire_after_min * 60 else None
 
-    def _attempt(self, arguments: Request, execution: Execution) -> Ended:
+    def _attempt(self, arguments: Request, execution: Execution) -> AttemptOutcome:
         self.attempts += 1
         drawn = "".join(random.choices(string.ascii_letters + string.digits, k=10))
         name = f"pipelines-{execution.id}-{self.step.name.replace('_', '-')}"[:52].rstrip("-")
-        if fault := execution.serving.refused("CreateProcessingJob"):
+        if fault := execution.serving.next_fault("CreateProcessingJob"):
             cause = "Step.SERVICE_FAULT" if fault.status >= 500 else FAULTS.get(fault.code)
-            return Ended("Failed", f"{fault.code}: {fault.message}", cause)
+            return AttemptOutcome("Failed", f"{fault.code}: {fault.message}", cause)
         job = self.job = execution.serving.create({"ProcessingJobName": f"{name}-{drawn}", **arguments})
         if execution.stopping.is_set():
             job.stop()
         job.done.wait()
         if job.status == "Stopped" and execution.stopping.is_set():
-            return Ended("Stopped")
+            return AttemptOutcome("Stopped")
         if job.status == "Stopped":
-            return Ended("Failed", f"ClientError: The processing job {job.name} was stopped.")
-        return Ended(
+            return AttemptOutcome("Failed", f"ClientError: The processing job {job.name} was stopped.")
+        return AttemptOutcome(
             "Succeeded" if job.status == "Completed" else "Failed",
             job.reason,
             FAILURES.get(job.reason.partition(":")[0]),
         )
 
-    def described(self) -> Request:
+    def description(self) -> Request:
         told: Request = {
             "StepName": self.step.name,
             "StepDisplayName": self.step.display_name,

@@ -1,4 +1,4 @@
-"""A local fleet that plays SageMaker's part for real: jobs are processes, and their files go through S3."""
+"""A local double of SageMaker: jobs are processes on this machine, and their files go through S3."""
 
 import fnmatch
 import shutil
@@ -17,66 +17,66 @@ from botocore.config import Config
 from tests.doubles.aws import CREDENTIALS, REGION, SERVICES, Aws
 from tests.doubles.sagemaker.events import state_change
 from tests.doubles.sagemaker.instances import Instance
-from tests.doubles.sagemaker.job import CAPACITY, INTERNAL, Conduct, Job
+from tests.doubles.sagemaker.job import CAPACITY, INTERNAL, Behaviour, Job
 from tests.doubles.sagemaker.listing import page
 from tests.doubles.sagemaker.pipelines import Pipelines
 from tests.doubles.sagemaker.server import Behind, Server
 from tests.doubles.sagemaker.transfer import Traffic, keys, split
-from tests.doubles.sagemaker.validation import Fault, Request, Unfit, answer_of, refuse_unfit
+from tests.doubles.sagemaker.validation import Fault, InvalidRequest, Request, checked_response, reject_invalid
 
 IMAGE_URI = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/stratigos:test"
 ROLE = "arn:aws:iam::123456789012:role/fleet"
 
 
-class Asked(NamedTuple):
+class RecordedCall(NamedTuple):
     operation: str
     request: Request
 
 
 class Fleet:
-    """SageMaker in front of moto's server, which has S3, from entry to exit; its errors are raised at the exit."""
+    """A context with SageMaker in front of moto's server, which provides S3; errors are raised on exit."""
 
-    def __init__(self, aws: Aws, folder: Path, conduct: Conduct | None = None) -> None:
-        self.aws, self.folder, self.conduct = aws, folder, conduct or Conduct()
-        self.requests: list[Asked] = []
+    def __init__(self, aws: Aws, folder: Path, behaviour: Behaviour | None = None) -> None:
+        self.aws, self.folder, self.behaviour = aws, folder, behaviour or Behaviour()
+        self.requests: list[RecordedCall] = []
         self.traffic = Traffic()
         self.jobs: dict[str, Job] = {}
         self.events: list[dict[str, Any]] = []
         self.listeners: list[Callable[[dict[str, Any]], object]] = []
-        """Get each event of EventBridge, in the thread of its job."""
+        """Called with each EventBridge event, in the thread of its job."""
         self.s3 = aws.s3
         self.behind = Behind(aws.url, REGION)
         self._refusals: defaultdict[str, list[Fault]] = defaultdict(list)
-        self._doomed: list[str] = []
+        self._planned_failures: list[str] = []
         self._lost_outputs: defaultdict[str, set[str]] = defaultdict(set)
         self._lock = threading.RLock()
         self._threads = ThreadPoolExecutor(max_workers=100, thread_name_prefix="fleet")
         self._futures: list[Future[None]] = []
-        self._played: dict[str, Callable[[Request], Request]] = {
+        self._handlers: dict[str, Callable[[Request], Request]] = {
             "CreateProcessingJob": self._create,
             "DescribeProcessingJob": self._describe,
             "StopProcessingJob": self._stop,
             "ListProcessingJobs": self._list,
         }
-        self.pipelines = Pipelines(self, self.conduct.second)
-        self._played |= self.pipelines.played
+        self.pipelines = Pipelines(self, self.behaviour.second)
+        self._handlers |= self.pipelines.handlers
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True)
         self._server = Server(self.play)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._server.stop()
         self.pipelines.close()
-        while not all(future.done() for future in self._futures):  # a step may have begun a job just now
+        while not all(future.done() for future in self._futures):  # a step may have just started a job
             for job in list(self.jobs.values()):
                 job.close()
             time.sleep(0.01)
         self._threads.shutdown()
         shutil.rmtree(self.folder, ignore_errors=True)
         errors = [*self._server.errors, *filter(None, (future.exception() for future in self._futures))]
-        if errors and raised is None:
+        if errors and error is None:
             raise errors[0]
 
     @property
@@ -85,12 +85,12 @@ class Fleet:
 
     @property
     def violations(self) -> list[str]:
-        """What was wrong with requests; a test that sends none expects none."""
+        """Violations of the service's model in requests."""
         return self._server.violations
 
     @property
     def environment(self) -> dict[str, str]:
-        """Settings with which boto3 reaches the fleet and, for all else, the server behind it."""
+        """Settings with which boto3 reaches the fleet and, for other services, the server behind it."""
         credentials = {name.upper(): value for name, value in CREDENTIALS.items()}
         behind = {f"AWS_ENDPOINT_URL_{service}": self.aws.url for service in SERVICES}
         return credentials | behind | {"AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL_SAGEMAKER": self.url}
@@ -108,28 +108,28 @@ class Fleet:
 
     def no_capacity(self, times: int = 1) -> None:
         """The next jobs fail before an instance starts."""
-        self._doomed += [CAPACITY] * times
+        self._planned_failures += [CAPACITY] * times
 
     def internal_error(self, times: int = 1) -> None:
-        self._doomed += [INTERNAL] * times
+        self._planned_failures += [INTERNAL] * times
 
     def kill(self, job: str, instance: int) -> None:
-        """An instance goes at once, with its tree; by its place, from 0, the leader."""
+        """Kill an instance and delete its files; 0 is the leader."""
         self.instance(job, instance).kill()
 
     def stop_from_console(self, job: str) -> None:
         assert self.jobs[job].stop(), f"{job} is {self.jobs[job].status}"
 
     def lose_output(self, job: str, name: str) -> None:
-        """An output, or one file of it as OUTPUT/PATH, never reaches S3; also of a job that is yet to come."""
+        """Drop an output, or one file of it as OUTPUT/PATH, before it reaches S3; also of a future job."""
         self._lost_outputs[job].add(name)
         if job in self.jobs:
-            self._forget_sent(self.jobs[job], name)
+            self._delete_uploads(self.jobs[job], name)
 
-    def truncate(self, uri: str, kept: float = 0.5) -> None:
-        """An object of S3 loses its end."""
+    def truncate(self, uri: str, share: float = 0.5) -> None:
+        """Truncate an object in S3."""
         content = self.content(uri)
-        self.put(uri, content[: int(len(content) * kept)])
+        self.put(uri, content[: int(len(content) * share)])
 
     def put(self, uri: str, content: bytes) -> None:
         bucket, key = split(uri)
@@ -140,22 +140,22 @@ class Fleet:
         return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def objects(self, uri: str, like: str = "*") -> list[str]:
-        """The addresses of what is stored below one, in order."""
+        """Sorted URIs of the objects below a URI."""
         bucket, prefix = split(uri)
         return [f"s3://{bucket}/{key}" for key in keys(self.s3, bucket, prefix) if fnmatch.fnmatch(key, f"*{like}")]
 
-    def asked(self, operation: str) -> list[Request]:
-        return [asked.request for asked in self.requests if asked.operation == operation]
+    def requests_of(self, operation: str) -> list[Request]:
+        return [call.request for call in self.requests if call.operation == operation]
 
     def counts(self) -> Counter[str]:
-        return Counter(asked.operation for asked in self.requests)
+        return Counter(call.operation for call in self.requests)
 
     def instance(self, job: str, instance: int) -> Instance:
         self.wait_for(lambda: len(self.jobs[job].instances) > instance, f"instance {instance} of {job}")
         return self.jobs[job].instances[instance]
 
     def log(self, job: str) -> str:
-        """What the containers of a job wrote, each below its address."""
+        """Output of the containers of a job, by address."""
         return "".join(
             f"--- {instance.address}\n{instance.log.read_text()}"
             for instance in self.jobs[job].instances
@@ -168,10 +168,10 @@ class Fleet:
         return self._describe({"ProcessingJobName": job})
 
     def wait_for_execution(self, arn: str, seconds: float = 120.0) -> tuple[str, dict[str, Request]]:
-        """How it ended, and what is told of each step."""
+        """The final status and the description of each step."""
         execution = self.pipelines.executions[arn]
         assert execution.done.wait(seconds), f"{arn} has not ended after {seconds} s"
-        return execution.status, {name: run.described() for name, run in execution.runs.items()}
+        return execution.status, {name: run.description() for name, run in execution.runs.items()}
 
     def wait_for(self, true: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
         deadline = time.monotonic() + seconds
@@ -183,24 +183,24 @@ class Fleet:
 
     def play(self, operation: str, request: Request) -> Request:
         with self._lock:
-            self.requests.append(Asked(operation, request))
-            refuse_unfit(operation, request)
-            if fault := self.refused(operation):
+            self.requests.append(RecordedCall(operation, request))
+            reject_invalid(operation, request)
+            if fault := self.next_fault(operation):
                 raise fault
-        played = self._played.get(operation)
-        return answer_of(operation, played(request) if played else self.behind(operation, request))
+        handler = self._handlers.get(operation)
+        return checked_response(operation, handler(request) if handler else self.behind(operation, request))
 
-    def refused(self, operation: str) -> Fault | None:
-        """What the next call of an operation gets, also one that the service makes itself."""
+    def next_fault(self, operation: str) -> Fault | None:
+        """The planned error of the next call of an operation, including calls by the service itself."""
         with self._lock:
             return self._refusals[operation].pop(0) if self._refusals[operation] else None
 
-    def violate(self, fault: Unfit) -> None:
-        """What is wrong with a request that the service made from a definition."""
+    def record_violation(self, fault: InvalidRequest) -> None:
+        """Record an invalid request that the service built from a definition."""
         self.violations.append(str(fault))
 
     def create(self, request: Request) -> Job:
-        """A job as the service makes it, for its clients and its own pipelines."""
+        """Create a job for a client or a pipeline."""
         name = request["ProcessingJobName"]
         with self._lock:
             if name in self.jobs:
@@ -210,20 +210,20 @@ class Fleet:
                     f"and a job with this name already exists ({self.jobs[name].arn})",
                 )
             arn = self.behind("CreateProcessingJob", request)["ProcessingJobArn"]
-            doomed = self._doomed.pop(0) if self._doomed else None
+            planned_failure = self._planned_failures.pop(0) if self._planned_failures else None
             cloud = self.environment
             place = self.folder / name
-            job = Job(request, arn, place, self.s3, self.traffic, self.conduct, cloud, self._tell, doomed)
+            job = Job(request, arn, place, self.s3, self.traffic, self.behaviour, cloud, self._publish, planned_failure)
             job.lost_outputs = self._lost_outputs[name]
             self.jobs[name] = job
             self.run(job.live)
         return job
 
     def run(self, live: Callable[[], None]) -> None:
-        """In a thread of the fleet; an error is raised at the exit."""
+        """Run in a thread of the fleet; an error is raised on exit."""
         self._futures.append(self._threads.submit(live))
 
-    def _tell(self, job: Job) -> None:
+    def _publish(self, job: Job) -> None:
         event = state_change(self._describe({"ProcessingJobName": job.name}))
         self.events.append(event)
         for listener in self.listeners:
@@ -239,8 +239,8 @@ class Fleet:
 
     def _describe(self, request: Request) -> Request:
         job = self._known(request["ProcessingJobName"])
-        asked = {name: value for name, value in job.request.items() if name != "Tags"}
-        return asked | job.described()
+        request_fields = {name: value for name, value in job.request.items() if name != "Tags"}
+        return request_fields | job.description()
 
     def _stop(self, request: Request) -> Request:
         job = self._known(request["ProcessingJobName"])
@@ -252,9 +252,9 @@ class Fleet:
         return {}
 
     def _list(self, request: Request) -> Request:
-        return page([job.described() for job in self.jobs.values()], request)
+        return page([job.description() for job in self.jobs.values()], request)
 
-    def _forget_sent(self, job: Job, name: str) -> None:
+    def _delete_uploads(self, job: Job, name: str) -> None:
         output, _, path = name.partition("/")
         for each in job.request["ProcessingOutputConfig"]["Outputs"]:
             if each["OutputName"] == output:

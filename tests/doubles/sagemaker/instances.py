@@ -1,4 +1,4 @@
-"""The machines of a job: each a process with a tree and an address of its own."""
+"""Instances of a job: each is a process with its own folder and loopback address."""
 
 import json
 import os
@@ -18,35 +18,35 @@ from tests.doubles.sagemaker.transfer import Upload
 REPOSITORY = Path(__file__).parents[3]
 IMAGE = [sys.executable, "-m", "api"]
 """The entry point of the image."""
-ALONE = {
+NO_CREDENTIALS = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 FEW_THREADS = {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 TAKEN_PORT = 47_613
-"""Bound at the last address of a net, it marks the net as taken, for other processes too."""
-MOST = 253
-LOOKING = os.WEXITED | os.WNOHANG | os.WNOWAIT
+"""Port bound at the last address of a net to reserve it across processes."""
+MAX_INSTANCES = 253
+WAIT_OPTIONS = os.WEXITED | os.WNOHANG | os.WNOWAIT
 
 
 @contextmanager
 def addresses(count: int) -> Iterator[list[str]]:
     """Loopback addresses that no other job on this machine uses."""
-    assert count <= MOST
+    assert count <= MAX_INSTANCES
     for second, third in product(range(64, 128), range(256)):
         net = f"127.{second}.{third}"
         with suppress(OSError):
-            taken = socket.create_server((f"{net}.254", TAKEN_PORT))
+            lock = socket.create_server((f"{net}.254", TAKEN_PORT))
             break
     else:
         raise RuntimeError("every net of 127.64.0.0/10 is taken")
-    with taken:
+    with lock:
         yield [f"{net}.{n}" for n in range(1, count + 1)]
 
 
 class Instance:
-    """Its uploads and its end exclude each other: nothing comes from a machine that is gone."""
+    """An instance; a lock excludes uploads after it is killed."""
 
     def __init__(self, root: Path, address: str, hosts: list[str]) -> None:
         self.root, self.address = root, address
@@ -59,7 +59,7 @@ class Instance:
 
     @property
     def log(self) -> Path:
-        """Beside the tree: it outlives the instance."""
+        """Log file outside the folder, so that it outlives the instance."""
         return self.root.with_suffix(self.root.suffix + ".log")
 
     def start(self, command: list[str], environment: dict[str, str]) -> None:
@@ -71,11 +71,11 @@ class Instance:
             )
 
     def code(self) -> int | None:
-        """The exit code as a shell tells it; none while it runs."""
+        """The exit code as in a shell; None while it runs."""
         if self._process is None:
             return None
         with self._ending:
-            if self._process.returncode is None and os.waitid(os.P_PID, self._process.pid, LOOKING):
+            if self._process.returncode is None and os.waitid(os.P_PID, self._process.pid, WAIT_OPTIONS):
                 os.killpg(self._process.pid, signal.SIGKILL)  # a container ends with its first process
             code = self._process.poll()
         return 128 - code if code is not None and code < 0 else code
@@ -89,7 +89,7 @@ class Instance:
             (os.killpg if number == signal.SIGKILL else os.kill)(self._process.pid, number)
 
     def kill(self) -> None:
-        """As a machine goes: at once, with all that it had."""
+        """Kill the process and delete the folder, like the loss of a machine."""
         with self._lock:
             self.lost = True
             self.signal(signal.SIGKILL)
@@ -104,7 +104,7 @@ class Instance:
                         upload.send()
 
     def message(self) -> bytes:
-        """What the container left for people to read."""
+        """The container's exit message."""
         path = self.root / "output/message"
         return path.read_bytes() if path.is_file() else b""
 
@@ -113,16 +113,16 @@ class Instance:
         self._wait()
 
     def _wait(self) -> None:
-        """Whoever looks meanwhile finds the process, or its code."""
+        """Wait for the process; concurrent readers see it or its exit code."""
         with self._ending:
             if self._process:
                 self._process.wait()
 
 
-def environment(root: Path, given: dict[str, str], cloud: dict[str, str]) -> dict[str, str]:
-    """Of a container: nothing of AWS or Stratigos comes from whoever runs the tests."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STRATIGOS_"))}
-    return kept | FEW_THREADS | ALONE | cloud | given | {"STRATIGOS_CONTAINER_ROOT": str(root)}
+def environment(root: Path, own: dict[str, str], cloud: dict[str, str]) -> dict[str, str]:
+    """Environment of a container, without AWS and Stratigos variables of the test process."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STRATIGOS_"))}
+    return variables | FEW_THREADS | NO_CREDENTIALS | cloud | own | {"STRATIGOS_CONTAINER_ROOT": str(root)}
 
 
 def write(path: Path, content: object) -> None:

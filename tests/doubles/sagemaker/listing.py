@@ -1,11 +1,11 @@
-"""Which jobs a list shows, in which order, page by page."""
+"""Filters, sorts and paginates lists of jobs."""
 
 from collections.abc import Iterator
 
-from tests.doubles.sagemaker.validation import Request, Unfit
+from tests.doubles.sagemaker.validation import InvalidRequest, Request
 
 ORDER = {"Name": "ProcessingJobName", "CreationTime": "CreationTime", "Status": "ProcessingJobStatus"}
-SHOWN = (
+FIELDS = (
     "ProcessingJobName",
     "ProcessingJobArn",
     "CreationTime",
@@ -18,17 +18,17 @@ SHOWN = (
 
 
 def page(jobs: list[Request], request: Request) -> Request:
-    wanted = sorted(
-        _wanted(jobs, request),
+    matches = sorted(
+        _matching(jobs, request),
         key=lambda job: job[ORDER[request.get("SortBy", "CreationTime")]],
         reverse=request.get("SortOrder", "Descending") == "Descending",
     )
-    shown, token = slice_of([{name: job[name] for name in SHOWN if name in job} for job in wanted], request)
-    return {"ProcessingJobSummaries": shown} | token
+    summaries, token = slice_of([{name: job[name] for name in FIELDS if name in job} for job in matches], request)
+    return {"ProcessingJobSummaries": summaries} | token
 
 
 def slice_of(entries: list[Request], request: Request) -> tuple[list[Request], Request]:
-    """A page, and the token of the next if there is one."""
+    """A page, and the token of the next page if there is one."""
     first = _place(request.get("NextToken", "0"))
     last = first + request.get("MaxResults", 10)
     return entries[first:last], {"NextToken": str(last)} if last < len(entries) else {}
@@ -36,11 +36,11 @@ def slice_of(entries: list[Request], request: Request) -> tuple[list[Request], R
 
 def _place(token: str) -> int:
     if not token.isdecimal():
-        raise Unfit("ValidationException", f"Value '{token}' at 'NextToken' is no token of an earlier page")
+        raise InvalidRequest("ValidationException", f"Value '{token}' at 'NextToken' is no token of an earlier page")
     return int(token)
 
 
-def _wanted(jobs: list[Request], request: Request) -> Iterator[Request]:
+def _matching(jobs: list[Request], request: Request) -> Iterator[Request]:
     for job in jobs:
         created, modified = job["CreationTime"], job["LastModifiedTime"]
         if (

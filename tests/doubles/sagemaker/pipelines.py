@@ -1,10 +1,10 @@
-"""SageMaker's operations on pipelines: definitions are kept behind, executions are real."""
+"""SageMaker's pipeline operations: moto stores definitions, executions run here."""
 
 from collections.abc import Callable
 from typing import Protocol
 
 from tests.doubles.sagemaker.cache import Cache
-from tests.doubles.sagemaker.definitions import parsed
+from tests.doubles.sagemaker.definitions import parse
 from tests.doubles.sagemaker.execution import Execution, Serving
 from tests.doubles.sagemaker.listing import slice_of
 from tests.doubles.sagemaker.validation import Fault, Request
@@ -19,7 +19,7 @@ class Fleet(Serving, Protocol):
 
 
 class Pipelines:
-    """`second` is how long one of a retry policy takes here."""
+    """`second` is the duration of one second of a retry policy."""
 
     def __init__(self, fleet: Fleet, second: float) -> None:
         self.cache = Cache()
@@ -27,7 +27,7 @@ class Pipelines:
         self._fleet, self._second = fleet, second
         self._made: set[str] = set()
         self._tokens: dict[str, Execution] = {}
-        self.played: dict[str, Play] = {
+        self.handlers: dict[str, Play] = {
             "CreatePipeline": self._create,
             "UpdatePipeline": self._update,
             "StartPipelineExecution": self._start,
@@ -56,11 +56,11 @@ class Pipelines:
         return self._fleet.behind("UpdatePipeline", request)
 
     def _start(self, request: Request) -> Request:
-        """The same token is the same start."""
+        """Start an execution, idempotent by token."""
         token = request["ClientRequestToken"]
         if token not in self._tokens:
             pipeline = self._fleet.behind("DescribePipeline", {"PipelineName": request["PipelineName"]})
-            definition = parsed(pipeline["PipelineDefinition"])
+            definition = parse(pipeline["PipelineDefinition"])
             given = {each["Name"]: each["Value"] for each in request.get("PipelineParameters", [])}
             if unknown := given.keys() - {each.name for each in definition.parameters}:
                 raise Fault("ValidationException", f"Pipeline has no parameters {sorted(unknown)}")
@@ -90,28 +90,30 @@ class Pipelines:
         return {"PipelineExecutionArn": execution.arn}
 
     def _describe(self, request: Request) -> Request:
-        return self._known(request).described()
+        return self._known(request).description()
 
     def _list(self, request: Request) -> Request:
-        named = [each for each in self.executions.values() if each.pipeline["PipelineName"] == request["PipelineName"]]
+        executions = [
+            each for each in self.executions.values() if each.pipeline["PipelineName"] == request["PipelineName"]
+        ]
         kept = ("PipelineExecutionArn", "PipelineExecutionStatus", "PipelineExecutionDisplayName")
         shown = [
-            {"StartTime": each.created} | {name: value for name, value in each.described().items() if name in kept}
-            for each in reversed(named)
+            {"StartTime": each.created} | {name: value for name, value in each.description().items() if name in kept}
+            for each in reversed(executions)
         ]
         page, token = slice_of(shown, request)
         return {"PipelineExecutionSummaries": page} | token
 
     def _steps(self, request: Request) -> Request:
-        """The latest first, where nothing else is asked."""
+        """Steps of an execution, latest first by default."""
         runs = sorted(self._known(request).runs.values(), key=lambda run: run.started)
         if request.get("SortOrder", "Descending") == "Descending":
             runs.reverse()
-        page, token = slice_of([run.described() for run in runs], request)
+        page, token = slice_of([run.description() for run in runs], request)
         return {"PipelineExecutionSteps": page} | token
 
 
 def _refuse_wrong_definition(request: Request) -> None:
     if "PipelineDefinition" not in request:
         raise Fault("ValidationException", "the fleet plays definitions in the request only, none from S3")
-    parsed(request["PipelineDefinition"])
+    parse(request["PipelineDefinition"])

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.doubles.sagemaker.validation import Unfit
+from tests.doubles.sagemaker.validation import InvalidRequest
 
 STEP = re.compile(r"Steps\.([A-Za-z0-9\-_]+)\.(.+)")
 PART = re.compile(r"\.?([A-Za-z0-9]+)|\['([^']+)'\]|\[(\d+)\]")
@@ -38,15 +38,17 @@ def resolved(value: Any, get: Callable[[str], Any]) -> Any:
     return {name: resolved(each, get) for name, each in value.items()}
 
 
-def looked_up(described: Any, path: str) -> Any:
+def looked_up(description: Any, path: str) -> Any:
     """A place in a job's description: `.NAME`, `[0]`, or `['NAME']` of a list of named entries."""
     parts = [*PART.finditer(path)]
-    found = described if "".join(part[0] for part in parts) == path else {}
+    found = description if "".join(part[0] for part in parts) == path else {}
     try:
         for part in parts:
             found = _within(found, *part.groups())
     except (KeyError, IndexError, TypeError, StopIteration) as error:
-        raise Unfit("ValidationException", f"{path!r} is no place in the description of the step's job") from error
+        raise InvalidRequest(
+            "ValidationException", f"{path!r} is no place in the description of the step's job"
+        ) from error
     return found
 
 

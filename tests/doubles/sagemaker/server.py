@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.doubles.sagemaker.validation import Fault, Request, Unfit
+from tests.doubles.sagemaker.validation import Fault, InvalidRequest, Request
 
 JSON = "application/x-amz-json-1.1"
 PREFIX = "SageMaker."
@@ -85,18 +85,20 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._answer(200, server.play(*self._read(raw)))
         except Fault as fault:
-            if isinstance(fault, Unfit):
+            if isinstance(fault, InvalidRequest):
                 server.violations.append(str(fault))
             self._answer(fault.status, {"__type": fault.code, "message": fault.message})
 
     def _read(self, raw: bytes) -> tuple[str, Request]:
         if "/sagemaker/aws4_request" not in self.headers.get("Authorization", ""):
-            raise Unfit("MissingAuthenticationTokenException", "the request is not signed for sagemaker")
+            raise InvalidRequest("MissingAuthenticationTokenException", "the request is not signed for sagemaker")
         if self.headers.get("Content-Type") != JSON:
-            raise Unfit("UnknownOperationException", f"Content-Type is {self.headers.get('Content-Type')}, not {JSON}")
+            raise InvalidRequest(
+                "UnknownOperationException", f"Content-Type is {self.headers.get('Content-Type')}, not {JSON}"
+            )
         target = self.headers.get("X-Amz-Target", "")
         if not target.startswith(PREFIX):
-            raise Unfit("UnknownOperationException", f"X-Amz-Target is {target!r}, not {PREFIX}OPERATION")
+            raise InvalidRequest("UnknownOperationException", f"X-Amz-Target is {target!r}, not {PREFIX}OPERATION")
         return target.removeprefix(PREFIX), json.loads(raw)
 
     def _answer(self, status: int, answer: dict[str, Any]) -> None:

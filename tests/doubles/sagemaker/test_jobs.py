@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from tests.doubles.aws import Aws
 from tests.doubles.sagemaker.fleet import Fleet
 from tests.doubles.sagemaker.instances import addresses
-from tests.doubles.sagemaker.job import Conduct
+from tests.doubles.sagemaker.job import Behaviour
 from tests.doubles.sagemaker.job_requests import arguments_of, job_of, output
 from tests.doubles.sagemaker.transfer import Upload
 
@@ -44,11 +44,11 @@ def test_a_job_takes_its_input_from_s3_and_leaves_its_output_there(fleet: Fleet,
     client = boto3.client("sagemaker")  # by the settings alone
     arn = client.create_processing_job(**job_of("all", bucket, "copy", instances=2), Tags=[{"Key": "a", "Value": "b"}])
     told = fleet.wait("all")
-    described = client.describe_processing_job(ProcessingJobName="all")
-    assert described["ProcessingJobArn"] == arn["ProcessingJobArn"]
-    assert (told["ProcessingJobStatus"], described["ProcessingJobStatus"]) == ("Completed", "Completed")
-    assert described["CreationTime"] <= described["ProcessingStartTime"] <= described["ProcessingEndTime"]
-    assert described["ProcessingResources"] == job_of("all", bucket, instances=2)["ProcessingResources"]
+    description = client.describe_processing_job(ProcessingJobName="all")
+    assert description["ProcessingJobArn"] == arn["ProcessingJobArn"]
+    assert (told["ProcessingJobStatus"], description["ProcessingJobStatus"]) == ("Completed", "Completed")
+    assert description["CreationTime"] <= description["ProcessingStartTime"] <= description["ProcessingEndTime"]
+    assert description["ProcessingResources"] == job_of("all", bucket, instances=2)["ProcessingResources"]
     assert fleet.content(f"s3://{bucket}/result/work/deep/b.json") == b"two"
     assert fleet.objects(f"s3://{bucket}/result", like="host-*") == [
         f"s3://{bucket}/result/host-1",
@@ -153,7 +153,7 @@ def test_a_lost_instance_ends_the_job_and_uploads_nothing_more(fleet: Fleet, sag
 
 
 def test_a_job_that_goes_on_completes_without_the_lost_instance(behind: Aws, tmp_path: Path, bucket: str) -> None:
-    with Fleet(behind, tmp_path / "other", Conduct(upload_every=0.02, lost="goes on")) as fleet:
+    with Fleet(behind, tmp_path / "other", Behaviour(upload_every=0.02, lost="goes on")) as fleet:
         fleet.put(f"s3://{bucket}/work/a", b"x")
         fleet.client().create_processing_job(**job_of("on", bucket, "copy", instances=2))
         fleet.kill("on", 1)
@@ -173,7 +173,7 @@ def test_a_stopped_job_keeps_what_it_saves_in_its_grace(fleet: Fleet, sagemaker:
 
 
 def test_who_does_not_hear_is_killed_after_the_grace(behind: Aws, tmp_path: Path, bucket: str) -> None:
-    with Fleet(behind, tmp_path / "other", Conduct(upload_every=0.02, grace=0.1)) as fleet:
+    with Fleet(behind, tmp_path / "other", Behaviour(upload_every=0.02, grace=0.1)) as fleet:
         fleet.put(f"s3://{bucket}/work/a", b"x")
         fleet.client().create_processing_job(**job_of("deaf", bucket, "deaf"))
         fleet.wait_for(lambda: bool(fleet.objects(f"s3://{bucket}/result/deaf-1")), "the container")
@@ -265,7 +265,7 @@ def test_nothing_is_left_of_a_fleet(behind: Aws, tmp_path: Path, bucket: str) ->
     threads, children = threading.active_count(), psutil.Process().children(recursive=True)
 
     def failing_test() -> None:
-        with Fleet(behind, tmp_path / "other", Conduct(upload_every=0.02)) as fleet:
+        with Fleet(behind, tmp_path / "other", Behaviour(upload_every=0.02)) as fleet:
             waiting(fleet, fleet.client(), bucket, "left", instances=2)
             assert len(psutil.Process().children(recursive=True)) == len(children) + 2
             raise ZeroDivisionError

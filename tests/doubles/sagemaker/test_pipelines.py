@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.doubles.sagemaker.definitions import parsed
+from tests.doubles.sagemaker.definitions import parse
 from tests.doubles.sagemaker.fleet import ROLE, Fleet
 from tests.doubles.sagemaker.job_requests import arguments_of
 from tests.doubles.sagemaker.references import looked_up, resolved
-from tests.doubles.sagemaker.validation import Request, Unfit
+from tests.doubles.sagemaker.validation import InvalidRequest, Request
 
 CACHED = {"Enabled": True, "ExpireAfter": "PT1H"}
 RETRIED: Request = {"ExceptionType": ["SageMaker.CAPACITY_ERROR"], "IntervalSeconds": 1, "MaxAttempts": 2}
@@ -188,8 +188,8 @@ def wrong_definitions() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("told", "definition"), [*wrong_definitions()])
 def test_a_wrong_definition_is_refused(told: str, definition: str) -> None:
-    with pytest.raises(Unfit, match=told):
-        parsed(definition)
+    with pytest.raises(InvalidRequest, match=told):
+        parse(definition)
 
 
 def test_no_pipeline_is_made_of_a_wrong_definition(fleet: Fleet, bucket: str) -> None:
@@ -232,8 +232,8 @@ def test_references_are_replaced_wherever_they_stand() -> None:
 
 
 def test_a_place_that_is_not_there_is_refused() -> None:
-    described: Request = {"A": {"B": [{"OutputName": "o", "C": 1}]}}
-    assert looked_up(described, "A.B['o'].C") == looked_up(described, "A.B[0].C") == 1
+    description: Request = {"A": {"B": [{"OutputName": "o", "C": 1}]}}
+    assert looked_up(description, "A.B['o'].C") == looked_up(description, "A.B[0].C") == 1
     for path in ("A.B['p'].C", "A.B[1]", "A.X", "A.B.C", "A-B"):
-        with pytest.raises(Unfit, match="no place"):
-            looked_up(described, path)
+        with pytest.raises(InvalidRequest, match="no place"):
+            looked_up(description, path)

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from tests.doubles.sagemaker.fleet import Fleet
 from tests.doubles.sagemaker.job_requests import job_of
-from tests.doubles.sagemaker.validation import Fault, Request, answer_of, refuse_unfit
+from tests.doubles.sagemaker.validation import Fault, Request, checked_response, reject_invalid
 
 
 def changed(path: str, value: Any) -> Request:
@@ -27,14 +27,14 @@ def changed(path: str, value: Any) -> Request:
 
 def refusal(operation: str, request: Request) -> Fault:
     with pytest.raises(Fault) as raised:
-        refuse_unfit(operation, request)
+        reject_invalid(operation, request)
     return raised.value
 
 
 def test_a_good_request_passes() -> None:
-    refuse_unfit("CreateProcessingJob", job_of("good", "bucket", "copy"))
-    refuse_unfit("CreateProcessingJob", changed("Tags", [{"Key": "Kostenstelle ä", "Value": "漢 12:/=+-@"}]))
-    refuse_unfit("ListProcessingJobs", {"CreationTimeAfter": 1.5, "MaxResults": 100})
+    reject_invalid("CreateProcessingJob", job_of("good", "bucket", "copy"))
+    reject_invalid("CreateProcessingJob", changed("Tags", [{"Key": "Kostenstelle ä", "Value": "漢 12:/=+-@"}]))
+    reject_invalid("ListProcessingJobs", {"CreationTimeAfter": 1.5, "MaxResults": 100})
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_an_operation_that_is_not_there_is_refused() -> None:
 
 def test_an_answer_fits_the_model_too() -> None:
     with pytest.raises(AssertionError, match="ProcessingJobStatus"):
-        answer_of("DescribeProcessingJob", {"ProcessingJobName": "a"})
+        checked_response("DescribeProcessingJob", {"ProcessingJobName": "a"})
 
 
 def test_the_fleet_keeps_what_was_unfit(fleet: Fleet) -> None:

@@ -1,4 +1,4 @@
-"""What SageMaker moves between S3 and the instances, counted."""
+"""Transfers between S3 and the instances, with counters."""
 
 import threading
 from collections import Counter
@@ -12,20 +12,20 @@ from tests.doubles.sagemaker.validation import Request
 Version = tuple[int, int, int]
 
 
-class NothingThere(Exception):
+class NoObjects(Exception):
     """No object has the prefix of an input."""
 
 
 @dataclass
 class Traffic:
-    """Requests and bytes between S3 and the instances, by the name of the input or output; each instance counts."""
+    """Requests and bytes between S3 and all instances, by name of the input or output."""
 
     puts: Counter[str] = field(default_factory=Counter[str])
     gets: Counter[str] = field(default_factory=Counter[str])
     bytes_up: Counter[str] = field(default_factory=Counter[str])
     bytes_down: Counter[str] = field(default_factory=Counter[str])
     sent: Counter[str] = field(default_factory=Counter[str])
-    """How often each object was put, by its address."""
+    """Number of puts by URI."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def up(self, name: str, uri: str, size: int) -> None:
@@ -52,36 +52,36 @@ def keys(s3: Any, bucket: str, prefix: str) -> list[str]:
 
 
 def below(root: Path, path: str) -> Path:
-    """The place of a container's path in an instance's own tree."""
+    """Path of a container's file in an instance's folder."""
     return root / Path(path).relative_to("/opt/ml")
 
 
-def download(s3: Any, given: Request, roots: list[Path], traffic: Traffic) -> None:
-    """The objects of an input to every instance, or to each its share."""
-    source: Request = given["S3Input"]
+def download(s3: Any, input_: Request, roots: list[Path], traffic: Traffic) -> None:
+    """Download the objects of an input to every instance, or its share to each."""
+    source: Request = input_["S3Input"]
     bucket, prefix = split(source["S3Uri"])
-    found = [key for key in keys(s3, bucket, prefix) if not key.endswith("/")]
-    if not found:
-        raise NothingThere(source["S3Uri"])
+    object_keys = [key for key in keys(s3, bucket, prefix) if not key.endswith("/")]
+    if not object_keys:
+        raise NoObjects(source["S3Uri"])
     shared = source.get("S3DataDistributionType") == "ShardedByS3Key"
-    for n, key in enumerate(found):
+    for n, key in enumerate(object_keys):
         content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         for root in [roots[n % len(roots)]] if shared else roots:
             target = below(root, source["LocalPath"]) / _relative(key, prefix)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-            traffic.down(given["InputName"], len(content))
+            traffic.down(input_["InputName"], len(content))
 
 
 def _relative(key: str, prefix: str) -> str:
-    """A prefix is text: it may end within a name."""
+    """Path of a key below a prefix, which may end within a file name."""
     if key.startswith(prefix.rstrip("/") + "/"):
         return key[len(prefix.rstrip("/")) + 1 :]
     return key[prefix.rfind("/") + 1 :]
 
 
 class Upload:
-    """One output of one instance: new and changed files, each whole."""
+    """Uploads new and changed files of one output of one instance."""
 
     def __init__(
         self, s3: Any, output: Request, root: Path, traffic: Traffic, lost: set[str], key_id: str | None = None
@@ -99,7 +99,7 @@ class Upload:
 
     def send(self) -> None:
         for path in sorted(self.folder.rglob("*")):
-            with suppress(FileNotFoundError):  # renamed or deleted meanwhile
+            with suppress(FileNotFoundError):  # renamed or deleted concurrently
                 if path.is_file() and not path.is_symlink():
                     self._send(path)
 

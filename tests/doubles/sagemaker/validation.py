@@ -1,4 +1,4 @@
-"""What SageMaker refuses before anything is done: by the service's model first, then by its documented rules."""
+"""Validates requests by SageMaker's service model and documented rules."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -10,21 +10,21 @@ from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
 from tests.doubles.bedrock.shapes import WrongType, violations
 
 INSIDE = "/opt/ml/processing/"
-"""Where a container's inputs and outputs must be."""
+"""Required prefix of a container's input and output paths."""
 
 Request = dict[str, Any]
 
 
 class Fault(Exception):
-    """An answer of the service that is an error."""
+    """An error response of the service."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(f"{code}: {message}")
         self.code, self.message, self.status = code, message, status
 
 
-class Unfit(Fault):
-    """The request is wrong in itself, whatever it is about."""
+class InvalidRequest(Fault):
+    """A request that violates the service's model."""
 
 
 @cache
@@ -36,32 +36,32 @@ def operation(name: str) -> OperationModel:
     try:
         return service().operation_model(name)
     except OperationNotFoundError as error:
-        raise Unfit("UnknownOperationException", f"SageMaker has no operation {name!r}") from error
+        raise InvalidRequest("UnknownOperationException", f"SageMaker has no operation {name!r}") from error
 
 
-def refuse_unfit(name: str, request: Request) -> None:
-    """Raise what lists each broken constraint: its path, the value and what the model allows."""
+def reject_invalid(name: str, request: Request) -> None:
+    """Raise an error that lists each violation with its path, value and constraint."""
     try:
-        broken = [*violations(request, operation(name).input_shape)]
+        errors = [*violations(request, operation(name).input_shape)]
     except WrongType as error:
-        raise Unfit("SerializationException", str(error)) from error
-    if not broken and name == "CreateProcessingJob":
-        broken = [*_of_job(request)]
-    if broken:
-        noun = "error" if len(broken) == 1 else "errors"
-        raise Unfit("ValidationException", f"{len(broken)} validation {noun} detected: {'; '.join(broken)}")
+        raise InvalidRequest("SerializationException", str(error)) from error
+    if not errors and name == "CreateProcessingJob":
+        errors = [*_of_job(request)]
+    if errors:
+        noun = "error" if len(errors) == 1 else "errors"
+        raise InvalidRequest("ValidationException", f"{len(errors)} validation {noun} detected: {'; '.join(errors)}")
 
 
-def answer_of(name: str, answer: Request) -> Request:
-    """The answer, which fits the model as well as requests must."""
+def checked_response(name: str, answer: Request) -> Request:
+    """The response after validation against the model."""
     shape = operation(name).output_shape
-    broken = [*violations(answer, shape)] if shape else [*answer]
-    assert not broken, f"the answer to {name} does not fit the model: {broken}"
+    errors = [*violations(answer, shape)] if shape else [*answer]
+    assert not errors, f"the answer to {name} does not fit the model: {errors}"
     return answer
 
 
 def _of_job(request: Request) -> Iterator[str]:
-    """Rules that stand in the service's documentation, not in its model."""
+    """Rules from the service's documentation that its model does not contain."""
     cluster = request["ProcessingResources"]["ClusterConfig"]
     for name in {"InstanceCount", "InstanceType"} - cluster.keys():
         yield f"Value at 'ProcessingResources.ClusterConfig.{name}' failed to satisfy constraint: Member must be given"
@@ -76,7 +76,7 @@ def _of_job(request: Request) -> Iterator[str]:
             yield "Value at 'LocalPath' failed to satisfy constraint: Member must be given beside S3Input or S3Output"
         elif not place.startswith(INSIDE):
             yield f"Value '{place}' at 'LocalPath' failed to satisfy constraint: Member must begin with {INSIDE}"
-    yield from _unplayed(inputs, outputs)
+    yield from _unsupported(inputs, outputs)
 
 
 def _places(side: list[Request], kind: str) -> Iterator[str | None]:
@@ -89,8 +89,8 @@ def _once(values: list[str], name: str) -> Iterator[str]:
         yield f"Value '{value}' at '{name}' failed to satisfy constraint: Member must be unique"
 
 
-def _unplayed(inputs: list[Request], outputs: list[Request]) -> Iterator[str]:
-    """What the service allows and the fleet cannot do: better refused than passed over."""
+def _unsupported(inputs: list[Request], outputs: list[Request]) -> Iterator[str]:
+    """Features of the service that this double does not support."""
     for each in (entry["S3Input"] for entry in inputs if "S3Input" in entry):
         given = (each["S3DataType"], each.get("S3InputMode", "File"), each.get("S3CompressionType", "None"))
         if given != ("S3Prefix", "File", "None"):

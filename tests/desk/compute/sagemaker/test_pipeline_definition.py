@@ -8,7 +8,7 @@ import pytest
 from desk.compute.pipeline.definition import RETRIES, STEPS
 from desk.compute.sagemaker.pipeline_definition import definition
 from desk.compute.sagemaker.processing import Cluster
-from tests.doubles.sagemaker.definitions import parsed, placed
+from tests.doubles.sagemaker.definitions import order_steps, parse
 from tests.doubles.sagemaker.references import resolved
 from tests.doubles.sagemaker.validation import refuse_unfit
 
@@ -34,7 +34,7 @@ def parameters(document: dict[str, Any]) -> dict[str, Any]:
 def arguments(document: dict[str, Any]) -> dict[str, Any]:
     """The request of each processing step, as an execution would send it."""
     values = {f"Parameters.{name}": value for name, value in parameters(document).items()}
-    steps = [each.step for each in placed(parsed(json.dumps(document)).steps)]
+    steps = [each.step for each in order_steps(parse(json.dumps(document)).steps)]
     return {step.name: resolved(step.arguments, values.__getitem__) for step in steps if step.type == "Processing"}
 
 
@@ -42,7 +42,7 @@ def test_it_has_the_steps_and_their_order() -> None:
     document = definition(SEALED)
     after = {
         each.step.name: (each.after - {each.only_if[0]} if each.only_if else each.after)
-        for each in placed(parsed(json.dumps(document)).steps)
+        for each in order_steps(parse(json.dumps(document)).steps)
     }
     for step in STEPS:
         condition_name = f"{step.name}_wanted" if step.optional else step.name
@@ -52,7 +52,7 @@ def test_it_has_the_steps_and_their_order() -> None:
 
 
 def test_every_step_is_cached_and_retried() -> None:
-    for each in placed(parsed(json.dumps(definition(SEALED))).steps):
+    for each in order_steps(parse(json.dumps(definition(SEALED))).steps):
         if each.step.type == "Processing":
             assert each.step.cache_config is not None
             assert each.step.cache_config.seconds == 30 * 86_400

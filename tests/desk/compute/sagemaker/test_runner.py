@@ -33,7 +33,7 @@ from store.store import Store
 from tests.doubles.aws import moto, point_at
 from tests.doubles.sagemaker import fixed_results as canned
 from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
-from tests.doubles.sagemaker.job import Conduct
+from tests.doubles.sagemaker.job import Behaviour
 from tests.soak_variants import a_few
 
 pytestmark = pytest.mark.anyio
@@ -54,7 +54,7 @@ class Amazon:
 def amazon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Amazon]:
     folder = tmp_path_factory.mktemp("image")
     image = (sys.executable, "-S", canned.__file__, str(folder))
-    conduct = Conduct(upload_every=0.02, grace=0.2, image=image)
+    conduct = Behaviour(upload_every=0.02, grace=0.2, image=image)
     with moto() as aws, Fleet(aws, folder / "fleet", conduct) as fleet, pytest.MonkeyPatch.context() as monkeypatch:
         point_at(monkeypatch, aws.url)
         for name, value in fleet.environment.items():
@@ -122,7 +122,7 @@ class Case:
 
     @property
     def requests(self) -> list[Any]:
-        calls = self.amazon.fleet.asked("CreateProcessingJob")
+        calls = self.amazon.fleet.requests_of("CreateProcessingJob")
         return [request for request in calls if request["ProcessingJobName"].startswith(self.name)]
 
 
@@ -406,7 +406,7 @@ async def test_a_cancelled_job_is_stopped_and_stays_cancelled(case: Case) -> Non
     assert case.amazon.fleet.wait(f"{case.name}-1")["ProcessingJobStatus"] == "Stopped"
     assert (await runner.status(case.job.id())).state == "cancelled"
     assert (await runner.cancel(case.job.id())).state == "cancelled"
-    stops = [request["ProcessingJobName"] for request in case.amazon.fleet.asked("StopProcessingJob")]
+    stops = [request["ProcessingJobName"] for request in case.amazon.fleet.requests_of("StopProcessingJob")]
     assert stops.count(f"{case.name}-1") == 1
     await runner.submit(case.job)
     assert (await case.wait_until_finished(runner)).state == "completed"
@@ -510,9 +510,9 @@ async def test_a_job_that_never_comes_to_be_is_not_looked_for_for_ever(case: Cas
     assert (await runner.cancel(case.job.id())).stopping
     case.now += timedelta(seconds=1)
     assert not (await runner.cancel(case.job.id())).stopping
-    calls = len(case.amazon.fleet.asked("DescribeProcessingJob"))
+    calls = len(case.amazon.fleet.requests_of("DescribeProcessingJob"))
     assert (await runner.cancel(case.job.id())).state == "cancelled"
-    assert len(case.amazon.fleet.asked("DescribeProcessingJob")) == calls
+    assert len(case.amazon.fleet.requests_of("DescribeProcessingJob")) == calls
 
 
 async def test_a_job_that_comes_to_be_beside_its_next_start_is_stopped(case: Case, dead: Dying) -> None:

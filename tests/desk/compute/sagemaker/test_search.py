@@ -22,7 +22,7 @@ from store.embedded import open_store
 from store.store import Store
 from tests.doubles.aws import moto, point_at
 from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
-from tests.doubles.sagemaker.job import Conduct
+from tests.doubles.sagemaker.job import Behaviour
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +38,11 @@ class Cloud:
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     folder = tmp_path_factory.mktemp("fleet") / "fleet"
-    with moto() as aws, Fleet(aws, folder, Conduct(upload_every=0.05)) as fleet, pytest.MonkeyPatch.context() as patch:
+    with (
+        moto() as aws,
+        Fleet(aws, folder, Behaviour(upload_every=0.05)) as fleet,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         point_at(patch, aws.url)
         for name, value in fleet.environment.items():
             patch.setenv(name, value)
