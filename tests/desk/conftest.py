@@ -26,7 +26,7 @@ SCENARIOS = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in (BUIL
 
 
 @dataclass(frozen=True)
-class Searched:
+class SearchRun:
     """A finished search: its trials in the order in which they were stored, and all that was reported."""
 
     world: World
@@ -60,7 +60,7 @@ def stocks() -> Prices:
 
 
 @pytest.fixture(scope="session")
-def asked() -> Callable[..., OptimizationRequest]:
+def make_request() -> Callable[..., OptimizationRequest]:
     """Twelve trials on a hundred paths of a year, in the base case and a bear market."""
 
     def make(**changes: Any) -> OptimizationRequest:
@@ -75,28 +75,32 @@ def job() -> Callable[..., SearchJob]:
 
 
 @pytest.fixture(scope="session")
-def searching() -> Callable[..., Searched]:
+def execute_search() -> Callable[..., SearchRun]:
     """Run a job; `known` holds what is already stored."""
 
-    def run(world: World, job: SearchJob | None = None, known: Mapping[str, Trial] | None = None) -> Searched:
-        saved: Saved = []
+    def run(world: World, job: SearchJob | None = None, known: Mapping[str, Trial] | None = None) -> SearchRun:
+        saved_items: Saved = []
         batches: list[int] = []
         reports: list[JobStatus] = []
 
         def save(trials: Saved) -> None:
             batches.append(len(trials))
-            saved.extend(trials)
+            saved_items.extend(trials)
 
-        stopped = run_search(world, job or job_of(world.request), known or {}, save, reports.append)
-        return Searched(world, saved, tuple(batches), tuple(reports), stopped)
+        stop_reason = run_search(world, job or job_of(world.request), known or {}, save, reports.append)
+        return SearchRun(world, saved_items, tuple(batches), tuple(reports), stop_reason)
 
     return run
 
 
 @pytest.fixture(scope="session")
-def judging() -> Callable[..., Judgement]:
+def judge_search() -> Callable[..., Judgement]:
     def run(
-        searched: Searched, *, world: World | None = None, trials: Sequence[Trial] | None = None, ledger: int = 12
+        finished_search: SearchRun,
+        *,
+        world: World | None = None,
+        trials: Sequence[Trial] | None = None,
+        ledger: int = 12,
     ) -> Judgement:
         counts = Counts(
             trials=12,
@@ -110,9 +114,9 @@ def judging() -> Callable[..., Judgement]:
             plans=1,
         )
         return judge(
-            world or searched.world,
-            searched.trials if trials is None else trials,
-            searched.series,
+            world or finished_search.world,
+            finished_search.trials if trials is None else trials,
+            finished_search.series,
             view=None,
             decisions=(),
             counts=counts,
@@ -123,23 +127,23 @@ def judging() -> Callable[..., Judgement]:
 
 
 @pytest.fixture(scope="session")
-def world(prices: Prices, asked: Callable[..., OptimizationRequest]) -> World:
-    request = asked()
+def world(prices: Prices, make_request: Callable[..., OptimizationRequest]) -> World:
+    request = make_request()
     return World(build_market(prices, request), request)
 
 
 @pytest.fixture(scope="session")
-def searched(world: World, searching: Callable[..., Searched]) -> Searched:
-    return searching(world)
+def finished_search(world: World, execute_search: Callable[..., SearchRun]) -> SearchRun:
+    return execute_search(world)
 
 
 @pytest.fixture(scope="session")
-def judged(searched: Searched, judging: Callable[..., Judgement]) -> Judgement:
-    return judging(searched)
+def judgement(finished_search: SearchRun, judge_search: Callable[..., Judgement]) -> Judgement:
+    return judge_search(finished_search)
 
 
 @pytest.fixture(scope="session")
-def bent() -> Callable[[Prices, int], Prices]:
+def bend_prices() -> Callable[[Prices, int], Prices]:
     """`prices` whose closes from a row on go another way."""
 
     def bend(prices: Prices, row: int) -> Prices:

@@ -35,12 +35,12 @@ def last_shown(world) -> int:
 
 
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
-def test_other_prices_in_the_holdout_change_no_figure(prices, stocks, bent, last_shown, question) -> None:
+def test_other_prices_in_the_holdout_change_no_figure(prices, stocks, bend_prices, last_shown, question) -> None:
     figures = [
         asyncio.run(question(Given({"sp500": one, "stocks": several}))).figures
         for one, several in (
             (prices, stocks),
-            (bent(prices, last_shown + 1), bent(stocks, last_shown + 1)),
+            (bend_prices(prices, last_shown + 1), bend_prices(stocks, last_shown + 1)),
         )
     ]
     assert figures[0] == figures[1]

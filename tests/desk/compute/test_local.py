@@ -35,7 +35,7 @@ async def wait_until_finished(runner, job):
     return statuses
 
 
-async def test_a_job_that_is_submitted_twice_runs_once(world, searched, job, tmp_path) -> None:
+async def test_a_job_that_is_submitted_twice_runs_once(world, finished_search, job, tmp_path) -> None:
     load = Loader(world.market)
     async with open_store(tmp_path) as store:
         runner = LocalRunner(store, load)
@@ -45,7 +45,7 @@ async def test_a_job_that_is_submitted_twice_runs_once(world, searched, job, tmp
         await runner.submit(search_job)
         last = (await wait_until_finished(runner, search_job))[-1]
         after = await runner.submit(search_job)
-        assert await load_trials(store, "anne", "r1") == searched.trials
+        assert await load_trials(store, "anne", "r1") == finished_search.trials
     assert load.asked == 1
     assert after == last
     assert (last.state, last.done, last.computed, last.stopped) == ("completed", 12, 12, "budget")
@@ -91,17 +91,17 @@ async def test_what_a_cancelled_job_finished_stays_and_is_not_computed_again(wor
         assert (await load_trials(store, "anne", "r1"))[: len(stored_trials)] == stored_trials
 
 
-async def test_a_job_that_was_cut_off_is_finished_by_another_process(world, searched, job, tmp_path) -> None:
+async def test_a_job_that_was_cut_off_is_finished_by_another_process(world, finished_search, job, tmp_path) -> None:
     from desk.optimization.repositories.trial_repository import save_trials
 
     async with open_store(tmp_path) as store:
-        await save_trials(store, "anne", "r1", searched.saved[:7])
+        await save_trials(store, "anne", "r1", finished_search.saved[:7])
         runner = LocalRunner(store, Loader(world.market))
         search_job = job(world.request)
         await runner.submit(search_job)
         last = (await wait_until_finished(runner, search_job))[-1]
         assert (last.done, last.computed) == (12, 5)
-        assert await load_trials(store, "anne", "r1") == searched.trials
+        assert await load_trials(store, "anne", "r1") == finished_search.trials
 
 
 async def test_a_fault_is_told_with_its_class_and_stores_nothing(world, job, tmp_path) -> None:
@@ -114,7 +114,7 @@ async def test_a_fault_is_told_with_its_class_and_stores_nothing(world, job, tmp
         assert await load_trials(store, "anne", "r1") == ()
 
 
-async def test_a_job_that_failed_starts_again_when_it_is_submitted_again(world, searched, job, tmp_path) -> None:
+async def test_a_job_that_failed_starts_again_when_it_is_submitted_again(world, finished_search, job, tmp_path) -> None:
     async with open_store(tmp_path) as store:
         load = Loader(world.market, ConnectionError("the prices are not there yet"))
         runner = LocalRunner(store, load)
@@ -124,7 +124,7 @@ async def test_a_job_that_failed_starts_again_when_it_is_submitted_again(world, 
         load.error = None
         assert (await runner.submit(search_job)).state == "queued"
         assert (await wait_until_finished(runner, search_job))[-1].state == "completed"
-        assert await load_trials(store, "anne", "r1") == searched.trials
+        assert await load_trials(store, "anne", "r1") == finished_search.trials
 
 
 async def test_an_unknown_job_has_no_status(world, tmp_path) -> None:

@@ -52,15 +52,15 @@ def nodes() -> Iterator[Nodes]:
 
 
 @pytest.fixture(scope="module")
-def long(world, asked) -> World:
+def long(world, make_request) -> World:
     """Shards of some ten milliseconds, more than are in flight."""
     scenarios = tuple(s.model_copy(update={"paths": 16 * 1024, "years": 1}) for s in world.request.scenarios)
-    return World(world.market, asked(scenarios=scenarios))
+    return World(world.market, make_request(scenarios=scenarios))
 
 
 @pytest.fixture(scope="module")
-def alone(long, job, searching):
-    return searching(long, job(long.request, budget=20))
+def alone(long, job, execute_search):
+    return execute_search(long, job(long.request, budget=20))
 
 
 class Shelved:
@@ -142,14 +142,14 @@ def test_a_program_without_ray_says_how_to_install_it(world, monkeypatch) -> Non
         list(RayEngine(world).compute([]))
 
 
-async def test_the_trials_are_those_of_a_local_search(nodes, world, searched, job, tmp_path) -> None:
+async def test_the_trials_are_those_of_a_local_search(nodes, world, finished_search, job, tmp_path) -> None:
     search_job = job(world.request)
     async with open_store(tmp_path) as store:
         runner = runner_of(store, world, nodes.address)
         await runner.submit(search_job)
         status = await wait_until_finished(runner, search_job)
         assert (status.state, status.error, status.computed) == ("completed", None, 12)
-        assert await load_trials(store, "anne", "r1") == searched.trials
+        assert await load_trials(store, "anne", "r1") == finished_search.trials
         assert (runner.machines.kind, runner.machines.cores, runner.machines.remote) == ("ray", 2, False)
 
 

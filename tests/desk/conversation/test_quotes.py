@@ -83,10 +83,10 @@ def test_a_share_is_read(quote: str, value: float) -> None:
     ],
 )
 def test_no_share_is_guessed(quote: str) -> None:
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as refusal:
         parse_fraction("target_volatility", quote, 0.0, 1.0)
-    assert refused.value.field == "target_volatility"
-    assert refused.value.value == quote
+    assert refusal.value.field == "target_volatility"
+    assert refusal.value.value == quote
 
 
 @pytest.mark.parametrize(

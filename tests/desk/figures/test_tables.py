@@ -13,17 +13,17 @@ KNOWN = (figure("a"), figure("b"), figure("name"))
 
 def test_a_cell_without_a_figure_is_empty_and_what_is_all_empty_is_left_out() -> None:
     rows = [("first", "a", "none", "b"), ("second", "none", "none", "a"), ("third", "none", "none", "none")]
-    made = build_table("Title", ("", "One", "Two", "Three"), rows, KNOWN)
-    assert made == Exhibit(
+    exhibit = build_table("Title", ("", "One", "Two", "Three"), rows, KNOWN)
+    assert exhibit == Exhibit(
         title="Title", columns=("", "One", "Three"), rows=(("first", "{{a}}", "{{b}}"), ("second", "", "{{a}}"))
     )
-    assert made.ids() == ("a", "b")
+    assert exhibit.ids() == ("a", "b")
 
 
 def test_a_label_may_be_a_reference_and_its_row_goes_with_its_figure() -> None:
-    made = build_table("Title", ("", "One"), [("{{name}}", "a"), ("{{unknown}}", "b")], KNOWN)
-    assert made.rows == (("{{name}}", "{{a}}"),)
-    assert made.ids() == ("name", "a")
+    exhibit = build_table("Title", ("", "One"), [("{{name}}", "a"), ("{{unknown}}", "b")], KNOWN)
+    assert exhibit.rows == (("{{name}}", "{{a}}"),)
+    assert exhibit.ids() == ("name", "a")
 
 
 def test_a_listing_has_a_row_for_each_figure() -> None:

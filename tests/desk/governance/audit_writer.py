@@ -41,8 +41,8 @@ class Deadly:
 
 
 def entry() -> Entry:
-    given = {"owner": "ann", "via": "local", "roles": (), "action": "x", "object": "", "request": "", "address": ""}
-    return Entry(at=datetime.now(UTC), **given)
+    defaults = {"owner": "ann", "via": "local", "roles": (), "action": "x", "object": "", "request": "", "address": ""}
+    return Entry(at=datetime.now(UTC), **defaults)
 
 
 async def main(adapter: str, home: Path, times: int, write: int, when: str) -> None:

@@ -35,7 +35,7 @@ SECRET = "k" * 32
 
 
 def entry(number: int = 0, **changes: Any) -> Entry:
-    given = {
+    defaults = {
         "at": datetime(2026, 3, 2, 10, 0, number % 60, tzinfo=UTC),
         "owner": "ann",
         "via": "local",
@@ -45,7 +45,7 @@ def entry(number: int = 0, **changes: Any) -> Entry:
         "request": f"r{number}",
         "address": "127.0.0.1",
     }
-    return Entry(**given | changes)
+    return Entry(**defaults | changes)
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,8 @@ def opener(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> O
 
 @pytest.fixture
 async def store(anyio_backend: str, opener: Opener, tmp_path: Path) -> AsyncIterator[Store]:
-    async with opener(tmp_path) as opened:
-        yield opened
+    async with opener(tmp_path) as opened_store:
+        yield opened_store
 
 
 class Counted:
@@ -109,8 +109,8 @@ async def test_logs_that_are_written_at_once_stay_one_chain(store: Store) -> Non
     await asyncio.gather(*(log.append(entry(n)) for n in range(5) for log in logs))
     for n in range(4):
         await logs[n % 3].append(entry(n))
-    found = await verify(store)
-    assert (found.entries, found.fault) == (19, None)
+    verification = await verify(store)
+    assert (verification.entries, verification.fault) == (19, None)
 
 
 async def test_whoever_is_cancelled_takes_no_other_along(store: Store) -> None:
@@ -155,9 +155,9 @@ async def test_what_cannot_be_written_is_refused_and_the_log_goes_on(
                 await log.append(entry(n))
         failing.failing = False
         await log.append(entry(2))
-        found = await verify(store)
-        assert found.fault is None
-        assert found.entries in (1, 2, 3)  # what was refused may stand there: it was announced and not done
+        verification = await verify(store)
+        assert verification.fault is None
+        assert verification.entries in (1, 2, 3)  # what was refused may stand there: it was announced and not done
         assert (await log.page(0, 10))[0][-1].object == "threads/2 é"
 
 
@@ -168,16 +168,16 @@ async def test_a_key_makes_another_chain(store: Store) -> None:
     log = AuditLog(store, SECRET)
     for n in range(2):
         await log.append(entry(n))
-    found = await verify(store, SECRET)
-    assert found.fault is not None
-    assert found.fault.number == 1
-    assert "without STRATIGOS_AUDIT_KEY" in found.fault.wrong
+    verification = await verify(store, SECRET)
+    assert verification.fault is not None
+    assert verification.fault.number == 1
+    assert "without STRATIGOS_AUDIT_KEY" in verification.fault.wrong
     assert (await verify(store, SECRET, keyed_after=2)).entries == 4
     for key, wrong in (("", "STRATIGOS_AUDIT_KEY, which it was made with, is not set"), ("x" * 32, "is not that of")):
-        found = await verify(store, key, keyed_after=2)
-        assert found.fault is not None
-        assert (found.fault.number, found.fault.following) == (3, 1)
-        assert wrong in found.fault.wrong
+        verification = await verify(store, key, keyed_after=2)
+        assert verification.fault is not None
+        assert (verification.fault.number, verification.fault.following) == (3, 1)
+        assert wrong in verification.fault.wrong
 
 
 async def test_a_head_that_was_noted_shows_that_all_was_written_anew(tmp_path: Path) -> None:
@@ -201,10 +201,10 @@ async def test_a_head_that_was_noted_shows_that_all_was_written_anew(tmp_path: P
         )
     async with open_store(tmp_path / "two") as store:
         assert (await verify(store)).fault is None
-        found = await verify(store, expected_links=[link])
-    assert found.fault is not None
-    assert found.fault.number == 4
-    assert "written anew" in found.fault.wrong
+        verification = await verify(store, expected_links=[link])
+    assert verification.fault is not None
+    assert verification.fault.number == 4
+    assert "written anew" in verification.fault.wrong
 
 
 # What is done to the stored log
@@ -214,7 +214,7 @@ COUNT = 6
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def log_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("written")
 
     async def write() -> None:
@@ -233,14 +233,14 @@ Change = Callable[[sqlite3.Connection], Any]
 def found_after(home: Path, change: Change) -> Verification:
     """What is found in the log after a change that is then taken back."""
     with closing(sqlite3.connect(home / "store.sqlite", isolation_level=None)) as connection:
-        kept = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in ("events", "records")}
+        remaining = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in ("events", "records")}
         connection.execute("BEGIN")
         change(connection)
         connection.execute("COMMIT")
         try:
             return asyncio.run(_verified(home))
         finally:
-            for name, rows in kept.items():
+            for name, rows in remaining.items():
                 connection.execute(f"DELETE FROM {name}")
                 connection.executemany(f"INSERT INTO {name} VALUES ({','.join('?' * len(rows[0]))})", rows)
 
@@ -265,22 +265,22 @@ def payload_of(connection: sqlite3.Connection, number: int) -> bytes:
 @example(number=2, place=30, byte=0)
 @example(number=2, place=0, byte=ord("["))
 @settings(max_examples=40)
-def test_a_byte_of_any_entry_that_is_another_is_found(written: Path, number: int, place: int, byte: int) -> None:
+def test_a_byte_of_any_entry_that_is_another_is_found(log_folder: Path, number: int, place: int, byte: int) -> None:
     def change(connection: sqlite3.Connection) -> None:
         payload = bytearray(payload_of(connection, number))
         at = place % len(payload)
         payload[at] = byte if byte != payload[at] else byte ^ 1
         connection.execute("UPDATE events SET payload = CAST(? AS TEXT) WHERE number = ?", (bytes(payload), number))
 
-    found = found_after(written, change)
-    assert number_of(found) == number
-    assert found.fault is not None
-    assert found.fault.following == COUNT - number
+    verification = found_after(log_folder, change)
+    assert number_of(verification) == number
+    assert verification.fault is not None
+    assert verification.fault.following == COUNT - number
 
 
 @given(one=st.integers(1, COUNT), other=st.integers(1, COUNT), whole=st.booleans())
 @settings(max_examples=12)
-def test_entries_that_were_swapped_are_found(written: Path, one: int, other: int, whole: bool) -> None:
+def test_entries_that_were_swapped_are_found(log_folder: Path, one: int, other: int, whole: bool) -> None:
     if one == other:
         return
     columns = "event_id, payload" if whole else "payload"
@@ -295,50 +295,50 @@ def test_entries_that_were_swapped_are_found(written: Path, one: int, other: int
         for n, row in ((one, rows[other]), (other, rows[one])):
             connection.execute(f"UPDATE events SET {holes} WHERE number = ?", (*row, n))
 
-    assert number_of(found_after(written, change)) == min(one, other)
+    assert number_of(found_after(log_folder, change)) == min(one, other)
 
 
 @given(number=st.integers(1, COUNT), moved=st.booleans())
 @settings(max_examples=12)
-def test_an_entry_that_was_removed_is_found(written: Path, number: int, moved: bool) -> None:
+def test_an_entry_that_was_removed_is_found(log_folder: Path, number: int, moved: bool) -> None:
     def change(connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM events WHERE number = ?", (number,))
         if moved:  # those after it take its place
             connection.execute("UPDATE events SET number = -number WHERE number > ?", (number,))
             connection.execute("UPDATE events SET number = -number - 1 WHERE number < 0")
 
-    found = found_after(written, change)
-    assert number_of(found) == number
+    verification = found_after(log_folder, change)
+    assert number_of(verification) == number
     if number == COUNT:
-        assert found.fault is not None
-        assert "missing at the end" in found.fault.wrong
+        assert verification.fault is not None
+        assert "missing at the end" in verification.fault.wrong
 
 
 @given(number=st.integers(1, COUNT), place=st.integers(1, COUNT + 1))
 @settings(max_examples=12)
-def test_an_entry_that_stands_twice_is_found(written: Path, number: int, place: int) -> None:
+def test_an_entry_that_stands_twice_is_found(log_folder: Path, number: int, place: int) -> None:
     def change(connection: sqlite3.Connection) -> None:
         owner, run, _, id_, payload = connection.execute("SELECT * FROM events WHERE number = ?", (number,)).fetchone()
         connection.execute("UPDATE events SET number = -number WHERE number >= ?", (place,))
         connection.execute("UPDATE events SET number = 1 - number WHERE number < 0")
         connection.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", (owner, run, place, f"{id_}x", payload))
 
-    assert number_of(found_after(written, change)) == place
+    assert number_of(found_after(log_folder, change)) == place
 
 
 @pytest.mark.parametrize("kept", range(COUNT))
-def test_an_end_that_was_cut_off_is_found(written: Path, kept: int) -> None:
-    found = found_after(written, lambda store: store.execute("DELETE FROM events WHERE number > ?", (kept,)))
-    assert number_of(found) == kept + 1
-    assert found.fault is not None
-    assert found.fault.wrong == f"it is missing at the end, and that of the head is of entry {COUNT}"
+def test_an_end_that_was_cut_off_is_found(log_folder: Path, kept: int) -> None:
+    verification = found_after(log_folder, lambda store: store.execute("DELETE FROM events WHERE number > ?", (kept,)))
+    assert number_of(verification) == kept + 1
+    assert verification.fault is not None
+    assert verification.fault.wrong == f"it is missing at the end, and that of the head is of entry {COUNT}"
 
 
 @pytest.mark.parametrize("document", ['{"number": 6, "hash": "0"}', '{"number": 7, "hash": "0"}', "{}", "x", "[]"])
-def test_a_head_that_was_changed_is_found(written: Path, document: str) -> None:
-    found = found_after(written, lambda store: store.execute("UPDATE records SET document = ?", (document,)))
-    assert found.fault is not None
-    assert found.fault.number in (0, COUNT, COUNT + 1)
+def test_a_head_that_was_changed_is_found(log_folder: Path, document: str) -> None:
+    verification = found_after(log_folder, lambda store: store.execute("UPDATE records SET document = ?", (document,)))
+    assert verification.fault is not None
+    assert verification.fault.number in (0, COUNT, COUNT + 1)
 
 
 @pytest.mark.parametrize("count", [BATCH_SIZE, BATCH_SIZE + 1])
@@ -368,9 +368,9 @@ async def test_nothing_is_added_to_a_log_that_was_cut_off(tmp_path: Path) -> Non
             connection.execute("UPDATE events SET payload = '{}'")
         with pytest.raises(Conflicting, match="entry 1 of the audit log is malformed"):
             await log.page(0, 10)
-        found = await verify(store)
-        assert found.fault is not None
-        assert found.fault.number == 1
+        verification = await verify(store)
+        assert verification.fault is not None
+        assert verification.fault.number == 1
 
 
 async def test_what_was_done_to_a_log_in_dynamodb_is_found(
@@ -392,9 +392,9 @@ async def test_what_was_done_to_a_log_in_dynamodb_is_found(
             return table.get_item(TableName=name_of(tmp_path), Key=place(number))["Item"]
 
         async def wrong() -> int:
-            found = await verify(store)
-            assert found.fault is not None
-            return found.fault.number
+            verification = await verify(store)
+            assert verification.fault is not None
+            return verification.fault.number
 
         second, last = item(2), item(4)
         text = second["text"]["S"]
@@ -438,8 +438,8 @@ async def test_processes_that_write_at_once_leave_one_chain(tmp_path: Path) -> N
         writer.communicate(timeout=60)
         assert writer.returncode == 0
     async with open_store(tmp_path) as store:
-        found = await verify(store)
-    assert (found.entries, found.fault) == (3 * 20 * 5, None)
+        verification = await verify(store)
+    assert (verification.entries, verification.fault) == (3 * 20 * 5, None)
 
 
 async def killed(home: Path, times: int) -> None:
@@ -447,14 +447,14 @@ async def killed(home: Path, times: int) -> None:
     acknowledged = 0
     for kill in range(times):
         with start("embedded", home, "1000", str(1 + kill * 7 % 9), "after" if kill % 2 else "before") as writer:
-            told, _ = writer.communicate(timeout=60)
+            output, _ = writer.communicate(timeout=60)
         assert writer.returncode == -signal.SIGKILL
-        acknowledged = max([acknowledged, *map(int, told.split())])
+        acknowledged = max([acknowledged, *map(int, output.split())])
         async with open_store(home) as store:
-            found = await verify(store)
-            assert found.fault is None
-            assert found.entries >= acknowledged
-            assert found.entries > 0 or kill == 0
+            verification = await verify(store)
+            assert verification.fault is None
+            assert verification.entries >= acknowledged
+            assert verification.entries > 0 or kill == 0
 
 
 async def test_the_log_survives_writers_that_are_killed(tmp_path: Path) -> None:

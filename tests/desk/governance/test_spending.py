@@ -72,11 +72,11 @@ async def test_runs_agents_owners_and_days_are_told_apart(home):
         ]
         for where, agent in charges:
             await charge(where, agent, ONE)
-        found = await load_totals(scope, "optimizer")
-        assert (found.agent.usage.answers, found.run.usage.answers, found.user.usage.answers) == (2, 3, 3)
-        found = await load_totals(night, "optimizer")
-        assert (found.agent.usage.answers, found.run.usage.answers, found.user.usage.answers) == (2, 3, 1)
-        assert [used.agent for used in await agents_usage(scope.store, "local", "r")] == ["optimizer", "explainer"]
+        actual = await load_totals(scope, "optimizer")
+        assert (actual.agent.usage.answers, actual.run.usage.answers, actual.user.usage.answers) == (2, 3, 3)
+        actual = await load_totals(night, "optimizer")
+        assert (actual.agent.usage.answers, actual.run.usage.answers, actual.user.usage.answers) == (2, 3, 1)
+        assert [usage.agent for usage in await agents_usage(scope.store, "local", "r")] == ["optimizer", "explainer"]
         assert (
             await usage_by_agent(scope.store, "local", "") == await usage_by_agent(scope.store, "somebody", "r") == {}
         )
@@ -88,10 +88,10 @@ async def test_dollars_that_are_not_known_do_not_hide_those_that_are(home):
         await charge(scope, "optimizer", ONE)
         await charge(scope, "optimizer", Spending(usage=Usage(answers=1, input_tokens=1, dollars=None), models=("n",)))
         await charge(scope, "optimizer", ONE)
-        found = (await load_totals(scope, "optimizer")).run
-        [used] = await agents_usage(scope.store, "local", "r")
-    assert (found.dollars, found.usage.dollars) == (0.5, None)
-    assert (used.models, used.usage.dollars, used.usage.answers) == (("m", "n"), None, 3)
+        actual = (await load_totals(scope, "optimizer")).run
+        [usage] = await agents_usage(scope.store, "local", "r")
+    assert (actual.dollars, actual.usage.dollars) == (0.5, None)
+    assert (usage.models, usage.usage.dollars, usage.usage.answers) == (("m", "n"), None, 3)
 
 
 amounts = st.builds(
@@ -106,12 +106,12 @@ def test_a_budget_is_spent_when_as_much_was_taken(totals, data):
     name = data.draw(st.sampled_from(BUDGETS))
     scope, _, unit = name.partition(" ")
     part = getattr(totals, scope)
-    used = part.usage.tokens if unit == "tokens" else part.dollars
+    usage = part.usage.tokens if unit == "tokens" else part.dollars
     limit = data.draw(st.integers(0, 1000) if unit == "tokens" else st.floats(0.0, 10.0))
     share = data.draw(st.floats(0.01, 1.0))
     budgets = Budgets(**{name.replace(" ", "_"): limit}, warn_at=share)
-    assert budgets.exhausted(totals) == (name if used >= limit else None)
-    assert budgets.nearly_exhausted(totals) == ((name,) if used >= share * limit else ())
+    assert budgets.exhausted(totals) == (name if usage >= limit else None)
+    assert budgets.nearly_exhausted(totals) == ((name,) if usage >= share * limit else ())
     assert Budgets(warn_at=share).exhausted(totals) is None
 
 
@@ -124,11 +124,11 @@ def test_a_spent_budget_names_its_setting():
 @pytest.mark.parametrize("budget", BUDGETS)
 @pytest.mark.parametrize("agent", AGENTS)
 def test_every_label_names_what_is_missing_and_would_pass_the_check_of_claims(budget, agent):
-    cut = Decision(agent=agent, ordinal=0, author="abstained", answer={}, abstained_for="budget", budget=budget)
-    silent = cut.model_copy(update={"abstained_for": "no_answer", "budget": None})
-    [reason] = reasons([silent, cut, cut.model_copy(update={"ordinal": 1})])
+    shortened = Decision(agent=agent, ordinal=0, author="abstained", answer={}, abstained_for="budget", budget=budget)
+    silent = shortened.model_copy(update={"abstained_for": "no_answer", "budget": None})
+    [reason] = reasons([silent, shortened, shortened.model_copy(update={"ordinal": 1})])
     assert agent.replace("_", " ") in reason
     assert budget.partition(" ")[2] in reason
-    [claim] = label_claims([cut])
+    [claim] = label_claims([shortened])
     assert check(Claim(section="winner", text=claim.template), ()) == []
     assert reasons([silent]) == ()

@@ -25,8 +25,8 @@ def market_claims(world: World) -> Iterator[Said]:
     """In each trend and band of volatility."""
     report, scenarios = regime_report(world.market), scenario_list(world.market, world.request.scenarios)
     for trend, band in (("rising", "low"), ("flat", "middle"), ("falling", "high")):
-        seen = report.model_copy(update={"trend": trend, "volatility_band": band})
-        claims = _said("MarketView", ("read_market", seen), ("list_scenarios", scenarios))
+        in_sample = report.model_copy(update={"trend": trend, "volatility_band": band})
+        claims = _said("MarketView", ("read_market", in_sample), ("list_scenarios", scenarios))
         yield claims, (*report.figures, *scenario_figures(world.request.scenarios))
 
 

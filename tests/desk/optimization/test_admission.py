@@ -52,11 +52,11 @@ DOUBTED = {
 
 
 @pytest.mark.parametrize("changes", TAKEN.values(), ids=TAKEN)
-def test_what_is_taken_passes_every_check(changes, stocks, prices, asked) -> None:
-    request = asked(**{"scenarios": [WORLD]} | changes)
-    for given in (stocks, prices):
-        completed = complete_request(request, facts_of(given))
-        market = build_market(given, request)
+def test_what_is_taken_passes_every_check(changes, stocks, prices, make_request) -> None:
+    request = make_request(**{"scenarios": [WORLD]} | changes)
+    for defaults in (stocks, prices):
+        completed = complete_request(request, facts_of(defaults))
+        market = build_market(defaults, request)
         assert completed is not None
         assert completed == resolve_mixes(request, assets=len(market.assets))
         check_scenarios(World(market, completed))
@@ -64,8 +64,8 @@ def test_what_is_taken_passes_every_check(changes, stocks, prices, asked) -> Non
 
 
 @pytest.mark.parametrize("changes", DOUBTED.values(), ids=DOUBTED)
-def test_what_only_the_numeric_core_can_judge_is_left_to_it(changes, stocks, asked) -> None:
-    assert complete_request(asked(**changes), facts_of(stocks)) is None
+def test_what_only_the_numeric_core_can_judge_is_left_to_it(changes, stocks, make_request) -> None:
+    assert complete_request(make_request(**changes), facts_of(stocks)) is None
 
 
 @pytest.mark.parametrize(
@@ -77,24 +77,24 @@ def test_what_only_the_numeric_core_can_judge_is_left_to_it(changes, stocks, ask
         (1700, {"space": {"lookback_days": [252]}}),
     ],
 )
-def test_what_is_refused_is_refused_in_the_same_words(sessions, changes, prices, asked) -> None:
+def test_what_is_refused_is_refused_in_the_same_words(sessions, changes, prices, make_request) -> None:
     short = replace(prices, dates=prices.dates[-sessions:], closes=prices.closes[-sessions:])
     with pytest.raises(InvalidInput) as by_the_core:
-        build_market(short, asked(**changes))
+        build_market(short, make_request(**changes))
     with pytest.raises(InvalidInput) as by_its_facts:
-        complete_request(asked(**changes), facts_of(short))
+        complete_request(make_request(**changes), facts_of(short))
     assert str(by_its_facts.value) == str(by_the_core.value)
 
 
-def test_prices_from_before_the_cash_rate_gained_are_left_to_the_core(prices, asked) -> None:
+def test_prices_from_before_the_cash_rate_gained_are_left_to_the_core(prices, make_request) -> None:
     early = facts_of(prices).model_copy(update={"first": CASH_RATE_NONNEGATIVE_FROM.replace(year=1930)})
-    assert complete_request(asked(), early) is None
+    assert complete_request(make_request(), early) is None
     rates = cash_rates()
     assert (rates.rates[rates.months >= np.datetime64(CASH_RATE_NONNEGATIVE_FROM, "M")] >= 0.0).all()
 
 
 @pytest.mark.parametrize("universe", ["sp500", "stocks"])
-async def test_what_is_known_of_the_bundled_prices_is_what_they_are(universe, asked) -> None:
-    given = await BundledPrices().load(universe)
-    assert await BundledPrices().facts(universe) == facts_of(given)
-    assert build_market(given, asked()).data_digest == facts_of(given).digest
+async def test_what_is_known_of_the_bundled_prices_is_what_they_are(universe, make_request) -> None:
+    defaults = await BundledPrices().load(universe)
+    assert await BundledPrices().facts(universe) == facts_of(defaults)
+    assert build_market(defaults, make_request()).data_digest == facts_of(defaults).digest

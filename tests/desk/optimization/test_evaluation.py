@@ -25,11 +25,11 @@ ACTIVE = [
 ]
 
 
-def test_what_the_search_sees_of_the_future_of_train_is_nothing(prices, asked, bent) -> None:
-    request = asked(scenarios=(BOOTSTRAP,))
+def test_what_the_search_sees_of_the_future_of_train_is_nothing(prices, make_request, bend_prices) -> None:
+    request = make_request(scenarios=(BOOTSTRAP,))
     market = build_market(prices, request)
-    other = build_market(bent(prices, market.train.stop + 1), request)
-    seen = []
+    other = build_market(bend_prices(prices, market.train.stop + 1), request)
+    in_sample = []
     for world in (World(market, request), World(other, request)):
         records = world.replay([MONTHLY, TRAINED]).series
         train = [
@@ -37,35 +37,35 @@ def test_what_the_search_sees_of_the_future_of_train_is_nothing(prices, asked, b
             for c, r in zip((MONTHLY, TRAINED), records, strict=True)
         ]
         simulated = [e.model_dump_json() for e in world.evaluate([MONTHLY, TRAINED], BOOTSTRAP)]
-        seen.append((train, simulated, records))
-    assert seen[0][0] == seen[1][0]
-    assert seen[0][1] == seen[1][1]
+        in_sample.append((train, simulated, records))
+    assert in_sample[0][0] == in_sample[1][0]
+    assert in_sample[0][1] == in_sample[1][1]
     stop = market.train.stop
-    np.testing.assert_array_equal(seen[0][2][:, :, :stop], seen[1][2][:, :, :stop])
-    assert (seen[0][2][:, 0, stop:] != seen[1][2][:, 0, stop:]).mean() > 0.9
+    np.testing.assert_array_equal(in_sample[0][2][:, :, :stop], in_sample[1][2][:, :, :stop])
+    assert (in_sample[0][2][:, 0, stop:] != in_sample[1][2][:, 0, stop:]).mean() > 0.9
 
 
 @pytest.mark.parametrize("engine", ["garch", "conditional_bootstrap", "replay"])
-def test_engines_made_of_history_see_train_alone(prices, asked, bent, engine) -> None:
+def test_engines_made_of_history_see_train_alone(prices, make_request, bend_prices, engine) -> None:
     scenario = BOOTSTRAP.model_copy(update={"engine": engine, "label": "low_volatility"})
-    request = asked(scenarios=(scenario,))
+    request = make_request(scenarios=(scenario,))
     stop = build_market(prices, request).train.stop
     models = [
         World(build_market(p, request), request).model(scenario)
-        for p in (prices, bent(prices, stop + 1), bent(prices, 2_000))
+        for p in (prices, bend_prices(prices, stop + 1), bend_prices(prices, 2_000))
     ]
     np.testing.assert_array_equal(models[0].history, models[1].history)
     assert not np.array_equal(models[0].history, models[2].history)
 
 
-def test_models_of_volatility_and_regime_are_fitted_to_train_alone(prices, asked, bent) -> None:
-    request = asked()
+def test_models_of_volatility_and_regime_are_fitted_to_train_alone(prices, make_request, bend_prices) -> None:
+    request = make_request()
     stop = build_market(prices, request).train.stop
-    markets = [build_market(p, request) for p in (prices, bent(prices, stop + 1), bent(prices, 2_000))]
+    markets = [build_market(p, request) for p in (prices, bend_prices(prices, stop + 1), bend_prices(prices, 2_000))]
     for name in ("garch", "regimes"):
-        seen, later, earlier = (getattr(market, name) for market in markets)
-        np.testing.assert_array_equal(seen, later)
-        assert not np.array_equal(seen, earlier)
+        in_sample, later, earlier = (getattr(market, name) for market in markets)
+        np.testing.assert_array_equal(in_sample, later)
+        assert not np.array_equal(in_sample, earlier)
 
 
 def test_the_next_session_is_one_more_day_of_every_series(world) -> None:
@@ -78,9 +78,9 @@ def test_the_next_session_is_one_more_day_of_every_series(world) -> None:
     assert with_next_session(past).bonds.size == 0
 
 
-def test_the_bootstrap_and_the_trained_constant_do_look_at_train(prices, asked, bent) -> None:
-    request = asked(scenarios=(BOOTSTRAP,))
-    worlds = [World(build_market(p, request), request) for p in (prices, bent(prices, 2_000))]
+def test_the_bootstrap_and_the_trained_constant_do_look_at_train(prices, make_request, bend_prices) -> None:
+    request = make_request(scenarios=(BOOTSTRAP,))
+    worlds = [World(build_market(p, request), request) for p in (prices, bend_prices(prices, 2_000))]
     for config in (MONTHLY, TRAINED):
         first, second = (world.evaluate([config], BOOTSTRAP)[0].metrics.utility for world in worlds)
         assert first != second
@@ -94,8 +94,8 @@ def test_the_holdout_is_not_replayed_unless_it_is_asked_for(world) -> None:
     assert np.isfinite(series[:, :, market.train.start :]).all()
 
 
-def test_full_weight_without_costs_is_the_asset(prices, asked) -> None:
-    request = asked(mandate=Mandate(transaction_cost_bps=0.0))
+def test_full_weight_without_costs_is_the_asset(prices, make_request) -> None:
+    request = make_request(mandate=Mandate(transaction_cost_bps=0.0))
     world = World(build_market(prices, request), request)
     part = slice(world.market.train.start, world.market.validate.stop)
     excess = world.replay([world.constant(1.0)]).series[0, 0, part]
@@ -135,49 +135,51 @@ def test_a_breach_on_history_is_the_share_of_windows_of_the_horizon(world) -> No
 
 
 @pytest.mark.parametrize("goal", ["robust_utility", "sharpe", "worst_case", "cvar_utility"])
-def test_objectives_are_those_of_the_method(searched, goal) -> None:
-    request = searched.world.request.model_copy(update={"goal": goal})
+def test_objectives_are_those_of_the_method(finished_search, goal) -> None:
+    request = finished_search.world.request.model_copy(update={"goal": goal})
     metric = "sharpe" if goal == "sharpe" else "utility"
     expected = []
     p = np.array([s.probability for s in request.scenarios])
     weights = np.append(2 / 3 * p / p.sum(), 1 / 3)
-    values = np.array([[getattr(e.metrics, metric).value for e in (*t.evaluations, t.train)] for t in searched.trials])
-    np.testing.assert_array_equal(goal_values(request, searched.trials), values)
+    values = np.array(
+        [[getattr(e.metrics, metric).value for e in (*t.evaluations, t.train)] for t in finished_search.trials]
+    )
+    np.testing.assert_array_equal(goal_values(request, finished_search.trials), values)
     for row in values:
         if goal == "worst_case":
             expected.append(row.min())
         elif goal == "cvar_utility":
-            left, total = TAIL_MASS, 0.0
+            remaining, total = TAIL_MASS, 0.0
             for s in np.argsort(row):
-                total += min(left, weights[s]) * row[s]
-                left -= min(left, weights[s])
+                total += min(remaining, weights[s]) * row[s]
+                remaining -= min(remaining, weights[s])
             expected.append(total / TAIL_MASS)
         else:
             regret = REGRET_AVERSION * (values.max(axis=0) - row).max() if goal == "robust_utility" else 0.0
             expected.append(weights @ row - regret)
-    np.testing.assert_allclose(objectives(request, searched.trials), expected, rtol=1e-9)
+    np.testing.assert_allclose(objectives(request, finished_search.trials), expected, rtol=1e-9)
 
 
 def test_a_stopped_world_computes_no_paths(world) -> None:
-    stopped = replace(world, cancelled=lambda: True)
+    stop_reason = replace(world, cancelled=lambda: True)
     with pytest.raises(InterruptedError):
-        stopped.evaluate([MONTHLY], world.request.scenarios[0])
+        stop_reason.evaluate([MONTHLY], world.request.scenarios[0])
 
 
 @pytest.mark.parametrize("last", ["2007-06-28", "2007-06-29", "2008-09-30", "2008-10-10", "2008-10-15"])
 @pytest.mark.parametrize("universe", ["prices", "stocks"])
-def test_the_weight_after_the_last_close_is_what_the_next_session_holds(universe, last, asked, request) -> None:
+def test_the_weight_after_the_last_close_is_what_the_next_session_holds(universe, last, make_request, request) -> None:
     """The 29th of June and the 30th of September end a quarter, the 10th of October a week."""
     prices = request.getfixturevalue(universe)
     rows = int(np.searchsorted(prices.dates, np.datetime64(last), side="right"))
     assert str(prices.dates[rows - 1]) == last
     mix = "inverse_volatility" if universe == "stocks" else None
     configs = [c.model_copy(update={"inner": mix}) for c in ACTIVE]
-    asking = asked()
+    asking = make_request()
     whole = build_market(prices, asking)
-    cut = build_market(replace(prices, dates=prices.dates[:rows], closes=prices.closes[:rows]), asking)
-    cut = replace(cut, train=slice(whole.warm_up, cut.train.stop))
-    days = cut.dates.size
-    today = World(cut, asking).replay(configs, end=days + 1).series[:, 1, days]
+    shortened = build_market(replace(prices, dates=prices.dates[:rows], closes=prices.closes[:rows]), asking)
+    shortened = replace(shortened, train=slice(whole.warm_up, shortened.train.stop))
+    days = shortened.dates.size
+    today = World(shortened, asking).replay(configs, end=days + 1).series[:, 1, days]
     later = World(whole, asking).replay(configs, end=days + 1).series[:, 1, days]
     np.testing.assert_allclose(today, later, atol=1e-12)

@@ -25,19 +25,19 @@ def limited(world, mandate=None, **limits):
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_each_limit_looks_at_its_own_statistic(searched, name) -> None:
-    metrics = searched.trials[0].evaluations[0].metrics
+def test_each_limit_looks_at_its_own_statistic(finished_search, name) -> None:
+    metrics = finished_search.trials[0].evaluations[0].metrics
     field, unit = FIELDS[name]
     assert limit_statistic(name, metrics) == getattr(metrics, field).value * unit
-    moved = metrics.model_copy(update={f: metrics.sharpe for f, _ in FIELDS.values() if f != field})
-    assert limit_statistic(name, moved) == limit_statistic(name, metrics)
+    shifted = metrics.model_copy(update={f: metrics.sharpe for f, _ in FIELDS.values() if f != field})
+    assert limit_statistic(name, shifted) == limit_statistic(name, metrics)
 
 
-def test_a_limit_is_checked_in_its_scenarios_and_in_no_other(searched) -> None:
-    trial = searched.trials[0]
+def test_a_limit_is_checked_in_its_scenarios_and_in_no_other(finished_search) -> None:
+    trial = finished_search.trials[0]
     var = trial.evaluation("bear_market").metrics.value_at_risk.value
     world = limited(
-        searched.world,
+        finished_search.world,
         value_at_risk=Limit(bound=var, scenarios=("bear_market",)),
         turnover=Limit(bound=1e-6, scenarios=("base_case", HISTORY)),
     )
@@ -53,11 +53,13 @@ def test_a_limit_is_checked_in_its_scenarios_and_in_no_other(searched) -> None:
         assert check.allowed == check.bound
 
 
-def test_a_drawdown_limit_tolerates_a_probability(searched) -> None:
-    trial = searched.trials[0]
+def test_a_drawdown_limit_tolerates_a_probability(finished_search) -> None:
+    trial = finished_search.trials[0]
     breach = trial.evaluation("base_case").metrics.drawdown_breach
     for tolerated in (0.05, 0.2, 0.5):
-        world = limited(searched.world, max_drawdown=Limit(bound=0.1, tolerated=tolerated, scenarios=("base_case",)))
+        world = limited(
+            finished_search.world, max_drawdown=Limit(bound=0.1, tolerated=tolerated, scenarios=("base_case",))
+        )
         for share in (tolerated - 0.01, tolerated, tolerated + 0.01):
             evaluation = trial.evaluation("base_case")
             metrics = evaluation.metrics.model_copy(
@@ -73,13 +75,13 @@ def test_the_default_limit_on_drawdown_is_20_percent_in_the_base_case_and_on_his
     assert (Limit(bound=0.15).tolerated, Limit(bound=0.15).scenarios) == (0.2, ("base_case", HISTORY))
 
 
-def test_a_worse_breach_is_a_larger_violation(searched) -> None:
-    found = []
+def test_a_worse_breach_is_a_larger_violation(finished_search) -> None:
+    actual = []
     for bound in (0.3, 0.02, 0.01):
-        world = limited(searched.world, value_at_risk=Limit(bound=bound, scenarios=("bear_market",)))
-        found.append(total_violation(check_limits(world.request, evaluations_by_scenario(searched.trials[0]))))
-    assert found == sorted(found)
-    assert found[0] == 0.0
+        world = limited(finished_search.world, value_at_risk=Limit(bound=bound, scenarios=("bear_market",)))
+        actual.append(total_violation(check_limits(world.request, evaluations_by_scenario(finished_search.trials[0]))))
+    assert actual == sorted(actual)
+    assert actual[0] == 0.0
 
 
 @pytest.mark.parametrize(
@@ -92,19 +94,19 @@ def test_a_worse_breach_is_a_larger_violation(searched) -> None:
     ],
 )
 def test_limits_that_even_the_minimum_weight_breaks_are_refused_by_name(world, name, limit) -> None:
-    asked = limited(world, Mandate(min_weight=0.8), **{name: limit})
-    with pytest.raises(InvalidInput) as refused:
-        check_minimum_exposure(asked)
-    assert refused.value.field == f"limits.{name}"
-    assert refused.value.value == limit.bound
-    assert "minimum weight 0.8" in refused.value.allowed
-    assert limit.scenarios[0] in refused.value.allowed
+    request_ = limited(world, Mandate(min_weight=0.8), **{name: limit})
+    with pytest.raises(InvalidInput) as refusal:
+        check_minimum_exposure(request_)
+    assert refusal.value.field == f"limits.{name}"
+    assert refusal.value.value == limit.bound
+    assert "minimum weight 0.8" in refusal.value.allowed
+    assert limit.scenarios[0] in refusal.value.allowed
 
 
 def test_the_refusal_looks_at_the_minimum_weight_alone(world) -> None:
     for weight in (0.0, 0.1):
-        asked = limited(world, Mandate(min_weight=weight), max_drawdown=Limit(bound=0.10))
-        check_minimum_exposure(asked)
+        request_ = limited(world, Mandate(min_weight=weight), max_drawdown=Limit(bound=0.10))
+        check_minimum_exposure(request_)
 
 
 def test_scenarios_without_a_limit_are_not_simulated(world) -> None:

@@ -33,9 +33,9 @@ def test_train_validate_and_holdout_are_60_20_and_20_percent_in_time_order(world
 
 
 @pytest.mark.parametrize("days", [1_600, 2_000, 2_519, 3_000])
-def test_the_holdout_never_has_less_than_two_years(prices, asked, days) -> None:
+def test_the_holdout_never_has_less_than_two_years(prices, make_request, days) -> None:
     # the space is quick, and the spreadsheet of a year is replaced, so that short data have room
-    request = asked(space=QUICK, current_rule=StrategyConfig(weight_function="inverse_vol", lookback_days=21))
+    request = make_request(space=QUICK, current_rule=StrategyConfig(weight_function="inverse_vol", lookback_days=21))
     market = build_market(shortened(prices, days), request)
     holdout = market.holdout.stop - market.holdout.start
     assert holdout == max(504, round(0.2 * days))
@@ -44,44 +44,44 @@ def test_the_holdout_never_has_less_than_two_years(prices, asked, days) -> None:
 
 
 @pytest.mark.parametrize("longest", [21, 63, 252])
-def test_data_that_are_too_short_are_refused_with_the_length_that_is_needed(prices, asked, longest) -> None:
-    request = asked(space=QUICK.model_copy(update={"lookback_days": (10, longest)}))
-    with pytest.raises(InvalidInput, match=r"^prices: '1516 returns' is not allowed") as refused:
+def test_data_that_are_too_short_are_refused_with_the_length_that_is_needed(prices, make_request, longest) -> None:
+    request = make_request(space=QUICK.model_copy(update={"lookback_days": (10, longest)}))
+    with pytest.raises(InvalidInput, match=r"^prices: '1516 returns' is not allowed") as refusal:
         build_market(shortened(prices, 1516), request)
-    (needed,) = re.findall(r"at least (\d+)", refused.value.allowed)
+    (needed,) = re.findall(r"at least (\d+)", refusal.value.allowed)
     market = build_market(shortened(prices, int(needed)), request)
     assert market.train.stop - market.train.start >= 3 * 252
     with pytest.raises(InvalidInput, match=r"^prices: "):
         build_market(shortened(prices, int(needed) - 3), request)
 
 
-def test_a_lookback_that_the_data_cannot_hold_is_refused(prices, asked) -> None:
-    with pytest.raises(InvalidInput) as refused:
-        build_market(shortened(prices, 600), asked())
-    assert refused.value.field == "space.lookback_days"
-    assert refused.value.value == "254 sessions with the decision lag"
+def test_a_lookback_that_the_data_cannot_hold_is_refused(prices, make_request) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        build_market(shortened(prices, 600), make_request())
+    assert refusal.value.field == "space.lookback_days"
+    assert refusal.value.value == "254 sessions with the decision lag"
 
 
-def test_one_asset_has_no_mix(prices, asked) -> None:
-    with pytest.raises(InvalidInput) as refused:
-        build_market(prices, asked(space=SearchSpace(inner=("equal_weight",))))
-    assert refused.value.field == "space.inner"
+def test_one_asset_has_no_mix(prices, make_request) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        build_market(prices, make_request(space=SearchSpace(inner=("equal_weight",))))
+    assert refusal.value.field == "space.inner"
 
 
-def test_dividends_accrue_on_a_price_index_and_the_assumption_is_said(prices, asked) -> None:
+def test_dividends_accrue_on_a_price_index_and_the_assumption_is_said(prices, make_request) -> None:
     plain = prices.closes[1:, 0] / prices.closes[:-1, 0] - 1.0
     for dividend in (0.0, 0.02, 0.05):
-        market = build_market(prices, asked(dividend_yield=dividend))
+        market = build_market(prices, make_request(dividend_yield=dividend))
         np.testing.assert_allclose(market.asset - plain, dividend / 252, atol=1e-15)
-        assert any(f"{dividend:.1%} a year is added" in said for said in market.caveats)
+        assert any(f"{dividend:.1%} a year is added" in values for values in market.caveats)
 
 
-def test_stocks_get_no_dividends_twice_and_say_that_they_survived(stocks, asked) -> None:
-    market = build_market(stocks, asked(dividend_yield=0.05))
+def test_stocks_get_no_dividends_twice_and_say_that_they_survived(stocks, make_request) -> None:
+    market = build_market(stocks, make_request(dividend_yield=0.05))
     each = stocks.closes[1:] / stocks.closes[:-1] - 1.0
     np.testing.assert_allclose(market.asset, each.mean(axis=1), atol=1e-15)
-    assert any("survivorship" in said for said in market.caveats)
-    assert not any("dividends out" in said for said in market.caveats)
+    assert any("survivorship" in texts for texts in market.caveats)
+    assert not any("dividends out" in texts for texts in market.caveats)
 
 
 def test_cash_earns_the_rate_of_the_month_in_which_the_session_before_lies(world) -> None:
@@ -97,12 +97,12 @@ def test_cash_earns_the_rate_of_the_month_in_which_the_session_before_lies(world
         assert market.cash[t] == pytest.approx(annual * elapsed / 360, rel=1e-12)
 
 
-def test_the_assumed_cash_rate_begins_where_the_known_one_ends(prices, asked) -> None:
-    low, high = (build_market(prices, asked(cash_rate_after=rate)) for rate in (0.0, 0.04))
+def test_the_assumed_cash_rate_begins_where_the_known_one_ends(prices, make_request) -> None:
+    low, high = (build_market(prices, make_request(cash_rate_after=rate)) for rate in (0.0, 0.04))
     changed = low.dates[low.cash != high.cash]
     assert str(changed[0]) == "2018-12-04"  # the session after the first of December
     assert low.cash[low.dates > np.datetime64("2018-12-03")].max() == 0.0
-    assert any("4.0% a year is assumed" in said for said in high.caveats)
+    assert any("4.0% a year is assumed" in texts for texts in high.caveats)
 
 
 @pytest.mark.parametrize(
@@ -114,29 +114,29 @@ def test_the_assumed_cash_rate_begins_where_the_known_one_ends(prices, asked) ->
         (StrategyConfig(weight_function="constant", constant_weight=0.5), 21),
     ],
 )
-def test_the_warm_up_is_the_longest_lookback_and_the_lag(prices, asked, rule, needs) -> None:
-    mandate = asked().mandate.model_copy(update={"decision_lag": 4})
-    market = build_market(prices, asked(space=QUICK, current_rule=rule, mandate=mandate))
+def test_the_warm_up_is_the_longest_lookback_and_the_lag(prices, make_request, rule, needs) -> None:
+    mandate = make_request().mandate.model_copy(update={"decision_lag": 4})
+    market = build_market(prices, make_request(space=QUICK, current_rule=rule, mandate=mandate))
     assert market.warm_up == market.train.start == needs + 4
 
 
-def test_several_assets_are_mixed_in_every_way_unless_the_request_says_how(stocks, asked) -> None:
-    request = resolve_mixes(asked(), assets=3)
+def test_several_assets_are_mixed_in_every_way_unless_the_request_says_how(stocks, make_request) -> None:
+    request = resolve_mixes(make_request(), assets=3)
     assert request.space.inner == MIXES
     assert request.current_rule.inner == "equal_weight"
     assert resolve_mixes(request, assets=3) == request
-    assert resolve_mixes(asked(), assets=1) == asked()
-    assert set(build_market(stocks, asked()).mixes) == set(MIXES)
+    assert resolve_mixes(make_request(), assets=1) == make_request()
+    assert set(build_market(stocks, make_request()).mixes) == set(MIXES)
 
 
 @pytest.mark.anyio
-async def test_a_file_takes_the_place_of_the_bundled_prices(prices, asked, tmp_path: Path) -> None:
+async def test_a_file_takes_the_place_of_the_bundled_prices(prices, make_request, tmp_path: Path) -> None:
     file = tmp_path / "mine.csv"
     rows = [f"{day},{close}" for day, close in zip(prices.dates, prices.closes[:, 0], strict=True)]
     file.write_text("\n".join(["date,SPX", *rows]))
-    request: OptimizationRequest = asked(prices_file=str(file), universe="file")
+    request: OptimizationRequest = make_request(prices_file=str(file), universe="file")
     market = await load_market(BundledPrices(), request)
-    bundled = await load_market(BundledPrices(), asked())
+    bundled = await load_market(BundledPrices(), make_request())
     np.testing.assert_array_equal(market.dates, bundled.dates)
     assert "mine.csv" in market.source
     assert str(tmp_path) not in market.source

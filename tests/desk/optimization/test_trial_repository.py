@@ -13,27 +13,27 @@ from store.embedded import open_store
 pytestmark = pytest.mark.anyio
 
 
-async def test_trials_come_back_whole_and_in_the_order_of_proposal(searched, tmp_path) -> None:
+async def test_trials_come_back_whole_and_in_the_order_of_proposal(finished_search, tmp_path) -> None:
     async with open_store(tmp_path) as store:
-        await save_trials(store, "anne", "r1", list(reversed(searched.saved)))
-        assert await load_trials(store, "anne", "r1") == searched.trials
-        for trial, series in searched.saved:
+        await save_trials(store, "anne", "r1", list(reversed(finished_search.saved)))
+        assert await load_trials(store, "anne", "r1") == finished_search.trials
+        for trial, series in finished_search.saved:
             np.testing.assert_array_equal(await load_series(store, "anne", trial.series, rows=2), series)
 
 
-async def test_nobody_sees_the_trials_of_another_owner_or_run(searched, tmp_path) -> None:
+async def test_nobody_sees_the_trials_of_another_owner_or_run(finished_search, tmp_path) -> None:
     async with open_store(tmp_path) as store:
-        await save_trials(store, "anne", "r1", searched.saved[:3])
-        await save_trials(store, "anne", "r11", searched.saved[3:5])
-        await save_trials(store, "ben", "r1", searched.saved[5:6])
-        assert await load_trials(store, "anne", "r1") == searched.trials[:3]
-        assert await load_trials(store, "anne", "r11") == searched.trials[3:5]
-        assert await load_trials(store, "ben", "r1") == searched.trials[5:6]
+        await save_trials(store, "anne", "r1", finished_search.saved[:3])
+        await save_trials(store, "anne", "r11", finished_search.saved[3:5])
+        await save_trials(store, "ben", "r1", finished_search.saved[5:6])
+        assert await load_trials(store, "anne", "r1") == finished_search.trials[:3]
+        assert await load_trials(store, "anne", "r11") == finished_search.trials[3:5]
+        assert await load_trials(store, "ben", "r1") == finished_search.trials[5:6]
         assert await load_trials(store, "ben", "r11") == ()
 
 
-async def test_more_trials_than_a_transaction_holds_are_all_stored(searched, tmp_path) -> None:
-    trial, series = searched.saved[0]
+async def test_more_trials_than_a_transaction_holds_are_all_stored(finished_search, tmp_path) -> None:
+    trial, series = finished_search.saved[0]
     many = [(trial.model_copy(update={"number": n, "digest": f"{n:064d}"}), series) for n in range(205)]
     async with open_store(tmp_path) as store:
         await save_trials(store, "anne", "r1", many)

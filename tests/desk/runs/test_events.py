@@ -28,5 +28,5 @@ def test_the_words_of_a_trace_are_light_to_import() -> None:
     heavy = "{'numpy', 'numba', 'scipy', 'pandas', 'langgraph', 'langchain'}"
     light = "desk.runs.events, desk.figures.guard.claims, desk.optimization.judgement.result_figures"
     code = f"import sys, {light}; print({heavy} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "set()"

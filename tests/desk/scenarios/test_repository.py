@@ -29,8 +29,8 @@ INFLATION = ScenarioValues(name="2022-like: Inflation!", like="bear market", bon
 
 @pytest.fixture
 async def store(tmp_path):
-    async with open_store(tmp_path) as opened:
-        yield opened
+    async with open_store(tmp_path) as opened_store:
+        yield opened_store
 
 
 async def test_everyone_has_the_built_in_scenarios_with_their_numbers(store) -> None:
@@ -43,9 +43,9 @@ async def test_everyone_has_the_built_in_scenarios_with_their_numbers(store) -> 
 
 
 async def test_an_own_scenario_is_another_with_what_was_changed(store) -> None:
-    made = await add_scenario(store, "anne", INFLATION)
+    scenario = await add_scenario(store, "anne", INFLATION)
     like = BUILT_IN[2]
-    assert made == like.model_copy(
+    assert scenario == like.model_copy(
         update={
             "name": "own_2022_like_inflation",
             "bond_correlation": 0.5,
@@ -54,10 +54,10 @@ async def test_an_own_scenario_is_another_with_what_was_changed(store) -> None:
         }
     )
     book = await load_catalog(store, "anne")
-    assert book.scenarios[-1] == made
+    assert book.scenarios[-1] == scenario
     assert book.entries[-1].own
-    assert find_scenario(book, "2022-like inflation") == made
-    assert_well_formed(select_scenarios(book, ["bear_market", made.name]).figures, TOOL)
+    assert find_scenario(book, "2022-like inflation") == scenario
+    assert_well_formed(select_scenarios(book, ["bear_market", scenario.name]).figures, TOOL)
 
 
 async def test_scenarios_belong_to_their_owner(store) -> None:
@@ -78,11 +78,11 @@ async def test_the_same_scenario_again_changes_nothing_and_another_of_its_name_i
 
 async def test_two_at_once_keep_one(store) -> None:
     values = [INFLATION.model_copy(update={"mu": mu}) for mu in (0.01, 0.02)]
-    done = await asyncio.gather(*(add_scenario(store, "anne", v) for v in values), return_exceptions=True)
-    kept = [d for d in done if isinstance(d, Scenario)]
-    assert len(kept) == 1
-    assert sum(isinstance(d, InvalidInput) for d in done) == 1
-    assert (await load_catalog(store, "anne")).scenarios[-1] == kept[0]
+    results = await asyncio.gather(*(add_scenario(store, "anne", v) for v in values), return_exceptions=True)
+    remaining = [d for d in results if isinstance(d, Scenario)]
+    assert len(remaining) == 1
+    assert sum(isinstance(d, InvalidInput) for d in results) == 1
+    assert (await load_catalog(store, "anne")).scenarios[-1] == remaining[0]
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ async def test_two_at_once_keep_one(store) -> None:
     ],
 )
 async def test_what_cannot_be_is_refused_by_name(store, changes, field) -> None:
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as refusal:
         await add_scenario(store, "anne", ScenarioValues(**{"name": "mine"} | changes))
-    assert refused.value.field == field
+    assert refusal.value.field == field
     assert len((await load_catalog(store, "anne")).entries) == len(BUILT_IN) + 1
 
 
@@ -113,10 +113,10 @@ async def test_there_is_an_end_to_the_scenarios_of_one_owner(store) -> None:
 
 
 async def test_a_request_takes_own_scenarios_alone_or_beside_others(store) -> None:
-    made = await add_scenario(store, "anne", INFLATION)
-    path_model(made, seed=1)
-    unlikely = made.model_copy(update={"probability": 0.0})
-    for scenarios in ((made,), (*BUILT_IN, made), (unlikely,), (unlikely, CYCLE)):
+    scenario = await add_scenario(store, "anne", INFLATION)
+    path_model(scenario, seed=1)
+    unlikely = scenario.model_copy(update={"probability": 0.0})
+    for scenarios in ((scenario,), (*BUILT_IN, scenario), (unlikely,), (unlikely, CYCLE)):
         OptimizationRequest(scenarios=with_probabilities(scenarios))
     assert with_probabilities((*BUILT_IN, unlikely)) == (*BUILT_IN, unlikely)
     assert [s.probability for s in with_probabilities((unlikely, CYCLE))] == [0.5, 0.5]
@@ -125,11 +125,11 @@ async def test_a_request_takes_own_scenarios_alone_or_beside_others(store) -> No
 @given(name=st.text(max_size=80))
 def test_any_name_becomes_an_identifier_or_is_refused(name) -> None:
     try:
-        found = identifier("name", name)
+        actual = identifier("name", name)
     except InvalidInput:
         return
-    assert Scenario(name=found, mu=0.0, sigma=0.1, cash_rate=0.0).name == found
-    assert identifier("name", found) == found
+    assert Scenario(name=actual, mu=0.0, sigma=0.1, cash_rate=0.0).name == actual
+    assert identifier("name", actual) == actual
 
 
 @given(name=st.text(min_size=1, max_size=60))

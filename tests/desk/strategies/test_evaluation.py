@@ -67,12 +67,12 @@ def test_full_investment_is_the_index_and_sixty_forty_lies_between(rule, twelve_
 
 def test_advantages_are_differences_of_utility_paired_on_the_same_paths(rule) -> None:
     own, *others = rule.held
-    for held in others:
+    for position in others:
         for place, evaluations in (
-            ("history", (own.history, held.history)),
-            ("simulated", (own.simulated, held.simulated)),
+            ("history", (own.history, position.history)),
+            ("simulated", (own.simulated, position.simulated)),
         ):
-            figure = next(f for f in rule.figures if f.id == f"quick_versus_{held.subject}_{place}_bps")
+            figure = next(f for f in rule.figures if f.id == f"quick_versus_{position.subject}_{place}_bps")
             first, second = (e.metrics.utility for e in evaluations)
             assert figure.value == pytest.approx(1e4 * (first.value - second.value), abs=1e-6)
             if place == "history":
@@ -82,10 +82,10 @@ def test_advantages_are_differences_of_utility_paired_on_the_same_paths(rule) ->
 
 
 def test_a_rule_beside_itself_gains_nothing() -> None:
-    found = run(template="sixty_forty")
-    assert value(found.figures, "quick_versus_sixty_forty_cash_history_bps") == 0.0
-    assert value(found.figures, "quick_versus_sixty_forty_cash_simulated_bps") == 0.0
-    assert value(found.figures, "quick_matched_weight") == pytest.approx(0.6, abs=1e-6)
+    evaluation = run(template="sixty_forty")
+    assert value(evaluation.figures, "quick_versus_sixty_forty_cash_history_bps") == 0.0
+    assert value(evaluation.figures, "quick_versus_sixty_forty_cash_simulated_bps") == 0.0
+    assert value(evaluation.figures, "quick_matched_weight") == pytest.approx(0.6, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -103,16 +103,16 @@ def test_a_rule_beside_itself_gains_nothing() -> None:
     ],
 )
 def test_the_curve_is_the_formula_of_the_function(said, weight) -> None:
-    found = run(**said)
-    assert [p.volatility for p in found.curve] == list(CURVE)
-    assert [p.weight for p in found.curve] == pytest.approx([weight(v) for v in CURVE], abs=1e-9)
-    assert value(found.figures, "quick_weight_at_target") == pytest.approx(weight(0.10), abs=1e-9)
+    evaluation = run(**said)
+    assert [p.volatility for p in evaluation.curve] == list(CURVE)
+    assert [p.weight for p in evaluation.curve] == pytest.approx([weight(v) for v in CURVE], abs=1e-9)
+    assert value(evaluation.figures, "quick_weight_at_target") == pytest.approx(weight(0.10), abs=1e-9)
 
 
 def test_a_function_without_volatility_has_no_weight_at_target() -> None:
-    found = run(template="cppi_90")
-    assert [p.weight for p in found.curve] == pytest.approx([4.0 * (1.0 - 0.9)])
-    assert "quick_weight_at_target" not in {f.id for f in found.figures}
+    evaluation = run(template="cppi_90")
+    assert [p.weight for p in evaluation.curve] == pytest.approx([4.0 * (1.0 - 0.9)])
+    assert "quick_weight_at_target" not in {f.id for f in evaluation.figures}
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_what_a_manager_should_notice_is_said(said, warnings) -> None:
 
 
 def test_a_crash_deeper_than_the_cushion_is_said() -> None:
-    found = run(weight_function="cppi", multiplier=10.0, universe="stocks:RRC")
-    assert found.warnings == ("gap_beyond_floor",)
+    evaluation = run(weight_function="cppi", multiplier=10.0, universe="stocks:RRC")
+    assert evaluation.warnings == ("gap_beyond_floor",)
 
 
 def test_the_weight_of_the_last_day_answers_the_latest_volatility(rule, twelve_months) -> None:
@@ -154,26 +154,26 @@ def test_several_assets_are_held_in_a_mix() -> None:
 
 
 def test_an_estimator_that_simulated_worlds_lack_is_refused() -> None:
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as refusal:
         run(estimator="implied")
-    assert refused.value.field == "estimator"
+    assert refusal.value.field == "estimator"
 
 
 @pytest.mark.parametrize("function", get_args(WeightFunction))
 def test_every_function_is_evaluated_in_less_than_two_seconds(rule, function) -> None:
-    said: dict[str, Any] = {"constant_weight": 0.7} if function == "constant" else {}
+    values: dict[str, Any] = {"constant_weight": 0.7} if function == "constant" else {}
     began = time.perf_counter()
-    found = run(weight_function=function, **said)
+    evaluation = run(weight_function=function, **values)
     assert time.perf_counter() - began < 2.0, "a tenth of a second when measured"
-    assert len(found.curve) == (len(CURVE) if FAMILY[function].volatility else 1)
+    assert len(evaluation.curve) == (len(CURVE) if FAMILY[function].volatility else 1)
 
 
 def test_costs_and_the_target_of_the_mandate_enter() -> None:
     dear = build_rule(
         StrategyValues(rebalancing="daily"), mandate=Mandate(transaction_cost_bps=50.0, target_volatility=0.15)
     )
-    found = asyncio.run(evaluate_strategy(BundledPrices(), dear))
+    evaluation = asyncio.run(evaluate_strategy(BundledPrices(), dear))
     cheap = run(rebalancing="daily")
     cost = "quick_strategy_history_cost_bps"
-    assert value(found.figures, cost) > 5 * value(cheap.figures, cost)
-    assert value(found.figures, "quick_strategy_history_volatility") > 0.11
+    assert value(evaluation.figures, cost) > 5 * value(cheap.figures, cost)
+    assert value(evaluation.figures, "quick_strategy_history_volatility") > 0.11

@@ -15,8 +15,8 @@ FIRST, SECOND = (build_rule(StrategyValues(midpoint=m)) for m in (0.15, 0.16))
 
 @pytest.fixture
 async def store(tmp_path):
-    async with open_store(tmp_path) as opened:
-        yield opened
+    async with open_store(tmp_path) as opened_store:
+        yield opened_store
 
 
 async def test_a_name_has_versions_that_never_change(store) -> None:
@@ -52,9 +52,9 @@ async def test_strategies_belong_to_their_owner(store) -> None:
 
 async def test_saves_at_the_same_time_each_get_a_version(store) -> None:
     rules = [build_rule(StrategyValues(midpoint=0.10 + n / 100)) for n in range(6)]
-    saved = await asyncio.gather(*(save_strategy(store, "anne", "race", rule) for rule in rules))
-    assert sorted(s.version for s in saved) == list(range(1, 7))
-    for one in saved:
+    saved_items = await asyncio.gather(*(save_strategy(store, "anne", "race", rule) for rule in rules))
+    assert sorted(s.version for s in saved_items) == list(range(1, 7))
+    for one in saved_items:
         assert await load_strategy(store, "anne", "race", one.version) == one
 
 
@@ -63,10 +63,10 @@ async def test_saves_at_the_same_time_each_get_a_version(store) -> None:
 )
 async def test_what_is_not_there_is_told_with_what_is(store, name, version, field) -> None:
     await save_strategy(store, "anne", "mine", FIRST)
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as refusal:
         await load_strategy(store, "anne", name, version)
-    assert refused.value.field == field
-    assert refused.value.allowed == ("mine" if field == "name" else "1 to 1")
+    assert refusal.value.field == field
+    assert refusal.value.allowed == ("mine" if field == "name" else "1 to 1")
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 65, "a\x00b"])

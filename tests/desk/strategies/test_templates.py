@@ -86,10 +86,10 @@ def test_a_parameter_that_one_function_has_names_it(said, function) -> None:
     ],
 )
 def test_what_cannot_be_is_refused_by_name(said, field) -> None:
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as refusal:
         build_rule(StrategyValues(**said))
-    assert refused.value.field == field
-    assert refused.value.allowed
+    assert refusal.value.field == field
+    assert refusal.value.allowed
 
 
 def test_a_change_keeps_what_was_said_before_as_far_as_it_has_an_effect() -> None:
@@ -97,21 +97,21 @@ def test_a_change_keeps_what_was_said_before_as_far_as_it_has_an_effect() -> Non
     sigmoid = build_rule(StrategyValues(weight_function="sigmoid"), base=base)
     assert sigmoid.config.lookback_days == 252
     assert sigmoid.mandate.transaction_cost_bps == 8.0
-    moved = build_rule(StrategyValues(midpoint=0.16), base=sigmoid)
-    assert moved.config == sigmoid.config.model_copy(update={"midpoint": 0.16})
-    ewma = build_rule(StrategyValues(estimator="ewma"), base=moved)
+    shifted = build_rule(StrategyValues(midpoint=0.16), base=sigmoid)
+    assert shifted.config == sigmoid.config.model_copy(update={"midpoint": 0.16})
+    ewma = build_rule(StrategyValues(estimator="ewma"), base=shifted)
     assert (ewma.config.lookback_days, ewma.config.decay) == (None, 0.94)
-    held = build_rule(StrategyValues(weight_function="constant", constant_weight=0.5), base=ewma)
-    assert held.config.estimator == "rolling"
+    position = build_rule(StrategyValues(weight_function="constant", constant_weight=0.5), base=ewma)
+    assert position.config.estimator == "rolling"
 
 
 @st.composite
 def rules(draw):
     function = draw(st.sampled_from([f for f in get_args(WeightFunction) if f != "constant"]))
-    said = {"weight_function": function, "rebalancing": draw(st.sampled_from(["daily", "monthly"]))}
+    values = {"weight_function": function, "rebalancing": draw(st.sampled_from(["daily", "monthly"]))}
     if FAMILY[function].volatility:
-        said["estimator"] = draw(st.sampled_from(["rolling", "ewma", "garch", "downside"]))
-    return build_rule(StrategyValues(**said))
+        values["estimator"] = draw(st.sampled_from(["rolling", "ewma", "garch", "downside"]))
+    return build_rule(StrategyValues(**values))
 
 
 @given(base=rules(), other=rules())

@@ -29,18 +29,18 @@ def problem_of(request: OptimizationRequest, **changes: Any) -> Problem:
 
 
 @pytest.fixture(scope="module")
-def searched(world, asked, searching):
-    return searching(World(world.market, asked(trials=TRIALS)))
+def finished_search(world, make_request, execute_search):
+    return execute_search(World(world.market, make_request(trials=TRIALS)))
 
 
 @pytest.fixture(scope="module")
-def problem(searched) -> Problem:
-    return problem_of(searched.world.request)
+def problem(finished_search) -> Problem:
+    return problem_of(finished_search.world.request)
 
 
 @pytest.fixture(scope="module")
-def fitted(searched, problem) -> FittedSurrogate:
-    return fit(problem, searched.trials)
+def fitted(finished_search, problem) -> FittedSurrogate:
+    return fit(problem, finished_search.trials)
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +58,12 @@ def test_its_error_on_trials_that_it_has_not_seen_is_below_that_of_knowing_nothi
         assert (held_out.widened > 1.0) == (held_out.coverage < 0.9)
 
 
-def test_targets_are_the_objective_of_the_trial_alone_and_means_by_weight(searched, problem) -> None:
-    values, errors = targets_of(problem, searched.trials)
-    alone = [objectives(searched.world.request, [trial])[0] for trial in searched.trials]
+def test_targets_are_the_objective_of_the_trial_alone_and_means_by_weight(finished_search, problem) -> None:
+    values, errors = targets_of(problem, finished_search.trials)
+    alone = [objectives(finished_search.world.request, [trial])[0] for trial in finished_search.trials]
     assert values[:, 0].tolist() == alone
     base, bear = (scenario.probability for scenario in problem.scenarios)
-    trial = searched.trials[0]
+    trial = finished_search.trials[0]
     first, second = (one.metrics.volatility.value for one in trial.evaluations)
     simulated = (base * first + bear * second) / (base + bear)
     expected = 2 / 3 * simulated + 1 / 3 * trial.train.metrics.volatility.value  # history weighs a third
@@ -72,21 +72,21 @@ def test_targets_are_the_objective_of_the_trial_alone_and_means_by_weight(search
 
 
 @pytest.mark.parametrize("goal", ["robust_utility", "sharpe", "worst_case", "cvar_utility"])
-def test_only_what_was_screened_has_an_error(searched, problem, goal) -> None:
-    screened = [trial.model_copy(update={"screened": trial.number % 2 == 0}) for trial in searched.trials]
+def test_only_what_was_screened_has_an_error(finished_search, problem, goal) -> None:
+    screened = [trial.model_copy(update={"screened": trial.number % 2 == 0}) for trial in finished_search.trials]
     _, errors = targets_of(problem.model_copy(update={"goal": goal}), screened)
     assert (errors > 0.0).all(axis=1).tolist() == [trial.screened for trial in screened]
     assert not errors[1::2].any()
 
 
-def test_intervals_hold_what_an_evaluation_computes_of_other_configs(searched, fitted) -> None:
-    world = searched.world
-    tried_configs = [trial.config for trial in searched.trials]
+def test_intervals_hold_what_an_evaluation_computes_of_other_configs(finished_search, fitted) -> None:
+    world = finished_search.world
+    tried_configs = [trial.config for trial in finished_search.trials]
     others = sobol(world.request.space, 40, seed=99, avoid=tried_configs)
     columns = [world.evaluate(others, scenario) for scenario in world.request.scenarios]
     train = world.replay(others, end=world.market.train.stop)
     trials = [
-        searched.trials[0].model_copy(
+        finished_search.trials[0].model_copy(
             update={
                 "config": config,
                 "digest": config.digest(),
@@ -104,15 +104,15 @@ def test_intervals_hold_what_an_evaluation_computes_of_other_configs(searched, f
         assert (predictions.low <= predictions.value).all()
 
 
-def test_what_was_tried_is_known_to_a_small_part_of_what_was_not(searched, fitted) -> None:
+def test_what_was_tried_is_known_to_a_small_part_of_what_was_not(finished_search, fitted) -> None:
     own = predict(fitted, fitted.configs)["objective"]
-    others = sobol(searched.world.request.space, 40, seed=99, avoid=fitted.configs)
+    others = sobol(finished_search.world.request.space, 40, seed=99, avoid=fitted.configs)
     new = predict(fitted, others)["objective"]
     assert np.median(own.high - own.low) < 0.5 * np.median(new.high - new.low)
 
 
-def test_the_same_trials_in_any_order_make_the_same_file(searched, problem, file) -> None:
-    assert encode(fit(problem, searched.trials[::-1])) == file
+def test_the_same_trials_in_any_order_make_the_same_file(finished_search, problem, file) -> None:
+    assert encode(fit(problem, finished_search.trials[::-1])) == file
 
 
 def test_a_file_predicts_as_what_it_was_made_of(problem, fitted, file) -> None:
@@ -162,14 +162,14 @@ def test_the_file_of_another_problem_or_version_is_refused_by_name(problem, file
         decode(file, problem.model_copy(update={"code": "newer"}))
 
 
-def test_too_few_trials_are_refused_with_how_many_there_are(searched, problem) -> None:
-    screened = [trial.model_copy(update={"screened": True}) for trial in searched.trials[19:]]
+def test_too_few_trials_are_refused_with_how_many_there_are(finished_search, problem) -> None:
+    screened = [trial.model_copy(update={"screened": True}) for trial in finished_search.trials[19:]]
     with pytest.raises(TooFewTrials, match="19 stored trials"):
-        fit(problem, [*searched.trials[:19], *screened])
+        fit(problem, [*finished_search.trials[:19], *screened])
 
 
-def test_all_that_enters_an_evaluation_makes_another_problem_and_nothing_else_does(asked) -> None:
-    request = asked()
+def test_all_that_enters_an_evaluation_makes_another_problem_and_nothing_else_does(make_request) -> None:
+    request = make_request()
     same = {"name": "other", "trials": 50, "stopping": "converged", "start": sobol(request.space, 2, seed=1)}
     narrow = request.space.model_copy(update={"estimators": ("rolling",)})
     assert problem_of(request.model_copy(update=same | {"space": narrow})) == problem_of(request)
@@ -223,8 +223,8 @@ def test_what_lies_beside_a_config_is_one_step_away_and_in_the_space() -> None:
         assert near
 
 
-def test_suggestions_are_new_and_better_than_a_draw_and_differ(searched, fitted) -> None:
-    space = searched.world.request.space
+def test_suggestions_are_new_and_better_than_a_draw_and_differ(finished_search, fitted) -> None:
+    space = finished_search.world.request.space
     best = [fitted.configs[k] for k in np.argsort(-fitted.values[:, 0])[:4]]
     predictions = suggest(fitted, space, best, fitted.configs, 12, seed=1)
     assert predictions == suggest(fitted, space, best, fitted.configs, 12, seed=1)
@@ -244,9 +244,9 @@ def test_a_small_space_is_suggested_to_its_end(fitted) -> None:
     assert suggest(fitted, space, whole[:1], whole, 20, seed=1) == ()
 
 
-def test_an_interval_that_held_too_little_is_widened_until_it_holds_enough(searched, problem) -> None:
+def test_an_interval_that_held_too_little_is_widened_until_it_holds_enough(finished_search, problem) -> None:
     """One in six lies far off, for no reason that a config shows, and none of those that the model learns from."""
-    trials = sorted(searched.trials, key=lambda trial: trial.digest)
+    trials = sorted(finished_search.trials, key=lambda trial: trial.digest)
     wild = [
         trial.model_copy(update={"train": trial.train.model_copy(update={"metrics": _moved(trial, by=0.5)})})
         if k % 30 == 0

@@ -45,15 +45,15 @@ def few(prices):
 
 
 @pytest.fixture
-def folder(tmp_path, work, prices, searched) -> Path:
-    write_work(tmp_path / "work", work, prices, searched.trials[:2])
+def folder(tmp_path, work, prices, finished_search) -> Path:
+    write_work(tmp_path / "work", work, prices, finished_search.trials[:2])
     return tmp_path / "work"
 
 
-def test_reading_returns_the_written_work(folder, work, prices, searched) -> None:
+def test_reading_returns_the_written_work(folder, work, prices, finished_search) -> None:
     loaded_work, loaded_prices, earlier_trials = read_work(folder)
     assert loaded_work == work
-    assert earlier_trials == list(searched.trials[:2])
+    assert earlier_trials == list(finished_search.trials[:2])
     assert loaded_prices.digest == prices.digest
     for name in ("assets", "price_index", "survivors", "source", "notes", "calendar", "currency", "accepted"):
         assert getattr(loaded_prices, name) == getattr(prices, name)
@@ -142,11 +142,11 @@ def test_folders_match_the_contract_of_sagemaker() -> None:
     assert paths.message == Path("/opt/ml/output/message")
 
 
-def test_decoding_returns_the_encoded_trials(work, searched) -> None:
-    content = encode_trials(work, searched.saved[:3])
+def test_decoding_returns_the_encoded_trials(work, finished_search) -> None:
+    content = encode_trials(work, finished_search.saved[:3])
     decoded_trials = decode_trials("trials-00000.json", content, work)
-    assert [trial for trial, _ in decoded_trials] == list(searched.trials[:3])
-    for (_, series), (_, expected) in zip(decoded_trials, searched.saved, strict=False):
+    assert [trial for trial, _ in decoded_trials] == list(finished_search.trials[:3])
+    for (_, series), (_, expected) in zip(decoded_trials, finished_search.saved, strict=False):
         np.testing.assert_array_equal(series, expected)
 
 
@@ -165,8 +165,8 @@ def test_decoding_returns_the_encoded_summary(work) -> None:
         ({"job": {"run": "r2"}}, "another job"),
     ],
 )
-def test_trials_of_another_job_are_refused(work, searched, change, flaw) -> None:
-    content = encode_trials(work, searched.saved[:1])
+def test_trials_of_another_job_are_refused(work, finished_search, change, flaw) -> None:
+    content = encode_trials(work, finished_search.saved[:1])
     job = work.job.model_copy(update=change.pop("job", {}))
     with pytest.raises(BadOutput) as error_info:
         decode_trials("trials-00000.json", content, work.model_copy(update=change | {"job": job}))
@@ -175,8 +175,8 @@ def test_trials_of_another_job_are_refused(work, searched, change, flaw) -> None
 
 @settings(max_examples=30)
 @given(st.data())
-def test_damaged_trials_are_refused(work, searched, data) -> None:
-    content = encode_trials(work, searched.saved[:1])
+def test_damaged_trials_are_refused(work, finished_search, data) -> None:
+    content = encode_trials(work, finished_search.saved[:1])
     place = data.draw(st.integers(0, len(content) - 1))
     if data.draw(st.booleans()):
         damaged = content[:place]
@@ -188,8 +188,8 @@ def test_damaged_trials_are_refused(work, searched, data) -> None:
 
 
 @pytest.mark.parametrize("series", ["A", "AAAA", "AAAAAAAAAAA="])
-def test_series_of_another_shape_are_refused_despite_a_valid_checksum(work, searched, series) -> None:
-    body = json.loads(encode_trials(work, searched.saved[:1]).partition(b"\n")[2])
+def test_series_of_another_shape_are_refused_despite_a_valid_checksum(work, finished_search, series) -> None:
+    body = json.loads(encode_trials(work, finished_search.saved[:1]).partition(b"\n")[2])
     body["trials"][0]["series"] = series
     packed = json.dumps(body, separators=(",", ":")).encode()
     with pytest.raises(BadOutput, match="damaged"):

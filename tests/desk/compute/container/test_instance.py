@@ -26,7 +26,7 @@ def one_thread(monkeypatch) -> None:
 
 
 @pytest.fixture
-def prepared(world, job, prices, searched, tmp_path) -> Prepared:
+def prepared(world, job, prices, finished_search, tmp_path) -> Prepared:
     def prepare(count: int, name: str = "first", **changes) -> tuple[Work, list[ContainerPaths]]:
         with socket.socket() as free:
             free.bind((HOSTS[0], 0))
@@ -36,7 +36,7 @@ def prepared(world, job, prices, searched, tmp_path) -> Prepared:
         )
         trees = [ContainerPaths(tmp_path / name / host) for host in HOSTS[:count]]
         for paths, host in zip(trees, HOSTS, strict=False):
-            write_work(paths.work, work, prices, searched.trials[: work.job.first])
+            write_work(paths.work, work, prices, finished_search.trials[: work.job.first])
             paths.resources.parent.mkdir(parents=True)
             paths.resources.write_text(json.dumps({"current_host": host, "hosts": HOSTS[:count]}))
         return work, trees
@@ -68,13 +68,13 @@ def shard_counts(paths: ContainerPaths) -> dict:
     return json.loads((paths.result / "shards.json").read_bytes())
 
 
-async def test_instances_write_the_trials_of_a_local_search(prepared, searched) -> None:
+async def test_instances_write_the_trials_of_a_local_search(prepared, finished_search) -> None:
     work, trees = prepared(2)
     await run_all(trees)
     lead = trees[0]
     trials = trials_in(work, lead)
-    assert tuple(trial for trial, _ in trials) == searched.trials
-    assert all(a.tobytes() == b.tobytes() for (_, a), (_, b) in zip(trials, searched.saved, strict=True))
+    assert tuple(trial for trial, _ in trials) == finished_search.trials
+    assert all(a.tobytes() == b.tobytes() for (_, a), (_, b) in zip(trials, finished_search.saved, strict=True))
 
     result_files = contents(lead.result)
     summary = decode_summary(result_files.pop("summary.json"), work)
@@ -92,10 +92,10 @@ async def test_instances_write_the_trials_of_a_local_search(prepared, searched) 
     assert contents(trees[1].result) == {}
 
 
-async def test_a_later_plan_gets_the_earlier_trials(prepared, searching, world, job, searched) -> None:
+async def test_a_later_plan_gets_the_earlier_trials(prepared, execute_search, world, job, finished_search) -> None:
     work, trees = prepared(1, plan=1, first=12, budget=3)
     await run_all(trees)
-    expected = searching(world, work.job, {trial.digest: trial for trial in searched.trials})
+    expected = execute_search(world, work.job, {trial.digest: trial for trial in finished_search.trials})
     assert tuple(trial for trial, _ in trials_in(work, trees[0])) == expected.trials
 
 
@@ -122,7 +122,7 @@ async def test_a_restart_reuses_shards_and_names_bad_ones(prepared) -> None:
     assert trial_files(other) == before
 
 
-async def test_a_stopped_instance_keeps_its_completed_shards(prepared, searched) -> None:
+async def test_a_stopped_instance_keeps_its_completed_shards(prepared, finished_search) -> None:
     work, (paths,) = prepared(1)
     stop_flag, stop_event = threading.Event(), asyncio.Event()
     task = asyncio.create_task(run_worker(paths, stop_flag, stop_event))
@@ -139,4 +139,4 @@ async def test_a_stopped_instance_keeps_its_completed_shards(prepared, searched)
     account = shard_counts(paths)
     assert account["found"] == len(stored_shards)
     assert account["found"] + sum(account["computed"].values()) == len(contents(paths.shards))
-    assert tuple(trial for trial, _ in trials_in(work, paths)) == searched.trials
+    assert tuple(trial for trial, _ in trials_in(work, paths)) == finished_search.trials

@@ -28,7 +28,7 @@ from desk.optimization.request import OptimizationRequest
 from desk.optimization.scenario_checks import check_scenario, require_passed
 from quant.worlds.paths import path_model
 from quant.worlds.scenario import BUILT_IN
-from tests.desk.conftest import Searched
+from tests.desk.conftest import SearchRun
 
 
 def executed(name: str, paths: ContainerPaths) -> Path:
@@ -46,7 +46,7 @@ def handed_on(folder: Path, paths: ContainerPaths) -> None:
 
 @pytest.fixture(scope="module")
 def done(
-    asked: Callable[..., OptimizationRequest], prices: Prices, tmp_path_factory: pytest.TempPathFactory
+    make_request: Callable[..., OptimizationRequest], prices: Prices, tmp_path_factory: pytest.TempPathFactory
 ) -> ContainerPaths:
     """The tree of an only instance, in which all steps up to the search have been executed."""
     paths = ContainerPaths(tmp_path_factory.mktemp("tree"))
@@ -55,7 +55,7 @@ def done(
     request_folder = paths.input("request")
     request_folder.mkdir(parents=True)
     request = PipelineRequest(
-        code=code_version(), data=prices.digest, owner="anne", run="r1", key="0" * 32, request=asked()
+        code=code_version(), data=prices.digest, owner="anne", run="r1", key="0" * 32, request=make_request()
     )
     (request_folder / "request.json").write_text(request.model_dump_json())
     (request_folder / "prices.npz").write_bytes(pack_prices(prices))
@@ -70,11 +70,13 @@ def paths(done: ContainerPaths, tmp_path: Path) -> ContainerPaths:
     return ContainerPaths(Path(shutil.copytree(done.root, tmp_path / "tree")))
 
 
-def test_a_container_leaves_what_a_search_in_one_process_finds(done: ContainerPaths, searched: Searched) -> None:
+def test_a_container_leaves_what_a_search_in_one_process_finds(
+    done: ContainerPaths, finished_search: SearchRun
+) -> None:
     work, _, earlier_trials = read_work(done.input("work"))
     assert (work.job.plan, work.job.budget, earlier_trials) == (0, 12, [])
     summary, trials = read_result(done.result, work)
-    assert (summary.stopped, [trial for trial, _ in trials]) == (searched.stopped, list(searched.trials))
+    assert (summary.stopped, [trial for trial, _ in trials]) == (finished_search.stopped, list(finished_search.trials))
     validation = json.loads((done.input("work") / "validation.json").read_text())
     assert validation["data"] == work.data
     assert {gate["status"] for gate in validation["report"]["gates"]} <= {"PASS", "WARN", "SKIP"}

@@ -23,8 +23,8 @@ CLUSTER = Cluster(image=IMAGE_URI, role=ROLE, bucket="desk", instances=8, attemp
 
 
 @pytest.fixture
-def fresh(job: Any, asked: Any) -> RemoteJob:
-    return start_job(job(asked()), "d" * 64, CLUSTER, None, NOW)
+def fresh(job: Any, make_request: Any) -> RemoteJob:
+    return start_job(job(make_request()), "d" * 64, CLUSTER, None, NOW)
 
 
 def after(*meanings: Any, cluster: Cluster = CLUSTER, reason: str = "as AWS says") -> Callable[[RemoteJob], RemoteJob]:

@@ -67,14 +67,14 @@ def amazon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Amazon]:
 class Case:
     """A job of a test, with what its containers leave, and runners that know it from the store alone."""
 
-    def __init__(self, amazon: Amazon, job: SearchJob, searched: Any, store: Store, prices: Any) -> None:
+    def __init__(self, amazon: Amazon, job: SearchJob, finished_search: Any, store: Store, prices: Any) -> None:
         self.amazon, self.job, self.store = amazon, job, store
         self.name = job_name(job.id())
         self.now = utc_now()
         self._prices = prices
         self._folder = amazon.folder / self.name
         self.result = self._folder / "result"
-        leave(self.result, job, searched)
+        leave(self.result, job, finished_search)
         self.attempts()
 
     def attempts(self, **said: Any) -> None:
@@ -126,12 +126,12 @@ class Case:
         return [request for request in calls if request["ProcessingJobName"].startswith(self.name)]
 
 
-def leave(folder: Path, job: SearchJob, searched: Any, *, empty: int = 0) -> None:
+def leave(folder: Path, job: SearchJob, finished_search: Any, *, empty: int = 0) -> None:
     """What a container of this job leaves, which has found what `searched` did; so many files hold no trial."""
     folder.mkdir(parents=True, exist_ok=True)
-    work = Work(code=code_version(), data=searched.world.market.data_digest, job=job, key="0" * 32)
+    work = Work(code=code_version(), data=finished_search.world.market.data_digest, job=job, key="0" * 32)
     status = JobStatus(id=job.id(), state="running", done=12, total=12, best=0.5)
-    parts = [[]] * empty + [searched.saved[:10], searched.saved[10:]]
+    parts = [[]] * empty + [finished_search.saved[:10], finished_search.saved[10:]]
     files = {checkpoint_name(n): encode_trials(work, part) for n, part in enumerate(parts)}
     files["progress.json"] = status.model_dump_json().encode()
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
@@ -142,16 +142,18 @@ def leave(folder: Path, job: SearchJob, searched: Any, *, empty: int = 0) -> Non
 
 
 @pytest.fixture
-async def case(amazon: Amazon, job: Any, searched: Any, prices: Any, tmp_path: Path) -> AsyncIterator[Case]:
+async def case(amazon: Amazon, job: Any, finished_search: Any, prices: Any, tmp_path: Path) -> AsyncIterator[Case]:
     async with open_store(tmp_path) as store:
-        yield Case(amazon, job(searched.world.request, run=f"run{next(RUNS)}"), searched, store, prices)
+        yield Case(amazon, job(finished_search.world.request, run=f"run{next(RUNS)}"), finished_search, store, prices)
 
 
 def report_codes(status: JobStatus) -> list[tuple[int, str]]:
     return [(report.attempt, report.code) for report in status.reports]
 
 
-async def test_a_search_is_a_processing_job_and_its_trials_are_those_of_this_process(case: Case, searched: Any) -> None:
+async def test_a_search_is_a_processing_job_and_its_trials_are_those_of_this_process(
+    case: Case, finished_search: Any
+) -> None:
     status = await case.searched(tags=(("team", "allocation"),))
     assert (status.state, status.stopped, status.done, status.total, status.best) == (
         "completed",
@@ -160,7 +162,7 @@ async def test_a_search_is_a_processing_job_and_its_trials_are_those_of_this_pro
         12,
         0.5,
     )
-    assert await case.trials() == searched.trials
+    assert await case.trials() == finished_search.trials
     name = case.name
     (request,) = case.requests
     assert request["ProcessingJobName"] == f"{name}-1"
@@ -212,7 +214,9 @@ async def forgotten(case: Case) -> None:
 
 
 @pytest.mark.parametrize("code", ["ResourceInUse", "ValidationException"])
-async def test_a_job_whose_name_is_taken_by_a_forgotten_one_has_the_next(case: Case, searched: Any, code: str) -> None:
+async def test_a_job_whose_name_is_taken_by_a_forgotten_one_has_the_next(
+    case: Case, finished_search: Any, code: str
+) -> None:
     dies = {"dies": True, "without": ["summary.json"]}
     case.attempts(a1=dies, a2={"waits": True})
     runner = case.runner(attempts=2)
@@ -222,7 +226,7 @@ async def test_a_job_whose_name_is_taken_by_a_forgotten_one_has_the_next(case: C
     case.amazon.fleet.refuse("CreateProcessingJob", code, "a job with this name already exists")
     status = await case.searched(attempts=1)
     assert (status.state, report_codes(status)) == ("completed", [(3, "begun")])
-    assert await case.trials() == searched.trials
+    assert await case.trials() == finished_search.trials
     assert case.jobs == [f"{case.name}-{number}" for number in (1, 2, 3)]
     assert case.amazon.fleet.wait(f"{case.name}-2")["ProcessingJobStatus"] == "Stopped"  # nobody knew of it
 
@@ -301,13 +305,15 @@ async def test_without_capacity_a_job_waits_and_then_takes_fewer_instances(case:
     assert sizes == [2, 2, 1]
 
 
-async def test_a_lost_instance_is_another_attempt_with_the_shards_of_the_first(case: Case, searched: Any) -> None:
+async def test_a_lost_instance_is_another_attempt_with_the_shards_of_the_first(
+    case: Case, finished_search: Any
+) -> None:
     case.attempts(a1={"dies": True, "without": ["summary.json", "trials-00001.json"]})
     status = await case.searched()
     assert (status.state, report_codes(status)) == ("completed", [(1, "begun"), (1, "lost"), (2, "begun")])
     inputs = [[each["InputName"] for each in r["ProcessingInputs"]] for r in case.requests]
     assert inputs == [["work"], ["work", "shards"]]
-    assert await case.trials() == searched.trials
+    assert await case.trials() == finished_search.trials
 
 
 async def test_a_job_goes_on_with_the_instances_that_it_began_with(case: Case) -> None:
@@ -320,11 +326,13 @@ async def test_a_job_goes_on_with_the_instances_that_it_began_with(case: Case) -
     assert [(each["InstanceCount"], each["InstanceType"]) for each in calls] == [(1, "ml.c5.2xlarge")] * 2
 
 
-async def test_a_result_that_is_whole_counts_though_an_instance_was_lost_after_it(case: Case, searched: Any) -> None:
+async def test_a_result_that_is_whole_counts_though_an_instance_was_lost_after_it(
+    case: Case, finished_search: Any
+) -> None:
     case.attempts(a1={"dies": True})
     status = await case.searched()
     assert (status.state, report_codes(status)) == ("completed", [(1, "begun")])
-    assert await case.trials() == searched.trials
+    assert await case.trials() == finished_search.trials
 
 
 @pytest.mark.soak
@@ -381,13 +389,13 @@ SPOILED: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("reason", a_few(SPOILED, "summary.json: missing", "trials-00000.json: truncated"))
-async def test_output_that_is_not_whole_is_named_and_made_again(case: Case, searched: Any, reason: str) -> None:
+async def test_output_that_is_not_whole_is_named_and_made_again(case: Case, finished_search: Any, reason: str) -> None:
     does, code = SPOILED[reason]
     case.attempts(a1=does)
     status = await case.searched()
     assert (status.state, report_codes(status)) == ("completed", [(1, "begun"), (1, code), (2, "begun")])
     assert status.reports[1].reason.startswith(reason)
-    assert await case.trials() == searched.trials
+    assert await case.trials() == finished_search.trials
 
 
 async def test_shards_that_a_container_refused_are_told(case: Case) -> None:
@@ -534,14 +542,14 @@ async def test_what_was_told_by_a_process_that_died_is_one_job(case: Case, dead:
 
 
 @pytest.mark.soak
-async def test_what_hours_have_left_is_taken_over_in_several_looks(case: Case, searched: Any) -> None:
-    leave(case.result, case.job, searched, empty=MAX_FILES)
+async def test_what_hours_have_left_is_taken_over_in_several_looks(case: Case, finished_search: Any) -> None:
+    leave(case.result, case.job, finished_search, empty=MAX_FILES)
     runner = case.runner()
     await runner.submit(case.job)
     case.amazon.fleet.wait(f"{case.name}-1")
     assert ((await runner.status(case.job.id())).done, case.jobs) == (0, [f"{case.name}-1"])
     assert (await runner.status(case.job.id())).state == "completed"
-    assert await case.trials() == searched.trials
+    assert await case.trials() == finished_search.trials
 
 
 async def test_a_bucket_that_is_not_there_is_told(case: Case) -> None:

@@ -101,23 +101,23 @@ async def searches(cloud: Cloud, job: Any, prices: Any, tmp_path: Path) -> Async
 
 
 @pytest.fixture(scope="module")
-def large(asked: Any, searching: Any, world: Any) -> Any:
+def large(make_request: Any, execute_search: Any, world: Any) -> Any:
     """A search that takes a worker some seconds."""
     scenarios = tuple(s.model_copy(update={"paths": 4_096, "years": 5}) for s in world.request.scenarios)
-    request = asked(trials=40, scenarios=scenarios)
-    return searching(type(world)(world.market, request))
+    request = make_request(trials=40, scenarios=scenarios)
+    return execute_search(type(world)(world.market, request))
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("instances", [1, 3])
-async def test_workers_find_what_this_process_finds(searches: Any, searched: Any, instances: int) -> None:
-    search = searches(searched.world.request)
+async def test_workers_find_what_this_process_finds(searches: Any, finished_search: Any, instances: int) -> None:
+    search = searches(finished_search.world.request)
     runner = search.runner(instances)
     await runner.submit(search.job)
     status = await search.wait_until_finished(runner)
     assert (status.done, status.stopped) == (12, "budget")
     assert status.best is not None
-    assert await search.trials() == searched.trials
+    assert await search.trials() == finished_search.trials
 
 
 @pytest.mark.soak
@@ -159,15 +159,15 @@ async def test_a_damaged_shard_is_refused_named_and_computed_again(searches: Any
 
 
 @pytest.mark.soak
-async def test_output_that_was_lost_is_written_again_from_the_shards(searches: Any, searched: Any) -> None:
-    search = searches(searched.world.request)
+async def test_output_that_was_lost_is_written_again_from_the_shards(searches: Any, finished_search: Any) -> None:
+    search = searches(finished_search.world.request)
     search.fleet.lose_output(f"{search.name}-1", "result/summary.json")
     runner = search.runner(instances=2)
     await runner.submit(search.job)
     status = await search.wait_until_finished(runner)
     assert [(r.attempt, r.code) for r in status.reports] == [(1, "begun"), (1, "missing_output"), (2, "begun")]
     assert sum(search.account(2).computed.values()) == 0
-    assert await search.trials() == searched.trials
+    assert await search.trials() == finished_search.trials
 
 
 @pytest.mark.soak

@@ -25,9 +25,9 @@ def all_found(claims: Sequence[Claim], figures: Sequence[Figure]) -> int:
 
 def swapped_in(claim: Claim, figures: Sequence[Figure]) -> Iterator[Claim]:
     """Each reference replaced by each other figure that reads differently and measures something else."""
-    known = {figure.id: figure for figure in figures}
+    by_id = {figure.id: figure for figure in figures}
     for match in REFERENCE.finditer(claim.text):
-        own = known[match[1]]
+        own = by_id[match[1]]
         for other in figures:
             if other.quantity != own.quantity and format_figure(other) != format_figure(own):
                 yield _with(claim, match, f"{{{{{other.id}}}}}")
@@ -35,9 +35,9 @@ def swapped_in(claim: Claim, figures: Sequence[Figure]) -> Iterator[Claim]:
 
 def swapped(claim: Claim, figures: Sequence[Figure]) -> Iterator[Claim]:
     """Each two references of a claim that read differently, in each other's place."""
-    known = {figure.id: figure for figure in figures}
+    by_id = {figure.id: figure for figure in figures}
     for one, other in combinations(REFERENCE.finditer(claim.text), 2):
-        if format_figure(known[one[1]]) != format_figure(known[other[1]]):
+        if format_figure(by_id[one[1]]) != format_figure(by_id[other[1]]):
             first = _with(claim, other, one[0])
             yield _with(first, one, other[0])
 
@@ -63,8 +63,8 @@ def changed(result: OptimizationResult) -> Iterator[OptimizationResult]:
 
 
 def explained(result: OptimizationResult, claims: Sequence[Claim]) -> OptimizationResult:
-    rendered = tuple(render(claim, result.figures) for claim in claims)
-    return result.model_copy(update={"explanation": Explanation(claims=rendered, author="test")})
+    rendered_claim = tuple(render(claim, result.figures) for claim in claims)
+    return result.model_copy(update={"explanation": Explanation(claims=rendered_claim, author="test")})
 
 
 def _perturbed(text: str) -> Iterator[str]:

@@ -135,16 +135,18 @@ BENEFIT, YEAR = "the benefit is {{benefit_bps}},", "the worst calendar year was 
 
 @given(st.lists(st.sampled_from(["a weight", BENEFIT, YEAR, "and it holds,"]), min_size=1, max_size=10))
 def test_rendering_puts_in_figures_and_changes_nothing_else(pieces: list[str]) -> None:
-    written = claim(" ".join(pieces))
-    assert check(written, FIGURES) == []
-    rendered = render(written, FIGURES)
-    expected = written.text
+    draft = claim(" ".join(pieces))
+    assert check(draft, FIGURES) == []
+    rendered_claim = render(draft, FIGURES)
+    expected = draft.text
     for figure in FIGURES:
         expected = expected.replace(f"{{{{{figure.id}}}}}", format_figure(figure))
-    assert rendered.text == expected
-    assert "".join(text for text, _ in split_by_figures(rendered, FIGURES)) == expected
-    assert [figure.id for _, figure in split_by_figures(rendered, FIGURES) if figure] == REFERENCE.findall(written.text)
-    assert set(rendered.figures) == {id_ for p in pieces for id_ in REFERENCE.findall(p)}
+    assert rendered_claim.text == expected
+    assert "".join(text for text, _ in split_by_figures(rendered_claim, FIGURES)) == expected
+    assert [figure.id for _, figure in split_by_figures(rendered_claim, FIGURES) if figure] == REFERENCE.findall(
+        draft.text
+    )
+    assert set(rendered_claim.figures) == {id_ for p in pieces for id_ in REFERENCE.findall(p)}
 
 
 def test_the_text_of_a_figure_is_not_read_for_references() -> None:
@@ -233,8 +235,8 @@ def test_a_name_that_is_a_number_in_disguise_permits_nothing() -> None:
 
 
 def test_parts_of_a_text_that_is_not_as_rendered_are_one_piece_without_figures() -> None:
-    rendered = render(claim("The benefit is {{benefit_bps}}."), FIGURES)
-    forged = rendered.model_copy(update={"text": "The benefit is 99 bps a year."})
+    rendered_claim = render(claim("The benefit is {{benefit_bps}}."), FIGURES)
+    forged = rendered_claim.model_copy(update={"text": "The benefit is 99 bps a year."})
     assert split_by_figures(forged, FIGURES) == [("The benefit is 99 bps a year.", None)]
-    assert split_by_figures(rendered, FIGURES)[1] == (format_figure(FIGURES[0]), FIGURES[0])
-    assert split_by_figures(rendered, ()) == [(rendered.text, None)]
+    assert split_by_figures(rendered_claim, FIGURES)[1] == (format_figure(FIGURES[0]), FIGURES[0])
+    assert split_by_figures(rendered_claim, ()) == [(rendered_claim.text, None)]

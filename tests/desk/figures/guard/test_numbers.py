@@ -423,10 +423,10 @@ _BETWEEN = ("", "\u200b", "\u00ad", ",", ".", "'", " ", "\u00a0", "\u2009", "_",
 def test_digits_of_every_script_are_found(number: int, script: str, between: str, before: str, after: str) -> None:
     digits = between.join(chr(ord(script) + int(digit)) for digit in str(number))
     text = f"It earned {before}{digits}{after}."
-    found = find_unexplained(text, ())
+    actual = find_unexplained(text, ())
     for place, character in enumerate(text):
         if unicodedata.decimal(character, None) is not None:
-            assert any(each.start <= place < each.end for each in found)
+            assert any(each.start <= place < each.end for each in actual)
 
 
 @pytest.mark.parametrize("plane", range(0x20))
@@ -434,8 +434,8 @@ def test_every_character_that_is_a_numeral_is_found(plane: int) -> None:
     numerals = [
         chr(c) for c in range(plane * 0x1000, (plane + 1) * 0x1000) if unicodedata.numeric(chr(c), None) is not None
     ]
-    missed = [numeral for numeral in numerals if not find_unexplained(f"It earned {numeral} more.", ())]
-    assert missed == []
+    unreported = [numeral for numeral in numerals if not find_unexplained(f"It earned {numeral} more.", ())]
+    assert unreported == []
 
 
 _ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
@@ -458,8 +458,8 @@ def spelled(number: int) -> str:
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 10**11), st.sampled_from([str, str.upper, str.title]))
 def test_every_integer_in_words_is_read(number: int, written) -> None:
-    found = the(f"It earned {written(spelled(number))} percent more.")
-    assert (found.value, found.unit) == (pytest.approx(number), "percent")
+    actual = the(f"It earned {written(spelled(number))} percent more.")
+    assert (actual.value, actual.unit) == (pytest.approx(number), "percent")
 
 
 @settings(max_examples=100, deadline=None)
@@ -523,10 +523,10 @@ def test_a_changed_digit_is_found(figure: Figure, digit: int, data: st.DataObjec
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_read_and_no_digit_is_left(text: str) -> None:
-    found = find_numbers(text)
-    assert all(each.text == text[each.start : each.end] != "" for each in found)
-    for first, second in pairwise(found):
+    actual = find_numbers(text)
+    assert all(each.text == text[each.start : each.end] != "" for each in actual)
+    for first, second in pairwise(actual):
         assert first.end <= second.start or "unread" in {first.unit, second.unit}
     for place, character in enumerate(text):
         if unicodedata.decimal(character, None) is not None:
-            assert any(each.start <= place < each.end for each in found)
+            assert any(each.start <= place < each.end for each in actual)

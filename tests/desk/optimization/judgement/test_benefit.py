@@ -9,59 +9,57 @@ WEIGHTS = {"base_case": 0.5, "bear_market": 0.2, HISTORY: 0.3}
 
 
 @pytest.fixture(scope="module")
-def scored(world, searched):
-    configs = [*(t.config for t in searched.trials[:2]), world.constant(0.5)]
+def table(world, finished_search):
+    configs = [*(t.config for t in finished_search.trials[:2]), world.constant(0.5)]
     return score(world, configs, world.request.scenarios, keep="drawdowns")
 
 
-def test_a_difference_is_paired_path_by_path_and_weighted_over_scenarios(scored) -> None:
-    found = utility_difference(scored, 0, 2, WEIGHTS)
+def test_a_difference_is_paired_path_by_path_and_weighted_over_scenarios(table) -> None:
+    actual = utility_difference(table, 0, 2, WEIGHTS)
     total, squared = 0.0, 0.0
     for name, weight in WEIGHTS.items():
-        one, other = (scored.evaluations[name][k].metrics.utility.value for k in (0, 2))
+        one, other = (table.evaluations[name][k].metrics.utility.value for k in (0, 2))
         total += weight * (one - other)
         if name != HISTORY:
-            gaps = [a - b for a, b in zip(scored.paths[name][0][0], scored.paths[name][2][0], strict=True)]
+            gaps = [a - b for a, b in zip(table.paths[name][0][0], table.paths[name][2][0], strict=True)]
             mean = sum(gaps) / len(gaps)
             squared += weight**2 * sum((g - mean) ** 2 for g in gaps) / (len(gaps) - 1) / len(gaps)
-    assert found.value == pytest.approx(10_000 * total, rel=1e-9)
-    assert found.error == pytest.approx(10_000 * squared**0.5, rel=1e-9)
+    assert actual.value == pytest.approx(10_000 * total, rel=1e-9)
+    assert actual.error == pytest.approx(10_000 * squared**0.5, rel=1e-9)
 
 
-def test_a_difference_turns_its_sign_with_its_sides_and_vanishes_with_itself(scored) -> None:
-    there, back = utility_difference(scored, 0, 1, WEIGHTS), utility_difference(scored, 1, 0, WEIGHTS)
+def test_a_difference_turns_its_sign_with_its_sides_and_vanishes_with_itself(table) -> None:
+    there, back = utility_difference(table, 0, 1, WEIGHTS), utility_difference(table, 1, 0, WEIGHTS)
     assert (there.value, there.error) == pytest.approx((-back.value, back.error))
-    assert utility_difference(scored, 1, 1, WEIGHTS).value == utility_difference(scored, 1, 1, WEIGHTS).error == 0.0
+    assert utility_difference(table, 1, 1, WEIGHTS).value == utility_difference(table, 1, 1, WEIGHTS).error == 0.0
 
 
-def test_history_has_no_error_of_paths(scored) -> None:
-    assert utility_difference(scored, 0, 2, {HISTORY: 1.0}).error is None
+def test_history_has_no_error_of_paths(table) -> None:
+    assert utility_difference(table, 0, 2, {HISTORY: 1.0}).error is None
 
 
-def test_a_pairing_on_common_paths_is_sharper_than_none(scored) -> None:
+def test_a_pairing_on_common_paths_is_sharper_than_none(table) -> None:
     """Both hold the same asset on the same paths."""
-    apart = [scored.evaluations["bear_market"][k].metrics.utility.error for k in (0, 2)]
-    assert (
-        utility_difference(scored, 0, 2, {"bear_market": 1.0}).error < 10_000 * (apart[0] ** 2 + apart[1] ** 2) ** 0.5
-    )
+    apart = [table.evaluations["bear_market"][k].metrics.utility.error for k in (0, 2)]
+    assert utility_difference(table, 0, 2, {"bear_market": 1.0}).error < 10_000 * (apart[0] ** 2 + apart[1] ** 2) ** 0.5
 
 
-def test_the_benefit_has_its_interval_and_drawdowns_in_points(scored) -> None:
+def test_the_benefit_has_its_interval_and_drawdowns_in_points(table) -> None:
     timing = {name: Measured(value=10.0 * k, error=float(k)) for k, name in enumerate(WEIGHTS)}
-    found = measure_benefit(scored, 0, 2, WEIGHTS, 0.5, timing)
-    assert found.timing_bps.value == pytest.approx(sum(10.0 * k * w for k, w in enumerate(WEIGHTS.values())))
-    assert found.timing_bps.error == pytest.approx(sum((k * w) ** 2 for k, w in enumerate(WEIGHTS.values())) ** 0.5)
-    gain = utility_difference(scored, 0, 2, WEIGHTS)
-    assert found.basis_points == gain
+    actual = measure_benefit(table, 0, 2, WEIGHTS, 0.5, timing)
+    assert actual.timing_bps.value == pytest.approx(sum(10.0 * k * w for k, w in enumerate(WEIGHTS.values())))
+    assert actual.timing_bps.error == pytest.approx(sum((k * w) ** 2 for k, w in enumerate(WEIGHTS.values())) ** 0.5)
+    gain = utility_difference(table, 0, 2, WEIGHTS)
+    assert actual.basis_points == gain
     assert gain.error is not None
     # 1.959964 is the 97.5% point of the normal law
-    assert (found.low, found.high) == pytest.approx(
+    assert (actual.low, actual.high) == pytest.approx(
         (gain.value - 1.959964 * gain.error, gain.value + 1.959964 * gain.error), rel=1e-6
     )
     fall = sum(
-        w * (scored.evaluations[n][2].metrics.max_drawdown.value - scored.evaluations[n][0].metrics.max_drawdown.value)
+        w * (table.evaluations[n][2].metrics.max_drawdown.value - table.evaluations[n][0].metrics.max_drawdown.value)
         for n, w in WEIGHTS.items()
     )
-    assert found.drawdown_points.value == pytest.approx(100 * fall, rel=1e-9)
-    assert found.drawdown_points.error
-    assert found.benchmark_weight == 0.5
+    assert actual.drawdown_points.value == pytest.approx(100 * fall, rel=1e-9)
+    assert actual.drawdown_points.error
+    assert actual.benchmark_weight == 0.5

@@ -27,19 +27,19 @@ GOALS = ["robust_utility", "worst_case", "cvar_utility"]
 
 
 def chosen(world, trials) -> Choice:
-    found = choose_winner(world, trials)
-    assert isinstance(found, Choice)
-    return found
+    actual = choose_winner(world, trials)
+    assert isinstance(actual, Choice)
+    return actual
 
 
 @pytest.fixture(scope="module")
-def choice(world, searched) -> Choice:
-    return chosen(world, searched.trials)
+def choice(world, finished_search) -> Choice:
+    return chosen(world, finished_search.trials)
 
 
 @pytest.fixture(scope="module")
-def scored(world, searched):
-    return score(world, [t.config for t in searched.trials[:5]], world.request.scenarios)
+def table(world, finished_search):
+    return score(world, [t.config for t in finished_search.trials[:5]], world.request.scenarios)
 
 
 def asking(world, **changes):
@@ -63,29 +63,31 @@ def test_the_winner_is_the_highest_plateau_of_those_within_two_paired_errors_of_
     assert all(f.feasible and not f.breaches for f in choice.finalists)
 
 
-def test_a_higher_plateau_wins_over_a_better_objective(world, searched) -> None:
+def test_a_higher_plateau_wins_over_a_better_objective(world, finished_search) -> None:
     """Other seeds are other paths: on some of them the best is not the one on the highest plateau."""
     passed_over = 0
     for seed in range(2, 22):
         if passed_over:
             break
-        found = chosen(asking(world, seed=seed), searched.trials)
-        near = [f for f in found.finalists if f.indistinguishable]
-        assert found.winner == max(near, key=lambda f: f.plateau_median).config
-        passed_over += found.winner != max(near, key=lambda f: f.objective).config
+        actual = chosen(asking(world, seed=seed), finished_search.trials)
+        near = [f for f in actual.finalists if f.indistinguishable]
+        assert actual.winner == max(near, key=lambda f: f.plateau_median).config
+        passed_over += actual.winner != max(near, key=lambda f: f.objective).config
     assert passed_over > 0
 
 
-def test_the_shortlist_is_the_best_of_the_search(world, searched, choice) -> None:
+def test_the_shortlist_is_the_best_of_the_search(world, finished_search, choice) -> None:
     from desk.optimization.evaluation import objectives
 
-    values = dict(zip((t.config for t in searched.trials), objectives(world.request, searched.trials), strict=True))
-    shown = {f.config for f in choice.finalists}
-    assert min(values[c] for c in shown) >= max(v for c, v in values.items() if c not in shown)
+    values = dict(
+        zip((t.config for t in finished_search.trials), objectives(world.request, finished_search.trials), strict=True)
+    )
+    visible = {f.config for f in choice.finalists}
+    assert min(values[c] for c in visible) >= max(v for c, v in values.items() if c not in visible)
 
 
-def test_finalists_are_scored_on_paths_that_the_search_has_not_seen(world, searched, choice) -> None:
-    trial = next(t for t in searched.trials if t.config == choice.winner)
+def test_finalists_are_scored_on_paths_that_the_search_has_not_seen(world, finished_search, choice) -> None:
+    trial = next(t for t in finished_search.trials if t.config == choice.winner)
     for scenario in world.request.scenarios:
         again = world.simulate([trial.config], scenario, keep_paths=True)
         fresh = world.simulate([trial.config], scenario, first_block=2, keep_paths=True)  # 100 paths fill two blocks
@@ -115,28 +117,28 @@ def test_neighbours_are_evaluated_one_by_one(world, choice) -> None:
         assert finalist.plateau_median == pytest.approx(np.median(levels), rel=1e-10)
 
 
-def test_every_indistinguishable_finalist_has_its_plateau(world, searched) -> None:
+def test_every_indistinguishable_finalist_has_its_plateau(world, finished_search) -> None:
     """Paths of a high volatility tell less apart."""
     flat = tuple(s.model_copy(update={"sigma": 0.9}) for s in world.request.scenarios)
-    found = chosen(asking(world, scenarios=flat), searched.trials)
-    near = [f for f in found.finalists if f.indistinguishable]
+    actual = chosen(asking(world, scenarios=flat), finished_search.trials)
+    near = [f for f in actual.finalists if f.indistinguishable]
     assert all(f.plateau_neighbours > 0 for f in near)
-    assert {f.digest for f in near} == set(found.plateau_errors)
+    assert {f.digest for f in near} == set(actual.plateau_errors)
 
 
-def jackknife(world, scored, weights, best, first, second, goal) -> float:
+def jackknife(world, table, weights, best, first, second, goal) -> float:
     """Error of the difference of two objectives, from leaving one path of one scenario out at a time."""
     names = names_of(world)
-    history = scored.values(names, goal_metric(goal))[:, -1]
+    history = table.values(names, goal_metric(goal))[:, -1]
     total = 0.0
     for s, name in enumerate(names):
-        paths = np.array([row[0] for row in scored.paths[name]])
+        paths = np.array([row[0] for row in table.paths[name]])
         count = paths.shape[1]
         gaps = []
         for left_out in range(count):
             rows = []
             for k in (first, second):
-                row = [scored.paths[n][k][0].mean() for n in names] + [history[k]]
+                row = [table.paths[n][k][0].mean() for n in names] + [history[k]]
                 row[s] = np.delete(paths[k], left_out).mean()
                 rows.append(row)
             level = objective_against(np.array(rows), weights, best, goal)
@@ -149,33 +151,33 @@ def jackknife(world, scored, weights, best, first, second, goal) -> float:
 @pytest.mark.parametrize("goal", GOALS)
 @pytest.mark.parametrize("pair", [(0, 1), (2, 3), (4, 0)])
 @pytest.mark.parametrize("regretted", [0, 1, 2])
-def test_the_paired_error_is_that_of_the_difference_over_paths(world, scored, goal, pair, regretted) -> None:
+def test_the_paired_error_is_that_of_the_difference_over_paths(world, table, goal, pair, regretted) -> None:
     """One scenario is regretted most, whichever path is left out; the last is history, which has no paths."""
     names = names_of(world)
-    best = scored.values(names, "utility").max(axis=0)
+    best = table.values(names, "utility").max(axis=0)
     best[regretted] += 0.1
     one, other = pair
-    found = paired_objective_error(scored, objective_weights(world), best, names, one, other, goal=goal)
-    expected = jackknife(world, scored, objective_weights(world), best, one, other, goal)
-    assert found == pytest.approx(expected, rel=1e-6)
+    actual = paired_objective_error(table, objective_weights(world), best, names, one, other, goal=goal)
+    expected = jackknife(world, table, objective_weights(world), best, one, other, goal)
+    assert actual == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_config_is_no_distance_from_itself(world, scored) -> None:
-    best = scored.values(names_of(world), "utility").max(axis=0)
-    assert paired_objective_error(scored, objective_weights(world), best, names_of(world), 1, 1, goal="sharpe") == 0.0
+def test_a_config_is_no_distance_from_itself(world, table) -> None:
+    best = table.values(names_of(world), "utility").max(axis=0)
+    assert paired_objective_error(table, objective_weights(world), best, names_of(world), 1, 1, goal="sharpe") == 0.0
 
 
-def test_errors_of_sharpe_ratios_are_of_the_size_of_sharpe_ratios(world, scored) -> None:
+def test_errors_of_sharpe_ratios_are_of_the_size_of_sharpe_ratios(world, table) -> None:
     names, weights = names_of(world), objective_weights(world)
-    best = scored.values(names, "sharpe").max(axis=0)
-    found = paired_objective_error(scored, weights, best, names, 0, 1, goal="sharpe")
-    each = [[scored.evaluations[n][k].metrics.sharpe.error for n in names] for k in (0, 1)]
+    best = table.values(names, "sharpe").max(axis=0)
+    actual = paired_objective_error(table, weights, best, names, 0, 1, goal="sharpe")
+    each = [[table.evaluations[n][k].metrics.sharpe.error for n in names] for k in (0, 1)]
     sides = [(weights[:-1] ** 2 @ np.square(e)) ** 0.5 for e in each]
-    assert abs(sides[0] - sides[1]) <= found <= sides[0] + sides[1]
+    assert abs(sides[0] - sides[1]) <= actual <= sides[0] + sides[1]
 
 
-def test_an_objective_does_not_depend_on_what_else_is_ranked(world, scored) -> None:
-    values = scored.values(names_of(world), "utility")
+def test_an_objective_does_not_depend_on_what_else_is_ranked(world, table) -> None:
+    values = table.values(names_of(world), "utility")
     best = values[:3].max(axis=0)
     together = objective_against(values, objective_weights(world), best, "robust_utility")
     for row, level in zip(values, together, strict=True):
@@ -198,32 +200,32 @@ def test_a_plateau_is_passed_within_two_errors_or_a_tenth_of_the_lead(choice, ob
     finalist = choice.finalists[0].model_copy(
         update={"objective": objective, "plateau_median": median, "plateau_neighbours": 4}
     )
-    made = replace(choice, finalists=(finalist,), plateau_errors={finalist.digest: error})
-    (judged,) = judge_plateaus(made, 0.020)
-    assert judged.plateau_passed is passed
-    (alone,) = judge_plateaus(replace(made, finalists=(finalist.model_copy(update={"plateau_neighbours": 0}),)), 0.020)
+    built = replace(choice, finalists=(finalist,), plateau_errors={finalist.digest: error})
+    (judgement_,) = judge_plateaus(built, 0.020)
+    assert judgement_.plateau_passed is passed
+    (alone,) = judge_plateaus(replace(built, finalists=(finalist.model_copy(update={"plateau_neighbours": 0}),)), 0.020)
     assert not alone.plateau_passed
 
 
-def test_a_finalist_that_breaks_a_limit_on_fresh_paths_does_not_win(world, searched, choice) -> None:
+def test_a_finalist_that_breaks_a_limit_on_fresh_paths_does_not_win(world, finished_search, choice) -> None:
     """The bound lies between what the search saw of a trial and what fresh paths show."""
-    fresh = score(world, [t.config for t in searched.trials], world.request.scenarios)
+    fresh = score(world, [t.config for t in finished_search.trials], world.request.scenarios)
     refuted = []
-    for k, trial in enumerate(searched.trials):
-        seen = trial.evaluation("base_case").metrics.expected_shortfall.value
-        shown = fresh.by_scenario(k)["base_case"].metrics.expected_shortfall.value
-        refuted += [(trial, (seen + shown) / 2)] if shown > seen + 1e-6 else []
+    for k, trial in enumerate(finished_search.trials):
+        in_sample = trial.evaluation("base_case").metrics.expected_shortfall.value
+        visible = fresh.by_scenario(k)["base_case"].metrics.expected_shortfall.value
+        refuted += [(trial, (in_sample + visible) / 2)] if visible > in_sample + 1e-6 else []
     trial, bound = max(refuted, key=lambda pair: pair[1])
     limits = Limits(expected_shortfall=Limit(bound=bound, scenarios=("base_case",)))
     limited = asking(world, limits=limits)
     assert total_violation(check_limits(limited.request, evaluations_by_scenario(trial))) == 0.0
 
-    found = chosen(limited, searched.trials)
-    assert found.winner != trial.config
-    place = found.table.place(found.winner)
-    assert total_violation(check_limits(limited.request, found.table.by_scenario(place))) == 0.0
-    for finalist in found.finalists:
-        checks = check_limits(limited.request, found.table.by_scenario(found.table.place(finalist.config)))
+    actual = chosen(limited, finished_search.trials)
+    assert actual.winner != trial.config
+    place = actual.table.place(actual.winner)
+    assert total_violation(check_limits(limited.request, actual.table.by_scenario(place))) == 0.0
+    for finalist in actual.finalists:
+        checks = check_limits(limited.request, actual.table.by_scenario(actual.table.place(finalist.config)))
         assert finalist.feasible == (total_violation(checks) == 0.0)
         assert finalist.breaches == (() if finalist.feasible else ("expected_shortfall",))
         assert finalist.feasible or not finalist.indistinguishable
@@ -233,19 +235,19 @@ def test_a_finalist_that_breaks_a_limit_on_fresh_paths_does_not_win(world, searc
     assert [c.limit for c in nobody.checks[trial.digest] if not c.passed] == ["expected_shortfall"]
 
 
-def test_screened_and_broken_trials_are_never_chosen(world, searched, choice) -> None:
+def test_screened_and_broken_trials_are_never_chosen(world, finished_search, choice) -> None:
     ruled_out = {choice.winner}
-    trials = [t.model_copy(update={"screened": True}) if t.config in ruled_out else t for t in searched.trials]
+    trials = [t.model_copy(update={"screened": True}) if t.config in ruled_out else t for t in finished_search.trials]
     assert chosen(world, trials).winner not in ruled_out
     never = asking(world, limits=Limits(turnover=Limit(bound=1e-9, scenarios=(HISTORY,))))
-    found = choose_winner(never, [t for t in searched.trials if t.train.metrics.turnover.value > 0.0])
-    assert found == NoneFeasible({})
+    actual = choose_winner(never, [t for t in finished_search.trials if t.train.metrics.turnover.value > 0.0])
+    assert actual == NoneFeasible({})
 
 
-def test_the_best_of_a_scenario_takes_part_even_if_it_breaks_a_limit(world, searched, choice) -> None:
+def test_the_best_of_a_scenario_takes_part_even_if_it_breaks_a_limit(world, finished_search, choice) -> None:
     names = [*names_of(world), HISTORY]
     for s, name in enumerate(names):
-        champion = max(searched.trials, key=lambda t: evaluations_by_scenario(t)[name].metrics.utility.value)
+        champion = max(finished_search.trials, key=lambda t: evaluations_by_scenario(t)[name].metrics.utility.value)
         assert champion.config in choice.scored.configs
         values = [e.metrics.utility.value for e in choice.scored.evaluations[name]]
         assert choice.best[s] == max(values)

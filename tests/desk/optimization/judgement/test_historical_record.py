@@ -9,21 +9,21 @@ from desk.optimization.judgement.luck import Records
 
 
 @pytest.fixture(scope="module")
-def held(world, searched):
-    configs = [searched.trials[0].config, world.constant(0.5), world.constant(1.0)]
+def rule_series(world, finished_search):
+    configs = [finished_search.trials[0].config, world.constant(0.5), world.constant(1.0)]
     return world.replay(configs).series[:, :, unlocked_days(world)]
 
 
 @pytest.fixture(scope="module")
-def records(held):
-    return Records(*(np.ascontiguousarray(h[0]) for h in held))
+def records(rule_series):
+    return Records(*(np.ascontiguousarray(h[0]) for h in rule_series))
 
 
 @pytest.fixture(scope="module")
-def shown(world, held, records):
-    traded = [float(h[2].mean()) * 252 for h in held[:2]]
-    found = facts(world, records, held[:2, 1], traded, years(world, records))
-    return {fact.name: fact for fact in found}
+def facts_by_name(world, rule_series, records):
+    traded = [float(h[2].mean()) * 252 for h in rule_series[:2]]
+    actual = facts(world, records, rule_series[:2, 1], traded, years(world, records))
+    return {fact.name: fact for fact in actual}
 
 
 def total(world, excess):
@@ -36,10 +36,10 @@ def test_only_train_and_validate_are_shown(world) -> None:
 
 
 def test_calendar_years_compound_to_the_whole(world, records) -> None:
-    found = years(world, records)
-    assert [y.year for y in found] == list(range(1991, 2017))
+    actual = years(world, records)
+    assert [y.year for y in actual] == list(range(1991, 2017))
     for name in ("winner", "benchmark", "asset"):
-        grown = np.prod([1 + getattr(y, name) for y in found])
+        grown = np.prod([1 + getattr(y, name) for y in actual])
         assert grown == pytest.approx(np.prod(1 + total(world, getattr(records, name))), rel=1e-9)
 
 
@@ -50,14 +50,14 @@ def test_the_year_of_the_last_session_of_validate_is_partial(world, records) -> 
     assert {y.year for y in years(world, records) if y.partial} == {2016}
 
 
-def test_a_year_that_begins_late_is_partial(prices, asked, world, searched, records) -> None:
+def test_a_year_that_begins_late_is_partial(prices, make_request, world, finished_search, records) -> None:
     later = replace(prices, dates=prices.dates[60:], closes=prices.closes[60:])
-    moved = replace(world, market=build_market(later, asked()))
-    part = unlocked_days(moved)
-    made = Records(
-        *(np.ascontiguousarray(r[0, part]) for r in moved.replay([world.constant(w) for w in (0, 1, 1)]).series)
+    shifted = replace(world, market=build_market(later, make_request()))
+    part = unlocked_days(shifted)
+    built = Records(
+        *(np.ascontiguousarray(r[0, part]) for r in shifted.replay([world.constant(w) for w in (0, 1, 1)]).series)
     )
-    assert years(moved, made)[0].partial
+    assert years(shifted, built)[0].partial
 
 
 def test_crises_are_shown_only_where_all_of_their_days_are_scored_and_seen(world, records) -> None:
@@ -81,38 +81,42 @@ def test_a_crisis_runs_from_the_close_of_its_first_day_to_the_close_of_its_last(
         assert crisis.asset < crisis.benchmark < 0.0
 
 
-def test_facts_follow_their_definitions(world, held, records, shown) -> None:
+def test_facts_follow_their_definitions(world, rule_series, records, facts_by_name) -> None:
     x, b, a = records.winner, records.benchmark, records.asset
     wealth = np.concatenate(([1.0], np.cumprod(1 + total(world, x))))
     falls = 1 - wealth / np.maximum.accumulate(wealth)
-    assert shown["worst_drawdown"].value == pytest.approx(falls.max(), rel=1e-9)
+    assert facts_by_name["worst_drawdown"].value == pytest.approx(falls.max(), rel=1e-9)
     trough = int(falls.argmax())
     peak = int(np.flatnonzero(falls[: trough + 1] == 0)[-1])
     recovered = np.flatnonzero(falls[trough:] == 0)
     days = None if recovered.size == 0 else float(trough + recovered[0] - peak)
-    assert shown["recovery"].value == days
-    assert shown["tracking_error"].value == pytest.approx((x - b).std(ddof=1) * 252**0.5, rel=1e-9)
+    assert facts_by_name["recovery"].value == days
+    assert facts_by_name["tracking_error"].value == pytest.approx((x - b).std(ddof=1) * 252**0.5, rel=1e-9)
     beta = np.cov(x, a)[0, 1] / a.var(ddof=1)
-    assert shown["beta"].value == pytest.approx(beta, rel=1e-9)
-    assert shown["alpha"].value == pytest.approx(252 * (x.mean() - beta * a.mean()), rel=1e-9)
-    assert shown["average_weight"].value == pytest.approx(held[0, 1].mean(), rel=1e-9)
-    assert shown["largest_weight"].value == held[0, 1].max()
+    assert facts_by_name["beta"].value == pytest.approx(beta, rel=1e-9)
+    assert facts_by_name["alpha"].value == pytest.approx(252 * (x.mean() - beta * a.mean()), rel=1e-9)
+    assert facts_by_name["average_weight"].value == pytest.approx(rule_series[0, 1].mean(), rel=1e-9)
+    assert facts_by_name["largest_weight"].value == rule_series[0, 1].max()
     # sqrt(1 / (59 pi)) of a target of 10% is 0.73 points
-    assert shown["target_noise"].value == pytest.approx(0.0073, abs=5e-5)
+    assert facts_by_name["target_noise"].value == pytest.approx(0.0073, abs=5e-5)
 
 
-def test_upside_given_up_is_the_average_over_rising_years(world, records, shown) -> None:
+def test_upside_given_up_is_the_average_over_rising_years(world, records, facts_by_name) -> None:
     up = [y for y in years(world, records) if y.asset > 0]
-    assert shown["upside_given_up"].value == pytest.approx(np.mean([y.asset - y.winner for y in up]), rel=1e-9)
+    assert facts_by_name["upside_given_up"].value == pytest.approx(np.mean([y.asset - y.winner for y in up]), rel=1e-9)
 
 
-def test_at_the_break_even_cost_the_advantage_is_gone(prices, asked, world, searched, shown) -> None:
+def test_at_the_break_even_cost_the_advantage_is_gone(
+    prices, make_request, world, finished_search, facts_by_name
+) -> None:
     """Trades are charged again at the cost found; what is left is of second order."""
-    rate = shown["break_even_cost"].value
+    rate = facts_by_name["break_even_cost"].value
     part = unlocked_days(world)
     free, paid = [], []
     for factor, out in ((0.0, free), (1.0, paid)):
-        records = world.replay([searched.trials[0].config, world.constant(0.5)], cost_factor=factor).series[:, 0, part]
+        records = world.replay([finished_search.trials[0].config, world.constant(0.5)], cost_factor=factor).series[
+            :, 0, part
+        ]
         out += [252 * (r.mean() - np.var(r, ddof=1)) for r in records]  # a risk aversion of 2
     gained = free[0] - free[1]
     lost_per_bp = (gained - (paid[0] - paid[1])) / world.request.mandate.transaction_cost_bps

@@ -20,52 +20,54 @@ SPREADSHEET = StrategyConfig(weight_function="inverse_vol", lookback_days=252, r
 
 
 @pytest.fixture(scope="module")
-def result(judged) -> OptimizationResult:
-    return judged.result
+def result(judgement) -> OptimizationResult:
+    return judgement.result
 
 
 def utility(evaluation) -> float:
     return evaluation.metrics.utility.value
 
 
-def test_the_holdout_enters_nothing_but_today(prices, asked, bent, world, result, searching, judging) -> None:
+def test_the_holdout_enters_nothing_but_today(
+    prices, make_request, bend_prices, world, result, execute_search, judge_search
+) -> None:
     first = world.market.holdout.start
-    other = build_market(bent(prices, first + 1), asked())  # return t lies between the closes t and t + 1
+    other = build_market(bend_prices(prices, first + 1), make_request())  # return t lies between the closes t and t + 1
     np.testing.assert_array_equal(other.asset[:first], world.market.asset[:first])
     assert (other.asset[first:] != world.market.asset[first:]).all()
-    searched = searching(World(other, asked()))
-    moved = judging(searched).result
-    today = {f.id for f in set(moved.figures) ^ set(result.figures)}
+    finished_search = execute_search(World(other, make_request()))
+    shifted = judge_search(finished_search).result
+    today = {f.id for f in set(shifted.figures) ^ set(result.figures)}
     assert today == {"today_weight", "today_current_rule_weight", "next_trade"}
-    differing = set(result.caveats) ^ set(moved.caveats)
-    assert all("moves" in said for said in differing), "the gates count large moves over all of the data"
-    assert moved.next_step != result.next_step
-    assert moved.manifest.data_digest != result.manifest.data_digest
+    differing = set(result.caveats) ^ set(shifted.caveats)
+    assert all("moves" in texts for texts in differing), "the gates count large moves over all of the data"
+    assert shifted.next_step != result.next_step
+    assert shifted.manifest.data_digest != result.manifest.data_digest
 
     def without_today(shown: OptimizationResult) -> str:
         manifest = shown.manifest.model_copy(update={"data_digest": ""})
         return shown.model_copy(update={"next_step": None, "figures": (), "caveats": (), "manifest": manifest}).digest()
 
-    assert without_today(moved) == without_today(result)
+    assert without_today(shifted) == without_today(result)
 
 
 def test_a_change_within_validate_reaches_the_verdict_and_no_trial(
-    prices, asked, bent, world, result, searching, judging
+    prices, make_request, bend_prices, world, result, execute_search, judge_search
 ):
     middle = (world.market.validate.start + world.market.validate.stop) // 2
-    searched = searching(World(build_market(bent(prices, middle), asked()), asked()))
-    moved = judging(searched).result
-    assert moved.luck != result.luck
+    finished_search = execute_search(World(build_market(bend_prices(prices, middle), make_request()), make_request()))
+    shifted = judge_search(finished_search).result
+    assert shifted.luck != result.luck
     for field in ("finalists", "scenarios", "benefit", "premium", "parameter_error", "costs", "trials"):
-        assert getattr(moved, field) == getattr(result, field)
+        assert getattr(shifted, field) == getattr(result, field)
     same = {"series": ""}
-    assert moved.winner.model_copy(update=same) == result.winner.model_copy(update=same)
-    assert moved.winner.series != result.winner.series
+    assert shifted.winner.model_copy(update=same) == result.winner.model_copy(update=same)
+    assert shifted.winner.series != result.winner.series
 
 
-def test_the_matched_weight_has_the_winners_training_volatility(world, searched) -> None:
+def test_the_matched_weight_has_the_winners_training_volatility(world, finished_search) -> None:
     train = world.market.train
-    for trial in searched.trials:
+    for trial in finished_search.trials:
         weight = matched_weight(world, trial.config)
         constant = world.constant(weight, trial.config.rebalancing)
         excess = [r[0, train] for r in world.replay([trial.config, constant], end=train.stop).series]
@@ -75,7 +77,7 @@ def test_the_matched_weight_has_the_winners_training_volatility(world, searched)
 
 def test_benchmarks_have_the_winners_dates_costs_and_frequency(world, result) -> None:
     rebalancing = result.winner.config.rebalancing
-    shown = {b.name: b for b in result.benchmarks}
+    visible = {b.name: b for b in result.benchmarks}
     weights = {
         "equity": 1.0,
         "cash": 0.0,
@@ -84,17 +86,17 @@ def test_benchmarks_have_the_winners_dates_costs_and_frequency(world, result) ->
         "same_volatility": result.benefit.benchmark_weight,
     }
     for name, weight in weights.items():
-        assert shown[name].config == world.constant(weight, rebalancing)
-    assert shown["current_rule"].config == SPREADSHEET
-    assert shown["sixty_forty_cash"].label == "60/40 cash"
-    for benchmark in shown.values():
+        assert visible[name].config == world.constant(weight, rebalancing)
+    assert visible["current_rule"].config == SPREADSHEET
+    assert visible["sixty_forty_cash"].label == "60/40 cash"
+    for benchmark in visible.values():
         assert benchmark.train.days == result.winner.train.days
         assert benchmark.validate_.days == world.market.validate.stop - world.market.validate.start
         assert [e.scenario for e in benchmark.evaluations] == [s.name for s in world.request.scenarios]
-    assert shown["cash"].winner_minus_bps.value == pytest.approx(
+    assert visible["cash"].winner_minus_bps.value == pytest.approx(
         10_000 * sum(o.weight * utility(o.winner) for o in result.scenarios), rel=1e-9
     )
-    assert shown["same_volatility"].winner_minus_bps == result.benefit.basis_points
+    assert visible["same_volatility"].winner_minus_bps == result.benefit.basis_points
 
 
 def test_the_benefit_is_the_weighted_sum_of_its_scenarios(result) -> None:
@@ -110,10 +112,10 @@ def test_the_benefit_is_the_weighted_sum_of_its_scenarios(result) -> None:
 
 @pytest.mark.parametrize("goal", ["robust_utility", "sharpe", "worst_case", "cvar_utility"])
 def test_retention_and_regret_are_against_the_best_trial_and_the_worse_of_cash_and_equity(
-    world, searched, judging, goal
+    world, finished_search, judge_search, goal
 ) -> None:
     goaled = replace(world, request=world.request.model_copy(update={"goal": goal}))
-    result = judging(searched, world=goaled).result
+    result = judge_search(finished_search, world=goaled).result
     assert result.winner is not None
     anchors = {b.name: b for b in result.benchmarks if b.name in ("equity", "cash")}
     for s, outcome in enumerate(result.scenarios):
@@ -137,85 +139,91 @@ def test_the_verdict_names_what_failed(result) -> None:
     assert result.depends_on_premium == (len(signs) > 1)
     assert ("sign of its benefit" in result.verdict.reason) == result.depends_on_premium
     assert ("validation history" in result.verdict.reason) == (result.luck.validate_advantage_bps <= 0)
-    chosen = next(f for f in result.finalists if f.digest == result.winner.digest)
-    assert ("plateau" in result.verdict.reason) != chosen.plateau_passed
+    choice = next(f for f in result.finalists if f.digest == result.winner.digest)
+    assert ("plateau" in result.verdict.reason) != choice.plateau_passed
     assert result.caveats[0] == FEW_CRISES
 
 
-def test_the_history_behind_the_charts_is_winner_benchmark_asset_weights_cash_and_days(world, judged) -> None:
+def test_the_history_behind_the_charts_is_winner_benchmark_asset_weights_cash_and_days(world, judgement) -> None:
     part = unlocked_days(world)
-    history = judged.history
-    assert judged.result.history_series == series_address(history)
+    history = judgement.history
+    assert judgement.result.history_series == series_address(history)
     assert history.shape == (7, part.stop - part.start)
-    winner = judged.result.winner
-    records = world.replay([winner.config, world.constant(judged.result.benefit.benchmark_weight)]).series[:, :, part]
+    winner = judgement.result.winner
+    records = world.replay([winner.config, world.constant(judgement.result.benefit.benchmark_weight)]).series[
+        :, :, part
+    ]
     np.testing.assert_array_equal(history[0], records[0, 0])
     np.testing.assert_array_equal(history[3], records[0, 1])
     np.testing.assert_array_equal(history[5], world.market.cash[part])
     np.testing.assert_array_equal(history[6].astype("datetime64[D]"), world.market.dates[part])
 
 
-def test_limits_are_shown_for_the_winner_on_fresh_paths_and_bind_where_they_excluded(world, searched, judging) -> None:
-    falls = sorted(t.evaluation("bear_market").metrics.value_at_risk.value for t in searched.trials)
+def test_limits_are_shown_for_the_winner_on_fresh_paths_and_bind_where_they_excluded(
+    world, finished_search, judge_search
+) -> None:
+    falls = sorted(t.evaluation("bear_market").metrics.value_at_risk.value for t in finished_search.trials)
     limits = Limits(
         value_at_risk=Limit(bound=falls[9] + 1e-4, scenarios=("bear_market",)),
         leverage=Limit(bound=2.0, scenarios=("base_case",)),
     )
     limited = replace(world, request=world.request.model_copy(update={"limits": limits}))
-    result = judging(searched, world=limited).result
-    shown = {c.limit: c for c in result.limits}
-    assert shown["value_at_risk"].binds
-    assert not shown["leverage"].binds
+    result = judge_search(finished_search, world=limited).result
+    visible = {c.limit: c for c in result.limits}
+    assert visible["value_at_risk"].binds
+    assert not visible["leverage"].binds
     assert all(c.passed for c in result.limits)
     outcome = next(o for o in result.scenarios if o.scenario == "bear_market")
-    assert shown["value_at_risk"].statistic == outcome.winner.metrics.value_at_risk.value
+    assert visible["value_at_risk"].statistic == outcome.winner.metrics.value_at_risk.value
     assert sum(not t.feasible for t in result.trials) == 2
 
 
-def test_an_infeasible_verdict_names_the_limit_that_binds_and_counts_trials_once(world, searched, judging) -> None:
-    trials = [t for t in searched.trials if t.train.metrics.turnover.value > 0.1]
+def test_an_infeasible_verdict_names_the_limit_that_binds_and_counts_trials_once(
+    world, finished_search, judge_search
+) -> None:
+    trials = [t for t in finished_search.trials if t.train.metrics.turnover.value > 0.1]
     limits = Limits(
         turnover=Limit(bound=1e-6, scenarios=("base_case", "bear_market", HISTORY)),
         leverage=Limit(bound=2.0),
     )
     limited = replace(world, request=world.request.model_copy(update={"limits": limits}))
-    judged = judging(searched, world=limited, trials=trials)
-    result = judged.result
+    judgement = judge_search(finished_search, world=limited, trials=trials)
+    result = judgement.result
     assert (result.verdict.colour, result.verdict.binding_limit) == ("infeasible", "turnover")
     assert result.winner is None
     assert result.benefit is None
-    assert judged.history is None
+    assert judgement.history is None
     assert f"broken by {len(trials)} of {len(trials)} trials" in result.verdict.reason
     assert {c.limit for c in result.limits if c.binds} == {"turnover"}
     assert len(result.trials) == len(trials)
 
 
-def test_limits_that_only_fresh_paths_break_make_a_verdict_too(world, searched, judging) -> None:
+def test_limits_that_only_fresh_paths_break_make_a_verdict_too(world, finished_search, judge_search) -> None:
     """The search saw a shortfall at the bound; fresh paths show a larger one."""
-    trial = searched.trials[1]
+    trial = finished_search.trials[1]
     bound = trial.evaluation("base_case").metrics.expected_shortfall.value
     limits = Limits(expected_shortfall=Limit(bound=bound, scenarios=("base_case",)))
     limited = replace(world, request=world.request.model_copy(update={"limits": limits}))
-    result = judging(searched, world=limited, trials=[trial]).result
+    result = judge_search(finished_search, world=limited, trials=[trial]).result
     assert (result.verdict.colour, result.verdict.binding_limit) == ("infeasible", "expected_shortfall")
     assert "broken by 1 of 1 trials" in result.verdict.reason
 
 
-def test_a_winner_that_may_hold_nothing_is_judged(prices, asked, searching, judging) -> None:
-    request = asked(mandate=Mandate(max_weight=0.0))
-    result = judging(searching(World(build_market(prices, request), request))).result
+def test_a_winner_that_may_hold_nothing_is_judged(prices, make_request, execute_search, judge_search) -> None:
+    request = make_request(mandate=Mandate(max_weight=0.0))
+    result = judge_search(execute_search(World(build_market(prices, request), request))).result
     assert result.benefit.benchmark_weight == 0.0
     assert result.benefit.basis_points.value == pytest.approx(0.0, abs=1e-9)
     assert result.verdict.colour == "red"
 
 
-def test_constant_volatility_is_warned_of_wherever_it_is_simulated(world, searched, judging) -> None:
+def test_constant_volatility_is_warned_of_wherever_it_is_simulated(world, finished_search, judge_search) -> None:
     def said(*engines):
         scenarios = tuple(
             s.model_copy(update={"engine": e}) for s, e in zip(world.request.scenarios, engines, strict=True)
         )
         changed = replace(world, request=world.request.model_copy(update={"scenarios": scenarios}))
-        return judging(searched, world=changed, trials=searched.trials[:2]).result.caveats
+        return judge_search(finished_search, world=changed, trials=finished_search.trials[:2]).result.caveats
 
     assert GBM_BANNER in said("gbm", "gbm")
     assert GBM_BANNER in said("gbm", "heston")
@@ -228,8 +236,8 @@ def test_the_next_step_is_the_way_from_the_current_rule_to_the_winner(world, res
     assert step.as_of == str(world.market.dates[-1])
     assert step.next_trade == pytest.approx(step.today_weight - step.current_rule_weight)
     last = world.market.dates.size
-    held = world.replay([result.winner.config, SPREADSHEET], end=last + 1).series[:, 1, last]
-    assert [step.today_weight, step.current_rule_weight] == pytest.approx(list(held))
+    position = world.replay([result.winner.config, SPREADSHEET], end=last + 1).series[:, 1, last]
+    assert [step.today_weight, step.current_rule_weight] == pytest.approx(list(position))
 
 
 @pytest.mark.parametrize(
@@ -270,32 +278,37 @@ def test_the_digest_names_what_was_said_and_by_whom_but_not_where_the_file_lay(r
 
 
 def test_the_same_request_gives_the_same_digest_and_the_last_price_another(
-    prices, asked, world, result, searched, searching, judging
+    prices, make_request, world, result, finished_search, execute_search, judge_search
 ) -> None:
-    assert judging(searching(world)).result.digest() == result.digest()
+    assert judge_search(execute_search(world)).result.digest() == result.digest()
     closes = prices.closes.copy()
     closes[-1] *= 1.0001
-    other = World(build_market(replace(prices, closes=closes), asked()), asked())
-    assert judging(searched, world=other).result.digest() != result.digest()
+    other = World(build_market(replace(prices, closes=closes), make_request()), make_request())
+    assert judge_search(finished_search, world=other).result.digest() != result.digest()
 
 
-def test_the_seed_and_the_ledger_change_the_result(world, asked, prices, result, searched, searching, judging) -> None:
-    seeded = World(world.market, asked(seed=4))
-    other = judging(searching(seeded)).result
+def test_the_seed_and_the_ledger_change_the_result(
+    world, make_request, prices, result, finished_search, execute_search, judge_search
+) -> None:
+    seeded = World(world.market, make_request(seed=4))
+    other = judge_search(execute_search(seeded)).result
     assert other.winner != result.winner
     assert other.luck.spa_p != result.luck.spa_p or other.luck != result.luck
-    assert judging(searched, ledger=500).result.luck.active_deflated_sharpe < result.luck.active_deflated_sharpe
+    assert (
+        judge_search(finished_search, ledger=500).result.luck.active_deflated_sharpe
+        < result.luck.active_deflated_sharpe
+    )
 
 
-def test_a_mix_of_stocks_is_judged_like_one_asset(stocks, asked, searching, judging) -> None:
+def test_a_mix_of_stocks_is_judged_like_one_asset(stocks, make_request, execute_search, judge_search) -> None:
     from desk.optimization.inputs.splits import resolve_mixes
 
-    request = resolve_mixes(asked(trials=10), assets=3)
-    searched = searching(World(build_market(stocks, request), request))
-    result = judging(searched).result
+    request = resolve_mixes(make_request(trials=10), assets=3)
+    finished_search = execute_search(World(build_market(stocks, request), request))
+    result = judge_search(finished_search).result
     assert all(b.config.inner is not None for b in result.benchmarks)
     assert result.winner.config.inner is not None
-    assert any("one risky leg" in said for said in result.caveats)
+    assert any("one risky leg" in texts for texts in result.caveats)
     assert 0.0 <= result.next_step.today_weight <= 1.05
 
 

@@ -12,19 +12,19 @@ from quant.luck import traffic_light
 
 
 @pytest.fixture(scope="module")
-def records(world, searched):
+def records(world, finished_search):
     part = unlocked_days(world)
-    configs = [searched.trials[0].config, world.constant(0.5), world.constant(1.0)]
+    configs = [finished_search.trials[0].config, world.constant(0.5), world.constant(1.0)]
     return Records(*(np.ascontiguousarray(r[0, part]) for r in world.replay(configs).series))
 
 
 @pytest.fixture(scope="module")
-def luck(world, searched, records):
-    return judge_luck(world, searched.trials, searched.series, records, 12)
+def luck(world, finished_search, records):
+    return judge_luck(world, finished_search.trials, finished_search.series, records, 12)
 
 
-def everyone(searched):
-    return np.column_stack([searched.series[t.series][0] for t in searched.trials])
+def everyone(finished_search):
+    return np.column_stack([finished_search.series[t.series][0] for t in finished_search.trials])
 
 
 def moments_of(series):
@@ -50,16 +50,16 @@ def sharpes(columns):
 
 
 @pytest.mark.parametrize("ledger", [12, 500, 100_000])
-def test_the_sharpe_ratio_is_deflated_by_all_trials_of_the_ledger(world, searched, records, ledger) -> None:
-    found = judge_luck(world, searched.trials, searched.series, records, ledger)
-    sobol = [k for k, t in enumerate(searched.trials) if t.origin == "sobol"]
+def test_the_sharpe_ratio_is_deflated_by_all_trials_of_the_ledger(world, finished_search, records, ledger) -> None:
+    actual = judge_luck(world, finished_search.trials, finished_search.series, records, ledger)
+    sobol = [k for k, t in enumerate(finished_search.trials) if t.origin == "sobol"]
     assert 1 < len(sobol) < 12
-    ratios = sharpes(everyone(searched)[:, sobol])
-    assert found.deflated_sharpe == pytest.approx(deflated(records.winner, ratios, ledger), abs=1e-3)
-    active = everyone(searched)[:, sobol] - records.benchmark[:, None]
+    ratios = sharpes(everyone(finished_search)[:, sobol])
+    assert actual.deflated_sharpe == pytest.approx(deflated(records.winner, ratios, ledger), abs=1e-3)
+    active = everyone(finished_search)[:, sobol] - records.benchmark[:, None]
     expected = deflated(records.winner - records.benchmark, sharpes(active), ledger)
-    assert found.active_deflated_sharpe == pytest.approx(expected, abs=1e-3)
-    assert (found.trials, found.ledger_trials) == (12, ledger)
+    assert actual.active_deflated_sharpe == pytest.approx(expected, abs=1e-3)
+    assert (actual.trials, actual.ledger_trials) == (12, ledger)
 
 
 def test_observations_are_the_days_of_train_and_validate(world, luck) -> None:
@@ -67,21 +67,21 @@ def test_observations_are_the_days_of_train_and_validate(world, luck) -> None:
     assert luck.observations == market.validate.stop - market.train.start
 
 
-def test_a_longer_ledger_leaves_less_skill(world, searched, records, luck) -> None:
-    more = judge_luck(world, searched.trials, searched.series, records, 1_000)
+def test_a_longer_ledger_leaves_less_skill(world, finished_search, records, luck) -> None:
+    more = judge_luck(world, finished_search.trials, finished_search.series, records, 1_000)
     assert more.deflated_sharpe < luck.deflated_sharpe
     assert more.active_deflated_sharpe < luck.active_deflated_sharpe
     same = {"ledger_trials": 0, "deflated_sharpe": 0.0, "active_deflated_sharpe": 0.0}
     assert more.model_copy(update=same) == luck.model_copy(update=same)
 
 
-def test_the_sampler_does_not_widen_the_variance_of_the_trials(world, searched, records, luck) -> None:
+def test_the_sampler_does_not_widen_the_variance_of_the_trials(world, finished_search, records, luck) -> None:
     """Only trials that no result steered enter it."""
-    series = dict(searched.series)
-    for trial in searched.trials:
+    series = dict(finished_search.series)
+    for trial in finished_search.trials:
         if trial.origin != "sobol":
             series[trial.series] = series[trial.series] * np.array([[-3.0], [1.0]])
-    other = judge_luck(world, searched.trials, series, records, 12)
+    other = judge_luck(world, finished_search.trials, series, records, 12)
     assert other.deflated_sharpe == luck.deflated_sharpe
     assert other.active_deflated_sharpe == luck.active_deflated_sharpe
     assert other.spa_p != luck.spa_p or other.overfitting != luck.overfitting
@@ -102,13 +102,13 @@ def test_sharpe_ratios_are_annual(records, luck) -> None:
     assert luck.active_sharpe == pytest.approx(active.mean() / active.std(ddof=1) * 252**0.5, rel=1e-9)
 
 
-def test_overfitting_is_measured_on_what_the_selection_could_choose(world, searched, records, luck) -> None:
-    falls = sorted(t.train.metrics.value_at_risk.value for t in searched.trials)
+def test_overfitting_is_measured_on_what_the_selection_could_choose(world, finished_search, records, luck) -> None:
+    falls = sorted(t.train.metrics.value_at_risk.value for t in finished_search.trials)
     limits = Limits(value_at_risk=Limit(bound=falls[5], scenarios=("history",)))
     limited = replace(world, request=world.request.model_copy(update={"limits": limits}))
-    fewer = judge_luck(limited, searched.trials, searched.series, records, 12)
+    fewer = judge_luck(limited, finished_search.trials, finished_search.series, records, 12)
     assert fewer.overfitting != luck.overfitting
-    reach = [max(edge for edge, count in found.logits if count) for found in (fewer, luck)]
+    reach = [max(edge for edge, count in actual.logits if count) for actual in (fewer, luck)]
     assert reach[0] < np.log(6) < np.log(12)
     assert fewer.spa_p == luck.spa_p, "superior ability is tested on every trial"
     # 6,396 days leave a remainder of 12 in sixteen blocks
@@ -133,48 +133,48 @@ def synthetic(world, drifts, seed=11):
     return market, market[:, None] + random.normal(0.0, 0.001, (days, len(drifts))) + np.array(drifts) / 252
 
 
-def judged(world, searched, drifts, ledger=12):
+def judged(world, finished_search, drifts, ledger=12):
     """All trials have the same paths, so that history decides; the first has the highest drift."""
     market, columns = synthetic(world, drifts)
-    common = searched.trials[0]
+    common = finished_search.trials[0]
     trials, series = [], {}
-    for k, trial in enumerate(searched.trials):
+    for k, trial in enumerate(finished_search.trials):
         trials.append(trial.model_copy(update={"evaluations": common.evaluations, "series": f"{k}"}))
         series[f"{k}"] = np.stack([columns[:, k], np.ones(market.size)])
     return judge_luck(world, trials, series, Records(columns[:, 0], market, market), ledger)
 
 
-def test_skill_is_green(world, searched) -> None:
-    found = judged(world, searched, [0.03, *[0.0] * 11])
-    assert found.active_deflated_sharpe > 0.95
-    assert found.overfitting < 0.2
-    assert found.spa_p < 0.05
-    assert found.validate_advantage_bps > 0.0
-    assert colour_of(found) == "green"
+def test_skill_is_green(world, finished_search) -> None:
+    actual = judged(world, finished_search, [0.03, *[0.0] * 11])
+    assert actual.active_deflated_sharpe > 0.95
+    assert actual.overfitting < 0.2
+    assert actual.spa_p < 0.05
+    assert actual.validate_advantage_bps > 0.0
+    assert colour_of(actual) == "green"
 
 
-def test_noise_is_red(world, searched) -> None:
-    found = judged(world, searched, [0.0] * 12, ledger=1_000)
-    assert found.active_deflated_sharpe < 0.5
-    assert colour_of(found) == "red"
-    assert found.spa_p > 0.05
+def test_noise_is_red(world, finished_search) -> None:
+    actual = judged(world, finished_search, [0.0] * 12, ledger=1_000)
+    assert actual.active_deflated_sharpe < 0.5
+    assert colour_of(actual) == "red"
+    assert actual.spa_p > 0.05
 
 
-def test_skill_that_many_share_is_not_green(world, searched) -> None:
+def test_skill_that_many_share_is_not_green(world, finished_search) -> None:
     """All are good alike: the benchmark is beaten, but which one to choose is luck."""
-    found = judged(world, searched, [0.03] * 12)
-    assert found.spa_p < 0.05
-    assert found.active_deflated_sharpe > 0.95
-    assert found.overfitting >= 0.2
-    assert colour_of(found) in ("amber", "red")
+    actual = judged(world, finished_search, [0.03] * 12)
+    assert actual.spa_p < 0.05
+    assert actual.active_deflated_sharpe > 0.95
+    assert actual.overfitting >= 0.2
+    assert colour_of(actual) in ("amber", "red")
 
 
-def test_the_equity_premium_alone_is_no_skill(world, searched) -> None:
+def test_the_equity_premium_alone_is_no_skill(world, finished_search) -> None:
     """The raw ratio is high for whoever holds equity; the active one decides."""
-    found = judged(world, searched, [0.0] * 12)
-    assert found.deflated_sharpe > 0.95
-    assert found.active_deflated_sharpe < 0.95
-    assert colour_of(found) != "green"
+    actual = judged(world, finished_search, [0.0] * 12)
+    assert actual.deflated_sharpe > 0.95
+    assert actual.active_deflated_sharpe < 0.95
+    assert colour_of(actual) != "green"
 
 
 @pytest.mark.parametrize(
@@ -201,9 +201,9 @@ def test_the_colour_changes_at_the_thresholds_of_the_method(changes, colour) -> 
     assert colour_of(SimpleNamespace(**(passing | changes))) == colour
 
 
-def test_a_winner_that_never_differs_from_the_benchmark_has_no_active_skill(world, searched, records) -> None:
+def test_a_winner_that_never_differs_from_the_benchmark_has_no_active_skill(world, finished_search, records) -> None:
     same = Records(records.benchmark + 1e-5, records.benchmark, records.asset)
-    found = judge_luck(world, searched.trials, searched.series, same, 12)
-    assert found.active_sharpe == 0.0
-    assert found.minimum_track_record_years is None
-    assert found.active_deflated_sharpe <= 0.5
+    actual = judge_luck(world, finished_search.trials, finished_search.series, same, 12)
+    assert actual.active_sharpe == 0.0
+    assert actual.minimum_track_record_years is None
+    assert actual.active_deflated_sharpe <= 0.5

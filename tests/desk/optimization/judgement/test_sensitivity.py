@@ -29,8 +29,8 @@ def leaning(**leans: str) -> MarketView:
 
 
 @pytest.fixture(scope="module")
-def choice(world, searched):
-    return choose_winner(world, searched.trials)
+def choice(world, finished_search):
+    return choose_winner(world, finished_search.trials)
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +101,8 @@ def test_costs_are_charged_to_both_sides(world, choice, made) -> None:
         assert case.benefit_bps.value == pytest.approx(expected.value, rel=1e-9)
 
 
-def test_who_trades_more_than_the_benchmark_loses_by_higher_costs(made, searched) -> None:
-    busiest = max(searched.trials, key=lambda t: t.train.metrics.turnover.value)
+def test_who_trades_more_than_the_benchmark_loses_by_higher_costs(made, finished_search) -> None:
+    busiest = max(finished_search.trials, key=lambda t: t.train.metrics.turnover.value)
     assert busiest.train.metrics.turnover.value > 2.0
     benefits = [case.benefit_bps.value for case in made(busiest.config).costs()]
     assert benefits[0] > benefits[1] > benefits[2]
@@ -110,15 +110,15 @@ def test_who_trades_more_than_the_benchmark_loses_by_higher_costs(made, searched
 
 @given(leans=st.fixed_dictionaries(dict.fromkeys(PROBABILITIES, LEANS)))
 def test_the_analyst_moves_a_probability_by_no_more_than_twofold(leans) -> None:
-    found = tilted_probabilities(BUILT_IN, leaning(**leans))
-    assert sum(found) == pytest.approx(1.0)
-    for scenario, p in zip(BUILT_IN, found, strict=True):
+    actual = tilted_probabilities(BUILT_IN, leaning(**leans))
+    assert sum(actual) == pytest.approx(1.0)
+    for scenario, p in zip(BUILT_IN, actual, strict=True):
         assert 0.5 <= p / scenario.probability <= 2.0
     names = [s.name for s in BUILT_IN]
     for name, lean in leans.items():
         plain = tilted_probabilities(BUILT_IN, leaning(**(leans | {name: "default"})))[names.index(name)]
-        moved = found[names.index(name)]
-        assert {"less": moved <= plain, "default": moved == plain, "more": moved >= plain}[lean]
+        shifted = actual[names.index(name)]
+        assert {"less": shifted <= plain, "default": shifted == plain, "more": shifted >= plain}[lean]
 
 
 def test_no_lean_keeps_the_default_probabilities() -> None:
@@ -147,9 +147,9 @@ def test_the_winner_is_shown_under_equal_and_the_analysts_probabilities_and_in_t
 
 
 def test_another_winner_is_named_only_where_it_is_distinguishable(world, choice, made) -> None:
-    shown = {f.digest for f in choice.finalists if f.feasible}
+    visible = {f.digest for f in choice.finalists if f.feasible}
     for case in (*made().premium(), *made().parameters(), *made().probabilities(None)):
-        assert case.winner in shown
+        assert case.winner in visible
         assert case.same_winner or case.winner != choice.winner.digest()
 
 
@@ -161,9 +161,9 @@ def test_the_rebalancing_day_is_moved_over_a_whole_period(world) -> None:
         excess = world.replay([monthly], end=train.stop, offset=offset).series[0, 0, train]
         utilities.append(252 * excess.mean() - 252 * np.var(excess, ddof=1))  # a risk aversion of 2
     daily = monthly.model_copy(update={"rebalancing": "daily"})
-    found, none = rebalancing_day_ranges(world, [monthly, daily])
-    assert found is not None
-    low, high = found
+    actual, none = rebalancing_day_ranges(world, [monthly, daily])
+    assert actual is not None
+    low, high = actual
     assert low == pytest.approx(10_000 * (min(utilities) - utilities[0]), rel=1e-6)
     assert high == pytest.approx(10_000 * (max(utilities) - utilities[0]), rel=1e-6)
     assert low <= 0.0 <= high

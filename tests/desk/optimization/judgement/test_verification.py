@@ -40,8 +40,8 @@ def infeasible() -> OptimizationResult:
 
 def whole(result: OptimizationResult) -> OptimizationResult:
     """With its own figures and the template's explanation, as a run without a model keeps it."""
-    counted = result.model_copy(update={"figures": result_figures(result), "explanation": None})
-    return explained(counted, template_claims(counted))
+    counts = result.model_copy(update={"figures": result_figures(result), "explanation": None})
+    return explained(counts, template_claims(counts))
 
 
 def test_every_other_figure_in_the_place_of_one_is_found() -> None:

@@ -15,14 +15,14 @@ PROVENANCE = Provenance(job="r1", as_of="2022-12-28", data_version="d", code_ver
 
 
 @pytest.fixture(scope="module")
-def material(searched, judged) -> ChartData:
-    result = judged.result
+def material(finished_search, judgement) -> ChartData:
+    result = judgement.result
     return ChartData(
         request=result.manifest.request,
-        trials=searched.trials,
+        trials=finished_search.trials,
         plotted=result.trials,
         result=result,
-        history=History(*judged.history),
+        history=History(*judgement.history),
         points=5_000,
     )
 
@@ -49,12 +49,12 @@ def test_the_running_maximum_is_of_the_trials_within_the_limits(material, drawn)
     }
 
 
-def test_where_no_trial_keeps_the_limits_there_is_no_maximum(searched, material):
+def test_where_no_trial_keeps_the_limits_there_is_no_maximum(finished_search, material):
     limits = Limits(expected_shortfall=Limit(bound=1e-6, scenarios=("base_case",)))
     request = material.request.model_copy(update={"limits": limits})
-    none = plot_trials(request, searched.trials)
+    none = plot_trials(request, finished_search.trials)
     drawn = build_charts(
-        ChartData(request, searched.trials, none, None, None, 5_000), PROVENANCE, partial=("cancelled",)
+        ChartData(request, finished_search.trials, none, None, None, 5_000), PROVENANCE, partial=("cancelled",)
     )
     assert drawn.convergence is not None
     assert drawn.risk_return is not None
@@ -77,8 +77,8 @@ def test_the_front_is_what_no_other_point_beats(drawn):
 
 
 def test_equal_points_are_on_the_front_once():
-    found = pareto(np.array([0.1, 0.1, 0.1, 0.2]), np.array([0.02, 0.02, 0.01, 0.02]))
-    assert found.tolist() == [True, False, False, False]
+    actual = pareto(np.array([0.1, 0.1, 0.1, 0.2]), np.array([0.02, 0.02, 0.01, 0.02]))
+    assert actual.tolist() == [True, False, False, False]
 
 
 def test_bars_have_their_interval_and_history_has_none(material, drawn):
@@ -119,13 +119,13 @@ def test_rebalances_are_those_after_which_the_record_holds_another_weight(world,
     _, weight, turnover, _ = world.replay([config]).series[0, :, part]
     dates = world.market.dates[part].astype("datetime64[D]")
     traded = {str(dates[t]) for t in np.flatnonzero(turnover[:-1] > 2e-4)}
-    shown = {rebalance.date: rebalance for rebalance in drawn.weights.rebalances}
-    assert traded <= set(shown)
-    assert drawn.weights.rebalance_count == len(shown) > 10
+    visible = {rebalance.date: rebalance for rebalance in drawn.weights.rebalances}
+    assert traded <= set(visible)
+    assert drawn.weights.rebalance_count == len(visible) > 10
     trades = rebalancing_days(dates)[FREQUENCIES.index(config.rebalancing)]
     calendar = {str(dates[t]) for t in np.flatnonzero(trades)}
     after = dict(zip(map(str, dates[:-1]), weight[1:], strict=True))
-    for date, rebalance in shown.items():
+    for date, rebalance in visible.items():
         assert date in calendar
         assert rebalance.after == after[date]
         assert abs(rebalance.after - rebalance.before) > 1e-4

@@ -9,8 +9,8 @@ from tests.doubles.price_source import assert_well_formed, value
 
 
 @pytest.fixture(scope="module")
-def result(judged):
-    return judged.result
+def result(judgement):
+    return judgement.result
 
 
 def asked(result, **changes):
@@ -20,17 +20,17 @@ def asked(result, **changes):
 
 
 def test_a_result_beside_itself_does_not_differ(result) -> None:
-    found = compare(result, result)
-    assert found.identical
-    assert found.changes == ()
-    assert found.same_data
-    assert found.same_seed
-    assert found.same_code
-    assert found.same_decisions
-    assert found.same_winner == (result.winner is not None)
-    assert_well_formed(found.figures, "compare_results")
-    assert [f.value for f in found.figures if f.id.endswith("_change")] == [0.0] * sum(
-        f.id.endswith("_change") for f in found.figures
+    actual = compare(result, result)
+    assert actual.identical
+    assert actual.changes == ()
+    assert actual.same_data
+    assert actual.same_seed
+    assert actual.same_code
+    assert actual.same_decisions
+    assert actual.same_winner == (result.winner is not None)
+    assert_well_formed(actual.figures, "compare_results")
+    assert [f.value for f in actual.figures if f.id.endswith("_change")] == [0.0] * sum(
+        f.id.endswith("_change") for f in actual.figures
     )
 
 
@@ -46,20 +46,20 @@ def test_a_result_beside_itself_does_not_differ(result) -> None:
     ],
 )
 def test_every_difference_of_the_requests_is_named(result, changes, field, first, second) -> None:
-    found = compare(result, asked(result, **changes))
-    assert not found.identical
-    told = {c.field: c for c in found.changes}
-    assert field in told
-    assert (told[field].first, told[field].second) == (first, second)
-    assert {c.field.partition(".")[0] for c in found.changes} == {field.partition(".")[0]}
-    assert value(found.figures, "compare_changes") == len(found.changes)
-    assert found.same_seed == (field != "seed")
+    actual = compare(result, asked(result, **changes))
+    assert not actual.identical
+    output = {c.field: c for c in actual.changes}
+    assert field in output
+    assert (output[field].first, output[field].second) == (first, second)
+    assert {c.field.partition(".")[0] for c in actual.changes} == {field.partition(".")[0]}
+    assert value(actual.figures, "compare_changes") == len(actual.changes)
+    assert actual.same_seed == (field != "seed")
 
 
 def test_scenarios_are_compared_by_name(result) -> None:
     base, bear = result.manifest.request.scenarios
-    moved = asked(result, scenarios=(bear, base.model_copy(update={"mu": 0.04})))
-    (change,) = compare(result, moved).changes
+    shifted = asked(result, scenarios=(bear, base.model_copy(update={"mu": 0.04})))
+    (change,) = compare(result, shifted).changes
     assert (change.field, change.first, change.second) == ("scenarios.base_case.mu", "8%", "4%")
     assert change.words == "expected return of base case of scenarios"
     fewer = compare(result, asked(result, scenarios=(base,))).changes
@@ -69,9 +69,9 @@ def test_scenarios_are_compared_by_name(result) -> None:
 
 def test_the_place_of_a_price_file_is_no_difference(result) -> None:
     first, second = (asked(result, prices_file=place) for place in ("/a/b.csv", "/secret/c.csv"))
-    found = compare(first, second)
-    assert found.identical
-    assert "secret" not in found.model_dump_json()
+    actual = compare(first, second)
+    assert actual.identical
+    assert "secret" not in actual.model_dump_json()
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_the_place_of_a_price_file_is_no_difference(result) -> None:
 )
 def test_other_data_and_other_code_are_said(result, changed, flag) -> None:
     other = result.model_copy(update={"manifest": result.manifest.model_copy(update=changed)})
-    found = compare(result, other)
-    flags = {name: getattr(found, name) for name in ("same_data", "same_code", "same_seed", "same_decisions")}
+    actual = compare(result, other)
+    flags = {name: getattr(actual, name) for name in ("same_data", "same_code", "same_seed", "same_decisions")}
     assert [name for name, same in flags.items() if not same] == [flag]
 
 
@@ -114,7 +114,7 @@ def test_changes_of_key_figures_are_the_second_minus_the_first_with_their_error(
 
 def test_a_result_without_a_winner_can_be_compared(result) -> None:
     nothing = result.model_copy(update={"winner": None, "benefit": None, "luck": None, "finalists": ()})
-    found = compare(result, nothing)
-    assert not found.same_winner
-    assert_well_formed(found.figures, "compare_results")
-    assert "compare_benefit_change" not in {f.id for f in found.figures}
+    actual = compare(result, nothing)
+    assert not actual.same_winner
+    assert_well_formed(actual.figures, "compare_results")
+    assert "compare_benefit_change" not in {f.id for f in actual.figures}

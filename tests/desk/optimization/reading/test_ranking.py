@@ -6,31 +6,31 @@ from tests.doubles.price_source import assert_well_formed, value
 
 
 @pytest.fixture(scope="module")
-def result(judged):
-    return judged.result
+def result(judgement):
+    return judgement.result
 
 
 def test_finalists_stand_in_the_order_of_their_objectives(result) -> None:
-    found = build_ranking(result)
-    objectives = [r.finalist.objective for r in found.ranked if r.finalist.feasible]
+    actual = build_ranking(result)
+    objectives = [r.finalist.objective for r in actual.ranked if r.finalist.feasible]
     assert objectives == sorted(objectives, reverse=True)
-    assert {r.finalist.digest for r in found.ranked} == {f.digest for f in result.finalists}
-    assert [r.finalist.digest for r in found.ranked if r.winner] == [result.winner.digest]
-    assert_well_formed(found.figures, TOOL)
+    assert {r.finalist.digest for r in actual.ranked} == {f.digest for f in result.finalists}
+    assert [r.finalist.digest for r in actual.ranked if r.winner] == [result.winner.digest]
+    assert_well_formed(actual.figures, TOOL)
 
 
 def test_how_many_are_within_noise_is_counted(result) -> None:
-    found = build_ranking(result)
+    actual = build_ranking(result)
     near = sum(f.indistinguishable for f in result.finalists)
-    assert found.within_noise == value(found.figures, "rank_within_noise") == near >= 1
-    assert value(found.figures, "rank_trials") == result.counts.trials
-    assert value(found.figures, "rank_finalists") == len(result.finalists)
+    assert actual.within_noise == value(actual.figures, "rank_within_noise") == near >= 1
+    assert value(actual.figures, "rank_trials") == result.counts.trials
+    assert value(actual.figures, "rank_finalists") == len(result.finalists)
 
 
 def test_distances_are_in_basis_points_with_their_error(result) -> None:
-    found = build_ranking(result)
-    figures = {f.id: f for f in found.figures}
-    for row in found.ranked:
+    actual = build_ranking(result)
+    figures = {f.id: f for f in actual.figures}
+    for row in actual.ranked:
         figure = figures[f"rank_{row.place}_behind"]
         assert figure.value == pytest.approx(1e4 * row.finalist.behind_best.value)
         assert row.finalist.behind_best.error is not None
@@ -40,25 +40,25 @@ def test_distances_are_in_basis_points_with_their_error(result) -> None:
 
 def test_a_sharpe_ratio_is_no_basis_point(result) -> None:
     request = result.manifest.request.model_copy(update={"goal": "sharpe"})
-    found = build_ranking(
+    actual = build_ranking(
         result.model_copy(update={"manifest": result.manifest.model_copy(update={"request": request})})
     )
-    first = next(f for f in found.figures if f.id == "rank_1_objective")
-    assert (first.value, first.unit) == (found.ranked[0].finalist.objective, "ratio")
+    first = next(f for f in actual.figures if f.id == "rank_1_objective")
+    assert (first.value, first.unit) == (actual.ranked[0].finalist.objective, "ratio")
 
 
 def test_one_that_breaks_a_limit_comes_last_and_says_which(result) -> None:
     best: Finalist = build_ranking(result).ranked[0].finalist
-    broken = best.model_copy(update={"feasible": False, "breaches": ("turnover",), "indistinguishable": False})
+    invalid = best.model_copy(update={"feasible": False, "breaches": ("turnover",), "indistinguishable": False})
     others = tuple(f for f in result.finalists if f.digest != best.digest)
-    found = build_ranking(result.model_copy(update={"finalists": (broken, *others)}))
-    assert found.ranked[-1].finalist == broken
-    place = len(found.ranked)
-    assert value(found.figures, f"rank_{place}_breaches") == "the turnover limit"
-    assert f"rank_{place}_behind" not in {f.id for f in found.figures}
+    actual = build_ranking(result.model_copy(update={"finalists": (invalid, *others)}))
+    assert actual.ranked[-1].finalist == invalid
+    place = len(actual.ranked)
+    assert value(actual.figures, f"rank_{place}_breaches") == "the turnover limit"
+    assert f"rank_{place}_behind" not in {f.id for f in actual.figures}
 
 
 def test_a_result_without_finalists_says_none(result) -> None:
-    found = build_ranking(result.model_copy(update={"finalists": (), "winner": None}))
-    assert (found.ranked, found.within_noise) == ((), 0)
-    assert value(found.figures, "rank_finalists") == 0
+    actual = build_ranking(result.model_copy(update={"finalists": (), "winner": None}))
+    assert (actual.ranked, actual.within_noise) == ((), 0)
+    assert value(actual.figures, "rank_finalists") == 0

@@ -17,41 +17,41 @@ def daily() -> np.ndarray:
 
 def test_the_difference_is_that_of_the_utilities_and_its_interval_holds_it(daily):
     other = daily + np.random.default_rng(6).normal(0.0, 0.002, daily.size)
-    found = difference(record(daily), record(other), 2.0)
-    assert found is not None
+    actual = difference(record(daily), record(other), 2.0)
+    assert actual is not None
 
     def utility(x: np.ndarray) -> float:
         return 252 * x.mean() - 252 * x.var()  # gamma / 2 is 1
 
-    assert found.utility_bps == pytest.approx(1e4 * (utility(other) - utility(daily)))
-    assert found.low < found.utility_bps < found.high
-    assert found == difference(record(daily), record(other), 2.0)
+    assert actual.utility_bps == pytest.approx(1e4 * (utility(other) - utility(daily)))
+    assert actual.low < actual.utility_bps < actual.high
+    assert actual == difference(record(daily), record(other), 2.0)
 
 
 def test_what_moves_both_moves_neither(daily):
-    found = difference(record(daily), record(daily + 1e-5), 2.0)
-    assert found is not None
-    assert found.low == pytest.approx(found.high) == pytest.approx(found.utility_bps) == pytest.approx(25.2)
-    assert found.p_value < 0.01
+    actual = difference(record(daily), record(daily + 1e-5), 2.0)
+    assert actual is not None
+    assert actual.low == pytest.approx(actual.high) == pytest.approx(actual.utility_bps) == pytest.approx(25.2)
+    assert actual.p_value < 0.01
 
 
 def test_a_record_does_not_differ_from_itself(daily):
-    found = difference(record(daily), record(daily), 2.0)
-    assert found is not None
-    assert (found.utility_bps, found.p_value) == (0.0, 1.0)
+    actual = difference(record(daily), record(daily), 2.0)
+    assert actual is not None
+    assert (actual.utility_bps, actual.p_value) == (0.0, 1.0)
 
 
 def test_only_common_days_are_compared(daily):
-    found = difference(record(daily), record(daily[500:], 10_500), 2.0)
-    assert found is not None
-    assert (found.days, found.utility_bps) == (1_500, 0.0)
+    actual = difference(record(daily), record(daily[500:], 10_500), 2.0)
+    assert actual is not None
+    assert (actual.days, actual.utility_bps) == (1_500, 0.0)
     assert difference(record(daily), record(daily, 10_000 + daily.size - SHORTEST + 1), 2.0) is None
     assert difference(record(daily), None, 2.0) is None
 
 
-def test_each_is_compared_with_the_first(judged):
-    history = History(*judged.history)
-    found = compare_side_by_side([(job, judged.result, history) for job in ("a", "b", "c")])
-    assert [side.job for side in found.jobs] == ["a", "b", "c"]
-    assert [(pair.first, pair.second) for pair in found.pairs] == [("a", "b"), ("a", "c")]
-    assert all(pair.comparison.identical for pair in found.pairs)
+def test_each_is_compared_with_the_first(judgement):
+    history = History(*judgement.history)
+    actual = compare_side_by_side([(job, judgement.result, history) for job in ("a", "b", "c")])
+    assert [side.job for side in actual.jobs] == ["a", "b", "c"]
+    assert [(pair.first, pair.second) for pair in actual.pairs] == [("a", "b"), ("a", "c")]
+    assert all(pair.comparison.identical for pair in actual.pairs)

@@ -27,22 +27,22 @@ TINY = SearchSpace(
 
 
 @pytest.fixture(scope="module")
-def forty(world, job, searching):
+def forty(world, job, execute_search):
     """Sixteen of the Sobol start, twenty and four of the sampler."""
-    return searching(world, job(world.request, budget=40))
+    return execute_search(world, job(world.request, budget=40))
 
 
 @pytest.fixture(scope="module")
-def screening(prices, asked, world):
+def screening(prices, make_request, world):
     """A world whose budget is large enough to screen, and more paths than screening takes."""
     scenarios = tuple(s.model_copy(update={"paths": 192}) for s in world.request.scenarios[:1])
-    request = asked(trials=SCREENING_FROM + 1, scenarios=scenarios)
+    request = make_request(trials=SCREENING_FROM + 1, scenarios=scenarios)
     return type(world)(world.market, request)
 
 
 @pytest.fixture(scope="module")
-def screened(screening, job, searching):
-    return searching(screening, job(screening.request, budget=24))
+def screened(screening, job, execute_search):
+    return execute_search(screening, job(screening.request, budget=24))
 
 
 def test_the_budget_is_spent_to_the_last_trial_and_no_config_twice(forty) -> None:
@@ -64,59 +64,61 @@ def test_every_trial_has_its_series_over_train_and_validate(forty) -> None:
         np.testing.assert_array_equal(series, record[:2, market.train.start : market.validate.stop])
 
 
-def test_progress_only_grows_and_never_exceeds_what_is_saved(world, job, searching) -> None:
-    done = searching(world, job(world.request, budget=40))
-    counts = [r.done for r in done.reports]
+def test_progress_only_grows_and_never_exceeds_what_is_saved(world, job, execute_search) -> None:
+    results = execute_search(world, job(world.request, budget=40))
+    counts = [r.done for r in results.reports]
     assert counts == sorted(counts)
     assert sorted(set(counts)) == [16, 36, 40]
-    assert [r.best for r in done.reports][-1] == max(objectives(world.request, done.trials))
-    assert {r.total for r in done.reports} == {40}
+    assert [r.best for r in results.reports][-1] == max(objectives(world.request, results.trials))
+    assert {r.total for r in results.reports} == {40}
 
 
 @pytest.mark.parametrize("stored", [1, 15, 16, 17, 20, 36, 39, 40])
-def test_a_search_goes_on_from_any_prefix_and_computes_nothing_twice(forty, world, job, searching, stored) -> None:
-    known = {t.digest: t for t in forty.trials[:stored]}
-    again = searching(world, job(world.request, budget=40), known)
+def test_a_search_goes_on_from_any_prefix_and_computes_nothing_twice(forty, world, job, execute_search, stored) -> None:
+    by_id = {t.digest: t for t in forty.trials[:stored]}
+    again = execute_search(world, job(world.request, budget=40), by_id)
     assert again.trials == forty.trials[stored:]
     assert sum(again.batches) == 40 - stored
     assert again.reports[-1].computed == 40 - stored
     assert again.stopped == forty.stopped
 
 
-def test_trials_do_not_depend_on_what_is_evaluated_beside_them(forty, world, job, searching) -> None:
+def test_trials_do_not_depend_on_what_is_evaluated_beside_them(forty, world, job, execute_search) -> None:
     """A hole is no prefix, but every trial is still the same."""
-    known = {t.digest: t for t in forty.trials if t.number % 3}
-    again = searching(world, job(world.request, budget=40), known)
+    by_id = {t.digest: t for t in forty.trials if t.number % 3}
+    again = execute_search(world, job(world.request, budget=40), by_id)
     assert again.trials == tuple(t for t in forty.trials if not t.number % 3)
 
 
-def test_a_second_plan_goes_on_after_the_first(forty, world, job, searching) -> None:
+def test_a_second_plan_goes_on_after_the_first(forty, world, job, execute_search) -> None:
     first = {t.digest: t for t in forty.trials[:20]}
     plan: SearchJob = job(world.request, plan=1, first=20, budget=5)
-    second = searching(world, plan, first)
+    second = execute_search(world, plan, first)
     assert [t.number for t in second.trials] == list(range(20, 25))
     assert not {t.config for t in second.trials} & {t.config for t in forty.trials[:20]}
     assert {t.origin for t in second.trials} <= {"sampler", "refill"}, "enough was tried to learn from"
     assert {r.done for r in second.reports} == {5}
-    known = first | {t.digest: t for t in second.trials[:2]}
-    assert searching(world, plan, known).trials == second.trials[2:]
+    by_id = first | {t.digest: t for t in second.trials[:2]}
+    assert execute_search(world, plan, by_id).trials == second.trials[2:]
 
 
-def test_candidates_come_first_and_count(forty, world, job, searching) -> None:
+def test_candidates_come_first_and_count(forty, world, job, execute_search) -> None:
     candidates = tuple(t.config for t in forty.trials[30:33])
-    found = searching(world, job(world.request, candidates=(*candidates, candidates[0]), budget=10))
-    assert [t.config for t in found.trials[:3]] == list(candidates)
-    assert [t.origin for t in found.trials] == ["candidate"] * 3 + ["sobol"] * 4 + [t.origin for t in found.trials[7:]]
-    assert len(found.trials) == 10
+    actual = execute_search(world, job(world.request, candidates=(*candidates, candidates[0]), budget=10))
+    assert [t.config for t in actual.trials[:3]] == list(candidates)
+    assert [t.origin for t in actual.trials] == ["candidate"] * 3 + ["sobol"] * 4 + [
+        t.origin for t in actual.trials[7:]
+    ]
+    assert len(actual.trials) == 10
 
 
-def test_a_space_is_exhausted_once_all_of_it_was_tried(world, job, searching) -> None:
-    found = searching(world, job(world.request, space=TINY, budget=30))
-    assert found.stopped == "exhausted"
-    assert len(found.trials) == size(TINY) == 6
-    assert all(contains(TINY, t.config) for t in found.trials)
-    known = {t.digest: t for t in found.trials}
-    assert searching(world, job(world.request, space=TINY, budget=30), known).saved == []
+def test_a_space_is_exhausted_once_all_of_it_was_tried(world, job, execute_search) -> None:
+    actual = execute_search(world, job(world.request, space=TINY, budget=30))
+    assert actual.stopped == "exhausted"
+    assert len(actual.trials) == size(TINY) == 6
+    assert all(contains(TINY, t.config) for t in actual.trials)
+    by_id = {t.digest: t for t in actual.trials}
+    assert execute_search(world, job(world.request, space=TINY, budget=30), by_id).saved == []
 
 
 def valued(trials, values):
@@ -139,36 +141,36 @@ def valued(trials, values):
 
 
 @pytest.mark.parametrize(("gain", "stops"), [(0.0, True), (0.00019, True), (0.00021, False), (0.01, False)])
-def test_the_search_stops_when_twenty_trials_gain_less_than_2_basis_points(forty, asked, gain, stops) -> None:
-    request = asked(goal="worst_case")
+def test_the_search_stops_when_twenty_trials_gain_less_than_2_basis_points(forty, make_request, gain, stops) -> None:
+    request = make_request(goal="worst_case")
     trials = valued(forty.trials[:36], [0.03] * 16 + [0.02] * 19 + [0.03 + gain])
     assert has_converged(request, trials) is stops
     # one more trial without gain: the last twenty are still those of the sampler
     assert has_converged(request, [*trials[:15], *trials[16:]]) is stops
 
 
-def test_a_gain_made_before_the_last_twenty_counts_no_more(forty, asked) -> None:
+def test_a_gain_made_before_the_last_twenty_counts_no_more(forty, make_request) -> None:
     trials = valued(forty.trials, [0.01] * 16 + [0.05] + [0.05] * 23)
-    assert has_converged(asked(goal="worst_case"), trials)
+    assert has_converged(make_request(goal="worst_case"), trials)
 
 
-def test_the_sobol_start_never_ends_a_search(forty, asked) -> None:
+def test_the_sobol_start_never_ends_a_search(forty, make_request) -> None:
     same = valued(forty.trials[:35], [0.03] * 35)
-    assert not has_converged(asked(), same), "the last twenty hold one of the start"
-    assert not has_converged(asked(), valued(forty.trials[16:36], [0.03] * 20)), "nothing to compare with"
+    assert not has_converged(make_request(), same), "the last twenty hold one of the start"
+    assert not has_converged(make_request(), valued(forty.trials[16:36], [0.03] * 20)), "nothing to compare with"
 
 
-def test_a_search_that_may_converge_ends_where_the_rule_says(world, job, searching) -> None:
+def test_a_search_that_may_converge_ends_where_the_rule_says(world, job, execute_search) -> None:
     request = world.request.model_copy(update={"stopping": "converged"})
-    found = searching(type(world)(world.market, request), job(request, budget=90))
+    actual = execute_search(type(world)(world.market, request), job(request, budget=90))
     starts = [36 + 20 * k for k in range(3)]  # 40% of the budget, then rounds of twenty
-    if found.stopped == "converged":
-        assert len(found.trials) in starts
-        assert has_converged(request, found.trials)
+    if actual.stopped == "converged":
+        assert len(actual.trials) in starts
+        assert has_converged(request, actual.trials)
     else:
-        assert len(found.trials) == 90
-    for seen in (n for n in starts if n < len(found.trials)):
-        assert not has_converged(request, found.trials[:seen])
+        assert len(actual.trials) == 90
+    for in_sample in (n for n in starts if n < len(actual.trials)):
+        assert not has_converged(request, actual.trials[:in_sample])
 
 
 def test_half_of_each_round_is_screened_out_on_few_paths_and_still_counts(screened) -> None:
@@ -183,10 +185,10 @@ def test_half_of_each_round_is_screened_out_on_few_paths_and_still_counts(screen
     assert sorted({r.done for r in screened.reports}) == [10, 24]
 
 
-def test_of_an_odd_round_the_larger_half_goes_on(screening, job, searching) -> None:
-    found = searching(screening, job(screening.request, budget=12))
+def test_of_an_odd_round_the_larger_half_goes_on(screening, job, execute_search) -> None:
+    actual = execute_search(screening, job(screening.request, budget=12))
     for round_, size_, dropped in ((0, 5, 2), (1, 7, 3)):
-        inside = [t for t in found.trials if t.round == round_]
+        inside = [t for t in actual.trials if t.round == round_]
         assert (len(inside), sum(t.screened for t in inside)) == (size_, dropped)
 
 
@@ -196,50 +198,50 @@ def test_the_better_half_by_the_objective_on_few_paths_goes_on(screened) -> None
     columns = [world.evaluate([t.config for t in first], s, paths=128) for s in world.request.scenarios]
     few = [t.model_copy(update={"evaluations": tuple(c[k] for c in columns)}) for k, t in enumerate(first)]
     values = objectives(world.request, few)
-    kept = [v for v, t in zip(values, first, strict=True) if not t.screened]
+    remaining = [v for v, t in zip(values, first, strict=True) if not t.screened]
     dropped = [v for v, t in zip(values, first, strict=True) if t.screened]
-    assert min(kept) > max(dropped)
+    assert min(remaining) > max(dropped)
 
 
-def test_candidates_are_never_screened_out(screening, screened, job, searching) -> None:
+def test_candidates_are_never_screened_out(screening, screened, job, execute_search) -> None:
     worst = tuple(t.config for t in screened.trials if t.screened)[:4]
-    found = searching(screening, job(screening.request, budget=10, candidates=worst))
-    assert not any(t.screened for t in found.trials if t.origin == "candidate")
-    assert any(t.screened for t in found.trials)
+    actual = execute_search(screening, job(screening.request, budget=10, candidates=worst))
+    assert not any(t.screened for t in actual.trials if t.origin == "candidate")
+    assert any(t.screened for t in actual.trials)
 
 
 @pytest.mark.parametrize("stored", [3, 10, 13])
-def test_a_screening_search_goes_on_as_if_it_had_not_stopped(screened, screening, job, searching, stored) -> None:
-    known = {t.digest: t for t in screened.trials[:stored]}
-    again = searching(screening, job(screening.request, budget=24), known)
+def test_a_screening_search_goes_on_as_if_it_had_not_stopped(screened, screening, job, execute_search, stored) -> None:
+    by_id = {t.digest: t for t in screened.trials[:stored]}
+    again = execute_search(screening, job(screening.request, budget=24), by_id)
     assert again.trials == screened.trials[stored:]
 
 
-def test_screening_never_takes_more_paths_than_the_search_itself(screening, world, job, searching) -> None:
+def test_screening_never_takes_more_paths_than_the_search_itself(screening, world, job, execute_search) -> None:
     request = screening.request.model_copy(update={"scenarios": world.request.scenarios[:1]})
-    found = searching(type(world)(world.market, request), job(request, budget=10))
-    assert {e.paths for t in found.trials for e in t.evaluations} == {100}
+    actual = execute_search(type(world)(world.market, request), job(request, budget=10))
+    assert {e.paths for t in actual.trials for e in t.evaluations} == {100}
 
 
 def test_small_budgets_screen_nothing(forty) -> None:
     assert not any(t.screened for t in forty.trials)
 
 
-def test_the_sampler_is_led_away_from_broken_limits(forty, asked) -> None:
+def test_the_sampler_is_led_away_from_broken_limits(forty, make_request) -> None:
     falls = sorted(t.train.metrics.value_at_risk.value for t in forty.trials)
     bound = falls[len(falls) // 2]
-    request = asked(limits=Limits(value_at_risk=Limit(bound=bound, scenarios=("history",))))
+    request = make_request(limits=Limits(value_at_risk=Limit(bound=bound, scenarios=("history",))))
     led = sampler_values(request, forty.trials)
-    broken = [total_violation(check_limits(request, evaluations_by_scenario(t))) for t in forty.trials]
-    assert 0 < sum(b > 0.0 for b in broken) < 40
-    inside = [v for v, b in zip(led, broken, strict=True) if b == 0.0]
-    outside = sorted((b, v) for v, b in zip(led, broken, strict=True) if b > 0.0)
+    invalid = [total_violation(check_limits(request, evaluations_by_scenario(t))) for t in forty.trials]
+    assert 0 < sum(b > 0.0 for b in invalid) < 40
+    inside = [v for v, b in zip(led, invalid, strict=True) if b == 0.0]
+    outside = sorted((b, v) for v, b in zip(led, invalid, strict=True) if b > 0.0)
     assert max(v for _, v in outside) < min(inside)
     assert [v for _, v in outside] == sorted((v for _, v in outside), reverse=True)
-    assert [is_selectable(request, t) for t in forty.trials] == [b == 0.0 for b in broken]
+    assert [is_selectable(request, t) for t in forty.trials] == [b == 0.0 for b in invalid]
 
 
-def test_another_seed_searches_elsewhere(world, forty, job, searching) -> None:
+def test_another_seed_searches_elsewhere(world, forty, job, execute_search) -> None:
     request = world.request.model_copy(update={"seed": 4})
-    other = searching(type(world)(world.market, request), job(request, budget=10))
+    other = execute_search(type(world)(world.market, request), job(request, budget=10))
     assert [t.config for t in other.trials] != [t.config for t in forty.trials[:10]]
