@@ -10,7 +10,7 @@ from desk.compute.sagemaker.pipeline_definition import definition
 from desk.compute.sagemaker.processing import Cluster
 from tests.doubles.sagemaker.definitions import order_steps, parse
 from tests.doubles.sagemaker.references import resolved
-from tests.doubles.sagemaker.validation import refuse_unfit
+from tests.doubles.sagemaker.validation import reject_invalid
 
 ROLE = "arn:aws:iam::123456789012:role/stratigos"
 SEALED = Cluster(
@@ -65,9 +65,9 @@ def test_every_step_is_cached_and_retried() -> None:
 def test_the_service_takes_it(cluster: Cluster) -> None:
     document = definition(cluster)
     asked = {"PipelineName": "stratigos", "PipelineDefinition": json.dumps(document), "RoleArn": ROLE}
-    refuse_unfit("CreatePipeline", asked | {"ClientRequestToken": "0" * 32})
+    reject_invalid("CreatePipeline", asked | {"ClientRequestToken": "0" * 32})
     for request in arguments(document).values():
-        refuse_unfit("CreateProcessingJob", {"ProcessingJobName": "made-by-the-service"} | request)
+        reject_invalid("CreateProcessingJob", {"ProcessingJobName": "made-by-the-service"} | request)
 
 
 def test_steps_find_what_others_leave_below_the_folder_of_the_execution() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from desk.compute.sagemaker.processing import LONGEST_REASON, Cluster, outcome_of, plain, request, tags_of
 from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE
-from tests.doubles.sagemaker.validation import refuse_unfit
+from tests.doubles.sagemaker.validation import reject_invalid
 
 LONGEST = timedelta(hours=24)
 BEGUN = datetime(2026, 3, 2, tzinfo=UTC)
@@ -39,8 +39,8 @@ def build_request(settings: Cluster, *, instances: int = 4, shards: bool = True)
 )
 def test_every_request_fits_the_model_of_the_service(changes: Any, instances: int) -> None:
     settings = cluster(**changes)
-    refuse_unfit("CreateProcessingJob", build_request(settings, instances=instances))
-    refuse_unfit("CreateProcessingJob", build_request(settings, instances=instances, shards=False))
+    reject_invalid("CreateProcessingJob", build_request(settings, instances=instances))
+    reject_invalid("CreateProcessingJob", build_request(settings, instances=instances, shards=False))
 
 
 def test_traffic_between_instances_is_encrypted_and_nothing_else_is_reached() -> None:
