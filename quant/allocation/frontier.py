@@ -183,10 +183,10 @@ def _measure(weights: Floats, mean: Floats, cov: Floats, returns: Floats, volati
         variance = 0.0
         for a in range(count):
             i = active[a]
-            across = 0.0
+            covariance = 0.0
             for b in range(a):
-                across += w[active[b]] * cov[i, active[b]]
-            variance += w[i] * (w[i] * cov[i, i] + 2.0 * across)
+                covariance += w[active[b]] * cov[i, active[b]]
+            variance += w[i] * (w[i] * cov[i, i] + 2.0 * covariance)
         returns[p] = expected
         volatilities[p] = math.sqrt(max(variance, 0.0))
 
@@ -206,7 +206,7 @@ def _interpolate(corners: Floats, returns: Floats, targets: Floats, out: Floats)
 
 
 @compiled
-def _corner_risks(corners: Floats, cov: Floats, variances: Floats, across: Floats) -> None:
+def _corner_risks(corners: Floats, cov: Floats, variances: Floats, covariances: Floats) -> None:
     """Variance of each corner, and its covariance with the one before it."""
     n = corners.shape[1]
     image = np.empty(n)
@@ -219,17 +219,17 @@ def _corner_risks(corners: Floats, cov: Floats, variances: Floats, across: Float
                 for j in range(n):
                     image[j] += weight * row[j]
         variances[c] = 0.0
-        across[c] = 0.0
+        covariances[c] = 0.0
         for i in range(n):
             variances[c] += corners[c, i] * image[i]
             if c > 0:
-                across[c] += corners[c - 1, i] * image[i]
+                covariances[c] += corners[c - 1, i] * image[i]
 
 
 def _sharpest(corners: Floats, returns: Floats, cov: Floats, rate: float) -> tuple[int, float]:
     """Corner and share of the way to the one before it; -1 where a portfolio without risk returns more than `rate`."""
-    variances, across = np.empty(returns.size), np.empty(returns.size)
-    _corner_risks(corners, cov, variances, across)
+    variances, covariances = np.empty(returns.size), np.empty(returns.size)
+    _corner_risks(corners, cov, variances, covariances)
     nothing = _RISKLESS * float(np.diag(cov).max())
     excess = returns - rate
     risky = variances > nothing
@@ -240,8 +240,8 @@ def _sharpest(corners: Floats, returns: Floats, cov: Floats, rate: float) -> tup
     best = int(np.argmax(ratios))
     highest, share = float(ratios[best]), 0.0
     # On a segment variance = v + 2 m t + s t^2 and excess = e + r t: greatest ratio at t = (r v - e m) / (e s - r m).
-    v, e, m, r = variances[1:], excess[1:], across[1:] - variances[1:], -np.diff(returns)
-    s = variances[:-1] - 2.0 * across[1:] + v
+    v, e, m, r = variances[1:], excess[1:], covariances[1:] - variances[1:], -np.diff(returns)
+    s = variances[:-1] - 2.0 * covariances[1:] + v
     bottom = e * s - r * m
     t = np.divide(r * v - e * m, bottom, out=np.zeros_like(v), where=bottom != 0.0)
     between = v + t * (2.0 * m + t * s)

@@ -355,10 +355,10 @@ def _bisection(cov: Floats, order: Ints, weights: Floats) -> None:
         between = 0.0
         for i in range(start[first], stop[first]):
             row = cov[order[i]]
-            across = 0.0
+            product = 0.0
             for j in range(start[first + 1], stop[first + 1]):
-                across += row[order[j]] * inverse[j]
-            between += across * inverse[i]
+                product += row[order[j]] * inverse[j]
+            between += product * inverse[i]
         square[k] = square[first] + square[first + 1] + 2.0 * between
         total[k] = total[first] + total[first + 1]
     share = np.empty(lists)

@@ -145,11 +145,11 @@ def sharpe_gap(
     if excess.shape != w.shape:
         raise DataError(f"`mean` must have shape {w.shape}, as `weights`; got {excess.shape}")
     pull = matrix @ w
-    variance, gained = float(w @ pull), float(excess @ w)
-    if not (variance > 0.0 and gained > 0.0):
-        raise DataError(f"`weights` must have a variance and an excess return; got {variance:g} and {gained:g}")
+    variance, excess_return = float(w @ pull), float(excess @ w)
+    if not (variance > 0.0 and excess_return > 0.0):
+        raise DataError(f"`weights` must have a variance and an excess return; got {variance:g} and {excess_return:g}")
     constraints = Constraints.checked(w.size, lower, upper, groups, turnover, current)
-    return highest(excess / gained - pull / variance, constraints)
+    return highest(excess / excess_return - pull / variance, constraints)
 
 
 def _checked(weights: ArrayLike, cov: ArrayLike) -> tuple[Floats, Floats]:

@@ -93,9 +93,9 @@ def pairwise(returns: Returns | ArrayLike) -> Floats:
     """
     values = return_matrix(returns)
     refuse_infinite(values)
-    here = np.isfinite(values)
-    refuse_overflow(np.where(here, values, 0.0), "returns")
-    counts = here.T.astype(np.float64) @ here
+    present = np.isfinite(values)
+    refuse_overflow(np.where(present, values, 0.0), "returns")
+    counts = present.T.astype(np.float64) @ present
     if counts.min() < max(values.shape[1], 2):
         first, second = divmod(int(counts.argmin()), len(counts))
         raise DataError(
@@ -103,9 +103,9 @@ def pairwise(returns: Returns | ArrayLike) -> Floats:
             f"at least {max(values.shape[1], 2)} are needed, one per asset; or shrink: `ledoit_wolf`"
         )
     # the deviations from each column's own mean keep the digits that the products of means would cancel
-    own = np.where(here, values, 0.0).sum(axis=0) / here.sum(axis=0)
-    deviations = np.where(here, values - own, 0.0)
-    sums = deviations.T @ here
+    means = np.where(present, values, 0.0).sum(axis=0) / present.sum(axis=0)
+    deviations = np.where(present, values - means, 0.0)
+    sums = deviations.T @ present
     cov = (deviations.T @ deviations - sums * sums.T / counts) / (counts - 1.0)
     return 0.5 * (cov + cov.T)
 

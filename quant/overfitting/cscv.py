@@ -161,19 +161,19 @@ def _splits(
     `tables` (4, subsets, N): sums over the subsets of the lower and of the upper blocks, then sums of squares.
     """
     trials = centre.size
-    whole = tables.shape[1] - 1
+    all_blocks = tables.shape[1] - 1
     half = 0
-    while whole >> half:
+    while all_blocks >> half:
         half += 1
     splits = masks.size
     ratios = np.empty((2, trials))
     for i in range(splits // 2):
         for side in range(2):
-            low = masks[i] & whole
+            low = masks[i] & all_blocks
             high = masks[i] >> half
             if side == 1:
-                low = whole - low
-                high = whole - high
+                low = all_blocks - low
+                high = all_blocks - high
             _ratios(
                 tables[0, low],
                 tables[1, high],

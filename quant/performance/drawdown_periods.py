@@ -241,7 +241,7 @@ def drawdown_table(
     return _table(rows, depths, lengths, days, count)
 
 
-def underwater(sample: Sample, grown: Growth, volatility: float) -> Underwater:
+def underwater(sample: Sample, earnings: Growth, volatility: float) -> Underwater:
     """`Underwater` of checked returns; `volatility` is annual."""
     r, days = sample.returns, sample.days
     below, rows, depths, lengths, (total, squares) = _walk(r)
@@ -268,8 +268,8 @@ def underwater(sample: Sample, grown: Growth, volatility: float) -> Underwater:
         longest_drawdown_days=None if spans is None else int(spans.max()),
         recovery_periods=int(lengths[deepest]) if count and rows[2, deepest] >= 0 else None,
         worst_falls=_table(rows, depths, lengths, days),
-        calmar=over(grown.cagr, depth),
-        recovery_factor=over(grown.cumulative_return, depth),
-        ulcer_performance=over(grown.annual_excess, ulcer),
-        serenity=over(grown.annual_excess, ulcer * pitfall) if pitfall else None,
+        calmar=over(earnings.cagr, depth),
+        recovery_factor=over(earnings.cumulative_return, depth),
+        ulcer_performance=over(earnings.annual_excess, ulcer),
+        serenity=over(earnings.annual_excess, ulcer * pitfall) if pitfall else None,
     )

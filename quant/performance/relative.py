@@ -50,14 +50,14 @@ class Relative:
 def _mean_logs(r: NDArray[np.float64], b: NDArray[np.float64], sign: float) -> tuple[int, float, float]:
     """Number of periods in which the benchmark moved by `sign`, and the mean log return of both over them."""
     count = 0
-    own = 0.0
-    its = 0.0
+    strategy_sum = 0.0
+    benchmark_sum = 0.0
     for t in range(r.size):
         if sign * b[t] > 0.0:
             count += 1
-            own += log(1.0 + r[t])
-            its += log(1.0 + b[t])
-    return count, own / max(count, 1), its / max(count, 1)
+            strategy_sum += log(1.0 + r[t])
+            benchmark_sum += log(1.0 + b[t])
+    return count, strategy_sum / max(count, 1), benchmark_sum / max(count, 1)
 
 
 @compiled
@@ -75,26 +75,26 @@ def _correlation(y: NDArray[np.float64], x: NDArray[np.float64], mean_y: float, 
 
 
 def _capture(r: NDArray[np.float64], b: NDArray[np.float64], sign: float) -> float | None:
-    count, own, its = _mean_logs(r, b, sign)
-    return (exp(own) - 1.0) / (exp(its) - 1.0) if count else None
+    count, strategy_mean, benchmark_mean = _mean_logs(r, b, sign)
+    return (exp(strategy_mean) - 1.0) / (exp(benchmark_mean) - 1.0) if count else None
 
 
-def _mean_shortfall(own: Years, its: Years) -> float | None:
-    shortfalls = [b - a for (_, a), (_, b) in zip(own, its, strict=True) if b > 0.0]
+def _mean_shortfall(strategy: Years, benchmark: Years) -> float | None:
+    shortfalls = [b - a for (_, a), (_, b) in zip(strategy, benchmark, strict=True) if b > 0.0]
     return math.fsum(shortfalls) / len(shortfalls) if shortfalls else None
 
 
-def relative(sample: Sample, benchmark: NDArray[np.float64] | None, years: Years, grown: Growth) -> Relative:
+def relative(sample: Sample, benchmark: NDArray[np.float64] | None, years: Years, earnings: Growth) -> Relative:
     """`Relative` of checked returns of one length; `years` are the series' calendar years."""
     if benchmark is None:
         return Relative()
-    r, y, own, periods = sample.returns, sample.excess, sample.excess_moments, sample.periods
+    r, y, strategy_moments, periods = sample.returns, sample.excess, sample.excess_moments, sample.periods
     x = benchmark - sample.rate
-    its = moments(x)
-    if not its.varies or x.size < 3:
+    benchmark_moments = moments(x)
+    if not benchmark_moments.varies or x.size < 3:
         raise DataError("`benchmark` must vary over three periods or more: it explains nothing")
     intercept, slope, intercept_error, slope_error = least_squares(y, x)
-    correlation = _correlation(y, x, own.mean, its.mean) if own.varies else None
+    correlation = _correlation(y, x, strategy_moments.mean, benchmark_moments.mean) if strategy_moments.varies else None
     active = moments(r - benchmark)
     error = math.sqrt(periods) * active.deviation
     benchmark_years = () if sample.days is None else by_year(sample.days, benchmark)
@@ -107,7 +107,7 @@ def relative(sample: Sample, benchmark: NDArray[np.float64] | None, years: Years
         r_squared=times(correlation or 0.0, correlation),
         tracking_error=error,
         information_ratio=over(periods * active.mean, error),
-        treynor=over(grown.annual_excess, slope),
+        treynor=over(earnings.annual_excess, slope),
         upside_capture=_capture(r, benchmark, 1.0),
         downside_capture=_capture(r, benchmark, -1.0),
         upside_given_up=_mean_shortfall(years, benchmark_years),

@@ -165,17 +165,17 @@ def tearsheet(
     days = None if dates is None else checked_days(dates, r.size).astype(np.int64)
     riskless = _checked_rate(rate, r.size, periods)
     sample = sample_of(r, riskless, periods, days)
-    grown = growth(sample)
+    earnings = growth(sample)
     spread = distribution(sample)
     by_calendar = calendar_returns(r, days, against)
     parts = (
-        grown,
+        earnings,
         ratios(sample),
         spread,
-        underwater(sample, grown, spread.volatility),
+        underwater(sample, earnings, spread.volatility),
         payoff(r, spread.tail_ratio),
         by_calendar,
-        relative(sample, against, by_calendar.calendar_years, grown),
+        relative(sample, against, by_calendar.calendar_years, earnings),
         _checked_leverage(weights, r.size),
     )
     return Tearsheet(**{name: value for part in parts for name, value in vars(part).items()})

@@ -115,12 +115,12 @@ def _mix_of(code: int, cov: Floats, target: float, out: Floats) -> float:
 
 @compiled
 def _inverse_volatility(cov: Floats, out: Floats) -> None:
-    whole = 0.0
+    total = 0.0
     for i in range(out.size):
         out[i] = 1.0 / math.sqrt(cov[i, i])
-        whole += out[i]
+        total += out[i]
     for i in range(out.size):
-        out[i] /= whole
+        out[i] /= total
 
 
 @compiled
@@ -150,12 +150,12 @@ def _minimum_variance(cov: Floats, out: Floats) -> float:
             y[i] = weight
         if worst < 1e-12:
             break
-    whole = 0.0
+    total = 0.0
     for i in range(count):
         out[i] = y[i] / deviation[i]
-        whole += out[i]
+        total += out[i]
     for i in range(count):
-        out[i] /= whole
+        out[i] /= total
     return worst
 
 

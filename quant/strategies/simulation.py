@@ -383,10 +383,10 @@ def _merge(
         for m in range(statistics):
             for u in range(units):
                 row, before = (first + u) // each, (first + u) % each
-                merged_paths, more = float(size * before), float(min(size, paths - size * (first + u)))
-                gap, together = means[u, k, m] - mean[row, k, m], merged_paths + more
-                mean[row, k, m] += gap * more / together
-                spread[row, k, m] += spreads[u, k, m] + gap * gap * merged_paths * more / together
+                merged_paths, new_paths = float(size * before), float(min(size, paths - size * (first + u)))
+                gap, total_paths = means[u, k, m] - mean[row, k, m], merged_paths + new_paths
+                mean[row, k, m] += gap * new_paths / total_paths
+                spread[row, k, m] += spreads[u, k, m] + gap * gap * merged_paths * new_paths / total_paths
 
 
 def evaluations(simulated: Simulation, digests: Sequence[str], scenario: str) -> list[Evaluation]:

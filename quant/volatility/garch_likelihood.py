@@ -167,13 +167,13 @@ def _free_loss(x: Floats, z: Floats, before: float, active: Flags, slope: Floats
 @compiled
 def _direction(inverse: Floats, slope: Floats, step: Floats) -> float:
     """-inverse @ slope into `step`, and the slope along it."""
-    along = 0.0
+    descent = 0.0
     for i in range(_PARAMETERS):
         step[i] = 0.0
         for k in range(_PARAMETERS):
             step[i] -= inverse[i, k] * slope[k]
-        along += step[i] * slope[i]
-    return along
+        descent += step[i] * slope[i]
+    return descent
 
 
 @compiled
@@ -228,22 +228,22 @@ def _minimise(x: Floats, z: Floats, before: float, active: Flags) -> tuple[float
     for iteration in range(_ITERATIONS):
         if _steepest(slope) < _GRADIENT:
             break
-        along = _direction(inverse, slope, step)
-        if not along < 0.0:
+        descent = _direction(inverse, slope, step)
+        if not descent < 0.0:
             _reset(inverse, 1.0)
-            along = _direction(inverse, slope, step)
+            descent = _direction(inverse, slope, step)
         size = min(1.0, 1.0 / max(_steepest(step), 1e-300))  # no free number moves by more than 1
         converged = False
         for _ in range(40):
             for i in range(_PARAMETERS):
                 trial[i] = z[i] + size * step[i]
             level = _free_loss(x, trial, before, active, trial_slope)
-            if level <= value + 1e-4 * size * along + _ROUNDING:
+            if level <= value + 1e-4 * size * descent + _ROUNDING:
                 converged = True
                 break
             # minimum of the parabola through both values and the slope, within a tenth and a half of the step
-            bend = level - value - size * along
-            size *= min(max(-0.5 * size * along / bend, 0.1), 0.5) if bend > 0.0 else 0.5
+            bend = level - value - size * descent
+            size *= min(max(-0.5 * size * descent / bend, 0.1), 0.5) if bend > 0.0 else 0.5
         if not converged:
             break
         for i in range(_PARAMETERS):

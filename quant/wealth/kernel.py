@@ -164,16 +164,16 @@ def _trade_flow(account: Account, flow: float, j: int, hold: Floats) -> float:
     before = hold[assets, j]
     for i in range(assets):
         before += hold[i, j]
-    traded = 0.0
+    turnover = 0.0
     rest = 1.0
     for i in range(assets):
         change = flow * account.weights[i] if flow > 0.0 else flow * (hold[i, j] / before)
         rest -= account.weights[i]
-        traded += abs(change)
+        turnover += abs(change)
         hold[i, j] += change
     hold[assets, j] += flow * max(rest, 0.0) if flow > 0.0 else flow * (hold[assets, j] / before)
     wealth = before + flow
-    after = max(wealth - account.cost * traded, 0.0)
+    after = max(wealth - account.cost * turnover, 0.0)
     for i in range(assets + 1):
         hold[i, j] *= after / wealth
     return after
@@ -221,12 +221,12 @@ def _flow(account: Account, month: int, accounts: _Accounts) -> None:
     withdrawal = account.withdrawals[month - 1] if month > 0 else 0.0
     for j in range(LANES):
         open_ = accounts.ruin[j] == np.inf
-        come = contribution if open_ else 0.0
-        there = accounts.total[j] + come
-        paid_out = min(withdrawal if open_ else 0.0, there)
-        # amounts that cancel leave the wealth as it was, and all that is there leaves nothing, to the last bit
-        accounts.flowed[j] = 0.0 if paid_out == there else accounts.total[j] + (come - paid_out)
-        accounts.paid_in[j] += come
+        inflow = contribution if open_ else 0.0
+        available = accounts.total[j] + inflow
+        paid_out = min(withdrawal if open_ else 0.0, available)
+        # to the last bit, flows that cancel leave the wealth unchanged and a withdrawal of all of it leaves zero
+        accounts.flowed[j] = 0.0 if paid_out == available else accounts.total[j] + (inflow - paid_out)
+        accounts.paid_in[j] += inflow
         accounts.paid_out[j] += paid_out
 
 
@@ -338,13 +338,13 @@ def _keep(row: Floats, lanes: int, v: int, low: float, width: float, statistics:
 
 
 @compiled
-def merge(count: float, mean: Floats, spread: Floats, more: float, mean_b: Floats, spread_b: Floats) -> None:
-    """Chan, Golub and LeVeque (1983), The American Statistician 37(3): `more` paths join `count`."""
-    together = count + more
+def merge(count: float, mean: Floats, spread: Floats, count_b: float, mean_b: Floats, spread_b: Floats) -> None:
+    """Chan, Golub and LeVeque (1983), The American Statistician 37(3): merge `count_b` paths into `count`."""
+    total = count + count_b
     for v in range(mean.size):
         gap = mean_b[v] - mean[v]
-        mean[v] += gap * more / together
-        spread[v] += spread_b[v] + gap * gap * count * more / together
+        mean[v] += gap * count_b / total
+        spread[v] += spread_b[v] + gap * gap * count * count_b / total
 
 
 @compiled

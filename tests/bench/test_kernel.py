@@ -118,7 +118,7 @@ def signals_in_numpy(returns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nd
     return sigma, share, turbulent
 
 
-def wanted_in_numpy(  # noqa: C901  (one formula per function)
+def weights_in_numpy(  # noqa: C901  (one formula per function)
     function: WeightFunction, at: dict[str, np.ndarray], s: np.ndarray, share: np.ndarray, turbulent: np.ndarray
 ) -> np.ndarray:
     target = MANDATE.target_volatility
@@ -160,7 +160,7 @@ def numpy_accounts(rules: list[StrategyConfig], returns: np.ndarray, cash: float
     kinds = np.array([FUNCTIONS.index(c.weight_function) for c in rules])
     memory = np.array([FAMILY[c.weight_function].memory == "wealth" for c in rules])
     shape = (count, lanes)
-    weight, sum_x, sum_x2, fees, traded, costs, idle, want = (np.zeros(shape) for _ in range(8))
+    weight, sum_x, sum_x2, fees, traded, costs, idle, targets = (np.zeros(shape) for _ in range(8))
     wealth, depth, deepest, peak, value = (np.ones(shape) for _ in range(5))
     floor, variance = np.full(shape, 0.9), np.full(shape, MANDATE.target_volatility**2)
     closes, variances = [wealth.copy()] * (LAG + 1), [variance.copy()] * (LAG + 1)  # known LAG sessions ago comes first
@@ -182,14 +182,14 @@ def numpy_accounts(rules: list[StrategyConfig], returns: np.ndarray, cash: float
             idle[locked] = 0.0
             s = sigma[:, t - LAG]
             if t < WARM_UP:
-                want = MANDATE.target_volatility / s[level]
+                targets = MANDATE.target_volatility / s[level]
             for kind, function in enumerate(FUNCTIONS):
                 mine = due[kinds[due] == kind]
-                at = {"value": value[mine], "floor": floor[mine], "peak": peak[mine], "before": want[mine]}
+                at = {"value": value[mine], "floor": floor[mine], "peak": peak[mine], "before": targets[mine]}
                 at["own"] = np.sqrt(variances[1][mine])
-                want[mine] = wanted_in_numpy(function, at, s[level[mine]], share[t - LAG], turbulent[t - LAG])
-            want[due] = np.clip(want[due], MANDATE.min_weight, MANDATE.max_weight)
-            move = want[due] - weight[due]
+                targets[mine] = weights_in_numpy(function, at, s[level[mine]], share[t - LAG], turbulent[t - LAG])
+            targets[due] = np.clip(targets[due], MANDATE.min_weight, MANDATE.max_weight)
+            move = targets[due] - weight[due]
             move = np.where(np.abs(move) > (band[due] if t >= WARM_UP else 0.0), move, 0.0)
             weight[due] += move
             traded[due] += np.abs(move)
