@@ -300,7 +300,7 @@ async def test_errors_of_aws_are_reported(here: FinishedPipeline, amazon: Accoun
     fleet, pipelines, *_ = amazon
     message = "User: arn:aws:sts::123456789012:assumed-role/me is not authorized to perform: sagemaker:CreatePipeline"
     fleet.refuse("CreatePipeline", "AccessDeniedException", message)
-    with pytest.raises(UserError, match=r"sagemaker:CreatePipeline is denied.*iam:PassRole for 'fleet'"):
+    with pytest.raises(UserError, match=r"denies sagemaker:CreatePipeline.*iam:PassRole for 'fleet'"):
         await pipelines.start(here.request_file, here.prices, training=False)
     fleet.refuse("StartPipelineExecution", "ResourceLimitExceeded", "The account has 200 executions")
     with pytest.raises(UserError, match="200 executions; expected fewer at a time, or a higher quota"):

@@ -100,8 +100,8 @@ def alone(paths: ContainerPaths) -> None:
     ("change", "reason"),
     [
         (removed, "known.json is missing; expected work.json, known.json and prices.npz"),
-        (damaged, "prices.npz: it cannot be read; expected what this program has written"),
-        (from_elsewhere, "work.json: it was written by another version of the program; expected the image with which"),
+        (damaged, "prices.npz cannot be read; expected a file written by this program"),
+        (from_elsewhere, "work.json was written by another version of the program; use the image with which"),
         (alone, "resourceconfig.json is missing; expected the current host and all hosts of the job"),
     ],
 )
@@ -137,7 +137,7 @@ def test_what_a_step_is_not_handed_is_told_with_its_folder(tmp_path, monkeypatch
     paths.inputs.mkdir(parents=True)
     monkeypatch.setenv("STRATIGOS_CONTAINER_ROOT", str(tmp_path))
     assert run(["worker", "--step", "data_validation"]) == 2
-    assert capfd.readouterr().err.endswith(f"request.json and prices.npz, in {paths.input('request')}\n")
+    assert capfd.readouterr().err.endswith(f"request.json and prices.npz in {paths.input('request')}\n")
 
 
 def test_unusable_prices_are_told_with_code_2(prepare, capfd) -> None:

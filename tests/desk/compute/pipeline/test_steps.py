@@ -124,13 +124,13 @@ def test_a_request_of_another_version_is_refused(paths: ContainerPaths) -> None:
     path = paths.input("request") / "request.json"
     text = path.read_text()
     path.write_text(text.replace(code_version(), "0" * 64))
-    with pytest.raises(IncompatibleWork, match=r"request\.json: it was written by another version"):
+    with pytest.raises(IncompatibleWork, match=r"request\.json was written by another version"):
         executed("data_validation", paths)
     path.write_text(text[:-20])
-    with pytest.raises(IncompatibleWork, match=r"request\.json: it cannot be read"):
+    with pytest.raises(IncompatibleWork, match=r"request\.json cannot be read"):
         executed("data_validation", paths)
     path.unlink()
-    with pytest.raises(IncompatibleWork, match=r"request\.json: it is not there"):
+    with pytest.raises(IncompatibleWork, match=r"request\.json is missing"):
         executed("data_validation", paths)
 
 
