@@ -33,7 +33,7 @@ from desk.portfolios.optimizers.responses import FrontierOptimization, HrpOptimi
 from desk.portfolios.schemas import Portfolio, PortfolioDraft, PortfolioPatch
 from desk.runs.events import ApprovalRequested, TurnPaused
 from desk.runs.progress import LiveEvent
-from desk.runs.states import STOPPED, RunState
+from desk.runs.states import STOPPED_STATES, RunState
 from desk.strategies.evaluation_schemas import DetailedEvaluation, EvaluationRequest
 from desk.wealth.schemas import Analysis, Simulation, SimulationRequest
 from graphs.runs.job_status import Job, JobPage, JobSummary
@@ -214,7 +214,7 @@ class Client:
         while True:
             current = self.job(job)
             is_open = current.approval is not None and current.approval.decided is None
-            if not is_open or current.state == "waiting" or current.state in STOPPED:
+            if not is_open or current.state == "waiting" or current.state in STOPPED_STATES:
                 return is_open and current.state == "waiting"
             time.sleep(POLL)
 

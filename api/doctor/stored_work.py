@@ -10,7 +10,7 @@ from api.operations.readiness import age_of_prices
 from api.settings import Settings
 from desk.governance.audit_verification import verify
 from desk.runs.repository import KIND, Run
-from desk.runs.states import ACTIVE
+from desk.runs.states import ACTIVE_STATES
 from graphs.dependencies import Dependencies
 from graphs.jobs import fair_queue
 from graphs.jobs.fair_queue import OVERDUE, Turnstile
@@ -67,7 +67,7 @@ async def check_runs(dependencies: Dependencies, settings: Settings) -> Finding:
     owners = {settings.owner} | {owner for owner, _ in await _turnstiles(dependencies)}
     abandoned: list[str] = []
     for owner in sorted(owners):
-        for state in ACTIVE:
+        for state in ACTIVE_STATES:
             async for record in iterate_records(
                 dependencies.store.records, owner, KIND, label=("state", state), newest_first=True
             ):

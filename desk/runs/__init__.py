@@ -1,1 +1,1 @@
-"""State around an execution: run context, trace events, progress, stored decisions and cached answers."""
+"""Runs: stored records and states, context of an execution, trace events, progress, decisions and cached answers."""

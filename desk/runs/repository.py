@@ -1,4 +1,4 @@
-"""The runs of an owner, as they are stored."""
+"""Stored runs of an owner: records, events and results."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,7 +9,7 @@ from desk.optimization.repositories.result_repository import load_result
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
 from desk.runs.events import TRACE_EVENT, TraceEvent
-from desk.runs.states import STAGES, STOPPED, RunState, Transition, check_transition
+from desk.runs.states import EXECUTION_STAGES, STOPPED_STATES, RunState, Transition, check_transition
 from quant.numeric.frozen import Frozen
 from store.errors import Conflict, Missing
 from store.records import Key, LabelName, Put, Record, iterate_records
@@ -18,8 +18,8 @@ from store.store import Store
 KIND = "run"
 
 
-class Cancelling(Frozen):
-    """What a person asked of a run that is being executed."""
+class CancellationRequest(Frozen):
+    """Request to cancel a run that is being executed."""
 
     by: str
     at: datetime
@@ -27,15 +27,15 @@ class Cancelling(Frozen):
 
 
 class Hold(Frozen):
-    """While it stands the run is neither archived nor deleted."""
+    """Hold that protects the run from archiving and deletion."""
 
     by: str
     at: datetime
     reason: str = ""
 
 
-class Archived(Frozen):
-    """All that is left here of a run besides its record, and where the rest is."""
+class ArchiveReference(Frozen):
+    """Location of an archived run's file, and what its record keeps."""
 
     at: datetime
     blob: str
@@ -43,9 +43,9 @@ class Archived(Frozen):
     """SHA-256 of the file."""
     bytes: int
     tried: str
-    """Address of what it tried, for the ledgers of later runs."""
+    """Address of its trials' entries, for the ledgers of later runs."""
     emptied: bool = False
-    """Whether what the file holds is deleted where it was."""
+    """Whether the archived data is deleted from the store."""
 
 
 class Run(Frozen):
@@ -58,17 +58,17 @@ class Run(Frozen):
     request: OptimizationRequest
     data_digest: str
     ledger: str
-    """Address of what the owner had tried on the same prices before: see `desk.optimization.repositories.ledger`."""
+    """Address of the owner's earlier trials on the same prices; see `desk.optimization.repositories.ledger`."""
     code_version: str
     result_digest: str | None = None
     history: tuple[Transition, ...] = ()
-    """Empty at first in a run that was stored before there were histories."""
-    cancelling: Cancelling | None = None
+    """State transitions; may be empty in records of an earlier version."""
+    cancelling: CancellationRequest | None = None
     held: Hold | None = None
-    archived: Archived | None = None
+    archived: ArchiveReference | None = None
     restored_at: datetime | None = None
     forgotten_at: datetime | None = None
-    """When its checkpoints were deleted."""
+    """Time at which its checkpoints were deleted."""
 
     @property
     def updated_at(self) -> datetime:
@@ -76,37 +76,37 @@ class Run(Frozen):
 
     @property
     def thread(self) -> str:
-        """The name of its checkpoints."""
+        """Thread id of its checkpoints."""
         return f"{self.owner}/{self.id}"
 
-    def moved(self, state: RunState, *, at: datetime, by: str, reason: str = "", **changes: Any) -> "Run":
-        """In that state; `IllegalTransition` where it cannot follow."""
+    def with_state(self, state: RunState, *, at: datetime, by: str, reason: str = "", **changes: Any) -> "Run":
+        """Return the run in `state`; `IllegalTransition` if that is not allowed."""
         check_transition(self.id, self.state, state)
         history = (*self.history, Transition(state=state, at=at, by=by, reason=reason))
-        wanted = None if state in STOPPED else self.cancelling
-        return self.model_copy(update={**changes, "state": state, "history": history, "cancelling": wanted})
+        cancelling = None if state in STOPPED_STATES else self.cancelling
+        return self.model_copy(update={**changes, "state": state, "history": history, "cancelling": cancelling})
 
-    def advanced(self, stage: RunState, *, at: datetime, by: str, **changes: Any) -> "Run":
-        """At least that far in its execution, through every stage on the way."""
+    def advanced_to(self, stage: RunState, *, at: datetime, by: str, **changes: Any) -> "Run":
+        """Return the run at `stage` or later, through every stage in between."""
         passed = "validating" if self.state == "computing" else self.state
-        done = STAGES.index(passed) + 1 if passed in STAGES else 0
+        done = EXECUTION_STAGES.index(passed) + 1 if passed in EXECUTION_STAGES else 0
         run = self
-        for state in STAGES[done : STAGES.index(stage) + 1]:
-            run = run.moved(state, at=at, by=by, **changes)
+        for state in EXECUTION_STAGES[done : EXECUTION_STAGES.index(stage) + 1]:
+            run = run.with_state(state, at=at, by=by, **changes)
         return run
 
     def put(self, version: int) -> Put:
-        """The write of this run over that version."""
+        """Return the write of this run over `version`."""
         labels: dict[LabelName, str] = {"state": self.state, "about": self.data_digest}
         return Put(Key(self.owner, KIND, self.id), self.model_dump(mode="json"), version, labels=labels)
 
 
 class JobFailed(RuntimeError):
-    """The search ended without its trials."""
+    """The search ended without completing its trials."""
 
 
 class Cancelled(RuntimeError):
-    """A person stopped the search."""
+    """The search was cancelled by a user."""
 
 
 class NoSuchRun(NotFound):
@@ -119,7 +119,7 @@ class NoSuchRun(NotFound):
 
 
 class RunArchived(Gone):
-    """What the run found is in a file, and can be brought back."""
+    """The run is archived in a file and can be restored."""
 
     code = "archived"
 
@@ -130,39 +130,39 @@ class RunArchived(Gone):
         )
 
 
-async def run_of(store: Store, owner: str, run_id: str) -> Run:
-    return Run.model_validate((await record_of(store, owner, run_id)).document)
+async def load_run(store: Store, owner: str, run_id: str) -> Run:
+    return Run.model_validate((await load_run_record(store, owner, run_id)).document)
 
 
 async def list_runs(store: Store, owner: str) -> list[Run]:
-    """The owner's runs, newest first."""
-    found = iterate_records(store.records, owner, KIND, newest_first=True)
-    return [Run.model_validate(record.document) async for record in found]
+    """Load the runs of an owner, newest first."""
+    records = iterate_records(store.records, owner, KIND, newest_first=True)
+    return [Run.model_validate(record.document) async for record in records]
 
 
-def numbered(event: TraceEvent, sequence: int) -> TraceEvent:
+def with_sequence(event: TraceEvent, sequence: int) -> TraceEvent:
     return event.model_copy(update={"sequence": sequence})
 
 
-async def events_of(store: Store, owner: str, run_id: str, *, after: int = 0) -> list[TraceEvent]:
-    """The events numbered `after` + 1 and on, with their numbers."""
-    found: list[TraceEvent] = []
+async def load_events(store: Store, owner: str, run_id: str, *, after: int = 0) -> list[TraceEvent]:
+    """Load the events from number `after` + 1 on."""
+    events: list[TraceEvent] = []
     while page := await store.events.read(owner, run_id, after):
-        found += [numbered(TRACE_EVENT.validate_python(event.payload), event.number) for event in page]
+        events += [with_sequence(TRACE_EVENT.validate_python(event.payload), event.number) for event in page]
         after = page[-1].number
-    return found
+    return events
 
 
-async def result_of(store: Store, owner: str, run_id: str) -> OptimizationResult | None:
-    """The result of a run that has one."""
+async def load_final_result(store: Store, owner: str, run_id: str) -> OptimizationResult | None:
+    """Load the final result of a run; None if there is none."""
     try:
         return await load_result(store, owner, run_id, "final")
     except Missing:
         return None
 
 
-async def record_of(store: Store, owner: str, run_id: str, *, archived: bool = False) -> Record:
-    """`archived` takes the record of an archived run too, which is `RunArchived` otherwise."""
+async def load_run_record(store: Store, owner: str, run_id: str, *, archived: bool = False) -> Record:
+    """Load the record of a run; an archived one raises `RunArchived` unless `archived` is set."""
     record = await store.records.get(Key(owner, KIND, run_id))
     if record is None:
         raise NoSuchRun(run_id)
@@ -174,9 +174,9 @@ async def record_of(store: Store, owner: str, run_id: str, *, archived: bool = F
 async def change_run(
     store: Store, owner: str, run_id: str, change: Callable[[Run], Run], *, archived: bool = False
 ) -> Run:
-    """The run as `change` leaves it, whoever else writes meanwhile."""
+    """Apply `change` to the stored run, with retries after concurrent writes."""
     while True:
-        record = await record_of(store, owner, run_id, archived=archived)
+        record = await load_run_record(store, owner, run_id, archived=archived)
         before = Run.model_validate(record.document)
         after = change(before)
         if after == before:

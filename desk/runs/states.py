@@ -1,4 +1,4 @@
-"""The states of a run, and which may follow which."""
+"""States of a run and the allowed transitions."""
 
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -20,18 +20,18 @@ RunState: TypeAlias = Literal[
     "rejected",
     "expired",
 ]
-"""`waiting` is for a person's approval; what is decided holds for ever, so `rejected` is an end.
+"""`waiting` means that an approval is pending; a rejection is final.
 
-`computing` is a part of running: a job elsewhere goes on, and nobody executes the run until there is news of it.
+`computing` is a part of running: a remote job continues, and no process executes the run until its completion event.
 """
-ENDED: tuple[RunState, ...] = ("completed", "rejected", "expired")
-STOPPED: tuple[RunState, ...] = (*ENDED, "failed", "cancelled")
-"""Nobody executes it any more; a failed and a cancelled one may be begun again."""
-ACTIVE: tuple[RunState, ...] = ("validating", "running", "aggregating")
-STAGES: tuple[RunState, ...] = (*ACTIVE, "completed")
-"""What an execution goes through, in order."""
+FINAL_STATES: tuple[RunState, ...] = ("completed", "rejected", "expired")
+STOPPED_STATES: tuple[RunState, ...] = (*FINAL_STATES, "failed", "cancelled")
+"""States without execution; a failed or cancelled run may be restarted."""
+ACTIVE_STATES: tuple[RunState, ...] = ("validating", "running", "aggregating")
+EXECUTION_STAGES: tuple[RunState, ...] = (*ACTIVE_STATES, "completed")
+"""Stages of an execution, in order."""
 
-AFTER: dict[RunState, tuple[RunState, ...]] = {
+SUCCESSORS: dict[RunState, tuple[RunState, ...]] = {
     "created": ("queued", "validating", "failed", "cancelled", "expired"),
     "queued": ("validating", "failed", "cancelled", "expired"),
     "validating": ("running", "waiting", "failed", "cancelled", "rejected"),
@@ -51,20 +51,20 @@ class Transition(Frozen):
     state: RunState
     at: datetime
     by: str
-    """The owner, `worker`, or whoever else moved it."""
+    """Author of the transition: the owner, `worker` or another user."""
     reason: str = ""
 
 
 class IllegalTransition(Conflicting):
-    """The run is in a state after which the other cannot come."""
+    """The run's state does not allow the transition."""
 
     code = "illegal_transition"
 
-    def __init__(self, run_id: str, state: RunState, wanted: RunState) -> None:
-        allowed = ", ".join(AFTER[state]) or f"nothing: {state} is an end"
-        super().__init__(f"run: {run_id!r} is {state} and cannot become {wanted}; expected {allowed}")
+    def __init__(self, run_id: str, state: RunState, target: RunState) -> None:
+        allowed = ", ".join(SUCCESSORS[state]) or f"nothing: {state} is an end"
+        super().__init__(f"run: {run_id!r} is {state} and cannot become {target}; expected {allowed}")
 
 
-def check_transition(run_id: str, state: RunState, wanted: RunState) -> None:
-    if wanted not in AFTER[state]:
-        raise IllegalTransition(run_id, state, wanted)
+def check_transition(run_id: str, state: RunState, target: RunState) -> None:
+    if target not in SUCCESSORS[state]:
+        raise IllegalTransition(run_id, state, target)

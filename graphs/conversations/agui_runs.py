@@ -12,7 +12,7 @@ from desk.conversation.schemas import Turn
 from desk.governance.approvals import Ruling, load_approval
 from desk.governance.principals import Principal
 from desk.runs.events import TurnFinished, TurnPaused
-from desk.runs.repository import events_of
+from desk.runs.repository import load_events
 from graphs.conversations.background_turns import Answering
 from graphs.conversations.event_sequence import story
 from graphs.conversations.interrupts import decide
@@ -150,7 +150,7 @@ async def _last(store: Store, owner: str, thread: str) -> Turn | None:
 
 
 async def _pauses(store: Store, owner: str, turn: str) -> list[TurnPaused]:
-    return [event for event in await events_of(store, owner, turn) if isinstance(event, TurnPaused)]
+    return [event for event in await load_events(store, owner, turn) if isinstance(event, TurnPaused)]
 
 
 async def _asked(store: Store, owner: str, thread: str, run: str) -> Turn | None:

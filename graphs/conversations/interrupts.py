@@ -6,7 +6,7 @@ from desk.conversation.schemas import Turn
 from desk.governance.approvals import ApprovalDecision, Ruling, Subject, load_approval
 from desk.governance.principals import Principal
 from desk.runs.events import TurnPaused
-from desk.runs.repository import events_of, run_of
+from desk.runs.repository import load_events, load_run
 from graphs.conversations.background_turns import Answering
 from graphs.conversations.repository import conversation_of, settled
 from graphs.dependencies import Dependencies
@@ -31,7 +31,7 @@ async def interrupts(dependencies: Dependencies, asking: Principal, conversation
     approval = await load_approval(store, owner, run, subject)
     if approval is None or approval.decided is not None:
         return []
-    request = (await run_of(store, owner, run)).request
+    request = (await load_run(store, owner, run)).request
     return [
         Interrupt(
             run=run,
@@ -53,7 +53,7 @@ async def decide(
     turn = await _last(dependencies.store, owner, conversation_id)
     subject = None if turn is None else await _subject(dependencies.store, owner, turn, run)
     if turn is None or subject is None:
-        await run_of(dependencies.store, owner, run)
+        await load_run(dependencies.store, owner, run)
         raise NothingWaits(f"run: the conversation waits for no decision on {run!r}; expected one of its interrupts")
     decided = ApprovalDecision(**ruling.model_dump(), by=owner, at=dependencies.now())
     await decide_approval(dependencies, owner, run, decided, subject, decider=asking)
@@ -64,7 +64,7 @@ async def _subject(store: Store, owner: str, turn: Turn, run: str) -> Subject | 
     """What the turn waits for the run to be decided on, or waited: a decision may be sent again."""
     if turn.waits_for is not None and turn.waits_for[0] == run:
         return turn.waits_for[1]
-    paused = [event for event in await events_of(store, owner, turn.id) if isinstance(event, TurnPaused)]
+    paused = [event for event in await load_events(store, owner, turn.id) if isinstance(event, TurnPaused)]
     return next((event.subject for event in reversed(paused) if event.waits_for == run), None)
 
 

@@ -19,7 +19,7 @@ from desk.optimization.repositories.result_repository import load_result
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
 from desk.runs.events import RunLaunched, TraceEvent
-from desk.runs.repository import Run, events_of, run_of
+from desk.runs.repository import Run, load_events, load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs.job_queue import followed, restart, submit
 from graphs.jobs.remote import carried_out
@@ -71,7 +71,7 @@ class RunsOfOwner:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             raise
-        state = (await run_of(self._dependencies.store, self._owner, run)).state
+        state = (await load_run(self._dependencies.store, self._owner, run)).state
         if state == "waiting":
             raise ApprovalPending(run, "launch")
         if state == "rejected":
@@ -99,7 +99,7 @@ class RunsOfOwner:
         return opened.figures
 
     async def _begin(self, run: str, request: OptimizationRequest) -> None:
-        told = await events_of(self._dependencies.store, self._owner, self._turn)
+        told = await load_events(self._dependencies.store, self._owner, self._turn)
         begun = {event.launched for event in told if isinstance(event, RunLaunched)}
         if len(begun | {run}) > LAUNCHES:
             raise InvalidInput(
@@ -130,19 +130,19 @@ class RunsOfOwner:
         named = {"last": about.run, "previous": about.previous_run}
         allowed = "last, previous, or the beginning of a run's id"
         if named.get(text) is not None:
-            return await run_of(self._dependencies.store, self._owner, named[text] or "")
+            return await load_run(self._dependencies.store, self._owner, named[text] or "")
         store, owner = self._dependencies.store, self._owner
         place = {"last": 0, "previous": 1}.get(text)
         if place is not None:
             latest = await recent_results(store, owner, place + 1)
             if place < len(latest):
-                return await run_of(store, owner, latest[place])
+                return await load_run(store, owner, latest[place])
             raise InvalidInput("run", text, reason="there are not so many results yet", allowed="an optimization first")
         found = await results_named(store, owner, text)
         if len(found) != 1:
             reason = f"{len(found)} of your results begin with {text!r}"
             raise InvalidInput("run", text, reason=reason, allowed=allowed)
-        return await run_of(store, owner, found[0].id)
+        return await load_run(store, owner, found[0].id)
 
     async def _rejected(self, run: str) -> ApprovalRejected:
         approval = await load_approval(self._dependencies.store, self._owner, run)

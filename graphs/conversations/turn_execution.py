@@ -18,7 +18,7 @@ from desk.figures.guard.claims import render
 from desk.governance.principals import Principal
 from desk.runs.events import RunFailed, ToolCalled, TraceEvent, TurnFinished, TurnPaused, TurnStarted
 from desk.runs.model_answers import delete_answers
-from desk.runs.repository import events_of
+from desk.runs.repository import load_events
 from graphs.assistant import RECURSION_LIMIT, Before, State, Tell, Turning, noted, turning
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.conversations.launching import RunsOfOwner
@@ -186,7 +186,7 @@ async def resume(
 ) -> AsyncGenerator[TraceEvent]:
     """Go on with a turn that was interrupted, or whose approval was decided; a finished one is read out."""
     turn = await turn_of(dependencies.store, owner, conversation_id, number)
-    stored = await events_of(dependencies.store, owner, turn.id)
+    stored = await load_events(dependencies.store, owner, turn.id)
     if turn.state == "completed":
         for event in stored:
             yield event
@@ -231,7 +231,7 @@ async def _begins_again(store: Store, owner: str, turn: Turn) -> bool:
 
 async def _untold(store: Store, owner: str, turn: Turn, known: Collection[str]) -> list[TraceEvent]:
     """What a graph that stops or fails has stored and did not come to stream."""
-    return [event for event in await events_of(store, owner, turn.id) if event.id not in known]
+    return [event for event in await load_events(store, owner, turn.id) if event.id not in known]
 
 
 async def _steps(dependencies: Dependencies, owner: str, turn: Turn, log: EventLog) -> AsyncGenerator[TraceEvent]:
@@ -328,7 +328,7 @@ async def _finish(
     log: EventLog,
 ) -> AsyncGenerator[TraceEvent]:
     outcome = reply.outcome if reply else "no_answer"
-    said = await events_of(store, owner, turn.id)
+    said = await load_events(store, owner, turn.id)
     finished = log.make(
         TurnFinished,
         "turn",

@@ -6,8 +6,8 @@ from desk.governance.approvals import Subject, load_approval
 from desk.governance.principals import Principal
 from desk.governance.roles import ROLES
 from desk.optimization.approved_request import approved_request
-from desk.runs.repository import Run, record_of
-from desk.runs.states import ACTIVE
+from desk.runs.repository import Run, load_run_record
+from desk.runs.states import ACTIVE_STATES
 from graphs.dependencies import Dependencies
 from graphs.jobs import fair_queue
 from graphs.runs.approval import append_approval, check_decider
@@ -36,7 +36,7 @@ async def decide_approval(
         raise InvalidInput("verdict", decided.verdict, allowed="approved or rejected: a holdout has nothing to edit")
     while True:
         earlier = await load_approval(dependencies.store, owner, run_id, subject)
-        record = await record_of(dependencies.store, owner, run_id)
+        record = await load_run_record(dependencies.store, owner, run_id)
         if await load_approval(dependencies.store, owner, run_id, subject) != earlier:
             continue  # a decision changes both at once, and one fell between the two
         run = Run.model_validate(record.document)
@@ -66,7 +66,7 @@ async def decide_approval(
 async def _as_decided(dependencies: Dependencies, run: Run, decided: approvals.ApprovalDecision) -> Run:
     """The run after the decision; what the person changed is checked as a new request is."""
     if decided.verdict == "rejected":
-        return run.moved("rejected", at=decided.at, by=decided.by, reason=decided.reason)
+        return run.with_state("rejected", at=decided.at, by=decided.by, reason=decided.reason)
     check_version(run)
     request = approved_request(run.request, decided)
     if decided.verdict == "edited":
@@ -75,7 +75,7 @@ async def _as_decided(dependencies: Dependencies, run: Run, decided: approvals.A
             allowed = "the prices with which the run began"
             raise InvalidInput("prices_file", request.prices_file, allowed=allowed)
     run = run.model_copy(update={"request": request})
-    if run.state in ACTIVE:  # whoever executes it has asked, and finds the decision
+    if run.state in ACTIVE_STATES:  # whoever executes it has asked, and finds the decision
         return run
     state = "running" if dependencies.queue is None else "queued"
-    return run.moved(state, at=decided.at, by=decided.by, reason=decided.verdict)
+    return run.with_state(state, at=decided.at, by=decided.by, reason=decided.verdict)

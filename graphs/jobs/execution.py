@@ -23,8 +23,8 @@ from desk.runs.context import Context, RunMarket
 from desk.runs.decisions import StoredDecision, save_decision
 from desk.runs.events import NodeStarted, RunFailed, RunFinished, RunStarted, TraceEvent
 from desk.runs.model_answers import delete_answers
-from desk.runs.repository import Cancelled, Run, change_run, events_of, record_of, run_of
-from desk.runs.states import ENDED, STOPPED, RunState
+from desk.runs.repository import Cancelled, Run, change_run, load_events, load_run_record, load_run
+from desk.runs.states import FINAL_STATES, STOPPED_STATES, RunState
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies
 from graphs.optimization import AGENTS, RECURSION_LIMIT, Execution, optimization
@@ -68,9 +68,9 @@ async def _executed(
     dependencies: Dependencies, owner: str, run_id: str, decisions: Sequence[Decision] | None, by: str
 ) -> AsyncGenerator[TraceEvent]:
     approval = await load_approval(dependencies.store, owner, run_id)  # before the run: a decision changes both at once
-    run = await run_of(dependencies.store, owner, run_id)
-    stored = await events_of(dependencies.store, owner, run_id)
-    if run.state in ENDED or (run.state == "waiting" and approval is not None and approval.decided is None):
+    run = await load_run(dependencies.store, owner, run_id)
+    stored = await load_events(dependencies.store, owner, run_id)
+    if run.state in FINAL_STATES or (run.state == "waiting" and approval is not None and approval.decided is None):
         for event in await _read_out(dependencies, run, stored):
             yield event
         return
@@ -88,7 +88,7 @@ async def _executed(
     except Unavailable:
         raise  # the run did not fail; there may be no place to say anything either
     except Exception as error:
-        for event in await events_of(
+        for event in await load_events(
             dependencies.store, owner, run_id
         ):  # a graph that fails drops what it has yet to stream
             if event.id not in known:
@@ -170,7 +170,7 @@ async def _read_out(dependencies: Dependencies, run: Run, stored: list[TraceEven
         approval = await load_approval(dependencies.store, run.owner, run.id)
         assert approval is not None
         await append_approval(dependencies, run, approval)
-        return await events_of(dependencies.store, run.owner, run.id)
+        return await load_events(dependencies.store, run.owner, run.id)
     return stored
 
 
@@ -220,7 +220,7 @@ async def _advance(
     def advanced(run: Run) -> Run:
         if run.state == "cancelled" and stage != "validating":
             raise Cancelled(run_id)
-        return run if run.state in ENDED else run.advanced(stage, at=dependencies.now(), by=by, **changes)
+        return run if run.state in FINAL_STATES else run.advanced_to(stage, at=dependencies.now(), by=by, **changes)
 
     await change_run(dependencies.store, owner, run_id, advanced)
 
@@ -228,12 +228,12 @@ async def _advance(
 async def _wait(dependencies: Dependencies, owner: str, run_id: str, *, by: str) -> None:
     """Let the run wait for a person, unless it has ended or the person has decided meanwhile."""
     while (asked := await load_approval(dependencies.store, owner, run_id)) is None or asked.decided is None:
-        record = await record_of(dependencies.store, owner, run_id)
+        record = await load_run_record(dependencies.store, owner, run_id)
         run = Run.model_validate(record.document)
-        if run.state in STOPPED or run.state == "waiting":
+        if run.state in STOPPED_STATES or run.state == "waiting":
             return
         try:
-            waiting = run.moved("waiting", at=dependencies.now(), by=by).put(record.version)
+            waiting = run.with_state("waiting", at=dependencies.now(), by=by).put(record.version)
             listed = await approval_requests.reopening_puts(dependencies.store, owner, run_id, run.request.name, asked)
             await dependencies.store.records.put_many([waiting, *listed])
         except Conflict:
@@ -245,9 +245,9 @@ async def _leave_computing(dependencies: Dependencies, owner: str, run_id: str, 
     """Nobody executes the run until there is news of its job, unless somebody has ended it meanwhile."""
 
     def computing(run: Run) -> Run:
-        if run.state in STOPPED or run.state == "computing":
+        if run.state in STOPPED_STATES or run.state == "computing":
             return run
-        return run.advanced("running", at=dependencies.now(), by=by).moved("computing", at=dependencies.now(), by=by)
+        return run.advanced_to("running", at=dependencies.now(), by=by).with_state("computing", at=dependencies.now(), by=by)
 
     await change_run(dependencies.store, owner, run_id, computing)
     await settle(dependencies, owner, run_id)  # whoever ended it may not have known of the job
@@ -255,6 +255,6 @@ async def _leave_computing(dependencies: Dependencies, owner: str, run_id: str, 
 
 async def _end(dependencies: Dependencies, owner: str, run_id: str, state: RunState, *, by: str, reason: str) -> None:
     def ended(run: Run) -> Run:
-        return run if run.state in STOPPED else run.moved(state, at=dependencies.now(), by=by, reason=reason)
+        return run if run.state in STOPPED_STATES else run.with_state(state, at=dependencies.now(), by=by, reason=reason)
 
     await change_run(dependencies.store, owner, run_id, ended)

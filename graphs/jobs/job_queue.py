@@ -12,8 +12,8 @@ from desk.governance.approval_requests import closing_puts
 from desk.governance.approvals import load_approval
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events import RunFailed, TraceEvent
-from desk.runs.repository import KIND, Cancelled, Cancelling, JobFailed, Run, change_run, events_of, record_of, run_of
-from desk.runs.states import STOPPED
+from desk.runs.repository import KIND, Cancelled, CancellationRequest, JobFailed, Run, change_run, load_events, load_run_record, load_run
+from desk.runs.states import STOPPED_STATES
 from graphs.dependencies import Dependencies
 from graphs.jobs import fair_queue
 from graphs.jobs.fair_queue import Ticket
@@ -84,7 +84,7 @@ async def submit(
     if (earlier := await _earlier(dependencies, owner, key, run_id, digest)) is not None:
         return earlier
     run = await new_run(dependencies, owner, request, run_id=run_id)
-    run = run.moved("queued", at=dependencies.now(), by=owner)
+    run = run.with_state("queued", at=dependencies.now(), by=owner)
     while True:
         entered, tickets = await fair_queue.entering(
             store, owner, run.id, dependencies.jobs_per_user, dependencies.now()
@@ -106,17 +106,17 @@ async def submit(
 async def cancel(dependencies: Dependencies, owner: str, run_id: str, *, by: str, reason: str = "") -> Run:
     """Stop a run that has not ended: at once, or as soon as the worker that executes it has looked."""
     store = dependencies.store
-    wanted = Cancelling(by=by, at=dependencies.now(), reason=reason)
+    wanted = CancellationRequest(by=by, at=dependencies.now(), reason=reason)
     while True:
         gate, version = await fair_queue.read(store, owner)  # first: who begins with a job writes it
-        record = await record_of(store, owner, run_id)
+        record = await load_run_record(store, owner, run_id)
         run = Run.model_validate(record.document)
         if run.state == "cancelled":
             await _tell_cancelled(dependencies, run)  # who cancelled it may have been cut off before
             await settle(dependencies, owner, run_id)
-        if run.state == "cancelled" or (run.cancelling is not None and run.state not in STOPPED):
+        if run.state == "cancelled" or (run.cancelling is not None and run.state not in STOPPED_STATES):
             return run
-        if run.state in STOPPED:
+        if run.state in STOPPED_STATES:
             raise HasEnded(f"run: {run_id!r} is {run.state}; expected a run that has not ended")
         after = gate
         executed = run.state not in ("waiting", "computing") and await is_leased(
@@ -125,7 +125,7 @@ async def cancel(dependencies: Dependencies, owner: str, run_id: str, *, by: str
         if executed:
             run = run.model_copy(update={"cancelling": wanted})
         else:
-            run = run.moved("cancelled", at=wanted.at, by=by, reason=reason)
+            run = run.with_state("cancelled", at=wanted.at, by=by, reason=reason)
             after = gate.left(run_id).filled(dependencies.jobs_per_user, dependencies.now())
         puts = [run.put(record.version), fair_queue.kept(owner, after, version)]
         if not executed:
@@ -150,8 +150,8 @@ async def restart(dependencies: Dependencies, owner: str, run_id: str, *, by: st
         entered, tickets = await fair_queue.entering(
             store, owner, run_id, dependencies.jobs_per_user, dependencies.now()
         )
-        record = await record_of(store, owner, run_id)
-        run = Run.model_validate(record.document).moved("queued", at=dependencies.now(), by=by, reason=reason)
+        record = await load_run_record(store, owner, run_id)
+        run = Run.model_validate(record.document).with_state("queued", at=dependencies.now(), by=by, reason=reason)
         try:
             await store.records.put_many([run.put(record.version), entered])
         except Conflict:
@@ -164,12 +164,12 @@ async def followed(dependencies: Dependencies, owner: str, run_id: str) -> Async
     """The events of a run that workers execute, until it ends or waits for a person; it raises as `execute` does."""
     after, code = 0, ""
     while True:
-        run = await run_of(dependencies.store, owner, run_id)  # before its events: what came last is read below
-        for event in await events_of(dependencies.store, owner, run_id, after=after):
+        run = await load_run(dependencies.store, owner, run_id)  # before its events: what came last is read below
+        for event in await load_events(dependencies.store, owner, run_id, after=after):
             yield event
             after = event.sequence or after
             code = event.code if isinstance(event, RunFailed) else code
-        if run.state in STOPPED or run.state == "waiting":
+        if run.state in STOPPED_STATES or run.state == "waiting":
             break
         await dependencies.store.events.wait(owner, run_id, after, timeout=LOOK_SECONDS)
     if run.state == "failed" and code in ("unusable_input", "model_failed"):
@@ -201,9 +201,9 @@ async def release_next(dependencies: Dependencies, owner: str, job: str, number:
         record = await store.records.get(Key(owner, KIND, job))
         run = None if record is None else Run.model_validate(record.document)
         cancelled = None
-        if record is not None and run is not None and run.cancelling is not None and run.state not in STOPPED:
+        if record is not None and run is not None and run.cancelling is not None and run.state not in STOPPED_STATES:
             wanted = run.cancelling
-            cancelled = run.moved("cancelled", at=dependencies.now(), by=wanted.by, reason=wanted.reason)
+            cancelled = run.with_state("cancelled", at=dependencies.now(), by=wanted.by, reason=wanted.reason)
             puts.append(cancelled.put(record.version))
             puts += await closing_puts(store, await load_approval(store, owner, job), dependencies.now())
         try:
@@ -219,13 +219,13 @@ async def release_next(dependencies: Dependencies, owner: str, job: str, number:
 
 async def expire(dependencies: Dependencies, owner: str, run_id: str, *, reason: str) -> None:
     """A queued run that nobody can want any more ends."""
-    run = await run_of(dependencies.store, owner, run_id)
+    run = await load_run(dependencies.store, owner, run_id)
     if run.state == "queued":
         run = await change_run(
             dependencies.store,
             owner,
             run_id,
-            lambda found: found.moved("expired", at=dependencies.now(), by=WORKER, reason=reason),
+            lambda found: found.with_state("expired", at=dependencies.now(), by=WORKER, reason=reason),
         )
     if run.state == "expired":
         await tell_failed(dependencies, run, code="cancelled", kind="expired")
@@ -233,13 +233,13 @@ async def expire(dependencies: Dependencies, owner: str, run_id: str, *, reason:
 
 async def fail(dependencies: Dependencies, owner: str, run_id: str, *, reason: str, code: str) -> None:
     """End a run whose execution could not say itself that it failed."""
-    run = await run_of(dependencies.store, owner, run_id)
-    if run.state not in STOPPED:
+    run = await load_run(dependencies.store, owner, run_id)
+    if run.state not in STOPPED_STATES:
         run = await change_run(
             dependencies.store,
             owner,
             run_id,
-            lambda found: found.moved("failed", at=dependencies.now(), by=WORKER, reason=reason),
+            lambda found: found.with_state("failed", at=dependencies.now(), by=WORKER, reason=reason),
         )
     if run.state == "failed":
         await tell_failed(dependencies, run, code=code, kind="dead letter" if code == "fault" else "UserError")
@@ -254,7 +254,7 @@ async def replay(dependencies: Dependencies, message_id: str, *, by: str) -> Run
     if not letter.body.keys() >= {"owner", "job"}:
         raise NoSuchLetter(f"message: {message_id!r} names no job; expected the id of a dead letter that names one")
     owner, job = letter.body["owner"], letter.body["job"]
-    run = await run_of(dependencies.store, owner, job)
+    run = await load_run(dependencies.store, owner, job)
     if run.state == "failed":
         run = await restart(dependencies, owner, job, by=by, reason="replayed")
     await queue_of(dependencies).replay(message_id)  # its ticket was given back, so a worker throws it away
@@ -272,7 +272,7 @@ async def _earlier(
     if key is not None and (record := await dependencies.store.records.get(key)) is not None:
         if record.document["request"] != digest:
             raise KeyUsed("Idempotency-Key: it names another request of the last 24 hours; expected a new key")
-        return await run_of(dependencies.store, owner, record.document["run"])
+        return await load_run(dependencies.store, owner, record.document["run"])
     if run_id is not None and (record := await dependencies.store.records.get(Key(owner, KIND, run_id))) is not None:
         return Run.model_validate(record.document)
     return None
@@ -295,7 +295,7 @@ async def _tell_cancelled(dependencies: Dependencies, run: Run) -> None:
 
 async def tell_failed(dependencies: Dependencies, run: Run, **said: str) -> None:
     """Append the event with which the log of a run that nobody executes any more ends, unless it is there."""
-    stored = await events_of(dependencies.store, run.owner, run.id)
+    stored = await load_events(dependencies.store, run.owner, run.id)
     log = EventLog(dependencies.store, run.owner, run.id, stored, dependencies.observe, dependencies.now)
     failures = sum(isinstance(event, RunFailed) for event in stored)
     if failures < sum(move.state in ("failed", "cancelled", "expired") for move in run.history):

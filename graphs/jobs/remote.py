@@ -13,8 +13,8 @@ from desk.base.errors import UserError
 from desk.optimization.jobs import JobStatus
 from desk.runs.events import TraceEvent
 from desk.runs.repository import KIND as RUN
-from desk.runs.repository import Cancelled, JobFailed, run_of
-from desk.runs.states import STOPPED
+from desk.runs.repository import Cancelled, JobFailed, load_run
+from desk.runs.states import STOPPED_STATES
 from graphs.dependencies import Dependencies
 from graphs.jobs import fair_queue
 from graphs.jobs.execution import execute
@@ -63,7 +63,7 @@ async def carried_out(
         async with aclosing(execute(dependencies, owner, run_id)) as told:
             async for event in told:
                 yield event
-        if (await run_of(dependencies.store, owner, run_id)).state not in ("computing", "cancelled"):
+        if (await load_run(dependencies.store, owner, run_id)).state not in ("computing", "cancelled"):
             return
         await _until_news(dependencies, owner, run_id, seconds)
 
@@ -73,12 +73,12 @@ async def _until_news(dependencies: Dependencies, owner: str, run_id: str, secon
         known = await computation_of(
             dependencies.store, owner, run_id
         )  # before the state: one that has ended is forgotten
-        state = (await run_of(dependencies.store, owner, run_id)).state
+        state = (await load_run(dependencies.store, owner, run_id)).state
         if state == "cancelled":
             raise Cancelled(run_id)
         if state == "failed":
             raise JobFailed(run_id)
-        if state in STOPPED or known is None:  # somebody else has carried it on
+        if state in STOPPED_STATES or known is None:  # somebody else has carried it on
             return
         if state == "computing" and known.is_behind(await _status(dependencies, known.job)):
             return
@@ -101,7 +101,7 @@ async def _looked(dependencies: Dependencies, record: Record) -> bool:
 
 async def _look_at(dependencies: Dependencies, known: Computation) -> bool:
     run = await dependencies.store.records.get(Key(known.owner, RUN, known.run))
-    if run is None or run.document["state"] in STOPPED:
+    if run is None or run.document["state"] in STOPPED_STATES:
         await settle(dependencies, known.owner, known.run)
         return False
     if run.document["state"] != "computing":  # whoever executes it looks
@@ -115,7 +115,7 @@ async def _go_on(dependencies: Dependencies, known: Computation, status: JobStat
     while True:
         gate, version = await fair_queue.read(store, known.owner)  # first: who cancels the run writes it
         record = await store.records.get(key(known.owner, known.run))
-        run = await run_of(store, known.owner, known.run)
+        run = await load_run(store, known.owner, known.run)
         after = gate.again(known.run, dependencies.now())
         if record is None or run.state != "computing" or after == gate or dependencies.queue is None:
             return False

@@ -11,7 +11,7 @@ from desk.optimization.inputs.owned_market import load_owned_market
 from desk.optimization.repositories.ledger import load_ledger
 from desk.optimization.repositories.result_repository import load_result
 from desk.optimization.result import OptimizationResult
-from desk.runs.repository import result_of, run_of
+from desk.runs.repository import load_final_result, load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs.job_queue import queue_of
 from graphs.runs.creation import create_run
@@ -63,7 +63,7 @@ async def carry_out(
     if attempt > ATTEMPTS:
         return await _end(dependencies, owner, one, state="failed", error=f"{ATTEMPTS} workers did not survive it")
     await save(dependencies.store, owner, one.model_copy(update={"state": "running"}))
-    then = await result_of(dependencies.store, owner, run_id)
+    then = await load_final_result(dependencies.store, owner, run_id)
     assert then is not None
     try:
         now = await reproduce(dependencies, owner, run_id)
@@ -96,8 +96,8 @@ async def reproduce(dependencies: Dependencies, owner: str, run_id: str) -> Opti
     from desk.compute.local import LocalRunner
     from graphs.jobs.execution import execute
 
-    run = await run_of(dependencies.store, owner, run_id)
-    earlier = await result_of(dependencies.store, owner, run_id)
+    run = await load_run(dependencies.store, owner, run_id)
+    earlier = await load_final_result(dependencies.store, owner, run_id)
     if earlier is None:
         raise UserError(f"run: {run_id!r} has no result yet; expected a completed run")
     with tempfile.TemporaryDirectory() as folder:

@@ -11,8 +11,8 @@ import structlog
 from pydantic import ValidationError
 
 from desk.base.errors import UserError
-from desk.runs.repository import Run, run_of
-from desk.runs.states import STOPPED
+from desk.runs.repository import Run, load_run
+from desk.runs.states import STOPPED_STATES
 from graphs.dependencies import Dependencies
 from graphs.jobs import job_queue
 from graphs.jobs.execution import execute
@@ -203,11 +203,11 @@ class Worker:
                 dependencies, owner, job, reason=f"dead letter: {FAILURES} workers did not survive it", code="fault"
             )
             return "dead"
-        run = await run_of(dependencies.store, owner, job)
+        run = await load_run(dependencies.store, owner, job)
         overdue = run.state == "queued" and run.history[-1].at < dependencies.now() - QUEUED_FOR
         if overdue or run.state == "expired":  # whoever ended it may have died before it was told
             await job_queue.expire(dependencies, owner, job, reason=f"it waited for more than {QUEUED_FOR.days} days")
-            run = await run_of(dependencies.store, owner, job)
+            run = await load_run(dependencies.store, owner, job)
         outcome = await self._carried(message, ticket, run)
         if outcome == "done":
             await self._leave(message)
@@ -225,7 +225,7 @@ class Worker:
             outcome, error = await self._watched(message, self._execution(dependencies, owner, job))
             if isinstance(error, UserError):  # one that the execution could not even begin to tell
                 await job_queue.fail(dependencies, owner, job, reason=str(error), code="unusable_input")
-            run = await run_of(dependencies.store, owner, job)
+            run = await load_run(dependencies.store, owner, job)
             if outcome != "done" and _goes_on(run):
                 if outcome == "stopped" or (isinstance(error, Unavailable) and ticket.at > dependencies.now() - OUTAGE):
                     await job_queue.put_back(dependencies, owner, job, message.number)
@@ -264,7 +264,7 @@ class Worker:
 
     async def _unwanted(self, message: Message) -> bool:
         try:
-            run = await run_of(self._dependencies.store, message.owner, message.job)
+            run = await load_run(self._dependencies.store, message.owner, message.job)
         except StoreError as error:
             _logger().warning("look_failed", run=message.job, reason=str(error))
             return False
@@ -301,7 +301,7 @@ class Worker:
 
 
 def _goes_on(run: Run) -> bool:
-    return run.state not in STOPPED and run.state != "waiting" and run.cancelling is None
+    return run.state not in STOPPED_STATES and run.state != "waiting" and run.cancelling is None
 
 
 async def _cancelled(task: "asyncio.Future[Any]") -> None:

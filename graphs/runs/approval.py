@@ -11,7 +11,7 @@ from desk.optimization.estimate import estimate
 from desk.optimization.request import OptimizationRequest
 from desk.runs.context import Context
 from desk.runs.events import ApprovalDecided, ApprovalRequested, RunFailed, TraceEvent
-from desk.runs.repository import Run, events_of
+from desk.runs.repository import Run, load_events
 from graphs.dependencies import Dependencies
 from graphs.runs.event_log import EventLog
 
@@ -110,6 +110,6 @@ def told(log: EventLog, approval: Approval, request: OptimizationRequest, machin
 
 async def append_approval(dependencies: Dependencies, run: Run, approval: Approval) -> None:
     """Append the events of an approval that the log does not have."""
-    stored = await events_of(dependencies.store, run.owner, run.id)
+    stored = await load_events(dependencies.store, run.owner, run.id)
     log = EventLog(dependencies.store, run.owner, run.id, stored, dependencies.observe, dependencies.now)
     await log.append(*told(log, approval, run.request, dependencies.jobs.machines))

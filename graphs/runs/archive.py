@@ -12,8 +12,8 @@ from desk.optimization.holdout import load_holdout
 from desk.optimization.repositories.ledger import save_ledger
 from desk.optimization.repositories.result_repository import result_key
 from desk.runs.cached_answers import delete_cached_answers
-from desk.runs.repository import Archived, Hold, Run, change_run, record_of
-from desk.runs.states import STOPPED
+from desk.runs.repository import ArchiveReference, Hold, Run, change_run, load_run_record
+from desk.runs.states import STOPPED_STATES
 from graphs.dependencies import Dependencies
 from graphs.runs.archive_file import STAGES, Belongings, Damaged, belongings, digest_of, packed, unpacked
 from graphs.runs.creation import tried_by
@@ -46,7 +46,7 @@ class Kept(Conflicting):
         super().__init__(f"run: {run_id!r} is not archived, since {reason}; archive it once that is over")
 
 
-async def archive(dependencies: Dependencies, owner: str, run_id: str) -> Archived:
+async def archive(dependencies: Dependencies, owner: str, run_id: str) -> ArchiveReference:
     """Where the run is from now on; `Held` while somebody executes it, `Kept` for another reason against it."""
     async with leased(dependencies.store, owner, run_id, now=dependencies.now):
         run = await _any(dependencies.store, owner, run_id)
@@ -62,7 +62,7 @@ async def obstacle(store: Store, run: Run) -> str | None:
         return f"{run.held.by} holds it" + (f" ({run.held.reason})" if run.held.reason else "")
     if run.archived is not None:
         return None
-    if run.state not in STOPPED:
+    if run.state not in STOPPED_STATES:
         return f"it is {run.state}"
     approval = await load_approval(store, run.owner, run.id, "holdout")
     if approval is not None and approval.decided is None:
@@ -109,15 +109,15 @@ async def release(dependencies: Dependencies, owner: str, run_id: str) -> Run:
     return await change_run(dependencies.store, owner, run_id, released, archived=True)
 
 
-async def _pack(dependencies: Dependencies, owner: str, run_id: str) -> Archived:
+async def _pack(dependencies: Dependencies, owner: str, run_id: str) -> ArchiveReference:
     """Write the file, read it back, and say in the record of the run that it is there."""
     store = dependencies.store
-    record = await record_of(store, owner, run_id)
+    record = await load_run_record(store, owner, run_id)
     run = Run.model_validate(record.document)
     found = await belongings(store, owner, run_id)
     file = await asyncio.to_thread(packed, run, found)
     digest = digest_of(file)
-    archived = Archived(
+    archived = ArchiveReference(
         at=dependencies.now(),
         blob=f"{owner}/archives/{run_id}/{digest}.zip",
         digest=digest,
@@ -132,7 +132,7 @@ async def _pack(dependencies: Dependencies, owner: str, run_id: str) -> Archived
     return archived
 
 
-async def _empty(dependencies: Dependencies, run: Run, archived: Archived) -> Archived:
+async def _empty(dependencies: Dependencies, run: Run, archived: ArchiveReference) -> ArchiveReference:
     """Delete what the file holds, which is read once more; a run that has more by now is no archived one."""
     store, owner = dependencies.store, run.owner
     kept = await _kept(store, run, archived)
@@ -152,7 +152,7 @@ async def _empty(dependencies: Dependencies, run: Run, archived: Archived) -> Ar
     return emptied
 
 
-async def _kept(store: Store, run: Run, archived: Archived) -> Belongings:
+async def _kept(store: Store, run: Run, archived: ArchiveReference) -> Belongings:
     try:
         file = await store.blobs.get(archived.blob)
     except Missing as error:
@@ -174,4 +174,4 @@ async def _put_back(store: Store, run: Run, kept: Belongings) -> None:
 
 
 async def _any(store: Store, owner: str, run_id: str) -> Run:
-    return Run.model_validate((await record_of(store, owner, run_id, archived=True)).document)
+    return Run.model_validate((await load_run_record(store, owner, run_id, archived=True)).document)

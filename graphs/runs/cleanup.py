@@ -14,7 +14,7 @@ from desk.compute.shards.repository import delete_unused_shards
 from desk.runs.cached_answers import delete_cached_answers
 from desk.runs.repository import KIND as RUN
 from desk.runs.repository import Run, change_run
-from desk.runs.states import STOPPED
+from desk.runs.states import STOPPED_STATES
 from desk.wealth.repository import delete_expired_trajectories
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies
@@ -164,7 +164,7 @@ async def _forget_checkpoints(
     due = [
         run
         for run in runs
-        if run.state in STOPPED
+        if run.state in STOPPED_STATES
         and run.held is None
         and run.updated_at <= now - CHECKPOINTS_KEPT
         and (run.forgotten_at is None or run.forgotten_at < run.updated_at)

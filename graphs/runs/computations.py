@@ -13,7 +13,7 @@ from desk.compute.sagemaker.job_repository import job_name
 from desk.optimization.jobs import JobRunner, JobStatus, SearchJob
 from desk.runs.repository import KIND as RUN
 from desk.runs.repository import Run
-from desk.runs.states import STOPPED
+from desk.runs.states import STOPPED_STATES
 from graphs.dependencies import Dependencies
 from quant.numeric.frozen import Frozen
 from store.errors import StoreError, Unavailable
@@ -103,7 +103,7 @@ async def _settle(dependencies: Dependencies, owner: str, run_id: str) -> None:
     records = dependencies.store.records
     record = await records.get(key(owner, run_id))
     found = await records.get(Key(owner, RUN, run_id))
-    if record is None or (found is not None and Run.model_validate(found.document).state not in STOPPED):
+    if record is None or (found is not None and Run.model_validate(found.document).state not in STOPPED_STATES):
         return
     known = Computation.model_validate(record.document).model_copy(update={"submitted": False})
     [version] = await records.put_many([known.put(record.version)])  # a run that is begun again submits it again

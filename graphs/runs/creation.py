@@ -8,7 +8,7 @@ from desk.base.owners import register_owner
 from desk.market.prices import facts_of
 from desk.optimization.repositories.ledger import load_ledger, pipeline_entries, run_entries, save_ledger
 from desk.optimization.request import OptimizationRequest
-from desk.runs.repository import KIND, Run, record_of
+from desk.runs.repository import KIND, Run, load_run_record
 from desk.runs.states import Transition
 from desk.surrogates.problem import complete
 from graphs.dependencies import Dependencies
@@ -82,7 +82,7 @@ async def tried_by(store: Store, run: Run) -> set[str]:
     """What the run has tried, be it archived by now or not."""
     if run.archived is None:
         found = await run_entries(store, run.owner, run.id, run.request.mandate)
-        now = await record_of(store, run.owner, run.id, archived=True)
+        now = await load_run_record(store, run.owner, run.id, archived=True)
         run = Run.model_validate(now.document)  # its trials may have gone into an archive while they were read
         if run.archived is None:
             return found

@@ -11,7 +11,7 @@ from structlog.contextvars import bound_contextvars
 
 from desk.base.clock import utc_now
 from desk.runs.events import TRACE_EVENT, BaseEvent, NodeFinished, TraceEvent, event_id
-from desk.runs.repository import numbered
+from desk.runs.repository import with_sequence
 from store.store import Store
 
 
@@ -44,7 +44,7 @@ class EventLog:
         if new:
             documents = [(id_, event.model_dump(mode="json", exclude={"sequence"})) for id_, event in new.items()]
             numbers = await self._store.events.append_many(self._owner, self._run, documents)
-            new = {event.id: numbered(event, number) for event, number in zip(new.values(), numbers, strict=True)}
+            new = {event.id: with_sequence(event, number) for event, number in zip(new.values(), numbers, strict=True)}
             self._known |= new
             if self._observe is not None:
                 for event in new.values():

@@ -13,7 +13,7 @@ from desk.optimization.holdout import OpenedHoldout, holdout_figures, load_holdo
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.result import OptimizationResult
 from desk.runs.events import NodeFinished, NodeStarted
-from desk.runs.repository import Run, events_of, result_of, run_of
+from desk.runs.repository import Run, load_events, load_final_result, load_run
 from graphs.dependencies import Dependencies
 from graphs.runs.approval import told
 from graphs.runs.event_log import EventLog
@@ -27,9 +27,9 @@ async def open_holdout(dependencies: Dependencies, owner: str, run_id: str) -> O
 
     A rejection is a `UserError`, and so is a run without a winner; nothing is computed then.
     """
-    run = await run_of(dependencies.store, owner, run_id)
+    run = await load_run(dependencies.store, owner, run_id)
     result = await _judged(dependencies, run)
-    stored = await events_of(dependencies.store, owner, run_id)
+    stored = await load_events(dependencies.store, owner, run_id)
     log = EventLog(dependencies.store, owner, run_id, stored, dependencies.observe, dependencies.now)
     approval = await load_approval(dependencies.store, owner, run_id, "holdout") or await _asked(dependencies, run)
     await log.append(*told(log, approval, run.request, dependencies.jobs.machines))
@@ -47,7 +47,7 @@ async def open_holdout(dependencies: Dependencies, owner: str, run_id: str) -> O
 
 
 async def _judged(dependencies: Dependencies, run: Run) -> OptimizationResult:
-    result = await result_of(dependencies.store, run.owner, run.id) if run.state == "completed" else None
+    result = await load_final_result(dependencies.store, run.owner, run.id) if run.state == "completed" else None
     if result is None:
         raise UserError(f"run: {run.id!r} has no result yet; expected a completed run")
     if result.winner is None:

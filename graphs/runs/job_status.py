@@ -74,11 +74,11 @@ def summary(run: Any) -> JobSummary:
 
 async def job_of(store: Store, owner: str, run_id: str) -> Job:
     from desk.governance.approvals import load_approval
-    from desk.runs.repository import events_of, run_of
+    from desk.runs.repository import load_events, load_run
 
-    run = await run_of(store, owner, run_id)
+    run = await load_run(store, owner, run_id)
     folding = ProgressTracker()
-    for event in await events_of(store, owner, run_id):
+    for event in await load_events(store, owner, run_id):
         folding.apply(event)
     stale = await store.records.get(Key(owner, STALE, run_id))
     return Job(

@@ -16,7 +16,7 @@ from desk.optimization.repositories.trial_repository import load_series, load_tr
 from desk.optimization.result import OptimizationResult, Plotted
 from desk.optimization.unfinished import PartialResult, trials_by_function
 from desk.runs.events import RunFailed
-from desk.runs.repository import Run, events_of, result_of, run_of
+from desk.runs.repository import Run, load_events, load_final_result, load_run
 from desk.scenarios.schemas import HISTORY
 from quant.strategies.trial import Trial
 from store.records import Key
@@ -54,8 +54,8 @@ class Found:
 
 async def found_by(store: Store, owner: str, run_id: str) -> Found:
     """What the job has found so far."""
-    run = await run_of(store, owner, run_id)
-    result = await result_of(store, owner, run_id) if run.state == "completed" else None
+    run = await load_run(store, owner, run_id)
+    result = await load_final_result(store, owner, run_id) if run.state == "completed" else None
     if result is not None:
         return Found(run, result, result.partial)
     return Found(run, None, (await _why(store, run),))
@@ -71,7 +71,7 @@ async def completed(store: Store, owner: str, run_id: str) -> Found:
 
 async def answer_of(store: Store, owner: str, run_id: str) -> bytes:
     """The stored result as JSON, or the partial one of a job that was cancelled or failed."""
-    run = await run_of(store, owner, run_id)
+    run = await load_run(store, owner, run_id)
     if run.state == "completed":
         return await store.blobs.get(result_key(owner, run_id, "final"))
     if run.state not in BROKEN:
@@ -117,7 +117,7 @@ def check_scenario(found: Found, scenario: str) -> None:
 
 async def trial_of(store: Store, owner: str, run_id: str, digest: str) -> Trial:
     """One trial with everything that was measured."""
-    run = await run_of(store, owner, run_id)
+    run = await load_run(store, owner, run_id)
     record = await store.records.get(Key(owner, TRIAL, f"{run.id}.{digest}"))
     if record is None:
         raise NotFound(f"trial: the job has none of the digest {digest!r}; expected the digest of one of its trials")
@@ -166,7 +166,7 @@ def _plotted(found: Found, trials: tuple[Trial, ...]) -> tuple[Plotted, ...]:
 
 async def _why(store: Store, run: Run) -> str:
     if run.state in BROKEN:
-        failures = [event for event in await events_of(store, run.owner, run.id) if isinstance(event, RunFailed)]
+        failures = [event for event in await load_events(store, run.owner, run.id) if isinstance(event, RunFailed)]
         reason = f" ({failures[-1].code}: {failures[-1].kind})" if failures else ""
         return (
             f"The job was {run.state}{reason} before its trials were judged: they are in sample, none was tested for "

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from desk.base.errors import InvalidInput
 from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.request import OptimizationRequest
-from desk.runs.repository import KIND, Run, run_of
+from desk.runs.repository import KIND, Run, load_run
 from desk.surrogates.problem import problem_of
 from desk.surrogates.registry import latest, register
 from desk.surrogates.schemas import MAX_TRIALS, Predicted, Problem, Surrogate
@@ -31,7 +31,7 @@ class Warm(NamedTuple):
 
 async def fit_surrogate(dependencies: Dependencies, owner: str, run_id: str) -> Surrogate:
     """Fit all stored trials of the problem of that run."""
-    run = await run_of(dependencies.store, owner, run_id)
+    run = await load_run(dependencies.store, owner, run_id)
     problem = await problem_of(run.request, run.data_digest)
     runs = await _runs_of(dependencies, owner, problem)
     newest = runs[0] if runs else run
@@ -80,7 +80,7 @@ async def predict(
 ) -> Predicted:
     """What an evaluation of `config` in the problem of a job, or of a request, would say."""
     if request is None:
-        run = await run_of(dependencies.store, owner, job or "")
+        run = await load_run(dependencies.store, owner, job or "")
         problem = await problem_of(run.request, run.data_digest)
     else:
         data, completed = await served(dependencies, owner, request)

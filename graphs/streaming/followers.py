@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from desk.base.errors import InvalidInput, NotFound
 from desk.runs.events import TRACE_EVENT
 from desk.runs.progress import Progress, ProgressTracker
-from desk.runs.repository import RunArchived, numbered
-from desk.runs.states import STOPPED
+from desk.runs.repository import RunArchived, with_sequence
+from desk.runs.states import STOPPED_STATES
 from store.errors import Unavailable
 from store.records import Key
 from store.store import Store
@@ -104,7 +104,7 @@ class Followed:
     async def _read(self) -> None:
         while page := await self._store.events.read(self._owner, self._log, self.last, limit=AT_ONCE):
             for event in page:
-                live = self._folding.apply(numbered(TRACE_EVENT.validate_python(event.payload), event.number))
+                live = self._folding.apply(with_sequence(TRACE_EVENT.validate_python(event.payload), event.number))
                 self._told.append(Told(event.number, live.event.event, live.model_dump_json()))
             self._tell()
 
@@ -202,7 +202,7 @@ async def state_of(store: Store, owner: str, log: str) -> str:
 
 
 async def has_ended(store: Store, owner: str, log: str) -> bool:
-    return await state_of(store, owner, log) in STOPPED
+    return await state_of(store, owner, log) in STOPPED_STATES
 
 
 def check_after(followed: Followed, after: int, field: str) -> None:

@@ -12,7 +12,7 @@ from agents.models.factory import single_model
 from agents.planner.planner import ASSISTANT, EmbeddedPlanner
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events import DecisionMade
-from desk.runs.repository import events_of, list_runs
+from desk.runs.repository import load_events, list_runs
 from graphs.conversations.turn_execution import Turn, ask, begin_conversation, turn_of
 from graphs.dependencies import Dependencies
 from graphs.jobs.execution import execute
@@ -110,7 +110,7 @@ async def talk(
     events = [event async for event in ask(dependencies, OWNER, conversation, text)]
     number = max(int(event.turn) for event in events if event.event == "turn_started")
     turn = await turn_of(dependencies.store, OWNER, conversation, number)
-    assert [e for e in events if e.run == turn.id] == await events_of(dependencies.store, OWNER, turn.id)
+    assert [e for e in events if e.run == turn.id] == await load_events(dependencies.store, OWNER, turn.id)
     return Exchange(turn, events, model, [run.id for run in await list_runs(dependencies.store, OWNER)])
 
 

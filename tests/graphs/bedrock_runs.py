@@ -24,7 +24,7 @@ from desk.runs.events import (
     RunFailed,
     TraceEvent,
 )
-from desk.runs.repository import events_of, result_of, run_of
+from desk.runs.repository import load_events, load_final_result, load_run
 from graphs.agent_decisions import ABSTAINED
 from graphs.dependencies import Dependencies
 from graphs.jobs.execution import execute
@@ -144,7 +144,7 @@ async def ran(home: Path, request: OptimizationRequest | str = REQUEST, options:
     """A new run of a request, or an earlier one resumed; the events are those of this execution."""
     async with wired(home, options) as dependencies:
         name = request if isinstance(request, str) else await create_run(dependencies, OWNER, request)
-        before = await events_of(dependencies.store, OWNER, name)
+        before = await load_events(dependencies.store, OWNER, name)
         events: list[TraceEvent] = []
         failure = None
         try:
@@ -152,10 +152,10 @@ async def ran(home: Path, request: OptimizationRequest | str = REQUEST, options:
                 events.append(event)  # noqa: PERF401  (what was seen before a failure counts)
         except ModelFailure as error:
             failure = error
-        assert await events_of(dependencies.store, OWNER, name) == [*before, *events]
-        assert (await run_of(dependencies.store, OWNER, name)).state == ("failed" if failure else "completed")
+        assert await load_events(dependencies.store, OWNER, name) == [*before, *events]
+        assert (await load_run(dependencies.store, OWNER, name)).state == ("failed" if failure else "completed")
         last = events[-1]
         if failure:
             assert isinstance(last, RunFailed)
             assert (last.code, last.kind) == ("model_failed", failure.reason)
-        return Ran(name, events, await result_of(dependencies.store, OWNER, name), failure)
+        return Ran(name, events, await load_final_result(dependencies.store, OWNER, name), failure)

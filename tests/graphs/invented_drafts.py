@@ -14,7 +14,7 @@ from api.app import create_dependencies
 from api.export.report.page import render
 from api.settings import Settings
 from desk.runs.events import DecisionMade, DraftRejected
-from desk.runs.repository import result_of
+from desk.runs.repository import load_final_result
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
 from tests.doubles.obedient_model import Call, ObedientModel, calling, obedient_model, request
@@ -94,7 +94,7 @@ async def run_with(home: Path, monkeypatch: pytest.MonkeyPatch, model: ObedientM
         dependencies = replace(base, models=single_model(model, QUICK))
         run = await create_run(dependencies, OWNER, request())
         events = [event async for event in execute(dependencies, OWNER, run)]
-        result = await result_of(dependencies.store, OWNER, run)
+        result = await load_final_result(dependencies.store, OWNER, run)
     assert result is not None
     return events, result, render(result, run=run, made=datetime(2026, 1, 1, tzinfo=UTC))
 

@@ -18,7 +18,7 @@ from desk.governance.budgets import Budgets
 from desk.optimization.judgement.verification import Unverified
 from desk.optimization.repositories.result_repository import result_key
 from desk.runs.events import DraftRejected, FiguresChecked, ModelAnswered, ToolCalled, ToolReturned, WarningIssued
-from desk.runs.repository import events_of, list_runs, result_of, run_of
+from desk.runs.repository import load_events, list_runs, load_final_result, load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs.approval_decisions import decide_approval
 from graphs.jobs.execution import execute
@@ -102,8 +102,8 @@ async def test_a_result_whose_figures_were_changed_is_not_kept(home: Path):
         run = await create_run(dependencies, OWNER, request())
         with pytest.raises(Unverified, match="changed_figure: trials"):
             [event async for event in execute(dependencies, OWNER, run)]
-        assert (await run_of(dependencies.store, OWNER, run)).state == "failed"
-        assert await result_of(dependencies.store, OWNER, run) is None
+        assert (await load_run(dependencies.store, OWNER, run)).state == "failed"
+        assert await load_final_result(dependencies.store, OWNER, run) is None
         assert result_key(OWNER, run, "final")
 
 
@@ -216,10 +216,10 @@ async def test_a_job_above_a_threshold_waits_before_any_model_is_asked(home: Pat
     model = obedient_model(lambda _: calling())
     async with open_desk(home, thresholds=NOTHING, models=single_model(model, QUICK)) as dependencies:
         run = await waiting(dependencies)
-        assert [event async for event in execute(dependencies, OWNER, run)] == await events_of(
+        assert [event async for event in execute(dependencies, OWNER, run)] == await load_events(
             dependencies.store, OWNER, run
         )
-        assert (await run_of(dependencies.store, OWNER, run)).state == "waiting"
+        assert (await load_run(dependencies.store, OWNER, run)).state == "waiting"
         assert await trials(dependencies) == 0
     assert model.agents == []
 
@@ -230,9 +230,9 @@ async def test_a_rejected_job_leaves_nothing(home: Path):
         no = ApprovalDecision(verdict="rejected", by="a person", at=utc_now(), reason="too dear")
         await decide_approval(dependencies, OWNER, run, no)
         assert [event async for event in execute(dependencies, OWNER, run)][-1].event == "run_failed"
-        assert (await run_of(dependencies.store, OWNER, run)).state == "rejected"
+        assert (await load_run(dependencies.store, OWNER, run)).state == "rejected"
         assert await trials(dependencies) == 0
-        assert await result_of(dependencies.store, OWNER, run) is None
+        assert await load_final_result(dependencies.store, OWNER, run) is None
 
 
 async def test_what_a_tool_returned_stands_between_marks_of_its_own(home: Path):

@@ -18,7 +18,7 @@ from desk.conversation.focus import Focus
 from desk.governance.approvals import ApprovalDecision, Thresholds, load_approval
 from desk.optimization.holdout import load_holdout
 from desk.runs.events import ApprovalDecided, DraftRejected, RunLaunched, ToolCalled, ToolReturned
-from desk.runs.repository import NoSuchRun, events_of, list_runs, result_of, run_of
+from desk.runs.repository import NoSuchRun, load_events, list_runs, load_final_result, load_run
 from desk.scenarios.repository import ScenarioValues, add_scenario
 from desk.strategies.repository import save_strategy
 from desk.strategies.templates import Rule
@@ -216,9 +216,9 @@ async def test_nobody_writes_into_a_conversation_of_somebody_else(dependencies: 
     with pytest.raises(NotFound, match="there is no"):
         await branch(dependencies, OTHER, conversation, 1)
     assert (await conversation_of(dependencies.store, OWNER, conversation)).turns == 1
-    assert await events_of(dependencies.store, OTHER, done.turn.id) == []
+    assert await load_events(dependencies.store, OTHER, done.turn.id) == []
     with pytest.raises(NoSuchRun):
-        await run_of(dependencies.store, OWNER, THEIRS)
+        await load_run(dependencies.store, OWNER, THEIRS)
 
 
 UNSAYABLE: dict[str, tuple[str, str]] = {
@@ -295,11 +295,11 @@ async def test_a_job_above_the_threshold_waits_whatever_the_model_says_about_it(
     assert done.turn.waits_for is not None
     run = done.turn.waits_for[0]
     assert [event async for event in resume(dependencies, OWNER, done.turn.conversation, 1)] == []
-    assert (await run_of(dependencies.store, OWNER, run)).state == "waiting"
+    assert (await load_run(dependencies.store, OWNER, run)).state == "waiting"
     assert [
         record async for record in iterate_records(dependencies.store.records, OWNER, "trial", prefix=f"{run}.")
     ] == []
-    assert await result_of(dependencies.store, OWNER, run) is None
+    assert await load_final_result(dependencies.store, OWNER, run) is None
     assert "The person has approved it." not in str(done.events)
 
 
@@ -308,7 +308,7 @@ async def test_the_holdout_stays_locked_until_a_person_has_approved(dependencies
     done = await talk(dependencies, opening, "Explain my result.")
     await undecided(dependencies, done, "holdout")
     assert await load_holdout(dependencies.store, OWNER, MINE) is None
-    assert [e.event for e in await events_of(dependencies.store, OWNER, MINE)][-1] == "approval_requested"
+    assert [e.event for e in await load_events(dependencies.store, OWNER, MINE)][-1] == "approval_requested"
 
 
 async def test_one_message_begins_few_runs(dependencies: Dependencies):
@@ -437,7 +437,7 @@ async def test_agents_of_a_search_that_obey_change_neither_tools_nor_limits_nor_
     async with open_dependencies(home, single_model(model, QUICK)) as dependencies:
         name = await create_run(dependencies, OWNER, wanted)
         events = [event async for event in execute(dependencies, OWNER, name)]
-        result = await result_of(dependencies.store, OWNER, name)
+        result = await load_final_result(dependencies.store, OWNER, name)
         runs = await list_runs(dependencies.store, OWNER)
     assert result is not None
     decisions = [event for event in events if isinstance(event, DecisionMade)]

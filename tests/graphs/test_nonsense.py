@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage
 
 from agents.planner.planner import EmbeddedPlanner
 from desk.runs.events import DecisionMade, DraftRejected
-from desk.runs.repository import events_of, result_of, run_of
+from desk.runs.repository import load_events, load_final_result, load_run
 from graphs.agent_decisions import ABSTAINED, ROUNDS
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
@@ -120,7 +120,7 @@ def play(home: Path, opened, small):
         async with opened(home, model) as dependencies:
             name = await create_run(dependencies, OWNER, small())
             events = [event async for event in execute(dependencies, OWNER, name)]
-            result = await result_of(dependencies.store, OWNER, name)
+            result = await load_final_result(dependencies.store, OWNER, name)
         return events, result, model.heard
 
     return played
@@ -221,7 +221,7 @@ async def test_a_model_that_raises_is_a_fault_that_ends_the_run(role: str, home,
             async for event in execute(dependencies, OWNER, name):
                 seen.append(event)  # noqa: PERF401
         assert (seen[-1].event, seen[-1].code, seen[-1].kind) == ("run_failed", "fault", "LookupError")
-        assert (await run_of(dependencies.store, OWNER, name)).state == "failed"
-        assert await result_of(dependencies.store, OWNER, name) is None
-        assert await events_of(dependencies.store, OWNER, name) == seen
+        assert (await load_run(dependencies.store, OWNER, name)).state == "failed"
+        assert await load_final_result(dependencies.store, OWNER, name) is None
+        assert await load_events(dependencies.store, OWNER, name) == seen
     assert_not_stored(home, *seen)

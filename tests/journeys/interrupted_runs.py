@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from desk.optimization.request import OptimizationRequest
-from desk.runs.repository import events_of, run_of
+from desk.runs.repository import load_events, load_run
 from graphs.runs.creation import create_run
 from store.embedded import open_store
 from tests.doubles.bedrock.calls import Received
@@ -129,8 +129,8 @@ async def create_prepared_run(home: Path, request: OptimizationRequest) -> None:
 async def outcome_of(home: Path) -> tuple[str | None, list[dict[str, Any]]]:
     """The digest of a run's result, and its trace."""
     async with open_store(home) as store:
-        run = await run_of(store, OWNER, RUN)
-        return run.result_digest, [event.comparable() for event in await events_of(store, OWNER, RUN)]
+        run = await load_run(store, OWNER, RUN)
+        return run.result_digest, [event.comparable() for event in await load_events(store, OWNER, RUN)]
 
 
 async def run_undisturbed(home: Path, request: OptimizationRequest) -> tuple[Any, Counter[bytes]]:

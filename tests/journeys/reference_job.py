@@ -25,7 +25,7 @@ from desk.optimization.jobs import Report
 from desk.optimization.repositories.result_repository import load_result
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events import ComputationReported
-from desk.runs.repository import events_of
+from desk.runs.repository import load_events
 from graphs.dependencies import Dependencies
 from graphs.jobs.remote import carried_out
 from graphs.runs.creation import create_run
@@ -114,7 +114,7 @@ async def digest_of(dependencies: Dependencies, run: str = RUN) -> str:
 
 async def reports_of(dependencies: Dependencies, run: str = RUN) -> list[Report]:
     """Reports of the computation in the trace of a run."""
-    return [e.report for e in await events_of(dependencies.store, OWNER, run) if isinstance(e, ComputationReported)]
+    return [e.report for e in await load_events(dependencies.store, OWNER, run) if isinstance(e, ComputationReported)]
 
 
 async def until(condition: Callable[[], bool], seconds: float = 300.0) -> None:

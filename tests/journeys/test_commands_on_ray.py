@@ -17,7 +17,7 @@ import pytest
 
 from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.request import OptimizationRequest
-from desk.runs.repository import run_of
+from desk.runs.repository import load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs import job_queue
 from quant.worlds.scenario import BUILT_IN
@@ -78,7 +78,7 @@ async def test_a_worker_that_receives_a_signal_returns_its_job_and_stops_its_clu
         assert re.fullmatch(r"worker \d+ takes jobs\n", stderr), stderr
         _, remaining = psutil.wait_procs(cluster, timeout=2)
         assert not remaining
-        assert (await run_of(dependencies.store, OWNER, run.id)).state == "running"
+        assert (await load_run(dependencies.store, OWNER, run.id)).state == "running"
         assert await job_queue.queue_of(dependencies).receive(lease=1.0, wait=0.0) is not None, (
             "the job is not in the queue"
         )
@@ -93,7 +93,7 @@ async def test_searches_of_one_process_share_a_cluster(home):
 
 
 async def completed(dependencies: Dependencies, run: str) -> bool:
-    state = (await run_of(dependencies.store, OWNER, run)).state
+    state = (await load_run(dependencies.store, OWNER, run)).state
     assert state != "failed"
     return state == "completed"
 
@@ -115,6 +115,6 @@ async def digest_of_optimize(home: Path, compute: str) -> str:
         check=True,
     )
     async with open_store(home) as store:
-        digest = (await run_of(store, OWNER, json.loads(process.stdout)["run"])).result_digest
+        digest = (await load_run(store, OWNER, json.loads(process.stdout)["run"])).result_digest
     assert digest is not None
     return digest

@@ -10,7 +10,7 @@ from agents.recording.player import CassetteMiss, Player
 from api.recording.recording import label_of, replay
 from api.settings import read_settings
 from desk.runs.events import DecisionMade, DraftRejected, ModelAnswered, ModelReplaced, ModelRetried
-from desk.runs.repository import result_of
+from desk.runs.repository import load_final_result
 from graphs.agent_decisions import ABSTAINED
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
@@ -30,7 +30,7 @@ def replay_run(home, opened, cassette: Played):
         async with opened(home, cassette.models) as dependencies:
             run = await create_run(dependencies, OWNER, cassette.request, run_id=cassette.run.run)
             events = [event async for event in execute(dependencies, OWNER, run)]
-            return events, await result_of(dependencies.store, OWNER, run)
+            return events, await load_final_result(dependencies.store, OWNER, run)
 
     return replay_run
 
@@ -67,7 +67,7 @@ async def test_a_run_on_bedrock_ends_as_the_run_of_the_embedded_planner(home, op
     async with opened(home / "embedded") as dependencies:
         run = await create_run(dependencies, OWNER, cassette.request)
         embedded = [event async for event in execute(dependencies, OWNER, run)]
-        same = await result_of(dependencies.store, OWNER, run)
+        same = await load_final_result(dependencies.store, OWNER, run)
     assert same is not None
     assert same.explanation is not None
     assert [call.stop for call in of(ModelAnswered, events)] == ["answered"] * len(of(ModelAnswered, embedded))

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from desk.compute.shards.shards import decode
-from desk.runs.repository import run_of
-from desk.runs.states import STOPPED
+from desk.runs.repository import load_run
+from desk.runs.states import STOPPED_STATES
 from graphs.jobs import job_queue
 from graphs.jobs.execution import execute
 from tests.doubles.aws import Aws, point_at
@@ -87,7 +87,7 @@ async def test_the_reference_job_on_a_fleet_resumes_by_events(playing: Any, loca
         async with function(watch.fleet) as one:
             await job_queue.submit(one.dependencies, OWNER, REFERENCE, run_id=RUN)
             await one.work()
-            while (await run_of(one.dependencies.store, OWNER, RUN)).state not in STOPPED:
+            while (await load_run(one.dependencies.store, OWNER, RUN)).state not in STOPPED_STATES:
                 await one.handle_next_event()
             assert await digest_of(one.dependencies) == local_digest
         counts = watch.count()

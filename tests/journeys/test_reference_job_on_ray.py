@@ -14,7 +14,7 @@ import pytest
 from desk.compute.ray_cluster import CHUNK, TASKS_PER_CORE, RayEngine
 from desk.compute.shards.repository import BlobShardStore
 from desk.compute.shards.sharded_search import ShardedSimulator
-from desk.runs.repository import events_of
+from desk.runs.repository import load_events
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
 from tests.desk.compute.duplicating_engine import DuplicatingEngine
@@ -150,7 +150,7 @@ async def test_bad_shards_in_the_store_are_rejected_named_and_computed_again(
         }
         assert bad == flaws
         assert [event.id for event in events] == [
-            event.id for event in await events_of(dependencies.store, OWNER, again)
+            event.id for event in await load_events(dependencies.store, OWNER, again)
         ]
     puts = shard_log.path.with_suffix(".puts").read_text(encoding="utf-8").split()
     assert sorted(puts) == sorted(flaws)

@@ -12,7 +12,7 @@ from api.cli.runs.local import follow, interruption
 from desk.optimization.estimate import estimate
 from desk.optimization.jobs import JobStatus, Report, SearchJob
 from desk.runs.events import ComputationReported
-from desk.runs.repository import list_runs, run_of
+from desk.runs.repository import list_runs, load_run
 from graphs.jobs import job_queue
 from graphs.jobs.worker import Worker
 from graphs.runs.creation import create_run
@@ -64,7 +64,7 @@ def test_ctrl_c_leaves_the_run_computing_and_says_how_to_resume_and_cancel_it(ho
             run_id = await create_run(dependencies, OWNER, SMALL)
 
             async def computing() -> bool:
-                return (await run_of(dependencies.store, OWNER, run_id)).state == "computing"
+                return (await load_run(dependencies.store, OWNER, run_id)).state == "computing"
 
             following = asyncio.create_task(follow(dependencies, OWNER, run_id, lambda _: None))
             await eventually(computing)

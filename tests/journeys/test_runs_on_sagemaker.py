@@ -12,7 +12,7 @@ from api.settings import read_settings
 from desk.base.clock import utc_now
 from desk.governance.approvals import ApprovalDecision, load_approval
 from desk.runs.events import ComputationReported, TraceEvent
-from desk.runs.repository import events_of, run_of
+from desk.runs.repository import load_events, load_run
 from graphs.jobs import job_queue
 from graphs.jobs.approval_decisions import decide_approval
 from graphs.jobs.execution import execute
@@ -53,7 +53,7 @@ async def test_a_run_on_sagemaker_has_the_result_of_this_machine(tmp_path: Any, 
     async with open_dependencies(tmp_path / "here") as here:
         run = await create_run(here, OWNER, SMALL, run_id="same")
         local_events = [event async for event in execute(here, OWNER, run)]
-        digest = (await run_of(here.store, OWNER, run)).result_digest
+        digest = (await load_run(here.store, OWNER, run)).result_digest
     async with create_dependencies(settings, single_model(EmbeddedPlanner()), queued=True) as dependencies:
         run = (await job_queue.submit(dependencies, settings.owner, SMALL, run_id="same")).id
         await work(dependencies)
@@ -67,14 +67,14 @@ async def test_a_run_on_sagemaker_has_the_result_of_this_machine(tmp_path: Any, 
         assert delivery is not None
         assert not await Worker(life.dependencies(dependencies), lease=3.0).deliver(delivery)
         assert life.left == 0
-        while (await run_of(dependencies.store, settings.owner, run)).state not in ("completed", "failed"):
+        while (await load_run(dependencies.store, settings.owner, run)).state not in ("completed", "failed"):
             await work(dependencies)
             await asyncio.sleep(0.1)  # until the lease of the killed worker expires
-            if (await run_of(dependencies.store, settings.owner, run)).state == "computing":
+            if (await load_run(dependencies.store, settings.owner, run)).state == "computing":
                 event = await asyncio.wait_for(job_events.get(), 120.0)
                 await notice(dependencies, event["detail"]["ProcessingJobName"])
-        final_run = await run_of(dependencies.store, settings.owner, run)
-        stored_events = await events_of(dependencies.store, settings.owner, run)
+        final_run = await load_run(dependencies.store, settings.owner, run)
+        stored_events = await load_events(dependencies.store, settings.owner, run)
         assert await computation_of(dependencies.store, settings.owner, run) is None
     assert (final_run.state, final_run.result_digest) == ("completed", digest)
     reports = [event.report.code for event in stored_events if isinstance(event, ComputationReported)]

@@ -18,7 +18,7 @@ import pytest
 from api.http.identity.api_keys import KeyTerms, create
 from desk.base.clock import utc_now
 from desk.optimization.repositories.trial_repository import KIND as TRIAL
-from desk.runs.repository import Run, events_of, run_of
+from desk.runs.repository import Run, load_events, load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs.reproduction import reproduce
 from graphs.jobs.worker import executed
@@ -76,7 +76,7 @@ async def through_a_restart(
             await until(lambda: len(begun(following, "trial_finished")) >= middle, seconds=LONG)
         first = executions()
         async with open_store(home) as store:
-            runs = {job: await run_of(store, owner, job) for job, owner in owners.items()}
+            runs = {job: await load_run(store, owner, job) for job, owner in owners.items()}
             assert not [each for owner in people async for each in iterate_records(store.records, owner, LEASE)]
         interrupted = {job for job in first if runs[job].state != "completed"}
         assert interrupted, "nothing was executed when the service ended"
@@ -87,18 +87,18 @@ async def through_a_restart(
     assert sum(reader.cuts for reader in following)
     async with open_dependencies(home) as dependencies:
         for job, owner in owners.items():
-            run = await run_of(dependencies.store, owner, job)
+            run = await load_run(dependencies.store, owner, job)
             await _is_whole(dependencies.store, run, [reader for reader in following if reader.job == job])
         for job in sorted(interrupted)[:2]:
             again = await reproduce(dependencies, owners[job], job)
-            assert again.digest() == (await run_of(dependencies.store, owners[job], job)).result_digest
+            assert again.digest() == (await load_run(dependencies.store, owners[job], job)).result_digest
 
 
 async def _is_whole(store: Store, run: Run, readers: list[Reader]) -> None:
     assert run.state == "completed"
     assert [move.state for move in run.history][-1:] == ["completed"]
     assert not {"failed", "cancelled"} & {move.state for move in run.history}
-    log = await events_of(store, run.owner, run.id)
+    log = await load_events(store, run.owner, run.id)
     assert [event.sequence for event in log] == list(range(1, len(log) + 1))
     assert len({event.id for event in log}) == len(log)
     kinds = Counter(event.event for event in log)

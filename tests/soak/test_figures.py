@@ -10,7 +10,7 @@ from desk.optimization.reading.findings import explainable_figures
 from desk.optimization.reading.template import template_claims
 from desk.optimization.request import Limit, Limits, OptimizationRequest
 from desk.optimization.result import OptimizationResult
-from desk.runs.repository import result_of
+from desk.runs.repository import load_final_result
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
@@ -41,7 +41,7 @@ async def ran(home: Path, changes: dict[str, Any]) -> OptimizationResult:
         run = await create_run(dependencies, OWNER, request)
         async for _ in execute(dependencies, OWNER, run):
             pass
-        result = await result_of(dependencies.store, OWNER, run)
+        result = await load_final_result(dependencies.store, OWNER, run)
     assert result is not None
     return result
 

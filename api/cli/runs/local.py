@@ -35,8 +35,8 @@ from desk.governance.roles import ROLES
 from desk.optimization.holdout import OpenedHoldout, load_holdout
 from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.request import OptimizationRequest
-from desk.runs.repository import Cancelled, list_runs, run_of
-from desk.runs.states import STOPPED
+from desk.runs.repository import Cancelled, list_runs, load_run
+from desk.runs.states import STOPPED_STATES
 from graphs.runs.computations import computation_of
 from graphs.runs.job_status import JobSummary, summary
 from store.errors import Unavailable
@@ -216,7 +216,7 @@ class LocalRuns:
         store = dependencies.store
         runs = await list_runs(store, self._owner)
         # a cancelled run of which something may still be computed is cancelled again
-        active = [run.id for run in runs if run.state not in STOPPED or run.state == "cancelled"]
+        active = [run.id for run in runs if run.state not in STOPPED_STATES or run.state == "cancelled"]
         remote = [run for run in active if await computation_of(store, self._owner, run) is not None]
         if runs and not remote:
             run = (await find(store, self._owner, name)).id
@@ -285,7 +285,7 @@ async def record_decision(
 
 
 async def _waiting(dependencies: "Dependencies", owner: str, run: str) -> Waiting | None:
-    if (await run_of(dependencies.store, owner, run)).state != "waiting":
+    if (await load_run(dependencies.store, owner, run)).state != "waiting":
         return None
     approval = await load_approval(dependencies.store, owner, run)
     assert approval is not None

@@ -8,7 +8,7 @@ from desk.base.errors import InvalidInput, NotFound, UserError
 from desk.base.owners import list_owners
 from desk.optimization.result import OptimizationResult
 from desk.runs.events import RunLaunched, TraceEvent
-from desk.runs.repository import Run, events_of, list_runs, record_of, result_of, run_of
+from desk.runs.repository import Run, load_events, list_runs, load_run_record, load_final_result, load_run
 from quant.strategies.goal import Goal
 from store.errors import Invalid
 
@@ -35,7 +35,7 @@ async def find_anyones(store: "Store", owner: str, text: str) -> "Run":
             raise
         for another in await list_owners(store):
             with suppress(NotFound, Invalid):  # `text` may not even have the form of an id
-                return Run.model_validate((await record_of(store, another, text, archived=True)).document)
+                return Run.model_validate((await load_run_record(store, another, text, archived=True)).document)
         allowed = f"{error.allowed}; of another user's the whole id"
         raise InvalidInput("RUN", text, reason=f"there is no run {text!r}", allowed=allowed, code=error.code) from error
 
@@ -56,7 +56,7 @@ def choose(runs: Sequence[str], text: str) -> str:
 async def find_logs(store: "Store", owner: str, text: str) -> list[str]:
     """The id of the run that `text` names, or of each turn of the conversation that it names."""
     try:
-        return [(await run_of(store, owner, (await find(store, owner, text)).id)).id]
+        return [(await load_run(store, owner, (await find(store, owner, text)).id)).id]
     except InvalidInput as error:
         if error.code != "no_such_run" or not (turns := await _turns(store, owner, text)):
             raise
@@ -74,9 +74,9 @@ async def _turns(store: "Store", owner: str, text: str) -> list[str]:
 
 async def load_result(store: "Store", owner: str, run: str) -> OptimizationResult:
     """The result of a completed run; otherwise a `UserError` that says what the run needs."""
-    result = await result_of(store, owner, run)
+    result = await load_final_result(store, owner, run)
     if result is None:
-        raise without_result(run, (await run_of(store, owner, run)).state)
+        raise without_result(run, (await load_run(store, owner, run)).state)
     return result
 
 
@@ -110,7 +110,7 @@ async def logs_of(store: "Store", owner: str, run: str) -> tuple[dict[str, list[
     logs: dict[str, list[TraceEvent]] = {}
     pending = [run]
     while pending:
-        if (name := pending.pop()) not in logs and (log := await events_of(store, owner, name)):
+        if (name := pending.pop()) not in logs and (log := await load_events(store, owner, name)):
             logs[name] = log
             pending += [event.launched for event in log if isinstance(event, RunLaunched)]
     return logs, goals

@@ -12,7 +12,7 @@ from api.http.routes.results import JobId
 from desk.base.errors import InvalidInput
 from desk.governance.approvals import ApprovalDecision, Ruling
 from desk.optimization.request import OptimizationRequest
-from desk.runs.repository import run_of
+from desk.runs.repository import load_run
 from desk.runs.states import RunState
 from graphs.jobs import job_queue
 from graphs.jobs.approval_decisions import decide_approval
@@ -127,7 +127,7 @@ async def decide(job_id: JobId, body: Ruling, service: ServiceDep, principal: Pr
 @router.get("/jobs/{job_id}/request", summary="What was asked of a job", responses=error_responses(404, 410))
 async def request(job_id: JobId, service: ServiceDep, principal: PrincipalDep) -> OptimizationRequest:
     """The body to submit again: with the newest data, or with changes of one's own."""
-    return (await run_of(service.dependencies.store, principal.owner, job_id)).request
+    return (await load_run(service.dependencies.store, principal.owner, job_id)).request
 
 
 @router.post(
@@ -150,5 +150,5 @@ async def reproduce(job_id: JobId, service: ServiceDep, principal: PrincipalDep,
     responses=error_responses(404, 410),
 )
 async def reproduced(job_id: JobId, service: ServiceDep, principal: PrincipalDep) -> list[Reproduction]:
-    await run_of(service.dependencies.store, principal.owner, job_id)
+    await load_run(service.dependencies.store, principal.owner, job_id)
     return await reproductions(service.dependencies.store, principal.owner, job_id)

@@ -248,10 +248,10 @@ def test_show_runs_trace_and_reproduce_agree(capfd, at_made, made):
 
 def test_reproduce_exits_with_1_when_the_digests_differ(capfd, at_made, monkeypatch):
     import graphs.jobs.reproduction
-    from desk.runs.repository import result_of
+    from desk.runs.repository import load_final_result
 
     async def otherwise(dependencies, owner, run_id):
-        found = await result_of(dependencies.store, owner, run_id)
+        found = await load_final_result(dependencies.store, owner, run_id)
         assert found is not None
         return found.model_copy(update={"caveats": ("another",)})
 

@@ -19,8 +19,8 @@ from desk.compute.local import LocalRunner
 from desk.optimization.inputs.owned_market import load_owned_market
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events import RunFinished
-from desk.runs.repository import Run, run_of
-from desk.runs.states import STOPPED
+from desk.runs.repository import Run, load_run
+from desk.runs.states import STOPPED_STATES
 from graphs.dependencies import Dependencies
 from graphs.jobs import job_queue
 from graphs.jobs.execution import execute
@@ -247,7 +247,7 @@ async def test_a_cancellation_that_was_cut_off_is_told_by_the_next_one(client, d
     with pytest.raises(Unavailable):  # asked for over HTTP it would not begin: the audit log could not tell it
         await job_queue.cancel(dependencies, OWNER, job, by=OWNER)
     proxy.heal()
-    assert (await run_of(dependencies.store, OWNER, job)).state == "cancelled"
+    assert (await load_run(dependencies.store, OWNER, job)).state == "cancelled"
     for _ in range(2):
         assert (await client.delete(f"/api/jobs/{job}")).status_code == 202
         told = (await client.get(f"/api/runs/{job}/events/poll")).json()
@@ -255,8 +255,8 @@ async def test_a_cancellation_that_was_cut_off_is_told_by_the_next_one(client, d
 
 
 async def ended(dependencies: Dependencies, job: str) -> Run | None:
-    run = await run_of(dependencies.store, OWNER, job)
-    return run if run.state in STOPPED else None
+    run = await load_run(dependencies.store, OWNER, job)
+    return run if run.state in STOPPED_STATES else None
 
 
 async def test_a_storage_that_fails_again_and_again_makes_no_dead_letter_of_a_job(home):

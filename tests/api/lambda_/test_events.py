@@ -12,7 +12,7 @@ from api.lambda_.http_events import MARGIN
 from desk.base.clock import utc_now
 from desk.optimization.request import OptimizationRequest
 from desk.runs.repository import list_runs
-from desk.runs.states import STOPPED
+from desk.runs.states import STOPPED_STATES
 from graphs.jobs import job_queue
 from graphs.runs.leases import leased
 from quant.worlds.scenario import BUILT_IN
@@ -73,7 +73,7 @@ async def given_back(one: Driven) -> Delivery:
 async def test_a_job_that_outlasts_its_invocation_is_given_back(queued: Driven):
     first = await given_back(queued)
     (run,) = await list_runs(dependencies_of(queued).store, OWNER)
-    assert run.state not in STOPPED
+    assert run.state not in STOPPED_STATES
     (second,) = await receive_deliveries(queued, 1)  # at once: it need not wait until a lease has ended
     assert (second.id, second.attempt) == (first.id, 2)
 

@@ -19,7 +19,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from agents.planner.planner import PLANNER, ROLES, EmbeddedPlanner
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events import DecisionMade
-from desk.runs.repository import result_of
+from desk.runs.repository import load_final_result
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
@@ -124,7 +124,7 @@ async def run(home: Path, model: BaseChatModel) -> tuple[list[Any], Any]:
     async with open_dependencies(home, model) as dependencies:
         name = await create_run(dependencies, OWNER, OptimizationRequest(trials=10, scenarios=scenarios, seed=3))
         events = [event async for event in execute(dependencies, OWNER, name)]
-        return events, await result_of(dependencies.store, OWNER, name)
+        return events, await load_final_result(dependencies.store, OWNER, name)
 
 
 @pytest.mark.anyio

@@ -18,7 +18,7 @@ from agents.planner.planner import EmbeddedPlanner
 from api.app import create_dependencies
 from api.settings import read_settings
 from desk.base.errors import InvalidInput
-from desk.runs.repository import run_of
+from desk.runs.repository import load_run
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.checkpoints.serializer import CHECKPOINT_TYPES
 from graphs.checkpoints.table import DynamoTable
@@ -57,7 +57,7 @@ async def ran(dependencies: Dependencies, name: str) -> str | None:
     """The digest of the result, if the run came to one."""
     async for _ in execute(dependencies, OWNER, name):
         pass
-    return (await run_of(dependencies.store, OWNER, name)).result_digest
+    return (await load_run(dependencies.store, OWNER, name)).result_digest
 
 
 @pytest.mark.soak

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from desk.runs.repository import events_of, list_runs
+from desk.runs.repository import load_events, list_runs
 from graphs.conversations.turn_execution import begin_conversation, conversation_of, turn_of
 from store.embedded import open_store
 from store.records import iterate_records
@@ -49,7 +49,7 @@ async def stored_traces(home: Path) -> dict[str, Any]:
         logs = [each.id for each in turns] + [run.id for run in await list_runs(store, OWNER)]
         return {
             "turns": [each.model_dump(exclude={"at"}) for each in turns],
-            "logs": {log: [e.comparable() for e in await events_of(store, OWNER, log)] for log in logs},
+            "logs": {log: [e.comparable() for e in await load_events(store, OWNER, log)] for log in logs},
             "evidence": [
                 (r.key.id, r.document, r.version) async for r in iterate_records(store.records, OWNER, "evidence")
             ],

@@ -13,7 +13,7 @@ from agents.models.failures import ModelFailure
 from agents.planner.planner import EmbeddedPlanner
 from desk.base.clock import utc_now
 from desk.base.errors import Conflicting, NotFound
-from desk.runs.repository import events_of
+from desk.runs.repository import load_events
 from graphs.conversations.background_turns import Answering, Slots
 from graphs.conversations.repository import delete_conversation
 from graphs.conversations.turn_execution import ask, begin_conversation, turn_of
@@ -45,7 +45,7 @@ async def test_a_message_is_answered_while_nobody_reads(home):
         assert (asked.number, asked.state) == (1, "running")
         turn = await answered(dependencies, asked)
         assert (turn.state, turn.outcome) == ("completed", "answered")
-        events = await events_of(dependencies.store, OWNER, turn.id)
+        events = await load_events(dependencies.store, OWNER, turn.id)
         assert [event.sequence for event in events] == list(range(1, len(events) + 1))
         assert (events[0].event, events[-1].event) == ("turn_started", "turn_finished")
 
@@ -121,7 +121,7 @@ async def test_the_next_process_goes_on_with_what_a_killed_one_left(home):
             await answering.ensure_all(OWNER)
             turn = await answered(dependencies, left)
         assert (turn.state, turn.outcome) == ("completed", "answered")
-        kinds = [event.event for event in await events_of(dependencies.store, OWNER, turn.id)]
+        kinds = [event.event for event in await load_events(dependencies.store, OWNER, turn.id)]
         assert [kinds.count(kind) for kind in ("turn_started", "tool_returned", "turn_finished")] == [1, 1, 1]
 
 
@@ -230,7 +230,7 @@ async def test_a_turn_that_fails_says_so_in_its_log(home):
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         turn = await answered(dependencies, await answering.ask(OWNER, TALK, RISK))
         assert turn.state == "failed"
-        assert (await events_of(dependencies.store, OWNER, turn.id))[-1].event == "run_failed"
+        assert (await load_events(dependencies.store, OWNER, turn.id))[-1].event == "run_failed"
         assert (await answering.ask(OWNER, TALK, JOKE)).number == 2
 
 
@@ -258,7 +258,7 @@ async def test_a_storage_that_cannot_answer_for_a_while_does_not_end_a_turn(home
         turn = await answered(dependencies, await answering.ask(OWNER, TALK, RISK))
         assert Faulty.left == 0
         assert turn.state in ("completed", "failed")
-        assert (await events_of(dependencies.store, OWNER, turn.id))[-1].event in ("turn_finished", "run_failed")
+        assert (await load_events(dependencies.store, OWNER, turn.id))[-1].event in ("turn_finished", "run_failed")
 
 
 async def test_a_deleted_conversation_is_answered_no_more(home):

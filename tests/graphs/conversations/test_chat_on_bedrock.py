@@ -9,7 +9,7 @@ import pytest
 from api.cli.main import run
 from desk.governance.usage import total
 from desk.runs.events import RunLaunched, TurnFinished
-from desk.runs.repository import events_of
+from desk.runs.repository import load_events
 from graphs.conversations.turn_execution import begin_conversation, turn_of
 from graphs.dependencies import Dependencies
 from graphs.runs.usage import usage_of
@@ -65,7 +65,7 @@ async def test_the_same_is_answered_and_counted_over_the_wire(streaming, fault, 
         async with wired(home, options) as dependencies:
             assert await conversed(dependencies) == told
             assert [turn["outcome"] for turn in told] == OUTCOMES
-            logs = [await events_of(dependencies.store, OWNER, turn["id"]) for turn in told]
+            logs = [await load_events(dependencies.store, OWNER, turn["id"]) for turn in told]
             launched = [event.launched for log in logs for event in log if isinstance(event, RunLaunched)]
             for turn, log in zip(told, logs, strict=True):
                 [used] = [event.usage for event in log if isinstance(event, TurnFinished)]
@@ -73,7 +73,7 @@ async def test_the_same_is_answered_and_counted_over_the_wire(streaming, fault, 
                 assert tokens_of(used) == reported_tokens(calls)
                 assert used.dollars == pytest.approx(cost_of(calls), rel=1e-12)
                 assert (used.answers + used.retries, used.retries) == (len(calls), 1)
-            runs = [usage_of(await events_of(dependencies.store, OWNER, name)) for name in launched]
+            runs = [usage_of(await load_events(dependencies.store, OWNER, name)) for name in launched]
             whole = total([*runs, *(usage_of(log) for log in logs)])
             assert tokens_of(whole) == reported_tokens(double.received)
             assert {each.operation for each in double.received} == {"ConverseStream" if streaming else "Converse"}

@@ -23,7 +23,7 @@ from agents.planner.planner import ASSISTANT, EmbeddedPlanner
 from desk.base.errors import InvalidInput, NotFound
 from desk.governance.approvals import ApprovalDecision
 from desk.runs.events import ClaimReleased, ToolCalled
-from desk.runs.repository import events_of, list_runs, result_of
+from desk.runs.repository import load_events, list_runs, load_final_result
 from graphs.conversations.turn_execution import (
     MAX_MESSAGE_LENGTH,
     REMEMBERED,
@@ -114,7 +114,7 @@ async def test_a_conversation_is_kept_and_listed(known):
         first = await turn(dependencies, 1)
         assert (first.state, first.outcome, first.asked) == ("completed", "answered", SEARCH)
         assert [name for name, _ in first.did] == ["run_optimization"]
-        stored = await events_of(dependencies.store, OWNER, first.id)
+        stored = await load_events(dependencies.store, OWNER, first.id)
         assert await gone_on(dependencies, 1) == stored
         assert [e.claim for e in stored if isinstance(e, ClaimReleased)] == list(first.claims)
         assert await begin_conversation(dependencies, OWNER) != await begin_conversation(dependencies, OWNER)
@@ -125,7 +125,7 @@ async def test_each_number_of_an_answer_is_a_figure_of_a_run_of_the_person(known
     async with open_dependencies(known) as dependencies:
         await said(dependencies, LUCK)
         [run] = await list_runs(dependencies.store, OWNER)
-        result = await result_of(dependencies.store, OWNER, run.id)
+        result = await load_final_result(dependencies.store, OWNER, run.id)
         assert result is not None
         of_result = {(figure.id, figure.value, figure.source) for figure in result.figures}
         for number in (1, 2):
@@ -278,7 +278,7 @@ async def test_a_turn_waits_for_a_person_and_goes_on_days_later_elsewhere(home, 
         [run] = await list_runs(dependencies.store, OWNER)
         assert run.state == "waiting"
         assert (await turn(dependencies, 1)).waits_for == (run.id, "launch")
-        assert not [e for e in await events_of(dependencies.store, OWNER, run.id) if e.event == "agent_started"]
+        assert not [e for e in await load_events(dependencies.store, OWNER, run.id) if e.event == "agent_started"]
         with pytest.raises(Unanswered, match=f"turn 1 waits for an approval .launch of run {run.id}"):
             await said(dependencies, LUCK)
         with pytest.raises(InvalidInput, match="not answered yet"):
@@ -454,7 +454,7 @@ async def test_two_processes_that_answer_the_same_message_come_to_one_answer(hom
     async with open_dependencies(home) as dependencies:
         assert (await turn(dependencies, 1)).state == "completed"
         assert [run.state for run in await list_runs(dependencies.store, OWNER)] == ["completed"]
-        names = Counter(event.event for event in await events_of(dependencies.store, OWNER, f"{TALK}-1"))
+        names = Counter(event.event for event in await load_events(dependencies.store, OWNER, f"{TALK}-1"))
         assert (names["run_launched"], names["run_failed"], names["decision_made"]) == (1, 0, 1)
 
 
@@ -473,7 +473,7 @@ async def test_a_turn_whose_model_failed_goes_on_or_is_left(known):
         with pytest.raises(ModelFailure):
             await gone_on(dependencies, 2)
         assert (await turn(dependencies, 2)).state == "failed"
-        failed = [e for e in await events_of(dependencies.store, OWNER, f"{TALK}-2") if e.event == "run_failed"]
+        failed = [e for e in await load_events(dependencies.store, OWNER, f"{TALK}-2") if e.event == "run_failed"]
         assert [(e.code, e.kind) for e in failed] == [("model_failed", "access_denied")] * 2
     async with open_dependencies(known) as dependencies:
         await said(dependencies, COSTS)
@@ -513,7 +513,7 @@ async def test_the_same_ids_of_two_people_are_two_conversations(home):
         assert (await turn_of(dependencies.store, "somebody", TALK, 1)).state == "completed"
         for owner, trials in ((OWNER, 10), ("somebody", 12)):
             [run] = await list_runs(dependencies.store, owner)
-            result = await result_of(dependencies.store, owner, run.id)
+            result = await load_final_result(dependencies.store, owner, run.id)
             assert result is not None
             assert result.counts.trials == trials
 

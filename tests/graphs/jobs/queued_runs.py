@@ -59,7 +59,7 @@ def fake(home: Path, seconds: float = 0.0) -> Execution:
     async def execution(dependencies: Dependencies, owner: str, run_id: str) -> None:
         def to(stage: RunState):
             def advanced(run: Run) -> Run:
-                return run.advanced(stage, at=dependencies.now(), by="worker")
+                return run.advanced_to(stage, at=dependencies.now(), by="worker")
 
             return advanced
 

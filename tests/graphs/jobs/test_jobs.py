@@ -10,8 +10,8 @@ from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
 from desk.governance.approvals import ApprovalDecision, Thresholds
 from desk.runs.events import RunFailed
-from desk.runs.repository import NoSuchRun, change_run, events_of, list_runs, run_of
-from desk.runs.states import AFTER, IllegalTransition
+from desk.runs.repository import NoSuchRun, change_run, load_events, list_runs, load_run
+from desk.runs.states import SUCCESSORS, IllegalTransition
 from graphs.jobs import fair_queue, job_queue
 from graphs.jobs.approval_decisions import decide_approval
 from graphs.jobs.execution import execute
@@ -41,7 +41,7 @@ def states(run) -> list[str]:
 async def test_a_submitted_run_is_queued_and_its_message_names_it(home, small):
     async with queued_dependencies(home) as dependencies:
         run = await job_queue.submit(dependencies, OWNER, small())
-        assert await run_of(dependencies.store, OWNER, run.id) == run
+        assert await load_run(dependencies.store, OWNER, run.id) == run
         assert (run.state, states(run)) == ("queued", ["created", "queued"])
         assert await received(dependencies) == {"owner": OWNER, "job": run.id, "number": 1}
 
@@ -120,7 +120,7 @@ async def test_a_queued_run_is_cancelled_at_once_and_gives_its_place_back(home, 
         messages = [await received(dependencies), await received(dependencies)]
         assert [message["job"] for message in messages] == [first, third]
         assert await job_queue.begin(dependencies, OWNER, first, messages[0]["number"]) is None
-        [event] = await events_of(dependencies.store, OWNER, first)
+        [event] = await load_events(dependencies.store, OWNER, first)
         assert isinstance(event, RunFailed)
         assert event.code == "cancelled"
         with pytest.raises(NoSuchRun):
@@ -136,7 +136,7 @@ async def test_a_cancel_waits_for_the_worker_that_holds_the_run(home, small):
             asked = await job_queue.cancel(dependencies, OWNER, run.id, by="chief", reason="no budget")
             assert (asked.state, asked.cancelling and asked.cancelling.by) == ("queued", "chief")
             await job_queue.release_next(dependencies, OWNER, run.id, message["number"])
-        run = await run_of(dependencies.store, OWNER, run.id)
+        run = await load_run(dependencies.store, OWNER, run.id)
         assert (run.state, run.history[-1].by, run.cancelling) == ("cancelled", "chief", None)
         again = await job_queue.restart(dependencies, OWNER, run.id, by=OWNER)
         assert again.state == "queued"
@@ -148,7 +148,7 @@ async def test_a_decided_run_is_queued_again(home, small):
         run = await create_run(dependencies, OWNER, small())
         async for _ in execute(dependencies, OWNER, run):
             pass
-        assert (await run_of(dependencies.store, OWNER, run)).state == "waiting"
+        assert (await load_run(dependencies.store, OWNER, run)).state == "waiting"
         decided = ApprovalDecision(verdict="approved", by="chief", at=utc_now())
         assert (await decide_approval(dependencies, OWNER, run, decided)).state == "queued"
         assert (await received(dependencies))["job"] == run
@@ -171,10 +171,10 @@ async def test_a_run_that_waits_for_a_person_is_cancelled_at_once_and_can_still_
 async def test_only_what_the_table_allows_follows(home, small):
     async with queued_dependencies(home) as dependencies:
         run = await job_queue.submit(dependencies, OWNER, small())
-        for state in AFTER.keys() - set(AFTER["queued"]):
+        for state in SUCCESSORS.keys() - set(SUCCESSORS["queued"]):
             with pytest.raises(IllegalTransition, match="expected validating, failed, cancelled, expired"):
-                await change_run(dependencies.store, OWNER, run.id, lambda r, s=state: r.moved(s, at=utc_now(), by="x"))
-        assert await run_of(dependencies.store, OWNER, run.id) == run
+                await change_run(dependencies.store, OWNER, run.id, lambda r, s=state: r.with_state(s, at=utc_now(), by="x"))
+        assert await load_run(dependencies.store, OWNER, run.id) == run
 
 
 async def test_a_burst_of_one_owner_loses_no_job(home, small):

@@ -15,7 +15,7 @@ from desk.governance.approvals import DEFAULT_THRESHOLDS, ApprovalDecision
 from desk.governance.estimates import Machines
 from desk.optimization.jobs import Report
 from desk.runs.events import ComputationReported, JobProgressed, RunFailed
-from desk.runs.repository import Cancelled, JobFailed, events_of, run_of
+from desk.runs.repository import Cancelled, JobFailed, load_events, load_run
 from graphs.jobs import fair_queue, job_queue
 from graphs.jobs.approval_decisions import decide_approval
 from graphs.jobs.execution import execute
@@ -39,7 +39,7 @@ def account() -> Account:
 
 
 async def state(dependencies, run: str) -> str:
-    return (await run_of(dependencies.store, OWNER, run)).state
+    return (await load_run(dependencies.store, OWNER, run)).state
 
 
 async def begun(dependencies, request) -> str:
@@ -99,10 +99,10 @@ async def test_a_run_is_executed_by_nobody_while_its_search_is_computed_and_come
         assert await worked(dependencies) == 1
         assert await state(dependencies, run) == "computing"
         await finished(dependencies, account, run)
-        done = await run_of(dependencies.store, OWNER, run)
+        done = await load_run(dependencies.store, OWNER, run)
         assert await places(dependencies) == []
         assert await computation_of(dependencies.store, OWNER, run) is None
-        stored = await events_of(dependencies.store, OWNER, run)
+        stored = await load_events(dependencies.store, OWNER, run)
     assert (done.state, done.result_digest) == ("completed", here[-1].result_digest)
     plans = len(account.submitted)
     passed = [
@@ -126,7 +126,7 @@ async def test_a_run_is_executed_by_nobody_while_its_search_is_computed_and_come
 async def test_what_is_told_twice_is_told_once_and_the_history_does_not_grow(home, small, account):
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(dependencies, small())
-        before = (await run_of(dependencies.store, OWNER, run)).history
+        before = (await load_run(dependencies.store, OWNER, run)).history
         account.say(state="running", reports=(BEGUN,), done=0)
         name = name_of(account.submitted[0])
         assert await asyncio.gather(*(notice(dependencies, name) for _ in range(3))) == [
@@ -137,11 +137,11 @@ async def test_what_is_told_twice_is_told_once_and_the_history_does_not_grow(hom
         assert await look(later(dependencies)) == 0
         assert await worked(dependencies) == 1
         assert await notice(dependencies, name) == "no news"
-        assert (await run_of(dependencies.store, OWNER, run)).history == before
+        assert (await load_run(dependencies.store, OWNER, run)).history == before
         assert await places(dependencies) == [run]
         for odd in (name_of("another"), "stratigos", "", "-", "x" * 600, "a/b#c-1", "\x00-1", name + "-2"):
             assert await notice(dependencies, odd) == "not ours"
-        assert [type(event) for event in (await events_of(dependencies.store, OWNER, run))[-1:]] == [
+        assert [type(event) for event in (await load_events(dependencies.store, OWNER, run))[-1:]] == [
             ComputationReported
         ]
 
@@ -153,7 +153,7 @@ async def test_progress_that_the_machines_report_is_told_by_a_look(home, small, 
         account.say(state="running", done=9, stopped=None)
         assert await look(later(dependencies)) == 1
         await worked(dependencies)
-        told = [e.done for e in await events_of(dependencies.store, OWNER, run) if isinstance(e, JobProgressed)]
+        told = [e.done for e in await load_events(dependencies.store, OWNER, run) if isinstance(e, JobProgressed)]
         total = account.last.total
         assert told == [-(-total * tenth // 10) for tenth in range(1, 9 * 10 // total + 1)]
         assert await look(later(dependencies, 120.0)) == 0
@@ -191,7 +191,7 @@ async def test_a_cancel_ends_the_run_at_once_and_its_job_as_soon_as_can_be(home,
         assert account.last.state == "cancelled"
         assert await computation_of(dependencies.store, OWNER, run) is None
         assert await notice(dependencies, name_of(account.submitted[0])) == "not ours"
-        failed = [e for e in await events_of(dependencies.store, OWNER, run) if isinstance(e, RunFailed)]
+        failed = [e for e in await load_events(dependencies.store, OWNER, run) if isinstance(e, RunFailed)]
         assert [event.code for event in failed] == ["cancelled"]
         await worked(dependencies)
         await job_queue.cancel(dependencies, OWNER, other.id, by=OWNER)
@@ -282,9 +282,9 @@ async def test_a_job_that_fails_fails_its_run_and_begins_anew_with_it(home, smal
         account.say(state="failed", **end)
         assert await look(later(dependencies)) == 1
         await worked(dependencies)
-        failed = await run_of(dependencies.store, OWNER, run)
+        failed = await load_run(dependencies.store, OWNER, run)
         assert (failed.state, failed.history[-1].reason) == ("failed", reason)
-        assert [e.code for e in await events_of(dependencies.store, OWNER, run) if isinstance(e, RunFailed)] == [code]
+        assert [e.code for e in await load_events(dependencies.store, OWNER, run) if isinstance(e, RunFailed)] == [code]
         assert len(account.submitted) == 1
         assert await places(dependencies) == []
         await job_queue.restart(dependencies, OWNER, run, by=OWNER)
@@ -303,10 +303,10 @@ async def test_a_run_that_began_where_nothing_is_paid_for_does_not_begin_to_pay_
         here = replace(dependencies, jobs=Here(account))
         run = (await job_queue.submit(here, OWNER, small())).id
         await worked(here)
-        assert (await run_of(dependencies.store, OWNER, run)).history[-1].reason == "these machines are too few"
+        assert (await load_run(dependencies.store, OWNER, run)).history[-1].reason == "these machines are too few"
         await job_queue.restart(dependencies, OWNER, run, by=OWNER)
         await worked(dependencies)
-        failed = await run_of(dependencies.store, OWNER, run)
+        failed = await load_run(dependencies.store, OWNER, run)
         assert (failed.state, account.submitted) == ("failed", [])
         assert "nobody was asked about 2 instances; expected STRATIGOS_COMPUTE as it was" in failed.history[-1].reason
         nobody_asks = replace(dependencies, thresholds=None)
@@ -349,7 +349,7 @@ async def test_an_approval_holds_for_what_was_shown_and_nothing_dearer(home, sma
         dependencies = renting(cloud, account)
         run = await approved(dependencies, small())
         await worked(renting(dependencies, account, **changes))
-        failed = await run_of(dependencies.store, OWNER, run)
+        failed = await load_run(dependencies.store, OWNER, run)
         assert (failed.state, account.submitted) == ("failed", [])
         assert f"for 2 x ml.c5.4xlarge at 0.8 dollars an hour each, and takes {now}" in failed.history[-1].reason
         assert "expected settings with which it takes no more" in failed.history[-1].reason
@@ -411,7 +411,7 @@ async def test_an_error_that_a_person_can_mend_is_told_by_the_run(home, small, a
         denied = later(replace(dependencies, jobs=AccessDenied(account)))
         assert await look(denied) == 1
         await worked(denied)
-        assert (await run_of(dependencies.store, OWNER, run)).history[-1].reason == "role: may not describe the job"
+        assert (await load_run(dependencies.store, OWNER, run)).history[-1].reason == "role: may not describe the job"
 
 
 async def test_a_fault_of_the_machines_ends_no_worker(home, small, account):
@@ -466,7 +466,7 @@ async def test_whatever_write_a_process_dies_at_nothing_is_lost_and_nothing_done
         await dying(life, process(life.dependencies(later(dependencies, 120.0)), lease=0.01))
         await process(later(dependencies, 240.0))
         reports = [
-            e.report for e in await events_of(dependencies.store, OWNER, run) if isinstance(e, ComputationReported)
+            e.report for e in await load_events(dependencies.store, OWNER, run) if isinstance(e, ComputationReported)
         ]
         assert (await state(dependencies, run), reports, await places(dependencies)) == ("computing", [BEGUN], [run])
         life = Life(min(write, 5))
@@ -481,7 +481,7 @@ async def test_whatever_write_a_process_dies_at_nothing_is_lost_and_nothing_done
         )
         assert await computation_of(dependencies.store, OWNER, run) is None
         assert await job_queue.queue_of(dependencies).depth() == 0
-        assert [e.code for e in await events_of(dependencies.store, OWNER, run) if isinstance(e, RunFailed)] == [
+        assert [e.code for e in await load_events(dependencies.store, OWNER, run) if isinstance(e, RunFailed)] == [
             "cancelled"
         ]
     assert len(account.submitted) == 1
@@ -500,7 +500,7 @@ async def test_a_terminal_follows_what_is_computed_elsewhere(home, small, accoun
             return await state(dependencies, run) == "computing"
 
         async def heard() -> bool:
-            return isinstance((await events_of(dependencies.store, OWNER, run))[-1], ComputationReported)
+            return isinstance((await load_events(dependencies.store, OWNER, run))[-1], ComputationReported)
 
         following = asyncio.create_task(follow())
         await eventually(computing)

@@ -13,7 +13,7 @@ from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
 from desk.governance.approvals import ApprovalDecision, Thresholds
 from desk.optimization.repositories.trial_repository import KIND as TRIALS
-from desk.runs.repository import Run, change_run, events_of, list_runs, run_of
+from desk.runs.repository import Run, change_run, load_events, list_runs, load_run
 from graphs.conversations.turn_execution import ask, begin_conversation, resume, turn_of
 from graphs.jobs import fair_queue, job_queue
 from graphs.jobs.approval_decisions import decide_approval
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.anyio
 
 async def until(dependencies, run: str, state: str) -> Run:
     async def look() -> Run | None:
-        found = await run_of(dependencies.store, OWNER, run)
+        found = await load_run(dependencies.store, OWNER, run)
         return found if found.state == state else None
 
     found = await eventually(look)
@@ -71,14 +71,14 @@ async def test_a_worker_comes_to_the_result_that_is_computed_in_place(tmp_path, 
     async with open_dependencies(tmp_path / "place") as dependencies:
         run = await create_run(dependencies, OWNER, small())
         place = [event async for event in execute(dependencies, OWNER, run)]
-        digest = (await run_of(dependencies.store, OWNER, run)).result_digest
+        digest = (await load_run(dependencies.store, OWNER, run)).result_digest
     async with queued_dependencies(tmp_path / "queue") as dependencies:
         run = await job_queue.submit(dependencies, OWNER, small())
         async with working(dependencies):
             followed = [event async for event in job_queue.followed(dependencies, OWNER, run.id)]
             done = await until(dependencies, run.id, "completed")
         assert await left(dependencies) == (0, 0)
-        assert await events_of(dependencies.store, OWNER, run.id) == followed
+        assert await load_events(dependencies.store, OWNER, run.id) == followed
     assert done.result_digest == digest
     assert [event.comparable() | {"run": "", "id": ""} for event in followed if event.event != "job_progressed"] == [
         event.comparable() | {"run": "", "id": ""} for event in place if event.event != "job_progressed"
@@ -94,7 +94,7 @@ async def test_a_search_of_a_conversation_is_executed_by_a_worker_and_reproduced
         told = [event async for event in ask(dependencies, OWNER, TALK, SEARCH)]
         [run] = await list_runs(dependencies.store, OWNER)
         assert (run.state, run.history[-1].by) == ("completed", "worker")
-        assert [event for event in told if event.run == run.id] == await events_of(dependencies.store, OWNER, run.id)
+        assert [event for event in told if event.run == run.id] == await load_events(dependencies.store, OWNER, run.id)
         assert (await turn_of(dependencies.store, OWNER, TALK, 1)).outcome == "answered"
         await request_reproduction(dependencies, OWNER, run.id)
 
@@ -131,7 +131,7 @@ async def test_a_cancel_stops_the_search_and_keeps_what_it_found(home, small):
             assert time.monotonic() - begun < 10.0
         assert cancelled.history[-1].reason == "enough"
         assert 0 < await trials(dependencies, run.id) < 1000
-        assert (await events_of(dependencies.store, OWNER, run.id))[-1].event == "run_failed"
+        assert (await load_events(dependencies.store, OWNER, run.id))[-1].event == "run_failed"
         assert await left(dependencies) == (0, 0)
 
 
@@ -184,7 +184,7 @@ async def test_a_job_that_kills_three_workers_is_put_aside_and_can_be_replayed(h
             failed = await until(dependencies, poison.id, "failed")
         assert tries == [poison.id] * 3
         assert "dead letter" in failed.history[-1].reason
-        assert (await events_of(dependencies.store, OWNER, poison.id))[-1].event == "run_failed"
+        assert (await load_events(dependencies.store, OWNER, poison.id))[-1].event == "run_failed"
         assert await left(dependencies) == (0, 0)
         [letter] = await job_queue.queue_of(dependencies).dead_letters()
         with pytest.raises(job_queue.NoSuchLetter):
@@ -244,11 +244,11 @@ async def test_a_job_whose_end_was_cut_off_is_told_that_it_has_expired(home, sma
     async with queued_dependencies(home) as dependencies:
         run = await job_queue.submit(dependencies, OWNER, small())
         await change_run(
-            dependencies.store, OWNER, run.id, lambda found: found.moved("expired", at=dependencies.now(), by="worker")
+            dependencies.store, OWNER, run.id, lambda found: found.with_state("expired", at=dependencies.now(), by="worker")
         )
         async with working(dependencies, execution=fake(home)):
             await eventually(lambda: nothing_left(dependencies))
-        assert [event.event for event in await events_of(dependencies.store, OWNER, run.id)] == ["run_failed"]
+        assert [event.event for event in await load_events(dependencies.store, OWNER, run.id)] == ["run_failed"]
         assert executions(home) == []
 
 

@@ -18,7 +18,7 @@ async def create_failed_run(dependencies: Dependencies, template: Run, run_id: s
     """A run that failed, with a little of everything."""
     run = template.model_copy(update={"id": run_id, "created_at": dependencies.now(), "history": ()})
     await dependencies.store.records.put_many(
-        [run.moved("failed", at=dependencies.now(), by=OWNER, reason="made so").put(0)]
+        [run.with_state("failed", at=dependencies.now(), by=OWNER, reason="made so").put(0)]
     )
     records = [("trial", f"{n:064x}", {"number": 3 - n, "of": run_id}) for n in range(3)]
     records += [("decision", "optimizer.0", {"decision": 1}), ("usage", "explainer", {"dollars": 0.1})]

@@ -12,7 +12,7 @@ from typing import Any
 from desk.compute.local import LocalRunner
 from desk.governance.approvals import ApprovalDecision, load_approval
 from desk.optimization.inputs.owned_market import load_owned_market
-from desk.runs.repository import events_of, run_of
+from desk.runs.repository import load_events, load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
@@ -62,11 +62,11 @@ def decision(verdict: Any = "approved", *, at: datetime = MONDAY, **changes: Any
 
 
 async def events_of_run(dependencies: Dependencies) -> list[Any]:
-    return list(await events_of(dependencies.store, OWNER, RUN))
+    return list(await load_events(dependencies.store, OWNER, RUN))
 
 
 async def state_of_run(dependencies: Dependencies) -> str:
-    return (await run_of(dependencies.store, OWNER, RUN)).state
+    return (await load_run(dependencies.store, OWNER, RUN)).state
 
 
 async def count_trials(dependencies: Dependencies) -> int:

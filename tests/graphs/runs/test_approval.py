@@ -25,7 +25,7 @@ from desk.optimization.estimate import estimate
 from desk.optimization.inputs.market_data import load_market
 from desk.runs.context import Context, RunMarket
 from desk.runs.events import ApprovalDecided, ApprovalRequested, RunFailed
-from desk.runs.repository import result_of, run_of
+from desk.runs.repository import load_final_result, load_run
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies
 from graphs.jobs.approval_decisions import decide_approval
@@ -138,7 +138,7 @@ async def test_an_edited_run_is_executed_as_it_was_edited(tmp_path, small):
         run = await decide_approval(dependencies, OWNER, RUN, decision("edited", trials=12, paths=200))
         assert run.request == wanted
         events = await execute_run(dependencies)
-        result = await result_of(dependencies.store, OWNER, RUN)
+        result = await load_final_result(dependencies.store, OWNER, RUN)
         stored = await events_of_run(dependencies)
     assert result is not None
     assert result.manifest.request == wanted
@@ -158,7 +158,7 @@ async def test_a_rejected_run_leaves_no_job(home, small):
         assert events == await events_of_run(dependencies) == await execute_run(dependencies)
         assert await state_of_run(dependencies) == "rejected"
         assert submitted(dependencies) == await count_trials(dependencies) == 0
-        assert await result_of(dependencies.store, OWNER, RUN) is None
+        assert await load_final_result(dependencies.store, OWNER, RUN) is None
         with pytest.raises(AlreadyDecided, match="rejected by risk officer on 2026-03-02"):
             await decide_approval(dependencies, OWNER, RUN, decision())
     assert model.heard == []
@@ -197,7 +197,7 @@ async def test_of_two_decisions_at_once_one_holds(home, small):
             return_exceptions=True,
         )
         approval = await load_approval(dependencies.store, OWNER, RUN)
-        run = await run_of(dependencies.store, OWNER, RUN)
+        run = await load_run(dependencies.store, OWNER, RUN)
     [refused] = [answer for answer in answers if isinstance(answer, BaseException)]
     assert isinstance(refused, AlreadyDecided)
     assert approval is not None
@@ -236,11 +236,11 @@ async def test_a_decision_between_the_reads_of_another_one_holds(home, small, fi
         late = decision(second, at=THURSDAY, **choices[second])
         if first == second:
             answer = await decide_approval(slow, OWNER, RUN, late)
-            assert answer == await run_of(dependencies.store, OWNER, RUN)
+            assert answer == await load_run(dependencies.store, OWNER, RUN)
         else:
             with pytest.raises(AlreadyDecided, match=f"was {first} by risk officer on 2026-03-02"):
                 await decide_approval(slow, OWNER, RUN, late)
-        run = await run_of(dependencies.store, OWNER, RUN)
+        run = await load_run(dependencies.store, OWNER, RUN)
     assert (run.state, run.request.trials) == (("rejected", 10) if first == "rejected" else ("running", 12))
 
 
@@ -269,7 +269,7 @@ async def test_a_process_that_read_the_request_before_its_edit_does_not_execute_
         assert model.heard == []
         assert await state_of_run(dependencies) == "running"
         await execute_run(dependencies)
-        result = await result_of(dependencies.store, OWNER, RUN)
+        result = await load_final_result(dependencies.store, OWNER, RUN)
     assert result is not None
     assert result.counts.trials == result.manifest.request.trials == 12
 
@@ -277,7 +277,7 @@ async def test_a_process_that_read_the_request_before_its_edit_does_not_execute_
 async def test_a_resume_that_no_decision_stands_behind_passes_nobody(home, small):
     async with open_with_approval(home) as dependencies:
         await run_until_approval(dependencies, small())
-        run = await run_of(dependencies.store, OWNER, RUN)
+        run = await load_run(dependencies.store, OWNER, RUN)
         context = Context(
             principal=Principal(owner=OWNER),
             run=RUN,

@@ -13,7 +13,7 @@ from desk.compute.shards.repository import record_use
 from desk.governance.approvals import Approval, ApprovalDecision, ApprovalRequest, Thresholds
 from desk.optimization.repositories.trial_repository import load_trials
 from desk.runs.cached_answers import load_or_compute
-from desk.runs.repository import Run, RunArchived, events_of, list_runs, record_of, result_of, run_of
+from desk.runs.repository import Run, RunArchived, load_events, list_runs, load_run_record, load_final_result, load_run
 from desk.wealth.repository import Expiry
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies
@@ -94,7 +94,7 @@ async def test_an_archived_run_comes_back_to_the_last_byte(home, small):
         run = await create_run(dependencies, OWNER, small())
         events = [event async for event in execute(dependencies, OWNER, run)]
         before = await content_of(dependencies.store, run)
-        result = await result_of(dependencies.store, OWNER, run)
+        result = await load_final_result(dependencies.store, OWNER, run)
         trials = await load_trials(dependencies.store, OWNER, run)
         later = await new_run(dependencies, OWNER, small(seed=4))
         assert result is not None
@@ -107,7 +107,7 @@ async def test_an_archived_run_comes_back_to_the_last_byte(home, small):
         )
         there = await belongings(dependencies.store, OWNER, run)
         assert (there.records, there.events, there.results) == ((), (), {})
-        for reading in (run_of, state_of):
+        for reading in (load_run, state_of):
             with pytest.raises(RunArchived, match="api restore"):
                 await reading(dependencies.store, OWNER, run)
         [listed] = await list_runs(dependencies.store, OWNER)
@@ -118,9 +118,9 @@ async def test_an_archived_run_comes_back_to_the_last_byte(home, small):
         restored = await restore(dependencies, OWNER, run)
         assert (restored.state, restored.archived, restored.restored_at) == ("completed", None, clock())
         assert await content_of(dependencies.store, run) == before
-        assert await events_of(dependencies.store, OWNER, run) == events
+        assert await load_events(dependencies.store, OWNER, run) == events
         assert await load_trials(dependencies.store, OWNER, run) == trials
-        again = await result_of(dependencies.store, OWNER, run)
+        again = await load_final_result(dependencies.store, OWNER, run)
         assert again is not None
         assert again.digest() == result.digest() == restored.result_digest
         assert not await dependencies.store.blobs.exists(listed.archived.blob)
@@ -148,7 +148,7 @@ async def test_whoever_is_cut_off_anywhere_loses_nothing(home, small):
             assert (emptied.records, emptied.events, emptied.results) == ((), (), {})
             cut = await is_cut_off(restore(deadly(dependencies, writes), OWNER, run)) or cut
             clock.time += timedelta(minutes=2)
-            found = Run.model_validate((await record_of(dependencies.store, OWNER, run, archived=True)).document)
+            found = Run.model_validate((await load_run_record(dependencies.store, OWNER, run, archived=True)).document)
             if found.archived is not None:
                 await restore(dependencies, OWNER, run)
             assert await content_of(dependencies.store, run) == before
@@ -178,7 +178,7 @@ async def test_what_was_added_while_it_was_archived_keeps_the_run(home, small):
         await dependencies.store.events.append(OWNER, run, "late", {"late": True})
         report = await clean_up(dependencies, clock())
         assert runs(report) == ([], [run])
-        assert (await run_of(dependencies.store, OWNER, run)).archived is None
+        assert (await load_run(dependencies.store, OWNER, run)).archived is None
         assert len((await belongings(dependencies.store, OWNER, run)).events) == 6
         assert runs(await clean_up(dependencies, clock())) == ([run], [])
 
@@ -255,7 +255,7 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
         await create_failed_run(dependencies, template, "young")
         clock.time += 10 * DAY
         foreseen = await clean_up(dependencies, clock(), dry_run=True)
-        assert (await run_of(dependencies.store, OWNER, "old")).archived is None
+        assert (await load_run(dependencies.store, OWNER, "old")).archived is None
         assert foreseen.expired is None
         report = await clean_up(dependencies, clock())
         assert {each.run: each.reason for each in report.kept} == {

@@ -34,7 +34,7 @@ from desk.runs.events import (
     VerdictReached,
     WarningIssued,
 )
-from desk.runs.repository import events_of, result_of
+from desk.runs.repository import load_events, load_final_result
 from graphs.agent_decisions import ABSTAINED
 from graphs.dependencies import Dependencies
 from graphs.jobs.execution import execute
@@ -102,8 +102,8 @@ async def ran(dependencies: Dependencies) -> Ran:
     name = await create_run(dependencies, OWNER, REQUEST)
     before = await daily_usage(dependencies.store, OWNER, today())
     events = [event async for event in execute(dependencies, OWNER, name)]
-    assert events == await events_of(dependencies.store, OWNER, name)
-    result = await result_of(dependencies.store, OWNER, name)
+    assert events == await load_events(dependencies.store, OWNER, name)
+    result = await load_final_result(dependencies.store, OWNER, name)
     assert result is not None
     assert {used.agent: used.usage for used in result.usage} == await usage_by_agent(dependencies.store, OWNER, name)
     done = Ran(name, events, result)
@@ -181,7 +181,7 @@ async def test_what_a_run_took_before_it_failed_counts_once(wired, plain):
                         pass
             async for _ in execute(dependencies, OWNER, name):
                 pass
-            result = await result_of(dependencies.store, OWNER, name)
+            result = await load_final_result(dependencies.store, OWNER, name)
     assert result is not None
     used = total(each.usage for each in result.usage)
     assert tokens_of(used) == reported_tokens(double.received)

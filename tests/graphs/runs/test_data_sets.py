@@ -11,7 +11,7 @@ from desk.market.datasets.version_changes import read_stale
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.request import CURRENT_RULE
 from desk.portfolios.holdings import load_assets
-from desk.runs.repository import result_of, run_of
+from desk.runs.repository import load_final_result, load_run
 from desk.strategies.evaluation import evaluate_strategy
 from desk.strategies.templates import Rule
 from graphs.jobs.execution import execute
@@ -27,7 +27,7 @@ OWNER = "local"
 async def done(dependencies, run):
     async for _ in execute(dependencies, OWNER, run):
         pass
-    return await run_of(dependencies.store, OWNER, run)
+    return await load_run(dependencies.store, OWNER, run)
 
 
 async def test_a_run_keeps_the_version_that_it_began_with(home, opened, small):
@@ -47,11 +47,11 @@ async def test_a_run_keeps_the_version_that_it_began_with(home, opened, small):
         assert found is not None
         assert (found.dataset, found.version) == ("mydata", second.version.hash)
         assert await read_stale(dependencies.store, OWNER, other) is None
-        result = await result_of(dependencies.store, OWNER, run.id)
+        result = await load_final_result(dependencies.store, OWNER, run.id)
         assert result is not None
         assert f"data set mydata@{first.version.hash[:PIN]}" in result.manifest.data_source
         assert (await reproduce(dependencies, OWNER, run.id)).digest() == result.digest()
-        later = await run_of(
+        later = await load_run(
             dependencies.store, OWNER, await create_run(dependencies, OWNER, small(universe="mydata:AAPL"))
         )
         assert later.request.universe == f"mydata@{second.version.hash[:PIN]}:AAPL"
@@ -91,7 +91,7 @@ async def test_no_new_run_uses_what_is_marked_as_bad(home, opened, small):
             {"symbol": "AAPL", "reason": "a wrong tick", "start": "2003-03-03", "end": "2003-03-04"}
         )
         made = await mark(dependencies.store, OWNER, new, dependencies.now())
-        begun = (await run_of(dependencies.store, OWNER, earlier)).request
+        begun = (await load_run(dependencies.store, OWNER, earlier)).request
         for universe in ("mydata", "mydata:AAPL", "stocks:AAPL,MSFT", begun.universe):
             with pytest.raises(InvalidInput, match=r"AAPL from 2003-03-03 to 2003-03-04 is marked as bad data"):
                 await create_run(dependencies, OWNER, small(universe=universe))

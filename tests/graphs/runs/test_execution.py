@@ -16,7 +16,7 @@ from desk.optimization.inputs.owned_market import load_owned_market
 from desk.optimization.reading.findings import explainable_figures
 from desk.optimization.request import Limit, Limits
 from desk.runs.events import ClaimReleased, DecisionMade, DraftRejected, RunFailed
-from desk.runs.repository import events_of, list_runs, result_of, run_of
+from desk.runs.repository import load_events, list_runs, load_final_result, load_run
 from graphs.jobs.execution import execute
 from graphs.jobs.reproduction import reproduce
 from graphs.runs.creation import create_run
@@ -41,13 +41,13 @@ async def test_the_embedded_planner_drives_a_run_from_request_to_result(home, op
     async with opened(home) as dependencies:
         events = await run(dependencies, small())
         [done] = await list_runs(dependencies.store, OWNER)
-        result = await result_of(dependencies.store, OWNER, done.id)
+        result = await load_final_result(dependencies.store, OWNER, done.id)
 
         assert done.state == "completed"
         assert result is not None
         assert result.explanation is not None
         assert events[-1].result_digest == done.result_digest == result.digest()
-        assert await events_of(dependencies.store, OWNER, done.id) == events
+        assert await load_events(dependencies.store, OWNER, done.id) == events
 
         decisions = [event.decision for event in events if isinstance(event, DecisionMade)]
         assert tuple(decisions) == result.manifest.decisions
@@ -88,7 +88,7 @@ async def test_limits_that_no_candidate_meets_end_in_an_explained_verdict(home, 
     request = small(limits=limits, mandate={"min_weight": 0.0})
     async with opened(home) as dependencies:
         events = await run(dependencies, request)
-        result = await result_of(dependencies.store, OWNER, events[0].run)
+        result = await load_final_result(dependencies.store, OWNER, events[0].run)
     assert result is not None
     assert result.explanation is not None
     assert result.verdict.colour == "infeasible"
@@ -116,8 +116,8 @@ async def test_nobody_else_sees_a_run(home, opened, small):
     async with opened(home) as dependencies:
         events = await run(dependencies, small())
         assert await list_runs(dependencies.store, "other") == []
-        assert await result_of(dependencies.store, "other", events[0].run) is None
-        assert await events_of(dependencies.store, "other", events[0].run) == []
+        assert await load_final_result(dependencies.store, "other", events[0].run) is None
+        assert await load_events(dependencies.store, "other", events[0].run) == []
 
 
 async def test_a_stored_decision_is_not_asked_for_again(home, opened, small):
@@ -134,14 +134,14 @@ async def test_a_stored_decision_is_not_asked_for_again(home, opened, small):
         name = await create_run(dependencies, OWNER, small())
         with pytest.raises(LookupError):
             [event async for event in execute(dependencies, OWNER, name)]
-        assert (await run_of(dependencies.store, OWNER, name)).state == "failed"
+        assert (await load_run(dependencies.store, OWNER, name)).state == "failed"
         assert "RiskAssessment" in asked
     asked.clear()
 
     async with opened(home) as dependencies:
         resumed = [event async for event in execute(dependencies, OWNER, name)]
-        assert (await run_of(dependencies.store, OWNER, name)).state == "completed"
-        events = await events_of(dependencies.store, OWNER, name)
+        assert (await load_run(dependencies.store, OWNER, name)).state == "completed"
+        events = await load_events(dependencies.store, OWNER, name)
     assert asked == []
     assert kinds(resumed)[0] == "explainer.model_answered"
     assert kinds(events).count("run_failed") == 1
@@ -173,7 +173,7 @@ async def test_changed_prices_are_refused_on_a_resume(home, opened, small, tmp_p
     async with opened(home) as dependencies:
         with pytest.raises(InvalidInput, match="the prices with which the run began"):
             [event async for event in execute(dependencies, OWNER, name)]
-        last = (await events_of(dependencies.store, OWNER, name))[-1]
+        last = (await load_events(dependencies.store, OWNER, name))[-1]
         assert isinstance(last, RunFailed)
         assert last.code == "unusable_input"
 
@@ -184,7 +184,7 @@ async def test_the_same_request_asked_again_has_the_same_digest_and_another_one_
         digests, ledger = [], []
         for request in (small(), small(), small(seed=4), small()):
             events = await run(dependencies, request)
-            result = await result_of(dependencies.store, OWNER, events[0].run)
+            result = await load_final_result(dependencies.store, OWNER, events[0].run)
             assert result is not None
             assert result.luck is not None
             digests.append(result.digest())
@@ -203,13 +203,13 @@ async def test_a_run_that_other_code_began_is_not_resumed(home, opened, small):
         await dependencies.store.records.put(record.key, {**record.document, "code_version": "0" * 64})
         with pytest.raises(UserError, match="another version of the program"):
             [event async for event in execute(dependencies, OWNER, name)]
-        assert await events_of(dependencies.store, OWNER, name) == []
+        assert await load_events(dependencies.store, OWNER, name) == []
 
 
 async def test_weights_of_the_holdout_are_shown_to_the_reader_and_to_no_agent(home, opened, small):
     async with opened(home) as dependencies:
         events = await run(dependencies, small())
-        result = await result_of(dependencies.store, OWNER, events[0].run)
+        result = await load_final_result(dependencies.store, OWNER, events[0].run)
     assert result is not None
     hidden = {figure.id for figure in result.figures} - {figure.id for figure in explainable_figures(result)}
     assert {"today_weight", "next_trade"} <= hidden
@@ -238,11 +238,11 @@ async def test_a_process_that_lags_behind_another_with_the_same_run_comes_to_the
         await asyncio.wait_for(waiting.wait(), 60)
         async for _ in execute(dependencies, OWNER, name):
             pass
-        first = await run_of(dependencies.store, OWNER, name)
+        first = await load_run(dependencies.store, OWNER, name)
         released.set()
         await lagging
-        result = await result_of(dependencies.store, OWNER, name)
-        assert await run_of(dependencies.store, OWNER, name) == first
+        result = await load_final_result(dependencies.store, OWNER, name)
+        assert await load_run(dependencies.store, OWNER, name) == first
         assert first.state == "completed"
         assert result is not None
         assert result.digest() == first.result_digest
@@ -273,7 +273,7 @@ async def test_a_fault_of_a_second_process_leaves_a_completed_run_completed(home
         finished.set()
         with pytest.raises(ConnectionError):
             await failing
-        assert (await run_of(dependencies.store, OWNER, name)).state == "completed"
+        assert (await load_run(dependencies.store, OWNER, name)).state == "completed"
 
 
 @pytest.mark.soak
@@ -297,7 +297,7 @@ async def test_a_run_killed_again_and_again_ends_as_if_it_never_was(tmp_path, op
     assert set(codes[:-1]) == {-signal.SIGKILL}
 
     async with opened(rough) as dependencies:
-        events = await events_of(dependencies.store, OWNER, "same")
+        events = await load_events(dependencies.store, OWNER, "same")
         trials = [record async for record in iterate_records(dependencies.store.records, OWNER, "trial")]
     assert [e.comparable() for e in events] == [e.comparable() for e in expected]
     assert len(trials) == request.trials

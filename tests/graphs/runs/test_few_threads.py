@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from desk.runs.repository import run_of
+from desk.runs.repository import load_run
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
 from tests.graphs.dependencies import OWNER, open_dependencies
@@ -19,4 +19,4 @@ async def test_a_search_leaves_a_thread_for_what_it_stores(home, small):
         run = await create_run(dependencies, OWNER, small())
         async for _ in execute(dependencies, OWNER, run):
             pass
-        assert (await run_of(dependencies.store, OWNER, run)).state == "completed"
+        assert (await load_run(dependencies.store, OWNER, run)).state == "completed"

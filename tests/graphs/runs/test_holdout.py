@@ -17,7 +17,7 @@ from desk.optimization.holdout import KIND, load_holdout
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.reading.findings import explainable_figures
 from desk.optimization.request import Limit, Limits
-from desk.runs.repository import events_of, result_of, run_of
+from desk.runs.repository import load_events, load_final_result, load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs.approval_decisions import decide_approval
 from graphs.jobs.execution import execute
@@ -49,7 +49,7 @@ def decided(verdict: Any = "approved", **changes: Any) -> ApprovalDecision:
 
 
 async def kinds(dependencies: Dependencies) -> list[str]:
-    return [f"{event.node}.{event.event}" for event in await events_of(dependencies.store, OWNER, RUN)]
+    return [f"{event.node}.{event.event}" for event in await load_events(dependencies.store, OWNER, RUN)]
 
 
 async def test_the_holdout_opens_once_and_only_after_a_person_approved_it(home, small):
@@ -64,13 +64,13 @@ async def test_the_holdout_opens_once_and_only_after_a_person_approved_it(home, 
         assert approval.asked.estimate is None
         assert await load_approval(dependencies.store, OWNER, RUN) is None
         assert await load_holdout(dependencies.store, OWNER, RUN) is None
-        before = await run_of(dependencies.store, OWNER, RUN)
+        before = await load_run(dependencies.store, OWNER, RUN)
         await decide_approval(dependencies, OWNER, RUN, decided(), "holdout")
         first = await open_holdout(dependencies, OWNER, RUN)
     async with at(home, FRIDAY) as dependencies:
         assert await open_holdout(dependencies, OWNER, RUN) == first
-        assert await run_of(dependencies.store, OWNER, RUN) == before
-        result = await result_of(dependencies.store, OWNER, RUN)
+        assert await load_run(dependencies.store, OWNER, RUN) == before
+        result = await load_final_result(dependencies.store, OWNER, RUN)
         record = await dependencies.store.records.get(Key(OWNER, KIND, RUN))
         told = await kinds(dependencies)
         market = await load_market(dependencies.prices, before.request)
@@ -113,7 +113,7 @@ async def test_a_holdout_whose_opening_was_rejected_stays_locked(home, small):
         with pytest.raises(AlreadyDecided):
             await decide_approval(dependencies, OWNER, RUN, decided(), "holdout")
         assert await load_holdout(dependencies.store, OWNER, RUN) is None
-        assert (await run_of(dependencies.store, OWNER, RUN)).state == "completed"
+        assert (await load_run(dependencies.store, OWNER, RUN)).state == "completed"
         assert "holdout.node_started" not in await kinds(dependencies)
 
 

@@ -24,7 +24,7 @@ from desk.governance.approvals import AlreadyDecided, ApprovalDecision, Approval
 from desk.governance.principals import Principal
 from desk.governance.roles import Role
 from desk.runs.events import ApprovalDecided
-from desk.runs.repository import events_of, run_of
+from desk.runs.repository import load_events, load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs import job_queue
 from graphs.jobs.approval_decisions import decide_approval
@@ -123,14 +123,14 @@ async def test_a_holdout_is_opened_by_a_second_person_and_nobody_else(home, smal
         assert await load_approval(dependencies.store, ANNA, RUN, "holdout") == await request_approval(
             dependencies.store, ANNA, RUN, RUN, HOLDOUT
         )
-        assert await events_of(dependencies.store, ANNA, RUN) == []
+        assert await load_events(dependencies.store, ANNA, RUN) == []
 
         await decided(dependencies, OFFICER)
         await decided(dependencies, OFFICER)
         with pytest.raises(AlreadyDecided):
             await decided(dependencies, OFFICER, "rejected")
         approval = await load_approval(dependencies.store, ANNA, RUN, "holdout")
-        told = await events_of(dependencies.store, ANNA, RUN)
+        told = await load_events(dependencies.store, ANNA, RUN)
         closed = (await load_question(dependencies.store, OFFICER, question.id)).question
     assert approval is not None
     assert approval.decided is not None
@@ -243,7 +243,7 @@ async def test_a_question_goes_with_its_run_and_comes_back_with_it(home, small):
         run = (await job_queue.submit(dependencies, ANNA, small(name="Dear"))).id
         async for _ in execute(dependencies, ANNA, run):
             pass
-        assert (await run_of(dependencies.store, ANNA, run)).state == "waiting"
+        assert (await load_run(dependencies.store, ANNA, run)).state == "waiting"
         assert await listed(dependencies, manager) == ["Dear"]
         own = ruling.model_copy(update={"by": ANNA})
         with pytest.raises(Forbidden, match="second person"):
@@ -263,7 +263,7 @@ async def test_a_question_goes_with_its_run_and_comes_back_with_it(home, small):
         assert await listed(dependencies, manager) == ["Dear"]
         assert (await decide_approval(dependencies, ANNA, run, ruling, decider=manager)).request.trials == 12
         assert await listed(dependencies, manager) == []
-        assert (await run_of(dependencies.store, ANNA, run)).state == "queued"
+        assert (await load_run(dependencies.store, ANNA, run)).state == "queued"
 
 
 async def test_a_question_that_has_ended_is_gone_after_a_month(home, small):

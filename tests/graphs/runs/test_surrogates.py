@@ -12,7 +12,7 @@ from desk.base.errors import InvalidInput
 from desk.optimization.evaluation import objectives
 from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.request import OptimizationRequest
-from desk.runs.repository import run_of
+from desk.runs.repository import load_run
 from desk.surrogates.registry import surrogates
 from desk.surrogates.schemas import BadSurrogate, NoSurrogate, Surrogate, TooFewTrials
 from graphs.jobs.execution import execute
@@ -61,7 +61,7 @@ def searched(tmp_path_factory, small) -> Searched:
             first = await run(dependencies, small())
             made = await fit_surrogate(dependencies, OWNER, first)
             second = await run(dependencies, small())
-            digests = [(await run_of(dependencies.store, OWNER, one)).result_digest for one in (first, second)]
+            digests = [(await load_run(dependencies.store, OWNER, one)).result_digest for one in (first, second)]
             return Searched(home, small(), (first, second), tuple(digests), made)
 
     return asyncio.run(search())

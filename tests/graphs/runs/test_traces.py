@@ -25,7 +25,7 @@ from desk.runs.events import (
     TraceEvent,
     TrialFinished,
 )
-from desk.runs.repository import events_of, result_of
+from desk.runs.repository import load_events, load_final_result
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
 from graphs.runs.event_log import EventLog, Place
@@ -74,10 +74,10 @@ class Traced:
             self.events = [event async for event in execute(dependencies, OWNER, run)]
             self.again = [event async for event in execute(dependencies, OWNER, run)]
             self.observed = observed
-            self.stored = await events_of(dependencies.store, OWNER, run)
+            self.stored = await load_events(dependencies.store, OWNER, run)
             self.payloads = [event.payload for event in await dependencies.store.events.read(OWNER, run)]
             self.trials = await load_trials(dependencies.store, OWNER, run)
-            result = await result_of(dependencies.store, OWNER, run)
+            result = await load_final_result(dependencies.store, OWNER, run)
             assert result is not None
             self.result = result
             other = await create_run(dependencies, OWNER, REQUEST)

@@ -23,7 +23,7 @@ from api.http.identity.api_keys import KeyTerms, create
 from api.settings import Settings, read_settings
 from desk.governance.audit_log import AuditLog, Entry
 from desk.optimization.request import OptimizationRequest
-from desk.runs.repository import Run, run_of
+from desk.runs.repository import Run, load_run
 from graphs.jobs import job_queue
 from graphs.runs.computations import Computation
 from store.records import Key
@@ -237,7 +237,7 @@ def left(dependencies: Any, **changes: Any) -> Run:
     long_ago = dependencies.now() - timedelta(hours=5)
     told = {"request": OptimizationRequest(), "data_digest": "d", "ledger": "l", "code_version": "c"}
     run = Run(id="left-alone", owner="local", state="created", created_at=long_ago, **told)
-    return run.moved("validating", at=long_ago, by="worker").moved("running", at=long_ago, by="worker")
+    return run.with_state("validating", at=long_ago, by="worker").with_state("running", at=long_ago, by="worker")
 
 
 async def test_runs_that_nobody_executes_and_jobs_that_were_never_sent(home):
@@ -325,7 +325,7 @@ def test_dead_letters_are_listed_and_sent_again(home, capsys):
 
     async def state() -> str:
         async with queued_dependencies(home) as dependencies:
-            return (await run_of(dependencies.store, "local", job)).state
+            return (await load_run(dependencies.store, "local", job)).state
 
     assert asyncio.run(state()) == "queued"
 

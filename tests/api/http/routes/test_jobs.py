@@ -36,7 +36,7 @@ async def moved(dependencies, job: str, *states: RunState) -> None:
             dependencies.store,
             "local",
             job,
-            lambda run, state=state: run.moved(state, at=datetime.now(UTC), by="worker"),
+            lambda run, state=state: run.with_state(state, at=datetime.now(UTC), by="worker"),
         )
 
 

@@ -21,7 +21,7 @@ from desk.optimization.reading.trial_pages import SortBy
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
 from desk.optimization.unfinished import PartialResult
-from desk.runs.repository import list_runs, run_of
+from desk.runs.repository import list_runs, load_run
 from graphs.jobs.execution import execute
 from graphs.jobs.job_queue import queue_of
 from graphs.jobs.reproduction import request_reproduction
@@ -230,7 +230,7 @@ async def test_a_file_says_where_it_comes_from_and_is_the_same_each_time(searche
     for part in (DONE, result.manifest.last_day, result.manifest.data_digest):
         assert part in said
     async with open_dependencies(searched) as dependencies:
-        run = await run_of(dependencies.store, OWNER, DONE)
+        run = await load_run(dependencies.store, OWNER, DONE)
         await dependencies.store.records.delete(Key(OWNER, "derived", f"{run.id}.export.{format_}"))
         await dependencies.store.records.delete(Key(OWNER, "derived", f"{run.id}.export.trials.csv"))
     async with client_of(searched) as client:
