@@ -23,7 +23,7 @@ from desk.runs.context import Context, RunMarket
 from desk.runs.decisions import StoredDecision, save_decision
 from desk.runs.events import NodeStarted, RunFailed, RunFinished, RunStarted, TraceEvent
 from desk.runs.model_answers import delete_answers
-from desk.runs.repository import Cancelled, Run, change_run, load_events, load_run_record, load_run
+from desk.runs.repository import Cancelled, Run, change_run, load_events, load_run, load_run_record
 from desk.runs.states import FINAL_STATES, STOPPED_STATES, RunState
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies
@@ -247,7 +247,9 @@ async def _leave_computing(dependencies: Dependencies, owner: str, run_id: str, 
     def computing(run: Run) -> Run:
         if run.state in STOPPED_STATES or run.state == "computing":
             return run
-        return run.advanced_to("running", at=dependencies.now(), by=by).with_state("computing", at=dependencies.now(), by=by)
+        return run.advanced_to("running", at=dependencies.now(), by=by).with_state(
+            "computing", at=dependencies.now(), by=by
+        )
 
     await change_run(dependencies.store, owner, run_id, computing)
     await settle(dependencies, owner, run_id)  # whoever ended it may not have known of the job
@@ -255,6 +257,8 @@ async def _leave_computing(dependencies: Dependencies, owner: str, run_id: str, 
 
 async def _end(dependencies: Dependencies, owner: str, run_id: str, state: RunState, *, by: str, reason: str) -> None:
     def ended(run: Run) -> Run:
-        return run if run.state in STOPPED_STATES else run.with_state(state, at=dependencies.now(), by=by, reason=reason)
+        return (
+            run if run.state in STOPPED_STATES else run.with_state(state, at=dependencies.now(), by=by, reason=reason)
+        )
 
     await change_run(dependencies.store, owner, run_id, ended)

@@ -12,7 +12,17 @@ from desk.governance.approval_requests import closing_puts
 from desk.governance.approvals import load_approval
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events import RunFailed, TraceEvent
-from desk.runs.repository import KIND, Cancelled, CancellationRequest, JobFailed, Run, change_run, load_events, load_run_record, load_run
+from desk.runs.repository import (
+    KIND,
+    CancellationRequest,
+    Cancelled,
+    JobFailed,
+    Run,
+    change_run,
+    load_events,
+    load_run,
+    load_run_record,
+)
 from desk.runs.states import STOPPED_STATES
 from graphs.dependencies import Dependencies
 from graphs.jobs import fair_queue

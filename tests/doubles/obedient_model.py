@@ -12,7 +12,7 @@ from agents.models.factory import single_model
 from agents.planner.planner import ASSISTANT, EmbeddedPlanner
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events import DecisionMade
-from desk.runs.repository import load_events, list_runs
+from desk.runs.repository import list_runs, load_events
 from graphs.conversations.turn_execution import Turn, ask, begin_conversation, turn_of
 from graphs.dependencies import Dependencies
 from graphs.jobs.execution import execute

@@ -18,7 +18,7 @@ from desk.governance.budgets import Budgets
 from desk.optimization.judgement.verification import Unverified
 from desk.optimization.repositories.result_repository import result_key
 from desk.runs.events import DraftRejected, FiguresChecked, ModelAnswered, ToolCalled, ToolReturned, WarningIssued
-from desk.runs.repository import load_events, list_runs, load_final_result, load_run
+from desk.runs.repository import list_runs, load_events, load_final_result, load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs.approval_decisions import decide_approval
 from graphs.jobs.execution import execute

@@ -18,7 +18,7 @@ from desk.conversation.focus import Focus
 from desk.governance.approvals import ApprovalDecision, Thresholds, load_approval
 from desk.optimization.holdout import load_holdout
 from desk.runs.events import ApprovalDecided, DraftRejected, RunLaunched, ToolCalled, ToolReturned
-from desk.runs.repository import NoSuchRun, load_events, list_runs, load_final_result, load_run
+from desk.runs.repository import NoSuchRun, list_runs, load_events, load_final_result, load_run
 from desk.scenarios.repository import ScenarioValues, add_scenario
 from desk.strategies.repository import save_strategy
 from desk.strategies.templates import Rule

@@ -8,7 +8,7 @@ from desk.base.errors import InvalidInput, NotFound, UserError
 from desk.base.owners import list_owners
 from desk.optimization.result import OptimizationResult
 from desk.runs.events import RunLaunched, TraceEvent
-from desk.runs.repository import Run, load_events, list_runs, load_run_record, load_final_result, load_run
+from desk.runs.repository import Run, list_runs, load_events, load_final_result, load_run, load_run_record
 from quant.strategies.goal import Goal
 from store.errors import Invalid
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from desk.runs.repository import load_events, list_runs
+from desk.runs.repository import list_runs, load_events
 from graphs.conversations.turn_execution import begin_conversation, conversation_of, turn_of
 from store.embedded import open_store
 from store.records import iterate_records

@@ -23,7 +23,7 @@ from agents.planner.planner import ASSISTANT, EmbeddedPlanner
 from desk.base.errors import InvalidInput, NotFound
 from desk.governance.approvals import ApprovalDecision
 from desk.runs.events import ClaimReleased, ToolCalled
-from desk.runs.repository import load_events, list_runs, load_final_result
+from desk.runs.repository import list_runs, load_events, load_final_result
 from graphs.conversations.turn_execution import (
     MAX_MESSAGE_LENGTH,
     REMEMBERED,

@@ -10,7 +10,7 @@ from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
 from desk.governance.approvals import ApprovalDecision, Thresholds
 from desk.runs.events import RunFailed
-from desk.runs.repository import NoSuchRun, change_run, load_events, list_runs, load_run
+from desk.runs.repository import NoSuchRun, change_run, list_runs, load_events, load_run
 from desk.runs.states import SUCCESSORS, IllegalTransition
 from graphs.jobs import fair_queue, job_queue
 from graphs.jobs.approval_decisions import decide_approval
@@ -173,7 +173,9 @@ async def test_only_what_the_table_allows_follows(home, small):
         run = await job_queue.submit(dependencies, OWNER, small())
         for state in SUCCESSORS.keys() - set(SUCCESSORS["queued"]):
             with pytest.raises(IllegalTransition, match="expected validating, failed, cancelled, expired"):
-                await change_run(dependencies.store, OWNER, run.id, lambda r, s=state: r.with_state(s, at=utc_now(), by="x"))
+                await change_run(
+                    dependencies.store, OWNER, run.id, lambda r, s=state: r.with_state(s, at=utc_now(), by="x")
+                )
         assert await load_run(dependencies.store, OWNER, run.id) == run
 
 

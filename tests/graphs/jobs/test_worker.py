@@ -13,7 +13,7 @@ from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
 from desk.governance.approvals import ApprovalDecision, Thresholds
 from desk.optimization.repositories.trial_repository import KIND as TRIALS
-from desk.runs.repository import Run, change_run, load_events, list_runs, load_run
+from desk.runs.repository import Run, change_run, list_runs, load_events, load_run
 from graphs.conversations.turn_execution import ask, begin_conversation, resume, turn_of
 from graphs.jobs import fair_queue, job_queue
 from graphs.jobs.approval_decisions import decide_approval
@@ -244,7 +244,10 @@ async def test_a_job_whose_end_was_cut_off_is_told_that_it_has_expired(home, sma
     async with queued_dependencies(home) as dependencies:
         run = await job_queue.submit(dependencies, OWNER, small())
         await change_run(
-            dependencies.store, OWNER, run.id, lambda found: found.with_state("expired", at=dependencies.now(), by="worker")
+            dependencies.store,
+            OWNER,
+            run.id,
+            lambda found: found.with_state("expired", at=dependencies.now(), by="worker"),
         )
         async with working(dependencies, execution=fake(home)):
             await eventually(lambda: nothing_left(dependencies))

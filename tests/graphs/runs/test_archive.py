@@ -13,7 +13,7 @@ from desk.compute.shards.repository import record_use
 from desk.governance.approvals import Approval, ApprovalDecision, ApprovalRequest, Thresholds
 from desk.optimization.repositories.trial_repository import load_trials
 from desk.runs.cached_answers import load_or_compute
-from desk.runs.repository import Run, RunArchived, load_events, list_runs, load_run_record, load_final_result, load_run
+from desk.runs.repository import Run, RunArchived, list_runs, load_events, load_final_result, load_run, load_run_record
 from desk.wealth.repository import Expiry
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies

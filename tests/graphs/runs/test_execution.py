@@ -16,7 +16,7 @@ from desk.optimization.inputs.owned_market import load_owned_market
 from desk.optimization.reading.findings import explainable_figures
 from desk.optimization.request import Limit, Limits
 from desk.runs.events import ClaimReleased, DecisionMade, DraftRejected, RunFailed
-from desk.runs.repository import load_events, list_runs, load_final_result, load_run
+from desk.runs.repository import list_runs, load_events, load_final_result, load_run
 from graphs.jobs.execution import execute
 from graphs.jobs.reproduction import reproduce
 from graphs.runs.creation import create_run
