@@ -1,4 +1,4 @@
-"""What a test with `@pytest.mark.cassette("name")` gets: the runs of a recording and models that answer from it."""
+"""Playback of cassettes: the runs of a recording, and models that answer from it."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,33 +16,33 @@ CASSETTES = Path(__file__).with_name("cassettes")
 
 
 @dataclass(frozen=True)
-class Played:
+class PlayedCassette:
     label: Label
     models: Models
 
     @property
     def run(self) -> RecordedRun:
-        """Of a recording of one run."""
+        """The run of a recording that has one."""
         [run] = self.label.runs
         return run
 
     @property
     def request(self) -> OptimizationRequest:
-        """What that run was asked for; a conversation has messages instead."""
+        """The request of that run; a conversation has messages instead."""
         assert self.run.request is not None
         return self.run.request
 
 
 @contextmanager
-def played(name: str) -> Generator[Played]:
-    """With the network shut off; what was missed, what was not played and every attempt to connect is a failure."""
+def play_cassette(name: str) -> Generator[PlayedCassette]:
+    """Play a cassette without a network; a missing or unplayed call and every connection fails the test."""
     path = CASSETTES / f"{name}.yaml"
     if not path.exists():
         raise FileNotFoundError(f"{path} is not there; record it: python -m api record -o {path} -- optimize ...")
     cassette = Cassette.load(path)
     label, player = label_of(cassette, path), Player(cassette)
     with sockets_blocked() as network:
-        yield Played(label, played_models(label, player))
+        yield PlayedCassette(label, played_models(label, player))
     assert not player.misses, "\n".join(map(str, player.misses))
     assert not player.unplayed, "these recorded calls were not made:\n" + "\n".join(player.unplayed)
     assert not network.attempts, f"{network.attempts} attempts to reach the network"

@@ -1,3 +1,5 @@
+"""Fixtures and protections of all tests. Fixtures import heavy modules inside, so that light tests start at once."""
+
 import os
 import shutil
 import sys
@@ -13,11 +15,11 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from desk.optimization.request import OptimizationRequest
     from graphs.dependencies import Dependencies
-    from tests.cassette_playback import Played
+    from tests.cassette_playback import PlayedCassette
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 ANY_ADDRESS = {None, "", "0.0.0.0", "::", b""}
-"""What a server binds to; nothing is asked of a name server for these."""
+"""Addresses that servers bind to, which need no name server."""
 HOST_OF_EVENT = {
     "socket.connect": lambda arguments: arguments[1],
     "socket.sendto": lambda arguments: arguments[1],
@@ -30,11 +32,11 @@ ROOM = 4 << 30
 
 
 class NetworkBlocked(RuntimeError):
-    """No `OSError`: nothing may take it for a connection that is worth another try."""
+    """Not an `OSError`, so that no retry handles it."""
 
 
 def guard(event: str, arguments: tuple[Any, ...]) -> None:
-    """Stop every socket of this process that would leave the machine."""
+    """Block every socket of this process that would leave the machine."""
     host_of = HOST_OF_EVENT.get(event)
     if host_of is None:
         return
@@ -47,18 +49,18 @@ def guard(event: str, arguments: tuple[Any, ...]) -> None:
         raise NetworkBlocked(f"{event} to {address} in a test; fakes and loopback only")
 
 
-# An audit hook holds for every thread and cannot be taken away again. Code in other languages and
-# child processes do not raise audit events here: a proxy that nobody listens at stops those.
+# An audit hook applies to every thread and cannot be removed. Code in other languages and child processes raise no
+# audit events here; a proxy address without a listener blocks those.
 sys.addaudithook(guard)
 for scheme in ("HTTP", "HTTPS", "ALL"):
     os.environ[f"{scheme}_PROXY"] = os.environ[f"{scheme.lower()}_proxy"] = "http://127.0.0.1:9"
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(sorted(LOOPBACK))
 
-# What tests store is stored in memory where there is room: waiting for a disk would be a fifth of their time.
+# Tests write to memory if there is room: waiting for a disk would be a fifth of their time.
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
-# Where no desk keeps a log, lines would go to standard output, between the answers of commands.
+# Without a log file, log lines would go to standard output, between the output of commands.
 structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
 
 # The home of each test is a function-scoped fixture; no example of hypothesis depends on it.
@@ -73,19 +75,19 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def cassette(request: pytest.FixtureRequest) -> "Iterator[Played]":
+def cassette(request: pytest.FixtureRequest) -> "Iterator[PlayedCassette]":
     """The recording that `@pytest.mark.cassette("name")` names, in tests/cassettes/name.yaml."""
-    from tests.cassette_playback import played
+    from tests.cassette_playback import play_cassette
 
     marker = request.node.get_closest_marker("cassette")
     assert marker is not None, 'name the recording: @pytest.mark.cassette("name")'
-    with played(*marker.args) as playing:
+    with play_cassette(*marker.args) as playing:
         yield playing
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder where this test's Stratigos keeps its state."""
+    """The home of this test, also in `STRATIGOS_HOME`."""
     folder = tmp_path / "stratigos"
     monkeypatch.setenv("STRATIGOS_HOME", str(folder))
     return folder

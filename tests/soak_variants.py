@@ -7,7 +7,7 @@ import pytest
 
 
 def a_few(cases: Iterable[str], *always: str) -> list[Any]:
-    """The cases, those that are not `kept` marked as soak."""
+    """The cases; all except `always` are marked as soak."""
     names = list(cases)
     missing = set(always) - set(names)
     assert not missing, missing

@@ -1,4 +1,4 @@
-"""The suite itself: no test reaches the network, and each has its own state."""
+"""The test suite itself: no test reaches the network, and each has a home of its own."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 OUTSIDE = "192.0.2.1"
-"""TEST-NET-1 of RFC 5737: nobody's address."""
+"""TEST-NET-1 of RFC 5737, an address that is never assigned."""
 
 
 def connect(host: str, port: int) -> None:
@@ -80,7 +80,7 @@ def test_unix_sockets_work(tmp_path: Path) -> None:
 
 
 def test_connections_through_a_proxy_fail() -> None:
-    """The proxy stands for clients that are not Python: here Python's own client shows it."""
+    """The proxy blocks clients outside Python; here Python's own client shows it."""
     with pytest.raises(urllib.error.URLError, match="refused"):
         urllib.request.urlopen("http://example.com", timeout=5)
 

@@ -14,7 +14,7 @@ from desk.runs.repository import load_final_result
 from graphs.agent_decisions import ABSTAINED
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
-from tests.cassette_playback import CASSETTES, Played, played
+from tests.cassette_playback import CASSETTES, PlayedCassette, play_cassette
 from tests.doubles.bedrock.recordings import RECORDINGS
 
 OWNER = "local"
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def replay_run(home, opened, cassette: Played):
+def replay_run(home, opened, cassette: PlayedCassette):
     """Executes the recorded run again; returns its events and its result."""
 
     async def replay_run():
@@ -121,7 +121,7 @@ async def test_malformed_answers_are_rejected_and_replaced(replay_run) -> None:
 
 async def test_a_changed_request_is_a_cassette_miss_that_shows_the_difference(home, opened) -> None:
     async def run_changed_request() -> None:
-        with played("optimization") as playing:
+        with play_cassette("optimization") as playing:
             request = playing.request.model_copy(update={"limits": playing.request.limits.model_copy()})
             limits = request.limits.model_validate({"max_drawdown": {"bound": 0.4}})
             async with opened(home, playing.models) as dependencies:
@@ -135,5 +135,5 @@ async def test_a_changed_request_is_a_cassette_miss_that_shows_the_difference(ho
 
 
 async def test_the_error_of_a_missing_recording_says_how_to_make_it() -> None:
-    with pytest.raises(FileNotFoundError, match=r"python -m api record -o .*nowhere.yaml"), played("nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"python -m api record -o .*nowhere.yaml"), play_cassette("nowhere"):
         pass
