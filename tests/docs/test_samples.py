@@ -192,8 +192,8 @@ def test_the_readme_shows_what_the_demo_prints(home: Path) -> None:
     assert demo is not None
     ran = subprocess.run([sys.executable, *demo[1].split()], cwd=ROOT, capture_output=True, text=True, timeout=280)
     printed = [line.rstrip() for line in ran.stdout.strip().splitlines()]
-    (shown,) = [sample.text for sample in samples_of("README.md") if sample.text.startswith("New strategy\n")]
-    *lines, rest = shown.splitlines()
+    (output,) = [sample.text for sample in samples_of("README.md") if sample.text.startswith("New strategy\n")]
+    *lines, rest = output.splitlines()
     assert rest == "..."
     assert lines == printed[: len(lines)]
     assert printed[-2].startswith(f"Report {home / 'reports'}")

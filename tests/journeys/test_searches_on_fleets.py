@@ -34,7 +34,7 @@ SavedTrials = list[tuple[Any, Any]]
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Work, Path, SavedTrials]:
+def finished_search(tmp_path_factory: pytest.TempPathFactory) -> tuple[Work, Path, SavedTrials]:
     """A search: its work, the folder that its containers read, and its trials as this process computes them."""
     scenarios = tuple(s.model_copy(update={"paths": 192, "years": 1}) for s in (BUILT_IN[0], BUILT_IN[2]))
     search_request = OptimizationRequest(trials=20, scenarios=scenarios, seed=3, stopping="budget")
@@ -94,18 +94,18 @@ def assert_same(fleet: Fleet, bucket: str, work: Work, trials: SavedTrials) -> N
 
 @pytest.mark.parametrize("instances", [1, 3, 8])
 def test_a_search_has_the_same_trials_on_every_number_of_instances(
-    lasting: Fleet, bucket: str, searched: tuple[Work, Path, SavedTrials], instances: int
+    lasting: Fleet, bucket: str, finished_search: tuple[Work, Path, SavedTrials], instances: int
 ) -> None:
-    work, folder, trials = searched
+    work, folder, trials = finished_search
     name = start_job(lasting, bucket, folder, instances)
     assert lasting.wait(name, SECONDS)["ProcessingJobStatus"] == "Completed", lasting.log(name)
     assert_same(lasting, bucket, work, trials)
 
 
 def test_losing_three_of_eight_instances_changes_nothing(
-    lasting: Fleet, bucket: str, searched: tuple[Work, Path, SavedTrials]
+    lasting: Fleet, bucket: str, finished_search: tuple[Work, Path, SavedTrials]
 ) -> None:
-    work, folder, trials = searched
+    work, folder, trials = finished_search
     name = start_job(lasting, bucket, folder, 8)
     for killed, instance in enumerate((2, 5, 7)):
         has_more_shards = lambda n=killed: len(lasting.objects(f"s3://{bucket}/shards/")) > n  # noqa: E731
@@ -116,10 +116,10 @@ def test_losing_three_of_eight_instances_changes_nothing(
 
 
 def test_a_second_attempt_reuses_the_shards_of_the_first(
-    behind: Aws, tmp_path: Path, bucket: str, searched: tuple[Work, Path, SavedTrials]
+    behind: Aws, tmp_path: Path, bucket: str, finished_search: tuple[Work, Path, SavedTrials]
 ) -> None:
     """SageMaker ends the whole job when the leader is lost."""
-    work, folder, trials = searched
+    work, folder, trials = finished_search
     with Fleet(behind, tmp_path / "fleet") as fleet:
         first = start_job(fleet, bucket, folder, 2)
         fleet.wait_for(lambda: bool(fleet.objects(f"s3://{bucket}/shards/")), "a shard", SECONDS)

@@ -156,7 +156,7 @@ async def _key(home: Path, owner: str) -> str:
 )
 async def test_readers_and_workers_end_after_one_or_more_signals(home, signals):
     async with written(home), httpx.AsyncClient(timeout=LONG) as client, asyncio.TaskGroup() as group:
-        readers = [Reader(RUN, door, {}) for door in READERS]
+        readers = [Reader(RUN, transport, {}) for transport in READERS]
         async with SupervisedService(home, STRATIGOS_WORKERS="2").running(*signals) as place:
             following = [group.create_task(reader.follow(client, lambda: place)) for reader in readers]
             await until(lambda: all(reader.told for reader in readers))
