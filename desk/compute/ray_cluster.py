@@ -141,8 +141,8 @@ class RayEngine:
                     yield running.pop(result), _result(ray, result)
         finally:
             if ray.is_initialized():
-                for left in running:
-                    ray.cancel(left)
+                for ref in running:
+                    ray.cancel(ref)
 
     def _wait_for_results(self, ray: Any, running: list[Any]) -> list[Any]:
         """The completed tasks, at least one."""
@@ -160,8 +160,8 @@ class RayEngine:
 
     def _report_stall(self, ray: Any) -> None:
         free = int(ray.available_resources().get("CPU", 0))
-        waited = f"no shard has ended for {self._stall_seconds:g} s"
-        reason = f"{waited}; of the cluster's {_cores(ray)} cores {free} are free"
+        duration = f"no shard has ended for {self._stall_seconds:g} s"
+        reason = f"{duration}; of the cluster's {_cores(ray)} cores {free} are free"
         structlog.get_logger().warning("search_waits", reason=reason)
         self._on_stall(reason)
 

@@ -151,19 +151,19 @@ def _check_shares(holdings: Mapping[str, float]) -> None:
 
 def _find_places(universes: Mapping[str, Prices], names: Sequence[str]) -> list[tuple[str, str]]:
     """Universe and asset of each name, in the order of the names."""
-    known: dict[str, tuple[str, str]] = {}
+    by_name: dict[str, tuple[str, str]] = {}
     for universe, prices in universes.items():
-        known |= {asset.casefold(): (universe, asset) for asset in prices.assets}
+        by_name |= {asset.casefold(): (universe, asset) for asset in prices.assets}
         if len(prices.assets) == 1:
-            known[universe.casefold()] = (universe, prices.assets[0])
-    allowed = ", ".join([*dict.fromkeys(asset for _, asset in known.values()), CASH])
-    missing = [name for name in names if name.casefold() not in known]
+            by_name[universe.casefold()] = (universe, prices.assets[0])
+    allowed = ", ".join([*dict.fromkeys(asset for _, asset in by_name.values()), CASH])
+    missing = [name for name in names if name.casefold() not in by_name]
     if missing or not names:
         missing_names = ", ".join(missing)
         raise InvalidInput(
             "assets", missing_names, reason=f"there are no prices of {missing_names or 'nothing'}", allowed=allowed
         )
-    places = [known[name.casefold()] for name in names]
+    places = [by_name[name.casefold()] for name in names]
     for n, place in enumerate(places):
         if place in places[:n]:
             raise InvalidInput("assets", names[n], reason=f"{place[1]} is named twice", allowed="each asset once")

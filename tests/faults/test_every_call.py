@@ -1,4 +1,4 @@
-"""Every call to AWS under every fault: what passes is waited out, what lasts is told, nothing is half done or twice."""
+"""Every AWS call under every fault: transient faults are retried, lasting ones raise, nothing is partial or doubled."""
 
 import os
 import re
@@ -55,7 +55,7 @@ class World:
     queue: SqsQueue
 
 
-# ---- what sends each operation; the same answer whatever passed before it
+# ---- a function per operation, with a deterministic response
 
 
 async def put(world: World) -> Any:
@@ -96,7 +96,7 @@ async def send(world: World) -> Any:
 
 
 async def receive(world: World) -> Any:
-    """One whose answer is lost comes again when its lease has ended."""
+    """A message whose response is lost is received again after its lease."""
     delivery = await world.queue.receive(lease=1.0, wait=4.0)
     return delivery and delivery.body
 
@@ -156,7 +156,13 @@ def sqs(operation: str, sends: Callable[[World], Awaitable[Any]]) -> Call:
 
 
 def s3(operation: str, sends: Callable[[World], Awaitable[Any]]) -> Call:
-    passing = (SLOW_DOWN, S3_INTERNAL, CUT, LOST, *((HALF,) if operation == "GET" else ()))  # of others nothing is read
+    passing = (
+        SLOW_DOWN,
+        S3_INTERNAL,
+        CUT,
+        LOST,
+        *((HALF,) if operation == "GET" else ()),
+    )  # other operations read no body
     return Call(operation, sends, passing, (S3_EXPIRED, Fault(403, "AccessDenied"), SLOW_DOWN, S3_INTERNAL, CUT))
 
 
@@ -224,13 +230,13 @@ def proxy(before: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
 
 @cache
 def client_of(url: str, service: str) -> Any:
-    """Made once, and to an address that the environment names."""
+    """A cached client for the endpoint in the environment."""
     assert url == os.environ[f"AWS_ENDPOINT_URL_{service.upper()}"]
     return connect(service)
 
 
 def empty(aws: Aws) -> list[str]:
-    """The addresses of two new queues."""
+    """URLs of two new queues."""
     for item in aws.items("calls"):
         aws.dynamodb.delete_item(TableName="calls", Key={name: item[name] for name in ("pk", "sk")})
     for key in aws.objects("calls"):
@@ -251,10 +257,10 @@ def opened(aws: Aws, proxy: Proxy) -> Callable[[float], Any]:
     urls = [url.replace(aws.url, proxy.url) for url in empty(aws)]
 
     @asynccontextmanager
-    async def world(patience: float) -> AsyncGenerator[World]:
-        blobs = open_bucket("calls", retry_seconds=patience)
-        queue = SqsQueue(client_of(proxy.url, "sqs"), urls[0], urls[1], retry_seconds=patience)
-        async with aws_store(client_of(proxy.url, "dynamodb"), "calls", blobs, retry_seconds=patience) as opened:
+    async def world(retry_seconds: float) -> AsyncGenerator[World]:
+        blobs = open_bucket("calls", retry_seconds=retry_seconds)
+        queue = SqsQueue(client_of(proxy.url, "sqs"), urls[0], urls[1], retry_seconds=retry_seconds)
+        async with aws_store(client_of(proxy.url, "dynamodb"), "calls", blobs, retry_seconds=retry_seconds) as opened:
             yield World(opened, queue)
         queue.close()
 
@@ -269,7 +275,7 @@ async def prepared(world: World) -> None:
 
 
 async def state(world: World) -> Any:
-    """All that is kept."""
+    """All stored state."""
     return (
         [
             (record.key, record.version, record.document)
@@ -281,7 +287,7 @@ async def state(world: World) -> Any:
 
 
 EXPECTED: dict[str, Any] = {}
-"""Of each sender: its answer, and what is kept before and after it, where nothing fails."""
+"""By operation: the response and the stored state before and after it without faults."""
 
 
 @pytest.fixture
@@ -297,7 +303,7 @@ async def expected(anyio_backend: str, request: pytest.FixtureRequest, aws: Aws,
 
 
 @pytest.mark.parametrize(("call", "fault"), cases("passing"))
-async def test_what_passes_is_waited_out_and_done_once(
+async def test_transient_faults_are_retried_and_take_effect_once(
     call: Call, fault: Fault, opened: Callable[[float], Any], proxy: Proxy, expected: Any
 ) -> None:
     _, answer, after = expected
@@ -312,7 +318,7 @@ async def test_what_passes_is_waited_out_and_done_once(
 
 
 @pytest.mark.parametrize(("call", "fault"), cases("lasting"))
-async def test_what_lasts_is_told_and_changes_nothing(
+async def test_lasting_faults_raise_and_change_nothing(
     call: Call, fault: Fault, opened: Callable[[float], Any], proxy: Proxy, expected: Any
 ) -> None:
     was, answer, after = expected
@@ -324,7 +330,7 @@ async def test_what_lasts_is_told_and_changes_nothing(
         assert SECRET not in str(unavailable.value)
         proxy.heal()
         assert await state(patient) == was
-        if call.sends not in (finish, extend):  # their message is held by whoever could not say so
+        if call.sends not in (finish, extend):  # the lost response leaves their message leased
             assert await call.sends(patient) == answer
             assert await state(patient) == after
 
@@ -348,7 +354,7 @@ def place(aws: Aws) -> Iterator[DynamoTable]:
         for fault in (THROTTLED, INTERNAL, CUT, LOST, HALF, EXPIRED)
     ],
 )
-async def test_a_graph_goes_on_from_its_checkpoints(
+async def test_a_graph_resumes_from_its_checkpoints(
     operation: str, fault: Fault, place: DynamoTable, proxy: Proxy
 ) -> None:
     told: list[Unavailable] = []
@@ -378,7 +384,7 @@ ELSEWHERE = {
 
 
 def test_no_call_is_missing_here() -> None:
-    """By the names of the operations in the code."""
+    """Compare with the names of operations in the source."""
     found = {name for file in Path(*store.__path__).rglob("*.py") for name in SENT.findall(file.read_text())}
     tried = {re.sub("(?<!^)([A-Z])", r"_\1", call.operation).lower() for call in CALLS if not call.operation.isupper()}
     assert found - {"close"} - ELSEWHERE.keys() == tried

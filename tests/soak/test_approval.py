@@ -1,4 +1,4 @@
-"""A run that waits for a person, killed at every write around the question and the decision."""
+"""A run with an approval, killed at every write around the request and the decision."""
 
 import pytest
 

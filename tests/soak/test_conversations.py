@@ -1,4 +1,4 @@
-"""A turn of a conversation, killed at every event and at every write, and gone on with."""
+"""A turn of a conversation, killed at every event and every write, and resumed."""
 
 import re
 import signal
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 
 
 def lost(place, searched):
-    """Questions that were asked more often than an undisturbed turn asks them."""
+    """Model calls that were made more often than in an undisturbed turn."""
     assert not count_questions(searched) - count_questions(place)
     return (count_questions(place) - count_questions(searched)).total()
 
@@ -27,7 +27,7 @@ async def test_a_turn_killed_at_each_event_comes_to_the_same(before: bool, home,
             assert run_process(place, SEARCH, [event["id"]], before=before) == -signal.SIGKILL
             assert run_process(place, SEARCH, []) == 0
             assert await stored_traces(place) == expected
-            assert lost(place, searched) <= 2  # what was asked when the process died
+            assert lost(place, searched) <= 2  # calls in flight at the kill
             print(f"{event['node']} {event['event']}", flush=True)
 
 
@@ -47,7 +47,7 @@ async def test_a_turn_killed_at_each_write_comes_to_the_same(home, searched):
     assert writes > 50
 
 
-def test_after_ctrl_c_the_next_start_goes_on(terminal):
+def test_the_next_start_resumes_after_ctrl_c(terminal):
     for moment in ("Assistant calls", "Risk manager: limits", "Estimate, plan 1", "Judging", "Checking every claim"):
         chat = terminal()
         chat.until("› ")
@@ -67,7 +67,7 @@ def test_after_ctrl_c_the_next_start_goes_on(terminal):
 
 
 LONG = "optimize the S&P 500 with 10% volatility, 200 trials, 500 paths"
-"""Lasts until it is interrupted."""
+"""Runs until it is interrupted."""
 
 
 def test_a_person_talks_interrupts_looks_up_figures_and_branches(terminal):

@@ -1,4 +1,4 @@
-"""Every way to put another number into the text of real runs."""
+"""The guard rejects every manipulated number in the text of real runs."""
 
 from pathlib import Path
 from typing import Any
@@ -57,5 +57,5 @@ async def test_no_other_number_can_stand_in_the_text_of_a_run(name: str, tmp_pat
 
 
 def _computed(lie: OptimizationResult, result: OptimizationResult) -> bool:
-    """Whether the result holds what the changed figure came from: figures of agents' tools came from the prices."""
+    """Whether the result contains the source of the changed figure; figures of agents' tools come from prices."""
     return all(figure.source.startswith("result.") for figure in lie.figures if figure not in result.figures)

@@ -47,7 +47,7 @@ async def test_a_kill_at_an_event_costs_at_most_the_calls_in_flight(before: bool
             assert await asyncio.to_thread(run.execute, [event["id"]], before=before) == -signal.SIGKILL
             assert await asyncio.to_thread(run.execute) == 0
             assert run.calls == expected_calls + run.lost_calls
-            assert run.lost_calls.total() <= 2  # two agents work side by side
+            assert run.lost_calls.total() <= 2  # two agents run concurrently
             assert run.stored_calls == expected_calls
         assert await outcome_of(home) == expected
         assert answers_in_store(home) == []

@@ -1,4 +1,4 @@
-"""Every disguise of an invented number, in every draft of a search."""
+"""Every disguise of an invented number in every draft of a search is rejected."""
 
 import pytest
 

@@ -38,24 +38,24 @@ def digest(process: subprocess.Popen[str]) -> str:
 
 
 def versions(home: Path) -> dict[str, int]:
-    """Version of every stored trial; a trial that was computed twice would have been written twice."""
+    """Version of every stored trial; a trial computed twice would have version 2."""
     with sqlite3.connect(home / "store.sqlite") as store:
         return dict(store.execute("SELECT id, version FROM records WHERE kind = 'trial'"))
 
 
 def events(home: Path) -> int:
-    """Events of all runs that are stored by now."""
+    """Number of stored events of all runs."""
     if not (home / "store.sqlite").exists():
         return 0
     with sqlite3.connect(home / "store.sqlite", timeout=30) as store:
         try:
             return store.execute("SELECT count(*) FROM events").fetchone()[0]
-        except sqlite3.OperationalError:  # the tables are not there yet
+        except sqlite3.OperationalError:  # before the tables are created
             return 0
 
 
 def kill_at(home: Path, number: int, *arguments: str) -> None:
-    """Start a run and kill it when that many events are stored; it must be unfinished then."""
+    """Start a run and kill it once that many events are stored, before it completes."""
     process = start(home, *arguments)
     while events(home) < number:
         assert process.poll() is None, f"the run ended before event {number}"

@@ -1,4 +1,4 @@
-"""Peak memory of the reference job, and what ten times the paths add to it."""
+"""Peak memory of the reference job, and with ten times the paths."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A model that takes a minute for an answer, in real time and with the patience of the settings' defaults."""
+"""A model that takes a minute to respond, in real time and with the default retry settings."""
 
 import pytest
 
@@ -14,11 +14,11 @@ pytestmark = [pytest.mark.soak, pytest.mark.anyio]
 MINUTE = 60.0
 TEXT = Say(("word " * 200,))
 EVENTS = 60
-"""Fewer than that answer has, so that it takes a minute at least."""
+"""Fewer than the response has, so that it takes at least a minute."""
 
 
 def slowly(slow: Slow):
-    """The first call of all is answered slowly."""
+    """Respond slowly to the first call."""
     plain = embedded()
 
     def drive(received: Received) -> Reply:
@@ -29,7 +29,7 @@ def slowly(slow: Slow):
     return drive
 
 
-async def test_a_minute_of_silence_is_waited_for(home, monkeypatch):
+async def test_a_minute_of_silence_is_tolerated(home, monkeypatch):
     with Double(slowly(Slow(TEXT, before=MINUTE))) as double:
         point_at(monkeypatch, double.url)
         done = await ran(home, options=OPTIONS.model_copy(update={"patience": RetryPolicy()}))
@@ -39,7 +39,7 @@ async def test_a_minute_of_silence_is_waited_for(home, monkeypatch):
 
 
 @pytest.mark.parametrize("slow", [Slow(TEXT, before=MINUTE), Slow(TEXT, between=MINUTE / EVENTS)])
-async def test_a_minute_is_too_long_for_less_patience(slow, home, monkeypatch):
+async def test_a_minute_exceeds_a_shorter_time_limit(slow, home, monkeypatch):
     with Double(lambda _: slow) as double:
         point_at(monkeypatch, double.url)
         failed = await ran(home, options=OPTIONS.model_copy(update={"patience": RetryPolicy(time_limit=20.0)}))

@@ -205,9 +205,9 @@ def train_surrogate(inputs: Inputs, output: Path, context: StepContext) -> None:
     market = world.market
     _, trials = read_result(inputs["result"], work)
     problem = Problem.of(world.request, data=market.data_digest, rates=market.rates_digest, code=work.code)
-    fitted = fit(problem, [trial for trial, _ in trials])
-    (output / "surrogate.bin").write_bytes(encode(fitted))
-    errors: dict[Target, HeldOut] = {target: each.held_out for target, each in fitted.fits.items()}
+    surrogate = fit(problem, [trial for trial, _ in trials])
+    (output / "surrogate.bin").write_bytes(encode(surrogate))
+    errors: dict[Target, HeldOut] = {target: each.held_out for target, each in surrogate.fits.items()}
     _write(output / "held_out.json", TrainingReport(problem=problem.digest(), trials=len(trials), held_out=errors))
 
 

@@ -118,8 +118,8 @@ class Bucket:
 
     async def get(self, key: str) -> bytes | None:
         """None if the object does not exist."""
-        stored = await self.get_object(key)
-        return None if stored is None else stored.content
+        s3_object = await self.get_object(key)
+        return None if s3_object is None else s3_object.content
 
     async def get_object(self, key: str) -> S3Object | None:
         """The object with its ETag; None if it does not exist."""

@@ -87,12 +87,12 @@ def fail_job(job: RemoteJob, sentence: str, reason: str) -> RemoteJob:
 def retry_or_fail(job: RemoteJob, cluster: Cluster, code: ReportCode, reason: str, now: datetime) -> RemoteJob:
     """The job with its next attempt, which reuses stored shards, or failed after the last allowed attempt."""
     last = job.attempt
-    repeated = code == "fault" and any(
+    is_repeated = code == "fault" and any(
         (report.attempt, report.code, report.reason) == (last.number - 1, code, reason) for report in job.reports
     )
     job = job.with_report(code, reason)
     tries = last.number - job.first + 1
-    if tries >= cluster.attempts or repeated:
+    if tries >= cluster.attempts or is_repeated:
         sentence = f"{job.attempt_name}, the last of {tries} attempts: {reason}"
         return job.with_changes(state="failed", error=sentence, mendable=code == "capacity")
     next_attempt = _next_attempt(job, now if code == "capacity" else None)

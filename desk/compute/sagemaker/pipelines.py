@@ -107,14 +107,14 @@ class SageMakerPipelines:
     async def _start_or_join(self, run: str, values: dict[str, str]) -> str:
         key = f"{self._key(run)}/{START_FILE}"
         while True:
-            stored = await self._bucket.get_object(key)
-            start = None if stored is None else Start.model_validate_json(stored.content)
+            start_file = await self._bucket.get_object(key)
+            start = None if start_file is None else Start.model_validate_json(start_file.content)
             if start is None or await self._has_ended(start):
                 new = Start(token=secrets.token_hex(32), values=values)
-                await self._bucket.replace(key, _serialized(new), stored)  # read again, whichever process wrote it
+                await self._bucket.replace(key, _serialized(new), start_file)  # read again, whichever process wrote it
                 continue
             if not start.arn:  # the process that wrote it may have died
-                start = await self._start_execution(run, start, key, stored)
+                start = await self._start_execution(run, start, key, start_file)
             if start.values != values:
                 differences = [f"{name} {value}" for name, value in start.values.items() if values.get(name) != value]
                 reason = f"it executes the same request with {plain(', '.join(differences))}"
@@ -134,7 +134,7 @@ class SageMakerPipelines:
             raise Conflicting(f"{start.arn} is stopping; try again after it has ended")
         return execution["PipelineExecutionStatus"] != "Executing"
 
-    async def _start_execution(self, run: str, start: Start, key: str, stored: S3Object | None) -> Start:
+    async def _start_execution(self, run: str, start: Start, key: str, start_file: S3Object | None) -> Start:
         try:
             answer = await self._call(
                 lambda client: client.start_pipeline_execution(
@@ -145,10 +145,10 @@ class SageMakerPipelines:
                 )
             )
         except UserError:
-            await self._bucket.replace(key, _serialized(start.model_copy(update={"refused": True})), stored)
+            await self._bucket.replace(key, _serialized(start.model_copy(update={"refused": True})), start_file)
             raise
         new_start = start.model_copy(update={"arn": answer["PipelineExecutionArn"]})
-        await self._bucket.replace(key, _serialized(new_start), stored)  # a concurrent caller writes the same
+        await self._bucket.replace(key, _serialized(new_start), start_file)  # a concurrent caller writes the same
         return new_start
 
     async def state(self, arn: str) -> PipelineState:
@@ -249,14 +249,14 @@ class SageMakerPipelines:
             raise InvalidInput("SAGEMAKER_STORAGE", bucket, reason=reason, allowed="a prefix in the same bucket")
         return folder.removeprefix(bucket)
 
-    async def _cause(self, told: dict[str, Any]) -> str:
+    async def _cause(self, step_description: dict[str, Any]) -> str:
         """The reason of a failure: the container's message if it wrote one."""
-        job = told.get("Metadata", {}).get("ProcessingJob", {}).get("Arn", "").rpartition("/")[2]
+        job = step_description.get("Metadata", {}).get("ProcessingJob", {}).get("Arn", "").rpartition("/")[2]
         if job:
             job_description = await self._call(lambda client: client.describe_processing_job(ProcessingJobName=job))
             if job_description["ProcessingJobStatus"] == "Failed":
                 return outcome_of(job_description, timedelta(seconds=self._cluster.max_seconds)).reason
-        return plain(told.get("FailureReason", ""))
+        return plain(step_description.get("FailureReason", ""))
 
     async def _folder(self, arn: str) -> str:
         page = await self._call(lambda client: client.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn))

@@ -78,81 +78,81 @@ class SageMakerRunner:
         return self._machines
 
     async def submit(self, job: SearchJob) -> JobStatus:
-        stored = await load_job(self._store, job_name(job.id()))
-        if stored is not None and stored.job.state == "cancelled":
+        stored_job = await load_job(self._store, job_name(job.id()))
+        if stored_job is not None and stored_job.job.state == "cancelled":
             await self._advance_and_report(
-                stored
+                stored_job
             )  # stops running attempts first, which would compute beside the new one
-            stored = await load_job(self._store, stored.job.name)
-        if stored is not None and stored.job.state not in ("failed", "cancelled"):
-            return await self._advance_and_report(stored)
+            stored_job = await load_job(self._store, stored_job.job.name)
+        if stored_job is not None and stored_job.job.state not in ("failed", "cancelled"):
+            return await self._advance_and_report(stored_job)
         prices = await self._prices(job.owner, job.request)
-        new = start_job(job, prices.digest, self._cluster, stored and stored.job, self._now())
+        new = start_job(job, prices.digest, self._cluster, stored_job and stored_job.job, self._now())
         try:
-            stored = await save_job(self._store, new, stored, self._now())
+            stored_job = await save_job(self._store, new, stored_job, self._now())
         except Conflict:  # another process submitted it
             return await self.status(job.id())
-        return await self._advance_and_report(stored, prices)
+        return await self._advance_and_report(stored_job, prices)
 
     async def status(self, job_id: str) -> JobStatus:
-        stored = await load_job(self._store, job_name(job_id))
-        if stored is None:
+        stored_job = await load_job(self._store, job_name(job_id))
+        if stored_job is None:
             raise NotFound(f"job {job_id} does not exist; expected one submitted in the last 90 days")
-        return await self._advance_and_report(stored)
+        return await self._advance_and_report(stored_job)
 
     async def cancel(self, job_id: str) -> JobStatus:
         """A job that was never submitted is reported as cancelled."""
         while True:
-            stored = await load_job(self._store, job_name(job_id))
-            if stored is None:
+            stored_job = await load_job(self._store, job_name(job_id))
+            if stored_job is None:
                 return JobStatus(id=job_id, state="cancelled")
-            if stored.job.state in ("completed", "failed"):
-                return await self._advance_and_report(stored)
+            if stored_job.job.state in ("completed", "failed"):
+                return await self._advance_and_report(stored_job)
             try:
                 return await self._advance_and_report(
-                    await self._save(stored.job.with_changes(state="cancelled"), stored)
+                    await self._save(stored_job.job.with_changes(state="cancelled"), stored_job)
                 )
             except Conflict:  # another process changed it
                 continue
 
-    async def _advance_and_report(self, stored: StoredJob, prices: "Prices | None" = None) -> JobStatus:
+    async def _advance_and_report(self, stored_job: StoredJob, prices: "Prices | None" = None) -> JobStatus:
         """Advance the job by one step and return its status."""
         try:
-            return (await self._advance(stored, prices)).job.status
+            return (await self._advance(stored_job, prices)).job.status
         except Conflict:  # another process made the same step
-            newest = await load_job(self._store, stored.job.name)
+            newest = await load_job(self._store, stored_job.job.name)
             assert newest is not None
             return newest.job.status
 
-    async def _advance(self, stored: StoredJob, prices: "Prices | None") -> StoredJob:
-        if stored.job.orphaned_attempts:
-            stored = await self._save(await self._stop_orphans(stored.job), stored)
-        job = stored.job
+    async def _advance(self, stored_job: StoredJob, prices: "Prices | None") -> StoredJob:
+        if stored_job.job.orphaned_attempts:
+            stored_job = await self._save(await self._stop_orphans(stored_job.job), stored_job)
+        job = stored_job.job
         if job.is_finished:
-            return stored
+            return stored_job
         if job.attempt.created:
-            return await self._save(await self._follow_attempt(job), stored)
-        return await self._launch(stored, prices)
+            return await self._save(await self._follow_attempt(job), stored_job)
+        return await self._launch(stored_job, prices)
 
     async def _save(self, job: RemoteJob, before: StoredJob) -> StoredJob:
         return await save_job(self._store, job, before, self._now())
 
-    async def _launch(self, stored: StoredJob, prices: "Prices | None") -> StoredJob:
+    async def _launch(self, stored_job: StoredJob, prices: "Prices | None") -> StoredJob:
         """Create the attempt in the record, which another process may have written."""
-        job = stored.job
+        job = stored_job.job
         if job.attempt.not_before is not None and self._now() < job.attempt.not_before:
-            return stored
+            return stored_job
         if is_outdated(job):
             await self._stop_attempt(job.attempt_name)  # the process that created it may have died before recording it
             sentence = f"{job.name}: another version of the program began it; submit the job again"
-            return await self._save(fail_job(job, sentence, "the program has changed"), stored)
+            return await self._save(fail_job(job, sentence, "the program has changed"), stored_job)
         if not job.handed:
             await self._upload_work(job, prices)
         request = await self._request(job)
-        stored = await self._save(job.with_changes(handed=True).with_attempt(asked=self._now()), stored)
-        updated_job = await self._create_attempt(stored.job, request)
+        stored_job = await self._save(job.with_changes(handed=True).with_attempt(asked=self._now()), stored_job)
+        updated_job = await self._create_attempt(stored_job.job, request)
         try:
-            return await self._save(updated_job, stored)
+            return await self._save(updated_job, stored_job)
         except Conflict:
             newest = await load_job(self._store, job.name)
             if newest is None or not newest.job.is_awaiting(job.attempt):  # it was cancelled during the call

@@ -97,10 +97,10 @@ def first_marked(mask: NDArray[np.bool_], most: int = _MAX_ROWS) -> list[tuple[i
     return [(int(rows[i]), int(n)) for i, n in np.argwhere(mask[rows])[:most]]
 
 
-def _gate(name: str, rows: list[str], bad: Status, detail: str, passed: str, count: int | None = None) -> Gate:
+def _gate(name: str, rows: list[str], bad: Status, detail: str, success: str, count: int | None = None) -> Gate:
     """A gate that passes without `rows`; `count` is the total if `rows` contains only the first."""
     if not rows:
-        return Gate(name=name, status="PASS", detail=passed)
+        return Gate(name=name, status="PASS", detail=success)
     number = len(rows) if count is None else count
     return Gate(name=name, status=bad, detail=f"{detail}: {number}", rows=tuple(rows[:_MAX_ROWS]))
 

@@ -44,7 +44,7 @@ _FIELD: dict[Role, Field] = {
 @dataclass(frozen=True, kw_only=True)
 class Parsed:
     bars: Bars
-    understood: Understood
+    interpretation: Understood
     gates: tuple[Gate, ...]
     """Gates that need the rows of the file: duplicates and order."""
 
@@ -78,14 +78,14 @@ def parse(content: bytes, terms: Terms, *, symbol: str) -> Parsed:
     if bars is None or not bars.dates.size:
         raise table.error("has no price", allowed=A_HEADER, code="empty")
     reverse, order = _order(rows, dates_named=layout == "long")
-    understood = Understood(
+    interpretation = Understood(
         format=kind,
         layout=layout,
         columns={role: table.header[i] for role, i in columns.items()},
         ignored=tuple(ignored),
         notes=_notes(kind, table, rows, reverse=reverse),
     )
-    return Parsed(bars=bars, understood=understood, gates=order)
+    return Parsed(bars=bars, interpretation=interpretation, gates=order)
 
 
 def _too_many_assets(table: Table) -> InvalidInput:

@@ -155,7 +155,7 @@ def _version(
         days=len(bars.dates),
         assets=bars.assets,
         fields=bars.field_names,
-        understood=parsed_file.understood,
+        understood=parsed_file.interpretation,
         gates=gates,
         accepted=terms.accept,
         changes=Changes(previous=None, added_days=0, removed_days=0),

@@ -104,11 +104,11 @@ def require(weights: Floats, limits: Limits, symbols: Sequence[str]) -> None:
 def with_symbols(message: str, symbols: Sequence[str]) -> str:
     """Replace asset indices by symbols in a message of the numeric core."""
 
-    def called(match: re.Match[str]) -> str:
+    def replace_index(match: re.Match[str]) -> str:
         names = re.sub(r"\d+", lambda one: symbols[int(one[0])] if int(one[0]) < len(symbols) else one[0], match[2])
         return f"{match[1]} {names}"
 
-    return re.sub(r"\b(assets?|columns?) (\d+(?:, \d+)*(?: and \d+(?! more))?)", called, message)
+    return re.sub(r"\b(assets?|columns?) (\d+(?:, \d+)*(?: and \d+(?! more))?)", replace_index, message)
 
 
 def _between(low: float, high: float) -> str:

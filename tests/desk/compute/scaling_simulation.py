@@ -27,7 +27,7 @@ CONFIG = StrategyConfig(weight_function="constant", constant_weight=1.0)
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds of one core; what they are measured with stands in docs/scaling.md."""
+    """Seconds of one core; docs/scaling.md describes the measurement."""
 
     path_day: float = 1 / 2.0e8
     trial: float = 0.03
@@ -181,7 +181,7 @@ class _Run:
         self._hand_out()
         while self.missing:
             if not self.events or len(self.dead) == self.fleet.instances:
-                raise RuntimeError("nobody is left to compute")
+                raise RuntimeError("no instance is left to compute")
             self.now, _, kind, what = heapq.heappop(self.events)
             getattr(self, f"_{kind}")(what)
 

@@ -42,7 +42,7 @@ class Behind:
 
 
 class Server:
-    """Serves until it is stopped; an error that is no `Fault` is kept for whoever stops it."""
+    """Serves until it is stopped; collects errors other than `Fault`."""
 
     def __init__(self, play: Play) -> None:
         self.play = play

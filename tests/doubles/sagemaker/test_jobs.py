@@ -1,4 +1,4 @@
-"""The fleet itself: whoever tests against it needs to know that it does what SageMaker does."""
+"""Jobs of the SageMaker double behave as in the service."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""The pipelines of the fleet, which whoever makes a definition relies on."""
+"""Pipelines of the SageMaker double behave as in the service."""
 
 import json
 from collections.abc import Iterator

@@ -122,14 +122,14 @@ def test_where_there_is_no_container_the_folder_and_its_setting_are_told(
     monkeypatch.setenv("STRATIGOS_CONTAINER_ROOT", str(tmp_path / "opt"))
     assert run(arguments) == 2
     said = capfd.readouterr().err
-    assert said.startswith(f"STRATIGOS_CONTAINER_ROOT: there is no folder {tmp_path}/opt/processing/input")
+    assert said.startswith(f"STRATIGOS_CONTAINER_ROOT: the folder {tmp_path}/opt/processing/input")
     assert "`optimize` or `pipeline run`" in said
     assert list(tmp_path.iterdir()) == []
     file = tmp_path / "file"
     file.touch()
     monkeypatch.setenv("STRATIGOS_CONTAINER_ROOT", str(file))
     assert run(arguments) == 2
-    assert f"there is no folder {file}/processing/input" in capfd.readouterr().err
+    assert f"the folder {file}/processing/input" in capfd.readouterr().err
 
 
 def test_what_a_step_is_not_handed_is_told_with_its_folder(tmp_path, monkeypatch, capfd) -> None:

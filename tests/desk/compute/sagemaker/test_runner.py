@@ -228,7 +228,7 @@ async def test_a_job_whose_name_is_taken_by_a_forgotten_one_has_the_next(
     assert (status.state, report_codes(status)) == ("completed", [(3, "begun")])
     assert await case.trials() == finished_search.trials
     assert case.jobs == [f"{case.name}-{number}" for number in (1, 2, 3)]
-    assert case.amazon.fleet.wait(f"{case.name}-2")["ProcessingJobStatus"] == "Stopped"  # nobody knew of it
+    assert case.amazon.fleet.wait(f"{case.name}-2")["ProcessingJobStatus"] == "Stopped"  # although no record names it
 
 
 async def test_denied_permission_names_action_and_role(case: Case) -> None:
@@ -408,7 +408,7 @@ async def test_shards_that_a_container_refused_are_told(case: Case) -> None:
 async def test_a_cancelled_job_is_stopped_and_stays_cancelled(case: Case) -> None:
     case.attempts(a1={"waits": True})
     runner = case.runner()
-    assert (await runner.cancel(case.job.id())).state == "cancelled"  # nobody has submitted it
+    assert (await runner.cancel(case.job.id())).state == "cancelled"  # it was never submitted
     await runner.submit(case.job)
     assert (await runner.cancel(case.job.id())).state == "cancelled"
     assert case.amazon.fleet.wait(f"{case.name}-1")["ProcessingJobStatus"] == "Stopped"

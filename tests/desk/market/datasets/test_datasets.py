@@ -1,4 +1,4 @@
-"""Versions, marks and adjustments, without the doors."""
+"""Versions, markers and adjustments of data sets, below the HTTP interface."""
 
 import asyncio
 import json

@@ -64,9 +64,9 @@ def parquet(table: pyarrow.Table) -> bytes:
 
 def test_a_workbook_is_read_as_its_values() -> None:
     parsed = parse_text(workbook())
-    assert parsed.understood.format == "xlsx"
+    assert parsed.interpretation.format == "xlsx"
     assert parsed.bars.closes.tolist() == [[1.5, 10.0], [1.6, 11.0], [1.7, 12.0]]
-    assert "Sheet" in parsed.understood.notes[0]
+    assert "Sheet" in parsed.interpretation.notes[0]
 
 
 def test_a_formula_without_a_stored_value_is_no_price() -> None:
@@ -218,7 +218,7 @@ def test_adjusted_closes_are_the_closes() -> None:
         "unadjusted": [10.0, 11.0],
     }
     assert parsed.bars.assets == ("SPX",)
-    assert parsed.understood.columns["adjusted"] == "Adj Close"
+    assert parsed.interpretation.columns["adjusted"] == "Adj Close"
 
 
 @given(
