@@ -104,7 +104,7 @@ async def test_a_job_that_was_cut_off_is_finished_by_another_process(world, fini
         assert await load_trials(store, "anne", "r1") == finished_search.trials
 
 
-async def test_a_fault_is_told_with_its_class_and_stores_nothing(world, job, tmp_path) -> None:
+async def test_a_fault_is_reported_with_its_class_and_stores_nothing(world, job, tmp_path) -> None:
     async with open_store(tmp_path) as store:
         runner = LocalRunner(store, Loader(world.market, ZeroDivisionError("by nothing")))
         search_job = job(world.request)

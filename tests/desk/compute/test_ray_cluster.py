@@ -120,7 +120,7 @@ def test_an_address_that_is_none_is_refused_at_once(world, address) -> None:
 
 
 @pytest.mark.parametrize("listens", [False, True])
-def test_where_no_cluster_is_the_search_can_go_on_later(world, listens) -> None:
+def test_without_a_cluster_the_search_can_continue_later(world, listens) -> None:
     def answer(server: socket.socket) -> None:
         with server.accept()[0] as client:
             client.recv(100)
@@ -154,7 +154,7 @@ async def test_the_trials_are_those_of_a_local_search(nodes, world, finished_sea
 
 
 @pytest.mark.soak
-async def test_a_cancelled_search_ends_soon_and_can_be_gone_on_with(nodes, long, alone, job, tmp_path) -> None:
+async def test_a_cancelled_search_ends_soon_and_can_be_continued(nodes, long, alone, job, tmp_path) -> None:
     search_job = job(long.request, budget=20)
     async with open_store(tmp_path) as store:
         runner = runner_of(store, long, nodes.address)
@@ -183,7 +183,7 @@ def test_a_lost(nodes, long, alone, job, tmp_path, lost) -> None:
 
 
 @pytest.mark.soak
-async def test_a_search_whose_process_was_killed_goes_on_in_another(nodes, long, alone, job, tmp_path) -> None:
+async def test_a_search_of_a_killed_process_continues_in_another(nodes, long, alone, job, tmp_path) -> None:
     world = World(counted(long.market, tmp_path / "book"), long.request)
     search_job = job(long.request, budget=20)
     (tmp_path / "market").write_bytes(pickle.dumps(world.market))
@@ -212,7 +212,7 @@ def test_results_that_come_twice_or_late_do_no_harm(nodes, long, alone, job) -> 
     assert len(shards.puts) == len(set(shards.puts)) == SHARDS < engine.count
 
 
-async def test_a_search_without_a_free_core_says_so_and_goes_on_when_there_is_one(nodes, long, alone, tmp_path) -> None:
+async def test_a_search_without_a_free_core_reports_it_and_waits(nodes, long, alone, tmp_path) -> None:
     task, reasons = first_task(long, alone), []
     with nodes.occupied(tmp_path / "occupied") as leave:
 
@@ -225,7 +225,7 @@ async def test_a_search_without_a_free_core_says_so_and_goes_on_when_there_is_on
     assert reasons == ["no shard has ended for 0.1 s; of the cluster's 2 cores 0 are free"]
 
 
-def test_signals_stay_with_whoever_began_the_process(nodes, world) -> None:
+def test_signal_handlers_of_the_process_are_unchanged(nodes, world) -> None:
     list(RayEngine(world, nodes.address).compute([]))
     before = signal.signal(signal.SIGUSR1, lambda *_: None)
     pythons = handler(signal.SIGUSR1)
@@ -251,7 +251,7 @@ def test_a_node_with_other_code_is_refused(nodes, long, alone) -> None:
         list(RayEngine(long, nodes.address).compute([other]))
 
 
-def test_an_error_of_a_simulation_is_told_and_not_tried_again(nodes, long, alone, tmp_path) -> None:
+def test_an_error_of_a_simulation_is_reported_without_retry(nodes, long, alone, tmp_path) -> None:
     market = replace(counted(long.market, tmp_path / "book"), warm_up=1)
     world = World(market, long.request)
     with pytest.raises(DataError, match="`warm_up` 1 is too short"):

@@ -100,7 +100,7 @@ def test_assets_that_lose_against_cash_have_no_maximum_sharpe_and_say_so(prices)
     assert not [f for f in comparison.figures if "maximum_sharpe" in f.id]
 
 
-def test_near_copies_are_told_as_ill_conditioned(prices) -> None:
+def test_near_copies_are_reported_as_ill_conditioned(prices) -> None:
     rng = np.random.default_rng(4)
     one = 0.01 * rng.standard_normal((prices.dates.size - 1, 1))
     copies = with_returns(prices, ("A", "B"), np.hstack([one, one + 1e-5 * rng.standard_normal(one.shape)]))

@@ -24,7 +24,7 @@ def test_every_figure_is_named_once_and_can_be_read(analysis) -> None:
     assert_well_formed(analysis.figures, TOOL)
 
 
-def test_the_regime_stands_on_the_last_day_before_the_holdout(analysis, prices) -> None:
+def test_the_regime_is_that_of_the_last_day_before_the_holdout(analysis, prices) -> None:
     assert analysis.last_day == value(analysis.figures, "regime_last_day") == str(prices.dates[round(0.8 * 8312)])
     assert [r.asset for r in analysis.regimes] == ["SP500", "XOM"]
 

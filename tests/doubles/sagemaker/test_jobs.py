@@ -152,7 +152,7 @@ def test_a_lost_instance_ends_the_job_and_uploads_nothing_more(fleet: Fleet, sag
     assert [uri[-1] for uri in saved] == ["1", "3"]
 
 
-def test_a_job_that_goes_on_completes_without_the_lost_instance(behind: Aws, tmp_path: Path, bucket: str) -> None:
+def test_a_job_may_complete_without_a_lost_instance(behind: Aws, tmp_path: Path, bucket: str) -> None:
     with Fleet(behind, tmp_path / "other", Behaviour(upload_every=0.02, lost="goes on")) as fleet:
         fleet.put(f"s3://{bucket}/work/a", b"x")
         fleet.client().create_processing_job(**job_of("on", bucket, "copy", instances=2))

@@ -214,7 +214,7 @@ def test_parameters_are_checked_at_the_start(fleet: Fleet, bucket: str) -> None:
     assert fleet.pipelines.executions == {}
 
 
-def test_a_step_whose_arguments_do_not_fit_fails_and_is_kept(fleet: Fleet, bucket: str) -> None:
+def test_a_step_with_invalid_arguments_fails_and_is_recorded(fleet: Fleet, bucket: str) -> None:
     one = step(bucket, "one", "copy")
     one["Arguments"]["Environment"] = {"COUNT": {"Get": "Parameters.Count"}}
     count = {"Name": "Count", "Type": "Integer", "DefaultValue": 3}

@@ -88,7 +88,7 @@ def test_a_wrong_type_cannot_be_read(path: str, value: Any) -> None:
     assert refusal("CreateProcessingJob", changed(path, value)).code == "SerializationException"
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_violations_are_reported_at_once() -> None:
     request = changed("RoleArn", ...) | {"ProcessingJobName": "-"}
     assert refusal("CreateProcessingJob", request).message.startswith("2 validation errors detected: ")
 

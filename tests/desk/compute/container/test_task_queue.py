@@ -35,7 +35,7 @@ def take(queue: TaskQueue, host: str, now: float) -> ActiveTask:
     return task
 
 
-def test_tasks_are_handed_out_in_order_and_once(queue) -> None:
+def test_tasks_are_issued_once_in_order(queue) -> None:
     queue.add(TASKS[:3])
     assert [take(queue, host, 0.0).task for host in "aba"] == TASKS[:3]
     assert queue.take("c", 4.9) is None
@@ -57,7 +57,7 @@ def test_what_takes_long_is_given_to_another_instance_but_not_twice_to_the_same(
     assert queue.counts.reissued == 3
 
 
-def test_where_nothing_is_known_nobody_is_late_before_a_minute(queue) -> None:
+def test_without_measurements_no_task_is_slow_within_a_minute(queue) -> None:
     queue.add(TASKS[:1])
     task = take(queue, "a", 0.0)
     assert queue.take("b", 59.9) is None
@@ -76,7 +76,7 @@ def test_the_first_result_counts(queue) -> None:
     assert queue.take("c", 1e6) is None
 
 
-def test_what_nobody_is_at_any_more_is_handed_out_before_all_else(queue) -> None:
+def test_released_tasks_are_issued_first(queue) -> None:
     queue.add(TASKS[:3])
     task = take(queue, "a", 0.0)
     assert take(queue, "b", 0.0).task == TASKS[1]

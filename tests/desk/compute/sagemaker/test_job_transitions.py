@@ -36,7 +36,7 @@ def after(*meanings: Any, cluster: Cluster = CLUSTER, reason: str = "as AWS says
     return change
 
 
-def test_a_new_start_counts_its_attempts_anew_and_keeps_what_was_told(fresh: RemoteJob) -> None:
+def test_a_resubmission_counts_attempts_from_one_and_keeps_reports(fresh: RemoteJob) -> None:
     two = CLUSTER.model_copy(update={"attempts": 2})
     failed_job = after("lost", "lost", cluster=two)(fresh).with_changes(done=5)
     assert (failed_job.state, failed_job.mendable, failed_job.attempt.number) == ("failed", False, 2)
@@ -86,7 +86,7 @@ def test_the_same_fault_in_a_row_is_an_end_and_another_one_is_not(fresh: RemoteJ
         ("mendable", "fault", "as AWS says"),
     ],
 )
-def test_what_somebody_can_mend_is_an_end_at_once(fresh: RemoteJob, meaning: Any, code: str, said: str) -> None:
+def test_user_errors_fail_the_job_at_once(fresh: RemoteJob, meaning: Any, code: str, said: str) -> None:
     job = after(meaning)(fresh)
     assert (job.state, job.mendable, job.reports[-1].code) == ("failed", True, code)
     assert said in job.status.error  # type: ignore[operator]

@@ -51,7 +51,7 @@ def test_traffic_between_instances_is_encrypted_and_nothing_else_is_reached() ->
     assert not build_request(cluster(), instances=1)["NetworkConfig"]["EnableInterContainerTrafficEncryption"]
 
 
-def test_neither_a_name_nor_a_secret_stands_in_a_request() -> None:
+def test_requests_contain_neither_names_nor_secrets() -> None:
     text = str(build_request(cluster(kms_key="k")))
     assert "ann@" not in text
     assert build_request(cluster())["Environment"] == {"STRATIGOS_LOG": "stdout"}
@@ -107,7 +107,7 @@ def test_a_state_has_one_meaning(described: Any, meaning: str) -> None:
     assert outcome_of(described, LONGEST).meaning == meaning
 
 
-def test_a_reason_that_is_told_holds_no_account() -> None:
+def test_reported_reasons_contain_no_account() -> None:
     assert plain("role arn:aws:iam::123456789012:role/x\n  is not there") == (
         "role arn:aws:iam::************:role/x is not there"
     )

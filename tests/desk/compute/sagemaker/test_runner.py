@@ -176,7 +176,7 @@ async def test_a_search_is_a_processing_job_and_its_trials_are_those_of_this_pro
     assert report_codes(status) == [(1, "begun")]
 
 
-async def test_whoever_looks_finds_the_job(case: Case) -> None:
+async def test_any_process_finds_the_job(case: Case) -> None:
     case.attempts(a1={"waits": True, "without": ["summary.json", "trials-00001.json"]})
     first, second = case.runner(), case.runner()
     with pytest.raises(NotFound, match="does not exist"):
@@ -316,7 +316,7 @@ async def test_a_lost_instance_is_another_attempt_with_the_shards_of_the_first(
     assert await case.trials() == finished_search.trials
 
 
-async def test_a_job_goes_on_with_the_instances_that_it_began_with(case: Case) -> None:
+async def test_a_job_continues_on_its_original_instances(case: Case) -> None:
     case.attempts(a1={"dies": True, "without": ["summary.json"]})
     await case.runner(instance_type="ml.c5.2xlarge").submit(case.job)
     assert (
@@ -347,7 +347,7 @@ async def test_an_end_is_made_of_attempts(case: Case) -> None:
     assert (status.state, report_codes(status)[-1]) == ("completed", (3, "begun"))
 
 
-async def test_what_a_container_says_can_be_mended_is_told_at_once(case: Case) -> None:
+async def test_a_user_error_of_a_container_fails_the_job_at_once(case: Case) -> None:
     case.attempts(
         a1={"code": 2, "message": "prices.npz: it cannot be read; expected another", "without": ["summary.json"]}
     )
@@ -398,7 +398,7 @@ async def test_output_that_is_not_whole_is_named_and_made_again(case: Case, fini
     assert await case.trials() == finished_search.trials
 
 
-async def test_shards_that_a_container_refused_are_told(case: Case) -> None:
+async def test_shards_rejected_by_a_container_are_reported(case: Case) -> None:
     case.attempts(a1={"besides": {"refused.json": json.dumps([{"id": "ab" * 32, "reason": "truncated"}])}})
     status = await case.searched()
     (bad,) = [report for report in status.reports if report.code == "bad_shard"]
@@ -510,7 +510,7 @@ async def test_a_job_that_comes_to_be_after_it_was_cancelled_is_stopped(case: Ca
     assert case.amazon.fleet.wait(f"{case.name}-1")["ProcessingJobStatus"] == "Stopped"
 
 
-async def test_a_job_that_never_comes_to_be_is_not_looked_for_for_ever(case: Case, dead: Dying) -> None:
+async def test_the_search_for_a_job_that_was_never_created_ends(case: Case, dead: Dying) -> None:
     runner = case.runner()
     assert dead.told["ProcessingJobName"] == f"{case.name}-1"
     assert (await runner.cancel(case.job.id())).stopping
@@ -534,7 +534,7 @@ async def test_a_job_that_comes_to_be_beside_its_next_start_is_stopped(case: Cas
     assert sorted(case.jobs) == [f"{case.name}-1", f"{case.name}-2"]
 
 
-async def test_what_was_told_by_a_process_that_died_is_one_job(case: Case, dead: Dying) -> None:
+async def test_a_request_of_a_killed_process_leads_to_one_job(case: Case, dead: Dying) -> None:
     case.attempts()
     case.amazon.fleet.client().create_processing_job(**dead.told)
     status = await case.searched()
@@ -552,7 +552,7 @@ async def test_what_hours_have_left_is_taken_over_in_several_looks(case: Case, f
     assert await case.trials() == finished_search.trials
 
 
-async def test_a_bucket_that_is_not_there_is_told(case: Case) -> None:
+async def test_a_missing_bucket_is_reported(case: Case) -> None:
     with pytest.raises(UserError, match="SAGEMAKER_STORAGE: the bucket 'nowhere-at-all' does not exist"):
         await case.searched(bucket="nowhere-at-all")
 

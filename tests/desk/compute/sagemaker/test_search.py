@@ -171,7 +171,7 @@ async def test_output_that_was_lost_is_written_again_from_the_shards(searches: A
 
 
 @pytest.mark.soak
-async def test_a_job_that_is_stopped_goes_on_when_it_is_submitted_again(searches: Any, large: Any) -> None:
+async def test_a_stopped_job_continues_when_it_is_submitted_again(searches: Any, large: Any) -> None:
     search = searches(large.world.request)
     runner = search.runner(instances=2)
     await runner.submit(search.job)

@@ -153,7 +153,7 @@ def test_a_file_of_another_version_is_refused(task, content, first_line) -> None
     assert flaw(task, first_line + content.split(b"\n", 1)[1]) == "wrong version"
 
 
-def test_a_header_is_not_looked_for_for_ever(task, content) -> None:
+def test_the_search_for_a_header_is_limited(task, content) -> None:
     magic = content[: content.index(b"{")]
     assert flaw(task, magic + b"{" + b" " * 100_000 + b"\n") == "truncated"
     assert flaw(task, magic + b"{}\n") == "damaged"
@@ -174,7 +174,7 @@ def test_a_sealed_histogram_of_other_bins_is_refused(task, content, bins) -> Non
 
 
 @pytest.mark.parametrize("most", [0, 1, 2**16 - 1, 2**16, 2**31 - 1])
-def test_every_count_is_kept_however_large_and_wherever_it_lies(task, content, most) -> None:
+def test_counts_of_any_size_and_position_survive_encoding(task, content, most) -> None:
     sound = decode(task.shard, content)
     losses, falls = np.zeros_like(sound.losses), np.zeros_like(sound.falls)
     losses[-1, -1] = falls[0, 0] = most

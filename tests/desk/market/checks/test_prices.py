@@ -97,7 +97,7 @@ def test_without_a_calendar_the_report_says_so() -> None:
     assert require_usable(prices, calendar="24/7").usable
 
 
-def test_a_calendar_nobody_knows() -> None:
+def test_an_unknown_calendar_is_refused() -> None:
     with pytest.raises(InvalidInput, match="calendar: 'MOON' is not allowed; expected the name of"):
         inspect(make_prices(), "MOON")
     far = np.arange("1700-01-01", "1700-02-01", dtype="datetime64[D]")
@@ -106,7 +106,7 @@ def test_a_calendar_nobody_knows() -> None:
 
 
 @pytest.mark.parametrize("ratio", [2.0, 3.0, 4.0, 5.0, 10.0, 0.5, 1 / 3, 0.25, 0.2, 0.1])
-def test_what_looks_like_a_split_is_said(ratio: float) -> None:
+def test_split_like_moves_are_a_warning(ratio: float) -> None:
     closes = make_prices().closes.copy()
     closes[300:, 1] *= ratio
     prices = make_prices(closes=closes)
@@ -129,7 +129,7 @@ def test_a_quarter_in_logarithms_is_large(move: float, status: str) -> None:
     assert result.status == ("WARN" if inverse_is_large else status)
 
 
-def test_an_outlier_of_a_quiet_asset_is_said() -> None:
+def test_an_outlier_of_a_quiet_asset_is_a_warning() -> None:
     closes = make_prices().closes.copy()
     closes[300:, 0] *= 1.1
     result = gate(make_prices(closes=closes), "large_moves")

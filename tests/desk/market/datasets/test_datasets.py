@@ -44,7 +44,7 @@ async def events(store: Store) -> list[str]:
     return [event.event for event in await read_events(store, "ann", after=0, limit=100)]
 
 
-async def test_a_mark_that_nobody_mends_expires_and_says_so_once(store):
+async def test_a_marker_expires_with_one_event(store):
     new = NewMarker(symbol="A", reason="a wrong tick")
     await imported(store)
     await mark(store, "ann", new, NOW)
@@ -143,7 +143,7 @@ async def test_what_comes_back_is_the_version_that_it_was(store):
     assert len(await events(store)) == 3
 
 
-async def test_of_two_imports_at_once_one_is_told_to_look_again(store):
+async def test_one_of_two_concurrent_imports_raises_a_conflict(store):
     await imported(store)
     files = [FILE.replace("1.7", f"1.{n}") for n in (71, 72, 73)]
     outcomes = await asyncio.gather(*(imported(store, file) for file in files), return_exceptions=True)
