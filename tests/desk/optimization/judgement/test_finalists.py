@@ -91,11 +91,11 @@ def test_finalists_are_scored_on_paths_that_the_search_has_not_seen(world, finis
     for scenario in world.request.scenarios:
         again = world.simulate([trial.config], scenario, keep_paths=True)
         fresh = world.simulate([trial.config], scenario, first_block=2, keep_paths=True)  # 100 paths fill two blocks
-        place = choice.scored.place(trial.config)
-        np.testing.assert_array_equal(choice.scored.paths[scenario.name][place][0], fresh.utilities[0])
+        place = choice.table.place(trial.config)
+        np.testing.assert_array_equal(choice.table.paths[scenario.name][place][0], fresh.utilities[0])
         # a path that is never invested has utility 0
         assert not set(again.utilities[0]) & set(fresh.utilities[0]) - {0.0}
-        mean = choice.scored.evaluations[scenario.name][place].metrics.utility
+        mean = choice.table.evaluations[scenario.name][place].metrics.utility
         assert mean.value == pytest.approx(fresh.utilities[0].mean(), rel=1e-12)
         assert mean.error == pytest.approx(fresh.utilities[0].std(ddof=1) / 10.0, rel=1e-9)
 
@@ -248,10 +248,10 @@ def test_the_best_of_a_scenario_takes_part_even_if_it_breaks_a_limit(world, fini
     names = [*names_of(world), HISTORY]
     for s, name in enumerate(names):
         champion = max(finished_search.trials, key=lambda t: evaluations_by_scenario(t)[name].metrics.utility.value)
-        assert champion.config in choice.scored.configs
-        values = [e.metrics.utility.value for e in choice.scored.evaluations[name]]
+        assert champion.config in choice.table.configs
+        values = [e.metrics.utility.value for e in choice.table.evaluations[name]]
         assert choice.best[s] == max(values)
-    assert table_objective(world, choice.scored, choice.best)[0] == choice.finalists[0].objective
+    assert table_objective(world, choice.table, choice.best)[0] == choice.finalists[0].objective
 
 
 def test_the_variance_is_that_of_a_sample() -> None:

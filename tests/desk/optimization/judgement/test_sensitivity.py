@@ -38,7 +38,7 @@ def made(world, choice):
     def make(winner=choice.winner, **changes):
         changed = replace(world, request=world.request.model_copy(update=changes))
         benchmark = world.constant(0.5)
-        scored = choice.scored.joined(score(world, [winner, benchmark], world.request.scenarios))
+        scored = choice.table.merge(score(world, [winner, benchmark], world.request.scenarios))
         return Sensitivity(changed, replace(choice, winner=winner), scored, benchmark)
 
     return make
