@@ -125,13 +125,13 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: "FastAPI") -> AsyncGenerator[None]:
-        from graphs.conversations.background_turns import Answering
-        from graphs.streaming.followers import Following
+        from graphs.conversations.background_turns import BackgroundTurns
+        from graphs.streaming.followers import LogFollowers
 
         async with (
             dependencies as deps,
-            aclosing(Answering(deps)) as answering,
-            aclosing(Following(deps.store)) as following,
+            aclosing(BackgroundTurns(deps)) as answering,
+            aclosing(LogFollowers(deps.store)) as following,
             aclosing(ReadinessChecks(deps, database)) as readiness,
         ):
             if not settings.auth:

@@ -14,7 +14,7 @@ from store.store import Store
 
 if TYPE_CHECKING:
     from api.settings import Settings
-    from graphs.streaming.websocket_connections import Sockets
+    from graphs.streaming.websocket_connections import WebSocketConnections
 
 RETRY_SECONDS = 5.0
 LONGEST_PAUSE = 1.0
@@ -40,7 +40,7 @@ class ManagementApi:
             ParamValidationError,
         )
 
-        from graphs.streaming.websocket_connections import Left
+        from graphs.streaming.websocket_connections import ConnectionGone
         from store.aws.backoff import Backoff
         from store.aws.client_errors import reason
 
@@ -55,7 +55,7 @@ class ManagementApi:
             except (ClientError, BotoCoreError) as error:
                 status = _status(error)
                 if status == GONE:
-                    raise Left(connection) from error
+                    raise ConnectionGone(connection) from error
                 unavailable = Unavailable(f"the WebSocket gateway is unavailable ({reason(error)})")
                 if status is not None and status < 500 and status != THROTTLED:
                     raise unavailable from error
@@ -101,17 +101,19 @@ class AnnouncedEvents:
 
 
 @asynccontextmanager
-async def push_events(settings: "Settings", store: Store) -> "AsyncGenerator[tuple[Store, Sockets | None]]":
+async def push_events(
+    settings: "Settings", store: Store
+) -> "AsyncGenerator[tuple[Store, WebSocketConnections | None]]":
     """A store that announces appended events, and the sockets that receive them."""
     if not settings.sockets:
         yield store, None
         return
-    from graphs.streaming.websocket_connections import Sockets
+    from graphs.streaming.websocket_connections import WebSocketConnections
     from store.aws.clients import connect
 
     with (
         closing(await asyncio.to_thread(connect, "apigatewaymanagementapi", settings.sockets)) as client,
         closing(ManagementApi(client)) as gateway,
     ):
-        async with aclosing(Sockets(store, gateway)) as sockets:
-            yield Store(store.records, AnnouncedEvents(store.events, sockets.tell), store.blobs), sockets
+        async with aclosing(WebSocketConnections(store, gateway)) as sockets:
+            yield Store(store.records, AnnouncedEvents(store.events, sockets.notify), store.blobs), sockets

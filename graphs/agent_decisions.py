@@ -33,9 +33,9 @@ from desk.runs.events import (
     WarningIssued,
 )
 from desk.runs.model_answers import delete_answers
-from graphs.runs.event_log import Place
+from graphs.runs.event_log import NodeLog
 from graphs.runs.usage import usage_of
-from graphs.stream_parts import Answered, Refused, Used, digest, steps
+from graphs.stream_parts import AgentAnswered, ToolRefused, ToolResult, agent_steps, digest
 from quant.numeric.frozen import Frozen
 
 ABSTAINED = "abstained"
@@ -70,7 +70,7 @@ class Question(Generic[Answer]):
 
 
 @dataclass(frozen=True)
-class Consulted(Generic[Answer]):
+class AgentAnswer(Generic[Answer]):
     """The answer, None for an abstention, and the decision that holds it."""
 
     answer: Answer | None
@@ -83,35 +83,37 @@ async def decide(
     agent: Agent | None,
     *,
     context: Scope,
-    place: Place,
+    node_log: NodeLog,
     trials: int,
-) -> Consulted[Answer]:
+) -> AgentAnswer[Answer]:
     """The stored decision, or the agent's, which is then stored."""
-    decided = await load_decision(context.store, context.owner, context.run, question.agent, question.ordinal)
-    if decided is None:
+    stored_decision = await load_decision(context.store, context.owner, context.run, question.agent, question.ordinal)
+    if stored_decision is None:
         if agent is None:
             raise DecisionMissing(f"there is no decision {question.ordinal} of the {question.agent}")
-        fresh = await _Asking(question, agent, context, place, trials).decide()
-        decided = await save_decision(context.store, context.owner, context.run, fresh)
+        fresh = await _Consultation(question, agent, context, node_log, trials).decide()
+        stored_decision = await save_decision(context.store, context.owner, context.run, fresh)
     await delete_answers(context.store, context.owner, context.run, question.agent)
-    made = place.make(DecisionMade, decision=decided.decision, refused_calls=decided.refused_calls)
-    await place.show(*decided.events, made, *_finished(decided, place))
-    trials = trials if decided.trials is None else decided.trials
-    return Consulted(_answer(question, decided.decision, trials), decided.decision, trials)
+    decision_event = node_log.make(
+        DecisionMade, decision=stored_decision.decision, refused_calls=stored_decision.refused_calls
+    )
+    await node_log.publish(*stored_decision.events, decision_event, *_finished_events(stored_decision, node_log))
+    trials = trials if stored_decision.trials is None else stored_decision.trials
+    return AgentAnswer(_answer(question, stored_decision.decision, trials), stored_decision.decision, trials)
 
 
-def _finished(decided: StoredDecision, place: Place) -> list[TraceEvent]:
+def _finished_events(stored_decision: StoredDecision, node_log: NodeLog) -> list[TraceEvent]:
     """That the agent is through, and what its models took, executions that were interrupted included."""
-    decision = decided.decision
-    began = next((event for event in decided.events if isinstance(event, AgentStarted)), None)
+    decision = stored_decision.decision
+    began = next((event for event in stored_decision.events if isinstance(event, AgentStarted)), None)
     if began is None:  # the decision was handed in with the run
         return []
-    told = {event.id: event for event in (*place.log.since(began.id), *decided.events)}
-    own = [e for e in told.values() if isinstance(e, ModelAnswered | ModelRetried | ModelReplaced)]
+    events = {event.id: event for event in (*node_log.log.since(began.id), *stored_decision.events)}
+    own = [e for e in events.values() if isinstance(e, ModelAnswered | ModelRetried | ModelReplaced)]
     usage = usage_of(event for event in own if event.agent == decision.agent)
     outcome = ABSTAINED if decision.author == ABSTAINED else "answered"
-    said = {"agent": decision.agent, "ordinal": decision.ordinal, "outcome": outcome, "usage": usage}
-    return [place.make(AgentFinished, decision.ordinal, **said)]
+    fields = {"agent": decision.agent, "ordinal": decision.ordinal, "outcome": outcome, "usage": usage}
+    return [node_log.make(AgentFinished, decision.ordinal, **fields)]
 
 
 def _answer(question: Question[Answer], decision: Decision, trials: int) -> Answer | None:
@@ -123,12 +125,14 @@ def _answer(question: Question[Answer], decision: Decision, trials: int) -> Answ
     return answer
 
 
-class _Asking(Generic[Answer]):
-    def __init__(self, question: Question[Answer], agent: Agent, context: Scope, place: Place, trials: int) -> None:
+class _Consultation(Generic[Answer]):
+    def __init__(
+        self, question: Question[Answer], agent: Agent, context: Scope, node_log: NodeLog, trials: int
+    ) -> None:
         self._question = question
         self._agent = agent
         self._context = context
-        self._place = place
+        self._node_log = node_log
         self._trials = trials
         self._events: list[TraceEvent] = []
         self._calls = 0
@@ -136,16 +140,16 @@ class _Asking(Generic[Answer]):
         self._refused = 0
         self._answers = 0
         self._last: ModelCall | None = None
-        self._overtaken = False
+        self._superseded = False
         """Whether another process has decided meanwhile: its decision holds, and no event tells of this one."""
 
     async def decide(self) -> StoredDecision:
         rejected: list[str] = []
         try:
-            last, budget = await self._drafted(rejected), None
+            last, budget = await self._draft(rejected), None
         except BudgetSpent as spent:
             last, budget = None, spent.budget
-            await self._show(self._warned("budget_spent", budget))
+            await self._publish(self._warning_event("budget_spent", budget))
         abstained = last is None or self._last is None
         decision = Decision(
             agent=self._question.agent,
@@ -163,26 +167,26 @@ class _Asking(Generic[Answer]):
             return "budget"
         return "blocked" if self._last and self._last.stop == "blocked" else "no_answer"
 
-    async def _drafted(self, rejected: list[str]) -> Answer | None:
+    async def _draft(self, rejected: list[str]) -> Answer | None:
         """The answer of the first draft that may stand, or what of the last may; `rejected` takes hashes."""
         last: Answer | None = None
         text, agent, ordinal = self._question.text, self._question.agent, self._question.ordinal
-        started = {"agent": agent, "ordinal": ordinal, "model": self._agent.model}
-        await self._show(self._place.make(AgentStarted, ordinal, **started))
+        fields = {"agent": agent, "ordinal": ordinal, "model": self._agent.model}
+        await self._publish(self._node_log.make(AgentStarted, ordinal, **fields))
         for round_ in range(ROUNDS):
             last = await self._consult(text)
-            if self._overtaken:
+            if self._superseded:
                 break
             problems = (
                 [NO_ANSWER[self._last.stop if self._last else "answered"]] if last is None else self._problems(last)
             )
-            hashed = "" if last is None else hashlib.sha256(last.model_dump_json().encode()).hexdigest()
+            digest = "" if last is None else hashlib.sha256(last.model_dump_json().encode()).hexdigest()
             if last is not None and not problems:
-                await self._show(self._checked(round_, last, hashed))
+                await self._publish(self._checked_event(round_, last, digest))
                 break
-            rejected += [hashed] if hashed else []
-            refused = {"agent": agent, "digest": hashed, "reasons": codes(problems)}
-            await self._show(self._place.make(DraftRejected, round_, **refused))
+            rejected += [digest] if digest else []
+            rejection = {"agent": agent, "digest": digest, "reasons": codes(problems)}
+            await self._publish(self._node_log.make(DraftRejected, round_, **rejection))
             if self._last and self._last.stop == "blocked":  # the same question would be stopped again
                 break
             text = "\n".join([self._question.text, "", "Your last draft was refused:", *problems])
@@ -196,11 +200,11 @@ class _Asking(Generic[Answer]):
         claims = dict(answer).get("claims", ())
         return [*self._question.problems(answer, self._trials), *recited_claims(claims, self._agent.prompt)]
 
-    def _checked(self, round_: int, answer: Answer, hashed: str) -> TraceEvent:
+    def _checked_event(self, round_: int, answer: Answer, digest: str) -> TraceEvent:
         claims: Sequence[Claim] = dict(answer).get("claims", ())
         references = sum(len(REFERENCE.findall(claim.text)) for claim in claims)
-        counted = {"claims": len(claims), "references": references}
-        return self._place.make(FiguresChecked, round_, agent=self._question.agent, digest=hashed, **counted)
+        counts = {"claims": len(claims), "references": references}
+        return self._node_log.make(FiguresChecked, round_, agent=self._question.agent, digest=digest, **counts)
 
     async def _consult(self, text: str) -> Answer | None:
         """The typed answer, or None if the agent reached its limits or ended without one."""
@@ -211,71 +215,73 @@ class _Asking(Generic[Answer]):
             version="v2",
         )
         answer: Answer | None = None
-        async for together in steps(parts, self._agent.tools):
-            told: list[TraceEvent] = []
+        async for together in agent_steps(parts, self._agent.tools):
+            events: list[TraceEvent] = []
             for step in together:
                 match step:
                     case ToolStart():
-                        told.append(self._begun(step))
-                    case Used():
-                        told.append(self._used(step))
-                    case Refused():
+                        events.append(self._called_event(step))
+                    case ToolResult():
+                        events.append(self._returned_event(step))
+                    case ToolRefused():
                         self._refused += 1
                     case ModelCall() | ModelRetry() | ModelFallback():
-                        told.append(await self._called(step))
+                        events.append(await self._model_event(step))
                     case Notice():
-                        told.append(self._warned(step.code, step.subject))
-                    case Answered(answer=given):
+                        events.append(self._warning_event(step.code, step.subject))
+                    case AgentAnswered(answer=given):
                         assert isinstance(given, self._question.answer)
                         answer = given
-            await self._show(*told)
+            await self._publish(*events)
         return answer
 
-    def _begun(self, step: ToolStart) -> TraceEvent:
+    def _called_event(self, step: ToolStart) -> TraceEvent:
         ordinal = f"{self._calls}-{step.tool}-{_canonical(step.arguments)}"
         self._calls += 1
         agent = self._question.agent
-        return self._place.make(ToolCalled, ordinal, agent=agent, tool=step.tool, arguments=step.arguments)
+        return self._node_log.make(ToolCalled, ordinal, agent=agent, tool=step.tool, arguments=step.arguments)
 
-    def _used(self, step: Used) -> TraceEvent:
+    def _returned_event(self, step: ToolResult) -> TraceEvent:
         ordinal = f"{self._returns}-{step.tool}-{_canonical(step.arguments)}"
         self._returns += 1
         figures = tuple(figure.id for figure in collect_figures(step.result))
         agent, result = self._question.agent, digest(step.result)
-        return self._place.make(
+        return self._node_log.make(
             ToolReturned, ordinal, agent=agent, tool=step.tool, result_digest=result, figures=figures
         )
 
-    async def _called(self, step: ModelCall | ModelRetry | ModelFallback) -> TraceEvent:
+    async def _model_event(self, step: ModelCall | ModelRetry | ModelFallback) -> TraceEvent:
         """An answer has the same number after a resume, whatever it took to get those before it."""
         match step:
             case ModelCall():
                 kind, ordinal = ModelAnswered, f"{self._answers}"
                 self._answers += 1
                 self._last = step
-                self._overtaken = await self._is_decided()
+                self._superseded = await self._is_decided()
             case ModelRetry():
                 kind, ordinal = ModelRetried, f"{self._answers}-{step.model}-{step.attempt}"
             case ModelFallback():
                 kind, ordinal = ModelReplaced, f"{self._answers}-{step.model}"
-        return self._place.make(kind, ordinal, agent=self._question.agent, **step.model_dump())
+        return self._node_log.make(kind, ordinal, agent=self._question.agent, **step.model_dump())
 
-    def _warned(self, code: str, subject: str) -> TraceEvent:
+    def _warning_event(self, code: str, subject: str) -> TraceEvent:
         """Said once in a run, by whichever agent comes to it."""
         if subject.startswith("agent "):
             subject = subject.replace("agent", self._question.agent, 1)
-        return self._place.log.make(WarningIssued, "run", 0, f"{code}-{subject}", code=code, subject=subject)
+        return self._node_log.log.make(WarningIssued, "run", 0, f"{code}-{subject}", code=code, subject=subject)
 
     async def _is_decided(self) -> bool:
         """Asked when a model has answered: it may answer otherwise only once its earlier answers are forgotten."""
         context, question = self._context, self._question
-        decided = await load_decision(context.store, context.owner, context.run, question.agent, question.ordinal)
-        return decided is not None
+        stored_decision = await load_decision(
+            context.store, context.owner, context.run, question.agent, question.ordinal
+        )
+        return stored_decision is not None
 
-    async def _show(self, *events: TraceEvent) -> None:
-        if not self._overtaken:
+    async def _publish(self, *events: TraceEvent) -> None:
+        if not self._superseded:
             self._events += events
-            await self._place.show(*events)
+            await self._node_log.publish(*events)
 
 
 def _canonical(arguments: dict[str, Any]) -> str:

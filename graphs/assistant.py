@@ -28,7 +28,7 @@ from desk.figures.guard.claims import render, violations
 from desk.optimization.partial_results import reasons
 from desk.runs.events import ClaimReleased, NodeFinished, NodeStarted, TraceEvent
 from graphs.agent_decisions import Question, decide
-from graphs.runs.event_log import EventLog, Place
+from graphs.runs.event_log import EventLog, NodeLog
 from quant.numeric.frozen import Frozen
 
 RECURSION_LIMIT = 10
@@ -38,7 +38,7 @@ CODE = "code"
 Tell: TypeAlias = Callable[[TraceEvent], None]
 
 
-class Before(Frozen):
+class PastTurn(Frozen):
     """An earlier turn, as the assistant is reminded of it."""
 
     asked: str
@@ -55,19 +55,19 @@ class State(TypedDict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Turning:
+class TurnContext:
     """What the nodes of one turn share; it is rebuilt on a resume."""
 
-    context: Callable[[Place, Tell], ChatContext]
+    context: Callable[[NodeLog, Tell], ChatContext]
     evidence: Evidence
     log: EventLog
     agent: Agent
     asked: str
-    before: Sequence[Before]
+    before: Sequence[PastTurn]
 
 
-def turning(checkpointer: BaseCheckpointSaver[str]) -> CompiledStateGraph[State, Turning, Any, Any]:
-    graph = StateGraph(State, context_schema=Turning)
+def assistant_graph(checkpointer: BaseCheckpointSaver[str]) -> CompiledStateGraph[State, TurnContext, Any, Any]:
+    graph = StateGraph(State, context_schema=TurnContext)
     graph.add_node("supervise", supervise)
     graph.add_node("release", release)
     graph.add_edge(START, "supervise")
@@ -76,17 +76,17 @@ def turning(checkpointer: BaseCheckpointSaver[str]) -> CompiledStateGraph[State,
     return graph.compile(checkpointer=checkpointer, name="assistant")
 
 
-async def supervise(state: State, runtime: Runtime[Turning]) -> dict[str, Any]:  # noqa: ARG001  (as every node)
+async def supervise(state: State, runtime: Runtime[TurnContext]) -> dict[str, Any]:  # noqa: ARG001  (as every node)
     """Ask the assistant, whose tools do the work."""
     turn = runtime.context
-    place = Place(turn.log, "assistant")
+    node_log = NodeLog(turn.log, "assistant")
     here, write = contextvars.copy_context(), get_stream_writer()  # a run that a tool launches is not in this context
-    context = turn.context(place, lambda event: here.run(write, event))
-    await place.say(NodeStarted)
+    context = turn.context(node_log, lambda event: here.run(write, event))
+    await node_log.emit(NodeStarted)
     question = Question(
         agent="assistant",
         ordinal=0,
-        text=message(turn.asked, context.focus, turn.before),
+        text=question_text(turn.asked, context.focus, turn.before),
         answer=Reply,
         problems=lambda reply, _: problems(reply, context),
         reduced=lambda _: None,
@@ -94,43 +94,43 @@ async def supervise(state: State, runtime: Runtime[Turning]) -> dict[str, Any]: 
     while True:
         turn.evidence.changes.clear()  # a repetition reads the same returns again, in the same order
         try:
-            said = await decide(question, turn.agent, context=context, place=place, trials=0)
+            answer = await decide(question, turn.agent, context=context, node_log=node_log, trials=0)
         except ApprovalPending as waiting:
             interrupt({"run": waiting.run, "subject": waiting.subject})
         else:
             break
-    await place.say(NodeFinished)
-    return {"reply": said.answer, "author": said.decision.author, "missing": list(reasons([said.decision]))}
+    await node_log.emit(NodeFinished)
+    return {"reply": answer.answer, "author": answer.decision.author, "missing": list(reasons([answer.decision]))}
 
 
-async def release(state: State, runtime: Runtime[Turning]) -> dict[str, Any]:
+async def release(state: State, runtime: Runtime[TurnContext]) -> dict[str, Any]:
     """Show the claims, one by one, with code's figures in them."""
     turn, reply = runtime.context, state["reply"]
-    place = Place(turn.log, "release")
-    await place.say(NodeStarted)
-    for ordinal, note in enumerate(noted(turn.evidence, state["missing"])):
-        await place.say(ClaimReleased, f"note-{ordinal}", author=CODE, claim=note)
+    node_log = NodeLog(turn.log, "release")
+    await node_log.emit(NodeStarted)
+    for ordinal, note in enumerate(note_claims(turn.evidence, state["missing"])):
+        await node_log.emit(ClaimReleased, f"note-{ordinal}", author=CODE, claim=note)
     for ordinal, claim in enumerate(reply.claims if reply else ()):
         rendered = render(claim, turn.evidence.figures)
-        await place.say(ClaimReleased, ordinal, author=state["author"], claim=rendered)
-    await place.say(NodeFinished)
+        await node_log.emit(ClaimReleased, ordinal, author=state["author"], claim=rendered)
+    await node_log.emit(NodeFinished)
     return {}
 
 
-def noted(evidence: Evidence, missing: Sequence[str]) -> list[RenderedClaim]:
+def note_claims(evidence: Evidence, missing: Sequence[str]) -> list[RenderedClaim]:
     """What code says before the assistant does."""
     texts = (*missing, *evidence.notes)
     return [RenderedClaim(section="answer", text=text, figures=(), template=text) for text in texts]
 
 
-def message(asked: str, focus: Focus, before: Sequence[Before]) -> str:
+def question_text(message: str, focus: Focus, before: Sequence[PastTurn]) -> str:
     """What the assistant reads: one line of JSON, so that nothing in it can pass for a part of the frame."""
-    told = {
-        "person": asked,
+    document = {
+        "person": message,
         "focus": focus.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
         "before": [turn.model_dump(mode="json") for turn in before],
     }
-    return json.dumps(told, ensure_ascii=False)
+    return json.dumps(document, ensure_ascii=False)
 
 
 def problems(reply: Reply, context: ChatContext) -> list[str]:

@@ -21,7 +21,7 @@ from store.store import Store
 if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackHandler
 
-    from graphs.streaming.websocket_connections import Sockets
+    from graphs.streaming.websocket_connections import WebSocketConnections
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class Dependencies:
     """Where submitted jobs wait for a worker; None executes runs in place."""
     jobs_per_user: int = 2
     """Jobs of one owner that have a place at a time."""
-    sockets: "Sockets | None" = None
+    sockets: "WebSocketConnections | None" = None
     """Those that a gateway holds open; None where there is none."""
 
     def prices_of(self, owner: str) -> OwnedPrices:

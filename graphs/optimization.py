@@ -64,11 +64,11 @@ from desk.runs.events import (
     TrialsFinished,
     VerdictReached,
 )
-from graphs.agent_decisions import Consulted, Question, decide
-from graphs.runs.approval import APPROVE, asked_for, check_payable, told
-from graphs.runs.event_log import EventLog, Place
-from graphs.runs.search_progress import Watch
-from graphs.runs.trial_events import Telling
+from graphs.agent_decisions import AgentAnswer, Question, decide
+from graphs.runs.approval import APPROVE, approval_events, check_payable, request_launch_approval
+from graphs.runs.event_log import EventLog, NodeLog
+from graphs.runs.search_progress import SearchWatch
+from graphs.runs.trial_events import TrialEvents
 from quant.strategies.trial import Trial
 
 RECURSION_LIMIT = 40
@@ -121,10 +121,10 @@ class Execution:
 
 
 Update: TypeAlias = dict[str, Any]
-Body: TypeAlias = Callable[[State, Execution, Place], Awaitable[Update]]
+Body: TypeAlias = Callable[[State, Execution, NodeLog], Awaitable[Update]]
 
 
-def optimization(
+def optimization_graph(
     checkpointer: BaseCheckpointSaver[str],
 ) -> CompiledStateGraph[State, Execution, Any, Any]:
     graph = StateGraph(State, context_schema=Execution)
@@ -144,7 +144,7 @@ def optimization(
     return graph.compile(checkpointer=checkpointer, name="optimization")
 
 
-async def prepare(state: State, run: Execution, place: Place) -> Update:  # noqa: ARG001  (as every node)
+async def prepare(state: State, run: Execution, node_log: NodeLog) -> Update:  # noqa: ARG001  (as every node)
     """Load and gate the prices, which fixes the version of the data."""
     market = await run.context.market.get()
     return {"data_digest": market.data_digest, "trials": 0}
@@ -156,16 +156,18 @@ async def approve(state: State, runtime: Runtime[Execution]) -> Update:  # noqa:
     A run that nobody is asked about passes in silence.
     """
     run = runtime.context
-    approval = run.approval or await asked_for(run.context, run.thresholds, run.log.now())
+    approval = run.approval or await request_launch_approval(run.context, run.thresholds, run.log.now())
     if approval is not None:
-        await Place(run.log, APPROVE).show(*told(run.log, approval, run.context.request, run.context.jobs.machines))
+        await NodeLog(run.log, APPROVE).publish(
+            *approval_events(run.log, approval, run.context.request, run.context.jobs.machines)
+        )
         while not approval.granted:  # what a resume hands in does not count: the decision in the store does
             interrupt(approval.asked.model_dump(mode="json"))
     return {}
 
 
-async def assess(state: State, run: Execution, place: Place) -> Update:
-    market = await _same_market(state, run)
+async def assess(state: State, run: Execution, node_log: NodeLog) -> Update:
+    market = await _load_same_market(state, run)
     figures = await asyncio.to_thread(risk_figures, market, run.context.request)
     question = Question(
         agent="risk_manager",
@@ -175,23 +177,23 @@ async def assess(state: State, run: Execution, place: Place) -> Update:
         problems=lambda answer, _: violations(answer.claims, figures, permitted_by(run.context.request, market.assets)),
         reduced=_without_claims,
     )
-    said = await _ask(question, state, run, place)
-    return await _released(said, figures, place)
+    agent_answer = await _ask(question, state, run, node_log)
+    return await _release_claims(agent_answer, figures, node_log)
 
 
-async def view(state: State, run: Execution, place: Place) -> Update:
-    market = await _same_market(state, run)
-    given = run.context.request.scenarios
+async def view(state: State, run: Execution, node_log: NodeLog) -> Update:
+    market = await _load_same_market(state, run)
+    scenarios = run.context.request.scenarios
     report = await asyncio.to_thread(regime_report, market)
-    figures = (*report.figures, *scenario_figures(given))
+    figures = (*report.figures, *scenario_figures(scenarios))
 
     def problems(answer: MarketView, _: int) -> list[str]:
         names = [tilt.scenario for tilt in answer.tilts]
-        unknown = [f"unknown_value: a scenario is not among {[s.name for s in given]}"]
-        repeated = ["repeated_value: a scenario is leaned on more than once"]
+        unknown = [f"unknown_value: a scenario is not among {[s.name for s in scenarios]}"]
+        repetition = ["repeated_value: a scenario is leaned on more than once"]
         return [
-            *(unknown if set(names) - {s.name for s in given} else []),
-            *(repeated if len(set(names)) < len(names) else []),
+            *(unknown if set(names) - {s.name for s in scenarios} else []),
+            *(repetition if len(set(names)) < len(names) else []),
             *violations(answer.claims, figures, permitted_by(run.context.request, market.assets)),
         ]
 
@@ -203,11 +205,11 @@ async def view(state: State, run: Execution, place: Place) -> Update:
         problems=problems,
         reduced=_without_claims,
     )
-    said = await _ask(question, state, run, place)
-    return {**await _released(said, figures, place), "view": said.answer}
+    agent_answer = await _ask(question, state, run, node_log)
+    return {**await _release_claims(agent_answer, figures, node_log), "view": agent_answer.answer}
 
 
-async def plan(state: State, run: Execution, place: Place) -> Update:
+async def plan(state: State, run: Execution, node_log: NodeLog) -> Update:
     context = run.context
     trials = (await load_trials(context.store, context.owner, context.run))[: state["trials"]]
 
@@ -216,7 +218,7 @@ async def plan(state: State, run: Execution, place: Place) -> Update:
 
     question = Question(
         agent="optimizer",
-        ordinal=place.step,
+        ordinal=node_log.step,
         text="Plan the next part of the search, or stop it.",
         answer=SearchPlan,
         problems=lambda answer, count: [
@@ -225,31 +227,31 @@ async def plan(state: State, run: Execution, place: Place) -> Update:
         ],
         reduced=_without_claims,
     )
-    said = await _ask(question, state, run, place)
-    chosen = said.answer or _unplanned(said.decision, state["trials"])
-    return {**await _released(said, figures(said.trials), place), "plans": [chosen]}
+    agent_answer = await _ask(question, state, run, node_log)
+    search_plan = agent_answer.answer or _default_plan(agent_answer.decision, state["trials"])
+    return {**await _release_claims(agent_answer, figures(agent_answer.trials), node_log), "plans": [search_plan]}
 
 
-async def search(state: State, run: Execution, place: Place) -> Update:
-    context, chosen, first = run.context, state["plans"][-1], state["trials"]
+async def search(state: State, run: Execution, node_log: NodeLog) -> Update:
+    context, search_plan, first = run.context, state["plans"][-1], state["trials"]
     request = context.request
-    await _same_market(state, run)
-    stored = await load_trials(context.store, context.owner, context.run)
-    space = plans.narrow_space(chosen, request, stored[:first])
-    budget = plans.plan_budget(chosen, plans.remaining_trials(request, first))
+    await _load_same_market(state, run)
+    trials = await load_trials(context.store, context.owner, context.run)
+    space = plans.narrow_space(search_plan, request, trials[:first])
+    budget = plans.plan_budget(search_plan, plans.remaining_trials(request, first))
     job = SearchJob(
         owner=context.owner,
         run=context.run,
-        plan=place.step,
+        plan=node_log.step,
         request=request,
         space=space,
-        candidates=(*request.start, *chosen.candidates),  # those that were tried are passed over
+        candidates=(*request.start, *search_plan.candidates),  # those that were tried are passed over
         first=first,
         budget=budget,
     )
-    await place.say(EstimateMade, plan=place.step, estimate=estimate(request, budget, context.jobs.machines))
-    telling = Telling(context, place, stored, first)
-    watch = Watch(context, place, telling, lambda: check_payable(context, run.thresholds, run.approval))
+    await node_log.emit(EstimateMade, plan=node_log.step, estimate=estimate(request, budget, context.jobs.machines))
+    trial_events = TrialEvents(context, node_log, trials, first)
+    watch = SearchWatch(context, node_log, trial_events, lambda: check_payable(context, run.thresholds, run.approval))
     try:
         status = await watch.until_ended(job)
     except asyncio.CancelledError:
@@ -257,18 +259,18 @@ async def search(state: State, run: Execution, place: Place) -> Update:
             await context.jobs.cancel(job.id())  # it would go on for nobody
         raise
     assert status.stopped is not None
-    tried = first + status.done  # not what is stored: another process may be ahead with the same run
-    finished = place.make(TrialsFinished, plan=place.step, trials=tried, stopped=status.stopped)
-    await place.show(*await telling.until(tried), finished)
-    return {"trials": tried, "stopped": status.stopped}
+    trial_count = first + status.done  # not what is stored: another process may be ahead with the same run
+    finish_event = node_log.make(TrialsFinished, plan=node_log.step, trials=trial_count, stopped=status.stopped)
+    await node_log.publish(*await trial_events.up_to(trial_count), finish_event)
+    return {"trials": trial_count, "stopped": status.stopped}
 
 
-async def aggregate(state: State, run: Execution, place: Place) -> Update:
+async def aggregate(state: State, run: Execution, node_log: NodeLog) -> Update:
     from desk.optimization.evaluation import World
     from desk.optimization.judgement.judge import judge
 
     context = run.context
-    market = await _same_market(state, run)
+    market = await _load_same_market(state, run)
     trials = (await load_trials(context.store, context.owner, context.run))[: state["trials"]]
     series = {t.series: await load_series(context.store, context.owner, t.series, rows=2) for t in trials}
     before = await load_ledger(context.store, context.owner, context.ledger)
@@ -291,11 +293,11 @@ async def aggregate(state: State, run: Execution, place: Place) -> Update:
     if judgement.history is not None:
         await save_series(context.store, context.owner, judgement.history)
     await save_result(context.store, context.owner, context.run, "judged", result)
-    await place.say(VerdictReached, colour=result.verdict.colour, headline=result.verdict.headline)
+    await node_log.emit(VerdictReached, colour=result.verdict.colour, headline=result.verdict.headline)
     return {}
 
 
-async def explain(state: State, run: Execution, place: Place) -> Update:
+async def explain(state: State, run: Execution, node_log: NodeLog) -> Update:
     context = run.context
     result = await load_result(context.store, context.owner, context.run, "judged")
     question = Question(
@@ -304,26 +306,26 @@ async def explain(state: State, run: Execution, place: Place) -> Update:
         text=f"Explain the result. The verdict is {result.verdict.colour}.",
         answer=Draft,
         problems=lambda answer, _: [
-            *_missing(answer.claims),
+            *_missing_sections(answer.claims),
             *violations(answer.claims, explainable_figures(result), permitted_by(context.request)),
         ],
         reduced=lambda _: None,
     )
-    said = await _ask(question, state, run, place)
-    claims = said.answer.claims if said.answer else template_claims(result)
-    author = said.decision.author if said.answer else AUTHOR
-    return {"explanation": list(claims), "author": author, "decisions": [said.decision]}
+    agent_answer = await _ask(question, state, run, node_log)
+    claims = agent_answer.answer.claims if agent_answer.answer else template_claims(result)
+    author = agent_answer.decision.author if agent_answer.answer else AUTHOR
+    return {"explanation": list(claims), "author": author, "decisions": [agent_answer.decision]}
 
 
-async def finish(state: State, run: Execution, place: Place) -> Update:
+async def finish(state: State, run: Execution, node_log: NodeLog) -> Update:
     """Put the figures into the explanation and keep the result."""
     context = run.context
-    judged = await load_result(context.store, context.owner, context.run, "judged")
+    judged_result = await load_result(context.store, context.owner, context.run, "judged")
     decisions = _in_order(state)
-    explained = [*label_claims(decisions), *(render(claim, judged.figures) for claim in state["explanation"])]
-    final = labelled(_final(judged, explained, state), decisions)
+    explanation = [*label_claims(decisions), *(render(claim, judged_result.figures) for claim in state["explanation"])]
+    final = labelled(_final(judged_result, explanation, state), decisions)
     require_verified(final)
-    await place.show(*_claims_released(explained, state["author"], place))
+    await node_log.publish(*_claim_events(explanation, state["author"], node_log))
     usage = await agents_usage(context.store, context.owner, context.run)
     final = final.model_copy(update={"usage": usage})
     await save_result(context.store, context.owner, context.run, "final", final)
@@ -351,15 +353,15 @@ def _node(body: Body) -> Any:
             "optimizer": len(state.get("plans", [])),
             "search": len(state.get("plans", [])) - 1,
         }.get(name, 0)
-        place = Place(run.log, name, step, after="risk_manager" if name == "market_analyst" else None)
-        await place.say(NodeStarted, step=step)
+        node_log = NodeLog(run.log, name, step, after="risk_manager" if name == "market_analyst" else None)
+        await node_log.emit(NodeStarted, step=step)
         try:
-            update = await body(state, run, place)
+            update = await body(state, run, node_log)
         except ModelFailure:
-            await place.wait()  # what led to it is told, in its turn
+            await node_log.flush()  # what led to it is told, in its turn
             raise
-        await place.say(NodeFinished, step=step)
-        await place.wait()
+        await node_log.emit(NodeFinished, step=step)
+        await node_log.flush()
         return update
 
     return node
@@ -370,11 +372,11 @@ def _search_or_judge(state: State) -> Literal["search", "aggregate"]:
 
 
 def _plan_or_judge(state: State, runtime: Runtime[Execution]) -> Literal["optimizer", "aggregate"]:
-    left = plans.remaining_trials(runtime.context.context.request, state["trials"])
-    return "optimizer" if left and len(state["plans"]) < MAX_PLANS else "aggregate"
+    trials_left = plans.remaining_trials(runtime.context.context.request, state["trials"])
+    return "optimizer" if trials_left and len(state["plans"]) < MAX_PLANS else "aggregate"
 
 
-async def _same_market(state: State, run: Execution):
+async def _load_same_market(state: State, run: Execution):
     """The prices of the run; a file that changed since it began is refused."""
     market = await run.context.market.get()
     if market.data_digest != state["data_digest"]:
@@ -386,49 +388,49 @@ async def _same_market(state: State, run: Execution):
     return market
 
 
-async def _ask(question: Question[Any], state: State, run: Execution, place: Place) -> Consulted[Any]:
+async def _ask(question: Question[Any], state: State, run: Execution, node_log: NodeLog) -> AgentAnswer[Any]:
     return await decide(
         question,
         run.agents.get(question.agent),
         context=run.context,
-        place=place,
+        node_log=node_log,
         trials=state["trials"],
     )
 
 
-async def _released(said: Consulted[Any], figures: Sequence[Figure], place: Place) -> Update:
+async def _release_claims(answer: AgentAnswer[Any], figures: Sequence[Figure], node_log: NodeLog) -> Update:
     """Show an agent's claims, rendered, and keep them with the figures they use."""
-    claims = [render(claim, figures) for claim in said.answer.claims] if said.answer else []
-    await place.show(*_claims_released(claims, said.decision.author, place))
-    used = {id_ for claim in claims for id_ in claim.figures}
+    claims = [render(claim, figures) for claim in answer.answer.claims] if answer.answer else []
+    await node_log.publish(*_claim_events(claims, answer.decision.author, node_log))
+    figure_ids = {id_ for claim in claims for id_ in claim.figures}
     return {
-        "decisions": [said.decision],
+        "decisions": [answer.decision],
         "claims": claims,
-        "figures": [figure for figure in figures if figure.id in used],
+        "figures": [figure for figure in figures if figure.id in figure_ids],
     }
 
 
-def _claims_released(claims: Sequence[RenderedClaim], author: str, place: Place) -> list[TraceEvent]:
-    return [place.make(ClaimReleased, ordinal, author=author, claim=claim) for ordinal, claim in enumerate(claims)]
+def _claim_events(claims: Sequence[RenderedClaim], author: str, node_log: NodeLog) -> list[TraceEvent]:
+    return [node_log.make(ClaimReleased, ordinal, author=author, claim=claim) for ordinal, claim in enumerate(claims)]
 
 
-def _unplanned(decision: Decision, tried: int) -> SearchPlan:
+def _default_plan(decision: Decision, trials: int) -> SearchPlan:
     """Without a plan all is searched; when a budget is spent, only if nothing was."""
-    return SearchPlan(action="stop" if decision.abstained_for == "budget" and tried else "search")
+    return SearchPlan(action="stop" if decision.abstained_for == "budget" and trials else "search")
 
 
 def _without_claims(answer: Any) -> Any:
     return answer.model_copy(update={"claims": ()})
 
 
-def _missing(claims: Sequence[Claim]) -> list[str]:
+def _missing_sections(claims: Sequence[Claim]) -> list[str]:
     sections = {claim.section for claim in claims}
     return [f"missing_section: {name} is required" for name in ("winner", "counter_argument") if name not in sections]
 
 
 def _mandate(run: Execution) -> str:
-    given = list(run.context.request.limits.defined())
-    return f"It sets these limits: {given}." if given else "It sets no limits."
+    limits = list(run.context.request.limits.defined())
+    return f"It sets these limits: {limits}." if limits else "It sets no limits."
 
 
 def _in_order(state: State) -> tuple[Decision, ...]:
@@ -437,26 +439,26 @@ def _in_order(state: State) -> tuple[Decision, ...]:
 
 
 def _counts(state: State, run: Execution, trials: Sequence[Trial]) -> Counts:
-    stopped = state.get("stopped", "agent")
-    if stopped == "budget" and plans.remaining_trials(run.context.request, len(trials)):
-        stopped = "agent"
+    stop_reason = state.get("stopped", "agent")
+    if stop_reason == "budget" and plans.remaining_trials(run.context.request, len(trials)):
+        stop_reason = "agent"
     return count_work(
-        run.context.request, trials, stopped=stopped, plans=sum(p.action == "search" for p in state["plans"])
+        run.context.request, trials, stopped=stop_reason, plans=sum(p.action == "search" for p in state["plans"])
     )
 
 
-def _final(judged: OptimizationResult, explained: list[RenderedClaim], state: State) -> OptimizationResult:
+def _final(judged_result: OptimizationResult, explanation: list[RenderedClaim], state: State) -> OptimizationResult:
     decisions = _in_order(state)
-    known = {figure.id for figure in judged.figures}
-    extra = {f.id: f for f in state.get("figures", []) if f.id not in known}
+    known_ids = {figure.id for figure in judged_result.figures}
+    extra = {f.id: f for f in state.get("figures", []) if f.id not in known_ids}
     silent = (d for d in decisions if d.author == "abstained" and d.abstained_for != "budget")
     abstained = dict.fromkeys(DEFAULTS[d.agent] for d in silent)
-    return judged.model_copy(
+    return judged_result.model_copy(
         update={
-            "manifest": judged.manifest.model_copy(update={"decisions": decisions}),
-            "explanation": Explanation(claims=(*explained, *_by_section(state)), author=state["author"]),
-            "figures": (*judged.figures, *extra.values()),
-            "caveats": (*judged.caveats, *abstained),
+            "manifest": judged_result.manifest.model_copy(update={"decisions": decisions}),
+            "explanation": Explanation(claims=(*explanation, *_by_section(state)), author=state["author"]),
+            "figures": (*judged_result.figures, *extra.values()),
+            "caveats": (*judged_result.caveats, *abstained),
         }
     )
 

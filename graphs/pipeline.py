@@ -37,7 +37,7 @@ from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
 from desk.surrogates.schemas import Surrogate
 from graphs.dependencies import Dependencies
-from graphs.runs.creation import tried_before
+from graphs.runs.creation import earlier_entries
 from graphs.runs.surrogates import fit_trials
 from quant.numeric.frozen import Frozen
 from quant.strategies.trial import Trial
@@ -65,7 +65,7 @@ class StepFailed(UserError):
         super().__init__(f"{step}: {cause}")
 
 
-class Told(Frozen):
+class StepEvent(Frozen):
     """What a pipeline tells while it is executed."""
 
     step: StepName
@@ -77,7 +77,7 @@ class Told(Frozen):
 
 class State(TypedDict):
     training: bool
-    file_digests: Annotated[dict[StepName, str], operator.or_]
+    digests: Annotated[dict[StepName, str], operator.or_]
     """Of what each finished step has left."""
 
 
@@ -90,7 +90,7 @@ class Execution:
     """Of a world the `desk.compute.shards.sharded_search.Engine` that computes; None for this process alone."""
 
 
-def pipeline(first_delay: float = FIRST_DELAY) -> CompiledStateGraph[State, Execution, Any, Any]:
+def pipeline_graph(first_delay: float = FIRST_DELAY) -> CompiledStateGraph[State, Execution, Any, Any]:
     """The graph that `desk.compute.pipeline.definition.STEPS` describe."""
     graph = StateGraph(State, context_schema=Execution)
     retry = RetryPolicy(retry_on=Unavailable, max_attempts=ATTEMPTS, initial_interval=first_delay, jitter=False)
@@ -99,7 +99,7 @@ def pipeline(first_delay: float = FIRST_DELAY) -> CompiledStateGraph[State, Exec
         if not step.dependencies:
             graph.add_edge(START, step.name)
         elif step.optional:
-            graph.add_conditional_edges(step.dependencies[-1], _wanted(step), [step.name, END])
+            graph.add_conditional_edges(step.dependencies[-1], _optional_route(step), [step.name, END])
         else:
             graph.add_edge(list(step.dependencies), step.name)
     for step in STEPS:
@@ -110,13 +110,13 @@ def pipeline(first_delay: float = FIRST_DELAY) -> CompiledStateGraph[State, Exec
 
 async def prepare(dependencies: Dependencies, owner: str, home: Path, request: OptimizationRequest) -> Path:
     """The folder of the pipeline for a request: what was asked before is gone on with."""
-    asked, prices = await asked_for(dependencies, owner, request)
-    folder = home / PLACE / asked.run
-    await asyncio.to_thread(_hand_over, folder / REQUEST, asked, prices)
+    step_request, prices = await pipeline_request(dependencies, owner, request)
+    folder = home / PLACE / step_request.run
+    await asyncio.to_thread(_write_request, folder / REQUEST, step_request, prices)
     return folder
 
 
-async def asked_for(
+async def pipeline_request(
     dependencies: Dependencies, owner: str, request: OptimizationRequest
 ) -> tuple[PipelineRequest, bytes]:
     """What a pipeline is given for a request: nothing is judged yet but that there are prices."""
@@ -126,25 +126,25 @@ async def asked_for(
     if request.prices_file is None:
         request = request.model_copy(update={"universe": await source.pin(request.universe)})
     prices = await load_prices(source, request)
-    asked = PipelineRequest(
+    step_request = PipelineRequest(
         code=code_version(),
         data=prices.digest,
         owner=owner,
-        run=name_of(owner, request, prices.digest),
+        run=pipeline_name(owner, request, prices.digest),
         key=secrets.token_hex(32),
         request=request,
-        ledger=tuple(sorted(await tried_before(dependencies.store, owner, prices.digest))),
+        ledger=tuple(sorted(await earlier_entries(dependencies.store, owner, prices.digest))),
     )
-    return asked, pack_prices(prices)
+    return step_request, pack_prices(prices)
 
 
-def name_of(owner: str, request: OptimizationRequest, data: str) -> str:
+def pipeline_name(owner: str, request: OptimizationRequest, data: str) -> str:
     """Names the pipeline of a request on prices of that digest, by this code."""
-    said = json.dumps([owner, request.content_digest(), data, code_version()])
-    return hashlib.sha256(said.encode()).hexdigest()[:24]
+    identity = json.dumps([owner, request.content_digest(), data, code_version()])
+    return hashlib.sha256(identity.encode()).hexdigest()[:24]
 
 
-def _hand_over(folder: Path, asked: PipelineRequest, prices: bytes) -> None:
+def _write_request(folder: Path, step_request: PipelineRequest, prices: bytes) -> None:
     """Files change only where what is asked has changed: what was tried before is fixed by whoever asks first."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -152,7 +152,7 @@ def _hand_over(folder: Path, asked: PipelineRequest, prices: bytes) -> None:
     except IncompatibleWork:
         before = None
     if before is None:
-        (folder / "request.json").write_text(asked.model_dump_json(indent=1), encoding="utf-8")
+        (folder / "request.json").write_text(step_request.model_dump_json(indent=1), encoding="utf-8")
     path = folder / "prices.npz"
     if not path.is_file() or path.read_bytes() != prices:
         path.write_bytes(prices)
@@ -160,24 +160,24 @@ def _hand_over(folder: Path, asked: PipelineRequest, prices: bytes) -> None:
 
 async def execute(
     folder: Path, *, training: bool = False, engine: "MakeEngine | None" = None, first_delay: float = FIRST_DELAY
-) -> AsyncGenerator[Told]:
+) -> AsyncGenerator[StepEvent]:
     """Execute the steps that are not finished; raises `StepFailed` for what the user can mend."""
     state = {"training": training, "digests": {}}
     context = Execution(folder=folder, engine=engine)
-    async for said in pipeline(first_delay).astream(state, context=context, stream_mode="custom"):
-        yield Told.model_validate(said)
+    async for document in pipeline_graph(first_delay).astream(state, context=context, stream_mode="custom"):
+        yield StepEvent.model_validate(document)
 
 
-def answer(folder: Path) -> tuple[OptimizationResult, bytes | None]:
+def read_pipeline_result(folder: Path) -> tuple[OptimizationResult, bytes | None]:
     """The result of a pipeline that has finished, and its history; `BadOutput` for what was not computed."""
-    place = folder / "aggregation"
-    result = OptimizationResult.model_validate_json((place / "result.json").read_bytes())
-    if result.digest() != (place / "digest").read_text(encoding="ascii").strip():
+    folder_of_result = folder / "aggregation"
+    result = OptimizationResult.model_validate_json((folder_of_result / "result.json").read_bytes())
+    if result.digest() != (folder_of_result / "digest").read_text(encoding="ascii").strip():
         raise BadOutput("result.json", "damaged", "its digest is another")
-    return result, (place / "history.f64").read_bytes() if result.history_series else None
+    return result, (folder_of_result / "history.f64").read_bytes() if result.history_series else None
 
 
-async def take_over(
+async def save_pipeline_result(
     dependencies: Dependencies, owner: str, name: str, result: OptimizationResult, history: bytes | None
 ) -> None:
     """Keep what a report is drawn from, and what was tried, which counts from now on."""
@@ -189,9 +189,9 @@ async def take_over(
             raise BadOutput("history.f64", "damaged", "its digest is not that in result.json")
         await save_series(dependencies.store, owner, series)
     mandate = result.manifest.request.mandate
-    tried = {ledger_entry(mandate, trial.digest) for trial in result.trials}
+    entries = {ledger_entry(mandate, trial.digest) for trial in result.trials}
     await register_owner(dependencies.store, owner)
-    await save_pipeline_entries(dependencies.store, owner, name, result.manifest.data_digest, tried)
+    await save_pipeline_entries(dependencies.store, owner, name, result.manifest.data_digest, entries)
 
 
 async def register_surrogate(dependencies: Dependencies, owner: str, folder: Path) -> Surrogate:
@@ -203,11 +203,11 @@ async def register_surrogate(dependencies: Dependencies, owner: str, folder: Pat
         work, _, _ = read_work(folder / "data_validation")
         return work.job, work.data, [trial for trial, _ in read_result(folder / "distributed_optimization", work)[1]]
 
-    job, data, found = await asyncio.to_thread(trials)
-    return await fit_trials(dependencies, owner, job.request, data, found, run=job.run)
+    job, data, trial_list = await asyncio.to_thread(trials)
+    return await fit_trials(dependencies, owner, job.request, data, trial_list, run=job.run)
 
 
-def _wanted(step: Step) -> Callable[[State], str]:
+def _optional_route(step: Step) -> Callable[[State], str]:
     def route(state: State) -> str:
         return step.name if state["training"] else END
 
@@ -222,7 +222,7 @@ def _node(step: Step) -> Any:
         folder = runtime.context.folder
         output = folder / step.name
         try:
-            what = await _performed(step, runtime.context, output, say)
+            what = await _perform(step, runtime.context, output, say)
         except (UserError, BadOutput) as error:
             say("failed", cause=str(error))
             raise StepFailed(step.name, str(error)) from error
@@ -232,7 +232,7 @@ def _node(step: Step) -> Any:
     return node
 
 
-async def _performed(step: Step, context: Execution, output: Path, say: Callable[..., None]) -> str:
+async def _perform(step: Step, context: Execution, output: Path, say: Callable[..., None]) -> str:
     inputs = {name: context.folder / _folder_of(name) for name in step.inputs}
     if await asyncio.to_thread(is_finished, step.name, inputs, output):
         return "passed_over"
@@ -251,9 +251,9 @@ async def _performed(step: Step, context: Execution, output: Path, say: Callable
 
     stop = threading.Event()
     here = partial(search, shards=context.folder / "shards", engine=context.engine or LocalEngine, report=report)
-    hands = StepContext(search=here, cancelled=stop.is_set)
+    step_context = StepContext(search=here, cancelled=stop.is_set)
     try:
-        await asyncio.to_thread(run, step.name, inputs, output, hands)
+        await asyncio.to_thread(run, step.name, inputs, output, step_context)
     except asyncio.CancelledError:
         stop.set()  # the thread would go on for nobody
         raise

@@ -21,7 +21,7 @@ COMPUTING = "computing"
 
 
 @dataclass(frozen=True)
-class Used:
+class ToolResult:
     """A tool call that succeeded: what was asked, as the tool understood it, and what came back."""
 
     tool: str
@@ -30,57 +30,57 @@ class Used:
 
 
 @dataclass(frozen=True)
-class Refused:
+class ToolRefused:
     """A tool call that named no tool, broke its arguments or exceeded a limit."""
 
 
 @dataclass(frozen=True)
-class Answered:
+class AgentAnswered:
     answer: Frozen
 
 
-Told: TypeAlias = ModelCall | ModelRetry | ModelFallback | ToolStart | Notice
-Step: TypeAlias = Used | Refused | Answered | Told
+ModelEvent: TypeAlias = ModelCall | ModelRetry | ModelFallback | ToolStart | Notice
+Step: TypeAlias = ToolResult | ToolRefused | AgentAnswered | ModelEvent
 
 
 @dataclass(frozen=True)
-class Stopped:
+class GraphStopped:
     """The execution ended, and the graph did not."""
 
     waits_for: Literal["person", "computation"]
 
 
-async def events(parts: AsyncIterator[StreamPart[Any, Any]]) -> AsyncIterator[TraceEvent | Stopped]:
+async def trace_events(parts: AsyncIterator[StreamPart[Any, Any]]) -> AsyncIterator[TraceEvent | GraphStopped]:
     """What the nodes of a run said, as they said it."""
     async for part in parts:
         if part["type"] == "custom" and isinstance(part["data"], BaseEvent):
             yield cast("TraceEvent", part["data"])
         elif part["type"] == "updates" and INTERRUPT in part["data"]:
             computing = any(COMPUTING in interrupt.value for interrupt in part["data"][INTERRUPT])
-            yield Stopped("computation" if computing else "person")
+            yield GraphStopped("computation" if computing else "person")
 
 
-async def steps(
+async def agent_steps(
     parts: AsyncIterator[StreamPart[Any, Any]], tools: Mapping[str, BaseTool]
 ) -> AsyncIterator[Sequence[Step]]:
     """What an agent and its models did, in the order of its questions, whatever the order of the tools' returns.
 
     What comes at once belongs together: the tool calls of one message come when the last of them has returned.
     """
-    order = _Order(tools)
+    order = _CallOrder(tools)
     try:
         async for part in parts:
-            if part["type"] == "custom" and isinstance(part["data"], Told):
+            if part["type"] == "custom" and isinstance(part["data"], ModelEvent):
                 yield [part["data"]]
             elif part["type"] == "updates":
                 for update in _updates(part["data"]):
-                    if found := list(order.heard(update)):
-                        yield found
+                    if new_steps := list(order.add(update)):
+                        yield new_steps
     except GraphRecursionError:  # the limit is an answer of its own: none
         return
 
 
-class _Order:
+class _CallOrder:
     """Puts tool results into the order of the calls of the message that asked for them."""
 
     def __init__(self, tools: Mapping[str, BaseTool]) -> None:
@@ -88,7 +88,7 @@ class _Order:
         self._calls: list[ToolCall] = []
         self._returned: dict[str, ToolMessage] = {}
 
-    def heard(self, update: dict[str, Any]) -> Iterator[Used | Refused | Answered]:
+    def add(self, update: dict[str, Any]) -> Iterator[ToolResult | ToolRefused | AgentAnswered]:
         for message in _messages(update):
             if isinstance(message, AIMessage):
                 self._calls, self._returned = list(message.tool_calls), {}
@@ -101,7 +101,7 @@ class _Order:
                 if step is not None:
                     yield step
         if isinstance(answer := update.get("structured_response"), Frozen):
-            yield Answered(answer)
+            yield AgentAnswered(answer)
 
 
 def digest(result: Frozen) -> str:
@@ -120,10 +120,10 @@ def _messages(update: dict[str, Any]) -> Sequence[BaseMessage]:
     return messages if isinstance(messages, list) else ()
 
 
-def _step(call: ToolCall, message: ToolMessage, tools: Mapping[str, BaseTool]) -> Used | Refused | None:
+def _step(call: ToolCall, message: ToolMessage, tools: Mapping[str, BaseTool]) -> ToolResult | ToolRefused | None:
     tool = tools.get(call["name"])
     if tool is None or not isinstance(message.artifact, Frozen):
-        return None if message.status == "success" else Refused()
+        return None if message.status == "success" else ToolRefused()
     schema = cast("type[BaseModel]", tool.tool_call_schema)
-    given = schema.model_validate(call["args"]).model_dump(mode="json", exclude_none=True)
-    return Used(tool.name, given, message.artifact)
+    arguments = schema.model_validate(call["args"]).model_dump(mode="json", exclude_none=True)
+    return ToolResult(tool.name, arguments, message.artifact)

@@ -87,14 +87,16 @@ def _has_terminal() -> bool:
 
 
 def _print_question(waiting: Waiting) -> None:
-    from graphs.runs.approval import rented  # it takes the graph's types, which help must not load
+    from graphs.runs.approval import rental_text  # it takes the graph's types, which help must not load
 
     print(f"Run {waiting.run} waits for approval: {describe_question(waiting.asked)}", file=sys.stderr)
     asked, whole = waiting.asked, waiting.asked.estimate
     if whole is not None:
         print(f"Estimate of the whole: {describe_estimate(whole)}", file=sys.stderr)
         if whole.instances:
-            print(f"It takes {rented(whole.instances, asked.instance_type, asked.dollars_per_hour)}", file=sys.stderr)
+            print(
+                f"It takes {rental_text(whole.instances, asked.instance_type, asked.dollars_per_hour)}", file=sys.stderr
+            )
 
 
 def _ask(settings: Settings, subject: Subject) -> ApprovalDecision | None:

@@ -13,7 +13,7 @@ from desk.runs.repository import KIND, Run
 from desk.runs.states import ACTIVE_STATES
 from graphs.dependencies import Dependencies
 from graphs.jobs import fair_queue
-from graphs.jobs.fair_queue import OVERDUE, Turnstile
+from graphs.jobs.fair_queue import UNSENT_AFTER, OwnerQueue
 from graphs.runs import computations
 from graphs.runs.computations import Computation
 from graphs.runs.leases import is_leased
@@ -50,7 +50,7 @@ async def check_workers(dependencies: Dependencies, settings: Settings) -> Findi
 
 
 async def check_tickets(dependencies: Dependencies, settings: Settings) -> Finding:  # noqa: ARG001
-    overdue = dependencies.now() - OVERDUE
+    overdue = dependencies.now() - UNSENT_AFTER
     unsent = [
         ticket.job
         for _, turnstile in await _turnstiles(dependencies)
@@ -135,9 +135,9 @@ def _listing(names: list[str]) -> str:
     return ", ".join(names[:MAX_LISTED]) + (f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else "")
 
 
-async def _turnstiles(dependencies: Dependencies) -> list[tuple[str, Turnstile]]:
+async def _turnstiles(dependencies: Dependencies) -> list[tuple[str, OwnerQueue]]:
     records = iterate_records(dependencies.store.records, SYSTEM, fair_queue.KIND)
-    return [(record.key.id, Turnstile.model_validate(record.document)) async for record in records]
+    return [(record.key.id, OwnerQueue.model_validate(record.document)) async for record in records]
 
 
 CHECKS: tuple[Callable[[Dependencies, Settings], Awaitable[Finding]], ...] = (

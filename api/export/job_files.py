@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from desk.optimization.reading.chart_schemas import ChartName
     from graphs.dependencies import Dependencies
-    from graphs.runs.outcomes import Found
+    from graphs.runs.outcomes import JobOutcome
 
 Format: TypeAlias = Literal["json", "csv", "xlsx", "html"]
 Table: TypeAlias = Literal["trials", "figures"]
@@ -27,17 +27,19 @@ MEDIA: dict[Format, str] = {
 }
 
 
-async def charts(dependencies: "Dependencies", found: "Found", only: "ChartName | None", points: int) -> CachedAnswer:
-    from graphs.runs.outcomes import charts_of
+async def charts(
+    dependencies: "Dependencies", found: "JobOutcome", only: "ChartName | None", points: int
+) -> CachedAnswer:
+    from graphs.runs.outcomes import job_charts
 
     async def make() -> bytes:
-        return (await charts_of(dependencies.store, found, only=only, points=points)).model_dump_json().encode()
+        return (await job_charts(dependencies.store, found, only=only, points=points)).model_dump_json().encode()
 
     return await _load_or_make(dependencies, found, f"charts.{only or 'all'}", make, (str(points),))
 
 
 async def trials(
-    dependencies: "Dependencies", found: "Found", asked: TrialQuery, *, after: str | None, limit: int
+    dependencies: "Dependencies", found: "JobOutcome", asked: TrialQuery, *, after: str | None, limit: int
 ) -> TrialPage:
     from graphs.runs.outcomes import check_scenario, trial_table
 
@@ -50,7 +52,7 @@ async def trials(
     return await asyncio.to_thread(build_page, rows, asked, after=after, limit=limit, partial=found.partial)
 
 
-async def export(dependencies: "Dependencies", found: "Found", format_: Format, table: Table) -> CachedAnswer:
+async def export(dependencies: "Dependencies", found: "JobOutcome", format_: Format, table: Table) -> CachedAnswer:
     """The file of a result; the same result always gives the same bytes."""
     from desk.optimization.holdout import load_holdout
 
@@ -63,7 +65,7 @@ async def export(dependencies: "Dependencies", found: "Found", format_: Format, 
     return await _load_or_make(dependencies, found, what, make, (str(opened and opened.at),))
 
 
-async def _render(dependencies: "Dependencies", found: "Found", format_: Format, table: Table) -> bytes:
+async def _render(dependencies: "Dependencies", found: "JobOutcome", format_: Format, table: Table) -> bytes:
     from api.export.formats import as_csv, as_document, as_figures
     from desk.optimization.repositories.trial_repository import load_trials
 
@@ -95,7 +97,7 @@ async def _render(dependencies: "Dependencies", found: "Found", format_: Format,
 
 async def _load_or_make(
     dependencies: "Dependencies",
-    found: "Found",
+    found: "JobOutcome",
     what: str,
     make: "Callable[[], Awaitable[bytes]]",
     parameters: tuple[str, ...],

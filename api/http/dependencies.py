@@ -25,9 +25,9 @@ from desk.governance.principals import Principal
 from desk.governance.roles import PERMISSIONS, Permission
 
 if TYPE_CHECKING:
-    from graphs.conversations.background_turns import Answering
+    from graphs.conversations.background_turns import BackgroundTurns
     from graphs.dependencies import Dependencies
-    from graphs.streaming.followers import Following
+    from graphs.streaming.followers import LogFollowers
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Service:
     limits: RateLimits | None
     """None when authentication is off."""
     dependencies: "Dependencies"
-    answering: "Answering"
-    following: "Following"
+    answering: "BackgroundTurns"
+    following: "LogFollowers"
     readiness: ReadinessChecks
     audit: AuditLog
     recheck_seconds: float = RECHECK_SECONDS

@@ -12,7 +12,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
 from api.http.dependencies import Service
 from desk.base.errors import InvalidInput, NotFound
-from graphs.streaming.followers import Followed, Told
+from graphs.streaming.followers import FollowedLog, LogEntry
 from store.errors import Unavailable
 
 HEARTBEAT_SECONDS = 15.0
@@ -69,7 +69,7 @@ async def run_frames(
 
 
 async def log_frames(
-    log: Followed, after: int, *, heartbeat: float = HEARTBEAT_SECONDS, until: str | None = None
+    log: FollowedLog, after: int, *, heartbeat: float = HEARTBEAT_SECONDS, until: str | None = None
 ) -> AsyncGenerator[bytes]:
     """Frames until the log ends, or until its newest event is of the kind `until`; then one `event: end`."""
     while True:
@@ -106,5 +106,5 @@ async def with_heartbeats(
             await asyncio.gather(pending, return_exceptions=True)
 
 
-def _frame(event: Told) -> bytes:
+def _frame(event: LogEntry) -> bytes:
     return format_sse_event(id=str(event.sequence), event=event.kind, data_str=event.text)

@@ -23,7 +23,7 @@ from desk.base.errors import InvalidInput, UserError
 from desk.governance.principals import Principal
 from desk.market.datasets.schemas import DatasetName, Terms
 from graphs.jobs import job_queue
-from graphs.runs.leases import SECONDS
+from graphs.runs.leases import LEASE_SECONDS
 from store.errors import Invalid, Missing
 from store.keys import SYSTEM, check_owner
 from store.queue import Delivery
@@ -125,7 +125,7 @@ async def work(service: "Service", event: Event, until: float) -> Event:
     try:
         for message in TypeAdapter(list[Message]).validate_python(event["Records"]):
             delivery = message.delivery()
-            if not await queue.adopt(delivery, lease=SECONDS) or not await worker.deliver(delivery):
+            if not await queue.adopt(delivery, lease=LEASE_SECONDS) or not await worker.deliver(delivery):
                 again.append(message.id)
     finally:
         stopping.cancel()
@@ -134,10 +134,14 @@ async def work(service: "Service", event: Event, until: float) -> Event:
 
 async def sweep(dependencies: "Dependencies") -> Event:
     """Send what a process that died left unsent, look at what is computed elsewhere, and delete what has expired."""
-    from graphs.jobs.remote import look
+    from graphs.jobs.remote import poll_computations
 
     sent, expired = await job_queue.sweep(dependencies), await dependencies.store.records.sweep()
-    return {"sent": sent, "expired": expired, "going_on": await look(dependencies)}  # last: what it asks may not answer
+    return {
+        "sent": sent,
+        "expired": expired,
+        "going_on": await poll_computations(dependencies),
+    }  # last: what it asks may not answer
 
 
 async def cleanup(dependencies: "Dependencies") -> Event:
@@ -168,7 +172,7 @@ class Computed(BaseModel):
 
 async def computed(service: "Service", event: Event, until: float) -> Event:
     """Go on with the run of a processing job; those that are not ours are left."""
-    from graphs.jobs.remote import notice
+    from graphs.jobs.remote import handle_notice
 
     try:
         name = Computed.model_validate(event.get("detail")).name
@@ -176,7 +180,7 @@ async def computed(service: "Service", event: Event, until: float) -> Event:
         allowed = "the ProcessingJobName that SageMaker sends"
         raise InvalidInput("detail", None, reason="names no processing job", allowed=allowed) from error
     async with asyncio.timeout_at(until):
-        outcome = await notice(service.dependencies, name)
+        outcome = await handle_notice(service.dependencies, name)
     _logger().info("computation_noticed", name=name[:100], outcome=outcome)
     return {"processing_job": name, "outcome": outcome}
 

@@ -25,7 +25,7 @@ from store.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
     from api.http.dependencies import Service
-    from graphs.streaming.websocket_connections import Connection, Sockets
+    from graphs.streaming.websocket_connections import Connection, WebSocketConnections
 
 LONGEST = 4_096
 """Characters of a message."""
@@ -62,7 +62,7 @@ async def socket(service: "Service", event: Event, until: float) -> Event:
     return {"statusCode": status}
 
 
-async def _status(service: "Service", sockets: "Sockets", event: Event, until: float) -> int:
+async def _status(service: "Service", sockets: "WebSocketConnections", event: Event, until: float) -> int:
     kind, id_ = event["requestContext"]["eventType"], event["requestContext"]["connectionId"]
     try:
         async with asyncio.timeout_at(until):
@@ -83,7 +83,7 @@ async def _status(service: "Service", sockets: "Sockets", event: Event, until: f
     return 200
 
 
-async def _connect(service: "Service", sockets: "Sockets", event: Event) -> None:
+async def _connect(service: "Service", sockets: "WebSocketConnections", event: Event) -> None:
     connection = _request(event)
     if service.limits is not None:
         service.limits.check_address(event["requestContext"]["identity"]["sourceIp"])
@@ -104,11 +104,11 @@ async def _connect(service: "Service", sockets: "Sockets", event: Event) -> None
         await sockets.connect(event["requestContext"]["connectionId"], principal, now=service.dependencies.now())
 
 
-async def _hear(service: "Service", sockets: "Sockets", event: Event) -> None:
+async def _hear(service: "Service", sockets: "WebSocketConnections", event: Event) -> None:
     id_ = event["requestContext"]["connectionId"]
     connection = await sockets.connection(id_)
     if connection is None:
-        await sockets.say(id_, _envelope(Problem(401, AGAIN).error))
+        await sockets.send_text(id_, _envelope(Problem(401, AGAIN).error))
         return
     principal = connection.principal
 
@@ -120,18 +120,18 @@ async def _hear(service: "Service", sockets: "Sockets", event: Event) -> None:
             async with nullcontext() if service.limits is None else service.limits.request(_request(event), who):
                 await _carry_out(sockets, connection, _asked(event))
         except Problem as refused:
-            await sockets.say(id_, _envelope(refused.error))
+            await sockets.send_text(id_, _envelope(refused.error))
         except UserError as error:
             told = Error(code=CODES[status_of(error)], message=str(error), details=details_of(error))
-            await sockets.say(id_, _envelope(told))
+            await sockets.send_text(id_, _envelope(told))
         except Invalid as error:
-            await sockets.say(id_, _envelope(Error(code="VALIDATION_ERROR", message=str(error))))
+            await sockets.send_text(id_, _envelope(Error(code="VALIDATION_ERROR", message=str(error))))
 
 
-async def _carry_out(sockets: "Sockets", connection: "Connection", asked: Asked) -> None:
+async def _carry_out(sockets: "WebSocketConnections", connection: "Connection", asked: Asked) -> None:
     if asked.action == "ping":
         await sockets.catch_up(connection)
-        await sockets.say(connection.id, '{"pong": true}')
+        await sockets.send_text(connection.id, '{"pong": true}')
         return
     if asked.run is None:
         raise InvalidInput("run", None, reason="it is missing", allowed="the id of one of your runs, or of a turn")
@@ -139,7 +139,7 @@ async def _carry_out(sockets: "Sockets", connection: "Connection", asked: Asked)
         await sockets.follow(connection, asked.run, asked.after)
     else:
         await sockets.stop(connection, asked.run)
-        await sockets.say(connection.id, '{"stopped": true}')
+        await sockets.send_text(connection.id, '{"stopped": true}')
 
 
 def _asked(event: Event) -> Asked:

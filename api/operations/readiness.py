@@ -158,9 +158,9 @@ async def check_queue(dependencies: "Dependencies") -> CheckResult:
 
 
 async def check_workers(dependencies: "Dependencies") -> CheckResult:
-    from graphs.jobs.worker import SEEN
+    from graphs.jobs.worker import HEARTBEAT
 
-    page = await dependencies.store.records.list(SYSTEM, SEEN, limit=1)
+    page = await dependencies.store.records.list(SYSTEM, HEARTBEAT, limit=1)
     return CheckResult("ok") if page.records else CheckResult("warned", "no worker was active in the last minute")
 
 

@@ -52,7 +52,7 @@ class ApprovalRejected(UserError):
 
 @runtime_checkable
 class Runs(Protocol):
-    """Port: the runs of one owner. Adapter: `graphs.conversations.launching.RunsOfOwner`."""
+    """Port: the runs of one owner. Adapter: `graphs.conversations.assistant_runs.RunsOfOwner`."""
 
     async def estimate(self, request: OptimizationRequest) -> Estimate:
         """Estimate the cost of a request, after the same checks as a launch."""

@@ -41,8 +41,8 @@ class TableSaver(DynamoDBSaver):
             boto_config=Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS),
             s3_offload_config={"bucket_name": bucket} if bucket else None,
         )
-        for read in READS:
-            self.client.meta.events.register(f"provide-client-params.dynamodb.{read}", _consistent)
+        for operation in READS:
+            self.client.meta.events.register(f"provide-client-params.dynamodb.{operation}", _consistent)
         self.client.meta.events.register("before-parse", check_length)
 
     def put_writes(
@@ -67,8 +67,8 @@ class TableSaver(DynamoDBSaver):
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         with _faults():
-            found = super().get_tuple(config)
-        return found and self._apart(found)
+            checkpoint = super().get_tuple(config)
+        return checkpoint and self._apart(checkpoint)
 
     def list(self, config: RunnableConfig | None, **choice: Any) -> Iterator[CheckpointTuple]:
         with _faults():
@@ -78,9 +78,9 @@ class TableSaver(DynamoDBSaver):
         with _faults():
             super().delete_thread(thread_id)
 
-    def _apart(self, found: CheckpointTuple) -> CheckpointTuple:
-        return found._replace(
-            pending_writes=[each for write in found.pending_writes or () for each in self._each(write)]
+    def _apart(self, checkpoint: CheckpointTuple) -> CheckpointTuple:
+        return checkpoint._replace(
+            pending_writes=[each for write in checkpoint.pending_writes or () for each in self._each(write)]
         )
 
     def _each(self, write: PendingWrite) -> Iterator[PendingWrite]:
@@ -105,5 +105,5 @@ def _faults() -> Generator[None]:
 
 def _consistent(params: dict[str, Any], **_: object) -> None:
     """A read that lags behind would miss the interrupt or the end that has just been stored."""
-    for read in params["RequestItems"].values() if "RequestItems" in params else [params]:
-        read["ConsistentRead"] = True
+    for request in params["RequestItems"].values() if "RequestItems" in params else [params]:
+        request["ConsistentRead"] = True

@@ -39,7 +39,7 @@ from desk.runs import events as trace
 from desk.runs.progress import LiveEvent
 
 VERSION = "1.0"
-TOLD_WITH = (
+PROGRESS_EVENTS = (
     trace.NodeStarted,
     trace.AgentStarted,
     trace.AgentFinished,
@@ -55,7 +55,7 @@ TOLD_WITH = (
 """Events after which the progress is told; trials are too many."""
 
 
-class Translation:
+class AguiTranslation:
     """Takes the events of a turn and its runs in order, from the first; what belongs to another part is not given."""
 
     def __init__(self, *, thread: str, run: str, turn: str, part: int, messages: Sequence[Message]) -> None:
@@ -97,46 +97,50 @@ class Translation:
         ]
 
     def of(self, live: LiveEvent) -> list[BaseEvent]:
-        found = [*self._translated(live.event), *self._progressed(live)]
+        translated_events = [*self._event_translation(live.event), *self._progress_events(live)]
         if isinstance(live.event, trace.RunFailed) and live.event.run == self._turn:
-            found += self.fail(live.event.code, live.event.kind)
-        return self._given(found)
+            translated_events += self.fail(live.event.code, live.event.kind)
+        return self._in_part(translated_events)
 
-    def pause(self, run: str, asked: ApprovalRequest, *, second_person: bool = False) -> list[BaseEvent]:
+    def pause(self, run: str, request: ApprovalRequest, *, second_person: bool = False) -> list[BaseEvent]:
         """A person has to decide; the next part goes on from there."""
-        waiting = {"run": run, "subject": asked.subject, "asked": asked.model_dump(mode="json", exclude={"at"})}
-        subject = "launch it" if asked.subject == "launch" else "open its locked holdout"
+        interrupt_state = {
+            "run": run,
+            "subject": request.subject,
+            "asked": request.model_dump(mode="json", exclude={"at"}),
+        }
+        subject = "launch it" if request.subject == "launch" else "open its locked holdout"
         waits = " It waits for a second person." if second_person else ""
         interrupt = Interrupt(
-            id=f"{run}.{asked.subject}",
+            id=f"{run}.{request.subject}",
             reason="approval",
             message=f"Optimization {run}: may the desk {subject}?{waits}",
             tool_call_id=next(reversed([call for call, (log, *_) in self._calls.items() if log == self._turn]), None),
             response_schema=Ruling.model_json_schema(),
-            metadata=waiting,
+            metadata=interrupt_state,
         )
-        found = [
-            self._set("waiting", waiting),
-            *self._closed(suspended=True),
+        pause_events = [
+            self._set("waiting", interrupt_state),
+            *self._close_open(suspended=True),
             RunFinishedEvent(
                 thread_id=self._thread,
                 run_id=self._run,
                 outcome=RunFinishedInterruptOutcome(interrupts=[interrupt]),
             ),
         ]
-        given = self._given(found)
+        part_events = self._in_part(pause_events)
         self.over = self._at == self._part
         self._at += 1
         self._state["waiting"] = None
-        return [*given, *self.begin()]
+        return [*part_events, *self.begin()]
 
     def finish(self, turn: Turn) -> list[BaseEvent]:
         """`turn` is answered."""
         document = turn.model_dump(mode="json")
         self.over = True
-        return self._given(
+        return self._in_part(
             [
-                *self._closed(),
+                *self._close_open(),
                 *[self._set(name, document[name]) for name in ("outcome", "figures", "exhibits", "offers")],
                 RunFinishedEvent(
                     thread_id=self._thread,
@@ -149,25 +153,25 @@ class Translation:
 
     def fail(self, code: str, kind: str) -> list[BaseEvent]:
         self.over = True
-        return [*self._closed(), RunErrorEvent(message=f"the answer failed: {code} ({kind})", code=code)]
+        return [*self._close_open(), RunErrorEvent(message=f"the answer failed: {code} ({kind})", code=code)]
 
-    def _given(self, events: list[BaseEvent]) -> list[BaseEvent]:
+    def _in_part(self, events: list[BaseEvent]) -> list[BaseEvent]:
         return events if self._at == self._part else []
 
-    def _translated(self, event: trace.TraceEvent) -> list[BaseEvent]:
+    def _event_translation(self, event: trace.TraceEvent) -> list[BaseEvent]:
         match event:
             case trace.NodeStarted():
                 return self._step_started(event)
             case trace.NodeFinished():
                 return self._step_finished(event)
             case trace.ToolCalled():
-                return self._called(event)
+                return self._call_events(event)
             case trace.ToolReturned():
-                return self._returned(event)
+                return self._result_events(event)
             case trace.AgentStarted() | trace.AgentFinished() if event.run != self._turn:
                 return self._agent(event)
             case trace.ClaimReleased() if event.run == self._turn and event.node == "release":
-                return self._said(event.claim.text)
+                return self._text_events(event.claim.text)
             case _:
                 return self._of_runs(event)
 
@@ -179,7 +183,7 @@ class Translation:
             case trace.VerdictReached() if event.run in self._state["runs"]:
                 return [self._set(f"runs/{event.run}/verdict", {"colour": event.colour, "headline": event.headline})]
             case trace.RunFinished() | trace.RunFailed() if event.run != self._turn:
-                return self._closed(event.run)
+                return self._close_open(event.run)
             case _:
                 return []
 
@@ -191,14 +195,14 @@ class Translation:
         return [StepStartedEvent(step_name=name)]
 
     def _step_finished(self, event: trace.NodeFinished) -> list[BaseEvent]:
-        answered = self._answered() if event.node == "release" and event.run == self._turn else []
+        text_end = self._end_text() if event.node == "release" and event.run == self._turn else []
         name = self._step(event)
         if self._steps.pop(name, None) is None:  # it was closed when the turn began to wait
-            return answered
-        return [*answered, StepFinishedEvent(step_name=name)]
+            return text_end
+        return [*text_end, StepFinishedEvent(step_name=name)]
 
-    def _called(self, event: trace.ToolCalled) -> list[BaseEvent]:
-        id_, by = self._minted(event.id), self._agents.get((event.run, event.agent))
+    def _call_events(self, event: trace.ToolCalled) -> list[BaseEvent]:
+        id_, by = self._id_in_part(event.id), self._agents.get((event.run, event.agent))
         self._calls[id_] = (event.run, event.agent, event.tool)
         arguments = json.dumps(event.arguments, ensure_ascii=False, sort_keys=True)
         return [
@@ -207,7 +211,7 @@ class Translation:
             ToolCallEndEvent(tool_call_id=id_, subagent_run_id=by),
         ]
 
-    def _returned(self, event: trace.ToolReturned) -> list[BaseEvent]:
+    def _result_events(self, event: trace.ToolReturned) -> list[BaseEvent]:
         """Results come in the order of the calls."""
         by = (event.run, event.agent, event.tool)
         call = next((call for call, caller in self._calls.items() if caller == by), None)
@@ -215,7 +219,7 @@ class Translation:
             return []
         del self._calls[call]
         content = {"figures": list(event.figures), "digest": event.result_digest}
-        return [self._result(call, self._minted(event.id), content, self._agents.get((event.run, event.agent)))]
+        return [self._result(call, self._id_in_part(event.id), content, self._agents.get((event.run, event.agent)))]
 
     def _result(self, call: str, message: str, content: dict[str, Any], by: str | None = None) -> BaseEvent:
         text = json.dumps(content, ensure_ascii=False)
@@ -224,34 +228,34 @@ class Translation:
     def _agent(self, event: trace.AgentStarted | trace.AgentFinished) -> list[BaseEvent]:
         place = (event.run, event.agent)
         if isinstance(event, trace.AgentStarted):
-            id_ = self._agents[place] = self._minted(event.id)
+            id_ = self._agents[place] = self._id_in_part(event.id)
             return [SubagentStartedEvent(subagent_run_id=id_, name=event.agent)]
-        refused, id_ = self._refused(*place), self._agents.pop(place, None)
-        return refused if id_ is None else [*refused, SubagentFinishedEvent(subagent_run_id=id_)]
+        refusals, id_ = self._refused_calls(*place), self._agents.pop(place, None)
+        return refusals if id_ is None else [*refusals, SubagentFinishedEvent(subagent_run_id=id_)]
 
-    def _refused(self, log: str, agent: str | None = None) -> list[BaseEvent]:
+    def _refused_calls(self, log: str, agent: str | None = None) -> list[BaseEvent]:
         """Calls of `log` that never returned: what they were given could not be done."""
-        left = [call for call, caller in self._calls.items() if caller[0] == log and agent in (None, caller[1])]
-        for call in left:
+        open_calls = [call for call, caller in self._calls.items() if caller[0] == log and agent in (None, caller[1])]
+        for call in open_calls:
             del self._calls[call]
-        return [self._result(call, f"{call}.refused", {"refused": True}) for call in left]
+        return [self._result(call, f"{call}.refused", {"refused": True}) for call in open_calls]
 
-    def _said(self, text: str) -> list[BaseEvent]:
-        id_ = self._minted("answer")
+    def _text_events(self, text: str) -> list[BaseEvent]:
+        id_ = self._id_in_part("answer")
         start = [] if self._answering else [TextMessageStartEvent(message_id=id_, role="assistant")]
         delta = f"\n\n{text}" if self._answering else text
         self._answering = True
         return [*start, TextMessageContentEvent(message_id=id_, delta=delta)]
 
-    def _answered(self) -> list[BaseEvent]:
+    def _end_text(self) -> list[BaseEvent]:
         if not self._answering:
             return []
         self._answering = False
-        return [TextMessageEndEvent(message_id=self._minted("answer"))]
+        return [TextMessageEndEvent(message_id=self._id_in_part("answer"))]
 
-    def _progressed(self, live: LiveEvent) -> list[BaseEvent]:
+    def _progress_events(self, live: LiveEvent) -> list[BaseEvent]:
         event = live.event
-        if not isinstance(event, TOLD_WITH):
+        if not isinstance(event, PROGRESS_EVENTS):
             return []
         progress = live.progress.model_dump(mode="json")
         place = self._state if event.run == self._turn else self._state["runs"].get(event.run)
@@ -259,20 +263,22 @@ class Translation:
             return []
         return [self._set("progress" if place is self._state else f"runs/{event.run}/progress", progress)]
 
-    def _closed(self, log: str | None = None, *, suspended: bool = False) -> list[BaseEvent]:
+    def _close_open(self, log: str | None = None, *, suspended: bool = False) -> list[BaseEvent]:
         """Whatever `log`, or any, has left open; who only waits may still return what was called."""
-        found: list[BaseEvent] = [] if log else self._answered()
+        closing_events: list[BaseEvent] = [] if log else self._end_text()
         agents = [place for place in self._agents if log in (None, place[0])]
         if not suspended:
-            for called in dict.fromkeys(caller[0] for caller in self._calls.values() if log in (None, caller[0])):
-                found += self._refused(called)
+            for calling_log in dict.fromkeys(caller[0] for caller in self._calls.values() if log in (None, caller[0])):
+                closing_events += self._refused_calls(calling_log)
         for place in agents:
             outcome = {"outcome": {"type": "suspended"}} if suspended else {}
-            found.append(SubagentFinishedEvent.model_validate({"subagent_run_id": self._agents.pop(place), **outcome}))
-        for name in [name for name, opened in self._steps.items() if log in (None, opened)]:
+            closing_events.append(
+                SubagentFinishedEvent.model_validate({"subagent_run_id": self._agents.pop(place), **outcome})
+            )
+        for name in [name for name, opening_log in self._steps.items() if log in (None, opening_log)]:
             del self._steps[name]
-            found.append(StepFinishedEvent(step_name=name))
-        return found
+            closing_events.append(StepFinishedEvent(step_name=name))
+        return closing_events
 
     def _set(self, path: str, value: Any) -> BaseEvent:
         """Change the state and say so."""
@@ -287,7 +293,7 @@ class Translation:
         """Runs have nodes of the same names."""
         return event.node if event.run == self._turn else f"{event.run[:12]}/{event.node}"
 
-    def _minted(self, name: str) -> str:
+    def _id_in_part(self, name: str) -> str:
         """An id that tells of which part it is, so that a repetition of the part replaces what it made."""
         return f"{self._turn}.{self._at}.{name}"
 

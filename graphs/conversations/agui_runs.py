@@ -13,13 +13,13 @@ from desk.governance.approvals import Ruling, load_approval
 from desk.governance.principals import Principal
 from desk.runs.events import TurnFinished, TurnPaused
 from desk.runs.repository import load_events
-from graphs.conversations.background_turns import Answering
-from graphs.conversations.event_sequence import story
+from graphs.conversations.background_turns import BackgroundTurns
+from graphs.conversations.event_sequence import turn_events
 from graphs.conversations.interrupts import decide
-from graphs.conversations.repository import asked_with, begin_conversation, conversation_of, settled
+from graphs.conversations.repository import begin_conversation, conversation_of, settled_turn, turn_with_key
 from graphs.dependencies import Dependencies
-from graphs.runs.approval import decides
-from graphs.streaming.followers import Following
+from graphs.runs.approval import can_decide
+from graphs.streaming.followers import LogFollowers
 from store.errors import Conflict
 from store.records import Key
 from store.store import Store
@@ -47,21 +47,23 @@ class AlreadyDecided(Conflicting):
     code = "already_decided"
 
 
-async def known(dependencies: Dependencies, answering: Answering, owner: str, thread: str, run: str) -> AgentRun | None:
+async def find_run(
+    dependencies: Dependencies, answering: BackgroundTurns, owner: str, thread: str, run: str
+) -> AgentRun | None:
     """The run, if it was begun before; its turn goes on should nobody execute it any more."""
     record = await dependencies.store.records.get(_key(owner, thread, run))
     if record is not None:
         number, part = record.document["turn"], record.document["part"]
     else:
-        asked = await _asked(dependencies.store, owner, thread, run)
-        if asked is None:
+        turn = await _turn_of(dependencies.store, owner, thread, run)
+        if turn is None:
             return None
-        number, part = asked.number, 0
+        number, part = turn.number, 0
     return AgentRun(thread, run, await answering.ensure(owner, thread, number), part)
 
 
-async def begin(
-    dependencies: Dependencies, answering: Answering, owner: str, thread: str, run: str, text: str
+async def begin_run(
+    dependencies: Dependencies, answering: BackgroundTurns, owner: str, thread: str, run: str, text: str
 ) -> AgentRun:
     """Ask `text` in the thread, which is made if it is unknown."""
     try:
@@ -74,9 +76,9 @@ async def begin(
     return AgentRun(thread, run, await answering.ask(owner, thread, text, key=run), 0)
 
 
-async def go_on(
+async def resume_run(
     dependencies: Dependencies,
-    answering: Answering,
+    answering: BackgroundTurns,
     asking: Principal,
     thread: str,
     run: str,
@@ -103,31 +105,31 @@ async def go_on(
     return AgentRun(thread, run, await answering.ensure(owner, thread, turn.number), len(pauses))
 
 
-async def told(
-    dependencies: Dependencies, following: Following, asking: Principal, run: AgentRun, messages: "Sequence[Message]"
+async def run_events(
+    dependencies: Dependencies, following: LogFollowers, asking: Principal, run: AgentRun, messages: "Sequence[Message]"
 ) -> "AsyncGenerator[BaseEvent]":
     """The events of the run, from the first; `messages` are those that the client has."""
     owner = asking.owner
-    from graphs.conversations.agui import Translation
+    from graphs.conversations.agui import AguiTranslation
 
     turn = run.turn
-    translation = Translation(thread=run.thread, run=run.run, turn=turn.id, part=run.part, messages=messages)
+    translation = AguiTranslation(thread=run.thread, run=run.run, turn=turn.id, part=run.part, messages=messages)
     for event in translation.begin():
         yield event
-    async with aclosing(story(following, owner, turn.id)) as lives:
+    async with aclosing(turn_events(following, owner, turn.id)) as lives:
         async for live in lives:
-            found = translation.of(live)
+            agui_events = translation.of(live)
             match live.event:
                 case TurnPaused():
                     approval = await load_approval(dependencies.store, owner, live.event.waits_for, live.event.subject)
                     assert approval is not None
-                    here = decides(dependencies, asking, owner, live.event.subject, approval)
-                    found += translation.pause(live.event.waits_for, approval.asked, second_person=not here)
+                    here = can_decide(dependencies, asking, owner, live.event.subject, approval)
+                    agui_events += translation.pause(live.event.waits_for, approval.asked, second_person=not here)
                 case TurnFinished():
-                    found += translation.finish(await _answered(dependencies.store, owner, turn))
+                    agui_events += translation.finish(await _answered_turn(dependencies.store, owner, turn))
                 case _:
                     pass
-            for event in found:
+            for event in agui_events:
                 yield event
             if translation.over:
                 return
@@ -135,10 +137,10 @@ async def told(
         yield event
 
 
-async def _answered(store: Store, owner: str, turn: Turn) -> Turn:
+async def _answered_turn(store: Store, owner: str, turn: Turn) -> Turn:
     """The turn with its answer, which is stored a moment after the log tells of it."""
     while True:
-        now = await settled(store, owner, turn.conversation, turn.number)
+        now = await settled_turn(store, owner, turn.conversation, turn.number)
         if now.state == "completed":
             return now
         await asyncio.sleep(SETTLING)
@@ -146,16 +148,16 @@ async def _answered(store: Store, owner: str, turn: Turn) -> Turn:
 
 async def _last(store: Store, owner: str, thread: str) -> Turn | None:
     conversation = await conversation_of(store, owner, thread)
-    return await settled(store, owner, thread, conversation.turns) if conversation.turns else None
+    return await settled_turn(store, owner, thread, conversation.turns) if conversation.turns else None
 
 
 async def _pauses(store: Store, owner: str, turn: str) -> list[TurnPaused]:
     return [event for event in await load_events(store, owner, turn) if isinstance(event, TurnPaused)]
 
 
-async def _asked(store: Store, owner: str, thread: str, run: str) -> Turn | None:
+async def _turn_of(store: Store, owner: str, thread: str, run: str) -> Turn | None:
     try:
-        return await asked_with(store, owner, thread, run)
+        return await turn_with_key(store, owner, thread, run)
     except NotFound:
         return None
 

@@ -11,25 +11,25 @@ import structlog
 
 from desk.base.errors import NotFound
 from desk.conversation.schemas import Turn
-from graphs.conversations.repository import can_go_on, turn_of, unanswered
+from graphs.conversations.repository import is_resumable, turn_of, unanswered_turns
 from graphs.dependencies import Dependencies
-from graphs.runs.leases import SECONDS, Held, leased
+from graphs.runs.leases import LEASE_SECONDS, LeaseHeld, hold_lease
 from store.errors import Unavailable
 
 AT_ONCE = 32
-EACH = 8
+EACH_OWNER = 8
 """Turns that one owner may have executed at once."""
-AGAIN = 5.0
+RETRY_SECONDS = 5.0
 """Seconds after which a storage that could not answer, or another process that executes a turn, is looked at again."""
 
 LOOK_SECONDS = 0.2
 """Between two looks for turns that turn out to be executed elsewhere."""
 
-Place: TypeAlias = tuple[str, str]
+TurnKey: TypeAlias = tuple[str, str]
 """Owner and id of a turn."""
 
 
-class Answering:
+class BackgroundTurns:
     """Held by the application, one per process; of several processes on one store one executes a turn.
 
     Readers follow the log of a turn: `store.events.follow(desk.store.events, owner, turn.id)`. It begins with
@@ -37,21 +37,23 @@ class Answering:
     decided. The events of a run that it launches stand in the log of that run, which `run_launched` names.
     """
 
-    def __init__(self, dependencies: Dependencies, *, lease: float = SECONDS, again: float = AGAIN) -> None:
+    def __init__(
+        self, dependencies: Dependencies, *, lease: float = LEASE_SECONDS, again: float = RETRY_SECONDS
+    ) -> None:
         self._dependencies = dependencies
         self._lease = lease
         self._again = again
-        self._slots = Slots(AT_ONCE, EACH)
-        self._tasks: dict[Place, asyncio.Task[None]] = {}
-        self._due: set[Place] = set()
+        self._slots = FairSlots(AT_ONCE, EACH_OWNER)
+        self._tasks: dict[TurnKey, asyncio.Task[None]] = {}
+        self._due: set[TurnKey] = set()
         self._attended: dict[str, asyncio.Task[None]] = {}
-        self._elsewhere: set[Place] = set()
+        self._elsewhere: set[TurnKey] = set()
 
     async def ask(self, owner: str, conversation: str, text: str, *, key: str | None = None) -> Turn:
         """Store the message as the next turn and begin to answer it; the same `key` again gives the turn of then."""
-        from graphs.conversations.turn_execution import take  # LangGraph takes seconds to import
+        from graphs.conversations.turn_execution import store_message  # LangGraph takes seconds to import
 
-        turn = await take(self._dependencies, owner, conversation, text, key=key, detached=True)
+        turn = await store_message(self._dependencies, owner, conversation, text, key=key, detached=True)
         return await self.ensure(owner, conversation, turn.number)
 
     async def ensure(self, owner: str, conversation: str, number: int, *, adopted: bool = False) -> Turn:
@@ -60,19 +62,19 @@ class Answering:
         A turn that somebody answers at a terminal is theirs, unless it is `adopted` here.
         """
         turn = await turn_of(self._dependencies.store, owner, conversation, number)
-        if await can_go_on(self._dependencies.store, owner, turn):
+        if await is_resumable(self._dependencies.store, owner, turn):
             if adopted and not turn.detached:
                 from graphs.conversations.turn_execution import adopt
 
                 await adopt(self._dependencies.store, owner, turn)
             if adopted or turn.detached or turn.waits_for is not None:
-                self._see_to(owner, turn)
+                self._schedule(owner, turn)
                 return turn.model_copy(update={"state": "running", "waits_for": None})
         return turn
 
     async def ensure_all(self, owner: str) -> None:
         """Go on with what the processes before this one left."""
-        for turn in await unanswered(self._dependencies.store, owner):
+        for turn in await unanswered_turns(self._dependencies.store, owner):
             if turn.detached:
                 await self.ensure(owner, turn.conversation, turn.number)
 
@@ -105,16 +107,16 @@ class Answering:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._attended.clear()
 
-    def _see_to(self, owner: str, turn: Turn) -> None:
+    def _schedule(self, owner: str, turn: Turn) -> None:
         place = (owner, turn.id)
         self._due.add(place)
         if place not in self._tasks:
             # in a context of its own: it belongs to no request
             task = asyncio.create_task(self._serve(place, turn), name=turn.id, context=contextvars.Context())
             self._tasks[place] = task
-            task.add_done_callback(_watched)
+            task.add_done_callback(_log_failure)
 
-    async def _serve(self, place: Place, turn: Turn) -> None:
+    async def _serve(self, place: TurnKey, turn: Turn) -> None:
         owner, _ = place
         try:
             while place in self._due:  # asked for again while the last look at it was being taken
@@ -135,7 +137,7 @@ class Answering:
                 await self._execute(owner, turn)
             except NotFound:  # deleted meanwhile
                 continue
-            except Held:
+            except LeaseHeld:
                 self._elsewhere.add(place)
                 await asyncio.sleep(min(self._again, self._lease / 4))
                 self._elsewhere.discard(place)
@@ -148,7 +150,7 @@ class Answering:
             now = await turn_of(self._dependencies.store, owner, turn.conversation, turn.number)
         except NotFound:  # the conversation was deleted
             return False
-        return await can_go_on(self._dependencies.store, owner, now)
+        return await is_resumable(self._dependencies.store, owner, now)
 
     async def _execute(self, owner: str, turn: Turn) -> None:
         from graphs.conversations.turn_execution import resume
@@ -156,14 +158,14 @@ class Answering:
         dependencies = self._dependencies
         async with (
             self._slots.hold(owner),
-            leased(dependencies.store, owner, turn.id, seconds=self._lease, now=dependencies.now),
+            hold_lease(dependencies.store, owner, turn.id, seconds=self._lease, now=dependencies.now),
             aclosing(resume(dependencies, owner, turn.conversation, turn.number)) as events,
         ):
             async for _ in events:
                 pass
 
 
-class Slots:
+class FairSlots:
     """So many at once, so many of them for one owner; whoever has the fewest comes next."""
 
     def __init__(self, count: int, each: int) -> None:
@@ -192,14 +194,14 @@ class Slots:
             ready = [one for one in self._waiting if not one[1].done() and self._held[one[0]] < self._each]
             if not ready:
                 return
-            chosen = min(ready, key=lambda one: self._held[one[0]])  # of equals the one that came first
-            self._waiting.remove(chosen)
-            owner, admitted = chosen
+            next_waiter = min(ready, key=lambda one: self._held[one[0]])  # of equals the one that came first
+            self._waiting.remove(next_waiter)
+            owner, admitted = next_waiter
             self._held[owner] += 1
             admitted.set_result(None)
 
 
-def _watched(task: asyncio.Task[None]) -> None:
+def _log_failure(task: asyncio.Task[None]) -> None:
     """A turn that failed says so in its log; this process says why in its own."""
     if not task.cancelled() and (error := task.exception()) is not None:
         _logger().error("turn_failed", turn=task.get_name(), exc_info=error)

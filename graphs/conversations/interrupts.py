@@ -7,15 +7,15 @@ from desk.governance.approvals import ApprovalDecision, Ruling, Subject, load_ap
 from desk.governance.principals import Principal
 from desk.runs.events import TurnPaused
 from desk.runs.repository import load_events, load_run
-from graphs.conversations.background_turns import Answering
-from graphs.conversations.repository import conversation_of, settled
+from graphs.conversations.background_turns import BackgroundTurns
+from graphs.conversations.repository import conversation_of, settled_turn
 from graphs.dependencies import Dependencies
 from graphs.jobs.approval_decisions import decide_approval
-from graphs.runs.approval import decides
+from graphs.runs.approval import can_decide
 from store.store import Store
 
 
-class NothingWaits(Conflicting):
+class NoPendingInterrupt(Conflicting):
     """The conversation waits for no decision about the run."""
 
     code = "nothing_waits"
@@ -39,14 +39,19 @@ async def interrupts(dependencies: Dependencies, asking: Principal, conversation
             turn=turn.number,
             asked=approval.asked,
             editable=editable_fields(subject, request),
-            second_person=not decides(dependencies, asking, owner, subject, approval),
+            second_person=not can_decide(dependencies, asking, owner, subject, approval),
             question=approval.question,
         )
     ]
 
 
 async def decide(
-    dependencies: Dependencies, answering: Answering, asking: Principal, conversation_id: str, run: str, ruling: Ruling
+    dependencies: Dependencies,
+    answering: BackgroundTurns,
+    asking: Principal,
+    conversation_id: str,
+    run: str,
+    ruling: Ruling,
 ) -> Turn:
     """Record what the person decided, and let the turn that waits for it go on."""
     owner = asking.owner
@@ -54,9 +59,11 @@ async def decide(
     subject = None if turn is None else await _subject(dependencies.store, owner, turn, run)
     if turn is None or subject is None:
         await load_run(dependencies.store, owner, run)
-        raise NothingWaits(f"run: the conversation waits for no decision on {run!r}; expected one of its interrupts")
-    decided = ApprovalDecision(**ruling.model_dump(), by=owner, at=dependencies.now())
-    await decide_approval(dependencies, owner, run, decided, subject, decider=asking)
+        raise NoPendingInterrupt(
+            f"run: the conversation waits for no decision on {run!r}; expected one of its interrupts"
+        )
+    decision = ApprovalDecision(**ruling.model_dump(), by=owner, at=dependencies.now())
+    await decide_approval(dependencies, owner, run, decision, subject, decider=asking)
     return await answering.ensure(owner, turn.conversation, turn.number, adopted=True)
 
 
@@ -70,4 +77,4 @@ async def _subject(store: Store, owner: str, turn: Turn, run: str) -> Subject | 
 
 async def _last(store: Store, owner: str, conversation_id: str) -> Turn | None:
     conversation = await conversation_of(store, owner, conversation_id)
-    return await settled(store, owner, conversation_id, conversation.turns) if conversation.turns else None
+    return await settled_turn(store, owner, conversation_id, conversation.turns) if conversation.turns else None

@@ -15,7 +15,7 @@ from desk.conversation.schemas import EVIDENCE, UNANSWERED, Conversation, Turn
 from desk.governance.approvals import Subject, load_approval
 from desk.runs.model_answers import delete_answers
 from graphs.dependencies import Dependencies
-from graphs.runs.leases import leased
+from graphs.runs.leases import hold_lease
 from store.errors import Conflict
 from store.records import Key, Put, Record, iterate_records
 from store.store import Store
@@ -51,8 +51,8 @@ async def begin_conversation(
 ) -> str:
     id_ = uuid.uuid4().hex[:12] if conversation_id is None else conversation_id
     check_conversation_id("conversation", id_)
-    made = Conversation(id=id_, created_at=dependencies.now(), title=title)
-    await dependencies.store.records.put(Key(owner, KIND, id_), made.model_dump(mode="json"), expected=0)
+    conversation = Conversation(id=id_, created_at=dependencies.now(), title=title)
+    await dependencies.store.records.put(Key(owner, KIND, id_), conversation.model_dump(mode="json"), expected=0)
     return id_
 
 
@@ -67,7 +67,7 @@ async def branch(
     if (await turn_of(dependencies.store, owner, conversation_id, turn)).state in UNANSWERED:
         raise InvalidInput("turn", turn, reason=f"turn {turn} is not answered yet", allowed="a turn that is")
     id_ = branch_id or uuid.uuid4().hex[:12]
-    made = Conversation(
+    new_conversation = Conversation(
         id=id_,
         created_at=dependencies.now(),
         title=parent.title,
@@ -76,7 +76,7 @@ async def branch(
         branched_at=turn,
     )
     puts = [
-        Put(Key(owner, KIND, id_), made.model_dump(mode="json"), 0),
+        Put(Key(owner, KIND, id_), new_conversation.model_dump(mode="json"), 0),
         Put(Key(owner, KIND, conversation_id), parent.model_dump(mode="json"), version),  # else it may be deleted now
     ]
     await dependencies.store.records.put_many(puts)
@@ -101,56 +101,60 @@ async def delete_conversation(dependencies: Dependencies, owner: str, conversati
     store = dependencies.store
     record = await store.records.get(Key(owner, KIND, conversation_id))
     if record is not None and record.document.get("deleted"):  # by a process that may have died in the middle
-        await _forget_turns(store, owner, conversation_id)
+        await _delete_turns(store, owner, conversation_id)
     conversation, version = await read_conversation(store, owner, conversation_id)
     async for record in iterate_records(store.records, owner, KIND):
         if record.document["parent"] == conversation_id and not record.document.get("deleted"):
             raise Branched(f"conversation: {record.key.id!r} goes on from it; delete that one first")
     own = [turn async for turn in _own_turns(store, owner, conversation_id)]
-    gone = Conversation(id=conversation_id, created_at=conversation.created_at, title="", deleted=True)
-    async with _unexecuted(dependencies, owner, own):
-        await store.records.put(Key(owner, KIND, conversation_id), gone.model_dump(mode="json"), expected=version)
-    await _forget_turns(store, owner, conversation_id)
+    tombstone = Conversation(id=conversation_id, created_at=conversation.created_at, title="", deleted=True)
+    async with _lock_last_turn(dependencies, owner, own):
+        await store.records.put(Key(owner, KIND, conversation_id), tombstone.model_dump(mode="json"), expected=version)
+    await _delete_turns(store, owner, conversation_id)
 
 
 async def conversation_of(store: Store, owner: str, conversation_id: str) -> Conversation:
     return (await read_conversation(store, owner, conversation_id))[0]
 
 
-async def conversations(store: Store, owner: str) -> list[Conversation]:
+async def list_conversations(store: Store, owner: str) -> list[Conversation]:
     """The owner's, newest first."""
-    found = iterate_records(store.records, owner, KIND, newest_first=True)
-    return [made async for record in found if not (made := Conversation.model_validate(record.document)).deleted]
+    records = iterate_records(store.records, owner, KIND, newest_first=True)
+    return [
+        conversation
+        async for record in records
+        if not (conversation := Conversation.model_validate(record.document)).deleted
+    ]
 
 
 async def conversation_page(
     store: Store, owner: str, *, after: str | None, limit: int
 ) -> tuple[list[Conversation], str | None]:
     """Newest first, and the cursor of the next page."""
-    found: list[Conversation] = []
+    items: list[Conversation] = []
     while True:
-        page = await store.records.list(owner, KIND, after=after, limit=limit - len(found), newest_first=True)
-        made = [Conversation.model_validate(record.document) for record in page.records]
-        found += [conversation for conversation in made if not conversation.deleted]
+        page = await store.records.list(owner, KIND, after=after, limit=limit - len(items), newest_first=True)
+        page_items = [Conversation.model_validate(record.document) for record in page.records]
+        items += [conversation for conversation in page_items if not conversation.deleted]
         after = page.after
-        if after is None or len(found) == limit:
-            return found, after
+        if after is None or len(items) == limit:
+            return items, after
 
 
 async def turn_of(store: Store, owner: str, conversation_id: str, number: int) -> Turn:
     """A turn of the conversation, or of the one that it branched from."""
-    asked = conversation = await conversation_of(store, owner, conversation_id)
+    requested_conversation = conversation = await conversation_of(store, owner, conversation_id)
     while conversation.parent is not None and number <= conversation.branched_at:
         conversation = await conversation_of(store, owner, conversation.parent)
     record = await store.records.get(turn_key(owner, conversation.id, number)) if number > 0 else None
     if record is None:
-        raise NotFound(f"turn: there is no turn {number}; expected {_numbers(asked)}")
+        raise NotFound(f"turn: there is no turn {number}; expected {_turn_range(requested_conversation)}")
     return Turn.model_validate(record.document)
 
 
 async def turns_of(store: Store, owner: str, conversation: Conversation, first: int, last: int) -> list[Turn]:
     """Turns `first` to `last`, those before a branch included."""
-    found: list[Turn] = []
+    turns: list[Turn] = []
     for span in await _spans(store, owner, conversation):
         low, high = max(first, span.first), min(last, span.last)
         if low <= high:
@@ -161,8 +165,8 @@ async def turns_of(store: Store, owner: str, conversation: Conversation, first: 
                 after=turn_key(owner, span.conversation, low - 1).id,
                 limit=high - low + 1,
             )
-            found += [Turn.model_validate(record.document) for record in page.records]
-    return found
+            turns += [Turn.model_validate(record.document) for record in page.records]
+    return turns
 
 
 async def turn_page(
@@ -171,8 +175,8 @@ async def turn_page(
     """From the first on, and the cursor of the next page."""
     conversation = await conversation_of(store, owner, conversation_id)
     last = message_number(after, "after") + limit
-    found = await turns_of(store, owner, conversation, last - limit + 1, last)
-    return found, str(last) if last < conversation.turns else None
+    turns = await turns_of(store, owner, conversation, last - limit + 1, last)
+    return turns, str(last) if last < conversation.turns else None
 
 
 async def message_page(
@@ -181,15 +185,17 @@ async def message_page(
     """From the first on, and the cursor of the next page."""
     conversation = await conversation_of(store, owner, conversation_id)
     first = message_number(after, "after") + 1
-    wanted = range(first, first + limit)
+    numbers = range(first, first + limit)
     # one turn more tells whether there is more
-    found = await turns_of(store, owner, conversation, (first + 1) // 2, (first + limit + 1) // 2)
-    told = dict(number_messages(found))
-    more = max(told, default=0) >= wanted.stop
-    return [message for number, message in told.items() if number in wanted], str(wanted.stop - 1) if more else None
+    turns = await turns_of(store, owner, conversation, (first + 1) // 2, (first + limit + 1) // 2)
+    messages = dict(number_messages(turns))
+    more = max(messages, default=0) >= numbers.stop
+    return [message for number, message in messages.items() if number in numbers], str(
+        numbers.stop - 1
+    ) if more else None
 
 
-async def settled(store: Store, owner: str, conversation_id: str, number: int) -> Turn:
+async def settled_turn(store: Store, owner: str, conversation_id: str, number: int) -> Turn:
     """The turn; if its log tells that it stopped, as it is a moment later, when its record does too."""
     for _ in range(SETTLING):
         turn = await turn_of(store, owner, conversation_id, number)
@@ -199,13 +205,13 @@ async def settled(store: Store, owner: str, conversation_id: str, number: int) -
     return await turn_of(store, owner, conversation_id, number)
 
 
-async def unanswered(store: Store, owner: str) -> list[Turn]:
+async def unanswered_turns(store: Store, owner: str) -> list[Turn]:
     """Turns that are not answered yet, those that wait for a person among them."""
-    found = [iterate_records(store.records, owner, TURN, label=("state", state)) for state in UNANSWERED]
-    return [Turn.model_validate(record.document) for records in found async for record in records]
+    records_by_state = [iterate_records(store.records, owner, TURN, label=("state", state)) for state in UNANSWERED]
+    return [Turn.model_validate(record.document) for records in records_by_state async for record in records]
 
 
-async def can_go_on(store: Store, owner: str, turn: Turn) -> bool:
+async def is_resumable(store: Store, owner: str, turn: Turn) -> bool:
     """Whether there is something to execute: it is not answered, and no decision of a person is missing."""
     if turn.state not in UNANSWERED:
         return False
@@ -217,7 +223,7 @@ async def is_decided(store: Store, owner: str, run: str, subject: Subject) -> bo
     return approval is not None and approval.decided is not None
 
 
-async def asked_with(store: Store, owner: str, conversation_id: str, key: str) -> Turn | None:
+async def turn_with_key(store: Store, owner: str, conversation_id: str, key: str) -> Turn | None:
     """The turn that the message with this key became."""
     record = await store.records.get(message_key(owner, conversation_id, key))
     return None if record is None else await turn_of(store, owner, conversation_id, record.document["turn"])
@@ -234,7 +240,7 @@ async def read_conversation(store: Store, owner: str, conversation_id: str) -> t
     return conversation, record.version
 
 
-async def update(store: Store, owner: str, turn: Turn, **changes: Any) -> None:
+async def update_turn(store: Store, owner: str, turn: Turn, **changes: Any) -> None:
     """Change the turn, unless another process has completed it, or somebody deleted it, meanwhile."""
     key = turn_key(owner, turn.conversation, turn.number)
     while True:
@@ -274,22 +280,22 @@ async def _own_turns(store: Store, owner: str, conversation_id: str) -> AsyncGen
         yield Turn.model_validate(record.document)
 
 
-async def _forget_turns(store: Store, owner: str, conversation_id: str) -> None:
+async def _delete_turns(store: Store, owner: str, conversation_id: str) -> None:
     """The turns last: they say what else there is to forget."""
     for turn in [turn async for turn in _own_turns(store, owner, conversation_id)]:
         await delete_answers(store, owner, turn.id)
         await delete_feedback(store, owner, turn.id)
-        await _forget(store, owner, EVIDENCE, f"{turn.id}.")
+        await _delete_records(store, owner, EVIDENCE, f"{turn.id}.")
         await store.events.delete(owner, turn.id)
-    await _forget(store, owner, MESSAGE, f"{conversation_id}.")
-    await _forget(store, owner, TURN, f"{conversation_id}.")
+    await _delete_records(store, owner, MESSAGE, f"{conversation_id}.")
+    await _delete_records(store, owner, TURN, f"{conversation_id}.")
 
 
 @asynccontextmanager
-async def _unexecuted(dependencies: Dependencies, owner: str, turns: Sequence[Turn]) -> AsyncGenerator[None]:
+async def _lock_last_turn(dependencies: Dependencies, owner: str, turns: Sequence[Turn]) -> AsyncGenerator[None]:
     """While nobody executes the last of the turns; `Held` where somebody does."""
-    if turns and await can_go_on(dependencies.store, owner, turns[-1]):
-        async with leased(dependencies.store, owner, turns[-1].id, now=dependencies.now):
+    if turns and await is_resumable(dependencies.store, owner, turns[-1]):
+        async with hold_lease(dependencies.store, owner, turns[-1].id, now=dependencies.now):
             yield
     else:
         yield
@@ -301,11 +307,11 @@ async def _has_stopped(store: Store, owner: str, log: str) -> bool:
     return any(event.payload["event"] in ENDS for event in ends)
 
 
-async def _forget(store: Store, owner: str, kind: str, prefix: str) -> None:
-    found: list[Record] = [record async for record in iterate_records(store.records, owner, kind, prefix=prefix)]
-    for record in found:
+async def _delete_records(store: Store, owner: str, kind: str, prefix: str) -> None:
+    records: list[Record] = [record async for record in iterate_records(store.records, owner, kind, prefix=prefix)]
+    for record in records:
         await store.records.delete(record.key)
 
 
-def _numbers(conversation: Conversation) -> str:
+def _turn_range(conversation: Conversation) -> str:
     return f"1 to {conversation.turns}" if conversation.turns else "none, since nothing was said in it yet"

@@ -19,31 +19,31 @@ from desk.governance.principals import Principal
 from desk.runs.events import RunFailed, ToolCalled, TraceEvent, TurnFinished, TurnPaused, TurnStarted
 from desk.runs.model_answers import delete_answers
 from desk.runs.repository import load_events
-from graphs.assistant import RECURSION_LIMIT, Before, State, Tell, Turning, noted, turning
+from graphs.assistant import RECURSION_LIMIT, PastTurn, State, Tell, TurnContext, assistant_graph, note_claims
 from graphs.checkpoints.checkpointer import open_checkpoints
-from graphs.conversations.launching import RunsOfOwner
+from graphs.conversations.assistant_runs import AssistantRuns
 from graphs.conversations.repository import (
     KIND,
-    asked_with,
     begin_conversation,
     branch,
     conversation_of,
-    conversations,
     is_decided,
+    list_conversations,
     message_key,
     read_conversation,
-    settled,
+    settled_turn,
     turn_key,
     turn_of,
+    turn_with_key,
     turns_of,
-    update,
+    update_turn,
 )
 from graphs.dependencies import Dependencies
-from graphs.jobs.execution import code_of, kind_of
-from graphs.runs.event_log import EventLog, Place, logged
+from graphs.jobs.execution import failure_code, failure_kind
+from graphs.runs.event_log import EventLog, NodeLog, bind_run_to_logs
 from graphs.runs.recent_runs import recent_results
 from graphs.runs.usage import usage_of
-from graphs.stream_parts import Stopped, events
+from graphs.stream_parts import GraphStopped, trace_events
 from store.errors import Conflict
 from store.records import Key, Put
 from store.store import Store
@@ -53,19 +53,19 @@ __all__ = [
     "REMEMBERED",
     "UNANSWERED",
     "Conversation",
-    "OtherMessage",
+    "MessageKeyUsed",
     "Turn",
     "Unanswered",
     "adopt",
     "ask",
-    "asked_with",
     "begin_conversation",
     "branch",
     "conversation_of",
-    "conversations",
+    "list_conversations",
     "resume",
-    "take",
+    "store_message",
     "turn_of",
+    "turn_with_key",
 ]
 
 REMEMBERED = 4
@@ -79,14 +79,14 @@ class Unanswered(Conflicting):
     code = "unanswered"
 
 
-class OtherMessage(Conflicting):
+class MessageKeyUsed(Conflicting):
     """The key of a message came again with other words."""
 
     code = "other_message"
 
 
 @dataclass(frozen=True)
-class _Standing:
+class _History:
     """Where the next turn stands: what came before it."""
 
     before: Sequence[Turn]
@@ -98,12 +98,12 @@ async def ask(dependencies: Dependencies, owner: str, conversation_id: str, text
 
     Ends early, with the turn in state `waiting`, where a person has to approve something.
     """
-    turn = await take(dependencies, owner, conversation_id, text)
+    turn = await store_message(dependencies, owner, conversation_id, text)
     async for event in resume(dependencies, owner, conversation_id, turn.number):
         yield event
 
 
-async def take(
+async def store_message(
     dependencies: Dependencies,
     owner: str,
     conversation_id: str,
@@ -113,57 +113,59 @@ async def take(
     detached: bool = False,
 ) -> Turn:
     """Store the message as the next turn, which nobody answers yet; the same `key` again gives the turn of then."""
-    asked = _checked(text)
+    message = _check_text(text)
     conversation, version = await read_conversation(dependencies.store, owner, conversation_id)
-    earlier = None if key is None else await asked_with(dependencies.store, owner, conversation_id, key)
+    earlier = None if key is None else await turn_with_key(dependencies.store, owner, conversation_id, key)
     if earlier is not None:
-        return _same(earlier, asked)
+        return _same_turn(earlier, message)
     if conversation.turns:
-        _check_answered(await settled(dependencies.store, owner, conversation_id, conversation.turns))
+        _check_answered(await settled_turn(dependencies.store, owner, conversation_id, conversation.turns))
     number = conversation.turns + 1
     turn = Turn(
         id=f"{conversation_id}-{number}",
         conversation=conversation_id,
         number=number,
-        asked=asked,
+        asked=message,
         at=dependencies.now(),
-        focus=(await _standing(dependencies.store, owner, conversation, number)).focus,
+        focus=(await _history(dependencies.store, owner, conversation, number)).focus,
         detached=detached,
     )
-    told = conversation.model_copy(update={"turns": number, "title": conversation.title or asked[:60]})
+    updated_conversation = conversation.model_copy(
+        update={"turns": number, "title": conversation.title or message[:60]}
+    )
     puts = [
         Put(turn_key(owner, conversation_id, number), turn.model_dump(mode="json"), 0, {"state": turn.state}),
-        Put(Key(owner, KIND, conversation_id), told.model_dump(mode="json"), version),
+        Put(Key(owner, KIND, conversation_id), updated_conversation.model_dump(mode="json"), version),
     ]
     if key is not None:
-        said = {"conversation": conversation_id, "turn": number}
-        puts.append(Put(message_key(owner, conversation_id, key), said, 0))
+        key_document = {"conversation": conversation_id, "turn": number}
+        puts.append(Put(message_key(owner, conversation_id, key), key_document, 0))
     try:
         await dependencies.store.records.put_many(puts)
     except Conflict as error:
-        earlier = None if key is None else await asked_with(dependencies.store, owner, conversation_id, key)
+        earlier = None if key is None else await turn_with_key(dependencies.store, owner, conversation_id, key)
         if earlier is not None:  # the same message, sent twice at once
-            return _same(earlier, asked)
+            return _same_turn(earlier, message)
         raise Unanswered(
             "message: another message of this conversation is being answered; expected one at a time"
         ) from error
     return turn
 
 
-def _same(earlier: Turn, asked: str) -> Turn:
-    if earlier.asked != asked:
-        raise OtherMessage(f"key: it belongs to turn {earlier.number}, which says something else; expected a new key")
+def _same_turn(earlier: Turn, message: str) -> Turn:
+    if earlier.asked != message:
+        raise MessageKeyUsed(f"key: it belongs to turn {earlier.number}, which says something else; expected a new key")
     return earlier
 
 
-def _checked(text: str) -> str:
-    asked = text.strip()
+def _check_text(text: str) -> str:
+    message = text.strip()
     allowed = f"1 to {MAX_MESSAGE_LENGTH} characters"
-    if not 1 <= len(asked) <= MAX_MESSAGE_LENGTH:
-        raise InvalidInput("message", asked[:40], reason=f"it has {len(asked)} characters", allowed=allowed)
-    if any("\ud800" <= character <= "\udfff" for character in asked):
+    if not 1 <= len(message) <= MAX_MESSAGE_LENGTH:
+        raise InvalidInput("message", message[:40], reason=f"it has {len(message)} characters", allowed=allowed)
+    if any("\ud800" <= character <= "\udfff" for character in message):
         raise InvalidInput("message", "", reason="it holds what is no character", allowed=f"{allowed} in UTF-8")
-    return asked
+    return message
 
 
 def _check_answered(last: Turn) -> None:
@@ -186,116 +188,116 @@ async def resume(
 ) -> AsyncGenerator[TraceEvent]:
     """Go on with a turn that was interrupted, or whose approval was decided; a finished one is read out."""
     turn = await turn_of(dependencies.store, owner, conversation_id, number)
-    stored = await load_events(dependencies.store, owner, turn.id)
+    stored_events = await load_events(dependencies.store, owner, turn.id)
     if turn.state == "completed":
-        for event in stored:
+        for event in stored_events:
             yield event
         return
-    if not await _begins_again(dependencies.store, owner, turn):
+    if not await _leave_waiting(dependencies.store, owner, turn):
         return
     if dependencies.models is None:
         raise ValueError("a conversation needs a desk with models")
-    log = EventLog(dependencies.store, owner, turn.id, stored, dependencies.observe, dependencies.now)
-    known = {event.id for event in stored}
+    log = EventLog(dependencies.store, owner, turn.id, stored_events, dependencies.observe, dependencies.now)
+    yielded_ids = {event.id for event in stored_events}
     try:
-        async with aclosing(logged(turn.id, _steps(dependencies, owner, turn, log))) as steps:
+        async with aclosing(bind_run_to_logs(turn.id, _run_graph(dependencies, owner, turn, log))) as steps:
             async for event in steps:
-                known.add(event.id)
+                yielded_ids.add(event.id)
                 yield event
-        for event in await _untold(dependencies.store, owner, turn, known):
+        for event in await _unstreamed(dependencies.store, owner, turn, yielded_ids):
             yield event
     except Exception as error:
-        for event in await _untold(dependencies.store, owner, turn, known):
+        for event in await _unstreamed(dependencies.store, owner, turn, yielded_ids):
             yield event
-        failures = sum(isinstance(event, RunFailed) for event in stored)
-        failed = log.make(RunFailed, "turn", 0, failures, code=code_of(error), kind=kind_of(error))
-        ended = await log.append(failed)
-        await update(dependencies.store, owner, turn, state="failed")
+        failures = sum(isinstance(event, RunFailed) for event in stored_events)
+        failure = log.make(RunFailed, "turn", 0, failures, code=failure_code(error), kind=failure_kind(error))
+        new_events = await log.append(failure)
+        await update_turn(dependencies.store, owner, turn, state="failed")
         await delete_answers(
             dependencies.store, owner, turn.id
         )  # nobody has to go on with it, and drafts must not stay
-        for event in ended:
+        for event in new_events:
             yield event
         raise
 
 
-async def _begins_again(store: Store, owner: str, turn: Turn) -> bool:
+async def _leave_waiting(store: Store, owner: str, turn: Turn) -> bool:
     """Whether it waits for nobody; one that did says so no longer."""
     if turn.waits_for is None:
         return True
     if not await is_decided(store, owner, *turn.waits_for):
         return False
-    await update(store, owner, turn, state="running", waits_for=None)
+    await update_turn(store, owner, turn, state="running", waits_for=None)
     return True
 
 
-async def _untold(store: Store, owner: str, turn: Turn, known: Collection[str]) -> list[TraceEvent]:
+async def _unstreamed(store: Store, owner: str, turn: Turn, yielded_ids: Collection[str]) -> list[TraceEvent]:
     """What a graph that stops or fails has stored and did not come to stream."""
-    return [event for event in await load_events(store, owner, turn.id) if event.id not in known]
+    return [event for event in await load_events(store, owner, turn.id) if event.id not in yielded_ids]
 
 
-async def _steps(dependencies: Dependencies, owner: str, turn: Turn, log: EventLog) -> AsyncGenerator[TraceEvent]:
+async def _run_graph(dependencies: Dependencies, owner: str, turn: Turn, log: EventLog) -> AsyncGenerator[TraceEvent]:
     assert dependencies.models is not None
     chain = dependencies.models.of("assistant")
-    started = log.make(
+    start_event = log.make(
         TurnStarted, "turn", 0, 0, conversation=turn.conversation, turn=turn.number, model=chain.models[0].name
     )
-    for event in await log.append(started):
+    for event in await log.append(start_event):
         yield event
     conversation = await conversation_of(dependencies.store, owner, turn.conversation)
-    place = await _standing(dependencies.store, owner, conversation, turn.number)
+    history = await _history(dependencies.store, owner, conversation, turn.number)
     evidence = await load_evidence(dependencies.store, owner, turn.id)
     evidence.calls["message"] = CallResult(message_figures(turn.asked), {})
 
-    def context(at: Place, tell: Tell) -> ChatContext:
+    def context(at: NodeLog, tell: Tell) -> ChatContext:
         return ChatContext(
             principal=Principal(owner=owner),
             run=turn.id,
             store=dependencies.store,
             budgets=dependencies.budgets,
             now=dependencies.now,
-            quotable_texts=(*(earlier.asked for earlier in place.before), turn.asked),
+            quotable_texts=(*(earlier.asked for earlier in history.before), turn.asked),
             prices=dependencies.prices_of(owner),
-            runs=RunsOfOwner(dependencies, owner, turn.id, lambda: evidence.current_focus(turn.focus), at, tell),
+            runs=AssistantRuns(dependencies, owner, turn.id, lambda: evidence.current_focus(turn.focus), at, tell),
             focus=turn.focus,
             evidence=evidence,
         )
 
-    execution = Turning(
+    execution = TurnContext(
         context=context,
         evidence=evidence,
         log=log,
         agent=assistant(chain),
         asked=turn.asked,
-        before=[_reminder(earlier) for earlier in place.before],
+        before=[_past_turn(earlier) for earlier in history.before],
     )
     async with open_checkpoints(dependencies.checkpoints) as checkpointer:
-        graph, thread = turning(checkpointer), f"{owner}/{turn.id}"
+        graph, thread = assistant_graph(checkpointer), f"{owner}/{turn.id}"
         config: RunnableConfig = {
             "configurable": {"thread_id": thread},
             "recursion_limit": RECURSION_LIMIT,
             "callbacks": [*dependencies.listeners],
         }
-        at = await graph.aget_state(config)
-        begun = at.created_at is not None
-        if not begun or at.tasks:
-            interrupted = any(task.interrupts for task in at.tasks)
+        snapshot = await graph.aget_state(config)
+        has_checkpoint = snapshot.created_at is not None
+        if not has_checkpoint or snapshot.tasks:
+            interrupted = any(task.interrupts for task in snapshot.tasks)
             parts = graph.astream(
-                Command(resume=True) if interrupted else None if begun else BLANK,
+                Command(resume=True) if interrupted else None if has_checkpoint else BLANK,
                 config,
                 context=execution,
                 stream_mode=["custom"],
                 version="v2",
                 durability="sync",
             )
-            async for event in events(parts):
-                if not isinstance(event, Stopped):
+            async for event in trace_events(parts):
+                if not isinstance(event, GraphStopped):
                     yield event
-            at = await graph.aget_state(config)
-        waiting = [value.value for task in at.tasks for value in task.interrupts]
-        if waiting:
-            waits_for = [waiting[0]["run"], waiting[0]["subject"]]
-            paused = log.make(
+            snapshot = await graph.aget_state(config)
+        interrupts = [value.value for task in snapshot.tasks for value in task.interrupts]
+        if interrupts:
+            waits_for = [interrupts[0]["run"], interrupts[0]["subject"]]
+            pause_event = log.make(
                 TurnPaused,
                 "turn",
                 0,
@@ -305,14 +307,14 @@ async def _steps(dependencies: Dependencies, owner: str, turn: Turn, log: EventL
                 waits_for=waits_for[0],
                 subject=waits_for[1],
             )
-            for event in await log.append(paused):
+            for event in await log.append(pause_event):
                 yield event
-            await update(dependencies.store, owner, turn, state="waiting", waits_for=waits_for)
+            await update_turn(dependencies.store, owner, turn, state="waiting", waits_for=waits_for)
             return
-        if "reply" not in at.values:  # another process has finished the turn meanwhile
+        if "reply" not in snapshot.values:  # another process has finished the turn meanwhile
             return
         async for event in _finish(
-            dependencies.store, owner, turn, at.values["reply"], at.values["missing"], evidence, log
+            dependencies.store, owner, turn, snapshot.values["reply"], snapshot.values["missing"], evidence, log
         ):
             yield event
         await checkpointer.adelete_thread(thread)
@@ -328,8 +330,8 @@ async def _finish(
     log: EventLog,
 ) -> AsyncGenerator[TraceEvent]:
     outcome = reply.outcome if reply else "no_answer"
-    said = await load_events(store, owner, turn.id)
-    finished = log.make(
+    turn_events = await load_events(store, owner, turn.id)
+    finish_event = log.make(
         TurnFinished,
         "turn",
         0,
@@ -337,19 +339,19 @@ async def _finish(
         conversation=turn.conversation,
         turn=turn.number,
         outcome=outcome,
-        usage=usage_of(said),
+        usage=usage_of(turn_events),
     )
-    said_by_it = [render(claim, evidence.figures) for claim in (reply.claims if reply else ())]
-    claims = [*noted(evidence, missing), *said_by_it]
-    new = await log.append(finished)
-    calls = [(event.tool, event.arguments) for event in said if isinstance(event, ToolCalled)]
+    reply_claims = [render(claim, evidence.figures) for claim in (reply.claims if reply else ())]
+    claims = [*note_claims(evidence, missing), *reply_claims]
+    new = await log.append(finish_event)
+    calls = [(event.tool, event.arguments) for event in turn_events if isinstance(event, ToolCalled)]
     exhibits = evidence.exhibits(calls)
-    used = {
+    figure_ids = {
         id_
-        for shown in (*claims, *exhibits)
-        for id_ in (shown.figures if isinstance(shown, RenderedClaim) else shown.ids())
+        for item in (*claims, *exhibits)
+        for id_ in (item.figures if isinstance(item, RenderedClaim) else item.ids())
     }
-    await update(
+    await update_turn(
         store,
         owner,
         turn,
@@ -357,7 +359,7 @@ async def _finish(
         waits_for=None,
         outcome=outcome,
         claims=[claim.model_dump(mode="json") for claim in claims],
-        figures=[f.model_dump(mode="json") for f in evidence.figures if f.id in used],
+        figures=[f.model_dump(mode="json") for f in evidence.figures if f.id in figure_ids],
         exhibits=[exhibit.model_dump(mode="json") for exhibit in exhibits],
         offers=list(reply.offers if reply else ()),
         did=[list(call) for call in calls],
@@ -367,22 +369,22 @@ async def _finish(
         yield event
 
 
-async def _standing(store: Store, owner: str, conversation: Conversation, number: int) -> _Standing:
+async def _history(store: Store, owner: str, conversation: Conversation, number: int) -> _History:
     """The last turns before `number`, and what the conversation is about after them."""
     turns = await turns_of(store, owner, conversation, max(1, number - REMEMBERED), number - 1)
-    return _Standing(before=turns, focus=turns[-1].focus if turns else await _begun(store, owner))
+    return _History(before=turns, focus=turns[-1].focus if turns else await _initial_focus(store, owner))
 
 
-async def _begun(store: Store, owner: str) -> Focus:
+async def _initial_focus(store: Store, owner: str) -> Focus:
     """A new conversation knows the latest results, so that they can be asked about."""
-    done = await recent_results(store, owner, 2)
-    return Focus(run=next(iter(done), None), previous_run=next(iter(done[1:]), None))
+    latest_results = await recent_results(store, owner, 2)
+    return Focus(run=next(iter(latest_results), None), previous_run=next(iter(latest_results[1:]), None))
 
 
 async def adopt(store: Store, owner: str, turn: Turn) -> None:
     """From now on whoever serves the owner goes on with the turn."""
-    await update(store, owner, turn, detached=True)
+    await update_turn(store, owner, turn, detached=True)
 
 
-def _reminder(turn: Turn) -> Before:
-    return Before(asked=turn.asked, did=turn.did, answered=tuple(claim.template for claim in turn.claims))
+def _past_turn(turn: Turn) -> PastTurn:
+    return PastTurn(asked=turn.asked, did=turn.did, answered=tuple(claim.template for claim in turn.claims))

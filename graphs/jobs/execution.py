@@ -27,12 +27,12 @@ from desk.runs.repository import Cancelled, Run, change_run, load_events, load_r
 from desk.runs.states import FINAL_STATES, STOPPED_STATES, RunState
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies
-from graphs.optimization import AGENTS, RECURSION_LIMIT, Execution, optimization
+from graphs.optimization import AGENTS, RECURSION_LIMIT, Execution, optimization_graph
 from graphs.runs.approval import APPROVE, append_approval
-from graphs.runs.computations import settle
+from graphs.runs.computations import stop_computation
 from graphs.runs.creation import check_version
-from graphs.runs.event_log import EventLog, logged
-from graphs.stream_parts import Stopped, events
+from graphs.runs.event_log import EventLog, bind_run_to_logs
+from graphs.stream_parts import GraphStopped, trace_events
 from store.errors import Conflict, Unavailable
 
 GIVEN_DECISIONS = "given decisions"
@@ -59,31 +59,33 @@ async def execute(
     What is logged meanwhile carries the id of the run.
     Its history says that it was executed `by` its owner, or by whom this names.
     """
-    async with aclosing(logged(run_id, _executed(dependencies, owner, run_id, decisions, by or owner))) as executed:
-        async for event in executed:
+    async with aclosing(
+        bind_run_to_logs(run_id, _execute(dependencies, owner, run_id, decisions, by or owner))
+    ) as events:
+        async for event in events:
             yield event
 
 
-async def _executed(
+async def _execute(
     dependencies: Dependencies, owner: str, run_id: str, decisions: Sequence[Decision] | None, by: str
 ) -> AsyncGenerator[TraceEvent]:
     approval = await load_approval(dependencies.store, owner, run_id)  # before the run: a decision changes both at once
     run = await load_run(dependencies.store, owner, run_id)
-    stored = await load_events(dependencies.store, owner, run_id)
+    stored_events = await load_events(dependencies.store, owner, run_id)
     if run.state in FINAL_STATES or (run.state == "waiting" and approval is not None and approval.decided is None):
-        for event in await _read_out(dependencies, run, stored):
+        for event in await _final_events(dependencies, run, stored_events):
             yield event
         return
     check_version(run)
     for decision in decisions or ():
         await save_decision(dependencies.store, owner, run_id, StoredDecision(decision))
     await _advance(dependencies, owner, run_id, "validating", by=by)
-    log = EventLog(dependencies.store, owner, run_id, stored, dependencies.observe, dependencies.now)
-    execution = _execution(dependencies, run, log, approval, asks=decisions is None)
-    known = {event.id for event in stored}
+    log = EventLog(dependencies.store, owner, run_id, stored_events, dependencies.observe, dependencies.now)
+    execution = _build_execution(dependencies, run, log, approval, asks=decisions is None)
+    yielded_ids = {event.id for event in stored_events}
     try:
-        async for event in _steps(dependencies, run, execution, by):
-            known.add(event.id)
+        async for event in _run_graph(dependencies, run, execution, by):
+            yielded_ids.add(event.id)
             yield event
     except Unavailable:
         raise  # the run did not fail; there may be no place to say anything either
@@ -91,25 +93,25 @@ async def _executed(
         for event in await load_events(
             dependencies.store, owner, run_id
         ):  # a graph that fails drops what it has yet to stream
-            if event.id not in known:
+            if event.id not in yielded_ids:
                 yield event
-        failures = sum(isinstance(event, RunFailed) for event in stored)
-        failed = execution.log.make(RunFailed, "run", 0, failures, code=code_of(error), kind=kind_of(error))
-        ended = await execution.log.append(failed)
+        failures = sum(isinstance(event, RunFailed) for event in stored_events)
+        failure = execution.log.make(RunFailed, "run", 0, failures, code=failure_code(error), kind=failure_kind(error))
+        new_events = await execution.log.append(failure)
         logger: Any = structlog.get_logger()
-        logger.warning("run_failed", code=code_of(error), kind=kind_of(error))
+        logger.warning("run_failed", code=failure_code(error), kind=failure_kind(error))
         state = "cancelled" if isinstance(error, Cancelled) else "failed"
-        reason = str(error) if isinstance(error, UserError) else kind_of(error)
+        reason = str(error) if isinstance(error, UserError) else failure_kind(error)
         await _end(dependencies, owner, run_id, state, by=by, reason=reason)
-        await settle(dependencies, owner, run_id)
-        for event in ended:
+        await stop_computation(dependencies, owner, run_id)
+        for event in new_events:
             yield event
         raise
 
 
-async def _steps(dependencies: Dependencies, run: Run, execution: Execution, by: str) -> AsyncGenerator[TraceEvent]:
+async def _run_graph(dependencies: Dependencies, run: Run, execution: Execution, by: str) -> AsyncGenerator[TraceEvent]:
     log = execution.log
-    started = log.make(
+    start_event = log.make(
         RunStarted,
         "run",
         0,
@@ -118,51 +120,51 @@ async def _steps(dependencies: Dependencies, run: Run, execution: Execution, by:
         data_digest=run.data_digest,
         model=execution.author,
     )
-    for event in await log.append(started):
+    for event in await log.append(start_event):
         yield event
     async with open_checkpoints(dependencies.checkpoints) as checkpointer:
-        graph = optimization(checkpointer)
+        graph = optimization_graph(checkpointer)
         config: RunnableConfig = {
             "configurable": {"thread_id": run.thread},
             "recursion_limit": RECURSION_LIMIT,
             "callbacks": [*dependencies.listeners],
         }
-        place = await graph.aget_state(config)
-        begun = place.created_at is not None
+        snapshot = await graph.aget_state(config)
+        has_checkpoint = snapshot.created_at is not None
         # `next` leaves out tasks whose writes are stored, although their step is not over: tasks are what is left
-        if not begun or place.tasks:
-            asked = any(task.interrupts and task.name == APPROVE for task in place.tasks)
-            decided = asked and execution.approval is not None and execution.approval.granted
+        if not has_checkpoint or snapshot.tasks:
+            is_interrupted = any(task.interrupts and task.name == APPROVE for task in snapshot.tasks)
+            is_granted = is_interrupted and execution.approval is not None and execution.approval.granted
             parts = graph.astream(
-                Command(resume=True) if decided else None if begun else {},
+                Command(resume=True) if is_granted else None if has_checkpoint else {},
                 config,
                 context=execution,
                 stream_mode=["custom", "updates"],
                 version="v2",
                 durability="sync",
             )
-            stopped: Stopped | None = None
-            async for event in events(parts):
-                if isinstance(event, Stopped):
-                    stopped = event
+            stop: GraphStopped | None = None
+            async for event in trace_events(parts):
+                if isinstance(event, GraphStopped):
+                    stop = event
                     continue
                 if isinstance(event, NodeStarted) and event.node in STAGE_OF:
                     await _advance(dependencies, run.owner, run.id, STAGE_OF[event.node], by=by)
                 yield event
-            if stopped is not None:
-                leave = _wait if stopped.waits_for == "person" else _leave_computing
+            if stop is not None:
+                leave = _wait_for_person if stop.waits_for == "person" else _leave_computing
                 await leave(dependencies, run.owner, run.id, by=by)
                 return
     result = await load_result(dependencies.store, run.owner, run.id, "final")
-    finished = log.make(RunFinished, "run", 0, 0, result_digest=result.digest())
-    new = await log.append(finished)
+    finish_event = log.make(RunFinished, "run", 0, 0, result_digest=result.digest())
+    new = await log.append(finish_event)
     await _advance(dependencies, run.owner, run.id, "completed", by=by, result_digest=result.digest())
-    await settle(dependencies, run.owner, run.id)
+    await stop_computation(dependencies, run.owner, run.id)
     for event in new:
         yield event
 
 
-async def _read_out(dependencies: Dependencies, run: Run, stored: list[TraceEvent]) -> list[TraceEvent]:
+async def _final_events(dependencies: Dependencies, run: Run, stored_events: list[TraceEvent]) -> list[TraceEvent]:
     """The events of a run that is not executed; what a process that died has left undone is done first."""
     if run.state == "completed":
         await delete_answers(dependencies.store, run.owner, run.id)
@@ -171,10 +173,10 @@ async def _read_out(dependencies: Dependencies, run: Run, stored: list[TraceEven
         assert approval is not None
         await append_approval(dependencies, run, approval)
         return await load_events(dependencies.store, run.owner, run.id)
-    return stored
+    return stored_events
 
 
-def _execution(
+def _build_execution(
     dependencies: Dependencies, run: Run, log: EventLog, approval: Approval | None, *, asks: bool
 ) -> Execution:
     context = Context(
@@ -200,7 +202,7 @@ def _execution(
     )
 
 
-def code_of(error: Exception) -> Literal["fault", "cancelled", "unusable_input", "model_failed"]:
+def failure_code(error: Exception) -> Literal["fault", "cancelled", "unusable_input", "model_failed"]:
     if isinstance(error, Cancelled):
         return "cancelled"
     if isinstance(error, ModelFailure):
@@ -208,7 +210,7 @@ def code_of(error: Exception) -> Literal["fault", "cancelled", "unusable_input",
     return "unusable_input" if isinstance(error, UserError) else "fault"
 
 
-def kind_of(error: Exception) -> str:
+def failure_kind(error: Exception) -> str:
     return error.reason if isinstance(error, ModelFailure) else type(error).__name__
 
 
@@ -217,25 +219,27 @@ async def _advance(
 ) -> None:
     """Bring the run to `stage`, unless it has ended or is further already; `Cancelled` if somebody stopped it."""
 
-    def advanced(run: Run) -> Run:
+    def advance(run: Run) -> Run:
         if run.state == "cancelled" and stage != "validating":
             raise Cancelled(run_id)
-        return run if run.state in FINAL_STATES else run.advanced_to(stage, at=dependencies.now(), by=by, **changes)
+        return run if run.state in FINAL_STATES else run.advanced(stage, at=dependencies.now(), by=by, **changes)
 
-    await change_run(dependencies.store, owner, run_id, advanced)
+    await change_run(dependencies.store, owner, run_id, advance)
 
 
-async def _wait(dependencies: Dependencies, owner: str, run_id: str, *, by: str) -> None:
+async def _wait_for_person(dependencies: Dependencies, owner: str, run_id: str, *, by: str) -> None:
     """Let the run wait for a person, unless it has ended or the person has decided meanwhile."""
-    while (asked := await load_approval(dependencies.store, owner, run_id)) is None or asked.decided is None:
+    while (approval := await load_approval(dependencies.store, owner, run_id)) is None or approval.decided is None:
         record = await load_run_record(dependencies.store, owner, run_id)
         run = Run.model_validate(record.document)
         if run.state in STOPPED_STATES or run.state == "waiting":
             return
         try:
-            waiting = run.with_state("waiting", at=dependencies.now(), by=by).put(record.version)
-            listed = await approval_requests.reopening_puts(dependencies.store, owner, run_id, run.request.name, asked)
-            await dependencies.store.records.put_many([waiting, *listed])
+            waiting_put = run.moved("waiting", at=dependencies.now(), by=by).put(record.version)
+            list_puts = await approval_requests.reopening_puts(
+                dependencies.store, owner, run_id, run.request.name, approval
+            )
+            await dependencies.store.records.put_many([waiting_put, *list_puts])
         except Conflict:
             continue
         return
@@ -244,21 +248,17 @@ async def _wait(dependencies: Dependencies, owner: str, run_id: str, *, by: str)
 async def _leave_computing(dependencies: Dependencies, owner: str, run_id: str, *, by: str) -> None:
     """Nobody executes the run until there is news of its job, unless somebody has ended it meanwhile."""
 
-    def computing(run: Run) -> Run:
+    def leave_computing(run: Run) -> Run:
         if run.state in STOPPED_STATES or run.state == "computing":
             return run
-        return run.advanced_to("running", at=dependencies.now(), by=by).with_state(
-            "computing", at=dependencies.now(), by=by
-        )
+        return run.advanced("running", at=dependencies.now(), by=by).moved("computing", at=dependencies.now(), by=by)
 
-    await change_run(dependencies.store, owner, run_id, computing)
-    await settle(dependencies, owner, run_id)  # whoever ended it may not have known of the job
+    await change_run(dependencies.store, owner, run_id, leave_computing)
+    await stop_computation(dependencies, owner, run_id)  # whoever ended it may not have known of the job
 
 
 async def _end(dependencies: Dependencies, owner: str, run_id: str, state: RunState, *, by: str, reason: str) -> None:
-    def ended(run: Run) -> Run:
-        return (
-            run if run.state in STOPPED_STATES else run.with_state(state, at=dependencies.now(), by=by, reason=reason)
-        )
+    def end(run: Run) -> Run:
+        return run if run.state in STOPPED_STATES else run.moved(state, at=dependencies.now(), by=by, reason=reason)
 
-    await change_run(dependencies.store, owner, run_id, ended)
+    await change_run(dependencies.store, owner, run_id, end)

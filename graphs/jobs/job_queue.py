@@ -27,7 +27,7 @@ from desk.runs.states import STOPPED_STATES
 from graphs.dependencies import Dependencies
 from graphs.jobs import fair_queue
 from graphs.jobs.fair_queue import Ticket
-from graphs.runs.computations import settle
+from graphs.runs.computations import stop_computation
 from graphs.runs.creation import new_run
 from graphs.runs.event_log import EventLog
 from graphs.runs.leases import is_leased
@@ -36,32 +36,32 @@ from store.queue import Queue
 from store.records import Key, Put
 
 IDEMPOTENCY = "idempotency"
-KEYS_HOLD = timedelta(hours=24)
+KEY_LIFETIME = timedelta(hours=24)
 WORKER = "worker"
 BY_A_PERSON = "by a person"
 LOOK_SECONDS = 1.0
 """Between two looks at a run that says nothing."""
 
 
-class KeyUsed(Conflicting):
+class IdempotencyKeyUsed(Conflicting):
     """The idempotency key names another request."""
 
     code = "idempotency_key_used"
 
 
-class HasEnded(Conflicting):
+class JobEnded(Conflicting):
     """What was asked of a job is not possible any more."""
 
     code = "has_ended"
 
 
-class NoSuchLetter(NotFound):
+class NoSuchDeadLetter(NotFound):
     """There is no dead letter of that id."""
 
     code = "no_such_letter"
 
 
-class Failed(UserError):
+class FailedRun(UserError):
     """The run that was followed failed for a reason that its owner can mend."""
 
     def __init__(self, run: Run, code: str) -> None:
@@ -91,65 +91,65 @@ async def submit(
     queue, store = queue_of(dependencies), dependencies.store
     digest = request.content_digest()
     key = None if idempotency_key is None else _key(owner, idempotency_key)
-    if (earlier := await _earlier(dependencies, owner, key, run_id, digest)) is not None:
+    if (earlier := await _earlier_run(dependencies, owner, key, run_id, digest)) is not None:
         return earlier
     run = await new_run(dependencies, owner, request, run_id=run_id)
-    run = run.with_state("queued", at=dependencies.now(), by=owner)
+    run = run.moved("queued", at=dependencies.now(), by=owner)
     while True:
-        entered, tickets = await fair_queue.entering(
+        queue_put, tickets = await fair_queue.enter(
             store, owner, run.id, dependencies.jobs_per_user, dependencies.now()
         )
-        puts = [run.put(0), entered]
+        puts = [run.put(0), queue_put]
         if key is not None:
-            puts.append(Put(key, {"run": run.id, "request": digest}, 0, expires=dependencies.now() + KEYS_HOLD))
+            puts.append(Put(key, {"run": run.id, "request": digest}, 0, expires=dependencies.now() + KEY_LIFETIME))
         try:
             await store.records.put_many(puts)
         except Conflict:
-            if (earlier := await _earlier(dependencies, owner, key, run_id, digest)) is not None:
+            if (earlier := await _earlier_run(dependencies, owner, key, run_id, digest)) is not None:
                 return earlier
             continue
         _logger().info("job_submitted", run=run.id)
-        await fair_queue.send(store, queue, owner, tickets)
+        await fair_queue.send_tickets(store, queue, owner, tickets)
         return run
 
 
 async def cancel(dependencies: Dependencies, owner: str, run_id: str, *, by: str, reason: str = "") -> Run:
     """Stop a run that has not ended: at once, or as soon as the worker that executes it has looked."""
     store = dependencies.store
-    wanted = CancellationRequest(by=by, at=dependencies.now(), reason=reason)
+    cancellation = CancellationRequest(by=by, at=dependencies.now(), reason=reason)
     while True:
-        gate, version = await fair_queue.read(store, owner)  # first: who begins with a job writes it
+        owner_queue, version = await fair_queue.load_queue(store, owner)  # first: who begins with a job writes it
         record = await load_run_record(store, owner, run_id)
         run = Run.model_validate(record.document)
         if run.state == "cancelled":
-            await _tell_cancelled(dependencies, run)  # who cancelled it may have been cut off before
-            await settle(dependencies, owner, run_id)
+            await _append_cancellation(dependencies, run)  # who cancelled it may have been cut off before
+            await stop_computation(dependencies, owner, run_id)
         if run.state == "cancelled" or (run.cancelling is not None and run.state not in STOPPED_STATES):
             return run
         if run.state in STOPPED_STATES:
-            raise HasEnded(f"run: {run_id!r} is {run.state}; expected a run that has not ended")
-        after = gate
-        executed = run.state not in ("waiting", "computing") and await is_leased(
+            raise JobEnded(f"run: {run_id!r} is {run.state}; expected a run that has not ended")
+        after = owner_queue
+        is_executed = run.state not in ("waiting", "computing") and await is_leased(
             store, owner, run_id, now=dependencies.now
         )
-        if executed:
-            run = run.model_copy(update={"cancelling": wanted})
+        if is_executed:
+            run = run.model_copy(update={"cancelling": cancellation})
         else:
-            run = run.with_state("cancelled", at=wanted.at, by=by, reason=reason)
-            after = gate.left(run_id).filled(dependencies.jobs_per_user, dependencies.now())
-        puts = [run.put(record.version), fair_queue.kept(owner, after, version)]
-        if not executed:
+            run = run.moved("cancelled", at=cancellation.at, by=by, reason=reason)
+            after = owner_queue.without_job(run_id).with_places_filled(dependencies.jobs_per_user, dependencies.now())
+        puts = [run.put(record.version), fair_queue.queue_put(owner, after, version)]
+        if not is_executed:
             puts += await closing_puts(store, await load_approval(store, owner, run_id), dependencies.now())
         try:
             await store.records.put_many(puts)
         except Conflict:
             continue
-        _logger().info("job_cancelled", run=run.id, executed=executed)
-        if not executed:
-            await _tell_cancelled(dependencies, run)
-            await settle(dependencies, owner, run_id)
+        _logger().info("job_cancelled", run=run.id, executed=is_executed)
+        if not is_executed:
+            await _append_cancellation(dependencies, run)
+            await stop_computation(dependencies, owner, run_id)
             if dependencies.queue is not None:
-                await fair_queue.send(store, dependencies.queue, owner, after.new_since(gate))
+                await fair_queue.send_tickets(store, dependencies.queue, owner, after.new_since(owner_queue))
         return run
 
 
@@ -157,20 +157,20 @@ async def restart(dependencies: Dependencies, owner: str, run_id: str, *, by: st
     """Put a failed or cancelled run into the queue again; it goes on where it stopped."""
     queue, store = queue_of(dependencies), dependencies.store
     while True:
-        entered, tickets = await fair_queue.entering(
+        queue_put, tickets = await fair_queue.enter(
             store, owner, run_id, dependencies.jobs_per_user, dependencies.now()
         )
         record = await load_run_record(store, owner, run_id)
-        run = Run.model_validate(record.document).with_state("queued", at=dependencies.now(), by=by, reason=reason)
+        run = Run.model_validate(record.document).moved("queued", at=dependencies.now(), by=by, reason=reason)
         try:
-            await store.records.put_many([run.put(record.version), entered])
+            await store.records.put_many([run.put(record.version), queue_put])
         except Conflict:
             continue
-        await fair_queue.send(store, queue, owner, tickets)
+        await fair_queue.send_tickets(store, queue, owner, tickets)
         return run
 
 
-async def followed(dependencies: Dependencies, owner: str, run_id: str) -> AsyncGenerator[TraceEvent]:
+async def follow_run(dependencies: Dependencies, owner: str, run_id: str) -> AsyncGenerator[TraceEvent]:
     """The events of a run that workers execute, until it ends or waits for a person; it raises as `execute` does."""
     after, code = 0, ""
     while True:
@@ -183,7 +183,7 @@ async def followed(dependencies: Dependencies, owner: str, run_id: str) -> Async
             break
         await dependencies.store.events.wait(owner, run_id, after, timeout=LOOK_SECONDS)
     if run.state == "failed" and code in ("unusable_input", "model_failed"):
-        raise Failed(run, code)
+        raise FailedRun(run, code)
     if run.state == "failed":
         raise JobFailed(run_id)
     if run.state in ("cancelled", "expired"):
@@ -192,38 +192,44 @@ async def followed(dependencies: Dependencies, owner: str, run_id: str) -> Async
 
 async def begin(dependencies: Dependencies, owner: str, job: str, number: int) -> Ticket | None:
     """The ticket with which a worker begins; None for one that was given back, whose message is an old one."""
-    _, after = await fair_queue.change(dependencies.store, owner, lambda gate: _begun(gate, job, number, 1))
+    _, after = await fair_queue.change_queue(
+        dependencies.store, owner, lambda owner_queue: _count_attempt(owner_queue, job, number, 1)
+    )
     return after.ticket(job, number)
 
 
-async def put_back(dependencies: Dependencies, owner: str, job: str, number: int) -> None:
+async def return_job(dependencies: Dependencies, owner: str, job: str, number: int) -> None:
     """The worker was stopped, not the job: it did not fail."""
-    await fair_queue.change(dependencies.store, owner, lambda gate: _begun(gate, job, number, -1))
+    await fair_queue.change_queue(
+        dependencies.store, owner, lambda owner_queue: _count_attempt(owner_queue, job, number, -1)
+    )
 
 
-async def release_next(dependencies: Dependencies, owner: str, job: str, number: int) -> None:
+async def release_place(dependencies: Dependencies, owner: str, job: str, number: int) -> None:
     """Give the place of a job back to the owner's next one; a job whose end is wanted is cancelled with it."""
     store = dependencies.store
     while True:
-        gate, version = await fair_queue.read(store, owner)
-        after = gate.left(job, number).filled(dependencies.jobs_per_user, dependencies.now())
-        puts = [fair_queue.kept(owner, after, version)]
+        owner_queue, version = await fair_queue.load_queue(store, owner)
+        after = owner_queue.without_job(job, number).with_places_filled(dependencies.jobs_per_user, dependencies.now())
+        puts = [fair_queue.queue_put(owner, after, version)]
         record = await store.records.get(Key(owner, KIND, job))
         run = None if record is None else Run.model_validate(record.document)
-        cancelled = None
+        cancelled_run = None
         if record is not None and run is not None and run.cancelling is not None and run.state not in STOPPED_STATES:
-            wanted = run.cancelling
-            cancelled = run.with_state("cancelled", at=dependencies.now(), by=wanted.by, reason=wanted.reason)
-            puts.append(cancelled.put(record.version))
+            cancellation = run.cancelling
+            cancelled_run = run.moved(
+                "cancelled", at=dependencies.now(), by=cancellation.by, reason=cancellation.reason
+            )
+            puts.append(cancelled_run.put(record.version))
             puts += await closing_puts(store, await load_approval(store, owner, job), dependencies.now())
         try:
             await store.records.put_many(puts)
         except Conflict:
             continue
-        if cancelled is not None:
-            await _tell_cancelled(dependencies, cancelled)
-        await fair_queue.send(store, queue_of(dependencies), owner, after.new_since(gate))
-        await settle(dependencies, owner, job)
+        if cancelled_run is not None:
+            await _append_cancellation(dependencies, cancelled_run)
+        await fair_queue.send_tickets(store, queue_of(dependencies), owner, after.new_since(owner_queue))
+        await stop_computation(dependencies, owner, job)
         return
 
 
@@ -235,10 +241,10 @@ async def expire(dependencies: Dependencies, owner: str, run_id: str, *, reason:
             dependencies.store,
             owner,
             run_id,
-            lambda found: found.with_state("expired", at=dependencies.now(), by=WORKER, reason=reason),
+            lambda found: found.moved("expired", at=dependencies.now(), by=WORKER, reason=reason),
         )
     if run.state == "expired":
-        await tell_failed(dependencies, run, code="cancelled", kind="expired")
+        await append_failure(dependencies, run, code="cancelled", kind="expired")
 
 
 async def fail(dependencies: Dependencies, owner: str, run_id: str, *, reason: str, code: str) -> None:
@@ -249,10 +255,10 @@ async def fail(dependencies: Dependencies, owner: str, run_id: str, *, reason: s
             dependencies.store,
             owner,
             run_id,
-            lambda found: found.with_state("failed", at=dependencies.now(), by=WORKER, reason=reason),
+            lambda found: found.moved("failed", at=dependencies.now(), by=WORKER, reason=reason),
         )
     if run.state == "failed":
-        await tell_failed(dependencies, run, code=code, kind="dead letter" if code == "fault" else "UserError")
+        await append_failure(dependencies, run, code=code, kind="dead letter" if code == "fault" else "UserError")
 
 
 async def replay(dependencies: Dependencies, message_id: str, *, by: str) -> Run:
@@ -260,9 +266,9 @@ async def replay(dependencies: Dependencies, message_id: str, *, by: str) -> Run
     letters = await queue_of(dependencies).dead_letters(1000)
     letter = next((each for each in letters if each.id == message_id), None)
     if letter is None:
-        raise NoSuchLetter(f"message: there is no dead letter {message_id!r}; expected the id of one")
+        raise NoSuchDeadLetter(f"message: there is no dead letter {message_id!r}; expected the id of one")
     if not letter.body.keys() >= {"owner", "job"}:
-        raise NoSuchLetter(f"message: {message_id!r} names no job; expected the id of a dead letter that names one")
+        raise NoSuchDeadLetter(f"message: {message_id!r} names no job; expected the id of a dead letter that names one")
     owner, job = letter.body["owner"], letter.body["job"]
     run = await load_run(dependencies.store, owner, job)
     if run.state == "failed":
@@ -273,15 +279,17 @@ async def replay(dependencies: Dependencies, message_id: str, *, by: str) -> Run
 
 async def sweep(dependencies: Dependencies) -> int:
     """Send the messages that a process left unsent when it died; how many they were."""
-    return await fair_queue.sweep(dependencies.store, queue_of(dependencies), dependencies.now())
+    return await fair_queue.send_unsent(dependencies.store, queue_of(dependencies), dependencies.now())
 
 
-async def _earlier(
+async def _earlier_run(
     dependencies: Dependencies, owner: str, key: Key | None, run_id: str | None, digest: str
 ) -> Run | None:
     if key is not None and (record := await dependencies.store.records.get(key)) is not None:
         if record.document["request"] != digest:
-            raise KeyUsed("Idempotency-Key: it names another request of the last 24 hours; expected a new key")
+            raise IdempotencyKeyUsed(
+                "Idempotency-Key: it names another request of the last 24 hours; expected a new key"
+            )
         return await load_run(dependencies.store, owner, record.document["run"])
     if run_id is not None and (record := await dependencies.store.records.get(Key(owner, KIND, run_id))) is not None:
         return Run.model_validate(record.document)
@@ -292,24 +300,24 @@ def _key(owner: str, idempotency_key: str) -> Key:
     return Key(owner, IDEMPOTENCY, hashlib.sha256(idempotency_key.encode()).hexdigest())
 
 
-def _begun(gate: fair_queue.Turnstile, job: str, number: int, more: int) -> fair_queue.Turnstile:
-    ticket = gate.ticket(job, number)
+def _count_attempt(owner_queue: fair_queue.OwnerQueue, job: str, number: int, more: int) -> fair_queue.OwnerQueue:
+    ticket = owner_queue.ticket(job, number)
     if ticket is None:
-        return gate
-    return gate.changed([ticket.model_copy(update={"begun": ticket.begun + more})])
+        return owner_queue
+    return owner_queue.with_tickets([ticket.model_copy(update={"begun": ticket.begun + more})])
 
 
-async def _tell_cancelled(dependencies: Dependencies, run: Run) -> None:
-    await tell_failed(dependencies, run, code="cancelled", kind=BY_A_PERSON)
+async def _append_cancellation(dependencies: Dependencies, run: Run) -> None:
+    await append_failure(dependencies, run, code="cancelled", kind=BY_A_PERSON)
 
 
-async def tell_failed(dependencies: Dependencies, run: Run, **said: str) -> None:
+async def append_failure(dependencies: Dependencies, run: Run, **fields: str) -> None:
     """Append the event with which the log of a run that nobody executes any more ends, unless it is there."""
-    stored = await load_events(dependencies.store, run.owner, run.id)
-    log = EventLog(dependencies.store, run.owner, run.id, stored, dependencies.observe, dependencies.now)
-    failures = sum(isinstance(event, RunFailed) for event in stored)
+    stored_events = await load_events(dependencies.store, run.owner, run.id)
+    log = EventLog(dependencies.store, run.owner, run.id, stored_events, dependencies.observe, dependencies.now)
+    failures = sum(isinstance(event, RunFailed) for event in stored_events)
     if failures < sum(move.state in ("failed", "cancelled", "expired") for move in run.history):
-        await log.append(log.make(RunFailed, "run", 0, failures, **said))
+        await log.append(log.make(RunFailed, "run", 0, failures, **fields))
 
 
 def _logger() -> Any:

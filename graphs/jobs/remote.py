@@ -18,14 +18,14 @@ from desk.runs.states import STOPPED_STATES
 from graphs.dependencies import Dependencies
 from graphs.jobs import fair_queue
 from graphs.jobs.execution import execute
-from graphs.runs.computations import KIND, Computation, computation_of, key, settle
+from graphs.runs.computations import KIND, Computation, computation_key, computation_of, stop_computation
 from store.errors import Conflict, StoreError
 from store.keys import SYSTEM
 from store.records import Key, Record, iterate_records
 
-AT_ONCE = 50
+POLL_BATCH = 50
 """Computations that one round looks at; those that were looked at longest ago come first."""
-RECENTLY = timedelta(seconds=15)
+POLL_INTERVAL = timedelta(seconds=15)
 """For so long a look holds for everybody."""
 FOLLOW_SECONDS = 5.0
 NAME = re.compile(r"(stratigos-[0-9a-f]{24})-[0-9]+")
@@ -34,43 +34,45 @@ NAME = re.compile(r"(stratigos-[0-9a-f]{24})-[0-9]+")
 Outcome: TypeAlias = Literal["goes on", "no news", "not ours"]
 
 
-async def look(dependencies: Dependencies) -> int:
+async def poll_computations(dependencies: Dependencies) -> int:
     """Ask the machines about what they compute; how many runs go on because there is news of them."""
     if not dependencies.jobs.machines.remote:
         return 0
-    found = [(_known(record), record) async for record in iterate_records(dependencies.store.records, SYSTEM, KIND)]
-    before = dependencies.now() - RECENTLY
-    due = sorted(((known, record) for known, record in found if known.looked_at <= before), key=_looked_at)
-    return sum([await _looked(dependencies, record) for _, record in due[:AT_ONCE]])
+    computations = [
+        (_computation(record), record) async for record in iterate_records(dependencies.store.records, SYSTEM, KIND)
+    ]
+    before = dependencies.now() - POLL_INTERVAL
+    due = sorted(((known, record) for known, record in computations if known.looked_at <= before), key=_last_poll)
+    return sum([await _claim_and_poll(dependencies, record) for _, record in due[:POLL_BATCH]])
 
 
-async def notice(dependencies: Dependencies, name: str) -> Outcome:
+async def handle_notice(dependencies: Dependencies, name: str) -> Outcome:
     """The machines say that something happened to their job of that name."""
     if not dependencies.jobs.machines.remote:
         return "not ours"
-    ours = NAME.fullmatch(name)
-    page = await dependencies.store.records.list(SYSTEM, KIND, label=("about", ours[1])) if ours else None
+    match = NAME.fullmatch(name)
+    page = await dependencies.store.records.list(SYSTEM, KIND, label=("about", match[1])) if match else None
     if page is None or not page.records:
         return "not ours"
-    return "goes on" if await _look_at(dependencies, _known(page.records[0])) else "no news"
+    return "goes on" if await _poll(dependencies, _computation(page.records[0])) else "no news"
 
 
-async def carried_out(
+async def execute_to_end(
     dependencies: Dependencies, owner: str, run_id: str, *, seconds: float = FOLLOW_SECONDS
 ) -> AsyncGenerator[TraceEvent]:
     """Execute the run in place until it ends or waits for a person; it looks so often at what is computed elsewhere."""
     while True:
-        async with aclosing(execute(dependencies, owner, run_id)) as told:
-            async for event in told:
+        async with aclosing(execute(dependencies, owner, run_id)) as events:
+            async for event in events:
                 yield event
         if (await load_run(dependencies.store, owner, run_id)).state not in ("computing", "cancelled"):
             return
-        await _until_news(dependencies, owner, run_id, seconds)
+        await _wait_for_news(dependencies, owner, run_id, seconds)
 
 
-async def _until_news(dependencies: Dependencies, owner: str, run_id: str, seconds: float) -> None:
+async def _wait_for_news(dependencies: Dependencies, owner: str, run_id: str, seconds: float) -> None:
     while True:
-        known = await computation_of(
+        computation = await computation_of(
             dependencies.store, owner, run_id
         )  # before the state: one that has ended is forgotten
         state = (await load_run(dependencies.store, owner, run_id)).state
@@ -78,57 +80,62 @@ async def _until_news(dependencies: Dependencies, owner: str, run_id: str, secon
             raise Cancelled(run_id)
         if state == "failed":
             raise JobFailed(run_id)
-        if state in STOPPED_STATES or known is None:  # somebody else has carried it on
+        if state in STOPPED_STATES or computation is None:  # somebody else has carried it on
             return
-        if state == "computing" and known.is_behind(await _status(dependencies, known.job)):
+        if state == "computing" and computation.is_behind(await _status(dependencies, computation.job)):
             return
         await asyncio.sleep(seconds)
 
 
-async def _looked(dependencies: Dependencies, record: Record) -> bool:
-    known = _known(record)
+async def _claim_and_poll(dependencies: Dependencies, record: Record) -> bool:
+    computation = _computation(record)
     try:
-        claimed = known.model_copy(update={"looked_at": dependencies.now()})
-        await dependencies.store.records.put_many([claimed.put(record.version)])
-        return await _look_at(dependencies, claimed)
+        claimed_computation = computation.model_copy(update={"looked_at": dependencies.now()})
+        await dependencies.store.records.put_many([claimed_computation.put(record.version)])
+        return await _poll(dependencies, claimed_computation)
     except Conflict:  # somebody else does
         return False
     except (StoreError, UserError) as error:
         logger: Any = structlog.get_logger()
-        logger.warning("computation_unseen", run=known.run, kind=type(error).__name__, reason=str(error))
+        logger.warning("computation_unseen", run=computation.run, kind=type(error).__name__, reason=str(error))
         return False
 
 
-async def _look_at(dependencies: Dependencies, known: Computation) -> bool:
-    run = await dependencies.store.records.get(Key(known.owner, RUN, known.run))
+async def _poll(dependencies: Dependencies, computation: Computation) -> bool:
+    run = await dependencies.store.records.get(Key(computation.owner, RUN, computation.run))
     if run is None or run.document["state"] in STOPPED_STATES:
-        await settle(dependencies, known.owner, known.run)
+        await stop_computation(dependencies, computation.owner, computation.run)
         return False
     if run.document["state"] != "computing":  # whoever executes it looks
         return False
-    return await _go_on(dependencies, known, await _status(dependencies, known.job))
+    return await _requeue(dependencies, computation, await _status(dependencies, computation.job))
 
 
-async def _go_on(dependencies: Dependencies, known: Computation, status: JobStatus) -> bool:
+async def _requeue(dependencies: Dependencies, computation: Computation, status: JobStatus) -> bool:
     """Put the run into the queue again, in the place that it has; once for the same news, whoever hears of it."""
     store = dependencies.store
     while True:
-        gate, version = await fair_queue.read(store, known.owner)  # first: who cancels the run writes it
-        record = await store.records.get(key(known.owner, known.run))
-        run = await load_run(store, known.owner, known.run)
-        after = gate.again(known.run, dependencies.now())
-        if record is None or run.state != "computing" or after == gate or dependencies.queue is None:
+        owner_queue, version = await fair_queue.load_queue(
+            store, computation.owner
+        )  # first: who cancels the run writes it
+        record = await store.records.get(computation_key(computation.owner, computation.run))
+        run = await load_run(store, computation.owner, computation.run)
+        after = owner_queue.with_new_ticket(computation.run, dependencies.now())
+        if record is None or run.state != "computing" or after == owner_queue or dependencies.queue is None:
             return False
-        now = _known(record)
-        if now.job != known.job or not now.is_behind(status):
+        stored_computation = _computation(record)
+        if stored_computation.job != computation.job or not stored_computation.is_behind(status):
             return False
         try:
             await store.records.put_many(
-                [fair_queue.kept(known.owner, after, version), now.knowing(status).put(record.version)]
+                [
+                    fair_queue.queue_put(computation.owner, after, version),
+                    stored_computation.with_status(status).put(record.version),
+                ]
             )
         except Conflict:
             continue
-        await fair_queue.send(store, dependencies.queue, known.owner, after.new_since(gate))
+        await fair_queue.send_tickets(store, dependencies.queue, computation.owner, after.new_since(owner_queue))
         return True
 
 
@@ -140,9 +147,9 @@ async def _status(dependencies: Dependencies, job: str) -> JobStatus:
         return JobStatus(id=job, state="failed", error=str(error), mendable=True)
 
 
-def _known(record: Record) -> Computation:
+def _computation(record: Record) -> Computation:
     return Computation.model_validate(record.document)
 
 
-def _looked_at(found: tuple[Computation, Record]) -> datetime:
-    return found[0].looked_at
+def _last_poll(computation_record: tuple[Computation, Record]) -> datetime:
+    return computation_record[0].looked_at

@@ -15,7 +15,7 @@ from desk.runs.repository import load_final_result, load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs.job_queue import queue_of
 from graphs.runs.creation import create_run
-from graphs.runs.outcomes import completed
+from graphs.runs.outcomes import load_completed
 from graphs.runs.reproductions import Reproduction, key, reproductions, save
 from store.embedded import open_store
 from store.errors import Unavailable
@@ -27,67 +27,69 @@ UNSENT_AFTER = timedelta(minutes=1)
 
 async def request_reproduction(dependencies: Dependencies, owner: str, run_id: str) -> Reproduction:
     """Put it into the queue; one that has not ended is answered again instead."""
-    found = await completed(dependencies.store, owner, run_id)
+    outcome = await load_completed(dependencies.store, owner, run_id)
     for earlier in await reproductions(dependencies.store, owner, run_id):
         if earlier.ended_at is None:
             if earlier.state == "queued" and earlier.asked_at < dependencies.now() - UNSENT_AFTER:
                 await _send(dependencies, owner, earlier)
             return earlier
-    assert found.run.result_digest is not None
-    asked = Reproduction(
+    assert outcome.run.result_digest is not None
+    reproduction = Reproduction(
         id=uuid.uuid4().hex,
         job=run_id,
         state="queued",
         asked_at=dependencies.now(),
-        stored_digest=found.run.result_digest,
+        stored_digest=outcome.run.result_digest,
     )
-    await save(dependencies.store, owner, asked)
+    await save(dependencies.store, owner, reproduction)
     try:
-        await _send(dependencies, owner, asked)
+        await _send(dependencies, owner, reproduction)
     except Unavailable:
-        await dependencies.store.records.delete(key(owner, run_id, asked.id))
+        await dependencies.store.records.delete(key(owner, run_id, reproduction.id))
         raise
-    return asked
+    return reproduction
 
 
-async def carry_out(
+async def carry_out_reproduction(
     dependencies: Dependencies, owner: str, run_id: str, reproduction_id: str, *, attempt: int = 1
 ) -> Reproduction:
     """What a worker does with the message; one that has ended is left as it is."""
     record = await dependencies.store.records.get(key(owner, run_id, reproduction_id))
     if record is None:
         raise UserError(f"reproduction: there is no {reproduction_id!r} of {run_id!r}; expected one that was asked for")
-    one = Reproduction.model_validate(record.document)
-    if one.ended_at is not None:
-        return one
+    reproduction = Reproduction.model_validate(record.document)
+    if reproduction.ended_at is not None:
+        return reproduction
     if attempt > ATTEMPTS:
-        return await _end(dependencies, owner, one, state="failed", error=f"{ATTEMPTS} workers did not survive it")
-    await save(dependencies.store, owner, one.model_copy(update={"state": "running"}))
-    then = await load_final_result(dependencies.store, owner, run_id)
-    assert then is not None
+        return await _end(
+            dependencies, owner, reproduction, state="failed", error=f"{ATTEMPTS} workers did not survive it"
+        )
+    await save(dependencies.store, owner, reproduction.model_copy(update={"state": "running"}))
+    stored_result = await load_final_result(dependencies.store, owner, run_id)
+    assert stored_result is not None
     try:
-        now = await reproduce(dependencies, owner, run_id)
+        new_result = await reproduce(dependencies, owner, run_id)
     except UserError as error:
-        return await _end(dependencies, owner, one, state="failed", error=str(error))
+        return await _end(dependencies, owner, reproduction, state="failed", error=str(error))
     return await _end(
         dependencies,
         owner,
-        one,
+        reproduction,
         state="done",
-        reproduced_digest=now.digest(),
-        same=now.digest() == one.stored_digest,
-        same_code=now.manifest.code_version == then.manifest.code_version,
+        reproduced_digest=new_result.digest(),
+        same=new_result.digest() == reproduction.stored_digest,
+        same_code=new_result.manifest.code_version == stored_result.manifest.code_version,
     )
 
 
-async def _send(dependencies: Dependencies, owner: str, asked: Reproduction) -> None:
-    await queue_of(dependencies).send({"owner": owner, "job": asked.job, "reproduction": asked.id})
+async def _send(dependencies: Dependencies, owner: str, reproduction: Reproduction) -> None:
+    await queue_of(dependencies).send({"owner": owner, "job": reproduction.job, "reproduction": reproduction.id})
 
 
-async def _end(dependencies: Dependencies, owner: str, one: Reproduction, **said: object) -> Reproduction:
-    ended = one.model_copy(update={"ended_at": dependencies.now(), **said})
-    await save(dependencies.store, owner, ended)
-    return ended
+async def _end(dependencies: Dependencies, owner: str, reproduction: Reproduction, **changes: object) -> Reproduction:
+    ended_reproduction = reproduction.model_copy(update={"ended_at": dependencies.now(), **changes})
+    await save(dependencies.store, owner, ended_reproduction)
+    return ended_reproduction
 
 
 async def reproduce(dependencies: Dependencies, owner: str, run_id: str) -> OptimizationResult:
@@ -102,7 +104,7 @@ async def reproduce(dependencies: Dependencies, owner: str, run_id: str) -> Opti
         raise UserError(f"run: {run_id!r} has no result yet; expected a completed run")
     with tempfile.TemporaryDirectory() as folder:
         async with open_store(Path(folder)) as store:
-            fresh = Dependencies(
+            isolated = Dependencies(
                 store=store,
                 prices=dependencies.prices_of(owner),
                 jobs=LocalRunner(store, partial(load_owned_market, store, dependencies.prices_of(owner))),
@@ -112,7 +114,7 @@ async def reproduce(dependencies: Dependencies, owner: str, run_id: str) -> Opti
                 now=dependencies.now,
             )
             ledger = await load_ledger(dependencies.store, owner, run.ledger)
-            again = await create_run(fresh, owner, earlier.manifest.request, ledger=ledger)
-            async for _ in execute(fresh, owner, again, decisions=earlier.manifest.decisions):
+            new_run_id = await create_run(isolated, owner, earlier.manifest.request, ledger=ledger)
+            async for _ in execute(isolated, owner, new_run_id, decisions=earlier.manifest.decisions):
                 pass
-            return await load_result(store, owner, again, "final")
+            return await load_result(store, owner, new_run_id, "final")

@@ -17,10 +17,10 @@ from graphs.dependencies import Dependencies
 from graphs.jobs import job_queue
 from graphs.jobs.execution import execute
 from graphs.jobs.fair_queue import Ticket
-from graphs.jobs.remote import look
-from graphs.jobs.reproduction import carry_out
-from graphs.runs.cleanup import daily
-from graphs.runs.leases import SECONDS, Held, leased
+from graphs.jobs.remote import poll_computations
+from graphs.jobs.reproduction import carry_out_reproduction
+from graphs.runs.cleanup import clean_up_daily
+from graphs.runs.leases import LEASE_SECONDS, LeaseHeld, hold_lease
 from quant.numeric.frozen import Frozen
 from store.errors import StoreError, Unavailable
 from store.keys import SYSTEM
@@ -35,10 +35,10 @@ EXPIRED_SECONDS = 6 * 3600.0
 """After so many seconds what has expired is deleted; nobody finds it before either."""
 CLEANUP_SECONDS = 3600.0
 """Between two looks whether the last cleanup was a day ago."""
-FAILURES = 3
+MAX_ATTEMPTS = 3
 """Workers that may die with a job; then it is put aside."""
 QUEUED_FOR = timedelta(days=7)
-SEEN, SEEN_FOR = "worker", timedelta(seconds=2 * SWEEP_SECONDS + 10)
+HEARTBEAT, HEARTBEAT_LIFETIME = "worker", timedelta(seconds=2 * SWEEP_SECONDS + 10)
 """The record by which a worker is seen, and for how long: two of its sweeps."""
 OUTAGE = timedelta(hours=12)
 """For which a storage that cannot answer is no fault of a job."""
@@ -57,7 +57,7 @@ class Message(Frozen):
     reproduction: str | None = None
 
 
-async def executed(dependencies: Dependencies, owner: str, run_id: str) -> None:
+async def execute_run(dependencies: Dependencies, owner: str, run_id: str) -> None:
     async with aclosing(execute(dependencies, owner, run_id, by=job_queue.WORKER)) as events:
         async for _ in events:
             pass
@@ -71,8 +71,8 @@ class Worker:
         dependencies: Dependencies,
         *,
         concurrency: int = 1,
-        lease: float = SECONDS,
-        execution: Execution = executed,
+        lease: float = LEASE_SECONDS,
+        execution: Execution = execute_run,
     ) -> None:
         self._dependencies = dependencies
         self._queue = job_queue.queue_of(dependencies)
@@ -92,7 +92,7 @@ class Worker:
         """Until it is stopped."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._sweep())
-            group.create_task(self._look())
+            group.create_task(self._poll_remote())
             group.create_task(self._clean_up())
             for _ in range(self._concurrency):
                 group.create_task(self._take())
@@ -112,7 +112,7 @@ class Worker:
         due = clock()
         while not self._stopping.is_set():
             try:
-                await self._be_seen()
+                await self._heartbeat()
                 await job_queue.sweep(self._dependencies)
                 if clock() >= due:
                     await self._dependencies.store.records.sweep()
@@ -121,40 +121,42 @@ class Worker:
                 _logger().warning("sweep_failed", reason=str(error))
             await self._pause(None, SWEEP_SECONDS)
 
-    async def _look(self) -> None:
+    async def _poll_remote(self) -> None:
         while not self._stopping.is_set():
-            await self._unless_stopped(look(self._dependencies), "looking_failed")
+            await self._run_unless_stopped(poll_computations(self._dependencies), "looking_failed")
             await self._pause(None, SWEEP_SECONDS)
 
-    async def _be_seen(self) -> None:
+    async def _heartbeat(self) -> None:
         now = self._dependencies.now()
-        seen = {"at": now.isoformat(), "jobs": self._concurrency}
-        await self._dependencies.store.records.put(Key(SYSTEM, SEEN, self._name), seen, expires=now + SEEN_FOR)
+        heartbeat = {"at": now.isoformat(), "jobs": self._concurrency}
+        await self._dependencies.store.records.put(
+            Key(SYSTEM, HEARTBEAT, self._name), heartbeat, expires=now + HEARTBEAT_LIFETIME
+        )
 
     async def _clean_up(self) -> None:
         """Once a day one worker does; who is stopped in the middle leaves the rest to the next."""
         while not self._stopping.is_set():
-            await self._unless_stopped(daily(self._dependencies), "cleanup_failed")
+            await self._run_unless_stopped(clean_up_daily(self._dependencies), "cleanup_failed")
             await self._pause(None, CLEANUP_SECONDS)
 
-    async def _unless_stopped(self, work: Awaitable[Any], failed: str) -> None:
+    async def _run_unless_stopped(self, work: Awaitable[Any], failure_event: str) -> None:
         """What fails is tried again later; it is no reason for a worker to end."""
         working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(self._stopping.wait())
         try:
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await _cancelled(stopping)
-            await _cancelled(working)
+            await _cancel(stopping)
+            await _cancel(working)
         if not working.cancelled() and (error := working.exception()) is not None:
-            _logger().warning(failed, kind=type(error).__name__, reason=str(error))
+            _logger().warning(failure_event, kind=type(error).__name__, reason=str(error))
 
     async def deliver(self, delivery: Delivery) -> bool:
         """Whether the message is done with; otherwise it comes again, when its lease has ended at the latest."""
-        task = asyncio.create_task(self._deal_with(delivery))  # of its own: a lost lease cancels it
+        task = asyncio.create_task(self._handle(delivery))  # of its own: a lost lease cancels it
         try:
             await asyncio.wait({task})
         finally:
-            await _cancelled(task)
+            await _cancel(task)
         if task.cancelled():
             return False
         if (error := task.exception()) is not None:
@@ -162,23 +164,23 @@ class Worker:
             return False
         return task.result()
 
-    async def _deal_with(self, delivery: Delivery) -> bool:
+    async def _handle(self, delivery: Delivery) -> bool:
         try:
             message = Message.model_validate(delivery.body)
         except ValidationError:
             await self._queue.bury(delivery, "it names no job")
             return True
-        async with self._extended(delivery):
+        async with self._keep_extended(delivery):
             try:
                 what = message.reproduction or message.job
-                async with leased(
+                async with hold_lease(
                     self._dependencies.store, message.owner, what, seconds=self._lease, now=self._dependencies.now
                 ):
                     outcome = await self._under_lease(message, delivery.attempt)
                     if outcome == "dead":
-                        await self._leave(message)  # first: a place that nobody gives back is gone for good
-                        await self._queue.bury(delivery, f"{FAILURES} workers did not survive it")
-            except Held:
+                        await self._release_place(message)  # first: a place that nobody gives back is gone for good
+                        await self._queue.bury(delivery, f"{MAX_ATTEMPTS} workers did not survive it")
+            except LeaseHeld:
                 outcome = "again"
         if outcome in ("done", "computing"):
             await self._queue.finish(delivery)
@@ -189,8 +191,10 @@ class Worker:
     async def _under_lease(self, message: Message, attempt: int) -> Outcome:
         if message.reproduction is None:
             return await self._run(message)
-        work = carry_out(self._dependencies, message.owner, message.job, message.reproduction, attempt=attempt)
-        outcome, error = await self._watched(message, work)
+        work = carry_out_reproduction(
+            self._dependencies, message.owner, message.job, message.reproduction, attempt=attempt
+        )
+        outcome, error = await self._watch(message, work)
         return "done" if isinstance(error, UserError) else outcome  # nobody asked for it
 
     async def _run(self, message: Message) -> Outcome:
@@ -198,9 +202,9 @@ class Worker:
         ticket = await job_queue.begin(dependencies, owner, job, message.number)
         if ticket is None:
             return "done"
-        if ticket.begun > FAILURES:
+        if ticket.begun > MAX_ATTEMPTS:
             await job_queue.fail(
-                dependencies, owner, job, reason=f"dead letter: {FAILURES} workers did not survive it", code="fault"
+                dependencies, owner, job, reason=f"dead letter: {MAX_ATTEMPTS} workers did not survive it", code="fault"
             )
             return "dead"
         run = await load_run(dependencies.store, owner, job)
@@ -208,51 +212,51 @@ class Worker:
         if overdue or run.state == "expired":  # whoever ended it may have died before it was told
             await job_queue.expire(dependencies, owner, job, reason=f"it waited for more than {QUEUED_FOR.days} days")
             run = await load_run(dependencies.store, owner, job)
-        outcome = await self._carried(message, ticket, run)
+        outcome = await self._execute_until_done(message, ticket, run)
         if outcome == "done":
-            await self._leave(message)
+            await self._release_place(message)
         return outcome
 
-    async def _carried(self, message: Message, ticket: Ticket, run: Run) -> Outcome:
+    async def _execute_until_done(self, message: Message, ticket: Ticket, run: Run) -> Outcome:
         """Execute the run until it ends, waits for a person or for what is computed elsewhere, or is given back."""
-        if not _goes_on(run):
+        if not _is_unfinished(run):
             return "done"
         dependencies, owner, job = self._dependencies, message.owner, message.job
         clock = asyncio.get_running_loop().time
-        begun = clock()
+        started_at = clock()
         _logger().info("job_begun", run=job, attempt=ticket.begun)
-        while _goes_on(run):
-            outcome, error = await self._watched(message, self._execution(dependencies, owner, job))
+        while _is_unfinished(run):
+            outcome, error = await self._watch(message, self._execution(dependencies, owner, job))
             if isinstance(error, UserError):  # one that the execution could not even begin to tell
                 await job_queue.fail(dependencies, owner, job, reason=str(error), code="unusable_input")
             run = await load_run(dependencies.store, owner, job)
-            if outcome != "done" and _goes_on(run):
+            if outcome != "done" and _is_unfinished(run):
                 if outcome == "stopped" or (isinstance(error, Unavailable) and ticket.at > dependencies.now() - OUTAGE):
-                    await job_queue.put_back(dependencies, owner, job, message.number)
-                _logger().info("job_given_back", run=job, why=outcome, seconds=round(clock() - begun, 3))
+                    await job_queue.return_job(dependencies, owner, job, message.number)
+                _logger().info("job_given_back", run=job, why=outcome, seconds=round(clock() - started_at, 3))
                 return outcome
             if run.state == "computing" and run.cancelling is None:
-                _logger().info("job_left", run=job, state=run.state, seconds=round(clock() - begun, 3))
+                _logger().info("job_left", run=job, state=run.state, seconds=round(clock() - started_at, 3))
                 return "computing"
             if run.state == "queued":  # somebody has decided meanwhile: it has a ticket of its own
                 break
         state = "cancelled" if run.cancelling is not None else run.state
-        _logger().info("job_left", run=job, state=state, seconds=round(clock() - begun, 3))
+        _logger().info("job_left", run=job, state=state, seconds=round(clock() - started_at, 3))
         return "done"
 
-    async def _watched(self, message: Message, work: Awaitable[Any]) -> tuple[Outcome, BaseException | None]:
+    async def _watch(self, message: Message, work: Awaitable[Any]) -> tuple[Outcome, BaseException | None]:
         """Until the work ends, somebody wants its end, or the worker is stopped; and the error that ended it."""
         execution = asyncio.ensure_future(work)
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             while not execution.done():
                 await asyncio.wait({execution, stopping}, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                if not execution.done() and (stopping.done() or await self._unwanted(message)):
+                if not execution.done() and (stopping.done() or await self._is_cancelled(message)):
                     break
         finally:
             stopping.cancel()
             interrupted = not execution.done()
-            await _cancelled(execution)
+            await _cancel(execution)
         if interrupted:
             return ("stopped" if self._stopping.is_set() else "done"), None
         if execution.cancelled():
@@ -262,7 +266,7 @@ class Worker:
         _logger().warning("job_failed", run=message.job, kind=type(error).__name__)
         return "again", error
 
-    async def _unwanted(self, message: Message) -> bool:
+    async def _is_cancelled(self, message: Message) -> bool:
         try:
             run = await load_run(self._dependencies.store, message.owner, message.job)
         except StoreError as error:
@@ -270,11 +274,11 @@ class Worker:
             return False
         return run.cancelling is not None or run.state == "cancelled"
 
-    async def _leave(self, message: Message) -> None:
-        await job_queue.release_next(self._dependencies, message.owner, message.job, message.number)
+    async def _release_place(self, message: Message) -> None:
+        await job_queue.release_place(self._dependencies, message.owner, message.job, message.number)
 
     @asynccontextmanager
-    async def _extended(self, delivery: Delivery) -> AsyncGenerator[None]:
+    async def _keep_extended(self, delivery: Delivery) -> AsyncGenerator[None]:
         """Hold the message; one that is lost comes to somebody else, who finds the run held."""
 
         async def extend() -> None:
@@ -289,7 +293,7 @@ class Worker:
         try:
             yield
         finally:
-            await _cancelled(extending)
+            await _cancel(extending)
 
     async def _pause(self, error: BaseException | None, seconds: float) -> None:
         if error is not None:
@@ -300,11 +304,11 @@ class Worker:
             return
 
 
-def _goes_on(run: Run) -> bool:
+def _is_unfinished(run: Run) -> bool:
     return run.state not in STOPPED_STATES and run.state != "waiting" and run.cancelling is None
 
 
-async def _cancelled(task: "asyncio.Future[Any]") -> None:
+async def _cancel(task: "asyncio.Future[Any]") -> None:
     """Cancel the task and wait until it has ended, however it does."""
     task.cancel()
     await asyncio.wait({task})

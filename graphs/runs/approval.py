@@ -19,7 +19,7 @@ APPROVE = "approve"
 """The node that waits."""
 
 
-async def asked_for(context: Context, thresholds: Thresholds | None, now: datetime) -> Approval | None:
+async def request_launch_approval(context: Context, thresholds: Thresholds | None, now: datetime) -> Approval | None:
     """The stored question about the launch; None where no threshold is exceeded.
 
     A decision that was made since the request was read is left out: it may have changed the request.
@@ -31,7 +31,7 @@ async def asked_for(context: Context, thresholds: Thresholds | None, now: dateti
     exceeded = thresholds.exceeded(whole)
     if not exceeded:
         return None
-    asked = ApprovalRequest(
+    request = ApprovalRequest(
         subject="launch",
         estimate=whole,
         exceeded=exceeded,
@@ -41,37 +41,37 @@ async def asked_for(context: Context, thresholds: Thresholds | None, now: dateti
         instance_type=machines.instance_type,
         dollars_per_hour=machines.dollars_per_hour,
     )
-    return await request_approval(context.store, context.owner, context.run, context.request.name, asked)
+    return await request_approval(context.store, context.owner, context.run, context.request.name, request)
 
 
 def check_payable(context: Context, thresholds: Thresholds | None, approval: Approval | None) -> None:
     """Refuse to begin to pay for what nobody was asked about: the settings were others when the run was approved."""
     machines = context.jobs.machines
-    asked = approval.asked if approval is not None else None
-    if thresholds is None or not machines.instances or (asked is not None and asked.covers(machines)):
+    request = approval.asked if approval is not None else None
+    if thresholds is None or not machines.instances or (request is not None and request.covers(machines)):
         return
     whole = estimate(context.request, machines=machines)
     if exceeded := thresholds.exceeded(whole):
-        if asked is not None and asked.estimate is not None and asked.estimate.instances:
-            before = rented(asked.estimate.instances, asked.instance_type, asked.dollars_per_hour)
-            now = rented(machines.instances, machines.instance_type, machines.dollars_per_hour)
+        if request is not None and request.estimate is not None and request.estimate.instances:
+            before = rental_text(request.estimate.instances, request.instance_type, request.dollars_per_hour)
+            now = rental_text(machines.instances, machines.instance_type, machines.dollars_per_hour)
             raise UserError(
                 f"run: {context.run!r} was approved for {before}, and takes {now} now; "
                 "expected settings with which it takes no more, or a new run of the same request"
             )
-        found = ", ".join(f"{getattr(whole, name):g} {name}" for name in exceeded)
+        excess = ", ".join(f"{getattr(whole, name):g} {name}" for name in exceeded)
         raise UserError(
-            f"run: {context.run!r} was begun where it took fewer instances, and nobody was asked about {found}; "
+            f"run: {context.run!r} was begun where it took fewer instances, and nobody was asked about {excess}; "
             "expected STRATIGOS_COMPUTE as it was then, or a new run of the same request"
         )
 
 
-def rented(instances: int, type_: str, dollars_per_hour: float | None) -> str:
+def rental_text(instances: int, type_: str, dollars_per_hour: float | None) -> str:
     each = "" if dollars_per_hour is None else f" at {dollars_per_hour:g} dollars an hour each"
     return f"{instances} x {type_ or 'an instance'}{each}"
 
 
-def decides(
+def can_decide(
     dependencies: Dependencies, decider: Principal, owner: str, subject: Subject, approval: Approval | None
 ) -> bool:
     """Whether `decider` may decide it here: what waits for a second person is decided where people sign in."""
@@ -82,11 +82,11 @@ def decides(
 
 
 def check_decider(
-    dependencies: Dependencies, run: Run, subject: Subject, asked: Approval | None, decider: Principal
+    dependencies: Dependencies, run: Run, subject: Subject, approval: Approval | None, decider: Principal
 ) -> None:
     """`Forbidden` for somebody who may not decide; where people sign in, a cancelled run is its owner's alone."""
-    if not decides(dependencies, decider, run.owner, subject, asked):
-        raise SecondPersonRequired(subject, asked.question if asked else "")
+    if not can_decide(dependencies, decider, run.owner, subject, approval):
+        raise SecondPersonRequired(subject, approval.question if approval else "")
     withdrawn = bool(dependencies.second_person) and subject == "launch" and run.state == "cancelled"
     if withdrawn and decider.owner != run.owner:
         raise Conflicting(
@@ -94,22 +94,24 @@ def check_decider(
         )
 
 
-def told(log: EventLog, approval: Approval, request: OptimizationRequest, machines: Machines) -> list[TraceEvent]:
+def approval_events(
+    log: EventLog, approval: Approval, request: OptimizationRequest, machines: Machines
+) -> list[TraceEvent]:
     """The events of an approval, the same whoever tells them; `request` is what was decided on."""
-    subject, decided = approval.asked.subject, approval.decided
+    subject, decision = approval.asked.subject, approval.decided
     events = [log.make(ApprovalRequested, APPROVE, 0, subject, asked=approval.asked)]
-    if decided is None:
+    if decision is None:
         return events
-    whole = estimate(request, machines=machines) if decided.verdict == "edited" else None
+    whole = estimate(request, machines=machines) if decision.verdict == "edited" else None
     about = {"subject": subject, "request_digest": request.content_digest(), "estimate": whole}
-    events.append(log.make(ApprovalDecided, APPROVE, 0, subject, decided=decided, **about))
-    if decided.verdict == "rejected" and subject == "launch":
+    events.append(log.make(ApprovalDecided, APPROVE, 0, subject, decided=decision, **about))
+    if decision.verdict == "rejected" and subject == "launch":
         events.append(log.make(RunFailed, "run", 0, "rejected", code="rejected", kind="by a person"))
     return events
 
 
 async def append_approval(dependencies: Dependencies, run: Run, approval: Approval) -> None:
     """Append the events of an approval that the log does not have."""
-    stored = await load_events(dependencies.store, run.owner, run.id)
-    log = EventLog(dependencies.store, run.owner, run.id, stored, dependencies.observe, dependencies.now)
-    await log.append(*told(log, approval, run.request, dependencies.jobs.machines))
+    stored_events = await load_events(dependencies.store, run.owner, run.id)
+    log = EventLog(dependencies.store, run.owner, run.id, stored_events, dependencies.observe, dependencies.now)
+    await log.append(*approval_events(log, approval, run.request, dependencies.jobs.machines))

@@ -15,9 +15,9 @@ from desk.runs.cached_answers import delete_cached_answers
 from desk.runs.repository import ArchiveReference, Hold, Run, change_run, load_run_record
 from desk.runs.states import STOPPED_STATES
 from graphs.dependencies import Dependencies
-from graphs.runs.archive_file import STAGES, Belongings, Damaged, belongings, digest_of, packed, unpacked
-from graphs.runs.creation import tried_by
-from graphs.runs.leases import leased
+from graphs.runs.archive_file import STAGES, DamagedArchive, RunContents, load_contents, pack, sha256, unpack
+from graphs.runs.creation import ledger_entries_of
+from graphs.runs.leases import hold_lease
 from graphs.runs.reproductions import reproductions
 from store.errors import Missing
 from store.records import MAX_BATCH, Put
@@ -36,7 +36,7 @@ class NotHeld(Conflicting):
     code = "not_held"
 
 
-class Kept(Conflicting):
+class NotArchivable(Conflicting):
     """Something stands against archiving the run."""
 
     code = "kept"
@@ -48,10 +48,10 @@ class Kept(Conflicting):
 
 async def archive(dependencies: Dependencies, owner: str, run_id: str) -> ArchiveReference:
     """Where the run is from now on; `Held` while somebody executes it, `Kept` for another reason against it."""
-    async with leased(dependencies.store, owner, run_id, now=dependencies.now):
-        run = await _any(dependencies.store, owner, run_id)
+    async with hold_lease(dependencies.store, owner, run_id, now=dependencies.now):
+        run = await _load_run(dependencies.store, owner, run_id)
         if (reason := await obstacle(dependencies.store, run)) is not None:
-            raise Kept(run_id, reason)
+            raise NotArchivable(run_id, reason)
         archived = run.archived or await _pack(dependencies, owner, run_id)
         return archived if archived.emptied else await _empty(dependencies, run, archived)
 
@@ -77,14 +77,14 @@ async def obstacle(store: Store, run: Run) -> str | None:
 async def restore(dependencies: Dependencies, owner: str, run_id: str) -> Run:
     """The run as it was; nothing is taken from a file that was changed."""
     store = dependencies.store
-    async with leased(store, owner, run_id, now=dependencies.now):
-        run = await _any(store, owner, run_id)
+    async with hold_lease(store, owner, run_id, now=dependencies.now):
+        run = await _load_run(store, owner, run_id)
         if run.archived is None:
             raise NotArchived(f"run: {run_id!r} is not archived; expected an archived run")
-        kept = await _kept(store, run, run.archived)
-        await _put_back(store, run, kept)
-        if not (await belongings(store, owner, run_id)).holds(kept):
-            raise Damaged(run_id, "holds other things than are there already")
+        archived_contents = await _read_archive(store, run, run.archived)
+        await _restore_contents(store, run, archived_contents)
+        if not (await load_contents(store, owner, run_id)).holds(archived_contents):
+            raise DamagedArchive(run_id, "holds other things than are there already")
         blob = run.archived.blob
         update = {"archived": None, "restored_at": dependencies.now()}
         run = await change_run(store, owner, run_id, lambda found: found.model_copy(update=update), archived=True)
@@ -94,19 +94,19 @@ async def restore(dependencies: Dependencies, owner: str, run_id: str) -> Run:
 
 async def hold(dependencies: Dependencies, owner: str, run_id: str, *, by: str, reason: str) -> Run:
     """Let nobody archive or delete the run until it is released; the last hold stands."""
-    held = Hold(by=by, at=dependencies.now(), reason=reason)
+    legal_hold = Hold(by=by, at=dependencies.now(), reason=reason)
     return await change_run(
-        dependencies.store, owner, run_id, lambda run: run.model_copy(update={"held": held}), archived=True
+        dependencies.store, owner, run_id, lambda run: run.model_copy(update={"held": legal_hold}), archived=True
     )
 
 
 async def release(dependencies: Dependencies, owner: str, run_id: str) -> Run:
-    def released(run: Run) -> Run:
+    def without_hold(run: Run) -> Run:
         if run.held is None:
             raise NotHeld(f"run: {run_id!r} is not held; expected a run that `python -m api hold` was told of")
         return run.model_copy(update={"held": None})
 
-    return await change_run(dependencies.store, owner, run_id, released, archived=True)
+    return await change_run(dependencies.store, owner, run_id, without_hold, archived=True)
 
 
 async def _pack(dependencies: Dependencies, owner: str, run_id: str) -> ArchiveReference:
@@ -114,19 +114,19 @@ async def _pack(dependencies: Dependencies, owner: str, run_id: str) -> ArchiveR
     store = dependencies.store
     record = await load_run_record(store, owner, run_id)
     run = Run.model_validate(record.document)
-    found = await belongings(store, owner, run_id)
-    file = await asyncio.to_thread(packed, run, found)
-    digest = digest_of(file)
+    contents = await load_contents(store, owner, run_id)
+    file = await asyncio.to_thread(pack, run, contents)
+    digest = sha256(file)
     archived = ArchiveReference(
         at=dependencies.now(),
         blob=f"{owner}/archives/{run_id}/{digest}.zip",
         digest=digest,
         bytes=len(file),
-        tried=await save_ledger(store, owner, await tried_by(store, run)),
+        tried=await save_ledger(store, owner, await ledger_entries_of(store, run)),
     )
     await store.blobs.put(archived.blob, file)
-    if not (await _kept(store, run, archived)).holds(found):
-        raise Damaged(run_id, "does not read back as it was written")
+    if not (await _read_archive(store, run, archived)).holds(contents):
+        raise DamagedArchive(run_id, "does not read back as it was written")
     marked = run.model_copy(update={"archived": archived})
     await store.records.put_many([marked.put(record.version)])  # not if somebody has changed the run since
     return archived
@@ -135,13 +135,13 @@ async def _pack(dependencies: Dependencies, owner: str, run_id: str) -> ArchiveR
 async def _empty(dependencies: Dependencies, run: Run, archived: ArchiveReference) -> ArchiveReference:
     """Delete what the file holds, which is read once more; a run that has more by now is no archived one."""
     store, owner = dependencies.store, run.owner
-    kept = await _kept(store, run, archived)
-    found = await belongings(store, owner, run.id)
-    if not kept.holds(found):
-        if found.holds(kept):  # otherwise a part is deleted by now, and only the file has it
+    archived_contents = await _read_archive(store, run, archived)
+    contents = await load_contents(store, owner, run.id)
+    if not archived_contents.holds(contents):
+        if contents.holds(archived_contents):  # otherwise a part is deleted by now, and only the file has it
             await change_run(store, owner, run.id, lambda one: one.model_copy(update={"archived": None}), archived=True)
-        raise Kept(run.id, "something was added to it meanwhile")
-    for record in found.records:
+        raise NotArchivable(run.id, "something was added to it meanwhile")
+    for record in contents.records:
         await store.records.delete(record.key, expected=record.version)
     await store.events.delete(owner, run.id)
     for stage in STAGES:
@@ -152,26 +152,26 @@ async def _empty(dependencies: Dependencies, run: Run, archived: ArchiveReferenc
     return emptied
 
 
-async def _kept(store: Store, run: Run, archived: ArchiveReference) -> Belongings:
+async def _read_archive(store: Store, run: Run, archived: ArchiveReference) -> RunContents:
     try:
         file = await store.blobs.get(archived.blob)
     except Missing as error:
-        raise Damaged(run.id, "is missing") from error
-    return await asyncio.to_thread(unpacked, run, file, archived.digest)
+        raise DamagedArchive(run.id, "is missing") from error
+    return await asyncio.to_thread(unpack, run, file, archived.digest)
 
 
-async def _put_back(store: Store, run: Run, kept: Belongings) -> None:
-    there = {record.key for record in (await belongings(store, run.owner, run.id)).records}
-    missing = [record for record in kept.records if record.key not in there]
+async def _restore_contents(store: Store, run: Run, contents: RunContents) -> None:
+    there = {record.key for record in (await load_contents(store, run.owner, run.id)).records}
+    missing = [record for record in contents.records if record.key not in there]
     missing.sort(key=lambda record: record.document.get("number", 0))  # trials are read in the order of their creation
     puts = [Put(record.key, record.document, 0) for record in missing]
     for first in range(0, len(puts), MAX_BATCH):
         await store.records.put_many(puts[first : first + MAX_BATCH])
-    await store.events.append_many(run.owner, run.id, [(event.event_id, event.payload) for event in kept.events])
+    await store.events.append_many(run.owner, run.id, [(event.event_id, event.payload) for event in contents.events])
     for stage in STAGES:
-        if stage in kept.results:
-            await store.blobs.put(result_key(run.owner, run.id, stage), kept.results[stage])
+        if stage in contents.results:
+            await store.blobs.put(result_key(run.owner, run.id, stage), contents.results[stage])
 
 
-async def _any(store: Store, owner: str, run_id: str) -> Run:
+async def _load_run(store: Store, owner: str, run_id: str) -> Run:
     return Run.model_validate((await load_run_record(store, owner, run_id, archived=True)).document)

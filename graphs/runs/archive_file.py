@@ -38,11 +38,11 @@ of a run whose prices were revised, which a new version of a data set may set at
 """
 STAGES: tuple[Stage, ...] = get_args(Stage)
 CONTENTS, RUN, RECORDS, EVENTS = "contents.json", "run.json", "records.jsonl", "events.jsonl"
-THEN = (1980, 1, 1, 0, 0, 0)
+FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 """In the file; the same run makes the same file whenever it is packed."""
 
 
-class Damaged(Conflicting):
+class DamagedArchive(Conflicting):
     """The file of an archived run is not what was written, or is missing."""
 
     code = "damaged_archive"
@@ -61,7 +61,7 @@ class Part(Frozen):
     entries: int
 
 
-class Contents(Frozen):
+class ArchiveIndex(Frozen):
     format: Literal[1] = FORMAT
     owner: str
     run: str
@@ -69,13 +69,13 @@ class Contents(Frozen):
 
 
 @dataclass(frozen=True)
-class Belongings:
+class RunContents:
     records: tuple[Record, ...]
     events: tuple[Event, ...]
     results: dict[str, bytes]
     """By stage."""
 
-    def holds(self, others: "Belongings") -> bool:
+    def holds(self, others: "RunContents") -> bool:
         """Whether all of the others are here too, and equal; of the events the first ones."""
         documents = {record.key: record.document for record in self.records}
         return (
@@ -85,7 +85,7 @@ class Belongings:
         )
 
 
-async def belongings(store: Store, owner: str, run_id: str) -> Belongings:
+async def load_contents(store: Store, owner: str, run_id: str) -> RunContents:
     """What there is of the run, besides its own record."""
     records = [
         record for kind in KINDS async for record in iterate_records(store.records, owner, kind, prefix=f"{run_id}.")
@@ -101,61 +101,62 @@ async def belongings(store: Store, owner: str, run_id: str) -> Belongings:
             results[stage] = await store.blobs.get(result_key(owner, run_id, stage))
         except Missing:
             continue
-    return Belongings(tuple(records), tuple(events), results)
+    return RunContents(tuple(records), tuple(events), results)
 
 
-def packed(run: Run, found: Belongings) -> bytes:
-    records = [{"kind": each.key.kind, "id": each.key.id, "document": each.document} for each in found.records]
-    events = [{"number": each.number, "id": each.event_id, "payload": each.payload} for each in found.events]
+def pack(run: Run, run_contents: RunContents) -> bytes:
+    records = [{"kind": each.key.kind, "id": each.key.id, "document": each.document} for each in run_contents.records]
+    events = [{"number": each.number, "id": each.event_id, "payload": each.payload} for each in run_contents.events]
     parts = {
         RUN: _lines(RUN, [run.model_dump(mode="json")]),
         RECORDS: _lines(RECORDS, records),
         EVENTS: _lines(EVENTS, events),
-        **{_result(stage): content for stage, content in found.results.items()},
+        **{_result_name(stage): content for stage, content in run_contents.results.items()},
     }
     entries = {RECORDS: len(records), EVENTS: len(events)}
-    contents = Contents(
+    contents = ArchiveIndex(
         owner=run.owner,
         run=run.id,
         parts=tuple(
-            Part(name=name, digest=digest_of(part), bytes=len(part), entries=entries.get(name, 1))
+            Part(name=name, digest=sha256(part), bytes=len(part), entries=entries.get(name, 1))
             for name, part in parts.items()
         ),
     )
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, part in {CONTENTS: contents.model_dump_json(indent=2).encode(), **parts}.items():
-            archive.writestr(zipfile.ZipInfo(name, THEN), part, zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo(name, FIXED_TIME), part, zipfile.ZIP_DEFLATED)
     return file.getvalue()
 
 
-def unpacked(run: Run, file: bytes, digest: str) -> Belongings:
+def unpack(run: Run, file: bytes, digest: str) -> RunContents:
     """What the file of that hash holds; `Damaged` for any other."""
-    if digest_of(file) != digest:
-        raise Damaged(run.id, "was changed after it was written: its SHA-256 is another one")
+    if sha256(file) != digest:
+        raise DamagedArchive(run.id, "was changed after it was written: its SHA-256 is another one")
     try:
         with zipfile.ZipFile(io.BytesIO(file)) as archive:
-            contents = Contents.model_validate_json(archive.read(CONTENTS))
+            contents = ArchiveIndex.model_validate_json(archive.read(CONTENTS))
             parts = {part.name: archive.read(part.name) for part in contents.parts}
     except (zipfile.BadZipFile, KeyError, ValidationError) as error:
-        raise Damaged(run.id, "cannot be read by this version of the program") from error
+        raise DamagedArchive(run.id, "cannot be read by this version of the program") from error
     whose = (contents.owner, contents.run) == (run.owner, run.id)
-    if not whose or any(digest_of(parts[part.name]) != part.digest for part in contents.parts):
-        raise Damaged(run.id, "does not hold what it says")
-    return Belongings(
+    if not whose or any(sha256(parts[part.name]) != part.digest for part in contents.parts):
+        raise DamagedArchive(run.id, "does not hold what it says")
+    return RunContents(
         records=tuple(
-            Record(Key(run.owner, each["kind"], each["id"]), each["document"], 1) for each in _read(parts[RECORDS])
+            Record(Key(run.owner, each["kind"], each["id"]), each["document"], 1)
+            for each in _parse_lines(parts[RECORDS])
         ),
-        events=tuple(Event(each["number"], each["id"], each["payload"]) for each in _read(parts[EVENTS])),
-        results={stage: parts[_result(stage)] for stage in STAGES if _result(stage) in parts},
+        events=tuple(Event(each["number"], each["id"], each["payload"]) for each in _parse_lines(parts[EVENTS])),
+        results={stage: parts[_result_name(stage)] for stage in STAGES if _result_name(stage) in parts},
     )
 
 
-def digest_of(content: bytes) -> str:
+def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _result(stage: str) -> str:
+def _result_name(stage: str) -> str:
     return f"results/{stage}.json"
 
 
@@ -163,5 +164,5 @@ def _lines(name: str, documents: list[Document]) -> bytes:
     return "".join(encode(name, document) + "\n" for document in documents).encode()
 
 
-def _read(lines: bytes) -> list[Document]:
+def _parse_lines(lines: bytes) -> list[Document]:
     return [decode(line) for line in lines.decode().splitlines()]

@@ -18,16 +18,16 @@ from desk.runs.states import STOPPED_STATES
 from desk.wealth.repository import delete_expired_trajectories
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies
-from graphs.runs.archive import Kept, archive, obstacle
-from graphs.runs.archive_file import Damaged, belongings, packed
-from graphs.runs.leases import Held, is_leased, leased
+from graphs.runs.archive import NotArchivable, archive, obstacle
+from graphs.runs.archive_file import DamagedArchive, load_contents, pack
+from graphs.runs.leases import LeaseHeld, hold_lease, is_leased
 from quant.numeric.frozen import Frozen
 from store.errors import Conflict, Corrupted
 from store.keys import SYSTEM
 from store.records import Key, iterate_records
 
 KIND = "cleanup"
-LAST = Key(SYSTEM, KIND, "last")
+LAST_CLEANUP = Key(SYSTEM, KIND, "last")
 ARCHIVED_AFTER = timedelta(days=30)
 """Of its end, or of the day on which it was brought back."""
 CHECKPOINTS_KEPT = timedelta(days=90)
@@ -41,26 +41,26 @@ class ArchivedRun(Frozen):
     bytes: int = Field(description="Of its archive")
 
 
-class KeptRun(Frozen):
+class SkippedRun(Frozen):
     owner: str
     run: str
     reason: str
 
 
-class Forgotten(Frozen):
+class ForgottenCheckpoints(Frozen):
     owner: str
     run: str
 
 
-class Report(Frozen):
+class CleanupReport(Frozen):
     """What a cleanup did, or would do."""
 
     at: datetime
     dry_run: bool
     owners: int
     archived: tuple[ArchivedRun, ...]
-    kept: tuple[KeptRun, ...] = Field(description="Old enough to be archived, and why they are not")
-    checkpoints: tuple[Forgotten, ...] = Field(description="Runs whose checkpoints were deleted")
+    kept: tuple[SkippedRun, ...] = Field(description="Old enough to be archived, and why they are not")
+    checkpoints: tuple[ForgottenCheckpoints, ...] = Field(description="Runs whose checkpoints were deleted")
     bytes: int = Field(description="Of the archives that were made")
     derived: int = Field(description="Kept answers that were older than a day")
     trajectories: int = Field(description="Files of simulations that had expired")
@@ -68,36 +68,36 @@ class Report(Frozen):
     expired: int | None = Field(description="Records that had expired; null in a dry run, which does not count them")
 
 
-async def clean_up(dependencies: Dependencies, now: datetime, *, dry_run: bool = False) -> Report:
+async def clean_up(dependencies: Dependencies, now: datetime, *, dry_run: bool = False) -> CleanupReport:
     """It may be cut off at any time; the next one goes on."""
-    archived: list[ArchivedRun] = []
-    kept: list[KeptRun] = []
-    forgotten: list[Forgotten] = []
+    archived_runs: list[ArchivedRun] = []
+    skipped_runs: list[SkippedRun] = []
+    forgotten_checkpoints: list[ForgottenCheckpoints] = []
     derived = trajectories = 0
-    everybody = await list_owners(dependencies.store)
-    for owner in everybody:
+    owners = await list_owners(dependencies.store)
+    for owner in owners:
         runs = [
             Run.model_validate(record.document)
             async for record in iterate_records(dependencies.store.records, owner, RUN)
         ]
         for run in runs:
             if _is_due(run, now):
-                match await _archived(dependencies, run, dry_run=dry_run):
-                    case ArchivedRun() as done:
-                        archived.append(done)
-                    case KeptRun() as stays:
-                        kept.append(stays)
-        forgotten += await _forget_checkpoints(dependencies, runs, now, dry_run=dry_run)
+                match await _archive(dependencies, run, dry_run=dry_run):
+                    case ArchivedRun() as archived_run:
+                        archived_runs.append(archived_run)
+                    case SkippedRun() as skipped_run:
+                        skipped_runs.append(skipped_run)
+        forgotten_checkpoints += await _forget_checkpoints(dependencies, runs, now, dry_run=dry_run)
         derived += await delete_cached_answers(dependencies.store, owner, now, dry_run=dry_run)
         trajectories += await delete_expired_trajectories(dependencies.store, owner, now, dry_run=dry_run)
-    return Report(
+    return CleanupReport(
         at=now,
         dry_run=dry_run,
-        owners=len(everybody),
-        archived=tuple(archived),
-        kept=tuple(kept),
-        checkpoints=tuple(forgotten),
-        bytes=sum(run.bytes for run in archived),
+        owners=len(owners),
+        archived=tuple(archived_runs),
+        kept=tuple(skipped_runs),
+        checkpoints=tuple(forgotten_checkpoints),
+        bytes=sum(run.bytes for run in archived_runs),
         derived=derived,
         trajectories=trajectories,
         shards=await delete_unused_shards(dependencies.store, now, dry_run=dry_run),
@@ -105,24 +105,24 @@ async def clean_up(dependencies: Dependencies, now: datetime, *, dry_run: bool =
     )
 
 
-async def daily(dependencies: Dependencies) -> Report | None:
+async def clean_up_daily(dependencies: Dependencies) -> CleanupReport | None:
     """A cleanup, unless there was one within the last day or another process is at it."""
     if not await _is_time(dependencies):
         return None
     try:
-        async with leased(dependencies.store, SYSTEM, KIND, now=dependencies.now):
+        async with hold_lease(dependencies.store, SYSTEM, KIND, now=dependencies.now):
             if not await _is_time(dependencies):
                 return None
             now = dependencies.now()
             report = await clean_up(dependencies, now)
-            await dependencies.store.records.put(LAST, {"at": now.isoformat()})
+            await dependencies.store.records.put(LAST_CLEANUP, {"at": now.isoformat()})
             return report
-    except Held:
+    except LeaseHeld:
         return None
 
 
 async def _is_time(dependencies: Dependencies) -> bool:
-    last = await dependencies.store.records.get(LAST)
+    last = await dependencies.store.records.get(LAST_CLEANUP)
     return last is None or datetime.fromisoformat(last.document["at"]) <= dependencies.now() - EVERY
 
 
@@ -132,34 +132,38 @@ def _is_due(run: Run, now: datetime) -> bool:
     return max(run.updated_at, run.restored_at or run.updated_at) <= now - ARCHIVED_AFTER
 
 
-async def _archived(dependencies: Dependencies, run: Run, *, dry_run: bool) -> ArchivedRun | KeptRun:
+async def _archive(dependencies: Dependencies, run: Run, *, dry_run: bool) -> ArchivedRun | SkippedRun:
     try:
         if (reason := await obstacle(dependencies.store, run)) is not None:
-            return KeptRun(owner=run.owner, run=run.id, reason=reason)
-        size = await _size(dependencies, run) if dry_run else (await archive(dependencies, run.owner, run.id)).bytes
-    except Kept as error:
-        return KeptRun(owner=run.owner, run=run.id, reason=error.reason)
-    except Held:
-        return KeptRun(owner=run.owner, run=run.id, reason="another process is at it")
+            return SkippedRun(owner=run.owner, run=run.id, reason=reason)
+        size = (
+            await _archive_size(dependencies, run)
+            if dry_run
+            else (await archive(dependencies, run.owner, run.id)).bytes
+        )
+    except NotArchivable as error:
+        return SkippedRun(owner=run.owner, run=run.id, reason=error.reason)
+    except LeaseHeld:
+        return SkippedRun(owner=run.owner, run=run.id, reason="another process is at it")
     except Conflict:
-        return KeptRun(owner=run.owner, run=run.id, reason="it was changed meanwhile")
-    except (Damaged, Corrupted) as error:
-        return KeptRun(owner=run.owner, run=run.id, reason=str(error))
+        return SkippedRun(owner=run.owner, run=run.id, reason="it was changed meanwhile")
+    except (DamagedArchive, Corrupted) as error:
+        return SkippedRun(owner=run.owner, run=run.id, reason=str(error))
     return ArchivedRun(owner=run.owner, run=run.id, bytes=size)
 
 
-async def _size(dependencies: Dependencies, run: Run) -> int:
+async def _archive_size(dependencies: Dependencies, run: Run) -> int:
     """Of the archive that a run would become."""
     if await is_leased(dependencies.store, run.owner, run.id, now=dependencies.now):
-        raise Held(run.id)
+        raise LeaseHeld(run.id)
     if run.archived is not None:
         return run.archived.bytes
-    return len(packed(run, await belongings(dependencies.store, run.owner, run.id)))
+    return len(pack(run, await load_contents(dependencies.store, run.owner, run.id)))
 
 
 async def _forget_checkpoints(
     dependencies: Dependencies, runs: Sequence[Run], now: datetime, *, dry_run: bool
-) -> list[Forgotten]:
+) -> list[ForgottenCheckpoints]:
     """Of runs that ended so long ago that nobody will go on with them."""
     due = [
         run
@@ -170,25 +174,25 @@ async def _forget_checkpoints(
         and (run.forgotten_at is None or run.forgotten_at < run.updated_at)
     ]
     if not due or dry_run:
-        return [Forgotten(owner=run.owner, run=run.id) for run in due]
+        return [ForgottenCheckpoints(owner=run.owner, run=run.id) for run in due]
     async with open_checkpoints(dependencies.checkpoints) as checkpoints:
         return [
-            Forgotten(owner=run.owner, run=run.id)
+            ForgottenCheckpoints(owner=run.owner, run=run.id)
             for run in due
-            if await _forgotten(dependencies, checkpoints, run, now)
+            if await _forget_thread(dependencies, checkpoints, run, now)
         ]
 
 
-async def _forgotten(
+async def _forget_thread(
     dependencies: Dependencies, checkpoints: BaseCheckpointSaver[str], run: Run, now: datetime
 ) -> bool:
-    def noted(found: Run) -> Run:
-        return found.model_copy(update={"forgotten_at": now})
+    def mark_forgotten(run: Run) -> Run:
+        return run.model_copy(update={"forgotten_at": now})
 
     try:
-        async with leased(dependencies.store, run.owner, run.id, now=dependencies.now):
+        async with hold_lease(dependencies.store, run.owner, run.id, now=dependencies.now):
             await checkpoints.adelete_thread(run.thread)
-            await change_run(dependencies.store, run.owner, run.id, noted, archived=True)
-    except Held:
+            await change_run(dependencies.store, run.owner, run.id, mark_forgotten, archived=True)
+    except LeaseHeld:
         return False
     return True

@@ -23,7 +23,7 @@ from store.store import Store
 
 KIND = "computation"
 TENTHS = 10
-GOES_ON = ("queued", "running")
+UNFINISHED = ("queued", "running")
 """States of a job that will come to something else."""
 
 
@@ -45,69 +45,73 @@ class Computation(Frozen):
         """What it is called among the machines, where an attempt has a number besides."""
         return job_name(self.job)
 
-    def knowing(self, status: JobStatus) -> "Computation":
-        known = {"reports": len(status.reports), "ended": status.state not in GOES_ON}
-        return self.model_copy(update=known | {"tenth": tenth(status)})
+    def with_status(self, status: JobStatus) -> "Computation":
+        progress = {"reports": len(status.reports), "ended": status.state not in UNFINISHED}
+        return self.model_copy(update=progress | {"tenth": tenths_done(status)})
 
     def is_behind(self, status: JobStatus) -> bool:
-        now = self.knowing(status)
+        now = self.with_status(status)
         return now.tenth > self.tenth or now.reports > self.reports or (now.ended and not self.ended)
 
     def put(self, version: int | None) -> Put:
-        return Put(key(self.owner, self.run), self.model_dump(mode="json"), version, labels={"about": self.name})
+        return Put(
+            computation_key(self.owner, self.run), self.model_dump(mode="json"), version, labels={"about": self.name}
+        )
 
 
-def tenth(status: JobStatus) -> int:
+def tenths_done(status: JobStatus) -> int:
     """How many tenths of its trials a job has passed."""
     return status.done * TENTHS // status.total if status.total else 0
 
 
-def key(owner: str, run: str) -> Key:
+def computation_key(owner: str, run: str) -> Key:
     return Key(SYSTEM, KIND, f"{owner}:{run}")
 
 
 async def computation_of(store: Store, owner: str, run: str) -> Computation | None:
-    record = await store.records.get(key(owner, run))
+    record = await store.records.get(computation_key(owner, run))
     return None if record is None else Computation.model_validate(record.document)
 
 
-async def submitted(store: Store, jobs: JobRunner, job: SearchJob, now: datetime) -> JobStatus:
+async def submit_once(store: Store, jobs: JobRunner, job: SearchJob, now: datetime) -> JobStatus:
     """The job as it is; it is submitted once, and found whatever happens then."""
-    known = await computation_of(store, job.owner, job.run)
-    if known is None or known.job != job.id():
-        known = Computation(owner=job.owner, run=job.run, job=job.id(), looked_at=now)
-        await store.records.put_many([known.put(None)])
-    return await jobs.status(known.job) if known.submitted else await jobs.submit(job)
+    computation = await computation_of(store, job.owner, job.run)
+    if computation is None or computation.job != job.id():
+        computation = Computation(owner=job.owner, run=job.run, job=job.id(), looked_at=now)
+        await store.records.put_many([computation.put(None)])
+    return await jobs.status(computation.job) if computation.submitted else await jobs.submit(job)
 
 
-async def learn(store: Store, job: SearchJob, status: JobStatus, now: datetime) -> None:
+async def save_status(store: Store, job: SearchJob, status: JobStatus, now: datetime) -> None:
     """The run has been told that much; a job that a storage stopped is to be submitted again."""
-    known = Computation(
+    computation = Computation(
         owner=job.owner, run=job.run, job=job.id(), looked_at=now, submitted=not status.unavailable
-    ).knowing(status)
-    await store.records.put_many([known.put(None)])
+    ).with_status(status)
+    await store.records.put_many([computation.put(None)])
 
 
-async def settle(dependencies: Dependencies, owner: str, run_id: str) -> None:
+async def stop_computation(dependencies: Dependencies, owner: str, run_id: str) -> None:
     """Stop what is still computed for a run that has ended, and forget it; what cannot be done now a sweep does."""
     if not dependencies.jobs.machines.remote:
         return
     try:
-        await _settle(dependencies, owner, run_id)
+        await _stop_computation(dependencies, owner, run_id)
     except (StoreError, UserError) as error:
         logger: Any = structlog.get_logger()
         logger.warning("computation_unsettled", run=run_id, reason=str(error))
 
 
-async def _settle(dependencies: Dependencies, owner: str, run_id: str) -> None:
+async def _stop_computation(dependencies: Dependencies, owner: str, run_id: str) -> None:
     records = dependencies.store.records
-    record = await records.get(key(owner, run_id))
-    found = await records.get(Key(owner, RUN, run_id))
-    if record is None or (found is not None and Run.model_validate(found.document).state not in STOPPED_STATES):
+    record = await records.get(computation_key(owner, run_id))
+    run_record = await records.get(Key(owner, RUN, run_id))
+    if record is None or (
+        run_record is not None and Run.model_validate(run_record.document).state not in STOPPED_STATES
+    ):
         return
-    known = Computation.model_validate(record.document).model_copy(update={"submitted": False})
-    [version] = await records.put_many([known.put(record.version)])  # a run that is begun again submits it again
-    status = await dependencies.jobs.cancel(known.job)  # which changes nothing where it has ended
-    if status.state in GOES_ON or status.stopping:
-        raise Unavailable(f"{known.job} has yet to stop")
+    computation = Computation.model_validate(record.document).model_copy(update={"submitted": False})
+    [version] = await records.put_many([computation.put(record.version)])  # a run that is begun again submits it again
+    status = await dependencies.jobs.cancel(computation.job)  # which changes nothing where it has ended
+    if status.state in UNFINISHED or status.stopping:
+        raise Unavailable(f"{computation.job} has yet to stop")
     await records.delete(record.key, expected=version)

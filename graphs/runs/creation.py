@@ -41,8 +41,8 @@ async def new_run(
     """A run that is not stored yet, for a request that its prices can serve; otherwise `UserError`."""
     if request.prices_file is None:
         request = request.model_copy(update={"universe": await dependencies.prices_of(owner).pin(request.universe)})
-    data_digest, request = await served(dependencies, owner, request)
-    before = await tried_before(dependencies.store, owner, data_digest) if ledger is None else ledger
+    data_digest, request = await complete_request(dependencies, owner, request)
+    earlier = await earlier_entries(dependencies.store, owner, data_digest) if ledger is None else ledger
     await register_owner(dependencies.store, owner)
     now = dependencies.now()
     return Run(
@@ -52,40 +52,40 @@ async def new_run(
         created_at=now,
         request=request,
         data_digest=data_digest,
-        ledger=await save_ledger(dependencies.store, owner, before),
+        ledger=await save_ledger(dependencies.store, owner, earlier),
         code_version=code_version(),
         history=(Transition(state="created", at=now, by=owner),),
     )
 
 
-async def served(
+async def complete_request(
     dependencies: Dependencies, owner: str, request: OptimizationRequest
 ) -> tuple[str, OptimizationRequest]:
     """The digest of the prices, and the request as they complete it; `UserError` for one that they cannot serve."""
     source = dependencies.prices_of(owner)
     if request.prices_file is None:
         request = request.model_copy(update={"universe": await source.at_version(request.universe)})
-    found = await complete(source, request)
-    if found.prices is not None and request.prices_file is None:
-        await source.save_facts(request.universe, facts_of(found.prices))
-    return found.data, found.request
+    completion = await complete(source, request)
+    if completion.prices is not None and request.prices_file is None:
+        await source.save_facts(request.universe, facts_of(completion.prices))
+    return completion.data, completion.request
 
 
-async def tried_before(store: Store, owner: str, data_digest: str) -> set[str]:
-    found = await pipeline_entries(store, owner, data_digest)
+async def earlier_entries(store: Store, owner: str, data_digest: str) -> set[str]:
+    entries = await pipeline_entries(store, owner, data_digest)
     async for record in iterate_records(store.records, owner, KIND, label=("about", data_digest)):
-        found |= await tried_by(store, Run.model_validate(record.document))
-    return found
+        entries |= await ledger_entries_of(store, Run.model_validate(record.document))
+    return entries
 
 
-async def tried_by(store: Store, run: Run) -> set[str]:
+async def ledger_entries_of(store: Store, run: Run) -> set[str]:
     """What the run has tried, be it archived by now or not."""
     if run.archived is None:
-        found = await run_entries(store, run.owner, run.id, run.request.mandate)
-        now = await load_run_record(store, run.owner, run.id, archived=True)
-        run = Run.model_validate(now.document)  # its trials may have gone into an archive while they were read
+        entries = await run_entries(store, run.owner, run.id, run.request.mandate)
+        record = await load_run_record(store, run.owner, run.id, archived=True)
+        run = Run.model_validate(record.document)  # its trials may have gone into an archive while they were read
         if run.archived is None:
-            return found
+            return entries
     return await load_ledger(store, run.owner, run.archived.tried)
 
 

@@ -23,7 +23,7 @@ class EventLog:
         store: Store,
         owner: str,
         run: str,
-        stored: Iterable[TraceEvent],
+        stored_events: Iterable[TraceEvent],
         observe: Callable[[TraceEvent], None] | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -31,7 +31,7 @@ class EventLog:
         self._owner = owner
         self._run = run
         self.now = now
-        self._known = {event.id: event for event in stored}
+        self._known = {event.id: event for event in stored_events}
         self._observe = observe
         self._finished: dict[str, asyncio.Event] = {}
 
@@ -51,7 +51,7 @@ class EventLog:
                     self._observe(event)
         for event in events:
             if isinstance(event, NodeFinished):
-                self.finished(event.node).set()
+                self.node_finished(event.node).set()
         return list(new.values())
 
     def make(self, kind: type[BaseEvent], node: str, step: int, ordinal: int | str, /, **fields: Any) -> TraceEvent:
@@ -71,7 +71,7 @@ class EventLog:
         events = list(self._known.values())
         return next((events[place:] for place, event in enumerate(events) if event.id == first), [])
 
-    def finished(self, node: str) -> asyncio.Event:
+    def node_finished(self, node: str) -> asyncio.Event:
         """Set once the node's last event is stored, by this execution or an earlier one."""
         if node not in self._finished:
             self._finished[node] = asyncio.Event()
@@ -80,7 +80,7 @@ class EventLog:
         return self._finished[node]
 
 
-async def logged(run: str, events: AsyncGenerator[TraceEvent]) -> AsyncGenerator[TraceEvent]:
+async def bind_run_to_logs(run: str, events: AsyncGenerator[TraceEvent]) -> AsyncGenerator[TraceEvent]:
     """`events`; what is logged while they are made carries the id of the run."""
     async with aclosing(events):
         while True:
@@ -92,7 +92,7 @@ async def logged(run: str, events: AsyncGenerator[TraceEvent]) -> AsyncGenerator
 
 
 @dataclass
-class Place:
+class NodeLog:
     """A node of the graph at one step, as its body uses it to say what happens.
 
     A node that runs beside another waits its turn: its events are kept back until the other has finished, so that
@@ -105,29 +105,29 @@ class Place:
     after: str | None = None
 
     def __post_init__(self) -> None:
-        self._kept: list[TraceEvent] = []
+        self._pending: list[TraceEvent] = []
 
     def make(self, kind: type[BaseEvent], ordinal: int | str = 0, /, **fields: Any) -> TraceEvent:
         return self.log.make(kind, self.node, self.step, ordinal, **fields)
 
-    async def say(self, kind: type[BaseEvent], ordinal: int | str = 0, /, **fields: Any) -> None:
-        await self.show(self.make(kind, ordinal, **fields))
+    async def emit(self, kind: type[BaseEvent], ordinal: int | str = 0, /, **fields: Any) -> None:
+        await self.publish(self.make(kind, ordinal, **fields))
 
-    async def show(self, *events: TraceEvent) -> None:
-        self._kept += events
-        if self.after is None or self.log.finished(self.after).is_set():
-            await self._release()
+    async def publish(self, *events: TraceEvent) -> None:
+        self._pending += events
+        if self.after is None or self.log.node_finished(self.after).is_set():
+            await self._store_pending()
 
-    async def wait(self) -> None:
+    async def flush(self) -> None:
         """Until everything said here is stored."""
         if self.after is not None:
-            await self.log.finished(self.after).wait()
-        await self._release()
+            await self.log.node_finished(self.after).wait()
+        await self._store_pending()
 
-    async def _release(self) -> None:
+    async def _store_pending(self) -> None:
         from langgraph.config import get_stream_writer
 
         write = get_stream_writer()
-        kept, self._kept = self._kept, []
-        for event in await self.log.append(*kept):
+        pending, self._pending = self._pending, []
+        for event in await self.log.append(*pending):
             write(event)

@@ -15,7 +15,7 @@ from desk.optimization.result import OptimizationResult
 from desk.runs.events import NodeFinished, NodeStarted
 from desk.runs.repository import Run, load_events, load_final_result, load_run
 from graphs.dependencies import Dependencies
-from graphs.runs.approval import told
+from graphs.runs.approval import approval_events
 from graphs.runs.event_log import EventLog
 
 NODE = "holdout"
@@ -28,11 +28,13 @@ async def open_holdout(dependencies: Dependencies, owner: str, run_id: str) -> O
     A rejection is a `UserError`, and so is a run without a winner; nothing is computed then.
     """
     run = await load_run(dependencies.store, owner, run_id)
-    result = await _judged(dependencies, run)
-    stored = await load_events(dependencies.store, owner, run_id)
-    log = EventLog(dependencies.store, owner, run_id, stored, dependencies.observe, dependencies.now)
-    approval = await load_approval(dependencies.store, owner, run_id, "holdout") or await _asked(dependencies, run)
-    await log.append(*told(log, approval, run.request, dependencies.jobs.machines))
+    result = await _load_judged_result(dependencies, run)
+    stored_events = await load_events(dependencies.store, owner, run_id)
+    log = EventLog(dependencies.store, owner, run_id, stored_events, dependencies.observe, dependencies.now)
+    approval = await load_approval(dependencies.store, owner, run_id, "holdout") or await _request_approval(
+        dependencies, run
+    )
+    await log.append(*approval_events(log, approval, run.request, dependencies.jobs.machines))
     if approval.decided is None:
         return None
     if not approval.granted:
@@ -41,12 +43,14 @@ async def open_holdout(dependencies: Dependencies, owner: str, run_id: str) -> O
             f"{approval.decided.at:%Y-%m-%d}; expected what the run shows without it"
         )
     await log.append(log.make(NodeStarted, NODE, 0, 0))
-    opened = await load_holdout(dependencies.store, owner, run_id) or await _opened(dependencies, run, result, approval)
+    holdout = await load_holdout(dependencies.store, owner, run_id) or await _compute_holdout(
+        dependencies, run, result, approval
+    )
     await log.append(log.make(NodeFinished, NODE, 0, 0))
-    return opened
+    return holdout
 
 
-async def _judged(dependencies: Dependencies, run: Run) -> OptimizationResult:
+async def _load_judged_result(dependencies: Dependencies, run: Run) -> OptimizationResult:
     result = await load_final_result(dependencies.store, run.owner, run.id) if run.state == "completed" else None
     if result is None:
         raise UserError(f"run: {run.id!r} has no result yet; expected a completed run")
@@ -55,8 +59,8 @@ async def _judged(dependencies: Dependencies, run: Run) -> OptimizationResult:
     return result
 
 
-async def _asked(dependencies: Dependencies, run: Run) -> Approval:
-    asked = ApprovalRequest(
+async def _request_approval(dependencies: Dependencies, run: Run) -> Approval:
+    request = ApprovalRequest(
         subject="holdout",
         estimate=None,
         exceeded=(),
@@ -66,11 +70,11 @@ async def _asked(dependencies: Dependencies, run: Run) -> Approval:
     )
     second_person = "holdout" in dependencies.second_person
     return await request_approval(
-        dependencies.store, run.owner, run.id, run.request.name, asked, second_person=second_person
+        dependencies.store, run.owner, run.id, run.request.name, request, second_person=second_person
     )
 
 
-async def _opened(
+async def _compute_holdout(
     dependencies: Dependencies, run: Run, result: OptimizationResult, approval: Approval
 ) -> OpenedHoldout:
     from desk.optimization.evaluation import World
@@ -82,7 +86,7 @@ async def _opened(
     figures = await asyncio.to_thread(holdout_figures, World(market, run.request), result)
     dates = market.dates[market.holdout]
     assert approval.decided is not None
-    opened = OpenedHoldout(
+    holdout = OpenedHoldout(
         at=dependencies.now(),
         by=approval.decided.by,
         first_day=str(dates[0]),
@@ -90,4 +94,4 @@ async def _opened(
         code_version=code_version(),
         figures=figures,
     )
-    return await save_holdout(dependencies.store, run.owner, run.id, opened)
+    return await save_holdout(dependencies.store, run.owner, run.id, holdout)

@@ -48,7 +48,7 @@ class JobPage(Frozen):
     next: str | None = Field(description="`after` of the next page; null on the last")
 
 
-def summary(run: Any) -> JobSummary:
+def job_summary(run: Any) -> JobSummary:
     """Of a `desk.runs.repository.Run`."""
     at = f"/api/jobs/{run.id}"
     return JobSummary(
@@ -82,7 +82,7 @@ async def job_of(store: Store, owner: str, run_id: str) -> Job:
         folding.apply(event)
     stale = await store.records.get(Key(owner, STALE, run_id))
     return Job(
-        **summary(run).model_dump(),
+        **job_summary(run).model_dump(),
         progress=folding.progress,
         history=run.history,
         approval=await load_approval(store, owner, run_id),
@@ -98,14 +98,14 @@ async def job_page(
     from desk.runs.repository import KIND, Run
 
     label = None if state is None else ("state", state)
-    found: list[JobSummary] = []
+    items: list[JobSummary] = []
     for _ in range(_MOST_PAGES):
         page = await store.records.list(
-            owner, KIND, label=label, after=after, limit=limit - len(found), newest_first=True
+            owner, KIND, label=label, after=after, limit=limit - len(items), newest_first=True
         )
         runs = [Run.model_validate(record.document) for record in page.records]
-        found += [summary(run) for run in runs if name.casefold() in run.request.name.casefold()]
+        items += [job_summary(run) for run in runs if name.casefold() in run.request.name.casefold()]
         after = page.after
-        if after is None or len(found) == limit:
+        if after is None or len(items) == limit:
             break
-    return JobPage(items=tuple(found), next=after)
+    return JobPage(items=tuple(items), next=after)

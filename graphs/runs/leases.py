@@ -13,38 +13,38 @@ from store.records import Key
 from store.store import Store
 
 KIND = "lease"
-SECONDS = 60.0
-AGAIN_SECONDS = 1.0
+LEASE_SECONDS = 60.0
+RETRY_SECONDS = 1.0
 
 
-class Held(Conflicting):
+class LeaseHeld(Conflicting):
     """Another process executes it."""
 
     code = "held"
 
 
 @asynccontextmanager
-async def leased(
-    store: Store, owner: str, what: str, *, seconds: float = SECONDS, now: Callable[[], datetime] = utc_now
+async def hold_lease(
+    store: Store, owner: str, what: str, *, seconds: float = LEASE_SECONDS, now: Callable[[], datetime] = utc_now
 ) -> AsyncGenerator[None]:
     """Hold `what` of `owner` alone; `Held` where another process does. Who loses the lease is cut off with `Held`."""
     key, holder = Key(owner, KIND, what), uuid.uuid4().hex
     clock = asyncio.get_running_loop().time
     end = clock() + seconds
-    version = await _take(store, key, holder, seconds, now)
+    version = await _acquire(store, key, holder, seconds, now)
     task = asyncio.current_task()
     assert task is not None
-    lost = False
+    is_lost = False
 
     async def renew() -> None:
-        nonlocal version, end, lost
+        nonlocal version, end, is_lost
         while True:
             await asyncio.sleep(seconds / 3)
             try:
                 async with asyncio.timeout_at(end):
-                    version, end = await _renewed(store, key, holder, version, seconds, now)
+                    version, end = await _renew(store, key, holder, version, seconds, now)
             except (Conflict, TimeoutError):
-                lost = True
+                is_lost = True
                 task.cancel(f"the lease of {what} was lost")
                 return
 
@@ -52,8 +52,8 @@ async def leased(
     try:
         yield
     except asyncio.CancelledError:
-        if lost and not task.uncancel():
-            raise Held(f"{what}: its lease was lost, and another process may execute it; expected later") from None
+        if is_lost and not task.uncancel():
+            raise LeaseHeld(f"{what}: its lease was lost, and another process may execute it; expected later") from None
         raise
     finally:
         renewing.cancel()
@@ -68,17 +68,17 @@ async def is_leased(store: Store, owner: str, what: str, *, now: Callable[[], da
     return record is not None and datetime.fromisoformat(record.document["until"]) > now()
 
 
-async def _take(store: Store, key: Key, holder: str, seconds: float, now: Callable[[], datetime]) -> int:
+async def _acquire(store: Store, key: Key, holder: str, seconds: float, now: Callable[[], datetime]) -> int:
     record = await store.records.get(key)
     if record is not None and datetime.fromisoformat(record.document["until"]) > now():
-        raise Held(f"{key.id}: another process executes it; try again once that has ended")
+        raise LeaseHeld(f"{key.id}: another process executes it; try again once that has ended")
     try:
         return await store.records.put(key, _lease(holder, seconds, now), expected=record.version if record else 0)
     except Conflict as error:
-        raise Held(f"{key.id}: another process executes it; try again once that has ended") from error
+        raise LeaseHeld(f"{key.id}: another process executes it; try again once that has ended") from error
 
 
-async def _renewed(
+async def _renew(
     store: Store, key: Key, holder: str, version: int, seconds: float, now: Callable[[], datetime]
 ) -> tuple[int, float]:
     """The version of the lease that is written anew, and when it ends; what passes is waited for."""
@@ -92,7 +92,7 @@ async def _renewed(
             return await store.records.put(key, _lease(holder, seconds, now), expected=version), end
         except Unavailable:
             sure = False
-            await asyncio.sleep(min(AGAIN_SECONDS, seconds / 12))
+            await asyncio.sleep(min(RETRY_SECONDS, seconds / 12))
 
 
 async def _version_of(store: Store, key: Key, holder: str) -> int:

@@ -16,13 +16,13 @@ from desk.optimization.repositories.trial_repository import load_series, load_tr
 from desk.optimization.result import OptimizationResult, Plotted
 from desk.optimization.unfinished import PartialResult, trials_by_function
 from desk.runs.events import RunFailed
-from desk.runs.repository import Run, load_events, load_final_result, load_run
+from desk.runs.repository import Run, events_of, result_of, run_of
 from desk.scenarios.schemas import HISTORY
 from quant.strategies.trial import Trial
 from store.records import Key
 from store.store import Store
 
-BROKEN = ("cancelled", "failed", "expired")
+ENDED_WITHOUT_RESULT = ("cancelled", "failed", "expired")
 """States of a job that ended before its result."""
 
 
@@ -33,7 +33,7 @@ class NotFinished(Conflicting):
 
 
 @dataclass(frozen=True)
-class Found:
+class JobOutcome:
     """`partial` says why there is no whole result; empty for one."""
 
     run: Run
@@ -52,121 +52,123 @@ class Found:
         )
 
 
-async def found_by(store: Store, owner: str, run_id: str) -> Found:
+async def load_outcome(store: Store, owner: str, run_id: str) -> JobOutcome:
     """What the job has found so far."""
-    run = await load_run(store, owner, run_id)
-    result = await load_final_result(store, owner, run_id) if run.state == "completed" else None
+    run = await run_of(store, owner, run_id)
+    result = await result_of(store, owner, run_id) if run.state == "completed" else None
     if result is not None:
-        return Found(run, result, result.partial)
-    return Found(run, None, (await _why(store, run),))
+        return JobOutcome(run, result, result.partial)
+    return JobOutcome(run, None, (await _partial_reason(store, run),))
 
 
-async def completed(store: Store, owner: str, run_id: str) -> Found:
+async def load_completed(store: Store, owner: str, run_id: str) -> JobOutcome:
     """A job with a result; `NotFinished` for another."""
-    found = await found_by(store, owner, run_id)
-    if found.result is None:
-        raise _not_finished(found.run, "a completed job")
-    return found
+    outcome = await load_outcome(store, owner, run_id)
+    if outcome.result is None:
+        raise _not_finished(outcome.run, "a completed job")
+    return outcome
 
 
-async def answer_of(store: Store, owner: str, run_id: str) -> bytes:
+async def result_json(store: Store, owner: str, run_id: str) -> bytes:
     """The stored result as JSON, or the partial one of a job that was cancelled or failed."""
-    run = await load_run(store, owner, run_id)
+    run = await run_of(store, owner, run_id)
     if run.state == "completed":
         return await store.blobs.get(result_key(owner, run_id, "final"))
-    if run.state not in BROKEN:
+    if run.state not in ENDED_WITHOUT_RESULT:
         raise _not_finished(run, "a job that has ended")
     trials = await load_trials(store, owner, run_id)
     if not trials:
         raise _not_finished(run, "a job that has tried something; POST /api/jobs/{id}/restart goes on with this one")
-    shown = await asyncio.to_thread(plot_trials, run.request, trials)
+    plotted_trials = await asyncio.to_thread(plot_trials, run.request, trials)
     partial = PartialResult.model_validate(
         {
             "job": run.id,
             "state": run.state,
-            "partial": (await _why(store, run),),
+            "partial": (await _partial_reason(store, run),),
             "request": run.request,
             "data_version": run.data_digest,
             "code_version": run.code_version,
             "trials": len(trials),
             "screened": sum(trial.screened for trial in trials),
             "wanted": run.request.trials,
-            "tried": trials_by_function(trials, shown),
+            "tried": trials_by_function(trials, plotted_trials),
         }
     )
     return partial.model_dump_json().encode()
 
 
-async def trial_table(store: Store, found: Found, scenario: str) -> bytes:
+async def trial_table(store: Store, outcome: JobOutcome, scenario: str) -> bytes:
     """All trials with their metrics in `scenario`, for `desk.optimization.reading.trial_pages.page`."""
-    trials = await load_trials(store, found.run.owner, found.run.id)
-    winner = found.result.winner if found.result else None
+    trials = await load_trials(store, outcome.run.owner, outcome.run.id)
+    winner = outcome.result.winner if outcome.result else None
 
-    def made() -> bytes:
-        judged = _plotted(found, trials)
-        return serialize_rows(build_rows(trials, judged, scenario=scenario, chosen=winner.digest if winner else None))
+    def render_table() -> bytes:
+        plotted_trials = _plotted(outcome, trials)
+        return serialize_rows(
+            build_rows(trials, plotted_trials, scenario=scenario, chosen=winner.digest if winner else None)
+        )
 
-    return await asyncio.to_thread(made)
-
-
-def check_scenario(found: Found, scenario: str) -> None:
-    known = (*(each.name for each in found.run.request.scenarios), HISTORY)
-    if scenario not in known:
-        raise InvalidInput("scenario", scenario, allowed=f"one of {', '.join(known)}")
+    return await asyncio.to_thread(render_table)
 
 
-async def trial_of(store: Store, owner: str, run_id: str, digest: str) -> Trial:
+def check_scenario(outcome: JobOutcome, scenario: str) -> None:
+    names = (*(each.name for each in outcome.run.request.scenarios), HISTORY)
+    if scenario not in names:
+        raise InvalidInput("scenario", scenario, allowed=f"one of {', '.join(names)}")
+
+
+async def load_trial(store: Store, owner: str, run_id: str, digest: str) -> Trial:
     """One trial with everything that was measured."""
-    run = await load_run(store, owner, run_id)
+    run = await run_of(store, owner, run_id)
     record = await store.records.get(Key(owner, TRIAL, f"{run.id}.{digest}"))
     if record is None:
         raise NotFound(f"trial: the job has none of the digest {digest!r}; expected the digest of one of its trials")
     return Trial.model_validate(record.document)
 
 
-async def charts_of(store: Store, found: Found, *, only: ChartName | None, points: int) -> Charts:
-    result = found.result
-    trials = await load_trials(store, found.run.owner, found.run.id)
-    history = await _history(store, found)
+async def job_charts(store: Store, outcome: JobOutcome, *, only: ChartName | None, points: int) -> Charts:
+    result = outcome.result
+    trials = await load_trials(store, outcome.run.owner, outcome.run.id)
+    history = await _history(store, outcome)
 
-    def drawn() -> Charts:
+    def draw_charts() -> Charts:
         material = ChartData(
-            request=found.run.request if result is None else result.manifest.request,
+            request=outcome.run.request if result is None else result.manifest.request,
             trials=trials,
-            plotted=_plotted(found, trials),
+            plotted=_plotted(outcome, trials),
             result=result,
             history=history,
             points=points,
         )
-        return build_charts(material, found.provenance, partial=found.partial, only=only)
+        return build_charts(material, outcome.provenance, partial=outcome.partial, only=only)
 
-    return await asyncio.to_thread(drawn)
+    return await asyncio.to_thread(draw_charts)
 
 
-async def compared(store: Store, owner: str, run_ids: Sequence[str]) -> SideBySide:
+async def compare_jobs(store: Store, owner: str, run_ids: Sequence[str]) -> SideBySide:
     """Completed jobs beside each other, the first with each of the others."""
     sides: list[tuple[str, OptimizationResult, History | None]] = []
     for run_id in run_ids:
-        found = await completed(store, owner, run_id)
-        assert found.result is not None
-        sides.append((run_id, found.result, await _history(store, found)))
+        outcome = await load_completed(store, owner, run_id)
+        assert outcome.result is not None
+        sides.append((run_id, outcome.result, await _history(store, outcome)))
     return await asyncio.to_thread(compare_side_by_side, sides)
 
 
-async def _history(store: Store, found: Found) -> History | None:
-    if found.result is None or found.result.history_series is None:
+async def _history(store: Store, outcome: JobOutcome) -> History | None:
+    if outcome.result is None or outcome.result.history_series is None:
         return None
-    rows = await load_series(store, found.run.owner, found.result.history_series, rows=len(History._fields))
+    rows = await load_series(store, outcome.run.owner, outcome.result.history_series, rows=len(History._fields))
     return History(*rows)
 
 
-def _plotted(found: Found, trials: tuple[Trial, ...]) -> tuple[Plotted, ...]:
-    return plot_trials(found.run.request, trials) if found.result is None else found.result.trials
+def _plotted(outcome: JobOutcome, trials: tuple[Trial, ...]) -> tuple[Plotted, ...]:
+    return plot_trials(outcome.run.request, trials) if outcome.result is None else outcome.result.trials
 
 
-async def _why(store: Store, run: Run) -> str:
-    if run.state in BROKEN:
-        failures = [event for event in await load_events(store, run.owner, run.id) if isinstance(event, RunFailed)]
+async def _partial_reason(store: Store, run: Run) -> str:
+    if run.state in ENDED_WITHOUT_RESULT:
+        failures = [event for event in await events_of(store, run.owner, run.id) if isinstance(event, RunFailed)]
         reason = f" ({failures[-1].code}: {failures[-1].kind})" if failures else ""
         return (
             f"The job was {run.state}{reason} before its trials were judged: they are in sample, none was tested for "

@@ -23,7 +23,7 @@ async def results_named(store: Store, owner: str, text: str) -> list[Run]:
     if not text:
         return []
     try:
-        found = [record.document async for record in iterate_records(store.records, owner, KIND, prefix=text)]
+        documents = [record.document async for record in iterate_records(store.records, owner, KIND, prefix=text)]
     except Invalid:  # no id can begin so
         return []
-    return [Run.model_validate(document) for document in found if document["state"] == "completed"]
+    return [Run.model_validate(document) for document in documents if document["state"] == "completed"]

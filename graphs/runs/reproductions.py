@@ -27,15 +27,15 @@ class Reproduction(Frozen):
 
 async def reproductions(store: Store, owner: str, run_id: str) -> list[Reproduction]:
     """Those of the job, the newest first."""
-    found = [
+    items = [
         Reproduction.model_validate(record.document)
         async for record in iterate_records(store.records, owner, KIND, prefix=f"{run_id}.")
     ]
-    return sorted(found, key=lambda one: (one.asked_at, one.id), reverse=True)
+    return sorted(items, key=lambda one: (one.asked_at, one.id), reverse=True)
 
 
-async def save(store: Store, owner: str, one: Reproduction) -> None:
-    await store.records.put(key(owner, one.job, one.id), one.model_dump(mode="json"))
+async def save(store: Store, owner: str, reproduction: Reproduction) -> None:
+    await store.records.put(key(owner, reproduction.job, reproduction.id), reproduction.model_dump(mode="json"))
 
 
 def key(owner: str, run_id: str, reproduction_id: str) -> Key:

@@ -13,8 +13,8 @@ from desk.runs.events import ComputationReported, JobProgressed, TraceEvent
 from desk.runs.repository import Cancelled, JobFailed
 from graphs.runs import computations
 from graphs.runs.computations import TENTHS
-from graphs.runs.event_log import Place
-from graphs.runs.trial_events import Telling
+from graphs.runs.event_log import NodeLog
+from graphs.runs.trial_events import TrialEvents
 from graphs.stream_parts import COMPUTING
 from store.errors import Unavailable
 
@@ -22,10 +22,10 @@ POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Watch:
+class SearchWatch:
     context: Context
-    place: Place
-    telling: Telling
+    node_log: NodeLog
+    trial_events: TrialEvents
     require_payable: Callable[[], None]
     """Asked before machines are started that were not paid for yet, with each plan anew."""
 
@@ -34,18 +34,18 @@ class Watch:
 
         Where the job outlives this process the execution ends here until there is news of it.
         """
-        context, place, said = self.context, self.place, 0
+        context, node_log, last_tenth = self.context, self.node_log, 0
         remote = context.jobs.machines.remote
         status = await self._submitted(job)
         while True:
-            await place.show(*(self._reported(report, job) for report in status.reports))
-            for passed in range(said + 1, computations.tenth(status) + 1):
-                said, done = passed, -(-status.total * passed // TENTHS)
+            await node_log.publish(*(self._reported(report, job) for report in status.reports))
+            for tenth in range(last_tenth + 1, computations.tenths_done(status) + 1):
+                last_tenth, done = tenth, -(-status.total * tenth // TENTHS)
                 about = {"job": job.id(), "done": done, "total": status.total, "best": status.best}
-                progressed = place.make(JobProgressed, passed, **about)
-                await place.show(*await self.telling.until(job.first + done), progressed)
+                progressed = node_log.make(JobProgressed, tenth, **about)
+                await node_log.publish(*await self.trial_events.up_to(job.first + done), progressed)
             if remote:
-                await computations.learn(context.store, job, status, context.now())
+                await computations.save_status(context.store, job, status, context.now())
             if status.state == "completed":
                 return status
             if status.state in ("failed", "cancelled"):
@@ -59,15 +59,15 @@ class Watch:
         context = self.context
         if not context.jobs.machines.remote:
             return await context.jobs.submit(job)
-        known = await computations.computation_of(context.store, context.owner, context.run)
-        if known is None or known.job != job.id() or not known.submitted:
+        computation = await computations.computation_of(context.store, context.owner, context.run)
+        if computation is None or computation.job != job.id() or not computation.submitted:
             self.require_payable()
-        return await computations.submitted(context.store, context.jobs, job, context.now())
+        return await computations.submit_once(context.store, context.jobs, job, context.now())
 
     def _reported(self, report: Report, job: SearchJob) -> TraceEvent:
         """The same event whenever the same report is read."""
         about = f"{report.attempt}-{report.name}-{report.code}"
-        return self.place.make(ComputationReported, about, job=job.id(), report=report)
+        return self.node_log.make(ComputationReported, about, job=job.id(), report=report)
 
 
 def _failure(status: JobStatus) -> Exception:

@@ -12,7 +12,7 @@ from desk.surrogates.problem import problem_of
 from desk.surrogates.registry import latest, register
 from desk.surrogates.schemas import MAX_TRIALS, Predicted, Problem, Surrogate
 from graphs.dependencies import Dependencies
-from graphs.runs.creation import served
+from graphs.runs.creation import complete_request
 from quant.strategies.config import StrategyConfig
 from quant.strategies.trial import Trial
 from store.records import iterate_records
@@ -22,7 +22,7 @@ SHARE = 4
 FEWEST_STARTS, MOST_STARTS = 4, 20
 
 
-class Warm(NamedTuple):
+class WarmStart(NamedTuple):
     request: OptimizationRequest
     """With the configs that are tried first."""
     surrogate: Surrogate
@@ -83,38 +83,40 @@ async def predict(
         run = await load_run(dependencies.store, owner, job or "")
         problem = await problem_of(run.request, run.data_digest)
     else:
-        data, completed = await served(dependencies, owner, request)
+        data, completed = await complete_request(dependencies, owner, request)
         problem = await problem_of(completed, data)
     problem.check(config)
-    surrogate, fitted = await latest(dependencies.store, owner, problem)
+    surrogate, model = await latest(dependencies.store, owner, problem)
     from desk.surrogates.gaussian_process import predict_one
 
-    found = await asyncio.to_thread(predict_one, fitted, config)
-    return Predicted(**dict(found), version=surrogate.version)
+    prediction = await asyncio.to_thread(predict_one, model, config)
+    return Predicted(**dict(prediction), version=surrogate.version)
 
 
-async def warm(dependencies: Dependencies, owner: str, request: OptimizationRequest, count: int | None = None) -> Warm:
+async def warm_start(
+    dependencies: Dependencies, owner: str, request: OptimizationRequest, count: int | None = None
+) -> WarmStart:
     """The request with up to `count` configs that are tried first: its own, the best so far, the most promising."""
-    data, completed = await served(dependencies, owner, request)
+    data, completed = await complete_request(dependencies, owner, request)
     problem = await problem_of(completed, data)
-    surrogate, fitted = await latest(dependencies.store, owner, problem)
+    surrogate, model = await latest(dependencies.store, owner, problem)
     most = min(MOST_STARTS, request.trials)
-    wanted = min(most, max(FEWEST_STARTS, request.trials // SHARE)) if count is None else count
-    if not 1 <= wanted <= most:
-        raise InvalidInput("count", wanted, allowed=f"1 to {most}")
+    start_count = min(most, max(FEWEST_STARTS, request.trials // SHARE)) if count is None else count
+    if not 1 <= start_count <= most:
+        raise InvalidInput("count", start_count, allowed=f"1 to {most}")
     trials = await _trials_of(dependencies, await _runs_of(dependencies, owner, problem))
     from desk.surrogates.gaussian_process import FittedSurrogate
     from desk.surrogates.suggestions import suggest
 
-    def start(fitted: FittedSurrogate) -> tuple[StrategyConfig, ...]:
+    def start(model: FittedSurrogate) -> tuple[StrategyConfig, ...]:
         best = _best(completed, trials)
-        first = list(dict.fromkeys((*request.start, *best[: max(1, wanted // SHARE)])))[:wanted]
-        tried = [*first, *(trial.config for trial in trials)]
-        more = suggest(fitted, completed.space, best[:SHARE], tried, wanted - len(first), seed=request.seed)
+        first = list(dict.fromkeys((*request.start, *best[: max(1, start_count // SHARE)])))[:start_count]
+        known_configs = [*first, *(trial.config for trial in trials)]
+        more = suggest(model, completed.space, best[:SHARE], known_configs, start_count - len(first), seed=request.seed)
         return (*first, *more)
 
-    found = await asyncio.to_thread(start, fitted)
-    return Warm(OptimizationRequest.model_validate(completed.model_dump() | {"start": found}), surrogate)
+    starts = await asyncio.to_thread(start, model)
+    return WarmStart(OptimizationRequest.model_validate(completed.model_dump() | {"start": starts}), surrogate)
 
 
 def _best(request: OptimizationRequest, trials: Sequence[Trial]) -> list[StrategyConfig]:
@@ -131,28 +133,28 @@ def _best(request: OptimizationRequest, trials: Sequence[Trial]) -> list[Strateg
 
 async def _runs_of(dependencies: Dependencies, owner: str, problem: Problem) -> list[Run]:
     """The newest first; what another version of the program computed, or what is archived by now, is left out."""
-    found: list[Run] = []
+    runs: list[Run] = []
     async for record in iterate_records(
         dependencies.store.records, owner, KIND, label=("about", problem.data), newest_first=True
     ):
         run = Run.model_validate(record.document)
         same = run.code_version == problem.code and run.archived is None
         if same and Problem.of(run.request, data=run.data_digest, rates=problem.rates, code=problem.code) == problem:
-            found.append(run)
-    return found
+            runs.append(run)
+    return runs
 
 
 async def _trials_of(dependencies: Dependencies, runs: Sequence[Run], newest: Sequence[Trial] = ()) -> list[Trial]:
     """Each config once, the newest first; an evaluation on all paths takes the place of one on few."""
-    found: dict[str, Trial] = {}
+    latest_trials: dict[str, Trial] = {}
 
     def take(trials: Sequence[Trial]) -> None:
         for trial in reversed(trials):
-            known = found.get(trial.digest)
-            if (known is None and len(found) < MAX_TRIALS) or (known is not None and known.screened):
-                found[trial.digest] = trial
+            known = latest_trials.get(trial.digest)
+            if (known is None and len(latest_trials) < MAX_TRIALS) or (known is not None and known.screened):
+                latest_trials[trial.digest] = trial
 
     take(newest)
     for run in runs:
         take(await load_trials(dependencies.store, run.owner, run.id))
-    return list(found.values())
+    return list(latest_trials.values())

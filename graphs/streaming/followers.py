@@ -9,16 +9,16 @@ from desk.base.errors import InvalidInput, NotFound
 from desk.runs.events import TRACE_EVENT
 from desk.runs.progress import Progress, ProgressTracker
 from desk.runs.repository import RunArchived, with_sequence
-from desk.runs.states import STOPPED_STATES
+from desk.runs.states import STOPPED
 from store.errors import Unavailable
 from store.records import Key
 from store.store import Store
 
 LOOK_SECONDS = 1.0
 """How often the record of a run is looked at while its log stands still: one that is cancelled may say nothing."""
-AT_ONCE = 200
+BATCH = 200
 """Events that are read and told without a pause, so that others have their turn."""
-KEPT_SECONDS = 10.0
+LINGER_SECONDS = 10.0
 """How long a log is still followed after its last reader left; one that was cut off comes back."""
 
 
@@ -29,7 +29,7 @@ class NoSuchLog(NotFound):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LogEntry:
     """An event as every door sends it."""
 
     sequence: int
@@ -38,14 +38,14 @@ class Told:
     """A `desk.runs.progress.LiveEvent` as JSON."""
 
 
-class Followed:
+class FollowedLog:
     """One log, from its first event on; a reader is no more than a number up to which it has read."""
 
     def __init__(self, store: Store, owner: str, log: str) -> None:
         self._store = store
         self._owner = owner
         self._log = log
-        self._told: list[Told] = []
+        self._entries: list[LogEntry] = []
         self._folding = ProgressTracker()
         self._over = False
         self._fault = "the log is no longer followed"
@@ -57,7 +57,7 @@ class Followed:
 
     @property
     def last(self) -> int:
-        return len(self._told)
+        return len(self._entries)
 
     @property
     def progress(self) -> Progress:
@@ -65,18 +65,20 @@ class Followed:
 
     async def look(self) -> None:
         """Read what is stored now; those who ask meanwhile share the next look."""
-        wanted = self._begun + 1
+        wanted_read = self._begun + 1
         async with self._looking:
-            if self._seen < wanted:
+            if self._seen < wanted_read:
                 self._begun += 1
-                ended = await has_ended(self._store, self._owner, self._log)  # before the log, which is then complete
+                has_ended_now = await has_ended(
+                    self._store, self._owner, self._log
+                )  # before the log, which is then complete
                 await self._read()
-                self.ended = ended or self._folding.ending == "finished"
+                self.ended = has_ended_now or self._folding.ending == "finished"
                 self._seen = self._begun
-                self._tell()
+                self._notify()
 
-    def after(self, sequence: int, limit: int | None = None) -> list[Told]:
-        return self._told[sequence : None if limit is None else sequence + limit]
+    def after(self, sequence: int, limit: int | None = None) -> list[LogEntry]:
+        return self._entries[sequence : None if limit is None else sequence + limit]
 
     async def more(self, sequence: int, seconds: float) -> bool:
         """Whether there is more than `sequence`, or will be nothing; waits for `seconds` at most."""
@@ -99,14 +101,14 @@ class Followed:
             self._fault = str(fault)
         finally:
             self._over = True
-            self._tell()
+            self._notify()
 
     async def _read(self) -> None:
-        while page := await self._store.events.read(self._owner, self._log, self.last, limit=AT_ONCE):
+        while page := await self._store.events.read(self._owner, self._log, self.last, limit=BATCH):
             for event in page:
                 live = self._folding.apply(with_sequence(TRACE_EVENT.validate_python(event.payload), event.number))
-                self._told.append(Told(event.number, live.event.event, live.model_dump_json()))
-            self._tell()
+                self._entries.append(LogEntry(event.number, live.event.event, live.model_dump_json()))
+            self._notify()
 
     async def _until(self, seconds: float | None) -> None:
         """The next news; `Unavailable` where there will be none."""
@@ -116,35 +118,35 @@ class Followed:
         if self._over:
             raise Unavailable(self._fault)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
 
 
-class Following:
+class LogFollowers:
     """The logs that somebody in this process follows."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._logs: dict[tuple[str, str], _Shared] = {}
+        self._logs: dict[tuple[str, str], _SharedLog] = {}
         self._closed = False
 
     @asynccontextmanager
-    async def of(self, owner: str, log: str) -> AsyncGenerator[Followed]:
+    async def of(self, owner: str, log: str) -> AsyncGenerator[FollowedLog]:
         """The log while the caller reads it; `NotFound` unless it is the owner's."""
         shared = self._logs.get((owner, log))
         if shared is None or shared.reading.done():
-            await state_of(self._store, owner, log)
+            await log_state(self._store, owner, log)
         if self._closed:
             raise Unavailable("the service is ending")
         shared = self._logs.get((owner, log))  # somebody else may have been as fast
         if shared is None or shared.reading.done():
-            shared = self._logs[owner, log] = _Shared(Followed(self._store, owner, log))
+            shared = self._logs[owner, log] = _SharedLog(FollowedLog(self._store, owner, log))
         with shared.read_by_one_more(lambda: self._forget(owner, log, shared)):
             await shared.followed.look()
             yield shared.followed
 
-    def _forget(self, owner: str, log: str, shared: "_Shared") -> None:
+    def _forget(self, owner: str, log: str, shared: "_SharedLog") -> None:
         if self._logs.get((owner, log)) is shared:  # one that ended with a fault may have been followed by another
             del self._logs[owner, log]
 
@@ -157,10 +159,10 @@ class Following:
         await asyncio.gather(*(each.reading for each in shared), return_exceptions=True)
 
 
-class _Shared:
+class _SharedLog:
     """A followed log and how many read it."""
 
-    def __init__(self, followed: Followed) -> None:
+    def __init__(self, followed: FollowedLog) -> None:
         self.followed = followed
         self.reading = asyncio.create_task(followed.follow())
         self._readers = 0
@@ -176,19 +178,19 @@ class _Shared:
         finally:
             self._readers -= 1
             if not self._readers:
-                self._leaving = asyncio.get_running_loop().call_later(KEPT_SECONDS, self._left, forget)
+                self._leaving = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._last_reader_left, forget)
 
     def stop(self) -> None:
         self.reading.cancel()
         if self._leaving is not None:
             self._leaving.cancel()
 
-    def _left(self, forget: Callable[[], object]) -> None:
+    def _last_reader_left(self, forget: Callable[[], object]) -> None:
         self.stop()
         forget()
 
 
-async def state_of(store: Store, owner: str, log: str) -> str:
+async def log_state(store: Store, owner: str, log: str) -> str:
     """The state of the owner's run or turn whose log it is."""
     record = await store.records.get(Key(owner, "run", log))
     conversation, _, number = log.rpartition("-")
@@ -202,10 +204,10 @@ async def state_of(store: Store, owner: str, log: str) -> str:
 
 
 async def has_ended(store: Store, owner: str, log: str) -> bool:
-    return await state_of(store, owner, log) in STOPPED_STATES
+    return await log_state(store, owner, log) in STOPPED
 
 
-def check_after(followed: Followed, after: int, field: str) -> None:
+def check_after(followed: FollowedLog, after: int, field: str) -> None:
     """A number that the log has not reached was never given to anybody."""
     if after > followed.last:
         raise InvalidInput(field, after, allowed=f"0 to {followed.last}, the number of an event that you have")

@@ -14,32 +14,32 @@ import structlog
 
 from desk.base.errors import InvalidInput, NotFound
 from desk.governance.principals import Principal
-from graphs.streaming.followers import Followed, check_after
+from graphs.streaming.followers import FollowedLog, check_after
 from quant.numeric.frozen import Frozen
 from store.errors import Conflict, StoreError
 from store.keys import SYSTEM
 from store.records import Key, Put, Record, iterate_records
 from store.store import Store
 
-KIND, LISTENING = "socket", "listening"
-LIFE = timedelta(hours=2)
+KIND, SUBSCRIPTION = "socket", "listening"
+CONNECTION_LIFETIME = timedelta(hours=2)
 """After which API Gateway closes a connection."""
-MOST = 20
+MAX_SUBSCRIPTIONS = 20
 """Logs that one connection follows at a time."""
-INTERVAL = 0.5
+PUSH_SECONDS = 0.5
 """Seconds between two looks at who follows a log; what is appended meanwhile leaves together."""
-TRIES = 6
+MAX_FAILURES = 6
 """Rounds that may fail one after the other; then the next event, or the reader, begins anew."""
 LONGEST_PAUSE = 8.0
-KEPT = 32
+MAX_LOGS = 32
 """Logs that are kept read in a process."""
-CLOSING = 5.0
-AT_ONCE = 100
-USUAL, LARGEST = 28_000, 126_976
+CLOSE_SECONDS = 5.0
+BATCH = 100
+MESSAGE_BYTES, MAX_EVENT_BYTES = 28_000, 126_976
 """Bytes of events in one message: a frame's worth; of one event alone what API Gateway takes at all."""
 
 
-class Left(Exception):
+class ConnectionGone(Exception):
     """Nobody is at the other end any more."""
 
 
@@ -68,7 +68,7 @@ class Connection(Frozen):
         return Key(SYSTEM, KIND, self.id)
 
 
-class Listening(Frozen):
+class Subscription(Frozen):
     """A log that a connection follows, and the number up to which it was told."""
 
     owner: str
@@ -79,7 +79,7 @@ class Listening(Frozen):
 
     @property
     def key(self) -> Key:
-        return Key(self.owner, LISTENING, f"{self.connection}.{self.run}")
+        return Key(self.owner, SUBSCRIPTION, f"{self.connection}.{self.run}")
 
     def put(self, version: int | None) -> Put:
         document = self.model_dump(mode="json")
@@ -96,25 +96,25 @@ class Message(NamedTuple):
 class _Log:
     """One log, as this process sends it on."""
 
-    followed: Followed
+    followed: FollowedLog
     behind: bool = False
     due: float = 0.0
     """When it may be looked at again, on the clock of the event loop."""
     pushing: asyncio.Task[None] | None = None
 
 
-class Sockets:
-    def __init__(self, store: Store, gateway: Gateway, *, interval: float = INTERVAL) -> None:
+class WebSocketConnections:
+    def __init__(self, store: Store, gateway: Gateway, *, interval: float = PUSH_SECONDS) -> None:
         self._store = store
         self._gateway = gateway
         self._interval = interval
         self._logs: OrderedDict[tuple[str, str], _Log] = OrderedDict()
 
     async def connect(self, id_: str, principal: Principal, *, now: datetime) -> None:
-        made = Connection(id=id_, principal=principal, expires=now + LIFE)
+        connection = Connection(id=id_, principal=principal, expires=now + CONNECTION_LIFETIME)
         puts = [
-            Put(made.key, made.model_dump(mode="json"), expires=made.expires),
-            Put(made.index, {"owner": principal.owner}, expires=made.expires),
+            Put(connection.key, connection.model_dump(mode="json"), expires=connection.expires),
+            Put(connection.index, {"owner": principal.owner}, expires=connection.expires),
         ]
         await self._store.records.put_many(puts)
 
@@ -136,39 +136,44 @@ class Sockets:
         await self._store.records.delete(connection.key)
         await self._store.records.delete(connection.index)
 
-    async def say(self, id_: str, text: str) -> None:
+    async def send_text(self, id_: str, text: str) -> None:
         try:
             await self._gateway.post(id_, text)
-        except Left:
+        except ConnectionGone:
             await self.forget(id_)
 
     async def follow(self, connection: Connection, run: str, after: int) -> None:
         """Send what the log holds beyond `after` at once, and from then on whatever is appended to it."""
         owner = connection.principal.owner
-        log = Followed(self._store, owner, run)
+        log = FollowedLog(self._store, owner, run)
         await log.look()
         check_after(log, after, "after")
-        wanted = Listening(owner=owner, connection=connection.id, run=run, sent=after, expires=connection.expires)
-        others = [record for record in await self._listening_of(connection) if record.key != wanted.key]
-        if len(others) >= MOST:
+        subscription = Subscription(
+            owner=owner, connection=connection.id, run=run, sent=after, expires=connection.expires
+        )
+        others = [record for record in await self._listening_of(connection) if record.key != subscription.key]
+        if len(others) >= MAX_SUBSCRIPTIONS:
             raise InvalidInput(
-                "run", run, reason=f"{MOST} are followed already", allowed="fewer: stop following another one first"
+                "run",
+                run,
+                reason=f"{MAX_SUBSCRIPTIONS} are followed already",
+                allowed="fewer: stop following another one first",
             )
-        (version,) = await self._store.records.put_many([wanted.put(None)])
+        (version,) = await self._store.records.put_many([subscription.put(None)])
         await log.look()  # what came before others could know of the reader
         if not log.after(after) and not log.ended:
-            await self.say(connection.id, _message(run, log, after).text)
-        await self._send(Record(wanted.key, wanted.put(None).document, version), log)
+            await self.send_text(connection.id, _message(run, log, after).text)
+        await self._send(Record(subscription.key, subscription.put(None).document, version), log)
 
     async def stop(self, connection: Connection, run: str) -> None:
-        key = Key(connection.principal.owner, LISTENING, f"{connection.id}.{run}")
+        key = Key(connection.principal.owner, SUBSCRIPTION, f"{connection.id}.{run}")
         if not await self._store.records.delete(key):
             raise NotFound(f"run: {run!r} is not followed; expected one that is")
 
     async def catch_up(self, connection: Connection) -> None:
         """Send what a push has missed, and say of what has ended that it has."""
         for record in await self._listening_of(connection):
-            log = Followed(self._store, connection.principal.owner, record.document["run"])
+            log = FollowedLog(self._store, connection.principal.owner, record.document["run"])
             try:
                 await log.look()
             except NotFound:  # deleted meanwhile
@@ -176,7 +181,7 @@ class Sockets:
                 raise
             await self._send(record, log)
 
-    def tell(self, owner: str, run: str) -> None:
+    def notify(self, owner: str, run: str) -> None:
         """Something was appended to the log; who follows it is told soon, and whoever appends waits for nothing."""
         if owner == SYSTEM:
             return
@@ -184,7 +189,7 @@ class Sockets:
         log.behind = True
         if log.pushing is None:
             log.pushing = asyncio.create_task(self._push(owner, run, log), name=f"push {run}")
-            log.pushing.add_done_callback(_look_at)
+            log.pushing.add_done_callback(_log_failure)
 
     async def idle(self) -> None:
         """Until everything is sent that is to be sent."""
@@ -193,7 +198,7 @@ class Sockets:
 
     async def aclose(self) -> None:
         try:
-            async with asyncio.timeout(CLOSING):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 await self.idle()
         except TimeoutError:
             pushing = [log.pushing for log in self._logs.values() if log.pushing is not None]
@@ -202,10 +207,10 @@ class Sockets:
             await asyncio.wait(pushing)
 
     def _log(self, owner: str, run: str) -> _Log:
-        log = self._logs.setdefault((owner, run), _Log(Followed(self._store, owner, run)))
+        log = self._logs.setdefault((owner, run), _Log(FollowedLog(self._store, owner, run)))
         self._logs.move_to_end((owner, run))
         idle = [key for key, each in self._logs.items() if each.pushing is None and each is not log]
-        for key in idle[: max(0, len(self._logs) - KEPT)]:
+        for key in idle[: max(0, len(self._logs) - MAX_LOGS)]:
             del self._logs[key]
         return log
 
@@ -218,27 +223,27 @@ class Sockets:
                 log.behind = False
                 again = not await self._round(owner, run, log.followed)
                 failures = failures + 1 if again else 0
-                log.behind |= again and failures < TRIES
+                log.behind |= again and failures < MAX_FAILURES
                 log.due = clock() + min(self._interval * 2 ** max(0, failures - 1), LONGEST_PAUSE)
         finally:
             log.pushing = None
 
-    async def _round(self, owner: str, run: str, log: Followed) -> bool:
+    async def _round(self, owner: str, run: str, log: FollowedLog) -> bool:
         """Whether all who follow the log have all of it, and know of its end if that is near."""
         try:
-            found = iterate_records(self._store.records, owner, LISTENING, label=("about", run))
-            if not (listening := [record async for record in found]):
+            records = iterate_records(self._store.records, owner, SUBSCRIPTION, label=("about", run))
+            if not (subscriptions := [record async for record in records]):
                 return True
             await log.look()
         except (StoreError, NotFound) as error:
             _logger().warning("push_failed", run=run, reason=str(error))
             return isinstance(error, NotFound)
-        sent = await asyncio.gather(*(self._try_to_send(record, log) for record in listening))
-        told = log.after(log.last - 1)
-        ending = bool(told) and told[0].kind == "run_failed" and not log.ended  # its record follows
-        return all(sent) and not ending
+        results = await asyncio.gather(*(self._try_to_send(record, log) for record in subscriptions))
+        last_entries = log.after(log.last - 1)
+        ending = bool(last_entries) and last_entries[0].kind == "run_failed" and not log.ended  # its record follows
+        return all(results) and not ending
 
-    async def _try_to_send(self, record: Record, log: Followed) -> bool:
+    async def _try_to_send(self, record: Record, log: FollowedLog) -> bool:
         try:
             await self._send(record, log)
         except StoreError as error:
@@ -246,60 +251,62 @@ class Sockets:
             return False
         return True
 
-    async def _send(self, found: Record, log: Followed) -> None:
+    async def _send(self, subscription_record: Record, log: FollowedLog) -> None:
         """Everything beyond what the connection was told; two who send at once send the same twice."""
-        record: Record | None = found
+        record: Record | None = subscription_record
         while record is not None:
-            listening = Listening.model_validate(record.document)
-            message = _message(listening.run, log, listening.sent)
-            if message.last <= listening.sent and not message.ended:
+            subscription = Subscription.model_validate(record.document)
+            message = _message(subscription.run, log, subscription.sent)
+            if message.last <= subscription.sent and not message.ended:
                 return
             try:
-                await self._gateway.post(listening.connection, message.text)
-            except Left:
-                await self.forget(listening.connection)
+                await self._gateway.post(subscription.connection, message.text)
+            except ConnectionGone:
+                await self.forget(subscription.connection)
                 return
-            record = await self._remember(record, listening, message)
+            record = await self._remember(record, subscription, message)
 
-    async def _remember(self, record: Record, listening: Listening, message: Message) -> Record | None:
+    async def _remember(self, record: Record, subscription: Subscription, message: Message) -> Record | None:
         """What is to be sent next, if anything is."""
         records = self._store.records
         try:
             if message.ended:
                 await records.delete(record.key, expected=record.version)
                 return None
-            sent = listening.model_copy(update={"sent": message.last}).put(record.version)
-            (version,) = await records.put_many([sent])
+            put = subscription.model_copy(update={"sent": message.last}).put(record.version)
+            (version,) = await records.put_many([put])
         except Conflict:  # somebody else has sent, or the reader has asked for something else
             return await records.get(record.key)
-        return Record(sent.key, sent.document, version)
+        return Record(put.key, put.document, version)
 
     async def _listening_of(self, connection: Connection) -> list[Record]:
-        found = iterate_records(self._store.records, connection.principal.owner, LISTENING, prefix=f"{connection.id}.")
-        return [record async for record in found]
+        records = iterate_records(
+            self._store.records, connection.principal.owner, SUBSCRIPTION, prefix=f"{connection.id}."
+        )
+        return [record async for record in records]
 
 
-def _message(run: str, log: Followed, sent: int) -> Message:
+def _message(run: str, log: FollowedLog, sent: int) -> Message:
     """The next events beyond `sent`, as many as fit."""
     texts: list[str] = []
     left_out: list[int] = []
     size, last = 0, sent
-    for told in log.after(sent, AT_ONCE):
-        length = len(told.text.encode())
-        if texts and size + length > USUAL:
+    for entry in log.after(sent, BATCH):
+        length = len(entry.text.encode())
+        if texts and size + length > MESSAGE_BYTES:
             break
-        if length > LARGEST:
-            left_out.append(told.sequence)
+        if length > MAX_EVENT_BYTES:
+            left_out.append(entry.sequence)
         else:
-            texts.append(told.text)
+            texts.append(entry.text)
             size += length + 1
-        last = told.sequence
-    ended = log.ended and last == log.last
-    known = json.dumps({"run": run, "last": last, "ended": ended, "left_out": left_out})
-    return Message(f'{known[:-1]}, "events": [{",".join(texts)}]}}', last, ended)
+        last = entry.sequence
+    is_end = log.ended and last == log.last
+    header = json.dumps({"run": run, "last": last, "ended": is_end, "left_out": left_out})
+    return Message(f'{header[:-1]}, "events": [{",".join(texts)}]}}', last, is_end)
 
 
-def _look_at(pushing: asyncio.Task[None]) -> None:
+def _log_failure(pushing: asyncio.Task[None]) -> None:
     """A push that ends with a fault fails nothing but itself."""
     if not pushing.cancelled() and (error := pushing.exception()) is not None:
         _logger().error("push_failed", exc_info=error)

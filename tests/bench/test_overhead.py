@@ -33,8 +33,8 @@ from desk.runs.events import NodeFinished, NodeStarted
 from graphs.agent_decisions import Question, decide
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.optimization import Execution
-from graphs.runs.event_log import EventLog, Place
-from graphs.stream_parts import Stopped, events
+from graphs.runs.event_log import EventLog, NodeLog
+from graphs.stream_parts import GraphStopped, trace_events
 from store.embedded import open_store
 from store.store import Store
 from tests.bench.comparison import Comparison, Row
@@ -111,12 +111,12 @@ class State(TypedDict):
 async def node(state: State, runtime: Runtime[Execution]) -> dict[str, Any]:
     """As a node of the optimization, without what it computes."""
     run, step = runtime.context, len(state["decisions"])
-    place = Place(run.log, "risk_manager", step)
-    await place.say(NodeStarted, step=step)
+    node_log = NodeLog(run.log, "risk_manager", step)
+    await node_log.emit(NodeStarted, step=step)
     question = Question(**QUESTION, ordinal=step)
-    answer = await decide(question, run.agents["risk_manager"], context=run.context, place=place, trials=0)
-    await place.say(NodeFinished, step=step)
-    await place.wait()
+    answer = await decide(question, run.agents["risk_manager"], context=run.context, node_log=node_log, trials=0)
+    await node_log.emit(NodeFinished, step=step)
+    await node_log.flush()
     return {"decisions": [answer.decision]}
 
 
@@ -166,7 +166,7 @@ async def ours(home: Path) -> tuple[list[float], list[RiskAssessment]]:
                 version="v2",
                 durability="sync",
             )
-            received = [event async for event in events(parts) if not isinstance(event, Stopped)]
+            received = [event async for event in trace_events(parts) if not isinstance(event, GraphStopped)]
             seconds.append((time.perf_counter() - start) / (DECISIONS * CALLS))
             assert sum(event.event == "model_answered" for event in received) == DECISIONS * CALLS
             decisions = (await compiled.aget_state(config)).values["decisions"]

@@ -18,8 +18,8 @@ from desk.compute.pipeline.steps import LocalEngine
 from desk.compute.shards.shards import Task
 from desk.optimization.judgement.verification import find_discrepancies
 from desk.optimization.request import OptimizationRequest
-from graphs.pipeline import StepFailed, Told, answer, execute, pipeline, prepare
-from graphs.runs.creation import tried_before
+from graphs.pipeline import StepEvent, StepFailed, execute, pipeline_graph, prepare, read_pipeline_result
+from graphs.runs.creation import earlier_entries
 from quant.worlds.scenario import BUILT_IN
 from store.errors import Unavailable
 from tests.graphs.dependencies import OWNER, open_dependencies
@@ -36,34 +36,34 @@ async def prepared(home: Path, request: OptimizationRequest = ASKED) -> Path:
         return await prepare(dependencies, OWNER, home, request)
 
 
-async def told(folder: Path, **how: Any) -> list[Told]:
+async def told(folder: Path, **how: Any) -> list[StepEvent]:
     async with aclosing(execute(folder, first_delay=0.001, **how)) as events:
         return [event async for event in events]
 
 
-def of(events: Sequence[Told], what: str) -> list[str]:
+def of(events: Sequence[StepEvent], what: str) -> list[str]:
     return [event.step for event in events if event.what == what]
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Told]]:
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[StepEvent]]:
     """A pipeline that has finished, and what it told."""
     folder = asyncio.run(prepared(tmp_path_factory.mktemp("first")))
     return folder, asyncio.run(told(folder))
 
 
 @pytest.fixture
-def done(first: tuple[Path, list[Told]], home: Path) -> Path:
+def done(first: tuple[Path, list[StepEvent]], home: Path) -> Path:
     """A copy of it, of this test alone."""
     folder, _ = first
     return Path(shutil.copytree(folder, home / "pipelines" / folder.name))
 
 
-def test_a_request_passes_through_its_steps_and_is_answered(first: tuple[Path, list[Told]]) -> None:
+def test_a_request_passes_through_its_steps_and_is_answered(first: tuple[Path, list[StepEvent]]) -> None:
     folder, events = first
     assert of(events, "begun") == of(events, "finished") == USUAL
     assert max(event.status.done for event in events if event.status) == 12
-    result, _ = answer(folder)
+    result, _ = read_pipeline_result(folder)
     assert (result.counts.trials, result.counts.stopped, find_discrepancies(result)) == (12, "budget", [])
     assert result.explanation is not None
     for name in USUAL:
@@ -79,7 +79,7 @@ async def test_what_is_finished_is_not_executed_again(done: Path, home: Path) ->
 
 
 async def test_only_what_depends_on_a_change_is_executed_again(done: Path) -> None:
-    digest = answer(done)[0].digest()
+    digest = read_pipeline_result(done)[0].digest()
     (done / "scenario_generation" / MARKER_FILE).unlink()
     assert of(await told(done), "begun") == ["scenario_generation"]  # it leaves what it had left
     (done / SEARCH / "trials-00001.json").unlink()
@@ -87,7 +87,7 @@ async def test_only_what_depends_on_a_change_is_executed_again(done: Path) -> No
     assert of(events, "begun") == [SEARCH, "aggregation"]
     account = json.loads((done / SEARCH / "shards.json").read_text())
     assert account["computed"] == {"here": 0}
-    assert answer(done)[0].digest() == digest
+    assert read_pipeline_result(done)[0].digest() == digest
 
 
 async def test_an_interrupted_search_goes_on(done: Path) -> None:
@@ -101,7 +101,7 @@ async def test_an_interrupted_search_goes_on(done: Path) -> None:
                 made.append(result[0])
                 yield result
 
-    digest = answer(done)[0].digest()
+    digest = read_pipeline_result(done)[0].digest()
     for folder in (SEARCH, "shards"):
         shutil.rmtree(done / folder)
     with pytest.raises(InterruptedError):
@@ -110,7 +110,7 @@ async def test_an_interrupted_search_goes_on(done: Path) -> None:
     assert of(await told(done), "passed_over")[:2] == ["data_validation", "scenario_generation"]
     account = json.loads((done / SEARCH / "shards.json").read_text())
     assert (account["found"], account["computed"]) == (3, {"here": 1})  # two rounds of a chunk in two scenarios
-    assert answer(done)[0].digest() == digest
+    assert read_pipeline_result(done)[0].digest() == digest
 
 
 async def test_data_that_cannot_be_used_fail_the_first_step(home: Path, tmp_path: Path) -> None:
@@ -165,23 +165,23 @@ def test_the_command_shows_the_answer_and_does_nothing_twice(
     assert run(["pipeline", "run", "--request", str(request)]) == 0
     shown = capsys.readouterr()
     assert shown.err.count("finished before, not repeated") == len(USUAL)
-    assert shown.out.endswith(f"result digest: {answer(done)[0].digest()}\n")
+    assert shown.out.endswith(f"result digest: {read_pipeline_result(done)[0].digest()}\n")
     assert (home / "reports" / f"{done.name}.html").exists()
 
     async def tried() -> set[str]:
         async with open_dependencies(home) as dependencies:
-            return await tried_before(dependencies.store, OWNER, answer(done)[0].manifest.data_digest)
+            return await earlier_entries(dependencies.store, OWNER, read_pipeline_result(done)[0].manifest.data_digest)
 
     assert len(asyncio.run(tried())) == 12  # they count in whatever comes after
 
     result = done / "aggregation" / "result.json"
     result.write_text(result.read_text().replace('"stopped": "budget"', '"stopped": "converged"'))
     with pytest.raises(BadOutput, match=r"result\.json: damaged"):
-        answer(done)
+        read_pipeline_result(done)
 
 
 def test_the_graph_is_the_definition() -> None:
-    drawn = pipeline().get_graph()
+    drawn = pipeline_graph().get_graph()
     assert [name for name in drawn.nodes if not name.startswith("__")] == [step.name for step in STEPS]
     edges = {(edge.source, edge.target, edge.conditional) for edge in drawn.edges}
     inner = {edge for edge in edges if not edge[0].startswith("__") and not edge[1].startswith("__")}

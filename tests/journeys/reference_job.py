@@ -27,7 +27,7 @@ from desk.optimization.request import OptimizationRequest
 from desk.runs.events import ComputationReported
 from desk.runs.repository import load_events
 from graphs.dependencies import Dependencies
-from graphs.jobs.remote import carried_out
+from graphs.jobs.remote import execute_to_end
 from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
@@ -103,7 +103,7 @@ async def create_reference_run(dependencies: Dependencies, request: Optimization
 
 async def run_to_end(dependencies: Dependencies) -> None:
     """Continue the reference run until it ends."""
-    async with aclosing(carried_out(dependencies, OWNER, RUN, seconds=LOOK_SECONDS)) as events:
+    async with aclosing(execute_to_end(dependencies, OWNER, RUN, seconds=LOOK_SECONDS)) as events:
         async for _ in events:
             pass
 

@@ -24,7 +24,7 @@ from desk.compute.sagemaker.processing import Cluster
 from desk.optimization.jobs import JobStatus
 from desk.optimization.repositories.trial_repository import series_address
 from desk.optimization.request import OptimizationRequest
-from graphs.pipeline import answer, asked_for, execute, prepare
+from graphs.pipeline import execute, pipeline_request, prepare, read_pipeline_result
 from quant.worlds.scenario import BUILT_IN
 from tests.doubles.aws import moto, point_at
 from tests.doubles.sagemaker import fixed_step as canned_step
@@ -53,7 +53,7 @@ async def run_pipeline(home: Path, request: OptimizationRequest) -> FinishedPipe
     """Execute all steps of the pipeline in this process."""
     async with open_dependencies(home) as dependencies:
         folder = await prepare(dependencies, OWNER, home, request)
-        request_file, prices = await asked_for(dependencies, OWNER, request)
+        request_file, prices = await pipeline_request(dependencies, OWNER, request)
     async for _ in execute(folder):
         pass
     return FinishedPipeline(folder, request_file, prices)
@@ -128,7 +128,7 @@ async def test_an_execution_is_started_followed_and_fetched(here: FinishedPipeli
     assert (state.state, state.folder) == ("succeeded", f"s3://{bucket}/desk/pipelines/{here.request_file.run}")
     assert [step.name for step in state.steps if not step.name.endswith("_wanted")] == USUAL
     result, history = await pipelines.fetch(state)
-    assert (result, history) == answer(here.folder)
+    assert (result, history) == read_pipeline_result(here.folder)
 
     again = await wait_for_end(amazon, await pipelines.start(here.request_file, here.prices, training=False))
     assert {step.name for step in again.steps if step.passed_over} == set(USUAL)
@@ -216,7 +216,7 @@ def test_the_command_starts_follows_and_fetches(
     assert run(["pipeline", "status", arn]) == 0
     assert "✔ aggregation: succeeded\n" in capsys.readouterr().out
     assert run(["pipeline", "status", arn, "--fetch"]) == 0
-    digest = answer(here.folder)[0].digest()
+    digest = read_pipeline_result(here.folder)[0].digest()
     assert capsys.readouterr().out.endswith(f"result digest: {digest}\n")
     assert len(list((home / "reports").glob("*.html"))) == 1
     assert run(["pipeline", "status", arn, "--json"]) == 0
@@ -322,7 +322,7 @@ async def test_the_program_itself_gives_the_same_result_on_instances(tmp_path: P
     assert state.state == "succeeded", [(step.name, step.cause) for step in state.steps]
     assert len(fleet.jobs) == len(STEPS)
     result, _ = await pipelines.fetch(state)
-    assert result.digest() == answer(here.folder)[0].digest()
+    assert result.digest() == read_pipeline_result(here.folder)[0].digest()
     assert fleet.objects(f"{state.folder}/training", "surrogate.bin")
     again = await wait_for_end(real, await pipelines.start(here.request_file, here.prices, training=True))
     assert {step.name for step in again.steps if step.passed_over} == {step.name for step in STEPS}

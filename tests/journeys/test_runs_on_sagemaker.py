@@ -16,7 +16,7 @@ from desk.runs.repository import load_events, load_run
 from graphs.jobs import job_queue
 from graphs.jobs.approval_decisions import decide_approval
 from graphs.jobs.execution import execute
-from graphs.jobs.remote import notice
+from graphs.jobs.remote import handle_notice
 from graphs.jobs.worker import Worker
 from graphs.runs.computations import computation_of
 from graphs.runs.creation import create_run
@@ -72,7 +72,7 @@ async def test_a_run_on_sagemaker_has_the_result_of_this_machine(tmp_path: Any, 
             await asyncio.sleep(0.1)  # until the lease of the killed worker expires
             if (await load_run(dependencies.store, settings.owner, run)).state == "computing":
                 event = await asyncio.wait_for(job_events.get(), 120.0)
-                await notice(dependencies, event["detail"]["ProcessingJobName"])
+                await handle_notice(dependencies, event["detail"]["ProcessingJobName"])
         final_run = await load_run(dependencies.store, settings.owner, run)
         stored_events = await load_events(dependencies.store, settings.owner, run)
         assert await computation_of(dependencies.store, settings.owner, run) is None

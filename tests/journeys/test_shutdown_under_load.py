@@ -21,7 +21,7 @@ from desk.optimization.repositories.trial_repository import KIND as TRIAL
 from desk.runs.repository import Run, load_events, load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs.reproduction import reproduce
-from graphs.jobs.worker import executed
+from graphs.jobs.worker import execute_run
 from graphs.runs.leases import KIND as LEASE
 from store.embedded import open_store
 from store.records import iterate_records
@@ -116,7 +116,7 @@ async def test_jobs_and_readers_resume_after_a_restart(home):
 
     async def count_and_execute(dependencies: Dependencies, owner: str, job: str) -> None:
         executions[job] += 1
-        await executed(dependencies, owner, job)
+        await execute_run(dependencies, owner, job)
 
     @asynccontextmanager
     async def here() -> AsyncGenerator[str]:

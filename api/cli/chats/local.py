@@ -27,7 +27,7 @@ class LocalChats:
         self._settings = settings
 
     async def conversations(self) -> "Sequence[Conversation]":
-        return await stored.conversations(self._dependencies.store, self._settings.owner)
+        return await stored.list_conversations(self._dependencies.store, self._settings.owner)
 
     async def begin(self) -> str:
         return await stored.begin_conversation(self._dependencies, self._settings.owner)

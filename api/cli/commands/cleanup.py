@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from graphs.dependencies import Dependencies
-    from graphs.runs.cleanup import Report
+    from graphs.runs.cleanup import CleanupReport
 
 LONGEST = 300
 """Characters of a reason."""
@@ -118,7 +118,7 @@ def _audited(
     )
 
 
-def _print(report: "Report") -> None:
+def _print(report: "CleanupReport") -> None:
     would = "would be " if report.dry_run else ""
     for run in report.archived:
         print(f"{run.run}  {run.owner}  {would}archived, {run.bytes:,} bytes")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from desk.optimization.request import OptimizationRequest
     from desk.optimization.result import OptimizationResult
     from graphs.dependencies import Dependencies
-    from graphs.pipeline import MakeEngine, Told
+    from graphs.pipeline import MakeEngine, StepEvent
 
 RUN = """
 Examples:
@@ -96,7 +96,7 @@ def run(arguments: Options = None, *, training: Training = False, json_: AsJson 
             surrogate = await pipeline.register_surrogate(dependencies, settings.owner, folder)
             source = f"version {surrogate.version}, of {surrogate.trials} trials"
             print(f"Surrogate {surrogate.problem[:12]}, {source}", file=sys.stderr)
-        result, history = await asyncio.to_thread(pipeline.answer, folder)
+        result, history = await asyncio.to_thread(pipeline.read_pipeline_result, folder)
         return await _store_result(settings, dependencies, folder.name, result, history, as_json=json_)
 
     return with_dependencies(answer)
@@ -122,11 +122,11 @@ def start(
     request = _request(arguments)
 
     async def answer(settings: Settings, dependencies: "Dependencies") -> int:
-        from graphs.pipeline import asked_for
+        from graphs.pipeline import pipeline_request
 
         with closing(_pipelines(settings)) as pipelines:
             with _named_as_typed(arguments):
-                job, prices = await asked_for(dependencies, settings.owner, request)
+                job, prices = await pipeline_request(dependencies, settings.owner, request)
             within_limits = _print_estimate(settings, dependencies, request)
             if not (within_limits or approve or confirm_start()):
                 return WAITING
@@ -178,7 +178,7 @@ class _Progress:
     def __init__(self) -> None:
         self._tenths = 0
 
-    def __call__(self, event: "Told") -> None:
+    def __call__(self, event: "StepEvent") -> None:
         name = sentence_case(event.step.replace("_", " "))
         match event.what:
             case "begun":
@@ -221,9 +221,9 @@ async def _store_result(
     *,
     as_json: bool,
 ) -> int:
-    from graphs.pipeline import take_over
+    from graphs.pipeline import save_pipeline_result
 
-    await take_over(dependencies, settings.owner, name, result, history)
+    await save_pipeline_result(dependencies, settings.owner, name, result, history)
     path = report_path(settings, name)
     write(path, await report(dependencies.store, settings.owner, name, result))
     if as_json:

@@ -127,10 +127,10 @@ def suggest(
     """
 
     async def answer(settings: Settings, dependencies: "Dependencies") -> int:
-        from graphs.runs.surrogates import warm
+        from graphs.runs.surrogates import warm_start
 
         problem = await _load_request(settings, dependencies, run, request)
-        start = await warm(dependencies, settings.owner, problem, count)
+        start = await warm_start(dependencies, settings.owner, problem, count)
         print_starts(start.surrogate, len(start.request.start))
         print(start.request.model_dump_json(indent=2))
         return 0

@@ -38,7 +38,7 @@ from desk.optimization.request import OptimizationRequest
 from desk.runs.repository import Cancelled, list_runs, load_run
 from desk.runs.states import STOPPED_STATES
 from graphs.runs.computations import computation_of
-from graphs.runs.job_status import JobSummary, summary
+from graphs.runs.job_status import JobSummary, job_summary
 from store.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from api.export.job_files import Format
     from desk.runs.events import TraceEvent
     from graphs.dependencies import Dependencies
-    from graphs.runs.surrogates import Warm
+    from graphs.runs.surrogates import WarmStart
 
 T = TypeVar("T")
 Opening: TypeAlias = "Callable[[Settings, Models | None], AbstractAsyncContextManager[Dependencies]]"
@@ -72,7 +72,7 @@ class LocalRuns:
 
     def summaries(self) -> Sequence[JobSummary]:
         async def listed(dependencies: "Dependencies") -> Sequence[JobSummary]:
-            return [summary(run) for run in await list_runs(dependencies.store, self._owner)]
+            return [job_summary(run) for run in await list_runs(dependencies.store, self._owner)]
 
         return self._run(listed)
 
@@ -138,10 +138,10 @@ class LocalRuns:
 
         return self._run(open_questions)
 
-    def warm(self, request: OptimizationRequest) -> "Warm":
-        from graphs.runs.surrogates import warm
+    def warm(self, request: OptimizationRequest) -> "WarmStart":
+        from graphs.runs.surrogates import warm_start
 
-        return self._run(lambda dependencies: warm(dependencies, self._owner, request), executing=True)
+        return self._run(lambda dependencies: warm_start(dependencies, self._owner, request), executing=True)
 
     def submit(self, request: OptimizationRequest) -> Submission:
         from graphs.runs.creation import create_run
@@ -245,12 +245,12 @@ async def follow(
     dependencies: "Dependencies", owner: str, run: str, show: "Callable[[TraceEvent], None]"
 ) -> Completed | Waiting:
     """Execute the run in this process until it ends or waits for a person."""
-    from graphs.jobs.remote import carried_out
+    from graphs.jobs.remote import execute_to_end
 
     if dependencies.jobs.machines.kind == "ray":
         print("Its search is computed on a Ray cluster (STRATIGOS_COMPUTE)", file=sys.stderr)
     try:
-        async for event in carried_out(dependencies, owner, run):
+        async for event in execute_to_end(dependencies, owner, run):
             show(event)
     except Cancelled as error:
         resume = f"python -m api optimize --resume {run}"

@@ -64,9 +64,9 @@ async def find_logs(store: "Store", owner: str, text: str) -> list[str]:
 
 
 async def _turns(store: "Store", owner: str, text: str) -> list[str]:
-    from graphs.conversations.turn_execution import conversations, turn_of
+    from graphs.conversations.turn_execution import list_conversations, turn_of
 
-    matches = [each for each in await conversations(store, owner) if text and each.id.startswith(text)]
+    matches = [each for each in await list_conversations(store, owner) if text and each.id.startswith(text)]
     if len(matches) != 1:
         return []
     return [(await turn_of(store, owner, matches[0].id, number)).id for number in range(1, matches[0].turns + 1)]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from desk.optimization.holdout import OpenedHoldout
     from desk.runs.events import TraceEvent
     from graphs.runs.job_status import JobSummary
-    from graphs.runs.surrogates import Warm
+    from graphs.runs.surrogates import WarmStart
 
 STARTED = time.monotonic()
 """When the process imported the command line."""
@@ -140,7 +140,7 @@ class Runs(Protocol):
         """Questions that this user may decide, newest first."""
         ...
 
-    def warm(self, request: OptimizationRequest) -> "Warm":
+    def warm(self, request: OptimizationRequest) -> "WarmStart":
         """The request with the first configurations that a surrogate suggests."""
         ...
 

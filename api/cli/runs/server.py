@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from api.export.job_files import Format
     from desk.optimization.holdout import OpenedHoldout
     from desk.runs.events import TraceEvent
-    from graphs.runs.surrogates import Warm
+    from graphs.runs.surrogates import WarmStart
 
 SHORTEST_QUESTION = 8
 """Letters of a question's id; a shorter text names a run."""
@@ -83,7 +83,7 @@ class ServerRuns:
         rows = [ListedQuestion(question.id[:12], question) for question in self._client.approvals()]
         return Questions("Question", rows, f"python -m api approve QUESTION{self.option}")
 
-    def warm(self, request: OptimizationRequest) -> "Warm":  # noqa: ARG002
+    def warm(self, request: OptimizationRequest) -> "WarmStart":  # noqa: ARG002
         allowed = "without it, or a request file of `python -m api surrogate suggest`"
         reason = "it reads the trials of this home, and a server is asked"
         raise InvalidInput("--warm", self._client.url, reason=reason, allowed=allowed)

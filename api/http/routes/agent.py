@@ -52,11 +52,11 @@ async def run_stream(
     dependencies, answering, owner = service.dependencies, service.answering, principal.owner
     thread, run = given.thread_id, given.run_id
     check_conversation_id("body.threadId", thread)
-    agent_run = await agui_runs.known(dependencies, answering, owner, thread, run)
+    agent_run = await agui_runs.find_run(dependencies, answering, owner, thread, run)
     if agent_run is None and given.resume:
-        agent_run = await agui_runs.go_on(dependencies, answering, principal, thread, run, _rulings(given))
+        agent_run = await agui_runs.resume_run(dependencies, answering, principal, thread, run, _rulings(given))
     if agent_run is None:
-        agent_run = await agui_runs.begin(dependencies, answering, owner, thread, run, _last_message(given))
+        agent_run = await agui_runs.begin_run(dependencies, answering, owner, thread, run, _last_message(given))
     return RunStream(agent_run, given, after)
 
 
@@ -87,7 +87,7 @@ async def _frames(stream: RunStream, principal: Principal, service: Service) -> 
     number = 0
     try:
         async with aclosing(
-            agui_runs.told(service.dependencies, service.following, principal, stream.run, stream.input.messages)
+            agui_runs.run_events(service.dependencies, service.following, principal, stream.run, stream.input.messages)
         ) as events:
             async for event in events:
                 number += 1

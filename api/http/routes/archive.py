@@ -6,7 +6,7 @@ from api.http.dependencies import PrincipalDep, ServiceDep
 from api.http.errors.problems import error_responses
 from api.http.routes.results import JobId
 from graphs.runs.archive import restore
-from graphs.runs.job_status import JobSummary, summary
+from graphs.runs.job_status import JobSummary, job_summary
 
 router = APIRouter(tags=["jobs"])
 
@@ -17,4 +17,4 @@ async def unarchive(job_id: JobId, service: ServiceDep, principal: PrincipalDep)
 
     409 also where its archive was changed after it was written: nothing is taken from it then.
     """
-    return summary(await restore(service.dependencies, principal.owner, job_id))
+    return job_summary(await restore(service.dependencies, principal.owner, job_id))

@@ -16,7 +16,7 @@ from desk.runs.repository import load_run
 from desk.runs.states import RunState
 from graphs.jobs import job_queue
 from graphs.jobs.approval_decisions import decide_approval
-from graphs.runs.job_status import Job, JobPage, JobSummary, job_of, job_page, summary
+from graphs.runs.job_status import Job, JobPage, JobSummary, job_of, job_page, job_summary
 from graphs.runs.reproductions import Reproduction, reproductions
 
 router = APIRouter(tags=["jobs"], route_class=limited_route(1_000_000))
@@ -63,7 +63,7 @@ async def submit(
         raise InvalidInput("body.prices_file", body.prices_file, reason=reason, allowed=allowed)
     run = await job_queue.submit(service.dependencies, principal.owner, body, idempotency_key=idempotency_key)
     response.headers["Location"] = f"/api/jobs/{run.id}"
-    return summary(run)
+    return job_summary(run)
 
 
 @router.get("/jobs", summary="Your jobs, the newest first", responses=error_responses())
@@ -89,7 +89,7 @@ async def read(job_id: JobId, service: ServiceDep, principal: PrincipalDep) -> J
 @router.delete("/jobs/{job_id}", status_code=202, summary="Cancel a job", responses=error_responses(404, 409, 410))
 async def cancel(job_id: JobId, service: ServiceDep, principal: PrincipalDep, *, reason: Why = "") -> JobSummary:
     """It stops within ten seconds; what it has tried stays. 409 for one that has ended."""
-    return summary(
+    return job_summary(
         await job_queue.cancel(service.dependencies, principal.owner, job_id, by=principal.owner, reason=reason)
     )
 
@@ -102,7 +102,7 @@ async def cancel(job_id: JobId, service: ServiceDep, principal: PrincipalDep, *,
 )
 async def restart(job_id: JobId, service: ServiceDep, principal: PrincipalDep, *, reason: Why = "") -> JobSummary:
     """It goes on where it stopped; what agents decided and what was tried is kept."""
-    return summary(
+    return job_summary(
         await job_queue.restart(service.dependencies, principal.owner, job_id, by=principal.owner, reason=reason)
     )
 
@@ -121,7 +121,7 @@ async def decide(job_id: JobId, body: Ruling, service: ServiceDep, principal: Pr
     decided = ApprovalDecision(**body.model_dump(), by=principal.owner, at=service.dependencies.now())
     run = await decide_approval(service.dependencies, principal.owner, job_id, decided, decider=principal)
     await service.answering.ensure_all(principal.owner)  # a thread may wait for it
-    return summary(run)
+    return job_summary(run)
 
 
 @router.get("/jobs/{job_id}/request", summary="What was asked of a job", responses=error_responses(404, 410))

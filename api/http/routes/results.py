@@ -45,18 +45,18 @@ async def compare(
         str,
         Query(
             pattern=r"^[A-Za-z0-9_-]{1,64}(,[A-Za-z0-9_-]{1,64}){1,4}$",
-            description="Two to five jobs, separated by commas; the others are compared with the first",
+            description="Two to five jobs, separated by commas; the others are compare_jobs with the first",
             examples=["9f0c9c2be5b74d0d8f4a1f0c9c2be5b7,0d8f4a1f0c9c2be5b79f0c9c2be5b74d"],
         ),
     ],
 ) -> SideBySide:
     """What was asked differently, what came out, and a test of the difference on the days that both have."""
-    from graphs.runs.outcomes import compared
+    from graphs.runs.outcomes import compare_jobs
 
     jobs = ids.split(",")
     if len(set(jobs)) < len(jobs):
         raise InvalidInput("query.ids", ids, reason="a job is named twice", allowed="each job once")
-    return await compared(service.dependencies.store, principal.owner, jobs)
+    return await compare_jobs(service.dependencies.store, principal.owner, jobs)
 
 
 @router.get(
@@ -73,9 +73,9 @@ async def result(
     409 while the job goes on: its state is at `/api/jobs/{id}`, what it has tried at `/api/jobs/{id}/trials`.
     """
 
-    from graphs.runs.outcomes import answer_of
+    from graphs.runs.outcomes import result_json
 
-    content = await answer_of(service.dependencies.store, principal.owner, job_id)
+    content = await result_json(service.dependencies.store, principal.owner, job_id)
     return tagged(content, if_none_match, media_type=MEDIA["json"])
 
 
@@ -101,7 +101,7 @@ async def trials(
     after: After = None,
 ) -> TrialPage:
     """In sample. Those without an objective, because they were dropped after few paths, come last."""
-    from graphs.runs.outcomes import found_by
+    from graphs.runs.outcomes import load_outcome
 
     asked = TrialQuery(
         sort=sort,
@@ -111,7 +111,7 @@ async def trials(
         feasible=feasible,
         screened=screened,
     )
-    found = await found_by(service.dependencies.store, principal.owner, job_id)
+    found = await load_outcome(service.dependencies.store, principal.owner, job_id)
     return await exporting.trials(service.dependencies, found, asked, after=after, limit=limit)
 
 
@@ -126,9 +126,9 @@ async def trial(
     service: ServiceDep,
     principal: PrincipalDep,
 ) -> Trial:
-    from graphs.runs.outcomes import trial_of
+    from graphs.runs.outcomes import load_trial
 
-    return await trial_of(service.dependencies.store, principal.owner, job_id, digest)
+    return await load_trial(service.dependencies.store, principal.owner, job_id, digest)
 
 
 @router.get(
@@ -147,9 +147,9 @@ async def charts(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Of a job without a result what its trials so far allow; `partial` says so then."""
-    from graphs.runs.outcomes import found_by
+    from graphs.runs.outcomes import load_outcome
 
-    found = await found_by(service.dependencies.store, principal.owner, job_id)
+    found = await load_outcome(service.dependencies.store, principal.owner, job_id)
     made = await exporting.charts(service.dependencies, found, chart, points)
     return tagged(
         made.content, if_none_match, media_type=MEDIA["json"], digest=made.digest, headers=_cached(hit=made.hit)
@@ -185,9 +185,9 @@ async def export(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The same bytes whenever it is asked for. No cell of a csv or xlsx file is a formula."""
-    from graphs.runs.outcomes import completed
+    from graphs.runs.outcomes import load_completed
 
-    found = await completed(service.dependencies.store, principal.owner, job_id)
+    found = await load_completed(service.dependencies.store, principal.owner, job_id)
     made = await exporting.export(service.dependencies, found, format_, table)
     name = f"stratigos-{job_id}" + ("-figures" if (format_, table) == ("csv", "figures") else "")
     headers = {"Content-Disposition": f'attachment; filename="{name}.{format_}"'}

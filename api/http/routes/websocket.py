@@ -10,7 +10,7 @@ from api.http.dependencies import STREAM_SLOT, PrincipalDep, ServiceDep, StreamA
 from api.http.identity.revocation import StreamAccess
 from api.http.sse import HEARTBEAT_SECONDS, MAX_EVENTS_PER_CHUNK, last_event_id
 from desk.base.errors import InvalidInput, NotFound
-from graphs.streaming.followers import Followed, check_after
+from graphs.streaming.followers import FollowedLog, check_after
 from store.errors import Invalid, Unavailable
 
 router = APIRouter(tags=["events"])
@@ -59,7 +59,7 @@ def _is_allowed_origin(websocket: WebSocket, allowed: list[str]) -> bool:
     return origin is None or origin in allowed or origin.partition("://")[2] == websocket.headers.get("host")
 
 
-async def _serve(websocket: WebSocket, log: Followed, after: int, access: StreamAccess) -> tuple[int, str]:
+async def _serve(websocket: WebSocket, log: FollowedLog, after: int, access: StreamAccess) -> tuple[int, str]:
     """Send until the end, and return the close code and reason."""
     check_after(log, after, "after")
     tasks = [asyncio.create_task(_send(websocket, log, after, access)), asyncio.create_task(_receive(websocket))]
@@ -72,7 +72,7 @@ async def _serve(websocket: WebSocket, log: Followed, after: int, access: Stream
     return done.pop().result()
 
 
-async def _send(websocket: WebSocket, log: Followed, after: int, access: StreamAccess) -> tuple[int, str]:
+async def _send(websocket: WebSocket, log: FollowedLog, after: int, access: StreamAccess) -> tuple[int, str]:
     try:
         while True:
             has_news = await log.more(after, HEARTBEAT_SECONDS)

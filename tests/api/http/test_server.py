@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from api.http.server import listening
 from desk.base.errors import InvalidInput
-from graphs.streaming.followers import Following
+from graphs.streaming.followers import LogFollowers
 from store.embedded import open_store
 from store.errors import Unavailable
 from tests.api.http.application import application
@@ -61,7 +61,7 @@ async def test_the_ticket_of_a_socket_is_in_no_line(home, capfd):
 
 async def test_nothing_is_followed_any_more_once_streams_are_closed(home):
     async with open_store(home) as store, written(home):
-        following = Following(store)
+        following = LogFollowers(store)
         await following.aclose()
         with pytest.raises(Unavailable):
             async with following.of("local", RUN):

@@ -25,7 +25,7 @@ from desk.scenarios.repository import ScenarioValues, add_scenario
 from graphs.dependencies import Dependencies
 from graphs.jobs.execution import execute
 from graphs.runs.archive import archive
-from graphs.runs.cleanup import LAST
+from graphs.runs.cleanup import LAST_CLEANUP
 from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from store.embedded import open_store
@@ -252,7 +252,7 @@ def everything(home: Path, owner: str | None = None) -> dict[str, str]:
             f"{table}: {row[:3]}": hashlib.sha256(repr(row).encode()).hexdigest()
             for table in ("records", "events", "labels")
             for row in database.execute(f"SELECT owner, * FROM {table}")
-            if owner in (None, row[0]) and LAST.kind not in row
+            if owner in (None, row[0]) and LAST_CLEANUP.kind not in row
         }
     files = (path for path in (home / "blobs").rglob("*") if path.is_file())
     return found | {

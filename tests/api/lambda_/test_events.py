@@ -14,7 +14,7 @@ from desk.optimization.request import OptimizationRequest
 from desk.runs.repository import list_runs
 from desk.runs.states import STOPPED_STATES
 from graphs.jobs import job_queue
-from graphs.runs.leases import leased
+from graphs.runs.leases import hold_lease
 from quant.worlds.scenario import BUILT_IN
 from store.queue import Delivery
 from store.records import Key, Put
@@ -94,7 +94,7 @@ async def test_of_a_batch_only_what_cannot_be_done_now_comes_again(queued: Drive
     for body in bodies:
         await queue.send(body)
     done, held, odd = await receive_deliveries(queued, 3)
-    async with leased(dependencies.store, OWNER, "held"):
+    async with hold_lease(dependencies.store, OWNER, "held"):
         answer = await answer_event(
             queued, queue_event(done, held, odd, Delivery("old", bodies[0], 1, "of another time"))
         )

@@ -20,7 +20,7 @@ from desk.governance.principals import Principal
 from desk.optimization.request import OptimizationRequest
 from graphs.dependencies import Dependencies
 from graphs.jobs import job_queue
-from graphs.streaming.websocket_connections import KIND, LISTENING
+from graphs.streaming.websocket_connections import KIND, SUBSCRIPTION
 from quant.worlds.scenario import BUILT_IN
 from store.events import Events
 from store.keys import SYSTEM, Key
@@ -102,7 +102,7 @@ class Sockets:
 
     async def left(self, owner: str = OWNER) -> list[str]:
         """Kinds of what is stored about connections."""
-        places = [(SYSTEM, KIND), (owner, KIND), (owner, LISTENING)]
+        places = [(SYSTEM, KIND), (owner, KIND), (owner, SUBSCRIPTION)]
         pages = [await self.dependencies.store.records.list(*place) for place in places]
         return [record.key.kind for page in pages for record in page.records]
 
@@ -241,7 +241,7 @@ async def test_a_gateway_that_refuses_fails_no_run_and_a_ping_brings_what_was_mi
     assert await sockets.ask(ONE, {"action": "ping"}) == {"pong": True}
     assert [*dict.fromkeys(gateway.numbers(ONE))] == [*range(1, 14)]  # a push that tries again may send them too
     assert await sockets.ask(ONE, {"action": "stop", "run": RUN}) == {"stopped": True}
-    assert LISTENING not in await sockets.left()
+    assert SUBSCRIPTION not in await sockets.left()
 
 
 async def test_an_event_that_no_message_holds_is_named(sockets: Sockets, log: Written, gateway: Gateway):

@@ -14,11 +14,11 @@ from agents.planner.planner import EmbeddedPlanner
 from desk.base.clock import utc_now
 from desk.base.errors import Conflicting, NotFound
 from desk.runs.repository import load_events
-from graphs.conversations.background_turns import Answering, Slots
+from graphs.conversations.background_turns import BackgroundTurns, FairSlots
 from graphs.conversations.repository import delete_conversation
 from graphs.conversations.turn_execution import ask, begin_conversation, turn_of
 from graphs.dependencies import Dependencies
-from graphs.runs.leases import Held, is_leased
+from graphs.runs.leases import LeaseHeld, is_leased
 from store.errors import Conflict, Unavailable
 from store.records import Records, iterate_records
 from tests.graphs.conversations.conversation_process import TALK
@@ -39,7 +39,7 @@ async def answered(dependencies, turn, owner: str = OWNER):
 
 
 async def test_a_message_is_answered_while_nobody_reads(home):
-    async with open_dependencies(home) as dependencies, aclosing(Answering(dependencies)) as answering:
+    async with open_dependencies(home) as dependencies, aclosing(BackgroundTurns(dependencies)) as answering:
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         asked = await answering.ask(OWNER, TALK, RISK)
         assert (asked.number, asked.state) == (1, "running")
@@ -51,7 +51,7 @@ async def test_a_message_is_answered_while_nobody_reads(home):
 
 
 async def test_the_same_key_gives_the_same_turn(home):
-    async with open_dependencies(home) as dependencies, aclosing(Answering(dependencies)) as answering:
+    async with open_dependencies(home) as dependencies, aclosing(BackgroundTurns(dependencies)) as answering:
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         turns = await asyncio.gather(*(answering.ask(OWNER, TALK, JOKE, key="k") for _ in range(5)))
         assert {turn.id for turn in turns} == {f"{TALK}-1"}
@@ -64,7 +64,7 @@ async def test_the_same_key_gives_the_same_turn(home):
 
 
 async def test_whoever_has_the_fewest_turns_comes_next():
-    slots, order = Slots(2, each=2), []
+    slots, order = FairSlots(2, each=2), []
     release = asyncio.Event()
 
     async def hold(owner: str) -> None:
@@ -91,7 +91,7 @@ def serve(home: Path, text: str, deadly: list[str]) -> None:
 
 
 async def _serve(home: Path, text: str, deadly: list[str]) -> None:
-    async with open_dependencies(home) as dependencies, aclosing(Answering(dependencies)) as answering:
+    async with open_dependencies(home) as dependencies, aclosing(BackgroundTurns(dependencies)) as answering:
         object.__setattr__(dependencies.store, "events", DeadlyEvents(dependencies.store.events, deadly, before=False))
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         await answered(dependencies, await answering.ask(OWNER, TALK, text))
@@ -114,10 +114,10 @@ async def test_the_next_process_goes_on_with_what_a_killed_one_left(home):
     async with open_dependencies(home) as dependencies:
         left = await turn_of(dependencies.store, OWNER, TALK, 1)
         assert left.state == "running"
-        async with aclosing(Answering(dependencies)) as early:
+        async with aclosing(BackgroundTurns(dependencies)) as early:
             await early.ensure_all(OWNER)
             assert await is_leased(dependencies.store, OWNER, left.id)
-        async with aclosing(Answering(later(dependencies))) as answering:
+        async with aclosing(BackgroundTurns(later(dependencies))) as answering:
             await answering.ensure_all(OWNER)
             turn = await answered(dependencies, left)
         assert (turn.state, turn.outcome) == ("completed", "answered")
@@ -136,8 +136,8 @@ async def test_of_two_processes_one_answers(home):
     async with (
         open_dependencies(home, Counting()) as one,
         open_dependencies(home, Counting()) as other,
-        aclosing(Answering(one, lease=1.0)) as first,
-        aclosing(Answering(other, lease=1.0)) as second,
+        aclosing(BackgroundTurns(one, lease=1.0)) as first,
+        aclosing(BackgroundTurns(other, lease=1.0)) as second,
     ):
         await begin_conversation(one, OWNER, conversation_id=TALK)
         turn = await first.ask(OWNER, TALK, RISK)
@@ -145,7 +145,7 @@ async def test_of_two_processes_one_answers(home):
         assert (await answered(other, turn)).outcome == "answered"
     once = len(asked)
     asked.clear()
-    async with open_dependencies(home, Counting()) as dependencies, aclosing(Answering(dependencies)) as alone:
+    async with open_dependencies(home, Counting()) as dependencies, aclosing(BackgroundTurns(dependencies)) as alone:
         await begin_conversation(dependencies, OWNER, conversation_id="alone")
         await answered(dependencies, await alone.ask(OWNER, "alone", RISK))
     assert once == len(asked)
@@ -154,12 +154,12 @@ async def test_of_two_processes_one_answers(home):
 async def test_what_a_server_was_doing_when_it_stopped_goes_on_in_the_next(home):
     async with open_dependencies(home) as dependencies:
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
-        async with aclosing(Answering(dependencies)) as answering:
+        async with aclosing(BackgroundTurns(dependencies)) as answering:
             turn = await answering.ask(OWNER, TALK, RISK)
             await dependencies.store.events.wait(OWNER, turn.id, 0, timeout=20.0)
         assert (await turn_of(dependencies.store, OWNER, TALK, 1)).state == "running"
         assert not await is_leased(dependencies.store, OWNER, turn.id)
-        async with aclosing(Answering(dependencies)) as answering:
+        async with aclosing(BackgroundTurns(dependencies)) as answering:
             await answering.ensure_all(OWNER)
             assert (await answered(dependencies, turn)).outcome == "answered"
 
@@ -167,10 +167,10 @@ async def test_what_a_server_was_doing_when_it_stopped_goes_on_in_the_next(home)
 async def test_what_was_left_goes_on_once_its_owner_asks_again(home):
     async with open_dependencies(home) as dependencies:
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
-        async with aclosing(Answering(dependencies)) as answering:
+        async with aclosing(BackgroundTurns(dependencies)) as answering:
             turn = await answering.ask(OWNER, TALK, RISK)
             await dependencies.store.events.wait(OWNER, turn.id, 0, timeout=20.0)
-        async with aclosing(Answering(dependencies)) as answering:
+        async with aclosing(BackgroundTurns(dependencies)) as answering:
             for owner in ("another", OWNER, OWNER):
                 answering.attend(owner)
             assert (await answered(dependencies, turn)).outcome == "answered"
@@ -192,11 +192,11 @@ async def test_what_the_storage_could_not_tell_of_is_looked_for_again(home):
 
     async with open_dependencies(home) as dependencies:
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
-        async with aclosing(Answering(dependencies)) as answering:
+        async with aclosing(BackgroundTurns(dependencies)) as answering:
             turn = await answering.ask(OWNER, TALK, RISK)
         failing = Failing(dependencies.store.records)
         failing_dependencies = replace(dependencies, store=replace(dependencies.store, records=failing))
-        async with aclosing(Answering(failing_dependencies)) as answering:
+        async with aclosing(BackgroundTurns(failing_dependencies)) as answering:
             answering.attend(OWNER)
             await asyncio.sleep(0.05)
             failing.fails = False
@@ -206,7 +206,7 @@ async def test_what_the_storage_could_not_tell_of_is_looked_for_again(home):
 
 
 async def test_a_turn_at_a_terminal_is_left_to_it(home):
-    async with open_dependencies(home) as dependencies, aclosing(Answering(dependencies)) as answering:
+    async with open_dependencies(home) as dependencies, aclosing(BackgroundTurns(dependencies)) as answering:
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         asking = ask(dependencies, OWNER, TALK, RISK)
         await anext(asking)
@@ -226,7 +226,7 @@ async def test_a_turn_that_fails_says_so_in_its_log(home):
         def _reply(self, messages):
             raise ModelFailure("model", "access_denied")
 
-    async with open_dependencies(home, Failing()) as dependencies, aclosing(Answering(dependencies)) as answering:
+    async with open_dependencies(home, Failing()) as dependencies, aclosing(BackgroundTurns(dependencies)) as answering:
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         turn = await answered(dependencies, await answering.ask(OWNER, TALK, RISK))
         assert turn.state == "failed"
@@ -252,7 +252,10 @@ async def test_a_storage_that_cannot_answer_for_a_while_does_not_end_a_turn(home
                 raise Unavailable("disk full")
             return await self._port.append_many(*arguments)
 
-    async with open_dependencies(home) as dependencies, aclosing(Answering(dependencies, again=0.05)) as answering:
+    async with (
+        open_dependencies(home) as dependencies,
+        aclosing(BackgroundTurns(dependencies, again=0.05)) as answering,
+    ):
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         object.__setattr__(dependencies.store, "events", Faulty(dependencies.store.events))
         turn = await answered(dependencies, await answering.ask(OWNER, TALK, RISK))
@@ -262,11 +265,11 @@ async def test_a_storage_that_cannot_answer_for_a_while_does_not_end_a_turn(home
 
 
 async def test_a_deleted_conversation_is_answered_no_more(home):
-    async with open_dependencies(home) as dependencies, aclosing(Answering(dependencies)) as answering:
+    async with open_dependencies(home) as dependencies, aclosing(BackgroundTurns(dependencies)) as answering:
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         turn = await answering.ask(OWNER, TALK, RISK)
         await dependencies.store.events.wait(OWNER, turn.id, 0, timeout=20.0)
-        with pytest.raises(Held):
+        with pytest.raises(LeaseHeld):
             await delete_conversation(dependencies, OWNER, TALK)
         await answered(dependencies, turn)
         await delete_conversation(dependencies, OWNER, TALK)

@@ -32,7 +32,7 @@ from graphs.conversations.turn_execution import (
     begin_conversation,
     branch,
     conversation_of,
-    conversations,
+    list_conversations,
     resume,
     turn_of,
 )
@@ -108,7 +108,7 @@ async def approved(dependencies, number: int = 1, **changes: Any) -> None:
 
 async def test_a_conversation_is_kept_and_listed(known):
     async with open_dependencies(known) as dependencies:
-        [kept] = await conversations(dependencies.store, OWNER)
+        [kept] = await list_conversations(dependencies.store, OWNER)
         assert (kept.id, kept.turns, kept.parent) == (TALK, 1, None)
         assert kept.title == SEARCH[:60]
         first = await turn(dependencies, 1)
@@ -118,7 +118,7 @@ async def test_a_conversation_is_kept_and_listed(known):
         assert await gone_on(dependencies, 1) == stored
         assert [e.claim for e in stored if isinstance(e, ClaimReleased)] == list(first.claims)
         assert await begin_conversation(dependencies, OWNER) != await begin_conversation(dependencies, OWNER)
-        assert [each.turns for each in await conversations(dependencies.store, OWNER)] == [0, 0, 1]
+        assert [each.turns for each in await list_conversations(dependencies.store, OWNER)] == [0, 0, 1]
 
 
 async def test_each_number_of_an_answer_is_a_figure_of_a_run_of_the_person(known):
@@ -224,7 +224,7 @@ async def test_a_branch_needs_a_turn_that_there_is(number, known):
     async with open_dependencies(known) as dependencies:
         with pytest.raises(InvalidInput, match=r"turn: .*expected 1 to 1"):
             await branch(dependencies, OWNER, TALK, number)
-        assert len(await conversations(dependencies.store, OWNER)) == 1
+        assert len(await list_conversations(dependencies.store, OWNER)) == 1
 
 
 # ---- one message at a time
@@ -358,7 +358,7 @@ async def test_nothing_of_another_person_is_found(known):
             await branch(dependencies, "somebody", TALK, 1)
         with pytest.raises(NotFound, match="there is no"):
             [event async for event in resume(dependencies, "somebody", TALK, 1)]
-        assert await conversations(dependencies.store, "somebody") == []
+        assert await list_conversations(dependencies.store, "somebody") == []
 
         other = Scripted(calls=(("explain_result", {"topic": "luck", "run": run.id}), ("list_results", {})))
         theirs = replace(dependencies, models=single_model(other))

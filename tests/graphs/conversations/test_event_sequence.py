@@ -18,9 +18,9 @@ from desk.runs.events import (
     TurnPaused,
     TurnStarted,
 )
-from graphs.conversations.event_sequence import story
+from graphs.conversations.event_sequence import turn_events
 from graphs.runs.event_log import EventLog
-from graphs.streaming.followers import Following
+from graphs.streaming.followers import LogFollowers
 from store.embedded import open_store
 from store.records import Key
 from store.store import Store
@@ -110,11 +110,11 @@ class Logs:
 )
 async def test_the_order_follows_from_what_is_stored(tmp_path, written: str, told: str):
     async with open_store(tmp_path) as store:
-        logs, following = Logs(store), Following(store)
+        logs, following = Logs(store), LogFollowers(store)
         await logs.open()
 
         async def read() -> list[str]:
-            return [logs.told[live.event.id] async for live in story(following, OWNER, TURN)]
+            return [logs.told[live.event.id] async for live in turn_events(following, OWNER, TURN)]
 
         live = asyncio.create_task(read())
         for line in written.split(", "):

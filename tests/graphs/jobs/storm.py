@@ -52,7 +52,7 @@ async def _killed(home: Path, after: int) -> int:
 
 
 async def _finished(dependencies: Dependencies, users: Iterable[str]) -> bool:
-    gates = [(await fair_queue.read(dependencies.store, user))[0] for user in users]
+    gates = [(await fair_queue.load_queue(dependencies.store, user))[0] for user in users]
     return not any(gate.places or gate.waiting for gate in gates)
 
 

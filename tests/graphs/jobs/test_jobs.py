@@ -16,7 +16,7 @@ from graphs.jobs import fair_queue, job_queue
 from graphs.jobs.approval_decisions import decide_approval
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
-from graphs.runs.leases import leased
+from graphs.runs.leases import hold_lease
 from tests.graphs.dependencies import OWNER
 from tests.graphs.jobs.queued_runs import queued_dependencies
 
@@ -61,7 +61,7 @@ async def test_the_same_key_is_the_same_run_also_at_once(home, small):
         assert len({run.id for run in await asyncio.gather(*again)}) == 1
         assert len(await list_runs(dependencies.store, OWNER)) == 1
         assert await job_queue.queue_of(dependencies).depth() == 1
-        with pytest.raises(job_queue.KeyUsed, match="another request"):
+        with pytest.raises(job_queue.IdempotencyKeyUsed, match="another request"):
             await job_queue.submit(dependencies, OWNER, small(seed=4), idempotency_key="a key")
         theirs = await job_queue.submit(dependencies, "other", small(seed=4), idempotency_key="a key")
         assert theirs.owner == "other"
@@ -81,9 +81,9 @@ async def test_an_owner_has_two_places_and_the_next_follows_in_order(home, small
         messages = [await received(dependencies) for _ in range(3)]
         assert [message["job"] for message in messages] == [*mine[:2], *theirs]
         assert await job_queue.queue_of(dependencies).depth() == 0
-        await job_queue.release_next(dependencies, OWNER, mine[1], messages[1]["number"])
+        await job_queue.release_place(dependencies, OWNER, mine[1], messages[1]["number"])
         assert (await received(dependencies))["job"] == mine[2]
-        await job_queue.release_next(
+        await job_queue.release_place(
             dependencies, OWNER, mine[1], messages[1]["number"]
         )  # told twice, it gives one place
         assert await job_queue.queue_of(dependencies).depth() == 0
@@ -131,11 +131,11 @@ async def test_a_cancel_waits_for_the_worker_that_holds_the_run(home, small):
     async with queued_dependencies(home) as dependencies:
         run = await job_queue.submit(dependencies, OWNER, small())
         message = await received(dependencies)
-        async with leased(dependencies.store, OWNER, run.id):
+        async with hold_lease(dependencies.store, OWNER, run.id):
             assert await job_queue.begin(dependencies, OWNER, run.id, message["number"]) is not None
             asked = await job_queue.cancel(dependencies, OWNER, run.id, by="chief", reason="no budget")
             assert (asked.state, asked.cancelling and asked.cancelling.by) == ("queued", "chief")
-            await job_queue.release_next(dependencies, OWNER, run.id, message["number"])
+            await job_queue.release_place(dependencies, OWNER, run.id, message["number"])
         run = await load_run(dependencies.store, OWNER, run.id)
         assert (run.state, run.history[-1].by, run.cancelling) == ("cancelled", "chief", None)
         again = await job_queue.restart(dependencies, OWNER, run.id, by=OWNER)
@@ -161,7 +161,7 @@ async def test_a_run_that_waits_for_a_person_is_cancelled_at_once_and_can_still_
         run = await create_run(dependencies, OWNER, small())
         async for _ in execute(dependencies, OWNER, run):
             pass
-        async with leased(dependencies.store, OWNER, run):  # the worker that asked has yet to leave it
+        async with hold_lease(dependencies.store, OWNER, run):  # the worker that asked has yet to leave it
             cancelled = await job_queue.cancel(dependencies, OWNER, run, by=OWNER)
         assert (cancelled.state, cancelled.cancelling) == ("cancelled", None)
         rejected = ApprovalDecision(verdict="rejected", reason="not needed", by="chief", at=utc_now())
@@ -182,7 +182,7 @@ async def test_only_what_the_table_allows_follows(home, small):
 async def test_a_burst_of_one_owner_loses_no_job(home, small):
     async with queued_dependencies(home) as dependencies, queued_dependencies(home) as other:
         runs = await asyncio.gather(*(job_queue.submit(d, OWNER, small()) for d in (dependencies, other) * 10))
-        gate, _ = await fair_queue.read(dependencies.store, OWNER)
+        gate, _ = await fair_queue.load_queue(dependencies.store, OWNER)
         assert len(gate.places) == 2
         assert {t.job for t in gate.places} | set(gate.waiting) == {run.id for run in runs}
         assert len(gate.waiting) == 18

@@ -19,7 +19,7 @@ from desk.runs.repository import Cancelled, JobFailed, load_events, load_run
 from graphs.jobs import fair_queue, job_queue
 from graphs.jobs.approval_decisions import decide_approval
 from graphs.jobs.execution import execute
-from graphs.jobs.remote import carried_out, look, notice
+from graphs.jobs.remote import execute_to_end, handle_notice, poll_computations
 from graphs.jobs.worker import Worker
 from graphs.runs.computations import KIND, computation_of
 from graphs.runs.creation import create_run
@@ -63,7 +63,7 @@ async def finished(dependencies, account: Account, run: str) -> None:
     """The machines compute whatever plan comes."""
     while await state(dependencies, run) == "computing":
         await compute(dependencies, account)
-        assert await look(later(dependencies)) == 1
+        assert await poll_computations(later(dependencies)) == 1
         await worked(dependencies)
 
 
@@ -77,7 +77,7 @@ async def executed(dependencies, run: str) -> list[Any]:
 
 
 async def places(dependencies) -> list[str]:
-    return [ticket.job for ticket in (await fair_queue.read(dependencies.store, OWNER))[0].places]
+    return [ticket.job for ticket in (await fair_queue.load_queue(dependencies.store, OWNER))[0].places]
 
 
 def name_of(job: str, attempt: int = 1) -> str:
@@ -95,7 +95,7 @@ async def test_a_run_is_executed_by_nobody_while_its_search_is_computed_and_come
         assert await places(dependencies) == [run]
         assert await job_queue.queue_of(dependencies).depth() == 0
         account.say(state="running", reports=(BEGUN,))
-        assert await look(later(dependencies)) == 1
+        assert await poll_computations(later(dependencies)) == 1
         assert await worked(dependencies) == 1
         assert await state(dependencies, run) == "computing"
         await finished(dependencies, account, run)
@@ -129,18 +129,18 @@ async def test_what_is_told_twice_is_told_once_and_the_history_does_not_grow(hom
         before = (await load_run(dependencies.store, OWNER, run)).history
         account.say(state="running", reports=(BEGUN,), done=0)
         name = name_of(account.submitted[0])
-        assert await asyncio.gather(*(notice(dependencies, name) for _ in range(3))) == [
+        assert await asyncio.gather(*(handle_notice(dependencies, name) for _ in range(3))) == [
             "goes on",
             "no news",
             "no news",
         ]
-        assert await look(later(dependencies)) == 0
+        assert await poll_computations(later(dependencies)) == 0
         assert await worked(dependencies) == 1
-        assert await notice(dependencies, name) == "no news"
+        assert await handle_notice(dependencies, name) == "no news"
         assert (await load_run(dependencies.store, OWNER, run)).history == before
         assert await places(dependencies) == [run]
         for odd in (name_of("another"), "stratigos", "", "-", "x" * 600, "a/b#c-1", "\x00-1", name + "-2"):
-            assert await notice(dependencies, odd) == "not ours"
+            assert await handle_notice(dependencies, odd) == "not ours"
         assert [type(event) for event in (await load_events(dependencies.store, OWNER, run))[-1:]] == [
             ComputationReported
         ]
@@ -151,14 +151,14 @@ async def test_progress_that_the_machines_report_is_told_by_a_look(home, small, 
         run = await begun(dependencies, small(trials=20))
         await compute(dependencies, account)
         account.say(state="running", done=9, stopped=None)
-        assert await look(later(dependencies)) == 1
+        assert await poll_computations(later(dependencies)) == 1
         await worked(dependencies)
         told = [e.done for e in await load_events(dependencies.store, OWNER, run) if isinstance(e, JobProgressed)]
         total = account.last.total
         assert told == [-(-total * tenth // 10) for tenth in range(1, 9 * 10 // total + 1)]
-        assert await look(later(dependencies, 120.0)) == 0
+        assert await poll_computations(later(dependencies, 120.0)) == 0
         account.say(done=total - 1)
-        assert await look(later(dependencies, 180.0)) == 1
+        assert await poll_computations(later(dependencies, 180.0)) == 1
 
 
 async def test_an_end_before_the_run_is_written_as_computing_is_found_by_the_next_look(home, small, account):
@@ -166,12 +166,12 @@ async def test_an_end_before_the_run_is_written_as_computing_is_found_by_the_nex
         async def submit(self, job):
             status = await super().submit(job)
             await compute(dependencies, account)
-            assert await notice(dependencies, name_of(job.id())) == "no news"  # the run is still executed
+            assert await handle_notice(dependencies, name_of(job.id())) == "no news"  # the run is still executed
             return status
 
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(replace(dependencies, jobs=Quick(account)), small())
-        assert await look(later(dependencies)) == 1
+        assert await poll_computations(later(dependencies)) == 1
         await worked(dependencies)
         assert account.submitted[1:] or await state(dependencies, run) == "completed"
 
@@ -187,10 +187,10 @@ async def test_a_cancel_ends_the_run_at_once_and_its_job_as_soon_as_can_be(home,
         assert account.last.state == ("cancelled" if reachable else "queued")
         assert await places(dependencies) == [other.id]
         account.unreachable = False
-        assert await look(later(dependencies)) == 0
+        assert await poll_computations(later(dependencies)) == 0
         assert account.last.state == "cancelled"
         assert await computation_of(dependencies.store, OWNER, run) is None
-        assert await notice(dependencies, name_of(account.submitted[0])) == "not ours"
+        assert await handle_notice(dependencies, name_of(account.submitted[0])) == "not ours"
         failed = [e for e in await load_events(dependencies.store, OWNER, run) if isinstance(e, RunFailed)]
         assert [event.code for event in failed] == ["cancelled"]
         await worked(dependencies)
@@ -206,10 +206,10 @@ async def test_a_job_that_may_yet_begin_is_cancelled_again_until_it_cannot(home,
         run = await begun(dependencies, small())
         account.say(state="cancelled", stopping=True)
         await job_queue.cancel(dependencies, OWNER, run, by=OWNER)
-        await look(later(dependencies))
+        await poll_computations(later(dependencies))
         assert await computation_of(dependencies.store, OWNER, run) is not None
         account.say(stopping=False)
-        await look(later(dependencies, 120.0))
+        await poll_computations(later(dependencies, 120.0))
         assert await computation_of(dependencies.store, OWNER, run) is None
 
 
@@ -236,7 +236,7 @@ async def test_a_cancel_during_a_look_stops_what_is_executed_then(home, small, a
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(dependencies, small())
         account.say(state="running", reports=(BEGUN,))
-        assert await notice(dependencies, name_of(account.submitted[0])) == "goes on"
+        assert await handle_notice(dependencies, name_of(account.submitted[0])) == "goes on"
         async with working(replace(dependencies, jobs=Slow(account))):
             await looking.wait()
             assert (await job_queue.cancel(dependencies, OWNER, run, by=OWNER)).state == "cancelled"
@@ -280,7 +280,7 @@ async def test_a_job_that_fails_fails_its_run_and_begins_anew_with_it(home, smal
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(dependencies, small())
         account.say(state="failed", **end)
-        assert await look(later(dependencies)) == 1
+        assert await poll_computations(later(dependencies)) == 1
         await worked(dependencies)
         failed = await load_run(dependencies.store, OWNER, run)
         assert (failed.state, failed.history[-1].reason) == ("failed", reason)
@@ -365,7 +365,7 @@ async def test_a_later_plan_is_not_computed_on_dearer_machines(home, small, acco
         await worked(dependencies)
         dearer = renting(dependencies, account, dollars_per_hour=4.9)
         await compute(dependencies, account)
-        assert await look(later(dearer)) == 1
+        assert await poll_computations(later(dearer)) == 1
         await worked(dearer)
         assert (await state(dependencies, run), len(account.submitted)) == ("failed", 1)
         await job_queue.restart(dependencies, OWNER, run, by=OWNER)
@@ -378,7 +378,7 @@ async def test_a_storage_that_stopped_the_job_has_it_submitted_again(home, small
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(dependencies, small())
         account.say(state="failed", error="the bucket does not answer", unavailable=True)
-        assert await look(later(dependencies)) == 1
+        assert await poll_computations(later(dependencies)) == 1
         delivery = await job_queue.queue_of(dependencies).receive(lease=60.0, wait=0.0)
         assert delivery is not None
         assert not await Worker(dependencies, lease=3.0).deliver(delivery)  # it comes again
@@ -393,10 +393,10 @@ async def test_machines_that_do_not_answer_are_asked_again(home, small, account)
         run = await begun(dependencies, small())
         account.say(state="running", reports=(BEGUN,))
         account.unreachable = True
-        assert await look(later(dependencies)) == 0
-        assert await look(later(dependencies)) == 0  # it was looked at just now
+        assert await poll_computations(later(dependencies)) == 0
+        assert await poll_computations(later(dependencies)) == 0  # it was looked at just now
         account.unreachable = False
-        assert await look(later(dependencies, 120.0)) == 1
+        assert await poll_computations(later(dependencies, 120.0)) == 1
         await worked(dependencies)
         assert await state(dependencies, run) == "computing"
 
@@ -409,7 +409,7 @@ async def test_an_error_that_a_person_can_mend_is_told_by_the_run(home, small, a
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(dependencies, small())
         denied = later(replace(dependencies, jobs=AccessDenied(account)))
-        assert await look(denied) == 1
+        assert await poll_computations(denied) == 1
         await worked(denied)
         assert (await load_run(dependencies.store, OWNER, run)).history[-1].reason == "role: may not describe the job"
 
@@ -435,14 +435,17 @@ async def test_a_round_looks_at_whom_nobody_has_looked_at_and_at_each_once(home,
             await job_queue.submit(dependencies, OWNER, small(seed=seed))
         await worked(dependencies)
         account.asked = 0
-        assert await asyncio.gather(look(later(dependencies)), look(later(dependencies))) == [0, 0]
+        assert await asyncio.gather(poll_computations(later(dependencies)), poll_computations(later(dependencies))) == [
+            0,
+            0,
+        ]
         assert account.asked == 4
 
 
 async def process(dependencies, *, lease: float = 60.0) -> None:
     """What a worker does: it sends what was left unsent, looks at what is computed elsewhere, and executes."""
     await job_queue.sweep(dependencies)
-    await look(dependencies)
+    await poll_computations(dependencies)
     while (delivery := await job_queue.queue_of(dependencies).receive(lease=lease, wait=0.0)) is not None:
         await Worker(dependencies).deliver(delivery)
 
@@ -493,7 +496,7 @@ async def test_a_terminal_follows_what_is_computed_elsewhere(home, small, accoun
         run = await create_run(dependencies, OWNER, small())
 
         async def follow() -> None:
-            async for _ in carried_out(dependencies, OWNER, run, seconds=0.01):
+            async for _ in execute_to_end(dependencies, OWNER, run, seconds=0.01):
                 pass
 
         async def computing() -> bool:

@@ -53,7 +53,7 @@ async def nothing_left(dependencies) -> bool:
 
 async def left(dependencies, owner: str = OWNER) -> tuple[int, int]:
     """Places and messages that are still taken."""
-    gate, _ = await fair_queue.read(dependencies.store, owner)
+    gate, _ = await fair_queue.load_queue(dependencies.store, owner)
     return len(gate.places), await job_queue.queue_of(dependencies).depth()
 
 
@@ -75,7 +75,7 @@ async def test_a_worker_comes_to_the_result_that_is_computed_in_place(tmp_path, 
     async with queued_dependencies(tmp_path / "queue") as dependencies:
         run = await job_queue.submit(dependencies, OWNER, small())
         async with working(dependencies):
-            followed = [event async for event in job_queue.followed(dependencies, OWNER, run.id)]
+            followed = [event async for event in job_queue.follow_run(dependencies, OWNER, run.id)]
             done = await until(dependencies, run.id, "completed")
         assert await left(dependencies) == (0, 0)
         assert await load_events(dependencies.store, OWNER, run.id) == followed
@@ -167,8 +167,8 @@ async def test_what_cannot_be_served_fails_and_is_not_tried_again(home, small):
             failed = await until(dependencies, run.id, "failed")
         assert "prices_file" in failed.history[-1].reason
         assert await left(dependencies) == (0, 0)
-        with pytest.raises(job_queue.Failed, match="prices_file"):
-            [event async for event in job_queue.followed(dependencies, OWNER, run.id)]
+        with pytest.raises(job_queue.FailedRun, match="prices_file"):
+            [event async for event in job_queue.follow_run(dependencies, OWNER, run.id)]
     assert tries == [run.id]
 
 
@@ -187,7 +187,7 @@ async def test_a_job_that_kills_three_workers_is_put_aside_and_can_be_replayed(h
         assert (await load_events(dependencies.store, OWNER, poison.id))[-1].event == "run_failed"
         assert await left(dependencies) == (0, 0)
         [letter] = await job_queue.queue_of(dependencies).dead_letters()
-        with pytest.raises(job_queue.NoSuchLetter):
+        with pytest.raises(job_queue.NoSuchDeadLetter):
             await job_queue.replay(dependencies, "nothing", by="operator")
         assert (await job_queue.replay(dependencies, letter.id, by="operator")).state == "queued"
         async with working(dependencies, execution=fake(home)):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from desk.optimization.repositories.result_repository import result_key
 from desk.runs.repository import Run
 from graphs.dependencies import Dependencies
-from graphs.runs.archive_file import belongings
+from graphs.runs.archive_file import load_contents
 from store.records import Key, iterate_records
 from store.store import Store
 from tests.graphs.dependencies import OWNER
@@ -33,7 +33,7 @@ async def create_failed_run(dependencies: Dependencies, template: Run, run_id: s
 
 async def content_of(store: Store, run_id: str) -> tuple[object, ...]:
     """Of the run, and its trials in the order of their creation."""
-    contents = await belongings(store, OWNER, run_id)
+    contents = await load_contents(store, OWNER, run_id)
     trials = iterate_records(store.records, OWNER, "trial", prefix=f"{run_id}.", newest_first=True)
     order = [record.document["number"] async for record in trials if record.key.id.startswith(run_id)]
     return (

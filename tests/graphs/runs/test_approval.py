@@ -30,7 +30,7 @@ from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies
 from graphs.jobs.approval_decisions import decide_approval
 from graphs.jobs.reproduction import reproduce
-from graphs.optimization import Execution, optimization
+from graphs.optimization import Execution, optimization_graph
 from graphs.runs.creation import create_run
 from graphs.runs.event_log import EventLog
 from tests.graphs.dependencies import OWNER, open_dependencies
@@ -295,7 +295,7 @@ async def test_a_resume_that_no_decision_stands_behind_passes_nobody(home, small
             approval=await load_approval(dependencies.store, OWNER, RUN),
         )
         async with open_checkpoints(dependencies.checkpoints) as checkpoints:
-            graph = optimization(checkpoints)
+            graph = optimization_graph(checkpoints)
             place: RunnableConfig = {"configurable": {"thread_id": f"{OWNER}/{RUN}"}}
             for _ in range(2):
                 await graph.ainvoke(Command(resume="approved"), place, context=execution)

@@ -18,12 +18,12 @@ from desk.wealth.repository import Expiry
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies
 from graphs.jobs.execution import execute
-from graphs.runs.archive import Kept, NotArchived, archive, hold, release, restore
-from graphs.runs.archive_file import Damaged, belongings
-from graphs.runs.cleanup import Report, clean_up, daily
+from graphs.runs.archive import NotArchivable, NotArchived, archive, hold, release, restore
+from graphs.runs.archive_file import DamagedArchive, load_contents
+from graphs.runs.cleanup import CleanupReport, clean_up, clean_up_daily
 from graphs.runs.creation import create_run, new_run
 from graphs.runs.holdout import open_holdout
-from graphs.streaming.followers import state_of
+from graphs.streaming.followers import log_state
 from store.keys import SYSTEM
 from store.records import Key
 from store.store import Store
@@ -85,7 +85,7 @@ async def timed(home) -> AsyncGenerator[tuple[Dependencies, Clock]]:
         yield replace(dependencies, now=clock), clock
 
 
-def runs(report: Report) -> tuple[list[str], list[str]]:
+def runs(report: CleanupReport) -> tuple[list[str], list[str]]:
     return [each.run for each in report.archived], [each.run for each in report.kept]
 
 
@@ -105,9 +105,9 @@ async def test_an_archived_run_comes_back_to_the_last_byte(home, small):
         assert await clean_up(dependencies, clock()) == report.model_copy(
             update={"archived": (), "bytes": 0, "expired": 0}
         )
-        there = await belongings(dependencies.store, OWNER, run)
+        there = await load_contents(dependencies.store, OWNER, run)
         assert (there.records, there.events, there.results) == ((), (), {})
-        for reading in (load_run, state_of):
+        for reading in (load_run, log_state):
             with pytest.raises(RunArchived, match="api restore"):
                 await reading(dependencies.store, OWNER, run)
         [listed] = await list_runs(dependencies.store, OWNER)
@@ -144,7 +144,7 @@ async def test_whoever_is_cut_off_anywhere_loses_nothing(home, small):
             cut = await is_cut_off(clean_up(deadly(dependencies, writes), clock()))
             clock.time += timedelta(minutes=2)  # the lease of whoever died
             await clean_up(dependencies, clock())
-            emptied = await belongings(dependencies.store, OWNER, run)
+            emptied = await load_contents(dependencies.store, OWNER, run)
             assert (emptied.records, emptied.events, emptied.results) == ((), (), {})
             cut = await is_cut_off(restore(deadly(dependencies, writes), OWNER, run)) or cut
             clock.time += timedelta(minutes=2)
@@ -179,7 +179,7 @@ async def test_what_was_added_while_it_was_archived_keeps_the_run(home, small):
         report = await clean_up(dependencies, clock())
         assert runs(report) == ([], [run])
         assert (await load_run(dependencies.store, OWNER, run)).archived is None
-        assert len((await belongings(dependencies.store, OWNER, run)).events) == 6
+        assert len((await load_contents(dependencies.store, OWNER, run)).events) == 6
         assert runs(await clean_up(dependencies, clock())) == ([run], [])
 
 
@@ -189,7 +189,7 @@ async def test_what_was_added_after_a_part_was_deleted_costs_nothing(home, small
         whole = await content_of(dependencies.store, run)
         clock.time += 30 * DAY
         writes = 0
-        while len((await belongings(dependencies.store, OWNER, run)).records) == len(whole[0]):  # pyright: ignore[reportArgumentType]
+        while len((await load_contents(dependencies.store, OWNER, run)).records) == len(whole[0]):  # pyright: ignore[reportArgumentType]
             writes += 1
             await is_cut_off(archive(deadly(dependencies, writes), OWNER, run))
             clock.time += timedelta(minutes=2)
@@ -212,9 +212,9 @@ async def test_a_file_that_was_changed_is_refused(home, small, change):
             await dependencies.store.blobs.delete(archived.blob)
         else:
             await dependencies.store.blobs.put(archived.blob, file[:200] + bytes([file[200] ^ 1]) + file[201:])
-        with pytest.raises(Damaged, match="is missing" if change == "missing" else "was changed"):
+        with pytest.raises(DamagedArchive, match="is missing" if change == "missing" else "was changed"):
             await restore(dependencies, OWNER, run)
-        assert (await belongings(dependencies.store, OWNER, run)).records == ()
+        assert (await load_contents(dependencies.store, OWNER, run)).records == ()
         await dependencies.store.blobs.put(archived.blob, file)
         assert (await restore(dependencies, OWNER, run)).state == "failed"
 
@@ -274,7 +274,7 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
         with pytest.raises(RunArchived):
             await open_holdout(dependencies, OWNER, "held")
         await hold(dependencies, OWNER, "held", by="a lawyer", reason="a case")
-        with pytest.raises(Kept, match="a lawyer holds it"):
+        with pytest.raises(NotArchivable, match="a lawyer holds it"):
             await archive(dependencies, OWNER, "held")
         assert (await restore(dependencies, OWNER, "held")).held is not None
 
@@ -352,13 +352,13 @@ async def test_it_is_done_once_a_day_and_never_touches_the_audit_log(home, small
         await create_failed_run(dependencies, await new_run(dependencies, OWNER, small()), "r")
         await dependencies.store.events.append(SYSTEM, "audit", "1", {"did": "something"})
         clock.time += 30 * DAY
-        first = await daily(dependencies)
+        first = await clean_up_daily(dependencies)
         assert first is not None
         assert runs(first) == (["r"], [])
         clock.time += timedelta(hours=23)
-        assert await daily(dependencies) is None
+        assert await clean_up_daily(dependencies) is None
         clock.time += timedelta(hours=1)
-        assert await daily(dependencies) is not None
+        assert await clean_up_daily(dependencies) is not None
         clock.time += 3650 * DAY
         await clean_up(dependencies, clock())
         assert await dependencies.store.events.last(SYSTEM, "audit") == 1

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from graphs.runs.leases import Held, is_leased, leased
+from graphs.runs.leases import LeaseHeld, hold_lease, is_leased
 from store.embedded import open_store
 from store.errors import OutcomeUnknown, Unavailable
 from store.records import Key
@@ -45,11 +45,11 @@ async def store(home) -> AsyncGenerator[Store]:
 
 
 async def hold(store: Store, faults: list[Unavailable], seconds: float) -> None:
-    async with leased(store, OWNER, JOB, seconds=SECONDS):
+    async with hold_lease(store, OWNER, JOB, seconds=SECONDS):
         store.records.faults[:] = faults  # pyright: ignore[reportAttributeAccessIssue]
         await asyncio.sleep(seconds)
-        with pytest.raises(Held):
-            async with leased(store, OWNER, JOB):
+        with pytest.raises(LeaseHeld):
+            async with hold_lease(store, OWNER, JOB):
                 pass
 
 
@@ -60,7 +60,7 @@ async def test_a_fault_of_the_storage_does_not_lose_it(store, fault):
 
 
 async def test_who_cannot_renew_it_is_cut_off_before_another_has_it(store):
-    with pytest.raises(Held, match="its lease was lost"):
+    with pytest.raises(LeaseHeld, match="its lease was lost"):
         await hold(store, [Unavailable("disk full")] * 100, 10.0)
 
 
@@ -68,11 +68,11 @@ async def test_who_lost_it_is_cut_off_and_leaves_it_to_the_other(store):
     other = {"holder": "other", "until": "2999-01-01T00:00:00+00:00"}
 
     async def robbed() -> None:
-        async with leased(store, OWNER, JOB, seconds=SECONDS):
+        async with hold_lease(store, OWNER, JOB, seconds=SECONDS):
             await store.records.put(Key(OWNER, "lease", JOB), other)
             await asyncio.sleep(10.0)
 
-    with pytest.raises(Held, match="its lease was lost"):
+    with pytest.raises(LeaseHeld, match="its lease was lost"):
         await robbed()
     record = await store.records.get(Key(OWNER, "lease", JOB))
     assert record is not None

@@ -17,7 +17,7 @@ from desk.surrogates.registry import surrogates
 from desk.surrogates.schemas import BadSurrogate, NoSurrogate, Surrogate, TooFewTrials
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
-from graphs.runs.surrogates import fit_surrogate, predict, warm
+from graphs.runs.surrogates import fit_surrogate, predict, warm_start
 from quant.strategies.config import StrategyConfig
 from quant.strategies.search import sobol
 from quant.strategies.trial import Trial
@@ -131,7 +131,7 @@ async def test_a_prediction_is_labelled_and_says_how_far_it_may_be_off(searched,
 
 
 async def test_a_warm_search_begins_with_its_start_and_finds_no_less(searched, dependencies) -> None:
-    found = await warm(dependencies, OWNER, searched.request)
+    found = await warm_start(dependencies, OWNER, searched.request)
     assert found.surrogate == searched.made
     assert len(found.request.start) == 6
     assert OptimizationRequest.model_validate_json(found.request.model_dump_json()) == found.request
@@ -148,11 +148,11 @@ async def test_a_warm_search_begins_with_its_start_and_finds_no_less(searched, d
 async def test_ones_own_start_stays_first_and_the_count_has_bounds(searched, dependencies) -> None:
     own = sobol(searched.request.space, 2, seed=8)
     asked = searched.request.model_copy(update={"start": tuple(own)})
-    assert list((await warm(dependencies, OWNER, asked, 5)).request.start[:2]) == own
-    assert len((await warm(dependencies, OWNER, asked, 1)).request.start) == 1
+    assert list((await warm_start(dependencies, OWNER, asked, 5)).request.start[:2]) == own
+    assert len((await warm_start(dependencies, OWNER, asked, 1)).request.start) == 1
     for count in (0, 21):
         with pytest.raises(InvalidInput, match="1 to 20"):
-            await warm(dependencies, OWNER, asked, count)
+            await warm_start(dependencies, OWNER, asked, count)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"stratigos surrogate 1\n{}\nx"])

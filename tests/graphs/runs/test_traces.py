@@ -28,8 +28,8 @@ from desk.runs.events import (
 from desk.runs.repository import load_events, load_final_result
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
-from graphs.runs.event_log import EventLog, Place
-from graphs.runs.trial_events import Telling
+from graphs.runs.event_log import EventLog, NodeLog
+from graphs.runs.trial_events import TrialEvents
 from quant.strategies.objective import scenario_weights
 from quant.worlds.scenario import BUILT_IN
 from tests.graphs.dependencies import OWNER, open_dependencies
@@ -161,8 +161,8 @@ async def test_a_trial_that_was_dropped_has_no_objective_and_those_told_are_not_
     async with open_dependencies(home) as dependencies:
         await save_trials(dependencies.store, OWNER, "one", [(trial, np.zeros((2, 3))) for trial in stored])
         context: Any = SimpleNamespace(store=dependencies.store, owner=OWNER, run="one", request=REQUEST)
-        telling = Telling(context, Place(EventLog(dependencies.store, OWNER, "one", ()), "search"), stored[:2], 1)
-        told: list[Any] = [*await telling.until(3), *await telling.until(3), *await telling.until(10)]
+        telling = TrialEvents(context, NodeLog(EventLog(dependencies.store, OWNER, "one", ()), "search"), stored[:2], 1)
+        told: list[Any] = [*await telling.up_to(3), *await telling.up_to(3), *await telling.up_to(10)]
     assert [event.trial for event in told] == list(range(1, 10))
     assert [event.objective is None for event in told] == [trial.screened for trial in stored[1:]]
 

@@ -12,7 +12,7 @@ from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
 from desk.governance.principals import Principal
 from graphs.streaming.followers import NoSuchLog
-from graphs.streaming.websocket_connections import KEPT, MOST, Left, Sockets
+from graphs.streaming.websocket_connections import MAX_LOGS, MAX_SUBSCRIPTIONS, ConnectionGone, WebSocketConnections
 from store.embedded import open_store
 from store.errors import Unavailable
 from store.store import Store
@@ -38,7 +38,7 @@ class Line:
         self.posts += 1
         await asyncio.sleep(self._dice.random() * 0.005)
         if connection in self.gone:
-            raise Left(connection)
+            raise ConnectionGone(connection)
         if self._dice.random() < self._failing / 2:
             raise Unavailable("the line is down")
         message = json.loads(text)
@@ -55,7 +55,7 @@ async def store(tmp_path):
         yield opened
 
 
-async def opened(sockets: Sockets, id_: str, owner: str = OWNER):
+async def opened(sockets: WebSocketConnections, id_: str, owner: str = OWNER):
     await sockets.connect(id_, Principal(owner=owner), now=utc_now())
     connection = await sockets.connection(id_)
     assert connection is not None
@@ -68,8 +68,8 @@ async def test_every_number_comes_and_none_before_those_below_it(store: Store, s
     log = Written(store)
     await log.begin()
     async with (
-        aclosing(Sockets(store, line, interval=QUICK)) as one,
-        aclosing(Sockets(store, line, interval=QUICK)) as two,
+        aclosing(WebSocketConnections(store, line, interval=QUICK)) as one,
+        aclosing(WebSocketConnections(store, line, interval=QUICK)) as two,
     ):
         connections = [await opened(one, f"c{n}") for n in range(4)]
         starts = {connection.id: dice.randrange(4) for connection in connections}
@@ -79,11 +79,11 @@ async def test_every_number_comes_and_none_before_those_below_it(store: Store, s
                     await one.follow(connection, RUN, starts[connection.id])
             await log.append(*log.trials(n, n + 4))
             for each in dice.sample([one, two], dice.randint(1, 2)):
-                each.tell(OWNER, RUN)
+                each.notify(OWNER, RUN)
             await asyncio.sleep(dice.random() * 0.02)
         await log.finish()
         for each in (one, two):
-            each.tell(OWNER, RUN)
+            each.notify(OWNER, RUN)
         await asyncio.gather(one.idle(), two.idle())
     for connection in connections:
         came = [*dict.fromkeys(line.sent[connection.id])]
@@ -93,7 +93,7 @@ async def test_every_number_comes_and_none_before_those_below_it(store: Store, s
 
 async def test_logs_of_the_same_name_belong_to_their_owners(store: Store):
     line = Line()
-    async with aclosing(Sockets(store, line, interval=QUICK)) as sockets:
+    async with aclosing(WebSocketConnections(store, line, interval=QUICK)) as sockets:
         mine, theirs = await opened(sockets, "mine"), await opened(sockets, "theirs", "other")
         log = Written(store)
         await log.begin()
@@ -101,37 +101,37 @@ async def test_logs_of_the_same_name_belong_to_their_owners(store: Store):
         with pytest.raises(NoSuchLog):
             await sockets.follow(theirs, RUN, 0)
         await log.append(*log.trials(0, 1))
-        sockets.tell("other", RUN)
+        sockets.notify("other", RUN)
         await sockets.idle()
         assert line.sent == {"mine": [1, 2, 3]}
-        sockets.tell(OWNER, RUN)
+        sockets.notify(OWNER, RUN)
         await sockets.idle()
     assert line.sent == {"mine": [1, 2, 3, 4, 5]}
 
 
 async def test_a_log_that_nobody_follows_is_not_sent_and_not_kept_for_ever(store: Store):
     line = Line()
-    async with aclosing(Sockets(store, line, interval=QUICK)) as sockets:
-        for n in range(3 * KEPT):
-            sockets.tell(OWNER, f"run-{n}")
+    async with aclosing(WebSocketConnections(store, line, interval=QUICK)) as sockets:
+        for n in range(3 * MAX_LOGS):
+            sockets.notify(OWNER, f"run-{n}")
             await sockets.idle()
-        assert len(sockets._logs) <= KEPT
+        assert len(sockets._logs) <= MAX_LOGS
     assert line.posts == 0
 
 
 async def test_a_connection_follows_so_many(store: Store):
     line = Line()
-    async with aclosing(Sockets(store, line, interval=QUICK)) as sockets:
+    async with aclosing(WebSocketConnections(store, line, interval=QUICK)) as sockets:
         connection = await opened(sockets, "one")
-        for n in range(MOST + 1):
+        for n in range(MAX_SUBSCRIPTIONS + 1):
             await Written(store, f"run-{n}").begin()
-        for n in range(MOST):
+        for n in range(MAX_SUBSCRIPTIONS):
             await sockets.follow(connection, f"run-{n}", 3)
         await sockets.follow(connection, "run-0", 0)  # one that is followed already
         with pytest.raises(InvalidInput, match="stop following another one first"):
-            await sockets.follow(connection, f"run-{MOST}", 0)
+            await sockets.follow(connection, f"run-{MAX_SUBSCRIPTIONS}", 0)
         await sockets.stop(connection, "run-1")
-        await sockets.follow(connection, f"run-{MOST}", 0)
+        await sockets.follow(connection, f"run-{MAX_SUBSCRIPTIONS}", 0)
 
 
 async def test_who_appends_waits_for_no_reader(store: Store):
@@ -143,9 +143,9 @@ async def test_who_appends_waits_for_no_reader(store: Store):
 
     log = Written(store)
     await log.begin()
-    sockets = Sockets(store, Stuck(), interval=QUICK)
+    sockets = WebSocketConnections(store, Stuck(), interval=QUICK)
     await sockets.follow(await opened(sockets, "one"), RUN, 0)
     async with asyncio.timeout(1.0):
         for n in range(20):
             await log.append(*log.trials(n, n + 1))
-            sockets.tell(OWNER, RUN)
+            sockets.notify(OWNER, RUN)

@@ -303,7 +303,7 @@ async def submitted(home: Path) -> str:
         assert delivery is not None
         await dependencies.queue.finish(delivery)
         await job_queue.fail(dependencies, "local", run.id, reason="dead letter", code="fault")
-        await job_queue.release_next(dependencies, "local", run.id, 1)
+        await job_queue.release_place(dependencies, "local", run.id, 1)
         return run.id
 
 

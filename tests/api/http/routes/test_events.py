@@ -17,7 +17,7 @@ from websockets.typing import Origin
 
 from api.http.sse import log_frames, with_heartbeats
 from graphs.dependencies import Dependencies
-from graphs.streaming.followers import Following
+from graphs.streaming.followers import LogFollowers
 from store.embedded import open_store
 from store.errors import Unavailable
 from store.events import Events
@@ -176,7 +176,7 @@ async def test_a_run_that_failed_and_is_taken_up_again_goes_on_for_its_readers(h
 
 async def test_silence_is_broken_by_a_heartbeat(home):
     async with written(home), open_store(home) as store:
-        following = Following(store)
+        following = LogFollowers(store)
         async with following.of("local", RUN) as log:
             stream = log_frames(log, 3, heartbeat=0.02)
             assert await anext(stream) == b": ping\n\n"

@@ -10,7 +10,7 @@ from desk.optimization.estimate import estimate
 from desk.optimization.request import OptimizationRequest
 from desk.runs.repository import change_run
 from desk.runs.states import RunState
-from graphs.runs.leases import leased
+from graphs.runs.leases import hold_lease
 from store.records import Key
 from tests.api.http.application import application, served
 from tests.graphs.jobs.queued_runs import queued_dependencies
@@ -149,7 +149,7 @@ async def test_a_waiting_job_is_cancelled_at_once_and_a_finished_one_never(home)
 async def test_a_job_that_a_worker_has_is_told_to_end(home):
     async with dependencies_and_client(home) as (dependencies, client):
         job = (await client.post("/api/jobs", json=SMALL)).json()
-        async with leased(dependencies.store, "local", job["id"]):
+        async with hold_lease(dependencies.store, "local", job["id"]):
             await moved(dependencies, job["id"], "validating", "running")
             answer = await client.delete(f"/api/jobs/{job['id']}")
         assert (answer.status_code, answer.json()["state"], answer.json()["cancelling"]) == (202, "running", True)

@@ -21,10 +21,10 @@ from desk.optimization.result import OptimizationResult
 from desk.runs.events import RunLaunched, TraceEvent
 from desk.runs.repository import Run, load_events, load_run
 from graphs.dependencies import Dependencies
-from graphs.jobs.job_queue import followed, restart, submit
-from graphs.jobs.remote import carried_out
-from graphs.runs.creation import create_run, served
-from graphs.runs.event_log import Place
+from graphs.jobs.job_queue import follow_run, restart, submit
+from graphs.jobs.remote import execute_to_end
+from graphs.runs.creation import complete_request, create_run
+from graphs.runs.event_log import NodeLog
 from graphs.runs.holdout import open_holdout
 from graphs.runs.recent_runs import recent_results, recent_runs, results_named
 from store.errors import Conflict
@@ -34,7 +34,7 @@ LAUNCHES = 3
 """Runs that one message may begin."""
 
 
-class RunsOfOwner:
+class AssistantRuns:
     """Adapter of `desk.conversation.context.Runs`: what a run says goes on to whoever follows the conversation."""
 
     def __init__(
@@ -43,19 +43,19 @@ class RunsOfOwner:
         owner: str,
         turn: str,
         about: Callable[[], Focus],
-        place: Place,
+        node_log: NodeLog,
         tell: Callable[[TraceEvent], None],
     ) -> None:
         self._dependencies = dependencies
         self._owner = owner
         self._turn = turn
         self._about = about
-        self._place = place
+        self._node_log = node_log
         self._tell = tell
         self._beginning = asyncio.Lock()
 
     async def estimate(self, request: OptimizationRequest) -> Estimate:
-        _, completed = await served(self._dependencies, self._owner, request)
+        _, completed = await complete_request(self._dependencies, self._owner, request)
         return estimate(completed, machines=self._dependencies.jobs.machines)
 
     async def launch(self, request: OptimizationRequest, name: str) -> str:
@@ -79,10 +79,12 @@ class RunsOfOwner:
         return run
 
     async def result(self, run: str) -> tuple[str, OptimizationResult]:
-        found = await self._find(run)
-        if found.state != "completed":
-            raise InvalidInput("run", run, reason=f"{found.id[:12]} is {found.state}", allowed="a run with a result")
-        return found.id, await load_result(self._dependencies.store, self._owner, found.id, "final")
+        matching_run = await self._find(run)
+        if matching_run.state != "completed":
+            raise InvalidInput(
+                "run", run, reason=f"{matching_run.id[:12]} is {matching_run.state}", allowed="a run with a result"
+            )
+        return matching_run.id, await load_result(self._dependencies.store, self._owner, matching_run.id, "final")
 
     async def latest(self, count: int) -> tuple[RunSummary, ...]:
         return tuple(
@@ -93,44 +95,46 @@ class RunsOfOwner:
         )
 
     async def holdout(self, run: str) -> tuple[Figure, ...]:
-        opened = await open_holdout(self._dependencies, self._owner, run)
-        if opened is None:
+        opened_holdout = await open_holdout(self._dependencies, self._owner, run)
+        if opened_holdout is None:
             raise ApprovalPending(run, "holdout")
-        return opened.figures
+        return opened_holdout.figures
 
     async def _begin(self, run: str, request: OptimizationRequest) -> None:
-        told = await load_events(self._dependencies.store, self._owner, self._turn)
-        begun = {event.launched for event in told if isinstance(event, RunLaunched)}
-        if len(begun | {run}) > LAUNCHES:
+        turn_events = await load_events(self._dependencies.store, self._owner, self._turn)
+        launched_runs = {event.launched for event in turn_events if isinstance(event, RunLaunched)}
+        if len(launched_runs | {run}) > LAUNCHES:
             raise InvalidInput(
                 "launch", request.name, reason="the message began enough runs", allowed=f"{LAUNCHES} runs"
             )
         if self._dependencies.queue is not None:
-            found = await submit(self._dependencies, self._owner, request, run_id=run)
-            if found.state in ("failed", "cancelled"):  # the turn is answered again, and so is what it began
+            submitted_run = await submit(self._dependencies, self._owner, request, run_id=run)
+            if submitted_run.state in ("failed", "cancelled"):  # the turn is answered again, and so is what it began
                 await restart(self._dependencies, self._owner, run, by=self._owner)
         elif await self._dependencies.store.records.get(Key(self._owner, "run", run)) is None:
             with contextlib.suppress(Conflict):  # another process that answers the same message was first
                 await create_run(self._dependencies, self._owner, request, run_id=run)
-        launched = self._place.make(RunLaunched, run, launched=run, name=request.name)
-        for event in await self._place.log.append(launched):
+        launched = self._node_log.make(RunLaunched, run, launched=run, name=request.name)
+        for event in await self._node_log.log.append(launched):
             self._tell(event)
 
     async def _follow(self, run: str) -> None:
         dependencies, owner = self._dependencies, self._owner
         following = (
-            carried_out(dependencies, owner, run) if dependencies.queue is None else followed(dependencies, owner, run)
+            execute_to_end(dependencies, owner, run)
+            if dependencies.queue is None
+            else follow_run(dependencies, owner, run)
         )
-        async with aclosing(following) as told:
-            async for event in told:
+        async with aclosing(following) as events:
+            async for event in events:
                 self._tell(event)
 
     async def _find(self, text: str) -> Run:
         about = self._about()
-        named = {"last": about.run, "previous": about.previous_run}
+        focus_runs = {"last": about.run, "previous": about.previous_run}
         allowed = "last, previous, or the beginning of a run's id"
-        if named.get(text) is not None:
-            return await load_run(self._dependencies.store, self._owner, named[text] or "")
+        if focus_runs.get(text) is not None:
+            return await load_run(self._dependencies.store, self._owner, focus_runs[text] or "")
         store, owner = self._dependencies.store, self._owner
         place = {"last": 0, "previous": 1}.get(text)
         if place is not None:
@@ -138,15 +142,15 @@ class RunsOfOwner:
             if place < len(latest):
                 return await load_run(store, owner, latest[place])
             raise InvalidInput("run", text, reason="there are not so many results yet", allowed="an optimization first")
-        found = await results_named(store, owner, text)
-        if len(found) != 1:
-            reason = f"{len(found)} of your results begin with {text!r}"
+        matches = await results_named(store, owner, text)
+        if len(matches) != 1:
+            reason = f"{len(matches)} of your results begin with {text!r}"
             raise InvalidInput("run", text, reason=reason, allowed=allowed)
-        return await load_run(store, owner, found[0].id)
+        return await load_run(store, owner, matches[0].id)
 
     async def _rejected(self, run: str) -> ApprovalRejected:
         approval = await load_approval(self._dependencies.store, self._owner, run)
         assert approval is not None
         assert approval.decided is not None
-        decided = approval.decided
-        return ApprovalRejected(f"launch: {decided.by} rejected it ({decided.reason}); ask for another one")
+        decision = approval.decided
+        return ApprovalRejected(f"launch: {decision.by} rejected it ({decision.reason}); ask for another one")
