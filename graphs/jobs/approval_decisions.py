@@ -68,7 +68,7 @@ async def decide_approval(
 async def _apply_decision(dependencies: Dependencies, run: Run, decision: approvals.ApprovalDecision) -> Run:
     """The run after the decision; what the person changed is checked as a new request is."""
     if decision.verdict == "rejected":
-        return run.moved("rejected", at=decision.at, by=decision.by, reason=decision.reason)
+        return run.with_state("rejected", at=decision.at, by=decision.by, reason=decision.reason)
     check_version(run)
     request = approved_request(run.request, decision)
     if decision.verdict == "edited":
@@ -80,4 +80,4 @@ async def _apply_decision(dependencies: Dependencies, run: Run, decision: approv
     if run.state in ACTIVE_STATES:  # whoever executes it has asked, and finds the decision
         return run
     state = "running" if dependencies.queue is None else "queued"
-    return run.moved(state, at=decision.at, by=decision.by, reason=decision.verdict)
+    return run.with_state(state, at=decision.at, by=decision.by, reason=decision.verdict)

@@ -222,7 +222,7 @@ async def _advance(
     def advance(run: Run) -> Run:
         if run.state == "cancelled" and stage != "validating":
             raise Cancelled(run_id)
-        return run if run.state in FINAL_STATES else run.advanced(stage, at=dependencies.now(), by=by, **changes)
+        return run if run.state in FINAL_STATES else run.advanced_to(stage, at=dependencies.now(), by=by, **changes)
 
     await change_run(dependencies.store, owner, run_id, advance)
 
@@ -235,7 +235,7 @@ async def _wait_for_person(dependencies: Dependencies, owner: str, run_id: str, 
         if run.state in STOPPED_STATES or run.state == "waiting":
             return
         try:
-            waiting_put = run.moved("waiting", at=dependencies.now(), by=by).put(record.version)
+            waiting_put = run.with_state("waiting", at=dependencies.now(), by=by).put(record.version)
             list_puts = await approval_requests.reopening_puts(
                 dependencies.store, owner, run_id, run.request.name, approval
             )
@@ -251,7 +251,9 @@ async def _leave_computing(dependencies: Dependencies, owner: str, run_id: str, 
     def leave_computing(run: Run) -> Run:
         if run.state in STOPPED_STATES or run.state == "computing":
             return run
-        return run.advanced("running", at=dependencies.now(), by=by).moved("computing", at=dependencies.now(), by=by)
+        return run.advanced_to("running", at=dependencies.now(), by=by).with_state(
+            "computing", at=dependencies.now(), by=by
+        )
 
     await change_run(dependencies.store, owner, run_id, leave_computing)
     await stop_computation(dependencies, owner, run_id)  # whoever ended it may not have known of the job
@@ -259,6 +261,8 @@ async def _leave_computing(dependencies: Dependencies, owner: str, run_id: str, 
 
 async def _end(dependencies: Dependencies, owner: str, run_id: str, state: RunState, *, by: str, reason: str) -> None:
     def end(run: Run) -> Run:
-        return run if run.state in STOPPED_STATES else run.moved(state, at=dependencies.now(), by=by, reason=reason)
+        return (
+            run if run.state in STOPPED_STATES else run.with_state(state, at=dependencies.now(), by=by, reason=reason)
+        )
 
     await change_run(dependencies.store, owner, run_id, end)

@@ -94,7 +94,7 @@ async def submit(
     if (earlier := await _earlier_run(dependencies, owner, key, run_id, digest)) is not None:
         return earlier
     run = await new_run(dependencies, owner, request, run_id=run_id)
-    run = run.moved("queued", at=dependencies.now(), by=owner)
+    run = run.with_state("queued", at=dependencies.now(), by=owner)
     while True:
         queue_put, tickets = await fair_queue.enter(
             store, owner, run.id, dependencies.jobs_per_user, dependencies.now()
@@ -135,7 +135,7 @@ async def cancel(dependencies: Dependencies, owner: str, run_id: str, *, by: str
         if is_executed:
             run = run.model_copy(update={"cancelling": cancellation})
         else:
-            run = run.moved("cancelled", at=cancellation.at, by=by, reason=reason)
+            run = run.with_state("cancelled", at=cancellation.at, by=by, reason=reason)
             after = owner_queue.without_job(run_id).with_places_filled(dependencies.jobs_per_user, dependencies.now())
         puts = [run.put(record.version), fair_queue.queue_put(owner, after, version)]
         if not is_executed:
@@ -161,7 +161,7 @@ async def restart(dependencies: Dependencies, owner: str, run_id: str, *, by: st
             store, owner, run_id, dependencies.jobs_per_user, dependencies.now()
         )
         record = await load_run_record(store, owner, run_id)
-        run = Run.model_validate(record.document).moved("queued", at=dependencies.now(), by=by, reason=reason)
+        run = Run.model_validate(record.document).with_state("queued", at=dependencies.now(), by=by, reason=reason)
         try:
             await store.records.put_many([run.put(record.version), queue_put])
         except Conflict:
@@ -217,7 +217,7 @@ async def release_place(dependencies: Dependencies, owner: str, job: str, number
         cancelled_run = None
         if record is not None and run is not None and run.cancelling is not None and run.state not in STOPPED_STATES:
             cancellation = run.cancelling
-            cancelled_run = run.moved(
+            cancelled_run = run.with_state(
                 "cancelled", at=dependencies.now(), by=cancellation.by, reason=cancellation.reason
             )
             puts.append(cancelled_run.put(record.version))
@@ -241,7 +241,7 @@ async def expire(dependencies: Dependencies, owner: str, run_id: str, *, reason:
             dependencies.store,
             owner,
             run_id,
-            lambda found: found.moved("expired", at=dependencies.now(), by=WORKER, reason=reason),
+            lambda found: found.with_state("expired", at=dependencies.now(), by=WORKER, reason=reason),
         )
     if run.state == "expired":
         await append_failure(dependencies, run, code="cancelled", kind="expired")
@@ -255,7 +255,7 @@ async def fail(dependencies: Dependencies, owner: str, run_id: str, *, reason: s
             dependencies.store,
             owner,
             run_id,
-            lambda found: found.moved("failed", at=dependencies.now(), by=WORKER, reason=reason),
+            lambda found: found.with_state("failed", at=dependencies.now(), by=WORKER, reason=reason),
         )
     if run.state == "failed":
         await append_failure(dependencies, run, code=code, kind="dead letter" if code == "fault" else "UserError")

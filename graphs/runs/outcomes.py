@@ -16,7 +16,7 @@ from desk.optimization.repositories.trial_repository import load_series, load_tr
 from desk.optimization.result import OptimizationResult, Plotted
 from desk.optimization.unfinished import PartialResult, trials_by_function
 from desk.runs.events import RunFailed
-from desk.runs.repository import Run, events_of, result_of, run_of
+from desk.runs.repository import Run, load_events, load_final_result, load_run
 from desk.scenarios.schemas import HISTORY
 from quant.strategies.trial import Trial
 from store.records import Key
@@ -54,8 +54,8 @@ class JobOutcome:
 
 async def load_outcome(store: Store, owner: str, run_id: str) -> JobOutcome:
     """What the job has found so far."""
-    run = await run_of(store, owner, run_id)
-    result = await result_of(store, owner, run_id) if run.state == "completed" else None
+    run = await load_run(store, owner, run_id)
+    result = await load_final_result(store, owner, run_id) if run.state == "completed" else None
     if result is not None:
         return JobOutcome(run, result, result.partial)
     return JobOutcome(run, None, (await _partial_reason(store, run),))
@@ -71,7 +71,7 @@ async def load_completed(store: Store, owner: str, run_id: str) -> JobOutcome:
 
 async def result_json(store: Store, owner: str, run_id: str) -> bytes:
     """The stored result as JSON, or the partial one of a job that was cancelled or failed."""
-    run = await run_of(store, owner, run_id)
+    run = await load_run(store, owner, run_id)
     if run.state == "completed":
         return await store.blobs.get(result_key(owner, run_id, "final"))
     if run.state not in ENDED_WITHOUT_RESULT:
@@ -119,7 +119,7 @@ def check_scenario(outcome: JobOutcome, scenario: str) -> None:
 
 async def load_trial(store: Store, owner: str, run_id: str, digest: str) -> Trial:
     """One trial with everything that was measured."""
-    run = await run_of(store, owner, run_id)
+    run = await load_run(store, owner, run_id)
     record = await store.records.get(Key(owner, TRIAL, f"{run.id}.{digest}"))
     if record is None:
         raise NotFound(f"trial: the job has none of the digest {digest!r}; expected the digest of one of its trials")
@@ -168,7 +168,7 @@ def _plotted(outcome: JobOutcome, trials: tuple[Trial, ...]) -> tuple[Plotted, .
 
 async def _partial_reason(store: Store, run: Run) -> str:
     if run.state in ENDED_WITHOUT_RESULT:
-        failures = [event for event in await events_of(store, run.owner, run.id) if isinstance(event, RunFailed)]
+        failures = [event for event in await load_events(store, run.owner, run.id) if isinstance(event, RunFailed)]
         reason = f" ({failures[-1].code}: {failures[-1].kind})" if failures else ""
         return (
             f"The job was {run.state}{reason} before its trials were judged: they are in sample, none was tested for "

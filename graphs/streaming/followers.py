@@ -9,7 +9,7 @@ from desk.base.errors import InvalidInput, NotFound
 from desk.runs.events import TRACE_EVENT
 from desk.runs.progress import Progress, ProgressTracker
 from desk.runs.repository import RunArchived, with_sequence
-from desk.runs.states import STOPPED
+from desk.runs.states import STOPPED_STATES
 from store.errors import Unavailable
 from store.records import Key
 from store.store import Store
@@ -204,7 +204,7 @@ async def log_state(store: Store, owner: str, log: str) -> str:
 
 
 async def has_ended(store: Store, owner: str, log: str) -> bool:
-    return await log_state(store, owner, log) in STOPPED
+    return await log_state(store, owner, log) in STOPPED_STATES
 
 
 def check_after(followed: FollowedLog, after: int, field: str) -> None:
