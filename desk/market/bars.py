@@ -140,7 +140,7 @@ def reinvest_dividends(bars: Bars, *, splits: bool) -> Bars:
         rows = np.flatnonzero(~np.isnan(closes[:, n]))
         if rows.size:
             own = closes[rows, n]
-            growth = (own[1:] + dividends[rows[1:], n]) * shares[rows[1:], n] / own[:-1]
+            growth: Floats = (own[1:] + dividends[rows[1:], n]) * shares[rows[1:], n] / own[:-1]
             total[rows, n] = own[0] * np.concatenate(([1.0], np.cumprod(growth)))
     return rescale(bars, total)
 
