@@ -1,6 +1,6 @@
-"""A real-time endpoint of SageMaker: `/ping` and `/invocations`, as its hosting asks them of a container.
+"""A real-time endpoint of SageMaker: `/ping` and `/invocations`, the contract of its hosting.
 
-Nobody signs in: whoever may invoke an endpoint is IAM's to say, and nobody else reaches the container.
+The endpoint has no sign-in: IAM decides who may invoke it, and the container has no other clients.
 """
 
 import asyncio
@@ -43,64 +43,64 @@ from desk.strategies.evaluation_schemas import EvaluationRequest
 from desk.strategies.templates import templates
 from quant.numeric.frozen import Frozen
 
-HOST, PORT = "0.0.0.0", 8080  # noqa: S104 - where SageMaker asks
+HOST, PORT = "0.0.0.0", 8080  # noqa: S104 - required by SageMaker
 MEGABYTES = 6
 LARGEST = MEGABYTES * 1024 * 1024
 """Bytes of a body."""
 MOST = 10
 """Requests of one body."""
-PATIENCE = 55.0
-"""Seconds until an invocation is answered, one way or the other; SageMaker waits for 60."""
+TIME_LIMIT = 55.0
+"""Seconds of an invocation; SageMaker waits for 60."""
 GRACE = 25
-"""Seconds that invocations have to end; SageMaker kills a container 30 after it has told it to end."""
+"""Seconds for open invocations at shutdown; SageMaker kills a container 30 seconds after SIGTERM."""
 JSON = "application/json"
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-"""The one header that SageMaker hands back to whoever has invoked."""
+"""The only header that SageMaker returns to the caller."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class Several(Frozen):
-    """A body of more than one request; what they are is judged one by one."""
+class Batch(Frozen):
+    """A body of several requests, each of which is validated alone."""
 
     requests: tuple[Any, ...]
 
     @field_validator("requests")
     @classmethod
-    def _are_few(cls, requests: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _check_count(cls, requests: tuple[Any, ...]) -> tuple[Any, ...]:
         if not 1 <= len(requests) <= MOST:
-            msg = f"{len(requests)} requests cannot be answered at once; expected 1 to {MOST}"
+            msg = f"the body has {len(requests)} requests; expected 1 to {MOST}"
             raise ValueError(msg)
         return requests
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What the application holds while it runs."""
+    """State of the running application."""
 
     artifact: Artifact | None
-    patience: float
+    time_limit: float
     turns: asyncio.Semaphore
     warming: asyncio.Task[None]
     prices: PriceSource
 
     def require_ready(self) -> None:
         if not self.warming.done():
-            raise Problem(503, "the kernels are being loaded; try again in a second", headers={"Retry-After": "1"})
+            raise Problem(503, "the kernels are loading; try again in a second", headers={"Retry-After": "1"})
         self.warming.result()
 
-    async def answers(self, asked: list[EndpointRequest], *, several: bool) -> list[EndpointResponse]:
-        """One after the other, when it is their turn."""
+    async def answers(self, requests: list[EndpointRequest], *, batch: bool) -> list[EndpointResponse]:
+        """The answers, computed one after the other."""
         try:
-            async with asyncio.timeout(self.patience), self.turns:
-                return [await self._answer(one, f"requests.{k}" if several else "") for k, one in enumerate(asked)]
+            async with asyncio.timeout(self.time_limit), self.turns:
+                return [await self._answer(one, f"requests.{k}" if batch else "") for k, one in enumerate(requests)]
         except TimeoutError as error:
-            message = f"it did not end in {self.patience:g} seconds; ask for less at once, or when less is asked"
+            message = f"it took more than {self.time_limit:g} seconds; send fewer requests at once, or try later"
             raise Problem(503, message, headers={"Retry-After": "5"}) from error
 
-    async def _answer(self, asked: EndpointRequest, place: str) -> EndpointResponse:
+    async def _answer(self, request: EndpointRequest, place: str) -> EndpointResponse:
         try:
-            return await respond(self.prices, self.artifact, asked)
+            return await respond(self.prices, self.artifact, request)
         except UserError as error:
             if not place:
                 raise
@@ -110,13 +110,13 @@ class Endpoint:
 
 
 def create_endpoint(
-    settings: Settings, prices: PriceSource, artifact: Artifact | None, *, patience: float = PATIENCE
+    settings: Settings, prices: PriceSource, artifact: Artifact | None, *, time_limit: float = TIME_LIMIT
 ) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         warming = asyncio.create_task(warm(prices, artifact))
         app.state.endpoint = Endpoint(
-            artifact, patience, asyncio.Semaphore(MAX_CONCURRENT_CALCULATIONS), warming, prices
+            artifact, time_limit, asyncio.Semaphore(MAX_CONCURRENT_CALCULATIONS), warming, prices
         )
         yield
         warming.cancel()
@@ -129,7 +129,7 @@ def create_endpoint(
 
 
 async def warm(prices: PriceSource, artifact: Artifact | None) -> None:
-    """A first answer takes seconds, and nobody shall wait for it."""
+    """Compute first answers, which load the kernels, before the endpoint is ready."""
     await asyncio.to_thread(import_module, "desk.strategies.evaluation_details")
     rule = templates()[0].rule
     for universe in await prices.universes():
@@ -154,7 +154,7 @@ async def ping(request: Request) -> Response:
 
 @router.get("/execution-parameters")
 async def execution_parameters() -> dict[str, int | str]:
-    """What a batch transform is told: one record at a time, since several in one payload are no JSON."""
+    """The limits of a batch transform: one record per payload, since several would not be JSON."""
     return {
         "MaxConcurrentTransforms": MAX_CONCURRENT_CALCULATIONS,
         "BatchStrategy": "SINGLE_RECORD",
@@ -166,61 +166,60 @@ async def execution_parameters() -> dict[str, int | str]:
 async def invocations(request: Request) -> Response:
     endpoint: Endpoint = request.app.state.endpoint
     endpoint.require_ready()
-    _agree(request)
-    asked, several = _asked(await request.body())
-    answers = await endpoint.answers(asked, several=several)
-    told = EndpointResponses(answers=tuple(answers)) if several else answers[0]
-    return Response(told.model_dump_json(), media_type=JSON, headers={ATTRIBUTES: request_id(request)})
+    _check_content_types(request)
+    requests, batch = _parse(await request.body())
+    answers = await endpoint.answers(requests, batch=batch)
+    response = EndpointResponses(answers=tuple(answers)) if batch else answers[0]
+    return Response(response.model_dump_json(), media_type=JSON, headers={ATTRIBUTES: request_id(request)})
 
 
-def _agree(request: Request) -> None:
-    """On what is sent and what is answered."""
-    sent = _kind(request.headers.get("content-type", JSON))
-    if sent != JSON:
-        raise Problem(415, f"the content type is {sent[:80]!r}; expected {JSON}")
+def _check_content_types(request: Request) -> None:
+    content_type = _media_type(request.headers.get("content-type", JSON))
+    if content_type != JSON:
+        raise Problem(415, f"the content type is {content_type[:80]!r}; expected {JSON}")
     accepted = request.headers.get("accept", "*/*")
-    if not {_kind(each) for each in accepted.split(",")} & {"", "*/*", "application/*", JSON}:
-        raise Problem(406, f"the answer is accepted as {accepted[:80]!r}; expected {JSON}")
+    if not {_media_type(each) for each in accepted.split(",")} & {"", "*/*", "application/*", JSON}:
+        raise Problem(406, f"the Accept header is {accepted[:80]!r}; expected {JSON}")
 
 
-def _kind(text: str) -> str:
+def _media_type(text: str) -> str:
     return text.partition(";")[0].strip().lower()
 
 
-def _asked(content: bytes) -> tuple[list[EndpointRequest], bool]:
-    """The requests of a body, and whether it is one of several."""
+def _parse(content: bytes) -> tuple[list[EndpointRequest], bool]:
+    """The requests of a body, and whether it is a batch."""
     try:
         body = json.loads(content)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise Problem(400, f"body: it is no JSON: {reason}; expected an object of JSON") from error
+        raise Problem(400, f"body: it is not JSON: {reason}; expected a JSON object") from error
     if not isinstance(body, dict) or "requests" not in body:
         return [_request(body, ("body",))], False
-    several = _valid(Several, body, ("body",))
-    return [_request(one, ("body", "requests", k)) for k, one in enumerate(several.requests)], True
+    batch = _validate(Batch, body, ("body",))
+    return [_request(one, ("body", "requests", k)) for k, one in enumerate(batch.requests)], True
 
 
 def _request(value: Any, place: tuple[str | int, ...]) -> EndpointRequest:
-    predicted = isinstance(value, dict) and "predicted" in value
-    return _valid(PredictionInput if predicted else EvaluationRequest, value, place)
+    is_prediction = isinstance(value, dict) and "predicted" in value
+    return _validate(PredictionInput if is_prediction else EvaluationRequest, value, place)
 
 
-def _valid(model: type[Model], value: Any, place: tuple[str | int, ...]) -> Model:
+def _validate(model: type[Model], value: Any, place: tuple[str | int, ...]) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
         schema: Mapping[str, Any] = model.model_json_schema()
-        found = [{**one, "loc": (*place, *one["loc"])} for one in error.errors(include_url=False)]
+        errors = [{**one, "loc": (*place, *one["loc"])} for one in error.errors(include_url=False)]
         node = schema if len(place) == 1 else {"properties": {"requests": {"items": schema}}}
-        raise validation_problem(found, {"$defs": schema.get("$defs", {}), "properties": {"body": node}}) from error
+        raise validation_problem(errors, {"$defs": schema.get("$defs", {}), "properties": {"body": node}}) from error
 
 
 def serve_endpoint(settings: Settings, host: str | None, port: int | None) -> int:
-    """Until it is told to end."""
+    """Serve until a signal ends the process; returns the exit code."""
     if settings.auth:
-        reason = "an endpoint asks nobody who they are: IAM stands before it"
+        reason = "an endpoint has no sign-in of its own: IAM controls the access"
         raise InvalidInput("STRATIGOS_AUTH", settings.auth, reason=reason, allowed="nothing, with STRATIGOS_SERVES")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the first process of a container would not hear it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ignored by default in the first process of a container
     with (
         listening(*_place(settings, host, port)) as sockets,
         log_to(Path(os.devnull), settings.log_level, place="stdout"),
@@ -240,11 +239,13 @@ def serve_endpoint(settings: Settings, host: str | None, port: int | None) -> in
 
 
 def _place(settings: Settings, host: str | None, port: int | None) -> tuple[str, int]:
-    """Where it listens: what SageMaker says stands above what was set for the service."""
-    given = settings.model_fields_set
-    usual = settings.port if "port" in given else PORT
-    chosen = settings.bind_to_port or usual if port is None else port
-    return host or (settings.host if "host" in given else HOST), chosen
+    """Host and port; the port of SageMaker takes precedence over that of the service."""
+    configured = settings.model_fields_set
+    default = settings.port if "port" in configured else PORT
+    return (
+        host or (settings.host if "host" in configured else HOST),
+        settings.bind_to_port or default if port is None else port,
+    )
 
 
 def _logger() -> Any:

@@ -84,7 +84,7 @@ def test_all_that_is_missing_is_told_at_once(given: Callable[..., None], capsys:
     given(STRATIGOS_COMPUTE=None, SAGEMAKER_ROLE=None, SAGEMAKER_STORAGE=None, SAGEMAKER_SUBNETS=None)
     assert run(["pipeline", "definition"]) == 2
     told = "SAGEMAKER_ROLE, SAGEMAKER_STORAGE: are not set; expected a value of each, since a pipeline of SageMaker"
-    assert capsys.readouterr().err == f"{told} is asked for\n"
+    assert capsys.readouterr().err == f"{told} is requested\n"
 
 
 def test_without_sagemaker_its_settings_may_be_half_there(given: Callable[..., None]) -> None:

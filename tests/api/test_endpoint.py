@@ -231,7 +231,7 @@ def until(condition: Any) -> None:
 
 def test_nothing_is_answered_before_it_is_warm_two_at_once_and_none_for_ever(home) -> None:
     prices = HeldBack()
-    app = create_endpoint(settings_of(home), prices, None, patience=5.0)
+    app = create_endpoint(settings_of(home), prices, None, time_limit=5.0)
     with running(app) as address, httpx.Client(base_url=address, timeout=60) as client:
         until(lambda: prices.loading)  # the first answer, which nobody has asked for
         for answer in (client.get("/ping"), client.post("/invocations", json=BEAR)):
@@ -257,7 +257,7 @@ def test_nothing_is_answered_before_it_is_warm_two_at_once_and_none_for_ever(hom
 
 def test_who_would_wait_too_long_is_told_so(home) -> None:
     prices = HeldBack()
-    app = create_endpoint(settings_of(home), prices, None, patience=0.05)
+    app = create_endpoint(settings_of(home), prices, None, time_limit=0.05)
     with running(app) as address, httpx.Client(base_url=address, timeout=60) as client:
         prices.let.set()
         ready(client)
