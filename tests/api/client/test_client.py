@@ -76,7 +76,7 @@ def write_log(home: Path, trials: int = 100, *, finished: bool = True) -> None:
 
 def test_it_is_light_to_import():
     heavy = "{'numpy','numba','langgraph','langchain_core','pandas','scipy','boto3','aiosqlite'}"
-    code = f"import sys, api.client.client, api.cli.server_runs; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, api.client.client, api.cli.runs.server; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
