@@ -1,1 +1,1 @@
-"""The state graphs, and the door through which a run is made, executed and read."""
+"""The state graphs, and the packages that execute, store and stream their runs."""

@@ -1,4 +1,4 @@
-"""What runs and conversations are executed with."""
+"""The ports and limits that runs and conversations are executed with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,30 +30,30 @@ class Dependencies:
 
     store: Store
     prices: PriceSource
-    """What every owner has."""
+    """Prices that every owner can read."""
     jobs: JobRunner
     models: AgentModels | None
-    """None for a desk that only reads and reproduces."""
+    """None if runs are only read and reproduced."""
     checkpoints: Path | DynamoTable
     """File or table of the graph's checkpoints."""
     observe: Callable[[TraceEvent], None] | None = None
-    """Told of every event that an execution appends, once."""
+    """Called once with every event that an execution appends."""
     listeners: "tuple[AsyncCallbackHandler, ...]" = ()
-    """Hear every prompt and every answer of the models."""
+    """Receive every prompt and every answer of the models."""
     thresholds: Thresholds | None = DEFAULT_THRESHOLDS
-    """What a run may take before a person is asked; None asks nobody."""
+    """Limits above which a run needs approval; None approves every run."""
     second_person: frozenset[Subject] = frozenset()
-    """What whoever asks for it may not decide: empty where nobody signs in, since there is one person then."""
+    """Subjects that a second person must decide; empty without sign-in, since there is one person then."""
     now: Callable[[], datetime] = utc_now
     budgets: Budgets = UNLIMITED
-    """Limits on what models may take."""
+    """Limits of model usage."""
     queue: Queue | None = None
-    """Where submitted jobs wait for a worker; None executes runs in place."""
+    """The queue of submitted jobs; None executes runs in place."""
     jobs_per_user: int = 2
-    """Jobs of one owner that have a place at a time."""
+    """Jobs of one owner that may be executed at a time."""
     sockets: "WebSocketConnections | None" = None
-    """Those that a gateway holds open; None where there is none."""
+    """WebSocket connections that a gateway holds open; None without a gateway."""
 
     def prices_of(self, owner: str) -> OwnedPrices:
-        """What every owner has, and the owner's own data sets."""
+        """The shared prices and the owner's own data sets."""
         return OwnedPrices(self.store, owner, self.prices, self.now)

@@ -1,4 +1,4 @@
-"""LangGraph's stream parts (version 2) in our words; nothing else knows their shape."""
+"""Converts LangGraph's stream parts (version 2) to the types of this project; only this module knows their shape."""
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Runs of AG-UI: which turn and which part of it each of them is, begun once and read as often as somebody connects."""
+"""AG-UI runs: maps each to a part of a turn, and streams its events."""
 
 import asyncio
 import hashlib

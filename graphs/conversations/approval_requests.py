@@ -1,4 +1,4 @@
-"""Deciding what another person has asked."""
+"""Decides an approval that another person requested, and resumes the conversation that waits for it."""
 
 from desk.base.errors import Conflicting
 from desk.governance.approval_requests import Question, load_question

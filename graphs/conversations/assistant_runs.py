@@ -1,4 +1,4 @@
-"""The runs of one person, as the assistant's tools launch and read them."""
+"""The runs of one owner, as the assistant's tools launch and read them."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Turns are answered in the background, whether or not anybody is connected."""
+"""Answers turns in the background, whether or not a client is connected."""
 
 import asyncio
 import contextvars

@@ -1,4 +1,4 @@
-"""What a conversation waits for, and how it goes on once a person has decided."""
+"""The approval a conversation waits for, and resuming the conversation once it is decided."""
 
 from desk.base.errors import Conflicting
 from desk.conversation.interrupts import Interrupt, editable_fields

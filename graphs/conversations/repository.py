@@ -1,4 +1,4 @@
-"""The records of conversations: begun, branched, listed, renamed, deleted; what was said in them is read here."""
+"""The stored conversations and turns: create, branch, list, rename, delete."""
 
 import asyncio
 import hashlib

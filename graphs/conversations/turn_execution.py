@@ -1,4 +1,4 @@
-"""The door to conversations: begin one, ask, go on after an interruption, branch, read."""
+"""Executes turns: stores a message, answers it, and resumes an interrupted answer."""
 
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing

@@ -1,4 +1,4 @@
-"""Jobs: runs that wait in a queue until a worker executes them, a few of each owner at a time."""
+"""The job queue: submit, cancel, restart and expire runs that workers execute, a few per owner at a time."""
 
 import hashlib
 from collections.abc import AsyncGenerator

@@ -1,4 +1,4 @@
-"""Runs whose search is computed elsewhere: nobody executes them meanwhile, and they go on when there is news."""
+"""Runs whose search is computed remotely: polls the computation and requeues the run when it has news."""
 
 import asyncio
 import re

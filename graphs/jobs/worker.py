@@ -1,4 +1,4 @@
-"""A worker: takes jobs from the queue and executes each under a lease, so that another one takes over when it dies."""
+"""The worker: takes jobs from the queue and executes each under a lease, so another worker can take over."""
 
 import asyncio
 import uuid
@@ -36,12 +36,12 @@ EXPIRED_SECONDS = 6 * 3600.0
 CLEANUP_SECONDS = 3600.0
 """Between two looks whether the last cleanup was a day ago."""
 MAX_ATTEMPTS = 3
-"""Workers that may die with a job; then it is put aside."""
+"""Executions of a job that may die before it becomes a dead letter."""
 QUEUED_FOR = timedelta(days=7)
 HEARTBEAT, HEARTBEAT_LIFETIME = "worker", timedelta(seconds=2 * SWEEP_SECONDS + 10)
-"""The record by which a worker is seen, and for how long: two of its sweeps."""
+"""Kind and lifetime of a worker's heartbeat record: two of its sweeps."""
 OUTAGE = timedelta(hours=12)
-"""For which a storage that cannot answer is no fault of a job."""
+"""How long an unavailable storage is not counted as a failure of the job."""
 
 Execution: TypeAlias = Callable[[Dependencies, str, str], Awaitable[None]]
 Outcome: TypeAlias = Literal["done", "computing", "again", "stopped", "dead"]
@@ -85,7 +85,7 @@ class Worker:
         self._name = uuid.uuid4().hex
 
     def stop(self) -> None:
-        """Take nothing more, interrupt what is executed and give it back."""
+        """Take no more jobs, interrupt those in execution and return them to the queue."""
         self._stopping.set()
 
     async def work(self) -> None:

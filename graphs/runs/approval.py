@@ -1,4 +1,4 @@
-"""What a run asks a person, and how its log tells of it."""
+"""Requests a person's approval of a run, and the events that record it."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Making a run: the numeric core is imported only for a request that nothing else can judge."""
+"""Creates runs; the numeric core is imported only for requests that need it."""
 
 import uuid
 

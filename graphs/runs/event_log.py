@@ -1,4 +1,4 @@
-"""The event log of an execution: an event is in the store before anybody sees it, and there only once."""
+"""The event log of an execution: each event is stored before it is streamed, and only once."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable

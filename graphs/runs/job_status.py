@@ -1,4 +1,4 @@
-"""What is said about a job: its state, how far it is, what waits, what went wrong."""
+"""Response types of a job's status: state, progress, pending approval, failures."""
 
 from datetime import datetime
 from typing import Any

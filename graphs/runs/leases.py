@@ -1,4 +1,4 @@
-"""Who executes what: of several processes one, and another one once the first has died."""
+"""Leases: one process at a time executes a run or a turn, and another takes over once the lease expires."""
 
 import asyncio
 import uuid
@@ -18,7 +18,7 @@ RETRY_SECONDS = 1.0
 
 
 class LeaseHeld(Conflicting):
-    """Another process executes it."""
+    """Another process holds the lease."""
 
     code = "held"
 

@@ -1,4 +1,4 @@
-"""What a job has found: its result, or what there is of it."""
+"""Reads the outcome of a job: its result, or its partial result, as tables and charts."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A search while it is computed: submitted, shown as it goes on, and waited for where it outlives this process."""
+"""Submits a search, reports its progress, and waits for one that outlives this process."""
 
 import asyncio
 from collections.abc import Callable

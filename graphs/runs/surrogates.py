@@ -1,4 +1,4 @@
-"""Surrogates of an owner's searches: fitted on the trials of all runs of a problem, asked, and pointing a search."""
+"""Fits surrogates on the trials of all runs of a problem, predicts with them, and warm-starts searches."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The trials of a run as its trace tells them."""
+"""Makes the trace events of finished trials."""
 
 from collections.abc import Sequence
 from contextlib import aclosing

@@ -1,4 +1,4 @@
-"""What models took, read from a trace."""
+"""Sums the model usage of a trace."""
 
 from collections.abc import Iterable
 

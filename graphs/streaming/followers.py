@@ -1,4 +1,4 @@
-"""Readers of live logs: each log is read once in a process, however many follow it, and each reader sees all of it."""
+"""Followers of live event logs: a process reads each log once and serves every reader from it."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
