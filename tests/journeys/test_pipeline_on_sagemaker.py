@@ -181,7 +181,7 @@ async def test_a_request_in_execution_is_not_started_with_other_options(
     try:
         arn = await pipelines.start(here.request_file, here.prices, training=False)
         assert await pipelines.start(here.request_file, here.prices, training=False) == arn
-        with pytest.raises(Conflicting, match="executes the same request with Training false; try again once it has"):
+        with pytest.raises(Conflicting, match="executes the same request with Training false; try again after it has"):
             await pipelines.start(here.request_file, here.prices, training=True)
     finally:
         waits.unlink()
@@ -262,7 +262,7 @@ async def test_status_shows_the_progress_of_a_running_search(
     state = await wait_for_end(amazon, arn)
     assert {step.total for step in state.steps} == {0}
     elsewhere = Cluster(image=IMAGE_URI, role=ROLE, bucket="other-desk", prefix="desk", instances=2)
-    with closing(SageMakerPipelines(elsewhere)) as others, pytest.raises(InvalidInput, match=f"lie in {folder}"):
+    with closing(SageMakerPipelines(elsewhere)) as others, pytest.raises(InvalidInput, match=f"are in {folder}"):
         await others.fetch(state)
 
 
@@ -289,7 +289,7 @@ async def test_a_failed_step_names_its_cause(here: FinishedPipeline, amazon: Acc
         ("scenario_generation", "failed"),
     ]
     assert state.steps[1].cause == "scenarios.base_case: the mean of its paths is another"
-    with pytest.raises(Conflicting, match="it is failed; expected an execution that has succeeded"):
+    with pytest.raises(Conflicting, match="is failed; only executions that succeeded"):
         await pipelines.fetch(state)
     fleet.no_capacity(1)  # the retry policy tries again
     later = await wait_for_end(amazon, await pipelines.start(here.request_file, here.prices, training=False))
@@ -303,7 +303,7 @@ async def test_errors_of_aws_are_reported(here: FinishedPipeline, amazon: Accoun
     with pytest.raises(UserError, match=r"denies sagemaker:CreatePipeline.*iam:PassRole for 'fleet'"):
         await pipelines.start(here.request_file, here.prices, training=False)
     fleet.refuse("StartPipelineExecution", "ResourceLimitExceeded", "The account has 200 executions")
-    with pytest.raises(UserError, match="200 executions; expected fewer at a time, or a higher quota"):
+    with pytest.raises(UserError, match="200 executions; run fewer at a time, or request a higher quota"):
         await pipelines.start(here.request_file, here.prices, training=False)
     await wait_for_end(
         amazon, await pipelines.start(here.request_file, here.prices, training=True)

@@ -104,7 +104,7 @@ def test_what_is_missing_or_another_is_refused_by_name(paths: ContainerPaths) ->
     summary = read_result(result, work)[0]
     elsewhere = summary.model_copy(update={"files": {**summary.files, "../work/work.json": "0" * 64}})
     (result / "summary.json").write_bytes(encode_summary(elsewhere))
-    with pytest.raises(BadOutput, match=r"^summary\.json: damaged .*which is no file of this folder"):
+    with pytest.raises(BadOutput, match=r"^summary\.json: damaged .*which is not a file of this folder"):
         read_result(result, work)
     (result / "summary.json").write_bytes(encode_summary(summary))
     account = (result / "shards.json").read_bytes()
