@@ -2,7 +2,7 @@
 #   docker run -p 8000:8000 -e STRATIGOS_AUTH=keys -v stratigos:/tmp/stratigos IMAGE          the HTTP service
 #   docker run -e STRATIGOS_SERVES=endpoint IMAGE                                              a real-time endpoint
 #   docker run IMAGE work | cleanup | optimize ...                                            any other command
-# On Lambda the function's entry point is ["python", "-m", "api.lambda_.runtime"]; on SageMaker the container's arguments
+# On Lambda the function's entry point is ["python", "-m", "api.lambda_"]; on SageMaker the container's arguments
 # are the command, and its hosting runs `serve` and calls port 8080, or the one in SAGEMAKER_BIND_TO_PORT.
 # It needs no writable file system but /tmp: docker run --read-only --tmpfs /tmp:exec
 # For Arm: docker build --platform linux/arm64 --build-arg CPU=neoverse-n1

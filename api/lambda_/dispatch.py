@@ -1,4 +1,4 @@
-"""What a function on Lambda is invoked with, and what is done then; `handler` is for the official Python client."""
+"""Lambda event types and the handler for each."""
 
 import asyncio
 import json
@@ -14,9 +14,9 @@ import structlog
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from structlog.contextvars import bound_contextvars
 
-from api.lambda_ import http_events as lambda_http
+from api.lambda_ import http_events
 from api.lambda_.http_events import Event
-from api.lambda_.websockets import is_socket, socket
+from api.lambda_.websockets import handle_websocket, is_websocket
 from api.operations.audit import audited_command
 from api.settings import FORMS, read_settings
 from desk.base.errors import InvalidInput, UserError
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from api.operations.metrics import Metrics
     from graphs.dependencies import Dependencies
 
-GIVE_BACK = 30.0
-"""Seconds before the end at which a job is given back: another invocation goes on with it."""
-LAST_PUSHES = 10.0
-"""Seconds for which an invocation waits until what it appended is sent to sockets."""
-LARGEST_FILE = 100_000_000
-IMPORT = re.compile(r"imports/([^/]+)/([^/]+)\.(csv|xlsx|parquet|json)")
+STOP_BEFORE_END = 30.0
+"""Seconds before the deadline at which a job stops and returns to the queue, to be resumed by another invocation."""
+PUSH_TIMEOUT = 10.0
+"""Seconds for which an invocation waits until its events are sent to WebSocket clients."""
+MAX_FILE_BYTES = 100_000_000
+IMPORT_KEY = re.compile(r"imports/([^/]+)/([^/]+)\.(csv|xlsx|parquet|json)")
 
 
 class Attributes(BaseModel):
@@ -68,7 +68,7 @@ class Object(BaseModel):
     size: int = 0
 
 
-class Place(BaseModel):
+class ObjectReference(BaseModel):
     bucket: Bucket
     object: Object
 
@@ -77,51 +77,52 @@ class Notification(BaseModel):
     """A record of S3."""
 
     event: str = Field(validation_alias="eventName")
-    place: Place = Field(validation_alias="s3")
+    location: ObjectReference = Field(validation_alias="s3")
 
 
 class Context(Protocol):
-    """What the official client hands over beside the event."""
+    """The context object of the official Python client."""
 
     aws_request_id: str
 
     def get_remaining_time_in_millis(self) -> int: ...
 
 
-async def answered(app: "FastAPI", event: Any, until: float) -> Any:
-    """What the invocation is answered with; `until` is on the clock of the event loop."""
-    if lambda_http.is_http(event):
-        return await lambda_http.buffered(app, event, until)
+async def respond(app: "FastAPI", event: Any, until: float) -> Any:
+    """The response to an event of any known source; `until` is a time of the event loop's clock."""
+    if http_events.is_http(event):
+        return await http_events.buffered(app, event, until)
     for source in SOURCES:
-        if isinstance(event, dict) and source.sent(event):
-            return await source.carry_out(app.state.service, event, until)
-    allowed = ", ".join(["a request of API Gateway or of a function URL", *(source.name for source in SOURCES)])
-    raise InvalidInput("event", None, reason=f"{_seen(event)} is not known", allowed=allowed)
+        if isinstance(event, dict) and source.matches(event):
+            return await source.handle(app.state.service, event, until)
+    allowed = ", ".join(["a request of API Gateway or a function URL", *(source.name for source in SOURCES)])
+    raise InvalidInput("event", None, reason=f"{_shape(event)} is unknown", allowed=allowed)
 
 
-async def settle(begun: "Function", until: float) -> None:
-    """Lambda freezes the process between invocations, so what was begun ends first, or is left to whoever is next."""
-    answering, sockets = begun.app.state.service.answering, begun.app.state.service.dependencies.sockets
+async def settle(function: "Function", until: float) -> None:
+    """Finish background work, because Lambda freezes the process between invocations; at `until` stop it instead."""
+    service = function.app.state.service
+    answering, sockets = service.answering, service.dependencies.sockets
     try:
         async with asyncio.timeout_at(until):
             await answering.idle()
     except TimeoutError:
         await answering.aclose()
     if sockets is not None:
-        with suppress(TimeoutError):  # what is left goes with the next push, or when its reader asks
-            async with asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + LAST_PUSHES)):
+        with suppress(TimeoutError):  # the rest is sent with the next push, or when the client asks
+            async with asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + PUSH_TIMEOUT)):
                 await sockets.idle()
-    if begun.metrics is not None:
-        begun.metrics.flush()
+    if function.metrics is not None:
+        function.metrics.flush()
 
 
-async def work(service: "Service", event: Event, until: float) -> Event:
-    """Execute jobs of the queue; those named in the answer come again, and the queue holds them no longer."""
+async def handle_queue_batch(service: "Service", event: Event, until: float) -> Event:
+    """Execute jobs of the queue; those in `batchItemFailures` are delivered again."""
     from graphs.jobs.worker import Worker
 
     worker, queue = Worker(service.dependencies), job_queue.queue_of(service.dependencies)
-    stopping = asyncio.get_running_loop().call_at(until - GIVE_BACK, worker.stop)
-    again: list[str] = []
+    stopping = asyncio.get_running_loop().call_at(until - STOP_BEFORE_END, worker.stop)
+    failures: list[str] = []
     try:
         for message in TypeAdapter(list[Message]).validate_python(event["Records"]):
             delivery = message.delivery()
@@ -129,7 +130,7 @@ async def work(service: "Service", event: Event, until: float) -> Event:
                 again.append(message.id)
     finally:
         stopping.cancel()
-    return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in again]}
+    return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failures]}
 
 
 async def sweep(dependencies: "Dependencies") -> Event:
@@ -145,7 +146,7 @@ async def sweep(dependencies: "Dependencies") -> Event:
 
 
 async def cleanup(dependencies: "Dependencies") -> Event:
-    """What `python -m api cleanup` does."""
+    """The same as `python -m api cleanup`."""
     from graphs.runs.cleanup import clean_up
 
     report = await clean_up(dependencies, dependencies.now())
@@ -156,7 +157,7 @@ async def cleanup(dependencies: "Dependencies") -> Event:
 TASKS: dict[str, "Callable[[Dependencies], Awaitable[Event]]"] = {"sweep": sweep, "cleanup": cleanup}
 
 
-async def task(service: "Service", event: Event, until: float) -> Event:
+async def handle_task(service: "Service", event: Event, until: float) -> Event:
     name = event.get("task") or event.get("detail-type")
     if name not in TASKS:
         raise InvalidInput("task", str(name)[:80], allowed=", ".join(TASKS))
@@ -164,8 +165,8 @@ async def task(service: "Service", event: Event, until: float) -> Event:
         return {"task": name, **await TASKS[name](service.dependencies)}
 
 
-class Computed(BaseModel):
-    """What SageMaker says of a processing job."""
+class ProcessingJobDetail(BaseModel):
+    """The detail of a SageMaker event."""
 
     name: str = Field(validation_alias="ProcessingJobName")
 
@@ -175,95 +176,101 @@ async def computed(service: "Service", event: Event, until: float) -> Event:
     from graphs.jobs.remote import handle_notice
 
     try:
-        name = Computed.model_validate(event.get("detail")).name
+        name = ProcessingJobDetail.model_validate(event.get("detail")).name
     except ValidationError as error:
         allowed = "the ProcessingJobName that SageMaker sends"
-        raise InvalidInput("detail", None, reason="names no processing job", allowed=allowed) from error
+        raise InvalidInput("detail", None, reason="it names no processing job", allowed=allowed) from error
     async with asyncio.timeout_at(until):
         outcome = await handle_notice(service.dependencies, name)
     _logger().info("computation_noticed", name=name[:100], outcome=outcome)
     return {"processing_job": name, "outcome": outcome}
 
 
-async def arrive(service: "Service", event: Event, until: float) -> Event:
-    """Import files that were put into the bucket; one that cannot be is told in the log, and not tried again."""
+async def handle_uploads(service: "Service", event: Event, until: float) -> Event:
+    """Import files that were uploaded to the bucket; a file that is rejected is logged and not retried."""
     imported: list[Event] = []
-    refused: list[Event] = []
+    rejected: list[Event] = []
     async with asyncio.timeout_at(until):
         for notification in TypeAdapter(list[Notification]).validate_python(event["Records"]):
-            key = unquote_plus(notification.place.object.key)
+            key = unquote_plus(notification.location.object.key)
             try:
                 report = await _import(service, notification, key)
             except (UserError, Missing) as error:
                 _logger().warning("import_refused", key=key[:300], reason=str(error))
-                refused.append({"key": key, "reason": str(error)})
+                rejected.append({"key": key, "reason": str(error)})
             else:
                 _logger().info("imported", key=key, report=report)
                 imported.append({"key": key, "report": report})
-    return {"imported": imported, "refused": refused}
+    return {"imported": imported, "refused": rejected}
 
 
 async def _import(service: "Service", notification: Notification, key: str) -> Event:
     from desk.market.datasets.ingestion import import_file
 
-    bucket, size = notification.place.bucket.name, notification.place.object.size
-    own = service.settings.store.partition(",s3:")[2]
-    if bucket != own:
-        raise InvalidInput("bucket", bucket, allowed=own or "none, since STRATIGOS_STORE names no bucket")
+    bucket, size = notification.location.bucket.name, notification.location.object.size
+    configured = service.settings.store.partition(",s3:")[2]
+    if bucket != configured:
+        raise InvalidInput("bucket", bucket, allowed=configured or "none, because STRATIGOS_STORE names no bucket")
     if not notification.event.startswith("ObjectCreated:"):
         raise InvalidInput("eventName", notification.event, allowed="ObjectCreated:*")
-    owner, dataset = _named(key)
-    if size > LARGEST_FILE:
-        raise InvalidInput("object.size", size, allowed=f"files of up to {LARGEST_FILE // 1_000_000} MB")
+    owner, dataset = _parse_key(key)
+    if size > MAX_FILE_BYTES:
+        raise InvalidInput("object.size", size, allowed=f"files of up to {MAX_FILE_BYTES // 1_000_000} MB")
     store = service.dependencies.store
     content = await store.blobs.get(key)
-    acting = Principal(owner=owner, roles=(), via=f"s3:{bucket}")
-    async with audited_command(store, acting, "imports.put", f"datasets/{dataset}"):
+    principal = Principal(owner=owner, roles=(), via=f"s3:{bucket}")
+    async with audited_command(store, principal, "imports.put", f"datasets/{dataset}"):
         report = await import_file(store, owner, dataset, content, Terms(), commit=True, now=service.dependencies.now())
     return report.model_dump(mode="json")
 
 
-def _named(key: str) -> tuple[str, str]:
-    """The owner and the data set of a key such as imports/alice/prices.csv."""
+def _parse_key(key: str) -> tuple[str, str]:
+    """The owner and the dataset of a key such as imports/alice/prices.csv."""
     allowed = "imports/OWNER/DATASET.csv, .xlsx, .parquet or .json, the data set of a-z, 0-9, _ and -"
-    found = IMPORT.fullmatch(key)
-    if found is None:
+    match = IMPORT_KEY.fullmatch(key)
+    if match is None:
         raise InvalidInput("key", key[:300], allowed=allowed)
-    owner, dataset = found[1], found[2]
+    owner, dataset = match[1], match[2]
     try:
         check_owner(owner)
         TypeAdapter(DatasetName).validate_python(dataset)
     except (Invalid, ValueError) as error:
         raise InvalidInput("key", key[:300], allowed=allowed) from error
     if owner.startswith(SYSTEM[0]):
-        raise InvalidInput("key", key[:300], reason=f"{owner!r} is no user", allowed=allowed)
+        raise InvalidInput("key", key[:300], reason=f"{owner!r} is not a user", allowed=allowed)
     return owner, dataset
 
 
-class Source(NamedTuple):
+class EventSource(NamedTuple):
     name: str
-    sent: Callable[[Event], bool]
-    carry_out: "Callable[[Service, Event, float], Awaitable[Event]]"
+    matches: Callable[[Event], bool]
+    handle: "Callable[[Service, Event, float], Awaitable[Event]]"
 
 
 SOURCES = (
-    Source("a batch of SQS", lambda event: _records_of(event) == {"aws:sqs"}, work),
-    Source("a notification of S3", lambda event: _records_of(event) == {"aws:s3"}, arrive),
-    Source("an event of a WebSocket API", is_socket, socket),
-    Source("an event of a processing job of SageMaker", lambda event: event.get("source") == "aws.sagemaker", computed),
-    Source("an event of the source stratigos", lambda event: event.get("source") == "stratigos", task),
-    Source("a schedule's {task: NAME}", lambda event: isinstance(event.get("task"), str), task),
+    EventSource("a batch of SQS", lambda event: _records_of(event) == {"aws:sqs"}, handle_queue_batch),
+    EventSource("a notification of S3", lambda event: _records_of(event) == {"aws:s3"}, handle_uploads),
+    EventSource("an event of a WebSocket API", is_websocket, handle_websocket),
+    EventSource(
+        "an event of a processing job of SageMaker",
+        lambda event: event.get("source") == "aws.sagemaker",
+        handle_processing_job,
+    ),
+    EventSource("an event of the source stratigos", lambda event: event.get("source") == "stratigos", handle_task),
+    EventSource("a schedule's {task: NAME}", lambda event: isinstance(event.get("task"), str), handle_task),
 )
 
 
 class Function(NamedTuple):
+    """The application with the metrics of its process."""
+
     app: "FastAPI"
     metrics: "Metrics | None" = None
 
 
 @contextmanager
-def function() -> Generator[Function]:
-    """The application of the environment's settings, with the log and the metrics of the process."""
+def open_function() -> Generator[Function]:
+    """The application with the settings of the environment, and the log and metrics of the process."""
     from api.app import create_app, create_dependencies
     from api.models import model_maker
     from api.operations.process import process
@@ -272,7 +279,7 @@ def function() -> Generator[Function]:
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         for variable in ("STRATIGOS_STORE", "STRATIGOS_CHECKPOINTS", "STRATIGOS_QUEUE"):
             if not os.environ.get(variable):
-                reason = "is not set, and what a function keeps in its own files is lost with it"
+                reason = "is not set, and files of a function are lost when Lambda removes it"
                 raise InvalidInput(variable, "", reason=reason, allowed=FORMS[variable].partition(", or nothing")[0])
     models = model_maker(settings)
     with process(settings, "lambda") as metrics:
@@ -281,27 +288,27 @@ def function() -> Generator[Function]:
 
 
 def handler(event: Event, context: Context) -> Any:
-    """The door of the official client: whole answers only, given once nothing is left to do."""
-    runner, begun, _ = _begun()
-    return runner.run(_handled(begun, event, context))
+    """Entry point for the official Python client, which sends whole responses only."""
+    runner, function, _ = _start()
+    return runner.run(_handle(function, event, context))
 
 
-async def _handled(begun: Function, event: Event, context: Context) -> Any:
-    left = context.get_remaining_time_in_millis() / 1000 - lambda_http.MARGIN
-    until = asyncio.get_running_loop().time() + left
+async def _handle(function: Function, event: Event, context: Context) -> Any:
+    remaining = context.get_remaining_time_in_millis() / 1000 - http_events.MARGIN
+    until = asyncio.get_running_loop().time() + remaining
     with bound_contextvars(invocation=context.aws_request_id):
-        told = await answered(begun.app, event, until)
-        await settle(begun, until)
-    return told
+        response = await respond(function.app, event, until)
+        await settle(function, until)
+    return response
 
 
 @cache
-def _begun() -> tuple[asyncio.Runner, Function, AsyncExitStack]:
-    """Once in a process, and open until it dies."""
+def _start() -> tuple[asyncio.Runner, Function, AsyncExitStack]:
+    """Start the application once per process; it stays open until the process ends."""
     runner, stack = asyncio.Runner(), AsyncExitStack()
-    begun = stack.enter_context(function())
-    runner.run(stack.enter_async_context(begun.app.router.lifespan_context(begun.app)))
-    return runner, begun, stack
+    function = stack.enter_context(open_function())
+    runner.run(stack.enter_async_context(function.app.router.lifespan_context(function.app)))
+    return runner, function, stack
 
 
 def _records_of(event: Event) -> set[str]:
@@ -312,7 +319,7 @@ def _records_of(event: Event) -> set[str]:
 
 
 def _document(text: str) -> Event:
-    """A body that is no object names no job, which the worker says of it."""
+    """The body of a queue message; the worker rejects one that is not an object, because it names no job."""
     try:
         body = json.loads(text)
     except ValueError:
@@ -320,8 +327,8 @@ def _document(text: str) -> Event:
     return body if isinstance(body, dict) else {"text": text[:1000]}
 
 
-def _seen(event: Any) -> str:
-    """The shape of an event; its values may be anybody's secrets."""
+def _shape(event: Any) -> str:
+    """The keys and sources of an event, without values, which may be secret."""
     if not isinstance(event, dict):
         return f"a JSON value of the type {type(event).__name__}"
     names = ", ".join(sorted(str(name)[:40] for name in event)[:12]) or "nothing"

@@ -1,6 +1,6 @@
-"""`python -m api.lambda_.runtime`: the application on Lambda, by the Runtime API; answers leave as they come.
+"""Client of the Lambda Runtime API that streams responses; `python -m api.lambda_` runs it.
 
-The official client (`awslambdaric`) sends whole answers only; `api.lambda_.dispatch.handler` is there for it.
+The official client (`awslambdaric`) sends whole responses only; `api.lambda_.handler` is its entry point.
 """
 
 import asyncio
@@ -19,24 +19,23 @@ import h11
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from api.lambda_ import dispatch as lambda_events
-from api.lambda_ import http_events as lambda_http
+from api.lambda_ import dispatch, http_events
 from desk.base.errors import UserError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-LAST_WORDS = 0.5
-"""Seconds beyond the end of an invocation in which a stream says that it is cut, or its reader takes the rest."""
+STREAM_GRACE = 0.5
+"""Seconds after the end of an invocation for the error trailer of a stream, or for a slow client to read the rest."""
 STREAM = "application/vnd.awslambda.http-integration-response"
 ERROR_TYPE, ERROR_BODY = "Lambda-Runtime-Function-Error-Type", "Lambda-Runtime-Function-Error-Body"
-PIECE = 65_536
+READ_BYTES = 65_536
 
 Headers: TypeAlias = list[tuple[str, str]]
 
 
 class RuntimeFault(Exception):
-    """The Runtime API refused what it was told; the process cannot go on."""
+    """The Runtime API rejected a request; the process must exit."""
 
 
 @dataclass(frozen=True)
@@ -44,63 +43,63 @@ class Invocation:
     id: str
     payload: bytes
     until: float
-    """On the clock of the event loop."""
+    """The end of the invocation, on the clock of the event loop."""
     trace: str
-    try_: str
-    """Names this try of the invocation, where Lambda does; it is told back."""
+    attempt: str
+    """The id of this attempt, if Lambda sends one; it is sent back."""
 
 
 class RuntimeApi:
-    """Lambda's side; each call has a connection of its own, since the process is frozen between invocations."""
+    """Calls the Runtime API, each time on a new connection, because the process is frozen between invocations."""
 
     def __init__(self, address: str) -> None:
         self._address = address
 
     async def next(self) -> Invocation:
         headers, payload = await self._call("GET", "invocation/next", [], b"")
-        left = int(headers["lambda-runtime-deadline-ms"]) / 1000 - time.time() - lambda_http.MARGIN
+        remaining = int(headers["lambda-runtime-deadline-ms"]) / 1000 - time.time() - http_events.MARGIN
         return Invocation(
             id=headers["lambda-runtime-aws-request-id"],
             payload=payload,
-            until=asyncio.get_running_loop().time() + left,
+            until=asyncio.get_running_loop().time() + remaining,
             trace=headers.get("lambda-runtime-trace-id", ""),
-            try_=headers.get("lambda-runtime-invocation-id", ""),
+            attempt=headers.get("lambda-runtime-invocation-id", ""),
         )
 
-    async def answer(self, invocation: Invocation, told: Any) -> None:
-        headers = [("Content-Type", "application/json"), *_try(invocation)]
-        await self._call("POST", f"invocation/{invocation.id}/response", headers, json.dumps(told).encode())
+    async def respond(self, invocation: Invocation, response: Any) -> None:
+        headers = [("Content-Type", "application/json"), *_attempt_header(invocation)]
+        await self._call("POST", f"invocation/{invocation.id}/response", headers, json.dumps(response).encode())
 
     @asynccontextmanager
-    async def streaming(self, invocation: Invocation) -> "AsyncGenerator[Stream]":
+    async def stream(self, invocation: Invocation) -> "AsyncGenerator[Stream]":
         headers = [
             ("Content-Type", STREAM),
             ("Lambda-Runtime-Function-Response-Mode", "streaming"),
             ("Transfer-Encoding", "chunked"),
             ("Trailer", f"{ERROR_TYPE}, {ERROR_BODY}"),
-            *_try(invocation),
+            *_attempt_header(invocation),
         ]
         async with self._connected() as connection:
             await connection.begin("POST", f"invocation/{invocation.id}/response", headers)
             yield Stream(connection)
 
-    async def fail(self, invocation: Invocation, error: Exception) -> None:
-        await self._tell_error(f"invocation/{invocation.id}/error", error, _try(invocation))
+    async def report_error(self, invocation: Invocation, error: Exception) -> None:
+        await self._report(f"invocation/{invocation.id}/error", error, _attempt_header(invocation))
 
-    async def fail_to_start(self, error: Exception) -> None:
-        await self._tell_error("init/error", error, [])
+    async def report_start_error(self, error: Exception) -> None:
+        await self._report("init/error", error, [])
 
-    async def _tell_error(self, path: str, error: Exception, headers: Headers) -> None:
-        told = {**_as_told(error), "stackTrace": []}
+    async def _report(self, path: str, error: Exception, headers: Headers) -> None:
+        body = {**_error_body(error), "stackTrace": []}
         kinds = [("Content-Type", "application/vnd.aws.lambda.error+json"), (ERROR_TYPE, _kind(error))]
-        await self._call("POST", path, [*kinds, *headers], json.dumps(told).encode())
+        await self._call("POST", path, [*kinds, *headers], json.dumps(body).encode())
 
     async def _call(self, method: str, path: str, headers: Headers, body: bytes) -> tuple[dict[str, str], bytes]:
         length = [("Content-Length", str(len(body)))] if method == "POST" else []
         async with self._connected() as connection:
             await connection.begin(method, path, [*headers, *length])
             await connection.send(h11.Data(data=body), h11.EndOfMessage())
-            return await connection.answer()
+            return await connection.response()
 
     @asynccontextmanager
     async def _connected(self) -> "AsyncGenerator[_Connection]":
@@ -109,17 +108,17 @@ class RuntimeApi:
         try:
             yield _Connection(self._address, reader, writer)
         finally:
-            writer.transport.abort()  # whatever was to be said has been answered
+            writer.transport.abort()  # every request has its response by now
             with suppress(OSError):
                 await writer.wait_closed()
 
 
-class Gone(Exception):
-    """Nobody takes the answer any more."""
+class ClientGone(Exception):
+    """The Runtime API stopped reading the response."""
 
 
 class Stream:
-    """An answer that leaves as it comes."""
+    """A response that is sent chunk by chunk."""
 
     def __init__(self, connection: "_Connection") -> None:
         self._connection = connection
@@ -128,20 +127,20 @@ class Stream:
         try:
             await self._connection.send(h11.Data(data=chunk))
         except OSError as error:
-            raise Gone from error
+            raise ClientGone from error
 
     async def end(self, error: Exception | None = None, *, until: float) -> None:
-        """With what has cut it short, if something has; a slow reader has until then to take what was sent."""
+        """End the stream, with an error trailer if it failed; a slow client can read the rest until `until`."""
         trailers: Headers = []
         if error is not None:
-            told = base64.b64encode(json.dumps(_as_told(error)).encode()).decode()
-            trailers = [(ERROR_TYPE, _kind(error)), (ERROR_BODY, told)]
+            body = base64.b64encode(json.dumps(_error_body(error)).encode()).decode()
+            trailers = [(ERROR_TYPE, _kind(error)), (ERROR_BODY, body)]
         try:
             async with asyncio.timeout_at(until):
                 await self._connection.send(h11.EndOfMessage(headers=trailers))
-                await self._connection.answer()
-        except (OSError, TimeoutError) as gone:  # the answer has begun: another one would be a breach of the protocol
-            raise Gone from gone
+                await self._connection.response()
+        except (OSError, TimeoutError) as failure:  # the response has started: a second one would break the protocol
+            raise ClientGone from failure
 
 
 class _Connection:
@@ -154,21 +153,21 @@ class _Connection:
     async def begin(self, method: str, path: str, headers: Headers) -> None:
         target = f"/2018-06-01/runtime/{path}"
         self._target = f"{method} {target}"
-        given = [("Host", self._address), ("User-Agent", "stratigos"), ("Connection", "close"), *headers]
-        await self.send(h11.Request(method=method, target=target, headers=given))
+        all_headers = [("Host", self._address), ("User-Agent", "stratigos"), ("Connection", "close"), *headers]
+        await self.send(h11.Request(method=method, target=target, headers=all_headers))
 
     async def send(self, *events: h11.Request | h11.Data | h11.EndOfMessage) -> None:
         for event in events:
             self._writer.write(self._http.send(event) or b"")
         await self._writer.drain()
 
-    async def answer(self) -> tuple[dict[str, str], bytes]:
-        """No time limit: the process is frozen while it waits for what comes next."""
+    async def response(self) -> tuple[dict[str, str], bytes]:
+        """Has no timeout, because the process is frozen while it waits for the next invocation."""
         status, headers, body = 0, dict[str, str](), b""
         while True:
             event = self._http.next_event()
             if event is h11.NEED_DATA:
-                self._http.receive_data(await self._reader.read(PIECE))
+                self._http.receive_data(await self._reader.read(READ_BYTES))
             elif isinstance(event, h11.Response):
                 status = event.status_code
                 headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
@@ -177,87 +176,87 @@ class _Connection:
             elif isinstance(event, h11.EndOfMessage):
                 break
         if not 200 <= status < 300:
-            raise RuntimeFault(f"{self._target} was answered with {status}: {body[:200].decode(errors='replace')}")
+            raise RuntimeFault(f"{self._target} returned {status}: {body[:200].decode(errors='replace')}")
         return headers, body
 
 
 class Deadline(Exception):
-    """The time that the function has is over."""
+    """The invocation reached its time limit."""
 
 
-async def run(api: RuntimeApi, make: Callable[[], AbstractContextManager[lambda_events.Function]]) -> None:
-    """Begin once, then serve one invocation after the other until it is cancelled."""
+async def run(api: RuntimeApi, open_function: Callable[[], AbstractContextManager[dispatch.Function]]) -> None:
+    """Start the application, then serve invocations one after the other until cancelled."""
     async with AsyncExitStack() as stack:
         try:
-            function = stack.enter_context(make())
+            function = stack.enter_context(open_function())
             await stack.enter_async_context(function.app.router.lifespan_context(function.app))
         except Exception as error:
-            await api.fail_to_start(error)
+            await api.report_start_error(error)
             raise
         while True:
             invocation = await api.next()
             _trace(invocation.trace)
             with bound_contextvars(invocation=invocation.id):
                 await _serve(api, function.app, invocation)
-                await lambda_events.settle(function, invocation.until)
+                await dispatch.settle(function, invocation.until)
 
 
 async def _serve(api: RuntimeApi, app: "FastAPI", invocation: Invocation) -> None:
-    streamed = app.state.service.settings.lambda_answers == "streamed"
+    streams = app.state.service.settings.lambda_answers == "streamed"
     try:
         event = json.loads(invocation.payload)
-        if streamed and lambda_http.is_http(event):
+        if streams and http_events.is_http(event):
             await _stream(api, app, invocation, event)
             return
-        told = await lambda_events.answered(app, event, invocation.until)
+        response = await dispatch.respond(app, event, invocation.until)
     except RuntimeFault:
         raise
-    except Gone:
+    except ClientGone:
         _logger().warning("nobody_takes_the_answer")
-    except Exception as error:  # noqa: BLE001  (the edge: logged whole, told to Lambda in one line)
+    except Exception as error:  # noqa: BLE001  (the outermost handler: logs the traceback)
         _logger().error("invocation_failed", exc_info=error)
-        await api.fail(invocation, error)
+        await api.report_error(invocation, error)
     else:
-        await api.answer(invocation, told)
+        await api.respond(invocation, response)
 
 
-async def _stream(api: RuntimeApi, app: "FastAPI", invocation: Invocation, event: lambda_http.Event) -> None:
-    request = lambda_http.request_of(event)
-    async with lambda_http.Exchange(app, request) as exchange:
+async def _stream(api: RuntimeApi, app: "FastAPI", invocation: Invocation, event: http_events.Event) -> None:
+    request = http_events.request_of(event)
+    async with http_events.Exchange(app, request) as exchange:
         try:
             async with asyncio.timeout_at(invocation.until):
                 head = await exchange.head()
         except TimeoutError:
-            head, body = lambda_http.too_late()
-            async with api.streaming(invocation) as out:
-                await out.send(lambda_http.prelude(request, head) + body)
-                await out.end(until=invocation.until + LAST_WORDS)
+            head, body = http_events.too_late()
+            async with api.stream(invocation) as out:
+                await out.send(http_events.prelude(request, head) + body)
+                await out.end(until=invocation.until + STREAM_GRACE)
             return
-        async with api.streaming(invocation) as out:
-            await out.send(lambda_http.prelude(request, head))
-            cut = await _pass_on(exchange, out, invocation.until)
-            await out.end(cut, until=invocation.until + LAST_WORDS)
+        async with api.stream(invocation) as out:
+            await out.send(http_events.prelude(request, head))
+            error = await _forward(exchange, out, invocation.until)
+            await out.end(error, until=invocation.until + STREAM_GRACE)
         await exchange.ended(invocation.until)
 
 
-async def _pass_on(exchange: lambda_http.Exchange, out: Stream, until: float) -> Exception | None:
-    """Send what comes as it comes; what has cut it short, if something has."""
+async def _forward(exchange: http_events.Exchange, out: Stream, until: float) -> Exception | None:
+    """Send the chunks as the application produces them; return the error that ended them early."""
     try:
         async with asyncio.timeout_at(until), aclosing(exchange.chunks()) as chunks:
             async for chunk in chunks:
                 await out.send(chunk)
     except TimeoutError:
-        _logger().warning("stream_cut", reason="the time of the function is over")
-        return Deadline("the time that the function has is over; ask for what comes next")
-    except Gone:
+        _logger().warning("stream_cut", reason="time limit of the function")
+        return Deadline("the time limit of the function is reached; request the rest")
+    except ClientGone:
         raise
-    except Exception as error:  # noqa: BLE001  (the status is out: all that can be told is that it is cut)
+    except Exception as error:  # noqa: BLE001  (the status is sent already: only a trailer can report it)
         _logger().error("stream_failed", exc_info=error)
         return error
     return None
 
 
-def _as_told(error: Exception) -> dict[str, str]:
+def _error_body(error: Exception) -> dict[str, str]:
     """What the user can mend is told, and a fault is in the log."""
     said = (
         str(error)
@@ -271,12 +270,12 @@ def _kind(error: Exception) -> str:
     return f"Stratigos.{type(error).__name__}"
 
 
-def _try(invocation: Invocation) -> Headers:
-    return [("Lambda-Runtime-Invocation-Id", invocation.try_)] if invocation.try_ else []
+def _attempt_header(invocation: Invocation) -> Headers:
+    return [("Lambda-Runtime-Invocation-Id", invocation.attempt)] if invocation.attempt else []
 
 
 def _trace(trace: str) -> None:
-    """Where X-Ray's and OpenTelemetry's libraries read it."""
+    """Set the variable from which X-Ray and OpenTelemetry read the trace id."""
     if trace:
         os.environ["_X_AMZN_TRACE_ID"] = trace
     else:
@@ -287,17 +286,19 @@ def _logger() -> Any:
     return structlog.get_logger()
 
 
-async def _main() -> None:
-    running = asyncio.current_task()
-    assert running is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
-    await run(RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"]), lambda_events.function)
+async def _run_until_terminated() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await run(RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"]), dispatch.open_function)
 
 
-if __name__ == "__main__":
+def main() -> int:
     try:
-        asyncio.run(_main())
+        asyncio.run(_run_until_terminated())
     except asyncio.CancelledError:
-        sys.exit(0)
+        return 0
     except UserError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        return 1
+    return 0

@@ -1,4 +1,4 @@
-"""What API Gateway's WebSocket API invokes the function with: somebody connects, sends a message, or is gone."""
+"""Events of API Gateway's WebSocket API: connect, message and disconnect."""
 
 import asyncio
 from contextlib import nullcontext
@@ -16,7 +16,7 @@ from api.http.errors.problems import CODES, Detail, Error, ErrorEnvelope, Proble
 from api.http.errors.validation import field_errors
 from api.http.identity.tickets import SOCKETS
 from api.http.middleware.local_origin import origin_error
-from api.lambda_ import http_events as lambda_http
+from api.lambda_ import http_events
 from api.lambda_.http_events import Event
 from api.settings import FORMS
 from desk.base.errors import InvalidInput, UserError
@@ -27,34 +27,34 @@ if TYPE_CHECKING:
     from api.http.dependencies import Service
     from graphs.streaming.websocket_connections import Connection, WebSocketConnections
 
-LONGEST = 4_096
+MAX_MESSAGE_LENGTH = 4_096
 """Characters of a message."""
-LARGEST = 10**15 - 1
-AGAIN = "the connection is not known; connect again, and follow from the last number that you have"
+MAX_EVENT_NUMBER = 10**15 - 1
+RECONNECT = "the connection is unknown; reconnect, and follow from the number of the last event that you have"
 
 
-class Asked(BaseModel):
-    """What a client may send."""
+class ClientMessage(BaseModel):
+    """A message of a client."""
 
     model_config = ConfigDict(extra="forbid")
 
     action: Literal["follow", "stop", "ping"]
     run: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """A run, or a turn of a thread."""
-    after: Annotated[int, Field(ge=0, le=LARGEST, strict=True)] = 0
+    after: Annotated[int, Field(ge=0, le=MAX_EVENT_NUMBER, strict=True)] = 0
     """The number of the last event that the client has."""
 
 
-def is_socket(event: Event) -> bool:
+def is_websocket(event: Event) -> bool:
     context = event.get("requestContext")
     return isinstance(context, dict) and isinstance(context.get("connectionId"), str) and "eventType" in context
 
 
-async def socket(service: "Service", event: Event, until: float) -> Event:
-    """What API Gateway is answered; the client itself is told through the management API."""
+async def handle_websocket(service: "Service", event: Event, until: float) -> Event:
+    """The response to API Gateway; messages to the client are sent through its management API."""
     sockets = service.dependencies.sockets
     if sockets is None:
-        reason = "is not set, and nothing could be sent to whoever connects"
+        reason = "is not set, so no message can be sent to clients"
         raise InvalidInput("STRATIGOS_SOCKETS", "", reason=reason, allowed=FORMS["STRATIGOS_SOCKETS"])
     kind, id_ = event["requestContext"]["eventType"], event["requestContext"]["connectionId"]
     status = await _status(service, sockets, event, until)
@@ -70,13 +70,13 @@ async def _status(service: "Service", sockets: "WebSocketConnections", event: Ev
                 case "CONNECT":
                     await _connect(service, sockets, event)
                 case "MESSAGE":
-                    await _hear(service, sockets, event)
+                    await _handle_message(service, sockets, event)
                 case "DISCONNECT":
                     await sockets.forget(id_)
                 case _:
                     raise InvalidInput("eventType", str(kind)[:80], allowed="CONNECT, MESSAGE or DISCONNECT")
-    except Problem as refused:
-        return refused.status
+    except Problem as problem:
+        return problem.status
     except Unavailable as error:
         _logger().warning("socket_unavailable", kind=kind, reason=str(error))
         return 503
@@ -90,14 +90,14 @@ async def _connect(service: "Service", sockets: "WebSocketConnections", event: E
     elif (wrong := origin_error(Headers(scope=connection.scope))) is not None:
         raise Problem(403, wrong.message)
 
-    async def who() -> Principal:
+    async def check() -> Principal:
         return await authenticate(connection, service)
 
     async with (
-        nullcontext(await who()) if service.limits is None else service.limits.request(connection, who) as principal
+        nullcontext(await check()) if service.limits is None else service.limits.request(connection, check) as principal
     ):
         if not principal.may("research:read"):
-            raise Problem(403, "research:read is not among what your roles permit")
+            raise Problem(403, "your roles do not grant research:read")
         most = service.settings.streams_per_user
         if service.limits is not None and await sockets.open(principal.owner, most) >= most:
             raise Problem(429, f"too many sockets of a user at once; expected {most}")
@@ -112,7 +112,7 @@ async def _hear(service: "Service", sockets: "WebSocketConnections", event: Even
         return
     principal = connection.principal
 
-    async def who() -> Principal:
+    async def check() -> Principal:
         return principal
 
     with bound_contextvars(owner=principal.owner):
@@ -133,32 +133,32 @@ async def _carry_out(sockets: "WebSocketConnections", connection: "Connection", 
         await sockets.catch_up(connection)
         await sockets.send_text(connection.id, '{"pong": true}')
         return
-    if asked.run is None:
+    if message.run is None:
         raise InvalidInput("run", None, reason="it is missing", allowed="the id of one of your runs, or of a turn")
-    if asked.action == "follow":
-        await sockets.follow(connection, asked.run, asked.after)
+    if message.action == "follow":
+        await sockets.follow(connection, message.run, message.after)
     else:
         await sockets.stop(connection, asked.run)
         await sockets.send_text(connection.id, '{"stopped": true}')
 
 
-def _asked(event: Event) -> Asked:
+def _parse(event: Event) -> ClientMessage:
     text = event.get("body") or ""
     if event.get("isBase64Encoded"):
         raise Problem(422, "the message is binary; expected text that holds a JSON object")
-    if len(text) > LONGEST:
-        raise Problem(413, f"the message has {len(text)} characters; expected {LONGEST}")
+    if len(text) > MAX_MESSAGE_LENGTH:
+        raise Problem(413, f"the message has {len(text)} characters; expected {MAX_MESSAGE_LENGTH}")
     try:
-        return Asked.model_validate_json(text.encode("utf-8", "replace"))
+        return ClientMessage.model_validate_json(text.encode("utf-8", "replace"))
     except ValidationError as error:
-        details = [Detail(**told) for told in field_errors(error.errors(), Asked.model_json_schema())]
-        message = "; ".join(f"{one.field or 'message'}: {one.message}; expected {one.allowed}" for one in details[:3])
-        raise Problem(422, message, details=details) from error
+        details = [Detail(**each) for each in field_errors(error.errors(), ClientMessage.model_json_schema())]
+        text = "; ".join(f"{each.field or 'message'}: {each.message}; expected {each.allowed}" for each in details[:3])
+        raise Problem(422, text, details=details) from error
 
 
 def _request(event: Event) -> HTTPConnection:
-    """The event as the request that it was, or belongs to."""
-    return HTTPConnection(lambda_http.request_of(event | {"httpMethod": "GET", "path": SOCKETS}).scope)
+    """The event as an HTTP connection, for authentication and limits."""
+    return HTTPConnection(http_events.request_of(event | {"httpMethod": "GET", "path": SOCKETS}).scope)
 
 
 def _envelope(error: Error) -> str:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from api.app import create_app
-from api.lambda_.dispatch import answered
+from api.lambda_.dispatch import respond
 from api.settings import read_settings
 from graphs.jobs import job_queue
 from tests.api.lambda_.function_events import queue_event
@@ -28,7 +28,7 @@ class OneFunction:
         return self._app.state.service.dependencies
 
     async def invoke(self, event: dict[str, Any]) -> Any:
-        return await answered(self._app, event, asyncio.get_running_loop().time() + 600.0)
+        return await respond(self._app, event, asyncio.get_running_loop().time() + 600.0)
 
     async def work(self) -> None:
         while (delivery := await job_queue.queue_of(self.dependencies).receive(lease=60.0, wait=0.0)) is not None:

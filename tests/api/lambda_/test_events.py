@@ -7,7 +7,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from api.lambda_.dispatch import GIVE_BACK
+from api.lambda_.dispatch import STOP_BEFORE_END
 from api.lambda_.http_events import MARGIN
 from desk.base.clock import utc_now
 from desk.optimization.request import OptimizationRequest
@@ -66,7 +66,9 @@ async def given_back(one: Driven) -> Delivery:
     scenarios = tuple(each.model_copy(update={"paths": 100, "years": 1}) for each in BUILT_IN[:2])
     await job_queue.submit(dependencies, OWNER, OptimizationRequest(trials=10, scenarios=scenarios, seed=3))
     (delivery,) = await receive_deliveries(one, 1)
-    assert again(await answer_event(one, queue_event(delivery), seconds=GIVE_BACK + MARGIN + 0.2)) == [delivery.id]
+    assert again(await answer_event(one, queue_event(delivery), seconds=STOP_BEFORE_END + MARGIN + 0.2)) == [
+        delivery.id
+    ]
     return delivery
 
 

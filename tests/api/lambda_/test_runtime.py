@@ -15,8 +15,7 @@ import pytest
 
 from api.http.identity import api_keys
 from api.http.identity.api_keys import KeyTerms
-from api.lambda_.dispatch import function
-from api.lambda_.runtime import LAST_WORDS, RuntimeApi, run
+from api.lambda_.runtime import STREAM_GRACE, RuntimeApi, run
 from api.settings import ROOT
 from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
@@ -58,7 +57,7 @@ async def test_requests_are_answered_one_after_the_other_by_one_process(streamin
 
 
 async def test_a_stream_whose_reader_is_slow_is_waited_for(streaming: Driven):
-    streaming.lambda_.late = LAST_WORDS + 0.1
+    streaming.lambda_.late = STREAM_GRACE + 0.1
     for _ in range(2):  # the process that has answered once answers again
         answer = await streaming.answer(url("GET", "/api/health"))
         assert (answer.prelude["statusCode"], answer.trailers) == (200, {})
@@ -214,7 +213,7 @@ def process(lambda_: Lambda, home: Path, *command: str, **environment: str) -> G
 
 @pytest.mark.soak
 def test_the_command_begins_serves_and_ends_with_sigterm(home):
-    with runtime_api() as lambda_, process(lambda_, home, "api.lambda_.runtime") as runtime:
+    with runtime_api() as lambda_, process(lambda_, home, "api.lambda_") as runtime:
         first = lambda_.invoke(rest("GET", "/api/health")).wait()
         assert first.prelude["statusCode"] == 200
         assert lambda_.next_requests.acquire(timeout=10)
@@ -235,7 +234,7 @@ async def test_a_function_whose_files_would_be_lost_does_not_begin(home, monkeyp
 
 
 def test_the_official_client_drives_the_buffered_handler(home):
-    command = ("awslambdaric", "api.lambda_.dispatch.handler")
+    command = ("awslambdaric", "api.lambda_.handler")
     with runtime_api() as lambda_, process(lambda_, home, *command, AWS_EXECUTION_ENV="AWS_Lambda_Image"):
         for n in range(2):
             made = lambda_.invoke(rest("POST", "/api/threads")).json()

@@ -1,0 +1,7 @@
+"""`python -m api.lambda_` serves the invocations of AWS Lambda."""
+
+import sys
+
+from api.lambda_.runtime import main
+
+sys.exit(main())
