@@ -8,10 +8,10 @@ from typing import Annotated, Any, TypeAlias
 from fastapi import Header, Response
 
 IfNoneMatch: TypeAlias = Annotated[
-    str | None, Header(description="Answer 304 where the ETag is still this one", examples=['"3"'])
+    str | None, Header(description="Return 304 if the ETag has not changed", examples=['"3"'])
 ]
-TAGGED = {"ETag": {"description": "SHA-256 of the answer", "schema": {"type": "string"}}}
-UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "If-None-Match names what stands"}}
+ETAG_HEADER = {"ETag": {"description": "SHA-256 of the response", "schema": {"type": "string"}}}
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The content matches If-None-Match"}}
 
 _TAG = re.compile(r'(W/)?"([^"]*)"')
 
@@ -21,21 +21,21 @@ def etag(version: int | str) -> str:
 
 
 def expected_versions(if_match: str | None) -> frozenset[int] | None:
-    """The versions that `If-Match` lets be changed; None for any, and for `*`."""
+    """The versions that `If-Match` allows to change; None for any, and for `*`."""
     if if_match is None or if_match.strip() == "*":
         return None
     strong = (tag for weak, tag in _TAG.findall(if_match) if not weak)
     return frozenset(int(tag) for tag in strong if tag.isascii() and tag.isdecimal() and len(tag) < 19)
 
 
-def is_known(if_none_match: str | None, current: str) -> bool:
-    """Whether the client says that it has what `current` tags."""
+def matches(if_none_match: str | None, current: str) -> bool:
+    """Whether the client has the content with the tag `current`."""
     if if_none_match is None:
         return False
     return if_none_match.strip() == "*" or current in {f'"{tag}"' for _, tag in _TAG.findall(if_none_match)}
 
 
-def tagged(
+def etag_response(
     content: bytes,
     if_none_match: str | None,
     *,
@@ -43,9 +43,9 @@ def tagged(
     digest: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The content under its SHA-256, which may be known already; 304 for a client that has it."""
-    said = {"ETag": etag(digest or hashlib.sha256(content).hexdigest()), "Cache-Control": "private, no-cache"}
-    said |= headers or {}
-    if is_known(if_none_match, said["ETag"]):
-        return Response(status_code=304, headers=said)
-    return Response(content, media_type=media_type, headers=said)
+    """The content with its SHA-256 as ETag, or 304 if the client has it; `digest` saves computing it."""
+    all_headers = {"ETag": etag(digest or hashlib.sha256(content).hexdigest()), "Cache-Control": "private, no-cache"}
+    all_headers |= headers or {}
+    if matches(if_none_match, all_headers["ETag"]):
+        return Response(status_code=304, headers=all_headers)
+    return Response(content, media_type=media_type, headers=all_headers)

@@ -1,4 +1,4 @@
-"""Lists come in pages: `limit` of them, then those after the cursor of the page before."""
+"""Cursor pagination: `limit` items per page, continued after the cursor of the previous page."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
@@ -10,8 +10,8 @@ from desk.base.errors import InvalidInput
 
 T = TypeVar("T")
 
-Limit = Annotated[int, Query(ge=1, le=1000, description="Items of a page, at most")]
-After = Annotated[str | None, Query(max_length=500, description="`next` of the page before")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Maximum number of items per page")]
+After = Annotated[str | None, Query(max_length=500, description="`next` of the previous page")]
 
 
 class Listed(BaseModel, Generic[T]):
@@ -19,11 +19,11 @@ class Listed(BaseModel, Generic[T]):
     next: str | None = Field(description="`after` of the next page; null on the last")
 
 
-def sliced(items: Sequence[T], name: Callable[[T], str], limit: int, after: str | None) -> Listed[T]:
-    """A page of a list that is whole in memory; the cursor is the name of the last item."""
+def paginate(items: Sequence[T], name: Callable[[T], str], limit: int, after: str | None) -> Listed[T]:
+    """A page of a list in memory; the cursor is the name of the last item."""
     names = [name(item) for item in items]
     if after is not None and after not in names:
-        raise InvalidInput("after", after, allowed="`next` of the page before")
+        raise InvalidInput("after", after, allowed="`next` of the previous page")
     start = 0 if after is None else names.index(after) + 1
     page = list(items[start : start + limit])
     return Listed(items=page, next=names[start + limit - 1] if start + limit < len(names) else None)

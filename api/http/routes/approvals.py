@@ -1,4 +1,4 @@
-"""What waits for a person, whoever asked."""
+"""Pending approvals of all users, for those who may decide them."""
 
 from typing import Annotated
 
@@ -15,25 +15,23 @@ from graphs.conversations.approval_requests import decide_question
 QuestionId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=["3f6c0e8a5f0e4a0f9a5d8c1b2e7f4a6d"])]
 
 
-async def deciding(principal: PrincipalDep) -> None:
-    """Whoever may decide nothing of all that is asked has no such list."""
+async def require_any_decision(principal: PrincipalDep) -> None:
+    """Reject users who may decide no kind of question."""
     if not any(principal.may(permission) for permission in REQUIRED_PERMISSION.values()):
-        raise Problem(403, f"your roles permit no decision; expected {' or '.join(REQUIRED_PERMISSION.values())}")
+        raise Problem(403, f"your roles grant no decision; expected {' or '.join(REQUIRED_PERMISSION.values())}")
 
 
-router = APIRouter(tags=["approvals"], route_class=limited_route(10_000), dependencies=[Depends(deciding)])
+router = APIRouter(tags=["approvals"], route_class=limited_route(10_000), dependencies=[Depends(require_any_decision)])
 
 
-@router.get(
-    "/approvals", summary="What waits for a decision that you may make, the newest first", responses=error_responses()
-)
+@router.get("/approvals", summary="The questions that you may decide, the newest first", responses=error_responses())
 async def listed(
     service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> Listed[Question]:
-    """Of everybody: launches above a threshold for `launch:approve`, holdouts for `compliance:write`.
+    """Of all users: launches above a threshold for `launch:approve`, holdouts for `compliance:write`.
 
-    What you have asked yourself is not among it where a second person has to decide. A page may hold fewer than
-    `limit`; the last page is the one whose `next` is null. A question tells nothing else of its run.
+    Your own questions are excluded when a second person has to decide. A page may hold fewer than
+    `limit`; the last page is the one whose `next` is null. A question shows nothing else of its run.
     """
     dependencies = service.dependencies
     found, cursor = await question_page(
@@ -44,7 +42,7 @@ async def listed(
 
 @router.get("/approvals/{question}", summary="A question", responses=error_responses(404))
 async def read(question: QuestionId, service: ServiceDep, principal: PrincipalDep) -> Question:
-    """It can be read for 30 days after it was decided or withdrawn."""
+    """Available for 30 days after it was decided or withdrawn."""
     return (await load_question(service.dependencies.store, principal, question)).question
 
 
@@ -52,8 +50,8 @@ async def read(question: QuestionId, service: ServiceDep, principal: PrincipalDe
     "/approvals/{question}", summary="Approve, edit or reject", responses=error_responses(400, 404, 409, 410, 413)
 )
 async def decide(question: QuestionId, body: Ruling, service: ServiceDep, principal: PrincipalDep) -> Question:
-    """The first decision holds: the same one again is harmless, another one is a 409.
+    """The first decision is final: repeating it changes nothing, a different one returns 409.
 
-    403 for whoever asked, where a second person has to decide: another key of the same user is the same person.
+    403 for the user who asked, when a second person has to decide; another key of the same user does not help.
     """
     return await decide_question(service.dependencies, service.answering, principal, question, body)

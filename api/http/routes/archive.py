@@ -1,4 +1,4 @@
-"""Archived jobs, and the way back."""
+"""Restores archived jobs."""
 
 from fastapi import APIRouter
 
@@ -11,10 +11,10 @@ from graphs.runs.job_status import JobSummary, job_summary
 router = APIRouter(tags=["jobs"])
 
 
-@router.post("/jobs/{job_id}/unarchive", summary="Bring an archived job back", responses=error_responses(404, 409))
+@router.post("/jobs/{job_id}/unarchive", summary="Restore an archived job", responses=error_responses(404, 409))
 async def unarchive(job_id: JobId, service: ServiceDep, principal: PrincipalDep) -> JobSummary:
-    """As it was, to the last byte; it stays for another 30 days. 409 for one that is not archived.
+    """Restores every byte, and keeps the job for another 30 days. 409 for a job that is not archived.
 
-    409 also where its archive was changed after it was written: nothing is taken from it then.
+    409 also when the archive was modified: nothing is restored from it then.
     """
     return job_summary(await restore(service.dependencies, principal.owner, job_id))

@@ -1,4 +1,4 @@
-"""Imports, data sets and marks on bad data."""
+"""Imports, data sets and markers of bad data."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ from api.http.dependencies import PrincipalDep, ServiceDep
 from api.http.errors.problems import Detail, Problem, error_responses
 from api.http.pagination import After, Limit, Listed
 from desk.base.errors import InvalidInput
-from desk.market.datasets.markers import list_markers
+from desk.market.datasets import markers
 from desk.market.datasets.repository import read_version
 from desk.market.datasets.schemas import (
     Adjust,
@@ -37,7 +37,7 @@ from desk.market.datasets.schemas import (
 )
 
 MAX_BODY = 101_000_000
-"""A file of 100 MB, and what a form puts around it."""
+"""A file of 100 MB with the overhead of a form."""
 
 router = APIRouter(route_class=limited_route(MAX_BODY, max_parts=None))
 marking = APIRouter(route_class=limited_route(100_000))
@@ -48,14 +48,14 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    dataset: DatasetName = Field(description="Name of the data set, new or known", examples=["mydata"])
+    dataset: DatasetName = Field(description="Name of a new or existing data set", examples=["mydata"])
     dry_run: bool = Field(default=True, description="Report only; `false` stores the new version")
     kind: Kind = Terms.model_fields["kind"].default
     symbol: Symbol | None = Field(default=None, description=Terms.model_fields["symbol"].description)
     mapping: list[str] = Field(
         default=[],
         max_length=len(get_args(Role)),
-        description=f"Columns that the header does not tell, each as role:column ({', '.join(get_args(Role))})",
+        description=f"Columns that the header does not identify, each as role:column ({', '.join(get_args(Role))})",
         examples=[["date:Day", "close:Settle"]],
     )
     adjust: Adjust = Field(default="none", description=Terms.model_fields["adjust"].description)
@@ -66,7 +66,7 @@ class Options(BaseModel):
     accept: list[str] = Field(
         default=[],
         max_length=20,
-        description="Failing gates to pass all the same, each as gate:reason; shown as a caveat with every result",
+        description="Failing gates to accept, each as gate:reason; every result shows them as a caveat",
         examples=[["missing_sessions:the exchange was closed after a storm"]],
     )
 
@@ -89,17 +89,17 @@ def _pairs(field: str, texts: list[str], form: str) -> dict[str, str]:
     for text, (left, colon, right) in zip(texts, pairs, strict=True):
         if not (colon and left.strip() and right.strip()):
             raise InvalidInput(f"query.{field}", text[:80], allowed=form)
-    found = {left.strip(): right.strip() for left, _, right in pairs}
-    if len(found) < len(pairs):
-        raise InvalidInput(f"query.{field}", texts, reason="something is named twice", allowed=f"each {form} once")
-    return found
+    values = {left.strip(): right.strip() for left, _, right in pairs}
+    if len(values) < len(pairs):
+        raise InvalidInput(f"query.{field}", texts, reason="a name is repeated", allowed=f"each {form} once")
+    return values
 
 
 Name: TypeAlias = Annotated[DatasetName, Path(examples=["mydata"])]
 _FILE: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "CSV, XLSX, Parquet or JSON; what it is shows in its content, whatever its type says",
+        "description": "CSV, XLSX, Parquet or JSON, detected from the content, not from the content type",
         "content": {
             "multipart/form-data": {
                 "schema": {
@@ -120,7 +120,7 @@ _FILE: dict[str, Any] = {
 
 @router.post(
     "/market-data/imports",
-    summary="Import a file as a data set, or report what that would do",
+    summary="Import a file as a data set, or report what the import would do",
     responses={
         201: {"model": ImportReport, "description": "A new version was stored"},
         **error_responses(400, 409, 413),
@@ -136,8 +136,8 @@ async def import_(
 ) -> ImportReport:
     """Daily closes or bars, wide (date and one column an asset) or long (date, symbol, close and more).
 
-    A dry run, which is the default, answers what was understood, every gate, and what would change; a version whose
-    content is already the latest is not stored again. A gate that fails stops a commit, unless a reason accepts it.
+    A dry run, the default, returns how the file was parsed, every gate, and what would change. Content that equals the
+    latest version is not stored again. A failing gate prevents the commit, unless a reason accepts it.
     """
     from desk.market.datasets.ingestion import import_file
 
@@ -171,7 +171,7 @@ async def _content(request: Request) -> bytes:
                 message=f"the form has {', '.join(parts)[:80] or 'nothing'}",
                 allowed="one file named file",
             )
-            message = "body: the form must hold one file named `file`; options stand in the query"
+            message = "body: the form must hold one file named `file`; options belong in the query"
             raise Problem(422, message, details=[detail])
         return await file.read()
 
@@ -183,22 +183,22 @@ async def datasets(
     from desk.market.datasets.queries import list_datasets
 
     dependencies = service.dependencies
-    items, following = await list_datasets(
+    items, cursor = await list_datasets(
         dependencies.store, principal.owner, dependencies.now(), limit=limit, after=after
     )
-    return Listed[Dataset](items=items, next=following)
+    return Listed[Dataset](items=items, next=cursor)
 
 
 @router.get(
     "/market-data/datasets/{name}",
-    summary="A data set: its latest version, or the one known at a time, and its history",
+    summary="A data set: its latest version, or the one at a time, with its history",
     responses=error_responses(404),
 )
 async def dataset(
     name: Name,
     service: ServiceDep,
     principal: PrincipalDep,
-    as_of: Annotated[datetime | None, Query(description="Show the version that was known then")] = None,
+    as_of: Annotated[datetime | None, Query(description="The version that was the latest at this time")] = None,
 ) -> Series:
     from desk.market.datasets.queries import read_dataset
 
@@ -213,18 +213,18 @@ async def versions(
 ) -> Listed[Commit]:
     from desk.market.datasets.queries import list_commits
 
-    items, following = await list_commits(service.dependencies.store, principal.owner, name, limit=limit, after=after)
-    return Listed[Commit](items=items, next=following)
+    items, cursor = await list_commits(service.dependencies.store, principal.owner, name, limit=limit, after=after)
+    return Listed[Commit](items=items, next=cursor)
 
 
 @router.get(
     "/market-data/datasets/{name}/versions/{hash}",
-    summary="A version: gates, changes against the one before, and the regime at its end",
+    summary="A version: gates, changes from the previous one, and the regime at its end",
     responses=error_responses(404),
 )
 async def version(
     name: Name,
-    hash_: Annotated[str, Path(alias="hash", pattern="^[0-9a-f]{6,64}$", description="The beginning is enough")],
+    hash_: Annotated[str, Path(alias="hash", pattern="^[0-9a-f]{6,64}$", description="A prefix is enough")],
     service: ServiceDep,
     principal: PrincipalDep,
 ) -> Version:
@@ -233,7 +233,7 @@ async def version(
 
 @router.get(
     "/market-data/stale-runs",
-    summary="Runs whose prices were changed after the fact by a later version",
+    summary="Runs whose prices were changed by a later version",
     responses=error_responses(),
 )
 async def stale_runs(
@@ -241,44 +241,42 @@ async def stale_runs(
 ) -> Listed[Stale]:
     from desk.market.datasets.queries import list_stale_runs
 
-    items, following = await list_stale_runs(service.dependencies.store, principal.owner, limit=limit, after=after)
-    return Listed[Stale](items=items, next=following)
+    items, cursor = await list_stale_runs(service.dependencies.store, principal.owner, limit=limit, after=after)
+    return Listed[Stale](items=items, next=cursor)
 
 
 @marking.post(
     "/market-data/markers",
     status_code=201,
-    summary="Mark data as bad: no new run uses them",
+    summary="Mark data as bad: new runs do not use them",
     responses=error_responses(400, 413),
 )
 async def mark(body: NewMarker, service: ServiceDep, principal: PrincipalDep, response: Response) -> Marker:
-    """It holds for 30 days, or until a new version that covers the days and passes every gate lifts it."""
-    from desk.market.datasets.markers import mark
-
-    made = await mark(service.dependencies.store, principal.owner, body, service.dependencies.now())
-    response.headers["Location"] = f"/api/market-data/markers/{made.id}"
-    return made
+    """Valid for 30 days, or until a new version that covers the days and passes every gate."""
+    marker = await markers.mark(service.dependencies.store, principal.owner, body, service.dependencies.now())
+    response.headers["Location"] = f"/api/market-data/markers/{marker.id}"
+    return marker
 
 
-@marking.get("/market-data/markers", summary="Your marks on bad data, expired ones too", responses=error_responses())
+@marking.get(
+    "/market-data/markers", summary="Your markers of bad data, including expired ones", responses=error_responses()
+)
 async def marked(
     service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> Listed[Marker]:
-    items, following = await list_markers(
+    items, cursor = await markers.list_markers(
         service.dependencies.store, principal.owner, service.dependencies.now(), limit=limit, after=after
     )
-    return Listed[Marker](items=items, next=following)
+    return Listed[Marker](items=items, next=cursor)
 
 
 @marking.delete(
     "/market-data/markers/{marker}",
     status_code=204,
-    summary="Remove a mark: the data are good",
+    summary="Remove a marker: the data are good",
     responses=error_responses(404),
 )
 async def unmark(
     marker: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], service: ServiceDep, principal: PrincipalDep
 ) -> None:
-    from desk.market.datasets.markers import unmark
-
-    await unmark(service.dependencies.store, principal.owner, marker, service.dependencies.now())
+    await markers.unmark(service.dependencies.store, principal.owner, marker, service.dependencies.now())

@@ -1,4 +1,4 @@
-"""One configuration at once, estimates before a launch, and what both are chosen from."""
+"""Evaluations of one configuration, estimates of searches, scenarios and strategy templates."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body
 from api.http.body_limits import limited_route
 from api.http.dependencies import PrincipalDep, ServiceDep
 from api.http.errors.problems import error_responses
-from api.http.pagination import After, Limit, Listed, sliced
+from api.http.pagination import After, Limit, Listed, paginate
 from desk.optimization.estimate import estimate_launch
 from desk.optimization.estimate_schemas import LaunchEstimate
 from desk.optimization.request import OptimizationRequest
@@ -26,8 +26,8 @@ _READ = error_responses(400, 413)
 
 @router.post(
     "/evaluations",
-    summary="Evaluate one configuration on history and in one scenario, at once",
-    response_description="Metrics beside three benchmarks, lines, the weight by volatility and today, and warnings",
+    summary="Evaluate one configuration on history and in one scenario",
+    response_description="Metrics with three benchmarks, series, the weight by volatility and today, and warnings",
     responses=_READ,
 )
 async def evaluate(request: EvaluationRequest, principal: PrincipalDep, service: ServiceDep) -> DetailedEvaluation:
@@ -41,24 +41,25 @@ async def evaluate(request: EvaluationRequest, principal: PrincipalDep, service:
 
 @router.post(
     "/evaluations/predicted",
-    summary="Predict what an evaluation of one configuration would say, by a surrogate of your searches",
-    description="Nothing is computed: the values come from a model that was fitted on the trials of your runs of the "
-    "same problem (`python -m api surrogate fit`), each with a 95% interval and the error that the model had on trials "
-    "that it had not seen.",
+    summary="Predict the evaluation of one configuration with a surrogate of your searches",
+    description="No simulation runs: the values come from a model fitted on the trials of your runs of the same "
+    "problem (`python -m api surrogate fit`), each with a 95% interval and the model's error on held-out trials.",
     response_description="Objective, excess return, volatility and drawdown, labelled as predicted",
     responses=error_responses(400, 404, 409, 410, 413),
 )
-async def predicted(asked: PredictionRequest, principal: PrincipalDep, service: ServiceDep) -> Predicted:
-    if asked.request is not None:
-        reject_prices_file(asked.request)
-    return await predict(service.dependencies, principal.owner, asked.config, job=asked.job, request=asked.request)
+async def predicted(prediction: PredictionRequest, principal: PrincipalDep, service: ServiceDep) -> Predicted:
+    if prediction.request is not None:
+        reject_prices_file(prediction.request)
+    return await predict(
+        service.dependencies, principal.owner, prediction.config, job=prediction.job, request=prediction.request
+    )
 
 
 _ESTIMATED = Body(openapi_examples={"usual": {"summary": "100 trials in five scenarios", "value": {"trials": 100}}})
 
 
 @router.post(
-    "/estimates", summary="What an optimization would take, and whether a person must approve it", responses=_READ
+    "/estimates", summary="Estimate time and cost of an optimization, and whether it needs approval", responses=_READ
 )
 async def estimates(
     request: Annotated[OptimizationRequest, _ESTIMATED], principal: PrincipalDep, service: ServiceDep
@@ -70,14 +71,14 @@ async def estimates(
     )
 
 
-@router.get("/scenarios", summary="Scenarios that are built in, and your own, with what they imply")
+@router.get("/scenarios", summary="Built-in scenarios and your own, with what they imply")
 async def scenarios(
     principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
 ) -> Listed[ScenarioShown]:
-    shown = await list_scenarios(service.dependencies.store, principal.owner)
-    return sliced(shown, lambda item: item.scenario.name, limit, after)
+    scenarios = await list_scenarios(service.dependencies.store, principal.owner)
+    return paginate(scenarios, lambda item: item.scenario.name, limit, after)
 
 
-@router.get("/strategies/templates", summary="Strategies to begin with")
+@router.get("/strategies/templates", summary="Strategy templates")
 async def strategy_templates(limit: Limit = 100, after: After = None) -> Listed[StrategyTemplate]:
-    return sliced(templates(), lambda item: item.name, limit, after)
+    return paginate(templates(), lambda item: item.name, limit, after)

@@ -1,4 +1,4 @@
-"""Whether the service is up, and whether it can do its work."""
+"""Liveness and readiness."""
 
 from typing import Literal
 
@@ -15,20 +15,20 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
-@router.get("/health", summary="Whether the service answers")
+@router.get("/health", summary="Liveness")
 async def health() -> Health:
     return Health()
 
 
 @router.get(
     "/ready",
-    summary="Whether the service can do its work",
-    responses={503: {"model": Readiness, "description": "Nothing can be stored or executed now"}},
+    summary="Readiness",
+    responses={503: {"model": Readiness, "description": "Nothing can be stored or executed"}},
 )
 async def ready(service: ServiceDep, response: Response) -> Readiness:
-    """Storage, queue, workers, models and the age of the prices; an answer holds for two seconds.
+    """Storage, queue, workers, models and the age of the prices; cached for two seconds.
 
-    Prices that are old are a warning: research goes on with them. What is wrong stands in the log, not here.
+    Old prices are a warning: searches still run. The reasons are in the log only.
     """
     readiness = await service.readiness.status()
     if readiness.status == "failed":

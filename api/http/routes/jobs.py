@@ -1,4 +1,4 @@
-"""Optimizations."""
+"""Jobs: optimizations that run in the background."""
 
 from typing import Annotated, Any, TypeAlias
 
@@ -37,14 +37,14 @@ _EXAMPLES: dict[str, Any] = {
     },
 }
 Request: TypeAlias = Annotated[OptimizationRequest, Body(openapi_examples=_EXAMPLES)]
-_LOCATION = {"Location": {"description": "Where the job is", "schema": {"type": "string"}}}
-Why: TypeAlias = Annotated[str, Query(max_length=500, description="Kept in the history of the job")]
+_LOCATION = {"Location": {"description": "URL of the job", "schema": {"type": "string"}}}
+Why: TypeAlias = Annotated[str, Query(max_length=500, description="Stored in the history of the job")]
 
 
 @router.post(
     "/jobs",
     status_code=202,
-    summary="Ask for an optimization",
+    summary="Submit an optimization",
     responses={202: {"headers": _LOCATION}, **error_responses(400, 409, 413)},
 )
 async def submit(
@@ -53,12 +53,15 @@ async def submit(
     principal: PrincipalDep,
     response: Response,
     idempotency_key: Annotated[
-        str | None, Header(min_length=1, max_length=200, description="For 24 hours the same key is the same job")
+        str | None,
+        Header(
+            min_length=1, max_length=200, description="Requests with the same key within 24 hours return the same job"
+        ),
     ] = None,
 ) -> JobSummary:
-    """The job waits in the queue; two of a user are worked on at a time. What the data cannot serve is refused now."""
+    """The job is queued; two jobs of a user run at a time. A request that the data cannot serve is rejected at once."""
     if body.prices_file is not None:
-        reason = "a server reads no files of its clients by their place"
+        reason = "the service cannot read files of its clients"
         allowed = "null; import the file with POST /api/market-data/imports and name the data set in `universe`"
         raise InvalidInput("body.prices_file", body.prices_file, reason=reason, allowed=allowed)
     run = await job_queue.submit(service.dependencies, principal.owner, body, idempotency_key=idempotency_key)
@@ -71,8 +74,8 @@ async def listed(
     service: ServiceDep,
     principal: PrincipalDep,
     *,
-    state: Annotated[RunState | None, Query(description="Those in this state only")] = None,
-    name: Annotated[str, Query(max_length=120, description="Those whose name holds this, in any case")] = "",
+    state: Annotated[RunState | None, Query(description="Jobs in this state only")] = None,
+    name: Annotated[str, Query(max_length=120, description="Jobs whose name contains this, ignoring case")] = "",
     limit: Limit = 100,
     after: After = None,
 ) -> JobPage:
@@ -80,9 +83,9 @@ async def listed(
     return await job_page(service.dependencies.store, principal.owner, state=state, name=name, after=after, limit=limit)
 
 
-@router.get("/jobs/{job_id}", summary="How far a job is", responses=error_responses(404, 410))
+@router.get("/jobs/{job_id}", summary="State and progress of a job", responses=error_responses(404, 410))
 async def read(job_id: JobId, service: ServiceDep, principal: PrincipalDep) -> Job:
-    """`progress` never falls and is at most 0.99 before the end; its best objective is in sample, no promise."""
+    """`progress` never falls and is at most 0.99 before the end; its best objective is in sample."""
     return await job_of(service.dependencies.store, principal.owner, job_id)
 
 
@@ -97,7 +100,7 @@ async def cancel(job_id: JobId, service: ServiceDep, principal: PrincipalDep, *,
 @router.post(
     "/jobs/{job_id}/restart",
     status_code=202,
-    summary="Go on with a job that failed or was cancelled",
+    summary="Restart a failed or cancelled job",
     responses=error_responses(404, 409, 410),
 )
 async def restart(job_id: JobId, service: ServiceDep, principal: PrincipalDep, *, reason: Why = "") -> JobSummary:
@@ -110,21 +113,21 @@ async def restart(job_id: JobId, service: ServiceDep, principal: PrincipalDep, *
 @router.post(
     "/jobs/{job_id}/approval",
     status_code=202,
-    summary="Decide about a job that waits for a person",
+    summary="Decide a job that waits for approval",
     responses=error_responses(400, 404, 409, 410, 413),
 )
 async def decide(job_id: JobId, body: Ruling, service: ServiceDep, principal: PrincipalDep) -> JobSummary:
-    """The first decision holds; the same one again changes nothing. An approved job goes back into the queue.
+    """The first decision is final; repeating it changes nothing. An approved job returns to the queue.
 
-    403 without `launch:approve`: then another person decides, at `/approvals`.
+    403 without `launch:approve`: another person decides then, at `/approvals`.
     """
-    decided = ApprovalDecision(**body.model_dump(), by=principal.owner, at=service.dependencies.now())
-    run = await decide_approval(service.dependencies, principal.owner, job_id, decided, decider=principal)
+    decision = ApprovalDecision(**body.model_dump(), by=principal.owner, at=service.dependencies.now())
+    run = await decide_approval(service.dependencies, principal.owner, job_id, decision, decider=principal)
     await service.answering.ensure_all(principal.owner)  # a thread may wait for it
     return job_summary(run)
 
 
-@router.get("/jobs/{job_id}/request", summary="What was asked of a job", responses=error_responses(404, 410))
+@router.get("/jobs/{job_id}/request", summary="The request of a job", responses=error_responses(404, 410))
 async def request(job_id: JobId, service: ServiceDep, principal: PrincipalDep) -> OptimizationRequest:
     """The body to submit again: with the newest data, or with changes of one's own."""
     return (await load_run(service.dependencies.store, principal.owner, job_id)).request
@@ -137,7 +140,7 @@ async def request(job_id: JobId, service: ServiceDep, principal: PrincipalDep) -
     responses={202: {"headers": _LOCATION}, **error_responses(404, 409, 410)},
 )
 async def reproduce(job_id: JobId, service: ServiceDep, principal: PrincipalDep, response: Response) -> Reproduction:
-    """Without any model. It takes as long as the search did; one that has not ended is answered again."""
+    """Runs without models and takes as long as the search did. A running reproduction is returned again."""
     from graphs.jobs.reproduction import request_reproduction
 
     response.headers["Location"] = f"/api/jobs/{job_id}/reproductions"
@@ -146,7 +149,7 @@ async def reproduce(job_id: JobId, service: ServiceDep, principal: PrincipalDep,
 
 @router.get(
     "/jobs/{job_id}/reproductions",
-    summary="What came out when a job was run again",
+    summary="The reproductions of a job",
     responses=error_responses(404, 410),
 )
 async def reproduced(job_id: JobId, service: ServiceDep, principal: PrincipalDep) -> list[Reproduction]:

@@ -8,16 +8,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.dependencies import PrincipalDep, ServiceDep
 from api.http.errors.problems import error_responses
-from api.http.etags import TAGGED, UNCHANGED, IfNoneMatch, tagged
-from api.http.routes import datasets as imports
+from api.http.etags import ETAG_HEADER, NOT_MODIFIED, IfNoneMatch, etag_response
+from api.http.routes import datasets
 from desk.base.frames import series_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
 router = APIRouter(tags=["market-data"])
-router.include_router(imports.router)
-router.include_router(imports.marking)
+router.include_router(datasets.router)
+router.include_router(datasets.marking)
 
 Values: TypeAlias = list[float | None]
 
@@ -25,17 +25,17 @@ Values: TypeAlias = list[float | None]
 class PriceSeries(BaseModel):
     """Bars of one symbol; open, high, low and volume are null where the data have closes only."""
 
-    dates: list[date] = Field(description="Sessions; of a week or month the last one")
+    dates: list[date] = Field(description="Sessions; the last one of a week or month")
     open: Values
     high: Values
     low: Values
     close: Values
     volume: Values
-    partial: list[date] = Field(description="Weeks or months of which sessions are left out: at the edges only")
+    partial: list[date] = Field(description="Incomplete weeks or months, at the first or last date only")
     dataset: str
     version: str | None = Field(description="Hash of the data set's version; null for the bundled prices")
     currency: str
-    asOf: datetime | None = Field(description="When this was known; null for the bundled prices")  # noqa: N815
+    asOf: datetime | None = Field(description="Time of the version; null for the bundled prices")  # noqa: N815
     notes: list[str]
 
     def to_frame(self) -> "pd.DataFrame":
@@ -51,7 +51,7 @@ class ReturnSeries(BaseModel):
     __pydantic_extra__: dict[str, Values] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
 
     dates: list[date] = Field(description="Sessions at whose close the returns are known")
-    partial: list[date] = Field(description="Weeks or months of which sessions are left out: at the edges only")
+    partial: list[date] = Field(description="Incomplete weeks or months, at the first or last date only")
     notes: list[str]
 
     def to_frame(self) -> "pd.DataFrame":
@@ -60,31 +60,30 @@ class ReturnSeries(BaseModel):
 
 
 Symbols: TypeAlias = Annotated[
-    str, Query(min_length=1, max_length=7_000, description="1 to 100, between commas", examples=["AAPL,MSFT"])
+    str,
+    Query(min_length=1, max_length=7_000, description="1 to 100 symbols, separated by commas", examples=["AAPL,MSFT"]),
 ]
-Start: TypeAlias = Annotated[
-    date | None, Query(alias="startDate", description="A year before endDate, where it is not given")
-]
+Start: TypeAlias = Annotated[date | None, Query(alias="startDate", description="Default: a year before endDate")]
 End: TypeAlias = Annotated[
     date | None,
-    Query(alias="endDate", description="Today; without both days, the last year of data that end earlier"),
+    Query(alias="endDate", description="Default: today; without both dates, the last year of data that end earlier"),
 ]
 DatasetOf: TypeAlias = Annotated[
     str | None,
     Query(
         max_length=120,
         description="sp500, stocks, a data set of yours, or NAME@HASH for a version of it; "
-        "without it, your data sets are looked through before the bundled ones",
+        "by default your data sets are searched before the bundled ones",
         examples=["stocks"],
     ),
 ]
 AsOf: TypeAlias = Annotated[
-    datetime | None, Query(alias="asOf", description="Use what was known of a data set at that time")
+    datetime | None, Query(alias="asOf", description="Use the version that was the latest at this time")
 ]
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"headers": TAGGED},
-    **UNCHANGED,
+    200: {"headers": ETAG_HEADER},
+    **NOT_MODIFIED,
     **error_responses(404),
 }
 
@@ -108,12 +107,14 @@ async def prices(
     as_of: AsOf = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """By symbol. A week's open is its first, its high the highest, its close the last and its volume the sum."""
+    """By symbol. A week has the first open, the highest high, the lowest low, the last close and the sum of volumes."""
     from desk.market import price_history
 
-    asked = price_history.PriceQuery(symbols=_symbols(symbols), start=start, end=end, dataset=dataset, as_of=as_of)
+    query = price_history.PriceQuery(symbols=_symbols(symbols), start=start, end=end, dataset=dataset, as_of=as_of)
     source = service.dependencies.prices_of(principal.owner)
-    return tagged(await price_history.price_series(source, asked, price_history.PERIODS[interval]), if_none_match)
+    return etag_response(
+        await price_history.price_series(source, query, price_history.PERIODS[interval]), if_none_match
+    )
 
 
 @router.get(
@@ -131,9 +132,9 @@ async def returns(
     return_type: Annotated[Literal["daily", "weekly", "monthly"], Query(alias="returnType")] = "daily",
     alignment: Annotated[
         Literal["inner", "outer"],
-        Query(description="Only days that all symbols have, or all days, with null where one has none"),
+        Query(description="Days that all symbols have, or all days, with null for missing values"),
     ] = "inner",
-    kind: Annotated[Literal["simple", "log"], Query(description="How a return is measured")] = "simple",
+    kind: Annotated[Literal["simple", "log"], Query(description="Definition of a return")] = "simple",
     dataset: DatasetOf = None,
     as_of: AsOf = None,
     if_none_match: IfNoneMatch = None,
@@ -141,12 +142,12 @@ async def returns(
     """From the last close of a period to the last close of the next, as fractions."""
     from desk.market import price_history
 
-    asked = price_history.PriceQuery(symbols=_symbols(symbols), start=start, end=end, dataset=dataset, as_of=as_of)
+    query = price_history.PriceQuery(symbols=_symbols(symbols), start=start, end=end, dataset=dataset, as_of=as_of)
     source = service.dependencies.prices_of(principal.owner)
-    found = await price_history.return_series(
-        source, asked, price_history.PERIODS[return_type], inner=alignment == "inner", logarithmic=kind == "log"
+    series = await price_history.return_series(
+        source, query, price_history.PERIODS[return_type], inner=alignment == "inner", logarithmic=kind == "log"
     )
-    return tagged(found, if_none_match)
+    return etag_response(series, if_none_match)
 
 
 def _symbols(text: str) -> tuple[str, ...]:

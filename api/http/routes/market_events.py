@@ -1,4 +1,4 @@
-"""What happens to market data, for whoever waits for it."""
+"""Events of market data, by long polling."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from desk.market.datasets.markers import all_markers
 
 router = APIRouter(tags=["market-data"])
 
-LONGEST_WAIT = 20.0
+MAX_WAIT = 20.0
 
 
 class MarketEvents(BaseModel):
@@ -22,7 +22,7 @@ class MarketEvents(BaseModel):
 
 @router.get(
     "/market-data/events",
-    summary="What happened to your market data (long poll)",
+    summary="Events of your market data (long poll)",
     dependencies=[STREAM_SLOT],
     responses=error_responses(),
 )
@@ -31,14 +31,14 @@ async def events(
     principal: PrincipalDep,
     after: Annotated[int, Query(ge=0, le=10**15, description="The number of the last event that you have")] = 0,
     wait: Annotated[
-        float, Query(ge=0, le=LONGEST_WAIT, allow_inf_nan=False, description="Seconds to wait for an event")
+        float, Query(ge=0, le=MAX_WAIT, allow_inf_nan=False, description="Seconds to wait for an event")
     ] = 0.0,
-    limit: Annotated[int, Query(ge=1, le=1000, description="At most so many events")] = 1000,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of events")] = 1000,
 ) -> MarketEvents:
-    """Imports with the regime at the end of the data, runs that became stale, marks set, lifted and expired."""
+    """Imports with the regime at the end of the data, stale runs, markers that were set, lifted or expired."""
     dependencies = service.dependencies
-    await all_markers(dependencies.store, principal.owner, dependencies.now())  # marks whose time is over are told now
+    await all_markers(dependencies.store, principal.owner, dependencies.now())  # records the events of expired markers
     if wait:
         await dependencies.store.events.wait(principal.owner, LOG, after, timeout=wait)
-    found = await read_events(dependencies.store, principal.owner, after=after, limit=limit)
-    return MarketEvents(events=found, last=found[-1].number if found else after)
+    page = await read_events(dependencies.store, principal.owner, after=after, limit=limit)
+    return MarketEvents(events=page, last=page[-1].number if page else after)

@@ -1,4 +1,4 @@
-"""Simulated wealth of portfolios."""
+"""Monte Carlo simulations of a portfolio's wealth."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["monte-carlo"], route_class=limited_route(20_000_000, ignore_values=True))
 
-Identity = Annotated[str, Path(min_length=1, max_length=100, examples=["s-5d0a7b3f9a6e4a3c8f0f9d1c2b3a4e5f"])]
+SimulationId = Annotated[str, Path(min_length=1, max_length=100, examples=["s-5d0a7b3f9a6e4a3c8f0f9d1c2b3a4e5f"])]
 _EXPIRED = error_responses(404, 410)
 
 
@@ -33,29 +33,29 @@ class AnalysisRequest(Camel):
 
 @router.post(
     "/monte-carlo/simulate",
-    summary="Simulate the wealth of what is held",
-    response_description="Statistics of the end and percentile bands on the way, each with its Monte Carlo error",
+    summary="Simulate the wealth of a portfolio",
+    response_description="Statistics of final wealth and percentile bands over time, each with its Monte Carlo error",
     responses=error_responses(400, 404, 413),
 )
 async def simulate(request: SimulationRequest, principal: PrincipalDep, service: ServiceDep) -> Simulation:
-    from desk.wealth import repository as book
+    from desk.wealth import repository
 
     dependencies = service.dependencies
-    return await book.simulate(
+    return await repository.simulate(
         dependencies.store, dependencies.prices_of(principal.owner), principal.owner, request, now=dependencies.now()
     )
 
 
 @router.post(
     "/monte-carlo/analyze",
-    summary="Risk and return of a simulation: losses, gains, falls, ruin and the goal",
+    summary="Risk and return of a simulation: losses, gains, drawdowns, ruin and the goal",
     responses=error_responses(400, 404, 410, 413),
 )
 async def analyze(request: AnalysisRequest, principal: PrincipalDep, service: ServiceDep) -> Analysis:
-    from desk.wealth import repository as book
+    from desk.wealth import repository
 
-    async with _expiring():
-        return await book.analysis_of(service.dependencies.store, principal.owner, request.simulation_id)
+    async with _map_expired():
+        return await repository.analysis_of(service.dependencies.store, principal.owner, request.simulation_id)
 
 
 @router.get("/monte-carlo/simulations", summary="Your simulations of the last 30 days, the newest first")
@@ -65,18 +65,18 @@ async def simulations(
     limit: Limit = 100,
     after: After = None,
 ) -> Listed[SimulationSummary]:
-    from desk.wealth import repository as book
+    from desk.wealth import repository
 
-    page = await book.simulations(service.dependencies.store, principal.owner, limit=limit, after=after)
+    page = await repository.simulations(service.dependencies.store, principal.owner, limit=limit, after=after)
     return Listed(items=list(page.simulations), next=page.after)
 
 
 @router.get("/monte-carlo/simulations/{simulation_id}", summary="One simulation", responses=_EXPIRED)
-async def simulation(simulation_id: Identity, principal: PrincipalDep, service: ServiceDep) -> Simulation:
-    from desk.wealth import repository as book
+async def simulation(simulation_id: SimulationId, principal: PrincipalDep, service: ServiceDep) -> Simulation:
+    from desk.wealth import repository
 
-    async with _expiring():
-        return await book.simulation_of(service.dependencies.store, principal.owner, simulation_id)
+    async with _map_expired():
+        return await repository.simulation_of(service.dependencies.store, principal.owner, simulation_id)
 
 
 _TRAJECTORIES: dict[int | str, dict[str, Any]] = {
@@ -103,29 +103,31 @@ _TRAJECTORIES: dict[int | str, dict[str, Any]] = {
 
 @router.get(
     "/monte-carlo/simulations/{simulation_id}/trajectories",
-    summary="Wealth day by day on the paths that were kept",
+    summary="Daily wealth of the stored paths",
     response_class=StreamingResponse,
     responses=_TRAJECTORIES,
 )
 async def trajectories(
-    simulation_id: Identity,
+    simulation_id: SimulationId,
     principal: PrincipalDep,
     service: ServiceDep,
     format: Literal["json", "csv"] = "json",  # noqa: A002
 ) -> StreamingResponse:
-    from desk.wealth import repository as book
+    from desk.wealth import repository
     from desk.wealth.simulation import decode_closes
 
-    async with _expiring():
-        closes = decode_closes(await book.trajectories_of(service.dependencies.store, principal.owner, simulation_id))
+    async with _map_expired():
+        closes = decode_closes(
+            await repository.trajectories_of(service.dependencies.store, principal.owner, simulation_id)
+        )
     if format == "csv":
-        named = {"Content-Disposition": f'attachment; filename="{simulation_id}.csv"'}
-        return StreamingResponse(_as_csv(closes), media_type="text/csv", headers=named)
+        headers = {"Content-Disposition": f'attachment; filename="{simulation_id}.csv"'}
+        return StreamingResponse(_as_csv(closes), media_type="text/csv", headers=headers)
     return StreamingResponse(_as_json(simulation_id, closes), media_type="application/json")
 
 
 @asynccontextmanager
-async def _expiring() -> AsyncGenerator[None]:
+async def _map_expired() -> AsyncGenerator[None]:
     from desk.wealth.repository import SimulationExpired
 
     try:

@@ -26,12 +26,12 @@ _FAILURES = error_responses(400, 404, 413)
 
 @router.post(
     "/optimization/risk-parity",
-    summary="Weights whose shares of risk are equal, or as budgeted",
+    summary="Weights by risk parity, with equal or given risk budgets",
     response_model=RiskParityOptimization,
     responses=_FAILURES,
 )
 async def risk_parity(body: RiskParityRequest, service: ServiceDep, principal: PrincipalDep) -> Any:
-    return await _optimized(service, principal, body)
+    return await _optimize(service, principal, body)
 
 
 @router.post(
@@ -41,22 +41,22 @@ async def risk_parity(body: RiskParityRequest, service: ServiceDep, principal: P
     responses=_FAILURES,
 )
 async def hrp(body: HrpRequest, service: ServiceDep, principal: PrincipalDep) -> Any:
-    return await _optimized(service, principal, body)
+    return await _optimize(service, principal, body)
 
 
 @router.post(
     "/optimization/efficient-frontier",
-    summary="All trade-offs of return and risk under constraints",
+    summary="The efficient frontier of return and risk under constraints",
     response_model=FrontierOptimization,
     responses=_FAILURES,
 )
 async def efficient_frontier(body: FrontierRequest, service: ServiceDep, principal: PrincipalDep) -> Any:
-    return await _optimized(service, principal, body)
+    return await _optimize(service, principal, body)
 
 
 @router.get(
     "/optimization/results/{optimization_id}",
-    summary="An optimization as it was answered",
+    summary="A stored optimization",
     response_model=Optimization,
     responses=error_responses(404),
 )
@@ -77,14 +77,14 @@ async def listed(
     service: ServiceDep,
     principal: PrincipalDep,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    after: Annotated[str | None, Query(max_length=500, description="`next` of the page before")] = None,
+    after: Annotated[str | None, Query(max_length=500, description="`next` of the previous page")] = None,
 ) -> Any:
     from desk.portfolios.optimizers.repository import list_optimizations
 
     return await list_optimizations(service.dependencies.store, principal.owner, portfolio_id, limit=limit, after=after)
 
 
-async def _optimized(
+async def _optimize(
     service: Service, principal: Principal, request: RiskParityRequest | HrpRequest | FrontierRequest
 ) -> Optimization:
     from desk.portfolios.optimizers.repository import optimize

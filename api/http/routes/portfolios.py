@@ -1,4 +1,4 @@
-"""Portfolios."""
+"""Stored portfolios."""
 
 import hashlib
 from typing import Annotated, Any, TypeAlias
@@ -9,9 +9,9 @@ from pydantic import Discriminator, Tag
 from api.http.body_limits import limited_route
 from api.http.dependencies import PrincipalDep, ServiceDep
 from api.http.errors.problems import Problem, error_responses
-from api.http.etags import UNCHANGED, IfNoneMatch, etag, expected_versions, is_known
+from api.http.etags import NOT_MODIFIED, IfNoneMatch, etag, expected_versions, matches
 from desk.base.camel_case import Camel
-from desk.portfolios import repository as book
+from desk.portfolios import repository
 from desk.portfolios.schemas import Portfolio, PortfolioDraft, PortfolioPatch
 
 router = APIRouter(tags=["portfolios"], route_class=limited_route(1_000_000))
@@ -25,9 +25,9 @@ class PortfolioChange(Camel):
     portfolio: PortfolioPatch
 
 
-def _form(body: Any) -> str:
+def _body_form(body: Any) -> str:
     wrapped = isinstance(body, NewPortfolio | PortfolioChange) or (isinstance(body, dict) and "portfolio" in body)
-    return "tagged-wrapped" if wrapped else "tagged-flat"
+    return "etag_response-wrapped" if wrapped else "etag_response-flat"
 
 
 _FORMS = {
@@ -47,24 +47,24 @@ _CHANGES = {
     "wrapped": {"summary": "Wrapped", "value": {"portfolio": {"assets": {"AAPL": 0.5, "MSFT": 0.5}}}},
 }
 Draft: TypeAlias = Annotated[
-    Annotated[PortfolioDraft, Tag("tagged-flat")] | Annotated[NewPortfolio, Tag("tagged-wrapped")],
-    Discriminator(_form),
+    Annotated[PortfolioDraft, Tag("etag_response-flat")] | Annotated[NewPortfolio, Tag("etag_response-wrapped")],
+    Discriminator(_body_form),
     Body(openapi_examples=_FORMS),  # pyright: ignore[reportArgumentType]
 ]
 Patch: TypeAlias = Annotated[
-    Annotated[PortfolioPatch, Tag("tagged-flat")] | Annotated[PortfolioChange, Tag("tagged-wrapped")],
-    Discriminator(_form),
+    Annotated[PortfolioPatch, Tag("etag_response-flat")] | Annotated[PortfolioChange, Tag("etag_response-wrapped")],
+    Discriminator(_body_form),
     Body(openapi_examples=_CHANGES),  # pyright: ignore[reportArgumentType]
 ]
 PortfolioId: TypeAlias = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", examples=["p-1f0c9c2be5b74d0d8f4a"])]
 IfMatch: TypeAlias = Annotated[
-    str | None, Header(description='Change only this version, such as `"3"`; `*`: whichever it is', examples=['"3"'])
+    str | None, Header(description='Change only this version, such as `"3"`; `*` for any version', examples=['"3"'])
 ]
 After: TypeAlias = Annotated[
-    str | None, Query(max_length=500, description="The cursor of the page before: its header `X-Next-Cursor`")
+    str | None, Query(max_length=500, description="The cursor of the previous page: its header `X-Next-Cursor`")
 ]
 
-_ETAG = {"ETag": {"description": "The version that this is", "schema": {"type": "string", "examples": ['"3"']}}}
+_ETAG = {"ETag": {"description": "The version of the portfolio", "schema": {"type": "string", "examples": ['"3"']}}}
 _NEXT = {
     "X-Next-Cursor": {"description": "`after` of the next page; absent on the last", "schema": {"type": "string"}},
     "Link": {"description": 'The next page as a link, `rel="next"`', "schema": {"type": "string"}},
@@ -78,23 +78,23 @@ def _answers(status: int, *failures: int, headers: dict[str, Any] | None = None)
 @router.post(
     "/portfolios",
     status_code=201,
-    summary="Keep a portfolio",
+    summary="Create a portfolio",
     response_model=Portfolio,
     responses=_answers(201, 400, 413),
 )
 async def create(body: Draft, service: ServiceDep, principal: PrincipalDep, response: Response) -> Portfolio:
     draft = body.portfolio if isinstance(body, NewPortfolio) else body
     dependencies = service.dependencies
-    made = await book.create_portfolio(dependencies.store, principal.owner, draft, now=dependencies.now())
-    response.headers["Location"] = f"/api/portfolios/{made.id}"
-    return _tagged(made, response)
+    portfolio = await repository.create_portfolio(dependencies.store, principal.owner, draft, now=dependencies.now())
+    response.headers["Location"] = f"/api/portfolios/{portfolio.id}"
+    return _with_etag(portfolio, response)
 
 
 @router.get(
     "/portfolios",
     summary="Your portfolios, the newest first",
     response_model=list[Portfolio],
-    responses={**_answers(200, headers=_ETAG | _NEXT), **UNCHANGED},
+    responses={**_answers(200, headers=_ETAG | _NEXT), **NOT_MODIFIED},
 )
 async def listed(
     request: Request,
@@ -102,23 +102,23 @@ async def listed(
     principal: PrincipalDep,
     response: Response,
     *,
-    limit: Annotated[int, Query(ge=1, le=1000, description="The most on one page")] = 100,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of items per page")] = 100,
     after: After = None,
-    tag: Annotated[str | None, Query(max_length=40, description="Those with this tag only")] = None,
-    deleted: Annotated[bool, Query(description="Those that were deleted and can be restored, instead")] = False,
+    tag: Annotated[str | None, Query(max_length=40, description="Portfolios with this tag only")] = None,
+    deleted: Annotated[bool, Query(description="Deleted portfolios that can be restored, instead")] = False,
     if_none_match: IfNoneMatch = None,
 ) -> Any:
     """A page with `tag` may hold fewer than `limit`; the last page is the one without `X-Next-Cursor`."""
-    page = await book.list_portfolios(
+    page = await repository.list_portfolios(
         service.dependencies.store, principal.owner, limit=limit, after=after, tag=tag, deleted=deleted
     )
-    shown = "".join(f"{portfolio.id} {portfolio.version}\n" for portfolio in page.portfolios) + str(page.after)
-    headers = {"ETag": etag(hashlib.sha256(shown.encode()).hexdigest()[:32])}
+    versions = "".join(f"{portfolio.id} {portfolio.version}\n" for portfolio in page.portfolios) + str(page.after)
+    headers = {"ETag": etag(hashlib.sha256(versions.encode()).hexdigest()[:32])}
     if page.after is not None:
         url = request.url.include_query_params(after=page.after)
         headers["X-Next-Cursor"] = page.after
         headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
-    if is_known(if_none_match, headers["ETag"]):
+    if matches(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
     return page.portfolios
@@ -128,7 +128,7 @@ async def listed(
     "/portfolios/{portfolio_id}",
     summary="One portfolio",
     response_model=Portfolio,
-    responses={**_answers(200, 404), **UNCHANGED},
+    responses={**_answers(200, 404), **NOT_MODIFIED},
 )
 async def read(
     portfolio_id: PortfolioId,
@@ -137,10 +137,10 @@ async def read(
     response: Response,
     if_none_match: IfNoneMatch = None,
 ) -> Any:
-    found = await book.load_portfolio(service.dependencies.store, principal.owner, portfolio_id)
-    if is_known(if_none_match, etag(found.version)):
-        return Response(status_code=304, headers={"ETag": etag(found.version)})
-    return _tagged(found, response)
+    portfolio = await repository.load_portfolio(service.dependencies.store, principal.owner, portfolio_id)
+    if matches(if_none_match, etag(portfolio.version)):
+        return Response(status_code=304, headers={"ETag": etag(portfolio.version)})
+    return _with_etag(portfolio, response)
 
 
 @router.put(
@@ -157,16 +157,16 @@ async def change(
     response: Response,
     if_match: IfMatch = None,
 ) -> Portfolio:
-    """What is not named stays as it is. With `If-Match` nobody's change is overwritten unseen."""
+    """Fields that are not given do not change. `If-Match` prevents overwriting a concurrent change."""
     patch = body.portfolio if isinstance(body, PortfolioChange) else body
     dependencies, versions = service.dependencies, expected_versions(if_match)
     try:
-        changed = await book.change_portfolio(
+        portfolio = await repository.change_portfolio(
             dependencies.store, principal.owner, portfolio_id, patch, now=dependencies.now(), versions=versions
         )
-    except book.VersionConflict as error:
+    except repository.VersionConflict as error:
         raise Problem(412, str(error)) from error
-    return _tagged(changed, response)
+    return _with_etag(portfolio, response)
 
 
 @router.delete(
@@ -180,17 +180,17 @@ async def delete(
 ) -> Response:
     dependencies, versions = service.dependencies, expected_versions(if_match)
     try:
-        deleted = await book.delete_portfolio(
+        portfolio = await repository.delete_portfolio(
             dependencies.store, principal.owner, portfolio_id, now=dependencies.now(), versions=versions
         )
-    except book.VersionConflict as error:
+    except repository.VersionConflict as error:
         raise Problem(412, str(error)) from error
-    return Response(status_code=204, headers={"ETag": etag(deleted.version)})
+    return Response(status_code=204, headers={"ETag": etag(portfolio.version)})
 
 
 @router.post(
     "/portfolios/{portfolio_id}/restore",
-    summary="Bring a deleted portfolio back",
+    summary="Restore a deleted portfolio",
     response_model=Portfolio,
     responses=_answers(200, 404, 412),
 )
@@ -201,17 +201,17 @@ async def restore(
     response: Response,
     if_match: IfMatch = None,
 ) -> Portfolio:
-    """Within 30 days of its deletion; one that is not deleted stays as it is."""
+    """Within 30 days of its deletion; a portfolio that is not deleted does not change."""
     dependencies, versions = service.dependencies, expected_versions(if_match)
     try:
-        restored = await book.restore_portfolio(
+        portfolio = await repository.restore_portfolio(
             dependencies.store, principal.owner, portfolio_id, now=dependencies.now(), versions=versions
         )
-    except book.VersionConflict as error:
+    except repository.VersionConflict as error:
         raise Problem(412, str(error)) from error
-    return _tagged(restored, response)
+    return _with_etag(portfolio, response)
 
 
-def _tagged(portfolio: Portfolio, response: Response) -> Portfolio:
+def _with_etag(portfolio: Portfolio, response: Response) -> Portfolio:
     response.headers["ETag"] = etag(portfolio.version)
     return portfolio

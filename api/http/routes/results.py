@@ -1,4 +1,4 @@
-"""What jobs have found: results, trials, charts, files."""
+"""Results of jobs: result, trials, charts and files."""
 
 from typing import Annotated, TypeAlias
 
@@ -8,7 +8,7 @@ from api.export import job_files as exporting
 from api.export.job_files import MEDIA, Format, Table
 from api.http.dependencies import PrincipalDep, ServiceDep
 from api.http.errors.problems import error_responses
-from api.http.etags import TAGGED, UNCHANGED, IfNoneMatch, tagged
+from api.http.etags import ETAG_HEADER, NOT_MODIFIED, IfNoneMatch, etag_response
 from api.http.pagination import After, Limit
 from desk.base.errors import InvalidInput
 from desk.optimization.reading.chart_schemas import MOST_POINTS, ChartName, Charts
@@ -27,16 +27,16 @@ JobId: TypeAlias = Annotated[
     Path(pattern="^[A-Za-z0-9_-]{1,64}$", description="The id of a job", examples=["9f0c9c2be5b74d0d8f4a1f0c9c2be5b7"]),
 ]
 
-_CACHED = TAGGED | {
+_CACHED = ETAG_HEADER | {
     "X-Cache": {
-        "description": "`hit` where the answer was kept, at most for a day; the bytes are the same",
+        "description": "`hit` for a cached response, at most a day old, with the same bytes",
         "schema": {"type": "string", "enum": ["hit", "miss"]},
     }
 }
 _FILE = _CACHED | {"Content-Disposition": {"description": "A name for the file", "schema": {"type": "string"}}}
 
 
-@router.get("/jobs/compare", summary="Finished jobs beside each other", responses=error_responses(404, 409, 410))
+@router.get("/jobs/compare", summary="Compare finished jobs", responses=error_responses(404, 409, 410))
 async def compare(
     service: ServiceDep,
     principal: PrincipalDep,
@@ -63,14 +63,14 @@ async def compare(
     "/jobs/{job_id}/result",
     summary="The result of a job",
     response_model=OptimizationResult | PartialResult,
-    responses={200: {"headers": TAGGED}, **UNCHANGED, **error_responses(404, 409, 410)},
+    responses={200: {"headers": ETAG_HEADER}, **NOT_MODIFIED, **error_responses(404, 409, 410)},
 )
 async def result(
     job_id: JobId, service: ServiceDep, principal: PrincipalDep, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """The whole result; of a job that was cancelled or failed a partial one, which says so and names no winner.
+    """The result; a partial one without a winner for a cancelled or failed job.
 
-    409 while the job goes on: its state is at `/api/jobs/{id}`, what it has tried at `/api/jobs/{id}/trials`.
+    409 while the job runs: its state is at `/api/jobs/{id}`, its trials at `/api/jobs/{id}/trials`.
     """
 
     from graphs.runs.outcomes import result_json
@@ -89,14 +89,18 @@ async def trials(
     service: ServiceDep,
     principal: PrincipalDep,
     *,
-    sort: Annotated[SortBy, Query(description="Number of proposal, objective, or a metric in `scenario`")] = "number",
+    sort: Annotated[SortBy, Query(description="Number of the trial, objective, or a metric in `scenario`")] = "number",
     order: Annotated[Order, Query()] = "asc",
     scenario: Annotated[
-        str, Query(max_length=64, description="Where the metrics are measured: a scenario of the job, or history")
+        str, Query(max_length=64, description="The scenario of the metrics: one of the job, or history")
     ] = HISTORY,
-    weight_function: Annotated[tuple[WeightFunction, ...], Query(description="Those of these functions only")] = (),
-    feasible: Annotated[bool | None, Query(description="Those that keep, or break, the limits")] = None,
-    screened: Annotated[bool | None, Query(description="Those that were, or were not, dropped after few paths")] = None,
+    weight_function: Annotated[
+        tuple[WeightFunction, ...], Query(description="Trials with these weight functions only")
+    ] = (),
+    feasible: Annotated[bool | None, Query(description="Trials that keep, or break, the limits")] = None,
+    screened: Annotated[
+        bool | None, Query(description="Trials that were, or were not, screened out after few paths")
+    ] = None,
     limit: Limit = 100,
     after: After = None,
 ) -> TrialPage:
@@ -117,7 +121,7 @@ async def trials(
 
 @router.get(
     "/jobs/{job_id}/trials/{digest}",
-    summary="One trial with everything that was measured",
+    summary="One trial with all of its metrics",
     responses=error_responses(404, 410),
 )
 async def trial(
@@ -133,17 +137,19 @@ async def trial(
 
 @router.get(
     "/jobs/{job_id}/charts",
-    summary="What a job's charts show, ready to be drawn",
+    summary="The data of a job's charts",
     response_model=Charts,
-    responses={200: {"headers": _CACHED}, **UNCHANGED, **error_responses(404, 410)},
+    responses={200: {"headers": _CACHED}, **NOT_MODIFIED, **error_responses(404, 410)},
 )
 async def charts(
     job_id: JobId,
     service: ServiceDep,
     principal: PrincipalDep,
     *,
-    chart: Annotated[ChartName | None, Query(description="This one alone")] = None,
-    points: Annotated[int, Query(ge=100, le=MOST_POINTS, description="Points of a line, at most")] = MOST_POINTS,
+    chart: Annotated[ChartName | None, Query(description="This chart only")] = None,
+    points: Annotated[
+        int, Query(ge=100, le=MOST_POINTS, description="Maximum number of points of a line")
+    ] = MOST_POINTS,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Of a job without a result what its trials so far allow; `partial` says so then."""
@@ -163,7 +169,7 @@ async def charts(
     responses={
         200: {
             "headers": _FILE,
-            "description": "The file; it says the job, the last day of the prices and the version of the data",
+            "description": "The file, which names the job, the last day of the prices and the version of the data",
             "content": {
                 "application/json": {"schema": {"type": "object"}},
                 "text/csv": {"schema": {"type": "string"}},
@@ -171,7 +177,7 @@ async def charts(
                 "text/html": {"schema": {"type": "string"}},
             },
         },
-        **UNCHANGED,
+        **NOT_MODIFIED,
         **error_responses(404, 409, 410),
     },
 )
@@ -180,8 +186,8 @@ async def export(
     service: ServiceDep,
     principal: PrincipalDep,
     *,
-    format_: Annotated[Format, Query(alias="format", description="html is the report")] = "json",
-    table: Annotated[Table, Query(description="Of a csv file: its trials, or its figures")] = "trials",
+    format_: Annotated[Format, Query(alias="format", description="`html` is the report")] = "json",
+    table: Annotated[Table, Query(description="Content of a csv file: trials or figures")] = "trials",
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The same bytes whenever it is asked for. No cell of a csv or xlsx file is a formula."""
@@ -191,9 +197,9 @@ async def export(
     made = await exporting.export(service.dependencies, found, format_, table)
     name = f"stratigos-{job_id}" + ("-figures" if (format_, table) == ("csv", "figures") else "")
     headers = {"Content-Disposition": f'attachment; filename="{name}.{format_}"'}
-    headers |= _cached(hit=made.hit)
-    return tagged(made.content, if_none_match, media_type=MEDIA[format_], digest=made.digest, headers=headers)
+    headers |= _cache_header(hit=file.hit)
+    return etag_response(file.content, if_none_match, media_type=MEDIA[format_], digest=file.digest, headers=headers)
 
 
-def _cached(*, hit: bool) -> dict[str, str]:
+def _cache_header(*, hit: bool) -> dict[str, str]:
     return {"X-Cache": "hit" if hit else "miss"}

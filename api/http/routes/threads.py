@@ -1,4 +1,4 @@
-"""Chat with the assistant: threads and what was said in them."""
+"""Threads of the chat with the assistant, and their messages."""
 
 from typing import Annotated
 
@@ -28,12 +28,18 @@ router = APIRouter(tags=["threads"], route_class=limited_route(100_000))
 ThreadId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,100}$", examples=["3f6c0e8a5f0e"])]
 Title = Annotated[
     str,
-    Field(min_length=1, max_length=120, pattern=r"\S", description="A name for the list", examples=["Rule of thumb"]),
+    Field(
+        min_length=1,
+        max_length=120,
+        pattern=r"\S",
+        description="Title in the list of threads",
+        examples=["Rule of thumb"],
+    ),
 ]
 
 
 class NewThread(Frozen):
-    title: Title | None = Field(default=None, description="Without one, the first message is the title")
+    title: Title | None = Field(default=None, description="Default: the first message")
 
 
 class Renamed(Frozen):
@@ -42,21 +48,21 @@ class Renamed(Frozen):
 
 class Branching(Frozen):
     after: Annotated[
-        int, Field(ge=1, le=999_999, description="The answered turn after which the new thread goes on", examples=[1])
+        int, Field(ge=1, le=999_999, description="The answered turn after which the new thread continues", examples=[1])
     ]
 
 
 class ThreadState(Frozen):
-    """Where a thread stands."""
+    """The state of a thread."""
 
     thread: str
     turns: int
-    state: TurnState | None = Field(description="Of the last turn; null while nothing was said")
+    state: TurnState | None = Field(description="State of the last turn; null for an empty thread")
     focus: Focus = Field(description='What "it" means in the next message')
-    interrupts: tuple[Interrupt, ...] = Field(description="What a person has to decide before it goes on")
+    interrupts: tuple[Interrupt, ...] = Field(description="Decisions that the thread waits for")
 
 
-@router.post("/threads", status_code=201, summary="Begin a thread", responses=error_responses(400, 413))
+@router.post("/threads", status_code=201, summary="Start a thread", responses=error_responses(400, 413))
 async def begin(
     principal: PrincipalDep, service: ServiceDep, response: Response, body: NewThread | None = None
 ) -> Conversation:
@@ -93,20 +99,20 @@ async def rename(thread: ThreadId, body: Renamed, principal: PrincipalDep, servi
     responses=error_responses(404, 409),
 )
 async def delete(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) -> None:
-    """Refused while a turn is being answered, and while other threads go on from it."""
+    """409 while a turn is being answered, and while other threads branch from it."""
     await delete_conversation(service.dependencies, principal.owner, thread)
 
 
 @router.get(
-    "/threads/{thread}/state", summary="What a thread is about, and what it waits for", responses=error_responses(404)
+    "/threads/{thread}/state", summary="Focus, state and pending decisions of a thread", responses=error_responses(404)
 )
 async def state(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) -> ThreadState:
     store = service.dependencies.store
-    found = await conversation_of(store, principal.owner, thread)
-    last = await service.answering.ensure(principal.owner, thread, found.turns) if found.turns else None
+    conversation = await conversation_of(store, principal.owner, thread)
+    last = await service.answering.ensure(principal.owner, thread, conversation.turns) if conversation.turns else None
     return ThreadState(
         thread=thread,
-        turns=found.turns,
+        turns=conversation.turns,
         state=last.state if last else None,
         focus=last.focus if last else Focus(),
         interrupts=tuple(await interrupts(service.dependencies, principal, thread)),
@@ -115,13 +121,13 @@ async def state(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) 
 
 @router.get(
     "/threads/{thread}/messages",
-    summary="What was said and answered, from the first",
+    summary="Messages and answers, the oldest first",
     responses=error_responses(404),
 )
 async def messages(
     thread: ThreadId, principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
 ) -> Listed[Message]:
-    """The numbers of an answer are in its `figures`, each with the result and the field that it came from."""
+    """The numbers of an answer are in its `figures`, each with its source: a result and a field."""
     items, cursor = await message_page(service.dependencies.store, principal.owner, thread, after=after, limit=limit)
     return Listed(items=items, next=cursor)
 
@@ -129,7 +135,7 @@ async def messages(
 @router.post(
     "/threads/{thread}/branches",
     status_code=201,
-    summary="Go on after an earlier turn, in a thread of its own",
+    summary="Branch a thread after an earlier turn",
     responses=error_responses(400, 404, 409, 413),
 )
 async def branch(

@@ -1,4 +1,4 @@
-"""Tickets for streams and sockets of browsers."""
+"""Tickets for event streams and WebSockets of browsers."""
 
 from typing import Annotated
 
@@ -21,8 +21,8 @@ class Wanted(BaseModel):
         str,
         Field(
             pattern=r"^/api/(runs/[^/?#%\s]{1,200}/events|sockets)$",
-            description="The stream of a run or a turn, with its polls and its socket, `/poll` and `/ws`; "
-            "or `/api/sockets`, for the WebSocket API where there is one",
+            description="The event stream of a run or turn, also valid for its `/poll` and `/ws`; "
+            "or `/api/sockets`, for the WebSocket API of API Gateway",
             examples=["/api/runs/3f6c0e8a5f0e4a0f9a5d8c1b2e7f4a6d/events"],
         ),
     ]
@@ -31,14 +31,14 @@ class Wanted(BaseModel):
 @router.post(
     "/tickets",
     status_code=201,
-    summary="A ticket for one stream or socket of events",
+    summary="Issue a ticket for one event stream or WebSocket",
     responses=error_responses(400, 413),
 )
 async def issue(body: Wanted, principal: PrincipalDep, service: ServiceDep, response: Response) -> Ticket:
     """For a browser's EventSource and WebSocket, which cannot send a key or a token: `?ticket=` in the URL, once.
 
-    It is good for half a minute, for this path only, and lets in whoever asked for it, with the same rights. A
-    stream that is cut needs another one. The one local user needs none, but one that is sent has to be good.
+    It is valid for 30 seconds and this path, with your permissions. A stream that reconnects needs another one.
+    Without authentication no ticket is needed, but an invalid one is rejected.
     """
     response.headers["Cache-Control"] = "no-store"
     return await tickets.issue(service.dependencies.store, principal, body.path, now=service.dependencies.now())

@@ -179,7 +179,7 @@ async def test_what_cannot_be_asked_is_refused_before_the_stream_begins(home, bo
     ("body", "status", "words"),
     [
         (message_body(JOKE, thread="a/b"), 422, "body.threadId: 'a/b' is not allowed"),
-        (message_body("x" * 2_000_000), 413, "expected 2 MB"),
+        (message_body("x" * 2_000_000), 413, "at most 2 MB"),
     ],
 )
 async def test_a_refusal_names_the_field_or_the_size(home, body, status, words):

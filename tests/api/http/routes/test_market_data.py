@@ -32,7 +32,7 @@ WRONGLY_ASKED: list[tuple[str, dict[str, str], str]] = [
     ("prices", {"symbols": "AAPL", "startDate": "yesterday"}, "startDate"),
     ("prices", {"symbols": "AAPL", "interval": "1h"}, "one of 1d, 1wk or 1mo"),
     ("prices", {}, "symbols: it is missing"),
-    ("returns", {"symbols": "dates"}, "no key of the answer"),
+    ("returns", {"symbols": "dates"}, "response keys"),
     ("returns", {"symbols": "AAPL", "returnType": "yearly"}, "daily, weekly or monthly"),
 ]
 WRONG_OPTIONS: list[tuple[dict[str, str], str]] = [
@@ -43,7 +43,7 @@ WRONG_OPTIONS: list[tuple[dict[str, str], str]] = [
     ({"mapping": "close:Settle"}, "has no column"),
     ({"accept": "movement:x"}, "reasons of 3 to 300 characters"),
     ({"calendar": "MOON"}, "the name of an exchange calendar"),
-    ({"mode": "extend"}, "there is no mydata yet"),
+    ({"mode": "extend"}, "mydata does not exist yet"),
     ({"currency": "euro"}, "currency"),
     ({"colour": "red"}, "there is no such parameter"),
 ]
