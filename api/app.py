@@ -114,7 +114,7 @@ def create_app(
     from api.http.middleware import audit as auditing
     from api.http.middleware.local_origin import LocalOriginOnly
     from api.http.middleware.stack import add_middleware
-    from api.http.openapi import make_once
+    from api.http.openapi import generate_once
     from api.http.rate_limits import RateLimits
     from api.operations.metrics import Measured
     from api.operations.readiness import ReadinessChecks
@@ -154,7 +154,7 @@ def create_app(
         swagger_ui_oauth2_redirect_url="/api/docs/oauth2-redirect",
         openapi_url="/api/openapi.json",
     )
-    make_once(app)
+    generate_once(app)
     add_error_handlers(app)
     app.add_middleware(auditing.AuditOutcomes)
     if not settings.auth:

@@ -25,7 +25,7 @@ from api.http.middleware.stack import add_middleware
 from api.http.rate_limits import MAX_CONCURRENT_CALCULATIONS
 from api.http.request_context import request_id
 from api.http.server import LARGEST_HEAD, Announced, listening, run
-from api.operations.log import libraries_told, log_to
+from api.operations.log import capture_library_logs, log_to
 from api.settings import Settings
 from desk.base.errors import InvalidInput, UserError
 from desk.compute.endpoint import (
@@ -223,7 +223,7 @@ def serve_endpoint(settings: Settings, host: str | None, port: int | None) -> in
     with (
         listening(*_place(settings, host, port)) as sockets,
         log_to(Path(os.devnull), settings.log_level, place="stdout"),
-        libraries_told("stdout"),
+        capture_library_logs("stdout"),
     ):
         server = Announced(
             create_endpoint(settings, BundledPrices(), load_artifact(settings.container_root / "model")),

@@ -6,12 +6,12 @@ from typing import Any
 from fastapi import FastAPI
 
 
-def make_once(app: FastAPI) -> None:
-    """A thread makes the document while the server begins, and the first request may want it meanwhile."""
-    making, make = threading.Lock(), app.openapi
+def generate_once(app: FastAPI) -> None:
+    """Serialize the generation of the document, which a thread starts and the first request may also need."""
+    lock, generate = threading.Lock(), app.openapi
 
     def openapi() -> dict[str, Any]:
-        with making:
-            return make()
+        with lock:
+            return generate()
 
     app.openapi = openapi

@@ -1,4 +1,4 @@
-"""uvicorn, which says where it listens, and ends streams before it waits for requests."""
+"""The uvicorn server: opens its sockets, logs its addresses, and ends streams on shutdown."""
 
 import asyncio
 import errno
@@ -16,27 +16,27 @@ from desk.base.errors import InvalidInput
 CANNOT_START = 2
 """Exit code."""
 LARGEST_HEAD = 32_768
-"""Bytes of a request above its body, some more than `api.http.body_limits` allows, so that it can say so."""
+"""Bytes of the head of a request; more than the limit of `middleware.head_limits`, which reports the error."""
 OF_PORTS = {errno.EADDRINUSE, errno.EACCES}
 OF_ADDRESSES = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
-"""Where a name stands for several, as localhost does, one of them is enough."""
+"""Errors of one address; a name such as localhost has several, of which one suffices."""
 
 
 class Announced(uvicorn.Server):
     def __init__(self, app: FastAPI, **options: Any) -> None:
         super().__init__(uvicorn.Config(app, **options))
-        logging.getLogger("uvicorn.error").addFilter(_tame)
+        logging.getLogger("uvicorn.error").addFilter(_clean_record)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        for each in sockets or ():  # uvicorn names only those that it made
+        for each in sockets or ():  # uvicorn logs only sockets that it opened
             host, port = each.getsockname()[:2]
             place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             logging.getLogger("uvicorn.error").info("Uvicorn running on http://%s (Press CTRL+C to quit)", place)
 
 
 class Server(Announced):
-    """Of the service: a reader of a stream would hold it up, and comes again anyway."""
+    """The server of the service, which ends event streams at shutdown; clients reconnect."""
 
     def __init__(self, app: FastAPI, **options: Any) -> None:
         super().__init__(app, **options)
@@ -47,8 +47,8 @@ class Server(Announced):
         await super().shutdown(sockets)
 
 
-def _tame(record: logging.LogRecord) -> bool:
-    """No ticket of a socket's address is told, and a request that is cut off at the end of its time is no fault."""
+def _clean_record(record: logging.LogRecord) -> bool:
+    """Remove tickets from logged WebSocket URLs, and the traceback of requests that the shutdown cancels."""
     if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
         record.msg, record.args, record.exc_info = "A request was cut off by the shutdown", (), None
     if isinstance(record.args, tuple) and "WebSocket" in str(record.msg):  # it may be an error
@@ -58,20 +58,20 @@ def _tame(record: logging.LogRecord) -> bool:
 
 @contextmanager
 def listening(host: str, port: int) -> Generator[list[socket.socket]]:
-    """Sockets of every address of `host`, all at the same port: whoever connects from now on waits to be answered."""
+    """Listening sockets for every address of `host`, all at the same port."""
     with ExitStack() as stack:
         sockets: list[socket.socket] = []
         failure: OSError | None = None
         for family, kind, proto, _, address in _addresses(host, port):
-            taken = sockets[0].getsockname()[1] if sockets else port
+            bound_port = sockets[0].getsockname()[1] if sockets else port
             try:
-                made = _listen(stack, (family, kind, proto), (address[0], taken, *address[2:]))
+                listener = _listen(stack, (family, kind, proto), (address[0], bound_port, *address[2:]))
             except OSError as error:
                 if error.errno not in OF_ADDRESSES:
                     raise _refused(host, port, error) from error
                 failure = error
             else:
-                sockets.append(made)
+                sockets.append(listener)
         if failure is not None and not sockets:
             raise _refused(host, port, failure)
         yield sockets
@@ -85,20 +85,20 @@ def _addresses(host: str, port: int) -> list[Any]:
 
 
 def _listen(stack: ExitStack, kind: tuple[int, int, int], address: tuple[Any, ...]) -> socket.socket:
-    made = stack.enter_context(socket.socket(*kind))
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if made.family == socket.AF_INET6:
-        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    made.bind(address)
-    made.listen(2048)  # as many as uvicorn lets wait
-    return made
+    listener = stack.enter_context(socket.socket(*kind))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if listener.family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    listener.bind(address)
+    listener.listen(2048)  # the backlog of uvicorn
+    return listener
 
 
 def _refused(host: str, port: int, error: Exception) -> InvalidInput:
-    told = (error.strerror if isinstance(error, OSError) else None) or "it is no name"
-    reason = f"nothing can listen at {host}, port {port}: {told}"
+    cause = (error.strerror if isinstance(error, OSError) else None) or "the name is invalid"
+    reason = f"cannot listen on {host}, port {port}: {cause}"
     if isinstance(error, OSError) and error.errno in OF_PORTS:
-        return InvalidInput("--port", port, reason=reason, allowed="a port that is free, or 0 for any (STRATIGOS_PORT)")
+        return InvalidInput("--port", port, reason=reason, allowed="a free port, or 0 for any (STRATIGOS_PORT)")
     return InvalidInput("--host", host, reason=reason, allowed="an address of this machine (STRATIGOS_HOST)")
 
 

@@ -1,4 +1,4 @@
-"""Requests as API Gateway and function URLs tell them, and the application's answers in their words."""
+"""HTTP events of API Gateway and function URLs: converted to ASGI requests, and responses back to their format."""
 
 import asyncio
 import base64
@@ -21,18 +21,18 @@ from api.http.request_context import REQUEST_ID_HEADER
 Event: TypeAlias = dict[str, Any]
 
 MARGIN = 1.0
-"""Seconds before its deadline at which an invocation is ended: Lambda would kill the process."""
-LARGEST = 6 * 1024 * 1024
-"""Bytes of a whole answer that Lambda takes."""
-LONGEST_WAIT = 20.0
-"""Seconds for which an answer that must be whole waits for the events of a stream; API Gateway waits for 29."""
-SILENCE = 0.5
-"""Seconds without an event after which such an answer ends."""
+"""Seconds before the deadline at which an invocation ends, because Lambda would then kill the process."""
+MAX_RESPONSE_BYTES = 6 * 1024 * 1024
+"""Limit of Lambda for a buffered response."""
+MAX_STREAM_WAIT = 20.0
+"""Seconds for which a buffered response waits for the events of a stream; API Gateway times out after 29."""
+STREAM_SILENCE = 0.5
+"""Seconds without an event after which a buffered stream ends."""
 GRACE = 0.5
-"""Seconds that a request has to end once it is interrupted."""
+"""Seconds that a cancelled request has to finish."""
 SEPARATOR = bytes(8)
 REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
-OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "upgrade"}
+HOP_BY_HOP_HEADERS = {"connection", "keep-alive", "transfer-encoding", "upgrade"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Request:
     scope: Scope
     body: bytes
     first_version: bool
-    """Of the payload format: headers that come twice have a list of their own."""
+    """Payload format 1.0, which has separate fields for repeated headers."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Head:
 
 
 class Incomplete(Exception):
-    """The application ended before its answer did."""
+    """The application ended before its response was complete."""
 
 
 def is_http(event: Any) -> bool:
@@ -65,7 +65,7 @@ def request_of(event: Event) -> Request:
     context: Event = event["requestContext"]
     first = "httpMethod" in event
     path, root = _first_path(event) if first else _later_path(event["rawPath"], context)
-    headers = _numbered(_first_headers(event) if first else _later_headers(event), context.get("requestId"))
+    headers = _with_request_id(_first_headers(event) if first else _later_headers(event), context.get("requestId"))
     address = (context["identity"] if first else context["http"]).get("sourceIp") or ""
     host = next((value for name, value in headers if name == b"host"), b"").decode("latin-1")
     text: str = event.get("body") or ""
@@ -88,13 +88,13 @@ def request_of(event: Event) -> Request:
 
 
 class Exchange:
-    """One request to the application, whose answer is taken as it comes."""
+    """One request to the application, whose response is read while it is produced."""
 
     def __init__(self, app: ASGIApp, request: Request) -> None:
         self._app = app
         self._request = request
-        self._sending, self._coming = create_memory_object_stream[Message](0)
-        self._told = False
+        self._sender, self._receiver = create_memory_object_stream[Message](0)
+        self._body_sent = False
 
     async def __aenter__(self) -> "Exchange":
         self._task = asyncio.create_task(self._run())
@@ -107,13 +107,13 @@ class Exchange:
         try:
             await asyncio.wait({self._task}, timeout=GRACE)
         finally:
-            self._sending.close()
-            self._coming.close()
+            self._sender.close()
+            self._receiver.close()
 
     async def head(self) -> Head:
         start = await self._next()
         headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in start["headers"]]
-        return Head(start["status"], [each for each in headers if each[0] not in OF_THE_CONNECTION])
+        return Head(start["status"], [each for each in headers if each[0] not in HOP_BY_HOP_HEADERS])
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         more = True
@@ -123,77 +123,79 @@ class Exchange:
             if message.get("body") and self._request.scope["method"] != "HEAD":
                 yield message["body"]
 
-    async def ended(self, until: float) -> None:
-        """The answer is out, and what the application does after it is done as well."""
+    async def finish(self, until: float) -> None:
+        """Wait for what the application does after its response."""
         await asyncio.wait({self._task}, timeout=max(0.0, until - asyncio.get_running_loop().time()))
         if self._task.done() and (error := self._task.exception()) is not None:
             logger: Any = structlog.get_logger()
             logger.warning("failed_after_the_answer", kind=type(error).__name__)
 
     async def _run(self) -> None:
-        async with self._sending:
-            await self._app(self._request.scope, self._receive, self._sending.send)
+        async with self._sender:
+            await self._app(self._request.scope, self._receive, self._sender.send)
 
     async def _receive(self) -> Message:
-        if self._told:
-            await asyncio.Event().wait()  # nobody says that the client is gone; whoever hears on is cancelled
-        self._told = True
+        if self._body_sent:
+            await asyncio.Event().wait()  # a disconnect is never reported; the waiting task is cancelled
+        self._body_sent = True
         return {"type": "http.request", "body": self._request.body, "more_body": False}
 
     async def _next(self) -> Message:
         try:
-            return await self._coming.receive()
+            return await self._receiver.receive()
         except EndOfStream:
-            await self._task  # raises what the application has raised
-            raise Incomplete("the application ended before its answer did") from None
+            await self._task  # raises the error of the application
+            raise Incomplete("the application ended before its response was complete") from None
 
 
 async def buffered(app: ASGIApp, event: Event, until: float) -> Event:
-    """The whole answer; of a stream of events what is there, after which the client asks for more."""
+    """The whole response; for an event stream the events so far, after which the client reconnects."""
     request = request_of(event)
     async with Exchange(app, request) as exchange:
         try:
             async with asyncio.timeout_at(until), aclosing(exchange.chunks()) as chunks:
                 head = await exchange.head()
                 if head.header("content-type").startswith("text/event-stream"):
-                    return whole(request, head, await _so_far(chunks))
+                    return buffered_response(request, head, await _events_so_far(chunks))
                 body = b"".join([chunk async for chunk in chunks])
         except TimeoutError:
-            return whole(request, *too_late())
-        await exchange.ended(until)
-    return whole(request, head, body)
+            return buffered_response(request, *timeout_response())
+        await exchange.finish(until)
+    return buffered_response(request, head, body)
 
 
-def whole(request: Request, head: Head, body: bytes) -> Event:
-    """An answer in the form of the request's version."""
+def buffered_response(request: Request, head: Head, body: bytes) -> Event:
+    """A response in the payload format of its request."""
     try:
         text, encoded = body.decode(), False
     except UnicodeDecodeError:
         text, encoded = base64.b64encode(body).decode(), True
-    told: Event = {"statusCode": head.status, "body": text, "isBase64Encoded": encoded}
+    response: Event = {"statusCode": head.status, "body": text, "isBase64Encoded": encoded}
     if request.first_version:
-        told["multiValueHeaders"] = _grouped(head)
+        response["multiValueHeaders"] = _grouped(head)
     else:
-        told |= _joined(head)
-    if len(json.dumps(told)) > LARGEST:
-        message = f"the answer is larger than {LARGEST // 2**20} MB; ask for less, for example with `limit`"
-        return whole(request, *_problem(413, message))
-    return told
+        response |= _joined(head)
+    if len(json.dumps(response)) > MAX_RESPONSE_BYTES:
+        message = (
+            f"the response is larger than {MAX_RESPONSE_BYTES // 2**20} MB; request less, for example with `limit`"
+        )
+        return buffered_response(request, *_problem(413, message))
+    return response
 
 
 def prelude(request: Request, head: Head) -> bytes:
-    """What comes before the bytes of a streamed answer."""
-    told: Event = {"statusCode": head.status, **_joined(head)}
+    """The metadata that precedes the body of a streamed response."""
+    metadata: Event = {"statusCode": head.status, **_joined(head)}
     if request.first_version:
         groups = _grouped(head)
-        told["headers"] = {name: values[0] for name, values in groups.items() if len(values) == 1}
-        told["multiValueHeaders"] = {name: values for name, values in groups.items() if len(values) > 1}
-        told["cookies"] = []
-    return json.dumps(told).encode() + SEPARATOR
+        metadata["headers"] = {name: values[0] for name, values in groups.items() if len(values) == 1}
+        metadata["multiValueHeaders"] = {name: values for name, values in groups.items() if len(values) > 1}
+        metadata["cookies"] = []
+    return json.dumps(metadata).encode() + SEPARATOR
 
 
-def too_late() -> tuple[Head, bytes]:
-    return _problem(504, "the answer was not ready in the time that the function has; try again, or ask for less")
+def timeout_response() -> tuple[Head, bytes]:
+    return _problem(504, "the time limit of the function was reached; try again, or request less")
 
 
 def _problem(status: int, message: str) -> tuple[Head, bytes]:
@@ -201,22 +203,22 @@ def _problem(status: int, message: str) -> tuple[Head, bytes]:
     return Head(status, response.headers.items()), bytes(response.body)
 
 
-async def _so_far(chunks: AsyncGenerator[bytes]) -> bytes:
+async def _events_so_far(chunks: AsyncGenerator[bytes]) -> bytes:
     clock = asyncio.get_running_loop().time
-    end = clock() + LONGEST_WAIT
-    found = b""
+    end = clock() + MAX_STREAM_WAIT
+    content = b""
     try:
         while True:
-            async with asyncio.timeout_at(min(end, clock() + SILENCE) if found else end):
-                found += await anext(chunks)
+            async with asyncio.timeout_at(min(end, clock() + STREAM_SILENCE) if content else end):
+                content += await anext(chunks)
     except (StopAsyncIteration, TimeoutError):
-        return found
+        return content
 
 
 def _first_path(event: Event) -> tuple[str, str]:
-    """The path below the stage, and what the stage puts before it."""
+    """The path below the stage, and its prefix."""
     path, context = event["path"], event["requestContext"]
-    if event.get("version") == "1.0":  # of an HTTP API, whose path holds the stage
+    if event.get("version") == "1.0":  # an HTTP API, whose path includes the stage
         return _later_path(path, context)
     full = context.get("path") or path
     return path, _before(path, full.removesuffix(path) if full.endswith(path) else "")
@@ -231,13 +233,15 @@ def _later_path(path: str, context: Event) -> tuple[str, str]:
 
 
 def _before(path: str, root: str) -> str:
-    """Nothing for a stage named as the path begins: routes would be looked for below it."""
+    """The root path; empty for a stage with the name of the path's first segment, which would hide the routes."""
     return "" if f"{path}/".startswith(f"{root}/") else root
 
 
 def _first_headers(event: Event) -> list[tuple[bytes, bytes]]:
-    several = event.get("multiValueHeaders") or {name: [value] for name, value in (event.get("headers") or {}).items()}
-    return [_header(name, value) for name, values in several.items() for value in values]
+    values_by_name = event.get("multiValueHeaders") or {
+        name: [value] for name, value in (event.get("headers") or {}).items()
+    }
+    return [_header(name, value) for name, values in values_by_name.items() for value in values]
 
 
 def _later_headers(event: Event) -> list[tuple[bytes, bytes]]:
@@ -246,8 +250,8 @@ def _later_headers(event: Event) -> list[tuple[bytes, bytes]]:
     return [*headers, _header("cookie", "; ".join(cookies))] if cookies else headers
 
 
-def _numbered(headers: list[tuple[bytes, bytes]], number: str | None) -> list[tuple[bytes, bytes]]:
-    """Without an id of the client's, the gateway's own stands in the log and in the answer."""
+def _with_request_id(headers: list[tuple[bytes, bytes]], number: str | None) -> list[tuple[bytes, bytes]]:
+    """Use the id of the gateway when the client sends none."""
     if number is None or any(name == REQUEST_ID for name, _ in headers):
         return headers
     return [*headers, (REQUEST_ID, number.encode())]
@@ -258,8 +262,8 @@ def _header(name: str, value: str) -> tuple[bytes, bytes]:
 
 
 def _first_query(event: Event) -> bytes:
-    several = event.get("multiValueQueryStringParameters") or event.get("queryStringParameters") or {}
-    return urlencode(several, doseq=True, errors="replace").encode()
+    values_by_name = event.get("multiValueQueryStringParameters") or event.get("queryStringParameters") or {}
+    return urlencode(values_by_name, doseq=True, errors="replace").encode()
 
 
 def _grouped(head: Head) -> dict[str, list[str]]:

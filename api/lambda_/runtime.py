@@ -227,7 +227,7 @@ async def _stream(api: RuntimeApi, app: "FastAPI", invocation: Invocation, event
             async with asyncio.timeout_at(invocation.until):
                 head = await exchange.head()
         except TimeoutError:
-            head, body = http_events.too_late()
+            head, body = http_events.timeout_response()
             async with api.stream(invocation) as out:
                 await out.send(http_events.prelude(request, head) + body)
                 await out.end(until=invocation.until + STREAM_GRACE)
@@ -236,7 +236,7 @@ async def _stream(api: RuntimeApi, app: "FastAPI", invocation: Invocation, event
             await out.send(http_events.prelude(request, head))
             error = await _forward(exchange, out, invocation.until)
             await out.end(error, until=invocation.until + STREAM_GRACE)
-        await exchange.ended(invocation.until)
+        await exchange.finish(invocation.until)
 
 
 async def _forward(exchange: http_events.Exchange, out: Stream, until: float) -> Exception | None:

@@ -1,4 +1,4 @@
-"""The log: one JSON object a line, in the home of the settings or on standard output."""
+"""The log: one JSON object per line, in the home folder or on standard output, with secrets removed."""
 
 import io
 import json
@@ -18,8 +18,8 @@ from agents.recording.scrubbing import scrub
 Place: TypeAlias = Literal["home", "stdout"]
 
 STDOUT = "standard output"
-TOLD_BY = ("asyncio", "uvicorn")
-"""Libraries whose lines become ours where a container reads them."""
+LIBRARIES = ("asyncio", "uvicorn")
+"""Libraries whose log lines are converted to JSON on standard output."""
 
 _LOG = "stratigos.log"
 _SILENT = logging.NullHandler()
@@ -28,16 +28,16 @@ _SECRET_FIELD = re.compile(
     r"(?i)(^|[_-])(authorization|cookie|set-cookie|api[_-]?key|password|secret|ticket|token)($|[_-]?value$)"
 )
 _SECRET_VARIABLE = re.compile(r"(KEY|SECRET|TOKEN|PASSWORD)(_ID)?$")
-_SHORTEST = 8
-"""Characters below which the value of a variable is a word that may stand anywhere."""
-_OURS = re.compile(
+_MIN_SECRET_LENGTH = 8
+"""Shorter values of variables are not removed, because they may be ordinary words."""
+_CREDENTIALS = re.compile(
     r"stratigos_[0-9a-f]{6,}_[A-Za-z0-9_-]+|eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?|(?<=ticket=)[^&\s\"\\]+"
 )
-"""API keys, JSON web tokens, and tickets of addresses."""
+"""API keys, JSON web tokens, and tickets in URLs."""
 
 
 class _Lines(io.StringIO):
-    """Each text is a line at once; a full disk costs the line, which goes to stderr, and not what it tells of."""
+    """Writes each text as one line; when the disk is full, to stderr instead of failing, unless `strict`."""
 
     def __init__(self, out: io.FileIO, *, strict: bool) -> None:
         super().__init__()
@@ -55,11 +55,13 @@ class _Lines(io.StringIO):
 
 
 class Secrets:
-    """Takes out of lines what may not stand in them; it knows the secrets of the environment by heart."""
+    """Removes secrets from lines: secret fields, credentials, and the values of secret environment variables."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        found = {v for name, v in environment.items() if _SECRET_VARIABLE.search(name) and len(v) >= _SHORTEST}
-        self._values = sorted({json.dumps(value)[1:-1] for value in found}, key=len, reverse=True)
+        secrets = {
+            v for name, v in environment.items() if _SECRET_VARIABLE.search(name) and len(v) >= _MIN_SECRET_LENGTH
+        }
+        self._values = sorted({json.dumps(value)[1:-1] for value in secrets}, key=len, reverse=True)
 
     def fields(self, _: object, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return _without_fields(dict(line))
@@ -67,26 +69,26 @@ class Secrets:
     def text(self, _: object, __: str, line: Any) -> str:
         for value in self._values:
             line = line.replace(value, _HIDDEN)
-        return scrub(_OURS.sub(_HIDDEN, line))
+        return scrub(_CREDENTIALS.sub(_HIDDEN, line))
 
 
-class _ToOurLog(logging.Handler):
-    """Lines of a library in our form."""
+class _LibraryHandler(logging.Handler):
+    """Converts lines of a library."""
 
     def emit(self, record: logging.LogRecord) -> None:
         import structlog
 
         logger: Any = structlog.get_logger()
-        told = {"library": record.name, "told": record.getMessage()}
-        logger.log(record.levelno, "library", **told, exc_info=record.exc_info or None)
+        fields = {"library": record.name, "told": record.getMessage()}
+        logger.log(record.levelno, "library", **fields, exc_info=record.exc_info or None)
 
 
 @contextmanager
 def log_to(home: Path, level: str, *, strict: bool = False, place: Place = "home") -> Generator[None]:
-    """Write what happens inside to `home`/stratigos.log or to stdout; `strict` fails where it cannot be written."""
+    """Log to `home`/stratigos.log or to stdout inside the block; `strict` raises when it cannot be written."""
     import structlog
 
-    logging.getLogger().addHandler(_SILENT)  # libraries would write tracebacks between our lines
+    logging.getLogger().addHandler(_SILENT)  # keeps tracebacks of libraries out of the log
     before, was_configured = structlog.get_config(), structlog.is_configured()
     secrets = Secrets(os.environ)
     with stdout_lines() if place == "stdout" else io.FileIO(home / _LOG, "a") as out:
@@ -112,13 +114,13 @@ def log_to(home: Path, level: str, *, strict: bool = False, place: Place = "home
 
 
 @contextmanager
-def libraries_told(place: Place) -> Generator[None]:
-    """On standard output the lines of uvicorn and asyncio have our form; elsewhere they go where they always go."""
+def capture_library_logs(place: Place) -> Generator[None]:
+    """Convert the log lines of uvicorn and asyncio when the log is on standard output."""
     if place == "home":
         yield
         return
-    handler = _ToOurLog()
-    loggers = [logging.getLogger(name) for name in TOLD_BY]
+    handler = _LibraryHandler()
+    loggers = [logging.getLogger(name) for name in LIBRARIES]
     for logger in loggers:
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
@@ -131,12 +133,12 @@ def libraries_told(place: Place) -> Generator[None]:
 
 
 def stdout_lines() -> io.FileIO:
-    """Each write is one call of the system, so that processes do not write into each other's lines."""
+    """Unbuffered standard output: each line is one system call, so lines of processes do not mix."""
     return io.FileIO(sys.stdout.fileno(), "w", closefd=False)
 
 
 def record(error: BaseException, home: Path | None, place: Place = "home") -> Path | str | None:
-    """Keep the traceback of a fault, and say where: in the log, or in a file of its own."""
+    """Write the traceback of an unexpected error to the log or a file, and return where."""
     import structlog
 
     if home is not None:

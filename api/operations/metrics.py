@@ -1,6 +1,6 @@
-"""Metrics in CloudWatch's embedded format: lines of JSON on standard output, from which CloudWatch makes them.
+"""Metrics in the embedded metric format of CloudWatch: JSON lines on standard output.
 
-They are made from trace events and requests alone. No owner and no run is a dimension; the run is a property.
+They come from trace events and requests only. The run is a property, not a dimension; the owner is neither.
 """
 
 import asyncio
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from graphs.dependencies import Dependencies
 
 Kind: TypeAlias = Literal["serve", "work", "lambda"]
-"""Of the process."""
+"""The kind of the process."""
 Name: TypeAlias = str
 
 NAMESPACE = "Stratigos"
 EVERY_SECONDS = 10.0
 LOOK_SECONDS = 60.0
-MOST_VALUES = 100
-"""What the format takes for one metric of a line; of more a fair sample is kept."""
+MAX_VALUES = 100
+"""Limit of the format per metric and line; more values are sampled."""
 MOST_RUNS = 100
-"""Runs that have a line of their own in one interval; the numbers of the others stand in the common one."""
+"""Runs with their own line in an interval; other runs share one line."""
 MOST_KNOWN = 1_000
-"""Runs whose beginning is remembered."""
+"""Runs whose start time is stored."""
 
 COUNTS = dict.fromkeys(
     (
@@ -63,7 +63,7 @@ COUNTS = dict.fromkeys(
     ),
     "Count",
 ) | {"Dollars": "None"}
-"""Summed over an interval."""
+"""Counters, summed over an interval."""
 VALUES = {
     "JobSeconds": "Seconds",
     "TurnSeconds": "Seconds",
@@ -72,31 +72,31 @@ VALUES = {
     "BestObjective": "None",
     "RequestMilliseconds": "Milliseconds",
 }
-"""Each of them counts."""
+"""Distributions: every value is reported."""
 LEVELS = {"QueueDepth": "Count", "DataAgeDays": "None"}
-"""The last one counts."""
+"""Gauges: the last value is reported."""
 UNITS = COUNTS | VALUES | LEVELS
 
 
 @dataclass
 class _Sample:
-    """At most a hundred of any number of values, each with the same chance."""
+    """A uniform reservoir sample of at most `MAX_VALUES` values."""
 
     chance: random.Random
     seen: int = 0
-    kept: list[float] = field(default_factory=list[float])
+    values: list[float] = field(default_factory=list[float])
 
     def add(self, value: float) -> None:
         self.seen += 1
-        if len(self.kept) < MOST_VALUES:
-            self.kept.append(value)
-        elif (place := self.chance.randrange(self.seen)) < MOST_VALUES:
-            self.kept[place] = value
+        if len(self.values) < MAX_VALUES:
+            self.values.append(value)
+        elif (index := self.chance.randrange(self.seen)) < MAX_VALUES:
+            self.values[index] = value
 
 
 @dataclass
 class _Interval:
-    """What was measured since the last line, for one run or for the process."""
+    """The metrics since the last line, of one run or of the process."""
 
     counts: Counter[Name] = field(default_factory=Counter[Name])
     dollars: float = 0.0
@@ -105,12 +105,12 @@ class _Interval:
 
     def measured(self) -> dict[Name, float | list[float]]:
         money = {"Dollars": self.dollars} if self.dollars else {}
-        return {**self.counts, **money, **{name: each.kept for name, each in self.values.items()}, **self.levels}
+        return {**self.counts, **money, **{name: each.values for name, each in self.values.items()}, **self.levels}
 
 
 @dataclass
 class _Run:
-    """What is remembered of a run until it ends."""
+    """State of a run until it ends."""
 
     begun: datetime | None = None
     searching: datetime | None = None
@@ -119,7 +119,7 @@ class _Run:
 
 
 class Metrics:
-    """Of one process; any thread may tell it something."""
+    """The metrics of one process; thread-safe."""
 
     def __init__(self, kind: Kind, out: io.RawIOBase, *, clock: Callable[[], float] = time.time) -> None:
         self._kind = kind
@@ -148,14 +148,14 @@ class Metrics:
             self._interval(None).levels[name] = value
 
     def answered(self, status: int, seconds: float) -> None:
-        """A request was answered with `status`; a stream when it began."""
+        """Count a response; that of a stream when it starts."""
         self.count(f"Requests{min(max(status // 100, 2), 5)}xx")
         self.measure("RequestMilliseconds", 1000.0 * seconds)
         if status >= 500:
             self.count("Errors")
 
     def flush(self) -> None:
-        """Write what was measured since the last time."""
+        """Write the metrics since the last flush."""
         with self._lock:
             intervals, self._intervals = self._intervals, {}
         for run, interval in intervals.items():
@@ -217,7 +217,7 @@ class Metrics:
         else:
             outcome = "Answered" if of_turn else "Completed"
         self.count(f"{'Turns' if of_turn else 'Jobs'}{outcome}", run=event.run)
-        if run.begun is not None:  # of one that another process began the beginning is not known here
+        if run.begun is not None:  # None for a run that another process started
             name = "TurnSeconds" if of_turn else "JobSeconds"
             self.measure(name, (event.at - run.begun).total_seconds(), run=event.run)
 
@@ -226,11 +226,11 @@ class Metrics:
         return self._intervals.setdefault(run if known else None, _Interval())
 
     def _run(self, run: str) -> _Run:
-        found = self._runs.setdefault(run, _Run())
+        state = self._runs.setdefault(run, _Run())
         self._runs.move_to_end(run)
         if len(self._runs) > MOST_KNOWN:
             self._runs.popitem(last=False)
-        return found
+        return state
 
     def _line(self, run: str | None, measured: dict[Name, float | list[float]]) -> bytes:
         dimensions = {"Service": "stratigos", "Process": self._kind}
@@ -245,7 +245,7 @@ class Metrics:
 
 
 class Measured:
-    """ASGI middleware: tells of each request how it was answered, and how long that took."""
+    """ASGI middleware: records status and latency of each request."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -255,19 +255,19 @@ class Measured:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = time.perf_counter()
+        start = time.perf_counter()
 
-        async def sending(message: Message) -> None:
+        async def send_measured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._metrics.answered(message["status"], time.perf_counter() - begun)
+                self._metrics.answered(message["status"], time.perf_counter() - start)
             await send(message)
 
-        await self._app(scope, receive, sending)
+        await self._app(scope, receive, send_measured)
 
 
 @contextmanager
 def measured(destination: Literal["off", "emf"], kind: Kind) -> Generator[Metrics | None]:
-    """What is told inside is written every ten seconds and at the end."""
+    """Metrics that are flushed every ten seconds and at the end; None when `destination` is off."""
     if destination == "off":
         yield None
         return
@@ -290,7 +290,7 @@ def measured(destination: Literal["off", "emf"], kind: Kind) -> Generator[Metric
 
 @asynccontextmanager
 async def watched(dependencies: "Dependencies", metrics: Metrics | None) -> AsyncGenerator[None]:
-    """Meanwhile somebody looks now and then at what nobody tells of."""
+    """Record the gauges every minute inside the block."""
     if metrics is None:
         yield
         return
@@ -309,7 +309,7 @@ async def watched(dependencies: "Dependencies", metrics: Metrics | None) -> Asyn
 
 
 async def look(dependencies: "Dependencies", metrics: Metrics) -> None:
-    """How many messages wait, and how old the prices are."""
+    """Record the depth of the queue and the age of the prices."""
     try:
         if dependencies.queue is not None:
             metrics.level("QueueDepth", await dependencies.queue.depth())

@@ -1,4 +1,4 @@
-"""What every process that serves or works has: its log, its metrics, and a line when it begins and ends."""
+"""The log and metrics of a service or worker process, with a log line at its start and end."""
 
 import os
 from collections.abc import Generator
@@ -9,7 +9,7 @@ import structlog
 
 from api import VERSION
 from api.home import prepare_home
-from api.operations.log import libraries_told, log_to
+from api.operations.log import capture_library_logs, log_to
 from api.operations.metrics import Kind, Metrics, measured
 from api.settings import Settings
 
@@ -19,7 +19,7 @@ def process(settings: Settings, kind: Kind) -> Generator[Metrics | None]:
     prepare_home(settings)
     with (
         log_to(settings.home, settings.log_level, place=settings.log),
-        libraries_told(settings.log),
+        capture_library_logs(settings.log),
         measured(settings.metrics, kind) as metrics,
     ):
         logger: Any = structlog.get_logger()

@@ -1,4 +1,4 @@
-"""What models are asked and answer, in the log: only for a person who asked for it by `STRATIGOS_LOG_PROMPTS`."""
+"""Logs the prompts and answers of models, when `STRATIGOS_LOG_PROMPTS` is set."""
 
 from typing import Any
 
@@ -11,17 +11,19 @@ _Messages = list[list[BaseMessage]]
 
 
 class PromptLog(AsyncCallbackHandler):
-    """Hears every call of a model."""
+    """Logs every model call at debug level."""
 
     async def on_chat_model_start(self, serialized: dict[str, Any], messages: _Messages, **call: Any) -> None:  # noqa: ARG002
         _log("prompt", call, [message for batch in messages for message in batch])
 
     async def on_llm_end(self, response: LLMResult, **call: Any) -> None:
-        made = [generation for batch in response.generations for generation in batch]
-        _log("answer", call, [generation.message for generation in made if isinstance(generation, ChatGeneration)])
+        generations = [generation for batch in response.generations for generation in batch]
+        _log(
+            "answer", call, [generation.message for generation in generations if isinstance(generation, ChatGeneration)]
+        )
 
 
 def _log(event: str, call: dict[str, Any], messages: list[BaseMessage]) -> None:
     logger: Any = structlog.get_logger()
-    said = [message.model_dump(mode="json", include={"type", "content", "tool_calls"}) for message in messages]
-    logger.debug(event, call=str(call["run_id"]), messages=said)
+    contents = [message.model_dump(mode="json", include={"type", "content", "tool_calls"}) for message in messages]
+    logger.debug(event, call=str(call["run_id"]), messages=contents)

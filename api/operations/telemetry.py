@@ -1,4 +1,4 @@
-"""Spans and metrics of OpenTelemetry, made from trace events alone: they hold no word that a model read or wrote."""
+"""OpenTelemetry spans and metrics, derived from trace events; they contain no text of prompts or answers."""
 
 import logging
 import sys
@@ -34,8 +34,8 @@ TOKENS = tuple(4**k for k in range(14))
 SECONDS = tuple(0.01 * 2**k for k in range(14))
 """Bounds of the histograms, as the conventions advise."""
 
-LAST_SECONDS = 5.0
-"""How long the end of the program waits for what is still to be sent."""
+SHUTDOWN_TIMEOUT = 5.0
+"""Seconds for which the shutdown waits for pending exports."""
 
 _PROVIDERS = {
     "azure_ai": "azure.ai.inference",
@@ -48,7 +48,7 @@ _PROVIDERS = {
     "mistralai": "mistral_ai",
     "xai": "x_ai",
 }
-"""The conventions' names for providers, where they are not those of the models' names."""
+"""Provider names of the conventions that differ from the prefixes of model names."""
 
 _Ended: TypeAlias = trace.AgentFinished | trace.ModelAnswered
 _Key: TypeAlias = tuple[str, ...]
@@ -108,7 +108,7 @@ class Telemetry:
                 return
 
     def close(self) -> None:
-        """End what never ended, such as the spans of a run that was interrupted."""
+        """End all open spans, such as those of an interrupted run."""
         for key in sorted(self._open, key=len, reverse=True):
             self._end(key, self._last, error=None if key[0] in self._waiting else "interrupted")
 
@@ -183,13 +183,13 @@ class Telemetry:
             self._begin(key, f"execute_tool {event.tool}", event.at, parent, {**own, **self._shared(event)})
             waiting.append((event.tool, key))
             return
-        found = next((call for call in waiting if call[0] == event.tool), None)
-        if found is not None:
-            waiting.remove(found)
-            self._end(found[1], event.at)
+        match = next((call for call in waiting if call[0] == event.tool), None)
+        if match is not None:
+            waiting.remove(match)
+            self._end(match[1], event.at)
 
     def _refuse(self, event: _Ended | trace.ModelReplaced, agent: str) -> None:
-        """A tool that has not returned when its agent goes on has refused the call."""
+        """End the spans of tool calls that did not return: the tool refused them."""
         for _, key in self._calls.pop((event.run, event.node, agent), ()):
             self._end(key, event.at, error="refused")
 
@@ -214,13 +214,13 @@ class Telemetry:
 
     def _shared(self, event: trace.TraceEvent) -> dict[str, Value]:
         conversation = self._conversations.get(event.run)
-        told: dict[str, Value] = {"stratigos.run": event.run}
-        return told if conversation is None else {**told, "gen_ai.conversation.id": conversation}
+        attributes: dict[str, Value] = {"stratigos.run": event.run}
+        return attributes if conversation is None else {**attributes, "gen_ai.conversation.id": conversation}
 
     def _begin(
         self, key: _Key, name: str, at: datetime, parent: "Span | None", attributes: Mapping[str, Value]
     ) -> "Span":
-        """The open span of that key, or a new one: a run that is resumed has told its beginning to another process."""
+        """The open span of the key, or a new one: a resumed run may have started in another process."""
         from opentelemetry.context import Context
         from opentelemetry.trace import SpanKind, set_span_in_context
 
@@ -258,19 +258,19 @@ _OfAgent: TypeAlias = (
 
 @contextmanager
 def exported(destination: Destination) -> "Generator[Telemetry | None]":
-    """What is observed inside goes to the console's stderr, or by OTLP where OpenTelemetry's own variables say."""
+    """Export to stderr, or by OTLP as configured by the environment variables of OpenTelemetry."""
     if destination == "off":
         yield None
         return
     tracers, meters = _providers(destination)
-    telemetry, complaints = Telemetry(tracers, meters), _ToOurLog(logging.WARNING)
+    telemetry, complaints = Telemetry(tracers, meters), _ExportErrorHandler(logging.WARNING)
     logging.getLogger("opentelemetry").addHandler(complaints)
     try:
         yield telemetry
     finally:
         telemetry.close()
         sending = [threading.Thread(target=provider.shutdown, daemon=True) for provider in (tracers, meters)]
-        end = time.monotonic() + LAST_SECONDS
+        end = time.monotonic() + SHUTDOWN_TIMEOUT
         for thread in sending:
             thread.start()
         for thread in sending:
@@ -278,8 +278,8 @@ def exported(destination: Destination) -> "Generator[Telemetry | None]":
         logging.getLogger("opentelemetry").removeHandler(complaints)
 
 
-class _ToOurLog(logging.Handler):
-    """An address where nobody listens is told in the log, and stops nothing."""
+class _ExportErrorHandler(logging.Handler):
+    """Logs export errors, which do not affect the run."""
 
     def emit(self, record: logging.LogRecord) -> None:
         logger: Any = structlog.get_logger()
@@ -308,7 +308,7 @@ def _providers(destination: Destination) -> "tuple[SdkTracerProvider, SdkMeterPr
 
 
 def _asked(operation: str, name: str) -> dict[str, Value]:
-    """The provider and the model that a name such as `bedrock_converse:us.model` means."""
+    """Attributes of the provider and model in a name such as `bedrock_converse:us.model`."""
     provider, separator, model = name.partition(":")
     if not separator:
         provider, model = SERVICE, name
@@ -320,7 +320,7 @@ def _asked(operation: str, name: str) -> dict[str, Value]:
 
 
 def _read(fresh: int, cached: int, written: int) -> dict[str, int]:
-    """The conventions count all tokens that were read, those of the cache included."""
+    """Input tokens of the conventions, which include cached ones."""
     return {
         "gen_ai.usage.input_tokens": fresh + cached + written,
         "gen_ai.usage.cache_read.input_tokens": cached,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.operations.log import Secrets, libraries_told, log_to
+from api.operations.log import Secrets, capture_library_logs, log_to
 from api.settings import read_settings
 from desk.base.errors import InvalidInput, UserError
 from desk.compute.pipeline.definition import STEPS
@@ -54,7 +54,7 @@ def worker(
     paths = ContainerPaths(settings.container_root)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())  # ignored by default in the first process of a container
-    with log_to(Path(os.devnull), settings.log_level, place="stdout"), libraries_told("stdout"):
+    with log_to(Path(os.devnull), settings.log_level, place="stdout"), capture_library_logs("stdout"):
         try:
             asyncio.run(_work(paths, stop, step))
         except UserError as error:

@@ -15,7 +15,7 @@ from agents.models.factory import Models, single_model
 from agents.models.options import RetryPolicy
 from agents.planner.planner import EmbeddedPlanner
 from api.app import create_dependencies
-from api.operations.log import libraries_told, log_to, record
+from api.operations.log import capture_library_logs, log_to, record
 from api.settings import Settings
 from desk.optimization.request import OptimizationRequest
 from graphs.jobs.execution import execute
@@ -141,7 +141,7 @@ def test_what_is_no_secret_stays_as_it_is(home):
 
 def test_on_standard_output_libraries_speak_our_form(home, capfd):
     logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)  # a server of another test may have set it
-    with log_to(home, "info", place="stdout"), libraries_told("stdout"):
+    with log_to(home, "info", place="stdout"), capture_library_logs("stdout"):
         structlog.get_logger().info("ours")
         logging.getLogger("uvicorn.error").info("Started %s", "it")
         logging.getLogger("uvicorn.error").debug("not heard")
