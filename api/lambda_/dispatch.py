@@ -127,14 +127,14 @@ async def handle_queue_batch(service: "Service", event: Event, until: float) -> 
         for message in TypeAdapter(list[Message]).validate_python(event["Records"]):
             delivery = message.delivery()
             if not await queue.adopt(delivery, lease=LEASE_SECONDS) or not await worker.deliver(delivery):
-                again.append(message.id)
+                failures.append(message.id)
     finally:
         stopping.cancel()
     return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failures]}
 
 
 async def sweep(dependencies: "Dependencies") -> Event:
-    """Send what a process that died left unsent, look at what is computed elsewhere, and delete what has expired."""
+    """Send jobs that a stopped process left unsent, poll remote computations, and delete expired records."""
     from graphs.jobs.remote import poll_computations
 
     sent, expired = await job_queue.sweep(dependencies), await dependencies.store.records.sweep()
@@ -142,7 +142,7 @@ async def sweep(dependencies: "Dependencies") -> Event:
         "sent": sent,
         "expired": expired,
         "going_on": await poll_computations(dependencies),
-    }  # last: what it asks may not answer
+    }  # last: SageMaker may not respond
 
 
 async def cleanup(dependencies: "Dependencies") -> Event:
@@ -171,8 +171,8 @@ class ProcessingJobDetail(BaseModel):
     name: str = Field(validation_alias="ProcessingJobName")
 
 
-async def computed(service: "Service", event: Event, until: float) -> Event:
-    """Go on with the run of a processing job; those that are not ours are left."""
+async def handle_processing_job(service: "Service", event: Event, until: float) -> Event:
+    """Resume the run of a processing job; jobs of other applications are ignored."""
     from graphs.jobs.remote import handle_notice
 
     try:

@@ -104,11 +104,11 @@ async def _connect(service: "Service", sockets: "WebSocketConnections", event: E
         await sockets.connect(event["requestContext"]["connectionId"], principal, now=service.dependencies.now())
 
 
-async def _hear(service: "Service", sockets: "WebSocketConnections", event: Event) -> None:
+async def _handle_message(service: "Service", sockets: "WebSocketConnections", event: Event) -> None:
     id_ = event["requestContext"]["connectionId"]
     connection = await sockets.connection(id_)
     if connection is None:
-        await sockets.send_text(id_, _envelope(Problem(401, AGAIN).error))
+        await sockets.send_text(id_, _envelope(Problem(401, RECONNECT).error))
         return
     principal = connection.principal
 
@@ -117,19 +117,19 @@ async def _hear(service: "Service", sockets: "WebSocketConnections", event: Even
 
     with bound_contextvars(owner=principal.owner):
         try:
-            async with nullcontext() if service.limits is None else service.limits.request(_request(event), who):
-                await _carry_out(sockets, connection, _asked(event))
-        except Problem as refused:
-            await sockets.send_text(id_, _envelope(refused.error))
+            async with nullcontext() if service.limits is None else service.limits.request(_request(event), check):
+                await _execute(sockets, connection, _parse(event))
+        except Problem as problem:
+            await sockets.send_text(id_, _envelope(problem.error))
         except UserError as error:
-            told = Error(code=CODES[status_of(error)], message=str(error), details=details_of(error))
-            await sockets.send_text(id_, _envelope(told))
+            problem = Error(code=CODES[status_of(error)], message=str(error), details=details_of(error))
+            await sockets.send_text(id_, _envelope(problem))
         except Invalid as error:
             await sockets.send_text(id_, _envelope(Error(code="VALIDATION_ERROR", message=str(error))))
 
 
-async def _carry_out(sockets: "WebSocketConnections", connection: "Connection", asked: Asked) -> None:
-    if asked.action == "ping":
+async def _execute(sockets: "WebSocketConnections", connection: "Connection", message: ClientMessage) -> None:
+    if message.action == "ping":
         await sockets.catch_up(connection)
         await sockets.send_text(connection.id, '{"pong": true}')
         return
@@ -138,7 +138,7 @@ async def _carry_out(sockets: "WebSocketConnections", connection: "Connection", 
     if message.action == "follow":
         await sockets.follow(connection, message.run, message.after)
     else:
-        await sockets.stop(connection, asked.run)
+        await sockets.stop(connection, message.run)
         await sockets.send_text(connection.id, '{"stopped": true}')
 
 

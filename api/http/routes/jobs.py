@@ -91,7 +91,7 @@ async def read(job_id: JobId, service: ServiceDep, principal: PrincipalDep) -> J
 
 @router.delete("/jobs/{job_id}", status_code=202, summary="Cancel a job", responses=error_responses(404, 409, 410))
 async def cancel(job_id: JobId, service: ServiceDep, principal: PrincipalDep, *, reason: Why = "") -> JobSummary:
-    """It stops within ten seconds; what it has tried stays. 409 for one that has ended."""
+    """The job stops within ten seconds and keeps its trials. 409 for a job that has ended."""
     return job_summary(
         await job_queue.cancel(service.dependencies, principal.owner, job_id, by=principal.owner, reason=reason)
     )
@@ -104,7 +104,7 @@ async def cancel(job_id: JobId, service: ServiceDep, principal: PrincipalDep, *,
     responses=error_responses(404, 409, 410),
 )
 async def restart(job_id: JobId, service: ServiceDep, principal: PrincipalDep, *, reason: Why = "") -> JobSummary:
-    """It goes on where it stopped; what agents decided and what was tried is kept."""
+    """Continues where the job stopped, with the decisions of its agents and its trials."""
     return job_summary(
         await job_queue.restart(service.dependencies, principal.owner, job_id, by=principal.owner, reason=reason)
     )
@@ -129,7 +129,7 @@ async def decide(job_id: JobId, body: Ruling, service: ServiceDep, principal: Pr
 
 @router.get("/jobs/{job_id}/request", summary="The request of a job", responses=error_responses(404, 410))
 async def request(job_id: JobId, service: ServiceDep, principal: PrincipalDep) -> OptimizationRequest:
-    """The body to submit again: with the newest data, or with changes of one's own."""
+    """The body with which the job can be submitted again, for example with changes."""
     return (await load_run(service.dependencies.store, principal.owner, job_id)).request
 
 

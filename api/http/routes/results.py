@@ -50,7 +50,7 @@ async def compare(
         ),
     ],
 ) -> SideBySide:
-    """What was asked differently, what came out, and a test of the difference on the days that both have."""
+    """The differences of requests and results, and a test of the difference on common days."""
     from graphs.runs.outcomes import compare_jobs
 
     jobs = ids.split(",")
@@ -76,7 +76,7 @@ async def result(
     from graphs.runs.outcomes import result_json
 
     content = await result_json(service.dependencies.store, principal.owner, job_id)
-    return tagged(content, if_none_match, media_type=MEDIA["json"])
+    return etag_response(content, if_none_match, media_type=MEDIA["json"])
 
 
 @router.get(
@@ -104,7 +104,7 @@ async def trials(
     limit: Limit = 100,
     after: After = None,
 ) -> TrialPage:
-    """In sample. Those without an objective, because they were dropped after few paths, come last."""
+    """In sample. Trials without an objective, because they were screened out after few paths, come last."""
     from graphs.runs.outcomes import load_outcome
 
     asked = TrialQuery(
@@ -152,13 +152,13 @@ async def charts(
     ] = MOST_POINTS,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Of a job without a result what its trials so far allow; `partial` says so then."""
+    """For a job without a result, the charts of its trials so far, marked as `partial`."""
     from graphs.runs.outcomes import load_outcome
 
     found = await load_outcome(service.dependencies.store, principal.owner, job_id)
-    made = await exporting.charts(service.dependencies, found, chart, points)
-    return tagged(
-        made.content, if_none_match, media_type=MEDIA["json"], digest=made.digest, headers=_cached(hit=made.hit)
+    file = await exporting.charts(service.dependencies, found, chart, points)
+    return etag_response(
+        file.content, if_none_match, media_type=MEDIA["json"], digest=file.digest, headers=_cache_header(hit=file.hit)
     )
 
 
@@ -190,11 +190,11 @@ async def export(
     table: Annotated[Table, Query(description="Content of a csv file: trials or figures")] = "trials",
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """The same bytes whenever it is asked for. No cell of a csv or xlsx file is a formula."""
+    """The bytes are the same for each request. No cell of a csv or xlsx file is a formula."""
     from graphs.runs.outcomes import load_completed
 
     found = await load_completed(service.dependencies.store, principal.owner, job_id)
-    made = await exporting.export(service.dependencies, found, format_, table)
+    file = await exporting.export(service.dependencies, found, format_, table)
     name = f"stratigos-{job_id}" + ("-figures" if (format_, table) == ("csv", "figures") else "")
     headers = {"Content-Disposition": f'attachment; filename="{name}.{format_}"'}
     headers |= _cache_header(hit=file.hit)

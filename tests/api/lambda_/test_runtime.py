@@ -15,6 +15,7 @@ import pytest
 
 from api.http.identity import api_keys
 from api.http.identity.api_keys import KeyTerms
+from api.lambda_.dispatch import open_function
 from api.lambda_.runtime import STREAM_GRACE, RuntimeApi, run
 from api.settings import ROOT
 from desk.base.clock import utc_now
@@ -226,7 +227,7 @@ async def test_a_function_whose_files_would_be_lost_does_not_begin(home, monkeyp
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "desk")
     with runtime_api() as lambda_:
         with pytest.raises(InvalidInput, match="STRATIGOS_STORE: is not set"):
-            await run(RuntimeApi(lambda_.address), function)
+            await run(RuntimeApi(lambda_.address), open_function)
         told = lambda_.init_errors.get(timeout=10)
         assert told["errorType"] == "Stratigos.InvalidInput"
         assert told["errorMessage"].startswith("STRATIGOS_STORE: is not set")
