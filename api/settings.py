@@ -24,7 +24,7 @@ def _none(value: object) -> object:
 
 
 ADDRESS = r"https?://[^\s/?#@]+(/[^\s?#@]*)?"
-"""Of a server; no password stands in it."""
+"""The address of a server, without credentials."""
 
 Count: TypeAlias = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_none)]
 Amount: TypeAlias = Annotated[Annotated[float, Field(ge=0.0, allow_inf_nan=False)] | None, BeforeValidator(_none)]
@@ -402,7 +402,7 @@ class Settings(ComputeSettings):
 
     @property
     def thresholds(self) -> Thresholds:
-        """What a job may take before a person is asked."""
+        """The cost above which a job needs an approval."""
         return Thresholds(
             evaluations=self.approve_evaluations, dollars=self.approve_dollars, instances=self.approve_instances
         )
@@ -416,12 +416,12 @@ class Settings(ComputeSettings):
     @classmethod
     def _are_networks(cls, proxies: str) -> str:
         for proxy in filter(None, proxies.split(",")):
-            ip_network(proxy)  # uvicorn would take what is none for a name, and trust nobody
+            ip_network(proxy)  # uvicorn would read an invalid address as a name and trust no proxy
         return proxies
 
 
 VARIABLES = [str(field.validation_alias) for field in Settings.model_fields.values()]
-"""The environment variable of each setting, besides those of the models."""
+"""The environment variable of each setting, except those of the models."""
 
 
 SECRETS = {str(field.validation_alias) for field in Settings.model_fields.values() if not field.repr}
@@ -460,7 +460,7 @@ MODEL_VARIABLES: dict[str, tuple[str, ...]] = {
     "BEDROCK_SERVICE_TIER": ("service_tier",),
     "AWS_REGION": ("region",),
 }
-"""Where each variable stands in `ModelOptions`; boto3 itself reads the other AWS variables."""
+"""The field of `ModelOptions` that a variable sets; boto3 reads the other AWS variables."""
 AGENTS_MODELS = [variable for variable, place in MODEL_VARIABLES.items() if place[0] == "agents"]
 RESERVED = {"agent", "run", "owner"}
 
@@ -486,20 +486,20 @@ FORMS = COMPUTE_FORMS | {
     "BEDROCK_GUARDRAIL_VERSION": "a number such as 1, or DRAFT",
     "AWS_REGION": "the region to call Bedrock in, such as us-east-1",
 }
-"""What is allowed where a schema holds no words for it."""
+"""Accepted values of settings whose schema does not describe them."""
 
 
 def read_model_options() -> ModelOptions:
-    """Which models drive the agents."""
-    given: dict[str, Any] = {}
+    """The models of the agents, from the environment."""
+    options: dict[str, Any] = {}
     for variable, (*folders, name) in MODEL_VARIABLES.items():
         if value := os.environ.get(variable, "").strip():
-            place = given
+            place = options
             for folder in folders:
                 place = place.setdefault(folder, {})
             place[name] = _parsed(variable, value)
     try:
-        return ModelOptions.model_validate(given)
+        return ModelOptions.model_validate(options)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         path = tuple(str(part) for part in first["loc"])
@@ -517,14 +517,16 @@ def _parsed(variable: str, value: str) -> Any:
 
 
 def _tags(variable: str, value: str) -> dict[str, str]:
-    if scrub(value) != value:  # tags stand in bills and in recordings
-        raise InvalidInput(variable, None, reason="holds what looks like a key or an account", allowed=FORMS[variable])
+    if scrub(value) != value:  # bills and recordings contain tags
+        raise InvalidInput(
+            variable, None, reason="contains what looks like a key or an account", allowed=FORMS[variable]
+        )
     pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
     tags = {name.strip(): tag.strip() for name, _, tag in pairs}
     if len(tags) < len(pairs):
         raise InvalidInput(variable, value, reason=f"{short_repr(value)} names a tag twice", allowed=FORMS[variable])
-    if taken := sorted(RESERVED & tags.keys()):
-        reason = f"{', '.join(taken)} is added to every call already"
+    if reserved := sorted(RESERVED & tags.keys()):
+        reason = f"{', '.join(reserved)} is added to every call already"
         raise InvalidInput(variable, value, reason=reason, allowed="other names")
     if not all(separator for _, separator, _ in pairs):
         raise InvalidInput(variable, value, reason=f"{short_repr(value)} is not allowed", allowed=FORMS[variable])
@@ -535,6 +537,6 @@ def _invalid(variable: str, value: object, first: Any, node: dict[str, Any]) -> 
     if first["type"] == "missing":
         return InvalidInput(variable, value, reason="is not set", allowed="a value, since its companion is set")
     if variable in SECRETS:
-        value = "what it is set to"  # which is not repeated
+        value = "its value"  # a secret is not printed
     form = FORMS["MODEL"] if variable in AGENTS_MODELS else FORMS.get(variable) or describe_schema(node)
     return InvalidInput(variable, value, reason=f"{short_repr(value)} is not allowed", allowed=form)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 def with_dependencies(answer: "Callable[[Settings, Dependencies], Awaitable[int]]") -> int:
     """The exit code of `answer`; the dependencies have no models."""
 
-    async def answered() -> int:
+    async def run() -> int:
         settings = read_settings()
         async with create_dependencies(settings) as dependencies:
             return await answer(settings, dependencies)
 
-    return asyncio.run(answered())
+    return asyncio.run(run())

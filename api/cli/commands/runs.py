@@ -13,6 +13,6 @@ def register(app: typer.Typer) -> None:
 
 def runs(*, server: Server = None, json_: AsJson = False) -> int:
     """List your runs, newest first."""
-    with open_runs(server) as stored:
-        print_summaries(stored.summaries(), as_json=json_)
+    with open_runs(server) as port:
+        print_summaries(port.summaries(), as_json=json_)
     return 0

@@ -71,10 +71,10 @@ class LocalRuns:
             self._runner.run(self._stack.aclose())
 
     def summaries(self) -> Sequence[JobSummary]:
-        async def listed(dependencies: "Dependencies") -> Sequence[JobSummary]:
+        async def list_summaries(dependencies: "Dependencies") -> Sequence[JobSummary]:
             return [job_summary(run) for run in await list_runs(dependencies.store, self._owner)]
 
-        return self._run(listed)
+        return self._run(list_summaries)
 
     def completed(self, name: str) -> Completed:
         return self._run(lambda dependencies: self._completed(dependencies, name))
@@ -83,7 +83,7 @@ class LocalRuns:
         return self._run(lambda dependencies: report(dependencies.store, self._owner, run.run, run.result))
 
     def export(self, name: str, format_: "Format") -> str | bytes:
-        async def file(dependencies: "Dependencies") -> str | bytes:
+        async def render(dependencies: "Dependencies") -> str | bytes:
             run, result, _ = await self._completed(dependencies, name)
             match format_:
                 case "json":
@@ -97,28 +97,28 @@ class LocalRuns:
 
             return as_workbook(result, trials, provenance(run, result))
 
-        return self._run(file)
+        return self._run(render)
 
     def reproduce(self, name: str) -> Digests:
         from graphs.jobs.reproduction import reproduce
 
-        async def digests(dependencies: "Dependencies") -> Digests:
+        async def compare(dependencies: "Dependencies") -> Digests:
             run, stored, _ = await self._completed(dependencies, name)
             result = await reproduce(dependencies, self._owner, run)
             same_code = stored.manifest.code_version == result.manifest.code_version
             return Digests(stored.digest(), result.digest(), same_code)
 
-        return self._run(digests)
+        return self._run(compare)
 
     def cancel(self, name: str, reason: str) -> str:
         from graphs.jobs.job_queue import cancel
 
-        async def ended(dependencies: "Dependencies") -> str:
+        async def end(dependencies: "Dependencies") -> str:
             run = await self._remote(dependencies, name)
             state = (await cancel(dependencies, self._owner, run, by=self._owner, reason=reason)).state
             return f"Run {run} is {state}"
 
-        return self._run(ended)
+        return self._run(end)
 
     def questions(self) -> Questions:
         if self._settings.auth:
@@ -133,7 +133,7 @@ class LocalRuns:
         async def open_questions(dependencies: "Dependencies") -> Questions:
             person = Principal(owner=self._owner, roles=ROLES)
             page, _ = await question_page(dependencies.store, person, frozenset(), after=None, limit=1000)
-            rows = [ListedQuestion(filed.run[:12], filed.question) for filed in page]
+            rows = [ListedQuestion(stored.run[:12], stored.question) for stored in page]
             return Questions("Run", rows, "python -m api approve RUN (--holdout for a holdout)")
 
         return self._run(open_questions)
@@ -146,18 +146,18 @@ class LocalRuns:
     def submit(self, request: OptimizationRequest) -> Submission:
         from graphs.runs.creation import create_run
 
-        async def created(dependencies: "Dependencies") -> Submission:
+        async def create(dependencies: "Dependencies") -> Submission:
             return Submission(await create_run(dependencies, self._owner, request), "")
 
-        return self._run(created, executing=True)
+        return self._run(create, executing=True)
 
     def resume(self, name: str) -> Submission:
-        async def resumed(dependencies: "Dependencies") -> Submission:
+        async def load(dependencies: "Dependencies") -> Submission:
             assert dependencies.models is not None
             run = (await find(dependencies.store, self._owner, name)).id
             return Submission(run, f"Resuming run {run}, agents driven by {dependencies.models.name}")
 
-        return self._run(resumed, executing=True)
+        return self._run(load, executing=True)
 
     def follow(self, run: str, show: "Callable[[TraceEvent], None]") -> Completed | Waiting:
         self._compilations = self._compilations or _compilations()
@@ -174,18 +174,18 @@ class LocalRuns:
         return self._run(lambda dependencies: interruption(dependencies, self._owner, run, error))
 
     def decide(self, name: str, decision: ApprovalDecision) -> RecordedDecision:
-        async def decided(dependencies: "Dependencies") -> RecordedDecision:
+        async def record(dependencies: "Dependencies") -> RecordedDecision:
             run = (await find(dependencies.store, self._owner, name)).id
             in_force = await record_decision(dependencies, self._owner, run, decision, "launch")
             # an earlier decision is followed by the command that made it
             return RecordedDecision(run, in_force, "launch", follow=in_force == decision)
 
-        return self._run(decided, executing=decision.verdict != "rejected")
+        return self._run(record, executing=decision.verdict != "rejected")
 
     def decide_holdout(self, name: str, decision: ApprovalDecision) -> RecordedDecision:
         from graphs.runs.holdout import open_holdout
 
-        async def decided(dependencies: "Dependencies") -> RecordedDecision:
+        async def record(dependencies: "Dependencies") -> RecordedDecision:
             run = (await find(dependencies.store, self._owner, name)).id
             opened = await open_holdout(dependencies, self._owner, run)  # asks the question
             if opened is None or decision.verdict == "rejected":
@@ -196,7 +196,7 @@ class LocalRuns:
             assert approval.decided is not None
             return RecordedDecision(run, approval.decided, "holdout", follow=True)
 
-        return self._run(decided)
+        return self._run(record)
 
     def open_holdout(self, run: str) -> OpenedHoldout:
         from graphs.runs.holdout import open_holdout
