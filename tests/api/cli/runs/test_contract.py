@@ -106,7 +106,8 @@ def test_a_decision_is_followed_to_the_result(adapter):
 def test_both_adapters_give_the_same_result_and_events(histories):
     local, server = histories["local"], histories["server"]
     assert local.completed.result.digest() == server.completed.result.digest()
-    assert set(local.events) == set(server.events)
+    # at a server the log also delivers the decision, which the local adapter has just recorded itself
+    assert set(local.events) == set(server.events) - {"approval_decided"}
 
 
 def test_a_completed_run_is_reported_exported_and_reproduced(adapter):
