@@ -260,9 +260,9 @@ async def test_an_event_that_no_message_holds_is_named(sockets: Sockets, log: Wr
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("", "no JSON"),
-        ("\x00\ud800", "no JSON"),
-        ("[" * 4_000, "no JSON"),
+        ("", "not valid JSON"),
+        ("\x00\ud800", "not valid JSON"),
+        ("[" * 4_000, "not valid JSON"),
         ("x" * 131_072, "131072 characters; expected 4096"),
         ("[]", "message: "),
         ("null", "message: "),
@@ -308,7 +308,7 @@ async def test_a_connection_that_is_not_known_is_told_to_connect_again(talking: 
     talking.gateway.open.add(OTHER)
     answer = await talking.ask(OTHER, {"action": "ping"})
     assert answer["error"]["code"] == "UNAUTHORIZED"
-    assert "connect again" in answer["error"]["message"]
+    assert "reconnect" in answer["error"]["message"]
 
 
 async def test_without_sign_in_only_this_machine_connects(talking: Sockets):
