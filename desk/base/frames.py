@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel
 
@@ -35,7 +35,7 @@ def columns_of(row: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
         elif isinstance(value, BaseModel):
             columns |= columns_of(value)
         elif isinstance(value, Mapping):
-            nested: Mapping[str, Any] = value
+            nested = cast("Mapping[str, Any]", value)
             columns |= {f"{name}.{key}": each for key, each in nested.items()}
         else:
             columns[name] = value
