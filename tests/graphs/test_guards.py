@@ -267,7 +267,7 @@ ELSEWHERE = {
     ),
     "tests.graphs.runs.test_holdout": ("test_a_holdout_whose_opening_was_rejected_stays_locked",),
     "tests.store.test_records": ("test_another_owner_finds_nothing",),
-    "tests.graphs.runs.test_execution": ("test_weights_of_the_holdout_are_shown_to_the_reader_and_to_no_agent",),
+    "tests.graphs.jobs.test_execution": ("test_weights_of_the_holdout_are_shown_to_the_reader_and_to_no_agent",),
 }
 """Guards that are tested where more is tested."""
 
