@@ -1,4 +1,4 @@
-"""Composition root: chooses the adapters of all ports from the settings."""
+"""Composition root: chooses the adapters of all ports from the settings, and registers the routes."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence

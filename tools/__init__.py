@@ -1,1 +1,1 @@
-"""LangChain tools that models may call, one module per family; the work is done in `desk`."""
+"""LangChain tools that models may call, one module per family; each acts for `runtime.context.owner`."""

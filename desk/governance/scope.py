@@ -1,4 +1,4 @@
-"""The scope of an agent's calls: principal, run, store and budgets."""
+"""The scope of an agent's tools and calls: owner (of the principal), run, store and budgets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

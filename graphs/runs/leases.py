@@ -1,4 +1,4 @@
-"""Leases: one process at a time executes a run or a turn, and another takes over once the lease expires."""
+"""Leases: `hold_lease` takes and renews the lease of a run or a turn; another process takes over once it expires."""
 
 import asyncio
 import uuid
@@ -27,7 +27,7 @@ class LeaseHeld(Conflicting):
 async def hold_lease(
     store: Store, owner: str, what: str, *, seconds: float = LEASE_SECONDS, now: Callable[[], datetime] = utc_now
 ) -> AsyncGenerator[None]:
-    """Hold `what` of `owner` alone; `Held` where another process does. Who loses the lease is cut off with `Held`."""
+    """Hold `what` of `owner` exclusively; raises `LeaseHeld` if another process holds it, or takes it over later."""
     key, holder = Key(owner, KIND, what), uuid.uuid4().hex
     clock = asyncio.get_running_loop().time
     end = clock() + seconds

@@ -1,4 +1,4 @@
-"""Colour of the verdict on a search's winner."""
+"""Colour of the verdict on a search's winner, and its thresholds (`GREEN_DEFLATED_SHARPE` and others)."""
 
 import math
 from typing import Literal, TypeAlias
@@ -64,5 +64,7 @@ def traffic_light(*, active_dsr: float, pbo: float | None, spa_p: float, validat
         raise DataError(f"`validate_advantage` must be finite; got {validate_advantage!r}")
     if active_dsr < RED_DEFLATED_SHARPE or (pbo is not None and pbo >= RED_OVERFITTING):
         return "red"
-    significant = active_dsr >= 0.95 and pbo is not None and pbo < 0.2 and spa_p < 0.05
+    significant = (
+        active_dsr >= GREEN_DEFLATED_SHARPE and pbo is not None and pbo < GREEN_OVERFITTING and spa_p < GREEN_SPA_P
+    )
     return "green" if significant and validate_advantage > 0.0 else "amber"

@@ -1,1 +1,1 @@
-"""One module for each area of the HTTP interface."""
+"""One module for each area of the HTTP interface; `api.app` registers each with its permissions."""
