@@ -1,4 +1,7 @@
-"""Server-sent events: the frames of a run's log, heartbeats, and resumption after `Last-Event-ID`."""
+"""Server-sent events: the frames of a run's log, heartbeats, and resumption after `Last-Event-ID`.
+
+Frames of AG-UI are made in `api.http.routes.agent`.
+"""
 
 import asyncio
 import re
