@@ -1,4 +1,7 @@
-"""Enforces hard limits (drawdown, value at risk, shortfall, turnover, cost, leverage) in code, without any model."""
+"""Enforces hard limits (drawdown, value at risk, shortfall, turnover, cost, leverage) in code, without any model.
+
+`desk.optimization.search.search` excludes the trials that break one.
+"""
 
 import math
 from collections.abc import Mapping
