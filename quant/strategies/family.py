@@ -1,7 +1,7 @@
 """The strategy family, one table: formula and parameters of each weight function.
 
-A weight function is added here and nowhere else in `quant`: its name, its formula, its row of `FAMILY` and, where it has
-parameters that no other function has, their fields in `Shape` (one config) and `Grids` (the values of a search).
+A weight function is added here and nowhere else in `quant`: its name, its formula, its row of `FAMILY` and, where it
+has parameters that no other function has, their fields in `Shape` (one config) and `Grids` (the values of a search).
 
 A formula is written for one path and one day, in plain arithmetic; the kernel compiles it into a loop over 64 paths.
 """
