@@ -14,7 +14,7 @@ def test_the_second_guard(comparison: Comparison) -> None:
     attacked, harmless = outcomes[: len(adversarial)], outcomes[len(adversarial) :]
     invented = sum(len(each.invented) for each in attacked)
     misses = sum(len(each.misses) for each in attacked)
-    alarms = sum(len(each.reported) for each in harmless)
+    alarms = sum(len(each.numbers) for each in harmless)
     note = (
         f"recall {recall(attacked):.1%} of the adversarial texts, {invented - misses} of {invented} invented numbers; "
         f"false alarms in {false_alarms(harmless):.1%} of the clean texts, {alarms} numbers"

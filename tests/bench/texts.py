@@ -18,7 +18,7 @@ class Outcome:
 
     text: str
     invented: tuple[str, ...]
-    reported: tuple[Number, ...]
+    numbers: tuple[Number, ...]
 
     @property
     def misses(self) -> tuple[str, ...]:
@@ -30,7 +30,7 @@ class Outcome:
         assert start >= 0, f"{invented!r} is not in {self.text!r}"
         while start >= 0:
             end = start + len(invented)
-            if not any(number.start < end and start < number.end for number in self.reported):
+            if not any(number.start < end and start < number.end for number in self.numbers):
                 return False
             start = self.text.find(invented, end)
         return True
@@ -54,5 +54,5 @@ def recall(outcomes: Iterable[Outcome]) -> float:
 
 def false_alarms(outcomes: Iterable[Outcome]) -> float:
     """The share of clean texts in which anything was reported."""
-    alarms = [bool(each.reported) for each in outcomes]
+    alarms = [bool(each.numbers) for each in outcomes]
     return sum(alarms) / len(alarms)

@@ -27,7 +27,7 @@ class Pool:
 
     def __init__(self) -> None:
         self.keys = {"one": rsa(1)}
-        self.asked = 0
+        self.fetches = 0
         self.status = 200
         self.content: bytes | None = None
         """A response that replaces the keys."""
@@ -78,7 +78,7 @@ def pool() -> Generator[Pool]:
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            pool_.asked += 1
+            pool_.fetches += 1
             time.sleep(pool_.slowly)
             content = pool_.jwks()
             self.send_response(pool_.status)

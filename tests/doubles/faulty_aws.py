@@ -49,7 +49,7 @@ class Proxy:
 
     def __init__(self, target: str) -> None:
         self.target = urlsplit(target).netloc
-        self.asked: Counter[str] = Counter()
+        self.request_counts: Counter[str] = Counter()
         self.url = ""
         self._lock = threading.Lock()
         self._faults: dict[str, tuple[Fault, int]] = {}
@@ -65,7 +65,7 @@ class Proxy:
 
     def next(self, operation: str) -> Fault | None:
         with self._lock:
-            self.asked[operation] += 1
+            self.request_counts[operation] += 1
             fault, times = self._faults.get(operation) or self._faults.get("*") or (None, 0)
             if operation in self._faults and times:
                 self._faults[operation] = (self._faults[operation][0], times - 1)
@@ -90,7 +90,7 @@ class Handler(BaseHTTPRequestHandler):
             self.carry_out(body, fault)
 
     def carry_out(self, body: bytes, fault: Fault | None) -> None:
-        status, headers, content = _asked(self.proxy.target, self.command, self.path, body, dict(self.headers))
+        status, headers, content = forward(self.proxy.target, self.command, self.path, body, dict(self.headers))
         if fault is HALF:
             headers |= {"Content-Length": str(len(content) or 2)}
             content = content[: len(content) // 2]
@@ -130,14 +130,14 @@ def proxied(target: str) -> Iterator[Proxy]:
         thread.join()
 
 
-def _asked(
+def forward(
     target: str, command: str, path: str, body: bytes, headers: dict[str, str]
 ) -> tuple[int, dict[str, str], bytes]:
     with closing(http.client.HTTPConnection(target, timeout=20)) as connection:
         connection.request(command, path, body, headers)
         answer = connection.getresponse()
-        kept = {name: value for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP}
-        return answer.status, kept, answer.read()
+        end_to_end_headers = {name: value for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP}
+        return answer.status, end_to_end_headers, answer.read()
 
 
 HOP_BY_HOP = {"connection", "content-length", "transfer-encoding", "keep-alive"}

@@ -83,7 +83,7 @@ class Script:
     """Responses in order (status, headers, body); the last one is repeated."""
 
     answers: list[tuple[int, dict[str, str], Any]]
-    asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     """Method, path and headers of each request."""
 
 
@@ -94,7 +94,7 @@ def scripted(*answers: tuple[int, dict[str, str], Any]) -> Generator[tuple[str, 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            script.asked.append((self.command, self.path, dict(self.headers)))
+            script.requests.append((self.command, self.path, dict(self.headers)))
             status, headers, content = script.answers[0]
             if len(script.answers) > 1:
                 script.answers.pop(0)

@@ -63,8 +63,8 @@ def steps(*answers: Sequence[Call]) -> Script:
     """One message per call; the last one is repeated."""
 
     def script(messages: Sequence[BaseMessage]) -> AIMessage:
-        said = sum(isinstance(message, AIMessage) for message in messages)
-        return calling(*answers[min(said, len(answers) - 1)])
+        answer_count = sum(isinstance(message, AIMessage) for message in messages)
+        return calling(*answers[min(answer_count, len(answers) - 1)])
 
     return script
 

@@ -52,8 +52,8 @@ class Nodes:
         """Every core is busy until what this gives is called."""
         ray = connect(self.address)
 
-        def stay(begun: Path) -> None:
-            begun.touch()
+        def stay(mark: Path) -> None:
+            mark.touch()
             while place.exists():
                 time.sleep(0.01)
 
@@ -122,14 +122,14 @@ def coordinate(home: Path, address: str, job: str, market: Market) -> None:
     from store.embedded import open_store
 
     async def run() -> None:
-        asked = SearchJob.model_validate_json(job)
+        search_job = SearchJob.model_validate_json(job)
 
         async def load(owner: str, request: Any) -> Market:
             return market
 
         async with open_store(home) as store:
             runner = ray_runner(store, load, address)
-            await runner.submit(asked)
+            await runner.submit(search_job)
             await asyncio.Event().wait()
 
     asyncio.run(run())
@@ -138,5 +138,5 @@ def coordinate(home: Path, address: str, job: str, market: Market) -> None:
 if __name__ == "__main__":
     import pickle
 
-    folder, head, asked, market = sys.argv[1:]
-    coordinate(Path(folder), head, asked, pickle.loads(Path(market).read_bytes()))
+    folder, head, job, market = sys.argv[1:]
+    coordinate(Path(folder), head, job, pickle.loads(Path(market).read_bytes()))

@@ -30,7 +30,7 @@ class Account:
     jobs: dict[str, SearchJob] = field(default_factory=dict[str, SearchJob])
     statuses: dict[str, JobStatus] = field(default_factory=dict[str, JobStatus])
     submitted: list[str] = field(default_factory=list[str])
-    asked: int = 0
+    status_calls: int = 0
     unreachable: bool = False
 
     @property
@@ -64,7 +64,7 @@ class Elsewhere:
         return self._account.statuses[job.id()]
 
     async def status(self, job_id: str) -> JobStatus:
-        self._account.asked += 1
+        self._account.status_calls += 1
         if self._account.unreachable:
             raise Unavailable("the machines do not answer")
         return self._account.statuses[job_id]

@@ -14,7 +14,7 @@ class Killed(BaseException):
 
 @dataclass
 class Life:
-    left: int
+    remaining_writes: int
     """Number of writes before the process dies."""
     since: str = ""
     """Count from the first write of this kind of record."""
@@ -32,11 +32,11 @@ class Life:
     def spend(self, name: str, arguments: tuple[Any, ...]) -> None:
         if name == "put_many" and any(put.key.kind == self.since for put in arguments[0]):
             self.since = ""
-        self.left -= name in WRITES and not self.since
+        self.remaining_writes -= name in WRITES and not self.since
         self.check()
 
     def check(self) -> None:
-        if self.left <= 0:
+        if self.remaining_writes <= 0:
             raise Killed
 
 

@@ -67,8 +67,8 @@ async def put_many(world: World) -> Any:
 
 
 async def get(world: World) -> Any:
-    found = await world.store.records.get(KEY)
-    return found and (found.document, found.version)
+    record = await world.store.records.get(KEY)
+    return record and (record.document, record.version)
 
 
 async def listed(world: World) -> Any:
@@ -191,18 +191,18 @@ CALLS = (
 
 def cases(kind: str) -> list[Any]:
     """Each operation and each fault in `make test` once; all pairs in `make soak`."""
-    found: list[Any] = []
-    seen: set[str] = set()
+    parameters: list[Any] = []
+    operations: set[str] = set()
     for place, call in enumerate(CALLS):
         faults = getattr(call, kind)
-        chosen = faults[place % len(faults)]
+        brief_fault = faults[place % len(faults)]
         for fault in faults:
-            brief = fault is chosen and fault is not SILENT and call.operation not in seen
+            brief = fault is brief_fault and fault is not SILENT and call.operation not in operations
             mark = () if brief else (pytest.mark.soak,)
             name = f"{call.operation}-{call.sends.__name__}-{fault.status} {fault.code}"
-            found.append(pytest.param(call, fault, id=name, marks=mark))
-        seen.add(call.operation)
-    return found
+            parameters.append(pytest.param(call, fault, id=name, marks=mark))
+        operations.add(call.operation)
+    return parameters
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +223,7 @@ def before(aws: Aws) -> Iterator[Proxy]:
 def proxy(before: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     point_at(monkeypatch, before.url)
     before.heal()
-    before.asked.clear()
+    before.request_counts.clear()
     yield before
     before.heal()
 
@@ -260,8 +260,8 @@ def opened(aws: Aws, proxy: Proxy) -> Callable[[float], Any]:
     async def world(retry_seconds: float) -> AsyncGenerator[World]:
         blobs = open_bucket("calls", retry_seconds=retry_seconds)
         queue = SqsQueue(client_of(proxy.url, "sqs"), urls[0], urls[1], retry_seconds=retry_seconds)
-        async with aws_store(client_of(proxy.url, "dynamodb"), "calls", blobs, retry_seconds=retry_seconds) as opened:
-            yield World(opened, queue)
+        async with aws_store(client_of(proxy.url, "dynamodb"), "calls", blobs, retry_seconds=retry_seconds) as store:
+            yield World(store, queue)
         queue.close()
 
     return world
@@ -309,10 +309,10 @@ async def test_transient_faults_are_retried_and_take_effect_once(
     _, answer, after = expected
     async with opened(PATIENT) as world:
         await prepared(world)
-        proxy.asked.clear()
+        proxy.request_counts.clear()
         proxy.fail(call.operation, fault, times=1)
         assert await call.sends(world) == answer
-        assert proxy.asked[call.operation] >= 2
+        assert proxy.request_counts[call.operation] >= 2
         proxy.heal()
         assert await state(world) == after
 
@@ -357,20 +357,20 @@ def place(aws: Aws) -> Iterator[DynamoTable]:
 async def test_a_graph_resumes_from_its_checkpoints(
     operation: str, fault: Fault, place: DynamoTable, proxy: Proxy
 ) -> None:
-    told: list[Unavailable] = []
+    failures: list[Unavailable] = []
     async with open_checkpoints(place) as checkpointer:
-        graph, ended = graph_with_interrupt(checkpointer), None
-        proxy.asked.clear()
+        graph, result = graph_with_interrupt(checkpointer), None
+        proxy.request_counts.clear()
         proxy.fail(operation, fault, times=1)
-        while ended is None:
+        while result is None:
             try:
-                ended = await run_to_end(graph, THREAD)
+                result = await run_to_end(graph, THREAD)
             except Unavailable as error:
-                told.append(error)
-    assert proxy.asked[operation] >= 2
-    assert len(told) <= 1
-    assert SECRET not in str(told)
-    assert ended["done"] == ended["also"] == ["first", "yes"]
+                failures.append(error)
+    assert proxy.request_counts[operation] >= 2
+    assert len(failures) <= 1
+    assert SECRET not in str(failures)
+    assert result["done"] == result["also"] == ["first", "yes"]
 
 
 SENT = re.compile(r"""(?:client\.|call\(\s*["'])(batch_\w+|[a-z]+(?:_[a-z]+)*)(?:["']|\()""")
@@ -385,6 +385,6 @@ ELSEWHERE = {
 
 def test_no_call_is_missing_here() -> None:
     """Compare with the names of operations in the source."""
-    found = {name for file in Path(*store.__path__).rglob("*.py") for name in SENT.findall(file.read_text())}
-    tried = {re.sub("(?<!^)([A-Z])", r"_\1", call.operation).lower() for call in CALLS if not call.operation.isupper()}
-    assert found - {"close"} - ELSEWHERE.keys() == tried
+    names = {name for file in Path(*store.__path__).rglob("*.py") for name in SENT.findall(file.read_text())}
+    called = {re.sub("(?<!^)([A-Z])", r"_\1", call.operation).lower() for call in CALLS if not call.operation.isupper()}
+    assert names - {"close"} - ELSEWHERE.keys() == called

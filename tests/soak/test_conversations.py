@@ -11,7 +11,7 @@ from tests.graphs.conversations.interrupted_turns import SEARCH, begin_talk, cou
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 
 
-def lost(place, searched):
+def repeated_calls(place, searched):
     """Model calls that were made more often than in an undisturbed turn."""
     assert not count_questions(searched) - count_questions(place)
     return (count_questions(place) - count_questions(searched)).total()
@@ -27,7 +27,7 @@ async def test_a_turn_killed_at_each_event_comes_to_the_same(before: bool, home,
             assert run_process(place, SEARCH, [event["id"]], before=before) == -signal.SIGKILL
             assert run_process(place, SEARCH, []) == 0
             assert await stored_traces(place) == expected
-            assert lost(place, searched) <= 2  # calls in flight at the kill
+            assert repeated_calls(place, searched) <= 2  # calls in flight at the kill
             print(f"{event['node']} {event['event']}", flush=True)
 
 
@@ -42,7 +42,7 @@ async def test_a_turn_killed_at_each_write_comes_to_the_same(home, searched):
         assert code in (0, -signal.SIGKILL)
         assert code == 0 or run_process(place, SEARCH, []) == 0
         assert await stored_traces(place) == expected
-        assert lost(place, searched) <= 2
+        assert repeated_calls(place, searched) <= 2
         print(f"write {writes}", flush=True)
     assert writes > 50
 

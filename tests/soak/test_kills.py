@@ -32,9 +32,9 @@ def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
 def digest(process: subprocess.Popen[str]) -> str:
     out, err = process.communicate()
     assert process.returncode == 0, err
-    found = re.search(r"^result digest: ([0-9a-f]{64})$", out, re.MULTILINE)
-    assert found, out
-    return found[1]
+    match = re.search(r"^result digest: ([0-9a-f]{64})$", out, re.MULTILINE)
+    assert match, out
+    return match[1]
 
 
 def versions(home: Path) -> dict[str, int]:
@@ -72,10 +72,10 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_digest(tmp_path: Path) ->
         home = tmp_path / f"killed-{k}"
         number = 1 + k * (last - 2) // (KILLS - 1)
         kill_at(home, number, *REQUEST)
-        stored = versions(home)
+        stored_versions = versions(home)
         assert digest(start(home, "--resume", "last")) == expected, f"killed at event {number} of {last}"
         after = versions(home)
-        assert {id_: after[id_] for id_ in stored} == stored
+        assert {id_: after[id_] for id_ in stored_versions} == stored_versions
         assert set(after.values()) == {1}
         assert events(home) == last
-        print(f"kill {k + 1:2d}: at event {number} of {last}, {len(stored):3d} trials stored", flush=True)
+        print(f"kill {k + 1:2d}: at event {number} of {last}, {len(stored_versions):3d} trials stored", flush=True)

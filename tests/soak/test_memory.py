@@ -28,7 +28,7 @@ pytestmark = pytest.mark.soak
 
 
 def peak_megabytes(home: Path, paths: int) -> float:
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", MEASURED, "optimize", "--trials", "100", "--paths", str(paths), "--stopping", "budget"],
         cwd=ROOT,
         env={**os.environ, "STRATIGOS_HOME": str(home)},
@@ -36,7 +36,7 @@ def peak_megabytes(home: Path, paths: int) -> float:
         text=True,
         check=True,
     )
-    return float(done.stdout.rsplit("peak MB:", 1)[1])
+    return float(process.stdout.rsplit("peak MB:", 1)[1])
 
 
 def test_the_reference_job_stays_below_800_megabytes_and_paths_add_less_than_20(tmp_path: Path) -> None:

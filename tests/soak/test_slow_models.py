@@ -32,9 +32,9 @@ def slowly(slow: Slow):
 async def test_a_minute_of_silence_is_tolerated(home, monkeypatch):
     with Double(slowly(Slow(TEXT, before=MINUTE))) as double:
         point_at(monkeypatch, double.url)
-        done = await ran(home, options=OPTIONS.model_copy(update={"patience": RetryPolicy()}))
-    assert done.said == [answered(agent) for agent in ASKED]
-    slowest = max(event.seconds for event in done.events if event.event == "model_answered")
+        result = await ran(home, options=OPTIONS.model_copy(update={"patience": RetryPolicy()}))
+    assert result.said == [answered(agent) for agent in ASKED]
+    slowest = max(event.seconds for event in result.events if event.event == "model_answered")
     assert MINUTE <= slowest < MINUTE + 30.0
 
 
@@ -42,9 +42,9 @@ async def test_a_minute_of_silence_is_tolerated(home, monkeypatch):
 async def test_a_minute_exceeds_a_shorter_time_limit(slow, home, monkeypatch):
     with Double(lambda _: slow) as double:
         point_at(monkeypatch, double.url)
-        failed = await ran(home, options=OPTIONS.model_copy(update={"patience": RetryPolicy(time_limit=20.0)}))
-    assert failed.failure is not None
-    assert failed.failure.reason == "time_limit"
-    assert failed.failure.model == OPTIONS.model
-    assert failed.said == []
-    assert RISK in {event.node for event in failed.events}
+        result = await ran(home, options=OPTIONS.model_copy(update={"patience": RetryPolicy(time_limit=20.0)}))
+    assert result.failure is not None
+    assert result.failure.reason == "time_limit"
+    assert result.failure.model == OPTIONS.model
+    assert result.said == []
+    assert RISK in {event.node for event in result.events}

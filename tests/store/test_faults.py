@@ -57,7 +57,7 @@ def proxy(before_moto: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy
     point_at(monkeypatch, before_moto.url)
     yield before_moto
     before_moto.heal()
-    before_moto.asked.clear()
+    before_moto.request_counts.clear()
 
 
 @pytest.fixture
@@ -94,9 +94,9 @@ async def test_a_write_that_fails_twice_is_applied_once(store: Store, aws: Aws, 
     assert await store.records.put(KEY, {"n": 1}, expected=0) == 1
     others = [Put(Key("ann", "run", f"r{n}"), LARGE, expected=0) for n in (2, 3)]
     assert await store.records.put_many(others) == (1, 1)
-    found = await store.records.get(KEY)
-    assert found is not None
-    assert found.version == 1
+    record = await store.records.get(KEY)
+    assert record is not None
+    assert record.version == 1
     assert [record.document async for record in iterate_records(store.records, "ann", "run")] == [
         {"n": 1},
         LARGE,
@@ -110,7 +110,7 @@ async def test_a_write_that_fails_twice_is_applied_once(store: Store, aws: Aws, 
     assert len(aws.objects(BUCKET)) == 2
     assert await store.events.delete("ann", "r") == 2
     assert (await store.events.last("ann", "r"), len(aws.objects(BUCKET))) == (0, 1)
-    assert all(proxy.asked[operation] >= 3 for operation in operations)
+    assert all(proxy.request_counts[operation] >= 3 for operation in operations)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ async def test_a_write_whose_responses_are_all_lost_is_applied_completely(
 async def test_conflicting_transactions_are_retried(store: Store, proxy: Proxy) -> None:
     proxy.fail("TransactWriteItems", IN_CONFLICT, times=3)
     assert await store.records.put_many([Put(Key("ann", "run", f"r{n}"), {}) for n in range(2)]) == (1, 1)
-    assert proxy.asked["TransactWriteItems"] == 4
+    assert proxy.request_counts["TransactWriteItems"] == 4
     proxy.fail("TransactWriteItems", IN_CONFLICT, times=3)
     assert await store.events.append("ann", "r", "e1", {}) == 1
 
@@ -175,7 +175,7 @@ async def test_a_bucket_that_fails_twice_is_retried(store: Store, aws: Aws, prox
     assert record.document == LARGE
     await store.blobs.put("ann/x", b"bytes")
     assert await store.blobs.get("ann/x") == b"bytes"
-    assert proxy.asked["PUT"] == 4
+    assert proxy.request_counts["PUT"] == 4
 
 
 @pytest.mark.parametrize(
@@ -354,9 +354,9 @@ async def test_files_that_cannot_grow_hold_the_acknowledged_writes_only(tmp_path
     assert "the database is unavailable (disk" in of_records
     assert "the blob storage failed at 'ann,/large'" in of_blobs
     async with open_store(tmp_path) as store:
-        found = [record async for record in iterate_records(store.records, "ann", "run")]
-        assert {f"{int(n):02}" for n in acknowledged} <= {record.key.id for record in found}
-        assert all(record.document == {"text": "x" * 100_000} for record in found)
+        records = [record async for record in iterate_records(store.records, "ann", "run")]
+        assert {f"{int(n):02}" for n in acknowledged} <= {record.key.id for record in records}
+        assert all(record.document == {"text": "x" * 100_000} for record in records)
         events = await store.events.read("ann", "r")
         assert [event.number for event in events] == list(range(1, len(events) + 1))
         assert {f"e{n}" for n in acknowledged} <= {event.event_id for event in events}

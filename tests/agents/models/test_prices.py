@@ -50,9 +50,9 @@ def price_of(name: str, prices: PriceTable | None = None, **options: Any) -> Pri
     ],
 )
 def test_a_price_is_found_by_the_id_behind_the_name(model, options, price):
-    found = price_of(BEDROCK + model, **options)
-    assert found is not None
-    assert (found.input, found.output) == pytest.approx(price)
+    price = price_of(BEDROCK + model, **options)
+    assert price is not None
+    assert (price.input, price.output) == pytest.approx(price)
 
 
 @pytest.mark.parametrize(

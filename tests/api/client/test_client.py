@@ -131,7 +131,7 @@ def test_a_fault_of_the_server_is_nothing_that_the_user_can_mend():
     with scripted((500, {}, fault)) as (url, script), Client(url) as client, pytest.raises(ServerError) as failed:
         client.job("any")
     assert not isinstance(failed.value, UserError)
-    assert (failed.value.status, failed.value.message, len(script.asked)) == (500, "a fault of the service", 1)
+    assert (failed.value.status, failed.value.message, len(script.requests)) == (500, "a fault of the service", 1)
 
 
 @pytest.mark.parametrize("content", [b"<html>hello</html>", b"{}", b'{"items": 3}'])
@@ -154,18 +154,18 @@ def test_a_busy_server_is_asked_again_with_the_same_key():
         pytest.raises(Refused, match="enough"),
     ):
         client.submit(REQUEST)
-    assert [(method, path) for method, path, _ in script.asked] == [("POST", "/api/jobs")] * 3
-    assert len({headers["Idempotency-Key"] for _, _, headers in script.asked}) == 1
+    assert [(method, path) for method, path, _ in script.requests] == [("POST", "/api/jobs")] * 3
+    assert len({headers["Idempotency-Key"] for _, _, headers in script.requests}) == 1
 
 
 def test_a_server_that_stays_busy_is_given_up():
     with scripted(BUSY) as (url, script), Client(url) as client, pytest.raises(Refused, match="storage") as refused:
         client.interrupts("any")
-    assert (refused.value.status, len(script.asked)) == (503, 5)
+    assert (refused.value.status, len(script.requests)) == (503, 5)
     later = (503, {"Retry-After": "600"}, {"error": ENVELOPE})
     with scripted(later) as (url, script), Client(url) as client, pytest.raises(Refused):
         client.interrupts("any")
-    assert len(script.asked) == 1
+    assert len(script.requests) == 1
 
 
 def test_no_server_is_told_of_at_once():

@@ -87,5 +87,5 @@ def test_bands_of_a_simulation_keep_each_percentile_with_its_period():
 @pytest.mark.parametrize("module", ["desk.base.frames", "desk.optimization.result", "desk.wealth.schemas"])
 def test_pandas_is_not_imported_before_a_table_is_made(module):
     code = f"import sys, {module}; print('pandas' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "False"

@@ -17,10 +17,10 @@ class Loader:
     def __init__(self, market, error: Exception | None = None) -> None:
         self.market = market
         self.error = error
-        self.asked = 0
+        self.loads = 0
 
     async def __call__(self, owner, request):
-        self.asked += 1
+        self.loads += 1
         if self.error is not None:
             raise self.error
         return self.market
@@ -46,7 +46,7 @@ async def test_a_job_that_is_submitted_twice_runs_once(world, finished_search, j
         last = (await wait_until_finished(runner, search_job))[-1]
         after = await runner.submit(search_job)
         assert await load_trials(store, "anne", "r1") == finished_search.trials
-    assert load.asked == 1
+    assert load.loads == 1
     assert after == last
     assert (last.state, last.done, last.computed, last.stopped) == ("completed", 12, 12, "budget")
 

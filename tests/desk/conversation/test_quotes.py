@@ -265,7 +265,7 @@ def test_a_multiple_is_read_or_is_none(quote: str, value: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("quote", "said", "stands"),
+    ("quote", "message", "expected"),
     [
         ("12%", "Target volatility of 12%, please.", True),
         ("12%", "keep it at 12 %", False),
@@ -292,8 +292,8 @@ def test_a_multiple_is_read_or_is_none(quote: str, value: float | None) -> None:
         ("500", "SP500 and bonds", False),
     ],
 )
-def test_a_quote_stands_in_the_words_of_the_person(quote: str, said: str, stands: bool) -> None:
-    assert is_quote(quote, ["Hello.", said]) is stands
+def test_a_quote_is_found_in_the_message_as_whole_words(quote: str, message: str, expected: bool) -> None:
+    assert is_quote(quote, ["Hello.", message]) is expected
 
 
 @given(st.decimals(min_value=0, max_value=100, places=2))

@@ -17,7 +17,7 @@ from tests.store.openers import OPENERS
 
 
 class Deadly:
-    left = 0
+    remaining = 0
     before = True
 
     def __init__(self, port: Any) -> None:
@@ -29,11 +29,11 @@ class Deadly:
             return method
 
         async def write(*arguments: Any, **options: Any) -> Any:
-            Deadly.left -= 1
-            if Deadly.left == 0 and Deadly.before:
+            Deadly.remaining -= 1
+            if Deadly.remaining == 0 and Deadly.before:
                 os.kill(os.getpid(), signal.SIGKILL)
             answer = await method(*arguments, **options)
-            if Deadly.left == 0:
+            if Deadly.remaining == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
             return answer
 
@@ -46,7 +46,7 @@ def entry() -> Entry:
 
 
 async def main(adapter: str, home: Path, times: int, write: int, when: str) -> None:
-    Deadly.left, Deadly.before = write, when == "before"
+    Deadly.remaining, Deadly.before = write, when == "before"
     async with OPENERS[adapter](home) as store:
         log = AuditLog(replace(store, events=Deadly(store.events), records=Deadly(store.records)))
         for _ in range(times):

@@ -181,16 +181,16 @@ async def test_a_key_makes_another_chain(store: Store) -> None:
 
 
 async def test_a_head_that_was_noted_shows_that_all_was_written_anew(tmp_path: Path) -> None:
-    async def written(home: str, owner: str) -> Verification:
+    async def write_log(home: str, owner: str) -> Verification:
         async with open_store(tmp_path / home) as store:
             log = AuditLog(store)
             for n in range(4):
                 await log.append(entry(n, owner=owner))
             return await verify(store)
 
-    noted = await written("one", "ann")
-    await written("two", "bob")
-    link = Link(noted.entries, noted.hash)
+    earlier = await write_log("one", "ann")
+    await write_log("two", "bob")
+    link = Link(earlier.entries, earlier.hash)
     async with open_store(tmp_path / "one") as store:
         assert (await verify(store, expected_links=[link])).fault is None
         longer = await verify(store, expected_links=[Link(9, link.hash)])
@@ -230,7 +230,7 @@ def log_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Change = Callable[[sqlite3.Connection], Any]
 
 
-def found_after(home: Path, change: Change) -> Verification:
+def verify_after(home: Path, change: Change) -> Verification:
     """What is found in the log after a change that is then taken back."""
     with closing(sqlite3.connect(home / "store.sqlite", isolation_level=None)) as connection:
         remaining = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in ("events", "records")}
@@ -250,10 +250,10 @@ async def _verified(home: Path) -> Verification:
         return await verify(store)
 
 
-def number_of(found: Verification) -> int:
-    assert found.fault is not None
-    assert found.entries == max(0, found.fault.number - 1)
-    return found.fault.number
+def number_of(verification: Verification) -> int:
+    assert verification.fault is not None
+    assert verification.entries == max(0, verification.fault.number - 1)
+    return verification.fault.number
 
 
 def payload_of(connection: sqlite3.Connection, number: int) -> bytes:
@@ -272,7 +272,7 @@ def test_a_byte_of_any_entry_that_is_another_is_found(log_folder: Path, number: 
         payload[at] = byte if byte != payload[at] else byte ^ 1
         connection.execute("UPDATE events SET payload = CAST(? AS TEXT) WHERE number = ?", (bytes(payload), number))
 
-    verification = found_after(log_folder, change)
+    verification = verify_after(log_folder, change)
     assert number_of(verification) == number
     assert verification.fault is not None
     assert verification.fault.following == COUNT - number
@@ -295,19 +295,19 @@ def test_entries_that_were_swapped_are_found(log_folder: Path, one: int, other: 
         for n, row in ((one, rows[other]), (other, rows[one])):
             connection.execute(f"UPDATE events SET {holes} WHERE number = ?", (*row, n))
 
-    assert number_of(found_after(log_folder, change)) == min(one, other)
+    assert number_of(verify_after(log_folder, change)) == min(one, other)
 
 
-@given(number=st.integers(1, COUNT), moved=st.booleans())
+@given(number=st.integers(1, COUNT), renumbered=st.booleans())
 @settings(max_examples=12)
-def test_an_entry_that_was_removed_is_found(log_folder: Path, number: int, moved: bool) -> None:
+def test_an_entry_that_was_removed_is_found(log_folder: Path, number: int, renumbered: bool) -> None:
     def change(connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM events WHERE number = ?", (number,))
-        if moved:  # those after it take its place
+        if renumbered:  # those after it take its place
             connection.execute("UPDATE events SET number = -number WHERE number > ?", (number,))
             connection.execute("UPDATE events SET number = -number - 1 WHERE number < 0")
 
-    verification = found_after(log_folder, change)
+    verification = verify_after(log_folder, change)
     assert number_of(verification) == number
     if number == COUNT:
         assert verification.fault is not None
@@ -323,20 +323,21 @@ def test_an_entry_that_stands_twice_is_found(log_folder: Path, number: int, plac
         connection.execute("UPDATE events SET number = 1 - number WHERE number < 0")
         connection.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", (owner, run, place, f"{id_}x", payload))
 
-    assert number_of(found_after(log_folder, change)) == place
+    assert number_of(verify_after(log_folder, change)) == place
 
 
-@pytest.mark.parametrize("kept", range(COUNT))
-def test_an_end_that_was_cut_off_is_found(log_folder: Path, kept: int) -> None:
-    verification = found_after(log_folder, lambda store: store.execute("DELETE FROM events WHERE number > ?", (kept,)))
-    assert number_of(verification) == kept + 1
+@pytest.mark.parametrize("count", range(COUNT))
+def test_an_end_that_was_cut_off_is_found(log_folder: Path, count: int) -> None:
+    change = lambda store: store.execute("DELETE FROM events WHERE number > ?", (count,))  # noqa: E731
+    verification = verify_after(log_folder, change)
+    assert number_of(verification) == count + 1
     assert verification.fault is not None
     assert verification.fault.wrong == f"it is missing at the end, and that of the head is of entry {COUNT}"
 
 
 @pytest.mark.parametrize("document", ['{"number": 6, "hash": "0"}', '{"number": 7, "hash": "0"}', "{}", "x", "[]"])
 def test_a_head_that_was_changed_is_found(log_folder: Path, document: str) -> None:
-    verification = found_after(log_folder, lambda store: store.execute("UPDATE records SET document = ?", (document,)))
+    verification = verify_after(log_folder, lambda store: store.execute("UPDATE records SET document = ?", (document,)))
     assert verification.fault is not None
     assert verification.fault.number in (0, COUNT, COUNT + 1)
 

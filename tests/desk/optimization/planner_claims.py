@@ -18,7 +18,7 @@ Said = tuple[list[Claim], tuple[Figure, ...]]
 def risk_claims(world: World) -> Said:
     reports = [risk_report(world.market, world.request, s) for s in ("asset", "constant_exposure", "current_rule")]
     tight = [report.model_copy(update={"drawdown_beyond_limit": True}) for report in reports]
-    return _said("RiskAssessment", *(("assess_risk", r) for r in tight)), risk_figures(world.market, world.request)
+    return claims_of("RiskAssessment", *(("assess_risk", r) for r in tight)), risk_figures(world.market, world.request)
 
 
 def market_claims(world: World) -> Iterator[Said]:
@@ -26,11 +26,11 @@ def market_claims(world: World) -> Iterator[Said]:
     report, scenarios = regime_report(world.market), scenario_list(world.market, world.request.scenarios)
     for trend, band in (("rising", "low"), ("flat", "middle"), ("falling", "high")):
         in_sample = report.model_copy(update={"trend": trend, "volatility_band": band})
-        claims = _said("MarketView", ("read_market", in_sample), ("list_scenarios", scenarios))
+        claims = claims_of("MarketView", ("read_market", in_sample), ("list_scenarios", scenarios))
         yield claims, (*report.figures, *scenario_figures(world.request.scenarios))
 
 
-def _said(role: str, *results: tuple[str, Frozen]) -> list[Claim]:
-    heard = [ToolMessage(r.model_dump_json(), name=name, tool_call_id=str(n)) for n, (name, r) in enumerate(results)]
-    [call] = EmbeddedPlanner(answers_with=role).invoke([HumanMessage("Go."), *heard]).tool_calls
+def claims_of(role: str, *results: tuple[str, Frozen]) -> list[Claim]:
+    messages = [ToolMessage(r.model_dump_json(), name=name, tool_call_id=str(n)) for n, (name, r) in enumerate(results)]
+    [call] = EmbeddedPlanner(answers_with=role).invoke([HumanMessage("Go."), *messages]).tool_calls
     return [Claim.model_validate(claim) for claim in call["args"]["claims"]]

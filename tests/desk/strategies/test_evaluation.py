@@ -20,8 +20,8 @@ from quant.strategies.mandate import Mandate
 from tests.doubles.price_source import assert_well_formed, value
 
 
-def run(universe: str = "sp500", **said: Any) -> Any:
-    return asyncio.run(evaluate_strategy(BundledPrices(), build_rule(StrategyValues(**said)), universe=universe))
+def run(universe: str = "sp500", **values: Any) -> Any:
+    return asyncio.run(evaluate_strategy(BundledPrices(), build_rule(StrategyValues(**values)), universe=universe))
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_a_rule_beside_itself_gains_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "weight"),
+    ("values", "weight"),
     [
         ({"weight_function": "inverse_vol"}, lambda v: min(0.10 / v, 1.0)),
         ({"weight_function": "inverse_vol_squared"}, lambda v: min(0.01 / v**2, 1.0)),
@@ -102,8 +102,8 @@ def test_a_rule_beside_itself_gains_nothing() -> None:
         ({"weight_function": "trend_overlay"}, lambda v: min(0.10 / v, 1.0)),
     ],
 )
-def test_the_curve_is_the_formula_of_the_function(said, weight) -> None:
-    evaluation = run(**said)
+def test_the_curve_is_the_formula_of_the_function(values, weight) -> None:
+    evaluation = run(**values)
     assert [p.volatility for p in evaluation.curve] == list(CURVE)
     assert [p.weight for p in evaluation.curve] == pytest.approx([weight(v) for v in CURVE], abs=1e-9)
     assert value(evaluation.figures, "quick_weight_at_target") == pytest.approx(weight(0.10), abs=1e-9)
@@ -116,7 +116,7 @@ def test_a_function_without_volatility_has_no_weight_at_target() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "warnings"),
+    ("values", "warnings"),
     [
         ({"weight_function": "sigmoid"}, ("half_at_target",)),
         ({"weight_function": "sigmoid", "midpoint": 0.2}, ()),
@@ -127,8 +127,8 @@ def test_a_function_without_volatility_has_no_weight_at_target() -> None:
         ({"weight_function": "cppi", "multiplier": 10.0}, ()),
     ],
 )
-def test_what_a_manager_should_notice_is_said(said, warnings) -> None:
-    assert run(**said).warnings == warnings
+def test_what_a_manager_should_notice_is_said(values, warnings) -> None:
+    assert run(**values).warnings == warnings
 
 
 def test_a_crash_deeper_than_the_cushion_is_said() -> None:

@@ -17,7 +17,7 @@ def test_every_template_of_the_words_has_a_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "said"),
+    ("template", "values"),
     [
         ("twelve_month_rule", CURRENT_RULE.model_dump(exclude_none=True)),
         ("risk_control", {"weight_function": "inverse_vol", "estimator": "ewma_max", "rebalancing": "daily"}),
@@ -27,9 +27,9 @@ def test_every_template_of_the_words_has_a_rule() -> None:
         ("trend_overlay", {"weight_function": "trend_overlay"}),
     ],
 )
-def test_a_template_is_what_its_name_says(template, said) -> None:
+def test_a_template_is_what_its_name_says(template, values) -> None:
     rule = build_rule(StrategyValues(template=template))
-    assert rule.config.model_dump(exclude_none=True).items() >= said.items()
+    assert rule.config.model_dump(exclude_none=True).items() >= values.items()
 
 
 def test_a_template_says_of_the_mandate_what_belongs_there() -> None:
@@ -53,7 +53,7 @@ def test_a_sigmoid_is_usually_centred_at_the_target() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "function"),
+    ("values", "function"),
     [
         ({"midpoint": 0.2}, "sigmoid"),
         ({"slope": 3.0}, "linear_decay"),
@@ -63,14 +63,14 @@ def test_a_sigmoid_is_usually_centred_at_the_target() -> None:
         ({}, "inverse_vol"),
     ],
 )
-def test_a_parameter_that_one_function_has_names_it(said, function) -> None:
-    config = build_rule(StrategyValues(**said)).config
+def test_a_parameter_that_one_function_has_names_it(values, function) -> None:
+    config = build_rule(StrategyValues(**values)).config
     assert config.weight_function == function
-    assert config.model_dump().items() >= said.items()
+    assert config.model_dump().items() >= values.items()
 
 
 @pytest.mark.parametrize(
-    ("said", "field"),
+    ("values", "field"),
     [
         ({"template": "constant_weight"}, "constant_weight"),
         ({"floor": 0.9}, "weight_function"),
@@ -85,9 +85,9 @@ def test_a_parameter_that_one_function_has_names_it(said, function) -> None:
         ({"no_trade_band": 0.9}, "no_trade_band"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(said, field) -> None:
+def test_what_cannot_be_is_refused_by_name(values, field) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        build_rule(StrategyValues(**said))
+        build_rule(StrategyValues(**values))
     assert refusal.value.field == field
     assert refusal.value.allowed
 

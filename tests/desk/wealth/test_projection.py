@@ -29,29 +29,29 @@ def run(**changes: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def found():
+def projection():
     return run()
 
 
-def test_every_figure_is_named_once_and_can_be_read(found) -> None:
-    assert_well_formed(found.figures, TOOL)
-    for figure in found.figures:
+def test_every_figure_is_named_once_and_can_be_read(projection) -> None:
+    assert_well_formed(projection.figures, TOOL)
+    for figure in projection.figures:
         assert (figure.currency == "EUR") == (figure.unit == "money")
 
 
-def test_percentiles_rise_and_come_with_errors(found) -> None:
-    values = [p.wealth.value for p in found.percentiles]
+def test_percentiles_rise_and_come_with_errors(projection) -> None:
+    values = [p.wealth.value for p in projection.percentiles]
     assert values == sorted(values)
-    for percentile in found.percentiles:
+    for percentile in projection.percentiles:
         assert percentile.wealth.error > 0.0
         assert percentile.real.value == pytest.approx(percentile.wealth.value / 1.02**10, rel=0.02)
-    for rows in zip(*found.bands, strict=True):
+    for rows in zip(*projection.bands, strict=True):
         assert list(rows) == sorted(rows)
-    assert found.years == tuple(range(11))
-    assert {row[0] for row in found.bands} == {100_000.0}
+    assert projection.years == tuple(range(11))
+    assert {row[0] for row in projection.bands} == {100_000.0}
 
 
-def test_the_mean_is_what_arithmetic_expects(found) -> None:
+def test_the_mean_is_what_arithmetic_expects(projection) -> None:
     """Months of independent returns: E[W] is the start and each contribution, grown at the mean monthly return."""
     mean_day = 0.6 * 0.08 / 252 + 0.4 * (1.03 ** (1 / 252) - 1.0)
     month = (1.0 + mean_day) ** 21
@@ -59,7 +59,7 @@ def test_the_mean_is_what_arithmetic_expects(found) -> None:
     wealth = 100_000.0
     for m in range(1, 121):
         wealth = wealth * month + 500.0 * inflation**m
-    figure = next(f for f in found.figures if f.id == "wealth_mean")
+    figure = next(f for f in projection.figures if f.id == "wealth_mean")
     # serial dependence of volatility and premium, and trading costs, move the mean by less than 3%
     assert figure.value == pytest.approx(wealth, rel=0.03)
 
@@ -130,19 +130,19 @@ def test_stocks_draw_on_their_own_days_before_the_holdout() -> None:
 
 
 def test_a_scenario_for_stocks_is_refused_and_says_why() -> None:
-    with pytest.raises(InvalidInput, match="describes one index") as refused:
+    with pytest.raises(InvalidInput, match="describes one index") as error:
         run(holdings={"AAPL": 1.0}, scenario=BASE)
-    assert refused.value.field == "scenario"
+    assert error.value.field == "scenario"
 
 
 def test_a_replay_longer_than_the_history_is_refused() -> None:
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as error:
         run(scenario=BASE.model_copy(update={"engine": "replay"}), years=40)
-    assert refused.value.field == "scenario"
+    assert error.value.field == "scenario"
 
 
-def test_the_same_plan_has_the_same_numbers(found) -> None:
-    assert run() == found
+def test_the_same_plan_has_the_same_numbers(projection) -> None:
+    assert run() == projection
 
 
 def test_ten_years_take_less_than_a_few_seconds() -> None:

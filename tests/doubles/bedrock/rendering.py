@@ -86,13 +86,13 @@ def _stop(say: Say) -> str:
 
 
 def _metadata(received: Received, say: Say, trace: dict[str, Any]) -> dict[str, Any]:
-    used = say.usage or estimate(received.body, say)
+    usage = say.usage or estimate(received.body, say)
     usage = {
-        "inputTokens": used.input,
-        "outputTokens": used.output,
-        "totalTokens": used.input + used.output + used.cache_read + used.cache_write,
-        "cacheReadInputTokens": used.cache_read,
-        "cacheWriteInputTokens": used.cache_write,
+        "inputTokens": usage.input,
+        "outputTokens": usage.output,
+        "totalTokens": usage.input + usage.output + usage.cache_read + usage.cache_write,
+        "cacheReadInputTokens": usage.cache_read,
+        "cacheWriteInputTokens": usage.cache_write,
     }
     return {"usage": usage, "metrics": {"latencyMs": LATENCY_MS}, **trace}
 

@@ -38,8 +38,8 @@ WHOLE = Say(("Reading the market.",), (Call("look", ARGUMENTS), Call("look")), r
 def raw(double: Double, operation: str, body: dict[str, Any] | None = None) -> tuple[bytes, bytes]:
     """Headers and body of the response as sent."""
     connection = HTTPConnection(double.url.removeprefix("http://"), timeout=10)
-    sent = json.dumps(body or {"messages": MESSAGES})
-    connection.request("POST", f"/model/{MODEL}/{operation}", sent, {"Authorization": "Bearer key"})
+    body_text = json.dumps(body or {"messages": MESSAGES})
+    connection.request("POST", f"/model/{MODEL}/{operation}", body_text, {"Authorization": "Bearer key"})
     response = connection.getresponse()
     headers, content = str(response.headers).encode(), response.read()
     connection.close()

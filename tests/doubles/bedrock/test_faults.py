@@ -115,12 +115,12 @@ def test_a_guardrail_intervenes_and_tells_why_when_asked(side) -> None:
 
 
 def topics(trace: dict[str, Any], side: str) -> list[dict[str, Any]]:
-    found = trace["inputAssessment"] if side == "input" else trace["outputAssessments"]
-    assessment = found["abc123"] if side == "input" else found["abc123"][0]
+    assessments = trace["inputAssessment"] if side == "input" else trace["outputAssessments"]
+    assessment = assessments["abc123"] if side == "input" else assessments["abc123"][0]
     return assessment["topicPolicy"]["topics"]
 
 
-def asked_in_vain(driver: Driver, times: int = 1) -> None:
+def assert_refused(driver: Driver, times: int = 1) -> None:
     with Double(driver) as double:
         client = connect(double.url)
         for _ in range(times - 1):
@@ -131,16 +131,16 @@ def asked_in_vain(driver: Driver, times: int = 1) -> None:
 
 def test_an_error_of_the_driver_is_an_error_of_the_test() -> None:
     with pytest.raises(ValueError, match="names no guardrailConfig"):
-        asked_in_vain(lambda _: Blocked())
+        assert_refused(lambda _: Blocked())
     with pytest.raises(LookupError, match="call 2 came, and the script has 1 replies"):
-        asked_in_vain(scripted(WHOLE), times=2)
+        assert_refused(scripted(WHOLE), times=2)
 
 
 def test_malformed_and_truncated_arguments() -> None:
     fragments = ('{"where": "mar', 'ket", ]')
     truncated = Say(calls=(Call("look", raw=fragments[:1]),), stop="max_tokens")
-    broken = Say(calls=(Call("look", raw=fragments),))
-    with Double(scripted(broken, truncated, broken, broken)) as double:
+    malformed = Say(calls=(Call("look", raw=fragments),))
+    with Double(scripted(malformed, truncated, malformed, malformed)) as double:
         client = connect(double.url)
         inputs = [
             e["contentBlockDelta"]["delta"]["toolUse"]["input"] for e in stream(client) if "contentBlockDelta" in e

@@ -233,8 +233,8 @@ def post(
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_request_that_bedrock_would_refuse_is_refused(case: str, double: Double) -> None:
     body, code, words = REFUSED[case]
-    status, got, message = post(double, body)
-    assert (status, got) == (400, code)
+    status, actual, message = post(double, body)
+    assert (status, actual) == (400, code)
     assert words in message
 
 

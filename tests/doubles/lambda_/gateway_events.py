@@ -20,13 +20,13 @@ def rest(
     several: dict[str, list[str]] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         several.setdefault(name, []).append(value)
-    given = {"Host": [HOST], "Content-Type": ["application/json"]} | (headers or {})
+    default_headers = {"Host": [HOST], "Content-Type": ["application/json"]} | (headers or {})
     return {
         "resource": "/{proxy+}",
         "path": quote(path, safe="/%"),
         "httpMethod": method,
-        "headers": {name: values[-1] for name, values in given.items()},
-        "multiValueHeaders": given,
+        "headers": {name: values[-1] for name, values in default_headers.items()},
+        "multiValueHeaders": default_headers,
         "queryStringParameters": {name: values[-1] for name, values in several.items()} or None,
         "multiValueQueryStringParameters": several or None,
         "pathParameters": {"proxy": path[1:]},

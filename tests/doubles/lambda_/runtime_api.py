@@ -151,12 +151,12 @@ class Handler(BaseHTTPRequestHandler):
         answer.completion.set()
 
     def _stream(self, answer: Answer) -> None:
-        required = {
+        expected_headers = {
             "lambda-runtime-function-response-mode": "streaming",
             "content-type": STREAM,
             "content-length": None,
         }
-        if (headers := {name: answer.headers.get(name) for name in required}) != required:
+        if (headers := {name: answer.headers.get(name) for name in expected_headers}) != expected_headers:
             self.server.violations.append(f"a stream began with {headers}")
         while size := int(self.rfile.readline().split(b";")[0], 16):
             chunk = self.rfile.read(size)

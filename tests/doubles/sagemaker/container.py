@@ -32,13 +32,13 @@ def copy(host: str) -> None:
 
 def seen(host: str) -> None:
     """Write the container's hosts, environment and job name."""
-    known = {
+    facts = {
         "host": host,
         "resources": json.loads((ROOT / "config/resourceconfig.json").read_text()),
         "job": json.loads((ROOT / "config/processingjobconfig.json").read_text())["ProcessingJobName"],
         "environment": dict(os.environ),
     }
-    (OUTPUT / "result/seen.json").write_text(json.dumps(known))
+    (OUTPUT / "result/seen.json").write_text(json.dumps(facts))
 
 
 def fail(host: str, code: str, which: str) -> None:
@@ -55,13 +55,13 @@ def fail(host: str, code: str, which: str) -> None:
 
 
 def wait(host: str) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: ended(host))
+    signal.signal(signal.SIGTERM, lambda *_: save_and_exit(host))
     listening = socket.create_server((host, PORT))
     number = host.rpartition(".")[2]
     for n in range(1000):
-        written = ROOT / "line"
-        written.write_text(str(n))
-        written.replace(OUTPUT / "result" / f"line-{number}")  # uploads may otherwise take a partial file
+        part = ROOT / "line"
+        part.write_text(str(n))
+        part.replace(OUTPUT / "result" / f"line-{number}")  # uploads may otherwise take a partial file
         (OUTPUT / "result" / f"step-{number}-{n}").write_text("done")
         time.sleep(0.05)
     listening.close()
@@ -72,7 +72,7 @@ def listens(peer: str) -> bool:
         return asking.connect_ex((peer, PORT)) == 0
 
 
-def ended(host: str) -> None:
+def save_and_exit(host: str) -> None:
     (OUTPUT / "result" / f"saved-{host.rpartition('.')[2]}").write_text("in time")
     sys.exit(143)
 

@@ -43,14 +43,12 @@ class Parameter(Closed):
     enum_values: list[Value] | None = None
     description: str = ""
 
-    def value(self, given: str | None) -> Value:
+    def value(self, text: str | None) -> Value:
         """The value given at the start, or the default."""
         try:
-            value = self.default_value if given is None else KINDS[self.type](given)
+            value = self.default_value if text is None else KINDS[self.type](text)
         except (ValueError, KeyError) as error:
-            raise InvalidRequest(
-                "ValidationException", f"Parameter {self.name}: {given!r} is no {self.type}"
-            ) from error
+            raise InvalidRequest("ValidationException", f"Parameter {self.name}: {text!r} is no {self.type}") from error
         if value is None:
             raise InvalidRequest("ValidationException", f"Parameter {self.name} has no default and is not given")
         if self.enum_values is not None and value not in self.enum_values:
@@ -73,10 +71,10 @@ class Caching(Closed):
     @property
     def seconds(self) -> float:
         """Lifetime of a cached result; unlimited by default."""
-        found = DURATION.fullmatch(self.expire_after) if self.expire_after else None
-        if found is None:
+        match = DURATION.fullmatch(self.expire_after) if self.expire_after else None
+        if match is None:
             return float("inf")
-        return sum(SECONDS[unit] * int(count) for unit, count in found.groupdict().items() if count)
+        return sum(SECONDS[unit] * int(count) for unit, count in match.groupdict().items() if count)
 
 
 class Retrying(Closed):
@@ -155,13 +153,13 @@ def parse(text: str) -> Definition:
     try:
         definition = Definition.model_validate_json(text)
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise InvalidRequest("ValidationException", f"Unable to parse pipeline definition. {told}") from error
+        problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise InvalidRequest("ValidationException", f"Unable to parse pipeline definition. {problems}") from error
     steps = order_steps(definition.steps)
-    known, parameters = {each.step.name for each in steps}, {each.name for each in definition.parameters}
-    wrong = [f"step {name} is there twice" for name in known if sum(each.step.name == name for each in steps) > 1]
+    names, parameters = {each.step.name for each in steps}, {each.name for each in definition.parameters}
+    wrong = [f"step {name} is there twice" for name in names if sum(each.step.name == name for each in steps) > 1]
     for each in steps:
-        wrong += [f"step {each.step.name} is after {name}, which is no step" for name in each.after - known]
+        wrong += [f"step {each.step.name} is after {name}, which is no step" for name in each.after - names]
         unknown = [path for path in references(_open_arguments(each.step)) if not _is_known(path, parameters)]
         wrong += [f"step {each.step.name}: {path} is not known" for path in unknown]
     if not wrong and (circle := _circle(steps)):
@@ -173,15 +171,15 @@ def parse(text: str) -> Definition:
 
 def order_steps(steps: list[AnyStep], only_if: tuple[str, bool] | None = None) -> list[OrderedStep]:
     """All steps including those of branches."""
-    found: list[OrderedStep] = []
+    ordered: list[OrderedStep] = []
     for step in steps:
-        named = {path.split(".")[1] for path in references(_open_arguments(step)) if path.startswith("Steps.")}
-        after = named | {*step.depends_on} | ({only_if[0]} if only_if else set())
-        found.append(OrderedStep(step, after, only_if))
+        references_to = {path.split(".")[1] for path in references(_open_arguments(step)) if path.startswith("Steps.")}
+        after = references_to | {*step.depends_on} | ({only_if[0]} if only_if else set())
+        ordered.append(OrderedStep(step, after, only_if))
         if isinstance(step, ConditionStep):
-            found += order_steps(step.arguments.if_steps, (step.name, True))
-            found += order_steps(step.arguments.else_steps, (step.name, False))
-    return found
+            ordered += order_steps(step.arguments.if_steps, (step.name, True))
+            ordered += order_steps(step.arguments.else_steps, (step.name, False))
+    return ordered
 
 
 def _open_arguments(step: AnyStep) -> Any:
@@ -199,7 +197,7 @@ def _is_known(path: str, parameters: set[str]) -> bool:
 
 
 def _circle(steps: list[OrderedStep]) -> set[str]:
-    waiting = {each.step.name: set(each.after) for each in steps}
-    while ready := {name for name, after in waiting.items() if not after & waiting.keys()}:
-        waiting = {name: after for name, after in waiting.items() if name not in ready}
-    return {*waiting}
+    dependencies = {each.step.name: set(each.after) for each in steps}
+    while ready := {name for name, after in dependencies.items() if not after & dependencies.keys()}:
+        dependencies = {name: after for name, after in dependencies.items() if name not in ready}
+    return {*dependencies}

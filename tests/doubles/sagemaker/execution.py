@@ -59,7 +59,7 @@ class Execution:
     definition: Definition
     parameters: dict[str, Value]
     second: float
-    asked: Request
+    request: Request
     status: Literal["Executing", "Stopping", "Stopped", "Failed", "Succeeded"] = "Executing"
     created: float = field(default_factory=time.time)
     modified: float = field(default_factory=time.time)
@@ -97,25 +97,25 @@ class Execution:
                     for step in ready:
                         run = self.runs[step.name] = Run(step)
                         running.add(threads.submit(run.live, self))
-                    ended, running = wait(running, return_when=FIRST_COMPLETED)
-                    for each in ended:
+                    completed, running = wait(running, return_when=FIRST_COMPLETED)
+                    for each in completed:
                         each.result()
         finally:
             statuses = {run.status for run in self.runs.values()}
-            stopped = self.stopping.is_set() or "Stopped" in statuses
-            self.status = "Failed" if "Failed" in statuses else "Stopped" if stopped else "Succeeded"
+            was_stopped = self.stopping.is_set() or "Stopped" in statuses
+            self.status = "Failed" if "Failed" in statuses else "Stopped" if was_stopped else "Succeeded"
             self.modified = time.time()
             self.done.set()
 
     def _ready(self) -> list[AnyStep]:
         """Steps that can start; none after a failure."""
-        ended = {name for name, run in self.runs.items() if run.status == "Succeeded"}
+        completed = {name for name, run in self.runs.items() if run.status == "Succeeded"}
         if self.stopping.is_set() or any(run.status in {"Failed", "Stopped"} for run in self.runs.values()):
             return []
-        return [each.step for each in order_steps(self.definition.steps) if self._is_next(each, ended)]
+        return [each.step for each in order_steps(self.definition.steps) if self._is_next(each, completed)]
 
-    def _is_next(self, each: OrderedStep, ended: set[str]) -> bool:
-        if each.step.name in self.runs or not each.after <= ended:
+    def _is_next(self, each: OrderedStep, completed: set[str]) -> bool:
+        if each.step.name in self.runs or not each.after <= completed:
             return False
         return each.only_if is None or self.runs[each.only_if[0]].outcome == each.only_if[1]
 
@@ -136,11 +136,11 @@ class Execution:
         }[name]
 
     def description(self) -> Request:
-        kept = ("PipelineExecutionDisplayName", "PipelineExecutionDescription", "ParallelismConfiguration")
-        told = {name: self.asked[name] for name in kept if name in self.asked}
+        copied_fields = ("PipelineExecutionDisplayName", "PipelineExecutionDescription", "ParallelismConfiguration")
+        description = {name: self.request[name] for name in copied_fields if name in self.request}
         if self.status == "Failed":
-            told["FailureReason"] = "Step failure: One or multiple steps failed."
-        return told | {
+            description["FailureReason"] = "Step failure: One or multiple steps failed."
+        return description | {
             "PipelineArn": self.pipeline["PipelineArn"],
             "PipelineExecutionArn": self.arn,
             "PipelineExecutionStatus": self.status,
@@ -193,25 +193,25 @@ class Run:
         arguments: Request = resolved(step.arguments, execution.get)
         reject_invalid("CreateProcessingJob", {"ProcessingJobName": "made-by-the-service"} | arguments)
         pipeline = execution.pipeline["PipelineName"]
-        if found := execution.cache.find(step, pipeline, arguments):
-            self.status, self.attempts, self.job, self.cached = "Succeeded", 1, found.job, found.execution
+        if entry := execution.cache.find(step, pipeline, arguments):
+            self.status, self.attempts, self.job, self.cached = "Succeeded", 1, entry.job, entry.execution
             return
-        begun, ended = time.monotonic(), self._attempt(arguments, execution)
-        while policy := self._policy(step, ended.cause, (time.monotonic() - begun) / execution.second):
+        start, outcome = time.monotonic(), self._attempt(arguments, execution)
+        while policy := self._policy(step, outcome.cause, (time.monotonic() - start) / execution.second):
             pause = policy.interval_seconds * policy.backoff_rate ** (self.attempts - 1)
             if execution.stopping.wait(pause * execution.second):
                 break
-            ended = self._attempt(arguments, execution)
-        if ended.status == "Succeeded" and self.job:
+            outcome = self._attempt(arguments, execution)
+        if outcome.status == "Succeeded" and self.job:
             execution.cache.store(step, pipeline, arguments, self.job, execution.arn)
-        self.status, self.reason = ended.status, ended.reason
+        self.status, self.reason = outcome.status, outcome.reason
 
-    def _policy(self, step: ProcessingStep, cause: Cause | None, waited: float) -> Retrying | None:
+    def _policy(self, step: ProcessingStep, cause: Cause | None, seconds: float) -> Retrying | None:
         """The first retry policy for this cause that has attempts left."""
         policy = next((each for each in [*step.retry_policies, ALWAYS] if cause in each.exception_type), None)
         if policy is None or policy.expire_after_min is None:
             return policy if policy and self.attempts <= (policy.max_attempts or MOST_ATTEMPTS) else None
-        return policy if waited < policy.expire_after_min * 60 else None
+        return policy if seconds < policy.expire_after_min * 60 else None
 
     def _attempt(self, arguments: Request, execution: Execution) -> AttemptOutcome:
         self.attempts += 1
@@ -235,7 +235,7 @@ class Run:
         )
 
     def description(self) -> Request:
-        told: Request = {
+        description: Request = {
             "StepName": self.step.name,
             "StepDisplayName": self.step.display_name,
             "StepDescription": self.step.description,
@@ -248,5 +248,5 @@ class Run:
             "CacheHitResult": {"SourcePipelineExecutionArn": self.cached} if self.cached else None,
         }
         if isinstance(self.step, ConditionStep):
-            told["Metadata"] = {"Condition": {"Outcome": str(self.outcome)}} if self.outcome is not None else {}
-        return {name: value for name, value in told.items() if value}
+            description["Metadata"] = {"Condition": {"Outcome": str(self.outcome)}} if self.outcome is not None else {}
+        return {name: value for name, value in description.items() if value}

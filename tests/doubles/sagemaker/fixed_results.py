@@ -18,20 +18,20 @@ RESULT, SHARDS = ROOT / "processing/output/result", ROOT / "processing/output/sh
 def main(folder: Path) -> None:
     name = json.loads((ROOT / "config/processingjobconfig.json").read_text())["ProcessingJobName"]
     job, _, number = name.rpartition("-")
-    said = json.loads((folder / job / "attempts.json").read_text()).get(number, {})
+    behaviour = json.loads((folder / job / "attempts.json").read_text()).get(number, {})
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     (SHARDS / "some.shard").write_text("computed")
     for path in sorted((folder / job / "result").iterdir()):
-        if path.name not in said.get("without", ()):
-            place(path.name, path.read_bytes()[: said.get("cut", {}).get(path.name)])
-    for written, content in said.get("besides", {}).items():
-        place(written, content.encode())
-    if said.get("waits"):
+        if path.name not in behaviour.get("without", ()):
+            place(path.name, path.read_bytes()[: behaviour.get("cut", {}).get(path.name)])
+    for name, content in behaviour.get("besides", {}).items():
+        place(name, content.encode())
+    if behaviour.get("waits"):
         time.sleep(60)
-    if said.get("dies"):
+    if behaviour.get("dies"):
         os.kill(os.getpid(), signal.SIGKILL)
-    (ROOT / "output/message").write_text(said.get("message", ""))
-    sys.exit(said.get("code", 0))
+    (ROOT / "output/message").write_text(behaviour.get("message", ""))
+    sys.exit(behaviour.get("code", 0))
 
 
 def place(name: str, content: bytes) -> None:

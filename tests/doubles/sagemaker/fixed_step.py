@@ -23,7 +23,7 @@ if __name__ == "__main__":
         (tree / "output").mkdir(exist_ok=True)
         (tree / "output" / "message").write_text(wrong.read_text())
         sys.exit(2)
-    held = folder / f"{step}.held"
+    hold = folder / f"{step}.held"
     shutil.copytree(folder / step, tree / "processing" / "output" / NAMES[step], dirs_exist_ok=True)
-    while held.exists():
+    while hold.exists():
         time.sleep(0.01)

@@ -61,10 +61,10 @@ class Pipelines:
         if token not in self._tokens:
             pipeline = self._fleet.behind("DescribePipeline", {"PipelineName": request["PipelineName"]})
             definition = parse(pipeline["PipelineDefinition"])
-            given = {each["Name"]: each["Value"] for each in request.get("PipelineParameters", [])}
-            if unknown := given.keys() - {each.name for each in definition.parameters}:
+            values = {each["Name"]: each["Value"] for each in request.get("PipelineParameters", [])}
+            if unknown := values.keys() - {each.name for each in definition.parameters}:
                 raise Fault("ValidationException", f"Pipeline has no parameters {sorted(unknown)}")
-            parameters = {each.name: each.value(given.get(each.name)) for each in definition.parameters}
+            parameters = {each.name: each.value(values.get(each.name)) for each in definition.parameters}
             arn = self._fleet.behind("StartPipelineExecution", request)["PipelineExecutionArn"]
             self.executions[arn] = self._tokens[token] = Execution(
                 self._fleet, self.cache, arn, pipeline, definition, parameters, self._second, request
@@ -96,12 +96,12 @@ class Pipelines:
         executions = [
             each for each in self.executions.values() if each.pipeline["PipelineName"] == request["PipelineName"]
         ]
-        kept = ("PipelineExecutionArn", "PipelineExecutionStatus", "PipelineExecutionDisplayName")
-        shown = [
-            {"StartTime": each.created} | {name: value for name, value in each.description().items() if name in kept}
+        fields = ("PipelineExecutionArn", "PipelineExecutionStatus", "PipelineExecutionDisplayName")
+        summaries = [
+            {"StartTime": each.created} | {name: value for name, value in each.description().items() if name in fields}
             for each in reversed(executions)
         ]
-        page, token = slice_of(shown, request)
+        page, token = slice_of(summaries, request)
         return {"PipelineExecutionSummaries": page} | token
 
     def _steps(self, request: Request) -> Request:

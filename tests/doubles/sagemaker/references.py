@@ -41,20 +41,20 @@ def resolved(value: Any, get: Callable[[str], Any]) -> Any:
 def looked_up(description: Any, path: str) -> Any:
     """A place in a job's description: `.NAME`, `[0]`, or `['NAME']` of a list of named entries."""
     parts = [*PART.finditer(path)]
-    found = description if "".join(part[0] for part in parts) == path else {}
+    value = description if "".join(part[0] for part in parts) == path else {}
     try:
         for part in parts:
-            found = _within(found, *part.groups())
+            value = _within(value, *part.groups())
     except (KeyError, IndexError, TypeError, StopIteration) as error:
         raise InvalidRequest(
             "ValidationException", f"{path!r} is no place in the description of the step's job"
         ) from error
-    return found
+    return value
 
 
-def _within(found: Any, member: str | None, name: str | None, number: str | None) -> Any:
+def _within(value: Any, member: str | None, name: str | None, number: str | None) -> Any:
     if member is not None:
-        return found[member]
+        return value[member]
     if number is not None:
-        return found[int(number)]
-    return next(each for each in found if name in (each.get("OutputName"), each.get("InputName")))
+        return value[int(number)]
+    return next(each for each in value if name in (each.get("OutputName"), each.get("InputName")))

@@ -32,9 +32,9 @@ def nothing_unfit(fleet: Fleet) -> Any:
 
 
 def code_of(call: Any, **request: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as raised:
+    with pytest.raises(ClientError) as info:
         call(**request)
-    error = raised.value.response["Error"]
+    error = info.value.response["Error"]
     return error["Code"], error["Message"]
 
 
@@ -43,10 +43,10 @@ def test_a_job_takes_its_input_from_s3_and_leaves_its_output_there(fleet: Fleet,
     fleet.put(f"s3://{bucket}/work/deep/b.json", b"two")
     client = boto3.client("sagemaker")  # by the settings alone
     arn = client.create_processing_job(**job_of("all", bucket, "copy", instances=2), Tags=[{"Key": "a", "Value": "b"}])
-    told = fleet.wait("all")
+    event = fleet.wait("all")
     description = client.describe_processing_job(ProcessingJobName="all")
     assert description["ProcessingJobArn"] == arn["ProcessingJobArn"]
-    assert (told["ProcessingJobStatus"], description["ProcessingJobStatus"]) == ("Completed", "Completed")
+    assert (event["ProcessingJobStatus"], description["ProcessingJobStatus"]) == ("Completed", "Completed")
     assert description["CreationTime"] <= description["ProcessingStartTime"] <= description["ProcessingEndTime"]
     assert description["ProcessingResources"] == job_of("all", bucket, instances=2)["ProcessingResources"]
     assert fleet.content(f"s3://{bucket}/result/work/deep/b.json") == b"two"
@@ -69,8 +69,8 @@ def test_a_container_knows_its_hosts_and_nothing_of_who_runs_it(fleet: Fleet, sa
     assert seen["job"] == "alone"
     assert seen["environment"]["WEATHER"] == "fair"
     assert seen["environment"]["NUMBA_NUM_THREADS"] == "1"
-    known = {name for name in seen["environment"] if name.startswith("AWS_")}
-    assert known == {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"}
+    names = {name for name in seen["environment"] if name.startswith("AWS_")}
+    assert names == {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"}
     assert "STRATIGOS_HOME" not in seen["environment"]
 
 
@@ -95,13 +95,15 @@ def test_each_instance_gets_its_share_of_what_is_divided_by_key(fleet: Fleet, sa
 
 def test_an_empty_prefix_fails_the_job(fleet: Fleet, sagemaker: Any, bucket: str) -> None:
     sagemaker.create_processing_job(**job_of("empty", bucket, "copy"))
-    told = fleet.wait("empty")
-    assert told["ProcessingJobStatus"] == "Failed"
-    assert told["FailureReason"].startswith(f'ClientError: No S3 objects found under S3 URL "s3://{bucket}/work"')
+    description = fleet.wait("empty")
+    assert description["ProcessingJobStatus"] == "Failed"
+    assert description["FailureReason"].startswith(
+        f'ClientError: No S3 objects found under S3 URL "s3://{bucket}/work"'
+    )
 
 
 def test_output_is_in_s3_while_the_job_runs(fleet: Fleet, sagemaker: Any, bucket: str) -> None:
-    waiting(fleet, sagemaker, bucket, "long")
+    start_waiting_job(fleet, sagemaker, bucket, "long")
     assert fleet.jobs["long"].status == "InProgress"
     line = int(fleet.content(f"s3://{bucket}/result/line-1"))
     changed = lambda: int(fleet.content(f"s3://{bucket}/result/line-1")) > line  # noqa: E731
@@ -130,24 +132,24 @@ def test_new_and_changed_files_are_sent_and_no_others(fleet: Fleet, bucket: str,
 def test_a_failed_instance_ends_the_job_with_its_message(fleet: Fleet, sagemaker: Any, bucket: str) -> None:
     fleet.put(f"s3://{bucket}/work/a", b"x")
     sagemaker.create_processing_job(**job_of("bad", bucket, "fail", "2", "2", instances=2))
-    told = fleet.wait("bad")
-    assert told["ProcessingJobStatus"] == "Failed"
-    assert told["FailureReason"].startswith("AlgorithmError: ")
-    assert told["FailureReason"].endswith(".2: 2")
-    assert told["ExitMessage"] == "the prices have no Tuesday"
+    description = fleet.wait("bad")
+    assert description["ProcessingJobStatus"] == "Failed"
+    assert description["FailureReason"].startswith("AlgorithmError: ")
+    assert description["FailureReason"].endswith(".2: 2")
+    assert description["ExitMessage"] == "the prices have no Tuesday"
     assert fleet.content(f"s3://{bucket}/result/before-2") == b"kept"
     assert fleet.objects(f"s3://{bucket}/result/saved-1"), "the other was asked to end"
     assert fleet.objects(f"s3://{bucket}/last") == []
 
 
 def test_a_lost_instance_ends_the_job_and_uploads_nothing_more(fleet: Fleet, sagemaker: Any, bucket: str) -> None:
-    waiting(fleet, sagemaker, bucket, "lost", instances=3)
+    start_waiting_job(fleet, sagemaker, bucket, "lost", instances=3)
     tree = fleet.instance("lost", 1).root
     fleet.kill("lost", 1)
     assert not tree.exists()
-    told = fleet.wait("lost")
-    assert told["ProcessingJobStatus"] == "Failed"
-    assert told["FailureReason"].startswith("InternalServerError: ")
+    description = fleet.wait("lost")
+    assert description["ProcessingJobStatus"] == "Failed"
+    assert description["FailureReason"].startswith("InternalServerError: ")
     saved = fleet.objects(f"s3://{bucket}/result/saved")
     assert [uri[-1] for uri in saved] == ["1", "3"]
 
@@ -161,12 +163,12 @@ def test_a_job_may_complete_without_a_lost_instance(behind: Aws, tmp_path: Path,
 
 
 def test_a_stopped_job_keeps_what_it_saves_in_its_grace(fleet: Fleet, sagemaker: Any, bucket: str) -> None:
-    waiting(fleet, sagemaker, bucket, "stop")
+    start_waiting_job(fleet, sagemaker, bucket, "stop")
     sagemaker.stop_processing_job(ProcessingJobName="stop")
     assert fleet.wait("stop")["ProcessingJobStatus"] == "Stopped"
     assert fleet.content(f"s3://{bucket}/result/saved-1") == b"in time"
-    refused = code_of(sagemaker.stop_processing_job, ProcessingJobName="stop")
-    assert refused == (
+    error = code_of(sagemaker.stop_processing_job, ProcessingJobName="stop")
+    assert error == (
         "ValidationException",
         "The request was rejected because the processing job is in status Stopped.",
     )
@@ -183,13 +185,13 @@ def test_who_does_not_hear_is_killed_after_the_grace(behind: Aws, tmp_path: Path
 
 
 def test_each_change_of_a_status_is_an_event(fleet: Fleet, sagemaker: Any, bucket: str) -> None:
-    heard: list[str] = []
-    fleet.listeners.append(lambda event: heard.append(event["detail"]["ProcessingJobStatus"]))
-    waiting(fleet, sagemaker, bucket, "told")
+    statuses: list[str] = []
+    fleet.listeners.append(lambda event: statuses.append(event["detail"]["ProcessingJobStatus"]))
+    start_waiting_job(fleet, sagemaker, bucket, "told")
     fleet.stop_from_console("told")
     fleet.wait("told")
-    fleet.wait_for(lambda: len(heard) == 3, "the last event")
-    assert heard == ["InProgress", "Stopping", "Stopped"]
+    fleet.wait_for(lambda: len(statuses) == 3, "the last event")
+    assert statuses == ["InProgress", "Stopping", "Stopped"]
     event = fleet.events[-1]
     assert (event["source"], event["detail-type"]) == ("aws.sagemaker", "SageMaker Processing Job State Change")
     assert event["resources"] == [fleet.jobs["told"].arn]
@@ -266,7 +268,7 @@ def test_nothing_is_left_of_a_fleet(behind: Aws, tmp_path: Path, bucket: str) ->
 
     def failing_test() -> None:
         with Fleet(behind, tmp_path / "other", Behaviour(upload_every=0.02)) as fleet:
-            waiting(fleet, fleet.client(), bucket, "left", instances=2)
+            start_waiting_job(fleet, fleet.client(), bucket, "left", instances=2)
             assert len(psutil.Process().children(recursive=True)) == len(children) + 2
             raise ZeroDivisionError
 
@@ -288,9 +290,9 @@ def test_no_two_jobs_share_an_address() -> None:
             pass
 
 
-def waiting(fleet: Fleet, sagemaker: Any, bucket: str, name: str, instances: int = 1) -> None:
+def start_waiting_job(fleet: Fleet, sagemaker: Any, bucket: str, name: str, instances: int = 1) -> None:
     """A job that runs until it is ended, and has stored something of each instance."""
     fleet.put(f"s3://{bucket}/work/a", b"x")
     sagemaker.create_processing_job(**job_of(name, bucket, "wait", instances=instances))
-    stored = lambda: len(fleet.objects(f"s3://{bucket}/result/", like="line-*")) == instances  # noqa: E731
-    fleet.wait_for(stored, "output of each instance")
+    is_stored = lambda: len(fleet.objects(f"s3://{bucket}/result/", like="line-*")) == instances  # noqa: E731
+    fleet.wait_for(is_stored, "output of each instance")

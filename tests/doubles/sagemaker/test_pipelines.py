@@ -25,14 +25,14 @@ def client(fleet: Fleet, bucket: str) -> Iterator[Any]:
     assert fleet.violations == []
 
 
-def joined(*values: Any) -> Request:
+def join(*values: Any) -> Request:
     return {"Std:Join": {"On": "/", "Values": list(values)}}
 
 
 def step(bucket: str, name: str, *command: Any, after: str = "", **more: Any) -> Request:
     """A processing step that writes below the execution's id, and reads what another one wrote."""
     arguments = arguments_of(bucket, *command)
-    arguments["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] = joined(f"s3://{bucket}", ID, name)
+    arguments["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] = join(f"s3://{bucket}", ID, name)
     if after:
         source = {"Get": f"Steps.{after}.ProcessingOutputConfig.Outputs['result'].S3Output.S3Uri"}
         arguments["ProcessingInputs"][0]["S3Input"]["S3Uri"] = source
@@ -43,14 +43,14 @@ def definition_of(*steps: Request, parameters: list[Request] | None = None) -> s
     return json.dumps({"Version": "2020-12-01", "Parameters": parameters or [], "Steps": steps})
 
 
-def started(client: Any, definition: str, **parameters: str) -> str:
+def start(client: Any, definition: str, **parameters: str) -> str:
     """The execution of a pipeline that is made or brought up to date."""
-    kept = client.list_pipelines()["PipelineSummaries"]
-    (client.update_pipeline if kept else client.create_pipeline)(
+    pipelines = client.list_pipelines()["PipelineSummaries"]
+    (client.update_pipeline if pipelines else client.create_pipeline)(
         PipelineName="five-steps", PipelineDefinition=definition, RoleArn=ROLE
     )
-    given = [{"Name": name, "Value": value} for name, value in parameters.items()]
-    return client.start_pipeline_execution(PipelineName="five-steps", PipelineParameters=given)["PipelineExecutionArn"]
+    values = [{"Name": name, "Value": value} for name, value in parameters.items()]
+    return client.start_pipeline_execution(PipelineName="five-steps", PipelineParameters=values)["PipelineExecutionArn"]
 
 
 def test_steps_run_in_their_order_with_what_their_references_stand_for(fleet: Fleet, client: Any, bucket: str) -> None:
@@ -68,17 +68,17 @@ def test_steps_run_in_their_order_with_what_their_references_stand_for(fleet: Fl
     what = {"Name": "What", "Type": "String", "DefaultValue": "fail"}
     second = step(bucket, "second_step", {"Get": "Parameters.What"}, after="first")
     definition = definition_of(branch, second, step(bucket, "first", "copy"), parameters=[training, what])
-    arn = started(client, definition, Training="true", What="copy")
+    arn = start(client, definition, Training="true", What="copy")
     status, steps = fleet.wait_for_execution(arn)
     assert (status, [*steps]) == ("Succeeded", ["first", "second_step", "wanted", "trained"]), steps
     assert steps["wanted"]["Metadata"] == {"Condition": {"Outcome": "True"}}
     execution = arn.rpartition("/")[2]
     assert fleet.content(f"s3://{bucket}/{execution}/trained/work/work/work/a") == b"x"
 
-    told = client.describe_pipeline_execution(PipelineExecutionArn=arn)
-    assert told["PipelineExecutionStatus"] == "Succeeded"
+    description = client.describe_pipeline_execution(PipelineExecutionArn=arn)
+    assert description["PipelineExecutionStatus"] == "Succeeded"
     assert client.list_pipeline_executions(PipelineName="five-steps")["PipelineExecutionSummaries"] == [
-        {"PipelineExecutionArn": arn, "StartTime": told["CreationTime"], "PipelineExecutionStatus": "Succeeded"}
+        {"PipelineExecutionArn": arn, "StartTime": description["CreationTime"], "PipelineExecutionStatus": "Succeeded"}
     ]
     listed = client.list_pipeline_execution_steps(PipelineExecutionArn=arn, SortOrder="Ascending")
     assert [each["StepName"] for each in listed["PipelineExecutionSteps"]] == [*steps]
@@ -93,7 +93,7 @@ def test_a_failed_step_names_its_cause_and_finished_ones_are_not_run_again(
 ) -> None:
     first = step(bucket, "first", "copy", CacheConfig=CACHED)
     failing = step(bucket, "second", "fail", "2", "1", after="first")
-    arn = started(client, definition_of(first, failing, step(bucket, "third", "copy", after="second")))
+    arn = start(client, definition_of(first, failing, step(bucket, "third", "copy", after="second")))
     status, steps = fleet.wait_for_execution(arn)
     assert (status, [*steps]) == ("Failed", ["first", "second"])
     assert steps["second"]["FailureReason"].startswith("AlgorithmError: ")
@@ -102,7 +102,7 @@ def test_a_failed_step_names_its_cause_and_finished_ones_are_not_run_again(
     job = steps["second"]["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
     assert client.describe_processing_job(ProcessingJobName=job)["ExitMessage"] == "the prices have no Tuesday"
 
-    again = started(client, definition_of(first, step(bucket, "second", "copy", after="first")))
+    again = start(client, definition_of(first, step(bucket, "second", "copy", after="first")))
     status, later = fleet.wait_for_execution(again)
     assert status == "Succeeded"
     assert later["first"]["CacheHitResult"] == {"SourcePipelineExecutionArn": arn}
@@ -110,13 +110,13 @@ def test_a_failed_step_names_its_cause_and_finished_ones_are_not_run_again(
     assert fleet.content(f"s3://{bucket}/{again.rpartition('/')[2]}/second/work/work/a") == b"x"
 
     fleet.pipelines.cache.ahead = 3601
-    status, after_an_hour = fleet.wait_for_execution(started(client, definition_of(first)))
+    status, after_an_hour = fleet.wait_for_execution(start(client, definition_of(first)))
     assert "CacheHitResult" not in after_an_hour["first"]
 
 
 def test_an_execution_is_retried_from_its_failed_step(fleet: Fleet, client: Any, bucket: str) -> None:
     fleet.refuse("CreateProcessingJob", "AccessDeniedException", "not for this role")
-    arn = started(client, definition_of(step(bucket, "only", "copy")))
+    arn = start(client, definition_of(step(bucket, "only", "copy")))
     status, steps = fleet.wait_for_execution(arn)
     assert (status, steps["only"]["FailureReason"]) == ("Failed", "AccessDeniedException: not for this role")
     client.retry_pipeline_execution(PipelineExecutionArn=arn)
@@ -126,7 +126,7 @@ def test_an_execution_is_retried_from_its_failed_step(fleet: Fleet, client: Any,
 
 def test_a_step_is_retried_for_the_causes_of_its_policies(fleet: Fleet, client: Any, bucket: str) -> None:
     fleet.no_capacity(2)
-    arn = started(client, definition_of(step(bucket, "one", "copy", RetryPolicies=[RETRIED])))
+    arn = start(client, definition_of(step(bucket, "one", "copy", RetryPolicies=[RETRIED])))
     status, steps = fleet.wait_for_execution(arn)
     assert (status, steps["one"]["AttemptCount"]) == ("Succeeded", 3)
     assert len(fleet.jobs) == 3
@@ -135,22 +135,22 @@ def test_a_step_is_retried_for_the_causes_of_its_policies(fleet: Fleet, client: 
 def test_retries_end_and_other_causes_have_none(fleet: Fleet, client: Any, bucket: str) -> None:
     fleet.no_capacity(3)
     status, steps = fleet.wait_for_execution(
-        started(client, definition_of(step(bucket, "one", "copy", RetryPolicies=[RETRIED])))
+        start(client, definition_of(step(bucket, "one", "copy", RetryPolicies=[RETRIED])))
     )
     assert (status, steps["one"]["AttemptCount"]) == ("Failed", 3)
     fleet.internal_error()
-    status, steps = fleet.wait_for_execution(started(client, definition_of(step(bucket, "one", "copy"))))
+    status, steps = fleet.wait_for_execution(start(client, definition_of(step(bucket, "one", "copy"))))
     assert (status, steps["one"]["AttemptCount"]) == ("Failed", 1)
 
 
 def test_throttling_is_retried_without_being_asked(fleet: Fleet, client: Any, bucket: str) -> None:
     fleet.refuse("CreateProcessingJob", "ThrottlingException", times=2)
-    status, steps = fleet.wait_for_execution(started(client, definition_of(step(bucket, "one", "copy"))))
+    status, steps = fleet.wait_for_execution(start(client, definition_of(step(bucket, "one", "copy"))))
     assert (status, steps["one"]["AttemptCount"]) == ("Succeeded", 3)
 
 
 def test_an_execution_is_stopped_with_its_jobs(fleet: Fleet, client: Any, bucket: str) -> None:
-    arn = started(client, definition_of(step(bucket, "long", "wait")))
+    arn = start(client, definition_of(step(bucket, "long", "wait")))
     fleet.wait_for(lambda: any(job.started for job in fleet.jobs.values()), "the job")
     client.stop_pipeline_execution(PipelineExecutionArn=arn)
     status, steps = fleet.wait_for_execution(arn)
@@ -186,9 +186,9 @@ def wrong_definitions() -> Iterator[tuple[str, str]]:
     yield "Invalid JSON", "{"
 
 
-@pytest.mark.parametrize(("told", "definition"), [*wrong_definitions()])
-def test_a_wrong_definition_is_refused(told: str, definition: str) -> None:
-    with pytest.raises(InvalidRequest, match=told):
+@pytest.mark.parametrize(("message", "definition"), [*wrong_definitions()])
+def test_a_wrong_definition_is_refused(message: str, definition: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
         parse(definition)
 
 
@@ -203,14 +203,14 @@ def test_no_pipeline_is_made_of_a_wrong_definition(fleet: Fleet, bucket: str) ->
 def test_parameters_are_checked_at_the_start(fleet: Fleet, bucket: str) -> None:
     count = {"Name": "Count", "Type": "Integer", "EnumValues": [1, 2]}
     client, definition = fleet.client(), definition_of(step(bucket, "one", "copy"), parameters=[count])
-    for given, told in (
+    for values, message in (
         ({}, "Count has no default"),
         ({"Count": "x"}, "'x' is no Integer"),
         ({"Count": "3"}, r"3 is not one of \[1, 2\]"),
         ({"Colour": "red"}, "Colour"),
     ):
-        with pytest.raises(ClientError, match=told):
-            started(client, definition, **given)
+        with pytest.raises(ClientError, match=message):
+            start(client, definition, **values)
     assert fleet.pipelines.executions == {}
 
 
@@ -218,7 +218,7 @@ def test_a_step_with_invalid_arguments_fails_and_is_recorded(fleet: Fleet, bucke
     one = step(bucket, "one", "copy")
     one["Arguments"]["Environment"] = {"COUNT": {"Get": "Parameters.Count"}}
     count = {"Name": "Count", "Type": "Integer", "DefaultValue": 3}
-    arn = started(fleet.client(), definition_of(one, parameters=[count]))
+    arn = start(fleet.client(), definition_of(one, parameters=[count]))
     status, steps = fleet.wait_for_execution(arn)
     assert (status, fleet.jobs) == ("Failed", {})
     assert "int at 'Environment.COUNT.member' can not be converted to a string" in steps["one"]["FailureReason"]
@@ -226,9 +226,9 @@ def test_a_step_with_invalid_arguments_fails_and_is_recorded(fleet: Fleet, bucke
 
 
 def test_references_are_replaced_wherever_they_stand() -> None:
-    known = {"Parameters.A": 3, "Execution.PipelineExecutionId": "e1"}
+    values = {"Parameters.A": 3, "Execution.PipelineExecutionId": "e1"}
     value = {"x": [{"Get": "Parameters.A"}, {"Std:Join": {"On": "-", "Values": ["a", {"Get": "Parameters.A"}, True]}}]}
-    assert resolved(value, known.__getitem__) == {"x": [3, "a-3-true"]}
+    assert resolved(value, values.__getitem__) == {"x": [3, "a-3-true"]}
 
 
 def test_a_place_that_is_not_there_is_refused() -> None:

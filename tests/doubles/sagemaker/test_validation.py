@@ -26,9 +26,9 @@ def changed(path: str, value: Any) -> Request:
 
 
 def refusal(operation: str, request: Request) -> Fault:
-    with pytest.raises(Fault) as raised:
+    with pytest.raises(Fault) as info:
         reject_invalid(operation, request)
-    return raised.value
+    return info.value
 
 
 def test_a_good_request_passes() -> None:
@@ -38,7 +38,7 @@ def test_a_good_request_passes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "told"),
+    ("path", "value", "allowed"),
     [
         ("Colour", "red", "Value at 'Colour'"),
         ("ProcessingResources.ClusterConfig.Size", 1, "Value at 'ProcessingResources.ClusterConfig.Size'"),
@@ -67,10 +67,10 @@ def test_a_good_request_passes() -> None:
         ("ProcessingResources.ClusterConfig.InstanceType", ..., "'ProcessingResources.ClusterConfig.InstanceType'"),
     ],
 )
-def test_a_bad_request_is_refused_by_path_value_and_what_is_allowed(path: str, value: Any, told: str) -> None:
+def test_a_bad_request_is_refused_by_path_value_and_what_is_allowed(path: str, value: Any, allowed: str) -> None:
     fault = refusal("CreateProcessingJob", changed(path, value))
     assert fault.code == "ValidationException"
-    assert told in fault.message
+    assert allowed in fault.message
 
 
 @pytest.mark.parametrize(
@@ -113,14 +113,14 @@ def test_the_fleet_keeps_what_was_unfit(fleet: Fleet) -> None:
 def test_a_request_is_signed_and_of_the_right_kind(fleet: Fleet) -> None:
     signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=A/20260101/eu-west-1/sagemaker/aws4_request"}
     right = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "SageMaker.ListProcessingJobs"}
-    assert posted(fleet, right) == "MissingAuthenticationTokenException"
-    assert posted(fleet, signed | right | {"Content-Type": "application/json"}) == "UnknownOperationException"
-    assert posted(fleet, signed | right | {"X-Amz-Target": "ListProcessingJobs"}) == "UnknownOperationException"
+    assert post_request(fleet, right) == "MissingAuthenticationTokenException"
+    assert post_request(fleet, signed | right | {"Content-Type": "application/json"}) == "UnknownOperationException"
+    assert post_request(fleet, signed | right | {"X-Amz-Target": "ListProcessingJobs"}) == "UnknownOperationException"
     assert len(fleet.violations) == 3
-    assert posted(fleet, signed | right) is None
+    assert post_request(fleet, signed | right) is None
 
 
-def posted(fleet: Fleet, headers: dict[str, str]) -> str | None:
+def post_request(fleet: Fleet, headers: dict[str, str]) -> str | None:
     connection = http.client.HTTPConnection(urlsplit(fleet.url).netloc)
     connection.request("POST", "/", b"{}", headers)
     answer = json.loads(connection.getresponse().read())

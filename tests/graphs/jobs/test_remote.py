@@ -434,12 +434,12 @@ async def test_a_round_looks_at_whom_nobody_has_looked_at_and_at_each_once(home,
         for seed in range(4):
             await job_queue.submit(dependencies, OWNER, small(seed=seed))
         await worked(dependencies)
-        account.asked = 0
+        account.status_calls = 0
         assert await asyncio.gather(poll_computations(later(dependencies)), poll_computations(later(dependencies))) == [
             0,
             0,
         ]
-        assert account.asked == 4
+        assert account.status_calls == 4
 
 
 async def process(dependencies, *, lease: float = 60.0) -> None:
@@ -453,7 +453,7 @@ async def process(dependencies, *, lease: float = 60.0) -> None:
 async def dying(life: Life, doing) -> None:
     with contextlib.suppress(Killed):
         await doing
-    assert life.left <= 0
+    assert life.remaining_writes <= 0
 
 
 @pytest.mark.parametrize("write", [1, *(pytest.param(k, marks=pytest.mark.soak) for k in range(2, 8))])

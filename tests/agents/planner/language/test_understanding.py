@@ -141,10 +141,10 @@ def test_two_wishes_are_two_calls_in_their_order(text: str, focus: Focus, tools:
         ("run it again", "nothing to change"),
     ],
 )
-def test_a_question_names_the_missing_or_contradictory_part(text: str, asked: str) -> None:
+def test_a_question_names_the_missing_or_contradictory_part(text: str, part: str) -> None:
     interpretation = understand(text, FRESH)
     assert not interpretation.calls
-    assert any(asked in question for question in interpretation.unclear)
+    assert any(part in question for question in interpretation.unclear)
 
 
 @pytest.mark.parametrize("slip", ["optimze", "optimise", "otpimize", "optimizze"])

@@ -69,11 +69,11 @@ async def until(holds: Callable[[], object]) -> None:
 class Leader:
     """The leader of a job."""
 
-    def __init__(self, world: World, coordinator: Coordinator, folder: Path, refused: list[BadShard]) -> None:
+    def __init__(self, world: World, coordinator: Coordinator, folder: Path, bad_shards: list[BadShard]) -> None:
         self.coordinator = coordinator
-        self.refused = refused
+        self.bad_shards = bad_shards
         self.shards = FolderShardStore(folder / LEADER)
-        self.sharded = ShardedSimulator(world, coordinator, self.shards, refused.append)
+        self.sharded = ShardedSimulator(world, coordinator, self.shards, bad_shards.append)
 
     async def search(self, chunks: Sequence[Sequence[StrategyConfig]]) -> Evaluations:
         return await asyncio.to_thread(lambda: list(self.sharded.evaluations(chunks, PATHS)))
@@ -128,7 +128,7 @@ async def test_any_number_of_instances_gives_the_evaluations_of_one(
     await asyncio.gather(*followers)
     counts = leader.coordinator.counts
     assert (counts.computed.total(), leader.sharded.found) == (SHARDS, SHARDS), "the second time nothing is computed"
-    assert (counts.reissued, counts.late_results, counts.lost_tasks, leader.refused) == (0, 0, 0, [])
+    assert (counts.reissued, counts.late_results, counts.lost_tasks, leader.bad_shards) == (0, 0, 0, [])
     assert len(ids(tmp_path / LEADER)) == SHARDS
     for host in others:
         mine = ids(tmp_path / host)
@@ -176,7 +176,7 @@ async def test_an_instance_that_sends_an_invalid_shard_is_disconnected(work, chu
         assert await searching == single
         with pytest.raises(ConnectionClosed, match="1008"):
             await liar.recv()
-    assert [bad.id for bad in leader.refused] == [task.shard.id()]
+    assert [bad.id for bad in leader.bad_shards] == [task.shard.id()]
     assert leader.coordinator.counts.computed == {LEADER: SHARDS}
 
 
@@ -190,7 +190,7 @@ async def test_the_shard_of_another_task_is_refused(world, work, chunks, single,
         second = Task.model_validate_json(await liar.recv())
         await liar.send(content)
         assert await searching == single
-    assert [(bad.id, bad.flaw) for bad in leader.refused] == [(second.shard.id(), "another shard")]
+    assert [(bad.id, bad.flaw) for bad in leader.bad_shards] == [(second.shard.id(), "another shard")]
     assert leader.coordinator.counts.computed == {LEADER: SHARDS - 1, OTHERS[0]: 1}
 
 

@@ -40,12 +40,12 @@ def executed(name: str, paths: ContainerPaths) -> Path:
     return paths.output(step.output)
 
 
-def handed_on(folder: Path, paths: ContainerPaths) -> None:
+def copy_to_input(folder: Path, paths: ContainerPaths) -> None:
     shutil.copytree(folder, paths.input(folder.name))
 
 
 @pytest.fixture(scope="module")
-def done(
+def finished_paths(
     make_request: Callable[..., OptimizationRequest], prices: Prices, tmp_path_factory: pytest.TempPathFactory
 ) -> ContainerPaths:
     """The tree of an only instance, in which all steps up to the search have been executed."""
@@ -60,34 +60,34 @@ def done(
     (request_folder / "request.json").write_text(request.model_dump_json())
     (request_folder / "prices.npz").write_bytes(pack_prices(prices))
     for name in ("data_validation", "scenario_generation", "distributed_optimization"):
-        handed_on(executed(name, paths), paths)
+        copy_to_input(executed(name, paths), paths)
     return paths
 
 
 @pytest.fixture
-def paths(done: ContainerPaths, tmp_path: Path) -> ContainerPaths:
+def paths(finished_paths: ContainerPaths, tmp_path: Path) -> ContainerPaths:
     """A copy of it, of this test alone."""
-    return ContainerPaths(Path(shutil.copytree(done.root, tmp_path / "tree")))
+    return ContainerPaths(Path(shutil.copytree(finished_paths.root, tmp_path / "tree")))
 
 
 def test_a_container_leaves_what_a_search_in_one_process_finds(
-    done: ContainerPaths, finished_search: SearchRun
+    finished_paths: ContainerPaths, finished_search: SearchRun
 ) -> None:
-    work, _, earlier_trials = read_work(done.input("work"))
+    work, _, earlier_trials = read_work(finished_paths.input("work"))
     assert (work.job.plan, work.job.budget, earlier_trials) == (0, 12, [])
-    summary, trials = read_result(done.result, work)
+    summary, trials = read_result(finished_paths.result, work)
     assert (summary.stopped, [trial for trial, _ in trials]) == (finished_search.stopped, list(finished_search.trials))
-    validation = json.loads((done.input("work") / "validation.json").read_text())
+    validation = json.loads((finished_paths.input("work") / "validation.json").read_text())
     assert validation["data"] == work.data
     assert {gate["status"] for gate in validation["report"]["gates"]} <= {"PASS", "WARN", "SKIP"}
-    checks = json.loads((done.input("scenarios") / "scenarios.json").read_text())["scenarios"]
+    checks = json.loads((finished_paths.input("scenarios") / "scenarios.json").read_text())["scenarios"]
     assert [check["scenario"] for check in checks] == [s.name for s in work.job.request.scenarios]
 
 
-@pytest.mark.parametrize("kept", [0, 1, 70, 5_000, -1])
-def test_a_truncated_checkpoint_is_refused_by_name(paths: ContainerPaths, kept: int) -> None:
+@pytest.mark.parametrize("size", [0, 1, 70, 5_000, -1])
+def test_a_truncated_checkpoint_is_refused_by_name(paths: ContainerPaths, size: int) -> None:
     path = paths.input("result") / "trials-00001.json"
-    path.write_bytes(path.read_bytes()[:kept])
+    path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(BadOutput, match=r"^trials-00001\.json: (truncated|damaged)"):
         executed("aggregation", paths)
     assert not paths.output("answer").joinpath("result.json").exists()

@@ -52,8 +52,8 @@ def test_a_resubmission_counts_attempts_from_one_and_keeps_reports(fresh: Remote
 
 def test_without_capacity_pauses_double_and_every_second_time_half_the_instances_do(fresh: RemoteJob) -> None:
     job = after(*["capacity"] * 6)(fresh)
-    waited = [each.not_before - NOW for each in job.attempts if each.not_before is not None]
-    assert waited == [timedelta(minutes=2**n) for n in range(6)]
+    delays = [each.not_before - NOW for each in job.attempts if each.not_before is not None]
+    assert delays == [timedelta(minutes=2**n) for n in range(6)]
     assert [each.instances for each in job.attempts] == [8, 8, 4, 4, 2, 2, 1]
     last = after("capacity", "capacity", "capacity")(job)
     assert (last.state, last.mendable, last.attempt.instances) == ("failed", True, 1)
@@ -79,17 +79,17 @@ def test_the_same_fault_in_a_row_is_an_end_and_another_one_is_not(fresh: RemoteJ
 
 
 @pytest.mark.parametrize(
-    ("meaning", "code", "said"),
+    ("meaning", "code", "reason"),
     [
         ("stopped", "stopped_outside", "it was stopped in AWS"),
         ("too_long", "fault", "SAGEMAKER_MAX_HOURS: as AWS says; expected more hours"),
         ("mendable", "fault", "as AWS says"),
     ],
 )
-def test_user_errors_fail_the_job_at_once(fresh: RemoteJob, meaning: Any, code: str, said: str) -> None:
+def test_user_errors_fail_the_job_at_once(fresh: RemoteJob, meaning: Any, code: str, reason: str) -> None:
     job = after(meaning)(fresh)
     assert (job.state, job.mendable, job.reports[-1].code) == ("failed", True, code)
-    assert said in job.status.error  # type: ignore[operator]
+    assert reason in job.status.error  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(("flaw", "code"), [("missing", "missing_output"), ("truncated", "bad_output")])

@@ -64,26 +64,26 @@ def test_every_step_is_cached_and_retried() -> None:
 @pytest.mark.parametrize("cluster", [SEALED, SEALED.model_copy(update={"kms_key": "", "subnets": (), "tags": ()})])
 def test_the_service_takes_it(cluster: Cluster) -> None:
     document = definition(cluster)
-    asked = {"PipelineName": "stratigos", "PipelineDefinition": json.dumps(document), "RoleArn": ROLE}
-    reject_invalid("CreatePipeline", asked | {"ClientRequestToken": "0" * 32})
-    for request in arguments(document).values():
-        reject_invalid("CreateProcessingJob", {"ProcessingJobName": "made-by-the-service"} | request)
+    request = {"PipelineName": "stratigos", "PipelineDefinition": json.dumps(document), "RoleArn": ROLE}
+    reject_invalid("CreatePipeline", request | {"ClientRequestToken": "0" * 32})
+    for step in arguments(document).values():
+        reject_invalid("CreateProcessingJob", {"ProcessingJobName": "made-by-the-service"} | step)
 
 
 def test_steps_find_what_others_leave_below_the_folder_of_the_execution() -> None:
-    left: dict[str, str] = {"request": f"{GIVEN['Folder']}/request"}
+    uris: dict[str, str] = {"request": f"{GIVEN['Folder']}/request"}
     for (name, request), step in zip(arguments(definition(SEALED)).items(), STEPS, strict=True):
         assert name == step.name
         inputs = {each["InputName"]: each["S3Input"]["S3Uri"] for each in request["ProcessingInputs"]}
         shards = inputs.pop("shards", None)
-        assert inputs == {each: left[each] for each in step.inputs}
+        assert inputs == {each: uris[each] for each in step.inputs}
         outputs = {each["OutputName"]: each["S3Output"] for each in request["ProcessingOutputConfig"]["Outputs"]}
         assert outputs.pop("shards", {"S3Uri": None})["S3Uri"] == shards
         assert outputs[step.output]["LocalPath"] == f"/opt/ml/processing/output/{step.output}"
-        left[step.output] = outputs[step.output]["S3Uri"]
+        uris[step.output] = outputs[step.output]["S3Uri"]
         assert request["AppSpecification"]["ContainerArguments"] == ["worker", "--step", name]
         instances = request["ProcessingResources"]["ClusterConfig"]["InstanceCount"]
         assert instances == (SEALED.instances if step.distributed else 1)
         assert request["NetworkConfig"]["EnableNetworkIsolation"]
         assert {"Key": "team", "Value": "allocation"} in request["Tags"]
-    assert len(set(left.values())) == len(left)
+    assert len(set(uris.values())) == len(uris)

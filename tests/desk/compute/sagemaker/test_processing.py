@@ -58,7 +58,7 @@ def test_requests_contain_neither_names_nor_secrets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "message", "meaning", "told"),
+    ("reason", "message", "meaning", "expected_reason"),
     [
         ("CapacityError: Unable to provision requested ML compute capacity.", "", "capacity", "CapacityError: Unable"),
         ("InternalServerError: We encountered an internal error.", "", "lost", "InternalServerError"),
@@ -75,14 +75,14 @@ def test_requests_contain_neither_names_nor_secrets() -> None:
         ("", "", "lost", "it failed, and AWS does not say why"),
     ],
 )
-def test_a_failure_has_one_meaning(reason: str, message: str, meaning: str, told: str) -> None:
+def test_a_failure_has_one_meaning(reason: str, message: str, meaning: str, expected_reason: str) -> None:
     outcome = outcome_of({"ProcessingJobStatus": "Failed", "FailureReason": reason, "ExitMessage": message}, LONGEST)
     assert outcome.meaning == meaning
-    assert outcome.reason.startswith(told)
+    assert outcome.reason.startswith(expected_reason)
 
 
 @pytest.mark.parametrize(
-    ("described", "meaning"),
+    ("description", "meaning"),
     [
         ({"ProcessingJobStatus": "InProgress"}, "waiting"),
         ({"ProcessingJobStatus": "InProgress", "ProcessingStartTime": BEGUN}, "running"),
@@ -103,8 +103,8 @@ def test_a_failure_has_one_meaning(reason: str, message: str, meaning: str, told
         ),
     ],
 )
-def test_a_state_has_one_meaning(described: Any, meaning: str) -> None:
-    assert outcome_of(described, LONGEST).meaning == meaning
+def test_a_state_has_one_meaning(description: Any, meaning: str) -> None:
+    assert outcome_of(description, LONGEST).meaning == meaning
 
 
 def test_reported_reasons_contain_no_account() -> None:

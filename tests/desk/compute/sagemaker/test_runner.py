@@ -77,12 +77,12 @@ class Case:
         leave(self.result, job, finished_search)
         self.attempts()
 
-    def attempts(self, **said: Any) -> None:
+    def attempts(self, **behaviours: Any) -> None:
         """By number, `a1` first: what a container does other than to leave its result and end well."""
-        (self._folder / "attempts.json").write_text(json.dumps({name[1:]: does for name, does in said.items()}))
+        (self._folder / "attempts.json").write_text(json.dumps({name[1:]: does for name, does in behaviours.items()}))
 
     def runner(self, sagemaker: AwsClient | None = None, **changes: Any) -> SageMakerRunner:
-        given = {"image": IMAGE_URI, "role": ROLE, "bucket": self.amazon.bucket, "prefix": "desk", "instances": 1}
+        cluster = {"image": IMAGE_URI, "role": ROLE, "bucket": self.amazon.bucket, "prefix": "desk", "instances": 1}
 
         async def prices(owner: str, request: Any) -> Any:
             assert (owner, request) == (self.job.owner, self.job.request)
@@ -91,7 +91,7 @@ class Case:
         return SageMakerRunner(
             self.store,
             prices,
-            Cluster.model_validate(given | changes),
+            Cluster.model_validate(cluster | changes),
             Machines(kind="sagemaker"),
             sagemaker=sagemaker or self.amazon.sagemaker,
             s3=self.amazon.s3,
@@ -108,7 +108,7 @@ class Case:
     async def wait_until_finished(self, runner: SageMakerRunner) -> JobStatus:
         return await self.until(runner, lambda status: status.state not in ("queued", "running"))
 
-    async def searched(self, **changes: Any) -> JobStatus:
+    async def search(self, **changes: Any) -> JobStatus:
         runner = self.runner(**changes)
         await runner.submit(self.job)
         return await self.wait_until_finished(runner)
@@ -154,7 +154,7 @@ def report_codes(status: JobStatus) -> list[tuple[int, str]]:
 async def test_a_search_is_a_processing_job_and_its_trials_are_those_of_this_process(
     case: Case, finished_search: Any
 ) -> None:
-    status = await case.searched(tags=(("team", "allocation"),))
+    status = await case.search(tags=(("team", "allocation"),))
     assert (status.state, status.stopped, status.done, status.total, status.best) == (
         "completed",
         "budget",
@@ -201,8 +201,8 @@ async def test_what_a_crash_left_half_made_is_gone_on_with(case: Case) -> None:
 
 
 async def test_a_finished_job_is_not_made_again(case: Case) -> None:
-    first = await case.searched()
-    assert await case.searched() == first
+    first = await case.search()
+    assert await case.search() == first
     assert len(case.jobs) == 1
 
 
@@ -224,7 +224,7 @@ async def test_a_job_whose_name_is_taken_by_a_forgotten_one_has_the_next(
     await case.until(runner, lambda status: len(status.reports) == 3)
     await forgotten(case)
     case.amazon.fleet.refuse("CreateProcessingJob", code, "a job with this name already exists")
-    status = await case.searched(attempts=1)
+    status = await case.search(attempts=1)
     assert (status.state, report_codes(status)) == ("completed", [(3, "begun")])
     assert await case.trials() == finished_search.trials
     assert case.jobs == [f"{case.name}-{number}" for number in (1, 2, 3)]
@@ -234,19 +234,19 @@ async def test_a_job_whose_name_is_taken_by_a_forgotten_one_has_the_next(
 async def test_denied_permission_names_action_and_role(case: Case) -> None:
     message = f"User: arn:aws:iam::{ACCOUNT}:user/x is not authorized to perform: iam:PassRole on resource: {ROLE}"
     case.amazon.fleet.refuse("CreateProcessingJob", "AccessDeniedException", message)
-    status = await case.searched()
+    status = await case.search()
     assert (status.state, status.mendable, report_codes(status)) == ("failed", True, [(1, "fault")])
     assert status.error is not None
     assert "denies iam:PassRole" in status.error
     assert "'fleet' (SAGEMAKER_ROLE)" in status.error
     assert ACCOUNT not in status.model_dump_json()
-    status = await case.searched()
+    status = await case.search()
     assert (status.state, report_codes(status)) == ("completed", [(1, "fault"), (2, "begun")])
 
 
 async def test_a_quota_that_is_exceeded_is_named(case: Case) -> None:
     case.amazon.fleet.refuse("CreateProcessingJob", "ResourceLimitExceeded", f"The limit in {ACCOUNT} is 0 Instances")
-    status = await case.searched(instances=4)
+    status = await case.search(instances=4)
     assert (status.state, status.mendable) == ("failed", True)
     assert status.error is not None
     assert "no room for 4 x ml.c5.4xlarge" in status.error
@@ -256,14 +256,14 @@ async def test_a_quota_that_is_exceeded_is_named(case: Case) -> None:
 
 async def test_a_request_that_aws_refuses_is_a_fault(case: Case) -> None:
     case.amazon.fleet.refuse("CreateProcessingJob", "ValidationException", "the role cannot be assumed")
-    status = await case.searched()
+    status = await case.search()
     assert (status.state, status.mendable, report_codes(status)) == ("failed", False, [(1, "fault")])
     assert status.error == "SageMaker refuses the job: ValidationException: the role cannot be assumed"
 
 
 async def test_a_call_that_is_throttled_is_made_again(case: Case) -> None:
     case.amazon.fleet.refuse("CreateProcessingJob", "ThrottlingException", "Rate exceeded")
-    status = await case.searched()
+    status = await case.search()
     assert (status.state, report_codes(status)) == ("completed", [(1, "begun")])
 
 
@@ -281,8 +281,8 @@ async def test_what_a_job_would_meet_can_be_seen_before(amazon: Amazon) -> None:
 async def test_calls_that_are_throttled_for_long_can_be_made_later(case: Case) -> None:
     case.amazon.fleet.refuse("CreateProcessingJob", "ThrottlingException", "Rate exceeded", times=4)
     with pytest.raises(Unavailable, match="sagemaker is unavailable"):
-        await case.searched()
-    assert (await case.searched()).state == "completed"
+        await case.search()
+    assert (await case.search()).state == "completed"
 
 
 async def test_without_capacity_a_job_waits_and_then_takes_fewer_instances(case: Case) -> None:
@@ -309,7 +309,7 @@ async def test_a_lost_instance_is_another_attempt_with_the_shards_of_the_first(
     case: Case, finished_search: Any
 ) -> None:
     case.attempts(a1={"dies": True, "without": ["summary.json", "trials-00001.json"]})
-    status = await case.searched()
+    status = await case.search()
     assert (status.state, report_codes(status)) == ("completed", [(1, "begun"), (1, "lost"), (2, "begun")])
     inputs = [[each["InputName"] for each in r["ProcessingInputs"]] for r in case.requests]
     assert inputs == [["work"], ["work", "shards"]]
@@ -330,7 +330,7 @@ async def test_a_result_that_is_whole_counts_though_an_instance_was_lost_after_i
     case: Case, finished_search: Any
 ) -> None:
     case.attempts(a1={"dies": True})
-    status = await case.searched()
+    status = await case.search()
     assert (status.state, report_codes(status)) == ("completed", [(1, "begun")])
     assert await case.trials() == finished_search.trials
 
@@ -339,11 +339,11 @@ async def test_a_result_that_is_whole_counts_though_an_instance_was_lost_after_i
 async def test_an_end_is_made_of_attempts(case: Case) -> None:
     dies = {"dies": True, "without": ["summary.json"]}
     case.attempts(a1=dies, a2=dies)
-    status = await case.searched(attempts=2)
+    status = await case.search(attempts=2)
     assert (status.state, status.mendable, len(case.jobs)) == ("failed", False, 2)
     assert status.error is not None
     assert "-2, the last of 2 attempts: AlgorithmError" in status.error
-    status = await case.searched(attempts=2)
+    status = await case.search(attempts=2)
     assert (status.state, report_codes(status)[-1]) == ("completed", (3, "begun"))
 
 
@@ -351,7 +351,7 @@ async def test_a_user_error_of_a_container_fails_the_job_at_once(case: Case) -> 
     case.attempts(
         a1={"code": 2, "message": "prices.npz: it cannot be read; expected another", "without": ["summary.json"]}
     )
-    status = await case.searched()
+    status = await case.search()
     assert (status.state, status.mendable, len(case.jobs)) == ("failed", True, 1)
     assert status.error == "prices.npz: it cannot be read; expected another"
 
@@ -360,7 +360,7 @@ async def test_a_user_error_of_a_container_fails_the_job_at_once(case: Case) -> 
 async def test_a_fault_is_tried_again_and_the_same_one_is_not(case: Case) -> None:
     fault = {"code": 1, "message": "A fault ended the worker: KeyError", "without": ["summary.json"]}
     case.attempts(a1=fault, a2=fault)
-    status = await case.searched(attempts=9)
+    status = await case.search(attempts=9)
     assert (status.state, status.mendable) == ("failed", False)
     assert report_codes(status) == [(1, "begun"), (1, "fault"), (2, "begun"), (2, "fault")]
 
@@ -392,7 +392,7 @@ SPOILED: dict[str, tuple[Any, str]] = {
 async def test_output_that_is_not_whole_is_named_and_made_again(case: Case, finished_search: Any, reason: str) -> None:
     does, code = SPOILED[reason]
     case.attempts(a1=does)
-    status = await case.searched()
+    status = await case.search()
     assert (status.state, report_codes(status)) == ("completed", [(1, "begun"), (1, code), (2, "begun")])
     assert status.reports[1].reason.startswith(reason)
     assert await case.trials() == finished_search.trials
@@ -400,7 +400,7 @@ async def test_output_that_is_not_whole_is_named_and_made_again(case: Case, fini
 
 async def test_shards_rejected_by_a_container_are_reported(case: Case) -> None:
     case.attempts(a1={"besides": {"refused.json": json.dumps([{"id": "ab" * 32, "reason": "truncated"}])}})
-    status = await case.searched()
+    status = await case.search()
     (bad,) = [report for report in status.reports if report.code == "bad_shard"]
     assert (bad.attempt, bad.name, bad.reason) == (1, "ab" * 32, "truncated")
 
@@ -472,7 +472,7 @@ class Dying(AwsClient):
 
     def __init__(self, calls: AwsClient) -> None:
         self._calls = calls
-        self.told: dict[str, Any] = {}
+        self.request: dict[str, Any] = {}
 
     async def __call__(self, call: Callable[[Any], Any]) -> Any:
         return await self._calls(lambda client: call(_Leaving(client, self)))
@@ -486,7 +486,7 @@ class _Leaving:
         return getattr(self._client, name)
 
     def create_processing_job(self, **request: Any) -> Any:
-        self._process.told = request
+        self._process.request = request
         raise Died
 
 
@@ -504,7 +504,7 @@ async def test_a_job_that_comes_to_be_after_it_was_cancelled_is_stopped(case: Ca
     for _ in range(2):
         status = await runner.cancel(case.job.id())
         assert (status.state, status.stopping, case.jobs) == ("cancelled", True, [])
-    case.amazon.fleet.client().create_processing_job(**dead.told)
+    case.amazon.fleet.client().create_processing_job(**dead.request)
     status = await runner.cancel(case.job.id())
     assert (status.state, status.stopping) == ("cancelled", False)
     assert case.amazon.fleet.wait(f"{case.name}-1")["ProcessingJobStatus"] == "Stopped"
@@ -512,7 +512,7 @@ async def test_a_job_that_comes_to_be_after_it_was_cancelled_is_stopped(case: Ca
 
 async def test_the_search_for_a_job_that_was_never_created_ends(case: Case, dead: Dying) -> None:
     runner = case.runner()
-    assert dead.told["ProcessingJobName"] == f"{case.name}-1"
+    assert dead.request["ProcessingJobName"] == f"{case.name}-1"
     assert (await runner.cancel(case.job.id())).stopping
     case.now += IN_FLIGHT - timedelta(seconds=1)
     assert (await runner.cancel(case.job.id())).stopping
@@ -527,7 +527,7 @@ async def test_a_job_that_comes_to_be_beside_its_next_start_is_stopped(case: Cas
     runner = case.runner()
     await runner.cancel(case.job.id())
     await runner.submit(case.job)
-    case.amazon.fleet.client().create_processing_job(**dead.told)
+    case.amazon.fleet.client().create_processing_job(**dead.request)
     assert (await case.wait_until_finished(runner)).state == "completed"
     assert not (await runner.cancel(case.job.id())).stopping
     assert case.amazon.fleet.wait(f"{case.name}-1")["ProcessingJobStatus"] == "Stopped"
@@ -536,8 +536,8 @@ async def test_a_job_that_comes_to_be_beside_its_next_start_is_stopped(case: Cas
 
 async def test_a_request_of_a_killed_process_leads_to_one_job(case: Case, dead: Dying) -> None:
     case.attempts()
-    case.amazon.fleet.client().create_processing_job(**dead.told)
-    status = await case.searched()
+    case.amazon.fleet.client().create_processing_job(**dead.request)
+    status = await case.search()
     assert (status.state, status.stopping, case.jobs) == ("completed", False, [f"{case.name}-1"])
 
 
@@ -554,11 +554,11 @@ async def test_what_hours_have_left_is_taken_over_in_several_looks(case: Case, f
 
 async def test_a_missing_bucket_is_reported(case: Case) -> None:
     with pytest.raises(UserError, match="SAGEMAKER_STORAGE: the bucket 'nowhere-at-all' does not exist"):
-        await case.searched(bucket="nowhere-at-all")
+        await case.search(bucket="nowhere-at-all")
 
 
 async def test_a_key_seals_what_is_written(case: Case) -> None:
-    await case.searched(kms_key="desk-key", subnets=("subnet-0a",), security_groups=("sg-0a",))
+    await case.search(kms_key="desk-key", subnets=("subnet-0a",), security_groups=("sg-0a",))
     (request,) = case.requests
     assert request["ProcessingOutputConfig"]["KmsKeyId"] == "desk-key"
     assert request["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] == "desk-key"

@@ -56,10 +56,10 @@ class Engine:
     def __init__(self, world: World, arrange: Callable[[list[tuple[str, bytes]]], list[tuple[str, bytes]]] = list):
         self.world = world
         self.arrange = arrange
-        self.asked: list[str] = []
+        self.computed_ids: list[str] = []
 
     def compute(self, tasks: Sequence[Task]) -> Iterator[tuple[str, bytes]]:
-        self.asked += [task.shard.id() for task in tasks]
+        self.computed_ids += [task.shard.id() for task in tasks]
         yield from self.arrange([self.computed(task) for task in tasks])
 
     def computed(self, task: Task) -> tuple[str, bytes]:
@@ -224,9 +224,9 @@ def test_what_is_stored_is_not_computed_again(world, chunks, single, tmp_path) -
     engine = Engine(world)
     shards = FolderShardStore(tmp_path / "new", [tmp_path / "old"])
     assert list(ShardedSimulator(world, engine, shards).evaluations(chunks, PATHS)) == single
-    assert len(engine.asked) == len(set(engine.asked)) == SHARDS
+    assert len(engine.computed_ids) == len(set(engine.computed_ids)) == SHARDS
     files = sorted((tmp_path / "new").iterdir())
-    assert sorted(path.stem for path in files) == sorted(engine.asked)
+    assert sorted(path.stem for path in files) == sorted(engine.computed_ids)
     (tmp_path / "new").rename(tmp_path / "old")
     Random(3).shuffle(files)
     for removed_file in files[:7]:
@@ -234,7 +234,7 @@ def test_what_is_stored_is_not_computed_again(world, chunks, single, tmp_path) -
     again = Engine(world)
     sharded = ShardedSimulator(world, again, shards)
     assert list(sharded.evaluations(chunks, PATHS)) == single
-    assert (sorted(again.asked), sharded.cache_hits) == (sorted(path.stem for path in files[:7]), SHARDS - 7)
+    assert (sorted(again.computed_ids), sharded.cache_hits) == (sorted(path.stem for path in files[:7]), SHARDS - 7)
 
 
 def test_bad_stored_shards_are_refused_named_and_computed_again(world, chunks, single) -> None:
@@ -251,7 +251,7 @@ def test_bad_stored_shards_are_refused_named_and_computed_again(world, chunks, s
     assert list(sharded.evaluations(chunks, PATHS)) == single
     flaws = {bad.id: bad.flaw for bad in bad_shards}
     assert flaws == {short: "truncated", other: "another shard", flipped: "damaged", sealed: "damaged"}
-    assert sorted(engine.asked) == [short, other, flipped, sealed]
+    assert sorted(engine.computed_ids) == [short, other, flipped, sealed]
     assert shards.files == sound
 
 
@@ -268,7 +268,7 @@ def test_a_shard_that_arrives_bad_is_refused_and_asked_for_again(world, chunks, 
     engine, shards = Engine(world, arrange), Memory()
     assert list(ShardedSimulator(world, engine, shards, bad_shards.append).evaluations(chunks, PATHS)) == single
     assert [bad.id for bad in bad_shards] == wrong
-    assert engine.asked[SHARDS:] == wrong
+    assert engine.computed_ids[SHARDS:] == wrong
     assert shards.files == {id_: Engine.files[id_] for id_ in shards.files}
 
 

@@ -443,7 +443,7 @@ _ONES += "seventeen eighteen nineteen".split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 
 
-def spelled(number: int) -> str:
+def spell(number: int) -> str:
     if number < 20:
         return _ONES[number]
     if number < 100:
@@ -451,21 +451,21 @@ def spelled(number: int) -> str:
     for size, name in ((10**9, "billion"), (10**6, "million"), (1000, "thousand"), (100, "hundred")):
         if number >= size:
             head, rest = divmod(number, size)
-            return f"{spelled(head)} {name}" + (f"{' and' if rest < 100 else ''} {spelled(rest)}" if rest else "")
+            return f"{spell(head)} {name}" + (f"{' and' if rest < 100 else ''} {spell(rest)}" if rest else "")
     raise AssertionError(number)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 10**11), st.sampled_from([str, str.upper, str.title]))
-def test_every_integer_in_words_is_read(number: int, written) -> None:
-    actual = the(f"It earned {written(spelled(number))} percent more.")
+def test_every_integer_in_words_is_read(number: int, render) -> None:
+    actual = the(f"It earned {render(spell(number))} percent more.")
     assert (actual.value, actual.unit) == (pytest.approx(number), "percent")
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(2, 999), st.sampled_from(["\u200b", "\u00ad", "\u0301", "\u2060"]), st.integers(0, 40))
 def test_every_integer_in_disguised_words_is_found(number: int, hidden: str, place: int) -> None:
-    word = spelled(number)
+    word = spell(number)
     place %= len(word)
     assert find_unexplained(f"It earned {word[:place]}{hidden}{word[place:]} more.", ())
 
@@ -473,7 +473,7 @@ def test_every_integer_in_disguised_words_is_found(number: int, hidden: str, pla
 @settings(max_examples=100, deadline=None)
 @given(st.integers(2, 999), st.sampled_from([" ", "-", ".", "*", " - "]))
 def test_every_integer_with_its_letters_set_apart_is_found(number: int, between: str) -> None:
-    assert find_unexplained(f"It earned {between.join(spelled(number).replace('-', '').replace(' ', ''))} more.", ())
+    assert find_unexplained(f"It earned {between.join(spell(number).replace('-', '').replace(' ', ''))} more.", ())
 
 
 _UNITS = ("percent", "bps", "points", "years", "days", "ratio", "weight", "count", "probability", "money")

@@ -83,13 +83,13 @@ async def test_a_mark_is_lifted_by_data_that_pass_by_themselves_only(store):
 async def test_a_mark_stays_on_days_that_were_not_given_again(store):
     await imported(store)
     marked = [{"start": "2024-01-03", "end": "2024-01-03"}, {"start": "2024-01-04", "end": "2024-01-04"}, {}]
-    made = [
+    imports = [
         await mark(store, "ann", NewMarker.model_validate({"symbol": "A", "reason": "a wrong tick"} | days), NOW)
         for days in marked
     ]
     later = "date,A,B\n2024-01-04,1.71,12\n2024-01-05,1.7,12\n"
     report = await imported(store, later, mode="extend")
-    assert (report.committed, report.markers_cleared) == (True, (made[1].id,))
+    assert (report.committed, report.markers_cleared) == (True, (imports[1].id,))
     assert sum(marker.state == "active" for marker in await all_markers(store, "ann", NOW)) == 2
 
 

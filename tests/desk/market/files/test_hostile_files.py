@@ -234,10 +234,10 @@ def test_bars_come_back_and_extend_like_a_dictionary(first, second) -> None:
         text = "date,symbol,close\n" + "".join(f"{d},{a},{v!r}\n" for (d, a), v in table.items())
         return table, parse_text(text).bars
 
-    def cells(found: Bars) -> dict:
+    def cells(table: Bars) -> dict:
         return {
-            (str(found.dates[t]), found.assets[n]): found.closes[t, n]
-            for t, n in np.argwhere(~np.isnan(found.closes)).tolist()
+            (str(table.dates[t]), table.assets[n]): table.closes[t, n]
+            for t, n in np.argwhere(~np.isnan(table.closes)).tolist()
         }
 
     (one, earlier), (two, later) = bars(first), bars(second)

@@ -103,8 +103,8 @@ def closes_of_assets(draw: st.DrawFn) -> tuple[list[str], list[str], np.ndarray]
 
 
 @given(closes_of_assets())
-async def test_every_float_comes_back(tmp_path: Path, drawn) -> None:
-    days, names, closes = drawn
+async def test_every_float_comes_back(tmp_path: Path, data) -> None:
+    days, names, closes = data
     if len(days) < 2:
         return
     table = pd.DataFrame(closes, columns=names)

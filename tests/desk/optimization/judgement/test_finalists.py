@@ -26,7 +26,7 @@ from quant.strategies.search import neighbours
 GOALS = ["robust_utility", "worst_case", "cvar_utility"]
 
 
-def chosen(world, trials) -> Choice:
+def choose(world, trials) -> Choice:
     actual = choose_winner(world, trials)
     assert isinstance(actual, Choice)
     return actual
@@ -34,7 +34,7 @@ def chosen(world, trials) -> Choice:
 
 @pytest.fixture(scope="module")
 def choice(world, finished_search) -> Choice:
-    return chosen(world, finished_search.trials)
+    return choose(world, finished_search.trials)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_a_higher_plateau_wins_over_a_better_objective(world, finished_search) -
     for seed in range(2, 22):
         if passed_over:
             break
-        actual = chosen(asking(world, seed=seed), finished_search.trials)
+        actual = choose(asking(world, seed=seed), finished_search.trials)
         near = [f for f in actual.finalists if f.indistinguishable]
         assert actual.winner == max(near, key=lambda f: f.plateau_median).config
         passed_over += actual.winner != max(near, key=lambda f: f.objective).config
@@ -120,7 +120,7 @@ def test_neighbours_are_evaluated_one_by_one(world, choice) -> None:
 def test_every_indistinguishable_finalist_has_its_plateau(world, finished_search) -> None:
     """Paths of a high volatility tell less apart."""
     flat = tuple(s.model_copy(update={"sigma": 0.9}) for s in world.request.scenarios)
-    actual = chosen(asking(world, scenarios=flat), finished_search.trials)
+    actual = choose(asking(world, scenarios=flat), finished_search.trials)
     near = [f for f in actual.finalists if f.indistinguishable]
     assert all(f.plateau_neighbours > 0 for f in near)
     assert {f.digest for f in near} == set(actual.plateau_errors)
@@ -200,10 +200,11 @@ def test_a_plateau_is_passed_within_two_errors_or_a_tenth_of_the_lead(choice, ob
     finalist = choice.finalists[0].model_copy(
         update={"objective": objective, "plateau_median": median, "plateau_neighbours": 4}
     )
-    built = replace(choice, finalists=(finalist,), plateau_errors={finalist.digest: error})
-    (judgement_,) = judge_plateaus(built, 0.020)
+    other_choice = replace(choice, finalists=(finalist,), plateau_errors={finalist.digest: error})
+    (judgement_,) = judge_plateaus(other_choice, 0.020)
     assert judgement_.plateau_passed is passed
-    (alone,) = judge_plateaus(replace(built, finalists=(finalist.model_copy(update={"plateau_neighbours": 0}),)), 0.020)
+    isolated = finalist.model_copy(update={"plateau_neighbours": 0})
+    (alone,) = judge_plateaus(replace(other_choice, finalists=(isolated,)), 0.020)
     assert not alone.plateau_passed
 
 
@@ -220,7 +221,7 @@ def test_a_finalist_that_breaks_a_limit_on_fresh_paths_does_not_win(world, finis
     limited = asking(world, limits=limits)
     assert total_violation(check_limits(limited.request, evaluations_by_scenario(trial))) == 0.0
 
-    actual = chosen(limited, finished_search.trials)
+    actual = choose(limited, finished_search.trials)
     assert actual.winner != trial.config
     place = actual.table.place(actual.winner)
     assert total_violation(check_limits(limited.request, actual.table.by_scenario(place))) == 0.0
@@ -230,15 +231,15 @@ def test_a_finalist_that_breaks_a_limit_on_fresh_paths_does_not_win(world, finis
         assert finalist.breaches == (() if finalist.feasible else ("expected_shortfall",))
         assert finalist.feasible or not finalist.indistinguishable
 
-    nobody = choose_winner(limited, [trial])
-    assert isinstance(nobody, NoneFeasible)
-    assert [c.limit for c in nobody.checks[trial.digest] if not c.passed] == ["expected_shortfall"]
+    outcome = choose_winner(limited, [trial])
+    assert isinstance(outcome, NoneFeasible)
+    assert [c.limit for c in outcome.checks[trial.digest] if not c.passed] == ["expected_shortfall"]
 
 
 def test_screened_and_broken_trials_are_never_chosen(world, finished_search, choice) -> None:
     ruled_out = {choice.winner}
     trials = [t.model_copy(update={"screened": True}) if t.config in ruled_out else t for t in finished_search.trials]
-    assert chosen(world, trials).winner not in ruled_out
+    assert choose(world, trials).winner not in ruled_out
     never = asking(world, limits=Limits(turnover=Limit(bound=1e-9, scenarios=(HISTORY,))))
     actual = choose_winner(never, [t for t in finished_search.trials if t.train.metrics.turnover.value > 0.0])
     assert actual == NoneFeasible({})

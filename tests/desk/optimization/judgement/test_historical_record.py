@@ -54,10 +54,10 @@ def test_a_year_that_begins_late_is_partial(prices, make_request, world, finishe
     later = replace(prices, dates=prices.dates[60:], closes=prices.closes[60:])
     shifted = replace(world, market=build_market(later, make_request()))
     part = unlocked_days(shifted)
-    built = Records(
+    records = Records(
         *(np.ascontiguousarray(r[0, part]) for r in shifted.replay([world.constant(w) for w in (0, 1, 1)]).series)
     )
-    assert years(shifted, built)[0].partial
+    assert years(shifted, records)[0].partial
 
 
 def test_crises_are_shown_only_where_all_of_their_days_are_scored_and_seen(world, records) -> None:
@@ -112,12 +112,12 @@ def test_at_the_break_even_cost_the_advantage_is_gone(
     """Trades are charged again at the cost found; what is left is of second order."""
     rate = facts_by_name["break_even_cost"].value
     part = unlocked_days(world)
-    free, paid = [], []
-    for factor, out in ((0.0, free), (1.0, paid)):
+    free, costly = [], []
+    for factor, out in ((0.0, free), (1.0, costly)):
         records = world.replay([finished_search.trials[0].config, world.constant(0.5)], cost_factor=factor).series[
             :, 0, part
         ]
         out += [252 * (r.mean() - np.var(r, ddof=1)) for r in records]  # a risk aversion of 2
     gained = free[0] - free[1]
-    lost_per_bp = (gained - (paid[0] - paid[1])) / world.request.mandate.transaction_cost_bps
+    lost_per_bp = (gained - (costly[0] - costly[1])) / world.request.mandate.transaction_cost_bps
     assert rate == pytest.approx(gained / lost_per_bp, rel=0.02)

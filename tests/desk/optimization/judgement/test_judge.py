@@ -218,17 +218,17 @@ def test_a_winner_that_may_hold_nothing_is_judged(prices, make_request, execute_
 
 
 def test_constant_volatility_is_warned_of_wherever_it_is_simulated(world, finished_search, judge_search) -> None:
-    def said(*engines):
+    def caveats_of(*engines):
         scenarios = tuple(
             s.model_copy(update={"engine": e}) for s, e in zip(world.request.scenarios, engines, strict=True)
         )
         changed = replace(world, request=world.request.model_copy(update={"scenarios": scenarios}))
         return judge_search(finished_search, world=changed, trials=finished_search.trials[:2]).result.caveats
 
-    assert GBM_BANNER in said("gbm", "gbm")
-    assert GBM_BANNER in said("gbm", "heston")
-    assert GBM_BANNER not in said("heston", "merton")
-    assert any("mean block of 40" in text for text in said("bootstrap", "heston"))
+    assert GBM_BANNER in caveats_of("gbm", "gbm")
+    assert GBM_BANNER in caveats_of("gbm", "heston")
+    assert GBM_BANNER not in caveats_of("heston", "merton")
+    assert any("mean block of 40" in text for text in caveats_of("bootstrap", "heston"))
 
 
 def test_the_next_step_is_the_way_from_the_current_rule_to_the_winner(world, result) -> None:
@@ -266,14 +266,14 @@ def test_the_digest_changes_with_every_field_of_the_request(result, changes) -> 
 def test_the_digest_names_what_was_said_and_by_whom_but_not_where_the_file_lay(result) -> None:
     here = result.manifest.request.model_copy(update={"prices_file": "/here/prices.csv"})
     there = result.manifest.request.model_copy(update={"prices_file": "/there/prices.csv"})
-    placed = [
+    results = [
         result.model_copy(update={"manifest": result.manifest.model_copy(update={"request": r})}) for r in (here, there)
     ]
-    assert placed[0].digest() == placed[1].digest()
+    assert results[0].digest() == results[1].digest()
     by = [result.model_copy(update={"explanation": Explanation(claims=(), author=a)}) for a in ("one", "other")]
     assert by[0].digest() != by[1].digest(), "who explained is part of the answer, and a replay repeats it"
-    decided = Decision(agent="optimizer", ordinal=0, author="one", answer={"action": "stop"})
-    manifest = result.manifest.model_copy(update={"decisions": (decided,)})
+    decision = Decision(agent="optimizer", ordinal=0, author="one", answer={"action": "stop"})
+    manifest = result.manifest.model_copy(update={"decisions": (decision,)})
     assert result.model_copy(update={"manifest": manifest}).digest() != result.digest()
 
 

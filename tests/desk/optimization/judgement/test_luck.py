@@ -133,7 +133,7 @@ def synthetic(world, drifts, seed=11):
     return market, market[:, None] + random.normal(0.0, 0.001, (days, len(drifts))) + np.array(drifts) / 252
 
 
-def judged(world, finished_search, drifts, ledger=12):
+def luck_with(world, finished_search, drifts, ledger=12):
     """All trials have the same paths, so that history decides; the first has the highest drift."""
     market, columns = synthetic(world, drifts)
     common = finished_search.trials[0]
@@ -145,7 +145,7 @@ def judged(world, finished_search, drifts, ledger=12):
 
 
 def test_skill_is_green(world, finished_search) -> None:
-    actual = judged(world, finished_search, [0.03, *[0.0] * 11])
+    actual = luck_with(world, finished_search, [0.03, *[0.0] * 11])
     assert actual.active_deflated_sharpe > 0.95
     assert actual.overfitting < 0.2
     assert actual.spa_p < 0.05
@@ -154,7 +154,7 @@ def test_skill_is_green(world, finished_search) -> None:
 
 
 def test_noise_is_red(world, finished_search) -> None:
-    actual = judged(world, finished_search, [0.0] * 12, ledger=1_000)
+    actual = luck_with(world, finished_search, [0.0] * 12, ledger=1_000)
     assert actual.active_deflated_sharpe < 0.5
     assert colour_of(actual) == "red"
     assert actual.spa_p > 0.05
@@ -162,7 +162,7 @@ def test_noise_is_red(world, finished_search) -> None:
 
 def test_skill_that_many_share_is_not_green(world, finished_search) -> None:
     """All are good alike: the benchmark is beaten, but which one to choose is luck."""
-    actual = judged(world, finished_search, [0.03] * 12)
+    actual = luck_with(world, finished_search, [0.03] * 12)
     assert actual.spa_p < 0.05
     assert actual.active_deflated_sharpe > 0.95
     assert actual.overfitting >= 0.2
@@ -171,7 +171,7 @@ def test_skill_that_many_share_is_not_green(world, finished_search) -> None:
 
 def test_the_equity_premium_alone_is_no_skill(world, finished_search) -> None:
     """The raw ratio is high for whoever holds equity; the active one decides."""
-    actual = judged(world, finished_search, [0.0] * 12)
+    actual = luck_with(world, finished_search, [0.0] * 12)
     assert actual.deflated_sharpe > 0.95
     assert actual.active_deflated_sharpe < 0.95
     assert colour_of(actual) != "green"

@@ -34,12 +34,12 @@ def choice(world, finished_search):
 
 
 @pytest.fixture(scope="module")
-def made(world, choice):
+def sensitivity(world, choice):
     def make(winner=choice.winner, **changes):
         changed = replace(world, request=world.request.model_copy(update=changes))
         benchmark = world.constant(0.5)
-        scored = choice.table.merge(score(world, [winner, benchmark], world.request.scenarios))
-        return Sensitivity(changed, replace(choice, winner=winner), scored, benchmark)
+        table = choice.table.merge(score(world, [winner, benchmark], world.request.scenarios))
+        return Sensitivity(changed, replace(choice, winner=winner), table, benchmark)
 
     return make
 
@@ -55,8 +55,8 @@ def all_of(scenarios, **changes):
     return [s.model_copy(update={k: change(s) for k, change in changes.items()}) for s in scenarios]
 
 
-def test_the_premium_is_shown_for_each_power_of_volatility(world, choice, made) -> None:
-    cases = made().premium()
+def test_the_premium_is_shown_for_each_power_of_volatility(world, choice, sensitivity) -> None:
+    cases = sensitivity().premium()
     assert len(cases) == 3
     for power, case in enumerate(cases):
         assert str(power) in case.label
@@ -67,9 +67,9 @@ def test_the_premium_is_shown_for_each_power_of_volatility(world, choice, made) 
 
 
 @pytest.mark.parametrize("engine", ["gbm", "merton", "bootstrap"])
-def test_engines_without_a_link_show_no_dependence_on_the_premium(world, made, engine) -> None:
+def test_engines_without_a_link_show_no_dependence_on_the_premium(world, sensitivity, engine) -> None:
     scenarios = tuple(all_of(world.request.scenarios, engine=lambda _: engine))
-    assert made(scenarios=scenarios).premium() == ()
+    assert sensitivity(scenarios=scenarios).premium() == ()
 
 
 def test_without_a_premium_or_with_states_there_is_no_link() -> None:
@@ -80,7 +80,7 @@ def test_without_a_premium_or_with_states_there_is_no_link() -> None:
     assert not has_volatility_premium(CYCLE), "its states have means of their own"
 
 
-def test_parameters_shift_by_two_points_and_by_a_fifth_and_a_quarter(world, choice, made) -> None:
+def test_parameters_shift_by_two_points_and_by_a_fifth_and_a_quarter(world, choice, sensitivity) -> None:
     scenarios = world.request.scenarios
     expected = [
         all_of(scenarios, mu=lambda s: s.mu - 0.02),
@@ -88,23 +88,23 @@ def test_parameters_shift_by_two_points_and_by_a_fifth_and_a_quarter(world, choi
         all_of(scenarios, sigma=lambda s: s.sigma * 0.8),
         all_of(scenarios, sigma=lambda s: s.sigma * 1.25),
     ]
-    cases = made().parameters()
+    cases = sensitivity().parameters()
     assert len(cases) == 4
     for case, shifted in zip(cases, expected, strict=True):
         assert case.benefit_bps.value == pytest.approx(benefit_in(world, choice.winner, shifted).value, rel=1e-9)
 
 
-def test_costs_are_charged_to_both_sides(world, choice, made) -> None:
-    cases = made().costs()
+def test_costs_are_charged_to_both_sides(world, choice, sensitivity) -> None:
+    cases = sensitivity().costs()
     for factor, case in zip((0.0, 1.0, 2.0), cases, strict=True):
         expected = benefit_in(world, choice.winner, world.request.scenarios, cost_factor=factor)
         assert case.benefit_bps.value == pytest.approx(expected.value, rel=1e-9)
 
 
-def test_who_trades_more_than_the_benchmark_loses_by_higher_costs(made, finished_search) -> None:
+def test_who_trades_more_than_the_benchmark_loses_by_higher_costs(sensitivity, finished_search) -> None:
     busiest = max(finished_search.trials, key=lambda t: t.train.metrics.turnover.value)
     assert busiest.train.metrics.turnover.value > 2.0
-    benefits = [case.benefit_bps.value for case in made(busiest.config).costs()]
+    benefits = [case.benefit_bps.value for case in sensitivity(busiest.config).costs()]
     assert benefits[0] > benefits[1] > benefits[2]
 
 
@@ -132,10 +132,11 @@ def test_weights_give_history_a_third() -> None:
     assert weights["base_case"] == pytest.approx(1 / 3)
 
 
-def test_the_winner_is_shown_under_equal_and_the_analysts_probabilities_and_in_the_cycle(world, choice, made) -> None:
+def test_benefit_under_equal_and_the_analysts_probabilities_and_in_the_cycle(world, choice, sensitivity) -> None:
     scenarios = world.request.scenarios
-    assert [c.label for c in made().probabilities(None)] == [c.label for c in made().probabilities(leaning())]
-    equal, analyst, cycle = made().probabilities(leaning(bear_market="more"))
+    unchanged = sensitivity().probabilities(leaning())
+    assert [c.label for c in sensitivity().probabilities(None)] == [c.label for c in unchanged]
+    equal, analyst, cycle = sensitivity().probabilities(leaning(bear_market="more"))
     expected = benefit_in(world, choice.winner, scenarios, weights=weights_by_scenario(scenarios, [1.0, 1.0]))
     assert equal.benefit_bps.value == pytest.approx(expected.value, rel=1e-9)
     leant = weights_by_scenario(scenarios, tilted_probabilities(scenarios, leaning(bear_market="more")))
@@ -146,9 +147,9 @@ def test_the_winner_is_shown_under_equal_and_the_analysts_probabilities_and_in_t
     assert cycle.benefit_bps.value == pytest.approx(expected.value, rel=1e-9)
 
 
-def test_another_winner_is_named_only_where_it_is_distinguishable(world, choice, made) -> None:
+def test_another_winner_is_named_only_where_it_is_distinguishable(world, choice, sensitivity) -> None:
     visible = {f.digest for f in choice.finalists if f.feasible}
-    for case in (*made().premium(), *made().parameters(), *made().probabilities(None)):
+    for case in (*sensitivity().premium(), *sensitivity().parameters(), *sensitivity().probabilities(None)):
         assert case.winner in visible
         assert case.same_winner or case.winner != choice.winner.digest()
 

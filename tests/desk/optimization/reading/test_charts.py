@@ -28,17 +28,17 @@ def material(finished_search, judgement) -> ChartData:
 
 
 @pytest.fixture(scope="module")
-def drawn(material) -> Charts:
+def charts(material) -> Charts:
     return build_charts(material, PROVENANCE)
 
 
-def test_the_running_maximum_is_of_the_trials_within_the_limits(material, drawn):
+def test_the_running_maximum_is_of_the_trials_within_the_limits(material, charts):
     best = None
     for n, trial in enumerate(material.plotted):
         if trial.feasible and (best is None or trial.objective > best):
             best = trial.objective
-        assert drawn.convergence.running_maximum[n] == best
-    finals = {name: line[-1] for name, line in drawn.convergence.by_scenario.items()}
+        assert charts.convergence.running_maximum[n] == best
+    finals = {name: line[-1] for name, line in charts.convergence.by_scenario.items()}
     assert finals == {
         name: max(
             (t.train if name == HISTORY else t.evaluation(name)).metrics.utility.value
@@ -53,19 +53,19 @@ def test_where_no_trial_keeps_the_limits_there_is_no_maximum(finished_search, ma
     limits = Limits(expected_shortfall=Limit(bound=1e-6, scenarios=("base_case",)))
     request = material.request.model_copy(update={"limits": limits})
     none = plot_trials(request, finished_search.trials)
-    drawn = build_charts(
+    charts = build_charts(
         ChartData(request, finished_search.trials, none, None, None, 5_000), PROVENANCE, partial=("cancelled",)
     )
-    assert drawn.convergence is not None
-    assert drawn.risk_return is not None
-    assert set(drawn.convergence.running_maximum) == {None}
-    assert not [point for point in drawn.risk_return.points if point.pareto or point.chosen]
-    assert drawn.partial == ("cancelled",)
-    assert drawn.scenarios is drawn.weights is drawn.fan is None
+    assert charts.convergence is not None
+    assert charts.risk_return is not None
+    assert set(charts.convergence.running_maximum) == {None}
+    assert not [point for point in charts.risk_return.points if point.pareto or point.chosen]
+    assert charts.partial == ("cancelled",)
+    assert charts.scenarios is charts.weights is charts.fan is None
 
 
-def test_the_front_is_what_no_other_point_beats(drawn):
-    points = [p for p in drawn.risk_return.points if p.feasible]
+def test_the_front_is_what_no_other_point_beats(charts):
+    points = [p for p in charts.risk_return.points if p.feasible]
     for point in points:
         beaten = any(
             (q.volatility <= point.volatility and q.excess_return > point.excess_return)
@@ -73,7 +73,7 @@ def test_the_front_is_what_no_other_point_beats(drawn):
             for q in points
         )
         assert point.pareto is not beaten
-    assert sum(p.chosen for p in drawn.risk_return.points) == 1
+    assert sum(p.chosen for p in charts.risk_return.points) == 1
 
 
 def test_equal_points_are_on_the_front_once():
@@ -81,8 +81,8 @@ def test_equal_points_are_on_the_front_once():
     assert actual.tolist() == [True, False, False, False]
 
 
-def test_bars_have_their_interval_and_history_has_none(material, drawn):
-    for bar, outcome in zip(drawn.scenarios, material.result.scenarios, strict=True):
+def test_bars_have_their_interval_and_history_has_none(material, charts):
+    for bar, outcome in zip(charts.scenarios, material.result.scenarios, strict=True):
         if bar.scenario == HISTORY:
             assert (bar.low, bar.high) == (None, None)
         else:
@@ -90,10 +90,10 @@ def test_bars_have_their_interval_and_history_has_none(material, drawn):
             assert (bar.high + bar.low) / 2 == pytest.approx(outcome.benefit_bps.value)
 
 
-def test_cells_of_a_heatmap_hold_all_trials_and_their_mean(material, drawn):
-    assert drawn.sensitivity
+def test_cells_of_a_heatmap_hold_all_trials_and_their_mean(material, charts):
+    assert charts.sensitivity
     configs = {trial.digest: trial.config for trial in material.trials}
-    for heatmap in drawn.sensitivity:
+    for heatmap in charts.sensitivity:
         assert sum(map(sum, heatmap.n)) == len(material.plotted)
         for r, row in enumerate(heatmap.rows):
             for c, column in enumerate(heatmap.columns):
@@ -112,16 +112,16 @@ def _said(config, name):
     return "not used" if value is None else str(value)
 
 
-def test_rebalances_are_those_after_which_the_record_holds_another_weight(world, material, drawn):
+def test_rebalances_are_those_after_which_the_record_holds_another_weight(world, material, charts):
     """The replay counts what was traded; the chart sees the weights alone."""
     config = material.result.winner.config
     part = slice(world.market.train.start, world.market.validate.stop)
     _, weight, turnover, _ = world.replay([config]).series[0, :, part]
     dates = world.market.dates[part].astype("datetime64[D]")
     traded = {str(dates[t]) for t in np.flatnonzero(turnover[:-1] > 2e-4)}
-    visible = {rebalance.date: rebalance for rebalance in drawn.weights.rebalances}
+    visible = {rebalance.date: rebalance for rebalance in charts.weights.rebalances}
     assert traded <= set(visible)
-    assert drawn.weights.rebalance_count == len(visible) > 10
+    assert charts.weights.rebalance_count == len(visible) > 10
     trades = rebalancing_days(dates)[FREQUENCIES.index(config.rebalancing)]
     calendar = {str(dates[t]) for t in np.flatnonzero(trades)}
     after = dict(zip(map(str, dates[:-1]), weight[1:], strict=True))
@@ -131,40 +131,40 @@ def test_rebalances_are_those_after_which_the_record_holds_another_weight(world,
         assert abs(rebalance.after - rebalance.before) > 1e-4
 
 
-def test_phases_cover_every_day_once(drawn):
-    phases = drawn.weights.phases
-    assert phases[0].first == drawn.weights.dates[0]
-    assert phases[-1].last == drawn.weights.dates[-1]
+def test_phases_cover_every_day_once(charts):
+    phases = charts.weights.phases
+    assert phases[0].first == charts.weights.dates[0]
+    assert phases[-1].last == charts.weights.dates[-1]
     assert all(a.last < b.first and a.phase != b.phase for a, b in pairwise(phases))
 
 
-def test_the_deepest_fall_is_that_of_the_facts(material, drawn):
+def test_the_deepest_fall_is_that_of_the_facts(material, charts):
     fact = next(f for f in material.result.facts if f.name == "worst_drawdown")
-    assert max(drawn.drawdown.strategy) == pytest.approx(fact.value)
-    assert max(drawn.drawdown.constant_weight) == pytest.approx(fact.benchmark)
+    assert max(charts.drawdown.strategy) == pytest.approx(fact.value)
+    assert max(charts.drawdown.constant_weight) == pytest.approx(fact.benchmark)
 
 
-def test_rolling_volatility_is_the_deviation_of_the_last_sessions(material, drawn):
+def test_rolling_volatility_is_the_deviation_of_the_last_sessions(material, charts):
     total = material.history.winner + material.history.cash
-    assert drawn.rolling_volatility.strategy[0] == pytest.approx(np.std(total[:WINDOW], ddof=1) * np.sqrt(252))
-    assert drawn.rolling_volatility.dates[0] == str(material.history.dates()[WINDOW - 1])
+    assert charts.rolling_volatility.strategy[0] == pytest.approx(np.std(total[:WINDOW], ddof=1) * np.sqrt(252))
+    assert charts.rolling_volatility.dates[0] == str(material.history.dates()[WINDOW - 1])
 
 
-def test_the_fan_opens_around_the_median(drawn):
-    assert drawn.fan.levels == FAN_LEVELS
-    assert len(drawn.fan.years) == 13
-    assert all(line[0] == pytest.approx(1.0) for line in drawn.fan.bands)
-    assert [line[-1] for line in drawn.fan.bands] == sorted(line[-1] for line in drawn.fan.bands)
+def test_the_fan_opens_around_the_median(charts):
+    assert charts.fan.levels == FAN_LEVELS
+    assert len(charts.fan.years) == 13
+    assert all(line[0] == pytest.approx(1.0) for line in charts.fan.bands)
+    assert [line[-1] for line in charts.fan.bands] == sorted(line[-1] for line in charts.fan.bands)
 
 
-def test_the_same_material_gives_the_same_bytes(material, drawn):
-    assert build_charts(material, PROVENANCE).model_dump_json() == drawn.model_dump_json()
-    assert Charts.model_validate_json(drawn.model_dump_json()) == drawn
+def test_the_same_material_gives_the_same_bytes(material, charts):
+    assert build_charts(material, PROVENANCE).model_dump_json() == charts.model_dump_json()
+    assert Charts.model_validate_json(charts.model_dump_json()) == charts
 
 
-def test_one_chart_is_drawn_alone(material, drawn):
+def test_one_chart_is_drawn_alone(material, charts):
     alone = build_charts(material, PROVENANCE, only="drawdown")
-    assert alone.drawdown == drawn.drawdown
+    assert alone.drawdown == charts.drawdown
     assert alone.weights is alone.convergence is alone.fan is None
 
 

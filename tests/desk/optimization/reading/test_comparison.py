@@ -13,7 +13,7 @@ def result(judgement):
     return judgement.result
 
 
-def asked(result, **changes):
+def with_request(result, **changes):
     """The same result of another request."""
     request = result.manifest.request.model_copy(update=changes)
     return result.model_copy(update={"manifest": result.manifest.model_copy(update={"request": request})})
@@ -46,7 +46,7 @@ def test_a_result_beside_itself_does_not_differ(result) -> None:
     ],
 )
 def test_every_difference_of_the_requests_is_named(result, changes, field, first, second) -> None:
-    actual = compare(result, asked(result, **changes))
+    actual = compare(result, with_request(result, **changes))
     assert not actual.identical
     output = {c.field: c for c in actual.changes}
     assert field in output
@@ -58,17 +58,17 @@ def test_every_difference_of_the_requests_is_named(result, changes, field, first
 
 def test_scenarios_are_compared_by_name(result) -> None:
     base, bear = result.manifest.request.scenarios
-    shifted = asked(result, scenarios=(bear, base.model_copy(update={"mu": 0.04})))
+    shifted = with_request(result, scenarios=(bear, base.model_copy(update={"mu": 0.04})))
     (change,) = compare(result, shifted).changes
     assert (change.field, change.first, change.second) == ("scenarios.base_case.mu", "8%", "4%")
     assert change.words == "expected return of base case of scenarios"
-    fewer = compare(result, asked(result, scenarios=(base,))).changes
+    fewer = compare(result, with_request(result, scenarios=(base,))).changes
     assert {c.field.split(".")[1] for c in fewer} == {"bear_market"}
     assert {c.second for c in fewer} == {"none"}
 
 
 def test_the_place_of_a_price_file_is_no_difference(result) -> None:
-    first, second = (asked(result, prices_file=place) for place in ("/a/b.csv", "/secret/c.csv"))
+    first, second = (with_request(result, prices_file=place) for place in ("/a/b.csv", "/secret/c.csv"))
     actual = compare(first, second)
     assert actual.identical
     assert "secret" not in actual.model_dump_json()
@@ -85,13 +85,13 @@ def test_other_data_and_other_code_are_said(result, changed, flag) -> None:
 
 
 def test_other_decisions_of_agents_are_said_but_not_other_words(result) -> None:
-    def decided(agent):
+    def with_decision_of(agent):
         decision = Decision(agent=agent, ordinal=0, author="x", answer={"a": 1})
         manifest = result.manifest.model_copy(update={"decisions": (decision,)})
         return result.model_copy(update={"manifest": manifest})
 
-    assert not compare(result, decided("optimizer")).same_decisions
-    assert compare(result, decided("explainer")).same_decisions
+    assert not compare(result, with_decision_of("optimizer")).same_decisions
+    assert compare(result, with_decision_of("explainer")).same_decisions
 
 
 def test_changes_of_key_figures_are_the_second_minus_the_first_with_their_error(result) -> None:
