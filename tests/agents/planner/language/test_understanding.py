@@ -128,7 +128,7 @@ def test_two_wishes_are_two_calls_in_their_order(text: str, focus: Focus, tools:
 
 
 @pytest.mark.parametrize(
-    ("text", "asked"),
+    ("text", "part"),
     [
         ("optimize the index, vol 12% drawdown", "drawdown"),
         ("optimize with a volatility of 1", "ambiguous_amount"),
