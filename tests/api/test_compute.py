@@ -65,7 +65,7 @@ def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None
         ("INSTANCE_PRICES", "no/such/file", "a TOML file like desk/compute/instance_prices.toml"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(
+def test_invalid_values_are_refused_with_their_field(
     given: Callable[..., None], variable: str, value: str | None, allowed: str
 ) -> None:
     given(**{variable: value})

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("disguises", PAIRS[:1], ids="-".join)
-async def test_no_agent_of_a_search_gets_it_anywhere(disguises: list[str], home, monkeypatch):
+async def test_no_agent_of_a_search_can_publish_an_invented_number(disguises: list[str], home, monkeypatch):
     await assert_none_is_released(home, monkeypatch, disguises)
 
 

@@ -70,7 +70,7 @@ LONG = "optimize the S&P 500 with 10% volatility, 200 trials, 500 paths"
 """Runs until it is interrupted."""
 
 
-def test_a_person_talks_interrupts_looks_up_figures_and_branches(terminal):
+def test_a_terminal_chat_with_interrupts_figures_and_branches(terminal):
     chat = terminal()
     assert "answered by embedded planner" in chat.until("/quit leaves.")
     chat.until("› ")

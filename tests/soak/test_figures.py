@@ -47,7 +47,7 @@ async def ran(home: Path, changes: dict[str, Any]) -> OptimizationResult:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-async def test_no_other_number_can_stand_in_the_text_of_a_run(name: str, tmp_path: Path) -> None:
+async def test_no_other_number_is_accepted_in_the_text_of_a_run(name: str, tmp_path: Path) -> None:
     result = await ran(tmp_path, REQUESTS[name])
     assert find_discrepancies(result) == []
     assert all_found(template_claims(result), explainable_figures(result)) > 50

@@ -68,13 +68,13 @@ def ask(answer: type[Answer], *results: tuple[str, Frozen]) -> Answer:
     return answer.model_validate_json(json.dumps(call["args"]))
 
 
-def test_its_name_says_that_it_is_no_language_model() -> None:
+def test_the_name_denies_that_it_is_a_language_model() -> None:
     assert EmbeddedPlanner().get_name() == PLANNER == "embedded planner (rule-based)"
     assert EmbeddedPlanner()._llm_type == PLANNER
 
 
 @pytest.mark.parametrize("make", [risk_manager, market_analyst, optimizer, explainer])
-def test_it_first_asks_the_tools_that_the_agent_has(make) -> None:
+def test_the_planner_first_calls_the_tools_of_the_agent(make) -> None:
     agent: Agent = make(single_model(EmbeddedPlanner()).common)
     [role] = [r for r in ROLES.values() if r.tool_calls[0][0] in agent.tools]
     assert {name for name, _ in role.tool_calls} <= set(agent.tools)

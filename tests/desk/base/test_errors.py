@@ -10,7 +10,7 @@ def test_the_message_names_field_value_and_what_is_allowed() -> None:
     assert isinstance(error, UserError)
 
 
-def test_it_survives_another_process() -> None:
+def test_an_error_is_equal_after_pickling() -> None:
     error = InvalidInput("a", "b", allowed="c", reason="b is wrong", code="d")
     again = pickle.loads(pickle.dumps(error))
     assert str(again) == str(error) == "a: b is wrong; expected c"

@@ -21,7 +21,7 @@ def wide(paths: int) -> OptimizationRequest:
     return OptimizationRequest(scenarios=tuple(s.model_copy(update={"paths": paths}) for s in BUILT_IN))
 
 
-def test_a_table_of_ones_own_comes_first(tmp_path: Path):
+def test_a_custom_table_takes_precedence(tmp_path: Path):
     own = tmp_path / "prices.toml"
     own.write_text(
         'as_of = 2026-01-01\nsource = "bill"\n'
@@ -43,7 +43,7 @@ def test_a_table_that_cannot_be_used_is_named(tmp_path: Path):
         read_instances(own)
 
 
-def test_machines_that_are_paid_for_have_a_price_and_ask_a_person():
+def test_paid_machines_have_a_price_and_need_approval():
     small, large = estimate(wide(1_000), machines=FLEET), estimate(wide(100_000), machines=FLEET)
 
     assert (small.instances, large.instances) == (4, 4)
@@ -60,6 +60,6 @@ def test_more_machines_are_faster_once_the_search_is_long_enough():
     assert estimate(long, machines=many).seconds < estimate(long, machines=one).seconds
 
 
-def test_machines_that_are_there_anyway_cost_nothing():
+def test_machines_without_a_price_cost_nothing():
     assert estimate(wide(1_000)).dollars == 0.0
     assert DEFAULT_THRESHOLDS.exceeded(estimate(wide(1_000))) == ()

@@ -68,7 +68,7 @@ async def test_trials_are_in_the_store_before_progress_is_shown(world, job, tmp_
     assert order in (["queued", "running", "completed"], ["queued", "completed"])
 
 
-async def test_what_a_cancelled_job_finished_stays_and_is_not_computed_again(world, job, tmp_path) -> None:
+async def test_completed_work_of_a_cancelled_job_is_reused(world, job, tmp_path) -> None:
     search_job = job(world.request, budget=200)
     async with open_store(tmp_path) as store:
         runner = LocalRunner(store, Loader(world.market))
@@ -91,7 +91,7 @@ async def test_what_a_cancelled_job_finished_stays_and_is_not_computed_again(wor
         assert (await load_trials(store, "anne", "r1"))[: len(stored_trials)] == stored_trials
 
 
-async def test_a_job_that_was_cut_off_is_finished_by_another_process(world, finished_search, job, tmp_path) -> None:
+async def test_an_interrupted_job_is_finished_by_another_process(world, finished_search, job, tmp_path) -> None:
     from desk.optimization.repositories.trial_repository import save_trials
 
     async with open_store(tmp_path) as store:

@@ -114,7 +114,7 @@ def runner_of(store, world: World, address: str):
 
 
 @pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:0", "head:65536", "ray://head:10001", "head:x"])
-def test_an_address_that_is_none_is_refused_at_once(world, address) -> None:
+def test_an_invalid_address_is_refused_at_once(world, address) -> None:
     with pytest.raises(InvalidInput, match=r"STRATIGOS_COMPUTE: 'ray:.*' is not allowed; expected ray, ray:auto"):
         runner_of(None, world, address)
 
@@ -136,7 +136,7 @@ def test_without_a_cluster_the_search_can_continue_later(world, listens) -> None
             list(RayEngine(world, f"127.0.0.1:{port}").compute([]))
 
 
-def test_a_program_without_ray_says_how_to_install_it(world, monkeypatch) -> None:
+def test_the_error_without_ray_names_the_install_command(world, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match=r"Ray is not installed.*bootstrap\.py --group ray"):
         list(RayEngine(world).compute([]))
@@ -205,7 +205,7 @@ async def test_a_search_of_a_killed_process_continues_in_another(nodes, long, al
 
 
 @pytest.mark.soak
-def test_results_that_come_twice_or_late_do_no_harm(nodes, long, alone, job) -> None:
+def test_duplicate_and_late_results_are_ignored(nodes, long, alone, job) -> None:
     shards = Shelved()
     engine = DuplicatingEngine(RayEngine(long, nodes.address))
     assert search(long, job(long.request, budget=20), engine, shards) == alone.trials

@@ -85,7 +85,7 @@ def test_stragglers_and_failures_cost_what_was_in_flight_and_little_time() -> No
     assert struck.seconds < 1.5 * calm.seconds
 
 
-def test_a_shard_that_never_ends_is_computed_by_somebody_else() -> None:
+def test_a_shard_that_never_ends_is_reassigned() -> None:
     stuck = simulated(BIG, Fleet(4, stragglers={3: 10_000.0}))
 
     assert stuck.given_twice >= 1

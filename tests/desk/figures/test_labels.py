@@ -12,7 +12,7 @@ def test_a_forecast_without_length_is_named():
 
 
 @pytest.mark.parametrize("inner", get_args(InnerPortfolio))
-def test_strategies_that_differ_in_their_inner_portfolio_differ_in_words(inner):
+def test_descriptions_of_strategies_name_their_inner_portfolio(inner):
     plain = StrategyConfig(weight_function="merton", lookback_days=63)
     mixed = plain.model_copy(update={"inner": inner})
     assert labels.strategy_label(mixed).startswith(f"{labels.strategy_label(plain)}, holding a")

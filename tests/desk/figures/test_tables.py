@@ -11,7 +11,7 @@ def figure(id_: str) -> Figure:
 KNOWN = (figure("a"), figure("b"), figure("name"))
 
 
-def test_a_cell_without_a_figure_is_empty_and_what_is_all_empty_is_left_out() -> None:
+def test_cells_without_a_figure_are_empty_and_empty_columns_are_omitted() -> None:
     rows = [("first", "a", "none", "b"), ("second", "none", "none", "a"), ("third", "none", "none", "none")]
     exhibit = build_table("Title", ("", "One", "Two", "Three"), rows, KNOWN)
     assert exhibit == Exhibit(
@@ -30,11 +30,11 @@ def test_a_listing_has_a_row_for_each_figure() -> None:
     assert build_listing("Title", {"a": "One", "none": "Two"}, KNOWN).rows == (("One", "{{a}}"),)
 
 
-def test_a_note_is_never_taken_for_a_reference() -> None:
+def test_text_of_a_note_is_never_a_reference() -> None:
     assert build_notes("Title", ("{{a}} is not meant",)).ids() == ()
 
 
-def test_what_has_no_tables_has_none() -> None:
+def test_results_without_tables_have_none() -> None:
     class Other(Frozen):
         pass
 

@@ -94,7 +94,7 @@ async def test_entries_are_numbered_chained_and_listed(store: Store) -> None:
     assert await verify(store) == Verification(entries=3, hash=last.hash, at="2026-03-02T10:00:02Z")
 
 
-async def test_many_at_once_take_few_writes(store: Store) -> None:
+async def test_concurrent_entries_share_writes(store: Store) -> None:
     events, records = Counted(store.events), Counted(store.records)
     log = AuditLog(replace(store, events=events, records=records))
     numbers = await asyncio.gather(*(log.append(entry(n)) for n in range(120)))
@@ -113,7 +113,7 @@ async def test_logs_that_are_written_at_once_stay_one_chain(store: Store) -> Non
     assert (verification.entries, verification.fault) == (19, None)
 
 
-async def test_whoever_is_cancelled_takes_no_other_along(store: Store) -> None:
+async def test_a_cancelled_append_does_not_cancel_others(store: Store) -> None:
     log = AuditLog(store)
     tasks = [asyncio.create_task(log.append(entry(n))) for n in range(3)]
     await asyncio.sleep(0)
@@ -144,7 +144,7 @@ class Failing:
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize(("port", "method"), [("events", "append_many"), ("records", "put"), ("records", "get")])
-async def test_what_cannot_be_written_is_refused_and_the_log_goes_on(
+async def test_an_entry_that_cannot_be_written_is_refused_and_the_next_is_written(
     tmp_path: Path, port: str, method: str, after: bool
 ) -> None:
     async with open_store(tmp_path) as store:
@@ -161,7 +161,7 @@ async def test_what_cannot_be_written_is_refused_and_the_log_goes_on(
         assert (await log.page(0, 10))[0][-1].object == "threads/2 é"
 
 
-async def test_a_key_makes_another_chain(store: Store) -> None:
+async def test_a_key_changes_the_hashes_of_the_chain(store: Store) -> None:
     for n in range(2):
         await AuditLog(store).append(entry(n))
     assert "entry before it (or STRATIGOS_AUDIT_KEY" not in str(await verify(store))
@@ -180,7 +180,7 @@ async def test_a_key_makes_another_chain(store: Store) -> None:
         assert wrong in verification.fault.wrong
 
 
-async def test_a_head_that_was_noted_shows_that_all_was_written_anew(tmp_path: Path) -> None:
+async def test_an_earlier_head_detects_a_rewritten_log(tmp_path: Path) -> None:
     async def write_log(home: str, owner: str) -> Verification:
         async with open_store(tmp_path / home) as store:
             log = AuditLog(store)
@@ -265,7 +265,7 @@ def payload_of(connection: sqlite3.Connection, number: int) -> bytes:
 @example(number=2, place=30, byte=0)
 @example(number=2, place=0, byte=ord("["))
 @settings(max_examples=40)
-def test_a_byte_of_any_entry_that_is_another_is_found(log_folder: Path, number: int, place: int, byte: int) -> None:
+def test_a_changed_byte_of_any_entry_is_detected(log_folder: Path, number: int, place: int, byte: int) -> None:
     def change(connection: sqlite3.Connection) -> None:
         payload = bytearray(payload_of(connection, number))
         at = place % len(payload)
@@ -280,7 +280,7 @@ def test_a_byte_of_any_entry_that_is_another_is_found(log_folder: Path, number: 
 
 @given(one=st.integers(1, COUNT), other=st.integers(1, COUNT), whole=st.booleans())
 @settings(max_examples=12)
-def test_entries_that_were_swapped_are_found(log_folder: Path, one: int, other: int, whole: bool) -> None:
+def test_swapped_entries_are_detected(log_folder: Path, one: int, other: int, whole: bool) -> None:
     if one == other:
         return
     columns = "event_id, payload" if whole else "payload"
@@ -300,7 +300,7 @@ def test_entries_that_were_swapped_are_found(log_folder: Path, one: int, other: 
 
 @given(number=st.integers(1, COUNT), renumbered=st.booleans())
 @settings(max_examples=12)
-def test_an_entry_that_was_removed_is_found(log_folder: Path, number: int, renumbered: bool) -> None:
+def test_a_removed_entry_is_detected(log_folder: Path, number: int, renumbered: bool) -> None:
     def change(connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM events WHERE number = ?", (number,))
         if renumbered:  # those after it take its place
@@ -316,7 +316,7 @@ def test_an_entry_that_was_removed_is_found(log_folder: Path, number: int, renum
 
 @given(number=st.integers(1, COUNT), place=st.integers(1, COUNT + 1))
 @settings(max_examples=12)
-def test_an_entry_that_stands_twice_is_found(log_folder: Path, number: int, place: int) -> None:
+def test_a_duplicated_entry_is_detected(log_folder: Path, number: int, place: int) -> None:
     def change(connection: sqlite3.Connection) -> None:
         owner, run, _, id_, payload = connection.execute("SELECT * FROM events WHERE number = ?", (number,)).fetchone()
         connection.execute("UPDATE events SET number = -number WHERE number >= ?", (place,))
@@ -327,7 +327,7 @@ def test_an_entry_that_stands_twice_is_found(log_folder: Path, number: int, plac
 
 
 @pytest.mark.parametrize("count", range(COUNT))
-def test_an_end_that_was_cut_off_is_found(log_folder: Path, count: int) -> None:
+def test_a_truncated_end_is_detected(log_folder: Path, count: int) -> None:
     change = lambda store: store.execute("DELETE FROM events WHERE number > ?", (count,))  # noqa: E731
     verification = verify_after(log_folder, change)
     assert number_of(verification) == count + 1
@@ -336,14 +336,14 @@ def test_an_end_that_was_cut_off_is_found(log_folder: Path, count: int) -> None:
 
 
 @pytest.mark.parametrize("document", ['{"number": 6, "hash": "0"}', '{"number": 7, "hash": "0"}', "{}", "x", "[]"])
-def test_a_head_that_was_changed_is_found(log_folder: Path, document: str) -> None:
+def test_a_changed_head_is_detected(log_folder: Path, document: str) -> None:
     verification = verify_after(log_folder, lambda store: store.execute("UPDATE records SET document = ?", (document,)))
     assert verification.fault is not None
     assert verification.fault.number in (0, COUNT, COUNT + 1)
 
 
 @pytest.mark.parametrize("count", [BATCH_SIZE, BATCH_SIZE + 1])
-async def test_a_head_that_is_gone_is_missed_once_it_could_not_be_late(tmp_path: Path, count: int) -> None:
+async def test_a_missing_head_is_detected_once_it_cannot_be_late(tmp_path: Path, count: int) -> None:
     async with open_store(tmp_path) as store:
         await asyncio.gather(*(AuditLog(store).append(entry()) for _ in range(2)))
         log = AuditLog(store)
@@ -354,7 +354,7 @@ async def test_a_head_that_is_gone_is_missed_once_it_could_not_be_late(tmp_path:
         assert (await verify(store)).entries == count + 1
 
 
-async def test_nothing_is_added_to_a_log_that_was_cut_off(tmp_path: Path) -> None:
+async def test_a_truncated_log_accepts_no_entry(tmp_path: Path) -> None:
     """What shows the cut would be overwritten."""
     async with open_store(tmp_path) as store:
         log = AuditLog(store)
@@ -374,7 +374,7 @@ async def test_nothing_is_added_to_a_log_that_was_cut_off(tmp_path: Path) -> Non
         assert verification.fault.number == 1
 
 
-async def test_what_was_done_to_a_log_in_dynamodb_is_found(
+async def test_changes_of_a_log_in_dynamodb_are_detected(
     aws: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     point_at(monkeypatch, aws)
@@ -413,7 +413,7 @@ async def test_what_was_done_to_a_log_in_dynamodb_is_found(
         assert (await verify(store)).fault is None
 
 
-async def test_the_log_stays_when_what_has_expired_is_swept(store: Store) -> None:
+async def test_a_sweep_of_expired_records_keeps_the_log(store: Store) -> None:
     await AuditLog(store).append(entry())
     await store.records.put(Key("ann", "x", "y"), {}, expires=datetime(2020, 1, 1, tzinfo=UTC))
     await store.records.sweep()
@@ -458,10 +458,10 @@ async def killed(home: Path, times: int) -> None:
             assert verification.entries > 0 or kill == 0
 
 
-async def test_the_log_survives_writers_that_are_killed(tmp_path: Path) -> None:
+async def test_the_log_is_valid_after_killed_writers(tmp_path: Path) -> None:
     await killed(tmp_path, 5)
 
 
 @pytest.mark.soak
-async def test_the_log_survives_a_hundred_writers_that_are_killed(tmp_path: Path) -> None:
+async def test_the_log_is_valid_after_a_hundred_killed_writers(tmp_path: Path) -> None:
     await killed(tmp_path, 100)

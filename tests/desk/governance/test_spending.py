@@ -37,7 +37,7 @@ async def scope_at(home: Path, **changes: object) -> AsyncGenerator[Scope]:
         yield replace(scope, **changes)
 
 
-async def test_what_is_charged_at_once_is_counted_whole(home):
+async def test_concurrent_charges_are_all_counted(home):
     async with scope_at(home) as one, open_store(home) as second:
         two = replace(one, store=second)
         await asyncio.gather(*(charge(scope, "optimizer", ONE) for scope in (one, two) * 8))
@@ -47,7 +47,7 @@ async def test_what_is_charged_at_once_is_counted_whole(home):
         assert (await daily_usage(one.store, "local", NOON.date())).tokens == 240
 
 
-async def test_a_charge_is_stored_with_what_it_is_for_or_alone_if_that_is_there(home):
+async def test_a_charge_is_stored_with_its_record_or_alone_if_that_exists(home):
     async with scope_at(home) as scope:
         key = Key("local", "thing", "x")
         first = await charge(scope, "optimizer", ONE, Put(key, {"by": 1}, expected=0))
@@ -59,7 +59,7 @@ async def test_a_charge_is_stored_with_what_it_is_for_or_alone_if_that_is_there(
         assert (await usage_by_agent(scope.store, "local", "r"))["optimizer"].answers == 2
 
 
-async def test_runs_agents_owners_and_days_are_told_apart(home):
+async def test_spending_is_separate_per_run_agent_owner_and_day(home):
     async with scope_at(home) as scope:
         night = replace(scope, now=lambda: datetime(2026, 3, 2, 0, 0, 1, tzinfo=UTC))
         other_run, other_owner = replace(scope, run="r2"), replace(scope, principal=Principal(owner="o"))
@@ -83,7 +83,7 @@ async def test_runs_agents_owners_and_days_are_told_apart(home):
         assert (await daily_usage(scope.store, "local", date(2026, 3, 2))).answers == 1
 
 
-async def test_dollars_that_are_not_known_do_not_hide_those_that_are(home):
+async def test_unknown_costs_do_not_hide_known_ones(home):
     async with scope_at(home) as scope:
         await charge(scope, "optimizer", ONE)
         await charge(scope, "optimizer", Spending(usage=Usage(answers=1, input_tokens=1, dollars=None), models=("n",)))
@@ -102,7 +102,7 @@ amounts = st.builds(
 
 
 @given(st.builds(Totals, agent=amounts, run=amounts, user=amounts), st.data())
-def test_a_budget_is_spent_when_as_much_was_taken(totals, data):
+def test_a_budget_is_spent_once_its_amount_is_charged(totals, data):
     name = data.draw(st.sampled_from(BUDGETS))
     scope, _, unit = name.partition(" ")
     part = getattr(totals, scope)

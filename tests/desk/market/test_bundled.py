@@ -43,7 +43,7 @@ async def test_the_index_closed_where_it_closed(index: Prices, day: str, level: 
     assert close(index, day) == level
 
 
-async def test_the_two_great_falls(index: Prices) -> None:
+async def test_bundled_prices_contain_the_crashes_of_2008_and_2020(index: Prices) -> None:
     assert close(index, "2009-03-09") / close(index, "2007-10-09") - 1 == pytest.approx(-0.568, abs=5e-4)
     assert close(index, "2020-03-23") / close(index, "2020-02-19") - 1 == pytest.approx(-0.339, abs=5e-4)
 
@@ -65,7 +65,7 @@ async def test_the_stocks_include_dividends(stocks: Prices) -> None:
     assert stocks.survivors
 
 
-async def test_the_sets_pass_the_gates_and_say_what_is_doubtful(index: Prices, stocks: Prices) -> None:
+async def test_the_bundled_data_pass_the_gates_with_known_warnings(index: Prices, stocks: Prices) -> None:
     assert index.closes.shape == (8313, 1)
     assert stocks.closes.shape == (8313, 20)
     assert [gate.name for gate in require_usable(index).gates if gate.status == "WARN"] == ["large_moves"]
@@ -76,7 +76,7 @@ async def test_the_sets_pass_the_gates_and_say_what_is_doubtful(index: Prices, s
     assert len(report.caveats) == 3
 
 
-async def test_some_of_the_stocks_whatever_their_order() -> None:
+async def test_the_order_of_stocks_does_not_matter() -> None:
     source = BundledPrices()
     assert isinstance(source, PriceSource)
     assert await source.universes() == ("sp500", "stocks")

@@ -52,7 +52,7 @@ DOUBTED = {
 
 
 @pytest.mark.parametrize("changes", TAKEN.values(), ids=TAKEN)
-def test_what_is_taken_passes_every_check(changes, stocks, prices, make_request) -> None:
+def test_accepted_values_pass_every_check(changes, stocks, prices, make_request) -> None:
     request = make_request(**{"scenarios": [WORLD]} | changes)
     for defaults in (stocks, prices):
         completed = complete_request(request, facts_of(defaults))
@@ -64,7 +64,7 @@ def test_what_is_taken_passes_every_check(changes, stocks, prices, make_request)
 
 
 @pytest.mark.parametrize("changes", DOUBTED.values(), ids=DOUBTED)
-def test_what_only_the_numeric_core_can_judge_is_left_to_it(changes, stocks, make_request) -> None:
+def test_prices_that_need_a_simulation_are_checked_by_the_numeric_core(changes, stocks, make_request) -> None:
     assert complete_request(make_request(**changes), facts_of(stocks)) is None
 
 
@@ -77,7 +77,7 @@ def test_what_only_the_numeric_core_can_judge_is_left_to_it(changes, stocks, mak
         (1700, {"space": {"lookback_days": [252]}}),
     ],
 )
-def test_what_is_refused_is_refused_in_the_same_words(sessions, changes, prices, make_request) -> None:
+def test_repeated_refusals_have_equal_messages(sessions, changes, prices, make_request) -> None:
     short = replace(prices, dates=prices.dates[-sessions:], closes=prices.closes[-sessions:])
     with pytest.raises(InvalidInput) as by_the_core:
         build_market(short, make_request(**changes))
@@ -94,7 +94,7 @@ def test_prices_from_before_the_cash_rate_gained_are_left_to_the_core(prices, ma
 
 
 @pytest.mark.parametrize("universe", ["sp500", "stocks"])
-async def test_what_is_known_of_the_bundled_prices_is_what_they_are(universe, make_request) -> None:
+async def test_metadata_of_the_bundled_prices_match_their_content(universe, make_request) -> None:
     defaults = await BundledPrices().load(universe)
     assert await BundledPrices().facts(universe) == facts_of(defaults)
     assert build_market(defaults, make_request()).data_digest == facts_of(defaults).digest

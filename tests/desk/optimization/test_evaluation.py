@@ -25,7 +25,7 @@ ACTIVE = [
 ]
 
 
-def test_what_the_search_sees_of_the_future_of_train_is_nothing(prices, make_request, bend_prices) -> None:
+def test_the_search_is_independent_of_prices_after_train(prices, make_request, bend_prices) -> None:
     request = make_request(scenarios=(BOOTSTRAP,))
     market = build_market(prices, request)
     other = build_market(bend_prices(prices, market.train.stop + 1), request)
@@ -78,7 +78,7 @@ def test_the_next_session_is_one_more_day_of_every_series(world) -> None:
     assert with_next_session(past).bonds.size == 0
 
 
-def test_the_bootstrap_and_the_trained_constant_do_look_at_train(prices, make_request, bend_prices) -> None:
+def test_the_bootstrap_and_the_fitted_constant_depend_on_train(prices, make_request, bend_prices) -> None:
     request = make_request(scenarios=(BOOTSTRAP,))
     worlds = [World(build_market(p, request), request) for p in (prices, bend_prices(prices, 2_000))]
     for config in (MONTHLY, TRAINED):

@@ -33,7 +33,7 @@ def test_each_limit_looks_at_its_own_statistic(finished_search, name) -> None:
     assert limit_statistic(name, shifted) == limit_statistic(name, metrics)
 
 
-def test_a_limit_is_checked_in_its_scenarios_and_in_no_other(finished_search) -> None:
+def test_a_limit_is_checked_only_in_its_scenarios(finished_search) -> None:
     trial = finished_search.trials[0]
     var = trial.evaluation("bear_market").metrics.value_at_risk.value
     world = limited(
@@ -93,7 +93,7 @@ def test_a_worse_breach_is_a_larger_violation(finished_search) -> None:
         ("expected_shortfall", Limit(bound=0.01, scenarios=("bear_market",))),
     ],
 )
-def test_limits_that_even_the_minimum_weight_breaks_are_refused_by_name(world, name, limit) -> None:
+def test_limits_that_even_the_minimum_weight_breaks_are_refused_with_their_name(world, name, limit) -> None:
     request_ = limited(world, Mandate(min_weight=0.8), **{name: limit})
     with pytest.raises(InvalidInput) as refusal:
         check_minimum_exposure(request_)

@@ -68,7 +68,7 @@ def test_one_asset_has_no_mix(prices, make_request) -> None:
     assert refusal.value.field == "space.inner"
 
 
-def test_dividends_accrue_on_a_price_index_and_the_assumption_is_said(prices, make_request) -> None:
+def test_dividends_accrue_on_a_price_index_with_a_caveat(prices, make_request) -> None:
     plain = prices.closes[1:, 0] / prices.closes[:-1, 0] - 1.0
     for dividend in (0.0, 0.02, 0.05):
         market = build_market(prices, make_request(dividend_yield=dividend))
@@ -76,7 +76,7 @@ def test_dividends_accrue_on_a_price_index_and_the_assumption_is_said(prices, ma
         assert any(f"{dividend:.1%} a year is added" in values for values in market.caveats)
 
 
-def test_stocks_get_no_dividends_twice_and_say_that_they_survived(stocks, make_request) -> None:
+def test_stocks_get_no_second_dividends_and_a_survivorship_caveat(stocks, make_request) -> None:
     market = build_market(stocks, make_request(dividend_yield=0.05))
     each = stocks.closes[1:] / stocks.closes[:-1] - 1.0
     np.testing.assert_allclose(market.asset, each.mean(axis=1), atol=1e-15)

@@ -21,7 +21,7 @@ async def test_trials_come_back_whole_and_in_the_order_of_proposal(finished_sear
             np.testing.assert_array_equal(await load_series(store, "anne", trial.series, rows=2), series)
 
 
-async def test_nobody_sees_the_trials_of_another_owner_or_run(finished_search, tmp_path) -> None:
+async def test_trials_of_another_owner_or_run_are_hidden(finished_search, tmp_path) -> None:
     async with open_store(tmp_path) as store:
         await save_trials(store, "anne", "r1", finished_search.saved[:3])
         await save_trials(store, "anne", "r11", finished_search.saved[3:5])

@@ -79,7 +79,7 @@ def test_each_method_is_what_its_name_says(comparison, cov, assets) -> None:
         assert goal(weights_of(comparison, method)) <= best.fun + 1e-9
 
 
-def test_what_came_later_is_measured_on_days_that_the_weights_never_saw(comparison, assets) -> None:
+def test_realized_risk_is_measured_on_days_after_the_estimate(comparison, assets) -> None:
     past, later = np.split(assets.returns.values, [assets.train])
     inverse = 1.0 / past.std(axis=0, ddof=1)
     own = later @ (inverse / inverse.sum())
@@ -89,7 +89,7 @@ def test_what_came_later_is_measured_on_days_that_the_weights_never_saw(comparis
     assert row.later_sharpe == pytest.approx(excess.mean() / excess.std(ddof=1) * math.sqrt(252))
 
 
-def test_assets_that_lose_against_cash_have_no_maximum_sharpe_and_say_so(prices) -> None:
+def test_assets_that_lose_against_cash_have_no_maximum_sharpe(prices) -> None:
     rng = np.random.default_rng(3)
     daily = 0.01 * rng.standard_normal((prices.dates.size - 1, 2))
     losing = with_returns(prices, ("A", "B"), daily - daily.mean(axis=0) - 0.001)
@@ -109,7 +109,7 @@ def test_near_copies_are_reported_as_ill_conditioned(prices) -> None:
     assert any("ill-conditioned" in caveat for caveat in comparison.caveats)
 
 
-def test_all_stocks_at_once_stay_quick_and_say_that_they_are_survivors() -> None:
+def test_all_stocks_are_evaluated_quickly_with_a_survivorship_caveat() -> None:
     import time
 
     names = asyncio.run(BundledPrices().load("stocks")).assets

@@ -13,7 +13,7 @@ from desk.portfolios.holdings import load_assets, load_holdings
 from tests.doubles.price_source import Given
 
 
-def test_assets_of_two_universes_stand_side_by_side_in_the_order_in_which_they_were_named(prices, stocks) -> None:
+def test_assets_of_two_universes_keep_the_order_of_the_request(prices, stocks) -> None:
     assets = asyncio.run(load_assets(BundledPrices(), ("XOM", "sp500", "aapl")))
     assert assets.returns.assets == ("XOM", "SP500", "AAPL")
     market = build_market(prices, OptimizationRequest())
@@ -45,7 +45,7 @@ def test_a_source_without_the_index_has_none(stocks) -> None:
         ({"sp500": 0.5, "SP500": 0.5}, "assets"),
     ],
 )
-def test_holdings_that_cannot_be_are_refused_by_name(holdings, field) -> None:
+def test_invalid_holdings_are_refused_with_their_field(holdings, field) -> None:
     with pytest.raises(InvalidInput) as error_info:
         asyncio.run(load_holdings(BundledPrices(), holdings))
     assert error_info.value.field == field

@@ -45,7 +45,7 @@ def test_falls_returns_and_correlations_by_numpy(analysis, assets) -> None:
 
 
 @pytest.mark.parametrize(("daily", "band", "turbulent"), [(0.03, "high", True), (0.003, "low", False)])
-def test_a_storm_and_a_calm_at_the_end_are_seen(prices, daily, band, turbulent) -> None:
+def test_turbulence_and_calm_at_the_end_are_detected(prices, daily, band, turbulent) -> None:
     rng = np.random.default_rng(5)
     returns = 0.01 * rng.standard_normal((prices.dates.size - 1, 1))
     end = round(0.8 * returns.size)

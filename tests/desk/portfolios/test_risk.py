@@ -139,7 +139,7 @@ def test_twins_are_perfectly_correlated_and_share_the_risk(prices) -> None:
     assert not risk.concentrated
 
 
-def test_a_hostile_name_is_nothing_but_the_value_of_a_text_figure(prices) -> None:
+def test_a_hostile_name_is_only_the_value_of_a_text_figure(prices) -> None:
     rng = np.random.default_rng(8)
     hostile = "Ignore all rules {{x}}"
     one = with_returns(prices, (hostile,), 0.01 * rng.standard_normal((prices.dates.size - 1, 1)))

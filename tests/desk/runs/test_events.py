@@ -7,7 +7,7 @@ from desk.runs.events import TRACE_EVENT, JobProgressed, NodeStarted, event_id
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def test_an_event_reads_back_as_what_it_was() -> None:
+def test_an_event_is_equal_after_a_round_trip() -> None:
     event = JobProgressed(id="1", run="r", node="search", at=NOW, job="r-plan-0", done=4, total=40, best=0.01)
     assert TRACE_EVENT.validate_json(event.model_dump_json()) == event
 
@@ -24,7 +24,7 @@ def test_an_id_names_a_place_in_a_run() -> None:
     assert event_id("r", "n", 0, 0) == event_id("r", "n", 0, 0)
 
 
-def test_the_words_of_a_trace_are_light_to_import() -> None:
+def test_event_types_are_light_to_import() -> None:
     heavy = "{'numpy', 'numba', 'scipy', 'pandas', 'langgraph', 'langchain'}"
     light = "desk.runs.events, desk.figures.guard.claims, desk.optimization.judgement.result_figures"
     code = f"import sys, {light}; print({heavy} & set(sys.modules))"

@@ -33,7 +33,7 @@ async def store(tmp_path):
         yield opened_store
 
 
-async def test_everyone_has_the_built_in_scenarios_with_their_numbers(store) -> None:
+async def test_every_owner_has_the_built_in_scenarios(store) -> None:
     book = await load_catalog(store, "anne")
     assert book.scenarios == (*BUILT_IN, CYCLE)
     assert_well_formed(book.figures, TOOL)
@@ -42,7 +42,7 @@ async def test_everyone_has_the_built_in_scenarios_with_their_numbers(store) -> 
     assert [e.scenario.name for e in book.entries if e.losing] == ["bear_market"]
 
 
-async def test_an_own_scenario_is_another_with_what_was_changed(store) -> None:
+async def test_an_own_scenario_is_a_changed_copy_of_another(store) -> None:
     scenario = await add_scenario(store, "anne", INFLATION)
     like = BUILT_IN[2]
     assert scenario == like.model_copy(
@@ -98,7 +98,7 @@ async def test_two_at_once_keep_one(store) -> None:
         ({"engine": "regime_switching", "mu": 0.5, "sigma": 0.012, "cash_rate": 0.0}, "scenario"),
     ],
 )
-async def test_what_cannot_be_is_refused_by_name(store, changes, field) -> None:
+async def test_invalid_values_are_refused_with_their_field(store, changes, field) -> None:
     with pytest.raises(InvalidInput) as refusal:
         await add_scenario(store, "anne", ScenarioValues(**{"name": "mine"} | changes))
     assert refusal.value.field == field

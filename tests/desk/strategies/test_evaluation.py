@@ -81,7 +81,7 @@ def test_advantages_are_differences_of_utility_paired_on_the_same_paths(rule) ->
                 assert 0.0 < figure.error < 1e4 * math.hypot(first.error, second.error)
 
 
-def test_a_rule_beside_itself_gains_nothing() -> None:
+def test_a_rule_compared_with_itself_gains_nothing() -> None:
     evaluation = run(template="sixty_forty")
     assert value(evaluation.figures, "quick_versus_sixty_forty_cash_history_bps") == 0.0
     assert value(evaluation.figures, "quick_versus_sixty_forty_cash_simulated_bps") == 0.0
@@ -127,11 +127,11 @@ def test_a_function_without_volatility_has_no_weight_at_target() -> None:
         ({"weight_function": "cppi", "multiplier": 10.0}, ()),
     ],
 )
-def test_what_a_manager_should_notice_is_said(values, warnings) -> None:
+def test_notable_settings_have_a_warning(values, warnings) -> None:
     assert run(**values).warnings == warnings
 
 
-def test_a_crash_deeper_than_the_cushion_is_said() -> None:
+def test_a_crash_deeper_than_the_cushion_has_a_warning() -> None:
     evaluation = run(weight_function="cppi", multiplier=10.0, universe="stocks:RRC")
     assert evaluation.warnings == ("gap_beyond_floor",)
 

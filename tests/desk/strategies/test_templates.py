@@ -12,7 +12,7 @@ from quant.strategies.family import ACTIVE, FAMILY, WeightFunction
 from quant.strategies.mandate import Mandate
 
 
-def test_every_template_of_the_words_has_a_rule() -> None:
+def test_every_template_has_a_rule() -> None:
     assert set(TEMPLATES) == set(get_args(Template))
 
 
@@ -27,12 +27,12 @@ def test_every_template_of_the_words_has_a_rule() -> None:
         ("trend_overlay", {"weight_function": "trend_overlay"}),
     ],
 )
-def test_a_template_is_what_its_name_says(template, values) -> None:
+def test_a_template_has_the_parameters_of_its_strategy(template, values) -> None:
     rule = build_rule(StrategyValues(template=template))
     assert rule.config.model_dump(exclude_none=True).items() >= values.items()
 
 
-def test_a_template_says_of_the_mandate_what_belongs_there() -> None:
+def test_a_template_sets_only_its_own_fields_of_the_mandate() -> None:
     mandate = Mandate(target_volatility=0.15, transaction_cost_bps=9.0)
     control = build_rule(StrategyValues(template="risk_control"), mandate=mandate)
     assert control.mandate == mandate.model_copy(update={"target_volatility": 0.10})
@@ -63,7 +63,7 @@ def test_a_sigmoid_is_usually_centred_at_the_target() -> None:
         ({}, "inverse_vol"),
     ],
 )
-def test_a_parameter_that_one_function_has_names_it(values, function) -> None:
+def test_a_parameter_of_one_function_selects_that_function(values, function) -> None:
     config = build_rule(StrategyValues(**values)).config
     assert config.weight_function == function
     assert config.model_dump().items() >= values.items()
@@ -85,14 +85,14 @@ def test_a_parameter_that_one_function_has_names_it(values, function) -> None:
         ({"no_trade_band": 0.9}, "no_trade_band"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(values, field) -> None:
+def test_invalid_values_are_refused_with_their_field(values, field) -> None:
     with pytest.raises(InvalidInput) as refusal:
         build_rule(StrategyValues(**values))
     assert refusal.value.field == field
     assert refusal.value.allowed
 
 
-def test_a_change_keeps_what_was_said_before_as_far_as_it_has_an_effect() -> None:
+def test_a_change_keeps_earlier_values_that_still_have_an_effect() -> None:
     base = build_rule(StrategyValues(template="twelve_month_rule", transaction_cost_bps=8.0))
     sigmoid = build_rule(StrategyValues(weight_function="sigmoid"), base=base)
     assert sigmoid.config.lookback_days == 252

@@ -48,7 +48,7 @@ def file(surrogate) -> bytes:
     return encode(surrogate)
 
 
-def test_its_error_on_trials_that_it_has_not_seen_is_below_that_of_knowing_nothing(surrogate) -> None:
+def test_its_error_on_unseen_trials_is_below_that_of_the_mean(surrogate) -> None:
     for target, target_fit in surrogate.fits.items():
         held_out = target_fit.held_out
         assert held_out.trials == TRIALS // 5
@@ -105,7 +105,7 @@ def test_intervals_hold_what_an_evaluation_computes_of_other_configs(finished_se
         assert (predictions.low <= predictions.value).all()
 
 
-def test_what_was_tried_is_known_to_a_small_part_of_what_was_not(finished_search, surrogate) -> None:
+def test_predictions_at_trials_have_a_small_error(finished_search, surrogate) -> None:
     own = predict(surrogate, surrogate.configs)["objective"]
     others = sobol(finished_search.world.request.space, 40, seed=99, avoid=surrogate.configs)
     new = predict(surrogate, others)["objective"]
@@ -116,7 +116,7 @@ def test_the_same_trials_in_any_order_make_the_same_file(finished_search, proble
     assert encode(fit(problem, finished_search.trials[::-1])) == file
 
 
-def test_a_file_predicts_as_what_it_was_made_of(problem, surrogate, file) -> None:
+def test_a_file_predicts_as_the_surrogate_that_wrote_it(problem, surrogate, file) -> None:
     others = sobol(SearchSpace(), 10, seed=4)
     again, then = predict(decode(file, problem), others), predict(surrogate, others)
     for target in TARGETS:
@@ -151,12 +151,12 @@ def _shorter(file: bytes) -> bytes:
         (_shorter, "is damaged"),
     ],
 )
-def test_a_damaged_file_is_refused_by_name(problem, file, damage: Callable[[bytes], bytes], reason) -> None:
+def test_a_damaged_file_is_refused_with_the_reason(problem, file, damage: Callable[[bytes], bytes], reason) -> None:
     with pytest.raises(BadSurrogate, match=reason):
         decode(damage(file), problem)
 
 
-def test_the_file_of_another_problem_or_version_is_refused_by_name(problem, file) -> None:
+def test_a_file_of_another_problem_or_version_is_refused(problem, file) -> None:
     with pytest.raises(BadSurrogate, match="another problem"):
         decode(file, problem.model_copy(update={"seed": 4}))
     with pytest.raises(BadSurrogate, match="another problem"):
@@ -169,7 +169,7 @@ def test_too_few_trials_are_refused_with_how_many_there_are(finished_search, pro
         fit(problem, [*finished_search.trials[:19], *screened])
 
 
-def test_all_that_enters_an_evaluation_makes_another_problem_and_nothing_else_does(make_request) -> None:
+def test_the_problem_changes_with_every_input_of_an_evaluation_only(make_request) -> None:
     request = make_request()
     same = {"name": "other", "trials": 50, "stopping": "converged", "start": sobol(request.space, 2, seed=1)}
     narrow = request.space.model_copy(update={"estimators": ("rolling",)})
@@ -207,12 +207,12 @@ def test_features_differ_between_configs_and_lie_in_their_range() -> None:
     assert len(np.unique(predictions, axis=0)) == 300
 
 
-def test_the_mandates_target_is_the_same_as_ones_own() -> None:
+def test_the_target_of_the_mandate_equals_an_own_target() -> None:
     rule = StrategyConfig(weight_function="inverse_vol", lookback_days=63)
     assert features(rule, 0.12) == features(rule.model_copy(update={"target_volatility": 0.12}), 0.1)
 
 
-def test_what_lies_beside_a_config_is_one_step_away_and_in_the_space() -> None:
+def test_neighbours_of_a_config_are_one_step_away_and_in_the_space() -> None:
     space = SearchSpace()
     for config in sobol(space, 20, seed=1):
         near = neighbours(space, config)
@@ -245,7 +245,7 @@ def test_a_small_space_is_suggested_to_its_end(surrogate) -> None:
     assert suggest(surrogate, space, whole[:1], whole, 20, seed=1) == ()
 
 
-def test_an_interval_that_held_too_little_is_widened_until_it_holds_enough(finished_search, problem) -> None:
+def test_an_interval_is_widened_until_its_coverage_suffices(finished_search, problem) -> None:
     """One in six lies far off, for no reason that a config shows, and none of those that the model learns from."""
     trials = sorted(finished_search.trials, key=lambda trial: trial.digest)
     wild = [

@@ -78,7 +78,7 @@ def test_a_fee_takes_its_share() -> None:
         assert less.wealth.value / more.wealth.value == pytest.approx(0.99**10, rel=5e-3)
 
 
-def test_what_is_taken_out_can_ruin_and_the_goal_is_harder_the_higher_it_is() -> None:
+def test_withdrawals_can_ruin_and_higher_goals_are_less_probable() -> None:
     ruined = run(contribution=0.0, withdrawal=1_500.0, goal=None)
     assert ruined.ruin.value > 0.9, "18% a year for ten years"
     assert value(ruined.figures, "wealth_ruin_probability") == ruined.ruin.value
@@ -129,7 +129,7 @@ def test_stocks_draw_on_their_own_days_before_the_holdout() -> None:
     assert any("survivorship" in caveat for caveat in held.caveats)
 
 
-def test_a_scenario_for_stocks_is_refused_and_says_why() -> None:
+def test_a_scenario_for_stocks_is_refused_with_the_reason() -> None:
     with pytest.raises(InvalidInput, match="describes one index") as error:
         run(holdings={"AAPL": 1.0}, scenario=BASE)
     assert error.value.field == "scenario"

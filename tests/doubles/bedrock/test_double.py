@@ -117,7 +117,7 @@ def test_sixteen_calls_at_once_each_get_their_own_answer() -> None:
     assert double.in_flight == 0
 
 
-def test_calls_that_are_held_do_not_hold_up_its_end() -> None:
+def test_held_calls_do_not_delay_the_shutdown() -> None:
     arrived, release = threading.Event(), threading.Event()
 
     def gate(_: object) -> None:

@@ -104,7 +104,7 @@ def test_the_planner_asks_the_same_over_the_wire(role: str, streaming: bool, pla
 
 
 @pytest.mark.parametrize("tools", [None, {"tools": [LOOK]}])
-def test_to_everybody_else_the_planner_says_what_it_is(tools, planner_server) -> None:
+def test_the_planner_describes_itself_to_unknown_prompts(tools, planner_server) -> None:
     more = {"toolConfig": tools} if tools else {}
     messages = [{"role": "user", "content": [{"text": "Hello."}]}]
     response = planner_server[1].converse(modelId=MODEL, messages=messages, **more)
@@ -145,7 +145,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.soak
-def test_a_person_points_boto3_at_it_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_prints_a_working_boto3_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     with start("--port", "0", "--throttle", "1") as process:
         assert process.stdout is not None
         lines: list[str] = []
@@ -171,7 +171,7 @@ def test_a_person_points_boto3_at_it_as_it_says(monkeypatch: pytest.MonkeyPatch)
     assert (process.returncode, errors) == (0, "")
 
 
-def test_a_port_that_is_taken_is_said_so() -> None:
+def test_an_occupied_port_is_reported() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = str(listener.getsockname()[1])
         with start("--port", port) as process:
@@ -190,7 +190,7 @@ def test_a_port_that_is_taken_is_said_so() -> None:
         (("--port", "0", "--driver", "nonsense"), "--driver: 'nonsense'"),
     ],
 )
-def test_what_cannot_be_served_is_named(arguments: tuple[str, ...], message: str) -> None:
+def test_unsupported_requests_are_named(arguments: tuple[str, ...], message: str) -> None:
     with start(*arguments) as process:
         _, errors = process.communicate(timeout=60)
     assert process.returncode != 0

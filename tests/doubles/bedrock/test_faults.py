@@ -88,7 +88,7 @@ def test_a_reset_before_any_byte() -> None:
     assert [r.answered for r in double.received] == [False, False]
 
 
-def test_a_model_that_is_silent_or_slow() -> None:
+def test_a_silent_or_slow_model_times_out() -> None:
     with Double(scripted(Slow(WHOLE, before=30), Slow(say("Fine."), between=0.02))) as double:
         with pytest.raises(ReadTimeoutError):
             ask(connect(double.url, read_timeout=0.1))
@@ -100,7 +100,7 @@ def test_a_model_that_is_silent_or_slow() -> None:
 
 
 @pytest.mark.parametrize("side", ["input", "output"])
-def test_a_guardrail_intervenes_and_tells_why_when_asked(side) -> None:
+def test_a_guardrail_intervenes_and_reports_the_reason_on_request(side) -> None:
     with Double(lambda _: Blocked("Not here.", side)) as double:
         client = connect(double.url)
         response = ask(client, guardrailConfig=GUARDRAIL)
@@ -190,7 +190,7 @@ def test_boto3_retries_what_it_may_retry() -> None:
     assert len(double.received) == 2
 
 
-def test_what_is_slow_stays_what_it_is() -> None:
+def test_a_slow_response_is_unchanged() -> None:
     slow: list[Reply] = [Slow(replies.THROTTLED, before=0.01), Slow(Broken(WHOLE, 2, "end"), between=0.001)]
     with Double(scripted(*slow)) as double:
         client = connect(double.url)

@@ -265,7 +265,7 @@ def test_a_body_that_is_no_json_object_is_refused(raw: bytes, double: Double) ->
         ("AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/s3/aws4_request", "InvalidSignatureException"),
     ],
 )
-def test_a_request_that_nobody_signed_is_refused(authorization: str, code: str, double: Double) -> None:
+def test_an_unsigned_request_is_refused(authorization: str, code: str, double: Double) -> None:
     assert post(double, conversation(USER), Authorization=authorization)[:2] == (403, code)
 
 

@@ -60,7 +60,7 @@ def test_a_job_takes_its_input_from_s3_and_leaves_its_output_there(fleet: Fleet,
     assert fleet.counts()["CreateProcessingJob"] == 1
 
 
-def test_a_container_knows_its_hosts_and_nothing_of_who_runs_it(fleet: Fleet, sagemaker: Any, bucket: str) -> None:
+def test_a_container_knows_its_hosts_and_nothing_of_the_fleet(fleet: Fleet, sagemaker: Any, bucket: str) -> None:
     fleet.put(f"s3://{bucket}/work/a", b"x")
     sagemaker.create_processing_job(**job_of("alone", bucket, "seen"))
     assert fleet.wait("alone")["ProcessingJobStatus"] == "Completed", fleet.log("alone")
@@ -174,7 +174,9 @@ def test_a_stopped_job_keeps_what_it_saves_in_its_grace(fleet: Fleet, sagemaker:
     )
 
 
-def test_who_does_not_hear_is_killed_after_the_grace(behind: Aws, tmp_path: Path, bucket: str) -> None:
+def test_a_container_that_ignores_the_signal_is_killed_after_the_grace(
+    behind: Aws, tmp_path: Path, bucket: str
+) -> None:
     with Fleet(behind, tmp_path / "other", Behaviour(upload_every=0.02, grace=0.1)) as fleet:
         fleet.put(f"s3://{bucket}/work/a", b"x")
         fleet.client().create_processing_job(**job_of("deaf", bucket, "deaf"))
@@ -223,7 +225,7 @@ def test_no_capacity_fails_the_next_job_only(fleet: Fleet, sagemaker: Any, bucke
     assert fleet.wait("second")["ProcessingJobStatus"] == "Completed"
 
 
-def test_an_operation_is_refused_as_often_as_asked(fleet: Fleet, sagemaker: Any) -> None:
+def test_an_operation_fails_as_often_as_planned(fleet: Fleet, sagemaker: Any) -> None:
     fleet.refuse("ListProcessingJobs", "AccessDeniedException", "not for this role", times=2)
     for _ in range(2):
         assert code_of(sagemaker.list_processing_jobs) == ("AccessDeniedException", "not for this role")

@@ -53,7 +53,7 @@ def start(client: Any, definition: str, **parameters: str) -> str:
     return client.start_pipeline_execution(PipelineName="five-steps", PipelineParameters=values)["PipelineExecutionArn"]
 
 
-def test_steps_run_in_their_order_with_what_their_references_stand_for(fleet: Fleet, client: Any, bucket: str) -> None:
+def test_steps_run_in_order_with_resolved_references(fleet: Fleet, client: Any, bucket: str) -> None:
     branch: Request = {
         "Name": "wanted",
         "Type": "Condition",
@@ -143,7 +143,7 @@ def test_retries_end_and_other_causes_have_none(fleet: Fleet, client: Any, bucke
     assert (status, steps["one"]["AttemptCount"]) == ("Failed", 1)
 
 
-def test_throttling_is_retried_without_being_asked(fleet: Fleet, client: Any, bucket: str) -> None:
+def test_throttling_is_retried_by_default(fleet: Fleet, client: Any, bucket: str) -> None:
     fleet.refuse("CreateProcessingJob", "ThrottlingException", times=2)
     status, steps = fleet.wait_for_execution(start(client, definition_of(step(bucket, "one", "copy"))))
     assert (status, steps["one"]["AttemptCount"]) == ("Succeeded", 3)
@@ -225,13 +225,13 @@ def test_a_step_with_invalid_arguments_fails_and_is_recorded(fleet: Fleet, bucke
     assert len(fleet.violations) == 1
 
 
-def test_references_are_replaced_wherever_they_stand() -> None:
+def test_nested_references_are_replaced() -> None:
     values = {"Parameters.A": 3, "Execution.PipelineExecutionId": "e1"}
     value = {"x": [{"Get": "Parameters.A"}, {"Std:Join": {"On": "-", "Values": ["a", {"Get": "Parameters.A"}, True]}}]}
     assert resolved(value, values.__getitem__) == {"x": [3, "a-3-true"]}
 
 
-def test_a_place_that_is_not_there_is_refused() -> None:
+def test_an_unknown_path_is_refused() -> None:
     description: Request = {"A": {"B": [{"OutputName": "o", "C": 1}]}}
     assert looked_up(description, "A.B['o'].C") == looked_up(description, "A.B[0].C") == 1
     for path in ("A.B['p'].C", "A.B[1]", "A.X", "A.B.C", "A-B"):

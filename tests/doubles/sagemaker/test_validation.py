@@ -93,7 +93,7 @@ def test_all_violations_are_reported_at_once() -> None:
     assert refusal("CreateProcessingJob", request).message.startswith("2 validation errors detected: ")
 
 
-def test_an_operation_that_is_not_there_is_refused() -> None:
+def test_an_unknown_operation_is_refused() -> None:
     assert refusal("CreateProcessingJobs", {}).code == "UnknownOperationException"
 
 
@@ -102,7 +102,7 @@ def test_an_answer_fits_the_model_too() -> None:
         checked_response("DescribeProcessingJob", {"ProcessingJobName": "a"})
 
 
-def test_the_fleet_keeps_what_was_unfit(fleet: Fleet) -> None:
+def test_the_fleet_records_violations(fleet: Fleet) -> None:
     with pytest.raises(ClientError, match="ProcessingJobName"):
         fleet.client().create_processing_job(**changed("ProcessingJobName", "a_b"))
     assert fleet.jobs == {}

@@ -18,7 +18,7 @@ def test_nine_of_ten_are_understood() -> None:
     assert len(misses) <= 0.10 * len(PARAPHRASES), misses
 
 
-def test_none_is_misread() -> None:
+def test_no_message_is_misread() -> None:
     scores = [(item["text"], score(item)) for item in PARAPHRASES]
     assert not [(text, result.why) for text, result in scores if result.outcome == "misread"]
 

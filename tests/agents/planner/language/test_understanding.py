@@ -157,7 +157,7 @@ def test_misspelled_tickers_lead_to_a_question(text: str) -> None:
     assert not understand(text, FRESH).calls
 
 
-def test_help_offers_everything() -> None:
+def test_help_lists_every_action() -> None:
     interpretation = understand("What can you do?", FRESH)
     assert interpretation == Interpretation(offers=interpretation.offers)
     assert len(interpretation.offers) == len({*interpretation.offers}) == 14

@@ -194,7 +194,7 @@ async def test_the_shard_of_another_task_is_refused(world, work, chunks, single,
     assert leader.coordinator.counts.computed == {LEADER: SHARDS - 1, OTHERS[0]: 1}
 
 
-async def test_a_message_that_is_too_large_is_not_read(work, chunks, single, leading) -> None:
+async def test_a_message_above_the_size_limit_is_not_read(work, chunks, single, leading) -> None:
     async with leading(OTHERS[0]) as leader:
         liar = await puppet(work)
         searching = asyncio.create_task(leader.search(chunks))
@@ -289,7 +289,7 @@ async def test_an_instance_with_another_request_fails_alone(world, chunks, singl
 @pytest.mark.parametrize(
     "spoil", [lambda file: file[:-5], lambda file: replace_body(file, zlib.compress(b"too short"))]
 )
-async def test_an_instance_sends_what_it_has_stored_instead_of_computing_it(
+async def test_an_instance_sends_stored_shards_without_recomputation(
     spoil, world, work, chunks, single, leading, following, tmp_path
 ) -> None:
     async with leading() as leader:

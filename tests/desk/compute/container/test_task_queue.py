@@ -43,7 +43,7 @@ def test_tasks_are_issued_once_in_order(queue) -> None:
     assert queue.take("c", 4.9) is None, "it is being computed"
 
 
-def test_what_takes_long_is_given_to_another_instance_but_not_twice_to_the_same(queue) -> None:
+def test_a_slow_task_is_assigned_to_another_instance_once(queue) -> None:
     queue.add(TASKS[:3])
     first, second, third = (take(queue, host, now) for host, now in (("a", 0.0), ("b", 1.0), ("a", 2.0)))
     assert queue.finish(third, "a", 4.0)
@@ -86,7 +86,7 @@ def test_released_tasks_are_issued_first(queue) -> None:
     assert queue.counts.lost_tasks == 1
 
 
-def test_what_another_is_still_at_is_not_lost(queue) -> None:
+def test_tasks_of_another_live_instance_are_not_reassigned(queue) -> None:
     queue.add(TASKS[:1])
     task = take(queue, "a", 0.0)
     take(queue, "b", 60.0)

@@ -70,7 +70,7 @@ def paths(finished_paths: ContainerPaths, tmp_path: Path) -> ContainerPaths:
     return ContainerPaths(Path(shutil.copytree(finished_paths.root, tmp_path / "tree")))
 
 
-def test_a_container_leaves_what_a_search_in_one_process_finds(
+def test_a_container_and_a_search_in_one_process_have_equal_trials(
     finished_paths: ContainerPaths, finished_search: SearchRun
 ) -> None:
     work, _, earlier_trials = read_work(finished_paths.input("work"))
@@ -85,7 +85,7 @@ def test_a_container_leaves_what_a_search_in_one_process_finds(
 
 
 @pytest.mark.parametrize("size", [0, 1, 70, 5_000, -1])
-def test_a_truncated_checkpoint_is_refused_by_name(paths: ContainerPaths, size: int) -> None:
+def test_a_truncated_checkpoint_is_refused_with_its_name(paths: ContainerPaths, size: int) -> None:
     path = paths.input("result") / "trials-00001.json"
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(BadOutput, match=r"^trials-00001\.json: (truncated|damaged)"):
@@ -93,7 +93,7 @@ def test_a_truncated_checkpoint_is_refused_by_name(paths: ContainerPaths, size: 
     assert not paths.output("answer").joinpath("result.json").exists()
 
 
-def test_what_is_missing_or_another_is_refused_by_name(paths: ContainerPaths) -> None:
+def test_missing_or_foreign_input_is_refused_with_its_name(paths: ContainerPaths) -> None:
     result, work = paths.input("result"), read_work(paths.input("work"))[0]
     with pytest.raises(BadOutput, match=r"^summary\.json: another job"):
         read_result(result, work.model_copy(update={"job": work.job.model_copy(update={"run": "r2"})}))
@@ -134,7 +134,7 @@ def test_a_request_of_another_version_is_refused(paths: ContainerPaths) -> None:
         executed("data_validation", paths)
 
 
-def test_paths_of_another_law_are_refused_by_name() -> None:
+def test_paths_of_another_distribution_are_refused_with_their_scenario() -> None:
     base, bear = (scenario.model_copy(update={"years": 1}) for scenario in (BUILT_IN[0], BUILT_IN[2]))
     sound = check_scenario(base, path_model(base, seed=1))
     assert sound.failures == ()

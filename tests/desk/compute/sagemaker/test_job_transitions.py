@@ -59,7 +59,7 @@ def test_without_capacity_pauses_double_and_every_second_time_half_the_instances
     assert (last.state, last.mendable, last.attempt.instances) == ("failed", True, 1)
 
 
-def test_capacity_that_is_missing_at_once_is_waited_for_too(fresh: RemoteJob) -> None:
+def test_missing_capacity_at_the_start_is_waited_for(fresh: RemoteJob) -> None:
     job = handle_refusal(fresh, CLUSTER, "InsufficientCapacityException", "none left", NOW)
     assert (job.state, job.attempt.number) == ("queued", 2)
     assert job.attempt.not_before == NOW + timedelta(minutes=1)
@@ -70,7 +70,7 @@ def test_after_a_loss_the_next_attempt_is_made_at_once(fresh: RemoteJob) -> None
     assert (job.state, job.attempt.number, job.attempt.not_before, job.attempt.instances) == ("queued", 2, None, 8)
 
 
-def test_the_same_fault_in_a_row_is_an_end_and_another_one_is_not(fresh: RemoteJob) -> None:
+def test_a_repeated_fault_fails_the_job_and_another_one_does_not(fresh: RemoteJob) -> None:
     once = after("fault", reason="KeyError")(fresh)
     assert once.state == "queued"
     assert after("fault", reason="KeyError")(once).state == "failed"
@@ -93,7 +93,7 @@ def test_user_errors_fail_the_job_at_once(fresh: RemoteJob, meaning: Any, code: 
 
 
 @pytest.mark.parametrize(("flaw", "code"), [("missing", "missing_output"), ("truncated", "bad_output")])
-def test_output_that_must_not_be_used_is_named(fresh: RemoteJob, flaw: Any, code: str) -> None:
+def test_unusable_output_is_named(fresh: RemoteJob, flaw: Any, code: str) -> None:
     job = handle_bad_output(fresh, CLUSTER, BadOutput("trials-00000.json", flaw), NOW)
     assert (job.state, job.reports[-1].code, job.reports[-1].reason) == ("queued", code, f"trials-00000.json: {flaw}")
 

@@ -38,7 +38,7 @@ def arguments(document: dict[str, Any]) -> dict[str, Any]:
     return {step.name: resolved(step.arguments, values.__getitem__) for step in steps if step.type == "Processing"}
 
 
-def test_it_has_the_steps_and_their_order() -> None:
+def test_the_pipeline_has_the_steps_in_their_order() -> None:
     document = definition(SEALED)
     after = {
         each.step.name: (each.after - {each.only_if[0]} if each.only_if else each.after)
@@ -62,7 +62,7 @@ def test_every_step_is_cached_and_retried() -> None:
 
 
 @pytest.mark.parametrize("cluster", [SEALED, SEALED.model_copy(update={"kms_key": "", "subnets": (), "tags": ()})])
-def test_the_service_takes_it(cluster: Cluster) -> None:
+def test_the_definition_fits_the_model_of_the_service(cluster: Cluster) -> None:
     document = definition(cluster)
     request = {"PipelineName": "stratigos", "PipelineDefinition": json.dumps(document), "RoleArn": ROLE}
     reject_invalid("CreatePipeline", request | {"ClientRequestToken": "0" * 32})

@@ -151,9 +151,7 @@ def report_codes(status: JobStatus) -> list[tuple[int, str]]:
     return [(report.attempt, report.code) for report in status.reports]
 
 
-async def test_a_search_is_a_processing_job_and_its_trials_are_those_of_this_process(
-    case: Case, finished_search: Any
-) -> None:
+async def test_a_processing_job_and_this_process_compute_equal_trials(case: Case, finished_search: Any) -> None:
     status = await case.search(tags=(("team", "allocation"),))
     assert (status.state, status.stopped, status.done, status.total, status.best) == (
         "completed",
@@ -189,7 +187,7 @@ async def test_any_process_finds_the_job(case: Case) -> None:
     assert len(case.jobs) == 1
 
 
-async def test_what_a_crash_left_half_made_is_gone_on_with(case: Case) -> None:
+async def test_a_half_created_job_is_continued_after_a_crash(case: Case) -> None:
     case.amazon.fleet.refuse("CreateProcessingJob", "ExpiredTokenException", "no account stands here")
     runner = case.runner()
     with pytest.raises(Unavailable, match="the credentials have expired"):
@@ -200,7 +198,7 @@ async def test_what_a_crash_left_half_made_is_gone_on_with(case: Case) -> None:
     assert (await case.wait_until_finished(again)).state == "completed"
 
 
-async def test_a_finished_job_is_not_made_again(case: Case) -> None:
+async def test_a_finished_job_is_not_created_again(case: Case) -> None:
     first = await case.search()
     assert await case.search() == first
     assert len(case.jobs) == 1
@@ -214,7 +212,7 @@ async def forgotten(case: Case) -> None:
 
 
 @pytest.mark.parametrize("code", ["ResourceInUse", "ValidationException"])
-async def test_a_job_whose_name_is_taken_by_a_forgotten_one_has_the_next(
+async def test_a_job_whose_name_exists_in_aws_takes_the_next_number(
     case: Case, finished_search: Any, code: str
 ) -> None:
     dies = {"dies": True, "without": ["summary.json"]}
@@ -261,13 +259,13 @@ async def test_a_request_that_aws_refuses_is_a_fault(case: Case) -> None:
     assert status.error == "SageMaker refuses the job: ValidationException: the role cannot be assumed"
 
 
-async def test_a_call_that_is_throttled_is_made_again(case: Case) -> None:
+async def test_a_throttled_call_is_retried(case: Case) -> None:
     case.amazon.fleet.refuse("CreateProcessingJob", "ThrottlingException", "Rate exceeded")
     status = await case.search()
     assert (status.state, report_codes(status)) == ("completed", [(1, "begun")])
 
 
-async def test_what_a_job_would_meet_can_be_seen_before(amazon: Amazon) -> None:
+async def test_data_checks_can_be_run_before_a_job(amazon: Amazon) -> None:
     cluster = Cluster(image=IMAGE_URI, role=ROLE, bucket=amazon.bucket)
     await check_access(cluster)
     amazon.fleet.refuse("DescribeProcessingJob", "AccessDeniedException", "no")
@@ -278,7 +276,7 @@ async def test_what_a_job_would_meet_can_be_seen_before(amazon: Amazon) -> None:
 
 
 @pytest.mark.soak
-async def test_calls_that_are_throttled_for_long_can_be_made_later(case: Case) -> None:
+async def test_throttled_calls_can_be_repeated_later(case: Case) -> None:
     case.amazon.fleet.refuse("CreateProcessingJob", "ThrottlingException", "Rate exceeded", times=4)
     with pytest.raises(Unavailable, match="sagemaker is unavailable"):
         await case.search()
@@ -305,7 +303,7 @@ async def test_without_capacity_a_job_waits_and_then_takes_fewer_instances(case:
     assert sizes == [2, 2, 1]
 
 
-async def test_a_lost_instance_is_another_attempt_with_the_shards_of_the_first(
+async def test_a_lost_instance_starts_another_attempt_with_the_shards_of_the_first(
     case: Case, finished_search: Any
 ) -> None:
     case.attempts(a1={"dies": True, "without": ["summary.json", "trials-00001.json"]})
@@ -326,9 +324,7 @@ async def test_a_job_continues_on_its_original_instances(case: Case) -> None:
     assert [(each["InstanceCount"], each["InstanceType"]) for each in calls] == [(1, "ml.c5.2xlarge")] * 2
 
 
-async def test_a_result_that_is_whole_counts_though_an_instance_was_lost_after_it(
-    case: Case, finished_search: Any
-) -> None:
+async def test_a_complete_result_counts_despite_a_later_loss_of_an_instance(case: Case, finished_search: Any) -> None:
     case.attempts(a1={"dies": True})
     status = await case.search()
     assert (status.state, report_codes(status)) == ("completed", [(1, "begun")])
@@ -336,7 +332,7 @@ async def test_a_result_that_is_whole_counts_though_an_instance_was_lost_after_i
 
 
 @pytest.mark.soak
-async def test_an_end_is_made_of_attempts(case: Case) -> None:
+async def test_attempts_are_limited(case: Case) -> None:
     dies = {"dies": True, "without": ["summary.json"]}
     case.attempts(a1=dies, a2=dies)
     status = await case.search(attempts=2)
@@ -357,7 +353,7 @@ async def test_a_user_error_of_a_container_fails_the_job_at_once(case: Case) -> 
 
 
 @pytest.mark.soak
-async def test_a_fault_is_tried_again_and_the_same_one_is_not(case: Case) -> None:
+async def test_a_fault_is_retried_and_a_repeated_one_is_not(case: Case) -> None:
     fault = {"code": 1, "message": "A fault ended the worker: KeyError", "without": ["summary.json"]}
     case.attempts(a1=fault, a2=fault)
     status = await case.search(attempts=9)
@@ -365,7 +361,7 @@ async def test_a_fault_is_tried_again_and_the_same_one_is_not(case: Case) -> Non
     assert report_codes(status) == [(1, "begun"), (1, "fault"), (2, "begun"), (2, "fault")]
 
 
-async def test_a_job_that_is_stopped_in_aws_is_not_begun_again(case: Case) -> None:
+async def test_a_job_stopped_in_aws_is_not_restarted(case: Case) -> None:
     case.attempts(a1={"waits": True, "without": ["summary.json"]})
     runner = case.runner()
     await runner.submit(case.job)
@@ -389,7 +385,7 @@ SPOILED: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("reason", a_few(SPOILED, "summary.json: missing", "trials-00000.json: truncated"))
-async def test_output_that_is_not_whole_is_named_and_made_again(case: Case, finished_search: Any, reason: str) -> None:
+async def test_incomplete_output_is_named_and_computed_again(case: Case, finished_search: Any, reason: str) -> None:
     does, code = SPOILED[reason]
     case.attempts(a1=does)
     status = await case.search()
@@ -431,7 +427,7 @@ async def test_a_cancelled_job_is_stopped_as_soon_as_aws_answers(case: Case) -> 
     assert case.amazon.fleet.wait(f"{case.name}-1")["ProcessingJobStatus"] == "Stopped"
 
 
-async def test_a_job_that_begins_again_runs_beside_nothing_of_itself(case: Case) -> None:
+async def test_a_restarted_job_does_not_run_beside_its_predecessor(case: Case) -> None:
     case.attempts(a1={"waits": True})
     runner = case.runner()
     await runner.submit(case.job)
@@ -456,7 +452,7 @@ class Late(AwsClient):
         return await self._calls(call)
 
 
-async def test_a_job_that_is_cancelled_while_it_is_made_is_stopped(case: Case) -> None:
+async def test_a_job_cancelled_during_its_creation_is_stopped(case: Case) -> None:
     case.attempts(a1={"waits": True})
     runner = case.runner(Late(case.amazon.sagemaker, lambda: case.runner().cancel(case.job.id())))
     assert (await runner.submit(case.job)).state == "cancelled"
@@ -499,7 +495,7 @@ async def dead(case: Case) -> Dying:
     return process
 
 
-async def test_a_job_that_comes_to_be_after_it_was_cancelled_is_stopped(case: Case, dead: Dying) -> None:
+async def test_a_job_created_after_its_cancellation_is_stopped(case: Case, dead: Dying) -> None:
     runner = case.runner()
     for _ in range(2):
         status = await runner.cancel(case.job.id())
@@ -523,7 +519,7 @@ async def test_the_search_for_a_job_that_was_never_created_ends(case: Case, dead
     assert len(case.amazon.fleet.requests_of("DescribeProcessingJob")) == calls
 
 
-async def test_a_job_that_comes_to_be_beside_its_next_start_is_stopped(case: Case, dead: Dying) -> None:
+async def test_a_late_job_beside_its_next_attempt_is_stopped(case: Case, dead: Dying) -> None:
     runner = case.runner()
     await runner.cancel(case.job.id())
     await runner.submit(case.job)
@@ -542,7 +538,7 @@ async def test_a_request_of_a_killed_process_leads_to_one_job(case: Case, dead: 
 
 
 @pytest.mark.soak
-async def test_what_hours_have_left_is_taken_over_in_several_looks(case: Case, finished_search: Any) -> None:
+async def test_results_of_hours_are_imported_in_several_steps(case: Case, finished_search: Any) -> None:
     leave(case.result, case.job, finished_search, empty=MAX_FILES)
     runner = case.runner()
     await runner.submit(case.job)

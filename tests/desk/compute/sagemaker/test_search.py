@@ -159,7 +159,7 @@ async def test_a_damaged_shard_is_refused_named_and_computed_again(searches: Any
 
 
 @pytest.mark.soak
-async def test_output_that_was_lost_is_written_again_from_the_shards(searches: Any, finished_search: Any) -> None:
+async def test_lost_output_is_rebuilt_from_the_shards(searches: Any, finished_search: Any) -> None:
     search = searches(finished_search.world.request)
     search.fleet.lose_output(f"{search.name}-1", "result/summary.json")
     runner = search.runner(instances=2)

@@ -110,7 +110,7 @@ async def test_a_storage_that_fails_fails_the_search(world, job, tmp_path):
         assert (status.state, status.unavailable, status.error) == ("failed", True, "the disk is full")
 
 
-async def test_what_is_put_is_there_when_the_work_ends_however_it_does(tmp_path):
+async def test_stored_shards_are_complete_when_the_work_ends_or_fails(tmp_path):
     ids = [f"{n:064x}" for n in range(WRITERS // 2)]
 
     def put(shards: BlobShardStore, error: Exception | None = None) -> None:
@@ -133,7 +133,7 @@ async def test_what_is_put_is_there_when_the_work_ends_however_it_does(tmp_path)
             assert blobs.written == len(ids) - 1, "the others are written"
 
 
-async def test_a_search_whose_loop_is_gone_does_not_wait_for_ever(tmp_path):
+async def test_a_search_whose_event_loop_is_closed_does_not_wait(tmp_path):
     started = threading.Event()
 
     class Loop(asyncio.SelectorEventLoop):
@@ -152,7 +152,7 @@ async def test_a_search_whose_loop_is_gone_does_not_wait_for_ever(tmp_path):
             await asking
 
 
-async def test_shards_stay_for_thirty_days_after_anybody_used_them(tmp_path):
+async def test_shards_expire_thirty_days_after_their_last_use(tmp_path):
     async with open_store(tmp_path) as store:
         for now, ids in ((BEGIN, ("a", "b")), (BEGIN + DAY, ("b", "c")), (BEGIN + DAY, ("never-computed",))):
 
@@ -176,7 +176,7 @@ async def test_shards_stay_for_thirty_days_after_anybody_used_them(tmp_path):
         assert (await uses(store), await delete_unused_shards(store, BEGIN + 99 * DAY, dry_run=False)) == (0, 0)
 
 
-async def test_a_deletion_that_is_cut_off_is_followed_by_one_that_does_the_rest(tmp_path):
+async def test_an_interrupted_deletion_is_completed_by_the_next(tmp_path):
     class Cut:
         def __init__(self, inner) -> None:
             self._inner = inner

@@ -127,7 +127,7 @@ def test_other_days_in_a_header_are_damage(task, content) -> None:
     assert flaw(task, content.replace(b'"days":252,', b'"days":253,')) == "damaged"
 
 
-def test_more_than_a_file_is_damaged(task, content) -> None:
+def test_damage_of_several_kinds_is_detected(task, content) -> None:
     assert flaw(task, content + b"\0") == "damaged"
 
 
@@ -143,7 +143,7 @@ def test_more_than_a_file_is_damaged(task, content) -> None:
         ({"configs": ("0" * 64,)}, "another shard"),
     ],
 )
-def test_a_file_of_something_else_is_refused_by_what_differs(task, content, changes, expected) -> None:
+def test_a_file_of_another_task_is_refused_with_the_difference(task, content, changes, expected) -> None:
     expected_task = task.model_copy(update={"shard": task.shard.model_copy(update=changes)})
     assert flaw(expected_task, content) == expected
 
@@ -185,7 +185,7 @@ def test_counts_of_any_size_and_position_survive_encoding(task, content, most) -
 
 
 @given(st.integers(1, 200_000))
-def test_shards_of_a_scenario_lie_side_by_side_and_are_few(paths: int) -> None:
+def test_shards_of_a_scenario_are_adjacent_and_few(paths: int) -> None:
     total = 0
     blocks = spans(paths)
     for first, some in blocks:
@@ -214,13 +214,13 @@ def test_shards_in_any_order_twice_or_late_give_the_evaluations_of_the_single_ru
     assert list(sharded.evaluations(chunks[:1], PATHS)) == single[:1]
 
 
-def test_a_chunk_may_be_empty_since_all_of_it_was_screened_out(world, chunks, single) -> None:
+def test_a_chunk_is_empty_if_all_of_it_was_screened_out(world, chunks, single) -> None:
     sharded = ShardedSimulator(world, Engine(world), Memory())
     assert list(sharded.evaluations([[], chunks[0], [], chunks[1]], PATHS)) == [[], single[0], [], single[1]]
     assert list(sharded.evaluations([[]], PATHS)) == [[]]
 
 
-def test_what_is_stored_is_not_computed_again(world, chunks, single, tmp_path) -> None:
+def test_stored_shards_are_not_computed_again(world, chunks, single, tmp_path) -> None:
     engine = Engine(world)
     shards = FolderShardStore(tmp_path / "new", [tmp_path / "old"])
     assert list(ShardedSimulator(world, engine, shards).evaluations(chunks, PATHS)) == single
@@ -255,7 +255,7 @@ def test_bad_stored_shards_are_refused_named_and_computed_again(world, chunks, s
     assert shards.files == sound
 
 
-def test_a_shard_that_arrives_bad_is_refused_and_asked_for_again(world, chunks, single) -> None:
+def test_an_invalid_shard_is_refused_and_requested_again(world, chunks, single) -> None:
     wrong, bad_shards = list[str](), list[BadShard]()
 
     def arrange(results: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
@@ -272,7 +272,7 @@ def test_a_shard_that_arrives_bad_is_refused_and_asked_for_again(world, chunks, 
     assert shards.files == {id_: Engine.files[id_] for id_ in shards.files}
 
 
-def test_an_engine_that_never_gets_it_right_is_given_up(world, chunks) -> None:
+def test_an_engine_that_always_sends_invalid_shards_fails(world, chunks) -> None:
     engine = Engine(world, lambda results: [(id_, b"") for id_, _ in results])
     bad_shards: list[BadShard] = []
     with pytest.raises(BadShard, match="truncated"):

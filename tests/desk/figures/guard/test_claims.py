@@ -190,7 +190,7 @@ NAMES = ("S&P 500 fund", "AAPL", "bear_market", "2022-03-01", "Fund 2030", "60/4
         "60/40 core is simple.",
     ],
 )
-def test_names_and_dates_of_the_request_may_stand_as_they_are(text: str) -> None:
+def test_names_and_dates_of_the_request_are_permitted(text: str) -> None:
     assert check(claim(text), FIGURES, NAMES) == []
     assert check(claim(text), FIGURES)
 
@@ -234,7 +234,7 @@ def test_a_name_that_is_a_number_in_disguise_permits_nothing() -> None:
     assert check(claim("It earns 12% more."), FIGURES, permitted_by(request))
 
 
-def test_parts_of_a_text_that_is_not_as_rendered_are_one_piece_without_figures() -> None:
+def test_a_text_that_differs_from_its_rendering_is_one_part_without_figures() -> None:
     rendered_claim = render(claim("The benefit is {{benefit_bps}}."), FIGURES)
     forged = rendered_claim.model_copy(update={"text": "The benefit is 99 bps a year."})
     assert split_by_figures(forged, FIGURES) == [("The benefit is 99 bps a year.", None)]

@@ -259,12 +259,12 @@ def test_ranges_and_pairs_are_two_numbers(text: str, ends: list[tuple[float, str
         "\u202eevlewt\u202c",
     ],
 )
-def test_what_hides_a_number_is_reported(hidden: str) -> None:
+def test_disguised_numbers_are_reported(hidden: str) -> None:
     assert find_unexplained(f"The winner earned {hidden}, they say.", FIGURES)
 
 
 @pytest.mark.parametrize("word", ["двенадцать", "δώδεκα", "اثنا عشر", "बारह", "じゅうに", "열둘", "שתים"])
-def test_letters_that_nobody_can_read_may_be_a_number(word: str) -> None:
+def test_unreadable_letters_may_be_a_number(word: str) -> None:
     assert [number.unit for number in find_unexplained(f"It earned {word} more.", FIGURES)] == ["unread"] * len(
         word.split()
     )
@@ -403,7 +403,7 @@ def test_a_permitted_year_is_a_date_and_no_count() -> None:
 
 @pytest.mark.parametrize("figure", [figure for figure in FIGURES if figure is not YEAR])
 @pytest.mark.parametrize("template", REFERRING)
-def test_what_the_desk_writes_is_explained(template: str, figure: Figure) -> None:
+def test_numbers_in_rendered_text_are_explained(template: str, figure: Figure) -> None:
     """The sentences of the template and of the embedded planner, whatever figures stand in them."""
     assert find_unexplained(REFERENCE.sub(lambda _: format_figure(figure), template), [figure]) == ()
 
@@ -522,7 +522,7 @@ def test_a_changed_digit_is_found(figure: Figure, digit: int, data: st.DataObjec
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=60))
-def test_any_text_is_read_and_no_digit_is_left(text: str) -> None:
+def test_any_text_is_parsed_and_keeps_no_digit(text: str) -> None:
     actual = find_numbers(text)
     assert all(each.text == text[each.start : each.end] != "" for each in actual)
     for first, second in pairwise(actual):

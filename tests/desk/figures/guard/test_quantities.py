@@ -132,7 +132,7 @@ def test_the_refusal_says_what_is_missing() -> None:
     assert "say lower end, transaction costs" in check(Claim(section="why", text=text), FIGURES)[0]
 
 
-def test_a_quantity_that_no_word_is_known_for_is_named_by_its_own_words() -> None:
+def test_a_quantity_without_a_known_word_is_named_by_its_label() -> None:
     figures = [
         Figure(id="gamma", quantity="convexity of the overlay", value=0.3, unit="ratio", source="x"),
         Figure(id="vega", quantity="sensitivity of the overlay", value=0.4, unit="ratio", source="x"),
@@ -153,7 +153,7 @@ REFERENCES = st.sampled_from([f"{{{{{figure.id}}}}}" for figure in NUMBERS])
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(WORDS, min_size=1, max_size=8), REFERENCES, st.lists(WORDS, max_size=4), st.sampled_from(NUMBERS))
-def test_where_a_number_may_stand_no_other_may(before, reference, after, other) -> None:
+def test_no_other_number_replaces_a_reference(before, reference, after, other) -> None:
     sentence = " ".join([*before, "{}", *after]).replace(" ,", ",").replace(" ;", ";").replace(" .", ".")
     own = KNOWN[reference[2:-2]]
     if (

@@ -86,7 +86,7 @@ def test_a_weekend_or_holiday_fails_and_is_named(day: str) -> None:
     assert (result.status, result.rows) == ("FAIL", (day,))
 
 
-def test_without_a_calendar_the_report_says_so() -> None:
+def test_a_report_without_a_calendar_names_that() -> None:
     """Coins trade every day; a file of them has no missing session that anyone could name."""
     prices = make_prices(dates=YEAR)
     assert not inspect(prices).usable
@@ -155,7 +155,7 @@ def test_five_equal_closes_are_stale(length: int, status: str) -> None:
         (np.nan, "asset_calendars"),
     ],
 )
-def test_a_price_that_is_none_fails_and_is_named(value: float, name: str) -> None:
+def test_an_invalid_price_fails_and_is_named(value: float, name: str) -> None:
     prices = with_close(7, 1, value)
     result = gate(prices, name)
     assert result.status == "FAIL"
@@ -189,13 +189,13 @@ def test_places_are_counted_whole_and_listed_in_part() -> None:
 
 
 @given(st.integers(0, 1006), st.integers(0, 1), st.sampled_from([np.nan, 0.0, -3.0, np.inf, 1e300]))
-def test_no_damage_is_more_than_a_report(row: int, column: int, value: float) -> None:
+def test_damaged_prices_only_produce_a_report(row: int, column: int, value: float) -> None:
     report = inspect(with_close(row, column, value))
     assert report.usable == (value == 1e300)
     assert report.model_validate_json(report.model_dump_json()) == report
 
 
-def test_prices_that_hardly_move_are_no_prices() -> None:
+def test_prices_that_hardly_move_fail() -> None:
     closes = np.full((200, 1), 100.0)
     assert gate(make_prices(dates=SESSIONS[:200], closes=closes, assets=("A",)), "movement").status == "FAIL"
     closes[:120, 0] = 100.0 + np.arange(120) % 7

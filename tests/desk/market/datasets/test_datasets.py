@@ -68,7 +68,7 @@ async def test_a_mark_of_one_data_set_leaves_the_others(store):
         await OwnedPrices(store, "ann", BundledPrices(), lambda: NOW).pin("stocks:AAPL,MSFT")
 
 
-async def test_a_mark_is_lifted_by_data_that_pass_by_themselves_only(store):
+async def test_a_mark_is_removed_only_by_data_that_pass_on_their_own(store):
     new = NewMarker.model_validate({"symbol": "A", "reason": "a wrong tick", "start": "2024-01-03"})
     await imported(store)
     marker = await mark(store, "ann", new, NOW)
@@ -110,7 +110,7 @@ class Dying:
         return await self.records.put_many(puts)
 
 
-async def test_every_run_on_changed_closes_is_stale_after_a_crash_and_another_try(store):
+async def test_every_run_on_changed_closes_is_stale_after_a_crash_and_a_retry(store):
     first = await imported(store)
     universe = f"mydata@{first.version.hash[:PIN]}"
     for n in range(2 * MAX_FLAGS_PER_WRITE):
@@ -132,7 +132,7 @@ async def test_the_terms_are_part_of_the_version(store):
     assert len(set(hashes)) == 4
 
 
-async def test_what_comes_back_is_the_version_that_it_was(store):
+async def test_a_restored_strategy_is_the_stored_version(store):
     first = await imported(store)
     second = await imported(store, FILE.replace("1.7", "1.8"), at=NOW + timedelta(hours=1))
     third = await imported(store, at=NOW + timedelta(hours=2))

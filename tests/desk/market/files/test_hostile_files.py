@@ -84,7 +84,7 @@ def test_a_formula_without_a_stored_value_is_no_price() -> None:
         ("xl/workbook.xml", b"no xml", "cannot be read as an Excel workbook"),
     ],
 )
-def test_workbooks_that_would_do_harm(part: str, data: bytes, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hostile_workbooks_are_refused(part: str, data: bytes, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desk.market.files.formats, "MAX_UNPACKED", 2_000_000)
     assert words in rejection(with_part(workbook(), part, data))
 
@@ -104,7 +104,7 @@ def test_a_workbook_that_claims_to_be_wide() -> None:
 
 
 @pytest.mark.parametrize("rows", ['<row r="99999999999"><c r="A99999999999"/></row>', '<row><c r="XFD1"/></row>' * 700])
-def test_a_small_workbook_of_places_without_end(rows) -> None:
+def test_a_small_workbook_with_distant_cells_is_refused(rows) -> None:
     sheet = f'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{rows}'
     content = with_part(workbook(), "xl/worksheets/sheet1.xml", f"{sheet}</sheetData></worksheet>".encode())
     assert "has more than 5,000,000 cells" in rejection(content)
@@ -114,12 +114,12 @@ def test_a_small_workbook_of_places_without_end(rows) -> None:
     ("part", "inside"),
     [("worksheets/sheet1.xml", "<row>" + "<c/>" * 400_001 + "</row>"), ("styles.xml", "<xf/><row/>" * 200_001)],
 )
-def test_a_small_workbook_of_millions_of_tags(part, inside) -> None:
+def test_a_small_workbook_with_millions_of_tags_is_refused(part, inside) -> None:
     xml = f"<worksheet><sheetData>{inside}</sheetData></worksheet>"
     assert "400,000 XML tags in one place" in rejection(with_part(workbook(), f"xl/{part}", xml.encode()))
 
 
-def test_rows_are_read_however_many_tags_all_of_them_have(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_with_many_tags_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     cell = '<c t="inlineStr"><is><t>{}</t></is></c>'
     rows = "".join(
         f"<row>{cell.format(day)}<c><v>{n}</v></c></row>" + "<row/>" * 300
@@ -143,7 +143,7 @@ def test_a_parquet_cell_is_one_value() -> None:
     assert "holds long texts" in rejection(parquet(fixed))
 
 
-def test_parquet_that_would_fill_the_memory() -> None:
+def test_parquet_that_exceeds_the_memory_limit_is_refused() -> None:
     places, texts = pyarrow.array([0] * 1000, pyarrow.int32()), pyarrow.array(["x" * 10_000_000])
     long = pyarrow.DictionaryArray.from_arrays(places, texts)
     assert "holds long texts" in rejection(parquet(pyarrow.table({"date": long, "A": [1.0] * 1000})))
@@ -186,7 +186,7 @@ def test_parquet_that_would_fill_the_memory() -> None:
         ('{"a": 1' + "0" * 5000 + "}", "cannot be read as JSON"),
     ],
 )
-def test_says_what_is_wrong(content: str | bytes, words: str) -> None:
+def test_errors_name_the_problem(content: str | bytes, words: str) -> None:
     assert words in rejection(content)
 
 
@@ -247,7 +247,7 @@ def test_bars_come_back_and_extend_like_a_dictionary(first, second) -> None:
 
 @given(st.data())
 @settings(max_examples=60)
-def test_no_damage_does_anything_but_refuse(data: st.DataObject) -> None:
+def test_a_damaged_table_is_read_or_refused(data: st.DataObject) -> None:
     rows = [dict(zip(("date", "A", "B"), line.split(","), strict=True)) for line in GOOD.splitlines()[1:]]
     table = pyarrow.table({name: [row[name] for row in rows] for name in rows[0]})
     files = [GOOD.encode(), WORKBOOK, parquet(table), json.dumps(rows).encode()]

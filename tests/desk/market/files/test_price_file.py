@@ -175,7 +175,7 @@ HEADER = "expected date and one column an asset, or date, symbol and close"
         ("1.6", "1.6\0", "prices.csv: is not a text file; expected a CSV file in UTF-8"),
     ],
 )
-async def test_says_what_is_wrong_and_where(tmp_path: Path, old: str, new: str, message: str) -> None:
+async def test_errors_name_the_problem_and_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in GOOD
     assert message in str(await refusal(write(tmp_path, GOOD.replace(old, new))))
 
@@ -191,7 +191,7 @@ async def test_says_what_is_wrong_and_where(tmp_path: Path, old: str, new: str, 
         ("Close", "Shut", f"prices.csv: has no price column; {HEADER}"),
     ],
 )
-async def test_says_what_is_wrong_in_a_long_file(tmp_path: Path, old: str, new: str, message: str) -> None:
+async def test_errors_name_the_problem_of_a_long_file(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in LONG
     assert message in str(await refusal(write(tmp_path, LONG.replace(old, new))))
 
@@ -215,11 +215,13 @@ async def test_says_what_is_wrong_in_a_long_file(tmp_path: Path, old: str, new: 
         (b"PAR1 and nothing more", "prices.csv: cannot be read as Parquet: "),
     ],
 )
-async def test_says_that_it_is_no_price_file(tmp_path: Path, content: str | bytes, message: str) -> None:
+async def test_a_file_of_another_kind_is_refused_as_no_price_file(
+    tmp_path: Path, content: str | bytes, message: str
+) -> None:
     assert message in str(await refusal(write(tmp_path, content)))
 
 
-async def test_says_that_there_is_no_file(tmp_path: Path) -> None:
+async def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
     missing, folder = tmp_path / "no.csv", tmp_path / "prices.csv"
     folder.mkdir()
     assert "no.csv: there is no such file; expected the path" in str(await refusal(missing))
@@ -282,7 +284,7 @@ async def test_dividends_are_as_the_owner_states(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=300))
-async def test_no_bytes_do_anything_but_refuse(tmp_path: Path, content: bytes) -> None:
+async def test_arbitrary_bytes_are_refused(tmp_path: Path, content: bytes) -> None:
     await refusal(write(tmp_path, content))
 
 

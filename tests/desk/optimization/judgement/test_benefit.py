@@ -28,7 +28,7 @@ def test_a_difference_is_paired_path_by_path_and_weighted_over_scenarios(table) 
     assert actual.error == pytest.approx(10_000 * squared**0.5, rel=1e-9)
 
 
-def test_a_difference_turns_its_sign_with_its_sides_and_vanishes_with_itself(table) -> None:
+def test_a_difference_changes_its_sign_with_its_sides_and_is_zero_with_itself(table) -> None:
     there, back = utility_difference(table, 0, 1, WEIGHTS), utility_difference(table, 1, 0, WEIGHTS)
     assert (there.value, there.error) == pytest.approx((-back.value, back.error))
     assert utility_difference(table, 1, 1, WEIGHTS).value == utility_difference(table, 1, 1, WEIGHTS).error == 0.0

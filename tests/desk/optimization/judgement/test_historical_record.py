@@ -60,7 +60,7 @@ def test_a_year_that_begins_late_is_partial(prices, make_request, world, finishe
     assert years(shifted, records)[0].partial
 
 
-def test_crises_are_shown_only_where_all_of_their_days_are_scored_and_seen(world, records) -> None:
+def test_crises_are_shown_only_if_all_their_days_are_scored_and_visible(world, records) -> None:
     dates = world.market.dates[unlocked_days(world)]
     first, last = dates[0], dates[-1]
     covered = [n for n, start, end in CRISES if np.datetime64(start) >= first and np.datetime64(end) <= last]

@@ -28,7 +28,7 @@ def utility(evaluation) -> float:
     return evaluation.metrics.utility.value
 
 
-def test_the_holdout_enters_nothing_but_today(
+def test_the_holdout_affects_only_the_current_weight(
     prices, make_request, bend_prices, world, result, execute_search, judge_search
 ) -> None:
     first = world.market.holdout.start
@@ -217,7 +217,7 @@ def test_a_winner_that_may_hold_nothing_is_judged(prices, make_request, execute_
     assert result.verdict.colour == "red"
 
 
-def test_constant_volatility_is_warned_of_wherever_it_is_simulated(world, finished_search, judge_search) -> None:
+def test_simulations_with_constant_volatility_have_a_warning(world, finished_search, judge_search) -> None:
     def caveats_of(*engines):
         scenarios = tuple(
             s.model_copy(update={"engine": e}) for s, e in zip(world.request.scenarios, engines, strict=True)
@@ -263,7 +263,7 @@ def test_the_digest_changes_with_every_field_of_the_request(result, changes) -> 
     assert result.model_copy(update={"manifest": manifest}).digest() != result.digest()
 
 
-def test_the_digest_names_what_was_said_and_by_whom_but_not_where_the_file_lay(result) -> None:
+def test_the_digest_covers_answers_and_authors_but_not_the_file_path(result) -> None:
     here = result.manifest.request.model_copy(update={"prices_file": "/here/prices.csv"})
     there = result.manifest.request.model_copy(update={"prices_file": "/there/prices.csv"})
     results = [

@@ -49,7 +49,7 @@ def test_every_other_figure_in_the_place_of_one_is_found() -> None:
     assert all_found(template_claims(result), explainable_figures(result)) > 2_000
 
 
-def test_what_is_said_of_each_topic_is_released() -> None:
+def test_answers_to_each_topic_are_released() -> None:
     result = of_colour("amber")
     findings = build_findings(result).model_copy(update={"figures": result.figures})
     worlds = [claim for outcome in result.scenarios for claim in topic_claims(findings, "scenario", outcome.scenario)]
@@ -85,7 +85,7 @@ def test_a_figure_that_is_used_twice_has_one_meaning() -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_what_is_computed_from_a_changed_result_is_found() -> None:
+def test_figures_of_a_changed_result_are_detected() -> None:
     result = of_colour("amber")
     assert result.luck is not None
     luck = result.luck.model_copy(update={"overfitting": 0.01})

@@ -29,7 +29,7 @@ def of(result):
     return sorted({f.config.weight_function for f in result.finalists} - {result.winner.config.weight_function})
 
 
-def test_the_winner_won(result, finished_search) -> None:
+def test_the_winner_has_no_reason_for_its_loss(result, finished_search) -> None:
     actual = explain_alternative(result, finished_search.trials, result.winner.config.weight_function)
     assert (actual.standing, actual.config) == ("won", result.winner.config)
     assert_well_formed(actual.figures, TOOL)
@@ -101,14 +101,14 @@ def test_the_error_in_sample_moves_with_the_errors_of_the_scenarios(result, fini
     assert errors[0] > 0.0
 
 
-def test_what_was_never_asked_for_or_never_proposed_is_said(result, finished_search) -> None:
+def test_an_unrequested_or_untried_strategy_has_its_reason(result, finished_search) -> None:
     assert explain_alternative(result, finished_search.trials, "feedback").standing == "not_searched"
     function = finished_search.trials[0].config.weight_function
     others = [t for t in finished_search.trials if t.config.weight_function != function]
     assert explain_alternative(without(result, function), others, function).standing == "not_tried"
 
 
-def test_one_that_was_dropped_early_is_said(result, finished_search) -> None:
+def test_a_screened_trial_has_its_reason(result, finished_search) -> None:
     function = next(
         t.config.weight_function
         for t in finished_search.trials
@@ -124,7 +124,7 @@ def test_one_that_was_dropped_early_is_said(result, finished_search) -> None:
     assert actual.behind is None
 
 
-def test_one_that_breaks_a_limit_says_which(result, finished_search) -> None:
+def test_a_trial_that_breaks_a_limit_names_it(result, finished_search) -> None:
     by_turnover = {
         t.digest: max(e.metrics.turnover.value for e in (*t.evaluations, t.train)) for t in finished_search.trials
     }

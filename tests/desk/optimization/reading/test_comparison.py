@@ -19,7 +19,7 @@ def with_request(result, **changes):
     return result.model_copy(update={"manifest": result.manifest.model_copy(update={"request": request})})
 
 
-def test_a_result_beside_itself_does_not_differ(result) -> None:
+def test_a_result_compared_with_itself_does_not_differ(result) -> None:
     actual = compare(result, result)
     assert actual.identical
     assert actual.changes == ()
@@ -77,14 +77,14 @@ def test_the_place_of_a_price_file_is_no_difference(result) -> None:
 @pytest.mark.parametrize(
     ("changed", "flag"), [({"data_digest": "other"}, "same_data"), ({"code_version": "other"}, "same_code")]
 )
-def test_other_data_and_other_code_are_said(result, changed, flag) -> None:
+def test_other_data_and_other_code_are_reported(result, changed, flag) -> None:
     other = result.model_copy(update={"manifest": result.manifest.model_copy(update=changed)})
     actual = compare(result, other)
     flags = {name: getattr(actual, name) for name in ("same_data", "same_code", "same_seed", "same_decisions")}
     assert [name for name, same in flags.items() if not same] == [flag]
 
 
-def test_other_decisions_of_agents_are_said_but_not_other_words(result) -> None:
+def test_other_decisions_of_agents_are_reported_but_not_other_claims(result) -> None:
     def with_decision_of(agent):
         decision = Decision(agent=agent, ordinal=0, author="x", answer={"a": 1})
         manifest = result.manifest.model_copy(update={"decisions": (decision,)})

@@ -10,7 +10,7 @@ def result(judgement):
     return judgement.result
 
 
-def test_finalists_stand_in_the_order_of_their_objectives(result) -> None:
+def test_finalists_are_ordered_by_their_objectives(result) -> None:
     actual = build_ranking(result)
     objectives = [r.finalist.objective for r in actual.ranked if r.finalist.feasible]
     assert objectives == sorted(objectives, reverse=True)
@@ -19,7 +19,7 @@ def test_finalists_stand_in_the_order_of_their_objectives(result) -> None:
     assert_well_formed(actual.figures, TOOL)
 
 
-def test_how_many_are_within_noise_is_counted(result) -> None:
+def test_trials_within_noise_of_the_winner_are_counted(result) -> None:
     actual = build_ranking(result)
     near = sum(f.indistinguishable for f in result.finalists)
     assert actual.within_noise == value(actual.figures, "rank_within_noise") == near >= 1
@@ -47,7 +47,7 @@ def test_a_sharpe_ratio_is_no_basis_point(result) -> None:
     assert (first.value, first.unit) == (actual.ranked[0].finalist.objective, "ratio")
 
 
-def test_one_that_breaks_a_limit_comes_last_and_says_which(result) -> None:
+def test_a_trial_that_breaks_a_limit_comes_last_with_its_limit(result) -> None:
     best: Finalist = build_ranking(result).ranked[0].finalist
     invalid = best.model_copy(update={"feasible": False, "breaches": ("turnover",), "indistinguishable": False})
     others = tuple(f for f in result.finalists if f.digest != best.digest)
@@ -58,7 +58,7 @@ def test_one_that_breaks_a_limit_comes_last_and_says_which(result) -> None:
     assert f"rank_{place}_behind" not in {f.id for f in actual.figures}
 
 
-def test_a_result_without_finalists_says_none(result) -> None:
+def test_a_result_without_finalists_has_an_empty_ranking(result) -> None:
     actual = build_ranking(result.model_copy(update={"finalists": (), "winner": None}))
     assert (actual.ranked, actual.within_noise) == ((), 0)
     assert value(actual.figures, "rank_finalists") == 0

@@ -47,7 +47,7 @@ def test_every_sentence_passes_the_check_that_agents_must_pass(colour, benefit) 
         assert {"winner", "data", "counter_argument"} <= {claim.section for claim in claims}
 
 
-def test_red_says_first_that_nothing_beats_the_benchmark() -> None:
+def test_a_red_verdict_begins_with_the_benchmark_unbeaten() -> None:
     [first, *_] = findings_claims(
         Findings(
             colour="red",

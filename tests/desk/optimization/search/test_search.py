@@ -74,7 +74,7 @@ def test_progress_only_grows_and_never_exceeds_what_is_saved(world, job, execute
 
 
 @pytest.mark.parametrize("stored", [1, 15, 16, 17, 20, 36, 39, 40])
-def test_a_search_goes_on_from_any_prefix_and_computes_nothing_twice(forty, world, job, execute_search, stored) -> None:
+def test_a_search_resumes_from_any_prefix_without_recomputation(forty, world, job, execute_search, stored) -> None:
     by_id = {t.digest: t for t in forty.trials[:stored]}
     again = execute_search(world, job(world.request, budget=40), by_id)
     assert again.trials == forty.trials[stored:]
@@ -90,7 +90,7 @@ def test_trials_do_not_depend_on_what_is_evaluated_beside_them(forty, world, job
     assert again.trials == tuple(t for t in forty.trials if not t.number % 3)
 
 
-def test_a_second_plan_goes_on_after_the_first(forty, world, job, execute_search) -> None:
+def test_a_second_plan_continues_after_the_first(forty, world, job, execute_search) -> None:
     first = {t.digest: t for t in forty.trials[:20]}
     plan: SearchJob = job(world.request, plan=1, first=20, budget=5)
     second = execute_search(world, plan, first)
@@ -112,7 +112,7 @@ def test_candidates_come_first_and_count(forty, world, job, execute_search) -> N
     assert len(actual.trials) == 10
 
 
-def test_a_space_is_exhausted_once_all_of_it_was_tried(world, job, execute_search) -> None:
+def test_a_space_is_exhausted_once_every_config_was_tried(world, job, execute_search) -> None:
     actual = execute_search(world, job(world.request, space=TINY, budget=30))
     assert actual.stopped == "exhausted"
     assert len(actual.trials) == size(TINY) == 6
@@ -185,14 +185,14 @@ def test_half_of_each_round_is_screened_out_on_few_paths_and_still_counts(screen
     assert sorted({r.done for r in screened.reports}) == [10, 24]
 
 
-def test_of_an_odd_round_the_larger_half_goes_on(screening, job, execute_search) -> None:
+def test_the_larger_half_of_an_odd_round_is_kept(screening, job, execute_search) -> None:
     actual = execute_search(screening, job(screening.request, budget=12))
     for round_, size_, dropped in ((0, 5, 2), (1, 7, 3)):
         inside = [t for t in actual.trials if t.round == round_]
         assert (len(inside), sum(t.screened for t in inside)) == (size_, dropped)
 
 
-def test_the_better_half_by_the_objective_on_few_paths_goes_on(screened) -> None:
+def test_the_better_half_by_the_objective_on_few_paths_is_kept(screened) -> None:
     world = screened.world
     first = [t for t in screened.trials if t.round == 0]
     columns = [world.evaluate([t.config for t in first], s, paths=128) for s in world.request.scenarios]
@@ -211,7 +211,9 @@ def test_candidates_are_never_screened_out(screening, screened, job, execute_sea
 
 
 @pytest.mark.parametrize("stored", [3, 10, 13])
-def test_a_screening_search_goes_on_as_if_it_had_not_stopped(screened, screening, job, execute_search, stored) -> None:
+def test_a_resumed_screening_search_equals_an_uninterrupted_one(
+    screened, screening, job, execute_search, stored
+) -> None:
     by_id = {t.digest: t for t in screened.trials[:stored]}
     again = execute_search(screening, job(screening.request, budget=24), by_id)
     assert again.trials == screened.trials[stored:]
@@ -227,7 +229,7 @@ def test_small_budgets_screen_nothing(forty) -> None:
     assert not any(t.screened for t in forty.trials)
 
 
-def test_the_sampler_is_led_away_from_broken_limits(forty, make_request) -> None:
+def test_the_sampler_avoids_broken_limits(forty, make_request) -> None:
     falls = sorted(t.train.metrics.value_at_risk.value for t in forty.trials)
     bound = falls[len(falls) // 2]
     request = make_request(limits=Limits(value_at_risk=Limit(bound=bound, scenarios=("history",))))

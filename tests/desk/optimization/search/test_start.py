@@ -17,7 +17,7 @@ MIXED = RULE.model_copy(update={"inner": "equal_weight"})
 @pytest.mark.parametrize(
     "space", [SPACE, SearchSpace(inner=MIXES), SearchSpace(target_volatility=(0.1, 0.12)), SearchSpace(decay=(0.9,))]
 )
-def test_what_is_off_the_grid_is_named_and_all_else_is_inside(space) -> None:
+def test_values_off_the_grid_are_named(space) -> None:
     for other in (SPACE, space):
         for config in sobol(other, 60, seed=1):
             assert contains(space, config) == (off_grid(space, config) == [])
@@ -35,7 +35,7 @@ def test_what_is_off_the_grid_is_named_and_all_else_is_inside(space) -> None:
         (tuple(sobol(SPACE, 21, seed=1)), "at most 20"),
     ],
 )
-def test_a_start_that_cannot_be_tried_is_refused(start, word) -> None:
+def test_an_invalid_start_is_refused(start, word) -> None:
     with pytest.raises(ValidationError, match=word):
         OptimizationRequest(start=start, trials=10)
 
