@@ -74,7 +74,7 @@ def test_the_name_denies_that_it_is_a_language_model() -> None:
 
 
 @pytest.mark.parametrize("make", [risk_manager, market_analyst, optimizer, explainer])
-def test_the_planner_first_calls_the_tools_of_the_agent(make) -> None:
+def test_the_planner_calls_tools_and_arguments_that_the_agent_has(make) -> None:
     agent: Agent = make(single_model(EmbeddedPlanner()).common)
     [role] = [r for r in ROLES.values() if r.tool_calls[0][0] in agent.tools]
     assert {name for name, _ in role.tool_calls} <= set(agent.tools)

@@ -260,7 +260,7 @@ def test_no_amount_is_guessed(quote: str) -> None:
         ("five bps", None),
     ],
 )
-def test_a_multiple_is_read_or_refused(quote: str, value: float | None) -> None:
+def test_a_multiple_is_read_or_none(quote: str, value: float | None) -> None:
     assert parse_multiple(quote) == value
 
 

@@ -64,7 +64,7 @@ def test_accepted_values_pass_every_check(changes, stocks, prices, make_request)
 
 
 @pytest.mark.parametrize("changes", DOUBTED.values(), ids=DOUBTED)
-def test_prices_that_need_a_simulation_are_checked_by_the_numeric_core(changes, stocks, make_request) -> None:
+def test_requests_that_metadata_cannot_decide_are_left_to_the_numeric_core(changes, stocks, make_request) -> None:
     assert complete_request(make_request(**changes), facts_of(stocks)) is None
 
 
@@ -77,7 +77,7 @@ def test_prices_that_need_a_simulation_are_checked_by_the_numeric_core(changes, 
         (1700, {"space": {"lookback_days": [252]}}),
     ],
 )
-def test_repeated_refusals_have_equal_messages(sessions, changes, prices, make_request) -> None:
+def test_the_check_of_metadata_and_the_numeric_core_have_equal_errors(sessions, changes, prices, make_request) -> None:
     short = replace(prices, dates=prices.dates[-sessions:], closes=prices.closes[-sessions:])
     with pytest.raises(InvalidInput) as by_the_core:
         build_market(short, make_request(**changes))

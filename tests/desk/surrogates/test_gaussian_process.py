@@ -105,7 +105,7 @@ def test_intervals_hold_what_an_evaluation_computes_of_other_configs(finished_se
         assert (predictions.low <= predictions.value).all()
 
 
-def test_predictions_at_trials_have_a_small_error(finished_search, surrogate) -> None:
+def test_intervals_at_trials_are_narrower_than_elsewhere(finished_search, surrogate) -> None:
     own = predict(surrogate, surrogate.configs)["objective"]
     others = sobol(finished_search.world.request.space, 40, seed=99, avoid=surrogate.configs)
     new = predict(surrogate, others)["objective"]

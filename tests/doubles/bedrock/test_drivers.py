@@ -190,7 +190,7 @@ def test_an_occupied_port_is_reported() -> None:
         (("--port", "0", "--driver", "nonsense"), "--driver: 'nonsense'"),
     ],
 )
-def test_unsupported_requests_are_named(arguments: tuple[str, ...], message: str) -> None:
+def test_unsupported_arguments_are_named(arguments: tuple[str, ...], message: str) -> None:
     with start(*arguments) as process:
         _, errors = process.communicate(timeout=60)
     assert process.returncode != 0

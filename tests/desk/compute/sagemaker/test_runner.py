@@ -187,7 +187,7 @@ async def test_any_process_finds_the_job(case: Case) -> None:
     assert len(case.jobs) == 1
 
 
-async def test_a_half_created_job_is_continued_after_a_crash(case: Case) -> None:
+async def test_a_job_whose_creation_failed_is_created_later(case: Case) -> None:
     case.amazon.fleet.refuse("CreateProcessingJob", "ExpiredTokenException", "no account stands here")
     runner = case.runner()
     with pytest.raises(Unavailable, match="the credentials have expired"):
@@ -265,7 +265,7 @@ async def test_a_throttled_call_is_retried(case: Case) -> None:
     assert (status.state, report_codes(status)) == ("completed", [(1, "begun")])
 
 
-async def test_data_checks_can_be_run_before_a_job(amazon: Amazon) -> None:
+async def test_access_is_checked_before_a_job(amazon: Amazon) -> None:
     cluster = Cluster(image=IMAGE_URI, role=ROLE, bucket=amazon.bucket)
     await check_access(cluster)
     amazon.fleet.refuse("DescribeProcessingJob", "AccessDeniedException", "no")

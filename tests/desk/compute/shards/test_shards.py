@@ -127,7 +127,7 @@ def test_other_days_in_a_header_are_damage(task, content) -> None:
     assert flaw(task, content.replace(b'"days":252,', b'"days":253,')) == "damaged"
 
 
-def test_damage_of_several_kinds_is_detected(task, content) -> None:
+def test_appended_bytes_are_damage(task, content) -> None:
     assert flaw(task, content + b"\0") == "damaged"
 
 

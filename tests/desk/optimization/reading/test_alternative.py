@@ -29,7 +29,7 @@ def of(result):
     return sorted({f.config.weight_function for f in result.finalists} - {result.winner.config.weight_function})
 
 
-def test_the_winner_has_no_reason_for_its_loss(result, finished_search) -> None:
+def test_the_winner_is_reported_as_won(result, finished_search) -> None:
     actual = explain_alternative(result, finished_search.trials, result.winner.config.weight_function)
     assert (actual.standing, actual.config) == ("won", result.winner.config)
     assert_well_formed(actual.figures, TOOL)

@@ -28,7 +28,7 @@ def test_the_difference_is_that_of_the_utilities_and_its_interval_holds_it(daily
     assert actual == difference(record(daily), record(other), 2.0)
 
 
-def test_a_common_shift_of_both_sides_changes_no_difference(daily):
+def test_a_constant_difference_has_an_interval_of_no_width(daily):
     actual = difference(record(daily), record(daily + 1e-5), 2.0)
     assert actual is not None
     assert actual.low == pytest.approx(actual.high) == pytest.approx(actual.utility_bps) == pytest.approx(25.2)
