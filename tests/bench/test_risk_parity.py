@@ -24,7 +24,7 @@ def returns_of(assets: int) -> np.ndarray:
 
 
 def compiled_peer() -> Any:
-    """The C++ of riskparityportfolio, whose Python package wants more than it installs."""
+    """The C++ of riskparityportfolio, whose Python package has undeclared dependencies."""
     spec = importlib.util.find_spec("riskparityportfolio")
     assert spec is not None
     assert spec.submodule_search_locations

@@ -1,4 +1,4 @@
-"""Small requests on real prices, searched and judged once for all tests of this folder."""
+"""Small requests on real prices; their search and judgement run once for all tests of this folder."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ SCENARIOS = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in (BUIL
 
 @dataclass(frozen=True)
 class SearchRun:
-    """A finished search: its trials in the order in which they were stored, and all that was reported."""
+    """A finished search: its trials in the order of storage, and all progress reports."""
 
     world: World
     saved: Saved
@@ -144,7 +144,7 @@ def judgement(finished_search: SearchRun, judge_search: Callable[..., Judgement]
 
 @pytest.fixture(scope="session")
 def bend_prices() -> Callable[[Prices, int], Prices]:
-    """`prices` whose closes from a row on go another way."""
+    """`prices` with other closes from a row on."""
 
     def bend(prices: Prices, row: int) -> Prices:
         closes = prices.closes.copy()

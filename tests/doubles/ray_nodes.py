@@ -1,4 +1,4 @@
-"""A Ray cluster of two nodes on this machine, what is killed of it, and markets that tell how often they are used."""
+"""A Ray cluster of two nodes on this machine, kills of its parts, and markets that count their uses."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ class Nodes:
         self.cluster.wait_for_nodes()
 
     def remove(self) -> None:
-        """The node, of those that the process may do without, that is busy."""
+        """The busy node among those that may be killed."""
         import ray
 
         mine = ray.get_runtime_context().get_node_id()
@@ -43,13 +43,13 @@ class Nodes:
         self.cluster.remove_node(other, allow_graceful=False)
 
     def kill(self) -> None:
-        """A worker, one that computes just now if there is any."""
+        """Kill a worker, a busy one if there is any."""
         processes = {p.name(): p for p in psutil.Process().children(recursive=True)}
         (processes.get("ray::computed") or processes["ray::IDLE"]).kill()
 
     @contextmanager
     def occupied(self, place: Path) -> Generator[Callable[[], None]]:
-        """Every core is busy until what this gives is called."""
+        """Occupy every core until the yielded function is called."""
         ray = connect(self.address)
 
         def stay(mark: Path) -> None:
@@ -94,7 +94,7 @@ def two_nodes(cores: int = 1) -> Generator[Nodes]:
 
 @dataclass(frozen=True)
 class Counted(Market):
-    """Writes a line whenever paths are drawn from it: once for each shard that is begun."""
+    """Writes a line for each started shard, when paths are drawn."""
 
     book: Path = Path()
 
@@ -111,7 +111,7 @@ def counted(market: Market, book: Path) -> Counted:
 
 
 def begun(book: Path) -> int:
-    """Shards that workers began; this process draws from its market for other reasons."""
+    """The number of shards that workers started; draws of this process do not count."""
     return sum(int(line) != os.getpid() for line in book.read_text(encoding="utf-8").split())
 
 

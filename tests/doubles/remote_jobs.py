@@ -79,7 +79,7 @@ class Elsewhere:
 
 
 async def compute(dependencies: Dependencies, account: Account) -> None:
-    """Bring the job that was submitted last to its end."""
+    """Compute the job that was submitted last."""
     job = account.jobs[account.submitted[-1]]
     runner = LocalRunner(dependencies.store, partial(load_owned_market, dependencies.store, dependencies.prices))
     await runner.submit(job)

@@ -377,8 +377,8 @@ SENT = re.compile(r"""(?:client\.|call\(\s*["'])(batch_\w+|[a-z]+(?:_[a-z]+)*)(?
 ELSEWHERE = {
     "create_table": "tests and installations make tables, the service does not",
     "update_time_to_live": "tests and installations make tables, the service does not",
-    "describe_table": "tests/store/test_faults.py: what is told at the start",
-    "head_bucket": "tests/store/test_faults.py: what is told at the start",
+    "describe_table": "tests/store/test_faults.py: errors at the start",
+    "head_bucket": "tests/store/test_faults.py: errors at the start",
     "get_waiter": "tests and installations make tables, the service does not",
 }
 

@@ -253,7 +253,7 @@ async def test_two_concurrent_calls_both_return_the_answer_stored_first(home):
     one, two = script(answer(usage=usage_metadata(10))), script(answer(usage=usage_metadata(20)))
     async with open_context(home) as context:
         events = await asyncio.gather(ask_agent(context, chain(one)), ask_agent(context, chain(two)))
-        assert await load_answer(context.store, context.owner, context.run, AGENT, "of nobody") is None
+        assert await load_answer(context.store, context.owner, context.run, AGENT, "of another call") is None
         usage = (await usage_by_agent(context.store, context.owner, context.run))[AGENT]
     assert events[0] == events[1]
     assert (usage.answers, usage.input_tokens, usage.output_tokens) == (2, 30, 14), "both have to be paid for"

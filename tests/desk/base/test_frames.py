@@ -1,4 +1,4 @@
-"""Results as tables: every field is there once, under its name, with the value that the object has."""
+"""Tables of results: each field is one column with the value of the object."""
 
 import subprocess
 import sys

@@ -43,11 +43,11 @@ class Costs:
     """What making its paths takes of a shard, in configurations: with five instead of ten it takes three quarters."""
 
     def computing(self, configs: int, paths: int, days: int) -> float:
-        """A shard; `path_day` is what each of ten configurations takes."""
+        """Seconds of a shard; `path_day` is the time of each of ten configurations."""
         return paths * days * self.path_day * CHUNK * (self.own + configs) / (self.own + CHUNK)
 
     def leading(self, paths: int) -> float:
-        """A shard of a simulation of so many paths."""
+        """A shard of a simulation with this number of paths."""
         return self.shard + self.merging / len(spans(paths))
 
     def trials(self, first: int, count: int) -> float:
@@ -85,7 +85,7 @@ class Load:
             yield min(ROUND, self.trials - completed_trials)
 
     def windows(self, trials: int) -> Iterator[list[Piece]]:
-        """Shards that are handed out together; of a large search the better half of a round is simulated whole."""
+        """Shards that are issued together; a large search simulates only the better half of a round completely."""
         chunks = [min(CHUNK, trials - first) for first in range(0, trials, CHUNK)]
         if self.trials > SCREENING_FROM:
             yield from self._windows(chunks, screening_paths(self.paths))
@@ -155,7 +155,7 @@ class _Run:
         heapq.heappush(self.events, (time, next(self.order), kind, what))
 
     def _lead(self, seconds: float) -> float:
-        """When the leader is through with it."""
+        """The time at which the leader has merged the result."""
         self.leader_free = max(self.now, self.leader_free) + seconds
         self.outcome.leader += seconds
         return self.leader_free
@@ -246,7 +246,7 @@ def simulated(load: Load, fleet: Fleet, costs: Costs | None = None) -> Outcome:
 
 
 def least_seconds(load: Load, fleet: Fleet, costs: Costs | None = None) -> float:
-    """What the two bounds say: the leader's own work, and the work of all cores."""
+    """The lower bound of the time: the leader's own work, or the work of all cores."""
     costs = costs or Costs()
     pieces = [piece for trials in load.rounds() for window in load.windows(trials) for piece in window]
     start = next(load.rounds())

@@ -1,4 +1,4 @@
-"""Instances and their prices, and what a search on them is estimated to take."""
+"""Instances, their prices, and the estimated duration and cost of a search."""
 
 from pathlib import Path
 

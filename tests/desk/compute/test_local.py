@@ -12,7 +12,7 @@ ENDED = {"completed", "failed", "cancelled"}
 
 
 class Loader:
-    """The port that gives the market; counts how often it was asked."""
+    """Loads the market, and counts the loads."""
 
     def __init__(self, market, error: Exception | None = None) -> None:
         self.market = market
@@ -27,7 +27,7 @@ class Loader:
 
 
 async def wait_until_finished(runner, job):
-    """Every status on the way to the last one."""
+    """All statuses up to the last one."""
     statuses = [await runner.status(job.id())]
     while statuses[-1].state not in ENDED:
         await asyncio.sleep(0.01)

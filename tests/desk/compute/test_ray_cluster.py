@@ -1,4 +1,4 @@
-"""Real searches on a real cluster of two nodes, of which workers, nodes and the coordinating process are killed."""
+"""Searches on a real cluster of two nodes while workers, nodes and the coordinating process are killed."""
 
 import asyncio
 import ctypes
@@ -53,7 +53,7 @@ def nodes() -> Iterator[Nodes]:
 
 @pytest.fixture(scope="module")
 def long(world, make_request) -> World:
-    """Shards of some ten milliseconds, more than are in flight."""
+    """More shards, of about ten milliseconds each, than are in flight at once."""
     scenarios = tuple(s.model_copy(update={"paths": 16 * 1024, "years": 1}) for s in world.request.scenarios)
     return World(world.market, make_request(scenarios=scenarios))
 
@@ -64,7 +64,7 @@ def alone(long, job, execute_search):
 
 
 class Shelved:
-    """A shelf in memory; `call` is called once `after` shards are on it."""
+    """A shard store in memory; `call` runs once `after` shards are stored."""
 
     def __init__(self, after: int = 0, call: Callable[[], None] = lambda: None) -> None:
         self.files: dict[str, bytes] = {}
@@ -169,7 +169,7 @@ async def test_a_cancelled_search_ends_soon_and_can_be_continued(nodes, long, al
 @pytest.mark.parametrize("lost", ["worker", pytest.param("node", marks=pytest.mark.soak)])
 @pytest.mark.soak
 def test_a_lost(nodes, long, alone, job, tmp_path, lost) -> None:
-    """What it was at is computed elsewhere, and nothing else again."""
+    """The lost shards are computed elsewhere, and no other shard is computed again."""
     world = World(counted(long.market, tmp_path / "book"), long.request)
 
     shards = Shelved(ENOUGH, nodes.remove if lost == "node" else nodes.kill)
@@ -234,7 +234,7 @@ def test_signal_handlers_of_the_process_are_unchanged(nodes, world) -> None:
 
 
 def handler(number: signal.Signals) -> bytes:
-    """Its address, with which the kernel's `sigaction` begins."""
+    """The address of the handler, the first field of the kernel's `sigaction`."""
     action = ctypes.create_string_buffer(256)
     assert ctypes.CDLL(None).sigaction(number, None, action) == 0
     return action.raw[:8]

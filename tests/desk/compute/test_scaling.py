@@ -19,7 +19,7 @@ BIG = Load(trials=400, scenarios=20, paths=20_000)
 
 
 def rows(heading: str) -> list[list[str]]:
-    """The cells of the table below a heading, without its head."""
+    """The cells of the table below a heading, without the header."""
     section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
@@ -64,7 +64,7 @@ def test_files_in_s3_are_the_shards_of_the_simulation(row: list[str]) -> None:
 
 @pytest.mark.parametrize("row", cases("Where it ends"))
 def test_more_instances_stop_helping_where_the_page_says(row: list[str]) -> None:
-    """Twice as many as the page says gain less than a fifth; half as many lose more than that."""
+    """Twice the recommended instances gain less than a fifth; half of them lose more."""
     trials, scenarios, paths, instances = (int(number(cell)) for cell in row)
     load = Load(trials, scenarios, paths)
     half, here, twice = (simulated(load, Fleet(n)).seconds for n in (max(1, instances // 2), instances, 2 * instances))

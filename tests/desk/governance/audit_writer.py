@@ -1,4 +1,4 @@
-"""Writes entries, five at once, and tells their numbers: `audit_writer.py ADAPTER HOME TIMES [WRITE before|after]`.
+"""Appends entries, five at once, and prints their numbers: `audit_writer.py ADAPTER HOME TIMES [WRITE before|after]`.
 
 It dies by SIGKILL at its n-th write.
 """

@@ -1,4 +1,4 @@
-"""The audit log: whatever is done to it, or to those who write it, is found or does it no harm."""
+"""The audit log: every change is detected, and a killed or failed writer leaves it valid."""
 
 import asyncio
 import os
@@ -104,7 +104,7 @@ async def test_concurrent_entries_share_writes(store: Store) -> None:
 
 
 async def test_logs_that_are_written_at_once_stay_one_chain(store: Store) -> None:
-    """As several processes write: each has its own idea of where the log ends."""
+    """Append as several processes do, each with its own cached end of the log."""
     logs = [AuditLog(store) for _ in range(3)]
     await asyncio.gather(*(log.append(entry(n)) for n in range(5) for log in logs))
     for n in range(4):
@@ -123,7 +123,7 @@ async def test_a_cancelled_append_does_not_cancel_others(store: Store) -> None:
 
 
 class Failing:
-    """A port one of whose methods fails, before or after it is done."""
+    """A port of which one method fails, before or after its effect."""
 
     def __init__(self, port: Any, method: str, *, after: bool = False) -> None:
         self._port, self._method, self._after = port, method, after
@@ -231,7 +231,7 @@ Change = Callable[[sqlite3.Connection], Any]
 
 
 def verify_after(home: Path, change: Change) -> Verification:
-    """What is found in the log after a change that is then taken back."""
+    """The verification after a change, which is then reverted."""
     with closing(sqlite3.connect(home / "store.sqlite", isolation_level=None)) as connection:
         remaining = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in ("events", "records")}
         connection.execute("BEGIN")
@@ -355,7 +355,7 @@ async def test_a_missing_head_is_detected_once_it_cannot_be_late(tmp_path: Path,
 
 
 async def test_a_truncated_log_accepts_no_entry(tmp_path: Path) -> None:
-    """What shows the cut would be overwritten."""
+    """An append would overwrite the evidence of the truncation."""
     async with open_store(tmp_path) as store:
         log = AuditLog(store)
         for n in range(3):
@@ -444,7 +444,7 @@ async def test_processes_that_write_at_once_leave_one_chain(tmp_path: Path) -> N
 
 
 async def killed(home: Path, times: int) -> None:
-    """A writer dies at one of its writes, before or after it is done, again and again."""
+    """Writers are killed repeatedly, each before or after one of its writes."""
     acknowledged = 0
     for kill in range(times):
         with start("embedded", home, "1000", str(1 + kill * 7 % 9), "after" if kill % 2 else "before") as writer:

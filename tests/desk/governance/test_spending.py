@@ -1,4 +1,4 @@
-"""Totals of what models took, and the budgets they are held against."""
+"""Totals of model usage, and the budgets that limit them."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -49,7 +49,7 @@ async def test_bundled_prices_contain_the_crashes_of_2008_and_2020(index: Prices
 
 
 async def test_the_index_is_a_price_index(index: Prices) -> None:
-    """In 2013 it rose 29.60 percent without dividends, and 32.39 with them."""
+    """In 2013 the index rose 29.60 percent without dividends, and 32.39 with them."""
     year = close(index, "2013-12-31") / close(index, "2012-12-31") - 1
     assert year == pytest.approx(0.2960, abs=5e-5)
     assert index.price_index
@@ -57,7 +57,7 @@ async def test_the_index_is_a_price_index(index: Prices) -> None:
 
 
 async def test_the_stocks_include_dividends(stocks: Prices) -> None:
-    """Coca-Cola in 2010: from 57.00 to 65.77, and 1.76 of dividends, put into the share again."""
+    """Coca-Cola in 2010: from 57.00 to 65.77, with 1.76 of reinvested dividends."""
     ko = stocks.assets.index("KO")
     year = close(stocks, "2010-12-31", ko) / close(stocks, "2009-12-31", ko) - 1
     assert 65.77 / 57.00 - 1 + 1.76 / 57.00 < year < (65.77 / 57.00) * (1 + 1.76 / 50.0) - 1

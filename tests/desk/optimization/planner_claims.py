@@ -1,4 +1,4 @@
-"""What the embedded planner says before a search, with the figures it may refer to."""
+"""Claims of the embedded planner before a search, with the figures that they may reference."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def risk_claims(world: World) -> Said:
 
 
 def market_claims(world: World) -> Iterator[Said]:
-    """In each trend and band of volatility."""
+    """The analyst's claims for each trend and band of volatility."""
     report, scenarios = regime_report(world.market), scenario_list(world.market, world.request.scenarios)
     for trend, band in (("rising", "low"), ("flat", "middle"), ("falling", "high")):
         in_sample = report.model_copy(update={"trend": trend, "volatility_band": band})

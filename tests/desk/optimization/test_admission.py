@@ -1,4 +1,4 @@
-"""What is taken without the numeric core it would take too, and what is refused is refused in the same words."""
+"""Checks of requests by metadata: they accept and refuse like the numeric core, with the same errors."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""A model of the evaluation, fitted on the trials of a small real search."""
+"""The surrogate, fitted on the trials of a small real search."""
 
 import hashlib
 import json
@@ -130,7 +130,7 @@ def _flipped(file: bytes) -> bytes:
 
 
 def _shorter(file: bytes) -> bytes:
-    """One number is missing, and the header says that this is how it should be."""
+    """The content lacks one number, and the header claims that length."""
     first, header, data = file.split(b"\n", 2)
     data = zlib.compress(zlib.decompress(data)[:-8])
     header_fields = json.loads(header) | {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
@@ -246,7 +246,7 @@ def test_a_small_space_is_suggested_to_its_end(surrogate) -> None:
 
 
 def test_an_interval_is_widened_until_its_coverage_suffices(finished_search, problem) -> None:
-    """One in six lies far off, for no reason that a config shows, and none of those that the model learns from."""
+    """One in six held-out trials is an outlier; the training trials have none."""
     trials = sorted(finished_search.trials, key=lambda trial: trial.digest)
     wild = [
         trial.model_copy(update={"train": trial.train.model_copy(update={"metrics": _moved(trial, by=0.5)})})

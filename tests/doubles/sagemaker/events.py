@@ -1,4 +1,4 @@
-"""What SageMaker tells EventBridge when a job's status changes."""
+"""Events of SageMaker for EventBridge when a job's status changes."""
 
 import uuid
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ TIMES = ("CreationTime", "LastModifiedTime", "ProcessingStartTime", "ProcessingE
 
 
 def state_change(description: Request) -> dict[str, Any]:
-    """The event of a job as `DescribeProcessingJob` tells of it; the service may send one twice."""
+    """The event for a description by `DescribeProcessingJob`; the service may send one twice."""
     arn: str = description["ProcessingJobArn"]
     milliseconds = {name: int(description[name] * 1000) for name in TIMES if name in description}
     return {

@@ -1,6 +1,6 @@
-"""What runs in containers of tests that have their results already; it needs the standard library only.
+"""A container that writes prepared results; it needs the standard library only.
 
-`python canned.py FOLDER worker`: FOLDER/JOB holds the result of a job, and says what each attempt does with it.
+`python fixed_results.py FOLDER worker`: FOLDER/JOB holds the result of a job, and says what each attempt does with it.
 """
 
 import json

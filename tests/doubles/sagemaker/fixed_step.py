@@ -1,4 +1,4 @@
-"""A container of the fleet that leaves what a step has left elsewhere: FOLDER worker --step NAME."""
+"""A container that writes the prepared output of a step: FOLDER worker --step NAME."""
 
 import os
 import shutil

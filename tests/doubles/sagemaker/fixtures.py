@@ -17,7 +17,7 @@ def behind() -> Iterator[Aws]:
 
 @pytest.fixture
 def fleet(behind: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
-    """Settings of AWS reach it too: boto3's clients need no endpoint."""
+    """The environment points to the fleet, so that boto3's clients need no endpoint."""
     with Fleet(behind, tmp_path / "fleet") as fleet:
         point_at(monkeypatch, behind.url)
         for name, value in fleet.environment.items():
@@ -27,5 +27,5 @@ def fleet(behind: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 @pytest.fixture
 def bucket(behind: Aws, tmp_path: Path) -> str:
-    """A bucket of this test alone."""
+    """A bucket for one test."""
     return behind.bucket(f"fleet-{abs(hash(tmp_path)):x}")

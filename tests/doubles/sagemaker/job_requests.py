@@ -10,7 +10,7 @@ SCRIPT = Path(__file__).with_name("container.py")
 
 
 def arguments_of(bucket: str, *command: str, instances: int = 1, distribution: str = "FullyReplicated") -> Request:
-    """What a job is asked for, without a name."""
+    """The request of a job without its name."""
     return {
         "ProcessingInputs": [
             {

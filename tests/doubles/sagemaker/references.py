@@ -1,4 +1,4 @@
-"""References within a pipeline's definition, and what they stand for."""
+"""References within a pipeline's definition, and their values."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def references(value: Any) -> Iterator[str]:
 
 
 def resolved(value: Any, get: Callable[[str], Any]) -> Any:
-    """The value with every reference and join replaced by what it stands for."""
+    """The value with every reference and join resolved."""
     if isinstance(value, list):
         return [resolved(each, get) for each in value]
     if not isinstance(value, dict):

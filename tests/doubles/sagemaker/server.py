@@ -1,4 +1,4 @@
-"""SageMaker's wire: JSON 1.1 over HTTP on loopback, in front of another server that answers what is not played here."""
+"""SageMaker's JSON 1.1 protocol over loopback HTTP; other operations go to the server behind."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ Play = Callable[[str, Request], Request]
 
 
 class Behind:
-    """The server behind, asked with the words of the request in front."""
+    """Forwards a request with its headers to the server behind."""
 
     def __init__(self, url: str, region: str) -> None:
         self.address, self.region = urlsplit(url).netloc, region

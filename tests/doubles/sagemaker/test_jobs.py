@@ -293,7 +293,7 @@ def test_no_two_jobs_share_an_address() -> None:
 
 
 def start_waiting_job(fleet: Fleet, sagemaker: Any, bucket: str, name: str, instances: int = 1) -> None:
-    """A job that runs until it is ended, and has stored something of each instance."""
+    """Start a job that runs until it is stopped, and wait for output of each instance."""
     fleet.put(f"s3://{bucket}/work/a", b"x")
     sagemaker.create_processing_job(**job_of(name, bucket, "wait", instances=instances))
     is_stored = lambda: len(fleet.objects(f"s3://{bucket}/result/", like="line-*")) == instances  # noqa: E731

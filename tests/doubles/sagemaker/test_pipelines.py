@@ -30,7 +30,7 @@ def join(*values: Any) -> Request:
 
 
 def step(bucket: str, name: str, *command: Any, after: str = "", **more: Any) -> Request:
-    """A processing step that writes below the execution's id, and reads what another one wrote."""
+    """A processing step that writes below the execution's id, and reads the output of another step."""
     arguments = arguments_of(bucket, *command)
     arguments["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] = join(f"s3://{bucket}", ID, name)
     if after:
@@ -44,7 +44,7 @@ def definition_of(*steps: Request, parameters: list[Request] | None = None) -> s
 
 
 def start(client: Any, definition: str, **parameters: str) -> str:
-    """The execution of a pipeline that is made or brought up to date."""
+    """Create or update the pipeline, and start an execution."""
     pipelines = client.list_pipelines()["PipelineSummaries"]
     (client.update_pipeline if pipelines else client.create_pipeline)(
         PipelineName="five-steps", PipelineDefinition=definition, RoleArn=ROLE

@@ -12,7 +12,7 @@ from tests.doubles.sagemaker.validation import Fault, Request, checked_response,
 
 
 def changed(path: str, value: Any) -> Request:
-    """A good request with one value changed, added, or taken away where it is `...`."""
+    """A valid request with one value changed, added, or removed where it is `...`."""
     request: Any = job_of("good", "bucket", "copy")
     *parents, last = [int(name) if name.isdecimal() else name for name in path.split(".")]
     place = request

@@ -1,4 +1,4 @@
-"""Steps as a container executes them, and what each refuses by name."""
+"""Pipeline steps as a container executes them, and the errors of each."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ def copy_to_input(folder: Path, paths: ContainerPaths) -> None:
 def finished_paths(
     make_request: Callable[..., OptimizationRequest], prices: Prices, tmp_path_factory: pytest.TempPathFactory
 ) -> ContainerPaths:
-    """The tree of an only instance, in which all steps up to the search have been executed."""
+    """The container tree of a single instance after all steps up to the search."""
     paths = ContainerPaths(tmp_path_factory.mktemp("tree"))
     paths.resources.parent.mkdir(parents=True)
     paths.resources.write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
@@ -66,7 +66,7 @@ def finished_paths(
 
 @pytest.fixture
 def paths(finished_paths: ContainerPaths, tmp_path: Path) -> ContainerPaths:
-    """A copy of it, of this test alone."""
+    """A copy of the tree for one test."""
     return ContainerPaths(Path(shutil.copytree(finished_paths.root, tmp_path / "tree")))
 
 

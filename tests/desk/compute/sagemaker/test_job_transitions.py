@@ -1,4 +1,4 @@
-"""When another attempt is made, and when there is an end."""
+"""When a remote job starts another attempt, and when it ends."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

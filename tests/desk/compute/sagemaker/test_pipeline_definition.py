@@ -1,4 +1,4 @@
-"""The pipeline as SageMaker reads it, against the steps that it is made of and against the service's own model."""
+"""The pipeline definition, compared with its steps and with SageMaker's service model."""
 
 import json
 from typing import Any

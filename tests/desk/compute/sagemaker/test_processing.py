@@ -1,4 +1,4 @@
-"""What SageMaker is asked for fits its model, and what it says of a job has one meaning."""
+"""Processing requests fit the service's model, and each job description has one meaning."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The runner against a fleet whose containers leave results that were made before."""
+"""The runner against a fleet whose containers write prepared results."""
 
 import asyncio
 import hashlib
@@ -43,7 +43,7 @@ RUNS = count()
 
 
 class Amazon:
-    """A fleet that runs canned containers, a bucket, clients of both: made once, they take a second."""
+    """A fleet of containers with prepared results, a bucket and clients; created once, because that takes a second."""
 
     def __init__(self, fleet: Fleet, folder: Path, sagemaker: AwsClient, s3: AwsClient) -> None:
         self.fleet, self.folder, self.sagemaker, self.s3 = fleet, folder, sagemaker, s3
@@ -65,7 +65,7 @@ def amazon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Amazon]:
 
 
 class Case:
-    """A job of a test, with what its containers leave, and runners that know it from the store alone."""
+    """A job, the output of its containers, and runners that know the job from the store only."""
 
     def __init__(self, amazon: Amazon, job: SearchJob, finished_search: Any, store: Store, prices: Any) -> None:
         self.amazon, self.job, self.store = amazon, job, store
@@ -78,7 +78,7 @@ class Case:
         self.attempts()
 
     def attempts(self, **behaviours: Any) -> None:
-        """By number, `a1` first: what a container does other than to leave its result and end well."""
+        """Deviations from a successful container by attempt, the first of which is `a1`."""
         (self._folder / "attempts.json").write_text(json.dumps({name[1:]: does for name, does in behaviours.items()}))
 
     def runner(self, sagemaker: AwsClient | None = None, **changes: Any) -> SageMakerRunner:
@@ -205,7 +205,7 @@ async def test_a_finished_job_is_not_created_again(case: Case) -> None:
 
 
 async def forgotten(case: Case) -> None:
-    """Its records have expired."""
+    """Expire the records of the job."""
     assert await case.store.records.delete(Key(SYSTEM, INDEX, case.name))
     assert await case.store.records.delete(Key(case.job.owner, KIND, case.name))
     case.now += RETENTION
@@ -441,7 +441,7 @@ async def test_a_restarted_job_does_not_run_beside_its_predecessor(case: Case) -
 
 
 class Late(AwsClient):
-    """Something happens before the first call."""
+    """Awaits `first` before the first call."""
 
     def __init__(self, calls: AwsClient, first: Callable[[], Awaitable[object]]) -> None:
         self._calls, self._firsts = calls, [first]
@@ -460,11 +460,11 @@ async def test_a_job_cancelled_during_its_creation_is_stopped(case: Case) -> Non
 
 
 class Died(Exception):
-    """The process is not there any more."""
+    """The simulated process is dead."""
 
 
 class Dying(AwsClient):
-    """Of a process that dies when it has told AWS to make a job, which AWS has yet to hear."""
+    """A process that dies after it sent a request for a job that AWS has not received yet."""
 
     def __init__(self, calls: AwsClient) -> None:
         self._calls = calls

@@ -1,4 +1,4 @@
-"""The runner against a fleet of real workers: a search elsewhere is the search of this process, whatever happens."""
+"""The runner against a fleet of real workers: trials equal those of a local search despite failures."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -83,11 +83,11 @@ class Search:
         return self.fleet.objects(f"{self._place}/shards/", like="*.shard")
 
     def account(self, attempt: int) -> ShardCounts:
-        """What became of the shards in an attempt that ended well."""
+        """The counts of shards in a successful attempt."""
         return ShardCounts.model_validate_json(self.fleet.content(f"{self._place}/result/{attempt}/shards.json"))
 
     async def with_shards(self, attempt: int, least: int) -> None:
-        """Once so many are stored; the attempt is not over then."""
+        """Wait until this many shards are stored, before the attempt ends."""
         await asyncio.to_thread(
             self.fleet.wait_for, lambda: len(self.shards()) >= least, f"{least} shards of attempt {attempt}", 60.0
         )
@@ -102,7 +102,7 @@ async def searches(cloud: Cloud, job: Any, prices: Any, tmp_path: Path) -> Async
 
 @pytest.fixture(scope="module")
 def large(make_request: Any, execute_search: Any, world: Any) -> Any:
-    """A search that takes a worker some seconds."""
+    """A search that takes a worker several seconds."""
     scenarios = tuple(s.model_copy(update={"paths": 4_096, "years": 5}) for s in world.request.scenarios)
     request = make_request(trials=40, scenarios=scenarios)
     return execute_search(type(world)(world.market, request))

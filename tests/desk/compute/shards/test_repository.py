@@ -1,4 +1,4 @@
-"""Shards in the store: none is lost in silence, and they go when no search uses them any more."""
+"""Shards in the store: a lost write raises, and unused shards expire."""
 
 import asyncio
 import threading
@@ -33,7 +33,7 @@ DAY = timedelta(days=1)
 
 
 class Failing:
-    """`Blobs` of which the n-th put fails, some time after it was begun."""
+    """`Blobs` whose n-th put fails after a delay."""
 
     def __init__(self, inner, nth: int) -> None:
         self._inner = inner
@@ -54,7 +54,7 @@ class Failing:
 
 
 class Here:
-    """An `Engine`: this process."""
+    """An `Engine` that computes in this process."""
 
     def __init__(self, world) -> None:
         self._world = world
@@ -69,7 +69,7 @@ def shelf_of(store: Store, now: datetime = BEGIN) -> BlobShardStore:
 
 
 async def of_search(work: Callable[[], object]) -> None:
-    """In a thread, as a search is."""
+    """Run in a thread, as a search does."""
     await asyncio.to_thread(work)
 
 
@@ -82,7 +82,7 @@ async def uses(store: Store) -> int:
 
 
 async def run_to_end(store: Store, world, job, nth: int) -> tuple[JobStatus, Failing]:
-    """Of a search, a put of which fails."""
+    """The shard store of a search in which a put fails."""
     blobs = Failing(store.blobs, nth)
     failing = replace(store, blobs=blobs)
 

@@ -1,4 +1,4 @@
-"""Files of shards, and a search cut into them: the evaluations of the single run, whatever happens to a file."""
+"""Shard files, and a search divided into shards: evaluations equal those of one run despite damaged files."""
 
 import struct
 import zlib
@@ -33,7 +33,7 @@ Chunks = list[list[StrategyConfig]]
 
 
 class Memory:
-    """A `Shelf`."""
+    """A `ShardStore` in memory."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -49,7 +49,7 @@ class Memory:
 
 
 class Engine:
-    """Answers in the order that `arrange` gives; every shard is really computed once in all tests."""
+    """Returns results in the order of `arrange`; each shard is computed once for all tests."""
 
     files: dict[str, bytes] = {}  # noqa: RUF012 - on purpose
 
@@ -203,7 +203,7 @@ def test_shards_in_any_order_twice_or_late_give_the_evaluations_of_the_single_ru
     late: list[tuple[str, bytes]] = []
 
     def arrange(results: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-        """Some of them twice, and some of an earlier batch among them."""
+        """Some results come twice, and some belong to an earlier batch."""
         arrangement = results + random.sample(results, random.randrange(len(results))) + late
         late.extend(random.sample(results, 1))
         random.shuffle(arrangement)

@@ -1,4 +1,4 @@
-"""Every way to put another number into a released text: what must be found."""
+"""All manipulations that put another number into a released text; the guard must detect each."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ UNITS = (" bps a year", "%", " points", " years", " days")
 
 
 def all_found(claims: Sequence[Claim], figures: Sequence[Figure]) -> int:
-    """The number of deceptions, each of which is refused, in claims that are not."""
+    """Assert that each deception of accepted claims is refused, and return their number."""
     assert [check(claim, figures) for claim in claims] == [[]] * len(claims)
     others = [other for claim in claims for deceive in (swapped_in, swapped) for other in deceive(claim, figures)]
     assert [other.text for other in others if not check(other, figures)] == []
@@ -34,7 +34,7 @@ def swapped_in(claim: Claim, figures: Sequence[Figure]) -> Iterator[Claim]:
 
 
 def swapped(claim: Claim, figures: Sequence[Figure]) -> Iterator[Claim]:
-    """Each two references of a claim that read differently, in each other's place."""
+    """Each pair of references of a claim, swapped, if they read differently."""
     by_id = {figure.id: figure for figure in figures}
     for one, other in combinations(REFERENCE.finditer(claim.text), 2):
         if format_figure(by_id[one[1]]) != format_figure(by_id[other[1]]):

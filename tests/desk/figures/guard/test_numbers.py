@@ -404,7 +404,7 @@ def test_a_permitted_year_is_a_date_and_no_count() -> None:
 @pytest.mark.parametrize("figure", [figure for figure in FIGURES if figure is not YEAR])
 @pytest.mark.parametrize("template", REFERRING)
 def test_numbers_in_rendered_text_are_explained(template: str, figure: Figure) -> None:
-    """The sentences of the template and of the embedded planner, whatever figures stand in them."""
+    """Sentences of the template and of the embedded planner, with any figures."""
     assert find_unexplained(REFERENCE.sub(lambda _: format_figure(figure), template), [figure]) == ()
 
 

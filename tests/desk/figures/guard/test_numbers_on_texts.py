@@ -1,4 +1,4 @@
-"""The second guard on texts that were written without sight of it."""
+"""The second guard on texts that were written without knowledge of its rules."""
 
 from tests.bench.texts import false_alarms, outcome, recall, samples
 

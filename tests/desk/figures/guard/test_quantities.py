@@ -1,4 +1,4 @@
-"""Sentences as somebody may write them, over every figure of a result: what is spoken of is what is referred to."""
+"""Typical sentences about every figure of a result: the named quantity must be that of the reference."""
 
 import pytest
 from hypothesis import given, settings

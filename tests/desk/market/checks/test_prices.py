@@ -27,7 +27,7 @@ SESSIONS = YEAR[np.is_busday(YEAR, holidays=HOLIDAYS)]
 
 
 def make_prices(dates=SESSIONS, closes: Any = None, assets=("A", "B")) -> Prices:
-    """Prices that wander by a percent or so a day, without anything to remark."""
+    """Prices that move by about a percent a day and pass every gate."""
     if closes is None:
         noise = np.random.default_rng(7).uniform(-0.01, 0.01, (len(dates), len(assets)))
         closes = 100.0 * np.cumprod(1.0 + noise, axis=0)
@@ -87,7 +87,7 @@ def test_a_weekend_or_holiday_fails_and_is_named(day: str) -> None:
 
 
 def test_a_report_without_a_calendar_names_that() -> None:
-    """Coins trade every day; a file of them has no missing session that anyone could name."""
+    """Coins trade every day, so that their files have no missing sessions."""
     prices = make_prices(dates=YEAR)
     assert not inspect(prices).usable
     report = require_usable(prices, calendar=None)
@@ -119,7 +119,7 @@ def test_split_like_moves_are_a_warning(ratio: float) -> None:
 
 @pytest.mark.parametrize(("move", "status"), [(0.284, "PASS"), (0.2841, "WARN"), (-0.2212, "WARN")])
 def test_a_quarter_in_logarithms_is_large(move: float, status: str) -> None:
-    """exp(0.25) - 1 = 0.28403, exp(-0.25) - 1 = -0.22120; others move as much, so no outlier."""
+    """exp(0.25) - 1 = 0.28403, exp(-0.25) - 1 = -0.22120; other assets move as much, so neither is an outlier."""
     steps = np.where(np.arange(len(SESSIONS)) % 2, 1.0 + move, 1.0 / (1.0 + move))
     if move > 0:
         assert np.exp(0.25) - 1 == pytest.approx(0.28403, abs=1e-5)

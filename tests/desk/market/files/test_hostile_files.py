@@ -1,4 +1,4 @@
-"""Files that are not what they seem."""
+"""Hostile and damaged price files."""
 
 import io
 import json
@@ -46,7 +46,7 @@ def workbook(**cells) -> bytes:
 
 
 def with_part(content: bytes, name: str, data: bytes) -> bytes:
-    """The archive with one more part, or another one in its place."""
+    """The archive with a part added or replaced."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
         for part in old.namelist():
@@ -99,7 +99,7 @@ def test_an_archive_is_no_workbook() -> None:
 
 
 def test_a_workbook_that_claims_to_be_wide() -> None:
-    """A cell far out makes every row as wide in some readers."""
+    """Some readers widen every row to the most distant cell."""
     assert "has" in rejection(workbook(XFD1048576=1.0))
 
 

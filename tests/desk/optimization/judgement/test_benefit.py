@@ -39,7 +39,7 @@ def test_history_has_no_error_of_paths(table) -> None:
 
 
 def test_a_pairing_on_common_paths_is_sharper_than_none(table) -> None:
-    """Both hold the same asset on the same paths."""
+    """Both sides hold the same asset on the same paths."""
     apart = [table.evaluations["bear_market"][k].metrics.utility.error for k in (0, 2)]
     assert utility_difference(table, 0, 2, {"bear_market": 1.0}).error < 10_000 * (apart[0] ** 2 + apart[1] ** 2) ** 0.5
 

@@ -64,7 +64,7 @@ def test_the_winner_is_the_highest_plateau_of_those_within_two_paired_errors_of_
 
 
 def test_a_higher_plateau_wins_over_a_better_objective(world, finished_search) -> None:
-    """Other seeds are other paths: on some of them the best is not the one on the highest plateau."""
+    """With some seeds, the best finalist is not the one on the highest plateau."""
     passed_over = 0
     for seed in range(2, 22):
         if passed_over:
@@ -118,7 +118,7 @@ def test_neighbours_are_evaluated_one_by_one(world, choice) -> None:
 
 
 def test_every_indistinguishable_finalist_has_its_plateau(world, finished_search) -> None:
-    """Paths of a high volatility tell less apart."""
+    """Paths of high volatility distinguish fewer finalists."""
     flat = tuple(s.model_copy(update={"sigma": 0.9}) for s in world.request.scenarios)
     actual = choose(asking(world, scenarios=flat), finished_search.trials)
     near = [f for f in actual.finalists if f.indistinguishable]
@@ -152,7 +152,7 @@ def jackknife(world, table, weights, best, first, second, goal) -> float:
 @pytest.mark.parametrize("pair", [(0, 1), (2, 3), (4, 0)])
 @pytest.mark.parametrize("regretted", [0, 1, 2])
 def test_the_paired_error_is_that_of_the_difference_over_paths(world, table, goal, pair, regretted) -> None:
-    """One scenario is regretted most, whichever path is left out; the last is history, which has no paths."""
+    """One scenario has the largest regret whichever path is omitted; the last one is history, which has no paths."""
     names = names_of(world)
     best = table.values(names, "utility").max(axis=0)
     best[regretted] += 0.1

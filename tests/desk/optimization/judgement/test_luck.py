@@ -76,7 +76,7 @@ def test_a_longer_ledger_leaves_less_skill(world, finished_search, records, luck
 
 
 def test_the_sampler_does_not_widen_the_variance_of_the_trials(world, finished_search, records, luck) -> None:
-    """Only trials that no result steered enter it."""
+    """Only trials proposed without knowledge of results enter the variance."""
     series = dict(finished_search.series)
     for trial in finished_search.trials:
         if trial.origin != "sobol":
@@ -161,7 +161,7 @@ def test_noise_is_red(world, finished_search) -> None:
 
 
 def test_skill_that_many_share_is_not_green(world, finished_search) -> None:
-    """All are good alike: the benchmark is beaten, but which one to choose is luck."""
+    """All trials are equally good: they beat the benchmark, but the choice among them is luck."""
     actual = luck_with(world, finished_search, [0.03] * 12)
     assert actual.spa_p < 0.05
     assert actual.active_deflated_sharpe > 0.95
@@ -170,7 +170,7 @@ def test_skill_that_many_share_is_not_green(world, finished_search) -> None:
 
 
 def test_the_equity_premium_alone_is_no_skill(world, finished_search) -> None:
-    """The raw ratio is high for whoever holds equity; the active one decides."""
+    """The raw ratio is high for every holder of equity; the active one decides."""
     actual = luck_with(world, finished_search, [0.0] * 12)
     assert actual.deflated_sharpe > 0.95
     assert actual.active_deflated_sharpe < 0.95

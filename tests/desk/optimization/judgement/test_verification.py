@@ -1,4 +1,4 @@
-"""Another number in the place of a released one is found, wherever it is put and wherever it comes from."""
+"""The check of a stored result detects every replaced number."""
 
 from collections.abc import Callable
 
@@ -39,7 +39,7 @@ def infeasible() -> OptimizationResult:
 
 
 def whole(result: OptimizationResult) -> OptimizationResult:
-    """With its own figures and the template's explanation, as a run without a model keeps it."""
+    """The result with its own figures and the template's explanation, as a run without a model stores it."""
     counts = result.model_copy(update={"figures": result_figures(result), "explanation": None})
     return explained(counts, template_claims(counts))
 

@@ -74,7 +74,7 @@ def test_another_trial_is_behind_in_sample(result, finished_search) -> None:
 
 
 def test_the_error_in_sample_moves_with_the_errors_of_the_scenarios(result, finished_search) -> None:
-    """Twice the errors of every utility is twice the error of the distance."""
+    """Doubled errors of all utilities double the error of the distance."""
 
     def noisier(trial):
         def doubled(evaluation):

@@ -113,7 +113,7 @@ def _said(config, name):
 
 
 def test_rebalances_are_those_after_which_the_record_holds_another_weight(world, material, charts):
-    """The replay counts what was traded; the chart sees the weights alone."""
+    """The replay counts trades; the chart uses weights only."""
     config = material.result.winner.config
     part = slice(world.market.train.start, world.market.validate.stop)
     _, weight, turnover, _ = world.replay([config]).series[0, :, part]

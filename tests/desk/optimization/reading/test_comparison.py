@@ -14,7 +14,7 @@ def result(judgement):
 
 
 def with_request(result, **changes):
-    """The same result of another request."""
+    """The result as if of a changed request."""
     request = result.manifest.request.model_copy(update=changes)
     return result.model_copy(update={"manifest": result.manifest.model_copy(update={"request": request})})
 

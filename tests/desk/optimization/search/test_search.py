@@ -84,7 +84,7 @@ def test_a_search_resumes_from_any_prefix_without_recomputation(forty, world, jo
 
 
 def test_trials_do_not_depend_on_what_is_evaluated_beside_them(forty, world, job, execute_search) -> None:
-    """A hole is no prefix, but every trial is still the same."""
+    """Known trials with a gap are no prefix, but all trials stay equal."""
     by_id = {t.digest: t for t in forty.trials if t.number % 3}
     again = execute_search(world, job(world.request, budget=40), by_id)
     assert again.trials == tuple(t for t in forty.trials if not t.number % 3)

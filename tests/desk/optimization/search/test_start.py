@@ -1,4 +1,4 @@
-"""Configs that a request wants to be tried first."""
+"""Configs that a request names to be tried first."""
 
 import pytest
 from pydantic import ValidationError
