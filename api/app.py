@@ -62,7 +62,7 @@ async def create_dependencies(
     Without `models`, runs can be read and reproduced but not executed. A function for `models` is called when an agent
     first needs one, and the checkpoints are not checked before.
     """
-    from api.operations.telemetry import exported
+    from api.operations.telemetry import telemetry_export
     from graphs.dependencies import Dependencies
 
     model_set = prepare_models(settings, models)
@@ -70,7 +70,7 @@ async def create_dependencies(
     prices = BundledPrices()
     checkpoints = await _checkpoints(settings, checked=model_set is not None and model_set is models)
     place = settings.log if queued else "home"  # standard output is reserved for the answer of a command
-    with log_to(settings.home, settings.log_level, place=place), exported(settings.telemetry) as telemetry:
+    with log_to(settings.home, settings.log_level, place=place), telemetry_export(settings.telemetry) as telemetry:
         async with (
             open_configured_store(settings) as configured_store,
             _queue(settings, queued=queued) as queue,
@@ -116,7 +116,7 @@ def create_app(
     from api.http.middleware.stack import add_middleware
     from api.http.openapi import generate_once
     from api.http.rate_limits import RateLimits
-    from api.operations.metrics import Measured
+    from api.operations.metrics import RequestMetrics
     from api.operations.readiness import ReadinessChecks
     from desk.governance.audit_log import AuditLog
 
@@ -165,7 +165,7 @@ def create_app(
     for place in ("/", "/api"):
         app.add_api_route(place, _to_documentation, include_in_schema=False)
     if metrics is not None:
-        app.add_middleware(Measured, metrics=metrics)
+        app.add_middleware(RequestMetrics, metrics=metrics)
     return app
 
 

@@ -24,7 +24,7 @@ from api.http.errors.problems import Problem
 from api.http.middleware.stack import add_middleware
 from api.http.rate_limits import MAX_CONCURRENT_CALCULATIONS
 from api.http.request_context import request_id
-from api.http.server import LARGEST_HEAD, Announced, listening, run
+from api.http.server import LARGEST_HEAD, LoggedServer, listening_sockets, run
 from api.operations.log import capture_library_logs, log_to
 from api.settings import Settings
 from desk.base.errors import InvalidInput, UserError
@@ -221,11 +221,11 @@ def serve_endpoint(settings: Settings, host: str | None, port: int | None) -> in
         raise InvalidInput("STRATIGOS_AUTH", settings.auth, reason=reason, allowed="nothing, with STRATIGOS_SERVES")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ignored by default in the first process of a container
     with (
-        listening(*_place(settings, host, port)) as sockets,
+        listening_sockets(*_place(settings, host, port)) as sockets,
         log_to(Path(os.devnull), settings.log_level, place="stdout"),
         capture_library_logs("stdout"),
     ):
-        server = Announced(
+        server = LoggedServer(
             create_endpoint(settings, BundledPrices(), load_artifact(settings.container_root / "model")),
             log_level=settings.log_level,
             log_config=None,

@@ -9,7 +9,7 @@ from agents.models.factory import Models
 from agents.recording.cassette import Cassette
 from agents.recording.player import Player
 from api.recording.isolation import sockets_blocked
-from api.recording.recording import Label, RecordedRun, label_of, played_models
+from api.recording.recorded_runs import Label, RecordedRun, label_of, played_models
 from desk.optimization.request import OptimizationRequest
 
 CASSETTES = Path(__file__).with_name("cassettes")

@@ -10,11 +10,11 @@ from pydantic import BaseModel
 
 from api.client.transport import Refused, ServerError, StreamInterrupted, Transport, backoff, new_key
 from api.http.etags import etag
-from api.http.pagination import Listed
+from api.http.pagination import Page
 from api.http.routes.market_data import PriceSeries, ReturnSeries
 from api.http.routes.monte_carlo import AnalysisRequest
-from api.http.routes.threads import Branching, NewThread, ThreadState
-from api.http.routes.turns import Said
+from api.http.routes.threads import BranchRequest, NewThread, ThreadState
+from api.http.routes.turns import NewMessage
 from desk.base.frames import frame
 from desk.conversation.interrupts import Interrupt
 from desk.conversation.messages import Message
@@ -128,7 +128,7 @@ class Client:
 
     def approvals(self) -> Items[Question]:
         """Questions that you may decide, also of other users, newest first."""
-        return self._items("/approvals", Listed[Question])
+        return self._items("/approvals", Page[Question])
 
     def approval(self, question: str) -> Question:
         return self._transport.call("GET", f"/approvals/{question}", Question)
@@ -223,19 +223,21 @@ class Client:
 
     def threads(self) -> Items[Conversation]:
         """Newest first."""
-        return self._items("/threads", Listed[Conversation])
+        return self._items("/threads", Page[Conversation])
 
     def thread(self, thread: str) -> ThreadState:
         return self._transport.call("GET", f"/threads/{thread}/state", ThreadState)
 
     def branch(self, thread: str, after: int) -> Conversation:
         """A new thread that continues after a turn of another."""
-        return self._transport.call("POST", f"/threads/{thread}/branches", Conversation, body=Branching(after=after))
+        return self._transport.call(
+            "POST", f"/threads/{thread}/branches", Conversation, body=BranchRequest(after=after)
+        )
 
     def say(self, thread: str, text: str, *, key: str | None = None) -> Turn:
         """Begin a turn; it is answered also if no client follows it."""
         params = {"stream": False}
-        message = Said(message=text)
+        message = NewMessage(message=text)
         return self._transport.call(
             "POST", f"/threads/{thread}/runs", Turn, body=message, key=key or new_key(), params=params
         )
@@ -263,11 +265,11 @@ class Client:
 
     def messages(self, thread: str) -> Items[Message]:
         """Messages and answers, oldest first."""
-        return self._items(f"/threads/{thread}/messages", Listed[Message])
+        return self._items(f"/threads/{thread}/messages", Page[Message])
 
     def interrupts(self, thread: str) -> list[Interrupt]:
         """The open questions of a thread."""
-        return self._transport.call("GET", f"/threads/{thread}/interrupts", Listed[Interrupt]).items
+        return self._transport.call("GET", f"/threads/{thread}/interrupts", Page[Interrupt]).items
 
     def decide(self, thread: str, run: str, ruling: Ruling) -> Turn:
         path = f"/threads/{thread}/interrupts/{run}"
@@ -356,7 +358,7 @@ class Client:
         return self._transport.call("POST", "/market-data/imports", ImportReport, **request)
 
     def datasets(self) -> Items[Dataset]:
-        return self._items("/market-data/datasets", Listed[Dataset])
+        return self._items("/market-data/datasets", Page[Dataset])
 
     def _compute(self, path: str, answer: type[T], body: BaseModel) -> T:
         """A computation, which may be repeated: its result is the same."""

@@ -14,16 +14,16 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="Maximum number of items
 After = Annotated[str | None, Query(max_length=500, description="`next` of the previous page")]
 
 
-class Listed(BaseModel, Generic[T]):
+class Page(BaseModel, Generic[T]):
     items: list[T]
     next: str | None = Field(description="`after` of the next page; null on the last")
 
 
-def paginate(items: Sequence[T], name: Callable[[T], str], limit: int, after: str | None) -> Listed[T]:
+def paginate(items: Sequence[T], name: Callable[[T], str], limit: int, after: str | None) -> Page[T]:
     """A page of a list in memory; the cursor is the name of the last item."""
     names = [name(item) for item in items]
     if after is not None and after not in names:
         raise InvalidInput("after", after, allowed="`next` of the previous page")
     start = 0 if after is None else names.index(after) + 1
     page = list(items[start : start + limit])
-    return Listed(items=page, next=names[start + limit - 1] if start + limit < len(names) else None)
+    return Page(items=page, next=names[start + limit - 1] if start + limit < len(names) else None)

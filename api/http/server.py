@@ -17,12 +17,14 @@ CANNOT_START = 2
 """Exit code."""
 LARGEST_HEAD = 32_768
 """Bytes of the head of a request; more than the limit of `middleware.head_limits`, which reports the error."""
-OF_PORTS = {errno.EADDRINUSE, errno.EACCES}
-OF_ADDRESSES = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+PORT_ERRORS = {errno.EADDRINUSE, errno.EACCES}
+ADDRESS_ERRORS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 """Errors of one address; a name such as localhost has several, of which one suffices."""
 
 
-class Announced(uvicorn.Server):
+class LoggedServer(uvicorn.Server):
+    """A uvicorn server that logs its addresses, and no tickets."""
+
     def __init__(self, app: FastAPI, **options: Any) -> None:
         super().__init__(uvicorn.Config(app, **options))
         logging.getLogger("uvicorn.error").addFilter(_clean_record)
@@ -35,7 +37,7 @@ class Announced(uvicorn.Server):
             logging.getLogger("uvicorn.error").info("Uvicorn running on http://%s (Press CTRL+C to quit)", place)
 
 
-class Server(Announced):
+class Server(LoggedServer):
     """The server of the service, which ends event streams at shutdown; clients reconnect."""
 
     def __init__(self, app: FastAPI, **options: Any) -> None:
@@ -57,7 +59,7 @@ def _clean_record(record: logging.LogRecord) -> bool:
 
 
 @contextmanager
-def listening(host: str, port: int) -> Generator[list[socket.socket]]:
+def listening_sockets(host: str, port: int) -> Generator[list[socket.socket]]:
     """Listening sockets for every address of `host`, all at the same port."""
     with ExitStack() as stack:
         sockets: list[socket.socket] = []
@@ -67,13 +69,13 @@ def listening(host: str, port: int) -> Generator[list[socket.socket]]:
             try:
                 listener = _listen(stack, (family, kind, proto), (address[0], bound_port, *address[2:]))
             except OSError as error:
-                if error.errno not in OF_ADDRESSES:
-                    raise _refused(host, port, error) from error
+                if error.errno not in ADDRESS_ERRORS:
+                    raise _listen_error(host, port, error) from error
                 failure = error
             else:
                 sockets.append(listener)
         if failure is not None and not sockets:
-            raise _refused(host, port, failure)
+            raise _listen_error(host, port, failure)
         yield sockets
 
 
@@ -81,7 +83,7 @@ def _addresses(host: str, port: int) -> list[Any]:
     try:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise _refused(host, port, error) from error
+        raise _listen_error(host, port, error) from error
 
 
 def _listen(stack: ExitStack, kind: tuple[int, int, int], address: tuple[Any, ...]) -> socket.socket:
@@ -94,19 +96,19 @@ def _listen(stack: ExitStack, kind: tuple[int, int, int], address: tuple[Any, ..
     return listener
 
 
-def _refused(host: str, port: int, error: Exception) -> InvalidInput:
+def _listen_error(host: str, port: int, error: Exception) -> InvalidInput:
     cause = (error.strerror if isinstance(error, OSError) else None) or "the name is invalid"
     reason = f"cannot listen on {host}, port {port}: {cause}"
-    if isinstance(error, OSError) and error.errno in OF_PORTS:
+    if isinstance(error, OSError) and error.errno in PORT_ERRORS:
         return InvalidInput("--port", port, reason=reason, allowed="a free port, or 0 for any (STRATIGOS_PORT)")
     return InvalidInput("--host", host, reason=reason, allowed="an address of this machine (STRATIGOS_HOST)")
 
 
-def run(server: Announced, sockets: list[socket.socket]) -> int:
-    """The exit code, once it was told to end."""
+def run(server: LoggedServer, sockets: list[socket.socket]) -> int:
+    """Serve until a signal ends the process; returns the exit code."""
     try:
-        with suppress(SystemExit):  # it has said why it could not start
+        with suppress(SystemExit):  # uvicorn has logged the reason
             server.run(sockets)
-    except KeyboardInterrupt:  # perhaps before it had started
+    except KeyboardInterrupt:  # possibly before the start
         return 0
     return 0 if server.started else CANNOT_START

@@ -257,13 +257,13 @@ async def _forward(exchange: http_events.Exchange, out: Stream, until: float) ->
 
 
 def _error_body(error: Exception) -> dict[str, str]:
-    """What the user can mend is told, and a fault is in the log."""
-    said = (
+    """The message of an error that the user can fix; other errors are in the log."""
+    message = (
         str(error)
         if isinstance(error, UserError | Deadline)
         else "internal error; the log of the service has the details"
     )
-    return {"errorMessage": said, "errorType": _kind(error)}
+    return {"errorMessage": message, "errorType": _kind(error)}
 
 
 def _kind(error: Exception) -> str:

@@ -1,6 +1,6 @@
 """Metrics in the embedded metric format of CloudWatch: JSON lines on standard output.
 
-They come from trace events and requests only. The run is a property, not a dimension; the owner is neither.
+The sources are trace events and requests. The run is a property, not a dimension; the owner is neither.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ Kind: TypeAlias = Literal["serve", "work", "lambda"]
 Name: TypeAlias = str
 
 NAMESPACE = "Stratigos"
-EVERY_SECONDS = 10.0
-LOOK_SECONDS = 60.0
+FLUSH_SECONDS = 10.0
+GAUGE_SECONDS = 60.0
 MAX_VALUES = 100
 """Limit of the format per metric and line; more values are sampled."""
-MOST_RUNS = 100
+MAX_RUN_LINES = 100
 """Runs with their own line in an interval; other runs share one line."""
-MOST_KNOWN = 1_000
+MAX_RUNS = 1_000
 """Runs whose start time is stored."""
 
 COUNTS = dict.fromkeys(
@@ -82,15 +82,15 @@ UNITS = COUNTS | VALUES | LEVELS
 class _Sample:
     """A uniform reservoir sample of at most `MAX_VALUES` values."""
 
-    chance: random.Random
-    seen: int = 0
+    generator: random.Random
+    count: int = 0
     values: list[float] = field(default_factory=list[float])
 
     def add(self, value: float) -> None:
-        self.seen += 1
+        self.count += 1
         if len(self.values) < MAX_VALUES:
             self.values.append(value)
-        elif (index := self.chance.randrange(self.seen)) < MAX_VALUES:
+        elif (index := self.generator.randrange(self.count)) < MAX_VALUES:
             self.values[index] = value
 
 
@@ -103,7 +103,7 @@ class _Interval:
     values: dict[Name, _Sample] = field(default_factory=dict[Name, _Sample])
     levels: dict[Name, float] = field(default_factory=dict[Name, float])
 
-    def measured(self) -> dict[Name, float | list[float]]:
+    def to_fields(self) -> dict[Name, float | list[float]]:
         money = {"Dollars": self.dollars} if self.dollars else {}
         return {**self.counts, **money, **{name: each.values for name, each in self.values.items()}, **self.levels}
 
@@ -112,8 +112,8 @@ class _Interval:
 class _Run:
     """State of a run until it ends."""
 
-    begun: datetime | None = None
-    searching: datetime | None = None
+    start: datetime | None = None
+    search_start: datetime | None = None
     trials: int = 0
     best: float | None = None
 
@@ -126,7 +126,7 @@ class Metrics:
         self._out = out
         self._clock = clock
         self._lock = threading.Lock()
-        self._chance = random.Random(0)  # noqa: S311  (which latencies are kept is no secret)
+        self._generator = random.Random(0)  # noqa: S311  (the sample is not secret)
         self._intervals: dict[str | None, _Interval] = {}
         self._runs: OrderedDict[str, _Run] = OrderedDict()
 
@@ -135,19 +135,19 @@ class Metrics:
             with self._lock:
                 self._interval(run).counts[name] += number
 
-    def spent(self, dollars: float, *, run: str | None = None) -> None:
+    def add_cost(self, dollars: float, *, run: str | None = None) -> None:
         with self._lock:
             self._interval(run).dollars += dollars
 
     def measure(self, name: Name, value: float, *, run: str | None = None) -> None:
         with self._lock:
-            self._interval(run).values.setdefault(name, _Sample(self._chance)).add(value)
+            self._interval(run).values.setdefault(name, _Sample(self._generator)).add(value)
 
     def level(self, name: Name, value: float) -> None:
         with self._lock:
             self._interval(None).levels[name] = value
 
-    def answered(self, status: int, seconds: float) -> None:
+    def record_response(self, status: int, seconds: float) -> None:
         """Count a response; that of a stream when it starts."""
         self.count(f"Requests{min(max(status // 100, 2), 5)}xx")
         self.measure("RequestMilliseconds", 1000.0 * seconds)
@@ -159,54 +159,54 @@ class Metrics:
         with self._lock:
             intervals, self._intervals = self._intervals, {}
         for run, interval in intervals.items():
-            self._out.write(self._line(run, interval.measured()))
+            self._out.write(self._line(run, interval.to_fields()))
 
     def observe(self, event: trace.TraceEvent) -> None:
         match event:
             case trace.RunStarted() | trace.TurnStarted():
-                self._run(event.run).begun = event.at
+                self._run(event.run).start = event.at
             case trace.NodeStarted(node="search"):
-                self._run(event.run).searching = event.at
+                self._run(event.run).search_start = event.at
             case trace.TrialFinished():
-                self._tried(event)
+                self._record_trial(event)
             case trace.TrialsFinished():
-                self._searched(event)
+                self._record_search(event)
             case trace.ModelAnswered():
-                self._asked(event)
+                self._record_answer(event)
             case trace.ModelRetried():
                 self.count("ModelRetries", run=event.run)
             case trace.ModelReplaced():
                 self.count("ModelFailures", run=event.run)
             case trace.RunFinished() | trace.TurnFinished() | trace.RunFailed():
-                self._ended(event)
+                self._record_end(event)
             case _:
                 return
 
-    def _tried(self, event: trace.TrialFinished) -> None:
+    def _record_trial(self, event: trace.TrialFinished) -> None:
         run = self._run(event.run)
         run.trials += 1
         if event.objective is not None:
             run.best = event.objective if run.best is None else max(run.best, event.objective)
         self.count("Trials")
 
-    def _searched(self, event: trace.TrialsFinished) -> None:
+    def _record_search(self, event: trace.TrialsFinished) -> None:
         run = self._run(event.run)
-        seconds = 0.0 if run.searching is None else (event.at - run.searching).total_seconds()
+        seconds = 0.0 if run.search_start is None else (event.at - run.search_start).total_seconds()
         if seconds > 0 and run.trials:
             self.measure("TrialsPerSecond", run.trials / seconds, run=event.run)
         if run.best is not None:
             self.measure("BestObjective", run.best, run=event.run)
-        run.trials, run.searching = 0, None
+        run.trials, run.search_start = 0, None
 
-    def _asked(self, event: trace.ModelAnswered) -> None:
+    def _record_answer(self, event: trace.ModelAnswered) -> None:
         self.count("ModelAnswers", run=event.run)
         self.count("InputTokens", event.input_tokens + event.written_tokens, run=event.run)
         self.count("CachedTokens", event.cached_tokens, run=event.run)
         self.count("OutputTokens", event.output_tokens, run=event.run)
         self.measure("ModelSeconds", event.seconds, run=event.run)
-        self.spent(event.dollars or 0.0, run=event.run)
+        self.add_cost(event.dollars or 0.0, run=event.run)
 
-    def _ended(self, event: trace.RunFinished | trace.TurnFinished | trace.RunFailed) -> None:
+    def _record_end(self, event: trace.RunFinished | trace.TurnFinished | trace.RunFailed) -> None:
         of_turn = isinstance(event, trace.TurnFinished) or event.node in ("turn", "assistant", "release")
         run = self._run(event.run)
         self._runs.pop(event.run)
@@ -217,34 +217,34 @@ class Metrics:
         else:
             outcome = "Answered" if of_turn else "Completed"
         self.count(f"{'Turns' if of_turn else 'Jobs'}{outcome}", run=event.run)
-        if run.begun is not None:  # None for a run that another process started
+        if run.start is not None:  # None for a run that another process started
             name = "TurnSeconds" if of_turn else "JobSeconds"
-            self.measure(name, (event.at - run.begun).total_seconds(), run=event.run)
+            self.measure(name, (event.at - run.start).total_seconds(), run=event.run)
 
     def _interval(self, run: str | None) -> _Interval:
-        known = run in self._intervals or len(self._intervals) < MOST_RUNS
-        return self._intervals.setdefault(run if known else None, _Interval())
+        has_line = run in self._intervals or len(self._intervals) < MAX_RUN_LINES
+        return self._intervals.setdefault(run if has_line else None, _Interval())
 
     def _run(self, run: str) -> _Run:
         state = self._runs.setdefault(run, _Run())
         self._runs.move_to_end(run)
-        if len(self._runs) > MOST_KNOWN:
+        if len(self._runs) > MAX_RUNS:
             self._runs.popitem(last=False)
         return state
 
-    def _line(self, run: str | None, measured: dict[Name, float | list[float]]) -> bytes:
+    def _line(self, run: str | None, values: dict[Name, float | list[float]]) -> bytes:
         dimensions = {"Service": "stratigos", "Process": self._kind}
         directive = {
             "Namespace": NAMESPACE,
             "Dimensions": [list(dimensions)],
-            "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in measured],
+            "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in values],
         }
         about = {"_aws": {"Timestamp": round(1000 * self._clock()), "CloudWatchMetrics": [directive]}}
         own = {} if run is None else {"run": run}
-        return json.dumps({**about, **dimensions, **own, **measured}).encode() + b"\n"
+        return json.dumps({**about, **dimensions, **own, **values}).encode() + b"\n"
 
 
-class Measured:
+class RequestMetrics:
     """ASGI middleware: records status and latency of each request."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -257,58 +257,58 @@ class Measured:
             return
         start = time.perf_counter()
 
-        async def send_measured(message: Message) -> None:
+        async def send_recorded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._metrics.answered(message["status"], time.perf_counter() - start)
+                self._metrics.record_response(message["status"], time.perf_counter() - start)
             await send(message)
 
-        await self._app(scope, receive, send_measured)
+        await self._app(scope, receive, send_recorded)
 
 
 @contextmanager
-def measured(destination: Literal["off", "emf"], kind: Kind) -> Generator[Metrics | None]:
+def periodic_metrics(destination: Literal["off", "emf"], kind: Kind) -> Generator[Metrics | None]:
     """Metrics that are flushed every ten seconds and at the end; None when `destination` is off."""
     if destination == "off":
         yield None
         return
     with stdout_lines() as out:
-        metrics, ended = Metrics(kind, out), threading.Event()
+        metrics, stop = Metrics(kind, out), threading.Event()
 
-        def write() -> None:
-            while not ended.wait(EVERY_SECONDS):
+        def flush_periodically() -> None:
+            while not stop.wait(FLUSH_SECONDS):
                 metrics.flush()
 
-        writing = threading.Thread(target=write, name="metrics", daemon=True)
-        writing.start()
+        thread = threading.Thread(target=flush_periodically, name="metrics", daemon=True)
+        thread.start()
         try:
             yield metrics
         finally:
-            ended.set()
-            writing.join()
+            stop.set()
+            thread.join()
             metrics.flush()
 
 
 @asynccontextmanager
-async def watched(dependencies: "Dependencies", metrics: Metrics | None) -> AsyncGenerator[None]:
+async def record_gauges_periodically(dependencies: "Dependencies", metrics: Metrics | None) -> AsyncGenerator[None]:
     """Record the gauges every minute inside the block."""
     if metrics is None:
         yield
         return
 
-    async def watch() -> None:
+    async def record() -> None:
         while True:
-            await look(dependencies, metrics)
-            await asyncio.sleep(LOOK_SECONDS)
+            await record_gauges(dependencies, metrics)
+            await asyncio.sleep(GAUGE_SECONDS)
 
-    watching = asyncio.create_task(watch())
+    recording = asyncio.create_task(record())
     try:
         yield
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        recording.cancel()
+        await asyncio.gather(recording, return_exceptions=True)
 
 
-async def look(dependencies: "Dependencies", metrics: Metrics) -> None:
+async def record_gauges(dependencies: "Dependencies", metrics: Metrics) -> None:
     """Record the depth of the queue and the age of the prices."""
     try:
         if dependencies.queue is not None:

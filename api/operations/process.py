@@ -10,7 +10,7 @@ import structlog
 from api import VERSION
 from api.home import prepare_home
 from api.operations.log import capture_library_logs, log_to
-from api.operations.metrics import Kind, Metrics, measured
+from api.operations.metrics import Kind, Metrics, periodic_metrics
 from api.settings import Settings
 
 
@@ -20,7 +20,7 @@ def process(settings: Settings, kind: Kind) -> Generator[Metrics | None]:
     with (
         log_to(settings.home, settings.log_level, place=settings.log),
         capture_library_logs(settings.log),
-        measured(settings.metrics, kind) as metrics,
+        periodic_metrics(settings.metrics, kind) as metrics,
     ):
         logger: Any = structlog.get_logger()
         logger.info("process_started", kind=kind, version=VERSION, process=os.getpid())

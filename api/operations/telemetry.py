@@ -26,9 +26,9 @@ CONVENTIONS = "1.41.0"
 """The version of the semantic conventions that the names here follow; those for generative AI are not stable yet."""
 SERVICE = "stratigos"
 OPTIMIZATION, ASSISTANT = "optimization", "assistant"
-"""The graphs, which are the workflows."""
-OF_A_TURN = ("turn", "assistant", "release")
-"""Nodes of the second."""
+"""Names of the workflows: one per graph."""
+TURN_NODES = ("turn", "assistant", "release")
+"""Nodes of the assistant's graph."""
 
 TOKENS = tuple(4**k for k in range(14))
 SECONDS = tuple(0.01 * 2**k for k in range(14))
@@ -50,7 +50,7 @@ _PROVIDERS = {
 }
 """Provider names of the conventions that differ from the prefixes of model names."""
 
-_Ended: TypeAlias = trace.AgentFinished | trace.ModelAnswered
+_ToolBoundary: TypeAlias = trace.AgentFinished | trace.ModelAnswered | trace.ModelReplaced
 _Key: TypeAlias = tuple[str, ...]
 
 
@@ -74,23 +74,23 @@ class Telemetry:
             explicit_bucket_boundaries_advisory=SECONDS,
         )
         self._open: dict[_Key, Span] = {}
-        """By run, then node, then agent; a call of a tool by its number as well."""
+        """Open spans by (run), (run, node), (run, node, agent) or (run, node, agent, call)."""
         self._calls: dict[_Key, list[tuple[str, _Key]]] = {}
-        """Of each agent, the calls of tools that have not returned."""
-        self._heard: dict[_Key, datetime] = {}
-        """When something was last heard of an agent."""
+        """The unreturned tool calls of each agent: tool and span key."""
+        self._last_events: dict[_Key, datetime] = {}
+        """The time of each agent's last event."""
         self._conversations: dict[str, str] = {}
         self._waiting: set[str] = set()
-        """Runs that go on when a person has decided."""
+        """Runs that wait for a decision."""
         self._last = datetime.now(UTC)
 
     def observe(self, event: trace.TraceEvent) -> None:
         self._last = event.at
         match event:
             case trace.RunStarted() | trace.RunFinished() | trace.RunFailed() | trace.TurnFinished():
-                self._of_run(event)
+                self._observe_run(event)
             case trace.TurnStarted() | trace.NodeStarted() | trace.NodeFinished():
-                self._of_node(event)
+                self._observe_node(event)
             case trace.ApprovalRequested():
                 self._waiting.add(event.run)
             case trace.ApprovalDecided():
@@ -99,11 +99,11 @@ class Telemetry:
                 if event.run in self._conversations:
                     self._conversations[event.launched] = self._conversations[event.run]
             case trace.AgentStarted() | trace.AgentFinished():
-                self._of_agent(event)
+                self._observe_agent(event)
             case trace.ModelAnswered() | trace.ModelReplaced():
-                self._of_model(event)
+                self._observe_model(event)
             case trace.ToolCalled() | trace.ToolReturned():
-                self._of_tool(event)
+                self._observe_tool(event)
             case _:
                 return
 
@@ -112,7 +112,7 @@ class Telemetry:
         for key in sorted(self._open, key=len, reverse=True):
             self._end(key, self._last, error=None if key[0] in self._waiting else "interrupted")
 
-    def _of_run(self, event: trace.RunStarted | trace.RunFinished | trace.RunFailed | trace.TurnFinished) -> None:
+    def _observe_run(self, event: trace.RunStarted | trace.RunFinished | trace.RunFailed | trace.TurnFinished) -> None:
         self._run(event)
         if isinstance(event, trace.RunStarted):
             return
@@ -121,7 +121,7 @@ class Telemetry:
             self._end(key, event.at, error=error)
         self._conversations.pop(event.run, None)
 
-    def _of_node(self, event: trace.TurnStarted | trace.NodeStarted | trace.NodeFinished) -> None:
+    def _observe_node(self, event: trace.TurnStarted | trace.NodeStarted | trace.NodeFinished) -> None:
         if isinstance(event, trace.TurnStarted):
             self._conversations[event.run] = event.conversation
         if isinstance(event, trace.TurnStarted | trace.NodeStarted):
@@ -129,49 +129,51 @@ class Telemetry:
         else:
             self._end((event.run, event.node), event.at)
 
-    def _of_agent(self, event: trace.AgentStarted | trace.AgentFinished) -> None:
+    def _observe_agent(self, event: trace.AgentStarted | trace.AgentFinished) -> None:
         if isinstance(event, trace.AgentStarted):
             self._agent(event)
             return
         self._refuse(event, event.agent)
         usage = event.usage
         error = "abstained" if event.outcome == "abstained" else None
-        read = _read(usage.input_tokens, usage.cached_tokens, usage.written_tokens)
+        tokens = _input_tokens(usage.input_tokens, usage.cached_tokens, usage.written_tokens)
         self._agent(event)
-        self._end(_place(event), event.at, {**read, "gen_ai.usage.output_tokens": usage.output_tokens}, error=error)
-        self._heard.pop(_place(event), None)
+        self._end(_place(event), event.at, {**tokens, "gen_ai.usage.output_tokens": usage.output_tokens}, error=error)
+        self._last_events.pop(_place(event), None)
 
-    def _of_model(self, event: trace.ModelAnswered | trace.ModelReplaced) -> None:
-        """One span for all attempts of a model to give an answer, whether it gave one or was replaced."""
+    def _observe_model(self, event: trace.ModelAnswered | trace.ModelReplaced) -> None:
+        """Record one span for all attempts of a model, whether it answered or was replaced."""
         self._refuse(event, event.agent)
         parent, place = self._agent(event), _place(event)
-        begun = self._heard.get(place, event.at)
-        asked = {**_asked("chat", event.model), **self._shared(event), "gen_ai.agent.name": event.agent}
-        measured: dict[str, Value] = _asked("chat", event.model)
-        key, name = (*place, "chat"), f"chat {asked['gen_ai.request.model']}"
+        start = self._last_events.get(place, event.at)
+        attributes = {**_model_attributes("chat", event.model), **self._shared(event), "gen_ai.agent.name": event.agent}
+        metric_attributes: dict[str, Value] = _model_attributes("chat", event.model)
+        key, name = (*place, "chat"), f"chat {attributes['gen_ai.request.model']}"
         if isinstance(event, trace.ModelAnswered):
-            begun = max(begun, event.at - timedelta(seconds=event.seconds))
-            self._begin(key, name, begun, parent, asked)
-            read = _read(event.input_tokens, event.cached_tokens, event.written_tokens)
-            written = {"gen_ai.usage.output_tokens": event.output_tokens}
+            start = max(start, event.at - timedelta(seconds=event.seconds))
+            self._begin(key, name, start, parent, attributes)
+            input_tokens = _input_tokens(event.input_tokens, event.cached_tokens, event.written_tokens)
+            output_tokens = {"gen_ai.usage.output_tokens": event.output_tokens}
             error = None if event.stop == "answered" else event.stop
             ends: dict[str, Value] = {"gen_ai.response.finish_reasons": (event.stop,)}
             attempts: dict[str, Value] = {"stratigos.attempts": event.attempts}
-            self._end(key, event.at, {**read, **written, **ends, **attempts}, error=error)
-            for kind, count in (("input", read["gen_ai.usage.input_tokens"]), ("output", event.output_tokens)):
-                self._tokens.record(count, {**measured, "gen_ai.token.type": kind})
+            self._end(key, event.at, {**input_tokens, **output_tokens, **ends, **attempts}, error=error)
+            for kind, count in (("input", input_tokens["gen_ai.usage.input_tokens"]), ("output", event.output_tokens)):
+                self._tokens.record(count, {**metric_attributes, "gen_ai.token.type": kind})
             seconds = event.seconds
         else:
-            error, seconds = event.reason, (event.at - begun).total_seconds()
-            self._begin(key, name, begun, parent, asked)
+            error, seconds = event.reason, (event.at - start).total_seconds()
+            self._begin(key, name, start, parent, attributes)
             self._end(key, event.at, error=error)
-        self._seconds.record(seconds, measured if error is None else {**measured, "error.type": error})
-        self._heard[place] = event.at
+        if error is not None:
+            metric_attributes["error.type"] = error
+        self._seconds.record(seconds, metric_attributes)
+        self._last_events[place] = event.at
 
-    def _of_tool(self, event: trace.ToolCalled | trace.ToolReturned) -> None:
+    def _observe_tool(self, event: trace.ToolCalled | trace.ToolReturned) -> None:
         parent, place = self._agent(event), _place(event)
-        waiting = self._calls.setdefault(place, [])
-        self._heard[place] = event.at
+        pending_calls = self._calls.setdefault(place, [])
+        self._last_events[place] = event.at
         if isinstance(event, trace.ToolCalled):
             key = (*place, event.id)
             own: dict[str, Value] = {
@@ -181,20 +183,20 @@ class Telemetry:
                 "gen_ai.agent.name": event.agent,
             }
             self._begin(key, f"execute_tool {event.tool}", event.at, parent, {**own, **self._shared(event)})
-            waiting.append((event.tool, key))
+            pending_calls.append((event.tool, key))
             return
-        match = next((call for call in waiting if call[0] == event.tool), None)
+        match = next((call for call in pending_calls if call[0] == event.tool), None)
         if match is not None:
-            waiting.remove(match)
+            pending_calls.remove(match)
             self._end(match[1], event.at)
 
-    def _refuse(self, event: _Ended | trace.ModelReplaced, agent: str) -> None:
+    def _refuse(self, event: _ToolBoundary, agent: str) -> None:
         """End the spans of tool calls that did not return: the tool refused them."""
         for _, key in self._calls.pop((event.run, event.node, agent), ()):
             self._end(key, event.at, error="refused")
 
     def _run(self, event: trace.TraceEvent) -> "Span":
-        name = ASSISTANT if event.node in OF_A_TURN else OPTIMIZATION
+        name = ASSISTANT if event.node in TURN_NODES else OPTIMIZATION
         own: dict[str, Value] = {"gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": name}
         return self._begin((event.run,), f"invoke_workflow {name}", event.at, None, {**own, **self._shared(event)})
 
@@ -203,13 +205,13 @@ class Telemetry:
         key = (event.run, event.node)
         return self._begin(key, event.node, event.at, self._run(event), {**own, **self._shared(event)})
 
-    def _agent(self, event: "_OfAgent") -> "Span":
+    def _agent(self, event: "_AgentEvent") -> "Span":
         own: dict[str, Value] = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": event.agent}
-        asked = _asked("invoke_agent", event.model) if isinstance(event, trace.AgentStarted) else {}
-        attributes = {**own, **asked, **self._shared(event)}
+        model = _model_attributes("invoke_agent", event.model) if isinstance(event, trace.AgentStarted) else {}
+        attributes = {**own, **model, **self._shared(event)}
         place = _place(event)
         span = self._begin(place, f"invoke_agent {event.agent}", event.at, self._node(event), attributes)
-        self._heard.setdefault(place, event.at)
+        self._last_events.setdefault(place, event.at)
         return span
 
     def _shared(self, event: trace.TraceEvent) -> dict[str, Value]:
@@ -227,8 +229,8 @@ class Telemetry:
         if key not in self._open:
             context = Context() if parent is None else set_span_in_context(parent, Context())
             kind = SpanKind.CLIENT if name.startswith("chat ") else SpanKind.INTERNAL
-            began = {"start_time": _nanoseconds(at), "attributes": attributes, "kind": kind, "context": context}
-            self._open[key] = self._tracer.start_span(name, **began)
+            options = {"start_time": _nanoseconds(at), "attributes": attributes, "kind": kind, "context": context}
+            self._open[key] = self._tracer.start_span(name, **options)
         return self._open[key]
 
     def _end(
@@ -246,7 +248,7 @@ class Telemetry:
         span.end(_nanoseconds(at))
 
 
-_OfAgent: TypeAlias = (
+_AgentEvent: TypeAlias = (
     trace.AgentStarted
     | trace.AgentFinished
     | trace.ModelAnswered
@@ -257,25 +259,25 @@ _OfAgent: TypeAlias = (
 
 
 @contextmanager
-def exported(destination: Destination) -> "Generator[Telemetry | None]":
-    """Export to stderr, or by OTLP as configured by the environment variables of OpenTelemetry."""
+def telemetry_export(destination: Destination) -> "Generator[Telemetry | None]":
+    """Export to stderr, or by OTLP as the environment variables of OpenTelemetry configure it; None when off."""
     if destination == "off":
         yield None
         return
     tracers, meters = _providers(destination)
-    telemetry, complaints = Telemetry(tracers, meters), _ExportErrorHandler(logging.WARNING)
-    logging.getLogger("opentelemetry").addHandler(complaints)
+    telemetry, error_handler = Telemetry(tracers, meters), _ExportErrorHandler(logging.WARNING)
+    logging.getLogger("opentelemetry").addHandler(error_handler)
     try:
         yield telemetry
     finally:
         telemetry.close()
-        sending = [threading.Thread(target=provider.shutdown, daemon=True) for provider in (tracers, meters)]
+        threads = [threading.Thread(target=provider.shutdown, daemon=True) for provider in (tracers, meters)]
         end = time.monotonic() + SHUTDOWN_TIMEOUT
-        for thread in sending:
+        for thread in threads:
             thread.start()
-        for thread in sending:
+        for thread in threads:
             thread.join(max(end - time.monotonic(), 0.0))
-        logging.getLogger("opentelemetry").removeHandler(complaints)
+        logging.getLogger("opentelemetry").removeHandler(error_handler)
 
 
 class _ExportErrorHandler(logging.Handler):
@@ -307,7 +309,7 @@ def _providers(destination: Destination) -> "tuple[SdkTracerProvider, SdkMeterPr
     return tracers, MeterProvider([reader], resource=resource, shutdown_on_exit=False)
 
 
-def _asked(operation: str, name: str) -> dict[str, Value]:
+def _model_attributes(operation: str, name: str) -> dict[str, Value]:
     """Attributes of the provider and model in a name such as `bedrock_converse:us.model`."""
     provider, separator, model = name.partition(":")
     if not separator:
@@ -319,16 +321,16 @@ def _asked(operation: str, name: str) -> dict[str, Value]:
     }
 
 
-def _read(fresh: int, cached: int, written: int) -> dict[str, int]:
+def _input_tokens(fresh: int, cached: int, cache_writes: int) -> dict[str, int]:
     """Input tokens of the conventions, which include cached ones."""
     return {
-        "gen_ai.usage.input_tokens": fresh + cached + written,
+        "gen_ai.usage.input_tokens": fresh + cached + cache_writes,
         "gen_ai.usage.cache_read.input_tokens": cached,
-        "gen_ai.usage.cache_creation.input_tokens": written,
+        "gen_ai.usage.cache_creation.input_tokens": cache_writes,
     }
 
 
-def _place(event: _OfAgent) -> _Key:
+def _place(event: _AgentEvent) -> _Key:
     return (event.run, event.node, event.agent)
 
 

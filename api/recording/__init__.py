@@ -1,1 +1,1 @@
-"""Recording runs into cassettes, and replaying them without a network."""
+"""Recording of runs into cassettes, and replay without a network; no command line."""

@@ -1,8 +1,8 @@
-"""A part of the program in which nothing of it reaches the network, this machine's own included.
+"""Blocks network access of this process and its forks, loopback included.
 
-An audit hook holds for every thread and every forked child, and cannot be taken away again: it is set once, and does
-nothing outside `sockets_blocked`. It cannot see data on a connection that was open before, nor a socket that listens
-without an address of its own.
+The block is an audit hook, which covers every thread and forked child and cannot be removed: it is added once, and has
+no effect outside `sockets_blocked`. It does not see data on connections that were open before, nor a socket that
+listens without a bound address.
 """
 
 import sys
@@ -11,10 +11,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-ON_A_SOCKET = {"socket.bind", "socket.connect", "socket.sendmsg", "socket.sendto"}
-NAMES = {"socket.getaddrinfo", "socket.gethostbyaddr", "socket.gethostbyname", "socket.getnameinfo"}
-SPAWNED = "stratigos.spawn"
-PROGRAMS = {
+SOCKET_EVENTS = {"socket.bind", "socket.connect", "socket.sendmsg", "socket.sendto"}
+NAME_EVENTS = {"socket.getaddrinfo", "socket.gethostbyaddr", "socket.gethostbyname", "socket.getnameinfo"}
+SPAWN_EVENT = "stratigos.spawn"
+PROGRAM_EVENTS = {
     "os.exec",
     "os.posix_spawn",
     "os.spawn",
@@ -22,14 +22,14 @@ PROGRAMS = {
     "os.system",
     "pty.spawn",
     "subprocess.Popen",
-    SPAWNED,
+    SPAWN_EVENT,
 }
-"""A program that this one starts would be free of the block."""
-REFUSED = ON_A_SOCKET | NAMES | PROGRAMS
+"""Starts of programs, which the block would not cover."""
+BLOCKED_EVENTS = SOCKET_EVENTS | NAME_EVENTS | PROGRAM_EVENTS
 
 
 class SocketBlocked(RuntimeError):
-    """No `OSError`: nothing may take it for a connection that is worth another try."""
+    """Not an `OSError`, so that no client retries it as a connection error."""
 
 
 class Block:
@@ -37,7 +37,7 @@ class Block:
         from ctypes import c_uint64
         from multiprocessing import get_context
 
-        # shared with forked children; not the default lock of a value, which a fork may take over half held
+        # shared with forks; without the default lock of a value, which a fork may inherit while it is held
         processes = get_context("fork")
         self._lock = processes.Lock()
         self._count = processes.RawValue(c_uint64, 0)
@@ -55,14 +55,14 @@ class _Guard:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._blocks: tuple[Block, ...] = ()
-        self._set = False
+        self._hooked = False
 
     def add(self, block: Block) -> None:
         with self._lock:
-            if not self._set:
-                _announce_spawning()
+            if not self._hooked:
+                _audit_spawning()
                 sys.addaudithook(self._refuse)
-                self._set = True
+                self._hooked = True
             self._blocks = (*self._blocks, block)
 
     def remove(self, block: Block) -> None:
@@ -70,12 +70,14 @@ class _Guard:
             self._blocks = tuple(other for other in self._blocks if other is not block)
 
     def _refuse(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self._blocks or event not in REFUSED:
+        if not self._blocks or event not in BLOCKED_EVENTS:
             return
         for block in self._blocks:
             block.count()
-        subject = arguments[1] if event in ON_A_SOCKET else arguments[0]  # not all: programs bring their environment
-        raise SocketBlocked(f"{event} {subject!r} is refused: neither a connection nor a program is allowed here")
+        subject = (
+            arguments[1] if event in SOCKET_EVENTS else arguments[0]
+        )  # the other arguments of programs contain the environment
+        raise SocketBlocked(f"{event} {subject!r} is blocked: a replay opens no connection and starts no program")
 
 
 _guard = _Guard()
@@ -83,8 +85,8 @@ _guard = _Guard()
 
 @contextmanager
 def sockets_blocked() -> Generator[Block]:
-    """Refuse and count every try of this process and its forks to connect, to listen or to start a program."""
-    import urllib3.util.connection  # noqa: F401 - binds a socket when it is first imported, to learn about IPv6
+    """Block and count attempts of this process and its forks to connect, to listen or to start a program."""
+    import urllib3.util.connection  # noqa: F401 - the first import binds a socket, to detect IPv6
 
     block = Block()
     _guard.add(block)
@@ -94,14 +96,14 @@ def sockets_blocked() -> Generator[Block]:
         _guard.remove(block)
 
 
-def _announce_spawning() -> None:
-    """Alone of all ways to start a program, that of multiprocessing raises no audit event."""
+def _audit_spawning() -> None:
+    """Raise an audit event where multiprocessing starts a program; it is the only way without one."""
     from multiprocessing import util
 
-    start: Any = getattr(util, "spawnv_passfds")  # noqa: B009 - the stubs do not know it
+    start: Any = getattr(util, "spawnv_passfds")  # noqa: B009 - missing in the stubs
 
-    def announced(path: Any, *arguments: Any) -> Any:
-        sys.audit(SPAWNED, path)
+    def audited_start(path: Any, *arguments: Any) -> Any:
+        sys.audit(SPAWN_EVENT, path)
         return start(path, *arguments)
 
-    setattr(util, "spawnv_passfds", announced)  # noqa: B010
+    setattr(util, "spawnv_passfds", audited_start)  # noqa: B010

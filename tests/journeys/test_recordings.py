@@ -7,7 +7,7 @@ import pytest
 
 from agents.recording.cassette import Cassette
 from agents.recording.player import CassetteMiss, Player
-from api.recording.recording import label_of, replay
+from api.recording.recorded_runs import label_of, replay
 from api.settings import read_settings
 from desk.runs.events import DecisionMade, DraftRejected, ModelAnswered, ModelReplaced, ModelRetried
 from desk.runs.repository import load_final_result

@@ -17,7 +17,7 @@ from api.settings import read_model_options, read_settings
 from desk.base.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from api.recording.recording import Script
+    from api.recording.recorded_runs import Script
 
 _RECORD = """
 Examples:
@@ -70,11 +70,11 @@ def replay(cassette: Tape) -> int:
     """Execute the runs of a cassette again without the network (exit code 1 if their traces differ)."""
     from agents.recording.cassette import Cassette
     from agents.recording.player import Player
-    from api.recording import recording
+    from api.recording import recorded_runs
 
     content = Cassette.load(cassette)
-    label = recording.label_of(content, cassette)
-    comparison = asyncio.run(recording.replay(Player(content), label, settings=read_settings()))
+    label = recorded_runs.label_of(content, cassette)
+    comparison = asyncio.run(recorded_runs.replay(Player(content), label, settings=read_settings()))
     runs = "1 run" if comparison.runs == 1 else f"{comparison.runs} runs"
     print(
         f"{runs}, {comparison.events} events; {comparison.calls} of {len(content.interactions)} recorded calls played"
@@ -90,9 +90,9 @@ def replay(cassette: Tape) -> int:
 
 def _again(path: Path) -> int:
     from agents.recording.cassette import Cassette
-    from api.recording import recording
+    from api.recording import recorded_runs
 
-    label = recording.label_of(Cassette.load(path), path)
+    label = recorded_runs.label_of(Cassette.load(path), path)
     if label.scripted:
         print(f"{path} is unchanged: its faults need a scripted model; make record-double records it", file=sys.stderr)
         return 0
@@ -114,20 +114,20 @@ def _check_place(path: Path) -> None:
 
 
 def _record(scripts: "list[Script]", made_by: str, path: Path) -> int:
-    from api.recording import recording
+    from api.recording import recorded_runs
 
     options = read_model_options()
     _check_place(path)
     try:
         with Reporter(stderr()) as reporter:
             cassette = asyncio.run(
-                recording.record(scripts, options, made_by=made_by, settings=read_settings(), show=reporter.show)
+                recorded_runs.record(scripts, options, made_by=made_by, settings=read_settings(), show=reporter.show)
             )
     except KeyboardInterrupt:
         print("Interrupted; nothing was recorded", file=sys.stderr)
         raise
     cassette.save(path)
-    failures = [run.trace[-1]["kind"] for run in recording.label_of(cassette, path).runs if "kind" in run.trace[-1]]
+    failures = [run.trace[-1]["kind"] for run in recorded_runs.label_of(cassette, path).runs if "kind" in run.trace[-1]]
     print(f"Recorded {len(cassette.interactions)} calls into {path}")
     for kind in failures:
         print(f"A run failed ({kind}); the cassette contains the failure")

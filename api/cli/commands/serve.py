@@ -45,7 +45,7 @@ def serve(
     from uvicorn.config import LOGGING_CONFIG
 
     from api.http.identity.authentication import check_auth_settings
-    from api.http.server import LARGEST_HEAD, Server, listening, run
+    from api.http.server import LARGEST_HEAD, Server, listening_sockets, run
     from api.operations.process import process
 
     settings = read_settings()
@@ -68,7 +68,7 @@ def serve(
     # without a handler, SIGTERM would end the process before its workers give back their jobs
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
-        listening(settings.host, settings.port) as sockets,
+        listening_sockets(settings.host, settings.port) as sockets,
         process(settings, "serve") as metrics,
         workers(settings.workers),
     ):

@@ -46,13 +46,13 @@ def work(
 
 
 async def _work(settings: Settings, models: "Models", metrics: "Metrics | None", jobs: int, *, while_fed: bool) -> None:
-    from api.operations.metrics import watched
+    from api.operations.metrics import record_gauges_periodically
     from graphs.jobs.worker import Worker
 
     loop = asyncio.get_running_loop()
     async with (
         create_dependencies(settings, models, queued=True, metrics=metrics) as dependencies,
-        watched(dependencies, metrics),
+        record_gauges_periodically(dependencies, metrics),
     ):
         worker = Worker(dependencies, concurrency=jobs)
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -46,18 +46,18 @@ class RunStream:
 
 
 async def run_stream(
-    given: RunAgentInput, after: LastEventId, principal: PrincipalDep, service: ServiceDep
+    body: RunAgentInput, after: LastEventId, principal: PrincipalDep, service: ServiceDep
 ) -> RunStream:
     """The run with the id of the input, an existing or a new one; all errors are raised here, before the stream."""
     dependencies, answering, owner = service.dependencies, service.answering, principal.owner
-    thread, run = given.thread_id, given.run_id
+    thread, run = body.thread_id, body.run_id
     check_conversation_id("body.threadId", thread)
     agent_run = await agui_runs.find_run(dependencies, answering, owner, thread, run)
-    if agent_run is None and given.resume:
-        agent_run = await agui_runs.resume_run(dependencies, answering, principal, thread, run, _rulings(given))
+    if agent_run is None and body.resume:
+        agent_run = await agui_runs.resume_run(dependencies, answering, principal, thread, run, _rulings(body))
     if agent_run is None:
-        agent_run = await agui_runs.begin_run(dependencies, answering, owner, thread, run, _last_message(given))
-    return RunStream(agent_run, given, after)
+        agent_run = await agui_runs.begin_run(dependencies, answering, owner, thread, run, _last_message(body))
+    return RunStream(agent_run, body, after)
 
 
 @router.post(
@@ -98,9 +98,9 @@ async def _frames(stream: RunStream, principal: Principal, service: Service) -> 
         logger.warning("stream_cut", run=stream.run.turn.id, reason=str(error))
 
 
-def _last_message(given: RunAgentInput) -> str:
+def _last_message(body: RunAgentInput) -> str:
     """The text of the user's last message."""
-    for message in reversed(given.messages):
+    for message in reversed(body.messages):
         if message.role == "user":
             if isinstance(message.content, str):
                 return message.content
@@ -108,9 +108,9 @@ def _last_message(given: RunAgentInput) -> str:
     raise InvalidInput("body.messages", "", reason="there is no message of the user", allowed="at least one")
 
 
-def _rulings(given: RunAgentInput) -> list[tuple[str, Ruling]]:
+def _rulings(body: RunAgentInput) -> list[tuple[str, Ruling]]:
     rulings: list[tuple[str, Ruling]] = []
-    for index, entry in enumerate(given.resume or ()):
+    for index, entry in enumerate(body.resume or ()):
         if entry.status == "cancelled":
             ruling = Ruling(verdict="rejected", reason="cancelled by the client")
         else:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path
 from api.http.body_limits import limited_route
 from api.http.dependencies import PrincipalDep, ServiceDep
 from api.http.errors.problems import Problem, error_responses
-from api.http.pagination import After, Limit, Listed
+from api.http.pagination import After, Limit, Page
 from desk.governance.approval_requests import REQUIRED_PERMISSION, Question, load_question, question_page
 from desk.governance.approvals import Ruling
 from graphs.conversations.approval_requests import decide_question
@@ -24,20 +24,25 @@ async def require_any_decision(principal: PrincipalDep) -> None:
 router = APIRouter(tags=["approvals"], route_class=limited_route(10_000), dependencies=[Depends(require_any_decision)])
 
 
-@router.get("/approvals", summary="The questions that you may decide, the newest first", responses=error_responses())
-async def listed(
+@router.get(
+    "/approvals",
+    operation_id="listed_api_approvals_get",
+    summary="The questions that you may decide, the newest first",
+    responses=error_responses(),
+)
+async def list_questions(
     service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
-) -> Listed[Question]:
+) -> Page[Question]:
     """Of all users: launches above a threshold for `launch:approve`, holdouts for `compliance:write`.
 
     Your own questions are excluded when a second person has to decide. A page may hold fewer than
     `limit`; the last page is the one whose `next` is null. A question shows nothing else of its run.
     """
     dependencies = service.dependencies
-    found, cursor = await question_page(
+    entries, cursor = await question_page(
         dependencies.store, principal, dependencies.second_person, after=after, limit=limit
     )
-    return Listed(items=[filed.question for filed in found], next=cursor)
+    return Page(items=[entry.question for entry in entries], next=cursor)
 
 
 @router.get("/approvals/{question}", summary="A question", responses=error_responses(404))

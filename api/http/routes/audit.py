@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 
 from api.http.dependencies import ServiceDep
 from api.http.errors.problems import error_responses
-from api.http.pagination import Limit, Listed
+from api.http.pagination import Limit, Page
 from desk.base.errors import InvalidInput
 from desk.governance.audit_log import LogEntry
 
@@ -20,7 +20,7 @@ After = Annotated[
 
 
 @router.get("/audit", summary="Changes and downloads of all users, the newest last", responses=error_responses(409))
-async def audit(service: ServiceDep, limit: Limit = 100, after: After = None) -> Listed[LogEntry]:
+async def audit(service: ServiceDep, limit: Limit = 100, after: After = None) -> Page[LogEntry]:
     """Each change has an entry before it starts, and one with its outcome, whose `begun` is the number of the first.
 
     409 when the log was tampered with: `python -m api audit verify` reports where.
@@ -28,4 +28,4 @@ async def audit(service: ServiceDep, limit: Limit = 100, after: After = None) ->
     if after is not None and not re.fullmatch("[0-9]{1,15}", after):
         raise InvalidInput("query.after", after, allowed="`next` of the previous page, or the number of an entry")
     entries, end = await service.audit.page(int(after or 0), limit)
-    return Listed(items=entries, next=None if end is None else str(end))
+    return Page(items=entries, next=None if end is None else str(end))

@@ -11,7 +11,7 @@ from starlette.datastructures import UploadFile
 from api.http.body_limits import limited_route
 from api.http.dependencies import PrincipalDep, ServiceDep
 from api.http.errors.problems import Detail, Problem, error_responses
-from api.http.pagination import After, Limit, Listed
+from api.http.pagination import After, Limit, Page
 from desk.base.errors import InvalidInput
 from desk.market.datasets import markers
 from desk.market.datasets.repository import read_version
@@ -179,14 +179,14 @@ async def _content(request: Request) -> bytes:
 @router.get("/market-data/datasets", summary="Your data sets, by name", responses=error_responses())
 async def datasets(
     service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
-) -> Listed[Dataset]:
+) -> Page[Dataset]:
     from desk.market.datasets.queries import list_datasets
 
     dependencies = service.dependencies
     items, cursor = await list_datasets(
         dependencies.store, principal.owner, dependencies.now(), limit=limit, after=after
     )
-    return Listed[Dataset](items=items, next=cursor)
+    return Page[Dataset](items=items, next=cursor)
 
 
 @router.get(
@@ -210,11 +210,11 @@ async def dataset(
 )
 async def versions(
     name: Name, service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
-) -> Listed[Commit]:
+) -> Page[Commit]:
     from desk.market.datasets.queries import list_commits
 
     items, cursor = await list_commits(service.dependencies.store, principal.owner, name, limit=limit, after=after)
-    return Listed[Commit](items=items, next=cursor)
+    return Page[Commit](items=items, next=cursor)
 
 
 @router.get(
@@ -238,11 +238,11 @@ async def version(
 )
 async def stale_runs(
     service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
-) -> Listed[Stale]:
+) -> Page[Stale]:
     from desk.market.datasets.queries import list_stale_runs
 
     items, cursor = await list_stale_runs(service.dependencies.store, principal.owner, limit=limit, after=after)
-    return Listed[Stale](items=items, next=cursor)
+    return Page[Stale](items=items, next=cursor)
 
 
 @marking.post(
@@ -261,13 +261,11 @@ async def mark(body: NewMarker, service: ServiceDep, principal: PrincipalDep, re
 @marking.get(
     "/market-data/markers", summary="Your markers of bad data, including expired ones", responses=error_responses()
 )
-async def marked(
-    service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
-) -> Listed[Marker]:
+async def marked(service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None) -> Page[Marker]:
     items, cursor = await markers.list_markers(
         service.dependencies.store, principal.owner, service.dependencies.now(), limit=limit, after=after
     )
-    return Listed[Marker](items=items, next=cursor)
+    return Page[Marker](items=items, next=cursor)
 
 
 @marking.delete(

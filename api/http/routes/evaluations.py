@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body
 from api.http.body_limits import limited_route
 from api.http.dependencies import PrincipalDep, ServiceDep
 from api.http.errors.problems import error_responses
-from api.http.pagination import After, Limit, Listed, paginate
+from api.http.pagination import After, Limit, Page, paginate
 from desk.optimization.estimate import estimate_launch
 from desk.optimization.estimate_schemas import LaunchEstimate
 from desk.optimization.request import OptimizationRequest
@@ -74,11 +74,11 @@ async def estimates(
 @router.get("/scenarios", summary="Built-in scenarios and your own, with what they imply")
 async def scenarios(
     principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
-) -> Listed[ScenarioShown]:
+) -> Page[ScenarioShown]:
     scenarios = await list_scenarios(service.dependencies.store, principal.owner)
     return paginate(scenarios, lambda item: item.scenario.name, limit, after)
 
 
 @router.get("/strategies/templates", summary="Strategy templates")
-async def strategy_templates(limit: Limit = 100, after: After = None) -> Listed[StrategyTemplate]:
+async def strategy_templates(limit: Limit = 100, after: After = None) -> Page[StrategyTemplate]:
     return paginate(templates(), lambda item: item.name, limit, after)

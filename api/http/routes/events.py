@@ -19,7 +19,7 @@ MAX_WAIT = 20.0
 RunId = Annotated[str, Path(description="A run, or a turn of a thread", examples=["3f6c0e8a5f0e4a0f9a5d8c1b2e7f4a6d"])]
 
 
-class Polled(BaseModel):
+class EventPage(BaseModel):
     events: list[LiveEvent]
     last: int = Field(description="Value of `after` for the next request")
     ended: bool = Field(description="No event will follow `last`")
@@ -82,14 +82,14 @@ async def poll(
         float, Query(ge=0, le=MAX_WAIT, allow_inf_nan=False, description="Seconds to wait for an event")
     ] = 0.0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of events")] = 1000,
-) -> Polled:
+) -> EventPage:
     async with service.following.of(principal.owner, run) as log:
         check_after(log, after, "query.after")
         await log.more(after, wait)
         page = log.after(after, limit)
         last = page[-1].sequence if page else after
         events = [LiveEvent.model_validate_json(event.text) for event in page]
-        return Polled(events=events, last=last, ended=log.ended and last == log.last)
+        return EventPage(events=events, last=last, ended=log.ended and last == log.last)
 
 
 async def _has_all(service: Service, owner: str, run: str, after: int) -> bool:

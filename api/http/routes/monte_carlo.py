@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from api.http.body_limits import limited_route
 from api.http.dependencies import PrincipalDep, ServiceDep
 from api.http.errors.problems import Problem, error_responses
-from api.http.pagination import After, Limit, Listed
+from api.http.pagination import After, Limit, Page
 from desk.base.camel_case import Camel
 from desk.wealth.schemas import Analysis, Simulation, SimulationRequest, SimulationSummary
 
@@ -64,11 +64,11 @@ async def simulations(
     service: ServiceDep,
     limit: Limit = 100,
     after: After = None,
-) -> Listed[SimulationSummary]:
+) -> Page[SimulationSummary]:
     from desk.wealth import repository
 
     page = await repository.simulations(service.dependencies.store, principal.owner, limit=limit, after=after)
-    return Listed(items=list(page.simulations), next=page.after)
+    return Page(items=list(page.simulations), next=page.after)
 
 
 @router.get("/monte-carlo/simulations/{simulation_id}", summary="One simulation", responses=_EXPIRED)

@@ -4,7 +4,7 @@ from typing import Annotated, TypeAlias
 
 from fastapi import APIRouter, Path, Query, Response
 
-from api.export import job_files as exporting
+from api.export import job_files
 from api.export.job_files import MEDIA, Format, Table
 from api.http.dependencies import PrincipalDep, ServiceDep
 from api.http.errors.problems import error_responses
@@ -45,7 +45,7 @@ async def compare(
         str,
         Query(
             pattern=r"^[A-Za-z0-9_-]{1,64}(,[A-Za-z0-9_-]{1,64}){1,4}$",
-            description="Two to five jobs, separated by commas; the others are compare_jobs with the first",
+            description="Two to five jobs, separated by commas; the others are compared with the first",
             examples=["9f0c9c2be5b74d0d8f4a1f0c9c2be5b7,0d8f4a1f0c9c2be5b79f0c9c2be5b74d"],
         ),
     ],
@@ -72,7 +72,6 @@ async def result(
 
     409 while the job runs: its state is at `/api/jobs/{id}`, its trials at `/api/jobs/{id}/trials`.
     """
-
     from graphs.runs.outcomes import result_json
 
     content = await result_json(service.dependencies.store, principal.owner, job_id)
@@ -107,7 +106,7 @@ async def trials(
     """In sample. Trials without an objective, because they were screened out after few paths, come last."""
     from graphs.runs.outcomes import load_outcome
 
-    asked = TrialQuery(
+    query = TrialQuery(
         sort=sort,
         order=order,
         scenario=scenario,
@@ -115,8 +114,8 @@ async def trials(
         feasible=feasible,
         screened=screened,
     )
-    found = await load_outcome(service.dependencies.store, principal.owner, job_id)
-    return await exporting.trials(service.dependencies, found, asked, after=after, limit=limit)
+    outcome = await load_outcome(service.dependencies.store, principal.owner, job_id)
+    return await job_files.trials(service.dependencies, outcome, query, after=after, limit=limit)
 
 
 @router.get(
@@ -155,8 +154,8 @@ async def charts(
     """For a job without a result, the charts of its trials so far, marked as `partial`."""
     from graphs.runs.outcomes import load_outcome
 
-    found = await load_outcome(service.dependencies.store, principal.owner, job_id)
-    file = await exporting.charts(service.dependencies, found, chart, points)
+    outcome = await load_outcome(service.dependencies.store, principal.owner, job_id)
+    file = await job_files.charts(service.dependencies, outcome, chart, points)
     return etag_response(
         file.content, if_none_match, media_type=MEDIA["json"], digest=file.digest, headers=_cache_header(hit=file.hit)
     )
@@ -193,8 +192,8 @@ async def export(
     """The bytes are the same for each request. No cell of a csv or xlsx file is a formula."""
     from graphs.runs.outcomes import load_completed
 
-    found = await load_completed(service.dependencies.store, principal.owner, job_id)
-    file = await exporting.export(service.dependencies, found, format_, table)
+    completed_job = await load_completed(service.dependencies.store, principal.owner, job_id)
+    file = await job_files.export(service.dependencies, completed_job, format_, table)
     name = f"stratigos-{job_id}" + ("-figures" if (format_, table) == ("csv", "figures") else "")
     headers = {"Content-Disposition": f'attachment; filename="{name}.{format_}"'}
     headers |= _cache_header(hit=file.hit)

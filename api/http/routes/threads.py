@@ -8,7 +8,7 @@ from pydantic import Field
 from api.http.body_limits import limited_route
 from api.http.dependencies import PrincipalDep, ServiceDep
 from api.http.errors.problems import error_responses
-from api.http.pagination import After, Limit, Listed
+from api.http.pagination import After, Limit, Page
 from desk.conversation.focus import Focus
 from desk.conversation.interrupts import Interrupt
 from desk.conversation.messages import Message
@@ -42,11 +42,11 @@ class NewThread(Frozen):
     title: Title | None = Field(default=None, description="Default: the first message")
 
 
-class Renamed(Frozen):
+class ThreadTitle(Frozen):
     title: Title
 
 
-class Branching(Frozen):
+class BranchRequest(Frozen):
     after: Annotated[
         int, Field(ge=1, le=999_999, description="The answered turn after which the new thread continues", examples=[1])
     ]
@@ -75,9 +75,9 @@ async def begin(
 @router.get("/threads", summary="Your threads, newest first", responses=error_responses())
 async def threads(
     principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
-) -> Listed[Conversation]:
+) -> Page[Conversation]:
     items, cursor = await conversation_page(service.dependencies.store, principal.owner, after=after, limit=limit)
-    return Listed(items=items, next=cursor)
+    return Page(items=items, next=cursor)
 
 
 @router.get("/threads/{thread}", summary="A thread", responses=error_responses(404))
@@ -86,7 +86,7 @@ async def thread(thread: ThreadId, principal: PrincipalDep, service: ServiceDep)
 
 
 @router.patch("/threads/{thread}", summary="Rename a thread", responses=error_responses(400, 404, 413))
-async def rename(thread: ThreadId, body: Renamed, principal: PrincipalDep, service: ServiceDep) -> Conversation:
+async def rename(thread: ThreadId, body: ThreadTitle, principal: PrincipalDep, service: ServiceDep) -> Conversation:
     from graphs.conversations.repository import rename
 
     return await rename(service.dependencies.store, principal.owner, thread, body.title.strip())
@@ -126,10 +126,10 @@ async def state(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) 
 )
 async def messages(
     thread: ThreadId, principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
-) -> Listed[Message]:
+) -> Page[Message]:
     """The numbers of an answer are in its `figures`, each with its source: a result and a field."""
     items, cursor = await message_page(service.dependencies.store, principal.owner, thread, after=after, limit=limit)
-    return Listed(items=items, next=cursor)
+    return Page(items=items, next=cursor)
 
 
 @router.post(
@@ -139,7 +139,7 @@ async def messages(
     responses=error_responses(400, 404, 409, 413),
 )
 async def branch(
-    thread: ThreadId, body: Branching, principal: PrincipalDep, service: ServiceDep, response: Response
+    thread: ThreadId, body: BranchRequest, principal: PrincipalDep, service: ServiceDep, response: Response
 ) -> Conversation:
     from graphs.conversations.repository import branch, conversation_of
 

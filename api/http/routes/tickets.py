@@ -14,7 +14,7 @@ from api.http.identity.tickets import Ticket
 router = APIRouter(tags=["events"], route_class=limited_route(4_096))
 
 
-class Wanted(BaseModel):
+class TicketRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     path: Annotated[
@@ -34,7 +34,7 @@ class Wanted(BaseModel):
     summary="Issue a ticket for one event stream or WebSocket",
     responses=error_responses(400, 413),
 )
-async def issue(body: Wanted, principal: PrincipalDep, service: ServiceDep, response: Response) -> Ticket:
+async def issue(body: TicketRequest, principal: PrincipalDep, service: ServiceDep, response: Response) -> Ticket:
     """For a browser's EventSource and WebSocket, which cannot send a key or a token: `?ticket=` in the URL, once.
 
     It is valid for 30 seconds and this path, with your permissions. A stream that reconnects needs another one.

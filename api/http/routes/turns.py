@@ -9,7 +9,7 @@ from pydantic import Field
 from api.http.body_limits import limited_route
 from api.http.dependencies import STREAM_SLOT, PrincipalDep, ServiceDep, StreamAccessDep
 from api.http.errors.problems import error_responses
-from api.http.pagination import After, Limit, Listed
+from api.http.pagination import After, Limit, Page
 from api.http.routes.threads import ThreadId
 from api.http.sse import event_stream_content, run_frames, sse_response
 from desk.conversation.feedback import feedback_page
@@ -34,7 +34,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-class Said(Frozen):
+class NewMessage(Frozen):
     message: str = Field(
         description=f"1 to {MAX_MESSAGE_LENGTH} characters", examples=["does the 12-month rule still hold?"]
     )
@@ -60,7 +60,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 )
 async def say(
     thread: ThreadId,
-    body: Said,
+    body: NewMessage,
     principal: PrincipalDep,
     service: ServiceDep,
     access: StreamAccessDep,
@@ -84,9 +84,9 @@ async def say(
 @router.get("/threads/{thread}/runs", summary="The runs of a thread, from the first", responses=error_responses(404))
 async def runs(
     thread: ThreadId, principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
-) -> Listed[Turn]:
+) -> Page[Turn]:
     items, cursor = await turn_page(service.dependencies.store, principal.owner, thread, after=after, limit=limit)
-    return Listed(items=items, next=cursor)
+    return Page(items=items, next=cursor)
 
 
 @router.get("/threads/{thread}/runs/{number}", summary="A message and its answer", responses=error_responses(404))
@@ -111,10 +111,10 @@ async def resume(thread: ThreadId, number: Number, principal: PrincipalDep, serv
     summary="The pending decisions of a thread",
     responses=error_responses(404),
 )
-async def interrupts(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) -> Listed[Interrupt]:
+async def interrupts(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) -> Page[Interrupt]:
     from graphs.conversations import interrupts
 
-    return Listed(items=await interrupts.interrupts(service.dependencies, principal, thread), next=None)
+    return Page(items=await interrupts.interrupts(service.dependencies, principal, thread), next=None)
 
 
 @router.post(
@@ -163,8 +163,8 @@ async def feedback(
     service: ServiceDep,
     limit: Limit = 100,
     after: After = None,
-) -> Listed[Feedback]:
+) -> Page[Feedback]:
     store = service.dependencies.store
     turn = await turn_of(store, principal.owner, thread, number)
     items, cursor = await feedback_page(store, principal.owner, turn.id, after=after, limit=limit)
-    return Listed(items=items, next=cursor)
+    return Page(items=items, next=cursor)

@@ -17,7 +17,7 @@ import pytest
 import websockets
 from fastapi import FastAPI
 
-from api.http.server import listening
+from api.http.server import listening_sockets
 from desk.base.errors import InvalidInput
 from graphs.streaming.followers import LogFollowers
 from store.embedded import open_store
@@ -137,10 +137,10 @@ def test_a_place_to_listen_that_cannot_be_had_is_told_in_one_line_before_anythin
 
 
 def test_a_name_of_several_addresses_is_listened_at_with_one_port():
-    with listening("localhost", 0) as sockets:
+    with listening_sockets("localhost", 0) as sockets:
         (port,) = {each.getsockname()[1] for each in sockets}
         with socket.create_connection(("localhost", port)):
             pass
-        with pytest.raises(InvalidInput) as refused, listening("localhost", port):
+        with pytest.raises(InvalidInput) as refused, listening_sockets("localhost", port):
             pass
     assert refused.value.field == "--port"

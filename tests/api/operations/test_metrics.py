@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.operations import metrics as module
-from api.operations.metrics import MOST_KNOWN, MOST_RUNS, Measured, Metrics, look, measured
+from api.operations.metrics import MAX_RUN_LINES, MAX_RUNS, Metrics, RequestMetrics, periodic_metrics, record_gauges
 from desk.governance.estimates import Estimate
 from desk.governance.usage import Usage
 from desk.runs import events as trace
@@ -172,16 +172,16 @@ def test_events_that_say_nothing_of_metrics_write_nothing():
 
 def test_memory_is_bounded_however_many_runs_and_requests_there_are():
     heard = Heard()
-    for n in range(3 * MOST_KNOWN):
+    for n in range(3 * MAX_RUNS):
         heard.metrics.observe(told(trace.RunStarted, 0, run=f"r{n}", request_digest="", data_digest="", model="m"))
-        heard.metrics.answered(200, 0.001 * n)
+        heard.metrics.record_response(200, 0.001 * n)
         heard.metrics.observe(
             told(trace.ModelRetried, 1, run=f"r{n}", agent="explainer", model="m", reason="", attempt=1)
         )
     lines = heard.lines()
-    assert len(lines) <= MOST_RUNS + 1
-    assert sum(line.get("ModelRetries", 0) for line in lines.values()) == 3 * MOST_KNOWN
-    assert lines[None]["Requests2xx"] == 3 * MOST_KNOWN
+    assert len(lines) <= MAX_RUN_LINES + 1
+    assert sum(line.get("ModelRetries", 0) for line in lines.values()) == 3 * MAX_RUNS
+    assert lines[None]["Requests2xx"] == 3 * MAX_RUNS
     sample = lines[None]["RequestMilliseconds"]
     assert len(sample) == 100
     assert 1_000 < sum(sample) / 100 < 2_000, "a fair sample of 0 to 3000"
@@ -193,7 +193,7 @@ def test_memory_is_bounded_however_many_runs_and_requests_there_are():
 def test_whatever_is_measured_fits_the_format(requests, run):
     heard = Heard()
     for status, seconds in requests:
-        heard.metrics.answered(status, seconds)
+        heard.metrics.record_response(status, seconds)
     heard.metrics.measure("JobSeconds", 1e300, run=run)
     heard.metrics.level("QueueDepth", 7)
     lines = heard.lines()
@@ -209,7 +209,7 @@ async def test_requests_are_counted_by_class_and_timed_until_they_begin_to_be_an
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    transport = httpx.ASGITransport(Measured(app, heard.metrics))
+    transport = httpx.ASGITransport(RequestMetrics(app, heard.metrics))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         for status in (200, 204, 302, 404, 429, 503):
             await client.get(f"/{status}")
@@ -224,22 +224,22 @@ async def test_the_depth_of_the_queue_and_the_age_of_the_prices_are_looked_at(ho
     async with queued_dependencies(home, now=lambda: datetime(2022, 12, 30, tzinfo=UTC)) as dependencies:
         assert dependencies.queue is not None
         await dependencies.queue.send({})
-        await look(dependencies, heard.metrics)
+        await record_gauges(dependencies, heard.metrics)
     line = heard.lines()[None]
     assert (line["QueueDepth"], line["DataAgeDays"]) == (1, 2)
 
 
 def test_what_is_left_is_written_at_the_end(capfd):
-    with measured("emf", "serve") as metrics:
+    with periodic_metrics("emf", "serve") as metrics:
         assert metrics is not None
-        metrics.answered(200, 0.1)
+        metrics.record_response(200, 0.1)
     (line,) = capfd.readouterr().out.splitlines()
     check(json.loads(line))
     assert (json.loads(line)["Process"], json.loads(line)["Requests2xx"]) == ("serve", 1)
 
 
 def test_nothing_is_measured_unless_asked_for(capfd):
-    with measured("off", "serve") as metrics:
+    with periodic_metrics("off", "serve") as metrics:
         assert metrics is None
     assert capfd.readouterr().out == ""
 

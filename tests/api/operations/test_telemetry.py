@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from api.operations.telemetry import CONVENTIONS, Telemetry, exported
+from api.operations.telemetry import CONVENTIONS, Telemetry, telemetry_export
 from desk.governance.usage import Usage
 from desk.runs import events as trace
 
@@ -226,7 +226,7 @@ def test_otlp_takes_spans_and_metrics_to_the_address_of_its_own_variable(collect
     address, received = collector
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
-    with exported("otlp") as telemetry:
+    with telemetry_export("otlp") as telemetry:
         assert telemetry is not None
         for event in asked():
             telemetry.observe(event)
@@ -238,5 +238,5 @@ def test_otlp_takes_spans_and_metrics_to_the_address_of_its_own_variable(collect
 
 
 def test_telemetry_that_is_off_is_none():
-    with exported("off") as telemetry:
+    with telemetry_export("off") as telemetry:
         assert telemetry is None

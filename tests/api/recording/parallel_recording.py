@@ -8,7 +8,7 @@ import pytest
 from agents.recording.boto_events import BEFORE_SEND
 from agents.recording.cassette import Cassette
 from agents.recording.player import Player
-from api.recording.recording import label_of, record, replay
+from api.recording.recorded_runs import label_of, record, replay
 from api.settings import read_settings
 from tests.cassette_playback import CASSETTES
 from tests.doubles.bedrock.double import Double

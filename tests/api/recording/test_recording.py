@@ -135,7 +135,7 @@ def test_prices_that_are_gone_are_named_with_their_place(double, tmp_path, capfd
     capfd.readouterr()
     assert run(["replay", str(tape)]) == 2
     err = capfd.readouterr().err
-    assert err.startswith(f"cassette: '{tape}' was recorded with the prices of '{prices}', which is not there")
+    assert err.startswith(f"cassette: '{tape}' was recorded with the prices of '{prices}', which does not exist")
 
 
 def test_this_machine_is_no_endpoint_that_is_kept(double, tmp_path, monkeypatch):
@@ -170,7 +170,7 @@ def test_a_file_that_is_no_cassette_is_refused_in_one_line(content, told, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["record", "--", "runs"], "asks no model"),
+        (["record", "--", "runs"], "calls no model"),
         (["record", "-o", "mine.json", "--", *ASKED], ".yaml.gz"),
         (["record", "--", *ASKED, "--trials", "many"], "--trials"),
         (["record", "--", *ASKED, "--json"], "--json"),
@@ -195,7 +195,7 @@ def test_calls_without_their_runs_are_no_recording(tmp_path, capfd):
     del content["metadata"]
     tape.write_text(yaml.safe_dump(content))
     assert run(["replay", str(tape)]) == 2
-    assert "holds calls, but not the runs" in capfd.readouterr().err
+    assert "contains calls but not the runs" in capfd.readouterr().err
 
 
 def test_scripted_faults_are_left_to_the_double(capfd):

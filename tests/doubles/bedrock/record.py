@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agents.recording.cassette import Cassette
-from api.recording.recording import label_of, record
+from api.recording.recorded_runs import label_of, record
 from api.settings import read_settings
 from tests.doubles.bedrock.double import Double
 from tests.doubles.bedrock.drivers import embedded

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agents.models.options import BEDROCK, Guardrail, ModelOptions, RetryPolicy
-from api.recording.recording import Script
+from api.recording.recorded_runs import Script
 from desk.optimization.request import OptimizationRequest
 from quant.worlds.scenario import BUILT_IN
 from tests.doubles.bedrock.calls import Received

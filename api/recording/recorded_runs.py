@@ -1,4 +1,4 @@
-"""Runs whose calls of Amazon Bedrock are recorded into a cassette, and played from it with the network shut off."""
+"""Records the Bedrock calls of runs into a cassette, and replays the runs from it without a network."""
 
 import asyncio
 import difflib
@@ -36,12 +36,11 @@ from graphs.runs.creation import create_run
 from quant.numeric.frozen import Frozen
 
 OWNER = "local"
-"""Recordings are nobody's: they are made in a home of their own, which is empty and thrown away."""
+"""The owner of all recorded runs, which use a temporary home folder."""
 CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
-"""The time of every recording and replay: a tool that lists runs tells when they were made."""
+"""The time of every recording and replay, because tool results contain creation times of runs."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-SHOWN = 40
-"""Lines of a difference."""
+MAX_DIFFERENCE_LINES = 40
 
 Show = Callable[[TraceEvent], None]
 Script: TypeAlias = OptimizationRequest | tuple[str, ...]
@@ -49,50 +48,50 @@ Script: TypeAlias = OptimizationRequest | tuple[str, ...]
 
 
 class RecordedRun(Frozen):
-    """Of a request, or of a conversation's messages."""
+    """A run of a request, or a conversation with its messages."""
 
     run: str
     """The id of the run, or of the conversation."""
     request: OptimizationRequest | None = None
     messages: tuple[str, ...] = ()
     trace: tuple[dict[str, Any], ...]
-    """Its events, without what may differ between two executions."""
+    """The events, without fields that differ between two executions."""
 
 
 class Label(Frozen):
-    """What a cassette says of itself: all that is needed to execute its runs again."""
+    """The metadata of a cassette: all that a replay of its runs needs."""
 
     made_by: str
     endpoint: str
     scripted: bool
-    """Whether the model followed a script, with faults that no other endpoint would make."""
+    """Whether the model was a scripted double with injected faults, which other endpoints cannot repeat."""
     code_version: str
     models: ModelOptions
     runs: tuple[RecordedRun, ...]
 
 
-class Replayed(NamedTuple):
+class ReplayReport(NamedTuple):
     runs: int
     events: int
     calls: int
     differences: tuple[str, ...]
-    """Each call that was missed; without any, each trace that differs, and the calls that were not made."""
+    """Calls that the cassette lacks; if there are none, traces that differ and recorded calls that were not made."""
     same_code: bool
     attempts: int
-    """Attempts to reach the network; each was refused."""
+    """Blocked attempts to reach the network."""
 
 
 def label_of(cassette: Cassette, path: Path) -> Label:
     try:
         label = Label.model_validate(cassette.metadata)
     except ValidationError as error:
-        reason = f"{str(path)!r} holds calls, but not the runs that made them"
+        reason = f"{str(path)!r} contains calls but not the runs that made them"
         allowed = "a cassette that `python -m api record` made"
         raise InvalidInput("cassette", str(path), reason=reason, allowed=allowed) from error
     for file in (run.request.prices_file for run in label.runs if run.request):
         if file is not None and not Path(file).is_file():
-            reason = f"{str(path)!r} was recorded with the prices of {file!r}, which is not there"
-            raise InvalidInput("cassette", str(path), reason=reason, allowed="the same prices in the same place")
+            reason = f"{str(path)!r} was recorded with the prices of {file!r}, which does not exist"
+            raise InvalidInput("cassette", str(path), reason=reason, allowed="the same prices in the same file")
     return label
 
 
@@ -105,7 +104,7 @@ async def record(
     scripted: bool = False,
     show: Show = lambda _: None,
 ) -> Cassette:
-    """Execute the scripts side by side in an empty home; a model that fails ends its run and is recorded."""
+    """Execute the scripts concurrently in an empty home folder; the failure of a model ends its run and is recorded."""
     if not any(name.startswith(BEDROCK) for name in (options.model, *options.agents.values(), *options.fallbacks)):
         allowed = f"{BEDROCK}<model id or inference-profile ARN>"
         raise InvalidInput("MODEL", options.model, reason="no model on Bedrock is configured", allowed=allowed)
@@ -117,8 +116,8 @@ async def record(
         endpoints.append(client.meta.endpoint_url)
 
     models = make_models(options, attach)
-    named = [(_named(script), script) for script in scripts]
-    traces = await _execute(named, models, settings, show)
+    runs = [(_run_id(script), script) for script in scripts]
+    traces = await _execute(runs, models, settings, show)
     cassette = recorder.cassette()
     label = Label(
         made_by=made_by,
@@ -130,28 +129,29 @@ async def record(
             RecordedRun(run=run, request=script, trace=trace)
             if isinstance(script, OptimizationRequest)
             else RecordedRun(run=run, messages=script, trace=trace)
-            for (run, script), trace in zip(named, traces, strict=True)
+            for (run, script), trace in zip(runs, traces, strict=True)
         ),
     )
     return Cassette(cassette.interactions, label.model_dump(mode="json"))
 
 
-async def replay(player: Player, label: Label, *, settings: Settings, show: Show = lambda _: None) -> Replayed:
+async def replay(player: Player, label: Label, *, settings: Settings, show: Show = lambda _: None) -> ReplayReport:
     """Execute the runs of the player's cassette again, without the network, and compare their traces."""
     models = played_models(label, player)
-    settings = settings.without_budgets()  # nothing is paid for, and what was recorded had its own
+    settings = (
+        settings.without_budgets()
+    )  # a replay costs nothing, and the budgets of the recording had their effect then
     with sockets_blocked() as network:
         traces = await _execute([(run.run, run.request or run.messages) for run in label.runs], models, settings, show)
     same_code = label.code_version == code_version()
     differences = [str(miss) for miss in player.misses]
-    if not differences:  # all else would follow from a miss
+    if not differences:  # a missing call causes all other differences
         differences = [
-            _difference(recorded.trace, trace, digests=same_code)
-            for recorded, trace in zip(label.runs, traces, strict=True)
+            _difference(run.trace, trace, digests=same_code) for run, trace in zip(label.runs, traces, strict=True)
         ]
-        if left := player.unplayed:
-            differences.append("\n".join(["These recorded calls were not made:", *left]))
-    return Replayed(
+        if unplayed := player.unplayed:
+            differences.append("\n".join(["These recorded calls were not made:", *unplayed]))
+    return ReplayReport(
         runs=len(traces),
         events=sum(map(len, traces)),
         calls=player.replayed_calls,
@@ -162,12 +162,12 @@ async def replay(player: Player, label: Label, *, settings: Settings, show: Show
 
 
 def played_models(label: Label, player: Player) -> Models:
-    """The models of a recording, answered by `player`; nothing is waited for."""
-    patience = label.models.patience.model_copy(update={"first_delay": 0.0})
-    return make_models(label.models.model_copy(update={"patience": patience}), player.attach, offline=True)
+    """The models of a recording, whose answers come from `player`, with retries that do not wait."""
+    policy = label.models.patience.model_copy(update={"first_delay": 0.0})
+    return make_models(label.models.model_copy(update={"patience": policy}), player.attach, offline=True)
 
 
-def _named(script: Script) -> str:
+def _run_id(script: Script) -> str:
     if isinstance(script, OptimizationRequest):
         return script.content_digest()[:32]
     return hashlib.sha256(json.dumps(script).encode()).hexdigest()[:12]
@@ -177,16 +177,18 @@ async def _execute(
     scripts: Sequence[tuple[str, Script]], models: Models, settings: Settings, show: Show
 ) -> list[tuple[dict[str, Any], ...]]:
     async with _empty_dependencies(settings, models) as dependencies:
-        for run, script in scripts:  # all before the first is executed, so that none knows what another tried
+        for run, script in scripts:  # all before the first is executed, so that no run sees the trials of another
             if isinstance(script, OptimizationRequest):
                 await create_run(dependencies, OWNER, script, run_id=run)
             else:
                 await begin_conversation(dependencies, OWNER, conversation_id=run)
-        return await asyncio.gather(*(_traced(_followed(dependencies, run, script), show) for run, script in scripts))
+        return await asyncio.gather(
+            *(_comparable_trace(_script_events(dependencies, run, script), show) for run, script in scripts)
+        )
 
 
-async def _followed(dependencies: Dependencies, run: str, script: Script) -> AsyncGenerator[TraceEvent]:
-    """A conversation ends where a message waits for a person."""
+async def _script_events(dependencies: Dependencies, run: str, script: Script) -> AsyncGenerator[TraceEvent]:
+    """The events of a run, or of a conversation until a message waits for a decision."""
     if isinstance(script, OptimizationRequest):
         async for event in execute(dependencies, OWNER, run):
             yield event
@@ -198,15 +200,15 @@ async def _followed(dependencies: Dependencies, run: str, script: Script) -> Asy
             return
 
 
-async def _traced(following: AsyncGenerator[TraceEvent], show: Show) -> tuple[dict[str, Any], ...]:
-    events: list[TraceEvent] = []
+async def _comparable_trace(events: AsyncGenerator[TraceEvent], show: Show) -> tuple[dict[str, Any], ...]:
+    trace: list[TraceEvent] = []
     try:
-        async for event in following:
+        async for event in events:
             show(event)
-            events.append(event)
-    except (ModelFailure, CassetteMiss):  # the trace ends with it
+            trace.append(event)
+    except (ModelFailure, CassetteMiss):  # the last event of the trace reports it
         pass
-    return tuple(scrub(event.comparable()) for event in events)
+    return tuple(scrub(event.comparable()) for event in trace)
 
 
 @asynccontextmanager
@@ -214,26 +216,25 @@ async def _empty_dependencies(settings: Settings, models: Models) -> AsyncGenera
     with tempfile.TemporaryDirectory() as home:
         empty = settings.model_copy(update={"home": Path(home), "owner": OWNER})
         async with create_dependencies(empty, models) as dependencies:
-            yield replace(
-                dependencies, thresholds=None, now=lambda: CLOCK
-            )  # who records or replays a run has decided to
+            # no approvals: recording or replaying a run implies the decision
+            yield replace(dependencies, thresholds=None, now=lambda: CLOCK)
 
 
 def _host(endpoint: str) -> str:
-    """Where a client called, without a password or a path."""
+    """The host of an endpoint, without credentials and path."""
     host = urlsplit(endpoint).hostname or ""
     return "loopback" if host in LOOPBACK else host
 
 
-def _difference(recorded: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], *, digests: bool) -> str:
+def _difference(before: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], *, digests: bool) -> str:
     lines = difflib.unified_diff(
-        _lines(recorded, digests=digests), _lines(now, digests=digests), "recorded", "now", lineterm="", n=1
+        _lines(before, digests=digests), _lines(now, digests=digests), "recorded", "now", lineterm="", n=1
     )
-    found = [line if len(line) <= 160 else line[:157] + "..." for line in lines]
-    return "\n".join(found[:SHOWN] + (["..."] if len(found) > SHOWN else []))
+    shortened = [line if len(line) <= 160 else line[:157] + "..." for line in lines]
+    return "\n".join(shortened[:MAX_DIFFERENCE_LINES] + (["..."] if len(shortened) > MAX_DIFFERENCE_LINES else []))
 
 
 def _lines(trace: Sequence[dict[str, Any]], *, digests: bool) -> list[str]:
-    """The result digest holds the version of the code, and says nothing where that differs."""
-    dropped = {"id", "run"} | (set() if digests else {"result_digest"})
-    return [json.dumps({k: v for k, v in event.items() if k not in dropped}, sort_keys=True) for event in trace]
+    """The events as JSON; result digests contain the code version, so they are comparable for the same version only."""
+    ignored = {"id", "run"} | (set() if digests else {"result_digest"})
+    return [json.dumps({k: v for k, v in event.items() if k not in ignored}, sort_keys=True) for event in trace]
