@@ -27,7 +27,7 @@ class PortfolioChange(Camel):
 
 def _body_form(body: Any) -> str:
     wrapped = isinstance(body, NewPortfolio | PortfolioChange) or (isinstance(body, dict) and "portfolio" in body)
-    return "etag_response-wrapped" if wrapped else "etag_response-flat"
+    return "tagged-wrapped" if wrapped else "tagged-flat"
 
 
 _FORMS = {
@@ -47,12 +47,12 @@ _CHANGES = {
     "wrapped": {"summary": "Wrapped", "value": {"portfolio": {"assets": {"AAPL": 0.5, "MSFT": 0.5}}}},
 }
 Draft: TypeAlias = Annotated[
-    Annotated[PortfolioDraft, Tag("etag_response-flat")] | Annotated[NewPortfolio, Tag("etag_response-wrapped")],
+    Annotated[PortfolioDraft, Tag("tagged-flat")] | Annotated[NewPortfolio, Tag("tagged-wrapped")],
     Discriminator(_body_form),
     Body(openapi_examples=_FORMS),  # pyright: ignore[reportArgumentType]
 ]
 Patch: TypeAlias = Annotated[
-    Annotated[PortfolioPatch, Tag("etag_response-flat")] | Annotated[PortfolioChange, Tag("etag_response-wrapped")],
+    Annotated[PortfolioPatch, Tag("tagged-flat")] | Annotated[PortfolioChange, Tag("tagged-wrapped")],
     Discriminator(_body_form),
     Body(openapi_examples=_CHANGES),  # pyright: ignore[reportArgumentType]
 ]
