@@ -1,4 +1,4 @@
-"""How an agent is asked: once per run and place; its answer is checked and stored before anything of it is shown."""
+"""Asks an agent one question of a run: checks the answer and stores the decision before any of it is shown."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ from quant.numeric.frozen import Frozen
 
 ABSTAINED = "abstained"
 ROUNDS = 2
-"""Drafts that an agent may hand in."""
+"""Drafts that an agent may submit."""
 
 NO_ANSWER: dict[Stop, str] = {
     "answered": "no_answer: call the answer's tool with a complete answer",
@@ -48,13 +48,13 @@ NO_ANSWER: dict[Stop, str] = {
     "malformed": "malformed: the arguments were not JSON; call the answer's tool with complete JSON",
     "blocked": "blocked: a guardrail stopped the answer",
 }
-"""What is wrong where there is no answer, by how the model's last call ended."""
+"""The problem reported to the agent when a model call ends without an answer, by the stop reason of that call."""
 
 Answer = TypeVar("Answer", bound=Frozen)
 
 
 class DecisionMissing(RuntimeError):
-    """A run without a model came to a question that its decisions do not answer."""
+    """A run without models needs a decision that was not supplied."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,14 @@ class Question(Generic[Answer]):
     text: str
     answer: type[Answer]
     problems: Callable[[Answer, int], list[str]]
-    """What is wrong with an answer, given the number of trials there were; each as `code: what to mend`."""
+    """Returns the problems of an answer, each as `code: how to correct it`; takes the number of trials so far."""
     reduced: Callable[[Answer], Answer | None]
-    """What of an answer may stand without its claims."""
+    """Returns the part of a rejected answer that can be used without its claims."""
 
 
 @dataclass(frozen=True)
 class AgentAnswer(Generic[Answer]):
-    """The answer, None for an abstention, and the decision that holds it."""
+    """The answer, or None for an abstention, with the stored decision that contains it."""
 
     answer: Answer | None
     decision: Decision
@@ -86,7 +86,7 @@ async def decide(
     node_log: NodeLog,
     trials: int,
 ) -> AgentAnswer[Answer]:
-    """The stored decision, or the agent's, which is then stored."""
+    """Return the stored decision, or ask the agent and store its decision."""
     stored_decision = await load_decision(context.store, context.owner, context.run, question.agent, question.ordinal)
     if stored_decision is None:
         if agent is None:
@@ -103,10 +103,10 @@ async def decide(
 
 
 def _finished_events(stored_decision: StoredDecision, node_log: NodeLog) -> list[TraceEvent]:
-    """That the agent is through, and what its models took, executions that were interrupted included."""
+    """The events of an agent's end, with the model usage of all executions, interrupted ones included."""
     decision = stored_decision.decision
     began = next((event for event in stored_decision.events if isinstance(event, AgentStarted)), None)
-    if began is None:  # the decision was handed in with the run
+    if began is None:  # the decision was supplied with the run
         return []
     events = {event.id: event for event in (*node_log.log.since(began.id), *stored_decision.events)}
     own = [e for e in events.values() if isinstance(e, ModelAnswered | ModelRetried | ModelReplaced)]
@@ -141,7 +141,7 @@ class _Consultation(Generic[Answer]):
         self._answers = 0
         self._last: ModelCall | None = None
         self._superseded = False
-        """Whether another process has decided meanwhile: its decision holds, and no event tells of this one."""
+        """Whether another process has stored the decision first; this one then emits no events."""
 
     async def decide(self) -> StoredDecision:
         rejected: list[str] = []
@@ -168,7 +168,7 @@ class _Consultation(Generic[Answer]):
         return "blocked" if self._last and self._last.stop == "blocked" else "no_answer"
 
     async def _draft(self, rejected: list[str]) -> Answer | None:
-        """The answer of the first draft that may stand, or what of the last may; `rejected` takes hashes."""
+        """The first valid draft, else the usable part of the last; appends hashes of rejected drafts to `rejected`."""
         last: Answer | None = None
         text, agent, ordinal = self._question.text, self._question.agent, self._question.ordinal
         fields = {"agent": agent, "ordinal": ordinal, "model": self._agent.model}
@@ -187,7 +187,7 @@ class _Consultation(Generic[Answer]):
             rejected += [digest] if digest else []
             rejection = {"agent": agent, "digest": digest, "reasons": codes(problems)}
             await self._publish(self._node_log.make(DraftRejected, round_, **rejection))
-            if self._last and self._last.stop == "blocked":  # the same question would be stopped again
+            if self._last and self._last.stop == "blocked":  # the guardrail would block the same question again
                 break
             text = "\n".join([self._question.text, "", "Your last draft was refused:", *problems])
         else:
@@ -251,7 +251,7 @@ class _Consultation(Generic[Answer]):
         )
 
     async def _model_event(self, step: ModelCall | ModelRetry | ModelFallback) -> TraceEvent:
-        """An answer has the same number after a resume, whatever it took to get those before it."""
+        """An answer's event has the same ordinal after a resume, whatever retries came before it."""
         match step:
             case ModelCall():
                 kind, ordinal = ModelAnswered, f"{self._answers}"
@@ -265,13 +265,13 @@ class _Consultation(Generic[Answer]):
         return self._node_log.make(kind, ordinal, agent=self._question.agent, **step.model_dump())
 
     def _warning_event(self, code: str, subject: str) -> TraceEvent:
-        """Said once in a run, by whichever agent comes to it."""
+        """Emitted once per run, by the first agent that raises it."""
         if subject.startswith("agent "):
             subject = subject.replace("agent", self._question.agent, 1)
         return self._node_log.log.make(WarningIssued, "run", 0, f"{code}-{subject}", code=code, subject=subject)
 
     async def _is_decided(self) -> bool:
-        """Asked when a model has answered: it may answer otherwise only once its earlier answers are forgotten."""
+        """Checked after each model answer: another process may decide differently once cached answers are deleted."""
         context, question = self._context, self._question
         stored_decision = await load_decision(
             context.store, context.owner, context.run, question.agent, question.ordinal

@@ -1,9 +1,9 @@
-"""One turn of a conversation: the assistant is asked, calls its tools, and its checked claims are released.
+"""The graph of one conversation turn: the assistant calls its tools, and its checked claims are released.
 
 START -> supervise -> release -> END
 
-A turn is a thread of its own: what it stores does not grow with the conversation, whose turns lie in the store. A tool
-that waits for a person interrupts the graph; the turn goes on where it was once the person has decided.
+Each turn is a LangGraph thread of its own, so its checkpoints do not grow with the conversation, whose turns are in the
+store. A tool that waits for a person interrupts the graph; the decision resumes the turn.
 """
 
 import contextvars
@@ -33,30 +33,30 @@ from quant.numeric.frozen import Frozen
 
 RECURSION_LIMIT = 10
 CODE = "code"
-"""Author of what no model says."""
+"""Author of a reply that code wrote."""
 
 Tell: TypeAlias = Callable[[TraceEvent], None]
 
 
 class PastTurn(Frozen):
-    """An earlier turn, as the assistant is reminded of it."""
+    """An earlier turn, as shown to the assistant."""
 
     asked: str
     did: tuple[tuple[str, dict[str, Any]], ...]
     answered: tuple[str, ...]
-    """Its claims with references in place of the figures."""
+    """Its claims, with references instead of figures."""
 
 
 class State(TypedDict):
     reply: Reply | None
     author: str
     missing: list[str]
-    """Why there is no reply, where a budget is the reason."""
+    """The reasons for a missing reply, if a budget caused it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TurnContext:
-    """What the nodes of one turn share; it is rebuilt on a resume."""
+    """Objects that the nodes of one turn share; rebuilt on a resume."""
 
     context: Callable[[NodeLog, Tell], ChatContext]
     evidence: Evidence
@@ -80,7 +80,7 @@ async def supervise(state: State, runtime: Runtime[TurnContext]) -> dict[str, An
     """Ask the assistant, whose tools do the work."""
     turn = runtime.context
     node_log = NodeLog(turn.log, "assistant")
-    here, write = contextvars.copy_context(), get_stream_writer()  # a run that a tool launches is not in this context
+    here, write = contextvars.copy_context(), get_stream_writer()  # not inherited by runs that a tool launches
     context = turn.context(node_log, lambda event: here.run(write, event))
     await node_log.emit(NodeStarted)
     question = Question(
@@ -92,7 +92,7 @@ async def supervise(state: State, runtime: Runtime[TurnContext]) -> dict[str, An
         reduced=lambda _: None,
     )
     while True:
-        turn.evidence.changes.clear()  # a repetition reads the same returns again, in the same order
+        turn.evidence.changes.clear()  # a repeated execution applies the same tool results in the same order
         try:
             answer = await decide(question, turn.agent, context=context, node_log=node_log, trials=0)
         except ApprovalPending as waiting:
@@ -104,7 +104,7 @@ async def supervise(state: State, runtime: Runtime[TurnContext]) -> dict[str, An
 
 
 async def release(state: State, runtime: Runtime[TurnContext]) -> dict[str, Any]:
-    """Show the claims, one by one, with code's figures in them."""
+    """Release the claims one by one, with their figures rendered by code."""
     turn, reply = runtime.context, state["reply"]
     node_log = NodeLog(turn.log, "release")
     await node_log.emit(NodeStarted)
@@ -118,13 +118,13 @@ async def release(state: State, runtime: Runtime[TurnContext]) -> dict[str, Any]
 
 
 def note_claims(evidence: Evidence, missing: Sequence[str]) -> list[RenderedClaim]:
-    """What code says before the assistant does."""
+    """Claims that code adds before the assistant's own."""
     texts = (*missing, *evidence.notes)
     return [RenderedClaim(section="answer", text=text, figures=(), template=text) for text in texts]
 
 
 def question_text(message: str, focus: Focus, before: Sequence[PastTurn]) -> str:
-    """What the assistant reads: one line of JSON, so that nothing in it can pass for a part of the frame."""
+    """The assistant's input as one line of JSON, so that no text can imitate its structure."""
     document = {
         "person": message,
         "focus": focus.model_dump(mode="json", exclude_none=True, exclude_defaults=True),

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Dependencies:
-    """Composed once, in `api/app.py`."""
+    """Built once, in `api/app.py`."""
 
     store: Store
     prices: PriceSource
-    """Prices that every owner can read."""
+    """Prices available to every owner."""
     jobs: JobRunner
     models: AgentModels | None
     """None if runs are only read and reproduced."""

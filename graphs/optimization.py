@@ -6,7 +6,7 @@ START -> prepare -> approve -+-> risk_manager ---+-> optimizer -> search -> aggr
 
 Above a threshold the graph stops at `approve` until a person has decided, before any agent is asked.
 
-State holds typed words and counts; prices, trials and results lie in the store.
+State holds typed values and counts; prices, trials and results are in the store.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ from graphs.runs.trial_events import TrialEvents
 from quant.strategies.trial import Trial
 
 RECURSION_LIMIT = 40
-"""Steps of this graph: far above three plans, far below an endless loop."""
+"""Recursion limit: far above three plans, far below an endless loop."""
 
 AGENTS: dict[AgentName, Callable[[ModelChain], Agent]] = {
     "risk_manager": risk_manager,
@@ -86,11 +86,11 @@ DEFAULTS: dict[AgentName, str] = {
     "optimizer": "The optimizer gave no answer; all trials that were left were spent on a broad search.",
     "explainer": "The explainer gave no answer; the explanation comes from a template.",
 }
-"""What code does instead of an agent that abstains, as the result says it."""
+"""Warnings in the result about an agent that abstained, and what code did instead."""
 
 
 class State(TypedDict):
-    """Each key is there once the node that writes it has run."""
+    """Each key exists once the node that writes it has run."""
 
     data_digest: str
     view: MarketView | None
@@ -106,18 +106,18 @@ class State(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """What the nodes of one execution share; it is rebuilt on a resume."""
+    """Objects that the nodes of one execution share; rebuilt on a resume."""
 
     context: Context
     log: EventLog
     agents: dict[AgentName, Agent]
-    """Empty for a run that only follows given decisions."""
+    """Empty for a run that follows supplied decisions only."""
     author: str
     """Name of the models behind the agents."""
     thresholds: Thresholds | None = None
-    """Above which a person is asked; None asks nobody."""
+    """Limits above which a person is asked; None asks no one."""
     approval: Approval | None = None
-    """As it was when the request was read, which the decision may have changed."""
+    """The approval as read with the request, since a decision may change the request."""
 
 
 Update: TypeAlias = dict[str, Any]
@@ -145,15 +145,15 @@ def optimization_graph(
 
 
 async def prepare(state: State, run: Execution, node_log: NodeLog) -> Update:  # noqa: ARG001  (as every node)
-    """Load and gate the prices, which fixes the version of the data."""
+    """Load and check the prices, which fixes the data version."""
     market = await run.context.market.get()
     return {"data_digest": market.data_digest, "trials": 0}
 
 
 async def approve(state: State, runtime: Runtime[Execution]) -> Update:  # noqa: ARG001  (as every node)
-    """Above a threshold the execution ends here, unless it began with a person's approval.
+    """Stop the execution above a threshold, unless a person has approved the run.
 
-    A run that nobody is asked about passes in silence.
+    A run below all thresholds emits no event here.
     """
     run = runtime.context
     approval = run.approval or await request_launch_approval(run.context, run.thresholds, run.log.now())
@@ -161,7 +161,7 @@ async def approve(state: State, runtime: Runtime[Execution]) -> Update:  # noqa:
         await NodeLog(run.log, APPROVE).publish(
             *approval_events(run.log, approval, run.context.request, run.context.jobs.machines)
         )
-        while not approval.granted:  # what a resume hands in does not count: the decision in the store does
+        while not approval.granted:  # the decision is read from the store; the value passed to a resume is ignored
             interrupt(approval.asked.model_dump(mode="json"))
     return {}
 
@@ -245,7 +245,7 @@ async def search(state: State, run: Execution, node_log: NodeLog) -> Update:
         plan=node_log.step,
         request=request,
         space=space,
-        candidates=(*request.start, *search_plan.candidates),  # those that were tried are passed over
+        candidates=(*request.start, *search_plan.candidates),  # the search skips configurations that were tried
         first=first,
         budget=budget,
     )
@@ -256,17 +256,17 @@ async def search(state: State, run: Execution, node_log: NodeLog) -> Update:
         status = await watch.until_ended(job)
     except asyncio.CancelledError:
         if not context.jobs.machines.remote:
-            await context.jobs.cancel(job.id())  # it would go on for nobody
+            await context.jobs.cancel(job.id())  # the result of the job is no longer needed
         raise
     assert status.stopped is not None
-    trial_count = first + status.done  # not what is stored: another process may be ahead with the same run
+    trial_count = first + status.done  # not the stored count: another process may be ahead with the same run
     finish_event = node_log.make(TrialsFinished, plan=node_log.step, trials=trial_count, stopped=status.stopped)
     await node_log.publish(*await trial_events.up_to(trial_count), finish_event)
     return {"trials": trial_count, "stopped": status.stopped}
 
 
 async def aggregate(state: State, run: Execution, node_log: NodeLog) -> Update:
-    from desk.optimization.evaluation import World
+    from desk.optimization.evaluation import World  # lazy: imports numba and scipy
     from desk.optimization.judgement.judge import judge
 
     context = run.context
@@ -287,7 +287,7 @@ async def aggregate(state: State, run: Execution, node_log: NodeLog) -> Update:
             ledger_trials=len(before | {ledger_entry(context.request.mandate, trial.digest) for trial in trials}),
         )
     except asyncio.CancelledError:
-        stop.set()  # the thread would go on for nobody, and its process could not end
+        stop.set()  # otherwise the thread would keep the process from ending
         raise
     result = labelled(judgement.result, _in_order(state))
     if judgement.history is not None:
@@ -318,7 +318,7 @@ async def explain(state: State, run: Execution, node_log: NodeLog) -> Update:
 
 
 async def finish(state: State, run: Execution, node_log: NodeLog) -> Update:
-    """Put the figures into the explanation and keep the result."""
+    """Render the figures of the explanation and store the result."""
     context = run.context
     judged_result = await load_result(context.store, context.owner, context.run, "judged")
     decisions = _in_order(state)
@@ -358,7 +358,7 @@ def _node(body: Body) -> Any:
         try:
             update = await body(state, run, node_log)
         except ModelFailure:
-            await node_log.flush()  # what led to it is told, in its turn
+            await node_log.flush()  # store the events before the fault, in their order
             raise
         await node_log.emit(NodeFinished, step=step)
         await node_log.flush()
@@ -377,7 +377,7 @@ def _plan_or_judge(state: State, runtime: Runtime[Execution]) -> Literal["optimi
 
 
 async def _load_same_market(state: State, run: Execution):
-    """The prices of the run; a file that changed since it began is refused."""
+    """The prices of the run; raises `InvalidInput` if the file has changed since the run started."""
     market = await run.context.market.get()
     if market.data_digest != state["data_digest"]:
         raise InvalidInput(
@@ -399,7 +399,7 @@ async def _ask(question: Question[Any], state: State, run: Execution, node_log: 
 
 
 async def _release_claims(answer: AgentAnswer[Any], figures: Sequence[Figure], node_log: NodeLog) -> Update:
-    """Show an agent's claims, rendered, and keep them with the figures they use."""
+    """Release an agent's rendered claims and store them with the figures they use."""
     claims = [render(claim, figures) for claim in answer.answer.claims] if answer.answer else []
     await node_log.publish(*_claim_events(claims, answer.decision.author, node_log))
     figure_ids = {id_ for claim in claims for id_ in claim.figures}
@@ -415,7 +415,7 @@ def _claim_events(claims: Sequence[RenderedClaim], author: str, node_log: NodeLo
 
 
 def _default_plan(decision: Decision, trials: int) -> SearchPlan:
-    """Without a plan all is searched; when a budget is spent, only if nothing was."""
+    """The plan of an absent optimizer: search all that is left; after a spent budget, only if there are no trials."""
     return SearchPlan(action="stop" if decision.abstained_for == "budget" and trials else "search")
 
 

@@ -1,10 +1,10 @@
-"""The pipeline in this process: a node a step, each of which reads and leaves folders.
+"""Runs the pipeline in this process: one node per step, each reading and writing folders.
 
 START -> data_validation -> scenario_generation -> distributed_optimization -+-> aggregation -> END
-                                                                             +-> training (where it is wanted)
+                                                                             +-> training (if requested)
 
-State holds digests only. A step that has left what it would leave now is passed over; what an interrupted search has
-left is used.
+State holds digests only. A step whose output is up to date is skipped, and an interrupted search reuses its finished
+shards.
 """
 
 import asyncio
@@ -27,8 +27,9 @@ from langgraph.types import RetryPolicy
 from desk.base.code_version import code_version
 from desk.base.errors import UserError
 from desk.base.owners import register_owner
-from desk.compute.container.job_files import BadOutput, IncompatibleWork, pack_prices
+from desk.compute.container.job_files import BadOutput, IncompatibleWork, pack_prices, read_work
 from desk.compute.pipeline.definition import REQUEST, STEPS, Step, StepName
+from desk.compute.pipeline.search_output import read_result
 from desk.compute.pipeline.step_files import PipelineRequest, folder_digest, is_finished, read_request
 from desk.optimization.jobs import JobStatus, SearchJob
 from desk.optimization.repositories.ledger import ledger_entry, save_pipeline_entries
@@ -50,13 +51,13 @@ if TYPE_CHECKING:
     MakeEngine: TypeAlias = Callable[[World], Engine]
 
 PLACE = "pipelines"
-"""Folder of the home, and of a bucket."""
+"""Folder of pipelines below STRATIGOS_HOME, and prefix in a bucket."""
 ATTEMPTS, FIRST_DELAY = 3, 1.0
-"""Of a step whose storage or cluster does not answer; seconds before the second attempt."""
+"""Seconds before the second attempt of a step whose storage or cluster does not respond."""
 
 
 class StepFailed(UserError):
-    """A step of a pipeline cannot do its work on what it is given."""
+    """A step of a pipeline cannot process its input."""
 
     code = "step_failed"
 
@@ -66,32 +67,32 @@ class StepFailed(UserError):
 
 
 class StepEvent(Frozen):
-    """What a pipeline tells while it is executed."""
+    """A progress event of a pipeline."""
 
     step: StepName
     what: Literal["begun", "passed_over", "searched", "finished", "failed"]
     cause: str = ""
     status: JobStatus | None = None
-    """How far the search is."""
+    """Progress of the search."""
 
 
 class State(TypedDict):
     training: bool
     digests: Annotated[dict[StepName, str], operator.or_]
-    """Of what each finished step has left."""
+    """Output digest of each finished step."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """What the nodes of one execution share."""
+    """Objects that the nodes of one execution share."""
 
     folder: Path
     engine: "MakeEngine | None" = None
-    """Of a world the `desk.compute.shards.sharded_search.Engine` that computes; None for this process alone."""
+    """Creates the `desk.compute.shards.sharded_search.Engine` of a world; None computes in this process."""
 
 
 def pipeline_graph(first_delay: float = FIRST_DELAY) -> CompiledStateGraph[State, Execution, Any, Any]:
-    """The graph that `desk.compute.pipeline.definition.STEPS` describe."""
+    """The graph of the steps in `desk.compute.pipeline.definition.STEPS`."""
     graph = StateGraph(State, context_schema=Execution)
     retry = RetryPolicy(retry_on=Unavailable, max_attempts=ATTEMPTS, initial_interval=first_delay, jitter=False)
     for step in STEPS:
@@ -109,7 +110,7 @@ def pipeline_graph(first_delay: float = FIRST_DELAY) -> CompiledStateGraph[State
 
 
 async def prepare(dependencies: Dependencies, owner: str, home: Path, request: OptimizationRequest) -> Path:
-    """The folder of the pipeline for a request: what was asked before is gone on with."""
+    """The folder of the pipeline for a request; the same request continues in its existing folder."""
     step_request, prices = await pipeline_request(dependencies, owner, request)
     folder = home / PLACE / step_request.run
     await asyncio.to_thread(_write_request, folder / REQUEST, step_request, prices)
@@ -119,8 +120,8 @@ async def prepare(dependencies: Dependencies, owner: str, home: Path, request: O
 async def pipeline_request(
     dependencies: Dependencies, owner: str, request: OptimizationRequest
 ) -> tuple[PipelineRequest, bytes]:
-    """What a pipeline is given for a request: nothing is judged yet but that there are prices."""
-    from desk.optimization.inputs.market_data import load_prices
+    """The input of a pipeline for a request; checks only that prices exist."""
+    from desk.optimization.inputs.market_data import load_prices  # lazy: imports numba and scipy
 
     source = dependencies.prices_of(owner)
     if request.prices_file is None:
@@ -139,13 +140,13 @@ async def pipeline_request(
 
 
 def pipeline_name(owner: str, request: OptimizationRequest, data: str) -> str:
-    """Names the pipeline of a request on prices of that digest, by this code."""
+    """The name of the pipeline for a request, a price digest and this code version."""
     identity = json.dumps([owner, request.content_digest(), data, code_version()])
     return hashlib.sha256(identity.encode()).hexdigest()[:24]
 
 
 def _write_request(folder: Path, step_request: PipelineRequest, prices: bytes) -> None:
-    """Files change only where what is asked has changed: what was tried before is fixed by whoever asks first."""
+    """Write only files whose content changed; the list of earlier trials stays as first written."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         before = read_request(folder)
@@ -161,7 +162,7 @@ def _write_request(folder: Path, step_request: PipelineRequest, prices: bytes) -
 async def execute(
     folder: Path, *, training: bool = False, engine: "MakeEngine | None" = None, first_delay: float = FIRST_DELAY
 ) -> AsyncGenerator[StepEvent]:
-    """Execute the steps that are not finished; raises `StepFailed` for what the user can mend."""
+    """Execute the unfinished steps; raises `StepFailed` for an error that the user can correct."""
     state = {"training": training, "digests": {}}
     context = Execution(folder=folder, engine=engine)
     async for document in pipeline_graph(first_delay).astream(state, context=context, stream_mode="custom"):
@@ -169,7 +170,7 @@ async def execute(
 
 
 def read_pipeline_result(folder: Path) -> tuple[OptimizationResult, bytes | None]:
-    """The result of a pipeline that has finished, and its history; `BadOutput` for what was not computed."""
+    """The result of a finished pipeline, and its history; raises `BadOutput` if a file was changed."""
     folder_of_result = folder / "aggregation"
     result = OptimizationResult.model_validate_json((folder_of_result / "result.json").read_bytes())
     if result.digest() != (folder_of_result / "digest").read_text(encoding="ascii").strip():
@@ -180,7 +181,7 @@ def read_pipeline_result(folder: Path) -> tuple[OptimizationResult, bytes | None
 async def save_pipeline_result(
     dependencies: Dependencies, owner: str, name: str, result: OptimizationResult, history: bytes | None
 ) -> None:
-    """Keep what a report is drawn from, and what was tried, which counts from now on."""
+    """Store the data of the report, and the trials in the ledger, where they count from now on."""
     import numpy as np
 
     if history is not None:
@@ -195,9 +196,7 @@ async def save_pipeline_result(
 
 
 async def register_surrogate(dependencies: Dependencies, owner: str, folder: Path) -> Surrogate:
-    """A version fitted on the trials of this pipeline and all that runs of its problem have stored."""
-    from desk.compute.container.job_files import read_work
-    from desk.compute.pipeline.search_output import read_result
+    """Register a version fitted on the trials of this pipeline and of all runs of the same problem."""
 
     def trials() -> tuple[SearchJob, str, list[Trial]]:
         work, _, _ = read_work(folder / "data_validation")
@@ -237,7 +236,7 @@ async def _perform(step: Step, context: Execution, output: Path, say: Callable[.
     if await asyncio.to_thread(is_finished, step.name, inputs, output):
         return "passed_over"
     say("begun")
-    from desk.compute.pipeline.steps import (  # the numeric stack is imported when a step needs it
+    from desk.compute.pipeline.steps import (  # lazy: imports numba and scipy
         LocalEngine,
         StepContext,
         run,
@@ -255,11 +254,11 @@ async def _perform(step: Step, context: Execution, output: Path, say: Callable[.
     try:
         await asyncio.to_thread(run, step.name, inputs, output, step_context)
     except asyncio.CancelledError:
-        stop.set()  # the thread would go on for nobody
+        stop.set()  # otherwise the thread would continue without a reader
         raise
     return "finished"
 
 
 def _folder_of(name: str) -> str:
-    """Of what is read: that of the step which leaves it."""
+    """The folder of an input: the output folder of the step that writes it."""
     return next((step.name for step in STEPS if step.output == name), name)

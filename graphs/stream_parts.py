@@ -1,4 +1,4 @@
-"""Converts LangGraph's stream parts (version 2) to the types of this project; only this module knows their shape."""
+"""Converts LangGraph's stream parts (version 2) to types of this project; no other module depends on their shape."""
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -17,12 +17,12 @@ from quant.numeric.frozen import Frozen
 
 INTERRUPT = "__interrupt__"
 COMPUTING = "computing"
-"""Stands in an interrupt that no person ends, with the job that is waited for."""
+"""Key of the job in an interrupt that waits for a computation instead of a person."""
 
 
 @dataclass(frozen=True)
 class ToolResult:
-    """A tool call that succeeded: what was asked, as the tool understood it, and what came back."""
+    """A successful tool call: its validated arguments and its result."""
 
     tool: str
     arguments: dict[str, Any]
@@ -31,7 +31,7 @@ class ToolResult:
 
 @dataclass(frozen=True)
 class ToolRefused:
-    """A tool call that named no tool, broke its arguments or exceeded a limit."""
+    """A tool call with an unknown tool, invalid arguments or beyond a limit."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ Step: TypeAlias = ToolResult | ToolRefused | AgentAnswered | ModelEvent
 
 @dataclass(frozen=True)
 class GraphStopped:
-    """The execution ended, and the graph did not."""
+    """The execution stopped before the end of the graph."""
 
     waits_for: Literal["person", "computation"]
 
 
 async def trace_events(parts: AsyncIterator[StreamPart[Any, Any]]) -> AsyncIterator[TraceEvent | GraphStopped]:
-    """What the nodes of a run said, as they said it."""
+    """The events that the nodes of a run emitted, in their order."""
     async for part in parts:
         if part["type"] == "custom" and isinstance(part["data"], BaseEvent):
             yield cast("TraceEvent", part["data"])
@@ -63,9 +63,9 @@ async def trace_events(parts: AsyncIterator[StreamPart[Any, Any]]) -> AsyncItera
 async def agent_steps(
     parts: AsyncIterator[StreamPart[Any, Any]], tools: Mapping[str, BaseTool]
 ) -> AsyncIterator[Sequence[Step]]:
-    """What an agent and its models did, in the order of its questions, whatever the order of the tools' returns.
+    """The steps of an agent and its models, in the order of the calls, whatever the order of the results.
 
-    What comes at once belongs together: the tool calls of one message come when the last of them has returned.
+    The results of one message's tool calls are yielded together, when the last of them has returned.
     """
     order = _CallOrder(tools)
     try:
@@ -76,12 +76,12 @@ async def agent_steps(
                 for update in _updates(part["data"]):
                     if new_steps := list(order.add(update)):
                         yield new_steps
-    except GraphRecursionError:  # the limit is an answer of its own: none
+    except GraphRecursionError:  # reaching the limit counts as no answer
         return
 
 
 class _CallOrder:
-    """Puts tool results into the order of the calls of the message that asked for them."""
+    """Sorts tool results into the order of the calls in the message that requested them."""
 
     def __init__(self, tools: Mapping[str, BaseTool]) -> None:
         self._tools = tools

@@ -26,7 +26,7 @@ class FileSaver(AsyncSqliteSaver):
 
 @asynccontextmanager
 async def open_checkpoints(location: Path | DynamoTable) -> AsyncGenerator[BaseCheckpointSaver[Any]]:
-    """The saver of that file or table; storage that does not answer raises `Unavailable` in the caller."""
+    """Open the saver of that file or table; raises `Unavailable` if the storage does not respond."""
     if isinstance(location, DynamoTable):
         yield await asyncio.to_thread(lambda: location.saver)
         return
@@ -44,14 +44,14 @@ async def _open_file(path: Path) -> AsyncGenerator[FileSaver]:
         try:
             yield saver
         finally:
-            # an interrupted graph leaves one write behind, which must start and end before the file closes
+            # an interrupted graph leaves one pending write, which must finish before the file closes
             await asyncio.sleep(0)
             async with saver.lock:
                 pass
 
 
 async def _set_up(saver: AsyncSqliteSaver) -> None:
-    """Create the tables; SQLite refuses one of two processes that open a new file at once, so it is retried."""
+    """Create the tables; retried, since SQLite rejects one of two processes that open a new file at once."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + OPENING_SECONDS
     while True:

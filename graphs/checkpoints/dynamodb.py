@@ -1,4 +1,4 @@
-"""Checkpoints in DynamoDB, and in S3 where they are too large for it."""
+"""Checkpoints in DynamoDB, with S3 for those that exceed an item."""
 
 import os
 from collections.abc import Generator, Iterator, Sequence
@@ -26,11 +26,11 @@ from store.errors import Unavailable
 
 READS = ("BatchGetItem", "GetItem", "Query")
 TOGETHER = "stratigos:together"
-"""Channel under which all writes of a task lie."""
+"""Channel that holds all writes of a task."""
 
 
 class TableSaver(DynamoDBSaver):
-    """Finds what was written last; stores a task's writes all or none, since with some of them it counts as done."""
+    """Reads consistently, and stores a task's writes atomically: LangGraph takes a partly stored task for finished."""
 
     serde = SERIALIZER
 
@@ -49,7 +49,7 @@ class TableSaver(DynamoDBSaver):
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         writes = writes_to_store(writes)
-        # those without a path are no task's: more may be added to them; and special ones replace each other
+        # writes without a path belong to no task, so more may follow; special writes replace each other
         if task_path and not all(channel in WRITES_IDX_MAP for channel, _ in writes):
             writes = [(TOGETHER, [(channel, *self.serde.dumps_typed(value)) for channel, value in writes])]
         with _faults():
@@ -94,7 +94,7 @@ class TableSaver(DynamoDBSaver):
 
 @contextmanager
 def _faults() -> Generator[None]:
-    """boto3 has tried it again; `put` and `put_writes` may be repeated, so what went unanswered is no other case."""
+    """boto3 has retried already; `put` and `put_writes` are idempotent, so callers may repeat an unanswered request."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:
@@ -104,6 +104,6 @@ def _faults() -> Generator[None]:
 
 
 def _consistent(params: dict[str, Any], **_: object) -> None:
-    """A read that lags behind would miss the interrupt or the end that has just been stored."""
+    """An eventually consistent read could miss the interrupt or the end that was just stored."""
     for request in params["RequestItems"].values() if "RequestItems" in params else [params]:
         request["ConsistentRead"] = True

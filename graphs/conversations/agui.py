@@ -1,6 +1,6 @@
-"""A turn in the words of AG-UI 1.0: the same stored events give the same events of AG-UI, in the same places.
+"""Translates the stored events of a turn to AG-UI 1.0; the same stored events always give the same AG-UI events.
 
-A run of AG-UI is what happens to a turn between two waits for a person: the first is number 0.
+An AG-UI run is a part of a turn between two approvals; the first part is number 0.
 """
 
 import json
@@ -52,11 +52,11 @@ PROGRESS_EVENTS = (
     trace.RunFailed,
     trace.TurnFinished,
 )
-"""Events after which the progress is told; trials are too many."""
+"""Events after which the progress is sent; trials are too frequent."""
 
 
 class AguiTranslation:
-    """Takes the events of a turn and its runs in order, from the first; what belongs to another part is not given."""
+    """Takes the events of a turn and its runs in order, from the first, and emits those of one part."""
 
     def __init__(self, *, thread: str, run: str, turn: str, part: int, messages: Sequence[Message]) -> None:
         self._thread = thread
@@ -75,17 +75,17 @@ class AguiTranslation:
             "offers": [],
         }
         self._steps: dict[str, str] = {}
-        """Those that are open, with the log that opened them."""
+        """Open steps, with the log that opened each."""
         self._calls: dict[str, tuple[str, str, str]] = {}
         """Tool calls without a result: log, agent and tool of each."""
         self._agents: dict[tuple[str, str], str] = {}
-        """Agents of runs that are at work, by log and name."""
+        """Agents at work in runs, by log and name."""
         self._answering = False
         self.over = False
-        """The part that is wanted has been given."""
+        """The requested part is complete."""
 
     def begin(self) -> list[BaseEvent]:
-        """What the part begins with: where the conversation and the state stand."""
+        """The opening events of the part: run, messages and state."""
         if self._at != self._part:
             return []
         minted = f"{self._turn}.{self._part}."
@@ -103,7 +103,7 @@ class AguiTranslation:
         return self._in_part(translated_events)
 
     def pause(self, run: str, request: ApprovalRequest, *, second_person: bool = False) -> list[BaseEvent]:
-        """A person has to decide; the next part goes on from there."""
+        """End the part with an interrupt for a person's decision; the next part continues after it."""
         interrupt_state = {
             "run": run,
             "subject": request.subject,
@@ -135,7 +135,7 @@ class AguiTranslation:
         return [*part_events, *self.begin()]
 
     def finish(self, turn: Turn) -> list[BaseEvent]:
-        """`turn` is answered."""
+        """End the part with the answer of `turn`."""
         document = turn.model_dump(mode="json")
         self.over = True
         return self._in_part(
@@ -197,7 +197,7 @@ class AguiTranslation:
     def _step_finished(self, event: trace.NodeFinished) -> list[BaseEvent]:
         text_end = self._end_text() if event.node == "release" and event.run == self._turn else []
         name = self._step(event)
-        if self._steps.pop(name, None) is None:  # it was closed when the turn began to wait
+        if self._steps.pop(name, None) is None:  # it was closed when the turn started to wait
             return text_end
         return [*text_end, StepFinishedEvent(step_name=name)]
 
@@ -212,7 +212,7 @@ class AguiTranslation:
         ]
 
     def _result_events(self, event: trace.ToolReturned) -> list[BaseEvent]:
-        """Results come in the order of the calls."""
+        """Tool results, in the order of the calls."""
         by = (event.run, event.agent, event.tool)
         call = next((call for call, caller in self._calls.items() if caller == by), None)
         if call is None:
@@ -234,7 +234,7 @@ class AguiTranslation:
         return refusals if id_ is None else [*refusals, SubagentFinishedEvent(subagent_run_id=id_)]
 
     def _refused_calls(self, log: str, agent: str | None = None) -> list[BaseEvent]:
-        """Calls of `log` that never returned: what they were given could not be done."""
+        """Results for calls of `log` that never returned, because they were rejected."""
         open_calls = [call for call, caller in self._calls.items() if caller[0] == log and agent in (None, caller[1])]
         for call in open_calls:
             del self._calls[call]
@@ -264,7 +264,7 @@ class AguiTranslation:
         return [self._set("progress" if place is self._state else f"runs/{event.run}/progress", progress)]
 
     def _close_open(self, log: str | None = None, *, suspended: bool = False) -> list[BaseEvent]:
-        """Whatever `log`, or any, has left open; who only waits may still return what was called."""
+        """End everything that `log`, or any log, left open; suspended tool calls stay open and may still return."""
         closing_events: list[BaseEvent] = [] if log else self._end_text()
         agents = [place for place in self._agents if log in (None, place[0])]
         if not suspended:
@@ -281,20 +281,20 @@ class AguiTranslation:
         return closing_events
 
     def _set(self, path: str, value: Any) -> BaseEvent:
-        """Change the state and say so."""
+        """Change the state and return the delta."""
         *parents, last = path.split("/")
         place = self._state
         for name in parents:
             place = place[name]
-        place[last] = deepcopy(value)  # what was told must not change with it
+        place[last] = deepcopy(value)  # later changes must not alter an emitted event
         return StateDeltaEvent.model_validate({"delta": [{"op": "add", "path": f"/{path}", "value": value}]})
 
     def _step(self, event: trace.NodeStarted | trace.NodeFinished) -> str:
-        """Runs have nodes of the same names."""
+        """Prefixed with the run, since runs have nodes of the same names."""
         return event.node if event.run == self._turn else f"{event.run[:12]}/{event.node}"
 
     def _id_in_part(self, name: str) -> str:
-        """An id that tells of which part it is, so that a repetition of the part replaces what it made."""
+        """An id that contains the part, so that a repeated part replaces its earlier events."""
         return f"{self._turn}.{self._at}.{name}"
 
 

@@ -33,7 +33,7 @@ SETTLING = 0.1
 
 @dataclass(frozen=True)
 class AgentRun:
-    """Part `part` of a turn: what happens to it between two waits for a person."""
+    """Part `part` of a turn, between two approvals."""
 
     thread: str
     run: str
@@ -42,7 +42,7 @@ class AgentRun:
 
 
 class AlreadyDecided(Conflicting):
-    """Another decision was there before; it holds."""
+    """An earlier decision differs, and the first one counts."""
 
     code = "already_decided"
 
@@ -50,7 +50,7 @@ class AlreadyDecided(Conflicting):
 async def find_run(
     dependencies: Dependencies, answering: BackgroundTurns, owner: str, thread: str, run: str
 ) -> AgentRun | None:
-    """The run, if it was begun before; its turn goes on should nobody execute it any more."""
+    """The run, if it exists; its turn is resumed if no process executes it."""
     record = await dependencies.store.records.get(_key(owner, thread, run))
     if record is not None:
         number, part = record.document["turn"], record.document["part"]
@@ -65,13 +65,13 @@ async def find_run(
 async def begin_run(
     dependencies: Dependencies, answering: BackgroundTurns, owner: str, thread: str, run: str, text: str
 ) -> AgentRun:
-    """Ask `text` in the thread, which is made if it is unknown."""
+    """Ask `text` in the thread, creating the thread if necessary."""
     try:
         await conversation_of(dependencies.store, owner, thread)
     except NotFound:
         try:
             await begin_conversation(dependencies, owner, conversation_id=thread)
-        except Conflict:  # deleted, or begun by another message at this moment
+        except Conflict:  # deleted, or another message started a turn
             await conversation_of(dependencies.store, owner, thread)
     return AgentRun(thread, run, await answering.ask(owner, thread, text, key=run), 0)
 
@@ -84,13 +84,13 @@ async def resume_run(
     run: str,
     answers: Sequence[tuple[str, Ruling]],
 ) -> AgentRun:
-    """Decide what the thread waits for; what follows is a run of its own."""
+    """Submit the decision that the thread waits for, which starts a new run."""
     owner = asking.owner
     turn = await _last(dependencies.store, owner, thread)
     pauses = [] if turn is None else await _pauses(dependencies.store, owner, turn.id)
     ids = [f"{pause.waits_for}.{pause.subject}" for pause in pauses[-1:]]
     if turn is None or not ids or [id_ for id_, _ in answers] != ids:
-        allowed = f"one answer, to {ids[0]}" if ids else "no resume: the thread waits for nobody"
+        allowed = f"one answer, to {ids[0]}" if ids else "no resume: the thread waits for no decision"
         raise InvalidInput("body.resume", ", ".join(id_ for id_, _ in answers)[:200], allowed=allowed)
     ((_, ruling),) = answers
     approval = await load_approval(dependencies.store, owner, pauses[-1].waits_for, pauses[-1].subject)
@@ -100,7 +100,7 @@ async def resume_run(
     elif not approval.decided.has_same_effect(ruling):
         raise AlreadyDecided(f"body.resume: it was {approval.decided.verdict}; expected that decision")
     document = {"turn": turn.number, "part": len(pauses)}
-    with suppress(Conflict):  # the same answer, sent twice at once
+    with suppress(Conflict):  # the same answer, sent twice concurrently
         await dependencies.store.records.put(_key(owner, thread, run), document, expected=0)
     return AgentRun(thread, run, await answering.ensure(owner, thread, turn.number), len(pauses))
 
@@ -108,9 +108,9 @@ async def resume_run(
 async def run_events(
     dependencies: Dependencies, following: LogFollowers, asking: Principal, run: AgentRun, messages: "Sequence[Message]"
 ) -> "AsyncGenerator[BaseEvent]":
-    """The events of the run, from the first; `messages` are those that the client has."""
+    """The events of the run, from the first; `messages` are those that the client already has."""
     owner = asking.owner
-    from graphs.conversations.agui import AguiTranslation
+    from graphs.conversations.agui import AguiTranslation  # lazy: ag_ui is needed by streams only
 
     turn = run.turn
     translation = AguiTranslation(thread=run.thread, run=run.run, turn=turn.id, part=run.part, messages=messages)
@@ -138,7 +138,7 @@ async def run_events(
 
 
 async def _answered_turn(store: Store, owner: str, turn: Turn) -> Turn:
-    """The turn with its answer, which is stored a moment after the log tells of it."""
+    """The turn with its answer, which is stored shortly after its last event."""
     while True:
         now = await settled_turn(store, owner, turn.conversation, turn.number)
         if now.state == "completed":
@@ -163,5 +163,5 @@ async def _turn_of(store: Store, owner: str, thread: str, run: str) -> Turn | No
 
 
 def _key(owner: str, thread: str, run: str) -> Key:
-    """`run` is what a client chose, of any length and letters."""
+    """Hashes `run`, which is a client's choice of any length and characters."""
     return Key(owner, KIND, f"{thread}.{hashlib.sha256(run.encode(errors='replace')).hexdigest()[:32]}")

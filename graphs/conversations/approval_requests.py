@@ -12,7 +12,7 @@ from graphs.jobs.approval_decisions import decide_approval
 async def decide_question(
     dependencies: Dependencies, answering: BackgroundTurns, asking: Principal, question_id: str, ruling: Ruling
 ) -> Question:
-    """Record what `asking` decides; the run, and the conversation that waits for it, go on."""
+    """Record the decision of `asking`, and resume the run and the conversation that waits for it."""
     filed_question = await load_question(dependencies.store, asking, question_id)
     owner, subject = filed_question.question.owner, filed_question.question.asked.subject
     if filed_question.question.withdrawn:

@@ -31,11 +31,11 @@ from store.errors import Conflict
 from store.records import Key
 
 LAUNCHES = 3
-"""Runs that one message may begin."""
+"""Runs that one message may start."""
 
 
 class AssistantRuns:
-    """Adapter of `desk.conversation.context.Runs`: what a run says goes on to whoever follows the conversation."""
+    """Adapter of `desk.conversation.context.Runs`; forwards the events of runs to the followers of the conversation."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class AssistantRuns:
         run = hashlib.sha256(f"{self._owner}\n{self._turn}\n{name}".encode()).hexdigest()[:32]
         async with self._beginning:
             await self._begin(run, request)
-        # in a context of its own: LangGraph would take the run for a part of the conversation's graph
+        # an empty context, or LangGraph would treat the run as part of the conversation's graph
         task = asyncio.create_task(self._follow(run), context=contextvars.Context())
         try:
             await asyncio.shield(task)
@@ -109,10 +109,10 @@ class AssistantRuns:
             )
         if self._dependencies.queue is not None:
             submitted_run = await submit(self._dependencies, self._owner, request, run_id=run)
-            if submitted_run.state in ("failed", "cancelled"):  # the turn is answered again, and so is what it began
+            if submitted_run.state in ("failed", "cancelled"):  # the turn is executed again, and so are its runs
                 await restart(self._dependencies, self._owner, run, by=self._owner)
         elif await self._dependencies.store.records.get(Key(self._owner, "run", run)) is None:
-            with contextlib.suppress(Conflict):  # another process that answers the same message was first
+            with contextlib.suppress(Conflict):  # another process that executes the same message was first
                 await create_run(self._dependencies, self._owner, request, run_id=run)
         launched = self._node_log.make(RunLaunched, run, launched=run, name=request.name)
         for event in await self._node_log.log.append(launched):

@@ -18,23 +18,23 @@ from store.errors import Unavailable
 
 AT_ONCE = 32
 EACH_OWNER = 8
-"""Turns that one owner may have executed at once."""
+"""Turns of one owner that execute at once."""
 RETRY_SECONDS = 5.0
-"""Seconds after which a storage that could not answer, or another process that executes a turn, is looked at again."""
+"""Seconds until a retry after unavailable storage, or while another process executes the turn."""
 
 LOOK_SECONDS = 0.2
-"""Between two looks for turns that turn out to be executed elsewhere."""
+"""Seconds between two searches for turns that another process had been executing."""
 
 TurnKey: TypeAlias = tuple[str, str]
 """Owner and id of a turn."""
 
 
 class BackgroundTurns:
-    """Held by the application, one per process; of several processes on one store one executes a turn.
+    """One per process, owned by the application; a lease ensures that one process executes a turn.
 
-    Readers follow the log of a turn: `store.events.follow(desk.store.events, owner, turn.id)`. It begins with
-    `turn_started` and ends with `turn_finished` or `run_failed`; after `turn_paused` nothing comes until a person has
-    decided. The events of a run that it launches stand in the log of that run, which `run_launched` names.
+    Readers follow the log of a turn: `store.events.follow(desk.store.events, owner, turn.id)`. It starts with
+    `turn_started` and ends with `turn_finished` or `run_failed`; after `turn_paused` no event follows until a person
+    decides. A launched run has its own log, which `run_launched` names.
     """
 
     def __init__(
@@ -50,21 +50,21 @@ class BackgroundTurns:
         self._elsewhere: set[TurnKey] = set()
 
     async def ask(self, owner: str, conversation: str, text: str, *, key: str | None = None) -> Turn:
-        """Store the message as the next turn and begin to answer it; the same `key` again gives the turn of then."""
+        """Store the message as the next turn and start answering it; the same `key` again returns the same turn."""
         from graphs.conversations.turn_execution import store_message  # LangGraph takes seconds to import
 
         turn = await store_message(self._dependencies, owner, conversation, text, key=key, detached=True)
         return await self.ensure(owner, conversation, turn.number)
 
     async def ensure(self, owner: str, conversation: str, number: int, *, adopted: bool = False) -> Turn:
-        """Go on with a turn that nobody executes any more, or whose approval was decided.
+        """Resume a turn that no process executes, or whose approval was decided.
 
-        A turn that somebody answers at a terminal is theirs, unless it is `adopted` here.
+        A turn started at a terminal is left to that terminal, unless `adopted`.
         """
         turn = await turn_of(self._dependencies.store, owner, conversation, number)
         if await is_resumable(self._dependencies.store, owner, turn):
             if adopted and not turn.detached:
-                from graphs.conversations.turn_execution import adopt
+                from graphs.conversations.turn_execution import adopt  # lazy, as in `ask`
 
                 await adopt(self._dependencies.store, owner, turn)
             if adopted or turn.detached or turn.waits_for is not None:
@@ -73,13 +73,13 @@ class BackgroundTurns:
         return turn
 
     async def ensure_all(self, owner: str) -> None:
-        """Go on with what the processes before this one left."""
+        """Resume the turns that earlier processes left unanswered."""
         for turn in await unanswered_turns(self._dependencies.store, owner):
             if turn.detached:
                 await self.ensure(owner, turn.conversation, turn.number)
 
     def attend(self, owner: str) -> None:
-        """The same, once for each owner who asks; the answer does not wait for it."""
+        """Start `ensure_all` once per owner, in the background."""
         if owner not in self._attended:
             task = asyncio.create_task(self._attend(owner), name=owner, context=contextvars.Context())
             self._attended[owner] = task
@@ -87,12 +87,12 @@ class BackgroundTurns:
     async def _attend(self, owner: str) -> None:
         try:
             await self.ensure_all(owner)
-        except (NotFound, Unavailable) as error:  # a thread was deleted meanwhile, or the storage cannot answer
+        except (NotFound, Unavailable) as error:  # a thread was deleted in the meantime, or the storage is unavailable
             del self._attended[owner]
             _logger().warning("turns_unattended", owner=owner, reason=str(error))
 
     async def idle(self) -> None:
-        """Until this process executes nothing; a turn that another one executes is not waited for."""
+        """Wait until this process executes no turn; turns of other processes are not waited for."""
         while working := [
             *(task for task in self._attended.values() if not task.done()),
             *(task for place, task in self._tasks.items() if place not in self._elsewhere),
@@ -100,7 +100,7 @@ class BackgroundTurns:
             await asyncio.wait(working, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
 
     async def aclose(self) -> None:
-        """Interrupt what is executed; whoever comes next goes on with it."""
+        """Interrupt running turns; the next process resumes them."""
         tasks = [*self._attended.values(), *self._tasks.values()]
         for task in tasks:
             task.cancel()
@@ -111,7 +111,7 @@ class BackgroundTurns:
         place = (owner, turn.id)
         self._due.add(place)
         if place not in self._tasks:
-            # in a context of its own: it belongs to no request
+            # an empty context, since the turn belongs to no request
             task = asyncio.create_task(self._serve(place, turn), name=turn.id, context=contextvars.Context())
             self._tasks[place] = task
             task.add_done_callback(_log_failure)
@@ -119,7 +119,7 @@ class BackgroundTurns:
     async def _serve(self, place: TurnKey, turn: Turn) -> None:
         owner, _ = place
         try:
-            while place in self._due:  # asked for again while the last look at it was being taken
+            while place in self._due:  # requested again during the last check
                 self._due.discard(place)
                 await self._answer(owner, turn)
         finally:
@@ -128,14 +128,14 @@ class BackgroundTurns:
             del self._tasks[place]
 
     async def _answer(self, owner: str, turn: Turn) -> None:
-        """Until the turn is answered, has failed, or waits for a person."""
+        """Execute until the turn is answered, has failed, or waits for a person."""
         place = (owner, turn.id)
         while True:
             try:
                 if not await self._is_due(owner, turn):
                     return
                 await self._execute(owner, turn)
-            except NotFound:  # deleted meanwhile
+            except NotFound:  # deleted in the meantime
                 continue
             except LeaseHeld:
                 self._elsewhere.add(place)
@@ -153,7 +153,7 @@ class BackgroundTurns:
         return await is_resumable(self._dependencies.store, owner, now)
 
     async def _execute(self, owner: str, turn: Turn) -> None:
-        from graphs.conversations.turn_execution import resume
+        from graphs.conversations.turn_execution import resume  # lazy, as in `ask`
 
         dependencies = self._dependencies
         async with (
@@ -166,7 +166,7 @@ class BackgroundTurns:
 
 
 class FairSlots:
-    """So many at once, so many of them for one owner; whoever has the fewest comes next."""
+    """Limits concurrent turns in total and per owner; the owner with the fewest is served first."""
 
     def __init__(self, count: int, each: int) -> None:
         self._count = count
@@ -194,7 +194,7 @@ class FairSlots:
             ready = [one for one in self._waiting if not one[1].done() and self._held[one[0]] < self._each]
             if not ready:
                 return
-            next_waiter = min(ready, key=lambda one: self._held[one[0]])  # of equals the one that came first
+            next_waiter = min(ready, key=lambda one: self._held[one[0]])  # among equals, the earliest
             self._waiting.remove(next_waiter)
             owner, admitted = next_waiter
             self._held[owner] += 1
@@ -202,7 +202,7 @@ class FairSlots:
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:
-    """A turn that failed says so in its log; this process says why in its own."""
+    """Log the cause of a failed turn, whose own log has only the failure."""
     if not task.cancelled() and (error := task.exception()) is not None:
         _logger().error("turn_failed", turn=task.get_name(), exc_info=error)
 

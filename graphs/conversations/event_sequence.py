@@ -1,4 +1,4 @@
-"""A turn and the runs that it launches as one sequence of events, in an order that follows from the stored logs."""
+"""Merges the stored logs of a turn and the runs it launched into one deterministic sequence of events."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
@@ -9,14 +9,14 @@ from desk.runs.repository import RunArchived
 from graphs.streaming.followers import FollowedLog, LogFollowers
 
 WAIT_SECONDS = 1.0
-"""Seconds after which a run that says nothing is looked at: the turn that waits for it may have failed."""
+"""Seconds after which a silent run is checked, since the turn that waits for it may have failed."""
 
 
 async def turn_events(following: LogFollowers, owner: str, turn: str) -> AsyncGenerator[LiveEvent]:
-    """It ends with the log of the turn.
+    """Yield the events of the turn and its runs; ends with the log of the turn.
 
-    The events of a launched run come where the turn tells of it, up to the end of the run or to where it asks a
-    person; those after that come when the turn goes on, be it because the run was decided on or because it is over.
+    The events of a launched run follow its `run_launched` event, up to the end of the run or its request for approval;
+    the remaining ones follow when the turn resumes, because the run was decided or has ended.
     """
     async with following.of(owner, turn) as log, aclosing(_live_events(log, 0)) as events:
         reading = _RunReader(following, owner, log)
@@ -36,14 +36,14 @@ async def turn_events(following: LogFollowers, owner: str, turn: str) -> AsyncGe
 
 
 class _RunReader:
-    """How far the launched runs have been read."""
+    """Read positions in the logs of the launched runs."""
 
     def __init__(self, following: LogFollowers, owner: str, turn: FollowedLog) -> None:
         self._following = following
         self._owner = owner
         self._turn = turn
         self.left: dict[str, int] = {}
-        """Runs of which there is more to read, and the number of the last event that was."""
+        """Unfinished runs, with the number of the last event that was read."""
 
     async def until_it_asks(self, run: str) -> AsyncGenerator[LiveEvent]:
         self.left[run] = 0
@@ -57,7 +57,7 @@ class _RunReader:
             yield live
 
     async def _on(self, run: str) -> AsyncGenerator[LiveEvent]:
-        with suppress(RunArchived):  # the turn tells its own part without it
+        with suppress(RunArchived):  # the turn's own events suffice
             async with (
                 self._following.of(self._owner, run) as log,
                 aclosing(_live_events(log, self.left[run], parent=self._turn)) as events,
@@ -69,11 +69,11 @@ class _RunReader:
                     yield live
                     if run not in self.left:
                         return
-        self.left.pop(run, None)  # it ended without a word
+        self.left.pop(run, None)  # it ended without a final event
 
 
 async def _live_events(log: FollowedLog, after: int, *, parent: FollowedLog | None = None) -> AsyncGenerator[LiveEvent]:
-    """The events beyond `after`, as they come, until the log has ended, or nobody goes on with it for its `parent`."""
+    """Follow the events beyond `after` until the log ends, or until its `parent` fails and will not resume it."""
     while True:
         await log.more(after, WAIT_SECONDS)
         entries = log.after(after, 100)

@@ -22,7 +22,7 @@ class NoPendingInterrupt(Conflicting):
 
 
 async def interrupts(dependencies: Dependencies, asking: Principal, conversation_id: str) -> list[Interrupt]:
-    """At most one: a conversation goes on with one message at a time."""
+    """Return the pending interrupt, of which a conversation has at most one."""
     store, owner = dependencies.store, asking.owner
     turn = await _last(store, owner, conversation_id)
     if turn is None or turn.state != "waiting" or turn.waits_for is None:
@@ -53,7 +53,7 @@ async def decide(
     run: str,
     ruling: Ruling,
 ) -> Turn:
-    """Record what the person decided, and let the turn that waits for it go on."""
+    """Record the person's decision and resume the turn that waits for it."""
     owner = asking.owner
     turn = await _last(dependencies.store, owner, conversation_id)
     subject = None if turn is None else await _subject(dependencies.store, owner, turn, run)
@@ -68,7 +68,7 @@ async def decide(
 
 
 async def _subject(store: Store, owner: str, turn: Turn, run: str) -> Subject | None:
-    """What the turn waits for the run to be decided on, or waited: a decision may be sent again."""
+    """The subject of the decision that the turn waits for, or waited for, since a decision may be sent again."""
     if turn.waits_for is not None and turn.waits_for[0] == run:
         return turn.waits_for[1]
     paused = [event for event in await load_events(store, owner, turn.id) if isinstance(event, TurnPaused)]

@@ -23,18 +23,18 @@ from store.store import Store
 KIND, TURN, MESSAGE = "conversation", "turn", "message"
 ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 SETTLING = 50
-"""Looks at a turn whose log has ended, 20 ms apart."""
+"""Reads of a turn whose log has ended, 20 ms apart."""
 ENDS = ("turn_finished", "turn_paused", "run_failed")
 
 
 class Branched(Conflicting):
-    """Other conversations go on from it."""
+    """The conversation has branches."""
 
     code = "branched"
 
 
 class Span(NamedTuple):
-    """Turns of a conversation that stand under the id of one."""
+    """Consecutive turns stored under one conversation's id."""
 
     conversation: str
     first: int
@@ -59,10 +59,10 @@ async def begin_conversation(
 async def branch(
     dependencies: Dependencies, owner: str, conversation_id: str, turn: int, *, branch_id: str | None = None
 ) -> str:
-    """A new conversation that goes on after a turn of another; both stand beside each other from then on."""
+    """Create a conversation that continues after a turn of another; both continue independently."""
     parent, version = await read_conversation(dependencies.store, owner, conversation_id)
     if not 1 <= turn <= parent.turns:
-        allowed = f"1 to {parent.turns}" if parent.turns else "a turn of a conversation that has some"
+        allowed = f"1 to {parent.turns}" if parent.turns else "a turn of a conversation with turns"
         raise InvalidInput("turn", turn, allowed=allowed)
     if (await turn_of(dependencies.store, owner, conversation_id, turn)).state in UNANSWERED:
         raise InvalidInput("turn", turn, reason=f"turn {turn} is not answered yet", allowed="a turn that is")
@@ -77,7 +77,7 @@ async def branch(
     )
     puts = [
         Put(Key(owner, KIND, id_), new_conversation.model_dump(mode="json"), 0),
-        Put(Key(owner, KIND, conversation_id), parent.model_dump(mode="json"), version),  # else it may be deleted now
+        Put(Key(owner, KIND, conversation_id), parent.model_dump(mode="json"), version),  # fails if it is being deleted
     ]
     await dependencies.store.records.put_many(puts)
     return id_
@@ -97,15 +97,15 @@ async def rename(store: Store, owner: str, conversation_id: str, title: str) -> 
 
 
 async def delete_conversation(dependencies: Dependencies, owner: str, conversation_id: str) -> None:
-    """What was said and answered in it is gone; runs that it began stay."""
+    """Delete the conversation with its turns; runs that it started stay."""
     store = dependencies.store
     record = await store.records.get(Key(owner, KIND, conversation_id))
-    if record is not None and record.document.get("deleted"):  # by a process that may have died in the middle
+    if record is not None and record.document.get("deleted"):  # by a process that may have died during the deletion
         await _delete_turns(store, owner, conversation_id)
     conversation, version = await read_conversation(store, owner, conversation_id)
     async for record in iterate_records(store.records, owner, KIND):
         if record.document["parent"] == conversation_id and not record.document.get("deleted"):
-            raise Branched(f"conversation: {record.key.id!r} goes on from it; delete that one first")
+            raise Branched(f"conversation: {record.key.id!r} branches off it; delete that conversation first")
     own = [turn async for turn in _own_turns(store, owner, conversation_id)]
     tombstone = Conversation(id=conversation_id, created_at=conversation.created_at, title="", deleted=True)
     async with _lock_last_turn(dependencies, owner, own):
@@ -118,7 +118,7 @@ async def conversation_of(store: Store, owner: str, conversation_id: str) -> Con
 
 
 async def list_conversations(store: Store, owner: str) -> list[Conversation]:
-    """The owner's, newest first."""
+    """The owner's conversations, newest first."""
     records = iterate_records(store.records, owner, KIND, newest_first=True)
     return [
         conversation
@@ -130,7 +130,7 @@ async def list_conversations(store: Store, owner: str) -> list[Conversation]:
 async def conversation_page(
     store: Store, owner: str, *, after: str | None, limit: int
 ) -> tuple[list[Conversation], str | None]:
-    """Newest first, and the cursor of the next page."""
+    """A page of conversations, newest first, and the cursor of the next page."""
     items: list[Conversation] = []
     while True:
         page = await store.records.list(owner, KIND, after=after, limit=limit - len(items), newest_first=True)
@@ -172,7 +172,7 @@ async def turns_of(store: Store, owner: str, conversation: Conversation, first: 
 async def turn_page(
     store: Store, owner: str, conversation_id: str, *, after: str | None, limit: int
 ) -> tuple[list[Turn], str | None]:
-    """From the first on, and the cursor of the next page."""
+    """A page of turns, from the first, and the cursor of the next page."""
     conversation = await conversation_of(store, owner, conversation_id)
     last = message_number(after, "after") + limit
     turns = await turns_of(store, owner, conversation, last - limit + 1, last)
@@ -182,11 +182,11 @@ async def turn_page(
 async def message_page(
     store: Store, owner: str, conversation_id: str, *, after: str | None, limit: int
 ) -> tuple[list[Message], str | None]:
-    """From the first on, and the cursor of the next page."""
+    """A page of messages, from the first, and the cursor of the next page."""
     conversation = await conversation_of(store, owner, conversation_id)
     first = message_number(after, "after") + 1
     numbers = range(first, first + limit)
-    # one turn more tells whether there is more
+    # one turn more shows whether there is another page
     turns = await turns_of(store, owner, conversation, (first + 1) // 2, (first + limit + 1) // 2)
     messages = dict(number_messages(turns))
     more = max(messages, default=0) >= numbers.stop
@@ -196,7 +196,7 @@ async def message_page(
 
 
 async def settled_turn(store: Store, owner: str, conversation_id: str, number: int) -> Turn:
-    """The turn; if its log tells that it stopped, as it is a moment later, when its record does too."""
+    """The turn; waits briefly for its record if its log has already stopped."""
     for _ in range(SETTLING):
         turn = await turn_of(store, owner, conversation_id, number)
         if turn.state != "running" or not await _has_stopped(store, owner, turn.id):
@@ -206,13 +206,13 @@ async def settled_turn(store: Store, owner: str, conversation_id: str, number: i
 
 
 async def unanswered_turns(store: Store, owner: str) -> list[Turn]:
-    """Turns that are not answered yet, those that wait for a person among them."""
+    """Turns without an answer, including those that wait for a person."""
     records_by_state = [iterate_records(store.records, owner, TURN, label=("state", state)) for state in UNANSWERED]
     return [Turn.model_validate(record.document) for records in records_by_state async for record in records]
 
 
 async def is_resumable(store: Store, owner: str, turn: Turn) -> bool:
-    """Whether there is something to execute: it is not answered, and no decision of a person is missing."""
+    """Whether the turn can be executed: it has no answer, and no decision is missing."""
     if turn.state not in UNANSWERED:
         return False
     return turn.waits_for is None or await is_decided(store, owner, *turn.waits_for)
@@ -224,7 +224,7 @@ async def is_decided(store: Store, owner: str, run: str, subject: Subject) -> bo
 
 
 async def turn_with_key(store: Store, owner: str, conversation_id: str, key: str) -> Turn | None:
-    """The turn that the message with this key became."""
+    """The turn that was created from the message with this key."""
     record = await store.records.get(message_key(owner, conversation_id, key))
     return None if record is None else await turn_of(store, owner, conversation_id, record.document["turn"])
 
@@ -241,11 +241,11 @@ async def read_conversation(store: Store, owner: str, conversation_id: str) -> t
 
 
 async def update_turn(store: Store, owner: str, turn: Turn, **changes: Any) -> None:
-    """Change the turn, unless another process has completed it, or somebody deleted it, meanwhile."""
+    """Change the turn, unless another process completed or deleted it."""
     key = turn_key(owner, turn.conversation, turn.number)
     while True:
         record = await store.records.get(key)
-        if record is None or record.document["state"] == "completed":  # deleted with its conversation, or answered
+        if record is None or record.document["state"] == "completed":  # deleted with its conversation, or completed
             return
         changed = {**record.document, **changes}
         try:
@@ -260,12 +260,12 @@ def turn_key(owner: str, conversation_id: str, number: int) -> Key:
 
 
 def message_key(owner: str, conversation_id: str, key: str) -> Key:
-    """`key` is what a client chose, of any length and letters."""
+    """Hashes `key`, which is a client's choice of any length and characters."""
     return Key(owner, MESSAGE, f"{conversation_id}.{hashlib.sha256(key.encode(errors='replace')).hexdigest()[:32]}")
 
 
 async def _spans(store: Store, owner: str, conversation: Conversation) -> Sequence[Span]:
-    """Where the turns of a conversation lie, in their order."""
+    """Where the turns of a conversation are stored, in order."""
     last = conversation.turns
     spans = [Span(conversation.id, conversation.branched_at + 1, last)]
     while conversation.parent is not None:
@@ -281,7 +281,7 @@ async def _own_turns(store: Store, owner: str, conversation_id: str) -> AsyncGen
 
 
 async def _delete_turns(store: Store, owner: str, conversation_id: str) -> None:
-    """The turns last: they say what else there is to forget."""
+    """Deletes the turns last, because they name the other records to delete."""
     for turn in [turn async for turn in _own_turns(store, owner, conversation_id)]:
         await delete_answers(store, owner, turn.id)
         await delete_feedback(store, owner, turn.id)
@@ -293,7 +293,7 @@ async def _delete_turns(store: Store, owner: str, conversation_id: str) -> None:
 
 @asynccontextmanager
 async def _lock_last_turn(dependencies: Dependencies, owner: str, turns: Sequence[Turn]) -> AsyncGenerator[None]:
-    """While nobody executes the last of the turns; `Held` where somebody does."""
+    """Lock the last turn; raises `LeaseHeld` if a process executes it."""
     if turns and await is_resumable(dependencies.store, owner, turns[-1]):
         async with hold_lease(dependencies.store, owner, turns[-1].id, now=dependencies.now):
             yield

@@ -69,34 +69,34 @@ __all__ = [
 ]
 
 REMEMBERED = 4
-"""Turns that the assistant is reminded of; what is older is found in the store by its tools."""
+"""Earlier turns shown to the assistant; its tools find older ones in the store."""
 BLANK: State = {"reply": None, "author": "", "missing": []}
 
 
 class Unanswered(Conflicting):
-    """A message came while another one of its conversation has no answer yet."""
+    """The conversation has an unanswered message."""
 
     code = "unanswered"
 
 
 class MessageKeyUsed(Conflicting):
-    """The key of a message came again with other words."""
+    """The message key belongs to another text."""
 
     code = "other_message"
 
 
 @dataclass(frozen=True)
 class _History:
-    """Where the next turn stands: what came before it."""
+    """The position of the next turn: the turns before it and the focus after them."""
 
     before: Sequence[Turn]
     focus: Focus
 
 
 async def ask(dependencies: Dependencies, owner: str, conversation_id: str, text: str) -> AsyncGenerator[TraceEvent]:
-    """Store the message as the next turn and answer it; the events of runs that it launches are among those yielded.
+    """Store the message as the next turn and answer it; also yields the events of the runs that it launches.
 
-    Ends early, with the turn in state `waiting`, where a person has to approve something.
+    Ends early, with the turn in state `waiting`, if a person's approval is required.
     """
     turn = await store_message(dependencies, owner, conversation_id, text)
     async for event in resume(dependencies, owner, conversation_id, turn.number):
@@ -112,7 +112,7 @@ async def store_message(
     key: str | None = None,
     detached: bool = False,
 ) -> Turn:
-    """Store the message as the next turn, which nobody answers yet; the same `key` again gives the turn of then."""
+    """Store the message as the next turn without answering it; the same `key` again returns the same turn."""
     message = _check_text(text)
     conversation, version = await read_conversation(dependencies.store, owner, conversation_id)
     earlier = None if key is None else await turn_with_key(dependencies.store, owner, conversation_id, key)
@@ -144,7 +144,7 @@ async def store_message(
         await dependencies.store.records.put_many(puts)
     except Conflict as error:
         earlier = None if key is None else await turn_with_key(dependencies.store, owner, conversation_id, key)
-        if earlier is not None:  # the same message, sent twice at once
+        if earlier is not None:  # the same message, sent twice concurrently
             return _same_turn(earlier, message)
         raise Unanswered(
             "message: another message of this conversation is being answered; expected one at a time"
@@ -164,12 +164,12 @@ def _check_text(text: str) -> str:
     if not 1 <= len(message) <= MAX_MESSAGE_LENGTH:
         raise InvalidInput("message", message[:40], reason=f"it has {len(message)} characters", allowed=allowed)
     if any("\ud800" <= character <= "\udfff" for character in message):
-        raise InvalidInput("message", "", reason="it holds what is no character", allowed=f"{allowed} in UTF-8")
+        raise InvalidInput("message", "", reason="it contains an unpaired surrogate", allowed=f"{allowed} in UTF-8")
     return message
 
 
 def _check_answered(last: Turn) -> None:
-    """Else the next answer would rest on what is not there yet."""
+    """Raise `Unanswered` if the last turn has no answer, on which the next one would rest."""
     if last.state == "waiting" and last.waits_for is not None:
         run, subject = last.waits_for
         raise Unanswered(
@@ -186,7 +186,7 @@ def _check_answered(last: Turn) -> None:
 async def resume(
     dependencies: Dependencies, owner: str, conversation_id: str, number: int
 ) -> AsyncGenerator[TraceEvent]:
-    """Go on with a turn that was interrupted, or whose approval was decided; a finished one is read out."""
+    """Resume an interrupted or decided turn; yields the stored events of a finished one."""
     turn = await turn_of(dependencies.store, owner, conversation_id, number)
     stored_events = await load_events(dependencies.store, owner, turn.id)
     if turn.state == "completed":
@@ -196,7 +196,7 @@ async def resume(
     if not await _leave_waiting(dependencies.store, owner, turn):
         return
     if dependencies.models is None:
-        raise ValueError("a conversation needs a desk with models")
+        raise ValueError("a conversation needs models, but none are configured")
     log = EventLog(dependencies.store, owner, turn.id, stored_events, dependencies.observe, dependencies.now)
     yielded_ids = {event.id for event in stored_events}
     try:
@@ -215,14 +215,14 @@ async def resume(
         await update_turn(dependencies.store, owner, turn, state="failed")
         await delete_answers(
             dependencies.store, owner, turn.id
-        )  # nobody has to go on with it, and drafts must not stay
+        )  # no process needs to resume it, and its drafts must be deleted
         for event in new_events:
             yield event
         raise
 
 
 async def _leave_waiting(store: Store, owner: str, turn: Turn) -> bool:
-    """Whether it waits for nobody; one that did says so no longer."""
+    """Return whether no decision is missing; marks a waiting turn as running again."""
     if turn.waits_for is None:
         return True
     if not await is_decided(store, owner, *turn.waits_for):
@@ -232,7 +232,7 @@ async def _leave_waiting(store: Store, owner: str, turn: Turn) -> bool:
 
 
 async def _unstreamed(store: Store, owner: str, turn: Turn, yielded_ids: Collection[str]) -> list[TraceEvent]:
-    """What a graph that stops or fails has stored and did not come to stream."""
+    """Stored events that a stopped or failed graph did not stream."""
     return [event for event in await load_events(store, owner, turn.id) if event.id not in yielded_ids]
 
 
@@ -311,7 +311,7 @@ async def _run_graph(dependencies: Dependencies, owner: str, turn: Turn, log: Ev
                 yield event
             await update_turn(dependencies.store, owner, turn, state="waiting", waits_for=waits_for)
             return
-        if "reply" not in snapshot.values:  # another process has finished the turn meanwhile
+        if "reply" not in snapshot.values:  # another process has finished the turn
             return
         async for event in _finish(
             dependencies.store, owner, turn, snapshot.values["reply"], snapshot.values["missing"], evidence, log
@@ -370,19 +370,19 @@ async def _finish(
 
 
 async def _history(store: Store, owner: str, conversation: Conversation, number: int) -> _History:
-    """The last turns before `number`, and what the conversation is about after them."""
+    """The last turns before `number`, and the focus of the conversation after them."""
     turns = await turns_of(store, owner, conversation, max(1, number - REMEMBERED), number - 1)
     return _History(before=turns, focus=turns[-1].focus if turns else await _initial_focus(store, owner))
 
 
 async def _initial_focus(store: Store, owner: str) -> Focus:
-    """A new conversation knows the latest results, so that they can be asked about."""
+    """The latest results of the owner, so that a new conversation can refer to them."""
     latest_results = await recent_results(store, owner, 2)
     return Focus(run=next(iter(latest_results), None), previous_run=next(iter(latest_results[1:]), None))
 
 
 async def adopt(store: Store, owner: str, turn: Turn) -> None:
-    """From now on whoever serves the owner goes on with the turn."""
+    """Mark the turn for execution by the background turns of its owner."""
     await update_turn(store, owner, turn, detached=True)
 
 

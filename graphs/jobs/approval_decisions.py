@@ -1,4 +1,4 @@
-"""Records what a person decides about a run, and moves the run on."""
+"""Records a person's decision about a run and updates the run's state."""
 
 from desk.base.errors import InvalidInput
 from desk.governance import approval_requests, approvals
@@ -24,21 +24,20 @@ async def decide_approval(
     *,
     decider: Principal | None = None,
 ) -> Run:
-    """Record what a person decided; executing the run then goes on with it, or reads out its end.
+    """Record a person's decision; executing the run afterwards continues it, or yields its final events.
 
-    The first decision holds: the same one again is harmless, another one is a `UserError`, and so is one of somebody
-    who may not decide. Without a `decider` it is not known who decides: all is permitted where nobody signs in, and
-    nothing where people do.
+    The first decision counts: repeating it has no effect; a different one, or one by a person without permission, is
+    a `UserError`. Without a `decider` every decision is permitted where sign-in is off, and none where it is on.
     """
     decider = decider or Principal(owner=decision.by, roles=() if dependencies.second_person else ROLES)
     assert decider.owner == decision.by
     if subject == "holdout" and decision.verdict == "edited":
-        raise InvalidInput("verdict", decision.verdict, allowed="approved or rejected: a holdout has nothing to edit")
+        raise InvalidInput("verdict", decision.verdict, allowed="approved or rejected; a holdout cannot be edited")
     while True:
         earlier = await load_approval(dependencies.store, owner, run_id, subject)
         record = await load_run_record(dependencies.store, owner, run_id)
         if await load_approval(dependencies.store, owner, run_id, subject) != earlier:
-            continue  # a decision changes both at once, and one fell between the two
+            continue  # the decision updates run and approval at once, after one of the two reads
         run = Run.model_validate(record.document)
         check_decider(dependencies, run, subject, earlier, decider)
         extra_puts = await approval_requests.closing_puts(dependencies.store, earlier, decision.at, decision)
@@ -58,7 +57,7 @@ async def decide_approval(
         except Conflict:
             continue
         if earlier is not None and earlier.decided is None and approval.decided != decision:
-            continue  # the same was decided meanwhile, and the run is as that has left it
+            continue  # another process stored the same decision and updated the run
         await append_approval(dependencies, run, approval)
         if dependencies.queue is not None:
             await fair_queue.send_tickets(dependencies.store, dependencies.queue, owner, tickets)
@@ -66,7 +65,7 @@ async def decide_approval(
 
 
 async def _apply_decision(dependencies: Dependencies, run: Run, decision: approvals.ApprovalDecision) -> Run:
-    """The run after the decision; what the person changed is checked as a new request is."""
+    """The run after the decision; a changed request is validated as a new one is."""
     if decision.verdict == "rejected":
         return run.with_state("rejected", at=decision.at, by=decision.by, reason=decision.reason)
     check_version(run)
@@ -77,7 +76,7 @@ async def _apply_decision(dependencies: Dependencies, run: Run, decision: approv
             allowed = "the prices with which the run began"
             raise InvalidInput("prices_file", request.prices_file, allowed=allowed)
     run = run.model_copy(update={"request": request})
-    if run.state in ACTIVE_STATES:  # whoever executes it has asked, and finds the decision
+    if run.state in ACTIVE_STATES:  # the process that executes it reads the decision
         return run
     state = "running" if dependencies.queue is None else "queued"
     return run.with_state(state, at=decision.at, by=decision.by, reason=decision.verdict)

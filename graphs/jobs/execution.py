@@ -1,4 +1,4 @@
-"""Executes a run, or resumes it where it stopped, and yields its events."""
+"""Executes or resumes a run and yields its events."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -36,10 +36,10 @@ from graphs.stream_parts import GraphStopped, trace_events
 from store.errors import Conflict, Unavailable
 
 GIVEN_DECISIONS = "given decisions"
-"""Stands for the model in a run that follows the decisions of another."""
+"""Replaces the model in a run that follows the decisions of another."""
 
 STAGE_OF: dict[str, RunState] = {"risk_manager": "running", "optimizer": "running", "aggregate": "aggregating"}
-"""The nodes with which a stage begins."""
+"""Nodes that start a stage, with the stage."""
 
 
 async def execute(
@@ -50,14 +50,13 @@ async def execute(
     decisions: Sequence[Decision] | None = None,
     by: str | None = None,
 ) -> AsyncGenerator[TraceEvent]:
-    """Start the run, or resume it where it was; every event is stored before it is yielded, and yielded once.
+    """Start or resume the run; every event is stored before it is yielded, and yielded once.
 
-    A completed run is not executed again, nor one that waits for a person or was rejected: its events are read out.
-    Of a run whose search is computed elsewhere it tells the news; if that has not ended, the run is left computing.
-    With `decisions` no model is asked. A fault ends the run with `run_failed` and is raised; a run that was
-    interrupted or failed may be executed again; a storage that cannot answer interrupts it.
-    What is logged meanwhile carries the id of the run.
-    Its history says that it was executed `by` its owner, or by whom this names.
+    A run that is completed, was rejected, or waits for a person is not executed: its stored events are yielded. For a
+    remote search the new events are yielded, and the run stays `computing` until the search has ended.
+    With `decisions` no model is called. A fault ends the run with `run_failed` and is raised; unavailable storage
+    interrupts it; an interrupted or failed run may be executed again.
+    Log lines written during the execution carry the run id. The run's history names `by` (default: the owner).
     """
     async with aclosing(
         bind_run_to_logs(run_id, _execute(dependencies, owner, run_id, decisions, by or owner))
@@ -88,11 +87,11 @@ async def _execute(
             yielded_ids.add(event.id)
             yield event
     except Unavailable:
-        raise  # the run did not fail; there may be no place to say anything either
+        raise  # the run did not fail, and the store may be unable to record anything
     except Exception as error:
         for event in await load_events(
             dependencies.store, owner, run_id
-        ):  # a graph that fails drops what it has yet to stream
+        ):  # a graph that fails drops events that it has not streamed
             if event.id not in yielded_ids:
                 yield event
         failures = sum(isinstance(event, RunFailed) for event in stored_events)
@@ -131,7 +130,7 @@ async def _run_graph(dependencies: Dependencies, run: Run, execution: Execution,
         }
         snapshot = await graph.aget_state(config)
         has_checkpoint = snapshot.created_at is not None
-        # `next` leaves out tasks whose writes are stored, although their step is not over: tasks are what is left
+        # `next` omits tasks whose writes are stored although their step has not ended, so it reads `tasks`
         if not has_checkpoint or snapshot.tasks:
             is_interrupted = any(task.interrupts and task.name == APPROVE for task in snapshot.tasks)
             is_granted = is_interrupted and execution.approval is not None and execution.approval.granted
@@ -165,7 +164,7 @@ async def _run_graph(dependencies: Dependencies, run: Run, execution: Execution,
 
 
 async def _final_events(dependencies: Dependencies, run: Run, stored_events: list[TraceEvent]) -> list[TraceEvent]:
-    """The events of a run that is not executed; what a process that died has left undone is done first."""
+    """The events of a run that is not executed; first completes what a process left undone when it died."""
     if run.state == "completed":
         await delete_answers(dependencies.store, run.owner, run.id)
     if run.state == "rejected":
@@ -194,7 +193,7 @@ def _build_execution(
     author = GIVEN_DECISIONS
     if asks:
         if dependencies.models is None:
-            raise ValueError("a run that asks its agents needs a desk with models")
+            raise ValueError("the run asks its agents, but no models are configured")
         agents = {name: make(dependencies.models.of(name)) for name, make in AGENTS.items()}
         author = dependencies.models.name
     return Execution(
@@ -217,7 +216,7 @@ def failure_kind(error: Exception) -> str:
 async def _advance(
     dependencies: Dependencies, owner: str, run_id: str, stage: RunState, *, by: str, **changes: Any
 ) -> None:
-    """Bring the run to `stage`, unless it has ended or is further already; `Cancelled` if somebody stopped it."""
+    """Bring the run to `stage`, unless it has ended or passed that stage; `Cancelled` if it was cancelled."""
 
     def advance(run: Run) -> Run:
         if run.state == "cancelled" and stage != "validating":
@@ -228,7 +227,7 @@ async def _advance(
 
 
 async def _wait_for_person(dependencies: Dependencies, owner: str, run_id: str, *, by: str) -> None:
-    """Let the run wait for a person, unless it has ended or the person has decided meanwhile."""
+    """Set the run to wait for approval, unless it has ended or was decided in the meantime."""
     while (approval := await load_approval(dependencies.store, owner, run_id)) is None or approval.decided is None:
         record = await load_run_record(dependencies.store, owner, run_id)
         run = Run.model_validate(record.document)
@@ -246,7 +245,7 @@ async def _wait_for_person(dependencies: Dependencies, owner: str, run_id: str, 
 
 
 async def _leave_computing(dependencies: Dependencies, owner: str, run_id: str, *, by: str) -> None:
-    """Nobody executes the run until there is news of its job, unless somebody has ended it meanwhile."""
+    """Set the run to `computing` until its job has news, unless the run has ended in the meantime."""
 
     def leave_computing(run: Run) -> Run:
         if run.state in STOPPED_STATES or run.state == "computing":
@@ -256,7 +255,7 @@ async def _leave_computing(dependencies: Dependencies, owner: str, run_id: str, 
         )
 
     await change_run(dependencies.store, owner, run_id, leave_computing)
-    await stop_computation(dependencies, owner, run_id)  # whoever ended it may not have known of the job
+    await stop_computation(dependencies, owner, run_id)  # the process that ended the run may not have known the job
 
 
 async def _end(dependencies: Dependencies, owner: str, run_id: str, state: RunState, *, by: str, reason: str) -> None:

@@ -1,7 +1,7 @@
-"""Who may go next: each owner has few places, so a queue that holds only who has one is fair.
+"""A fair queue: each owner has a few places, and only jobs with a place have a message in the queue.
 
-The owner_queue of an owner is one record: the jobs that have a place, each with a ticket, and those that wait for one.
-A ticket is a message in the queue. It is noted as sent afterwards, so what a crash kept from being sent is found.
+The queue record of an owner holds the jobs that have a place, each with a ticket, and the jobs that wait for one. A
+ticket is a message in the queue, marked as sent afterwards, so that a sweep finds and sends those a crash left unsent.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,20 +24,20 @@ UNSENT_AFTER = timedelta(seconds=10)
 
 
 class TooManyJobs(Conflicting):
-    """The owner has as many jobs as may wait."""
+    """The owner has reached the limit of waiting jobs."""
 
     code = "too_many_jobs"
 
 
 class Ticket(Frozen):
-    """A place that a job has; a message with another number is an old one."""
+    """The place of a job; messages with another number are outdated."""
 
     job: str
     number: int
     at: datetime
     sent: bool = False
     begun: int = 0
-    """Workers that began with it and were not heard of again."""
+    """Workers that started the job and did not report back."""
 
     def message(self, owner: str) -> Document:
         return {"owner": owner, "job": self.job, "number": self.number}
@@ -45,7 +45,7 @@ class Ticket(Frozen):
 
 class OwnerQueue(Frozen):
     count: int = 0
-    """Tickets given so far."""
+    """Tickets issued so far."""
     places: tuple[Ticket, ...] = ()
     waiting: tuple[str, ...] = ()
 
@@ -53,17 +53,17 @@ class OwnerQueue(Frozen):
         if job in self.waiting:
             return self
         if len(self.waiting) >= MAX_WAITING:
-            raise TooManyJobs(f"jobs: {len(self.waiting)} of yours wait already; expected {MAX_WAITING} at a time")
+            raise TooManyJobs(f"jobs: {len(self.waiting)} of your jobs wait already; at most {MAX_WAITING} may wait")
         return self.model_copy(update={"waiting": (*self.waiting, job)})
 
     def without_job(self, job: str, number: int | None = None) -> "OwnerQueue":
-        """Without the ticket, or with no ticket and no wait of the job."""
+        """Remove the ticket, or without a number every ticket and waiting entry of the job."""
         places = tuple(t for t in self.places if t.job != job or number not in (None, t.number))
         waiting = self.waiting if number is not None else tuple(name for name in self.waiting if name != job)
         return self.model_copy(update={"places": places, "waiting": waiting})
 
     def with_places_filled(self, limit: int, now: datetime) -> "OwnerQueue":
-        """Those who wait longest take the places that are free."""
+        """Give the free places to the jobs that have waited longest."""
         free = max(0, limit - len(self.places))
         new = [Ticket(job=job, number=self.count + k + 1, at=now) for k, job in enumerate(self.waiting[:free])]
         update = {
@@ -77,13 +77,13 @@ class OwnerQueue(Frozen):
         return next((t for t in self.places if (t.job, t.number) == (job, number)), None)
 
     def with_new_ticket(self, job: str, now: datetime) -> "OwnerQueue":
-        """With a new ticket in the place of the job, if it has one; the old one is worth nothing any more."""
+        """Replace the job's ticket with a new one, if it has a place; the old ticket becomes invalid."""
         new = Ticket(job=job, number=self.count + 1, at=now)
         places = tuple(new if ticket.job == job else ticket for ticket in self.places)
         return self if places == self.places else self.model_copy(update={"count": new.number, "places": places})
 
     def with_tickets(self, tickets: Sequence[Ticket]) -> "OwnerQueue":
-        """With these instead of those of the same number."""
+        """Replace the tickets that have the same numbers."""
         by_number = {ticket.number: ticket for ticket in tickets}
         return self.model_copy(update={"places": tuple(by_number.get(t.number, t) for t in self.places)})
 
@@ -95,7 +95,7 @@ Change: TypeAlias = Callable[[OwnerQueue], OwnerQueue]
 
 
 async def load_queue(store: Store, owner: str) -> tuple[OwnerQueue, int]:
-    """The owner's owner_queue and its version."""
+    """The queue record of the owner and its version."""
     record = await store.records.get(_key(owner))
     return (OwnerQueue(), 0) if record is None else (OwnerQueue.model_validate(record.document), record.version)
 
@@ -108,7 +108,7 @@ def queue_put(owner: str, owner_queue: OwnerQueue, version: int) -> Put:
 
 
 async def change_queue(store: Store, owner: str, by: Change) -> tuple[OwnerQueue, OwnerQueue]:
-    """The owner_queue before and after."""
+    """Change the queue record of the owner; returns it before and after."""
     while True:
         before, version = await load_queue(store, owner)
         after = by(before)
@@ -122,14 +122,14 @@ async def change_queue(store: Store, owner: str, by: Change) -> tuple[OwnerQueue
 
 
 async def enter(store: Store, owner: str, job: str, limit: int, now: datetime) -> tuple[Put, list[Ticket]]:
-    """The write that lets a job in, and the tickets to send once it is done."""
+    """The write that adds a job to the queue, and the tickets to send after it."""
     before, version = await load_queue(store, owner)
     after = before.with_job(job).with_places_filled(limit, now)
     return queue_put(owner, after, version), after.new_since(before)
 
 
 async def send_tickets(store: Store, queue: Queue, owner: str, tickets: Sequence[Ticket]) -> None:
-    """Tickets that are written will come to the queue: what it cannot take now is sent by a sweep."""
+    """Send stored tickets; a sweep sends those that the queue cannot accept now."""
     try:
         await _send_tickets(store, queue, owner, tickets)
     except Unavailable as error:
@@ -152,9 +152,9 @@ async def _send_tickets(store: Store, queue: Queue, owner: str, tickets: Sequenc
 
 
 async def send_unsent(store: Store, queue: Queue, now: datetime) -> int:
-    """Send what a process that died has left unsent; how many were."""
+    """Send the tickets that a crashed process left unsent; returns their number."""
     count = 0
-    # in this order the index of labels is read, not every owner_queue
+    # this order uses the index of labels instead of reading every queue record
     async for record in iterate_records(store.records, SYSTEM, KIND, label=("state", "unsent"), newest_first=True):
         owner_queue = OwnerQueue.model_validate(record.document)
         overdue = [t for t in owner_queue.places if not t.sent and t.at < now - UNSENT_AFTER]

@@ -40,29 +40,29 @@ KEY_LIFETIME = timedelta(hours=24)
 WORKER = "worker"
 BY_A_PERSON = "by a person"
 LOOK_SECONDS = 1.0
-"""Between two looks at a run that says nothing."""
+"""Seconds between two reads of a run without new events."""
 
 
 class IdempotencyKeyUsed(Conflicting):
-    """The idempotency key names another request."""
+    """The idempotency key belongs to another request."""
 
     code = "idempotency_key_used"
 
 
 class JobEnded(Conflicting):
-    """What was asked of a job is not possible any more."""
+    """The job has ended, so the requested change is impossible."""
 
     code = "has_ended"
 
 
 class NoSuchDeadLetter(NotFound):
-    """There is no dead letter of that id."""
+    """No dead letter has that id."""
 
     code = "no_such_letter"
 
 
 class FailedRun(UserError):
-    """The run that was followed failed for a reason that its owner can mend."""
+    """The followed run failed for a reason that its owner can correct."""
 
     def __init__(self, run: Run, code: str) -> None:
         self.code = code
@@ -72,7 +72,7 @@ class FailedRun(UserError):
 
 def queue_of(dependencies: Dependencies) -> Queue:
     if dependencies.queue is None:
-        raise ValueError("jobs need a desk with a queue")
+        raise ValueError("submitting jobs requires a queue, and none is configured")
     return dependencies.queue
 
 
@@ -84,9 +84,9 @@ async def submit(
     idempotency_key: str | None = None,
     run_id: str | None = None,
 ) -> Run:
-    """Put a run for the request into the queue; a request that its prices cannot serve is a `UserError`.
+    """Queue a run for the request; raises `UserError` if its prices cannot serve it.
 
-    The same key, and the same id, with the same request are the same run, however often and at whatever time.
+    The same key, or the same id, with the same request returns the same run, at any time.
     """
     queue, store = queue_of(dependencies), dependencies.store
     digest = request.content_digest()
@@ -114,15 +114,15 @@ async def submit(
 
 
 async def cancel(dependencies: Dependencies, owner: str, run_id: str, *, by: str, reason: str = "") -> Run:
-    """Stop a run that has not ended: at once, or as soon as the worker that executes it has looked."""
+    """Cancel a run that has not ended: at once, or when the worker that executes it checks next."""
     store = dependencies.store
     cancellation = CancellationRequest(by=by, at=dependencies.now(), reason=reason)
     while True:
-        owner_queue, version = await fair_queue.load_queue(store, owner)  # first: who begins with a job writes it
+        owner_queue, version = await fair_queue.load_queue(store, owner)  # first: a worker that starts a job writes it
         record = await load_run_record(store, owner, run_id)
         run = Run.model_validate(record.document)
         if run.state == "cancelled":
-            await _append_cancellation(dependencies, run)  # who cancelled it may have been cut off before
+            await _append_cancellation(dependencies, run)  # the first cancel may have crashed before this
             await stop_computation(dependencies, owner, run_id)
         if run.state == "cancelled" or (run.cancelling is not None and run.state not in STOPPED_STATES):
             return run
@@ -154,7 +154,7 @@ async def cancel(dependencies: Dependencies, owner: str, run_id: str, *, by: str
 
 
 async def restart(dependencies: Dependencies, owner: str, run_id: str, *, by: str, reason: str = "") -> Run:
-    """Put a failed or cancelled run into the queue again; it goes on where it stopped."""
+    """Queue a failed or cancelled run again; it resumes where it stopped."""
     queue, store = queue_of(dependencies), dependencies.store
     while True:
         queue_put, tickets = await fair_queue.enter(
@@ -171,10 +171,10 @@ async def restart(dependencies: Dependencies, owner: str, run_id: str, *, by: st
 
 
 async def follow_run(dependencies: Dependencies, owner: str, run_id: str) -> AsyncGenerator[TraceEvent]:
-    """The events of a run that workers execute, until it ends or waits for a person; it raises as `execute` does."""
+    """Yield the events of a run on workers until it ends or waits for a person; raises the errors of `execute`."""
     after, code = 0, ""
     while True:
-        run = await load_run(dependencies.store, owner, run_id)  # before its events: what came last is read below
+        run = await load_run(dependencies.store, owner, run_id)  # before its events: the last ones are read below
         for event in await load_events(dependencies.store, owner, run_id, after=after):
             yield event
             after = event.sequence or after
@@ -191,7 +191,7 @@ async def follow_run(dependencies: Dependencies, owner: str, run_id: str) -> Asy
 
 
 async def begin(dependencies: Dependencies, owner: str, job: str, number: int) -> Ticket | None:
-    """The ticket with which a worker begins; None for one that was given back, whose message is an old one."""
+    """The ticket of a job that a worker starts; None if the ticket was returned and its message is outdated."""
     _, after = await fair_queue.change_queue(
         dependencies.store, owner, lambda owner_queue: _count_attempt(owner_queue, job, number, 1)
     )
@@ -199,14 +199,14 @@ async def begin(dependencies: Dependencies, owner: str, job: str, number: int) -
 
 
 async def return_job(dependencies: Dependencies, owner: str, job: str, number: int) -> None:
-    """The worker was stopped, not the job: it did not fail."""
+    """Return the job of a stopped worker to the queue without counting a failure."""
     await fair_queue.change_queue(
         dependencies.store, owner, lambda owner_queue: _count_attempt(owner_queue, job, number, -1)
     )
 
 
 async def release_place(dependencies: Dependencies, owner: str, job: str, number: int) -> None:
-    """Give the place of a job back to the owner's next one; a job whose end is wanted is cancelled with it."""
+    """Pass the place of a job to the owner's next job, and complete a requested cancellation."""
     store = dependencies.store
     while True:
         owner_queue, version = await fair_queue.load_queue(store, owner)
@@ -234,7 +234,7 @@ async def release_place(dependencies: Dependencies, owner: str, job: str, number
 
 
 async def expire(dependencies: Dependencies, owner: str, run_id: str, *, reason: str) -> None:
-    """A queued run that nobody can want any more ends."""
+    """Expire a queued run whose waiting time has passed."""
     run = await load_run(dependencies.store, owner, run_id)
     if run.state == "queued":
         run = await change_run(
@@ -248,7 +248,7 @@ async def expire(dependencies: Dependencies, owner: str, run_id: str, *, reason:
 
 
 async def fail(dependencies: Dependencies, owner: str, run_id: str, *, reason: str, code: str) -> None:
-    """End a run whose execution could not say itself that it failed."""
+    """End a run whose execution could not record its own failure."""
     run = await load_run(dependencies.store, owner, run_id)
     if run.state not in STOPPED_STATES:
         run = await change_run(
@@ -262,23 +262,23 @@ async def fail(dependencies: Dependencies, owner: str, run_id: str, *, reason: s
 
 
 async def replay(dependencies: Dependencies, message_id: str, *, by: str) -> Run:
-    """Put the job of a dead letter into the queue again."""
+    """Queue the job of a dead letter again."""
     letters = await queue_of(dependencies).dead_letters(1000)
     letter = next((each for each in letters if each.id == message_id), None)
     if letter is None:
-        raise NoSuchDeadLetter(f"message: there is no dead letter {message_id!r}; expected the id of one")
+        raise NoSuchDeadLetter(f"message: there is no dead letter {message_id!r}; expected a listed id")
     if not letter.body.keys() >= {"owner", "job"}:
         raise NoSuchDeadLetter(f"message: {message_id!r} names no job; expected the id of a dead letter that names one")
     owner, job = letter.body["owner"], letter.body["job"]
     run = await load_run(dependencies.store, owner, job)
     if run.state == "failed":
         run = await restart(dependencies, owner, job, by=by, reason="replayed")
-    await queue_of(dependencies).replay(message_id)  # its ticket was given back, so a worker throws it away
+    await queue_of(dependencies).replay(message_id)  # its ticket was returned, so a worker discards the message
     return run
 
 
 async def sweep(dependencies: Dependencies) -> int:
-    """Send the messages that a process left unsent when it died; how many they were."""
+    """Send the messages that crashed processes left unsent; returns their number."""
     return await fair_queue.send_unsent(dependencies.store, queue_of(dependencies), dependencies.now())
 
 
@@ -288,7 +288,7 @@ async def _earlier_run(
     if key is not None and (record := await dependencies.store.records.get(key)) is not None:
         if record.document["request"] != digest:
             raise IdempotencyKeyUsed(
-                "Idempotency-Key: it names another request of the last 24 hours; expected a new key"
+                "Idempotency-Key: the key belongs to another request of the last 24 hours; expected a new key"
             )
         return await load_run(dependencies.store, owner, record.document["run"])
     if run_id is not None and (record := await dependencies.store.records.get(Key(owner, KIND, run_id))) is not None:
@@ -312,7 +312,7 @@ async def _append_cancellation(dependencies: Dependencies, run: Run) -> None:
 
 
 async def append_failure(dependencies: Dependencies, run: Run, **fields: str) -> None:
-    """Append the event with which the log of a run that nobody executes any more ends, unless it is there."""
+    """Append the final event to the log of a run that is no longer executed, unless the log has it."""
     stored_events = await load_events(dependencies.store, run.owner, run.id)
     log = EventLog(dependencies.store, run.owner, run.id, stored_events, dependencies.observe, dependencies.now)
     failures = sum(isinstance(event, RunFailed) for event in stored_events)

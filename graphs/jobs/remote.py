@@ -24,18 +24,18 @@ from store.keys import SYSTEM
 from store.records import Key, Record, iterate_records
 
 POLL_BATCH = 50
-"""Computations that one round looks at; those that were looked at longest ago come first."""
+"""Computations per polling round; those polled longest ago come first."""
 POLL_INTERVAL = timedelta(seconds=15)
-"""For so long a look holds for everybody."""
+"""Seconds during which no process polls the same computation again."""
 FOLLOW_SECONDS = 5.0
 NAME = re.compile(r"(stratigos-[0-9a-f]{24})-[0-9]+")
-"""Of an attempt."""
+"""Suffix of a job's name that numbers its attempt."""
 
 Outcome: TypeAlias = Literal["goes on", "no news", "not ours"]
 
 
 async def poll_computations(dependencies: Dependencies) -> int:
-    """Ask the machines about what they compute; how many runs go on because there is news of them."""
+    """Poll the remote computations; returns how many runs were queued again because of news."""
     if not dependencies.jobs.machines.remote:
         return 0
     computations = [
@@ -47,7 +47,7 @@ async def poll_computations(dependencies: Dependencies) -> int:
 
 
 async def handle_notice(dependencies: Dependencies, name: str) -> Outcome:
-    """The machines say that something happened to their job of that name."""
+    """Handle a notification about the remote job of that name."""
     if not dependencies.jobs.machines.remote:
         return "not ours"
     match = NAME.fullmatch(name)
@@ -60,7 +60,7 @@ async def handle_notice(dependencies: Dependencies, name: str) -> Outcome:
 async def execute_to_end(
     dependencies: Dependencies, owner: str, run_id: str, *, seconds: float = FOLLOW_SECONDS
 ) -> AsyncGenerator[TraceEvent]:
-    """Execute the run in place until it ends or waits for a person; it looks so often at what is computed elsewhere."""
+    """Execute the run in place until it ends or waits for a person; polls its remote computation."""
     while True:
         async with aclosing(execute(dependencies, owner, run_id)) as events:
             async for event in events:
@@ -74,13 +74,13 @@ async def _wait_for_news(dependencies: Dependencies, owner: str, run_id: str, se
     while True:
         computation = await computation_of(
             dependencies.store, owner, run_id
-        )  # before the state: one that has ended is forgotten
+        )  # before the state, since the computation of an ended run is deleted
         state = (await load_run(dependencies.store, owner, run_id)).state
         if state == "cancelled":
             raise Cancelled(run_id)
         if state == "failed":
             raise JobFailed(run_id)
-        if state in STOPPED_STATES or computation is None:  # somebody else has carried it on
+        if state in STOPPED_STATES or computation is None:  # another process has resumed it
             return
         if state == "computing" and computation.is_behind(await _status(dependencies, computation.job)):
             return
@@ -93,7 +93,7 @@ async def _claim_and_poll(dependencies: Dependencies, record: Record) -> bool:
         claimed_computation = computation.model_copy(update={"looked_at": dependencies.now()})
         await dependencies.store.records.put_many([claimed_computation.put(record.version)])
         return await _poll(dependencies, claimed_computation)
-    except Conflict:  # somebody else does
+    except Conflict:  # another process polls it
         return False
     except (StoreError, UserError) as error:
         logger: Any = structlog.get_logger()
@@ -106,18 +106,18 @@ async def _poll(dependencies: Dependencies, computation: Computation) -> bool:
     if run is None or run.document["state"] in STOPPED_STATES:
         await stop_computation(dependencies, computation.owner, computation.run)
         return False
-    if run.document["state"] != "computing":  # whoever executes it looks
+    if run.document["state"] != "computing":  # the process that executes the run polls the job itself
         return False
     return await _requeue(dependencies, computation, await _status(dependencies, computation.job))
 
 
 async def _requeue(dependencies: Dependencies, computation: Computation, status: JobStatus) -> bool:
-    """Put the run into the queue again, in the place that it has; once for the same news, whoever hears of it."""
+    """Queue the run again, keeping its place; once per news, even if several processes see it."""
     store = dependencies.store
     while True:
         owner_queue, version = await fair_queue.load_queue(
             store, computation.owner
-        )  # first: who cancels the run writes it
+        )  # first, because a cancel writes this record too
         record = await store.records.get(computation_key(computation.owner, computation.run))
         run = await load_run(store, computation.owner, computation.run)
         after = owner_queue.with_new_ticket(computation.run, dependencies.now())
@@ -140,7 +140,7 @@ async def _requeue(dependencies: Dependencies, computation: Computation, status:
 
 
 async def _status(dependencies: Dependencies, job: str) -> JobStatus:
-    """Of the job; what its owner can mend is an end, which the run tells when it goes on."""
+    """The status of the job; an error that its owner can correct counts as its end, and the resumed run reports it."""
     try:
         return await dependencies.jobs.status(job)
     except UserError as error:

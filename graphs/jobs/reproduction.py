@@ -22,11 +22,11 @@ from store.errors import Unavailable
 
 ATTEMPTS = 3
 UNSENT_AFTER = timedelta(minutes=1)
-"""A repeated request sends the message again after this time, in case the first process died before it did."""
+"""Seconds after which a repeated request sends the message again, in case the first process died before sending it."""
 
 
 async def request_reproduction(dependencies: Dependencies, owner: str, run_id: str) -> Reproduction:
-    """Put it into the queue; one that has not ended is answered again instead."""
+    """Queue a reproduction; returns the existing one if it has not ended."""
     outcome = await load_completed(dependencies.store, owner, run_id)
     for earlier in await reproductions(dependencies.store, owner, run_id):
         if earlier.ended_at is None:
@@ -53,10 +53,10 @@ async def request_reproduction(dependencies: Dependencies, owner: str, run_id: s
 async def carry_out_reproduction(
     dependencies: Dependencies, owner: str, run_id: str, reproduction_id: str, *, attempt: int = 1
 ) -> Reproduction:
-    """What a worker does with the message; one that has ended is left as it is."""
+    """Execute a reproduction message of the worker; a reproduction that has ended stays unchanged."""
     record = await dependencies.store.records.get(key(owner, run_id, reproduction_id))
     if record is None:
-        raise UserError(f"reproduction: there is no {reproduction_id!r} of {run_id!r}; expected one that was asked for")
+        raise UserError(f"reproduction: {reproduction_id!r} of run {run_id!r} does not exist; expected a requested one")
     reproduction = Reproduction.model_validate(record.document)
     if reproduction.ended_at is not None:
         return reproduction
@@ -93,8 +93,8 @@ async def _end(dependencies: Dependencies, owner: str, reproduction: Reproductio
 
 
 async def reproduce(dependencies: Dependencies, owner: str, run_id: str) -> OptimizationResult:
-    """Run the manifest again in a store of its own, with the decisions of then and without any model."""
-    # both import heavy libraries, which requests do not need
+    """Execute the manifest again in a temporary store, with its recorded decisions and no model."""
+    # lazy, because both import the numeric stack, which requests do not need
     from desk.compute.local import LocalRunner
     from graphs.jobs.execution import execute
 

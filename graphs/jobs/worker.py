@@ -29,27 +29,27 @@ from store.records import Key
 
 WAIT_SECONDS = 1.0
 LOOK_SECONDS = 0.5
-"""Between two looks for a person who wants the job to end."""
+"""Seconds between two checks for a requested cancellation."""
 SWEEP_SECONDS = 30.0
 EXPIRED_SECONDS = 6 * 3600.0
-"""After so many seconds what has expired is deleted; nobody finds it before either."""
+"""Seconds between two deletions of expired records, which no read returns in the meantime."""
 CLEANUP_SECONDS = 3600.0
-"""Between two looks whether the last cleanup was a day ago."""
+"""Seconds between two checks whether a daily cleanup is due."""
 MAX_ATTEMPTS = 3
-"""Executions of a job that may die before it becomes a dead letter."""
+"""Executions of a job that may crash before it becomes a dead letter."""
 QUEUED_FOR = timedelta(days=7)
 HEARTBEAT, HEARTBEAT_LIFETIME = "worker", timedelta(seconds=2 * SWEEP_SECONDS + 10)
 """Kind and lifetime of a worker's heartbeat record: two of its sweeps."""
 OUTAGE = timedelta(hours=12)
-"""How long an unavailable storage is not counted as a failure of the job."""
+"""Seconds during which unavailable storage does not count as a failure of the job."""
 
 Execution: TypeAlias = Callable[[Dependencies, str, str], Awaitable[None]]
 Outcome: TypeAlias = Literal["done", "computing", "again", "stopped", "dead"]
-"""`computing` is done with the message, and not with the place of the job."""
+"""With `computing`, the message is done, but the job keeps its place."""
 
 
 class Message(Frozen):
-    """A run with the number of its ticket, or a reproduction of one that is completed."""
+    """A run with the number of its ticket, or a reproduction of a completed run."""
 
     owner: str
     job: str
@@ -64,7 +64,7 @@ async def execute_run(dependencies: Dependencies, owner: str, run_id: str) -> No
 
 
 class Worker:
-    """Of one process. A job uses every core, so one at a time is usual."""
+    """Executes jobs in one process; one at a time by default, since a job uses every core."""
 
     def __init__(
         self,
@@ -79,17 +79,17 @@ class Worker:
         self._concurrency = concurrency
         self._lease = lease
         self._again = lease / 12
-        """After so many seconds what cannot be done now is tried again."""
+        """Seconds after which a failed action is retried."""
         self._execution = execution
         self._stopping = asyncio.Event()
         self._name = uuid.uuid4().hex
 
     def stop(self) -> None:
-        """Take no more jobs, interrupt those in execution and return them to the queue."""
+        """Take no more jobs; interrupt running ones and return them to the queue."""
         self._stopping.set()
 
     async def work(self) -> None:
-        """Until it is stopped."""
+        """Take and execute jobs until `stop` is called."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._sweep())
             group.create_task(self._poll_remote())
@@ -134,13 +134,13 @@ class Worker:
         )
 
     async def _clean_up(self) -> None:
-        """Once a day one worker does; who is stopped in the middle leaves the rest to the next."""
+        """Run the daily cleanup, unless another worker does; the next cleanup completes an interrupted one."""
         while not self._stopping.is_set():
             await self._run_unless_stopped(clean_up_daily(self._dependencies), "cleanup_failed")
             await self._pause(None, CLEANUP_SECONDS)
 
     async def _run_unless_stopped(self, work: Awaitable[Any], failure_event: str) -> None:
-        """What fails is tried again later; it is no reason for a worker to end."""
+        """Log a failure and retry later, so that it does not end the worker."""
         working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(self._stopping.wait())
         try:
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -151,8 +151,8 @@ class Worker:
             _logger().warning(failure_event, kind=type(error).__name__, reason=str(error))
 
     async def deliver(self, delivery: Delivery) -> bool:
-        """Whether the message is done with; otherwise it comes again, when its lease has ended at the latest."""
-        task = asyncio.create_task(self._handle(delivery))  # of its own: a lost lease cancels it
+        """Return whether the message is done; otherwise it is delivered again, at the latest when its lease ends."""
+        task = asyncio.create_task(self._handle(delivery))  # a task of its own, since a lost lease cancels it
         try:
             await asyncio.wait({task})
         finally:
@@ -178,7 +178,7 @@ class Worker:
                 ):
                     outcome = await self._under_lease(message, delivery.attempt)
                     if outcome == "dead":
-                        await self._release_place(message)  # first: a place that nobody gives back is gone for good
+                        await self._release_place(message)  # first, since a place that is not released is lost
                         await self._queue.bury(delivery, f"{MAX_ATTEMPTS} workers did not survive it")
             except LeaseHeld:
                 outcome = "again"
@@ -195,7 +195,7 @@ class Worker:
             self._dependencies, message.owner, message.job, message.reproduction, attempt=attempt
         )
         outcome, error = await self._watch(message, work)
-        return "done" if isinstance(error, UserError) else outcome  # nobody asked for it
+        return "done" if isinstance(error, UserError) else outcome  # no request waits for the outcome
 
     async def _run(self, message: Message) -> Outcome:
         dependencies, owner, job = self._dependencies, message.owner, message.job
@@ -209,7 +209,7 @@ class Worker:
             return "dead"
         run = await load_run(dependencies.store, owner, job)
         overdue = run.state == "queued" and run.history[-1].at < dependencies.now() - QUEUED_FOR
-        if overdue or run.state == "expired":  # whoever ended it may have died before it was told
+        if overdue or run.state == "expired":  # the process that ended it may have died before appending the event
             await job_queue.expire(dependencies, owner, job, reason=f"it waited for more than {QUEUED_FOR.days} days")
             run = await load_run(dependencies.store, owner, job)
         outcome = await self._execute_until_done(message, ticket, run)
@@ -218,7 +218,7 @@ class Worker:
         return outcome
 
     async def _execute_until_done(self, message: Message, ticket: Ticket, run: Run) -> Outcome:
-        """Execute the run until it ends, waits for a person or for what is computed elsewhere, or is given back."""
+        """Execute the run until it ends, waits for a person or a remote computation, or returns to the queue."""
         if not _is_unfinished(run):
             return "done"
         dependencies, owner, job = self._dependencies, message.owner, message.job
@@ -227,7 +227,7 @@ class Worker:
         _logger().info("job_begun", run=job, attempt=ticket.begun)
         while _is_unfinished(run):
             outcome, error = await self._watch(message, self._execution(dependencies, owner, job))
-            if isinstance(error, UserError):  # one that the execution could not even begin to tell
+            if isinstance(error, UserError):  # the execution failed before it could record the error
                 await job_queue.fail(dependencies, owner, job, reason=str(error), code="unusable_input")
             run = await load_run(dependencies.store, owner, job)
             if outcome != "done" and _is_unfinished(run):
@@ -238,14 +238,14 @@ class Worker:
             if run.state == "computing" and run.cancelling is None:
                 _logger().info("job_left", run=job, state=run.state, seconds=round(clock() - started_at, 3))
                 return "computing"
-            if run.state == "queued":  # somebody has decided meanwhile: it has a ticket of its own
+            if run.state == "queued":  # it was decided in the meantime and has a new ticket
                 break
         state = "cancelled" if run.cancelling is not None else run.state
         _logger().info("job_left", run=job, state=state, seconds=round(clock() - started_at, 3))
         return "done"
 
     async def _watch(self, message: Message, work: Awaitable[Any]) -> tuple[Outcome, BaseException | None]:
-        """Until the work ends, somebody wants its end, or the worker is stopped; and the error that ended it."""
+        """Wait until the work ends, is cancelled, or the worker stops; returns the outcome and the error, if any."""
         execution = asyncio.ensure_future(work)
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
@@ -279,7 +279,7 @@ class Worker:
 
     @asynccontextmanager
     async def _keep_extended(self, delivery: Delivery) -> AsyncGenerator[None]:
-        """Hold the message; one that is lost comes to somebody else, who finds the run held."""
+        """Keep the message invisible to other workers; if it is lost, another worker finds the run leased."""
 
         async def extend() -> None:
             while True:
@@ -309,7 +309,7 @@ def _is_unfinished(run: Run) -> bool:
 
 
 async def _cancel(task: "asyncio.Future[Any]") -> None:
-    """Cancel the task and wait until it has ended, however it does."""
+    """Cancel the task and wait for its end, ignoring its outcome."""
     task.cancel()
     await asyncio.wait({task})
 

@@ -16,13 +16,13 @@ from graphs.dependencies import Dependencies
 from graphs.runs.event_log import EventLog
 
 APPROVE = "approve"
-"""The node that waits."""
+"""The node of the graph that waits for approval."""
 
 
 async def request_launch_approval(context: Context, thresholds: Thresholds | None, now: datetime) -> Approval | None:
-    """The stored question about the launch; None where no threshold is exceeded.
+    """The stored approval of the launch, requested if necessary; None if no threshold is exceeded.
 
-    A decision that was made since the request was read is left out: it may have changed the request.
+    A decision made after the request was read is omitted, because it may have changed the request.
     """
     if thresholds is None:
         return None
@@ -45,7 +45,7 @@ async def request_launch_approval(context: Context, thresholds: Thresholds | Non
 
 
 def check_payable(context: Context, thresholds: Thresholds | None, approval: Approval | None) -> None:
-    """Refuse to begin to pay for what nobody was asked about: the settings were others when the run was approved."""
+    """Raise `UserError` for paid instances beyond those approved, if settings changed since the approval."""
     machines = context.jobs.machines
     request = approval.asked if approval is not None else None
     if thresholds is None or not machines.instances or (request is not None and request.covers(machines)):
@@ -57,12 +57,12 @@ def check_payable(context: Context, thresholds: Thresholds | None, approval: App
             now = rental_text(machines.instances, machines.instance_type, machines.dollars_per_hour)
             raise UserError(
                 f"run: {context.run!r} was approved for {before}, and takes {now} now; "
-                "expected settings with which it takes no more, or a new run of the same request"
+                "expected settings that cost no more, or a new run of the same request"
             )
         excess = ", ".join(f"{getattr(whole, name):g} {name}" for name in exceeded)
         raise UserError(
-            f"run: {context.run!r} was begun where it took fewer instances, and nobody was asked about {excess}; "
-            "expected STRATIGOS_COMPUTE as it was then, or a new run of the same request"
+            f"run: {context.run!r} started with fewer instances, and no approval covers {excess}; "
+            "expected the earlier STRATIGOS_COMPUTE, or a new run of the same request"
         )
 
 
@@ -74,7 +74,7 @@ def rental_text(instances: int, type_: str, dollars_per_hour: float | None) -> s
 def can_decide(
     dependencies: Dependencies, decider: Principal, owner: str, subject: Subject, approval: Approval | None
 ) -> bool:
-    """Whether `decider` may decide it here: what waits for a second person is decided where people sign in."""
+    """Whether `decider` may decide it here: a second person's decision requires sign-in."""
     waits = approval is not None and approval.second_person and approval.decided is None
     if waits and subject not in dependencies.second_person:
         return False
@@ -84,20 +84,20 @@ def can_decide(
 def check_decider(
     dependencies: Dependencies, run: Run, subject: Subject, approval: Approval | None, decider: Principal
 ) -> None:
-    """`Forbidden` for somebody who may not decide; where people sign in, a cancelled run is its owner's alone."""
+    """Raise `Forbidden` without permission to decide; with sign-in, only the owner may act on a cancelled run."""
     if not can_decide(dependencies, decider, run.owner, subject, approval):
         raise SecondPersonRequired(subject, approval.question if approval else "")
     withdrawn = bool(dependencies.second_person) and subject == "launch" and run.state == "cancelled"
     if withdrawn and decider.owner != run.owner:
         raise Conflicting(
-            f"question: {run.request.name!r} was cancelled; it can be decided once its owner starts it again"
+            f"question: {run.request.name!r} was cancelled; it can be decided after its owner restarts it"
         )
 
 
 def approval_events(
     log: EventLog, approval: Approval, request: OptimizationRequest, machines: Machines
 ) -> list[TraceEvent]:
-    """The events of an approval, the same whoever tells them; `request` is what was decided on."""
+    """The events of an approval, independent of the process that appends them; `request` is what was decided on."""
     subject, decision = approval.asked.subject, approval.decided
     events = [log.make(ApprovalRequested, APPROVE, 0, subject, asked=approval.asked)]
     if decision is None:

@@ -1,7 +1,7 @@
-"""Runs that ended long ago become files: packed, read back, and only then deleted where they were; and the way back.
+"""Archives old runs as files, each read back before its records are deleted, and restores them.
 
-Every step can be repeated: who is cut off leaves a run that is whole in one of the two places, and whoever comes next
-goes on. In between the record of the run says where it is, so that nobody else reads or writes it.
+Every step can be repeated: an interruption leaves the run complete in one of the two places, and the next attempt
+continues. In between, the run's record names the step, so that no other process reads or writes the run.
 """
 
 import asyncio
@@ -25,19 +25,19 @@ from store.store import Store
 
 
 class NotArchived(Conflicting):
-    """The run is where it always was."""
+    """The run is not archived."""
 
     code = "not_archived"
 
 
 class NotHeld(Conflicting):
-    """There is nothing to release."""
+    """The run has no legal hold to release."""
 
     code = "not_held"
 
 
 class NotArchivable(Conflicting):
-    """Something stands against archiving the run."""
+    """The run cannot be archived now."""
 
     code = "kept"
 
@@ -47,7 +47,7 @@ class NotArchivable(Conflicting):
 
 
 async def archive(dependencies: Dependencies, owner: str, run_id: str) -> ArchiveReference:
-    """Where the run is from now on; `Held` while somebody executes it, `Kept` for another reason against it."""
+    """Archive the run; raises `LeaseHeld` while it is executed, and `NotArchivable` for other obstacles."""
     async with hold_lease(dependencies.store, owner, run_id, now=dependencies.now):
         run = await _load_run(dependencies.store, owner, run_id)
         if (reason := await obstacle(dependencies.store, run)) is not None:
@@ -57,7 +57,7 @@ async def archive(dependencies: Dependencies, owner: str, run_id: str) -> Archiv
 
 
 async def obstacle(store: Store, run: Run) -> str | None:
-    """Why the run cannot be archived now, apart from somebody who executes it."""
+    """Why the run cannot be archived now, apart from a lease; None if it can."""
     if run.held is not None:
         return f"{run.held.by} holds it" + (f" ({run.held.reason})" if run.held.reason else "")
     if run.archived is not None:
@@ -75,7 +75,7 @@ async def obstacle(store: Store, run: Run) -> str | None:
 
 
 async def restore(dependencies: Dependencies, owner: str, run_id: str) -> Run:
-    """The run as it was; nothing is taken from a file that was changed."""
+    """Restore the run from its archive; a changed file is rejected as a whole."""
     store = dependencies.store
     async with hold_lease(store, owner, run_id, now=dependencies.now):
         run = await _load_run(store, owner, run_id)
@@ -84,7 +84,7 @@ async def restore(dependencies: Dependencies, owner: str, run_id: str) -> Run:
         archived_contents = await _read_archive(store, run, run.archived)
         await _restore_contents(store, run, archived_contents)
         if not (await load_contents(store, owner, run_id)).holds(archived_contents):
-            raise DamagedArchive(run_id, "holds other things than are there already")
+            raise DamagedArchive(run_id, "contradicts records that exist already")
         blob = run.archived.blob
         update = {"archived": None, "restored_at": dependencies.now()}
         run = await change_run(store, owner, run_id, lambda found: found.model_copy(update=update), archived=True)
@@ -93,7 +93,7 @@ async def restore(dependencies: Dependencies, owner: str, run_id: str) -> Run:
 
 
 async def hold(dependencies: Dependencies, owner: str, run_id: str, *, by: str, reason: str) -> Run:
-    """Let nobody archive or delete the run until it is released; the last hold stands."""
+    """Protect the run from archiving and deletion until it is released; a later hold replaces an earlier one."""
     legal_hold = Hold(by=by, at=dependencies.now(), reason=reason)
     return await change_run(
         dependencies.store, owner, run_id, lambda run: run.model_copy(update={"held": legal_hold}), archived=True
@@ -103,14 +103,14 @@ async def hold(dependencies: Dependencies, owner: str, run_id: str, *, by: str, 
 async def release(dependencies: Dependencies, owner: str, run_id: str) -> Run:
     def without_hold(run: Run) -> Run:
         if run.held is None:
-            raise NotHeld(f"run: {run_id!r} is not held; expected a run that `python -m api hold` was told of")
+            raise NotHeld(f"run: {run_id!r} has no legal hold; expected a run placed on hold with `python -m api hold`")
         return run.model_copy(update={"held": None})
 
     return await change_run(dependencies.store, owner, run_id, without_hold, archived=True)
 
 
 async def _pack(dependencies: Dependencies, owner: str, run_id: str) -> ArchiveReference:
-    """Write the file, read it back, and say in the record of the run that it is there."""
+    """Write the file, read it back, and refer to it in the record of the run."""
     store = dependencies.store
     record = await load_run_record(store, owner, run_id)
     run = Run.model_validate(record.document)
@@ -128,17 +128,17 @@ async def _pack(dependencies: Dependencies, owner: str, run_id: str) -> ArchiveR
     if not (await _read_archive(store, run, archived)).holds(contents):
         raise DamagedArchive(run_id, "does not read back as it was written")
     marked = run.model_copy(update={"archived": archived})
-    await store.records.put_many([marked.put(record.version)])  # not if somebody has changed the run since
+    await store.records.put_many([marked.put(record.version)])  # fails if the run was changed in between
     return archived
 
 
 async def _empty(dependencies: Dependencies, run: Run, archived: ArchiveReference) -> ArchiveReference:
-    """Delete what the file holds, which is read once more; a run that has more by now is no archived one."""
+    """Delete what the file contains, after reading the file again; rejects a run that has more by now."""
     store, owner = dependencies.store, run.owner
     archived_contents = await _read_archive(store, run, archived)
     contents = await load_contents(store, owner, run.id)
     if not archived_contents.holds(contents):
-        if contents.holds(archived_contents):  # otherwise a part is deleted by now, and only the file has it
+        if contents.holds(archived_contents):  # otherwise some records are deleted already, and only the file has them
             await change_run(store, owner, run.id, lambda one: one.model_copy(update={"archived": None}), archived=True)
         raise NotArchivable(run.id, "something was added to it meanwhile")
     for record in contents.records:

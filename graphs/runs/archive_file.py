@@ -1,7 +1,7 @@
-"""All that belongs to one run: read from the store, and as one file that says what must be in it.
+"""Reads all records of one run, and packs them into one file with an index of its contents.
 
-The file is a zip archive, so that it can be looked into without this program: the record of the run, its other records
-and its events as lines of JSON, its results as they lie in the store, and a list of all of them with their hashes.
+The file is a zip archive that can be read without this program: the record of the run, its other records and its
+events as lines of JSON, its results as stored, and an index of all parts with their hashes.
 """
 
 import hashlib
@@ -33,24 +33,24 @@ FORMAT = 1
 KINDS = (TRIAL, DECISION, APPROVAL, ANSWER, USAGE, REPRODUCTION)
 """Records whose id begins with that of the run.
 
-What is named by its content stays, since other runs may have the same: series of trials, and ledgers. So does the mark
-of a run whose prices were revised, which a new version of a data set may set at any time.
+Content-addressed records (series of trials, ledgers) are not included, since other runs may share them; nor is the
+mark of a run whose prices were revised, which a new version of a data set may set at any time.
 """
 STAGES: tuple[Stage, ...] = get_args(Stage)
 CONTENTS, RUN, RECORDS, EVENTS = "contents.json", "run.json", "records.jsonl", "events.jsonl"
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)
-"""In the file; the same run makes the same file whenever it is packed."""
+"""Timestamp of all files in the archive, so that the same run always gives the same archive."""
 
 
 class DamagedArchive(Conflicting):
-    """The file of an archived run is not what was written, or is missing."""
+    """The archive of a run is missing or was changed."""
 
     code = "damaged_archive"
 
     def __init__(self, run_id: str, why: str) -> None:
         super().__init__(
-            f"run: the archive of {run_id!r} {why}, and nothing is taken from it; expected the file that was written, "
-            "put back from a backup"
+            f"run: the archive of {run_id!r} {why}, so nothing was restored; expected the original file, "
+            "restored from a backup"
         )
 
 
@@ -73,10 +73,10 @@ class RunContents:
     records: tuple[Record, ...]
     events: tuple[Event, ...]
     results: dict[str, bytes]
-    """By stage."""
+    """Results by stage."""
 
     def holds(self, others: "RunContents") -> bool:
-        """Whether all of the others are here too, and equal; of the events the first ones."""
+        """Whether this contains all of the others unchanged; of the events, the others may be a prefix."""
         documents = {record.key: record.document for record in self.records}
         return (
             all(documents.get(record.key) == record.document for record in others.records)
@@ -86,7 +86,7 @@ class RunContents:
 
 
 async def load_contents(store: Store, owner: str, run_id: str) -> RunContents:
-    """What there is of the run, besides its own record."""
+    """Load all records, events and results of the run, except its own record."""
     records = [
         record for kind in KINDS async for record in iterate_records(store.records, owner, kind, prefix=f"{run_id}.")
     ]
@@ -130,9 +130,9 @@ def pack(run: Run, run_contents: RunContents) -> bytes:
 
 
 def unpack(run: Run, file: bytes, digest: str) -> RunContents:
-    """What the file of that hash holds; `Damaged` for any other."""
+    """The contents of the file with that digest; raises `DamagedArchive` for any other file."""
     if sha256(file) != digest:
-        raise DamagedArchive(run.id, "was changed after it was written: its SHA-256 is another one")
+        raise DamagedArchive(run.id, "was changed after it was written: its SHA-256 differs")
     try:
         with zipfile.ZipFile(io.BytesIO(file)) as archive:
             contents = ArchiveIndex.model_validate_json(archive.read(CONTENTS))
@@ -141,7 +141,7 @@ def unpack(run: Run, file: bytes, digest: str) -> RunContents:
         raise DamagedArchive(run.id, "cannot be read by this version of the program") from error
     whose = (contents.owner, contents.run) == (run.owner, run.id)
     if not whose or any(sha256(parts[part.name]) != part.digest for part in contents.parts):
-        raise DamagedArchive(run.id, "does not hold what it says")
+        raise DamagedArchive(run.id, "does not match its index")
     return RunContents(
         records=tuple(
             Record(Key(run.owner, each["kind"], each["id"]), each["document"], 1)

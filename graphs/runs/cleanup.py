@@ -1,6 +1,6 @@
-"""What is done every day about old things, for all owners: the same from a command, a worker and a schedule.
+"""The daily cleanup of all owners' old data, run by a command, a worker or a schedule.
 
-Ledgers, archives and the audit log are never deleted, and what is on legal hold is left alone.
+Ledgers, archives and the audit log are never deleted, nor anything on legal hold.
 """
 
 from collections.abc import Sequence
@@ -29,16 +29,16 @@ from store.records import Key, iterate_records
 KIND = "cleanup"
 LAST_CLEANUP = Key(SYSTEM, KIND, "last")
 ARCHIVED_AFTER = timedelta(days=30)
-"""Of its end, or of the day on which it was brought back."""
+"""Age since the end of the run, or since it was restored."""
 CHECKPOINTS_KEPT = timedelta(days=90)
-"""From the end of the run on; one that failed goes on from them."""
+"""Age since the end of the run; a failed run can be resumed from its checkpoints."""
 EVERY = timedelta(hours=24)
 
 
 class ArchivedRun(Frozen):
     owner: str
     run: str
-    bytes: int = Field(description="Of its archive")
+    bytes: int = Field(description="Size of its archive")
 
 
 class SkippedRun(Frozen):
@@ -53,7 +53,7 @@ class ForgottenCheckpoints(Frozen):
 
 
 class CleanupReport(Frozen):
-    """What a cleanup did, or would do."""
+    """What a cleanup did, or in a dry run would do."""
 
     at: datetime
     dry_run: bool
@@ -61,15 +61,15 @@ class CleanupReport(Frozen):
     archived: tuple[ArchivedRun, ...]
     kept: tuple[SkippedRun, ...] = Field(description="Old enough to be archived, and why they are not")
     checkpoints: tuple[ForgottenCheckpoints, ...] = Field(description="Runs whose checkpoints were deleted")
-    bytes: int = Field(description="Of the archives that were made")
-    derived: int = Field(description="Kept answers that were older than a day")
-    trajectories: int = Field(description="Files of simulations that had expired")
+    bytes: int = Field(description="Total size of the new archives")
+    derived: int = Field(description="Cached answers that were older than a day")
+    trajectories: int = Field(description="Expired files of simulations")
     shards: int = Field(description="Pieces of computations that no search of the last 30 days used")
-    expired: int | None = Field(description="Records that had expired; null in a dry run, which does not count them")
+    expired: int | None = Field(description="Deleted expired records; null in a dry run, which does not count them")
 
 
 async def clean_up(dependencies: Dependencies, now: datetime, *, dry_run: bool = False) -> CleanupReport:
-    """It may be cut off at any time; the next one goes on."""
+    """Clean up once; an interrupted cleanup is completed by the next."""
     archived_runs: list[ArchivedRun] = []
     skipped_runs: list[SkippedRun] = []
     forgotten_checkpoints: list[ForgottenCheckpoints] = []
@@ -106,7 +106,7 @@ async def clean_up(dependencies: Dependencies, now: datetime, *, dry_run: bool =
 
 
 async def clean_up_daily(dependencies: Dependencies) -> CleanupReport | None:
-    """A cleanup, unless there was one within the last day or another process is at it."""
+    """Clean up, unless a cleanup ran within the last day or another process runs one."""
     if not await _is_time(dependencies):
         return None
     try:
@@ -128,7 +128,7 @@ async def _is_time(dependencies: Dependencies) -> bool:
 
 def _is_due(run: Run, now: datetime) -> bool:
     if run.archived is not None:
-        return not run.archived.emptied  # whoever archived it was cut off
+        return not run.archived.emptied  # an interrupted archiving
     return max(run.updated_at, run.restored_at or run.updated_at) <= now - ARCHIVED_AFTER
 
 
@@ -153,7 +153,7 @@ async def _archive(dependencies: Dependencies, run: Run, *, dry_run: bool) -> Ar
 
 
 async def _archive_size(dependencies: Dependencies, run: Run) -> int:
-    """Of the archive that a run would become."""
+    """The size of the archive that the run would have."""
     if await is_leased(dependencies.store, run.owner, run.id, now=dependencies.now):
         raise LeaseHeld(run.id)
     if run.archived is not None:
@@ -164,7 +164,7 @@ async def _archive_size(dependencies: Dependencies, run: Run) -> int:
 async def _forget_checkpoints(
     dependencies: Dependencies, runs: Sequence[Run], now: datetime, *, dry_run: bool
 ) -> list[ForgottenCheckpoints]:
-    """Of runs that ended so long ago that nobody will go on with them."""
+    """Delete the checkpoints of runs that ended too long ago to be resumed."""
     due = [
         run
         for run in runs

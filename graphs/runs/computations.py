@@ -1,6 +1,6 @@
-"""Computations that outlive the process that began them: what is known of each, so that none is lost or left running.
+"""Records of computations that outlive the process that started them, so that none is lost or left running.
 
-There is one record for a run, from before its job is submitted until the run has ended.
+A run has one record, from before its job is submitted until the run has ended.
 """
 
 from datetime import datetime
@@ -24,7 +24,7 @@ from store.store import Store
 KIND = "computation"
 TENTHS = 10
 UNFINISHED = ("queued", "running")
-"""States of a job that will come to something else."""
+"""States of a job that will still change."""
 
 
 class Computation(Frozen):
@@ -32,17 +32,17 @@ class Computation(Frozen):
     run: str
     job: str
     looked_at: datetime
-    """When its machines were last asked."""
+    """Time of the last poll."""
     submitted: bool = False
-    """Whether its end would be the end that the run waits for; otherwise the run submits the job first."""
+    """Whether the job's end is the one that the run waits for; otherwise the run submits the job first."""
     tenth: int = 0
-    """Of its trials, and how many reports, and whether its end: what the run knows, or will be executed for."""
+    """Finished trials, reports and end of the job, as far as the run knows them or is queued to read them."""
     reports: int = 0
     ended: bool = False
 
     @property
     def name(self) -> str:
-        """What it is called among the machines, where an attempt has a number besides."""
+        """The job's name on the remote side, to which each attempt adds a number."""
         return job_name(self.job)
 
     def with_status(self, status: JobStatus) -> "Computation":
@@ -60,7 +60,7 @@ class Computation(Frozen):
 
 
 def tenths_done(status: JobStatus) -> int:
-    """How many tenths of its trials a job has passed."""
+    """Tenths of its trials that a job has completed."""
     return status.done * TENTHS // status.total if status.total else 0
 
 
@@ -74,7 +74,7 @@ async def computation_of(store: Store, owner: str, run: str) -> Computation | No
 
 
 async def submit_once(store: Store, jobs: JobRunner, job: SearchJob, now: datetime) -> JobStatus:
-    """The job as it is; it is submitted once, and found whatever happens then."""
+    """Submit the job unless it was submitted before; returns its status."""
     computation = await computation_of(store, job.owner, job.run)
     if computation is None or computation.job != job.id():
         computation = Computation(owner=job.owner, run=job.run, job=job.id(), looked_at=now)
@@ -83,7 +83,7 @@ async def submit_once(store: Store, jobs: JobRunner, job: SearchJob, now: dateti
 
 
 async def save_status(store: Store, job: SearchJob, status: JobStatus, now: datetime) -> None:
-    """The run has been told that much; a job that a storage stopped is to be submitted again."""
+    """Record the progress that the run has read; a job that a storage fault stopped is submitted again."""
     computation = Computation(
         owner=job.owner, run=job.run, job=job.id(), looked_at=now, submitted=not status.unavailable
     ).with_status(status)
@@ -91,7 +91,7 @@ async def save_status(store: Store, job: SearchJob, status: JobStatus, now: date
 
 
 async def stop_computation(dependencies: Dependencies, owner: str, run_id: str) -> None:
-    """Stop what is still computed for a run that has ended, and forget it; what cannot be done now a sweep does."""
+    """Stop the remote job of an ended run and delete its record; on failure a sweep retries."""
     if not dependencies.jobs.machines.remote:
         return
     try:
@@ -110,8 +110,8 @@ async def _stop_computation(dependencies: Dependencies, owner: str, run_id: str)
     ):
         return
     computation = Computation.model_validate(record.document).model_copy(update={"submitted": False})
-    [version] = await records.put_many([computation.put(record.version)])  # a run that is begun again submits it again
-    status = await dependencies.jobs.cancel(computation.job)  # which changes nothing where it has ended
+    [version] = await records.put_many([computation.put(record.version)])  # so that a restarted run submits it again
+    status = await dependencies.jobs.cancel(computation.job)  # no effect on a job that has ended
     if status.state in UNFINISHED or status.stopping:
-        raise Unavailable(f"{computation.job} has yet to stop")
+        raise Unavailable(f"{computation.job} has not stopped yet")
     await records.delete(record.key, expected=version)

@@ -24,7 +24,7 @@ async def create_run(
     run_id: str | None = None,
     ledger: set[str] | None = None,
 ) -> str:
-    """Store a run for a request that its prices can serve; otherwise `UserError`, and nothing is stored."""
+    """Store a run for the request; raises `UserError`, and stores nothing, if its prices cannot serve it."""
     run = await new_run(dependencies, owner, request, run_id=run_id, ledger=ledger)
     await dependencies.store.records.put_many([run.put(0)])
     return run.id
@@ -38,7 +38,7 @@ async def new_run(
     run_id: str | None = None,
     ledger: set[str] | None = None,
 ) -> Run:
-    """A run that is not stored yet, for a request that its prices can serve; otherwise `UserError`."""
+    """A new run, not stored yet; raises `UserError` if the prices cannot serve the request."""
     if request.prices_file is None:
         request = request.model_copy(update={"universe": await dependencies.prices_of(owner).pin(request.universe)})
     data_digest, request = await complete_request(dependencies, owner, request)
@@ -61,7 +61,7 @@ async def new_run(
 async def complete_request(
     dependencies: Dependencies, owner: str, request: OptimizationRequest
 ) -> tuple[str, OptimizationRequest]:
-    """The digest of the prices, and the request as they complete it; `UserError` for one that they cannot serve."""
+    """The digest of the prices and the completed request; raises `UserError` if the prices cannot serve it."""
     source = dependencies.prices_of(owner)
     if request.prices_file is None:
         request = request.model_copy(update={"universe": await source.at_version(request.universe)})
@@ -79,11 +79,11 @@ async def earlier_entries(store: Store, owner: str, data_digest: str) -> set[str
 
 
 async def ledger_entries_of(store: Store, run: Run) -> set[str]:
-    """What the run has tried, be it archived by now or not."""
+    """The ledger entries of the run, archived or not."""
     if run.archived is None:
         entries = await run_entries(store, run.owner, run.id, run.request.mandate)
         record = await load_run_record(store, run.owner, run.id, archived=True)
-        run = Run.model_validate(record.document)  # its trials may have gone into an archive while they were read
+        run = Run.model_validate(record.document)  # its trials may have been archived during the read
         if run.archived is None:
             return entries
     return await load_ledger(store, run.owner, run.archived.tried)
@@ -92,6 +92,6 @@ async def ledger_entries_of(store: Store, run: Run) -> set[str]:
 def check_version(run: Run) -> None:
     if run.code_version != code_version():
         raise UserError(
-            f"run: {run.id!r} was begun by another version of the program, whose trials must not be mixed with this "
-            "one's; expected the version that began it, or a new run of the same request"
+            f"run: {run.id!r} was started by another version of the program, whose trials must not be mixed with this "
+            "one's; expected the version that started it, or a new run of the same request"
         )

@@ -1,4 +1,4 @@
-"""The event log of an execution: each event is stored before it is streamed, and only once."""
+"""The event log of an execution: each event is stored before it is streamed, and streamed once."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
@@ -16,7 +16,7 @@ from store.store import Store
 
 
 class EventLog:
-    """Of one run of one owner."""
+    """The log of one run of one owner."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class EventLog:
         self._finished: dict[str, asyncio.Event] = {}
 
     async def append(self, *events: TraceEvent) -> list[TraceEvent]:
-        """Store `events` at once; those that were not there already, with their numbers."""
+        """Store `events` atomically; returns those that were new, with their numbers."""
         new: dict[str, TraceEvent] = {}
         for event in events:
             if event.id not in self._known:
@@ -55,7 +55,7 @@ class EventLog:
         return list(new.values())
 
     def make(self, kind: type[BaseEvent], node: str, step: int, ordinal: int | str, /, **fields: Any) -> TraceEvent:
-        """The event at this place of the run."""
+        """Create the event for this place of the run."""
         return TRACE_EVENT.validate_python(
             kind(
                 id=event_id(self._run, node, step, f"{kind.model_fields['event'].default}-{ordinal}"),
@@ -67,12 +67,12 @@ class EventLog:
         )
 
     def since(self, first: str) -> list[TraceEvent]:
-        """The events from the one with the id `first` on, as far as this execution knows them."""
+        """The events from the one with the id `first` on, as far as this execution has seen them."""
         events = list(self._known.values())
         return next((events[place:] for place, event in enumerate(events) if event.id == first), [])
 
     def node_finished(self, node: str) -> asyncio.Event:
-        """Set once the node's last event is stored, by this execution or an earlier one."""
+        """An event that is set once the node's last trace event is stored, by this or an earlier execution."""
         if node not in self._finished:
             self._finished[node] = asyncio.Event()
             if event_id(self._run, node, 0, "node_finished-0") in self._known:
@@ -81,10 +81,10 @@ class EventLog:
 
 
 async def bind_run_to_logs(run: str, events: AsyncGenerator[TraceEvent]) -> AsyncGenerator[TraceEvent]:
-    """`events`; what is logged while they are made carries the id of the run."""
+    """Pass `events` through, with the run id bound to log lines written while they are produced."""
     async with aclosing(events):
         while True:
-            with bound_contextvars(run=run):  # not while the caller has the turn: it may execute other runs
+            with bound_contextvars(run=run):  # not during the yield: the caller may execute other runs
                 event = await anext(events, None)
             if event is None:
                 return
@@ -93,10 +93,10 @@ async def bind_run_to_logs(run: str, events: AsyncGenerator[TraceEvent]) -> Asyn
 
 @dataclass
 class NodeLog:
-    """A node of the graph at one step, as its body uses it to say what happens.
+    """The events of one node at one step of the graph.
 
-    A node that runs beside another waits its turn: its events are kept back until the other has finished, so that
-    the log has the same order in every execution.
+    A node that runs beside another buffers its events until the other has finished, so that the log has the same order
+    in every execution.
     """
 
     log: EventLog
@@ -119,13 +119,13 @@ class NodeLog:
             await self._store_pending()
 
     async def flush(self) -> None:
-        """Until everything said here is stored."""
+        """Wait until all events emitted here are stored."""
         if self.after is not None:
             await self.log.node_finished(self.after).wait()
         await self._store_pending()
 
     async def _store_pending(self) -> None:
-        from langgraph.config import get_stream_writer
+        from langgraph.config import get_stream_writer  # lazy: reading a log needs no LangGraph
 
         write = get_stream_writer()
         pending, self._pending = self._pending, []

@@ -1,6 +1,6 @@
-"""Opening the locked holdout of a finished run, which happens once, and which only a person may allow.
+"""Opens the locked holdout of a finished run, once, after a person's approval.
 
-Where people sign in, a second person decides: see `desk.governance.approval_requests.may_decide`.
+With sign-in, a second person decides: see `desk.governance.approval_requests.may_decide`.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ NO_THRESHOLDS = Thresholds(evaluations=None, dollars=None, instances=None)
 
 
 async def open_holdout(dependencies: Dependencies, owner: str, run_id: str) -> OpenedHoldout | None:
-    """What is found on the holdout; None while a person has yet to decide, who is asked by the first call.
+    """The results on the holdout; None while the approval is pending, which the first call requests.
 
-    A rejection is a `UserError`, and so is a run without a winner; nothing is computed then.
+    A rejection, or a run without a winner, is a `UserError`, and nothing is computed.
     """
     run = await load_run(dependencies.store, owner, run_id)
     result = await _load_judged_result(dependencies, run)
@@ -40,7 +40,7 @@ async def open_holdout(dependencies: Dependencies, owner: str, run_id: str) -> O
     if not approval.granted:
         raise UserError(
             f"run: {run_id!r}: opening its holdout was rejected by {approval.decided.by} on "
-            f"{approval.decided.at:%Y-%m-%d}; expected what the run shows without it"
+            f"{approval.decided.at:%Y-%m-%d}; expected the results without the holdout"
         )
     await log.append(log.make(NodeStarted, NODE, 0, 0))
     holdout = await load_holdout(dependencies.store, owner, run_id) or await _compute_holdout(
@@ -55,7 +55,7 @@ async def _load_judged_result(dependencies: Dependencies, run: Run) -> Optimizat
     if result is None:
         raise UserError(f"run: {run.id!r} has no result yet; expected a completed run")
     if result.winner is None:
-        raise UserError(f"run: {run.id!r} has no winner to be tested; expected a run with a winner")
+        raise UserError(f"run: {run.id!r} has no winner to test; expected a run with a winner")
     return result
 
 
@@ -77,7 +77,7 @@ async def _request_approval(dependencies: Dependencies, run: Run) -> Approval:
 async def _compute_holdout(
     dependencies: Dependencies, run: Run, result: OptimizationResult, approval: Approval
 ) -> OpenedHoldout:
-    from desk.optimization.evaluation import World
+    from desk.optimization.evaluation import World  # lazy: imports numba and scipy
 
     market = await load_market(dependencies.prices_of(run.owner), run.request)
     if market.data_digest != run.data_digest:

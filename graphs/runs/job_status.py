@@ -5,31 +5,32 @@ from typing import Any
 
 from pydantic import Field
 
-from desk.governance.approvals import Approval
+from desk.governance.approvals import Approval, load_approval
 from desk.runs.progress import Progress, ProgressTracker
+from desk.runs.repository import KIND, Run, load_events, load_run
 from desk.runs.states import RunState, Transition
 from quant.numeric.frozen import Frozen
 from store.records import Key
 from store.store import Store
 
 STALE = "stale"
-"""Kind of the records that say which runs rest on data that were revised since; their id is that of the run."""
+"""Kind of the records that mark runs whose data were revised later; their id is the run id."""
 _MOST_PAGES = 50
-"""Pages of the store that one page looks at when it is filtered by name."""
+"""Pages of the store read for one page filtered by name."""
 
 
 class JobSummary(Frozen):
     id: str
     name: str
-    trials: int = Field(description="That were asked for")
+    trials: int = Field(description="Requested trials")
     state: RunState
     created_at: datetime
     updated_at: datetime
-    cancelling: bool = Field(description="A person wants its end; it comes within seconds")
+    cancelling: bool = Field(description="Cancellation was requested and takes effect within seconds")
     archived_at: datetime | None = Field(
-        default=None, description="Since when it is archived: only lists tell of it until it is brought back"
+        default=None, description="Time of archiving; until it is restored, the job appears in lists only"
     )
-    held: bool = Field(default=False, description="It is on legal hold: neither archived nor deleted")
+    held: bool = Field(default=False, description="Legal hold: the job is neither archived nor deleted")
     data_version: str
     result_digest: str | None
     links: dict[str, str]
@@ -38,8 +39,8 @@ class JobSummary(Frozen):
 class Job(JobSummary):
     progress: Progress = Field(description="The same as in the events of the job")
     history: tuple[Transition, ...]
-    approval: Approval | None = Field(description="What a person was asked, and what was decided")
-    stale: dict[str, Any] | None = Field(description="Why its data are not the newest version any more; null while so")
+    approval: Approval | None = Field(description="Requested approval and its decision")
+    stale: dict[str, Any] | None = Field(description="Why its data are no longer the newest version; null if they are")
     code_version: str
 
 
@@ -48,8 +49,7 @@ class JobPage(Frozen):
     next: str | None = Field(description="`after` of the next page; null on the last")
 
 
-def job_summary(run: Any) -> JobSummary:
-    """Of a `desk.runs.repository.Run`."""
+def job_summary(run: Run) -> JobSummary:
     at = f"/api/jobs/{run.id}"
     return JobSummary(
         id=run.id,
@@ -73,9 +73,6 @@ def job_summary(run: Any) -> JobSummary:
 
 
 async def job_of(store: Store, owner: str, run_id: str) -> Job:
-    from desk.governance.approvals import load_approval
-    from desk.runs.repository import load_events, load_run
-
     run = await load_run(store, owner, run_id)
     folding = ProgressTracker()
     for event in await load_events(store, owner, run_id):
@@ -94,9 +91,7 @@ async def job_of(store: Store, owner: str, run_id: str) -> Job:
 async def job_page(
     store: Store, owner: str, *, state: RunState | None, name: str, after: str | None, limit: int
 ) -> JobPage:
-    """The newest first. With a name a page may hold fewer, and even none, although more come after it."""
-    from desk.runs.repository import KIND, Run
-
+    """A page of jobs, newest first; with a name filter it may have fewer items, or none, although more follow."""
     label = None if state is None else ("state", state)
     items: list[JobSummary] = []
     for _ in range(_MOST_PAGES):

@@ -23,18 +23,18 @@ from store.records import Key
 from store.store import Store
 
 ENDED_WITHOUT_RESULT = ("cancelled", "failed", "expired")
-"""States of a job that ended before its result."""
+"""States of a job that ended without a result."""
 
 
 class NotFinished(Conflicting):
-    """The job has no result, or none yet."""
+    """The job has no result yet, or will have none."""
 
     code = "not_finished"
 
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """`partial` says why there is no whole result; empty for one."""
+    """A job's result; `partial` says why it is incomplete, and is empty for a complete one."""
 
     run: Run
     result: OptimizationResult | None
@@ -53,7 +53,7 @@ class JobOutcome:
 
 
 async def load_outcome(store: Store, owner: str, run_id: str) -> JobOutcome:
-    """What the job has found so far."""
+    """The results of the job so far."""
     run = await load_run(store, owner, run_id)
     result = await load_final_result(store, owner, run_id) if run.state == "completed" else None
     if result is not None:
@@ -62,7 +62,7 @@ async def load_outcome(store: Store, owner: str, run_id: str) -> JobOutcome:
 
 
 async def load_completed(store: Store, owner: str, run_id: str) -> JobOutcome:
-    """A job with a result; `NotFinished` for another."""
+    """The outcome of a completed job; raises `NotFinished` for any other."""
     outcome = await load_outcome(store, owner, run_id)
     if outcome.result is None:
         raise _not_finished(outcome.run, "a completed job")
@@ -70,7 +70,7 @@ async def load_completed(store: Store, owner: str, run_id: str) -> JobOutcome:
 
 
 async def result_json(store: Store, owner: str, run_id: str) -> bytes:
-    """The stored result as JSON, or the partial one of a job that was cancelled or failed."""
+    """The stored result as JSON, or the partial result of a cancelled or failed job."""
     run = await load_run(store, owner, run_id)
     if run.state == "completed":
         return await store.blobs.get(result_key(owner, run_id, "final"))
@@ -78,7 +78,7 @@ async def result_json(store: Store, owner: str, run_id: str) -> bytes:
         raise _not_finished(run, "a job that has ended")
     trials = await load_trials(store, owner, run_id)
     if not trials:
-        raise _not_finished(run, "a job that has tried something; POST /api/jobs/{id}/restart goes on with this one")
+        raise _not_finished(run, "a job with trials; POST /api/jobs/{id}/restart continues this one")
     plotted_trials = await asyncio.to_thread(plot_trials, run.request, trials)
     partial = PartialResult.model_validate(
         {
@@ -118,11 +118,11 @@ def check_scenario(outcome: JobOutcome, scenario: str) -> None:
 
 
 async def load_trial(store: Store, owner: str, run_id: str, digest: str) -> Trial:
-    """One trial with everything that was measured."""
+    """One trial with all its measurements."""
     run = await load_run(store, owner, run_id)
     record = await store.records.get(Key(owner, TRIAL, f"{run.id}.{digest}"))
     if record is None:
-        raise NotFound(f"trial: the job has none of the digest {digest!r}; expected the digest of one of its trials")
+        raise NotFound(f"trial: no trial has the digest {digest!r}; expected the digest of one of its trials")
     return Trial.model_validate(record.document)
 
 
@@ -146,7 +146,7 @@ async def job_charts(store: Store, outcome: JobOutcome, *, only: ChartName | Non
 
 
 async def compare_jobs(store: Store, owner: str, run_ids: Sequence[str]) -> SideBySide:
-    """Completed jobs beside each other, the first with each of the others."""
+    """Completed jobs side by side, the first compared with each of the others."""
     sides: list[tuple[str, OptimizationResult, History | None]] = []
     for run_id in run_ids:
         outcome = await load_completed(store, owner, run_id)
@@ -179,6 +179,6 @@ async def _partial_reason(store: Store, run: Run) -> str:
 
 def _not_finished(run: Run, allowed: str) -> NotFinished:
     return NotFinished(
-        f"job: {run.id!r} is {run.state} and has no result; expected {allowed} (GET /api/jobs/{run.id} says how far it "
-        f"is, GET /api/jobs/{run.id}/trials what was tried)"
+        f"job: {run.id!r} is {run.state} and has no result; expected {allowed} (GET /api/jobs/{run.id} has its "
+        f"progress, GET /api/jobs/{run.id}/trials its trials)"
     )

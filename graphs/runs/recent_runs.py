@@ -1,4 +1,4 @@
-"""The latest runs of a person, found without reading all of them."""
+"""The latest runs of an owner, without reading all of them."""
 
 from desk.runs.repository import KIND, Run
 from store.errors import Invalid
@@ -19,11 +19,11 @@ async def recent_runs(store: Store, owner: str, count: int) -> list[Run]:
 
 
 async def results_named(store: Store, owner: str, text: str) -> list[Run]:
-    """Completed runs whose id begins so."""
+    """Completed runs whose id starts with `text`."""
     if not text:
         return []
     try:
         documents = [record.document async for record in iterate_records(store.records, owner, KIND, prefix=text)]
-    except Invalid:  # no id can begin so
+    except Invalid:  # no id can start with it
         return []
     return [Run.model_validate(document) for document in documents if document["state"] == "completed"]

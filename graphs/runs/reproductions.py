@@ -18,15 +18,15 @@ class Reproduction(Frozen):
     state: Literal["queued", "running", "done", "failed"]
     asked_at: datetime
     ended_at: datetime | None = None
-    stored_digest: str = Field(description="Of the result as it is stored")
-    reproduced_digest: str | None = Field(default=None, description="Of the result that came out now")
+    stored_digest: str = Field(description="Digest of the stored result")
+    reproduced_digest: str | None = Field(default=None, description="Digest of the reproduced result")
     same: bool | None = Field(default=None, description="Whether the two are equal; null until it has ended")
-    same_code: bool | None = Field(default=None, description="Whether the numeric core is still that of then")
+    same_code: bool | None = Field(default=None, description="Whether the numeric core has the run's version")
     error: str | None = None
 
 
 async def reproductions(store: Store, owner: str, run_id: str) -> list[Reproduction]:
-    """Those of the job, the newest first."""
+    """The reproductions of the job, newest first."""
     items = [
         Reproduction.model_validate(record.document)
         async for record in iterate_records(store.records, owner, KIND, prefix=f"{run_id}.")

@@ -27,7 +27,7 @@ class SearchWatch:
     node_log: NodeLog
     trial_events: TrialEvents
     require_payable: Callable[[], None]
-    """Asked before machines are started that were not paid for yet, with each plan anew."""
+    """Called before each plan, before machines are started that are not paid for yet."""
 
     async def until_ended(self, job: SearchJob) -> JobStatus:
         """Submit the job and say each tenth of its trials, with the trials, until it ends.
@@ -50,7 +50,7 @@ class SearchWatch:
                 return status
             if status.state in ("failed", "cancelled"):
                 raise _failure(status)
-            while remote:  # what a resume hands in does not count: the job is looked at from the beginning of the node
+            while remote:  # the value passed to a resume is ignored: the node polls the job again from its start
                 interrupt({COMPUTING: job.id()})
             await asyncio.sleep(POLL_SECONDS)
             status = await context.jobs.status(job.id())
@@ -65,7 +65,7 @@ class SearchWatch:
         return await computations.submit_once(context.store, context.jobs, job, context.now())
 
     def _reported(self, report: Report, job: SearchJob) -> TraceEvent:
-        """The same event whenever the same report is read."""
+        """The event of a report; the same for every read of the same report."""
         about = f"{report.attempt}-{report.name}-{report.code}"
         return self.node_log.make(ComputationReported, about, job=job.id(), report=report)
 

@@ -14,19 +14,20 @@ from desk.surrogates.schemas import MAX_TRIALS, Predicted, Problem, Surrogate
 from graphs.dependencies import Dependencies
 from graphs.runs.creation import complete_request
 from quant.strategies.config import StrategyConfig
+from quant.strategies.search import contains
 from quant.strategies.trial import Trial
 from store.records import iterate_records
 
 SHARE = 4
-"""A search starts with one config in so many of its trials, and one in so many of these was tried before."""
+"""One in so many trials of a warm search is given, and one in so many of these was evaluated before."""
 FEWEST_STARTS, MOST_STARTS = 4, 20
 
 
 class WarmStart(NamedTuple):
     request: OptimizationRequest
-    """With the configs that are tried first."""
+    """With the configurations to try first."""
     surrogate: Surrogate
-    """What they come from."""
+    """The model that suggested them."""
 
 
 async def fit_surrogate(dependencies: Dependencies, owner: str, run_id: str) -> Surrogate:
@@ -56,7 +57,7 @@ async def fit_trials(
     *,
     run: str,
 ) -> Surrogate:
-    """Fit trials that no run holds, with all that the runs of their problem have stored."""
+    """Fit trials outside the store together with all stored trials of the same problem."""
     problem = await problem_of(request, data)
     return await register(
         dependencies.store,
@@ -78,7 +79,7 @@ async def predict(
     job: str | None = None,
     request: OptimizationRequest | None = None,
 ) -> Predicted:
-    """What an evaluation of `config` in the problem of a job, or of a request, would say."""
+    """Predict the evaluation of `config` in the problem of a job or a request."""
     if request is None:
         run = await load_run(dependencies.store, owner, job or "")
         problem = await problem_of(run.request, run.data_digest)
@@ -87,7 +88,7 @@ async def predict(
         problem = await problem_of(completed, data)
     problem.check(config)
     surrogate, model = await latest(dependencies.store, owner, problem)
-    from desk.surrogates.gaussian_process import predict_one
+    from desk.surrogates.gaussian_process import predict_one  # lazy: imports numba and scipy
 
     prediction = await asyncio.to_thread(predict_one, model, config)
     return Predicted(**dict(prediction), version=surrogate.version)
@@ -96,7 +97,7 @@ async def predict(
 async def warm_start(
     dependencies: Dependencies, owner: str, request: OptimizationRequest, count: int | None = None
 ) -> WarmStart:
-    """The request with up to `count` configs that are tried first: its own, the best so far, the most promising."""
+    """The request with up to `count` first configurations: its own, the best so far, the most promising."""
     data, completed = await complete_request(dependencies, owner, request)
     problem = await problem_of(completed, data)
     surrogate, model = await latest(dependencies.store, owner, problem)
@@ -105,7 +106,7 @@ async def warm_start(
     if not 1 <= start_count <= most:
         raise InvalidInput("count", start_count, allowed=f"1 to {most}")
     trials = await _trials_of(dependencies, await _runs_of(dependencies, owner, problem))
-    from desk.surrogates.gaussian_process import FittedSurrogate
+    from desk.surrogates.gaussian_process import FittedSurrogate  # lazy: imports numba and scipy
     from desk.surrogates.suggestions import suggest
 
     def start(model: FittedSurrogate) -> tuple[StrategyConfig, ...]:
@@ -120,9 +121,8 @@ async def warm_start(
 
 
 def _best(request: OptimizationRequest, trials: Sequence[Trial]) -> list[StrategyConfig]:
-    """Those on all paths and within the space as the search itself ranks them, limits included."""
-    from desk.optimization.search.search import sampler_values
-    from quant.strategies.search import contains
+    """Fully evaluated trials within the space, in the search's own ranking, limits included."""
+    from desk.optimization.search.search import sampler_values  # lazy: imports numba and scipy
 
     whole = [trial for trial in trials if not trial.screened and contains(request.space, trial.config)]
     if not whole:
@@ -132,7 +132,7 @@ def _best(request: OptimizationRequest, trials: Sequence[Trial]) -> list[Strateg
 
 
 async def _runs_of(dependencies: Dependencies, owner: str, problem: Problem) -> list[Run]:
-    """The newest first; what another version of the program computed, or what is archived by now, is left out."""
+    """Runs of the problem, newest first, without archived runs and those of other program versions."""
     runs: list[Run] = []
     async for record in iterate_records(
         dependencies.store.records, owner, KIND, label=("about", problem.data), newest_first=True
@@ -145,7 +145,7 @@ async def _runs_of(dependencies: Dependencies, owner: str, problem: Problem) -> 
 
 
 async def _trials_of(dependencies: Dependencies, runs: Sequence[Run], newest: Sequence[Trial] = ()) -> list[Trial]:
-    """Each config once, the newest first; an evaluation on all paths takes the place of one on few."""
+    """Each configuration once, newest first; a full evaluation replaces a screened one."""
     latest_trials: dict[str, Trial] = {}
 
     def take(trials: Sequence[Trial]) -> None:

@@ -12,7 +12,7 @@ from store.records import iterate_records
 
 
 class TrialEvents:
-    """Makes the events of finished trials, each once and in the order of number."""
+    """Creates the events of finished trials, each once and in the order of the trial numbers."""
 
     def __init__(self, context: Context, node_log: NodeLog, stored_trials: Sequence[Trial], first: int) -> None:
         self._context = context
@@ -21,13 +21,13 @@ class TrialEvents:
         self._emitted = first
 
     async def up_to(self, end: int) -> list[TraceEvent]:
-        """Those below the number `end` that were not told."""
+        """Events of the trials below number `end` that have no event yet."""
         await self._read(end)
         new_trials, self._emitted = self._trials[self._emitted : end], max(self._emitted, end)
         return [self._event(trial) for trial in new_trials]
 
     async def _read(self, end: int) -> None:
-        """The trials in the store are the first ones by number, whoever made them: only the newest can be missing."""
+        """The stored trials are a prefix by number, whichever process stored them; only the newest can be missing."""
         context, known_count = self._context, len(self._trials)
         if known_count >= end:
             return
@@ -47,7 +47,7 @@ class TrialEvents:
         return self._node_log.make(TrialFinished, trial.number, **fields, objective=self._objective(trial))
 
     def _objective(self, trial: Trial) -> float | None:
-        """Of the trial alone: without regret, which changes with every other trial, so that trials can be compared."""
-        from desk.optimization.evaluation import objectives
+        """The trial's own objective, without regret, which depends on the other trials."""
+        from desk.optimization.evaluation import objectives  # lazy: imports numba and scipy
 
         return None if trial.screened else float(objectives(self._context.request, [trial])[0])

@@ -7,7 +7,7 @@ from desk.runs.events import ModelAnswered, ModelReplaced, ModelRetried, TraceEv
 
 
 def usage_of(events: Iterable[TraceEvent]) -> Usage:
-    """The sum over what models did in `events`."""
+    """The total usage of the models in `events`."""
     total = Usage()
     for event in events:
         if isinstance(event, ModelAnswered):

@@ -15,11 +15,11 @@ from store.records import Key
 from store.store import Store
 
 LOOK_SECONDS = 1.0
-"""How often the record of a run is looked at while its log stands still: one that is cancelled may say nothing."""
+"""Seconds between two reads of a run's record while its log is unchanged; a cancelled run may append no event."""
 BATCH = 200
-"""Events that are read and told without a pause, so that others have their turn."""
+"""Events processed without yielding to other tasks."""
 LINGER_SECONDS = 10.0
-"""How long a log is still followed after its last reader left; one that was cut off comes back."""
+"""Seconds for which a log is followed after its last reader left, so that a reconnecting client finds it."""
 
 
 class NoSuchLog(NotFound):
@@ -30,7 +30,7 @@ class NoSuchLog(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """An event as every door sends it."""
+    """An event as every protocol sends it."""
 
     sequence: int
     kind: str
@@ -39,7 +39,7 @@ class LogEntry:
 
 
 class FollowedLog:
-    """One log, from its first event on; a reader is no more than a number up to which it has read."""
+    """One log from its first event on; each reader keeps only the number of the last event it has read."""
 
     def __init__(self, store: Store, owner: str, log: str) -> None:
         self._store = store
@@ -53,7 +53,7 @@ class FollowedLog:
         self._looking = asyncio.Lock()
         self._begun = self._seen = 0
         self.ended = False
-        """Nothing will follow, unless a run that failed is taken up again, or its holdout is opened."""
+        """No event will follow, unless a failed run is restarted or its holdout is opened."""
 
     @property
     def last(self) -> int:
@@ -64,7 +64,7 @@ class FollowedLog:
         return self._folding.progress
 
     async def look(self) -> None:
-        """Read what is stored now; those who ask meanwhile share the next look."""
+        """Read the stored events; concurrent callers share one read."""
         wanted_read = self._begun + 1
         async with self._looking:
             if self._seen < wanted_read:
@@ -81,7 +81,7 @@ class FollowedLog:
         return self._entries[sequence : None if limit is None else sequence + limit]
 
     async def more(self, sequence: int, seconds: float) -> bool:
-        """Whether there is more than `sequence`, or will be nothing; waits for `seconds` at most."""
+        """Wait up to `seconds` for an event beyond `sequence` or the end of the log; returns whether either came."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + seconds
         while self.last <= sequence and not self.ended:
@@ -92,12 +92,12 @@ class FollowedLog:
         return True
 
     async def follow(self) -> None:
-        """Read on until cancelled."""
+        """Read new events until cancelled."""
         try:
             while True:
                 await self.look()
                 await self._store.events.wait(self._owner, self._log, self.last, timeout=LOOK_SECONDS)
-        except (Unavailable, NoSuchLog) as fault:  # a thread may be deleted while somebody reads it
+        except (Unavailable, NoSuchLog) as fault:  # a thread may be deleted while it is read
             self._fault = str(fault)
         finally:
             self._over = True
@@ -111,7 +111,7 @@ class FollowedLog:
             self._notify()
 
     async def _until(self, seconds: float | None) -> None:
-        """The next news; `Unavailable` where there will be none."""
+        """Wait for news; raises `Unavailable` if following has failed."""
         if not self._over:
             async with asyncio.timeout(seconds):
                 await self._news.wait()
@@ -124,7 +124,7 @@ class FollowedLog:
 
 
 class LogFollowers:
-    """The logs that somebody in this process follows."""
+    """The logs that this process follows."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -133,13 +133,13 @@ class LogFollowers:
 
     @asynccontextmanager
     async def of(self, owner: str, log: str) -> AsyncGenerator[FollowedLog]:
-        """The log while the caller reads it; `NotFound` unless it is the owner's."""
+        """Follow the log while the caller reads it; raises `NotFound` unless the owner has it."""
         shared = self._logs.get((owner, log))
         if shared is None or shared.reading.done():
             await log_state(self._store, owner, log)
         if self._closed:
             raise Unavailable("the service is ending")
-        shared = self._logs.get((owner, log))  # somebody else may have been as fast
+        shared = self._logs.get((owner, log))  # another reader may have added it while this one waited
         if shared is None or shared.reading.done():
             shared = self._logs[owner, log] = _SharedLog(FollowedLog(self._store, owner, log))
         with shared.read_by_one_more(lambda: self._forget(owner, log, shared)):
@@ -147,11 +147,11 @@ class LogFollowers:
             yield shared.followed
 
     def _forget(self, owner: str, log: str, shared: "_SharedLog") -> None:
-        if self._logs.get((owner, log)) is shared:  # one that ended with a fault may have been followed by another
+        if self._logs.get((owner, log)) is shared:  # after a failure, another reader may have replaced it
             del self._logs[owner, log]
 
     async def aclose(self) -> None:
-        """End what is followed: its readers are told that the log is no longer followed."""
+        """Stop following; readers get `Unavailable`."""
         self._closed = True
         shared, self._logs = list(self._logs.values()), {}
         for each in shared:
@@ -160,7 +160,7 @@ class LogFollowers:
 
 
 class _SharedLog:
-    """A followed log and how many read it."""
+    """A followed log and the number of its readers."""
 
     def __init__(self, followed: FollowedLog) -> None:
         self.followed = followed
@@ -191,7 +191,7 @@ class _SharedLog:
 
 
 async def log_state(store: Store, owner: str, log: str) -> str:
-    """The state of the owner's run or turn whose log it is."""
+    """The state of the owner's run or turn that writes the log."""
     record = await store.records.get(Key(owner, "run", log))
     conversation, _, number = log.rpartition("-")
     if record is None and conversation and number.isascii() and number.isdecimal() and len(number) < 7:
@@ -208,6 +208,6 @@ async def has_ended(store: Store, owner: str, log: str) -> bool:
 
 
 def check_after(followed: FollowedLog, after: int, field: str) -> None:
-    """A number that the log has not reached was never given to anybody."""
+    """Raise `InvalidInput` for an event number beyond the end of the log."""
     if after > followed.last:
-        raise InvalidInput(field, after, allowed=f"0 to {followed.last}, the number of an event that you have")
+        raise InvalidInput(field, after, allowed=f"0 to {followed.last}, the number of a received event")

@@ -1,6 +1,6 @@
-"""Sockets that a gateway holds open: who is at their other ends, what they follow, and how they are told of it.
+"""WebSocket connections held by a gateway: their owners, their subscriptions, and the delivery of events.
 
-Whoever appends to a log pushes. A reader is told every number at least once, and none before all those below it.
+The process that appends to a log pushes. Delivery is at least once and in order: no event precedes a lower number.
 """
 
 import asyncio
@@ -23,36 +23,36 @@ from store.store import Store
 
 KIND, SUBSCRIPTION = "socket", "listening"
 CONNECTION_LIFETIME = timedelta(hours=2)
-"""After which API Gateway closes a connection."""
+"""Time after which API Gateway closes a connection."""
 MAX_SUBSCRIPTIONS = 20
-"""Logs that one connection follows at a time."""
+"""Logs that one connection may follow at a time."""
 PUSH_SECONDS = 0.5
-"""Seconds between two looks at who follows a log; what is appended meanwhile leaves together."""
+"""Seconds between two reads of a log's subscriptions; events appended in between are sent together."""
 MAX_FAILURES = 6
-"""Rounds that may fail one after the other; then the next event, or the reader, begins anew."""
+"""Consecutive rounds that may fail; the next event or a request of the reader starts again."""
 LONGEST_PAUSE = 8.0
 MAX_LOGS = 32
-"""Logs that are kept read in a process."""
+"""Logs whose read state a process caches."""
 CLOSE_SECONDS = 5.0
 BATCH = 100
 MESSAGE_BYTES, MAX_EVENT_BYTES = 28_000, 126_976
-"""Bytes of events in one message: a frame's worth; of one event alone what API Gateway takes at all."""
+"""Bytes of events in one message: one frame; for a single event, the largest message that API Gateway accepts."""
 
 
 class ConnectionGone(Exception):
-    """Nobody is at the other end any more."""
+    """The connection is closed at the other end."""
 
 
 class Gateway(Protocol):
     """Port. Adapter: `api.websocket_push.ManagementApi`."""
 
     async def post(self, connection: str, text: str) -> None:
-        """`Left` where nobody takes it any more, `Unavailable` where nobody does now."""
+        """Raises `ConnectionGone` if the connection is closed, and `Unavailable` if sending fails for now."""
         ...
 
 
 class Connection(Frozen):
-    """A socket and who opened it."""
+    """A connection and the principal who opened it."""
 
     id: str
     principal: Principal
@@ -64,12 +64,12 @@ class Connection(Frozen):
 
     @property
     def index(self) -> Key:
-        """Finds the owner by the connection alone."""
+        """Maps the connection id to its owner."""
         return Key(SYSTEM, KIND, self.id)
 
 
 class Subscription(Frozen):
-    """A log that a connection follows, and the number up to which it was told."""
+    """A log that a connection follows, and the number of the last event sent."""
 
     owner: str
     connection: str
@@ -94,12 +94,12 @@ class Message(NamedTuple):
 
 @dataclass
 class _Log:
-    """One log, as this process sends it on."""
+    """One log, as this process sends it."""
 
     followed: FollowedLog
     behind: bool = False
     due: float = 0.0
-    """When it may be looked at again, on the clock of the event loop."""
+    """Earliest time of the next read, on the clock of the event loop."""
     pushing: asyncio.Task[None] | None = None
 
 
@@ -119,7 +119,7 @@ class WebSocketConnections:
         await self._store.records.put_many(puts)
 
     async def open(self, owner: str, limit: int) -> int:
-        """How many the owner holds open, counted up to `limit`."""
+        """The number of the owner's open connections, counted up to `limit`."""
         return len((await self._store.records.list(owner, KIND, limit=limit)).records)
 
     async def connection(self, id_: str) -> Connection | None:
@@ -143,7 +143,7 @@ class WebSocketConnections:
             await self.forget(id_)
 
     async def follow(self, connection: Connection, run: str, after: int) -> None:
-        """Send what the log holds beyond `after` at once, and from then on whatever is appended to it."""
+        """Send the events beyond `after` now, and later events as they are appended."""
         owner = connection.principal.owner
         log = FollowedLog(self._store, owner, run)
         await log.look()
@@ -156,11 +156,11 @@ class WebSocketConnections:
             raise InvalidInput(
                 "run",
                 run,
-                reason=f"{MAX_SUBSCRIPTIONS} are followed already",
-                allowed="fewer: stop following another one first",
+                reason=f"{MAX_SUBSCRIPTIONS} logs are followed already",
+                allowed="at most that many; unsubscribe from another run first",
             )
         (version,) = await self._store.records.put_many([subscription.put(None)])
-        await log.look()  # what came before others could know of the reader
+        await log.look()  # events that were appended before other processes could see the subscription
         if not log.after(after) and not log.ended:
             await self.send_text(connection.id, _message(run, log, after).text)
         await self._send(Record(subscription.key, subscription.put(None).document, version), log)
@@ -168,21 +168,21 @@ class WebSocketConnections:
     async def stop(self, connection: Connection, run: str) -> None:
         key = Key(connection.principal.owner, SUBSCRIPTION, f"{connection.id}.{run}")
         if not await self._store.records.delete(key):
-            raise NotFound(f"run: {run!r} is not followed; expected one that is")
+            raise NotFound(f"run: {run!r} is not followed; expected the id of a followed run")
 
     async def catch_up(self, connection: Connection) -> None:
-        """Send what a push has missed, and say of what has ended that it has."""
+        """Send the events that a push has missed, and the end of logs that have ended."""
         for record in await self._listening_of(connection):
             log = FollowedLog(self._store, connection.principal.owner, record.document["run"])
             try:
                 await log.look()
-            except NotFound:  # deleted meanwhile
+            except NotFound:  # deleted in the meantime
                 await self._store.records.delete(record.key)
                 raise
             await self._send(record, log)
 
     def notify(self, owner: str, run: str) -> None:
-        """Something was appended to the log; who follows it is told soon, and whoever appends waits for nothing."""
+        """Schedule a push of the log's new events; returns at once."""
         if owner == SYSTEM:
             return
         log = self._log(owner, run)
@@ -192,7 +192,7 @@ class WebSocketConnections:
             log.pushing.add_done_callback(_log_failure)
 
     async def idle(self) -> None:
-        """Until everything is sent that is to be sent."""
+        """Wait until all pending messages are sent."""
         while pushing := [log.pushing for log in self._logs.values() if log.pushing is not None]:
             await asyncio.wait(pushing)
 
@@ -229,7 +229,7 @@ class WebSocketConnections:
             log.pushing = None
 
     async def _round(self, owner: str, run: str, log: FollowedLog) -> bool:
-        """Whether all who follow the log have all of it, and know of its end if that is near."""
+        """Send one round; returns whether every subscriber has all events, and the end of the log if it is near."""
         try:
             records = iterate_records(self._store.records, owner, SUBSCRIPTION, label=("about", run))
             if not (subscriptions := [record async for record in records]):
@@ -252,7 +252,7 @@ class WebSocketConnections:
         return True
 
     async def _send(self, subscription_record: Record, log: FollowedLog) -> None:
-        """Everything beyond what the connection was told; two who send at once send the same twice."""
+        """Send everything beyond the last sent event; two concurrent senders may send the same event twice."""
         record: Record | None = subscription_record
         while record is not None:
             subscription = Subscription.model_validate(record.document)
@@ -267,7 +267,7 @@ class WebSocketConnections:
             record = await self._remember(record, subscription, message)
 
     async def _remember(self, record: Record, subscription: Subscription, message: Message) -> Record | None:
-        """What is to be sent next, if anything is."""
+        """Store the number of the last sent event; returns the subscription if there is more to send."""
         records = self._store.records
         try:
             if message.ended:
@@ -275,7 +275,7 @@ class WebSocketConnections:
                 return None
             put = subscription.model_copy(update={"sent": message.last}).put(record.version)
             (version,) = await records.put_many([put])
-        except Conflict:  # somebody else has sent, or the reader has asked for something else
+        except Conflict:  # another process has sent, or the reader has subscribed from another number
             return await records.get(record.key)
         return Record(put.key, put.document, version)
 
@@ -287,7 +287,7 @@ class WebSocketConnections:
 
 
 def _message(run: str, log: FollowedLog, sent: int) -> Message:
-    """The next events beyond `sent`, as many as fit."""
+    """The next events beyond `sent`, as many as fit into one message."""
     texts: list[str] = []
     left_out: list[int] = []
     size, last = 0, sent
@@ -307,7 +307,7 @@ def _message(run: str, log: FollowedLog, sent: int) -> Message:
 
 
 def _log_failure(pushing: asyncio.Task[None]) -> None:
-    """A push that ends with a fault fails nothing but itself."""
+    """Log a failed push, which affects nothing else."""
     if not pushing.cancelled() and (error := pushing.exception()) is not None:
         _logger().error("push_failed", exc_info=error)
 

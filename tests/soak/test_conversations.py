@@ -78,7 +78,7 @@ def test_a_terminal_chat_with_interrupts_figures_and_branches(terminal):
     chat.until("Known here: /help, /figures, /turns, /branch N, /quit.")
     chat.until("› ")
     chat.type("/branch 1")
-    chat.until("turn: 1 is not allowed; expected a turn of a conversation that has some")
+    chat.until("turn: 1 is not allowed; expected a turn of a conversation with turns")
     chat.until("› ")
     chat.type("/help")
     assert "optimize the S&P 500 with 10% volatility" in chat.until("open the holdout")

@@ -308,7 +308,7 @@ async def test_a_run_that_began_where_nothing_is_paid_for_does_not_begin_to_pay_
         await worked(dependencies)
         failed = await load_run(dependencies.store, OWNER, run)
         assert (failed.state, account.submitted) == ("failed", [])
-        assert "nobody was asked about 2 instances; expected STRATIGOS_COMPUTE as it was" in failed.history[-1].reason
+        assert "no approval covers 2 instances; expected the earlier STRATIGOS_COMPUTE" in failed.history[-1].reason
         nobody_asks = replace(dependencies, thresholds=None)
         await job_queue.restart(nobody_asks, OWNER, run, by=OWNER)
         await worked(nobody_asks)
@@ -352,7 +352,7 @@ async def test_an_approval_holds_for_what_was_shown_and_nothing_dearer(home, sma
         failed = await load_run(dependencies.store, OWNER, run)
         assert (failed.state, account.submitted) == ("failed", [])
         assert f"for 2 x ml.c5.4xlarge at 0.8 dollars an hour each, and takes {now}" in failed.history[-1].reason
-        assert "expected settings with which it takes no more" in failed.history[-1].reason
+        assert "expected settings that cost no more" in failed.history[-1].reason
         await job_queue.restart(dependencies, OWNER, run, by=OWNER)
         await worked(renting(dependencies, account, instances=1, instance_type="ml.small", dollars_per_hour=0.1))
         assert (await state(dependencies, run), len(account.submitted)) == ("computing", 1)

@@ -128,7 +128,7 @@ async def test_a_connection_follows_so_many(store: Store):
         for n in range(MAX_SUBSCRIPTIONS):
             await sockets.follow(connection, f"run-{n}", 3)
         await sockets.follow(connection, "run-0", 0)  # one that is followed already
-        with pytest.raises(InvalidInput, match="stop following another one first"):
+        with pytest.raises(InvalidInput, match="unsubscribe from another run first"):
             await sockets.follow(connection, f"run-{MAX_SUBSCRIPTIONS}", 0)
         await sockets.stop(connection, "run-1")
         await sockets.follow(connection, f"run-{MAX_SUBSCRIPTIONS}", 0)

@@ -57,7 +57,7 @@ def test_lines_of_stdin_are_messages_and_answers_go_to_stdout(home, capfd):
     ("text", "told"),
     [
         (b"x" * 4001 + b"\n", "message: it has 4001 characters; expected 1 to 4000 characters"),
-        (b"caf\xe9\n", "holds what is no character; expected "),
+        (b"caf\xe9\n", "contains an unpaired surrogate; expected "),
     ],
 )
 def test_a_line_that_is_no_message_ends_with_what_to_mend(text, told):
@@ -108,7 +108,7 @@ def test_whoever_stops_reading_ends_the_chat():
         (["--conversation", "last"], "--conversation: there is none yet"),
         (["--branch", "1"], "--branch: of which conversation is not said"),
         (["--say", " "], "message: it has 0 characters"),
-        (["--say", "\udcff"], "message: it holds what is no character"),
+        (["--say", "\udcff"], "message: it contains an unpaired surrogate"),
     ],
 )
 def test_what_can_be_mended_is_named(arguments, told, home, capfd):
