@@ -152,7 +152,9 @@ async def test_a_search_refuses_models_that_nobody_looked_at(done: Path) -> None
     model = json.loads(text)["scenarios"][0]["model"]
     (looked_at / "scenarios.json").write_text(text.replace(model, "0" * 64))
     write_marker("scenario_generation", {"work": done / "data_validation"}, looked_at)
-    with pytest.raises(StepFailed, match=rf"^{SEARCH}: scenarios.base_case: its model is not the one") as failed:
+    with pytest.raises(
+        StepFailed, match=rf"^{SEARCH}: scenarios.base_case: its model is not the checked one"
+    ) as failed:
         await told(done)
     assert failed.value.step == SEARCH
 
