@@ -139,7 +139,8 @@ class SimulationRequest(Terms):
     @model_validator(mode="after")
     def _check_holdings(self) -> Self:
         if (self.portfolio_id is None) == (self.weights is None):
-            msg = "expected exactly one of portfolioId and weights"
+            kind = "missing" if self.weights is None else "combined"
+            msg = f"portfolioId and weights are {kind}; expected exactly one of them"
             raise ValueError(msg)
         if self.weights is not None:
             if len({name.casefold() for name in self.weights}) < len(self.weights):
@@ -164,7 +165,7 @@ class SimulationRequest(Terms):
                 raise ValueError(msg)
             return self
         if self.start_date or self.end_date:
-            msg = "startDate and endDate select days of the server's prices; omit them with returns"
+            msg = "startDate and endDate select days of the server's prices; expected neither with returns"
             raise ValueError(msg)
         lengths = {len(values) for values in self.returns.values()}
         if len(lengths) > 1:

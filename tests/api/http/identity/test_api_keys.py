@@ -130,7 +130,7 @@ def test_the_commands_make_list_and_revoke_keys(home):
     assert FORMAT.fullmatch(out.strip())
     assert out.strip() not in err
     name = out[10:22]
-    assert re.search(rf"Key {name} of anna \(analyst: only research:read\) holds until", err)
+    assert re.search(rf"Key {name} of anna \(analyst: only research:read\) is valid until", err)
     assert said("revoke", name)[0] == 0
     _, out, _ = said("list", "--json")
     (listed,) = json.loads(out)

@@ -298,7 +298,7 @@ async def test_fewer_periods_than_assets_ask_for_shrinkage(client):
     returns = {name: series[:4] for name, series in daily().items()}
     error = await refused(client, "risk-parity", {"returns": returns})
     assert error["details"][0]["field"] == "covariance"
-    assert "5 assets have 4 periods" in error["message"]
+    assert "4 periods of 5 assets" in error["message"]
     found = await solved(client, "risk-parity", returns=returns, covariance="ledoit_wolf")
     assert found["residual"]["value"] < 1e-8
 
@@ -376,8 +376,8 @@ WRONG = (
     ({"symbols": ["AAPL", "NOPE"]}, "symbols", "no prices of NOPE"),
     ({"symbols": ["AAPL", "KO"], "startDate": "2030-01-01"}, "startDate", "0 closes"),
     ({"symbols": ["AAPL", "KO"], "startDate": "2010-01-01", "endDate": "2009-01-01"}, "body", "not after"),
-    ({"symbols": ["AAPL", "KO"], "returns": daily()}, "body", "symbols is given beside returns"),
-    ({"returns": daily(), "startDate": "2010-01-01"}, "body", "startDate is given beside returns"),
+    ({"symbols": ["AAPL", "KO"], "returns": daily()}, "body", "symbols cannot be combined with returns"),
+    ({"returns": daily(), "startDate": "2010-01-01"}, "body", "startDate cannot be combined with returns"),
     ({"returns": daily(), "dates": ["2010-01-04"]}, "body.dates", "2010-01-04"),
     ({"returns": daily(), "dates": ["2010-01-04", "2010-01-05"]}, "body", "2 dates for 500 periods"),
     ({"returns": daily(), "dates": ["2010-01-05", "2010-01-04"]}, "body.dates", "does not come after"),
@@ -385,7 +385,7 @@ WRONG = (
     ({"returns": daily(), "covariance": "magic"}, "body.covariance", "magic"),
     ({"returns": daily(), "annualization": 0}, "body.annualization", "0"),
     ({"returns": daily(), "constraints": {"upper": {"X": 1.0}}}, "constraints.upper", "X is not among"),
-    ({"returns": daily(), "constraints": {"turnover": 0.1}}, "constraints.currentWeights", "not known"),
+    ({"returns": daily(), "constraints": {"turnover": 0.1}}, "constraints.currentWeights", "unknown"),
     ({"returns": daily(), "constraints": {"groups": [GROUP]}}, "constraints.groups.0.members", "X is not"),
     ({"returns": daily(), "bootstrap": {"draws": 1}}, "body.bootstrap.draws", "1"),
     ({"returns": daily(), "colour": 1}, "body.colour", "no such field"),
@@ -402,7 +402,7 @@ async def test_what_is_wrong_is_refused_by_name(client):
 
 async def test_budgets_that_do_not_fit_are_refused(client):
     for budgets, part in (
-        ({"A": 1.0}, "none for B"),
+        ({"A": 1.0}, "the budget of B, C, D, E is missing"),
         (dict.fromkeys("ABCDE", 0.3), "add up to 1.5"),
         (dict.fromkeys("ABCDEF", 0.1), "F is not among"),
     ):
