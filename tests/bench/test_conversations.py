@@ -9,7 +9,7 @@ import pytest
 
 from graphs.conversations.turn_execution import begin_conversation, turn_of
 from tests.bench.comparison import Comparison, Row
-from tests.graphs.conversations.conversation_process import CHEAP, TALK, said, stored
+from tests.graphs.conversations.conversation_process import CHEAP, TALK, send_message, stored
 from tests.graphs.conversations.interrupted_turns import SEARCH
 from tests.graphs.dependencies import OWNER, open_dependencies
 
@@ -23,15 +23,15 @@ async def conversed(home: Path) -> tuple[list[float], list[float], list[int]]:
     """Seconds of each turn, those of the processor, and the bytes in use before the first and after each window."""
     async with open_dependencies(home) as dependencies:
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
-        await said(dependencies, SEARCH)
+        await send_message(dependencies, SEARCH)
         for text in CHEAP:  # what is imported and read once is no part of a turn
-            await said(dependencies, text)
+            await send_message(dependencies, text)
         seconds: list[float] = []
         worked: list[float] = []
         sizes = [sum(stored(home))]
         for number in range(TURNS):
             start, began = time.perf_counter(), time.process_time()
-            await said(dependencies, CHEAP[number % len(CHEAP)])
+            await send_message(dependencies, CHEAP[number % len(CHEAP)])
             seconds.append(time.perf_counter() - start)
             worked.append(time.process_time() - began)
             if (number + 1) % WINDOW == 0:

@@ -56,7 +56,7 @@ ASKED: tuple[AgentName, ...] = (
 OPENS = (True, False) * (len(ASKED) // 2)
 """Which of them begin a conversation."""
 
-Said = tuple[Any, ...]
+ModelCallRow = tuple[Any, ...]
 
 
 def point_at(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
@@ -72,29 +72,29 @@ def point_at(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 
 
 @dataclass
-class Ran:
+class RunOutcome:
     run: str
     events: list[TraceEvent]
     result: OptimizationResult | None
     failure: ModelFailure | None
 
     @property
-    def said(self) -> list[Said]:
+    def model_calls(self) -> list[ModelCallRow]:
         """The models' events without tokens and seconds."""
-        return [_said(event) for event in self.events if isinstance(event, MODEL_EVENTS)]
+        return [_model_call(event) for event in self.events if isinstance(event, MODEL_EVENTS)]
 
     @property
     def digest(self) -> str:
-        return self.finished.digest()
+        return self.final_result.digest()
 
     @property
-    def finished(self) -> OptimizationResult:
+    def final_result(self) -> OptimizationResult:
         assert self.result is not None
         return self.result
 
     @property
     def authors(self) -> set[str]:
-        return {decision.author for decision in self.finished.manifest.decisions}
+        return {decision.author for decision in self.final_result.manifest.decisions}
 
     @property
     def abstained(self) -> list[AgentName]:
@@ -103,33 +103,33 @@ class Ran:
         return [decision.agent for decision in decisions if decision.author == ABSTAINED]
 
     @property
-    def refused(self) -> list[tuple[str, ...]]:
+    def rejections(self) -> list[tuple[str, ...]]:
         return [event.reasons for event in self.events if isinstance(event, DraftRejected)]
 
 
 MODEL_EVENTS = (ModelAnswered, ModelRetried, ModelReplaced)
 
 
-def answered(agent: AgentName, model: str = ONE, stop: str = "answered", attempts: int = 1) -> Said:
+def answered_call(agent: AgentName, model: str = ONE, stop: str = "answered", attempts: int = 1) -> ModelCallRow:
     return ("answered", agent, model, stop, attempts)
 
 
-def retried(agent: AgentName, reason: str, times: int, model: str = ONE) -> list[Said]:
+def retried_call(agent: AgentName, reason: str, times: int, model: str = ONE) -> list[ModelCallRow]:
     return [("retried", agent, model, reason, attempt) for attempt in range(1, times + 1)]
 
 
-def replaced(agent: AgentName, reason: str, model: str = ONE, by: str = OTHER) -> Said:
+def replaced_call(agent: AgentName, reason: str, model: str = ONE, by: str = OTHER) -> ModelCallRow:
     return ("replaced", agent, model, by, reason)
 
 
-def _said(event: Any) -> Said:
+def _model_call(event: Any) -> ModelCallRow:
     match event:
         case ModelAnswered():
-            return answered(event.agent, event.model, event.stop, event.attempts)
+            return answered_call(event.agent, event.model, event.stop, event.attempts)
         case ModelRetried():
             return ("retried", event.agent, event.model, event.reason, event.attempt)
         case _:
-            return replaced(event.agent, event.reason, event.model, event.by)
+            return replaced_call(event.agent, event.reason, event.model, event.by)
 
 
 @asynccontextmanager
@@ -140,7 +140,7 @@ async def wired(home: Path, options: ModelOptions | Models = OPTIONS) -> AsyncGe
         yield replace(dependencies, models=models)
 
 
-async def ran(home: Path, request: OptimizationRequest | str = REQUEST, options: ModelOptions = OPTIONS) -> Ran:
+async def ran(home: Path, request: OptimizationRequest | str = REQUEST, options: ModelOptions = OPTIONS) -> RunOutcome:
     """A new run of a request, or an earlier one resumed; the events are those of this execution."""
     async with wired(home, options) as dependencies:
         name = request if isinstance(request, str) else await create_run(dependencies, OWNER, request)
@@ -158,4 +158,4 @@ async def ran(home: Path, request: OptimizationRequest | str = REQUEST, options:
         if failure:
             assert isinstance(last, RunFailed)
             assert (last.code, last.kind) == ("model_failed", failure.reason)
-        return Ran(name, events, await load_final_result(dependencies.store, OWNER, name), failure)
+        return RunOutcome(name, events, await load_final_result(dependencies.store, OWNER, name), failure)

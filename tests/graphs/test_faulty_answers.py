@@ -26,8 +26,8 @@ from tests.graphs.bedrock_runs import (
     OPTIONS,
     REQUEST,
     RISK,
-    Ran,
-    answered,
+    RunOutcome,
+    answered_call,
     point_at,
     ran,
 )
@@ -62,7 +62,7 @@ ANSWER = json.dumps(
 
 
 def answers(stop: str, calls: dict[AgentName, int]) -> list[tuple[object, ...]]:
-    return [answered(agent, stop=stop) for agent, times in calls.items() for _ in range(times)]
+    return [answered_call(agent, stop=stop) for agent, times in calls.items() for _ in range(times)]
 
 
 TWICE: dict[AgentName, int] = dict.fromkeys(AGENTS, ROUNDS)
@@ -147,22 +147,22 @@ def abstaining(tmp_path_factory: pytest.TempPathFactory) -> OptimizationResult:
     """The result of a run in which nobody answers: but for the reason, the same however it came about."""
     with pytest.MonkeyPatch.context() as patch, Double(lambda _: Say()) as double:
         point_at(patch, double.url)
-        return asyncio.run(ran(tmp_path_factory.mktemp("abstaining"))).finished
+        return asyncio.run(ran(tmp_path_factory.mktemp("abstaining"))).final_result
 
 
 def all_abstained(
-    done: Ran, abstaining: OptimizationResult, reason: Literal["no_answer", "blocked"] = "no_answer"
+    run_outcome: RunOutcome, abstaining: OptimizationResult, reason: Literal["no_answer", "blocked"] = "no_answer"
 ) -> None:
-    assert done.abstained == list(AGENTS)
-    assert done.authors == {"abstained"}
-    result = done.finished
+    assert run_outcome.abstained == list(AGENTS)
+    assert run_outcome.authors == {"abstained"}
+    result = run_outcome.final_result
     assert result.explanation is not None
     assert result.explanation.author == "template"
     assert sum("gave no answer" in caveat for caveat in result.caveats) == len(AGENTS)
     expected = abstaining.manifest
     decisions = tuple(each.model_copy(update={"abstained_for": reason}) for each in expected.decisions)
     manifest = expected.model_copy(update={"decisions": decisions})
-    assert done.digest == abstaining.model_copy(update={"manifest": manifest}).digest()
+    assert run_outcome.digest == abstaining.model_copy(update={"manifest": manifest}).digest()
 
 
 @pytest.mark.parametrize(
@@ -180,13 +180,13 @@ async def test_an_answer_that_is_none_is_an_abstention(case, home, monkeypatch, 
     reply, stop, calls = CASES[case]
     with Double(faulty(embedded(), everybody(reply))) as double:
         point_at(monkeypatch, double.url)
-        done = await ran(home)
-    assert done.said == answers(stop, calls)
+        run_outcome = await ran(home)
+    assert run_outcome.model_calls == answers(stop, calls)
     assert len(double.received) == sum(calls.values())
     reason = "no_answer" if stop == "answered" else stop
-    assert done.refused == [(reason,)] * ROUNDS * len(AGENTS)
-    all_abstained(done, abstaining)
-    assert_not_stored(home, done.result, *done.events)
+    assert run_outcome.rejections == [(reason,)] * ROUNDS * len(AGENTS)
+    all_abstained(run_outcome, abstaining)
+    assert_not_stored(home, run_outcome.result, *run_outcome.events)
 
 
 @pytest.mark.parametrize(
@@ -202,12 +202,12 @@ async def test_an_answer_that_is_none_is_an_abstention(case, home, monkeypatch, 
 async def test_a_guardrail_ends_the_question_at_once(reply: Reply, home, monkeypatch, abstaining):
     with Double(lambda _: reply) as double:
         point_at(monkeypatch, double.url)
-        done = await ran(home, options=GUARDED)
-    assert done.said == answers("blocked", dict.fromkeys(AGENTS, 1))
+        run_outcome = await ran(home, options=GUARDED)
+    assert run_outcome.model_calls == answers("blocked", dict.fromkeys(AGENTS, 1))
     assert len(double.received) == len(AGENTS), "the same question would be stopped again"
-    assert done.refused == [("blocked",)] * len(AGENTS)
-    all_abstained(done, abstaining, "blocked")
-    assert_not_stored(home, done.result, *done.events)
+    assert run_outcome.rejections == [("blocked",)] * len(AGENTS)
+    all_abstained(run_outcome, abstaining, "blocked")
+    assert_not_stored(home, run_outcome.result, *run_outcome.events)
 
 
 @pytest.mark.soak
@@ -219,14 +219,14 @@ async def test_two_hundred_tool_calls_at_once_are_refused_beyond_the_limit(home,
 
     with Double(faulty(embedded(), many)) as double:
         point_at(monkeypatch, double.url)
-        done = await ran(home, options=OPTIONS.model_copy(update={"streaming": False}))
-    assert done.said[: ROUNDS * AGENTS[RISK]] == answers("answered", {RISK: ROUNDS * AGENTS[RISK]})
-    assert done.abstained == [RISK]
-    [decided] = [e for e in done.events if isinstance(e, DecisionMade) and e.decision.agent == RISK]
-    used = [event for event in done.events if isinstance(event, ToolCalled) and event.agent == RISK]
-    assert len(used) + decided.refused_calls == 200 * ROUNDS * AGENTS[RISK]
-    assert 0 < len(used) <= ROUNDS * AGENTS[RISK]
-    assert_not_stored(home, done.result, *done.events)
+        run_outcome = await ran(home, options=OPTIONS.model_copy(update={"streaming": False}))
+    assert run_outcome.model_calls[: ROUNDS * AGENTS[RISK]] == answers("answered", {RISK: ROUNDS * AGENTS[RISK]})
+    assert run_outcome.abstained == [RISK]
+    [decision_event] = [e for e in run_outcome.events if isinstance(e, DecisionMade) and e.decision.agent == RISK]
+    tool_calls = [event for event in run_outcome.events if isinstance(event, ToolCalled) and event.agent == RISK]
+    assert len(tool_calls) + decision_event.refused_calls == 200 * ROUNDS * AGENTS[RISK]
+    assert 0 < len(tool_calls) <= ROUNDS * AGENTS[RISK]
+    assert_not_stored(home, run_outcome.result, *run_outcome.events)
 
 
 @pytest.mark.soak
@@ -236,14 +236,14 @@ async def test_one_agent_that_is_blocked_leaves_the_others_their_say(home, monke
 
     with Double(faulty(embedded(), blocked)) as double:
         point_at(monkeypatch, double.url)
-        done = await ran(home, options=GUARDED)
-    assert done.abstained == [MARKET]
-    assert done.refused == [("blocked",)]
-    assert [said for said in done.said if said[1] == MARKET] == [answered(MARKET, stop="blocked")]
-    assert [caveat for caveat in done.finished.caveats if "gave no answer" in caveat] == [
+        run_outcome = await ran(home, options=GUARDED)
+    assert run_outcome.abstained == [MARKET]
+    assert run_outcome.rejections == [("blocked",)]
+    assert [call for call in run_outcome.model_calls if call[1] == MARKET] == [answered_call(MARKET, stop="blocked")]
+    assert [caveat for caveat in run_outcome.final_result.caveats if "gave no answer" in caveat] == [
         "The market analyst gave no answer; the default probabilities were used."
     ]
-    assert_not_stored(home, done.result, *done.events)
+    assert_not_stored(home, run_outcome.result, *run_outcome.events)
 
 
 async def test_what_was_refused_in_a_run_that_then_failed_is_gone_once_it_is_resumed(home, monkeypatch):
@@ -259,15 +259,15 @@ async def test_what_was_refused_in_a_run_that_then_failed_is_gone_once_it_is_res
 
     with Double(faulty(embedded(), refused_then_expired)) as double:
         point_at(monkeypatch, double.url)
-        failed = await ran(home)
-    assert failed.failure is not None
-    assert failed.said == [answered(RISK)]
+        failed_run = await ran(home)
+    assert failed_run.failure is not None
+    assert failed_run.model_calls == [answered_call(RISK)]
     with Double(embedded()) as double:
         point_at(monkeypatch, double.url)
-        resumed = await ran(home, failed.run)
-    assert resumed.said[0] == answered(RISK), "the second draft; the first one was told"
+        resumed = await ran(home, failed_run.run)
+    assert resumed.model_calls[0] == answered_call(RISK), "the second draft; the first one was told"
     assert resumed.abstained == []
-    assert_not_stored(home, resumed.result, *failed.events, *resumed.events)
+    assert_not_stored(home, resumed.result, *failed_run.events, *resumed.events)
 
 
 def numbered(count: int) -> Sequence[float]:
@@ -286,8 +286,8 @@ MARK = str(numbered(40_000)[12_345])
 async def test_a_tool_result_of_400_kb_reaches_the_model_whole_and_no_checkpoint(home, monkeypatch):
     with Double(embedded()) as double:
         point_at(monkeypatch, double.url)
-        done = await ran(home, WIDE)
-    assert done.abstained == []
+        run_outcome = await ran(home, WIDE)
+    assert run_outcome.abstained == []
     results = [
         block["toolResult"]["content"]
         for received in double.received

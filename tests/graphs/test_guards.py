@@ -63,18 +63,18 @@ REJECTED: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize("guard", REJECTED)
 async def test_a_draft_is_refused_for(guard: str, home: Path):
     text, code = REJECTED[guard]
-    done = await talk_on_own_desk(home, steps([WORLDS], saying(text)))
-    assert (done.turn.outcome, done.turn.claims) == ("no_answer", ())
-    assert [code in event.reasons for event in done.of(DraftRejected)] == [True, True]
-    assert done.of(FiguresChecked) == []
-    nowhere(home, done.turn, *done.events, words=(text, "I believe"))
+    chat = await talk_on_own_desk(home, steps([WORLDS], saying(text)))
+    assert (chat.turn.outcome, chat.turn.claims) == ("no_answer", ())
+    assert [code in event.reasons for event in chat.of(DraftRejected)] == [True, True]
+    assert chat.of(FiguresChecked) == []
+    nowhere(home, chat.turn, *chat.events, words=(text, "I believe"))
 
 
 async def test_what_the_check_refuses_is_not_the_whole_language(home: Path):
     """Else the tests above would pass without any guard."""
     text = "The yearly volatility of the risky asset in the scenario base case is {{scenario_base_case_sigma}}."
-    done = await talk_on_own_desk(home, steps([WORLDS], saying(text)))
-    assert [claim.text for claim in done.turn.claims] == [
+    chat = await talk_on_own_desk(home, steps([WORLDS], saying(text)))
+    assert [claim.text for claim in chat.turn.claims] == [
         text.replace("{{scenario_base_case_sigma}}", f"{BUILT_IN[0].sigma:.1%}")
     ]
 
@@ -120,11 +120,11 @@ UNSAID: dict[str, tuple[Call, str]] = {
 
 @pytest.mark.parametrize("guard", UNSAID)
 async def test_a_tool_is_not_called_with_unsaid(guard: str, home: Path):
-    call, told = UNSAID[guard]
-    done = await talk_on_own_desk(home, steps([call], saying("Done.")), "Optimize the S&P 500.", thresholds=NOTHING)
-    assert told in done.model_input
-    assert done.of(ToolCalled) == []
-    assert done.runs == []
+    call, reason = UNSAID[guard]
+    chat = await talk_on_own_desk(home, steps([call], saying("Done.")), "Optimize the S&P 500.", thresholds=NOTHING)
+    assert reason in chat.model_input
+    assert chat.of(ToolCalled) == []
+    assert chat.runs == []
 
 
 BOUND: dict[str, set[str]] = {
@@ -142,16 +142,16 @@ BOUND: dict[str, set[str]] = {
 
 def test_each_agent_is_bound_to_its_tools_and_to_no_others():
     chain: ModelChain = single_model(obedient_model(), QUICK).of("assistant")
-    made = {**AGENTS, "assistant": assistant}
-    assert {name: set(make(chain).tools) for name, make in made.items()} == BOUND
+    declarations = {**AGENTS, "assistant": assistant}
+    assert {name: set(make(chain).tools) for name, make in declarations.items()} == BOUND
 
 
 @pytest.mark.parametrize("agent", ["risk_manager", "assistant"])
 async def test_a_tool_of_another_agent_is_not_called(agent: str, home: Path):
     foreign: Call = ("list_figures", {})
     if agent == "assistant":
-        done = await talk_on_own_desk(home, steps([foreign], saying("Done.")))
-        assert (done.refused_calls, done.of(ToolCalled)) == (1, [])
+        chat = await talk_on_own_desk(home, steps([foreign], saying("Done.")))
+        assert (chat.refused_calls, chat.of(ToolCalled)) == (1, [])
         return
     assessment = ("RiskAssessment", {"concerns": ["none"]})
     async with open_desk(
@@ -159,29 +159,29 @@ async def test_a_tool_of_another_agent_is_not_called(agent: str, home: Path):
     ) as dependencies:
         run = await create_run(dependencies, OWNER, request())
         events = [event async for event in execute(dependencies, OWNER, run)]
-    [made] = [e for e in events if e.event == "decision_made" and e.decision.agent == agent]
-    assert made.refused_calls == 1
+    [decision_event] = [e for e in events if e.event == "decision_made" and e.decision.agent == agent]
+    assert decision_event.refused_calls == 1
     assert [e.tool for e in events if isinstance(e, ToolCalled) and e.agent == agent] == []
 
 
 async def test_there_are_as_many_tool_calls_as_allowed(home: Path):
-    done = await talk_on_own_desk(home, steps([WORLDS] * 30, saying("Done.")))
-    assert done.turn.outcome == "answered"
-    assert (len(done.of(ToolReturned)), done.refused_calls) == (8, 22)
+    chat = await talk_on_own_desk(home, steps([WORLDS] * 30, saying("Done.")))
+    assert chat.turn.outcome == "answered"
+    assert (len(chat.of(ToolReturned)), chat.refused_calls) == (8, 22)
 
 
 async def test_there_are_as_many_model_calls_as_allowed(home: Path):
-    done = await talk_on_own_desk(home, lambda _: calling(("no_such_tool", {})))
-    assert done.turn.outcome == "no_answer"
-    assert len(done.of(ModelAnswered)) == len(done.model.agents) == 2 * 8
+    chat = await talk_on_own_desk(home, lambda _: calling(("no_such_tool", {})))
+    assert chat.turn.outcome == "no_answer"
+    assert len(chat.of(ModelAnswered)) == len(chat.model.agents) == 2 * 8
 
 
 def spending(script: Script) -> Script:
     """Each answer takes ten tokens."""
 
     def reply(messages: Sequence[BaseMessage]) -> AIMessage:
-        used = {"input_tokens": 6, "output_tokens": 4, "total_tokens": 10}
-        return script(messages).model_copy(update={"usage_metadata": used})
+        usage = {"input_tokens": 6, "output_tokens": 4, "total_tokens": 10}
+        return script(messages).model_copy(update={"usage_metadata": usage})
 
     return reply
 
@@ -189,17 +189,17 @@ def spending(script: Script) -> Script:
 @pytest.mark.parametrize("scope", ["run", "agent", "user"])
 async def test_a_hard_budget_asks_no_model_again(scope: str, home: Path):
     budgets = Budgets.model_validate({f"{scope}_tokens": 20})
-    done = await talk_on_own_desk(home, spending(steps([WORLDS])), budgets=budgets)
-    assert done.model.agents == [ASSISTANT] * 2
-    assert done.turn.outcome == "no_answer"
-    assert [event.subject for event in done.of(WarningIssued) if event.code == "budget_spent"]
+    chat = await talk_on_own_desk(home, spending(steps([WORLDS])), budgets=budgets)
+    assert chat.model.agents == [ASSISTANT] * 2
+    assert chat.turn.outcome == "no_answer"
+    assert [event.subject for event in chat.of(WarningIssued) if event.code == "budget_spent"]
 
 
 async def test_a_soft_budget_warns_and_goes_on(home: Path):
     answering = spending(steps([WORLDS], saying("Done.")))
-    done = await talk_on_own_desk(home, answering, budgets=Budgets(run_tokens=24))
-    assert done.turn.outcome == "answered"
-    assert [(event.code, event.subject) for event in done.of(WarningIssued)] == [("budget_nearly_spent", "run tokens")]
+    chat = await talk_on_own_desk(home, answering, budgets=Budgets(run_tokens=24))
+    assert chat.turn.outcome == "answered"
+    assert [(event.code, event.subject) for event in chat.of(WarningIssued)] == [("budget_nearly_spent", "run tokens")]
 
 
 async def waiting(dependencies: Dependencies) -> str:
@@ -236,20 +236,20 @@ async def test_a_rejected_job_leaves_nothing(home: Path):
 
 
 async def test_what_a_tool_returned_stands_between_marks_of_its_own(home: Path):
-    done = await talk_on_own_desk(home, steps([WORLDS], saying("Done.")))
-    [told] = [text for text in done.model.inputs if "base_case" in text]
-    opening, closing = told.splitlines()[0], told.splitlines()[-1]
+    chat = await talk_on_own_desk(home, steps([WORLDS], saying("Done.")))
+    [model_input] = [text for text in chat.model.inputs if "base_case" in text]
+    opening, closing = model_input.splitlines()[0], model_input.splitlines()[-1]
     assert re.fullmatch("<data-[0-9a-f]{12}>", opening)
     assert closing == opening.replace("<", "</")
-    assert (told.count(opening), told.count(closing)) == (1, 1)
+    assert (model_input.count(opening), model_input.count(closing)) == (1, 1)
 
 
 async def test_what_a_model_wrote_is_forgotten_once_it_is_decided(home: Path):
-    done = await talk_on_own_desk(home, steps([WORLDS], saying("Done.")))
+    chat = await talk_on_own_desk(home, steps([WORLDS], saying("Done.")))
     async with open_desk(home) as dependencies:
         assert [record async for record in iterate_records(dependencies.store.records, OWNER, "answer")] == []
         assert await list_runs(dependencies.store, "other") == []
-    nowhere(home, done.turn, *done.events)
+    nowhere(home, chat.turn, *chat.events)
 
 
 ELSEWHERE = {
@@ -279,6 +279,6 @@ def test_the_list_of_guards_names_tests_that_are_there():
         "test_the_list_of_guards_names_tests_that_are_there",
         "test_what_the_check_refuses_is_not_the_whole_language",
     }
-    named = {*own, *(name for names in ELSEWHERE.values() for name in names)}
+    expected_names = {*own, *(name for names in ELSEWHERE.values() for name in names)}
     assert all(hasattr(modules[module], name) for module, names in ELSEWHERE.items() for name in names)
-    assert set(re.findall(r"test_[a-z_]+(?=[\[`])", page)) == named
+    assert set(re.findall(r"test_[a-z_]+(?=[\[`])", page)) == expected_names

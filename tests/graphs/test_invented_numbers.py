@@ -33,8 +33,8 @@ async def test_no_agent_of_a_search_can_publish_an_invented_number(disguises: li
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("made") / "home"
+def home_with_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home_with_run") / "home"
     asyncio.run(run_for_two_owners(home))
     (home / "stratigos.log").touch()
     return home
@@ -43,17 +43,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "disguise", a_few(INVENTED, "digits", "words", "other_digits", "hidden_joint", "roman", "glued")
 )
-async def test_the_assistant_does_not_say_it(disguise: str, made: Path, home: Path):
-    shutil.copytree(made, home)
+async def test_the_assistant_does_not_say_it(disguise: str, home_with_run: Path, home: Path):
+    shutil.copytree(home_with_run, home)
     text = INVENTED[disguise]
     lists = [("list_results", {})]
-    done = await talk_on_own_desk(
+    chat = await talk_on_own_desk(
         home, steps(lists, saying(f"You gain {text} a year.", f"It is {text}.")), "Was it worth it?"
     )
-    assert done.turn.outcome == "no_answer"
-    assert done.turn.claims == ()
-    assert [event.digest != "" for event in done.of(DraftRejected)] == [True, True]
-    assert disguises_in(home, *(event.model_dump_json() for event in done.events), done.turn.model_dump_json()) == set()
+    assert chat.turn.outcome == "no_answer"
+    assert chat.turn.claims == ()
+    assert [event.digest != "" for event in chat.of(DraftRejected)] == [True, True]
+    assert disguises_in(home, *(event.model_dump_json() for event in chat.events), chat.turn.model_dump_json()) == set()
 
 
 def everywhere(text: str) -> list[Call]:
@@ -89,13 +89,13 @@ def everywhere(text: str) -> list[Call]:
 
 
 @pytest.mark.parametrize("disguise", ["digits", "words", "glued", "other_digits"])
-async def test_no_argument_of_the_assistant_takes_it(disguise: str, made: Path, home: Path, monkeypatch):
+async def test_no_argument_of_the_assistant_takes_it(disguise: str, home_with_run: Path, home: Path, monkeypatch):
     """Every field of every tool, eight calls at a time."""
-    shutil.copytree(made, home)
+    shutil.copytree(home_with_run, home)
     monkeypatch.setenv("STRATIGOS_HOME", str(home))
     monkeypatch.setenv("STRATIGOS_LOG_LEVEL", "debug")
     calls = everywhere(INVENTED[disguise])
-    seen: list[str] = []
+    shown_texts: list[str] = []
     async with create_dependencies(Settings()) as open_desk:
         for first in range(0, len(calls), 8):
             some = calls[first : first + 8]
@@ -104,7 +104,7 @@ async def test_no_argument_of_the_assistant_takes_it(disguise: str, made: Path, 
             conversation = await begin_conversation(dependencies, OWNER)
             events = [event async for event in ask(dependencies, OWNER, conversation, "Was it worth it?")]
             turn = await turn_of(dependencies.store, OWNER, conversation, 1)
-            seen += [*(event.model_dump_json() for event in events), turn.model_dump_json()]
-            told = [event for event in events if event.event == "tool_called"]
-            assert {event.tool for event in told} <= {"list_results"}
-    assert disguises_in(home, *seen) == set()
+            shown_texts += [*(event.model_dump_json() for event in events), turn.model_dump_json()]
+            tool_calls = [event for event in events if event.event == "tool_called"]
+            assert {event.tool for event in tool_calls} <= {"list_results"}
+    assert disguises_in(home, *shown_texts) == set()

@@ -27,11 +27,11 @@ from tests.graphs.bedrock_runs import (
     OTHER_MODEL,
     QUICK,
     RISK,
-    answered,
+    answered_call,
     point_at,
     ran,
-    replaced,
-    retried,
+    replaced_call,
+    retried_call,
 )
 from tests.graphs.invented_answers import INVENTED_NUMBER, assert_not_stored
 from tests.soak_variants import a_few
@@ -39,7 +39,7 @@ from tests.soak_variants import a_few
 pytestmark = pytest.mark.anyio
 
 FIVE = 5
-UNDISTURBED = [answered(agent) for agent in ASKED]
+UNDISTURBED = [answered_call(agent) for agent in ASKED]
 HALF = Say(
     (f"I believe it is {INVENTED_NUMBER}.",),
     (Call("RiskAssessment", {"concerns": ["none"], INVENTED_NUMBER: INVENTED_NUMBER}),),
@@ -53,11 +53,11 @@ def cut(by: "replies.Raise | replies.Break") -> Broken:
 
 def before_each(times: int, reply: Reply) -> Fault:
     """Every answer costs so many faults; an agent may ask the same again in a later plan."""
-    seen = Counter[bytes]()
+    counts = Counter[bytes]()
 
     def fault(received: Received) -> Reply | None:
-        seen[received.digest] += 1
-        return reply if seen[received.digest] % (times + 1) else None
+        counts[received.digest] += 1
+        return reply if counts[received.digest] % (times + 1) else None
 
     return fault
 
@@ -70,10 +70,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         point_at(patch, double.url)
         for model in (ONE, OTHER):
             home = tmp_path_factory.mktemp("undisturbed")
-            done = asyncio.run(ran(home, options=OPTIONS.model_copy(update={"model": model})))
-            assert done.said == [answered(agent, model) for agent in ASKED]
-            assert done.authors == {model}
-            digests[model] = done.digest
+            run_outcome = asyncio.run(ran(home, options=OPTIONS.model_copy(update={"model": model})))
+            assert run_outcome.model_calls == [answered_call(agent, model) for agent in ASKED]
+            assert run_outcome.authors == {model}
+            digests[model] = run_outcome.digest
     return digests
 
 
@@ -104,13 +104,13 @@ async def test_what_passes_is_waited_for_and_leaves_the_result_as_it_is(case, ho
     fault = PASSING[case]
     with Double(faulty(embedded(), before_each(FIVE, fault.reply))) as double:
         point_at(monkeypatch, double.url)
-        done = await ran(home, options=OPTIONS.model_copy(update={"streaming": fault.streaming}))
-    expected = [[*retried(agent, fault.reason, FIVE), answered(agent, attempts=FIVE + 1)] for agent in ASKED]
-    assert done.said == [said for call in expected for said in call]
+        run_outcome = await ran(home, options=OPTIONS.model_copy(update={"streaming": fault.streaming}))
+    expected = [[*retried_call(agent, fault.reason, FIVE), answered_call(agent, attempts=FIVE + 1)] for agent in ASKED]
+    assert run_outcome.model_calls == [entry for call in expected for entry in call]
     assert len(double.received) == (FIVE + 1) * len(ASKED)
     assert {received.operation for received in double.received} == {"ConverseStream" if fault.streaming else "Converse"}
-    assert done.digest == undisturbed[ONE]
-    assert_not_stored(home, *done.events)
+    assert run_outcome.digest == undisturbed[ONE]
+    assert_not_stored(home, *run_outcome.events)
 
 
 @dataclass(frozen=True)
@@ -150,14 +150,14 @@ async def test_a_model_that_fails_for_good_ends_the_run_with_its_reason(case, ho
     fault = FATAL[case]
     with Double(faulty(embedded(), dead(MODEL, fault.reply))) as double:
         point_at(monkeypatch, double.url)
-        failed = await ran(home, options=options_of(fault.patience))
-    assert failed.failure is not None
-    assert (failed.failure.model, failed.failure.reason) == (ONE, fault.reason)
-    assert ONE in str(failed.failure)
-    assert failed.said == retried(RISK, fault.reason, fault.calls - 1)
-    assert failed.result is None
+        failed_run = await ran(home, options=options_of(fault.patience))
+    assert failed_run.failure is not None
+    assert (failed_run.failure.model, failed_run.failure.reason) == (ONE, fault.reason)
+    assert ONE in str(failed_run.failure)
+    assert failed_run.model_calls == retried_call(RISK, fault.reason, fault.calls - 1)
+    assert failed_run.result is None
     assert fault.calls <= len(double.received) <= 2 * fault.calls, "two agents ask side by side"
-    assert_not_stored(home, *failed.events, failed.failure)
+    assert_not_stored(home, *failed_run.events, failed_run.failure)
 
 
 @pytest.mark.parametrize("case", a_few(["throttled", "expired_credentials", "dripping"], "expired_credentials"))
@@ -165,14 +165,14 @@ async def test_a_run_that_failed_is_resumed_to_the_same_result(case, home, monke
     fault = FATAL[case]
     with Double(faulty(embedded(), dead(MODEL, fault.reply))) as double:
         point_at(monkeypatch, double.url)
-        failed = await ran(home, options=options_of(fault.patience))
-        again = await ran(home, failed.run, options_of(fault.patience))
+        failed_run = await ran(home, options=options_of(fault.patience))
+        again = await ran(home, failed_run.run, options_of(fault.patience))
         assert again.failure is not None
         assert len(again.events) == 1, "it failed in the same way, which is told once more"
     with Double(embedded()) as double:
         point_at(monkeypatch, double.url)
-        resumed = await ran(home, failed.run)
-    assert resumed.said == UNDISTURBED
+        resumed = await ran(home, failed_run.run)
+    assert resumed.model_calls == UNDISTURBED
     assert resumed.digest == undisturbed[ONE]
     assert_not_stored(home, *resumed.events)
 
@@ -181,14 +181,14 @@ async def test_an_endpoint_that_is_down_ends_the_run_which_can_be_resumed(home, 
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     point_at(monkeypatch, f"http://127.0.0.1:{port}")
-    failed = await ran(home)
-    assert failed.failure is not None
-    assert failed.failure.reason == "unreachable"
-    assert failed.said == retried(RISK, "unreachable", FIVE)
+    failed_run = await ran(home)
+    assert failed_run.failure is not None
+    assert failed_run.failure.reason == "unreachable"
+    assert failed_run.model_calls == retried_call(RISK, "unreachable", FIVE)
     with Double(embedded()) as double:
         point_at(monkeypatch, double.url)
-        resumed = await ran(home, failed.run)
-    assert resumed.said == UNDISTURBED
+        resumed = await ran(home, failed_run.run)
+    assert resumed.model_calls == UNDISTURBED
     assert resumed.digest == undisturbed[ONE]
 
 
@@ -199,22 +199,22 @@ def opening(received: Received) -> bool:
 @pytest.mark.soak
 async def test_what_was_answered_before_a_failure_is_neither_asked_nor_told_again(home, monkeypatch, undisturbed):
     """Each opening call is throttled once and each that follows it is refused once: every execution gets further."""
-    told: list[tuple[object, ...]] = []
+    model_events: list[tuple[object, ...]] = []
     throttling = at_first(1, replies.THROTTLED, when=opening)
     refusing = at_first(1, replies.EXPIRED, when=lambda received: not opening(received))
     with Double(faulty(embedded(), throttling, refusing)) as double:
         point_at(monkeypatch, double.url)
-        done = await ran(home)
+        run_outcome = await ran(home)
         executions = 1
-        while done.failure and executions < len(ASKED):
-            told += done.said
-            done = await ran(home, done.run)
+        while run_outcome.failure and executions < len(ASKED):
+            model_events += run_outcome.model_calls
+            run_outcome = await ran(home, run_outcome.run)
             executions += 1
-    told += done.said
-    answers = [said for said in told if said[0] == "answered"]
+    model_events += run_outcome.model_calls
+    answers = [call for call in model_events if call[0] == "answered"]
     attempts = [2, 1, 2, 1, 2, 1, 1, 1, 2, 1]  # the optimizer opens its second plan with the same request
-    assert answers == [answered(agent, attempts=n) for agent, n in zip(ASKED, attempts, strict=True)]
-    assert done.digest == undisturbed[ONE]
+    assert answers == [answered_call(agent, attempts=n) for agent, n in zip(ASKED, attempts, strict=True)]
+    assert run_outcome.digest == undisturbed[ONE]
     in_flight = 1
     assert len(double.received) <= 2 * len(ASKED) + in_flight, "the failure of an agent may cut off another's call"
 
@@ -241,22 +241,24 @@ DEAD: dict[str, Dead] = {
 async def test_the_next_model_decides_where_the_first_is_dead(case, home, monkeypatch, undisturbed):
     fault = DEAD[case]
     rules = [] if fault.reply is None else [dead(MODEL, fault.reply)]
-    known = {OTHER_MODEL} if fault.reply is None else None
+    models = {OTHER_MODEL} if fault.reply is None else None
     options = options_of(fault.patience).model_copy(update={"fallbacks": (OTHER,)})
-    with Double(faulty(embedded(), *rules), models=known) as double:
+    with Double(faulty(embedded(), *rules), models=models) as double:
         point_at(monkeypatch, double.url)
-        done = await ran(home, options=options)
-    failing = [[*retried(agent, fault.reason, fault.calls - 1), replaced(agent, fault.reason)] for agent in ASKED]
+        run_outcome = await ran(home, options=options)
+    failing = [
+        [*retried_call(agent, fault.reason, fault.calls - 1), replaced_call(agent, fault.reason)] for agent in ASKED
+    ]
     # who takes a conversation over keeps it to its end, so only the first call of each finds the dead model
     expected = [
-        [*(failed if first else ()), answered(agent, OTHER)]
-        for agent, failed, first in zip(ASKED, failing, OPENS, strict=True)
+        [*(failed_run if first else ()), answered_call(agent, OTHER)]
+        for agent, failed_run, first in zip(ASKED, failing, OPENS, strict=True)
     ]
-    assert done.said == [said for call in expected for said in call]
-    assert done.authors == {OTHER}
-    assert done.digest == undisturbed[OTHER]
+    assert run_outcome.model_calls == [entry for call in expected for entry in call]
+    assert run_outcome.authors == {OTHER}
+    assert run_outcome.digest == undisturbed[OTHER]
     assert [received.model for received in double.received].count(OTHER_MODEL) == len(ASKED)
-    assert_not_stored(home, *done.events)
+    assert_not_stored(home, *run_outcome.events)
 
 
 async def test_the_next_model_decides_where_the_first_is_silent(home, monkeypatch):
@@ -267,21 +269,21 @@ async def test_the_next_model_decides_where_the_first_is_silent(home, monkeypatc
     options = options_of(RetryPolicy(attempts=2, first_delay=0.0, time_limit=2.0))
     with Double(faulty(embedded(), silent)) as double:
         point_at(monkeypatch, double.url)
-        done = await ran(home, options=options.model_copy(update={"fallbacks": (OTHER,)}))
-    last = replaced(EXPLAINER, "time_limit"), answered(EXPLAINER, OTHER), answered(EXPLAINER, OTHER)
-    assert done.said == [*UNDISTURBED[:-2], *last]
-    assert done.authors == {ONE, OTHER}
-    assert_not_stored(home, *done.events)
+        run_outcome = await ran(home, options=options.model_copy(update={"fallbacks": (OTHER,)}))
+    last = replaced_call(EXPLAINER, "time_limit"), answered_call(EXPLAINER, OTHER), answered_call(EXPLAINER, OTHER)
+    assert run_outcome.model_calls == [*UNDISTURBED[:-2], *last]
+    assert run_outcome.authors == {ONE, OTHER}
+    assert_not_stored(home, *run_outcome.events)
 
 
 async def test_when_all_models_are_dead_the_last_ones_failure_ends_the_run(home, monkeypatch):
     faults = dead(MODEL, replies.DENIED), dead(OTHER_MODEL, replies.EXPIRED)
     with Double(faulty(embedded(), *faults)) as double:
         point_at(monkeypatch, double.url)
-        failed = await ran(home, options=OPTIONS.model_copy(update={"fallbacks": (OTHER,)}))
-    assert failed.failure is not None
-    assert (failed.failure.model, failed.failure.reason) == (OTHER, "credentials")
-    assert failed.said == [replaced(RISK, "access_denied")]
+        failed_run = await ran(home, options=OPTIONS.model_copy(update={"fallbacks": (OTHER,)}))
+    assert failed_run.failure is not None
+    assert (failed_run.failure.model, failed_run.failure.reason) == (OTHER, "credentials")
+    assert failed_run.model_calls == [replaced_call(RISK, "access_denied")]
 
 
 async def test_a_failure_of_the_second_agent_tells_what_the_first_did(home, monkeypatch):
@@ -290,8 +292,8 @@ async def test_a_failure_of_the_second_agent_tells_what_the_first_did(home, monk
 
     with Double(faulty(embedded(), market)) as double:
         point_at(monkeypatch, double.url)
-        failed = await ran(home, options=OPTIONS.model_copy(update={"fallbacks": (OTHER,)}))
-    assert failed.said == [answered(RISK), answered(RISK), replaced(MARKET, "access_denied")]
+        failed_run = await ran(home, options=OPTIONS.model_copy(update={"fallbacks": (OTHER,)}))
+    assert failed_run.model_calls == [answered_call(RISK), answered_call(RISK), replaced_call(MARKET, "access_denied")]
 
 
 def hung_up(double: Double, seconds: float) -> bool:
@@ -306,8 +308,8 @@ async def test_a_stream_that_is_given_up_is_closed(home, monkeypatch):
     endless = Slow(Say(("word " * 200,)), between=0.2)
     with Double(lambda _: endless) as double:
         point_at(monkeypatch, double.url)
-        failed = await ran(home, options=options_of(SHORT))
-        assert failed.failure is not None
+        failed_run = await ran(home, options=options_of(SHORT))
+        assert failed_run.failure is not None
         assert await asyncio.to_thread(hung_up, double, seconds=5.0)
     assert not any(received.answered for received in double.received)
 
@@ -323,6 +325,6 @@ async def test_a_model_that_is_slow_within_its_time_is_waited_for(home, monkeypa
 
     with Double(late) as double:
         point_at(monkeypatch, double.url)
-        done = await ran(home, options=patient)
-    assert done.said == UNDISTURBED
-    assert done.digest == undisturbed[ONE]
+        run_outcome = await ran(home, options=patient)
+    assert run_outcome.model_calls == UNDISTURBED
+    assert run_outcome.digest == undisturbed[ONE]

@@ -128,7 +128,7 @@ def play(home: Path, opened, small):
 
 @pytest.mark.parametrize("case", a_few(ABSTAINING, "wrong_tool", "empty_text", "endless_tool_calls"))
 async def test_an_agent_without_an_answer_abstains_and_code_goes_on(case: str, home, play):
-    events, result, heard = await play(ABSTAINING[case])
+    events, result, inputs = await play(ABSTAINING[case])
 
     decisions = [event.decision for event in events if isinstance(event, DecisionMade)]
     assert {d.agent for d in decisions if d.author == ABSTAINED} == {
@@ -143,7 +143,7 @@ async def test_an_agent_without_an_answer_abstains_and_code_goes_on(case: str, h
     assert result.counts.plans == 1
     assert result.explanation.author == "template"
     assert sum("gave no answer" in caveat for caveat in result.caveats) == 4
-    assert max(heard.count(role) for role in ROLES) <= ROUNDS * MODEL_CALLS
+    assert max(inputs.count(role) for role in ROLES) <= ROUNDS * MODEL_CALLS
     assert_not_stored(home, result, *events)
 
 
@@ -151,7 +151,7 @@ async def test_an_agent_without_an_answer_abstains_and_code_goes_on(case: str, h
     "case", a_few(REJECTED, "digits_of_its_own", "numbers_in_words", "a_figure_that_does_not_exist")
 )
 async def test_a_refused_draft_is_kept_as_a_hash_only(case: str, home, play):
-    events, result, heard = await play(REJECTED[case])
+    events, result, inputs = await play(REJECTED[case])
 
     decisions = [event.decision for event in events if isinstance(event, DecisionMade)]
     assert [d.author for d in decisions if d.agent == "explainer"] == [ABSTAINED]
@@ -161,7 +161,7 @@ async def test_a_refused_draft_is_kept_as_a_hash_only(case: str, home, play):
     assert len(drafts) == ROUNDS * len(decisions)
     assert all(len(draft.digest) == 64 and draft.reasons for draft in drafts)
     assert result.explanation.author == "template"
-    assert max(heard.count(role) for role in ROLES) <= ROUNDS
+    assert max(inputs.count(role) for role in ROLES) <= ROUNDS
     assert_not_stored(home, result, *events)
 
 
@@ -192,10 +192,10 @@ async def test_a_search_cannot_stop_or_narrow_before_it_began(plan, play):
 
 async def test_the_second_draft_may_mend_what_was_wrong_with_the_first(play):
     def reply(role: str, messages: list[Any]) -> AIMessage:
-        told = json.dumps([m.text for m in messages])
+        prompt = json.dumps([m.text for m in messages])
         text = (
             "The benefit is {{benefit_bps}}."
-            if "last draft was refused" in told
+            if "last draft was refused" in prompt
             else f"The benefit is {INVENTED_NUMBER}."
         )
         return claiming(text)(role, messages)
@@ -216,12 +216,12 @@ async def test_a_model_that_raises_is_a_fault_that_ends_the_run(role: str, home,
 
     async with opened(home, Broken()) as dependencies:
         name = await create_run(dependencies, OWNER, small())
-        seen = []
+        events = []
         with pytest.raises(LookupError):  # noqa: PT012  (what was seen before it counts)
             async for event in execute(dependencies, OWNER, name):
-                seen.append(event)  # noqa: PERF401
-        assert (seen[-1].event, seen[-1].code, seen[-1].kind) == ("run_failed", "fault", "LookupError")
+                events.append(event)  # noqa: PERF401
+        assert (events[-1].event, events[-1].code, events[-1].kind) == ("run_failed", "fault", "LookupError")
         assert (await load_run(dependencies.store, OWNER, name)).state == "failed"
         assert await load_final_result(dependencies.store, OWNER, name) is None
-        assert await load_events(dependencies.store, OWNER, name) == seen
-    assert_not_stored(home, *seen)
+        assert await load_events(dependencies.store, OWNER, name) == events
+    assert_not_stored(home, *events)

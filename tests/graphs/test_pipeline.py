@@ -36,7 +36,7 @@ async def prepared(home: Path, request: OptimizationRequest = ASKED) -> Path:
         return await prepare(dependencies, OWNER, home, request)
 
 
-async def told(folder: Path, **how: Any) -> list[StepEvent]:
+async def run_steps(folder: Path, **how: Any) -> list[StepEvent]:
     async with aclosing(execute(folder, first_delay=0.001, **how)) as events:
         return [event async for event in events]
 
@@ -49,11 +49,11 @@ def of(events: Sequence[StepEvent], what: str) -> list[str]:
 def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[StepEvent]]:
     """A pipeline that has finished, and what it told."""
     folder = asyncio.run(prepared(tmp_path_factory.mktemp("first")))
-    return folder, asyncio.run(told(folder))
+    return folder, asyncio.run(run_steps(folder))
 
 
 @pytest.fixture
-def done(first: tuple[Path, list[StepEvent]], home: Path) -> Path:
+def finished_folder(first: tuple[Path, list[StepEvent]], home: Path) -> Path:
     """A copy of it, of this test alone."""
     folder, _ = first
     return Path(shutil.copytree(folder, home / "pipelines" / folder.name))
@@ -70,47 +70,47 @@ def test_a_request_passes_through_its_steps_and_is_answered(first: tuple[Path, l
         assert set(step_of(name).files) <= file_digests(folder / name).keys()
 
 
-async def test_what_is_finished_is_not_executed_again(done: Path, home: Path) -> None:
-    before = {name: file_digests(done / name) for name in USUAL}
-    assert await prepared(home) == done
-    events = await told(done)
+async def test_what_is_finished_is_not_executed_again(finished_folder: Path, home: Path) -> None:
+    before = {name: file_digests(finished_folder / name) for name in USUAL}
+    assert await prepared(home) == finished_folder
+    events = await run_steps(finished_folder)
     assert (of(events, "begun"), of(events, "passed_over")) == ([], USUAL)
-    assert before == {name: file_digests(done / name) for name in USUAL}
+    assert before == {name: file_digests(finished_folder / name) for name in USUAL}
 
 
-async def test_only_what_depends_on_a_change_is_executed_again(done: Path) -> None:
-    digest = read_pipeline_result(done)[0].digest()
-    (done / "scenario_generation" / MARKER_FILE).unlink()
-    assert of(await told(done), "begun") == ["scenario_generation"]  # it leaves what it had left
-    (done / SEARCH / "trials-00001.json").unlink()
-    events = await told(done)
+async def test_only_what_depends_on_a_change_is_executed_again(finished_folder: Path) -> None:
+    digest = read_pipeline_result(finished_folder)[0].digest()
+    (finished_folder / "scenario_generation" / MARKER_FILE).unlink()
+    assert of(await run_steps(finished_folder), "begun") == ["scenario_generation"]  # it leaves what it had left
+    (finished_folder / SEARCH / "trials-00001.json").unlink()
+    events = await run_steps(finished_folder)
     assert of(events, "begun") == [SEARCH, "aggregation"]
-    account = json.loads((done / SEARCH / "shards.json").read_text())
+    account = json.loads((finished_folder / SEARCH / "shards.json").read_text())
     assert account["computed"] == {"here": 0}
-    assert read_pipeline_result(done)[0].digest() == digest
+    assert read_pipeline_result(finished_folder)[0].digest() == digest
 
 
-async def test_an_interrupted_search_goes_on(done: Path) -> None:
-    made: list[str] = []
+async def test_an_interrupted_search_goes_on(finished_folder: Path) -> None:
+    folders: list[str] = []
 
     class CutOff(LocalEngine):
         def compute(self, tasks: Sequence[Task]) -> Any:
             for result in super().compute(tasks):
-                if len(made) == 3:
+                if len(folders) == 3:
                     raise InterruptedError
-                made.append(result[0])
+                folders.append(result[0])
                 yield result
 
-    digest = read_pipeline_result(done)[0].digest()
+    digest = read_pipeline_result(finished_folder)[0].digest()
     for folder in (SEARCH, "shards"):
-        shutil.rmtree(done / folder)
+        shutil.rmtree(finished_folder / folder)
     with pytest.raises(InterruptedError):
-        await told(done, engine=CutOff)
-    assert not (done / SEARCH / MARKER_FILE).exists()
-    assert of(await told(done), "passed_over")[:2] == ["data_validation", "scenario_generation"]
-    account = json.loads((done / SEARCH / "shards.json").read_text())
+        await run_steps(finished_folder, engine=CutOff)
+    assert not (finished_folder / SEARCH / MARKER_FILE).exists()
+    assert of(await run_steps(finished_folder), "passed_over")[:2] == ["data_validation", "scenario_generation"]
+    account = json.loads((finished_folder / SEARCH / "shards.json").read_text())
     assert (account["found"], account["computed"]) == (3, {"here": 1})  # two rounds of a chunk in two scenarios
-    assert read_pipeline_result(done)[0].digest() == digest
+    assert read_pipeline_result(finished_folder)[0].digest() == digest
 
 
 async def test_data_that_cannot_be_used_fail_the_first_step(home: Path, tmp_path: Path) -> None:
@@ -118,19 +118,19 @@ async def test_data_that_cannot_be_used_fail_the_first_step(home: Path, tmp_path
     days = [f"2015-01-{day:02d}" for day in (5, 6, 7, 8, 9, 12, 13)]
     prices.write_text("date,MINE\n" + "\n".join(f"{day},{100 + n}" for n, day in enumerate(days)) + "\n")
     folder = await prepared(home, ASKED.model_copy(update={"universe": "file", "prices_file": str(prices)}))
-    with pytest.raises(StepFailed, match=r"^data_validation: .* expected at most .* 6 returns") as failed:
-        await told(folder)
-    assert failed.value.step == "data_validation"
+    with pytest.raises(StepFailed, match=r"^data_validation: .* expected at most .* 6 returns") as error:
+        await run_steps(folder)
+    assert error.value.step == "data_validation"
     assert not (folder / "data_validation" / MARKER_FILE).exists()
 
 
-async def test_too_few_trials_for_a_surrogate_fail_the_training_alone(done: Path) -> None:
+async def test_too_few_trials_for_a_surrogate_fail_the_training_alone(finished_folder: Path) -> None:
     with pytest.raises(StepFailed, match=r"^training: trials: 12 stored trials .* expected at least 20"):
-        await told(done, training=True)
-    assert (done / "aggregation" / MARKER_FILE).exists()
+        await run_steps(finished_folder, training=True)
+    assert (finished_folder / "aggregation" / MARKER_FILE).exists()
 
 
-async def test_a_cluster_that_does_not_answer_is_asked_again(done: Path) -> None:
+async def test_a_cluster_that_does_not_answer_is_asked_again(finished_folder: Path) -> None:
     calls: list[int] = []
 
     class Flaky(LocalEngine):
@@ -140,52 +140,52 @@ async def test_a_cluster_that_does_not_answer_is_asked_again(done: Path) -> None
                 raise Unavailable("the cluster does not answer")
             return super().compute(tasks)
 
-    shutil.rmtree(done / "shards")
-    (done / SEARCH / MARKER_FILE).unlink()
-    events = await told(done, engine=Flaky)
+    shutil.rmtree(finished_folder / "shards")
+    (finished_folder / SEARCH / MARKER_FILE).unlink()
+    events = await run_steps(finished_folder, engine=Flaky)
     assert (len(calls), of(events, "finished")) == (4, [SEARCH])  # two rounds; what they leave is what was there
 
 
-async def test_a_search_refuses_models_that_nobody_looked_at(done: Path) -> None:
-    looked_at = done / "scenario_generation"
+async def test_a_search_refuses_models_that_nobody_looked_at(finished_folder: Path) -> None:
+    looked_at = finished_folder / "scenario_generation"
     text = (looked_at / "scenarios.json").read_text()
     model = json.loads(text)["scenarios"][0]["model"]
     (looked_at / "scenarios.json").write_text(text.replace(model, "0" * 64))
-    write_marker("scenario_generation", {"work": done / "data_validation"}, looked_at)
-    with pytest.raises(
-        StepFailed, match=rf"^{SEARCH}: scenarios.base_case: its model is not the checked one"
-    ) as failed:
-        await told(done)
-    assert failed.value.step == SEARCH
+    write_marker("scenario_generation", {"work": finished_folder / "data_validation"}, looked_at)
+    with pytest.raises(StepFailed, match=rf"^{SEARCH}: scenarios.base_case: its model is not the checked one") as error:
+        await run_steps(finished_folder)
+    assert error.value.step == SEARCH
 
 
 def test_the_command_shows_the_answer_and_does_nothing_twice(
-    done: Path, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    finished_folder: Path, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     request = tmp_path / "request.json"
     request.write_text(ASKED.model_dump_json())
     assert run(["pipeline", "run", "--request", str(request)]) == 0
-    shown = capsys.readouterr()
-    assert shown.err.count("finished before, not repeated") == len(USUAL)
-    assert shown.out.endswith(f"result digest: {read_pipeline_result(done)[0].digest()}\n")
-    assert (home / "reports" / f"{done.name}.html").exists()
+    output = capsys.readouterr()
+    assert output.err.count("finished before, not repeated") == len(USUAL)
+    assert output.out.endswith(f"result digest: {read_pipeline_result(finished_folder)[0].digest()}\n")
+    assert (home / "reports" / f"{finished_folder.name}.html").exists()
 
-    async def tried() -> set[str]:
+    async def ledger_trials() -> set[str]:
         async with open_dependencies(home) as dependencies:
-            return await earlier_entries(dependencies.store, OWNER, read_pipeline_result(done)[0].manifest.data_digest)
+            return await earlier_entries(
+                dependencies.store, OWNER, read_pipeline_result(finished_folder)[0].manifest.data_digest
+            )
 
-    assert len(asyncio.run(tried())) == 12  # they count in whatever comes after
+    assert len(asyncio.run(ledger_trials())) == 12  # they count in whatever comes after
 
-    result = done / "aggregation" / "result.json"
+    result = finished_folder / "aggregation" / "result.json"
     result.write_text(result.read_text().replace('"stopped": "budget"', '"stopped": "converged"'))
     with pytest.raises(BadOutput, match=r"result\.json: damaged"):
-        read_pipeline_result(done)
+        read_pipeline_result(finished_folder)
 
 
 def test_the_graph_is_the_definition() -> None:
-    drawn = pipeline_graph().get_graph()
-    assert [name for name in drawn.nodes if not name.startswith("__")] == [step.name for step in STEPS]
-    edges = {(edge.source, edge.target, edge.conditional) for edge in drawn.edges}
+    drawing = pipeline_graph().get_graph()
+    assert [name for name in drawing.nodes if not name.startswith("__")] == [step.name for step in STEPS]
+    edges = {(edge.source, edge.target, edge.conditional) for edge in drawing.edges}
     inner = {edge for edge in edges if not edge[0].startswith("__") and not edge[1].startswith("__")}
     always = {(need, step.name, False) for step in STEPS if not step.optional for need in step.dependencies}
     assert inner == always | {(step.dependencies[-1], step.name, True) for step in STEPS if step.optional}

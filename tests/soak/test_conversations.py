@@ -11,15 +11,15 @@ from tests.graphs.conversations.interrupted_turns import SEARCH, begin_talk, cou
 pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 
 
-def repeated_calls(place, searched):
+def repeated_calls(place, home_with_result):
     """Model calls that were made more often than in an undisturbed turn."""
-    assert not count_questions(searched) - count_questions(place)
-    return (count_questions(place) - count_questions(searched)).total()
+    assert not count_questions(home_with_result) - count_questions(place)
+    return (count_questions(place) - count_questions(home_with_result)).total()
 
 
 @pytest.mark.parametrize("before", [True, False])
-async def test_a_turn_killed_at_each_event_comes_to_the_same(before: bool, home, searched):
-    expected = await stored_traces(searched)
+async def test_a_turn_killed_at_each_event_comes_to_the_same(before: bool, home, home_with_result):
+    expected = await stored_traces(home_with_result)
     for log in expected["logs"].values():
         for event in log:
             place = home / event["id"]
@@ -27,12 +27,12 @@ async def test_a_turn_killed_at_each_event_comes_to_the_same(before: bool, home,
             assert run_process(place, SEARCH, [event["id"]], before=before) == -signal.SIGKILL
             assert run_process(place, SEARCH, []) == 0
             assert await stored_traces(place) == expected
-            assert repeated_calls(place, searched) <= 2  # calls in flight at the kill
+            assert repeated_calls(place, home_with_result) <= 2  # calls in flight at the kill
             print(f"{event['node']} {event['event']}", flush=True)
 
 
-async def test_a_turn_killed_at_each_write_comes_to_the_same(home, searched):
-    expected = await stored_traces(searched)
+async def test_a_turn_killed_at_each_write_comes_to_the_same(home, home_with_result):
+    expected = await stored_traces(home_with_result)
     writes, code = 0, None
     while code != 0:
         writes += 1
@@ -42,7 +42,7 @@ async def test_a_turn_killed_at_each_write_comes_to_the_same(home, searched):
         assert code in (0, -signal.SIGKILL)
         assert code == 0 or run_process(place, SEARCH, []) == 0
         assert await stored_traces(place) == expected
-        assert repeated_calls(place, searched) <= 2
+        assert repeated_calls(place, home_with_result) <= 2
         print(f"write {writes}", flush=True)
     assert writes > 50
 

@@ -7,7 +7,7 @@ from tests.doubles.bedrock.calls import Received
 from tests.doubles.bedrock.double import Double
 from tests.doubles.bedrock.drivers import embedded
 from tests.doubles.bedrock.replies import Reply, Say, Slow
-from tests.graphs.bedrock_runs import ASKED, OPTIONS, RISK, answered, point_at, ran
+from tests.graphs.bedrock_runs import ASKED, OPTIONS, RISK, answered_call, point_at, ran
 
 pytestmark = [pytest.mark.soak, pytest.mark.anyio]
 
@@ -33,7 +33,7 @@ async def test_a_minute_of_silence_is_tolerated(home, monkeypatch):
     with Double(slowly(Slow(TEXT, before=MINUTE))) as double:
         point_at(monkeypatch, double.url)
         result = await ran(home, options=OPTIONS.model_copy(update={"patience": RetryPolicy()}))
-    assert result.said == [answered(agent) for agent in ASKED]
+    assert result.model_calls == [answered_call(agent) for agent in ASKED]
     slowest = max(event.seconds for event in result.events if event.event == "model_answered")
     assert MINUTE <= slowest < MINUTE + 30.0
 
@@ -46,5 +46,5 @@ async def test_a_minute_exceeds_a_shorter_time_limit(slow, home, monkeypatch):
     assert result.failure is not None
     assert result.failure.reason == "time_limit"
     assert result.failure.model == OPTIONS.model
-    assert result.said == []
+    assert result.model_calls == []
     assert RISK in {event.node for event in result.events}

@@ -128,7 +128,7 @@ async def test_each_agent_has_its_model_and_all_have_the_fallbacks(home, monkeyp
         point_at(monkeypatch, double.url)
         options = changed(agents=agents, fallbacks=(OTHER, THIRD, OTHER))
         run = await ran(home, options=options)
-    calls = [call[:4] for call in run.said]
+    calls = [call[:4] for call in run.model_calls]
     own = {"risk_manager": OTHER, "explainer": THIRD}
     expected: list[tuple[object, ...]] = []
     for agent, first in zip(ASKED, OPENS, strict=True):
@@ -143,7 +143,7 @@ async def test_a_model_that_is_listed_twice_is_called_once(home, monkeypatch):
     with Double(lambda _: replies.DENIED) as double:
         point_at(monkeypatch, double.url)
         run = await ran(home, options=changed(fallbacks=(ONE, OTHER, OTHER)))
-    assert run.said == [("replaced", "risk_manager", ONE, OTHER, "access_denied")]
+    assert run.model_calls == [("replaced", "risk_manager", ONE, OTHER, "access_denied")]
     assert run.failure is not None
     assert run.failure.model == OTHER
     assert [received.model for received in double.received].count(MODEL) <= 2, "of two agents"

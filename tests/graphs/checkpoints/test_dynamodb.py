@@ -48,8 +48,8 @@ def last(state: State) -> dict[str, Any]:
     return {"done": ["second"], "also": state["done"]}
 
 
-async def streamed(graph: Any, begun: Any) -> None:
-    async for _ in graph.astream(begun, THREAD, stream_mode=["custom"], durability="sync"):
+async def streamed(graph: Any, initial_input: Any) -> None:
+    async for _ in graph.astream(initial_input, THREAD, stream_mode=["custom"], durability="sync"):
         pass
 
 
@@ -80,8 +80,8 @@ async def test_a_state_too_large_for_an_item_lies_in_the_bucket_until_its_thread
     place = DynamoTable(place.name, aws.bucket(BUCKET))
     async with open_checkpoints(place) as checkpointer:
         graph = graph_with_interrupt(checkpointer)
-        ended = await run_to_end(graph, THREAD, "large")
-        assert ended == {"done": ["first", "yes"], "also": ["first", "yes"], "text": "x" * 500_000}
+        final_state = await run_to_end(graph, THREAD, "large")
+        assert final_state == {"done": ["first", "yes"], "also": ["first", "yes"], "text": "x" * 500_000}
         assert len(aws.objects(BUCKET)) == 4  # two checkpoints, and the writes that led to each
         assert len([step async for step in graph.aget_state_history(THREAD)]) == 4
         await checkpointer.adelete_thread("another")
@@ -104,10 +104,10 @@ async def test_a_process_killed_between_its_writes_loses_and_doubles_nothing(wri
 
 
 async def test_every_read_sees_what_was_written_last(place):
-    asked: dict[str, list[dict[str, Any]]] = {}
+    reads: dict[str, list[dict[str, Any]]] = {}
 
     def told(model: Any, params: Any, **_: object) -> None:
-        asked.setdefault(model.name, []).append(json.loads(params["body"]))
+        reads.setdefault(model.name, []).append(json.loads(params["body"]))
 
     async with open_checkpoints(place) as checkpointer:
         place.saver.client.meta.events.register("before-call.dynamodb", told)
@@ -116,10 +116,10 @@ async def test_every_read_sees_what_was_written_last(place):
         before = (await anext(graph.aget_state_history(THREAD))).config
         assert (await graph.aget_state(before)).values["done"] == ["first", "yes"]
         await checkpointer.adelete_thread("thread")
-    assert {"Query", "GetItem", "BatchGetItem"} <= asked.keys()
-    assert all(each["ConsistentRead"] for name in ("Query", "GetItem") for each in asked[name])
-    assert all(keys["ConsistentRead"] for each in asked["BatchGetItem"] for keys in each["RequestItems"].values())
-    assert "Scan" not in asked
+    assert {"Query", "GetItem", "BatchGetItem"} <= reads.keys()
+    assert all(each["ConsistentRead"] for name in ("Query", "GetItem") for each in reads[name])
+    assert all(keys["ConsistentRead"] for each in reads["BatchGetItem"] for keys in each["RequestItems"].values())
+    assert "Scan" not in reads
 
 
 @pytest.mark.parametrize("fails", ["node", "edge"])
@@ -136,12 +136,12 @@ async def test_of_an_error_only_its_class_is_stored(fails, aws, place):
             await graph.compile(checkpointer=checkpointer).ainvoke(
                 {"done": [], "also": [], "text": ""}, THREAD, durability="sync"
             )
-        found = await checkpointer.aget_tuple(THREAD)
-    assert found is not None
-    assert ("__error__", "LookupError") in [(channel, value) for _, channel, value in found.pending_writes or ()]
-    stored = aws.items(place.name)
-    assert any(b"LookupError" in item.get("payload", {}).get("B", b"") for item in stored)
-    assert not [item for item in stored if SECRET in str(item)]
+        checkpoint = await checkpointer.aget_tuple(THREAD)
+    assert checkpoint is not None
+    assert ("__error__", "LookupError") in [(channel, value) for _, channel, value in checkpoint.pending_writes or ()]
+    items = aws.items(place.name)
+    assert any(b"LookupError" in item.get("payload", {}).get("B", b"") for item in items)
+    assert not [item for item in items if SECRET in str(item)]
 
 
 @pytest.mark.parametrize("state", [graphs.optimization.State, graphs.assistant.State])
@@ -151,9 +151,9 @@ def test_every_word_of_a_state_comes_back_from_a_checkpoint(state):
         if isinstance(hint, type) and issubclass(hint, BaseModel):
             yield hint
 
-    used = {word for hint in get_type_hints(state).values() for word in words(hint)}
-    assert used
-    assert used <= set(CHECKPOINT_TYPES)
+    state_types = {word for hint in get_type_hints(state).values() for word in words(hint)}
+    assert state_types
+    assert state_types <= set(CHECKPOINT_TYPES)
 
 
 async def start(*, models: bool = True) -> Any:
@@ -178,10 +178,10 @@ async def start(*, models: bool = True) -> Any:
 async def test_a_place_that_cannot_keep_checkpoints_stops_the_start(setting, told, aws, place, monkeypatch):
     aws.table("other-keys", {"PK": "HASH"})
     monkeypatch.setenv("STRATIGOS_CHECKPOINTS", setting)
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as error:
         await start()
-    assert str(refused.value).startswith("STRATIGOS_CHECKPOINTS: ")
-    assert told in str(refused.value)
+    assert str(error.value).startswith("STRATIGOS_CHECKPOINTS: ")
+    assert told in str(error.value)
 
 
 async def test_the_setting_chooses_the_place(aws, place, home, monkeypatch):
@@ -226,8 +226,8 @@ async def test_a_node_that_ends_before_its_branch_is_chosen_is_done_again(tmp_pa
     graph.add_conditional_edges("first", branch, ["second"])
     where = tmp_path / "checkpoints.sqlite" if kind == "file" else request.getfixturevalue("place")
     async with open_checkpoints(where) as checkpointer:
-        begun = {"done": [], "also": [], "text": "small"}
-        running = asyncio.create_task(streamed(graph.compile(checkpointer), begun))
+        initial_state = {"done": [], "also": [], "text": "small"}
+        running = asyncio.create_task(streamed(graph.compile(checkpointer), initial_state))
         await choosing.wait()
         if end == "it is cut off":
             running.cancel()

@@ -1,3 +1,3 @@
-from tests.graphs.conversations.interrupted_turns import searched
+from tests.graphs.conversations.interrupted_turns import home_with_result
 
-__all__ = ["searched"]
+__all__ = ["home_with_result"]

@@ -58,13 +58,15 @@ class Noting(EmbeddedPlanner):
     file: Path
 
     def _reply(self, messages):
-        told = [self.answers_with, [message.model_dump(mode="json", exclude={"id"}) for message in messages]]
+        line = [self.answers_with, [message.model_dump(mode="json", exclude={"id"}) for message in messages]]
         with self.file.open("a") as file:
-            file.write(json.dumps(told, sort_keys=True) + "\n")
+            file.write(json.dumps(line, sort_keys=True) + "\n")
         return super()._reply(messages)
 
 
-async def said(dependencies: Dependencies, text: str, conversation: str = TALK, owner: str = OWNER) -> list[Any]:
+async def send_message(
+    dependencies: Dependencies, text: str, conversation: str = TALK, owner: str = OWNER
+) -> list[Any]:
     return [event async for event in ask(dependencies, owner, conversation, text)]
 
 
@@ -90,4 +92,4 @@ async def _talk(home: Path, text: str, deadly: Collection[str], *, before: bool,
         if last and (await turn_of(dependencies.store, OWNER, TALK, last)).state in UNANSWERED:
             await gone_on(dependencies, last)
         elif not last or (await turn_of(dependencies.store, OWNER, TALK, last)).asked != text:
-            await said(dependencies, text)
+            await send_message(dependencies, text)

@@ -12,7 +12,7 @@ from desk.runs.repository import list_runs, load_events
 from graphs.conversations.turn_execution import begin_conversation, conversation_of, turn_of
 from store.embedded import open_store
 from store.records import iterate_records
-from tests.graphs.conversations.conversation_process import HEARD, TALK, Noting, said, talk
+from tests.graphs.conversations.conversation_process import HEARD, TALK, Noting, send_message, talk
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.processes import FORK_SERVER
 
@@ -20,14 +20,14 @@ SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory) -> Path:
+def home_with_result(tmp_path_factory) -> Path:
     """A home in which a conversation has one result."""
-    folder = tmp_path_factory.mktemp("searched")
+    folder = tmp_path_factory.mktemp("home_with_result")
 
     async def search() -> None:
         async with open_dependencies(folder, Noting(file=folder / HEARD)) as dependencies:
             await begin_conversation(dependencies, OWNER, conversation_id=TALK)
-            await said(dependencies, SEARCH)
+            await send_message(dependencies, SEARCH)
 
     asyncio.run(search())
     return folder

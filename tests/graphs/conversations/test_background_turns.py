@@ -33,17 +33,17 @@ pytestmark = pytest.mark.anyio
 
 async def answered(dependencies, turn, owner: str = OWNER):
     """The turn once somebody has answered it."""
-    while (found := await turn_of(dependencies.store, owner, turn.conversation, turn.number)).state == "running":
+    while (current := await turn_of(dependencies.store, owner, turn.conversation, turn.number)).state == "running":
         await dependencies.store.events.wait(owner, turn.id, 1_000, timeout=0.02)
-    return found
+    return current
 
 
 async def test_a_message_is_answered_while_nobody_reads(home):
     async with open_dependencies(home) as dependencies, aclosing(BackgroundTurns(dependencies)) as answering:
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
-        asked = await answering.ask(OWNER, TALK, RISK)
-        assert (asked.number, asked.state) == (1, "running")
-        turn = await answered(dependencies, asked)
+        new_turn = await answering.ask(OWNER, TALK, RISK)
+        assert (new_turn.number, new_turn.state) == (1, "running")
+        turn = await answered(dependencies, new_turn)
         assert (turn.state, turn.outcome) == ("completed", "answered")
         events = await load_events(dependencies.store, OWNER, turn.id)
         assert [event.sequence for event in events] == list(range(1, len(events) + 1))
@@ -112,25 +112,25 @@ def later(dependencies: Dependencies) -> Dependencies:
 async def test_the_next_process_goes_on_with_what_a_killed_one_left(home):
     await killed(home, RISK, "tool_returned")
     async with open_dependencies(home) as dependencies:
-        left = await turn_of(dependencies.store, OWNER, TALK, 1)
-        assert left.state == "running"
+        interrupted = await turn_of(dependencies.store, OWNER, TALK, 1)
+        assert interrupted.state == "running"
         async with aclosing(BackgroundTurns(dependencies)) as early:
             await early.ensure_all(OWNER)
-            assert await is_leased(dependencies.store, OWNER, left.id)
+            assert await is_leased(dependencies.store, OWNER, interrupted.id)
         async with aclosing(BackgroundTurns(later(dependencies))) as answering:
             await answering.ensure_all(OWNER)
-            turn = await answered(dependencies, left)
+            turn = await answered(dependencies, interrupted)
         assert (turn.state, turn.outcome) == ("completed", "answered")
         kinds = [event.event for event in await load_events(dependencies.store, OWNER, turn.id)]
         assert [kinds.count(kind) for kind in ("turn_started", "tool_returned", "turn_finished")] == [1, 1, 1]
 
 
 async def test_of_two_processes_one_answers(home):
-    asked: list[str] = []
+    questions: list[str] = []
 
     class Counting(EmbeddedPlanner):
         def _reply(self, messages):
-            asked.append(str(self.answers_with))
+            questions.append(str(self.answers_with))
             return super()._reply(messages)
 
     async with (
@@ -143,12 +143,12 @@ async def test_of_two_processes_one_answers(home):
         turn = await first.ask(OWNER, TALK, RISK)
         await second.ensure(OWNER, TALK, 1)
         assert (await answered(other, turn)).outcome == "answered"
-    once = len(asked)
-    asked.clear()
+    once = len(questions)
+    questions.clear()
     async with open_dependencies(home, Counting()) as dependencies, aclosing(BackgroundTurns(dependencies)) as alone:
         await begin_conversation(dependencies, OWNER, conversation_id="alone")
         await answered(dependencies, await alone.ask(OWNER, "alone", RISK))
-    assert once == len(asked)
+    assert once == len(questions)
 
 
 async def test_what_a_server_was_doing_when_it_stopped_goes_on_in_the_next(home):

@@ -20,7 +20,7 @@ from tests.doubles.bedrock.drivers import at_first, embedded, faulty
 from tests.doubles.bedrock.recordings import CHAT, first_of
 from tests.doubles.bedrock.replies import THROTTLED, THROTTLED_MIDWAY, Broken, say
 from tests.graphs.bedrock_runs import OPTIONS, point_at, wired
-from tests.graphs.conversations.conversation_process import TALK, said
+from tests.graphs.conversations.conversation_process import TALK, send_message
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.reported_usage import cost_of, reported_tokens, tokens_of
 
@@ -33,13 +33,13 @@ async def conversed(dependencies: Dependencies, texts: Sequence[str] = CHAT) -> 
     """What the turns came to."""
     await begin_conversation(dependencies, OWNER, conversation_id=TALK)
     for text in texts:
-        await said(dependencies, text)
+        await send_message(dependencies, text)
     turns = [await turn_of(dependencies.store, OWNER, TALK, number) for number in range(1, len(texts) + 1)]
     return [turn.model_dump(exclude={"at"}) for turn in turns]
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory) -> list[dict[str, Any]]:
+def planner_turns(tmp_path_factory) -> list[dict[str, Any]]:
     """What the embedded planner answers without the wire."""
 
     async def talk() -> list[dict[str, Any]]:
@@ -57,22 +57,22 @@ MIDWAY = Broken(say("It seems that"), 2, THROTTLED_MIDWAY)
 
 
 @pytest.mark.parametrize(("streaming", "fault"), [(True, MIDWAY), (False, THROTTLED)])
-async def test_the_same_is_answered_and_counted_over_the_wire(streaming, fault, home, told, monkeypatch):
+async def test_the_same_is_answered_and_counted_over_the_wire(streaming, fault, home, planner_turns, monkeypatch):
     driver = faulty(embedded(), at_first(1, fault, when=first_of("assistant")))
     options = OPTIONS.model_copy(update={"streaming": streaming})
     with Double(driver) as double:
         point_at(monkeypatch, double.url)
         async with wired(home, options) as dependencies:
-            assert await conversed(dependencies) == told
-            assert [turn["outcome"] for turn in told] == OUTCOMES
-            logs = [await load_events(dependencies.store, OWNER, turn["id"]) for turn in told]
+            assert await conversed(dependencies) == planner_turns
+            assert [turn["outcome"] for turn in planner_turns] == OUTCOMES
+            logs = [await load_events(dependencies.store, OWNER, turn["id"]) for turn in planner_turns]
             launched = [event.launched for log in logs for event in log if isinstance(event, RunLaunched)]
-            for turn, log in zip(told, logs, strict=True):
-                [used] = [event.usage for event in log if isinstance(event, TurnFinished)]
+            for turn, log in zip(planner_turns, logs, strict=True):
+                [usage] = [event.usage for event in log if isinstance(event, TurnFinished)]
                 calls = of_run(double.received, turn["id"])
-                assert tokens_of(used) == reported_tokens(calls)
-                assert used.dollars == pytest.approx(cost_of(calls), rel=1e-12)
-                assert (used.answers + used.retries, used.retries) == (len(calls), 1)
+                assert tokens_of(usage) == reported_tokens(calls)
+                assert usage.dollars == pytest.approx(cost_of(calls), rel=1e-12)
+                assert (usage.answers + usage.retries, usage.retries) == (len(calls), 1)
             runs = [usage_of(await load_events(dependencies.store, OWNER, name)) for name in launched]
             whole = total([*runs, *(usage_of(log) for log in logs)])
             assert tokens_of(whole) == reported_tokens(double.received)
@@ -115,11 +115,13 @@ def test_what_cannot_be_recorded_says_why(arguments, allowed, home, tmp_path, mo
 
 
 @pytest.mark.cassette("chat")
-async def test_the_conversation_that_ships_is_answered_as_by_the_embedded_planner(home, cassette, told):
+async def test_the_conversation_that_ships_is_answered_as_by_the_embedded_planner(home, cassette, planner_turns):
     async with open_dependencies(home, cassette.models) as dependencies:
-        recorded = cassette.run
-        await begin_conversation(dependencies, OWNER, conversation_id=recorded.run)
-        for number, text in enumerate(recorded.messages):
-            await said(dependencies, text, recorded.run)
-            answer = await turn_of(dependencies.store, OWNER, recorded.run, number + 1)
-            assert [claim.model_dump() for claim in answer.claims] == [dict(each) for each in told[number]["claims"]]
+        recording = cassette.run
+        await begin_conversation(dependencies, OWNER, conversation_id=recording.run)
+        for number, text in enumerate(recording.messages):
+            await send_message(dependencies, text, recording.run)
+            answer = await turn_of(dependencies.store, OWNER, recording.run, number + 1)
+            assert [claim.model_dump() for claim in answer.claims] == [
+                dict(each) for each in planner_turns[number]["claims"]
+            ]

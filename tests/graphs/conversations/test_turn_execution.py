@@ -38,7 +38,7 @@ from graphs.conversations.turn_execution import (
 )
 from graphs.jobs.approval_decisions import decide_approval
 from store.records import iterate_records
-from tests.graphs.conversations.conversation_process import CHEAP, TALK, gone_on, said, stored
+from tests.graphs.conversations.conversation_process import CHEAP, TALK, gone_on, send_message, stored
 from tests.graphs.conversations.interrupted_turns import SEARCH, begin_talk, count_questions, run_process, stored_traces
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.runs.approval_process import LOW
@@ -62,24 +62,24 @@ class Scripted(EmbeddedPlanner):
     def _reply(self, messages):
         if self.answers_with != ASSISTANT:
             return super()._reply(messages)
-        asked = next(m for m in reversed(messages) if isinstance(m, HumanMessage))
-        self.heard.append(json.loads(str(asked.text).partition("\n")[0]))
+        message = next(m for m in reversed(messages) if isinstance(m, HumanMessage))
+        self.heard.append(json.loads(str(message.text).partition("\n")[0]))
         if not self.calls:
             return super()._reply(messages)
-        returned = any(isinstance(m, ToolMessage) for m in messages)
-        done = (ASSISTANT, {"claims": [{"section": "answer", "text": "It is done."}]})
-        calls = [done] if returned else self.calls
+        has_result = any(isinstance(m, ToolMessage) for m in messages)
+        final_call = (ASSISTANT, {"claims": [{"section": "answer", "text": "It is done."}]})
+        calls = [final_call] if has_result else self.calls
         return AIMessage("", tool_calls=[{"name": n, "args": a, "id": n} for n, a in calls])
 
 
 @pytest.fixture
-def known(searched: Path, home: Path) -> Path:
+def home_with_run(home_with_result: Path, home: Path) -> Path:
     """A copy of that home."""
-    return shutil.copytree(searched, home)
+    return shutil.copytree(home_with_result, home)
 
 
 @asynccontextmanager
-async def guarded(home: Path, model: Any = None, *, now: datetime = MONDAY):
+async def open_guarded(home: Path, model: Any = None, *, now: datetime = MONDAY):
     async with open_dependencies(home, model) as dependencies:
         yield replace(dependencies, thresholds=LOW, now=lambda: now)
 
@@ -88,11 +88,11 @@ async def turn(dependencies, number: int, conversation: str = TALK):
     return await turn_of(dependencies.store, OWNER, conversation, number)
 
 
-async def found(dependencies, kind: str) -> list[Any]:
+async def load_records(dependencies, kind: str) -> list[Any]:
     return [record async for record in iterate_records(dependencies.store.records, OWNER, kind)]
 
 
-def decided(verdict: Any = "approved", **changes: Any) -> ApprovalDecision:
+def decision_of(verdict: Any = "approved", **changes: Any) -> ApprovalDecision:
     return ApprovalDecision(verdict=verdict, by="risk officer", at=MONDAY, **changes)
 
 
@@ -100,61 +100,61 @@ async def approved(dependencies, number: int = 1, **changes: Any) -> None:
     waits_for = (await turn(dependencies, number)).waits_for
     assert waits_for is not None
     run, subject = waits_for
-    await decide_approval(dependencies, OWNER, run, decided(**changes), subject)
+    await decide_approval(dependencies, OWNER, run, decision_of(**changes), subject)
 
 
 # ---- kept, listed, read again
 
 
-async def test_a_conversation_is_kept_and_listed(known):
-    async with open_dependencies(known) as dependencies:
-        [kept] = await list_conversations(dependencies.store, OWNER)
-        assert (kept.id, kept.turns, kept.parent) == (TALK, 1, None)
-        assert kept.title == SEARCH[:60]
+async def test_a_conversation_is_kept_and_listed(home_with_run):
+    async with open_dependencies(home_with_run) as dependencies:
+        [conversation] = await list_conversations(dependencies.store, OWNER)
+        assert (conversation.id, conversation.turns, conversation.parent) == (TALK, 1, None)
+        assert conversation.title == SEARCH[:60]
         first = await turn(dependencies, 1)
         assert (first.state, first.outcome, first.asked) == ("completed", "answered", SEARCH)
         assert [name for name, _ in first.did] == ["run_optimization"]
-        stored = await load_events(dependencies.store, OWNER, first.id)
-        assert await gone_on(dependencies, 1) == stored
-        assert [e.claim for e in stored if isinstance(e, ClaimReleased)] == list(first.claims)
+        events = await load_events(dependencies.store, OWNER, first.id)
+        assert await gone_on(dependencies, 1) == events
+        assert [e.claim for e in events if isinstance(e, ClaimReleased)] == list(first.claims)
         assert await begin_conversation(dependencies, OWNER) != await begin_conversation(dependencies, OWNER)
         assert [each.turns for each in await list_conversations(dependencies.store, OWNER)] == [0, 0, 1]
 
 
-async def test_each_number_of_an_answer_is_a_figure_of_a_run_of_the_person(known):
-    async with open_dependencies(known) as dependencies:
-        await said(dependencies, LUCK)
+async def test_each_number_of_an_answer_is_a_figure_of_a_run_of_the_person(home_with_run):
+    async with open_dependencies(home_with_run) as dependencies:
+        await send_message(dependencies, LUCK)
         [run] = await list_runs(dependencies.store, OWNER)
         result = await load_final_result(dependencies.store, OWNER, run.id)
         assert result is not None
         of_result = {(figure.id, figure.value, figure.source) for figure in result.figures}
         for number in (1, 2):
             answer = await turn(dependencies, number)
-            used = {id_ for claim in answer.claims for id_ in claim.figures}
-            assert used
-            assert used <= {figure.id for figure in answer.figures}
-            assert {(f.id, f.value, f.source) for f in answer.figures if f.id in used} <= of_result
+            figure_ids = {id_ for claim in answer.claims for id_ in claim.figures}
+            assert figure_ids
+            assert figure_ids <= {figure.id for figure in answer.figures}
+            assert {(f.id, f.value, f.source) for f in answer.figures if f.id in figure_ids} <= of_result
             assert answer.focus.run == run.id
-        assert len(await found(dependencies, "run")) == 1
+        assert len(await load_records(dependencies, "run")) == 1
 
 
-async def test_an_old_result_is_explained_from_the_store(known):
+async def test_an_old_result_is_explained_from_the_store(home_with_run):
     model = Scripted()
-    async with open_dependencies(known, model) as dependencies:
+    async with open_dependencies(home_with_run, model) as dependencies:
         for _ in range(REMEMBERED + 1):
-            await said(dependencies, JOKE)
+            await send_message(dependencies, JOKE)
         model.heard.clear()
-        await said(dependencies, LUCK)
+        await send_message(dependencies, LUCK)
         late = await turn(dependencies, REMEMBERED + 3)
         assert [before["asked"] for before in model.heard[0]["before"]] == [JOKE] * REMEMBERED
         early = await branch(dependencies, OWNER, TALK, 1)
-        await said(dependencies, LUCK, early)
+        await send_message(dependencies, LUCK, early)
         assert late.claims
         assert late.claims == (await turn(dependencies, 2, early)).claims
         assert late.figures == (await turn(dependencies, 2, early)).figures
 
 
-async def test_what_a_tool_returned_is_stored_once_a_turn(known):
+async def test_what_a_tool_returned_is_stored_once_a_turn(home_with_run):
     class Twice(EmbeddedPlanner):
         """Hands in a number of its own first."""
 
@@ -165,23 +165,23 @@ async def test_what_a_tool_returned_is_stored_once_a_turn(known):
                 reply.tool_calls[0]["args"]["claims"][0]["text"] = "It earns 4711."
             return reply
 
-    async with open_dependencies(known, Twice()) as dependencies:
-        before = await found(dependencies, "evidence")
-        events = await said(dependencies, LUCK)
+    async with open_dependencies(home_with_run, Twice()) as dependencies:
+        before = await load_records(dependencies, "evidence")
+        events = await send_message(dependencies, LUCK)
         assert sum(isinstance(event, ToolCalled) for event in events) == 2
-        assert len(await found(dependencies, "evidence")) == len(before) + 1
-        assert {record.version for record in await found(dependencies, "evidence")} == {1}
+        assert len(await load_records(dependencies, "evidence")) == len(before) + 1
+        assert {record.version for record in await load_records(dependencies, "evidence")} == {1}
         assert (await turn(dependencies, 2)).outcome == "answered"
         assert "4711" not in str(events)
 
 
-async def test_a_turn_stores_as_much_late_as_early(known):
-    sizes = [stored(known)]
-    async with open_dependencies(known) as dependencies:
+async def test_a_turn_stores_as_much_late_as_early(home_with_run):
+    sizes = [stored(home_with_run)]
+    async with open_dependencies(home_with_run) as dependencies:
         for _ in range(3):
             for text in CHEAP:
-                await said(dependencies, text)
-            sizes.append(stored(known))
+                await send_message(dependencies, text)
+            sizes.append(stored(home_with_run))
     (store, graph, blobs), *grown = [[b - a for a, b in zip(*pair, strict=True)] for pair in pairwise(sizes)]
     assert store > 0
     assert blobs == 0
@@ -194,20 +194,20 @@ async def test_a_turn_stores_as_much_late_as_early(known):
 # ---- branches
 
 
-async def test_both_sides_of_a_branch_go_on_by_themselves(known):
+async def test_both_sides_of_a_branch_go_on_by_themselves(home_with_run):
     model = Scripted()
-    async with open_dependencies(known, model) as dependencies:
-        await said(dependencies, LUCK)
+    async with open_dependencies(home_with_run, model) as dependencies:
+        await send_message(dependencies, LUCK)
         side = await branch(dependencies, OWNER, TALK, 1)
         assert (await conversation_of(dependencies.store, OWNER, side)).title == SEARCH[:60]
         assert await turn(dependencies, 1, side) == await turn(dependencies, 1)
         with pytest.raises(NotFound, match="turn"):
             await turn(dependencies, 2, side)
         model.heard.clear()
-        await said(dependencies, COSTS, side)
+        await send_message(dependencies, COSTS, side)
         assert [before["asked"] for before in model.heard[0]["before"]] == [SEARCH]
         assert "topic" not in model.heard[0]["focus"]
-        await said(dependencies, JOKE)
+        await send_message(dependencies, JOKE)
         assert [(await turn(dependencies, n)).asked for n in (1, 2, 3)] == [SEARCH, LUCK, JOKE]
         assert [(await turn(dependencies, n, side)).asked for n in (1, 2)] == [SEARCH, COSTS]
         assert ((await turn(dependencies, 2)).focus.topic, (await turn(dependencies, 2, side)).focus.topic) == (
@@ -215,13 +215,13 @@ async def test_both_sides_of_a_branch_go_on_by_themselves(known):
             "costs",
         )
         twig = await branch(dependencies, OWNER, side, 1)
-        await said(dependencies, JOKE, twig)
+        await send_message(dependencies, JOKE, twig)
         assert [(await turn(dependencies, n, twig)).asked for n in (1, 2)] == [SEARCH, JOKE]
 
 
 @pytest.mark.parametrize("number", [0, -1, 2, 10**9])
-async def test_a_branch_needs_a_turn_that_there_is(number, known):
-    async with open_dependencies(known) as dependencies:
+async def test_a_branch_needs_a_turn_that_there_is(number, home_with_run):
+    async with open_dependencies(home_with_run) as dependencies:
         with pytest.raises(InvalidInput, match=r"turn: .*expected 1 to 1"):
             await branch(dependencies, OWNER, TALK, number)
         assert len(await list_conversations(dependencies.store, OWNER)) == 1
@@ -230,33 +230,33 @@ async def test_a_branch_needs_a_turn_that_there_is(number, known):
 # ---- one message at a time
 
 
-async def test_of_two_messages_at_once_one_is_answered_and_the_other_told(known):
+async def test_of_two_messages_at_once_one_is_answered_and_the_other_told(home_with_run):
     async def tried(dependencies, text: str) -> bool:
         try:
-            await said(dependencies, text)
+            await send_message(dependencies, text)
         except Unanswered:
             return False
         return True
 
-    async with open_dependencies(known) as one, open_dependencies(known) as other:
-        answered = await asyncio.gather(tried(one, LUCK), tried(other, COSTS))
-        assert sorted(answered) == [False, True]
+    async with open_dependencies(home_with_run) as one, open_dependencies(home_with_run) as other:
+        outcomes = await asyncio.gather(tried(one, LUCK), tried(other, COSTS))
+        assert sorted(outcomes) == [False, True]
         assert (await conversation_of(one.store, OWNER, TALK)).turns == 2
-        assert (await turn(one, 2)).asked == (LUCK if answered[0] else COSTS)
+        assert (await turn(one, 2)).asked == (LUCK if outcomes[0] else COSTS)
         assert await tried(other, JOKE)
 
 
-async def test_a_message_comes_after_the_answer_before_it(known):
-    async with open_dependencies(known) as dependencies:
+async def test_a_message_comes_after_the_answer_before_it(home_with_run):
+    async with open_dependencies(home_with_run) as dependencies:
         following = ask(dependencies, OWNER, TALK, LUCK)
         await anext(following)
         with pytest.raises(Unanswered, match="turn 2 is not answered yet"):
-            await said(dependencies, COSTS)
+            await send_message(dependencies, COSTS)
         with pytest.raises(InvalidInput, match="turn 2 is not answered yet"):
             await branch(dependencies, OWNER, TALK, 2)
         await following.aclose()
         await gone_on(dependencies, 2)
-        await said(dependencies, COSTS)
+        await send_message(dependencies, COSTS)
         assert [(await turn(dependencies, n)).asked for n in (2, 3)] == [LUCK, COSTS]
 
 
@@ -265,14 +265,14 @@ async def test_a_message_comes_after_the_answer_before_it(known):
 
 async def asked_for_search(dependencies) -> None:
     await begin_conversation(dependencies, OWNER, conversation_id=TALK)
-    await said(dependencies, SEARCH)
+    await send_message(dependencies, SEARCH)
     first = await turn(dependencies, 1)
     assert first.state == "waiting"
     assert first.claims == ()
 
 
-async def test_a_turn_waits_for_a_person_and_goes_on_days_later_elsewhere(home, searched):
-    async with guarded(home) as dependencies:
+async def test_a_turn_waits_for_a_person_and_goes_on_days_later_elsewhere(home, home_with_result):
+    async with open_guarded(home) as dependencies:
         await asked_for_search(dependencies)
         assert await gone_on(dependencies, 1) == []
         [run] = await list_runs(dependencies.store, OWNER)
@@ -280,26 +280,26 @@ async def test_a_turn_waits_for_a_person_and_goes_on_days_later_elsewhere(home, 
         assert (await turn(dependencies, 1)).waits_for == (run.id, "launch")
         assert not [e for e in await load_events(dependencies.store, OWNER, run.id) if e.event == "agent_started"]
         with pytest.raises(Unanswered, match=f"turn 1 waits for an approval .launch of run {run.id}"):
-            await said(dependencies, LUCK)
+            await send_message(dependencies, LUCK)
         with pytest.raises(InvalidInput, match="not answered yet"):
             await branch(dependencies, OWNER, TALK, 1)
-    async with guarded(home, now=THURSDAY) as elsewhere:
+    async with open_guarded(home, now=THURSDAY) as elsewhere:
         await approved(elsewhere)
         await approved(elsewhere)
-    async with guarded(home, now=THURSDAY) as dependencies:
+    async with open_guarded(home, now=THURSDAY) as dependencies:
         events = await gone_on(dependencies, 1)
         assert events[-1].at == THURSDAY
         again = await gone_on(dependencies, 1)
         assert [event for event in again if event in events] == [event for event in events if event.run == again[0].run]
-        assert len(await found(dependencies, "run")) == 1
+        assert len(await load_records(dependencies, "run")) == 1
         assert sum(event.event == "run_finished" for event in events) == 1
         claims = (await turn(dependencies, 1)).claims
-    async with open_dependencies(searched) as other:
+    async with open_dependencies(home_with_result) as other:
         assert claims == (await turn(other, 1)).claims
 
 
 async def test_a_search_is_answered_as_the_person_edited_it(home):
-    async with guarded(home) as dependencies:
+    async with open_guarded(home) as dependencies:
         await asked_for_search(dependencies)
         await approved(dependencies, verdict="edited", trials=12)
         await gone_on(dependencies, 1)
@@ -311,7 +311,7 @@ async def test_a_search_is_answered_as_the_person_edited_it(home):
 
 
 async def test_a_rejected_search_leaves_no_job_and_the_reason(home):
-    async with guarded(home) as dependencies:
+    async with open_guarded(home) as dependencies:
         await asked_for_search(dependencies)
         await approved(dependencies, verdict="rejected", reason="too dear")
         await gone_on(dependencies, 1)
@@ -320,24 +320,24 @@ async def test_a_rejected_search_leaves_no_job_and_the_reason(home):
         assert any("too dear" in claim.text for claim in answer.claims)
         assert (answer.focus.run, answer.focus.request) == (None, None)
         assert [run.state for run in await list_runs(dependencies.store, OWNER)] == ["rejected"]
-        assert await found(dependencies, "trial") == []
-        await said(dependencies, JOKE)
+        assert await load_records(dependencies, "trial") == []
+        await send_message(dependencies, JOKE)
 
 
-async def test_a_turn_may_wait_twice(known):
+async def test_a_turn_may_wait_twice(home_with_run):
     wish = {"wish": {"base": "last", "trials": "20 trials"}}
     model = Scripted(calls=(("run_optimization", wish), ("open_holdout", {"run": "last"})))
-    async with guarded(known, model) as dependencies:
+    async with open_guarded(home_with_run, model) as dependencies:
         before = await list_runs(dependencies.store, OWNER)
-        await said(dependencies, AGAIN)
-        waited = []
+        await send_message(dependencies, AGAIN)
+        runs = []
         while (await turn(dependencies, 2)).state == "waiting":
-            waited.append((await turn(dependencies, 2)).waits_for)
+            runs.append((await turn(dependencies, 2)).waits_for)
             assert await gone_on(dependencies, 2) == []
             await approved(dependencies, 2)
             await gone_on(dependencies, 2)
-        assert {subject for _, subject in waited} == {"launch", "holdout"}
-        assert len(waited) == 2
+        assert {subject for _, subject in runs} == {"launch", "holdout"}
+        assert len(runs) == 2
         assert (await turn(dependencies, 2)).outcome == "answered"
         assert len(await list_runs(dependencies.store, OWNER)) == len(before) + 1
 
@@ -345,15 +345,15 @@ async def test_a_turn_may_wait_twice(known):
 # ---- whose it is
 
 
-async def test_nothing_of_another_person_is_found(known):
+async def test_nothing_of_another_person_is_found(home_with_run):
     model = Scripted()
-    async with open_dependencies(known, model) as dependencies:
+    async with open_dependencies(home_with_run, model) as dependencies:
         [run] = await list_runs(dependencies.store, OWNER)
         for number in (1, 2):
             with pytest.raises(NotFound, match="conversation"):
                 await turn_of(dependencies.store, "somebody", TALK, number)
         with pytest.raises(NotFound, match="there is no"):
-            await said(dependencies, LUCK, owner="somebody")
+            await send_message(dependencies, LUCK, owner="somebody")
         with pytest.raises(NotFound, match="there is no"):
             await branch(dependencies, "somebody", TALK, 1)
         with pytest.raises(NotFound, match="there is no"):
@@ -363,18 +363,18 @@ async def test_nothing_of_another_person_is_found(known):
         other = Scripted(calls=(("explain_result", {"topic": "luck", "run": run.id}), ("list_results", {})))
         theirs = replace(dependencies, models=single_model(other))
         await begin_conversation(theirs, "somebody", conversation_id=TALK)
-        asked = f"Is {run.id} luck?"
-        await said(theirs, asked, owner="somebody")
+        question = f"Is {run.id} luck?"
+        await send_message(theirs, question, owner="somebody")
         records = [record async for record in iterate_records(dependencies.store.records, "somebody", "evidence")]
         assert [record.document["refused"] for record in records].count(True) == 1
         figures = str([record.document["figures"] for record in records])
         assert "0 of your results begin with" in figures
         assert "deflated" not in figures
         assert (await turn(dependencies, 1)).asked == SEARCH
-        assert (await turn_of(dependencies.store, "somebody", TALK, 1)).asked == asked
+        assert (await turn_of(dependencies.store, "somebody", TALK, 1)).asked == question
 
 
-# ---- what may be said
+# ---- allowed messages
 
 
 @pytest.mark.parametrize(
@@ -389,23 +389,23 @@ async def test_nothing_of_another_person_is_found(known):
         ("👩‍👩‍👧‍👦 ٤٢ 𝟜𝟚 ½ Ⅻ", None),
     ],
 )
-async def test_whatever_is_said_gets_an_answer(text, outcome, known):
-    async with open_dependencies(known) as dependencies:
-        await said(dependencies, text)
+async def test_whatever_is_said_gets_an_answer(text, outcome, home_with_run):
+    async with open_dependencies(home_with_run) as dependencies:
+        await send_message(dependencies, text)
         answer = await turn(dependencies, 2)
         assert answer.state == "completed"
         assert answer.asked == text.strip()
         assert outcome in (None, answer.outcome)
         assert answer.outcome != "answered"
-        await said(dependencies, LUCK)
+        await send_message(dependencies, LUCK)
         assert (await turn(dependencies, 3)).outcome == "answered"
 
 
 @pytest.mark.parametrize("text", ["", " \n\t ", "x" * (MAX_MESSAGE_LENGTH + 1), "half \ud83d of a face"])
-async def test_what_no_message_can_be_is_refused_and_not_kept(text, known):
-    async with open_dependencies(known) as dependencies:
+async def test_what_no_message_can_be_is_refused_and_not_kept(text, home_with_run):
+    async with open_dependencies(home_with_run) as dependencies:
         with pytest.raises(InvalidInput, match=r"message: .*expected 1 to 4000 characters"):
-            await said(dependencies, text)
+            await send_message(dependencies, text)
         assert (await conversation_of(dependencies.store, OWNER, TALK)).turns == 1
 
 
@@ -418,24 +418,24 @@ async def test_a_tool_goes_on_from_what_the_one_before_it_found(home):
 
     await begin_talk(home)
     async with open_dependencies(home, Scripted(calls=(evaluated("sixty_forty"),))) as dependencies:
-        await said(dependencies, "look at 60/40")
+        await send_message(dependencies, "look at 60/40")
     calls = (evaluated("twelve_month_rule"), ("save_strategy", {"name": "Core"}))
     async with open_dependencies(home, Scripted(calls=calls)) as dependencies:
-        await said(dependencies, "evaluate the 12-month rule and save it as Core")
-        [saved] = await found(dependencies, "strategy")
+        await send_message(dependencies, "evaluate the 12-month rule and save it as Core")
+        [strategy] = await load_records(dependencies, "strategy")
         rule = (await turn(dependencies, 2)).focus.rule
         assert rule is not None
         assert rule.config.weight_function != "constant"
-        assert saved.document["rule"] == rule.model_dump(mode="json")
+        assert strategy.document["rule"] == rule.model_dump(mode="json")
 
 
 async def test_a_launch_is_told_before_the_run_that_it_begins(home):
     await begin_talk(home)
     async with open_dependencies(home) as dependencies:
-        told = [(event.event, event.run) for event in await said(dependencies, SEARCH)]
-    launched = told.index(("run_launched", f"{TALK}-1"))
-    assert launched < next(n for n, (name, _) in enumerate(told) if name == "run_started")
-    assert told[-1] == ("turn_finished", f"{TALK}-1")
+        events = [(event.event, event.run) for event in await send_message(dependencies, SEARCH)]
+    launched = events.index(("run_launched", f"{TALK}-1"))
+    assert launched < next(n for n, (name, _) in enumerate(events) if name == "run_started")
+    assert events[-1] == ("turn_finished", f"{TALK}-1")
 
 
 async def test_two_processes_that_answer_the_same_message_come_to_one_answer(home):
@@ -450,7 +450,7 @@ async def test_two_processes_that_answer_the_same_message_come_to_one_answer(hom
             return [event.event for event in await gone_on(dependencies, 1)]
 
     both = await asyncio.gather(answered(), answered())
-    assert all(told[-1] == "turn_finished" for told in both)
+    assert all(kinds[-1] == "turn_finished" for kinds in both)
     async with open_dependencies(home) as dependencies:
         assert (await turn(dependencies, 1)).state == "completed"
         assert [run.state for run in await list_runs(dependencies.store, OWNER)] == ["completed"]
@@ -461,27 +461,27 @@ async def test_two_processes_that_answer_the_same_message_come_to_one_answer(hom
 # ---- failures and kills
 
 
-async def test_a_turn_whose_model_failed_goes_on_or_is_left(known):
+async def test_a_turn_whose_model_failed_goes_on_or_is_left(home_with_run):
     class Failing(EmbeddedPlanner):
         def _reply(self, messages):
             raise ModelFailure("model", "access_denied")
 
-    async with open_dependencies(known, Failing()) as dependencies:
+    async with open_dependencies(home_with_run, Failing()) as dependencies:
         with pytest.raises(ModelFailure):
-            await said(dependencies, LUCK)
+            await send_message(dependencies, LUCK)
         assert (await turn(dependencies, 2)).state == "failed"
         with pytest.raises(ModelFailure):
             await gone_on(dependencies, 2)
         assert (await turn(dependencies, 2)).state == "failed"
-        failed = [e for e in await load_events(dependencies.store, OWNER, f"{TALK}-2") if e.event == "run_failed"]
-        assert [(e.code, e.kind) for e in failed] == [("model_failed", "access_denied")] * 2
-    async with open_dependencies(known) as dependencies:
-        await said(dependencies, COSTS)
+        failures = [e for e in await load_events(dependencies.store, OWNER, f"{TALK}-2") if e.event == "run_failed"]
+        assert [(e.code, e.kind) for e in failures] == [("model_failed", "access_denied")] * 2
+    async with open_dependencies(home_with_run) as dependencies:
+        await send_message(dependencies, COSTS)
         await gone_on(dependencies, 2)
         assert [(await turn(dependencies, n)).outcome for n in (2, 3)] == ["answered", "answered"]
 
 
-async def test_a_draft_that_was_refused_does_not_outlive_a_turn_that_failed(known):
+async def test_a_draft_that_was_refused_does_not_outlive_a_turn_that_failed(home_with_run):
     class Inventing(EmbeddedPlanner):
         def _reply(self, messages):
             if "refused" in str(messages[-1].text):
@@ -489,25 +489,25 @@ async def test_a_draft_that_was_refused_does_not_outlive_a_turn_that_failed(know
             claims = [{"section": "answer", "text": "It gained 4321 bps."}]
             return AIMessage("", tool_calls=[{"name": ASSISTANT, "args": {"claims": claims}, "id": "1"}])
 
-    async with open_dependencies(known, Inventing()) as dependencies:
+    async with open_dependencies(home_with_run, Inventing()) as dependencies:
         with pytest.raises(ModelFailure):
-            await said(dependencies, LUCK)
+            await send_message(dependencies, LUCK)
         assert (await turn(dependencies, 2)).state == "failed"
-        assert await found(dependencies, "answer") == []
+        assert await load_records(dependencies, "answer") == []
 
 
 async def test_the_same_ids_of_two_people_are_two_conversations(home):
-    async with guarded(home) as dependencies:
+    async with open_guarded(home) as dependencies:
         for owner in (OWNER, "somebody"):
             await begin_conversation(dependencies, owner, conversation_id=TALK)
-            await said(dependencies, SEARCH, owner=owner)
+            await send_message(dependencies, SEARCH, owner=owner)
         await approved(dependencies)
         await gone_on(dependencies, 1)
         assert (await turn(dependencies, 1)).state == "completed"
-    async with guarded(home) as dependencies:
+    async with open_guarded(home) as dependencies:
         other = await turn_of(dependencies.store, "somebody", TALK, 1)
         assert other.waits_for is not None
-        await decide_approval(dependencies, "somebody", other.waits_for[0], decided("edited", trials=12))
+        await decide_approval(dependencies, "somebody", other.waits_for[0], decision_of("edited", trials=12))
         async for _ in resume(dependencies, "somebody", TALK, 1):
             pass
         assert (await turn_of(dependencies.store, "somebody", TALK, 1)).state == "completed"
@@ -529,14 +529,14 @@ async def until_done(home: Path, text: str, deadly: Collection[str], **options: 
 
 @pytest.mark.slow
 @pytest.mark.soak
-async def test_a_killed_turn_goes_on_where_it_was(home, searched):
-    expected = await stored_traces(searched)
+async def test_a_killed_turn_goes_on_where_it_was(home, home_with_result):
+    expected = await stored_traces(home_with_result)
     turn_log, run_log = expected["logs"].values()
     deadly = [event["id"] for event in (*turn_log, *run_log) if event["event"] in ("turn_finished", "verdict_reached")]
     await begin_talk(home)
     assert await until_done(home, SEARCH, deadly) == 2
     assert await stored_traces(home) == expected
-    assert count_questions(home) == count_questions(searched)
+    assert count_questions(home) == count_questions(home_with_result)
 
 
 async def test_an_opened_holdout_is_answered_in_checked_sentences(opened, home) -> None:

@@ -23,8 +23,8 @@ T = TypeVar("T")
 async def eventually(look: Callable[[], Awaitable[T]], *, seconds: float = 60.0) -> T:
     """What `look` finds as soon as it finds something."""
     for _ in range(int(seconds / PAUSE)):
-        if found := await look():
-            return found
+        if value := await look():
+            return value
         await asyncio.sleep(PAUSE)
     raise TimeoutError(f"nothing within {seconds} seconds")
 

@@ -30,10 +30,10 @@ async def storm(home: Path, request: OptimizationRequest, *, wanted: Sequence[in
         killed = await _killed(home, total * 2 // 3)
         await eventually(lambda: _finished(dependencies, users), seconds=SECONDS)
         await working.communicate(b"")
-        ended = {user: await list_runs(dependencies.store, user) for user in users}
+        runs_of = {user: await list_runs(dependencies.store, user) for user in users}
         assert await job_queue.queue_of(dependencies).depth() == 0
     assert working.returncode == 0
-    assert {user: Counter(run.state for run in runs) for user, runs in ended.items()} == {
+    assert {user: Counter(run.state for run in runs) for user, runs in runs_of.items()} == {
         user: {"completed": count} for user, count in users.items()
     }
     _executed_once(home, killed, total)
@@ -58,11 +58,11 @@ async def _finished(dependencies: Dependencies, users: Iterable[str]) -> bool:
 
 def _executed_once(home: Path, killed: int, total: int) -> None:
     """Only what the killed process was at is begun again."""
-    begun = executions(home)
-    again = {run for run, times in Counter(each.run for each in begun).items() if times > 1}
-    assert len({each.run for each in begun}) == total
-    assert again <= {[each.run for each in begun if each.process == killed][-1]}
-    assert len(begun) == total + len(again)
+    executed = executions(home)
+    again = {run for run, times in Counter(each.run for each in executed).items() if times > 1}
+    assert len({each.run for each in executed}) == total
+    assert again <= {[each.run for each in executed if each.process == killed][-1]}
+    assert len(executed) == total + len(again)
 
 
 def _in_fair_order(home: Path, users: dict[str, int]) -> None:

@@ -78,15 +78,15 @@ async def test_above_a_threshold_a_run_waits_before_any_agent_is_asked(home, sma
         assert await execute_run(dependencies) == events
         approval = await load_approval(dependencies.store, OWNER, RUN)
 
-        [asked] = [event.asked for event in events if isinstance(event, ApprovalRequested)]
+        [question] = [event.asked for event in events if isinstance(event, ApprovalRequested)]
         assert approval is not None
-        assert approval == Approval(asked=asked, question=approval.question)
+        assert approval == Approval(asked=question, question=approval.question)
         assert events[-1].event == "approval_requested"
-        assert asked.exceeded == ("evaluations",)
-        assert asked.thresholds == LOW
-        assert asked.estimate == estimate(small())
-        assert asked.request_digest == events[0].request_digest == small().content_digest()
-        assert asked.at == MONDAY
+        assert question.exceeded == ("evaluations",)
+        assert question.thresholds == LOW
+        assert question.estimate == estimate(small())
+        assert question.request_digest == events[0].request_digest == small().content_digest()
+        assert question.at == MONDAY
         assert model.heard == []
         assert submitted(dependencies) == await count_trials(dependencies) == 0
 
@@ -116,36 +116,36 @@ async def test_an_approved_run_comes_to_what_it_would_have_come_to(tmp_path, sma
         run = await decide_approval(dependencies, OWNER, RUN, decision(reason="within the budget"))
         assert run.state == "running"
         later = await execute_run(dependencies)
-        stored = await events_of_run(dependencies)
+        events = await events_of_run(dependencies)
         assert await state_of_run(dependencies) == "completed"
         assert (await reproduce(dependencies, OWNER, RUN)).digest() == calm[-1].result_digest
-    [told] = [event for event in stored if isinstance(event, ApprovalDecided)]
-    assert (told.decided.verdict, told.decided.by, told.decided.reason) == (
+    [decision_event] = [event for event in events if isinstance(event, ApprovalDecided)]
+    assert (decision_event.decided.verdict, decision_event.decided.by, decision_event.decided.reason) == (
         "approved",
         "risk officer",
         "within the budget",
     )
-    assert stored == [*first, told, *later]
-    assert [e.comparable() for e in stored if e.node != "approve"] == [e.comparable() for e in calm]
+    assert events == [*first, decision_event, *later]
+    assert [e.comparable() for e in events if e.node != "approve"] == [e.comparable() for e in calm]
 
 
 async def test_an_edited_run_is_executed_as_it_was_edited(tmp_path, small):
-    wanted = small(trials=12, scenarios=tuple(s.model_copy(update={"paths": 200}) for s in small().scenarios))
+    edited_request = small(trials=12, scenarios=tuple(s.model_copy(update={"paths": 200}) for s in small().scenarios))
     async with open_dependencies(tmp_path / "calm") as dependencies:
-        calm = await run_until_approval(dependencies, wanted)
+        calm = await run_until_approval(dependencies, edited_request)
     async with open_with_approval(tmp_path / "asked") as dependencies:
         await run_until_approval(dependencies, small())
         run = await decide_approval(dependencies, OWNER, RUN, decision("edited", trials=12, paths=200))
-        assert run.request == wanted
+        assert run.request == edited_request
         events = await execute_run(dependencies)
         result = await load_final_result(dependencies.store, OWNER, RUN)
-        stored = await events_of_run(dependencies)
+        all_events = await events_of_run(dependencies)
     assert result is not None
-    assert result.manifest.request == wanted
+    assert result.manifest.request == edited_request
     assert events[-1].result_digest == calm[-1].result_digest
-    [told] = [event for event in stored if isinstance(event, ApprovalDecided)]
-    assert told.estimate == estimate(wanted)
-    assert told.request_digest == wanted.content_digest()
+    [decision_event] = [event for event in all_events if isinstance(event, ApprovalDecided)]
+    assert decision_event.estimate == estimate(edited_request)
+    assert decision_event.request_digest == edited_request.content_digest()
 
 
 async def test_a_rejected_run_leaves_no_job(home, small):
@@ -177,14 +177,14 @@ async def test_approving_twice_runs_once(home, small):
         both = await asyncio.gather(execute_run(dependencies), execute_run(other))
         await decide_approval(other, OWNER, RUN, decision(at=THURSDAY))
         approval = await load_approval(dependencies.store, OWNER, RUN)
-        stored = await events_of_run(dependencies)
+        all_events = await events_of_run(dependencies)
         assert await count_trials(dependencies) == small().trials
         assert await state_of_run(dependencies) == "completed"
     assert approval is not None
     assert approval.decided is not None
     assert approval.decided.at == MONDAY
     assert {events[-1].event for events in both if events} == {"run_finished"}
-    kinds = [event.event for event in stored]
+    kinds = [event.event for event in all_events]
     assert kinds.count("run_finished") == kinds.count("approval_decided") == kinds.count("approval_requested") == 1
 
 
@@ -198,8 +198,8 @@ async def test_of_two_decisions_at_once_one_holds(home, small):
         )
         approval = await load_approval(dependencies.store, OWNER, RUN)
         run = await load_run(dependencies.store, OWNER, RUN)
-    [refused] = [answer for answer in answers if isinstance(answer, BaseException)]
-    assert isinstance(refused, AlreadyDecided)
+    [error] = [answer for answer in answers if isinstance(answer, BaseException)]
+    assert isinstance(error, AlreadyDecided)
     assert approval is not None
     assert approval.decided is not None
     rejected = approval.decided.verdict == "rejected"
@@ -223,12 +223,12 @@ async def test_a_decision_between_the_reads_of_another_one_holds(home, small, fi
             return getattr(self._port, name)
 
         async def get(self, key):
-            found = await self._port.get(key)
+            record = await self._port.get(key)
             if key == approval_key(OWNER, RUN, "launch"):
                 self._left -= 1
                 if self._left == 0:
                     await decide_approval(dependencies, OWNER, RUN, decision(first, **choices[first]))
-            return found
+            return record
 
     async with open_with_approval(home) as dependencies:
         await run_until_approval(dependencies, small())

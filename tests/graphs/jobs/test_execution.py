@@ -40,14 +40,14 @@ def kinds(events) -> list[str]:
 async def test_the_embedded_planner_drives_a_run_from_request_to_result(home, opened, small):
     async with opened(home) as dependencies:
         events = await run(dependencies, small())
-        [done] = await list_runs(dependencies.store, OWNER)
-        result = await load_final_result(dependencies.store, OWNER, done.id)
+        [stored_run] = await list_runs(dependencies.store, OWNER)
+        result = await load_final_result(dependencies.store, OWNER, stored_run.id)
 
-        assert done.state == "completed"
+        assert stored_run.state == "completed"
         assert result is not None
         assert result.explanation is not None
-        assert events[-1].result_digest == done.result_digest == result.digest()
-        assert await load_events(dependencies.store, OWNER, done.id) == events
+        assert events[-1].result_digest == stored_run.result_digest == result.digest()
+        assert await load_events(dependencies.store, OWNER, stored_run.id) == events
 
         decisions = [event.decision for event in events if isinstance(event, DecisionMade)]
         assert tuple(decisions) == result.manifest.decisions
@@ -59,8 +59,8 @@ async def test_the_embedded_planner_drives_a_run_from_request_to_result(home, op
         claims = [event.claim for event in events if isinstance(event, ClaimReleased)]
         assert sorted(c.text for c in claims) == sorted(c.text for c in result.explanation.claims)
         assert {"winner", "counter_argument", "risk", "market", "search"} <= {c.section for c in claims}
-        known = {figure.id for figure in result.figures}
-        assert {id_ for claim in claims for id_ in claim.figures} <= known
+        figure_ids = {figure.id for figure in result.figures}
+        assert {id_ for claim in claims for id_ in claim.figures} <= figure_ids
 
 
 async def test_a_completed_run_is_read_out_and_not_executed_again(home, opened, small):
@@ -121,11 +121,11 @@ async def test_nobody_else_sees_a_run(home, opened, small):
 
 
 async def test_a_stored_decision_is_not_asked_for_again(home, opened, small):
-    asked: list[str] = []
+    questions: list[str] = []
 
     class Counting(EmbeddedPlanner):
         def _reply(self, messages):
-            asked.append(self.answers_with)
+            questions.append(self.answers_with)
             if self.answers_with == "Draft":
                 raise LookupError("the model is gone")
             return super()._reply(messages)
@@ -135,14 +135,14 @@ async def test_a_stored_decision_is_not_asked_for_again(home, opened, small):
         with pytest.raises(LookupError):
             [event async for event in execute(dependencies, OWNER, name)]
         assert (await load_run(dependencies.store, OWNER, name)).state == "failed"
-        assert "RiskAssessment" in asked
-    asked.clear()
+        assert "RiskAssessment" in questions
+    questions.clear()
 
     async with opened(home) as dependencies:
         resumed = [event async for event in execute(dependencies, OWNER, name)]
         assert (await load_run(dependencies.store, OWNER, name)).state == "completed"
         events = await load_events(dependencies.store, OWNER, name)
-    assert asked == []
+    assert questions == []
     assert kinds(resumed)[0] == "explainer.model_answered"
     assert kinds(events).count("run_failed") == 1
     assert len({event.id for event in events}) == len(events)
@@ -218,11 +218,11 @@ async def test_weights_of_the_holdout_are_shown_to_the_reader_and_to_no_agent(ho
 
 
 async def test_a_process_that_lags_behind_another_with_the_same_run_comes_to_the_same_result(home, opened, small):
-    waiting, released = asyncio.Event(), asyncio.Event()
+    is_waiting, released = asyncio.Event(), asyncio.Event()
 
     class Late(LocalRunner):
         async def submit(self, job):
-            waiting.set()
+            is_waiting.set()
             await released.wait()
             return await super().submit(job)
 
@@ -235,7 +235,7 @@ async def test_a_process_that_lags_behind_another_with_the_same_run_comes_to_the
                 pass
 
         lagging = asyncio.create_task(lag())
-        await asyncio.wait_for(waiting.wait(), 60)
+        await asyncio.wait_for(is_waiting.wait(), 60)
         async for _ in execute(dependencies, OWNER, name):
             pass
         first = await load_run(dependencies.store, OWNER, name)
@@ -250,12 +250,12 @@ async def test_a_process_that_lags_behind_another_with_the_same_run_comes_to_the
 
 
 async def test_a_fault_of_a_second_process_leaves_a_completed_run_completed(home, opened, small):
-    waiting, finished = asyncio.Event(), asyncio.Event()
+    is_waiting, is_finished = asyncio.Event(), asyncio.Event()
 
     class Dead(LocalRunner):
         async def submit(self, job):
-            waiting.set()
-            await finished.wait()
+            is_waiting.set()
+            await is_finished.wait()
             raise ConnectionError
 
     async with opened(home) as dependencies, opened(home) as other:
@@ -267,10 +267,10 @@ async def test_a_fault_of_a_second_process_leaves_a_completed_run_completed(home
                 pass
 
         failing = asyncio.create_task(fail())
-        await asyncio.wait_for(waiting.wait(), 60)
+        await asyncio.wait_for(is_waiting.wait(), 60)
         async for _ in execute(dependencies, OWNER, name):
             pass
-        finished.set()
+        is_finished.set()
         with pytest.raises(ConnectionError):
             await failing
         assert (await load_run(dependencies.store, OWNER, name)).state == "completed"

@@ -133,8 +133,11 @@ async def test_a_cancel_waits_for_the_worker_that_holds_the_run(home, small):
         message = await received(dependencies)
         async with hold_lease(dependencies.store, OWNER, run.id):
             assert await job_queue.begin(dependencies, OWNER, run.id, message["number"]) is not None
-            asked = await job_queue.cancel(dependencies, OWNER, run.id, by="chief", reason="no budget")
-            assert (asked.state, asked.cancelling and asked.cancelling.by) == ("queued", "chief")
+            cancelling_run = await job_queue.cancel(dependencies, OWNER, run.id, by="chief", reason="no budget")
+            assert (cancelling_run.state, cancelling_run.cancelling and cancelling_run.cancelling.by) == (
+                "queued",
+                "chief",
+            )
             await job_queue.release_place(dependencies, OWNER, run.id, message["number"])
         run = await load_run(dependencies.store, OWNER, run.id)
         assert (run.state, run.history[-1].by, run.cancelling) == ("cancelled", "chief", None)
@@ -149,10 +152,10 @@ async def test_a_decided_run_is_queued_again(home, small):
         async for _ in execute(dependencies, OWNER, run):
             pass
         assert (await load_run(dependencies.store, OWNER, run)).state == "waiting"
-        decided = ApprovalDecision(verdict="approved", by="chief", at=utc_now())
-        assert (await decide_approval(dependencies, OWNER, run, decided)).state == "queued"
+        approval = ApprovalDecision(verdict="approved", by="chief", at=utc_now())
+        assert (await decide_approval(dependencies, OWNER, run, approval)).state == "queued"
         assert (await received(dependencies))["job"] == run
-        await decide_approval(dependencies, OWNER, run, decided)
+        await decide_approval(dependencies, OWNER, run, approval)
         assert await job_queue.queue_of(dependencies).depth() == 0
 
 

@@ -99,13 +99,13 @@ async def test_a_run_is_executed_by_nobody_while_its_search_is_computed_and_come
         assert await worked(dependencies) == 1
         assert await state(dependencies, run) == "computing"
         await finished(dependencies, account, run)
-        done = await load_run(dependencies.store, OWNER, run)
+        completed_run = await load_run(dependencies.store, OWNER, run)
         assert await places(dependencies) == []
         assert await computation_of(dependencies.store, OWNER, run) is None
-        stored = await load_events(dependencies.store, OWNER, run)
-    assert (done.state, done.result_digest) == ("completed", here[-1].result_digest)
+        events = await load_events(dependencies.store, OWNER, run)
+    assert (completed_run.state, completed_run.result_digest) == ("completed", here[-1].result_digest)
     plans = len(account.submitted)
-    passed = [
+    states = [
         "created",
         "queued",
         "validating",
@@ -114,10 +114,10 @@ async def test_a_run_is_executed_by_nobody_while_its_search_is_computed_and_come
         "aggregating",
         "completed",
     ]
-    assert [move.state for move in done.history] == passed
-    assert [event.report for event in stored if isinstance(event, ComputationReported)] == [BEGUN]
+    assert [move.state for move in completed_run.history] == states
+    assert [event.report for event in events if isinstance(event, ComputationReported)] == [BEGUN]
     apart = ("computation_reported", "estimate_made")  # which other machines change
-    assert [e.comparable() for e in stored if e.event not in apart] == [
+    assert [e.comparable() for e in events if e.event not in apart] == [
         e.comparable() for e in here if e.event not in apart
     ]
     assert account.submitted == [f"{OWNER}-{run}-plan-{plan}" for plan in range(plans)]
@@ -153,9 +153,9 @@ async def test_progress_that_the_machines_report_is_told_by_a_look(home, small, 
         account.say(state="running", done=9, stopped=None)
         assert await poll_computations(later(dependencies)) == 1
         await worked(dependencies)
-        told = [e.done for e in await load_events(dependencies.store, OWNER, run) if isinstance(e, JobProgressed)]
+        progress = [e.done for e in await load_events(dependencies.store, OWNER, run) if isinstance(e, JobProgressed)]
         total = account.last.total
-        assert told == [-(-total * tenth // 10) for tenth in range(1, 9 * 10 // total + 1)]
+        assert progress == [-(-total * tenth // 10) for tenth in range(1, 9 * 10 // total + 1)]
         assert await poll_computations(later(dependencies, 120.0)) == 0
         account.say(done=total - 1)
         assert await poll_computations(later(dependencies, 180.0)) == 1
@@ -191,8 +191,8 @@ async def test_a_cancel_ends_the_run_at_once_and_its_job_as_soon_as_can_be(home,
         assert account.last.state == "cancelled"
         assert await computation_of(dependencies.store, OWNER, run) is None
         assert await handle_notice(dependencies, name_of(account.submitted[0])) == "not ours"
-        failed = [e for e in await load_events(dependencies.store, OWNER, run) if isinstance(e, RunFailed)]
-        assert [event.code for event in failed] == ["cancelled"]
+        failures = [e for e in await load_events(dependencies.store, OWNER, run) if isinstance(e, RunFailed)]
+        assert [event.code for event in failures] == ["cancelled"]
         await worked(dependencies)
         await job_queue.cancel(dependencies, OWNER, other.id, by=OWNER)
         await job_queue.restart(dependencies, OWNER, run, by=OWNER)
@@ -225,12 +225,12 @@ async def test_a_second_cancel_stops_what_the_first_could_not(home, small, accou
 
 
 async def test_a_cancel_during_a_look_stops_what_is_executed_then(home, small, account):
-    looking, wanted = asyncio.Event(), asyncio.Event()
+    looking, cancelling = asyncio.Event(), asyncio.Event()
 
     class Slow(Elsewhere):
         async def status(self, job_id):
             looking.set()
-            await wanted.wait()
+            await cancelling.wait()
             return await super().status(job_id)
 
     async with cloud_dependencies(home, account) as dependencies:
@@ -240,7 +240,7 @@ async def test_a_cancel_during_a_look_stops_what_is_executed_then(home, small, a
         async with working(replace(dependencies, jobs=Slow(account))):
             await looking.wait()
             assert (await job_queue.cancel(dependencies, OWNER, run, by=OWNER)).state == "cancelled"
-            wanted.set()
+            cancelling.set()
 
             async def nothing_left() -> bool:
                 return await places(dependencies) == [] and await job_queue.queue_of(dependencies).depth() == 0
@@ -282,8 +282,8 @@ async def test_a_job_that_fails_fails_its_run_and_begins_anew_with_it(home, smal
         account.say(state="failed", **end)
         assert await poll_computations(later(dependencies)) == 1
         await worked(dependencies)
-        failed = await load_run(dependencies.store, OWNER, run)
-        assert (failed.state, failed.history[-1].reason) == ("failed", reason)
+        failed_run = await load_run(dependencies.store, OWNER, run)
+        assert (failed_run.state, failed_run.history[-1].reason) == ("failed", reason)
         assert [e.code for e in await load_events(dependencies.store, OWNER, run) if isinstance(e, RunFailed)] == [code]
         assert len(account.submitted) == 1
         assert await places(dependencies) == []
@@ -306,9 +306,9 @@ async def test_a_run_that_began_where_nothing_is_paid_for_does_not_begin_to_pay_
         assert (await load_run(dependencies.store, OWNER, run)).history[-1].reason == "these machines are too few"
         await job_queue.restart(dependencies, OWNER, run, by=OWNER)
         await worked(dependencies)
-        failed = await load_run(dependencies.store, OWNER, run)
-        assert (failed.state, account.submitted) == ("failed", [])
-        assert "no approval covers 2 instances; expected the earlier STRATIGOS_COMPUTE" in failed.history[-1].reason
+        failed_run = await load_run(dependencies.store, OWNER, run)
+        assert (failed_run.state, account.submitted) == ("failed", [])
+        assert "no approval covers 2 instances; expected the earlier STRATIGOS_COMPUTE" in failed_run.history[-1].reason
         nobody_asks = replace(dependencies, thresholds=None)
         await job_queue.restart(nobody_asks, OWNER, run, by=OWNER)
         await worked(nobody_asks)
@@ -349,10 +349,10 @@ async def test_an_approval_holds_for_what_was_shown_and_nothing_dearer(home, sma
         dependencies = renting(cloud, account)
         run = await approved(dependencies, small())
         await worked(renting(dependencies, account, **changes))
-        failed = await load_run(dependencies.store, OWNER, run)
-        assert (failed.state, account.submitted) == ("failed", [])
-        assert f"for 2 x ml.c5.4xlarge at 0.8 dollars an hour each, and takes {now}" in failed.history[-1].reason
-        assert "expected settings that cost no more" in failed.history[-1].reason
+        failed_run = await load_run(dependencies.store, OWNER, run)
+        assert (failed_run.state, account.submitted) == ("failed", [])
+        assert f"for 2 x ml.c5.4xlarge at 0.8 dollars an hour each, and takes {now}" in failed_run.history[-1].reason
+        assert "expected settings that cost no more" in failed_run.history[-1].reason
         await job_queue.restart(dependencies, OWNER, run, by=OWNER)
         await worked(renting(dependencies, account, instances=1, instance_type="ml.small", dollars_per_hour=0.1))
         assert (await state(dependencies, run), len(account.submitted)) == ("computing", 1)

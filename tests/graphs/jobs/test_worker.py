@@ -35,12 +35,12 @@ pytestmark = pytest.mark.anyio
 
 async def until(dependencies, run: str, state: str) -> Run:
     async def look() -> Run | None:
-        found = await load_run(dependencies.store, OWNER, run)
-        return found if found.state == state else None
+        current = await load_run(dependencies.store, OWNER, run)
+        return current if current.state == state else None
 
-    found = await eventually(look)
-    assert found is not None
-    return found
+    final_run = await eventually(look)
+    assert final_run is not None
+    return final_run
 
 
 async def trials(dependencies, run: str) -> int:
@@ -76,31 +76,33 @@ async def test_a_worker_comes_to_the_result_that_is_computed_in_place(tmp_path, 
         run = await job_queue.submit(dependencies, OWNER, small())
         async with working(dependencies):
             followed = [event async for event in job_queue.follow_run(dependencies, OWNER, run.id)]
-            done = await until(dependencies, run.id, "completed")
+            completed_run = await until(dependencies, run.id, "completed")
         assert await left(dependencies) == (0, 0)
         assert await load_events(dependencies.store, OWNER, run.id) == followed
-    assert done.result_digest == digest
+    assert completed_run.result_digest == digest
     assert [event.comparable() | {"run": "", "id": ""} for event in followed if event.event != "job_progressed"] == [
         event.comparable() | {"run": "", "id": ""} for event in place if event.event != "job_progressed"
     ]
-    passed = ["created", "queued", "validating", "running", "aggregating", "completed"]
-    assert [each.state for each in done.history] == passed
-    assert [each.by for each in done.history] == [OWNER, OWNER, *["worker"] * 4]
+    states = ["created", "queued", "validating", "running", "aggregating", "completed"]
+    assert [each.state for each in completed_run.history] == states
+    assert [each.by for each in completed_run.history] == [OWNER, OWNER, *["worker"] * 4]
 
 
 async def test_a_search_of_a_conversation_is_executed_by_a_worker_and_reproduced_by_one(home):
     async with queued_dependencies(home) as dependencies, working(dependencies):
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
-        told = [event async for event in ask(dependencies, OWNER, TALK, SEARCH)]
+        events = [event async for event in ask(dependencies, OWNER, TALK, SEARCH)]
         [run] = await list_runs(dependencies.store, OWNER)
         assert (run.state, run.history[-1].by) == ("completed", "worker")
-        assert [event for event in told if event.run == run.id] == await load_events(dependencies.store, OWNER, run.id)
+        assert [event for event in events if event.run == run.id] == await load_events(
+            dependencies.store, OWNER, run.id
+        )
         assert (await turn_of(dependencies.store, OWNER, TALK, 1)).outcome == "answered"
         await request_reproduction(dependencies, OWNER, run.id)
 
         async def ended() -> list[Reproduction]:
-            found = await reproductions(dependencies.store, OWNER, run.id)
-            return [each for each in found if each.ended_at is not None]
+            stored_reproductions = await reproductions(dependencies.store, OWNER, run.id)
+            return [each for each in stored_reproductions if each.ended_at is not None]
 
         [again] = await eventually(ended)
         assert (again.state, again.same) == ("done", True)
@@ -125,10 +127,10 @@ async def test_a_cancel_stops_the_search_and_keeps_what_it_found(home, small):
         run = await job_queue.submit(dependencies, OWNER, small(trials=2000))
         async with working(dependencies):
             await eventually(lambda: trials(dependencies, run.id))
-            begun = time.monotonic()
+            started_at = time.monotonic()
             await job_queue.cancel(dependencies, OWNER, run.id, by=OWNER, reason="enough")
             cancelled = await until(dependencies, run.id, "cancelled")
-            assert time.monotonic() - begun < 10.0
+            assert time.monotonic() - started_at < 10.0
         assert cancelled.history[-1].reason == "enough"
         assert 0 < await trials(dependencies, run.id) < 1000
         assert (await load_events(dependencies.store, OWNER, run.id))[-1].event == "run_failed"
@@ -136,18 +138,18 @@ async def test_a_cancel_stops_the_search_and_keeps_what_it_found(home, small):
 
 
 async def test_a_worker_that_is_stopped_gives_its_job_back_at_once(home, small):
-    begun = asyncio.Event()
+    started_at = asyncio.Event()
 
     async def endless(dependencies, owner, run):
-        begun.set()
+        started_at.set()
         await asyncio.Event().wait()
 
     async with queued_dependencies(home) as dependencies:
         run = await job_queue.submit(dependencies, OWNER, small())
         for _ in range(4):  # as often as a job may not die
-            begun.clear()
+            started_at.clear()
             async with working(dependencies, execution=endless):
-                await begun.wait()
+                await started_at.wait()
         assert await left(dependencies) == (1, 1)
         async with working(dependencies, execution=fake(home)):
             await until(dependencies, run.id, "completed")
@@ -164,8 +166,8 @@ async def test_what_cannot_be_served_fails_and_is_not_tried_again(home, small):
     async with queued_dependencies(home) as dependencies:
         run = await job_queue.submit(dependencies, OWNER, small())
         async with working(dependencies, execution=refused):
-            failed = await until(dependencies, run.id, "failed")
-        assert "prices_file" in failed.history[-1].reason
+            failed_run = await until(dependencies, run.id, "failed")
+        assert "prices_file" in failed_run.history[-1].reason
         assert await left(dependencies) == (0, 0)
         with pytest.raises(job_queue.FailedRun, match="prices_file"):
             [event async for event in job_queue.follow_run(dependencies, OWNER, run.id)]
@@ -181,9 +183,9 @@ async def test_a_job_that_kills_three_workers_is_put_aside_and_can_be_replayed(h
     async with queued_dependencies(home) as dependencies:
         poison = await job_queue.submit(dependencies, OWNER, small())
         async with working(dependencies, execution=deadly, lease=0.6):
-            failed = await until(dependencies, poison.id, "failed")
+            failed_run = await until(dependencies, poison.id, "failed")
         assert tries == [poison.id] * 3
-        assert "dead letter" in failed.history[-1].reason
+        assert "dead letter" in failed_run.history[-1].reason
         assert (await load_events(dependencies.store, OWNER, poison.id))[-1].event == "run_failed"
         assert await left(dependencies) == (0, 0)
         [letter] = await job_queue.queue_of(dependencies).dead_letters()
@@ -225,8 +227,8 @@ async def test_a_run_that_waits_for_approval_gives_its_place_to_the_next(home, s
         async with working(dependencies):
             await until(dependencies, dear.id, "waiting")
             await eventually(lambda: nothing_left(dependencies))
-            decided = ApprovalDecision(verdict="approved", by="chief", at=utc_now())
-            assert (await decide_approval(dependencies, OWNER, dear.id, decided)).state == "queued"
+            approval = ApprovalDecision(verdict="approved", by="chief", at=utc_now())
+            assert (await decide_approval(dependencies, OWNER, dear.id, approval)).state == "queued"
             await until(dependencies, dear.id, "completed")
 
 

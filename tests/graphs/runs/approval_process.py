@@ -13,20 +13,20 @@ from tests.graphs.dependencies import OWNER, open_dependencies
 LOW = Thresholds(evaluations=5)
 
 
-def go_on(home: Path, run: str, now: datetime, decided: ApprovalDecision | None, writes: int) -> None:
+def go_on(home: Path, run: str, now: datetime, decision: ApprovalDecision | None, writes: int) -> None:
     """The whole of a process, which records the decision, if there is one, before it executes."""
-    asyncio.run(_go_on(home, run, now, decided, writes))
+    asyncio.run(_go_on(home, run, now, decision, writes))
 
 
-async def _go_on(home: Path, run: str, now: datetime, decided: ApprovalDecision | None, writes: int) -> None:
+async def _go_on(home: Path, run: str, now: datetime, decision: ApprovalDecision | None, writes: int) -> None:
     from tests.graphs.runs.run_process import Deadly  # a script of its own, which changes the path
 
-    async with open_dependencies(home) as opened:
-        dependencies = replace(opened, thresholds=LOW, now=lambda: now)
+    async with open_dependencies(home) as dependencies_manager:
+        dependencies = replace(dependencies_manager, thresholds=LOW, now=lambda: now)
         Deadly.left = writes
         for port in ("records", "events", "blobs"):
             object.__setattr__(dependencies.store, port, Deadly(getattr(dependencies.store, port)))
-        if decided is not None:
-            await decide_approval(dependencies, OWNER, run, decided)
+        if decision is not None:
+            await decide_approval(dependencies, OWNER, run, decision)
         async for _ in execute(dependencies, OWNER, run):
             pass

@@ -148,8 +148,10 @@ async def test_whoever_is_cut_off_anywhere_loses_nothing(home, small):
             assert (emptied.records, emptied.events, emptied.results) == ((), (), {})
             cut = await is_cut_off(restore(deadly(dependencies, writes), OWNER, run)) or cut
             clock.time += timedelta(minutes=2)
-            found = Run.model_validate((await load_run_record(dependencies.store, OWNER, run, archived=True)).document)
-            if found.archived is not None:
+            contents = Run.model_validate(
+                (await load_run_record(dependencies.store, OWNER, run, archived=True)).document
+            )
+            if contents.archived is not None:
                 await restore(dependencies, OWNER, run)
             assert await content_of(dependencies.store, run) == before
             await dependencies.store.records.delete(Key(OWNER, "run", run))  # the next round is about another
@@ -235,7 +237,7 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
             "stored_digest": "",
         }
         await dependencies.store.records.put(Key(OWNER, "reproduction", "reproduced.1"), open_one)
-        asked = ApprovalRequest(
+        asked_run = ApprovalRequest(
             subject="holdout",
             estimate=None,
             exceeded=(),
@@ -243,10 +245,12 @@ async def test_runs_that_are_young_held_open_or_asked_about_stay(home, small):
             at=BEGIN,
             request_digest="",
         )
-        document = Approval(asked=asked).model_dump(mode="json")
+        document = Approval(asked=asked_run).model_dump(mode="json")
         await dependencies.store.records.put(Key(OWNER, "approval", "asked.holdout"), document)
-        decided = Approval(asked=asked, decided=ApprovalDecision(verdict="approved", by="another", at=BEGIN))
-        await dependencies.store.records.put(Key(OWNER, "approval", "opening.holdout"), decided.model_dump(mode="json"))
+        decided_run = Approval(asked=asked_run, decided=ApprovalDecision(verdict="approved", by="another", at=BEGIN))
+        await dependencies.store.records.put(
+            Key(OWNER, "approval", "opening.holdout"), decided_run.model_dump(mode="json")
+        )
         await dependencies.store.records.delete(Key(OWNER, "holdout", "opening"))
         with sqlite3.connect(home / "store.sqlite") as file:
             file.execute("UPDATE events SET payload = 'no JSON' WHERE run_id = 'unreadable' AND number = 2")

@@ -105,11 +105,11 @@ async def ran(dependencies: Dependencies) -> Ran:
     assert events == await load_events(dependencies.store, OWNER, name)
     result = await load_final_result(dependencies.store, OWNER, name)
     assert result is not None
-    assert {used.agent: used.usage for used in result.usage} == await usage_by_agent(dependencies.store, OWNER, name)
-    done = Ran(name, events, result)
+    assert {usage.agent: usage.usage for usage in result.usage} == await usage_by_agent(dependencies.store, OWNER, name)
+    run_outcome = Ran(name, events, result)
     after = await daily_usage(dependencies.store, OWNER, today())
-    assert after.tokens == before.tokens + done.used.tokens
-    return done
+    assert after.tokens == before.tokens + run_outcome.used.tokens
+    return run_outcome
 
 
 @pytest.fixture
@@ -158,17 +158,17 @@ async def test_the_result_counts_what_the_endpoint_counted(case, wired):
     fault, options, paid_for_nothing = FAULTS[case]
     with Double(faulty(embedded(), fault)) as double:
         async with wired(double, **options) as dependencies:
-            done = await ran(dependencies)
-    used, answers = done.used, done.of(ModelAnswered)
-    assert tokens_of(used) == reported_tokens(double.received)
-    assert used.dollars == pytest.approx(cost_of(double.received), rel=1e-12)
-    assert used.answers == len(answers)
-    assert used.retries == len(done.of(ModelRetried)) + len(done.of(ModelReplaced))
-    assert used.answers + used.retries == len(double.received)
-    assert sum(each.reported is not None for each in double.received) - used.answers == paid_for_nothing
-    assert sum(map(tokens_told, answers)) == used.tokens
-    assert sum(a.dollars for a in answers) == pytest.approx(used.dollars)
-    assert (done.result.partial, done.warned) == ((), [])
+            run_outcome = await ran(dependencies)
+    usage, answers = run_outcome.used, run_outcome.of(ModelAnswered)
+    assert tokens_of(usage) == reported_tokens(double.received)
+    assert usage.dollars == pytest.approx(cost_of(double.received), rel=1e-12)
+    assert usage.answers == len(answers)
+    assert usage.retries == len(run_outcome.of(ModelRetried)) + len(run_outcome.of(ModelReplaced))
+    assert usage.answers + usage.retries == len(double.received)
+    assert sum(each.reported is not None for each in double.received) - usage.answers == paid_for_nothing
+    assert sum(map(tokens_told, answers)) == usage.tokens
+    assert sum(a.dollars for a in answers) == pytest.approx(usage.dollars)
+    assert (run_outcome.result.partial, run_outcome.warned) == ((), [])
 
 
 async def test_what_a_run_took_before_it_failed_counts_once(wired, plain):
@@ -183,9 +183,9 @@ async def test_what_a_run_took_before_it_failed_counts_once(wired, plain):
                 pass
             result = await load_final_result(dependencies.store, OWNER, name)
     assert result is not None
-    used = total(each.usage for each in result.usage)
-    assert tokens_of(used) == reported_tokens(double.received)
-    assert tokens_of(used) == tokens_of(plain.used)
+    usage = total(each.usage for each in result.usage)
+    assert tokens_of(usage) == reported_tokens(double.received)
+    assert tokens_of(usage) == tokens_of(plain.used)
     assert result.digest() == plain.result.digest()
 
 
@@ -205,44 +205,44 @@ async def test_a_run_ends_with_what_it_has_when_its_tokens_are_spent(calls, wire
     limit = sum(map(tokens_told, answers[:calls]))
     with Double(embedded()) as double:
         async with wired(double, Budgets(run_tokens=limit)) as dependencies:
-            done = await ran(dependencies)
-            again = await reproduce(dependencies, OWNER, done.run)
+            run_outcome = await ran(dependencies)
+            again = await reproduce(dependencies, OWNER, run_outcome.run)
     assert len(double.received) == calls, "no call after the limit, and every one before it"
-    assert done.used.tokens == limit
+    assert run_outcome.used.tokens == limit
     silent = [RISK, MARKET, OPTIMIZER, EXPLAINER][0 if calls == NO_CALL else 2 :]
-    assert done.cut == [(agent, "run tokens") for agent in silent]
-    plans = [d.answer for d in done.result.manifest.decisions if d.agent == OPTIMIZER]
+    assert run_outcome.cut == [(agent, "run tokens") for agent in silent]
+    plans = [d.answer for d in run_outcome.result.manifest.decisions if d.agent == OPTIMIZER]
     assert len(plans) == 1 + (calls == ONE_PLAN), "it stops if something was tried"
-    assert done.result.counts.plans == 1
-    assert done.result.counts.trials == (done.of(TrialsFinished)[-1].trials)
-    assert done.warned[-1] == ("budget_spent", "run tokens")
-    assert done.warned.count(("budget_spent", "run tokens")) == 1
-    labelled_everywhere(done)
-    assert (again.digest(), again.partial) == (done.result.digest(), done.result.partial)
+    assert run_outcome.result.counts.plans == 1
+    assert run_outcome.result.counts.trials == (run_outcome.of(TrialsFinished)[-1].trials)
+    assert run_outcome.warned[-1] == ("budget_spent", "run tokens")
+    assert run_outcome.warned.count(("budget_spent", "run tokens")) == 1
+    labelled_everywhere(run_outcome)
+    assert (again.digest(), again.partial) == (run_outcome.result.digest(), run_outcome.result.partial)
 
 
 def tokens_told(answer: ModelAnswered) -> int:
     return answer.input_tokens + answer.output_tokens + answer.cached_tokens + answer.written_tokens
 
 
-def labelled_everywhere(done: Ran) -> None:
-    result = done.result
-    assert len(result.partial) == len(dict.fromkeys(agent for agent, _ in done.cut))
+def labelled_everywhere(run_outcome: Ran) -> None:
+    result = run_outcome.result
+    assert len(result.partial) == len(dict.fromkeys(agent for agent, _ in run_outcome.cut))
     assert all(reason.endswith(".") and " spent before the " in reason for reason in result.partial)
     assert not any(character.isdigit() for reason in result.partial for character in reason)
     assert next(iter(json.loads(as_json(result)))) == "partial"
     assert result.verdict.headline.startswith(LABEL)
     assert result.explanation is not None
     assert result.explanation.claims[0].text.startswith(LABEL)
-    assert done.of(ClaimReleased)[-len(result.explanation.claims) :]
-    told = io.StringIO()
-    show(Console(file=told, width=200), result)
-    page = render(result, run=done.run, made=datetime(2026, 1, 1, tzinfo=UTC))
-    for text in (told.getvalue().lower(), page.lower()):
+    assert run_outcome.of(ClaimReleased)[-len(result.explanation.claims) :]
+    output = io.StringIO()
+    show(Console(file=output, width=200), result)
+    page = render(result, run=run_outcome.run, made=datetime(2026, 1, 1, tzinfo=UTC))
+    for text in (output.getvalue().lower(), page.lower()):
         first = text.index("partial result")
         assert all(word not in text[:first] for word in ("winner", "best"))
-    if any(agent == OPTIMIZER for agent, _ in done.cut):
-        assert all(event.headline.startswith(LABEL) for event in done.of(VerdictReached))
+    if any(agent == OPTIMIZER for agent, _ in run_outcome.cut):
+        assert all(event.headline.startswith(LABEL) for event in run_outcome.of(VerdictReached))
 
 
 async def test_an_agent_is_cut_at_its_own_budget_after_one_call_at_most(wired, plain):
@@ -250,20 +250,24 @@ async def test_an_agent_is_cut_at_its_own_budget_after_one_call_at_most(wired, p
     limit = min(next(a.dollars for a in answers if a.agent == agent) for agent in ASKED)
     with Double(embedded()) as double:
         async with wired(double, Budgets(agent_dollars=limit)) as dependencies:
-            done = await ran(dependencies)
-    assert [used.usage.answers for used in done.result.usage] == [1] * 4
+            run_outcome = await ran(dependencies)
+    assert [usage.usage.answers for usage in run_outcome.result.usage] == [1] * 4
     assert len(double.received) == 4
     agents = [RISK, MARKET, OPTIMIZER, EXPLAINER]
-    assert done.cut == [(agent, "agent dollars") for agent in agents]
-    assert [w for w in done.warned if w[0] == "budget_spent"] == [("budget_spent", f"{a} dollars") for a in agents]
-    labelled_everywhere(done)
+    assert run_outcome.cut == [(agent, "agent dollars") for agent in agents]
+    assert [w for w in run_outcome.warned if w[0] == "budget_spent"] == [
+        ("budget_spent", f"{a} dollars") for a in agents
+    ]
+    labelled_everywhere(run_outcome)
 
 
 async def test_what_a_user_took_in_earlier_runs_counts_and_a_person_is_warned_in_time(wired, plain):
-    used = plain.used
-    assert used.dollars is not None
+    usage = plain.used
+    assert usage.dollars is not None
     with Double(embedded()) as double:
-        async with wired(double, Budgets(user_dollars=used.dollars * 1.2, run_tokens=used.tokens + 1)) as dependencies:
+        async with wired(
+            double, Budgets(user_dollars=usage.dollars * 1.2, run_tokens=usage.tokens + 1)
+        ) as dependencies:
             first, second = await ran(dependencies), await ran(dependencies)
     assert (first.result.partial, first.result.digest()) == ((), plain.result.digest())
     assert sorted(first.warned) == [("budget_nearly_spent", "run tokens"), ("budget_nearly_spent", "user dollars")]
@@ -272,14 +276,14 @@ async def test_what_a_user_took_in_earlier_runs_counts_and_a_person_is_warned_in
     assert second.warned.count(("budget_spent", "user dollars")) == 1
     assert second.warned.count(("budget_nearly_spent", "user dollars")) == 1
     assert second.used.dollars is not None
-    assert second.used.dollars < used.dollars
+    assert second.used.dollars < usage.dollars
 
 
 async def test_a_model_without_a_price_has_no_cost_and_is_told_once(wired):
     nothing = PriceTable(as_of=date(2026, 1, 1), source="a test", prices=())
     with Double(embedded()) as double:
         async with wired(double, prices=nothing) as dependencies:
-            done = await ran(dependencies)
+            run_outcome = await ran(dependencies)
         async with wired(double, Budgets(user_dollars=1.0), prices=nothing) as dependencies:
             name = await create_run(dependencies, OWNER, REQUEST)
             before = len(double.received)
@@ -287,9 +291,9 @@ async def test_a_model_without_a_price_has_no_cost_and_is_told_once(wired):
                 async for _ in execute(dependencies, OWNER, name):
                     pass
             assert len(double.received) == before
-    assert tokens_of(done.used) == reported_tokens(double.received)
-    assert done.used.dollars is None
-    assert done.warned == [("price_unknown", ONE)]
-    told = io.StringIO()
-    show(Console(file=told, width=200), done.result)
-    assert "price unknown" in told.getvalue()
+    assert tokens_of(run_outcome.used) == reported_tokens(double.received)
+    assert run_outcome.used.dollars is None
+    assert run_outcome.warned == [("price_unknown", ONE)]
+    output = io.StringIO()
+    show(Console(file=output, width=200), run_outcome.result)
+    assert "price unknown" in output.getvalue()

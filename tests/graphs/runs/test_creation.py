@@ -49,19 +49,19 @@ async def test_bundled_prices_are_loaded_once_for_a_choice_of_them_and_never_who
 
 async def test_a_data_set_is_not_read_for_a_run_on_all_of_it(home, opened, small):
     async with opened(home) as dependencies:
-        done = await import_file(
+        version = await import_file(
             dependencies.store, OWNER, "mydata", await price_file(since=SINCE), Terms(), commit=True
         )
         own = dependencies.prices_of(OWNER)
         assert await own.facts("mydata") == facts_of(await own.load("mydata"))
         part = await new_run(dependencies, OWNER, small(universe="mydata:MSFT"))
-        await dependencies.store.blobs.delete(blob_key(OWNER, done.version.hash))
+        await dependencies.store.blobs.delete(blob_key(OWNER, version.version.hash))
         with pytest.raises(Missing):
             await own.load("mydata")
         run = await new_run(dependencies, OWNER, small(universe="mydata"))
         again = await new_run(dependencies, OWNER, small(universe="mydata:MSFT"))
-        assert run.request.universe == f"mydata@{done.version.hash[:PIN]}"
-        assert (run.data_digest, again.data_digest) == (done.version.prices_digest, part.data_digest)
+        assert run.request.universe == f"mydata@{version.version.hash[:PIN]}"
+        assert (run.data_digest, again.data_digest) == (version.version.prices_digest, part.data_digest)
 
 
 async def test_a_new_version_is_looked_at_anew_and_a_mark_still_holds(home, opened, small):
@@ -88,10 +88,10 @@ async def test_prices_that_cannot_be_used_are_refused_each_time(home, opened, sm
         short = await price_file(since="2018-01-01")
         await import_file(dependencies.store, OWNER, "mydata", short, Terms(), commit=True)
         for universe in ("mydata", "mydata:AAPL"):
-            told = set()
+            reasons = set()
             for _ in range(2):
-                with pytest.raises(InvalidInput) as refused:
+                with pytest.raises(InvalidInput) as error:
                     await new_run(dependencies, OWNER, small(universe=universe))
-                told.add(str(refused.value))
-            assert len(told) == 1
+                reasons.add(str(error.value))
+            assert len(reasons) == 1
         assert await OwnedPrices(dependencies.store, OWNER, BundledPrices()).facts("mydata:AAPL") is None

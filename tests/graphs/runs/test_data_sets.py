@@ -43,9 +43,9 @@ async def test_a_run_keeps_the_version_that_it_began_with(home, opened, small):
         assert await read_stale(dependencies.store, OWNER, run.id) is None
         second = await import_file(dependencies.store, OWNER, "mydata", again, Terms(), commit=True)
 
-        found = await read_stale(dependencies.store, OWNER, run.id)
-        assert found is not None
-        assert (found.dataset, found.version) == ("mydata", second.version.hash)
+        stale = await read_stale(dependencies.store, OWNER, run.id)
+        assert stale is not None
+        assert (stale.dataset, stale.version) == ("mydata", second.version.hash)
         assert await read_stale(dependencies.store, OWNER, other) is None
         result = await load_final_result(dependencies.store, OWNER, run.id)
         assert result is not None
@@ -63,10 +63,10 @@ async def test_what_was_accepted_is_said_with_every_result(home, opened):
     terms = Terms(accept={"closed_days": "the source stamps it so", "missing_sessions": "see above"})
     async with opened(home) as dependencies:
         await import_file(dependencies.store, OWNER, "mydata", content, terms, commit=True)
-        found = await evaluate_strategy(
+        evaluation = await evaluate_strategy(
             dependencies.prices_of(OWNER), Rule(config=CURRENT_RULE, mandate=Mandate()), universe="mydata"
         )
-    assert any(caveat.endswith("accepted: the source stamps it so") for caveat in found.caveats)
+    assert any(caveat.endswith("accepted: the source stamps it so") for caveat in evaluation.caveats)
 
 
 async def test_tools_find_own_assets_beside_the_bundled_ones(home, opened):
@@ -90,14 +90,14 @@ async def test_no_new_run_uses_what_is_marked_as_bad(home, opened, small):
         new = NewMarker.model_validate(
             {"symbol": "AAPL", "reason": "a wrong tick", "start": "2003-03-03", "end": "2003-03-04"}
         )
-        made = await mark(dependencies.store, OWNER, new, dependencies.now())
-        begun = (await load_run(dependencies.store, OWNER, earlier)).request
-        for universe in ("mydata", "mydata:AAPL", "stocks:AAPL,MSFT", begun.universe):
+        marked_runs = await mark(dependencies.store, OWNER, new, dependencies.now())
+        request = (await load_run(dependencies.store, OWNER, earlier)).request
+        for universe in ("mydata", "mydata:AAPL", "stocks:AAPL,MSFT", request.universe):
             with pytest.raises(InvalidInput, match=r"AAPL from 2003-03-03 to 2003-03-04 is marked as bad data"):
                 await create_run(dependencies, OWNER, small(universe=universe))
         await create_run(dependencies, OWNER, small(universe="mydata:MSFT"))
         await create_run(dependencies, "somebody", small(universe="stocks:AAPL,MSFT"))
-        assert (await load_market(dependencies.prices_of(OWNER), begun)).assets == ("AAPL", "MSFT")
+        assert (await load_market(dependencies.prices_of(OWNER), request)).assets == ("AAPL", "MSFT")
 
         short = await price_file("AAPL,MSFT", since="2004-01-01")
         report = await import_file(dependencies.store, OWNER, "mydata", short, Terms(), commit=True)
@@ -105,7 +105,7 @@ async def test_no_new_run_uses_what_is_marked_as_bad(home, opened, small):
         report = await import_file(
             dependencies.store, OWNER, "mydata", await price_file(scale=1.001), Terms(), commit=True
         )
-        assert report.markers_cleared == (made.id,)
+        assert report.markers_cleared == (marked_runs.id,)
         assert await all_markers(dependencies.store, OWNER, dependencies.now()) == []
         await create_run(dependencies, OWNER, small(universe="mydata"))
 

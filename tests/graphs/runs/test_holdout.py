@@ -72,7 +72,7 @@ async def test_the_holdout_opens_once_and_only_after_a_person_approved_it(home, 
         assert await load_run(dependencies.store, OWNER, RUN) == before
         result = await load_final_result(dependencies.store, OWNER, RUN)
         record = await dependencies.store.records.get(Key(OWNER, KIND, RUN))
-        told = await kinds(dependencies)
+        event_kinds = await kinds(dependencies)
         market = await load_market(dependencies.prices, before.request)
         with pytest.raises(UserError, match="there is no run"):
             await open_holdout(dependencies, "other", RUN)
@@ -80,7 +80,7 @@ async def test_the_holdout_opens_once_and_only_after_a_person_approved_it(home, 
     assert record.version == 1
     assert result is not None
     assert result.digest() == events[-1].result_digest
-    assert told[len(events) :] == [
+    assert event_kinds[len(events) :] == [
         "approve.approval_requested",
         "approve.approval_decided",
         "holdout.node_started",
@@ -90,17 +90,17 @@ async def test_the_holdout_opens_once_and_only_after_a_person_approved_it(home, 
     assert first is not None
     assert (first.at, first.by) == (MONDAY, "risk officer")
     assert "was opened on 2026-03-02 by risk officer" in first.watermark
-    found: dict[str, Any] = {figure.id: figure.value for figure in first.figures}
+    values: dict[str, Any] = {figure.id: figure.value for figure in first.figures}
     assert all(figure.source == f"holdout.{figure.id.removeprefix('holdout_')}" for figure in first.figures)
-    assert not found.keys() & {figure.id for figure in explainable_figures(result)}
+    assert not values.keys() & {figure.id for figure in explainable_figures(result)}
     days = market.dates[market.holdout]
-    assert (found["holdout_first_day"], found["holdout_last_day"]) == (str(days[0]), str(days[-1]))
-    assert found["holdout_days"] == days.size
+    assert (values["holdout_first_day"], values["holdout_last_day"]) == (str(days[0]), str(days[-1]))
+    assert values["holdout_days"] == days.size
     excess = market.asset[market.holdout] - market.cash[market.holdout]
-    assert found["holdout_asset_volatility"] == pytest.approx(math.sqrt(252) * np.std(excess, ddof=1), rel=0.01)
-    assert found["holdout_asset_excess_return"] == pytest.approx(252 * np.mean(excess), abs=0.001)
-    gained = found["holdout_winner_utility"] - found["holdout_benchmark_utility"]
-    assert found["holdout_advantage_bps"] == pytest.approx(1e4 * gained)
+    assert values["holdout_asset_volatility"] == pytest.approx(math.sqrt(252) * np.std(excess, ddof=1), rel=0.01)
+    assert values["holdout_asset_excess_return"] == pytest.approx(252 * np.mean(excess), abs=0.001)
+    gained = values["holdout_winner_utility"] - values["holdout_benchmark_utility"]
+    assert values["holdout_advantage_bps"] == pytest.approx(1e4 * gained)
 
 
 async def test_a_holdout_whose_opening_was_rejected_stays_locked(home, small):

@@ -82,7 +82,7 @@ async def listed(dependencies: Dependencies, asking: Principal, limit: int = 100
             dependencies.store, asking, dependencies.second_person, after=after, limit=limit
         )
         assert len(page) <= limit
-        names += [filed.question.name for filed in page]
+        names += [entry.question.name for entry in page]
         if after is None:
             return names
 
@@ -130,12 +130,12 @@ async def test_a_holdout_is_opened_by_a_second_person_and_nobody_else(home, smal
         with pytest.raises(AlreadyDecided):
             await decided(dependencies, OFFICER, "rejected")
         approval = await load_approval(dependencies.store, ANNA, RUN, "holdout")
-        told = await load_events(dependencies.store, ANNA, RUN)
+        events = await load_events(dependencies.store, ANNA, RUN)
         closed = (await load_question(dependencies.store, OFFICER, question.id)).question
     assert approval is not None
     assert approval.decided is not None
-    assert isinstance(told[-1], ApprovalDecided)
-    assert (approval.decided.by, approval.decided, closed.decided) == ("olga", told[-1].decided, approval.decided)
+    assert isinstance(events[-1], ApprovalDecided)
+    assert (approval.decided.by, approval.decided, closed.decided) == ("olga", events[-1].decided, approval.decided)
     assert RUN not in (question.id, closed.id)
 
 

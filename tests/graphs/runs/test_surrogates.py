@@ -53,25 +53,25 @@ def small() -> Callable[..., OptimizationRequest]:
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory, small) -> Searched:
+def two_searches(tmp_path_factory, small) -> Searched:
     home = tmp_path_factory.mktemp("home")
 
     async def search() -> Searched:
         async with open_dependencies(home) as dependencies:
             first = await run(dependencies, small())
-            made = await fit_surrogate(dependencies, OWNER, first)
+            surrogate = await fit_surrogate(dependencies, OWNER, first)
             second = await run(dependencies, small())
             digests = [(await load_run(dependencies.store, OWNER, one)).result_digest for one in (first, second)]
-            return Searched(home, small(), (first, second), tuple(digests), made)
+            return Searched(home, small(), (first, second), tuple(digests), surrogate)
 
     return asyncio.run(search())
 
 
 async def run(dependencies, request: OptimizationRequest) -> str:
-    made = await create_run(dependencies, OWNER, request)
-    async for _ in execute(dependencies, OWNER, made):
+    new_run = await create_run(dependencies, OWNER, request)
+    async for _ in execute(dependencies, OWNER, new_run):
         pass
-    return made
+    return new_run
 
 
 async def trials_of(dependencies, run: str) -> tuple[Trial, ...]:
@@ -79,34 +79,34 @@ async def trials_of(dependencies, run: str) -> tuple[Trial, ...]:
 
 
 @pytest.fixture
-async def dependencies(searched, tmp_path):
+async def dependencies(two_searches, tmp_path):
     """Over a copy of the home."""
-    shutil.copytree(searched.home, tmp_path / "copy")
+    shutil.copytree(two_searches.home, tmp_path / "copy")
     async with open_dependencies(tmp_path / "copy") as dependencies:
         yield dependencies
 
 
-async def test_a_registered_surrogate_changes_no_result(searched) -> None:
-    assert searched.digests[0] == searched.digests[1] is not None
+async def test_a_registered_surrogate_changes_no_result(two_searches) -> None:
+    assert two_searches.digests[0] == two_searches.digests[1] is not None
 
 
-async def test_the_same_trials_are_one_version_and_more_are_the_next(searched, dependencies, small) -> None:
+async def test_the_same_trials_are_one_version_and_more_are_the_next(two_searches, dependencies, small) -> None:
     """The others are those of a start for which the first plan, two thirds of the trials, has no room."""
-    assert searched.made.version == 1
-    assert searched.made.trials == 25
-    again = await fit_surrogate(dependencies, OWNER, searched.runs[1])  # its configs were tried before
-    assert again == searched.made
+    assert two_searches.made.version == 1
+    assert two_searches.made.trials == 25
+    again = await fit_surrogate(dependencies, OWNER, two_searches.runs[1])  # its configs were tried before
+    assert again == two_searches.made
     start = tuple(sobol(small().space, 10, seed=8))
     trials = await trials_of(dependencies, await run(dependencies, small(trials=12, start=start, name="more")))
     assert [trial.config for trial in trials[:8]] == list(start[:8])
     assert {trial.digest for trial in trials} >= {config.digest() for config in start}
-    more = await fit_surrogate(dependencies, OWNER, searched.runs[0])
-    assert (more.version, more.problem, more.name) == (2, searched.made.problem, "more")
+    more = await fit_surrogate(dependencies, OWNER, two_searches.runs[0])
+    assert (more.version, more.problem, more.name) == (2, two_searches.made.problem, "more")
     assert more.trials > 25
     assert await surrogates(dependencies.store, OWNER) == [more, again]
 
 
-async def test_trials_of_another_problem_are_never_mixed_in(searched, dependencies, small) -> None:
+async def test_trials_of_another_problem_are_never_mixed_in(two_searches, dependencies, small) -> None:
     other = await create_run(dependencies, OWNER, small(seed=4))
     with pytest.raises(TooFewTrials, match="0 stored trials"):
         await fit_surrogate(dependencies, OWNER, other)
@@ -114,56 +114,56 @@ async def test_trials_of_another_problem_are_never_mixed_in(searched, dependenci
         await predict(dependencies, OWNER, RULE, request=small(seed=4))
 
 
-async def test_a_prediction_is_labelled_and_says_how_far_it_may_be_off(searched, dependencies) -> None:
-    by_job = await predict(dependencies, OWNER, RULE, job=searched.runs[0])
-    assert by_job == await predict(dependencies, OWNER, RULE, request=searched.request)
+async def test_a_prediction_is_labelled_and_says_how_far_it_may_be_off(two_searches, dependencies) -> None:
+    by_job = await predict(dependencies, OWNER, RULE, job=two_searches.runs[0])
+    assert by_job == await predict(dependencies, OWNER, RULE, request=two_searches.request)
     assert (by_job.label, by_job.version, by_job.trials, by_job.tried) == ("predicted", 1, 25, False)
     assert [one.target for one in by_job.values] == ["objective", "excess_return", "volatility", "max_drawdown"]
     for one in by_job.values:
         assert one.low < one.value < one.high
-        assert one.held_out == searched.made.held_out[one.target]
-    trial = (await trials_of(dependencies, searched.runs[0]))[3]
-    known = await predict(dependencies, OWNER, trial.config, job=searched.runs[0])
-    assert known.tried
-    assert known.values[0].low <= objectives(searched.request, [trial])[0] <= known.values[0].high
+        assert one.held_out == two_searches.made.held_out[one.target]
+    trial = (await trials_of(dependencies, two_searches.runs[0]))[3]
+    prediction = await predict(dependencies, OWNER, trial.config, job=two_searches.runs[0])
+    assert prediction.tried
+    assert prediction.values[0].low <= objectives(two_searches.request, [trial])[0] <= prediction.values[0].high
     with pytest.raises(InvalidInput, match=r"config\.inner"):
-        await predict(dependencies, OWNER, RULE.model_copy(update={"inner": "equal_weight"}), job=searched.runs[0])
+        await predict(dependencies, OWNER, RULE.model_copy(update={"inner": "equal_weight"}), job=two_searches.runs[0])
 
 
-async def test_a_warm_search_begins_with_its_start_and_finds_no_less(searched, dependencies) -> None:
-    found = await warm_start(dependencies, OWNER, searched.request)
-    assert found.surrogate == searched.made
-    assert len(found.request.start) == 6
-    assert OptimizationRequest.model_validate_json(found.request.model_dump_json()) == found.request
-    cold = await trials_of(dependencies, searched.runs[0])
-    tried = {trial.digest for trial in cold}
-    assert [config.digest() in tried for config in found.request.start] == [True, *[False] * 5]
-    hot = await trials_of(dependencies, await run(dependencies, found.request))
-    assert tuple(trial.config for trial in hot[:6]) == found.request.start
+async def test_a_warm_search_begins_with_its_start_and_finds_no_less(two_searches, dependencies) -> None:
+    warm = await warm_start(dependencies, OWNER, two_searches.request)
+    assert warm.surrogate == two_searches.made
+    assert len(warm.request.start) == 6
+    assert OptimizationRequest.model_validate_json(warm.request.model_dump_json()) == warm.request
+    cold = await trials_of(dependencies, two_searches.runs[0])
+    digests = {trial.digest for trial in cold}
+    assert [config.digest() in digests for config in warm.request.start] == [True, *[False] * 5]
+    hot = await trials_of(dependencies, await run(dependencies, warm.request))
+    assert tuple(trial.config for trial in hot[:6]) == warm.request.start
     assert [trial.origin for trial in hot[:6]] == ["candidate"] * 6
-    best = [max(objectives(searched.request, [trial])[0] for trial in trials) for trials in (cold, hot)]
+    best = [max(objectives(two_searches.request, [trial])[0] for trial in trials) for trials in (cold, hot)]
     assert best[1] >= best[0]
 
 
-async def test_ones_own_start_stays_first_and_the_count_has_bounds(searched, dependencies) -> None:
-    own = sobol(searched.request.space, 2, seed=8)
-    asked = searched.request.model_copy(update={"start": tuple(own)})
-    assert list((await warm_start(dependencies, OWNER, asked, 5)).request.start[:2]) == own
-    assert len((await warm_start(dependencies, OWNER, asked, 1)).request.start) == 1
+async def test_ones_own_start_stays_first_and_the_count_has_bounds(two_searches, dependencies) -> None:
+    own = sobol(two_searches.request.space, 2, seed=8)
+    request = two_searches.request.model_copy(update={"start": tuple(own)})
+    assert list((await warm_start(dependencies, OWNER, request, 5)).request.start[:2]) == own
+    assert len((await warm_start(dependencies, OWNER, request, 1)).request.start) == 1
     for count in (0, 21):
         with pytest.raises(InvalidInput, match="1 to 20"):
-            await warm_start(dependencies, OWNER, asked, count)
+            await warm_start(dependencies, OWNER, request, count)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"stratigos surrogate 1\n{}\nx"])
-async def test_a_bad_file_is_refused_by_name_and_made_again(searched, dependencies, content) -> None:
+async def test_a_bad_file_is_refused_by_name_and_made_again(two_searches, dependencies, content) -> None:
     blobs = dependencies.store.blobs
-    whole = await blobs.get(searched.file)
+    whole = await blobs.get(two_searches.file)
     if content is None:
-        await blobs.delete(searched.file)
+        await blobs.delete(two_searches.file)
     else:
-        await blobs.put(searched.file, content)
+        await blobs.put(two_searches.file, content)
     with pytest.raises(BadSurrogate, match=r"missing|damaged|no surrogate"):
-        await predict(dependencies, OWNER, RULE, job=searched.runs[0])
-    assert await fit_surrogate(dependencies, OWNER, searched.runs[0]) == searched.made
-    assert await blobs.get(searched.file) == whole
+        await predict(dependencies, OWNER, RULE, job=two_searches.runs[0])
+    assert await fit_surrogate(dependencies, OWNER, two_searches.runs[0]) == two_searches.made
+    assert await blobs.get(two_searches.file) == whole

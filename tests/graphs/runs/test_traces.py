@@ -81,37 +81,41 @@ class Traced:
             assert result is not None
             self.result = result
             other = await create_run(dependencies, OWNER, REQUEST)
-            decided = execute(dependencies, OWNER, other, decisions=result.manifest.decisions)
-            self.followed = [event async for event in decided]
+            events_of_repetition = execute(dependencies, OWNER, other, decisions=result.manifest.decisions)
+            self.followed = [event async for event in events_of_repetition]
 
     def of(self, kind: type) -> list:
         return [event for event in self.events if isinstance(event, kind)]
 
 
 @pytest.fixture(scope="module")
-def traced(tmp_path_factory) -> Traced:
-    made = Traced()
-    asyncio.run(made.make(tmp_path_factory.mktemp("traced")))
-    return made
+def executed_run(tmp_path_factory) -> Traced:
+    trace = Traced()
+    asyncio.run(trace.make(tmp_path_factory.mktemp("executed_run")))
+    return trace
 
 
-def test_events_are_numbered_without_gaps_and_the_number_is_stored_once(traced):
-    assert [event.sequence for event in traced.events] == list(range(1, len(traced.events) + 1))
-    assert traced.stored == traced.events == traced.again
-    assert not any("sequence" in payload for payload in traced.payloads)
+def test_events_are_numbered_without_gaps_and_the_number_is_stored_once(executed_run):
+    assert [event.sequence for event in executed_run.events] == list(range(1, len(executed_run.events) + 1))
+    assert executed_run.stored == executed_run.events == executed_run.again
+    assert not any("sequence" in payload for payload in executed_run.payloads)
 
 
-def test_an_observer_is_told_each_event_once_and_none_that_is_only_read_out(traced):
-    ours = [event for event in traced.observed if event.run == traced.events[0].run]
-    assert ours == traced.events
+def test_an_observer_is_told_each_event_once_and_none_that_is_only_read_out(executed_run):
+    ours = [event for event in executed_run.observed if event.run == executed_run.events[0].run]
+    assert ours == executed_run.events
 
 
-def test_an_agent_begins_before_its_first_call_and_ends_when_its_decision_is_stored(traced):
-    started, decided, finished = traced.of(AgentStarted), traced.of(DecisionMade), traced.of(AgentFinished)
-    assert [(e.agent, e.ordinal) for e in started] == [(e.decision.agent, e.decision.ordinal) for e in decided]
-    assert [(e.agent, e.ordinal) for e in finished] == [(e.agent, e.ordinal) for e in started]
-    for begin, decision, end in zip(started, decided, finished, strict=True):
-        within = traced.events[begin.sequence : decision.sequence - 1]
+def test_an_agent_begins_before_its_first_call_and_ends_when_its_decision_is_stored(executed_run):
+    starts, decisions, ends = (
+        executed_run.of(AgentStarted),
+        executed_run.of(DecisionMade),
+        executed_run.of(AgentFinished),
+    )
+    assert [(e.agent, e.ordinal) for e in starts] == [(e.decision.agent, e.decision.ordinal) for e in decisions]
+    assert [(e.agent, e.ordinal) for e in ends] == [(e.agent, e.ordinal) for e in starts]
+    for begin, decision, end in zip(starts, decisions, ends, strict=True):
+        within = executed_run.events[begin.sequence : decision.sequence - 1]
         answers = [e for e in within if isinstance(e, ModelAnswered)]
         assert {e.agent for e in answers} == {begin.agent}
         assert end.sequence == decision.sequence + 1
@@ -121,59 +125,61 @@ def test_an_agent_begins_before_its_first_call_and_ends_when_its_decision_is_sto
         assert end.usage.tokens == 10 * len(answers)
         assert end.usage.cached_tokens == 2 * len(answers)
         assert end.usage.seconds == pytest.approx(sum(e.seconds for e in answers))
-    assert sum(e.usage.answers for e in finished) == len(traced.of(ModelAnswered))
+    assert sum(e.usage.answers for e in ends) == len(executed_run.of(ModelAnswered))
 
 
-def test_a_run_that_follows_decisions_asks_no_agent(traced):
-    kinds = {type(event) for event in traced.followed}
+def test_a_run_that_follows_decisions_asks_no_agent(executed_run):
+    kinds = {type(event) for event in executed_run.followed}
     assert DecisionMade in kinds
     assert TrialFinished in kinds
     assert not kinds & {AgentStarted, AgentFinished, ModelAnswered, FiguresChecked}
 
 
-def test_each_draft_is_refused_or_checked(traced):
-    checked, [refused] = traced.of(FiguresChecked), traced.of(DraftRejected)
-    assert refused.agent == "explainer"
-    assert [e.agent for e in checked] == [e.decision.agent for e in traced.of(DecisionMade)]
-    explained = next(e.decision.answer["claims"] for e in traced.of(DecisionMade) if e.decision.agent == "explainer")
-    assert checked[-1].sequence > refused.sequence
-    assert checked[-1].digest != refused.digest
+def test_each_draft_is_refused_or_checked(executed_run):
+    checked, [rejection] = executed_run.of(FiguresChecked), executed_run.of(DraftRejected)
+    assert rejection.agent == "explainer"
+    assert [e.agent for e in checked] == [e.decision.agent for e in executed_run.of(DecisionMade)]
+    explained = next(
+        e.decision.answer["claims"] for e in executed_run.of(DecisionMade) if e.decision.agent == "explainer"
+    )
+    assert checked[-1].sequence > rejection.sequence
+    assert checked[-1].digest != rejection.digest
     assert checked[-1].claims == len(explained)
     assert checked[-1].references == sum(claim["text"].count("{{") for claim in explained)
 
 
-def test_trials_are_told_in_order_each_before_the_tenth_that_counts_it(traced):
-    told = traced.of(TrialFinished)
-    assert [(e.trial, e.digest) for e in told] == [(t.number, t.digest) for t in traced.trials]
-    seen, before = 0, 0
-    for event in traced.events:
-        seen += isinstance(event, TrialFinished)
+def test_trials_are_told_in_order_each_before_the_tenth_that_counts_it(executed_run):
+    finished_trials = executed_run.of(TrialFinished)
+    assert [(e.trial, e.digest) for e in finished_trials] == [(t.number, t.digest) for t in executed_run.trials]
+    count, before = 0, 0
+    for event in executed_run.events:
+        count += isinstance(event, TrialFinished)
         if isinstance(event, EstimateMade):
-            before = seen
+            before = count
         if isinstance(event, JobProgressed):
-            assert seen - before == event.done
-    assert seen == traced.result.counts.trials
+            assert count - before == event.done
+    assert count == executed_run.result.counts.trials
 
 
 @pytest.mark.anyio
-async def test_a_trial_that_was_dropped_has_no_objective_and_those_told_are_not_read_again(home, traced):
-    stored = [trial.model_copy(update={"screened": trial.number % 2 == 0}) for trial in traced.trials]
+async def test_a_trial_that_was_dropped_has_no_objective_and_those_told_are_not_read_again(home, executed_run):
+    trials = [trial.model_copy(update={"screened": trial.number % 2 == 0}) for trial in executed_run.trials]
     async with open_dependencies(home) as dependencies:
-        await save_trials(dependencies.store, OWNER, "one", [(trial, np.zeros((2, 3))) for trial in stored])
+        await save_trials(dependencies.store, OWNER, "one", [(trial, np.zeros((2, 3))) for trial in trials])
         context: Any = SimpleNamespace(store=dependencies.store, owner=OWNER, run="one", request=REQUEST)
-        telling = TrialEvents(context, NodeLog(EventLog(dependencies.store, OWNER, "one", ()), "search"), stored[:2], 1)
-        told: list[Any] = [*await telling.up_to(3), *await telling.up_to(3), *await telling.up_to(10)]
-    assert [event.trial for event in told] == list(range(1, 10))
-    assert [event.objective is None for event in told] == [trial.screened for trial in stored[1:]]
+        telling = TrialEvents(context, NodeLog(EventLog(dependencies.store, OWNER, "one", ()), "search"), trials[:2], 1)
+        finished_trials: list[Any] = [*await telling.up_to(3), *await telling.up_to(3), *await telling.up_to(10)]
+    assert [event.trial for event in finished_trials] == list(range(1, 10))
+    assert [event.objective is None for event in finished_trials] == [trial.screened for trial in trials[1:]]
 
 
-def test_the_objective_of_a_trial_is_its_mean_utility_which_no_other_trial_changes(traced):
+def test_the_objective_of_a_trial_is_its_mean_utility_which_no_other_trial_changes(executed_run):
     weights = scenario_weights([s.probability for s in SCENARIOS])
-    for event, trial in zip(traced.of(TrialFinished), traced.trials, strict=True):
+    for event, trial in zip(executed_run.of(TrialFinished), executed_run.trials, strict=True):
         utilities = [e.metrics.utility.value for e in (*trial.evaluations, trial.train)]
         assert event.objective == pytest.approx(sum(w * u for w, u in zip(weights, utilities, strict=True)))
-    again = [e.comparable() for e in traced.followed if isinstance(e, TrialFinished)]
+    again = [e.comparable() for e in executed_run.followed if isinstance(e, TrialFinished)]
     differ = {"id", "run"}
     assert [{k: v for k, v in e.items() if k not in differ} for e in again] == [
-        {k: v for k, v in e.comparable().items() if k not in differ} for e in traced.of(TrialFinished)
+        {k: v for k, v in e.comparable().items() if k not in differ} for e in executed_run.of(TrialFinished)
     ]

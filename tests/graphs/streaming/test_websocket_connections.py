@@ -55,7 +55,7 @@ async def store(tmp_path):
         yield opened
 
 
-async def opened(sockets: WebSocketConnections, id_: str, owner: str = OWNER):
+async def open_connection(sockets: WebSocketConnections, id_: str, owner: str = OWNER):
     await sockets.connect(id_, Principal(owner=owner), now=utc_now())
     connection = await sockets.connection(id_)
     assert connection is not None
@@ -71,7 +71,7 @@ async def test_every_number_comes_and_none_before_those_below_it(store: Store, s
         aclosing(WebSocketConnections(store, line, interval=QUICK)) as one,
         aclosing(WebSocketConnections(store, line, interval=QUICK)) as two,
     ):
-        connections = [await opened(one, f"c{n}") for n in range(4)]
+        connections = [await open_connection(one, f"c{n}") for n in range(4)]
         starts = {connection.id: dice.randrange(4) for connection in connections}
         for n in range(0, 40, 4):
             for connection in connections[n // 10 : n // 10 + 1]:
@@ -94,7 +94,7 @@ async def test_every_number_comes_and_none_before_those_below_it(store: Store, s
 async def test_logs_of_the_same_name_belong_to_their_owners(store: Store):
     line = Line()
     async with aclosing(WebSocketConnections(store, line, interval=QUICK)) as sockets:
-        mine, theirs = await opened(sockets, "mine"), await opened(sockets, "theirs", "other")
+        mine, theirs = await open_connection(sockets, "mine"), await open_connection(sockets, "theirs", "other")
         log = Written(store)
         await log.begin()
         await sockets.follow(mine, RUN, 0)
@@ -122,7 +122,7 @@ async def test_a_log_that_nobody_follows_is_not_sent_and_not_kept_for_ever(store
 async def test_a_connection_follows_so_many(store: Store):
     line = Line()
     async with aclosing(WebSocketConnections(store, line, interval=QUICK)) as sockets:
-        connection = await opened(sockets, "one")
+        connection = await open_connection(sockets, "one")
         for n in range(MAX_SUBSCRIPTIONS + 1):
             await Written(store, f"run-{n}").begin()
         for n in range(MAX_SUBSCRIPTIONS):
@@ -144,7 +144,7 @@ async def test_who_appends_waits_for_no_reader(store: Store):
     log = Written(store)
     await log.begin()
     sockets = WebSocketConnections(store, Stuck(), interval=QUICK)
-    await sockets.follow(await opened(sockets, "one"), RUN, 0)
+    await sockets.follow(await open_connection(sockets, "one"), RUN, 0)
     async with asyncio.timeout(1.0):
         for n in range(20):
             await log.append(*log.trials(n, n + 1))
