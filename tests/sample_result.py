@@ -111,7 +111,7 @@ def outcomes() -> tuple[ScenarioOutcome, ...]:
     )
 
 
-def plotted() -> tuple[Plotted, ...]:
+def plotted_trials() -> tuple[Plotted, ...]:
     chance = random.Random(7)
     functions = (
         "inverse_vol",
@@ -464,7 +464,7 @@ def sample_result(**changes: Any) -> OptimizationResult:
         ),
         luck=luck(),
         importance={"rebalancing": 0.41, "estimator": 0.27, "weight_function": 0.22, "no_trade_band": 0.10},
-        trials=plotted(),
+        trials=plotted_trials(),
         caveats=(
             "The bundled S&P 500 series is a price index; a dividend yield of 2% a year is assumed.",
             "One history holds few crises.",

@@ -44,10 +44,10 @@ def since_it_began() -> float:
     return time.time() - float(os.environ["BEGUN"])
 
 
-def _asked() -> tuple[str, str, str, str]:
+def read_arguments() -> tuple[str, str, str, str]:
     home, method, path = sys.argv[1:]
     return home, method, path, sys.stdin.read()
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(answer(*_asked()))))
+    print(json.dumps(asyncio.run(answer(*read_arguments()))))

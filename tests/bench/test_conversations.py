@@ -19,7 +19,7 @@ TURNS, WINDOW = 200, 20
 FLAT = 1.25
 
 
-async def conversed(home: Path) -> tuple[list[float], list[float], list[int]]:
+async def talk(home: Path) -> tuple[list[float], list[float], list[int]]:
     """Seconds of each turn, those of the processor, and the bytes in use before the first and after each window."""
     async with open_dependencies(home) as dependencies:
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
@@ -27,24 +27,24 @@ async def conversed(home: Path) -> tuple[list[float], list[float], list[int]]:
         for text in CHEAP:  # what is imported and read once is no part of a turn
             await send_message(dependencies, text)
         seconds: list[float] = []
-        worked: list[float] = []
+        cpu_seconds: list[float] = []
         sizes = [sum(stored(home))]
         for number in range(TURNS):
             start, began = time.perf_counter(), time.process_time()
             await send_message(dependencies, CHEAP[number % len(CHEAP)])
             seconds.append(time.perf_counter() - start)
-            worked.append(time.process_time() - began)
+            cpu_seconds.append(time.process_time() - began)
             if (number + 1) % WINDOW == 0:
                 sizes.append(sum(stored(home)))
         first, last = [await turn_of(dependencies.store, OWNER, TALK, number) for number in (2, 2 + TURNS)]
         assert [claim.text for claim in first.claims] == [claim.text for claim in last.claims]
-        return seconds, worked, sizes
+        return seconds, cpu_seconds, sizes
 
 
 def test_a_long_conversation_stays_as_quick_and_small(comparison: Comparison, tmp_path: Path) -> None:
-    seconds, worked, sizes = asyncio.run(conversed(tmp_path))
+    seconds, cpu_seconds, sizes = asyncio.run(talk(tmp_path))
     early, late = statistics.median(seconds[:WINDOW]), statistics.median(seconds[-WINDOW:])
-    work = sum(worked[-WINDOW:]) / sum(worked[:WINDOW])
+    work = sum(cpu_seconds[-WINDOW:]) / sum(cpu_seconds[:WINDOW])
     light, heavy = ((sizes[n] - sizes[n - 1]) / WINDOW / 1024 for n in (1, -1))
     suffix = " (missed)" if max(work, heavy / light) > FLAT else ""
     note = (

@@ -12,7 +12,7 @@ from tests.bench.comparison import Comparison
 pytestmark = pytest.mark.bench
 
 
-def simulated(assets: int, sessions: int) -> np.ndarray:
+def simulate(assets: int, sessions: int) -> np.ndarray:
     """Daily returns with five common factors and fat tails."""
     rng = np.random.default_rng(assets)
     common = rng.standard_t(5, (sessions, 5)) @ rng.normal(0.0, 0.004, (5, assets))
@@ -23,7 +23,7 @@ def simulated(assets: int, sessions: int) -> np.ndarray:
 def test_ledoit_wolf(comparison: Comparison, assets: int, target: float | None) -> None:
     from sklearn.covariance import ledoit_wolf as peer
 
-    returns = simulated(assets, 2520)
+    returns = simulate(assets, 2520)
 
     def equal(ours: Any, theirs: Any) -> None:
         assert ours.intensity == pytest.approx(theirs[1], rel=1e-12)

@@ -86,7 +86,7 @@ def test_latency(comparison: Comparison, tmp_path: Path, size: str, readers: int
     comparison.rows.append(Row("an event, from its append to its reader", size, late[49], {}, None, note))
 
 
-async def resumed(home: Path) -> tuple[float, float, float]:
+async def time_resumption(home: Path) -> tuple[float, float, float]:
     """Seconds: the first reader, one who comes while the log is followed, and a bare route with the same bytes."""
     async with written(home, trials=LONG) as log:
         for first in range(0, LONG, 500):
@@ -113,7 +113,7 @@ async def resumed(home: Path) -> tuple[float, float, float]:
 
 
 def test_a_reader_from_the_first_of_10_000_events(comparison: Comparison, tmp_path: Path) -> None:
-    cold, warm, peer = asyncio.run(resumed(tmp_path))
+    cold, warm, peer = asyncio.run(time_resumption(tmp_path))
     size, peers = f"{2 * LONG + 4:,} events", {"a bare route with the same bytes": peer}
     comparison.rows.append(Row("all events of a run, to the first reader", size, cold, peers))
     comparison.rows.append(Row("all events of a run, to one who joins", size, warm, peers))

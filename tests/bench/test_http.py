@@ -25,7 +25,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"{address}/api"
 
 
-def compared(
+def compare(
     comparison: Comparison, folder: Path, address: str, what: str, method: str, path: str, body: Any = None
 ) -> None:
     """One row: seconds of a request at full load, ours and the bare route's."""
@@ -47,21 +47,21 @@ def compared(
 def test_reading_a_portfolio(comparison: Comparison, address: str, tmp_path: Path) -> None:
     assets = dict.fromkeys([f"A{n}" for n in range(20)], 0.05)
     portfolio = httpx.post(f"{address}/portfolios", json={"name": "read", "assets": assets}).json()
-    compared(comparison, tmp_path, address, "reading a portfolio", "GET", f"/portfolios/{portfolio['id']}")
+    compare(comparison, tmp_path, address, "reading a portfolio", "GET", f"/portfolios/{portfolio['id']}")
 
 
 def test_listing_portfolios(comparison: Comparison, address: str, tmp_path: Path) -> None:
     for n in range(100):
         httpx.post(f"{address}/portfolios", json={"name": f"p{n}", "assets": {"AAPL": 0.5, "MSFT": 0.5}})
-    compared(comparison, tmp_path, address, "a page of 100 portfolios", "GET", "/portfolios")
+    compare(comparison, tmp_path, address, "a page of 100 portfolios", "GET", "/portfolios")
 
 
 def test_risk_parity_of_twenty_assets(comparison: Comparison, address: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     values = rng.normal(0.0004, 0.01, (252, 20)) + rng.normal(0.0, 0.005, (252, 1))
     body = {"returns": {f"A{n}": column.round(6).tolist() for n, column in enumerate(values.T)}}
-    compared(comparison, tmp_path, address, "risk parity of 20 assets", "POST", "/optimization/risk-parity", body)
+    compare(comparison, tmp_path, address, "risk parity of 20 assets", "POST", "/optimization/risk-parity", body)
 
 
 def test_a_quick_evaluation(comparison: Comparison, address: str, tmp_path: Path) -> None:
-    compared(comparison, tmp_path, address, "a quick evaluation", "POST", "/evaluations", {"config": RULE})
+    compare(comparison, tmp_path, address, "a quick evaluation", "POST", "/evaluations", {"config": RULE})

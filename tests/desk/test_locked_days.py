@@ -12,10 +12,10 @@ from desk.strategies.evaluation import evaluate_strategy
 from desk.strategies.templates import StrategyValues, build_rule
 from desk.wealth.projection import SavingsPlan, simulate
 from quant.worlds.scenario import BUILT_IN
-from tests.doubles.price_source import Given
+from tests.doubles.price_source import FixedPrices
 
-DRAWN = BUILT_IN[0].model_copy(update={"engine": "bootstrap"})
-INDEX = SavingsPlan(holdings={"sp500": 1.0}, scenario=DRAWN, paths=200, years=2)
+SEEDED = BUILT_IN[0].model_copy(update={"engine": "bootstrap"})
+INDEX = SavingsPlan(holdings={"sp500": 1.0}, scenario=SEEDED, paths=200, years=2)
 STOCKS = SavingsPlan(holdings={"AAPL": 0.5, "sp500": 0.5}, paths=200, years=2)
 TREND = build_rule(StrategyValues(template="trend_overlay"))
 QUESTIONS = {
@@ -37,7 +37,7 @@ def last_shown(world) -> int:
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
 def test_other_prices_in_the_holdout_change_no_figure(prices, stocks, bend_prices, last_shown, question) -> None:
     figures = [
-        asyncio.run(question(Given({"sp500": one, "stocks": several}))).figures
+        asyncio.run(question(FixedPrices({"sp500": one, "stocks": several}))).figures
         for one, several in (
             (prices, stocks),
             (bend_prices(prices, last_shown + 1), bend_prices(stocks, last_shown + 1)),
@@ -48,14 +48,14 @@ def test_other_prices_in_the_holdout_change_no_figure(prices, stocks, bend_price
 
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
 def test_other_prices_before_it_change_some(prices, stocks, last_shown, question) -> None:
-    def moved(prices, row):
+    def change_closes(prices, row):
         closes = prices.closes.copy()
         closes[row:] *= 0.9
         return replace(prices, closes=closes)
 
     row = last_shown // 2
     figures = [
-        asyncio.run(question(Given({"sp500": one, "stocks": several}))).figures
-        for one, several in ((prices, stocks), (moved(prices, row), moved(stocks, row)))
+        asyncio.run(question(FixedPrices({"sp500": one, "stocks": several}))).figures
+        for one, several in ((prices, stocks), (change_closes(prices, row), change_closes(stocks, row)))
     ]
     assert figures[0] != figures[1]

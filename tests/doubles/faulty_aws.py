@@ -114,7 +114,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def proxied(target: str) -> Iterator[Proxy]:
+def start_proxy(target: str) -> Iterator[Proxy]:
     proxy = Proxy(target)
 
     class Bound(Handler):

@@ -14,7 +14,7 @@ from desk.market.universe import split_universe
 
 
 @dataclass(frozen=True)
-class Given:
+class FixedPrices:
     """Prices by universe."""
 
     prices: dict[str, Prices]

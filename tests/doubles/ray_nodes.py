@@ -44,11 +44,12 @@ class Nodes:
 
     def kill(self) -> None:
         """Kill a worker, a busy one if there is any."""
-        processes = {p.name(): p for p in psutil.Process().children(recursive=True)}
-        (processes.get("ray::computed") or processes["ray::IDLE"]).kill()
+        children = psutil.Process().children(recursive=True)
+        workers = [child for child in children if child.name().startswith(("ray::compute_", "ray::IDLE"))]
+        min(workers, key=lambda worker: worker.name() == "ray::IDLE").kill()
 
     @contextmanager
-    def occupied(self, place: Path) -> Generator[Callable[[], None]]:
+    def occupy(self, place: Path) -> Generator[Callable[[], None]]:
         """Occupy every core until the yielded function is called."""
         ray = connect(self.address)
 
@@ -93,7 +94,7 @@ def two_nodes(cores: int = 1) -> Generator[Nodes]:
 
 
 @dataclass(frozen=True)
-class Counted(Market):
+class CountingMarket(Market):
     """Writes a line for each started shard, when paths are drawn."""
 
     book: Path = Path()
@@ -105,12 +106,12 @@ class Counted(Market):
         return super().asset
 
 
-def counted(market: Market, book: Path) -> Counted:
+def count_draws(market: Market, book: Path) -> CountingMarket:
     book.touch()
-    return Counted(**{f.name: getattr(market, f.name) for f in fields(market)}, book=book)
+    return CountingMarket(**{f.name: getattr(market, f.name) for f in fields(market)}, book=book)
 
 
-def begun(book: Path) -> int:
+def started_shards(book: Path) -> int:
     """The number of shards that workers started; draws of this process do not count."""
     return sum(int(line) != os.getpid() for line in book.read_text(encoding="utf-8").split())
 

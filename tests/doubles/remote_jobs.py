@@ -29,17 +29,17 @@ class Account:
 
     jobs: dict[str, SearchJob] = field(default_factory=dict[str, SearchJob])
     statuses: dict[str, JobStatus] = field(default_factory=dict[str, JobStatus])
-    submitted: list[str] = field(default_factory=list[str])
+    submissions: list[str] = field(default_factory=list[str])
     status_calls: int = 0
     unreachable: bool = False
 
     @property
     def last(self) -> JobStatus:
-        return self.statuses[self.submitted[-1]]
+        return self.statuses[self.submissions[-1]]
 
     def say(self, **update: Any) -> JobStatus:
         """Change the job that was submitted last."""
-        job = self.submitted[-1]
+        job = self.submissions[-1]
         self.statuses[job] = self.statuses[job].model_copy(update=update)
         return self.statuses[job]
 
@@ -58,7 +58,7 @@ class Elsewhere:
     async def submit(self, job: SearchJob) -> JobStatus:
         status = self._account.statuses.get(job.id())
         if status is None or status.state in ("failed", "cancelled"):
-            self._account.submitted.append(job.id())
+            self._account.submissions.append(job.id())
             self._account.jobs[job.id()] = job
             self._account.statuses[job.id()] = JobStatus(id=job.id(), state="queued", total=job.budget)
         return self._account.statuses[job.id()]
@@ -80,14 +80,14 @@ class Elsewhere:
 
 async def compute(dependencies: Dependencies, account: Account) -> None:
     """Compute the job that was submitted last."""
-    job = account.jobs[account.submitted[-1]]
+    job = account.jobs[account.submissions[-1]]
     runner = LocalRunner(dependencies.store, partial(load_owned_market, dependencies.store, dependencies.prices))
     await runner.submit(job)
 
-    async def ended() -> bool:
+    async def has_ended() -> bool:
         return (await runner.status(job.id())).state not in ("queued", "running")
 
-    await eventually(ended)
+    await eventually(has_ended)
     account.statuses[job.id()] = (await runner.status(job.id())).model_copy(update={"reports": account.last.reports})
 
 

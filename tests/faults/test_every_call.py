@@ -38,7 +38,7 @@ from tests.doubles.faulty_aws import (
     WIRE,
     Fault,
     Proxy,
-    proxied,
+    start_proxy,
 )
 from tests.graphs.checkpoints.interrupted_graph import KEYS, THREAD, graph_with_interrupt, run_to_end
 
@@ -71,7 +71,7 @@ async def get(world: World) -> Any:
     return record and (record.document, record.version)
 
 
-async def listed(world: World) -> Any:
+async def list_records(world: World) -> Any:
     return [record.document async for record in iterate_records(world.store.records, "ann", "run")]
 
 
@@ -173,7 +173,7 @@ CALLS = (
     dynamodb("TransactWriteItems", forget, IN_CONFLICT),
     dynamodb("GetItem", get),
     dynamodb("BatchGetItem", put_many),
-    dynamodb("Query", listed),
+    dynamodb("Query", list_records),
     dynamodb("Query", append),
     dynamodb("DeleteItem", delete),
     dynamodb("Scan", sweep),
@@ -215,7 +215,7 @@ def aws() -> Iterator[Aws]:
 
 @pytest.fixture(scope="module")
 def before(aws: Aws) -> Iterator[Proxy]:
-    with proxied(aws.url) as proxy:
+    with start_proxy(aws.url) as proxy:
         yield proxy
 
 
@@ -253,7 +253,7 @@ def queues_of(url: str) -> Any:
 
 
 @pytest.fixture
-def opened(aws: Aws, proxy: Proxy) -> Callable[[float], Any]:
+def open_world(aws: Aws, proxy: Proxy) -> Callable[[float], Any]:
     urls = [url.replace(aws.url, proxy.url) for url in empty(aws)]
 
     @asynccontextmanager
@@ -267,7 +267,7 @@ def opened(aws: Aws, proxy: Proxy) -> Callable[[float], Any]:
     return world
 
 
-async def prepared(world: World) -> None:
+async def prepare(world: World) -> None:
     await world.store.records.put(KEY, {"n": 1})
     await world.store.events.append("ann", "log", "e1", {"n": 1})
     await world.store.blobs.put("ann/blob", b"bytes" * 1_000)
@@ -291,24 +291,26 @@ EXPECTED: dict[str, Any] = {}
 
 
 @pytest.fixture
-async def expected(anyio_backend: str, request: pytest.FixtureRequest, aws: Aws, opened: Callable[[float], Any]) -> Any:
+async def expected(
+    anyio_backend: str, request: pytest.FixtureRequest, aws: Aws, open_world: Callable[[float], Any]
+) -> Any:
     call = request.getfixturevalue("call")
     if call.sends.__name__ not in EXPECTED:
-        async with opened(PATIENT) as world:
-            await prepared(world)
-            was = await state(world)
-            EXPECTED[call.sends.__name__] = (was, await call.sends(world), await state(world))
+        async with open_world(PATIENT) as world:
+            await prepare(world)
+            before_call = await state(world)
+            EXPECTED[call.sends.__name__] = (before_call, await call.sends(world), await state(world))
         empty(aws)
     return EXPECTED[call.sends.__name__]
 
 
 @pytest.mark.parametrize(("call", "fault"), cases("passing"))
 async def test_transient_faults_are_retried_and_take_effect_once(
-    call: Call, fault: Fault, opened: Callable[[float], Any], proxy: Proxy, expected: Any
+    call: Call, fault: Fault, open_world: Callable[[float], Any], proxy: Proxy, expected: Any
 ) -> None:
     _, answer, after = expected
-    async with opened(PATIENT) as world:
-        await prepared(world)
+    async with open_world(PATIENT) as world:
+        await prepare(world)
         proxy.request_counts.clear()
         proxy.fail(call.operation, fault, times=1)
         assert await call.sends(world) == answer
@@ -319,17 +321,17 @@ async def test_transient_faults_are_retried_and_take_effect_once(
 
 @pytest.mark.parametrize(("call", "fault"), cases("lasting"))
 async def test_lasting_faults_raise_and_change_nothing(
-    call: Call, fault: Fault, opened: Callable[[float], Any], proxy: Proxy, expected: Any
+    call: Call, fault: Fault, open_world: Callable[[float], Any], proxy: Proxy, expected: Any
 ) -> None:
-    was, answer, after = expected
-    async with opened(PATIENT) as patient, opened(IMPATIENT) as world:
-        await prepared(patient)
+    before_call, answer, after = expected
+    async with open_world(PATIENT) as patient, open_world(IMPATIENT) as world:
+        await prepare(patient)
         proxy.fail(call.operation, fault)
         with pytest.raises(Unavailable) as unavailable:
             await call.sends(world)
         assert SECRET not in str(unavailable.value)
         proxy.heal()
-        assert await state(patient) == was
+        assert await state(patient) == before_call
         if call.sends not in (finish, extend):  # the lost response leaves their message leased
             assert await call.sends(patient) == answer
             assert await state(patient) == after

@@ -63,21 +63,21 @@ def audit(service: str) -> subprocess.CompletedProcess[str]:
 
 def test_an_advisory_for_a_locked_version_is_listed_and_fails_the_audit() -> None:
     with advisories("jinja2") as service:
-        ran = audit(service)
-    assert ran.returncode == 1
-    assert "jinja2" in ran.stdout
-    assert "PYSEC-2099-1: a weakness made for this test" in ran.stdout
+        process = audit(service)
+    assert process.returncode == 1
+    assert "jinja2" in process.stdout
+    assert "PYSEC-2099-1: a weakness made for this test" in process.stdout
 
 
 def test_an_audit_without_problems_passes() -> None:
     with advisories("nothing") as service:
-        ran = audit(service)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "no known vulnerabilities" in ran.stderr
+        process = audit(service)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "no known vulnerabilities" in process.stderr
 
 
 def test_an_audit_without_advisories_reports_it_and_does_not_pass() -> None:
-    ran = audit("http://127.0.0.1:9/")
-    assert ran.returncode == 3
-    assert "NOT AUDITED" in ran.stdout
-    assert "0 not as allowed" in ran.stdout
+    process = audit("http://127.0.0.1:9/")
+    assert process.returncode == 3
+    assert "NOT AUDITED" in process.stdout
+    assert "0 not as allowed" in process.stdout

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent.parent
 LETTERS = string.ascii_uppercase + "234567"
 
 
-def _encoded(*parts: object) -> list[str]:
+def encode(*parts: object) -> list[str]:
     return [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
 
 
@@ -24,7 +24,7 @@ PLANTED = {
     "a key of Bedrock": lambda: "ABSK" + base64.b64encode(secrets.token_bytes(60)).decode(),
     "a private key": lambda: "-----BEGIN " + "PRIVATE KEY-----",
     "a private key under a password": lambda: "-----BEGIN ENCRYPTED " + "PRIVATE KEY-----",
-    "a token": lambda: ".".join(_encoded({"alg": "RS256"}, {"sub": secrets.token_hex(8)}, secrets.token_hex(8))),
+    "a token": lambda: ".".join(encode({"alg": "RS256"}, {"sub": secrets.token_hex(8)}, secrets.token_hex(8))),
     "a password in an address": lambda: f"https://user:{secrets.token_hex(5)}@example.com/",
 }
 

@@ -19,7 +19,7 @@ from desk.optimization.inputs.owned_market import load_owned_market
 from graphs.dependencies import Dependencies
 from store.blobs import Blobs
 from store.keys import SYSTEM
-from tests.doubles.ray_nodes import counted
+from tests.doubles.ray_nodes import count_draws
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.journeys.reference_job import RUN, dependencies_of_settings, run_to_end
 
@@ -49,7 +49,7 @@ async def ray_dependencies(
         store = replace(dependencies.store, blobs=LoggedBlobs(dependencies.store.blobs, shard_log.with_suffix(".puts")))
 
         async def load(owner: str, request: Any) -> Any:
-            return counted(await load_owned_market(store, dependencies.prices, owner, request), shard_log)
+            return count_draws(await load_owned_market(store, dependencies.prices, owner, request), shard_log)
 
         runner = LocalRunner(store, load, simulator=simulator) if simulator else ray_runner(store, load, address)
         yield replace(dependencies, store=store, jobs=runner, thresholds=None)

@@ -36,7 +36,7 @@ async def test_the_end_of_a_processing_job_resumes_its_run(home):
         (computing,) = await list_runs(dependencies.store, OWNER)
         assert (computing.state, await job_queue.queue_of(dependencies).depth()) == ("computing", 0)
         account.say(state="running", reports=(BEGIN_REPORT,))
-        name = "stratigos-" + hashlib.sha256(account.submitted[0].encode()).hexdigest()[:24] + "-1"
+        name = "stratigos-" + hashlib.sha256(account.submissions[0].encode()).hexdigest()[:24] + "-1"
         for outcome in ("goes on", "no news"):
             assert await answer_event(one, state_change(name)) == {"processing_job": name, "outcome": outcome}
         assert await job_queue.queue_of(dependencies).depth() == 1

@@ -34,7 +34,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 }
 
 
-async def ran(home: Path, changes: dict[str, Any]) -> OptimizationResult:
+async def run_request(home: Path, changes: dict[str, Any]) -> OptimizationResult:
     scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN)
     request = OptimizationRequest(**{"trials": 10, "scenarios": scenarios, "seed": 3} | changes)
     async with open_dependencies(home) as dependencies:
@@ -48,14 +48,14 @@ async def ran(home: Path, changes: dict[str, Any]) -> OptimizationResult:
 
 @pytest.mark.parametrize("name", REQUESTS)
 async def test_no_other_number_is_accepted_in_the_text_of_a_run(name: str, tmp_path: Path) -> None:
-    result = await ran(tmp_path, REQUESTS[name])
+    result = await run_request(tmp_path, REQUESTS[name])
     assert find_discrepancies(result) == []
     assert all_found(template_claims(result), explainable_figures(result)) > 50
-    lies = [*perturbed(result), *(lie for lie in changed(result) if _computed(lie, result))]
+    lies = [*perturbed(result), *(lie for lie in changed(result) if is_computed(lie, result))]
     assert len(lies) > 200
     assert [lie for lie in lies if not find_discrepancies(lie)] == []
 
 
-def _computed(lie: OptimizationResult, result: OptimizationResult) -> bool:
+def is_computed(lie: OptimizationResult, result: OptimizationResult) -> bool:
     """Whether the result contains the source of the changed figure; figures of agents' tools come from prices."""
     return all(figure.source.startswith("result.") for figure in lie.figures if figure not in result.figures)

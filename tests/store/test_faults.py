@@ -31,7 +31,7 @@ from tests.doubles.faulty_aws import (
     THROTTLED,
     Fault,
     Proxy,
-    proxied,
+    start_proxy,
 )
 from tests.store.database_lock import start_locker
 from tests.store.openers import clients
@@ -48,7 +48,7 @@ IMPATIENT = 0.3
 
 @pytest.fixture(scope="module")
 def before_moto(servers: dict[str, Aws]) -> Iterator[Proxy]:
-    with proxied(servers["moto"].url) as proxy:
+    with start_proxy(servers["moto"].url) as proxy:
         yield proxy
 
 

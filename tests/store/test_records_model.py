@@ -100,7 +100,7 @@ def machine(opener: Any) -> type[RuleBasedStateMachine]:  # noqa: C901  (one cla
             label=st.none() | st.tuples(st.sampled_from(["state", "about"]), st.sampled_from(["new", "newer"])),
         )
         def walk(self, owner: str, kind: str, prefix: str, label: Any) -> None:
-            async def listed(newest_first: bool) -> list[Key]:
+            async def list_records(newest_first: bool) -> list[Key]:
                 walked = iterate_records(
                     self.records, owner, kind, prefix=prefix, label=label, newest_first=newest_first
                 )
@@ -111,8 +111,8 @@ def machine(opener: Any) -> type[RuleBasedStateMachine]:  # noqa: C901  (one cla
                 return here and (label is None or label in self.labels[key].items())
 
             keys = [key for key in self.model if stands(key)]
-            assert self.run(listed(newest_first=True)) == keys[::-1]
-            assert self.run(listed(newest_first=False)) == sorted(keys, key=lambda key: key.id.encode())
+            assert self.run(list_records(newest_first=True)) == keys[::-1]
+            assert self.run(list_records(newest_first=False)) == sorted(keys, key=lambda key: key.id.encode())
 
         @invariant()
         def no_owner_gains_a_record(self) -> None:

@@ -50,7 +50,7 @@ from tests.doubles.faulty_aws import (
     THROTTLED,
     Fault,
     Proxy,
-    proxied,
+    start_proxy,
 )
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.jobs.queued_runs import eventually, fake, queued_dependencies, working
@@ -88,7 +88,7 @@ def aws() -> Iterator[Aws]:
 
 @pytest.fixture(scope="module")
 def before(aws: Aws) -> Iterator[Proxy]:
-    with proxied(aws.url) as proxy:
+    with start_proxy(aws.url) as proxy:
         yield proxy
 
 

@@ -208,14 +208,14 @@ class _Run:
         self.looking = False
         self._hand_out()
 
-    def _made(self, what: tuple[_Slot, ActiveTask]) -> None:
+    def _complete(self, what: tuple[_Slot, ActiveTask]) -> None:
         slot, task = what
         if slot.instance in self.dead:
             return
         self.outcome.computed += 1
         self._at(self._lead(self.costs.leading(self.work[task.id].whole)), "arrived", what)
 
-    def _arrived(self, what: tuple[_Slot, ActiveTask]) -> None:
+    def _merge(self, what: tuple[_Slot, ActiveTask]) -> None:
         slot, task = what
         if slot.instance in self.dead:
             return

@@ -33,7 +33,7 @@ from quant.numeric.errors import DataError
 from store.embedded import open_store
 from store.errors import Unavailable
 from tests.desk.compute.duplicating_engine import DuplicatingEngine
-from tests.doubles.ray_nodes import Nodes, begun, counted, two_nodes
+from tests.doubles.ray_nodes import Nodes, count_draws, started_shards, two_nodes
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[3]
@@ -63,7 +63,7 @@ def alone(long, job, execute_search):
     return execute_search(long, job(long.request, budget=20))
 
 
-class Shelved:
+class MemoryStore:
     """A shard store in memory; `call` runs once `after` shards are stored."""
 
     def __init__(self, after: int = 0, call: Callable[[], None] = lambda: None) -> None:
@@ -84,14 +84,14 @@ class Shelved:
             self._call()
 
 
-def search(world: World, job, engine: Engine, shards: Shelved):
+def search(world: World, job, engine: Engine, shards: MemoryStore):
     trials = []
     run_search(world, job, {}, trials.extend, lambda _: None, ShardedSimulator(world, engine, shards, chunk=CHUNK))
     return tuple(trial for trial, _ in trials)
 
 
-async def wait_for(happened: Callable[[], bool]) -> None:
-    while not happened():  # noqa: ASYNC110  what is waited for happens in other processes
+async def wait_for(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110  what is waited for happens in other processes
         await asyncio.sleep(0.01)
 
 
@@ -166,25 +166,25 @@ async def test_a_cancelled_search_ends_soon_and_can_be_continued(nodes, long, al
         assert await load_trials(store, "anne", "r1") == alone.trials
 
 
-@pytest.mark.parametrize("lost", ["worker", pytest.param("node", marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kill", ["worker", pytest.param("node", marks=pytest.mark.soak)])
 @pytest.mark.soak
-def test_a_lost(nodes, long, alone, job, tmp_path, lost) -> None:
+def test_only_lost_shards_are_computed_again(nodes, long, alone, job, tmp_path, kill) -> None:
     """The lost shards are computed elsewhere, and no other shard is computed again."""
-    world = World(counted(long.market, tmp_path / "book"), long.request)
+    world = World(count_draws(long.market, tmp_path / "book"), long.request)
 
-    shards = Shelved(ENOUGH, nodes.remove if lost == "node" else nodes.kill)
+    shards = MemoryStore(ENOUGH, nodes.remove if kill == "node" else nodes.kill)
     try:
         assert search(world, job(long.request, budget=20), RayEngine(world, nodes.address), shards) == alone.trials
     finally:
-        if lost == "node":
+        if kill == "node":
             nodes.add()
     assert len(shards.puts) == len(set(shards.puts)) == SHARDS
-    assert 0 <= begun(tmp_path / "book") - SHARDS <= IN_FLIGHT
+    assert 0 <= started_shards(tmp_path / "book") - SHARDS <= IN_FLIGHT
 
 
 @pytest.mark.soak
 async def test_a_search_of_a_killed_process_continues_in_another(nodes, long, alone, job, tmp_path) -> None:
-    world = World(counted(long.market, tmp_path / "book"), long.request)
+    world = World(count_draws(long.market, tmp_path / "book"), long.request)
     search_job = job(long.request, budget=20)
     (tmp_path / "market").write_bytes(pickle.dumps(world.market))
     home = tmp_path / "home"
@@ -192,7 +192,7 @@ async def test_a_search_of_a_killed_process_continues_in_another(nodes, long, al
     with subprocess.Popen([sys.executable, "-m", "tests.doubles.ray_nodes", *arguments], cwd=ROOT) as coordinator:  # noqa: ASYNC220
         await wait_for(lambda: len(stored_shards(home)) >= ENOUGH or coordinator.poll() is not None)
         coordinator.kill()
-    shards_before, before = stored_shards(home), begun(tmp_path / "book")
+    shards_before, before = stored_shards(home), started_shards(tmp_path / "book")
     async with open_store(home) as store:
         runner = runner_of(store, world, nodes.address)
         await runner.submit(search_job)
@@ -200,13 +200,13 @@ async def test_a_search_of_a_killed_process_continues_in_another(nodes, long, al
         assert (status.state, status.reports) == ("completed", ())
         assert await load_trials(store, "anne", "r1") == alone.trials
     assert ENOUGH <= len(shards_before) < len(stored_shards(home)) == SHARDS
-    assert begun(tmp_path / "book") - before == SHARDS - len(shards_before)
+    assert started_shards(tmp_path / "book") - before == SHARDS - len(shards_before)
     assert before - len(shards_before) <= IN_FLIGHT
 
 
 @pytest.mark.soak
 def test_duplicate_and_late_results_are_ignored(nodes, long, alone, job) -> None:
-    shards = Shelved()
+    shards = MemoryStore()
     engine = DuplicatingEngine(RayEngine(long, nodes.address))
     assert search(long, job(long.request, budget=20), engine, shards) == alone.trials
     assert len(shards.puts) == len(set(shards.puts)) == SHARDS < engine.count
@@ -214,7 +214,7 @@ def test_duplicate_and_late_results_are_ignored(nodes, long, alone, job) -> None
 
 async def test_a_search_without_a_free_core_reports_it_and_waits(nodes, long, alone, tmp_path) -> None:
     task, reasons = first_task(long, alone), []
-    with nodes.occupied(tmp_path / "occupied") as leave:
+    with nodes.occupy(tmp_path / "occupied") as leave:
 
         def waits(reason: str) -> None:
             reasons.append(reason)
@@ -252,11 +252,11 @@ def test_a_node_with_other_code_is_refused(nodes, long, alone) -> None:
 
 
 def test_an_error_of_a_simulation_is_reported_without_retry(nodes, long, alone, tmp_path) -> None:
-    market = replace(counted(long.market, tmp_path / "book"), warm_up=1)
+    market = replace(count_draws(long.market, tmp_path / "book"), warm_up=1)
     world = World(market, long.request)
     with pytest.raises(DataError, match="`warm_up` 1 is too short"):
         list(RayEngine(world, nodes.address).compute([first_task(long, alone)]))
-    assert begun(tmp_path / "book") == 1
+    assert started_shards(tmp_path / "book") == 1
 
 
 @pytest.mark.soak

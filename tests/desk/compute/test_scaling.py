@@ -12,7 +12,7 @@ from tests.desk.compute.scaling_simulation import Costs, Fleet, Load, least_seco
 
 PAGE = (Path(__file__).parents[3] / "docs" / "scaling.md").read_text(encoding="utf-8")
 START = 240.0
-PUT = 0.005 / 1_000
+PUT_SECONDS = 0.005 / 1_000
 """Dollars of a request."""
 BIG = Load(trials=400, scenarios=20, paths=20_000)
 """More shards than cores in every round: with fewer, the slowest core sets the pace."""
@@ -59,7 +59,7 @@ def test_files_in_s3_are_the_shards_of_the_simulation(row: list[str]) -> None:
     trials, scenarios, paths = (int(number(part)) for part in row[1].split(" x "))
     outcome = simulated(Load(trials, scenarios, paths), Fleet(20))
     assert number(row[2]) == outcome.shards
-    assert number(row[4]) == pytest.approx(outcome.shards * PUT, abs=0.005)
+    assert number(row[4]) == pytest.approx(outcome.shards * PUT_SECONDS, abs=0.005)
 
 
 @pytest.mark.parametrize("row", cases("Where it ends"))

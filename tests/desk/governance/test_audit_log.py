@@ -67,7 +67,7 @@ async def store(anyio_backend: str, opener: Opener, tmp_path: Path) -> AsyncIter
         yield opened_store
 
 
-class Counted:
+class CallCounter:
     """A port that counts its calls."""
 
     def __init__(self, port: Any) -> None:
@@ -95,7 +95,7 @@ async def test_entries_are_numbered_chained_and_listed(store: Store) -> None:
 
 
 async def test_concurrent_entries_share_writes(store: Store) -> None:
-    events, records = Counted(store.events), Counted(store.records)
+    events, records = CallCounter(store.events), CallCounter(store.records)
     log = AuditLog(replace(store, events=events, records=records))
     numbers = await asyncio.gather(*(log.append(entry(n)) for n in range(120)))
     assert sorted(numbers) == list(range(1, 121))
@@ -238,14 +238,14 @@ def verify_after(home: Path, change: Change) -> Verification:
         change(connection)
         connection.execute("COMMIT")
         try:
-            return asyncio.run(_verified(home))
+            return asyncio.run(verify_home(home))
         finally:
             for name, rows in remaining.items():
                 connection.execute(f"DELETE FROM {name}")
                 connection.executemany(f"INSERT INTO {name} VALUES ({','.join('?' * len(rows[0]))})", rows)
 
 
-async def _verified(home: Path) -> Verification:
+async def verify_home(home: Path) -> Verification:
     async with open_store(home) as store:
         return await verify(store)
 
@@ -443,7 +443,7 @@ async def test_processes_that_write_at_once_leave_one_chain(tmp_path: Path) -> N
     assert (verification.entries, verification.fault) == (3 * 20 * 5, None)
 
 
-async def killed(home: Path, times: int) -> None:
+async def run_killed_writers(home: Path, times: int) -> None:
     """Writers are killed repeatedly, each before or after one of its writes."""
     acknowledged = 0
     for kill in range(times):
@@ -459,9 +459,9 @@ async def killed(home: Path, times: int) -> None:
 
 
 async def test_the_log_is_valid_after_killed_writers(tmp_path: Path) -> None:
-    await killed(tmp_path, 5)
+    await run_killed_writers(tmp_path, 5)
 
 
 @pytest.mark.soak
 async def test_the_log_is_valid_after_a_hundred_killed_writers(tmp_path: Path) -> None:
-    await killed(tmp_path, 100)
+    await run_killed_writers(tmp_path, 100)

@@ -12,16 +12,16 @@ from desk.optimization.briefing.training_regime import regime_report
 from desk.optimization.evaluation import World
 from quant.numeric.frozen import Frozen
 
-Said = tuple[list[Claim], tuple[Figure, ...]]
+ClaimsWithFigures = tuple[list[Claim], tuple[Figure, ...]]
 
 
-def risk_claims(world: World) -> Said:
+def risk_claims(world: World) -> ClaimsWithFigures:
     reports = [risk_report(world.market, world.request, s) for s in ("asset", "constant_exposure", "current_rule")]
     tight = [report.model_copy(update={"drawdown_beyond_limit": True}) for report in reports]
     return claims_of("RiskAssessment", *(("assess_risk", r) for r in tight)), risk_figures(world.market, world.request)
 
 
-def market_claims(world: World) -> Iterator[Said]:
+def market_claims(world: World) -> Iterator[ClaimsWithFigures]:
     """The analyst's claims for each trend and band of volatility."""
     report, scenarios = regime_report(world.market), scenario_list(world.market, world.request.scenarios)
     for trend, band in (("rising", "low"), ("flat", "middle"), ("falling", "high")):

@@ -32,7 +32,7 @@ def world(**changes: Any) -> dict[str, Any]:
     return {"scenarios": [WORLD.model_copy(update=changes)]}
 
 
-TAKEN = {
+ACCEPTED = {
     "usual": {},
     "gbm": world(engine="gbm", sigma=1.0, mu=-0.5),
     "fastest": world(vol_of_vol=10.0, mean_reversion=20.0, premium_power=2),
@@ -51,7 +51,7 @@ DOUBTED = {
 }
 
 
-@pytest.mark.parametrize("changes", TAKEN.values(), ids=TAKEN)
+@pytest.mark.parametrize("changes", ACCEPTED.values(), ids=ACCEPTED)
 def test_accepted_values_pass_every_check(changes, stocks, prices, make_request) -> None:
     request = make_request(**{"scenarios": [WORLD]} | changes)
     for defaults in (stocks, prices):

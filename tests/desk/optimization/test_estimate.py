@@ -3,7 +3,7 @@ import pytest
 from desk.optimization.estimate import START_SECONDS, estimate
 
 
-def resized(request, **changes):
+def resize(request, **changes):
     return request.model_copy(update={"scenarios": tuple(s.model_copy(update=changes) for s in request.scenarios)})
 
 
@@ -15,13 +15,13 @@ def test_path_days_are_trials_times_scenarios_times_paths_times_days(make_reques
 
 @pytest.mark.parametrize("changes", [{"paths": 10_000}, {"years": 20}])
 def test_more_work_takes_longer(make_request, changes) -> None:
-    assert estimate(resized(make_request(), **changes)).seconds > estimate(make_request()).seconds
+    assert estimate(resize(make_request(), **changes)).seconds > estimate(make_request()).seconds
 
 
 def test_memory_does_not_grow_with_paths_or_trials(make_request) -> None:
-    few, many = estimate(make_request()), estimate(resized(make_request(), paths=100_000), 5_000)
+    few, many = estimate(make_request()), estimate(resize(make_request(), paths=100_000), 5_000)
     assert few.memory_mb == many.memory_mb
-    assert few.memory_mb < estimate(resized(make_request(), years=30)).memory_mb
+    assert few.memory_mb < estimate(resize(make_request(), years=30)).memory_mb
 
 
 def test_a_local_search_costs_nothing(make_request) -> None:

@@ -19,7 +19,7 @@ FIELDS = {
 }
 
 
-def limited(world, mandate=None, **limits):
+def with_limits(world, mandate=None, **limits):
     changed = {"limits": Limits(**limits), "mandate": mandate or world.request.mandate}
     return replace(world, request=world.request.model_copy(update=changed))
 
@@ -36,7 +36,7 @@ def test_each_limit_looks_at_its_own_statistic(finished_search, name) -> None:
 def test_a_limit_is_checked_only_in_its_scenarios(finished_search) -> None:
     trial = finished_search.trials[0]
     var = trial.evaluation("bear_market").metrics.value_at_risk.value
-    world = limited(
+    world = with_limits(
         finished_search.world,
         value_at_risk=Limit(bound=var, scenarios=("bear_market",)),
         turnover=Limit(bound=1e-6, scenarios=("base_case", HISTORY)),
@@ -57,7 +57,7 @@ def test_a_drawdown_limit_tolerates_a_probability(finished_search) -> None:
     trial = finished_search.trials[0]
     breach = trial.evaluation("base_case").metrics.drawdown_breach
     for tolerated in (0.05, 0.2, 0.5):
-        world = limited(
+        world = with_limits(
             finished_search.world, max_drawdown=Limit(bound=0.1, tolerated=tolerated, scenarios=("base_case",))
         )
         for share in (tolerated - 0.01, tolerated, tolerated + 0.01):
@@ -78,7 +78,7 @@ def test_the_default_limit_on_drawdown_is_20_percent_in_the_base_case_and_on_his
 def test_a_worse_breach_is_a_larger_violation(finished_search) -> None:
     actual = []
     for bound in (0.3, 0.02, 0.01):
-        world = limited(finished_search.world, value_at_risk=Limit(bound=bound, scenarios=("bear_market",)))
+        world = with_limits(finished_search.world, value_at_risk=Limit(bound=bound, scenarios=("bear_market",)))
         actual.append(total_violation(check_limits(world.request, evaluations_by_scenario(finished_search.trials[0]))))
     assert actual == sorted(actual)
     assert actual[0] == 0.0
@@ -94,7 +94,7 @@ def test_a_worse_breach_is_a_larger_violation(finished_search) -> None:
     ],
 )
 def test_limits_that_even_the_minimum_weight_breaks_are_refused_with_their_name(world, name, limit) -> None:
-    request_ = limited(world, Mandate(min_weight=0.8), **{name: limit})
+    request_ = with_limits(world, Mandate(min_weight=0.8), **{name: limit})
     with pytest.raises(InvalidInput) as refusal:
         check_minimum_exposure(request_)
     assert refusal.value.field == f"limits.{name}"
@@ -105,7 +105,7 @@ def test_limits_that_even_the_minimum_weight_breaks_are_refused_with_their_name(
 
 def test_the_refusal_looks_at_the_minimum_weight_alone(world) -> None:
     for weight in (0.0, 0.1):
-        request_ = limited(world, Mandate(min_weight=weight), max_drawdown=Limit(bound=0.10))
+        request_ = with_limits(world, Mandate(min_weight=weight), max_drawdown=Limit(bound=0.10))
         check_minimum_exposure(request_)
 
 
@@ -114,5 +114,5 @@ def test_scenarios_without_a_limit_are_not_simulated(world) -> None:
         raise AssertionError("a path was simulated")
 
     check_minimum_exposure(replace(world, cancelled=never))
-    on_history = limited(world, max_drawdown=Limit(bound=0.5, scenarios=(HISTORY,)))
+    on_history = with_limits(world, max_drawdown=Limit(bound=0.5, scenarios=(HISTORY,)))
     check_minimum_exposure(replace(on_history, cancelled=never))

@@ -17,7 +17,7 @@ QUICK = SearchSpace(
 )
 
 
-def shortened(prices, returns):
+def shorten(prices, returns):
     return replace(prices, dates=prices.dates[: returns + 1], closes=prices.closes[: returns + 1])
 
 
@@ -36,7 +36,7 @@ def test_train_validate_and_holdout_are_60_20_and_20_percent_in_time_order(world
 def test_the_holdout_never_has_less_than_two_years(prices, make_request, days) -> None:
     # the space is quick, and the spreadsheet of a year is replaced, so that short data have room
     request = make_request(space=QUICK, current_rule=StrategyConfig(weight_function="inverse_vol", lookback_days=21))
-    market = build_market(shortened(prices, days), request)
+    market = build_market(shorten(prices, days), request)
     holdout = market.holdout.stop - market.holdout.start
     assert holdout == max(504, round(0.2 * days))
     train, validate = market.train.stop, market.validate.stop - market.validate.start
@@ -47,17 +47,17 @@ def test_the_holdout_never_has_less_than_two_years(prices, make_request, days) -
 def test_data_that_are_too_short_are_refused_with_the_length_that_is_needed(prices, make_request, longest) -> None:
     request = make_request(space=QUICK.model_copy(update={"lookback_days": (10, longest)}))
     with pytest.raises(InvalidInput, match=r"^prices: '1516 returns' is not allowed") as refusal:
-        build_market(shortened(prices, 1516), request)
+        build_market(shorten(prices, 1516), request)
     (needed,) = re.findall(r"at least (\d+)", refusal.value.allowed)
-    market = build_market(shortened(prices, int(needed)), request)
+    market = build_market(shorten(prices, int(needed)), request)
     assert market.train.stop - market.train.start >= 3 * 252
     with pytest.raises(InvalidInput, match=r"^prices: "):
-        build_market(shortened(prices, int(needed) - 3), request)
+        build_market(shorten(prices, int(needed) - 3), request)
 
 
 def test_a_lookback_that_the_data_cannot_hold_is_refused(prices, make_request) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        build_market(shortened(prices, 600), make_request())
+        build_market(shorten(prices, 600), make_request())
     assert refusal.value.field == "space.lookback_days"
     assert refusal.value.value == "254 sessions with the decision lag"
 

@@ -10,7 +10,7 @@ from desk.figures.sheet import Money
 from desk.market.bundled import BundledPrices
 from desk.portfolios.allocations import METHODS, TOOL, compare_allocations
 from desk.portfolios.holdings import load_assets
-from tests.doubles.price_source import Given, assert_well_formed, value, with_returns
+from tests.doubles.price_source import FixedPrices, assert_well_formed, value, with_returns
 
 ASSETS = ("AAPL", "XOM", "sp500")
 MONEY = Money(amount=1_000_000.0, currency="USD")
@@ -93,7 +93,8 @@ def test_assets_that_lose_against_cash_have_no_maximum_sharpe(prices) -> None:
     rng = np.random.default_rng(3)
     daily = 0.01 * rng.standard_normal((prices.dates.size - 1, 2))
     losing = with_returns(prices, ("A", "B"), daily - daily.mean(axis=0) - 0.001)
-    comparison = asyncio.run(compare_allocations(Given({"stocks": losing}), ("A", "B"), methods=("maximum_sharpe",)))
+    source = FixedPrices({"stocks": losing})
+    comparison = asyncio.run(compare_allocations(source, ("A", "B"), methods=("maximum_sharpe",)))
     (row,) = comparison.allocations
     assert row.weights == ()
     assert row.reason
@@ -104,7 +105,7 @@ def test_near_copies_are_reported_as_ill_conditioned(prices) -> None:
     rng = np.random.default_rng(4)
     one = 0.01 * rng.standard_normal((prices.dates.size - 1, 1))
     copies = with_returns(prices, ("A", "B"), np.hstack([one, one + 1e-5 * rng.standard_normal(one.shape)]))
-    comparison = asyncio.run(compare_allocations(Given({"stocks": copies}), ("A", "B")))
+    comparison = asyncio.run(compare_allocations(FixedPrices({"stocks": copies}), ("A", "B")))
     assert comparison.ill_conditioned
     assert any("ill-conditioned" in caveat for caveat in comparison.caveats)
 

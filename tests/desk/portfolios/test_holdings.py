@@ -10,7 +10,7 @@ from desk.market.bundled import BundledPrices
 from desk.optimization.inputs.market_data import build_market
 from desk.optimization.request import OptimizationRequest
 from desk.portfolios.holdings import load_assets, load_holdings
-from tests.doubles.price_source import Given
+from tests.doubles.price_source import FixedPrices
 
 
 def test_assets_of_two_universes_keep_the_order_of_the_request(prices, stocks) -> None:
@@ -29,7 +29,7 @@ def test_assets_of_two_universes_keep_the_order_of_the_request(prices, stocks) -
 
 
 def test_a_source_without_the_index_has_none(stocks) -> None:
-    assert asyncio.run(load_assets(Given({"stocks": stocks}), ("JNJ",))).index is None
+    assert asyncio.run(load_assets(FixedPrices({"stocks": stocks}), ("JNJ",))).index is None
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_invalid_holdings_are_refused_with_their_field(holdings, field) -> None:
 def test_shares_are_those_that_were_named_and_add_up_to_all(stocks, parts) -> None:
     shares = [part / sum(parts) for part in parts]
     holdings = asyncio.run(
-        load_holdings(Given({"stocks": stocks}), {"XOM": shares[0], "Cash": shares[1], "AAPL": shares[2]})
+        load_holdings(FixedPrices({"stocks": stocks}), {"XOM": shares[0], "Cash": shares[1], "AAPL": shares[2]})
     )
     assert holdings.names == ("XOM", "AAPL", "cash")
     assert [*holdings.weights, holdings.cash_weight] == pytest.approx([shares[0], shares[2], shares[1]])

@@ -7,7 +7,7 @@ from desk.market.bundled import BundledPrices
 from desk.portfolios.holdings import load_assets
 from desk.portfolios.market_regimes import TOOL, analyse_market
 from quant.worlds.hidden_markov import fit_hidden_markov
-from tests.doubles.price_source import Given, assert_well_formed, value, with_returns
+from tests.doubles.price_source import FixedPrices, assert_well_formed, value, with_returns
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_turbulence_and_calm_at_the_end_are_detected(prices, daily, band, turbul
     returns[: end // 3] *= 3.0  # the training days have known both
     returns[end // 3 : end // 2] *= 0.3
     returns[end - 60 : end] *= daily / 0.01
-    analysis = asyncio.run(analyse_market(Given({"stocks": with_returns(prices, ("A",), returns)}), ("A",)))
+    analysis = asyncio.run(analyse_market(FixedPrices({"stocks": with_returns(prices, ("A",), returns)}), ("A",)))
     (regime,) = analysis.regimes
     assert (regime.volatility_band, regime.turbulent) == (band, turbulent)
 

@@ -125,7 +125,7 @@ def test_a_file_predicts_as_the_surrogate_that_wrote_it(problem, surrogate, file
     assert decode(file, problem).fits["objective"].held_out == surrogate.fits["objective"].held_out
 
 
-def _flipped(file: bytes) -> bytes:
+def flip_bit(file: bytes) -> bytes:
     return file[:-9] + bytes([file[-9] ^ 1]) + file[-8:]
 
 
@@ -147,7 +147,7 @@ def _shorter(file: bytes) -> bytes:
         (lambda file: file[: len(file) // 2], "is cut off"),
         (lambda file: file[:-1], "is cut off"),
         (lambda file: file + b"x", "is damaged"),
-        (_flipped, "is damaged"),
+        (flip_bit, "is damaged"),
         (_shorter, "is damaged"),
     ],
 )
@@ -249,7 +249,7 @@ def test_an_interval_is_widened_until_its_coverage_suffices(finished_search, pro
     """One in six held-out trials is an outlier; the training trials have none."""
     trials = sorted(finished_search.trials, key=lambda trial: trial.digest)
     wild = [
-        trial.model_copy(update={"train": trial.train.model_copy(update={"metrics": _moved(trial, by=0.5)})})
+        trial.model_copy(update={"train": trial.train.model_copy(update={"metrics": with_outliers(trial, by=0.5)})})
         if k % 30 == 0
         else trial
         for k, trial in enumerate(trials)
@@ -259,7 +259,7 @@ def test_an_interval_is_widened_until_its_coverage_suffices(finished_search, pro
     assert held_out.widened > 10.0
 
 
-def _moved(trial: Any, by: float) -> Any:
+def with_outliers(trial: Any, by: float) -> Any:
     metrics = trial.train.metrics
     utility = metrics.utility.model_copy(update={"value": metrics.utility.value + by})
     return metrics.model_copy(update={"utility": utility})

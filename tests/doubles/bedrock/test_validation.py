@@ -17,7 +17,7 @@ INVALID = "ValidationException"
 UNREADABLE = "SerializationException"
 USER = {"role": "user", "content": [{"text": "Go."}]}
 TOOL_USE = {"role": "assistant", "content": [{"toolUse": {"toolUseId": "t1", "name": "look", "input": {}}}]}
-TOLD = {"role": "user", "content": [{"toolResult": {"toolUseId": "t1", "content": [{"text": "seen"}]}}]}
+RESULT = {"role": "user", "content": [{"toolResult": {"toolUseId": "t1", "content": [{"text": "seen"}]}}]}
 LOOK: dict[str, Any] = {"toolSpec": {"name": "look", "inputSchema": {"json": {"type": "object"}}}}
 TOOLS = {"tools": [LOOK]}
 POINT = {"cachePoint": {"type": "default"}}
@@ -107,7 +107,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     # rules of a conversation
     "no_message": (conversation(), INVALID, "A conversation must start with a user message."),
-    "assistant_first": (conversation(TOOL_USE, TOLD, toolConfig=TOOLS), INVALID, "must start with a user message"),
+    "assistant_first": (conversation(TOOL_USE, RESULT, toolConfig=TOOLS), INVALID, "must start with a user message"),
     "two_users": (conversation(USER, USER), INVALID, "must alternate between user and assistant roles"),
     "assistant_last": (
         conversation(USER, {"role": "assistant", "content": [{"text": "So"}]}),
@@ -116,21 +116,25 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "empty_content": (conversation(user()), INVALID, "The content field in the Message object at messages.0 is empty."),
     "blank_text": (conversation(user({"text": "Go."}, {"text": " \n"})), INVALID, "messages.0.content.1 is blank"),
-    "tool_blocks_without_tools": (conversation(USER, TOOL_USE, TOLD), INVALID, "The toolConfig field must be defined"),
+    "tool_blocks_without_tools": (
+        conversation(USER, TOOL_USE, RESULT),
+        INVALID,
+        "The toolConfig field must be defined",
+    ),
     "result_is_missing": (
         conversation(USER, TOOL_USE, USER, toolConfig=TOOLS),
         INVALID,
         "Expected toolResult blocks at messages.2.content for the following Ids: t1",
     ),
-    "result_of_another": (conversation(USER, tool_use(toolUseId="t2"), TOLD, toolConfig=TOOLS), INVALID, "Ids: t2"),
-    "result_of_nothing": (conversation(TOLD, toolConfig=TOOLS), INVALID, "exceeds the number of toolUse blocks"),
+    "result_of_another": (conversation(USER, tool_use(toolUseId="t2"), RESULT, toolConfig=TOOLS), INVALID, "Ids: t2"),
+    "result_of_nothing": (conversation(RESULT, toolConfig=TOOLS), INVALID, "exceeds the number of toolUse blocks"),
     "result_twice": (
-        conversation(USER, TOOL_USE, user(*TOLD["content"], *TOLD["content"]), toolConfig=TOOLS),
+        conversation(USER, TOOL_USE, user(*RESULT["content"], *RESULT["content"]), toolConfig=TOOLS),
         INVALID,
         "toolResult blocks at messages.2.content contain duplicate Ids: t1",
     ),
     "id_twice": (
-        conversation(USER, TOOL_USE, TOLD, TOOL_USE, TOLD, toolConfig=TOOLS),
+        conversation(USER, TOOL_USE, RESULT, TOOL_USE, RESULT, toolConfig=TOOLS),
         INVALID,
         "toolUse blocks at messages.3.content contain duplicate Ids: t1",
     ),
@@ -141,7 +145,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "toolResult cannot be empty when status value is error",
     ),
     "arguments_are_a_list": (
-        conversation(USER, tool_use(input=[1]), TOLD, toolConfig=TOOLS),
+        conversation(USER, tool_use(input=[1]), RESULT, toolConfig=TOOLS),
         INVALID,
         "messages.1.content.0.toolUse.input is invalid. Provide a json object",
     ),
@@ -186,7 +190,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "plain": conversation(USER),
     "null_members": conversation(USER, system=None, toolConfig=None),
     "tools_and_results": conversation(
-        USER, TOOL_USE, TOLD, toolConfig={**TOOLS, "toolChoice": {"tool": {"name": "look"}}}
+        USER, TOOL_USE, RESULT, toolConfig={**TOOLS, "toolChoice": {"tool": {"name": "look"}}}
     ),
     "empty_result": conversation(USER, TOOL_USE, tool_result(content=[]), toolConfig=TOOLS),
     "two_at_once": conversation(

@@ -22,7 +22,7 @@ from tests.doubles.sagemaker.definitions import (
     order_steps,
 )
 from tests.doubles.sagemaker.job import Job
-from tests.doubles.sagemaker.references import STEP, looked_up, resolved
+from tests.doubles.sagemaker.references import STEP, look_up, resolve
 from tests.doubles.sagemaker.validation import Fault, InvalidRequest, Request, reject_invalid
 
 ALWAYS = Retrying.model_validate({"ExceptionType": ["Step.SERVICE_FAULT", "Step.THROTTLING"]})
@@ -123,7 +123,7 @@ class Execution:
         """The value of a reference."""
         if step := STEP.fullmatch(path):
             run = self.runs[step[1]]
-            return run.outcome if run.job is None else looked_up(run.job.request | run.job.description(), step[2])
+            return run.outcome if run.job is None else look_up(run.job.request | run.job.description(), step[2])
         kind, _, name = path.partition(".")
         if kind == "Parameters":
             return self.parameters[name]
@@ -184,13 +184,13 @@ class Run:
 
     def _decide(self, step: ConditionStep, execution: Execution) -> None:
         self.outcome = all(
-            resolved(each.left_value, execution.get) == resolved(each.right_value, execution.get)
+            resolve(each.left_value, execution.get) == resolve(each.right_value, execution.get)
             for each in step.arguments.conditions
         )
         self.status = "Succeeded"
 
     def _process(self, step: ProcessingStep, execution: Execution) -> None:
-        arguments: Request = resolved(step.arguments, execution.get)
+        arguments: Request = resolve(step.arguments, execution.get)
         reject_invalid("CreateProcessingJob", {"ProcessingJobName": "made-by-the-service"} | arguments)
         pipeline = execution.pipeline["PipelineName"]
         if entry := execution.cache.find(step, pipeline, arguments):
@@ -215,12 +215,12 @@ class Run:
 
     def _attempt(self, arguments: Request, execution: Execution) -> AttemptOutcome:
         self.attempts += 1
-        drawn = "".join(random.choices(string.ascii_letters + string.digits, k=10))
+        suffix = "".join(random.choices(string.ascii_letters + string.digits, k=10))
         name = f"pipelines-{execution.id}-{self.step.name.replace('_', '-')}"[:52].rstrip("-")
         if fault := execution.serving.next_fault("CreateProcessingJob"):
             cause = "Step.SERVICE_FAULT" if fault.status >= 500 else FAULTS.get(fault.code)
             return AttemptOutcome("Failed", f"{fault.code}: {fault.message}", cause)
-        job = self.job = execution.serving.create({"ProcessingJobName": f"{name}-{drawn}", **arguments})
+        job = self.job = execution.serving.create({"ProcessingJobName": f"{name}-{suffix}", **arguments})
         if execution.stopping.is_set():
             job.stop()
         job.done.wait()

@@ -25,7 +25,7 @@ class Pipelines:
         self.cache = Cache()
         self.executions: dict[str, Execution] = {}
         self._fleet, self._second = fleet, second
-        self._made: set[str] = set()
+        self._created: set[str] = set()
         self._tokens: dict[str, Execution] = {}
         self.handlers: dict[str, Play] = {
             "CreatePipeline": self._create,
@@ -41,13 +41,13 @@ class Pipelines:
     def close(self) -> None:
         for execution in self.executions.values():
             execution.stopping.set()
-        for name in self._made:
+        for name in self._created:
             self._fleet.behind("DeletePipeline", {"PipelineName": name, "ClientRequestToken": "0" * 32})
 
     def _create(self, request: Request) -> Request:
         _refuse_wrong_definition(request)
         answer = self._fleet.behind("CreatePipeline", request)
-        self._made.add(request["PipelineName"])
+        self._created.add(request["PipelineName"])
         return answer
 
     def _update(self, request: Request) -> Request:
@@ -72,25 +72,25 @@ class Pipelines:
             self._fleet.run(self.executions[arn].live)
         return {"PipelineExecutionArn": self._tokens[token].arn}
 
-    def _known(self, request: Request) -> Execution:
+    def _execution_of(self, request: Request) -> Execution:
         arn = request["PipelineExecutionArn"]
         if arn not in self.executions:
             raise Fault("ResourceNotFound", f"Pipeline execution {arn} does not exist")
         return self.executions[arn]
 
     def _retry(self, request: Request) -> Request:
-        execution = self._known(request)
+        execution = self._execution_of(request)
         execution.retry()
         self._fleet.run(execution.live)
         return {"PipelineExecutionArn": execution.arn}
 
     def _stop(self, request: Request) -> Request:
-        execution = self._known(request)
+        execution = self._execution_of(request)
         execution.stop()
         return {"PipelineExecutionArn": execution.arn}
 
     def _describe(self, request: Request) -> Request:
-        return self._known(request).description()
+        return self._execution_of(request).description()
 
     def _list(self, request: Request) -> Request:
         executions = [
@@ -106,7 +106,7 @@ class Pipelines:
 
     def _steps(self, request: Request) -> Request:
         """Steps of an execution, latest first by default."""
-        runs = sorted(self._known(request).runs.values(), key=lambda run: run.started)
+        runs = sorted(self._execution_of(request).runs.values(), key=lambda run: run.started)
         if request.get("SortOrder", "Descending") == "Descending":
             runs.reverse()
         page, token = slice_of([run.description() for run in runs], request)

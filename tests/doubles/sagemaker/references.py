@@ -23,22 +23,22 @@ def references(value: Any) -> Iterator[str]:
             yield from references(each)
 
 
-def resolved(value: Any, get: Callable[[str], Any]) -> Any:
+def resolve(value: Any, get: Callable[[str], Any]) -> Any:
     """The value with every reference and join resolved."""
     if isinstance(value, list):
-        return [resolved(each, get) for each in value]
+        return [resolve(each, get) for each in value]
     if not isinstance(value, dict):
         return value
     if value.keys() == {"Get"}:
         return get(value["Get"])
     if value.keys() == {"Std:Join"}:
         join = value["Std:Join"]
-        parts = [resolved(each, get) for each in join["Values"]]
+        parts = [resolve(each, get) for each in join["Values"]]
         return join["On"].join(part if isinstance(part, str) else json.dumps(part) for part in parts)
-    return {name: resolved(each, get) for name, each in value.items()}
+    return {name: resolve(each, get) for name, each in value.items()}
 
 
-def looked_up(description: Any, path: str) -> Any:
+def look_up(description: Any, path: str) -> Any:
     """A place in a job's description: `.NAME`, `[0]`, or `['NAME']` of a list of named entries."""
     parts = [*PART.finditer(path)]
     value = description if "".join(part[0] for part in parts) == path else {}

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from tests.doubles.sagemaker.definitions import parse
 from tests.doubles.sagemaker.fleet import ROLE, Fleet
 from tests.doubles.sagemaker.job_requests import arguments_of
-from tests.doubles.sagemaker.references import looked_up, resolved
+from tests.doubles.sagemaker.references import look_up, resolve
 from tests.doubles.sagemaker.validation import InvalidRequest, Request
 
 CACHED = {"Enabled": True, "ExpireAfter": "PT1H"}
@@ -228,12 +228,12 @@ def test_a_step_with_invalid_arguments_fails_and_is_recorded(fleet: Fleet, bucke
 def test_nested_references_are_replaced() -> None:
     values = {"Parameters.A": 3, "Execution.PipelineExecutionId": "e1"}
     value = {"x": [{"Get": "Parameters.A"}, {"Std:Join": {"On": "-", "Values": ["a", {"Get": "Parameters.A"}, True]}}]}
-    assert resolved(value, values.__getitem__) == {"x": [3, "a-3-true"]}
+    assert resolve(value, values.__getitem__) == {"x": [3, "a-3-true"]}
 
 
 def test_an_unknown_path_is_refused() -> None:
     description: Request = {"A": {"B": [{"OutputName": "o", "C": 1}]}}
-    assert looked_up(description, "A.B['o'].C") == looked_up(description, "A.B[0].C") == 1
+    assert look_up(description, "A.B['o'].C") == look_up(description, "A.B[0].C") == 1
     for path in ("A.B['p'].C", "A.B[1]", "A.X", "A.B.C", "A-B"):
         with pytest.raises(InvalidRequest, match="no place"):
-            looked_up(description, path)
+            look_up(description, path)

@@ -76,7 +76,7 @@ def _of_job(request: Request) -> Iterator[str]:
             yield "Value at 'LocalPath' failed to satisfy constraint: Member must be given beside S3Input or S3Output"
         elif not place.startswith(INSIDE):
             yield f"Value '{place}' at 'LocalPath' failed to satisfy constraint: Member must begin with {INSIDE}"
-    yield from _unsupported(inputs, outputs)
+    yield from _find_unsupported(inputs, outputs)
 
 
 def _places(side: list[Request], kind: str) -> Iterator[str | None]:
@@ -89,12 +89,12 @@ def _once(values: list[str], name: str) -> Iterator[str]:
         yield f"Value '{value}' at '{name}' failed to satisfy constraint: Member must be unique"
 
 
-def _unsupported(inputs: list[Request], outputs: list[Request]) -> Iterator[str]:
+def _find_unsupported(inputs: list[Request], outputs: list[Request]) -> Iterator[str]:
     """Features of the service that this double does not support."""
     for each in (entry["S3Input"] for entry in inputs if "S3Input" in entry):
-        given = (each["S3DataType"], each.get("S3InputMode", "File"), each.get("S3CompressionType", "None"))
-        if given != ("S3Prefix", "File", "None"):
-            yield f"Value '{given}' at 'S3Input': the fleet plays ('S3Prefix', 'File', 'None') only"
+        settings = (each["S3DataType"], each.get("S3InputMode", "File"), each.get("S3CompressionType", "None"))
+        if settings != ("S3Prefix", "File", "None"):
+            yield f"Value '{settings}' at 'S3Input': the fleet plays ('S3Prefix', 'File', 'None') only"
     for each in [*inputs, *outputs]:
         place: Request = each.get("S3Input") or each.get("S3Output") or {}
         if not str(place.get("S3Uri")).startswith("s3://"):

@@ -104,7 +104,7 @@ async def test_a_run_is_executed_by_nobody_while_its_search_is_computed_and_come
         assert await computation_of(dependencies.store, OWNER, run) is None
         events = await load_events(dependencies.store, OWNER, run)
     assert (completed_run.state, completed_run.result_digest) == ("completed", here[-1].result_digest)
-    plans = len(account.submitted)
+    plans = len(account.submissions)
     states = [
         "created",
         "queued",
@@ -120,7 +120,7 @@ async def test_a_run_is_executed_by_nobody_while_its_search_is_computed_and_come
     assert [e.comparable() for e in events if e.event not in apart] == [
         e.comparable() for e in here if e.event not in apart
     ]
-    assert account.submitted == [f"{OWNER}-{run}-plan-{plan}" for plan in range(plans)]
+    assert account.submissions == [f"{OWNER}-{run}-plan-{plan}" for plan in range(plans)]
 
 
 async def test_what_is_told_twice_is_told_once_and_the_history_does_not_grow(home, small, account):
@@ -128,7 +128,7 @@ async def test_what_is_told_twice_is_told_once_and_the_history_does_not_grow(hom
         run = await begun(dependencies, small())
         before = (await load_run(dependencies.store, OWNER, run)).history
         account.say(state="running", reports=(BEGUN,), done=0)
-        name = name_of(account.submitted[0])
+        name = name_of(account.submissions[0])
         assert await asyncio.gather(*(handle_notice(dependencies, name) for _ in range(3))) == [
             "goes on",
             "no news",
@@ -173,7 +173,7 @@ async def test_an_end_before_the_run_is_written_as_computing_is_found_by_the_nex
         run = await begun(replace(dependencies, jobs=Quick(account)), small())
         assert await poll_computations(later(dependencies)) == 1
         await worked(dependencies)
-        assert account.submitted[1:] or await state(dependencies, run) == "completed"
+        assert account.submissions[1:] or await state(dependencies, run) == "completed"
 
 
 @pytest.mark.parametrize("reachable", [True, False])
@@ -190,7 +190,7 @@ async def test_a_cancel_ends_the_run_at_once_and_its_job_as_soon_as_can_be(home,
         assert await poll_computations(later(dependencies)) == 0
         assert account.last.state == "cancelled"
         assert await computation_of(dependencies.store, OWNER, run) is None
-        assert await handle_notice(dependencies, name_of(account.submitted[0])) == "not ours"
+        assert await handle_notice(dependencies, name_of(account.submissions[0])) == "not ours"
         failures = [e for e in await load_events(dependencies.store, OWNER, run) if isinstance(e, RunFailed)]
         assert [event.code for event in failures] == ["cancelled"]
         await worked(dependencies)
@@ -198,7 +198,7 @@ async def test_a_cancel_ends_the_run_at_once_and_its_job_as_soon_as_can_be(home,
         await job_queue.restart(dependencies, OWNER, run, by=OWNER)
         await worked(dependencies)
         assert await state(dependencies, run) == "computing"
-        assert account.submitted.count(f"{OWNER}-{run}-plan-0") == 2
+        assert account.submissions.count(f"{OWNER}-{run}-plan-0") == 2
 
 
 async def test_a_job_that_may_yet_begin_is_cancelled_again_until_it_cannot(home, small, account):
@@ -236,7 +236,7 @@ async def test_a_cancel_during_a_look_stops_what_is_executed_then(home, small, a
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(dependencies, small())
         account.say(state="running", reports=(BEGUN,))
-        assert await handle_notice(dependencies, name_of(account.submitted[0])) == "goes on"
+        assert await handle_notice(dependencies, name_of(account.submissions[0])) == "goes on"
         async with working(replace(dependencies, jobs=Slow(account))):
             await looking.wait()
             assert (await job_queue.cancel(dependencies, OWNER, run, by=OWNER)).state == "cancelled"
@@ -266,7 +266,7 @@ async def test_a_worker_that_is_stopped_leaves_the_job_where_it_is(home, small, 
         assert account.last.state == "queued"
         await worked(dependencies)
         assert await state(dependencies, run) == "computing"
-        assert len(account.submitted) == 1
+        assert len(account.submissions) == 1
 
 
 @pytest.mark.parametrize(
@@ -285,11 +285,11 @@ async def test_a_job_that_fails_fails_its_run_and_begins_anew_with_it(home, smal
         failed_run = await load_run(dependencies.store, OWNER, run)
         assert (failed_run.state, failed_run.history[-1].reason) == ("failed", reason)
         assert [e.code for e in await load_events(dependencies.store, OWNER, run) if isinstance(e, RunFailed)] == [code]
-        assert len(account.submitted) == 1
+        assert len(account.submissions) == 1
         assert await places(dependencies) == []
         await job_queue.restart(dependencies, OWNER, run, by=OWNER)
         await worked(dependencies)
-        assert (await state(dependencies, run), len(account.submitted)) == ("computing", 2)
+        assert (await state(dependencies, run), len(account.submissions)) == ("computing", 2)
 
 
 async def test_a_run_that_began_where_nothing_is_paid_for_does_not_begin_to_pay_unasked(home, small, account):
@@ -307,13 +307,13 @@ async def test_a_run_that_began_where_nothing_is_paid_for_does_not_begin_to_pay_
         await job_queue.restart(dependencies, OWNER, run, by=OWNER)
         await worked(dependencies)
         failed_run = await load_run(dependencies.store, OWNER, run)
-        assert (failed_run.state, account.submitted) == ("failed", [])
+        assert (failed_run.state, account.submissions) == ("failed", [])
         assert "no approval covers 2 instances; expected the earlier STRATIGOS_COMPUTE" in failed_run.history[-1].reason
         nobody_asks = replace(dependencies, thresholds=None)
         await job_queue.restart(nobody_asks, OWNER, run, by=OWNER)
         await worked(nobody_asks)
         await job_queue.cancel(dependencies, OWNER, run, by=OWNER)
-        assert len(account.submitted) == 1
+        assert len(account.submissions) == 1
 
 
 def renting(dependencies, account, **changes: Any):
@@ -350,12 +350,12 @@ async def test_an_approval_holds_for_what_was_shown_and_nothing_dearer(home, sma
         run = await approved(dependencies, small())
         await worked(renting(dependencies, account, **changes))
         failed_run = await load_run(dependencies.store, OWNER, run)
-        assert (failed_run.state, account.submitted) == ("failed", [])
+        assert (failed_run.state, account.submissions) == ("failed", [])
         assert f"for 2 x ml.c5.4xlarge at 0.8 dollars an hour each, and takes {now}" in failed_run.history[-1].reason
         assert "expected settings that cost no more" in failed_run.history[-1].reason
         await job_queue.restart(dependencies, OWNER, run, by=OWNER)
         await worked(renting(dependencies, account, instances=1, instance_type="ml.small", dollars_per_hour=0.1))
-        assert (await state(dependencies, run), len(account.submitted)) == ("computing", 1)
+        assert (await state(dependencies, run), len(account.submissions)) == ("computing", 1)
 
 
 async def test_a_later_plan_is_not_computed_on_dearer_machines(home, small, account):
@@ -367,7 +367,7 @@ async def test_a_later_plan_is_not_computed_on_dearer_machines(home, small, acco
         await compute(dependencies, account)
         assert await poll_computations(later(dearer)) == 1
         await worked(dearer)
-        assert (await state(dependencies, run), len(account.submitted)) == ("failed", 1)
+        assert (await state(dependencies, run), len(account.submissions)) == ("failed", 1)
         await job_queue.restart(dependencies, OWNER, run, by=OWNER)
         await worked(dependencies)
         await finished(dependencies, account, run)
@@ -384,7 +384,7 @@ async def test_a_storage_that_stopped_the_job_has_it_submitted_again(home, small
         assert not await Worker(dependencies, lease=3.0).deliver(delivery)  # it comes again
         assert await state(dependencies, run) == "computing"
         await eventually(lambda: worked(dependencies))
-        assert (await state(dependencies, run), len(account.submitted)) == ("computing", 2)
+        assert (await state(dependencies, run), len(account.submissions)) == ("computing", 2)
         assert account.last.state == "queued"
 
 
@@ -487,7 +487,7 @@ async def test_whatever_write_a_process_dies_at_nothing_is_lost_and_nothing_done
         assert [e.code for e in await load_events(dependencies.store, OWNER, run) if isinstance(e, RunFailed)] == [
             "cancelled"
         ]
-    assert len(account.submitted) == 1
+    assert len(account.submissions) == 1
 
 
 @pytest.mark.parametrize("end", ["cancelled", "failed"])

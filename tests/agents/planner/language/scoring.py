@@ -227,7 +227,7 @@ def _read(call: Call) -> tuple[str, str | None, dict[str, Any]]:
         arguments |= {"currency": currencies.pop()} if currencies else {}
         arguments["holdings"] = _holdings(arguments["holdings"])
     if action == "explain":
-        _explained(arguments)
+        _with_equal_shares(arguments)
     values = {key: _value(action, key, value) for key, value in arguments.items() if value not in (None, [], ())}
     if action == "add_scenario" and values.get("like") == "base_case":
         del values["like"]
@@ -242,7 +242,7 @@ def _value(action: str, key: str, value: Any) -> Any:
     return READERS[key](value) if key in READERS and isinstance(value, str) else value
 
 
-def _explained(arguments: dict[str, Any]) -> None:
+def _with_equal_shares(arguments: dict[str, Any]) -> None:
     if arguments["topic"] == "costs" and arguments["detail"] is not None:
         arguments["cost_multiple"] = quotes.parse_multiple(arguments.pop("detail"))
 

@@ -83,7 +83,7 @@ class Leader:
 
 
 @pytest.fixture
-def leading(world, work, tmp_path) -> Callable[..., Any]:
+def run_leader(world, work, tmp_path) -> Callable[..., Any]:
     @asynccontextmanager
     async def lead(*others: str, **changes: Any) -> AsyncGenerator[Leader]:
         bad_shards: list[BadShard] = []
@@ -96,7 +96,7 @@ def leading(world, work, tmp_path) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def following(world, work, tmp_path) -> Callable[..., Awaitable[None]]:
+def run_follower(world, work, tmp_path) -> Callable[..., Awaitable[None]]:
     def begin(host: str, **changes: Any) -> Awaitable[None]:
         resources = Resources(current_host=host, hosts=(LEADER, *OTHERS))
         arguments = {"world": world, "work": work, "slots": 1, "start_seconds": 5.0} | changes
@@ -117,11 +117,11 @@ def ids(folder: Path) -> set[str]:
 
 @pytest.mark.parametrize("count", [1, 3, 5])
 async def test_any_number_of_instances_gives_the_evaluations_of_one(
-    count, chunks, single, leading, following, tmp_path
+    count, chunks, single, run_leader, run_follower, tmp_path
 ) -> None:
     others = OTHERS[: count - 1]
-    followers = [asyncio.create_task(following(host, slots=2)) for host in others]
-    async with leading(*others) as leader:
+    followers = [asyncio.create_task(run_follower(host, slots=2)) for host in others]
+    async with run_leader(*others) as leader:
         await leader.wait_for_instances()
         assert await leader.search(chunks) == single
         assert await leader.search(chunks) == single
@@ -138,14 +138,14 @@ async def test_any_number_of_instances_gives_the_evaluations_of_one(
         assert mine <= ids(tmp_path / LEADER)
 
 
-async def test_a_single_instance_opens_no_socket(work, chunks, single, leading) -> None:
+async def test_a_single_instance_opens_no_socket(work, chunks, single, run_leader) -> None:
     with socket.create_server((LEADER, work.port)):
-        async with leading() as leader:
+        async with run_leader() as leader:
             assert await leader.search(chunks) == single
 
 
-async def test_the_task_of_a_lost_instance_is_computed_by_another(work, chunks, single, leading) -> None:
-    async with leading(*OTHERS[:2]) as leader:
+async def test_the_task_of_a_lost_instance_is_computed_by_another(work, chunks, single, run_leader) -> None:
+    async with run_leader(*OTHERS[:2]) as leader:
         connections = [await puppet(work, host) for host in OTHERS[:2]]
         searching = asyncio.create_task(leader.search(chunks))
         for connection in connections:
@@ -156,9 +156,9 @@ async def test_the_task_of_a_lost_instance_is_computed_by_another(work, chunks, 
     assert leader.coordinator.counts.lost_tasks == 2
 
 
-async def test_killing_one_of_two_followers_keeps_the_result(chunks, single, leading, following) -> None:
-    killed, other = (asyncio.create_task(following(host)) for host in OTHERS[:2])
-    async with leading(*OTHERS[:2]) as leader:
+async def test_killing_one_of_two_followers_keeps_the_result(chunks, single, run_leader, run_follower) -> None:
+    killed, other = (asyncio.create_task(run_follower(host)) for host in OTHERS[:2])
+    async with run_leader(*OTHERS[:2]) as leader:
         await leader.wait_for_instances()
         searching = asyncio.create_task(leader.search(chunks))
         await until(lambda: leader.coordinator.counts.computed[OTHERS[0]] or searching.done())
@@ -169,8 +169,10 @@ async def test_killing_one_of_two_followers_keeps_the_result(chunks, single, lea
 
 
 @pytest.mark.parametrize("answer", ["hello", b"", b"stratigos shard 2\n", "{}" * 1_000])
-async def test_an_instance_that_sends_an_invalid_shard_is_disconnected(work, chunks, single, leading, answer) -> None:
-    async with leading(OTHERS[0]) as leader:
+async def test_an_instance_that_sends_an_invalid_shard_is_disconnected(
+    work, chunks, single, run_leader, answer
+) -> None:
+    async with run_leader(OTHERS[0]) as leader:
         liar = await puppet(work)
         searching = asyncio.create_task(leader.search(chunks))
         task = Task.model_validate_json(await liar.recv())
@@ -182,8 +184,8 @@ async def test_an_instance_that_sends_an_invalid_shard_is_disconnected(work, chu
     assert leader.coordinator.counts.computed == {LEADER: SHARDS}
 
 
-async def test_the_shard_of_another_task_is_refused(world, work, chunks, single, leading) -> None:
-    async with leading(OTHERS[0]) as leader:
+async def test_the_shard_of_another_task_is_refused(world, work, chunks, single, run_leader) -> None:
+    async with run_leader(OTHERS[0]) as leader:
         liar = await puppet(work)
         searching = asyncio.create_task(leader.search(chunks))
         first = Task.model_validate_json(await liar.recv())
@@ -196,8 +198,8 @@ async def test_the_shard_of_another_task_is_refused(world, work, chunks, single,
     assert leader.coordinator.counts.computed == {LEADER: SHARDS - 1, OTHERS[0]: 1}
 
 
-async def test_a_message_above_the_size_limit_is_not_read(work, chunks, single, leading) -> None:
-    async with leading(OTHERS[0]) as leader:
+async def test_a_message_above_the_size_limit_is_not_read(work, chunks, single, run_leader) -> None:
+    async with run_leader(OTHERS[0]) as leader:
         liar = await puppet(work)
         searching = asyncio.create_task(leader.search(chunks))
         await liar.recv()
@@ -208,9 +210,11 @@ async def test_a_message_above_the_size_limit_is_not_read(work, chunks, single, 
         assert await searching == single
 
 
-async def test_unauthenticated_connections_are_refused_without_effect(work, chunks, single, leading, following) -> None:
-    follower = asyncio.create_task(following(OTHERS[0]))
-    async with leading(OTHERS[0]) as leader:
+async def test_unauthenticated_connections_are_refused_without_effect(
+    work, chunks, single, run_leader, run_follower
+) -> None:
+    follower = asyncio.create_task(run_follower(OTHERS[0]))
+    async with run_leader(OTHERS[0]) as leader:
         with (
             closing(socket.create_connection((LEADER, work.port))) as silent,
             closing(socket.create_connection((LEADER, work.port))) as garbage,
@@ -227,9 +231,9 @@ async def test_unauthenticated_connections_are_refused_without_effect(work, chun
     await follower
 
 
-async def test_the_task_of_a_slow_instance_is_computed_by_another(world, work, chunks, single, leading) -> None:
+async def test_the_task_of_a_slow_instance_is_computed_by_another(world, work, chunks, single, run_leader) -> None:
     """The late result of the slow instance is ignored."""
-    async with leading(OTHERS[0], task_queue=TaskQueue(minimum_seconds=0.01, default_seconds=0.01)) as leader:
+    async with run_leader(OTHERS[0], task_queue=TaskQueue(minimum_seconds=0.01, default_seconds=0.01)) as leader:
         slow = await puppet(work)
         searching = asyncio.create_task(leader.search(chunks))
         task = Task.model_validate_json(await slow.recv())
@@ -242,46 +246,46 @@ async def test_the_task_of_a_slow_instance_is_computed_by_another(world, work, c
     assert counts.computed == {LEADER: SHARDS}
 
 
-async def test_an_instance_may_connect_during_the_search(chunks, single, leading, following) -> None:
-    async with leading(*OTHERS[:2]) as leader:
+async def test_an_instance_may_connect_during_the_search(chunks, single, run_leader, run_follower) -> None:
+    async with run_leader(*OTHERS[:2]) as leader:
         assert await leader.search(chunks[:1]) == single[:1]
-        follower = asyncio.create_task(following(OTHERS[0]))
+        follower = asyncio.create_task(run_follower(OTHERS[0]))
         await until(lambda: OTHERS[0] not in leader.coordinator.missing_hosts)
         assert await leader.search(chunks) == single
     await follower
     assert leader.coordinator.missing_hosts == [OTHERS[1]], "and one may never come"
 
 
-async def test_an_instance_that_connects_after_the_last_shard_ends_normally(chunks, leading, following) -> None:
-    async with leading(OTHERS[0], linger_seconds=5.0) as leader:
+async def test_an_instance_that_connects_after_the_last_shard_ends_normally(chunks, run_leader, run_follower) -> None:
+    async with run_leader(OTHERS[0], linger_seconds=5.0) as leader:
         await leader.search(chunks)
-        follower = asyncio.create_task(following(OTHERS[0]))
+        follower = asyncio.create_task(run_follower(OTHERS[0]))
     assert await follower is None
     assert leader.coordinator.missing_hosts == []
 
 
-async def test_an_instance_without_its_leader_fails(leading, following, work) -> None:
+async def test_an_instance_without_its_leader_fails(run_leader, run_follower, work) -> None:
     with pytest.raises(LeaderLost, match=rf"leader {LEADER} is gone .* on port {work.port}"):
-        await following(OTHERS[0], start_seconds=0.1)
-    follower = asyncio.create_task(following(OTHERS[0]))
+        await run_follower(OTHERS[0], start_seconds=0.1)
+    follower = asyncio.create_task(run_follower(OTHERS[0]))
     with suppress(ZeroDivisionError):
-        async with leading(OTHERS[0]) as leader:
+        async with run_leader(OTHERS[0]) as leader:
             await leader.wait_for_instances()
             raise ZeroDivisionError
     with pytest.raises(LeaderLost):
         await follower
 
 
-async def test_an_instance_with_another_key_fails_at_once(work, leading, following) -> None:
-    async with leading(OTHERS[0]):
+async def test_an_instance_with_another_key_fails_at_once(work, run_leader, run_follower) -> None:
+    async with run_leader(OTHERS[0]):
         with pytest.raises(LeaderLost, match="401"):
-            await following(OTHERS[0], work=work.model_copy(update={"key": "e" * 32}), start_seconds=60.0)
+            await run_follower(OTHERS[0], work=work.model_copy(update={"key": "e" * 32}), start_seconds=60.0)
 
 
-async def test_an_instance_with_another_request_fails_alone(world, chunks, single, leading, following) -> None:
+async def test_an_instance_with_another_request_fails_alone(world, chunks, single, run_leader, run_follower) -> None:
     other = replace(world, request=world.request.model_copy(update={"seed": 4}))
-    follower = asyncio.create_task(following(OTHERS[0], world=other))
-    async with leading(OTHERS[0]) as leader:
+    follower = asyncio.create_task(run_follower(OTHERS[0], world=other))
+    async with run_leader(OTHERS[0]) as leader:
         await leader.wait_for_instances()
         assert await leader.search(chunks) == single
     with pytest.raises(ValueError, match="another request"):
@@ -292,9 +296,9 @@ async def test_an_instance_with_another_request_fails_alone(world, chunks, singl
     "spoil", [lambda file: file[:-5], lambda file: replace_body(file, zlib.compress(b"too short"))]
 )
 async def test_an_instance_sends_stored_shards_without_recomputation(
-    spoil, world, work, chunks, single, leading, following, tmp_path
+    spoil, world, work, chunks, single, run_leader, run_follower, tmp_path
 ) -> None:
-    async with leading() as leader:
+    async with run_leader() as leader:
         await leader.search(chunks)
     follower_shards = tmp_path / OTHERS[0]
     (tmp_path / LEADER).rename(follower_shards)
@@ -302,13 +306,13 @@ async def test_an_instance_sends_stored_shards_without_recomputation(
     bad.write_bytes(spoil(bad.read_bytes()))
     cancellation_checks: list[None] = []
 
-    def cancelled() -> bool:
+    def check_cancelled() -> bool:
         """Called before each piece of a shard."""
         cancellation_checks.append(None)
         return False
 
-    follower = asyncio.create_task(following(OTHERS[0], world=replace(world, cancelled=cancelled)))
-    async with leading(OTHERS[0]) as leader:
+    follower = asyncio.create_task(run_follower(OTHERS[0], world=replace(world, check_cancelled=check_cancelled)))
+    async with run_leader(OTHERS[0]) as leader:
         await leader.wait_for_instances()
         assert await leader.search(chunks) == single
     await follower
@@ -317,8 +321,8 @@ async def test_an_instance_sends_stored_shards_without_recomputation(
     assert len(cancellation_checks) <= 8, "one shard at most, of 32 blocks in pieces of four"
 
 
-async def test_a_search_that_is_interrupted_ends_at_once(work, chunks, leading) -> None:
-    async with leading(OTHERS[0]) as leader:
+async def test_a_search_that_is_interrupted_ends_at_once(work, chunks, run_leader) -> None:
+    async with run_leader(OTHERS[0]) as leader:
         follower = await puppet(work)
         searching = asyncio.create_task(leader.search(chunks))
         await follower.recv()
@@ -331,7 +335,7 @@ async def test_a_fault_of_the_leader_ends_its_search(world, work, chunks, tmp_pa
     def fail() -> bool:
         raise ZeroDivisionError
 
-    failing_world = replace(world, cancelled=fail)
+    failing_world = replace(world, check_cancelled=fail)
     async with Coordinator(
         failing_world, Resources(current_host=LEADER, hosts=(LEADER,)), work, slots=1
     ) as coordinator:

@@ -17,7 +17,7 @@ from desk.optimization.jobs import JobStatus
 
 pytestmark = pytest.mark.anyio
 HOSTS = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
-Prepared = Callable[..., tuple[Work, list[ContainerPaths]]]
+PrepareContainer = Callable[..., tuple[Work, list[ContainerPaths]]]
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def one_thread(monkeypatch) -> None:
 
 
 @pytest.fixture
-def prepared(world, job, prices, finished_search, tmp_path) -> Prepared:
+def prepare_container(world, job, prices, finished_search, tmp_path) -> PrepareContainer:
     def prepare(count: int, name: str = "first", **changes) -> tuple[Work, list[ContainerPaths]]:
         with socket.socket() as free:
             free.bind((HOSTS[0], 0))
@@ -68,8 +68,8 @@ def shard_counts(paths: ContainerPaths) -> dict:
     return json.loads((paths.result / "shards.json").read_bytes())
 
 
-async def test_instances_write_the_trials_of_a_local_search(prepared, finished_search) -> None:
-    work, trees = prepared(2)
+async def test_instances_write_the_trials_of_a_local_search(prepare_container, finished_search) -> None:
+    work, trees = prepare_container(2)
     await run_all(trees)
     lead = trees[0]
     trials = trials_in(work, lead)
@@ -92,22 +92,24 @@ async def test_instances_write_the_trials_of_a_local_search(prepared, finished_s
     assert contents(trees[1].result) == {}
 
 
-async def test_a_later_plan_gets_the_earlier_trials(prepared, execute_search, world, job, finished_search) -> None:
-    work, trees = prepared(1, plan=1, first=12, budget=3)
+async def test_a_later_plan_gets_the_earlier_trials(
+    prepare_container, execute_search, world, job, finished_search
+) -> None:
+    work, trees = prepare_container(1, plan=1, first=12, budget=3)
     await run_all(trees)
     expected = execute_search(world, work.job, {trial.digest: trial for trial in finished_search.trials})
     assert tuple(trial for trial, _ in trials_in(work, trees[0])) == expected.trials
 
 
-async def test_a_restart_reuses_shards_and_names_bad_ones(prepared) -> None:
-    _, (paths,) = prepared(1)
+async def test_a_restart_reuses_shards_and_names_bad_ones(prepare_container) -> None:
+    _, (paths,) = prepare_container(1)
     await run_all([paths])
     before, shards = trial_files(paths), contents(paths.shards)
     await run_all([paths])
     assert (shard_counts(paths)["computed"], shard_counts(paths)["found"]) == ({}, len(shards))
     assert trial_files(paths) == before
 
-    _, (other,) = prepared(1, name="second")
+    _, (other,) = prepare_container(1, name="second")
     paths.shards.rename(other.earlier_shards)
     short, swapped, *_ = sorted(other.earlier_shards.iterdir())
     swapped.write_bytes(short.read_bytes())
@@ -122,8 +124,8 @@ async def test_a_restart_reuses_shards_and_names_bad_ones(prepared) -> None:
     assert trial_files(other) == before
 
 
-async def test_a_stopped_instance_keeps_its_completed_shards(prepared, finished_search) -> None:
-    work, (paths,) = prepared(1)
+async def test_a_stopped_instance_keeps_its_completed_shards(prepare_container, finished_search) -> None:
+    work, (paths,) = prepare_container(1)
     stop_flag, stop_event = threading.Event(), asyncio.Event()
     task = asyncio.create_task(run_worker(paths, stop_flag, stop_event))
     while not contents(paths.shards):  # noqa: ASYNC110 - files send no notification

@@ -31,7 +31,7 @@ from quant.worlds.scenario import BUILT_IN
 from tests.desk.conftest import SearchRun
 
 
-def executed(name: str, paths: ContainerPaths) -> Path:
+def execute(name: str, paths: ContainerPaths) -> Path:
     """The folder that a step leaves in a container."""
     asyncio.run(run_step(name, paths, threading.Event(), asyncio.Event()))
     step = step_of(name)
@@ -60,7 +60,7 @@ def finished_paths(
     (request_folder / "request.json").write_text(request.model_dump_json())
     (request_folder / "prices.npz").write_bytes(pack_prices(prices))
     for name in ("data_validation", "scenario_generation", "distributed_optimization"):
-        copy_to_input(executed(name, paths), paths)
+        copy_to_input(execute(name, paths), paths)
     return paths
 
 
@@ -89,7 +89,7 @@ def test_a_truncated_checkpoint_is_refused_with_its_name(paths: ContainerPaths, 
     path = paths.input("result") / "trials-00001.json"
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(BadOutput, match=r"^trials-00001\.json: (truncated|damaged)"):
-        executed("aggregation", paths)
+        execute("aggregation", paths)
     assert not paths.output("answer").joinpath("result.json").exists()
 
 
@@ -125,13 +125,13 @@ def test_a_request_of_another_version_is_refused(paths: ContainerPaths) -> None:
     text = path.read_text()
     path.write_text(text.replace(code_version(), "0" * 64))
     with pytest.raises(IncompatibleWork, match=r"request\.json was written by another version"):
-        executed("data_validation", paths)
+        execute("data_validation", paths)
     path.write_text(text[:-20])
     with pytest.raises(IncompatibleWork, match=r"request\.json cannot be read"):
-        executed("data_validation", paths)
+        execute("data_validation", paths)
     path.unlink()
     with pytest.raises(IncompatibleWork, match=r"request\.json is missing"):
-        executed("data_validation", paths)
+        execute("data_validation", paths)
 
 
 def test_paths_of_another_distribution_are_refused_with_their_scenario() -> None:

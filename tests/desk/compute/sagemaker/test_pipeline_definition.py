@@ -9,7 +9,7 @@ from desk.compute.pipeline.definition import RETRIES, STEPS
 from desk.compute.sagemaker.pipeline_definition import definition
 from desk.compute.sagemaker.processing import Cluster
 from tests.doubles.sagemaker.definitions import order_steps, parse
-from tests.doubles.sagemaker.references import resolved
+from tests.doubles.sagemaker.references import resolve
 from tests.doubles.sagemaker.validation import reject_invalid
 
 ROLE = "arn:aws:iam::123456789012:role/stratigos"
@@ -24,18 +24,18 @@ SEALED = Cluster(
     security_groups=("sg-0123456789abcdef0",),
     tags=(("team", "allocation"),),
 )
-GIVEN = {"Folder": "s3://desk/searches/pipelines/ab12", "Training": True}
+PARAMETERS = {"Folder": "s3://desk/searches/pipelines/ab12", "Training": True}
 
 
 def parameters(document: dict[str, Any]) -> dict[str, Any]:
-    return {each["Name"]: each.get("DefaultValue") for each in document["Parameters"]} | GIVEN
+    return {each["Name"]: each.get("DefaultValue") for each in document["Parameters"]} | PARAMETERS
 
 
 def arguments(document: dict[str, Any]) -> dict[str, Any]:
     """The request of each processing step, as an execution would send it."""
     values = {f"Parameters.{name}": value for name, value in parameters(document).items()}
     steps = [each.step for each in order_steps(parse(json.dumps(document)).steps)]
-    return {step.name: resolved(step.arguments, values.__getitem__) for step in steps if step.type == "Processing"}
+    return {step.name: resolve(step.arguments, values.__getitem__) for step in steps if step.type == "Processing"}
 
 
 def test_the_pipeline_has_the_steps_in_their_order() -> None:
@@ -71,7 +71,7 @@ def test_the_definition_fits_the_model_of_the_service(cluster: Cluster) -> None:
 
 
 def test_steps_find_what_others_leave_below_the_folder_of_the_execution() -> None:
-    uris: dict[str, str] = {"request": f"{GIVEN['Folder']}/request"}
+    uris: dict[str, str] = {"request": f"{PARAMETERS['Folder']}/request"}
     for (name, request), step in zip(arguments(definition(SEALED)).items(), STEPS, strict=True):
         assert name == step.name
         inputs = {each["InputName"]: each["S3Input"]["S3Uri"] for each in request["ProcessingInputs"]}

@@ -10,7 +10,7 @@ from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE
 from tests.doubles.sagemaker.validation import reject_invalid
 
 LONGEST = timedelta(hours=24)
-BEGUN = datetime(2026, 3, 2, tzinfo=UTC)
+START = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 def cluster(**changes: Any) -> Cluster:
@@ -85,19 +85,19 @@ def test_a_failure_has_one_meaning(reason: str, message: str, meaning: str, expe
     ("description", "meaning"),
     [
         ({"ProcessingJobStatus": "InProgress"}, "waiting"),
-        ({"ProcessingJobStatus": "InProgress", "ProcessingStartTime": BEGUN}, "running"),
-        ({"ProcessingJobStatus": "Stopping", "ProcessingStartTime": BEGUN}, "running"),
+        ({"ProcessingJobStatus": "InProgress", "ProcessingStartTime": START}, "running"),
+        ({"ProcessingJobStatus": "Stopping", "ProcessingStartTime": START}, "running"),
         ({"ProcessingJobStatus": "Completed"}, "completed"),
         ({"ProcessingJobStatus": "Stopped"}, "stopped"),
         (
-            {"ProcessingJobStatus": "Stopped", "ProcessingStartTime": BEGUN, "ProcessingEndTime": BEGUN + LONGEST},
+            {"ProcessingJobStatus": "Stopped", "ProcessingStartTime": START, "ProcessingEndTime": START + LONGEST},
             "too_long",
         ),
         (
             {
                 "ProcessingJobStatus": "Stopped",
-                "ProcessingStartTime": BEGUN,
-                "ProcessingEndTime": BEGUN + LONGEST - timedelta(seconds=1),
+                "ProcessingStartTime": START,
+                "ProcessingEndTime": START + LONGEST - timedelta(seconds=1),
             },
             "stopped",
         ),

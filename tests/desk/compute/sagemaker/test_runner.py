@@ -31,7 +31,7 @@ from store.keys import SYSTEM
 from store.records import Key
 from store.store import Store
 from tests.doubles.aws import moto, point_at
-from tests.doubles.sagemaker import fixed_results as canned
+from tests.doubles.sagemaker import fixed_results
 from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
 from tests.doubles.sagemaker.job import Behaviour
 from tests.soak_variants import a_few
@@ -53,7 +53,7 @@ class Amazon:
 @pytest.fixture(scope="module")
 def amazon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Amazon]:
     folder = tmp_path_factory.mktemp("image")
-    image = (sys.executable, "-S", canned.__file__, str(folder))
+    image = (sys.executable, "-S", fixed_results.__file__, str(folder))
     conduct = Behaviour(upload_every=0.02, grace=0.2, image=image)
     with moto() as aws, Fleet(aws, folder / "fleet", conduct) as fleet, pytest.MonkeyPatch.context() as monkeypatch:
         point_at(monkeypatch, aws.url)
@@ -204,7 +204,7 @@ async def test_a_finished_job_is_not_created_again(case: Case) -> None:
     assert len(case.jobs) == 1
 
 
-async def forgotten(case: Case) -> None:
+async def expire_records(case: Case) -> None:
     """Expire the records of the job."""
     assert await case.store.records.delete(Key(SYSTEM, INDEX, case.name))
     assert await case.store.records.delete(Key(case.job.owner, KIND, case.name))
@@ -220,7 +220,7 @@ async def test_a_job_whose_name_exists_in_aws_takes_the_next_number(
     runner = case.runner(attempts=2)
     await runner.submit(case.job)
     await case.until(runner, lambda status: len(status.reports) == 3)
-    await forgotten(case)
+    await expire_records(case)
     case.amazon.fleet.refuse("CreateProcessingJob", code, "a job with this name already exists")
     status = await case.search(attempts=1)
     assert (status.state, report_codes(status)) == ("completed", [(3, "begun")])

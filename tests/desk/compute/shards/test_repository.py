@@ -37,20 +37,20 @@ class Failing:
 
     def __init__(self, inner, nth: int) -> None:
         self._inner = inner
-        self._left = nth
-        self.written = 0
+        self._remaining = nth
+        self.write_count = 0
 
     def __getattr__(self, name: str):
         return getattr(self._inner, name)
 
     async def put(self, key: str, data: bytes) -> None:
         if "/shards/" in key:
-            self._left -= 1
-            if self._left == 0:
+            self._remaining -= 1
+            if self._remaining == 0:
                 await asyncio.sleep(0.02)
                 raise Unavailable("the disk is full")
         await self._inner.put(key, data)
-        self.written += 1
+        self.write_count += 1
 
 
 class Here:
@@ -68,12 +68,12 @@ def shelf_of(store: Store, now: datetime = BEGIN) -> BlobShardStore:
     return BlobShardStore(store, asyncio.get_running_loop(), lambda: now)
 
 
-async def of_search(work: Callable[[], object]) -> None:
+async def in_thread(work: Callable[[], object]) -> None:
     """Run in a thread, as a search does."""
     await asyncio.to_thread(work)
 
 
-async def there(store: Store, *ids: str) -> list[bool]:
+async def existing(store: Store, *ids: str) -> list[bool]:
     return [await store.blobs.exists(f"{SYSTEM}/shards/{id_}") for id_ in ids]
 
 
@@ -82,7 +82,7 @@ async def uses(store: Store) -> int:
 
 
 async def run_to_end(store: Store, world, job, nth: int) -> tuple[JobStatus, Failing]:
-    """The shard store of a search in which a put fails."""
+    """Run a search in which the n-th put of a shard fails."""
     blobs = Failing(store.blobs, nth)
     failing = replace(store, blobs=blobs)
 
@@ -122,14 +122,14 @@ async def test_stored_shards_are_complete_when_the_work_ends_or_fails(tmp_path):
 
     async with open_store(tmp_path) as store:
         with pytest.raises(InterruptedError):
-            await of_search(partial(put, shelf_of(store), InterruptedError()))
-        assert await there(store, *ids) == [True] * len(ids)
+            await in_thread(partial(put, shelf_of(store), InterruptedError()))
+        assert await existing(store, *ids) == [True] * len(ids)
 
         for error in (None, InterruptedError()):
             blobs = Failing(store.blobs, 2)
             shards = shelf_of(replace(store, blobs=blobs))
             with pytest.raises(Unavailable, match="the disk is full"):
-                await of_search(partial(put, shards, error))
+                await in_thread(partial(put, shards, error))
             assert blobs.written == len(ids) - 1, "the others are written"
 
 
@@ -162,17 +162,17 @@ async def test_shards_expire_thirty_days_after_their_last_use(tmp_path):
                         if id_ != "never-computed" and shards.get(id_) is None:
                             shards.put(id_, id_.encode())
 
-            await of_search(partial(work, shelf_of(store, now), ids))
+            await in_thread(partial(work, shelf_of(store, now), ids))
         assert await uses(store) == 3
 
         assert await delete_unused_shards(store, BEGIN + 30 * DAY - timedelta(seconds=1), dry_run=False) == 0
         assert await delete_unused_shards(store, BEGIN + 30 * DAY, dry_run=True) == 1
-        assert await there(store, "a", "b", "c") == [True, True, True]
+        assert await existing(store, "a", "b", "c") == [True, True, True]
         assert await delete_unused_shards(store, BEGIN + 30 * DAY, dry_run=False) == 1
-        assert await there(store, "a", "b", "c") == [False, True, True]
+        assert await existing(store, "a", "b", "c") == [False, True, True]
         assert await uses(store) == 2
         assert await delete_unused_shards(store, BEGIN + 31 * DAY, dry_run=False) == 3
-        assert await there(store, "b", "c") == [False, False]
+        assert await existing(store, "b", "c") == [False, False]
         assert (await uses(store), await delete_unused_shards(store, BEGIN + 99 * DAY, dry_run=False)) == (0, 0)
 
 
@@ -180,11 +180,11 @@ async def test_an_interrupted_deletion_is_completed_by_the_next(tmp_path):
     class Cut:
         def __init__(self, inner) -> None:
             self._inner = inner
-            self.left = 3
+            self.remaining = 3
 
         async def delete(self, key: str) -> None:
-            self.left -= 1
-            if self.left < 0:
+            self.remaining -= 1
+            if self.remaining < 0:
                 raise Unavailable("throttled")
             await self._inner.delete(key)
 
@@ -196,4 +196,4 @@ async def test_an_interrupted_deletion_is_completed_by_the_next(tmp_path):
         with pytest.raises(Unavailable):
             await delete_unused_shards(replace(store, blobs=Cut(store.blobs)), BEGIN + 31 * DAY, dry_run=False)  # pyright: ignore[reportArgumentType]
         assert await delete_unused_shards(store, BEGIN + 31 * DAY, dry_run=False) == len(ids)
-        assert (await there(store, "9"), await uses(store)) == ([False], 0)
+        assert (await existing(store, "9"), await uses(store)) == ([False], 0)

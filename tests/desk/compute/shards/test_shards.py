@@ -60,9 +60,9 @@ class Engine:
 
     def compute(self, tasks: Sequence[Task]) -> Iterator[tuple[str, bytes]]:
         self.computed_ids += [task.shard.id() for task in tasks]
-        yield from self.arrange([self.computed(task) for task in tasks])
+        yield from self.arrange([self.compute_once(task) for task in tasks])
 
-    def computed(self, task: Task) -> tuple[str, bytes]:
+    def compute_once(self, task: Task) -> tuple[str, bytes]:
         id_ = task.shard.id()
         if id_ not in self.files:
             self.files[id_] = compute(self.world, task, 1)

@@ -46,8 +46,8 @@ def perturbed(result: OptimizationResult) -> Iterator[OptimizationResult]:
     """Each digit, sign and unit of each number in the released text changed."""
     assert result.explanation is not None
     for n, claim in enumerate(result.explanation.claims):
-        for text in _perturbed(claim.text):
-            yield _saying(result, n, claim.model_copy(update={"text": text}))
+        for text in _perturbations(claim.text):
+            yield _with_claim(result, n, claim.model_copy(update={"text": text}))
 
 
 def changed(result: OptimizationResult) -> Iterator[OptimizationResult]:
@@ -55,19 +55,19 @@ def changed(result: OptimizationResult) -> Iterator[OptimizationResult]:
     for n, figure in enumerate(result.figures):
         for update in _updates(figure):
             other = figure.model_copy(update=update)
-            yield _having(result, (*result.figures[:n], other, *result.figures[n + 1 :]))
+            yield _with_figures(result, (*result.figures[:n], other, *result.figures[n + 1 :]))
     first = result.figures[0]
-    yield _having(result, result.figures[1:])
-    yield _having(result, (*result.figures, first))
-    yield _having(result, (*result.figures, first.model_copy(update={"id": "of_another_run"})))
+    yield _with_figures(result, result.figures[1:])
+    yield _with_figures(result, (*result.figures, first))
+    yield _with_figures(result, (*result.figures, first.model_copy(update={"id": "of_another_run"})))
 
 
-def explained(result: OptimizationResult, claims: Sequence[Claim]) -> OptimizationResult:
+def with_claims(result: OptimizationResult, claims: Sequence[Claim]) -> OptimizationResult:
     rendered_claim = tuple(render(claim, result.figures) for claim in claims)
     return result.model_copy(update={"explanation": Explanation(claims=rendered_claim, author="test")})
 
 
-def _perturbed(text: str) -> Iterator[str]:
+def _perturbations(text: str) -> Iterator[str]:
     for match in re.finditer(r"\d", text):
         yield text[: match.start()] + str((int(match[0]) + 1) % 10) + text[match.end() :]
     for match in re.finditer(r"(?<![\w.,-])[−]?\d", text):
@@ -99,12 +99,12 @@ def _with(claim: Claim, match: re.Match[str], reference: str) -> Claim:
     return Claim.model_construct(section=claim.section, text=text)
 
 
-def _saying(result: OptimizationResult, n: int, claim: Frozen) -> OptimizationResult:
+def _with_claim(result: OptimizationResult, n: int, claim: Frozen) -> OptimizationResult:
     assert result.explanation is not None
     claims = result.explanation.claims
     update = {"claims": (*claims[:n], claim, *claims[n + 1 :])}
     return result.model_copy(update={"explanation": result.explanation.model_copy(update=update)})
 
 
-def _having(result: OptimizationResult, figures: tuple[Figure, ...]) -> OptimizationResult:
+def _with_figures(result: OptimizationResult, figures: tuple[Figure, ...]) -> OptimizationResult:
     return result.model_copy(update={"figures": figures})

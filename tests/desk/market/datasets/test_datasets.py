@@ -36,7 +36,7 @@ async def store(home):
         yield opened_store
 
 
-async def imported(store: Store, content: str = FILE, owner: str = "ann", at: datetime = NOW, **terms):
+async def import_prices(store: Store, content: str = FILE, owner: str = "ann", at: datetime = NOW, **terms):
     return await import_file(store, owner, "mydata", content.encode(), Terms(**terms), commit=True, now=at)
 
 
@@ -46,7 +46,7 @@ async def events(store: Store) -> list[str]:
 
 async def test_a_marker_expires_with_one_event(store):
     new = NewMarker(symbol="A", reason="a wrong tick")
-    await imported(store)
+    await import_prices(store)
     await mark(store, "ann", new, NOW)
     before = OwnedPrices(store, "ann", BundledPrices(), lambda: NOW + LIFETIME - timedelta(seconds=1))
     with pytest.raises(InvalidInput, match="A is marked as bad data"):
@@ -60,7 +60,7 @@ async def test_a_marker_expires_with_one_event(store):
 
 
 async def test_a_mark_of_one_data_set_leaves_the_others(store):
-    await imported(store)
+    await import_prices(store)
     await mark(store, "ann", NewMarker(symbol="A", reason="a wrong tick", dataset="another"), NOW)
     await OwnedPrices(store, "ann", BundledPrices(), lambda: NOW).pin("mydata")
     await mark(store, "ann", NewMarker(symbol="AAPL", reason="a wrong tick", dataset="stocks"), NOW)
@@ -70,25 +70,25 @@ async def test_a_mark_of_one_data_set_leaves_the_others(store):
 
 async def test_a_mark_is_removed_only_by_data_that_pass_on_their_own(store):
     new = NewMarker.model_validate({"symbol": "A", "reason": "a wrong tick", "start": "2024-01-03"})
-    await imported(store)
+    await import_prices(store)
     marker = await mark(store, "ann", new, NOW)
     gap = "date,A,B\n2024-01-02,1.5,10\n2024-01-04,1.7,12\n2024-01-05,1.7,12\n"
-    report = await imported(store, gap, accept={"missing_sessions": "as it came"})
+    report = await import_prices(store, gap, accept={"missing_sessions": "as it came"})
     assert (report.committed, report.markers_cleared) == (True, ())
-    report = await imported(store, FILE.replace("1.6", "1.61"))
+    report = await import_prices(store, FILE.replace("1.6", "1.61"))
     assert report.markers_cleared == (marker.id,)
     assert (await events(store))[-2:] == ["marker_cleared", "imported"]
 
 
 async def test_a_mark_stays_on_days_that_were_not_given_again(store):
-    await imported(store)
+    await import_prices(store)
     marked = [{"start": "2024-01-03", "end": "2024-01-03"}, {"start": "2024-01-04", "end": "2024-01-04"}, {}]
     imports = [
         await mark(store, "ann", NewMarker.model_validate({"symbol": "A", "reason": "a wrong tick"} | days), NOW)
         for days in marked
     ]
     later = "date,A,B\n2024-01-04,1.71,12\n2024-01-05,1.7,12\n"
-    report = await imported(store, later, mode="extend")
+    report = await import_prices(store, later, mode="extend")
     assert (report.committed, report.markers_cleared) == (True, (imports[1].id,))
     assert sum(marker.state == "active" for marker in await all_markers(store, "ann", NOW)) == 2
 
@@ -111,14 +111,14 @@ class Dying:
 
 
 async def test_every_run_on_changed_closes_is_stale_after_a_crash_and_a_retry(store):
-    first = await imported(store)
+    first = await import_prices(store)
     universe = f"mydata@{first.version.hash[:PIN]}"
     for n in range(2 * MAX_FLAGS_PER_WRITE):
         await store.records.put(Key("ann", "run", f"r{n:03}"), {"request": {"universe": universe}})
     changed, dying = FILE.replace("1.7", "1.8"), cast("Records", Dying(store.records))
     with pytest.raises(KeyboardInterrupt):
-        await imported(replace(store, records=dying), changed)
-    assert (await imported(store, changed)).version.changes.stale_count == 2 * MAX_FLAGS_PER_WRITE
+        await import_prices(replace(store, records=dying), changed)
+    assert (await import_prices(store, changed)).version.changes.stale_count == 2 * MAX_FLAGS_PER_WRITE
     assert all([await read_stale(store, "ann", f"r{n:03}") for n in range(2 * MAX_FLAGS_PER_WRITE)])
 
 
@@ -133,9 +133,9 @@ async def test_the_terms_are_part_of_the_version(store):
 
 
 async def test_a_restored_strategy_is_the_stored_version(store):
-    first = await imported(store)
-    second = await imported(store, FILE.replace("1.7", "1.8"), at=NOW + timedelta(hours=1))
-    third = await imported(store, at=NOW + timedelta(hours=2))
+    first = await import_prices(store)
+    second = await import_prices(store, FILE.replace("1.7", "1.8"), at=NOW + timedelta(hours=1))
+    third = await import_prices(store, at=NOW + timedelta(hours=2))
     head = await read_head(store, "ann", "mydata")
     assert [commit.hash for commit in head.history] == [v.version.hash for v in (first, second, third)]
     assert third.version.hash == first.version.hash
@@ -144,9 +144,9 @@ async def test_a_restored_strategy_is_the_stored_version(store):
 
 
 async def test_one_of_two_concurrent_imports_raises_a_conflict(store):
-    await imported(store)
+    await import_prices(store)
     files = [FILE.replace("1.7", f"1.{n}") for n in (71, 72, 73)]
-    outcomes = await asyncio.gather(*(imported(store, file) for file in files), return_exceptions=True)
+    outcomes = await asyncio.gather(*(import_prices(store, file) for file in files), return_exceptions=True)
     errors = [one for one in outcomes if isinstance(one, BaseException)]
     assert all(isinstance(one, Conflict) for one in errors)
     head, _ = await find_head(store, "ann", "mydata")
@@ -155,10 +155,10 @@ async def test_one_of_two_concurrent_imports_raises_a_conflict(store):
 
 
 async def test_a_change_of_half_a_percent_is_rounding(store):
-    await imported(store)
-    report = await imported(store, FILE.replace("10\n", "10.05\n"))
+    await import_prices(store)
+    report = await import_prices(store, FILE.replace("10\n", "10.05\n"))
     assert report.version.changes.adjustments == ()
-    report = await imported(store, FILE.replace("10\n", "10.11\n"))
+    report = await import_prices(store, FILE.replace("10\n", "10.11\n"))
     assert [one.symbol for one in report.version.changes.adjustments] == ["B"]
     assert await read_stale(store, "ann", "nothing") is None
 
@@ -172,7 +172,7 @@ async def test_assets_of_different_lives_are_used_where_they_share_days(store):
     errors = await import_file(store, "ann", "mydata", text.encode(), Terms(), commit=False)
     assert not errors.usable
     short = text.replace("2024-01-09,C,19\n", "").replace("2024-01-08,C,18\n", "")
-    await imported(store, short)
+    await import_prices(store, short)
     owned = OwnedPrices(store, "ann", BundledPrices())
     assert [str(day) for day in (await owned.load("mydata")).dates] == ["2024-01-04", "2024-01-05"]
     assert len((await owned.load("mydata:A")).dates) == 4
@@ -180,7 +180,7 @@ async def test_assets_of_different_lives_are_used_where_they_share_days(store):
 
 
 async def test_prices_are_read_from_the_data_sets_that_have_them(store):
-    await imported(store)
+    await import_prices(store)
     other = await import_file(store, "ann", "other", FILE.replace(",A,B", ",C,D").encode(), Terms(), commit=True)
     await store.blobs.delete(blob_key("ann", other.version.hash))
     query = PriceQuery(symbols=("A", "B"), start=date(2024, 1, 2), end=date(2024, 1, 4))

@@ -42,7 +42,7 @@ def table(world, finished_search):
     return score(world, [t.config for t in finished_search.trials[:5]], world.request.scenarios)
 
 
-def asking(world, **changes):
+def with_changes(world, **changes):
     return replace(world, request=world.request.model_copy(update=changes))
 
 
@@ -69,7 +69,7 @@ def test_a_higher_plateau_wins_over_a_better_objective(world, finished_search) -
     for seed in range(2, 22):
         if passed_over:
             break
-        actual = choose(asking(world, seed=seed), finished_search.trials)
+        actual = choose(with_changes(world, seed=seed), finished_search.trials)
         near = [f for f in actual.finalists if f.indistinguishable]
         assert actual.winner == max(near, key=lambda f: f.plateau_median).config
         passed_over += actual.winner != max(near, key=lambda f: f.objective).config
@@ -120,7 +120,7 @@ def test_neighbours_are_evaluated_one_by_one(world, choice) -> None:
 def test_every_indistinguishable_finalist_has_its_plateau(world, finished_search) -> None:
     """Paths of high volatility distinguish fewer finalists."""
     flat = tuple(s.model_copy(update={"sigma": 0.9}) for s in world.request.scenarios)
-    actual = choose(asking(world, scenarios=flat), finished_search.trials)
+    actual = choose(with_changes(world, scenarios=flat), finished_search.trials)
     near = [f for f in actual.finalists if f.indistinguishable]
     assert all(f.plateau_neighbours > 0 for f in near)
     assert {f.digest for f in near} == set(actual.plateau_errors)
@@ -211,14 +211,14 @@ def test_a_plateau_is_passed_within_two_errors_or_a_tenth_of_the_lead(choice, ob
 def test_a_finalist_that_breaks_a_limit_on_fresh_paths_does_not_win(world, finished_search, choice) -> None:
     """The bound lies between what the search saw of a trial and what fresh paths show."""
     fresh = score(world, [t.config for t in finished_search.trials], world.request.scenarios)
-    refuted = []
+    candidates = []
     for k, trial in enumerate(finished_search.trials):
         in_sample = trial.evaluation("base_case").metrics.expected_shortfall.value
         visible = fresh.by_scenario(k)["base_case"].metrics.expected_shortfall.value
-        refuted += [(trial, (in_sample + visible) / 2)] if visible > in_sample + 1e-6 else []
-    trial, bound = max(refuted, key=lambda pair: pair[1])
+        candidates += [(trial, (in_sample + visible) / 2)] if visible > in_sample + 1e-6 else []
+    trial, bound = max(candidates, key=lambda pair: pair[1])
     limits = Limits(expected_shortfall=Limit(bound=bound, scenarios=("base_case",)))
-    limited = asking(world, limits=limits)
+    limited = with_changes(world, limits=limits)
     assert total_violation(check_limits(limited.request, evaluations_by_scenario(trial))) == 0.0
 
     actual = choose(limited, finished_search.trials)
@@ -240,7 +240,7 @@ def test_screened_and_broken_trials_are_never_chosen(world, finished_search, cho
     ruled_out = {choice.winner}
     trials = [t.model_copy(update={"screened": True}) if t.config in ruled_out else t for t in finished_search.trials]
     assert choose(world, trials).winner not in ruled_out
-    never = asking(world, limits=Limits(turnover=Limit(bound=1e-9, scenarios=(HISTORY,))))
+    never = with_changes(world, limits=Limits(turnover=Limit(bound=1e-9, scenarios=(HISTORY,))))
     actual = choose_winner(never, [t for t in finished_search.trials if t.train.metrics.turnover.value > 0.0])
     assert actual == NoneFeasible({})
 

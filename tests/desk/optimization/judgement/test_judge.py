@@ -44,9 +44,9 @@ def test_the_holdout_affects_only_the_current_weight(
     assert shifted.next_step != result.next_step
     assert shifted.manifest.data_digest != result.manifest.data_digest
 
-    def without_today(shown: OptimizationResult) -> str:
-        manifest = shown.manifest.model_copy(update={"data_digest": ""})
-        return shown.model_copy(update={"next_step": None, "figures": (), "caveats": (), "manifest": manifest}).digest()
+    def without_today(one: OptimizationResult) -> str:
+        manifest = one.manifest.model_copy(update={"data_digest": ""})
+        return one.model_copy(update={"next_step": None, "figures": (), "caveats": (), "manifest": manifest}).digest()
 
     assert without_today(shifted) == without_today(result)
 
@@ -114,8 +114,8 @@ def test_the_benefit_is_the_weighted_sum_of_its_scenarios(result) -> None:
 def test_retention_and_regret_are_against_the_best_trial_and_the_worse_of_cash_and_equity(
     world, finished_search, judge_search, goal
 ) -> None:
-    goaled = replace(world, request=world.request.model_copy(update={"goal": goal}))
-    result = judge_search(finished_search, world=goaled).result
+    other_world = replace(world, request=world.request.model_copy(update={"goal": goal}))
+    result = judge_search(finished_search, world=other_world).result
     assert result.winner is not None
     anchors = {b.name: b for b in result.benchmarks if b.name in ("equity", "cash")}
     for s, outcome in enumerate(result.scenarios):

@@ -33,7 +33,7 @@ def moments_of(series):
     return (centred**3).mean() / deviation**3, (centred**4).mean() / deviation**4
 
 
-def deflated(series, ratios, trials):
+def deflated_sharpe(series, ratios, trials):
     """Bailey and Lopez de Prado (2014), formula by formula."""
     variance = np.var(ratios, ddof=1)
     euler = 0.5772156649015329
@@ -55,9 +55,9 @@ def test_the_sharpe_ratio_is_deflated_by_all_trials_of_the_ledger(world, finishe
     sobol = [k for k, t in enumerate(finished_search.trials) if t.origin == "sobol"]
     assert 1 < len(sobol) < 12
     ratios = sharpes(everyone(finished_search)[:, sobol])
-    assert actual.deflated_sharpe == pytest.approx(deflated(records.winner, ratios, ledger), abs=1e-3)
+    assert actual.deflated_sharpe == pytest.approx(deflated_sharpe(records.winner, ratios, ledger), abs=1e-3)
     active = everyone(finished_search)[:, sobol] - records.benchmark[:, None]
-    expected = deflated(records.winner - records.benchmark, sharpes(active), ledger)
+    expected = deflated_sharpe(records.winner - records.benchmark, sharpes(active), ledger)
     assert actual.active_deflated_sharpe == pytest.approx(expected, abs=1e-3)
     assert (actual.trials, actual.ledger_trials) == (12, ledger)
 

@@ -23,7 +23,7 @@ LEANS = st.sampled_from(["less", "default", "more"])
 PROBABILITIES = {s.name: s.probability for s in BUILT_IN}
 
 
-def leaning(**leans: str) -> MarketView:
+def market_view(**leans: str) -> MarketView:
     tilts = tuple(ScenarioTilt.model_validate({"scenario": name, "lean": lean}) for name, lean in leans.items())
     return MarketView(regime="normal", trend="flat", tilts=tilts)
 
@@ -110,19 +110,19 @@ def test_who_trades_more_than_the_benchmark_loses_by_higher_costs(sensitivity, f
 
 @given(leans=st.fixed_dictionaries(dict.fromkeys(PROBABILITIES, LEANS)))
 def test_the_analyst_moves_a_probability_by_no_more_than_twofold(leans) -> None:
-    actual = tilted_probabilities(BUILT_IN, leaning(**leans))
+    actual = tilted_probabilities(BUILT_IN, market_view(**leans))
     assert sum(actual) == pytest.approx(1.0)
     for scenario, p in zip(BUILT_IN, actual, strict=True):
         assert 0.5 <= p / scenario.probability <= 2.0
     names = [s.name for s in BUILT_IN]
     for name, lean in leans.items():
-        plain = tilted_probabilities(BUILT_IN, leaning(**(leans | {name: "default"})))[names.index(name)]
+        plain = tilted_probabilities(BUILT_IN, market_view(**(leans | {name: "default"})))[names.index(name)]
         shifted = actual[names.index(name)]
         assert {"less": shifted <= plain, "default": shifted == plain, "more": shifted >= plain}[lean]
 
 
 def test_no_lean_keeps_the_default_probabilities() -> None:
-    assert tilted_probabilities(BUILT_IN, leaning()) == pytest.approx([0.5, 0.15, 0.1, 0.1, 0.15])
+    assert tilted_probabilities(BUILT_IN, market_view()) == pytest.approx([0.5, 0.15, 0.1, 0.1, 0.15])
 
 
 def test_weights_give_history_a_third() -> None:
@@ -134,12 +134,12 @@ def test_weights_give_history_a_third() -> None:
 
 def test_benefit_under_equal_and_the_analysts_probabilities_and_in_the_cycle(world, choice, sensitivity) -> None:
     scenarios = world.request.scenarios
-    unchanged = sensitivity().probabilities(leaning())
+    unchanged = sensitivity().probabilities(market_view())
     assert [c.label for c in sensitivity().probabilities(None)] == [c.label for c in unchanged]
-    equal, analyst, cycle = sensitivity().probabilities(leaning(bear_market="more"))
+    equal, analyst, cycle = sensitivity().probabilities(market_view(bear_market="more"))
     expected = benefit_in(world, choice.winner, scenarios, weights=weights_by_scenario(scenarios, [1.0, 1.0]))
     assert equal.benefit_bps.value == pytest.approx(expected.value, rel=1e-9)
-    leant = weights_by_scenario(scenarios, tilted_probabilities(scenarios, leaning(bear_market="more")))
+    leant = weights_by_scenario(scenarios, tilted_probabilities(scenarios, market_view(bear_market="more")))
     expected = benefit_in(world, choice.winner, scenarios, weights=leant)
     assert analyst.benefit_bps.value == pytest.approx(expected.value, rel=1e-9)
     alone = CYCLE.model_copy(update={"paths": 100, "years": 1})

@@ -11,7 +11,7 @@ from desk.optimization.reading.findings import build_findings, explainable_figur
 from desk.optimization.reading.template import template_claims
 from desk.optimization.reading.topics import Topic, topic_claims
 from desk.optimization.result import OptimizationResult, Verdict
-from tests.desk.figures.guard.deceptions import all_found, changed, explained, perturbed
+from tests.desk.figures.guard.deceptions import all_found, changed, perturbed, with_claims
 from tests.desk.optimization.planner_claims import market_claims, risk_claims
 from tests.sample_result import limit_checks, sample_result
 
@@ -41,7 +41,7 @@ def infeasible() -> OptimizationResult:
 def whole(result: OptimizationResult) -> OptimizationResult:
     """The result with its own figures and the template's explanation, as a run without a model stores it."""
     counts = result.model_copy(update={"figures": result_figures(result), "explanation": None})
-    return explained(counts, template_claims(counts))
+    return with_claims(counts, template_claims(counts))
 
 
 def test_every_other_figure_in_the_place_of_one_is_found() -> None:

@@ -77,14 +77,14 @@ def test_the_error_in_sample_moves_with_the_errors_of_the_scenarios(result, fini
     """Doubled errors of all utilities double the error of the distance."""
 
     def noisier(trial):
-        def doubled(evaluation):
+        def with_double_errors(evaluation):
             utility = evaluation.metrics.utility
             metrics = evaluation.metrics.model_copy(
                 update={"utility": utility.model_copy(update={"error": 2.0 * utility.error})}
             )
             return evaluation.model_copy(update={"metrics": metrics})
 
-        return trial.model_copy(update={"evaluations": tuple(map(doubled, trial.evaluations))})
+        return trial.model_copy(update={"evaluations": tuple(map(with_double_errors, trial.evaluations))})
 
     function = next(
         t.config.weight_function

@@ -100,14 +100,14 @@ def test_cells_of_a_heatmap_hold_all_trials_and_their_mean(material, charts):
                 values = [
                     t.objective
                     for t in material.plotted
-                    if _said(configs[t.digest], heatmap.row_parameter) == row
-                    and _said(configs[t.digest], heatmap.column_parameter) == column
+                    if label_of(configs[t.digest], heatmap.row_parameter) == row
+                    and label_of(configs[t.digest], heatmap.column_parameter) == column
                 ]
                 assert heatmap.n[r][c] == len(values)
                 assert heatmap.mean[r][c] == (pytest.approx(np.mean(values)) if values else None)
 
 
-def _said(config, name):
+def label_of(config, name):
     value = getattr(config, name)
     return "not used" if value is None else str(value)
 

@@ -38,9 +38,9 @@ def trial(number: int, utility: float, *, screened: bool = False, **values) -> T
     )
 
 
-@pytest.mark.parametrize(("share", "left", "trials"), [("all", 100, 100), ("two_thirds", 100, 67), ("half", 1, 1)])
-def test_the_budget_is_a_share_of_what_is_left_and_never_nothing(share, left, trials) -> None:
-    assert plan_budget(SearchPlan(action="search", share=share), left) == trials
+@pytest.mark.parametrize(("share", "remaining", "trials"), [("all", 100, 100), ("two_thirds", 100, 67), ("half", 1, 1)])
+def test_the_budget_is_a_share_of_what_is_left_and_never_nothing(share, remaining, trials) -> None:
+    assert plan_budget(SearchPlan(action="search", share=share), remaining) == trials
 
 
 def test_nothing_is_left_beyond_the_request() -> None:

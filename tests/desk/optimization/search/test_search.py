@@ -73,13 +73,13 @@ def test_progress_only_grows_and_never_exceeds_what_is_saved(world, job, execute
     assert {r.total for r in results.reports} == {40}
 
 
-@pytest.mark.parametrize("stored", [1, 15, 16, 17, 20, 36, 39, 40])
-def test_a_search_resumes_from_any_prefix_without_recomputation(forty, world, job, execute_search, stored) -> None:
-    by_id = {t.digest: t for t in forty.trials[:stored]}
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 20, 36, 39, 40])
+def test_a_search_resumes_from_any_prefix_without_recomputation(forty, world, job, execute_search, count) -> None:
+    by_id = {t.digest: t for t in forty.trials[:count]}
     again = execute_search(world, job(world.request, budget=40), by_id)
-    assert again.trials == forty.trials[stored:]
-    assert sum(again.batches) == 40 - stored
-    assert again.reports[-1].computed == 40 - stored
+    assert again.trials == forty.trials[count:]
+    assert sum(again.batches) == 40 - count
+    assert again.reports[-1].computed == 40 - count
     assert again.stopped == forty.stopped
 
 
@@ -121,7 +121,7 @@ def test_a_space_is_exhausted_once_every_config_was_tried(world, job, execute_se
     assert execute_search(world, job(world.request, space=TINY, budget=30), by_id).saved == []
 
 
-def valued(trials, values):
+def with_utility(trials, values):
     """`trials` with one utility everywhere."""
 
     def set_to(evaluation, value):
@@ -143,21 +143,21 @@ def valued(trials, values):
 @pytest.mark.parametrize(("gain", "stops"), [(0.0, True), (0.00019, True), (0.00021, False), (0.01, False)])
 def test_the_search_stops_when_twenty_trials_gain_less_than_2_basis_points(forty, make_request, gain, stops) -> None:
     request = make_request(goal="worst_case")
-    trials = valued(forty.trials[:36], [0.03] * 16 + [0.02] * 19 + [0.03 + gain])
+    trials = with_utility(forty.trials[:36], [0.03] * 16 + [0.02] * 19 + [0.03 + gain])
     assert has_converged(request, trials) is stops
     # one more trial without gain: the last twenty are still those of the sampler
     assert has_converged(request, [*trials[:15], *trials[16:]]) is stops
 
 
 def test_a_gain_made_before_the_last_twenty_counts_no_more(forty, make_request) -> None:
-    trials = valued(forty.trials, [0.01] * 16 + [0.05] + [0.05] * 23)
+    trials = with_utility(forty.trials, [0.01] * 16 + [0.05] + [0.05] * 23)
     assert has_converged(make_request(goal="worst_case"), trials)
 
 
 def test_the_sobol_start_never_ends_a_search(forty, make_request) -> None:
-    same = valued(forty.trials[:35], [0.03] * 35)
+    same = with_utility(forty.trials[:35], [0.03] * 35)
     assert not has_converged(make_request(), same), "the last twenty hold one of the start"
-    assert not has_converged(make_request(), valued(forty.trials[16:36], [0.03] * 20)), "nothing to compare with"
+    assert not has_converged(make_request(), with_utility(forty.trials[16:36], [0.03] * 20)), "nothing to compare with"
 
 
 def test_a_search_that_may_converge_ends_where_the_rule_says(world, job, execute_search) -> None:
@@ -210,13 +210,13 @@ def test_candidates_are_never_screened_out(screening, screened, job, execute_sea
     assert any(t.screened for t in actual.trials)
 
 
-@pytest.mark.parametrize("stored", [3, 10, 13])
+@pytest.mark.parametrize("count", [3, 10, 13])
 def test_a_resumed_screening_search_equals_an_uninterrupted_one(
-    screened, screening, job, execute_search, stored
+    screened, screening, job, execute_search, count
 ) -> None:
-    by_id = {t.digest: t for t in screened.trials[:stored]}
+    by_id = {t.digest: t for t in screened.trials[:count]}
     again = execute_search(screening, job(screening.request, budget=24), by_id)
-    assert again.trials == screened.trials[stored:]
+    assert again.trials == screened.trials[count:]
 
 
 def test_screening_never_takes_more_paths_than_the_search_itself(screening, world, job, execute_search) -> None:
