@@ -1,4 +1,4 @@
-"""The real graph, boto3 and ChatBedrockConverse before a double, and what came of a run."""
+"""Runs of the real graph with boto3 and ChatBedrockConverse against a double."""
 
 import os
 from collections.abc import AsyncGenerator
@@ -52,15 +52,15 @@ ASKED: tuple[AgentName, ...] = (
     *(OPTIMIZER, OPTIMIZER, OPTIMIZER, OPTIMIZER),
     *(EXPLAINER, EXPLAINER),
 )
-"""Whose calls a small run makes, in the order of its trace."""
+"""The agents that a small run calls, in the order of its trace."""
 OPENS = (True, False) * (len(ASKED) // 2)
-"""Which of them begin a conversation."""
+"""Whether each of these calls starts a conversation."""
 
 ModelCallRow = tuple[Any, ...]
 
 
 def point_at(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """Settings of AWS that name this endpoint, and nothing of whoever runs the tests."""
+    """Set the AWS environment to this endpoint, without the settings of the developer."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
@@ -134,7 +134,7 @@ def _model_call(event: Any) -> ModelCallRow:
 
 @asynccontextmanager
 async def wired(home: Path, options: ModelOptions | Models = OPTIONS) -> AsyncGenerator[Dependencies]:
-    """A desk over `home` whose models are made as the command line makes them."""
+    """Dependencies over `home` with models as the command line creates them."""
     models = options if isinstance(options, Models) else make_models(options)
     async with open_dependencies(home) as dependencies:
         yield replace(dependencies, models=models)
@@ -149,7 +149,7 @@ async def ran(home: Path, request: OptimizationRequest | str = REQUEST, options:
         failure = None
         try:
             async for event in execute(dependencies, OWNER, name):
-                events.append(event)  # noqa: PERF401  (what was seen before a failure counts)
+                events.append(event)  # noqa: PERF401  (events before a failure count)
         except ModelFailure as error:
             failure = error
         assert await load_events(dependencies.store, OWNER, name) == [*before, *events]

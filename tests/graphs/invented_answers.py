@@ -6,7 +6,7 @@ from typing import Any
 from langchain_core.messages import AIMessage
 
 INVENTED_NUMBER = "7342189655"
-"""A number that nothing here computes; long enough not to stand in a digest by chance."""
+"""A number that no computation returns, too long to occur in a digest by chance."""
 
 
 INVENTED_WORDS = "seventy-three percent"

@@ -37,14 +37,14 @@ INVENTED = {
     "chinese": "七十三",
     "glued": "x734219y",
 }
-"""By disguise. What is searched for afterwards is this very text, which nothing here writes."""
+"""Invented numbers by disguise; tests search the stored bytes for these texts."""
 
 
 RAW = "I believe"
 
 
 def draft_scripts(texts: Sequence[str]) -> dict[str, Any]:
-    """Each agent of a search says one of `texts` in each draft: in its claims, and in a free field where it has one."""
+    """Each search agent uses one of `texts` per draft, in its claims and in its free field, if any."""
 
     def draft(role: str, text: str) -> Call:
         claims = [{"section": s, "text": f"The benefit is {text} here."} for s in ("winner", "counter_argument")]
@@ -74,7 +74,7 @@ def draft_scripts(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def disguises_in(home: Path, *texts: str) -> set[str]:
-    """What of it is in `shown` or in any byte of the home: the store, its blobs, the checkpoints, the log."""
+    """The disguises in `texts` or in any file of the home."""
     files = [file for file in home.rglob("*") if file.is_file()]
     assert {"store.sqlite", "stratigos.log"} <= {file.name for file in files}
     content = [*(file.read_bytes() for file in files), *(text.encode() for text in texts)]
@@ -83,11 +83,11 @@ def disguises_in(home: Path, *texts: str) -> set[str]:
 
 
 PAIRS = [["digits", "words"], *(list(INVENTED)[n : n + 2] for n in range(0, len(INVENTED), 2))]
-"""An agent has two drafts: each pair takes a run, and all but the first are for the long tests."""
+"""Pairs, one per draft of a run; all but the first run in the soak tests."""
 
 
 async def run_with(home: Path, monkeypatch: pytest.MonkeyPatch, model: ObedientModel) -> tuple[list[Any], Any, str]:
-    """The events, the result and the report of a run on the desk that the command line opens, with its log."""
+    """The events, the result, and the report with the log of a run as the command line executes it."""
     for name, value in {"STRATIGOS_HOME": str(home), "STRATIGOS_LOG_LEVEL": "debug"}.items():
         monkeypatch.setenv(name, value)
     async with create_dependencies(Settings()) as base:

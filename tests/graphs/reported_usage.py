@@ -23,7 +23,7 @@ def reported_tokens(received: Iterable[Received]) -> tuple[int, int, int, int]:
 
 
 def cost_of(received: Iterable[Received]) -> float:
-    """By hand, from the list: Claude Sonnet 4.5 in a region, Nova Pro."""
+    """Prices from the public list: Claude Sonnet 4.5 in a region, Nova Pro."""
     prices = {MODEL: (3.3, 16.5, 0.33, 4.125), OTHER_MODEL: (0.8, 3.2, 0.2, 0.8)}
     return sum(
         (one.input * a + one.output * b + one.cache_read * c + one.cache_write * d) / 1e6

@@ -1,4 +1,4 @@
-"""Answers that are none, over the real wire: an agent abstains in the open, and nothing of what it wrote stays."""
+"""Unusable answers over HTTP: the agent abstains, and none of its text is stored."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ from tests.soak_variants import a_few
 pytestmark = pytest.mark.anyio
 
 AGENTS: dict[AgentName, int] = {RISK: 6, MARKET: 6, OPTIMIZER: 5, EXPLAINER: 5}
-"""The model calls that each may make in one round."""
+"""Model calls allowed to each agent in one round."""
 
 GUARDED = OPTIONS.model_copy(update={"guardrail": Guardrail(id="abc123", version="1")})
 BELIEF = f"I believe it is {INVENTED_NUMBER}."
@@ -48,7 +48,7 @@ def role_of(received: Received) -> str:
 
 
 def everybody(reply) -> Fault:
-    """Every call is answered so, in terms of the agent that asks."""
+    """Answer every call with `reply`, for the agent that asks."""
     return lambda received: reply(*TOOL_OF_ANSWER[role_of(received)], role_of(received))
 
 
@@ -144,7 +144,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def abstaining(tmp_path_factory: pytest.TempPathFactory) -> OptimizationResult:
-    """The result of a run in which nobody answers: but for the reason, the same however it came about."""
+    """The result of a run in which every agent abstains, which is the same for every cause."""
     with pytest.MonkeyPatch.context() as patch, Double(lambda _: Say()) as double:
         point_at(patch, double.url)
         return asyncio.run(ran(tmp_path_factory.mktemp("abstaining"))).final_result
@@ -176,7 +176,7 @@ def all_abstained(
         "tool_calls_one_after_another",
     ),
 )
-async def test_an_answer_that_is_none_is_an_abstention(case, home, monkeypatch, abstaining):
+async def test_an_unusable_answer_is_an_abstention(case, home, monkeypatch, abstaining):
     reply, stop, calls = CASES[case]
     with Double(faulty(embedded(), everybody(reply))) as double:
         point_at(monkeypatch, double.url)
@@ -230,7 +230,7 @@ async def test_two_hundred_tool_calls_at_once_are_refused_beyond_the_limit(home,
 
 
 @pytest.mark.soak
-async def test_one_agent_that_is_blocked_leaves_the_others_their_say(home, monkeypatch):
+async def test_a_blocked_agent_does_not_affect_the_others(home, monkeypatch):
     def blocked(received: Received) -> Reply | None:
         return Blocked(BELIEF) if role_of(received) == "MarketView" else None
 
@@ -246,8 +246,8 @@ async def test_one_agent_that_is_blocked_leaves_the_others_their_say(home, monke
     assert_not_stored(home, run_outcome.result, *run_outcome.events)
 
 
-async def test_what_was_refused_in_a_run_that_then_failed_is_gone_once_it_is_resumed(home, monkeypatch):
-    """Until then the answers are kept, so that nothing is paid for twice."""
+async def test_rejected_drafts_of_a_failed_run_are_deleted_when_it_resumes(home, monkeypatch):
+    """Until then the answers are cached, so that no call is paid for twice."""
     claims = [{"section": "risk", "text": f"It is {INVENTED_WORDS}."}]
 
     def refused_then_expired(received: Received) -> Reply | None:
@@ -278,7 +278,7 @@ WIDE = OptimizationRequest(
     **REQUEST.model_dump(exclude={"space"}),
     space=SearchSpace(weight_functions=("inverse_vol",), estimators=("rolling",), decay=tuple(numbered(40_000))),
 )
-"""Its optimizer's tool lists every value that it may use."""
+"""The optimizer's tool lists every allowed value."""
 MARK = str(numbered(40_000)[12_345])
 
 

@@ -1,4 +1,4 @@
-"""Each guard, and what happens where it stands; taken away, its test fails (docs/guards.md lists them all)."""
+"""One test per guard, which fails if the guard is removed (docs/guards.md lists all guards)."""
 
 import re
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ from tests.graphs.dependencies import OWNER, QUICK, open_dependencies
 pytestmark = pytest.mark.anyio
 
 WORLDS: Call = ("show_scenarios", {"names": ["base_case"]})
-"""Returns figures and takes no time."""
+"""A tool that returns figures at once."""
 REJECTED: dict[str, tuple[str, str]] = {
     "a reference to nothing": ("The volatility of the asset is {{base_case_volatility}}.", "unknown_reference"),
     "another quantity": ("The yearly volatility in the base case is {{scenario_base_case_mu}}.", "wrong_quantity"),
@@ -70,8 +70,8 @@ async def test_a_draft_is_refused_for(guard: str, home: Path):
     nowhere(home, chat.turn, *chat.events, words=(text, "I believe"))
 
 
-async def test_what_the_check_refuses_is_not_the_whole_language(home: Path):
-    """Else the tests above would pass without any guard."""
+async def test_the_check_accepts_ordinary_sentences(home: Path):
+    """Otherwise the tests above would pass for a check that rejects everything."""
     text = "The yearly volatility of the risky asset in the scenario base case is {{scenario_base_case_sigma}}."
     chat = await talk_on_own_desk(home, steps([WORLDS], saying(text)))
     assert [claim.text for claim in chat.turn.claims] == [
@@ -80,7 +80,7 @@ async def test_what_the_check_refuses_is_not_the_whole_language(home: Path):
 
 
 class Tampered:
-    """Blobs whose judged results have a figure that nobody computed."""
+    """Blobs that change a figure in judged results."""
 
     def __init__(self, port: Any) -> None:
         self._port = port
@@ -96,7 +96,7 @@ class Tampered:
         await self._port.put(key, content)
 
 
-async def test_a_result_whose_figures_were_changed_is_not_kept(home: Path):
+async def test_a_result_with_changed_figures_is_not_stored(home: Path):
     async with open_dependencies(home) as dependencies:
         object.__setattr__(dependencies.store, "blobs", Tampered(dependencies.store.blobs))
         run = await create_run(dependencies, OWNER, request())
@@ -108,7 +108,7 @@ async def test_a_result_whose_figures_were_changed_is_not_kept(home: Path):
 
 
 NOTHING = Thresholds(evaluations=0)
-"""Every run waits for a person."""
+"""Thresholds at which every run needs approval."""
 UNSAID: dict[str, tuple[Call, str]] = {
     "amounts": (
         ("run_optimization", {"wish": {"target_volatility": "12%"}}),
@@ -119,7 +119,7 @@ UNSAID: dict[str, tuple[Call, str]] = {
 
 
 @pytest.mark.parametrize("guard", UNSAID)
-async def test_a_tool_is_not_called_with_unsaid(guard: str, home: Path):
+async def test_a_tool_is_not_called_with_values_the_person_did_not_state(guard: str, home: Path):
     call, reason = UNSAID[guard]
     chat = await talk_on_own_desk(home, steps([call], saying("Done.")), "Optimize the S&P 500.", thresholds=NOTHING)
     assert reason in chat.model_input
@@ -164,20 +164,20 @@ async def test_a_tool_of_another_agent_is_not_called(agent: str, home: Path):
     assert [e.tool for e in events if isinstance(e, ToolCalled) and e.agent == agent] == []
 
 
-async def test_there_are_as_many_tool_calls_as_allowed(home: Path):
+async def test_tool_calls_are_limited(home: Path):
     chat = await talk_on_own_desk(home, steps([WORLDS] * 30, saying("Done.")))
     assert chat.turn.outcome == "answered"
     assert (len(chat.of(ToolReturned)), chat.refused_calls) == (8, 22)
 
 
-async def test_there_are_as_many_model_calls_as_allowed(home: Path):
+async def test_model_calls_are_limited(home: Path):
     chat = await talk_on_own_desk(home, lambda _: calling(("no_such_tool", {})))
     assert chat.turn.outcome == "no_answer"
     assert len(chat.of(ModelAnswered)) == len(chat.model.agents) == 2 * 8
 
 
 def spending(script: Script) -> Script:
-    """Each answer takes ten tokens."""
+    """Let each answer of the script use ten tokens."""
 
     def reply(messages: Sequence[BaseMessage]) -> AIMessage:
         usage = {"input_tokens": 6, "output_tokens": 4, "total_tokens": 10}
@@ -187,7 +187,7 @@ def spending(script: Script) -> Script:
 
 
 @pytest.mark.parametrize("scope", ["run", "agent", "user"])
-async def test_a_hard_budget_asks_no_model_again(scope: str, home: Path):
+async def test_no_model_is_called_after_a_hard_budget_is_spent(scope: str, home: Path):
     budgets = Budgets.model_validate({f"{scope}_tokens": 20})
     chat = await talk_on_own_desk(home, spending(steps([WORLDS])), budgets=budgets)
     assert chat.model.agents == [ASSISTANT] * 2
@@ -195,7 +195,7 @@ async def test_a_hard_budget_asks_no_model_again(scope: str, home: Path):
     assert [event.subject for event in chat.of(WarningIssued) if event.code == "budget_spent"]
 
 
-async def test_a_soft_budget_warns_and_goes_on(home: Path):
+async def test_a_soft_budget_warns_and_continues(home: Path):
     answering = spending(steps([WORLDS], saying("Done.")))
     chat = await talk_on_own_desk(home, answering, budgets=Budgets(run_tokens=24))
     assert chat.turn.outcome == "answered"
@@ -224,7 +224,7 @@ async def test_a_job_above_a_threshold_waits_before_any_model_is_asked(home: Pat
     assert model.agents == []
 
 
-async def test_a_rejected_job_leaves_nothing(home: Path):
+async def test_a_rejected_job_stores_nothing(home: Path):
     async with open_desk(home, thresholds=NOTHING) as dependencies:
         run = await waiting(dependencies)
         no = ApprovalDecision(verdict="rejected", by="a person", at=utc_now(), reason="too dear")
@@ -235,7 +235,7 @@ async def test_a_rejected_job_leaves_nothing(home: Path):
         assert await load_final_result(dependencies.store, OWNER, run) is None
 
 
-async def test_what_a_tool_returned_stands_between_marks_of_its_own(home: Path):
+async def test_tool_results_are_enclosed_in_their_own_marks(home: Path):
     chat = await talk_on_own_desk(home, steps([WORLDS], saying("Done.")))
     [model_input] = [text for text in chat.model.inputs if "base_case" in text]
     opening, closing = model_input.splitlines()[0], model_input.splitlines()[-1]
@@ -244,7 +244,7 @@ async def test_what_a_tool_returned_stands_between_marks_of_its_own(home: Path):
     assert (model_input.count(opening), model_input.count(closing)) == (1, 1)
 
 
-async def test_what_a_model_wrote_is_forgotten_once_it_is_decided(home: Path):
+async def test_model_output_is_deleted_after_the_decision(home: Path):
     chat = await talk_on_own_desk(home, steps([WORLDS], saying("Done.")))
     async with open_desk(home) as dependencies:
         assert [record async for record in iterate_records(dependencies.store.records, OWNER, "answer")] == []
@@ -254,30 +254,33 @@ async def test_what_a_model_wrote_is_forgotten_once_it_is_decided(home: Path):
 
 ELSEWHERE = {
     "tests.graphs.test_injection": (
-        *("test_what_belongs_to_somebody_else_is_not_there", "test_nobody_writes_into_a_conversation_of_somebody_else"),
-        *("test_the_holdout_stays_locked_until_a_person_has_approved", "test_one_message_begins_few_runs"),
+        *("test_objects_of_other_owners_are_not_found", "test_messages_in_conversations_of_other_owners_are_rejected"),
+        *("test_the_holdout_stays_locked_until_a_person_has_approved", "test_one_message_starts_at_most_three_runs"),
         *(
-            "test_wherever_the_order_stands_it_is_no_word_of_the_person",
-            "test_a_message_cannot_forge_what_the_desk_adds_to_it",
+            "test_injected_instructions_do_not_count_as_the_persons_words",
+            "test_a_message_cannot_forge_its_json_frame",
         ),
-        "test_agents_of_a_search_that_obey_change_neither_tools_nor_limits_nor_the_verdict",
+        "test_obedient_search_agents_change_neither_tools_nor_limits_nor_the_verdict",
     ),
     "tests.graphs.test_invented_numbers": (
-        *("test_no_agent_of_a_search_can_publish_an_invented_number", "test_no_argument_of_the_assistant_takes_it"),
+        *(
+            "test_no_agent_of_a_search_can_publish_an_invented_number",
+            "test_no_tool_argument_accepts_an_invented_number",
+        ),
     ),
     "tests.graphs.runs.test_holdout": ("test_a_holdout_whose_opening_was_rejected_stays_locked",),
     "tests.store.test_records": ("test_another_owner_finds_nothing",),
     "tests.graphs.jobs.test_execution": ("test_weights_of_the_holdout_are_shown_to_the_reader_and_to_no_agent",),
 }
-"""Guards that are tested where more is tested."""
+"""Guards whose tests are in other modules."""
 
 
-def test_the_list_of_guards_names_tests_that_are_there():
+def test_the_list_of_guards_names_existing_tests():
     page = (Path(__file__).parents[2] / "docs" / "guards.md").read_text(encoding="utf-8")
     modules = {name: import_module(name) for name in (__name__, *ELSEWHERE)}
     own = {name for name in vars(modules[__name__]) if name.startswith("test_")} - {
-        "test_the_list_of_guards_names_tests_that_are_there",
-        "test_what_the_check_refuses_is_not_the_whole_language",
+        "test_the_list_of_guards_names_existing_tests",
+        "test_the_check_accepts_ordinary_sentences",
     }
     expected_names = {*own, *(name for names in ELSEWHERE.values() for name in names)}
     assert all(hasattr(modules[module], name) for module, names in ELSEWHERE.items() for name in names)

@@ -1,4 +1,4 @@
-"""A number that a model invents, in digits, in words, in disguise: it is nowhere, whoever says it and wherever."""
+"""Invented numbers, in any disguise, from any agent, are neither stored nor shown."""
 
 import asyncio
 import shutil
@@ -43,7 +43,7 @@ def home_with_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "disguise", a_few(INVENTED, "digits", "words", "other_digits", "hidden_joint", "roman", "glued")
 )
-async def test_the_assistant_does_not_say_it(disguise: str, home_with_run: Path, home: Path):
+async def test_the_assistant_does_not_release_an_invented_number(disguise: str, home_with_run: Path, home: Path):
     shutil.copytree(home_with_run, home)
     text = INVENTED[disguise]
     lists = [("list_results", {})]
@@ -89,7 +89,7 @@ def everywhere(text: str) -> list[Call]:
 
 
 @pytest.mark.parametrize("disguise", ["digits", "words", "glued", "other_digits"])
-async def test_no_argument_of_the_assistant_takes_it(disguise: str, home_with_run: Path, home: Path, monkeypatch):
+async def test_no_tool_argument_accepts_an_invented_number(disguise: str, home_with_run: Path, home: Path, monkeypatch):
     """Every field of every tool, eight calls at a time."""
     shutil.copytree(home_with_run, home)
     monkeypatch.setenv("STRATIGOS_HOME", str(home))

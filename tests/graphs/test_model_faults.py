@@ -1,4 +1,4 @@
-"""What fails between the graph and its models, over the real wire: it passes, another model steps in, or the run ends
+"""Model faults over HTTP: a retry succeeds, a fallback model replaces the first, or the run ends
 with a typed failure from which it can be resumed."""
 
 import asyncio
@@ -47,12 +47,12 @@ HALF = Say(
 
 
 def cut(by: "replies.Raise | replies.Break") -> Broken:
-    """Breaks off in the middle of an answer that must not count."""
+    """Interrupt an answer, whose tokens must not count."""
     return Broken(HALF, after=4, by=by)
 
 
 def before_each(times: int, reply: Reply) -> Fault:
-    """Every answer costs so many faults; an agent may ask the same again in a later plan."""
+    """So many faults before each answer; an agent may repeat a request in a later plan."""
     counts = Counter[bytes]()
 
     def fault(received: Received) -> Reply | None:
@@ -100,7 +100,7 @@ PASSING: dict[str, Passing] = {
 
 
 @pytest.mark.parametrize("case", a_few(PASSING, "throttled", "cut_frame"))
-async def test_what_passes_is_waited_for_and_leaves_the_result_as_it_is(case, home, monkeypatch, undisturbed):
+async def test_transient_faults_are_retried_without_changing_the_result(case, home, monkeypatch, undisturbed):
     fault = PASSING[case]
     with Double(faulty(embedded(), before_each(FIVE, fault.reply))) as double:
         point_at(monkeypatch, double.url)
@@ -146,7 +146,7 @@ def options_of(patience: RetryPolicy) -> ModelOptions:
 
 
 @pytest.mark.parametrize("case", a_few(FATAL, "throttled", "expired_credentials", "no_such_model", "dripping"))
-async def test_a_model_that_fails_for_good_ends_the_run_with_its_reason(case, home, monkeypatch):
+async def test_a_permanent_model_failure_ends_the_run_with_its_reason(case, home, monkeypatch):
     fault = FATAL[case]
     with Double(faulty(embedded(), dead(MODEL, fault.reply))) as double:
         point_at(monkeypatch, double.url)
@@ -197,8 +197,8 @@ def opening(received: Received) -> bool:
 
 
 @pytest.mark.soak
-async def test_what_was_answered_before_a_failure_is_neither_asked_nor_told_again(home, monkeypatch, undisturbed):
-    """Each opening call is throttled once and each that follows it is refused once: every execution gets further."""
+async def test_answers_before_a_failure_are_neither_requested_nor_logged_again(home, monkeypatch, undisturbed):
+    """Each opening call is throttled once and each later call rejected once, so that every execution advances."""
     model_events: list[tuple[object, ...]] = []
     throttling = at_first(1, replies.THROTTLED, when=opening)
     refusing = at_first(1, replies.EXPIRED, when=lambda received: not opening(received))
@@ -238,7 +238,7 @@ DEAD: dict[str, Dead] = {
 
 
 @pytest.mark.parametrize("case", a_few(DEAD, "throttled", "access_denied"))
-async def test_the_next_model_decides_where_the_first_is_dead(case, home, monkeypatch, undisturbed):
+async def test_the_next_model_decides_if_the_first_fails(case, home, monkeypatch, undisturbed):
     fault = DEAD[case]
     rules = [] if fault.reply is None else [dead(MODEL, fault.reply)]
     models = {OTHER_MODEL} if fault.reply is None else None
@@ -249,7 +249,7 @@ async def test_the_next_model_decides_where_the_first_is_dead(case, home, monkey
     failing = [
         [*retried_call(agent, fault.reason, fault.calls - 1), replaced_call(agent, fault.reason)] for agent in ASKED
     ]
-    # who takes a conversation over keeps it to its end, so only the first call of each finds the dead model
+    # a fallback keeps a conversation to its end, so only the first call of each reaches the dead model
     expected = [
         [*(failed_run if first else ()), answered_call(agent, OTHER)]
         for agent, failed_run, first in zip(ASKED, failing, OPENS, strict=True)
@@ -261,7 +261,7 @@ async def test_the_next_model_decides_where_the_first_is_dead(case, home, monkey
     assert_not_stored(home, *run_outcome.events)
 
 
-async def test_the_next_model_decides_where_the_first_is_silent(home, monkeypatch):
+async def test_the_next_model_decides_if_the_first_does_not_respond(home, monkeypatch):
     def silent(received: Received) -> Reply | None:
         asks = received.model == MODEL and opening(received) and received.tools[-1]["name"] == "Draft"
         return Slow(HALF, before=30.0) if asks else None
@@ -276,7 +276,7 @@ async def test_the_next_model_decides_where_the_first_is_silent(home, monkeypatc
     assert_not_stored(home, *run_outcome.events)
 
 
-async def test_when_all_models_are_dead_the_last_ones_failure_ends_the_run(home, monkeypatch):
+async def test_if_all_models_fail_the_last_failure_ends_the_run(home, monkeypatch):
     faults = dead(MODEL, replies.DENIED), dead(OTHER_MODEL, replies.EXPIRED)
     with Double(faulty(embedded(), *faults)) as double:
         point_at(monkeypatch, double.url)
@@ -286,7 +286,7 @@ async def test_when_all_models_are_dead_the_last_ones_failure_ends_the_run(home,
     assert failed_run.model_calls == [replaced_call(RISK, "access_denied")]
 
 
-async def test_a_failure_of_the_second_agent_tells_what_the_first_did(home, monkeypatch):
+async def test_a_failure_of_the_second_agent_keeps_the_events_of_the_first(home, monkeypatch):
     def market(received):
         return replies.DENIED if any(tool["name"] == "MarketView" for tool in received.tools) else None
 
@@ -303,8 +303,8 @@ def hung_up(double: Double, seconds: float) -> bool:
     return not double.in_flight
 
 
-async def test_a_stream_that_is_given_up_is_closed(home, monkeypatch):
-    """Otherwise the model would go on, at our cost."""
+async def test_an_abandoned_stream_is_closed(home, monkeypatch):
+    """Otherwise the model would continue to generate paid tokens."""
     endless = Slow(Say(("word " * 200,)), between=0.2)
     with Double(lambda _: endless) as double:
         point_at(monkeypatch, double.url)
@@ -314,7 +314,7 @@ async def test_a_stream_that_is_given_up_is_closed(home, monkeypatch):
     assert not any(received.answered for received in double.received)
 
 
-async def test_a_model_that_is_slow_within_its_time_is_waited_for(home, monkeypatch, undisturbed):
+async def test_a_slow_model_within_its_time_limit_succeeds(home, monkeypatch, undisturbed):
     patient = options_of(RetryPolicy(attempts=1, time_limit=20.0))
     by_rules = embedded()
 

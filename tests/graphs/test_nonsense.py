@@ -1,4 +1,4 @@
-"""Nonsense in the place of each agent: the run ends well, within the limits, and without a word of it."""
+"""Nonsense answers of each agent: the run completes within the limits and stores none of them."""
 
 import json
 from collections.abc import Callable
@@ -33,7 +33,7 @@ Reply = Callable[[str, list[Any]], AIMessage]
 
 
 class Nonsense(EmbeddedPlanner):
-    """Answers by `reply` in the place of the agents that answer with `roles`, by the rules for all others."""
+    """Answers by `reply` for the agents with an answer type in `roles`, by the rules for all others."""
 
     reply: Any
     roles: tuple[str, ...]
@@ -127,7 +127,7 @@ def play(home: Path, opened, small):
 
 
 @pytest.mark.parametrize("case", a_few(ABSTAINING, "wrong_tool", "empty_text", "endless_tool_calls"))
-async def test_an_agent_without_an_answer_abstains_and_code_goes_on(case: str, home, play):
+async def test_an_agent_without_an_answer_abstains_and_the_run_continues(case: str, home, play):
     events, result, inputs = await play(ABSTAINING[case])
 
     decisions = [event.decision for event in events if isinstance(event, DecisionMade)]
@@ -150,7 +150,7 @@ async def test_an_agent_without_an_answer_abstains_and_code_goes_on(case: str, h
 @pytest.mark.parametrize(
     "case", a_few(REJECTED, "digits_of_its_own", "numbers_in_words", "a_figure_that_does_not_exist")
 )
-async def test_a_refused_draft_is_kept_as_a_hash_only(case: str, home, play):
+async def test_a_rejected_draft_is_stored_as_a_hash_only(case: str, home, play):
     events, result, inputs = await play(REJECTED[case])
 
     decisions = [event.decision for event in events if isinstance(event, DecisionMade)]
@@ -190,7 +190,7 @@ async def test_a_search_cannot_stop_or_narrow_before_it_began(plan, play):
     assert result.counts.trials == 10
 
 
-async def test_the_second_draft_may_mend_what_was_wrong_with_the_first(play):
+async def test_the_second_draft_may_correct_the_first(play):
     def reply(role: str, messages: list[Any]) -> AIMessage:
         prompt = json.dumps([m.text for m in messages])
         text = (
@@ -217,7 +217,7 @@ async def test_a_model_that_raises_is_a_fault_that_ends_the_run(role: str, home,
     async with opened(home, Broken()) as dependencies:
         name = await create_run(dependencies, OWNER, small())
         events = []
-        with pytest.raises(LookupError):  # noqa: PT012  (what was seen before it counts)
+        with pytest.raises(LookupError):  # noqa: PT012  (events before it count)
             async for event in execute(dependencies, OWNER, name):
                 events.append(event)  # noqa: PERF401
         assert (events[-1].event, events[-1].code, events[-1].kind) == ("run_failed", "fault", "LookupError")

@@ -1,4 +1,4 @@
-"""The five steps in this process: what is finished is passed over, what fails is named."""
+"""The five steps in one process: finished steps are skipped, and failures name their step."""
 
 import asyncio
 import json
@@ -47,19 +47,19 @@ def of(events: Sequence[StepEvent], what: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[StepEvent]]:
-    """A pipeline that has finished, and what it told."""
+    """A finished pipeline and its events."""
     folder = asyncio.run(prepared(tmp_path_factory.mktemp("first")))
     return folder, asyncio.run(run_steps(folder))
 
 
 @pytest.fixture
 def finished_folder(first: tuple[Path, list[StepEvent]], home: Path) -> Path:
-    """A copy of it, of this test alone."""
+    """A copy of the finished pipeline for one test."""
     folder, _ = first
     return Path(shutil.copytree(folder, home / "pipelines" / folder.name))
 
 
-def test_a_request_passes_through_its_steps_and_is_answered(first: tuple[Path, list[StepEvent]]) -> None:
+def test_a_request_passes_through_all_steps_to_a_result(first: tuple[Path, list[StepEvent]]) -> None:
     folder, events = first
     assert of(events, "begun") == of(events, "finished") == USUAL
     assert max(event.status.done for event in events if event.status) == 12
@@ -70,7 +70,7 @@ def test_a_request_passes_through_its_steps_and_is_answered(first: tuple[Path, l
         assert set(step_of(name).files) <= file_digests(folder / name).keys()
 
 
-async def test_what_is_finished_is_not_executed_again(finished_folder: Path, home: Path) -> None:
+async def test_finished_steps_are_not_executed_again(finished_folder: Path, home: Path) -> None:
     before = {name: file_digests(finished_folder / name) for name in USUAL}
     assert await prepared(home) == finished_folder
     events = await run_steps(finished_folder)
@@ -81,7 +81,7 @@ async def test_what_is_finished_is_not_executed_again(finished_folder: Path, hom
 async def test_only_what_depends_on_a_change_is_executed_again(finished_folder: Path) -> None:
     digest = read_pipeline_result(finished_folder)[0].digest()
     (finished_folder / "scenario_generation" / MARKER_FILE).unlink()
-    assert of(await run_steps(finished_folder), "begun") == ["scenario_generation"]  # it leaves what it had left
+    assert of(await run_steps(finished_folder), "begun") == ["scenario_generation"]  # its output is unchanged
     (finished_folder / SEARCH / "trials-00001.json").unlink()
     events = await run_steps(finished_folder)
     assert of(events, "begun") == [SEARCH, "aggregation"]
@@ -90,7 +90,7 @@ async def test_only_what_depends_on_a_change_is_executed_again(finished_folder: 
     assert read_pipeline_result(finished_folder)[0].digest() == digest
 
 
-async def test_an_interrupted_search_goes_on(finished_folder: Path) -> None:
+async def test_an_interrupted_search_resumes(finished_folder: Path) -> None:
     folders: list[str] = []
 
     class CutOff(LocalEngine):
@@ -113,7 +113,7 @@ async def test_an_interrupted_search_goes_on(finished_folder: Path) -> None:
     assert read_pipeline_result(finished_folder)[0].digest() == digest
 
 
-async def test_data_that_cannot_be_used_fail_the_first_step(home: Path, tmp_path: Path) -> None:
+async def test_unusable_data_fail_the_first_step(home: Path, tmp_path: Path) -> None:
     prices = tmp_path / "mine.csv"
     days = [f"2015-01-{day:02d}" for day in (5, 6, 7, 8, 9, 12, 13)]
     prices.write_text("date,MINE\n" + "\n".join(f"{day},{100 + n}" for n, day in enumerate(days)) + "\n")
@@ -130,7 +130,7 @@ async def test_too_few_trials_for_a_surrogate_fail_the_training_alone(finished_f
     assert (finished_folder / "aggregation" / MARKER_FILE).exists()
 
 
-async def test_a_cluster_that_does_not_answer_is_asked_again(finished_folder: Path) -> None:
+async def test_an_unavailable_cluster_is_retried(finished_folder: Path) -> None:
     calls: list[int] = []
 
     class Flaky(LocalEngine):
@@ -143,10 +143,10 @@ async def test_a_cluster_that_does_not_answer_is_asked_again(finished_folder: Pa
     shutil.rmtree(finished_folder / "shards")
     (finished_folder / SEARCH / MARKER_FILE).unlink()
     events = await run_steps(finished_folder, engine=Flaky)
-    assert (len(calls), of(events, "finished")) == (4, [SEARCH])  # two rounds; what they leave is what was there
+    assert (len(calls), of(events, "finished")) == (4, [SEARCH])  # two rounds, whose output is unchanged
 
 
-async def test_a_search_refuses_models_that_nobody_looked_at(finished_folder: Path) -> None:
+async def test_a_search_rejects_unchecked_models(finished_folder: Path) -> None:
     looked_at = finished_folder / "scenario_generation"
     text = (looked_at / "scenarios.json").read_text()
     model = json.loads(text)["scenarios"][0]["model"]
@@ -157,7 +157,7 @@ async def test_a_search_refuses_models_that_nobody_looked_at(finished_folder: Pa
     assert error.value.step == SEARCH
 
 
-def test_the_command_shows_the_answer_and_does_nothing_twice(
+def test_the_command_shows_the_result_and_repeats_nothing(
     finished_folder: Path, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     request = tmp_path / "request.json"
@@ -174,7 +174,7 @@ def test_the_command_shows_the_answer_and_does_nothing_twice(
                 dependencies.store, OWNER, read_pipeline_result(finished_folder)[0].manifest.data_digest
             )
 
-    assert len(asyncio.run(ledger_trials())) == 12  # they count in whatever comes after
+    assert len(asyncio.run(ledger_trials())) == 12  # they count in all later searches
 
     result = finished_folder / "aggregation" / "result.json"
     result.write_text(result.read_text().replace('"stopped": "budget"', '"stopped": "converged"'))
@@ -182,7 +182,7 @@ def test_the_command_shows_the_answer_and_does_nothing_twice(
         read_pipeline_result(finished_folder)
 
 
-def test_the_graph_is_the_definition() -> None:
+def test_the_graph_matches_the_definition() -> None:
     drawing = pipeline_graph().get_graph()
     assert [name for name in drawing.nodes if not name.startswith("__")] == [step.name for step in STEPS]
     edges = {(edge.source, edge.target, edge.conditional) for edge in drawing.edges}

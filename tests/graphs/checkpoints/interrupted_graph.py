@@ -62,7 +62,7 @@ def graph_with_interrupt(checkpointer: Any) -> Any:
 
 
 async def run_to_end(graph: Any, config: Any, text: str = "small") -> Any:
-    """Until the graph ends, as who finds it somewhere goes on with it."""
+    """Run or resume the graph from its stored state until it ends."""
     while True:
         place = await graph.aget_state(config)
         if place.created_at is not None and not place.tasks:
@@ -73,7 +73,7 @@ async def run_to_end(graph: Any, config: Any, text: str = "small") -> Any:
 
 
 async def lose_process_after(place: DynamoTable, writes: int) -> bool:
-    """Whether that many writes are fewer than a graph makes; who goes on with it must not notice."""
+    """Fail after so many writes, then resume; returns whether the graph makes more writes than that."""
     remaining, client = iter(range(writes)), place.saver.client
     died = False
 

@@ -1,4 +1,4 @@
-"""Checkpoints in DynamoDB and S3, over HTTP: what SQLite does, a kill at any write, and nothing left over."""
+"""Checkpoints in DynamoDB and S3 over HTTP: parity with SQLite, kills at any write, complete deletion."""
 
 import asyncio
 import json
@@ -54,16 +54,14 @@ async def streamed(graph: Any, initial_input: Any) -> None:
 
 
 async def ran(dependencies: Dependencies, name: str) -> str | None:
-    """The digest of the result, if the run came to one."""
+    """The digest of the result, if there is one."""
     async for _ in execute(dependencies, OWNER, name):
         pass
     return (await load_run(dependencies.store, OWNER, name)).result_digest
 
 
 @pytest.mark.soak
-async def test_a_run_that_waits_and_goes_on_elsewhere_comes_to_what_it_comes_to_with_sqlite(
-    tmp_path, opened, small, aws, place
-):
+async def test_a_run_resumed_elsewhere_has_the_same_result_as_with_sqlite(tmp_path, opened, small, aws, place):
     async with opened(tmp_path / "file") as dependencies:
         expected = await ran(dependencies, await create_run(dependencies, OWNER, small()))
     async with open_with_approval(tmp_path / "table", checkpoints=place) as dependencies:
@@ -76,7 +74,7 @@ async def test_a_run_that_waits_and_goes_on_elsewhere_comes_to_what_it_comes_to_
     assert len(aws.items(place.name)) > 20
 
 
-async def test_a_state_too_large_for_an_item_lies_in_the_bucket_until_its_thread_is_deleted(aws, place):
+async def test_a_state_too_large_for_an_item_is_stored_in_the_bucket_until_its_thread_is_deleted(aws, place):
     place = DynamoTable(place.name, aws.bucket(BUCKET))
     async with open_checkpoints(place) as checkpointer:
         graph = graph_with_interrupt(checkpointer)
@@ -103,7 +101,7 @@ async def test_a_process_killed_between_its_writes_loses_and_doubles_nothing(wri
     assert await lose_process_after(place, writes)
 
 
-async def test_every_read_sees_what_was_written_last(place):
+async def test_reads_are_consistent(place):
     reads: dict[str, list[dict[str, Any]]] = {}
 
     def told(model: Any, params: Any, **_: object) -> None:
@@ -123,7 +121,7 @@ async def test_every_read_sees_what_was_written_last(place):
 
 
 @pytest.mark.parametrize("fails", ["node", "edge"])
-async def test_of_an_error_only_its_class_is_stored(fails, aws, place):
+async def test_only_the_class_of_an_error_is_stored(fails, aws, place):
     def fault(state: State) -> Any:
         raise LookupError(SECRET)
 
@@ -145,7 +143,7 @@ async def test_of_an_error_only_its_class_is_stored(fails, aws, place):
 
 
 @pytest.mark.parametrize("state", [graphs.optimization.State, graphs.assistant.State])
-def test_every_word_of_a_state_comes_back_from_a_checkpoint(state):
+def test_every_type_of_a_state_is_deserialized_from_a_checkpoint(state):
     def words(hint: Any) -> Iterator[Any]:
         yield from (word for part in get_args(hint) for word in words(part))
         if isinstance(hint, type) and issubclass(hint, BaseModel):
@@ -175,7 +173,7 @@ async def start(*, models: bool = True) -> Any:
         ("s3:checkpoints", "is not allowed; expected dynamodb:TABLE"),
     ],
 )
-async def test_a_place_that_cannot_keep_checkpoints_stops_the_start(setting, told, aws, place, monkeypatch):
+async def test_an_unusable_checkpoint_location_fails_at_startup(setting, told, aws, place, monkeypatch):
     aws.table("other-keys", {"PK": "HASH"})
     monkeypatch.setenv("STRATIGOS_CHECKPOINTS", setting)
     with pytest.raises(InvalidInput) as error:
@@ -184,15 +182,15 @@ async def test_a_place_that_cannot_keep_checkpoints_stops_the_start(setting, tol
     assert told in str(error.value)
 
 
-async def test_the_setting_chooses_the_place(aws, place, home, monkeypatch):
+async def test_the_setting_selects_the_location(aws, place, home, monkeypatch):
     assert await start() == home / "checkpoints.sqlite"
     monkeypatch.setenv("STRATIGOS_CHECKPOINTS", f"dynamodb:{place.name},s3:{aws.bucket('chosen')}")
     assert await start() == DynamoTable(place.name, "chosen")
     monkeypatch.setenv("STRATIGOS_CHECKPOINTS", "dynamodb:nowhere")
-    assert await start(models=False) == DynamoTable("nowhere")  # who only reads needs no table
+    assert await start(models=False) == DynamoTable("nowhere")  # reading alone needs no table
 
 
-async def test_settings_of_aws_that_lead_nowhere_stop_the_start(place, monkeypatch):
+async def test_unusable_aws_settings_fail_at_startup(place, monkeypatch):
     monkeypatch.setenv("STRATIGOS_CHECKPOINTS", f"dynamodb:{place.name}")
     monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.delenv("AWS_DEFAULT_REGION")
@@ -204,7 +202,7 @@ async def test_settings_of_aws_that_lead_nowhere_stop_the_start(place, monkeypat
 
 @pytest.mark.parametrize("kind", ["file", "table"])
 @pytest.mark.parametrize("end", ["it is cut off", "it fails"])
-async def test_a_node_that_ends_before_its_branch_is_chosen_is_done_again(tmp_path, request, kind, end):
+async def test_a_node_is_repeated_if_it_ends_before_its_branch_is_stored(tmp_path, request, kind, end):
     choosing, let = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
     times = 0

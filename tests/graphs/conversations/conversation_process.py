@@ -1,4 +1,4 @@
-"""Says a message in a conversation, or goes on with one, and dies by SIGKILL where the test wants it."""
+"""Sends a message to a conversation, or resumes one, and dies by SIGKILL at a chosen write."""
 
 import asyncio
 import json
@@ -30,11 +30,11 @@ CHEAP = (
     "does it depend on the premium?",
     "what are the counter-arguments?",
 )
-"""Questions about a stored result, and one that is declined."""
+"""Questions about a stored result, one of which is declined."""
 
 
 def stored(home: Path) -> tuple[int, int, int]:
-    """Bytes in use: of the store, of the checkpoints, of the blobs."""
+    """Bytes used by the store, the checkpoints and the blobs."""
     return (
         _in_use(home / "store.sqlite"),
         _in_use(home / "checkpoints.sqlite"),
@@ -53,7 +53,7 @@ def _in_use(file: Path) -> int:
 
 
 class Noting(EmbeddedPlanner):
-    """Writes down each question before it is answered."""
+    """Logs each question before it is answered."""
 
     file: Path
 
@@ -75,7 +75,7 @@ async def gone_on(dependencies: Dependencies, number: int, conversation: str = T
 
 
 def talk(home: Path, text: str, deadly: Collection[str], *, before: bool = False, writes: int = 0) -> None:
-    """The whole of a process; `writes` counts those of the store that it lives to make."""
+    """Main function of the process, which dies after so many writes to the store."""
     asyncio.run(_talk(home, text, deadly, before=before, writes=writes))
 
 
@@ -83,7 +83,7 @@ async def _talk(home: Path, text: str, deadly: Collection[str], *, before: bool,
     async with open_dependencies(home, Noting(file=home / HEARD)) as dependencies:
         object.__setattr__(dependencies.store, "events", DeadlyEvents(dependencies.store.events, deadly, before=before))
         if writes:
-            from tests.graphs.runs.run_process import Deadly  # a script of its own, which changes the path
+            from tests.graphs.runs.run_process import Deadly  # lazy: this script changes sys.path
 
             Deadly.left = writes
             for port in ("records", "events", "blobs"):

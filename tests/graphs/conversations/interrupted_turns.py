@@ -21,7 +21,7 @@ SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year
 
 @pytest.fixture(scope="module")
 def home_with_result(tmp_path_factory) -> Path:
-    """A home in which a conversation has one result."""
+    """A home with a conversation that has one result."""
     folder = tmp_path_factory.mktemp("home_with_result")
 
     async def search() -> None:
@@ -34,7 +34,7 @@ def home_with_result(tmp_path_factory) -> Path:
 
 
 def run_process(home: Path, text: str, deadly: Collection[str], **options: Any) -> int | None:
-    """The code with which a process ends that says `text`, or goes on with it."""
+    """The exit code of a process that sends `text`, or resumes its turn."""
     child = FORK_SERVER.Process(target=talk, args=(home, text, deadly), kwargs=options, daemon=True)
     child.start()
     child.join(120)
@@ -42,7 +42,7 @@ def run_process(home: Path, text: str, deadly: Collection[str], **options: Any) 
 
 
 async def stored_traces(home: Path) -> dict[str, Any]:
-    """What the turns and the runs of a home came to."""
+    """The results of the turns and runs of a home."""
     async with open_store(home) as store:
         last = (await conversation_of(store, OWNER, TALK)).turns
         turns = [await turn_of(store, OWNER, TALK, n) for n in range(1, last + 1)]

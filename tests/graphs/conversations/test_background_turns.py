@@ -1,4 +1,4 @@
-"""Turns are answered whoever is connected, once, and by the next process if one dies."""
+"""Background turns are answered once, without a client, and by the next process after a crash."""
 
 import asyncio
 import signal
@@ -32,13 +32,13 @@ pytestmark = pytest.mark.anyio
 
 
 async def answered(dependencies, turn, owner: str = OWNER):
-    """The turn once somebody has answered it."""
+    """Wait until the turn is answered, and return it."""
     while (current := await turn_of(dependencies.store, owner, turn.conversation, turn.number)).state == "running":
         await dependencies.store.events.wait(owner, turn.id, 1_000, timeout=0.02)
     return current
 
 
-async def test_a_message_is_answered_while_nobody_reads(home):
+async def test_a_message_is_answered_without_a_reader(home):
     async with open_dependencies(home) as dependencies, aclosing(BackgroundTurns(dependencies)) as answering:
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         new_turn = await answering.ask(OWNER, TALK, RISK)
@@ -63,7 +63,7 @@ async def test_the_same_key_gives_the_same_turn(home):
         assert (await answering.ask(OWNER, TALK, JOKE, key="another")).number == 2
 
 
-async def test_whoever_has_the_fewest_turns_comes_next():
+async def test_the_owner_with_the_fewest_turns_is_served_next():
     slots, order = FairSlots(2, each=2), []
     release = asyncio.Event()
 
@@ -82,11 +82,11 @@ async def test_whoever_has_the_fewest_turns_comes_next():
     assert sorted(order) == ["a", "a", "a", "b"]
 
 
-# ---- processes that die, and several on one store
+# ---- crashes, and several processes on one store
 
 
 def serve(home: Path, text: str, deadly: list[str]) -> None:
-    """The whole of a process, which dies at the first event of one of these kinds."""
+    """Main function of a process that dies at the first event of one of these kinds."""
     asyncio.run(_serve(home, text, deadly))
 
 
@@ -105,11 +105,11 @@ async def killed(home: Path, text: str, kind: str) -> None:
 
 
 def later(dependencies: Dependencies) -> Dependencies:
-    """The same desk once every lease of before has ended."""
+    """The same dependencies after all earlier leases have expired."""
     return replace(dependencies, now=lambda: utc_now() + timedelta(minutes=2))
 
 
-async def test_the_next_process_goes_on_with_what_a_killed_one_left(home):
+async def test_the_next_process_resumes_the_turn_of_a_killed_one(home):
     await killed(home, RISK, "tool_returned")
     async with open_dependencies(home) as dependencies:
         interrupted = await turn_of(dependencies.store, OWNER, TALK, 1)
@@ -125,7 +125,7 @@ async def test_the_next_process_goes_on_with_what_a_killed_one_left(home):
         assert [kinds.count(kind) for kind in ("turn_started", "tool_returned", "turn_finished")] == [1, 1, 1]
 
 
-async def test_of_two_processes_one_answers(home):
+async def test_one_of_two_processes_answers_a_turn(home):
     questions: list[str] = []
 
     class Counting(EmbeddedPlanner):
@@ -151,7 +151,7 @@ async def test_of_two_processes_one_answers(home):
     assert once == len(questions)
 
 
-async def test_what_a_server_was_doing_when_it_stopped_goes_on_in_the_next(home):
+async def test_a_stopped_servers_turn_is_resumed_by_the_next_server(home):
     async with open_dependencies(home) as dependencies:
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         async with aclosing(BackgroundTurns(dependencies)) as answering:
@@ -164,7 +164,7 @@ async def test_what_a_server_was_doing_when_it_stopped_goes_on_in_the_next(home)
             assert (await answered(dependencies, turn)).outcome == "answered"
 
 
-async def test_what_was_left_goes_on_once_its_owner_asks_again(home):
+async def test_interrupted_turns_resume_when_their_owner_asks_again(home):
     async with open_dependencies(home) as dependencies:
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         async with aclosing(BackgroundTurns(dependencies)) as answering:
@@ -176,7 +176,7 @@ async def test_what_was_left_goes_on_once_its_owner_asks_again(home):
             assert (await answered(dependencies, turn)).outcome == "answered"
 
 
-async def test_what_the_storage_could_not_tell_of_is_looked_for_again(home):
+async def test_a_failed_search_for_interrupted_turns_is_repeated(home):
     class Failing:
         def __init__(self, records: Records) -> None:
             self.records = records
@@ -221,7 +221,7 @@ async def test_a_turn_at_a_terminal_is_left_to_it(home):
 
 
 @pytest.mark.soak
-async def test_a_turn_that_fails_says_so_in_its_log(home):
+async def test_a_failed_turn_logs_its_failure(home):
     class Failing(EmbeddedPlanner):
         def _reply(self, messages):
             raise ModelFailure("model", "access_denied")
@@ -234,8 +234,8 @@ async def test_a_turn_that_fails_says_so_in_its_log(home):
         assert (await answering.ask(OWNER, TALK, JOKE)).number == 2
 
 
-async def test_a_storage_that_cannot_answer_for_a_while_does_not_end_a_turn(home):
-    """The turn fails neither to begin nor to end while the disk is full."""
+async def test_temporarily_unavailable_storage_does_not_end_a_turn(home):
+    """The turn starts and ends although the disk is full for a while."""
 
     class Faulty:
         left = 3
@@ -264,7 +264,7 @@ async def test_a_storage_that_cannot_answer_for_a_while_does_not_end_a_turn(home
         assert (await load_events(dependencies.store, OWNER, turn.id))[-1].event in ("turn_finished", "run_failed")
 
 
-async def test_a_deleted_conversation_is_answered_no_more(home):
+async def test_a_deleted_conversation_is_not_answered(home):
     async with open_dependencies(home) as dependencies, aclosing(BackgroundTurns(dependencies)) as answering:
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         turn = await answering.ask(OWNER, TALK, RISK)
@@ -282,9 +282,9 @@ async def test_a_deleted_conversation_is_answered_no_more(home):
             await begin_conversation(dependencies, OWNER, conversation_id=TALK)
 
 
-async def test_what_a_broken_off_deletion_left_is_gone_once_it_is_asked_for_again(home):
+async def test_a_repeated_deletion_completes_an_interrupted_one(home):
     class Cut:
-        """Records that lose the connection before any of them is deleted."""
+        """Records whose deletions lose the connection."""
 
         def __init__(self, port) -> None:
             self._port = port

@@ -30,7 +30,7 @@ OUTCOMES = ["answered", "answered", "answered", "answered", "answered", "decline
 
 
 async def conversed(dependencies: Dependencies, texts: Sequence[str] = CHAT) -> list[dict[str, Any]]:
-    """What the turns came to."""
+    """The results of the turns."""
     await begin_conversation(dependencies, OWNER, conversation_id=TALK)
     for text in texts:
         await send_message(dependencies, text)
@@ -40,7 +40,7 @@ async def conversed(dependencies: Dependencies, texts: Sequence[str] = CHAT) -> 
 
 @pytest.fixture(scope="module")
 def planner_turns(tmp_path_factory) -> list[dict[str, Any]]:
-    """What the embedded planner answers without the wire."""
+    """The embedded planner's answers without HTTP."""
 
     async def talk() -> list[dict[str, Any]]:
         async with open_dependencies(tmp_path_factory.mktemp("embedded")) as dependencies:
@@ -105,7 +105,7 @@ def test_a_conversation_is_recorded_and_replayed_without_network(home, tmp_path,
         (["chat", "--say", ""], "1 to 4000 characters"),
     ],
 )
-def test_what_cannot_be_recorded_says_why(arguments, allowed, home, tmp_path, monkeypatch, capfd):
+def test_an_impossible_recording_reports_the_reason(arguments, allowed, home, tmp_path, monkeypatch, capfd):
     point_at(monkeypatch, "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setenv("MODEL", f"bedrock_converse:{MODEL}")
@@ -115,7 +115,7 @@ def test_what_cannot_be_recorded_says_why(arguments, allowed, home, tmp_path, mo
 
 
 @pytest.mark.cassette("chat")
-async def test_the_conversation_that_ships_is_answered_as_by_the_embedded_planner(home, cassette, planner_turns):
+async def test_the_bundled_conversation_matches_the_embedded_planner(home, cassette, planner_turns):
     async with open_dependencies(home, cassette.models) as dependencies:
         recording = cassette.run
         await begin_conversation(dependencies, OWNER, conversation_id=recording.run)

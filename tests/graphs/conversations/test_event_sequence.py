@@ -1,4 +1,4 @@
-"""A turn and its runs as one sequence: the same one, whether it is read while it happens or afterwards."""
+"""The event sequence of a turn and its runs is the same during and after the execution."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -52,7 +52,7 @@ STATES = {"finished": "completed", "failed": "failed", "ends": "completed"}
 
 
 class Logs:
-    """Of a turn and of the runs `a` and `b`; writes `event` of the turn, or `run: event`."""
+    """Logs of a turn and of the runs `a` and `b`; writes `event` of the turn, or `run: event`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -88,17 +88,17 @@ class Logs:
             "launched a, launched b, b: prepare, a: prepare, b: ends, a: ends, finished",
             "launched a, a: prepare, a: ends, launched b, b: prepare, b: ends, finished",
         ),
-        (  # both wait for a person, who decides on one after the other
+        (  # both wait for a person, who decides them in order
             "launched a, launched b, a: asks, b: asks, paused a, a: search, a: ends, "
             "paused b, b: search, b: ends, returned, finished",
             "launched a, a: asks, launched b, b: asks, paused a, a: search, a: ends, "
             "paused b, b: search, b: ends, returned, finished",
         ),
-        (  # decided before the turn came to wait
+        (  # decided before the turn waits
             "launched a, a: asks, a: search, a: ends, returned, finished",
             "launched a, a: asks, a: search, a: ends, returned, finished",
         ),
-        (  # the turn failed, and nobody goes on with its run
+        (  # the turn failed, and its run is not resumed
             "launched a, a: prepare, failed",
             "launched a, a: prepare, failed",
         ),
@@ -108,7 +108,7 @@ class Logs:
         ),
     ],
 )
-async def test_the_order_follows_from_what_is_stored(tmp_path, written: str, told: str):
+async def test_the_order_depends_on_the_stored_logs_only(tmp_path, written: str, told: str):
     async with open_store(tmp_path) as store:
         logs, following = Logs(store), LogFollowers(store)
         await logs.open()

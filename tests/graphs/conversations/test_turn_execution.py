@@ -1,4 +1,4 @@
-"""A conversation lasts: it is kept, goes on, branches and waits, and nothing in it is asked or computed twice."""
+"""Conversations are stored, resumed and branched, and no question or computation is repeated."""
 
 import asyncio
 import json
@@ -54,7 +54,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Scripted(EmbeddedPlanner):
-    """As the assistant it calls what the test says, and answers in a sentence without figures."""
+    """Makes the given calls as the assistant, then answers in a sentence without figures."""
 
     calls: tuple[tuple[str, dict[str, Any]], ...] = ()
     heard: list[dict[str, Any]] = Field(default_factory=list)
@@ -74,7 +74,7 @@ class Scripted(EmbeddedPlanner):
 
 @pytest.fixture
 def home_with_run(home_with_result: Path, home: Path) -> Path:
-    """A copy of that home."""
+    """A copy of `home_with_result`."""
     return shutil.copytree(home_with_result, home)
 
 
@@ -103,10 +103,10 @@ async def approved(dependencies, number: int = 1, **changes: Any) -> None:
     await decide_approval(dependencies, OWNER, run, decision_of(**changes), subject)
 
 
-# ---- kept, listed, read again
+# ---- storing, listing, reading
 
 
-async def test_a_conversation_is_kept_and_listed(home_with_run):
+async def test_a_conversation_is_stored_and_listed(home_with_run):
     async with open_dependencies(home_with_run) as dependencies:
         [conversation] = await list_conversations(dependencies.store, OWNER)
         assert (conversation.id, conversation.turns, conversation.parent) == (TALK, 1, None)
@@ -156,7 +156,7 @@ async def test_an_old_result_is_explained_from_the_store(home_with_run):
 
 async def test_what_a_tool_returned_is_stored_once_a_turn(home_with_run):
     class Twice(EmbeddedPlanner):
-        """Hands in a number of its own first."""
+        """Submits an invented number first."""
 
         def _reply(self, messages):
             reply = super()._reply(messages)
@@ -194,7 +194,7 @@ async def test_a_turn_stores_as_much_late_as_early(home_with_run):
 # ---- branches
 
 
-async def test_both_sides_of_a_branch_go_on_by_themselves(home_with_run):
+async def test_both_sides_of_a_branch_continue_independently(home_with_run):
     model = Scripted()
     async with open_dependencies(home_with_run, model) as dependencies:
         await send_message(dependencies, LUCK)
@@ -220,7 +220,7 @@ async def test_both_sides_of_a_branch_go_on_by_themselves(home_with_run):
 
 
 @pytest.mark.parametrize("number", [0, -1, 2, 10**9])
-async def test_a_branch_needs_a_turn_that_there_is(number, home_with_run):
+async def test_a_branch_needs_an_existing_turn(number, home_with_run):
     async with open_dependencies(home_with_run) as dependencies:
         with pytest.raises(InvalidInput, match=r"turn: .*expected 1 to 1"):
             await branch(dependencies, OWNER, TALK, number)
@@ -230,7 +230,7 @@ async def test_a_branch_needs_a_turn_that_there_is(number, home_with_run):
 # ---- one message at a time
 
 
-async def test_of_two_messages_at_once_one_is_answered_and_the_other_told(home_with_run):
+async def test_one_of_two_concurrent_messages_is_answered_and_the_other_rejected(home_with_run):
     async def tried(dependencies, text: str) -> bool:
         try:
             await send_message(dependencies, text)
@@ -271,7 +271,7 @@ async def asked_for_search(dependencies) -> None:
     assert first.claims == ()
 
 
-async def test_a_turn_waits_for_a_person_and_goes_on_days_later_elsewhere(home, home_with_result):
+async def test_a_turn_waits_for_a_person_and_resumes_days_later_in_another_process(home, home_with_result):
     async with open_guarded(home) as dependencies:
         await asked_for_search(dependencies)
         assert await gone_on(dependencies, 1) == []
@@ -342,10 +342,10 @@ async def test_a_turn_may_wait_twice(home_with_run):
         assert len(await list_runs(dependencies.store, OWNER)) == len(before) + 1
 
 
-# ---- whose it is
+# ---- ownership
 
 
-async def test_nothing_of_another_person_is_found(home_with_run):
+async def test_objects_of_another_person_are_not_found(home_with_run):
     model = Scripted()
     async with open_dependencies(home_with_run, model) as dependencies:
         [run] = await list_runs(dependencies.store, OWNER)
@@ -389,7 +389,7 @@ async def test_nothing_of_another_person_is_found(home_with_run):
         ("👩‍👩‍👧‍👦 ٤٢ 𝟜𝟚 ½ Ⅻ", None),
     ],
 )
-async def test_whatever_is_said_gets_an_answer(text, outcome, home_with_run):
+async def test_every_message_gets_an_answer(text, outcome, home_with_run):
     async with open_dependencies(home_with_run) as dependencies:
         await send_message(dependencies, text)
         answer = await turn(dependencies, 2)
@@ -402,7 +402,7 @@ async def test_whatever_is_said_gets_an_answer(text, outcome, home_with_run):
 
 
 @pytest.mark.parametrize("text", ["", " \n\t ", "x" * (MAX_MESSAGE_LENGTH + 1), "half \ud83d of a face"])
-async def test_what_no_message_can_be_is_refused_and_not_kept(text, home_with_run):
+async def test_an_invalid_message_is_rejected_and_not_stored(text, home_with_run):
     async with open_dependencies(home_with_run) as dependencies:
         with pytest.raises(InvalidInput, match=r"message: .*expected 1 to 4000 characters"):
             await send_message(dependencies, text)
@@ -412,7 +412,7 @@ async def test_what_no_message_can_be_is_refused_and_not_kept(text, home_with_ru
 # ---- several tools, several processes
 
 
-async def test_a_tool_goes_on_from_what_the_one_before_it_found(home):
+async def test_a_tool_uses_the_results_of_the_previous_tool(home):
     def evaluated(template: str) -> tuple[str, dict[str, Any]]:
         return "evaluate_strategy", {"strategy": {"template": template}}
 
@@ -429,7 +429,7 @@ async def test_a_tool_goes_on_from_what_the_one_before_it_found(home):
         assert strategy.document["rule"] == rule.model_dump(mode="json")
 
 
-async def test_a_launch_is_told_before_the_run_that_it_begins(home):
+async def test_the_launch_event_precedes_the_events_of_its_run(home):
     await begin_talk(home)
     async with open_dependencies(home) as dependencies:
         events = [(event.event, event.run) for event in await send_message(dependencies, SEARCH)]
@@ -438,7 +438,7 @@ async def test_a_launch_is_told_before_the_run_that_it_begins(home):
     assert events[-1] == ("turn_finished", f"{TALK}-1")
 
 
-async def test_two_processes_that_answer_the_same_message_come_to_one_answer(home):
+async def test_two_processes_that_answer_the_same_message_give_one_answer(home):
     await begin_talk(home)
     async with open_dependencies(home) as dependencies:
         asking = ask(dependencies, OWNER, TALK, SEARCH)
@@ -461,7 +461,7 @@ async def test_two_processes_that_answer_the_same_message_come_to_one_answer(hom
 # ---- failures and kills
 
 
-async def test_a_turn_whose_model_failed_goes_on_or_is_left(home_with_run):
+async def test_a_turn_whose_model_failed_is_resumed_or_abandoned(home_with_run):
     class Failing(EmbeddedPlanner):
         def _reply(self, messages):
             raise ModelFailure("model", "access_denied")
@@ -481,7 +481,7 @@ async def test_a_turn_whose_model_failed_goes_on_or_is_left(home_with_run):
         assert [(await turn(dependencies, n)).outcome for n in (2, 3)] == ["answered", "answered"]
 
 
-async def test_a_draft_that_was_refused_does_not_outlive_a_turn_that_failed(home_with_run):
+async def test_a_rejected_draft_is_deleted_with_a_failed_turn(home_with_run):
     class Inventing(EmbeddedPlanner):
         def _reply(self, messages):
             if "refused" in str(messages[-1].text):
@@ -519,7 +519,7 @@ async def test_the_same_ids_of_two_people_are_two_conversations(home):
 
 
 async def until_done(home: Path, text: str, deadly: Collection[str], **options: Any) -> int:
-    """How often a process that says `text` was killed before one came through."""
+    """The number of killed processes before one completed `text`."""
     killed = 0
     while (code := await asyncio.to_thread(run_process, home, text, deadly, **options)) == -signal.SIGKILL:
         killed += 1
@@ -529,7 +529,7 @@ async def until_done(home: Path, text: str, deadly: Collection[str], **options: 
 
 @pytest.mark.slow
 @pytest.mark.soak
-async def test_a_killed_turn_goes_on_where_it_was(home, home_with_result):
+async def test_a_killed_turn_resumes_where_it_stopped(home, home_with_result):
     expected = await stored_traces(home_with_result)
     turn_log, run_log = expected["logs"].values()
     deadly = [event["id"] for event in (*turn_log, *run_log) if event["event"] in ("turn_finished", "verdict_reached")]

@@ -1,4 +1,4 @@
-"""A desk with a queue, and executions that take no time."""
+"""Dependencies with a queue, and executions that take no time."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 async def eventually(look: Callable[[], Awaitable[T]], *, seconds: float = 60.0) -> T:
-    """What `look` finds as soon as it finds something."""
+    """Poll `look` until it returns a true value, and return it."""
     for _ in range(int(seconds / PAUSE)):
         if value := await look():
             return value
@@ -54,7 +54,7 @@ class Begun:
 
 
 def fake(home: Path, seconds: float = 0.0) -> Execution:
-    """Instead of a search: a durable line for each execution that begins, and the states of one."""
+    """Replaces an execution: appends a line to a file, then runs through the states."""
 
     async def execution(dependencies: Dependencies, owner: str, run_id: str) -> None:
         def to(stage: RunState):
@@ -73,7 +73,7 @@ def fake(home: Path, seconds: float = 0.0) -> Execution:
 
 
 def executions(home: Path) -> list[Begun]:
-    """Those that began, in their order."""
+    """The executions that started, in order."""
     try:
         lines = (home / BEGUN).read_text().splitlines()
     except FileNotFoundError:

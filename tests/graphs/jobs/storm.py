@@ -1,4 +1,4 @@
-"""Many jobs of a few users on several worker processes, of which one is killed in the middle."""
+"""Many jobs of a few users on several worker processes, one of which is killed."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ SECONDS = 240
 
 
 async def storm(home: Path, request: OptimizationRequest, *, wanted: Sequence[int], processes: int) -> None:
-    """User k submits `wanted[k]` jobs, the greediest first; all are in before a worker begins."""
+    """User k submits `wanted[k]` jobs, the largest number first, before any worker starts."""
     users = {f"user{k}": count for k, count in enumerate(wanted)}
     total = sum(wanted)
     async with queued_dependencies(home) as dependencies:
@@ -41,7 +41,7 @@ async def storm(home: Path, request: OptimizationRequest, *, wanted: Sequence[in
 
 
 async def _killed(home: Path, after: int) -> int:
-    """The process that begins with one of the jobs beyond so many, killed."""
+    """Kill the process that starts the next job after so many, and return its id."""
 
     async def begun() -> list[Begun]:
         return executions(home)[after:]
@@ -57,7 +57,7 @@ async def _finished(dependencies: Dependencies, users: Iterable[str]) -> bool:
 
 
 def _executed_once(home: Path, killed: int, total: int) -> None:
-    """Only what the killed process was at is begun again."""
+    """Only jobs of the killed process are started again."""
     executed = executions(home)
     again = {run for run, times in Counter(each.run for each in executed).items() if times > 1}
     assert len({each.run for each in executed}) == total
@@ -66,9 +66,9 @@ def _executed_once(home: Path, killed: int, total: int) -> None:
 
 
 def _in_fair_order(home: Path, users: dict[str, int]) -> None:
-    """Nobody waits for more than two jobs of each other user before each two of the own."""
+    """Between two jobs of a user, at most two jobs of each other user are executed."""
     order = [each.owner for each in executions(home)]
     for user, count in users.items():
         last = max(place for place, owner in enumerate(order) if owner == user)
-        rounds = -(-count // 2) + 1  # one more: places are given back one by one
+        rounds = -(-count // 2) + 1  # one more: places are released one by one
         assert last < sum(min(2 * rounds, most) for most in users.values()) + len(users), (user, order)

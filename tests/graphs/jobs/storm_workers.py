@@ -21,7 +21,7 @@ async def work(home: Path) -> None:
 
 def main(home: Path, processes: int) -> None:
     children: list[int] = []
-    for _ in range(processes):  # before there is any thread; importing once is cheaper than once a process
+    for _ in range(processes):  # fork before any thread exists; importing once is cheaper than once per process
         child = os.fork()
         if child == 0:
             os.close(0)
@@ -30,7 +30,7 @@ def main(home: Path, processes: int) -> None:
         children.append(child)
     sys.stdin.read()
     for child in children:
-        os.kill(child, signal.SIGTERM)  # a child that was killed is not gone before it is waited for
+        os.kill(child, signal.SIGTERM)  # a killed child remains until it is waited for
     for child in children:
         os.waitpid(child, 0)
 

@@ -1,4 +1,4 @@
-"""A run above a threshold waits for a person: nothing is spent before, and nothing is lost or done twice after."""
+"""Runs above a threshold wait for approval without spending, and continue without loss or repetition."""
 
 import asyncio
 import signal
@@ -55,7 +55,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Counting(EmbeddedPlanner):
-    """Counts what it is asked."""
+    """Counts the questions to each agent."""
 
     heard: list[str]
 
@@ -100,7 +100,7 @@ async def test_above_a_threshold_a_run_waits_before_any_agent_is_asked(home, sma
         Thresholds(evaluations=20),
     ],
 )
-async def test_what_is_above_no_threshold_is_asked_of_nobody(home, small, thresholds):
+async def test_a_run_below_all_thresholds_needs_no_approval(home, small, thresholds):
     async with open_with_approval(home, thresholds=thresholds) as dependencies:
         events = await run_until_approval(dependencies, small())
         assert await load_approval(dependencies.store, OWNER, RUN) is None
@@ -108,7 +108,7 @@ async def test_what_is_above_no_threshold_is_asked_of_nobody(home, small, thresh
     assert not [event for event in events if event.node == "approve"]
 
 
-async def test_an_approved_run_comes_to_what_it_would_have_come_to(tmp_path, small):
+async def test_an_approved_run_has_the_same_result_as_without_approval(tmp_path, small):
     async with open_dependencies(tmp_path / "calm") as dependencies:
         calm = await run_until_approval(dependencies, small())
     async with open_with_approval(tmp_path / "asked") as dependencies:
@@ -188,7 +188,7 @@ async def test_approving_twice_runs_once(home, small):
     assert kinds.count("run_finished") == kinds.count("approval_decided") == kinds.count("approval_requested") == 1
 
 
-async def test_of_two_decisions_at_once_one_holds(home, small):
+async def test_one_of_two_concurrent_decisions_counts(home, small):
     async with open_with_approval(home) as dependencies, open_with_approval(home) as other:
         await run_until_approval(dependencies, small())
         answers = await asyncio.gather(
@@ -209,11 +209,11 @@ async def test_of_two_decisions_at_once_one_holds(home, small):
 @pytest.mark.parametrize("first", ["edited", "rejected"])
 @pytest.mark.parametrize("second", ["edited", "rejected"])
 @pytest.mark.parametrize("reads", [1, 2, 3])
-async def test_a_decision_between_the_reads_of_another_one_holds(home, small, first, second, reads):
+async def test_a_decision_between_the_reads_of_another_one_counts(home, small, first, second, reads):
     choices = {"edited": {"trials": 12}, "rejected": {"reason": "no"}}
 
     class Slow:
-        """Lets the other decision through when the question was read so many times."""
+        """Executes the other decision after the approval was read so many times."""
 
         def __init__(self, port):
             self._port = port
@@ -245,7 +245,7 @@ async def test_a_decision_between_the_reads_of_another_one_holds(home, small, fi
 
 
 async def test_a_process_that_read_the_request_before_its_edit_does_not_execute_it(home, small):
-    """It comes to the gate after another process has asked, and a person has changed the request."""
+    """The process reaches the approval node after a person has edited the request."""
     loading, edited = asyncio.Event(), asyncio.Event()
 
     class Slow:
@@ -274,7 +274,7 @@ async def test_a_process_that_read_the_request_before_its_edit_does_not_execute_
     assert result.counts.trials == result.manifest.request.trials == 12
 
 
-async def test_a_resume_that_no_decision_stands_behind_passes_nobody(home, small):
+async def test_a_resume_without_a_decision_does_not_pass_the_approval(home, small):
     async with open_with_approval(home) as dependencies:
         await run_until_approval(dependencies, small())
         run = await load_run(dependencies.store, OWNER, RUN)
@@ -303,7 +303,7 @@ async def test_a_resume_that_no_decision_stands_behind_passes_nobody(home, small
         assert submitted(dependencies) == await count_trials(dependencies) == 0
 
 
-async def test_only_what_can_be_executed_may_be_decided(home, small):
+async def test_only_runs_that_wait_can_be_decided(home, small):
     async with open_with_approval(home) as dependencies:
         with pytest.raises(UserError, match="there is no run"):
             await decide_approval(dependencies, OWNER, RUN, decision())
@@ -340,7 +340,7 @@ async def test_a_run_that_waits_survives_kill_and_three_days(tmp_path, small):
 
 
 @pytest.mark.soak
-async def test_a_rejection_whose_process_died_is_told_when_the_run_is_read(home, small):
+async def test_a_rejection_whose_process_died_is_logged_when_the_run_is_read(home, small):
     async with open_with_approval(home) as dependencies:
         await run_until_approval(dependencies, small())
     assert await run_process(home, THURSDAY, decision("rejected", reason="too dear"), 1) == -signal.SIGKILL
@@ -352,7 +352,7 @@ async def test_a_rejection_whose_process_died_is_told_when_the_run_is_read(home,
         assert await count_trials(dependencies) == 0
 
 
-async def test_an_edit_that_cannot_be_served_is_refused_and_the_run_waits_on(home, small, tmp_path):
+async def test_an_invalid_edit_is_rejected_and_the_run_keeps_waiting(home, small, tmp_path):
     from desk.market.bundled import BundledPrices
 
     prices = await BundledPrices().load("sp500")

@@ -63,7 +63,7 @@ async def test_the_embedded_planner_drives_a_run_from_request_to_result(home, op
         assert {id_ for claim in claims for id_ in claim.figures} <= figure_ids
 
 
-async def test_a_completed_run_is_read_out_and_not_executed_again(home, opened, small):
+async def test_a_completed_run_yields_its_stored_events(home, opened, small):
     async with opened(home) as dependencies:
         first = await run(dependencies, small())
         again = [event async for event in execute(dependencies, OWNER, first[0].run)]
@@ -112,7 +112,7 @@ async def test_a_bad_request_leaves_nothing_in_the_store(home, opened, small):
         assert await list_runs(dependencies.store, OWNER) == []
 
 
-async def test_nobody_else_sees_a_run(home, opened, small):
+async def test_a_run_is_visible_to_its_owner_only(home, opened, small):
     async with opened(home) as dependencies:
         events = await run(dependencies, small())
         assert await list_runs(dependencies.store, "other") == []
@@ -120,7 +120,7 @@ async def test_nobody_else_sees_a_run(home, opened, small):
         assert await load_events(dependencies.store, "other", events[0].run) == []
 
 
-async def test_a_stored_decision_is_not_asked_for_again(home, opened, small):
+async def test_a_stored_decision_is_not_requested_again(home, opened, small):
     questions: list[str] = []
 
     class Counting(EmbeddedPlanner):
@@ -217,7 +217,7 @@ async def test_weights_of_the_holdout_are_shown_to_the_reader_and_to_no_agent(ho
     assert not hidden & {id_ for claim in result.explanation.claims for id_ in claim.figures}
 
 
-async def test_a_process_that_lags_behind_another_with_the_same_run_comes_to_the_same_result(home, opened, small):
+async def test_a_process_that_lags_behind_another_reaches_the_same_result(home, opened, small):
     is_waiting, released = asyncio.Event(), asyncio.Event()
 
     class Late(LocalRunner):
@@ -277,7 +277,7 @@ async def test_a_fault_of_a_second_process_leaves_a_completed_run_completed(home
 
 
 @pytest.mark.soak
-async def test_a_run_killed_again_and_again_ends_as_if_it_never_was(tmp_path, opened, small):
+async def test_a_repeatedly_killed_run_has_the_same_result(tmp_path, opened, small):
     calm, rough = tmp_path / "calm", tmp_path / "rough"
     request = small()
     async with opened(calm) as dependencies:

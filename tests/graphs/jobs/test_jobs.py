@@ -1,4 +1,4 @@
-"""Jobs from their submission to their worker: who has a place, what a key names, what a cancel does."""
+"""Jobs from submission to execution: places, idempotency keys, cancellation."""
 
 import asyncio
 from dataclasses import replace
@@ -46,7 +46,7 @@ async def test_a_submitted_run_is_queued_and_its_message_names_it(home, small):
         assert await received(dependencies) == {"owner": OWNER, "job": run.id, "number": 1}
 
 
-async def test_a_request_that_its_prices_cannot_serve_leaves_nothing(home, small):
+async def test_a_request_that_its_prices_cannot_serve_stores_nothing(home, small):
     async with queued_dependencies(home) as dependencies:
         with pytest.raises(InvalidInput):
             await job_queue.submit(dependencies, OWNER, small(universe="no_such_universe"), idempotency_key="k")
@@ -55,7 +55,7 @@ async def test_a_request_that_its_prices_cannot_serve_leaves_nothing(home, small
         assert (await job_queue.submit(dependencies, OWNER, small(), idempotency_key="k")).state == "queued"
 
 
-async def test_the_same_key_is_the_same_run_also_at_once(home, small):
+async def test_the_same_key_is_the_same_run_even_concurrently(home, small):
     async with queued_dependencies(home) as dependencies, queued_dependencies(home) as other:
         again = [job_queue.submit(d, OWNER, small(), idempotency_key="a key") for d in (dependencies, other) * 3]
         assert len({run.id for run in await asyncio.gather(*again)}) == 1
@@ -85,12 +85,12 @@ async def test_an_owner_has_two_places_and_the_next_follows_in_order(home, small
         assert (await received(dependencies))["job"] == mine[2]
         await job_queue.release_place(
             dependencies, OWNER, mine[1], messages[1]["number"]
-        )  # told twice, it gives one place
+        )  # delivered twice, it releases one place
         assert await job_queue.queue_of(dependencies).depth() == 0
         assert await job_queue.begin(dependencies, OWNER, mine[1], messages[1]["number"]) is None
 
 
-async def test_what_a_crash_left_unsent_is_sent_by_the_sweep(home, small):
+async def test_the_sweep_sends_what_a_crash_left_unsent(home, small):
     class Crash(RuntimeError):
         pass
 
@@ -102,7 +102,7 @@ async def test_what_a_crash_left_unsent_is_sent_by_the_sweep(home, small):
         with pytest.raises(Crash):
             await job_queue.submit(replace(dependencies, queue=Broken()), OWNER, small(), idempotency_key="k")
         [run] = await list_runs(dependencies.store, OWNER)
-        assert await job_queue.sweep(dependencies) == 0  # its sender may be at it
+        assert await job_queue.sweep(dependencies) == 0  # its sender may still be sending it
         later = replace(dependencies, now=lambda: utc_now() + timedelta(minutes=1))
         assert await job_queue.sweep(later) == 1
         assert (await received(dependencies))["job"] == run.id
@@ -164,14 +164,14 @@ async def test_a_run_that_waits_for_a_person_is_cancelled_at_once_and_can_still_
         run = await create_run(dependencies, OWNER, small())
         async for _ in execute(dependencies, OWNER, run):
             pass
-        async with hold_lease(dependencies.store, OWNER, run):  # the worker that asked has yet to leave it
+        async with hold_lease(dependencies.store, OWNER, run):  # the requesting worker still holds the lease
             cancelled = await job_queue.cancel(dependencies, OWNER, run, by=OWNER)
         assert (cancelled.state, cancelled.cancelling) == ("cancelled", None)
         rejected = ApprovalDecision(verdict="rejected", reason="not needed", by="chief", at=utc_now())
         assert (await decide_approval(dependencies, OWNER, run, rejected)).state == "rejected"
 
 
-async def test_only_what_the_table_allows_follows(home, small):
+async def test_only_transitions_of_the_table_are_allowed(home, small):
     async with queued_dependencies(home) as dependencies:
         run = await job_queue.submit(dependencies, OWNER, small())
         for state in SUCCESSORS.keys() - set(SUCCESSORS["queued"]):

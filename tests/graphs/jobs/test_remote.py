@@ -1,4 +1,4 @@
-"""Runs whose search is computed elsewhere: nobody waits for them, nothing is lost, and no job is left running."""
+"""Runs with a remote search: no process waits, no work is lost, and no job is left running."""
 
 import asyncio
 import contextlib
@@ -43,7 +43,7 @@ async def state(dependencies, run: str) -> str:
 
 
 async def begun(dependencies, request) -> str:
-    """A job that a worker has brought to its machines."""
+    """Submit a run and execute it until its search is computed remotely; returns its id."""
     run = (await job_queue.submit(dependencies, OWNER, request)).id
     await worked(dependencies)
     assert await state(dependencies, run) == "computing"
@@ -51,7 +51,7 @@ async def begun(dependencies, request) -> str:
 
 
 async def worked(dependencies) -> int:
-    """What is in the queue now is dealt with; how many messages there were."""
+    """Handle the messages in the queue; returns their number."""
     count = 0
     while (delivery := await job_queue.queue_of(dependencies).receive(lease=60.0, wait=0.0)) is not None:
         assert await Worker(dependencies).deliver(delivery)
@@ -60,7 +60,7 @@ async def worked(dependencies) -> int:
 
 
 async def finished(dependencies, account: Account, run: str) -> None:
-    """The machines compute whatever plan comes."""
+    """Finish every submitted job until the run ends."""
     while await state(dependencies, run) == "computing":
         await compute(dependencies, account)
         assert await poll_computations(later(dependencies)) == 1
@@ -68,7 +68,7 @@ async def finished(dependencies, account: Account, run: str) -> None:
 
 
 def later(dependencies, seconds: float = 60.0):
-    """The same desk, by a clock that goes ahead."""
+    """The same dependencies with a later clock."""
     return replace(dependencies, now=lambda: utc_now() + timedelta(seconds=seconds))
 
 
@@ -84,9 +84,7 @@ def name_of(job: str, attempt: int = 1) -> str:
     return f"stratigos-{hashlib.sha256(job.encode()).hexdigest()[:24]}-{attempt}"
 
 
-async def test_a_run_is_executed_by_nobody_while_its_search_is_computed_and_comes_to_the_same_result(
-    tmp_path, small, account
-):
+async def test_no_process_executes_a_run_during_its_remote_search_and_the_result_is_the_same(tmp_path, small, account):
     async with open_dependencies(tmp_path / "here") as dependencies:
         here = await executed(dependencies, await create_run(dependencies, OWNER, small(), run_id="same"))
     async with cloud_dependencies(tmp_path / "there", account) as dependencies:
@@ -116,14 +114,14 @@ async def test_a_run_is_executed_by_nobody_while_its_search_is_computed_and_come
     ]
     assert [move.state for move in completed_run.history] == states
     assert [event.report for event in events if isinstance(event, ComputationReported)] == [BEGUN]
-    apart = ("computation_reported", "estimate_made")  # which other machines change
+    apart = ("computation_reported", "estimate_made")  # these depend on the machines
     assert [e.comparable() for e in events if e.event not in apart] == [
         e.comparable() for e in here if e.event not in apart
     ]
     assert account.submissions == [f"{OWNER}-{run}-plan-{plan}" for plan in range(plans)]
 
 
-async def test_what_is_told_twice_is_told_once_and_the_history_does_not_grow(home, small, account):
+async def test_repeated_notices_add_neither_events_nor_history(home, small, account):
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(dependencies, small())
         before = (await load_run(dependencies.store, OWNER, run)).history
@@ -146,7 +144,7 @@ async def test_what_is_told_twice_is_told_once_and_the_history_does_not_grow(hom
         ]
 
 
-async def test_progress_that_the_machines_report_is_told_by_a_look(home, small, account):
+async def test_polling_appends_the_reported_progress(home, small, account):
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(dependencies, small(trials=20))
         await compute(dependencies, account)
@@ -161,7 +159,7 @@ async def test_progress_that_the_machines_report_is_told_by_a_look(home, small, 
         assert await poll_computations(later(dependencies, 180.0)) == 1
 
 
-async def test_an_end_before_the_run_is_written_as_computing_is_found_by_the_next_look(home, small, account):
+async def test_an_end_before_the_run_is_computing_is_found_by_the_next_poll(home, small, account):
     class Quick(Elsewhere):
         async def submit(self, job):
             status = await super().submit(job)
@@ -177,7 +175,7 @@ async def test_an_end_before_the_run_is_written_as_computing_is_found_by_the_nex
 
 
 @pytest.mark.parametrize("reachable", [True, False])
-async def test_a_cancel_ends_the_run_at_once_and_its_job_as_soon_as_can_be(home, small, account, reachable):
+async def test_a_cancel_ends_the_run_at_once_and_its_job_as_soon_as_possible(home, small, account, reachable):
     async with cloud_dependencies(home, account, jobs_per_user=1) as dependencies:
         run = await begun(dependencies, small())
         other = await job_queue.submit(dependencies, OWNER, small(seed=4))
@@ -201,7 +199,7 @@ async def test_a_cancel_ends_the_run_at_once_and_its_job_as_soon_as_can_be(home,
         assert account.submissions.count(f"{OWNER}-{run}-plan-0") == 2
 
 
-async def test_a_job_that_may_yet_begin_is_cancelled_again_until_it_cannot(home, small, account):
+async def test_a_job_that_may_still_start_is_cancelled_again(home, small, account):
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(dependencies, small())
         account.say(state="cancelled", stopping=True)
@@ -213,7 +211,7 @@ async def test_a_job_that_may_yet_begin_is_cancelled_again_until_it_cannot(home,
         assert await computation_of(dependencies.store, OWNER, run) is None
 
 
-async def test_a_second_cancel_stops_what_the_first_could_not(home, small, account):
+async def test_a_second_cancel_stops_the_job_that_the_first_could_not(home, small, account):
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(dependencies, small())
         account.unreachable = True
@@ -224,7 +222,7 @@ async def test_a_second_cancel_stops_what_the_first_could_not(home, small, accou
         assert await computation_of(dependencies.store, OWNER, run) is None
 
 
-async def test_a_cancel_during_a_look_stops_what_is_executed_then(home, small, account):
+async def test_a_cancel_during_a_poll_stops_the_execution(home, small, account):
     looking, cancelling = asyncio.Event(), asyncio.Event()
 
     class Slow(Elsewhere):
@@ -249,7 +247,7 @@ async def test_a_cancel_during_a_look_stops_what_is_executed_then(home, small, a
         assert (await state(dependencies, run), account.last.state) == ("cancelled", "cancelled")
 
 
-async def test_a_worker_that_is_stopped_leaves_the_job_where_it_is(home, small, account):
+async def test_a_stopped_worker_leaves_the_remote_job_running(home, small, account):
     looking = asyncio.Event()
 
     class Slow(Elsewhere):
@@ -276,7 +274,7 @@ async def test_a_worker_that_is_stopped_leaves_the_job_where_it_is(home, small, 
         ({"error": "3 attempts were lost"}, "fault", "JobFailed"),
     ],
 )
-async def test_a_job_that_fails_fails_its_run_and_begins_anew_with_it(home, small, account, end, code, reason):
+async def test_a_failed_job_fails_its_run_and_restarts_with_it(home, small, account, end, code, reason):
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(dependencies, small())
         account.say(state="failed", **end)
@@ -292,7 +290,7 @@ async def test_a_job_that_fails_fails_its_run_and_begins_anew_with_it(home, smal
         assert (await state(dependencies, run), len(account.submissions)) == ("computing", 2)
 
 
-async def test_a_run_that_began_where_nothing_is_paid_for_does_not_begin_to_pay_unasked(home, small, account):
+async def test_a_run_started_without_paid_machines_needs_approval_for_them(home, small, account):
     class Here(Elsewhere):
         machines = Machines()
 
@@ -317,7 +315,7 @@ async def test_a_run_that_began_where_nothing_is_paid_for_does_not_begin_to_pay_
 
 
 def renting(dependencies, account, **changes: Any):
-    """The desk with other settings of its machines."""
+    """The dependencies with other machine settings."""
 
     class Other(Elsewhere):
         machines = CLOUD.model_copy(update={"dollars_per_hour": 0.8} | changes)
@@ -344,7 +342,7 @@ async def approved(dependencies, request) -> str:
         ({"instance_type": "ml.new", "dollars_per_hour": None}, "2 x ml.new now"),
     ],
 )
-async def test_an_approval_holds_for_what_was_shown_and_nothing_dearer(home, small, account, changes, now):
+async def test_an_approval_does_not_cover_higher_prices(home, small, account, changes, now):
     async with cloud_dependencies(home, account, thresholds=DEFAULT_THRESHOLDS) as cloud:
         dependencies = renting(cloud, account)
         run = await approved(dependencies, small())
@@ -358,7 +356,7 @@ async def test_an_approval_holds_for_what_was_shown_and_nothing_dearer(home, sma
         assert (await state(dependencies, run), len(account.submissions)) == ("computing", 1)
 
 
-async def test_a_later_plan_is_not_computed_on_dearer_machines(home, small, account):
+async def test_a_later_plan_is_not_computed_on_more_expensive_machines(home, small, account):
     async with cloud_dependencies(home, account, thresholds=DEFAULT_THRESHOLDS) as cloud:
         dependencies = renting(cloud, account)
         run = await approved(dependencies, small(trials=20))
@@ -374,34 +372,34 @@ async def test_a_later_plan_is_not_computed_on_dearer_machines(home, small, acco
         assert await state(dependencies, run) == "completed"
 
 
-async def test_a_storage_that_stopped_the_job_has_it_submitted_again(home, small, account):
+async def test_a_job_stopped_by_a_storage_fault_is_submitted_again(home, small, account):
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(dependencies, small())
         account.say(state="failed", error="the bucket does not answer", unavailable=True)
         assert await poll_computations(later(dependencies)) == 1
         delivery = await job_queue.queue_of(dependencies).receive(lease=60.0, wait=0.0)
         assert delivery is not None
-        assert not await Worker(dependencies, lease=3.0).deliver(delivery)  # it comes again
+        assert not await Worker(dependencies, lease=3.0).deliver(delivery)  # it is delivered again
         assert await state(dependencies, run) == "computing"
         await eventually(lambda: worked(dependencies))
         assert (await state(dependencies, run), len(account.submissions)) == ("computing", 2)
         assert account.last.state == "queued"
 
 
-async def test_machines_that_do_not_answer_are_asked_again(home, small, account):
+async def test_unavailable_machines_are_polled_again(home, small, account):
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(dependencies, small())
         account.say(state="running", reports=(BEGUN,))
         account.unreachable = True
         assert await poll_computations(later(dependencies)) == 0
-        assert await poll_computations(later(dependencies)) == 0  # it was looked at just now
+        assert await poll_computations(later(dependencies)) == 0  # polled just now
         account.unreachable = False
         assert await poll_computations(later(dependencies, 120.0)) == 1
         await worked(dependencies)
         assert await state(dependencies, run) == "computing"
 
 
-async def test_an_error_that_a_person_can_mend_is_told_by_the_run(home, small, account):
+async def test_an_error_that_a_person_can_correct_is_reported_by_the_run(home, small, account):
     class AccessDenied(Elsewhere):
         async def status(self, job_id):
             raise UserError("role: may not describe the job")
@@ -414,13 +412,13 @@ async def test_an_error_that_a_person_can_mend_is_told_by_the_run(home, small, a
         assert (await load_run(dependencies.store, OWNER, run)).history[-1].reason == "role: may not describe the job"
 
 
-async def test_a_fault_of_the_machines_ends_no_worker(home, small, account):
+async def test_a_fault_of_the_machines_does_not_end_a_worker(home, small, account):
     class Faulty(Elsewhere):
         asked = asyncio.Event()
 
         async def status(self, job_id):
             self.asked.set()
-            raise RuntimeError("nobody has thought of that")
+            raise RuntimeError("unexpected fault")
 
     async with cloud_dependencies(home, account) as dependencies:
         run = await begun(dependencies, small())
@@ -429,7 +427,7 @@ async def test_a_fault_of_the_machines_ends_no_worker(home, small, account):
         assert await state(dependencies, run) == "computing"
 
 
-async def test_a_round_looks_at_whom_nobody_has_looked_at_and_at_each_once(home, small, account):
+async def test_a_round_polls_the_longest_unpolled_computations_once_each(home, small, account):
     async with cloud_dependencies(home, account, jobs_per_user=4) as dependencies:
         for seed in range(4):
             await job_queue.submit(dependencies, OWNER, small(seed=seed))
@@ -443,7 +441,7 @@ async def test_a_round_looks_at_whom_nobody_has_looked_at_and_at_each_once(home,
 
 
 async def process(dependencies, *, lease: float = 60.0) -> None:
-    """What a worker does: it sends what was left unsent, looks at what is computed elsewhere, and executes."""
+    """One round of a worker: sends unsent messages, polls remote computations, executes."""
     await job_queue.sweep(dependencies)
     await poll_computations(dependencies)
     while (delivery := await job_queue.queue_of(dependencies).receive(lease=lease, wait=0.0)) is not None:
@@ -457,7 +455,7 @@ async def dying(life: Life, doing) -> None:
 
 
 @pytest.mark.parametrize("write", [1, *(pytest.param(k, marks=pytest.mark.soak) for k in range(2, 8))])
-async def test_whatever_write_a_process_dies_at_nothing_is_lost_and_nothing_done_twice(home, small, account, write):
+async def test_a_crash_at_any_write_neither_loses_nor_repeats_work(home, small, account, write):
     async with cloud_dependencies(home, account) as dependencies:
         run = (await job_queue.submit(dependencies, OWNER, small())).id
         life = Life(min(write, 5), since=KIND)
@@ -491,7 +489,7 @@ async def test_whatever_write_a_process_dies_at_nothing_is_lost_and_nothing_done
 
 
 @pytest.mark.parametrize("end", ["cancelled", "failed"])
-async def test_a_terminal_follows_what_is_computed_elsewhere(home, small, account, end):
+async def test_a_terminal_follows_a_remote_search(home, small, account, end):
     async with cloud_dependencies(home, account, queue=None) as dependencies:
         run = await create_run(dependencies, OWNER, small())
 

@@ -1,4 +1,4 @@
-"""Workers: they take jobs under a lease, take over from those that die, and put aside what kills them."""
+"""Workers lease jobs, take over from crashed workers, and bury jobs that crash them."""
 
 import asyncio
 import sqlite3
@@ -52,13 +52,13 @@ async def nothing_left(dependencies) -> bool:
 
 
 async def left(dependencies, owner: str = OWNER) -> tuple[int, int]:
-    """Places and messages that are still taken."""
+    """Places and messages that are still in use."""
     gate, _ = await fair_queue.load_queue(dependencies.store, owner)
     return len(gate.places), await job_queue.queue_of(dependencies).depth()
 
 
 def stored(home, query: str) -> list[tuple[str]]:
-    """What no port shows."""
+    """Reads the database, since no port returns this."""
     with closing(sqlite3.connect(home / "store.sqlite")) as file:
         return file.execute(query).fetchall()
 
@@ -67,7 +67,7 @@ async def absent(home, query: str) -> bool:
     return not stored(home, query)
 
 
-async def test_a_worker_comes_to_the_result_that_is_computed_in_place(tmp_path, small):
+async def test_a_worker_reaches_the_same_result_as_an_execution_in_place(tmp_path, small):
     async with open_dependencies(tmp_path / "place") as dependencies:
         run = await create_run(dependencies, OWNER, small())
         place = [event async for event in execute(dependencies, OWNER, run)]
@@ -108,7 +108,7 @@ async def test_a_search_of_a_conversation_is_executed_by_a_worker_and_reproduced
         assert (again.state, again.same) == ("done", True)
 
 
-async def test_a_conversation_whose_waiting_search_was_cancelled_goes_on_once_that_is_rejected(home):
+async def test_a_conversation_resumes_when_its_cancelled_search_is_rejected(home):
     async with queued_dependencies(home, thresholds=Thresholds(evaluations=1)) as dependencies, working(dependencies):
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         [event async for event in ask(dependencies, OWNER, TALK, SEARCH)]
@@ -122,7 +122,7 @@ async def test_a_conversation_whose_waiting_search_was_cancelled_goes_on_once_th
         assert any("not needed" in claim.text for claim in turn.claims)
 
 
-async def test_a_cancel_stops_the_search_and_keeps_what_it_found(home, small):
+async def test_a_cancel_stops_the_search_and_keeps_its_trials(home, small):
     async with queued_dependencies(home) as dependencies:
         run = await job_queue.submit(dependencies, OWNER, small(trials=2000))
         async with working(dependencies):
@@ -137,7 +137,7 @@ async def test_a_cancel_stops_the_search_and_keeps_what_it_found(home, small):
         assert await left(dependencies) == (0, 0)
 
 
-async def test_a_worker_that_is_stopped_gives_its_job_back_at_once(home, small):
+async def test_a_stopped_worker_returns_its_job_at_once(home, small):
     started_at = asyncio.Event()
 
     async def endless(dependencies, owner, run):
@@ -146,7 +146,7 @@ async def test_a_worker_that_is_stopped_gives_its_job_back_at_once(home, small):
 
     async with queued_dependencies(home) as dependencies:
         run = await job_queue.submit(dependencies, OWNER, small())
-        for _ in range(4):  # as often as a job may not die
+        for _ in range(4):  # more often than a job may crash
             started_at.clear()
             async with working(dependencies, execution=endless):
                 await started_at.wait()
@@ -156,7 +156,7 @@ async def test_a_worker_that_is_stopped_gives_its_job_back_at_once(home, small):
         assert await left(dependencies) == (0, 0)
 
 
-async def test_what_cannot_be_served_fails_and_is_not_tried_again(home, small):
+async def test_a_user_error_fails_the_job_without_retries(home, small):
     tries = []
 
     async def refused(dependencies, owner, run):
@@ -174,10 +174,10 @@ async def test_what_cannot_be_served_fails_and_is_not_tried_again(home, small):
     assert tries == [run.id]
 
 
-async def test_a_job_that_kills_three_workers_is_put_aside_and_can_be_replayed(home, small):
+async def test_a_job_that_kills_three_workers_becomes_a_dead_letter_and_can_be_replayed(home, small):
     async def deadly(dependencies, owner, run):
         tries.append(run)
-        raise RuntimeError("as a process that dies: it leaves no word in the store")
+        raise RuntimeError("a crash without a stored state")
 
     tries: list[str] = []
     async with queued_dependencies(home) as dependencies:
@@ -197,9 +197,9 @@ async def test_a_job_that_kills_three_workers_is_put_aside_and_can_be_replayed(h
         assert await job_queue.queue_of(dependencies).dead_letters() == []
 
 
-async def test_a_job_that_is_put_aside_gives_its_place_back_whatever_happens_meanwhile(home, small):
+async def test_a_dead_letter_releases_its_place_despite_faults(home, small):
     class Cut:
-        """A queue whose answer is lost once the letter is there."""
+        """A queue that loses the response after the dead letter is stored."""
 
         def __init__(self, queue) -> None:
             self._queue = queue
@@ -212,7 +212,7 @@ async def test_a_job_that_is_put_aside_gives_its_place_back_whatever_happens_mea
             raise OutcomeUnknown("connection lost")
 
     async def deadly(dependencies, owner, run):
-        raise RuntimeError("as a process that dies: it leaves no word in the store")
+        raise RuntimeError("a crash without a stored state")
 
     async with queued_dependencies(home) as dependencies:
         await job_queue.submit(dependencies, OWNER, small())
@@ -242,7 +242,7 @@ async def test_a_job_that_waited_for_a_week_has_expired(home, small):
         assert await left(dependencies) == (0, 0)
 
 
-async def test_a_job_whose_end_was_cut_off_is_told_that_it_has_expired(home, small):
+async def test_an_interrupted_expiry_is_completed(home, small):
     async with queued_dependencies(home) as dependencies:
         run = await job_queue.submit(dependencies, OWNER, small())
         await change_run(
@@ -257,7 +257,7 @@ async def test_a_job_whose_end_was_cut_off_is_told_that_it_has_expired(home, sma
         assert executions(home) == []
 
 
-async def test_a_reproduction_that_nobody_asked_for_is_thrown_away(home):
+async def test_an_unknown_reproduction_is_discarded(home):
     async with queued_dependencies(home) as dependencies:
         await job_queue.queue_of(dependencies).send({"owner": OWNER, "job": "job", "reproduction": "none"})
         assert stored(home, "SELECT id FROM messages")
@@ -265,7 +265,7 @@ async def test_a_reproduction_that_nobody_asked_for_is_thrown_away(home):
             assert await eventually(lambda: absent(home, "SELECT id FROM messages"))
 
 
-async def test_a_worker_deletes_what_has_expired(home):
+async def test_a_worker_deletes_expired_records(home):
     notes = "SELECT id FROM records WHERE kind = 'note'"
     async with queued_dependencies(home) as dependencies:
         await dependencies.store.records.put(Key(OWNER, "note", "n"), {}, expires=utc_now() - timedelta(seconds=1))
@@ -274,5 +274,5 @@ async def test_a_worker_deletes_what_has_expired(home):
             assert await eventually(lambda: absent(home, notes))
 
 
-async def test_a_small_storm_with_a_killed_worker_loses_and_repeats_nothing(tmp_path, small):
+async def test_a_small_storm_with_a_killed_worker_loses_and_repeats_no_job(tmp_path, small):
     await storm(tmp_path, small(), wanted=(35, 5, 5, 5, 5, 5), processes=2)

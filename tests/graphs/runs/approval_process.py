@@ -14,12 +14,12 @@ LOW = Thresholds(evaluations=5)
 
 
 def go_on(home: Path, run: str, now: datetime, decision: ApprovalDecision | None, writes: int) -> None:
-    """The whole of a process, which records the decision, if there is one, before it executes."""
+    """Main function of the process, which records the decision, if any, before it executes."""
     asyncio.run(_go_on(home, run, now, decision, writes))
 
 
 async def _go_on(home: Path, run: str, now: datetime, decision: ApprovalDecision | None, writes: int) -> None:
-    from tests.graphs.runs.run_process import Deadly  # a script of its own, which changes the path
+    from tests.graphs.runs.run_process import Deadly  # lazy: this script changes sys.path
 
     async with open_dependencies(home) as dependencies_manager:
         dependencies = replace(dependencies_manager, thresholds=LOW, now=lambda: now)

@@ -15,7 +15,7 @@ BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 async def create_failed_run(dependencies: Dependencies, template: Run, run_id: str) -> str:
-    """A run that failed, with a little of everything."""
+    """Create a failed run with records, events and blobs."""
     run = template.model_copy(update={"id": run_id, "created_at": dependencies.now(), "history": ()})
     await dependencies.store.records.put_many(
         [run.with_state("failed", at=dependencies.now(), by=OWNER, reason="made so").put(0)]
@@ -32,7 +32,7 @@ async def create_failed_run(dependencies: Dependencies, template: Run, run_id: s
 
 
 async def content_of(store: Store, run_id: str) -> tuple[object, ...]:
-    """Of the run, and its trials in the order of their creation."""
+    """All records of the run, and its trials in the order of their creation."""
     contents = await load_contents(store, OWNER, run_id)
     trials = iterate_records(store.records, OWNER, "trial", prefix=f"{run_id}.", newest_first=True)
     order = [record.document["number"] async for record in trials if record.key.id.startswith(run_id)]

@@ -11,7 +11,7 @@ from tests.graphs.dependencies import OWNER, open_dependencies
 
 
 class Deadly:
-    """A port whose writes are counted; at the n-th the process dies, before or after it is done."""
+    """A port that counts writes; the process dies before or after the n-th."""
 
     left = 0
 
@@ -30,7 +30,7 @@ class Deadly:
                 os.kill(os.getpid(), signal.SIGKILL)
             try:
                 return await method(*arguments, **options)
-            finally:  # a write that met another's counts too
+            finally:  # a conflicting write counts too
                 if last:
                     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -29,7 +29,7 @@ ALL_WRITES = 1_000
 
 
 class CountingRunner(LocalRunner):
-    """Counts the jobs that it is given."""
+    """Counts the submitted jobs."""
 
     jobs = 0
 
@@ -42,7 +42,7 @@ class CountingRunner(LocalRunner):
 async def open_with_approval(
     home: Path, *, now: datetime = MONDAY, model: Any = None, **changes: Any
 ) -> AsyncGenerator[Dependencies]:
-    """A desk that asks a person about every run, at that time of the clock."""
+    """Dependencies in which every run needs approval, with the clock at that time."""
     async with open_dependencies(home, model) as dependencies:
         jobs = CountingRunner(dependencies.store, partial(load_owned_market, dependencies.store, dependencies.prices))
         yield replace(dependencies, **({"thresholds": LOW, "now": lambda: now, "jobs": jobs} | changes))
@@ -74,7 +74,7 @@ async def count_trials(dependencies: Dependencies) -> int:
 
 
 async def run_process(home: Path, now: datetime, decision: ApprovalDecision | None, writes: int) -> int | None:
-    """The code with which a process ends that goes on with the run."""
+    """The exit code of a process that resumes the run."""
     child = FORK_SERVER.Process(target=go_on, args=(home, RUN, now, decision, writes), daemon=True)
     child.start()
     return await exit_code_of(child)
@@ -83,7 +83,7 @@ async def run_process(home: Path, now: datetime, decision: ApprovalDecision | No
 async def check_kills_around_approval(
     folder: Path, request: Any, asking: Sequence[int], deciding: Sequence[int]
 ) -> None:
-    """Each number is the write at which a process dies: of those that ask, then of those that decide and go on."""
+    """Numbers of the writes at which processes die: while requesting approval, then while deciding and resuming."""
     async with open_dependencies(folder / "unasked") as dependencies:
         unasked = await run_until_approval(dependencies, request)
     home, approved = folder / "rough", decision(reason="go", at=THURSDAY)

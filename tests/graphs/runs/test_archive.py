@@ -1,4 +1,4 @@
-"""Old runs as files and back; what expires; what a cleanup that is cut off leaves."""
+"""Archiving and restoring runs, expiry, and interrupted cleanups."""
 
 import sqlite3
 from collections.abc import AsyncGenerator
@@ -48,7 +48,7 @@ class Killed(Exception):
 
 
 class Deadly:
-    """A port that is cut off before the n-th write of all, and does nothing from then on."""
+    """A port that fails at the n-th write overall and at every later call."""
 
     WRITES = ("put", "put_many", "delete", "append_many", "sweep")
 
@@ -89,7 +89,7 @@ def runs(report: CleanupReport) -> tuple[list[str], list[str]]:
     return [each.run for each in report.archived], [each.run for each in report.kept]
 
 
-async def test_an_archived_run_comes_back_to_the_last_byte(home, small):
+async def test_an_archived_run_is_restored_byte_for_byte(home, small):
     async with timed(home) as (dependencies, clock):
         run = await create_run(dependencies, OWNER, small())
         events = [event async for event in execute(dependencies, OWNER, run)]
@@ -113,7 +113,7 @@ async def test_an_archived_run_comes_back_to_the_last_byte(home, small):
         [listed] = await list_runs(dependencies.store, OWNER)
         assert listed.archived is not None
         assert listed.archived.bytes == report.bytes
-        assert (await new_run(dependencies, OWNER, small(seed=4))).ledger == later.ledger  # what was tried still counts
+        assert (await new_run(dependencies, OWNER, small(seed=4))).ledger == later.ledger  # its trials still count
 
         restored = await restore(dependencies, OWNER, run)
         assert (restored.state, restored.archived, restored.restored_at) == ("completed", None, clock())
@@ -128,12 +128,12 @@ async def test_an_archived_run_comes_back_to_the_last_byte(home, small):
             await restore(dependencies, OWNER, run)
 
         clock.time += 29 * DAY
-        assert runs(await clean_up(dependencies, clock())) == ([], [])  # it was brought back
+        assert runs(await clean_up(dependencies, clock())) == ([], [])  # it was restored
         clock.time += DAY
         assert runs(await clean_up(dependencies, clock())) == ([run], [])
 
 
-async def test_whoever_is_cut_off_anywhere_loses_nothing(home, small):
+async def test_an_interruption_at_any_write_loses_nothing(home, small):
     async with timed(home) as (dependencies, clock):
         template = await new_run(dependencies, OWNER, small())
         writes = 0
@@ -142,7 +142,7 @@ async def test_whoever_is_cut_off_anywhere_loses_nothing(home, small):
             before = await content_of(dependencies.store, run)
             clock.time += 30 * DAY
             cut = await is_cut_off(clean_up(deadly(dependencies, writes), clock()))
-            clock.time += timedelta(minutes=2)  # the lease of whoever died
+            clock.time += timedelta(minutes=2)  # past the lease of the crashed process
             await clean_up(dependencies, clock())
             emptied = await load_contents(dependencies.store, OWNER, run)
             assert (emptied.records, emptied.events, emptied.results) == ((), (), {})
@@ -154,7 +154,7 @@ async def test_whoever_is_cut_off_anywhere_loses_nothing(home, small):
             if contents.archived is not None:
                 await restore(dependencies, OWNER, run)
             assert await content_of(dependencies.store, run) == before
-            await dependencies.store.records.delete(Key(OWNER, "run", run))  # the next round is about another
+            await dependencies.store.records.delete(Key(OWNER, "run", run))  # the next round archives another run
             if not cut:
                 break
         assert 15 < writes < 99
@@ -168,7 +168,7 @@ async def is_cut_off(work) -> bool:
     return False
 
 
-async def test_what_was_added_while_it_was_archived_keeps_the_run(home, small):
+async def test_a_record_added_during_archiving_prevents_it(home, small):
     async with timed(home) as (dependencies, clock):
         run = await create_failed_run(dependencies, await new_run(dependencies, OWNER, small()), "r")
         clock.time += 30 * DAY
@@ -185,7 +185,7 @@ async def test_what_was_added_while_it_was_archived_keeps_the_run(home, small):
         assert runs(await clean_up(dependencies, clock())) == ([run], [])
 
 
-async def test_what_was_added_after_a_part_was_deleted_costs_nothing(home, small):
+async def test_a_record_added_during_deletion_is_preserved(home, small):
     async with timed(home) as (dependencies, clock):
         run = await create_failed_run(dependencies, await new_run(dependencies, OWNER, small()), "r")
         whole = await content_of(dependencies.store, run)
@@ -301,7 +301,7 @@ async def test_checkpoints_of_ended_runs_stay_ninety_days(home, small):
             assert (await clean_up(dependencies, clock())).checkpoints == ()
 
 
-async def test_kept_answers_and_files_of_simulations_go_when_they_have_expired(home, small):
+async def test_cached_answers_and_simulation_files_are_deleted_when_expired(home, small):
     async with timed(home) as (dependencies, clock):
         store = dependencies.store
         await create_failed_run(dependencies, await new_run(dependencies, OWNER, small()), "r")
@@ -335,7 +335,7 @@ async def test_kept_answers_and_files_of_simulations_go_when_they_have_expired(h
         assert (report.derived, report.trajectories, report.owners) == (0, 0, 1)
 
 
-async def test_shards_go_when_no_search_used_them_for_thirty_days(home):
+async def test_shards_unused_for_thirty_days_are_deleted(home):
     async with timed(home) as (dependencies, clock):
         store, shard = dependencies.store, f"{SYSTEM}/shards/a"
         await store.blobs.put(shard, b"file")
@@ -343,7 +343,7 @@ async def test_shards_go_when_no_search_used_them_for_thirty_days(home):
         clock.time += 30 * DAY
         assert (await clean_up(dependencies, clock(), dry_run=True)).shards == 1
         assert await store.blobs.exists(shard)
-        await record_use(store, ["a"], now=clock())  # by a run of whomever
+        await record_use(store, ["a"], now=clock())  # by any run
         assert (await clean_up(dependencies, clock())).shards == 0
         assert await store.blobs.exists(shard)
         clock.time += 30 * DAY
@@ -351,7 +351,7 @@ async def test_shards_go_when_no_search_used_them_for_thirty_days(home):
         assert not await store.blobs.exists(shard)
 
 
-async def test_it_is_done_once_a_day_and_never_touches_the_audit_log(home, small):
+async def test_cleanup_runs_once_a_day_and_never_touches_the_audit_log(home, small):
     async with timed(home) as (dependencies, clock):
         await create_failed_run(dependencies, await new_run(dependencies, OWNER, small()), "r")
         await dependencies.store.events.append(SYSTEM, "audit", "1", {"did": "something"})

@@ -1,4 +1,4 @@
-"""What models took: counted as the double counts it, whatever fails on the way, and held against budgets by code."""
+"""Model usage matches the double's own count despite faults, and code enforces the budgets."""
 
 import asyncio
 import io
@@ -68,7 +68,7 @@ def today() -> date:
 
 
 WHOLE = 100
-"""More events than a small answer has: it breaks after all of them."""
+"""More events than a small answer has, so that the stream breaks after all of them."""
 TOLD = Say(("Half of it.",), (Call("RiskAssessment", {"concerns": ["none"]}),), usage=replies.Usage(900, 40, 300, 50))
 
 
@@ -83,7 +83,7 @@ class Ran:
 
     @property
     def cut(self) -> list[tuple[str, str | None]]:
-        """Which agents abstained for a budget, and for which."""
+        """The agents that abstained for a budget, with the budget."""
         decisions = self.result.manifest.decisions
         assert all((d.author == ABSTAINED) is (d.abstained_for is not None) for d in decisions)
         return [(d.agent, d.budget) for d in decisions if d.abstained_for == "budget"]
@@ -98,7 +98,7 @@ class Ran:
 
 
 async def ran(dependencies: Dependencies) -> Ran:
-    """A new run, whose result tells what the store counted, and which is the same without any model."""
+    """Execute a new run; checks its counted usage and its reproduction without a model."""
     name = await create_run(dependencies, OWNER, REQUEST)
     before = await daily_usage(dependencies.store, OWNER, today())
     events = [event async for event in execute(dependencies, OWNER, name)]
@@ -126,7 +126,7 @@ def wired(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """Without faults and budgets."""
+    """A run without faults and budgets."""
 
     async def undisturbed() -> Ran:
         async with open_dependencies(tmp_path_factory.mktemp("plain")) as dependencies:
@@ -171,7 +171,7 @@ async def test_the_result_counts_what_the_endpoint_counted(case, wired):
     assert (run_outcome.result.partial, run_outcome.warned) == ((), [])
 
 
-async def test_what_a_run_took_before_it_failed_counts_once(wired, plain):
+async def test_usage_before_a_failure_counts_once(wired, plain):
     with Double(faulty(embedded(), {6: replies.DENIED, 9: replies.DENIED})) as double:
         async with wired(double) as dependencies:
             name = await create_run(dependencies, OWNER, REQUEST)
@@ -200,7 +200,7 @@ NO_CALL, AGENTS_SIDE_BY_SIDE, ONE_PLAN = 0, 4, 6
         pytest.param(ONE_PLAN, marks=pytest.mark.soak),
     ],
 )
-async def test_a_run_ends_with_what_it_has_when_its_tokens_are_spent(calls, wired, plain):
+async def test_a_run_ends_with_its_partial_work_when_its_tokens_are_spent(calls, wired, plain):
     answers = plain.of(ModelAnswered)
     limit = sum(map(tokens_told, answers[:calls]))
     with Double(embedded()) as double:
@@ -245,7 +245,7 @@ def labelled_everywhere(run_outcome: Ran) -> None:
         assert all(event.headline.startswith(LABEL) for event in run_outcome.of(VerdictReached))
 
 
-async def test_an_agent_is_cut_at_its_own_budget_after_one_call_at_most(wired, plain):
+async def test_an_agent_stops_at_its_own_budget_after_one_call_at_most(wired, plain):
     answers = plain.of(ModelAnswered)
     limit = min(next(a.dollars for a in answers if a.agent == agent) for agent in ASKED)
     with Double(embedded()) as double:
@@ -261,7 +261,7 @@ async def test_an_agent_is_cut_at_its_own_budget_after_one_call_at_most(wired, p
     labelled_everywhere(run_outcome)
 
 
-async def test_what_a_user_took_in_earlier_runs_counts_and_a_person_is_warned_in_time(wired, plain):
+async def test_usage_of_earlier_runs_counts_and_gives_an_early_warning(wired, plain):
     usage = plain.used
     assert usage.dollars is not None
     with Double(embedded()) as double:
@@ -279,7 +279,7 @@ async def test_what_a_user_took_in_earlier_runs_counts_and_a_person_is_warned_in
     assert second.used.dollars < usage.dollars
 
 
-async def test_a_model_without_a_price_has_no_cost_and_is_told_once(wired):
+async def test_a_model_without_a_price_has_no_cost_and_one_warning(wired):
     nothing = PriceTable(as_of=date(2026, 1, 1), source="a test", prices=())
     with Double(embedded()) as double:
         async with wired(double, prices=nothing) as dependencies:

@@ -1,4 +1,4 @@
-"""Prices are loaded for a new run where nothing is known of them yet, and not a second time."""
+"""Creating runs loads the prices once, when nothing about them is cached."""
 
 from dataclasses import dataclass, field, replace
 
@@ -43,7 +43,7 @@ async def test_bundled_prices_are_loaded_once_for_a_choice_of_them_and_never_who
             assert bool(run.request.space.inner) == (run.request.universe not in ("sp500", "stocks:AAPL"))
         await new_run(
             dependencies, "another", small(universe="stocks:AAPL")
-        )  # what one owner's runs told is not another's
+        )  # cached properties are not shared between owners
         assert prices.loaded[-1] == "stocks:AAPL"
 
 
@@ -64,7 +64,7 @@ async def test_a_data_set_is_not_read_for_a_run_on_all_of_it(home, opened, small
         assert (run.data_digest, again.data_digest) == (version.version.prices_digest, part.data_digest)
 
 
-async def test_a_new_version_is_looked_at_anew_and_a_mark_still_holds(home, opened, small):
+async def test_a_new_version_is_checked_again_and_a_mark_still_applies(home, opened, small):
     async with opened(home) as dependencies:
         await import_file(dependencies.store, OWNER, "mydata", await price_file(since=SINCE), Terms(), commit=True)
         before = await new_run(dependencies, OWNER, small(universe="mydata:AAPL"))

@@ -58,7 +58,7 @@ async def test_a_run_keeps_the_version_that_it_began_with(home, opened, small):
         assert later.data_digest != run.data_digest
 
 
-async def test_what_was_accepted_is_said_with_every_result(home, opened):
+async def test_accepted_defects_appear_in_every_result(home, opened):
     content = (await price_file("AAPL")).replace(b"2003-03-03", b"2003-03-02")  # a Sunday
     terms = Terms(accept={"closed_days": "the source stamps it so", "missing_sessions": "see above"})
     async with opened(home) as dependencies:
@@ -69,7 +69,7 @@ async def test_what_was_accepted_is_said_with_every_result(home, opened):
     assert any(caveat.endswith("accepted: the source stamps it so") for caveat in evaluation.caveats)
 
 
-async def test_tools_find_own_assets_beside_the_bundled_ones(home, opened):
+async def test_tools_find_own_and_bundled_assets(home, opened):
     content = (await price_file("AAPL,MSFT")).replace(b"AAPL", b"OWN1").replace(b"MSFT", b"OWN2")
     async with opened(home) as dependencies:
         await import_file(dependencies.store, OWNER, "mydata", content, Terms(), commit=True)
@@ -110,7 +110,7 @@ async def test_no_new_run_uses_what_is_marked_as_bad(home, opened, small):
         await create_run(dependencies, OWNER, small(universe="mydata"))
 
 
-async def test_a_bad_day_outside_of_the_data_stops_nothing(home, opened, small):
+async def test_a_bad_day_outside_the_data_has_no_effect(home, opened, small):
     async with opened(home) as dependencies:
         await import_file(dependencies.store, OWNER, "mydata", await price_file(), Terms(), commit=True)
         new = NewMarker.model_validate({"symbol": "AAPL", "reason": "a wrong tick", "end": "1997-01-01"})

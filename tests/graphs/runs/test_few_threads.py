@@ -1,4 +1,4 @@
-"""Searches that are as many as the threads of the process, or more."""
+"""As many searches as the process has threads, or more."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from tests.graphs.dependencies import OWNER, open_dependencies
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_search_leaves_a_thread_for_what_it_stores(home, small):
+async def test_a_search_leaves_one_thread_free_for_storage(home, small):
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
     async with open_dependencies(home) as dependencies, asyncio.timeout(60.0):
         run = await create_run(dependencies, OWNER, small())

@@ -117,7 +117,7 @@ async def test_a_holdout_whose_opening_was_rejected_stays_locked(home, small):
         assert "holdout.node_started" not in await kinds(dependencies)
 
 
-async def test_an_approval_that_its_process_did_not_live_to_use_still_holds(home, small):
+async def test_an_approval_outlives_the_process_that_recorded_it(home, small):
     async with at(home) as dependencies:
         await finished(dependencies, small())
         await open_holdout(dependencies, OWNER, RUN)
@@ -129,7 +129,7 @@ async def test_an_approval_that_its_process_did_not_live_to_use_still_holds(home
     assert (opened.at, opened.by) == (FRIDAY, "risk officer")
 
 
-async def test_there_is_nothing_to_open_without_a_winner_or_an_end(home, small):
+async def test_a_holdout_needs_a_completed_run_with_a_winner(home, small):
     tight = Limits(expected_shortfall=Limit(bound=0.0005, scenarios=("base_case",)))
     async with at(home) as dependencies:
         await create_run(dependencies, OWNER, small(limits=tight, mandate={"min_weight": 0.0}), run_id=RUN)
@@ -142,7 +142,7 @@ async def test_there_is_nothing_to_open_without_a_winner_or_an_end(home, small):
         assert await load_approval(dependencies.store, OWNER, RUN, "holdout") is None
 
 
-async def test_an_edit_fits_no_holdout(home, small):
+async def test_a_holdout_decision_cannot_be_an_edit(home, small):
     async with at(home) as dependencies:
         await finished(dependencies, small())
         await open_holdout(dependencies, OWNER, RUN)

@@ -1,4 +1,4 @@
-"""Leases: held through faults of the storage, given up when it says nothing until they have ended."""
+"""Leases survive storage faults, and are given up if they cannot be renewed in time."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -59,12 +59,12 @@ async def test_a_fault_of_the_storage_does_not_lose_it(store, fault):
     assert not await is_leased(store, OWNER, JOB)
 
 
-async def test_who_cannot_renew_it_is_cut_off_before_another_has_it(store):
+async def test_a_holder_that_cannot_renew_stops_before_the_lease_expires(store):
     with pytest.raises(LeaseHeld, match="its lease was lost"):
         await hold(store, [Unavailable("disk full")] * 100, 10.0)
 
 
-async def test_who_lost_it_is_cut_off_and_leaves_it_to_the_other(store):
+async def test_a_holder_that_lost_the_lease_stops_and_does_not_release_it(store):
     other = {"holder": "other", "until": "2999-01-01T00:00:00+00:00"}
 
     async def robbed() -> None:

@@ -1,4 +1,4 @@
-"""What a second person has to decide, and where that person finds it."""
+"""Approvals by a second person, and the list in which that person finds them."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -39,7 +39,7 @@ from tests.graphs.jobs.queued_runs import queued_dependencies
 from tests.graphs.runs.approval_process import LOW
 
 ANNA, RUN = "anna", "done"
-MONDAY = datetime.now(UTC)  # what expires is measured by the clock of the store
+MONDAY = datetime.now(UTC)  # the store's own clock decides about expiry
 HOLDOUT = ApprovalRequest(subject="holdout", estimate=None, exceeded=(), thresholds=NO_THRESHOLDS, at=MONDAY)
 
 pytestmark = pytest.mark.anyio
@@ -54,13 +54,13 @@ OFFICER = person("olga", "compliance-officer")
 
 @asynccontextmanager
 async def guarded(home: Path, **changes: Any) -> AsyncGenerator[Dependencies]:
-    """A desk where people sign in."""
+    """Dependencies with sign-in."""
     async with open_dependencies(home) as dependencies:
         yield replace(dependencies, second_person=frozenset({"holdout"}), thresholds=LOW, now=lambda: MONDAY, **changes)
 
 
 async def asked(dependencies: Dependencies, request: Any, run: str = RUN, owner: str = ANNA) -> Question:
-    """The question about the holdout of a run."""
+    """Request the approval of a run's holdout."""
     await create_run(dependencies, owner, request, run_id=run)
     approval = await request_approval(dependencies.store, owner, run, run, HOLDOUT)
     return (await load_question(dependencies.store, OFFICER, approval.question)).question
@@ -87,7 +87,7 @@ async def listed(dependencies: Dependencies, asking: Principal, limit: int = 100
             return names
 
 
-def test_who_decides_what():
+def test_roles_determine_who_may_decide():
     signed_in: frozenset[Subject] = frozenset({"holdout"})
     alone: frozenset[Subject] = frozenset()
     deciders = {
@@ -107,7 +107,7 @@ def test_who_decides_what():
     }
 
 
-async def test_a_holdout_is_opened_by_a_second_person_and_nobody_else(home, small):
+async def test_only_a_second_person_can_open_a_holdout(home, small):
     async with guarded(home) as dependencies:
         question = await asked(dependencies, small())
         for nobody in (
@@ -139,7 +139,7 @@ async def test_a_holdout_is_opened_by_a_second_person_and_nobody_else(home, smal
     assert RUN not in (question.id, closed.id)
 
 
-async def test_what_waits_for_a_second_person_is_decided_where_people_sign_in_and_nowhere_else(home, small):
+async def test_a_second_persons_decision_requires_sign_in(home, small):
     async with guarded(home) as dependencies:
         await create_run(dependencies, ANNA, small(), run_id=RUN)
         question = (await request_approval(dependencies.store, ANNA, RUN, RUN, HOLDOUT, second_person=True)).question
@@ -156,7 +156,7 @@ async def test_what_waits_for_a_second_person_is_decided_where_people_sign_in_an
             await decided(local, person(ANNA, "administrator"), "rejected")
 
 
-async def test_of_two_second_persons_the_first_holds(home, small):
+async def test_the_first_of_two_second_persons_decides(home, small):
     async with guarded(home) as dependencies, guarded(home) as other:
         question = await asked(dependencies, small())
         outcomes = await asyncio.gather(
@@ -174,7 +174,7 @@ async def test_of_two_second_persons_the_first_holds(home, small):
     assert closed.decided.by == ("otto" if outcomes[0] else "olga")
 
 
-async def test_everybody_finds_what_they_may_decide_page_by_page(home, small):
+async def test_each_person_lists_the_approvals_they_may_decide(home, small):
     launch = HOLDOUT.model_copy(update={"subject": "launch"})
     async with guarded(home) as dependencies:
         for run in ("first", "second", "third"):
@@ -195,7 +195,7 @@ async def test_everybody_finds_what_they_may_decide_page_by_page(home, small):
 
 
 class Cut:
-    """Records whose transactions are cut off, before or after they are done."""
+    """Records whose transactions fail, before or after they are written."""
 
     def __init__(self, records: Any, *, done: bool) -> None:
         self._records = records
@@ -212,7 +212,7 @@ class Cut:
 
 
 @pytest.mark.parametrize("done", [False, True])
-async def test_a_question_and_its_place_in_the_list_are_written_and_closed_together(home, small, done):
+async def test_an_approval_and_its_list_entry_are_written_atomically(home, small, done):
     async with guarded(home) as dependencies:
         await create_run(dependencies, ANNA, small(), run_id=RUN)
         whole = dependencies.store
@@ -235,7 +235,7 @@ async def test_a_question_and_its_place_in_the_list_are_written_and_closed_toget
         assert len([record async for record in iterate_records(whole.records, SYSTEM, KIND)]) == 1
 
 
-async def test_a_question_goes_with_its_run_and_comes_back_with_it(home, small):
+async def test_an_approval_is_archived_and_restored_with_its_run(home, small):
     manager = person("ben", "portfolio-manager")
     rules: dict[str, Any] = {"second_person": frozenset({"holdout"}), "thresholds": LOW, "now": lambda: MONDAY}
     ruling = ApprovalDecision(verdict="edited", trials=12, by="ben", at=MONDAY)
@@ -266,7 +266,7 @@ async def test_a_question_goes_with_its_run_and_comes_back_with_it(home, small):
         assert (await load_run(dependencies.store, ANNA, run)).state == "queued"
 
 
-async def test_a_question_that_has_ended_is_gone_after_a_month(home, small):
+async def test_a_decided_approval_is_deleted_after_a_month(home, small):
     async with guarded(home) as dependencies:
         question = await asked(dependencies, small())
         long_ago = ApprovalDecision(verdict="approved", by="olga", at=MONDAY - RETENTION - timedelta(seconds=1))

@@ -1,4 +1,4 @@
-"""Surrogates of real runs: fitted, registered, asked, and used to begin the next search."""
+"""Surrogates of real runs: fitting, registration, prediction, and warm starts."""
 
 import asyncio
 import shutil
@@ -29,7 +29,7 @@ RULE = StrategyConfig(weight_function="inverse_vol", lookback_days=63)
 
 @dataclass(frozen=True)
 class Searched:
-    """A home in which a search was run twice: before and after a surrogate was fitted on it."""
+    """A home with the same search before and after a surrogate was fitted."""
 
     home: Path
     request: OptimizationRequest
@@ -80,7 +80,7 @@ async def trials_of(dependencies, run: str) -> tuple[Trial, ...]:
 
 @pytest.fixture
 async def dependencies(two_searches, tmp_path):
-    """Over a copy of the home."""
+    """Dependencies over a copy of the home."""
     shutil.copytree(two_searches.home, tmp_path / "copy")
     async with open_dependencies(tmp_path / "copy") as dependencies:
         yield dependencies
@@ -91,10 +91,10 @@ async def test_a_registered_surrogate_changes_no_result(two_searches) -> None:
 
 
 async def test_the_same_trials_are_one_version_and_more_are_the_next(two_searches, dependencies, small) -> None:
-    """The others are those of a start for which the first plan, two thirds of the trials, has no room."""
+    """The remaining ones are starts beyond the first plan, which has two thirds of the trials."""
     assert two_searches.made.version == 1
     assert two_searches.made.trials == 25
-    again = await fit_surrogate(dependencies, OWNER, two_searches.runs[1])  # its configs were tried before
+    again = await fit_surrogate(dependencies, OWNER, two_searches.runs[1])  # its configurations were tried before
     assert again == two_searches.made
     start = tuple(sobol(small().space, 10, seed=8))
     trials = await trials_of(dependencies, await run(dependencies, small(trials=12, start=start, name="more")))
@@ -106,7 +106,7 @@ async def test_the_same_trials_are_one_version_and_more_are_the_next(two_searche
     assert await surrogates(dependencies.store, OWNER) == [more, again]
 
 
-async def test_trials_of_another_problem_are_never_mixed_in(two_searches, dependencies, small) -> None:
+async def test_trials_of_another_problem_are_not_used(two_searches, dependencies, small) -> None:
     other = await create_run(dependencies, OWNER, small(seed=4))
     with pytest.raises(TooFewTrials, match="0 stored trials"):
         await fit_surrogate(dependencies, OWNER, other)
@@ -130,7 +130,7 @@ async def test_a_prediction_is_labelled_and_says_how_far_it_may_be_off(two_searc
         await predict(dependencies, OWNER, RULE.model_copy(update={"inner": "equal_weight"}), job=two_searches.runs[0])
 
 
-async def test_a_warm_search_begins_with_its_start_and_finds_no_less(two_searches, dependencies) -> None:
+async def test_a_warm_search_starts_with_its_suggestions_and_finds_no_worse(two_searches, dependencies) -> None:
     warm = await warm_start(dependencies, OWNER, two_searches.request)
     assert warm.surrogate == two_searches.made
     assert len(warm.request.start) == 6

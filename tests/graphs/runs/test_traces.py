@@ -1,4 +1,4 @@
-"""What a trace tells besides the answers: numbers, agents, trials, checks."""
+"""Trace events besides the answers: sequence numbers, agents, trials, checks."""
 
 import asyncio
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ REQUEST = OptimizationRequest(trials=10, scenarios=SCENARIOS, seed=3)
 
 
 class Hasty(EmbeddedPlanner):
-    """Its first explanation has a number of its own; its answers count tokens."""
+    """A planner whose first explanation has an invented number, and whose answers report tokens."""
 
     drafts: list[str]
 
@@ -56,14 +56,14 @@ class Hasty(EmbeddedPlanner):
 
 
 class Traced:
-    """One run, with what the store has of it and what its observer was told."""
+    """One run, with its stored events and those its observer received."""
 
     events: Sequence[TraceEvent]
     stored: Sequence[TraceEvent]
     payloads: Sequence[dict[str, object]]
     observed: Sequence[TraceEvent]
     followed: Sequence[TraceEvent]
-    """The same run again, with the decisions of the first."""
+    """Repeat the run with the decisions of the first."""
     result: OptimizationResult
 
     async def make(self, home) -> None:
@@ -101,7 +101,7 @@ def test_events_are_numbered_without_gaps_and_the_number_is_stored_once(executed
     assert not any("sequence" in payload for payload in executed_run.payloads)
 
 
-def test_an_observer_is_told_each_event_once_and_none_that_is_only_read_out(executed_run):
+def test_an_observer_gets_each_new_event_once(executed_run):
     ours = [event for event in executed_run.observed if event.run == executed_run.events[0].run]
     assert ours == executed_run.events
 
@@ -148,7 +148,7 @@ def test_each_draft_is_refused_or_checked(executed_run):
     assert checked[-1].references == sum(claim["text"].count("{{") for claim in explained)
 
 
-def test_trials_are_told_in_order_each_before_the_tenth_that_counts_it(executed_run):
+def test_trial_events_precede_the_progress_that_counts_them(executed_run):
     finished_trials = executed_run.of(TrialFinished)
     assert [(e.trial, e.digest) for e in finished_trials] == [(t.number, t.digest) for t in executed_run.trials]
     count, before = 0, 0
@@ -162,7 +162,7 @@ def test_trials_are_told_in_order_each_before_the_tenth_that_counts_it(executed_
 
 
 @pytest.mark.anyio
-async def test_a_trial_that_was_dropped_has_no_objective_and_those_told_are_not_read_again(home, executed_run):
+async def test_a_screened_trial_has_no_objective_and_no_trial_is_read_twice(home, executed_run):
     trials = [trial.model_copy(update={"screened": trial.number % 2 == 0}) for trial in executed_run.trials]
     async with open_dependencies(home) as dependencies:
         await save_trials(dependencies.store, OWNER, "one", [(trial, np.zeros((2, 3))) for trial in trials])

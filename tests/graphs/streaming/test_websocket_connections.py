@@ -1,4 +1,4 @@
-"""Readers behind a gateway: several append at once, the gateway fails, and every reader gets everything."""
+"""WebSocket readers get every event despite concurrent appends and gateway faults."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ QUICK = 0.01
 
 
 class Line:
-    """A gateway that takes its time, loses answers and refuses, as its dice fall."""
+    """A gateway with random delays, lost responses and rejections."""
 
     def __init__(self, seed: int = 0, *, failing: float = 0.0) -> None:
         self._dice = random.Random(seed)
@@ -63,7 +63,7 @@ async def open_connection(sockets: WebSocketConnections, id_: str, owner: str = 
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_every_number_comes_and_none_before_those_below_it(store: Store, seed: int):
+async def test_every_event_is_delivered_in_order(store: Store, seed: int):
     dice, line = random.Random(seed), Line(seed, failing=0.3)
     log = Written(store)
     await log.begin()
@@ -75,7 +75,7 @@ async def test_every_number_comes_and_none_before_those_below_it(store: Store, s
         starts = {connection.id: dice.randrange(4) for connection in connections}
         for n in range(0, 40, 4):
             for connection in connections[n // 10 : n // 10 + 1]:
-                with suppress(Unavailable):  # what was missed comes with the next push
+                with suppress(Unavailable):  # the next push sends missed events
                     await one.follow(connection, RUN, starts[connection.id])
             await log.append(*log.trials(n, n + 4))
             for each in dice.sample([one, two], dice.randint(1, 2)):
@@ -109,7 +109,7 @@ async def test_logs_of_the_same_name_belong_to_their_owners(store: Store):
     assert line.sent == {"mine": [1, 2, 3, 4, 5]}
 
 
-async def test_a_log_that_nobody_follows_is_not_sent_and_not_kept_for_ever(store: Store):
+async def test_an_unfollowed_log_is_neither_sent_nor_cached_forever(store: Store):
     line = Line()
     async with aclosing(WebSocketConnections(store, line, interval=QUICK)) as sockets:
         for n in range(3 * MAX_LOGS):
@@ -119,7 +119,7 @@ async def test_a_log_that_nobody_follows_is_not_sent_and_not_kept_for_ever(store
     assert line.posts == 0
 
 
-async def test_a_connection_follows_so_many(store: Store):
+async def test_a_connection_follows_a_limited_number_of_logs(store: Store):
     line = Line()
     async with aclosing(WebSocketConnections(store, line, interval=QUICK)) as sockets:
         connection = await open_connection(sockets, "one")
@@ -127,14 +127,14 @@ async def test_a_connection_follows_so_many(store: Store):
             await Written(store, f"run-{n}").begin()
         for n in range(MAX_SUBSCRIPTIONS):
             await sockets.follow(connection, f"run-{n}", 3)
-        await sockets.follow(connection, "run-0", 0)  # one that is followed already
+        await sockets.follow(connection, "run-0", 0)  # already followed
         with pytest.raises(InvalidInput, match="unsubscribe from another run first"):
             await sockets.follow(connection, f"run-{MAX_SUBSCRIPTIONS}", 0)
         await sockets.stop(connection, "run-1")
         await sockets.follow(connection, f"run-{MAX_SUBSCRIPTIONS}", 0)
 
 
-async def test_who_appends_waits_for_no_reader(store: Store):
+async def test_appending_does_not_wait_for_readers(store: Store):
     class Stuck(Line):
         async def post(self, connection: str, text: str) -> None:
             if self.posts:
