@@ -168,7 +168,7 @@ async def test_a_run_that_failed_is_resumed_to_the_same_result(case, home, monke
         failed_run = await ran(home, options=options_of(fault.patience))
         again = await ran(home, failed_run.run, options_of(fault.patience))
         assert again.failure is not None
-        assert len(again.events) == 1, "it failed in the same way, which is told once more"
+        assert len(again.events) == 1, "the same failure is logged again"
     with Double(embedded()) as double:
         point_at(monkeypatch, double.url)
         resumed = await ran(home, failed_run.run)

@@ -110,7 +110,7 @@ def test_roles_determine_who_may_decide():
 async def test_only_a_second_person_can_open_a_holdout(home, small):
     async with guarded(home) as dependencies:
         question = await asked(dependencies, small())
-        for nobody in (
+        for principal in (
             person(ANNA, "administrator"),
             person(ANNA, "compliance-officer", scopes=("compliance:write",), via="key:another"),
             person("ben", "portfolio-manager"),
@@ -119,7 +119,7 @@ async def test_only_a_second_person_can_open_a_holdout(home, small):
         ):
             for verdict in ("approved", "rejected"):
                 with pytest.raises(Forbidden, match=f"waits for a second person.*{question.id}"):
-                    await decided(dependencies, nobody, verdict)
+                    await decided(dependencies, principal, verdict)
         assert await load_approval(dependencies.store, ANNA, RUN, "holdout") == await request_approval(
             dependencies.store, ANNA, RUN, RUN, HOLDOUT
         )
