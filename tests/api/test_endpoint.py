@@ -31,7 +31,7 @@ from desk.surrogates.problem import complete, problem_of
 from quant.strategies.search import sobol
 from quant.strategies.trial import Trial
 from quant.worlds.scenario import BUILT_IN
-from tests.api.http.application import application, running, served, settings_of
+from tests.api.http.application import application, open_client, run_server, settings_of
 from tests.doubles.aws import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -88,7 +88,7 @@ def ready(client: httpx.Client) -> None:
 def client(model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     settings = settings_of(tmp_path_factory.mktemp("home"))
     with (
-        running(create_endpoint(settings, BundledPrices(), load_artifact(model))) as address,
+        run_server(create_endpoint(settings, BundledPrices(), load_artifact(model))) as address,
         httpx.Client(base_url=address, timeout=60) as asking,
     ):
         ready(asking)
@@ -103,7 +103,7 @@ def invoke(client: httpx.Client, body: object) -> Any:
 
 def test_an_evaluation_is_that_of_the_service_alone_or_among_others(client, home) -> None:
     async def asked() -> list[Any]:
-        async with served(application(home)) as service:
+        async with open_client(application(home)) as service:
             return [(await service.post("/api/evaluations", json=body)).json() for body in (BEAR, MIXED)]
 
     expected = asyncio.run(asked())
@@ -232,7 +232,7 @@ def until(condition: Any) -> None:
 def test_nothing_is_answered_before_it_is_warm_two_at_once_and_none_for_ever(home) -> None:
     prices = HeldBack()
     app = create_endpoint(settings_of(home), prices, None, time_limit=5.0)
-    with running(app) as address, httpx.Client(base_url=address, timeout=60) as client:
+    with run_server(app) as address, httpx.Client(base_url=address, timeout=60) as client:
         until(lambda: prices.loading)  # the first answer, which nobody has asked for
         for answer in (client.get("/ping"), client.post("/invocations", json=BEAR)):
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
@@ -258,7 +258,7 @@ def test_nothing_is_answered_before_it_is_warm_two_at_once_and_none_for_ever(hom
 def test_who_would_wait_too_long_is_told_so(home) -> None:
     prices = HeldBack()
     app = create_endpoint(settings_of(home), prices, None, time_limit=0.05)
-    with running(app) as address, httpx.Client(base_url=address, timeout=60) as client:
+    with run_server(app) as address, httpx.Client(base_url=address, timeout=60) as client:
         prices.let.set()
         ready(client)
         prices.let.clear()

@@ -13,8 +13,8 @@ from fastapi import FastAPI, Response
 
 from graphs.dependencies import Dependencies
 from store.store import Store
-from tests.api.http.application import application, running
-from tests.api.http.live_run import RUN, Written, frames, written
+from tests.api.http.application import application, run_server
+from tests.api.http.live_run import RUN, RunLogWriter, frames, open_run_log
 from tests.bench.comparison import Comparison, Row
 from tests.graphs.dependencies import open_dependencies
 
@@ -51,9 +51,9 @@ async def latencies(home: Path, *, readers: int, elsewhere: bool) -> list[float]
             stores.append(context.store)
             yield context
 
-    async with written(home, trials=APPENDS) as other:
-        with running(application(home, dependencies())) as address:
-            log = other if elsewhere else Written(stores[0], trials=APPENDS)
+    async with open_run_log(home, trials=APPENDS) as other:
+        with run_server(application(home, dependencies())) as address:
+            log = other if elsewhere else RunLogWriter(stores[0], trials=APPENDS)
             reader, connected, appended = Arrivals(), asyncio.Semaphore(0), dict[int, float]()
             limits = httpx.Limits(max_connections=None)
             async with httpx.AsyncClient(base_url=address, timeout=60, limits=limits) as client:
@@ -88,7 +88,7 @@ def test_latency(comparison: Comparison, tmp_path: Path, size: str, readers: int
 
 async def time_resumption(home: Path) -> tuple[float, float, float]:
     """Seconds: the first reader, one who comes while the log is followed, and a bare route with the same bytes."""
-    async with written(home, trials=LONG) as log:
+    async with open_run_log(home, trials=LONG) as log:
         for first in range(0, LONG, 500):
             await log.append(*log.trials(first, first + 500))
         await log.finish()
@@ -99,14 +99,14 @@ async def time_resumption(home: Path) -> tuple[float, float, float]:
             body = (await client.get(path)).content
             return time.perf_counter() - start, body
 
-    with running(application(home)) as address:
+    with run_server(application(home)) as address:
         cold, whole = await read(address, EVENTS)
         warm = [await read(address, EVENTS) for _ in range(5)]
     assert whole.count(b"\nid: ") == 2 * LONG + 4
     assert all(body == whole for _, body in warm)
     bare = FastAPI()
     bare.get("/bytes")(lambda: Response(whole, media_type="text/event-stream"))
-    with running(bare) as address:
+    with run_server(bare) as address:
         peer = [await read(address, "/bytes") for _ in range(5)]
     assert all(body == whole for _, body in peer)
     return cold, min(seconds for seconds, _ in warm), min(seconds for seconds, _ in peer)

@@ -16,20 +16,20 @@ from websockets.sync.client import connect
 from desk.governance.roles import ROLES
 from tests.api.http.application import application
 from tests.api.http.identity.sign_in import bearer
-from tests.api.http.operation_requests import PLACES, RULE, RUNS, Asked, asked, in_order, operations
+from tests.api.http.operation_requests import PLACES, RULE, RUNS, OperationCall, in_order, operation_calls, operations
 from tests.api.http.two_users import (
     ANNA,
     BEN,
     HIDDEN,
     SOCKET,
     SharedServer,
-    another,
     client,
-    elsewhere,
-    everything,
+    normalized_answer,
     serve_two_users,
+    similar_value,
     simple,
-    told,
+    stored_digests,
+    with_own_address,
 )
 from tests.doubles.cognito import pool
 
@@ -42,7 +42,7 @@ SHARED = {
 }
 """Operations that also show requests and audit entries of other users; a test of their own checks the content."""
 JSON = {"Content-Type": "application/json"}
-REQUESTS = asked()
+REQUESTS = operation_calls()
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +66,10 @@ def anna(server: SharedServer) -> Iterator[httpx.Client]:
 
 @contextmanager
 def unchanged(server: SharedServer, owner: str | None = None) -> Generator[None]:
-    before = everything(server.home, owner)
+    before = stored_digests(server.home, owner)
     assert len(before) > 50
     yield
-    after = everything(server.home, owner)
+    after = stored_digests(server.home, owner)
     assert {name: after.get(name) for name in before} == before
     assert after.keys() == before.keys()
 
@@ -89,18 +89,18 @@ def assert_nothing_of_anna(server: SharedServer, answer: httpx.Response, label: 
 def test_another_user_gets_the_same_response_for_her_objects_and_for_missing_ones(
     server: SharedServer, ben: httpx.Client
 ) -> None:
-    missing_ids = {name: another(id_) for name, id_ in server.ids.items()}
+    missing_ids = {name: similar_value(id_) for name, id_ in server.ids.items()}
     compared = 0
     with unchanged(server, ANNA):
         for one in sorted(REQUESTS, key=in_order):
             if one.label in SHARED:
                 continue
-            hers, none = one.sent(ben, server.ids), one.sent(ben, missing_ids)
+            hers, none = one.send(ben, server.ids), one.send(ben, missing_ids)
             assert hers.status_code < 500, one
             assert_nothing_of_anna(server, hers, one.label)
             if str(hers.request.url) != str(none.request.url) or hers.request.content != none.request.content:
                 compared += 1
-                assert told(hers, server.ids) == told(none, missing_ids), one
+                assert normalized_answer(hers, server.ids) == normalized_answer(none, missing_ids), one
                 if "{" in one.path:
                     assert hers.status_code == 404, one
     assert compared > 75
@@ -124,14 +124,14 @@ def test_approvals_and_audit_entries_of_other_users_show_no_content(
             assert word not in text
         for role in ("analyst", "compliance-officer"):
             with client(server.address, bearer(server.pool.token(sub=BEN, groups=[role]))) as other:
-                for ids in (server.ids, {name: another(id_) for name, id_ in server.ids.items()}):
-                    answers = [one.sent(other, ids) for one in REQUESTS if one.label in SHARED and "{" in one.path]
+                for ids in (server.ids, {name: similar_value(id_) for name, id_ in server.ids.items()}):
+                    answers = [one.send(other, ids) for one in REQUESTS if one.label in SHARED and "{" in one.path]
                     assert {answer.status_code for answer in answers} == {403 if role == "analyst" else 404}
                     for answer in answers:
                         assert_nothing_of_anna(server, answer, role)
 
 
-def requests_with(*parameters: str) -> list[Asked]:
+def requests_with(*parameters: str) -> list[OperationCall]:
     """Requests of operations with these parameters."""
     labels = {
         f"{method} {path}"
@@ -148,12 +148,12 @@ def test_her_page_cursors_show_another_user_nothing(
     for one in requests_with("limit", "after"):
         if one.label in SHARED or one.request.at or one.request.params:
             continue
-        page = one.sent(anna, server.ids, limit=1)
+        page = one.send(anna, server.ids, limit=1)
         cursor = page.headers.get("X-Next-Cursor") or (page.json().get("next") if "next" in page.text else None)
         if cursor is None:
             continue
         followed += 1
-        response = one.sent(ben, server.ids, limit=1000, after=cursor)
+        response = one.send(ben, server.ids, limit=1000, after=cursor)
         assert response.status_code in (200, 404, 422), one
         assert_nothing_of_anna(server, response, one.label)
     assert followed >= 10
@@ -162,10 +162,10 @@ def test_her_page_cursors_show_another_user_nothing(
 def test_her_etags_never_give_another_user_304(server: SharedServer, anna: httpx.Client, ben: httpx.Client) -> None:
     tagged = 0
     for one in requests_with("if-none-match"):
-        tag = one.sent(anna, server.ids).headers.get("ETag")
+        tag = one.send(anna, server.ids).headers.get("ETag")
         if tag is not None:
             tagged += 1
-            assert one.sent(ben, server.ids, headers={"If-None-Match": tag}).status_code in (200, 404, 422), one
+            assert one.send(ben, server.ids, headers={"If-None-Match": tag}).status_code in (200, 404, 422), one
     assert tagged >= 10
 
 
@@ -208,7 +208,7 @@ def test_a_socket_closes_for_another_user_as_for_a_missing_run(server: SharedSer
     headers = bearer(server.pool.token(sub=BEN, groups=list(ROLES)))
     for name in RUNS:
         run = server.ids[name]
-        missing_ids = another(run)
+        missing_ids = similar_value(run)
         hers = messages_of(server, SOCKET.format(run=run), headers)
         none = messages_of(server, SOCKET.format(run=missing_ids), headers)
         assert (len(hers), hers[0]) == (2, 4404)
@@ -235,13 +235,13 @@ def assert_rejected(server: SharedServer, choose: Callable[[int, list[str]], tup
             if one.label in PUBLIC:
                 continue
             for kind in choose(number, kinds):
-                answer = one.sent(stranger, server.ids, headers=server.refused[kind])
+                answer = one.send(stranger, server.ids, headers=server.refused[kind])
                 assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == (401, "Bearer"), (one, kind)
                 assert_nothing_of_anna(server, answer, one.label)
         for number, name in enumerate(RUNS):
             for kind in (kind for kind in choose(number, kinds) if not kind.startswith("ten kilobytes")):
                 with pytest.raises(InvalidStatus) as rejection:
-                    messages_of(server, SOCKET.format(run=server.ids[name]), elsewhere(server.refused[kind]))
+                    messages_of(server, SOCKET.format(run=server.ids[name]), with_own_address(server.refused[kind]))
                 assert rejection.value.response.status_code in (401, 403), kind
                 assert HIDDEN.encode() not in (rejection.value.response.body or b"")
 
@@ -263,7 +263,7 @@ def test_her_own_requests_reach_her_objects(server: SharedServer, anna: httpx.Cl
     for one in sorted(REQUESTS, key=in_order):
         if "{" not in one.path or one.path.startswith("/api/runs/"):
             continue
-        answer = one.sent(anna, server.ids)
+        answer = one.send(anna, server.ids)
         assert answer.status_code not in (401, 404, 422), (one, answer.text)
 
 

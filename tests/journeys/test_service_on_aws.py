@@ -15,7 +15,7 @@ from agents.planner.planner import EmbeddedPlanner
 from api.app import create_app, create_dependencies
 from api.settings import Settings
 from store.aws.store import create_table
-from tests.api.http.application import served
+from tests.api.http.application import open_client
 from tests.api.http.routes.thread_requests import RISK, answer_events, create_thread
 from tests.api.http.sample_requests import SMALL_JOB, TECH_PORTFOLIO, TWO_ASSET_SIMULATION, price_file
 from tests.doubles.aws import Aws, ministack, point_at
@@ -65,7 +65,7 @@ async def service(home: Path, values: dict[str, str]) -> AsyncGenerator[httpx.As
     def dependencies():
         return create_dependencies(settings, single_model(EmbeddedPlanner(), QUICK), queued=True)
 
-    async with dependencies() as workers, working(workers), served(create_app(settings, dependencies())) as client:
+    async with dependencies() as workers, working(workers), open_client(create_app(settings, dependencies())) as client:
         yield client
 
 

@@ -27,10 +27,10 @@ from store.embedded import open_store
 from store.records import iterate_records
 from store.store import Store
 from tests.api.http.application import application
-from tests.api.http.live_run import RUN, written
+from tests.api.http.live_run import RUN, open_run_log
 from tests.api.http.running_server import running_server
 from tests.api.http.sample_requests import SMALL_JOB
-from tests.api.http.stream_readers import Reader, begun, until
+from tests.api.http.stream_readers import Reader, jobs_with_event, wait_until
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.jobs.queued_runs import queued_dependencies, working
 from tests.journeys.service_processes import ROOT, SupervisedService
@@ -73,7 +73,7 @@ async def through_a_restart(
             ]
             for reader in following:
                 group.create_task(reader.follow(client, lambda: place))
-            await until(lambda: len(begun(following, "trial_finished")) >= middle, seconds=LONG)
+            await wait_until(lambda: len(jobs_with_event(following, "trial_finished")) >= middle, seconds=LONG)
         first = executions()
         async with open_store(home) as store:
             runs = {job: await load_run(store, owner, job) for job, owner in owners.items()}
@@ -82,7 +82,7 @@ async def through_a_restart(
         assert interrupted, "nothing was executed when the service ended"
         assert {run.state for job, run in runs.items() if job not in first} <= {"queued"}
         async with service() as place:
-            await until(lambda: all(reader.done for reader in following), seconds=LONG)
+            await wait_until(lambda: all(reader.done for reader in following), seconds=LONG)
     assert executions() == {job: 1 + (job in interrupted) for job in owners}
     assert sum(reader.cuts for reader in following)
     async with open_dependencies(home) as dependencies:
@@ -107,8 +107,8 @@ async def _is_whole(store: Store, run: Run, readers: list[Reader]) -> None:
     assert kinds["trial_finished"] == len(trials) == SMALL_JOB["trials"]
     assert {record.version for record in trials} == {1}, "a trial that was stored was computed again"
     for reader in readers:
-        assert [each["sequence"] for each in reader.told] == [event.sequence for event in log], reader.door
-        assert [each["event"]["id"] for each in reader.told] == [event.id for event in log], reader.door
+        assert [each["sequence"] for each in reader.events] == [event.sequence for event in log], reader.door
+        assert [each["event"]["id"] for each in reader.events] == [event.id for event in log], reader.door
 
 
 async def test_jobs_and_readers_resume_after_a_restart(home):
@@ -155,12 +155,12 @@ async def _key(home: Path, owner: str) -> str:
     "signals", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT,), (signal.SIGINT, signal.SIGTERM, signal.SIGINT)]
 )
 async def test_readers_and_workers_end_after_one_or_more_signals(home, signals):
-    async with written(home), httpx.AsyncClient(timeout=LONG) as client, asyncio.TaskGroup() as group:
+    async with open_run_log(home), httpx.AsyncClient(timeout=LONG) as client, asyncio.TaskGroup() as group:
         readers = [Reader(RUN, transport, {}) for transport in READERS]
         async with SupervisedService(home, STRATIGOS_WORKERS="2").running(*signals) as place:
             following = [group.create_task(reader.follow(client, lambda: place)) for reader in readers]
-            await until(lambda: all(reader.told for reader in readers))
-        await until(lambda: all(reader.cuts == 1 for reader in readers))
+            await wait_until(lambda: all(reader.events for reader in readers))
+        await wait_until(lambda: all(reader.cuts == 1 for reader in readers))
         for task in following:
             task.cancel()
 

@@ -22,7 +22,7 @@ from api.settings import Settings
 from graphs.streaming.websocket_connections import KIND
 from store.aws.store import create_table
 from store.keys import SYSTEM
-from tests.api.http.live_run import OWNER, RUN, Written
+from tests.api.http.live_run import OWNER, RUN, RunLogWriter
 from tests.api.lambda_.function import Driven, driven
 from tests.doubles.aws import Aws, ministack, point_at
 from tests.graphs.dependencies import QUICK
@@ -120,7 +120,7 @@ async def test_a_run_is_followed_over_a_real_socket(home: Path, aws: Aws):
         async with driven(home, dependencies, **options) as function:
             forwarder.function = function
             store = function.app.state.service.dependencies.store
-            log = Written(store)
+            log = RunLogWriter(store)
             await log.begin()
             address = place.replace("http://", "ws://")
             with pytest.raises(InvalidStatus):

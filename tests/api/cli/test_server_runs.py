@@ -16,7 +16,7 @@ import pytest
 from api.cli.main import run
 from api.client.client import Client
 from tests.api.cli.interruptible_process import INTERRUPTIBLE
-from tests.api.http.application import application, running
+from tests.api.http.application import application, run_server
 from tests.doubles.http_servers import scripted
 from tests.graphs.jobs.queued_runs import queued_dependencies, working
 from tests.graphs.runs.approval_process import LOW
@@ -36,7 +36,7 @@ async def worked(home: Path):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     home = tmp_path_factory.mktemp("served") / "home"
-    with running(application(home, worked(home))) as url:
+    with run_server(application(home, worked(home))) as url:
         yield url
 
 
@@ -185,7 +185,7 @@ def test_no_server_is_one_line(capsys, monkeypatch):
 
 
 def test_ctrl_c_leaves_the_job_where_it_is(home, capsys):
-    with running(application(home, queued_dependencies(home))) as url:  # without a worker: it waits for ever
+    with run_server(application(home, queued_dependencies(home))) as url:  # without a worker: it waits for ever
         started = subprocess.Popen(
             [sys.executable, "-c", INTERRUPTIBLE, "optimize", "--server", url, *SMALL],
             cwd=ROOT,

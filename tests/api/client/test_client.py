@@ -27,8 +27,8 @@ from desk.strategies.evaluation_schemas import EvaluationRequest
 from desk.wealth.schemas import SimulationRequest
 from quant.strategies.config import StrategyConfig
 from quant.worlds.scenario import BUILT_IN
-from tests.api.http.application import application, running
-from tests.api.http.live_run import RUN, written
+from tests.api.http.application import application, run_server
+from tests.api.http.live_run import RUN, open_run_log
 from tests.api.http.sample_requests import price_file
 from tests.doubles.http_servers import cut_wire, scripted
 from tests.graphs.dependencies import open_dependencies
@@ -60,13 +60,13 @@ async def guarded(home: Path):
 def client(tmp_path_factory):
     """Of a server without a worker."""
     home = tmp_path_factory.mktemp("served")
-    with running(application(home, queued_dependencies(home))) as url, Client(url) as client:
+    with run_server(application(home, queued_dependencies(home))) as url, Client(url) as client:
         yield client
 
 
 def write_log(home: Path, trials: int = 100, *, finished: bool = True) -> None:
     async def write() -> None:
-        async with written(home, trials=trials) as log:
+        async with open_run_log(home, trials=trials) as log:
             await log.append(*log.trials(0, trials))
             if finished:
                 await log.finish()
@@ -196,7 +196,7 @@ def test_what_would_be_done_twice_is_not_sent_again(client):
 def test_events_that_are_cut_again_and_again_come_once_and_in_order(home):
     write_log(home)
     cuts = [0, 300, 5_000, 1, 40_000, 777, 20_000]
-    with running(application(home)) as url, cut_wire(url, cuts) as wire, Client(wire.url) as client:
+    with run_server(application(home)) as url, cut_wire(url, cuts) as wire, Client(wire.url) as client:
         told = list(client.events(RUN))
         assert wire.cuts_left == 0
         assert list(client.events(RUN, after=len(told))) == []
@@ -208,8 +208,8 @@ def test_events_that_are_cut_again_and_again_come_once_and_in_order(home):
 def test_events_go_on_at_the_server_that_is_there_then(home):
     write_log(home)
     with (
-        running(application(home)) as first,
-        running(application(home)) as second,
+        run_server(application(home)) as first,
+        run_server(application(home)) as second,
         cut_wire(first, [20_000]) as wire,
         Client(wire.url) as client,
     ):
@@ -222,7 +222,7 @@ def test_events_go_on_at_the_server_that_is_there_then(home):
 
 def test_a_server_that_does_not_come_back_is_retried_for_a_limited_time(home):
     write_log(home, finished=False)
-    with running(application(home)) as url, cut_wire(url, [20_000]) as wire, Client(wire.url) as client:
+    with run_server(application(home)) as url, cut_wire(url, [20_000]) as wire, Client(wire.url) as client:
         events = client.events(RUN, retry_seconds=0.3)
         told = [next(events)]
         wire.close()
@@ -237,7 +237,7 @@ def test_an_unknown_run_has_no_events(client):
 
 
 def test_a_message_is_answered_over_a_wire_that_is_cut(home):
-    with running(application(home)) as url, Client(url) as whole, cut_wire(url, [0, 900, 2_000]) as wire:
+    with run_server(application(home)) as url, Client(url) as whole, cut_wire(url, [0, 900, 2_000]) as wire:
         with Client(wire.url) as client:
             thread = whole.start_thread("Fun").id
             told = list(client.ask(thread, JOKE))
@@ -255,7 +255,7 @@ def test_a_message_is_answered_over_a_wire_that_is_cut(home):
 
 
 def test_a_message_that_waits_for_a_person_goes_on_with_the_decision(home):
-    with running(application(home, guarded(home))) as url, Client(url) as client:
+    with run_server(application(home, guarded(home))) as url, Client(url) as client:
         thread = client.start_thread().id
         told = list(client.ask(thread, SEARCH))
         assert isinstance(told[-1].event, TurnPaused)

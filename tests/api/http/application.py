@@ -46,7 +46,7 @@ def document() -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
+async def open_client(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
     """A client whose calls are answered in this event loop; responses come whole, so nothing streams."""
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -55,7 +55,7 @@ async def served(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
 
 
 @contextmanager
-def running(app: FastAPI) -> Generator[str]:
+def run_server(app: FastAPI) -> Generator[str]:
     """The address of a real server in a thread of its own, for streams and sockets."""
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does so for sockets that it makes

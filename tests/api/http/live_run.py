@@ -20,7 +20,7 @@ OWNER, RUN = "local", "run-of-a-test"
 BEGUN = datetime(2026, 1, 5, tzinfo=UTC)
 
 
-class Written:
+class RunLogWriter:
     """Writes the log of a run of `trials` trials."""
 
     def __init__(self, store: Store, run: str = RUN, *, trials: int = 100) -> None:
@@ -44,16 +44,16 @@ class Written:
 
     def trials(self, first: int, end: int) -> Sequence[TraceEvent]:
         """The events of trials, two for each: the trial, and how many are done."""
-        found: list[TraceEvent] = []
+        events: list[TraceEvent] = []
         for n in range(first, end):
             objective = None if n % 5 == 4 else 0.01 + (n * 37 % 101) / 1e4
-            said = {"trial": n, "digest": f"{n:064x}", "screened": objective is None, "objective": objective}
-            found.append(self._log.make(TrialFinished, "search", 0, n, **said))
+            fields = {"trial": n, "digest": f"{n:064x}", "screened": objective is None, "objective": objective}
+            events.append(self._log.make(TrialFinished, "search", 0, n, **fields))
             progressed = self._log.make(
                 JobProgressed, "search", 0, n, job="job", done=n + 1, total=self._trials, best=0.02
             )
-            found.append(progressed.model_copy(update={"at": BEGUN + timedelta(seconds=n + 1)}))
-        return found
+            events.append(progressed.model_copy(update={"at": BEGUN + timedelta(seconds=n + 1)}))
+        return events
 
     async def append(self, *events: TraceEvent) -> None:
         await self._log.append(*events)
@@ -68,9 +68,9 @@ class Written:
 
 
 @asynccontextmanager
-async def written(home: Path, *, trials: int = 100) -> AsyncGenerator[Written]:
+async def open_run_log(home: Path, *, trials: int = 100) -> AsyncGenerator[RunLogWriter]:
     async with open_store(home) as store:
-        log = Written(store, trials=trials)
+        log = RunLogWriter(store, trials=trials)
         await log.begin()
         yield log
 

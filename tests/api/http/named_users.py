@@ -20,7 +20,7 @@ from tests.api.http.application import BASE, document
 from tests.graphs.dependencies import open_dependencies
 
 
-class Named:
+class HeaderIdentity:
     """Whoever the header names."""
 
     async def authenticate(self, connection: HTTPConnection) -> Principal:
@@ -34,22 +34,22 @@ def settings_with(home: Path, **changed: Any) -> Settings:
     return Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_AUTH": "keys", **changed})
 
 
-def guarded(home: Path, dependencies: Any = None, **changed: Any) -> FastAPI:
+def named_application(home: Path, dependencies: Any = None, **changed: Any) -> FastAPI:
     app = create_app(settings_with(home, **changed), dependencies or open_dependencies(home))
     app.openapi_schema = document()
     return app
 
 
 @asynccontextmanager
-async def asked(app: FastAPI, host: str = "127.0.0.1") -> AsyncGenerator[httpx.AsyncClient]:
+async def open_named_client(app: FastAPI, host: str = "127.0.0.1") -> AsyncGenerator[httpx.AsyncClient]:
     """A client in this event loop, from that address; `X-API-Key` says who asks."""
     async with app.router.lifespan_context(app):
-        let_in(app)
+        accept_any_name(app)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(host, 1))
         async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
             yield client
 
 
-def let_in(app: FastAPI) -> Dependencies:
-    app.state.service = replace(app.state.service, identity=Named())
+def accept_any_name(app: FastAPI) -> Dependencies:
+    app.state.service = replace(app.state.service, identity=HeaderIdentity())
     return app.state.service.dependencies

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from tests.api.http.application import document
-from tests.api.http.two_users import DAYS, HIDDEN, Words, filled
+from tests.api.http.two_users import DAYS, HIDDEN, Words, fill_ids
 
 RULE = {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63}
 PLACES = {
@@ -38,23 +38,23 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Asked:
+class OperationCall:
     label: str
     method: str
     path: str
     request: Request
 
-    def sent(
+    def send(
         self, client: httpx.Client, ids: Words, *, headers: dict[str, str] | None = None, **params: Any
     ) -> httpx.Response:
         places = {name: ids[word] for name, word in (PLACES | self.request.at).items()}
         return client.request(
             self.method,
             self.path.format_map(places),
-            params=(filled(self.request.params, ids) or {}) | params,
-            json=filled(self.request.json, ids),
+            params=(fill_ids(self.request.params, ids) or {}) | params,
+            json=fill_ids(self.request.json, ids),
             content=self.request.content,
-            headers=(filled(self.request.headers, ids) or {}) | (headers or {}),
+            headers=(fill_ids(self.request.headers, ids) or {}) | (headers or {}),
         )
 
 
@@ -146,20 +146,20 @@ def operations() -> Generator[tuple[str, str, dict[str, Any]]]:
             yield method.upper(), path, operation
 
 
-def asked() -> list[Asked]:
+def operation_calls() -> list[OperationCall]:
     """Of every operation; one for which nothing is written down here is a fault of this file."""
-    found: list[Asked] = []
+    calls: list[OperationCall] = []
     for method, path, operation in operations():
         label = f"{method} {path}"
         places = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"}
         assert places <= PLACES.keys(), f"{label}: say in PLACES what Anna has of {places - PLACES.keys()}"
         assert "requestBody" not in operation or label in REQUESTS, f"{label}: write down in REQUESTS what is asked"
-        found += [Asked(label, method, path, request) for request in REQUESTS.get(label, [Request()])]
-    unknown = REQUESTS.keys() - {one.label for one in found}
+        calls += [OperationCall(label, method, path, request) for request in REQUESTS.get(label, [Request()])]
+    unknown = REQUESTS.keys() - {one.label for one in calls}
     assert not unknown, f"no operation of the document: {unknown}"
-    return found
+    return calls
 
 
-def in_order(one: Asked) -> int:
+def in_order(one: OperationCall) -> int:
     """Looking comes first, then what makes things, what takes them away, and what makes a thread under any name."""
     return 3 if one.label == "POST /api/agent" else {"GET": 0, "DELETE": 2}.get(one.method, 1)

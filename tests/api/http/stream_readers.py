@@ -21,20 +21,20 @@ class Reader:
     job: str
     door: Literal["stream", "socket"]
     headers: dict[str, str]
-    told: list[Any] = field(default_factory=list)
+    events: list[Any] = field(default_factory=list)
     connected: bool = False
     cuts: int = 0
     done: bool = False
 
     @property
     def kinds(self) -> set[str]:
-        return {each["event"]["event"] for each in self.told}
+        return {each["event"]["event"] for each in self.events}
 
     async def follow(self, client: httpx.AsyncClient, address: Callable[[], str]) -> None:
         """Until the service says that nothing will come; `address` is where it is at that time."""
         while True:
             place = f"{address()}/api/runs/{self.job}/events"
-            last = self.told[-1]["sequence"] if self.told else 0
+            last = self.events[-1]["sequence"] if self.events else 0
             try:
                 self.done = await (
                     self._stream(client, place, last) if self.door == "stream" else self._socket(place, last)
@@ -54,7 +54,7 @@ class Reader:
             async for frame in frames(response):
                 if frame["event"] == "end":
                     return True
-                self.told.append(payload(frame))
+                self.events.append(payload(frame))
         return response.status_code == 204
 
     async def _socket(self, place: str, last: int) -> bool:
@@ -62,19 +62,19 @@ class Reader:
         async with connect(place, additional_headers=self.headers, proxy=None) as socket:
             self.connected = True
             async for message in socket:
-                if "sequence" in (told := json.loads(message)):
-                    self.told.append(told)
+                if "sequence" in (event := json.loads(message)):
+                    self.events.append(event)
         return socket.close_code == ENDED
 
 
-async def until(found: Callable[[], bool], *, seconds: float = 120.0) -> None:
+async def wait_until(condition: Callable[[], bool], *, seconds: float = 120.0) -> None:
     async with asyncio.timeout(seconds):
         while True:
-            if found():
+            if condition():
                 return
             await asyncio.sleep(0.01)
 
 
-def begun(readers: Sequence[Reader], kind: str) -> set[str]:
+def jobs_with_event(readers: Sequence[Reader], kind: str) -> set[str]:
     """The jobs of which somebody was told an event of this kind."""
     return {reader.job for reader in readers if kind in reader.kinds}

@@ -26,7 +26,7 @@ from graphs.dependencies import Dependencies
 from store.embedded import open_store
 from store.errors import Unavailable
 from store.keys import SYSTEM
-from tests.api.http.application import application, document, served
+from tests.api.http.application import application, document, open_client
 from tests.api.http.sample_requests import TECH_PORTFOLIO
 from tests.graphs.jobs.queued_runs import queued_dependencies
 
@@ -62,22 +62,24 @@ class Faulty:
 
 
 @pytest.fixture
-def made(home: Path) -> None:
+def portfolio_home(home: Path) -> None:
     home.mkdir(parents=True)
 
 
 @pytest.fixture
-async def faulty(anyio_backend: str, home: Path, made: None) -> AsyncIterator[tuple[httpx.AsyncClient, Faulty]]:
+async def faulty(
+    anyio_backend: str, home: Path, portfolio_home: None
+) -> AsyncIterator[tuple[httpx.AsyncClient, Faulty]]:
     async with queued_dependencies(home) as dependencies:
         events = Faulty(dependencies.store.events)
 
         @asynccontextmanager
-        async def kept() -> AsyncGenerator[Dependencies]:
+        async def faulty_dependencies() -> AsyncGenerator[Dependencies]:
             yield replace(dependencies, store=replace(dependencies.store, events=events))
 
-        app = application(home, kept())
+        app = application(home, faulty_dependencies())
         with log_to(home, "info"):
-            async with served(app) as client:
+            async with open_client(app) as client:
                 app.state.service = replace(app.state.service, identity=Named())
                 yield client, events
 
@@ -87,7 +89,7 @@ def client(faulty: tuple[httpx.AsyncClient, Faulty]) -> httpx.AsyncClient:
     return faulty[0]
 
 
-async def logged(home: Path) -> list[LogEntry]:
+async def log_entries(home: Path) -> list[LogEntry]:
     async with open_store(home) as store:
         assert (await verify(store)).fault is None
         entries, _ = await AuditLog(store).page(0, 1000)
@@ -95,9 +97,9 @@ async def logged(home: Path) -> list[LogEntry]:
 
 
 async def test_a_change_is_told_before_it_is_done_and_with_its_outcome(client: httpx.AsyncClient, home: Path) -> None:
-    made = await client.post("/api/portfolios", json=TECH_PORTFOLIO, headers={"X-Request-Id": "mine"})
-    assert made.status_code == 201
-    before, after = await logged(home)
+    response = await client.post("/api/portfolios", json=TECH_PORTFOLIO, headers={"X-Request-Id": "mine"})
+    assert response.status_code == 201
+    before, after = await log_entries(home)
     assert before.model_dump(exclude={"id", "at", "hash"}) == {
         "owner": "ann",
         "via": "key:ann1",
@@ -110,7 +112,7 @@ async def test_a_change_is_told_before_it_is_done_and_with_its_outcome(client: h
         "outcome": None,
         "number": 1,
     }
-    assert (after.begun, after.outcome, after.object) == (1, "201", f"portfolios/{made.json()['id']}")
+    assert (after.begun, after.outcome, after.object) == (1, "201", f"portfolios/{response.json()['id']}")
     assert after.at >= before.at
     assert after.id != before.id
 
@@ -118,10 +120,10 @@ async def test_a_change_is_told_before_it_is_done_and_with_its_outcome(client: h
 async def test_looking_is_not_told_and_taking_away_is(client: httpx.AsyncClient, home: Path) -> None:
     for path in ("portfolios", "jobs", "jobs/none", "audit", "threads/none/messages"):
         await client.get(f"/api/{path}")
-    assert await logged(home) == []
+    assert await log_entries(home) == []
     assert (await client.get("/api/jobs/none/export", params={"format": "csv"})).status_code == 404
     assert (await client.get("/api/monte-carlo/simulations/none/trajectories")).status_code == 404
-    assert [(entry.action, entry.object, entry.outcome) for entry in await logged(home)] == [
+    assert [(entry.action, entry.object, entry.outcome) for entry in await log_entries(home)] == [
         ("GET /api/jobs/{job_id}/export", "jobs/none/export", None),
         ("GET /api/jobs/{job_id}/export", "jobs/none/export", "404"),
         *[
@@ -138,12 +140,12 @@ async def test_what_is_refused_is_told_too(client: httpx.AsyncClient, home: Path
     await client.delete("/api/threads/none")
     await client.post("/api/portfolios", json={"name": "s3cr3t"})
     await client.post("/api/portfolios", json=TECH_PORTFOLIO, headers={"X-User": "carl"})
-    assert [(entry.owner, entry.action, entry.outcome) for entry in await logged(home) if entry.begun] == [
+    assert [(entry.owner, entry.action, entry.outcome) for entry in await log_entries(home) if entry.begun] == [
         ("ann", "DELETE /api/threads/{thread}", "404"),
         ("ann", "POST /api/portfolios", "422"),
         ("carl", "POST /api/portfolios", "403"),
     ]
-    assert "s3cr3t" not in str(await logged(home))
+    assert "s3cr3t" not in str(await log_entries(home))
 
 
 async def test_every_route_that_changes_something_is_told(client: httpx.AsyncClient, home: Path) -> None:
@@ -152,7 +154,7 @@ async def test_every_route_that_changes_something_is_told(client: httpx.AsyncCli
         for method in operations:
             if method != "get":
                 await client.request(method, path.replace("{number}", "1").replace("{", "").replace("}", ""))
-    found = {entry.action for entry in await logged(home) if entry.begun}
+    actions = {entry.action for entry in await log_entries(home) if entry.begun}
     changes = {
         f"{method.upper()} {path}"
         for path, operations in document()["paths"].items()
@@ -160,7 +162,7 @@ async def test_every_route_that_changes_something_is_told(client: httpx.AsyncCli
         if method != "get"
     }
     assert len(changes) > 20
-    assert found == changes
+    assert actions == changes
 
 
 async def test_nothing_is_done_that_cannot_be_told(faulty: tuple[httpx.AsyncClient, Faulty], home: Path) -> None:
@@ -173,7 +175,7 @@ async def test_nothing_is_done_that_cannot_be_told(faulty: tuple[httpx.AsyncClie
     assert (await client.get("/api/portfolios")).json() == []
     events.failing = False
     assert (await client.post("/api/portfolios", json=TECH_PORTFOLIO)).status_code == 201
-    assert len(await logged(home)) == 2
+    assert len(await log_entries(home)) == 2
 
 
 async def test_an_outcome_that_cannot_be_told_is_said_loudly_and_changes_no_answer(
@@ -186,10 +188,10 @@ async def test_an_outcome_that_cannot_be_told_is_said_loudly_and_changes_no_answ
     [lost] = [line for line in lines if line["event"] == "audit_outcome_lost"]
     assert (lost["level"], lost["entry"], lost["outcome"]) == ("critical", 1, "201")
     events.failing = False
-    assert [entry.outcome for entry in await logged(home)] == [None]
+    assert [entry.outcome for entry in await log_entries(home)] == [None]
 
 
-async def test_a_fault_and_a_request_that_is_cut_off_are_told(home: Path, made: None) -> None:
+async def test_a_fault_and_a_request_that_is_cut_off_are_told(home: Path, portfolio_home: None) -> None:
     app = application(home)
     reached = asyncio.Event()
 
@@ -203,13 +205,13 @@ async def test_a_fault_and_a_request_that_is_cut_off_are_told(home: Path, made: 
         await asyncio.sleep(60)
 
     with log_to(home, "info"):
-        async with served(app) as client:
+        async with open_client(app) as client:
             assert (await client.post("/api/broken")).status_code == 500
             asking = asyncio.create_task(client.post("/api/endless"))
             await reached.wait()
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
-    assert [entry.outcome for entry in await logged(home)] == [None, "500", None, "cut off"]
+    assert [entry.outcome for entry in await log_entries(home)] == [None, "500", None, "cut off"]
 
 
 async def test_the_log_is_read_in_pages_by_those_who_may(client: httpx.AsyncClient) -> None:
@@ -247,7 +249,7 @@ def four(home: Path) -> None:
     """Entries, of two requests."""
 
     async def ask() -> None:
-        async with served(application(home, owner="ann")) as client:
+        async with open_client(application(home, owner="ann")) as client:
             assert (await client.post("/api/portfolios", json=TECH_PORTFOLIO)).status_code == 201
             await client.delete("/api/threads/none")
 
@@ -261,21 +263,21 @@ def verified(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
 
 @pytest.mark.usefixtures("four")
 def test_the_log_is_verified_and_its_head_is_told(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    code, told = verified(capfd)
+    code, output = verified(capfd)
     assert code == 0
-    assert "The audit log is whole: 4 entries" in told
-    head = told.split("Head ")[1].strip()
+    assert "The audit log is whole: 4 entries" in output
+    head = output.split("Head ")[1].strip()
     assert verified(capfd, "--expect", head)[0] == 0
     assert verified(capfd, "--expect", f"4:{'0' * 64}")[0] == 1
     assert run(["audit", "verify", "--expect", "4"]) == 2
     assert "NUMBER:HASH" in capfd.readouterr().err
     execute(home, "UPDATE events SET payload = replace(payload, 'ann', 'bob') WHERE run_id = 'audit' AND number = 2")
-    code, told = verified(capfd)
+    code, output = verified(capfd)
     assert code == 1
-    assert told.startswith("Entry 2 (it says that it is of 20")
-    assert "2 entries follow" in told
-    code, told = verified(capfd, "--json")
-    assert (code, json.loads(told)["fault"]["number"]) == (1, 2)
+    assert output.startswith("Entry 2 (it says that it is of 20")
+    assert "2 entries follow" in output
+    code, output = verified(capfd, "--json")
+    assert (code, json.loads(output)["fault"]["number"]) == (1, 2)
 
 
 def test_a_log_of_nothing_is_whole(capfd: pytest.CaptureFixture[str]) -> None:
@@ -311,7 +313,7 @@ def test_a_key_is_not_repeated_where_it_is_refused(
 ) -> None:
     monkeypatch.setenv("STRATIGOS_AUDIT_KEY", "t00-short")
     assert run(["audit", "verify"]) == 2
-    told = capfd.readouterr().err
-    assert "STRATIGOS_AUDIT_KEY" in told
-    assert "32 to 200 characters" in told
-    assert "t00-short" not in told
+    output = capfd.readouterr().err
+    assert "STRATIGOS_AUDIT_KEY" in output
+    assert "32 to 200 characters" in output
+    assert "t00-short" not in output

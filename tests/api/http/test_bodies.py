@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI, Request
 
 from api.http.body_limits import limited_route
 from api.http.errors.handlers import add_error_handlers
-from tests.api.http.application import application, document, running, served
+from tests.api.http.application import application, document, open_client, run_server
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +34,7 @@ HOSTILE = {
 
 async def test_hostile_bodies_are_refused_at_once_wherever_bodies_are_read(home):
     assert len(WRITING) > 15
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         for method, path in WRITING:
             if path == "/api/market-data/imports":  # what it reads is a file
                 continue
@@ -50,7 +50,7 @@ async def test_hostile_bodies_are_refused_at_once_wherever_bodies_are_read(home)
 async def test_each_route_has_a_largest_body_and_says_so(home):
     for method, path in WRITING:
         assert {"408", "413"} <= document()["paths"][path][method]["responses"].keys(), path
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         for method, path in WRITING:
             place = path.replace("{", "").replace("}", "") + ("?dataset=x" if path.endswith("imports") else "")
             answer = await client.request(method, place, content=_endless(), headers=JSON)
@@ -63,7 +63,7 @@ async def _endless():
 
 
 async def test_texts_do_not_count_as_what_they_hold(home):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         thread = (await client.post("/api/threads", json={})).json()["id"]
         title = json.dumps({"title": '[{"a": 1}, ' * 8})
         assert (await client.patch(f"/api/threads/{thread}", content=title, headers=JSON)).status_code == 200
@@ -86,14 +86,14 @@ ODD = [
 
 
 async def test_odd_addresses(home):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         for path, status in ODD:
             answer = await client.get(path)
             assert (answer.status_code, "error" in answer.json()) == (status, True), path
 
 
 async def test_too_many_headers(home):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         for headers in ({f"x-{n}": "1" for n in range(101)}, {"x-large": "a" * 16_000}):
             answer = await client.get("/api/health", headers=headers)
             code = answer.json()["error"]["code"]
@@ -124,7 +124,7 @@ def test_a_body_that_does_not_arrive_is_not_waited_for():
         time.sleep(pause)
         yield b"2]"
 
-    with running(slow_application(0.2)) as base, httpx.Client(base_url=base) as client:
+    with run_server(slow_application(0.2)) as base, httpx.Client(base_url=base) as client:
         assert client.post("/sum", content=slow(0.02)).json() == 5
         late = client.post("/sum", content=slow(0.6))
         assert (late.status_code, late.json()["error"]["code"]) == (408, "REQUEST_TIMEOUT")
@@ -132,7 +132,7 @@ def test_a_body_that_does_not_arrive_is_not_waited_for():
 
 async def test_a_body_that_breaks_off_is_no_fault(home):
     app = application(home)
-    sent = []
+    chunks = []
     scope = {"type": "http", "method": "POST", "path": "/api/portfolios", "query_string": b"", "scheme": "http"}
     scope |= {"headers": [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")], "client": ("127.0.0.1", 1)}
     parts = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
@@ -141,8 +141,8 @@ async def test_a_body_that_breaks_off_is_no_fault(home):
         return next(parts)
 
     async def send(message):
-        sent.append(message)
+        chunks.append(message)
 
     async with app.router.lifespan_context(app):
         await app(scope, receive, send)
-    assert sent[0]["status"] == 400
+    assert chunks[0]["status"] == 400

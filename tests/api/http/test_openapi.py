@@ -26,9 +26,9 @@ from desk.optimization.request import OptimizationRequest
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
-from tests.api.http.application import application, running
+from tests.api.http.application import application, run_server
 from tests.api.http.identity.sign_in import bearer, create_key
-from tests.api.http.two_users import elsewhere, people_sign_in
+from tests.api.http.two_users import sign_in_application, with_own_address
 from tests.doubles.cognito import pool
 from tests.graphs.dependencies import open_dependencies
 from tests.graphs.jobs.queued_runs import queued_dependencies
@@ -68,7 +68,7 @@ class Target:
     """Of the same desk, where people sign in."""
     key: str
     home: Path
-    known: dict[str, Any]
+    ids: dict[str, Any]
     """Path parameters that lead to objects which are there."""
 
 
@@ -80,13 +80,13 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     with (
         pytest.MonkeyPatch.context() as environment,
         pool() as signing,
-        running(application(home, queued_dependencies(home))) as base,
-        running(people_sign_in(home, signing)) as guarded,
+        run_server(application(home, queued_dependencies(home))) as base,
+        run_server(sign_in_application(home, signing)) as guarded,
         httpx.Client(base_url=f"{base}/api", timeout=60) as client,
     ):
         for name, value in PLANTED.items():
             environment.setenv(name, value)
-        yield Target(base, guarded, key, home, _made(client))
+        yield Target(base, guarded, key, home, _create_objects(client))
 
 
 async def _search(home: Path) -> None:
@@ -97,9 +97,9 @@ async def _search(home: Path) -> None:
             pass
 
 
-def _made(client: httpx.Client) -> dict[str, Any]:
-    def post(path: str, **sent: Any) -> Any:
-        answer = client.post(path, **sent)
+def _create_objects(client: httpx.Client) -> dict[str, Any]:
+    def post(path: str, **options: Any) -> Any:
+        answer = client.post(path, **options)
         assert answer.is_success, answer.text
         return answer.json()
 
@@ -128,9 +128,9 @@ def storm(target: Target, operation: Any, cases: int, send: Callable[[Target, Ca
     """Cases as the document allows them and cases that it does not; of objects that are there, and of others."""
     modes = list(GenerationMode)
     ways = [operation.as_strategy(generation_mode=mode) for mode in modes]
-    known = {name: value for name, value in target.known.items() if f"{{{name}}}" in operation.path}
-    if known and operation.method != "delete":
-        ways += [operation.as_strategy(generation_mode=mode, path_parameters=known) for mode in modes]
+    ids = {name: value for name, value in target.ids.items() if f"{{{name}}}" in operation.path}
+    if ids and operation.method != "delete":
+        ways += [operation.as_strategy(generation_mode=mode, path_parameters=ids) for mode in modes]
 
     @seed(1)
     @settings(
@@ -141,10 +141,10 @@ def storm(target: Target, operation: Any, cases: int, send: Callable[[Target, Ca
         database=None,
     )
     @given(st.one_of(*ways))
-    def sent(case: Case) -> None:
+    def send_case(case: Case) -> None:
         send(target, case)
 
-    sent()
+    send_case()
 
 
 def by_the_local_user(target: Target, case: Case) -> None:
@@ -165,7 +165,7 @@ def by_who_signed_in(target: Target, case: Case) -> None:
 
 def by_a_stranger(target: Target, case: Case) -> None:
     """With nothing, or with what the document's own examples of keys and tokens make up."""
-    answer = case.call(base_url=target.guarded, headers=elsewhere({}), timeout=PATIENCE)
+    answer = case.call(base_url=target.guarded, headers=with_own_address({}), timeout=PATIENCE)
     tells_no_secret(target, answer)
     if answer.status_code != 401:
         message = answer.json()["error"]["message"]
@@ -173,12 +173,12 @@ def by_a_stranger(target: Target, case: Case) -> None:
 
 
 def tells_no_secret(target: Target, answer: Any) -> None:
-    said = f"{answer.text} {answer.headers}"
+    text = f"{answer.text} {answer.headers}"
     kept = target.key.rpartition("_")[2]
     for secret in (*PLANTED.values(), kept, hashlib.sha256(target.key.encode()).hexdigest()):
-        assert secret not in said
+        assert secret not in text
     for inside in ("Traceback (most", 'File "', "site-packages", ROOT, str(target.home)):
-        assert inside not in said, inside
+        assert inside not in text, inside
 
 
 @pytest.mark.parametrize("label", OPERATIONS)

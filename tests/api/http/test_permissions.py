@@ -8,7 +8,7 @@ import pytest
 from desk.governance.roles import ROLES, Permission
 from tests.api.http.identity.sign_in import bearer, create_key, remote_client
 from tests.api.http.operation_requests import operations
-from tests.api.http.two_users import people_sign_in
+from tests.api.http.two_users import sign_in_application
 from tests.doubles.cognito import pool
 
 pytestmark = pytest.mark.anyio
@@ -122,28 +122,28 @@ Operation = tuple[str, str, tuple[Permission, ...]]
 ID = "0123456789abcdef0123456789abcdef"
 
 
-def decided() -> list[Operation]:
-    found: list[Operation] = []
+def listed_operations() -> list[Operation]:
+    allowed_operations: list[Operation] = []
     for needed, lines in DECIDED.items():
         for line in lines.strip().splitlines():
             method, path = line.split()
-            found.append((method, path, needed))
-    return found
+            allowed_operations.append((method, path, needed))
+    return allowed_operations
 
 
 def test_of_every_operation_it_was_decided_who_may_use_it() -> None:
     free = {line.strip() for line in ANYBODY.strip().splitlines()}
-    ours = {f"{method} {path}" for method, path, _ in decided()} | free
+    ours = {f"{method} {path}" for method, path, _ in listed_operations()} | free
     assert ours == {f"{method} {path}" for method, path, _ in operations()}
     assert set(ROLES) < set(GRANTED)
 
 
-async def ask(client: httpx.AsyncClient, method: str, path: str, shown: str) -> int:
+async def ask(client: httpx.AsyncClient, method: str, path: str, credential: str) -> int:
     """Of what is not there, without a body: whoever is permitted is told of that."""
     for place in ("number", "digest", "hash"):
         path = path.replace(f"{{{place}}}", "1" if place == "number" else ID * 2)
     place = "/".join(ID if part.startswith("{") else part for part in path.split("/"))
-    return (await client.request(method, place, headers=bearer(shown))).status_code
+    return (await client.request(method, place, headers=bearer(credential))).status_code
 
 
 async def test_each_role_may_do_what_was_decided_and_nothing_else(home: Path) -> None:
@@ -152,20 +152,20 @@ async def test_each_role_may_do_what_was_decided_and_nothing_else(home: Path) ->
 
 @pytest.mark.soak
 async def test_each_role_may_do_what_was_decided_wherever_it_asks(home: Path) -> None:
-    await try_roles(home, decided())
+    await try_roles(home, listed_operations())
 
 
 def by_need() -> dict[tuple[Permission, ...], list[Operation]]:
-    return {needed: [one for one in decided() if one[2] == needed] for needed in DECIDED}
+    return {needed: [one for one in listed_operations() if one[2] == needed] for needed in DECIDED}
 
 
 async def try_roles(home: Path, operations: list[Operation]) -> None:
     with pool() as signing:
-        async with remote_client(people_sign_in(home, signing)) as client:
+        async with remote_client(sign_in_application(home, signing)) as client:
             for role, granted in GRANTED.items():
-                shown = signing.token(groups=[role])
+                credential = signing.token(groups=[role])
                 for method, path, needed in operations:
-                    status = await ask(client, method, path, shown)
+                    status = await ask(client, method, path, credential)
                     assert status < 500
                     assert (status != 403) == bool(granted.intersection(needed)), (role, method, path, status)
 
@@ -179,8 +179,8 @@ async def test_a_key_does_no_more_than_its_scopes(home: Path) -> None:
     enough = {needed: [await key(scope) for scope in needed] for needed in DECIDED}
     others = {needed: await key(*permissions.difference(needed)) for needed in DECIDED}
     with pool() as signing:
-        async with remote_client(people_sign_in(home, signing)) as client:
-            for method, path, needed in decided():
-                for shown in enough[needed]:
-                    assert await ask(client, method, path, shown) not in (401, 403), (method, path)
+        async with remote_client(sign_in_application(home, signing)) as client:
+            for method, path, needed in listed_operations():
+                for credential in enough[needed]:
+                    assert await ask(client, method, path, credential) not in (401, 403), (method, path)
                 assert await ask(client, method, path, others[needed]) == 403, (method, path)

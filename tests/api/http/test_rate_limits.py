@@ -10,8 +10,14 @@ import websockets
 
 from api.http.errors.problems import Problem
 from api.http.rate_limits import MAX_CONCURRENT_REQUESTS, MAX_FAILURES, RateLimits, TokenBuckets, network
-from tests.api.http.application import document, running
-from tests.api.http.named_users import Named, asked, guarded, let_in, settings_with
+from tests.api.http.application import document, run_server
+from tests.api.http.named_users import (
+    HeaderIdentity,
+    accept_any_name,
+    named_application,
+    open_named_client,
+    settings_with,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -83,47 +89,47 @@ def test_an_address_has_so_many_requests_in_five_minutes():
         limits.check_address("192.0.2.1")
 
 
-def told(answer: httpx.Response) -> int:
+def retry_seconds(answer: httpx.Response) -> int:
     assert answer.status_code == 429, answer.text
     assert answer.json()["error"]["code"] == "TOO_MANY_REQUESTS"
     return int(answer.headers["retry-after"])
 
 
 async def test_one_user_is_refused_and_another_is_not(home):
-    async with asked(guarded(home, REQUESTS_PER_SECOND=2)) as client:
+    async with open_named_client(named_application(home, REQUESTS_PER_SECOND=2)) as client:
         anna, bob = {"X-API-Key": "anna"}, {"X-API-Key": "bob"}
         assert (await client.get("/api/portfolios", headers=bob)).status_code == 200  # the first imports
         answers = await asyncio.gather(*(client.get("/api/portfolios", headers=anna) for _ in range(20)))
         assert {answer.status_code for answer in answers} == {200, 429}
         answers = [answer for answer in answers if answer.status_code == 429]
         assert (await client.get("/api/portfolios", headers=bob)).status_code == 200
-        assert told(answers[0]) == 1
+        assert retry_seconds(answers[0]) == 1
         await asyncio.sleep(1.0)
         assert (await client.get("/api/portfolios", headers=anna)).status_code == 200
         assert (await client.get("/api/health")).status_code == 200
 
 
 async def test_an_address_is_refused_before_anything_is_looked_at(home):
-    app = guarded(home, REQUESTS_PER_ADDRESS=5)
-    async with asked(app) as client:
+    app = named_application(home, REQUESTS_PER_ADDRESS=5)
+    async with open_named_client(app) as client:
         for path in ("/api/health", "/api/nothing", "/api/portfolios", "/", "/api/docs"):
             assert (await client.get(path)).status_code != 429
         for path in ("/api/health", "/api/nothing", "/api/portfolios", "/", "/api/docs"):
-            assert told(await client.get(path)) <= 60
+            assert retry_seconds(await client.get(path)) <= 60
         other = httpx.ASGITransport(app, client=("192.0.2.7", 1))
         async with httpx.AsyncClient(transport=other, base_url="http://127.0.0.1") as elsewhere:
             assert (await elsewhere.get("/api/health")).status_code == 200
 
 
 async def test_who_guesses_is_refused_before_the_guess_is_looked_at(home):
-    async with asked(guarded(home)) as client:
+    async with open_named_client(named_application(home)) as client:
         for _ in range(2 * MAX_FAILURES):  # who shows nothing has not guessed
             assert (await client.get("/api/portfolios")).status_code == 401
         assert (await client.get("/api/portfolios", headers={"X-API-Key": "bob"})).status_code == 200
         for n in range(MAX_FAILURES):
             assert (await client.get("/api/portfolios", headers={"X-API-Key": f"no-{n}"})).status_code == 401
-        assert told(await client.get("/api/portfolios", headers={"X-API-Key": "no-more"})) <= 3
-        assert told(await client.get("/api/portfolios", headers={"X-API-Key": "anna"})) <= 3
+        assert retry_seconds(await client.get("/api/portfolios", headers={"X-API-Key": "no-more"})) <= 3
+        assert retry_seconds(await client.get("/api/portfolios", headers={"X-API-Key": "anna"})) <= 3
         assert (await client.get("/api/portfolios", headers={"X-API-Key": "bob"})).status_code == 200  # was in before
         assert (await client.get("/api/health")).status_code == 200
 
@@ -147,7 +153,7 @@ async def test_guesses_at_once_are_all_counted():
     assert await guess() == 401
 
 
-class Slow(Named):
+class Slow(HeaderIdentity):
     async def authenticate(self, connection: Any) -> Any:
         await asyncio.sleep(0.01)
         return await super().authenticate(connection)
@@ -166,7 +172,7 @@ async def test_requests_of_a_user_at_once():
     async def ask(name: str, until: asyncio.Event) -> int:
         connection = httpx_connection(name)
         try:
-            async with limits.request(connection, partial(Named().authenticate, connection)):
+            async with limits.request(connection, partial(HeaderIdentity().authenticate, connection)):
                 await until.wait()
         except Problem as refused:
             return refused.status
@@ -202,9 +208,9 @@ async def test_a_calculation_of_a_user_waits_for_its_turn_and_another_user_does_
 
 
 def test_streams_and_sockets_of_a_user(home):
-    app = guarded(home, REQUESTS_PER_SECOND=1000, STREAMS_PER_USER=2)
-    with running(app) as base:
-        let_in(app)
+    app = named_application(home, REQUESTS_PER_SECOND=1000, STREAMS_PER_USER=2)
+    with run_server(app) as base:
+        accept_any_name(app)
         asyncio.run(_stream(base))
 
 
@@ -212,11 +218,11 @@ async def _stream(base: str) -> None:
     anna, bob = {"X-API-Key": "anna"}, {"X-API-Key": "bob"}
     async with httpx.AsyncClient(base_url=base, headers=anna, timeout=60) as client:
         turn = (await client.post("/api/threads", json={})).json()["id"]
-        said = await client.post(f"/api/threads/{turn}/runs?stream=false", json={"message": "is it luck?"})
-        run = said.json()["id"]
+        response = await client.post(f"/api/threads/{turn}/runs?stream=false", json={"message": "is it luck?"})
+        run = response.json()["id"]
         place = f"{base.replace('http', 'ws')}/api/runs/{run}/events/ws?after=0"
         async with websockets.connect(place, additional_headers=anna), client.stream("GET", f"/api/runs/{run}/events"):
-            assert told(await client.get(f"/api/runs/{run}/events")) == 1
+            assert retry_seconds(await client.get(f"/api/runs/{run}/events")) == 1
             with pytest.raises(websockets.InvalidStatus) as refused:
                 await websockets.connect(place, additional_headers=anna)
             assert refused.value.response.status_code == 429
@@ -231,9 +237,9 @@ async def _stream(base: str) -> None:
 
 
 def test_calculations_of_one_user_leave_room_for_another(home):
-    app = guarded(home, REQUESTS_PER_SECOND=1000)
-    with running(app) as base:
-        let_in(app)
+    app = named_application(home, REQUESTS_PER_SECOND=1000)
+    with run_server(app) as base:
+        accept_any_name(app)
         asyncio.run(_beside(base))
 
 
@@ -244,7 +250,7 @@ async def _beside(base: str) -> None:
             answer = await client.post("/api/evaluations", json=RULE, headers={"X-API-Key": "anna"})
             return answer.status_code
 
-        made = await client.post(
+        response = await client.post(
             "/api/portfolios", json={"name": "mine", "assets": {"AAPL": 1.0}}, headers={"X-API-Key": "bob"}
         )
         assert await evaluate() == 200  # the first compiles
@@ -252,7 +258,7 @@ async def _beside(base: str) -> None:
         took = []
         for _ in range(10):
             begun = time.perf_counter()
-            read = await client.get(f"/api/portfolios/{made.json()['id']}", headers={"X-API-Key": "bob"})
+            read = await client.get(f"/api/portfolios/{response.json()['id']}", headers={"X-API-Key": "bob"})
             took.append(time.perf_counter() - begun)
             assert read.status_code == 200
         assert sorted(took)[5] < 1.0, took
@@ -260,19 +266,19 @@ async def _beside(base: str) -> None:
 
 
 async def test_who_waits_for_events_of_market_data_takes_a_stream_and_no_place_of_a_calculation(home):
-    async with asked(guarded(home, REQUESTS_PER_SECOND=1000, STREAMS_PER_USER=3)) as client:
+    async with open_named_client(named_application(home, REQUESTS_PER_SECOND=1000, STREAMS_PER_USER=3)) as client:
         client.headers["X-API-Key"] = "anna"
         prices, place = "/api/market-data/prices?symbols=AAPL", "/api/market-data/events"
         assert (await client.get(prices)).status_code == 200  # the first imports
-        waiting = {asyncio.create_task(client.get(place, params={"wait": 20})) for _ in range(4)}
+        polls = {asyncio.create_task(client.get(place, params={"wait": 20})) for _ in range(4)}
         async with asyncio.timeout(10.0):
-            (refused,), waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            assert told(refused.result()) == 1
+            (refused,), polls = await asyncio.wait(polls, return_when=asyncio.FIRST_COMPLETED)
+            assert retry_seconds(refused.result()) == 1
             assert (await client.get(prices)).status_code == 200
-        assert not any(each.done() for each in waiting)
-        for each in waiting:
+        assert not any(each.done() for each in polls)
+        for each in polls:
             each.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+        await asyncio.gather(*polls, return_exceptions=True)
         assert (await client.get(place)).status_code == 200
 
 
@@ -291,7 +297,7 @@ async def test_no_body_of_a_stranger_is_read_nor_one_of_somebody_who_asks_too_of
         for method, operation in methods.items()
         if "requestBody" in operation
     ]
-    async with asked(guarded(home, REQUESTS_PER_SECOND=0.1)) as client:
+    async with open_named_client(named_application(home, REQUESTS_PER_SECOND=0.1)) as client:
         for method, place in places:
             answer = await client.request(method, place, content=body(), headers={"Content-Type": "application/json"})
             assert (answer.status_code, read) == (401, 0), place
@@ -310,14 +316,14 @@ async def test_a_user_sends_so_many_bodies_at_once(home):
         yield b"]"
 
     anna, bob = ({"X-API-Key": name, "Content-Type": "application/json"} for name in ("anna", "bob"))
-    async with asked(guarded(home, REQUESTS_PER_SECOND=100)) as client:
-        sent = [
+    async with open_named_client(named_application(home, REQUESTS_PER_SECOND=100)) as client:
+        requests = [
             asyncio.create_task(client.post("/api/jobs", content=slow(), headers=anna))
             for _ in range(MAX_CONCURRENT_REQUESTS + 2)
         ]
-        done, _ = await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
-        told(done.pop().result())
+        done, _ = await asyncio.wait(requests, return_when=asyncio.FIRST_COMPLETED)
+        retry_seconds(done.pop().result())
         assert (await client.post("/api/tickets", content=b"{}", headers=bob)).status_code == 422
         until.set()
-        statuses = [(await each).status_code for each in sent]
+        statuses = [(await each).status_code for each in requests]
         assert (statuses.count(429), len(set(statuses))) == (2, 2)

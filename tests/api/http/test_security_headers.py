@@ -5,8 +5,8 @@ import re
 import httpx
 import pytest
 
-from tests.api.http.application import application, served
-from tests.api.http.named_users import asked, guarded
+from tests.api.http.application import application, open_client
+from tests.api.http.named_users import named_application, open_named_client
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +26,7 @@ async def test_every_answer_forbids_what_a_browser_might_do_with_it(home):
     async def broken() -> None:
         raise ZeroDivisionError
 
-    async with served(app) as client:
+    async with open_client(app) as client:
         for path, status in (
             ("/api/health", 200),
             ("/api/portfolios", 200),
@@ -48,7 +48,7 @@ async def test_every_answer_forbids_what_a_browser_might_do_with_it(home):
 
 
 async def test_scripts_run_on_pages_of_the_documentation_only(home):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         for page in ("/api/docs", "/api/docs/oauth2-redirect"):
             answer = await client.get(page)
             policy = answer.headers["content-security-policy"]
@@ -69,10 +69,12 @@ async def test_a_browser_that_came_by_tls_stays_with_it(home):
 
 async def test_pages_of_other_sites_may_ask_where_the_settings_name_them_only(home):
     preflight = {"Origin": SITE, "Access-Control-Request-Method": "GET"}
-    async with asked(guarded(home / "closed")) as client:
+    async with open_named_client(named_application(home / "closed")) as client:
         answer = await client.options("/api/portfolios", headers=preflight)
         assert not any(name.startswith("access-control") for name in answer.headers)
-    async with asked(guarded(home / "open", CORS_ORIGINS=f"{SITE},http://localhost:5173")) as client:
+    async with open_named_client(
+        named_application(home / "open", CORS_ORIGINS=f"{SITE},http://localhost:5173")
+    ) as client:
         wanted = preflight | {"Access-Control-Request-Headers": "authorization, x-request-id"}
         allowed = await client.options("/api/portfolios", headers=wanted)
         assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, SITE)

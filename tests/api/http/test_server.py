@@ -23,7 +23,7 @@ from graphs.streaming.followers import LogFollowers
 from store.embedded import open_store
 from store.errors import Unavailable
 from tests.api.http.application import application
-from tests.api.http.live_run import RUN, written
+from tests.api.http.live_run import RUN, open_run_log
 from tests.api.http.running_server import running_server
 from tests.doubles.aws import free_port
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_streams_are_closed_at_once(home, capsys):
-    async with written(home), httpx.AsyncClient(timeout=QUICKLY) as client:
+    async with open_run_log(home), httpx.AsyncClient(timeout=QUICKLY) as client:
         with running_server(application(home), grace=60.0) as (address, server):
             async with client.stream("GET", f"{address}/api/runs/{RUN}/events") as stream:
                 lines = stream.aiter_lines()
@@ -48,19 +48,19 @@ async def test_streams_are_closed_at_once(home, capsys):
 
 
 async def test_the_ticket_of_a_socket_is_in_no_line(home, capfd):
-    async with written(home):
+    async with open_run_log(home):
         with running_server(application(home), grace=1.0, level="info") as (address, _):
             place = f"{address.replace('http', 'ws')}/api/runs/{RUN}/events/ws?after=0&ticket=good-once"
             with suppress(websockets.WebSocketException):
                 async with websockets.connect(place) as socket:
                     await socket.recv()
-    said = capfd.readouterr()
-    assert "WebSocket /api/runs/" in said.err
-    assert "good-once" not in said.err + said.out
+    output = capfd.readouterr()
+    assert "WebSocket /api/runs/" in output.err
+    assert "good-once" not in output.err + output.out
 
 
 async def test_nothing_is_followed_any_more_once_streams_are_closed(home):
-    async with open_store(home) as store, written(home):
+    async with open_store(home) as store, open_run_log(home):
         following = LogFollowers(store)
         await following.aclose()
         with pytest.raises(Unavailable):
@@ -69,7 +69,7 @@ async def test_nothing_is_followed_any_more_once_streams_are_closed(home):
 
 
 async def test_a_request_that_is_cut_off_leaves_a_line_and_no_traceback(capsys):
-    app, closed, asked = FastAPI(), [], asyncio.Event()
+    app, closed, request_started = FastAPI(), [], asyncio.Event()
 
     async def aclose():
         closed.append(True)
@@ -78,7 +78,7 @@ async def test_a_request_that_is_cut_off_leaves_a_line_and_no_traceback(capsys):
 
     @app.get("/slow")
     async def slow():
-        asking.call_soon_threadsafe(asked.set)
+        asking.call_soon_threadsafe(request_started.set)
         await asyncio.sleep(60.0)
 
     asking = asyncio.get_running_loop()
@@ -90,7 +90,7 @@ async def test_a_request_that_is_cut_off_leaves_a_line_and_no_traceback(capsys):
                     assert (await client.get(f"{address}/slow")).status_code == 500
 
                 group.start_soon(ask)
-                await asked.wait()
+                await request_started.wait()
                 server.should_exit = True
     assert closed == [True]
     err = capsys.readouterr().err
@@ -99,8 +99,8 @@ async def test_a_request_that_is_cut_off_leaves_a_line_and_no_traceback(capsys):
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
-def test_serve_ends_with_its_workers_and_says_so(home, told):
+@pytest.mark.parametrize("sent_signal", [signal.SIGTERM, signal.SIGINT])
+def test_serve_ends_with_its_workers_and_says_so(home, sent_signal):
     port = free_port()
     environment = os.environ | {"STRATIGOS_LOG": "stdout", "STRATIGOS_METRICS": "emf"}
     command = [sys.executable, "-m", "api", "serve", "--port", str(port)]
@@ -112,12 +112,12 @@ def test_serve_ends_with_its_workers_and_says_so(home, told):
         transport = httpx.HTTPTransport(retries=20)
         with httpx.Client(transport=transport) as client:
             assert client.get(f"http://127.0.0.1:{port}/api/health").status_code == 200
-        server.send_signal(told)
+        server.send_signal(sent_signal)
         out, err = server.communicate(timeout=120)
     assert server.returncode == 0
     assert "Traceback" not in out + err
-    for said in ('"job', '"kind": "work", "process"', '"kind": "serve", "process"', '"Requests2xx": 1'):
-        assert (said in out) == (said != '"job')
+    for text in ('"job', '"kind": "work", "process"', '"kind": "serve", "process"', '"Requests2xx": 1'):
+        assert (text in out) == (text != '"job')
 
 
 @pytest.mark.soak
@@ -127,11 +127,11 @@ def test_a_place_to_listen_that_cannot_be_had_is_told_in_one_line_before_anythin
         port = str(taken.getsockname()[1])
         for option, value in (("--port", port), ("--host", "192.0.2.1")):
             command = [sys.executable, "-m", "api", "serve", option, value]
-            ended = subprocess.run(
+            result = subprocess.run(
                 command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
             )
-            (line,) = ended.stderr.splitlines()
-            assert (ended.returncode, line.partition(": ")[0]) == (2, option), line
+            (line,) = result.stderr.splitlines()
+            assert (result.returncode, line.partition(": ")[0]) == (2, option), line
             assert value in line
             assert not list(home.rglob("*.log")), "a process has begun"
 

@@ -37,7 +37,7 @@ from store.sqlite.events import SqliteEvents
 from store.sqlite.queue import SqliteQueue, open_sqlite_queue
 from store.sqlite.records import SqliteRecords
 from store.store import Store
-from tests.api.http.application import application, served
+from tests.api.http.application import application, open_client
 from tests.api.http.sample_requests import SMALL_JOB, TECH_PORTFOLIO, TWO_ASSET_SIMULATION, price_file
 from tests.doubles.aws import Aws, moto, point_at
 from tests.doubles.faulty_aws import (
@@ -146,18 +146,18 @@ async def dependencies(
 
 
 @asynccontextmanager
-async def _kept(dependencies: Dependencies) -> AsyncGenerator[Dependencies]:
+async def _shared(dependencies: Dependencies) -> AsyncGenerator[Dependencies]:
     yield dependencies
 
 
 @pytest.fixture
 async def client(home: Path, dependencies: Dependencies) -> AsyncIterator[httpx.AsyncClient]:
-    async with served(application(home, _kept(dependencies))) as client:
+    async with open_client(application(home, _shared(dependencies))) as client:
         yield client
 
 
-async def post(client: httpx.AsyncClient, path: str, **sent: Any) -> httpx.Response:
-    return await client.post(path, **sent)
+async def post(client: httpx.AsyncClient, path: str, **options: Any) -> httpx.Response:
+    return await client.post(path, **options)
 
 
 def unavailable(answer: httpx.Response) -> bool:
@@ -173,7 +173,7 @@ def unavailable(answer: httpx.Response) -> bool:
 async def counts(client: httpx.AsyncClient) -> list[int]:
     """Of what the requests of `WRITING` make."""
     lists = [(await client.get(f"/api/{path}")).json() for path in READING[:-1]]
-    return [len(found["items"] if isinstance(found, dict) else found) for found in lists]
+    return [len(body["items"] if isinstance(body, dict) else body) for body in lists]
 
 
 @pytest.mark.parametrize(
@@ -217,8 +217,8 @@ async def test_what_fails_once_is_written_once(client, dependencies, proxy, faul
 async def test_a_bucket_that_fails_leaves_no_record_of_what_it_did_not_take(client, aws, proxy, name, fault: Fault):
     proxy.fail("PUT", fault)
     assert unavailable(await post(client, **IMPORT))
-    told = [item for item in aws.items(name) if not item["pk"]["S"].startswith(f"{SYSTEM}#")]  # the audit log's
-    assert (told, aws.objects(name)) == ([], [])
+    items = [item for item in aws.items(name) if not item["pk"]["S"].startswith(f"{SYSTEM}#")]  # the audit log's
+    assert (items, aws.objects(name)) == ([], [])
     proxy.heal()
     assert (await post(client, **IMPORT)).status_code == 201
     proxy.fail("GET", fault)
@@ -250,11 +250,11 @@ async def test_a_cancellation_that_was_cut_off_is_told_by_the_next_one(client, d
     assert (await load_run(dependencies.store, OWNER, job)).state == "cancelled"
     for _ in range(2):
         assert (await client.delete(f"/api/jobs/{job}")).status_code == 202
-        told = (await client.get(f"/api/runs/{job}/events/poll")).json()
-        assert [each["event"]["event"] for each in told["events"]] == ["run_failed"]
+        events = (await client.get(f"/api/runs/{job}/events/poll")).json()
+        assert [each["event"]["event"] for each in events["events"]] == ["run_failed"]
 
 
-async def ended(dependencies: Dependencies, job: str) -> Run | None:
+async def finished_run(dependencies: Dependencies, job: str) -> Run | None:
     run = await load_run(dependencies.store, OWNER, job)
     return run if run.state in STOPPED_STATES else None
 
@@ -272,9 +272,9 @@ async def test_a_storage_that_fails_again_and_again_makes_no_dead_letter_of_a_jo
     async with queued_dependencies(home) as dependencies:
         run = await job_queue.submit(dependencies, OWNER, OptimizationRequest(**SMALL_JOB))
         async with working(dependencies, lease=0.6, execution=failing):
-            found = await eventually(lambda: ended(dependencies, run.id))
-    assert found is not None
-    assert (tries, found.state) == (6, "completed")
+            run_state = await eventually(lambda: finished_run(dependencies, run.id))
+    assert run_state is not None
+    assert (tries, run_state.state) == (6, "completed")
 
 
 @pytest.mark.soak
@@ -282,36 +282,36 @@ async def test_a_worker_goes_on_after_the_storage_was_out_and_readers_miss_nothi
     async with (
         open_sqlite_queue(home) as queue,
         dependencies_on_aws(home, name, queue) as dependencies,
-        served(application(home, _kept(dependencies))) as client,
+        open_client(application(home, _shared(dependencies))) as client,
     ):
         job = (await post(client, **JOB)).json()["id"]
-        told: list[dict[str, Any]] = []
+        events: list[dict[str, Any]] = []
         cuts = 0
         async with working(dependencies, lease=3.0):
-            while not told or told[-1]["event"]["event"] not in ("run_finished", "run_failed"):
-                after = {"after": len(told), "wait": 0.5}
+            while not events or events[-1]["event"]["event"] not in ("run_finished", "run_failed"):
+                after = {"after": len(events), "wait": 0.5}
                 answer = await client.get(f"/api/runs/{job}/events/poll", params=after)
                 if unavailable(answer):
                     proxy.heal()
                     continue
-                told += answer.json()["events"]
-                seen = {each["event"]["event"] for each in told}
-                if (cuts == 0 and "decision_made" in seen) or (cuts == 1 and "trial_finished" in seen):
+                events += answer.json()["events"]
+                kinds = {each["event"]["event"] for each in events}
+                if (cuts == 0 and "decision_made" in kinds) or (cuts == 1 and "trial_finished" in kinds):
                     cuts += 1
                     for operation in (*READS, *WRITES, "PUT", "GET"):
                         proxy.fail(operation, INTERNAL)
                     await asyncio.sleep(0.5)
-            found = await eventually(lambda: ended(dependencies, job))
-    assert found is not None
+            run_state = await eventually(lambda: finished_run(dependencies, job))
+    assert run_state is not None
     assert cuts == 2
-    assert [each["sequence"] for each in told] == list(range(1, len(told) + 1))
-    assert found.state == "completed"
-    assert "failed" not in {move.state for move in found.history}
+    assert [each["sequence"] for each in events] == list(range(1, len(events) + 1))
+    assert run_state.state == "completed"
+    assert "failed" not in {move.state for move in run_state.history}
     async with open_dependencies(tmp_path / "undisturbed") as dependencies:
         run = await create_run(dependencies, OWNER, OptimizationRequest(**SMALL_JOB))
         undisturbed = [event async for event in execute(dependencies, OWNER, run)]
     assert isinstance(undisturbed[-1], RunFinished)
-    assert found.result_digest == told[-1]["event"]["result_digest"] == undisturbed[-1].result_digest
+    assert run_state.result_digest == events[-1]["event"]["result_digest"] == undisturbed[-1].result_digest
 
 
 # ---- the file of this machine
@@ -324,7 +324,7 @@ async def on_file(home: Path) -> AsyncGenerator[tuple[httpx.AsyncClient, Databas
     store = Store(SqliteRecords(database), SqliteEvents(database), FileBlobs(home / "blobs"))
     async with open_dependencies(home) as dependencies:
         replaced = replace(dependencies, store=store, queue=SqliteQueue(database))
-        async with served(application(home, _kept(replaced))) as client:
+        async with open_client(application(home, _shared(replaced))) as client:
             yield client, database
     database.close()
 
@@ -348,19 +348,19 @@ async def test_a_full_disk_keeps_what_was_answered_and_no_part_of_the_rest(home)
     async with on_file(home) as (client, database):
         pages = await database.read(lambda file: file.execute("PRAGMA page_count").fetchone()[0])
         await database.read(lambda file: file.execute(f"PRAGMA max_page_count = {pages + 12}").fetchone())
-        kept = []
+        accepted = []
         for n in range(60):
             answer = await post(client, "/api/jobs", json=SMALL_JOB | {"name": f"Job {n}"})
             if answer.status_code != 202:
                 assert unavailable(answer)
                 break
-            kept.append(answer.json()["id"])
-        assert kept
+            accepted.append(answer.json()["id"])
+        assert accepted
         assert unavailable(await post(client, **SIMULATION))
         listed = (await client.get("/api/jobs")).json()["items"]
-        assert [job["id"] for job in listed] == kept[::-1]
+        assert [job["id"] for job in listed] == accepted[::-1]
         assert {job["state"] for job in listed} == {"queued"}
         await database.read(lambda file: file.execute("PRAGMA max_page_count = 1000000").fetchone())
         for request in WRITING:
             assert (await post(client, **request)).status_code in (200, 201, 202), request["path"]
-        assert await counts(client) == [1, 1, len(kept) + 1, 1, 1]
+        assert await counts(client) == [1, 1, len(accepted) + 1, 1, 1]

@@ -29,7 +29,7 @@ from graphs.runs.cleanup import LAST_CLEANUP
 from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from store.embedded import open_store
-from tests.api.http.application import document, running, served
+from tests.api.http.application import document, open_client, run_server
 from tests.api.http.identity.forged_tokens import forged_tokens
 from tests.api.http.identity.sign_in import bearer, create_key
 from tests.doubles.cognito import CLIENT, PERSON, Pool, rsa
@@ -62,31 +62,31 @@ class SharedServer:
 
 @contextmanager
 def serve_two_users(home: Path, pool: Pool) -> Generator[SharedServer]:
-    ids, refused = asyncio.run(_prepared(home, pool))
-    with running(people_sign_in(home, pool)) as address, client(address, bearer(pool.token())) as anna:
-        ids |= _made(anna)
-        asyncio.run(_archived(home, ids["archived"]))
+    ids, refused = asyncio.run(_create_runs(home, pool))
+    with run_server(sign_in_application(home, pool)) as address, client(address, bearer(pool.token())) as anna:
+        ids |= _create_objects(anna)
+        asyncio.run(_archive_job(home, ids["archived"]))
         yield SharedServer(address, home, pool, ids, refused)
 
 
-def client(address: str, shown: dict[str, str]) -> httpx.Client:
+def client(address: str, headers: dict[str, str]) -> httpx.Client:
     def move(request: httpx.Request) -> None:
-        request.headers.update(elsewhere({}))
+        request.headers.update(with_own_address({}))
 
-    return httpx.Client(base_url=address, headers=shown, timeout=60, event_hooks={"request": [move]})
+    return httpx.Client(base_url=address, headers=headers, timeout=60, event_hooks={"request": [move]})
 
 
 _NUMBERS = count(1)
 
 
-def elsewhere(shown: dict[str, str]) -> dict[str, str]:
+def with_own_address(headers: dict[str, str]) -> dict[str, str]:
     """From an address of its own, since one may fail to sign in only so often."""
-    return shown | {"X-Forwarded-For": str(ip_address("10.0.0.0") + next(_NUMBERS))}
+    return headers | {"X-Forwarded-For": str(ip_address("10.0.0.0") + next(_NUMBERS))}
 
 
-def people_sign_in(home: Path, pool: Pool, *, queued: bool = True) -> FastAPI:
+def sign_in_application(home: Path, pool: Pool, *, queued: bool = True) -> FastAPI:
     """The application, with keys and tokens, and no limit of rate."""
-    given = {
+    settings = {
         "STRATIGOS_HOME": home,
         "STRATIGOS_AUTH": "keys,cognito",
         "COGNITO_ISSUER": pool.issuer,
@@ -95,19 +95,21 @@ def people_sign_in(home: Path, pool: Pool, *, queued: bool = True) -> FastAPI:
         "REQUESTS_PER_ADDRESS": 10**9,
         "TRUSTED_PROXIES": "127.0.0.1",
     }
-    app = create_app(Settings.model_validate(given), queued_dependencies(home) if queued else _asking(home))
+    app = create_app(
+        Settings.model_validate(settings), queued_dependencies(home) if queued else _dependencies_with_approval(home)
+    )
     app.openapi_schema = document()
     return app
 
 
 @asynccontextmanager
-async def _asking(home: Path) -> AsyncGenerator[Dependencies]:
+async def _dependencies_with_approval(home: Path) -> AsyncGenerator[Dependencies]:
     """A desk that asks a person before every search."""
     async with open_dependencies(home) as dependencies:
         yield replace(dependencies, thresholds=LOW)
 
 
-async def _prepared(home: Path, pool: Pool) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+async def _create_runs(home: Path, pool: Pool) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """What takes a search, or a clock."""
     scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:1])
     request = OptimizationRequest(name=f"{HIDDEN} search", trials=10, scenarios=scenarios, seed=3)
@@ -119,7 +121,7 @@ async def _prepared(home: Path, pool: Pool) -> tuple[dict[str, str], dict[str, d
         async for _ in execute(asking, ANNA, jobs[1]):
             pass
         await add_scenario(dependencies.store, ANNA, ScenarioValues(name=f"{HIDDEN}_crash", mu=-0.11))
-    async with served(people_sign_in(home, pool, queued=False)) as anna:
+    async with open_client(sign_in_application(home, pool, queued=False)) as anna:
         anna.headers.update(bearer(pool.token()))
         thread = (await anna.post("/api/threads", json={"title": f"{HIDDEN} thoughts"})).json()["id"]
         await anna.post(f"/api/threads/{thread}/runs", json={"message": f"tell me a joke about {HIDDEN}"})
@@ -137,18 +139,18 @@ async def _prepared(home: Path, pool: Pool) -> tuple[dict[str, str], dict[str, d
         "scenario": f"{HIDDEN}_crash",
         "owner": ANNA,
     }
-    return ids, await _strangers(home, pool)
+    return ids, await _invalid_headers(home, pool)
 
 
-async def _strangers(home: Path, pool: Pool) -> dict[str, dict[str, str]]:
+async def _invalid_headers(home: Path, pool: Pool) -> dict[str, dict[str, str]]:
     """The tokens and keys of Anna that do not hold, and what others make of them."""
     expired, revoked = await create_key(home, ANNA, age=91), await create_key(home, ANNA)
     async with open_store(home) as store:
         await revoke(store, revoked[10:22], now=datetime.now(UTC))
-    shown = {
+    headers = {
         name: token for name, token in forged_tokens(pool).items() if token and token.isascii() and token.isprintable()
     }
-    shown |= {
+    headers |= {
         "expired token": pool.token(exp=int((datetime.now(UTC) - timedelta(hours=2)).timestamp())),
         "other issuer": pool.token(iss="https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Other"),
         "other client": pool.token(client_id="stranger"),
@@ -157,48 +159,48 @@ async def _strangers(home: Path, pool: Pool) -> dict[str, dict[str, str]]:
         "revoked key": revoked,
         "one letter of a key": revoked[:-1] + ("A" if revoked[-1] != "A" else "B"),
     }
-    return {"nothing": {}} | {name: bearer(token) for name, token in shown.items()}
+    return {"nothing": {}} | {name: bearer(token) for name, token in headers.items()}
 
 
-def _made(anna: httpx.Client) -> dict[str, str]:
-    def sent(method: str, path: str, **body: Any) -> Any:
+def _create_objects(anna: httpx.Client) -> dict[str, str]:
+    def send(method: str, path: str, **body: Any) -> Any:
         answer = anna.request(method, f"/api/{path}", **body)
         assert answer.is_success, (path, answer.text)
         return answer.json() if answer.content else None
 
     def portfolio(name: str) -> str:
         draft = {"name": f"{HIDDEN} {name}", "assets": {"AAPL": 0.5, "JNJ": 0.5}, "tags": [HIDDEN]}
-        return sent("POST", "portfolios", json=draft)["id"]
+        return send("POST", "portfolios", json=draft)["id"]
 
-    kept, gone = portfolio("hoard"), portfolio("gone")
+    portfolio_id, gone = portfolio("hoard"), portfolio("gone")
     portfolio("second")
-    sent("DELETE", f"portfolios/{gone}")
-    held = {"portfolioId": kept} | DAYS
-    optimized = [sent("POST", f"optimization/{kind}", json=held)["id"] for kind in ("hrp", "risk-parity")]
-    sent("POST", "optimization/efficient-frontier", json=held)
-    simulated = [sent("POST", "monte-carlo/simulate", json=held | {"trajectories": 2})["id"] for _ in range(2)]
+    send("DELETE", f"portfolios/{gone}")
+    held = {"portfolioId": portfolio_id} | DAYS
+    optimized = [send("POST", f"optimization/{kind}", json=held)["id"] for kind in ("hrp", "risk-parity")]
+    send("POST", "optimization/efficient-frontier", json=held)
+    simulated = [send("POST", "monte-carlo/simulate", json=held | {"trajectories": 2})["id"] for _ in range(2)]
     data = f"{HIDDEN}data"
     for text in (PRICES, PRICES.replace(",1.7,", ",1.71,")):
         terms = {"dataset": data, "dry_run": False}
-        version = sent("POST", "market-data/imports", params=terms, content=text)["version"]
-    sent("POST", "market-data/imports", params=terms | {"dataset": f"{data}2"}, content=PRICES)
+        version = send("POST", "market-data/imports", params=terms, content=text)["version"]
+    send("POST", "market-data/imports", params=terms | {"dataset": f"{data}2"}, content=PRICES)
     mark = {"symbol": "XOM", "reason": f"{HIDDEN} says it is wrong"}
-    markers = [sent("POST", "market-data/markers", json=mark)["id"] for _ in range(2)]
+    markers = [send("POST", "market-data/markers", json=mark)["id"] for _ in range(2)]
     job = {"name": f"{HIDDEN} small", "trials": 10}
     queued, archived = (
-        sent("POST", "jobs", json=job, headers={"Idempotency-Key": key})["id"] for key in (f"{HIDDEN}-1", f"{HIDDEN}-2")
+        send("POST", "jobs", json=job, headers={"Idempotency-Key": key})["id"] for key in (f"{HIDDEN}-1", f"{HIDDEN}-2")
     )
-    sent("DELETE", f"jobs/{archived}")
-    runs = sent("GET", "jobs")["items"]
-    threads = [sent("POST", "threads", json={"title": f"{HIDDEN} {n}"})["id"] for n in range(2)]
+    send("DELETE", f"jobs/{archived}")
+    runs = send("GET", "jobs")["items"]
+    threads = [send("POST", "threads", json={"title": f"{HIDDEN} {n}"})["id"] for n in range(2)]
     searched = next(run["id"] for run in runs if run["state"] == "completed")
-    thread = next(t["id"] for t in sent("GET", "threads")["items"] if t["turns"])
+    thread = next(t["id"] for t in send("GET", "threads")["items"] if t["turns"])
     opinion = {"rating": 4, "comment": f"{HIDDEN} it is"}
     for _ in range(2):
-        sent("POST", f"threads/{thread}/runs/1/feedback", json=opinion)
-    sent("POST", f"jobs/{searched}/reproduce")
+        send("POST", f"threads/{thread}/runs/1/feedback", json=opinion)
+    send("POST", f"jobs/{searched}/reproduce")
     return {
-        "portfolio": kept,
+        "portfolio": portfolio_id,
         "gone": gone,
         "optimization": optimized[0],
         "simulation": simulated[0],
@@ -209,19 +211,19 @@ def _made(anna: httpx.Client) -> dict[str, str]:
         "queued": queued,
         "archived": archived,
         "empty": threads[0],
-        "question": sent("GET", "approvals")["items"][-1]["id"],
-        "digest": sent("GET", f"jobs/{searched}/trials")["items"][0]["digest"],
+        "question": send("GET", "approvals")["items"][-1]["id"],
+        "digest": send("GET", f"jobs/{searched}/trials")["items"][0]["digest"],
         "key": f"{HIDDEN}-1",
         "name": HIDDEN,
     }
 
 
-async def _archived(home: Path, job: str) -> None:
+async def _archive_job(home: Path, job: str) -> None:
     async with open_dependencies(home) as dependencies:
         await archive(dependencies, ANNA, job)
 
 
-def another(value: str) -> str:
+def similar_value(value: str) -> str:
     """Nothing has it as its id or name, and it looks the same."""
     named = value.replace(HIDDEN, "quaint").replace(HIDDEN.upper(), "QUAINT")
     return named if named != value else re.sub("[0-9a-f]{8,}", lambda id_: id_[0].translate(SHIFTED), value)
@@ -232,7 +234,7 @@ SIMPLE = re.compile(r"[0-9a-f]{8,}|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)?|\"times
 """Differs in any two answers: ids, digests, times, tickets."""
 
 
-def told(answer: httpx.Response, ids: Words) -> tuple[int, str, dict[str, str]]:
+def normalized_answer(answer: httpx.Response, ids: Words) -> tuple[int, str, dict[str, str]]:
     """What an answer says, whatever the ids are called; how far a stream's work was at a moment is left out."""
     headers = {name: simple(value, ids) for name, value in answer.headers.items()}
     lines = [line for line in answer.text.splitlines() if line and not re.match("id: |data: .*STATE_DELTA", line)]
@@ -245,24 +247,24 @@ def simple(text: str, ids: Words) -> str:
     return SIMPLE.sub("#", text)
 
 
-def everything(home: Path, owner: str | None = None) -> dict[str, str]:
+def stored_digests(home: Path, owner: str | None = None) -> dict[str, str]:
     """What is stored, of one owner or of all, as a digest for each row and file; cleanups are nobody's."""
     with closing(sqlite3.connect(home / "store.sqlite")) as database:
-        found = {
+        digests = {
             f"{table}: {row[:3]}": hashlib.sha256(repr(row).encode()).hexdigest()
             for table in ("records", "events", "labels")
             for row in database.execute(f"SELECT owner, * FROM {table}")
             if owner in (None, row[0]) and LAST_CLEANUP.kind not in row
         }
     files = (path for path in (home / "blobs").rglob("*") if path.is_file())
-    return found | {
+    return digests | {
         str(path): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
         if owner is None or owner in str(path)
     }
 
 
-def filled(value: Any, ids: Words) -> Any:
+def fill_ids(value: Any, ids: Words) -> Any:
     """The request with ids in place of their names in braces."""
     text = json.dumps(value)
     for name, id_ in ids.items():

@@ -15,7 +15,7 @@ def with_routes(app: FastAPI, gate: asyncio.Event) -> FastAPI:
     app.state.gate = gate
     for route in (stream, broken, faulty, slow, echo, after):
         app.add_route(f"/odd/{route.__name__}", route, methods=["GET", "POST", "HEAD"])
-    app.add_route("/odd/told/{rest:path}", told)
+    app.add_route("/odd/told/{rest:path}", request_details)
     return app
 
 
@@ -60,7 +60,7 @@ async def after(request: Request) -> Response:
     return PlainTextResponse("at once", background=BackgroundTask(work))
 
 
-async def told(request: Request) -> Response:
+async def request_details(request: Request) -> Response:
     scope = request.scope
     return JSONResponse(
         {

@@ -95,12 +95,12 @@ async def test_of_a_batch_only_what_cannot_be_done_now_comes_again(queued: Drive
     bodies = [{"owner": OWNER, "job": "gone", "number": 1}, {"owner": OWNER, "job": "held"}, {"what": "is this"}]
     for body in bodies:
         await queue.send(body)
-    done, held, odd = await receive_deliveries(queued, 3)
+    done, delayed, odd = await receive_deliveries(queued, 3)
     async with hold_lease(dependencies.store, OWNER, "held"):
         answer = await answer_event(
-            queued, queue_event(done, held, odd, Delivery("old", bodies[0], 1, "of another time"))
+            queued, queue_event(done, delayed, odd, Delivery("old", bodies[0], 1, "of another time"))
         )
-    assert again(answer) == [held.id, "old"]
+    assert again(answer) == [delayed.id, "old"]
     assert [each.id for each in await queue.dead_letters()] == [odd.id]
 
 

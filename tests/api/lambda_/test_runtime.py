@@ -42,17 +42,17 @@ async def whole(home):
 
 
 async def test_requests_are_answered_one_after_the_other_by_one_process(streaming: Driven):
-    names, made = [], None
+    names, response = [], None
     for n, request_of in enumerate((rest, url, rest)):
-        made = await streaming.answer(request_of("POST", "/api/threads"))
-        assert (made.prelude["statusCode"], made.trailers) == (201, {})
-        names.append(made.prelude["headers"]["location"])
+        response = await streaming.answer(request_of("POST", "/api/threads"))
+        assert (response.prelude["statusCode"], response.trailers) == (201, {})
+        names.append(response.prelude["headers"]["location"])
         listed = await streaming.answer(request_of("GET", f"/api/threads?limit={n + 1}"))
         assert listed.prelude["headers"]["content-type"] == "application/json"
         assert listed.streamed.count(b'"id"') == n + 1
     assert len(set(names)) == 3
-    assert made is not None
-    assert made.prelude["headers"]["x-request-id"] == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+    assert response is not None
+    assert response.prelude["headers"]["x-request-id"] == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
     missing = await streaming.answer(url("GET", "/api/nothing"))
     assert (missing.prelude["statusCode"], b'"NOT_FOUND"' in missing.streamed) == (404, True)
 
@@ -76,14 +76,14 @@ async def test_the_first_event_arrives_before_the_last_is_made(streaming: Driven
 
 
 async def test_an_answer_of_the_assistant_streams_and_is_finished_before_the_next_invocation(streaming: Driven):
-    made = await streaming.answer(rest("POST", "/api/threads"))
-    thread = made.prelude["headers"]["location"]
-    told = await streaming.answer(rest("POST", f"{thread}/runs", '{"message": "tell me a joke"}'))
-    assert told.streamed.startswith(b"event: turn_started")
-    assert b"event: turn_finished" in told.streamed
+    response = await streaming.answer(rest("POST", "/api/threads"))
+    thread = response.prelude["headers"]["location"]
+    stream = await streaming.answer(rest("POST", f"{thread}/runs", '{"message": "tell me a joke"}'))
+    assert stream.streamed.startswith(b"event: turn_started")
+    assert b"event: turn_finished" in stream.streamed
     # answered at once, and carried out before the process may be frozen
-    asked = await streaming.answer(rest("POST", f"{thread}/runs?stream=false", '{"message": "tell me a joke"}'))
-    assert asked.prelude["statusCode"] == 202
+    turn = await streaming.answer(rest("POST", f"{thread}/runs?stream=false", '{"message": "tell me a joke"}'))
+    assert turn.prelude["statusCode"] == 202
     read = await streaming.answer(rest("GET", f"{thread}/runs/2"))
     assert b'"state":"completed"' in read.streamed
 
@@ -93,7 +93,7 @@ async def test_a_fault_before_the_answer_is_a_500_and_an_unknown_event_an_error(
     assert (fault.prelude["statusCode"], fault.failed) == (500, False)
     assert b"INTERNAL_SERVER_ERROR" in fault.streamed
     assert b"db.internal" not in fault.body
-    for event, seen in (
+    for event, text in (
         ({"Records": [{"eventSource": "aws:kinesis", "data": "secret"}]}, "aws:kinesis"),
         ({"source": "aws.ec2", "detail": {"password": "secret"}}, "an event with detail, source from aws.ec2"),
         ({"requestContext": {"connectionId": "a", "eventType": "CONNECT"}}, "STRATIGOS_SOCKETS"),
@@ -102,7 +102,7 @@ async def test_a_fault_before_the_answer_is_a_500_and_an_unknown_event_an_error(
     ):
         failed = await streaming.answer(event)
         assert failed.failed
-        assert seen in failed.json()["errorMessage"]
+        assert text in failed.json()["errorMessage"]
         assert failed.headers["lambda-runtime-function-error-type"] == failed.json()["errorType"]
         assert b"secret" not in failed.body
     assert (await streaming.answer(rest("GET", "/api/health"))).prelude["statusCode"] == 200
@@ -111,9 +111,9 @@ async def test_a_fault_before_the_answer_is_a_500_and_an_unknown_event_an_error(
 async def test_an_error_in_mid_stream_stands_in_the_trailers(streaming: Driven):
     cut = await streaming.answer(url("GET", "/odd/broken"))
     assert (cut.prelude["statusCode"], cut.streamed, cut.failed) == (200, b"half", False)
-    kind, told = cut.trailer_error
-    assert kind == told["errorType"] == "Stratigos.RuntimeError"
-    assert "db.internal" not in told["errorMessage"]
+    kind, message = cut.trailer_error
+    assert kind == message["errorType"] == "Stratigos.RuntimeError"
+    assert "db.internal" not in message["errorMessage"]
     assert (await streaming.answer(url("GET", "/api/health"))).prelude["statusCode"] == 200
 
 
@@ -140,12 +140,12 @@ async def test_paths_and_headers_reach_the_application_as_they_were_sent(streami
     for request_of in (rest, url):
         event = request_of("GET", "/odd/told/größe%2Fü 1?a=1&a=%C3%BC&b=", stage="prod")
         (event.get("multiValueHeaders") or {})["X-Several"] = ["one", "two"]
-        told = (await streaming.answer(event, trace="Root=1-5bef4de7;Sampled=1")).streamed
+        body = (await streaming.answer(event, trace="Root=1-5bef4de7;Sampled=1")).streamed
         expected = '"path":"/odd/told/größe/ü 1","root":"/prod","query":"a=1&a=%C3%BC&b=","several":'
-        assert expected in told.decode()
-        assert '"client":"203.0.113.7","trace":"Root=1-5bef4de7;Sampled=1"' in told.decode()
+        assert expected in body.decode()
+        assert '"client":"203.0.113.7","trace":"Root=1-5bef4de7;Sampled=1"' in body.decode()
         if request_of is url:
-            assert '["one,two"],"cookie":"first=1; second=2"' in told.decode()
+            assert '["one,two"],"cookie":"first=1; second=2"' in body.decode()
         assert b'"trace":null' in (await streaming.answer(request_of("GET", "/odd/told/x"))).streamed
         same = await streaming.answer(request_of("GET", "/odd/told/x", stage="odd"))
         assert b'"path":"/odd/told/x","root":""' in same.streamed
@@ -162,9 +162,9 @@ async def test_work_after_the_answer_is_done_before_the_next_invocation(streamin
 
 async def test_whole_answers(whole: Driven):
     """As API Gateway without streaming wants them."""
-    made = (await whole.answer(rest("POST", "/api/threads"))).json()
-    assert (made["statusCode"], made["isBase64Encoded"]) == (201, False)
-    assert made["multiValueHeaders"]["location"] == [f"/api/threads/{json.loads(made['body'])['id']}"]
+    thread = (await whole.answer(rest("POST", "/api/threads"))).json()
+    assert (thread["statusCode"], thread["isBase64Encoded"]) == (201, False)
+    assert thread["multiValueHeaders"]["location"] == [f"/api/threads/{json.loads(thread['body'])['id']}"]
     echoed = (await whole.answer(rest("POST", "/odd/echo", BINARY))).json()
     assert (echoed["isBase64Encoded"], echoed["multiValueHeaders"]["set-cookie"]) == (True, ["a=1", "b=2"])
     other = (await whole.answer(url("POST", "/odd/echo", "grün"))).json()
@@ -192,19 +192,19 @@ async def test_without_signing_in_nobody_from_elsewhere_is_answered(streaming: D
 async def test_who_signs_in_is_answered_from_anywhere(home):
     async with driven(home, STRATIGOS_AUTH="keys") as one:
         terms = KeyTerms(owner="alice", roles=("analyst",))
-        _, shown = await api_keys.create(one.app.state.service.dependencies.store, terms, days=1, now=utc_now())
+        _, secret = await api_keys.create(one.app.state.service.dependencies.store, terms, days=1, now=utc_now())
         host = {"Host": ["abc123.execute-api.eu-central-1.amazonaws.com"]}
-        for headers, status in ((host, 401), ({**host, "X-API-Key": [shown]}, 200)):
+        for headers, status in ((host, 401), ({**host, "X-API-Key": [secret]}, 200)):
             listed = await one.answer(rest("GET", "/api/threads", headers=headers))
             assert listed.prelude["statusCode"] == status
 
 
 @contextmanager
 def process(lambda_: Lambda, home: Path, *command: str, **environment: str) -> Generator[subprocess.Popen[str]]:
-    given = {"AWS_LAMBDA_RUNTIME_API": lambda_.address, "STRATIGOS_HOME": str(home), **environment}
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "NUMBA_CACHE_DIR")}
+    variables = {"AWS_LAMBDA_RUNTIME_API": lambda_.address, "STRATIGOS_HOME": str(home), **environment}
+    inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "NUMBA_CACHE_DIR")}
     with subprocess.Popen(
-        [sys.executable, "-m", *command], cwd=ROOT, env=kept | given, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", *command], cwd=ROOT, env=inherited | variables, stderr=subprocess.PIPE, text=True
     ) as started:
         try:
             yield started
@@ -228,9 +228,9 @@ async def test_a_function_whose_files_would_be_lost_does_not_begin(home, monkeyp
     with runtime_api() as lambda_:
         with pytest.raises(InvalidInput, match="STRATIGOS_STORE: is not set"):
             await run(RuntimeApi(lambda_.address), open_function)
-        told = lambda_.init_errors.get(timeout=10)
-        assert told["errorType"] == "Stratigos.InvalidInput"
-        assert told["errorMessage"].startswith("STRATIGOS_STORE: is not set")
+        error = lambda_.init_errors.get(timeout=10)
+        assert error["errorType"] == "Stratigos.InvalidInput"
+        assert error["errorMessage"].startswith("STRATIGOS_STORE: is not set")
         assert not lambda_.next_requests.acquire(blocking=False)
 
 
@@ -238,8 +238,8 @@ def test_the_official_client_drives_the_buffered_handler(home):
     command = ("awslambdaric", "api.lambda_.handler")
     with runtime_api() as lambda_, process(lambda_, home, *command, AWS_EXECUTION_ENV="AWS_Lambda_Image"):
         for n in range(2):
-            made = lambda_.invoke(rest("POST", "/api/threads")).json()
-            assert made["statusCode"] == 201
+            thread = lambda_.invoke(rest("POST", "/api/threads")).json()
+            assert thread["statusCode"] == 201
             listed = lambda_.invoke(url("GET", "/api/threads")).json()
             assert listed["body"].count('"id"') == n + 1
         assert lambda_.invoke({"task": "sweep"}).json() == {"task": "sweep", "sent": 0, "expired": 0, "going_on": 0}

@@ -25,7 +25,7 @@ from quant.worlds.scenario import BUILT_IN
 from store.events import Events
 from store.keys import SYSTEM, Key
 from store.store import Store
-from tests.api.http.live_run import OWNER, RUN, Written
+from tests.api.http.live_run import OWNER, RUN, RunLogWriter
 from tests.api.lambda_.function import Driven, driven
 from tests.api.lambda_.function_events import queue_event, receive_deliveries
 from tests.doubles.lambda_.gateway_events import HOST, rest
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.anyio
 ONE, OTHER = "Ojw5ZdDNIAMCJGQ=", "L0SM9cOFvHcCIhw="
 
 
-def told(kind: str, connection: str, **more: Any) -> dict[str, Any]:
+def event_of(kind: str, connection: str, **more: Any) -> dict[str, Any]:
     return {
         "requestContext": {
             "routeKey": {"CONNECT": "$connect", "DISCONNECT": "$disconnect"}.get(kind, "$default"),
@@ -57,13 +57,13 @@ def told(kind: str, connection: str, **more: Any) -> dict[str, Any]:
 
 
 def connecting(connection: str, *, ticket: str | None = None, **headers: str) -> dict[str, Any]:
-    given = {"Host": HOST, "Sec-WebSocket-Version": "13"} | headers
+    all_headers = {"Host": HOST, "Sec-WebSocket-Version": "13"} | headers
     query = None if ticket is None else {"ticket": ticket}
-    return told(
+    return event_of(
         "CONNECT",
         connection,
-        headers=given,
-        multiValueHeaders={name: [value] for name, value in given.items()},
+        headers=all_headers,
+        multiValueHeaders={name: [value] for name, value in all_headers.items()},
         queryStringParameters=query,
         multiValueQueryStringParameters=query and {"ticket": [ticket]},
     )
@@ -85,8 +85,8 @@ class Sockets:
         assert not answer.failed, answer.body
         return answer.json()["statusCode"]
 
-    async def connect(self, connection: str, **shown: str) -> int:
-        status = await self.answer(connecting(connection, **shown))
+    async def connect(self, connection: str, **params: str) -> int:
+        status = await self.answer(connecting(connection, **params))
         if status == 200:
             self.gateway.open.add(connection)
         return status
@@ -94,13 +94,13 @@ class Sockets:
     async def ask(self, connection: str, message: Any) -> Any:
         """What comes last by the time that the message is dealt with."""
         text = message if isinstance(message, str) else json.dumps(message)
-        assert await self.answer(told("MESSAGE", connection, body=text)) == 200
+        assert await self.answer(event_of("MESSAGE", connection, body=text)) == 200
         return (self.gateway.sent[connection] or [None])[-1]
 
     async def follow(self, connection: str, after: int = 0, run: str = RUN) -> Any:
         return await self.ask(connection, {"action": "follow", "run": run, "after": after})
 
-    async def left(self, owner: str = OWNER) -> list[str]:
+    async def stored_kinds(self, owner: str = OWNER) -> list[str]:
         """Kinds of what is stored about connections."""
         places = [(SYSTEM, KIND), (owner, KIND), (owner, SUBSCRIPTION)]
         pages = [await self.dependencies.store.records.list(*place) for place in places]
@@ -111,7 +111,7 @@ class Sockets:
         return json.loads(answer.streamed)["events"]
 
 
-def given(home: Path, gateway: Gateway, **more: str) -> Settings:
+def websocket_settings(home: Path, gateway: Gateway, **more: str) -> Settings:
     return Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_SOCKETS": gateway.url, **more})
 
 
@@ -120,31 +120,31 @@ def gateway(monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "of-a-test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    with management_api() as made:
-        yield made
+    with management_api() as double:
+        yield double
 
 
 @asynccontextmanager
-async def served(home: Path, gateway: Gateway, **more: str) -> AsyncGenerator[Sockets]:
+async def open_sockets(home: Path, gateway: Gateway, **more: str) -> AsyncGenerator[Sockets]:
     dependencies = create_dependencies(
-        given(home, gateway, **more), single_model(EmbeddedPlanner(), QUICK), queued=True
+        websocket_settings(home, gateway, **more), single_model(EmbeddedPlanner(), QUICK), queued=True
     )
     async with driven(home, dependencies, STRATIGOS_SOCKETS=gateway.url, **more) as function:
         yield Sockets(function, gateway)
 
 
 @asynccontextmanager
-async def worker(home: Path, gateway: Gateway) -> AsyncGenerator[Written]:
+async def worker(home: Path, gateway: Gateway) -> AsyncGenerator[RunLogWriter]:
     """Another process, as far as the sockets can tell: it appends with a desk of its own."""
-    async with create_dependencies(given(home, gateway), queued=True) as dependencies:
-        log = Written(dependencies.store)
+    async with create_dependencies(websocket_settings(home, gateway), queued=True) as dependencies:
+        log = RunLogWriter(dependencies.store)
         await log.begin()
         yield log
 
 
 @pytest.fixture
 async def sockets(home, gateway):
-    async with served(home, gateway) as one:
+    async with open_sockets(home, gateway) as one:
         yield one
 
 
@@ -163,7 +163,7 @@ async def ends(gateway: Gateway, connection: str) -> list[Any]:
 
 
 async def test_what_is_stored_comes_at_once_and_what_another_process_appends_as_it_does(
-    sockets: Sockets, log: Written, gateway: Gateway
+    sockets: Sockets, log: RunLogWriter, gateway: Gateway
 ):
     assert await sockets.connect(ONE) == 200
     first = await sockets.follow(ONE)
@@ -173,13 +173,13 @@ async def test_what_is_stored_comes_at_once_and_what_another_process_appends_as_
     last = (await ends(gateway, ONE))[-1]
     assert (last["last"], last["ended"]) == (84, True)
     assert gateway.events(ONE) == await sockets.polled()  # the same payload through every door
-    assert sorted(await sockets.left()) == [KIND, KIND]  # a log that has ended is followed no more
-    assert await sockets.answer(told("DISCONNECT", ONE)) == 200
-    assert await sockets.left() == []
-    assert await sockets.answer(told("DISCONNECT", ONE)) == 200
+    assert sorted(await sockets.stored_kinds()) == [KIND, KIND]  # a log that has ended is followed no more
+    assert await sockets.answer(event_of("DISCONNECT", ONE)) == 200
+    assert await sockets.stored_kinds() == []
+    assert await sockets.answer(event_of("DISCONNECT", ONE)) == 200
 
 
-async def test_a_run_that_fails_is_told_to_have_ended(sockets: Sockets, log: Written, gateway: Gateway):
+async def test_a_run_that_fails_is_told_to_have_ended(sockets: Sockets, log: RunLogWriter, gateway: Gateway):
     await sockets.connect(ONE)
     await sockets.follow(ONE)
     await log.fail()
@@ -191,7 +191,7 @@ async def test_a_run_that_fails_is_told_to_have_ended(sockets: Sockets, log: Wri
     assert (again["events"], again["ended"]) == ([], True)
 
 
-async def test_who_connects_again_gets_exactly_the_rest(sockets: Sockets, log: Written, gateway: Gateway):
+async def test_who_connects_again_gets_exactly_the_rest(sockets: Sockets, log: RunLogWriter, gateway: Gateway):
     await sockets.connect(ONE)
     await sockets.follow(ONE)
     gateway.open.clear()  # the line is cut, and nobody says so
@@ -204,13 +204,13 @@ async def test_who_connects_again_gets_exactly_the_rest(sockets: Sockets, log: W
     assert gateway.numbers(OTHER) == [*range(3, 29)]
 
     async def forgotten() -> bool:
-        return sorted(await sockets.left()) == [KIND, KIND]
+        return sorted(await sockets.stored_kinds()) == [KIND, KIND]
 
     await eventually(forgotten, seconds=10)  # whoever finds that the first is gone deletes it
     assert gateway.numbers(ONE) == [1, 2, 3]
 
 
-async def test_what_is_throttled_or_fails_is_sent_again_in_order(sockets: Sockets, log: Written, gateway: Gateway):
+async def test_what_is_throttled_or_fails_is_sent_again_in_order(sockets: Sockets, log: RunLogWriter, gateway: Gateway):
     await sockets.connect(ONE)
     gateway.statuses = [429, 500, 429]
     await sockets.follow(ONE)
@@ -223,7 +223,7 @@ async def test_what_is_throttled_or_fails_is_sent_again_in_order(sockets: Socket
 
 
 async def test_a_gateway_that_refuses_fails_no_run_and_a_ping_brings_what_was_missed(
-    sockets: Sockets, log: Written, gateway: Gateway
+    sockets: Sockets, log: RunLogWriter, gateway: Gateway
 ):
     await sockets.connect(ONE)
     await sockets.follow(ONE)
@@ -236,15 +236,15 @@ async def test_a_gateway_that_refuses_fails_no_run_and_a_ping_brings_what_was_mi
         return gateway.posts > posts
 
     await eventually(tried, seconds=10)
-    assert await sockets.answer(told("MESSAGE", ONE, body='{"action": "ping"}')) == 503
+    assert await sockets.answer(event_of("MESSAGE", ONE, body='{"action": "ping"}')) == 503
     gateway.always = None
     assert await sockets.ask(ONE, {"action": "ping"}) == {"pong": True}
     assert [*dict.fromkeys(gateway.numbers(ONE))] == [*range(1, 14)]  # a push that tries again may send them too
     assert await sockets.ask(ONE, {"action": "stop", "run": RUN}) == {"stopped": True}
-    assert SUBSCRIPTION not in await sockets.left()
+    assert SUBSCRIPTION not in await sockets.stored_kinds()
 
 
-async def test_an_event_that_no_message_holds_is_named(sockets: Sockets, log: Written, gateway: Gateway):
+async def test_an_event_that_no_message_holds_is_named(sockets: Sockets, log: RunLogWriter, gateway: Gateway):
     large = [
         each.model_copy(update={"digest": "d" * size}) for each, size in zip(log.trials(0, 1), [200_000], strict=False)
     ]
@@ -258,7 +258,7 @@ async def test_an_event_that_no_message_holds_is_named(sockets: Sockets, log: Wr
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "text"),
     [
         ("", "not valid JSON"),
         ("\x00\ud800", "not valid JSON"),
@@ -277,9 +277,9 @@ async def test_an_event_that_no_message_holds_is_named(sockets: Sockets, log: Wr
         ({"action": "stop", "run": RUN}, "is not followed"),
     ],
 )
-async def test_odd_messages_are_answered(talking: Sockets, body: Any, said: str):
+async def test_odd_messages_are_answered(talking: Sockets, body: Any, text: str):
     answer = await talking.ask(ONE, body)
-    assert said in answer["error"]["message"]
+    assert text in answer["error"]["message"]
     assert answer["error"]["code"] in ("VALIDATION_ERROR", "PAYLOAD_TOO_LARGE", "NOT_FOUND")
 
 
@@ -294,13 +294,13 @@ async def talking(anyio_backend, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, management_api() as gateway:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
             patch.setenv(name, "of-a-test")
-        async with served(home, gateway) as one, worker(home, gateway):
+        async with open_sockets(home, gateway) as one, worker(home, gateway):
             await one.connect(ONE)
             yield one
 
 
 async def test_a_message_of_bytes_is_refused(talking: Sockets):
-    assert await talking.answer(told("MESSAGE", ONE, body="/w==") | {"isBase64Encoded": True}) == 200
+    assert await talking.answer(event_of("MESSAGE", ONE, body="/w==") | {"isBase64Encoded": True}) == 200
     assert "binary" in talking.gateway.sent[ONE][-1]["error"]["message"]
 
 
@@ -322,7 +322,7 @@ async def key_of(store: Store, owner: str, *scopes: Any) -> str:
 
 
 async def test_a_second_user_can_follow_nothing_of_the_first(home, gateway: Gateway):
-    async with served(home, gateway, STRATIGOS_AUTH="keys") as sockets, worker(home, gateway) as log:
+    async with open_sockets(home, gateway, STRATIGOS_AUTH="keys") as sockets, worker(home, gateway) as log:
         store = sockets.dependencies.store
         mine, theirs = await key_of(store, OWNER), await key_of(store, "other")
         assert await sockets.connect(ONE, Authorization=f"Bearer {mine}") == 200
@@ -344,7 +344,10 @@ async def test_a_second_user_can_follow_nothing_of_the_first(home, gateway: Gate
 
 
 async def test_a_ticket_opens_one_socket_and_a_user_so_many(home, gateway: Gateway):
-    async with served(home, gateway, STRATIGOS_AUTH="keys", STREAMS_PER_USER="2") as sockets, worker(home, gateway):
+    async with (
+        open_sockets(home, gateway, STRATIGOS_AUTH="keys", STREAMS_PER_USER="2") as sockets,
+        worker(home, gateway),
+    ):
         key = await key_of(sockets.dependencies.store, OWNER)
 
         async def ticket(path: str) -> str:
@@ -364,7 +367,7 @@ async def test_a_ticket_opens_one_socket_and_a_user_so_many(home, gateway: Gatew
 
 
 async def test_messages_count_as_requests_of_their_user(home, gateway: Gateway):
-    async with served(home, gateway, STRATIGOS_AUTH="keys", REQUESTS_PER_SECOND="0.001") as sockets:
+    async with open_sockets(home, gateway, STRATIGOS_AUTH="keys", REQUESTS_PER_SECOND="0.001") as sockets:
         key = await key_of(sockets.dependencies.store, OWNER)
         assert await sockets.connect(ONE, Authorization=f"Bearer {key}") == 200
         refused = (await sockets.ask(ONE, {"action": "ping"}))["error"]

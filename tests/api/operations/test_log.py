@@ -21,7 +21,7 @@ from desk.optimization.request import OptimizationRequest
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
-from tests.api.http.application import application, served
+from tests.api.http.application import application, open_client
 from tests.graphs.jobs.queued_runs import queued_dependencies, working
 
 pytestmark = pytest.mark.anyio
@@ -108,7 +108,7 @@ PLANTED = (SECRET, TOKEN, API_KEY, ENVIRONMENT, json.dumps(ENVIRONMENT)[1:-1], "
 
 
 @pytest.mark.parametrize(
-    "said",
+    "fields",
     [
         {"told": f"he sent {TOKEN} and AKIAIOSFODNN7EXAMPLE"},
         {"headers": [{"Authorization": "anything"}, {"x-api-key": SECRET, "Cookie": SECRET}]},
@@ -119,12 +119,12 @@ PLANTED = (SECRET, TOKEN, API_KEY, ENVIRONMENT, json.dumps(ENVIRONMENT)[1:-1], "
         {"session_token": SECRET, "access_token_value": SECRET, "client-secret": SECRET},
     ],
 )
-def test_no_secret_reaches_the_log_wherever_it_stands(home, monkeypatch, said):
+def test_no_secret_reaches_the_log_wherever_it_stands(home, monkeypatch, fields):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", ENVIRONMENT)
     home.mkdir()
     with log_to(home, "debug"):
-        structlog.get_logger().info("said", **said)
-        structlog.get_logger().error("failed", exc_info=ValueError(str(said.get("told", ""))))
+        structlog.get_logger().info("said", **fields)
+        structlog.get_logger().error("failed", exc_info=ValueError(str(fields.get("told", ""))))
     text = (home / "stratigos.log").read_text()
     assert [json.loads(line)["event"] for line in text.splitlines()] == ["said", "failed"]
     assert not [secret for secret in (*PLANTED, "anything") if secret in text]
@@ -132,11 +132,11 @@ def test_no_secret_reaches_the_log_wherever_it_stands(home, monkeypatch, said):
 
 def test_what_is_no_secret_stays_as_it_is(home):
     home.mkdir()
-    said = {"input_tokens": 12, "run": "r-1", "told": "bearer bonds", "tokens": [1, 2], "keys": {"a": 1}}
+    fields = {"input_tokens": 12, "run": "r-1", "told": "bearer bonds", "tokens": [1, 2], "keys": {"a": 1}}
     with log_to(home, "info"):
-        structlog.get_logger().info("said", **said)
+        structlog.get_logger().info("said", **fields)
     line = json.loads((home / "stratigos.log").read_text())
-    assert {name: line[name] for name in said} == said
+    assert {name: line[name] for name in fields} == fields
 
 
 def test_on_standard_output_libraries_speak_our_form(home, capfd):
@@ -175,16 +175,16 @@ def test_a_fault_of_a_container_stands_in_its_output(home, capfd):
 async def test_a_job_and_a_turn_leave_few_lines_with_their_ids_and_none_of_their_words(home, monkeypatch, capfd):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", ENVIRONMENT)
     headers = {"Authorization": f"Bearer {TOKEN}", "X-API-Key": API_KEY, "Cookie": f"a={SECRET}"}
-    asked = REQUEST.model_dump(mode="json", exclude={"prices_file"}) | {"name": SECRET}
+    request = REQUEST.model_dump(mode="json", exclude={"prices_file"}) | {"name": SECRET}
     with log_to(home, "debug", place="stdout"):
         async with (
-            served(application(home, queued_dependencies(home))) as client,
+            open_client(application(home, queued_dependencies(home))) as client,
             queued_dependencies(home, models=talkative()) as dependencies,
             working(dependencies),
         ):
-            submitted = await client.post(f"/api/jobs?ticket={SECRET}", json=asked, headers=headers)
+            submitted = await client.post(f"/api/jobs?ticket={SECRET}", json=request, headers=headers)
             assert submitted.status_code == 422, "there is no such parameter"
-            submitted = await client.post("/api/jobs", json=asked, headers={**headers, "X-Request-Id": "mine"})
+            submitted = await client.post("/api/jobs", json=request, headers={**headers, "X-Request-Id": "mine"})
             job = submitted.json()["id"]
             thread = (await client.post("/api/threads", headers=headers)).json()["id"]
             said = {"message": f"how volatile is {SECRET} {API_KEY}?"}
@@ -192,10 +192,10 @@ async def test_a_job_and_a_turn_leave_few_lines_with_their_ids_and_none_of_their
             assert turn.status_code == 202
 
             for log in (job, turn.json()["id"]):
-                last, ended = 0, False
-                while not ended:
+                last, finished = 0, False
+                while not finished:
                     polled = (await client.get(f"/api/runs/{log}/events/poll?wait=20&after={last}")).json()
-                    last, ended = polled["last"], polled["ended"]
+                    last, finished = polled["last"], polled["ended"]
     text = capfd.readouterr().out
     lines = [json.loads(line) for line in text.splitlines()]
     assert not [secret for secret in PLANTED if secret in text]

@@ -51,7 +51,7 @@ def check(line: dict[str, Any]) -> None:
     assert len(json.dumps(line)) < 256_000
 
 
-class Heard:
+class MetricsRecorder:
     """Metrics whose lines stay in memory."""
 
     def __init__(self) -> None:
@@ -70,14 +70,14 @@ class Heard:
         return {line.get("run"): line for line in lines}
 
 
-def told(kind: Any, second: float, node: str = "search", /, run: str = "r", **fields: Any) -> Any:
+def make_event(kind: Any, second: float, node: str = "search", /, run: str = "r", **fields: Any) -> Any:
     return kind(id=f"{second}-{kind}", run=run, node=node, at=BEGIN + timedelta(seconds=second), **fields)
 
 
 def job(run: str = "r", end: Any = None) -> list[Any]:
     answered = {"attempts": 2, "input_tokens": 10, "cached_tokens": 90, "written_tokens": 5, "output_tokens": 20}
     trials = [
-        told(
+        make_event(
             trace.TrialFinished,
             2 + n,
             run=run,
@@ -89,9 +89,9 @@ def job(run: str = "r", end: Any = None) -> list[Any]:
         for n in range(4)
     ]
     return [
-        told(trace.RunStarted, 0, "run", run=run, request_digest="", data_digest="", model="m"),
-        told(trace.ModelRetried, 1, run=run, agent="explainer", model="m", reason="throttled", attempt=1),
-        told(
+        make_event(trace.RunStarted, 0, "run", run=run, request_digest="", data_digest="", model="m"),
+        make_event(trace.ModelRetried, 1, run=run, agent="explainer", model="m", reason="throttled", attempt=1),
+        make_event(
             trace.ModelAnswered,
             1,
             run=run,
@@ -102,18 +102,18 @@ def job(run: str = "r", end: Any = None) -> list[Any]:
             dollars=0.25,
             **answered,
         ),
-        told(trace.NodeStarted, 2, run=run),
+        make_event(trace.NodeStarted, 2, run=run),
         *trials,
-        told(trace.TrialsFinished, 10, run=run, plan=0, trials=4, stopped="budget"),
-        end or told(trace.RunFinished, 20, "run", run=run, result_digest=""),
+        make_event(trace.TrialsFinished, 10, run=run, plan=0, trials=4, stopped="budget"),
+        end or make_event(trace.RunFinished, 20, "run", run=run, result_digest=""),
     ]
 
 
-def observed(*events: Any) -> Heard:
-    heard = Heard()
+def observed(*events: Any) -> MetricsRecorder:
+    recorder = MetricsRecorder()
     for event in events:
-        heard.metrics.observe(event)
-    return heard
+        recorder.metrics.observe(event)
+    return recorder
 
 
 def test_a_job_is_counted_and_timed_under_its_run_and_no_dimension_names_it():
@@ -148,17 +148,17 @@ def test_a_job_is_counted_and_timed_under_its_run_and_no_dimension_names_it():
     ],
 )
 def test_how_a_job_ended(code, expected):
-    lines = observed(*job(end=told(trace.RunFailed, 20, "run", code=code, kind="k"))).lines()
-    found = {name: n for line in lines.values() for name, n in line.items() if name.startswith(("Jobs", "Errors"))}
-    assert found == expected
+    lines = observed(*job(end=make_event(trace.RunFailed, 20, "run", code=code, kind="k"))).lines()
+    counts = {name: n for line in lines.values() for name, n in line.items() if name.startswith(("Jobs", "Errors"))}
+    assert counts == expected
 
 
 def test_a_turn_is_no_job():
     answered = {"conversation": "c", "turn": 1}
     lines = observed(
-        told(trace.TurnStarted, 0, "turn", model="m", **answered),
-        told(trace.TurnFinished, 3, "turn", outcome="answered", usage=Usage(), **answered),
-        told(trace.RunFailed, 3, "assistant", run="other", code="fault", kind="k"),
+        make_event(trace.TurnStarted, 0, "turn", model="m", **answered),
+        make_event(trace.TurnFinished, 3, "turn", outcome="answered", usage=Usage(), **answered),
+        make_event(trace.RunFailed, 3, "assistant", run="other", code="fault", kind="k"),
     ).lines()
     assert (lines["r"]["TurnsAnswered"], lines["r"]["TurnSeconds"]) == (1, [3.0])
     assert lines["other"]["TurnsFailed"] == 1
@@ -167,65 +167,67 @@ def test_a_turn_is_no_job():
 
 def test_events_that_say_nothing_of_metrics_write_nothing():
     estimate = Estimate(trials=1, evaluations=1, path_days=1, seconds=1.0, memory_mb=1.0)
-    assert observed(told(trace.EstimateMade, 0, plan=0, estimate=estimate)).lines() == {}
+    assert observed(make_event(trace.EstimateMade, 0, plan=0, estimate=estimate)).lines() == {}
 
 
 def test_memory_is_bounded_however_many_runs_and_requests_there_are():
-    heard = Heard()
+    recorder = MetricsRecorder()
     for n in range(3 * MAX_RUNS):
-        heard.metrics.observe(told(trace.RunStarted, 0, run=f"r{n}", request_digest="", data_digest="", model="m"))
-        heard.metrics.record_response(200, 0.001 * n)
-        heard.metrics.observe(
-            told(trace.ModelRetried, 1, run=f"r{n}", agent="explainer", model="m", reason="", attempt=1)
+        recorder.metrics.observe(
+            make_event(trace.RunStarted, 0, run=f"r{n}", request_digest="", data_digest="", model="m")
         )
-    lines = heard.lines()
+        recorder.metrics.record_response(200, 0.001 * n)
+        recorder.metrics.observe(
+            make_event(trace.ModelRetried, 1, run=f"r{n}", agent="explainer", model="m", reason="", attempt=1)
+        )
+    lines = recorder.lines()
     assert len(lines) <= MAX_RUN_LINES + 1
     assert sum(line.get("ModelRetries", 0) for line in lines.values()) == 3 * MAX_RUNS
     assert lines[None]["Requests2xx"] == 3 * MAX_RUNS
     sample = lines[None]["RequestMilliseconds"]
     assert len(sample) == 100
     assert 1_000 < sum(sample) / 100 < 2_000, "a fair sample of 0 to 3000"
-    assert heard.lines() == {}
+    assert recorder.lines() == {}
 
 
 @settings(max_examples=10)
 @given(st.lists(st.tuples(st.integers(100, 599), st.floats(0, 1e4)), max_size=150), st.text(max_size=30))
 def test_whatever_is_measured_fits_the_format(requests, run):
-    heard = Heard()
+    recorder = MetricsRecorder()
     for status, seconds in requests:
-        heard.metrics.record_response(status, seconds)
-    heard.metrics.measure("JobSeconds", 1e300, run=run)
-    heard.metrics.level("QueueDepth", 7)
-    lines = heard.lines()
+        recorder.metrics.record_response(status, seconds)
+    recorder.metrics.measure("JobSeconds", 1e300, run=run)
+    recorder.metrics.level("QueueDepth", 7)
+    lines = recorder.lines()
     counted = sum(n for name, n in lines[None].items() if name.startswith("Requests"))
     assert counted == len(requests)
 
 
 async def test_requests_are_counted_by_class_and_timed_until_they_begin_to_be_answered():
-    heard = Heard()
+    recorder = MetricsRecorder()
 
     async def app(scope, receive, send):
         status = int(scope["path"].strip("/"))
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    transport = httpx.ASGITransport(RequestMetrics(app, heard.metrics))
+    transport = httpx.ASGITransport(RequestMetrics(app, recorder.metrics))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         for status in (200, 204, 302, 404, 429, 503):
             await client.get(f"/{status}")
-    line = heard.lines()[None]
+    line = recorder.lines()[None]
     counted = {name: n for name, n in line.items() if name.startswith(("Requests", "Errors"))}
     assert counted == {"Requests2xx": 2, "Requests3xx": 1, "Requests4xx": 2, "Requests5xx": 1, "Errors": 1}
     assert len(line["RequestMilliseconds"]) == 6
 
 
 async def test_the_depth_of_the_queue_and_the_age_of_the_prices_are_looked_at(home):
-    heard = Heard()
+    recorder = MetricsRecorder()
     async with queued_dependencies(home, now=lambda: datetime(2022, 12, 30, tzinfo=UTC)) as dependencies:
         assert dependencies.queue is not None
         await dependencies.queue.send({})
-        await record_gauges(dependencies, heard.metrics)
-    line = heard.lines()[None]
+        await record_gauges(dependencies, recorder.metrics)
+    line = recorder.lines()[None]
     assert (line["QueueDepth"], line["DataAgeDays"]) == (1, 2)
 
 

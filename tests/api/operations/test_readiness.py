@@ -16,7 +16,7 @@ from agents.planner.planner import EmbeddedPlanner
 from api.operations.readiness import CachedCheck, CheckResult, check_models, check_store
 from store.errors import Unavailable
 from store.keys import SYSTEM
-from tests.api.http.application import application, served
+from tests.api.http.application import application, open_client
 from tests.doubles.aws import free_port
 from tests.graphs.jobs.queued_runs import eventually, queued_dependencies, working
 
@@ -44,7 +44,7 @@ async def ready(home, **changes):
         async with queued_dependencies(home) as dependencies:
             yield replace(dependencies, **{name: change(dependencies) for name, change in changes.items()})
 
-    async with served(application(home, changed_dependencies())) as client:
+    async with open_client(application(home, changed_dependencies())) as client:
         yield client
 
 

@@ -23,7 +23,7 @@ MODEL = "bedrock_converse:eu.amazon.nova-pro-v1:0"
 SECRET = "xyzzy"
 
 
-class Seen:
+class TelemetryRecorder:
     """A telemetry whose spans and metrics stay in memory."""
 
     def __init__(self) -> None:
@@ -49,37 +49,37 @@ class Seen:
         }
 
 
-def told(kind: Any, second: float, node: str = "explainer", /, **fields: Any) -> Any:
+def make_event(kind: Any, second: float, node: str = "explainer", /, **fields: Any) -> Any:
     return kind(id=f"{second}-{kind}", run="r", node=node, at=BEGIN + timedelta(seconds=second), **fields)
 
 
 def answered(second: float, **fields: Any) -> Any:
     took = {"attempts": 1, "input_tokens": 10, "cached_tokens": 90, "written_tokens": 5, "output_tokens": 20}
-    given = {"agent": "explainer", "model": MODEL, "stop": "answered", "seconds": 1.5} | took | fields
-    return told(trace.ModelAnswered, second, **given)
+    values = {"agent": "explainer", "model": MODEL, "stop": "answered", "seconds": 1.5} | took | fields
+    return make_event(trace.ModelAnswered, second, **values)
 
 
-def asked() -> list[Any]:
+def agent_events() -> list[Any]:
     tool = {"agent": "explainer", "tool": "list_figures"}
     usage = Usage(answers=1, input_tokens=10, cached_tokens=90, written_tokens=5, output_tokens=20)
     return [
-        told(trace.RunStarted, 0, "run", request_digest="", data_digest="", model=MODEL),
-        told(trace.NodeStarted, 1),
-        told(trace.AgentStarted, 2, agent="explainer", model=MODEL),
+        make_event(trace.RunStarted, 0, "run", request_digest="", data_digest="", model=MODEL),
+        make_event(trace.NodeStarted, 1),
+        make_event(trace.AgentStarted, 2, agent="explainer", model=MODEL),
         answered(4),
-        told(trace.ToolCalled, 5, arguments={"which": SECRET}, **tool),
-        told(trace.ToolReturned, 6, result_digest="", figures=(), **tool),
-        told(trace.AgentFinished, 8, agent="explainer", outcome="answered", usage=usage),
-        told(trace.NodeFinished, 9),
-        told(trace.RunFinished, 10, "run", result_digest=""),
+        make_event(trace.ToolCalled, 5, arguments={"which": SECRET}, **tool),
+        make_event(trace.ToolReturned, 6, result_digest="", figures=(), **tool),
+        make_event(trace.AgentFinished, 8, agent="explainer", outcome="answered", usage=usage),
+        make_event(trace.NodeFinished, 9),
+        make_event(trace.RunFinished, 10, "run", result_digest=""),
     ]
 
 
-def observed(*events: Any) -> Seen:
-    seen = Seen()
+def observed(*events: Any) -> TelemetryRecorder:
+    recorded = TelemetryRecorder()
     for event in events:
-        seen.telemetry.observe(event)
-    return seen
+        recorded.telemetry.observe(event)
+    return recorded
 
 
 def seconds(span: ReadableSpan) -> tuple[float, float]:
@@ -90,7 +90,7 @@ def seconds(span: ReadableSpan) -> tuple[float, float]:
 
 
 def test_spans_stand_within_each_other_and_have_the_times_of_the_trace():
-    spans = observed(*asked()).spans
+    spans = observed(*agent_events()).spans
     parents = {span.context.span_id: name for name, span in spans.items() if span.context}
     tree = {name: parents.get(span.parent.span_id) if span.parent else None for name, span in spans.items()}
     assert tree == {
@@ -113,8 +113,8 @@ def test_spans_stand_within_each_other_and_have_the_times_of_the_trace():
 
 
 def test_a_chat_has_the_attributes_and_metrics_of_the_conventions():
-    seen = observed(*asked())
-    chat = seen.spans["chat eu.amazon.nova-pro-v1:0"]
+    recorded = observed(*agent_events())
+    chat = recorded.spans["chat eu.amazon.nova-pro-v1:0"]
     assert chat.attributes is not None
     assert chat.instrumentation_scope is not None
     assert CONVENTIONS in (chat.instrumentation_scope.schema_url or "")
@@ -131,17 +131,17 @@ def test_a_chat_has_the_attributes_and_metrics_of_the_conventions():
         "stratigos.attempts": 1,
         "stratigos.run": "r",
     }
-    points = seen.points
+    points = recorded.points
     assert points["gen_ai.client.token.usage", "input", None].sum == 105
     assert points["gen_ai.client.token.usage", "output", None].sum == 20
     assert points["gen_ai.client.operation.duration", None, None].sum == 1.5
 
 
 def test_what_failed_says_why():
-    events = asked()[:5]
-    replaced = told(trace.ModelReplaced, 7, agent="explainer", model=MODEL, by="other", reason="throttled")
-    seen = observed(*events, replaced, told(trace.RunFailed, 9, "run", code="model_failed", kind="throttled"))
-    errors = {name.split()[0]: (span.attributes or {}).get("error.type") for name, span in seen.spans.items()}
+    events = agent_events()[:5]
+    replaced = make_event(trace.ModelReplaced, 7, agent="explainer", model=MODEL, by="other", reason="throttled")
+    recorded = observed(*events, replaced, make_event(trace.RunFailed, 9, "run", code="model_failed", kind="throttled"))
+    errors = {name.split()[0]: (span.attributes or {}).get("error.type") for name, span in recorded.spans.items()}
     assert errors == {
         "execute_tool": "refused",
         "chat": "throttled",
@@ -149,11 +149,11 @@ def test_what_failed_says_why():
         "explainer": "throttled",
         "invoke_workflow": "throttled",
     }
-    assert seen.points["gen_ai.client.operation.duration", None, "throttled"].sum == 2.0
+    assert recorded.points["gen_ai.client.operation.duration", None, "throttled"].sum == 2.0
 
 
 @pytest.mark.parametrize(
-    ("model", "provider", "asked"),
+    ("model", "provider", "model_name"),
     [
         ("bedrock_converse:us.x", "aws.bedrock", "us.x"),
         ("google_vertexai:gemini", "gcp.vertex_ai", "gemini"),
@@ -161,42 +161,42 @@ def test_what_failed_says_why():
         ("embedded planner (rule-based)", "stratigos", "embedded planner (rule-based)"),
     ],
 )
-def test_the_provider_stands_in_the_models_name(model, provider, asked):
-    chat = observed(answered(3, model=model)).spans[f"chat {asked}"]
+def test_the_provider_stands_in_the_models_name(model, provider, model_name):
+    chat = observed(answered(3, model=model)).spans[f"chat {model_name}"]
     assert chat.attributes is not None
     assert chat.attributes["gen_ai.provider.name"] == provider
-    assert chat.attributes["gen_ai.request.model"] == asked
+    assert chat.attributes["gen_ai.request.model"] == model_name
 
 
 def test_a_run_that_is_resumed_elsewhere_or_interrupted_leaves_whole_spans():
-    seen = observed(*asked()[3:5])
-    seen.telemetry.close()
-    names = {name.split()[0]: (span.attributes or {}).get("error.type") for name, span in seen.spans.items()}
-    told = dict.fromkeys(["invoke_workflow", "explainer", "invoke_agent", "execute_tool"], "interrupted")
-    assert names == {"chat": None, **told}
+    recorded = observed(*agent_events()[3:5])
+    recorded.telemetry.close()
+    names = {name.split()[0]: (span.attributes or {}).get("error.type") for name, span in recorded.spans.items()}
+    errors = dict.fromkeys(["invoke_workflow", "explainer", "invoke_agent", "execute_tool"], "interrupted")
+    assert names == {"chat": None, **errors}
 
 
 def test_a_conversation_is_named_in_its_own_spans_and_in_those_of_the_runs_it_launched():
-    turn = told(trace.TurnStarted, 0, "assistant", conversation="talk", turn=1, model=MODEL)
-    launched = told(trace.RunLaunched, 1, "assistant", launched="other", name="mine")
-    began = told(trace.RunStarted, 2, "run", request_digest="", data_digest="", model=MODEL)
-    seen = observed(turn, launched, began.model_copy(update={"run": "other"}))
-    seen.telemetry.close()
-    conversations = [(s.attributes or {}).get("gen_ai.conversation.id") for s in seen.spans.values()]
-    assert conversations == ["talk"] * len(seen.spans)
-    assert "invoke_workflow optimization" in seen.spans
+    turn = make_event(trace.TurnStarted, 0, "assistant", conversation="talk", turn=1, model=MODEL)
+    launched = make_event(trace.RunLaunched, 1, "assistant", launched="other", name="mine")
+    began = make_event(trace.RunStarted, 2, "run", request_digest="", data_digest="", model=MODEL)
+    recorded = observed(turn, launched, began.model_copy(update={"run": "other"}))
+    recorded.telemetry.close()
+    conversations = [(s.attributes or {}).get("gen_ai.conversation.id") for s in recorded.spans.values()]
+    assert conversations == ["talk"] * len(recorded.spans)
+    assert "invoke_workflow optimization" in recorded.spans
 
 
 def test_an_answered_message_leaves_a_workflow_of_its_own_that_ended_well():
-    said: dict[str, Any] = {"conversation": "talk", "turn": 1}
-    seen = observed(
-        told(trace.TurnStarted, 0, "turn", model=MODEL, **said),
-        told(trace.NodeStarted, 1, "assistant"),
-        told(trace.NodeFinished, 2, "assistant"),
-        told(trace.TurnFinished, 3, "turn", outcome="answered", usage=Usage(), **said),
+    fields: dict[str, Any] = {"conversation": "talk", "turn": 1}
+    recorded = observed(
+        make_event(trace.TurnStarted, 0, "turn", model=MODEL, **fields),
+        make_event(trace.NodeStarted, 1, "assistant"),
+        make_event(trace.NodeFinished, 2, "assistant"),
+        make_event(trace.TurnFinished, 3, "turn", outcome="answered", usage=Usage(), **fields),
     )
-    ended = {name: (span.attributes or {}).get("error.type") for name, span in seen.spans.items()}
-    assert ended == {"invoke_workflow assistant": None, "turn": None, "assistant": None}
+    errors = {name: (span.attributes or {}).get("error.type") for name, span in recorded.spans.items()}
+    assert errors == {"invoke_workflow assistant": None, "turn": None, "assistant": None}
 
 
 @pytest.fixture
@@ -228,7 +228,7 @@ def test_otlp_takes_spans_and_metrics_to_the_address_of_its_own_variable(collect
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
     with telemetry_export("otlp") as telemetry:
         assert telemetry is not None
-        for event in asked():
+        for event in agent_events():
             telemetry.observe(event)
     bodies = dict(received)
     assert bodies.keys() == {"/v1/traces", "/v1/metrics"}

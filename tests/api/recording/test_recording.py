@@ -104,11 +104,11 @@ def test_a_call_that_was_not_recorded_is_shown_beside_the_nearest_one(tmp_path, 
         interaction["request"]["body"] = json.dumps(body)
     tape.write_text(yaml.safe_dump(content))
     assert run(["replay", str(tape)]) == 1
-    told = capfd.readouterr().out
-    assert "You narrate" in told
-    assert "You explain" in told
-    assert '-{"' not in told  # neither what the run would have done next
-    assert "not made" not in told
+    output = capfd.readouterr().out
+    assert "You narrate" in output
+    assert "You explain" in output
+    assert '-{"' not in output  # neither what the run would have done next
+    assert "not made" not in output
 
 
 def test_a_recording_that_could_not_be_kept_is_not_made(double, tmp_path, capfd):
@@ -147,7 +147,7 @@ def test_this_machine_is_no_endpoint_that_is_kept(double, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "text"),
     [
         (b"", "it is empty"),
         (b"- 1", "it holds no interactions"),
@@ -157,18 +157,18 @@ def test_this_machine_is_no_endpoint_that_is_kept(double, tmp_path, monkeypatch)
         (b"\xff\xfe\x00\xd8", "it is not text"),
     ],
 )
-def test_a_file_that_is_no_cassette_is_refused_in_one_line(content, told, tmp_path, capfd):
+def test_a_file_that_is_no_cassette_is_refused_in_one_line(content, text, tmp_path, capfd):
     tape = tmp_path / "other.yaml"
     tape.write_bytes(content)
     assert run(["replay", str(tape)]) == 2
     [line] = capfd.readouterr().err.splitlines()
     assert line.startswith(f"cassette: '{tape}' cannot be read: ")
-    assert told in line
+    assert text in line
     assert line.endswith("expected a cassette of vcrpy (YAML, or YAML in gzip)")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "text"),
     [
         (["record", "--", "runs"], "calls no model"),
         (["record", "-o", "mine.json", "--", *ASKED], ".yaml.gz"),
@@ -180,11 +180,11 @@ def test_a_file_that_is_no_cassette_is_refused_in_one_line(content, told, tmp_pa
         (["replay", "README.md"], "cassette"),
     ],
 )
-def test_what_can_be_mended_is_named(arguments, told, capfd, monkeypatch):
+def test_what_can_be_mended_is_named(arguments, text, capfd, monkeypatch):
     monkeypatch.delenv("MODEL", raising=False)
     assert run(arguments) == 2
     err = capfd.readouterr().err
-    assert told in err
+    assert text in err
     assert "Traceback" not in err
     assert not Path("cassette.yaml").exists()
 

@@ -16,7 +16,7 @@ from graphs.streaming.websocket_connections import MAX_LOGS, MAX_SUBSCRIPTIONS, 
 from store.embedded import open_store
 from store.errors import Unavailable
 from store.store import Store
-from tests.api.http.live_run import OWNER, RUN, Written
+from tests.api.http.live_run import OWNER, RUN, RunLogWriter
 
 pytestmark = pytest.mark.anyio
 
@@ -65,7 +65,7 @@ async def open_connection(sockets: WebSocketConnections, id_: str, owner: str = 
 @pytest.mark.parametrize("seed", range(4))
 async def test_every_event_is_delivered_in_order(store: Store, seed: int):
     dice, line = random.Random(seed), Line(seed, failing=0.3)
-    log = Written(store)
+    log = RunLogWriter(store)
     await log.begin()
     async with (
         aclosing(WebSocketConnections(store, line, interval=QUICK)) as one,
@@ -95,7 +95,7 @@ async def test_logs_of_the_same_name_belong_to_their_owners(store: Store):
     line = Line()
     async with aclosing(WebSocketConnections(store, line, interval=QUICK)) as sockets:
         mine, theirs = await open_connection(sockets, "mine"), await open_connection(sockets, "theirs", "other")
-        log = Written(store)
+        log = RunLogWriter(store)
         await log.begin()
         await sockets.follow(mine, RUN, 0)
         with pytest.raises(NoSuchLog):
@@ -124,7 +124,7 @@ async def test_a_connection_follows_a_limited_number_of_logs(store: Store):
     async with aclosing(WebSocketConnections(store, line, interval=QUICK)) as sockets:
         connection = await open_connection(sockets, "one")
         for n in range(MAX_SUBSCRIPTIONS + 1):
-            await Written(store, f"run-{n}").begin()
+            await RunLogWriter(store, f"run-{n}").begin()
         for n in range(MAX_SUBSCRIPTIONS):
             await sockets.follow(connection, f"run-{n}", 3)
         await sockets.follow(connection, "run-0", 0)  # already followed
@@ -141,7 +141,7 @@ async def test_appending_does_not_wait_for_readers(store: Store):
                 await asyncio.Event().wait()
             self.posts += 1
 
-    log = Written(store)
+    log = RunLogWriter(store)
     await log.begin()
     sockets = WebSocketConnections(store, Stuck(), interval=QUICK)
     await sockets.follow(await open_connection(sockets, "one"), RUN, 0)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.http.application import application, running
+from tests.api.http.application import application, run_server
 
 FOLDER = Path(__file__).parent
 CACHE = FOLDER.parents[2] / ".cache"
@@ -56,7 +56,7 @@ def _install(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def rounds(client: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str, Any]]]:
     """What each of three clients ended with: after a search, a question that waits for a person, and its approval."""
-    with running(application(tmp_path_factory.mktemp("home"))) as address:
+    with run_server(application(tmp_path_factory.mktemp("home"))) as address:
         process = subprocess.run(
             ["node", str(client), address, "thread-1"], capture_output=True, text=True, check=False, timeout=240
         )

@@ -11,7 +11,7 @@ from api.cli.main import run
 from desk.optimization.request import OptimizationRequest
 from graphs.runs.archive import archive
 from graphs.runs.creation import new_run
-from tests.api.http.application import application, served
+from tests.api.http.application import application, open_client
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.jobs.queued_runs import queued_dependencies
 from tests.graphs.runs.failed_runs import BEGIN, content_of, create_failed_run
@@ -33,7 +33,7 @@ async def old_runs(dependencies) -> None:
 async def client_and_dependencies(home):
     async with (
         queued_dependencies(home) as dependencies,
-        served(application(home, queued_dependencies(home))) as client,
+        open_client(application(home, queued_dependencies(home))) as client,
     ):
         await old_runs(dependencies)
         yield client, dependencies
@@ -74,10 +74,10 @@ async def test_an_archive_of_another_owner_is_not_there_and_a_changed_one_is_ref
     async with queued_dependencies(home) as dependencies:
         await old_runs(dependencies)
         archived = await archive(dependencies, OWNER, OLD)
-        async with served(application(home, queued_dependencies(home), owner="other")) as client:
+        async with open_client(application(home, queued_dependencies(home), owner="other")) as client:
             assert (await client.post(f"/api/jobs/{OLD}/unarchive")).status_code == 404
         await dependencies.store.blobs.put(archived.blob, b"another file")
-        async with served(application(home, queued_dependencies(home))) as client:
+        async with open_client(application(home, queued_dependencies(home))) as client:
             refused = await client.post(f"/api/jobs/{OLD}/unarchive")
             assert refused.status_code == 409
             assert "was changed after it was written" in refused.json()["error"]["message"]

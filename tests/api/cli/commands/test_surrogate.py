@@ -15,7 +15,7 @@ from desk.optimization.request import OptimizationRequest
 from graphs.runs.creation import create_run
 from graphs.runs.surrogates import fit_surrogate
 from quant.worlds.scenario import BUILT_IN
-from tests.api.http.application import application, served
+from tests.api.http.application import application, open_client
 from tests.graphs.dependencies import OWNER, open_dependencies
 
 pytestmark = pytest.mark.anyio
@@ -163,7 +163,7 @@ def inner(request: OptimizationRequest) -> dict:
 
 
 async def test_a_prediction_over_http_is_labelled_and_has_an_interval(fitted) -> None:
-    async with served(application(fitted[0])) as client:
+    async with open_client(application(fitted[0])) as client:
         by_job = await client.post("/api/evaluations/predicted", json={"config": RULE, "job": fitted[1]})
         by_request = await client.post("/api/evaluations/predicted", json={"config": RULE, "request": inner(REQUEST)})
     assert by_job.status_code == 200, by_job.text
@@ -188,11 +188,11 @@ async def test_what_has_no_prediction_over_http_is_said(made, fitted) -> None:
         ({"config": {"weight_function": "inverse_vol", "estimator": "implied"}, "job": fitted[1]}, 422, "estimator"),
         ({"config": RULE, "job": fitted[1], "x": 1}, 422, "x"),
     ]
-    async with served(application(fitted[0])) as client:
+    async with open_client(application(fitted[0])) as client:
         for body, status, word in asked:
             answer = await client.post("/api/evaluations/predicted", json=body)
             assert (answer.status_code, word in answer.text) == (status, True), (body, answer.text)
-    async with served(application(made[0])) as client:
+    async with open_client(application(made[0])) as client:
         answer = await client.post("/api/evaluations/predicted", json={"config": RULE, "job": made[1]})
         assert answer.status_code == 404
         assert answer.json()["error"]["code"] == "NOT_FOUND"
@@ -202,7 +202,7 @@ async def test_a_damaged_file_is_a_conflict_that_says_how_to_mend_it(fitted, tmp
     home = shutil.copytree(fitted[0], tmp_path / "home")
     (file,) = [path for path in (home / "blobs").rglob("*") if "surrogates" in str(path) and path.is_file()]
     file.write_bytes(file.read_bytes()[:-1])
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         answer = await client.post("/api/evaluations/predicted", json={"config": RULE, "job": fitted[1]})
     assert answer.status_code == 409
     assert "cut off" in answer.text

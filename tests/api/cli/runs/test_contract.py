@@ -17,7 +17,7 @@ from desk.base.errors import InvalidInput, UserError
 from desk.governance.approvals import ApprovalDecision
 from desk.optimization.request import OptimizationRequest
 from quant.worlds.scenario import BUILT_IN
-from tests.api.http.application import application, running
+from tests.api.http.application import application, run_server
 from tests.graphs.jobs.queued_runs import queued_dependencies, working
 from tests.graphs.runs.approval_process import LOW
 
@@ -58,7 +58,7 @@ def histories(tmp_path_factory) -> Iterator[dict[str, History]]:
 
     with (
         closing(LocalRuns(settings)) as local,
-        running(application(there, with_worker())) as url,
+        run_server(application(there, with_worker())) as url,
         Client(url) as client,
     ):
         yield {"local": history(local), "server": history(ServerRuns(client))}

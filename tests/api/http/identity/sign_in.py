@@ -13,7 +13,7 @@ from api.app import create_app
 from api.http.identity.api_keys import KeyTerms, create
 from api.settings import Settings
 from store.embedded import open_store
-from tests.api.http.application import document, served
+from tests.api.http.application import document, open_client
 from tests.graphs.dependencies import open_dependencies
 
 REMOTE_URL = "http://desk.example"
@@ -37,7 +37,7 @@ async def create_key(home: Path, owner: str = "anna", *, age: int = 0, **terms: 
 @asynccontextmanager
 async def remote_client(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
     """As from another machine."""
-    async with served(app) as client:
+    async with open_client(app) as client:
         client.base_url = REMOTE_URL
         yield client
 

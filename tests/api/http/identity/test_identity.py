@@ -17,9 +17,9 @@ from api.http.identity.api_keys import revoke
 from api.settings import Settings
 from desk.base.errors import InvalidInput
 from store.embedded import open_store
-from tests.api.http.application import document, running
+from tests.api.http.application import document, run_server
 from tests.api.http.identity.sign_in import bearer, create_key, remote_client, secured_application
-from tests.api.http.live_run import RUN, written
+from tests.api.http.live_run import RUN, open_run_log
 from tests.doubles.cognito import CLIENT, PERSON, Pool, pool
 
 pytestmark = pytest.mark.anyio
@@ -33,9 +33,9 @@ async def test_a_key_opens_the_desk_of_its_owner_and_no_other(home):
     anna, ben = await create_key(home), await create_key(home, "ben")
     draft = {"name": "Two", "assets": {"AAPL": 0.5, "JNJ": 0.5}}
     async with remote_client(secured_application(home)) as client:
-        made = await client.post("/api/portfolios", json=draft, headers=bearer(anna))
-        place = f"/api/portfolios/{made.json()['id']}"
-        assert made.status_code == 201
+        response = await client.post("/api/portfolios", json=draft, headers=bearer(anna))
+        place = f"/api/portfolios/{response.json()['id']}"
+        assert response.status_code == 201
         assert (await client.get(place, headers={"X-API-Key": anna})).status_code == 200
         assert (await client.get(place, headers={"authorization": f"bearer {anna}"})).status_code == 200
         assert (await client.get(place, headers=bearer(ben))).status_code == 404
@@ -77,10 +77,10 @@ async def test_a_key_that_has_expired_is_told_so_and_one_that_was_revoked_is_not
     async with open_store(home) as store:
         await revoke(store, revoked[10:22], now=datetime.now(UTC))
     async with remote_client(secured_application(home)) as client:
-        for key, told in ((old, "have expired"), (revoked, "no valid"), (old[:-1] + "-", "no valid")):
+        for key, text in ((old, "have expired"), (revoked, "no valid"), (old[:-1] + "-", "no valid")):
             answer = await client.get("/api/portfolios", headers=bearer(key))
             assert answer.status_code == 401
-            assert told in answer.json()["error"]["message"]
+            assert text in answer.json()["error"]["message"]
 
 
 async def test_a_key_with_scopes_permits_no_more_than_they_do(home):
@@ -99,8 +99,8 @@ async def test_a_token_of_the_pool_opens_what_its_groups_permit(home):
             draft = {"name": "Two", "assets": {"AAPL": 0.5, "JNJ": 0.5}}
             for group, status in (("portfolio-manager", 201), ("compliance-officer", 403), ("traders", 403)):
                 token = signing.token(groups=[group])
-                made = await client.post("/api/portfolios", json=draft, headers=bearer(token))
-                assert made.status_code == status, group
+                response = await client.post("/api/portfolios", json=draft, headers=bearer(token))
+                assert response.status_code == status, group
             other = signing.token(sub=PERSON.replace("7", "8"))
             assert (await client.get("/api/portfolios", headers=bearer(other))).json() == []
             assert (await client.get("/api/portfolios", headers={"X-API-Key": other})).status_code == 401
@@ -149,7 +149,7 @@ def test_every_operation_but_those_of_health_says_how_to_sign_in():
             assert "401" in operation["responses"]
 
 
-def said(*arguments: str) -> tuple[int, str, str]:
+def run_command(*arguments: str) -> tuple[int, str, str]:
     with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
         code = run(arguments)
     return code, out.getvalue(), err.getvalue()
@@ -159,12 +159,12 @@ def test_the_client_and_the_commands_show_the_key_of_their_setting(home, monkeyp
     key = asyncio.run(create_key(home, "local", scopes=("research:read",)))
 
     async def prepared() -> None:
-        async with written(home, trials=2) as log:
+        async with open_run_log(home, trials=2) as log:
             await log.append(*log.trials(0, 2))
             await log.finish()
 
     asyncio.run(prepared())
-    with running(secured_application(home)) as address:
+    with run_server(secured_application(home)) as address:
         with Client(address, key=key) as client:
             assert list(client.portfolios()) == []
             assert len(list(client.events(RUN))) > 2
@@ -174,24 +174,24 @@ def test_the_client_and_the_commands_show_the_key_of_their_setting(home, monkeyp
         with Client(address) as stranger, pytest.raises(Refused, match="STRATIGOS_KEY") as refused:
             list(stranger.events(RUN))
         assert refused.value.status == 401
-        code, _, err = said("chats", "--server", address)
+        code, _, err = run_command("chats", "--server", address)
         assert code == 2
         assert "no valid credentials" in err
         assert "STRATIGOS_KEY" in err
         monkeypatch.setenv("STRATIGOS_KEY", key)
-        assert said("chats", "--server", address)[0] == 0
+        assert run_command("chats", "--server", address)[0] == 0
         monkeypatch.setenv("STRATIGOS_KEY", f"{key[:-9]} and more")
-        code, _, err = said("chats", "--server", address)
+        code, _, err = run_command("chats", "--server", address)
         assert (code, key[:30] in err) == (2, False)
         assert "STRATIGOS_KEY" in err
 
 
 def test_no_other_machine_is_listened_to_while_nobody_signs_in(home, monkeypatch):
-    for auth, told in (("", "STRATIGOS_AUTH=keys"), ("cognito", "COGNITO_ISSUER")):
+    for auth, text in (("", "STRATIGOS_AUTH=keys"), ("cognito", "COGNITO_ISSUER")):
         monkeypatch.setenv("STRATIGOS_AUTH", auth)
-        code, _, err = said("serve", "--host", "0.0.0.0")
+        code, _, err = run_command("serve", "--host", "0.0.0.0")
         assert code == 2
-        assert told in err
+        assert text in err
 
 
 async def test_serve_says_how_to_make_the_first_key(home, capsys):

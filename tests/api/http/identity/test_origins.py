@@ -2,7 +2,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from tests.api.http.application import application, served
+from tests.api.http.application import application, open_client
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +25,7 @@ OWN = [
 
 
 async def test_pages_of_other_sites_reach_nothing(home):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         for headers in FOREIGN:
             answer = await client.get("/api/health", headers=headers)
             assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN"), headers

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(name="pool")
 def its_pool() -> Iterator[Pool]:
-    with pool() as made:
-        yield made
+    with pool() as user_pool:
+        yield user_pool
 
 
 class Clock:
@@ -45,17 +45,17 @@ def tokens(pool: Pool, clock: Clock | None = None, *, later: float = 0.0) -> Tok
 
 async def test_a_token_of_the_pool_says_who_asks_and_with_which_roles(pool):
     groups = ["eu-west-1_Pool_Google", "administrator", "analyst", "Administrator"]
-    found = await tokens(pool).authenticate(pool.token(groups=groups))
-    assert (found.owner, found.roles) == (PERSON, ("analyst", "administrator"))
-    assert found.via == f"token:{CLIENT}"
-    assert found.may("admin:write")
+    principal = await tokens(pool).authenticate(pool.token(groups=groups))
+    assert (principal.owner, principal.roles) == (PERSON, ("analyst", "administrator"))
+    assert principal.via == f"token:{CLIENT}"
+    assert principal.may("admin:write")
 
 
 @pytest.mark.parametrize("groups", [None, [], ["traders"], [7, None, {"analyst": 1}]])
 async def test_whoever_is_in_no_group_of_ours_may_do_nothing(pool, groups):
-    found = await tokens(pool).authenticate(pool.token(groups=groups))
-    assert found.roles == ()
-    assert not found.may("research:read")
+    principal = await tokens(pool).authenticate(pool.token(groups=groups))
+    assert principal.roles == ()
+    assert not principal.may("research:read")
 
 
 NOW = time.time()
@@ -90,33 +90,33 @@ async def test_a_token_with_other_claims_is_not_known(pool, wrong):
 
 
 async def test_an_expired_token_is_told_so_and_clocks_may_differ_by_a_minute(pool):
-    shown = pool.token(exp=time.time() - 50, nbf=time.time() + 50)
-    assert (await tokens(pool).authenticate(shown)).owner == PERSON
+    token = pool.token(exp=time.time() - 50, nbf=time.time() + 50)
+    assert (await tokens(pool).authenticate(token)).owner == PERSON
     for late in (15, 10**6):
         with pytest.raises(Unauthorized, match="expired"):
-            await tokens(pool, later=late).authenticate(shown)
+            await tokens(pool, later=late).authenticate(token)
 
 
 async def test_what_the_pool_did_not_sign_is_not_known(pool):
     verifying = tokens(pool)
     await verifying.authenticate(pool.token())
-    for name, shown in forged_tokens(pool).items():
+    for name, token in forged_tokens(pool).items():
         with pytest.raises(Unauthorized, match="no valid credentials") as refused:
-            pytest.fail(f"{name}: {await verifying.authenticate(shown)}")
-        assert not shown or shown not in str(refused.value), name
+            pytest.fail(f"{name}: {await verifying.authenticate(token)}")
+        assert not token or token not in str(refused.value), name
 
 
 async def test_no_byte_of_a_token_can_be_another(pool):
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n\x00é"
-    shown, verifying = pool.token(), tokens(pool)
-    assert (await verifying.authenticate(shown)).owner == PERSON
+    token, verifying = pool.token(), tokens(pool)
+    assert (await verifying.authenticate(token)).owner == PERSON
     changed: list[str] = []
 
     @settings(max_examples=100, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    @given(at=st.one_of(st.integers(0, len(shown) - 1), st.just(len(shown) - 1)), letter=st.sampled_from(letters))
+    @given(at=st.one_of(st.integers(0, len(token) - 1), st.just(len(token) - 1)), letter=st.sampled_from(letters))
     def change(at: int, letter: str) -> None:
-        if shown[at] != letter:
-            changed.append(shown[:at] + letter + shown[at + 1 :])
+        if token[at] != letter:
+            changed.append(token[:at] + letter + token[at + 1 :])
 
     change()
     assert len(changed) > 50
@@ -166,8 +166,8 @@ async def test_made_up_key_ids_do_not_reach_the_pool(pool):
 async def test_many_that_come_at_once_ask_the_pool_once(pool):
     pool.slowly = 0.05
     verifying = tokens(pool)
-    found = await asyncio.gather(*(verifying.authenticate(pool.token()) for _ in range(20)))
-    assert {each.owner for each in found} == {PERSON}
+    principals = await asyncio.gather(*(verifying.authenticate(pool.token()) for _ in range(20)))
+    assert {each.owner for each in principals} == {PERSON}
     assert pool.fetches == 1
 
 
@@ -187,22 +187,22 @@ BROKEN: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("broken", BROKEN)
 async def test_while_the_pool_cannot_be_asked_its_keys_hold_for_a_day(pool, broken):
     clock = Clock()
-    verifying, shown = tokens(pool, clock), pool.token()
-    await verifying.authenticate(shown)
+    verifying, token = tokens(pool, clock), pool.token()
+    await verifying.authenticate(token)
     for name, value in BROKEN[broken].items():
         setattr(pool, name, value)
     clock.seconds += STALE_SECONDS - 1
-    await verifying.authenticate(shown)
+    await verifying.authenticate(token)
     fetches = pool.fetches
-    await verifying.authenticate(shown)
+    await verifying.authenticate(token)
     assert pool.fetches == fetches == 2  # a pool that is down is not asked by everybody
     clock.seconds += MIN_FETCH_INTERVAL
     with pytest.raises(Problem) as refused:
-        await verifying.authenticate(shown)
+        await verifying.authenticate(token)
     assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "30"})
     pool.status, pool.content = 200, None
     clock.seconds += MIN_FETCH_INTERVAL
-    await verifying.authenticate(shown)
+    await verifying.authenticate(token)
 
 
 async def test_a_pool_that_was_never_there_answers_nobody(pool):

@@ -9,7 +9,7 @@ import pytest
 
 from store.embedded import open_store
 from store.records import iterate_records
-from tests.api.http.application import application, running, served
+from tests.api.http.application import application, open_client, run_server
 from tests.api.http.live_run import frames
 from tests.api.http.routes.agent_requests import agent_events, message_body, resume_body
 
@@ -44,7 +44,7 @@ async def turns(home) -> int:
 
 
 async def test_the_same_run_again_is_told_again_and_asked_once(home):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         both = await asyncio.gather(agent_events(client, message_body(JOKE)), agent_events(client, message_body(JOKE)))
         again = await agent_events(client, message_body(JOKE))
         tail = await agent_events(client, message_body(JOKE), **{"Last-Event-ID": "5"})
@@ -59,7 +59,7 @@ async def test_the_same_run_again_is_told_again_and_asked_once(home):
 
 async def test_what_a_client_already_has_of_the_run_is_replaced(home):
     earlier = {"id": "of-another-run", "role": "assistant", "content": "before"}
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         body = message_body(JOKE)
         body["messages"].insert(0, earlier)
         await agent_events(client, body)
@@ -69,7 +69,7 @@ async def test_what_a_client_already_has_of_the_run_is_replaced(home):
 
 
 async def test_a_message_is_answered_whoever_stays_connected(home):
-    with running(application(home)) as address:
+    with run_server(application(home)) as address:
         async with httpx.AsyncClient(base_url=address, timeout=30) as client:
             async with client.stream("POST", "/api/agent", json=message_body(JOKE)) as response:
                 assert "RUN_STARTED" in (await anext(frames(response)))["data"]
@@ -78,20 +78,20 @@ async def test_a_message_is_answered_whoever_stays_connected(home):
 
 
 async def test_a_launch_above_a_threshold_is_an_interrupt_that_a_person_edits(home):
-    async with served(application(home)) as client:
-        asked = await agent_events(client, message_body(TOO_LARGE))
-        outcome = asked[-1]["outcome"]
+    async with open_client(application(home)) as client:
+        events = await agent_events(client, message_body(TOO_LARGE))
+        outcome = events[-1]["outcome"]
         (interrupt,) = outcome["interrupts"]
         run = interrupt["metadata"]["run"]
         assert outcome["type"] == "interrupt"
-        assert interrupt["toolCallId"] == of(asked, "TOOL_CALL_START")[0]["toolCallId"]
+        assert interrupt["toolCallId"] == of(events, "TOOL_CALL_START")[0]["toolCallId"]
         assert interrupt["metadata"]["asked"]["exceeded"] == ["evaluations"]
-        assert state_of(asked)["waiting"]["run"] == run
+        assert state_of(events)["waiting"]["run"] == run
         assert "trials" in interrupt["responseSchema"]["properties"]
         edited = resume_body(interrupt, "run-2", verdict="edited", trials=10, paths=100)
         gone_on = await agent_events(client, edited)
         assert await agent_events(client, edited) == gone_on
-        assert await agent_events(client, message_body(TOO_LARGE)) == asked
+        assert await agent_events(client, message_body(TOO_LARGE)) == events
     assert of(gone_on, "TOOL_CALL_RESULT")[-1]["toolCallId"] == interrupt["toolCallId"]
     assert gone_on[-1]["outcome"] == {"type": "success"}
     state = state_of(gone_on)
@@ -113,10 +113,10 @@ async def test_a_launch_above_a_threshold_is_an_interrupt_that_a_person_edits(ho
 
 
 async def test_a_cancelled_interrupt_rejects_and_the_first_decision_holds(home):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         (interrupt,) = (await agent_events(client, message_body(TOO_LARGE)))[-1]["outcome"]["interrupts"]
-        waiting = await client.post("/api/agent", json=message_body(JOKE, "run-2"))
-        assert waiting.status_code == 409
+        response = await client.post("/api/agent", json=message_body(JOKE, "run-2"))
+        assert response.status_code == 409
         cancelled = {"interruptId": interrupt["id"], "status": "cancelled"}
         rejected = await agent_events(
             client, {"threadId": "thread-1", "runId": "run-3", "messages": [], "resume": [cancelled]}
@@ -136,7 +136,7 @@ async def test_a_wrong_answer_to_an_interrupt_decides_nothing_and_a_run_that_wai
         ({"verdict": "edited", "trials": 3}, "body.resume.0.payload.trials"),
         (None, "body.resume.0.payload"),
     ]
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         events = await agent_events(client, message_body(TOO_LARGE))
         (interrupt,) = events[-1]["outcome"]["interrupts"]
         for payload, field in wrong:
@@ -168,7 +168,7 @@ async def test_a_wrong_answer_to_an_interrupt_decides_nothing_and_a_run_that_wai
     ],
 )
 async def test_what_cannot_be_asked_is_refused_before_the_stream_begins(home, body):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         answer = await client.post("/api/agent", json=body)
         assert answer.status_code in (404, 422), answer.text
         assert answer.json()["error"]["message"]
@@ -183,22 +183,22 @@ async def test_what_cannot_be_asked_is_refused_before_the_stream_begins(home, bo
     ],
 )
 async def test_a_refusal_names_the_field_or_the_size(home, body, status, words):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         answer = await client.post("/api/agent", json=body)
     assert answer.status_code == status
     assert words in answer.json()["error"]["message"]
 
 
 async def test_a_wrong_last_event_id_asks_nothing(home):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         answer = await client.post("/api/agent", json=message_body(JOKE), headers={"Last-Event-ID": "x"})
     assert answer.status_code == 422
     assert await turns(home) == 0
 
 
 async def test_threads_of_owners_are_apart_under_the_same_id(home):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         await agent_events(client, message_body(JOKE))
-    async with served(application(home, owner="another")) as client:
+    async with open_client(application(home, owner="another")) as client:
         events = await agent_events(client, message_body(JOKE))
     assert events[-1]["result"]["turn"] == 1

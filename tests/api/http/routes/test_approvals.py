@@ -22,7 +22,7 @@ from graphs.dependencies import Dependencies
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
-from tests.api.http.application import document, running, served
+from tests.api.http.application import document, open_client, run_server
 from tests.api.http.identity.sign_in import bearer, create_key
 from tests.api.http.routes.agent_requests import agent_events, message_body, resume_body
 from tests.graphs.dependencies import open_dependencies
@@ -76,12 +76,12 @@ def message(answer: httpx.Response) -> str:
 
 async def waits(home: Path, owner: dict[str, str], client: httpx.AsyncClient) -> str:
     """A job of the owner that has asked a person."""
-    made = await client.post("/api/jobs", json=SMALL, headers=owner)
-    assert made.status_code == 202
+    response = await client.post("/api/jobs", json=SMALL, headers=owner)
+    assert response.status_code == 202
     async with strict(home) as dependencies:
-        async for _ in execute(dependencies, "anna", made.json()["id"]):
+        async for _ in execute(dependencies, "anna", response.json()["id"]):
             pass
-    return made.json()["id"]
+    return response.json()["id"]
 
 
 async def test_whoever_asked_for_a_holdout_is_refused_at_every_door(searched, home, monkeypatch, capfd):
@@ -92,10 +92,10 @@ async def test_whoever_asked_for_a_holdout_is_refused_at_every_door(searched, ho
         await headers(home, "ben", "portfolio-manager"),
         await headers(home, "olga", "compliance-officer"),
     )
-    async with served(signing_in(home)) as client:
+    async with open_client(signing_in(home)) as client:
         client.headers.update(anna)
-        asked = await agent_events(client, message_body("open the holdout"))
-        (interrupt,) = asked[-1]["outcome"]["interrupts"]
+        events = await agent_events(client, message_body("open the holdout"))
+        (interrupt,) = events[-1]["outcome"]["interrupts"]
         assert interrupt["message"].endswith("may the desk open its locked holdout? It waits for a second person.")
         thread = "/api/threads/thread-1"
         [waiting] = (await client.get(f"{thread}/interrupts")).json()["items"]
@@ -136,16 +136,16 @@ async def test_whoever_asked_for_a_holdout_is_refused_at_every_door(searched, ho
         assert DONE not in json.dumps(question)
         edited = await client.post(place, json={"verdict": "edited", "trials": 20}, headers=officer)
         assert edited.status_code == 422
-        made = await client.post(place, json=APPROVED, headers=officer)
-        assert (made.status_code, made.json()["decided"]["by"]) == (200, "olga")
+        response = await client.post(place, json=APPROVED, headers=officer)
+        assert (response.status_code, response.json()["decided"]["by"]) == (200, "olga")
         again = await client.post(place, json={"verdict": "rejected", "reason": "late"}, headers=officer)
         assert (again.status_code, "was approved by olga" in message(again)) == (409, True)
 
-        async def ended() -> Any:
+        async def completed_run() -> Any:
             run = (await client.get(f"{thread}/runs/1")).json()
             return run if run["state"] == "completed" else None
 
-        assert (await eventually(ended))["outcome"] == "answered"
+        assert (await eventually(completed_run))["outcome"] == "answered"
         assert await asyncio.to_thread(run, ["approve", DONE, "--holdout"]) == 0
         assert "by olga" in capfd.readouterr().out
 
@@ -153,32 +153,36 @@ async def test_whoever_asked_for_a_holdout_is_refused_at_every_door(searched, ho
 async def test_a_launch_of_an_analyst_is_approved_by_somebody_who_may(home):
     analyst, manager = await headers(home, "anna", "analyst"), await headers(home, "ben", "portfolio-manager")
     officer = await headers(home, "olga", "compliance-officer")
-    async with served(signing_in(home)) as client:
+    async with open_client(signing_in(home)) as client:
         job = await waits(home, analyst, client)
         own = await client.post(f"/api/jobs/{job}/approval", json=APPROVED, headers=analyst)
         assert (own.status_code, "waits for a second person" in message(own)) == (403, True)
-        asked = (await client.get(f"/api/jobs/{job}", headers=analyst)).json()["approval"]
-        place = f"/api/approvals/{asked['question']}"
+        approval = (await client.get(f"/api/jobs/{job}", headers=analyst)).json()["approval"]
+        place = f"/api/approvals/{approval['question']}"
         for path in ("/api/approvals", place):
             assert (await client.get(path, headers=analyst)).status_code == 403
         assert (await client.get(place, headers=officer)).status_code == 404
         assert (await client.post(f"/api/jobs/{job}/approval", json=APPROVED, headers=manager)).status_code == 404
 
         [question] = (await client.get("/api/approvals", headers=manager)).json()["items"]
-        assert question["asked"] == asked["asked"]
+        assert question["asked"] == approval["asked"]
         assert question["asked"]["exceeded"] == ["evaluations"]
         assert job not in json.dumps(question)
         edited = await client.post(place, json={"verdict": "edited", "trials": 12}, headers=manager)
         assert edited.status_code == 200
-        found = (await client.get(f"/api/jobs/{job}", headers=analyst)).json()
-        assert (found["state"], found["trials"], found["approval"]["decided"]["by"]) == ("queued", 12, "ben")
+        job_state = (await client.get(f"/api/jobs/{job}", headers=analyst)).json()
+        assert (job_state["state"], job_state["trials"], job_state["approval"]["decided"]["by"]) == (
+            "queued",
+            12,
+            "ben",
+        )
         assert (await client.get("/api/approvals", headers=manager)).json() == {"items": [], "next": None}
         assert (await client.get(place, headers=manager)).json()["decided"]["by"] == "ben"
 
 
 async def test_a_cancelled_job_is_nobody_elses_to_decide(home):
     analyst, manager = await headers(home, "anna", "analyst"), await headers(home, "ben", "portfolio-manager")
-    async with served(signing_in(home)) as client:
+    async with open_client(signing_in(home)) as client:
         job = await waits(home, analyst, client)
         [question] = (await client.get("/api/approvals", headers=manager)).json()["items"]
         assert (await client.delete(f"/api/jobs/{job}", headers=analyst)).status_code == 202
@@ -192,7 +196,7 @@ async def test_a_cancelled_job_is_nobody_elses_to_decide(home):
 async def test_a_manager_approves_an_own_launch(home):
     anna = await headers(home, "anna", "portfolio-manager")
     blunt = await headers(home, "anna", "portfolio-manager", scopes=("research:read", "research:write"))
-    async with served(signing_in(home)) as client:
+    async with open_client(signing_in(home)) as client:
         job = await waits(home, anna, client)
         assert len((await client.get("/api/approvals", headers=anna)).json()["items"]) == 1
         at = f"/api/jobs/{job}/approval"
@@ -203,7 +207,7 @@ async def test_a_manager_approves_an_own_launch(home):
 
 async def test_a_bad_cursor_and_an_unknown_question_are_refused(home):
     officer = await headers(home, "olga", "compliance-officer")
-    async with served(signing_in(home)) as client:
+    async with open_client(signing_in(home)) as client:
         client.headers.update(officer)
         assert (await client.get("/api/approvals?after=nowhere")).status_code == 422
         assert (await client.get(f"/api/approvals/{'0' * 32}")).status_code == 404
@@ -214,7 +218,7 @@ async def test_a_bad_cursor_and_an_unknown_question_are_refused(home):
 def test_a_second_person_decides_at_a_terminal(home, monkeypatch, capfd):
     analyst = asyncio.run(headers(home, "anna", "analyst"))
     keys = {name: asyncio.run(create_key(home, name, roles=(role,))) for name, role in PEOPLE.items()}
-    with running(signing_in(home)) as url:
+    with run_server(signing_in(home)) as url:
 
         async def ask() -> str:
             async with httpx.AsyncClient(base_url=url) as client:

@@ -20,7 +20,7 @@ from desk.strategies.evaluation import evaluate_strategy
 from desk.strategies.templates import Rule, templates
 from quant.worlds.scenario import BUILT_IN
 from store.embedded import open_store
-from tests.api.http.application import application, running
+from tests.api.http.application import application, run_server
 from tests.graphs.dependencies import open_dependencies
 
 RULE = {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63, "rebalancing": "monthly"}
@@ -38,65 +38,65 @@ def client(tmp_path_factory) -> Iterator[httpx.Client]:
 
     asyncio.run(keep())
     with (
-        running(application(home)) as address,
+        run_server(application(home)) as address,
         httpx.Client(base_url=f"{address}/api", verify=False, timeout=120) as asking,
     ):
         yield asking
 
 
-def evaluated(client: httpx.Client, **changes: Any) -> dict[str, Any]:
+def evaluate(client: httpx.Client, **changes: Any) -> dict[str, Any]:
     answer = client.post("/evaluations", json={"config": RULE} | changes)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
 @pytest.fixture(scope="module")
-def found(client) -> dict[str, Any]:
-    return evaluated(client)
+def evaluation(client) -> dict[str, Any]:
+    return evaluate(client)
 
 
-def test_it_is_what_the_chat_says_of_the_same_strategy(found) -> None:
+def test_it_is_what_the_chat_says_of_the_same_strategy(evaluation) -> None:
     rule = Rule.model_validate({"config": RULE})
-    said = asyncio.run(evaluate_strategy(BundledPrices(), rule)).model_dump(mode="json")
-    assert {name: found[name] for name in said} == said
-    assert all(figure["source"] for figure in found["figures"])
+    expected = asyncio.run(evaluate_strategy(BundledPrices(), rule)).model_dump(mode="json")
+    assert {name: evaluation[name] for name in expected} == expected
+    assert all(figure["source"] for figure in evaluation["figures"])
 
 
-def test_lines_are_thinned_out_and_lose_neither_end_nor_worst_fall(client, found) -> None:
-    lines, few = found["lines"], evaluated(client, points=7)["lines"]
+def test_lines_are_thinned_out_and_lose_neither_end_nor_worst_fall(client, evaluation) -> None:
+    lines, few = evaluation["lines"], evaluate(client, points=7)["lines"]
     assert len(lines["dates"]) == 250
     assert len(few["dates"]) == 7
-    assert lines["dates"][-1] == few["dates"][-1] == found["last_day"]
-    for n, held in enumerate(found["held"]):
-        subject, metrics = held["subject"], found["held"][n]["history"]["metrics"]
+    assert lines["dates"][-1] == few["dates"][-1] == evaluation["last_day"]
+    for n, weights in enumerate(evaluation["held"]):
+        subject, metrics = weights["subject"], evaluation["held"][n]["history"]["metrics"]
         assert max(lines["drawdown"][subject]) == pytest.approx(metrics["max_drawdown"]["value"])
         assert max(few["drawdown"][subject]) == max(lines["drawdown"][subject])
         assert few["wealth"][subject][-1] == lines["wealth"][subject][-1]
         growth = metrics["geometric_return"]["value"]
-        years = held["history"]["days"] / 252
+        years = weights["history"]["days"] / 252
         assert lines["wealth"][subject][-1] == pytest.approx((1.0 + growth) ** years, rel=1e-6)
-    assert lines["weight"][-1] == figure(found, "quick_last_weight")
+    assert lines["weight"][-1] == figure(evaluation, "quick_last_weight")
 
 
-def figure(found: dict[str, Any], name: str) -> Any:
-    return next(one["value"] for one in found["figures"] if one["id"] == name)
+def figure(evaluation: dict[str, Any], name: str) -> Any:
+    return next(one["value"] for one in evaluation["figures"] if one["id"] == name)
 
 
-def test_a_window_narrows_history_and_never_reaches_the_locked_days(client, found) -> None:
-    narrow = evaluated(client, window=TEN_YEARS)
+def test_a_window_narrows_history_and_never_reaches_the_locked_days(client, evaluation) -> None:
+    narrow = evaluate(client, window=TEN_YEARS)
     assert (narrow["first_day"], narrow["last_day"]) == ("2005-01-03", "2014-12-31")
-    assert narrow["caveats"][0].endswith(f"the days after {found['last_day']} are locked.")
+    assert narrow["caveats"][0].endswith(f"the days after {evaluation['last_day']} are locked.")
     assert [row["year"] for row in narrow["years"]] == list(range(2005, 2015))
-    own = {row["year"]: row for row in found["years"]}
+    own = {row["year"]: row for row in evaluation["years"]}
     assert [row["equity"] for row in narrow["years"]] == pytest.approx([own[y]["equity"] for y in range(2005, 2015)])
-    assert narrow["held"][0]["simulated"] == found["held"][0]["simulated"]
+    assert narrow["held"][0]["simulated"] == evaluation["held"][0]["simulated"]
     late = client.post("/evaluations", json={"config": RULE, "window": {"first_day": "2017-01-01"}})
     assert late.status_code == 422
     assert "locked" in late.json()["error"]["message"]
 
 
-def test_today_is_the_weight_after_the_last_close(found) -> None:
-    today = found["today"]
+def test_today_is_the_weight_after_the_last_close(evaluation) -> None:
+    today = evaluation["today"]
     assert today["as_of"] == "2022-12-28"
     closes = asyncio.run(BundledPrices().load("sp500")).closes[:, 0]
     days = np.diff(np.log(closes))[-63:]
@@ -104,26 +104,26 @@ def test_today_is_the_weight_after_the_last_close(found) -> None:
     assert today["weight"] == pytest.approx(0.10 / (days.std(ddof=1) * 252**0.5), rel=0.25)
 
 
-def test_costs_and_scenario_are_those_of_the_request(client, found) -> None:
-    dear = evaluated(client, mandate={"transaction_cost_bps": 50}, scenario="mine")
+def test_costs_and_scenario_are_those_of_the_request(client, evaluation) -> None:
+    dear = evaluate(client, mandate={"transaction_cost_bps": 50}, scenario="mine")
     assert dear["scenario"] == "mine"
-    cost = [one["held"][0]["history"]["metrics"]["cost"]["value"] for one in (found, dear)]
+    cost = [one["held"][0]["history"]["metrics"]["cost"]["value"] for one in (evaluation, dear)]
     assert cost[1] == pytest.approx(10 * cost[0], rel=0.01)
     own = BUILT_IN[2].model_copy(update={"paths": 200, "years": 2}).model_dump(mode="json")
-    simulated = evaluated(client, scenario=own)["held"][0]["simulated"]
+    simulated = evaluate(client, scenario=own)["held"][0]["simulated"]
     assert (simulated["scenario"], simulated["paths"], simulated["days"]) == ("bear_market", 200, 504)
 
 
 def test_warnings_come_in_words(client) -> None:
-    slow = evaluated(client, config=RULE | {"lookback_days": 15}, mandate={"target_volatility": 0.20})
+    slow = evaluate(client, config=RULE | {"lookback_days": 15}, mandate={"target_volatility": 0.20})
     assert [one["code"] for one in slow["cautions"]] == ["target_unreachable", "lookback_below_rebalancing"]
     assert slow["warnings"] == [one["code"] for one in slow["cautions"]]
     assert all(one["message"] for one in slow["cautions"])
 
 
-def test_ten_years_take_less_than_two_seconds(client, found) -> None:
+def test_ten_years_take_less_than_two_seconds(client, evaluation) -> None:
     begun = time.perf_counter()
-    evaluated(client, window=TEN_YEARS)
+    evaluate(client, window=TEN_YEARS)
     assert time.perf_counter() - begun < 2.0
 
 
@@ -178,7 +178,7 @@ def test_who_asks_nobody_needs_no_approval(home) -> None:
         async with open_dependencies(home) as dependencies:
             yield replace(dependencies, thresholds=None)
 
-    with running(application(home, alone())) as address:
+    with run_server(application(home, alone())) as address:
         answer = httpx.post(f"{address}/api/estimates", json={"trials": 5_000}, timeout=120).json()
     assert (answer["needs_approval"], answer["thresholds"]) == (False, None)
 
@@ -211,5 +211,5 @@ def test_every_template_can_be_evaluated(client) -> None:
     listed = client.get("/strategies/templates").json()["items"]
     assert [item["name"] for item in listed] == [template.name for template in templates()]
     for item in listed:
-        found = evaluated(client, **item["rule"], points=2)
-        assert found["rule"] == item["rule"]
+        evaluation = evaluate(client, **item["rule"], points=2)
+        assert evaluation["rule"] == item["rule"]

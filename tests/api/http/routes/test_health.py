@@ -3,19 +3,19 @@ import re
 import httpx
 import pytest
 
-from tests.api.http.application import application, running, served
+from tests.api.http.application import application, open_client, run_server
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_it_answers(home):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         answer = await client.get("/api/health")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
 async def test_an_unknown_path_has_the_envelope_of_every_error(home):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         answer = await client.get("/api/nothing")
     assert answer.status_code == 404
     assert answer.json()["error"] == {
@@ -26,12 +26,12 @@ async def test_an_unknown_path_has_the_envelope_of_every_error(home):
 
 
 def test_a_real_server_answers(home):
-    with running(application(home)) as address:
+    with run_server(application(home)) as address:
         assert httpx.get(f"{address}/api/health").json() == {"status": "ok"}
 
 
 async def test_the_documentation_asks_no_other_host(home):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         page = (await client.get("/api/docs")).text
         named = re.findall(r"(?:src|href)=\"([^\"]+)\"", page)
         answers = [await client.get(place) for place in named]

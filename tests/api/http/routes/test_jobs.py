@@ -12,7 +12,7 @@ from desk.runs.repository import change_run
 from desk.runs.states import RunState
 from graphs.runs.leases import hold_lease
 from store.records import Key
-from tests.api.http.application import application, served
+from tests.api.http.application import application, open_client
 from tests.graphs.jobs.queued_runs import queued_dependencies
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +25,7 @@ async def dependencies_and_client(home, owner: str = "local"):
     """The application, and a desk over the same home: another process, as a worker is."""
     async with (
         queued_dependencies(home) as dependencies,
-        served(application(home, queued_dependencies(home), owner=owner)) as client,
+        open_client(application(home, queued_dependencies(home), owner=owner)) as client,
     ):
         yield dependencies, client
 
@@ -51,8 +51,8 @@ async def test_a_job_is_submitted_and_can_be_read(home):
         assert {name: read[name] for name in job} == job
         assert [one["state"] for one in read["history"]] == ["created", "queued"]
         assert (read["progress"]["share"], read["progress"]["total"], read["stale"]) == (0.0, None, None)
-        asked = (await client.get(job["links"]["request"])).json()
-        again = await client.post("/api/jobs", json=asked)
+        request = (await client.get(job["links"]["request"])).json()
+        again = await client.post("/api/jobs", json=request)
         assert again.status_code == 202
         assert again.json()["id"] != job["id"]
 
@@ -102,13 +102,13 @@ async def test_jobs_are_listed_by_page_state_and_name(home):
         newest = ids[::-1]
 
         async def walk(**query) -> list[str]:
-            found, after = [], None
+            ids, after = [], None
             while True:
                 page = (await client.get("/api/jobs", params=query | ({"after": after} if after else {}))).json()
                 assert len(page["items"]) <= query.get("limit", 100)
-                found += [job["id"] for job in page["items"]]
+                ids += [job["id"] for job in page["items"]]
                 if (after := page["next"]) is None:
-                    return found
+                    return ids
 
         assert await walk() == await walk(limit=2) == newest
         assert await walk(state="running") == ids[:1]
@@ -174,7 +174,7 @@ async def test_a_person_decides_about_a_job_that_waits(home):
         nothing = await client.post(at, json={"verdict": "approved"})
         assert nothing.status_code == 409
         await moved(dependencies, job["id"], "validating", "waiting")
-        asked = ApprovalRequest(
+        approval = ApprovalRequest(
             subject="launch",
             estimate=estimate(OptimizationRequest(**SMALL)),
             exceeded=("evaluations",),
@@ -182,7 +182,7 @@ async def test_a_person_decides_about_a_job_that_waits(home):
             at=dependencies.now(),
         )
         key = Key("local", "approval", f"{job['id']}.launch")
-        await dependencies.store.records.put(key, Approval(asked=asked).model_dump(mode="json"))
+        await dependencies.store.records.put(key, Approval(asked=approval).model_dump(mode="json"))
         assert (await client.get(f"/api/jobs/{job['id']}")).json()["approval"]["decided"] is None
         for wrong in ({"verdict": "rejected"}, {"verdict": "edited"}, {"verdict": "approved", "trials": 20}, {}):
             assert (await client.post(at, json=wrong)).status_code == 422

@@ -14,7 +14,7 @@ import pytest
 
 from api.http.routes.market_data import PriceSeries, ReturnSeries
 from desk.market.bundled import BundledPrices
-from tests.api.http.application import application, served
+from tests.api.http.application import application, open_client
 from tests.api.http.sample_requests import PRICES_A, PRICES_B, SESSIONS, price_file
 
 pytestmark = pytest.mark.anyio
@@ -69,16 +69,16 @@ def bars() -> list[dict[str, Any]]:
 
 @asynccontextmanager
 async def client_of(home: Path, owner: str = "local") -> AsyncGenerator[httpx.AsyncClient]:
-    async with served(application(home, owner=owner)) as client:
+    async with open_client(application(home, owner=owner)) as client:
         yield client
 
 
-async def sent(client: httpx.AsyncClient, content: str | bytes, **options: Any) -> httpx.Response:
+async def import_file(client: httpx.AsyncClient, content: str | bytes, **options: Any) -> httpx.Response:
     return await client.post(IMPORTS, params={"dataset": "mydata", **options}, content=content)
 
 
 async def committed(client: httpx.AsyncClient, content: str | bytes, **options: Any) -> dict[str, Any]:
-    answer = await sent(client, content, dry_run=False, **options)
+    answer = await import_file(client, content, dry_run=False, **options)
     assert answer.status_code in (200, 201), answer.text
     return answer.json()
 
@@ -89,15 +89,15 @@ def gate(report: dict[str, Any], name: str) -> dict[str, Any]:
 
 async def test_a_dry_run_says_what_would_be_and_stores_nothing(home):
     async with client_of(home) as client:
-        report = (await sent(client, price_file())).json()
+        report = (await import_file(client, price_file())).json()
         listed = (await client.get(DATASETS)).json()
-        told = (await client.get("/api/market-data/events")).json()
+        events = (await client.get("/api/market-data/events")).json()
     assert (report["committed"], report["usable"], report["version"]["assets"]) == (False, True, ["A", "B"])
     assert report["version"]["understood"]["layout"] == "wide"
     assert report["version"]["changes"]["added_days"] == len(SESSIONS)
     assert gate(report, "length")["status"] == "WARN"
     assert listed == {"items": [], "next": None}
-    assert told == {"events": [], "last": 0}
+    assert events == {"events": [], "last": 0}
 
 
 async def test_a_committed_version_is_found_again(home):
@@ -108,20 +108,20 @@ async def test_a_committed_version_is_found_again(home):
         assert answer.status_code == 201
         report = answer.json()
         hash_ = report["version"]["hash"]
-        again = await sent(client, price_file(), dry_run=False)
-        shown = (await client.get(f"{DATASETS}/mydata")).json()
+        again = await import_file(client, price_file(), dry_run=False)
+        dataset = (await client.get(f"{DATASETS}/mydata")).json()
         version = await client.get(answer.headers["Location"])
         short = await client.get(f"{DATASETS}/mydata/versions/{hash_[:8]}")
         commits = (await client.get(f"{DATASETS}/mydata/versions")).json()
-        told = (await client.get("/api/market-data/events", params={"wait": 0})).json()
+        events = (await client.get("/api/market-data/events", params={"wait": 0})).json()
         missing = [await client.get(f"{DATASETS}/{path}") for path in ("nothing", "mydata/versions/abcdef12")]
     assert (again.status_code, again.json()["unchanged"], again.json()["committed"]) == (200, True, False)
-    assert version.json() == short.json() == shown["current"] == report["version"]
-    assert [commit["hash"] for commit in shown["versions"]] == [hash_] == [c["hash"] for c in commits["items"]]
-    assert shown["dataset"]["freshness"]["fresh"] is False
+    assert version.json() == short.json() == dataset["current"] == report["version"]
+    assert [commit["hash"] for commit in dataset["versions"]] == [hash_] == [c["hash"] for c in commits["items"]]
+    assert dataset["dataset"]["freshness"]["fresh"] is False
     assert {regime["asset"] for regime in version.json()["regimes"]} == {"A", "B"}
-    (event,) = told["events"]
-    assert (event["event"], event["dataset"], event["version"], told["last"]) == ("imported", "mydata", hash_, 1)
+    (event,) = events["events"]
+    assert (event["event"], event["dataset"], event["version"], events["last"]) == ("imported", "mydata", hash_, 1)
     assert [answer.status_code for answer in missing] == [404, 404]
 
 
@@ -140,7 +140,7 @@ async def test_every_format_gives_the_same_version(home):
         "newest first": "\n".join([csv.split("\n")[0], *reversed(csv.split("\n")[1:])]),
     }
     async with client_of(home) as client:
-        reports = {kind: (await sent(client, content)).json() for kind, content in files.items()}
+        reports = {kind: (await import_file(client, content)).json() for kind, content in files.items()}
     assert len({report["version"]["hash"] for report in reports.values()}) == 1
     assert reports["csv"]["version"]["fields"] == ["open", "high", "low", "close", "volume"]
     assert gate(reports["csv"], "high_low")["status"] == "PASS"
@@ -178,9 +178,9 @@ def parquet(columns: dict[str, list[Any]]) -> bytes:
 async def test_prices_by_day_week_and_month(home):
     async with client_of(home) as client:
         await committed(client, json.dumps(bars()))
-        asked = {"symbols": "A", "startDate": "2024-01-01", "endDate": "2024-12-31"}
+        params = {"symbols": "A", "startDate": "2024-01-01", "endDate": "2024-12-31"}
         day, week, month = [
-            (await client.get("/api/market-data/prices", params=asked | {"interval": interval})).json()["A"]
+            (await client.get("/api/market-data/prices", params=params | {"interval": interval})).json()["A"]
             for interval in ("1d", "1wk", "1mo")
         ]
     for one in (day, week, month):
@@ -202,10 +202,10 @@ async def test_returns_align_inner_and_outer(home):
     text = "date,symbol,close\n" + "".join(f"{d},{n},{v}\n" for n, one in (("A", a), ("B", b)) for d, v in one.items())
     async with client_of(home) as client:
         await committed(client, text.replace("2024-01-04,A,99.5\n", ""), calendar="none")
-        blocked = (await sent(client, text, calendar="none")).json()
-        asked = {"symbols": "A,B", "startDate": "2024-01-01", "endDate": "2024-12-31"}
+        blocked = (await import_file(client, text, calendar="none")).json()
+        params = {"symbols": "A,B", "startDate": "2024-01-01", "endDate": "2024-12-31"}
         inner, outer, weekly, log = [
-            (await client.get("/api/market-data/returns", params=asked | more)).json()
+            (await client.get("/api/market-data/returns", params=params | more)).json()
             for more in ({}, {"alignment": "outer"}, {"returnType": "weekly"}, {"kind": "log"})
         ]
     assert gate(blocked, "asset_calendars") | {"detail": ""} == {
@@ -230,16 +230,16 @@ async def test_returns_align_inner_and_outer(home):
 
 async def test_without_days_the_last_year_of_the_bundled_data_is_shown(home):
     async with client_of(home) as client:
-        found = await client.get("/api/market-data/prices", params={"symbols": "AAPL,SP500"})
+        response = await client.get("/api/market-data/prices", params={"symbols": "AAPL,SP500"})
         empty = await client.get(
             "/api/market-data/prices", params={"symbols": "AAPL", "startDate": "2024-01-01", "endDate": "2024-02-01"}
         )
         unchanged = await client.get(
             "/api/market-data/prices",
             params={"symbols": "AAPL,SP500"},
-            headers={"If-None-Match": found.headers["ETag"]},
+            headers={"If-None-Match": response.headers["ETag"]},
         )
-    aapl = found.json()["AAPL"]
+    aapl = response.json()["AAPL"]
     assert (aapl["dates"][0], aapl["dates"][-1], len(aapl["dates"])) == ("2021-12-28", "2022-12-28", 253)
     assert aapl["open"] == [None] * 253
     assert "last year is shown" in aapl["notes"][0]
@@ -271,12 +271,12 @@ async def test_what_was_known_at_a_time(home):
             "/api/market-data/prices", params={"symbols": "A", "dataset": pinned, "endDate": "2024-02-01"}
         )
         before = await client.get("/api/market-data/prices", params={**at, "asOf": "2001-01-01T00:00:00Z"})
-        shown = await client.get(f"{DATASETS}/mydata", params={"as_of": first["version"]["at"]})
+        response = await client.get(f"{DATASETS}/mydata", params={"as_of": first["version"]["at"]})
         missing = await client.get("/api/market-data/prices", params={"symbols": "A", "dataset": "mydata@ffffff"})
     assert then["close"] == by_hash.json()["A"]["close"] == PRICES_A
     assert now["close"] == [x * 1.02 for x in PRICES_A]
-    assert shown.json()["current"]["hash"] == first["version"]["hash"]
-    assert shown.json()["dataset"]["latest"] == second["version"]["hash"]
+    assert response.json()["current"]["hash"] == first["version"]["hash"]
+    assert response.json()["dataset"]["latest"] == second["version"]["hash"]
     assert second["version"]["changes"]["adjustments"][0] | {"dates": None} == {
         "symbol": "A",
         "count": len(PRICES_A),
@@ -294,7 +294,7 @@ async def test_extending_keeps_the_days_before_and_replaces_the_overlap(home):
     async with client_of(home) as client:
         await committed(client, price_file())
         report = await committed(client, later, mode="extend")
-        wrong = await sent(client, later, mode="extend", currency="EUR")
+        wrong = await import_file(client, later, mode="extend", currency="EUR")
         prices = await client.get(
             "/api/market-data/prices", params={"symbols": "A,B", "startDate": "2024-01-19", "endDate": "2024-01-31"}
         )
@@ -309,28 +309,28 @@ async def test_extending_keeps_the_days_before_and_replaces_the_overlap(home):
 async def test_a_failing_gate_stops_a_commit_unless_a_reason_accepts_it(home):
     text = price_file().replace("2024-01-10,104.0,51.1\n", "")
     async with client_of(home) as client:
-        dry = (await sent(client, text)).json()
-        refused = await sent(client, text, dry_run=False)
-        useless = await sent(client, text, dry_run=False, accept="movement:it is fine")
+        dry = (await import_file(client, text)).json()
+        refused = await import_file(client, text, dry_run=False)
+        useless = await import_file(client, text, dry_run=False, accept="movement:it is fine")
         stored = await committed(client, text, accept="missing_sessions:closed after a storm")
     assert (dry["usable"], gate(dry, "missing_sessions")["status"]) == (False, "FAIL")
     assert refused.status_code == 422
     assert "2024-01-10" in refused.text
     assert "accept=missing_sessions:REASON" in refused.text
     assert "movement does not fail" in useless.text
-    found = gate(stored, "missing_sessions")
-    assert (found["status"], stored["usable"]) == ("WARN", True)
-    assert found["detail"].endswith("accepted: closed after a storm")
+    finding = gate(stored, "missing_sessions")
+    assert (finding["status"], stored["usable"]) == ("WARN", True)
+    assert finding["detail"].endswith("accepted: closed after a storm")
 
 
 async def test_dividends_and_splits_make_total_returns(home):
     rows = [("2024-01-02", 100.0, 0, 0), ("2024-01-03", 51.0, 0, 2), ("2024-01-04", 50.0, 1.02, 0)]
     text = "date,close,dividends,stock splits\n" + "".join(",".join(map(str, row)) + "\n" for row in rows)
-    asked = {"symbols": "SPX", "endDate": "2024-02-01"}
+    params = {"symbols": "SPX", "endDate": "2024-02-01"}
     async with client_of(home) as client:
         report = await committed(client, text, symbol="SPX", adjust="dividends_and_splits")
-        prices = await client.get("/api/market-data/prices", params=asked)
-        refused = await sent(client, price_file(), adjust="dividends")
+        prices = await client.get("/api/market-data/prices", params=params)
+        refused = await import_file(client, price_file(), adjust="dividends")
     assert prices.json()["SPX"]["close"] == pytest.approx([100.0, 102.0, 102.0 * 51.02 / 51.0])
     assert {"unadjusted", "dividend", "split"} <= set(report["version"]["fields"])
     assert "no column of dividends" in refused.text
@@ -344,7 +344,7 @@ async def test_a_curve_is_kept_and_is_no_universe(home):
             "/api/market-data/prices", params={"symbols": "3M", "dataset": "rates", "endDate": "2024-02-01"}
         )
         returns = await client.get("/api/market-data/returns", params={"symbols": "3M", "dataset": "rates"})
-        changed = await sent(client, curve, dataset="rates")
+        changed = await import_file(client, curve, dataset="rates")
     assert values.json()["3M"]["close"] == [0.0, -0.1]
     assert "a curve has no returns" in returns.text
     assert "rates is of the kind curve" in changed.text
@@ -385,7 +385,7 @@ async def test_data_sets_come_in_pages(home):
 async def test_options_that_cannot_be(home):
     async with client_of(home) as client:
         for options, words in WRONG_OPTIONS:
-            answer = await sent(client, price_file(), **options)
+            answer = await import_file(client, price_file(), **options)
             assert answer.status_code == 422, options
             assert words in json.dumps(answer.json(), ensure_ascii=False)
 
@@ -393,8 +393,8 @@ async def test_options_that_cannot_be(home):
 async def test_columns_can_be_named(home):
     text = "Day;Name;Settle\n2024-01-02;A;1.5\n2024-01-03;A;1.6\n"
     async with client_of(home) as client:
-        refused = await sent(client, text)
-        read = await sent(client, text, mapping=["date:Day", "symbol:Name", "close:Settle"])
+        refused = await import_file(client, text)
+        read = await import_file(client, text, mapping=["date:Day", "symbol:Name", "close:Settle"])
     assert refused.status_code == 422
     assert read.json()["version"]["understood"]["columns"] == {"date": "Day", "symbol": "Name", "close": "Settle"}
 
@@ -408,7 +408,7 @@ async def test_a_form_holds_one_file(home):
 
 async def test_marks_over_http(home):
     async with client_of(home) as client:
-        made = await client.post(
+        response = await client.post(
             "/api/market-data/markers", json={"symbol": "AAPL", "reason": "a wrong tick", "start": "2001-01-02"}
         )
         listed = (await client.get("/api/market-data/markers")).json()["items"]
@@ -421,23 +421,23 @@ async def test_marks_over_http(home):
                 {"symbol": "A", "reason": "more", "colour": "red"},
             )
         ]
-        gone = await client.delete(made.headers["Location"])
-        again = await client.delete(made.headers["Location"])
-        told = (await client.get("/api/market-data/events", params={"after": 1})).json()
-    assert made.status_code == 201
-    assert listed == [made.json()]
-    assert made.json()["state"] == "active"
+        gone = await client.delete(response.headers["Location"])
+        again = await client.delete(response.headers["Location"])
+        events = (await client.get("/api/market-data/events", params={"after": 1})).json()
+    assert response.status_code == 201
+    assert listed == [response.json()]
+    assert response.json()["state"] == "active"
     assert [answer.status_code for answer in wrong] == [422] * 4
     assert (gone.status_code, again.status_code) == (204, 404)
-    assert [event["event"] for event in told["events"]] == ["marker_removed"]
-    assert told["last"] == 2
+    assert [event["event"] for event in events["events"]] == ["marker_removed"]
+    assert events["last"] == 2
 
 
 async def test_a_reader_waits_for_what_happens_next(home):
     async with client_of(home) as client:
-        waiting = asyncio.create_task(client.get("/api/market-data/events", params={"wait": 20}))
+        poll = asyncio.create_task(client.get("/api/market-data/events", params={"wait": 20}))
         await asyncio.sleep(0.05)
         await committed(client, price_file())
-        told = (await waiting).json()
-    assert [event["event"] for event in told["events"]] == ["imported"]
-    assert told["events"][0]["regimes"][0]["asset"] == "A"
+        events = (await poll).json()
+    assert [event["event"] for event in events["events"]] == ["imported"]
+    assert events["events"][0]["regimes"][0]["asset"] == "A"

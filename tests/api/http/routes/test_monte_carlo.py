@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.api.http.application import application, running, served
+from tests.api.http.application import application, open_client, run_server
 from tests.api.http.sample_requests import RANDOM_RETURNS, TWO_ASSET_SIMULATION
 from tests.graphs.dependencies import open_dependencies
 
@@ -39,11 +39,11 @@ TECH = {"AAPL": 0.25, "MSFT": 0.25, "GOOGL": 0.20, "AMZN": 0.20, "META": 0.10}
 
 @pytest.fixture
 async def client(home):
-    async with served(application(home)) as answering:
+    async with open_client(application(home)) as answering:
         yield answering
 
 
-async def made(client: Any, **changes: Any) -> dict[str, Any]:
+async def simulate(client: Any, **changes: Any) -> dict[str, Any]:
     answer = await client.post(f"{BASE}/simulate", json=TWO_ASSET_SIMULATION | changes)
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -65,7 +65,7 @@ def beside(tmp_path_factory):
     """A client of a server for all that needs no home of its own."""
     home = tmp_path_factory.mktemp("home")
     with (
-        running(application(home)) as address,
+        run_server(application(home)) as address,
         httpx.Client(base_url=f"{address}{BASE}", verify=False, timeout=120) as asking,
     ):
         yield asking
@@ -89,11 +89,11 @@ async def test_the_form_of_the_first_interface_is_served(client) -> None:
 
 
 async def test_the_same_request_gives_the_same_numbers_in_any_order(client) -> None:
-    first, again = await made(client), await made(client)
-    turned = await made(
+    first, again = await simulate(client), await simulate(client)
+    turned = await simulate(
         client, **{name: dict(reversed(TWO_ASSET_SIMULATION[name].items())) for name in ("weights", "returns")}
     )
-    other = await made(client, seed=2)
+    other = await simulate(client, seed=2)
     assert first["id"] != again["id"]
     assert first["result"] == again["result"] == turned["result"]
     assert first["result"] != other["result"]
@@ -103,7 +103,7 @@ async def test_the_same_request_gives_the_same_numbers_in_any_order(client) -> N
 async def test_assets_move_together(client) -> None:
     """Two that mirror each other leave nothing to chance; drawn one by one they would leave a tenth."""
     mirrored = {"A": RANDOM_RETURNS[:, 0].tolist(), "B": (-RANDOM_RETURNS[:, 0]).tolist()}
-    found = await made(
+    simulation = await simulate(
         client,
         returns=mirrored,
         weights={"A": 0.5, "B": 0.5},
@@ -111,20 +111,22 @@ async def test_assets_move_together(client) -> None:
         transactionCostBps=0,
         numPeriods=252,
     )
-    assert found["result"]["statistics"]["standardDeviation"] < 20.0
+    assert simulation["result"]["statistics"]["standardDeviation"] < 20.0
 
 
 async def test_statistics_and_analysis_are_those_of_the_paths(client) -> None:
-    found = await made(client, trajectories=400, contribution=100.0, withdrawal=250.0, inflation=0.0, goal=9_800.0)
-    paths, result = await closes(client, found), await analysed(client, found)
-    end, statistics = paths[:, -1], found["result"]["statistics"]
+    simulation = await simulate(
+        client, trajectories=400, contribution=100.0, withdrawal=250.0, inflation=0.0, goal=9_800.0
+    )
+    paths, result = await closes(client, simulation), await analysed(client, simulation)
+    end, statistics = paths[:, -1], simulation["result"]["statistics"]
     assert paths.shape == (400, 51)
     assert set(paths[:, 0]) == {10_000.0}
     assert statistics["meanFinalValue"] == pytest.approx(end.mean(), rel=1e-12)
     assert statistics["standardDeviation"] == pytest.approx(end.std(ddof=1), rel=1e-9)
     assert (statistics["minFinalValue"], statistics["maxFinalValue"]) == (end.min(), end.max())
     assert statistics["standardErrors"]["meanFinalValue"] == pytest.approx(end.std(ddof=1) / 20.0, rel=1e-9)
-    bands = found["result"]["bands"]
+    bands = simulation["result"]["bands"]
     assert bands["periods"] == [0, 21, 42, 50]
     for level, band in bands["percentiles"].items():
         assert band == pytest.approx(np.quantile(paths[:, bands["periods"]], float(level) / 100, axis=0), rel=2e-3)
@@ -141,15 +143,15 @@ async def test_statistics_and_analysis_are_those_of_the_paths(client) -> None:
 
 
 async def test_an_account_is_closed_at_ruin(client) -> None:
-    found = await made(client, trajectories=400, ruin=9_800.0)
-    ruined = (await closes(client, found) <= 9_800.0).any(axis=1)
-    result = await analysed(client, found)
+    simulation = await simulate(client, trajectories=400, ruin=9_800.0)
+    ruined = (await closes(client, simulation) <= 9_800.0).any(axis=1)
+    result = await analysed(client, simulation)
     assert 0.0 < result["probabilityOfRuin"] == pytest.approx(ruined.mean())
-    assert found["result"]["bands"]["probabilityOfRuin"][-1] == pytest.approx(ruined.mean())
+    assert simulation["result"]["bands"]["probabilityOfRuin"][-1] == pytest.approx(ruined.mean())
 
 
 async def test_every_figure_of_an_analysis_has_a_standard_error(client) -> None:
-    result = await analysed(client, await made(client, numPeriods=252, goal=10_000.0))
+    result = await analysed(client, await simulate(client, numPeriods=252, goal=10_000.0))
     errors = result["standardErrors"]
     assert set(errors) == set(result) - {"standardErrors", "horizonPeriods", "paidIn"}
     assert errors["expectedReturn"] == pytest.approx(result["expectedRisk"] / 20.0)
@@ -163,9 +165,9 @@ def _leaves(value: Any) -> list[float]:
 
 
 async def test_a_standard_error_is_reached_or_refused_with_what_is_possible(client) -> None:
-    found = await made(client, standardError=10.0)
-    assert found["result"]["statistics"]["standardErrors"]["meanFinalValue"] <= 10.0
-    assert 400 < found["parameters"]["numSimulations"] < 10_000
+    simulation = await simulate(client, standardError=10.0)
+    assert simulation["result"]["statistics"]["standardErrors"]["meanFinalValue"] <= 10.0
+    assert 400 < simulation["parameters"]["numSimulations"] < 10_000
     for wanted in (1e-3, 1e-300):
         answer = await client.post(f"{BASE}/simulate", json=TWO_ASSET_SIMULATION | {"standardError": wanted})
         assert answer.status_code == 422
@@ -175,9 +177,9 @@ async def test_a_standard_error_is_reached_or_refused_with_what_is_possible(clie
 
 
 async def test_trajectories_stream_as_csv_too_and_only_where_they_were_asked_for(client) -> None:
-    found, without = await made(client, trajectories=3), await made(client)
-    paths = await closes(client, found)
-    answer = await client.get(f"{BASE}/simulations/{found['id']}/trajectories", params={"format": "csv"})
+    simulation, without = await simulate(client, trajectories=3), await simulate(client)
+    paths = await closes(client, simulation)
+    answer = await client.get(f"{BASE}/simulations/{simulation['id']}/trajectories", params={"format": "csv"})
     header, *rows = csv.reader(io.StringIO(answer.text))
     assert header == ["period", "path_1", "path_2", "path_3"]
     assert [int(row[0]) for row in rows] == list(range(51))
@@ -187,22 +189,22 @@ async def test_trajectories_stream_as_csv_too_and_only_where_they_were_asked_for
 
 
 async def test_prices_of_the_desk_are_drawn_without_the_locked_days(client) -> None:
-    held = {"weights": {"AAPL": 0.5, "jnj": 0.2, "cash": 0.3}, "numSimulations": 200, "engine": "bootstrap"}
-    answer = await client.post(f"{BASE}/simulate", json=held)
-    found = answer.json()
+    body = {"weights": {"AAPL": 0.5, "jnj": 0.2, "cash": 0.3}, "numSimulations": 200, "engine": "bootstrap"}
+    answer = await client.post(f"{BASE}/simulate", json=body)
+    simulation = answer.json()
     assert answer.status_code == 200, answer.text
-    parameters = found["parameters"]
+    parameters = simulation["parameters"]
     assert parameters["cashWeight"] == pytest.approx(0.3)
     assert parameters["meanBlock"] == 40
     assert parameters["lastDay"] < "2017"
-    assert any("locked" in caveat for caveat in found["caveats"])
+    assert any("locked" in caveat for caveat in simulation["caveats"])
     window = {"startDate": "2000-01-01", "endDate": "2002-12-31"}
-    later = (await client.post(f"{BASE}/simulate", json=held | window)).json()["parameters"]
+    later = (await client.post(f"{BASE}/simulate", json=body | window)).json()["parameters"]
     assert (later["firstDay"], later["lastDay"], later["observations"]) == ("2000-01-03", "2002-12-31", 752)
-    locked = await client.post(f"{BASE}/simulate", json=held | {"startDate": "2020-01-01"})
+    locked = await client.post(f"{BASE}/simulate", json=body | {"startDate": "2020-01-01"})
     assert locked.status_code == 422
     assert "locked" in locked.json()["error"]["message"]
-    nothing = await client.post(f"{BASE}/simulate", json=held | {"weights": {"NOPE": 1.0}})
+    nothing = await client.post(f"{BASE}/simulate", json=body | {"weights": {"NOPE": 1.0}})
     assert "NOPE" in nothing.json()["error"]["message"]
 
 
@@ -211,19 +213,19 @@ async def test_prices_of_the_desk_are_drawn_without_the_locked_days(client) -> N
 )
 def test_every_engine_is_served(beside, engine) -> None:
     label = {"label": "base"} if engine == "conditional_bootstrap" else {}
-    found = beside.post(
+    simulation = beside.post(
         "/simulate", json=TWO_ASSET_SIMULATION | label | {"engine": engine, "numSimulations": 64}
     ).json()
-    assert found["parameters"]["engine"] == engine
-    assert found["result"]["statistics"]["meanFinalValue"] > 0.0
+    assert simulation["parameters"]["engine"] == engine
+    assert simulation["result"]["statistics"]["meanFinalValue"] > 0.0
 
 
 async def test_a_simulation_is_read_again_and_listed_newest_first(client) -> None:
     ids = []
     for seed in (1, 2, 3):
-        found = await made(client, seed=seed)
-        ids.append(found["id"])
-        assert (await client.get(f"{BASE}/simulations/{found['id']}")).json() == found
+        simulation = await simulate(client, seed=seed)
+        ids.append(simulation["id"])
+        assert (await client.get(f"{BASE}/simulations/{simulation['id']}")).json() == simulation
     first = (await client.get(f"{BASE}/simulations", params={"limit": 2})).json()
     rest = (await client.get(f"{BASE}/simulations", params={"limit": 2, "after": first["next"]})).json()
     assert [item["id"] for item in (*first["items"], *rest["items"])] == ids[::-1]
@@ -233,12 +235,12 @@ async def test_a_simulation_is_read_again_and_listed_newest_first(client) -> Non
 
 
 async def test_another_owner_finds_nothing(client, home) -> None:
-    found = await made(client)
-    async with served(application(home, owner="ben")) as ben:
+    simulation = await simulate(client)
+    async with open_client(application(home, owner="ben")) as ben:
         for answer in (
-            await ben.get(f"{BASE}/simulations/{found['id']}"),
-            await ben.get(f"{BASE}/simulations/{found['id']}/trajectories"),
-            await ben.post(f"{BASE}/analyze", json={"simulationId": found["id"]}),
+            await ben.get(f"{BASE}/simulations/{simulation['id']}"),
+            await ben.get(f"{BASE}/simulations/{simulation['id']}/trajectories"),
+            await ben.post(f"{BASE}/analyze", json={"simulationId": simulation["id"]}),
         ):
             assert (answer.status_code, answer.json()["error"]["code"]) == (404, "NOT_FOUND")
         assert (await ben.get(f"{BASE}/simulations")).json()["items"] == []
@@ -250,12 +252,12 @@ async def test_an_expired_simulation_is_gone_and_an_unknown_one_is_not_found(hom
         async with open_dependencies(home) as dependencies:
             yield replace(dependencies, now=lambda: datetime.now(UTC) - timedelta(days=30, seconds=1))
 
-    async with served(application(home, a_month_ago())) as client:
-        found = await made(client, trajectories=1)
+    async with open_client(application(home, a_month_ago())) as client:
+        simulation = await simulate(client, trajectories=1)
         for answer in (
-            await client.get(f"{BASE}/simulations/{found['id']}"),
-            await client.get(f"{BASE}/simulations/{found['id']}/trajectories"),
-            await client.post(f"{BASE}/analyze", json={"simulationId": found["id"]}),
+            await client.get(f"{BASE}/simulations/{simulation['id']}"),
+            await client.get(f"{BASE}/simulations/{simulation['id']}/trajectories"),
+            await client.post(f"{BASE}/analyze", json={"simulationId": simulation["id"]}),
         ):
             assert (answer.status_code, answer.json()["error"]["code"]) == (410, "GONE")
         assert (await client.get(f"{BASE}/simulations")).json()["items"] == []
@@ -266,15 +268,15 @@ async def test_an_expired_simulation_is_gone_and_an_unknown_one_is_not_found(hom
 async def test_sixty_years_of_fifty_assets_stay_below_a_hundred_kilobytes(client) -> None:
     names = [f"ASSET{n:02d}" for n in range(50)]
     returns = np.random.default_rng(1).normal(0.0004, 0.01, (60, 50))
-    found = await made(
+    simulation = await simulate(
         client,
         returns=dict(zip(names, returns.T.tolist(), strict=True)),
         weights=dict.fromkeys(names, 0.02),
         numPeriods=15_120,
         numSimulations=2,
     )
-    assert len(json.dumps(found)) < 100_000
-    assert found["result"]["bands"]["periods"][-1] == 15_120
+    assert len(json.dumps(simulation)) < 100_000
+    assert simulation["result"]["bands"]["periods"][-1] == 15_120
 
 
 HUGE = 1e308

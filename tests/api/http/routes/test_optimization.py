@@ -11,7 +11,7 @@ from quant.allocate import maximum_sharpe, minimum_variance
 from quant.covariance.estimators import sample
 from quant.covariance.shrinkage import ledoit_wolf
 from quant.numeric.returns import Returns
-from tests.api.http.application import application, served
+from tests.api.http.application import application, open_client
 
 pytestmark = pytest.mark.anyio
 
@@ -41,36 +41,36 @@ def matrix(returns: dict[str, list[float]]) -> np.ndarray:
 
 @pytest.fixture
 async def client(home):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         yield client
 
 
-async def solved(client: httpx.AsyncClient, kind: str, **body) -> dict:
+async def solve(client: httpx.AsyncClient, kind: str, **body) -> dict:
     answer = await client.post(f"/api/optimization/{kind}", json=body)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-async def refused(client: httpx.AsyncClient, kind: str, body) -> dict:
+async def error_of(client: httpx.AsyncClient, kind: str, body) -> dict:
     answer = await client.post(f"/api/optimization/{kind}", json=body)
     assert answer.status_code == 422, answer.text
     return answer.json()["error"]
 
 
-def weights_of(found: dict) -> np.ndarray:
-    return np.array(list(found["weights"].values()))
+def weights_of(solution: dict) -> np.ndarray:
+    return np.array(list(solution["weights"].values()))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_request_of_the_first_interface_is_answered_in_its_shape(client, kind):
     body = {"name": "Tech", "assets": dict.fromkeys(SEED_RETURNS, 0.2)}
     portfolio = (await client.post("/api/portfolios", json=body)).json()["id"]
-    found = await solved(client, kind, portfolioId=portfolio, returns=SEED_RETURNS)
-    assert {"id", "portfolioId", "type", "parameters", "result", "createdAt"} <= set(found)
-    assert (found["portfolioId"], found["type"]) == (portfolio, kind)
-    result = found["result"]
+    solution = await solve(client, kind, portfolioId=portfolio, returns=SEED_RETURNS)
+    assert {"id", "portfolioId", "type", "parameters", "result", "createdAt"} <= set(solution)
+    assert (solution["portfolioId"], solution["type"]) == (portfolio, kind)
+    result = solution["result"]
     if kind == "efficient-frontier":
-        assert len(result["portfolios"]) == found["parameters"]["numPortfolios"] == 20
+        assert len(result["portfolios"]) == solution["parameters"]["numPortfolios"] == 20
         assert {"weights", "return", "risk"} == set(result["portfolios"][0])
         assert {"weights", "return", "risk", "sharpe"} == set(result["maxSharpePortfolio"])
     else:
@@ -78,45 +78,45 @@ async def test_the_request_of_the_first_interface_is_answered_in_its_shape(clien
         assert sum(result["weights"].values()) == pytest.approx(1.0)
         assert result["metrics"]["portfolioVolatility"] > 0.0
     if kind == "hrp":
-        assert (found["parameters"]["linkage"], found["parameters"]["metric"]) == ("single", "euclidean")
+        assert (solution["parameters"]["linkage"], solution["parameters"]["metric"]) == ("single", "euclidean")
         assert result["metrics"]["clusterTree"] == [[0, 4], [1, 5], [2, 3], [6, 7]]
     if kind == "risk-parity":
-        assert {"method", "maxIterations"} <= set(found["parameters"])
-    said = " ".join(found["warnings"])
-    assert "5 periods for 5 assets" in said
-    assert "singular" in said
-    assert "without dates" in said
-    assert found["conditionNumber"] is None
-    assert (await client.get(f"/api/optimization/results/{found['id']}")).json() == found
+        assert {"method", "maxIterations"} <= set(solution["parameters"])
+    warnings = " ".join(solution["warnings"])
+    assert "5 periods for 5 assets" in warnings
+    assert "singular" in warnings
+    assert "without dates" in warnings
+    assert solution["conditionNumber"] is None
+    assert (await client.get(f"/api/optimization/results/{solution['id']}")).json() == solution
 
 
 async def test_risk_is_truly_equal_on_daily_returns(client):
     """Variances of 1e-5 stop a general solver at its start: the risk shares were 3.5 to 48.3 percent."""
     returns = daily()
-    found = await solved(client, "risk-parity", returns=returns, annualization=1)
-    weights, cov = weights_of(found["result"]), np.cov(matrix(returns).T)
+    solution = await solve(client, "risk-parity", returns=returns, annualization=1)
+    weights, cov = weights_of(solution["result"]), np.cov(matrix(returns).T)
     volatility = np.sqrt(weights @ cov @ weights)
     contributions = weights * (cov @ weights) / volatility
     assert np.abs(contributions / volatility - 0.2).max() < 1e-9
-    metrics = found["result"]["metrics"]
+    metrics = solution["result"]["metrics"]
     assert metrics["portfolioVolatility"] == pytest.approx(volatility, rel=1e-12)
     assert list(metrics["riskContribution"].values()) == pytest.approx(contributions.tolist(), rel=1e-9)
-    assert found["residual"]["value"] < 1e-10 < found["residual"]["accepted"]
+    assert solution["residual"]["value"] < 1e-10 < solution["residual"]["accepted"]
 
 
 async def test_shares_of_risk_are_those_of_the_budgets(client):
     budgets = {"A": 0.1, "B": 0.2, "C": 0.3, "D": 0.4, "E": 0.0}
-    found = await solved(client, "risk-parity", returns=daily(), riskBudgets=budgets)
-    assert found["result"]["metrics"]["riskShares"] == pytest.approx(budgets, abs=1e-9)
-    assert found["result"]["weights"]["E"] == 0.0
+    solution = await solve(client, "risk-parity", returns=daily(), riskBudgets=budgets)
+    assert solution["result"]["metrics"]["riskShares"] == pytest.approx(budgets, abs=1e-9)
+    assert solution["result"]["weights"]["E"] == 0.0
 
 
 async def test_figures_are_those_of_a_year_unless_asked_otherwise(client):
-    found = [
-        (await solved(client, "risk-parity", returns=daily(), annualization=year))["result"] for year in (1.0, 252.0)
+    solutions = [
+        (await solve(client, "risk-parity", returns=daily(), annualization=year))["result"] for year in (1.0, 252.0)
     ]
-    assert found[0]["weights"] == pytest.approx(found[1]["weights"], rel=1e-9)
-    volatilities = [result["metrics"]["portfolioVolatility"] for result in found]
+    assert solutions[0]["weights"] == pytest.approx(solutions[1]["weights"], rel=1e-9)
+    volatilities = [result["metrics"]["portfolioVolatility"] for result in solutions]
     assert volatilities[1] == pytest.approx(volatilities[0] * np.sqrt(252.0))
 
 
@@ -126,9 +126,9 @@ async def test_hrp_splits_the_weight_down_its_tree(client):
     common = rng.normal(0.0, 0.01, (2000, 2))
     values = np.repeat(common, 2, axis=1) + rng.normal(0.0, 0.002, (2000, 4)) * [1.0, 2.0, 3.0, 4.0]
     returns = {name: values[:, n].tolist() for n, name in enumerate(("W", "X", "Y", "Z"))}
-    found = await solved(client, "hrp", returns=returns, variant="pyportfolioopt")
+    solution = await solve(client, "hrp", returns=returns, variant="pyportfolioopt")
     cov = np.cov(values.T)
-    order = [list(returns).index(name) for name in found["result"]["metrics"]["order"]]
+    order = [list(returns).index(name) for name in solution["result"]["metrics"]["order"]]
     assert {frozenset(order[:2]), frozenset(order[2:])} == {frozenset({0, 1}), frozenset({2, 3})}
 
     def inverse(part: list[int]) -> tuple[np.ndarray, float]:
@@ -139,17 +139,17 @@ async def test_hrp_splits_the_weight_down_its_tree(client):
     expected = np.zeros(4)
     (left, low), (right, high) = inverse(order[:2]), inverse(order[2:])
     expected[order[:2]], expected[order[2:]] = left * high / (low + high), right * low / (low + high)
-    assert weights_of(found["result"]) == pytest.approx(expected, rel=1e-9)
-    assert found["parameters"]["metric"] == "correlation"
-    other = await solved(client, "hrp", returns=returns, linkage="ward", leafOrder="optimal")
+    assert weights_of(solution["result"]) == pytest.approx(expected, rel=1e-9)
+    assert solution["parameters"]["metric"] == "correlation"
+    other = await solve(client, "hrp", returns=returns, linkage="ward", leafOrder="optimal")
     assert (other["parameters"]["linkage"], other["parameters"]["leafOrder"]) == ("ward", "optimal")
 
 
 async def test_the_frontier_is_efficient_and_holds_both_its_ends(client):
     returns = daily()
     mean, cov = 252 * matrix(returns).mean(axis=0), 252 * np.cov(matrix(returns).T)
-    found = await solved(client, "efficient-frontier", returns=returns, numPortfolios=7, riskFreeRate=0.01)
-    result = found["result"]
+    solution = await solve(client, "efficient-frontier", returns=returns, numPortfolios=7, riskFreeRate=0.01)
+    result = solution["result"]
     risks = [portfolio["risk"] for portfolio in result["portfolios"]]
     assert len(risks) == 7
     assert risks == sorted(risks)
@@ -164,7 +164,7 @@ async def test_the_frontier_is_efficient_and_holds_both_its_ends(client):
         assert portfolio["risk"] == pytest.approx(np.sqrt(weights @ cov @ weights))
     assert result["corners"][0]["return"] == pytest.approx(mean.max())
     assert result["corners"][-1]["multiplier"] == 0.0
-    assert found["residual"]["value"] < found["residual"]["accepted"] == 1e-6
+    assert solution["residual"]["value"] < solution["residual"]["accepted"] == 1e-6
 
 
 async def test_a_frontier_under_constraints_satisfies_them(client):
@@ -175,8 +175,8 @@ async def test_a_frontier_under_constraints_satisfies_them(client):
         "turnover": 0.3,
         "currentWeights": {"A": 0.4, "B": 0.2, "C": 0.2, "D": 0.2},
     }
-    found = await solved(client, "efficient-frontier", returns=daily(), numPortfolios=5, constraints=constraints)
-    result = found["result"]
+    solution = await solve(client, "efficient-frontier", returns=daily(), numPortfolios=5, constraints=constraints)
+    result = solution["result"]
     assert result["corners"] is None
     for portfolio in [*result["portfolios"], result["maxSharpePortfolio"]]:
         weights = weights_of(portfolio)
@@ -185,7 +185,7 @@ async def test_a_frontier_under_constraints_satisfies_them(client):
         assert weights.max() <= 0.6 + 1e-9
         assert 0.2 - 1e-9 <= weights[3:].sum() <= 0.5 + 1e-9
         assert np.abs(weights - [0.4, 0.2, 0.2, 0.2, 0.0]).sum() / 2 <= 0.3 + 1e-9
-    free = await solved(client, "efficient-frontier", returns=daily(), numPortfolios=5)
+    free = await solve(client, "efficient-frontier", returns=daily(), numPortfolios=5)
     assert free["result"]["minVolatilityPortfolio"]["risk"] < result["minVolatilityPortfolio"]["risk"]
 
 
@@ -193,67 +193,67 @@ async def test_turnover_is_counted_from_the_weights_of_the_portfolio(client):
     body = {"name": "held", "assets": {"A": 0.5, "B": 0.5, "C": 0.0, "D": 0.0, "E": 0.0}}
     portfolio = (await client.post("/api/portfolios", json=body)).json()["id"]
     asked = {"portfolioId": portfolio, "returns": daily(), "constraints": {"turnover": 0.0}, "numPortfolios": 2}
-    found = await solved(client, "efficient-frontier", **asked)
-    assert weights_of(found["result"]["minVolatilityPortfolio"]) == pytest.approx([0.5, 0.5, 0, 0, 0], abs=1e-8)
-    assert any("whole frontier" in warning for warning in found["warnings"])
+    solution = await solve(client, "efficient-frontier", **asked)
+    assert weights_of(solution["result"]["minVolatilityPortfolio"]) == pytest.approx([0.5, 0.5, 0, 0, 0], abs=1e-8)
+    assert any("whole frontier" in warning for warning in solution["warnings"])
 
 
 async def test_what_no_portfolio_satisfies_is_refused_with_what_binds(client):
-    error = await refused(client, "efficient-frontier", {"returns": daily(), "constraints": {"upper": 0.1}})
+    error = await error_of(client, "efficient-frontier", {"returns": daily(), "constraints": {"upper": 0.1}})
     assert error["code"] == "OPTIMIZATION_ERROR"
     assert "upper" in error["message"]
     groups = [
         {"name": "low", "members": ["A", "B"], "upper": 0.2},
         {"name": "high", "members": ["C", "D", "E"], "upper": 0.3},
     ]
-    error = await refused(client, "efficient-frontier", {"returns": daily(), "constraints": {"groups": groups}})
+    error = await error_of(client, "efficient-frontier", {"returns": daily(), "constraints": {"groups": groups}})
     assert "'low' (at most 0.2)" in error["message"]
     assert "'high' (at most 0.3)" in error["message"]
-    error = await refused(client, "efficient-frontier", {"returns": daily(), "constraints": {"lower": {"D": 1.5}}})
+    error = await error_of(client, "efficient-frontier", {"returns": daily(), "constraints": {"lower": {"D": 1.5}}})
     assert "asset D has 1.5 and 1" in error["message"]
     for kind in ("risk-parity", "hrp"):
-        error = await refused(client, kind, {"returns": daily(), "constraints": {"upper": {"A": 0.2}}})
+        error = await error_of(client, kind, {"returns": daily(), "constraints": {"upper": {"A": 0.2}}})
         assert error["code"] == "OPTIMIZATION_ERROR"
         assert "the weight of A is" in error["message"]
-        found = await solved(client, kind, returns=daily(), constraints={"upper": {"A": 0.9}})
-        assert found["result"] == (await solved(client, kind, returns=daily()))["result"]
+        solution = await solve(client, kind, returns=daily(), constraints={"upper": {"A": 0.9}})
+        assert solution["result"] == (await solve(client, kind, returns=daily()))["result"]
 
 
 async def test_weights_whose_risk_is_rounding_are_refused(client):
     """Two assets that cancel: the shares of what is left of their risk are chance."""
-    error = await refused(client, "risk-parity", {"returns": {"A": [0.01, 0.02], "B": [0.02, -0.01]}})
+    error = await error_of(client, "risk-parity", {"returns": {"A": [0.01, 0.02], "B": [0.02, -0.01]}})
     assert error["code"] == "OPTIMIZATION_ERROR"
 
 
 async def test_a_rate_that_nothing_beats_leaves_no_sharpe_portfolio(client):
-    found = await solved(client, "efficient-frontier", returns=daily(), riskFreeRate=9.0)
-    assert found["result"]["maxSharpePortfolio"] is None
-    assert any("no portfolio of maximum Sharpe" in warning for warning in found["warnings"])
+    solution = await solve(client, "efficient-frontier", returns=daily(), riskFreeRate=9.0)
+    assert solution["result"]["maxSharpePortfolio"] is None
+    assert any("no portfolio of maximum Sharpe" in warning for warning in solution["warnings"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_prices_at_hand_give_what_their_returns_give(client, kind):
-    found = await solved(client, kind, **WINDOW)
+    solution = await solve(client, kind, **WINDOW)
     prices = (await BundledPrices().load("stocks")).select(WINDOW["symbols"])
     days = (prices.dates >= np.datetime64("2015-01-02")) & (prices.dates <= np.datetime64("2019-12-31"))
     returns = Returns.from_prices(prices.dates[days], prices.assets, prices.closes[days])
-    given = {name: returns.values[:, n].tolist() for n, name in enumerate(returns.assets)}
+    returns_by_asset = {name: returns.values[:, n].tolist() for n, name in enumerate(returns.assets)}
     dates = [str(day) for day in returns.dates]
-    same = await solved(client, kind, returns=given, dates=dates)
-    assert same["result"] == found["result"]
-    history = found["history"]
+    same = await solve(client, kind, returns=returns_by_asset, dates=dates)
+    assert same["result"] == solution["result"]
+    history = solution["history"]
     assert (history["firstDate"], history["lastDate"], history["periods"]) == ("2015-01-05", "2019-12-31", 1257)
     assert (same["history"]["firstDate"], same["history"]["lastDate"]) == ("2015-01-05", "2019-12-31")
     assert history["assets"] == WINDOW["symbols"]
-    assert any("still exist" in warning for warning in found["warnings"])
+    assert any("still exist" in warning for warning in solution["warnings"])
     assert not any("without dates" in warning for warning in same["warnings"])
 
 
 async def test_assets_of_several_sources_meet_on_their_common_days(client):
-    found = await solved(client, "risk-parity", symbols=["sp500", "aapl"], startDate="2010-01-01")
-    assert found["history"]["assets"] == ["SP500", "AAPL"]
-    assert set(found["history"]["datasets"]) == {"sp500", "stocks"}
-    assert any("dividends" in warning for warning in found["warnings"])
+    solution = await solve(client, "risk-parity", symbols=["sp500", "aapl"], startDate="2010-01-01")
+    assert solution["history"]["assets"] == ["SP500", "AAPL"]
+    assert set(solution["history"]["datasets"]) == {"sp500", "stocks"}
+    assert any("dividends" in warning for warning in solution["warnings"])
 
 
 async def test_own_prices_come_before_those_that_all_have(client):
@@ -262,58 +262,58 @@ async def test_own_prices_come_before_those_that_all_have(client):
     rng = np.random.default_rng(3)
     closes = 100.0 * np.cumprod(1.0 + rng.normal(0.0, 0.01, (days.size, 2)), axis=0)
     rows = [f"{day},{a!r},{b!r}" for day, (a, b) in zip(days, closes.tolist(), strict=True)]
-    kept = await client.post(
+    response = await client.post(
         "/api/market-data/imports",
         params={"dataset": "mine", "dry_run": False},
         content="\n".join(["date,AAPL,OWN", *rows]),
     )
-    assert kept.status_code in (200, 201), kept.text
-    found = await solved(client, "risk-parity", symbols=["AAPL", "OWN"])
-    assert found["history"]["datasets"][0].startswith("mine@")
+    assert response.status_code in (200, 201), response.text
+    solution = await solve(client, "risk-parity", symbols=["AAPL", "OWN"])
+    assert solution["history"]["datasets"][0].startswith("mine@")
     returns = closes[1:] / closes[:-1] - 1.0
-    same = await solved(client, "risk-parity", returns={"AAPL": returns[:, 0].tolist(), "OWN": returns[:, 1].tolist()})
-    assert found["result"]["weights"] == pytest.approx(same["result"]["weights"], rel=1e-6)
-    pinned = await solved(client, "risk-parity", symbols=["AAPL", "OWN"], dataset=found["history"]["datasets"][0])
-    assert pinned["result"] == found["result"]
-    error = await refused(client, "risk-parity", {"symbols": ["AAPL", "OWN"], "dataset": "stocks"})
+    same = await solve(client, "risk-parity", returns={"AAPL": returns[:, 0].tolist(), "OWN": returns[:, 1].tolist()})
+    assert solution["result"]["weights"] == pytest.approx(same["result"]["weights"], rel=1e-6)
+    pinned = await solve(client, "risk-parity", symbols=["AAPL", "OWN"], dataset=solution["history"]["datasets"][0])
+    assert pinned["result"] == solution["result"]
+    error = await error_of(client, "risk-parity", {"symbols": ["AAPL", "OWN"], "dataset": "stocks"})
     assert "no prices of OWN" in error["message"]
-    asked = {"symbols": ["AAPL", "OWN"], "dataset": "nothing"}
-    assert (await client.post("/api/optimization/hrp", json=asked)).status_code == 404
+    body = {"symbols": ["AAPL", "OWN"], "dataset": "nothing"}
+    assert (await client.post("/api/optimization/hrp", json=body)).status_code == 404
 
 
 @pytest.mark.parametrize(
     "method", ["sample", "ledoit_wolf", "constant_correlation", "exponential", "nonlinear_shrinkage", "denoised"]
 )
 async def test_each_covariance_is_named_and_judged(client, method):
-    found = await solved(client, "risk-parity", returns=daily(), covariance=method)
-    assert found["covarianceMethod"] == method
-    assert ("halflife" in found["parameters"]) == (method == "exponential")
+    solution = await solve(client, "risk-parity", returns=daily(), covariance=method)
+    assert solution["covarianceMethod"] == method
+    assert ("halflife" in solution["parameters"]) == (method == "exponential")
     if method in ("sample", "ledoit_wolf"):
         values = matrix(daily())
         eigenvalues = np.linalg.eigvalsh(sample(values) if method == "sample" else ledoit_wolf(values).matrix)
-        assert found["conditionNumber"] == pytest.approx(eigenvalues[-1] / eigenvalues[0])
+        assert solution["conditionNumber"] == pytest.approx(eigenvalues[-1] / eigenvalues[0])
 
 
 async def test_fewer_periods_than_assets_ask_for_shrinkage(client):
     returns = {name: series[:4] for name, series in daily().items()}
-    error = await refused(client, "risk-parity", {"returns": returns})
+    error = await error_of(client, "risk-parity", {"returns": returns})
     assert error["details"][0]["field"] == "covariance"
     assert "4 periods of 5 assets" in error["message"]
-    found = await solved(client, "risk-parity", returns=returns, covariance="ledoit_wolf")
-    assert found["residual"]["value"] < 1e-8
+    solution = await solve(client, "risk-parity", returns=returns, covariance="ledoit_wolf")
+    assert solution["residual"]["value"] < 1e-8
 
 
 async def test_intervals_hold_the_estimate_and_are_the_same_again(client):
-    asked = {"returns": daily(periods=250), "bootstrap": {"draws": 40, "level": 0.8, "seed": 3}}
+    body = {"returns": daily(periods=250), "bootstrap": {"draws": 40, "level": 0.8, "seed": 3}}
     for kind in ("risk-parity", "hrp"):
-        result = (await solved(client, kind, **asked))["result"]
+        result = (await solve(client, kind, **body))["result"]
         intervals = result["intervals"]
         assert (intervals["draws"], intervals["refused"], intervals["level"]) == (40, 0, 0.8)
         for name, interval in intervals["weights"].items():
             assert interval["estimate"] == result["weights"][name]
             assert interval["lower"] < interval["mean"] < interval["upper"]
-        assert (await solved(client, kind, **asked))["result"] == result
-    result = (await solved(client, "efficient-frontier", **asked, numPortfolios=4))["result"]
+        assert (await solve(client, kind, **body))["result"] == result
+    result = (await solve(client, "efficient-frontier", **body, numPortfolios=4))["result"]
     assert set(result["intervals"]["minVolatility"]["weights"]) == set("ABCDE")
     ranks = result["resampled"]
     assert len(ranks) == 4
@@ -324,31 +324,31 @@ async def test_intervals_hold_the_estimate_and_are_the_same_again(client):
 async def test_more_draws_than_seconds_are_refused(client):
     rng = np.random.default_rng(2)
     returns = {f"A{n}": column.tolist() for n, column in enumerate(rng.normal(0.0, 0.01, (400, 200)).T)}
-    error = await refused(client, "hrp", {"returns": returns, "variant": "skfolio", "bootstrap": {"draws": 2000}})
+    error = await error_of(client, "hrp", {"returns": returns, "variant": "skfolio", "bootstrap": {"draws": 2000}})
     assert error["details"][0]["field"] == "bootstrap.draws"
-    asked = {"returns": returns, "numPortfolios": 200, "constraints": {"turnover": 0.5, "currentWeights": {"A1": 1.0}}}
-    error = await refused(client, "efficient-frontier", asked)
+    body = {"returns": returns, "numPortfolios": 200, "constraints": {"turnover": 0.5, "currentWeights": {"A1": 1.0}}}
+    error = await error_of(client, "efficient-frontier", body)
     assert error["details"][0]["field"] == "numPortfolios"
 
 
 async def test_optimizations_are_listed_by_portfolio_and_owner(client, home):
     assets = dict.fromkeys(daily(), 0.2)
     one, two = [(await client.post("/api/portfolios", json={"name": n, "assets": assets})).json()["id"] for n in "xy"]
-    made = [(await solved(client, kind, portfolioId=one, returns=daily()))["id"] for kind in KINDS]
-    await solved(client, "hrp", portfolioId=two, returns=daily())
-    await solved(client, "hrp", returns=daily())
-    path, found, after = f"/api/portfolios/{one}/optimizations", [], None
+    ids = [(await solve(client, kind, portfolioId=one, returns=daily()))["id"] for kind in KINDS]
+    await solve(client, "hrp", portfolioId=two, returns=daily())
+    await solve(client, "hrp", returns=daily())
+    path, items, after = f"/api/portfolios/{one}/optimizations", [], None
     while True:
         page = (await client.get(path, params={"limit": 2, **({"after": after} if after else {})})).json()
-        found += page["items"]
+        items += page["items"]
         if (after := page["next"]) is None:
             break
-    assert [item["id"] for item in found] == made[::-1]
-    assert [item["type"] for item in found] == list(KINDS[::-1])
+    assert [item["id"] for item in items] == ids[::-1]
+    assert [item["type"] for item in items] == list(KINDS[::-1])
     assert (await client.get(path, params={"after": "x"})).status_code == 422
-    async with served(application(home, owner="bob")) as bob:
+    async with open_client(application(home, owner="bob")) as bob:
         assert (await bob.get(path)).status_code == 404
-        assert (await bob.get(f"/api/optimization/results/{made[0]}")).status_code == 404
+        assert (await bob.get(f"/api/optimization/results/{ids[0]}")).status_code == 404
         body = {"portfolioId": one, "returns": daily()}
         assert (await bob.post("/api/optimization/hrp", json=body)).status_code == 404
     await client.delete(f"/api/portfolios/{one}")
@@ -394,7 +394,7 @@ WRONG = (
 
 async def test_what_is_wrong_is_refused_by_name(client):
     for body, field, part in WRONG:
-        error = await refused(client, "efficient-frontier", body)
+        error = await error_of(client, "efficient-frontier", body)
         assert (error["code"], error["details"][0]["field"]) == ("VALIDATION_ERROR", field)
         assert part in error["message"]
         assert error["details"][0]["allowed"]
@@ -406,24 +406,24 @@ async def test_budgets_that_do_not_fit_are_refused(client):
         (dict.fromkeys("ABCDE", 0.3), "add up to 1.5"),
         (dict.fromkeys("ABCDEF", 0.1), "F is not among"),
     ):
-        error = await refused(client, "risk-parity", {"returns": daily(), "riskBudgets": budgets})
+        error = await error_of(client, "risk-parity", {"returns": daily(), "riskBudgets": budgets})
         assert part in error["message"]
 
 
 async def test_returns_must_cover_the_portfolio(client):
     body = {"name": "x", "assets": {"A": 0.5, "Q": 0.5}}
     portfolio = (await client.post("/api/portfolios", json=body)).json()["id"]
-    error = await refused(client, "hrp", {"portfolioId": portfolio, "returns": daily()})
+    error = await error_of(client, "hrp", {"portfolioId": portfolio, "returns": daily()})
     assert "Q" in error["message"]
     lone = (await client.post("/api/portfolios", json={"name": "x", "assets": {"A": 1.0}})).json()["id"]
-    assert (await refused(client, "hrp", {"portfolioId": lone, "returns": daily()}))["details"][0][
+    assert (await error_of(client, "hrp", {"portfolioId": lone, "returns": daily()}))["details"][0][
         "field"
     ] == "portfolioId"
-    assert (await refused(client, "hrp", {"portfolioId": lone}))["details"][0]["field"] == "portfolioId"
-    held = (await client.post("/api/portfolios", json={"name": "u", "holdings": {"B": 3, "C": 2}})).json()["id"]
-    found = await solved(client, "hrp", portfolioId=held, returns=daily())
-    assert set(found["result"]["weights"]) == {"B", "C"}
-    assert any("left out: A, D, E" in warning for warning in found["warnings"])
+    assert (await error_of(client, "hrp", {"portfolioId": lone}))["details"][0]["field"] == "portfolioId"
+    portfolio_id = (await client.post("/api/portfolios", json={"name": "u", "holdings": {"B": 3, "C": 2}})).json()["id"]
+    solution = await solve(client, "hrp", portfolioId=portfolio_id, returns=daily())
+    assert set(solution["result"]["weights"]) == {"B", "C"}
+    assert any("left out: A, D, E" in warning for warning in solution["warnings"])
 
 
 async def test_returns_that_are_no_returns_are_refused(client):

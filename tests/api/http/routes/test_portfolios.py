@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.http.etags import etag, expected_versions, matches
-from tests.api.http.application import application, served
+from tests.api.http.application import application, open_client
 from tests.api.http.sample_requests import TECH_PORTFOLIO
 from tests.graphs.dependencies import open_dependencies
 
@@ -20,11 +20,11 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def client(home):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         yield client
 
 
-async def made(client: httpx.AsyncClient, **changes) -> httpx.Response:
+async def create_portfolio(client: httpx.AsyncClient, **changes) -> httpx.Response:
     answer = await client.post("/api/portfolios", json=TECH_PORTFOLIO | changes)
     assert answer.status_code == 201, answer.text
     return answer
@@ -40,14 +40,14 @@ def refusal(answer: httpx.Response) -> tuple[int, str, str]:
 @pytest.mark.parametrize("body", [TECH_PORTFOLIO, {"portfolio": TECH_PORTFOLIO}])
 async def test_both_body_forms_make_the_same_portfolio(client, body):
     answer = await client.post("/api/portfolios", json=body)
-    found = answer.json()
+    portfolio = answer.json()
     assert answer.status_code == 201
-    assert {name: found[name] for name in TECH_PORTFOLIO} == TECH_PORTFOLIO
-    assert {"id", "createdAt", "updatedAt"} < set(found)
-    assert answer.headers["location"] == f"/api/portfolios/{found['id']}"
+    assert {name: portfolio[name] for name in TECH_PORTFOLIO} == TECH_PORTFOLIO
+    assert {"id", "createdAt", "updatedAt"} < set(portfolio)
+    assert answer.headers["location"] == f"/api/portfolios/{portfolio['id']}"
     assert answer.headers["etag"] == '"1"'
-    again = await client.get(f"/api/portfolios/{found['id']}")
-    assert again.json() == found
+    again = await client.get(f"/api/portfolios/{portfolio['id']}")
+    assert again.json() == portfolio
 
 
 async def test_units_cash_notes_and_tags_are_kept(client):
@@ -59,27 +59,27 @@ async def test_units_cash_notes_and_tags_are_kept(client):
         "notes": "first line\nsecond line",
         "tags": ["Growth", "growth", "taxable"],
     }
-    found = (await client.post("/api/portfolios", json=body)).json()
-    assert found["name"] == "Account at the bank"
-    assert found["assets"] == {"AAPL": 0.55, "BRK.B": 0.35}
-    assert found["holdings"] == {"AAPL": 120.0, "BRK.B": 35.5}
-    assert found["cash"] == {"weight": 0.1, "amount": 2500.5, "currency": "EUR"}
-    assert (found["notes"], found["tags"]) == ("first line\nsecond line", ["Growth", "taxable"])
+    portfolio = (await client.post("/api/portfolios", json=body)).json()
+    assert portfolio["name"] == "Account at the bank"
+    assert portfolio["assets"] == {"AAPL": 0.55, "BRK.B": 0.35}
+    assert portfolio["holdings"] == {"AAPL": 120.0, "BRK.B": 35.5}
+    assert portfolio["cash"] == {"weight": 0.1, "amount": 2500.5, "currency": "EUR"}
+    assert (portfolio["notes"], portfolio["tags"]) == ("first line\nsecond line", ["Growth", "taxable"])
     units = await client.post("/api/portfolios", json={"name": "Units", "holdings": {"AAPL": 3}})
     assert units.json()["assets"] == {}
 
 
 async def test_weights_are_normalized_where_that_is_asked_for(client):
     body = {"name": "60/40", "assets": {"SPY": 45, "AGG": 30}, "cash": {"weight": 25}, "normalize": True}
-    found = (await client.post("/api/portfolios", json=body)).json()
-    assert found["assets"] == pytest.approx({"SPY": 0.45, "AGG": 0.30})
-    assert found["cash"]["weight"] == pytest.approx(0.25)
+    portfolio = (await client.post("/api/portfolios", json=body)).json()
+    assert portfolio["assets"] == pytest.approx({"SPY": 0.45, "AGG": 0.30})
+    assert portfolio["cash"]["weight"] == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("total", [1.0 - 0.9e-4, 1.0 + 0.9e-4])
 async def test_a_sum_within_a_ten_thousandth_is_kept_as_it_is(client, total):
-    found = (await made(client, assets={"A": 0.5, "B": total - 0.5})).json()
-    assert found["assets"] == {"A": 0.5, "B": total - 0.5}
+    portfolio = (await create_portfolio(client, assets={"A": 0.5, "B": total - 0.5})).json()
+    assert portfolio["assets"] == {"A": 0.5, "B": total - 0.5}
 
 
 WRONG = (
@@ -146,7 +146,7 @@ async def test_a_body_that_is_too_large_is_refused_in_the_envelope(client):
 
 
 async def test_a_change_merges_and_counts_versions(client):
-    first = (await made(client, notes="kept", cash={"amount": 5.0})).json()
+    first = (await create_portfolio(client, notes="kept", cash={"amount": 5.0})).json()
     path = f"/api/portfolios/{first['id']}"
     answer = await client.put(path, json={"name": "Renamed", "assets": {"aapl": 1.0}})
     second = answer.json()
@@ -166,7 +166,7 @@ async def test_a_change_merges_and_counts_versions(client):
 
 
 async def test_a_change_is_made_to_the_version_that_if_match_names_only(client):
-    path = f"/api/portfolios/{(await made(client)).json()['id']}"
+    path = f"/api/portfolios/{(await create_portfolio(client)).json()['id']}"
 
     async def put(tag: str, name: str) -> int:
         return (await client.put(path, json={"name": name}, headers={"if-match": tag})).status_code
@@ -185,7 +185,7 @@ async def test_a_change_is_made_to_the_version_that_if_match_names_only(client):
 
 
 async def test_an_answer_that_the_client_has_is_not_sent_again(client):
-    answer = await made(client)
+    answer = await create_portfolio(client)
     path = f"/api/portfolios/{answer.json()['id']}"
     for tag in (answer.headers["etag"], f"W/{answer.headers['etag']}", f'"x", {answer.headers["etag"]}', "*"):
         again = await client.get(path, headers={"if-none-match": tag})
@@ -200,18 +200,18 @@ async def test_an_answer_that_the_client_has_is_not_sent_again(client):
 
 
 async def test_of_changes_at_once_none_is_lost(client):
-    path = f"/api/portfolios/{(await made(client)).json()['id']}"
+    path = f"/api/portfolios/{(await create_portfolio(client)).json()['id']}"
     fields = [{"name": "n"}, {"description": "d"}, {"notes": "o"}, {"tags": ["t"]}, {"holdings": {"A": 1}}]
     answers = await asyncio.gather(*(client.put(path, json=field) for field in fields))
     assert sorted(answer.json()["version"] for answer in answers) == [2, 3, 4, 5, 6]
-    found = (await client.get(path)).json()
+    portfolio = (await client.get(path)).json()
     assert {
         "name": "n",
         "description": "d",
         "notes": "o",
         "tags": ["t"],
         "holdings": {"A": 1.0},
-    }.items() <= found.items()
+    }.items() <= portfolio.items()
     one_of = await asyncio.gather(
         *(client.put(path, json={"name": f"w{n}"}, headers={"if-match": '"6"'}) for n in range(5))
     )
@@ -219,7 +219,7 @@ async def test_of_changes_at_once_none_is_lost(client):
 
 
 async def test_what_is_deleted_is_out_of_sight_and_can_be_restored(client):
-    first = (await made(client)).json()
+    first = (await create_portfolio(client)).json()
     path = f"/api/portfolios/{first['id']}"
     gone = await client.delete(path)
     assert (gone.status_code, gone.content) == (204, b"")
@@ -244,26 +244,29 @@ async def test_what_is_deleted_is_out_of_sight_and_can_be_restored(client):
 async def test_after_a_month_there_is_nothing_to_restore(home):
     async with open_dependencies(home) as dependencies:
         long_ago = replace(dependencies, now=lambda: datetime.now(UTC) - timedelta(days=31))
-        async with served(application(home, nullcontext(long_ago))) as client:
-            path = f"/api/portfolios/{(await made(client)).json()['id']}"
+        async with open_client(application(home, nullcontext(long_ago))) as client:
+            path = f"/api/portfolios/{(await create_portfolio(client)).json()['id']}"
             assert (await client.delete(path)).status_code == 204
             assert (await client.post(f"{path}/restore")).status_code == 404
             assert (await client.get("/api/portfolios", params={"deleted": True})).json() == []
 
 
 async def test_pages_hold_each_portfolio_once_the_newest_first(client):
-    ids = [(await made(client, name=f"p{n}", tags=["even"] if n % 2 == 0 else [])).json()["id"] for n in range(7)]
+    ids = [
+        (await create_portfolio(client, name=f"p{n}", tags=["even"] if n % 2 == 0 else [])).json()["id"]
+        for n in range(7)
+    ]
     await client.put(f"/api/portfolios/{ids[0]}", json={"name": "changed"})  # which does not make it newer
 
     async def walked(**filters) -> list[str]:
-        found, after, sizes = [], None, []
+        ids, after, sizes = [], None, []
         while True:
             page = await client.get("/api/portfolios", params={**filters, **({"after": after} if after else {})})
-            found += [portfolio["id"] for portfolio in page.json()]
+            ids += [portfolio["id"] for portfolio in page.json()]
             sizes.append(len(page.json()))
             if (after := page.headers.get("x-next-cursor")) is None:
                 assert max(sizes) <= filters.get("limit", 100)
-                return found
+                return ids
             following = await client.get(page.links["next"]["url"])
             assert following.headers.get("x-next-cursor") != after
 
@@ -281,10 +284,10 @@ async def test_a_wrong_query_is_refused(client):
 
 
 async def test_the_portfolio_of_another_owner_is_not_there(home):
-    async with served(application(home, owner="anne")) as anne:
-        made_by_anne = (await made(anne)).json()
+    async with open_client(application(home, owner="anne")) as anne:
+        made_by_anne = (await create_portfolio(anne)).json()
         path = f"/api/portfolios/{made_by_anne['id']}"
-        async with served(application(home, owner="bob")) as bob:
+        async with open_client(application(home, owner="bob")) as bob:
             for answer in (
                 await bob.get(path),
                 await bob.put(path, json={"name": "mine"}),

@@ -31,7 +31,7 @@ from quant.worlds.scenario import BUILT_IN
 from store.errors import Unavailable
 from store.queue import Document, Queue
 from store.records import Key, iterate_records
-from tests.api.http.application import application, served
+from tests.api.http.application import application, open_client
 from tests.graphs.dependencies import open_dependencies
 from tests.graphs.jobs.queued_runs import eventually, queued_dependencies, working
 
@@ -73,7 +73,7 @@ async def _search(home: Path) -> None:
 
 @asynccontextmanager
 async def client_of(home: Path) -> AsyncGenerator[httpx.AsyncClient]:
-    async with served(application(home, queued_dependencies(home))) as client:
+    async with open_client(application(home, queued_dependencies(home))) as client:
         yield client
 
 
@@ -98,8 +98,8 @@ async def test_a_broken_job_has_a_partial_result_that_names_no_winner(searched):
     for word in ("best", "winner", "benefit", "verdict", "optimal"):
         assert word not in words
     for row in partial.tried:
-        known = [value for value in (row.lowest, row.median, row.highest) if value is not None]
-        assert known == sorted(known)
+        numbers = [value for value in (row.lowest, row.median, row.highest) if value is not None]
+        assert numbers == sorted(numbers)
 
 
 async def walk(client: httpx.AsyncClient, job: str = DONE, **query: Any) -> list[dict]:
@@ -123,9 +123,9 @@ async def test_trials_are_paged_in_every_order_each_once(searched):
                 rows = await walk(client, sort=sort, order=order, limit=3, scenario="base_case")
                 assert sorted(row["number"] for row in rows) == list(range(20))
                 values = [row["objective"] if sort == "objective" else row["metrics"][sort]["value"] for row in rows]
-                known = [value for value in values if value is not None]
-                assert known == sorted(known, reverse=order == "desc")
-                assert values[: len(known)] == known
+                numbers = [value for value in values if value is not None]
+                assert numbers == sorted(numbers, reverse=order == "desc")
+                assert values[: len(numbers)] == numbers
         trial = (await client.get(f"/api/jobs/{DONE}/trials/{whole[4]['digest']}")).json()
         assert trial["train"]["metrics"] == whole[4]["metrics"]
         assert [one["scenario"] for one in trial["evaluations"]] == ["base_case", "bull_market"]
@@ -191,7 +191,7 @@ async def test_charts_are_kept_and_the_same_when_they_are_made_anew(searched):
     assert not [name for name in Charts.model_fields if getattr(charts, name) is None]
     assert charts.drawdown is not None
     assert len(charts.drawdown.dates) <= 300
-    assert {name for name, made in alone.json().items() if made} == {"provenance", "drawdown"}
+    assert {name for name, content in alone.json().items() if content} == {"provenance", "drawdown"}
 
 
 async def test_a_kept_answer_that_was_damaged_is_made_anew(searched):
@@ -226,9 +226,9 @@ async def test_a_file_says_where_it_comes_from_and_is_the_same_each_time(searche
     assert second.headers["X-Cache"] == "hit"
     assert first.content == second.content
     assert first.headers["Content-Disposition"] == f'attachment; filename="stratigos-{DONE}.{format_}"'
-    said = _said(format_, first.content)
+    text = _text_of(format_, first.content)
     for part in (DONE, result.manifest.last_day, result.manifest.data_digest):
-        assert part in said
+        assert part in text
     async with open_dependencies(searched) as dependencies:
         run = await load_run(dependencies.store, OWNER, DONE)
         await dependencies.store.records.delete(Key(OWNER, "derived", f"{run.id}.export.{format_}"))
@@ -238,7 +238,7 @@ async def test_a_file_says_where_it_comes_from_and_is_the_same_each_time(searche
     assert (anew.headers["X-Cache"], anew.content) == ("miss", first.content)
 
 
-def _said(format_: str, content: bytes) -> str:
+def _text_of(format_: str, content: bytes) -> str:
     """What the file says, as the program that opens it reads it."""
     match format_:
         case "json":
@@ -307,21 +307,21 @@ async def test_a_finished_job_is_reproduced_by_a_worker_without_a_model(searched
         with pytest.raises(Unavailable):
             await request_reproduction(replace(dependencies, queue=Down(queue_of(dependencies))), OWNER, DONE)
         assert (await client.get(f"{at}/reproductions")).json() == []
-        asked = await client.post(f"{at}/reproduce")
-        assert (asked.status_code, asked.json()["state"], asked.json()["same"]) == (202, "queued", None)
-        assert (await client.post(f"{at}/reproduce")).json() == asked.json()
+        response = await client.post(f"{at}/reproduce")
+        assert (response.status_code, response.json()["state"], response.json()["same"]) == (202, "queued", None)
+        assert (await client.post(f"{at}/reproduce")).json() == response.json()
         assert (await client.post(f"/api/jobs/{BROKEN}/reproduce")).status_code == 409
         other = (await client.post(f"/api/jobs/{OTHER}/reproduce")).json()
         forged = {**other, "stored_digest": "0" * 64}
         await dependencies.store.records.put(Key(OWNER, "reproduction", f"{OTHER}.{other['id']}"), forged)
         async with working(replace(dependencies, models=None)):
 
-            async def ended() -> bool:
+            async def all_ended() -> bool:
                 lists = [(await client.get(f"/api/jobs/{job}/reproductions")).json() for job in (DONE, OTHER)]
                 return all(one["ended_at"] for ones in lists for one in ones)
 
-            await eventually(ended)
-        [done] = (await client.get(asked.headers["Location"])).json()
+            await eventually(all_ended)
+        [done] = (await client.get(response.headers["Location"])).json()
         assert (done["state"], done["same"], done["same_code"]) == ("done", True, True)
         assert done["reproduced_digest"] == done["stored_digest"]
         [differs] = (await client.get(f"/api/jobs/{OTHER}/reproductions")).json()

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from desk.base.clock import utc_now
-from tests.api.http.application import application, running, served
+from tests.api.http.application import application, open_client, run_server
 from tests.api.http.routes.thread_requests import JOKE, RISK, answer_events, create_thread
 from tests.graphs.dependencies import OWNER, open_dependencies
 from tests.graphs.runs.approval_process import LOW
@@ -31,37 +31,37 @@ async def guarded(home: Path, later: timedelta = timedelta(0)):
 
 @pytest.fixture
 async def client(home):
-    async with served(application(home, guarded(home))) as client:
+    async with open_client(application(home, guarded(home))) as client:
         yield client
 
 
-async def got(client: httpx.AsyncClient, path: str) -> Any:
+async def get_json(client: httpx.AsyncClient, path: str) -> Any:
     answer = await client.get(f"/api/threads/{path}")
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-async def ended(client: httpx.AsyncClient, thread: str, number: int = 1) -> dict[str, Any]:
+async def wait_for_answer(client: httpx.AsyncClient, thread: str, number: int = 1) -> dict[str, Any]:
     """The run once it is answered."""
     for _ in range(3_000):
-        run = await got(client, f"{thread}/runs/{number}")
+        run = await get_json(client, f"{thread}/runs/{number}")
         if run["state"] in ("completed", "failed"):
             return run
         await asyncio.sleep(0.01)
     raise AssertionError(f"{thread}: run {number} is not answered")
 
 
-async def waiting(client: httpx.AsyncClient) -> tuple[str, dict[str, Any]]:
+async def waiting_thread(client: httpx.AsyncClient) -> tuple[str, dict[str, Any]]:
     """A thread that waits for an approval, and what it asks."""
     thread = await create_thread(client)
-    said = await answer_events(client, thread, SEARCH)
-    assert said[-1]["event"] == "turn_paused"
-    [asked] = (await got(client, f"{thread}/interrupts"))["items"]
-    assert (asked["run"], asked["subject"]) == (said[-1]["waits_for"], "launch")
-    return thread, asked
+    events = await answer_events(client, thread, SEARCH)
+    assert events[-1]["event"] == "turn_paused"
+    [interrupt] = (await get_json(client, f"{thread}/interrupts"))["items"]
+    assert (interrupt["run"], interrupt["subject"]) == (events[-1]["waits_for"], "launch")
+    return thread, interrupt
 
 
-async def decided(client: httpx.AsyncClient, thread: str, run: str, **body: Any) -> httpx.Response:
+async def decide(client: httpx.AsyncClient, thread: str, run: str, **body: Any) -> httpx.Response:
     return await client.post(f"/api/threads/{thread}/interrupts/{run}", json=body)
 
 
@@ -70,94 +70,96 @@ async def decided(client: httpx.AsyncClient, thread: str, run: str, **body: Any)
 
 async def test_a_question_is_answered_with_the_figures_behind_each_number(client):
     thread = await create_thread(client)
-    said = await answer_events(client, thread, RISK)
-    assert [event["sequence"] for event in said] == list(range(1, len(said) + 1))
-    assert (said[0]["event"], said[-1]["event"]) == ("turn_started", "turn_finished")
-    asked, answered = (await got(client, f"{thread}/messages"))["items"]
-    assert (asked["role"], asked["text"], answered["role"]) == ("user", RISK, "assistant")
+    events = await answer_events(client, thread, RISK)
+    assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
+    assert (events[0]["event"], events[-1]["event"]) == ("turn_started", "turn_finished")
+    question, answered = (await get_json(client, f"{thread}/messages"))["items"]
+    assert (question["role"], question["text"], answered["role"]) == ("user", RISK, "assistant")
     assert (answered["state"], answered["outcome"]) == ("completed", "answered")
     used = {id_ for claim in answered["claims"] for id_ in claim["figures"]}
     assert used
     assert used <= {figure["id"] for figure in answered["figures"]}
     assert all(figure["text"] and figure["source"] for figure in answered["figures"])
-    assert (await got(client, thread))["title"] == RISK
-    assert (await got(client, f"{thread}/state"))["focus"]["last"] == "assess_risk"
+    assert (await get_json(client, thread))["title"] == RISK
+    assert (await get_json(client, f"{thread}/state"))["focus"]["last"] == "assess_risk"
     assert (await client.get("/api/threads")).json()["items"][0]["id"] == thread
 
 
 async def test_a_search_waits_for_a_person_and_goes_on_once_approved(client):
-    thread, asked = await waiting(client)
-    assert asked["asked"]["exceeded"] == ["evaluations"]
-    assert {each["field"]: (each["value"], each["minimum"], each["maximum"]) for each in asked["editable"]} == {
+    thread, interrupt = await waiting_thread(client)
+    assert interrupt["asked"]["exceeded"] == ["evaluations"]
+    assert {each["field"]: (each["value"], each["minimum"], each["maximum"]) for each in interrupt["editable"]} == {
         "trials": (10, 10, 5_000),
         "paths": (100, 100, 100_000),
     }
-    assert (await got(client, f"{thread}/state"))["interrupts"] == [asked]
+    assert (await get_json(client, f"{thread}/state"))["interrupts"] == [interrupt]
     refused = await client.post(f"/api/threads/{thread}/runs", json={"message": JOKE})
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "CONFLICT")
     assert "waits for an approval" in refused.json()["error"]["message"]
-    answer = await decided(client, thread, asked["run"], verdict="approved")
+    answer = await decide(client, thread, interrupt["run"], verdict="approved")
     assert (answer.status_code, answer.json()["state"], answer.json()["waits_for"]) == (202, "running", None)
-    run = await ended(client, thread)
-    assert (run["state"], run["focus"]["run"]) == ("completed", asked["run"])
-    assert (await got(client, f"{thread}/interrupts"))["items"] == []
-    assert (await decided(client, thread, asked["run"], verdict="approved")).status_code == 202
-    late = await decided(client, thread, asked["run"], verdict="rejected", reason="too late")
+    run = await wait_for_answer(client, thread)
+    assert (run["state"], run["focus"]["run"]) == ("completed", interrupt["run"])
+    assert (await get_json(client, f"{thread}/interrupts"))["items"] == []
+    assert (await decide(client, thread, interrupt["run"], verdict="approved")).status_code == 202
+    late = await decide(client, thread, interrupt["run"], verdict="rejected", reason="too late")
     assert (late.status_code, "was approved by" in late.json()["error"]["message"]) == (409, True)
-    unknown = await decided(client, thread, "unknown", verdict="approved")
+    unknown = await decide(client, thread, "unknown", verdict="approved")
     assert unknown.status_code == 404
 
-    held = await answer_events(client, thread, "open the holdout")
-    [asked] = (await got(client, f"{thread}/interrupts"))["items"]
-    assert (held[-1]["subject"], asked["subject"], asked["editable"]) == ("holdout", "holdout", [])
-    assert (await decided(client, thread, asked["run"], verdict="edited", trials=20)).status_code == 422
-    assert (await decided(client, thread, asked["run"], verdict="approved")).status_code == 202
-    assert (await ended(client, thread, 2))["outcome"] == "answered"
+    events = await answer_events(client, thread, "open the holdout")
+    [interrupt] = (await get_json(client, f"{thread}/interrupts"))["items"]
+    assert (events[-1]["subject"], interrupt["subject"], interrupt["editable"]) == ("holdout", "holdout", [])
+    assert (await decide(client, thread, interrupt["run"], verdict="edited", trials=20)).status_code == 422
+    assert (await decide(client, thread, interrupt["run"], verdict="approved")).status_code == 202
+    assert (await wait_for_answer(client, thread, 2))["outcome"] == "answered"
 
 
 @pytest.mark.soak
 async def test_a_search_is_made_as_the_person_edited_it(client):
-    thread, asked = await waiting(client)
-    answer = await decided(client, thread, asked["run"], verdict="edited", trials=12)
+    thread, interrupt = await waiting_thread(client)
+    answer = await decide(client, thread, interrupt["run"], verdict="edited", trials=12)
     assert answer.status_code == 202
-    run = await ended(client, thread)
+    run = await wait_for_answer(client, thread)
     assert (run["outcome"], run["focus"]["request"]["trials"]) == ("answered", 12)
 
 
 @pytest.mark.soak
 async def test_a_rejected_search_is_answered_with_the_reason(client):
-    thread, asked = await waiting(client)
-    bare = await decided(client, thread, asked["run"], verdict="rejected")
+    thread, interrupt = await waiting_thread(client)
+    bare = await decide(client, thread, interrupt["run"], verdict="rejected")
     assert (bare.status_code, bare.json()["error"]["details"][0]["allowed"]) == (
         422,
         "1 to 500 characters for a rejection",
     )
-    assert (await decided(client, thread, asked["run"], verdict="rejected", reason="too dear")).status_code == 202
-    run = await ended(client, thread)
+    assert (await decide(client, thread, interrupt["run"], verdict="rejected", reason="too dear")).status_code == 202
+    run = await wait_for_answer(client, thread)
     assert any("too dear" in claim["text"] for claim in run["claims"])
     assert (await answer_events(client, thread, JOKE))[-1]["outcome"] == "declined"
 
 
 async def test_a_decision_about_the_job_lets_the_thread_go_on(client):
-    thread, asked = await waiting(client)
-    answer = await client.post(f"/api/jobs/{asked['run']}/approval", json={"verdict": "rejected", "reason": "not now"})
+    thread, interrupt = await waiting_thread(client)
+    answer = await client.post(
+        f"/api/jobs/{interrupt['run']}/approval", json={"verdict": "rejected", "reason": "not now"}
+    )
     assert answer.status_code == 202
-    assert any("not now" in claim["text"] for claim in (await ended(client, thread))["claims"])
+    assert any("not now" in claim["text"] for claim in (await wait_for_answer(client, thread))["claims"])
 
 
 async def test_a_branch_goes_on_beside_its_thread(client):
     thread = await create_thread(client)
     for text in (RISK, JOKE):
         await answer_events(client, thread, text)
-    made = await client.post(f"/api/threads/{thread}/branches", json={"after": 1})
-    assert made.status_code == 201
-    side = made.json()["id"]
-    assert (made.json()["parent"], made.json()["branched_at"]) == (thread, 1)
+    response = await client.post(f"/api/threads/{thread}/branches", json={"after": 1})
+    assert response.status_code == 201
+    side = response.json()["id"]
+    assert (response.json()["parent"], response.json()["branched_at"]) == (thread, 1)
     await answer_events(client, side, "tell me another joke")
-    assert [run["asked"] for run in (await got(client, f"{side}/runs"))["items"]] == [RISK, "tell me another joke"]
-    assert [run["asked"] for run in (await got(client, f"{thread}/runs"))["items"]] == [RISK, JOKE]
+    assert [run["asked"] for run in (await get_json(client, f"{side}/runs"))["items"]] == [RISK, "tell me another joke"]
+    assert [run["asked"] for run in (await get_json(client, f"{thread}/runs"))["items"]] == [RISK, JOKE]
     twig = (await client.post(f"/api/threads/{side}/branches", json={"after": 1})).json()["id"]
-    assert [each["turn"] for each in (await got(client, f"{twig}/messages"))["items"]] == [1, 1]
+    assert [each["turn"] for each in (await get_json(client, f"{twig}/messages"))["items"]] == [1, 1]
     assert (await client.delete(f"/api/threads/{thread}")).status_code == 409
     assert (await client.post(f"/api/threads/{thread}/branches", json={"after": 3})).status_code == 422
 
@@ -188,8 +190,8 @@ async def test_threads_are_listed_renamed_and_deleted(client):
     renamed = await client.patch(f"/api/threads/{threads[0]}", json={"title": " Rule of thumb "})
     assert renamed.json()["title"] == "Rule of thumb"
     await answer_events(client, threads[0], JOKE)
-    assert (await got(client, threads[0]))["title"] == "Rule of thumb"
-    turn = (await got(client, f"{threads[0]}/runs/1"))["id"]
+    assert (await get_json(client, threads[0]))["title"] == "Rule of thumb"
+    turn = (await get_json(client, f"{threads[0]}/runs/1"))["id"]
     assert (await client.delete(f"/api/threads/{threads[0]}")).status_code == 204
     for path in ("", "/messages", "/runs", "/runs/1", "/state", "/interrupts", "/runs/1/feedback"):
         assert (await client.get(f"/api/threads/{threads[0]}{path}")).status_code == 404
@@ -202,14 +204,14 @@ async def test_messages_come_in_pages(client):
     thread = await create_thread(client)
     for n in range(3):
         await answer_events(client, thread, f"{JOKE} {n}")
-    found, page = [], {"next": "0"}
+    messages, page = [], {"next": "0"}
     while page["next"] is not None:
-        page = await got(client, f"{thread}/messages?limit=2&after={page['next']}")
-        found += page["items"]
-    assert [(each["role"], each["turn"]) for each in found] == [
+        page = await get_json(client, f"{thread}/messages?limit=2&after={page['next']}")
+        messages += page["items"]
+    assert [(each["role"], each["turn"]) for each in messages] == [
         (role, n) for n in (1, 2, 3) for role in ("user", "assistant")
     ]
-    assert found == (await got(client, f"{thread}/messages"))["items"]
+    assert messages == (await get_json(client, f"{thread}/messages"))["items"]
     pages = [
         (await client.get(f"/api/threads/{thread}/runs", params={"limit": 2, "after": n})).json() for n in (0, 2, 9)
     ]
@@ -240,14 +242,14 @@ async def test_what_no_message_can_be_is_refused_and_not_kept(body, status, clie
     )
     assert answer.status_code == status
     assert answer.json()["error"]["message"]
-    assert (await got(client, thread))["turns"] == 0
+    assert (await get_json(client, thread))["turns"] == 0
 
 
 async def test_control_characters_are_heard_and_the_longest_message_too(client):
     thread = await create_thread(client)
     await answer_events(client, thread, "\x00\x1b[2J what \u202eis this")
     await answer_events(client, thread, "é" * 4_000)
-    assert [run["outcome"] != "answered" for run in (await got(client, f"{thread}/runs"))["items"]] == [True, True]
+    assert [run["outcome"] != "answered" for run in (await get_json(client, f"{thread}/runs"))["items"]] == [True, True]
 
 
 async def test_a_bad_cursor_or_id_is_a_422(client):
@@ -260,9 +262,9 @@ async def test_a_bad_cursor_or_id_is_a_422(client):
 
 
 async def test_nothing_of_another_person_is_found(home):
-    async with served(application(home, guarded(home))) as client:
-        thread, asked = await waiting(client)
-    async with served(application(home, guarded(home), owner="somebody")) as client:
+    async with open_client(application(home, guarded(home))) as client:
+        thread, interrupt = await waiting_thread(client)
+    async with open_client(application(home, guarded(home), owner="somebody")) as client:
         assert (await client.get("/api/threads")).json()["items"] == []
         for path in ("", "/messages", "/runs", "/runs/1", "/state", "/interrupts", "/runs/1/feedback"):
             assert (await client.get(f"/api/threads/{thread}{path}")).status_code == 404
@@ -272,8 +274,8 @@ async def test_nothing_of_another_person_is_found(home):
             ("POST", f"{thread}/runs/1/resume", None),
             ("POST", f"{thread}/runs/1/feedback", {"rating": 1}),
             ("POST", f"{thread}/branches", {"after": 1}),
-            ("POST", f"{thread}/interrupts/{asked['run']}", {"verdict": "approved"}),
-            ("POST", f"{other}/interrupts/{asked['run']}", {"verdict": "approved"}),
+            ("POST", f"{thread}/interrupts/{interrupt['run']}", {"verdict": "approved"}),
+            ("POST", f"{other}/interrupts/{interrupt['run']}", {"verdict": "approved"}),
             ("PATCH", thread, {"title": "mine"}),
             ("DELETE", thread, None),
         ):
@@ -293,20 +295,20 @@ async def test_a_message_sent_again_is_the_same_run(client):
     assert (first.status_code, first.headers["location"]) == (202, f"/api/threads/{thread}/runs/1")
     again = await answer_events(client, thread, JOKE, headers=key)
     assert again[-1]["event"] == "turn_finished"
-    assert (await got(client, thread))["turns"] == 1
+    assert (await get_json(client, thread))["turns"] == 1
     other = await client.post(f"/api/threads/{thread}/runs", json={"message": RISK}, headers=key)
     assert other.status_code == 409
 
 
 async def test_a_dropped_connection_does_not_stop_the_answer(home):
-    with running(application(home)) as address:
+    with run_server(application(home)) as address:
         async with httpx.AsyncClient(base_url=address, timeout=30) as client:
             thread = await create_thread(client)
             async with client.stream("POST", f"/api/threads/{thread}/runs", json={"message": RISK}) as answer:
                 async for line in answer.aiter_lines():
                     if line.startswith("data: "):
                         break
-            run = await ended(client, thread)
+            run = await wait_for_answer(client, thread)
             assert (run["state"], run["outcome"]) == ("completed", "answered")
 
 
@@ -315,5 +317,5 @@ async def test_twenty_threads_at_once_are_all_answered(client):
     answers = await asyncio.gather(*(answer_events(client, thread, f"{JOKE} {thread}") for thread in threads))
     assert all(answer[-1]["event"] == "turn_finished" for answer in answers)
     for thread in threads:
-        [run] = (await got(client, f"{thread}/runs"))["items"]
+        [run] = (await get_json(client, f"{thread}/runs"))["items"]
         assert (run["state"], run["asked"]) == ("completed", f"{JOKE} {thread}")
