@@ -215,8 +215,8 @@ def machines_of(settings: ComputeSettings) -> "Machines":
     instance = table.of(type_)
     if instance is None:
         reason = f"the cores and the price of {type_} are not known"
-        known = ", ".join(dict.fromkeys(each.type for each in table.instances))
-        allowed = f"{known}, or one that the file of INSTANCE_PRICES has"
+        known_types = ", ".join(dict.fromkeys(each.type for each in table.instances))
+        allowed = f"{known_types}, or one that the file of INSTANCE_PRICES has"
         raise InvalidInput("SAGEMAKER_INSTANCE_TYPE", type_, reason=reason, allowed=allowed)
     return Machines(
         kind=SAGEMAKER,
@@ -243,6 +243,6 @@ def _tags(settings: ComputeSettings) -> tuple[tuple[str, str], ...]:
         ("is there twice", sorted({name for name in names if names.count(name) > 1})),
     ):
         if wrong:
-            told = f"{', '.join(wrong)} {reason}"
-            raise InvalidInput("SAGEMAKER_TAGS", settings.sagemaker_tags, reason=told, allowed="other names")
+            problem = f"{', '.join(wrong)} {reason}"
+            raise InvalidInput("SAGEMAKER_TAGS", settings.sagemaker_tags, reason=problem, allowed="other names")
     return tuple(tags)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from api.accepted_values import describe_schema, schema_at, short_repr
 from api.cli.output.progress import describe_estimate, describe_question
-from api.cli.runs.port import Waiting
+from api.cli.runs.port import WaitingRun
 from api.settings import Settings
 from desk.base.errors import InvalidInput
 from desk.governance.approvals import ApprovalDecision, Subject
@@ -25,22 +25,22 @@ CHOICES_WITHOUT_EDIT = "a = approve, r = reject, Enter = leave it waiting: "
 """For the holdout, which has nothing to edit."""
 
 
-def ask_person(settings: Settings, waiting: Waiting, instructions: Sequence[str]) -> ApprovalDecision | None:
+def ask_person(settings: Settings, waiting: WaitingRun, instructions: Sequence[str]) -> ApprovalDecision | None:
     """The decision of the person at this terminal; without one, prints the instructions and returns None."""
     _print_question(waiting)
     here = not waiting.second_person and _has_terminal()
-    decision = _ask(settings, waiting.asked.subject) if here else None
+    decision = _ask(settings, waiting.request.subject) if here else None
     if decision is None:
         for line in instructions:
             print(line, file=sys.stderr)
     return decision
 
 
-def instructions(waiting: Waiting, *, option: str = "", in_chat: bool = False) -> list[str]:
+def instructions(waiting: WaitingRun, *, option: str = "", in_chat: bool = False) -> list[str]:
     """How to decide later, with the option that leads to the run."""
     if waiting.second_person:
         return [f"It waits for a second person: python -m api approve {waiting.question}{option or ANY_SERVER}"]
-    holdout = " --holdout" if waiting.asked.subject == "holdout" else ""
+    holdout = " --holdout" if waiting.request.subject == "holdout" else ""
     sizes = "" if in_chat else " (--trials and --paths change it)"
     lines = [
         f"Approve it: python -m api approve {waiting.run}{holdout}{option}{sizes}",
@@ -86,16 +86,17 @@ def _has_terminal() -> bool:
     return bool(sys.stdin) and sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _print_question(waiting: Waiting) -> None:
+def _print_question(waiting: WaitingRun) -> None:
     from graphs.runs.approval import rental_text  # it takes the graph's types, which help must not load
 
-    print(f"Run {waiting.run} waits for approval: {describe_question(waiting.asked)}", file=sys.stderr)
-    asked, whole = waiting.asked, waiting.asked.estimate
+    print(f"Run {waiting.run} waits for approval: {describe_question(waiting.request)}", file=sys.stderr)
+    request, whole = waiting.request, waiting.request.estimate
     if whole is not None:
         print(f"Estimate of the whole: {describe_estimate(whole)}", file=sys.stderr)
         if whole.instances:
             print(
-                f"It takes {rental_text(whole.instances, asked.instance_type, asked.dollars_per_hour)}", file=sys.stderr
+                f"It takes {rental_text(whole.instances, request.instance_type, request.dollars_per_hour)}",
+                file=sys.stderr,
             )
 
 

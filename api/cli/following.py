@@ -7,7 +7,7 @@ from pathlib import Path
 from api.cli.approval_prompt import WAITING, ask_person, instructions
 from api.cli.output.progress import Reporter, describe_decision
 from api.cli.output.results import print_outcome
-from api.cli.runs.port import Completed, Failed, RecordedDecision, Runs
+from api.cli.runs.port import CompletedRun, FailedRun, RecordedDecision, Runs
 from api.cli.terminal import plain, stderr
 from api.export.reporting import report_path, write
 from api.home import prepare_home
@@ -32,15 +32,15 @@ def _follow_to_end(runs: Runs, run: str, *, as_json: bool) -> int:
     while True:
         with Reporter(stderr()) as reporter:
             outcome = runs.follow(run, reporter.show)
-        if isinstance(outcome, Failed):
+        if isinstance(outcome, FailedRun):
             print(outcome.message, file=sys.stderr)
             return FAULT
-        if isinstance(outcome, Completed):
+        if isinstance(outcome, CompletedRun):
             path = save_report(settings, runs, outcome)
             print_outcome(outcome, path, runs.elapsed(), as_json=as_json)
             return 0
         if as_json:
-            print(json.dumps({"run": run, "state": "waiting", "asked": outcome.asked.model_dump(mode="json")}))
+            print(json.dumps({"run": run, "state": "waiting", "asked": outcome.request.model_dump(mode="json")}))
             return WAITING
         decision = ask_person(settings, outcome, instructions(outcome, option=runs.option))
         if decision is None:
@@ -51,24 +51,24 @@ def _follow_to_end(runs: Runs, run: str, *, as_json: bool) -> int:
 
 def record(runs: Runs, name: str, decision: ApprovalDecision) -> RecordedDecision:
     """Record the decision about a run that waits, and print the one in force."""
-    recorded = runs.decide(name, decision)
-    print_decision(recorded)
-    if recorded.question is not None:
-        return recorded
+    in_force = runs.decide(name, decision)
+    print_decision(in_force)
+    if in_force.question is not None:
+        return in_force
     if decision.verdict == "rejected":
-        print(f"Run {recorded.run} is rejected; nothing of it was computed", file=sys.stderr)
-        return recorded._replace(follow=False)
-    if not recorded.follow:
-        resume = f"python -m api optimize --resume {recorded.run}"
+        print(f"Run {in_force.run} is rejected; nothing of it was computed", file=sys.stderr)
+        return in_force._replace(follow=False)
+    if not in_force.follow:
+        resume = f"python -m api optimize --resume {in_force.run}"
         print(f"It was decided before; if it was cut off: {resume}", file=sys.stderr)
-    return recorded
+    return in_force
 
 
-def print_decision(recorded: RecordedDecision) -> None:
-    print(plain(describe_decision(recorded.decision, recorded.subject)), file=sys.stderr, flush=True)
+def print_decision(in_force: RecordedDecision) -> None:
+    print(plain(describe_decision(in_force.decision, in_force.subject)), file=sys.stderr, flush=True)
 
 
-def save_report(settings: Settings, runs: Runs, run: Completed) -> Path:
+def save_report(settings: Settings, runs: Runs, run: CompletedRun) -> Path:
     """Write the report into the home and return its path."""
     prepare_home(settings)
     path = report_path(settings, run.run)

@@ -79,8 +79,8 @@ def trial_table(result: OptimizationResult, trials: Sequence[Trial]) -> Iterator
         parameters = [getattr(config, name, None) for name in _CONFIG]
         if config is None:
             parameters[_CONFIG.index("weight_function")] = trial.weight_function
-        chosen = result.winner is not None and trial.digest == result.winner.digest
-        yield [*(getattr(trial, name) for name in _PLOTTED), chosen, *parameters]
+        is_winner = result.winner is not None and trial.digest == result.winner.digest
+        yield [*(getattr(trial, name) for name in _PLOTTED), is_winner, *parameters]
 
 
 def _to_csv(table: Iterable[Sequence[Any]], of: Provenance) -> str:

@@ -28,48 +28,48 @@ MEDIA: dict[Format, str] = {
 
 
 async def charts(
-    dependencies: "Dependencies", found: "JobOutcome", only: "ChartName | None", points: int
+    dependencies: "Dependencies", outcome: "JobOutcome", only: "ChartName | None", points: int
 ) -> CachedAnswer:
     from graphs.runs.outcomes import job_charts
 
     async def make() -> bytes:
-        return (await job_charts(dependencies.store, found, only=only, points=points)).model_dump_json().encode()
+        return (await job_charts(dependencies.store, outcome, only=only, points=points)).model_dump_json().encode()
 
-    return await _load_or_make(dependencies, found, f"charts.{only or 'all'}", make, (str(points),))
+    return await _load_or_make(dependencies, outcome, f"charts.{only or 'all'}", make, (str(points),))
 
 
 async def trials(
-    dependencies: "Dependencies", found: "JobOutcome", asked: TrialQuery, *, after: str | None, limit: int
+    dependencies: "Dependencies", outcome: "JobOutcome", query: TrialQuery, *, after: str | None, limit: int
 ) -> TrialPage:
     from graphs.runs.outcomes import check_scenario, trial_table
 
-    check_scenario(found, asked.scenario)
+    check_scenario(outcome, query.scenario)
 
     async def make() -> bytes:
-        return await trial_table(dependencies.store, found, asked.scenario)
+        return await trial_table(dependencies.store, outcome, query.scenario)
 
-    rows = (await _load_or_make(dependencies, found, f"trials.{asked.scenario}", make, ())).content
-    return await asyncio.to_thread(build_page, rows, asked, after=after, limit=limit, partial=found.partial)
+    rows = (await _load_or_make(dependencies, outcome, f"trials.{query.scenario}", make, ())).content
+    return await asyncio.to_thread(build_page, rows, query, after=after, limit=limit, partial=outcome.partial)
 
 
-async def export(dependencies: "Dependencies", found: "JobOutcome", format_: Format, table: Table) -> CachedAnswer:
+async def export(dependencies: "Dependencies", outcome: "JobOutcome", format_: Format, table: Table) -> CachedAnswer:
     """The file of a result; the same result always gives the same bytes."""
     from desk.optimization.holdout import load_holdout
 
-    opened = await load_holdout(dependencies.store, found.run.owner, found.run.id)
+    holdout = await load_holdout(dependencies.store, outcome.run.owner, outcome.run.id)
     what = f"export.{format_}" if format_ != "csv" else f"export.{table}.csv"
 
     async def make() -> bytes:
-        return await _render(dependencies, found, format_, table)
+        return await _render(dependencies, outcome, format_, table)
 
-    return await _load_or_make(dependencies, found, what, make, (str(opened and opened.at),))
+    return await _load_or_make(dependencies, outcome, what, make, (str(holdout and holdout.at),))
 
 
-async def _render(dependencies: "Dependencies", found: "JobOutcome", format_: Format, table: Table) -> bytes:
+async def _render(dependencies: "Dependencies", outcome: "JobOutcome", format_: Format, table: Table) -> bytes:
     from api.export.formats import as_csv, as_document, as_figures
     from desk.optimization.repositories.trial_repository import load_trials
 
-    run, result, of = found.run, found.result, found.provenance
+    run, result, of = outcome.run, outcome.result, outcome.provenance
     assert result is not None
     if format_ == "html":
         from api.export.reporting import report
@@ -80,7 +80,7 @@ async def _render(dependencies: "Dependencies", found: "JobOutcome", format_: Fo
                 run.owner,
                 run.id,
                 result,
-                made=run.history[-1].at if run.history else run.created_at,
+                created_at=run.history[-1].at if run.history else run.created_at,
             )
         ).encode()
     trials = await load_trials(dependencies.store, run.owner, run.id)
@@ -97,13 +97,13 @@ async def _render(dependencies: "Dependencies", found: "JobOutcome", format_: Fo
 
 async def _load_or_make(
     dependencies: "Dependencies",
-    found: "JobOutcome",
+    outcome: "JobOutcome",
     what: str,
     make: "Callable[[], Awaitable[bytes]]",
     parameters: tuple[str, ...],
 ) -> CachedAnswer:
-    run = found.run
-    if found.result is None:  # the job may still change
+    run = outcome.run
+    if outcome.result is None:  # the job may still change
         content = await make()
         return CachedAnswer(content, hashlib.sha256(content).hexdigest(), hit=False)
     key = (what, str(run.result_digest), code_digest(), *parameters)

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 async def report(
-    store: "Store", owner: str, run: str, result: OptimizationResult, *, made: datetime | None = None
+    store: "Store", owner: str, run: str, result: OptimizationResult, *, created_at: datetime | None = None
 ) -> str:
-    """The report as one HTML page; `made` is its date, by default now."""
+    """The report as one HTML page; `created_at` is its date, by default now."""
     from desk.optimization.holdout import load_holdout
     from desk.optimization.reading.charts import History
     from desk.optimization.repositories.trial_repository import load_series
 
-    opened = await load_holdout(store, owner, run)
+    holdout = await load_holdout(store, owner, run)
     history = None
     if result.history_series is not None:
         rows = await load_series(store, owner, result.history_series, rows=len(History._fields))
@@ -29,8 +29,8 @@ async def report(
     def render_report() -> str:
         from api.export.report.page import render  # matplotlib
 
-        watermark = opened and opened.watermark
-        return render(result, run=run, made=made or datetime.now(UTC), history=history, watermark=watermark)
+        watermark = holdout and holdout.watermark
+        return render(result, run=run, created_at=created_at or datetime.now(UTC), history=history, watermark=watermark)
 
     return await asyncio.to_thread(render_report)  # drawing would block the event loop
 

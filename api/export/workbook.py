@@ -28,10 +28,10 @@ def as_workbook(result: OptimizationResult, trials: Sequence[Trial], of: Provena
         sheet.freeze_panes = "A2"
         for row in rows:
             sheet.append([_cell(sheet, value) for value in row])
-    written = io.BytesIO()
-    with ZipFile(written, "w") as archive:
+    output = io.BytesIO()
+    with ZipFile(output, "w") as archive:
         ExcelWriter(workbook, archive).save()  # `Workbook.save` would put the time of day in
-    return _timeless(written)
+    return _timeless(output)
 
 
 def _sheets(result: OptimizationResult, trials: Sequence[Trial], of: Provenance) -> Mapping[str, Rows]:
@@ -77,8 +77,8 @@ def _summary(result: OptimizationResult, of: Provenance) -> Iterator[tuple[str, 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict | list):
-        named = value.items() if isinstance(value, dict) else enumerate(value)
-        for name, one in named:
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, one in items:
             yield from _flat(one, f"{path}.{name}" if path else str(name))
     else:
         yield path, value
@@ -100,10 +100,10 @@ def _cell(sheet: Any, value: Any) -> Any:
     return cell
 
 
-def _timeless(written: io.BytesIO) -> bytes:
+def _timeless(archive: io.BytesIO) -> bytes:
     """The same archive with no time of day in it."""
     packed = io.BytesIO()
-    with ZipFile(written) as source, ZipFile(packed, "w", ZIP_DEFLATED) as target:
+    with ZipFile(archive) as source, ZipFile(packed, "w", ZIP_DEFLATED) as target:
         for name in source.namelist():
             target.writestr(ZipInfo(name, EPOCH.timetuple()[:6]), source.read(name), ZIP_DEFLATED)
     return packed.getvalue()

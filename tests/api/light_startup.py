@@ -1,6 +1,6 @@
 """Answers what must be answered before anything heavy is imported: `python -m tests.api.light_startup HOME`.
 
-Whoever imports one of the heavy libraries is told so by an error that nobody handles.
+An import of a heavy library raises an error that no code handles.
 """
 
 import asyncio
@@ -52,9 +52,9 @@ async def answer(home: str) -> None:
             return answer.json()
 
         await ask("GET", "/health", 200)
-        kept = await ask("POST", "/portfolios", 201, {"name": "Balanced", "assets": {"SPY": 0.6, "AGG": 0.4}})
-        assert await ask("GET", f"/portfolios/{kept['id']}", 200) == kept
-        assert await ask("GET", "/portfolios", 200) == [kept]
+        portfolio = await ask("POST", "/portfolios", 201, {"name": "Balanced", "assets": {"SPY": 0.6, "AGG": 0.4}})
+        assert await ask("GET", f"/portfolios/{portfolio['id']}", 200) == portfolio
+        assert await ask("GET", "/portfolios", 200) == [portfolio]
         whole = {"trials": 20, "universe": "stocks", "limits": {"max_drawdown": {"bound": 0.2}}}
         job = await ask("POST", "/jobs", 202, {"trials": 20, "seed": 7})
         other = await ask("POST", "/jobs", 202, whole)
@@ -71,7 +71,7 @@ async def answer(home: str) -> None:
         try:
             await ask("POST", "/jobs", 202, {"trials": 20, "universe": "stocks:AAPL"})
         except Heavy:
-            print("light")  # and the door is watched: what nobody has asked for yet has to be loaded
+            print("light")  # and imports are watched: a new data set has to be loaded
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def test_invalid_values_are_refused_with_their_field(
     assert refused.value.field in (variable, "SAGEMAKER_SUBNETS", "SAGEMAKER_SECURITY_GROUPS")
 
 
-def test_all_that_is_missing_is_told_at_once(given: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_missing_settings_are_named(given: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
     given(SAGEMAKER_IMAGE=None, SAGEMAKER_STORAGE=None, SAGEMAKER_SUBNETS="subnet-0a1b2c3d")
     missing = "SAGEMAKER_IMAGE, SAGEMAKER_STORAGE, SAGEMAKER_SECURITY_GROUPS: are not set; expected a value of each"
     with pytest.raises(InvalidInput) as refused:
@@ -83,16 +83,16 @@ def test_all_that_is_missing_is_told_at_once(given: Callable[..., None], capsys:
     assert str(refused.value) == f"{missing}, since STRATIGOS_COMPUTE is sagemaker and SAGEMAKER_SUBNETS is set"
     given(STRATIGOS_COMPUTE=None, SAGEMAKER_ROLE=None, SAGEMAKER_STORAGE=None, SAGEMAKER_SUBNETS=None)
     assert run(["pipeline", "definition"]) == 2
-    told = "SAGEMAKER_ROLE, SAGEMAKER_STORAGE: are not set; expected a value of each, since a pipeline of SageMaker"
-    assert capsys.readouterr().err == f"{told} is requested\n"
+    error = "SAGEMAKER_ROLE, SAGEMAKER_STORAGE: are not set; expected a value of each, since a pipeline of SageMaker"
+    assert capsys.readouterr().err == f"{error} is requested\n"
 
 
-def test_without_sagemaker_its_settings_may_be_half_there(given: Callable[..., None]) -> None:
+def test_without_sagemaker_its_settings_may_be_incomplete(given: Callable[..., None]) -> None:
     given(STRATIGOS_COMPUTE=None, SAGEMAKER_ROLE=None)
     assert read_settings().compute == ""
 
 
-def test_settings_become_what_jobs_are_made_with(given: Callable[..., None]) -> None:
+def test_settings_become_the_cluster_of_the_jobs(given: Callable[..., None]) -> None:
     given(
         SAGEMAKER_TAGS="team=allocation,stage=prod",
         SAGEMAKER_SUBNETS="subnet-0a1b2c3d,subnet-0a1b2c3e",
@@ -108,9 +108,7 @@ def test_settings_become_what_jobs_are_made_with(given: Callable[..., None]) -> 
     assert cluster_of(read_settings()).key("j", "work") == "jobs/j/work"
 
 
-async def test_machines_are_those_of_the_settings_and_aws_is_not_asked(
-    given: Callable[..., None], tmp_path: Path
-) -> None:
+async def test_machines_come_from_the_settings_without_calls_to_aws(given: Callable[..., None], tmp_path: Path) -> None:
     (tmp_path / "prices.toml").write_text(PRICES)
     given(
         SAGEMAKER_INSTANCES="3", SAGEMAKER_INSTANCE_TYPE="ml.own.large", INSTANCE_PRICES=str(tmp_path / "prices.toml")
@@ -124,32 +122,35 @@ async def test_machines_are_those_of_the_settings_and_aws_is_not_asked(
         assert (dependencies.jobs.machines.kind, dependencies.jobs.machines.remote) == ("local", False)
 
 
-async def test_doctor_tells_where_searches_are_computed(
+async def test_doctor_reports_where_searches_are_computed(
     given: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point_at(monkeypatch, "http://127.0.0.1:9")
     given()
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    found = await check_compute(read_settings())
-    assert found.state == "failed"
-    assert found.found.startswith("s3 is unavailable (neither AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY")
-    assert "SAGEMAKER_STORAGE" in found.todo
+    finding = await check_compute(read_settings())
+    assert finding.state == "failed"
+    assert finding.found.startswith("s3 is unavailable (neither AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY")
+    assert "SAGEMAKER_STORAGE" in finding.todo
     given(STRATIGOS_COMPUTE="ray:127.0.0.1:1")
-    found = await check_compute(read_settings())
-    assert found.state == "failed"
-    assert found.found.startswith("no cluster responds at 127.0.0.1:1 (STRATIGOS_COMPUTE): [Err")
+    finding = await check_compute(read_settings())
+    assert finding.state == "failed"
+    assert finding.found.startswith("no cluster responds at 127.0.0.1:1 (STRATIGOS_COMPUTE): [Err")
     given(STRATIGOS_COMPUTE="ray:127.0.0.1:99999")
-    found = await check_compute(read_settings())
-    assert (found.state, found.found) == ("failed", "STRATIGOS_COMPUTE: 'ray:127.0.0.1:99999' is not allowed")
-    assert found.todo.startswith("set STRATIGOS_COMPUTE to ray, ray:auto, or ray:HOST:PORT of the head")
+    finding = await check_compute(read_settings())
+    assert (finding.state, finding.found) == ("failed", "STRATIGOS_COMPUTE: 'ray:127.0.0.1:99999' is not allowed")
+    assert finding.todo.startswith("set STRATIGOS_COMPUTE to ray, ray:auto, or ray:HOST:PORT of the head")
     given(STRATIGOS_COMPUTE="ray")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     assert (await check_compute(read_settings())).found == "searches run on ray"
-    for address, told in (("desk", "RAY_ADDRESS: 'desk' is not allowed"), ("127.0.0.1:1", "127.0.0.1:1 (RAY_ADDRESS)")):
+    for address, text in (
+        ("desk", "RAY_ADDRESS: 'desk' is not allowed"),
+        ("127.0.0.1:1", "127.0.0.1:1 (RAY_ADDRESS)"),
+    ):
         monkeypatch.setenv("RAY_ADDRESS", address)
-        found = await check_compute(read_settings())
-        assert (found.state, told in found.found) == ("failed", True), found
+        finding = await check_compute(read_settings())
+        assert (finding.state, text in finding.found) == ("failed", True), finding
     monkeypatch.setenv("RAY_ADDRESS", "auto")
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "ray", None)

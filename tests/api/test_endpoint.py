@@ -101,18 +101,18 @@ def invoke(client: httpx.Client, body: object) -> Any:
     return answer.json()
 
 
-def test_an_evaluation_is_that_of_the_service_alone_or_among_others(client, home) -> None:
-    async def asked() -> list[Any]:
+def test_an_evaluation_equals_that_of_the_service_alone_or_in_a_batch(client, home) -> None:
+    async def expected_answers() -> list[Any]:
         async with open_client(application(home)) as service:
             return [(await service.post("/api/evaluations", json=body)).json() for body in (BEAR, MIXED)]
 
-    expected = asyncio.run(asked())
+    expected = asyncio.run(expected_answers())
     assert invoke(client, BEAR) == expected[0]
     assert expected[0]["scenario"] == "bear_market"
     assert invoke(client, {"requests": [BEAR, MIXED]}) == {"answers": expected}
 
 
-def test_the_answer_can_be_found_in_the_log_and_forbids_what_the_service_forbids(client) -> None:
+def test_a_response_has_a_request_id_and_security_headers(client) -> None:
     answer = client.post("/invocations", json=BEAR, headers={"Accept": "text/csv, application/json;q=0.5"})
     assert answer.headers["X-Amzn-SageMaker-Custom-Attributes"] == answer.headers["X-Request-Id"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -120,19 +120,25 @@ def test_the_answer_can_be_found_in_the_log_and_forbids_what_the_service_forbids
 
 
 def test_a_prediction_is_labelled_and_names_its_file(client, model) -> None:
-    found = invoke(client, {"predicted": True, "config": RULE, "request": PROBLEM})
+    answer = invoke(client, {"predicted": True, "config": RULE, "request": PROBLEM})
     held = load_artifact(model)
     assert held is not None
-    assert (found["label"], found["artifact"], found["trials"], found["tried"]) == ("predicted", held.sha256, 20, False)
-    assert found["problem"] == held.surrogate.problem
-    assert [one["target"] for one in found["values"]] == ["objective", "excess_return", "volatility", "max_drawdown"]
-    assert all(one["low"] < one["value"] < one["high"] for one in found["values"])
-    assert all(one["held_out"]["trials"] == 4 for one in found["values"])
+    assert (answer["label"], answer["artifact"]) == ("predicted", held.sha256)
+    assert (answer["trials"], answer["tried"]) == (20, False)
+    assert answer["problem"] == held.surrogate.problem
+    assert [one["target"] for one in answer["values"]] == [
+        "objective",
+        "excess_return",
+        "volatility",
+        "max_drawdown",
+    ]
+    assert all(one["low"] < one["value"] < one["high"] for one in answer["values"])
+    assert all(one["held_out"]["trials"] == 4 for one in answer["values"])
     tried = held.surrogate.configs[3].model_dump(mode="json", exclude_none=True)
     both = invoke(
         client, {"requests": [{"predicted": True, "config": one, "request": PROBLEM} for one in (RULE, tried)]}
     )
-    assert both["answers"][0] == found
+    assert both["answers"][0] == answer
     assert both["answers"][1]["tried"]
 
 
@@ -165,13 +171,13 @@ BAD: dict[str, tuple[Any, int, str]] = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_refused_is_named(client, name) -> None:
+def test_a_rejected_field_is_named(client, name) -> None:
     body, status, words = BAD[name]
     answer = client.post("/invocations", content=json.dumps(body), headers={"Content-Type": "application/json"})
     assert (answer.status_code, words in answer.json()["error"]["message"]) == (status, True), answer.text
 
 
-def test_what_is_wrong_in_one_of_several_is_told_field_by_field(client) -> None:
+def test_errors_in_a_batch_are_reported_field_by_field(client) -> None:
     answer = client.post("/invocations", json={"requests": [BEAR, BEAR | {"universe": "mars"}]}).json()["error"]
     assert [one["field"] for one in answer["details"]] == ["requests.1.universe"]
 
@@ -191,15 +197,15 @@ def test_what_is_wrong_in_one_of_several_is_told_field_by_field(client) -> None:
         (json.dumps(BEAR).encode(), {"Accept": "text/csv"}, 406, "expected application/json"),
     ],
 )
-def test_a_body_that_cannot_be_read_is_the_senders_error(client, content, headers, status, word) -> None:
+def test_an_unreadable_body_is_a_client_error(client, content, headers, status, word) -> None:
     answer = client.post("/invocations", content=content, headers={"Content-Type": "application/json"} | headers)
     assert (answer.status_code, word in answer.json()["error"]["message"]) == (status, True), answer.text
 
 
-def test_there_is_nothing_else_to_ask(client) -> None:
+def test_there_is_no_other_route(client) -> None:
     assert client.get("/ping").content == b""
-    told = client.get("/execution-parameters").json()
-    assert told == {"MaxConcurrentTransforms": 2, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 6}
+    parameters = client.get("/execution-parameters").json()
+    assert parameters == {"MaxConcurrentTransforms": 2, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 6}
     for place in ("/", "/docs", "/redoc", "/openapi.json", "/api/health", "/api/evaluations"):
         answer = client.get(place)
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "NOT_FOUND")
@@ -229,7 +235,7 @@ def until(condition: Any) -> None:
         time.sleep(0.01)
 
 
-def test_nothing_is_answered_before_it_is_warm_two_at_once_and_none_for_ever(home) -> None:
+def test_requests_wait_for_warm_up_and_are_limited_in_number_and_time(home) -> None:
     prices = HeldBack()
     app = create_endpoint(settings_of(home), prices, None, time_limit=5.0)
     with run_server(app) as address, httpx.Client(base_url=address, timeout=60) as client:
@@ -255,7 +261,7 @@ def test_nothing_is_answered_before_it_is_warm_two_at_once_and_none_for_ever(hom
         assert (missing.status_code, "surrogate.bin" in missing.text) == (404, True)
 
 
-def test_who_would_wait_too_long_is_told_so(home) -> None:
+def test_a_request_that_would_wait_too_long_is_rejected(home) -> None:
     prices = HeldBack()
     app = create_endpoint(settings_of(home), prices, None, time_limit=0.05)
     with run_server(app) as address, httpx.Client(base_url=address, timeout=60) as client:
@@ -268,7 +274,7 @@ def test_who_would_wait_too_long_is_told_so(home) -> None:
     assert "0.05 seconds" in answer.json()["error"]["message"]
 
 
-def test_a_model_that_cannot_be_used_is_told_before_anybody_asks(model, tmp_path, monkeypatch, capfd) -> None:
+def test_an_unusable_model_is_reported_at_the_start(model, tmp_path, monkeypatch, capfd) -> None:
     before = signal.getsignal(signal.SIGTERM)
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / FILE).write_bytes((model / FILE).read_bytes()[:-1])
@@ -288,9 +294,11 @@ def test_a_model_that_cannot_be_used_is_told_before_anybody_asks(model, tmp_path
 
 
 @pytest.mark.soak
-def test_the_command_of_a_container_serves_until_it_is_told_to_end(client, model, home, tmp_path) -> None:
+def test_the_command_of_a_container_serves_until_sigterm(client, model, home, tmp_path) -> None:
     port = free_port()
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("NUMBA", "STRATIGOS_KERNEL", "PATH"))}
+    environment = {
+        name: value for name, value in os.environ.items() if name.startswith(("NUMBA", "STRATIGOS_KERNEL", "PATH"))
+    }
     given = {
         "STRATIGOS_SERVES": "endpoint",
         "STRATIGOS_HOST": "127.0.0.1",
@@ -304,7 +312,7 @@ def test_the_command_of_a_container_serves_until_it_is_told_to_end(client, model
     seen: set[int] = set()
     with (
         (tmp_path / "out").open("w") as out,
-        subprocess.Popen(command, cwd=ROOT, env=kept | given, stdout=out) as process,
+        subprocess.Popen(command, cwd=ROOT, env=environment | given, stdout=out) as process,
         ExitStack() as stack,
     ):
         stack.callback(process.kill)
@@ -321,10 +329,10 @@ def test_the_command_of_a_container_serves_until_it_is_told_to_end(client, model
             begun = pool.submit(asking.post, "/invocations", json=large)
             time.sleep(0.3)
             process.send_signal(signal.SIGTERM)
-            told = time.monotonic()
+            stop_time = time.monotonic()
             assert begun.result().json() == invoke(client, large)
         process.wait(30)
-        assert time.monotonic() - told < 30
+        assert time.monotonic() - stop_time < 30
     assert process.returncode == 0
     lines = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
     assert [line["status"] for line in lines if line.get("route") == "/invocations"] == [200, 200, 200]

@@ -70,10 +70,10 @@ COMPANION = {"BEDROCK_GUARDRAIL_ID": "BEDROCK_GUARDRAIL_VERSION", "BEDROCK_GUARD
 def test_a_value_arrives_in_the_options(variable: str, monkeypatch) -> None:
     given, arrived = RIGHT[variable]
     companion = {COMPANION[variable]: "1"} if variable in COMPANION else {}
-    found: object = read(monkeypatch, **{variable: given}, **companion)
+    value: object = read(monkeypatch, **{variable: given}, **companion)
     for name in MODEL_VARIABLES[variable]:
-        found = found[name] if isinstance(found, dict) else getattr(found, name)
-    assert found == arrived
+        value = value[name] if isinstance(value, dict) else getattr(value, name)
+    assert value == arrived
 
 
 NAMES = "inference-profile ARN>, or a name"
@@ -164,59 +164,59 @@ def test_a_guardrail_needs_its_id_and_its_version(given: str, monkeypatch) -> No
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_what_cannot_work_stops_the_start(environment, field, parts, home: Path, monkeypatch, capsys) -> None:
+def test_an_unusable_setting_stops_the_start(environment, field, parts, home: Path, monkeypatch, capsys) -> None:
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     for name, value in environment.items():
         monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name)
     assert run(["optimize", "--trials", "10"]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith(f"{field}: ")
-    assert told.err.count("\n") == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith(f"{field}: ")
+    assert output.err.count("\n") == 1
     for part in parts:
-        assert part in told.err
-    assert SECRET not in told.err
+        assert part in output.err
+    assert SECRET not in output.err
     assert not home.exists(), "nothing is begun"
 
 
-def test_credentials_are_no_part_of_what_is_read_or_shown(monkeypatch) -> None:
+def test_credentials_are_neither_read_nor_printed(monkeypatch) -> None:
     options = read(monkeypatch, MODEL=ONE, MODEL_FALLBACKS=OTHER, AWS_REGION="us-east-1")
     models = make_models(options)
     for secret in CREDENTIALS.values():
         assert os.environ["AWS_SECRET_ACCESS_KEY"] == SECRET
-        for shown in (repr(options), options.model_dump_json(), repr(models), models.name):
-            assert secret not in shown
+        for text in (repr(options), options.model_dump_json(), repr(models), models.name):
+            assert secret not in text
 
 
 SMALL = ["--trials", "10", "--paths", "100", "--years", "1", "--scenarios", "base_case"]
 
 
 @pytest.mark.soak
-def test_expired_credentials_end_a_command_which_goes_on_once_they_are_renewed(home: Path, monkeypatch, capsys) -> None:
+def test_expired_credentials_end_a_command_that_continues_after_renewal(home: Path, monkeypatch, capsys) -> None:
     for name, value in {"MODEL": ONE, "MODEL_FALLBACKS": OTHER, "AWS_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
     with Double(lambda _: replies.EXPIRED) as double:
         monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", double.url)
         assert run(["optimize", *SMALL]) == 2
         assert len(double.received) <= 4, "each of two agents asks each model once"
-    told = capsys.readouterr()
-    last = told.err.splitlines()[-1]
+    output = capsys.readouterr()
+    last = output.err.splitlines()[-1]
     assert (
         last == f"MODEL: {OTHER!r} did not accept the credentials; expected credentials that are valid and not expired"
     )
-    assert "The run ended: model failed (credentials)" in told.err
-    assert "Traceback" not in told.err + told.out
-    assert replies.EXPIRED.message not in told.err + told.out
-    found = re.search(r"Run (\w+), agents driven by", told.err)
-    assert found
+    assert "The run ended: model failed (credentials)" in output.err
+    assert "Traceback" not in output.err + output.out
+    assert replies.EXPIRED.message not in output.err + output.out
+    match = re.search(r"Run (\w+), agents driven by", output.err)
+    assert match
 
     with Double(faulty(embedded(), at_first(1, replies.THROTTLED))) as double:
         monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", double.url)
         monkeypatch.setenv("MODEL", OTHER)
         monkeypatch.delenv("MODEL_FALLBACKS")
-        assert run(["optimize", "--resume", found[1]]) == 0
+        assert run(["optimize", "--resume", match[1]]) == 0
         assert {received.model for received in double.received} == {OTHER_MODEL}
-    told = capsys.readouterr()
-    assert re.search(r"^result digest: [0-9a-f]{64}$", told.out, re.MULTILINE)
+    output = capsys.readouterr()
+    assert re.search(r"^result digest: [0-9a-f]{64}$", output.out, re.MULTILINE)
     written = [file for file in home.rglob("*") if file.is_file()]
     assert not [file for file in written for secret in CREDENTIALS.values() if secret.encode() in file.read_bytes()]

@@ -70,20 +70,20 @@ def unset(monkeypatch):
         ("APPROVE_INSTANCES", "few", "a whole number of at least 0, or none"),
     ],
 )
-def test_a_wrong_setting_is_refused_with_its_name_and_what_is_allowed(variable, value, allowed, monkeypatch):
+def test_an_invalid_setting_is_rejected_with_its_name_and_what_is_accepted(variable, value, allowed, monkeypatch):
     monkeypatch.setenv(variable, value)
     with pytest.raises(InvalidInput) as refused:
         read_all()
-    told = str(refused.value)
+    error = str(refused.value)
     named = "BEDROCK_GUARDRAIL_VERSION" if variable == "BEDROCK_GUARDRAIL_ID" else variable
-    assert told.startswith(f"{named}: ")
-    assert allowed in told.partition("; expected ")[2]
-    assert "should" not in told  # pydantic's own words
-    assert len(told) < 300
+    assert error.startswith(f"{named}: ")
+    assert allowed in error.partition("; expected ")[2]
+    assert "should" not in error  # pydantic's own words
+    assert len(error) < 300
 
 
 @pytest.mark.parametrize(("variable", "value"), [("ID", "g g"), ("VERSION", "one")])
-def test_a_guardrail_that_bedrock_would_refuse_is_refused_at_the_start(variable, value, monkeypatch):
+def test_a_guardrail_that_bedrock_would_reject_is_rejected_at_the_start(variable, value, monkeypatch):
     guardrail = {"ID": "gr4stratigos", "VERSION": "1"} | {variable: value}
     for name, given in guardrail.items():
         monkeypatch.setenv(f"BEDROCK_GUARDRAIL_{name}", given)
@@ -99,7 +99,7 @@ def test_a_key_among_the_tags_is_refused_and_not_repeated(hidden, monkeypatch):
     assert hidden not in str(refused.value)
 
 
-def test_budgets_are_read_and_none_holds_unless_it_is_set(monkeypatch):
+def test_budgets_apply_only_when_they_are_set(monkeypatch):
     assert read_settings().budgets == UNLIMITED
     given = {"run_tokens": 1000, "run_dollars": 0.5, "agent_tokens": 200, "agent_dollars": 0.1, "user_tokens": 0}
     for name, value in {**given, "user_dollars": 5.0, "warn_at": 0.5}.items():
@@ -127,7 +127,7 @@ def test_settings_in_use_are_read(monkeypatch):
     assert options.patience.attempts == 8
 
 
-def test_a_threshold_has_a_default_or_is_set_or_switched_off(monkeypatch):
+def test_a_threshold_has_a_default_and_can_be_switched_off(monkeypatch):
     assert read_settings().thresholds == Thresholds()
     monkeypatch.setenv("APPROVE_EVALUATIONS", "12")
     monkeypatch.setenv("APPROVE_DOLLARS", "None")

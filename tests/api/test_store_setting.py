@@ -31,7 +31,7 @@ def aws(served: Aws, monkeypatch: pytest.MonkeyPatch) -> Aws:
     return served
 
 
-async def test_the_setting_chooses_the_place(aws, home, monkeypatch):
+async def test_the_setting_chooses_the_store(aws, home, monkeypatch):
     monkeypatch.setenv("STRATIGOS_STORE", "dynamodb:stratigos,s3:documents")
     async with create_dependencies(read_settings()) as dependencies:
         await dependencies.store.records.put(KEY, {"n": 1})
@@ -51,18 +51,18 @@ async def test_the_setting_chooses_the_place(aws, home, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "error"),
     [
         ("dynamodb:nowhere,s3:documents", "the table 'nowhere' is unavailable (no resource has this name"),
         ("dynamodb:other,s3:documents", "the table 'other' has other keys or indexes"),
         ("dynamodb:stratigos,s3:nowhere", "the bucket 'nowhere' is unavailable (AWS returned 404)"),
     ],
 )
-async def test_a_place_that_cannot_be_the_store_stops_the_start(aws, monkeypatch, setting, told):
+async def test_an_unusable_store_stops_the_start(aws, monkeypatch, setting, error):
     monkeypatch.setenv("STRATIGOS_STORE", setting)
     with pytest.raises(InvalidInput) as refused:
         async with create_dependencies(read_settings()):
             pass
     assert str(refused.value).startswith("STRATIGOS_STORE: ")
-    assert told in str(refused.value)
+    assert error in str(refused.value)
     assert "expected a table that store.aws.store.create_table creates" in str(refused.value)

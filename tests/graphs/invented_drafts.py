@@ -96,7 +96,7 @@ async def run_with(home: Path, monkeypatch: pytest.MonkeyPatch, model: ObedientM
         events = [event async for event in execute(dependencies, OWNER, run)]
         result = await load_final_result(dependencies.store, OWNER, run)
     assert result is not None
-    return events, result, render(result, run=run, made=datetime(2026, 1, 1, tzinfo=UTC))
+    return events, result, render(result, run=run, created_at=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 async def assert_none_is_released(home: Path, monkeypatch: pytest.MonkeyPatch, disguises: Sequence[str]) -> None:

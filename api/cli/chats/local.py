@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from api.cli.approval_prompt import ask_person, instructions
 from api.cli.following import print_decision
 from api.cli.runs.local import record_decision
-from api.cli.runs.port import RecordedDecision, Waiting
+from api.cli.runs.port import RecordedDecision, WaitingRun
 from api.settings import Settings
 from desk.governance.approvals import load_approval
 from graphs.conversations import turn_execution as stored
@@ -75,7 +75,7 @@ class LocalChat:
         if approval.decided is not None:  # in another process meanwhile
             return True
         second_person = bool(self._dependencies.second_person) or approval.second_person
-        waiting = Waiting(run, approval.asked, second_person=second_person, question=approval.question)
+        waiting = WaitingRun(run, approval.asked, second_person=second_person, question=approval.question)
         decision = ask_person(self._settings, waiting, instructions(waiting, in_chat=True))
         if decision is None:
             return False

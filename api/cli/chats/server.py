@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from api.cli.approval_prompt import ask_person, instructions, interruptible
-from api.cli.runs.port import Waiting
+from api.cli.runs.port import WaitingRun
 from api.cli.runs.server import ruling
 from api.client.client import Client
 from api.settings import Settings
@@ -82,15 +82,15 @@ class ServerChat:
         if not interrupts:  # another client has decided meanwhile
             return True
         first = interrupts[0]
-        waiting = Waiting(first.run, first.asked, second_person=first.second_person, question=first.question)
+        waiting = WaitingRun(first.run, first.asked, second_person=first.second_person, question=first.question)
         decision = ask_person(self._settings, waiting, self._instructions(waiting))
         if decision is None:
             return False
         self._client.decide(self.conversation, first.run, ruling(decision))
         return True
 
-    def _instructions(self, waiting: Waiting) -> list[str]:
-        if waiting.asked.subject == "holdout" and not waiting.second_person:
+    def _instructions(self, waiting: WaitingRun) -> list[str]:
+        if waiting.request.subject == "holdout" and not waiting.second_person:
             return [f"Decide it at a terminal: python -m api chat --conversation last{self._option}"]
         return instructions(waiting, option=self._option, in_chat=True)
 

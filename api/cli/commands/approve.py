@@ -53,10 +53,10 @@ def approve(
         return _open_holdout(run, make_decision(read_settings(), "approved", reason=reason), server, as_json=json_)
     decision = make_decision(read_settings(), "edited" if changes else "approved", reason=reason, **changes)
     with open_runs(server) as runs:
-        recorded = record(runs, run, decision)
-        if recorded.question is not None and json_:
-            print(recorded.question.model_dump_json())
-        return follow_to_end(runs, recorded.run, as_json=json_) if recorded.follow else 0
+        in_force = record(runs, run, decision)
+        if in_force.question is not None and json_:
+            print(in_force.question.model_dump_json())
+        return follow_to_end(runs, in_force.run, as_json=json_) if in_force.follow else 0
 
 
 def reject(run: Decidable, *, reason: Reason, holdout: Holdout = False, server: Server = None) -> int:
@@ -72,13 +72,13 @@ def reject(run: Decidable, *, reason: Reason, holdout: Holdout = False, server: 
 
 def _open_holdout(name: str, decision: "ApprovalDecision", server: str | None, *, as_json: bool) -> int:
     with open_runs(server) as runs:
-        recorded = runs.decide_holdout(name, decision)
-        print_decision(recorded)
-        opened = runs.open_holdout(recorded.run)
+        in_force = runs.decide_holdout(name, decision)
+        print_decision(in_force)
+        evaluation = runs.open_holdout(in_force.run)
     if as_json:
-        print(json.dumps({"run": recorded.run, "holdout": opened.model_dump(mode="json")}))
+        print(json.dumps({"run": in_force.run, "holdout": evaluation.model_dump(mode="json")}))
         return 0
-    print(opened.watermark)
-    for figure in opened.figures:
+    print(evaluation.watermark)
+    for figure in evaluation.figures:
         print(f"  {figure.quantity}: {format_figure(figure)}")
     return 0

@@ -99,25 +99,25 @@ def chat(
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         try:
-            opened = runner.run(stack.enter_async_context(open_chats(server, answering=True)))
-            return _talk(opened, runner, conversation, branch, say)
+            opened_chats = runner.run(stack.enter_async_context(open_chats(server, answering=True)))
+            return _talk(opened_chats, runner, conversation, branch, say)
         finally:
             runner.run(stack.aclose())
 
 
 def _talk(
-    opened: Chats, runner: asyncio.Runner, conversation: str | None, branch: int | None, say: Sequence[str] | None
+    chats: Chats, runner: asyncio.Runner, conversation: str | None, branch: int | None, say: Sequence[str] | None
 ) -> int:
     try:
-        talk = Talk(runner.run(_open(opened, conversation, branch)))
+        talk = Talk(runner.run(_open(chats, conversation, branch)))
         return talk.send_all(say, runner) if say else talk.interact(runner)
     except KeyboardInterrupt:
-        print(f"Interrupted; continue it: python -m api chat --conversation last{opened.option}", file=sys.stderr)
+        print(f"Interrupted; continue it: python -m api chat --conversation last{chats.option}", file=sys.stderr)
         raise
 
 
-async def _open(opened: Chats, name: str | None, turn: int | None) -> Chat:
-    chat = opened.open(await opened.begin() if name is None else _choose(await opened.conversations(), name))
+async def _open(chats: Chats, name: str | None, turn: int | None) -> Chat:
+    chat = chats.open(await chats.begin() if name is None else _choose(await chats.conversations(), name))
     if turn is not None:
         await chat.branch(turn)
     return chat
@@ -127,8 +127,8 @@ def chats(*, server: options.Server = None) -> int:
     """List your conversations, newest first."""
 
     async def listed() -> int:
-        async with open_chats(server, answering=False) as opened:
-            _print(await opened.conversations())
+        async with open_chats(server, answering=False) as opened_chats:
+            _print(await opened_chats.conversations())
         return 0
 
     return asyncio.run(listed())
@@ -147,8 +147,8 @@ def _print(conversations: "Sequence[Conversation]") -> None:
 
 
 def _choose(conversations: "Sequence[Conversation]", text: str) -> str:
-    ids, begun = [each.id for each in conversations], [each.id for each in conversations if each.turns]
-    matches = begun[:1] if text == "last" else [id_ for id_ in ids if text and id_.startswith(text)]
+    ids, with_turns = [each.id for each in conversations], [each.id for each in conversations if each.turns]
+    matches = with_turns[:1] if text == "last" else [id_ for id_ in ids if text and id_.startswith(text)]
     if len(matches) != 1:
         reason = f"{text!r} names {len(matches)} conversations" if ids else "there is none yet"
         raise InvalidInput("--conversation", text, reason=reason, allowed="an id of `python -m api chats`, or last")

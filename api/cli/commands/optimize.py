@@ -42,11 +42,11 @@ def parse_request(arguments: Sequence[str]) -> OptimizationRequest:
     register(parser)
     requests: list[OptimizationRequest] = []
 
-    def take(given: Mapping[str, Any], file: str | None, resume: str | None, *, as_json: bool) -> int:
+    def take(values: Mapping[str, Any], file: str | None, resume: str | None, *, as_json: bool) -> int:
         for name, value in (("--resume", resume), ("--json", as_json or None)):
             if value is not None:
                 raise InvalidInput(name, value, reason="is no part of a request", allowed="without it")
-        requests.append(request_from(given, file))
+        requests.append(request_from(values, file))
         return 0
 
     typer.main.get_command(parser).main(list(arguments), prog_name="optimize", standalone_mode=False, obj=take)
@@ -103,10 +103,10 @@ def optimize(
     json_: options.Json = False,
 ) -> int:
     """Search strategies for a mandate, judge the best of them for luck, and explain it."""
-    given = {name: value for name, value in locals().items() if value is not None and value is not False}
+    values = {name: value for name, value in locals().items() if value is not None and value is not False}
     for own in ("context", "request", "resume", "warm", "server", "json_"):
-        given.pop(own, None)
-    if resume is not None and (given or request is not None or warm):
+        values.pop(own, None)
+    if resume is not None and (values or request is not None or warm):
         raise InvalidInput(
             "--resume",
             resume,
@@ -117,10 +117,10 @@ def optimize(
         for name, value in (("--server", server), ("--warm", warm or None)):
             if value is not None:
                 raise InvalidInput(name, value, reason="is no part of a request", allowed="without it")
-        return context.obj(given, request, resume, as_json=json_)
-    asked = request_from(given, request) if resume is None else None
+        return context.obj(values, request, resume, as_json=json_)
+    submitted = request_from(values, request) if resume is None else None
     with open_runs(server) as runs:
-        run, notice = runs.resume(resume or "") if asked is None else _submit(runs, asked, request, warm=warm)
+        run, notice = runs.resume(resume or "") if submitted is None else _submit(runs, submitted, request, warm=warm)
         if notice:
             print(notice, file=sys.stderr, flush=True)
         return follow_to_end(runs, run, as_json=json_)

@@ -7,7 +7,7 @@ import typer
 from api.cli.options import RunName, Server
 from api.cli.output.results import print_digests
 from api.cli.runs.opening import open_runs
-from api.cli.runs.port import Failed
+from api.cli.runs.port import FailedRun
 
 FAULT = 1
 
@@ -20,7 +20,7 @@ def reproduce(run: RunName, *, server: Server = None) -> int:
     """Repeat a run from its manifest, without any model, and compare the digests (exit code 1 if they differ)."""
     with open_runs(server) as runs:
         reproduction = runs.reproduce(run)
-    if isinstance(reproduction, Failed):
+    if isinstance(reproduction, FailedRun):
         print(reproduction.message, file=sys.stderr)
         return FAULT
     return 0 if print_digests(reproduction) else FAULT

@@ -82,16 +82,16 @@ async def _work(paths: "ContainerPaths", stop: threading.Event, step: str | None
     from desk.compute.container.worker import run_worker
     from desk.compute.pipeline.step_worker import run_step
 
-    stopped = asyncio.Event()
+    stop_event = asyncio.Event()
 
     def end() -> None:
         stop.set()
-        stopped.set()
+        stop_event.set()
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
     if stop.is_set():
         raise InterruptedError
-    await (run_worker(paths, stop, stopped) if step is None else run_step(step, paths, stop, stopped))
+    await (run_worker(paths, stop, stop_event) if step is None else run_step(step, paths, stop, stop_event))
 
 
 def _report_failure(paths: "ContainerPaths", sentence: str, code: int) -> int:

@@ -13,7 +13,7 @@ from api.cli.output.summary import show
 from api.cli.terminal import plain, stdout
 
 if TYPE_CHECKING:
-    from api.cli.runs.port import Completed, Digests, Elapsed, Questions
+    from api.cli.runs.port import CompletedRun, Digests, Elapsed, Questions
     from desk.optimization.result import OptimizationResult
     from graphs.runs.job_status import JobSummary
 
@@ -35,11 +35,11 @@ def print_summaries(summaries: "Sequence[JobSummary]", *, as_json: bool) -> None
         state = "archived" if run.archived_at else run.state
         table.add_row(run.id[:12], state, created, str(run.trials), plain(run.name), (run.result_digest or "")[:12])
     stdout().print(table)
-    if waiting := [run.id[:12] for run in summaries if run.state == "waiting"]:
-        print(f"Waiting for your decision: {', '.join(waiting)} (python -m api approve RUN, or reject)")
+    if waiting_ids := [run.id[:12] for run in summaries if run.state == "waiting"]:
+        print(f"Waiting for your decision: {', '.join(waiting_ids)} (python -m api approve RUN, or reject)")
 
 
-def print_outcome(run: "Completed", report: Path, elapsed: "Elapsed", *, as_json: bool) -> None:
+def print_outcome(run: "CompletedRun", report: Path, elapsed: "Elapsed", *, as_json: bool) -> None:
     """The result of a run that has just ended."""
     result = run.result
     if as_json:

@@ -14,14 +14,14 @@ from api.app import create_dependencies
 from api.cli.runs.lookup import choose, find, load_result
 from api.cli.runs.port import (
     STARTED,
-    Completed,
+    CompletedRun,
     Digests,
     Elapsed,
     ListedQuestion,
     Questions,
     RecordedDecision,
     Submission,
-    Waiting,
+    WaitingRun,
 )
 from api.export.formats import as_csv, as_json, provenance
 from api.export.reporting import report
@@ -76,10 +76,10 @@ class LocalRuns:
 
         return self._run(list_summaries)
 
-    def completed(self, name: str) -> Completed:
+    def completed(self, name: str) -> CompletedRun:
         return self._run(lambda dependencies: self._completed(dependencies, name))
 
-    def report(self, run: Completed) -> str:
+    def report(self, run: CompletedRun) -> str:
         return self._run(lambda dependencies: report(dependencies.store, self._owner, run.run, run.result))
 
     def export(self, name: str, format_: "Format") -> str | bytes:
@@ -103,10 +103,10 @@ class LocalRuns:
         from graphs.jobs.reproduction import reproduce
 
         async def compare(dependencies: "Dependencies") -> Digests:
-            run, stored, _ = await self._completed(dependencies, name)
+            run, original, _ = await self._completed(dependencies, name)
             result = await reproduce(dependencies, self._owner, run)
-            same_code = stored.manifest.code_version == result.manifest.code_version
-            return Digests(stored.digest(), result.digest(), same_code)
+            same_code = original.manifest.code_version == result.manifest.code_version
+            return Digests(original.digest(), result.digest(), same_code)
 
         return self._run(compare)
 
@@ -133,7 +133,7 @@ class LocalRuns:
         async def open_questions(dependencies: "Dependencies") -> Questions:
             person = Principal(owner=self._owner, roles=ROLES)
             page, _ = await question_page(dependencies.store, person, frozenset(), after=None, limit=1000)
-            rows = [ListedQuestion(stored.run[:12], stored.question) for stored in page]
+            rows = [ListedQuestion(row.run[:12], row.question) for row in page]
             return Questions("Run", rows, "python -m api approve RUN (--holdout for a holdout)")
 
         return self._run(open_questions)
@@ -159,7 +159,7 @@ class LocalRuns:
 
         return self._run(load, executing=True)
 
-    def follow(self, run: str, show: "Callable[[TraceEvent], None]") -> Completed | Waiting:
+    def follow(self, run: str, show: "Callable[[TraceEvent], None]") -> CompletedRun | WaitingRun:
         self._compilations = self._compilations or _compilations()
         return self._run(lambda dependencies: follow(dependencies, self._owner, run, show), executing=True)
 
@@ -187,8 +187,8 @@ class LocalRuns:
 
         async def record(dependencies: "Dependencies") -> RecordedDecision:
             run = (await find(dependencies.store, self._owner, name)).id
-            opened = await open_holdout(dependencies, self._owner, run)  # asks the question
-            if opened is None or decision.verdict == "rejected":
+            evaluation = await open_holdout(dependencies, self._owner, run)  # asks the question
+            if evaluation is None or decision.verdict == "rejected":
                 in_force = await record_decision(dependencies, self._owner, run, decision, "holdout")
                 return RecordedDecision(run, in_force, "holdout", follow=decision.verdict != "rejected")
             approval = await load_approval(dependencies.store, self._owner, run, "holdout")
@@ -201,15 +201,15 @@ class LocalRuns:
     def open_holdout(self, run: str) -> OpenedHoldout:
         from graphs.runs.holdout import open_holdout
 
-        opened = self._run(lambda dependencies: open_holdout(dependencies, self._owner, run))
-        assert opened is not None
-        return opened
+        holdout = self._run(lambda dependencies: open_holdout(dependencies, self._owner, run))
+        assert holdout is not None
+        return holdout
 
-    async def _completed(self, dependencies: "Dependencies", name: str) -> Completed:
+    async def _completed(self, dependencies: "Dependencies", name: str) -> CompletedRun:
         run = (await find(dependencies.store, self._owner, name)).id
         result = await load_result(dependencies.store, self._owner, run)
-        opened = await load_holdout(dependencies.store, self._owner, run)
-        return Completed(run, result, opened and opened.watermark)
+        holdout = await load_holdout(dependencies.store, self._owner, run)
+        return CompletedRun(run, result, holdout and holdout.watermark)
 
     async def _remote(self, dependencies: "Dependencies", name: str) -> str:
         """The id of a run that is computed outside this process and may be cancelled."""
@@ -243,7 +243,7 @@ class LocalRuns:
 
 async def follow(
     dependencies: "Dependencies", owner: str, run: str, show: "Callable[[TraceEvent], None]"
-) -> Completed | Waiting:
+) -> CompletedRun | WaitingRun:
     """Execute the run in this process until it ends or waits for a person."""
     from graphs.jobs.remote import execute_to_end
 
@@ -255,7 +255,8 @@ async def follow(
     except Cancelled as error:
         resume = f"python -m api optimize --resume {run}"
         raise UserError(f"run: {run} was cancelled; expected to continue it ({resume})") from error
-    return await _waiting(dependencies, owner, run) or Completed(run, await load_result(dependencies.store, owner, run))
+    waiting = await _waiting(dependencies, owner, run)
+    return waiting or CompletedRun(run, await load_result(dependencies.store, owner, run))
 
 
 async def interruption(dependencies: "Dependencies", owner: str, run: str, error: BaseException) -> str:
@@ -284,12 +285,12 @@ async def record_decision(
     return approval.decided
 
 
-async def _waiting(dependencies: "Dependencies", owner: str, run: str) -> Waiting | None:
+async def _waiting(dependencies: "Dependencies", owner: str, run: str) -> WaitingRun | None:
     if (await load_run(dependencies.store, owner, run)).state != "waiting":
         return None
     approval = await load_approval(dependencies.store, owner, run)
     assert approval is not None
-    return Waiting(run, approval.asked, second_person=bool(dependencies.second_person), question=approval.question)
+    return WaitingRun(run, approval.asked, second_person=bool(dependencies.second_person), question=approval.question)
 
 
 def _compilations() -> Any:

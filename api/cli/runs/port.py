@@ -21,7 +21,7 @@ STARTED = time.monotonic()
 """When the process imported the command line."""
 
 
-class Completed(NamedTuple):
+class CompletedRun(NamedTuple):
     """A run with its result."""
 
     run: str
@@ -31,11 +31,11 @@ class Completed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WaitingRun:
     """A run that waits for the decision of a person."""
 
     run: str
-    asked: ApprovalRequest
+    request: ApprovalRequest
     second_person: bool = False
     """Whether a person other than the owner must decide."""
     question: str = ""
@@ -43,13 +43,13 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Failed:
+class FailedRun:
     """A run, or its reproduction, that ended by a fault."""
 
     message: str
 
 
-Outcome: TypeAlias = Completed | Waiting | Failed
+Outcome: TypeAlias = CompletedRun | WaitingRun | FailedRun
 
 
 class Submission(NamedTuple):
@@ -116,11 +116,11 @@ class Runs(Protocol):
         """All runs, newest first."""
         ...
 
-    def completed(self, name: str) -> Completed:
+    def completed(self, name: str) -> CompletedRun:
         """A run with its result; `UserError` if it has none."""
         ...
 
-    def report(self, run: Completed) -> str | bytes:
+    def report(self, run: CompletedRun) -> str | bytes:
         """The report as an HTML page."""
         ...
 
@@ -128,7 +128,7 @@ class Runs(Protocol):
         """A completed run as a file."""
         ...
 
-    def reproduce(self, name: str) -> Digests | Failed:
+    def reproduce(self, name: str) -> Digests | FailedRun:
         """Compute a completed run again from its manifest, without any model."""
         ...
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, NoReturn
 
 from api.cli.runs.lookup import LAST, choose, without_result
 from api.cli.runs.port import (
-    Completed,
+    CompletedRun,
     Digests,
     Elapsed,
-    Failed,
+    FailedRun,
     ListedQuestion,
     Outcome,
     Questions,
     RecordedDecision,
     Submission,
-    Waiting,
+    WaitingRun,
 )
 from api.client.client import Client, Refused
 from desk.base.errors import InvalidInput
@@ -51,16 +51,16 @@ class ServerRuns:
     def summaries(self) -> Sequence[JobSummary]:
         return list(self._client.jobs())
 
-    def completed(self, name: str) -> Completed:
+    def completed(self, name: str) -> CompletedRun:
         return self._completed(self._client.job(self._find(name)))
 
-    def report(self, run: Completed) -> bytes:
+    def report(self, run: CompletedRun) -> bytes:
         return self._client.export(run.run, "html")
 
     def export(self, name: str, format_: "Format") -> bytes:
         return self._client.export(self.completed(name).run, format_)
 
-    def reproduce(self, name: str) -> Digests | Failed:
+    def reproduce(self, name: str) -> Digests | FailedRun:
         run = self.completed(name).run
         reproduction = self._client.reproduce(run)
         try:
@@ -70,7 +70,7 @@ class ServerRuns:
             print(message, file=sys.stderr)
             raise
         if reproduction.reproduced_digest is None:
-            return Failed(f"RUN: {run} was not reproduced: {reproduction.error}")
+            return FailedRun(f"RUN: {run} was not reproduced: {reproduction.error}")
         same_code = reproduction.same_code is True
         return Digests(reproduction.stored_digest, reproduction.reproduced_digest, same_code)
 
@@ -114,9 +114,9 @@ class ServerRuns:
         if job.state == "waiting":
             assert job.approval is not None
             question = job.approval.question
-            return Waiting(run, job.approval.asked, second_person=not self._is_visible(question), question=question)
+            return WaitingRun(run, job.approval.asked, second_person=not self._is_visible(question), question=question)
         if job.state == "failed" and not _is_fixable(job):
-            return Failed(str(self._without_result(job)))
+            return FailedRun(str(self._without_result(job)))
         return self._completed(job)
 
     def elapsed(self) -> Elapsed:
@@ -193,12 +193,12 @@ class ServerRuns:
             return choose([newest.id] if newest else [], text)
         return choose([job.id for job in self._client.jobs()], text)
 
-    def _completed(self, job: Job) -> Completed:
+    def _completed(self, job: Job) -> CompletedRun:
         if job.state != "completed":
             raise self._without_result(job)
         result = self._client.result(job.id)
         assert isinstance(result, OptimizationResult)
-        return Completed(job.id, result)
+        return CompletedRun(job.id, result)
 
     def _without_result(self, job: Job) -> Exception:
         error = job.progress.last_error if job.state == "failed" else None

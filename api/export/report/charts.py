@@ -69,20 +69,20 @@ class Chart(NamedTuple):
 
 def charts(result: OptimizationResult, history: History | None) -> dict[str, Chart]:
     """Every chart that `result` has the data for, by id."""
-    drawn: list[Chart] = []
+    drawings: list[Chart] = []
     if result.trials:
-        drawn += [_convergence(result), _scatter(result)]
+        drawings += [_convergence(result), _scatter(result)]
     if result.scenarios:
-        drawn.append(_scenarios(result))
+        drawings.append(_scenarios(result))
     if result.years:
-        drawn.append(_years(result))
+        drawings.append(_years(result))
     if history is not None:
-        drawn += [_weight(result, history), _drawdown(result, history)]
+        drawings += [_weight(result, history), _drawdown(result, history)]
     if result.luck is not None and result.luck.logits:
-        drawn.append(_logits(result))
+        drawings.append(_logits(result))
     if result.importance:
-        drawn.append(_importance(result))
-    return {chart.id: chart for chart in drawn}
+        drawings.append(_importance(result))
+    return {chart.id: chart for chart in drawings}
 
 
 _ALONE = threading.Lock()
@@ -122,30 +122,30 @@ def _inline(svg: str, id_: str, heading: str, caption: str) -> str:
 
 
 def _convergence(result: OptimizationResult) -> Chart:
-    tried = sorted(result.trials, key=lambda t: t.number)
-    best = np.maximum.accumulate([t.objective if t.feasible else -np.inf for t in tried])
+    trials = sorted(result.trials, key=lambda t: t.number)
+    best = np.maximum.accumulate([t.objective if t.feasible else -np.inf for t in trials])
 
     def paint(axes: Axes) -> None:
-        values = np.array([t.objective for t in tried]) * 1e4
+        values = np.array([t.objective for t in trials]) * 1e4
         low, high = np.quantile(values, [0.05, 1.0])
-        axes.scatter([t.number for t in tried], values, s=13, color=THEIRS, alpha=0.75, linewidths=0)
-        axes.step([t.number for t in tried], best * 1e4, where="post", color=OURS)
+        axes.scatter([t.number for t in trials], values, s=13, color=THEIRS, alpha=0.75, linewidths=0)
+        axes.step([t.number for t in trials], best * 1e4, where="post", color=OURS)
         axes.set_ylim(low - 0.15 * (high - low) - 1, high + 0.12 * (high - low) + 1)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="Trial", ylabel="Objective, bps a year")
         _key(axes, [("Best so far, in sample", OURS, "-"), ("A trial", THEIRS, "o")])
 
-    found = "no trial meets the limits" if np.isneginf(best[-1]) else f"the best reached {number(best[-1] * 1e4)} bps"
-    caption = f"{len(tried)} trials in the order of proposal; {found}, in sample. The lowest twentieth is cut off."
+    finding = "no trial meets the limits" if np.isneginf(best[-1]) else f"the best reached {number(best[-1] * 1e4)} bps"
+    caption = f"{len(trials)} trials in the order of proposal; {finding}, in sample. The lowest twentieth is cut off."
     return _draw("convergence", "Convergence", caption, paint)
 
 
 def _scatter(result: OptimizationResult) -> Chart:
-    chosen = result.winner.digest if result.winner else None
+    winner = result.winner.digest if result.winner else None
 
     def paint(axes: Axes) -> None:
         for feasible, marker, colour in ((True, "o", THEIRS), (False, "x", THIRD)):
-            some = [t for t in result.trials if t.feasible == feasible and t.digest != chosen]
+            some = [t for t in result.trials if t.feasible == feasible and t.digest != winner]
             axes.scatter(
                 [100 * t.volatility for t in some],
                 [100 * t.excess_return for t in some],
@@ -156,7 +156,7 @@ def _scatter(result: OptimizationResult) -> Chart:
                 linewidths=0.0 if feasible else 1.1,
             )
         for t in result.trials:
-            if t.digest == chosen:
+            if t.digest == winner:
                 axes.scatter(
                     100 * t.volatility,
                     100 * t.excess_return,
@@ -175,8 +175,8 @@ def _scatter(result: OptimizationResult) -> Chart:
             ],
         )
 
-    broken = sum(not t.feasible for t in result.trials)
-    caption = f"Each trial's expected volatility and excess return; {broken} of {len(result.trials)} break a limit."
+    infeasible = sum(not t.feasible for t in result.trials)
+    caption = f"Each trial's expected volatility and excess return; {infeasible} of {len(result.trials)} break a limit."
     return _draw("scatter", "Risk and return", caption, paint)
 
 

@@ -38,15 +38,15 @@ def render(
     result: OptimizationResult,
     *,
     run: str,
-    made: datetime,
+    created_at: datetime,
     history: History | None = None,
     watermark: str | None = None,
 ) -> str:
-    """The whole page. The same result gives the same bytes but for `run` and `made`."""
+    """The whole page. The same result gives the same bytes but for `run` and `created_at`."""
     return _page().render(
         r=result,
         run=run,
-        made=made,
+        created_at=created_at,
         watermark=watermark,
         charts=charts(result, history),
         sections=_sections(result),
@@ -72,11 +72,11 @@ def _page() -> Any:
     return environment.get_template("page.html.j2")
 
 
-def _chart(drawn: Mapping[str, Chart], id_: str) -> Markup:
+def _chart(drawings: Mapping[str, Chart], id_: str) -> Markup:
     """A figure element, or nothing where the result has no data for it."""
-    if id_ not in drawn:
+    if id_ not in drawings:
         return Markup()
-    one = drawn[id_]
+    one = drawings[id_]
     return Markup('<figure class="chart"><figcaption><b>{}.</b> {}</figcaption>{}</figure>').format(
         one.title,
         one.caption,

@@ -27,7 +27,7 @@ def silent() -> Iterator[socket.socket]:
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "message"),
     [
         (ASKED, "optimize --resume"),
         pytest.param(
@@ -35,7 +35,7 @@ def silent() -> Iterator[socket.socket]:
         ),
     ],
 )
-def test_the_program_ends_without_waiting_for_a_call_that_hangs(command, told, silent, tmp_path):
+def test_ctrl_c_ends_the_program_during_a_hanging_call(command, message, silent, tmp_path):
     environment = os.environ | {
         "STRATIGOS_HOME": str(tmp_path / "home"),
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": f"http://127.0.0.1:{silent.getsockname()[1]}",
@@ -61,6 +61,6 @@ def test_the_program_ends_without_waiting_for_a_call_that_hangs(command, told, s
         started.kill()
         started.wait()
     assert started.returncode == 130
-    assert told in err
+    assert message in err
     assert "Traceback" not in err
     assert not (tmp_path / "mine.yaml").exists()

@@ -26,9 +26,9 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A finished run in a home of its own: the home, what was printed, what was told."""
-    place = tmp_path_factory.mktemp("made") / "home"
+def finished_run(tmp_path_factory):
+    """A finished run in a home of its own: the home, stdout and stderr."""
+    place = tmp_path_factory.mktemp("home") / "home"
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as environment, redirect_stdout(out), redirect_stderr(err):
         environment.setenv("STRATIGOS_HOME", str(place))
@@ -50,9 +50,9 @@ def command(*arguments, home, **environment):
 
 
 @pytest.fixture
-def at_made(made, monkeypatch):
-    monkeypatch.setenv("STRATIGOS_HOME", str(made[0]))
-    return made[0]
+def in_finished_home(finished_run, monkeypatch):
+    monkeypatch.setenv("STRATIGOS_HOME", str(finished_run[0]))
+    return finished_run[0]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["optimize", "--help"], ["data", "check", "--help"], []])
@@ -99,7 +99,7 @@ def test_help_states_ranges_defaults_and_examples(capsys, monkeypatch):
         (["surplus"], ["surplus"]),
     ],
 )
-def test_what_can_be_mended_exits_with_2_and_stores_nothing(capfd, home, arguments, parts):
+def test_a_user_error_exits_with_2_and_stores_nothing(capfd, home, arguments, parts):
     assert run(["optimize", *arguments]) == 2
     out, err = capfd.readouterr()
     assert out == ""
@@ -134,12 +134,12 @@ PRICES = {
 
 
 @pytest.mark.parametrize("kind", PRICES)
-@pytest.mark.parametrize("door", ["check", "optimize"])
-def test_a_price_file_that_cannot_be_used_is_refused(capfd, tmp_path, home, kind, door):
+@pytest.mark.parametrize("command_name", ["check", "optimize"])
+def test_a_price_file_that_cannot_be_used_is_refused(capfd, tmp_path, home, kind, command_name):
     content, named = PRICES[kind]
     path = tmp_path / "prices.csv"
     path.write_text(content)
-    arguments = ["data", "check", str(path)] if door == "check" else ["optimize", "--prices", str(path)]
+    arguments = ["data", "check", str(path)] if command_name == "check" else ["optimize", "--prices", str(path)]
     assert run(arguments) == 2
     out, err = capfd.readouterr()
     assert out == ""
@@ -150,13 +150,13 @@ def test_a_price_file_that_cannot_be_used_is_refused(capfd, tmp_path, home, kind
     assert stored(home) == []
 
 
-def test_a_refusal_cannot_move_the_cursor_of_a_terminal(capfd, tmp_path):
+def test_an_error_text_cannot_move_the_cursor(capfd, tmp_path):
     path = tmp_path / "request.json"
     path.write_text(json.dumps({"universe": "stocks:AA\x1b[2JX"}))
     assert run(["optimize", "--request", str(path)]) == 2
-    told = capfd.readouterr().err
-    assert "AA·[2JX is not in" in told
-    assert "\x1b" not in told
+    error = capfd.readouterr().err
+    assert "AA·[2JX is not in" in error
+    assert "\x1b" not in error
 
 
 def test_a_lookback_longer_than_the_data_allow_is_refused(capfd, tmp_path, home):
@@ -179,14 +179,14 @@ def test_a_lookback_longer_than_the_data_allow_is_refused(capfd, tmp_path, home)
 
 
 @pytest.mark.parametrize("place", ["/proc/nowhere", "/dev/null", "/dev/null/home"])
-def test_a_home_that_cannot_be_written_is_named(capfd, monkeypatch, place):
+def test_an_unwritable_home_is_named(capfd, monkeypatch, place):
     monkeypatch.setenv("STRATIGOS_HOME", place)
     assert run(["runs"]) == 2
     assert "STRATIGOS_HOME" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(("variable", "value"), [("STRATIGOS_LOG_LEVEL", "loud"), ("STRATIGOS_OWNER", "a/../b")])
-def test_a_setting_that_is_wrong_is_named(capfd, monkeypatch, variable, value):
+def test_an_invalid_setting_is_named(capfd, monkeypatch, variable, value):
     monkeypatch.setenv(variable, value)
     assert run(["runs"]) == 2
     assert variable in capfd.readouterr().err
@@ -209,8 +209,8 @@ def test_no_run_yet(capfd):
     assert "there is no run yet" in capfd.readouterr().err
 
 
-def test_optimize_tells_the_benefit_first_and_ends_with_the_digest(made):
-    home, out, err = made
+def test_optimize_prints_the_benefit_first_and_the_digest_last(finished_run):
+    home, out, err = finished_run
     lines = out.strip().splitlines()
     assert "bps a year" in lines[1]
     assert ONE_HISTORY in out
@@ -227,8 +227,8 @@ def test_optimize_tells_the_benefit_first_and_ends_with_the_digest(made):
     assert "\x1b" not in out + err
 
 
-def test_show_runs_trace_and_reproduce_agree(capfd, at_made, made):
-    digest = made[1].strip().splitlines()[-1].removeprefix("result digest: ")
+def test_show_runs_trace_and_reproduce_agree(capfd, in_finished_home, finished_run):
+    digest = finished_run[1].strip().splitlines()[-1].removeprefix("result digest: ")
     assert run(["runs", "--json"]) == 0
     (listed,) = json.loads(capfd.readouterr().out)
     assert listed["result_digest"] == digest
@@ -246,21 +246,21 @@ def test_show_runs_trace_and_reproduce_agree(capfd, at_made, made):
     assert out.count(digest) == 2
 
 
-def test_reproduce_exits_with_1_when_the_digests_differ(capfd, at_made, monkeypatch):
+def test_reproduce_exits_with_1_when_the_digests_differ(capfd, in_finished_home, monkeypatch):
     import graphs.jobs.reproduction
     from desk.runs.repository import load_final_result
 
     async def otherwise(dependencies, owner, run_id):
-        found = await load_final_result(dependencies.store, owner, run_id)
-        assert found is not None
-        return found.model_copy(update={"caveats": ("another",)})
+        result = await load_final_result(dependencies.store, owner, run_id)
+        assert result is not None
+        return result.model_copy(update={"caveats": ("another",)})
 
     monkeypatch.setattr(graphs.jobs.reproduction, "reproduce", otherwise)
     assert run(["reproduce", "last"]) == 1
     assert "DIFFERS" in capfd.readouterr().out
 
 
-def test_export_writes_each_format(capfd, at_made, tmp_path):
+def test_export_writes_each_format(capfd, in_finished_home, tmp_path):
     for format_ in ("json", "csv", "html"):
         path = tmp_path / f"out.{format_}"
         assert run(["export", "last", "--format", format_, "--output", str(path)]) == 0
@@ -277,7 +277,7 @@ def test_export_writes_each_format(capfd, at_made, tmp_path):
 
 
 @pytest.mark.soak
-def test_an_exported_request_gives_the_same_digest(capfd, at_made, made, tmp_path):
+def test_an_exported_request_gives_the_same_digest(capfd, in_finished_home, finished_run, tmp_path):
     assert run(["show", "last", "--json"]) == 0
     result = json.loads(capfd.readouterr().out)
     path = tmp_path / "request.json"
@@ -285,7 +285,7 @@ def test_an_exported_request_gives_the_same_digest(capfd, at_made, made, tmp_pat
     done = command("optimize", "--request", str(path), "--json", home=tmp_path / "other")
     assert done.returncode == 0, done.stderr
     again = json.loads(done.stdout)
-    assert again["result_digest"] == made[1].strip().splitlines()[-1].removeprefix("result digest: ")
+    assert again["result_digest"] == finished_run[1].strip().splitlines()[-1].removeprefix("result digest: ")
     assert again["result"]["verdict"] == result["verdict"]
     assert again["seconds"]["wall"] > 0
 
@@ -308,7 +308,7 @@ def _listens_to_interrupts() -> None:
 
 @pytest.mark.parametrize("moment", [pytest.param("Market analyst", marks=pytest.mark.soak), "Estimate, plan 1"])
 @pytest.mark.soak
-def test_an_interrupted_run_says_how_to_go_on(capfd, home, made, moment):
+def test_an_interrupted_run_says_how_to_continue(capfd, home, finished_run, moment):
     running = subprocess.Popen(
         [sys.executable, "-m", "api", "optimize", *SMALL],
         cwd=ROOT,
@@ -333,11 +333,11 @@ def test_an_interrupted_run_says_how_to_go_on(capfd, home, made, moment):
     assert run(resume[1].split()) == 0
     out, err = capfd.readouterr()
     assert "agents driven by embedded planner (rule-based)" in err
-    assert out.splitlines()[-1] == made[1].splitlines()[-1]
+    assert out.splitlines()[-1] == finished_run[1].splitlines()[-1]
 
 
 @pytest.mark.soak
-def test_a_reader_that_leaves_is_no_fault(at_made):
+def test_a_closed_pipe_is_no_fault(in_finished_home):
     piped = f"{sys.executable} -m api trace last --json | head -1; exit ${{PIPESTATUS[0]}}"
     for _ in range(2):
         done = subprocess.run(["bash", "-c", piped], cwd=ROOT, capture_output=True, text=True)
@@ -353,15 +353,15 @@ def test_a_reader_that_leaves_is_no_fault(at_made):
     ],
 )
 @pytest.mark.soak
-def test_it_prints_on_any_terminal(made, environment):
-    done = command("show", "last", home=made[0], **environment)
+def test_output_works_on_any_terminal(finished_run, environment):
+    done = command("show", "last", home=finished_run[0], **environment)
     assert done.returncode == 0, done.stderr
-    assert made[1].strip().splitlines()[-1] in done.stdout
+    assert finished_run[1].strip().splitlines()[-1] in done.stdout
     assert "\x1b" not in done.stdout
 
 
 @pytest.mark.soak
-def test_what_a_user_wrote_moves_no_cursor(tmp_path):
+def test_text_of_a_user_cannot_move_the_cursor(tmp_path):
     done = command("optimize", *SMALL, "--name", "a\x1b[31m[bold]b\nc", home=tmp_path / "h")
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout

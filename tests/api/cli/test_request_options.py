@@ -16,7 +16,7 @@ def test_every_option_sets_a_field_that_exists_and_states_its_range(option):
     assert accepted_values(split_path(PATHS[option])) != "see the documentation"
 
 
-def test_no_option_is_the_default_request():
+def test_without_options_the_request_is_the_default():
     assert request_from({}, None) == OptimizationRequest()
 
 
@@ -65,7 +65,7 @@ def test_a_refusal_names_the_option_the_value_and_what_is_allowed(given, parts):
     assert "\n" not in str(refusal.value)
 
 
-def test_all_mistakes_are_told_at_once():
+def test_all_errors_are_reported_at_once():
     with pytest.raises(InvalidInput) as refusal:
         request_from({"trials": "1", "seed": "-1", "target_vol": "3"}, None)
     assert [line.partition(":")[0] for line in str(refusal.value).splitlines()] == [
@@ -174,14 +174,14 @@ def test_a_broken_request_file_is_refused(tmp_path, content, parts):
         assert part in str(refusal.value)
 
 
-def test_a_request_file_that_is_none(tmp_path):
+def test_a_missing_request_file_is_rejected(tmp_path):
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path, tmp_path / "absent", tmp_path / "binary"):
         with pytest.raises(InvalidInput, match="--request"):
             request_from({}, str(path))
 
 
-def test_options_that_a_file_would_hide_are_refused(tmp_path):
+def test_options_together_with_a_request_file_are_rejected(tmp_path):
     path = tmp_path / "request.json"
     path.write_text("{}")
     with pytest.raises(InvalidInput, match="--cost-bps, --target-vol cannot accompany a request file"):

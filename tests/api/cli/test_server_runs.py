@@ -41,61 +41,61 @@ def server(tmp_path_factory):
 
 
 @dataclass(frozen=True)
-class Said:
+class CommandOutput:
     code: int
     out: str
     err: str
 
 
-def said(*arguments: str) -> Said:
+def run_command(*arguments: str) -> CommandOutput:
     with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
         code = run(arguments)
-    return Said(code, out.getvalue(), err.getvalue())
+    return CommandOutput(code, out.getvalue(), err.getvalue())
 
 
 @dataclass(frozen=True)
-class Made:
-    """A job that waited for a person, and what was said of it until it was finished."""
+class SubmittedJob:
+    """A job that waited for a person, and the output of each command until it was finished."""
 
     job: str
     home: Path
-    waiting: Said
-    listed: Said
-    unfinished: Said
-    approved: Said
+    waiting: CommandOutput
+    listed: CommandOutput
+    unfinished: CommandOutput
+    approved: CommandOutput
 
 
 @pytest.fixture(scope="module")
-def made(server, tmp_path_factory):
-    home = tmp_path_factory.mktemp("made") / "home"
+def submitted_job(server, tmp_path_factory):
+    home = tmp_path_factory.mktemp("home") / "home"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STRATIGOS_HOME", str(home))
-        waiting = said("optimize", "--server", server, "--name", "Made", *SMALL)
+        waiting = run_command("optimize", "--server", server, "--name", "Made", *SMALL)
         [name] = re.findall(rf"Approve it: python -m api approve (\w+) --server {re.escape(server)} ", waiting.err)
-        listed, unfinished = said("runs", "--server", server), said("show", name, "--server", server)
-        approved = said("approve", name, "--trials", "10", "--server", server)
-    return Made(name, home, waiting, listed, unfinished, approved)
+        listed, unfinished = run_command("runs", "--server", server), run_command("show", name, "--server", server)
+        approved = run_command("approve", name, "--trials", "10", "--server", server)
+    return SubmittedJob(name, home, waiting, listed, unfinished, approved)
 
 
-def test_optimize_waits_for_a_person_and_goes_on_with_the_approval(server, made, capsys):
-    assert (made.waiting.code, made.waiting.out) == (3, "")
-    assert f"waits for a worker at {server}" in made.waiting.err
-    assert f"Waiting for your decision: {made.job[:12]}" in made.listed.out
-    assert made.unfinished.code == 2
-    assert "waits for a person" in made.unfinished.err
-    assert made.approved.code == 0
-    assert "Launch edited by local, 10 trials" in made.approved.err
-    assert "10 trials finished" in made.approved.err
-    assert "10 configurations x 1 scenarios" in made.approved.out
-    assert (made.home / "reports" / f"{made.job}.html").read_text().startswith("<!doctype html>")
+def test_optimize_waits_for_approval_and_then_continues(server, submitted_job, capsys):
+    assert (submitted_job.waiting.code, submitted_job.waiting.out) == (3, "")
+    assert f"waits for a worker at {server}" in submitted_job.waiting.err
+    assert f"Waiting for your decision: {submitted_job.job[:12]}" in submitted_job.listed.out
+    assert submitted_job.unfinished.code == 2
+    assert "waits for a person" in submitted_job.unfinished.err
+    assert submitted_job.approved.code == 0
+    assert "Launch edited by local, 10 trials" in submitted_job.approved.err
+    assert "10 trials finished" in submitted_job.approved.err
+    assert "10 configurations x 1 scenarios" in submitted_job.approved.out
+    assert (submitted_job.home / "reports" / f"{submitted_job.job}.html").read_text().startswith("<!doctype html>")
 
-    assert run(["optimize", "--resume", made.job, "--json", "--server", server]) == 0
+    assert run(["optimize", "--resume", submitted_job.job, "--json", "--server", server]) == 0
     again = json.loads(capsys.readouterr().out)
-    assert again["run"] == made.job
-    assert f"result digest: {again['result_digest']}" in made.approved.out
-    assert run(["cancel", made.job, "--server", server]) == 2
+    assert again["run"] == submitted_job.job
+    assert f"result digest: {again['result_digest']}" in submitted_job.approved.out
+    assert run(["cancel", submitted_job.job, "--server", server]) == 2
     assert "completed" in capsys.readouterr().err
-    assert run(["approve", made.job, "--server", server]) == 2
+    assert run(["approve", submitted_job.job, "--server", server]) == 2
     assert "was edited by local" in capsys.readouterr().err
 
 
@@ -109,22 +109,22 @@ def test_a_rejected_job_computes_nothing(server, capsys):
     assert "rejected and has no result" in capsys.readouterr().err
 
 
-def test_what_is_there_is_shown_exported_and_reproduced(server, made, capsysbinary, monkeypatch, tmp_path):
+def test_a_completed_job_is_shown_exported_and_reproduced(server, submitted_job, capsysbinary, monkeypatch, tmp_path):
     monkeypatch.setenv("STRATIGOS_SERVER", server)
-    job = made.job
+    job = submitted_job.job
     assert run(["runs", "--json"]) == 0
     [line] = [line for line in json.loads(capsysbinary.readouterr().out) if line["id"] == job]
     assert (line["state"], line["name"]) == ("completed", "Made")
     assert run(["show", job[:10]]) == 0
-    shown = capsysbinary.readouterr().out.decode()
-    assert "Made" in shown
-    assert f"result digest: {line['result_digest']}" in shown
+    report = capsysbinary.readouterr().out.decode()
+    assert "Made" in report
+    assert f"result digest: {line['result_digest']}" in report
     assert run(["show", job, "--json"]) == 0
     whole = capsysbinary.readouterr().out
     assert run(["export", job]) == 0
     assert capsysbinary.readouterr().out == whole
     for format_, begins in (("csv", b"strategy,number"), ("html", b"<!doctype html>"), ("xlsx", b"PK")):
-        place = tmp_path / f"made.{format_}"
+        place = tmp_path / f"export.{format_}"
         assert run(["export", job, "--format", format_, "-o", str(place)]) == 0
         assert place.read_bytes().lstrip(b"\xef\xbb\xbf").startswith(begins)
     capsysbinary.readouterr()
@@ -132,19 +132,19 @@ def test_what_is_there_is_shown_exported_and_reproduced(server, made, capsysbina
     assert b"The result is the same." in capsysbinary.readouterr().out
 
 
-def test_a_chat_answers_waits_and_goes_on_with_the_decision(server, capsys):
+def test_a_chat_answers_waits_and_continues_after_the_decision(server, capsys):
     assert run(["chat", "--server", server, "--say", JOKE, "--say", SEARCH]) == 3
-    told = capsys.readouterr()
-    assert "nothing this desk can do" in told.out
-    [(name, flag)] = re.findall(r"Approve it: python -m api approve (\w+) (--server \S+)", told.err)
-    assert f"python -m api chat --conversation last {flag}" in told.err
+    output = capsys.readouterr()
+    assert "nothing this desk can do" in output.out
+    [(name, flag)] = re.findall(r"Approve it: python -m api approve (\w+) (--server \S+)", output.err)
+    assert f"python -m api chat --conversation last {flag}" in output.err
     assert run(["chats", "--server", server]) == 0
     assert JOKE in capsys.readouterr().out
     assert run(["reject", name, "--reason", "too dear", "--server", server]) == 0
     capsys.readouterr()
     assert run(["chat", "--server", server, "--conversation", "last", "--say", JOKE]) == 0
-    told = capsys.readouterr()
-    assert told.out.count("nothing this desk can do") == 1
+    output = capsys.readouterr()
+    assert output.out.count("nothing this desk can do") == 1
     assert run(["chat", "--server", server, "--conversation", "last", "--branch", "1", "--say", JOKE]) == 0
 
 
@@ -159,14 +159,14 @@ def test_a_chat_answers_waits_and_goes_on_with_the_decision(server, capsys):
         (["show", "nothing"], ["RUN", "python -m api runs"]),
     ],
 )
-def test_what_cannot_be_served_names_what_to_mend(server, arguments, parts, capsys):
+def test_an_unsupported_command_of_a_server_names_the_cause(server, arguments, parts, capsys):
     assert run([*arguments, "--server", server]) == 2
-    told = capsys.readouterr()
-    assert [part for part in parts if part not in told.err] == []
-    assert told.out == ""
+    output = capsys.readouterr()
+    assert [part for part in parts if part not in output.err] == []
+    assert output.out == ""
 
 
-def test_no_server_is_one_line(capsys, monkeypatch):
+def test_a_missing_server_is_a_one_line_error(capsys, monkeypatch):
     with scripted((200, {}, {})) as (url, _):
         pass
     monkeypatch.setenv("STRATIGOS_SERVER", url)
@@ -184,7 +184,7 @@ def test_no_server_is_one_line(capsys, monkeypatch):
     assert "STRATIGOS_SERVER" in capsys.readouterr().err
 
 
-def test_ctrl_c_leaves_the_job_where_it_is(home, capsys):
+def test_ctrl_c_leaves_the_job_running(home, capsys):
     with run_server(application(home, queued_dependencies(home))) as url:  # without a worker: it waits for ever
         started = subprocess.Popen(
             [sys.executable, "-c", INTERRUPTIBLE, "optimize", "--server", url, *SMALL],

@@ -18,14 +18,14 @@ OBEDIENT = "import os, sys; print(os.getpid(), file=open(sys.argv[1], 'a')); sys
 SECONDS = 60.0
 
 
-def until(found: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool]) -> None:
     deadline = monotonic() + SECONDS
-    while not found():
+    while not condition():
         assert monotonic() < deadline
         sleep(0.02)
 
 
-def test_a_worker_that_dies_is_followed_by_another_and_the_last_ends_with_the_server(tmp_path):
+def test_a_killed_worker_is_replaced_and_the_last_ends_with_the_server(tmp_path):
     began = tmp_path / "began"
     began.touch()
 
@@ -48,7 +48,7 @@ def test_workers_end_side_by_side(tmp_path):
     assert monotonic() - ended < 3 * 0.8
 
 
-def test_no_worker_is_begun_where_none_is_wanted():
+def test_no_worker_starts_when_zero_are_configured():
     with workers(0, ["/nothing"]):
         pass
 

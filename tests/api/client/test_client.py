@@ -74,7 +74,7 @@ def write_log(home: Path, trials: int = 100, *, finished: bool = True) -> None:
     asyncio.run(write())
 
 
-def test_it_is_light_to_import():
+def test_the_client_imports_no_heavy_library():
     heavy = "{'numpy','numba','langgraph','langchain_core','pandas','scipy','boto3','aiosqlite'}"
     code = f"import sys, api.client.client, api.cli.runs.server; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -89,12 +89,12 @@ def test_an_address_may_be_written_with_its_api(url):
 @pytest.mark.parametrize(
     "url", ["127.0.0.1:8000", "ftp://127.0.0.1", "http://", "http://a b", "http://me:word@h", "http://h/?q=1", ""]
 )
-def test_what_is_no_address_is_refused(url):
+def test_an_invalid_address_is_rejected(url):
     with pytest.raises(InvalidInput, match=r"--server.*such as http"):
         Client(url)
 
 
-def test_a_job_is_submitted_once_listed_cancelled_and_begun_again(client):
+def test_a_job_is_submitted_once_listed_cancelled_and_resumed(client):
     job = client.submit(REQUEST, key="monday")
     assert client.submit(REQUEST, key="monday") == job
     other = client.submit(REQUEST.model_copy(update={"name": "Other"}))
@@ -114,7 +114,7 @@ def test_a_job_is_submitted_once_listed_cancelled_and_begun_again(client):
         assert (refused.value.status, refused.value.code) == (409, "CONFLICT")
 
 
-def test_what_is_refused_names_the_field_and_what_is_allowed(client):
+def test_a_rejected_request_names_the_field_and_what_is_accepted(client):
     with pytest.raises(Refused) as refused:
         client.submit(REQUEST.model_copy(update={"universe": "nikkei"}))
     error = refused.value
@@ -126,7 +126,7 @@ def test_what_is_refused_names_the_field_and_what_is_allowed(client):
     assert (missing.value.status, missing.value.code) == (404, "NOT_FOUND")
 
 
-def test_a_fault_of_the_server_is_nothing_that_the_user_can_mend():
+def test_a_fault_of_the_server_is_not_a_user_error():
     fault = {"error": {"code": "INTERNAL_SERVER_ERROR", "message": "a fault of the service", "details": []}}
     with scripted((500, {}, fault)) as (url, script), Client(url) as client, pytest.raises(ServerError) as failed:
         client.job("any")
@@ -135,7 +135,7 @@ def test_a_fault_of_the_server_is_nothing_that_the_user_can_mend():
 
 
 @pytest.mark.parametrize("content", [b"<html>hello</html>", b"{}", b'{"items": 3}'])
-def test_something_else_that_answers_is_told_from_a_server(content):
+def test_an_answer_of_another_program_is_recognized(content):
     with (
         scripted((200, {}, content)) as (url, _),
         Client(url) as client,
@@ -146,7 +146,7 @@ def test_something_else_that_answers_is_told_from_a_server(content):
         client.interrupts("any")
 
 
-def test_a_busy_server_is_asked_again_with_the_same_key():
+def test_a_busy_server_is_retried_with_the_same_key():
     job = {"error": {"code": "CONFLICT", "message": "enough", "details": []}}
     with (
         scripted(BUSY, (429, {"Retry-After": "0"}, b"slow down"), (409, {}, job)) as (url, script),
@@ -158,7 +158,7 @@ def test_a_busy_server_is_asked_again_with_the_same_key():
     assert len({headers["Idempotency-Key"] for _, _, headers in script.requests}) == 1
 
 
-def test_a_server_that_stays_busy_is_given_up():
+def test_retries_of_a_busy_server_are_limited():
     with scripted(BUSY) as (url, script), Client(url) as client, pytest.raises(Refused, match="storage") as refused:
         client.interrupts("any")
     assert (refused.value.status, len(script.requests)) == (503, 5)
@@ -168,7 +168,7 @@ def test_a_server_that_stays_busy_is_given_up():
     assert len(script.requests) == 1
 
 
-def test_no_server_is_told_of_at_once():
+def test_a_missing_server_is_reported_at_once():
     with scripted((200, {}, DATA_SETS)) as (url, _):
         pass
     begun = time.monotonic()
@@ -178,14 +178,14 @@ def test_no_server_is_told_of_at_once():
     assert time.monotonic() - begun < 1.0
 
 
-def test_a_lost_answer_neither_loses_nor_doubles_a_job(client):
+def test_a_lost_response_neither_loses_nor_duplicates_a_job(client):
     with cut_wire(client.url, [0, 40]) as wire, Client(wire.url) as cut:
         job = cut.submit(REQUEST.model_copy(update={"name": "Lost"}))
         assert wire.cuts_left == 0
     assert [each.id for each in client.jobs(name="lost")] == [job.id]
 
 
-def test_what_would_be_done_twice_is_not_sent_again(client):
+def test_requests_without_an_idempotency_key_are_not_retried(client):
     draft, lost = PortfolioDraft(name="Once", assets={"AAPL": 1.0}), "may have executed the request"
     with cut_wire(client.url, [0] * 3) as wire, Client(wire.url) as cut, pytest.raises(Refused, match=lost) as refused:
         cut.keep_portfolio(draft)
@@ -193,19 +193,19 @@ def test_what_would_be_done_twice_is_not_sent_again(client):
     assert [each.name for each in client.portfolios()].count("Once") == 1
 
 
-def test_events_that_are_cut_again_and_again_come_once_and_in_order(home):
+def test_events_over_a_broken_connection_arrive_once_and_in_order(home):
     write_log(home)
     cuts = [0, 300, 5_000, 1, 40_000, 777, 20_000]
     with run_server(application(home)) as url, cut_wire(url, cuts) as wire, Client(wire.url) as client:
-        told = list(client.events(RUN))
+        events = list(client.events(RUN))
         assert wire.cuts_left == 0
-        assert list(client.events(RUN, after=len(told))) == []
-        assert list(client.events(RUN, after=200)) == told[200:]
-    assert [live.sequence for live in told] == list(range(1, 205))
-    assert told[-1].event.event == "run_finished"
+        assert list(client.events(RUN, after=len(events))) == []
+        assert list(client.events(RUN, after=200)) == events[200:]
+    assert [live.sequence for live in events] == list(range(1, 205))
+    assert events[-1].event.event == "run_finished"
 
 
-def test_events_go_on_at_the_server_that_is_there_then(home):
+def test_events_continue_at_another_server(home):
     write_log(home)
     with (
         run_server(application(home)) as first,
@@ -213,21 +213,21 @@ def test_events_go_on_at_the_server_that_is_there_then(home):
         cut_wire(first, [20_000]) as wire,
         Client(wire.url) as client,
     ):
-        events = client.events(RUN)
-        told = [next(events)]
+        stream = client.events(RUN)
+        events = [next(stream)]
         wire.point_at(second)
-        told += events
-    assert [live.sequence for live in told] == list(range(1, 205))
+        events += stream
+    assert [live.sequence for live in events] == list(range(1, 205))
 
 
-def test_a_server_that_does_not_come_back_is_retried_for_a_limited_time(home):
+def test_retries_of_a_lost_server_are_limited_in_time(home):
     write_log(home, finished=False)
     with run_server(application(home)) as url, cut_wire(url, [20_000]) as wire, Client(wire.url) as client:
-        events = client.events(RUN, retry_seconds=0.3)
-        told = [next(events)]
+        stream = client.events(RUN, retry_seconds=0.3)
+        events = [next(stream)]
         wire.close()
         with pytest.raises(Refused, match="no server answers") as refused:
-            told += events
+            events += stream
     assert refused.value.code == "UNREACHABLE"
 
 
@@ -236,17 +236,17 @@ def test_an_unknown_run_has_no_events(client):
         list(client.events("nothing-of-that-name"))
 
 
-def test_a_message_is_answered_over_a_wire_that_is_cut(home):
+def test_a_message_is_answered_over_a_broken_connection(home):
     with run_server(application(home)) as url, Client(url) as whole, cut_wire(url, [0, 900, 2_000]) as wire:
         with Client(wire.url) as client:
             thread = whole.start_thread("Fun").id
-            told = list(client.ask(thread, JOKE))
-        assert [live.sequence for live in told] == list(range(1, len(told) + 1))
-        assert (told[0].event.event, told[-1].event.event) == ("turn_started", "turn_finished")
-        asked, answered = whole.messages(thread)
-        assert isinstance(asked, UserMessage)
+            events = list(client.ask(thread, JOKE))
+        assert [live.sequence for live in events] == list(range(1, len(events) + 1))
+        assert (events[0].event.event, events[-1].event.event) == ("turn_started", "turn_finished")
+        question, answered = whole.messages(thread)
+        assert isinstance(question, UserMessage)
         assert isinstance(answered, AssistantMessage)
-        assert (asked.text, answered.outcome) == (JOKE, "declined")
+        assert (question.text, answered.outcome) == (JOKE, "declined")
         assert [each.id for each in whole.threads()] == [thread]
         given = whole.feedback(thread, 1, Opinion(rating=2, comment="not funny"))
         assert (given.rating, given.by) == (2, "local")
@@ -254,18 +254,18 @@ def test_a_message_is_answered_over_a_wire_that_is_cut(home):
         assert whole.thread(branched.id).turns == 1
 
 
-def test_a_message_that_waits_for_a_person_goes_on_with_the_decision(home):
+def test_a_waiting_message_continues_after_the_decision(home):
     with run_server(application(home, guarded(home))) as url, Client(url) as client:
         thread = client.start_thread().id
-        told = list(client.ask(thread, SEARCH))
-        assert isinstance(told[-1].event, TurnPaused)
-        [asked] = client.interrupts(thread)
-        assert list(client.follow(client.turn(thread, 1), after=len(told))) == []
-        turn = client.decide(thread, asked.run, Ruling(verdict="rejected", reason="too dear"))
-        rest = list(client.follow(turn, after=len(told)))
+        events = list(client.ask(thread, SEARCH))
+        assert isinstance(events[-1].event, TurnPaused)
+        [interrupt] = client.interrupts(thread)
+        assert list(client.follow(client.turn(thread, 1), after=len(events))) == []
+        turn = client.decide(thread, interrupt.run, Ruling(verdict="rejected", reason="too dear"))
+        rest = list(client.follow(turn, after=len(events)))
         assert rest[-1].event.event == "turn_finished"
         assert client.interrupts(thread) == []
-        assert client.job(asked.run).state == "rejected"
+        assert client.job(interrupt.run).state == "rejected"
 
 
 def test_a_decision_about_a_job_is_typed(client):
@@ -279,19 +279,19 @@ def test_a_decision_about_a_job_is_typed(client):
             decide()
 
 
-def test_portfolios_are_changed_at_the_version_that_was_read(client):
-    made = client.keep_portfolio(PortfolioDraft(name="Mine", assets={"AAPL": 0.5, "MSFT": 0.5}, tags=("core",)))
-    changed = client.change_portfolio(made.id, PortfolioPatch(name="Ours"), version=made.version)
-    assert (changed.name, changed.assets, changed.version) == ("Ours", made.assets, made.version + 1)
+def test_a_portfolio_change_requires_the_version_that_was_read(client):
+    created = client.keep_portfolio(PortfolioDraft(name="Mine", assets={"AAPL": 0.5, "MSFT": 0.5}, tags=("core",)))
+    changed = client.change_portfolio(created.id, PortfolioPatch(name="Ours"), version=created.version)
+    assert (changed.name, changed.assets, changed.version) == ("Ours", created.assets, created.version + 1)
     with pytest.raises(Refused) as stale:
-        client.change_portfolio(made.id, PortfolioPatch(name="Theirs"), version=made.version)
+        client.change_portfolio(created.id, PortfolioPatch(name="Theirs"), version=created.version)
     assert (stale.value.status, stale.value.code) == (412, "PRECONDITION_FAILED")
     others = [client.keep_portfolio(PortfolioDraft(name=f"P{n}", assets={"XOM": 1.0})) for n in range(3)]
-    assert [each.id for each in client.portfolios()][:4] == [each.id for each in others[::-1]] + [made.id]
-    assert [each.id for each in client.portfolios(tag="core")] == [made.id]
-    client.delete_portfolio(made.id, version=changed.version)
-    assert [each.id for each in client.portfolios(deleted=True)] == [made.id]
-    assert client.restore_portfolio(made.id).name == client.portfolio(made.id).name == "Ours"
+    assert [each.id for each in client.portfolios()][:4] == [each.id for each in others[::-1]] + [created.id]
+    assert [each.id for each in client.portfolios(tag="core")] == [created.id]
+    client.delete_portfolio(created.id, version=changed.version)
+    assert [each.id for each in client.portfolios(deleted=True)] == [created.id]
+    assert client.restore_portfolio(created.id).name == client.portfolio(created.id).name == "Ours"
 
 
 def test_prices_are_imported_and_read(client):
@@ -310,7 +310,7 @@ def test_prices_are_imported_and_read(client):
         client.prices(["NIX"])
 
 
-def test_numbers_are_computed_in_the_words_of_the_server(client):
+def test_computed_numbers_have_the_types_of_the_server(client):
     returns = {"A": [0.01, 0.02, -0.01, 0.03, -0.02], "B": [0.02, 0.01, -0.02, 0.02, -0.01]}
     equal = client.risk_parity(RiskParityRequest(returns=returns))
     assert sum(equal.result.weights.values()) == pytest.approx(1.0)
@@ -323,5 +323,5 @@ def test_numbers_are_computed_in_the_words_of_the_server(client):
     foreseen = client.estimate(REQUEST)
     assert foreseen.estimate.trials == 10
     config = StrategyConfig(weight_function="constant", constant_weight=0.6)
-    found = client.evaluate(EvaluationRequest(config=config, scenario=REQUEST.scenarios[0]))
-    assert found.rule.config == config
+    evaluation = client.evaluate(EvaluationRequest(config=config, scenario=REQUEST.scenarios[0]))
+    assert evaluation.rule.config == config

@@ -32,7 +32,7 @@ def test_json_is_the_result_itself(result):
     assert OptimizationResult.model_validate_json(as_json(result)).digest() == result.digest()
 
 
-def test_csv_has_one_row_for_each_trial_its_parameters_and_where_it_comes_from(result, of):
+def test_csv_has_a_row_per_trial_with_parameters_and_provenance(result, of):
     rows = list(csv.DictReader(io.StringIO(as_csv(result, [result.winner], of))))
     assert [int(row["number"]) for row in rows] == [trial.number for trial in result.trials]
     chosen = [row for row in rows if row["chosen"] == "True"]
@@ -64,24 +64,24 @@ def test_a_spreadsheet_runs_no_formula(result, of, start):
 
 
 def test_a_workbook_holds_the_result_and_the_trials(result, of):
-    found = sheets(as_workbook(result, [result.winner], of))
-    said = dict(found["Result"])
-    assert (said["job"], said["as_of"]) == ("r1", result.manifest.last_day)
-    assert said["verdict"] == result.verdict.colour
-    assert said["winner: estimator"] == "ewma_max"
-    header, *trials = found["Trials"]
+    tables = sheets(as_workbook(result, [result.winner], of))
+    summary = dict(tables["Result"])
+    assert (summary["job"], summary["as_of"]) == ("r1", result.manifest.last_day)
+    assert summary["verdict"] == result.verdict.colour
+    assert summary["winner: estimator"] == "ewma_max"
+    header, *trials = tables["Trials"]
     assert [row[header.index("objective")] for row in trials] == pytest.approx(
         [trial.objective for trial in result.trials],
         rel=1e-15,  # a cell holds 16 digits
     )
     assert {*StrategyConfig.model_fields} < set(header)
-    assert len(found["Figures"]) == len(result.figures) + 1
-    assert dict(found["Request"])["mandate.target_volatility"] == result.manifest.request.mandate.target_volatility
+    assert len(tables["Figures"]) == len(result.figures) + 1
+    assert dict(tables["Request"])["mandate.target_volatility"] == result.manifest.request.mandate.target_volatility
 
 
 def test_control_characters_do_not_break_a_workbook(result, of):
-    found = sheets(as_workbook(named(result, "a\x00b\x1fc"), [], of))
-    assert dict(found["Result"])["name"] == "a�b�c"
+    tables = sheets(as_workbook(named(result, "a\x00b\x1fc"), [], of))
+    assert dict(tables["Result"])["name"] == "a�b�c"
 
 
 def test_the_same_result_gives_the_same_bytes(result, of, monkeypatch):

@@ -35,14 +35,14 @@ class Page(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag, attrs):
-        found = dict(attrs)
-        self.seen.append((tag, found))
+        attributes = dict(attrs)
+        self.seen.append((tag, attributes))
         if tag not in VOID:
             self.open.append(tag)
-        if id_ := found.get("id"):
+        if id_ := attributes.get("id"):
             self.ids.append(id_)
         if tag == "a":
-            self.links.append(found.get("href") or "")
+            self.links.append(attributes.get("href") or "")
 
     def handle_startendtag(self, tag, attrs):
         self.handle_starttag(tag, attrs)
@@ -59,10 +59,10 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def page(result, history):
-    return render(result, run="abc", made=MADE, history=History(*history))
+    return render(result, run="abc", created_at=MADE, history=History(*history))
 
 
-def test_it_is_well_formed_and_its_links_lead_somewhere(page):
+def test_the_page_is_well_formed_and_its_links_resolve(page):
     parsed = Page(page)
     assert parsed.open == []
     assert len(parsed.ids) == len(set(parsed.ids))
@@ -70,7 +70,7 @@ def test_it_is_well_formed_and_its_links_lead_somewhere(page):
     assert not [tag for tag, _ in parsed.seen if tag in ("script", "iframe", "object", "embed", "link", "img", "base")]
 
 
-def test_nothing_is_fetched(page):
+def test_the_page_loads_nothing_from_elsewhere(page):
     assert "http:" not in page
     assert "https:" not in page
     assert "//" not in re.sub(r"\s//\s", "", Page(page).words)
@@ -79,7 +79,7 @@ def test_nothing_is_fetched(page):
     assert "default-src 'none'" in page
 
 
-def test_the_order_is_that_of_a_manager(page):
+def test_the_sections_have_the_order_a_manager_reads(page):
     order = [tag["id"] for name, tag in Page(page).seen if name == "section"]
     assert order == [
         "verdict",
@@ -107,7 +107,7 @@ def test_the_order_is_that_of_a_manager(page):
     assert places == sorted(places)
 
 
-def test_every_chart_has_words_for_those_who_do_not_see_it(page):
+def test_every_chart_has_a_text_alternative(page):
     charts = [tag for name, tag in Page(page).seen if name == "svg"]
     assert len(charts) == 8
     for chart in charts:
@@ -141,7 +141,7 @@ def test_hostile_text_stays_text(history):
     page = render(
         result.model_copy(update={"manifest": manifest}),
         run=hostile,
-        made=MADE,
+        created_at=MADE,
         history=History(*history),
     )
     parsed = Page(page)
@@ -173,12 +173,12 @@ def test_figures_that_read_the_same_lead_each_to_its_own_computation(result):
     claim = RenderedClaim(
         section="why", text="Of 3 there are 3 & more.", figures=("same_1", "same_0"), template=template
     )
-    said = str(linked(claim, {figure.id: figure for figure in named}))
-    assert re.findall(r'href="#figure-(\w+)"', said) == ["same_1", "same_0"]
-    assert said.endswith("</a> &amp; more.")
+    markup = str(linked(claim, {figure.id: figure for figure in named}))
+    assert re.findall(r'href="#figure-(\w+)"', markup) == ["same_1", "same_0"]
+    assert markup.endswith("</a> &amp; more.")
 
 
-def test_a_figure_is_told_exactly_with_its_error_its_field_and_its_tool(result):
+def test_a_figure_shows_its_exact_value_error_field_and_tool(result):
     hostile = '"><script>x</script>'
     figures = (
         result.figures[0].model_copy(update={"value": 38.123456, "error": 6.0}),
@@ -188,7 +188,7 @@ def test_a_figure_is_told_exactly_with_its_error_its_field_and_its_tool(result):
         section="why", text=format_figure(figures[1]), figures=("bear_benefit",), template="{{bear_benefit}}"
     )
     explained = Explanation(claims=(claim,), author="test")
-    page = render(sample_result(figures=figures, explanation=explained), run="abc", made=MADE)
+    page = render(sample_result(figures=figures, explanation=explained), run="abc", created_at=MADE)
     assert "<td>38.1235</td><td>bps</td><td>6</td>" in page
     assert "<code>benefit.basis_points</code>" in page
     assert "<code>assess_risk</code>" in page
@@ -197,14 +197,14 @@ def test_a_figure_is_told_exactly_with_its_error_its_field_and_its_tool(result):
 
 
 def test_only_the_time_differs_between_two_renderings(result, history, page):
-    again = render(result, run="abc", made=MADE, history=History(*history))
+    again = render(result, run="abc", created_at=MADE, history=History(*history))
     assert again == page
-    later = render(result, run="abc", made=MADE + dt.timedelta(days=1), history=History(*history))
+    later = render(result, run="abc", created_at=MADE + dt.timedelta(days=1), history=History(*history))
     assert later.replace("2026-01-03", "2026-01-02") == page
 
 
-def test_infeasible_is_told_as_loudly_as_a_winner(infeasible):
-    page = render(infeasible, run="abc", made=MADE)
+def test_an_infeasible_result_is_as_prominent_as_a_winner(infeasible):
+    page = render(infeasible, run="abc", created_at=MADE)
     parsed = Page(page)
     assert parsed.open == []
     assert {link[1:] for link in parsed.links} <= set(parsed.ids)
@@ -218,7 +218,7 @@ def test_infeasible_is_told_as_loudly_as_a_winner(infeasible):
 @pytest.mark.parametrize("colour", ["green", "amber", "red"])
 def test_the_colour_is_also_a_word_and_a_sign(colour):
     verdict = Verdict(colour=colour, headline="h", reason="r")
-    page = render(sample_result(verdict=verdict, history_series=None), run="abc", made=MADE)
+    page = render(sample_result(verdict=verdict, history_series=None), run="abc", created_at=MADE)
     assert f'class="verdict {colour}"' in page
     assert f"Verdict: {colour.capitalize()}" in page
     assert ONE_HISTORY in page[: page.index("</section>")]
@@ -231,7 +231,7 @@ def test_constant_volatility_carries_its_banner():
     page = render(
         result.model_copy(update={"manifest": result.manifest.model_copy(update={"request": request})}),
         run="abc",
-        made=MADE,
+        created_at=MADE,
     )
     assert GBM_BANNER in page[: page.index("</section>")]
 
@@ -257,11 +257,11 @@ def test_the_first_page_says_what_timing_earns_without_the_history_that_was_sear
     assert "In words" not in page[: page.index("timing in the simulated scenarios alone")]
 
 
-def test_the_terminal_says_what_the_interval_leaves_out(result):
-    said = benefit(result)
-    assert "Monte Carlo error only" in said
-    assert "by timing (" in said
-    assert "which has the same volatility" in said
+def test_the_terminal_states_what_the_interval_excludes(result):
+    text = benefit(result)
+    assert "Monte Carlo error only" in text
+    assert "by timing (" in text
+    assert "which has the same volatility" in text
 
 
 def test_a_strict_bound_is_not_rounded_to_nothing(result):
@@ -271,10 +271,10 @@ def test_a_strict_bound_is_not_rounded_to_nothing(result):
     assert limit_row(check)[3] == "at most 20% beyond 0.1%"
 
 
-@pytest.mark.parametrize(("rebalancing", "said"), [("daily", "daily"), ("weekly", "weekly (every 5 sessions)")])
-def test_how_often_reads_like_language(result, rebalancing, said):
+@pytest.mark.parametrize(("rebalancing", "text"), [("daily", "daily"), ("weekly", "weekly (every 5 sessions)")])
+def test_rebalancing_frequencies_read_as_words(result, rebalancing, text):
     config = result.winner.config.model_copy(update={"rebalancing": rebalancing})
-    assert dict(shape(config))["Rebalancing"] == said
+    assert dict(shape(config))["Rebalancing"] == text
 
 
 @pytest.mark.parametrize("function", FAMILY)

@@ -237,7 +237,7 @@ def labelled_everywhere(run_outcome: Ran) -> None:
     assert run_outcome.of(ClaimReleased)[-len(result.explanation.claims) :]
     output = io.StringIO()
     show(Console(file=output, width=200), result)
-    page = render(result, run=run_outcome.run, made=datetime(2026, 1, 1, tzinfo=UTC))
+    page = render(result, run=run_outcome.run, created_at=datetime(2026, 1, 1, tzinfo=UTC))
     for text in (output.getvalue().lower(), page.lower()):
         first = text.index("partial result")
         assert all(word not in text[:first] for word in ("winner", "best"))

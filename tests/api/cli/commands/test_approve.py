@@ -63,18 +63,18 @@ def test_a_run_above_a_threshold_says_how_to_decide(capfd):
     assert (question["owner"], question["asked"]["exceeded"]) == ("local", ["evaluations"])
 
 
-def test_what_waits_is_told_as_json_to_a_program(capfd):
+def test_a_waiting_run_is_printed_as_json(capfd):
     for arguments in (SMALL, ["--resume", "last"]):
         assert run(["optimize", *arguments, "--json"]) == 3
-        told = json.loads(capfd.readouterr().out)
-        assert set(told) == {"run", "state", "asked"}
-        assert told["state"] == "waiting"
-        assert told["asked"]["exceeded"] == ["evaluations"]
-        assert told["asked"]["thresholds"]["evaluations"] == 5
-    assert list(listed(capfd)) == [told["run"]]
+        output = json.loads(capfd.readouterr().out)
+        assert set(output) == {"run", "state", "asked"}
+        assert output["state"] == "waiting"
+        assert output["asked"]["exceeded"] == ["evaluations"]
+        assert output["asked"]["thresholds"]["evaluations"] == 5
+    assert list(listed(capfd)) == [output["run"]]
 
 
-def test_an_approved_run_goes_on_to_its_result(capfd):
+def test_an_approved_run_continues_to_its_result(capfd):
     name = waits(capfd)
     assert run(["approve", name, "--reason", "a small one"]) == 0
     out, err = capfd.readouterr()
@@ -86,12 +86,12 @@ def test_an_approved_run_goes_on_to_its_result(capfd):
     assert run(["reject", name, "--reason", "too late"]) == 2
     assert "was approved by local on" in capfd.readouterr().err
     assert run(["trace", name]) == 0
-    told = capfd.readouterr().out
-    assert "A person is asked: the job would take 10 evaluations (above 5)" in told
-    assert "Launch approved by local: a small one" in told
+    trace = capfd.readouterr().out
+    assert "A person is asked: the job would take 10 evaluations (above 5)" in trace
+    assert "Launch approved by local: a small one" in trace
 
 
-def test_an_edit_is_what_is_executed(capfd):
+def test_an_edited_run_is_executed_as_edited(capfd):
     name = waits(capfd)
     assert run(["approve", name, "--trials", "12", "--paths", "128", "--json"]) == 0
     out, err = capfd.readouterr()
@@ -122,7 +122,7 @@ def test_a_rejected_run_is_not_executed(capfd):
         (["reject", "last", "--reason", " "], ["--reason: ' ' is not allowed", "1 to 500 characters"]),
     ],
 )
-def test_a_decision_that_can_be_mended_leaves_the_run_waiting(capfd, arguments, parts):
+def test_an_invalid_decision_leaves_the_run_waiting(capfd, arguments, parts):
     name = waits(capfd)
     assert run(arguments) == 2
     err = capfd.readouterr().err
@@ -132,7 +132,7 @@ def test_a_decision_that_can_be_mended_leaves_the_run_waiting(capfd, arguments, 
 
 
 @pytest.mark.parametrize("answers", [[], [""], ["what", ""], ["e", "5", ""], ["r", "", ""]])
-def test_whoever_decides_nothing_at_the_terminal_leaves_the_run_waiting(capfd, typing, answers):
+def test_no_decision_at_the_terminal_leaves_the_run_waiting(capfd, typing, answers):
     typing(*answers)
     assert run(["optimize", *SMALL]) == 3
     out, err = capfd.readouterr()
@@ -158,13 +158,13 @@ def test_a_person_at_the_terminal_rejects_in_place(capfd, typing):
 
 
 @pytest.mark.soak
-def test_a_threshold_that_is_switched_off_asks_nobody(capfd, monkeypatch):
+def test_a_threshold_that_is_switched_off_requires_no_approval(capfd, monkeypatch):
     monkeypatch.setenv("APPROVE_EVALUATIONS", "none")
     assert run(["optimize", *SMALL]) == 0
     assert list(listed(capfd).values()) == ["completed"]
 
 
-def test_the_holdout_is_opened_by_a_person_and_marked_ever_after(capfd, monkeypatch):
+def test_an_opened_holdout_marks_every_later_output(capfd, monkeypatch):
     monkeypatch.setenv("APPROVE_EVALUATIONS", "none")
     assert run(["approve", "last", "--holdout"]) == 2
     assert run(["optimize", *SMALL]) == 0
@@ -177,9 +177,9 @@ def test_the_holdout_is_opened_by_a_person_and_marked_ever_after(capfd, monkeypa
     assert re.search(r"^The holdout \(.*\) was opened on .* by local", out)
     assert re.search(r"Sharpe ratio of the winner on the holdout: .?[0-9.]+$", out, re.MULTILINE)
     assert run(["show", "last"]) == 0
-    shown = capfd.readouterr().out
-    assert "was opened on" in " ".join(shown.split())
-    assert shown.splitlines()[-1] == locked.splitlines()[-1]
+    summary = capfd.readouterr().out
+    assert "was opened on" in " ".join(summary.split())
+    assert summary.splitlines()[-1] == locked.splitlines()[-1]
     assert run(["export", "last", "--format", "html"]) == 0
     assert "was opened on" in capfd.readouterr().out
     assert run(["approve", "last", "--holdout", "--json"]) == 0

@@ -19,7 +19,7 @@ def piped(text: bytes, *arguments: str, **options) -> subprocess.CompletedProces
 # ---- at a terminal
 
 
-def test_a_person_is_told_what_is_known_here_and_leaves(terminal):
+def test_help_lists_the_commands_and_quit_ends_the_chat(terminal):
     chat = terminal()
     assert "answered by embedded planner" in chat.until("/quit leaves.")
     chat.until("› ")
@@ -54,21 +54,21 @@ def test_lines_of_stdin_are_messages_and_answers_go_to_stdout(home, capfd):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "error"),
     [
         (b"x" * 4001 + b"\n", "message: it has 4001 characters; expected 1 to 4000 characters"),
         (b"caf\xe9\n", "contains an unpaired surrogate; expected "),
     ],
 )
-def test_a_line_that_is_no_message_ends_with_what_to_mend(text, told):
+def test_an_invalid_line_ends_the_chat_with_its_error(text, error):
     done = piped(text + b"tell me a joke\n")
     assert done.returncode == 2
-    assert told in done.stderr.decode()
+    assert error in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()
     assert done.stdout.decode().count("nothing this desk") == 0
 
 
-def test_who_is_not_there_to_approve_is_told_how(home, monkeypatch, capfd):
+def test_without_a_terminal_the_output_says_how_to_approve(home, monkeypatch, capfd):
     monkeypatch.setenv("APPROVE_EVALUATIONS", "5")
     assert run(["chat", "--say", SEARCH, "--say", JOKE]) == 3
     out, err = capfd.readouterr()
@@ -85,7 +85,7 @@ def test_who_is_not_there_to_approve_is_told_how(home, monkeypatch, capfd):
     assert "nothing this desk can do" in out
 
 
-def test_whoever_stops_reading_ends_the_chat():
+def test_a_closed_pipe_ends_the_chat():
     started = subprocess.Popen(
         [sys.executable, "-m", "api", "chat", "--say", "what can you do?", *["--say", JOKE] * 20],
         cwd=ROOT,
@@ -96,14 +96,14 @@ def test_whoever_stops_reading_ends_the_chat():
     started.stdout.readline()
     started.stdout.close()
     assert started.stderr is not None
-    told = started.stderr.read().decode()
+    error = started.stderr.read().decode()
     assert started.wait(TIMEOUT) == 141
-    assert "Traceback" not in told
+    assert "Traceback" not in error
     started.stderr.close()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "error"),
     [
         (["--conversation", "last"], "--conversation: there is none yet"),
         (["--branch", "1"], "--branch: of which conversation is not said"),
@@ -111,14 +111,14 @@ def test_whoever_stops_reading_ends_the_chat():
         (["--say", "\udcff"], "message: it contains an unpaired surrogate"),
     ],
 )
-def test_what_can_be_mended_is_named(arguments, told, home, capfd):
+def test_an_invalid_option_is_named_with_what_is_accepted(arguments, error, home, capfd):
     assert run(["chat", *arguments]) == 2
     err = capfd.readouterr().err
-    assert told in err
+    assert error in err
     assert "expected " in err
 
 
-def test_the_last_conversation_is_one_in_which_something_was_said(home, capfd):
+def test_last_names_a_conversation_that_has_turns(home, capfd):
     assert run(["chat", "--say", JOKE]) == 0
     assert run(["chat", "--say", " "]) == 2
     capfd.readouterr()
@@ -128,6 +128,6 @@ def test_the_last_conversation_is_one_in_which_something_was_said(home, capfd):
     assert turns == ["2"]
 
 
-def test_no_conversation_is_listed_where_there_is_none(home, capfd):
+def test_an_empty_list_of_conversations_says_so(home, capfd):
     assert run(["chats"]) == 0
     assert "No conversation yet" in capfd.readouterr().out

@@ -40,7 +40,7 @@ async def client_and_dependencies(home):
 
 
 @pytest.mark.anyio
-async def test_an_archived_job_says_so_and_is_brought_back(home):
+async def test_an_archived_job_is_marked_and_can_be_restored(home):
     async with client_and_dependencies(home) as (client, dependencies):
         before = (await client.get(f"/api/jobs/{OLD}")).json()
         assert (before["archived_at"], before["held"]) == (None, False)
@@ -70,7 +70,7 @@ async def test_an_archived_job_says_so_and_is_brought_back(home):
 
 
 @pytest.mark.anyio
-async def test_an_archive_of_another_owner_is_not_there_and_a_changed_one_is_refused(home):
+async def test_an_archive_of_another_owner_is_absent_and_a_changed_one_is_rejected(home):
     async with queued_dependencies(home) as dependencies:
         await old_runs(dependencies)
         archived = await archive(dependencies, OWNER, OLD)
@@ -91,35 +91,35 @@ def test_the_commands_archive_hold_and_restore(home, monkeypatch, capsys):
         async with open_dependencies(home) as dependencies:
             return await work(dependencies)
 
-    def said(*arguments: str, code: int = 0) -> str:
+    def run_command(*arguments: str, code: int = 0) -> str:
         assert run(arguments) == code
         captured = capsys.readouterr()
         return captured.out if code == 0 else captured.err
 
     asyncio.run(with_dependencies(old_runs))
     before = asyncio.run(with_dependencies(lambda dependencies: content_of(dependencies.store, OLD)))
-    assert f"{HELD} is held by {OWNER}" in said("hold", HELD[:6], "--reason", "a case")
-    foreseen = json.loads(said("cleanup", "--dry-run", "--json"))
+    assert f"{HELD} is held by {OWNER}" in run_command("hold", HELD[:6], "--reason", "a case")
+    foreseen = json.loads(run_command("cleanup", "--dry-run", "--json"))
     assert [each["run"] for each in foreseen["archived"]] == [OLD]
     assert foreseen["kept"] == [{"owner": OWNER, "run": HELD, "reason": f"{OWNER} holds it (a case)"}]
-    assert "would be archived" in said("cleanup", "--dry-run")
-    assert "archived" not in said("runs")
+    assert "would be archived" in run_command("cleanup", "--dry-run")
+    assert "archived" not in run_command("runs")
 
-    told = said("cleanup")
-    assert f"{OLD}  {OWNER}  archived, {foreseen['bytes']:,} bytes" in told
-    assert f"{HELD}  {OWNER}  kept: {OWNER} holds it (a case)" in told
-    assert "0 runs were archived" in said("cleanup")
-    assert f"{OLD[:12]}  archived" in said("runs")
+    entries = run_command("cleanup")
+    assert f"{OLD}  {OWNER}  archived, {foreseen['bytes']:,} bytes" in entries
+    assert f"{HELD}  {OWNER}  kept: {OWNER} holds it (a case)" in entries
+    assert "0 runs were archived" in run_command("cleanup")
+    assert f"{OLD[:12]}  archived" in run_command("runs")
     for command in ("show", "trace", "reproduce", "export"):
-        assert f"python -m api restore {OLD}" in said(command, OLD, code=2)
+        assert f"python -m api restore {OLD}" in run_command(command, OLD, code=2)
 
-    assert f"Restored {OLD}: it is failed" in said("restore", OLD[:6])
+    assert f"Restored {OLD}: it is failed" in run_command("restore", OLD[:6])
     assert asyncio.run(with_dependencies(lambda dependencies: content_of(dependencies.store, OLD))) == before
-    assert "is not archived" in said("restore", OLD, code=2)
-    assert "Released" in said("hold", HELD, "--release")
-    assert [each["run"] for each in json.loads(said("cleanup", "--json"))["archived"]] == [HELD]
-    told = [json.loads(line) for line in said("audit", "list", "--json").splitlines()]
-    assert [(each["action"], each["object"], each["outcome"]) for each in told if each["begun"]] == [
+    assert "is not archived" in run_command("restore", OLD, code=2)
+    assert "Released" in run_command("hold", HELD, "--release")
+    assert [each["run"] for each in json.loads(run_command("cleanup", "--json"))["archived"]] == [HELD]
+    entries = [json.loads(line) for line in run_command("audit", "list", "--json").splitlines()]
+    assert [(each["action"], each["object"], each["outcome"]) for each in entries if each["begun"]] == [
         ("jobs.hold", f"jobs/{HELD}", "done"),
         ("jobs.restore", f"jobs/{OLD}", "done"),
         ("jobs.restore", f"jobs/{OLD}", "failed"),
@@ -132,7 +132,7 @@ def test_an_operator_holds_and_restores_the_runs_of_others(home, monkeypatch, ca
         async with open_dependencies(home) as dependencies:
             return await work(dependencies)
 
-    def said(*arguments: str, code: int = 0) -> str:
+    def run_command(*arguments: str, code: int = 0) -> str:
         assert run(arguments) == code
         captured = capsys.readouterr()
         return captured.out if code == 0 else captured.err
@@ -140,19 +140,19 @@ def test_an_operator_holds_and_restores_the_runs_of_others(home, monkeypatch, ca
     asyncio.run(with_dependencies(old_runs))
     for name, value in (("HOME", str(home)), ("OWNER", "operator")):
         monkeypatch.setenv(f"STRATIGOS_{name}", value)
-    assert "of another user's the whole id" in said("hold", HELD[:6], "--reason", "a case", code=2)
-    assert "no run 'a#b'" in said("hold", "a#b", "--reason", "a case", code=2)
+    assert "of another user's the whole id" in run_command("hold", HELD[:6], "--reason", "a case", code=2)
+    assert "no run 'a#b'" in run_command("hold", "a#b", "--reason", "a case", code=2)
     for reason in ((), ("--reason", " "), ("--reason", "x" * 301)):
-        assert "1 to 300 characters" in said("hold", HELD, *reason, code=2)
-    assert "is not held" in said("hold", HELD, "--release", code=2)
-    assert f"{HELD} is held by operator" in said("hold", HELD, "--reason", "a case")
-    assert said("hold", HELD, "--reason", "another").endswith(": another\n")
-    kept = json.loads(said("cleanup", "--json"))["kept"]
-    assert kept == [{"owner": OWNER, "run": HELD, "reason": "operator holds it (another)"}]
-    assert f"Restored {OLD}" in said("restore", OLD)
-    assert "Released" in said("hold", HELD, "--release")
-    told = [json.loads(line) for line in said("audit", "list", "--json", "--owner", "operator").splitlines()]
-    assert [each["action"] for each in told if each["begun"] and each["outcome"] == "done"] == [
+        assert "1 to 300 characters" in run_command("hold", HELD, *reason, code=2)
+    assert "is not held" in run_command("hold", HELD, "--release", code=2)
+    assert f"{HELD} is held by operator" in run_command("hold", HELD, "--reason", "a case")
+    assert run_command("hold", HELD, "--reason", "another").endswith(": another\n")
+    unarchived = json.loads(run_command("cleanup", "--json"))["kept"]
+    assert unarchived == [{"owner": OWNER, "run": HELD, "reason": "operator holds it (another)"}]
+    assert f"Restored {OLD}" in run_command("restore", OLD)
+    assert "Released" in run_command("hold", HELD, "--release")
+    entries = [json.loads(line) for line in run_command("audit", "list", "--json", "--owner", "operator").splitlines()]
+    assert [each["action"] for each in entries if each["begun"] and each["outcome"] == "done"] == [
         *["jobs.hold"] * 2,
         "jobs.restore",
         "jobs.release",
@@ -160,7 +160,7 @@ def test_an_operator_holds_and_restores_the_runs_of_others(home, monkeypatch, ca
 
 
 @pytest.mark.anyio
-async def test_a_restored_job_can_be_begun_again(home):
+async def test_a_restored_job_can_be_started_again(home):
     async with client_and_dependencies(home) as (client, dependencies):
         await archive(dependencies, OWNER, OLD)
         assert (await client.post(f"/api/jobs/{OLD}/unarchive")).status_code == 200

@@ -27,15 +27,15 @@ AGAIN = ["--trials", "20", "--paths", "100", "--years", "1", "--scenarios", "bas
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A home with the trials of one run, and its id."""
     home = tmp_path_factory.mktemp("home")
 
     async def search() -> str:
         async with open_dependencies(home) as dependencies:
             name = await create_run(dependencies, OWNER, REQUEST)
-            asked = {"owner": OWNER, "run": name, "plan": 0, "request": REQUEST, "space": REQUEST.space}
-            job = SearchJob(**asked, candidates=(), first=0, budget=REQUEST.trials)
+            fields = {"owner": OWNER, "run": name, "plan": 0, "request": REQUEST, "space": REQUEST.space}
+            job = SearchJob(**fields, candidates=(), first=0, budget=REQUEST.trials)
             status = await dependencies.jobs.submit(job)
             while status.state in ("queued", "running"):
                 await asyncio.sleep(0.02)
@@ -47,25 +47,25 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 @pytest.fixture(scope="module")
-def fitted(made, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def fitted(searched, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The same with a surrogate."""
-    home = shutil.copytree(made[0], tmp_path_factory.mktemp("fitted") / "home")
+    home = shutil.copytree(searched[0], tmp_path_factory.mktemp("fitted") / "home")
 
     async def fit() -> None:
         async with open_dependencies(home) as dependencies:
-            await fit_surrogate(dependencies, OWNER, made[1])
+            await fit_surrogate(dependencies, OWNER, searched[1])
 
     asyncio.run(fit())
-    return home, made[1]
+    return home, searched[1]
 
 
 @pytest.fixture
 def at(monkeypatch: pytest.MonkeyPatch):
-    return lambda made: monkeypatch.setenv("STRATIGOS_HOME", str(made[0]))
+    return lambda home_and_run: monkeypatch.setenv("STRATIGOS_HOME", str(home_and_run[0]))
 
 
-def test_trials_are_fitted_listed_and_asked(made, at, tmp_path, monkeypatch, capsys) -> None:
-    home = shutil.copytree(made[0], tmp_path / "home")
+def test_a_surrogate_is_fitted_listed_and_queried(searched, at, tmp_path, monkeypatch, capsys) -> None:
+    home = shutil.copytree(searched[0], tmp_path / "home")
     monkeypatch.setenv("STRATIGOS_HOME", str(home))
     monkeypatch.setenv("COLUMNS", "160")
     assert run(["surrogate", "list"]) == 0
@@ -74,8 +74,8 @@ def test_trials_are_fitted_listed_and_asked(made, at, tmp_path, monkeypatch, cap
     assert "surrogate fit" in capsys.readouterr().err
     assert run(["surrogate", "fit", "--json"]) == 0
     version = json.loads(capsys.readouterr().out)
-    assert (version["version"], version["trials"], version["run"]) == (1, 20, made[1])
-    assert run(["surrogate", "fit", made[1][:8]]) == 0
+    assert (version["version"], version["trials"], version["run"]) == (1, 20, searched[1])
+    assert run(["surrogate", "fit", searched[1][:8]]) == 0
     assert "Version 1" in (out := capsys.readouterr().out)
     assert all(word in out for word in ("objective", "max drawdown", "Naive", "Widened"))
     assert run(["surrogate", "list", "--json"]) == 0
@@ -84,31 +84,31 @@ def test_trials_are_fitted_listed_and_asked(made, at, tmp_path, monkeypatch, cap
     assert version["problem"][:12] in capsys.readouterr().out
     file = tmp_path / "config.json"
     file.write_text(json.dumps(RULE), encoding="utf-8")
-    found = []
+    outputs = []
     for config in (str(file), json.dumps(RULE)):
         assert run(["surrogate", "predict", "--config", config, "--json"]) == 0
-        found.append(json.loads(capsys.readouterr().out))
-    assert found[0] == found[1]
+        outputs.append(json.loads(capsys.readouterr().out))
+    assert outputs[0] == outputs[1]
     assert run(["surrogate", "predict", "--config", str(file)]) == 0
     assert "PREDICTED, not computed" in capsys.readouterr().out
 
 
-def test_a_suggested_request_is_one_that_can_be_asked(fitted, at, tmp_path, capsys) -> None:
+def test_a_suggested_request_can_be_submitted(fitted, at, tmp_path, capsys) -> None:
     at(fitted)
     assert run(["surrogate", "suggest", "--count", "6"]) == 0
     printed = capsys.readouterr()
     file = tmp_path / "request.json"
     file.write_text(printed.out, encoding="utf-8")
-    asked = request_from({}, str(file))
-    assert len(asked.start) == 6
-    assert asked.model_copy(update={"start": ()}) == REQUEST
+    request = request_from({}, str(file))
+    assert len(request.start) == 6
+    assert request.model_copy(update={"start": ()}) == REQUEST
     assert "6 configurations to begin with, from version 1" in printed.err
     assert run(["surrogate", "suggest", "--request", str(file), "--count", "6"]) == 0
     assert json.loads(capsys.readouterr().out)["start"] == json.loads(printed.out)["start"]
 
 
 @pytest.mark.soak
-def test_a_warm_search_says_where_it_begins(fitted, tmp_path, monkeypatch, capsys) -> None:
+def test_a_warm_search_prints_its_first_configurations(fitted, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.setenv("STRATIGOS_HOME", str(shutil.copytree(fitted[0], tmp_path / "home")))
     assert run(["optimize", *AGAIN, "--warm", "--json"]) == 0
     printed = capsys.readouterr()
@@ -131,7 +131,7 @@ def test_a_warm_search_says_where_it_begins(fitted, tmp_path, monkeypatch, capsy
         (["surrogate", "predict", "--config", json.dumps(RULE | {"lookback_days": 504})], ["504 sessions", "252"]),
     ],
 )
-def test_what_cannot_be_done_is_told(fitted, at, capsys, arguments, words) -> None:
+def test_an_unusable_surrogate_command_names_its_cause(fitted, at, capsys, arguments, words) -> None:
     at(fitted)
     assert run(arguments) == 2
     printed = capsys.readouterr()
@@ -151,31 +151,31 @@ FIRST = ("python -m api optimize`", "python -m api surrogate fit`")
         (["surrogate", "predict", "--config", json.dumps(RULE)], ["RUN: there is no run yet", *FIRST]),
     ],
 )
-def test_where_nothing_was_searched_the_way_to_a_surrogate_is_told(home, capsys, arguments, words) -> None:
+def test_without_a_search_the_error_says_how_to_fit_a_surrogate(home, capsys, arguments, words) -> None:
     assert run(arguments) == 2
-    told = capsys.readouterr().err
-    assert all(word in told for word in words), told
-    assert told.count("\n") == 1
+    error = capsys.readouterr().err
+    assert all(word in error for word in words), error
+    assert error.count("\n") == 1
 
 
 def inner(request: OptimizationRequest) -> dict:
     return request.model_dump(mode="json", exclude_none=True)
 
 
-async def test_a_prediction_over_http_is_labelled_and_has_an_interval(fitted) -> None:
+async def test_a_prediction_over_http_has_a_label_and_an_interval(fitted) -> None:
     async with open_client(application(fitted[0])) as client:
         by_job = await client.post("/api/evaluations/predicted", json={"config": RULE, "job": fitted[1]})
         by_request = await client.post("/api/evaluations/predicted", json={"config": RULE, "request": inner(REQUEST)})
     assert by_job.status_code == 200, by_job.text
     assert by_job.json() == by_request.json()
-    found = by_job.json()
-    assert (found["label"], found["version"], found["tried"]) == ("predicted", 1, False)
-    assert all(one["low"] < one["value"] < one["high"] for one in found["values"])
-    assert all(one["held_out"]["trials"] == 4 for one in found["values"])
+    prediction = by_job.json()
+    assert (prediction["label"], prediction["version"], prediction["tried"]) == ("predicted", 1, False)
+    assert all(one["low"] < one["value"] < one["high"] for one in prediction["values"])
+    assert all(one["held_out"]["trials"] == 4 for one in prediction["values"])
 
 
-async def test_what_has_no_prediction_over_http_is_said(made, fitted) -> None:
-    asked = [
+async def test_an_impossible_prediction_over_http_names_its_cause(searched, fitted) -> None:
+    cases = [
         ({"config": RULE, "job": fitted[1]}, 200, ""),
         ({"config": RULE, "job": "0" * 32}, 404, "no run"),
         ({"config": RULE, "job": "a/b"}, 422, "id"),
@@ -189,16 +189,16 @@ async def test_what_has_no_prediction_over_http_is_said(made, fitted) -> None:
         ({"config": RULE, "job": fitted[1], "x": 1}, 422, "x"),
     ]
     async with open_client(application(fitted[0])) as client:
-        for body, status, word in asked:
+        for body, status, word in cases:
             answer = await client.post("/api/evaluations/predicted", json=body)
             assert (answer.status_code, word in answer.text) == (status, True), (body, answer.text)
-    async with open_client(application(made[0])) as client:
-        answer = await client.post("/api/evaluations/predicted", json={"config": RULE, "job": made[1]})
+    async with open_client(application(searched[0])) as client:
+        answer = await client.post("/api/evaluations/predicted", json={"config": RULE, "job": searched[1]})
         assert answer.status_code == 404
         assert answer.json()["error"]["code"] == "NOT_FOUND"
 
 
-async def test_a_damaged_file_is_a_conflict_that_says_how_to_mend_it(fitted, tmp_path) -> None:
+async def test_a_damaged_surrogate_file_is_a_409(fitted, tmp_path) -> None:
     home = shutil.copytree(fitted[0], tmp_path / "home")
     (file,) = [path for path in (home / "blobs").rglob("*") if "surrogates" in str(path) and path.is_file()]
     file.write_bytes(file.read_bytes()[:-1])

@@ -25,7 +25,7 @@ from desk.optimization.request import OptimizationRequest
 from quant.worlds.scenario import BUILT_IN
 
 HOSTS = ["127.0.0.1", "127.0.0.2"]
-KEPT = ("STRATIGOS_KERNEL_CACHE", "NUMBA_CACHE_DIR")
+CACHE_VARIABLES = ("STRATIGOS_KERNEL_CACHE", "NUMBA_CACHE_DIR")
 SCENARIOS = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
 Prepare = Callable[..., tuple[Work, list[ContainerPaths]]]
 
@@ -105,25 +105,25 @@ def alone(paths: ContainerPaths) -> None:
         (alone, "resourceconfig.json is missing; expected the current host and all hosts of the job"),
     ],
 )
-def test_what_can_be_mended_is_told_with_code_2(prepare, change, reason, capfd) -> None:
+def test_a_user_error_ends_with_code_2(prepare, change, reason, capfd) -> None:
     _, (paths,) = prepare()
     change(paths)
     assert run(["worker"]) == 2
-    said = paths.message.read_text()
-    assert said.startswith(reason)
-    assert capfd.readouterr().err.strip() == said
+    message = paths.message.read_text()
+    assert message.startswith(reason)
+    assert capfd.readouterr().err.strip() == message
     assert not paths.result.exists()
 
 
 @pytest.mark.parametrize("arguments", [["worker"], ["worker", "--step", "aggregation"]])
-def test_where_there_is_no_container_the_folder_and_its_setting_are_told(
+def test_without_a_container_the_error_names_the_folder_and_its_setting(
     tmp_path, monkeypatch, capfd, arguments
 ) -> None:
     monkeypatch.setenv("STRATIGOS_CONTAINER_ROOT", str(tmp_path / "opt"))
     assert run(arguments) == 2
-    said = capfd.readouterr().err
-    assert said.startswith(f"STRATIGOS_CONTAINER_ROOT: the folder {tmp_path}/opt/processing/input")
-    assert "`optimize` or `pipeline run`" in said
+    error = capfd.readouterr().err
+    assert error.startswith(f"STRATIGOS_CONTAINER_ROOT: the folder {tmp_path}/opt/processing/input")
+    assert "`optimize` or `pipeline run`" in error
     assert list(tmp_path.iterdir()) == []
     file = tmp_path / "file"
     file.touch()
@@ -132,7 +132,7 @@ def test_where_there_is_no_container_the_folder_and_its_setting_are_told(
     assert f"the folder {file}/processing/input" in capfd.readouterr().err
 
 
-def test_what_a_step_is_not_handed_is_told_with_its_folder(tmp_path, monkeypatch, capfd) -> None:
+def test_a_missing_input_of_a_step_is_named_with_its_folder(tmp_path, monkeypatch, capfd) -> None:
     paths = ContainerPaths(tmp_path)
     paths.inputs.mkdir(parents=True)
     monkeypatch.setenv("STRATIGOS_CONTAINER_ROOT", str(tmp_path))
@@ -140,7 +140,7 @@ def test_what_a_step_is_not_handed_is_told_with_its_folder(tmp_path, monkeypatch
     assert capfd.readouterr().err.endswith(f"request.json and prices.npz in {paths.input('request')}\n")
 
 
-def test_unusable_prices_are_told_with_code_2(prepare, capfd) -> None:
+def test_unusable_prices_end_with_code_2(prepare, capfd) -> None:
     prices = asyncio.run(BundledPrices().load("sp500"))
     short = replace(prices, dates=prices.dates[:100], closes=np.ascontiguousarray(prices.closes[:100]))
     work, (paths,) = prepare(data=short.digest)
@@ -149,23 +149,23 @@ def test_unusable_prices_are_told_with_code_2(prepare, capfd) -> None:
     assert "allowed" in paths.message.read_text()
 
 
-def test_a_fault_is_told_with_code_1_and_without_secrets(prepare, monkeypatch, capfd) -> None:
+def test_a_fault_ends_with_code_1_and_prints_no_secret(prepare, monkeypatch, capfd) -> None:
     monkeypatch.setenv("SOME_SECRET", "correct-horse-battery")
     _, (paths,) = prepare(name="correct-horse-battery")
     paths.result.parent.mkdir(parents=True)
     paths.result.write_text("a file where a folder should be")
     assert run(["worker"]) == 1
-    said = paths.message.read_text()
-    assert said.startswith("A fault ended the worker: FileExistsError: ")
+    message = paths.message.read_text()
+    assert message.startswith("A fault ended the worker: FileExistsError: ")
     out = capfd.readouterr()
-    assert out.err.strip() == said
-    assert "battery" not in said + out.out
+    assert out.err.strip() == message
+    assert "battery" not in message + out.out
     lines = [json.loads(line) for line in out.out.splitlines()]
     assert lines[-1]["event"] == "fault"
     assert "Traceback" in lines[-1]["exception"]
 
 
-def test_sigterm_ends_it_with_143_and_what_is_finished_is_not_computed_again(prepare, home) -> None:
+def test_sigterm_ends_with_143_and_finished_shards_are_reused(prepare, home) -> None:
     work, (paths,) = prepare(trials=24)
     ended = threading.Event()
 
@@ -181,13 +181,13 @@ def test_sigterm_ends_it_with_143_and_what_is_finished_is_not_computed_again(pre
     ended.set()
     watching.join()
     assert code == 143
-    kept = stored(paths)
+    finished = stored(paths)
     assert not (paths.result / "summary.json").exists()
     assert not paths.message.exists()
 
     assert run(["worker"]) == 0
     counts = account(paths)
-    assert counts["found"] == len(kept) > 0
+    assert counts["found"] == len(finished) > 0
     assert counts["found"] + counts["computed"][HOSTS[0]] == len(stored(paths))
     assert decode_summary((paths.result / "summary.json").read_bytes(), work).trials == 24
     assert not home.exists(), "it needs no home"
@@ -195,7 +195,7 @@ def test_sigterm_ends_it_with_143_and_what_is_finished_is_not_computed_again(pre
 
 def test_help_explains_the_contract(capsys) -> None:
     assert run(["worker", "--help"]) == 0
-    said = capsys.readouterr().out
+    help_text = capsys.readouterr().out
     for word in (
         "resourceconfig.json",
         "processing/input/work",
@@ -203,7 +203,7 @@ def test_help_explains_the_contract(capsys) -> None:
         "SIGTERM",
         "STRATIGOS_CONTAINER_ROOT",
     ):
-        assert word in said
+        assert word in help_text
 
 
 class Instances:
@@ -211,14 +211,14 @@ class Instances:
 
     def __init__(self, trees: list[ContainerPaths]) -> None:
         root = Path(__file__).parents[4]
-        kept = {
+        environment = {
             name: value for name, value in os.environ.items() if name.startswith(("NUMBA", "STRATIGOS_KERNEL", "PATH"))
         }
         self.processes = [
             subprocess.Popen(
                 [sys.executable, "-m", "api", "worker"],
                 cwd=root,
-                env=kept | {"STRATIGOS_CONTAINER_ROOT": str(paths.root), "OMP_NUM_THREADS": "1"},
+                env=environment | {"STRATIGOS_CONTAINER_ROOT": str(paths.root), "OMP_NUM_THREADS": "1"},
                 stdout=subprocess.DEVNULL,
             )
             for paths in trees
@@ -229,7 +229,7 @@ class Instances:
 
 
 @pytest.mark.soak
-def test_processes_leave_what_one_leaves_and_none_is_missed(prepare) -> None:
+def test_several_instances_store_the_same_shards_as_one(prepare) -> None:
     _, (single,) = prepare(name="single")
     assert run(["worker"]) == 0
 

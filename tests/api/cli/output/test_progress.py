@@ -12,19 +12,19 @@ PLACE: dict[str, Any] = {"id": "0" * 32, "run": "r", "node": "risk_manager", "at
 
 
 @pytest.mark.parametrize(
-    ("author", "answer", "told"),
+    ("author", "answer", "line"),
     [
         ("abstained", {}, "  Risk manager abstained: code goes on in its place"),
         ("a model", {"concerns": [], "claims": []}, "  Risk manager (a model): an empty answer"),
         ("a model", {"concerns": ["none"], "claims": [{}]}, "  Risk manager (a model): concerns none, 1 claim"),
     ],
 )
-def test_a_decision_is_told_in_one_line(author, answer, told):
+def test_a_decision_is_one_line(author, answer, line):
     decision = Decision(agent="risk_manager", ordinal=0, author=author, answer=answer)
-    assert describe(DecisionMade(**PLACE, decision=decision)) == told
+    assert describe(DecisionMade(**PLACE, decision=decision)) == line
 
 
-def test_why_a_draft_was_refused_reads_like_language():
+def test_reasons_for_a_rejected_draft_read_as_sentences():
     refused = DraftRejected(**PLACE, agent="risk_manager", digest="0" * 64, reasons=("no_answer", "own_number"))
     assert describe(refused) == "  A draft of the risk manager was refused: no answer, own number"
 
@@ -33,7 +33,7 @@ TURN: dict[str, Any] = {"conversation": "talk", "turn": 1, "outcome": "answered"
 
 
 @pytest.mark.parametrize(
-    ("event", "told"),
+    ("event", "line"),
     [
         (
             FiguresChecked(**PLACE, agent="explainer", digest="", claims=2, references=1),
@@ -52,5 +52,5 @@ TURN: dict[str, Any] = {"conversation": "talk", "turn": 1, "outcome": "answered"
         ),
     ],
 )
-def test_what_guards_and_conversations_do_is_told_where_there_is_something_to_tell(event, told):
-    assert describe(event) == told
+def test_events_of_guards_and_conversations_print_only_their_content(event, line):
+    assert describe(event) == line

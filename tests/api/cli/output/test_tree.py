@@ -81,7 +81,7 @@ def lines(events: list[Any], **options: Any) -> list[str]:
     return walk(tree({"one": events}, "one", **options), 0)
 
 
-def test_everything_stands_under_what_began_it():
+def test_every_event_is_below_its_cause():
     assert lines(WHOLE) == [
         f"Run one, agents driven by {MODEL}",
         ">Risk manager: limits and what deserves attention",
@@ -104,8 +104,8 @@ def test_everything_stands_under_what_began_it():
 
 
 def test_the_whole_tree_has_each_trial_and_each_claim():
-    found = lines(WHOLE, whole=True, goals={"one": "sharpe"})
-    assert [line for line in found if line.startswith(">>>") and ("trial" in line or "risk:" in line)] == [
+    tree = lines(WHOLE, whole=True, goals={"one": "sharpe"})
+    assert [line for line in tree if line.startswith(">>>") and ("trial" in line or "risk:" in line)] == [
         ">>>risk: It falls by 5%.",
         ">>>risk: It falls by 5%.",
         ">>>trial 0 (000000000000), Sharpe ratio 0.01",
@@ -114,7 +114,7 @@ def test_the_whole_tree_has_each_trial_and_each_claim():
     ]
 
 
-def test_a_run_that_ended_in_the_middle_says_what_did_not_finish():
+def test_an_interrupted_run_marks_unfinished_steps():
     failed = at(7, trace.RunFailed, "run", code="model_failed", kind="throttled")
     assert lines([*BEGUN, failed]) == [
         f"Run one, agents driven by {MODEL}",
@@ -127,7 +127,7 @@ def test_a_run_that_ended_in_the_middle_says_what_did_not_finish():
     ]
 
 
-def test_a_launched_run_stands_beneath_the_call_that_launched_it():
+def test_a_launched_run_is_below_its_tool_call():
     turn: dict[str, Any] = {"conversation": "talk", "turn": 3}
     call = {"agent": "assistant", "tool": "run_optimization"}
     events = [
@@ -149,7 +149,7 @@ def test_a_launched_run_stands_beneath_the_call_that_launched_it():
     assert root.usage == USAGE
 
 
-def test_what_a_person_decided_stands_beneath_what_was_asked():
+def test_a_decision_is_below_its_approval_request():
     thresholds = Thresholds()
     asked = ApprovalRequest(subject="launch", estimate=None, exceeded=(), thresholds=thresholds, at=BEGIN)
     decided = ApprovalDecision(verdict="rejected", by="boss", at=BEGIN, reason="too dear")
@@ -162,7 +162,7 @@ def test_what_a_person_decided_stands_beneath_what_was_asked():
     assert "too dear" in decision.text
 
 
-def test_elsewhere_than_on_a_terminal_it_is_plain_text_with_times_tokens_and_cost(capsys):
+def test_without_a_terminal_the_tree_is_plain_text_with_times_tokens_and_cost(capsys):
     draw(Console(file=io.StringIO()), tree({"one": WHOLE}, "one"))
     out = capsys.readouterr().out.splitlines()
     assert (
@@ -182,7 +182,7 @@ def test_the_totals_count_everything_once():
 
 
 @pytest.mark.parametrize("width", [30, 60, 200])
-def test_on_a_terminal_no_line_is_wider_than_it_and_no_word_is_lost(width):
+def test_lines_fit_the_terminal_and_no_word_is_lost(width):
     out = io.StringIO()
     draw(Console(file=out, force_terminal=True, width=width, color_system=None), tree({"one": WHOLE}, "one"))
     drawn = out.getvalue()
@@ -192,7 +192,7 @@ def test_on_a_terminal_no_line_is_wider_than_it_and_no_word_is_lost(width):
     assert "├" in drawn
 
 
-def test_what_a_model_wrote_cannot_move_the_cursor(capsys):
+def test_text_of_a_model_cannot_move_the_cursor(capsys):
     odd = at(5, trace.ToolCalled, **TOOL, arguments={"subject": "\x1b[2J"})
     out = io.StringIO()
     root = tree({"one": [*BEGUN, odd]}, "one")

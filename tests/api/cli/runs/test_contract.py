@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from api.cli.runs.local import LocalRuns
-from api.cli.runs.port import Completed, Digests, Questions, RecordedDecision, Runs, Waiting
+from api.cli.runs.port import CompletedRun, Digests, Questions, RecordedDecision, Runs, WaitingRun
 from api.cli.runs.server import ServerRuns
 from api.client.client import Client
 from api.settings import Settings
@@ -38,11 +38,11 @@ class History:
     """What an adapter returned from the submission of a request to its result."""
 
     runs: Runs
-    waiting: Waiting
+    waiting: WaitingRun
     while_waiting: tuple[str, Questions, str]
     """The state in the list, the open questions, and the error of a request for the result."""
     recorded: RecordedDecision
-    completed: Completed
+    completed: CompletedRun
     events: list[str]
 
 
@@ -68,13 +68,13 @@ def history(runs: Runs) -> History:
     events: list[str] = []
     run = runs.submit(REQUEST).run
     waiting = runs.follow(run, lambda event: events.append(event.event))
-    assert isinstance(waiting, Waiting)
+    assert isinstance(waiting, WaitingRun)
     with pytest.raises(UserError) as error:
         runs.completed(run)
     while_waiting = (runs.summaries()[0].state, runs.questions(), str(error.value))
     recorded = runs.decide(run, decision("edited", trials=10))
     completed = runs.follow(run, lambda event: events.append(event.event))
-    assert isinstance(completed, Completed)
+    assert isinstance(completed, CompletedRun)
     return History(runs, waiting, while_waiting, recorded, completed, events)
 
 
@@ -85,7 +85,7 @@ def adapter(request, histories) -> History:
 
 def test_a_run_above_a_threshold_waits_for_a_decision(adapter):
     state, questions, error = adapter.while_waiting
-    assert adapter.waiting.asked.exceeded == ("evaluations",)
+    assert adapter.waiting.request.exceeded == ("evaluations",)
     assert state == "waiting"
     assert [row.question.name for row in questions.rows] == ["Contract"]
     assert "waits for a person" in error
@@ -132,7 +132,7 @@ def test_a_completed_run_is_neither_decided_again_nor_cancelled(adapter):
 
 def test_a_rejected_run_has_no_result(adapter):
     run = adapter.runs.submit(REQUEST.model_copy(update={"name": "Rejected"})).run
-    assert isinstance(adapter.runs.follow(run, lambda _: None), Waiting)
+    assert isinstance(adapter.runs.follow(run, lambda _: None), WaitingRun)
     recorded = adapter.runs.decide(run, decision("rejected", reason="too dear"))
     assert (recorded.run, recorded.decision.verdict) == (run, "rejected")
     with pytest.raises(UserError, match="was rejected and has no result"):
