@@ -18,9 +18,11 @@ from store.errors import Unavailable
 FAULT = 1
 
 
-def follow_to_end(runs: Runs, run: str, *, as_json: bool) -> int:
-    """Show the run until it has a result or waits for a decision; returns the exit code."""
+def follow_to_end(runs: Runs, run: str, *, as_json: bool, notice: str = "") -> int:
+    """Show the notice and the run until it has a result or waits for a decision; returns the exit code."""
     try:
+        if notice:
+            print(notice, file=sys.stderr, flush=True)
         return _follow_to_end(runs, run, as_json=as_json)
     except (KeyboardInterrupt, Unavailable) as error:
         print(runs.interruption(run, error), file=sys.stderr)

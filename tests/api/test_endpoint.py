@@ -185,13 +185,13 @@ def test_errors_in_a_batch_are_reported_field_by_field(client) -> None:
 @pytest.mark.parametrize(
     ("content", "headers", "status", "word"),
     [
-        (b"{", {}, 400, "no JSON"),
-        (b"", {}, 400, "no JSON"),
-        (b"\xff\xfe{", {}, 400, "no JSON"),
+        (b"{", {}, 400, "is not JSON"),
+        (b"", {}, 400, "is not JSON"),
+        (b"\xff\xfe{", {}, 400, "is not JSON"),
         (b"[" * 15_000, {}, 400, "JSON"),
         (b"[" * 30_000, {}, 413, "parts"),
-        (b'{"config": 1' + b"0" * 5_000 + b"}", {}, 400, "no JSON"),
-        (b" " * (LARGEST + 1), {}, 413, "expected 6 MB"),
+        (b'{"config": 1' + b"0" * 5_000 + b"}", {}, 400, "is not JSON"),
+        (b" " * (LARGEST + 1), {}, 413, "expected at most 6 MB"),
         (b"1,2,3", {"Content-Type": "text/csv"}, 415, "expected application/json"),
         (json.dumps(BEAR).encode(), {"Content-Type": "application/octet-stream"}, 415, "application/octet-stream"),
         (json.dumps(BEAR).encode(), {"Accept": "text/csv"}, 406, "expected application/json"),

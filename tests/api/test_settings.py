@@ -94,7 +94,7 @@ def test_a_guardrail_that_bedrock_would_reject_is_rejected_at_the_start(variable
 @pytest.mark.parametrize("hidden", [KEY, "arn:aws:iam::123456789012:role/desk"])
 def test_a_key_among_the_tags_is_refused_and_not_repeated(hidden, monkeypatch):
     monkeypatch.setenv("MODEL_TAGS", f"team={hidden}")
-    with pytest.raises(InvalidInput, match="MODEL_TAGS: holds what looks like a key") as refused:
+    with pytest.raises(InvalidInput, match="MODEL_TAGS: contains what looks like a key") as refused:
         read_model_options()
     assert hidden not in str(refused.value)
 

@@ -1,6 +1,5 @@
 """`optimize`: search for a strategy, or continue a run that did not finish."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -121,9 +120,7 @@ def optimize(
     submitted = request_from(values, request) if resume is None else None
     with open_runs(server) as runs:
         run, notice = runs.resume(resume or "") if submitted is None else _submit(runs, submitted, request, warm=warm)
-        if notice:
-            print(notice, file=sys.stderr, flush=True)
-        return follow_to_end(runs, run, as_json=json_)
+        return follow_to_end(runs, run, as_json=json_, notice=notice)
 
 
 def _submit(runs: Runs, request: OptimizationRequest, file: str | None, *, warm: bool) -> Submission:

@@ -145,7 +145,7 @@ def test_a_price_file_that_cannot_be_used_is_refused(capfd, tmp_path, home, kind
     assert out == ""
     assert named in err
     assert "prices.csv" in err
-    assert "allowed" in err
+    assert "expected" in err
     assert len(err.strip().splitlines()) == 1
     assert stored(home) == []
 

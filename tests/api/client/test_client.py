@@ -306,7 +306,7 @@ def test_prices_are_imported_and_read(client):
     assert prices["A"].close == [101.0, 99.5, 102.0]
     returns = client.returns(["B"], dataset="mydata", returnType="daily")
     assert len(returns.dates) == 13
-    with pytest.raises(Refused, match="no prices of 'NIX'"):
+    with pytest.raises(Refused, match="no data set has prices of 'NIX'"):
         client.prices(["NIX"])
 
 

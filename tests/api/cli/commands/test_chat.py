@@ -21,10 +21,10 @@ def piped(text: bytes, *arguments: str, **options) -> subprocess.CompletedProces
 
 def test_help_lists_the_commands_and_quit_ends_the_chat(terminal):
     chat = terminal()
-    assert "answered by embedded planner" in chat.until("/quit leaves.")
+    assert "answered by embedded planner" in chat.until("/quit ends.")
     chat.until("› ")
     chat.type("/figures")
-    chat.until("Known here: /help, /figures, /turns, /branch N, /quit.")
+    chat.until("Commands: /help, /figures, /turns, /branch N, /quit.")
     chat.until("› ")
     chat.type("/help")
     assert "optimize the S&P 500 with 10% volatility" in chat.until("open the holdout")
@@ -46,7 +46,7 @@ def test_lines_of_stdin_are_messages_and_answers_go_to_stdout(home, capfd):
     assert "That is nothing this desk can do." in out
     assert f"› {JOKE}" in out
     assert "1  tell me a joke" in out
-    assert "/quit leaves" in err
+    assert "ends." in err
     assert "nothing this desk" not in err
     assert run(["chats"]) == 0
     [row] = capfd.readouterr().out.splitlines()[1:]
@@ -80,7 +80,7 @@ def test_without_a_terminal_the_output_says_how_to_approve(home, monkeypatch, ca
     capfd.readouterr()
     assert run(["chat", "--conversation", "last", "--say", JOKE]) == 0
     out, err = capfd.readouterr()
-    assert "Going on with: optimize" in err
+    assert "Continuing: optimize" in err
     assert "The verdict is" in out
     assert "nothing this desk can do" in out
 
@@ -106,7 +106,7 @@ def test_a_closed_pipe_ends_the_chat():
     ("arguments", "error"),
     [
         (["--conversation", "last"], "--conversation: there is none yet"),
-        (["--branch", "1"], "--branch: of which conversation is not said"),
+        (["--branch", "1"], "--branch: no conversation is named"),
         (["--say", " "], "message: it has 0 characters"),
         (["--say", "\udcff"], "message: it contains an unpaired surrogate"),
     ],
