@@ -309,7 +309,7 @@ async def test_errors_of_aws_are_reported(here: FinishedPipeline, amazon: Accoun
         amazon, await pipelines.start(here.request_file, here.prices, training=True)
     )  # the first one did not start
     unknown = f"arn:aws:sagemaker:eu-west-1:123456789012:pipeline/{pipelines.name}/execution/abcdefgh1234"
-    with pytest.raises(NotFound, match="expected the ARN that `pipeline start` printed"):
+    with pytest.raises(NotFound, match="expected the ARN printed by `pipeline start`"):
         await pipelines.state(unknown)
 
 

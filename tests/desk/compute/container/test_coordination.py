@@ -311,7 +311,7 @@ async def test_an_instance_sends_stored_shards_without_recomputation(
         cancellation_checks.append(None)
         return False
 
-    follower = asyncio.create_task(run_follower(OTHERS[0], world=replace(world, check_cancelled=check_cancelled)))
+    follower = asyncio.create_task(run_follower(OTHERS[0], world=replace(world, cancelled=check_cancelled)))
     async with run_leader(OTHERS[0]) as leader:
         await leader.wait_for_instances()
         assert await leader.search(chunks) == single
@@ -335,7 +335,7 @@ async def test_a_fault_of_the_leader_ends_its_search(world, work, chunks, tmp_pa
     def fail() -> bool:
         raise ZeroDivisionError
 
-    failing_world = replace(world, check_cancelled=fail)
+    failing_world = replace(world, cancelled=fail)
     async with Coordinator(
         failing_world, Resources(current_host=LEADER, hosts=(LEADER,)), work, slots=1
     ) as coordinator:
