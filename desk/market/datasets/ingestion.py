@@ -13,7 +13,6 @@ from desk.market.bars import Bars, extend, reinvest_dividends
 from desk.market.checks.prices import BREAKING
 from desk.market.checks.report import Gate
 from desk.market.datasets import version_changes as changes
-from desk.market.datasets.bar_parser import Parsed, parse
 from desk.market.datasets.events import MarketEvent, publish
 from desk.market.datasets.import_checks import check_import
 from desk.market.datasets.markers import all_markers, clear
@@ -27,7 +26,8 @@ from desk.market.datasets.repository import (
     read_version,
     version_key,
 )
-from desk.market.datasets.schemas import Changes, Commit, Head, ImportReport, Marker, Terms, Version
+from desk.market.datasets.schemas import Changes, Commit, Head, ImportReport, Marker, Terms, Understood, Version
+from desk.market.files.bars_parser import Parsed, parse_bars
 from store.records import Put
 from store.store import Store
 
@@ -117,7 +117,9 @@ def _read_and_check(
     """The version, all its bars, and the bars of the file."""
     from desk.market.datasets.latest_regimes import asset_regimes  # compiles kernels
 
-    parsed_file = parse(content, terms, symbol=name.upper())
+    parsed_file = parse_bars(
+        content, symbol=terms.symbol or name.upper(), mapping=terms.mapping, positive=terms.kind != "curve"
+    )
     bars = parsed_file.bars
     if terms.adjust != "none":
         bars = reinvest_dividends(bars, splits=terms.adjust == "dividends_and_splits")
@@ -155,7 +157,7 @@ def _version(
         days=len(bars.dates),
         assets=bars.assets,
         fields=bars.field_names,
-        understood=parsed_file.interpretation,
+        understood=Understood.model_validate(vars(parsed_file.interpretation)),
         gates=gates,
         accepted=terms.accept,
         changes=Changes(previous=None, added_days=0, removed_days=0),

@@ -6,9 +6,9 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, StringConstraints
 
 from desk.market.checks.report import Gate
+from desk.market.files.columns import Role
 from quant.numeric.frozen import Frozen
 
-Role: TypeAlias = Literal["date", "symbol", "open", "high", "low", "close", "adjusted", "volume", "dividend", "split"]
 Kind: TypeAlias = Literal["prices", "curve", "index"]
 Adjust: TypeAlias = Literal["none", "dividends", "dividends_and_splits"]
 Mode: TypeAlias = Literal["replace", "extend"]

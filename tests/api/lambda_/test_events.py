@@ -10,6 +10,7 @@ import pytest
 from api.lambda_.dispatch import STOP_BEFORE_END
 from api.lambda_.http_events import MARGIN
 from desk.base.clock import utc_now
+from desk.market.datasets.repository import read_bars, read_version
 from desk.optimization.request import OptimizationRequest
 from desk.runs.repository import list_runs
 from desk.runs.states import STOPPED_STATES
@@ -21,6 +22,7 @@ from store.records import Key, Put
 from tests.api.http.sample_requests import price_file
 from tests.api.lambda_.function import Driven, driven
 from tests.api.lambda_.function_events import answer_event, dependencies_of, queue_event, receive_deliveries
+from tests.desk.market.files.price_samples import REFUSED, SAMPLES, Expected, content_of, expected
 from tests.doubles.lambda_.gateway_events import rest
 from tests.graphs.dependencies import OWNER
 from tests.graphs.jobs.queued_runs import queued_dependencies
@@ -137,6 +139,28 @@ async def test_a_file_that_is_put_into_the_bucket_becomes_a_data_set(filed: Driv
     ]
     twice = await answer_event(filed, put(key))  # notifications may come twice
     assert twice["imported"][0]["report"]["unchanged"]
+
+
+async def test_every_format_that_is_put_into_the_bucket_gives_the_same_closes(filed: Driven):
+    store = dependencies_of(filed).store
+    keys = {name: f"imports/{OWNER}/d{n}.csv" for n, name in enumerate(SAMPLES)}
+    for name, key in keys.items():
+        await store.blobs.put(key, content_of(SAMPLES[name]))
+    for n, (name, key) in enumerate(keys.items()):
+        answer = await answer_event(filed, put(key))
+        assert answer["refused"] == [], name
+        version = await read_version(store, OWNER, f"d{n}", answer["imported"][0]["report"]["version"]["hash"])
+        bars = await read_bars(store, OWNER, version)
+        days = tuple(str(day) for day in bars.dates)
+        assert Expected(bars.assets, days, bars.closes.tolist()) == expected(name, f"D{n}"), name
+
+
+async def test_damaged_files_that_are_put_into_the_bucket_are_refused(filed: Driven):
+    keys = [f"imports/{OWNER}/r{n}.csv" for n in range(len(REFUSED))]
+    for key, (sample, _) in zip(keys, REFUSED.values(), strict=True):
+        await dependencies_of(filed).store.blobs.put(key, content_of(sample))
+    answer = await answer_event(filed, put(*keys))
+    assert [each["key"] for each in answer["refused"]] == keys
 
 
 async def test_odd_files_are_refused_and_not_tried_for_ever(filed: Driven):

@@ -391,12 +391,12 @@ async def test_options_that_cannot_be(home):
 
 
 async def test_columns_can_be_named(home):
-    text = "Day;Name;Settle\n2024-01-02;A;1.5\n2024-01-03;A;1.6\n"
+    text = "Day;Fund;Fixing\n2024-01-02;A;1.5\n2024-01-03;A;1.6\n"
     async with client_of(home) as client:
         refused = await import_file(client, text)
-        read = await import_file(client, text, mapping=["date:Day", "symbol:Name", "close:Settle"])
+        read = await import_file(client, text, mapping=["date:Day", "symbol:Fund", "close:Fixing"])
     assert refused.status_code == 422
-    assert read.json()["version"]["understood"]["columns"] == {"date": "Day", "symbol": "Name", "close": "Settle"}
+    assert read.json()["version"]["understood"]["columns"] == {"date": "Day", "symbol": "Fund", "close": "Fixing"}
 
 
 async def test_a_form_holds_one_file(home):
