@@ -66,7 +66,7 @@ async def test_a_run_on_sagemaker_has_the_result_of_this_machine(tmp_path: Any, 
         delivery = await job_queue.queue_of(dependencies).receive(lease=0.01, wait=0.0)
         assert delivery is not None
         assert not await Worker(life.dependencies(dependencies), lease=3.0).deliver(delivery)
-        assert life.left == 0
+        assert life.remaining_writes == 0
         while (await load_run(dependencies.store, settings.owner, run)).state not in ("completed", "failed"):
             await work(dependencies)
             await asyncio.sleep(0.1)  # until the lease of the killed worker expires

@@ -58,5 +58,9 @@ def check(
         )
     console.print(table)
     console.print(f"content hash: {report.digest}")
-    console.print("✔ usable" if report.usable else "✖ not usable: fix the gates that fail; --calendar NAME (or none) for other sessions")
+    console.print(
+        "✔ usable"
+        if report.usable
+        else "✖ not usable: fix the gates that fail; --calendar NAME (or none) for other sessions"
+    )
     return 0 if report.usable else 2

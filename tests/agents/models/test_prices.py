@@ -30,7 +30,7 @@ def price_of(name: str, prices: PriceTable | None = None, **options: Any) -> Pri
 
 
 @pytest.mark.parametrize(
-    ("model", "options", "price"),
+    ("model", "options", "expected"),
     [
         (f"global.{CLAUDE}", {}, GLOBAL),
         (CLAUDE, {}, REGIONAL),
@@ -49,10 +49,10 @@ def price_of(name: str, prices: PriceTable | None = None, **options: Any) -> Pri
         (f"global.{CLAUDE}", {"service_tier": "flex"}, GLOBAL),
     ],
 )
-def test_a_price_is_found_by_the_id_behind_the_name(model, options, price):
+def test_a_price_is_found_by_the_id_behind_the_name(model, options, expected):
     price = price_of(BEDROCK + model, **options)
     assert price is not None
-    assert (price.input, price.output) == pytest.approx(price)
+    assert (price.input, price.output) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ class _Run:
         slot.idle = False
         slow = self.fleet.stragglers.get(slot.instance, 1.0) * self.chance.lognormvariate(0.0, 0.1)
         configs, paths, _ = self.work[task.id]
-        self._at(self.now + self.costs.computing(configs, paths, self.load.days) * slow, "made", (slot, task))
+        self._at(self.now + self.costs.computing(configs, paths, self.load.days) * slow, "complete", (slot, task))
 
     def _look(self, _: object) -> None:
         self.looking = False
@@ -213,7 +213,7 @@ class _Run:
         if slot.instance in self.dead:
             return
         self.outcome.computed += 1
-        self._at(self._lead(self.costs.leading(self.work[task.id].whole)), "arrived", what)
+        self._at(self._lead(self.costs.leading(self.work[task.id].whole)), "merge", what)
 
     def _merge(self, what: tuple[_Slot, ActiveTask]) -> None:
         slot, task = what
@@ -228,7 +228,7 @@ class _Run:
     def _death(self, instance: int) -> None:
         self.dead.add(instance)
         for _, _, kind, what in self.events:
-            if kind not in ("made", "arrived"):
+            if kind not in ("complete", "merge"):
                 continue
             slot, task = cast("tuple[_Slot, ActiveTask]", what)
             if slot.instance == instance:

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from desk.base.errors import InvalidInput
@@ -312,6 +312,7 @@ def test_every_amount_comes_back(amount: int) -> None:
     st.integers(0, 10**6), st.text("0123456789%.,€$ kmbps-", max_size=6), st.text("0123456789%.,€$ kmbps-", max_size=6)
 )
 def test_a_quote_never_cuts_a_number(number: int, before: str, after: str) -> None:
+    assume(str(number) not in before and str(number) not in after)
     longer = f"{number}{after}"
     if after[:1].isdigit():
         assert not is_quote(str(number), [f"keep {longer} here"])

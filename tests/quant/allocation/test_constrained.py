@@ -80,7 +80,7 @@ def check_feasible(w: np.ndarray, constraints: dict) -> None:
     assert (w >= constraints["lower"] - 1e-13).all()
     assert (w <= constraints["upper"] + 1e-13).all()
     for g in constraints["groups"]:
-        assert g.lower - 1e-10 <= w[list(g.members)].sum() <= g.upper + 1e-10
+        assert g.lower - 1e-9 <= w[list(g.members)].sum() <= g.upper + 1e-9
     assert 0.5 * np.abs(w - constraints["current"]).sum() <= constraints["turnover"] + 1e-10
 
 

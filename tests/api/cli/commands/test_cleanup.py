@@ -144,7 +144,7 @@ def test_an_operator_holds_and_restores_the_runs_of_others(home, monkeypatch, ca
     assert "no run 'a#b'" in run_command("hold", "a#b", "--reason", "a case", code=2)
     for reason in ((), ("--reason", " "), ("--reason", "x" * 301)):
         assert "1 to 300 characters" in run_command("hold", HELD, *reason, code=2)
-    assert "is not held" in run_command("hold", HELD, "--release", code=2)
+    assert "has no legal hold" in run_command("hold", HELD, "--release", code=2)
     assert f"{HELD} is held by operator" in run_command("hold", HELD, "--reason", "a case")
     assert run_command("hold", HELD, "--reason", "another").endswith(": another\n")
     unarchived = json.loads(run_command("cleanup", "--json"))["kept"]

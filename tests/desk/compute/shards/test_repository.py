@@ -103,7 +103,7 @@ async def test_a_storage_that_fails_fails_the_search(world, job, tmp_path):
     search_job = job(world.request, budget=4)
     async with open_store(tmp_path) as store:
         status, blobs = await run_to_end(store, world, search_job, nth=1000)
-        assert (status.state, blobs.written) == ("completed", 4)  # of two rounds in two scenarios
+        assert (status.state, blobs.write_count) == ("completed", 4)  # of two rounds in two scenarios
         assert await uses(store) == 2
     async with open_store(tmp_path / "failing") as store:
         status, _ = await run_to_end(store, world, search_job, nth=4)
@@ -130,7 +130,7 @@ async def test_stored_shards_are_complete_when_the_work_ends_or_fails(tmp_path):
             shards = shelf_of(replace(store, blobs=blobs))
             with pytest.raises(Unavailable, match="the disk is full"):
                 await in_thread(partial(put, shards, error))
-            assert blobs.written == len(ids) - 1, "the others are written"
+            assert blobs.write_count == len(ids) - 1, "the others are written"
 
 
 async def test_a_search_whose_event_loop_is_closed_does_not_wait(tmp_path):
