@@ -62,7 +62,7 @@ Prices = Annotated[
     str | None,
     typer.Option(
         "--prices",
-        help="A CSV or Parquet file of daily prices, instead of a universe.",
+        help="A CSV, Excel, Parquet or JSON file of daily prices, instead of a universe.",
         rich_help_panel=WHAT,
         metavar="FILE",
     ),

@@ -77,7 +77,7 @@ class OptimizationRequest(Frozen):
     name: Annotated[str, Field(min_length=1, max_length=120)] = "New strategy"
     universe: Annotated[str, Field(min_length=1, max_length=400)] = "sp500"
     prices_file: str | None = None
-    """CSV or Parquet file used instead of the bundled prices; its content, not its path, enters the result."""
+    """File of prices used instead of the bundled ones; its content, not its path, enters the result."""
     price_index: Annotated[
         bool, Field(description="Whether the price file excludes dividends, so that `dividend_yield` accrues")
     ] = False

@@ -26,7 +26,7 @@ def _data() -> None:
 
 
 def check(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Daily closes: CSV or Parquet, wide or long.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Daily closes: CSV, Excel, Parquet or JSON.")],
     *,
     calendar: Annotated[
         str, typer.Option("--calendar", help="Exchange whose sessions the file must have, such as XNYS, or none.")

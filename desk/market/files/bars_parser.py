@@ -14,7 +14,7 @@ from desk.market.files.dates import parse_dates
 from desk.market.files.formats import Format, Source, read_source
 from desk.market.files.headers import has_prices, with_header
 from desk.market.files.numbers import detect_notation, parse_numbers
-from desk.market.files.tables import A_HEADER, Cell, Table, check_name, is_blank, quote, text_of
+from desk.market.files.tables import A_HEADER, Cell, ColumnCells, Table, check_name, is_blank, quote, text_of
 
 MAX_ASSETS = 2_000
 MAX_COLUMNS = 2_500
@@ -151,7 +151,7 @@ def _assets(table: Table, plan: Plan, symbol: str, *, positive: bool) -> tuple[d
     rows: list[tuple[int, list[Cell]]] = list(table.rows)
     numbers = np.array([number for number, _ in rows], dtype=np.int64)
     owners = _owners(table, plan, rows)
-    dates = parse_dates(table, plan.date, [(number, cells[plan.date]) for number, cells in rows], owners)
+    dates = parse_dates(table, plan.date, ColumnCells(rows, plan.date), owners)
     days = np.array(dates.days, dtype="datetime64[D]")
     notation = detect_notation((cells[one.column] for _, cells in rows) for one in plan.series)
     if plan.layout == "wide":
@@ -161,8 +161,10 @@ def _assets(table: Table, plan: Plan, symbol: str, *, positive: bool) -> tuple[d
             raise _too_many_assets(table)
     columns: dict[int, Floats] = {}
     for one in plan.series:
-        cells = [(number, row[one.column]) for number, row in rows]
-        values = np.array(parse_numbers(table, one.column, cells, notation, volume=one.role == "volume").values)
+        cells = ColumnCells(rows, one.column)
+        values = np.frombuffer(
+            parse_numbers(table, one.column, cells, notation, volume=one.role == "volume").values, dtype=np.float64
+        )
         _check_values(table, one.column, one.role, values, cells, positive=positive)
         columns[one.column] = values
     if owners is not None:
@@ -192,15 +194,15 @@ def _owners(table: Table, plan: Plan, rows: Sequence[tuple[int, list[Cell]]]) ->
     if plan.symbol is None:
         return None
     owners: list[str] = []
-    known: set[str] = set()
+    known: dict[str, str] = {}
     for number, cells in rows:
         asset = text_of(cells[plan.symbol])
         if asset not in known:
             check_name(table, asset, row=number, column=table.header[plan.symbol])
             if len(known) == MAX_ASSETS:
                 raise _too_many_assets(table)
-            known.add(asset)
-        owners.append(asset)
+            known[asset] = asset
+        owners.append(known[asset])
     return owners
 
 

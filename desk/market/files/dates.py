@@ -209,8 +209,14 @@ def _local_days(readings: Sequence[_Reading]) -> tuple[list[str], tuple[str, ...
         ]
         if not _weekdays_only(days) and _weekdays_only(shifted) and shifted != days:
             note = "times are midnight in a zone east of UTC; each counts for the day that begins there"
-            return [day.isoformat() for day in shifted], (note,)
-    return [day.isoformat() for day in days], ()
+            return _texts(shifted), (note,)
+    return _texts(days), ()
+
+
+def _texts(days: Sequence[date]) -> list[str]:
+    """The days as texts, one object for equal days, because many assets share them."""
+    texts = {day: day.isoformat() for day in set(days)}
+    return [texts[day] for day in days]
 
 
 def _weekdays_only(days: Sequence[date]) -> bool:
@@ -222,7 +228,7 @@ def _counted(table: Table, column: str, cells: Sequence[tuple[int, Cell]], readi
     counts = [reading.count or 0 for reading in readings]
     if all(count in _SERIALS for count in counts):
         start = _EXCEL[table.excel_1904]
-        days = [(start + timedelta(days=count)).isoformat() for count in counts]
+        days = _texts([start + timedelta(days=count) for count in counts])
         return Dates(days, (f"dates are serial numbers of Excel, counted from {start}",))
     digits = {len(str(abs(count))) for count in counts}
     unit = next((unit for lengths, unit in _UNITS if digits <= set(lengths)), None)
@@ -263,7 +269,7 @@ def _ordered(
     if len({tuple(days) for days in unique.values()}) > 1:
         raise _ambiguity(table, column, cells, unique)
     order, days = next(iter(unique.items()))
-    return Dates([day.isoformat() for day in days if day is not None], (f"dates are read {_NAMES[order]}",))
+    return Dates(_texts([day for day in days if day is not None]), (f"dates are read {_NAMES[order]}",))
 
 
 def _only(days: Mapping[Order, list[date | None]], orders: Set[Order]) -> dict[Order, list[date | None]]:

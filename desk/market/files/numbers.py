@@ -2,6 +2,7 @@
 
 import math
 import re
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -54,7 +55,7 @@ class Notation:
 class Column:
     """The numbers of one column; NaN where a value is missing."""
 
-    values: list[float]
+    values: "array[float]"
     currency: str = ""
 
 
@@ -103,7 +104,7 @@ def parse_numbers(
 
     A volume may be in thousands (K), millions (M) or billions (B).
     """
-    parsed = Column([])
+    parsed = Column(array("d"))
     values, mark = parsed.values, notation.mark
     certain = notation.proven or table.point_decimal
     for row, cell in cells:

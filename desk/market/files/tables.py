@@ -1,10 +1,10 @@
 """Tables of cells with the row numbers that errors refer to, and the limits of their sizes."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TypeAlias
+from typing import TypeAlias, overload
 
 from desk.base.errors import InvalidInput
 
@@ -54,6 +54,30 @@ class Table:
         if column is not None:
             place += f", column {quote(column)}"
         return InvalidInput(place, value, reason=reason, allowed=allowed, code=code)
+
+
+class ColumnCells(Sequence["tuple[int, Cell]"]):
+    """The cells of one column with the numbers of their rows, as a view of the rows."""
+
+    def __init__(self, rows: Sequence[Row], column: int) -> None:
+        self._rows = rows
+        self._column = column
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> "tuple[int, Cell]": ...
+    @overload
+    def __getitem__(self, place: slice) -> "ColumnCells": ...
+    def __getitem__(self, place: int | slice) -> "tuple[int, Cell] | ColumnCells":
+        if isinstance(place, slice):
+            return ColumnCells(self._rows[place], self._column)
+        number, cells = self._rows[place]
+        return number, cells[self._column]
+
+    def __iter__(self) -> "Iterator[tuple[int, Cell]]":
+        return ((number, cells[self._column]) for number, cells in self._rows)
 
 
 def check_name(table: Table, name: str, *, row: int | None, column: str) -> None:

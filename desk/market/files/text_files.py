@@ -12,6 +12,7 @@ from desk.market.files.tables import FORMATS, Row, Table
 
 _DELIMITERS = ("\t", ";", "|", ",")
 _SAMPLE_LINES = 200
+_POOL = 100_000
 _LINES = re.compile(r"\r\n|\r|\n")
 _EXCEL_HINT = re.compile(r"\s*sep=(.)\s*(?:\r\n|\r|\n)")
 
@@ -60,9 +61,13 @@ def _delimiter(text: str) -> str:
 
 
 def _rows(bare: Table, reader: Any) -> Iterator[Row]:
+    pool: dict[str, str] = {}  # dates and symbols repeat, and each object of a text takes fifty bytes
     try:
         for cells in reader:
-            yield reader.line_num, cells
+            if len(pool) < _POOL:
+                yield reader.line_num, [pool.setdefault(cell, cell) for cell in cells]
+            else:
+                yield reader.line_num, [pool.get(cell, cell) for cell in cells]
     except csv.Error as error:
         raise bare.error(
             f"is not well-formed CSV: {error}",
