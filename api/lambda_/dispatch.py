@@ -40,7 +40,7 @@ STOP_BEFORE_END = 30.0
 PUSH_TIMEOUT = 10.0
 """Seconds for which an invocation waits until its events are sent to WebSocket clients."""
 MAX_FILE_BYTES = 100_000_000
-IMPORT_KEY = re.compile(r"imports/([^/]+)/([^/]+)\.(csv|xlsx|parquet|json)")
+IMPORT_KEY = re.compile(r"imports/([^/]+)/([^/]+?)\.(?:(?:csv|xlsx|parquet|json)(?:\.gz)?|zip)")
 
 
 class Attributes(BaseModel):
@@ -226,7 +226,7 @@ async def _import(service: "Service", notification: Notification, key: str) -> E
 
 def _parse_key(key: str) -> tuple[str, str]:
     """The owner and the dataset of a key such as imports/alice/prices.csv."""
-    allowed = "imports/OWNER/DATASET.csv, .xlsx, .parquet or .json, the data set of a-z, 0-9, _ and -"
+    allowed = "imports/OWNER/DATASET.csv, .xlsx, .parquet, .json (also .gz) or .zip, the data set of a-z, 0-9, _ and -"
     match = IMPORT_KEY.fullmatch(key)
     if match is None:
         raise InvalidInput("key", key[:300], allowed=allowed)

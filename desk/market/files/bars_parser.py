@@ -29,6 +29,7 @@ _SHUFFLED_STEPS = 10
 _SHUFFLED_SHARE = 0.2
 """A file with at least so many steps back, and this share of them, is in no order; fewer are errors in dates."""
 _RETURNS_ROWS = 10
+_GROSS_ROWS = 30
 _RETURNS_SHARE = 0.1
 """Share of negative values of a column from which it holds returns, not prices with a wrong sign."""
 _PRICE_SHEETS = ("prices", "price", "closes", "close", "data", "kurse")
@@ -240,6 +241,13 @@ def _check_size(table: Table, assets: Mapping[str, _Asset]) -> None:
 def _check_returns(table: Table, assets: Mapping[str, _Asset]) -> None:
     for name, asset in assets.items():
         closes, column = asset.closes
+        if _are_gross_returns(closes):
+            raise table.error(
+                f"the values of {quote(name)} scatter around 1 from day to day: 1 + return, not prices",
+                column=table.header[column],
+                allowed="prices or index levels",
+                code="returns",
+            )
         negative = closes < 0.0
         count = int(np.isfinite(closes).sum())
         if count >= _RETURNS_ROWS and int(negative.sum()) >= _RETURNS_SHARE * count:
@@ -253,6 +261,16 @@ def _check_returns(table: Table, assets: Mapping[str, _Asset]) -> None:
                 code="returns",
                 value=float(closes[place]),
             )
+
+
+def _are_gross_returns(closes: Floats) -> bool:
+    """Whether values scatter around 1 without memory, as 1 + return does; the steps of prices are uncorrelated."""
+    values = closes[np.isfinite(closes)]
+    if values.size < _GROSS_ROWS or abs(float(np.median(values)) - 1.0) > 0.02 or float(values.std()) < 0.002:
+        return False
+    steps = np.diff(values)
+    spread = float(steps @ steps)
+    return spread > 0.0 and float(steps[1:] @ steps[:-1]) < -0.35 * spread
 
 
 def _is_shuffled(days: NDArray[np.datetime64]) -> bool:

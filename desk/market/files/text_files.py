@@ -62,6 +62,7 @@ def _delimiter(text: str) -> str:
 
 def _rows(bare: Table, reader: Any) -> Iterator[Row]:
     pool: dict[str, str] = {}  # dates and symbols repeat, and each object of a text takes fifty bytes
+    cells: list[str]
     try:
         for cells in reader:
             if len(pool) < _POOL:

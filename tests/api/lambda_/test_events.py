@@ -143,7 +143,8 @@ async def test_a_file_that_is_put_into_the_bucket_becomes_a_data_set(filed: Driv
 
 async def test_every_format_that_is_put_into_the_bucket_gives_the_same_closes(filed: Driven):
     store = dependencies_of(filed).store
-    keys = {name: f"imports/{OWNER}/d{n}.csv" for n, name in enumerate(SAMPLES)}
+    ends = {"gzip": "csv.gz", "zip": "zip"}
+    keys = {name: f"imports/{OWNER}/d{n}.{ends.get(name, 'csv')}" for n, name in enumerate(SAMPLES)}
     for name, key in keys.items():
         await store.blobs.put(key, content_of(SAMPLES[name]))
     for n, (name, key) in enumerate(keys.items()):

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.api.http.application import application, served
+from tests.api.http.application import application, open_client
 from tests.desk.market.files.price_samples import REFUSED, SAMPLES, Expected, content_of, expected
 
 pytestmark = pytest.mark.anyio
@@ -16,7 +16,7 @@ async def import_over_http(client: httpx.AsyncClient, content: bytes, dataset: s
 
 
 async def test_every_format_gives_the_same_closes_over_http(home):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         for n, (name, sample) in enumerate(SAMPLES.items()):
             response = await import_over_http(client, content_of(sample), f"d{n}", symbol="mine")
             assert response.status_code == 201, (name, response.text)
@@ -31,7 +31,7 @@ async def test_every_format_gives_the_same_closes_over_http(home):
 
 
 async def test_every_damaged_file_is_refused_over_http(home):
-    async with served(application(home)) as client:
+    async with open_client(application(home)) as client:
         for name, (sample, _) in REFUSED.items():
             response = await import_over_http(client, content_of(sample), "refused", calendar="none")
             assert response.status_code == 422, (name, response.text)

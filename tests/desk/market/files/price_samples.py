@@ -236,6 +236,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "a hole of a long file": (LONG.drop(index=5).to_csv(index=False), "2019-01-29"),
     "no price at all": ("Date,AAA\n2019-01-22,N/A\n2019-01-23,-\n", "has no price"),
     "returns": (RETURNS.to_csv(), "returns, not prices"),
+    "gross returns": ((1.0 + RETURNS.iloc[1:]).to_csv(), "1 + return, not prices"),
     "a row is short": ("\n".join([*LINES, "2019-03-20,1"]), "row 42: has 2 cells, the header has 3"),
     "a web page": ("<html><body>Sign in</body></html>", "is a web page"),
     "damaged gzip": (gzip.compress(PLAIN.encode())[:200], "cannot be read as gzip"),
