@@ -22,12 +22,12 @@ LOW_DISK_BYTES, MIN_DISK_BYTES = 2_000_000_000, 200_000_000
 
 
 def check_python(version: tuple[int, int]) -> Finding:
-    found = f"Python {version[0]}.{version[1]}"
+    version_text = f"Python {version[0]}.{version[1]}"
     if version < MIN_PYTHON:
-        return failed("python", f"{found} is too old", "install Python 3.11 or later, then `make`")
+        return failed("python", f"{version_text} is too old", "install Python 3.11 or later, then `make`")
     if version > MAX_TESTED_PYTHON:
-        return warning("python", f"{found} is untested", "run `make test`, or use Python 3.11 to 3.13")
-    return ok("python", found)
+        return warning("python", f"{version_text} is untested", "run `make test`, or use Python 3.11 to 3.13")
+    return ok("python", version_text)
 
 
 def check_home(
@@ -38,11 +38,11 @@ def check_home(
     except InvalidInput as error:
         return invalid_setting("home", error)
     free = free_bytes(settings.home)
-    found = f"{settings.home} is writable, {free / 1e9:.1f} GB are free"
+    space = f"{settings.home} is writable, {free / 1e9:.1f} GB are free"
     if free < LOW_DISK_BYTES:
         finding = failed if free < MIN_DISK_BYTES else warning
-        return finding("home", found, "free disk space, or set STRATIGOS_HOME to a folder on another disk")
-    return ok("home", found)
+        return finding("home", space, "free disk space, or set STRATIGOS_HOME to a folder on another disk")
+    return ok("home", space)
 
 
 def check_database(settings: Settings) -> Finding:
@@ -96,5 +96,5 @@ def check_kernels(settings: Settings) -> Finding:  # noqa: ARG001
     except OSError as error:
         todo = "set STRATIGOS_KERNEL_CACHE to a writable folder"
         return failed("kernels", f"cannot write to {root}: {error}", todo)
-    found = f"{len(missing)} of {len(folders)} modules are not compiled in {cache}"
-    return warning("kernels", found, "nothing to do: the first job compiles them, which takes up to two minutes")
+    missing_text = f"{len(missing)} of {len(folders)} modules are not compiled in {cache}"
+    return warning("kernels", missing_text, "nothing to do: the first job compiles them, which takes up to two minutes")

@@ -70,11 +70,11 @@ async def check_clock(settings: Settings) -> Finding:
     if aws_time is None:
         return skipped("clock", "AWS did not respond, so its clock is unknown")
     skew = abs((datetime.now(UTC) - aws_time).total_seconds())
-    found = f"the clock differs from that of AWS by {skew:.0f} seconds"
+    difference = f"the clock differs from that of AWS by {skew:.0f} seconds"
     if skew < MAX_SKEW_SECONDS:
-        return ok("clock", found)
+        return ok("clock", difference)
     finding = failed if skew > REJECTED_SKEW_SECONDS else warning
-    return finding("clock", found, "synchronize the clock by NTP: AWS rejects requests beyond five minutes")
+    return finding("clock", difference, "synchronize the clock by NTP: AWS rejects requests beyond five minutes")
 
 
 async def check_compute(settings: Settings) -> Finding:

@@ -35,11 +35,11 @@ async def check_store(dependencies: Dependencies, settings: Settings) -> Finding
 async def check_queue(dependencies: Dependencies, settings: Settings) -> Finding:  # noqa: ARG001
     assert dependencies.queue is not None
     depth, dead = await dependencies.queue.depth(), len(await dependencies.queue.dead_letters(MAX_DEAD_LETTERS))
-    found = f"{depth} messages wait, {dead} dead letters"
+    depths = f"{depth} messages wait, {dead} dead letters"
     if dead:
         todo = "`python -m api dead-letters` lists them; with --replay it sends one again"
-        return warning("queue", found, todo)
-    return ok("queue", found)
+        return warning("queue", depths, todo)
+    return ok("queue", depths)
 
 
 async def check_workers(dependencies: Dependencies, settings: Settings) -> Finding:  # noqa: ARG001
@@ -93,8 +93,8 @@ async def check_computations(dependencies: Dependencies, settings: Settings) -> 
         return warning("computations", f"{len(remote)} run on machines that these settings do not use", todo)
     unpolled = [each.run[:12] for each in remote if each.looked_at < dependencies.now() - UNPOLLED_AFTER]
     if unpolled:
-        found = f"not polled for ten minutes: {', '.join(unpolled[:MAX_LISTED])}"
-        return warning("computations", found, "start a worker, or schedule the task `sweep`")
+        overdue = f"not polled for ten minutes: {', '.join(unpolled[:MAX_LISTED])}"
+        return warning("computations", overdue, "start a worker, or schedule the task `sweep`")
     return ok("computations", f"{len(remote)} run on other machines")
 
 
@@ -115,11 +115,11 @@ async def check_keys(dependencies: Dependencies, settings: Settings) -> Finding:
 
 async def check_data(dependencies: Dependencies, settings: Settings) -> Finding:  # noqa: ARG001
     age = await age_of_prices(dependencies.prices, dependencies.now().date())
-    found = f"the prices end on {age.last_day}, {age.days_behind} days ago"
+    last_prices = f"the prices end on {age.last_day}, {age.days_behind} days ago"
     if age.fresh:
-        return ok("data", found)
+        return ok("data", last_prices)
     todo = "searches still run; import newer prices (POST /api/market-data/imports) and name them as the universe"
-    return warning("data", found, todo)
+    return warning("data", last_prices, todo)
 
 
 async def check_audit_log(dependencies: Dependencies, settings: Settings) -> Finding:

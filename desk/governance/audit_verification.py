@@ -59,7 +59,7 @@ class _Walk:
                 self._step(event)
         number = self.link.number
         if (last := await self._store.events.last(SYSTEM, RUN)) > number:
-            raise _Mismatch(number + 1, f"it is missing, and the log goes on to entry {last}")
+            raise _Mismatch(number + 1, f"it is missing, and the log continues to entry {last}")
         for origin, link in self._known_links:
             if link.number > number:
                 raise _Mismatch(number + 1, f"it is missing at the end, and {origin} is of entry {link.number}")
@@ -71,7 +71,7 @@ class _Walk:
     def _step(self, event: Event) -> None:
         number = self.link.number + 1
         if event.number != number:
-            raise _Mismatch(number, f"it is missing, and the log goes on with entry {event.number}")
+            raise _Mismatch(number, f"it is missing, and the log continues with entry {event.number}")
         text = event.payload.get("entry")
         if not isinstance(text, str) or len(event.payload) > 1:
             raise _Mismatch(number, "it is not what the log writes")

@@ -76,7 +76,7 @@ def test_ctrl_c_leaves_the_run_computing_and_says_how_to_resume_and_cancel_it(ho
 
     run_id, message = asyncio.run(follow_and_interrupt())
     assert (
-        f"Run {run_id} is computed elsewhere and goes on; come back: python -m api optimize --resume {run_id}"
+        f"Run {run_id} continues to be computed elsewhere; come back: python -m api optimize --resume {run_id}"
         in message
     )
     assert f"python -m api cancel {run_id}" in message

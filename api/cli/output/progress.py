@@ -45,7 +45,7 @@ _REPORTS: dict[ReportCode, str] = {
     "begun": "the computation began",
     "lost": "its machines were lost",
     "capacity": "there are no machines for it",
-    "stopped_outside": "somebody stopped it from outside",
+    "stopped_outside": "stopped from outside",
     "missing_output": "not all of its result is there",
     "bad_output": "a file of its result was refused",
     "bad_shard": "a stored piece was refused, and is computed again",
@@ -212,7 +212,7 @@ def describe_answer(event: trace.ModelAnswered) -> str:
 def describe_agent_decision(decision: Decision) -> str:
     """The answer of an agent, without its texts."""
     if decision.author == "abstained":
-        return f"{title(decision.agent)} abstained: code goes on in its place"
+        return f"{title(decision.agent)} abstained: code takes over"
     answer = dict(decision.answer)
     claims = answer.pop("claims", [])
     parts = [f"{name} {_value(value)}" for name, value in answer.items() if value]

@@ -265,7 +265,7 @@ async def interruption(dependencies: "Dependencies", owner: str, run: str, error
     if computation is None:
         reason = "It stopped" if isinstance(error, Unavailable) else "Interrupted"
         return f"{reason}; finished trials are kept: python -m api optimize --resume {run}"
-    place = "is computed elsewhere and goes on" if computation.submitted else "may not have begun elsewhere"
+    place = "continues to be computed elsewhere" if computation.submitted else "may not have begun elsewhere"
     return f"Run {run} {place}; come back: python -m api optimize --resume {run}; end it: python -m api cancel {run}"
 
 

@@ -174,8 +174,8 @@ def by_a_stranger(target: Target, case: Case) -> None:
 
 def tells_no_secret(target: Target, answer: Any) -> None:
     text = f"{answer.text} {answer.headers}"
-    kept = target.key.rpartition("_")[2]
-    for secret in (*PLANTED.values(), kept, hashlib.sha256(target.key.encode()).hexdigest()):
+    random_part = target.key.rpartition("_")[2]
+    for secret in (*PLANTED.values(), random_part, hashlib.sha256(target.key.encode()).hexdigest()):
         assert secret not in text
     for inside in ("Traceback (most", 'File "', "site-packages", ROOT, str(target.home)):
         assert inside not in text, inside

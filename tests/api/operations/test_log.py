@@ -187,8 +187,8 @@ async def test_a_job_and_a_turn_leave_few_lines_with_their_ids_and_none_of_their
             submitted = await client.post("/api/jobs", json=request, headers={**headers, "X-Request-Id": "mine"})
             job = submitted.json()["id"]
             thread = (await client.post("/api/threads", headers=headers)).json()["id"]
-            said = {"message": f"how volatile is {SECRET} {API_KEY}?"}
-            turn = await client.post(f"/api/threads/{thread}/runs?stream=false", json=said, headers=headers)
+            message = {"message": f"how volatile is {SECRET} {API_KEY}?"}
+            turn = await client.post(f"/api/threads/{thread}/runs?stream=false", json=message, headers=headers)
             assert turn.status_code == 202
 
             for log in (job, turn.json()["id"]):

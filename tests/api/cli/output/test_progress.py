@@ -14,7 +14,7 @@ PLACE: dict[str, Any] = {"id": "0" * 32, "run": "r", "node": "risk_manager", "at
 @pytest.mark.parametrize(
     ("author", "answer", "line"),
     [
-        ("abstained", {}, "  Risk manager abstained: code goes on in its place"),
+        ("abstained", {}, "  Risk manager abstained: code takes over"),
         ("a model", {"concerns": [], "claims": []}, "  Risk manager (a model): an empty answer"),
         ("a model", {"concerns": ["none"], "claims": [{}]}, "  Risk manager (a model): concerns none, 1 claim"),
     ],
