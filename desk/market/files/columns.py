@@ -75,8 +75,8 @@ class Plan:
 
 
 def fold(name: str) -> str:
-    """A name in lower case, without underscores, notes (Close*) and numbers (4. close)."""
-    text = re.sub(r"^\d+\.\s+", "", name.strip().casefold()).rstrip("*")
+    """A name in lower case, without underscores, brackets (<CLOSE>), notes (Close*) and numbers (4. close)."""
+    text = re.sub(r"^\d+\.\s+", "", name.strip().strip("<>").casefold()).rstrip("*")
     return re.sub(r"[\s_]+", " ", text).replace("adj. ", "adj ").strip(" .")
 
 

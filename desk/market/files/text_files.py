@@ -14,6 +14,8 @@ _DELIMITERS = ("\t", ";", "|", ",")
 _SAMPLE_LINES = 200
 _POOL = 100_000
 _LINES = re.compile(r"\r\n|\r|\n")
+_MARKUP = re.compile(r"\s*<(?!\w+>[,;|\t])")
+"""A web page or XML; a first column named `<TICKER>` is neither."""
 _EXCEL_HINT = re.compile(r"\s*sep=(.)\s*(?:\r\n|\r|\n)")
 
 
@@ -22,7 +24,7 @@ def text_table(bare: Table, content: bytes) -> Table:
     text = _decode(bare, content)
     if "\0" in text:
         raise bare.error("is not a text file", allowed=FORMATS, code="encoding")
-    if text.lstrip()[:1] == "<":
+    if _MARKUP.match(text):
         raise bare.error("is a web page or XML, not a table", allowed=FORMATS, code="file_unreadable")
     hint = _EXCEL_HINT.match(text)
     delimiter = hint[1] if hint else _delimiter(text)

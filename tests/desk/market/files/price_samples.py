@@ -106,6 +106,17 @@ MILLISECONDS = DAYS.as_unit("ms").astype(np.int64)
 PLAIN = CLOSES.to_csv()
 LINES = PLAIN.splitlines()
 
+
+def bracketed() -> str:
+    """A long file whose column names stand in angle brackets, as Stooq writes it."""
+    lines = [
+        f"{a},{day:%Y%m%d},{close}"
+        for day, row in zip(DAYS, CLOSES.to_numpy(), strict=True)
+        for a, close in zip(ASSETS, row, strict=True)
+    ]
+    return "\n".join(["<TICKER>,<DATE>,<CLOSE>", *lines])
+
+
 SAMPLES: dict[str, str | bytes] = {
     "wide": PLAIN,
     "nameless index": WITHOUT_NAME.to_csv(),
@@ -120,6 +131,7 @@ SAMPLES: dict[str, str | bytes] = {
     "byte order mark": b"\xef\xbb\xbf" + PLAIN.encode(),
     "UTF-16": PLAIN.encode("utf-16"),
     "empty lines and columns at the end": PLAIN.replace("\n", ",,\n") + ",,,,\n\n",
+    "names in angle brackets": bracketed(),
     "comment lines": "# prices of a vendor\n# in EUR, at the close\n" + PLAIN,
     "title rows": "Prices of the portfolio\nPrinted,2019-04-01\n\n" + PLAIN,
     "footer": PLAIN + "\nSource: a vendor, at the close\n",
