@@ -118,7 +118,7 @@ async def test_a_job_that_was_not_submitted_is_not_reported_as_running(home):
             await follow(dependencies, OWNER, run_id, lambda _: None)
         message = await interruption(dependencies, OWNER, run_id, failure.value)
     assert f"Run {run_id} may not have begun elsewhere; come back: python -m api optimize --resume {run_id}" in message
-    assert "goes on" not in message
+    assert "continues" not in message
 
 
 def test_each_report_of_machines_is_one_line():
