@@ -1,13 +1,12 @@
 """Numbers, strategies and limits as text, for the terminal and the report."""
 
+from desk.base.text import number, plural, title
 from desk.governance.usage import Usage
 from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.request import LimitName
 from desk.optimization.result import Fact, LimitCheck, OptimizationResult
 from quant.strategies.config import REBALANCING_DAYS, Rebalancing, StrategyConfig, length_of
 from quant.strategies.family import ACTIVE, FAMILY
-
-MINUS = "\N{MINUS SIGN}"
 
 LIMITS: dict[LimitName, str] = {
     "max_drawdown": "Maximum drawdown",
@@ -18,24 +17,7 @@ LIMITS: dict[LimitName, str] = {
     "leverage": "Leverage",
 }
 
-COLOURS = {
-    "green": ("Green", "✔"),
-    "amber": ("Amber", "◆"),
-    "red": ("Red", "✖"),
-    "infeasible": ("Infeasible", "⊘"),
-}
-"""A verdict's word and sign: colour is never its only carrier."""
-
 ONE_HISTORY = "One history holds few crises: read every number below with that in mind."
-
-
-def number(value: float, digits: int = 0, *, signed: bool = False) -> str:
-    """A number with a real minus sign; no negative zero."""
-    value = round(value, digits) + 0.0
-    text = f"{abs(value):,.{digits}f}"
-    if value < 0:
-        return MINUS + text
-    return f"+{text}" if signed and value > 0 else text
 
 
 def percent(value: float, digits: int = 1, *, signed: bool = False) -> str:
@@ -44,11 +26,6 @@ def percent(value: float, digits: int = 1, *, signed: bool = False) -> str:
 
 def bps(value: float, *, signed: bool = True) -> str:
     return number(value, 0, signed=signed) + " bps"
-
-
-def plural(count: int, noun: str) -> str:
-    """A count with its noun."""
-    return f"{number(count)} {noun}" + ("" if count == 1 else "s")
 
 
 def fact(value: float | None, unit: str) -> str:
@@ -72,16 +49,6 @@ def fact(value: float | None, unit: str) -> str:
 
 def fact_row(item: Fact) -> tuple[str, str, str]:
     return item.label, fact(item.value, item.unit), fact(item.benchmark, item.unit)
-
-
-def title(name: str) -> str:
-    """`base_case` as `Base case`."""
-    return name.replace("_", " ").capitalize()
-
-
-def sentence_case(text: str) -> str:
-    """`text` with a capital at its beginning, the rest as it is."""
-    return text[:1].upper() + text[1:]
 
 
 def limit_value(name: LimitName, value: float) -> str:

@@ -150,6 +150,15 @@ class Verdict(Frozen):
     binding_limit: LimitName | None = None
 
 
+COLOURS = {
+    "green": ("Green", "✔"),
+    "amber": ("Amber", "◆"),
+    "red": ("Red", "✖"),
+    "infeasible": ("Infeasible", "⊘"),
+}
+"""A verdict's word and sign: colour is never its only carrier."""
+
+
 class Fact(Frozen):
     """A named number of the report's facts."""
 

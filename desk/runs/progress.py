@@ -7,23 +7,10 @@ from pydantic import Field
 
 from desk.governance.usage import AgentName
 from desk.runs import events as trace
+from desk.runs.nodes import NODES, start_share
 from quant.numeric.frozen import Frozen
 
 MAX_UNFINISHED_SHARE = 0.99
-SEARCH_END_SHARE = 0.85
-START_SHARE = {
-    "prepare": 0.01,
-    "risk_manager": 0.03,
-    "market_analyst": 0.05,
-    "optimizer": 0.07,
-    "assistant": 0.05,
-    "search": 0.10,
-    "aggregate": SEARCH_END_SHARE,
-    "explainer": 0.92,
-    "render": 0.95,
-    "release": 0.95,
-}
-"""Share of the run at which each node begins."""
 
 Ending: TypeAlias = Literal["finished", "failed"]
 
@@ -80,13 +67,13 @@ class ProgressTracker:
     def _update_from(self, event: trace.TraceEvent) -> None:
         match event:
             case trace.NodeStarted():
-                self._update(stage=event.node, share=START_SHARE.get(event.node, 0.0))
+                self._update(stage=event.node, share=start_share(event.node))
             case trace.AgentStarted():
                 self._update(agents=tuple(sorted({*self.progress.agents, event.agent})))
             case trace.AgentFinished():
                 self._update(agents=tuple(name for name in self.progress.agents if name != event.agent))
             case trace.ToolReturned() if event.agent == "assistant":
-                self._update(share=(self.progress.share + START_SHARE["release"]) / 2)
+                self._update(share=(self.progress.share + NODES["release"].start) / 2)
             case trace.ApprovalRequested() | trace.TurnPaused():
                 self._update(stage="waiting")
             case trace.EstimateMade() | trace.TrialFinished() | trace.JobProgressed() | trace.TrialsFinished():
@@ -131,7 +118,8 @@ class ProgressTracker:
                         * (event.total - event.done)
                         / event.done
                     )
-                share = START_SHARE["search"] + (SEARCH_END_SHARE - START_SHARE["search"]) * self._share_of_search(part)
+                start, end = NODES["search"].start, NODES["aggregate"].start
+                share = start + (end - start) * self._share_of_search(part)
                 self._update(
                     done=max(now.done, self._earlier_trials + event.done), share=share, eta_seconds=remaining_seconds
                 )

@@ -19,10 +19,10 @@ from api.cli.output.results import print_result
 from api.cli.request_options import name_as_typed
 from api.cli.terminal import plain
 from api.compute_settings import cluster_of, machines_of, require_sagemaker
-from api.export.formatting import sentence_case
 from api.export.reporting import report, report_path, write
 from api.settings import Settings, read_settings
 from desk.base.errors import InvalidInput, UserError
+from desk.base.text import sentence_case
 from desk.compute.pipeline.definition import STEPS
 
 if TYPE_CHECKING:

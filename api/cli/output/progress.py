@@ -15,25 +15,14 @@ from rich.progress import (
 )
 
 from api.cli.terminal import plain
-from api.export.formatting import COLOURS, number, plural, sentence_case, title
+from desk.base.text import number, plural, sentence_case, title
 from desk.governance.approvals import ApprovalDecision, ApprovalRequest
 from desk.governance.estimates import Estimate
 from desk.optimization.answers import Decision
 from desk.optimization.jobs import ReportCode
+from desk.optimization.result import COLOURS
 from desk.runs import events as trace
-
-NODES = {
-    "prepare": "Loading and checking the prices",
-    "risk_manager": "Risk manager: limits and what deserves attention",
-    "market_analyst": "Market analyst: regime and scenarios",
-    "optimizer": "Optimizer: where to search",
-    "search": "Searching",
-    "aggregate": "Judging: ranking, benchmarks, luck",
-    "explainer": "Explainer: the claims",
-    "render": "Checking every claim",
-    "holdout": "Opening the locked holdout",
-}
-
+from desk.runs.nodes import node_title
 
 _ENDS = {
     "answered": "answered",
@@ -115,7 +104,7 @@ def describe(event: trace.TraceEvent) -> str:
             return f"Run {event.run}, agents driven by {event.model}{rules}"
         case trace.NodeStarted():
             again = f" (again, {event.step + 1})" if event.step else ""
-            return f"▸ {NODES.get(event.node, title(event.node))}{again}"
+            return f"▸ {node_title(event.node)}{again}"
         case trace.ToolCalled():
             arguments = ", ".join(f"{name}={value}" for name, value in event.arguments.items())
             return plain(f"  {title(event.agent)} calls {event.tool}({_cut(arguments)})")

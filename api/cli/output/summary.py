@@ -7,22 +7,18 @@ from rich.table import Table
 
 from api.cli.terminal import plain
 from api.export.formatting import (
-    COLOURS,
     ONE_HISTORY,
     benefit,
     bps,
     limit_row,
-    number,
     percent,
-    plural,
     sentence,
-    sentence_case,
-    title,
     tokens,
     usage_line,
 )
+from desk.base.text import number, plural, sentence_case, title
 from desk.governance.usage import total
-from desk.optimization.result import Case, OptimizationResult, ScenarioOutcome
+from desk.optimization.result import COLOURS, Case, OptimizationResult, ScenarioOutcome
 from quant.worlds.scenario import GBM_BANNER
 
 _STYLES = {

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from api.cli.output.progress import NODES, describe, describe_agent_decision, describe_estimate, describe_stop
+from api.cli.output.progress import describe, describe_agent_decision, describe_estimate, describe_stop
 from api.cli.terminal import plain
-from api.export.formatting import number, plural, title
+from desk.base.text import number, plural, title
 from desk.governance.usage import Usage
 from desk.runs import events as trace
+from desk.runs.nodes import node_title
 from graphs.runs.usage import usage_of
 from quant.strategies.goal import Goal
 
@@ -207,7 +208,7 @@ class _TreeBuilder:
     def _add_node(self, event: trace.NodeStarted | trace.NodeFinished) -> None:
         if isinstance(event, trace.NodeStarted):
             again = f" (again, {event.step + 1})" if event.step else ""
-            text = NODES.get(event.node, title(event.node)) + again
+            text = node_title(event.node) + again
             self._nodes[event.node] = self._root.add(text, event.at)
         elif event.node in self._nodes:
             self._nodes.pop(event.node).end = event.at

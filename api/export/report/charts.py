@@ -15,7 +15,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from api.export.formatting import number, title
+from desk.base.text import number, title
 from desk.optimization.reading.charts import History
 from desk.optimization.result import OptimizationResult
 

@@ -11,12 +11,13 @@ from markupsafe import Markup, escape
 
 from api.export import formatting as words
 from api.export.report.charts import Chart, charts
+from desk.base.text import sentence_case
 from desk.figures.figures import Figure, RenderedClaim, format_figure
 from desk.figures.guard.claims import split_by_figures
 from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.reading.charts import History
 from desk.optimization.request import CURRENT_RULE
-from desk.optimization.result import OptimizationResult
+from desk.optimization.result import COLOURS, OptimizationResult
 from quant.worlds.scenario import GBM_BANNER
 
 HEADINGS = {
@@ -68,7 +69,16 @@ def _page() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(w=words, chart=_chart, linked=linked, shown=format_figure, exact=exact, origin=origin)
+    environment.globals.update(
+        w=words,
+        COLOURS=COLOURS,
+        sentence_case=sentence_case,
+        chart=_chart,
+        linked=linked,
+        shown=format_figure,
+        exact=exact,
+        origin=origin,
+    )
     return environment.get_template("page.html.j2")
 
 

@@ -5,8 +5,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from api.export.formatting import ONE_HISTORY, benefit, limit_row, number, sentence, shape
+from api.export.formatting import ONE_HISTORY, benefit, limit_row, sentence, shape
 from api.export.report.page import linked, render
+from desk.base.text import number
 from desk.figures.figures import RenderedClaim, format_figure
 from desk.optimization.answers import Explanation
 from desk.optimization.judgement.result_figures import simulated_timing
