@@ -1,70 +1,16 @@
-"""The charts of the report: SVG with its text as text, coloured by the page, the same bytes for the same result."""
+"""The charts of the report."""
 
 import datetime as dt
-import html
-import io
-import re
-import threading
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from api.export.drawing import INK, MUTED, OURS, THEIRS, THIRD, Chart, draw, draw_key, thin_out
 from desk.base.text import number, title
 from desk.optimization.reading.charts import History
 from desk.optimization.result import OptimizationResult
-
-INK, MUTED, RULE, OURS, THEIRS, THIRD = (
-    "#010101",
-    "#020202",
-    "#030303",
-    "#040404",
-    "#050505",
-    "#060606",
-)
-_THEMED = {INK: "ink", MUTED: "muted", RULE: "rule", OURS: "ours", THEIRS: "theirs", THIRD: "third"}
-"""Colours that become variables of the page's style sheet, so that light, dark and print each have their own."""
-
-_STYLE: dict[str, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "stratigos",
-    "font.size": 11,
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": MUTED,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.unicode_minus": True,
-    "grid.color": RULE,
-    "grid.linewidth": 0.8,
-    "text.color": INK,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "legend.frameon": False,
-    "legend.fontsize": 10.5,
-    "lines.linewidth": 1.6,
-    "lines.solid_joinstyle": "round",
-    "path.simplify_threshold": 0.5,
-}
-_POINTS = 900
-"""Points that a line of a time chart keeps."""
-
-
-class Chart(NamedTuple):
-    """A drawn chart with its title and the sentence that says the same in words."""
-
-    id: str
-    title: str
-    caption: str
-    svg: str
 
 
 def charts(result: OptimizationResult, history: History | None) -> dict[str, Chart]:
@@ -85,42 +31,6 @@ def charts(result: OptimizationResult, history: History | None) -> dict[str, Cha
     return {chart.id: chart for chart in drawings}
 
 
-_ALONE = threading.Lock()
-"""Matplotlib's style is that of the whole process."""
-
-
-def _draw(id_: str, heading: str, caption: str, paint: Callable[[Axes], None], *, height: float = 260) -> Chart:
-    with _ALONE, rc_context(_STYLE):  # pyright: ignore[reportArgumentType]
-        canvas = Canvas(figsize=(460 / 72, height / 72), layout="constrained")
-        axes = canvas.add_subplot()
-        paint(axes)
-        out = io.StringIO()
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        canvas.savefig(out, format="svg", transparent=True, metadata=nothing)
-    return Chart(id_, heading, caption, _inline(out.getvalue(), id_, heading, caption))
-
-
-def _inline(svg: str, id_: str, heading: str, caption: str) -> str:
-    """Cut the SVG out of its document, name its parts after the chart, and hand its colours to the page."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'<style type="text/css">.*?</style>', "", svg, flags=re.DOTALL)
-    svg = re.sub(r"font: ([\d.]+)px [^;\"]+", r"font-size: \1px", svg)
-    svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="{id_}-\1"', svg)
-    svg = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{id_}-\1"', svg)
-    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{id_}-\1)", svg)
-    for colour, name in _THEMED.items():
-        svg = svg.replace(colour, f"var(--{name})")
-    box = re.search(r'viewBox="([^"]+)"', svg)
-    assert box is not None, "matplotlib writes a viewBox"
-    head = (
-        f'<svg viewBox="{box[1]}" role="img" aria-labelledby="{id_}-title {id_}-desc">'
-        f'<title id="{id_}-title">{html.escape(heading)}</title><desc id="{id_}-desc">{html.escape(caption)}</desc>'
-    )
-    return head + svg[svg.index(">") + 1 :].strip()
-
-
 def _convergence(result: OptimizationResult) -> Chart:
     trials = sorted(result.trials, key=lambda t: t.number)
     best = np.maximum.accumulate([t.objective if t.feasible else -np.inf for t in trials])
@@ -133,11 +43,11 @@ def _convergence(result: OptimizationResult) -> Chart:
         axes.set_ylim(low - 0.15 * (high - low) - 1, high + 0.12 * (high - low) + 1)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="Trial", ylabel="Objective, bps a year")
-        _key(axes, [("Best so far, in sample", OURS, "-"), ("A trial", THEIRS, "o")])
+        draw_key(axes, [("Best so far, in sample", OURS, "-"), ("A trial", THEIRS, "o")])
 
     finding = "no trial meets the limits" if np.isneginf(best[-1]) else f"the best reached {number(best[-1] * 1e4)} bps"
     caption = f"{len(trials)} trials in the order of proposal; {finding}, in sample. The lowest twentieth is cut off."
-    return _draw("convergence", "Convergence", caption, paint)
+    return draw("convergence", "Convergence", caption, paint)
 
 
 def _scatter(result: OptimizationResult) -> Chart:
@@ -166,7 +76,7 @@ def _scatter(result: OptimizationResult) -> Chart:
                     zorder=5,
                 )
         axes.set(xlabel="Volatility, % a year", ylabel="Excess return, % a year")
-        _key(
+        draw_key(
             axes,
             [
                 ("The chosen strategy", OURS, "*"),
@@ -177,7 +87,7 @@ def _scatter(result: OptimizationResult) -> Chart:
 
     infeasible = sum(not t.feasible for t in result.trials)
     caption = f"Each trial's expected volatility and excess return; {infeasible} of {len(result.trials)} break a limit."
-    return _draw("scatter", "Risk and return", caption, paint)
+    return draw("scatter", "Risk and return", caption, paint)
 
 
 def _scenarios(result: OptimizationResult) -> Chart:
@@ -198,7 +108,7 @@ def _scenarios(result: OptimizationResult) -> Chart:
         f"Benefit with its 95% interval, world by world; the least is {number(worst.benefit_bps.value)} bps in "
         f"{title(worst.scenario).lower()}."
     )
-    return _draw("scenarios", "Benefit by scenario", caption, paint)
+    return draw("scenarios", "Benefit by scenario", caption, paint)
 
 
 def _years(result: OptimizationResult) -> Chart:
@@ -210,32 +120,32 @@ def _years(result: OptimizationResult) -> Chart:
         axes.grid(visible=False, axis="x")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel("Return, %")
-        _key(axes, [("Strategy", OURS, "s"), ("Constant weight", THEIRS, "s")])
+        draw_key(axes, [("Strategy", OURS, "s"), ("Constant weight", THEIRS, "s")])
 
     better = sum(y.winner > y.benchmark for y in result.years)
     caption = f"The strategy beat the constant weight in {better} of {len(result.years)} calendar years."
-    return _draw("years", "Calendar years", caption, paint)
+    return draw("years", "Calendar years", caption, paint)
 
 
 def _weight(result: OptimizationResult, history: History) -> Chart:
-    keep = _every(history.days)
+    keep = thin_out(history.days)
 
     def paint(axes: Axes) -> None:
         axes.plot(history.dates()[keep], 100 * history.winner_weight[keep], color=OURS, linewidth=1.1)
         axes.plot(history.dates()[keep], 100 * history.benchmark_weight[keep], color=THEIRS, linewidth=1.3)
         axes.set(ylabel="Risky weight, %", ylim=(0, None))
         _split(axes, result)
-        _key(axes, [("Strategy", OURS, "-"), ("Constant weight", THEIRS, "-")])
+        draw_key(axes, [("Strategy", OURS, "-"), ("Constant weight", THEIRS, "-")])
 
     caption = (
         f"The strategy held {number(100 * history.winner_weight.mean())}% on average, from "
         f"{number(100 * history.winner_weight.min())}% to {number(100 * history.winner_weight.max())}%."
     )
-    return _draw("weight", "Weight over time", caption, paint)
+    return draw("weight", "Weight over time", caption, paint)
 
 
 def _drawdown(result: OptimizationResult, history: History) -> Chart:
-    keep = _every(history.days)
+    keep = thin_out(history.days)
     ours, theirs, asset = (-history.drawdown(x) for x in (history.winner, history.benchmark, history.asset))
 
     def paint(axes: Axes) -> None:
@@ -244,7 +154,7 @@ def _drawdown(result: OptimizationResult, history: History) -> Chart:
         axes.plot(history.dates()[keep], 100 * ours[keep], color=OURS, linewidth=1.2)
         axes.set_ylabel("Drawdown, %")
         _split(axes, result)
-        _key(
+        draw_key(
             axes,
             [("Strategy", OURS, "-"), ("Constant weight", THEIRS, "-"), ("100% asset", THIRD, "-")],
         )
@@ -253,7 +163,7 @@ def _drawdown(result: OptimizationResult, history: History) -> Chart:
         f"Deepest fall from a peak: strategy {number(-100 * ours.min(), 1)}%, constant weight "
         f"{number(-100 * theirs.min(), 1)}%, the asset alone {number(-100 * asset.min(), 1)}%."
     )
-    return _draw("drawdown", "Drawdown over time", caption, paint)
+    return draw("drawdown", "Drawdown over time", caption, paint)
 
 
 def _logits(result: OptimizationResult) -> Chart:
@@ -268,13 +178,13 @@ def _logits(result: OptimizationResult) -> Chart:
         axes.axvline(0, color=INK, linewidth=1)
         axes.grid(visible=False, axis="x")
         axes.set(xlabel="Logit of the out-of-sample rank", ylabel="Splits of the history")
-        _key(axes, [("Selected rule below the median", THIRD, "s"), ("Above the median", OURS, "s")])
+        draw_key(axes, [("Selected rule below the median", THIRD, "s"), ("Above the median", OURS, "s")])
 
     caption = (
         f"In {number(100 * result.luck.overfitting)}% of the splits the rule selected on one half ranks at or below "
         "the median on the other."
     )
-    return _draw("logits", "Selection on one half, judged on the other", caption, paint)
+    return draw("logits", "Selection on one half, judged on the other", caption, paint)
 
 
 def _importance(result: OptimizationResult) -> Chart:
@@ -291,11 +201,7 @@ def _importance(result: OptimizationResult) -> Chart:
         axes.set_xlabel("Explained by this parameter alone, %")
 
     caption = f"What the objective depends on: {title(rows[-1][0]).lower()} most."
-    return _draw("importance", "What matters", caption, paint)
-
-
-def _every(days: np.ndarray) -> np.ndarray:
-    return np.unique(np.linspace(0, days.size - 1, min(days.size, _POINTS)).astype("int64"))
+    return draw("importance", "What matters", caption, paint)
 
 
 def _split(axes: Axes, result: OptimizationResult) -> None:
@@ -310,20 +216,3 @@ def _split(axes: Axes, result: OptimizationResult) -> None:
         fontsize=9.5,
         color=MUTED,
     )
-
-
-def _key(axes: Axes, entries: Sequence[tuple[str, str, str]]) -> None:
-    """A legend above the chart; sign and colour both tell the entries apart."""
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=colour,
-            linestyle="-" if sign == "-" else "",
-            marker="" if sign == "-" else sign,
-            label=label,
-        )
-        for label, colour, sign in entries
-    ]
-    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, columnspacing=1.2,
-                handletextpad=0.4, handlelength=1.2, borderaxespad=0.1)  # fmt: skip

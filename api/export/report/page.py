@@ -10,7 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from api.export import formatting as words
-from api.export.report.charts import Chart, charts
+from api.export.drawing import figure_element
+from api.export.report.charts import charts
 from desk.base.text import sentence_case
 from desk.figures.figures import Figure, RenderedClaim, format_figure
 from desk.figures.guard.claims import split_by_figures
@@ -73,25 +74,13 @@ def _page() -> Any:
         w=words,
         COLOURS=COLOURS,
         sentence_case=sentence_case,
-        chart=_chart,
+        chart=figure_element,
         linked=linked,
         shown=format_figure,
         exact=exact,
         origin=origin,
     )
     return environment.get_template("page.html.j2")
-
-
-def _chart(drawings: Mapping[str, Chart], id_: str) -> Markup:
-    """A figure element, or nothing where the result has no data for it."""
-    if id_ not in drawings:
-        return Markup()
-    one = drawings[id_]
-    return Markup('<figure class="chart"><figcaption><b>{}.</b> {}</figcaption>{}</figure>').format(
-        one.title,
-        one.caption,
-        Markup(one.svg),  # noqa: S704 - drawn here; texts in it are escaped by matplotlib
-    )
 
 
 def _sections(result: OptimizationResult) -> list[tuple[str, list[RenderedClaim]]]:
