@@ -371,13 +371,20 @@ def _clarabel(cov: Floats, normal: Floats, constraints: Rows) -> tuple[Floats, f
 def _polish(
     cov: Floats, normal: Floats, constraints: Constraints, weights: Floats, binding: NDArray[np.bool_]
 ) -> Floats:
-    """The weights, exact on the binding constraints where these can be identified, otherwise within the bounds."""
-    near = _clip_to_bounds(constraints, weights)
-    exact = _solve_binding(cov, normal, constraints, weights, binding)
-    if exact is None or constraints.violation(exact) > max(_TOLERANCE, constraints.violation(near)):
-        return near
-    better = _value(cov, normal, exact) <= _value(cov, normal, near) * (1.0 + 1e-10) + _RISKLESS
-    return exact if better else near
+    """The first of these that satisfies the constraints and has no more variance than the solver's `weights`.
+
+    The optimum on the constraints that bind, the weights with those next to a bound moved onto it, and the weights cut
+    to the bounds. The solver's point lies inside the constraints, so that the optimum never has more variance.
+    """
+    snapped = _clip_to_bounds(constraints, weights)
+    clipped = np.clip(weights, constraints.low, constraints.high)
+    largest = _value(cov, normal, weights) * (1.0 + 1e-10) + _RISKLESS
+    for candidate in (_solve_binding(cov, normal, constraints, weights, binding), snapped, clipped):
+        if candidate is None or constraints.violation(candidate) > _TOLERANCE:
+            continue
+        if _value(cov, normal, candidate) <= largest:
+            return candidate
+    return min(snapped, clipped, key=constraints.violation)
 
 
 def _value(cov: Floats, normal: Floats, weights: Floats) -> float:
