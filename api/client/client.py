@@ -28,8 +28,20 @@ from desk.optimization.reading.trial_pages import TrialPage, TrialQuery, TrialRo
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
 from desk.optimization.unfinished import PartialResult
-from desk.portfolios.optimizers.requests import FrontierRequest, HrpRequest, RiskParityRequest
-from desk.portfolios.optimizers.responses import FrontierOptimization, HrpOptimization, RiskParityOptimization
+from desk.portfolios.optimizers.requests import (
+    FrontierRequest,
+    HrpRequest,
+    MaximumDiversificationRequest,
+    MinimumCvarRequest,
+    RiskParityRequest,
+)
+from desk.portfolios.optimizers.responses import (
+    FrontierOptimization,
+    HrpOptimization,
+    MaximumDiversificationOptimization,
+    MinimumCvarOptimization,
+    RiskParityOptimization,
+)
 from desk.portfolios.schemas import Portfolio, PortfolioDraft, PortfolioPatch
 from desk.runs.events import ApprovalRequested, TurnPaused
 from desk.runs.progress import LiveEvent
@@ -313,6 +325,12 @@ class Client:
 
     def hrp(self, request: HrpRequest) -> HrpOptimization:
         return self._compute("/optimization/hrp", HrpOptimization, request)
+
+    def minimum_cvar(self, request: MinimumCvarRequest) -> MinimumCvarOptimization:
+        return self._compute("/optimization/minimum-cvar", MinimumCvarOptimization, request)
+
+    def maximum_diversification(self, request: MaximumDiversificationRequest) -> MaximumDiversificationOptimization:
+        return self._compute("/optimization/maximum-diversification", MaximumDiversificationOptimization, request)
 
     def frontier(self, request: FrontierRequest) -> FrontierOptimization:
         return self._compute("/optimization/efficient-frontier", FrontierOptimization, request)

@@ -9,7 +9,7 @@ zero there: they are left out first, and return if the proof of optimality over 
 
 import math
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -46,6 +46,20 @@ _FIXED: Final = 1e-12
 """Bounds closer than this fix the weight."""
 _SMALLEST_VALUE: Final = 1e-2
 """Of the mean size of a return: a value nearer to zero is measured against this."""
+
+
+class CvarPortfolio(NamedTuple):
+    """Weights with the least conditional value at risk, and the proof of it.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (N,)
+    gap : float
+        How far their value may lie above the least, relative to it, by the duality bound; at most 1e-8.
+    """
+
+    weights: Floats
+    gap: float
 
 
 @checked_arguments
@@ -102,6 +116,13 @@ def minimum_cvar(
     >>> minimum_cvar([[0.0, -0.2], [-0.1, 0.0]], level=0.5).round(6).tolist()
     [0.666667, 0.333333]
     """
+    return minimum_cvar_portfolio(scenarios, level, lower, upper).weights
+
+
+def minimum_cvar_portfolio(
+    scenarios: ArrayLike | Returns, level: float, lower: ArrayLike, upper: ArrayLike
+) -> CvarPortfolio:
+    """As `minimum_cvar`, with the proved gap of the value."""
     sample = finite_matrix(scenarios, name="scenarios")
     if not 0.0 < level < 1.0:
         raise DataError(f"`level` must lie in (0, 1), got {level!r}")
@@ -111,7 +132,7 @@ def minimum_cvar(
     budget = 1.0 - float(low.sum())
     if budget <= _FIXED or float(high.sum()) <= 1.0 + _FIXED:
         ends = low if budget <= _FIXED else high
-        return ends / ends.sum()
+        return CvarPortfolio(ends / ends.sum(), 0.0)
 
     free = high - low > _FIXED
     scale = float(np.abs(sample[:, free]).mean()) or 1.0
@@ -119,7 +140,7 @@ def minimum_cvar(
     returns[:, :-1] = sample[:, free] / scale
     cap = 1.0 / ((1.0 - level) * count)
     weights = low.copy()
-    weights[free] = _solve(
+    weights[free], gap = _solve(
         _Problem(
             returns,
             sample[:, ~free] @ low[~free] / scale,
@@ -129,7 +150,7 @@ def minimum_cvar(
             1.0 - float(low[~free].sum()),
         )
     )
-    return weights
+    return CvarPortfolio(weights, gap)
 
 
 @dataclass(frozen=True)
@@ -158,8 +179,8 @@ class _State:
     scalars: Floats
 
 
-def _solve(problem: _Problem) -> Floats:
-    """The weights, from the scenarios near the tail where these are proved to be enough."""
+def _solve(problem: _Problem) -> tuple[Floats, float]:
+    """The weights and their gap, from the scenarios near the tail where these are proved to be enough."""
     w, count = _middle(problem), problem.offset.size
     selection = np.zeros(count, dtype=np.bool_)
     size = int(_TAILS / problem.cap) + _EACH_ASSET * w.size
@@ -175,12 +196,13 @@ def _solve(problem: _Problem) -> Floats:
         w, q, _ = _descend(part)
         whole = np.zeros(count)
         whole[selection] = q
-        if _gap(w, whole, problem) <= _GAP:
-            return w
+        gap = _gap(w, whole, problem)
+        if gap <= _GAP:
+            return w, gap
     w, _, gap = _descend(problem)
     if not gap <= _LARGEST_GAP:
         raise QuantError(f"the least conditional value at risk was found to {gap:.1g} of its value only")
-    return w
+    return w, gap
 
 
 def _descend(problem: _Problem) -> tuple[Floats, Floats, float]:

@@ -9,10 +9,20 @@ from api.http.dependencies import PrincipalDep, Service, ServiceDep
 from api.http.errors.problems import Problem, error_responses
 from api.http.routes.portfolios import PortfolioId
 from desk.governance.principals import Principal
-from desk.portfolios.optimizers.requests import FrontierRequest, HrpRequest, RiskParityRequest, Unsolvable
+from desk.portfolios.optimizers.requests import (
+    FrontierRequest,
+    HrpRequest,
+    MaximumDiversificationRequest,
+    MinimumCvarRequest,
+    OptimizerRequest,
+    RiskParityRequest,
+    Unsolvable,
+)
 from desk.portfolios.optimizers.responses import (
     FrontierOptimization,
     HrpOptimization,
+    MaximumDiversificationOptimization,
+    MinimumCvarOptimization,
     Optimization,
     OptimizationPage,
     RiskParityOptimization,
@@ -41,6 +51,33 @@ async def risk_parity(body: RiskParityRequest, service: ServiceDep, principal: P
     responses=_FAILURES,
 )
 async def hrp(body: HrpRequest, service: ServiceDep, principal: PrincipalDep) -> Any:
+    return await _optimize(service, principal, body)
+
+
+@router.post(
+    "/optimization/minimum-cvar",
+    summary="Weights with the least conditional value at risk on the given periods",
+    description="Minimizes the mean loss of the worst `1 - level` of the periods (CVaR, expected shortfall) within the "
+    "bounds (Rockafellar and Uryasev 2000). `covariance` has no effect on the weights, only on the volatility and its "
+    "parts. A solution that violates groups or turnover is rejected.",
+    response_model=MinimumCvarOptimization,
+    responses=_FAILURES,
+)
+async def minimum_cvar(body: MinimumCvarRequest, service: ServiceDep, principal: PrincipalDep) -> Any:
+    return await _optimize(service, principal, body)
+
+
+@router.post(
+    "/optimization/maximum-diversification",
+    summary="Weights with the highest diversification ratio under constraints",
+    description="Maximizes the mean volatility of the assets over that of the portfolio (Choueifaty and Coignard "
+    "2008); needs no expected returns.",
+    response_model=MaximumDiversificationOptimization,
+    responses=_FAILURES,
+)
+async def maximum_diversification(
+    body: MaximumDiversificationRequest, service: ServiceDep, principal: PrincipalDep
+) -> Any:
     return await _optimize(service, principal, body)
 
 
@@ -84,9 +121,7 @@ async def listed(
     return await list_optimizations(service.dependencies.store, principal.owner, portfolio_id, limit=limit, after=after)
 
 
-async def _optimize(
-    service: Service, principal: Principal, request: RiskParityRequest | HrpRequest | FrontierRequest
-) -> Optimization:
+async def _optimize(service: Service, principal: Principal, request: OptimizerRequest) -> Optimization:
     from desk.portfolios.optimizers.repository import optimize
 
     dependencies = service.dependencies

@@ -86,7 +86,7 @@ def order_budgets(budgets: Mapping[str, float] | None, symbols: Sequence[str]) -
 
 
 def require(weights: Floats, limits: Limits, symbols: Sequence[str]) -> None:
-    """Raise `Infeasible`, with the constraint, if a method's unique solution violates one."""
+    """Raise `Infeasible`, with the constraint, if the solution of a method that does not take it violates one."""
     checked_bounds(limits.lower, limits.upper, len(symbols))
     for symbol, weight, low, high in zip(symbols, weights, limits.lower, limits.upper, strict=True):
         if not low - _ROUNDING <= weight <= high + _ROUNDING:
@@ -119,8 +119,8 @@ def _between(low: float, high: float) -> str:
 
 def _violation(what: str, value: float, allowed: str) -> Infeasible:
     return Infeasible(
-        f"the method has a unique solution, in which {what} is {value:.6g}; expected {allowed}. The efficient frontier "
-        "takes constraints"
+        f"in the solution of the method {what} is {value:.6g}; expected {allowed}. The efficient frontier and maximum "
+        "diversification take all constraints"
     )
 
 

@@ -15,7 +15,14 @@ from desk.portfolios.optimizers.responses import (
     Residual,
     SharpePortfolio,
 )
-from desk.portfolios.optimizers.risk_based import MAX_SECONDS, Problem, Solution, bootstrap_intervals, check_draws
+from desk.portfolios.optimizers.risk_based import (
+    MAX_GAP,
+    MAX_SECONDS,
+    Problem,
+    Solution,
+    bootstrap_intervals,
+    check_draws,
+)
 from quant.allocate import (
     efficient_frontier,
     maximum_sharpe,
@@ -29,9 +36,6 @@ from quant.allocation.optimality import sharpe_gap, variance_gap
 from quant.numeric.errors import Infeasible
 
 Floats = NDArray[np.float64]
-
-_MAX_GAP = 1e-6
-"""Largest accepted optimality gap."""
 
 
 def solve_frontier(problem: Problem, request: FrontierRequest) -> Solution[FrontierResult]:
@@ -62,7 +66,7 @@ def solve_frontier(problem: Problem, request: FrontierRequest) -> Solution[Front
 
 def _solve_each_point(problem: Problem, points: int) -> Floats:
     mean, cov, limits = problem.mean, problem.cov, problem.limits
-    seconds = _seconds(problem)
+    seconds = problem.seconds_per_portfolio
     if points * seconds > MAX_SECONDS:
         reason = f"{points} portfolios of {mean.size} assets under groups or turnover take too long"
         most = max(int(MAX_SECONDS / seconds), 2)
@@ -74,11 +78,6 @@ def _solve_each_point(problem: Problem, points: int) -> Floats:
         return least[None, :]
     others = [minimum_variance_at(mean, cov, float(target), **limits.arguments) for target in targets[1:]]
     return np.array([least, *others])
-
-
-def _seconds(problem: Problem) -> float:
-    """Approximate seconds for one portfolio with groups or turnover."""
-    return 0.03 + 0.002 * problem.mean.size
 
 
 def _maximum_sharpe(problem: Problem, rate: float) -> Floats | str:
@@ -100,7 +99,7 @@ def _gap(problem: Problem, laid_out: Floats, sharpest: Floats | None, rate: floa
         "the largest first-order gap: relative to its variance, what any portfolio that satisfies the constraints and "
         "returns no less could shed, halved; for the maximum Sharpe ratio, relative to the ratio, what any could gain"
     )
-    return Residual(value=value, accepted=_MAX_GAP, meaning=meaning)
+    return Residual(value=value, accepted=MAX_GAP, meaning=meaning)
 
 
 def _figures(problem: Problem, weights: Floats) -> tuple[float, float]:
@@ -164,7 +163,7 @@ def _intervals(
     problem: Problem, request: FrontierRequest, sharpest: Floats | None, warnings: list[str]
 ) -> FrontierIntervals | None:
     limits, rate = problem.limits.arguments, request.risk_free_rate
-    seconds = 1e-3 if problem.limits.bounds_only else 2.0 * _seconds(problem)
+    seconds = 2.0 * problem.seconds_per_portfolio
     least = bootstrap_intervals(
         problem, lambda values: minimum_variance(problem.cov_of(values), **limits), seconds=seconds
     )

@@ -3,7 +3,9 @@
 import asyncio
 import math
 import uuid
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -11,7 +13,15 @@ from desk.base.errors import NotFound
 from desk.market.datasets.repository import OwnedPrices
 from desk.portfolios.optimizers.constraints import with_symbols
 from desk.portfolios.optimizers.frontier import solve_frontier
-from desk.portfolios.optimizers.requests import FrontierRequest, HrpRequest, RiskParityRequest, Unsolvable
+from desk.portfolios.optimizers.requests import (
+    FrontierRequest,
+    HrpRequest,
+    MaximumDiversificationRequest,
+    MinimumCvarRequest,
+    OptimizerRequest,
+    RiskParityRequest,
+    Unsolvable,
+)
 from desk.portfolios.optimizers.responses import (
     Kind,
     Optimization,
@@ -19,8 +29,9 @@ from desk.portfolios.optimizers.responses import (
     OptimizationSummary,
     Residual,
 )
-from desk.portfolios.optimizers.risk_based import Problem, solve_hrp, solve_risk_parity
+from desk.portfolios.optimizers.risk_based import Problem, Solution, solve_hrp, solve_risk_parity
 from desk.portfolios.optimizers.sample import Sample, load_sample
+from desk.portfolios.optimizers.single_objective import solve_maximum_diversification, solve_minimum_cvar
 from desk.portfolios.repository import load_portfolio
 from quant.numeric.errors import Infeasible, QuantError
 from store.records import Key, Labels, Put
@@ -29,7 +40,6 @@ from store.store import Store
 KIND = "optimization"
 RESULT_KIND = "optimization-result"
 """Record kinds of summaries and of full results."""
-_TYPES: dict[type, Kind] = {RiskParityRequest: "risk-parity", HrpRequest: "hrp", FrontierRequest: "efficient-frontier"}
 _ANY: TypeAdapter[Optimization] = TypeAdapter(Optimization)
 
 
@@ -44,7 +54,7 @@ class NoSuchOptimization(NotFound):
 
 async def optimize(
     source: OwnedPrices,
-    request: RiskParityRequest | HrpRequest | FrontierRequest,
+    request: OptimizerRequest,
     *,
     now: datetime,
 ) -> Optimization:
@@ -89,16 +99,20 @@ def _require_exact(residual: Residual) -> None:
         raise Infeasible(f"no solution is exact enough for these returns: {description}")
 
 
-def _solve(request: RiskParityRequest | HrpRequest | FrontierRequest, sample: Sample, now: datetime) -> Optimization:
+_OPTIMIZERS: dict[type[OptimizerRequest], tuple[Kind, Callable[[Problem, Any], Solution[Any]]]] = {
+    RiskParityRequest: ("risk-parity", solve_risk_parity),
+    HrpRequest: ("hrp", solve_hrp),
+    MinimumCvarRequest: ("minimum-cvar", solve_minimum_cvar),
+    MaximumDiversificationRequest: ("maximum-diversification", solve_maximum_diversification),
+    FrontierRequest: ("efficient-frontier", solve_frontier),
+}
+
+
+def _solve(request: OptimizerRequest, sample: Sample, now: datetime) -> Optimization:
+    kind, solve = _OPTIMIZERS[type(request)]
     problem = Problem(request, sample)
     try:
-        match request:
-            case RiskParityRequest():
-                answer = solve_risk_parity(problem, request)
-            case HrpRequest():
-                answer = solve_hrp(problem, request)
-            case FrontierRequest():
-                answer = solve_frontier(problem, request)
+        answer = solve(problem, request)
         _require_exact(answer.residual)
         condition = problem.condition
         warnings = [*problem.warnings(), *answer.warnings]
@@ -106,7 +120,7 @@ def _solve(request: RiskParityRequest | HrpRequest | FrontierRequest, sample: Sa
         raise Unsolvable(with_symbols(str(error), sample.symbols)) from error
     return _ANY.validate_python(
         {
-            "type": _TYPES[type(request)],
+            "type": kind,
             "id": f"o-{uuid.uuid4().hex[:20]}",
             "portfolio_id": request.portfolio_id,
             "parameters": request.parameters | answer.parameters,

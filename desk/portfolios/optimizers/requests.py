@@ -88,8 +88,9 @@ class Group(Camel):
 
 
 class Constraints(Camel):
-    """Constraints of the weights besides the sum 1. Risk parity and HRP have unique solutions, which are rejected if
-    they violate a constraint."""
+    """Constraints of the weights besides the sum 1. The frontier and maximum diversification satisfy all; minimum CVaR
+    satisfies the bounds. Risk parity, HRP, and minimum CVaR for groups and turnover, are rejected if they violate one.
+    """
 
     lower: Annotated[Level | ByAsset, Field(description="Of every weight, or by asset")] = 0.0
     upper: Annotated[Level | ByAsset, Field(description="Of every weight, or by asset")] = 1.0
@@ -180,6 +181,24 @@ class RiskParityRequest(OptimizerRequest):
         BeforeValidator(reject_duplicates),
         Field(description="Shares of risk by asset, with the sum 1; equal by default"),
     ] = None
+
+
+class MinimumCvarRequest(OptimizerRequest):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"returns": _RETURNS, "level": 0.8}, _WINDOW]})
+
+    level: Annotated[
+        float,
+        Field(
+            strict=True,
+            ge=0.5,
+            le=0.9999,
+            description="Confidence: 0.95 minimizes the mean loss of the worst 5% of the periods",
+        ),
+    ] = 0.95
+
+
+class MaximumDiversificationRequest(OptimizerRequest):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"returns": _RETURNS}, _WINDOW]})
 
 
 class HrpRequest(OptimizerRequest):

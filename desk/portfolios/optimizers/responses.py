@@ -13,7 +13,7 @@ from desk.portfolios.optimizers.requests import Covariance
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind: TypeAlias = Literal["risk-parity", "hrp", "efficient-frontier"]
+Kind: TypeAlias = Literal["risk-parity", "hrp", "minimum-cvar", "maximum-diversification", "efficient-frontier"]
 
 
 class History(Camel):
@@ -76,6 +76,33 @@ class HrpMetrics(RiskParityMetrics):
 class HrpResult(Camel):
     weights: dict[str, float]
     metrics: HrpMetrics
+    intervals: Intervals | None
+
+
+class MinimumCvarMetrics(RiskParityMetrics):
+    value_at_risk: float = Field(description="Loss of the period at the edge of the tail; not annualized")
+    conditional_value_at_risk: float = Field(
+        description="Mean loss of the worst 1 - level of the periods, a fraction of wealth per period, which no other "
+        "weights within the bounds undercut; negative for a gain; not annualized"
+    )
+    cvar_contribution: dict[str, float] = Field(description="Parts of the conditional value at risk, whose sum it is")
+
+
+class MinimumCvarResult(Camel):
+    weights: dict[str, float]
+    metrics: MinimumCvarMetrics
+    intervals: Intervals | None
+
+
+class MaximumDiversificationMetrics(RiskParityMetrics):
+    diversification_ratio: float = Field(
+        description="Mean volatility of the assets over that of the portfolio, the highest under the constraints"
+    )
+
+
+class MaximumDiversificationResult(Camel):
+    weights: dict[str, float]
+    metrics: MaximumDiversificationMetrics
     intervals: Intervals | None
 
 
@@ -172,6 +199,24 @@ class HrpOptimization(Optimized):
         return _weights_frame(self.result.weights, self.result.metrics, self.result.intervals)
 
 
+class MinimumCvarOptimization(Optimized):
+    type: Literal["minimum-cvar"] = "minimum-cvar"
+    result: MinimumCvarResult
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per symbol: weight, risk contribution and share, and the weight's interval if it was asked for."""
+        return _weights_frame(self.result.weights, self.result.metrics, self.result.intervals)
+
+
+class MaximumDiversificationOptimization(Optimized):
+    type: Literal["maximum-diversification"] = "maximum-diversification"
+    result: MaximumDiversificationResult
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per symbol: weight, risk contribution and share, and the weight's interval if it was asked for."""
+        return _weights_frame(self.result.weights, self.result.metrics, self.result.intervals)
+
+
 class FrontierOptimization(Optimized):
     type: Literal["efficient-frontier"] = "efficient-frontier"
     result: FrontierResult
@@ -182,7 +227,12 @@ class FrontierOptimization(Optimized):
 
 
 Optimization: TypeAlias = Annotated[
-    RiskParityOptimization | HrpOptimization | FrontierOptimization, Field(discriminator="type")
+    RiskParityOptimization
+    | HrpOptimization
+    | MinimumCvarOptimization
+    | MaximumDiversificationOptimization
+    | FrontierOptimization,
+    Field(discriminator="type"),
 ]
 
 

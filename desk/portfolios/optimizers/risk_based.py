@@ -1,4 +1,4 @@
-"""The portfolio optimizers: risk parity, hierarchical risk parity, and the efficient frontier."""
+"""The problem that all optimizers solve, its estimates and intervals; risk parity and hierarchical risk parity."""
 
 import math
 from collections.abc import Callable
@@ -18,6 +18,8 @@ from desk.portfolios.optimizers.responses import (
     HrpMetrics,
     HrpResult,
     Intervals,
+    MaximumDiversificationResult,
+    MinimumCvarResult,
     Residual,
     RiskParityMetrics,
     RiskParityResult,
@@ -34,11 +36,13 @@ from quant.covariance.samples import RECOMMENDED_OBSERVATIONS
 from quant.covariance.shrinkage import ledoit_wolf, nonlinear_shrinkage
 
 Floats = NDArray[np.float64]
-Result = TypeVar("Result", RiskParityResult, HrpResult, FrontierResult)
+Result = TypeVar("Result", RiskParityResult, HrpResult, MinimumCvarResult, MaximumDiversificationResult, FrontierResult)
 Rule = Callable[[Floats], Floats]
 
 MAX_ITERATIONS = 200
 """Iterations of `quant.allocation.risk_budgeting`: a hundred cycles of descent, a hundred steps of the final method."""
+MAX_GAP = 1e-6
+"""Largest accepted optimality gap of the frontier and of maximum diversification."""
 MAX_SECONDS = 20.0
 """Approximate time limit of one request in seconds."""
 
@@ -75,6 +79,11 @@ class Problem:
 
     def cov_of(self, values: Floats) -> Floats:
         return self.request.annualization * estimate_covariance(values, self.request.covariance, self.request.halflife)
+
+    @property
+    def seconds_per_portfolio(self) -> float:
+        """Approximate seconds for one portfolio of least variance or highest ratio under the limits."""
+        return 5e-4 if self.limits.bounds_only else 0.03 + 0.002 * len(self.symbols)
 
     def warnings(self) -> list[str]:
         values = self.sample.values
@@ -120,7 +129,7 @@ def solve_risk_parity(problem: Problem, request: RiskParityRequest) -> Solution[
     budgets = order_budgets(request.risk_budgets, symbols)
     weights = risk_parity(cov, budgets)
     require(weights, problem.limits, symbols)
-    metrics = _risk(weights, problem)
+    metrics = risk_metrics(weights, problem)
     budget = np.full(len(symbols), 1.0 / len(symbols)) if budgets is None else budgets
     deviation = float(np.abs(np.array(list(metrics.risk_shares.values())) - budget).max())
     intervals = bootstrap_intervals(problem, lambda values: risk_parity(problem.cov_of(values), budgets), seconds=1e-4)
@@ -144,7 +153,7 @@ def solve_hrp(problem: Problem, request: HrpRequest) -> Solution[HrpResult]:
     require(solution.weights, problem.limits, symbols)
     links = [(int(a), int(b), float(apart), int(size)) for a, b, apart, size in solution.linkage]
     metrics = HrpMetrics(
-        **_risk(solution.weights, problem).model_dump(),
+        **risk_metrics(solution.weights, problem).model_dump(),
         cluster_tree=[(first, second) for first, second, _, _ in links],
         linkage_matrix=links,
         order=[symbols[place] for place in solution.order],
@@ -197,7 +206,7 @@ def check_draws(problem: Problem, draws: int, seconds: float) -> None:
         )
 
 
-def _risk(weights: Floats, problem: Problem) -> RiskParityMetrics:
+def risk_metrics(weights: Floats, problem: Problem) -> RiskParityMetrics:
     parts = risk_contributions(weights, problem.cov)
     volatility = math.fsum(parts)
     return RiskParityMetrics(

@@ -20,7 +20,13 @@ from desk.governance.approvals import Ruling
 from desk.market.datasets.schemas import Terms
 from desk.optimization.reading.trial_pages import TrialQuery
 from desk.optimization.request import OptimizationRequest
-from desk.portfolios.optimizers.requests import FrontierRequest, HrpRequest, RiskParityRequest
+from desk.portfolios.optimizers.requests import (
+    FrontierRequest,
+    HrpRequest,
+    MaximumDiversificationRequest,
+    MinimumCvarRequest,
+    RiskParityRequest,
+)
 from desk.portfolios.schemas import PortfolioDraft, PortfolioPatch
 from desk.runs.events import TurnPaused
 from desk.strategies.evaluation_schemas import EvaluationRequest
@@ -315,6 +321,13 @@ def test_computed_numbers_have_the_types_of_the_server(client):
     equal = client.risk_parity(RiskParityRequest(returns=returns))
     assert sum(equal.result.weights.values()) == pytest.approx(1.0)
     assert client.hrp(HrpRequest(returns=returns, variant="skfolio")).result.weights.keys() == {"A", "B"}
+    tail = client.minimum_cvar(MinimumCvarRequest(returns=returns, level=0.8))
+    assert sum(tail.result.metrics.cvar_contribution.values()) == pytest.approx(
+        tail.result.metrics.conditional_value_at_risk
+    )
+    diversified = client.maximum_diversification(MaximumDiversificationRequest(returns=returns))
+    assert diversified.result.metrics.diversification_ratio >= 1.0
+    assert set(diversified.to_frame().index) == set(returns)
     assert len(client.frontier(FrontierRequest(returns=returns, num_portfolios=5)).result.portfolios) == 5
     simulated = client.simulate(
         SimulationRequest(weights={"A": 0.6, "B": 0.4}, returns=returns, num_simulations=50, num_periods=10)

@@ -124,6 +124,8 @@ REQUESTS: dict[str, list[Request]] = {
     "POST /api/portfolios/{portfolio_id}/restore": _of(("gone",), "portfolio_id"),
     "POST /api/optimization/risk-parity": [Request(json=HELD)],
     "POST /api/optimization/hrp": [Request(json=HELD)],
+    "POST /api/optimization/minimum-cvar": [Request(json=HELD)],
+    "POST /api/optimization/maximum-diversification": [Request(json=HELD)],
     "POST /api/optimization/efficient-frontier": [Request(json=HELD)],
     "POST /api/monte-carlo/simulate": [Request(json=HELD)],
     "POST /api/monte-carlo/analyze": [Request(json={"simulationId": "{simulation}"})],

@@ -75,6 +75,8 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         POST /api/portfolios/{portfolio_id}/restore
         POST /api/optimization/risk-parity
         POST /api/optimization/hrp
+        POST /api/optimization/minimum-cvar
+        POST /api/optimization/maximum-diversification
         POST /api/optimization/efficient-frontier
         POST /api/monte-carlo/simulate
         POST /api/monte-carlo/analyze
