@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from agents.models.factory import Models
     from api.operations.metrics import Metrics
-    from desk.runs.events import TraceEvent
+    from desk.runs.events.table import TraceEvent
     from graphs.checkpoints.table import DynamoTable
     from graphs.dependencies import Dependencies
     from store.queue import Queue

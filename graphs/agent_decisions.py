@@ -18,20 +18,18 @@ from desk.governance.scope import Scope
 from desk.governance.usage import AgentName
 from desk.optimization.answers import Decision
 from desk.runs.decisions import StoredDecision, load_decision, save_decision
-from desk.runs.events import (
+from desk.runs.events.agents import (
     AgentFinished,
     AgentStarted,
     DecisionMade,
     DraftRejected,
     FiguresChecked,
-    ModelAnswered,
-    ModelReplaced,
-    ModelRetried,
     ToolCalled,
     ToolReturned,
-    TraceEvent,
-    WarningIssued,
 )
+from desk.runs.events.models import ModelAnswered, ModelReplaced, ModelRetried
+from desk.runs.events.run import WarningIssued
+from desk.runs.events.table import TraceEvent
 from desk.runs.model_answers import delete_answers
 from graphs.runs.event_log import NodeLog
 from graphs.runs.usage import usage_of
@@ -109,8 +107,7 @@ def _finished_events(stored_decision: StoredDecision, node_log: NodeLog) -> list
     if began is None:  # the decision was supplied with the run
         return []
     events = {event.id: event for event in (*node_log.log.since(began.id), *stored_decision.events)}
-    own = [e for e in events.values() if isinstance(e, ModelAnswered | ModelRetried | ModelReplaced)]
-    usage = usage_of(event for event in own if event.agent == decision.agent)
+    usage = usage_of(event for event in events.values() if event.acting_agent == decision.agent)
     outcome = ABSTAINED if decision.author == ABSTAINED else "answered"
     fields = {"agent": decision.agent, "ordinal": decision.ordinal, "outcome": outcome, "usage": usage}
     return [node_log.make(AgentFinished, decision.ordinal, **fields)]

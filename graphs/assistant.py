@@ -26,7 +26,9 @@ from desk.conversation.reply import Reply
 from desk.figures.figures import RenderedClaim
 from desk.figures.guard.claims import render, violations
 from desk.optimization.partial_results import reasons
-from desk.runs.events import ClaimReleased, NodeFinished, NodeStarted, TraceEvent
+from desk.runs.events.judgement import ClaimReleased
+from desk.runs.events.run import NodeFinished, NodeStarted
+from desk.runs.events.table import TraceEvent
 from graphs.agent_decisions import Question, decide
 from graphs.runs.event_log import EventLog, NodeLog
 from quant.numeric.frozen import Frozen

@@ -13,7 +13,7 @@ from desk.governance.budgets import UNLIMITED, Budgets
 from desk.market.datasets.repository import OwnedPrices
 from desk.market.prices import PriceSource
 from desk.optimization.jobs import JobRunner
-from desk.runs.events import TraceEvent
+from desk.runs.events.table import TraceEvent
 from graphs.checkpoints.table import DynamoTable
 from store.queue import Queue
 from store.store import Store

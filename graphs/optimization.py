@@ -55,15 +55,10 @@ from desk.optimization.request import MAX_PLANS
 from desk.optimization.result import Counts, OptimizationResult
 from desk.optimization.search import plans
 from desk.runs.context import Context
-from desk.runs.events import (
-    ClaimReleased,
-    EstimateMade,
-    NodeFinished,
-    NodeStarted,
-    TraceEvent,
-    TrialsFinished,
-    VerdictReached,
-)
+from desk.runs.events.judgement import ClaimReleased, VerdictReached
+from desk.runs.events.run import NodeFinished, NodeStarted
+from desk.runs.events.search import EstimateMade, TrialsFinished
+from desk.runs.events.table import TraceEvent
 from graphs.agent_decisions import AgentAnswer, Question, decide
 from graphs.runs.approval import APPROVE, approval_events, check_payable, request_launch_approval
 from graphs.runs.event_log import EventLog, NodeLog

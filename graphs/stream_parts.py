@@ -12,7 +12,8 @@ from langgraph.types import StreamPart
 from pydantic import BaseModel
 
 from agents.models.stream_events import ModelCall, ModelFallback, ModelRetry, Notice, ToolStart
-from desk.runs.events import BaseEvent, TraceEvent
+from desk.runs.events.base import BaseEvent
+from desk.runs.events.table import TraceEvent
 from quant.numeric.frozen import Frozen
 
 INTERRUPT = "__interrupt__"

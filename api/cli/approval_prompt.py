@@ -10,7 +10,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from api.accepted_values import describe_schema, schema_at, short_repr
-from api.cli.output.progress import describe_estimate, describe_question
 from api.cli.runs.port import WaitingRun
 from api.settings import Settings
 from desk.base.errors import InvalidInput
@@ -89,10 +88,10 @@ def _has_terminal() -> bool:
 def _print_question(waiting: WaitingRun) -> None:
     from graphs.runs.approval import rental_text  # it takes the graph's types, which help must not load
 
-    print(f"Run {waiting.run} waits for approval: {describe_question(waiting.request)}", file=sys.stderr)
+    print(f"Run {waiting.run} waits for approval: {waiting.request.describe()}", file=sys.stderr)
     request, whole = waiting.request, waiting.request.estimate
     if whole is not None:
-        print(f"Estimate of the whole: {describe_estimate(whole)}", file=sys.stderr)
+        print(f"Estimate of the whole: {whole.describe()}", file=sys.stderr)
         if whole.instances:
             print(
                 f"It takes {rental_text(whole.instances, request.instance_type, request.dollars_per_hour)}",

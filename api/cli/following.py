@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from api.cli.approval_prompt import WAITING, ask_person, instructions
-from api.cli.output.progress import Reporter, describe_decision
+from api.cli.output.progress import Reporter
 from api.cli.output.results import print_outcome
 from api.cli.runs.port import CompletedRun, FailedRun, RecordedDecision, Runs
 from api.cli.terminal import plain, stderr
@@ -67,7 +67,7 @@ def record(runs: Runs, name: str, decision: ApprovalDecision) -> RecordedDecisio
 
 
 def print_decision(in_force: RecordedDecision) -> None:
-    print(plain(describe_decision(in_force.decision, in_force.subject)), file=sys.stderr, flush=True)
+    print(plain(in_force.decision.describe(in_force.subject)), file=sys.stderr, flush=True)
 
 
 def save_report(settings: Settings, runs: Runs, run: CompletedRun) -> Path:

@@ -43,8 +43,9 @@ from desk.portfolios.optimizers.responses import (
     RiskParityOptimization,
 )
 from desk.portfolios.schemas import Portfolio, PortfolioDraft, PortfolioPatch
-from desk.runs.events import ApprovalRequested, TurnPaused
-from desk.runs.progress import LiveEvent
+from desk.runs.events.approvals import ApprovalRequested
+from desk.runs.events.conversation import TurnPaused
+from desk.runs.events.live import LiveEvent
 from desk.runs.states import STOPPED_STATES, RunState
 from desk.strategies.evaluation_schemas import DetailedEvaluation, EvaluationRequest
 from desk.wealth.schemas import Analysis, Simulation, SimulationRequest

@@ -21,7 +21,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.operations.log import stdout_lines
 from api.operations.readiness import age_of_prices
-from desk.runs import events as trace
+from desk.runs.events.base import Measure
+from desk.runs.events.run import NodeStarted, RunFailed
+from desk.runs.events.search import TrialFinished, TrialsFinished
+from desk.runs.events.table import TraceEvent
+from desk.runs.nodes import TURN_NODES
 from store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -76,6 +80,10 @@ VALUES = {
 LEVELS = {"QueueDepth": "Count", "DataAgeDays": "None"}
 """Gauges: the last value is reported."""
 UNITS = COUNTS | VALUES | LEVELS
+PROCESS_WIDE = frozenset({"Trials"})
+"""Counters without a value per run."""
+EXECUTIONS = ("run", "turn")
+"""Spans that are timed and counted as a whole."""
 
 
 @dataclass
@@ -161,35 +169,36 @@ class Metrics:
         for run, interval in intervals.items():
             self._out.write(self._line(run, interval.to_fields()))
 
-    def observe(self, event: trace.TraceEvent) -> None:
-        match event:
-            case trace.RunStarted() | trace.TurnStarted():
-                self._run(event.run).start = event.at
-            case trace.NodeStarted(node="search"):
-                self._run(event.run).search_start = event.at
-            case trace.TrialFinished():
-                self._record_trial(event)
-            case trace.TrialsFinished():
-                self._record_search(event)
-            case trace.ModelAnswered():
-                self._record_answer(event)
-            case trace.ModelRetried():
-                self.count("ModelRetries", run=event.run)
-            case trace.ModelReplaced():
-                self.count("ModelFailures", run=event.run)
-            case trace.RunFinished() | trace.TurnFinished() | trace.RunFailed():
-                self._record_end(event)
-            case _:
-                return
+    def observe(self, event: TraceEvent) -> None:
+        for name, amount in event.measures().items():
+            self._record(name, amount, run=None if name in PROCESS_WIDE else event.run)
+        row = event.row
+        if row.opens in EXECUTIONS:
+            self._run(event.run).start = event.at
+        elif row.closes in EXECUTIONS:
+            self._record_end(event)
+        elif isinstance(event, NodeStarted) and event.node == "search":
+            self._run(event.run).search_start = event.at
+        elif isinstance(event, TrialFinished):
+            self._record_trial(event)
+        elif isinstance(event, TrialsFinished):
+            self._record_search(event)
 
-    def _record_trial(self, event: trace.TrialFinished) -> None:
+    def _record(self, name: Measure, amount: float, *, run: str | None) -> None:
+        if name == "Dollars":
+            self.add_cost(amount, run=run)
+        elif name in VALUES:
+            self.measure(name, amount, run=run)
+        else:
+            self.count(name, int(amount), run=run)
+
+    def _record_trial(self, event: TrialFinished) -> None:
         run = self._run(event.run)
         run.trials += 1
         if event.objective is not None:
             run.best = event.objective if run.best is None else max(run.best, event.objective)
-        self.count("Trials")
 
-    def _record_search(self, event: trace.TrialsFinished) -> None:
+    def _record_search(self, event: TrialsFinished) -> None:
         run = self._run(event.run)
         seconds = 0.0 if run.search_start is None else (event.at - run.search_start).total_seconds()
         if seconds > 0 and run.trials:
@@ -198,21 +207,12 @@ class Metrics:
             self.measure("BestObjective", run.best, run=event.run)
         run.trials, run.search_start = 0, None
 
-    def _record_answer(self, event: trace.ModelAnswered) -> None:
-        self.count("ModelAnswers", run=event.run)
-        self.count("InputTokens", event.input_tokens + event.written_tokens, run=event.run)
-        self.count("CachedTokens", event.cached_tokens, run=event.run)
-        self.count("OutputTokens", event.output_tokens, run=event.run)
-        self.measure("ModelSeconds", event.seconds, run=event.run)
-        self.add_cost(event.dollars or 0.0, run=event.run)
-
-    def _record_end(self, event: trace.RunFinished | trace.TurnFinished | trace.RunFailed) -> None:
-        of_turn = isinstance(event, trace.TurnFinished) or event.node in ("turn", "assistant", "release")
+    def _record_end(self, event: TraceEvent) -> None:
+        of_turn = event.row.closes == "turn" or event.node in TURN_NODES
         run = self._run(event.run)
         self._runs.pop(event.run)
-        if isinstance(event, trace.RunFailed):
-            cancelled = event.code in ("cancelled", "rejected") and not of_turn
-            outcome = "Cancelled" if cancelled else "Failed"
+        if isinstance(event, RunFailed):
+            outcome = "Cancelled" if event.by_a_person and not of_turn else "Failed"
             self.count("Errors", int(event.code in ("fault", "model_failed")))
         else:
             outcome = "Answered" if of_turn else "Completed"

@@ -4,20 +4,26 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import structlog
 
-from desk.runs import events as trace
+from desk.runs.events.agents import AgentFinished, AgentStarted, ToolEvent
+from desk.runs.events.base import AgentEvent, BaseEvent, Span
+from desk.runs.events.conversation import RunLaunched, TurnStarted
+from desk.runs.events.models import ModelAnswered, ModelEvent
+from desk.runs.events.table import TraceEvent
+from desk.runs.nodes import TURN_NODES
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.sdk.metrics import MeterProvider as SdkMeterProvider
     from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
-    from opentelemetry.trace import Span, TracerProvider
+    from opentelemetry.trace import Span as OtelSpan
+    from opentelemetry.trace import TracerProvider
 
 Destination: TypeAlias = Literal["off", "console", "otlp"]
 Value: TypeAlias = str | int | float | tuple[str, ...]
@@ -27,8 +33,6 @@ CONVENTIONS = "1.41.0"
 SERVICE = "stratigos"
 OPTIMIZATION, ASSISTANT = "optimization", "assistant"
 """Names of the workflows: one per graph."""
-TURN_NODES = ("turn", "assistant", "release")
-"""Nodes of the assistant's graph."""
 
 TOKENS = tuple(4**k for k in range(14))
 SECONDS = tuple(0.01 * 2**k for k in range(14))
@@ -50,7 +54,6 @@ _PROVIDERS = {
 }
 """Provider names of the conventions that differ from the prefixes of model names."""
 
-_ToolBoundary: TypeAlias = trace.AgentFinished | trace.ModelAnswered | trace.ModelReplaced
 _Key: TypeAlias = tuple[str, ...]
 
 
@@ -73,7 +76,7 @@ class Telemetry:
             description="Time that an answer of a model took.",
             explicit_bucket_boundaries_advisory=SECONDS,
         )
-        self._open: dict[_Key, Span] = {}
+        self._spans: dict[_Key, OtelSpan] = {}
         """Open spans by (run), (run, node), (run, node, agent) or (run, node, agent, call)."""
         self._calls: dict[_Key, list[tuple[str, _Key]]] = {}
         """The unreturned tool calls of each agent: tool and span key."""
@@ -83,162 +86,154 @@ class Telemetry:
         self._waiting: set[str] = set()
         """Runs that wait for a decision."""
         self._last = datetime.now(UTC)
+        self._open: Mapping[Span, Callable[[Any], object]] = {
+            "run": self._run,
+            "turn": self._open_turn,
+            "node": self._node,
+            "agent": self._agent,
+            "tool": self._open_tool,
+            "model": self._add_model,
+            "approval": lambda event: self._waiting.add(event.run),
+        }
+        self._close: Mapping[Span, Callable[[Any], object]] = {
+            "run": self._close_run,
+            "turn": self._close_run,
+            "node": lambda event: self._end((event.run, event.node), event.at),
+            "agent": self._close_agent,
+            "tool": self._close_tool,
+            "approval": lambda event: self._waiting.discard(event.run),
+        }
 
-    def observe(self, event: trace.TraceEvent) -> None:
+    def observe(self, event: TraceEvent) -> None:
         self._last = event.at
-        match event:
-            case trace.RunStarted() | trace.RunFinished() | trace.RunFailed() | trace.TurnFinished():
-                self._observe_run(event)
-            case trace.TurnStarted() | trace.NodeStarted() | trace.NodeFinished():
-                self._observe_node(event)
-            case trace.ApprovalRequested():
-                self._waiting.add(event.run)
-            case trace.ApprovalDecided():
-                self._waiting.discard(event.run)
-            case trace.RunLaunched():
-                if event.run in self._conversations:
-                    self._conversations[event.launched] = self._conversations[event.run]
-            case trace.AgentStarted() | trace.AgentFinished():
-                self._observe_agent(event)
-            case trace.ModelAnswered() | trace.ModelReplaced():
-                self._observe_model(event)
-            case trace.ToolCalled() | trace.ToolReturned():
-                self._observe_tool(event)
-            case _:
-                return
+        row = event.row
+        if row.closes in ("agent", "model"):
+            self._refuse_calls(event)
+        if row.opens is not None:
+            self._open[row.opens](event)
+        elif row.closes is not None:
+            self._close[row.closes](event)
+        elif isinstance(event, RunLaunched) and event.run in self._conversations:
+            self._conversations[event.launched] = self._conversations[event.run]
 
     def close(self) -> None:
         """End all open spans, such as those of an interrupted run."""
-        for key in sorted(self._open, key=len, reverse=True):
+        for key in sorted(self._spans, key=len, reverse=True):
             self._end(key, self._last, error=None if key[0] in self._waiting else "interrupted")
 
-    def _observe_run(self, event: trace.RunStarted | trace.RunFinished | trace.RunFailed | trace.TurnFinished) -> None:
+    def _close_run(self, event: BaseEvent) -> None:
         self._run(event)
-        if isinstance(event, trace.RunStarted):
-            return
-        error = event.kind if isinstance(event, trace.RunFailed) else None
-        for key in [key for key in sorted(self._open, key=len, reverse=True) if key[0] == event.run]:
-            self._end(key, event.at, error=error)
+        for key in [key for key in sorted(self._spans, key=len, reverse=True) if key[0] == event.run]:
+            self._end(key, event.at, error=event.error)
         self._conversations.pop(event.run, None)
 
-    def _observe_node(self, event: trace.TurnStarted | trace.NodeStarted | trace.NodeFinished) -> None:
-        if isinstance(event, trace.TurnStarted):
-            self._conversations[event.run] = event.conversation
-        if isinstance(event, trace.TurnStarted | trace.NodeStarted):
-            self._node(event)
-        else:
-            self._end((event.run, event.node), event.at)
+    def _open_turn(self, event: TurnStarted) -> None:
+        self._conversations[event.run] = event.conversation
+        self._node(event)
 
-    def _observe_agent(self, event: trace.AgentStarted | trace.AgentFinished) -> None:
-        if isinstance(event, trace.AgentStarted):
-            self._agent(event)
-            return
-        self._refuse(event, event.agent)
-        usage = event.usage
-        error = "abstained" if event.outcome == "abstained" else None
+    def _close_agent(self, event: AgentFinished) -> None:
+        usage, place = event.usage, _place(event)
         tokens = _input_tokens(usage.input_tokens, usage.cached_tokens, usage.written_tokens)
         self._agent(event)
-        self._end(_place(event), event.at, {**tokens, "gen_ai.usage.output_tokens": usage.output_tokens}, error=error)
-        self._last_events.pop(_place(event), None)
+        self._end(place, event.at, {**tokens, "gen_ai.usage.output_tokens": usage.output_tokens}, error=event.error)
+        self._last_events.pop(place, None)
 
-    def _observe_model(self, event: trace.ModelAnswered | trace.ModelReplaced) -> None:
+    def _add_model(self, event: ModelEvent) -> None:
         """Record one span for all attempts of a model, whether it answered or was replaced."""
-        self._refuse(event, event.agent)
         parent, place = self._agent(event), _place(event)
         start = self._last_events.get(place, event.at)
-        attributes = {**_model_attributes("chat", event.model), **self._shared(event), "gen_ai.agent.name": event.agent}
-        metric_attributes: dict[str, Value] = _model_attributes("chat", event.model)
-        key, name = (*place, "chat"), f"chat {attributes['gen_ai.request.model']}"
-        if isinstance(event, trace.ModelAnswered):
-            start = max(start, event.at - timedelta(seconds=event.seconds))
-            self._begin(key, name, start, parent, attributes)
-            input_tokens = _input_tokens(event.input_tokens, event.cached_tokens, event.written_tokens)
-            output_tokens = {"gen_ai.usage.output_tokens": event.output_tokens}
-            error = None if event.stop == "answered" else event.stop
-            ends: dict[str, Value] = {"gen_ai.response.finish_reasons": (event.stop,)}
-            attempts: dict[str, Value] = {"stratigos.attempts": event.attempts}
-            self._end(key, event.at, {**input_tokens, **output_tokens, **ends, **attempts}, error=error)
-            for kind, count in (("input", input_tokens["gen_ai.usage.input_tokens"]), ("output", event.output_tokens)):
-                self._tokens.record(count, {**metric_attributes, "gen_ai.token.type": kind})
-            seconds = event.seconds
-        else:
-            error, seconds = event.reason, (event.at - start).total_seconds()
-            self._begin(key, name, start, parent, attributes)
-            self._end(key, event.at, error=error)
-        if error is not None:
-            metric_attributes["error.type"] = error
-        self._seconds.record(seconds, metric_attributes)
+        model: dict[str, Value] = _model_attributes("chat", event.model)
+        measured: dict[str, Value] = {}
+        seconds = (event.at - start).total_seconds()
+        if isinstance(event, ModelAnswered):
+            start, seconds = max(start, event.at - timedelta(seconds=event.seconds)), event.seconds
+            tokens = _input_tokens(event.input_tokens, event.cached_tokens, event.written_tokens)
+            measured = {
+                **tokens,
+                "gen_ai.usage.output_tokens": event.output_tokens,
+                "gen_ai.response.finish_reasons": (event.stop,),
+                "stratigos.attempts": event.attempts,
+            }
+            self._tokens.record(tokens["gen_ai.usage.input_tokens"], {**model, "gen_ai.token.type": "input"})
+            self._tokens.record(event.output_tokens, {**model, "gen_ai.token.type": "output"})
+        key, name = (*place, "chat"), f"chat {model['gen_ai.request.model']}"
+        self._begin(key, name, start, parent, {**model, **self._shared(event), "gen_ai.agent.name": event.agent})
+        self._end(key, event.at, measured, error=event.error)
+        self._seconds.record(seconds, model if event.error is None else {**model, "error.type": event.error})
         self._last_events[place] = event.at
 
-    def _observe_tool(self, event: trace.ToolCalled | trace.ToolReturned) -> None:
+    def _open_tool(self, event: ToolEvent) -> None:
         parent, place = self._agent(event), _place(event)
-        pending_calls = self._calls.setdefault(place, [])
+        key = (*place, event.id)
+        own: dict[str, Value] = {
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.name": event.tool,
+            "gen_ai.tool.type": "function",
+            "gen_ai.agent.name": event.agent,
+        }
+        self._begin(key, f"execute_tool {event.tool}", event.at, parent, {**own, **self._shared(event)})
+        self._calls.setdefault(place, []).append((event.tool, key))
         self._last_events[place] = event.at
-        if isinstance(event, trace.ToolCalled):
-            key = (*place, event.id)
-            own: dict[str, Value] = {
-                "gen_ai.operation.name": "execute_tool",
-                "gen_ai.tool.name": event.tool,
-                "gen_ai.tool.type": "function",
-                "gen_ai.agent.name": event.agent,
-            }
-            self._begin(key, f"execute_tool {event.tool}", event.at, parent, {**own, **self._shared(event)})
-            pending_calls.append((event.tool, key))
-            return
+
+    def _close_tool(self, event: ToolEvent) -> None:
+        self._agent(event)
+        place = _place(event)
+        pending_calls = self._calls.get(place, [])
         match = next((call for call in pending_calls if call[0] == event.tool), None)
         if match is not None:
             pending_calls.remove(match)
             self._end(match[1], event.at)
+        self._last_events[place] = event.at
 
-    def _refuse(self, event: _ToolBoundary, agent: str) -> None:
-        """End the spans of tool calls that did not return: the tool refused them."""
-        for _, key in self._calls.pop((event.run, event.node, agent), ()):
+    def _refuse_calls(self, event: BaseEvent) -> None:
+        """End the spans of the agent's tool calls that did not return: the tool refused them."""
+        for _, key in self._calls.pop((event.run, event.node, event.acting_agent or ""), ()):
             self._end(key, event.at, error="refused")
 
-    def _run(self, event: trace.TraceEvent) -> "Span":
+    def _run(self, event: BaseEvent) -> "OtelSpan":
         name = ASSISTANT if event.node in TURN_NODES else OPTIMIZATION
         own: dict[str, Value] = {"gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": name}
         return self._begin((event.run,), f"invoke_workflow {name}", event.at, None, {**own, **self._shared(event)})
 
-    def _node(self, event: trace.TraceEvent) -> "Span":
+    def _node(self, event: BaseEvent) -> "OtelSpan":
         own: dict[str, Value] = {"stratigos.node": event.node}
         key = (event.run, event.node)
         return self._begin(key, event.node, event.at, self._run(event), {**own, **self._shared(event)})
 
-    def _agent(self, event: "_AgentEvent") -> "Span":
+    def _agent(self, event: AgentEvent) -> "OtelSpan":
         own: dict[str, Value] = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": event.agent}
-        model = _model_attributes("invoke_agent", event.model) if isinstance(event, trace.AgentStarted) else {}
+        model = _model_attributes("invoke_agent", event.model) if isinstance(event, AgentStarted) else {}
         attributes = {**own, **model, **self._shared(event)}
         place = _place(event)
         span = self._begin(place, f"invoke_agent {event.agent}", event.at, self._node(event), attributes)
         self._last_events.setdefault(place, event.at)
         return span
 
-    def _shared(self, event: trace.TraceEvent) -> dict[str, Value]:
+    def _shared(self, event: BaseEvent) -> dict[str, Value]:
         conversation = self._conversations.get(event.run)
         attributes: dict[str, Value] = {"stratigos.run": event.run}
         return attributes if conversation is None else {**attributes, "gen_ai.conversation.id": conversation}
 
     def _begin(
-        self, key: _Key, name: str, at: datetime, parent: "Span | None", attributes: Mapping[str, Value]
-    ) -> "Span":
+        self, key: _Key, name: str, at: datetime, parent: "OtelSpan | None", attributes: Mapping[str, Value]
+    ) -> "OtelSpan":
         """The open span of the key, or a new one: a resumed run may have started in another process."""
         from opentelemetry.context import Context
         from opentelemetry.trace import SpanKind, set_span_in_context
 
-        if key not in self._open:
+        if key not in self._spans:
             context = Context() if parent is None else set_span_in_context(parent, Context())
             kind = SpanKind.CLIENT if name.startswith("chat ") else SpanKind.INTERNAL
             options = {"start_time": _nanoseconds(at), "attributes": attributes, "kind": kind, "context": context}
-            self._open[key] = self._tracer.start_span(name, **options)
-        return self._open[key]
+            self._spans[key] = self._tracer.start_span(name, **options)
+        return self._spans[key]
 
     def _end(
         self, key: _Key, at: datetime, attributes: Mapping[str, Value] | None = None, *, error: str | None = None
     ) -> None:
         from opentelemetry.trace import StatusCode
 
-        span = self._open.pop(key, None)
+        span = self._spans.pop(key, None)
         if span is None:
             return
         span.set_attributes(attributes or {})
@@ -246,16 +241,6 @@ class Telemetry:
             span.set_attribute("error.type", error)
             span.set_status(StatusCode.ERROR)
         span.end(_nanoseconds(at))
-
-
-_AgentEvent: TypeAlias = (
-    trace.AgentStarted
-    | trace.AgentFinished
-    | trace.ModelAnswered
-    | trace.ModelReplaced
-    | trace.ToolCalled
-    | trace.ToolReturned
-)
 
 
 @contextmanager
@@ -330,7 +315,7 @@ def _input_tokens(fresh: int, cached: int, cache_writes: int) -> dict[str, int]:
     }
 
 
-def _place(event: _AgentEvent) -> _Key:
+def _place(event: AgentEvent) -> _Key:
     return (event.run, event.node, event.agent)
 
 

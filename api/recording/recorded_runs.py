@@ -28,7 +28,7 @@ from api.settings import Settings
 from desk.base.code_version import code_version
 from desk.base.errors import InvalidInput
 from desk.optimization.request import OptimizationRequest
-from desk.runs.events import TraceEvent
+from desk.runs.events.table import TraceEvent
 from graphs.conversations.turn_execution import ask, begin_conversation, turn_of
 from graphs.dependencies import Dependencies
 from graphs.jobs.execution import execute

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
 from pydantic import Field, model_validator
 
 from desk.base.errors import Conflicting
+from desk.base.text import title
 from desk.governance.estimates import Estimate
 from quant.numeric.frozen import Frozen
 from store.records import Key, Put
@@ -63,6 +64,17 @@ class ApprovalRequest(Frozen):
             return machines.instance_type == self.instance_type
         return machines.dollars_per_hour <= self.dollars_per_hour
 
+    def describe(self) -> str:
+        """The question for a person, with its reason."""
+        if self.subject == "holdout":
+            return "whether the locked holdout may be opened"
+        above = [
+            f"{(amount := getattr(self.estimate, name)):g} {name if amount != 1 else name[:-1]} "
+            f"(above {getattr(self.thresholds, name):g})"
+            for name in self.exceeded
+        ]
+        return f"the job would take {', '.join(above)}"
+
 
 class Ruling(Frozen):
     """Verdict on a request; an edit names the changes and approves the rest."""
@@ -96,6 +108,11 @@ class ApprovalDecision(Ruling):
 
     by: str
     at: datetime
+
+    def describe(self, subject: Subject) -> str:
+        changes = [f"{value} {name}" for name in ("trials", "paths") if (value := getattr(self, name))]
+        parts = [f"{title(subject)} {self.verdict} by {self.by}", *changes]
+        return ", ".join(parts) + (f": {self.reason}" if self.reason else "")
 
 
 class Approval(Frozen):

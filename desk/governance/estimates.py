@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from desk.base.text import number, plural
 from quant.numeric.frozen import Frozen
 
 
@@ -20,6 +21,14 @@ class Estimate(Frozen):
     memory_mb: float
     dollars: float = 0.0
     instances: int = 0
+
+    def describe(self) -> str:
+        instances = f", {plural(self.instances, 'instance')}, {self.dollars:.2f} dollars" if self.instances else ""
+        return (
+            f"{self.trials} trials, {number(self.evaluations)} evaluations, "
+            f"{number(self.path_days / 1e6, 1)} million strategy-days, about {number(self.seconds, 1)} s, "
+            f"{number(self.memory_mb)} MB{instances}"
+        )
 
 
 class Machines(Frozen):

@@ -1,9 +1,11 @@
 """Answer types of the agents of an optimization, and the record of a decision."""
 
-from typing import Annotated, Any, Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import Field
 
+from desk.base.text import plural, shortened, title
 from desk.figures.figures import Claim, RenderedClaim
 from desk.governance.budgets import BudgetName
 from desk.governance.usage import AgentName
@@ -76,6 +78,24 @@ class Decision(Frozen):
     """Reason of an abstention; None for other decisions."""
     budget: BudgetName | None = None
     """Exhausted budget, if that is the reason of an abstention."""
+
+    def describe(self) -> str:
+        """The answer in one line, without its texts."""
+        if self.author == "abstained":
+            return f"{title(self.agent)} abstained: code takes over"
+        answer = dict(self.answer)
+        claims = answer.pop("claims", [])
+        parts = [f"{name} {_describe_value(value)}" for name, value in answer.items() if value]
+        if claims:
+            parts.append(plural(len(claims), "claim"))
+        return f"{title(self.agent)} ({self.author}): {shortened(', '.join(parts)) or 'an empty answer'}"
+
+
+def _describe_value(value: Any) -> str:
+    if not isinstance(value, list | tuple):
+        return str(value)
+    items: list[Any] = list(cast("Sequence[Any]", value))
+    return f"({len(items)})" if any(isinstance(item, dict) for item in items) else " ".join(map(str, items))
 
 
 class Explanation(Frozen):

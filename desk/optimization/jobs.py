@@ -3,6 +3,7 @@
 import hashlib
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
+from desk.base.text import sentence_case
 from desk.governance.estimates import Machines
 from desk.optimization.request import OptimizationRequest
 from quant.numeric.frozen import Frozen
@@ -52,6 +53,17 @@ ReportCode: TypeAlias = Literal[
     "begun", "lost", "capacity", "stopped_outside", "missing_output", "bad_output", "bad_shard", "fault"
 ]
 
+_REPORTS: dict[ReportCode, str] = {
+    "begun": "the computation began",
+    "lost": "its machines were lost",
+    "capacity": "no machines are available for it",
+    "stopped_outside": "stopped from outside",
+    "missing_output": "a part of its result is missing",
+    "bad_output": "a file of its result was rejected",
+    "bad_shard": "a stored shard was rejected and is computed again",
+    "fault": "the computation failed",
+}
+
 
 class Report(Frozen):
     """An event of a remote job; a job's reports are append-only."""
@@ -62,6 +74,10 @@ class Report(Frozen):
     """Remote name of the attempt or shard."""
     code: ReportCode
     reason: str = ""
+
+    def describe(self) -> str:
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{sentence_case(_REPORTS[self.code])} ({self.name}, attempt {self.attempt}){reason}"
 
 
 class JobStatus(Frozen):

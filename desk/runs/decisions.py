@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from desk.governance.usage import AgentName
 from desk.optimization.answers import Decision
-from desk.runs.events import TRACE_EVENT, TraceEvent
+from desk.runs.events.table import TRACE_EVENT, TraceEvent
 from store.errors import Conflict
 from store.records import Key, iterate_records
 from store.store import Store

@@ -24,6 +24,8 @@ NODES = {
     "assistant": Node("Assistant", 0.05),
     "release": Node("Release", 0.95),
 }
+TURN_NODES = ("turn", "assistant", "release")
+"""Nodes of the graph that answers a turn of a conversation."""
 
 
 def node_title(node: str) -> str:

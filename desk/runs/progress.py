@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field
 
 from desk.governance.usage import AgentName
-from desk.runs import events as trace
-from desk.runs.nodes import NODES, start_share
+from desk.runs.nodes import start_share
 from quant.numeric.frozen import Frozen
 
 MAX_UNFINISHED_SHARE = 0.99
@@ -39,17 +38,8 @@ class Progress(Frozen):
     last_error: str | None = None
 
 
-class LiveEvent(Frozen):
-    """An event with the progress after it, as every stream sends it."""
-
-    sequence: Annotated[int, Field(ge=1)]
-    """Number in the log, from 1 without gaps; a reader resumes after the last one it has."""
-    progress: Progress
-    event: trace.TraceEvent
-
-
 class ProgressTracker:
-    """Updates the progress with the events of one log, in order."""
+    """Progress of one log; events call its methods in their order."""
 
     def __init__(self) -> None:
         self.progress = Progress()
@@ -58,74 +48,68 @@ class ProgressTracker:
         self._earlier_trials = self._planned_trials = 0
         self._plan_start: datetime | None = None
 
-    def apply(self, event: trace.TraceEvent) -> LiveEvent:
-        """Update the progress and return it with the event."""
-        assert event.sequence is not None
-        self._update_from(event)
-        return LiveEvent(sequence=event.sequence, progress=self.progress, event=event)
+    def start_node(self, node: str) -> None:
+        self._update(stage=node, share=start_share(node))
 
-    def _update_from(self, event: trace.TraceEvent) -> None:
-        match event:
-            case trace.NodeStarted():
-                self._update(stage=event.node, share=start_share(event.node))
-            case trace.AgentStarted():
-                self._update(agents=tuple(sorted({*self.progress.agents, event.agent})))
-            case trace.AgentFinished():
-                self._update(agents=tuple(name for name in self.progress.agents if name != event.agent))
-            case trace.ToolReturned() if event.agent == "assistant":
-                self._update(share=(self.progress.share + NODES["release"].start) / 2)
-            case trace.ApprovalRequested() | trace.TurnPaused():
-                self._update(stage="waiting")
-            case trace.EstimateMade() | trace.TrialFinished() | trace.JobProgressed() | trace.TrialsFinished():
-                self._update_search(event)
-            case trace.RunFinished() | trace.TurnFinished():
-                self.ending = "finished"
-                self.progress = self.progress.model_copy(update={"stage": "finished", "share": 1.0, "agents": ()})
-            case trace.RunFailed():
-                self.ending = self.ending or "failed"
-                error = event.code if event.code == event.kind else f"{event.code}: {event.kind}"
-                by_a_person = event.code in ("cancelled", "rejected")
-                stage = event.code if by_a_person else "failed"
-                failures = self.progress.failed + (not by_a_person)
-                self._update(stage=stage, failed=failures, last_error=error, agents=(), eta_seconds=None)
-                return
-            case _:
-                pass
-        if self.ending == "failed":  # the run was resumed
-            self.ending = None
+    def start_agent(self, agent: AgentName) -> None:
+        self._update(agents=tuple(sorted({*self.progress.agents, agent})))
 
-    def _update_search(
-        self, event: trace.EstimateMade | trace.TrialFinished | trace.JobProgressed | trace.TrialsFinished
-    ) -> None:
+    def finish_agent(self, agent: AgentName) -> None:
+        self._update(agents=tuple(name for name in self.progress.agents if name != agent))
+
+    def approach(self, node: str) -> None:
+        """Move halfway to the begin of `node`."""
+        self._update(share=(self.progress.share + start_share(node)) / 2)
+
+    def wait(self) -> None:
+        self._update(stage="waiting")
+
+    def start_search(self, trials: int, seconds: float, at: datetime) -> None:
+        """A plan's search starts, with an estimate of its trials and seconds."""
+        done = self.progress.done
+        self._earlier_trials, self._planned_trials, self._plan_start = done, trials, at
+        self._update(total=done + trials, eta_seconds=seconds)
+
+    def add_trial(self, trial: int, objective: float | None, *, screened: bool) -> None:
         now = self.progress
-        match event:
-            case trace.EstimateMade():
-                self._earlier_trials, self._planned_trials, self._plan_start = now.done, event.estimate.trials, event.at
-                self._update(total=now.done + self._planned_trials, eta_seconds=event.estimate.seconds)
-            case trace.TrialFinished():
-                objectives = [value for value in (now.best_in_sample, event.objective) if value is not None]
-                self._update(
-                    done=max(now.done, event.trial + 1),
-                    screened=now.screened + event.screened,
-                    best_in_sample=max(objectives, default=None),
-                )
-            case trace.JobProgressed():
-                part = event.done / max(event.total, 1)
-                remaining_seconds = None
-                if self._plan_start is not None and event.done:
-                    remaining_seconds = (
-                        max(0.0, (event.at - self._plan_start).total_seconds())
-                        * (event.total - event.done)
-                        / event.done
-                    )
-                start, end = NODES["search"].start, NODES["aggregate"].start
-                share = start + (end - start) * self._share_of_search(part)
-                self._update(
-                    done=max(now.done, self._earlier_trials + event.done), share=share, eta_seconds=remaining_seconds
-                )
-            case trace.TrialsFinished():
-                trials_done = max(now.done, event.trials)
-                self._update(done=trials_done, total=trials_done, eta_seconds=None)
+        objectives = [value for value in (now.best_in_sample, objective) if value is not None]
+        self._update(
+            done=max(now.done, trial + 1),
+            screened=now.screened + screened,
+            best_in_sample=max(objectives, default=None),
+        )
+
+    def update_search(self, done: int, total: int, at: datetime) -> None:
+        """`done` of the plan's `total` trials are finished."""
+        remaining_seconds = None
+        if self._plan_start is not None and done:
+            remaining_seconds = max(0.0, (at - self._plan_start).total_seconds()) * (total - done) / done
+        start, end = start_share("search"), start_share("aggregate")
+        share = start + (end - start) * self._share_of_search(done / max(total, 1))
+        trials = max(self.progress.done, self._earlier_trials + done)
+        self._update(done=trials, share=share, eta_seconds=remaining_seconds)
+
+    def finish_search(self, trials: int) -> None:
+        trials_done = max(self.progress.done, trials)
+        self._update(done=trials_done, total=trials_done, eta_seconds=None)
+
+    def finish(self) -> None:
+        self.ending = "finished"
+        self.progress = self.progress.model_copy(update={"stage": "finished", "share": 1.0, "agents": ()})
+
+    def fail(self, error: str) -> None:
+        self.end("failed", error, failures=1)
+
+    def end(self, stage: str, error: str, *, failures: int = 0) -> None:
+        """End without a result in `stage`: failed, cancelled or rejected."""
+        self.ending = self.ending or "failed"
+        failed = self.progress.failed + failures
+        self._update(stage=stage, failed=failed, last_error=error, agents=(), eta_seconds=None)
+
+    def resume(self) -> None:
+        """Reopen a log that ended with a failure."""
+        if self.ending == "failed":
+            self.ending = None
 
     def _share_of_search(self, part: float) -> float:
         """Share of the whole search: a later plan covers what earlier plans left."""

@@ -8,7 +8,7 @@ from desk.base.errors import Gone, NotFound
 from desk.optimization.repositories.result_repository import load_result
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
-from desk.runs.events import TRACE_EVENT, TraceEvent
+from desk.runs.events.table import TRACE_EVENT, TraceEvent
 from desk.runs.states import EXECUTION_STAGES, STOPPED_STATES, RunState, Transition, check_transition
 from quant.numeric.frozen import Frozen
 from store.errors import Conflict, Missing

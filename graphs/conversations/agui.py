@@ -4,7 +4,7 @@ An AG-UI run is a part of a turn between two approvals; the first part is number
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -35,24 +35,15 @@ from ag_ui.core import (
 
 from desk.conversation.schemas import Turn
 from desk.governance.approvals import ApprovalRequest, Ruling
-from desk.runs import events as trace
-from desk.runs.progress import LiveEvent
+from desk.runs.events.agents import AgentFinished, AgentStarted, ToolCalled, ToolReturned
+from desk.runs.events.base import AguiType
+from desk.runs.events.conversation import RunLaunched
+from desk.runs.events.judgement import ClaimReleased, VerdictReached
+from desk.runs.events.live import LiveEvent
+from desk.runs.events.run import NodeFinished, NodeStarted, RunFailed
+from desk.runs.events.table import TraceEvent
 
 VERSION = "1.0"
-PROGRESS_EVENTS = (
-    trace.NodeStarted,
-    trace.AgentStarted,
-    trace.AgentFinished,
-    trace.EstimateMade,
-    trace.JobProgressed,
-    trace.ComputationReported,
-    trace.TrialsFinished,
-    trace.ToolReturned,
-    trace.RunFinished,
-    trace.RunFailed,
-    trace.TurnFinished,
-)
-"""Events after which the progress is sent; trials are too frequent."""
 
 
 class AguiTranslation:
@@ -81,6 +72,18 @@ class AguiTranslation:
         self._agents: dict[tuple[str, str], str] = {}
         """Agents at work in runs, by log and name."""
         self._answering = False
+        self._translations: Mapping[AguiType, Callable[[Any], list[BaseEvent]]] = {
+            "step_started": self._start_step,
+            "step_finished": self._finish_step,
+            "subagent_started": self._start_agent,
+            "subagent_finished": self._finish_agent,
+            "tool_call": self._call_events,
+            "tool_result": self._result_events,
+            "text_message": self._claim_text,
+            "launched_run_state": self._add_run,
+            "verdict_state": self._set_verdict,
+            "run_end": self._end_run,
+        }
         self.over = False
         """The requested part is complete."""
 
@@ -97,8 +100,10 @@ class AguiTranslation:
         ]
 
     def of(self, live: LiveEvent) -> list[BaseEvent]:
-        translated_events = [*self._event_translation(live.event), *self._progress_events(live)]
-        if isinstance(live.event, trace.RunFailed) and live.event.run == self._turn:
+        agui = live.event.row.agui
+        events = [] if agui is None else self._translations[agui](live.event)
+        translated_events = [*events, *self._progress_events(live)]
+        if isinstance(live.event, RunFailed) and live.event.run == self._turn:
             translated_events += self.fail(live.event.code, live.event.kind)
         return self._in_part(translated_events)
 
@@ -158,50 +163,32 @@ class AguiTranslation:
     def _in_part(self, events: list[BaseEvent]) -> list[BaseEvent]:
         return events if self._at == self._part else []
 
-    def _event_translation(self, event: trace.TraceEvent) -> list[BaseEvent]:
-        match event:
-            case trace.NodeStarted():
-                return self._step_started(event)
-            case trace.NodeFinished():
-                return self._step_finished(event)
-            case trace.ToolCalled():
-                return self._call_events(event)
-            case trace.ToolReturned():
-                return self._result_events(event)
-            case trace.AgentStarted() | trace.AgentFinished() if event.run != self._turn:
-                return self._agent(event)
-            case trace.ClaimReleased() if event.run == self._turn and event.node == "release":
-                return self._text_events(event.claim.text)
-            case _:
-                return self._of_runs(event)
+    def _add_run(self, event: RunLaunched) -> list[BaseEvent]:
+        return [self._set(f"runs/{event.launched}", {"name": event.name, "progress": None, "verdict": None})]
 
-    def _of_runs(self, event: trace.TraceEvent) -> list[BaseEvent]:
-        match event:
-            case trace.RunLaunched():
-                run = {"name": event.name, "progress": None, "verdict": None}
-                return [self._set(f"runs/{event.launched}", run)]
-            case trace.VerdictReached() if event.run in self._state["runs"]:
-                return [self._set(f"runs/{event.run}/verdict", {"colour": event.colour, "headline": event.headline})]
-            case trace.RunFinished() | trace.RunFailed() if event.run != self._turn:
-                return self._close_open(event.run)
-            case _:
-                return []
+    def _set_verdict(self, event: VerdictReached) -> list[BaseEvent]:
+        if event.run not in self._state["runs"]:
+            return []
+        return [self._set(f"runs/{event.run}/verdict", {"colour": event.colour, "headline": event.headline})]
 
-    def _step_started(self, event: trace.NodeStarted) -> list[BaseEvent]:
+    def _end_run(self, event: TraceEvent) -> list[BaseEvent]:
+        return [] if event.run == self._turn else self._close_open(event.run)
+
+    def _start_step(self, event: NodeStarted) -> list[BaseEvent]:
         name = self._step(event)
         if name in self._steps:
             return []
         self._steps[name] = event.run
         return [StepStartedEvent(step_name=name)]
 
-    def _step_finished(self, event: trace.NodeFinished) -> list[BaseEvent]:
+    def _finish_step(self, event: NodeFinished) -> list[BaseEvent]:
         text_end = self._end_text() if event.node == "release" and event.run == self._turn else []
         name = self._step(event)
         if self._steps.pop(name, None) is None:  # it was closed when the turn started to wait
             return text_end
         return [*text_end, StepFinishedEvent(step_name=name)]
 
-    def _call_events(self, event: trace.ToolCalled) -> list[BaseEvent]:
+    def _call_events(self, event: ToolCalled) -> list[BaseEvent]:
         id_, by = self._id_in_part(event.id), self._agents.get((event.run, event.agent))
         self._calls[id_] = (event.run, event.agent, event.tool)
         arguments = json.dumps(event.arguments, ensure_ascii=False, sort_keys=True)
@@ -211,7 +198,7 @@ class AguiTranslation:
             ToolCallEndEvent(tool_call_id=id_, subagent_run_id=by),
         ]
 
-    def _result_events(self, event: trace.ToolReturned) -> list[BaseEvent]:
+    def _result_events(self, event: ToolReturned) -> list[BaseEvent]:
         """Tool results, in the order of the calls."""
         by = (event.run, event.agent, event.tool)
         call = next((call for call, caller in self._calls.items() if caller == by), None)
@@ -225,11 +212,16 @@ class AguiTranslation:
         text = json.dumps(content, ensure_ascii=False)
         return ToolCallResultEvent(message_id=message, tool_call_id=call, content=text, subagent_run_id=by)
 
-    def _agent(self, event: trace.AgentStarted | trace.AgentFinished) -> list[BaseEvent]:
+    def _start_agent(self, event: AgentStarted) -> list[BaseEvent]:
+        if event.run == self._turn:  # the assistant itself
+            return []
+        id_ = self._agents[event.run, event.agent] = self._id_in_part(event.id)
+        return [SubagentStartedEvent(subagent_run_id=id_, name=event.agent)]
+
+    def _finish_agent(self, event: AgentFinished) -> list[BaseEvent]:
+        if event.run == self._turn:
+            return []
         place = (event.run, event.agent)
-        if isinstance(event, trace.AgentStarted):
-            id_ = self._agents[place] = self._id_in_part(event.id)
-            return [SubagentStartedEvent(subagent_run_id=id_, name=event.agent)]
         refusals, id_ = self._refused_calls(*place), self._agents.pop(place, None)
         return refusals if id_ is None else [*refusals, SubagentFinishedEvent(subagent_run_id=id_)]
 
@@ -240,8 +232,10 @@ class AguiTranslation:
             del self._calls[call]
         return [self._result(call, f"{call}.refused", {"refused": True}) for call in open_calls]
 
-    def _text_events(self, text: str) -> list[BaseEvent]:
-        id_ = self._id_in_part("answer")
+    def _claim_text(self, event: ClaimReleased) -> list[BaseEvent]:
+        if event.run != self._turn or event.node != "release":
+            return []
+        id_, text = self._id_in_part("answer"), event.claim.text
         start = [] if self._answering else [TextMessageStartEvent(message_id=id_, role="assistant")]
         delta = f"\n\n{text}" if self._answering else text
         self._answering = True
@@ -255,7 +249,7 @@ class AguiTranslation:
 
     def _progress_events(self, live: LiveEvent) -> list[BaseEvent]:
         event = live.event
-        if not isinstance(event, PROGRESS_EVENTS):
+        if not event.row.sends_progress:
             return []
         progress = live.progress.model_dump(mode="json")
         place = self._state if event.run == self._turn else self._state["runs"].get(event.run)
@@ -289,7 +283,7 @@ class AguiTranslation:
         place[last] = deepcopy(value)  # later changes must not alter an emitted event
         return StateDeltaEvent.model_validate({"delta": [{"op": "add", "path": f"/{path}", "value": value}]})
 
-    def _step(self, event: trace.NodeStarted | trace.NodeFinished) -> str:
+    def _step(self, event: NodeStarted | NodeFinished) -> str:
         """Prefixed with the run, since runs have nodes of the same names."""
         return event.node if event.run == self._turn else f"{event.run[:12]}/{event.node}"
 

@@ -11,7 +11,7 @@ from desk.base.errors import Conflicting, InvalidInput, NotFound
 from desk.conversation.schemas import Turn
 from desk.governance.approvals import Ruling, load_approval
 from desk.governance.principals import Principal
-from desk.runs.events import TurnFinished, TurnPaused
+from desk.runs.events.conversation import TurnFinished, TurnPaused
 from desk.runs.repository import load_events
 from graphs.conversations.background_turns import BackgroundTurns
 from graphs.conversations.event_sequence import turn_events

@@ -18,7 +18,8 @@ from desk.optimization.estimate import estimate
 from desk.optimization.repositories.result_repository import load_result
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
-from desk.runs.events import RunLaunched, TraceEvent
+from desk.runs.events.conversation import RunLaunched
+from desk.runs.events.table import TraceEvent
 from desk.runs.repository import Run, load_events, load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs.job_queue import follow_run, restart, submit

@@ -3,8 +3,9 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 
-from desk.runs.events import ApprovalRequested, RunFailed, RunFinished, RunLaunched, TraceEvent, TurnPaused
-from desk.runs.progress import LiveEvent
+from desk.runs.events.approvals import ApprovalRequested
+from desk.runs.events.conversation import RunLaunched, TurnPaused
+from desk.runs.events.live import LiveEvent
 from desk.runs.repository import RunArchived
 from graphs.streaming.followers import FollowedLog, LogFollowers
 
@@ -64,7 +65,7 @@ class _RunReader:
             ):
                 async for live in events:
                     self.left[run] = live.sequence
-                    if _is_end(live.event):
+                    if live.event.row.closes == "run":
                         del self.left[run]
                     yield live
                     if run not in self.left:
@@ -86,7 +87,3 @@ async def _live_events(log: FollowedLog, after: int, *, parent: FollowedLog | No
         for each in entries:
             yield LiveEvent.model_validate_json(each.text)
             after = each.sequence
-
-
-def _is_end(event: TraceEvent) -> bool:
-    return isinstance(event, RunFinished | RunFailed)

@@ -5,7 +5,7 @@ from desk.conversation.interrupts import Interrupt, editable_fields
 from desk.conversation.schemas import Turn
 from desk.governance.approvals import ApprovalDecision, Ruling, Subject, load_approval
 from desk.governance.principals import Principal
-from desk.runs.events import TurnPaused
+from desk.runs.events.conversation import TurnPaused
 from desk.runs.repository import load_events, load_run
 from graphs.conversations.background_turns import BackgroundTurns
 from graphs.conversations.repository import conversation_of, settled_turn

@@ -16,7 +16,10 @@ from desk.conversation.schemas import MAX_MESSAGE_LENGTH, UNANSWERED, Conversati
 from desk.figures.figures import RenderedClaim
 from desk.figures.guard.claims import render
 from desk.governance.principals import Principal
-from desk.runs.events import RunFailed, ToolCalled, TraceEvent, TurnFinished, TurnPaused, TurnStarted
+from desk.runs.events.agents import ToolCalled
+from desk.runs.events.conversation import TurnFinished, TurnPaused, TurnStarted
+from desk.runs.events.run import RunFailed
+from desk.runs.events.table import TraceEvent
 from desk.runs.model_answers import delete_answers
 from desk.runs.repository import load_events
 from graphs.assistant import RECURSION_LIMIT, PastTurn, State, Tell, TurnContext, assistant_graph, note_claims

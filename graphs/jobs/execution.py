@@ -21,7 +21,8 @@ from desk.optimization.inputs.market_data import load_market
 from desk.optimization.repositories.result_repository import load_result
 from desk.runs.context import Context, RunMarket
 from desk.runs.decisions import StoredDecision, save_decision
-from desk.runs.events import NodeStarted, RunFailed, RunFinished, RunStarted, TraceEvent
+from desk.runs.events.run import NodeStarted, RunFailed, RunFinished, RunStarted
+from desk.runs.events.table import TraceEvent
 from desk.runs.model_answers import delete_answers
 from desk.runs.repository import Cancelled, Run, change_run, load_events, load_run, load_run_record
 from desk.runs.states import FINAL_STATES, STOPPED_STATES, RunState

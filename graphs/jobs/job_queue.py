@@ -11,7 +11,8 @@ from desk.base.errors import Conflicting, NotFound, UserError
 from desk.governance.approval_requests import closing_puts
 from desk.governance.approvals import load_approval
 from desk.optimization.request import OptimizationRequest
-from desk.runs.events import RunFailed, TraceEvent
+from desk.runs.events.run import RunFailed
+from desk.runs.events.table import TraceEvent
 from desk.runs.repository import (
     KIND,
     CancellationRequest,

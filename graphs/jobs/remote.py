@@ -11,7 +11,7 @@ import structlog
 
 from desk.base.errors import UserError
 from desk.optimization.jobs import JobStatus
-from desk.runs.events import TraceEvent
+from desk.runs.events.table import TraceEvent
 from desk.runs.repository import KIND as RUN
 from desk.runs.repository import Cancelled, JobFailed, load_run
 from desk.runs.states import STOPPED_STATES

@@ -10,7 +10,9 @@ from desk.governance.principals import Principal
 from desk.optimization.estimate import estimate
 from desk.optimization.request import OptimizationRequest
 from desk.runs.context import Context
-from desk.runs.events import ApprovalDecided, ApprovalRequested, RunFailed, TraceEvent
+from desk.runs.events.approvals import ApprovalDecided, ApprovalRequested
+from desk.runs.events.run import RunFailed
+from desk.runs.events.table import TraceEvent
 from desk.runs.repository import Run, load_events
 from graphs.dependencies import Dependencies
 from graphs.runs.event_log import EventLog

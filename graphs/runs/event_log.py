@@ -10,7 +10,9 @@ from typing import Any
 from structlog.contextvars import bound_contextvars
 
 from desk.base.clock import utc_now
-from desk.runs.events import TRACE_EVENT, BaseEvent, NodeFinished, TraceEvent, event_id
+from desk.runs.events.base import BaseEvent, event_id
+from desk.runs.events.run import NodeFinished
+from desk.runs.events.table import TRACE_EVENT, TraceEvent
 from desk.runs.repository import with_sequence
 from store.store import Store
 

@@ -12,7 +12,7 @@ from desk.governance.approvals import Approval, ApprovalRequest, Thresholds, loa
 from desk.optimization.holdout import OpenedHoldout, holdout_figures, load_holdout, save_holdout
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.result import OptimizationResult
-from desk.runs.events import NodeFinished, NodeStarted
+from desk.runs.events.run import NodeFinished, NodeStarted
 from desk.runs.repository import Run, load_events, load_final_result, load_run
 from graphs.dependencies import Dependencies
 from graphs.runs.approval import approval_events

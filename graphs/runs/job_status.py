@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from desk.governance.approvals import Approval, load_approval
+from desk.runs.events.live import apply
 from desk.runs.progress import Progress, ProgressTracker
 from desk.runs.repository import KIND, Run, load_events, load_run
 from desk.runs.states import RunState, Transition
@@ -74,13 +75,13 @@ def job_summary(run: Run) -> JobSummary:
 
 async def job_of(store: Store, owner: str, run_id: str) -> Job:
     run = await load_run(store, owner, run_id)
-    folding = ProgressTracker()
+    tracker = ProgressTracker()
     for event in await load_events(store, owner, run_id):
-        folding.apply(event)
+        apply(event, tracker)
     stale = await store.records.get(Key(owner, STALE, run_id))
     return Job(
         **job_summary(run).model_dump(),
-        progress=folding.progress,
+        progress=tracker.progress,
         history=run.history,
         approval=await load_approval(store, owner, run_id),
         stale=None if stale is None else stale.document,

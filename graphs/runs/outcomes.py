@@ -15,7 +15,7 @@ from desk.optimization.repositories.trial_repository import KIND as TRIAL
 from desk.optimization.repositories.trial_repository import load_series, load_trials
 from desk.optimization.result import OptimizationResult, Plotted
 from desk.optimization.unfinished import PartialResult, trials_by_function
-from desk.runs.events import RunFailed
+from desk.runs.events.run import RunFailed
 from desk.runs.repository import Run, load_events, load_final_result, load_run
 from desk.scenarios.schemas import HISTORY
 from quant.strategies.trial import Trial

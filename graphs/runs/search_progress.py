@@ -9,7 +9,8 @@ from langgraph.types import interrupt
 from desk.base.errors import UserError
 from desk.optimization.jobs import JobStatus, Report, SearchJob
 from desk.runs.context import Context
-from desk.runs.events import ComputationReported, JobProgressed, TraceEvent
+from desk.runs.events.search import ComputationReported, JobProgressed
+from desk.runs.events.table import TraceEvent
 from desk.runs.repository import Cancelled, JobFailed
 from graphs.runs import computations
 from graphs.runs.computations import TENTHS

@@ -5,7 +5,8 @@ from contextlib import aclosing
 
 from desk.optimization.repositories.trial_repository import KIND
 from desk.runs.context import Context
-from desk.runs.events import TraceEvent, TrialFinished
+from desk.runs.events.search import TrialFinished
+from desk.runs.events.table import TraceEvent
 from graphs.runs.event_log import NodeLog
 from quant.strategies.trial import Trial
 from store.records import iterate_records

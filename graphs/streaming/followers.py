@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from desk.base.errors import InvalidInput, NotFound
-from desk.runs.events import TRACE_EVENT
+from desk.runs.events.live import apply
+from desk.runs.events.table import TRACE_EVENT
 from desk.runs.progress import Progress, ProgressTracker
 from desk.runs.repository import RunArchived, with_sequence
 from desk.runs.states import STOPPED_STATES
@@ -35,7 +36,7 @@ class LogEntry:
     sequence: int
     kind: str
     text: str
-    """A `desk.runs.progress.LiveEvent` as JSON."""
+    """A `desk.runs.events.live.LiveEvent` as JSON."""
 
 
 class FollowedLog:
@@ -46,7 +47,7 @@ class FollowedLog:
         self._owner = owner
         self._log = log
         self._entries: list[LogEntry] = []
-        self._folding = ProgressTracker()
+        self._tracker = ProgressTracker()
         self._over = False
         self._fault = "the log is no longer followed"
         self._news = asyncio.Event()
@@ -61,7 +62,7 @@ class FollowedLog:
 
     @property
     def progress(self) -> Progress:
-        return self._folding.progress
+        return self._tracker.progress
 
     async def look(self) -> None:
         """Read the stored events; concurrent callers share one read."""
@@ -73,7 +74,7 @@ class FollowedLog:
                     self._store, self._owner, self._log
                 )  # before the log, which is then complete
                 await self._read()
-                self.ended = has_ended_now or self._folding.ending == "finished"
+                self.ended = has_ended_now or self._tracker.ending == "finished"
                 self._seen = self._begun
                 self._notify()
 
@@ -106,7 +107,7 @@ class FollowedLog:
     async def _read(self) -> None:
         while page := await self._store.events.read(self._owner, self._log, self.last, limit=BATCH):
             for event in page:
-                live = self._folding.apply(with_sequence(TRACE_EVENT.validate_python(event.payload), event.number))
+                live = apply(with_sequence(TRACE_EVENT.validate_python(event.payload), event.number), self._tracker)
                 self._entries.append(LogEntry(event.number, live.event.event, live.model_dump_json()))
             self._notify()
 

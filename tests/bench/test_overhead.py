@@ -29,7 +29,7 @@ from desk.optimization.briefing.mandate_risk import RiskReport, Subject
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.request import OptimizationRequest
 from desk.runs.context import Context, RunMarket
-from desk.runs.events import NodeFinished, NodeStarted
+from desk.runs.events.run import NodeFinished, NodeStarted
 from graphs.agent_decisions import Question, decide
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.optimization import Execution

@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from agents.models.factory import single_model
 from agents.planner.planner import ASSISTANT, EmbeddedPlanner
 from desk.optimization.request import OptimizationRequest
-from desk.runs.events import DecisionMade
+from desk.runs.events.agents import DecisionMade
 from desk.runs.repository import list_runs, load_events
 from graphs.conversations.turn_execution import Turn, ask, begin_conversation, turn_of
 from graphs.dependencies import Dependencies

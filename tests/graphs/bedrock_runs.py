@@ -15,15 +15,10 @@ from agents.models.options import BEDROCK, ModelOptions, RetryPolicy
 from desk.governance.usage import AgentName
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
-from desk.runs.events import (
-    DecisionMade,
-    DraftRejected,
-    ModelAnswered,
-    ModelReplaced,
-    ModelRetried,
-    RunFailed,
-    TraceEvent,
-)
+from desk.runs.events.agents import DecisionMade, DraftRejected
+from desk.runs.events.models import ModelAnswered, ModelReplaced, ModelRetried
+from desk.runs.events.run import RunFailed
+from desk.runs.events.table import TraceEvent
 from desk.runs.repository import load_events, load_final_result, load_run
 from graphs.agent_decisions import ABSTAINED
 from graphs.dependencies import Dependencies

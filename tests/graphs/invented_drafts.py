@@ -13,7 +13,7 @@ from agents.models.factory import single_model
 from api.app import create_dependencies
 from api.export.report.page import render
 from api.settings import Settings
-from desk.runs.events import DecisionMade, DraftRejected
+from desk.runs.events.agents import DecisionMade, DraftRejected
 from desk.runs.repository import load_final_result
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run

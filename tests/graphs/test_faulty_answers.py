@@ -12,7 +12,7 @@ from agents.models.options import Guardrail
 from desk.governance.usage import AgentName
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
-from desk.runs.events import DecisionMade, ToolCalled
+from desk.runs.events.agents import DecisionMade, ToolCalled
 from graphs.agent_decisions import ROUNDS
 from quant.strategies.config import SearchSpace
 from tests.doubles.bedrock.calls import Received

@@ -17,7 +17,9 @@ from desk.governance.approvals import ApprovalDecision, Thresholds
 from desk.governance.budgets import Budgets
 from desk.optimization.judgement.verification import Unverified
 from desk.optimization.repositories.result_repository import result_key
-from desk.runs.events import DraftRejected, FiguresChecked, ModelAnswered, ToolCalled, ToolReturned, WarningIssued
+from desk.runs.events.agents import DraftRejected, FiguresChecked, ToolCalled, ToolReturned
+from desk.runs.events.models import ModelAnswered
+from desk.runs.events.run import WarningIssued
 from desk.runs.repository import list_runs, load_events, load_final_result, load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs.approval_decisions import decide_approval

@@ -17,7 +17,9 @@ from desk.base.errors import NotFound
 from desk.conversation.focus import Focus
 from desk.governance.approvals import ApprovalDecision, Thresholds, load_approval
 from desk.optimization.holdout import load_holdout
-from desk.runs.events import ApprovalDecided, DraftRejected, RunLaunched, ToolCalled, ToolReturned
+from desk.runs.events.agents import DraftRejected, ToolCalled, ToolReturned
+from desk.runs.events.approvals import ApprovalDecided
+from desk.runs.events.conversation import RunLaunched
 from desk.runs.repository import NoSuchRun, list_runs, load_events, load_final_result, load_run
 from desk.scenarios.repository import ScenarioValues, add_scenario
 from desk.strategies.repository import save_strategy
@@ -408,7 +410,7 @@ def claimed(*texts: str, sections: Sequence[str] = ("winner", "counter_argument"
 
 async def test_obedient_search_agents_change_neither_tools_nor_limits_nor_the_verdict(home: Path):
     """The instructions are in the name of the run."""
-    from desk.runs.events import DecisionMade
+    from desk.runs.events.agents import DecisionMade
     from tests.graphs.dependencies import QUICK, open_dependencies
 
     def once(bad: Call, answer: Call) -> Script:

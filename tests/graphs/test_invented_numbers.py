@@ -10,7 +10,7 @@ import pytest
 from agents.models.factory import single_model
 from api.app import create_dependencies
 from api.settings import Settings
-from desk.runs.events import DraftRejected
+from desk.runs.events.agents import DraftRejected
 from graphs.conversations.turn_execution import ask, begin_conversation, turn_of
 from tests.doubles.obedient_model import (
     Call,

@@ -9,7 +9,7 @@ import pytest
 from langchain_core.messages import AIMessage
 
 from agents.planner.planner import EmbeddedPlanner
-from desk.runs.events import DecisionMade, DraftRejected
+from desk.runs.events.agents import DecisionMade, DraftRejected
 from desk.runs.repository import load_events, load_final_result, load_run
 from graphs.agent_decisions import ABSTAINED, ROUNDS
 from graphs.jobs.execution import execute

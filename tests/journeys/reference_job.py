@@ -24,7 +24,7 @@ from api.settings import read_settings
 from desk.optimization.jobs import Report
 from desk.optimization.repositories.result_repository import load_result
 from desk.optimization.request import OptimizationRequest
-from desk.runs.events import ComputationReported
+from desk.runs.events.search import ComputationReported
 from desk.runs.repository import load_events
 from graphs.dependencies import Dependencies
 from graphs.jobs.remote import execute_to_end

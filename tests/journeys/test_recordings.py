@@ -9,7 +9,8 @@ from agents.recording.cassette import Cassette
 from agents.recording.player import CassetteMiss, Player
 from api.recording.recorded_runs import label_of, replay
 from api.settings import read_settings
-from desk.runs.events import DecisionMade, DraftRejected, ModelAnswered, ModelReplaced, ModelRetried
+from desk.runs.events.agents import DecisionMade, DraftRejected
+from desk.runs.events.models import ModelAnswered, ModelReplaced, ModelRetried
 from desk.runs.repository import load_final_result
 from graphs.agent_decisions import ABSTAINED
 from graphs.jobs.execution import execute

@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from api.cli.main import run
-from api.cli.output.progress import describe, describe_estimate
 from api.cli.runs.local import follow, interruption
 from desk.optimization.estimate import estimate
 from desk.optimization.jobs import JobStatus, Report, SearchJob
-from desk.runs.events import ComputationReported
+from desk.runs.events.search import ComputationReported
 from desk.runs.repository import list_runs, load_run
 from graphs.jobs import job_queue
 from graphs.jobs.worker import Worker
@@ -124,7 +123,7 @@ async def test_a_job_that_was_not_submitted_is_not_reported_as_running(home):
 def test_each_report_of_machines_is_one_line():
     def line(report: Report) -> str:
         at = datetime(2026, 3, 2, tzinfo=UTC)
-        return describe(ComputationReported(id="1", run="r", node="search", at=at, job="j", report=report)).strip()
+        return ComputationReported(id="1", run="r", node="search", at=at, job="j", report=report).line()
 
     assert line(BEGIN_REPORT) == "The computation began (stratigos-1, attempt 1)"
     lost_machines = Report(attempt=2, name="stratigos-2", code="lost", reason="an instance was taken away")
@@ -132,6 +131,6 @@ def test_each_report_of_machines_is_one_line():
 
 
 def test_an_estimate_shows_instances_and_dollars():
-    text = describe_estimate(estimate(SMALL, machines=CLOUD.model_copy(update={"dollars_per_hour": 0.816})))
+    text = estimate(SMALL, machines=CLOUD.model_copy(update={"dollars_per_hour": 0.816})).describe()
     assert text.endswith(" MB, 2 instances, 0.25 dollars")
-    assert describe_estimate(estimate(SMALL)).endswith(" MB")
+    assert estimate(SMALL).describe().endswith(" MB")

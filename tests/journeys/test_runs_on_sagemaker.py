@@ -11,7 +11,8 @@ from api.app import create_dependencies
 from api.settings import read_settings
 from desk.base.clock import utc_now
 from desk.governance.approvals import ApprovalDecision, load_approval
-from desk.runs.events import ComputationReported, TraceEvent
+from desk.runs.events.search import ComputationReported
+from desk.runs.events.table import TraceEvent
 from desk.runs.repository import load_events, load_run
 from graphs.jobs import job_queue
 from graphs.jobs.approval_decisions import decide_approval

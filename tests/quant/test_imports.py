@@ -28,7 +28,7 @@ TYPES = (
     "desk.optimization.answers",
     "desk.optimization.request",
     "desk.optimization.result",
-    "desk.runs.events",
+    "desk.runs.events.live",
 )
 """Modules of types that cross a process or model boundary, besides those named `*schemas`."""
 LAZY = ("allocate", "luck", "scenario", "tearsheet")

@@ -13,7 +13,7 @@ from graphs.conversations import turn_execution as stored
 
 if TYPE_CHECKING:
     from desk.conversation.schemas import Conversation, Turn
-    from desk.runs.events import TraceEvent
+    from desk.runs.events.table import TraceEvent
     from graphs.dependencies import Dependencies
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from desk.conversation.schemas import Conversation, Turn
-    from desk.runs.events import TraceEvent
+    from desk.runs.events.table import TraceEvent
 
 
 class Chat(Protocol):

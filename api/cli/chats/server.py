@@ -12,11 +12,11 @@ from api.cli.runs.port import WaitingRun
 from api.cli.runs.server import ruling
 from api.client.client import Client
 from api.settings import Settings
-from desk.runs.events import RunLaunched
+from desk.runs.events.conversation import RunLaunched
 
 if TYPE_CHECKING:
     from desk.conversation.schemas import Conversation, Turn
-    from desk.runs.events import TraceEvent
+    from desk.runs.events.table import TraceEvent
 
 
 class ServerChats:

@@ -21,11 +21,11 @@ from api.cli.terminal import plain, stderr, stdout
 from desk.base.errors import InvalidInput, UserError
 from desk.conversation.schemas import UNANSWERED, Conversation, Turn
 from desk.figures.figures import Figure, format_cell, format_figure
-from desk.runs.events import ClaimReleased
+from desk.runs.events.judgement import ClaimReleased
 
 if TYPE_CHECKING:
     from desk.figures.tables import Exhibit
-    from desk.runs.events import TraceEvent
+    from desk.runs.events.table import TraceEvent
 
 WAITING = 3
 """Exit code if a message waits for an approval that this terminal cannot give."""

@@ -14,7 +14,6 @@ from api.cli.approval_prompt import WAITING, confirm_start
 from api.cli.commands.optimize import parse_request
 from api.cli.dependencies import with_dependencies
 from api.cli.options import AsJson
-from api.cli.output.progress import describe_estimate
 from api.cli.output.results import print_result
 from api.cli.request_options import name_as_typed
 from api.cli.terminal import plain
@@ -168,7 +167,7 @@ def _print_estimate(settings: Settings, dependencies: "Dependencies", request: "
     from desk.optimization.estimate import estimate
 
     whole = estimate(request, request.trials, machines_of(settings))  # a pipeline has one plan
-    print(f"Estimate: {describe_estimate(whole)}; every other step takes one instance besides", file=sys.stderr)
+    print(f"Estimate: {whole.describe()}; every other step takes one instance besides", file=sys.stderr)
     return dependencies.thresholds is None or not dependencies.thresholds.exceeded(whole)
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from api.cli.output.progress import describe_question
 from api.cli.output.summary import show
 from api.cli.terminal import plain, stdout
 
@@ -87,6 +86,6 @@ def print_questions(questions: "Questions", *, as_json: bool) -> None:
         table.add_column(heading, no_wrap=heading == questions.heading)
     for name, question in questions.rows:
         at = question.asked.at.strftime("%Y-%m-%d %H:%M")
-        table.add_row(name, at, question.owner, plain(question.name), describe_question(question.asked))
+        table.add_row(name, at, question.owner, plain(question.name), question.asked.describe())
     stdout().print(table)
     print(f"Decide: {questions.instruction}, or reject with --reason TEXT")

@@ -1,18 +1,20 @@
 """The trace of a run as a tree, with times and costs."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from api.cli.output.progress import describe, describe_agent_decision, describe_estimate, describe_stop
 from api.cli.terminal import plain
-from desk.base.text import number, plural, title
+from desk.base.text import number, plural, spaced
 from desk.governance.usage import Usage
-from desk.runs import events as trace
-from desk.runs.nodes import node_title
+from desk.runs.events.agents import AgentFinished, ToolEvent
+from desk.runs.events.base import AgentEvent, BaseEvent, Span
+from desk.runs.events.conversation import RunLaunched, TurnFinished
+from desk.runs.events.models import ModelEvent
+from desk.runs.events.search import TrialFinished, TrialsFinished
+from desk.runs.events.table import TraceEvent
 from graphs.runs.usage import usage_of
 from quant.strategies.goal import Goal
 
@@ -20,23 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.tree import Tree
 
-Logs = Mapping[str, Sequence[trace.TraceEvent]]
+Logs = Mapping[str, Sequence[TraceEvent]]
 """The events of a run and of those that it launched, by the ids of the runs."""
-
-_OF_AGENTS = (
-    trace.AgentStarted,
-    trace.AgentFinished,
-    trace.ModelAnswered,
-    trace.ModelRetried,
-    trace.ModelReplaced,
-    trace.ToolCalled,
-    trace.ToolReturned,
-    trace.FiguresChecked,
-    trace.DraftRejected,
-)
-_CLOSING = (trace.DecisionMade, trace.AgentFinished, trace.ModelAnswered)
-"""After these events an agent waits for no tool."""
-
 
 ALONE: tuple[Goal, ...] = ("sharpe", "worst_case", "cvar_utility")
 """Goals under which a trial's objective does not depend on other trials."""
@@ -70,7 +57,7 @@ def totals(logs: Logs) -> str:
     events = [event for log in logs.values() for event in log]
     seconds = (max(e.at for e in events) - min(e.at for e in events)).total_seconds()
     usage = usage_of(events)
-    trials = sum(isinstance(event, trace.TrialFinished) for event in events)
+    trials = sum(isinstance(event, TrialFinished) for event in events)
     answers = f"{plural(usage.answers, 'answer')} of models"
     retries = f" ({plural(usage.retries, 'failed call')})" if usage.retries else ""
     cost = f", {_cost(usage)}" if usage.tokens else ""
@@ -122,7 +109,7 @@ def _cost(usage: Usage) -> str:
 
 
 class _TreeBuilder:
-    """Builds the tree of one log, event by event."""
+    """Builds the tree of one log, event by event, from the rows of their kinds."""
 
     def __init__(self, logs: Logs, run: str, goals: Mapping[str, Goal], *, whole: bool) -> None:
         self._logs, self._run, self._goals, self._whole = logs, run, goals, whole
@@ -131,18 +118,34 @@ class _TreeBuilder:
         self._agents: dict[str, Branch] = {}
         self._tools: dict[str, list[tuple[str, Branch]]] = {}
         """Calls that have not returned, with the name of the tool, by agent."""
-        self._trials: list[trace.TrialFinished] = []
+        self._trials: list[TrialFinished] = []
         self._question: Branch | None = None
+        self._open: Mapping[Span, Callable[[Any], None]] = {
+            "run": self._open_root,
+            "turn": self._open_root,
+            "node": self._open_node,
+            "agent": self._open_agent,
+            "tool": self._open_tool,
+            "model": self._add_model,
+            "approval": self._open_question,
+        }
+        self._close: Mapping[Span, Callable[[Any], None]] = {
+            "run": self._close_root,
+            "turn": self._close_root,
+            "node": self._close_node,
+            "agent": self._close_agent,
+            "tool": self._close_tool,
+            "approval": self._close_question,
+        }
 
     def tree(self) -> Branch:
         for _, group in groupby(self._logs[self._run], lambda event: (event.event, event.node)):
             events = list(group)
-            if isinstance(events[0], trace.ClaimReleased):
-                self._add_claims(events)
-                continue
-            for event in events:
-                self._close(event)
-                self._add(event)
+            if events[0].row.trace == "counted":
+                self._count(events)
+            else:
+                for event in events:
+                    self._add(event)
         for name in self._tools:
             self._end_calls(name, "did not return")
         self._add_trials(self._logs[self._run][-1])
@@ -150,131 +153,93 @@ class _TreeBuilder:
             branch.text += ": not finished"
         return self._root
 
-    def _add(self, event: trace.TraceEvent) -> None:
-        match event:
-            case trace.RunStarted() | trace.RunFinished() | trace.RunFailed():
-                self._add_run(event)
-            case trace.TurnStarted() | trace.TurnFinished():
-                self._add_run(event)
-            case trace.NodeStarted() | trace.NodeFinished():
-                self._add_node(event)
-            case trace.AgentStarted() | trace.AgentFinished() | trace.DecisionMade() | trace.ModelAnswered():
-                self._add_agent(event)
-            case trace.ToolCalled() | trace.ToolReturned():
-                self._add_tool(event)
-            case trace.TrialFinished() | trace.TrialsFinished() | trace.EstimateMade() | trace.JobProgressed():
-                self._add_search(event)
-            case trace.RunLaunched():
-                self._add_launched_run(event)
-            case trace.ApprovalRequested():
-                self._question = self._within(event).add(describe(event).strip(), event.at)
-            case trace.ApprovalDecided():
-                self._add_decision(event)
-            case _:
-                self._within(event).add(describe(event).strip() or event.event.replace("_", " "), event.at)
+    def _add(self, event: TraceEvent) -> None:
+        row = event.row
+        if row.closes in ("agent", "model"):  # a tool has refused a call if the agent continues before it returns
+            self._end_calls(event.acting_agent or "", "refused")
+        if row.opens is not None:
+            self._open[row.opens](event)
+        elif row.closes is not None:
+            self._close[row.closes](event)
+        elif isinstance(event, TrialsFinished) and self._trials:
+            self._add_trials(event, f", ended: {event.stopped}")
+        elif isinstance(event, RunLaunched):
+            self._add_launched_run(event)
+        elif row.trace == "line":
+            self._within(event).add(event.label(), event.at)
 
-    def _add_claims(self, events: Sequence[trace.TraceEvent]) -> None:
-        branch = self._within(events[0]).add(f"{plural(len(events), 'claim')} released", events[0].at)
-        for event in events:
-            if self._whole and isinstance(event, trace.ClaimReleased):
-                branch.add(f"{event.claim.section}: {event.claim.text}", event.at)
-
-    def _within(self, event: trace.TraceEvent) -> Branch:
+    def _within(self, event: BaseEvent) -> Branch:
         """The branch of the active agent, else that of the node, else that of the run."""
-        agent = self._agents.get(event.agent) if isinstance(event, _OF_AGENTS) else None
-        return agent or self._nodes.get(event.node) or self._root
+        return self._agents.get(event.acting_agent or "") or self._nodes.get(event.node) or self._root
 
-    def _add_run(
-        self,
-        event: trace.RunStarted | trace.RunFinished | trace.RunFailed | trace.TurnStarted | trace.TurnFinished,
-    ) -> None:
-        match event:
-            case trace.RunStarted():
-                self._root.text = describe(event)
-                return
-            case trace.TurnStarted():
-                self._root.text = f"Turn {event.turn} of conversation {event.conversation}, driven by {event.model}"
-                return
-            case trace.TurnFinished():
-                self._root.usage = event.usage
-                text = f"Finished: {event.outcome.replace('_', ' ')}"
-            case trace.RunFinished():
-                text = f"Finished, result digest {event.result_digest[:12]}"
-            case trace.RunFailed():
-                text = describe(event).strip()
+    def _count(self, events: Sequence[TraceEvent]) -> None:
+        """One branch for consecutive events of a kind; trials wait for the end of their plan."""
+        if trials := [event for event in events if isinstance(event, TrialFinished)]:
+            self._trials += trials
+            return
+        noun, _, verb = events[0].event.rpartition("_")
+        branch = self._within(events[0]).add(f"{plural(len(events), spaced(noun))} {verb}", events[0].at)
+        for event in events if self._whole else ():
+            branch.add(event.label(), event.at)
+
+    def _open_root(self, event: BaseEvent) -> None:
+        self._root.text = event.label()
+
+    def _close_root(self, event: BaseEvent) -> None:
+        if isinstance(event, TurnFinished):
+            self._root.usage = event.usage
         self._root.end = event.at
-        self._root.add(text, event.at)
+        self._root.add(event.label(), event.at)
 
-    def _add_node(self, event: trace.NodeStarted | trace.NodeFinished) -> None:
-        if isinstance(event, trace.NodeStarted):
-            again = f" (again, {event.step + 1})" if event.step else ""
-            text = node_title(event.node) + again
-            self._nodes[event.node] = self._root.add(text, event.at)
-        elif event.node in self._nodes:
+    def _open_node(self, event: BaseEvent) -> None:
+        self._nodes[event.node] = self._root.add(event.label(), event.at)
+
+    def _close_node(self, event: BaseEvent) -> None:
+        if event.node in self._nodes:
             self._nodes.pop(event.node).end = event.at
 
-    def _add_agent(
-        self, event: trace.AgentStarted | trace.AgentFinished | trace.DecisionMade | trace.ModelAnswered
-    ) -> None:
-        match event:
-            case trace.AgentStarted():
-                text = f"{title(event.agent)}, {event.model}"
-                self._agents[event.agent] = self._within(event).add(text, event.at)
-            case trace.AgentFinished():
-                branch = self._agents.pop(event.agent, None)
-                if branch is not None:
-                    branch.end, branch.usage = event.at, event.usage
-                    branch.text += f": {event.outcome}"
-            case trace.DecisionMade():
-                refusals = f"; {plural(event.refused_calls, 'call')} of tools refused" if event.refused_calls else ""
-                within = self._agents.get(event.decision.agent) or self._within(event)
-                within.add(describe_agent_decision(event.decision) + refusals, event.at)
-            case trace.ModelAnswered():
-                again = f", {event.attempts} attempts" if event.attempts > 1 else ""
-                start = event.at - timedelta(seconds=event.seconds)
-                call = self._within(event).add(f"{event.model} {describe_stop(event)}{again}", start, event.at)
-                call.usage = usage_of([event])
+    def _open_agent(self, event: AgentEvent) -> None:
+        self._agents[event.agent] = self._within(event).add(event.label(), event.at)
 
-    def _add_tool(self, event: trace.ToolCalled | trace.ToolReturned) -> None:
-        open_ = self._tools.setdefault(event.agent, [])
-        if isinstance(event, trace.ToolCalled):
-            arguments = ", ".join(f"{name}={json.dumps(value)}" for name, value in event.arguments.items())
-            open_.append((event.tool, self._within(event).add(f"{event.tool}({arguments})", event.at)))
-            return
-        place = next((k for k, (tool, _) in enumerate(open_) if tool == event.tool), None)
+    def _close_agent(self, event: AgentFinished) -> None:
+        branch = self._agents.pop(event.agent, None)
+        if branch is not None:
+            branch.end, branch.usage = event.at, event.usage
+            branch.text += f": {event.label()}"
+
+    def _add_model(self, event: ModelEvent) -> None:
+        usage = event.spending() or Usage()
+        start = event.at - timedelta(seconds=usage.seconds)
+        self._within(event).add(event.label(), start, event.at if usage.seconds else None).usage = usage
+
+    def _open_tool(self, event: ToolEvent) -> None:
+        branch = self._within(event).add(event.label(), event.at)
+        self._tools.setdefault(event.agent, []).append((event.tool, branch))
+
+    def _close_tool(self, event: ToolEvent) -> None:
+        calls = self._tools.get(event.agent, [])
+        place = next((k for k, (tool, _) in enumerate(calls) if tool == event.tool), None)
         if place is not None:
-            _, branch = open_.pop(place)
+            _, branch = calls.pop(place)
             branch.end = event.at
-            branch.text += f": {plural(len(event.figures), 'figure')}"
-
-    def _close(self, event: trace.TraceEvent) -> None:
-        """A tool has refused a call if the agent continues before the tool returns."""
-        if isinstance(event, _CLOSING):
-            agent = event.decision.agent if isinstance(event, trace.DecisionMade) else event.agent
-            self._end_calls(agent, "refused")
+            branch.text += f": {event.label()}"
 
     def _end_calls(self, agent: str, reason: str) -> None:
         for _, branch in self._tools.get(agent, ()):
             branch.text += f": {reason}"
         self._tools[agent] = []
 
-    def _add_search(
-        self, event: trace.TrialFinished | trace.TrialsFinished | trace.EstimateMade | trace.JobProgressed
-    ) -> None:
-        match event:
-            case trace.TrialFinished():
-                self._trials.append(event)
-            case trace.EstimateMade():
-                self._within(event).add(f"Estimate: {describe_estimate(event.estimate)}", event.at)
-            case trace.TrialsFinished():
-                if self._trials:
-                    self._add_trials(event, f", ended: {event.stopped}")
-                else:
-                    self._within(event).add(describe(event).strip(), event.at)
-            case trace.JobProgressed():
-                return
+    def _open_question(self, event: BaseEvent) -> None:
+        self._question = self._within(event).add(event.label(), event.at)
 
-    def _add_trials(self, event: trace.TraceEvent, why: str = "") -> None:
+    def _close_question(self, event: BaseEvent) -> None:
+        if self._question is None:
+            self._within(event).add(event.label(), event.at)
+        else:
+            self._question.add(event.label(), event.at)
+            self._question.end, self._question = event.at, None
+
+    def _add_trials(self, event: TraceEvent, why: str = "") -> None:
         if not self._trials:
             return
         trials, self._trials = self._trials, []
@@ -289,7 +254,7 @@ class _TreeBuilder:
         for trial in trials if self._whole else ():
             branch.add("dropped after few paths: " * trial.screened + self._describe_trial(trial), trial.at)
 
-    def _describe_trial(self, trial: trace.TrialFinished) -> str:
+    def _describe_trial(self, trial: TrialFinished) -> str:
         name = f"trial {trial.trial} ({trial.digest[:12]})"
         if trial.objective is None:
             return name
@@ -297,18 +262,10 @@ class _TreeBuilder:
         value = f"Sharpe ratio {number(trial.objective, 2)}" if sharpe else f"{number(trial.objective * 1e4, 1)} bps"
         return f"{name}, {value}"
 
-    def _add_launched_run(self, event: trace.RunLaunched) -> None:
+    def _add_launched_run(self, event: RunLaunched) -> None:
         calling = [branch for calls in self._tools.values() for _, branch in calls]
         within = calling[-1] if calling else self._within(event)
-        branch = within.add(f"Launched {event.launched}: {event.name}", event.at)
+        branch = within.add(event.label(), event.at)
         if event.launched in self._logs:
             subtree = _TreeBuilder(self._logs, event.launched, self._goals, whole=self._whole).tree()
             branch.children.append(subtree)
-
-    def _add_decision(self, event: trace.ApprovalDecided) -> None:
-        text = describe(event).strip()
-        if self._question is None:
-            self._within(event).add(text, event.at)
-        else:
-            self._question.add(text, event.at)
-            self._question.end, self._question = event.at, None

@@ -44,7 +44,7 @@ from store.errors import Unavailable
 if TYPE_CHECKING:
     from agents.models.factory import Models
     from api.export.job_files import Format
-    from desk.runs.events import TraceEvent
+    from desk.runs.events.table import TraceEvent
     from graphs.dependencies import Dependencies
     from graphs.runs.surrogates import WarmStart
 

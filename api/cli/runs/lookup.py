@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from desk.base.errors import InvalidInput, NotFound, UserError
 from desk.base.owners import list_owners
 from desk.optimization.result import OptimizationResult
-from desk.runs.events import RunLaunched, TraceEvent
+from desk.runs.events.conversation import RunLaunched
+from desk.runs.events.table import TraceEvent
 from desk.runs.repository import Run, list_runs, load_events, load_final_result, load_run, load_run_record
 from quant.strategies.goal import Goal
 from store.errors import Invalid

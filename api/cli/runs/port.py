@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from api.export.job_files import Format
     from desk.governance.approval_requests import Question
     from desk.optimization.holdout import OpenedHoldout
-    from desk.runs.events import TraceEvent
+    from desk.runs.events.table import TraceEvent
     from graphs.runs.job_status import JobSummary
     from graphs.runs.surrogates import WarmStart
 

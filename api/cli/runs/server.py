@@ -29,7 +29,7 @@ from graphs.runs.job_status import Job, JobSummary
 if TYPE_CHECKING:
     from api.export.job_files import Format
     from desk.optimization.holdout import OpenedHoldout
-    from desk.runs.events import TraceEvent
+    from desk.runs.events.table import TraceEvent
     from graphs.runs.surrogates import WarmStart
 
 SHORTEST_QUESTION = 8

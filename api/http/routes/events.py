@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 from api.http.dependencies import STREAM_SLOT, PrincipalDep, Service, ServiceDep, StreamAccessDep
 from api.http.errors.problems import error_responses
 from api.http.sse import After, LastEventId, event_stream_content, run_frames, sse_response
-from desk.runs.progress import LiveEvent
+from desk.runs.events.live import LiveEvent
 from graphs.streaming.followers import check_after
 
 router = APIRouter(tags=["events"])

@@ -28,7 +28,7 @@ from desk.portfolios.optimizers.requests import (
     RiskParityRequest,
 )
 from desk.portfolios.schemas import PortfolioDraft, PortfolioPatch
-from desk.runs.events import TurnPaused
+from desk.runs.events.conversation import TurnPaused
 from desk.strategies.evaluation_schemas import EvaluationRequest
 from desk.wealth.schemas import SimulationRequest
 from quant.strategies.config import StrategyConfig

@@ -10,7 +10,9 @@ from typing import Any
 import httpx
 
 from desk.governance.estimates import Estimate
-from desk.runs.events import EstimateMade, JobProgressed, NodeStarted, RunFailed, RunFinished, TraceEvent, TrialFinished
+from desk.runs.events.run import NodeStarted, RunFailed, RunFinished
+from desk.runs.events.search import EstimateMade, JobProgressed, TrialFinished
+from desk.runs.events.table import TraceEvent
 from graphs.runs.event_log import EventLog
 from store.embedded import open_store
 from store.records import Key

@@ -18,7 +18,7 @@ from desk.base.clock import utc_now
 from desk.compute.local import LocalRunner
 from desk.optimization.inputs.owned_market import load_owned_market
 from desk.optimization.request import OptimizationRequest
-from desk.runs.events import RunFinished
+from desk.runs.events.run import RunFinished
 from desk.runs.repository import Run, load_run
 from desk.runs.states import STOPPED_STATES
 from graphs.dependencies import Dependencies

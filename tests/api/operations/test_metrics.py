@@ -14,7 +14,10 @@ from api.operations import metrics as module
 from api.operations.metrics import MAX_RUN_LINES, MAX_RUNS, Metrics, RequestMetrics, periodic_metrics, record_gauges
 from desk.governance.estimates import Estimate
 from desk.governance.usage import Usage
-from desk.runs import events as trace
+from desk.runs.events.conversation import TurnFinished, TurnStarted
+from desk.runs.events.models import ModelAnswered, ModelRetried
+from desk.runs.events.run import NodeStarted, RunFailed, RunFinished, RunStarted
+from desk.runs.events.search import EstimateMade, TrialFinished, TrialsFinished
 from tests.graphs.jobs.queued_runs import queued_dependencies
 
 pytestmark = pytest.mark.anyio
@@ -78,7 +81,7 @@ def job(run: str = "r", end: Any = None) -> list[Any]:
     answered = {"attempts": 2, "input_tokens": 10, "cached_tokens": 90, "written_tokens": 5, "output_tokens": 20}
     trials = [
         make_event(
-            trace.TrialFinished,
+            TrialFinished,
             2 + n,
             run=run,
             trial=n,
@@ -89,10 +92,10 @@ def job(run: str = "r", end: Any = None) -> list[Any]:
         for n in range(4)
     ]
     return [
-        make_event(trace.RunStarted, 0, "run", run=run, request_digest="", data_digest="", model="m"),
-        make_event(trace.ModelRetried, 1, run=run, agent="explainer", model="m", reason="throttled", attempt=1),
+        make_event(RunStarted, 0, "run", run=run, request_digest="", data_digest="", model="m"),
+        make_event(ModelRetried, 1, run=run, agent="explainer", model="m", reason="throttled", attempt=1),
         make_event(
-            trace.ModelAnswered,
+            ModelAnswered,
             1,
             run=run,
             agent="explainer",
@@ -102,10 +105,10 @@ def job(run: str = "r", end: Any = None) -> list[Any]:
             dollars=0.25,
             **answered,
         ),
-        make_event(trace.NodeStarted, 2, run=run),
+        make_event(NodeStarted, 2, run=run),
         *trials,
-        make_event(trace.TrialsFinished, 10, run=run, plan=0, trials=4, stopped="budget"),
-        end or make_event(trace.RunFinished, 20, "run", run=run, result_digest=""),
+        make_event(TrialsFinished, 10, run=run, plan=0, trials=4, stopped="budget"),
+        end or make_event(RunFinished, 20, "run", run=run, result_digest=""),
     ]
 
 
@@ -148,7 +151,7 @@ def test_a_job_is_counted_and_timed_under_its_run_and_no_dimension_names_it():
     ],
 )
 def test_how_a_job_ended(code, expected):
-    lines = observed(*job(end=make_event(trace.RunFailed, 20, "run", code=code, kind="k"))).lines()
+    lines = observed(*job(end=make_event(RunFailed, 20, "run", code=code, kind="k"))).lines()
     counts = {name: n for line in lines.values() for name, n in line.items() if name.startswith(("Jobs", "Errors"))}
     assert counts == expected
 
@@ -156,9 +159,9 @@ def test_how_a_job_ended(code, expected):
 def test_a_turn_is_no_job():
     answered = {"conversation": "c", "turn": 1}
     lines = observed(
-        make_event(trace.TurnStarted, 0, "turn", model="m", **answered),
-        make_event(trace.TurnFinished, 3, "turn", outcome="answered", usage=Usage(), **answered),
-        make_event(trace.RunFailed, 3, "assistant", run="other", code="fault", kind="k"),
+        make_event(TurnStarted, 0, "turn", model="m", **answered),
+        make_event(TurnFinished, 3, "turn", outcome="answered", usage=Usage(), **answered),
+        make_event(RunFailed, 3, "assistant", run="other", code="fault", kind="k"),
     ).lines()
     assert (lines["r"]["TurnsAnswered"], lines["r"]["TurnSeconds"]) == (1, [3.0])
     assert lines["other"]["TurnsFailed"] == 1
@@ -167,18 +170,16 @@ def test_a_turn_is_no_job():
 
 def test_events_that_say_nothing_of_metrics_write_nothing():
     estimate = Estimate(trials=1, evaluations=1, path_days=1, seconds=1.0, memory_mb=1.0)
-    assert observed(make_event(trace.EstimateMade, 0, plan=0, estimate=estimate)).lines() == {}
+    assert observed(make_event(EstimateMade, 0, plan=0, estimate=estimate)).lines() == {}
 
 
 def test_memory_is_bounded_however_many_runs_and_requests_there_are():
     recorder = MetricsRecorder()
     for n in range(3 * MAX_RUNS):
-        recorder.metrics.observe(
-            make_event(trace.RunStarted, 0, run=f"r{n}", request_digest="", data_digest="", model="m")
-        )
+        recorder.metrics.observe(make_event(RunStarted, 0, run=f"r{n}", request_digest="", data_digest="", model="m"))
         recorder.metrics.record_response(200, 0.001 * n)
         recorder.metrics.observe(
-            make_event(trace.ModelRetried, 1, run=f"r{n}", agent="explainer", model="m", reason="", attempt=1)
+            make_event(ModelRetried, 1, run=f"r{n}", agent="explainer", model="m", reason="", attempt=1)
         )
     lines = recorder.lines()
     assert len(lines) <= MAX_RUN_LINES + 1

@@ -16,7 +16,10 @@ from opentelemetry.trace import StatusCode
 
 from api.operations.telemetry import CONVENTIONS, Telemetry, telemetry_export
 from desk.governance.usage import Usage
-from desk.runs import events as trace
+from desk.runs.events.agents import AgentFinished, AgentStarted, ToolCalled, ToolReturned
+from desk.runs.events.conversation import RunLaunched, TurnFinished, TurnStarted
+from desk.runs.events.models import ModelAnswered, ModelReplaced
+from desk.runs.events.run import NodeFinished, NodeStarted, RunFailed, RunFinished, RunStarted
 
 BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
 MODEL = "bedrock_converse:eu.amazon.nova-pro-v1:0"
@@ -56,22 +59,22 @@ def make_event(kind: Any, second: float, node: str = "explainer", /, **fields: A
 def answered(second: float, **fields: Any) -> Any:
     took = {"attempts": 1, "input_tokens": 10, "cached_tokens": 90, "written_tokens": 5, "output_tokens": 20}
     values = {"agent": "explainer", "model": MODEL, "stop": "answered", "seconds": 1.5} | took | fields
-    return make_event(trace.ModelAnswered, second, **values)
+    return make_event(ModelAnswered, second, **values)
 
 
 def agent_events() -> list[Any]:
     tool = {"agent": "explainer", "tool": "list_figures"}
     usage = Usage(answers=1, input_tokens=10, cached_tokens=90, written_tokens=5, output_tokens=20)
     return [
-        make_event(trace.RunStarted, 0, "run", request_digest="", data_digest="", model=MODEL),
-        make_event(trace.NodeStarted, 1),
-        make_event(trace.AgentStarted, 2, agent="explainer", model=MODEL),
+        make_event(RunStarted, 0, "run", request_digest="", data_digest="", model=MODEL),
+        make_event(NodeStarted, 1),
+        make_event(AgentStarted, 2, agent="explainer", model=MODEL),
         answered(4),
-        make_event(trace.ToolCalled, 5, arguments={"which": SECRET}, **tool),
-        make_event(trace.ToolReturned, 6, result_digest="", figures=(), **tool),
-        make_event(trace.AgentFinished, 8, agent="explainer", outcome="answered", usage=usage),
-        make_event(trace.NodeFinished, 9),
-        make_event(trace.RunFinished, 10, "run", result_digest=""),
+        make_event(ToolCalled, 5, arguments={"which": SECRET}, **tool),
+        make_event(ToolReturned, 6, result_digest="", figures=(), **tool),
+        make_event(AgentFinished, 8, agent="explainer", outcome="answered", usage=usage),
+        make_event(NodeFinished, 9),
+        make_event(RunFinished, 10, "run", result_digest=""),
     ]
 
 
@@ -139,8 +142,8 @@ def test_a_chat_has_the_attributes_and_metrics_of_the_conventions():
 
 def test_what_failed_says_why():
     events = agent_events()[:5]
-    replaced = make_event(trace.ModelReplaced, 7, agent="explainer", model=MODEL, by="other", reason="throttled")
-    recorded = observed(*events, replaced, make_event(trace.RunFailed, 9, "run", code="model_failed", kind="throttled"))
+    replaced = make_event(ModelReplaced, 7, agent="explainer", model=MODEL, by="other", reason="throttled")
+    recorded = observed(*events, replaced, make_event(RunFailed, 9, "run", code="model_failed", kind="throttled"))
     errors = {name.split()[0]: (span.attributes or {}).get("error.type") for name, span in recorded.spans.items()}
     assert errors == {
         "execute_tool": "refused",
@@ -177,9 +180,9 @@ def test_a_run_that_is_resumed_elsewhere_or_interrupted_leaves_whole_spans():
 
 
 def test_a_conversation_is_named_in_its_own_spans_and_in_those_of_the_runs_it_launched():
-    turn = make_event(trace.TurnStarted, 0, "assistant", conversation="talk", turn=1, model=MODEL)
-    launched = make_event(trace.RunLaunched, 1, "assistant", launched="other", name="mine")
-    began = make_event(trace.RunStarted, 2, "run", request_digest="", data_digest="", model=MODEL)
+    turn = make_event(TurnStarted, 0, "assistant", conversation="talk", turn=1, model=MODEL)
+    launched = make_event(RunLaunched, 1, "assistant", launched="other", name="mine")
+    began = make_event(RunStarted, 2, "run", request_digest="", data_digest="", model=MODEL)
     recorded = observed(turn, launched, began.model_copy(update={"run": "other"}))
     recorded.telemetry.close()
     conversations = [(s.attributes or {}).get("gen_ai.conversation.id") for s in recorded.spans.values()]
@@ -190,10 +193,10 @@ def test_a_conversation_is_named_in_its_own_spans_and_in_those_of_the_runs_it_la
 def test_an_answered_message_leaves_a_workflow_of_its_own_that_ended_well():
     fields: dict[str, Any] = {"conversation": "talk", "turn": 1}
     recorded = observed(
-        make_event(trace.TurnStarted, 0, "turn", model=MODEL, **fields),
-        make_event(trace.NodeStarted, 1, "assistant"),
-        make_event(trace.NodeFinished, 2, "assistant"),
-        make_event(trace.TurnFinished, 3, "turn", outcome="answered", usage=Usage(), **fields),
+        make_event(TurnStarted, 0, "turn", model=MODEL, **fields),
+        make_event(NodeStarted, 1, "assistant"),
+        make_event(NodeFinished, 2, "assistant"),
+        make_event(TurnFinished, 3, "turn", outcome="answered", usage=Usage(), **fields),
     )
     errors = {name: (span.attributes or {}).get("error.type") for name, span in recorded.spans.items()}
     assert errors == {"invoke_workflow assistant": None, "turn": None, "assistant": None}

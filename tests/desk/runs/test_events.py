@@ -2,7 +2,10 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
-from desk.runs.events import TRACE_EVENT, JobProgressed, NodeStarted, event_id
+from desk.runs.events.base import event_id
+from desk.runs.events.run import NodeStarted
+from desk.runs.events.search import JobProgressed
+from desk.runs.events.table import TRACE_EVENT
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -26,7 +29,7 @@ def test_an_id_names_a_place_in_a_run() -> None:
 
 def test_event_types_are_light_to_import() -> None:
     heavy = "{'numpy', 'numba', 'scipy', 'pandas', 'langgraph', 'langchain'}"
-    light = "desk.runs.events, desk.figures.guard.claims, desk.optimization.judgement.result_figures"
+    light = "desk.runs.events.live, desk.figures.guard.claims, desk.optimization.judgement.result_figures"
     code = f"import sys, {light}; print({heavy} & set(sys.modules))"
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process.stdout.strip() == "set()"

@@ -18,7 +18,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from agents.planner.planner import PLANNER, ROLES, EmbeddedPlanner
 from desk.optimization.request import OptimizationRequest
-from desk.runs.events import DecisionMade
+from desk.runs.events.agents import DecisionMade
 from desk.runs.repository import load_final_result
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run

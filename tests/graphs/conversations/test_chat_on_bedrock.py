@@ -8,7 +8,7 @@ import pytest
 
 from api.cli.main import run
 from desk.governance.usage import total
-from desk.runs.events import RunLaunched, TurnFinished
+from desk.runs.events.conversation import RunLaunched, TurnFinished
 from desk.runs.repository import load_events
 from graphs.conversations.turn_execution import begin_conversation, turn_of
 from graphs.dependencies import Dependencies

@@ -7,17 +7,10 @@ import pytest
 
 from desk.governance.approvals import DEFAULT_THRESHOLDS, ApprovalRequest
 from desk.governance.usage import Usage
-from desk.runs.events import (
-    ApprovalRequested,
-    NodeStarted,
-    RunFailed,
-    RunFinished,
-    RunLaunched,
-    ToolReturned,
-    TurnFinished,
-    TurnPaused,
-    TurnStarted,
-)
+from desk.runs.events.agents import ToolReturned
+from desk.runs.events.approvals import ApprovalRequested
+from desk.runs.events.conversation import RunLaunched, TurnFinished, TurnPaused, TurnStarted
+from desk.runs.events.run import NodeStarted, RunFailed, RunFinished
 from graphs.conversations.event_sequence import turn_events
 from graphs.runs.event_log import EventLog
 from graphs.streaming.followers import LogFollowers

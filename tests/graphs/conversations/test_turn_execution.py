@@ -22,7 +22,8 @@ from agents.models.failures import ModelFailure
 from agents.planner.planner import ASSISTANT, EmbeddedPlanner
 from desk.base.errors import InvalidInput, NotFound
 from desk.governance.approvals import ApprovalDecision
-from desk.runs.events import ClaimReleased, ToolCalled
+from desk.runs.events.agents import ToolCalled
+from desk.runs.events.judgement import ClaimReleased
 from desk.runs.repository import list_runs, load_events, load_final_result
 from graphs.conversations.turn_execution import (
     MAX_MESSAGE_LENGTH,

@@ -24,7 +24,8 @@ from desk.governance.principals import Principal
 from desk.optimization.estimate import estimate
 from desk.optimization.inputs.market_data import load_market
 from desk.runs.context import Context, RunMarket
-from desk.runs.events import ApprovalDecided, ApprovalRequested, RunFailed
+from desk.runs.events.approvals import ApprovalDecided, ApprovalRequested
+from desk.runs.events.run import RunFailed
 from desk.runs.repository import load_final_result, load_run
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies

@@ -15,7 +15,9 @@ from desk.compute.local import LocalRunner
 from desk.optimization.inputs.owned_market import load_owned_market
 from desk.optimization.reading.findings import explainable_figures
 from desk.optimization.request import Limit, Limits
-from desk.runs.events import ClaimReleased, DecisionMade, DraftRejected, RunFailed
+from desk.runs.events.agents import DecisionMade, DraftRejected
+from desk.runs.events.judgement import ClaimReleased
+from desk.runs.events.run import RunFailed
 from desk.runs.repository import list_runs, load_events, load_final_result, load_run
 from graphs.jobs.execution import execute
 from graphs.jobs.reproduction import reproduce

@@ -9,7 +9,7 @@ import pytest
 from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
 from desk.governance.approvals import ApprovalDecision, Thresholds
-from desk.runs.events import RunFailed
+from desk.runs.events.run import RunFailed
 from desk.runs.repository import NoSuchRun, change_run, list_runs, load_events, load_run
 from desk.runs.states import SUCCESSORS, IllegalTransition
 from graphs.jobs import fair_queue, job_queue

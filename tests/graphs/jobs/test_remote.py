@@ -14,7 +14,8 @@ from desk.base.errors import UserError
 from desk.governance.approvals import DEFAULT_THRESHOLDS, ApprovalDecision
 from desk.governance.estimates import Machines
 from desk.optimization.jobs import Report
-from desk.runs.events import ComputationReported, JobProgressed, RunFailed
+from desk.runs.events.run import RunFailed
+from desk.runs.events.search import ComputationReported, JobProgressed
 from desk.runs.repository import Cancelled, JobFailed, load_events, load_run
 from graphs.jobs import fair_queue, job_queue
 from graphs.jobs.approval_decisions import decide_approval

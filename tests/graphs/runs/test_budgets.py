@@ -25,15 +25,10 @@ from desk.governance.spending import daily_usage, usage_by_agent
 from desk.governance.usage import Usage, total
 from desk.optimization.partial_results import LABEL
 from desk.optimization.result import OptimizationResult
-from desk.runs.events import (
-    ClaimReleased,
-    ModelAnswered,
-    ModelReplaced,
-    ModelRetried,
-    TrialsFinished,
-    VerdictReached,
-    WarningIssued,
-)
+from desk.runs.events.judgement import ClaimReleased, VerdictReached
+from desk.runs.events.models import ModelAnswered, ModelReplaced, ModelRetried
+from desk.runs.events.run import WarningIssued
+from desk.runs.events.search import TrialsFinished
 from desk.runs.repository import load_events, load_final_result
 from graphs.agent_decisions import ABSTAINED
 from graphs.dependencies import Dependencies

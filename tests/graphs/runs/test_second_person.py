@@ -23,7 +23,7 @@ from desk.governance.approval_requests import (
 from desk.governance.approvals import AlreadyDecided, ApprovalDecision, ApprovalRequest, Subject, load_approval
 from desk.governance.principals import Principal
 from desk.governance.roles import Role
-from desk.runs.events import ApprovalDecided
+from desk.runs.events.approvals import ApprovalDecided
 from desk.runs.repository import load_events, load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs import job_queue

@@ -13,18 +13,10 @@ from agents.planner.planner import EmbeddedPlanner
 from desk.optimization.repositories.trial_repository import load_trials, save_trials
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
-from desk.runs.events import (
-    AgentFinished,
-    AgentStarted,
-    DecisionMade,
-    DraftRejected,
-    EstimateMade,
-    FiguresChecked,
-    JobProgressed,
-    ModelAnswered,
-    TraceEvent,
-    TrialFinished,
-)
+from desk.runs.events.agents import AgentFinished, AgentStarted, DecisionMade, DraftRejected, FiguresChecked
+from desk.runs.events.models import ModelAnswered
+from desk.runs.events.search import EstimateMade, JobProgressed, TrialFinished
+from desk.runs.events.table import TraceEvent
 from desk.runs.repository import load_events, load_final_result
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run

@@ -3,10 +3,12 @@ from typing import Any
 
 import pytest
 
-from api.cli.output.progress import describe
+from api.cli.output.progress import live_line
 from desk.governance.usage import Usage
 from desk.optimization.answers import Decision
-from desk.runs.events import DecisionMade, DraftRejected, FiguresChecked, RunLaunched, TurnFinished, WarningIssued
+from desk.runs.events.agents import DecisionMade, DraftRejected, FiguresChecked
+from desk.runs.events.conversation import RunLaunched, TurnFinished
+from desk.runs.events.run import WarningIssued
 
 PLACE: dict[str, Any] = {"id": "0" * 32, "run": "r", "node": "risk_manager", "at": datetime(2026, 1, 1, tzinfo=UTC)}
 
@@ -21,12 +23,12 @@ PLACE: dict[str, Any] = {"id": "0" * 32, "run": "r", "node": "risk_manager", "at
 )
 def test_a_decision_is_one_line(author, answer, line):
     decision = Decision(agent="risk_manager", ordinal=0, author=author, answer=answer)
-    assert describe(DecisionMade(**PLACE, decision=decision)) == line
+    assert live_line(DecisionMade(**PLACE, decision=decision)) == line
 
 
 def test_reasons_for_a_rejected_draft_read_as_sentences():
     refused = DraftRejected(**PLACE, agent="risk_manager", digest="0" * 64, reasons=("no_answer", "own_number"))
-    assert describe(refused) == "  A draft of the risk manager was refused: no answer, own number"
+    assert live_line(refused) == "  A draft of the risk manager was refused: no answer, own number"
 
 
 TURN: dict[str, Any] = {"conversation": "talk", "turn": 1, "outcome": "answered"}
@@ -53,4 +55,4 @@ TURN: dict[str, Any] = {"conversation": "talk", "turn": 1, "outcome": "answered"
     ],
 )
 def test_events_of_guards_and_conversations_print_only_their_content(event, line):
-    assert describe(event) == line
+    assert live_line(event) == line

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from api.cli.output.progress import describe_estimate
 from api.cli.output.tree import Branch, draw, totals, tree
 from desk.figures.figures import RenderedClaim
 from desk.governance.approvals import ApprovalDecision, ApprovalRequest, Thresholds
@@ -15,7 +14,13 @@ from desk.governance.usage import Usage
 from desk.optimization.answers import Decision
 from desk.optimization.estimate import estimate
 from desk.optimization.request import OptimizationRequest
-from desk.runs import events as trace
+from desk.runs.events.agents import AgentFinished, AgentStarted, DecisionMade, DraftRejected, ToolCalled, ToolReturned
+from desk.runs.events.approvals import ApprovalDecided, ApprovalRequested
+from desk.runs.events.conversation import RunLaunched, TurnFinished, TurnStarted
+from desk.runs.events.judgement import ClaimReleased
+from desk.runs.events.models import ModelAnswered, ModelRetried
+from desk.runs.events.run import NodeFinished, NodeStarted, RunFailed, RunFinished, RunStarted, WarningIssued
+from desk.runs.events.search import EstimateMade, JobProgressed, TrialFinished, TrialsFinished
 
 BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
 AGENT: dict[str, Any] = {"agent": "risk_manager"}
@@ -30,22 +35,22 @@ def at(second: float, kind: Any, /, node: str = "risk_manager", run: str = "one"
 def answered(second: float, **fields: Any) -> Any:
     tokens = {"input_tokens": 900, "cached_tokens": 100, "written_tokens": 0, "output_tokens": 50, "dollars": 0.25}
     given = {**AGENT, "model": MODEL, "stop": "answered", "attempts": 1, "seconds": 1.0} | tokens | fields
-    return at(second, trace.ModelAnswered, **given)
+    return at(second, ModelAnswered, **given)
 
 
 def trial(second: float, number: int, objective: float | None) -> Any:
     fields = {"trial": number, "digest": f"{number}" * 64, "screened": objective is None, "objective": objective}
-    return at(second, trace.TrialFinished, "search", **fields)
+    return at(second, TrialFinished, "search", **fields)
 
 
 BEGUN = [
-    at(0, trace.RunStarted, "run", request_digest="", data_digest="", model=MODEL),
-    at(1, trace.NodeStarted),
-    at(2, trace.AgentStarted, **AGENT, model=MODEL),
+    at(0, RunStarted, "run", request_digest="", data_digest="", model=MODEL),
+    at(1, NodeStarted),
+    at(2, AgentStarted, **AGENT, model=MODEL),
     answered(4),
-    at(5, trace.ToolCalled, **TOOL, arguments={"subject": "asset"}),
-    at(5, trace.ToolCalled, **TOOL, arguments={"subject": "mine"}),
-    at(6, trace.ToolReturned, **TOOL, result_digest="", figures=("a", "b")),
+    at(5, ToolCalled, **TOOL, arguments={"subject": "asset"}),
+    at(5, ToolCalled, **TOOL, arguments={"subject": "mine"}),
+    at(6, ToolReturned, **TOOL, result_digest="", figures=("a", "b")),
 ]
 DECISION = Decision(agent="risk_manager", ordinal=0, author=MODEL, answer={"concerns": ["none"]})
 USAGE = Usage(answers=2, retries=1, input_tokens=1800, cached_tokens=200, output_tokens=100, dollars=0.5, seconds=2.0)
@@ -53,24 +58,24 @@ ESTIMATE = estimate(OptimizationRequest(), 3)
 CLAIM = RenderedClaim(section="risk", text="It falls by 5%.", figures=("a",), template="It falls by {{a}}.")
 WHOLE = [
     *BEGUN,
-    at(6.5, trace.ModelRetried, **AGENT, model=MODEL, reason="throttled", attempt=1),
+    at(6.5, ModelRetried, **AGENT, model=MODEL, reason="throttled", attempt=1),
     answered(8, attempts=2),
-    at(8, trace.DraftRejected, **AGENT, digest="", reasons=("number_word",)),
-    at(9, trace.DecisionMade, decision=DECISION, refused_calls=1),
-    at(9, trace.AgentFinished, **AGENT, outcome="answered", usage=USAGE),
-    at(9, trace.ClaimReleased, author=MODEL, claim=CLAIM),
-    at(9, trace.ClaimReleased, author=MODEL, claim=CLAIM),
-    at(10, trace.NodeFinished),
-    at(10, trace.NodeStarted, "search"),
-    at(11, trace.EstimateMade, "search", plan=0, estimate=ESTIMATE),
+    at(8, DraftRejected, **AGENT, digest="", reasons=("number_word",)),
+    at(9, DecisionMade, decision=DECISION, refused_calls=1),
+    at(9, AgentFinished, **AGENT, outcome="answered", usage=USAGE),
+    at(9, ClaimReleased, author=MODEL, claim=CLAIM),
+    at(9, ClaimReleased, author=MODEL, claim=CLAIM),
+    at(10, NodeFinished),
+    at(10, NodeStarted, "search"),
+    at(11, EstimateMade, "search", plan=0, estimate=ESTIMATE),
     trial(12, 0, 0.01),
-    at(12, trace.JobProgressed, "search", job="", done=1, total=3),
+    at(12, JobProgressed, "search", job="", done=1, total=3),
     trial(13, 1, None),
     trial(13, 2, 0.03),
-    at(13, trace.TrialsFinished, "search", plan=0, trials=3, stopped="budget"),
-    at(14, trace.NodeFinished, "search"),
-    at(15, trace.WarningIssued, "run", code="budget_nearly_spent", subject="run dollars"),
-    at(20, trace.RunFinished, "run", result_digest="f" * 64),
+    at(13, TrialsFinished, "search", plan=0, trials=3, stopped="budget"),
+    at(14, NodeFinished, "search"),
+    at(15, WarningIssued, "run", code="budget_nearly_spent", subject="run dollars"),
+    at(20, RunFinished, "run", result_digest="f" * 64),
 ]
 
 
@@ -89,13 +94,13 @@ def test_every_event_is_below_its_cause():
         f">>>{MODEL} answered",
         '>>>assess_risk(subject="asset"): 2 figures',
         '>>>assess_risk(subject="mine"): refused',
-        ">>>Risk manager's model failed (throttled), attempt 1; once more",
+        ">>>Risk manager's model failed (throttled) in attempt 1 and is retried",
         f">>>{MODEL} answered, 2 attempts",
         ">>>A draft of the risk manager was refused: number word",
         f">>>Risk manager ({MODEL}): concerns none; 1 call of tools refused",
         ">>2 claims released",
         ">Searching",
-        f">>Estimate: {describe_estimate(ESTIMATE)}",
+        f">>Estimate: {ESTIMATE.describe()}",
         ">>3 trials, 1 dropped after few paths, highest in sample, regret apart: trial 2 (222222222222), 300.0 bps, "
         "ended: budget",
         ">! Budget nearly spent: run dollars",
@@ -115,7 +120,7 @@ def test_the_whole_tree_has_each_trial_and_each_claim():
 
 
 def test_an_interrupted_run_marks_unfinished_steps():
-    failed = at(7, trace.RunFailed, "run", code="model_failed", kind="throttled")
+    failed = at(7, RunFailed, "run", code="model_failed", kind="throttled")
     assert lines([*BEGUN, failed]) == [
         f"Run one, agents driven by {MODEL}",
         ">Risk manager: limits and what deserves attention: not finished",
@@ -131,15 +136,15 @@ def test_a_launched_run_is_below_its_tool_call():
     turn: dict[str, Any] = {"conversation": "talk", "turn": 3}
     call = {"agent": "assistant", "tool": "run_optimization"}
     events = [
-        at(0, trace.TurnStarted, "turn", **turn, model=MODEL),
-        at(1, trace.NodeStarted, "assistant"),
-        at(2, trace.ToolCalled, "assistant", **call, arguments={}),
-        at(3, trace.RunLaunched, "assistant", launched="two", name="mine"),
-        at(9, trace.ToolReturned, "assistant", **call, result_digest="", figures=()),
-        at(9, trace.NodeFinished, "assistant"),
-        at(9, trace.TurnFinished, "turn", **turn, outcome="answered", usage=USAGE),
+        at(0, TurnStarted, "turn", **turn, model=MODEL),
+        at(1, NodeStarted, "assistant"),
+        at(2, ToolCalled, "assistant", **call, arguments={}),
+        at(3, RunLaunched, "assistant", launched="two", name="mine"),
+        at(9, ToolReturned, "assistant", **call, result_digest="", figures=()),
+        at(9, NodeFinished, "assistant"),
+        at(9, TurnFinished, "turn", **turn, outcome="answered", usage=USAGE),
     ]
-    launched = at(4, trace.RunStarted, "run", "two", request_digest="", data_digest="", model=MODEL)
+    launched = at(4, RunStarted, "run", "two", request_digest="", data_digest="", model=MODEL)
     root = tree({"one": events, "two": [launched]}, "one")
     assert root.text == f"Turn 3 of conversation talk, driven by {MODEL}"
     [call_of_tool] = root.children[0].children
@@ -153,8 +158,8 @@ def test_a_decision_is_below_its_approval_request():
     thresholds = Thresholds()
     asked = ApprovalRequest(subject="launch", estimate=None, exceeded=(), thresholds=thresholds, at=BEGIN)
     decided = ApprovalDecision(verdict="rejected", by="boss", at=BEGIN, reason="too dear")
-    request = at(1, trace.ApprovalRequested, "search", asked=asked)
-    answer = at(9, trace.ApprovalDecided, "search", subject="launch", decided=decided)
+    request = at(1, ApprovalRequested, "search", asked=asked)
+    answer = at(9, ApprovalDecided, "search", subject="launch", decided=decided)
     [waited] = tree({"one": [request, answer]}, "one").children
     assert waited.end == answer.at
     [decision] = waited.children
@@ -193,7 +198,7 @@ def test_lines_fit_the_terminal_and_no_word_is_lost(width):
 
 
 def test_text_of_a_model_cannot_move_the_cursor(capsys):
-    odd = at(5, trace.ToolCalled, **TOOL, arguments={"subject": "\x1b[2J"})
+    odd = at(5, ToolCalled, **TOOL, arguments={"subject": "\x1b[2J"})
     out = io.StringIO()
     root = tree({"one": [*BEGUN, odd]}, "one")
     draw(Console(file=out, force_terminal=True, width=80, color_system=None), root)

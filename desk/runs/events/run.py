@@ -1,0 +1,108 @@
+"""Events of every execution: its begin and end, its nodes, and its warnings."""
+
+from typing import Literal, TypeAlias
+
+from desk.base.text import spaced, title
+from desk.runs.events.base import BaseEvent, Row
+from desk.runs.nodes import node_title
+from desk.runs.progress import ProgressTracker
+
+
+class RunStarted(BaseEvent):
+    row = Row(stage="run", opens="run")
+
+    event: Literal["run_started"] = "run_started"
+    request_digest: str
+    data_digest: str
+    model: str
+    """Its name, or `embedded planner (rule-based)`."""
+
+    def line(self) -> str:
+        rules = ": fixed rules, no language model" if "rule-based" in self.model else ""
+        return f"Run {self.run}, agents driven by {self.model}{rules}"
+
+
+class NodeStarted(BaseEvent):
+    row = Row(stage="run", opens="node", agui="step_started", sends_progress=True)
+
+    event: Literal["node_started"] = "node_started"
+    step: int = 0
+
+    def line(self) -> str:
+        again = f" (again, {self.step + 1})" if self.step else ""
+        return node_title(self.node) + again
+
+    def advance(self, progress: ProgressTracker) -> None:
+        progress.start_node(self.node)
+
+
+class NodeFinished(BaseEvent):
+    row = Row(stage="run", closes="node", live=False, agui="step_finished")
+
+    event: Literal["node_finished"] = "node_finished"
+    step: int = 0
+
+    def line(self) -> str:
+        return f"{node_title(self.node)}: finished"
+
+    def label(self) -> str:
+        return ""
+
+
+class WarningIssued(BaseEvent):
+    """A warning that does not stop the run."""
+
+    row = Row(stage="run")
+
+    event: Literal["warned"] = "warned"
+    code: Literal["budget_nearly_spent", "budget_spent", "price_unknown"]
+    subject: str
+    """Subject of the warning, such as `run dollars` or the name of a model."""
+
+    def line(self) -> str:
+        return f"! {title(self.code)}: {self.subject}"
+
+
+class RunFinished(BaseEvent):
+    row = Row(stage="run", closes="run", live=False, agui="run_end", sends_progress=True)
+
+    event: Literal["run_finished"] = "run_finished"
+    result_digest: str
+
+    def line(self) -> str:
+        return f"Finished, result digest {self.result_digest[:12]}"
+
+    def advance(self, progress: ProgressTracker) -> None:
+        progress.finish()
+
+
+class RunFailed(BaseEvent):
+    """The run failed; `kind` is the error class or the reason of a model failure, its message is only logged."""
+
+    row = Row(stage="run", closes="run", agui="run_end", sends_progress=True)
+
+    event: Literal["run_failed"] = "run_failed"
+    code: Literal["fault", "cancelled", "rejected", "unusable_input", "model_failed"]
+    kind: str
+
+    @property
+    def by_a_person(self) -> bool:
+        """Whether a person ended the run, which is no failure."""
+        return self.code in ("cancelled", "rejected")
+
+    @property
+    def error(self) -> str:
+        return self.kind
+
+    def line(self) -> str:
+        return spaced(f"The run ended: {self.code} ({self.kind})")
+
+    def advance(self, progress: ProgressTracker) -> None:
+        error = self.code if self.code == self.kind else f"{self.code}: {self.kind}"
+        if self.by_a_person:
+            progress.end(self.code, error)
+        else:
+            progress.fail(error)
+
+
+Event: TypeAlias = RunStarted | NodeStarted | NodeFinished | WarningIssued | RunFinished | RunFailed

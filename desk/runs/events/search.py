@@ -1,0 +1,106 @@
+"""Events of the search: estimates, trials, and reports of remote computations."""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from desk.base.text import number
+from desk.governance.estimates import Estimate
+from desk.optimization.jobs import Report
+from desk.runs.events.base import BaseEvent, Measure, Row
+from desk.runs.progress import ProgressTracker
+
+
+class EstimateMade(BaseEvent):
+    row = Row(stage="search", sends_progress=True)
+
+    event: Literal["estimate_made"] = "estimate_made"
+    plan: int
+    estimate: Estimate
+
+    def line(self) -> str:
+        return f"Estimate, plan {self.plan + 1}: {self.estimate.describe()}"
+
+    def label(self) -> str:
+        return f"Estimate: {self.estimate.describe()}"
+
+    def advance(self, progress: ProgressTracker) -> None:
+        progress.start_search(self.estimate.trials, self.estimate.seconds, self.at)
+
+
+class JobProgressed(BaseEvent):
+    """Another tenth of a plan's trials is done."""
+
+    row = Row(stage="search", trace="omitted", sends_progress=True)
+
+    event: Literal["job_progressed"] = "job_progressed"
+    job: str
+    done: int
+    total: int
+    best: float | None = None
+    """Best objective at that time; excluded from comparisons."""
+
+    def line(self) -> str:
+        return f"{self.done} of {self.total} trials{self.describe_best()}"
+
+    def describe_best(self) -> str:
+        return "" if self.best is None else f", best so far, in sample: {number(self.best * 1e4, 1)} bps"
+
+    def advance(self, progress: ProgressTracker) -> None:
+        progress.update_search(self.done, self.total, self.at)
+
+
+class ComputationReported(BaseEvent):
+    """Report of a remote job: an attempt began, was lost, or rejected a stored shard."""
+
+    row = Row(stage="search", sends_progress=True)
+
+    event: Literal["computation_reported"] = "computation_reported"
+    job: str
+    report: Report
+
+    def line(self) -> str:
+        return self.report.describe()
+
+
+class TrialFinished(BaseEvent):
+    """A configuration was evaluated in every scenario, or dropped after few paths."""
+
+    row = Row(stage="search", live=False, trace="counted")
+
+    event: Literal["trial_finished"] = "trial_finished"
+    trial: int
+    """Number within the run, from 0."""
+    digest: str
+    """Digest of the configuration."""
+    screened: bool
+    objective: float | None
+    """In sample; None if it was dropped."""
+
+    def line(self) -> str:
+        dropped = "dropped after few paths: " if self.screened else ""
+        return f"{dropped}trial {self.trial} ({self.digest[:12]})"
+
+    def measures(self) -> Mapping[Measure, float]:
+        return {"Trials": 1}
+
+    def advance(self, progress: ProgressTracker) -> None:
+        progress.add_trial(self.trial, self.objective, screened=self.screened)
+
+
+class TrialsFinished(BaseEvent):
+    row = Row(stage="search", sends_progress=True)
+
+    event: Literal["trials_finished"] = "trials_finished"
+    plan: int
+    trials: int
+    """Trials of the run so far."""
+    stopped: Literal["budget", "converged", "exhausted"]
+
+    def line(self) -> str:
+        return f"{self.trials} trials finished ({self.stopped})"
+
+    def advance(self, progress: ProgressTracker) -> None:
+        progress.finish_search(self.trials)
+
+
+Event: TypeAlias = EstimateMade | JobProgressed | ComputationReported | TrialFinished | TrialsFinished
