@@ -1,7 +1,6 @@
-"""The agents, one declaration per module, and what runs them: `build`, `models/`, `planner/`, `recording/`.
+"""The agents, and what runs them: `declarations/` has one module per agent, `table` collects them as `AGENTS`.
 
-To add an agent, add its prompt to `prompts/`, its name to `desk.governance.usage.AgentName`, and a module here that
-calls `build` with its tools, its answer type and its limits; `graphs/optimization.py` decides when it runs. Its rule
-for the embedded planner is in `agents.planner.planner.ROLES`, its setting in `api.settings`, its progress in
-`desk.runs.progress`, its label in `desk.optimization.partial_results` and `api.cli.output.progress`.
+To add an agent, add a module to `declarations/` (its title, tools, answer type, limits, rule of the embedded planner),
+its prompt to `prompts/`, the node that asks it to `graphs/optimization.py`, and a test. Its setting, progress, titles,
+usage and warnings come from the table; `make docs` lists its setting in docs/settings.md.
 """

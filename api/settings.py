@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from agents.models.options import BEDROCK, EMBEDDED, MAX_TAGS, ModelOptions
 from agents.recording.scrubbing import scrub
+from agents.table import AGENTS
 from api.accepted_values import describe_schema, schema_at, short_repr
 from api.compute_settings import COMPUTE_FORMS, ComputeSettings, check_compute
 from desk.base.errors import InvalidInput
@@ -440,11 +441,7 @@ def read_settings() -> Settings:
 
 MODEL_VARIABLES: dict[str, tuple[str, ...]] = {
     "MODEL": ("model",),
-    "MODEL_RISK_MANAGER": ("agents", "risk_manager"),
-    "MODEL_MARKET_ANALYST": ("agents", "market_analyst"),
-    "MODEL_OPTIMIZER": ("agents", "optimizer"),
-    "MODEL_EXPLAINER": ("agents", "explainer"),
-    "MODEL_ASSISTANT": ("agents", "assistant"),
+    **{f"MODEL_{agent.upper()}": ("agents", agent) for agent in AGENTS},
     "MODEL_FALLBACKS": ("fallbacks",),
     "MODEL_ATTEMPTS": ("patience", "attempts"),
     "MODEL_TIME_LIMIT": ("patience", "time_limit"),

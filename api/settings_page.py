@@ -8,6 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from agents.models.options import ModelOptions
+from agents.table import AGENTS
 from api.accepted_values import describe_schema, schema_at
 from api.settings import AGENTS_MODELS, FORMS, MODEL_VARIABLES, ROOT, Settings
 
@@ -105,8 +106,7 @@ def _of_models() -> Iterator[Setting]:
     schema = ModelOptions.model_json_schema()
     for variable, path in MODEL_VARIABLES.items():
         if variable in AGENTS_MODELS:
-            agent = path[-1].replace("_", " ")
-            yield Setting(variable, "as `MODEL`", "`MODEL`", f"Model of the {agent}.")
+            yield Setting(variable, "as `MODEL`", "`MODEL`", f"Model of the {AGENTS[path[-1]].title.lower()}.")
         else:
             yield _setting(variable, _field(path), schema_at(path, schema))
 

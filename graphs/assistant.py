@@ -20,6 +20,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
 from agents.build import Agent
+from agents.table import ASSISTANT, INTERRUPTIONS
 from desk.conversation.context import ApprovalPending, ChatContext, Evidence
 from desk.conversation.focus import Focus
 from desk.conversation.reply import Reply
@@ -81,12 +82,12 @@ def assistant_graph(checkpointer: BaseCheckpointSaver[str]) -> CompiledStateGrap
 async def supervise(state: State, runtime: Runtime[TurnContext]) -> dict[str, Any]:  # noqa: ARG001  (as every node)
     """Ask the assistant, whose tools do the work."""
     turn = runtime.context
-    node_log = NodeLog(turn.log, "assistant")
+    node_log = NodeLog(turn.log, ASSISTANT.name)
     here, write = contextvars.copy_context(), get_stream_writer()  # not inherited by runs that a tool launches
     context = turn.context(node_log, lambda event: here.run(write, event))
-    await node_log.emit(NodeStarted)
+    await node_log.emit(NodeStarted, **ASSISTANT.node_fields)
     question = Question(
-        agent="assistant",
+        agent=ASSISTANT.name,
         ordinal=0,
         text=question_text(turn.asked, context.focus, turn.before),
         answer=Reply,
@@ -102,7 +103,11 @@ async def supervise(state: State, runtime: Runtime[TurnContext]) -> dict[str, An
         else:
             break
     await node_log.emit(NodeFinished)
-    return {"reply": answer.answer, "author": answer.decision.author, "missing": list(reasons([answer.decision]))}
+    return {
+        "reply": answer.answer,
+        "author": answer.decision.author,
+        "missing": list(reasons([answer.decision], INTERRUPTIONS)),
+    }
 
 
 async def release(state: State, runtime: Runtime[TurnContext]) -> dict[str, Any]:

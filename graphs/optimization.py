@@ -14,7 +14,7 @@ import operator
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias, TypedDict
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict, get_args
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
@@ -23,14 +23,10 @@ from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
 from agents.build import Agent
-from agents.explainer import explainer
-from agents.market_analyst import market_analyst
-from agents.models.factory import ModelChain
 from agents.models.failures import ModelFailure
-from agents.optimizer import optimizer
-from agents.risk_manager import risk_manager
+from agents.table import AGENTS, INTERRUPTIONS, OPTIMIZATION_AGENTS
 from desk.base.errors import InvalidInput
-from desk.figures.figures import Claim, Figure, RenderedClaim
+from desk.figures.figures import Claim, Figure, RenderedClaim, Section
 from desk.figures.guard.claims import Draft, render, violations
 from desk.governance.approvals import Approval, Thresholds
 from desk.governance.spending import agents_usage
@@ -44,7 +40,7 @@ from desk.optimization.counts import count_work
 from desk.optimization.estimate import estimate
 from desk.optimization.jobs import SearchJob
 from desk.optimization.judgement.verification import require_verified
-from desk.optimization.partial_results import label_claims, labelled
+from desk.optimization.partial_results import label_claims, labelled, reasons
 from desk.optimization.permitted_names import permitted_by
 from desk.optimization.reading.findings import explainable_figures
 from desk.optimization.reading.template import AUTHOR, template_claims
@@ -68,20 +64,6 @@ from quant.strategies.trial import Trial
 
 RECURSION_LIMIT = 40
 """Recursion limit: far above three plans, far below an endless loop."""
-
-AGENTS: dict[AgentName, Callable[[ModelChain], Agent]] = {
-    "risk_manager": risk_manager,
-    "market_analyst": market_analyst,
-    "optimizer": optimizer,
-    "explainer": explainer,
-}
-DEFAULTS: dict[AgentName, str] = {
-    "risk_manager": "The risk manager gave no answer; the run went on without its concerns.",
-    "market_analyst": "The market analyst gave no answer; the default probabilities were used.",
-    "optimizer": "The optimizer gave no answer; all trials that were left were spent on a broad search.",
-    "explainer": "The explainer gave no answer; the explanation comes from a template.",
-}
-"""Warnings in the result about an agent that abstained, and what code did instead."""
 
 
 class State(TypedDict):
@@ -284,7 +266,7 @@ async def aggregate(state: State, run: Execution, node_log: NodeLog) -> Update:
     except asyncio.CancelledError:
         stop.set()  # otherwise the thread would keep the process from ending
         raise
-    result = labelled(judgement.result, _in_order(state))
+    result = labelled(judgement.result, reasons(_in_order(state), INTERRUPTIONS))
     if judgement.history is not None:
         await save_series(context.store, context.owner, judgement.history)
     await save_result(context.store, context.owner, context.run, "judged", result)
@@ -317,11 +299,12 @@ async def finish(state: State, run: Execution, node_log: NodeLog) -> Update:
     context = run.context
     judged_result = await load_result(context.store, context.owner, context.run, "judged")
     decisions = _in_order(state)
-    explanation = [*label_claims(decisions), *(render(claim, judged_result.figures) for claim in state["explanation"])]
-    final = labelled(_final(judged_result, explanation, state), decisions)
+    partial = reasons(decisions, INTERRUPTIONS)
+    explanation = [*label_claims(partial), *(render(claim, judged_result.figures) for claim in state["explanation"])]
+    final = labelled(_final(judged_result, explanation, state), partial)
     require_verified(final)
     await node_log.publish(*_claim_events(explanation, state["author"], node_log))
-    usage = await agents_usage(context.store, context.owner, context.run)
+    usage = await agents_usage(context.store, context.owner, context.run, AGENTS)
     final = final.model_copy(update={"usage": usage})
     await save_result(context.store, context.owner, context.run, "final", final)
     return {}
@@ -349,7 +332,8 @@ def _node(body: Body) -> Any:
             "search": len(state.get("plans", [])) - 1,
         }.get(name, 0)
         node_log = NodeLog(run.log, name, step, after="risk_manager" if name == "market_analyst" else None)
-        await node_log.emit(NodeStarted, step=step)
+        started = OPTIMIZATION_AGENTS[name].node_fields if name in OPTIMIZATION_AGENTS else {}
+        await node_log.emit(NodeStarted, step=step, **started)
         try:
             update = await body(state, run, node_log)
         except ModelFailure:
@@ -447,7 +431,7 @@ def _final(judged_result: OptimizationResult, explanation: list[RenderedClaim], 
     known_ids = {figure.id for figure in judged_result.figures}
     extra = {f.id: f for f in state.get("figures", []) if f.id not in known_ids}
     silent = (d for d in decisions if d.author == "abstained" and d.abstained_for != "budget")
-    abstained = dict.fromkeys(DEFAULTS[d.agent] for d in silent)
+    abstained = dict.fromkeys(AGENTS[d.agent].absence_sentence for d in silent)
     return judged_result.model_copy(
         update={
             "manifest": judged_result.manifest.model_copy(update={"decisions": decisions}),
@@ -459,8 +443,4 @@ def _final(judged_result: OptimizationResult, explanation: list[RenderedClaim], 
 
 
 def _by_section(state: State) -> list[RenderedClaim]:
-    order = ["risk", "market", "search"]
-    return sorted(
-        state.get("claims", []),
-        key=lambda c: order.index(c.section) if c.section in order else len(order),
-    )
+    return sorted(state.get("claims", []), key=lambda claim: get_args(Section).index(claim.section))

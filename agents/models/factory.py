@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
 
+from agents.embedded_planner import EmbeddedPlanner
 from agents.models.options import BEDROCK, EMBEDDED, ModelOptions, RetryPolicy
 from agents.models.prices import FREE, CacheTime, Price, PriceTable, read_prices
-from agents.planner.planner import EmbeddedPlanner
 from agents.recording.scrubbing import scrub
 from desk.base.errors import InvalidInput
 

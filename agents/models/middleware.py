@@ -19,6 +19,7 @@ from langgraph.types import Command
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
+from agents.declaration import Declaration
 from agents.models.factory import ModelChain
 from agents.models.failures import ModelFailure
 from agents.models.metering import UsageMeter
@@ -48,19 +49,15 @@ class ModelCallMiddleware(AgentMiddleware[Any, Scope]):
 
     def __init__(
         self,
-        agent: AgentName,
+        agent: Declaration,
         chain: ModelChain,
-        answer: type[Frozen],
-        *,
-        max_tool_calls: int,
-        max_model_calls: int,
     ) -> None:
         super().__init__()
-        self._max_tool_calls = max_tool_calls
-        self._max_model_calls = max_model_calls
-        self._agent: AgentName = agent
-        self._caller = ChainCaller(agent, chain)
-        self._answer = answer
+        self._max_tool_calls = agent.max_tool_calls
+        self._max_model_calls = agent.max_model_calls
+        self._agent = agent.name
+        self._caller = ChainCaller(agent.name, chain)
+        self._answer = agent.answer
 
     async def awrap_model_call(self, request: ModelRequest[Scope], handler: Handler) -> ModelResponse[Any]:
         if sum(isinstance(message, AIMessage) for message in request.messages) >= self._max_model_calls:

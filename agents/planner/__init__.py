@@ -1,1 +1,1 @@
-"""The embedded planner: a rule-based chat model that needs no account and no network; `language/` parses messages."""
+"""The embedded planner as the assistant: `language/` parses messages, the sentences describe tool results."""

@@ -5,9 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
-from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
-
-from agents.messages import unfence
+from agents.declaration import ToolCall, ToolOutput
 from agents.planner.language.understanding import understand
 from agents.planner.sentences import describe_tool_result
 from desk.conversation.context import message_figures
@@ -17,25 +15,21 @@ from desk.conversation.wishes import Offer
 from desk.figures.figures import Claim
 from desk.figures.guard.claims import check
 
-Call = tuple[str, dict[str, Any]]
 
-
-def assistant_calls(messages: Sequence[BaseMessage]) -> list[Call]:
+def reply_or_calls(task: str, outputs: Sequence[ToolOutput]) -> Reply | list[ToolCall]:
     """The tools to call, or the reply after they have returned."""
-    task = next(m for m in reversed(messages) if isinstance(m, HumanMessage))
-    results = [m for m in messages if isinstance(m, ToolMessage) and m.name != Reply.__name__]
-    context = json.loads(str(task.text).partition("\n")[0])
-    if results:
-        return [_reply_call(Reply(claims=tuple(_claims(results)), offers=()))]
+    if outputs:
+        return Reply(claims=tuple(_claims(outputs)), offers=())
+    context = json.loads(task.partition("\n")[0])
     interpretation = understand(context["person"], Focus.model_validate(context["focus"]))
     if interpretation.calls:
         return [(call.tool, call.arguments) for call in interpretation.calls]
     if interpretation.unclear:
         questions = [_question(unclear, context["person"]) for unclear in interpretation.unclear[:3]]
-        return [_reply_call(_reply("asked_back", questions, interpretation.offers))]
+        return _reply("asked_back", questions, interpretation.offers)
     if interpretation.declined:
-        return [_reply_call(_reply("declined", [_DECLINED], interpretation.offers))]
-    return [_reply_call(_reply("answered", [_HELP], interpretation.offers or get_args(Offer)))]
+        return _reply("declined", [_DECLINED], interpretation.offers)
+    return _reply("answered", [_HELP], interpretation.offers or get_args(Offer))
 
 
 def _question(unclear: str, person: str) -> str:
@@ -68,17 +62,11 @@ _DECLINED = "That is nothing this desk can do."
 _HELP = "This desk searches allocation strategies, judges them for luck, and explains what it found."
 
 
-def _claims(results: Sequence[ToolMessage]) -> Iterator[Claim]:
-    for message in results:
-        yield from describe_tool_result(
-            message.name or "", unfence(str(message.text)), failed=message.status == "error"
-        )
+def _claims(outputs: Sequence[ToolOutput]) -> Iterator[Claim]:
+    for output in outputs:
+        yield from describe_tool_result(output.tool, output.content, failed=output.failed)
 
 
 def _reply(outcome: Any, texts: Sequence[str], offers: Sequence[Offer]) -> Reply:
     claims = tuple(Claim(section="answer", text=text) for text in texts)
     return Reply(outcome=outcome, claims=claims, offers=tuple(offers))
-
-
-def _reply_call(reply: Reply) -> Call:
-    return Reply.__name__, reply.model_dump(mode="json", exclude_defaults=True)

@@ -1,9 +1,9 @@
 """Stored spending of models; updated in the transaction that stores an answer, so that each answer counts once."""
 
 import operator
+from collections.abc import Iterable
 from datetime import date
 from functools import reduce
-from typing import get_args
 
 from desk.governance.budgets import Spending, Totals
 from desk.governance.scope import Scope
@@ -18,17 +18,12 @@ DAILY = "usage_day"
 
 async def usage_by_agent(store: Store, owner: str, run: str) -> dict[AgentName, Usage]:
     """Usage of each agent of a run or conversation so far."""
-    return {each.agent: each.usage for each in await agents_usage(store, owner, run)}
+    return {agent: spending.usage for agent, spending in (await _spending_by_agent(store, owner, run)).items()}
 
 
-async def agents_usage(store: Store, owner: str, run: str) -> tuple[AgentUsage, ...]:
-    """Usage of the agents of a run, in the order of the graph."""
-    prefix = f"{run}."
-    spending = {
-        record.key.id.removeprefix(prefix): Spending.model_validate(record.document)
-        async for record in iterate_records(store.records, owner, KIND, prefix=prefix)
-    }
-    agents: tuple[AgentName, ...] = get_args(AgentName)
+async def agents_usage(store: Store, owner: str, run: str, agents: Iterable[AgentName]) -> tuple[AgentUsage, ...]:
+    """Usage of those of the `agents` that models have answered in the run, in their order."""
+    spending = await _spending_by_agent(store, owner, run)
     return tuple(
         AgentUsage(agent=agent, models=spending[agent].models, usage=spending[agent].usage)
         for agent in agents
@@ -71,6 +66,14 @@ async def charge(scope: Scope, agent: AgentName, spending: Spending, answer: Put
                 return False
         else:
             return True
+
+
+async def _spending_by_agent(store: Store, owner: str, run: str) -> dict[AgentName, Spending]:
+    prefix = f"{run}."
+    return {
+        record.key.id.removeprefix(prefix): Spending.model_validate(record.document)
+        async for record in iterate_records(store.records, owner, KIND, prefix=prefix)
+    }
 
 
 async def _addition(store: Store, key: Key, spending: Spending) -> Put:

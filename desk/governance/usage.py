@@ -4,7 +4,9 @@ import math
 import operator
 from collections.abc import Iterable
 from functools import reduce
-from typing import Literal, TypeAlias
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
 
 from quant.numeric.frozen import Frozen
 
@@ -46,7 +48,8 @@ def total(usages: Iterable[Usage]) -> Usage:
     return reduce(operator.add, usages, Usage())
 
 
-AgentName: TypeAlias = Literal["risk_manager", "market_analyst", "optimizer", "explainer", "assistant"]
+AgentName: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,39}$", json_schema_extra={"x-values": "agents"})]
+"""A name in `agents.table.AGENTS`, or that of an agent which older records name; OpenAPI lists the names."""
 
 
 class AgentUsage(Frozen):

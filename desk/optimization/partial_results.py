@@ -1,6 +1,6 @@
 """The label of a result that a budget cut short: which budget, and what is missing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from desk.figures.figures import RenderedClaim
 from desk.governance.budgets import BudgetName
@@ -15,24 +15,19 @@ SPENT: dict[str, str] = {
     "agent": "Its own budget of {} was spent before the",
     "user": "The user's budget of {} for the day was spent before the",
 }
-MISSING: dict[AgentName, str] = {
-    "risk_manager": "risk manager had answered: its concerns are missing",
-    "market_analyst": "market analyst had answered: the default probabilities stand in place of its view",
-    "optimizer": "optimizer had planned all of the search: code did not search on, or searched without its guidance",
-    "explainer": "explainer had answered: the explanation comes from a template",
-    "assistant": "assistant had answered",
-}
 
 
-def reasons(decisions: Iterable[Decision]) -> tuple[str, ...]:
-    """One sentence for each agent that was not asked to the end; none for a whole result."""
-    sentences = (_sentence(decision.budget, decision.agent) for decision in decisions if decision.budget is not None)
+def reasons(decisions: Iterable[Decision], interruptions: Mapping[AgentName, str]) -> tuple[str, ...]:
+    """One sentence for each agent that was not asked to the end; none for a whole result.
+
+    `interruptions` says for each agent what is missing then, such as `explainer had answered: ...`.
+    """
+    sentences = (_sentence(d.budget, interruptions[d.agent]) for d in decisions if d.budget is not None)
     return tuple(dict.fromkeys(sentences))
 
 
-def labelled(result: OptimizationResult, decisions: Iterable[Decision]) -> OptimizationResult:
-    """With the label wherever a result is named, so that nothing of a partial one reads like a whole one."""
-    partial = reasons(decisions)
+def labelled(result: OptimizationResult, partial: tuple[str, ...]) -> OptimizationResult:
+    """The result with the label and the reasons wherever it is named, so that it does not read like a whole one."""
     if not partial:
         return result
     headline = LABEL + result.verdict.headline.removeprefix(LABEL)
@@ -40,12 +35,12 @@ def labelled(result: OptimizationResult, decisions: Iterable[Decision]) -> Optim
     return result.model_copy(update={"partial": partial, "verdict": verdict})
 
 
-def label_claims(decisions: Iterable[Decision]) -> list[RenderedClaim]:
-    """What stands before an explanation."""
-    texts = (f"{LABEL}{reason}" for reason in reasons(decisions))
+def label_claims(partial: Iterable[str]) -> list[RenderedClaim]:
+    """The reasons as claims that precede an explanation."""
+    texts = (f"{LABEL}{reason}" for reason in partial)
     return [RenderedClaim(section="winner", text=text, figures=(), template=text) for text in texts]
 
 
-def _sentence(budget: BudgetName, agent: AgentName) -> str:
+def _sentence(budget: BudgetName, interruption: str) -> str:
     scope, _, unit = budget.partition(" ")
-    return f"{SPENT[scope].format(unit)} {MISSING[agent]}."
+    return f"{SPENT[scope].format(unit)} {interruption}."

@@ -1,4 +1,7 @@
-"""Nodes of the graphs of a run and a turn: what each does, and at which share of the work it begins."""
+"""Nodes of code in the graphs of a run and a turn: what each does, and at which share of the work it begins.
+
+The nodes of agents are in `agents.table`; their events say both.
+"""
 
 from typing import NamedTuple
 
@@ -13,15 +16,10 @@ class Node(NamedTuple):
 
 NODES = {
     "prepare": Node("Loading and checking the prices", 0.01),
-    "risk_manager": Node("Risk manager: limits and what deserves attention", 0.03),
-    "market_analyst": Node("Market analyst: regime and scenarios", 0.05),
-    "optimizer": Node("Optimizer: where to search", 0.07),
     "search": Node("Searching", 0.10),
     "aggregate": Node("Judging: ranking, benchmarks, luck", 0.85),
-    "explainer": Node("Explainer: the claims", 0.92),
     "render": Node("Checking every claim", 0.95),
     "holdout": Node("Opening the locked holdout", 1.0),
-    "assistant": Node("Assistant", 0.05),
     "release": Node("Release", 0.95),
 }
 TURN_NODES = ("turn", "assistant", "release")

@@ -48,8 +48,8 @@ class ProgressTracker:
         self._earlier_trials = self._planned_trials = 0
         self._plan_start: datetime | None = None
 
-    def start_node(self, node: str) -> None:
-        self._update(stage=node, share=start_share(node))
+    def start_node(self, node: str, share: float) -> None:
+        self._update(stage=node, share=share)
 
     def start_agent(self, agent: AgentName) -> None:
         self._update(agents=tuple(sorted({*self.progress.agents, agent})))

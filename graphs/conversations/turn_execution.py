@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
-from agents.assistant import assistant
+from agents.build import build
+from agents.table import ASSISTANT
 from desk.base.errors import Conflicting, InvalidInput
 from desk.conversation.context import CallResult, ChatContext, Evidence, load_evidence, message_figures
 from desk.conversation.focus import Focus
@@ -241,7 +242,7 @@ async def _unstreamed(store: Store, owner: str, turn: Turn, yielded_ids: Collect
 
 async def _run_graph(dependencies: Dependencies, owner: str, turn: Turn, log: EventLog) -> AsyncGenerator[TraceEvent]:
     assert dependencies.models is not None
-    chain = dependencies.models.of("assistant")
+    chain = dependencies.models.of(ASSISTANT.name)
     start_event = log.make(
         TurnStarted, "turn", 0, 0, conversation=turn.conversation, turn=turn.number, model=chain.models[0].name
     )
@@ -270,7 +271,7 @@ async def _run_graph(dependencies: Dependencies, owner: str, turn: Turn, log: Ev
         context=context,
         evidence=evidence,
         log=log,
-        agent=assistant(chain),
+        agent=build(ASSISTANT, chain),
         asked=turn.asked,
         before=[_past_turn(earlier) for earlier in history.before],
     )

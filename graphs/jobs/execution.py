@@ -9,8 +9,9 @@ import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
-from agents.build import Agent
+from agents.build import Agent, build
 from agents.models.failures import ModelFailure
+from agents.table import OPTIMIZATION_AGENTS
 from desk.base.errors import UserError
 from desk.governance import approval_requests
 from desk.governance.approvals import Approval, load_approval
@@ -28,7 +29,7 @@ from desk.runs.repository import Cancelled, Run, change_run, load_events, load_r
 from desk.runs.states import FINAL_STATES, STOPPED_STATES, RunState
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.dependencies import Dependencies
-from graphs.optimization import AGENTS, RECURSION_LIMIT, Execution, optimization_graph
+from graphs.optimization import RECURSION_LIMIT, Execution, optimization_graph
 from graphs.runs.approval import APPROVE, append_approval
 from graphs.runs.computations import stop_computation
 from graphs.runs.creation import check_version
@@ -195,7 +196,7 @@ def _build_execution(
     if asks:
         if dependencies.models is None:
             raise ValueError("the run asks its agents, but no models are configured")
-        agents = {name: make(dependencies.models.of(name)) for name, make in AGENTS.items()}
+        agents = {name: build(each, dependencies.models.of(name)) for name, each in OPTIMIZATION_AGENTS.items()}
         author = dependencies.models.name
     return Execution(
         context=context, log=log, agents=agents, author=author, thresholds=dependencies.thresholds, approval=approval

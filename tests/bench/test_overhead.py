@@ -4,6 +4,7 @@ import asyncio
 import operator
 import statistics
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -17,8 +18,9 @@ from langgraph.runtime import Runtime
 
 import prompts
 from agents.build import Agent, build
+from agents.embedded_planner import EmbeddedPlanner
 from agents.models.factory import single_model
-from agents.planner.planner import EmbeddedPlanner
+from agents.table import AGENTS
 from desk.compute.local import LocalRunner
 from desk.figures.figures import Claim, Figure
 from desk.figures.guard.claims import violations
@@ -45,7 +47,6 @@ OWNER = "local"
 WANTED = 0.015
 DECISIONS, CALLS, RUNS = 6, 2, 20
 """As in an optimization: six decisions a run, of two model calls each."""
-LIMITS: dict[str, Any] = {"max_tool_calls": 6, "max_model_calls": 6}
 SUBJECTS: tuple[Subject, ...] = ("asset", "constant_exposure", "current_rule")
 TEXT = "Assess the mandate before the search."
 
@@ -145,7 +146,7 @@ def execution(store: Store, agent: Agent, run: str) -> Execution:
 
 async def ours(home: Path) -> tuple[list[float], list[RiskAssessment]]:
     """Seconds per model call in each run, and the answers of the last."""
-    agent = build("risk_manager", single_model(Instant()).common, [assess_risk], RiskAssessment, **LIMITS)
+    agent = build(replace(AGENTS["risk_manager"], tools=lambda: [assess_risk]), single_model(Instant()).common)
     graph = StateGraph(State, context_schema=Execution)
     graph.add_node("risk_manager", node)
     graph.add_edge(START, "risk_manager")
@@ -176,7 +177,7 @@ async def ours(home: Path) -> tuple[list[float], list[RiskAssessment]]:
 
 async def bare() -> tuple[list[float], list[RiskAssessment]]:
     """The same conversations without a store, a trace, a check, a limit or a checkpoint."""
-    rules = prompts.load("rules", max_tool_calls=LIMITS["max_tool_calls"], answer="RiskAssessment")
+    rules = prompts.load("rules", max_tool_calls=AGENTS["risk_manager"].max_tool_calls, answer="RiskAssessment")
     text = f"{prompts.load('risk_manager')}\n{rules}"
     loop = create_agent(Instant(), [assess_risk], system_prompt=text, response_format=ToolStrategy(RiskAssessment))
     seconds: list[float] = []

@@ -8,8 +8,9 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
+from agents.embedded_planner import EmbeddedPlanner
 from agents.models.factory import single_model
-from agents.planner.planner import ASSISTANT, EmbeddedPlanner
+from desk.conversation.reply import Reply
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events.agents import DecisionMade
 from desk.runs.repository import list_runs, load_events
@@ -70,11 +71,11 @@ def steps(*answers: Sequence[Call]) -> Script:
 
 
 def saying(*texts: str, **changes: Any) -> list[Call]:
-    return [(ASSISTANT, {"claims": [{"section": "answer", "text": text} for text in texts], **changes})]
+    return [(Reply.__name__, {"claims": [{"section": "answer", "text": text} for text in texts], **changes})]
 
 
 def obedient_model(script: Script | None = None, **scripts: Script) -> ObedientModel:
-    return ObedientModel(scripts={**({ASSISTANT: script} if script else {}), **scripts}, inputs={}, agents=[])
+    return ObedientModel(scripts={**({Reply.__name__: script} if script else {}), **scripts}, inputs={}, agents=[])
 
 
 @dataclass

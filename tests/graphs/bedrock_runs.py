@@ -12,6 +12,7 @@ import pytest
 from agents.models.factory import Models, make_models
 from agents.models.failures import ModelFailure
 from agents.models.options import BEDROCK, ModelOptions, RetryPolicy
+from agents.table import OPTIMIZATION_AGENTS
 from desk.governance.usage import AgentName
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
@@ -42,10 +43,8 @@ RISK: AgentName = "risk_manager"
 MARKET: AgentName = "market_analyst"
 OPTIMIZER: AgentName = "optimizer"
 EXPLAINER: AgentName = "explainer"
-ASKED: tuple[AgentName, ...] = (
-    *(RISK, RISK, MARKET, MARKET),
-    *(OPTIMIZER, OPTIMIZER, OPTIMIZER, OPTIMIZER),
-    *(EXPLAINER, EXPLAINER),
+ASKED: tuple[AgentName, ...] = tuple(
+    agent for agent in OPTIMIZATION_AGENTS for _ in range(4 if agent == OPTIMIZER else 2)
 )
 """The agents that a small run calls, in the order of its trace."""
 OPENS = (True, False) * (len(ASKED) // 2)

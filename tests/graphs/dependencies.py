@@ -8,9 +8,9 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
+from agents.embedded_planner import EmbeddedPlanner
 from agents.models.factory import Models, single_model
 from agents.models.options import RetryPolicy
-from agents.planner.planner import EmbeddedPlanner
 from desk.compute.local import LocalRunner
 from desk.market.bundled import BundledPrices
 from desk.optimization.inputs.owned_market import load_owned_market

@@ -5,6 +5,10 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
+from agents.declaration import Declaration, ToolCall
+from agents.table import OPTIMIZATION_AGENTS
+from quant.numeric.frozen import Frozen
+
 INVENTED_NUMBER = "7342189655"
 """A number that no computation returns, too long to occur in a digest by chance."""
 
@@ -17,12 +21,14 @@ def answer_with_calls(*calls: tuple[str, dict[str, Any]]) -> AIMessage:
     return AIMessage(f"I believe it is {INVENTED_NUMBER}.", tool_calls=tool_calls)
 
 
-TOOL_OF_ANSWER = {
-    "RiskAssessment": ("assess_risk", {"subject": "asset"}),
-    "MarketView": ("read_market", {}),
-    "SearchPlan": ("search_status", {}),
-    "Draft": ("list_figures", {}),
-}
+def _first_call(agent: Declaration) -> ToolCall:
+    calls = agent.rule("", ())
+    assert not isinstance(calls, Frozen)
+    return calls[0]
+
+
+TOOL_OF_ANSWER = {agent.answer.__name__: _first_call(agent) for agent in OPTIMIZATION_AGENTS.values()}
+"""A tool call of the agent of each answer type."""
 
 
 def assert_not_stored(home: Path, *values: Any) -> None:

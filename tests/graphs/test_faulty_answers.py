@@ -9,6 +9,7 @@ import pytest
 
 from agents.messages import unfence
 from agents.models.options import Guardrail
+from agents.table import OPTIMIZATION_AGENTS
 from desk.governance.usage import AgentName
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
@@ -20,9 +21,7 @@ from tests.doubles.bedrock.double import Double
 from tests.doubles.bedrock.drivers import Fault, embedded, faulty
 from tests.doubles.bedrock.replies import EXPIRED, Blocked, Call, Reply, Say
 from tests.graphs.bedrock_runs import (
-    EXPLAINER,
     MARKET,
-    OPTIMIZER,
     OPTIONS,
     REQUEST,
     RISK,
@@ -36,7 +35,7 @@ from tests.soak_variants import a_few
 
 pytestmark = pytest.mark.anyio
 
-AGENTS: dict[AgentName, int] = {RISK: 6, MARKET: 6, OPTIMIZER: 5, EXPLAINER: 5}
+AGENTS: dict[AgentName, int] = {name: agent.max_model_calls for name, agent in OPTIMIZATION_AGENTS.items()}
 """Model calls allowed to each agent in one round."""
 
 GUARDED = OPTIONS.model_copy(update={"guardrail": Guardrail(id="abc123", version="1")})

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage
 
-from agents.assistant import assistant
-from agents.models.factory import ModelChain, single_model
-from agents.planner.planner import ASSISTANT
+from agents.build import build
+from agents.models.factory import single_model
+from agents.table import AGENTS, OPTIMIZATION_AGENTS
 from desk.base.clock import utc_now
+from desk.conversation.reply import Reply
 from desk.governance.approvals import ApprovalDecision, Thresholds
 from desk.governance.budgets import Budgets
 from desk.optimization.judgement.verification import Unverified
@@ -24,7 +25,6 @@ from desk.runs.repository import list_runs, load_events, load_final_result, load
 from graphs.dependencies import Dependencies
 from graphs.jobs.approval_decisions import decide_approval
 from graphs.jobs.execution import execute
-from graphs.optimization import AGENTS
 from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from store.records import iterate_records
@@ -143,9 +143,10 @@ BOUND: dict[str, set[str]] = {
 
 
 def test_each_agent_is_bound_to_its_tools_and_to_no_others():
-    chain: ModelChain = single_model(obedient_model(), QUICK).of("assistant")
-    declarations = {**AGENTS, "assistant": assistant}
-    assert {name: set(make(chain).tools) for name, make in declarations.items()} == BOUND
+    chain = single_model(obedient_model(), QUICK).common
+    tools = {name: set(build(agent, chain).tools) for name, agent in AGENTS.items()}
+    assert {name: tools[name] for name in BOUND} == BOUND
+    assert not [name for name in OPTIMIZATION_AGENTS if tools[name] & BOUND["assistant"]]
 
 
 @pytest.mark.parametrize("agent", ["risk_manager", "assistant"])
@@ -192,7 +193,7 @@ def spending(script: Script) -> Script:
 async def test_no_model_is_called_after_a_hard_budget_is_spent(scope: str, home: Path):
     budgets = Budgets.model_validate({f"{scope}_tokens": 20})
     chat = await talk_on_own_desk(home, spending(steps([WORLDS])), budgets=budgets)
-    assert chat.model.agents == [ASSISTANT] * 2
+    assert chat.model.agents == [Reply.__name__] * 2
     assert chat.turn.outcome == "no_answer"
     assert [event.subject for event in chat.of(WarningIssued) if event.code == "budget_spent"]
 

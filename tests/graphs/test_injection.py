@@ -11,10 +11,10 @@ import pytest
 
 from agents.messages import fence, unfence
 from agents.models.factory import single_model
-from agents.planner.planner import ASSISTANT
 from desk.base.clock import utc_now
 from desk.base.errors import NotFound
 from desk.conversation.focus import Focus
+from desk.conversation.reply import Reply
 from desk.governance.approvals import ApprovalDecision, Thresholds, load_approval
 from desk.optimization.holdout import load_holdout
 from desk.runs.events.agents import DraftRejected, ToolCalled, ToolReturned
@@ -265,7 +265,7 @@ BROKEN: dict[str, dict[str, Any]] = {
 async def test_an_answer_accepts_no_extra_fields(attempt: str, poisoned: Path):
     chat = await talk_on_own_desk(poisoned, steps([READ], saying("All is well.", **BROKEN[attempt])))
     assert chat.turn.outcome == "no_answer"
-    assert chat.model.agents == [ASSISTANT] * 16, "two drafts of eight calls, none of which was an answer"
+    assert chat.model.agents == [Reply.__name__] * 16, "two drafts of eight calls, none of which was an answer"
     nowhere(poisoned, chat.turn, *chat.events)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage
 
-from agents.planner.planner import EmbeddedPlanner
+from agents.embedded_planner import EmbeddedPlanner
 from desk.runs.events.agents import DecisionMade, DraftRejected
 from desk.runs.repository import load_events, load_final_result, load_run
 from graphs.agent_decisions import ABSTAINED, ROUNDS

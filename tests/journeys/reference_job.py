@@ -17,8 +17,8 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 
+from agents.embedded_planner import EmbeddedPlanner
 from agents.models.factory import single_model
-from agents.planner.planner import EmbeddedPlanner
 from api.app import create_dependencies
 from api.settings import read_settings
 from desk.optimization.jobs import Report

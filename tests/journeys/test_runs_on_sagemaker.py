@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from agents.embedded_planner import EmbeddedPlanner
 from agents.models.factory import single_model
-from agents.planner.planner import EmbeddedPlanner
 from api.app import create_dependencies
 from api.settings import read_settings
 from desk.base.clock import utc_now

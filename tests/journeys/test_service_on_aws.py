@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from agents.embedded_planner import EmbeddedPlanner
 from agents.models.factory import single_model
-from agents.planner.planner import EmbeddedPlanner
 from api.app import create_app, create_dependencies
 from api.settings import Settings
 from store.aws.store import create_table

@@ -63,8 +63,12 @@ def _data(result: OptimizationResult) -> tuple[str, str]:
 
 
 def _numeric_decisions(result: OptimizationResult) -> list[tuple[str, int, dict[str, Any]]]:
-    """Return the decisions that affect numbers, without the explanation."""
-    return [(d.agent, d.ordinal, d.answer) for d in result.manifest.decisions if d.agent != "explainer"]
+    """Return the decisions that affect numbers, without the claims of the agents."""
+    without_claims = (
+        (d.agent, d.ordinal, {name: value for name, value in d.answer.items() if name != "claims"})
+        for d in result.manifest.decisions
+    )
+    return [decision for decision in without_claims if decision[2]]
 
 
 def _changes(first: OptimizationRequest, second: OptimizationRequest) -> Iterator[Change]:

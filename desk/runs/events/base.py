@@ -11,11 +11,11 @@ from desk.governance.usage import AgentName, Usage
 from desk.runs.progress import ProgressTracker
 from quant.numeric.frozen import Frozen
 
-NOT_COMPARED: Any = dict.fromkeys(("at", "sequence", "best", "seconds", "dollars", "usage"), True) | {
+NOT_COMPARED: Any = dict.fromkeys(("at", "sequence", "best", "seconds", "dollars", "usage", "title", "share"), True) | {
     "asked": {"at"},
     "decided": {"at"},
 }
-"""Fields excluded from comparisons of runs."""
+"""Fields excluded from comparisons of runs: times, costs, and how progress shows a node."""
 
 Stage: TypeAlias = Literal["run", "agents", "search", "judgement", "approval", "conversation"]
 """Part of a run that a kind reports on."""

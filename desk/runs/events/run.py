@@ -1,10 +1,12 @@
 """Events of every execution: its begin and end, its nodes, and its warnings."""
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
 
 from desk.base.text import spaced, title
 from desk.runs.events.base import BaseEvent, Row
-from desk.runs.nodes import node_title
+from desk.runs.nodes import node_title, start_share
 from desk.runs.progress import ProgressTracker
 
 
@@ -27,13 +29,17 @@ class NodeStarted(BaseEvent):
 
     event: Literal["node_started"] = "node_started"
     step: int = 0
+    title: str | None = None
+    """What an agent's node does; None for a node of code, whose title is in `desk.runs.nodes`."""
+    share: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    """Share of the run or turn at which an agent's node begins; None for a node of code."""
 
     def line(self) -> str:
         again = f" (again, {self.step + 1})" if self.step else ""
-        return node_title(self.node) + again
+        return (self.title or node_title(self.node)) + again
 
     def advance(self, progress: ProgressTracker) -> None:
-        progress.start_node(self.node)
+        progress.start_node(self.node, start_share(self.node) if self.share is None else self.share)
 
 
 class NodeFinished(BaseEvent):

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,15 @@ from langchain_core.messages import HumanMessage
 
 from agents.build import build
 from agents.models.factory import ModelChain
+from agents.table import AGENTS
 from desk.compute.local import LocalRunner
 from desk.governance.principals import Principal
 from desk.market.bundled import BundledPrices
-from desk.optimization.answers import RiskAssessment
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.inputs.owned_market import load_owned_market
 from desk.optimization.request import OptimizationRequest
 from desk.runs.context import Context, RunMarket
 from store.embedded import open_store
-from tools.risk import assess_risk
 
 AGENT = "risk_manager"
 
@@ -42,7 +42,7 @@ async def open_context(home: Path) -> AsyncGenerator[Context]:
 
 async def ask_agent(context: Context, models: ModelChain, text: str = "Go.") -> list[Any]:
     """The stream events of the agent's model calls, followed by its answer."""
-    agent = build(AGENT, models, [assess_risk], RiskAssessment, max_tool_calls=2, max_model_calls=2)
+    agent = build(replace(AGENTS[AGENT], max_tool_calls=2, max_model_calls=2), models)
     question = {"messages": [HumanMessage(text)]}
     items: list[Any] = []
     async for part in agent.loop.astream(question, context=context, stream_mode=["custom", "updates"], version="v2"):

@@ -21,13 +21,13 @@ from agents.models.options import RetryPolicy
 from agents.models.prices import FREE
 from agents.models.stream_events import ModelCall, ModelFallback, ModelRetry, Notice
 from agents.recording.player import CassetteMiss
+from agents.table import AGENTS
 from desk.governance.budgets import Budgets, BudgetSpent
 from desk.governance.principals import Principal
 from desk.governance.spending import usage_by_agent
 from desk.optimization.answers import RiskAssessment
 from desk.runs.model_answers import delete_answers, load_answer
 from tests.agents.models.agent_calls import AGENT, ask_agent, open_context
-from tools.risk import assess_risk
 
 pytestmark = pytest.mark.anyio
 
@@ -93,7 +93,7 @@ def asking(*subjects: str) -> AIMessage:
 
 async def test_tool_calls_beyond_the_limit_get_an_error_and_are_not_made(home):
     model = script(asking("asset", "asset", "constant_exposure"), answer())
-    agent = build(AGENT, chain(model), [assess_risk], RiskAssessment, max_tool_calls=2, max_model_calls=3)
+    agent = build(replace(AGENTS[AGENT], max_tool_calls=2, max_model_calls=3), chain(model))
     async with open_context(home) as context:
         state = await agent.loop.ainvoke({"messages": [HumanMessage("Go.")]}, context=context)
     results = [message for message in state["messages"] if isinstance(message, ToolMessage)]
@@ -105,7 +105,7 @@ async def test_tool_calls_beyond_the_limit_get_an_error_and_are_not_made(home):
 
 async def test_a_model_is_not_called_beyond_the_limit(home):
     model = script(*[asking("asset") for _ in range(9)])
-    agent = build(AGENT, chain(model), [assess_risk], RiskAssessment, max_tool_calls=9, max_model_calls=3)
+    agent = build(replace(AGENTS[AGENT], max_tool_calls=9, max_model_calls=3), chain(model))
     async with open_context(home) as context:
         state = await agent.loop.ainvoke({"messages": [HumanMessage("Go.")]}, context=context)
     assert len(model.call_times) == 3

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from agents.embedded_planner import PLANNER, EmbeddedPlanner
 from agents.models.factory import Models, make_models
 from agents.models.options import BEDROCK, Guardrail, ModelOptions, RetryPolicy
-from agents.planner.planner import PLANNER, EmbeddedPlanner
 from desk.base.errors import InvalidInput
 from desk.optimization.answers import RiskAssessment
 from tests.agents.models.agent_calls import ask_agent, open_context

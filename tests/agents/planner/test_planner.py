@@ -7,13 +7,10 @@ from typing import TypeVar
 import pytest
 from langchain_core.messages import HumanMessage, ToolMessage
 
-from agents.build import Agent
-from agents.explainer import explainer
-from agents.market_analyst import market_analyst
+from agents.build import build
+from agents.embedded_planner import AGENT_OF_ANSWER, PLANNER, EmbeddedPlanner
 from agents.models.factory import single_model
-from agents.optimizer import optimizer
-from agents.planner.planner import PLANNER, ROLES, EmbeddedPlanner
-from agents.risk_manager import risk_manager
+from agents.table import OPTIMIZATION_AGENTS
 from desk.figures.guard.claims import Draft, check
 from desk.market.bundled import BundledPrices
 from desk.market.regimes import RegimeReport
@@ -73,17 +70,17 @@ def test_the_name_denies_that_it_is_a_language_model() -> None:
     assert EmbeddedPlanner()._llm_type == PLANNER
 
 
-@pytest.mark.parametrize("make", [risk_manager, market_analyst, optimizer, explainer])
-def test_the_planner_calls_tools_and_arguments_that_the_agent_has(make) -> None:
-    agent: Agent = make(single_model(EmbeddedPlanner()).common)
-    [role] = [r for r in ROLES.values() if r.tool_calls[0][0] in agent.tools]
-    assert {name for name, _ in role.tool_calls} <= set(agent.tools)
-    for name, arguments in role.tool_calls:
-        assert set(arguments) == set(agent.tools[name].args)
+@pytest.mark.parametrize("name", OPTIMIZATION_AGENTS)
+def test_the_planner_calls_tools_and_arguments_that_the_agent_has(name: str) -> None:
+    tools = build(OPTIMIZATION_AGENTS[name], single_model(EmbeddedPlanner()).common).tools
+    calls = EmbeddedPlanner(answers_with=OPTIMIZATION_AGENTS[name].answer.__name__).invoke("Go.").tool_calls
+    assert calls
+    for call in calls:
+        assert set(call["args"]) == set(tools[call["name"]].args)
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [agent.answer.__name__ for agent in OPTIMIZATION_AGENTS.values()])
 async def test_a_streamed_answer_equals_the_whole_answer(role: str) -> None:
     model = EmbeddedPlanner(answers_with=role)
     whole = model.invoke("Go.")
@@ -161,4 +158,4 @@ def test_no_claim_of_its_own_rules_is_ever_refused() -> None:
     market = build_market(asyncio.run(BundledPrices().load("sp500")), request)
     figures = (*risk_figures(market, request), *regime_report(market).figures, *scenario_figures(request.scenarios))
     assert [check(claim, figures) for answer in answers for claim in answer.claims if check(claim, figures)] == []
-    assert Draft.__name__ in ROLES
+    assert Draft.__name__ in AGENT_OF_ANSWER

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from agents.embedded_planner import EmbeddedPlanner
 from agents.models.factory import single_model
-from agents.planner.planner import EmbeddedPlanner
 from api.app import create_dependencies
 from api.http.identity import api_keys
 from api.http.identity.api_keys import KeyTerms

@@ -11,9 +11,9 @@ import httpx
 import pytest
 import structlog
 
+from agents.embedded_planner import EmbeddedPlanner
 from agents.models.factory import Models, single_model
 from agents.models.options import RetryPolicy
-from agents.planner.planner import EmbeddedPlanner
 from api.app import create_dependencies
 from api.operations.log import capture_library_logs, log_to, record
 from api.settings import Settings

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from agents.embedded_planner import EmbeddedPlanner
 from agents.models.factory import ModelChain, Models, NamedModel
 from agents.models.reachability import endpoints
-from agents.planner.planner import EmbeddedPlanner
 from api.operations.readiness import CachedCheck, CheckResult, check_models, check_store
 from store.errors import Unavailable
 from store.keys import SYSTEM

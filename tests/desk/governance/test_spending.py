@@ -25,7 +25,10 @@ from store.records import Key, Put
 
 pytestmark = pytest.mark.anyio
 
-AGENTS: tuple[AgentName, ...] = ("risk_manager", "market_analyst", "optimizer", "explainer", "assistant")
+AGENTS: tuple[AgentName, ...] = ("optimizer", "explainer")
+INTERRUPTIONS: dict[AgentName, str] = {
+    agent: f"{agent} had answered: a template stands in its place" for agent in AGENTS
+}
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ONE = Spending(usage=Usage(answers=1, input_tokens=10, output_tokens=5, dollars=0.25), dollars=0.25, models=("m",))
 
@@ -76,7 +79,10 @@ async def test_spending_is_separate_per_run_agent_owner_and_day(home):
         assert (actual.agent.usage.answers, actual.run.usage.answers, actual.user.usage.answers) == (2, 3, 3)
         actual = await load_totals(night, "optimizer")
         assert (actual.agent.usage.answers, actual.run.usage.answers, actual.user.usage.answers) == (2, 3, 1)
-        assert [usage.agent for usage in await agents_usage(scope.store, "local", "r")] == ["optimizer", "explainer"]
+        assert [usage.agent for usage in await agents_usage(scope.store, "local", "r", AGENTS)] == [
+            "optimizer",
+            "explainer",
+        ]
         assert (
             await usage_by_agent(scope.store, "local", "") == await usage_by_agent(scope.store, "somebody", "r") == {}
         )
@@ -89,7 +95,7 @@ async def test_unknown_costs_do_not_hide_known_ones(home):
         await charge(scope, "optimizer", Spending(usage=Usage(answers=1, input_tokens=1, dollars=None), models=("n",)))
         await charge(scope, "optimizer", ONE)
         actual = (await load_totals(scope, "optimizer")).run
-        [usage] = await agents_usage(scope.store, "local", "r")
+        [usage] = await agents_usage(scope.store, "local", "r", AGENTS)
     assert (actual.dollars, actual.usage.dollars) == (0.5, None)
     assert (usage.models, usage.usage.dollars, usage.usage.answers) == (("m", "n"), None, 3)
 
@@ -126,9 +132,9 @@ def test_a_spent_budget_names_its_setting():
 def test_every_label_names_what_is_missing_and_would_pass_the_check_of_claims(budget, agent):
     shortened = Decision(agent=agent, ordinal=0, author="abstained", answer={}, abstained_for="budget", budget=budget)
     silent = shortened.model_copy(update={"abstained_for": "no_answer", "budget": None})
-    [reason] = reasons([silent, shortened, shortened.model_copy(update={"ordinal": 1})])
-    assert agent.replace("_", " ") in reason
+    [reason] = reasons([silent, shortened, shortened.model_copy(update={"ordinal": 1})], INTERRUPTIONS)
+    assert reason.endswith(f" was spent before the {INTERRUPTIONS[agent]}.")
     assert budget.partition(" ")[2] in reason
-    [claim] = label_claims([shortened])
+    [claim] = label_claims([reason])
     assert check(Claim(section="winner", text=claim.template), ()) == []
-    assert reasons([silent]) == ()
+    assert reasons([silent], INTERRUPTIONS) == ()

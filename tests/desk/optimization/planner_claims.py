@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from langchain_core.messages import HumanMessage, ToolMessage
 
-from agents.planner.planner import EmbeddedPlanner
+from agents.embedded_planner import EmbeddedPlanner
 from desk.figures.figures import Claim, Figure
 from desk.optimization.briefing.mandate_risk import risk_figures, risk_report
 from desk.optimization.briefing.scenario_list import scenario_figures, scenario_list

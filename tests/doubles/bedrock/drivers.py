@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from agents.planner.planner import ASSISTANT, PLANNER, ROLES, EmbeddedPlanner
+from agents.embedded_planner import AGENT_OF_ANSWER, PLANNER, EmbeddedPlanner
 from tests.doubles.bedrock.calls import Received
 from tests.doubles.bedrock.replies import Call, Reply, Say, say
 from tests.doubles.bedrock.wire import encode
@@ -55,7 +55,7 @@ def by_model(model: BaseChatModel) -> Driver:
 def embedded() -> Driver:
     """The embedded planner answers the agents; other calls get a description of the double."""
     drive = by_model(EmbeddedPlanner())
-    ours = {*ROLES, ASSISTANT}
+    ours = AGENT_OF_ANSWER.keys()
     return lambda received: drive(received) if any(t["name"] in ours for t in received.tools) else say(INTRODUCTION)
 
 

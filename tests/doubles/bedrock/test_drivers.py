@@ -16,7 +16,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from agents.planner.planner import PLANNER, ROLES, EmbeddedPlanner
+from agents.embedded_planner import PLANNER, EmbeddedPlanner
+from agents.table import OPTIMIZATION_AGENTS
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events.agents import DecisionMade
 from desk.runs.repository import load_final_result
@@ -93,7 +94,7 @@ def test_a_model_hears_the_conversation_of_the_request() -> None:
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [agent.answer.__name__ for agent in OPTIMIZATION_AGENTS.values()])
 def test_the_planner_asks_the_same_over_the_wire(role: str, streaming: bool, planner_server) -> None:
     spec = {"type": "function", "function": {"name": role, "description": role, "parameters": {"type": "object"}}}
     model = chat(planner_server[1]).bind_tools([spec])

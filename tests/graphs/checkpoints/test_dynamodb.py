@@ -13,8 +13,8 @@ from pydantic import BaseModel
 
 import graphs.assistant
 import graphs.optimization
+from agents.embedded_planner import EmbeddedPlanner
 from agents.models.factory import single_model
-from agents.planner.planner import EmbeddedPlanner
 from api.app import create_dependencies
 from api.settings import read_settings
 from desk.base.errors import InvalidInput

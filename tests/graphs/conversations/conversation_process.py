@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from agents.planner.planner import EmbeddedPlanner
+from agents.embedded_planner import EmbeddedPlanner
 from graphs.conversations.turn_execution import UNANSWERED, ask, conversation_of, resume, turn_of
 from graphs.dependencies import Dependencies
 from tests.graphs.dependencies import OWNER, open_dependencies

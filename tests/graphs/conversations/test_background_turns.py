@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from agents.embedded_planner import EmbeddedPlanner
 from agents.models.failures import ModelFailure
-from agents.planner.planner import EmbeddedPlanner
 from desk.base.clock import utc_now
 from desk.base.errors import Conflicting, NotFound
 from desk.runs.repository import load_events

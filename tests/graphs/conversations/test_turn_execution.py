@@ -17,10 +17,11 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from pydantic import Field
 
+from agents.embedded_planner import EmbeddedPlanner
 from agents.models.factory import single_model
 from agents.models.failures import ModelFailure
-from agents.planner.planner import ASSISTANT, EmbeddedPlanner
 from desk.base.errors import InvalidInput, NotFound
+from desk.conversation.reply import Reply
 from desk.governance.approvals import ApprovalDecision
 from desk.runs.events.agents import ToolCalled
 from desk.runs.events.judgement import ClaimReleased
@@ -61,14 +62,14 @@ class Scripted(EmbeddedPlanner):
     heard: list[dict[str, Any]] = Field(default_factory=list)
 
     def _reply(self, messages):
-        if self.answers_with != ASSISTANT:
+        if self.answers_with != Reply.__name__:
             return super()._reply(messages)
         message = next(m for m in reversed(messages) if isinstance(m, HumanMessage))
         self.heard.append(json.loads(str(message.text).partition("\n")[0]))
         if not self.calls:
             return super()._reply(messages)
         has_result = any(isinstance(m, ToolMessage) for m in messages)
-        final_call = (ASSISTANT, {"claims": [{"section": "answer", "text": "It is done."}]})
+        final_call = (Reply.__name__, {"claims": [{"section": "answer", "text": "It is done."}]})
         calls = [final_call] if has_result else self.calls
         return AIMessage("", tool_calls=[{"name": n, "args": a, "id": n} for n, a in calls])
 
@@ -161,8 +162,8 @@ async def test_what_a_tool_returned_is_stored_once_a_turn(home_with_run):
 
         def _reply(self, messages):
             reply = super()._reply(messages)
-            first = self.answers_with == ASSISTANT and "last draft was refused" not in str(messages)
-            if first and reply.tool_calls[0]["name"] == ASSISTANT:
+            first = self.answers_with == Reply.__name__ and "last draft was refused" not in str(messages)
+            if first and reply.tool_calls[0]["name"] == Reply.__name__:
                 reply.tool_calls[0]["args"]["claims"][0]["text"] = "It earns 4711."
             return reply
 
@@ -488,7 +489,7 @@ async def test_a_rejected_draft_is_deleted_with_a_failed_turn(home_with_run):
             if "refused" in str(messages[-1].text):
                 raise ModelFailure("model", "access_denied")
             claims = [{"section": "answer", "text": "It gained 4321 bps."}]
-            return AIMessage("", tool_calls=[{"name": ASSISTANT, "args": {"claims": claims}, "id": "1"}])
+            return AIMessage("", tool_calls=[{"name": Reply.__name__, "args": {"claims": claims}, "id": "1"}])
 
     async with open_dependencies(home_with_run, Inventing()) as dependencies:
         with pytest.raises(ModelFailure):

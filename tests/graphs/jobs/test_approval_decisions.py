@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 from pydantic import ValidationError
 
-from agents.planner.planner import EmbeddedPlanner
+from agents.embedded_planner import EmbeddedPlanner
 from desk.base.errors import InvalidInput, UserError
 from desk.governance.approvals import (
     AlreadyDecided,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.planner.planner import PLANNER, EmbeddedPlanner
+from agents.embedded_planner import PLANNER, EmbeddedPlanner
 from desk.base.errors import InvalidInput, UserError
 from desk.compute.local import LocalRunner
 from desk.optimization.inputs.owned_market import load_owned_market

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.planner.planner import EmbeddedPlanner
+from agents.embedded_planner import EmbeddedPlanner
 from desk.optimization.repositories.trial_repository import load_trials, save_trials
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult

@@ -45,7 +45,7 @@ def trial(second: float, number: int, objective: float | None) -> Any:
 
 BEGUN = [
     at(0, RunStarted, "run", request_digest="", data_digest="", model=MODEL),
-    at(1, NodeStarted),
+    at(1, NodeStarted, title="Risk manager: limits and what deserves attention"),
     at(2, AgentStarted, **AGENT, model=MODEL),
     answered(4),
     at(5, ToolCalled, **TOOL, arguments={"subject": "asset"}),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import agents.planner.planner
+import agents.embedded_planner
 import desk.optimization.reading.template
 from desk.figures.figures import Figure, format_figure
 from desk.figures.guard.claims import REFERENCE
@@ -25,7 +25,7 @@ LOSS = Figure(id="loss", quantity="return", value=-0.034, unit="percent", source
 RARE = Figure(id="rare", quantity="probability", value=0.001, unit="probability", source="r")
 REFERRING = sorted(
     text
-    for module in (desk.optimization.reading.template, agents.planner.planner)
+    for module in (desk.optimization.reading.template, agents.embedded_planner)
     for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")))
     if isinstance(node, ast.Constant) and isinstance(text := node.value, str) and REFERENCE.search(text)
 )
