@@ -10,6 +10,7 @@ from typing import Any
 
 from ag_ui.core import (
     BaseEvent,
+    CustomEvent,
     Interrupt,
     Message,
     MessagesSnapshotEvent,
@@ -83,6 +84,7 @@ class AguiTranslation:
             "launched_run_state": self._add_run,
             "verdict_state": self._set_verdict,
             "run_end": self._end_run,
+            "custom": self._custom_event,
         }
         self.over = False
         """The requested part is complete."""
@@ -170,6 +172,9 @@ class AguiTranslation:
         if event.run not in self._state["runs"]:
             return []
         return [self._set(f"runs/{event.run}/verdict", {"colour": event.colour, "headline": event.headline})]
+
+    def _custom_event(self, event: TraceEvent) -> list[BaseEvent]:
+        return [CustomEvent(name=event.event, value={"run": event.run, "line": event.line()})]
 
     def _end_run(self, event: TraceEvent) -> list[BaseEvent]:
         return [] if event.run == self._turn else self._close_open(event.run)

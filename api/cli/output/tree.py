@@ -95,7 +95,7 @@ def _walk(branch: Branch, depth: int) -> Iterator[tuple[int, Branch]]:
 
 def _times(branch: Branch, root: Branch) -> str:
     parts = [f"+{number((branch.start - root.start).total_seconds(), 1)} s"]
-    if branch.end is not None:
+    if branch.end is not None and branch.end > branch.start:
         parts.append(f"took {number((branch.end - branch.start).total_seconds(), 1)} s")
     if branch.usage is not None and branch.usage.tokens:
         parts.append(_cost(branch.usage))
@@ -210,7 +210,7 @@ class _TreeBuilder:
     def _add_model(self, event: ModelEvent) -> None:
         usage = event.spending() or Usage()
         start = event.at - timedelta(seconds=usage.seconds)
-        self._within(event).add(event.label(), start, event.at if usage.seconds else None).usage = usage
+        self._within(event).add(event.label(), start, event.at).usage = usage
 
     def _open_tool(self, event: ToolEvent) -> None:
         branch = self._within(event).add(event.label(), event.at)

@@ -32,8 +32,9 @@ AguiType: TypeAlias = Literal[
     "launched_run_state",
     "verdict_state",
     "run_end",
+    "custom",
 ]
-"""AG-UI events, or changes of the AG-UI state, that a kind becomes."""
+"""AG-UI events, or changes of the AG-UI state, that a kind becomes; `custom` carries the event's line."""
 Measure: TypeAlias = Literal[
     "ModelAnswers",
     "ModelRetries",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from desk.base.text import spaced, title
+from desk.base.text import spaced
 from desk.runs.events.base import BaseEvent, Row
 from desk.runs.nodes import node_title, start_share
 from desk.runs.progress import ProgressTracker
@@ -58,7 +58,7 @@ class NodeFinished(BaseEvent):
 class WarningIssued(BaseEvent):
     """A warning that does not stop the run."""
 
-    row = Row(stage="run")
+    row = Row(stage="run", agui="custom")
 
     event: Literal["warned"] = "warned"
     code: Literal["budget_nearly_spent", "budget_spent", "price_unknown"]
@@ -66,7 +66,7 @@ class WarningIssued(BaseEvent):
     """Subject of the warning, such as `run dollars` or the name of a model."""
 
     def line(self) -> str:
-        return f"! {title(self.code)}: {self.subject}"
+        return f"Warning: {spaced(self.code)} ({self.subject})"
 
 
 class RunFinished(BaseEvent):

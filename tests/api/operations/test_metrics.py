@@ -3,7 +3,7 @@
 import io
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -14,10 +14,13 @@ from api.operations import metrics as module
 from api.operations.metrics import MAX_RUN_LINES, MAX_RUNS, Metrics, RequestMetrics, periodic_metrics, record_gauges
 from desk.governance.estimates import Estimate
 from desk.governance.usage import Usage
+from desk.runs.events.base import Measure
 from desk.runs.events.conversation import TurnFinished, TurnStarted
 from desk.runs.events.models import ModelAnswered, ModelRetried
 from desk.runs.events.run import NodeStarted, RunFailed, RunFinished, RunStarted
 from desk.runs.events.search import EstimateMade, TrialFinished, TrialsFinished
+from desk.runs.events.table import EVENTS
+from tests.desk.runs.example_events import example
 from tests.graphs.jobs.queued_runs import queued_dependencies
 
 pytestmark = pytest.mark.anyio
@@ -249,3 +252,18 @@ def test_nothing_is_measured_unless_asked_for(capfd):
 
 def test_every_metric_has_a_unit_that_cloudwatch_knows():
     assert set(module.UNITS.values()) <= UNITS
+
+
+def test_every_amount_that_an_event_measures_is_a_metric():
+    assert set(get_args(Measure)) <= module.UNITS.keys()
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_every_kind_raises_the_metrics_that_its_row_names(kind):
+    event = example(kind)
+    amounts = [item for line in observed(event).lines().values() for item in line.items()]
+    assert {name: amount for name, amount in amounts if name in get_args(Measure)} == {
+        name: [amount] if name in module.VALUES else amount for name, amount in event.measures().items()
+    }
+    ends = [name for name, _ in amounts if name.startswith(("Jobs", "Turns"))]
+    assert len(ends) == (event.row.closes in ("run", "turn"))

@@ -20,6 +20,8 @@ from desk.runs.events.agents import AgentFinished, AgentStarted, ToolCalled, Too
 from desk.runs.events.conversation import RunLaunched, TurnFinished, TurnStarted
 from desk.runs.events.models import ModelAnswered, ModelReplaced
 from desk.runs.events.run import NodeFinished, NodeStarted, RunFailed, RunFinished, RunStarted
+from desk.runs.events.table import EVENTS
+from tests.desk.runs.example_events import example
 
 BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
 MODEL = "bedrock_converse:eu.amazon.nova-pro-v1:0"
@@ -200,6 +202,34 @@ def test_an_answered_message_leaves_a_workflow_of_its_own_that_ended_well():
     )
     errors = {name: (span.attributes or {}).get("error.type") for name, span in recorded.spans.items()}
     assert errors == {"invoke_workflow assistant": None, "turn": None, "assistant": None}
+
+
+SPANS = {"run": "invoke_workflow", "turn": "invoke_workflow", "node": "explainer", "agent": "invoke_agent"} | {
+    "tool": "execute_tool",
+    "model": "chat",
+}
+"""The begin of each span's name."""
+
+
+IN_SPANS = [name for name, kind in EVENTS.items() if {kind.row.opens, kind.row.closes} & SPANS.keys()]
+
+
+@pytest.mark.parametrize("kind", [name for name in IN_SPANS if EVENTS[name].row.opens])
+def test_the_span_that_a_kind_opens_lasts_until_the_kind_that_closes_it(kind):
+    row = EVENTS[kind].row
+    closing = [example(name, 9) for name, other in EVENTS.items() if other.row.closes == row.opens != row.closes]
+    ends = []
+    for events in ([example(kind, 1)], [example(kind, 1), *closing[:1]]):
+        spans = observed(*events).spans
+        ends.append([round(seconds(span)[1]) for name, span in spans.items() if name.startswith(SPANS[str(row.opens)])])
+    assert ends == ([[], [9]] if closing else [[1], [1]])
+
+
+@pytest.mark.parametrize("kind", sorted(EVENTS.keys() - IN_SPANS))
+def test_a_kind_outside_of_spans_leaves_no_span(kind):
+    recorded = observed(example(kind))
+    recorded.telemetry.close()
+    assert recorded.spans == {}
 
 
 @pytest.fixture

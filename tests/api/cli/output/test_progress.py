@@ -9,6 +9,8 @@ from desk.optimization.answers import Decision
 from desk.runs.events.agents import DecisionMade, DraftRejected, FiguresChecked
 from desk.runs.events.conversation import RunLaunched, TurnFinished
 from desk.runs.events.run import WarningIssued
+from desk.runs.events.table import EVENTS
+from tests.desk.runs.example_events import example
 
 PLACE: dict[str, Any] = {"id": "0" * 32, "run": "r", "node": "risk_manager", "at": datetime(2026, 1, 1, tzinfo=UTC)}
 
@@ -44,7 +46,7 @@ TURN: dict[str, Any] = {"conversation": "talk", "turn": 1, "outcome": "answered"
         (FiguresChecked(**PLACE, agent="explainer", digest="", claims=0, references=0), ""),
         (
             WarningIssued(**PLACE, code="budget_nearly_spent", subject="run dollars"),
-            "  ! Budget nearly spent: run dollars",
+            "  Warning: budget nearly spent (run dollars)",
         ),
         (RunLaunched(**PLACE, launched="two", name="\x1b[2J"), "  Launched run two: ·[2J"),
         (TurnFinished(**PLACE, **TURN, usage=Usage()), ""),
@@ -56,3 +58,10 @@ TURN: dict[str, Any] = {"conversation": "talk", "turn": 1, "outcome": "answered"
 )
 def test_events_of_guards_and_conversations_print_only_their_content(event, line):
     assert live_line(event) == line
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_a_live_view_prints_the_line_of_every_kind_that_is_live(kind):
+    event = example(kind)
+    text = live_line(event)
+    assert text.lstrip(" ▸") == (event.line() if event.live else "")

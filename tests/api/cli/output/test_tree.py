@@ -21,6 +21,8 @@ from desk.runs.events.judgement import ClaimReleased
 from desk.runs.events.models import ModelAnswered, ModelRetried
 from desk.runs.events.run import NodeFinished, NodeStarted, RunFailed, RunFinished, RunStarted, WarningIssued
 from desk.runs.events.search import EstimateMade, JobProgressed, TrialFinished, TrialsFinished
+from desk.runs.events.table import EVENTS
+from tests.desk.runs.example_events import RUN, example
 
 BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
 AGENT: dict[str, Any] = {"agent": "risk_manager"}
@@ -103,7 +105,7 @@ def test_every_event_is_below_its_cause():
         f">>Estimate: {ESTIMATE.describe()}",
         ">>3 trials, 1 dropped after few paths, highest in sample, regret apart: trial 2 (222222222222), 300.0 bps, "
         "ended: budget",
-        ">! Budget nearly spent: run dollars",
+        ">Warning: budget nearly spent (run dollars)",
         ">Finished, result digest ffffffffffff",
     ]
 
@@ -204,3 +206,23 @@ def test_text_of_a_model_cannot_move_the_cursor(capsys):
     draw(Console(file=out, force_terminal=True, width=80, color_system=None), root)
     draw(Console(file=io.StringIO()), root)
     assert "\x1b[2J" not in out.getvalue() + capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_every_kind_stands_in_the_tree_as_its_row_says(kind):
+    event, row = example(kind, 5), EVENTS[kind].row
+    opening = [example(name, 1) for name, other in EVENTS.items() if row.closes and other.row.opens == row.closes]
+    events = [event] if row.opens == row.closes else [*opening[:1], event]
+    root = tree({RUN: events}, RUN, whole=True)
+    branches = [root, *(branch for child in root.children for branch in (child, *child.children))]
+    assert (len(branches) > 1 or root.text == event.label()) == (row.trace != "omitted")
+    assert any(event.label() in branch.text for branch in branches) == (row.trace != "omitted")
+    assert any(branch.end == event.at for branch in branches) or row.closes is None
+
+
+def test_consecutive_claims_are_counted_and_trials_summed_up():
+    counted = [name for name, kind in EVENTS.items() if kind.row.trace == "counted"]
+    for kind in counted:
+        (branch,) = tree({RUN: [example(kind, 1), example(kind, 2)]}, RUN).children
+        assert branch.text.startswith("2 ")
+        assert branch.children == []
