@@ -56,7 +56,10 @@ REJECTED: dict[str, tuple[str, str]] = {
     "letters apart": ("It gains t w e l v e a year.", "spelled_out"),
     "markup": ("It gains <b>much</b>.", "character"),
     "a link": ("Look at www.evil.example now.", "link"),
-    "what only the second guard reads": ("It gains siebenundsiebzig a year.", "unexplained_number"),
+    "a unit of its own": (
+        "The yearly volatility of the risky asset in the scenario base case is {{scenario_base_case_sigma}} points.",
+        "unexplained_number",
+    ),
     "a colour": ("The verdict is green.", "verdict"),
     "the prompt": ("Numbers come only as references to figures that a tool listed.", "recited"),
 }

@@ -1,99 +1,42 @@
 """The guard: checks every claim of an agent and renders figures into it.
 
-A claim may contain plain English words, references such as `{{benefit_bps}}` and names of the request, and nothing
-else: no digit of any script, no number word, no unit, no markup. A reference must name the quantity that its sentence
-describes. The check is an allowlist: a false rejection costs a round, a leaked number costs the reader's trust.
+A claim contains English prose, references such as `{{benefit_bps}}` and names of the request, and nothing else: no
+number in any form, no unit, no markup. What looks like a number is allowed by name only: idioms in
+`allowed_phrases`, abbreviations in `abbreviations`. A reference must name the quantity that its sentence describes.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field
 
 from desk.figures.figures import Claim, Figure, RenderedClaim, format_figure
-from desk.figures.guard.number_words import within_one_edit
-from desk.figures.guard.numbers import find_unexplained
+from desk.figures.guard.abbreviations import mask_abbreviations
+from desk.figures.guard.allowed_phrases import find_allowed_phrases
+from desk.figures.guard.numbers import find_numbers, find_unexplained, is_name
 from desk.figures.guard.quantities import REFERENCE, wrong_quantities
+from desk.figures.guard.unicode import fold
 from quant.numeric.frozen import Frozen
 
 MAX_CLAIMS = 20
 
-_POSSESSED = re.compile(REFERENCE.pattern + r"(?:['’]s(?![A-Za-z]))?")
-_BEFORE = frozenset(" (\"'“‘")
-_AFTER = re.compile(r"['’]s(?![A-Za-z])|[.,;:!?)\"'”’]*(?:\s|$)")
-_PLAIN = re.compile(r"[A-Za-z .,;:!?()'\"“”‘’–—-]")
+_BEFORE = frozenset(" (\"'“‘—–")
+_AFTER = re.compile(r"['’]s(?![A-Za-z])|[.,;:!?)\"'”’—–…]*(?:\s|$)|[—–]")
+_PUNCTUATION = frozenset(" .,;:!?()'\"“”‘’–—-‑…\u00a0")
 _WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)*")
 _SPELLED_OUT = re.compile(r"(?<![A-Za-z])[A-Za-z](?:[^A-Za-z]+[A-Za-z](?![A-Za-z])){2,}")
-_GLUED = re.compile(r"[A-Za-z][.,;:!?()][A-Za-z]")
+_GLUED = re.compile(r"[A-Za-z][.,;:!?()…][A-Za-z]")
+_ADDRESS = re.compile(r"\b(?:www|https?|mailto|javascript)\b", re.IGNORECASE)
 _ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
-
-_UNITS = "one two three four five six seven eight nine".split()
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fourty fifty sixty seventy eighty ninety".split()
-_LARGE = "hundred thousand million billion trillion quadrillion lakh crore googol".split()
-_ORDINALS = (
-    "first second third fourth fifth sixth seventh eighth eigth ninth nineth tenth eleventh twelfth twelvth "
-    "thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth thirtieth "
-    "fortieth fiftieth sixtieth seventieth eightieth ninetieth hundredth thousandth millionth billionth"
-).split()
-_CARDINALS = ["zero", *_UNITS, *_TEENS, *_TENS, *_LARGE]
-_OTHERS = (
-    "nil naught nought aught half halves halve halved halving quarter quarters dozen dozens couple couples pair pairs "
-    "once twice thrice single double doubled doubles doubling doubly triple tripled triples tripling triply treble "
-    "trebled quadruple quadrupled quintuple sextuple septuple octuple tenfold twofold decade decades century "
-    "centuries millennium millennia fortnight fortnightly biannual biennial bimonthly biweekly semiannual "
-    "semiannually trimester semester percent percents percentage percentages percentile percentiles pct pc bp bps "
-    "bip bips basispoint basispoints cent cents pip pips permille mille myriad umpteen grand thou mil "
-    "squared cubed threescore fourscore threequarters tithe tierce duo trio quartet quintet sextet octet dyad triad "
-    "tetrad hat-trick nada zilch "
-    "i ii iii iv vi vii viii ix xi xii xiii xiv xv xvi xvii xviii xix xx xxi xxv xxx xl lx xc"
-).split()
-_FOREIGN = (
-    "eins zwei zwo drei vier funf fuenf sechs sieben acht neun zehn elf zwolf zwoelf zwanzig dreissig vierzig funfzig "
-    "fuenfzig sechzig siebzig achtzig neunzig hundert tausend halb drittel viertel prozent "
-    "un deux trois quatre cinq sept huit neuf dix onze douze treize quatorze quinze seize vingt trente quarante "
-    "cinquante soixante cent moitie tiers demi "
-    "uno dos tres cuatro cinco seis siete ocho nueve diez doce trece catorce quince veinte treinta cuarenta cincuenta "
-    "sesenta setenta ochenta noventa ciento cien mitad tercio doble triple medio "
-    "due tre quattro cinque sei sette otto nove dieci dodici venti trenta quaranta cinquanta sessanta settanta "
-    "ottanta novanta mezzo doppio um dois quatro sete oito dez vinte cinquenta cem metade dobro "
-    "ichi ni san shi roku shichi hachi kyu juu hyaku sen odin dva tri chetyre pyat shest sem vosem devyat desyat"
-).split()
-_HARMLESS = frozenset({"due", "tri", "sen", "ni", "san", "sem", "sei", "shi", "venti", "mix", "acht"})
-"""Words that look like a foreign or Roman number but are English, or too short to mislead."""
-
-_MORPHEMES = sorted(
-    {*_CARDINALS, *_ORDINALS, "half", "fold", "and", "th", "ths", "s", "ty", "teen"},
-    key=len,
-    reverse=True,
-)
-_COMPOSED = re.compile(f"(?:{'|'.join(_MORPHEMES)})+")
-_PARTS = frozenset({"and", "ands", "fold", "folds", "s", "sands", "th"})
-_NUMBER_WORDS = (
-    frozenset([*_CARDINALS, *_ORDINALS, *_OTHERS, *_FOREIGN]) | {f"{w}s" for w in _ORDINALS + _CARDINALS}
-) - _HARMLESS
-_LONG = tuple(w for w in [*_CARDINALS, *_ORDINALS] if len(w) >= 6)
-_HIDDEN = re.compile("|".join(w for w in _LONG if w not in {"second", "eighty"}))
-_LONG_OF = {length: tuple(w for w in _LONG if abs(len(w) - length) <= 1) for length in range(5, 16)}
-"""Long number words, by the length of a word that may be one edit away."""
-_NEAR_A_NUMBER = frozenset({"weighty", "thirsty", "fourths", "minion", "pillion", "mullion", "seconds", "season"})
 _REVERSING = frozenset({"minus", "negative", "plus", "times", "over"})
 """Words that change the number of the reference that follows."""
-_UNIT_WORDS = frozenset(
-    "a an per of and or to year years yearly month months week weeks day days point points eur usd gbp chf jpy euro "
-    "euros dollar dollars pounds k m mn bn x about around some".split()
-)
-_COLOUR = re.compile(r"\b(?:green|amber|red)\b", re.IGNORECASE)
+_CHANGING = frozenset({"times", "plus", "minus"})
+"""Words that change the number of the reference before them."""
+_COLOURS = frozenset({"green", "amber", "red"})
 RECITED_WORDS = 8
 """Number of consecutive words that a claim may not share with the prompt."""
-_MEASURE = re.compile(
-    r"[%‰$€£¥]|\d\s*(?:percent|per\s?cent|pct|bps?|basis|points?|eur|usd|gbp|chf|euros?|dollars?|k|mn?|bn|x|times|fold)\b",
-    re.IGNORECASE,
-)
-"""A number with a unit, or money: never part of a name."""
 
 
 class Draft(Frozen):
@@ -108,16 +51,16 @@ def check(claim: Claim, figures: Iterable[Figure], permitted: Iterable[str] = ()
     `permitted` are names and dates of the request, which are allowed as they are; a number is never permitted.
     """
     figures = tuple(figures)
-    text = _mask_names(claim.text, permitted)
-    words = REFERENCE.sub(" ", text)
+    named_text = _mask_names(claim.text, permitted)
+    prose = mask_abbreviations(REFERENCE.sub(" # ", named_text))
     problems = [
-        *_references(text, {figure.id for figure in figures}),
-        *_characters(words),
-        *_number_words(text),
-        *_hidden_words(words),
-        *_colours(words),
+        *_references(named_text, {figure.id for figure in figures}),
+        *_characters(prose),
+        *_letters(prose),
+        *_numbers(prose),
+        *_colours(prose),
     ]
-    return problems or list(_quantities(text, figures))
+    return problems or list(_quantities(named_text, figures))
 
 
 def render(claim: Claim, figures: Iterable[Figure]) -> RenderedClaim:
@@ -181,11 +124,6 @@ def _word_sequences(text: str) -> Iterator[tuple[str, ...]]:
     return zip(*(words[n:] for n in range(RECITED_WORDS)), strict=False)
 
 
-def _colours(words: str) -> Iterator[str]:
-    for word in dict.fromkeys(_COLOUR.findall(words)):
-        yield f"verdict: {word!r} is a colour that code gives; refer to {{{{verdict_colour}}}}"
-
-
 def _references(text: str, figure_ids: set[str]) -> Iterator[str]:
     for match in REFERENCE.finditer(text):
         if match[1] not in figure_ids:
@@ -196,6 +134,9 @@ def _references(text: str, figure_ids: set[str]) -> Iterator[str]:
         previous = _WORD.findall(before)
         if previous and previous[-1].lower() in _REVERSING:
             yield f"changed_reference: {previous[-1]!r} before {match[0]} would change its number"
+        following = _WORD.match(after.lstrip(" -–"))
+        if following and following[0].lower() in _CHANGING:
+            yield f"changed_reference: {following[0]!r} after {match[0]} would change its number"
     if re.search(r"[{}]", REFERENCE.sub(" ", text)):
         yield "malformed_reference: write a reference as two braces, an id, two braces"
 
@@ -216,26 +157,32 @@ def _mask_names(text: str, permitted: Iterable[str]) -> str:
 def _masked_name(match: re.Match[str]) -> str:
     """Keep a name of plain words, such as a scenario: it tells what the sentence is about."""
     plain = match[0].replace("_", " ")
-    in_words = re.fullmatch(r"[A-Za-z]+(?: [A-Za-z]+)+", plain) and not _COLOUR.search(plain)
-    return plain if in_words and not any(_number_words(plain)) else "Name"
+    in_words = re.fullmatch(r"[A-Za-z]+(?: [A-Za-z]+)+", plain) and not _COLOURS & set(plain.lower().split())
+    return plain if in_words and not find_numbers(plain) else "Name"
 
 
 def _is_name(text: str) -> bool:
     """Whether a string of the request is a name or a date, and not a number in disguise."""
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
         return True
-    if "{" in text or "}" in text or _MEASURE.search(text):
-        return False
-    words = [word.lower() for word in _WORD.findall(text)]
-    return any(not _is_number_word(word) and not _is_roman(word) and word not in _UNIT_WORDS for word in words)
+    return not re.search(r"[{}]", text) and is_name(text)
 
 
-def _characters(words: str) -> Iterator[str]:
-    for character in dict.fromkeys(c for c in words if not _PLAIN.fullmatch(c) and c not in "{}"):
+def _characters(prose: str) -> Iterator[str]:
+    for character in dict.fromkeys(c for c in prose if not _is_plain(c)):
         if _is_numeral(character):
             yield f"digit: {character!r} is a number of your own; refer to a figure"
         else:
             yield f"character: {unicodedata.name(character, hex(ord(character)))} is not allowed; write plain words"
+
+
+def _is_plain(character: str) -> bool:
+    """Whether a character is a Latin letter, with or without an accent, or ordinary punctuation."""
+    if character.isascii():
+        return character.isalpha() or character in _PUNCTUATION or character in "#{}"
+    accented = unicodedata.normalize("NFD", character)[0]
+    is_letter = "\u00c0" <= character <= "\u017f" and character.isalpha()
+    return character in _PUNCTUATION or (is_letter and accented.isascii() and character not in "ıĳŉſ")
 
 
 def _is_numeral(character: str) -> bool:
@@ -243,40 +190,31 @@ def _is_numeral(character: str) -> bool:
     return any(unicodedata.numeric(c, None) is not None or unicodedata.category(c)[0] == "N" for c in looks)
 
 
-def _number_words(text: str) -> Iterator[str]:
-    words = _WORD.findall(_POSSESSED.sub(" . ", text))
-    for previous, word in zip(["", *words], words, strict=False):
-        bare = re.sub(r"['’].*", "", word)
-        if bare.lower() == "one" and previous.lower() == "no":
-            continue
-        if _is_number_word(bare) or _is_roman(bare):
-            yield f"number_word: {word!r} is a number in words; refer to a figure"
-
-
-@lru_cache(maxsize=4096)
-def _is_number_word(word: str) -> bool:
-    lower = word.lower()
-    if lower in _NUMBER_WORDS or (_COMPOSED.fullmatch(lower) and lower not in _PARTS):
-        return True
-    if lower.endswith("fold") and lower not in {"manifold", "unfold", "fold", "scaffold"}:
-        return True
-    if lower in _NEAR_A_NUMBER:
-        return False
-    near = _LONG_OF.get(len(lower), ())
-    return _HIDDEN.search(lower) is not None or any(within_one_edit(lower, number) for number in near)
+def _letters(prose: str) -> Iterator[str]:
+    """Report letters that may be numerals or the parts of a word, and words joined to an address."""
+    plain = fold(prose).text
+    for word in _WORD.findall(plain):
+        bare = word.split("'")[0]
+        if (len(bare) == 1 and bare not in {"a", "A"}) or (len(bare) > 1 and _is_roman(bare)):
+            yield f"number_word: {word!r} may be read as a number; write words or refer to a figure"
+    if _SPELLED_OUT.search(plain):
+        yield "spelled_out: letters are set apart; write words"
+    if _GLUED.search(plain) or _ADDRESS.search(plain):
+        yield "link: punctuation joins two words; write plain sentences without addresses"
 
 
 def _is_roman(word: str) -> bool:
-    if len(word) == 1:
-        return word not in {"a", "A"}
-    return word.lower() not in _HARMLESS and _ROMAN.fullmatch(word.upper()) is not None
+    return word not in {"mix", "Mix"} and _ROMAN.fullmatch(word.upper()) is not None
 
 
-def _hidden_words(words: str) -> Iterator[str]:
-    if _SPELLED_OUT.search(words):
-        yield "spelled_out: letters are set apart; write words"
-    if _GLUED.search(words) or re.search(r"\b(?:www|https?|mailto|javascript)\b", words, re.IGNORECASE):
-        yield "link: punctuation joins two words; write plain sentences without addresses"
-    for word in re.findall(r"[A-Za-z]+(?:[-–—'’.][A-Za-z]+)+", words):
-        if _is_number_word(re.sub(r"[^A-Za-z]", "", word)):
-            yield f"number_word: {word!r} is a number in words; refer to a figure"
+def _numbers(prose: str) -> Iterator[str]:
+    for number in find_numbers(prose):
+        yield f"number_word: {number.text!r} is a number in words; refer to a figure"
+
+
+def _colours(prose: str) -> Iterator[str]:
+    lower = fold(prose).text.lower()
+    allowed = list(find_allowed_phrases(lower))
+    for match in re.finditer(r"[a-z]+", lower):
+        if match[0] in _COLOURS and not any(s <= match.start() and match.end() <= e for s, e in allowed):
+            yield f"verdict: {match[0]!r} is a colour that code gives; refer to {{{{verdict_colour}}}}"

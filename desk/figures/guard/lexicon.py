@@ -9,32 +9,36 @@ CONCEPT = "concept"
 _GROUPS = """
 concept
   benefit: benefit*, advantage*, outperform*, beat, beats, beating, ahead, behind, gain, gains, gained, earn, earns, \
-earned, more than, less than, lag, lags, better than, worse than, minus that of, edge, extra
+earned, more than, less than, lag, lags, better than, worse than, minus that of, edge, extra, lead, \
+improve*, adds, added
   timing: timing, timed, timing earns, timing alone earns, timing gains, earned by timing, benefit of timing
   utility: utility, certainty equivalent, objective
   regret: regret*, forgone, forgoes
   retention: retention, retains, retained, share of the best utility, share of the best
-  drawdown: drawdown*, fall, falls, fell, fallen, decline*, below its peak, from the peak, from its peak, trough
+  drawdown: drawdown*, maximum drawdown, max drawdown, loss of, worst loss, largest loss, deepest loss, \
+fall, falls, fell, fallen, decline*, below its peak, from the peak, from its peak, trough
   volatility: volatility, volatile, standard deviation, fluctuat*
-  target volatility: target volatility, volatility target, targeted volatility
+  target volatility: target volatility, target, volatility target, targeted volatility
   tracking error: tracking error
   target error: distance of, from target, misses its target, away from its target
   expected return: expected return, expected yearly return, mean return, mean yearly return
   return: return, returns, returned, lost, rose, made
   upside: return given up, given up, gives up, gave up, upside
-  weight: weight, weights, exposure, allocation, constant weight of, equity share, invested share
-  cost of trading: cost, costs, costly, fee, fees, trading cheaply
+  weight: weight, weights, exposure, allocation, constant weight of, equity share, invested share, rule holds, \
+strategy holds, portfolio holds, >in equities, >in stocks, >in the risky asset
+  cost of trading: cost, costs, costly, drag, friction*, expense*, charge, charges, fee, fees, trading cheaply
   cost of a trade: cost of a trade, cost per trade, assumed to cost, cost of each trade, \
 assumed cost*, for each trade, per trade, each trade
   break-even cost: cost of a trade that uses the advantage up, uses the advantage up, break-even cost*, break even
   turnover: turnover, trades
   trade: next trade, trade to make, buys, sells
   Sharpe ratio: sharpe ratio, sharpe
-  deflated Sharpe ratio: deflated sharpe ratio, deflated sharpe, skill, more than luck
+  deflated Sharpe ratio: deflated sharpe ratio, deflated sharpe, deflated ratio, deflated, \
+skill, more than luck
   overfitting: overfit*, probability of overfitting, probability of backtest overfitting
   significance: p-value, p value, significance, significant, superior predictive ability
   track record: track record
-  trials tried: tried, trial, trials, configurations
+  trials tried: tried, trial, trials, configurations, candidates, variants, attempts
   trials left: trials left, left of the budget, trials remain, remain, remaining
   dropped early: dropped, screened
   paths: >paths, simulated paths, number of paths
@@ -43,8 +47,9 @@ assumed cost*, for each trade, per trade, each trade
   scenarios: number of scenarios, scenarios whose number is, >scenarios
   length of a path: years of each path, length of each path, length is, path runs, paths run
   indistinguishable finalists: cannot be told, told apart, indistinguishable, within noise
-  value at risk: value at risk, value-at-risk
-  shortfall: expected shortfall, shortfall, mean loss beyond, loss beyond
+  value at risk: value at risk, value-at-risk, var
+  shortfall: expected shortfall, shortfall, cvar, conditional value at risk, average loss, tail loss, \
+mean loss beyond, loss beyond
   probability: probability, chance, likelihood
   calmer share: calmer
   distance from the mean: distance of the price, above its mean, below its mean
@@ -102,7 +107,7 @@ world
   the base case: base case
 period
   the training history: training history, training window, training, in sample
-  the validation window: validation window, validation, out of sample
+  the validation window: validation window, validation, out of sample, out-of-sample, unseen data
   the locked holdout: holdout, locked
   the latest: latest, end of the training window, at its end, that day, today, today's, now
   the whole window: whole window, long run, long-run
@@ -127,7 +132,8 @@ measure
 
 _SAYS_NOTHING = (
     "of the same volatility, same volatility, equal volatility, after costs, after all costs, net of costs, "
-    "most of the time, at least a, in every case, in any case, so many trials, luck of the best, current drawdown"
+    "most of the time, at least a, in every case, in any case, so many trials, luck of the best, current drawdown, "
+    "bear a, bear the, bear in mind, to bear, cannot bear, can bear, must bear"
 )
 """Phrases that belong to no group although their words would match one."""
 

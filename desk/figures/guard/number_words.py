@@ -61,12 +61,15 @@ MULTIPLES: dict[str, float] = {
 YEARS: dict[str, float] = {"decade": 10, "century": 100, "millennium": 1000}
 
 _VAGUE = (
-    "decades centuries millennia fortnight fortnights halfway biannual biennial bimonthly biweekly semiannual "
-    "semiannually duo trio quartet quintet sextet septet octet umpteen teens twenties thirties forties fifties "
-    "sixties seventies eighties nineties googol myriad zilch nada aught cipher cypher squared cubed "
-    "umpteenth thou tithe couples sevn seveen thre thret fiv foour eigth nineth eigh tewlve twleve tweleve twelv tweny "
-    "dozens hundreds thousands millions billions trillions tens ones twos threes fours fives sixes sevens "
-    "eights nines zeros zeroes lakhs crores"
+    "decades centuries millennia fortnight fortnights fortnightly halfway biannual biannually biennial bimonthly "
+    "biweekly semiannual semiannually triennial quinquennial decennial centennial bicentennial centenary bicentenary "
+    "octogenarian nonagenarian centenarian lustrum duo trio quartet quintet sextet septet octet nonet dyad triad "
+    "tetrad pentad hexad heptad octad ennead trifecta triplet triplets quadruplet quadruplets quintuplet quintuplets "
+    "sextuplet sextuplets threescore fourscore twelvemonth sennight umpteen umpteenth teens twenties thirties forties "
+    "fifties sixties seventies eighties nineties googol myriad zilch nada nix aught cipher cypher squared cubed thou "
+    "tithe tierce fiver fivers tenner tenners pi sevn seveen thre thret fiv foour eigth nineth eigh eihgt tewlve "
+    "twleve tweleve twelv tweny zer niine noughts dozens hundreds thousands millions billions trillions tens ones "
+    "twos threes fours fives sixes sevens eights nines zeros zeroes lakhs crores quarters"
 ).split()
 _FOREIGN: dict[str, str] = {
     "0 de": "null eins zwei drei vier funf sechs sieben acht neun zehn elf zwolf dreizehn vierzehn funfzehn sechzehn "
@@ -89,21 +92,39 @@ _FOREIGN: dict[str, str] = {
     "0 ja": "rei ichi ni san yon go roku nana hachi kyu juu",
     "0 ru": "nol odin dva tri chetyre pyat shest sem vosem devyat desyat odinnadtsat dvenadtsat",
     "0 la": "nihil unus duo tres quattuor quinque sex septem octo novem decem undecim duodecim",
+    "0 da": "nul en to tre fire fem seks syv otte ni ti elleve tolv tretten fjorten femten seksten sytten atten nitten "
+    "tyve",
+    "0 fi": "nolla yksi kaksi kolme nelja viisi kuusi seitseman kahdeksan yhdeksan kymmenen yksitoista kaksitoista "
+    "kolmetoista neljatoista viisitoista kuusitoista",
+    "0 tr": "sifir bir iki uc dort bes alti yedi sekiz dokuz on",
+    "0 hu": "nulla egy ketto harom negy ot hat het nyolc kilenc tiz",
+    "0 cs": "nula jeden dva tri ctyri pet sest sedm osm devet deset jedenact dvanact trinact ctrnact patnact",
+    "0 ro": "zero unu doi trei patru cinci sase sapte opt noua zece",
+    "0 id": "nol satu dua tiga empat lima enam tujuh delapan sembilan sepuluh sebelas",
+    "0 sw": "sifuri moja mbili tatu nne tano sita saba nane tisa kumi",
+    "0 eo": "nul unu du tri kvar kvin ses sep ok nau dek",
+    "0 cy": "sero un dau tri pedwar pump chwech saith wyth naw deg",
+    "0 el": "miden ena dyo tria tessera pente exi epta okto ennea deka enteka dodeka",
+    "0 hi": "shunya ek do teen char paanch chhah saat aath nau das gyarah barah",
+    "0 zh": "ling yi er san si wu liu qi ba jiu shi",
+    "0 ar": "sifr wahid ithnan thalatha arbaa khamsa sitta sabaa thamania tisaa ashara",
+    "0 he": "efes echad shtayim shalosh arba chamesh shesh sheva shmone tesha eser",
+    "0 ko": "yeong hana dul set net daseot yeoseot ilgop yeodeol ahop yeol",
 }
 _FOREIGN_TENS = {
     10: "zehn dix diez dieci",
-    20: "zwanzig vingt veinte venti",
-    30: "dreissig dreiszig trente treinta trenta trinta",
-    40: "vierzig quarante cuarenta quaranta quarenta",
-    50: "funfzig cinquante cincuenta cinquanta cinquenta",
-    60: "sechzig soixante sesenta sessanta sessenta",
-    70: "siebzig septante setenta settanta",
-    80: "achtzig huitante octante ochenta ottanta oitenta",
-    90: "neunzig nonante noventa novanta",
-    100: "hundert cent ciento cien cento",
+    20: "zwanzig vingt veinte venti twintig kaksikymmenta yirmi dwadziescia dvadtsat husz dvacet",
+    30: "dreissig dreiszig trente treinta trenta trinta dertig trettio kolmekymmenta otuz tridtsat harminc tricet",
+    40: "vierzig quarante cuarenta quaranta quarenta veertig fyrtio sorok negyven ctyricet",
+    50: "funfzig cinquante cincuenta cinquanta cinquenta vijftig femtio elli pyatdesyat otven padesat",
+    60: "sechzig soixante sesenta sessanta sessenta zestig sextio altmis hatvan",
+    70: "siebzig septante setenta settanta zeventig sjuttio yetmis hetven",
+    80: "achtzig huitante octante ochenta ottanta oitenta tachtig attio seksen nyolcvan",
+    90: "neunzig nonante noventa novanta negentig nittio doksan kilencven",
+    100: "hundert cent ciento cien cento honderd hundra hundrede sata yuz szaz seratus",
     200: "doscientos doscientas duecento",
     500: "quinientos quinientas",
-    1000: "tausend mille mil mila",
+    1000: "tausend mille mil mila duizend tusen tusind tuhat tysiac tysyacha ezer seribu",
 }
 _FOREIGN_OTHERS = (
     "zwo zweite dritte dritter drittel drittes viertel halb halbe hundertstel dutzend fuenf zwoelf fuenfzehn fuenfzig "
@@ -113,14 +134,15 @@ _FOREIGN_OTHERS = (
     "secondo dreissigste zwanzigste einhundert eintausend zweihundert dreihundert ventuno ventotto trentuno trentotto"
 ).split()
 ENGLISH_TOO = frozenset(
-    (
-        "due six sei sept seize once elf un uno dos tre venti otto mil mille cent tri san ni go sem fem sex "
-        "sexton fyra tien null duo acht drie media medio meta quart secondo segundo premier eine een rei nana ett "
-        "atta um nul demi dix vier cien mila nove huit sem zes doze ones wan yi cipher cypher myriad zip nol san "
-        "yon kyu mezzo odin roku quince "
-    ).split()
-) - {"six"}
-"""Foreign words that are English too, and rare senses: a number only before a unit."""
+    "due sept seize once elf un dos otto mil mille cent tri san ni go sem sex sexton tien null media medio meta quart "
+    "secondo segundo premier eine een rei ett um nul du ot das ti osm dix ones wan yi cipher cypher myriad zip nol yon "
+    "odin roku quince opt lima deg bir uc het ses sep dek naw wu liu qi ba jiu shi efes exi ena dul hana elli iki egy "
+    "ek teen saat dau nova noua nana kirk doze dua un drie tre fem acht".split()
+)
+"""Foreign words that are English too, or names or abbreviations: a number only before a unit."""
+
+_ENGLISH_ONLY = frozenset("en to on hat pet ok do char set net ling ne er si fire pump as".split())
+"""Foreign numbers whose spelling is a common English word: never a number."""
 
 _TEN_STEMS = {"funf": 5, "sechs": 6, "sieben": 7, "acht": 8, "neun": 9, "ein": 1, "zwei": 2, "drei": 3, "vier": 4}
 _GERMAN_TENS = {
@@ -146,7 +168,7 @@ def _foreign_words() -> dict[str, float | None]:
     words |= {
         f"{ten[:-1]}{one}": float(t + n) for ten, t in _ITALIAN_TENS.items() for one, n in (("uno", 1), ("otto", 8))
     }
-    return words
+    return {word: value for word, value in words.items() if word not in _ENGLISH_ONLY}
 
 
 FOREIGN = _foreign_words()
@@ -159,6 +181,7 @@ _ENGLISH: dict[str, float | None] = {
     **YEARS,
     **dict.fromkeys([f"{word}s" for word in ORDINALS if word != "second"]),
     "half": 0.5,
+    "quarter": 0.25,
 }
 WORDS: dict[str, float | None] = {**FOREIGN, **_ENGLISH}
 """Every single word that is a number, folded to plain letters; None if its value is vague or depends on context."""
@@ -167,8 +190,8 @@ _STEMS = sorted(
     {*CARDINALS, *SCALES, *ORDINALS, "half", "hundreds", "thousands", "millions"} - {"couple"}, key=len, reverse=True
 )
 _ENDINGS = (
-    "fold|s|th|ths|percent|percents|pct|percentage|points?|bps?|basis(?:points?)?|years?|months?|weeks?|days?|times|ish|x|"
-    "dollars?|euros?"
+    ""
+    "fold|s|th|ths|percent|percents|pct|percentage|points?|bps?|basis(?:points?)?|years?|months?|weeks?|days?|times|ish|x|dollars?|euros?"
 )
 _GROWN = re.compile(f"(?:(?:{'|'.join(_STEMS)})(?:and)?)+(?:{_ENDINGS})?")
 _GERMAN = re.compile(
@@ -182,8 +205,15 @@ _LONG = tuple(
     if len(word) >= 6 and word not in {"nought", "naught", "second", "couple"}
 )
 _INSIDE = re.compile("|".join(sorted({*_LONG, "seven", "fifty", "sixty", "forty", "dozen"} - {"eighty"})))
-_LONG_OF = {length: tuple(w for w in _LONG if abs(len(w) - length) <= 1) for length in range(5, 16)}
-_NEAR = frozenset("weighty thirsty fourths minion pillion mullion bullion seconds season forth nicety mighty".split())
+_EDITED = (*_LONG, *"three seven eight forty fifty sixty".split())
+_LONG_OF = {length: tuple(w for w in _EDITED if abs(len(w) - length) <= 1) for length in range(4, 16)}
+_BACKWARDS = frozenset(word for word in {*CARDINALS, *SCALES} if len(word) >= 4)
+_NEAR = frozenset(
+    "weighty thirsty fourths minion pillion mullion bullion seconds season forth nicety mighty there thee threw tree "
+    "thrive even evens seen sever severn steven stevens severe light lights might night nights right rights sight "
+    "sights tight fight fights height heights weight weights freight wight bight fort forts forte forths nifty shree "
+    "tree trees these theme".split()
+)
 """English words one letter away from a number."""
 _LEET = str.maketrans("$€£!|@+¥", "selilaty")
 
@@ -193,15 +223,17 @@ def is_number_word(word: str) -> bool:
     """Whether a lower-case word is a number, in any spelling."""
     if word in WORDS:
         return True
+    if word in _NEAR:
+        return False
     if _GROWN.fullmatch(word) or _ILLION.fullmatch(word) or _GERMAN.fullmatch(word):
         return True
     return _is_disguised(word)
 
 
 def _is_disguised(word: str) -> bool:
-    if len(word) < 4 or word in _NEAR:
+    if len(word) < 4:
         return False
-    if _INSIDE.search(word) or _squeeze(word) in _SQUEEZED:
+    if _INSIDE.search(word) or _squeeze(word) in _SQUEEZED or word[::-1] in _BACKWARDS:
         return True
     return any(within_one_edit(word, number) for number in _LONG_OF.get(len(word), ()))
 

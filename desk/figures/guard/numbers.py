@@ -36,10 +36,12 @@ _RANGE_UNITS = frozenset(
 _BETWEEN = ".,:/'’-–·"
 _SHARES = re.compile(r"(\d\d?)/(\d\d?)")
 _NOUNS = re.compile(r"\b(day|week|month|quarter|year|session|decade|time|hour|minute|second)s?\b")
+_MEASURES = frozenset({"percent", "bps", "points", "permille", "currency", "multiple"})
 _KINDS = ("", "trading ", "calendar ")
 _NO_NAMES = frozenset(
     "a an and or of to the in at by for from until about around roughly nearly over under above below than between "
-    "plus minus per up down exactly some is was e".split()
+    "plus minus per up down exactly some is was e x k m mn bn year years yearly month months week weeks day "
+    "days".split()
 )
 _MIRRORED = re.compile("[\u202e\u202d\u2067][^\u202c\u2069\n]+")
 
@@ -171,18 +173,20 @@ def _name_explanations(text: str, permitted: Iterable[str]) -> Iterator[_Explana
     for name in permitted:
         numbers = find_numbers(name)
         dates = bool(numbers) and all(number.unit == "date" for number in numbers)
-        if dates or _is_name(name, numbers):
+        if dates or is_name(name, numbers):
             places = _occurrences(folded_case, name.casefold()) if same else _occurrences(text, name)
             for start, end in places:
-                yield _Explanation(start, end, dates and not _is_name(name, numbers))
+                yield _Explanation(start, end, dates and not is_name(name, numbers))
 
 
-def _is_name(name: str, numbers: Iterable[Number]) -> bool:
-    """Whether the name contains more than numbers; 60/40 is the name of a portfolio."""
+def is_name(name: str, numbers: Iterable[Number] | None = None) -> bool:
+    """Whether a string is a name and not a number or a measurement; 60/40 is the name of a portfolio."""
     if (shares := _SHARES.fullmatch(name.strip())) and int(shares[1]) + int(shares[2]) == 100:
         return True
     rest = list(name)
-    for number in numbers:
+    for number in find_numbers(name) if numbers is None else numbers:
+        if number.unit in _MEASURES:
+            return False
         if number.unit not in {"code", "unread"}:
             rest[number.start : number.end] = " " * (number.end - number.start)
     return any(word not in _NO_NAMES for word in re.findall(r"[^\W\d_]+", "".join(rest).lower()))

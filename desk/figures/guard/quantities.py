@@ -172,6 +172,8 @@ class _Clause:
         for group in (*DEMANDED, "world"):
             features, own = self._features(group, IN_ZONE), figure_meaning.marks.get(group, frozenset())
             strict = group in STRICT and (group != "bound" or self._place.bound is None)
+            if group == "period" and not figure_meaning.marks:  # a figure without a period may be that of today
+                features -= {"the latest"}
             if (features if own else features - OPTIONAL if strict else ()) and not features & own:
                 contradictions.append(" or ".join(sorted(features)))
         return contradictions

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from desk.figures.guard.idioms import IDIOM, ONCE, OTHERS, QUARTER
+from desk.figures.guard.allowed_phrases import find_allowed_phrases
 from desk.figures.guard.number_words import (
     CARDINALS,
     ENGLISH_TOO,
@@ -44,33 +44,41 @@ class _Word(NamedTuple):
 
 
 def find_number_words(text: str, lower: str) -> Iterator[WordSpan]:
-    yield from _sequences(lower)
+    allowed_phrases = list(find_allowed_phrases(lower))
+    yield from _sequences(lower, allowed_phrases)
     yield from _masked_words(text, lower)
     yield from _split_words(lower)
-    for pattern in (OTHERS, ONCE, QUARTER, ALONE):
-        for match in pattern.finditer(lower):
-            yield WordSpan(*match.span(), 0.25 if pattern is QUARTER else None, "plain")
+    for match in (*_PHRASES.finditer(lower), *ALONE.finditer(lower)):
+        if not _is_allowed(match.start(), match.end(), allowed_phrases):
+            yield WordSpan(*match.span(), None, "plain")
 
 
-def _sequences(lower: str) -> Iterator[WordSpan]:
+def _is_allowed(start: int, end: int, allowed_phrases: Sequence[tuple[int, int]]) -> bool:
+    return any(first <= start and end <= last for first, last in allowed_phrases)
+
+
+def _sequences(lower: str, allowed_phrases: Sequence[tuple[int, int]]) -> Iterator[WordSpan]:
     words = [_Word(m[0].split("'")[0], m.start(), m.end()) for m in _WORD.finditer(lower)]
-    idioms = [match.span() for match in IDIOM.finditer(lower)]
     place = 0
     while place < len(words):
         word = words[place]
-        if not _begins(lower, word) or any(s <= word.start and word.end <= e for s, e in idioms):
+        if not _begins(lower, word) or _is_allowed(word.start, word.start + len(word.text), allowed_phrases):
             place += 1
             continue
         last = _last(lower, words, place)
         first = place - (place > 0 and _has_article(lower, words[place - 1], word))
         yield _read(lower, words[first : last + 1])
         place = last + 1
-    for match in _SCORES.finditer(lower):
-        yield WordSpan(match.start(), match.end(), None, "plain")
 
 
-_SCORES = re.compile(r"\b(?:an?|several|many) score (?=of\b)|\bscores (?=of\b)")
-"""A score that means twenty; "score" alone is a rating."""
+_PHRASES = re.compile(
+    r"\b(?:once|(?:single|double|triple)[\s-]digits?|a\s+(?:matched\s+)?pair\s+of|pairs\s+of|hat[\s-]tricks?|goose[\s-]eggs?|"
+    r"(?:mid|low|high)[\s-]+(?:teens|twenties|thirties|forties|fifties|sixties|seventies|eighties|nineties)|"
+    r"(?:an?|several|many)\s+score(?=\s+of\b)|scores(?=\s+of\b)|orders?\s+of\s+magnitude|"
+    r"a\s+grand(?=[.,;:!?)]|$|\s+(?:a|an|per|in|of|on|each|for|more|less|to|every)\b)|"
+    r"(?:of|to|at|near|above|below|than|is|exceeds|exceeded|equals)\s+unity)\b"
+)
+"""Numbers of several words, none of which is a number word."""
 
 
 def _begins(lower: str, word: _Word) -> bool:
