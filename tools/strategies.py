@@ -17,6 +17,7 @@ from desk.strategies.evaluation import evaluate_strategy as evaluate
 from desk.strategies.repository import load_strategy, saved_strategy_figures
 from desk.strategies.repository import save_strategy as store_strategy
 from desk.strategies.templates import Rule, StrategyValues, build_rule
+from quant.strategies.family import PARAMETERS
 
 
 @tool(response_format="content_and_artifact")
@@ -127,8 +128,8 @@ async def _rule(context: ChatContext, wish: StrategyWish) -> Rule:
 
 
 _AMOUNTS = (
-    *("target_volatility", "midpoint", "scale", "floor", "drawdown_cap", "constant_weight", "no_trade_band"),
-    *("slope", "multiplier"),
+    *("target_volatility", "decay", "no_trade_band"),
+    *(name for name, row in PARAMETERS.items() if row.unit != "choice"),
 )
 
 

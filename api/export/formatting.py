@@ -5,7 +5,8 @@ from desk.governance.usage import Usage
 from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.request import LimitName
 from desk.optimization.result import Fact, LimitCheck, OptimizationResult
-from quant.strategies.config import REBALANCING_DAYS, Rebalancing, StrategyConfig, length_of
+from quant.strategies.choices import ESTIMATORS, REBALANCING, Rebalancing
+from quant.strategies.config import StrategyConfig
 from quant.strategies.family import ACTIVE, FAMILY
 
 LIMITS: dict[LimitName, str] = {
@@ -103,12 +104,12 @@ def usage_line(usage: Usage) -> str:
 
 
 def _frequency(rebalancing: Rebalancing) -> str:
-    days = REBALANCING_DAYS[rebalancing]
+    days = REBALANCING[rebalancing].days
     return rebalancing if days == 1 else f"{rebalancing} (every {days} sessions)"
 
 
 def _estimator(config: StrategyConfig) -> str:
-    match length_of(config.estimator):
+    match ESTIMATORS[config.estimator].length:
         case "lookback_days":
             return f"{config.estimator}, {config.lookback_days} sessions"
         case "decay":

@@ -3,19 +3,27 @@
 from collections.abc import Callable
 
 from desk.conversation import quotes
+from quant.strategies.config import StrategyConfig
+from quant.strategies.family import PARAMETERS
+
+_CONFIG = StrategyConfig.model_json_schema()["properties"]
+
+
+def _range(name: str) -> tuple[float, float]:
+    """Accepted values of a parameter of a configuration."""
+    (number,) = (schema for schema in _CONFIG[name].get("anyOf", [_CONFIG[name]]) if schema["type"] != "null")
+    return number["minimum"], number["maximum"]
+
 
 _FRACTIONS: dict[str, tuple[float, float]] = {
-    "target_volatility": (0.05, 0.20),
+    "target_volatility": _range("target_volatility"),
     "min_weight": (0.0, 1.0),
     "max_drawdown": (0.0, 1.0),
     "value_at_risk": (0.0, 1.0),
     "expected_shortfall": (0.0, 1.0),
-    "midpoint": (0.05, 0.40),
-    "scale": (0.005, 0.20),
-    "floor": (0.5, 0.99),
-    "drawdown_cap": (0.05, 0.50),
-    "constant_weight": (0.0, 2.0),
-    "no_trade_band": (0.0, 0.25),
+    "decay": _range("decay"),
+    "no_trade_band": _range("no_trade_band"),
+    **{name: _range(name) for name, row in PARAMETERS.items() if row.unit == "fraction"},
     "expected_return": (-0.5, 0.5),
     "volatility": (0.01, 1.0),
     "cash_rate": (-0.05, 0.25),
@@ -28,8 +36,7 @@ _RATIOS: dict[str, tuple[float, float]] = {
     "max_turnover": (0.0, 1_000.0),
     "max_leverage": (0.0, 2.0),
     "risk_aversion": (0.5, 10.0),
-    "slope": (0.5, 20.0),
-    "multiplier": (1.0, 10.0),
+    **{name: _range(name) for name, row in PARAMETERS.items() if row.unit == "number"},
     "bond_correlation": (-1.0, 1.0),
 }
 _BASIS_POINTS: dict[str, tuple[float, float]] = {"max_cost": (0.0, 10_000.0), "transaction_cost": (0.0, 50.0)}

@@ -14,7 +14,7 @@ from desk.conversation.quotes import is_quote
 from desk.figures.guard.numbers import find_numbers
 from desk.strategies.templates import Template
 from quant.numeric.frozen import Frozen
-from quant.strategies.config import Estimator, InnerPortfolio, Rebalancing
+from quant.strategies.choices import Estimator, InnerPortfolio, Rebalancing
 from quant.strategies.family import WeightFunction
 from quant.strategies.goal import Goal
 from quant.worlds.scenario import Engine
@@ -77,6 +77,10 @@ Offer: TypeAlias = Literal[
 """Actions that the assistant can offer; `reply.OFFERS` holds the text of each."""
 
 
+MOST_NAMES = 32
+"""Most names in a list of a wish; it does not depend on how many rows a table has."""
+
+
 class Wish(Frozen):
     """An optimization; what is None stays as in the base."""
 
@@ -95,11 +99,11 @@ class Wish(Frozen):
     risk_aversion: Quote | None = None
     transaction_cost: Quote | None = None
     """Also "double" or "half", of the base's."""
-    weight_functions: Annotated[tuple[WeightFunction, ...], Field(max_length=11)] = ()
-    estimators: Annotated[tuple[Estimator, ...], Field(max_length=7)] = ()
+    weight_functions: Annotated[tuple[WeightFunction, ...], Field(max_length=MOST_NAMES)] = ()
+    estimators: Annotated[tuple[Estimator, ...], Field(max_length=MOST_NAMES)] = ()
     lookbacks: Annotated[tuple[Quote, ...], Field(max_length=10)] = ()
-    rebalancing: Annotated[tuple[Rebalancing, ...], Field(max_length=4)] = ()
-    inner: Annotated[tuple[InnerPortfolio, ...], Field(max_length=6)] = ()
+    rebalancing: Annotated[tuple[Rebalancing, ...], Field(max_length=MOST_NAMES)] = ()
+    inner: Annotated[tuple[InnerPortfolio, ...], Field(max_length=MOST_NAMES)] = ()
     scenarios: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
     engine: Engine | None = None
     goal: Goal | None = None
@@ -120,6 +124,7 @@ class StrategyWish(Frozen):
     weight_function: WeightFunction | None = None
     estimator: Estimator | None = None
     lookback: Quote | None = None
+    decay: Quote | None = None
     rebalancing: Rebalancing | None = None
     target_volatility: Quote | None = None
     midpoint: Quote | None = None
@@ -127,7 +132,11 @@ class StrategyWish(Frozen):
     slope: Quote | None = None
     floor: Quote | None = None
     multiplier: Quote | None = None
+    hysteresis: Quote | None = None
     drawdown_cap: Quote | None = None
+    calm_weight: Quote | None = None
+    turbulent_weight: Quote | None = None
+    gain: Quote | None = None
     constant_weight: Quote | None = None
     no_trade_band: Quote | None = None
     transaction_cost: Quote | None = None

@@ -1,7 +1,8 @@
 """Labels of strategies, parameters, scenarios and limits for use in sentences."""
 
+from quant.strategies.choices import ESTIMATORS, INNER_PORTFOLIOS
 from quant.strategies.config import StrategyConfig
-from quant.strategies.family import FAMILY
+from quant.strategies.family import FAMILY, PARAMETERS
 
 _TITLES: dict[str, str] = {name: row.title for name, row in FAMILY.items()}
 _PARAMETERS = {
@@ -12,14 +13,7 @@ _PARAMETERS = {
     "rebalancing": "the rebalancing frequency",
     "no_trade_band": "the no-trade band",
     "inner": "the inner portfolio",
-}
-_INNER = {
-    "equal_weight": "an equal-weight portfolio",
-    "inverse_volatility": "an inverse-volatility portfolio",
-    "risk_parity": "a risk-parity portfolio",
-    "hierarchical_risk_parity": "a hierarchical risk-parity portfolio",
-    "minimum_variance": "a minimum-variance portfolio",
-    "risk_control": "a risk-control mix",
+    **{name: row.label for name, row in PARAMETERS.items()},
 }
 _LIMITS = {
     "max_drawdown": "the drawdown limit",
@@ -36,18 +30,10 @@ def strategy_label(config: StrategyConfig) -> str:
     name = function_label(config.weight_function)
     if config.weight_function == "constant":
         return f"{name} of {config.constant_weight or 0.0:.0%}"
-    measure = {
-        "rolling": f"{config.lookback_days}-day volatility",
-        "downside": f"{config.lookback_days}-day downside volatility",
-        "ewma": f"EWMA volatility (decay {config.decay})",
-        "ewma_max": f"the larger of two EWMA volatilities (decay {config.decay})",
-        "garch": "a GARCH forecast of volatility",
-        "range": f"{config.lookback_days}-day range volatility",
-        "implied": "implied volatility",
-    }[config.estimator]
+    measure = ESTIMATORS[config.estimator].label.format(lookback_days=config.lookback_days, decay=config.decay)
     on = f" on {measure}" if FAMILY[config.weight_function].volatility else ""
     band = f" with a no-trade band of {config.no_trade_band:.0%}" if config.no_trade_band else ""
-    mixed = f", holding {_INNER[config.inner]}" if config.inner is not None else ""
+    mixed = f", holding {INNER_PORTFOLIOS[config.inner].label}" if config.inner is not None else ""
     return f"{name}{on}, rebalanced {config.rebalancing}{band}{mixed}"
 
 

@@ -12,7 +12,8 @@ from desk.optimization.inputs.splits import DAYS
 from desk.optimization.request import OptimizationRequest
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.measured import Measured
-from quant.strategies.config import InnerPortfolio, Rebalancing, StrategyConfig
+from quant.strategies.choices import InnerPortfolio, Rebalancing
+from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.history import History, Replay, rebalancing_days, replay, trained_constant
 from quant.strategies.metrics import series_metrics

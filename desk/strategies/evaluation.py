@@ -36,7 +36,8 @@ from quant.numeric.elementary import exp
 from quant.numeric.errors import DataError
 from quant.numeric.measured import Measured
 from quant.performance.growth import calendar_years
-from quant.strategies.config import ON_HISTORY_ALONE, REBALANCING_DAYS, StrategyConfig
+from quant.strategies.choices import ESTIMATORS, REBALANCING
+from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.family import FAMILY, PathState
 from quant.strategies.kernel import FIRST, HIGHEST, LOWEST, SECOND, TARGET
@@ -89,7 +90,7 @@ async def run_evaluation(
     prices: PriceSource, rule: Rule, *, universe: str, scenario: Scenario, window: Window = EVERY_DAY
 ) -> EvaluationRun:
     """Evaluate on the days of `window` that are not locked, and return the series too."""
-    if rule.config.estimator in ON_HISTORY_ALONE:
+    if not ESTIMATORS[rule.config.estimator].simulated:
         raise InvalidInput("estimator", rule.config.estimator, allowed="rolling, ewma, ewma_max, garch or downside")
     loaded_prices = await prices.load(universe)
     inner = (rule.config.inner or "equal_weight") if len(loaded_prices.assets) > 1 else None
@@ -213,7 +214,7 @@ def _warnings(world: World, rule: Rule, part: slice) -> list[Caution]:
             cautions.append("half_at_target")
         if mandate.max_weight * volatility(asset) < mandate.target_volatility:
             cautions.append("target_unreachable")
-    if config.lookback_days is not None and config.lookback_days < REBALANCING_DAYS[config.rebalancing]:
+    if config.lookback_days is not None and config.lookback_days < REBALANCING[config.rebalancing].days:
         cautions.append("lookback_below_rebalancing")
     if config.multiplier is not None and -config.multiplier * float(asset.min()) > 1.0:
         cautions.append("gap_beyond_floor")

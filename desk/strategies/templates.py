@@ -9,8 +9,9 @@ from pydantic_core import ErrorDetails
 from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.optimization.request import CURRENT_RULE
 from quant.numeric.frozen import Frozen
-from quant.strategies.config import SHAPES, Estimator, InnerPortfolio, Rebalancing, StrategyConfig, length_of
-from quant.strategies.family import ACTIVE, FAMILY, WeightFunction
+from quant.strategies.choices import ESTIMATORS, Estimator, InnerPortfolio, Rebalancing
+from quant.strategies.config import SHAPES, StrategyConfig
+from quant.strategies.family import ACTIVE, FAMILY, PARAMETERS, WeightFunction
 from quant.strategies.mandate import Mandate
 
 Template: TypeAlias = Literal[
@@ -23,16 +24,7 @@ Model = TypeVar("Model", bound=Frozen)
 DEFAULTS: dict[str, Any] = {
     "lookback_days": 63,
     "decay": 0.94,
-    "variance_constant": "target",
-    "slope": 4.0,
-    "scale": 0.03,
-    "floor": 0.90,
-    "multiplier": 4.0,
-    "hysteresis": 0.01,
-    "drawdown_cap": 0.20,
-    "calm_weight": 1.0,
-    "turbulent_weight": 0.2,
-    "gain": 1.0,
+    **{name: row.usual for name, row in PARAMETERS.items()},
 }
 """Default parameters; the default midpoint is the target volatility, a constant weight has no default."""
 
@@ -53,7 +45,11 @@ class StrategyValues(Frozen):
     scale: float | None = None
     floor: float | None = None
     multiplier: float | None = None
+    hysteresis: float | None = None
     drawdown_cap: float | None = None
+    calm_weight: float | None = None
+    turbulent_weight: float | None = None
+    gain: float | None = None
     constant_weight: float | None = None
     target_volatility: float | None = None
     transaction_cost_bps: float | None = None
@@ -140,13 +136,13 @@ def _complete(stated_values: Mapping[str, Any], settings: Mapping[str, Any], man
         "weight_function": function,
         "estimator": estimator,
     }
-    active = [*ACTIVE[function], *((length_of(estimator),) if looks and length_of(estimator) else ())]
-    for name in active:
-        usual = min(max(mandate.target_volatility, 0.05), 0.40) if name == "midpoint" else DEFAULTS.get(str(name))
-        value = stated_values.get(str(name), settings.get(str(name), usual))
+    length = ESTIMATORS[estimator].length if looks else None
+    for name in (*ACTIVE[function], *((length,) if length else ())):
+        usual = min(max(mandate.target_volatility, 0.05), 0.40) if name == "midpoint" else DEFAULTS[name]
+        value = stated_values.get(name, settings.get(name, usual))
         if value is None:
-            raise InvalidInput(str(name), None, reason="it was not said, and none is usual", allowed="0% to 200%")
-        values[str(name)] = value
+            raise InvalidInput(name, None, reason="it was not said, and none is usual", allowed="0% to 200%")
+        values[name] = value
     return values | dict(stated_values)
 
 

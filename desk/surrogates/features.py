@@ -4,7 +4,8 @@ import math
 from functools import cache
 from typing import Any, NamedTuple
 
-from quant.strategies.config import REBALANCING_DAYS, Rebalancing, StrategyConfig
+from quant.strategies.choices import REBALANCING, Rebalancing
+from quant.strategies.config import StrategyConfig
 from quant.strategies.family import FAMILY
 
 WIDE = 5.0
@@ -32,7 +33,8 @@ def _parameters() -> tuple[_Number | _Category, ...]:
             property_schema,
         )
         if name == "rebalancing":
-            parameters.append(_Number(name, min(REBALANCING_DAYS.values()), max(REBALANCING_DAYS.values())))
+            days = [row.days for row in REBALANCING.values()]
+            parameters.append(_Number(name, min(days), max(days)))
         elif "enum" in schema:
             parameters.append(_Category(name, tuple(schema["enum"])))
         else:
@@ -72,7 +74,7 @@ def features(config: StrategyConfig, target_volatility: float) -> list[float]:
 
 
 def _scaled(number: _Number, value: float | Rebalancing) -> float:
-    low, high, position = number.low, number.high, float(REBALANCING_DAYS[value] if isinstance(value, str) else value)
+    low, high, position = number.low, number.high, float(REBALANCING[value].days if isinstance(value, str) else value)
     if number.name == "decay":  # memory in sessions
         low, high, position = (1.0 / (1.0 - x) for x in (low, high, position))
     if low > 0.0 and high / low >= WIDE:

@@ -9,7 +9,8 @@ from desk.base.errors import Conflicting, InvalidInput, NotFound
 from desk.optimization.inputs.splits import warm_up_sessions
 from desk.optimization.request import OptimizationRequest
 from quant.numeric.frozen import Frozen, digest_of
-from quant.strategies.config import ON_HISTORY_ALONE, StrategyConfig
+from quant.strategies.choices import ESTIMATORS
+from quant.strategies.config import StrategyConfig
 from quant.strategies.goal import Goal
 from quant.strategies.mandate import Mandate
 from quant.worlds.scenario import Scenario
@@ -66,7 +67,7 @@ class Problem(Frozen):
 
     def check(self, config: StrategyConfig) -> None:
         """Reject a config that cannot be evaluated in the problem."""
-        if config.estimator in ON_HISTORY_ALONE:
+        if not ESTIMATORS[config.estimator].simulated:
             raise InvalidInput("config.estimator", config.estimator, allowed="one that simulated worlds can have")
         if self.mixed != (config.inner is not None):
             allowed = "a mix of the assets" if self.mixed else "null for a universe of one asset"

@@ -1,42 +1,18 @@
 """One point of the search space, and the values of a search."""
 
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
 from quant.numeric.frozen import digest_of
+from quant.strategies.choices import ESTIMATORS, REBALANCING, Estimator, InnerPortfolio, Rebalancing
 from quant.strategies.family import ACTIVE, FAMILY, Grids, Shape, WeightFunction
-
-Estimator: TypeAlias = Literal["rolling", "ewma", "ewma_max", "garch", "range", "implied", "downside"]
-"""V1 to V7: sample deviation, exponentially weighted, the larger of two such, forecast of a GJR-GARCH model fitted on
-training days, range of the day's prices, an implied volatility index, downside semideviation. `range` and `implied`
-need data that simulated worlds do not have: they work on history alone and are never searched."""
-
-Rebalancing: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly"]
-InnerPortfolio: TypeAlias = Literal[
-    "equal_weight",
-    "inverse_volatility",
-    "risk_parity",
-    "hierarchical_risk_parity",
-    "minimum_variance",
-    "risk_control",
-]
-"""How several risky assets are mixed. `risk_control` takes two, the riskier first, and mixes them to the target
-volatility; cash takes over where even the calmest mix is above it (S&P risk control 2.0)."""
 
 Lookback: TypeAlias = Annotated[int, Field(ge=10, le=504)]
 Decay: TypeAlias = Annotated[float, Field(ge=0.80, le=0.995)]
 Band: TypeAlias = Annotated[float, Field(ge=0.0, le=0.25)]
 Target: TypeAlias = Annotated[float, Field(ge=0.05, le=0.20)]
 """The range of each parameter, in one config and in the values of a search."""
-
-REBALANCING_DAYS: dict[Rebalancing, int] = {
-    "daily": 1,
-    "weekly": 5,
-    "monthly": 21,
-    "quarterly": 63,
-}
-"""Days between two rebalancings of a simulated path."""
 
 TREND_DAYS = (50, 200, 252)
 """Sessions of the two moving averages and of the momentum of `trend_overlay`."""
@@ -51,15 +27,8 @@ LOCKED_DAYS = 63
 LOCKED_WEIGHT = 0.01
 
 SHAPES = tuple(Shape.model_fields)
-BY_WINDOW: tuple[Estimator, ...] = ("rolling", "range", "downside")
-BY_DECAY: tuple[Estimator, ...] = ("ewma", "ewma_max")
-"""The estimators that have a lookback, and those that have a decay; the others have neither."""
-ON_HISTORY_ALONE: tuple[Estimator, ...] = ("range", "implied")
-
-
-def length_of(estimator: Estimator) -> Literal["lookback_days", "decay"] | None:
-    """The parameter that says how far `estimator` looks back."""
-    return "lookback_days" if estimator in BY_WINDOW else "decay" if estimator in BY_DECAY else None
+LENGTHS = ("lookback_days", "decay")
+"""The parameters that say how far an estimator looks back."""
 
 
 class StrategyConfig(Shape):
@@ -81,15 +50,15 @@ class StrategyConfig(Shape):
 
     @model_validator(mode="after")
     def _only_active_parameters_are_set(self) -> Self:
-        active = set(ACTIVE[self.weight_function])
+        active: set[str | None] = {*ACTIVE[self.weight_function]}
         if FAMILY[self.weight_function].volatility:
-            active |= {name for name in (length_of(self.estimator),) if name is not None}
+            active |= {ESTIMATORS[self.estimator].length}
         elif self.estimator != "rolling":
             msg = (
                 f"estimator {self.estimator!r} has no effect with {self.weight_function}; expected rolling, its default"
             )
             raise ValueError(msg)
-        for name in (*SHAPES, "lookback_days", "decay"):
+        for name in (*SHAPES, *LENGTHS):
             present = getattr(self, name) is not None
             if present and name not in active:
                 msg = f"{name} has no effect with {self.weight_function} and {self.estimator}; expected null"
@@ -105,7 +74,7 @@ class StrategyConfig(Shape):
         return max(
             # overnight returns, which ranges may hold, begin a session late
             (self.lookback_days or 0) + (1 if self.estimator == "range" else 0),
-            AVERAGE_DAYS if looks.volatility and self.estimator in (*BY_DECAY, "garch") else 0,
+            AVERAGE_DAYS if looks.volatility and _has_no_window(self.estimator) else 0,
             AVERAGE_DAYS if looks.signal == "regime" else 0,
             max(TREND_DAYS) if looks.signal == "trend" else 0,
             INNER_LOOKBACK if self.inner not in (None, "equal_weight") else 0,
@@ -125,20 +94,12 @@ class SearchSpace(Grids):
     weight_functions: Annotated[tuple[WeightFunction, ...], Field(min_length=1)] = tuple(
         name for name, row in FAMILY.items() if row.searched
     )
-    estimators: Annotated[tuple[Estimator, ...], Field(min_length=1)] = (
-        "rolling",
-        "ewma",
-        "ewma_max",
-        "downside",
+    estimators: Annotated[tuple[Estimator, ...], Field(min_length=1)] = tuple(
+        name for name, row in ESTIMATORS.items() if row.searched
     )
     lookback_days: Annotated[tuple[Lookback, ...], Field(min_length=1)] = (10, 15, 21, 31, 42, 63, 84, 126, 189, 252)
     decay: Annotated[tuple[Decay, ...], Field(min_length=1)] = (0.90, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99)
-    rebalancing: Annotated[tuple[Rebalancing, ...], Field(min_length=1)] = (
-        "daily",
-        "weekly",
-        "monthly",
-        "quarterly",
-    )
+    rebalancing: Annotated[tuple[Rebalancing, ...], Field(min_length=1)] = tuple(REBALANCING)
     no_trade_band: Annotated[tuple[Band, ...], Field(min_length=1)] = (0.0, 0.02, 0.05, 0.10)
     inner: tuple[InnerPortfolio, ...] = ()
     """Filled for a universe of several assets, empty for one."""
@@ -152,10 +113,11 @@ class SearchSpace(Grids):
             if len(set(values)) != len(values):
                 msg = f"{name} {values!r} repeats a value; expected distinct values"
                 raise ValueError(msg)
-        if "constant" in self.weight_functions:
-            msg = "weight_functions: 'constant' is the benchmarks' rule; expected any other function"
+        benchmarks = [name for name in self.weight_functions if FAMILY[name].benchmark]
+        if benchmarks:
+            msg = f"weight_functions: {benchmarks[0]!r} is the benchmarks' rule; expected any other function"
             raise ValueError(msg)
-        blind = [name for name in self.estimators if name in ON_HISTORY_ALONE]
+        blind = [name for name in self.estimators if not ESTIMATORS[name].simulated]
         if blind:
             msg = f"estimators: {blind[0]!r} needs data that simulated worlds do not have; expected any other estimator"
             raise ValueError(msg)
@@ -165,7 +127,7 @@ class SearchSpace(Grids):
         """Sessions that the slowest signal of the space needs before it is defined."""
         looks = [FAMILY[name] for name in self.weight_functions]
         estimators = self.estimators if any(row.volatility for row in looks) else ()
-        lengths = {length_of(name) for name in estimators}
+        lengths = {ESTIMATORS[name].length for name in estimators}
         regime = any(row.signal == "regime" for row in looks)
         return max(
             max(self.lookback_days) if "lookback_days" in lengths else 0,
@@ -173,3 +135,9 @@ class SearchSpace(Grids):
             max(TREND_DAYS) if any(row.signal == "trend" for row in looks) else 0,
             INNER_LOOKBACK if set(self.inner) - {"equal_weight"} else 0,
         )
+
+
+def _has_no_window(estimator: Estimator) -> bool:
+    """Whether its warm-up is `AVERAGE_DAYS`: an average or a model, neither a window nor a series of its own."""
+    row = ESTIMATORS[estimator]
+    return row.length != "lookback_days" and row.simulated

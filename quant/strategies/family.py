@@ -1,7 +1,7 @@
 """The strategy family, one table: formula and parameters of each weight function.
 
-A weight function is added here and nowhere else in `quant`: its name, its formula, its row of `FAMILY` and, where it
-has parameters that no other function has, their fields in `Shape` (one config) and `Grids` (the values of a search).
+A weight function is added here and nowhere else: its name, its formula and its row of `FAMILY`. A parameter that no
+other function has needs a row of `PARAMETERS` and a field in `Shape` (one config) and `Grids` (the values of a search).
 
 A formula is written for one path and one day, in plain arithmetic; the kernel compiles it into a loop over 64 paths.
 """
@@ -79,6 +79,62 @@ class Grids(Frozen):
     gain: Annotated[tuple[Gain, ...], Field(min_length=1)] = (0.5, 1.0, 2.0, 4.0)
 
 
+@dataclass(frozen=True)
+class Parameter:
+    """How people name a parameter of the weight functions, and what it counts."""
+
+    label: str
+    """In a sentence: "the slope"."""
+    words: str = ""
+    """Phrases that name it in plain English, separated by `|`; empty where an amount of the mandate has the same."""
+    unit: Literal["fraction", "number", "choice"] = "number"
+    """A fraction is also written in percent."""
+    usual: float | str | None = None
+    """The value of a configuration that does not state it."""
+
+
+PARAMETERS: dict[str, Parameter] = {
+    "variance_constant": Parameter("the variance constant", unit="choice", usual="target"),
+    "slope": Parameter("the slope", "slope|steepness", usual=4.0),
+    "midpoint": Parameter(
+        "the midpoint",
+        "midpoint|mid point|center|centre|inflection|inflection point|halfway point|turning point|"
+        "centre point|center point|centered at|centred at|centred on|centered on",
+        unit="fraction",  # usually the target volatility
+    ),
+    "scale": Parameter(
+        "the scale",
+        "scale|width|scale parameter|steepness width|spread parameter|smoothness",
+        unit="fraction",
+        usual=0.03,
+    ),
+    "floor": Parameter(
+        "the floor",
+        "floor|protection level|protected level|capital guarantee|guarantee|guaranteed|guaranteed level|floor level|"
+        "capital protection|insured level",
+        unit="fraction",
+        usual=0.90,
+    ),
+    "multiplier": Parameter(
+        "the multiplier",
+        "multiplier|cushion multiplier|multiple|cushion multiple|leverage multiplier",
+        usual=4.0,
+    ),
+    "hysteresis": Parameter("the hysteresis", "hysteresis|trend hysteresis", unit="fraction", usual=0.01),
+    "drawdown_cap": Parameter("the drawdown cap", unit="fraction", usual=0.20),
+    "calm_weight": Parameter("the calm weight", "calm weight|weight when calm", unit="fraction", usual=1.0),
+    "turbulent_weight": Parameter(
+        "the turbulent weight",
+        "turbulent weight|weight when turbulent|stress weight",
+        unit="fraction",
+        usual=0.2,
+    ),
+    "gain": Parameter("the gain", "gain|feedback gain|gain factor", usual=1.0),
+    "constant_weight": Parameter("the constant weight", unit="fraction"),
+}
+"""One row for each field of `Shape`."""
+
+
 class PathState(NamedTuple):
     """Inputs of a decision on one path; nothing in it is later than the decision's last return."""
 
@@ -139,10 +195,13 @@ class WeightRule:
     cash a rule that uses its wealth restarts from the wealth of that day (the re-entry rule)."""
     numbers: Callable[[FormulaInputs], tuple[float, float]] | None = None
     """Computes `first` and `second` where they are not simply its parameters."""
-    bounded: bool = True
-    """Whether the mandate's bounds and largest change apply to it."""
+    words: str = ""
+    """Phrases that name it in plain English, separated by `|`; "function" and "rule" may follow each of them."""
     searched: bool = True
     """Whether a search includes it by default."""
+    benchmark: bool = False
+    """Whether it is a rule of the benchmarks alone: never searched, not bound by the mandate's weights and largest
+    change, and named by the assistant as a template."""
     source: str = ""
 
 
@@ -152,6 +211,8 @@ FAMILY: dict[WeightFunction, WeightRule] = {
         "inverse volatility",
         "target / volatility",
         lambda path: path.target / path.volatility,
+        words="inverse vol|inverse volatility|one over vol|inverse of volatility|inverse of vol|"
+        "reciprocal of volatility|inversely proportional to volatility",
         source="S&P Dow Jones Indices, Index Mathematics Methodology, risk control indices",
     ),
     "inverse_vol_squared": WeightRule(
@@ -164,6 +225,9 @@ FAMILY: dict[WeightFunction, WeightRule] = {
             inputs.target * (inputs.target if inputs.trained_constant is None else inputs.trained_constant),
             0.0,
         ),
+        words="inverse vol squared|inverse volatility squared|squared inverse vol|inverse variance|"
+        "inverse squared vol|inverse squared volatility|one over variance|inverse of variance|"
+        "inverse of the variance|inverse square",
         source="Moreira and Muir (2017), Journal of Finance 72(4)",
     ),
     "linear_decay": WeightRule(
@@ -172,6 +236,7 @@ FAMILY: dict[WeightFunction, WeightRule] = {
         "1 - slope * (volatility - target)",
         lambda path: 1.0 - path.first * (path.volatility - path.target),
         parameters=("slope",),
+        words="linear decay|linear|straight line|linear decline|linearly decaying|linear ramp|linear decrease",
     ),
     "sigmoid": WeightRule(
         "W4",
@@ -179,6 +244,7 @@ FAMILY: dict[WeightFunction, WeightRule] = {
         "1 / (1 + exp((volatility - midpoint) / scale))",
         lambda path: 1.0 / (1.0 + path.exp((path.volatility - path.first) / path.second)),
         parameters=("midpoint", "scale"),
+        words="sigmoid|sigmoids|s curve|logistic|s shaped|s shaped curve|s shape|s function|logistic curve",
     ),
     "merton": WeightRule(
         "W5",
@@ -186,6 +252,7 @@ FAMILY: dict[WeightFunction, WeightRule] = {
         "expected premium / (risk aversion * volatility^2)",
         lambda path: path.first / (path.volatility * path.volatility),
         numbers=lambda inputs: (inputs.mandate.expected_premium / inputs.mandate.risk_aversion, 0.0),
+        words="merton|merton share",
         source="Merton (1969), Review of Economics and Statistics 51(3)",
     ),
     "cppi": WeightRule(
@@ -196,6 +263,8 @@ FAMILY: dict[WeightFunction, WeightRule] = {
         parameters=("floor", "multiplier"),
         volatility=False,
         memory="wealth",
+        words="cppi|constant proportion|constant proportion portfolio insurance|portfolio insurance|"
+        "constant proportion insurance",
         source="Black and Jones (1987), Journal of Portfolio Management 14(1)",
     ),
     "tipp": WeightRule(
@@ -208,6 +277,8 @@ FAMILY: dict[WeightFunction, WeightRule] = {
         volatility=False,
         memory="wealth",
         searched=False,
+        words="tipp|time invariant portfolio protection|time invariant protection|"
+        "time invariant portfolio insurance|ratchet",
         source="Estep and Kritzman (1988), Journal of Portfolio Management 14(4)",
     ),
     "trend_overlay": WeightRule(
@@ -217,6 +288,8 @@ FAMILY: dict[WeightFunction, WeightRule] = {
         lambda path: path.signal * min(path.target / path.volatility, path.highest),
         parameters=("hysteresis",),
         signal="trend",
+        words="trend overlay|inverse volatility with a trend overlay|trend following|trend filter|trend rule|"
+        "trend following overlay|trend following filter|trend signal|trend timing",
     ),
     "regime_switch": WeightRule(
         "W9",
@@ -227,6 +300,8 @@ FAMILY: dict[WeightFunction, WeightRule] = {
         volatility=False,
         signal="regime",
         searched=False,
+        words="regime switch|regime switching|regime switcher|switching rule|regime rule|"
+        "regime switching function|regime based",
         source="Hamilton (1989), Econometrica 57(2)",
     ),
     "drawdown_control": WeightRule(
@@ -239,6 +314,8 @@ FAMILY: dict[WeightFunction, WeightRule] = {
         ),
         parameters=("drawdown_cap",),
         memory="wealth",
+        words="drawdown control|inverse volatility with drawdown control|drawdown controlled|"
+        "drawdown controller|dd control|drawdown based|drawdown brake",
         source="Grossman and Zhou (1993), Mathematical Finance 3(3)",
     ),
     "feedback": WeightRule(
@@ -249,6 +326,7 @@ FAMILY: dict[WeightFunction, WeightRule] = {
         parameters=("gain",),
         memory="volatility",
         searched=False,
+        words="feedback|volatility feedback|feedback control|feedback controller|feedback loop|control loop",
         source="arXiv 2603.01298",
     ),
     "constant": WeightRule(
@@ -258,8 +336,8 @@ FAMILY: dict[WeightFunction, WeightRule] = {
         lambda path: path.first,
         parameters=("constant_weight",),
         volatility=False,
-        bounded=False,  # a benchmark is not bound by the mandate's weights
         searched=False,
+        benchmark=True,
     ),
 }
 

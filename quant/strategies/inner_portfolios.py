@@ -10,7 +10,7 @@ from quant.allocation.risk_budgeting import risk_parity_weights
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
 from quant.numeric.returns import DAYS
-from quant.strategies.config import InnerPortfolio
+from quant.strategies.choices import InnerPortfolio
 
 Floats = NDArray[np.float64]
 

@@ -8,7 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quant.numeric.errors import DataError
-from quant.strategies.config import REBALANCING_DAYS, TREND_DAYS, Estimator, Rebalancing, StrategyConfig
+from quant.strategies.choices import (
+    DOWNSIDE,
+    ESTIMATORS,
+    EWMA,
+    EWMA_MAX,
+    EXTERNAL,
+    GARCH,
+    REBALANCING,
+    ROLLING,
+    Estimator,
+    Rebalancing,
+)
+from quant.strategies.config import TREND_DAYS, StrategyConfig
 from quant.strategies.family import CODES, FAMILY, FormulaInputs, numbers_of
 from quant.strategies.kernel import (
     BAND,
@@ -27,18 +39,9 @@ from quant.strategies.kernel import (
     Ints,
 )
 from quant.strategies.mandate import Mandate
-from quant.strategies.signals import AVERAGE_START, DOWNSIDE, EWMA, EWMA_MAX, EXTERNAL, GARCH, REGIME, ROLLING, TREND
+from quant.strategies.signals import AVERAGE_START, REGIME, TREND
 
-ESTIMATORS: dict[Estimator, int] = {
-    "rolling": ROLLING,
-    "ewma": EWMA,
-    "ewma_max": EWMA_MAX,
-    "downside": DOWNSIDE,
-    "garch": GARCH,
-    "range": EXTERNAL,
-    "implied": EXTERNAL,
-}
-FREQUENCIES: tuple[Rebalancing, ...] = ("daily", "weekly", "monthly", "quarterly")
+FREQUENCIES: tuple[Rebalancing, ...] = tuple(REBALANCING)
 _SIZES = {"garch": 5, "regime": 12}
 """Numbers of each fitted model; a regime model has two states, calm and turbulent."""
 
@@ -96,7 +99,7 @@ def signal_key(config: StrategyConfig) -> SignalKey:
     """Kind, lookback and decay of the volatility signal that `config` uses; (-1, 0, 0) for none."""
     if not FAMILY[config.weight_function].volatility:
         return (-1.0, 0.0, 0.0)
-    return (float(ESTIMATORS[config.estimator]), float(config.lookback_days or 0), config.decay or 0.0)
+    return (float(ESTIMATORS[config.estimator].code), float(config.lookback_days or 0), config.decay or 0.0)
 
 
 def lay_out(
@@ -192,7 +195,7 @@ def model_of(name: Literal["garch", "regime"], model_parameters: ModelParameters
 
 def _row(config: StrategyConfig, mandate: Mandate, cost_factor: float, constant: float | None) -> list[float]:
     target = config.target_volatility or mandate.target_volatility
-    bounded = FAMILY[config.weight_function].bounded
+    bounded = not FAMILY[config.weight_function].benchmark
     row = [0.0] * RULE_COLUMNS
     row[FUNCTION] = CODES[config.weight_function]
     row[BAND] = config.no_trade_band
@@ -210,7 +213,7 @@ def simulated_trading_days(days: int, start: int, offset: int = 0) -> Flags:
     """Which closes trade in a simulation, shape (4, days), by `FREQUENCIES`; the first at `start` - 1 - `offset`."""
     trades: NDArray[np.bool_] = np.zeros((len(FREQUENCIES), days), dtype=np.bool_)
     for row, frequency in enumerate(FREQUENCIES):
-        step = REBALANCING_DAYS[frequency]
+        step = REBALANCING[frequency].days
         first = (start - 1 - offset) % step
         trades[row, first::step] = True
     return trades

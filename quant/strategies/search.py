@@ -13,7 +13,8 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from quant.strategies.config import REBALANCING_DAYS, SearchSpace, StrategyConfig, length_of
+from quant.strategies.choices import ESTIMATORS, REBALANCING
+from quant.strategies.config import LENGTHS, SearchSpace, StrategyConfig
 from quant.strategies.family import ACTIVE, FAMILY
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def compose(space: SearchSpace, choose: Choose) -> StrategyConfig:
     if FAMILY[function].volatility:
         estimator = choose("estimator", space.estimators)
         values["estimator"] = estimator
-        name = length_of(estimator)
+        name = ESTIMATORS[estimator].length
         if name is not None:
             values[name] = choose(name, getattr(space, name))
     values["rebalancing"] = choose("rebalancing", space.rebalancing)
@@ -58,7 +59,7 @@ def size(space: SearchSpace) -> int:
     """Number of distinct configs in `space`."""
     common = len(space.rebalancing) * len(space.no_trade_band)
     common *= max(1, len(space.inner)) * max(1, len(space.target_volatility))
-    lengths = [length_of(estimator) for estimator in space.estimators]
+    lengths = [ESTIMATORS[estimator].length for estimator in space.estimators]
     signals = lengths.count(None) + sum(len(getattr(space, name)) for name in lengths if name is not None)
     total = 0
     for function in space.weight_functions:
@@ -96,7 +97,7 @@ def off_grid(space: SearchSpace, config: StrategyConfig) -> list[tuple[str, Any,
         return [("weight_function", config.weight_function, space.weight_functions)]
     names = ["rebalancing", "no_trade_band", "inner", "target_volatility", *ACTIVE[config.weight_function]]
     if FAMILY[config.weight_function].volatility:
-        names += ["estimator", *filter(None, (length_of(config.estimator),))]
+        names += ["estimator", *filter(None, (ESTIMATORS[config.estimator].length,))]
     grid_of = {axis: grid for grid, axis in _AXIS_OF.items()}
     values = ((name, getattr(config, name), getattr(space, grid_of.get(name, name)) or (None,)) for name in names)
     return [(name, value, allowed) for name, value, allowed in values if value not in allowed]
@@ -260,7 +261,7 @@ def neighbours(space: SearchSpace, config: StrategyConfig) -> list[StrategyConfi
         if neighbour != config and neighbour not in configs:
             configs.append(neighbour)
 
-    for name in ("lookback_days", "decay", "no_trade_band", *ACTIVE[config.weight_function], "target_volatility"):
+    for name in (*LENGTHS, "no_trade_band", *ACTIVE[config.weight_function], "target_volatility"):
         value, grid = getattr(config, name), getattr(space, name, ())
         if not isinstance(value, int | float) or not grid:
             continue
@@ -269,7 +270,7 @@ def neighbours(space: SearchSpace, config: StrategyConfig) -> list[StrategyConfi
         for shift in (value - step, value + step):
             clipped = min(max(shift, low), high)
             add(name, max(round(clipped), 10) if name == "lookback_days" else round(clipped, 12))
-    frequencies = sorted(space.rebalancing, key=lambda name: REBALANCING_DAYS[name])
+    frequencies = sorted(space.rebalancing, key=lambda name: REBALANCING[name].days)
     if config.rebalancing in frequencies:
         place = frequencies.index(config.rebalancing)
         for other in frequencies[max(place - 1, 0) : place + 2]:

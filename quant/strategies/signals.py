@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from quant.numeric.compilation import compiled, inlined
 from quant.numeric.elementary import exp
 from quant.numeric.returns import DAYS
+from quant.strategies.choices import DOWNSIDE, EWMA_MAX, ROLLING
 from quant.strategies.config import MOMENTUM_SKIP, TREND_DAYS
 
 Floats = NDArray[np.float64]
@@ -21,8 +22,6 @@ AVERAGE_START: Final = 21
 GARCH_HORIZON: Final = 21
 """Sessions over which a GARCH forecast is averaged."""
 
-ROLLING, EWMA, EWMA_MAX, DOWNSIDE, GARCH, EXTERNAL = range(6)
-"""The kernel's codes of the volatility estimators; EXTERNAL is a series supplied by the caller."""
 TREND, REGIME = range(2)
 """Codes of the other signals."""
 

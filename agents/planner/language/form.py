@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from agents.planner.language.amounts import Amount
-from agents.planner.language.grammar import Mark, Reading
+from agents.planner.language.grammar import Reading
 from agents.planner.language.slots import FRACTION, UNITS, Pair, match
+from agents.planner.language.words import Mark
 from desk.conversation.focus import Focus
 from quant.numeric.frozen import Frozen
-from quant.strategies.config import Rebalancing, SearchSpace
+from quant.strategies.choices import REBALANCING
+from quant.strategies.config import SearchSpace
 from quant.worlds.scenario import BUILT_IN, CYCLE
 
 EXCEPTIONS: Final = frozenset({"except", "except for", "apart", "other than", "everything except", "all except"})
@@ -180,7 +182,7 @@ class Form:
         return self.choice("scenario", usual)
 
     def rebalancing(self) -> tuple[str, ...]:
-        return self.choice("rebalancing", get_args(Rebalancing))
+        return self.choice("rebalancing", tuple(REBALANCING))
 
     # amounts
 

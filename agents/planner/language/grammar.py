@@ -2,57 +2,23 @@
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import pairwise
 from typing import Final
 
-from agents.planner.language import common_words, cues, out_of_scope, topics, vocabulary
 from agents.planner.language.amounts import Amount, amounts_in, fold
+from agents.planner.language.lexicon import FILLER, LEXICON, Lexicon, Phrases, stems
 from agents.planner.language.naming import Mark, special_names
-from agents.planner.language.spelling import distance, slips, stem
-
-NAMES: Final = {
-    "function": vocabulary.FUNCTIONS,
-    "estimator": vocabulary.ESTIMATORS,
-    "scenario": vocabulary.SCENARIOS,
-    "engine": vocabulary.ENGINES,
-    "goal": vocabulary.GOALS,
-    "method": vocabulary.METHODS,
-    "template": vocabulary.TEMPLATES,
-    "asset": vocabulary.ASSETS,
-    "rebalancing": vocabulary.REBALANCING,
-}
-"""Tables of names; a word of a name cues no amount."""
-CUES: Final = {
-    "topic": topics.TOPICS,
-    "do": cues.DO,
-    "bound": {"upper": cues.UPPER, "lower": cues.LOWER},
-    "negation": {"not": cues.NEGATION},
-    "only": {"only": cues.ONLY},
-    "each": {"each": cues.EACH},
-    "rest": {"rest": cues.REST},
-    "equally": {"equally": cues.EQUALLY},
-    "reference": {"last": cues.RUN_LAST, "previous": cues.RUN_PREVIOUS},
-    "again": {"again": cues.LAST},
-    "change": {"change": cues.CHANGE},
-    "fresh": {"fresh": cues.FRESH},
-    "show": {"show": cues.SHOW},
-    "now": {"now": cues.NOW},
-    "flow": {"flow": cues.FLOW},
-    "foreign": {"foreign": out_of_scope.FOREIGN},
-    "forbidden": {"forbidden": out_of_scope.FORBIDDEN},
-    "chat": {"chat": out_of_scope.CHAT},
-    "unsupported": {"unsupported": out_of_scope.UNSUPPORTED},
-}
-
+from agents.planner.language.spelling import distance, stem
+from agents.planner.language.unlisted import unlisted_names
+from agents.planner.language.words import Word
 
 INSIDE: Final = {
-    **dict.fromkeys(("do", "topic", "show", "reference"), frozenset(NAMES)),
+    **dict.fromkeys(("do", "topic", "show", "reference"), frozenset(LEXICON.names)),
     "slot": frozenset({"do"}),
     "negation": frozenset({"slot", "bound", "only", "topic", "do", "fresh"}),
-    "forbidden": frozenset({*NAMES, "topic", "do", "slot"}),
+    "forbidden": frozenset({*LEXICON.names, "topic", "do", "slot"}),
     "foreign": frozenset({"slot", "do", "topic", "asset", "sector"}),
     "asset": frozenset({"sector"}),
     "scenario": frozenset({"do"}),
@@ -62,17 +28,6 @@ INSIDE: Final = {
     "only": frozenset({"change"}),
 }
 """For each kind, the kinds of longer marks within which it does not count."""
-
-
-@dataclass(frozen=True)
-class Word:
-    text: str
-    start: int
-    end: int
-
-    @property
-    def stem(self) -> str:
-        return stem(self.text)
 
 
 @dataclass(frozen=True)
@@ -86,6 +41,9 @@ class Reading:
     unknown: tuple[Word, ...]
     """The strange words that could change the meaning."""
     words: tuple[Word, ...]
+    unlisted: tuple[Mark, ...]
+    """What sounds like the name of a weight function or an estimator and is none."""
+    lexicon: Lexicon
 
     def all(self, kind: str, *values: str) -> tuple[Mark, ...]:
         return tuple(m for m in self.marks if m.kind == kind and (not values or m.value in values))
@@ -105,50 +63,22 @@ class Reading:
             strange=inside(self.strange),
             unknown=inside(self.unknown),
             words=inside(self.words),
+            unlisted=inside(self.unlisted),
         )
 
 
-def _split(phrase: str) -> tuple[str, ...]:
-    return tuple(stem(word) for word in re.findall(r"[a-z0-9']+", phrase))
-
-
-def _compiled(tables: dict[str, dict[str, str]]) -> dict[str, dict[tuple[str, ...], str]]:
-    return {
-        kind: {_split(phrase): value for value, line in rows.items() for phrase in line.split("|")}
-        for kind, rows in tables.items()
-    }
-
-
-NAME_TABLES: Final = _compiled(NAMES)
-CUE_TABLES: Final = _compiled(CUES)
-SLOT_TABLE: Final = _compiled({"slot": vocabulary.SLOTS})["slot"]
-DOMAIN: Final = frozenset(
-    part
-    for tables in (NAME_TABLES, CUE_TABLES, {"slot": SLOT_TABLE})
-    for table in tables.values()
-    for phrase in table
-    for part in phrase
-)
-FILLER: Final = frozenset(stem(word) for word in common_words.WORDS)
-COMPANIES: Final = frozenset(part for line in vocabulary.ASSETS.values() for part in re.findall(r"[a-z]+", line))
-CORRECTABLE: Final = frozenset(common_words.WORDS) | {
-    word
-    for kind, rows in (*NAMES.items(), *CUES.items(), ("slot", vocabulary.SLOTS))
-    for line in rows.values()
-    for word in re.findall(r"[a-z]{3,}", line)
-    if kind not in ("foreign", "forbidden", "chat")
-}
-"""Words to which typing errors are corrected."""
-SYMBOLS: Final = frozenset(symbol.lower() for symbol in vocabulary.ASSETS if symbol.isupper())
-
-
-def read(text: str, own_scenarios: Sequence[str] = ()) -> Reading:
+def read(text: str, own_scenarios: Sequence[str] = (), lexicon: Lexicon = LEXICON) -> Reading:
     """The amounts, marks and unknown words of a message."""
     text = " ".join(re.sub(r"(?<=[^\s,;:.?!])[ \t]*\n\s*(?:[-*·•][ \t])?", ", ", text.strip()).split())
     folded = fold(text)
     marks: list[Mark] = []
     rest = folded
-    for mark in special_names(folded, text, own_scenarios):
+    numbered = (
+        Mark(kind, name, *match.span(), match[0])
+        for pattern, kind, name in lexicon.numbered
+        for match in pattern.finditer(folded)
+    )
+    for mark in (*special_names(folded, text, own_scenarios), *numbered):
         if not rest[mark.start : mark.end].strip("\0"):
             continue
         marks.append(mark)
@@ -158,16 +88,20 @@ def read(text: str, own_scenarios: Sequence[str] = ()) -> Reading:
         rest = rest[: amount.start] + "\0" * (amount.end - amount.start) + rest[amount.end :]
     amounts = tuple(replace(a, text=text[a.start : a.end]) for a in amounts)
     words = [Word(m[0], m.start(), m.end()) for m in re.finditer(r"[^\W_]+(?:'[a-z]+)?", rest.replace("\0", " "))]
-    words = [replace(word, text=corrected(word.text)) for word in words]
-    marks += _phrases(rest, words)
+    words = [replace(word, text=lexicon.corrected(word.text)) for word in words]
+    marks += _phrases(rest, words, lexicon)
     places = {at for mark in marks for at in range(mark.start, mark.end)}
-    strange = tuple(w for w in words if w.start not in places and w.stem not in FILLER and w.stem not in DOMAIN)
-    names = [(mark.start, mark.end) for mark in marks if mark.kind in NAMES]
-    unknown = tuple(w for w in strange if matters(w, text, names, [(a.start, a.end) for a in amounts]))
+    free = [word for word in words if word.start not in places and word.stem not in FILLER]
+    strange = tuple(word for word in free if word.stem not in lexicon.domain)
+    names = [(mark.start, mark.end) for mark in marks if mark.kind in lexicon.names]
+    spans = [(a.start, a.end) for a in amounts]
+    unlisted = tuple(unlisted_names(rest, folded, words, marks, lexicon))
+    explained = {at for mark in unlisted for at in range(mark.start, mark.end)}
+    unknown = tuple(w for w in strange if w.start not in explained and matters(w, text, names, spans, lexicon))
     marks = [mark for mark in marks if not _is_inside_longer(mark, marks) and not _is_negated(mark, folded)]
     marks.sort(key=lambda mark: (mark.start, -mark.end))
     amounts = _shares(amounts, marks, folded)
-    return Reading(text, folded, amounts, tuple(marks), strange, unknown, tuple(words))
+    return Reading(text, folded, amounts, tuple(marks), strange, unknown, tuple(words), unlisted, lexicon)
 
 
 def _shares(amounts: tuple[Amount, ...], marks: Sequence[Mark], folded: str) -> tuple[Amount, ...]:
@@ -207,25 +141,31 @@ def _is_inside_longer(mark: Mark, marks: Sequence[Mark]) -> bool:
     )  # fmt: skip
 
 
-def _phrases(rest: str, words: Sequence[Word]) -> Iterator[Mark]:
+def _phrases(rest: str, words: Sequence[Word], lexicon: Lexicon) -> Iterator[Mark]:
+    """The phrases of a message; of names that overlap the longest counts."""
     used: set[int] = set()
-    matches: dict[int, list[tuple[int, str, str]]] = {}
-    for kind, table in NAME_TABLES.items():
-        for first, length, value in _matches(rest, words, table, frozenset()):
-            matches.setdefault(first, []).append((length, kind, value))
-    for first in sorted(matches):
-        longest = max(length for length, _, _ in matches[first])
-        if any(place in used for place in range(first, first + longest)):
-            continue
-        used |= set(range(first, first + longest))
-        for length, kind, value in matches[first]:
-            if length == longest:
-                yield _mark(kind, value, words, first, length)
-    for first, length, value in _matches(rest, words, SLOT_TABLE, frozenset(used)):
+    for first, length, names in sorted(_names(rest, words, lexicon), key=lambda found: (-found[1], found[0])):
+        places = set(range(first, first + length))
+        if not places & used:
+            used |= places
+            yield from (_mark(kind, name, words, first, length) for kind, name in names.items())
+    for first, length, value in _matches(rest, words, lexicon.slot_table, frozenset(used)):
         yield _mark("slot", value, words, first, length)
-    for kind, table in CUE_TABLES.items():
+    for kind, table in lexicon.cue_tables.items():
         for first, length, value in _matches(rest, words, table, frozenset()):
             yield _mark(kind, value, words, first, length)
+
+
+def _names(rest: str, words: Sequence[Word], lexicon: Lexicon) -> Iterator[tuple[int, int, Mapping[str, str]]]:
+    """Every phrase that is a name, as first word, number of words, and the name by kind."""
+    longest = max(len(phrase) for table in lexicon.name_tables.values() for phrase in table)
+    for first in range(len(words)):
+        for length in range(1, min(longest, len(words) - first) + 1):
+            span = words[first : first + length]
+            phrase = stems(word.text for word in span)
+            names = {kind: table[phrase] for kind, table in lexicon.name_tables.items() if phrase in table}
+            if names and _adjacent(rest, span):
+                yield first, length, names
 
 
 def _mark(kind: str, value: str, words: Sequence[Word], first: int, length: int) -> Mark:
@@ -233,15 +173,13 @@ def _mark(kind: str, value: str, words: Sequence[Word], first: int, length: int)
     return Mark(kind, value, start, end, " ".join(word.text for word in words[first : first + length]))
 
 
-def _matches(
-    rest: str, words: Sequence[Word], table: dict[tuple[str, ...], str], used: frozenset[int]
-) -> Iterator[tuple[int, int, str]]:
+def _matches(rest: str, words: Sequence[Word], table: Phrases, used: frozenset[int]) -> Iterator[tuple[int, int, str]]:
     """The longest matching phrases of one table, from left to right."""
     longest, first = max(map(len, table)), 0
     while first < len(words):
         for length in range(min(longest, len(words) - first), 0, -1):
             span = words[first : first + length]
-            value = table.get(tuple(word.stem for word in span))
+            value = table.get(stems(word.text for word in span))
             if value and not used & set(range(first, first + length)) and _adjacent(rest, span):
                 yield first, length, value
                 first += length - 1
@@ -251,25 +189,6 @@ def _matches(
 
 def _adjacent(rest: str, span: Sequence[Word]) -> bool:
     return all(re.fullmatch(r"[\s\-_'/&]*", rest[left.end : right.start]) for left, right in pairwise(span))
-
-
-@cache
-def corrected(word: str) -> str:
-    """The full word of an abbreviation, or the known word that `word` misspells if there is exactly one."""
-    word = common_words.ABBREVIATIONS.get(word, word)
-    own = stem(word)
-    if len(word) < 4 or own in DOMAIN or own in FILLER or not word.isalpha():
-        return word
-    near = slips(word, CORRECTABLE)
-    near = {w for w in near if stem(w) in DOMAIN} or near
-    if len({stem(w) for w in near}) != 1 or near & SYMBOLS:
-        return word
-    candidate = min(near)
-    return (
-        candidate
-        if candidate not in COMPANIES or stem(candidate) in FILLER or sorted(candidate) == sorted(word) or len(word) > 6
-        else word
-    )
 
 
 HEADS: Final = frozenset(
@@ -284,7 +203,13 @@ ADDRESSED: Final = re.compile(
 )
 
 
-def matters(word: Word, text: str, names: Sequence[tuple[int, int]], amounts: Sequence[tuple[int, int]]) -> bool:
+def matters(
+    word: Word,
+    text: str,
+    names: Sequence[tuple[int, int]],
+    amounts: Sequence[tuple[int, int]],
+    lexicon: Lexicon,
+) -> bool:
     """Whether an unknown word could be a name, an amount or a unit; other unknown words are ignored."""
     original, before, after = text[word.start : word.end], text[: word.start], text[word.end :]
     if not word.text.isascii() or not word.text.replace("'", "").isalpha():
@@ -294,13 +219,14 @@ def matters(word: Word, text: str, names: Sequence[tuple[int, int]], amounts: Se
     if re.search(r"\b(?:under|using|via|with|during)(?: an?| the)? $", fold(before)):
         return True
     following = re.match(r"[\s-]+([a-z]+)", fold(after))
-    if following and stem(corrected(following[1])) in HEADS:
+    if following and stem(lexicon.corrected(following[1])) in HEADS:
         return True
     if _listed_with(before, after, names, word):
         return True
     if original[0].isupper() and not text.isupper() and re.search(r"[^\s.!?:'\"]\W*$", before):
         return not ADDRESSED.search(fold(before)) and not re.search(r"[.!?:]\W*$", before)
-    return len(word.text) >= 3 and any(distance(word.text, symbol) <= 1 for symbol in SYMBOLS if len(symbol) >= 3)
+    symbols = [symbol for symbol in lexicon.symbols if len(symbol) >= 3]
+    return len(word.text) >= 3 and any(distance(word.text, symbol) <= 1 for symbol in symbols)
 
 
 def _listed_with(before: str, after: str, names: Sequence[tuple[int, int]], word: Word) -> bool:

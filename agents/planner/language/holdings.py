@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from agents.planner.language.amounts import Amount
 from agents.planner.language.form import Call, Form, plain
-from agents.planner.language.grammar import Mark, Reading
+from agents.planner.language.grammar import Reading
 from agents.planner.language.levels import levels
 from agents.planner.language.strategies import without_empty
+from agents.planner.language.words import Mark
 
 SAVINGS: Final = {
     "years": "years", "contribution": "contribution", "withdrawal": "withdrawal", "money_goal": "goal",

@@ -8,6 +8,7 @@ from agents.planner.language.amounts import Amount
 from agents.planner.language.grammar import Reading
 from desk.conversation.focus import Focus
 from desk.conversation.wishes import Offer
+from quant.strategies.family import PARAMETERS
 
 Action: TypeAlias = Offer | Literal["help", "cannot"]
 
@@ -15,7 +16,7 @@ RESULT: Final = frozenset({"optimize", "explain", "compare_results", "open_holdo
 STRATEGY: Final = frozenset({"function", "estimator", "template"})
 SEARCHED: Final = ("volatility", "drawdown", "turnover", "trials", "max_cost", "transaction_cost", "risk_aversion")
 """Amounts of an optimization; together with an asset they request one."""
-SHAPED: Final = ("midpoint", "scale", "slope", "floor", "multiplier", "band")
+SHAPED: Final = (*(name for name, row in PARAMETERS.items() if row.words), "decay", "band")
 """Amounts that only a single configuration has."""
 EXCLUDING: Final = frozenset(
     {

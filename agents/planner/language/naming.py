@@ -2,21 +2,15 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from agents.planner.language.amounts import fold
+from agents.planner.language.amounts import ONES, fold
+from agents.planner.language.words import Mark
+from quant.strategies.family import FAMILY
 
-
-@dataclass(frozen=True)
-class Mark:
-    kind: str
-    value: str
-    start: int
-    end: int
-    text: str
-
-
+FUNCTIONS: Final = sum(not row.benchmark for row in FAMILY.values())
+COUNT: Final = "|".join([str(FUNCTIONS), *ONES.split()[FUNCTIONS : FUNCTIONS + 1]])
+"""The number of weight functions, in digits and as a word."""
 SPECIAL: Final = (
     (r"\bs ?(?:&|and|n) ?p(?:[ -]?(?:500|five hundred))?(?:'s)?\b(?: index)?|\bsp[ -]?500\b|"
     r"\bspx\b(?: index)?|\bgspc\b", "asset", "sp500"),
@@ -34,8 +28,9 @@ SPECIAL: Final = (
         r"all)(?: the)?(?: built-in| bundled|"
     r" of the)? (?:scenarios|worlds|markets)\b", "scenario", "all"),
     (r"\b(?:all|the)? ?(?:five|5) (?:default |usual |weighted )?scenarios\b", "scenario", "default"),
-    (r"\ball(?: the)? (?:weight |weighting )?(?:functions|rules)\b|\b(?:all )?(?:eleven|11) (?:weight |"
-    r"weighting )?(?:functions|rules)\b", "function", "all"),
+    (r"\ball(?: the)? (?:weight |weighting )?(?:functions|rules)\b|"
+    rf"\b(?:all )?(?:{COUNT}) (?:weight |weighting )?(?:functions|rules)\b",
+     "function", "all"),
     (r"\b(?:the |my |our |these |those |both )?(?:last |latest |previous )?two (?:runs|results|"
     r"optimi[sz]ations)\b", "reference", "previous"),
     *(

@@ -7,7 +7,9 @@ from functools import cached_property
 from typing import Final
 
 from agents.planner.language.amounts import Amount
-from agents.planner.language.grammar import Mark, Reading
+from agents.planner.language.grammar import Reading
+from agents.planner.language.words import Mark
+from quant.strategies.family import PARAMETERS
 
 FRACTION: Final = frozenset({"percent", "plain", "share", "bps"})
 PLAIN: Final = frozenset({"plain", "m"})
@@ -15,9 +17,7 @@ MONEY: Final = frozenset({"money", "plain", "m"})
 COST: Final = frozenset({"share", "bps", "plain", "multiple", "percent", "factor"})
 UNITS: Final = {
     **dict.fromkeys(
-        "volatility drawdown var es weight min_weight max_weight midpoint scale floor band return "
-        "inflation fee "
-        "correlation".split(),
+        "volatility drawdown var es weight min_weight max_weight decay band return inflation fee correlation".split(),
         FRACTION,
     ),
     "cash_rate": FRACTION - {"share"},
@@ -25,8 +25,12 @@ UNITS: Final = {
     "max_cost": COST,
     "turnover": frozenset({"plain", "factor", "percent"}),
     "leverage": frozenset({"plain", "factor", "percent"}),
-    **dict.fromkeys("risk_aversion slope".split(), frozenset({"plain"})),
-    "multiplier": frozenset({"plain", "factor"}),
+    "risk_aversion": frozenset({"plain"}),
+    **{
+        name: FRACTION if row.unit == "fraction" else frozenset({"plain", "factor"})
+        for name, row in PARAMETERS.items()
+        if row.words
+    },
     **dict.fromkeys("trials paths seed".split(), PLAIN),
     "lookback": frozenset({"time", "plain", "m"}),
     "years": frozenset({"time", "plain"}),

@@ -7,10 +7,14 @@ from itertools import pairwise
 from typing import Any, Final
 
 from agents.planner.language.form import Call, Form, plain
-from agents.planner.language.grammar import Mark, Reading
+from agents.planner.language.grammar import Reading
 from agents.planner.language.levels import levels
 from agents.planner.language.slots import Pair
+from agents.planner.language.vocabulary import TEMPLATES
+from agents.planner.language.words import Mark
 from desk.conversation.wishes import Offer
+from quant.strategies.choices import ESTIMATORS
+from quant.strategies.family import PARAMETERS
 
 OPTIMIZATION: Final = {
     "volatility": "target_volatility", "drawdown": "max_drawdown", "var": "value_at_risk", "es": "expected_shortfall",
@@ -19,24 +23,14 @@ OPTIMIZATION: Final = {
     "min_weight": "min_weight", "max_weight": "max_weight", "risk_aversion": "risk_aversion", "trials": "trials",
     "paths": "paths", "years": "years", "seed": "seed",
 }  # fmt: skip
+SHAPES: Final = tuple(name for name, row in PARAMETERS.items() if row.words)
+"""Parameters of the weight functions that no other amount is called."""
 STRATEGY: Final = {
-    "volatility": "target_volatility", "lookback": "lookback", "midpoint": "midpoint", "scale": "scale",
-    "slope": "slope",
-    "floor": "floor", "multiplier": "multiplier", "drawdown": "drawdown_cap", "band": "no_trade_band",
-    "transaction_cost": "transaction_cost", "weight": "constant_weight",
+    "volatility": "target_volatility", "lookback": "lookback", "decay": "decay", "drawdown": "drawdown_cap",
+    "band": "no_trade_band", "transaction_cost": "transaction_cost", "weight": "constant_weight",
+    **{name: name for name in SHAPES},
 }  # fmt: skip
-RIVALS: Final = (
-    "weight",
-    "return",
-    "cash_rate",
-    "correlation",
-    "inflation",
-    "fee",
-    "midpoint",
-    "floor",
-    "band",
-    "scale",
-)
+RIVALS: Final = ("weight", "return", "cash_rate", "correlation", "inflation", "fee", "decay", "band", *SHAPES)
 """Amounts that an optimization does not have; a number that means one of them leads to a question."""
 
 
@@ -75,7 +69,7 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
     wish |= {
         "assets": form.assets(cash_is_the_other_leg=True),
         "weight_functions": form.functions(),
-        "estimators": form.choice("estimator", ("rolling", "ewma", "ewma_max", "downside")),
+        "estimators": form.choice("estimator", [name for name, row in ESTIMATORS.items() if row.searched]),
         "lookbacks": lookbacks,
         "rebalancing": form.rebalancing(),
         "inner": form.names("method"),
@@ -302,7 +296,7 @@ def _shape(form: Form) -> tuple[str | None, str | None]:
     function = form.one("function")
     if template == function or (function == "trend_overlay" and template is None and _named_template(r)):
         template, function = template or function, None
-    if function in ("merton", "trend_overlay") and _named_template(r):
+    if function in TEMPLATES and _named_template(r):
         template, function = function, None
     return template, function
 
@@ -313,16 +307,17 @@ MONTHS_OF_RULE: Final = re.compile(r"s? (?:one|rule|thing|version)\b")
 
 def _implied(form: Form, template: str | None, function: str | None) -> dict[str, str]:
     """The slots of amounts without a cue, by unit."""
-    r, now = form.reading, form.focus.strategy
+    r, now, family = form.reading, form.focus.strategy, form.reading.lexicon.family
     for amount in r.amounts if template == "twelve_month_rule" else ():
         if amount.unit == "time" and amount.value == 12.0 and MONTHS_OF_RULE.match(r.folded[amount.end :]):
             form.take(amount)
     implied = {"bps": "transaction_cost", "percent": "weight" if template == "constant_weight" else "volatility"}
     if not r.has("slot", "lookback"):
         implied["time"] = "lookback"
-    if function in ("cppi", "tipp", "drawdown_control") or template == "cppi_90":
+    if (function and family[function].memory == "wealth") or template == "cppi_90":
         del implied["percent"]
-    if "drawdown_control" in (function, now and now.weight_function) and r.has("bound", "upper"):
+    functions = [name for name in (function, now and now.weight_function) if name]
+    if any("drawdown_cap" in family[name].parameters for name in functions) and r.has("bound", "upper"):
         implied["percent"] = "drawdown"
     return implied
 

@@ -8,6 +8,8 @@ from agents.planner.language.arguments import BUILDERS
 from agents.planner.language.form import Call, Form
 from agents.planner.language.grammar import Reading, read
 from agents.planner.language.intent import Action, action_of
+from agents.planner.language.lexicon import LEXICON, Lexicon
+from agents.planner.language.words import Mark
 from desk.conversation.focus import Focus
 from desk.conversation.wishes import Offer
 from quant.numeric.frozen import Frozen
@@ -30,11 +32,14 @@ class Interpretation(Frozen):
     """Questions about missing or contradictory parts."""
 
 
-def understand(text: str, focus: Focus) -> Interpretation:
+def understand(text: str, focus: Focus, lexicon: Lexicon = LEXICON) -> Interpretation:
     """Calls in which every number and name of `text` fills one argument, or questions."""
-    whole = read(text, focus.scenarios)
+    whole = read(text, focus.scenarios, lexicon)
     if action_of(whole, focus) == "cannot":
         return Interpretation(declined=True, offers=_nearest(whole, focus))
+    if whole.unlisted:
+        questions = tuple(_unlisted(mark, lexicon) for mark in whole.unlisted)
+        return Interpretation(offers=("evaluate", "optimize"), unclear=questions)
     calls: list[Call] = []
     for part in _parts(whole, focus):
         action = action_of(part, focus) or _follow_up(part, focus)
@@ -51,6 +56,15 @@ def understand(text: str, focus: Focus) -> Interpretation:
             return Interpretation(offers=(action,), unclear=tuple(dict.fromkeys(form.unclear)))
         calls += [call for call in new_calls if call not in calls]
     return Interpretation(calls=tuple(calls))
+
+
+def _unlisted(mark: Mark, lexicon: Lexicon) -> str:
+    functions = ", ".join(lexicon.family[name].title for name in lexicon.names["function"])
+    estimators = ", ".join(name.replace("_", " ") for name in lexicon.names["estimator"])
+    return (
+        f"function: {mark.text} is neither a weight function nor an estimator of the desk. "
+        f"Weight functions: {functions}. Estimators: {estimators}."
+    )
 
 
 BREAK: Final = re.compile(

@@ -1,47 +1,7 @@
-"""Phrases that name weight functions, scenarios, assets and so on, and cues of amounts; each has one meaning."""
+"""Phrases that name scenarios, assets and so on, and cues of amounts; those of strategies are in their own tables."""
 
 from typing import Final
 
-FUNCTIONS: Final = {
-    "inverse_vol": "inverse vol|inverse volatility|inverse-vol|inverse vol rule|one over vol|inverse of volatility|"
-    "inverse of vol|reciprocal of volatility|inversely proportional to volatility",
-    "inverse_vol_squared": "inverse vol squared|inverse volatility squared|squared inverse vol|inverse variance|"
-    "inverse squared vol|inverse squared volatility|one over variance|inverse of variance|"
-    "inverse of the variance|inverse square",
-    "linear_decay": "linear decay|linear|linear rule|linear function|straight line|linear decline|linearly decaying|"
-    "linear ramp|linear decrease",
-    "sigmoid": "sigmoid|sigmoids|s curve|logistic|s shaped|s shaped curve|s shape|s shaped function|s function|"
-    "logistic curve|logistic function|s shaped rule",
-    "merton": "merton|merton rule|merton share",
-    "cppi": "cppi|constant proportion|constant proportion portfolio insurance|portfolio insurance|"
-    "constant proportion insurance",
-    "tipp": "tipp|time invariant portfolio protection|time invariant protection|time-"
-    "invariant portfolio protection|time invariant portfolio insurance|ratchet",
-    "trend_overlay": "trend overlay|trend following|trend filter|trend rule|trend following overlay|trend "
-    "following rule|"
-    "trend following filter|trend signal|trend timing",
-    "regime_switch": "regime switch|regime switching|regime switcher|switching rule|regime rule|regime "
-    "switching rule|"
-    "regime switching function|regime based",
-    "drawdown_control": "drawdown control|drawdown controlled|drawdown controller|dd control|drawdown based|"
-    "drawdown control rule|drawdown brake",
-    "feedback": "feedback|feedback rule|feedback control|feedback controller|feedback loop|control loop",
-}
-ESTIMATORS: Final = {
-    "rolling": "rolling|rolling estimate|rolling vol|rolling volatility|rolling window|rolling estimator|"
-    "sample volatility|simple rolling|rolling standard deviation|simple standard deviation|"
-    "plain standard deviation|historical volatility|simple volatility|equally weighted window|"
-    "moving window|simple moving window|plain rolling",
-    "ewma": "ewma|ewma estimate|exponential estimate|exponentially weighted|exponential|exponential weighting|"
-    "ewma vol|ewma volatility|ewma estimator|exponentially weighted volatility|riskmetrics|"
-    "exponential smoothing|exponentially smoothed|exponential moving average|"
-    "exponentially weighted moving average|risk metrics",
-    "ewma_max": "ewma max|ewmamax|max ewma|ewma maximum|larger of two ewmas|larger ewma|two ewmas",
-    "garch": "garch|garch estimate|garch vol|garch volatility|garch estimator|garch forecast|garch 1 1",
-    "downside": "downside|downside estimate|downside deviation|downside vol|downside volatility|semideviation|"
-    "semi deviation|downside risk|downside vol only|semi variance|semivariance|downside only|"
-    "downside semideviation",
-}
 SCENARIOS: Final = {
     "base_case": "base case|base|base scenario|central case|base case scenario|normal market|normal case|"
     "standard scenario|normal scenario|normal world|standard case|central scenario|baseline scenario|"
@@ -83,17 +43,6 @@ GOALS: Final = {
     "cvar_utility": "cvar utility|shortfall utility|tail utility|cvar-utility|tail-aware utility",
 }
 METHODS: Final = {
-    "inverse_volatility": "inverse vol|inverse volatility|inverse vol weighting|inverse volatility weighting|"
-    "inverse vol weights|inverse volatility weights|inverse vol weighted|inverse volatility weighted",
-    "equal_weight": "equal weight|equal weighted|equally weighted|equal weighting|one over n|naive diversification|"
-    "equal weights|1 n|same weight|same weights|same amount in each|naive split|equal split|"
-    "equal shares of each|ew",
-    "risk_parity": "risk parity|equal risk|equal risk contribution|erc|equal risk contributions|risk balanced|"
-    "riskparity",
-    "hierarchical_risk_parity": "hrp|hierarchical risk parity|hierarchical|lopez de prado|clustering|cluster based",
-    "minimum_variance": "minimum variance|min variance|min var|minvar|minimum volatility portfolio|min vol portfolio|"
-    "global minimum variance|gmv|least variance|lowest variance|minimum risk portfolio|"
-    "smallest variance|minimal variance|minimal risk",
     "maximum_sharpe": "maximum sharpe|max sharpe|tangency|tangency portfolio|efficient frontier|frontier|mean "
     "variance|"
     "markowitz|maximum sharpe ratio|max sharpe ratio|maxsharpe|best sharpe portfolio|"
@@ -146,19 +95,6 @@ ASSETS: Final = {
     "WMT": "wmt|walmart|wal mart|wallmart|walmart stores",
     "XOM": "xom|exxon|exxonmobil|exxon mobil|exxon-mobil",
 }
-REBALANCING: Final = {
-    "daily": "daily|every day|each day|day by day|daily rebalancing|rebalanced daily|each session|"
-    "daily rebalanced|every trading day|every session|every business day|each trading day|once a day|"
-    "day to day",
-    "weekly": "weekly|every week|each week|once a week|weekly rebalancing|rebalanced weekly|every friday|"
-    "each friday|every monday|each monday|once weekly|week by week|on fridays|every 5 days",
-    "monthly": "monthly|every month|each month|once a month|monthly rebalancing|rebalanced monthly|month end|"
-    "each month end|at month end|every month end|end of month|end of the month|once monthly|"
-    "month by month",
-    "quarterly": "quarterly|every quarter|each quarter|once a quarter|quarterly rebalancing|rebalanced quarterly|"
-    "four times a year|each quarter end|quarter end|every three months|once every quarter|"
-    "every 3 months|quarter by quarter",
-}
 SLOTS: Final = {
     "volatility": "volatility budget|vol budget|risk budget|volatility|vol|target volatility|target vol|"
     "volatility target|vol target|target|vola|annual volatility|annualized volatility|"
@@ -199,7 +135,7 @@ SLOTS: Final = {
     "geared|gross exposure|gross leverage",
     "weight": "weight|exposure|equity exposure|invested|allocation|equity weight|risky weight|stock weight|"
     "per title|per name|per stock|per position|per asset|per holding|any one|any single|single name|"
-    "single stock|single position|any name|any stock|any position|any of them|one of them|each name|"
+    "single position|any name|any stock|any position|any of them|one of them|each name|"
     "each stock|each position|each title|one stock|one name|one position|per company|position size|"
     "position sizes|name weight|in equity|in equities|of equity|equity share|in stocks|in shares|"
     "equity part|share of equities|equity quota|stock quota",
@@ -226,17 +162,11 @@ SLOTS: Final = {
     "trajectory|realisation|realization",
     "years": "horizon|time horizon|investment horizon|year horizon|years horizon|yrs horizon|simulation horizon|"
     "horizon of|long horizon|simulated over",
+    "decay": "decay|decay factor|decay rate|decay constant|decay parameter|smoothing factor|lambda",
     "seed": "seed|random seed|rng seed|random number seed|rng",
-    "midpoint": "midpoint|mid point|center|centre|inflection|inflection point|half way point|halfway point|"
-    "turning point|centre point|center point|centered at|centred at|centred on|centered on",
-    "scale": "scale|width|scale parameter|steepness width|spread parameter|smoothness",
-    "slope": "slope|steepness",
-    "floor": "floor|protection level|protected level|capital guarantee|guarantee|guaranteed|guaranteed level|"
-    "floor level|capital protection|insured level",
-    "multiplier": "multiplier|cushion multiplier|cppi multiplier|multiple|cushion multiple|leverage multiplier",
     "band": "band|no trade band|no trade zone|no trade region|tolerance band|trade band|trading band|"
     "rebalancing band|no trading band|tolerance|buffer|dead band|rebalancing tolerance|no-trade band|"
-    "hysteresis|trading threshold|rebalancing threshold|no trade range|no-trade zone|drift band|"
+    "trading threshold|rebalancing threshold|no trade range|no-trade zone|drift band|"
     "trade threshold|deadband",
     "return": "expected return|return|drift|mean return|mu|annual return|average return|growth rate|"
     "equity return|equities return|stock return|stocks return|drift of|expected returns|"

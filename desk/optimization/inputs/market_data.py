@@ -17,7 +17,7 @@ from desk.optimization.inputs.splits import DAYS, MIXES, check_mixes, resolve_mi
 from desk.optimization.request import OptimizationRequest
 from quant.numeric.elementary import log
 from quant.numeric.returns import Returns
-from quant.strategies.config import InnerPortfolio
+from quant.strategies.choices import InnerPortfolio
 from quant.strategies.history import History, build_history
 from quant.volatility.garch import fit_garch
 from quant.worlds.cash import accrual

@@ -2,7 +2,8 @@
 
 from desk.base.errors import InvalidInput
 from desk.optimization.request import OptimizationRequest
-from quant.strategies.config import InnerPortfolio, SearchSpace
+from quant.strategies.choices import InnerPortfolio
+from quant.strategies.config import SearchSpace
 
 DAYS = 252
 TRAIN, VALIDATE = 0.60, 0.20

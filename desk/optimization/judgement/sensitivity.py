@@ -21,7 +21,8 @@ from desk.optimization.judgement.finalists import (
 from desk.optimization.result import Case
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.errors import DataError
-from quant.strategies.config import REBALANCING_DAYS, StrategyConfig
+from quant.strategies.choices import REBALANCING
+from quant.strategies.config import StrategyConfig
 from quant.strategies.kernel import UTILITY
 from quant.strategies.objective import scenario_weights
 from quant.worlds.scenario import CYCLE, Scenario
@@ -180,7 +181,7 @@ def _with_shift(scenarios: Sequence[Scenario], mu: float, sigma: float) -> tuple
 def rebalancing_day_ranges(world: World, configs: Sequence[StrategyConfig]) -> list[tuple[float, float] | None]:
     """Range of each rule's training utility over the day of its rebalancing, minus its own, basis points a year."""
     ranges: list[tuple[float, float] | None] = [None] * len(configs)
-    for frequency, step in REBALANCING_DAYS.items():
+    for frequency, step in ((name, row.days) for name, row in REBALANCING.items()):
         places = [k for k, c in enumerate(configs) if c.rebalancing == frequency]
         if step == 1 or not places:
             continue

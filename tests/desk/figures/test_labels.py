@@ -3,7 +3,8 @@ from typing import get_args
 import pytest
 
 from desk.figures import labels
-from quant.strategies.config import InnerPortfolio, StrategyConfig
+from quant.strategies.choices import InnerPortfolio
+from quant.strategies.config import StrategyConfig
 
 
 def test_a_forecast_without_length_is_named():

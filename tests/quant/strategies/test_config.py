@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from quant.numeric.frozen import digest_of
-from quant.strategies.config import SHAPES, Estimator, SearchSpace, StrategyConfig
+from quant.strategies.choices import ESTIMATORS, Estimator
+from quant.strategies.config import SHAPES, SearchSpace, StrategyConfig
 from quant.strategies.family import ACTIVE, FAMILY, Grids, WeightFunction
 from quant.strategies.mandate import Mandate
-from quant.strategies.rules import ESTIMATORS, lay_out
+from quant.strategies.rules import lay_out
 from quant.strategies.search import compose
 from quant.strategies.signals import AVERAGE_START, volatility_signal
 
@@ -196,8 +197,8 @@ def test_a_signal_is_defined_after_its_lookback_and_not_before(estimator: Estima
         crash = logs.copy()
         crash[day + 1 :] = -0.1
         result, other = np.empty(logs.shape), np.empty(logs.shape)
-        volatility_signal(ESTIMATORS[estimator], 63, 0.94, logs, logs, result)
-        volatility_signal(ESTIMATORS[estimator], 63, 0.94, crash, crash, other)
+        volatility_signal(ESTIMATORS[estimator].code, 63, 0.94, logs, logs, result)
+        volatility_signal(ESTIMATORS[estimator].code, 63, 0.94, crash, crash, other)
         assert np.array_equal(result[day], other[day]) == defined
 
 

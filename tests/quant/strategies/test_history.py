@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from desk.market.bundled import BundledPrices, cash_rates
 from quant.numeric.errors import DataError
-from quant.strategies.config import Estimator, InnerPortfolio, SearchSpace, StrategyConfig
+from quant.strategies.choices import Estimator, InnerPortfolio
+from quant.strategies.config import SearchSpace, StrategyConfig
 from quant.strategies.family import FAMILY, WeightFunction
 from quant.strategies.history import History, Replay, build_history, rebalancing_days, replay, trained_constant
 from quant.strategies.mandate import Mandate

@@ -9,7 +9,7 @@ from scipy.optimize import brentq, minimize
 from quant.allocation.hierarchical import hierarchical_risk_parity
 from quant.allocation.risk_budgeting import risk_parity
 from quant.numeric.errors import DataError
-from quant.strategies.config import InnerPortfolio
+from quant.strategies.choices import InnerPortfolio
 from quant.strategies.inner_portfolios import daily_mix
 
 LOOKBACK = 60

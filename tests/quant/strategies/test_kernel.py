@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.strategies.config import Estimator, Rebalancing, SearchSpace, StrategyConfig
+from quant.strategies.choices import ESTIMATORS, Estimator, Rebalancing
+from quant.strategies.config import SearchSpace, StrategyConfig
 from quant.strategies.family import CODES, FAMILY, WeightFunction
 from quant.strategies.kernel import FALL_BINS, LOSS_BINS, STATISTICS, raw_weight, run_rule
 from quant.strategies.mandate import Mandate
-from quant.strategies.rules import ESTIMATORS, lay_out, simulated_trading_days
+from quant.strategies.rules import lay_out, simulated_trading_days
 from quant.strategies.search import compose
 from quant.strategies.signals import trend_signal, volatility_signal
 from tests.quant.strategies import accounts
@@ -62,7 +63,7 @@ def paths(draw: st.DrawFn, days: int = 400) -> tuple[np.ndarray, np.ndarray]:
 
 def signal(estimator: Estimator, lookback: int, decay: float, returns: np.ndarray, cash: np.ndarray) -> np.ndarray:
     values = np.empty(returns.shape)
-    volatility_signal(ESTIMATORS[estimator], lookback, decay, np.log1p(returns), returns - cash[:, None], values)
+    volatility_signal(ESTIMATORS[estimator].code, lookback, decay, np.log1p(returns), returns - cash[:, None], values)
     return values
 
 
@@ -104,8 +105,8 @@ def test_an_estimator_finds_the_volatility_of_normal_returns(estimator: Estimato
 def test_twice_the_log_returns_are_twice_the_volatility(estimator: Estimator) -> None:
     logs = np.random.default_rng(6).normal(0.0, 0.01, size=(300, 2))
     once, twice = np.empty(logs.shape), np.empty(logs.shape)
-    volatility_signal(ESTIMATORS[estimator], 63, 0.94, logs, logs, once)
-    volatility_signal(ESTIMATORS[estimator], 63, 0.94, 2.0 * logs, 2.0 * logs, twice)
+    volatility_signal(ESTIMATORS[estimator].code, 63, 0.94, logs, logs, once)
+    volatility_signal(ESTIMATORS[estimator].code, 63, 0.94, 2.0 * logs, 2.0 * logs, twice)
     np.testing.assert_allclose(twice, 2.0 * once, rtol=1e-12)
 
 
@@ -114,9 +115,9 @@ def test_the_larger_of_two_averages_rises_at_once_and_falls_slowly() -> None:
     logs = np.full((200, 1), 0.005)
     logs[100:110] = 0.04
     fast, slow, both = (np.empty(logs.shape) for _ in range(3))
-    volatility_signal(ESTIMATORS["ewma"], 0, 0.94, logs, logs, fast)
-    volatility_signal(ESTIMATORS["ewma"], 0, 0.97, logs, logs, slow)
-    volatility_signal(ESTIMATORS["ewma_max"], 0, 0.94, logs, logs, both)
+    volatility_signal(ESTIMATORS["ewma"].code, 0, 0.94, logs, logs, fast)
+    volatility_signal(ESTIMATORS["ewma"].code, 0, 0.97, logs, logs, slow)
+    volatility_signal(ESTIMATORS["ewma_max"].code, 0, 0.94, logs, logs, both)
     np.testing.assert_array_equal(both, np.maximum(fast, slow))
     assert both[109] == fast[109] > slow[109]
     assert both[150] == slow[150] > fast[150]

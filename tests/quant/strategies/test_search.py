@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.strategies.config import REBALANCING_DAYS, SHAPES, SearchSpace, StrategyConfig
+from quant.strategies.choices import REBALANCING
+from quant.strategies.config import SHAPES, SearchSpace, StrategyConfig
 from quant.strategies.family import ACTIVE, FAMILY
 from quant.strategies.search import choices, compose, contains, neighbours, propose, size, sobol, stream_seed
 
@@ -118,7 +119,7 @@ def merit(config: StrategyConfig) -> float:
     """A smooth objective with its maximum at an exponential average of decay 0.96, monthly, without a band."""
     score = {"rolling": 0.0, "ewma": 1.0, "ewma_max": 0.6, "downside": -0.5}[config.estimator]
     score -= 30.0 * abs((config.decay or 0.90) - 0.96)
-    score -= 0.4 * abs(np.log(REBALANCING_DAYS[config.rebalancing] / 21.0))
+    score -= 0.4 * abs(np.log(REBALANCING[config.rebalancing].days / 21.0))
     score -= 5.0 * config.no_trade_band
     return score + {"inverse_vol": 0.3, "sigmoid": 0.5}.get(config.weight_function, 0.0)
 
@@ -216,7 +217,7 @@ def test_a_neighbour_is_one_step_away_in_one_parameter(seed: int) -> None:
             (name,) = changed_fields(config, one)
             assert StrategyConfig.model_validate(one.model_dump()) == one
             if name == "rebalancing":
-                order = list(REBALANCING_DAYS)
+                order = list(REBALANCING)
                 assert abs(order.index(one.rebalancing) - order.index(config.rebalancing)) == 1
                 continue
             assert name in NUMERIC

@@ -9,7 +9,8 @@ import pytest
 
 from quant.numeric.errors import DataError
 from quant.numeric.thread_count import thread_count
-from quant.strategies.config import REBALANCING_DAYS, Estimator, StrategyConfig
+from quant.strategies.choices import REBALANCING, Estimator
+from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.family import ACTIVE
 from quant.strategies.kernel import BINS, DRAWDOWN, UTILITY
@@ -63,7 +64,7 @@ def test_a_config_has_the_same_evaluation_in_any_company(size: int) -> None:
 def one_path(
     config: StrategyConfig, mandate: Mandate, returns: np.ndarray, cash: float, *, bonds: np.ndarray | None = None
 ) -> Any:
-    step = REBALANCING_DAYS[config.rebalancing]
+    step = REBALANCING[config.rebalancing].days
     sessions = np.arange(returns.size)
     trades = (sessions - (WARM_UP - 1)) % step == 0
     turbulence = filtered_probabilities(REGIMES, returns)[:, 1]

@@ -195,12 +195,13 @@ def _money(quote: str) -> float:
 READERS: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(
         "target_volatility max_drawdown value_at_risk expected_shortfall min_weight max_weight midpoint scale floor "
-        "drawdown_cap constant_weight no_trade_band expected_return volatility cash_rate inflation fee".split(),
+        "drawdown_cap constant_weight hysteresis calm_weight turbulent_weight decay no_trade_band "
+        "expected_return volatility cash_rate inflation fee".split(),
         _fraction,
     ),
     **dict.fromkeys(["transaction_cost", "max_cost"], _basis_points),
     **dict.fromkeys(["trials", "paths", "seed"], _whole),
-    **dict.fromkeys("max_turnover max_leverage risk_aversion slope multiplier bond_correlation".split(), _ratio),
+    **dict.fromkeys("max_turnover max_leverage risk_aversion slope multiplier gain bond_correlation".split(), _ratio),
     **dict.fromkeys(["contribution", "withdrawal", "goal"], _money),
     "years": _years,
     "lookback": _sessions,
