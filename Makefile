@@ -31,8 +31,9 @@ record-double: $(SYNCED)  ## make all cassettes again, against scripted models o
 kernels: $(SYNCED)  ## compile the kernels that are used most; otherwise each is compiled when it is first needed
 	$(RUN) infra/warm.py
 
-docs: $(SYNCED)  ## write docs/settings.md from the settings classes
+docs: $(SYNCED)  ## write docs/settings.md and docs/strategies.md from the code
 	$(RUN) -m api.settings_page > docs/settings.md
+	$(RUN) -m api.strategies_page > docs/strategies.md
 
 test: $(SYNCED)  ## all tests, without the benchmarks and the long storms
 	$(RUN) -m pytest -q -n $(WORKERS) --dist loadfile \
@@ -43,7 +44,8 @@ check: $(SYNCED)  ## lint, format, types, import rules, generated pages, secrets
 	.venv/bin/ruff format --check
 	.venv/bin/pyright
 	.venv/bin/lint-imports
-	@$(RUN) -m api.settings_page | diff -u docs/settings.md - || { echo "docs/settings.md is out of date: run make docs"; exit 1; }
+	@for page in settings strategies; do $(RUN) -m api.$${page}_page | diff -u docs/$$page.md - \
+		|| { echo "docs/$$page.md is out of date: run make docs"; exit 1; }; done
 	$(RUN) .ci/secret_scan.py
 
 soak: $(SYNCED)  ## the long form of the storms, the fuzz and the fleets

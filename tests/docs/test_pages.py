@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import typer
 
+from api import settings_page, strategies_page
 from api.cli.main import app
 from api.cli.options import PATHS
 from api.settings import MODEL_VARIABLES, VARIABLES
-from api.settings_page import LIBRARIES, page, settings
+from api.settings_page import LIBRARIES, settings
 from tests.api.http.application import document
 from tests.docs.pages import PAGES, ROOT, anchors_of, links_of, prose_of, samples_of, text_of
 from tests.python_names import defined_names
@@ -61,8 +62,9 @@ def test_every_command_is_listed_once() -> None:
     assert sorted(listed) == sorted(commands())
 
 
-def test_the_page_of_the_settings_is_up_to_date() -> None:
-    assert text_of("docs/settings.md") == page(), "run make docs"
+@pytest.mark.parametrize(("name", "program"), [("settings", settings_page), ("strategies", strategies_page)])
+def test_the_generated_pages_are_up_to_date(name: str, program: Any) -> None:
+    assert text_of(f"docs/{name}.md") == program.page(), "run make docs"
 
 
 def test_every_setting_is_listed_once_and_has_a_meaning() -> None:

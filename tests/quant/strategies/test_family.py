@@ -1,7 +1,6 @@
-"""The strategy family: one table in the code, the same in the documentation, each formula compiled as it reads."""
+"""The strategy family: every name and parameter has its row, and each formula compiles as it reads."""
 
 import math
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -9,43 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.strategies.family import ACTIVE, CODES, FAMILY, Grids, PathState, Shape, WeightFunction
+from quant.strategies.family import ACTIVE, CODES, FAMILY, PARAMETERS, Grids, PathState, Shape, WeightFunction
 from quant.strategies.kernel import raw_weight
-
-DOCUMENT = Path(__file__).parents[3] / "docs" / "strategies.md"
-HEADINGS = (
-    "name",
-    "number",
-    "what it is",
-    "weight before the mandate's bounds",
-    "parameters and their grids",
-    "source",
-)
-
-
-def documented() -> list[str]:
-    """The table that the documentation must contain."""
-    lines = ["| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
-    for name, row in FAMILY.items():
-        grids = "; ".join(
-            f"`{parameter}` {', '.join(f'{v:g}' if isinstance(v, float) else v for v in values)}"
-            for parameter in row.parameters
-            if (values := getattr(Grids(), parameter, ()))
-        )
-        title = row.title + ("" if row.searched else " (on request)" if name != "constant" else " (benchmarks only)")
-        lines.append(f"| `{name}` | {row.number} | {title} | {row.formula} | {grids} | {row.source} |")
-    return lines
-
-
-def test_the_documentation_has_the_table_of_the_code() -> None:
-    text = DOCUMENT.read_text(encoding="utf-8")
-    assert "\n\n" + "\n".join(documented()) + "\n\n" in text, "docs/strategies.md needs:\n" + "\n".join(documented())
 
 
 def test_every_name_has_a_row_and_every_parameter_a_field() -> None:
     assert tuple(FAMILY) == get_args(WeightFunction)
     names = {parameter for row in FAMILY.values() for parameter in row.parameters}
-    assert names == set(Shape.model_fields) == set(Grids.model_fields) | {"constant_weight"}
+    assert names == set(Shape.model_fields) == set(PARAMETERS) == set(Grids.model_fields) | {"constant_weight"}
     assert all(len(parameters) <= 2 for parameters in ACTIVE.values())
 
 

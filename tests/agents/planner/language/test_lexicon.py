@@ -21,7 +21,7 @@ DECAY = WeightRule(
     parameters=("slope",),
     words="exponential decay|exponential decline",
 )
-NAMED = [name for name, row in FAMILY.items() if not row.benchmark]
+NAMED: list[WeightFunction] = [name for name, row in FAMILY.items() if not row.benchmark]
 
 
 def planted(**rows: WeightRule) -> Lexicon:
