@@ -24,12 +24,15 @@ from agents.table import ASSISTANT, INTERRUPTIONS
 from desk.conversation.context import ApprovalPending, ChatContext, Evidence
 from desk.conversation.focus import Focus
 from desk.conversation.reply import Reply
-from desk.figures.figures import RenderedClaim
+from desk.figures.figures import Claim, RenderedClaim
 from desk.figures.guard.claims import render, violations
 from desk.optimization.partial_results import reasons
+from desk.optimization.reading.template import AUTHOR
+from desk.runs.events.agents import ToolCalled
 from desk.runs.events.judgement import ClaimReleased
 from desk.runs.events.run import NodeFinished, NodeStarted
 from desk.runs.events.table import TraceEvent
+from desk.runs.repository import load_events
 from graphs.agent_decisions import Question, decide
 from graphs.runs.event_log import EventLog, NodeLog
 from quant.numeric.frozen import Frozen
@@ -54,7 +57,9 @@ class State(TypedDict):
     reply: Reply | None
     author: str
     missing: list[str]
-    """The reasons for a missing reply, if a budget caused it."""
+    """What code says about a missing reply."""
+    described: list[Claim]
+    """The template's claims about the tools' results, if there is no reply."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,25 +108,42 @@ async def supervise(state: State, runtime: Runtime[TurnContext]) -> dict[str, An
         else:
             break
     await node_log.emit(NodeFinished)
-    return {
-        "reply": answer.answer,
-        "author": answer.decision.author,
-        "missing": list(reasons([answer.decision], INTERRUPTIONS)),
-    }
+    if answer.answer is not None:
+        return {"reply": answer.answer, "author": answer.decision.author, "missing": [], "described": []}
+    described = await describe_results(context)
+    missing = [*reasons([answer.decision], INTERRUPTIONS), *([ASSISTANT.absence_sentence] if described else [])]
+    return {"reply": None, "author": AUTHOR, "missing": missing, "described": described}
 
 
 async def release(state: State, runtime: Runtime[TurnContext]) -> dict[str, Any]:
     """Release the claims one by one, with their figures rendered by code."""
-    turn, reply = runtime.context, state["reply"]
+    turn = runtime.context
     node_log = NodeLog(turn.log, "release")
     await node_log.emit(NodeStarted)
     for ordinal, note in enumerate(note_claims(turn.evidence, state["missing"])):
         await node_log.emit(ClaimReleased, f"note-{ordinal}", author=CODE, claim=note)
-    for ordinal, claim in enumerate(reply.claims if reply else ()):
+    for ordinal, claim in enumerate(claims_of(state)):
         rendered = render(claim, turn.evidence.figures)
         await node_log.emit(ClaimReleased, ordinal, author=state["author"], claim=rendered)
     await node_log.emit(NodeFinished)
     return {}
+
+
+async def describe_results(context: ChatContext) -> list[Claim]:
+    """What the tools of the turn returned, as far as each sentence passes the check of claims."""
+    from agents.planner.sentences import describe_stored_result  # lazy: reading a conversation needs no sentences
+
+    events = await load_events(context.store, context.owner, context.run)
+    calls = [(event.tool, event.arguments) for event in events if isinstance(event, ToolCalled)]
+    results = context.evidence.results(calls)
+    claims = dict.fromkeys(claim for tool, result in results for claim in describe_stored_result(tool, result))
+    figures, names = context.evidence.figures, context.permitted_names
+    return [claim for claim in claims if not violations([claim], figures, names)]
+
+
+def claims_of(state: State) -> Sequence[Claim]:
+    """The claims of the assistant, or of the template that replaces it."""
+    return state["reply"].claims if state["reply"] else state.get("described", [])  # absent in older checkpoints
 
 
 def note_claims(evidence: Evidence, missing: Sequence[str]) -> list[RenderedClaim]:

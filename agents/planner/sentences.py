@@ -18,6 +18,7 @@ from desk.conversation.answers import (
     SavedConfiguration,
     SearchEstimate,
 )
+from desk.conversation.context import CallResult
 from desk.figures.figures import Claim
 from desk.portfolios.allocations import Allocations
 from desk.portfolios.market_regimes import MarketAnalysis
@@ -35,11 +36,18 @@ def describe_tool_result(tool: str, content: str, *, failed: bool) -> Iterator[C
     if failed:
         yield Claim(section="answer", text=_FAILED)
         return
-    kind, describe = _DESCRIPTIONS[tool]
-    if '"refused"' in content[:12]:
-        texts = _describe_refusal(Refusal.model_validate_json(content))
-    else:
-        texts = describe(kind.model_validate_json(content))
+    kind = Refusal if '"refused"' in content[:12] else _DESCRIPTIONS[tool][0]
+    yield from _describe(tool, kind.model_validate_json(content))
+
+
+def describe_stored_result(tool: str, stored: CallResult) -> Iterator[Claim]:
+    """The claims about a result that the turn has stored, if a model's own were refused."""
+    kind = Refusal if stored.refused else _DESCRIPTIONS[tool][0]
+    yield from _describe(tool, kind.model_validate(stored.result))
+
+
+def _describe(tool: str, result: BaseModel) -> Iterator[Claim]:
+    texts = _describe_refusal(result) if isinstance(result, Refusal) else _DESCRIPTIONS[tool][1](result)
     for text in [*texts] or [_NOTHING]:
         yield text if isinstance(text, Claim) else Claim(section="answer", text=text)
 

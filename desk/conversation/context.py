@@ -87,6 +87,9 @@ class CallResult:
     exhibits: tuple[Exhibit, ...] = ()
     notes: tuple[str, ...] = ()
     """Notes that code adds to the answer."""
+    result: Document = field(default_factory=dict[str, Any])
+    """The result as JSON; that of a `Refusal` if the call was `refused`."""
+    refused: bool = False
 
 
 @dataclass
@@ -102,7 +105,9 @@ class Evidence:
     def add(self, call: str, document: Document) -> None:
         figures = tuple(map(Figure.model_validate, document["figures"]))
         exhibits = tuple(map(Exhibit.model_validate, document["exhibits"]))
-        self.calls[call] = CallResult(figures, document["changes"], exhibits, tuple(document["notes"]))
+        notes = tuple(document["notes"])
+        result, refused = document["result"], document["refused"]
+        self.calls[call] = CallResult(figures, document["changes"], exhibits, notes, result, refused)
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -118,6 +123,11 @@ class Evidence:
     @property
     def notes(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(note for _, each in sorted(self.calls.items()) for note in each.notes))
+
+    def results(self, calls: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, CallResult]]:
+        """The stored results of `calls` with their tools, each once, in the order of the calls."""
+        tools = {call_id(tool, arguments): tool for tool, arguments in calls}
+        yield from ((tool, self.calls[call]) for call, tool in tools.items() if call in self.calls)
 
     def exhibits(self, calls: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[Exhibit, ...]:
         """Return the tables of `calls` in order, without tables of ambiguous ids."""

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
@@ -12,7 +13,6 @@ from agents.table import ASSISTANT
 from desk.base.errors import Conflicting, InvalidInput
 from desk.conversation.context import CallResult, ChatContext, Evidence, load_evidence, message_figures
 from desk.conversation.focus import Focus
-from desk.conversation.reply import Reply
 from desk.conversation.schemas import MAX_MESSAGE_LENGTH, UNANSWERED, Conversation, Turn
 from desk.figures.figures import RenderedClaim
 from desk.figures.guard.claims import render
@@ -23,7 +23,16 @@ from desk.runs.events.run import RunFailed
 from desk.runs.events.table import TraceEvent
 from desk.runs.model_answers import delete_answers
 from desk.runs.repository import load_events
-from graphs.assistant import RECURSION_LIMIT, PastTurn, State, Tell, TurnContext, assistant_graph, note_claims
+from graphs.assistant import (
+    RECURSION_LIMIT,
+    PastTurn,
+    State,
+    Tell,
+    TurnContext,
+    assistant_graph,
+    claims_of,
+    note_claims,
+)
 from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.conversations.assistant_runs import AssistantRuns
 from graphs.conversations.repository import (
@@ -74,7 +83,7 @@ __all__ = [
 
 REMEMBERED = 4
 """Earlier turns shown to the assistant; its tools find older ones in the store."""
-BLANK: State = {"reply": None, "author": "", "missing": []}
+BLANK: State = {"reply": None, "author": "", "missing": [], "described": []}
 
 
 class Unanswered(Conflicting):
@@ -317,9 +326,7 @@ async def _run_graph(dependencies: Dependencies, owner: str, turn: Turn, log: Ev
             return
         if "reply" not in snapshot.values:  # another process has finished the turn
             return
-        async for event in _finish(
-            dependencies.store, owner, turn, snapshot.values["reply"], snapshot.values["missing"], evidence, log
-        ):
+        async for event in _finish(dependencies.store, owner, turn, cast("State", snapshot.values), evidence, log):
             yield event
         await checkpointer.adelete_thread(thread)
 
@@ -328,11 +335,11 @@ async def _finish(
     store: Store,
     owner: str,
     turn: Turn,
-    reply: Reply | None,
-    missing: Sequence[str],
+    state: State,
     evidence: Evidence,
     log: EventLog,
 ) -> AsyncGenerator[TraceEvent]:
+    reply = state["reply"]
     outcome = reply.outcome if reply else "no_answer"
     turn_events = await load_events(store, owner, turn.id)
     finish_event = log.make(
@@ -345,8 +352,8 @@ async def _finish(
         outcome=outcome,
         usage=usage_of(turn_events),
     )
-    reply_claims = [render(claim, evidence.figures) for claim in (reply.claims if reply else ())]
-    claims = [*note_claims(evidence, missing), *reply_claims]
+    reply_claims = [render(claim, evidence.figures) for claim in claims_of(state)]
+    claims = [*note_claims(evidence, state["missing"]), *reply_claims]
     new = await log.append(finish_event)
     calls = [(event.tool, event.arguments) for event in turn_events if isinstance(event, ToolCalled)]
     exhibits = evidence.exhibits(calls)

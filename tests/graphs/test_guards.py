@@ -19,6 +19,7 @@ from desk.governance.budgets import Budgets
 from desk.optimization.judgement.verification import Unverified
 from desk.optimization.repositories.result_repository import result_key
 from desk.runs.events.agents import DraftRejected, FiguresChecked, ToolCalled, ToolReturned
+from desk.runs.events.judgement import ClaimReleased
 from desk.runs.events.models import ModelAnswered
 from desk.runs.events.run import WarningIssued
 from desk.runs.repository import list_runs, load_events, load_final_result, load_run
@@ -69,7 +70,8 @@ REJECTED: dict[str, tuple[str, str]] = {
 async def test_a_draft_is_refused_for(guard: str, home: Path):
     text, code = REJECTED[guard]
     chat = await talk_on_own_desk(home, steps([WORLDS], saying(text)))
-    assert (chat.turn.outcome, chat.turn.claims) == ("no_answer", ())
+    assert chat.turn.outcome == "no_answer"
+    assert {event.author for event in chat.of(ClaimReleased)} == {"code", "template"}
     assert [code in event.reasons for event in chat.of(DraftRejected)] == [True, True]
     assert chat.of(FiguresChecked) == []
     nowhere(home, chat.turn, *chat.events, words=(text, "I believe"))

@@ -20,6 +20,7 @@ from desk.optimization.holdout import load_holdout
 from desk.runs.events.agents import DraftRejected, ToolCalled, ToolReturned
 from desk.runs.events.approvals import ApprovalDecided
 from desk.runs.events.conversation import RunLaunched
+from desk.runs.events.judgement import ClaimReleased
 from desk.runs.repository import NoSuchRun, list_runs, load_events, load_final_result, load_run
 from desk.scenarios.repository import ScenarioValues, add_scenario
 from desk.strategies.repository import save_strategy
@@ -248,7 +249,7 @@ async def test_forbidden_text_is_not_released(attempt: str, poisoned: Path):
     chat = await talk_on_own_desk(poisoned, steps([READ], saying(text)))
     assert POISON in chat.model_input
     assert chat.turn.outcome == "no_answer"
-    assert chat.turn.claims == ()
+    assert {event.author for event in chat.of(ClaimReleased)} == {"code", "template"}
     assert [code in event.reasons for event in chat.of(DraftRejected)] == [True, True]
     nowhere(poisoned, chat.turn, *chat.events, words=(OWN, WORDS, "I believe", text))
 

@@ -11,6 +11,7 @@ from agents.models.factory import single_model
 from api.app import create_dependencies
 from api.settings import Settings
 from desk.runs.events.agents import DraftRejected
+from desk.runs.events.judgement import ClaimReleased
 from graphs.conversations.turn_execution import ask, begin_conversation, turn_of
 from tests.doubles.obedient_model import (
     Call,
@@ -51,7 +52,7 @@ async def test_the_assistant_does_not_release_an_invented_number(disguise: str, 
         home, steps(lists, saying(f"You gain {text} a year.", f"It is {text}.")), "Was it worth it?"
     )
     assert chat.turn.outcome == "no_answer"
-    assert chat.turn.claims == ()
+    assert {event.author for event in chat.of(ClaimReleased)} == {"code", "template"}
     assert [event.digest != "" for event in chat.of(DraftRejected)] == [True, True]
     assert disguises_in(home, *(event.model_dump_json() for event in chat.events), chat.turn.model_dump_json()) == set()
 
