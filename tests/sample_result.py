@@ -27,8 +27,9 @@ from desk.optimization.result import (
 )
 from quant.numeric.measured import Measured
 from quant.strategies.config import StrategyConfig
-from quant.strategies.evaluation import Evaluation, Metrics
+from quant.strategies.evaluation import Evaluation
 from quant.strategies.mandate import Mandate
+from quant.strategies.metrics import Metrics
 from quant.strategies.trial import Trial
 from quant.worlds.scenario import BUILT_IN
 

@@ -9,6 +9,7 @@ from typing import Any
 from desk.optimization.reading.chart_schemas import Provenance
 from desk.optimization.result import OptimizationResult
 from quant.strategies.config import StrategyConfig
+from quant.strategies.metrics import METRICS
 from quant.strategies.trial import Trial
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -71,16 +72,18 @@ def figure_table(result: OptimizationResult) -> Iterator[tuple[Any, ...]]:
 
 
 def trial_table(result: OptimizationResult, trials: Sequence[Trial]) -> Iterator[list[Any]]:
-    """The header, then one row per trial that was evaluated on all paths."""
-    configs = {trial.digest: trial.config for trial in trials}
-    yield [*_PLOTTED, "chosen", *_CONFIG]
+    """The header, then one row per trial that was evaluated on all paths; `history_` are its training metrics."""
+    by_digest = {trial.digest: trial for trial in trials}
+    yield [*_PLOTTED, "chosen", *_CONFIG, *(f"history_{name}" for name in METRICS)]
     for trial in result.trials:
-        config = configs.get(trial.digest)
+        searched = by_digest.get(trial.digest)
+        config = searched.config if searched else None
         parameters = [getattr(config, name, None) for name in _CONFIG]
         if config is None:
             parameters[_CONFIG.index("weight_function")] = trial.weight_function
         is_winner = result.winner is not None and trial.digest == result.winner.digest
-        yield [*(getattr(trial, name) for name in _PLOTTED), is_winner, *parameters]
+        history = {name: value.value for name, _, value in searched.train.metrics.measured()} if searched else {}
+        yield [*(getattr(trial, name) for name in _PLOTTED), is_winner, *parameters, *map(history.get, METRICS)]
 
 
 def _to_csv(table: Iterable[Sequence[Any]], of: Provenance) -> str:

@@ -3,20 +3,14 @@
 from desk.base.text import number, plural, title
 from desk.governance.usage import Usage
 from desk.optimization.judgement.result_figures import simulated_timing
+from desk.optimization.mandate_limits import LIMITS
 from desk.optimization.request import LimitName
 from desk.optimization.result import Fact, LimitCheck, OptimizationResult
+from quant.numeric.measured import Measured
 from quant.strategies.choices import ESTIMATORS, REBALANCING, Rebalancing
 from quant.strategies.config import StrategyConfig
 from quant.strategies.family import ACTIVE, FAMILY
-
-LIMITS: dict[LimitName, str] = {
-    "max_drawdown": "Maximum drawdown",
-    "value_at_risk": "Value at risk, 95%, 21 sessions",
-    "expected_shortfall": "Expected shortfall, 95%, 21 sessions",
-    "turnover": "Turnover a year",
-    "cost_bps": "Cost a year",
-    "leverage": "Leverage",
-}
+from quant.strategies.metrics import Metric
 
 ONE_HISTORY = "One history holds few crises: read every number below with that in mind."
 
@@ -52,15 +46,36 @@ def fact_row(item: Fact) -> tuple[str, str, str]:
     return item.label, fact(item.value, item.unit), fact(item.benchmark, item.unit)
 
 
+def metric(row: Metric, value: Measured | None) -> str:
+    """A metric in its unit; a dash where a stored result lacks it."""
+    if value is None:
+        return "–"
+    match row.unit:
+        case "percent":
+            return percent(value.value, 2, signed=True) if row.signed else percent(value.value)
+        case "weight":
+            return percent(value.value)
+        case "probability":
+            return percent(value.value, 0)
+        case "bps":
+            return bps(1e4 * value.value, signed=False)
+        case "ratio":
+            return number(value.value, 2)
+
+
 def limit_value(name: LimitName, value: float) -> str:
-    if name == "cost_bps":
-        return bps(value, signed=False)
-    return f"{number(value, 2)} x" if name in ("leverage", "turnover") else percent(value)
+    match LIMITS[name].unit:
+        case "probability" | "percent":
+            return percent(value)
+        case "bps":
+            return bps(value, signed=False)
+        case "multiple":
+            return f"{number(value, 2)} x"
 
 
 def limit_row(check: LimitCheck) -> tuple[str, str, str, str, str]:
     """The limit, its scenario, the value, the bound, and whether the limit holds."""
-    if check.limit == "max_drawdown":
+    if LIMITS[check.limit].unit == "probability":
         value = f"P(breach) {percent(check.statistic, 0)}"
         bound = f"at most {percent(check.allowed, 0)} beyond {100 * check.bound:.4g}%"
     else:
@@ -68,7 +83,7 @@ def limit_row(check: LimitCheck) -> tuple[str, str, str, str, str]:
         bound = f"at most {limit_value(check.limit, check.allowed)}"
     state = "✔ holds" if check.passed else "✖ broken"
     return (
-        LIMITS[check.limit],
+        LIMITS[check.limit].label,
         title(check.scenario),
         value,
         bound,
@@ -150,7 +165,7 @@ def benefit(result: OptimizationResult) -> str:
     """The benefit in one sentence, or the limit that no strategy meets."""
     if result.benefit is None:
         limit = result.verdict.binding_limit
-        binding = f"; what binds: {LIMITS[limit].lower()}" if limit else ""
+        binding = f"; what binds: {LIMITS[limit].label.lower()}" if limit else ""
         return f"None of {result.counts.trials} strategies meets the limits{binding}"
     b = result.benefit
     simulated = simulated_timing(result)

@@ -10,6 +10,8 @@ from api.export.formats import figure_table, trial_table
 from api.export.formatting import benefit
 from desk.optimization.reading.chart_schemas import Provenance
 from desk.optimization.result import OptimizationResult
+from quant.numeric.measured import Measured
+from quant.strategies.metrics import METRICS, Metrics
 from quant.strategies.trial import Trial
 
 EPOCH = datetime(1980, 1, 1)  # noqa: DTZ001 - the earliest that a ZIP file can say, in no time zone
@@ -35,11 +37,21 @@ def as_workbook(result: OptimizationResult, trials: Sequence[Trial], of: Provena
 
 
 def _sheets(result: OptimizationResult, trials: Sequence[Trial], of: Provenance) -> Mapping[str, Rows]:
+    others = [name for name in METRICS if name != "utility"]
     return {
         "Result": _summary(result, of),
         "Figures": figure_table(result),
         "Scenarios": (
-            ("scenario", "weight", "benefit_bps", "standard error", "timing_bps", "utility", "benchmark_utility"),
+            (
+                "scenario",
+                "weight",
+                "benefit_bps",
+                "standard error",
+                "timing_bps",
+                "utility",
+                "benchmark_utility",
+                *others,
+            ),
             *(
                 (
                     s.scenario,
@@ -49,6 +61,7 @@ def _sheets(result: OptimizationResult, trials: Sequence[Trial], of: Provenance)
                     s.timing_bps.value,
                     s.winner.metrics.utility.value,
                     s.benchmark.metrics.utility.value,
+                    *(_value(s.winner.metrics, name) for name in others),
                 )
                 for s in result.scenarios
             ),
@@ -56,6 +69,12 @@ def _sheets(result: OptimizationResult, trials: Sequence[Trial], of: Provenance)
         "Trials": trial_table(result, trials),
         "Request": (("field", "value"), *_flat(result.manifest.request.model_dump(mode="json"))),
     }
+
+
+def _value(metrics: Metrics, name: str) -> float | None:
+    """A metric; None where a stored result lacks it."""
+    measured: Measured | None = getattr(metrics, name)
+    return None if measured is None else measured.value
 
 
 def _summary(result: OptimizationResult, of: Provenance) -> Iterator[tuple[str, Any]]:

@@ -8,6 +8,7 @@ from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.conversation import amounts
 from desk.conversation.focus import Focus
 from desk.conversation.wishes import Wish
+from desk.optimization.mandate_limits import LIMITS
 from desk.optimization.request import Limit, OptimizationRequest
 from desk.scenarios.repository import ScenarioCatalog, find_scenario, with_probabilities
 from desk.scenarios.schemas import HISTORY
@@ -113,21 +114,11 @@ def _scenarios(base: OptimizationRequest, wish: Wish, book: ScenarioCatalog) -> 
     ]
 
 
-_LIMITS = {
-    "max_drawdown": "max_drawdown",
-    "value_at_risk": "value_at_risk",
-    "expected_shortfall": "expected_shortfall",
-    "turnover": "max_turnover",
-    "cost_bps": "max_cost",
-    "leverage": "max_leverage",
-}
-"""Limits of a request and the wish field of each."""
-
-
 def _limits(fields: dict[str, Any], wish: Wish) -> None:
     names = [scenario["name"] for scenario in fields["scenarios"]]
     where = ("base_case" if "base_case" in names else names[0], HISTORY)
-    for name, wish_field in _LIMITS.items():
+    for name, row in LIMITS.items():
+        wish_field = row.wish
         quote = cast("str | None", getattr(wish, wish_field))
         if quote is None:
             continue

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from desk.figures import labels
 from desk.figures.figures import Figure, collect_figures
+from desk.figures.metric_figures import metric_labels
 from desk.figures.tables import Exhibit, build_listing, build_table
+from quant.strategies.metrics import metrics_shown
 
 if TYPE_CHECKING:
     from desk.conversation.answers import (
@@ -67,15 +69,8 @@ def _listed(result: "RunList") -> Iterator[Exhibit]:
 
 
 def _opened(result: "OpenedHoldout") -> Iterator[Exhibit]:
-    measures = {
-        "excess_return": "Return over cash",
-        "volatility": "Volatility",
-        "sharpe": "Sharpe ratio",
-        "max_drawdown": "Deepest fall",
-        "utility": "Return after a charge for risk",
-    }
     whose = ("winner", "benchmark", "asset")
-    rows = [(label, *(f"holdout_{who}_{name}" for who in whose)) for name, label in measures.items()]
+    rows = [(label, *(f"holdout_{who}_{name}" for who in whose)) for name, label in metric_labels("holdout").items()]
     columns = ("", "Winner", "Constant weight, same volatility", "Full investment")
     yield build_table("On the locked holdout", columns, rows, result.figures)
     days = {
@@ -93,8 +88,7 @@ _COMPARED = {
     "benefit": "Benefit",
     "timing": "Of it by timing",
     "drawdown_saved": "Mean drawdown saved",
-    "drawdown": "Deepest fall, training",
-    "volatility": "Volatility, training",
+    **{row.short or name: f"{row.label}, training" for name, row in metrics_shown("comparison").items()},
     "confidence": "Confidence that it is no luck",
     "overfitting": "Chance of overfitting",
     "trials": "Configurations tried",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from desk.figures.metric_figures import metric_labels
 from desk.figures.tables import Exhibit, build_listing, build_notes, build_table
 
 if TYPE_CHECKING:
@@ -16,14 +17,7 @@ _SUBJECTS = {
     "sixty_forty_cash": "60/40 in cash",
     "equity": "Full investment",
 }
-_MEASURES = {
-    "geometric_return": "Growth a year",
-    "volatility": "Volatility",
-    "sharpe": "Sharpe ratio",
-    "max_drawdown": "Deepest fall",
-    "average_weight": "Average weight",
-    "cost_bps": "Costs a year",
-}
+_MEASURES = metric_labels("evaluation")
 _SCENARIO = {
     "engine": "Engine",
     "mu": "Expected return",

@@ -1,4 +1,4 @@
-"""Labels of strategies, parameters, scenarios and limits for use in sentences."""
+"""Labels of strategies, parameters and scenarios for use in sentences."""
 
 from quant.strategies.choices import ESTIMATORS, INNER_PORTFOLIOS
 from quant.strategies.config import StrategyConfig
@@ -14,14 +14,6 @@ _PARAMETERS = {
     "no_trade_band": "the no-trade band",
     "inner": "the inner portfolio",
     **{name: row.label for name, row in PARAMETERS.items()},
-}
-_LIMITS = {
-    "max_drawdown": "the drawdown limit",
-    "value_at_risk": "the value-at-risk limit",
-    "expected_shortfall": "the expected-shortfall limit",
-    "turnover": "the turnover limit",
-    "cost_bps": "the cost limit",
-    "leverage": "the leverage limit",
 }
 
 
@@ -43,10 +35,6 @@ def function_label(name: str) -> str:
 
 def parameter_label(name: str) -> str:
     return _PARAMETERS.get(name, f"the {plain_label(name)}")
-
-
-def limit_label(name: str) -> str:
-    return _LIMITS.get(name, plain_label(name))
 
 
 def plain_label(name: str) -> str:

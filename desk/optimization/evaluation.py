@@ -16,7 +16,8 @@ from quant.strategies.choices import InnerPortfolio, Rebalancing
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.history import History, Replay, rebalancing_days, replay, trained_constant
-from quant.strategies.metrics import series_metrics
+from quant.strategies.history_metrics import series_metrics
+from quant.strategies.kernel import STATISTICS
 from quant.strategies.objective import scenario_weights, scores
 from quant.strategies.rules import Rules, lay_out
 from quant.strategies.simulation import Part, Simulation, evaluations, simulate, simulate_part
@@ -152,7 +153,7 @@ class World:
         """
         market = self.market
         stop = market.validate.stop if end is None else end
-        statistics = np.empty((len(configs), 16))
+        statistics = np.empty((len(configs), STATISTICS))
         series = np.empty((len(configs), 4, stop))
         mixes: dict[InnerPortfolio | None, None] = dict.fromkeys(c.inner for c in configs)
         for mix in mixes:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from desk.figures.figures import Figure, Unit
+from desk.figures.metric_figures import metric_figures
 from desk.optimization.result import OptimizationResult
 from quant.numeric.frozen import Frozen
 from quant.strategies.evaluation import Evaluation
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
     from store.store import Store
 
 KIND = "holdout"
-
-_METRICS: tuple[tuple[str, str, Unit], ...] = (
-    ("utility", "utility", "percent"),
-    ("excess_return", "return over cash", "percent"),
-    ("volatility", "volatility", "percent"),
-    ("sharpe", "Sharpe ratio", "ratio"),
-    ("max_drawdown", "deepest drawdown", "percent"),
-)
-"""Metric, label and unit."""
 
 
 class OpenedHoldout(Frozen):
@@ -89,9 +81,9 @@ def _figures(world: "World", winner: Evaluation, benchmark: Evaluation, asset: E
         "asset": ("the asset", asset),
     }
     for whose, (words, evaluation) in rules.items():
-        for metric, noun, unit in _METRICS:
-            value = getattr(evaluation.metrics, metric).value
-            yield _figure(f"{whose}_{metric}", f"{noun} of {words} on the holdout", value, unit)
+        for figure in metric_figures(evaluation.metrics, "holdout"):
+            quantity = f"{figure.quantity} of {words} on the holdout"
+            yield _figure(f"{whose}_{figure.name}", quantity, figure.value.value, figure.unit)
 
 
 def _figure(name: str, quantity: str, value: float | str, unit: Unit) -> Figure:

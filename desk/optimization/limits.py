@@ -8,38 +8,23 @@ from collections.abc import Mapping
 
 from desk.base.errors import InvalidInput
 from desk.optimization.evaluation import World
-from desk.optimization.request import LimitName, OptimizationRequest
+from desk.optimization.mandate_limits import LIMITS
+from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import LimitCheck
 from desk.scenarios.schemas import HISTORY
-from quant.strategies.evaluation import Evaluation, Metrics
+from quant.strategies.evaluation import Evaluation
 
 _ROUNDING = 1e-9
-
-
-def limit_statistic(name: LimitName, metrics: Metrics) -> float:
-    """Return the statistic that the limit `name` bounds."""
-    match name:
-        case "max_drawdown":
-            return metrics.drawdown_breach.value
-        case "value_at_risk":
-            return metrics.value_at_risk.value
-        case "expected_shortfall":
-            return metrics.expected_shortfall.value
-        case "turnover":
-            return metrics.turnover.value
-        case "cost_bps":
-            return metrics.cost.value * 10_000.0
-        case "leverage":
-            return metrics.largest_weight.value
 
 
 def check_limits(request: OptimizationRequest, evaluations: Mapping[str, Evaluation]) -> tuple[LimitCheck, ...]:
     """Check every limit in every scenario of its set; `evaluations` by scenario, training history included."""
     checks: list[LimitCheck] = []
     for name, limit in request.limits.defined().items():
-        threshold = limit.tolerated if name == "max_drawdown" else limit.bound
+        row = LIMITS[name]
+        threshold = row.allowed(limit)
         for scenario in limit.scenarios:
-            value = limit_statistic(name, evaluations[scenario].metrics)
+            value = row.statistic(evaluations[scenario].metrics)
             checks.append(
                 LimitCheck(
                     limit=name,

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput
 from desk.figures import labels
-from desk.figures.figures import Figure, Unit
+from desk.figures.figures import Figure
+from desk.figures.metric_figures import metric_figures
 from desk.figures.sheet import Sheet
 from desk.market.prices import Prices, PriceSource
 from desk.market.regimes import volatility
@@ -60,14 +61,6 @@ _LABEL: dict[Subject, str] = {
     "sixty_forty_cash": 'the "mix of equity and cash", 60/40,',
     "equity": '"full investment"',
 }
-_ROWS: tuple[tuple[str, str, Unit], ...] = (
-    ("geometric_return", "geometric yearly return, its growth,", "percent"),
-    ("volatility", "yearly volatility", "percent"),
-    ("sharpe", "Sharpe ratio", "ratio"),
-    ("max_drawdown", "deepest fall", "percent"),
-    ("average_weight", "average risky weight", "weight"),
-    ("turnover", "yearly one-way turnover, as a share of wealth,", "percent"),
-)
 
 
 class EvaluationRun(NamedTuple):
@@ -251,13 +244,9 @@ def _figures(
 
 def _add_metrics(sheet: Sheet, rule_evaluation: RuleEvaluation, where: str, evaluation: Evaluation, words: str) -> None:
     of = f"of {_LABEL[rule_evaluation.subject]} {words}"
-    for name, quantity, unit in _ROWS:
-        value: Measured = getattr(evaluation.metrics, name)
-        sheet.add(f"{rule_evaluation.subject}_{where}_{name}", f"{quantity} {of}", value, unit)
-    cost = evaluation.metrics.cost
-    error = None if cost.error is None else BPS * cost.error
-    yearly = Measured(value=BPS * cost.value, error=error)
-    sheet.add(f"{rule_evaluation.subject}_{where}_cost_bps", f"yearly costs {of}", yearly, "bps")
+    for figure in metric_figures(evaluation.metrics, "evaluation"):
+        name = f"{rule_evaluation.subject}_{where}_{figure.name}"
+        sheet.add(name, f"{figure.quantity} {of}", figure.value, figure.unit)
 
 
 def _add_advantages(sheet: Sheet, quick_evaluation: QuickEvaluation, simulated: Simulation, place: str) -> None:

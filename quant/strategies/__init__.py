@@ -6,14 +6,15 @@ from quant.numeric.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from quant.strategies.config import SearchSpace, StrategyConfig
-    from quant.strategies.evaluation import Evaluation, Metrics
+    from quant.strategies.evaluation import Evaluation
     from quant.strategies.family import FAMILY, Grids, Shape, WeightFunction
     from quant.strategies.goal import Goal
     from quant.strategies.history import History, Replay, build_history, rebalancing_days, replay, trained_constant
+    from quant.strategies.history_metrics import break_even_cost_bps, series_metrics, utility, volatility_target_error
     from quant.strategies.importance import main_effects
     from quant.strategies.inner_portfolios import daily_mix
     from quant.strategies.mandate import Mandate
-    from quant.strategies.metrics import break_even_cost_bps, series_metrics, utility, volatility_target_error
+    from quant.strategies.metrics import METRICS, Metric, Metrics
     from quant.strategies.objective import paired_error, retention, scenario_weights, scores
     from quant.strategies.rules import Rules, lay_out
     from quant.strategies.search import propose, sobol
@@ -24,11 +25,13 @@ else:
 
 __all__ = [
     "FAMILY",
+    "METRICS",
     "Evaluation",
     "Goal",
     "Grids",
     "History",
     "Mandate",
+    "Metric",
     "Metrics",
     "Part",
     "Replay",

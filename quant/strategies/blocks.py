@@ -6,12 +6,15 @@ from quant.numeric.compilation import compiled
 from quant.numeric.elementary import Word, log
 from quant.numeric.random_numbers import LANES
 from quant.strategies.choices import EXTERNAL, GARCH
-from quant.strategies.kernel import DRAWDOWN, STATISTICS, UTILITY, Counts, Flags, Floats, Ints, run_rule
+from quant.strategies.kernel import STATISTIC, STATISTICS, Counts, Flags, Floats, Ints, run_rule
 from quant.strategies.signals import GARCH_HORIZON, TREND, trend_signal, volatility_signal
 from quant.volatility.garch import garch_signal
 from quant.worlds.bond import fill_bond_block
 from quant.worlds.hidden_markov import regime_signal
 from quant.worlds.paths import fill_block
+
+_UTILITY = STATISTIC["utility"]
+_DRAWDOWN = STATISTIC["max_drawdown"]
 
 # rows of the room in which a block is accounted for
 _LOGS, _EXCESS, _VOLATILITY, _LOOKED = range(4)
@@ -67,7 +70,7 @@ def run_block(
     looks (X, 2), look_of (K,): kind and hysteresis of what else is looked at, -1 for nothing; trades (F, T),
     trades_of (K,): days that trade; garch, hidden: parameters of the two fitted models, empty unless a rule needs them;
     external (G, T): volatilities that come from elsewhere; bonds (T, B): returns of the safe leg, empty for cash;
-    statistics (K, 16, B); losses (K, LOSS_BINS); falls (K, FALL_BINS); series (K, 4, T) or empty; space:
+    statistics (K, STATISTICS, B); losses (K, LOSS_BINS); falls (K, FALL_BINS); series (K, 4, T) or empty; space:
     a `room` of this many days and lanes.
     """
     days, lanes = returns.shape
@@ -152,7 +155,7 @@ def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
     bond (10,): constants of the safe leg, empty where it is cash.
 
     Writes, per block, the mean of each statistic over its paths and the sum of squared deviations from it:
-    means, spreads (blocks, K, 16); adds to losses, falls (K, bins); writes by_path (1 or 2, K, paths), utility
+    means, spreads (blocks, K, STATISTICS); adds to losses, falls (K, bins); writes by_path (1 or 2, K, paths), utility
     and drawdown of every path, unless it is empty.
     """
     days = cash.size
@@ -208,7 +211,7 @@ def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
                 spreads[b, k, m] = spread
             if by_path.size > 0:
                 for j in range(lanes):
-                    by_path[0, k, b * LANES + j] = statistics[k, UTILITY, j]
+                    by_path[0, k, b * LANES + j] = statistics[k, _UTILITY, j]
                 if by_path.shape[0] > 1:
                     for j in range(lanes):
-                        by_path[1, k, b * LANES + j] = statistics[k, DRAWDOWN, j]
+                        by_path[1, k, b * LANES + j] = statistics[k, _DRAWDOWN, j]

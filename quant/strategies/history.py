@@ -62,7 +62,7 @@ class Replay:
 
     Attributes
     ----------
-    statistics : ndarray, shape (K, 16)
+    statistics : ndarray, shape (K, STATISTICS)
         The statistics of `quant.strategies.kernel` over the scored days.
     series : ndarray, shape (K, 4, T)
         Excess return net of costs, held weight, turnover and cost of each scored day; NaN before.

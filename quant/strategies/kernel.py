@@ -18,6 +18,7 @@ from quant.numeric.random_numbers import LANES
 from quant.numeric.returns import DAYS
 from quant.strategies.config import LOCKED_DAYS, LOCKED_WEIGHT
 from quant.strategies.family import FAMILY, PathState
+from quant.strategies.metrics import METRICS, PathSums
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -45,26 +46,13 @@ _LOCKED_WEIGHT: Final = LOCKED_WEIGHT
 FUNCTION, BAND, TARGET, LOWEST, HIGHEST, CHANGE, FIRST, SECOND, COST, BORROW = range(10)
 RULE_COLUMNS: Final = 10
 
-# rows of the statistics of a path
-(
-    UTILITY,
-    EXCESS,
-    GROWTH,
-    VOLATILITY,
-    SHARPE,
-    DRAWDOWN,
-    TURNOVER,
-    COSTS,
-    WEIGHT,
-    WEIGHT_DEVIATION,
-    LARGEST,
-    LOSS,
-    BREACH,
-    LOCKED,
-    MEAN,
-    SQUARE,
-) = range(16)
-STATISTICS: Final = 16
+_FORMULAS: Final = {name: row.path for name, row in METRICS.items() if row.path is not None}
+STATISTIC: Final = {name: place for place, name in enumerate((*_FORMULAS, "mean", "square"))}
+"""Row of each statistic of a path: the metrics that have a formula for one path, then mean and mean square of the daily
+excess returns."""
+STATISTICS: Final = len(STATISTIC)
+_MEAN: Final = STATISTIC["mean"]
+_SQUARE: Final = STATISTIC["square"]
 
 # rows of the accounts
 (
@@ -95,8 +83,9 @@ STATISTICS: Final = 16
     _DISTANCE,
     _RISKY,
     _SAFE,
-) = range(27)
-_ROWS: Final = 27
+    _BEGUN,
+) = range(28)
+_ROWS: Final = 28
 
 _State: TypeAlias = tuple[float, float, float, float, float, float, float, float, float]
 """Of a lane through a quiet day: the weight held; sum and squares of excess returns; wealth; its ratio to its peak, now
@@ -373,6 +362,21 @@ def _decide(
         a[_DESIRED, j] = min(max(a[_DESIRED, j], lowest), highest)
 
 
+@inlined
+def _book(a: Floats, j: int, w: float, x: float, step: float) -> None:
+    """Enter a day that began with weight w and ended with excess return x; wealth grew by the factor `step`."""
+    depth = min(a[_DEPTH, j] * step, 1.0)
+    a[_SUM, j] += x
+    a[_SUM2, j] += x * x
+    a[_WEALTH, j] *= step
+    a[_DEPTH, j] = depth
+    a[_DEEPEST, j] = min(a[_DEEPEST, j], depth)
+    a[_SUM_WEIGHT, j] += w
+    a[_SUM_WEIGHT2, j] += w * w
+    a[_LARGEST_WEIGHT, j] = max(a[_LARGEST_WEIGHT, j], w)
+    a[_EXCESS, j] = x
+
+
 @pasted
 def _trading_day(a: Floats, rule: Floats, risky: Floats, cash: float) -> None:
     """Trade 64 lanes to their desired weights at one close; one asset, no borrowing, cash as the safe leg."""
@@ -387,19 +391,10 @@ def _trading_day(a: Floats, rule: Floats, risky: Floats, cash: float) -> None:
         fee = cost * abs(move)
         step = grown * (1.0 - fee)
         x = step - 1.0 - cash
-        depth = min(a[_DEPTH, j] * step, 1.0)
         a[_HELD, j] = drifted + move
-        a[_SUM, j] += x
-        a[_SUM2, j] += x * x
-        a[_WEALTH, j] *= step
-        a[_DEPTH, j] = depth
-        a[_DEEPEST, j] = min(a[_DEEPEST, j], depth)
-        a[_SUM_WEIGHT, j] += w
-        a[_SUM_WEIGHT2, j] += w * w
-        a[_LARGEST_WEIGHT, j] = max(a[_LARGEST_WEIGHT, j], w)
+        _book(a, j, w, x, step)
         a[_TRADED, j] += abs(move)
         a[_CHARGED, j] += fee
-        a[_EXCESS, j] = x
 
 
 @inlined
@@ -511,7 +506,7 @@ def run_rule(  # noqa: C901, PLR0915  (a day of accounts, read top-down; a call 
     where it is cash; trades (T,): whether the close of a day trades.
     legs, mix (T, N): returns of the assets inside the risky leg and their shares of it from the data through each day;
     empty for a single asset, otherwise B = 1 and `returns` only feed the signals.
-    Writes statistics (16, B); adds the first `lanes_used` lanes to the histograms losses (LOSS_BINS,) and falls
+    Writes statistics (STATISTICS, B); adds the first `lanes_used` lanes to the histograms losses (LOSS_BINS,) and falls
     (FALL_BINS,); writes series (4, T), excess return, held weight, turnover
     and cost of each day of lane 0, unless it is empty.
     """
@@ -547,9 +542,7 @@ def run_rule(  # noqa: C901, PLR0915  (a day of accounts, read top-down; a call 
                 w = a[_HELD, j]
                 step = 1.0 + c + _excess(w, a[_RISKY, j], a[_SAFE, j], c, borrow)
                 a[_CHARGED, j] += borrow * max(w - 1.0, 0.0)
-                a[_SUM_WEIGHT, j] += w
-                a[_SUM_WEIGHT2, j] += w * w
-                a[_LARGEST_WEIGHT, j] = max(a[_LARGEST_WEIGHT, j], w)
+                a[_BEGUN, j] = w
                 a[_HELD, j] = w * (1.0 + a[_RISKY, j]) / step
                 a[_STEP, j] = step
         if trading:
@@ -575,16 +568,9 @@ def run_rule(  # noqa: C901, PLR0915  (a day of accounts, read top-down; a call 
             continue
         for j in range(lanes):
             step = a[_STEP, j] * (1.0 - a[_PAID, j])
-            x = step - 1.0 - c
-            depth = min(a[_DEPTH, j] * step, 1.0)
             a[_CHARGED, j] += a[_PAID, j]
             a[_PAID, j] = 0.0
-            a[_EXCESS, j] = x
-            a[_SUM, j] += x
-            a[_SUM2, j] += x * x
-            a[_WEALTH, j] *= step
-            a[_DEPTH, j] = depth
-            a[_DEEPEST, j] = min(a[_DEEPEST, j], depth)
+            _book(a, j, a[_BEGUN, j], step - 1.0 - c, step)
         _remember(function, a, past, t, lanes)
         if records:
             series[0, t] = a[_EXCESS, 0]
@@ -595,6 +581,36 @@ def run_rule(  # noqa: C901, PLR0915  (a day of accounts, read top-down; a call 
     if plain:
         _run_quiet_lanes(rule, a, past, returns, cash, volatility, signal, trades, start, lag, lanes_used, losses)
     _summarise(a, float(days - start), lanes, lanes_used, gamma, drawdown_limit, statistics, falls)
+
+
+_Formula: TypeAlias = Callable[[PathSums], float]
+
+
+def _write_all(formulas: tuple[_Formula, ...], first: int = 0) -> Callable[[PathSums, Floats, int], None]:
+    """Build the function that writes the value of each formula, from row `first` on; four at a time, as `_chain`."""
+    one, two, three, four = (pasted(formula) for formula in (formulas * 4)[:4])
+    count = len(formulas)
+    others = _write_all(formulas[4:], first + 4) if count > 4 else _no_more
+
+    def write(path: PathSums, statistics: Floats, j: int) -> None:
+        statistics[first, j] = one(path)
+        if count > 1:
+            statistics[first + 1, j] = two(path)
+        if count > 2:
+            statistics[first + 2, j] = three(path)
+        if count > 3:
+            statistics[first + 3, j] = four(path)
+        others(path, statistics, j)
+
+    return pasted(write)
+
+
+@pasted
+def _no_more(path: PathSums, statistics: Floats, j: int) -> None:
+    """End of the chain of formulas: does nothing."""
+
+
+_write_metrics = _write_all(tuple(_FORMULAS.values()))
 
 
 @pasted
@@ -611,25 +627,51 @@ def _summarise(
     """The statistics of n scored days."""
     for j in range(lanes):
         mean = a[_SUM, j] / n
-        variance = max((a[_SUM2, j] - a[_SUM, j] * mean) / (n - 1.0), 0.0)
-        weight = a[_SUM_WEIGHT, j] / n
         fall = 1.0 - a[_DEEPEST, j]
-        statistics[UTILITY, j] = DAYS * mean - 0.5 * gamma * DAYS * variance
-        statistics[EXCESS, j] = DAYS * mean
-        statistics[GROWTH, j] = exp(DAYS / n * log(a[_WEALTH, j])) - 1.0
-        statistics[VOLATILITY, j] = math.sqrt(DAYS * variance)
-        # a rule that never left cash has rounding errors for excess returns, and no Sharpe ratio
-        statistics[SHARPE, j] = mean / math.sqrt(variance) * math.sqrt(DAYS) if variance > 1e-20 else 0.0
-        statistics[DRAWDOWN, j] = fall
-        statistics[TURNOVER, j] = a[_TRADED, j] * DAYS / n
-        statistics[COSTS, j] = a[_CHARGED, j] * DAYS / n
-        statistics[WEIGHT, j] = weight
-        statistics[WEIGHT_DEVIATION, j] = math.sqrt(max(a[_SUM_WEIGHT2, j] / n - weight * weight, 0.0))
-        statistics[LARGEST, j] = a[_LARGEST_WEIGHT, j]
-        statistics[LOSS, j] = 1.0 if a[_WEALTH, j] < 1.0 else 0.0
-        statistics[BREACH, j] = 1.0 if drawdown_limit > 0.0 and fall > drawdown_limit else 0.0
-        statistics[LOCKED, j] = 1.0 if a[_LONGEST, j] >= _LOCKED_DAYS else 0.0
-        statistics[MEAN, j] = mean
-        statistics[SQUARE, j] = a[_SUM2, j] / n
+        _write_metrics(
+            PathSums(
+                n,
+                gamma,
+                drawdown_limit,
+                mean,
+                max((a[_SUM2, j] - a[_SUM, j] * mean) / (n - 1.0), 0.0),
+                a[_WEALTH, j],
+                fall,
+                a[_SUM_WEIGHT, j] / n,
+                a[_SUM_WEIGHT2, j] / n,
+                a[_LARGEST_WEIGHT, j],
+                a[_TRADED, j],
+                a[_CHARGED, j],
+                a[_LONGEST, j],
+                exp,
+                log,
+            ),
+            statistics,
+            j,
+        )
+        statistics[_MEAN, j] = mean
+        statistics[_SQUARE, j] = a[_SUM2, j] / n
         if j < lanes_used:
             falls[min(int(fall * BINS), FALL_BINS - 1)] += 1
+
+
+@compiled
+def summarise_history(
+    excess: Floats, total: Floats, weights: Floats, turnover: Floats, costs: Floats, gamma: float, drawdown_limit: float
+) -> Floats:
+    """Statistics of a path whose days are known, shape (STATISTICS, 1), by the formulas of a simulated one.
+
+    excess, total, weights, turnover, costs (T,): daily excess return, total return, risky weight, one-way turnover and
+    charges.
+    """
+    a = np.zeros((_ROWS, 1))
+    a[_WEALTH, 0] = a[_DEPTH, 0] = a[_DEEPEST, 0] = 1.0
+    for t in range(excess.size):
+        _book(a, 0, weights[t], excess[t], 1.0 + total[t])
+        a[_IDLE, 0] = _idle(a[_IDLE, 0], weights[t])
+        a[_LONGEST, 0] = max(a[_LONGEST, 0], a[_IDLE, 0])
+        a[_TRADED, 0] += turnover[t]
+        a[_CHARGED, 0] += costs[t]
+    statistics = np.empty((STATISTICS, 1))
+    _summarise(a, float(excess.size), 1, 0, gamma, drawdown_limit, statistics, np.zeros(1, dtype=np.int32))
+    return statistics

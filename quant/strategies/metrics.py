@@ -1,277 +1,380 @@
-"""Metrics of one daily history of a strategy. 252 days a year; losses are positive.
+"""The metrics of a configuration, one table: label, unit, direction, definition, formula and words of each.
 
-`excess` is the daily simple return over cash, net of costs; `total` the daily simple return net of
-costs, cash included. Every sum runs in index order and the elementary functions are this package's,
-so that a metric has the same bits on every machine.
+A metric is added here: a field of `Metrics` with its `Metric`. Its formula is over the accounts of one path; the kernel
+compiles it, and it serves a history too. A metric that needs another sum over days adds it to `PathSums` and to the
+accounts of `quant.strategies.kernel`. One that is no mean over paths has a function in
+`quant.strategies.simulation.OVER_PATHS`; one that has a standard error or another estimator on history has one in
+`quant.strategies.history_metrics.ON_HISTORY`. Evaluations, pages of trials, figures, reports, exports, the guard's
+phrases and the tables of a conversation iterate `METRICS`.
+
+The bounds of a mandate are a table of their own, `desk.optimization.mandate_limits.LIMITS`: each names the metric that
+it bounds.
 """
 
 import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from pydantic import Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
-from quant.numeric.compilation import compiled
-from quant.numeric.elementary import exp
-from quant.numeric.errors import DataError
+from quant.numeric.frozen import Frozen
 from quant.numeric.measured import Measured
-from quant.numeric.moments import DAYS, Moments, checked_series, moments, same_length
-from quant.numeric.returns import Returns
-from quant.performance.growth import checked_total, compounded, drawdowns, log_growth
-from quant.performance.historical_tail import TAIL_HORIZON, TAIL_LEVEL, tail_losses
-from quant.performance.sharpe_ratio import sharpe_error
-from quant.strategies.config import LOCKED_DAYS, LOCKED_WEIGHT
-from quant.strategies.evaluation import Metrics
+from quant.strategies.config import LOCKED_DAYS
+
+Unit: TypeAlias = Literal["percent", "ratio", "weight", "bps", "probability"]
+"""How a value is shown; it is stored as a fraction (a ratio for `ratio`), `bps` too."""
+Place: TypeAlias = Literal["winner", "evaluation", "holdout", "scenarios", "benchmarks", "comparison", "briefing"]
+"""Where some metrics are shown: the figures of a result's winner, a quick evaluation, the opened holdout, the scenarios
+and the benchmarks of a report, the comparison of two results, and the briefing of the risk manager. Trials, client
+frames and exports have all of them."""
+
+_DAYS = 252
 
 
-@dataclass(frozen=True)
-class TargetError:
-    """Distance of realised volatility from its target, annual fractions."""
+class PathSums(NamedTuple):
+    """Accounts of one path at its end."""
 
-    error: float
-    noise_floor: float
-    """The same distance for a constant volatility exactly on target: sampling error only."""
+    days: float
+    """Scored sessions."""
+    risk_aversion: float
+    drawdown_limit: float
+    """Of the mandate; 0 for none."""
+    mean: float
+    """Of the daily excess returns, net of costs."""
+    variance: float
+    """Of the same, divided by days - 1."""
+    wealth: float
+    """Cash included; 1 at the start."""
+    deepest: float
+    """Largest fall of wealth from its peak."""
+    weight: float
+    """Mean of the daily risky weights."""
+    squared_weight: float
+    """Mean of their squares."""
+    largest_weight: float
+    traded: float
+    """Sum of one-way turnover."""
+    charged: float
+    """Sum of transaction costs and borrowing charges."""
+    longest_idle: float
+    """Longest run of sessions in cash."""
+    exp: Callable[[float], float]
+    log: Callable[[float], float]
+    """Exponential and logarithm with the same bits on every machine."""
 
 
-def _utility(m: Moments, risk_aversion: float) -> float:
-    return DAYS * (m.mean - 0.5 * risk_aversion * m.second * m.count / (m.count - 1))
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One row of the table."""
+
+    label: str
+    """Heading of a column."""
+    unit: Unit
+    definition: str
+    quantity: str
+    """What a figure of it measures, in a sentence: "deepest fall", followed by "of the winner"."""
+    gloss: str = ""
+    """The quantity in plain words, in apposition to it."""
+    better: Literal["higher", "lower"] | None = None
+    """Which of two values a manager prefers, all else equal; None where neither."""
+    path: Callable[[PathSums], float] | None = None
+    """Value of one path; None for a metric of all paths together."""
+    concept: str = ""
+    """What the guard calls the quantity; metrics of one concept share its words."""
+    words: str = ""
+    """Phrases that speak of the concept, separated by commas; `*` ends a stem, `>` requires a number before."""
+    signed: bool = False
+    """Whether a value is shown with its sign and two decimals."""
+    short: str = ""
+    """Name in the figures of a comparison and a briefing, where it is another one."""
+    shown: frozenset[Place] = frozenset()
+
+    @property
+    def glossed_quantity(self) -> str:
+        """The quantity with its gloss."""
+        return f"{self.quantity}, {self.gloss}," if self.gloss else self.quantity
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "description": f"{self.label}: {self.definition}"}
 
 
-def utility(excess: ArrayLike | Returns, risk_aversion: float) -> float:
-    r"""Annual certainty equivalent :math:`252\,\bar x - \frac{\gamma}{2} 252\,s^2`.
+def _shown(*places: Place) -> frozenset[Place]:
+    return frozenset(places)
 
-    Parameters
-    ----------
-    excess : array_like of shape (T,), or Returns of one asset
-        Daily simple returns over cash, net of costs.
-    risk_aversion : float
-        Gamma, positive.
 
-    Returns
-    -------
-    float
-        Annual fraction; the sample variance divides by T - 1.
+Added: TypeAlias = Annotated[Measured | None, Field(default=None, exclude_if=lambda value: value is None)]
+"""Type of a metric that older stored results lack: they open without it and keep their digests."""
 
-    Raises
-    ------
-    DataError
-        If `excess` is not a finite vector of two or more, or `risk_aversion` is not positive.
 
-    Examples
-    --------
-    >>> round(utility([0.011, -0.009, 0.011, -0.009], 2.0), 6)
-    0.2184
+class Metrics(Frozen):
+    """Annual fractions unless the name says otherwise; losses, drawdowns and costs are positive.
+
+    In a simulation `value` is the mean over paths and `error` its deviation over paths / sqrt(paths).
+    On history there is one path and `error` comes from the daily series, where a formula is known.
     """
-    if not (math.isfinite(risk_aversion) and risk_aversion > 0.0):
-        raise DataError(f"`risk_aversion` must be positive; got {risk_aversion!r}")
-    return _utility(moments(excess), risk_aversion)
 
-
-def break_even_cost_bps(gross_advantage: float, traded: float, *, benchmark_traded: float = 0.0) -> float | None:
-    """Trading cost at which an advantage over a benchmark vanishes.
-
-    Parameters
-    ----------
-    gross_advantage : float
-        Utility a year before transaction costs, less the benchmark's; an annual fraction.
-    traded, benchmark_traded : float
-        Value traded a year over wealth: the sum of the absolute changes of the risky weights.
-
-    Returns
-    -------
-    float or None
-        Basis points of the value traded, negative for an advantage that is none even without
-        costs; None where the strategy trades no more than its benchmark: costs do not decide.
-
-    Raises
-    ------
-    DataError
-        If an argument is not finite or a traded value is negative.
-
-    Examples
-    --------
-    >>> break_even_cost_bps(0.004, 3.0, benchmark_traded=1.0)
-    20.0
-    """
-    finite = all(math.isfinite(x) for x in (gross_advantage, traded, benchmark_traded))
-    if not finite or traded < 0.0 or benchmark_traded < 0.0:
-        raise DataError(
-            "break-even cost needs finite numbers and traded values that are not negative; "
-            f"got {gross_advantage!r}, {traded!r}, {benchmark_traded!r}"
-        )
-    more = traded - benchmark_traded
-    return gross_advantage / more * 10_000.0 if more > 0.0 else None
-
-
-@compiled
-def _target_distance(total: NDArray[np.float64], target: float, window: int) -> float:
-    distance = 0.0
-    count = total.size - window + 1
-    for i in range(count):
-        mean = 0.0
-        for t in range(i, i + window):
-            mean += total[t]
-        mean /= window
-        squares = 0.0
-        for t in range(i, i + window):
-            squares += (total[t] - mean) * (total[t] - mean)
-        distance += abs(math.sqrt(252.0 * squares / (window - 1)) - target)
-    return distance / count
-
-
-def volatility_target_error(total: ArrayLike | Returns, target: float, *, window: int = 60) -> TargetError:
-    r"""Mean distance of rolling volatility from its target, with the distance that sampling alone causes.
-
-    Parameters
-    ----------
-    total : array_like, shape (T,)
-        Daily simple returns, T >= `window`.
-    target : float
-        Annual volatility aimed at, a positive fraction.
-    window : int
-        Sessions of each overlapping window, at least 2.
-
-    Returns
-    -------
-    TargetError
-        Annual fractions. The floor is :math:`\sigma^* \sqrt{1 / (\pi (n - 1))}`, the mean absolute
-        error of a sample deviation of n normal returns to first order: 0.7 points at 10% and 60.
-
-    Raises
-    ------
-    DataError
-        If `total` is too short or not finite, or an argument lies outside its range.
-    """
-    if window < 2 or not (math.isfinite(target) and target > 0.0):
-        raise DataError(f"needs window > 1 and target > 0; got {window!r} and {target!r}")
-    returns = checked_series(total, name="total", shortest=window)
-    return TargetError(
-        error=_target_distance(returns, target, window),
-        noise_floor=target * math.sqrt(1.0 / (math.pi * (window - 1))),
-    )
-
-
-@compiled
-def _utility_error(x: NDArray[np.float64], mean: float, second: float, gamma: float) -> float:
-    """Deviation of the influence of each day on mean - gamma / 2 variance, over sqrt(T)."""
-    squares = 0.0
-    for t in range(x.size):
-        d = x[t] - mean
-        influence = d - 0.5 * gamma * (d * d - second)
-        squares += influence * influence
-    return math.sqrt(squares / (x.size - 1) / x.size)
-
-
-@compiled
-def _is_locked(weights: NDArray[np.float64], days: int, level: float) -> bool:
-    run = 0
-    for t in range(weights.size):
-        run = run + 1 if weights[t] < level else 0
-        if run >= days:
-            return True
-    return False
-
-
-def _volatility(m: Moments) -> Measured:
-    if not m.varies:
-        return Measured(value=0.0)
-    error = math.sqrt(max(m.fourth - m.second * m.second, 0.0) / m.count) / (2.0 * m.deviation)
-    return Measured(value=math.sqrt(DAYS) * m.deviation, error=math.sqrt(DAYS) * error)
-
-
-def _sharpe(m: Moments) -> Measured:
-    if not m.varies:
-        return Measured(value=0.0)
-    error = sharpe_error(m.sharpe, observations=m.count, skewness=m.skewness, kurtosis=m.kurtosis)
-    return Measured(value=math.sqrt(DAYS) * m.sharpe, error=math.sqrt(DAYS) * error)
-
-
-def _geometric(total: NDArray[np.float64]) -> Measured:
-    m = moments(log_growth(total))
-    growth = exp(DAYS * m.mean)
-    return Measured(value=growth - 1.0, error=growth * DAYS * m.deviation / math.sqrt(m.count))
-
-
-def series_metrics(
-    excess: ArrayLike | Returns,
-    total: ArrayLike | Returns,
-    weights: ArrayLike,
-    turnover: ArrayLike,
-    costs: ArrayLike,
-    *,
-    risk_aversion: float,
-    drawdown_limit: float | None,
-) -> Metrics:
-    """All metrics of one history.
-
-    Standard errors treat days as independent: deviation / sqrt(T) for the mean, the delta method
-    for utility, volatility and growth, Mertens (2002) for the Sharpe ratio. The others have None.
-    On one path the pooled Sharpe ratio is the ratio itself, every quantile of the drawdown is the
-    drawdown, and shares of paths are 0 or 1.
-
-    Parameters
-    ----------
-    excess : array_like, shape (T,)
-        Daily simple returns over cash, net of costs; T >= 21.
-    total : array_like, shape (T,)
-        Daily simple returns net of costs, cash included; above -1.
-    weights : array_like, shape (T,)
-        Risky weight held in each session.
-    turnover : array_like, shape (T,)
-        One-way turnover of each session, as a fraction of wealth.
-    costs : array_like, shape (T,)
-        Transaction costs and borrowing charges of each session, as a fraction of wealth.
-    risk_aversion : float
-        Gamma of the utility, positive.
-    drawdown_limit : float or None
-        The mandate's limit, positive; None for none.
-
-    Returns
-    -------
-    Metrics
-        Annual fractions unless the field says otherwise.
-
-    Raises
-    ------
-    DataError
-        If a series is too short, not finite, or differs in length, or an argument lies outside its
-        range.
-    """
-    x = checked_series(excess, name="excess", shortest=TAIL_HORIZON)
-    r = checked_total(total, shortest=TAIL_HORIZON)
-    w = checked_series(weights, name="weights")
-    traded = checked_series(turnover, name="turnover")
-    charges = checked_series(costs, name="costs")
-    same_length(excess=x, total=r, weights=w, turnover=traded, costs=charges)
-    if drawdown_limit is not None and not 0.0 < drawdown_limit <= 1.0:
-        raise DataError(f"`drawdown_limit` must lie in (0, 1] or be None; got {drawdown_limit!r}")
-
-    m = moments(x)
-    exposure = moments(w)
-    sharpe = _sharpe(m)
-    deepest = Measured(value=float(drawdowns(r).max()))
-    at_risk, shortfall = tail_losses(r, TAIL_HORIZON, TAIL_LEVEL)
-    breached = drawdown_limit is not None and deepest.value > drawdown_limit
-    return Metrics(
-        utility=Measured(
-            value=utility(x, risk_aversion),
-            error=DAYS * _utility_error(x, m.mean, m.second, risk_aversion),
+    utility: Annotated[
+        Measured,
+        Metric(
+            label="Utility",
+            unit="percent",
+            definition="certainty equivalent a year: 252 mean(x) - gamma / 2 * 252 var(x), with x the daily excess "
+            "return net of costs and gamma the risk aversion",
+            quantity="utility",
+            better="higher",
+            path=lambda path: _DAYS * path.mean - 0.5 * path.risk_aversion * _DAYS * path.variance,
+            concept="utility",
+            words="utility, certainty equivalent, objective",
+            signed=True,
+            shown=_shown("holdout", "scenarios", "benchmarks"),
         ),
-        excess_return=Measured(value=DAYS * m.mean, error=DAYS * m.deviation / math.sqrt(m.count)),
-        geometric_return=_geometric(r),
-        volatility=_volatility(m),
-        sharpe=sharpe,
-        sharpe_pooled=sharpe,
-        max_drawdown=deepest,
-        max_drawdown_p80=deepest,
-        value_at_risk=Measured(value=at_risk),
-        expected_shortfall=Measured(value=shortfall),
-        turnover=Measured(value=DAYS * moments(traded).mean),
-        cost=Measured(value=DAYS * moments(charges).mean),
-        average_weight=Measured(value=exposure.mean),
-        weight_volatility=Measured(value=exposure.deviation),
-        largest_weight=Measured(value=float(w.max())),
-        loss_probability=Measured(value=float(compounded(r) < 0.0)),
-        drawdown_breach=Measured(value=float(breached)),
-        locked_in_cash=Measured(value=float(_is_locked(w, LOCKED_DAYS, LOCKED_WEIGHT))),
-    )
+    ]
+    excess_return: Annotated[
+        Measured,
+        Metric(
+            label="Return over cash",
+            unit="percent",
+            definition="252 mean(x), with x the daily excess return net of costs",
+            quantity="return over cash",
+            better="higher",
+            path=lambda path: _DAYS * path.mean,
+            concept="return",
+            words="return, returns, returned, lost, rose, made",
+            signed=True,
+            shown=_shown("holdout"),
+        ),
+    ]
+    geometric_return: Annotated[
+        Measured,
+        Metric(
+            label="Growth a year",
+            unit="percent",
+            definition="yearly growth of wealth, cash included, net of costs",
+            quantity="geometric yearly return",
+            gloss="its growth",
+            better="higher",
+            path=lambda path: path.exp(_DAYS / path.days * path.log(path.wealth)) - 1.0,
+            concept="return",
+            signed=True,
+            shown=_shown("evaluation"),
+        ),
+    ]
+    volatility: Annotated[
+        Measured,
+        Metric(
+            label="Volatility",
+            unit="percent",
+            definition="sqrt(252 var(x)), with x the daily excess return",
+            quantity="yearly volatility",
+            path=lambda path: math.sqrt(_DAYS * path.variance),
+            concept="volatility",
+            words="volatility, volatile, standard deviation, fluctuat*",
+            shown=_shown("winner", "evaluation", "holdout", "scenarios", "benchmarks", "comparison", "briefing"),
+        ),
+    ]
+    sharpe: Annotated[
+        Measured,
+        Metric(
+            label="Sharpe ratio",
+            unit="ratio",
+            definition="mean over paths of mean(x) / deviation(x) * sqrt(252), with x the daily excess return",
+            quantity="Sharpe ratio",
+            better="higher",
+            # a rule that never left cash has rounding errors for excess returns, and no Sharpe ratio
+            path=lambda path: path.mean / math.sqrt(path.variance) * math.sqrt(_DAYS) if path.variance > 1e-20 else 0.0,
+            concept="Sharpe ratio",
+            words="sharpe ratio, sharpe",
+            shown=_shown("winner", "evaluation", "holdout", "scenarios", "benchmarks"),
+        ),
+    ]
+    sharpe_pooled: Annotated[
+        Measured,
+        Metric(
+            label="Sharpe ratio, pooled",
+            unit="ratio",
+            definition="the Sharpe ratio over all days of all paths together",
+            quantity="Sharpe ratio over all paths together",
+            better="higher",
+            concept="Sharpe ratio",
+        ),
+    ]
+    max_drawdown: Annotated[
+        Measured,
+        Metric(
+            label="Deepest fall",
+            unit="percent",
+            definition="maximum drawdown: the deepest fall of wealth from its peak, mean over paths",
+            quantity="deepest fall",
+            better="lower",
+            path=lambda path: path.deepest,
+            concept="drawdown",
+            words="drawdown*, maximum drawdown, max drawdown, loss of, worst loss, largest loss, deepest loss, fall, "
+            "falls, fell, fallen, decline*, below its peak, from the peak, from its peak, trough",
+            short="drawdown",
+            shown=_shown("winner", "evaluation", "holdout", "scenarios", "comparison", "briefing"),
+        ),
+    ]
+    max_drawdown_p80: Annotated[
+        Measured,
+        Metric(
+            label="Deepest fall, four paths of five",
+            unit="percent",
+            definition="maximum drawdown that four paths of five stay within",
+            quantity="deepest fall that most paths stay within",
+            better="lower",
+            concept="drawdown",
+        ),
+    ]
+    value_at_risk: Annotated[
+        Measured,
+        Metric(
+            label="Value at risk, 95%, 21 sessions",
+            unit="percent",
+            definition="95% loss over 21 sessions",
+            quantity="value at risk",
+            gloss="the loss over a month at the usual confidence",
+            better="lower",
+            concept="value at risk",
+            words="value at risk, value-at-risk, var",
+            shown=_shown("winner", "briefing"),
+        ),
+    ]
+    expected_shortfall: Annotated[
+        Measured,
+        Metric(
+            label="Expected shortfall, 95%, 21 sessions",
+            unit="percent",
+            definition="mean loss beyond value at risk",
+            quantity="expected shortfall",
+            gloss="the mean loss beyond value at risk",
+            better="lower",
+            concept="shortfall",
+            words="expected shortfall, shortfall, cvar, conditional value at risk, average loss, tail loss, "
+            "mean loss beyond, loss beyond",
+            short="shortfall",
+            shown=_shown("winner", "briefing"),
+        ),
+    ]
+    turnover: Annotated[
+        Measured,
+        Metric(
+            label="Turnover a year",
+            unit="percent",
+            definition="one-way turnover a year, as a share of wealth",
+            quantity="yearly one-way turnover, as a share of wealth",
+            better="lower",
+            path=lambda path: path.traded * _DAYS / path.days,
+            concept="turnover",
+            words="turnover, trades",
+            shown=_shown("winner", "evaluation"),
+        ),
+    ]
+    average_weight: Annotated[
+        Measured,
+        Metric(
+            label="Average weight",
+            unit="weight",
+            definition="mean of the daily risky weight",
+            quantity="average risky weight",
+            path=lambda path: path.weight,
+            concept="weight",
+            words="weight, weights, exposure, allocation, constant weight of, equity share, invested share, "
+            "rule holds, strategy holds, portfolio holds, >in equities, >in stocks, >in the risky asset",
+            shown=_shown("winner", "evaluation", "briefing"),
+        ),
+    ]
+    weight_volatility: Annotated[
+        Measured,
+        Metric(
+            label="Deviation of the weight",
+            unit="weight",
+            definition="standard deviation of the daily risky weight",
+            quantity="deviation of the risky weight",
+            path=lambda path: math.sqrt(max(path.squared_weight - path.weight * path.weight, 0.0)),
+            concept="weight",
+        ),
+    ]
+    largest_weight: Annotated[
+        Measured,
+        Metric(
+            label="Largest weight",
+            unit="weight",
+            definition="largest daily risky weight",
+            quantity="largest risky weight",
+            path=lambda path: path.largest_weight,
+            concept="weight",
+            shown=_shown("winner"),
+        ),
+    ]
+    cost: Annotated[
+        Measured,
+        Metric(
+            label="Costs a year",
+            unit="bps",
+            definition="transaction costs and borrowing charges a year, as a fraction of wealth",
+            quantity="yearly costs",
+            better="lower",
+            path=lambda path: path.charged * _DAYS / path.days,
+            concept="cost of trading",
+            words="cost, costs, costly, drag, friction*, expense*, charge, charges, fee, fees, trading cheaply",
+            shown=_shown("winner", "evaluation"),
+        ),
+    ]
+    loss_probability: Annotated[
+        Measured,
+        Metric(
+            label="Probability of loss",
+            unit="probability",
+            definition="share of paths that end below their start",
+            quantity="probability of an end below the start",
+            better="lower",
+            path=lambda path: 1.0 if path.wealth < 1.0 else 0.0,
+            concept="probability",
+            words="probability, chance, likelihood",
+        ),
+    ]
+    drawdown_breach: Annotated[
+        Measured,
+        Metric(
+            label="Probability of breaking the drawdown limit",
+            unit="probability",
+            definition="share of paths whose drawdown exceeds the mandate's limit; 0 where there is none",
+            quantity="probability of a drawdown beyond the limit",
+            better="lower",
+            path=lambda path: 1.0 if path.drawdown_limit > 0.0 and path.deepest > path.drawdown_limit else 0.0,
+            concept="probability",
+        ),
+    ]
+    locked_in_cash: Annotated[
+        Measured,
+        Metric(
+            label="Probability of being locked in cash",
+            unit="probability",
+            definition="share of paths with 63 sessions in a row below 1% risky weight; counted for rules that look at "
+            "their own wealth: `cppi`, `tipp` and `drawdown_control`",
+            quantity="probability of being locked in cash",
+            better="lower",
+            path=lambda path: 1.0 if path.longest_idle >= LOCKED_DAYS else 0.0,
+            concept="probability",
+        ),
+    ]
+
+    def measured(self) -> Iterator[tuple[str, Metric, Measured]]:
+        """Name, row and value of each metric that is there."""
+        for name, row in METRICS.items():
+            value: Measured | None = getattr(self, name)
+            if value is not None:
+                yield name, row, value
+
+
+METRICS: Final[Mapping[str, Metric]] = {
+    name: row for name, field in Metrics.model_fields.items() for row in field.metadata if isinstance(row, Metric)
+}
+"""The row of each metric, by the name of its field."""
+
+
+def metrics_shown(place: Place) -> dict[str, Metric]:
+    """The rows that are shown in `place`, in the order of the table."""
+    return {name: row for name, row in METRICS.items() if place in row.shown}

@@ -1,9 +1,10 @@
 """Simulation of many configs over the same paths; stores sums over paths only."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -14,31 +15,9 @@ from quant.numeric.random_numbers import LANES
 from quant.numeric.returns import DAYS
 from quant.numeric.thread_count import thread_count
 from quant.strategies.blocks import simulate_blocks
-from quant.strategies.evaluation import Evaluation, Metrics
-from quant.strategies.kernel import (
-    BINS,
-    BREACH,
-    COSTS,
-    DRAWDOWN,
-    EXCESS,
-    FALL_BINS,
-    GROWTH,
-    LARGEST,
-    LOCKED,
-    LOSS,
-    LOSS_BINS,
-    MEAN,
-    SHARPE,
-    SQUARE,
-    STATISTICS,
-    TURNOVER,
-    UTILITY,
-    VOLATILITY,
-    WEIGHT,
-    WEIGHT_DEVIATION,
-    Counts,
-    Floats,
-)
+from quant.strategies.evaluation import Evaluation
+from quant.strategies.kernel import BINS, FALL_BINS, LOSS_BINS, STATISTIC, STATISTICS, Counts, Floats
+from quant.strategies.metrics import METRICS, Metrics
 from quant.strategies.rules import Rules, simulated_trading_days
 from quant.worlds.bond import BondModel
 from quant.worlds.paths import PathModel
@@ -55,7 +34,7 @@ class Simulation:
 
     Attributes
     ----------
-    mean, spread : ndarray, shape (K, 16)
+    mean, spread : ndarray, shape (K, STATISTICS)
         Mean of each statistic over paths, and the sum of squared deviations from it.
     losses : ndarray, shape (K, LOSS_BINS)
         Histogram of 21-day returns.
@@ -93,7 +72,7 @@ class Part:
     ----------
     first_block, paths, days : int
         Where it lies, and how many paths it has: the last group of a simulation may be short.
-    means, spreads : ndarray, shape (G, K, 16)
+    means, spreads : ndarray, shape (G, K, STATISTICS)
         Of each group: mean of each statistic over its paths, and the sum of squared deviations from it.
     losses : ndarray, shape (K, LOSS_BINS)
         Histogram of 21-day returns.
@@ -375,8 +354,8 @@ def _merge(
 ) -> None:
     """Chan, Golub and LeVeque (1983), The American Statistician 37(3), in the order of their index.
 
-    means, spreads (U, K, 16) of units of `size` of all the `paths`, from unit `first` on; `each` of them join one row
-    of mean, spread (R, K, 16).
+    means, spreads (U, K, STATISTICS) of units of `size` of all the `paths`, from unit `first` on; `each` of them join
+    one row of mean, spread (R, K, STATISTICS).
     """
     units, count, statistics = means.shape
     for k in range(count):
@@ -418,36 +397,24 @@ def evaluations(simulated: Simulation, digests: Sequence[str], scenario: str) ->
 
 
 def _metrics(simulated: Simulation, k: int) -> Metrics:
-    n = simulated.paths
-
-    def measured(statistic: int) -> Measured:
-        error = math.sqrt(float(simulated.spread[k, statistic]) / (n - 1) / n)
-        return Measured(value=float(simulated.mean[k, statistic]), error=error)
-
-    mean, square = float(simulated.mean[k, MEAN]), float(simulated.mean[k, SQUARE])
-    variance = max(square - mean * mean, 0.0)
-    pooled = mean / math.sqrt(variance) * math.sqrt(DAYS) if variance > 1e-20 else 0.0
-    var, shortfall = _tail(simulated.losses[k])
     return Metrics(
-        utility=measured(UTILITY),
-        excess_return=measured(EXCESS),
-        geometric_return=measured(GROWTH),
-        volatility=measured(VOLATILITY),
-        sharpe=measured(SHARPE),
-        sharpe_pooled=Measured(value=pooled),
-        max_drawdown=measured(DRAWDOWN),
-        max_drawdown_p80=_fall_quantile(simulated.falls[k], 0.80),
-        value_at_risk=var,
-        expected_shortfall=shortfall,
-        turnover=measured(TURNOVER),
-        cost=measured(COSTS),
-        average_weight=measured(WEIGHT),
-        weight_volatility=measured(WEIGHT_DEVIATION),
-        largest_weight=measured(LARGEST),
-        loss_probability=measured(LOSS),
-        drawdown_breach=measured(BREACH),
-        locked_in_cash=measured(LOCKED),
+        **{
+            name: OVER_PATHS[name](simulated, k) if row.path is None else _mean_over_paths(simulated, k, name)
+            for name, row in METRICS.items()
+        }
     )
+
+
+def _mean_over_paths(simulated: Simulation, k: int, name: str) -> Measured:
+    statistic, n = STATISTIC[name], simulated.paths
+    error = math.sqrt(float(simulated.spread[k, statistic]) / (n - 1) / n)
+    return Measured(value=float(simulated.mean[k, statistic]), error=error)
+
+
+def _pooled_sharpe(simulated: Simulation, k: int) -> Measured:
+    mean, square = (float(simulated.mean[k, STATISTIC[name]]) for name in ("mean", "square"))
+    variance = max(square - mean * mean, 0.0)
+    return Measured(value=mean / math.sqrt(variance) * math.sqrt(DAYS) if variance > 1e-20 else 0.0)
 
 
 def _quantile(counts: Counts, share: float) -> float:
@@ -467,13 +434,20 @@ def _quantile_error(counts: Counts, share: float) -> float:
     return 0.5 * (_quantile(counts, share + width) - _quantile(counts, share - width))
 
 
-def _fall_quantile(counts: Counts, share: float) -> Measured:
+def _fall_quantile(simulated: Simulation, k: int) -> Measured:
+    counts, share = simulated.falls[k], 0.80
     return Measured(value=_quantile(counts, share) / BINS, error=_quantile_error(counts, share) / BINS)
 
 
-def _tail(counts: Counts) -> tuple[Measured, Measured]:
-    """Value at risk and expected shortfall of the 21-day returns; the errors take windows as independent."""
-    share = 1.0 - LEVEL
+def _value_at_risk(simulated: Simulation, k: int) -> Measured:
+    """Of the 21-day returns; the error takes windows as independent."""
+    counts, share = simulated.losses[k], 1.0 - LEVEL
+    return Measured(value=1.0 - _quantile(counts, share) / BINS, error=_quantile_error(counts, share) / BINS)
+
+
+def _expected_shortfall(simulated: Simulation, k: int) -> Measured:
+    """Of the 21-day returns; the error takes windows as independent."""
+    counts, share = simulated.losses[k], 1.0 - LEVEL
     place = _quantile(counts, share)
     tail = share * int(counts.sum())
     mass, moment, square = _tail_moments(counts, place)
@@ -482,10 +456,7 @@ def _tail(counts: Counts) -> tuple[Measured, Measured]:
     spread = max(square / mass - shortfall * shortfall, 0.0) if mass > 0.0 else 0.0
     gap = shortfall - risk
     error = math.sqrt((spread + LEVEL * gap * gap) / tail) if tail > 0.0 else 0.0
-    return (
-        Measured(value=risk, error=_quantile_error(counts, share) / BINS),
-        Measured(value=shortfall, error=error),
-    )
+    return Measured(value=shortfall, error=error)
 
 
 @compiled
@@ -501,3 +472,12 @@ def _tail_moments(counts: Counts, place: float) -> tuple[float, float, float]:
         moment += weight * centre
         square += weight * centre * centre
     return mass, moment, square
+
+
+OVER_PATHS: Final[Mapping[str, Callable[[Simulation, int], Measured]]] = {
+    "sharpe_pooled": _pooled_sharpe,
+    "max_drawdown_p80": _fall_quantile,
+    "value_at_risk": _value_at_risk,
+    "expected_shortfall": _expected_shortfall,
+}
+"""Computes each metric that is no mean over paths, of config k of a simulation."""

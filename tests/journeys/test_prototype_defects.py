@@ -17,11 +17,12 @@ from desk.optimization.inputs.market_data import build_market
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import Benchmark, Luck, OptimizationResult
 from quant.strategies.config import SearchSpace, StrategyConfig
-from quant.strategies.evaluation import Evaluation, Metrics
+from quant.strategies.evaluation import Evaluation
 from quant.strategies.family import CODES, FAMILY, WeightFunction
 from quant.strategies.history import build_history, replay
 from quant.strategies.kernel import raw_weight
 from quant.strategies.mandate import Mandate
+from quant.strategies.metrics import Metrics
 from quant.strategies.rules import lay_out
 from quant.strategies.search import sobol
 from quant.strategies.simulation import evaluations, simulate

@@ -11,6 +11,7 @@ from api.export.formatting import (
     benefit,
     bps,
     limit_row,
+    metric,
     percent,
     sentence,
     tokens,
@@ -110,11 +111,17 @@ def _next(result: OptimizationResult) -> list[str]:
 
 
 def _world(outcome: ScenarioOutcome) -> str:
-    m = outcome.winner.metrics
-    return (
-        f"{title(outcome.scenario)}: {bps(outcome.benefit_bps.value)}, timing alone {bps(outcome.timing_bps.value)}, "
-        f"Sharpe {number(m.sharpe.value, 2)}, "
-        f"volatility {percent(m.volatility.value)}, mean drawdown {percent(m.max_drawdown.value)}"
+    metrics = [
+        f"{row.label} {metric(row, value)}"
+        for _, row, value in outcome.winner.metrics.measured()
+        if "scenarios" in row.shown
+    ]
+    return ", ".join(
+        (
+            f"{title(outcome.scenario)}: {bps(outcome.benefit_bps.value)}",
+            f"timing alone {bps(outcome.timing_bps.value)}",
+            *metrics,
+        )
     )
 
 

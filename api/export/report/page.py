@@ -19,6 +19,7 @@ from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.reading.charts import History
 from desk.optimization.request import CURRENT_RULE
 from desk.optimization.result import COLOURS, OptimizationResult
+from quant.strategies.metrics import METRICS, metrics_shown
 from quant.worlds.scenario import GBM_BANNER
 
 HEADINGS = {
@@ -73,6 +74,8 @@ def _page() -> Any:
     environment.globals.update(
         w=words,
         COLOURS=COLOURS,
+        METRICS=METRICS,
+        metrics_shown=metrics_shown,
         sentence_case=sentence_case,
         chart=figure_element,
         linked=linked,

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
+from quant.strategies.metrics import METRICS
+
 CONCEPT = "concept"
 _GROUPS = """
 concept
@@ -12,27 +14,17 @@ concept
 earned, more than, less than, lag, lags, better than, worse than, minus that of, edge, extra, lead, \
 improve*, adds, added
   timing: timing, timed, timing earns, timing alone earns, timing gains, earned by timing, benefit of timing
-  utility: utility, certainty equivalent, objective
   regret: regret*, forgone, forgoes
   retention: retention, retains, retained, share of the best utility, share of the best
-  drawdown: drawdown*, maximum drawdown, max drawdown, loss of, worst loss, largest loss, deepest loss, \
-fall, falls, fell, fallen, decline*, below its peak, from the peak, from its peak, trough
-  volatility: volatility, volatile, standard deviation, fluctuat*
   target volatility: target volatility, target, volatility target, targeted volatility
   tracking error: tracking error
   target error: distance of, from target, misses its target, away from its target
   expected return: expected return, expected yearly return, mean return, mean yearly return
-  return: return, returns, returned, lost, rose, made
   upside: return given up, given up, gives up, gave up, upside
-  weight: weight, weights, exposure, allocation, constant weight of, equity share, invested share, rule holds, \
-strategy holds, portfolio holds, >in equities, >in stocks, >in the risky asset
-  cost of trading: cost, costs, costly, drag, friction*, expense*, charge, charges, fee, fees, trading cheaply
   cost of a trade: cost of a trade, cost per trade, assumed to cost, cost of each trade, \
 assumed cost*, for each trade, per trade, each trade
   break-even cost: cost of a trade that uses the advantage up, uses the advantage up, break-even cost*, break even
-  turnover: turnover, trades
   trade: next trade, trade to make, buys, sells
-  Sharpe ratio: sharpe ratio, sharpe
   deflated Sharpe ratio: deflated sharpe ratio, deflated sharpe, deflated ratio, deflated, \
 skill, more than luck
   overfitting: overfit*, probability of overfitting, probability of backtest overfitting
@@ -47,10 +39,6 @@ skill, more than luck
   scenarios: number of scenarios, scenarios whose number is, >scenarios
   length of a path: years of each path, length of each path, length is, path runs, paths run
   indistinguishable finalists: cannot be told, told apart, indistinguishable, within noise
-  value at risk: value at risk, value-at-risk, var
-  shortfall: expected shortfall, shortfall, cvar, conditional value at risk, average loss, tail loss, \
-mean loss beyond, loss beyond
-  probability: probability, chance, likelihood
   calmer share: calmer
   distance from the mean: distance of the price, above its mean, below its mean
   what a limit allows: allows, allowed, permits, at most by the mandate
@@ -128,7 +116,10 @@ measure
   a difference: difference, smaller, shallower, less that, less its own, minus
   an average: average, mean, on average
 """
-"""Each group, with its features and their phrases; `*` ends a stem, `>` requires a number before the phrase."""
+"""Each group, with its features and their phrases; `*` ends a stem, `>` requires a number before the phrase.
+
+The concepts that are metrics of a configuration have their phrases in `METRICS`.
+"""
 
 _SAYS_NOTHING = (
     "of the same volatility, same volatility, equal volatility, after costs, after all costs, net of costs, "
@@ -184,12 +175,15 @@ def stems(text: str) -> Iterator[str]:
 
 def _parse_groups() -> list[tuple[str, list[tuple[str, str, bool]]]]:
     phrases: dict[str, list[tuple[str, str, bool]]] = {phrase.strip(): [] for phrase in _SAYS_NOTHING.split(",")}
+    rows = [(CONCEPT, metric.concept, metric.words) for metric in METRICS.values() if metric.words]
     group = ""
     for line in _GROUPS.strip().splitlines():
         if not line.startswith(" "):
             group = line
             continue
         feature, _, words = line.strip().partition(": ")
+        rows.append((group, feature, words))
+    for group, feature, words in rows:
         for spelling in words.split(", "):
             phrase = spelling.removeprefix(">")
             phrases.setdefault(phrase, []).append((group, feature, phrase != spelling))

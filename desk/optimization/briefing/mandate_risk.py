@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from desk.figures.figures import Figure, Unit
+from desk.figures.figures import Figure
+from desk.figures.metric_figures import metric_figures
 from desk.market.regimes import volatility
 from desk.optimization.request import Limit, OptimizationRequest
 from quant.numeric.frozen import Frozen
 from quant.numeric.measured import Measured
-from quant.strategies.evaluation import Metrics
+from quant.strategies.metrics import Metric, Metrics
 
 if TYPE_CHECKING:
     from desk.optimization.inputs.market_data import Market
@@ -82,31 +83,18 @@ def _tight(limit: Limit | None, bound: float) -> bool:
 
 
 def _figures(subject: Subject, metrics: Metrics) -> tuple[Figure, ...]:
-    label = _LABEL[subject]
-    rows: tuple[tuple[str, str, Measured, Unit], ...] = (
-        ("volatility", f"yearly volatility of {label}", metrics.volatility, "percent"),
-        ("drawdown", f"deepest fall of {label}", metrics.max_drawdown, "percent"),
-        (
-            "value_at_risk",
-            f"value at risk of {label}: the 95% loss over 21 sessions",
-            metrics.value_at_risk,
-            "percent",
-        ),
-        (
-            "shortfall",
-            f"expected shortfall of {label}: the mean loss beyond value at risk",
-            metrics.expected_shortfall,
-            "percent",
-        ),
-        ("average_weight", f"average risky weight of {label}", metrics.average_weight, "weight"),
-    )
     return tuple(
         Figure(
-            id=f"{subject}_{name}",
-            quantity=f"{quantity}, training window",
-            value=value.value,
-            unit=unit,
-            source=f"assess_risk.{subject}.{name}",
+            id=f"{subject}_{figure.row.short or figure.name}",
+            quantity=f"{_quantity(figure.row, _LABEL[subject])}, training window",
+            value=figure.value.value,
+            unit=figure.unit,
+            source=f"assess_risk.{subject}.{figure.row.short or figure.name}",
         )
-        for name, quantity, value, unit in rows
+        for figure in metric_figures(metrics, "briefing")
     )
+
+
+def _quantity(row: Metric, label: str) -> str:
+    definition = f": the {row.definition}" if row.gloss else ""
+    return f"{row.quantity} of {label}{definition}"

@@ -13,7 +13,7 @@ from quant.numeric.moments import skewness
 from quant.performance.calendar_returns import CRISES
 from quant.performance.growth import Drawdown, calendar_years, worst_drawdown
 from quant.performance.regression import alpha_beta, tracking_error
-from quant.strategies.metrics import break_even_cost_bps, utility, volatility_target_error
+from quant.strategies.history_metrics import break_even_cost_bps, utility, volatility_target_error
 
 Floats = NDArray[np.float64]
 

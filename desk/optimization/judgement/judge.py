@@ -50,7 +50,7 @@ from desk.scenarios.schemas import HISTORY
 from quant.numeric.measured import Measured
 from quant.strategies.config import SHAPES, StrategyConfig
 from quant.strategies.importance import main_effects
-from quant.strategies.kernel import VOLATILITY
+from quant.strategies.kernel import STATISTIC
 from quant.strategies.objective import retention
 from quant.strategies.trial import Trial
 from quant.worlds.scenario import GBM_BANNER
@@ -187,13 +187,13 @@ def _judge_winner(
 def matched_weight(world: World, config: StrategyConfig) -> float:
     """Constant weight with the rebalancing and training volatility of `config`."""
     train = world.market.train
-    target_volatility = float(world.replay([config], end=train.stop).statistics[0, VOLATILITY])
+    target_volatility = float(world.replay([config], end=train.stop).statistics[0, STATISTIC["volatility"]])
     if target_volatility < _NO_VOLATILITY:
         return 0.0
     weight = 1.0
     for _ in range(4):
         constant = world.constant(weight, config.rebalancing)
-        reached_volatility = float(world.replay([constant], end=train.stop).statistics[0, VOLATILITY])
+        reached_volatility = float(world.replay([constant], end=train.stop).statistics[0, STATISTIC["volatility"]])
         weight = min(weight * target_volatility / reached_volatility, 2.0)
     return weight
 

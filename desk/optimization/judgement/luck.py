@@ -21,7 +21,7 @@ from quant.luck import (
     superior_predictive_ability,
 )
 from quant.numeric.moments import kurtosis, moments, skewness
-from quant.strategies.metrics import utility
+from quant.strategies.history_metrics import utility
 from quant.strategies.search import stream_seed
 from quant.strategies.trial import Trial
 

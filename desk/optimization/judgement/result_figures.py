@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 
 from desk.figures import labels
 from desk.figures.figures import Figure, Unit
+from desk.figures.metric_figures import metric_figures
+from desk.optimization.mandate_limits import LIMITS, limit_label
 from desk.optimization.result import Benefit, Fact, Luck, Manifest, OptimizationResult, ScenarioOutcome, Year
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.measured import Measured
@@ -29,7 +31,7 @@ def result_figures(result: OptimizationResult) -> tuple[Figure, ...]:
 def _all(result: OptimizationResult) -> Iterator[Figure]:
     yield _text("verdict_colour", "colour of the verdict", result.verdict.colour, "verdict.colour")
     if result.verdict.binding_limit:
-        name = labels.limit_label(result.verdict.binding_limit)
+        name = limit_label(result.verdict.binding_limit)
         yield _text("binding_limit", "binding limit of the mandate", name, "verdict.binding_limit")
     yield _text("request_name", "name of the request", result.manifest.request.name, "manifest.request.name")
     yield from _counts(result)
@@ -125,11 +127,9 @@ def _limits(result: OptimizationResult) -> Iterator[Figure]:
     for n, limit in enumerate(result.limits):
         source = f"limits[{n}]"
         place = labels.plain_label(limit.scenario)
-        name = labels.limit_label(limit.limit)
+        name = limit_label(limit.limit)
         bare = name.removeprefix("the ")
-        unit: Unit = {"max_drawdown": "probability", "cost_bps": "bps", "leverage": "weight"}.get(
-            limit.limit, "percent"
-        )  # pyright: ignore[reportAssignmentType]
+        unit = LIMITS[limit.limit].figure_unit
         yield _text(f"limit_{n}_name", "a limit of the mandate", name, f"{source}.limit")
         yield _text(f"limit_{n}_scenario", f'scenario where "{bare}" is checked', place, f"{source}.scenario")
         yield from _number(
@@ -179,31 +179,14 @@ def _winner(winner: Trial) -> Iterator[Figure]:
         function,
         "winner.config.weight_function",
     )
-    metrics, source = winner.train.metrics, "winner.train.metrics"
-    for name, quantity, unit in (
-        ("volatility", "yearly volatility", "percent"),
-        ("sharpe", "Sharpe ratio", "ratio"),
-        ("max_drawdown", "deepest fall", "percent"),
-        ("value_at_risk", "value at risk, the loss over a month at the usual confidence,", "percent"),
-        ("expected_shortfall", "expected shortfall, the mean loss beyond value at risk,", "percent"),
-        ("turnover", "yearly one-way turnover, as a share of wealth", "percent"),
-        ("average_weight", "average risky weight", "weight"),
-        ("largest_weight", "largest risky weight", "weight"),
-    ):
+    for figure in metric_figures(winner.train.metrics, "winner"):
         yield from _number(
-            f"winner_{name}",
-            f"{quantity} of the winner on the training history",
-            getattr(metrics, name),
-            unit,  # pyright: ignore[reportArgumentType]
-            f"{source}.{name}",
+            f"winner_{figure.name}",
+            f"{figure.quantity} of the winner on the training history",
+            figure.value,
+            figure.unit,
+            f"winner.train.metrics.{figure.name.removesuffix('_bps')}",
         )
-    yield from _number(
-        "winner_cost_bps",
-        "yearly costs of the winner on the training history",
-        metrics.cost.value * 1e4,
-        "bps",
-        f"{source}.cost",
-    )
 
 
 def _scenarios(outcomes: tuple[ScenarioOutcome, ...]) -> Iterator[Figure]:

@@ -23,7 +23,7 @@ from desk.scenarios.schemas import HISTORY
 from quant.numeric.errors import DataError
 from quant.strategies.choices import REBALANCING
 from quant.strategies.config import StrategyConfig
-from quant.strategies.kernel import UTILITY
+from quant.strategies.kernel import STATISTIC
 from quant.strategies.objective import scenario_weights
 from quant.worlds.scenario import CYCLE, Scenario
 
@@ -187,7 +187,7 @@ def rebalancing_day_ranges(world: World, configs: Sequence[StrategyConfig]) -> l
             continue
         rules = [configs[k] for k in places]
         stop = world.market.train.stop
-        utilities = [world.replay(rules, end=stop, offset=o).statistics[:, UTILITY] for o in range(step)]
+        utilities = [world.replay(rules, end=stop, offset=o).statistics[:, STATISTIC["utility"]] for o in range(step)]
         for row, place in enumerate(places):
             gains = [BPS * float(u[row] - utilities[0][row]) for u in utilities]
             ranges[place] = (min(gains), max(gains))

@@ -5,6 +5,7 @@ The thresholds, such as that of the deflated Sharpe ratio, are constants of `qua
 
 from collections.abc import Mapping, Sequence
 
+from desk.optimization.mandate_limits import LIMITS
 from desk.optimization.request import LimitName
 from desk.optimization.result import Finalist, LimitCheck, Luck, Verdict
 from quant.overfitting.verdict import GREEN_DEFLATED_SHARPE, GREEN_OVERFITTING, GREEN_SPA_P, traffic_light
@@ -90,7 +91,12 @@ def build_infeasible_verdict(trials: Sequence[Trial], checks: Mapping[str, tuple
 
 def _in_units(limit: LimitName, value: float) -> str:
     """Format a statistic in the unit of its limit."""
-    if limit in ("max_drawdown", "value_at_risk", "expected_shortfall"):
-        percentage = f"{value:.1%}"
-        return f"a breach probability of {percentage}" if limit == "max_drawdown" else percentage
-    return f"{value:.1f} bps" if limit == "cost_bps" else f"{value:.2f} times wealth"
+    match LIMITS[limit].unit:
+        case "probability":
+            return f"a breach probability of {value:.1%}"
+        case "percent":
+            return f"{value:.1%}"
+        case "bps":
+            return f"{value:.1f} bps"
+        case "multiple":
+            return f"{value:.2f} times wealth"

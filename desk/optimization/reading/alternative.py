@@ -13,6 +13,7 @@ from desk.figures.sheet import Sheet
 from desk.optimization.evaluation import goal_values
 from desk.optimization.judgement.finalists import goal_metric, objective_against
 from desk.optimization.limits import check_limits
+from desk.optimization.mandate_limits import limit_label
 from desk.optimization.reading.ranking import to_display_unit
 from desk.optimization.request import LimitName, OptimizationRequest
 from desk.optimization.result import Finalist, OptimizationResult
@@ -151,6 +152,6 @@ def _figures_of_alternative(result: OptimizationResult, alternative: Alternative
     quantity = f"distance of that weight function's best configuration {where}"
     sheet.add("behind", quantity, alternative.behind, alternative.unit)
     if alternative.breaches:
-        breached_limits = ", ".join(labels.limit_label(name) for name in alternative.breaches)
+        breached_limits = ", ".join(limit_label(name) for name in alternative.breaches)
         sheet.add("breaches", "limit that it breaks", breached_limits, "text")
     return sheet.figures

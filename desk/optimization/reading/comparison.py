@@ -11,6 +11,7 @@ from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
 from quant.numeric.frozen import Frozen
 from quant.numeric.measured import Measured
+from quant.strategies.metrics import metrics_shown
 
 _PERCENT = frozenset(
     "target_volatility min_weight max_weight max_change expected_premium mu sigma cash_rate probability bound "
@@ -152,16 +153,14 @@ def _key_figures(result: OptimizationResult) -> dict[str, tuple[str, Unit, Measu
             "points",
             benefit.drawdown_points if benefit else None,
         ),
-        "drawdown": (
-            "deepest fall of the winner on the training history",
-            "percent",
-            train.max_drawdown if train else None,
-        ),
-        "volatility": (
-            "yearly volatility of the winner on the training history",
-            "percent",
-            train.volatility if train else None,
-        ),
+        **{
+            row.short or name: (
+                f"{row.glossed_quantity} of the winner on the training history",
+                row.unit,
+                None if train is None else getattr(train, name),
+            )
+            for name, row in metrics_shown("comparison").items()
+        },
         "confidence": (
             "deflated Sharpe ratio of the advantage, the confidence that it is more than luck",
             "probability",

@@ -3,6 +3,7 @@
 from desk.figures import labels
 from desk.figures.figures import Figure, Unit
 from desk.figures.sheet import Sheet
+from desk.optimization.mandate_limits import limit_label
 from desk.optimization.result import Finalist, OptimizationResult
 from quant.numeric.frozen import Frozen
 from quant.numeric.measured import Measured
@@ -69,7 +70,7 @@ def _add_finalist(sheet: Sheet, row: RankedFinalist, *, sharpe: bool) -> None:
         sheet.add(f"{place}_plateau", f"median objective of the neighbours {of}", value, unit)
         sheet.add(f"{place}_neighbours", f"neighbours {of}", finalist.plateau_neighbours, "count")
     if finalist.breaches:
-        breached_limits = ", ".join(labels.limit_label(name) for name in finalist.breaches)
+        breached_limits = ", ".join(limit_label(name) for name in finalist.breaches)
         sheet.add(f"{place}_breaches", f'limits broken by the finalist at place "{place}"', breached_limits, "text")
 
 

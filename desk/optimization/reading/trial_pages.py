@@ -14,35 +14,18 @@ from desk.optimization.result import Plotted
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.frozen import Frozen
 from quant.strategies.config import StrategyConfig
-from quant.strategies.evaluation import Metrics
 from quant.strategies.family import WeightFunction
+from quant.strategies.metrics import METRICS, Metrics
 from quant.strategies.trial import Trial
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SortBy: TypeAlias = Literal[
-    "number",
-    "objective",
-    "utility",
-    "excess_return",
-    "geometric_return",
-    "volatility",
-    "sharpe",
-    "sharpe_pooled",
-    "max_drawdown",
-    "max_drawdown_p80",
-    "value_at_risk",
-    "expected_shortfall",
-    "turnover",
-    "cost",
-    "average_weight",
-    "weight_volatility",
-    "largest_weight",
-    "loss_probability",
-    "drawdown_breach",
-    "locked_in_cash",
-]
+if TYPE_CHECKING:
+    SortBy: TypeAlias = str
+else:
+    SortBy = Literal[("number", "objective", *METRICS)]
+"""What a page of trials may be sorted by: `number`, `objective` or a metric."""
 Order: TypeAlias = Literal["asc", "desc"]
 
 
@@ -160,7 +143,10 @@ def _passes(row: Row, query: TrialQuery) -> bool:
 def _value(row: Row, sort: SortBy) -> float | None:
     if sort == "number":
         return float(row["number"])
-    return row["objective"] if sort == "objective" else row["metrics"][sort]["value"]
+    if sort == "objective":
+        return row["objective"]
+    metric = row["metrics"].get(sort)
+    return None if metric is None else metric["value"]
 
 
 def _key(value: float | None, number: int, order: Order) -> tuple[bool, float, int]:

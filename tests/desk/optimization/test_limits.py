@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from desk.base.errors import InvalidInput
-from desk.optimization.limits import check_limits, check_minimum_exposure, limit_statistic, total_violation
+from desk.optimization.limits import check_limits, check_minimum_exposure, total_violation
+from desk.optimization.mandate_limits import LIMITS
 from desk.optimization.request import Limit, Limits
 from desk.optimization.search.search import evaluations_by_scenario
 from desk.scenarios.schemas import HISTORY
@@ -28,9 +29,9 @@ def with_limits(world, mandate=None, **limits):
 def test_each_limit_looks_at_its_own_statistic(finished_search, name) -> None:
     metrics = finished_search.trials[0].evaluations[0].metrics
     field, unit = FIELDS[name]
-    assert limit_statistic(name, metrics) == getattr(metrics, field).value * unit
+    assert LIMITS[name].statistic(metrics) == getattr(metrics, field).value * unit
     shifted = metrics.model_copy(update={f: metrics.sharpe for f, _ in FIELDS.values() if f != field})
-    assert limit_statistic(name, shifted) == limit_statistic(name, metrics)
+    assert LIMITS[name].statistic(shifted) == LIMITS[name].statistic(metrics)
 
 
 def test_a_limit_is_checked_only_in_its_scenarios(finished_search) -> None:

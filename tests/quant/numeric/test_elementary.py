@@ -164,7 +164,7 @@ from quant import luck, tearsheet
 from quant.numeric import elementary
 from quant.numeric.random_numbers import philox
 from quant.performance import regression
-from quant.strategies import importance, metrics, objective
+from quant.strategies import history_metrics, importance, objective
 
 
 def show(name, values):
@@ -187,14 +187,14 @@ normals = [elementary.normal(np.uint64(w)) for w in generator.integers(0, 2**32,
 x = 0.01 * np.array(normals).reshape(1203, 9) + 0.0004
 first = x[:, 0]
 weight = np.abs(x[:, 1])
-result = metrics.series_metrics(
+result = history_metrics.series_metrics(
     first, first + 1e-4, weight, weight, weight, risk_aversion=2.0, drawdown_limit=0.2
 )
 show("metrics", [v for f in type(result).model_fields for m in [getattr(result, f)]
                  for v in (m.value, m.error or 0.0)])
 show("drawdowns", tearsheet.drawdowns(first))
 fit = regression.alpha_beta(first, x[:, 1])
-target = metrics.volatility_target_error(first, 0.1)
+target = history_metrics.volatility_target_error(first, 0.1)
 show("report", [fit.alpha.value, fit.alpha.error, fit.beta.value,
                 fit.beta.error, regression.tracking_error(first, x[:, 1]), target.error,
                 target.noise_floor, luck.minimum_track_record(0.05)])

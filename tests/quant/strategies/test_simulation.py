@@ -13,7 +13,7 @@ from quant.strategies.choices import REBALANCING, Estimator
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.family import ACTIVE
-from quant.strategies.kernel import BINS, DRAWDOWN, UTILITY
+from quant.strategies.kernel import BINS, STATISTIC
 from quant.strategies.mandate import Mandate
 from quant.strategies.search import sobol
 from quant.strategies.simulation import Simulation, evaluations
@@ -122,7 +122,10 @@ def with_paths() -> Simulation:
 
 def test_a_merge_of_blocks_is_numpys_mean_and_variance(with_paths: Simulation) -> None:
     """1,000 paths are fifteen blocks of 64 and one of 40."""
-    for row, sample in ((UTILITY, with_paths.utilities), (DRAWDOWN, with_paths.drawdowns)):
+    for row, sample in (
+        (STATISTIC["utility"], with_paths.utilities),
+        (STATISTIC["max_drawdown"], with_paths.drawdowns),
+    ):
         np.testing.assert_allclose(with_paths.mean[:, row], sample.mean(axis=1), rtol=1e-12, atol=1e-15)
         np.testing.assert_allclose(with_paths.spread[:, row], sample.var(axis=1) * 1_000, rtol=1e-10)
 
@@ -130,7 +133,8 @@ def test_a_merge_of_blocks_is_numpys_mean_and_variance(with_paths: Simulation) -
 def test_a_merge_of_groups_is_numpys_mean_and_variance() -> None:
     """2,500 paths are two groups of 1,024 and one of 452, whose last block has four."""
     merged = simulate_configs(SEVERAL[:4], paths=2_500, days=63, keep_paths=True)
-    for row, sample in ((UTILITY, merged.utilities), (DRAWDOWN, merged.drawdowns)):
+    for name, sample in (("utility", merged.utilities), ("max_drawdown", merged.drawdowns)):
+        row = STATISTIC[name]
         np.testing.assert_allclose(merged.mean[:, row], sample.mean(axis=1), rtol=1e-12, atol=1e-15)
         np.testing.assert_allclose(merged.spread[:, row], sample.var(axis=1) * 2_500, rtol=1e-10)
 

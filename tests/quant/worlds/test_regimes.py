@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
-from quant.strategies import metrics
+from quant.performance.growth import drawdowns
 from quant.worlds.hidden_markov import (
     HiddenMarkov,
     filtered_probabilities,
@@ -284,7 +284,7 @@ def test_market_state_follows_the_rule(seed: int, fall: float, rise: float) -> N
     states = market_state(x, fall=fall, rise=rise)
     price = np.cumprod(np.append(1.0, 1.0 + x))
     np.testing.assert_array_equal(states.state, markets(price, fall, rise)[1:])
-    np.testing.assert_allclose(states.drawdown, metrics.drawdowns(x), atol=1e-13)
+    np.testing.assert_allclose(states.drawdown, drawdowns(x), atol=1e-13)
 
 
 def test_bear_and_bull_markets_of_the_sp500_began_when_the_press_said_so() -> None:

@@ -26,7 +26,7 @@ from graphs.jobs.execution import execute
 from graphs.jobs.job_queue import queue_of
 from graphs.jobs.reproduction import request_reproduction
 from graphs.runs.creation import create_run
-from quant.strategies.evaluation import Metrics
+from quant.strategies.metrics import Metrics
 from quant.worlds.scenario import BUILT_IN
 from store.errors import Unavailable
 from store.queue import Document, Queue

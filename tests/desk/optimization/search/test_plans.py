@@ -12,7 +12,8 @@ from desk.optimization.search.plans import (
 )
 from quant.numeric.measured import Measured
 from quant.strategies.config import StrategyConfig
-from quant.strategies.evaluation import Evaluation, Metrics
+from quant.strategies.evaluation import Evaluation
+from quant.strategies.metrics import Metrics
 from quant.strategies.trial import Trial
 
 REQUEST = OptimizationRequest()
