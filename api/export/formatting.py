@@ -5,8 +5,9 @@ from desk.governance.usage import Usage
 from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.mandate_limits import LIMITS
 from desk.optimization.request import LimitName
-from desk.optimization.result import Fact, LimitCheck, OptimizationResult
+from desk.optimization.result import Fact, LimitCheck, Luck, OptimizationResult
 from quant.numeric.measured import Measured
+from quant.overfitting.verdict import VerdictRule
 from quant.strategies.choices import ESTIMATORS, REBALANCING, Rebalancing
 from quant.strategies.config import StrategyConfig
 from quant.strategies.family import ACTIVE, FAMILY
@@ -61,6 +62,30 @@ def metric(row: Metric, value: Measured | None) -> str:
             return bps(1e4 * value.value, signed=False)
         case "ratio":
             return number(value.value, 2)
+
+
+def statistic(rule: VerdictRule, luck: Luck) -> str:
+    """The statistic of a rule of the verdict."""
+    return _in_unit(rule, getattr(luck, rule.statistic))
+
+
+def statistic_note(rule: VerdictRule, luck: Luck) -> str:
+    """The interval of a rule's statistic, where it has one, and what green requires."""
+    green = f"green {rule.requirement('green')}"
+    if rule.interval is None:
+        return green
+    low, high = (_in_unit(rule, getattr(luck, name)) for name in rule.interval)
+    return f"{low} to {high}; {green}"
+
+
+def _in_unit(rule: VerdictRule, value: float) -> str:
+    match rule.unit:
+        case "percent":
+            return percent(value, rule.digits)
+        case "bps":
+            return bps(value)
+        case "ratio":
+            return number(value, rule.digits)
 
 
 def limit_value(name: LimitName, value: float) -> str:

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from quant.overfitting.predictive_ability import Spa, performance_differences, superior_predictive_ability
     from quant.overfitting.selection import Overfitting, backtest_overfitting
     from quant.overfitting.track_record import minimum_backtest_length, minimum_track_record
-    from quant.overfitting.verdict import Light, traffic_light
+    from quant.overfitting.verdict import HEADLINES, VERDICT, Light, VerdictRule, reasons_against_green, traffic_light
 else:
     __getattr__ = lazy_exports(__name__)
 
 __all__ = [
+    "HEADLINES",
+    "VERDICT",
     "Light",
     "Overfitting",
     "OverfittingProbability",
@@ -29,6 +31,7 @@ __all__ = [
     "PurgedSplits",
     "SelectionRule",
     "Spa",
+    "VerdictRule",
     "WalkForward",
     "backtest_overfitting",
     "backtest_paths",
@@ -38,6 +41,7 @@ __all__ = [
     "minimum_track_record",
     "performance_differences",
     "probability_of_overfitting",
+    "reasons_against_green",
     "superior_predictive_ability",
     "traffic_light",
     "walk_forward",

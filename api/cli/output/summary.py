@@ -14,12 +14,15 @@ from api.export.formatting import (
     metric,
     percent,
     sentence,
+    statistic,
+    statistic_note,
     tokens,
     usage_line,
 )
 from desk.base.text import number, plural, sentence_case, title
 from desk.governance.usage import total
 from desk.optimization.result import COLOURS, Case, OptimizationResult, ScenarioOutcome
+from quant.overfitting.verdict import VERDICT
 from quant.worlds.scenario import GBM_BANNER
 
 _STYLES = {
@@ -129,12 +132,8 @@ def _luck(result: OptimizationResult) -> list[str]:
     k = result.luck
     if k is None:
         return []
-    return [
-        f"{k.trials} trials ({k.ledger_trials} ever on these data): deflated Sharpe of the active return "
-        f"{number(k.active_deflated_sharpe, 2)}, overfitting {percent(k.overfitting, 0)} "
-        f"({percent(k.overfitting_low, 0)} to {percent(k.overfitting_high, 0)}), SPA p {number(k.spa_p, 3)}, "
-        f"on validation {bps(k.validate_advantage_bps)}"
-    ]
+    tried = f"{k.trials} trials, {k.ledger_trials} ever on these data"
+    return [tried, *(f"{rule.label}: {statistic(rule, k)} ({statistic_note(rule, k)})" for rule in VERDICT)]
 
 
 def _counts(result: OptimizationResult) -> str:

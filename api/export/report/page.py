@@ -19,6 +19,7 @@ from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.reading.charts import History
 from desk.optimization.request import CURRENT_RULE
 from desk.optimization.result import COLOURS, OptimizationResult
+from quant.overfitting.verdict import VERDICT
 from quant.strategies.metrics import METRICS, metrics_shown
 from quant.worlds.scenario import GBM_BANNER
 
@@ -75,6 +76,7 @@ def _page() -> Any:
         w=words,
         COLOURS=COLOURS,
         METRICS=METRICS,
+        VERDICT=VERDICT,
         metrics_shown=metrics_shown,
         sentence_case=sentence_case,
         chart=figure_element,

@@ -498,32 +498,32 @@ def test_effective_trials_is_the_participation_ratio_of_eigenvalues(seed: int) -
     assert effective_trials(np.zeros((9, 2))) == 1.0
 
 
-GREEN = {"active_dsr": 0.95, "pbo": 0.19, "spa_p": 0.04, "validate_advantage": 0.001}
+GREEN = {"active_deflated_sharpe": 0.95, "overfitting": 0.19, "spa_p": 0.04, "validate_advantage_bps": 0.001}
 
 
 @pytest.mark.parametrize(
     ("change", "light"),
     [
         ({}, "green"),
-        ({"active_dsr": 0.949}, "amber"),
-        ({"pbo": 0.2}, "amber"),
+        ({"active_deflated_sharpe": 0.949}, "amber"),
+        ({"overfitting": 0.2}, "amber"),
         ({"spa_p": 0.05}, "amber"),
-        ({"validate_advantage": 0.0}, "amber"),
-        ({"pbo": None}, "amber"),
-        ({"active_dsr": 0.5}, "amber"),
-        ({"active_dsr": 0.499}, "red"),
-        ({"pbo": 0.5}, "red"),
-        ({"pbo": None, "active_dsr": 0.1}, "red"),
+        ({"validate_advantage_bps": 0.0}, "amber"),
+        ({"overfitting": None}, "amber"),
+        ({"active_deflated_sharpe": 0.5}, "amber"),
+        ({"active_deflated_sharpe": 0.499}, "red"),
+        ({"overfitting": 0.5}, "red"),
+        ({"overfitting": None, "active_deflated_sharpe": 0.1}, "red"),
     ],
 )
 def test_traffic_light(change: dict, light: str) -> None:
-    assert traffic_light(**(GREEN | change)) == light
+    assert traffic_light(GREEN | change) == light
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"active_dsr": math.nan}, {"pbo": 1.1}, {"spa_p": -0.1}, {"validate_advantage": math.nan}],
+    [{"active_deflated_sharpe": math.nan}, {"overfitting": 1.1}, {"spa_p": -0.1}, {"validate_advantage_bps": math.nan}],
 )
 def test_traffic_light_refuses_what_is_no_probability(change: dict) -> None:
     with pytest.raises(DataError):
-        traffic_light(**(GREEN | change))
+        traffic_light(GREEN | change)

@@ -8,7 +8,7 @@ from scipy.stats import norm
 from desk.optimization.judgement.historical_record import unlocked_days
 from desk.optimization.judgement.luck import Records, judge_luck
 from desk.optimization.request import Limit, Limits
-from quant.luck import traffic_light
+from quant.overfitting.verdict import VERDICT, traffic_light
 
 
 @pytest.fixture(scope="module")
@@ -117,12 +117,7 @@ def test_overfitting_is_measured_on_what_the_selection_could_choose(world, finis
 
 
 def colour_of(luck) -> str:
-    return traffic_light(
-        active_dsr=luck.active_deflated_sharpe,
-        pbo=luck.overfitting,
-        spa_p=luck.spa_p,
-        validate_advantage=luck.validate_advantage_bps,
-    )
+    return traffic_light({rule.statistic: getattr(luck, rule.statistic) for rule in VERDICT})
 
 
 def synthetic(world, drifts, seed=11):
