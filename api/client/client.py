@@ -48,6 +48,7 @@ from desk.runs.events.conversation import TurnPaused
 from desk.runs.events.live import LiveEvent
 from desk.runs.states import STOPPED_STATES, RunState
 from desk.strategies.evaluation_schemas import DetailedEvaluation, EvaluationRequest
+from desk.tearsheets.schemas import TearsheetDocument, TearsheetRequest, TearsheetTable
 from desk.wealth.schemas import Analysis, Simulation, SimulationRequest
 from graphs.runs.job_status import Job, JobPage, JobSummary
 from graphs.runs.reproductions import Reproduction
@@ -344,6 +345,18 @@ class Client:
 
     def evaluate(self, request: EvaluationRequest) -> DetailedEvaluation:
         return self._compute("/evaluations", DetailedEvaluation, request)
+
+    def tearsheet(self, request: TearsheetRequest) -> TearsheetDocument:
+        """Statistics, tables and series of an asset, a portfolio, holdings, a job's winner or a series of your own."""
+        return self._compute("/tearsheets", TearsheetDocument, request)
+
+    def tearsheet_file(
+        self, request: TearsheetRequest, format_: Format, *, table: TearsheetTable = "statistics"
+    ) -> bytes:
+        """A tear sheet as a file; `html` is a self-contained page, `table` the content of a CSV file."""
+        params = {"format": format_, "table": table}
+        options: dict[str, Any] = {"body": request, "exclude_unset": True, "repeatable": True, "params": params}
+        return self._transport.send("POST", "/tearsheets", **options).content
 
     def estimate(self, request: OptimizationRequest) -> LaunchEstimate:
         """The cost of a job, and whether it needs an approval."""

@@ -87,11 +87,16 @@ def trial_table(result: OptimizationResult, trials: Sequence[Trial]) -> Iterator
 
 
 def _to_csv(table: Iterable[Sequence[Any]], of: Provenance) -> str:
+    values = [getattr(of, name) for name in _PROVENANCE]
+    return to_csv((*row, *(values if n else _PROVENANCE)) for n, row in enumerate(table))
+
+
+def to_csv(table: Iterable[Sequence[Any]]) -> str:
+    """The rows as CSV; text that a spreadsheet would read as a formula is quoted."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    values = [getattr(of, name) for name in _PROVENANCE]
-    for n, row in enumerate(table):
-        writer.writerow([_cell(value) for value in (*row, *(values if n else _PROVENANCE))])
+    for row in table:
+        writer.writerow([_cell(value) for value in row])
     return out.getvalue()
 
 

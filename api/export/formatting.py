@@ -1,6 +1,6 @@
 """Numbers, strategies and limits as text, for the terminal and the report."""
 
-from desk.base.text import number, plural, title
+from desk.base.text import MINUS, number, plural, title
 from desk.governance.usage import Usage
 from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.mandate_limits import LIMITS
@@ -8,6 +8,7 @@ from desk.optimization.request import LimitName
 from desk.optimization.result import Fact, LimitCheck, Luck, OptimizationResult
 from quant.numeric.measured import Measured
 from quant.overfitting.verdict import VerdictRule
+from quant.performance.statistics import StatisticUnit
 from quant.strategies.choices import ESTIMATORS, REBALANCING, Rebalancing
 from quant.strategies.config import StrategyConfig
 from quant.strategies.family import ACTIVE, FAMILY
@@ -41,6 +42,23 @@ def fact(value: float | None, unit: str) -> str:
             return number(value, 1) + " years"
         case _:
             return number(value, 2)
+
+
+def series_statistic(value: float | None, unit: StatisticUnit) -> str:
+    """A value of a tear sheet in its unit; a dash where there is none."""
+    if value is None:
+        return "–"
+    match unit:
+        case "percent" | "probability":
+            return percent(value, 2 if abs(value) < 0.0995 else 1)
+        case "days":
+            return number(value) + " days"
+        case "years":
+            return number(value, 1)
+        case "count":
+            return number(value, 0 if value == round(value) else 1)
+        case "ratio":
+            return number(value, 2) if value == 0.0 or abs(value) >= 0.005 else f"{value:.2g}".replace("-", MINUS)
 
 
 def fact_row(item: Fact) -> tuple[str, str, str]:

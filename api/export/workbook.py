@@ -19,13 +19,18 @@ Rows = Iterable[Sequence[Any]]
 
 
 def as_workbook(result: OptimizationResult, trials: Sequence[Trial], of: Provenance) -> bytes:
+    return write_workbook(_sheets(result, trials, of))
+
+
+def write_workbook(sheets: Mapping[str, Rows]) -> bytes:
+    """A workbook of these sheets, each with its header as the first row; equal sheets give equal bytes."""
     from openpyxl import Workbook
     from openpyxl.writer.excel import ExcelWriter
 
     workbook = Workbook(write_only=True)
     workbook.properties.creator = "Stratigos"
     workbook.properties.created = workbook.properties.modified = EPOCH
-    for title, rows in _sheets(result, trials, of).items():
+    for title, rows in sheets.items():
         sheet = workbook.create_sheet(title)
         sheet.freeze_panes = "A2"
         for row in rows:

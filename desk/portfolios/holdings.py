@@ -113,7 +113,7 @@ async def load_assets(prices: PriceSource, names: Sequence[str]) -> Assets:
     if len(names) > MAX_ASSETS:
         raise InvalidInput("assets", len(names), allowed=f"at most {MAX_ASSETS} besides cash")
     universes = {name: await prices.load(name) for name in await prices.universes()}
-    places = _find_places(universes, names)
+    places = find_places(universes, names)
     assets_by_universe: dict[str, list[str]] = {}
     for universe, asset in places:
         assets_by_universe.setdefault(universe, []).append(asset)
@@ -149,7 +149,7 @@ def _check_shares(holdings: Mapping[str, float]) -> None:
         )
 
 
-def _find_places(universes: Mapping[str, Prices], names: Sequence[str]) -> list[tuple[str, str]]:
+def find_places(universes: Mapping[str, Prices], names: Sequence[str]) -> list[tuple[str, str]]:
     """Universe and asset of each name, in the order of the names."""
     by_name: dict[str, tuple[str, str]] = {}
     for universe, prices in universes.items():

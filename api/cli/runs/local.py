@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from agents.models.factory import Models
     from api.export.job_files import Format
     from desk.runs.events.table import TraceEvent
+    from desk.tearsheets.schemas import TearsheetDocument, TearsheetRequest
     from graphs.dependencies import Dependencies
     from graphs.runs.surrogates import WarmStart
 
@@ -98,6 +99,11 @@ class LocalRuns:
             return as_workbook(result, trials, provenance(run, result))
 
         return self._run(render)
+
+    def tearsheet(self, request: "TearsheetRequest") -> "TearsheetDocument":
+        from graphs.runs.tearsheets import make_owned_tearsheet
+
+        return self._run(lambda dependencies: make_owned_tearsheet(dependencies, self._owner, request))
 
     def reproduce(self, name: str) -> Digests:
         from graphs.jobs.reproduction import reproduce

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from desk.governance.approval_requests import Question
     from desk.optimization.holdout import OpenedHoldout
     from desk.runs.events.table import TraceEvent
+    from desk.tearsheets.schemas import TearsheetDocument, TearsheetRequest
     from graphs.runs.job_status import JobSummary
     from graphs.runs.surrogates import WarmStart
 
@@ -126,6 +127,10 @@ class Runs(Protocol):
 
     def export(self, name: str, format_: "Format") -> str | bytes:
         """A completed run as a file."""
+        ...
+
+    def tearsheet(self, request: "TearsheetRequest") -> "TearsheetDocument":
+        """The tear sheet of a series, a portfolio or a completed run."""
         ...
 
     def reproduce(self, name: str) -> Digests | FailedRun:

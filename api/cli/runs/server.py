@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from api.export.job_files import Format
     from desk.optimization.holdout import OpenedHoldout
     from desk.runs.events.table import TraceEvent
+    from desk.tearsheets.schemas import TearsheetDocument, TearsheetRequest
     from graphs.runs.surrogates import WarmStart
 
 SHORTEST_QUESTION = 8
@@ -59,6 +60,9 @@ class ServerRuns:
 
     def export(self, name: str, format_: "Format") -> bytes:
         return self._client.export(self.completed(name).run, format_)
+
+    def tearsheet(self, request: "TearsheetRequest") -> "TearsheetDocument":
+        return self._client.tearsheet(request)
 
     def reproduce(self, name: str) -> Digests | FailedRun:
         run = self.completed(name).run

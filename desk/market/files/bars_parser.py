@@ -123,7 +123,7 @@ def parse_bars(
         ignored=tuple(table.header[i] for i in plan.ignored),
         notes=(*notes, *reading_notes),
     )
-    faults = tuple(_faults(table, plan, assets))
+    faults = tuple(_faults(table, plan, assets, positive=positive))
     return Parsed(bars=bars, interpretation=interpretation, gates=gates, faults=faults)
 
 
@@ -352,7 +352,7 @@ def _bars(assets: Mapping[str, _Asset]) -> Bars:
         return rescale(bars, tables["adjusted"][has_quote])
 
 
-def _faults(table: Table, plan: Plan, assets: Mapping[str, _Asset]) -> list[InvalidInput]:
+def _faults(table: Table, plan: Plan, assets: Mapping[str, _Asset], *, positive: bool) -> list[InvalidInput]:
     """The first fault of each asset's order and prices, in the order of the file, and of days that assets lack."""
     faults: list[tuple[int, InvalidInput]] = []
     seen_days: set[int] = set()
@@ -360,7 +360,8 @@ def _faults(table: Table, plan: Plan, assets: Mapping[str, _Asset]) -> list[Inva
         if id(asset.days) not in seen_days:
             seen_days.add(id(asset.days))
             faults += _order_fault(table, plan, name if asset.places is not None else None, asset)
-        faults += _price_fault(table, asset)
+        if positive:
+            faults += _price_fault(table, asset)
     faults.sort(key=lambda fault: fault[0])
     if not faults:
         faults += _missing_day(table, assets)

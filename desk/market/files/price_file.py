@@ -44,8 +44,8 @@ class PriceFile:
 
     def _read(self) -> Prices:
         name = escape_unprintable(self._path.name or str(self._path))
-        content = _read_bytes(self._path, name)
-        parsed = parse_bars(content, name=name, symbol=self._symbol or _symbol(name))
+        content = read_bytes(self._path, name)
+        parsed = parse_bars(content, name=name, symbol=self._symbol or symbol_of(name))
         if parsed.faults:
             raise parsed.faults[0]
         bars = parsed.bars
@@ -67,13 +67,14 @@ class PriceFile:
         )
 
 
-def _symbol(name: str) -> str:
+def symbol_of(name: str) -> str:
     """The name of an asset from the name of its file, without extensions."""
     stem = name.partition(".")[0] if not name.startswith(".") else name.strip(".")
     return stem.replace(",", " ").replace(":", " ")[:64]
 
 
-def _read_bytes(path: Path, name: str) -> bytes:
+def read_bytes(path: Path, name: str) -> bytes:
+    """The content of a file; raises `InvalidInput`, which names it `name`, for one that cannot be read."""
     bare = Table(name, [], ())
     allowed = "the path of a CSV, Excel, Parquet or JSON file"
     try:

@@ -52,6 +52,11 @@ def holdout_days(days: int) -> int:
     return max(round((1.0 - TRAIN - VALIDATE) * days), MIN_HOLDOUT)
 
 
+def locked_days(days: int) -> int:
+    """Number of locked returns among `days`; 0 for data too short for any search, which keep no holdout."""
+    return holdout_days(days) if days >= MIN_HOLDOUT + round(MIN_TRAIN * (TRAIN + VALIDATE) / TRAIN) else 0
+
+
 def split(days: int, warm_up: int) -> tuple[slice, slice, slice]:
     """Return the rows of train, validate and holdout; `InvalidInput` if there are too few days."""
     holdout = holdout_days(days)

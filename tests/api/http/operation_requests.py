@@ -103,6 +103,11 @@ REQUESTS: dict[str, list[Request]] = {
         *(Request(json={"config": RULE, "job": f"{{{job}}}"}) for job in JOBS),
         Request(json={"config": RULE, "request": {"universe": "{dataset}"}}),
     ],
+    "POST /api/tearsheets": [
+        Request(json={"portfolio": "{portfolio}"}),
+        Request(json={"asset": "{dataset}:A"}),
+        *(Request(json={"job": f"{{{job}}}"}) for job in JOBS),
+    ],
     "POST /api/estimates": [Request(json={"universe": "{dataset}"})],
     "GET /api/runs/{run}/events": _of(RUNS, "run"),
     "GET /api/runs/{run}/events/poll": _of(RUNS, "run"),

@@ -58,6 +58,7 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         POST /api/jobs/{job_id}/reproduce
         POST /api/jobs/{job_id}/unarchive
         POST /api/evaluations
+        POST /api/tearsheets
         POST /api/evaluations/predicted
         POST /api/estimates
         POST /api/threads

@@ -16,6 +16,7 @@ from api.settings import Settings
 from desk.base.errors import InvalidInput, UserError
 from desk.governance.approvals import ApprovalDecision
 from desk.optimization.request import OptimizationRequest
+from desk.tearsheets.schemas import TearsheetRequest
 from quant.worlds.scenario import BUILT_IN
 from tests.api.http.application import application, run_server
 from tests.graphs.jobs.queued_runs import queued_dependencies, working
@@ -157,3 +158,15 @@ def test_a_request_for_unknown_assets_names_its_field(adapter):
     with pytest.raises(InvalidInput) as error:
         adapter.runs.submit(REQUEST.model_copy(update={"universe": "stocks:NIX"}))
     assert error.value.field == "universe"
+
+
+def test_the_tear_sheet_of_a_winner_is_that_of_its_stored_series(adapter):
+    document = adapter.runs.tearsheet(TearsheetRequest(job=adapter.completed.run))
+    result = adapter.completed.result
+    assert (document.subject, str(document.train_end)) == ("job", result.manifest.train_end)
+    assert str(document.last_day) == result.manifest.validate_end
+    assert document.benchmark == "the constant weight of equal volatility"
+    years = {year.year: year for year in document.years}
+    for row in result.years:
+        assert years[row.year].value == pytest.approx(row.winner, abs=1e-9)
+        assert years[row.year].benchmark == pytest.approx(row.benchmark, abs=1e-9)

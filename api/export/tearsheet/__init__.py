@@ -1,0 +1,1 @@
+"""A tear sheet as one HTML page, and as JSON, CSV or a workbook."""

@@ -1,0 +1,111 @@
+"""Volatility, Sharpe ratio and beta over a moving window of one return series."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import ArrayLike, NDArray
+
+from quant.numeric.arguments import checked_arguments
+from quant.numeric.errors import DataError
+from quant.numeric.moments import DAYS, checked_series, same_length
+from quant.numeric.returns import Returns
+from quant.performance.growth import checked_total
+
+
+@dataclass(frozen=True)
+class Rolling:
+    """Statistics of the `window` periods that end with each period, shapes (T,).
+
+    NaN before the first full window, and where a window has no variation to divide by.
+    """
+
+    window: int
+    volatility: NDArray[np.float64]
+    """sqrt(A) times the sample deviation of the returns (T - 1), a year."""
+    sharpe: NDArray[np.float64]
+    """sqrt(A) times mean over sample deviation of the excess returns."""
+    beta: NDArray[np.float64] | None
+    """Least-squares slope of the excess return on the benchmark's; None without a benchmark."""
+
+
+@checked_arguments
+def rolling(
+    returns: ArrayLike | Returns,
+    *,
+    window: int,
+    benchmark: ArrayLike | Returns | None = None,
+    rate: ArrayLike = 0.0,
+    periods: int = DAYS,
+) -> Rolling:
+    """Compute volatility, Sharpe ratio and beta over a moving window.
+
+    Parameters
+    ----------
+    returns : array_like of shape (T,), or Returns of one asset
+        Simple returns per period, above -1.
+    window : int
+        Periods of a window, in [2, T].
+    benchmark : array_like of shape (T,), or Returns of one asset, optional
+    rate : float or array_like, shape (T,)
+        Riskless rate of each period.
+    periods : int
+        A, periods a year.
+
+    Returns
+    -------
+    Rolling
+
+    Raises
+    ------
+    DataError
+        If a series is not finite, of another length, or `window` or `periods` lies outside its range.
+
+    Examples
+    --------
+    >>> rows = rolling([0.01, -0.01, 0.03], window=2, periods=1)
+    >>> rows.volatility.round(4).tolist()
+    [nan, 0.0141, 0.0283]
+    """
+    r = checked_total(returns, name="returns", shortest=2)
+    if not 2 <= window <= r.size:
+        raise DataError(f"`window` must lie in [2, {r.size}]; got {window}")
+    if periods < 1:
+        raise DataError(f"`periods` must be 1 or more a year; got {periods!r}")
+    riskless = np.asarray(rate, dtype=np.float64)
+    if riskless.ndim:
+        riskless = checked_series(riskless, name="rate")
+        same_length(returns=r, rate=riskless)
+    elif not np.isfinite(riskless):
+        raise DataError(f"`rate` must be finite; got {riskless!r}")
+    excess = sliding_window_view(r - riskless, window)
+    beta = None
+    if benchmark is not None:
+        market = checked_total(benchmark, name="benchmark", shortest=2)
+        same_length(returns=r, benchmark=market)
+        beta = _aligned(_slopes(excess, sliding_window_view(market - riskless, window)), r.size)
+    root = math.sqrt(periods)
+    spread = excess.std(axis=1, ddof=1)
+    return Rolling(
+        window=window,
+        volatility=_aligned(root * sliding_window_view(r, window).std(axis=1, ddof=1), r.size),
+        sharpe=_aligned(root * _over(excess.mean(axis=1), spread), r.size),
+        beta=beta,
+    )
+
+
+def _slopes(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    dx = x - x.mean(axis=1, keepdims=True)
+    return _over((dx * y).sum(axis=1), (dx * dx).sum(axis=1))
+
+
+def _over(reward: NDArray[np.float64], risk: NDArray[np.float64]) -> NDArray[np.float64]:
+    out = np.full(reward.shape, np.nan)
+    np.divide(reward, risk, out=out, where=risk > 0.0)
+    return out
+
+
+def _aligned(values: NDArray[np.float64], observations: int) -> NDArray[np.float64]:
+    """One value per period, NaN before the first full window."""
+    return np.concatenate([np.full(observations - values.size, np.nan), values])
