@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from desk.tearsheets.schemas import TearsheetDocument, TearsheetRequest
-from graphs.runs.outcomes import load_completed
 
 if TYPE_CHECKING:
     from graphs.dependencies import Dependencies
@@ -13,7 +12,9 @@ async def make_owned_tearsheet(
     dependencies: "Dependencies", owner: str, request: TearsheetRequest
 ) -> TearsheetDocument:
     """The tear sheet of `request`; raises `NotFinished` for a job that has not completed."""
-    from desk.tearsheets.document import make_tearsheet  # numpy
+    # both import numpy
+    from desk.tearsheets.document import make_tearsheet
+    from graphs.runs.outcomes import load_completed
 
     store, result = dependencies.store, None
     if request.job is not None:
