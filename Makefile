@@ -8,7 +8,7 @@ SYNCED = .venv/.synced
 WORKERS = $(shell $(PYTHON) -c "import os; print(min((os.cpu_count() or 1) + 1, 4))")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve serve-bedrock-double record record-double kernels docs test check soak bench audit
+.PHONY: help demo serve serve-bedrock-double record cassettes kernels docs test check soak bench audit
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-20s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ serve-bedrock-double: $(SYNCED)  ## Amazon Bedrock's Converse on this machine, a
 record: $(SYNCED)  ## record the runs of tests/cassettes again, against the models that the environment names
 	$(RUN) -m api record --again tests/cassettes/*.yaml
 
-record-double: $(SYNCED)  ## make all cassettes again, against scripted models on this machine; after a changed prompt
+cassettes: $(SYNCED)  ## make the cassettes of scripted models again that have changed, after a changed prompt or tool
 	$(RUN) -m tests.doubles.bedrock.record
 
 kernels: $(SYNCED)  ## compile the kernels that are used most; otherwise each is compiled when it is first needed
@@ -46,6 +46,7 @@ check: $(SYNCED)  ## lint, format, types, import rules, generated pages, secrets
 	.venv/bin/lint-imports
 	@for page in settings strategies; do $(RUN) -m api.$${page}_page | diff -u docs/$$page.md - \
 		|| { echo "docs/$$page.md is out of date: run make docs"; exit 1; }; done
+	@$(RUN) -m tests.doubles.bedrock.record --check
 	$(RUN) .ci/secret_scan.py
 
 soak: $(SYNCED)  ## the long form of the storms, the fuzz and the fleets

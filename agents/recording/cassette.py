@@ -65,11 +65,6 @@ class Interaction:
         """The request's body in a form that is equal for equal JSON values."""
         return canonical(self.body)
 
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What a request must equal to receive this response."""
-        return self.method, self.path, self.canonical
-
     def __str__(self) -> str:
         return f"{self.method} {self.path} {self.canonical[:120]}"
 

@@ -4,7 +4,7 @@ It uses botocore's event hooks, so no library is patched.
 """
 
 import threading
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +13,7 @@ from urllib3.exceptions import ProtocolError
 
 from agents.recording.boto_events import BEFORE_SEND, request_body
 from agents.recording.cassette import Cassette, Interaction
+from agents.recording.matching import conversation_key, matches
 from agents.recording.mismatch import explain_mismatch
 
 CHUNK = 1024
@@ -25,16 +26,16 @@ class CassetteMiss(RuntimeError):
 class Player:
     """Answers every call of the attached clients from a cassette; none reaches a socket.
 
-    A request matches an interaction with an equal method, path and body (as JSON), each interaction once, in order.
+    A request is answered by the first interaction that `matches` it, and each interaction answers once.
     """
 
     def __init__(self, cassette: Cassette) -> None:
         self.cassette = cassette
         self.misses: list[CassetteMiss] = []
-        self._unplayed: defaultdict[tuple[str, str, str], deque[int]] = defaultdict(deque)
+        self._unplayed: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
         self._lock = threading.Lock()
         for number, interaction in enumerate(cassette.interactions):
-            self._unplayed[interaction.key].append(number)
+            self._unplayed[conversation_key(interaction)].append(number)
 
     def attach(self, client: Any) -> None:
         client.meta.events.register(BEFORE_SEND, self._answer)
@@ -54,8 +55,10 @@ class Player:
     def _answer(self, request: Any, **_: object) -> Any:
         requested = _requested(request)
         with self._lock:
-            numbers = self._unplayed.get(requested.key)
-            number = numbers.popleft() if numbers else None
+            numbers = self._unplayed.get(conversation_key(requested), [])
+            number = next((n for n in numbers if matches(self.cassette.interactions[n], requested)), None)
+            if number is not None:
+                numbers.remove(number)
         if number is None:
             miss = CassetteMiss(explain_mismatch(requested, self.cassette))
             self.misses.append(miss)

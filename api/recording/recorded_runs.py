@@ -144,11 +144,9 @@ async def replay(player: Player, label: Label, *, settings: Settings, show: Show
     with sockets_blocked() as network:
         traces = await _execute([(run.run, run.request or run.messages) for run in label.runs], models, settings, show)
     same_code = label.code_version == code_version()
-    differences = [str(miss) for miss in player.misses]
+    differences = _merged(player.misses)
     if not differences:  # a missing call causes all other differences
-        differences = [
-            _difference(run.trace, trace, digests=same_code) for run, trace in zip(label.runs, traces, strict=True)
-        ]
+        differences = trace_differences(label.runs, traces, digests=same_code)
         if unplayed := player.unplayed:
             differences.append("\n".join(["These recorded calls were not made:", *unplayed]))
     return ReplayReport(
@@ -224,6 +222,23 @@ def _host(endpoint: str) -> str:
     """The host of an endpoint, without credentials and path."""
     host = urlsplit(endpoint).hostname or ""
     return "loopback" if host in LOOPBACK else host
+
+
+def _merged(misses: Sequence[CassetteMiss]) -> list[str]:
+    """The misses as texts; prompts that have changed alike, as their common rules do, are one."""
+    headings: dict[str, list[str]] = {}
+    for miss in misses:
+        heading, _, lines = str(miss).partition("\n")
+        headings.setdefault(lines or heading, []).append(heading)
+    return ["\n".join(dict.fromkeys((*each, lines))) for lines, each in headings.items()]
+
+
+def trace_differences(
+    recorded: Sequence[RecordedRun], traces: Sequence[Sequence[dict[str, Any]]], *, digests: bool
+) -> list[str]:
+    """One text per run whose trace differs from the recorded one; `digests` says whether results must be equal."""
+    differences = (_difference(run.trace, now, digests=digests) for run, now in zip(recorded, traces, strict=True))
+    return [difference for difference in differences if difference]
 
 
 def _difference(before: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], *, digests: bool) -> str:

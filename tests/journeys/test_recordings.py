@@ -49,7 +49,7 @@ async def test_every_cassette_replays_to_its_trace(name: str) -> None:
     path = CASSETTES / f"{name}.yaml"
     cassette = Cassette.load(path)
     result = await replay(Player(cassette), label_of(cassette, path), settings=read_settings())
-    assert result.differences == (), "after a change of prompts, tools or figures: make record-double"
+    assert result.differences == (), "after a change of prompts, tools or figures: make cassettes"
     assert result.calls == len(cassette.interactions)
     assert result.attempts == 0
 

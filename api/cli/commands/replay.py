@@ -94,7 +94,7 @@ def _again(path: Path) -> int:
 
     label = recorded_runs.label_of(Cassette.load(path), path)
     if label.scripted:
-        print(f"{path} is unchanged: its faults need a scripted model; make record-double records it", file=sys.stderr)
+        print(f"{path} is unchanged: its faults need a scripted model; make cassettes records it", file=sys.stderr)
         return 0
     return _record([run.request or run.messages for run in label.runs], f"python -m api record --again {path}", path)
 

@@ -1,13 +1,20 @@
-"""Records the cassettes again, each against the double: `python -m tests.doubles.bedrock.record [NAME ...]`."""
+"""Makes the cassettes of the double again: `python -m tests.doubles.bedrock.record [--check] [NAME ...]`.
+
+A cassette is written only if it has changed by more than `differences` ignores, and never if it was recorded from a
+real service. With `--check` nothing is written, and the exit code is 1 if a cassette would be.
+"""
 
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
-from agents.recording.cassette import Cassette
-from api.recording.recorded_runs import label_of, record
+from agents.recording.cassette import Cassette, Interaction
+from agents.recording.matching import matches
+from agents.recording.mismatch import explain_mismatch
+from api.recording.recorded_runs import label_of, record, trace_differences
 from api.settings import read_settings
 from tests.doubles.bedrock.double import Double
 from tests.doubles.bedrock.drivers import embedded
@@ -20,34 +27,66 @@ ENVIRONMENT = {
     "AWS_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+UP_TO_DATE = "up to date"
 
 
-def main(names: Sequence[str]) -> int:
+def main(arguments: Sequence[str], folder: Path = CASSETTES) -> int:
+    check, names = "--check" in arguments, [each for each in arguments if each != "--check"]
     os.environ.update(ENVIRONMENT)
-    for name, recording in all_recordings().items():
+    changed = []
+    for name, recording in all_recordings(folder).items():
         if names and name not in names:
             continue
-        cassette = record_against_double(name, recording)
-        cassette.save(CASSETTES / f"{name}.yaml")
-        print(f"{name}: {len(cassette.interactions)} calls; {recording.about}")
-    return 0
+        path, fresh = folder / f"{name}.yaml", record_against_double(name, recording)
+        found = list(differences(Cassette.load(path), fresh, path)) if path.exists() else ["it does not exist"]
+        print(f"{name}: {len(fresh.interactions)} calls, {'changed' if found else UP_TO_DATE}; {recording.about}")
+        print("".join(f"  {line}\n" for text in dict.fromkeys(found) for line in text.splitlines()), end="")
+        if found:
+            changed.append(name)
+            if not check:
+                fresh.save(path)
+    if check and changed:
+        print(f"not up to date: {', '.join(changed)}; run make cassettes")
+    return int(check and bool(changed))
 
 
-def all_recordings() -> dict[str, Recording]:
-    """The recordings of the repository, and cassettes that were recorded from a served double."""
-    own = {}
-    for path in sorted(CASSETTES.glob("*.yaml")):
-        if path.stem not in RECORDINGS:
-            label = label_of(Cassette.load(path), path)
-            if label.endpoint == "loopback":
-                own[path.stem] = Recording(
-                    label.made_by, embedded, tuple(run.request or run.messages for run in label.runs), label.models
-                )
-    return {**RECORDINGS, **own}
+def all_recordings(folder: Path = CASSETTES) -> dict[str, Recording]:
+    """The recordings of the repository and those from a served double, without cassettes of a real service."""
+    recordings = dict(RECORDINGS)
+    for path in sorted(folder.glob("*.yaml")):
+        label = label_of(Cassette.load(path), path)
+        if label.endpoint != "loopback":
+            recordings.pop(path.stem, None)
+        elif path.stem not in RECORDINGS:
+            recordings[path.stem] = Recording(
+                label.made_by, embedded, tuple(run.request or run.messages for run in label.runs), label.models
+            )
+    return recordings
+
+
+def differences(stored: Cassette, fresh: Cassette, path: Path) -> Iterator[str]:
+    """What has changed in requests, responses, traces and label, apart from the version of the code."""
+    for number, (before, now) in enumerate(zip_longest(stored.interactions, fresh.interactions), 1):
+        if before is None or now is None:
+            yield f"{len(stored.interactions)} calls were recorded, and {len(fresh.interactions)} are made now"
+            return
+        if not matches(before, now):  # the later calls and the traces differ as its consequence
+            yield explain_mismatch(now, Cassette([before]))
+            return
+        if _response(before) != _response(now):
+            yield f"the response to call {number} has changed: {now}"
+    labels = label_of(stored, path), label_of(fresh, path)
+    yield from trace_differences(labels[0].runs, [run.trace for run in labels[1].runs], digests=False)
+    before, now = (label.model_dump(exclude={"code_version", "runs"}) for label in labels)
+    yield from (f"{field}: {before[field]} is now {now[field]}" for field in now if before[field] != now[field])
+
+
+def _response(interaction: Interaction) -> tuple[object, ...]:
+    return interaction.status, interaction.headers, interaction.answer, interaction.truncated
 
 
 def record_against_double(name: str, recording: Recording) -> Cassette:
-    by = f"make record-double, {name}: {recording.about}" if name in RECORDINGS else recording.about
+    by = f"make cassettes, {name}: {recording.about}" if name in RECORDINGS else recording.about
     with Double(recording.driver(), gate=recording.gate()) as double:
         os.environ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] = double.url
         settings, scripted = read_settings(), recording.scripted

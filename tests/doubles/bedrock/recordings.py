@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from agents.models.options import BEDROCK, Guardrail, ModelOptions, RetryPolicy
 from api.recording.recorded_runs import Script
 from desk.optimization.request import OptimizationRequest
+from quant.strategies.config import SearchSpace
 from quant.worlds.scenario import BUILT_IN
 from tests.doubles.bedrock.calls import Received
 from tests.doubles.bedrock.drivers import Driver, at_first, dead, embedded, faulty
@@ -50,9 +51,17 @@ class Recording:
         return self.driver is not embedded
 
 
+SPACE = SearchSpace(
+    weight_functions=("inverse_vol", "linear_decay", "sigmoid", "cppi"),
+    estimators=("rolling", "ewma_max"),
+    rebalancing=("daily", "weekly", "monthly"),
+)
+"""Named values, so that a new row of these tables does not change what the recorded runs search."""
+
+
 def small(seed: int) -> OptimizationRequest:
     scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
-    return OptimizationRequest.model_validate({"trials": 10, "scenarios": scenarios, "seed": seed})
+    return OptimizationRequest.model_validate({"trials": 10, "scenarios": scenarios, "seed": seed, "space": SPACE})
 
 
 def options(**changes: object) -> ModelOptions:
@@ -112,7 +121,8 @@ def throttled() -> Driver:
 
 CHAT = (
     "does the 12-month rule still hold?",
-    "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market",
+    "optimize inverse volatility and sigmoid on the S&P 500 with 10% volatility and rolling volatility, monthly, "
+    "10 trials, 100 paths, 1 year, base case and bear market",
     "and with double the costs?",
     "is it luck?",
     "why do the last two runs differ?",
