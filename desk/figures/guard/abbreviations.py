@@ -37,10 +37,10 @@ _PRONOUN = (
     + r")(?:n['’]t)?\b|\s(?:don|won|can)['’]t\b)"
 )
 """The pronoun, between the beginning of a clause and a verb; elsewhere it may be a Roman numeral."""
-_UNIT_AFTER = (
-    r"(?!\s?(?:%|percent|per\scent|bps?\b|basis|points?\b|pct|times\b|years?\b|months?\b|days?\b|of\sthe\b|out\b))"
+_NO_UNIT = (
+    r"(?!\s?(?:percent|per\scent|bps?|basis|points?|pct|times|years?|months?|days?|out|"
+    r"of\sthe\s(?!fund|firm|desk|bank|board|team|client))\b)"
 )
-_NO_UNIT = r"(?!\s?(?:percent|per\scent|bps?|basis|points?|pct|times|years?|months?|days?|of\sthe|out)\b)"
 _ABBREVIATION = re.compile(
     r"(?<![\w&.])(?:"
     + "|".join(re.escape(word) for word in sorted(_WITH_SIGNS, key=len, reverse=True))
@@ -65,4 +65,4 @@ def mask_abbreviations(text: str) -> str:
 def _plain(match: re.Match[str]) -> str:
     if match[0] == "I":
         return "we"
-    return "such" if match[0][0].isalpha() else " "
+    return "term" if match[0][0].isalpha() else " "

@@ -39,6 +39,7 @@ _SETS: dict[str, str] = {
     "considers reads takes prefers wishes likes feels fears suspects wonders holds needs",
     "if": "that if as but and when where because whether what how why unless though although since before until so "
     "while which whatever however",
+    "point": "reason caveat argument objection concern lesson question consideration explanation possibility option",
     "good": "good bad better worse best worst other same only last next new old right wrong simple plain sober modest "
     "honest fair weak strong poor fine real easy hard difficult reasonable prudent cautious different similar natural "
     "obvious normal quiet important open close key lucky unlucky familiar calm safe risky cheap costly wide narrow "
@@ -85,7 +86,8 @@ _PHRASES: dict[str, str] = {
         ^ one @modal|@believes; @if one @modal|@believes; @if one is|does; one @modal @mental
         , one can|cannot|may|might|must|should|could|ought|would !fail|lose|win; one has|ought|need|needs to|not|only
         ^ one does|need not; one does not; as one might|would|should|could|may|can
-        one 's; one of many
+        one 's; one of many; ad hoc one
+        one gets|makes|chooses|uses|picks|pays|believes|assumes|sees|expects|wants|needs|likes|asks
         one of the|its|our|their|your|these|those @matters; one of the|its|our|their|your * @matters
         one of the|its|our|their most|more|least|less|few|many|main|chief|key|better|worse|best|worst|~est !@sample
         one of the most|least * @matters|~s !@sample
@@ -93,7 +95,7 @@ _PHRASES: dict[str, str] = {
         the|a|an|no|its|your|this|that @good|@better|~est|~ful|~ous|~less|~ive|~able|~ible one
         the|a|an very|more|less|rather|quite|most|least * one
         ^ one @matter; is|remains|was one @matter; one more|last|final|further|obvious|possible @matter|time
-        for one thing; , for one ,; one thing is|leads; one thing after|or|and another
+        , for one ,; one thing; one thing after|or|and another
         one another; one and the same; one and only; one and all; one by one; one at a time; one step at a time
         one way|kind|reason|form|sort or another; one way or the other; one or the other; one or another
         one after another|the; from one * to the|another|next; one * after another
@@ -106,23 +108,26 @@ _PHRASES: dict[str, str] = {
         not one to; one such *; one fine day; one bad apple
     """,
     "first": """
-        at first; first and foremost; first of all; first things|thing|off|up; things first; first come first served
+        at first; first and foremost; first of all; first things|thing|off; things first
+        first come first served; first come , first served
         in the first place|instance; ^ first ,|:; and first ,; first @first; first class|order|line|principle
         for the first time; from the first !to; the first of these|those; from first to last
         the first to admit|suffer|go|fall|recover|react|say
         come first !in|among|of; safety|capital|clients|liquidity|risk first; put|puts|putting * first
         must|should|would|can|could|may|might|will first *; needs|need|wants|want to first *
         when|since|where|it|they|we|i|you|was|were|is|are|which|and|but first @done !first
+        rule|strategy|model|signal|search|desk|it|we|they|fund|portfolio|committee first ~s|@done !first
         first begins|began|appears|looks|asks|checks|measures|estimates|needs|sells|buys
     """,
     "second": """
         ^ second ,|:; and second ,; second guess|guesses|guessed|guessing|thought|thoughts|opinion|opinions|nature|hand
         second wind|look|glance|sight|chance|chances|rate|order|fiddle|string|tier|line|home|person|reading|moment
-        second coming|level; second to none; split second; a|the second @matter|step; in|for|within a second $
+        second coming|level; second to none; split second; a|the second @point !of; in|for|within a second $
     """,
     "third": """
-        ^ third ,|:; and third ,; third party|parties|rate|world|person|degree|rail|way|estate|country|countries
-        third time lucky; a|the third @matter|step
+        ^ third ,|:; and third ,; third party|parties|country|countries
+        !a third rate|world|person|degree|rail|way|estate
+        third time lucky; a|the third @point !of
     """,
     "fourth": "^ fourth ,|:; and fourth ,; fourth estate",
     "fifth": "^ fifth ,|:; and fifth ,; fifth column|wheel",
@@ -131,22 +136,22 @@ _PHRASES: dict[str, str] = {
     "eleventh": "eleventh hour",
     "half": """
         half hearted|heartedly|heartedness|baked|life|lives|truth|truths|measure|measures|decent|wit|witted|asleep|awake
-        half expect|expects|expected|convinced|formed|finished|forgotten|remembered|understood|believed|mast|light
-        half the battle|story|picture|fun|truth; clever by half; better half; half full|empty; half an eye|ear
+        half convinced|formed|finished|forgotten|remembered|understood|believed|mast|light
+        half the battle|story|picture|fun|truth; clever by half; half full|empty; half an eye|ear
         half a loaf|mind; not half bad; other half lives
     """,
     "halves": "by halves $",
-    "halfway": "halfway house|decent; meet|meets|met * halfway",
+    "halfway": "halfway house|decent; meet|meets|met * halfway; meet|meets|met * * halfway",
     "double": """
         double check|checks|checked|checking|edged|count|counts|counted|counting|down|blind|standard|standards|sided
         double entry|click|meaning|meanings|dealing|take|talk|think|whammy|dip|dips|dipping|bind|jeopardy|bottom|top|act
-        double life|negative|taxation|taxed|speak|header; double as a|an|the; on the double
+        double life|negative|taxation|taxed|speak|header; double as a|an|the; on the double $
     """,
     "doubles": "doubles as a|an|the; doubles down",
     "doubled": "doubled as a|an|the; doubled down",
     "doubling": "doubling as a|an|the; doubling down",
     "triple": "triple a|b|witching|check|checked|bottom|whammy",
-    "twice": "think|thinks|thought|thinking|look|ask|check twice; twice shy",
+    "twice": "think|thinks|thought|thinking twice; twice shy",
     "two": """
         in|of two minds; two way|sided|tailed|edged|faced; two sides of the same; between two stools; two wrongs
         of two evils; two and two together; two birds; my|your|our two cents; two left feet; two to tango; no two ways
@@ -171,25 +176,26 @@ _PHRASES: dict[str, str] = {
     "thousand": "a thousand cuts|words",
     "million": "million dollar question; in a million years",
     "zero": """
-        zero in|ins|sum|coupon|coupons|tolerance|hour|emission|emissions; zero lower bound; net|non|ground|patient zero
+        zero in on; zero sum|coupon|coupons|tolerance|emission|emissions; zero lower bound; non|ground|patient zero
+        net zero emissions|target|targets|pledge|pledges|goal|goals|commitment|commitments|transition|pathway
     """,
-    "zeros": "zeros in",
+    "zeros": "zeros in on",
     "couple": "to|can|could|must|should|would|may|will|we|they|you|not couple !of",
     "couples": "couples !of",
     "century": "turn of the century; century bond|bonds",
     "squared": "r|chi squared",
     "once": """
         at|all|for once; once more|again|upon|bitten; once and for; once in a while|blue
-        !@one once @the|there; !@one once a|an !@time; ^ once in a|an|the !@time
+        !@one once @the|there; !@one once a|an * @moves|~ed; !@one once a|an * * @moves|~ed; ^ once in a|an|the !@time
         !@one once * @moves|~ed; !@one once * * @moves|~ed; !@one once * * * @moves
         ^ once ~ed|~ing|known|built|set|chosen; was|were once ~ed|thought|seen|known|held|popular|common|true
         once popular|reliable|promising|fashionable|dependable
     """,
     "quarter": """
-        each|every|per|this|that|last|next|previous|prior|current|following|calendar|same|any|most|whole quarter !of
-        given|fiscal|earnings|reporting|bad|good|calm|single|difficult|weak|strong quarter !of; no quarter
-        another quarter !of; the quarter !of|to|smaller|larger|lower|higher|less|more
-        quarter end|ends|over|on|by|after; quarter to quarter|date
+        each|every|per|this|that|last|next|previous|prior|current|following|calendar|same|any|most quarter !of
+        given|fiscal|earnings|reporting|bad|good|calm|difficult|weak|strong quarter !of; no quarter
+        the quarter $; the quarter was|is|in|when|that|after|before|as|and|but|began|saw|ended|ends; !a quarter end|ends
+        quarter to|on|over|by|after quarter; quarter to date
     """,
     "quarters": """
         in|from|over|across some|other|certain|many|most|several|all quarters; close|hind|living quarters
@@ -253,12 +259,12 @@ class _Phrase(NamedTuple):
             and not self.not_after.match(after)
             and (not self.begins_clause or not before or before in _BEGINNINGS)
             and (not self.ends_clause or not after or after in _ENDS)
-            and not (self.place == len(self.words) - 1 and after in _UNITS)
+            and not (tokens[end - 1] == tokens[start + self.place] and after in _UNITS)
         )
 
 
 def find_allowed_phrases(lower: str) -> Iterator[tuple[int, int]]:
-    """Return the places of allowed phrases in a folded lower-case text."""
+    """Return the words of allowed phrases in a folded lower-case text."""
     matches = list(_TOKEN.finditer(lower))
     tokens = ["", *(match[0] for match in matches), ""]
     phrases = _phrases()
@@ -266,7 +272,9 @@ def find_allowed_phrases(lower: str) -> Iterator[tuple[int, int]]:
         for phrase in phrases.get(token, ()):
             start = n - phrase.place
             if phrase.match(tokens, start) and not (token in _UNITS and re.match(r"[\d#%]", tokens[start - 1])):
-                yield matches[start - 1].start(), matches[start + len(phrase.words) - 2].end()
+                for place, each in enumerate(phrase.words, start):
+                    if tokens[place] in each.words:  # a word that `*` stands for may be a number
+                        yield matches[place - 1].span()
 
 
 @cache

@@ -28,7 +28,7 @@ _PUNCTUATION = frozenset(" .,;:!?()'\"“”‘’–—-‑…\u00a0")
 _WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)*")
 _SPELLED_OUT = re.compile(r"(?<![A-Za-z])[A-Za-z](?:[^A-Za-z]+[A-Za-z](?![A-Za-z])){2,}")
 _GLUED = re.compile(r"[A-Za-z][.,;:!?()…][A-Za-z]")
-_ADDRESS = re.compile(r"\b(?:www|https?|mailto|javascript)\b", re.IGNORECASE)
+_ADDRESS = re.compile(r"\b(?:www\b|(?:https?|mailto|javascript|ftp|file):)", re.IGNORECASE)
 _ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
 _REVERSING = frozenset({"minus", "negative", "plus", "times", "over"})
 """Words that change the number of the reference that follows."""

@@ -72,9 +72,9 @@ is the winner
   verdict: verdict, colour
   name of the request: request, mandate is called, strategy is called, name
 bound
-  lower end: lower end, low end, smallest, lowest, lower bound, minimum, lower, first day, begin, begins, began, \
+  lower end: lower end, low end, smallest, lowest, lower bound, lower limit, minimum, first day, begin, begins, began, \
 start, starts, started
-  upper end: upper end, high end, largest, highest, upper bound, maximum, upper, last day, ends, ended
+  upper end: upper end, high end, largest, highest, upper bound, upper limit, maximum, last day, ends, ended
 rank
   worst: worst, does worst in, weakest in, weakest, least, poorest, hardest
   best: strongest, strongest in, does best, does best in, gains most, earns most, best scenario, best benefit

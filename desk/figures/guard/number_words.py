@@ -68,8 +68,8 @@ _VAGUE = (
     "sextuplet sextuplets threescore fourscore twelvemonth sennight umpteen umpteenth teens twenties thirties forties "
     "fifties sixties seventies eighties nineties googol myriad zilch nada nix aught cipher cypher squared cubed thou "
     "tithe tierce fiver fivers tenner tenners pi sevn seveen thre thret fiv foour eigth nineth eigh eihgt tewlve "
-    "twleve tweleve twelv tweny zer niine noughts dozens hundreds thousands millions billions trillions tens ones "
-    "twos threes fours fives sixes sevens eights nines zeros zeroes lakhs crores quarters"
+    "twleve tweleve twelv tweny zer niine twelf noughts dozens hundreds thousands millions billions trillions tens "
+    "ones twos threes fours fives sixes sevens eights nines zeros zeroes lakhs crores quarters"
 ).split()
 _FOREIGN: dict[str, str] = {
     "0 de": "null eins zwei drei vier funf sechs sieben acht neun zehn elf zwolf dreizehn vierzehn funfzehn sechzehn "
@@ -134,10 +134,10 @@ _FOREIGN_OTHERS = (
     "secondo dreissigste zwanzigste einhundert eintausend zweihundert dreihundert ventuno ventotto trentuno trentotto"
 ).split()
 ENGLISH_TOO = frozenset(
-    "due sept seize once elf un dos otto mil mille cent tri san ni go sem sex sexton tien null media medio meta quart "
-    "secondo segundo premier eine een rei ett um nul du ot das ti osm dix ones wan yi cipher cypher myriad zip nol yon "
-    "odin roku quince opt lima deg bir uc het ses sep dek naw wu liu qi ba jiu shi efes exi ena dul hana elli iki egy "
-    "ek teen saat dau nova noua nana kirk doze dua un drie tre fem acht".split()
+    "due seize once elf un mille cent tri san ni go sem sex sexton null media medio meta quart "
+    "secondo segundo premier eine een rei ett um nul du ot das ti osm dix ones wan yi cipher cypher zip nol yon "
+    "odin roku quince opt lima deg bir uc het ses sep dek naw wu liu qi ba jiu shi efes ena hana    "
+    "ek teen saat dau nova noua kirk doze dua un    ".split()
 )
 """Foreign words that are English too, or names or abbreviations: a number only before a unit."""
 

@@ -188,7 +188,7 @@ def _split_words(lower: str) -> Iterator[WordSpan]:
         parts = words[place : place + 3]
         near = [p for p, q in zip(parts, [*parts[1:], None], strict=True) if q is None or q.start - p.end == 1]
         if len(near) == len(parts) or parts[1].start - parts[0].end == 1:
-            yield from _rejoin(parts if len(near) == len(parts) else parts[:2], least=5)
+            yield from _rejoin(parts if len(near) == len(parts) else parts[:2], least=4)
 
 
 def _rejoin(parts: Sequence[_Word], *, least: int) -> Iterator[WordSpan]:
@@ -196,10 +196,14 @@ def _rejoin(parts: Sequence[_Word], *, least: int) -> Iterator[WordSpan]:
         for last in range(first + 1, len(parts)):
             neighbours = parts[first : last + 1]
             whole = "".join(part.text for part in neighbours)
-            if len(whole) < least or any(part.text == "even" or is_number_word(part.text) for part in neighbours):
+            if len(whole) < least or any(part.text == "even" or _is_whole(part.text) for part in neighbours):
                 continue
             if _is_plainly_a_number(whole):
                 yield WordSpan(neighbours[0].start, neighbours[-1].end, None, "plain")
+
+
+def _is_whole(word: str) -> bool:
+    return len(word) > 2 and is_number_word(word)
 
 
 def _is_plainly_a_number(word: str) -> bool:

@@ -82,7 +82,7 @@ SYMBOL = re.compile(r"\s*[%‰‱]")
 ALONE = re.compile(
     r"(?<![a-z])(?:an?|few|several|some|many|another|couple(?: of)?|handful(?: of)?)[\s-]+(?:[a-z]+[\s-]+)?"
     r"(?:basis points?|bps?|bips?|percent(?:age points?)?|per cent|pct)(?![a-z])|"
-    r"(?<![a-z])(?:full|whole)[\s-]+points?(?![a-z])|(?<![a-z])per[\s-]cent(?![a-z])|"
+    r"(?<![a-z])(?:full|whole)[\s-]+points?(?![a-z])|(?<![a-z])per[\s-](?:cent|mille?)(?![a-z])|"
     r"(?<![a-z])(?:percents?|percentages?|percentiles?|permille|promille|pct|pc|bps?|bips?|pips?|cents?|deciles?|quintiles?|"
     r"quartiles?|terciles?|trimesters?|semesters?)(?![a-z])|"
     r"(?<![a-z])(?:prosen\w*|procent\w*|prozent\w*|pour[\s-]?cents?|por[\s-]?cient?o|per[\s-]?cento|szazalek\w*|yuzde)"
