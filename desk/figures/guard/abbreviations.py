@@ -42,6 +42,7 @@ _NO_UNIT = (
     r"of\sthe\s(?!fund|firm|desk|bank|board|team|client))\b)"
 )
 _ABBREVIATION = re.compile(
+    r"(?=[A-Z&/(]|[a-z][-‑. ]|class|plan|viz|cf)(?:"  # where any of them begins: most places end here
     r"(?<![\w&.])(?:"
     + "|".join(re.escape(word) for word in sorted(_WITH_SIGNS, key=len, reverse=True))
     + r")(?![\w&])|"
@@ -54,6 +55,7 @@ _ABBREVIATION = re.compile(
     + r"(?<=[A-Za-z]\s)&(?=\s[A-Za-z])|(?<=[A-Za-z]{2})/(?=[A-Za-z]{2})|"
     + r"(?<=[A-Za-z])\((?:s|es)\)(?![A-Za-z])|"
     + _PRONOUN
+    + r")"
 )
 
 

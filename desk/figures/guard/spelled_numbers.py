@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from desk.figures.guard.allowed_phrases import find_allowed_phrases
@@ -19,12 +20,14 @@ from desk.figures.guard.number_words import (
 from desk.figures.guard.spelled_values import value_of_words
 from desk.figures.guard.units import AFTER, ALONE, NumberUnit
 
+_LETTERS = re.compile("[a-z]+")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
 _MASKED = re.compile(r"(?:\\/\\/|[a-z$€£!|@+¥]){3,}")
 _JOINED = re.compile(r"[a-z]+(?:[^\sa-z0-9]{1,3}[a-z]+)+")
 _SINGLES = re.compile(r"(?<![a-z0-9'])[a-z](?:[^a-z0-9]{1,3}[a-z](?![a-z])){2,}")
 _GAP = re.compile(r"[\s\-–—_]{1,3}")
 _INSIDE = re.compile("|".join(sorted({*CARDINALS, *SCALES, *ORDINALS, *MULTIPLES, "half"}, key=len, reverse=True)))
+_BEGINNINGS = frozenset(word[:3] for word in (*CARDINALS, *SCALES, *ORDINALS, *MULTIPLES, "half"))
 _SPANS = frozenset({*YEARS, "centurie", "millennia", "fortnight"})
 _JOINING = frozenset({"and", "und", "et", "y", "e"})
 _COUNTED_OF = re.compile(r"\s+of(?=\s)")
@@ -179,31 +182,31 @@ def _split_words(lower: str) -> Iterator[WordSpan]:
         if any(word[0] not in {"ten"} or len(letters) <= 5 for word in _INSIDE.finditer(letters)):
             yield WordSpan(*match.span(), None, "plain")
     for match in _JOINED.finditer(lower):
-        parts = [
-            _Word(m[0], match.start() + m.start(), match.start() + m.end()) for m in re.finditer("[a-z]+", match[0])
-        ]
-        yield from _rejoin(parts, least=3)
-    words = [_Word(m[0], m.start(), m.end()) for m in _WORD.finditer(lower) if lower[m.start() - 1 : m.start()] != "'"]
-    for place in range(len(words) - 1):
-        parts = words[place : place + 3]
-        near = [p for p, q in zip(parts, [*parts[1:], None], strict=True) if q is None or q.start - p.end == 1]
-        if len(near) == len(parts) or parts[1].start - parts[0].end == 1:
-            yield from _rejoin(parts if len(near) == len(parts) else parts[:2], least=4)
+        parts = [_Word(m[0], *m.span()) for m in _LETTERS.finditer(lower, *match.span())]
+        yield from _rejoin(parts, least=3, most=len(parts))
+    run: list[_Word] = []
+    for match in _LETTERS.finditer(lower):
+        if lower[match.start() - 1 : match.start()] == "'":
+            continue
+        if run and match.start() - run[-1].end != 1:
+            yield from _rejoin(run, least=4, most=3)
+            run = []
+        run.append(_Word(match[0], *match.span()))
+    yield from _rejoin(run, least=4, most=3)
 
 
-def _rejoin(parts: Sequence[_Word], *, least: int) -> Iterator[WordSpan]:
-    for first in range(len(parts)):
-        for last in range(first + 1, len(parts)):
+def _rejoin(parts: Sequence[_Word], *, least: int, most: int) -> Iterator[WordSpan]:
+    """Find neighbours, at most `most`, whose letters form a number of at least `least` letters."""
+    for first, (one, other) in enumerate(pairwise(parts)):
+        if (one.text + other.text)[:3] not in _BEGINNINGS:
+            continue
+        for last in range(first + 1, min(first + most, len(parts))):
             neighbours = parts[first : last + 1]
-            whole = "".join(part.text for part in neighbours)
-            if len(whole) < least or any(part.text == "even" or _is_whole(part.text) for part in neighbours):
+            if any(part.text == "even" or (len(part.text) > 2 and is_number_word(part.text)) for part in neighbours):
                 continue
-            if _is_plainly_a_number(whole):
-                yield WordSpan(neighbours[0].start, neighbours[-1].end, None, "plain")
-
-
-def _is_whole(word: str) -> bool:
-    return len(word) > 2 and is_number_word(word)
+            whole = "".join(part.text for part in neighbours)
+            if len(whole) >= least and _is_plainly_a_number(whole):
+                yield WordSpan(one.start, neighbours[-1].end, None, "plain")
 
 
 def _is_plainly_a_number(word: str) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -82,14 +82,17 @@ class FoldedText:
     """Folded text; `text[k]` comes from the character at `places[k]` of the original."""
 
     text: str
-    places: tuple[int, ...]
+    places: Sequence[int]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return the position of `text[start:end]` in the original."""
         return self.places[start], self.places[end - 1] + 1
 
 
+@lru_cache(maxsize=16)
 def fold(text: str) -> FoldedText:
+    if text.isascii() and text.isprintable() and "<" not in text:
+        return FoldedText(text, range(len(text)))
     looks: list[str] = []
     places: list[int] = []
     hidden = {place for tag in _TAG.finditer(text) for place in range(*tag.span())}
