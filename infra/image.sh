@@ -25,12 +25,13 @@ export UV_LINK_MODE=copy PYC_INVALIDATION_MODE=UNCHECKED_HASH
 "${PYTHON:-python3}" bootstrap.py --no-default-groups
 rm -rf .tools bootstrap.py
 
-# remove unused files: the libraries' own tests, sources and headers, and Arrow's Flight server
+# remove unused files: the libraries' own tests, sources and headers, Arrow's Flight server and its client of S3
+# (obstore reads buckets), and the variant of zstandard for interpreters other than CPython
 libraries=(.venv/lib/python3.*/site-packages)
 find "${libraries[0]}" -depth -type d -name tests -exec rm -rf {} +
 find "${libraries[0]}" -type f \
     \( -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.pyi' \) -delete
-rm -f "${libraries[0]}"/pyarrow/*flight*.so*
+rm -f "${libraries[0]}"/pyarrow/*{flight,s3}*.so* "${libraries[0]}"/zstandard/_cffi.*
 
 .venv/bin/python -m compileall -q --invalidation-mode unchecked-hash "${parts[@]}"
 NUMBA_CPU_NAME=${NUMBA_CPU_NAME-x86-64-v3} NUMBA_CPU_FEATURES=${NUMBA_CPU_FEATURES-} \

@@ -1,7 +1,7 @@
 """Code samples of README.md and docs/: every command is parsed, every sample that can run on one machine is executed.
 
-Executing all pages takes several minutes and is part of `make soak`. `make test` executes the demo of README.md and the
-sample of the numeric core, and parses every command of Stratigos.
+Executing all pages takes several minutes and is part of `make soak`. `make test` executes, in this process, the demo of
+README.md, the sample of the numeric core and the notebook, and parses every command of Stratigos.
 """
 
 import os
@@ -12,7 +12,8 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,12 @@ import pytest
 import typer
 from pyarrow import csv
 
-from api.cli.main import app
+from api.cli.main import app, run
 from desk.optimization.request import OptimizationRequest
+from graphs.dependencies import Dependencies
+from tests.api.http.application import application, run_server
 from tests.docs.pages import EXECUTABLE, PAGES, ROOT, Sample, commands_of, samples_of, text_of
+from tests.graphs.jobs.queued_runs import queued_dependencies, working
 
 AWS = "needs an AWS account"
 NOT_EXECUTED = {
@@ -187,11 +191,11 @@ def parse(arguments: list[str]) -> None:
         parse(list(inner) if names == ["record"] else ["optimize", *inner])
 
 
-def test_the_readme_shows_what_the_demo_prints(home: Path) -> None:
-    demo = re.search(r"^demo: .*\n\t\$\(RUN\) (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+def test_the_readme_shows_what_the_demo_prints(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    demo = re.search(r"^demo: .*\n\t\$\(RUN\) -m api (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert demo is not None
-    ran = subprocess.run([sys.executable, *demo[1].split()], cwd=ROOT, capture_output=True, text=True, timeout=280)
-    printed = [line.rstrip() for line in ran.stdout.strip().splitlines()]
+    assert run(demo[1].split()) == 0
+    printed = [line.rstrip() for line in capsys.readouterr().out.strip().splitlines()]
     (output,) = [sample.text for sample in samples_of("README.md") if sample.text.startswith("New strategy\n")]
     *lines, rest = output.splitlines()
     assert rest == "..."
@@ -200,11 +204,27 @@ def test_the_readme_shows_what_the_demo_prints(home: Path) -> None:
     assert re.fullmatch("result digest: [0-9a-f]{64}", printed[-1])
 
 
-def test_the_sample_of_the_numeric_core_runs(tmp_path: Path) -> None:
+def test_the_sample_of_the_numeric_core_runs() -> None:
     (sample,) = samples_of("docs/numeric-core.md")
-    (tmp_path / "example.py").write_text(sample.text)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "example.py"], cwd=tmp_path, env=environment, check=True, timeout=280)
+    exec(compile(sample.text, sample.page, "exec"), {})
+
+
+def test_the_notebook_runs_against_a_service(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    @asynccontextmanager
+    async def with_worker() -> AsyncGenerator[Dependencies]:
+        async with queued_dependencies(home) as dependencies, working(dependencies):
+            yield dependencies
+
+    (sample,) = [sample for sample in samples_of("docs/notebook.md") if sample.language == "python"]
+    assert sample.text.count("http://127.0.0.1:8000") == 1
+    with run_server(application(home, with_worker())) as address:
+        variables: dict[str, Any] = {}
+        exec(compile(sample.text.replace("http://127.0.0.1:8000", address), sample.page, "exec"), variables)
+        with variables["client"]:
+            pass  # closes its connections
+    printed = capsys.readouterr().out
+    for column in ("sharpe_error", "wealth.strategy", "risk_share", "probability_of_ruin"):
+        assert column in printed
 
 
 @pytest.mark.soak
@@ -215,11 +235,3 @@ def test_every_sample_runs_as_written(page: str, checkout: Path) -> None:
     assert ran.returncode == EXIT_CODES.get(page, 0), f"{ran.stdout[-800:]}\n{ran.stderr[-3000:]}"
     for refusal in ("cannot be done as it was asked", "nothing this desk can do", "could be checked"):
         assert refusal not in ran.stdout
-
-
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_notebook_runs_against_a_service(checkout: Path) -> None:
-    ran = executed(script_of("docs/notebook.md"), checkout)
-    assert ran.returncode == 0, f"{ran.stdout[-800:]}\n{ran.stderr[-3000:]}"
-    for column in ("sharpe_error", "wealth.strategy", "risk_share", "probability_of_ruin"):
-        assert column in ran.stdout

@@ -123,7 +123,7 @@ def free_port() -> int:
 
 
 def await_port(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         assert server.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()

@@ -133,7 +133,7 @@ def start_proxy(target: str) -> Iterator[Proxy]:
 def forward(
     target: str, command: str, path: str, body: bytes, headers: dict[str, str]
 ) -> tuple[int, dict[str, str], bytes]:
-    with closing(http.client.HTTPConnection(target, timeout=20)) as connection:
+    with closing(http.client.HTTPConnection(target, timeout=120)) as connection:
         connection.request(command, path, body, headers)
         answer = connection.getresponse()
         end_to_end_headers = {name: value for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP}

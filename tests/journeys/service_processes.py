@@ -16,7 +16,7 @@ import httpx
 from tests.doubles.aws import free_port
 
 ROOT = Path(__file__).parents[2]
-STOP_SECONDS = 20.0
+STOP_SECONDS = 60.0
 """Seconds within which a service ends after a signal."""
 
 

@@ -198,7 +198,7 @@ def messages_of(server: SharedServer, place: str, headers: dict[str, str]) -> li
     with connect(f"ws{server.address.removeprefix('http')}{place}", additional_headers=headers) as ws:
         try:
             while True:
-                messages.append(ws.recv(timeout=10))
+                messages.append(ws.recv(timeout=60))
         except ConnectionClosed:
             return [*messages, ws.close_code, ws.close_reason]
 

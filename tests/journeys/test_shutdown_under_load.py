@@ -6,9 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -17,12 +20,18 @@ import pytest
 
 from api.http.identity.api_keys import KeyTerms, create
 from desk.base.clock import utc_now
+from desk.compute.local import LocalRunner
+from desk.optimization.evaluation import World
+from desk.optimization.inputs.owned_market import load_owned_market
 from desk.optimization.repositories.trial_repository import KIND as TRIAL
+from desk.optimization.search.search import LocalSimulator
 from desk.runs.repository import Run, load_events, load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs.reproduction import reproduce
 from graphs.jobs.worker import execute_run
 from graphs.runs.leases import KIND as LEASE
+from quant.strategies.config import StrategyConfig
+from quant.strategies.evaluation import Evaluation
 from store.embedded import open_store
 from store.records import iterate_records
 from store.store import Store
@@ -111,8 +120,27 @@ async def _is_whole(store: Store, run: Run, readers: list[Reader]) -> None:
         assert [each["event"]["id"] for each in reader.events] == [event.id for event in log], reader.door
 
 
+class HeldBack(LocalSimulator):
+    """Simulates five configurations of a batch, and the others once `released` is set or the search is cancelled."""
+
+    chunk = 5
+
+    def __init__(self, world: World, released: threading.Event) -> None:
+        super().__init__(world)
+        self._released = released
+
+    def evaluations(
+        self, chunks: Sequence[Sequence[StrategyConfig]], paths: int | None
+    ) -> Iterator[list[tuple[Evaluation, ...]]]:
+        for number, chunk in enumerate(chunks):
+            while number and not (self._released.is_set() or self._world.cancelled()):
+                sleep(0.01)
+            yield from super().evaluations([chunk], paths)
+
+
 async def test_jobs_and_readers_resume_after_a_restart(home):
     executions: Counter[str] = Counter()
+    released = threading.Event()
 
     async def count_and_execute(dependencies: Dependencies, owner: str, job: str) -> None:
         executions[job] += 1
@@ -121,10 +149,13 @@ async def test_jobs_and_readers_resume_after_a_restart(home):
     @asynccontextmanager
     async def here() -> AsyncGenerator[str]:
         async with queued_dependencies(home) as dependencies:
+            market = partial(load_owned_market, dependencies.store, dependencies.prices)
+            jobs = LocalRunner(dependencies.store, market, simulator=lambda world, _: HeldBack(world, released))
             with running_server(application(home, queued_dependencies(home)), grace=3.0) as (address, server):
-                async with working(dependencies, execution=count_and_execute):
+                async with working(replace(dependencies, jobs=jobs), execution=count_and_execute):
                     yield address
                     server.should_exit = True
+                released.set()
 
     await through_a_restart(home, here, executions.copy, {OWNER: {}}, jobs=2, readers=4, middle=1)
 
@@ -178,7 +209,7 @@ def test_a_signal_during_the_start_ends_the_service(home, when):
         else:
             server.stderr.readline()
         server.terminate()
-        _, err = server.communicate(timeout=20.0)
+        _, err = server.communicate(timeout=60.0)
     assert server.returncode in (0, 130)
     assert "Traceback" not in err
 
@@ -193,7 +224,7 @@ def test_workers_end_by_themselves_when_the_server_is_killed(home):
         assert len(pids) == 2
         server.kill()
         server.wait()
-        deadline = monotonic() + 20.0
+        deadline = monotonic() + 60.0
         while any(map(is_alive, pids)):
             assert monotonic() < deadline
             sleep(0.05)

@@ -36,7 +36,7 @@ class OneFunction:
 
     async def handle_next_event(self) -> None:
         try:
-            event = await asyncio.wait_for(self._events.get(), 30.0)
+            event = await asyncio.wait_for(self._events.get(), 120.0)
         except TimeoutError:
             event = {"task": "sweep"}  # as a schedule sends it each minute
         await self.invoke(event)

@@ -85,7 +85,7 @@ async def test_a_message_that_another_process_received_can_be_adopted_until_it_i
 async def test_a_worker_without_a_lease_can_change_nothing(queue: Queue) -> None:
     await queue.send({"job": "one"})
     first = await received(queue, SHORT)
-    second = await queue.receive(lease=LEASE, wait=5.0)
+    second = await queue.receive(lease=LEASE, wait=60.0)
     assert second is not None
     assert (second.id, second.attempt) == (first.id, 2)
     await queue.finish(first)
@@ -98,7 +98,7 @@ async def test_a_worker_without_a_lease_can_change_nothing(queue: Queue) -> None
 
 
 async def test_a_waiting_worker_receives_a_message_at_once(queue: Queue) -> None:
-    receiver = asyncio.create_task(queue.receive(lease=LEASE, wait=5.0))
+    receiver = asyncio.create_task(queue.receive(lease=LEASE, wait=60.0))
     await asyncio.sleep(0.05)
     await queue.send({"job": "one"})
     delivery = await receiver
@@ -131,7 +131,7 @@ async def test_each_message_is_delivered_to_one_of_many_workers(queue: Queue) ->
 
 async def test_messages_of_one_process_reach_another_in_order(tmp_path: Path) -> None:
     async with open_sqlite_queue(tmp_path) as sender, open_sqlite_queue(tmp_path) as taker:
-        receiver = asyncio.create_task(taker.receive(lease=LEASE, wait=5.0))
+        receiver = asyncio.create_task(taker.receive(lease=LEASE, wait=60.0))
         await asyncio.sleep(0.05)
         for number in range(5):
             await sender.send({"number": number})

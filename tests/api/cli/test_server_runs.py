@@ -198,7 +198,7 @@ def test_ctrl_c_leaves_the_job_running(home, capsys):
             assert started.stderr is not None
             first = started.stderr.readline()
             started.send_signal(signal.SIGINT)
-            _, rest = started.communicate(timeout=20)
+            _, rest = started.communicate(timeout=120)
         finally:
             started.kill()
             started.wait()

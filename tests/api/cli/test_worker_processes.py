@@ -15,6 +15,14 @@ from tests.processes import is_alive
 
 ROOT = Path(__file__).parents[3]
 OBEDIENT = "import os, sys; print(os.getpid(), file=open(sys.argv[1], 'a')); sys.stdin.read()"
+ENDING_TOGETHER = f"""{OBEDIENT}
+import time
+print("end", file=open(sys.argv[2], 'a'))
+while len(open(sys.argv[2]).readlines()) < 4:
+    time.sleep(0.01)
+print("together", file=open(sys.argv[3], 'a'))
+"""
+"""Ends once the other three have been told to end."""
 SECONDS = 60.0
 
 
@@ -40,12 +48,11 @@ def test_a_killed_worker_is_replaced_and_the_last_ends_with_the_server(tmp_path)
 
 
 def test_workers_end_side_by_side(tmp_path):
-    began = tmp_path / "began"
+    began, end, together = (tmp_path / name for name in ("began", "end", "together"))
     began.touch()
-    with workers(4, [sys.executable, "-c", f"{OBEDIENT}; import time; time.sleep(0.8)", str(began)]):
+    with workers(4, [sys.executable, "-c", ENDING_TOGETHER, str(began), str(end), str(together)]):
         until(lambda: len(began.read_text().splitlines()) == 4)
-        ended = monotonic()
-    assert monotonic() - ended < 3 * 0.8
+    assert together.read_text().splitlines() == ["together"] * 4
 
 
 def test_no_worker_starts_when_zero_are_configured():

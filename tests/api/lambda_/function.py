@@ -33,9 +33,9 @@ class Driven(NamedTuple):
     async def begun(self, event: Any, **options: Any) -> tuple[Answer, bytes]:
         """The answer that comes, with its first chunk after the prelude."""
         answer = self.lambda_.invoke(event, **options)
-        prelude = await asyncio.to_thread(answer.chunks.get, timeout=10)
+        prelude = await asyncio.to_thread(answer.chunks.get, timeout=60)
         assert prelude.endswith(bytes(8))
-        return answer, await asyncio.to_thread(answer.chunks.get, timeout=10)
+        return answer, await asyncio.to_thread(answer.chunks.get, timeout=60)
 
 
 @asynccontextmanager
@@ -50,7 +50,7 @@ async def driven(
     with log_to(home, "info"), runtime_api() as lambda_:
         running = asyncio.create_task(run(RuntimeApi(lambda_.address), lambda: nullcontext(Function(app))))
         try:
-            assert await asyncio.to_thread(lambda_.next_requests.acquire, timeout=30), "it did not begin"
+            assert await asyncio.to_thread(lambda_.next_requests.acquire, timeout=120), "it did not begin"
             yield Driven(lambda_, app, gate)
         finally:
             running.cancel()

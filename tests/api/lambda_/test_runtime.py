@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -175,10 +174,8 @@ async def test_whole_answers(whole: Driven):
 
 
 async def test_a_whole_answer_holds_the_events_so_far_and_the_client_asks_for_more(whole: Driven):
-    begun = time.monotonic()
     first = (await whole.answer(rest("GET", "/odd/stream"))).json()
     assert (first["statusCode"], first["body"]) == (200, "data: 1\n\n")
-    assert time.monotonic() - begun < 5
     whole.gate.set()
     assert (await whole.answer(rest("GET", "/odd/stream"))).json()["body"] == "data: 1\n\ndata: 2\n\n"
 
@@ -217,9 +214,9 @@ def test_the_command_begins_serves_and_ends_with_sigterm(home):
     with runtime_api() as lambda_, process(lambda_, home, "api.lambda_") as runtime:
         first = lambda_.invoke(rest("GET", "/api/health")).wait()
         assert first.prelude["statusCode"] == 200
-        assert lambda_.next_requests.acquire(timeout=10)
+        assert lambda_.next_requests.acquire(timeout=60)
         runtime.send_signal(signal.SIGTERM)
-        _, complaints = runtime.communicate(timeout=10)
+        _, complaints = runtime.communicate(timeout=60)
         assert (runtime.returncode, complaints) == (0, "")
 
 
@@ -228,7 +225,7 @@ async def test_a_function_whose_files_would_be_lost_does_not_begin(home, monkeyp
     with runtime_api() as lambda_:
         with pytest.raises(InvalidInput, match="STRATIGOS_STORE: is not set"):
             await run(RuntimeApi(lambda_.address), open_function)
-        error = lambda_.init_errors.get(timeout=10)
+        error = lambda_.init_errors.get(timeout=60)
         assert error["errorType"] == "Stratigos.InvalidInput"
         assert error["errorMessage"].startswith("STRATIGOS_STORE: is not set")
         assert not lambda_.next_requests.acquire(blocking=False)

@@ -148,6 +148,7 @@ def test_a_hostile_name_is_only_the_value_of_a_text_figure(prices) -> None:
     assert not [f for f in risk.figures if hostile in f.quantity or hostile in f.source]
 
 
+@pytest.mark.soak  # measures a duration
 def test_a_report_takes_less_than_a_few_seconds(risk) -> None:
     import time
 

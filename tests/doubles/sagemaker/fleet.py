@@ -162,18 +162,18 @@ class Fleet:
             if instance.log.exists()
         )
 
-    def wait(self, job: str, seconds: float = 60.0) -> Request:
+    def wait(self, job: str, seconds: float = 180.0) -> Request:
         """The description of the job once it has ended."""
         assert self.jobs[job].done.wait(seconds), f"{job} has not ended after {seconds} s:\n{self.log(job)}"
         return self._describe({"ProcessingJobName": job})
 
-    def wait_for_execution(self, arn: str, seconds: float = 120.0) -> tuple[str, dict[str, Request]]:
+    def wait_for_execution(self, arn: str, seconds: float = 240.0) -> tuple[str, dict[str, Request]]:
         """The final status and the description of each step."""
         execution = self.pipelines.executions[arn]
         assert execution.done.wait(seconds), f"{arn} has not ended after {seconds} s"
         return execution.status, {name: run.description() for name, run in execution.runs.items()}
 
-    def wait_for(self, true: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    def wait_for(self, true: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
         deadline = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < deadline, f"{what}: not after {seconds} s"

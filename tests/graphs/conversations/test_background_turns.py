@@ -156,7 +156,7 @@ async def test_a_stopped_servers_turn_is_resumed_by_the_next_server(home):
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         async with aclosing(BackgroundTurns(dependencies)) as answering:
             turn = await answering.ask(OWNER, TALK, RISK)
-            await dependencies.store.events.wait(OWNER, turn.id, 0, timeout=20.0)
+            await dependencies.store.events.wait(OWNER, turn.id, 0, timeout=120.0)
         assert (await turn_of(dependencies.store, OWNER, TALK, 1)).state == "running"
         assert not await is_leased(dependencies.store, OWNER, turn.id)
         async with aclosing(BackgroundTurns(dependencies)) as answering:
@@ -169,7 +169,7 @@ async def test_interrupted_turns_resume_when_their_owner_asks_again(home):
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         async with aclosing(BackgroundTurns(dependencies)) as answering:
             turn = await answering.ask(OWNER, TALK, RISK)
-            await dependencies.store.events.wait(OWNER, turn.id, 0, timeout=20.0)
+            await dependencies.store.events.wait(OWNER, turn.id, 0, timeout=120.0)
         async with aclosing(BackgroundTurns(dependencies)) as answering:
             for owner in ("another", OWNER, OWNER):
                 answering.attend(owner)
@@ -268,7 +268,7 @@ async def test_a_deleted_conversation_is_not_answered(home):
     async with open_dependencies(home) as dependencies, aclosing(BackgroundTurns(dependencies)) as answering:
         await begin_conversation(dependencies, OWNER, conversation_id=TALK)
         turn = await answering.ask(OWNER, TALK, RISK)
-        await dependencies.store.events.wait(OWNER, turn.id, 0, timeout=20.0)
+        await dependencies.store.events.wait(OWNER, turn.id, 0, timeout=120.0)
         with pytest.raises(LeaseHeld):
             await delete_conversation(dependencies, OWNER, TALK)
         await answered(dependencies, turn)

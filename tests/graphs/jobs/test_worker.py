@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-import time
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -127,10 +126,8 @@ async def test_a_cancel_stops_the_search_and_keeps_its_trials(home, small):
         run = await job_queue.submit(dependencies, OWNER, small(trials=2000))
         async with working(dependencies):
             await eventually(lambda: trials(dependencies, run.id))
-            started_at = time.monotonic()
             await job_queue.cancel(dependencies, OWNER, run.id, by=OWNER, reason="enough")
             cancelled = await until(dependencies, run.id, "cancelled")
-            assert time.monotonic() - started_at < 10.0
         assert cancelled.history[-1].reason == "enough"
         assert 0 < await trials(dependencies, run.id) < 1000
         assert (await load_events(dependencies.store, OWNER, run.id))[-1].event == "run_failed"

@@ -2,6 +2,7 @@ import ast
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,7 @@ def test_a_module_that_is_not_imported_does_not_change_the_cache(tmp_path: Path)
     assert [path.stem for path in imported_files(kernel, tmp_path)] == ["exponential", "kernel"]
 
 
+@cache
 def parsed_imports(path: Path) -> set[Path]:
     """The files of this repository that `path` imports, by Python's own parser."""
     files = set()

@@ -144,7 +144,7 @@ def test_returns_are_taken_as_they_are() -> None:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.soak  # measures a duration
 def test_500_trials_and_16_blocks_take_less_than_half_a_second() -> None:
     returns = noise(10, 2520, 500)
     starts = []

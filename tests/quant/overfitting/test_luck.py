@@ -357,7 +357,7 @@ def test_the_interval_covers_a_half_in_most_samples_without_skill() -> None:
     assert all(0.0 <= r.low <= r.probability <= r.high <= 1.0 for r in results)
 
 
-@pytest.mark.slow
+@pytest.mark.soak  # measures a duration
 def test_500_trials_and_16_blocks_take_less_than_half_a_second() -> None:
     series = noise(8, 6650, 500)
     simulated = 0.02 * np.random.default_rng(0).normal(size=(500, 5))
@@ -449,7 +449,7 @@ def test_hopeless_trials_do_not_hide_a_good_one() -> None:
     assert superior_predictive_ability(d, seed=2).p_value == alone
 
 
-@pytest.mark.slow
+@pytest.mark.soak  # measures a duration
 def test_superior_predictive_ability_of_100_trials_takes_less_than_two_seconds() -> None:
     d = noise(11, 6650, 100)
     superior_predictive_ability(d[:200], seed=0)

@@ -147,6 +147,7 @@ async def test_a_home_that_cannot_be_created_is_reported(tmp_path: Path) -> None
             pass
 
 
+@pytest.mark.soak  # measures a duration
 async def test_opening_is_cheap(tmp_path: Path) -> None:
     async with open_store(tmp_path):
         pass

@@ -36,7 +36,7 @@ async def two_readers(home):
             seconds = iter(range(0, 10**6, 60))
             credentials = Credentials(ApiKeys(service.dependencies.store, clock=lambda: next(seconds)), None)
             app.state.service = replace(service, identity=credentials, recheck_seconds=0.0)
-            async with httpx.AsyncClient(base_url=address, timeout=20) as client:
+            async with httpx.AsyncClient(base_url=address, timeout=120) as client:
                 yield keys, client, log
 
 
@@ -63,7 +63,7 @@ async def test_a_stream_tells_nothing_more_when_its_key_is_revoked(home, tickete
             await end(home, revoked_key)
             await log.append(*log.trials(0, 1))
             await log.finish()
-            with anyio.fail_after(10.0):
+            with anyio.fail_after(60.0):
                 assert [frame async for frame in revoked_frames] == []
                 assert [frame["event"] async for frame in valid_frames][-1] == "end"
 
@@ -76,7 +76,7 @@ async def test_a_socket_is_closed_when_its_key_is_revoked(home):
                 await socket.recv()
             await end(home, revoked_key)
             await log.append(*log.trials(0, 1))
-            with anyio.fail_after(10.0), pytest.raises(ConnectionClosed) as closed:
+            with anyio.fail_after(60.0), pytest.raises(ConnectionClosed) as closed:
                 await socket.recv()
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "the credentials are no longer valid")

@@ -71,11 +71,11 @@ async def test_streams_polls_and_sockets_take_a_ticket_in_place_of_a_key(home):
         await log.append(*log.trials(0, 2))
         await log.finish()
         with run_server(secured_application(home)) as address:
-            async with httpx.AsyncClient(base_url=address, headers=bearer(key), timeout=20) as client:
+            async with httpx.AsyncClient(base_url=address, headers=bearer(key), timeout=120) as client:
                 tickets = [await ticket(client) for _ in range(3)]
                 elsewhere = await ticket(client, "/api/runs/another/events")
             socket = f"ws{address.removeprefix('http')}{EVENTS}/ws?ticket="
-            async with httpx.AsyncClient(base_url=address, timeout=20) as browser:
+            async with httpx.AsyncClient(base_url=address, timeout=120) as browser:
                 for at, each in ((EVENTS, tickets[0]), (f"{EVENTS}/poll", tickets[1])):
                     assert (await browser.get(at, params={"ticket": each})).status_code == 200
                     assert (await browser.get(at, params={"ticket": each})).status_code == 401

@@ -70,7 +70,7 @@ async def test_what_a_client_already_has_of_the_run_is_replaced(home):
 
 async def test_a_message_is_answered_whoever_stays_connected(home):
     with run_server(application(home)) as address:
-        async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=address, timeout=120) as client:
             async with client.stream("POST", "/api/agent", json=message_body(JOKE)) as response:
                 assert "RUN_STARTED" in (await anext(frames(response)))["data"]
             events = await agent_events(client, message_body(JOKE))

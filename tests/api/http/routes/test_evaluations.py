@@ -121,6 +121,7 @@ def test_warnings_come_in_words(client) -> None:
     assert all(one["message"] for one in slow["cautions"])
 
 
+@pytest.mark.soak  # measures a duration
 def test_ten_years_take_less_than_two_seconds(client, evaluation) -> None:
     begun = time.perf_counter()
     evaluate(client, window=TEN_YEARS)

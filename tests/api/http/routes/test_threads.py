@@ -302,7 +302,7 @@ async def test_a_message_sent_again_is_the_same_run(client):
 
 async def test_a_dropped_connection_does_not_stop_the_answer(home):
     with run_server(application(home)) as address:
-        async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=address, timeout=120) as client:
             thread = await create_thread(client)
             async with client.stream("POST", f"/api/threads/{thread}/runs", json={"message": RISK}) as answer:
                 async for line in answer.aiter_lines():
