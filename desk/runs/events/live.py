@@ -16,6 +16,8 @@ class LiveEvent(Frozen):
     """Number in the log, from 1 without gaps; a reader resumes after the last one it has."""
     progress: Progress
     event: TraceEvent
+    line: str = ""
+    """The event as a sentence for people; empty from servers that do not send it."""
 
 
 def apply(event: TraceEvent, tracker: ProgressTracker) -> LiveEvent:
@@ -23,4 +25,4 @@ def apply(event: TraceEvent, tracker: ProgressTracker) -> LiveEvent:
     assert event.sequence is not None
     tracker.resume()  # a failed run whose log continues was restarted
     event.advance(tracker)
-    return LiveEvent(sequence=event.sequence, progress=tracker.progress, event=event)
+    return LiveEvent(sequence=event.sequence, progress=tracker.progress, event=event, line=event.line())
