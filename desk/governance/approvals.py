@@ -68,6 +68,8 @@ class ApprovalRequest(Frozen):
         """The question for a person, with its reason."""
         if self.subject == "holdout":
             return "whether the locked holdout may be opened"
+        if self.estimate is None:
+            return f"the job exceeds the threshold of {', '.join(self.exceeded)}"
         above = [
             f"{(amount := getattr(self.estimate, name)):g} {name if amount != 1 else name[:-1]} "
             f"(above {getattr(self.thresholds, name):g})"

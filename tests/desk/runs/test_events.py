@@ -98,3 +98,16 @@ def test_a_kind_without_a_line_makes_no_event():
 
     with pytest.raises(TypeError, match="line"):
         LineForgotten(id="1", run="r", node="n", at=NOW)  # type: ignore[abstract]
+
+
+@pytest.mark.parametrize(
+    ("changes", "question"),
+    [
+        ({}, "the job would take 100 evaluations (above 20000)"),
+        ({"estimate": None}, "the job exceeds the threshold of evaluations"),
+        ({"subject": "holdout", "estimate": None, "exceeded": ()}, "whether the locked holdout may be opened"),
+    ],
+)
+def test_a_request_for_approval_names_what_needs_it(changes, question):
+    asked = EXAMPLES["approval_requested"]["asked"].model_copy(update=changes)
+    assert example("approval_requested", asked=asked).line() == f"A person is asked: {question}"
