@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from desk.base.camel_case import Camel
 from desk.base.frames import frame
+from desk.portfolios.correlation_schemas import CorrelationRepair, Correlations, RepairCorrelations
 from quant.worlds.scenario import Label
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ WEIGHT_TOLERANCE = 1e-4
 """Tolerance of the sum of weights."""
 CASH = "cash"
 _BLOCKS = ("bootstrap", "conditional_bootstrap")
+MOMENTS = ("gbm", "heston", "merton", "bates", "regime_switching")
+"""Engines that are given means, volatilities and correlations; the others draw from the days themselves."""
 
 Series: TypeAlias = Annotated[list[DailyReturn], Field(min_length=2, max_length=MAX_OBSERVATIONS, fail_fast=True)]
 
@@ -63,6 +66,8 @@ class Terms(Camel):
     mean_block: Annotated[
         int | None, Field(ge=20, le=60, description="Mean sessions of a block in the two bootstraps; 40 by default")
     ] = None
+    correlations: Correlations | None = None
+    repair_correlations: RepairCorrelations = False
     seed: Annotated[int, Field(ge=0, lt=2**32, description="The same request gives the same numbers")] = 1
     rebalancing: Annotated[Rebalancing, Field(description="How often the weights are restored")] = "monthly"
     contribution: Annotated[Amount, Field(description="Paid in after every 21 sessions")] = 0.0
@@ -181,6 +186,9 @@ class SimulationRequest(Terms):
         if self.mean_block is not None and self.engine not in _BLOCKS:
             msg = f"meanBlock has no effect under {self.engine}; expected the engine {' or '.join(_BLOCKS)}"
             raise ValueError(msg)
+        if self.correlations is not None and self.engine not in MOMENTS:
+            msg = f"correlations have no effect under {self.engine}; expected the engine {', '.join(MOMENTS)}"
+            raise ValueError(msg)
         if self.ruin >= self.initial_investment:
             msg = f"ruin {self.ruin:g} is not below the initialInvestment; expected below {self.initial_investment:g}"
             raise ValueError(msg)
@@ -203,6 +211,8 @@ class Parameters(Terms):
     expected_returns: dict[str, float]
     """Annual means of simple daily returns of the paths; `volatilities` has their volatilities."""
     volatilities: dict[str, float]
+    correlation_repair: CorrelationRepair | None = None
+    """Change of the correlations that were set; null if the matrix needed none."""
     observations: int
     first_day: date | None
     last_day: date | None

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.market.prices import PriceSource
+from desk.portfolios.correlation_schemas import CorrelationRepair
+from desk.portfolios.correlations import repair_warning, set_correlations
 from desk.portfolios.holdings import load_assets
 from desk.wealth.schemas import (
     CASH,
     MAX_SYMBOLS,
     MAX_WORK,
+    MOMENTS,
     AnalysisErrors,
     AnalysisResult,
     Bands,
@@ -54,7 +57,6 @@ SAFETY_FACTOR = 1.05
 """Factor on the paths for a target standard error, which is itself an estimate."""
 _MEANS, _VOLATILITIES = (-1.0, 2.0), (0.0, 3.0)
 """Annual ranges that the engines accept."""
-_MOMENTS = ("gbm", "heston", "merton", "bates", "regime_switching")
 _GBM = "Log-normal days of constant volatility: large falls come less often than in markets."
 _OWN_MEANS = "The future has the means of the days used, which is the least certain thing that they say."
 
@@ -164,7 +166,8 @@ def _simulate(request: SimulationRequest, sample_returns: Sample, weights: Float
         "ruin": request.ruin,
     }
     try:
-        model = _model(request, sample_returns, shares)
+        correlation, repair = _correlation(request, sample_returns)
+        model = _model(request, sample_returns, shares, correlation)
         summary = _summary(request, model, shares, terms)
         closes = None
         if request.trajectories:
@@ -173,12 +176,17 @@ def _simulate(request: SimulationRequest, sample_returns: Sample, weights: Float
         reason, allowed = reason_and_allowed(str(error))
         allowed = allowed or "another engine, or other returns"
         raise InvalidInput("engine", request.engine, reason=reason, allowed=allowed) from error
-    parameters = _parameters(request, sample_returns, model, shares, summary.paths)
+    parameters = _parameters(request, sample_returns, model, shares, summary.paths, repair)
     return SimulationOutcome(
         parameters=parameters,
         result=SimulationResult(statistics=_statistics(summary), bands=_bands(summary, parameters)),
         analysis=_analysis(summary, parameters),
-        caveats=(_OWN_MEANS, *([_GBM] if request.engine == "gbm" else []), *sample_returns.caveats),
+        caveats=(
+            _OWN_MEANS,
+            *([_GBM] if request.engine == "gbm" else []),
+            *([] if repair is None else [repair_warning(repair)]),
+            *sample_returns.caveats,
+        ),
         closes=closes,
     )
 
@@ -197,12 +205,26 @@ def _summary(request: SimulationRequest, model: JointModel, weights: Floats, ter
         _check_work(request, paths, weights.size)
 
 
-def _model(request: SimulationRequest, sample_returns: Sample, weights: Floats) -> JointModel:
+def _correlation(request: SimulationRequest, sample_returns: Sample) -> tuple[Floats | None, CorrelationRepair | None]:
+    """The sample's correlations with those that the request sets, and their repair; none for engines that take none."""
+    if request.engine not in MOMENTS:
+        return None, None
+    covariance, repair = sample(sample_returns.values), None
+    if request.correlations is not None:
+        covariance, repair = set_correlations(
+            covariance, sample_returns.names, request.correlations, repair=request.repair_correlations
+        )
+    return correlation_of(covariance), repair
+
+
+def _model(
+    request: SimulationRequest, sample_returns: Sample, weights: Floats, correlation: Floats | None
+) -> JointModel:
     rate = sample_returns.cash_rate if request.cash_rate is None else request.cash_rate
     mu, sigma = _moments(sample_returns)
     arguments: dict[str, Any] = {}
-    if request.engine in _MOMENTS:
-        arguments = {"mu": mu, "sigma": sigma, "correlation": correlation_of(sample(sample_returns.values))}
+    if correlation is not None:
+        arguments = {"mu": mu, "sigma": sigma, "correlation": correlation}
     else:
         arguments["history"] = sample_returns.values
     if request.engine == "garch":
@@ -243,7 +265,12 @@ def _moments(sample_returns: Sample) -> tuple[Floats, Floats]:
 
 
 def _parameters(
-    request: SimulationRequest, sample_returns: Sample, model: JointModel, weights: Floats, paths: int
+    request: SimulationRequest,
+    sample_returns: Sample,
+    model: JointModel,
+    weights: Floats,
+    paths: int,
+    repair: CorrelationRepair | None,
 ) -> Parameters:
     def by_name(values: Floats) -> dict[str, float]:
         return dict(zip(sample_returns.names, map(float, values), strict=True))
@@ -259,6 +286,7 @@ def _parameters(
         volatilities=by_name(model.sigma),
         cash_weight=max(1.0 - math.fsum(weights), 0.0),
         cash_rate=sample_returns.cash_rate if request.cash_rate is None else request.cash_rate,
+        correlation_repair=repair,
         observations=len(sample_returns.values),
         first_day=None if sample_returns.days is None else sample_returns.days[0].item(),
         last_day=None if sample_returns.days is None else sample_returns.days[-1].item(),

@@ -114,7 +114,7 @@ def _solve(request: OptimizerRequest, sample: Sample, now: datetime) -> Optimiza
     try:
         answer = solve(problem, request)
         _require_exact(answer.residual)
-        condition = problem.condition
+        condition, repair = problem.condition, problem.correlation_repair
         warnings = [*problem.warnings(), *answer.warnings]
     except QuantError as error:
         raise Unsolvable(with_symbols(str(error), sample.symbols)) from error
@@ -126,6 +126,7 @@ def _solve(request: OptimizerRequest, sample: Sample, now: datetime) -> Optimiza
             "parameters": request.parameters | answer.parameters,
             "history": sample.history,
             "covariance_method": request.covariance,
+            "correlation_repair": repair,
             "condition_number": condition if math.isfinite(condition) else None,
             "annualization": request.annualization,
             "residual": answer.residual,

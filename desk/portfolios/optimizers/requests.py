@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, JsonVal
 
 from desk.base.camel_case import Camel
 from desk.base.errors import UserError
+from desk.portfolios.correlation_schemas import Correlations, RepairCorrelations
 from desk.portfolios.schemas import MAX_ASSETS, Ticker, reject_duplicates
 
 MAX_PERIODS = 20_000
@@ -132,6 +133,8 @@ class OptimizerRequest(Camel):
     end_date: Annotated[date | None, Field(description="Last close to use, with the server's prices")] = None
     covariance: Covariance = "sample"
     halflife: Annotated[float, Field(strict=True, ge=1.0, le=10_000.0, description="Periods, for `exponential`")] = 63.0
+    correlations: Correlations | None = None
+    repair_correlations: RepairCorrelations = False
     annualization: Annotated[
         float, Field(strict=True, ge=1.0, le=100_000.0, description="Periods of a year; 1 leaves figures per period")
     ] = 252.0
@@ -161,11 +164,20 @@ class OptimizerRequest(Camel):
             raise ValueError(f"endDate {self.end_date} is not after startDate; expected a later day")
         return self
 
+    @model_validator(mode="after")
+    def _check_correlations(self) -> Self:
+        if self.correlations is not None and self.bootstrap is not None:
+            raise ValueError(
+                "bootstrap cannot be combined with correlations; expected intervals of the history's own correlations"
+            )
+        return self
+
     @property
     def parameters(self) -> dict[str, JsonValue]:
         """The chosen parameters without the history."""
         unsaid = {"portfolio_id", "returns", "dates", "symbols", "dataset", "start_date", "end_date"}
         unsaid |= set() if self.covariance == "exponential" else {"halflife"}
+        unsaid |= {"repair_correlations"} if self.correlations is None else set()
         return self.model_dump(mode="json", by_alias=True, exclude=unsaid, exclude_none=True)
 
 
@@ -195,6 +207,14 @@ class MinimumCvarRequest(OptimizerRequest):
             description="Confidence: 0.95 minimizes the mean loss of the worst 5% of the periods",
         ),
     ] = 0.95
+
+    @model_validator(mode="after")
+    def _check_effect(self) -> Self:
+        if self.correlations is not None:
+            raise ValueError(
+                "correlations have no effect on the conditional value at risk of given periods; expected none"
+            )
+        return self
 
 
 class MaximumDiversificationRequest(OptimizerRequest):

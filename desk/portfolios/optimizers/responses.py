@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue
 
 from desk.base.camel_case import Camel
 from desk.base.frames import frame
+from desk.portfolios.correlation_schemas import CorrelationRepair
 from desk.portfolios.optimizers.requests import Covariance
 
 if TYPE_CHECKING:
@@ -157,6 +158,9 @@ class Optimized(Camel):
     history: History
     covariance_method: Covariance
     condition_number: float | None = Field(description="Condition number of the covariance; null if it is singular")
+    correlation_repair: CorrelationRepair | None = Field(
+        default=None, description="Of the correlations that were set; null if the matrix needed none"
+    )
     annualization: float
     residual: Residual
     warnings: list[str]

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from desk.base.errors import InvalidInput
+from desk.portfolios.correlation_schemas import CorrelationRepair
+from desk.portfolios.correlations import repair_warning, set_correlations
 from desk.portfolios.optimizers.constraints import Limits, build_limits, by_symbol, order_budgets, require
 from desk.portfolios.optimizers.requests import Covariance, HrpRequest, OptimizerRequest, RiskParityRequest
 from desk.portfolios.optimizers.responses import (
@@ -62,9 +64,20 @@ class Problem:
     def mean(self) -> Floats:
         return self.mean_of(self.sample.values)
 
-    @cached_property
+    @property
     def cov(self) -> Floats:
-        return self.cov_of(self.sample.values)
+        return self._covariance[0]
+
+    @property
+    def correlation_repair(self) -> CorrelationRepair | None:
+        return self._covariance[1]
+
+    @cached_property
+    def _covariance(self) -> tuple[Floats, CorrelationRepair | None]:
+        estimate, request = self.cov_of(self.sample.values), self.request
+        if request.correlations is None:
+            return estimate, None
+        return set_correlations(estimate, self.symbols, request.correlations, repair=request.repair_correlations)
 
     @cached_property
     def limits(self) -> Limits:
@@ -89,6 +102,7 @@ class Problem:
         values = self.sample.values
         return [
             *self.sample.warnings,
+            *([] if self.correlation_repair is None else [repair_warning(self.correlation_repair)]),
             *estimate_warnings(values, self.condition, ILL_CONDITIONED, RECOMMENDED_OBSERVATIONS),
         ]
 
