@@ -27,6 +27,8 @@ class _Statements:
 
     names: set[str] = field(default_factory=set[str])
     imports: dict[str, Definition] = field(default_factory=dict[str, Definition])
+    modules: set[str] = field(default_factory=set[str])
+    """What the imports may execute: modules, and names that may be modules."""
 
     def add(self, statement: ast.stmt) -> None:
         for node in ast.walk(statement):
@@ -36,10 +38,12 @@ class _Statements:
                 self.names.add(name)
             elif isinstance(node, ast.ImportFrom) and node.module:
                 self.imports |= {a.asname or a.name: Definition(node.module, a.name) for a in node.names}
+                self.modules |= {f"{node.module}.{alias.name}" for alias in node.names}
             elif isinstance(node, ast.Import):
                 for alias in node.names:
                     name = alias.name if alias.asname else alias.name.partition(".")[0]
                     self.imports[alias.asname or name] = Definition(name, BODY)
+                    self.modules.add(alias.name)
 
 
 class SourceTree:
@@ -50,6 +54,7 @@ class SourceTree:
         self._exports: dict[str, tuple[str, ...]] = {}
         for path in (path for folder in folders for path in (root / folder).rglob("*.py")):
             self._parse(_module_name(path.relative_to(root)), path.read_bytes())
+        self._packages = {package for module in self._modules for package in _with_parents(module)}
 
     def exports(self, package: str) -> set[Definition]:
         """The definitions behind the names in `__all__` of the modules of `package`."""
@@ -93,7 +98,7 @@ class SourceTree:
         if definition.name not in definitions:
             return
         statements = definitions[definition.name]
-        for module, _ in statements.imports.values():
+        for module in statements.modules:
             yield from (Definition(package, BODY) for package in _with_parents(module))
         imports = (definitions[BODY].imports | statements.imports) if BODY in definitions else statements.imports
         for name in statements.names:
@@ -107,7 +112,7 @@ class SourceTree:
         place = imports[first]
         for attribute in attributes:
             inside = f"{place.module}.{place.name}" if place.name else place.module
-            if inside not in self._modules:
+            if inside not in self._packages:
                 break
             place = Definition(inside, attribute)
         return place
