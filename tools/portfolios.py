@@ -9,32 +9,53 @@ from desk.conversation import amounts, quotes
 from desk.conversation.answers import Refusal
 from desk.conversation.context import ChatContext, compute_once
 from desk.conversation.optimization_requests import validate
-from desk.conversation.portfolio_requests import asset_name, parse_holdings, parse_money, with_focus_holdings
-from desk.conversation.wishes import Name, PortfolioWish, Quote, SavingsWish
+from desk.conversation.portfolio_requests import (
+    asset_name,
+    parse_holdings,
+    parse_money,
+    parse_stress,
+    with_focus_holdings,
+)
+from desk.conversation.wishes import Name, PortfolioWish, Quote, SavingsWish, Shock
 from desk.figures.sheet import Money
 from desk.portfolios.allocations import METHODS, Allocations
 from desk.portfolios.allocations import compare_allocations as compute_allocations
 from desk.portfolios.market_regimes import MarketAnalysis
 from desk.portfolios.market_regimes import analyse_market as compute_analysis
-from desk.portfolios.risk import PortfolioRisk, assess
+from desk.portfolios.optimizers.requests import Covariance
+from desk.portfolios.risk import assess
+from desk.portfolios.risk_schemas import PortfolioRisk
 from desk.portfolios.schemas import Method
 from desk.scenarios.repository import find_scenario, load_catalog
 from desk.wealth.projection import SavingsPlan, WealthOutlook, simulate
 
 
-@tool(response_format="content_and_artifact")
+@tool(parse_docstring=True, response_format="content_and_artifact")
 async def assess_portfolio(
-    portfolio: PortfolioWish, runtime: ToolRuntime[ChatContext, Any]
+    portfolio: PortfolioWish,
+    runtime: ToolRuntime[ChatContext, Any],
+    loss: Quote | None = None,
+    shocks: tuple[Shock, ...] = (),
 ) -> tuple[str, PortfolioRisk | Refusal]:
-    """Risk of holdings: value at risk, shortfall, drawdown, volatility, beta, contributions, past crises."""
+    """Risk of holdings: value at risk, shortfall, drawdown, volatility, beta, contributions, crises and stress.
+
+    Args:
+        portfolio: Holdings, or none for those of the conversation.
+        loss: For the reverse stress, which finds the most likely way to lose so much within 21 sessions.
+        shocks: Moves of the index or of stocks at once, and what they cost.
+    """
     context = runtime.context
 
     async def compute() -> tuple[PortfolioRisk, dict[str, Any]]:
         wish = with_focus_holdings(portfolio, context.current_focus)
         shares, money = parse_holdings(wish)
-        return await assess(context.prices, shares, money), _about(wish, "assess_risk")
+        stress = parse_stress(loss, shocks)
+        return await assess(context.prices, shares, money, stress), _about(wish, "assess_risk")
 
-    result = await compute_once(context, "assess_portfolio", {"portfolio": portfolio}, PortfolioRisk, compute)
+    arguments: dict[str, Any] = {"portfolio": portfolio}
+    if loss is not None or shocks:
+        arguments |= {"loss": loss, "shocks": [shock.model_dump() for shock in shocks]}
+    result = await compute_once(context, "assess_portfolio", arguments, PortfolioRisk, compute)
     return result.model_dump_json(), result
 
 
@@ -44,6 +65,7 @@ async def compare_allocations(
     runtime: ToolRuntime[ChatContext, Any],
     methods: tuple[Method, ...] = (),
     amount: Quote | None = None,
+    covariance: Covariance = "sample",
 ) -> tuple[str, Allocations | Refusal]:
     """Ways to mix stocks, side by side: weights, volatility, shares of risk.
 
@@ -51,16 +73,19 @@ async def compare_allocations(
         assets: Tickers, at least two, or `stocks` for all twenty.
         methods: All where none is named.
         amount: What is to be invested.
+        covariance: Estimate of the covariance: plain, shrunk, weighted to recent days, or denoised.
     """
     context = runtime.context
 
     async def compute() -> tuple[Allocations, dict[str, Any]]:
         names = await _tickers(context, assets)
         money = None if amount is None else parse_money("amount", amount)
-        comparison = await compute_allocations(context.prices, names, money, methods or METHODS)
+        comparison = await compute_allocations(context.prices, names, money, methods or METHODS, covariance)
         return comparison, {"last": "compare_allocations"}
 
     arguments = {"assets": list(assets), "methods": list(methods), "amount": amount}
+    if covariance != "sample":
+        arguments |= {"covariance": covariance}
     result = await compute_once(context, "compare_allocations", arguments, Allocations, compute)
     return result.model_dump_json(), result
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from desk.portfolios.allocations import Allocation, Allocations
 from desk.portfolios.market_regimes import MarketAnalysis, MarketRegime
-from desk.portfolios.risk import SIGNIFICANT, Backtest, PortfolioRisk
+from desk.portfolios.risk_schemas import SIGNIFICANT, Backtest, PortfolioRisk
 from desk.portfolios.schemas import Method
 from desk.wealth.projection import WealthOutlook
 
@@ -15,6 +15,8 @@ _MIXES: dict[Method, str] = {
     "hierarchical_risk_parity": "hierarchical clustering",
     "minimum_variance": "minimised variance",
     "maximum_sharpe": "maximised Sharpe",
+    "maximum_diversification": "maximised diversification",
+    "minimum_cvar": "minimised shortfall",
 }
 _SPOKEN = 3
 """Number of assets in the text; the table contains all."""
@@ -39,6 +41,7 @@ def describe_risk(result: PortfolioRisk) -> Iterator[str]:
             if worst > 0.0
             else "No past crisis that those days cover brought it a loss."
         )
+    yield from _describe_stress(result)
     if result.concentrated:
         n = 1 + max(range(len(result.components)), key=lambda k: result.components[k].volatility)
         yield (
@@ -47,6 +50,18 @@ def describe_risk(result: PortfolioRisk) -> Iterator[str]:
     if result.backtests:
         yield _describe_backtests(result.backtests)
     yield "How much may be lost over days and weeks stands in the table; worse than any of it can happen."
+
+
+def _describe_stress(result: PortfolioRisk) -> Iterator[str]:
+    stress = result.reverse_stress
+    if stress is not None and stress.distance:
+        yield (
+            "In the reverse stress the loss asked for is {{risk_reverse_loss}}: the distance is "
+            "{{risk_reverse_distance}} standard deviations of the portfolio, and the table shows the most likely way "
+            "there."
+        )
+    if result.factor_stress is not None and len(result.factor_stress.factors) > 1:
+        yield "In the factor stress the loss of the portfolio is {{risk_factor_loss}}."
 
 
 def _describe_backtests(backtests: Sequence[Backtest]) -> str:
@@ -69,6 +84,8 @@ def describe_allocations(result: Allocations) -> Iterator[str]:
         f"Of these mixes {_MIXES[calmest.method]} was the calmest: its yearly volatility is "
         f"{{{{allocation_{calmest.method}_volatility}}}}."
     )
+    if result.covariance != "sample":
+        yield "The estimate of the covariance behind them is {{allocation_covariance}}."
     equal = next((a for a in solved if a.method == "equal_weight"), None)
     if equal is not None and equal is not calmest:
         yield "With equal weights the yearly volatility is {{allocation_equal_weight_volatility}}."

@@ -42,6 +42,8 @@ from desk.portfolios.optimizers.responses import (
     MinimumCvarOptimization,
     RiskParityOptimization,
 )
+from desk.portfolios.risk_request import RiskRequest
+from desk.portfolios.risk_schemas import PortfolioRisk
 from desk.portfolios.schemas import Portfolio, PortfolioDraft, PortfolioPatch
 from desk.runs.events.approvals import ApprovalRequested
 from desk.runs.events.conversation import TurnPaused
@@ -336,6 +338,9 @@ class Client:
 
     def frontier(self, request: FrontierRequest) -> FrontierOptimization:
         return self._compute("/optimization/efficient-frontier", FrontierOptimization, request)
+
+    def risk(self, request: RiskRequest) -> PortfolioRisk:
+        return self._compute("/risk", PortfolioRisk, request)
 
     def simulate(self, request: SimulationRequest) -> Simulation:
         return self._compute("/monte-carlo/simulate", Simulation, request)

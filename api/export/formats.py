@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from desk.figures.figures import Figure
 from desk.optimization.reading.chart_schemas import Provenance
 from desk.optimization.result import OptimizationResult
 from quant.strategies.config import StrategyConfig
@@ -62,12 +63,17 @@ def as_csv(result: OptimizationResult, trials: Sequence[Trial], of: Provenance) 
 
 def as_figures(result: OptimizationResult, of: Provenance) -> str:
     """One row per figure of the result, with the tool that computed it."""
-    return _to_csv(figure_table(result), of)
+    return _to_csv(figure_table(result.figures), of)
 
 
-def figure_table(result: OptimizationResult) -> Iterator[tuple[Any, ...]]:
+def as_figures_csv(figures: Iterable[Figure]) -> str:
+    """One row per figure of a report that has no run."""
+    return to_csv(figure_table(figures))
+
+
+def figure_table(figures: Iterable[Figure]) -> Iterator[tuple[Any, ...]]:
     yield "figure", "quantity", "value", "unit", "error", "source"
-    for figure in result.figures:
+    for figure in figures:
         yield figure.id, figure.quantity, figure.value, figure.unit, figure.error, figure.source
 
 

@@ -45,7 +45,7 @@ def _sheets(result: OptimizationResult, trials: Sequence[Trial], of: Provenance)
     others = [name for name in METRICS if name != "utility"]
     return {
         "Result": _summary(result, of),
-        "Figures": figure_table(result),
+        "Figures": figure_table(result.figures),
         "Scenarios": (
             (
                 "scenario",

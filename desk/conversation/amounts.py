@@ -31,6 +31,9 @@ _FRACTIONS: dict[str, tuple[float, float]] = {
     "fee": (0.0, 0.10),
     "holdings": (0.0, 1.0),
     "max_weight": (0.0, 2.0),
+    "loss": (0.001, 1.0),
+    "fall": (0.0, 0.99),
+    "rise": (0.0, 10.0),
 }
 _RATIOS: dict[str, tuple[float, float]] = {
     "max_turnover": (0.0, 1_000.0),

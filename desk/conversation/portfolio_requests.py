@@ -1,13 +1,16 @@
 """Parses holdings in the user's words into weights and an amount of money."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from desk.base.errors import InvalidInput
 from desk.conversation import amounts, quotes
 from desk.conversation.focus import Focus
-from desk.conversation.optimization_requests import INDEX_NAMES
-from desk.conversation.wishes import Holding, PortfolioWish
+from desk.conversation.optimization_requests import INDEX_NAMES, validate
+from desk.conversation.wishes import Holding, PortfolioWish, Shock
 from desk.figures.sheet import Money
+from desk.portfolios.stress_schemas import StressRequest
 
 CASH = "cash"
 DEFAULT_CURRENCY = "USD"
@@ -45,6 +48,24 @@ def parse_holdings(wish: PortfolioWish) -> tuple[dict[str, float], Money | None]
         )
     rest = 1.0 - math.fsum(shares.values())
     return {name: shares.get(name, rest) for name in names}, worth
+
+
+def parse_stress(loss: str | None, shocks: Sequence[Shock]) -> StressRequest:
+    """The loss of the reverse stress and the moves of factors."""
+    names = [asset_name(shock.factor) for shock in shocks]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InvalidInput("shocks", twice, reason=f"{twice} is named twice", allowed="each factor once")
+    moves = {
+        name: -amounts.read_amount("fall", shock.move)
+        if shock.direction == "falls"
+        else amounts.read_amount("rise", shock.move)
+        for name, shock in zip(names, shocks, strict=True)
+    }
+    values: dict[str, Any] = {"shocks": moves}
+    if loss is not None:
+        values["loss"] = amounts.read_amount("loss", loss)
+    return validate(StressRequest, values)
 
 
 def asset_name(text: str) -> str:

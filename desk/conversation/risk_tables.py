@@ -8,7 +8,7 @@ from desk.figures.tables import Exhibit, build_listing, build_notes, build_table
 if TYPE_CHECKING:
     from desk.portfolios.allocations import Allocations
     from desk.portfolios.market_regimes import MarketAnalysis
-    from desk.portfolios.risk import PortfolioRisk
+    from desk.portfolios.risk_schemas import PortfolioRisk
     from desk.wealth.projection import WealthOutlook
 
 _METHODS = {
@@ -23,6 +23,8 @@ _ALLOCATIONS = {
     "hierarchical_risk_parity": "HRP",
     "minimum_variance": "Minimum variance",
     "maximum_sharpe": "Maximum Sharpe",
+    "maximum_diversification": "Maximum diversification",
+    "minimum_cvar": "Minimum CVaR 95%",
 }
 _CAVEATS_TITLE = "To keep in mind"
 
@@ -63,6 +65,24 @@ def _risk(risk: "PortfolioRisk") -> Iterator[Exhibit]:
         for row in risk.backtests
     ]
     yield build_table("Did the announced value at risk hold?", ("", *_BACKTEST.values()), rows, risk.figures)
+    if risk.reverse_stress is not None:
+        yield build_listing("The most likely way to lose as much", _REVERSE, risk.figures)
+    rows = [
+        (f"{{{{risk_holding_{n}_name}}}}", f"risk_holding_{n}_reverse", f"risk_holding_{n}_factor_loss")
+        for n in range(1, len(risk.components) + 1)
+    ]
+    columns = ("Holding", "Return in the reverse stress", "Loss in the factor stress")
+    yield build_table("Stress by holding", columns, rows, risk.figures)
+    factors = () if risk.factor_stress is None else risk.factor_stress.factors
+    rows = [
+        (f"{{{{risk_factor_{n}_name}}}}", *(f"risk_factor_{n}_{of}" for of in ("move", "loss", "loss_money")))
+        for n in range(1, len(factors) + 1)
+    ]
+    if len(rows) > 1:
+        rows.append(("All of them", "", "risk_factor_loss", "risk_factor_loss_money"))
+    yield build_table(
+        "Loss if factors move; a negative loss is a gain", ("Factor", "Move", "Loss", "Money"), rows, risk.figures
+    )
     yield build_listing("Shape of the returns", _SHAPE, risk.figures)
     yield build_notes(_CAVEATS_TITLE, risk.caveats)
 
@@ -73,6 +93,13 @@ _BACKTEST = {
     "expected": "Expected",
     "share": "Chance of that number",
     "bunched": "Chance of such bunching",
+}
+_REVERSE = {
+    "risk_reverse_loss": "Loss",
+    "risk_reverse_loss_money": "Loss in money",
+    "risk_reverse_sessions": "Within sessions",
+    "risk_reverse_distance": "Standard deviations of the portfolio",
+    "risk_reverse_probability": "Chance of it or worse, were returns normal",
 }
 _SHAPE = {
     "risk_volatility": "Volatility a year",
@@ -117,6 +144,7 @@ def _allocations(comparison: "Allocations") -> Iterator[Exhibit]:
             for n in range(1, len(comparison.assets) + 1)
         ]
         yield build_table(title, ("Asset", *(label for _, label in methods)), rows, comparison.figures)
+    yield build_listing("Covariance", {"allocation_covariance": "Estimate"}, comparison.figures)
     reasons = [f"{_ALLOCATIONS[a.method]}: {a.reason}" for a in comparison.allocations if a.reason]
     yield build_notes(_CAVEATS_TITLE, (*reasons, *comparison.caveats))
 

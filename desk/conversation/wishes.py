@@ -170,6 +170,14 @@ class PortfolioWish(Frozen):
     """Total amount."""
 
 
+class Shock(Frozen):
+    """A move of a factor that is imagined."""
+
+    factor: Annotated[Name, Field(description="sp500, or a ticker")]
+    direction: Literal["falls", "rises"]
+    move: Quote
+
+
 class SavingsWish(Frozen):
     """Money over time on simulated markets."""
 

@@ -13,16 +13,20 @@ from desk.figures.figures import Figure
 from desk.figures.sheet import ORDINALS, Money, Sheet
 from desk.market.prices import PriceSource
 from desk.portfolios.holdings import Assets, load_assets
+from desk.portfolios.optimizers.requests import Covariance
+from desk.portfolios.optimizers.risk_based import estimate_covariance
 from desk.portfolios.schemas import Method
 from quant.allocate import (
     efficient_frontier,
     equal_weights,
     hierarchical_risk_parity,
     inverse_volatility,
+    maximum_diversification,
+    minimum_cvar,
     risk_parity,
 )
 from quant.allocation.risk_budgeting import risk_contributions
-from quant.covariance.estimators import ILL_CONDITIONED, condition_number, correlation, sample
+from quant.covariance.estimators import ILL_CONDITIONED, condition_number, correlation
 from quant.covariance.samples import RECOMMENDED_OBSERVATIONS
 from quant.numeric.errors import Infeasible
 from quant.numeric.frozen import Frozen
@@ -41,7 +45,23 @@ _LABELS: dict[Method, str] = {
     "hierarchical_risk_parity": 'the "hierarchical clustering" portfolio',
     "minimum_variance": 'the "minimised variance" portfolio',
     "maximum_sharpe": 'the "maximised Sharpe" portfolio',
+    "maximum_diversification": 'the "maximised diversification" portfolio',
+    "minimum_cvar": 'the "minimised shortfall" portfolio',
 }
+COVARIANCE_LABELS: dict[Covariance, str] = {
+    "sample": "the sample covariance",
+    "ledoit_wolf": "the sample covariance shrunk towards equal variances (Ledoit and Wolf)",
+    "constant_correlation": "the sample covariance shrunk towards equal correlations (Ledoit and Wolf)",
+    "exponential": "the covariance with recent days weighted more",
+    "nonlinear_shrinkage": "the sample covariance with each eigenvalue shrunk (Ledoit and Wolf)",
+    "denoised": "the sample covariance with the eigenvalues of noise replaced by their mean (Marchenko and Pastur)",
+}
+
+
+CVAR_LEVEL = 0.95
+"""Confidence level of the minimum CVaR portfolio, over one session."""
+HALFLIFE = 63.0
+"""Of the exponential covariance, in sessions."""
 
 
 class Allocation(Frozen):
@@ -73,6 +93,7 @@ class Allocations(Frozen):
     """Whether there are fewer than three sessions per asset."""
     caveats: tuple[str, ...]
     figures: tuple[Figure, ...]
+    covariance: Covariance = "sample"
 
 
 async def compare_allocations(
@@ -80,22 +101,28 @@ async def compare_allocations(
     assets: Sequence[str],
     money: Money | None = None,
     methods: Sequence[Method] = METHODS,
+    covariance: Covariance = "sample",
 ) -> Allocations:
-    """Compare methods on the same days before the holdout; long-only and fully invested."""
+    """Compare methods on the same days before the holdout; long-only and fully invested.
+
+    Volatilities, shares of risk and all weights but those of minimum CVaR rest on the `covariance` estimate.
+    """
     if len(assets) < 2:
         raise InvalidInput("assets", list(assets), allowed="at least two assets that are not cash")
     assets_data = await load_assets(prices, assets)
-    return await asyncio.to_thread(_compare, assets_data, tuple(dict.fromkeys(methods)), money)
+    return await asyncio.to_thread(_compare, assets_data, tuple(dict.fromkeys(methods)), covariance, money)
 
 
-def _compare(assets: Assets, methods: Sequence[Method], money: Money | None) -> Allocations:
+def _compare(assets: Assets, methods: Sequence[Method], covariance: Covariance, money: Money | None) -> Allocations:
     returns, rate = assets.returns, _yearly_mean(assets.cash)
-    cov = DAYS * sample(returns)
+    cov = _yearly_covariance(returns.values, covariance)
     condition = condition_number(cov)
-    allocations = tuple(_allocation(assets, method, cov, rate) for method in methods)
+    allocations = tuple(_allocation(assets, method, covariance, cov, rate) for method in methods)
     few = len(returns) < RECOMMENDED_OBSERVATIONS * len(returns.assets)
     sheet = Sheet(TOOL, "allocation")
     _add_data_figures(sheet, assets, cov, condition, rate)
+    if covariance != "sample":
+        sheet.add("covariance", "estimate of the covariance", COVARIANCE_LABELS[covariance], "text")
     for allocation in allocations:
         _add_figures(sheet, allocation, money)
     return Allocations(
@@ -107,19 +134,28 @@ def _compare(assets: Assets, methods: Sequence[Method], money: Money | None) -> 
         few_sessions=few,
         caveats=tuple(_caveats(assets, methods, ill=condition > ILL_CONDITIONED, few=few)),
         figures=sheet.figures,
+        covariance=covariance,
     )
 
 
-def _allocation(assets: Assets, method: Method, cov: Floats, rate: float) -> Allocation:
+def _yearly_covariance(values: Floats, method: Covariance) -> Floats:
+    return DAYS * estimate_covariance(values, method, HALFLIFE)
+
+
+def _allocation(assets: Assets, method: Method, covariance: Covariance, cov: Floats, rate: float) -> Allocation:
     values, train = assets.returns.values, assets.train
     mean = np.array([_yearly_mean(column) for column in values.T])
     try:
-        weights = weights_of(method, cov, mean, rate)
+        weights = weights_of(method, cov, values, mean, rate)
     except Infeasible as error:
         return Allocation(method=method, reason=str(error))
     parts = risk_contributions(weights, cov)
     volatility = math.fsum(parts)
-    later = _validation_figures(assets, method) if train >= RECOMMENDED_OBSERVATIONS * weights.size else (None, None)
+    later = (
+        _validation_figures(assets, method, covariance)
+        if train >= RECOMMENDED_OBSERVATIONS * weights.size
+        else (None, None)
+    )
     return Allocation(
         method=method,
         weights=tuple(map(float, weights)),
@@ -132,8 +168,12 @@ def _allocation(assets: Assets, method: Method, cov: Floats, rate: float) -> All
     )
 
 
-def weights_of(method: Method, cov: Floats, mean: Floats, rate: float) -> Floats:
-    """Long-only weights with sum 1; only `maximum_sharpe` uses `mean` and `rate`. All inputs use the same time unit."""
+def weights_of(method: Method, cov: Floats, daily: Floats, mean: Floats, rate: float) -> Floats:
+    """Long-only weights with sum 1.
+
+    Only `maximum_sharpe` uses `mean` and `rate`, of the time unit of `cov`; only `minimum_cvar` uses
+    the `daily` returns.
+    """
     match method:
         case "equal_weight":
             return equal_weights(mean.size)
@@ -147,14 +187,18 @@ def weights_of(method: Method, cov: Floats, mean: Floats, rate: float) -> Floats
             return efficient_frontier(mean, cov, points=2).minimum_variance.weights
         case "maximum_sharpe":
             return efficient_frontier(mean, cov, points=2).maximum_sharpe(rate).weights
+        case "maximum_diversification":
+            return maximum_diversification(cov)
+        case "minimum_cvar":
+            return minimum_cvar(daily, CVAR_LEVEL)
 
 
-def _validation_figures(assets: Assets, method: Method) -> tuple[float | None, float | None]:
+def _validation_figures(assets: Assets, method: Method, covariance: Covariance) -> tuple[float | None, float | None]:
     values, train = assets.returns.values, assets.train
     past, rate = values[:train], _yearly_mean(assets.cash[:train])
     mean = np.array([_yearly_mean(column) for column in past.T])
     try:
-        weights = weights_of(method, DAYS * sample(past), mean, rate)
+        weights = weights_of(method, _yearly_covariance(past, covariance), past, mean, rate)
     except Infeasible:
         return None, None
     own = portfolio_returns(values[train:], weights)

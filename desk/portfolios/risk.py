@@ -1,4 +1,4 @@
-"""Portfolio risk: tail losses, drawdowns, contributions of holdings, past crises and backtests of value at risk."""
+"""Portfolio risk: tail losses, drawdowns, contributions of holdings, crises, stress, backtests of value at risk."""
 
 import asyncio
 import math
@@ -7,12 +7,20 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.figures.figures import Figure
 from desk.figures.sheet import ORDINALS, Money, Sheet
 from desk.market.prices import PriceSource
-from desk.portfolios.holdings import Holdings, load_holdings
+from desk.portfolios.holdings import Assets, Holdings, load_holdings
+from desk.portfolios.risk_schemas import SIGNIFICANT, Backtest, Component, Episode, PortfolioRisk, Tail
+from desk.portfolios.stress import (
+    USUAL_SHOCKS,
+    add_factor_stress,
+    add_reverse_stress,
+    assess_factor_stress,
+    assess_reverse_stress,
+    load_factors,
+)
+from desk.portfolios.stress_schemas import StressRequest
 from quant.covariance.estimators import correlation, sample
-from quant.numeric.frozen import Frozen
 from quant.numeric.moments import Moments, moments
 from quant.numeric.returns import DAYS, Returns
 from quant.performance.crises import HISTORICAL_WINDOWS
@@ -34,83 +42,31 @@ TAILS: dict[Method, str] = {
 }
 WINDOW = 250
 """Window of each value at risk in the backtest, in sessions."""
-SIGNIFICANT = 0.05
 _MARKET_FALL = 0.2
 
 
-class Component(Frozen):
-    """A holding, its weight, and its contributions to the portfolio's one-session risk."""
-
-    asset: str
-    weight: float
-    volatility: float
-    shortfall: float
-    """Contribution to the historical expected shortfall at 95%."""
-
-
-class Tail(Frozen):
-    """Tail losses as positive fractions; None with a reason if the method does not apply."""
-
-    method: str
-    horizon: int
-    level: float
-    value_at_risk: float | None
-    expected_shortfall: float | None
-    reason: str | None
-
-
-class Episode(Frozen):
-    """A past crisis with its loss as a positive fraction; None with a reason if it is not available."""
-
-    name: str
-    first: str
-    last: str
-    loss: float | None
-    reason: str | None
-
-
-class Backtest(Frozen):
-    """Backtest of the one-session value at risk: exceedances and tests."""
-
-    level: float
-    observations: int
-    exceedances: int
-    expected: float
-    right_share: float
-    """p-value of Kupiec's test."""
-    independent: float
-    """p-value of Christoffersen's test of independence."""
-    held: bool
-    """Whether neither p-value is below 5%."""
-
-
-class PortfolioRisk(Frozen):
-    first_day: str
-    last_day: str
-    components: tuple[Component, ...]
-    tails: tuple[Tail, ...]
-    episodes: tuple[Episode, ...]
-    backtests: tuple[Backtest, ...]
-    """Empty for fewer than 500 sessions."""
-    concentrated: bool
-    """Whether one of several holdings contributes more than half of the volatility."""
-    caveats: tuple[str, ...]
-    figures: tuple[Figure, ...]
-
-
-async def assess(prices: PriceSource, holdings: Mapping[str, float], money: Money | None = None) -> PortfolioRisk:
+async def assess(
+    prices: PriceSource,
+    holdings: Mapping[str, float],
+    money: Money | None = None,
+    stress: StressRequest | None = None,
+) -> PortfolioRisk:
     """Assess `holdings`, rebalanced daily, on the days before the holdout."""
     loaded_holdings = await load_holdings(prices, holdings)
-    return await asyncio.to_thread(_assess, loaded_holdings, money)
+    stress = stress or StressRequest()
+    factors = await load_factors(prices, loaded_holdings, tuple(stress.shocks)) if stress.shocks else None
+    return await asyncio.to_thread(_assess, loaded_holdings, money, stress, factors)
 
 
-def _assess(holdings: Holdings, money: Money | None) -> PortfolioRisk:
+def _assess(holdings: Holdings, money: Money | None, stress: StressRequest, factors: Assets | None) -> PortfolioRisk:
     returns, weights = holdings.returns()
     own = portfolio_returns(returns, weights)
     components = _components(returns, weights)
     tails = _tails(own)
     episodes = _episodes(holdings, returns, weights)
     backtests = _backtests(own)
+    reverse = assess_reverse_stress(holdings, stress)
+    factor_stress = assess_factor_stress(holdings, factors, stress.shocks or USUAL_SHOCKS)
     whole = math.fsum(c.volatility for c in components)
     sheet = Sheet(TOOL, "risk")
     _add_shape(sheet, holdings, own)
@@ -120,6 +76,8 @@ def _assess(holdings: Holdings, money: Money | None) -> PortfolioRisk:
     _add_episodes(sheet, episodes, money)
     _add_correlations(sheet, holdings)
     _add_backtests(sheet, backtests)
+    add_reverse_stress(sheet, reverse, money)
+    add_factor_stress(sheet, factor_stress, money)
     return PortfolioRisk(
         first_day=holdings.assets.first_day,
         last_day=holdings.assets.last_day,
@@ -130,6 +88,8 @@ def _assess(holdings: Holdings, money: Money | None) -> PortfolioRisk:
         concentrated=len(components) > 1 and max(c.volatility for c in components) > 0.5 * whole,
         caveats=(holdings.assets.days_used, "Shares are restored every day, free of cost.", *holdings.assets.caveats),
         figures=sheet.figures,
+        reverse_stress=reverse,
+        factor_stress=factor_stress,
     )
 
 

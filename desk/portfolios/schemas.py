@@ -20,6 +20,8 @@ Method: TypeAlias = Literal[
     "hierarchical_risk_parity",
     "minimum_variance",
     "maximum_sharpe",
+    "maximum_diversification",
+    "minimum_cvar",
 ]
 
 

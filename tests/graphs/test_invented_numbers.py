@@ -73,6 +73,8 @@ def everywhere(text: str) -> list[Call]:
         ("assess_portfolio", {"portfolio": {"holdings": [{"asset": "sp500", "weight": text}]}}),
         ("assess_portfolio", {"portfolio": {"holdings": [{"asset": "sp500", "amount": text}]}}),
         ("assess_portfolio", {"portfolio": {"holdings": [{"asset": "sp500"}], "amount": text}}),
+        ("assess_portfolio", {"portfolio": {"holdings": [{"asset": "sp500"}]}, "loss": text}),
+        ("assess_portfolio", {"portfolio": {}, "shocks": [{"factor": "sp500", "direction": "falls", "move": text}]}),
         ("compare_allocations", {"assets": [text, "AAPL"]}),
         ("compare_allocations", {"assets": ["stocks"], "amount": text}),
         ("analyse_market", {"assets": [text]}),

@@ -30,6 +30,7 @@ DENIED: Final = (
     "slot",
     "goal",
     "method",
+    "covariance",
     "template",
     "split",
 )
@@ -39,6 +40,7 @@ MEANINGFUL: Final = (
     "scenario",
     "engine",
     "method",
+    "covariance",
     "asset",
     "template",
     "split",
@@ -81,6 +83,7 @@ PLAIN: Final = {
     "var": "value at risk", "es": "expected shortfall", "max_cost": "yearly cost", "min_weight": "minimum weight",
     "max_weight": "maximum weight", "band": "no-trade band", "return": "expected return", "money_goal": "goal",
     "function": "weight function", "method": "allocation method", "trials": "number of trials",
+    "covariance": "covariance estimate",
     "paths": "number of paths", "years": "horizon", "years_of_result": "the single years", "why": "why it won",
     "where_it_loses": "where it loses", "premium": "the equity premium", "parameter_error": "errors of the "
     "parameters",

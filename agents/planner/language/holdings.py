@@ -99,6 +99,7 @@ def assess(form: Form) -> list[Call]:
         form.take(amount)
     implied = {"percent": "holding", "share": "holding", "money": "money", "m": "money", "large": "money"}
     form.use(*form.reading.all("method", "equal_weight"))
+    stress = _stress(form)
     quotes = form.match(("leverage", "fee", "inflation", "return"), implied)
     for slot in quotes:
         if slot not in ("holding", "money"):
@@ -109,11 +110,41 @@ def assess(form: Form) -> list[Call]:
     if form.focus.portfolio and MORE.search(form.reading.folded) and portfolio.get("holdings"):
         form.ask("holdings: Please give the whole portfolio as it should be, each asset with its share.")
     form.finish()
-    return [Call(tool="assess_portfolio", arguments={"portfolio": portfolio})]
+    return [Call(tool="assess_portfolio", arguments={"portfolio": portfolio} | stress)]
+
+
+REVERSE: Final = re.compile(
+    r"\breverse stress(?: test)?(?: (?:my|our|this|portfolio|at|of|for|with|on|a|an|the|loss|losing|to|lose|limit|it|"
+    r"that|loses))*\s*$"
+)
+"""What stands before the loss of a reverse stress."""
+MOVES: Final = re.compile(
+    r"\s*(?:were to |was to |would |should |had |has )?(?:(?P<falls>falls?|fell|fallen|drops?|dropped|declines?|"
+    r"declined|sinks?|sank|crashes|crash|is down|goes down|went down)|(?P<rises>rises?|rose|risen|gains?|gained|"
+    r"rallies|is up|goes up|went up))(?: by)?\s*$"
+)
+"""What stands between a factor and its move."""
+
+
+def _stress(form: Form) -> dict[str, Any]:
+    """The loss of a reverse stress, and the moves of factors, as in "if the index falls by 30%"."""
+    folded, stress, shocks = form.reading.folded, dict[str, Any](), list[dict[str, str]]()
+    for amount in form.free:
+        if REVERSE.search(folded[: amount.start]):
+            if "loss" in stress:
+                form.ask(f"contradiction: Is the loss {stress['loss']} or {amount.text}?")
+            stress["loss"] = amount.text
+            form.take(amount)
+        for asset in form.reading.all("asset"):
+            if asset.end <= amount.start and (move := MOVES.fullmatch(folded[asset.end : amount.start])):
+                shocks.append({"factor": asset.value, "direction": str(move.lastgroup), "move": amount.text})
+                form.use(asset)
+                form.take(amount)
+    return stress | ({"shocks": shocks} if shocks else {})
 
 
 def compare_allocations(form: Form) -> list[Call]:
-    methods = form.names("method")
+    methods, covariance = form.names("method"), form.one("covariance")
     form.match(
         ("leverage", "fee", "return", "weight", "volatility"), {"money": "money", "m": "money", "large": "money"}
     )
@@ -132,6 +163,8 @@ def compare_allocations(form: Form) -> list[Call]:
         form.ask("methods: Which allocation methods are wanted? Name them without leaving any out.")
     form.finish(ignored=("estimator",))
     arguments = {"assets": list(assets), "methods": list(methods), "amount": money[0] if money else None}
+    if covariance is not None:
+        arguments |= {"covariance": covariance}
     return [Call(tool="compare_allocations", arguments=arguments)]
 
 

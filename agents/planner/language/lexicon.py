@@ -102,7 +102,8 @@ class Lexicon:
         """Stems that only begin longer names of functions and estimators, as "exponential": alone they name none."""
         own = {phrase[0] for kind in NOUNS for phrase in self.name_tables[kind]}
         single = {phrase[0] for table in self.name_tables.values() for phrase in table if len(phrase) == 1}
-        others = [self.name_tables[kind] for kind in self.name_tables if kind not in NOUNS]
+        # "exponential covariance" does not make "exponential" alone a covariance
+        others = [self.name_tables[kind] for kind in self.name_tables if kind not in (*NOUNS, "covariance")]
         elsewhere = {p for table in (*others, *self.cue_tables.values(), self.slot_table) for x in table for p in x}
         return frozenset(own - single - elsewhere - FILLER)
 
@@ -173,6 +174,7 @@ def build_lexicon(
             "engine": vocabulary.ENGINES,
             "goal": vocabulary.GOALS,
             "method": {name: row.words for name, row in inner.items() if row.words} | vocabulary.METHODS,
+            "covariance": vocabulary.COVARIANCES,
             "template": vocabulary.TEMPLATES,
             "asset": vocabulary.ASSETS,
             "rebalancing": {name: row.words for name, row in rebalancing.items()},

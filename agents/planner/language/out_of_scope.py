@@ -84,8 +84,8 @@ UNSUPPORTED: Final = (
     "local volatility|fortnightly|biweekly|every fortnight|every two weeks|every other week|every other month|"
     "twice a month|twice a week|semi annually|semiannually|semi annual|every six months|half yearly|"
     "annual rebalancing|yearly rebalancing|rebalanced annually|rebalanced yearly|rebalance annually|"
-    "rebalance yearly|rebalance once a year|hourly|intraday|every hour|maximum diversification|"
-    "max diversification|minimum correlation|cap weighted|market cap weighted|price weighted|stop loss|"
+    "rebalance yearly|rebalance once a year|hourly|intraday|every hour|"
+    "minimum correlation|cap weighted|market cap weighted|price weighted|stop loss|"
     "stop losses|momentum rule|momentum strategy|mean reversion|carry strategy|buy the dip|parkinson|"
     "garman klass|yang zhang|realized kernel|implied volatility|egarch|figarch|gjr|tgarch"
 )

@@ -13,7 +13,7 @@ from agents.planner.language.slots import Pair
 from agents.planner.language.vocabulary import TEMPLATES
 from agents.planner.language.words import Mark
 from desk.conversation.wishes import Offer
-from quant.strategies.choices import ESTIMATORS
+from quant.strategies.choices import ESTIMATORS, INNER_PORTFOLIOS
 from quant.strategies.family import PARAMETERS
 
 OPTIMIZATION: Final = {
@@ -77,6 +77,10 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
         "engine": form.one("engine"),
         "goal": form.one("goal") if not _overlapping(form, "goal") else None,
     }
+    for method in wish["inner"]:
+        if method not in (*INNER_PORTFOLIOS, "maximum_sharpe"):
+            known = ", ".join(map(plain, INNER_PORTFOLIOS))
+            form.ask(f"inner: A search has no {plain(method)} among its portfolios of several assets; it has {known}.")
     if "maximum_sharpe" in wish["inner"]:
         wish["inner"] = ()
         wish["goal"] = "sharpe"

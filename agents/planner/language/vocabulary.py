@@ -47,6 +47,24 @@ METHODS: Final = {
     "variance|"
     "markowitz|maximum sharpe ratio|max sharpe ratio|maxsharpe|best sharpe portfolio|"
     "highest sharpe portfolio|mean-variance|mvo|markowitz portfolio",
+    "maximum_diversification": "maximum diversification|max diversification|most diversified|"
+    "most diversified portfolio|maximum diversification portfolio|diversification ratio|highest diversification ratio|"
+    "mdp",
+    "minimum_cvar": "minimum cvar|min cvar|mincvar|minimum cvar portfolio|least cvar|lowest cvar|smallest cvar|"
+    "minimum expected shortfall|min expected shortfall|least expected shortfall|lowest expected shortfall|"
+    "minimum conditional value at risk|smallest tail loss|least tail loss|minimum tail risk",
+}
+COVARIANCES: Final = {
+    "sample": "sample covariance|plain covariance|raw covariance",
+    "ledoit_wolf": "ledoit wolf|ledoit-wolf|shrunk covariance|shrinkage|shrinkage covariance|ledoit wolf shrinkage|"
+    "ledoit wolf covariance|linear shrinkage|shrunken covariance",
+    "constant_correlation": "constant correlation covariance|constant correlation shrinkage|"
+    "shrinkage to constant correlation",
+    "exponential": "exponential covariance|exponentially weighted covariance|ewma covariance",
+    "nonlinear_shrinkage": "nonlinear shrinkage|non linear shrinkage|non-linear shrinkage|"
+    "nonlinear shrinkage covariance",
+    "denoised": "denoised|denoised covariance|denoise|denoising|noise filtered covariance|cleaned covariance|"
+    "random matrix theory|marchenko pastur|marchenko-pastur",
 }
 TEMPLATES: Final = {
     "twelve_month_rule": "my spreadsheet|spreadsheet|our spreadsheet|old spreadsheet|excel sheet|my excel|the "

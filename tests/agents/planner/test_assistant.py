@@ -8,11 +8,11 @@ import pytest
 from langchain.tools import ToolRuntime
 
 from agents.planner.sentences import describe_tool_result
-from desk.conversation.answers import ResultExplanation, RunSummary
+from desk.conversation.answers import Refusal, ResultExplanation, RunSummary
 from desk.conversation.context import ChatContext, Evidence
 from desk.conversation.focus import Focus
 from desk.conversation.tables import build_exhibits
-from desk.conversation.wishes import Holding, PortfolioWish, SavingsWish, ScenarioWish, StrategyWish, Wish
+from desk.conversation.wishes import Holding, PortfolioWish, SavingsWish, ScenarioWish, Shock, StrategyWish, Wish
 from desk.figures.figures import Figure, collect_figures
 from desk.figures.guard.claims import MAX_CLAIMS, check, render
 from desk.governance.estimates import Estimate
@@ -221,6 +221,40 @@ async def test_a_portfolio_is_described_in_percent_and_money(context, portfolio)
     text = await describe_call(context, assess_portfolio, portfolio=portfolio)
     assert "It is concentrated in" in text
     assert ("In money" in text) == (portfolio is INDEX)
+
+
+async def test_a_stress_that_was_asked_for_is_described(context) -> None:
+    shocks = (Shock(factor="sp500", direction="falls", move="30%"), Shock(factor="XOM", direction="rises", move="10%"))
+    asked: dict[str, Any] = {"portfolio": STOCKS, "loss": "25%", "shocks": shocks}
+    text = await describe_call(context, assess_portfolio, **asked)
+    assert "In the reverse stress the loss asked for is 25.0%" in text
+    assert "In the factor stress the loss of the portfolio is" in text
+    _, result = await call_tool(context, assess_portfolio, **asked)
+    assert [(row.factor, row.move) for row in result.factor_stress.factors] == [("sp500", -0.3), ("XOM", 0.1)]
+    tables = {exhibit.title: exhibit for exhibit in build_exhibits(result)}
+    assert len(tables["Loss if factors move; a negative loss is a gain"].rows) == 3, "two factors, and their sum"
+    assert len(tables["Stress by holding"].rows) == 2
+    unknown = Shock(factor="NOPE", direction="falls", move="5%")
+    for wrong in (
+        {"loss": "0%"},
+        {"loss": "150%"},
+        {"shocks": shocks[:1] * 2},
+        {"shocks": (unknown,)},
+    ):
+        _, refusal = await call_tool(context, assess_portfolio, portfolio=STOCKS, **wrong)
+        assert isinstance(refusal, Refusal), wrong
+
+
+async def test_allocations_name_the_covariance_that_was_asked_for(context) -> None:
+    asked: dict[str, Any] = {"assets": ("AAPL", "KO", "XOM"), "methods": ("minimum_cvar", "maximum_diversification")}
+    assert "covariance" not in await describe_call(context, compare_allocations, **asked)
+    text = await describe_call(context, compare_allocations, **asked, covariance="denoised")
+    assert "Marchenko and Pastur" in text
+    _, plain = await call_tool(context, compare_allocations, **asked)
+    _, denoised = await call_tool(context, compare_allocations, **asked, covariance="denoised")
+    weights = [{row.method: row.weights for row in result.allocations} for result in (plain, denoised)]
+    assert weights[0]["minimum_cvar"] == weights[1]["minimum_cvar"], "it has no covariance"
+    assert weights[0]["maximum_diversification"] != weights[1]["maximum_diversification"]
 
 
 async def test_allocations_markets_and_wealth_are_described(context) -> None:

@@ -132,6 +132,7 @@ REQUESTS: dict[str, list[Request]] = {
     "POST /api/optimization/minimum-cvar": [Request(json=HELD)],
     "POST /api/optimization/maximum-diversification": [Request(json=HELD)],
     "POST /api/optimization/efficient-frontier": [Request(json=HELD)],
+    "POST /api/risk": [Request(json={"portfolio_id": "{portfolio}"}), Request(json={"holdings": {"{symbol}": 1.0}})],
     "POST /api/monte-carlo/simulate": [Request(json=HELD)],
     "POST /api/monte-carlo/analyze": [Request(json={"simulationId": "{simulation}"})],
     "GET /api/monte-carlo/simulations/{simulation_id}/trajectories": [Request(), Request(params={"format": "csv"})],

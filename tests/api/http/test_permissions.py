@@ -79,6 +79,7 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         POST /api/optimization/minimum-cvar
         POST /api/optimization/maximum-diversification
         POST /api/optimization/efficient-frontier
+        POST /api/risk
         POST /api/monte-carlo/simulate
         POST /api/monte-carlo/analyze
     """,

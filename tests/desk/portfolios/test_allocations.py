@@ -10,6 +10,7 @@ from desk.figures.sheet import Money
 from desk.market.bundled import BundledPrices
 from desk.portfolios.allocations import METHODS, TOOL, compare_allocations
 from desk.portfolios.holdings import load_assets
+from desk.portfolios.optimizers.risk_based import estimate_covariance
 from tests.doubles.price_source import FixedPrices, assert_well_formed, value, with_returns
 
 ASSETS = ("AAPL", "XOM", "sp500")
@@ -63,7 +64,9 @@ def test_each_method_is_what_its_name_says(comparison, cov, assets) -> None:
 
     mean = 252 * assets.returns.values.mean(axis=0)
     rate = 252 * assets.cash.mean()
+    deviations = np.sqrt(np.diag(cov))
     goals = {
+        "maximum_diversification": lambda w: -(w @ deviations) / math.sqrt(w @ cov @ w),
         "minimum_variance": lambda w: w @ cov @ w,
         "maximum_sharpe": lambda w: -(w @ mean - rate) / math.sqrt(w @ cov @ w),
     }
@@ -77,6 +80,35 @@ def test_each_method_is_what_its_name_says(comparison, cov, assets) -> None:
         )
         np.testing.assert_allclose(weights_of(comparison, method), best.x, atol=1e-4)
         assert goal(weights_of(comparison, method)) <= best.fun + 1e-9
+
+
+def test_minimum_cvar_has_the_least_mean_of_the_worst_days(comparison, assets) -> None:
+    days = assets.returns.values
+    level_share = 0.05 * len(days)
+
+    def cvar(w: np.ndarray) -> float:
+        losses = np.sort(-days @ w)[::-1]
+        whole = int(level_share)
+        return float((losses[:whole].sum() + (level_share - whole) * losses[whole]) / level_share)
+
+    least = cvar(weights_of(comparison, "minimum_cvar"))
+    rng = np.random.default_rng(1)
+    near = weights_of(comparison, "minimum_cvar") + 0.02 * (rng.dirichlet(np.ones(3), 200) - 1 / 3)
+    anywhere = rng.dirichlet(np.ones(3), 300)
+    assert all(least <= cvar(w) + 1e-12 for w in (*anywhere, *near[(near >= 0).all(axis=1)]))
+
+
+@pytest.mark.parametrize("method", ["denoised", "ledoit_wolf", "exponential"])
+def test_another_covariance_moves_the_weights_that_rest_on_it(comparison, assets, method) -> None:
+    other = asyncio.run(compare_allocations(BundledPrices(), ASSETS, methods=("risk_parity",), covariance=method))
+    estimate = estimate_covariance(assets.returns.values, method, 63.0)
+    w = np.array(other.allocations[0].weights)
+    np.testing.assert_allclose(w * (estimate @ w) / (w @ estimate @ w), 1 / 3, atol=1e-8)
+    assert other.allocations[0].volatility == pytest.approx(math.sqrt(252 * w @ estimate @ w))
+    assert not np.allclose(w, weights_of(comparison, "risk_parity"), atol=1e-4)
+    assert other.covariance == method
+    assert value(other.figures, "allocation_covariance")
+    assert comparison.covariance == "sample"
 
 
 def test_realized_risk_is_measured_on_days_after_the_estimate(comparison, assets) -> None:

@@ -55,6 +55,51 @@ def test_the_arguments_fit_the_tools_and_every_amount_is_a_quote() -> None:
                 assert is_quote(quote, [item["text"]]), item["text"]
 
 
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        (
+            "compare minimum CVaR and maximum diversification for AAPL and KO with denoised covariance",
+            {"methods": ["minimum_cvar", "maximum_diversification"], "covariance": "denoised"},
+        ),
+        ("most diversified portfolio of all stocks", {"methods": ["maximum_diversification"], "assets": ["stocks"]}),
+        ("compare allocations for KO and XOM, Ledoit-Wolf", {"covariance": "ledoit_wolf", "methods": []}),
+        ("risk of 60% AAPL and 40% cash with a reverse stress of 20%", {"loss": "20%"}),
+        ("reverse stress my portfolio at a loss of 25%", {"loss": "25%", "portfolio": {}}),
+        (
+            "what would my portfolio lose if the S&P 500 falls by 30%?",
+            {"shocks": [{"factor": "sp500", "direction": "falls", "move": "30%"}], "portfolio": {}},
+        ),
+        (
+            "stress my portfolio if AAPL fell by 30% and XOM rises 10%",
+            {
+                "shocks": [
+                    {"factor": "AAPL", "direction": "falls", "move": "30%"},
+                    {"factor": "XOM", "direction": "rises", "move": "10%"},
+                ]
+            },
+        ),
+    ],
+)
+def test_optimizers_covariances_and_stress_are_named(text: str, arguments: dict[str, Any]) -> None:
+    [call] = calls_of(text, FOCI["after_risk"])
+    assert arguments.items() <= call["arguments"].items()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "optimize KO, PG and PEP with minimum CVaR and 10% volatility",
+        "optimize all stocks with maximum diversification, 10% volatility",
+        "optimize the index with denoised covariance and 10% volatility",
+    ],
+)
+def test_a_search_that_names_what_only_allocations_have_is_asked_back(text: str) -> None:
+    interpretation = understand(text, FRESH)
+    assert interpretation.calls == ()
+    assert interpretation.unclear
+
+
 def quotes_in(arguments: object, key: str = "") -> list[str]:
     if isinstance(arguments, dict):
         return [quote for name, value in arguments.items() for quote in quotes_in(value, name)]

@@ -1,0 +1,58 @@
+"""Request of a portfolio's risk: a stored portfolio or holdings, an amount of money, and stress."""
+
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+
+from desk.figures.sheet import Money
+from desk.portfolios.schemas import Portfolio, reject_duplicates
+from desk.portfolios.stress_schemas import StressRequest
+from quant.numeric.frozen import Frozen
+
+
+class RiskRequest(Frozen):
+    """A stored portfolio or `holdings`; each asset needs prices on the server."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "holdings": {"AAPL": 0.5, "XOM": 0.3, "cash": 0.2},
+                    "amount": 1_000_000,
+                    "currency": "EUR",
+                    "stress": {"loss": 0.15, "sessions": 21, "shocks": {"sp500": -0.3, "XOM": 0.1}},
+                }
+            ]
+        }
+    )
+
+    portfolio_id: Annotated[str | None, Field(pattern="^[A-Za-z0-9_-]{1,64}$")] = None
+    holdings: Annotated[
+        dict[Annotated[str, Field(min_length=1, max_length=64)], Annotated[float, Field(strict=True, ge=0.0, le=1.0)]]
+        | None,
+        BeforeValidator(reject_duplicates),
+        Field(min_length=1, max_length=21, description="Fractions of wealth with the sum 1; `cash` is a holding too"),
+    ] = None
+    amount: Annotated[
+        float | None, Field(strict=True, gt=0.0, le=1e15, description="Worth of the portfolio; losses in money follow")
+    ] = None
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
+    stress: StressRequest = StressRequest()
+
+    @model_validator(mode="after")
+    def _check_subject(self) -> Self:
+        if (self.portfolio_id is None) == (self.holdings is None):
+            kind = "missing" if self.holdings is None else "combined"
+            msg = f"portfolio_id and holdings are {kind}; expected exactly one of them"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def money(self) -> Money | None:
+        return None if self.amount is None else Money(amount=self.amount, currency=self.currency)
+
+
+def stored_holdings(portfolio: Portfolio) -> dict[str, float]:
+    """The weights of a stored portfolio with those of its cash; empty if it has units only."""
+    cash = portfolio.cash.weight if portfolio.cash is not None else None
+    return dict(portfolio.assets) | ({"cash": cash} if portfolio.assets and cash else {})
