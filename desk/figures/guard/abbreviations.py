@@ -3,8 +3,8 @@
 import re
 
 _WITH_SIGNS = (
-    "S&P P&L P&Ls M&A R&D Q&A Q&As G&A SG&A T&Cs D&O AT&T H&M e.g. i.e. a.k.a. p.a. a.m. p.m. N.B. P.S. U.S. U.S.A. "
-    "U.K. E.U. U.N. D.C. J.P. viz. cf."
+    "S&P P&L P&Ls M&A R&D Q&A Q&As G&A SG&A T&Cs D&O AT&T H&M e.g. i.e. E.g. I.e. Cf. a.k.a. p.a. a.m. p.m. N.B. P.S. "
+    "U.S. U.S.A. U.K. E.U. U.N. D.C. J.P. viz. cf."
 ).split()
 _LETTER_WORDS = (
     "p-value p-values t-stat t-stats t-statistic t-statistics t-test t-tests t-ratio t-distribution z-score z-scores "

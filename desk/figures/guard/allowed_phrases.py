@@ -54,9 +54,9 @@ _SETS: dict[str, str] = {
     "figure": "thing figure reason place question case exception area caveat measure statistic risk assumption lever "
     "weakness constant certainty",
     "first": "reason step steps thing line question argument concern objection caveat sign signs priority choice "
-    "instinct impression impressions draft casualty resort port approximation lesson answer requirement condition "
-    "duty test thought look glance sight blush instance place principles order hand mover movers rate class mention "
-    "attempt flush cut",
+    "instinct impression impressions leg stage phase wave reaction draft casualty resort port approximation lesson "
+    "answer requirement condition duty test thought look glance sight blush instance place principles order hand "
+    "mover movers rate class mention attempt flush cut",
     "done": "~ed seen set shown written built drawn thought put held taken known",
     "moves": "is are was were has have had begins begin starts start turns turn falls fall fell rises rise rose calms "
     "calm settles settle drops drop ends end recovers recover returns return becomes become subsides subside reaches "
@@ -81,7 +81,8 @@ _NO_FILLERS = frozenset(
 
 _PHRASES: dict[str, str] = {
     "one": """
-        on the one hand; on one side|hand|level; with one voice|eye|exception|caveat|difference|qualification|proviso
+        on the one hand; on one side|hand|level; of one mind
+        with one voice|eye|exception|caveat|difference|qualification|proviso
         no|any|each|every|this|that|which|another one; single one; every last one
         ^ one @modal|@believes; @if one @modal|@believes; @if one is|does; one @modal @mental
         , one can|cannot|may|might|must|should|could|ought|would !fail|lose|win; one has|ought|need|needs to|not|only
@@ -122,7 +123,8 @@ _PHRASES: dict[str, str] = {
     "second": """
         ^ second ,|:; and second ,; second guess|guesses|guessed|guessing|thought|thoughts|opinion|opinions|nature|hand
         second wind|look|glance|sight|chance|chances|rate|order|fiddle|string|tier|line|home|person|reading|moment
-        second coming|level; second to none; split second; a|the second @point !of; in|for|within a second $
+        second coming|level|leg|stage|phase|wave; second to none; split second; a|the second @point !of
+        in|for|within a second $
     """,
     "third": """
         ^ third ,|:; and third ,; third party|parties|country|countries
@@ -153,7 +155,8 @@ _PHRASES: dict[str, str] = {
     "triple": "triple a|b|witching|check|checked|bottom|whammy",
     "twice": "think|thinks|thought|thinking twice; twice shy",
     "two": """
-        in|of two minds; two way|sided|tailed|edged|faced; two sides of the same; between two stools; two wrongs
+        in|of two minds; two way|sided|tailed|edged|faced; two sides of the same; two sides to every|the
+        between two stools; two wrongs
         of two evils; two and two together; two birds; my|your|our two cents; two left feet; two to tango; no two ways
         between|of|than the two $
         between|of|than the two is|are|was|were|do|does|did|have|has|would|will|lies|lie|differs
@@ -182,11 +185,13 @@ _PHRASES: dict[str, str] = {
     "zeros": "zeros in on",
     "couple": "to|can|could|must|should|would|may|will|we|they|you|not couple !of",
     "couples": "couples !of",
+    "decades": "for|over|back|across|the decades; decades ago",
     "century": "turn of the century; century bond|bonds",
     "squared": "r|chi squared",
     "once": """
         at|all|for once; once more|again|upon|bitten; once and for; once in a while|blue
-        !@one once @the|there; !@one once a|an * @moves|~ed; !@one once a|an * * @moves|~ed; ^ once in a|an|the !@time
+        !@one once @the|there; !@one once a|an * @moves|~ed; !@one once a|an * * @moves|~ed
+        ^ once in a|an|the !@time; ^ once in * ,; was|were once a|an|the !@time
         !@one once * @moves|~ed; !@one once * * @moves|~ed; !@one once * * * @moves
         ^ once ~ed|~ing|known|built|set|chosen; was|were once ~ed|thought|seen|known|held|popular|common|true
         once popular|reliable|promising|fashionable|dependable

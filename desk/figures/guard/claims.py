@@ -22,7 +22,7 @@ from quant.numeric.frozen import Frozen
 
 MAX_CLAIMS = 20
 
-_BEFORE = frozenset(" (\"'“‘—–")
+_BEFORE = frozenset(" (\"'“‘—")
 _AFTER = re.compile(r"['’]s(?![A-Za-z])|[.,;:!?)\"'”’—–…]*(?:\s|$)|[—–]")
 _PUNCTUATION = frozenset(" .,;:!?()'\"“”‘’–—-‑…\u00a0")
 _WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)*")
@@ -32,8 +32,10 @@ _ADDRESS = re.compile(r"\b(?:www\b|(?:https?|mailto|javascript|ftp|file):)", re.
 _ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
 _REVERSING = frozenset({"minus", "negative", "plus", "times", "over"})
 """Words that change the number of the reference that follows."""
-_CHANGING = frozenset({"times", "plus", "minus"})
+_CHANGING = re.compile(r"[\s–-]*(times|plus|minus|divided|multiplied|raised|to the power)\b", re.IGNORECASE)
 """Words that change the number of the reference before them."""
+_SIGN = re.compile(r"(?:-|\b(?:is|was|be|are|were|of|at|by|to|from|than|about)\s+–)\s*$")
+"""A dash that reads as the sign of the reference after it."""
 _COLOURS = frozenset({"green", "amber", "red"})
 RECITED_WORDS = 8
 """Number of consecutive words that a claim may not share with the prompt."""
@@ -52,7 +54,7 @@ def check(claim: Claim, figures: Iterable[Figure], permitted: Iterable[str] = ()
     """
     figures = tuple(figures)
     named_text = _mask_names(claim.text, permitted)
-    prose = mask_abbreviations(REFERENCE.sub(" # ", named_text))
+    prose = mask_abbreviations(REFERENCE.sub(" # ", named_text.replace("#", "\N{FULLWIDTH NUMBER SIGN}")))
     problems = [
         *_references(named_text, {figure.id for figure in figures}),
         *_characters(prose),
@@ -134,9 +136,10 @@ def _references(text: str, figure_ids: set[str]) -> Iterator[str]:
         previous = _WORD.findall(before)
         if previous and previous[-1].lower() in _REVERSING:
             yield f"changed_reference: {previous[-1]!r} before {match[0]} would change its number"
-        following = _WORD.match(after.lstrip(" -–"))
-        if following and following[0].lower() in _CHANGING:
-            yield f"changed_reference: {following[0]!r} after {match[0]} would change its number"
+        if _SIGN.search(before):
+            yield f"changed_reference: the dash before {match[0]} reads as its sign"
+        if following := _CHANGING.match(after):
+            yield f"changed_reference: {following[1]!r} after {match[0]} would change its number"
     if re.search(r"[{}]", REFERENCE.sub(" ", text)):
         yield "malformed_reference: write a reference as two braces, an id, two braces"
 
@@ -204,6 +207,9 @@ def _letters(prose: str) -> Iterator[str]:
 
 
 def _is_roman(word: str) -> bool:
+    """Whether a word is a Roman numeral, or consists of letters that look like digits."""
+    if re.fullmatch(r"[lIO]{2,}", word):
+        return word != "Ill"
     return word not in {"mix", "Mix"} and _ROMAN.fullmatch(word.upper()) is not None
 
 

@@ -63,13 +63,14 @@ YEARS: dict[str, float] = {"decade": 10, "century": 100, "millennium": 1000}
 _VAGUE = (
     "decades centuries millennia fortnight fortnights fortnightly halfway biannual biannually biennial bimonthly "
     "biweekly semiannual semiannually triennial quinquennial decennial centennial bicentennial centenary bicentenary "
-    "octogenarian nonagenarian centenarian lustrum duo trio quartet quintet sextet septet octet nonet dyad triad "
-    "tetrad pentad hexad heptad octad ennead trifecta triplet triplets quadruplet quadruplets quintuplet quintuplets "
-    "sextuplet sextuplets threescore fourscore twelvemonth sennight umpteen umpteenth teens twenties thirties forties "
-    "fifties sixties seventies eighties nineties googol myriad zilch nada nix aught cipher cypher squared cubed thou "
-    "tithe tierce fiver fivers tenner tenners pi sevn seveen thre thret fiv foour eigth nineth eigh eihgt tewlve "
-    "twleve tweleve twelv tweny zer niine twelf noughts dozens hundreds thousands millions billions trillions tens "
-    "ones twos threes fours fives sixes sevens eights nines zeros zeroes lakhs crores quarters"
+    "quincentenary triannual quadrennial decupled nonuple sexagenarian septuagenarian octogenarian nonagenarian "
+    "centenarian lustrum duo trio quartet quintet sextet septet octet nonet dyad triad tetrad pentad hexad heptad "
+    "octad ennead trifecta triplet triplets quadruplet quadruplets quintuplet quintuplets sextuplet sextuplets "
+    "threescore fourscore twelvemonth sennight umpteen umpteenth teens twenties thirties forties fifties sixties "
+    "seventies eighties nineties googol myriad zilch nada nix aught cipher cypher squared cubed thou tithe tierce "
+    "fiver fivers tenner tenners pi sevn seveen thre thret fiv foour eigth nineth eigh eihgt tewlve twleve tweleve "
+    "twelv tweny zer niine twelf noughts dozens hundreds thousands millions billions trillions tens ones twos threes "
+    "fours fives sixes sevens eights nines zeros zeroes lakhs crores quarters"
 ).split()
 _FOREIGN: dict[str, str] = {
     "0 de": "null eins zwei drei vier funf sechs sieben acht neun zehn elf zwolf dreizehn vierzehn funfzehn sechzehn "
@@ -134,10 +135,9 @@ _FOREIGN_OTHERS = (
     "secondo dreissigste zwanzigste einhundert eintausend zweihundert dreihundert ventuno ventotto trentuno trentotto"
 ).split()
 ENGLISH_TOO = frozenset(
-    "due seize once elf un mille cent tri san ni go sem sex sexton null media medio meta quart "
-    "secondo segundo premier eine een rei ett um nul du ot das ti osm dix ones wan yi cipher cypher zip nol yon "
-    "odin roku quince opt lima deg bir uc het ses sep dek naw wu liu qi ba jiu shi efes ena hana    "
-    "ek teen saat dau nova noua kirk doze dua un    ".split()
+    "due seize once elf un mille cent tri san ni go sem sex sexton null media medio meta quart secondo segundo premier "
+    "eine een rei ett um nul du ot das ti osm dix ones wan yi cipher cypher zip nol yon odin roku quince opt lima deg "
+    "bir uc het ses sep dek naw wu liu qi ba jiu shi efes ena hana ek teen saat dau nova noua kirk doze dua".split()
 )
 """Foreign words that are English too, or names or abbreviations: a number only before a unit."""
 
@@ -198,7 +198,7 @@ _GERMAN = re.compile(
     r"(?:(?:ein|zwei|drei|vier|funf|fuenf|sechs|sieben|acht|neun|zehn|elf|zwolf|zwoelf|zwanzig|\w{3,6}zig|dreissig|"
     r"hundert|tausend)(?:und)?){2,}(?:s?te[nrs]?|prozent|fach)?|\w*(?:hundert|tausend)\w*|\w{3,}prozent(?:ig\w*)?"
 )
-_ILLION = re.compile(r"(?:m|b|tr|quadr|quint|sext|sept|oct|non|dec|z|gaz|baz|j|k)illion(?:s|th|ths|fold|aire)?")
+_ILLION = re.compile(r"(?:m|b|tr|quadr|quint|sext|sept|oct|non|dec|z|gaz|baz|baj|squ|j|k)illion(?:s|th|ths|fold|aire)?")
 _LONG = tuple(
     word
     for word in {*CARDINALS, *SCALES, *ORDINALS}

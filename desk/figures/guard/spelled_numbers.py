@@ -75,7 +75,9 @@ def _sequences(lower: str, allowed_phrases: Sequence[tuple[int, int]]) -> Iterat
 
 
 _PHRASES = re.compile(
-    r"\b(?:once|(?:single|double|triple)[\s-]digits?|a\s+(?:matched\s+)?pair\s+of|pairs\s+of|hat[\s-]tricks?|goose[\s-]eggs?|"
+    r"\b(?:once|(?:single|double|triple)[\s-]digits?|a\s+(?:matched\s+)?pair\s+of|pairs\s+of|a\s+(?:brace|gross|quad)\s+of|hat[\s-]tricks?|"
+    r"goose[\s-]eggs?|"
+    r"(?:tri|semi|bi)[\s-]+(?:annual|monthly|weekly|yearly)\w*|"
     r"(?:mid|low|high)[\s-]+(?:teens|twenties|thirties|forties|fifties|sixties|seventies|eighties|nineties)|"
     r"(?:an?|several|many)\s+score(?=\s+of\b)|scores(?=\s+of\b)|orders?\s+of\s+magnitude|"
     r"a\s+grand(?=[.,;:!?)]|$|\s+(?:a|an|per|in|of|on|each|for|more|less|to|every)\b)|"
