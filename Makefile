@@ -36,7 +36,7 @@ docs: $(SYNCED)  ## write docs/settings.md and docs/strategies.md from the code
 	$(RUN) -m api.strategies_page > docs/strategies.md
 
 test: $(SYNCED)  ## all tests, without the benchmarks and the long storms
-	$(RUN) -m pytest -q -n $(WORKERS) --dist loadfile \
+	$(RUN) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		-o tmp_path_retention_policy=failed
 
 check: $(SYNCED)  ## lint, format, types, import rules, generated pages, secrets

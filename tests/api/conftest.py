@@ -13,7 +13,7 @@ from desk.optimization.result import (
 from tests.sample_result import limit_checks, sample_result
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def result() -> OptimizationResult:
     """A made-up result with an amber verdict."""
     return sample_result()
@@ -57,7 +57,7 @@ def infeasible() -> OptimizationResult:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def history() -> np.ndarray:
     """Rows as `OptimizationResult.history_series` names them, 1990 to 2016."""
     chance = np.random.default_rng(5)
@@ -65,7 +65,7 @@ def history() -> np.ndarray:
     volatility = 0.16 * np.exp(0.5 * np.sin(np.arange(days.size) / 300))
     asset = chance.standard_normal(days.size) * volatility / math.sqrt(252) + 0.0002
     weight = np.clip(0.10 / volatility, 0, 1)
-    return np.stack(
+    rows = np.stack(
         [
             weight * asset,
             0.58 * asset,
@@ -76,3 +76,5 @@ def history() -> np.ndarray:
             days,
         ]
     )
+    rows.setflags(write=False)  # all tests share it
+    return rows

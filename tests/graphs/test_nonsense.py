@@ -112,6 +112,15 @@ REJECTED: dict[str, Reply] = {
     "markup": claiming("<script>alert(benefit)</script>"),
 }
 
+OFF_THE_GRID: dict[str, dict[str, Any]] = {
+    "an_invented_lookback": {"weight_function": "inverse_vol", "lookback_days": int(INVENTED_NUMBER)},
+    "between_two_lookbacks": {"weight_function": "inverse_vol", "lookback_days": 17},
+    "an_invented_slope": {"weight_function": "linear_decay", "lookback_days": 21, "slope": 7.342189655},
+    "an_invented_weight": {"weight_function": "constant", "constant_weight": 0.7342189655},
+    "an_invented_target": {"weight_function": "inverse_vol", "lookback_days": 21, "target_volatility": 0.07342189655},
+    "an_invented_band": {"weight_function": "inverse_vol", "lookback_days": 21, "no_trade_band": 0.07342189655},
+}
+
 
 @pytest.fixture
 def play(home: Path, opened, small):
@@ -165,18 +174,9 @@ async def test_a_rejected_draft_is_stored_as_a_hash_only(case: str, home, play):
     assert_not_stored(home, result, *events)
 
 
-@pytest.mark.parametrize(
-    "candidate",
-    [
-        {"weight_function": "inverse_vol", "lookback_days": int(INVENTED_NUMBER)},
-        {"weight_function": "inverse_vol", "lookback_days": 17},
-        {"weight_function": "linear_decay", "lookback_days": 21, "slope": 7.342189655},
-        {"weight_function": "constant", "constant_weight": 0.7342189655},
-        {"weight_function": "inverse_vol", "lookback_days": 21, "target_volatility": 0.07342189655},
-        {"weight_function": "inverse_vol", "lookback_days": 21, "no_trade_band": 0.07342189655},
-    ],
-)
-async def test_a_candidate_off_the_grid_is_refused(candidate, home, play):
+@pytest.mark.parametrize("case", a_few(OFF_THE_GRID, "between_two_lookbacks", "an_invented_weight"))
+async def test_a_candidate_off_the_grid_is_refused(case: str, home, play):
+    candidate = OFF_THE_GRID[case]
     reply = answering(SearchPlan={"action": "search", "candidates": [candidate]})
     events, result, _ = await play(reply, ("SearchPlan",))
     [decision] = [d for d in result.manifest.decisions if d.agent == "optimizer"]

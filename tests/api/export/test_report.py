@@ -58,7 +58,7 @@ class Page(HTMLParser):
             self.words += data
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(result, history):
     return render(result, run="abc", created_at=MADE, history=History(*history))
 
