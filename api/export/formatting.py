@@ -7,6 +7,7 @@ from desk.optimization.mandate_limits import LIMITS
 from desk.optimization.request import LimitName
 from desk.optimization.result import Fact, LimitCheck, Luck, OptimizationResult
 from quant.numeric.measured import Measured
+from quant.numeric.units import BASIS_POINTS
 from quant.overfitting.verdict import VerdictRule
 from quant.performance.statistics import StatisticUnit
 from quant.strategies.choices import ESTIMATORS, REBALANCING, Rebalancing
@@ -77,7 +78,7 @@ def metric(row: Metric, value: Measured | None) -> str:
         case "probability":
             return percent(value.value, 0)
         case "bps":
-            return bps(1e4 * value.value, signed=False)
+            return bps(BASIS_POINTS * value.value, signed=False)
         case "ratio":
             return number(value.value, 2)
 

@@ -20,12 +20,10 @@ from store.errors import Unavailable
 from store.store import Store
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from desk.optimization.evaluation import World
     from desk.optimization.inputs.market_data import Market
     from desk.optimization.search.search import Simulator
+    from quant.numeric.arrays import Floats
     from quant.strategies.trial import Trial
 
 LoadMarket = Callable[[str, OptimizationRequest], Awaitable["Market"]]
@@ -110,7 +108,7 @@ class LocalRunner:
         earlier_trials = {t.digest: t for t in await load_trials(self._store, job.owner, job.run)}
         world = World(await self._market(job.owner, job.request), job.request, running.stop.is_set)
 
-        def save(trials: "list[tuple[Trial, NDArray[np.float64]]]") -> None:
+        def save(trials: "list[tuple[Trial, Floats]]") -> None:
             saving = save_trials(self._store, job.owner, job.run, trials)
             asyncio.run_coroutine_threadsafe(saving, loop).result()
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from desk.conversation import quotes
+from quant.numeric.units import BASIS_POINTS
 from quant.strategies.config import StrategyConfig
 from quant.strategies.family import PARAMETERS
 
@@ -42,7 +43,7 @@ _RATIOS: dict[str, tuple[float, float]] = {
     **{name: _range(name) for name, row in PARAMETERS.items() if row.unit == "number"},
     "bond_correlation": (-1.0, 1.0),
 }
-_BASIS_POINTS: dict[str, tuple[float, float]] = {"max_cost": (0.0, 10_000.0), "transaction_cost": (0.0, 50.0)}
+_BASIS_POINTS: dict[str, tuple[float, float]] = {"max_cost": (0.0, BASIS_POINTS), "transaction_cost": (0.0, 50.0)}
 _WHOLE: dict[str, tuple[int, int]] = {"trials": (10, 5_000), "paths": (100, 100_000), "seed": (0, (1 << 32) - 1)}
 _TIMES = {"x", "times"}
 

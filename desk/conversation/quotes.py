@@ -11,8 +11,9 @@ from typing import NamedTuple, NoReturn
 
 from desk.base.errors import InvalidInput
 from desk.figures.guard.numbers import Number, find_numbers
+from quant.numeric.units import BASIS_POINTS, DAYS
 
-SESSIONS = {"days": 1, "weeks": 5, "months": 21, "quarters": 63, "years": 252, "decades": 2520}
+SESSIONS = {"days": 1, "weeks": 5, "months": 21, "quarters": 63, "years": DAYS, "decades": 10 * DAYS}
 """Trading days in each span of time."""
 _YEARS = {"weeks": 1 / 52, "months": 1 / 12, "quarters": 0.25, "years": 1.0, "decades": 10.0}
 _PUNCTUATION = str.maketrans(
@@ -88,7 +89,7 @@ def parse_fraction(field: str, quote: str, low: float, high: float) -> float:
         case "points" if re.search("%|percent|pct", number.text.lower()):
             value /= 100.0
         case "bps":
-            value /= 1e4
+            value /= BASIS_POINTS
         case "plain" if value == 1.0:
             _refuse(field, quote, allowed, "might be all or one percent")
         case "plain":

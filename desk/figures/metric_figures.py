@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 from desk.figures.figures import Unit
 from quant.numeric.measured import Measured
+from quant.numeric.units import BASIS_POINTS
 from quant.strategies.metrics import Metric, Metrics, Place, metrics_shown
-
-_BPS = 10_000.0
 
 
 class MetricFigure(NamedTuple):
@@ -38,4 +37,4 @@ def figure_name(name: str, row: Metric) -> str:
 def _in_unit(row: Metric, value: Measured) -> Measured:
     if row.unit != "bps":
         return value
-    return Measured(value=_BPS * value.value, error=None if value.error is None else _BPS * value.error)
+    return Measured(value=BASIS_POINTS * value.value, error=None if value.error is None else BASIS_POINTS * value.error)

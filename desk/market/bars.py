@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput
+from quant.numeric.arrays import Dates, Floats
 
-Floats: TypeAlias = NDArray[np.float64]
 Field: TypeAlias = Literal["open", "high", "low", "close", "volume", "unadjusted", "dividend", "split"]
 FIELDS: tuple[Field, ...] = get_args(Field)
 
@@ -24,7 +23,7 @@ class Bars:
     Dates increase. If closes are adjusted, `unadjusted` contains the quoted closes.
     """
 
-    dates: NDArray[np.datetime64]
+    dates: Dates
     assets: tuple[str, ...]
     fields: Mapping[Field, Floats]
 

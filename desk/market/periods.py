@@ -3,16 +3,15 @@
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from desk.market.bars import Bars, Floats
+from desk.market.bars import Bars
 from desk.market.checks.prices import sessions_between
+from quant.numeric.arrays import Dates, Floats, Ints
 
-Days: TypeAlias = NDArray[np.datetime64]
 Period: TypeAlias = Literal["day", "week", "month"]
 
 
-def resample(bars: Bars, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> dict[str, Floats]:
+def resample(bars: Bars, starts: Ints, stops: Ints) -> dict[str, Floats]:
     if not starts.size:
         return {}
     table = {name: values[:, 0] for name, values in bars.fields.items()}
@@ -32,8 +31,8 @@ def resample(bars: Bars, starts: NDArray[np.int64], stops: NDArray[np.int64]) ->
 
 def period_returns(
     closes: Floats,
-    keys: NDArray[np.int64],
-    stops: NDArray[np.int64],
+    keys: Ints,
+    stops: Ints,
     *,
     logarithmic: bool,
 ) -> Floats:
@@ -50,7 +49,7 @@ def period_returns(
     return changes
 
 
-def period_numbers(days: NDArray[np.datetime64], period: Period) -> NDArray[np.int64]:
+def period_numbers(days: Dates, period: Period) -> Ints:
     """Consecutive numbers of periods; weeks begin on Monday (1970-01-01 was a Thursday)."""
     if period == "month":
         return days.astype("datetime64[M]").astype(np.int64)
@@ -58,9 +57,7 @@ def period_numbers(days: NDArray[np.datetime64], period: Period) -> NDArray[np.i
     return numbers if period == "day" else (numbers + 3) // 7
 
 
-def partial_periods(
-    days: NDArray[np.datetime64], ends: NDArray[np.datetime64], period: Period, calendar: str
-) -> list[str]:
+def partial_periods(days: Dates, ends: Dates, period: Period, calendar: str) -> list[str]:
     """Last days of incomplete periods: at most the first and the last period."""
     if period == "day" or not days.size:
         return []
@@ -75,6 +72,6 @@ def partial_periods(
     return list(dict.fromkeys(str(end) for end, is_partial in ((ends[0], first), (ends[-1], last)) if is_partial))
 
 
-def _all_days(first: np.datetime64, last: np.datetime64) -> Days:
+def _all_days(first: np.datetime64, last: np.datetime64) -> Dates:
     numbers = np.arange(first.astype(np.int64), last.astype(np.int64) + 1)
     return numbers.astype("datetime64[D]")

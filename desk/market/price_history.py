@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from desk.base.errors import InvalidInput
-from desk.market.bars import Bars, Field, Floats
+from desk.market.bars import Bars, Field
 from desk.market.datasets.repository import OwnedPrices, read_bars, read_head, read_version, resolve_commit
 from desk.market.datasets.schemas import Version
 from desk.market.periods import Period, partial_periods, period_numbers, period_returns, resample
+from quant.numeric.arrays import Floats
 
 MAX_SYMBOLS = 100
 YEAR = 365

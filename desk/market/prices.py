@@ -15,8 +15,7 @@ from desk.base.errors import InvalidInput
 from desk.market.price_facts import PriceFacts
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from quant.numeric.arrays import Dates, Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,10 +25,10 @@ class Prices:
     Only shapes are checked here; `desk.market.checks.prices` checks the content. The arrays are read-only.
     """
 
-    dates: "NDArray[np.datetime64]"
+    dates: "Dates"
     """datetime64[D], shape (T,)."""
     assets: tuple[str, ...]
-    closes: "NDArray[np.float64]"
+    closes: "Floats"
     """Shape (T, N), in the currency of the source."""
     price_index: bool
     """Whether dividends are missing, so that total returns are higher by the dividend yield."""
@@ -101,9 +100,9 @@ def facts_of(prices: Prices) -> PriceFacts:
 class CashRates:
     """Return of a one-month Treasury bill over each month, known at its beginning."""
 
-    months: "NDArray[np.datetime64]"
+    months: "Dates"
     """datetime64[M], shape (M,)."""
-    rates: "NDArray[np.float64]"
+    rates: "Floats"
     """Simple return over the month, as a fraction; shape (M,)."""
     source: str
 

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from desk.figures.figures import Figure, Unit
 from quant.numeric.frozen import Frozen
+from quant.numeric.units import DAYS
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from quant.numeric.arrays import Floats
 
 
 Band: TypeAlias = Literal["low", "middle", "high"]
 Direction: TypeAlias = Literal["rising", "flat", "falling"]
 
-YEAR = 252
-"""Sessions per year."""
 CORRECTION = 0.10
 """Drawdown from the peak above which the market counts as being in a drawdown."""
 
@@ -33,7 +31,7 @@ class RegimeReport(Frozen):
     figures: tuple[Figure, ...]
 
 
-def regime_of(asset: "NDArray[np.float64]", prefix: str, source: str, where: str) -> RegimeReport:
+def regime_of(asset: "Floats", prefix: str, source: str, where: str) -> RegimeReport:
     """The regime at the end of daily returns; `where` is appended to the name of each figure."""
     from quant.worlds.regimes import TRENDS, VOLATILITY_BANDS, market_state, trend_state, volatility_state
 
@@ -83,9 +81,9 @@ def regime_of(asset: "NDArray[np.float64]", prefix: str, source: str, where: str
     )
 
 
-def volatility(returns: "NDArray[np.float64]") -> float:
+def volatility(returns: "Floats") -> float:
     """Annualized volatility of daily returns."""
     from quant.numeric.moments import moments
 
     own = moments(returns)
-    return math.sqrt(own.second * own.count / (own.count - 1) * YEAR)
+    return math.sqrt(own.second * own.count / (own.count - 1) * DAYS)

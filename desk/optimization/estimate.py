@@ -7,8 +7,8 @@ from desk.governance.estimates import Estimate, Machines
 from desk.market.prices import PriceSource
 from desk.optimization.estimate_schemas import LaunchEstimate
 from desk.optimization.request import MAX_PLANS, OptimizationRequest
+from quant.numeric.units import DAYS
 
-DAYS = 252
 PATH_DAYS_PER_SECOND = 2.0e8
 """Strategy-path-days per core, path generation included; a cautious figure from `make bench`."""
 START_SECONDS = 3.0

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.optimization.inputs.market_data import Market
-from desk.optimization.inputs.splits import DAYS
 from desk.optimization.request import OptimizationRequest
 from desk.scenarios.schemas import HISTORY
+from quant.numeric.arrays import Floats
 from quant.numeric.measured import Measured
+from quant.numeric.units import DAYS
 from quant.strategies.choices import InnerPortfolio, Rebalancing
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
@@ -25,8 +25,6 @@ from quant.strategies.trial import Trial
 from quant.worlds.paths import PathModel, path_model
 from quant.worlds.regimes import labels
 from quant.worlds.scenario import Scenario
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

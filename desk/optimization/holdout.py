@@ -8,6 +8,7 @@ from desk.figures.figures import Figure, Unit
 from desk.figures.metric_figures import metric_figures
 from desk.optimization.result import OptimizationResult
 from quant.numeric.frozen import Frozen
+from quant.numeric.units import BASIS_POINTS
 from quant.strategies.evaluation import Evaluation
 from store.errors import Conflict
 from store.records import Key
@@ -73,7 +74,10 @@ def _figures(world: "World", winner: Evaluation, benchmark: Evaluation, asset: E
     yield _figure("days", "count of locked sessions", winner.days, "days")
     gained = winner.metrics.utility.value - benchmark.metrics.utility.value
     yield _figure(
-        "advantage_bps", "benefit of the winner on the holdout, over the matched constant weight", gained * 1e4, "bps"
+        "advantage_bps",
+        "benefit of the winner on the holdout, over the matched constant weight",
+        gained * BASIS_POINTS,
+        "bps",
     )
     rules = {
         "winner": ("the winner", winner),

@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 from desk.figures.figures import Unit
 from desk.optimization.request import Limit, LimitName
+from quant.numeric.units import BASIS_POINTS
 from quant.strategies.metrics import Metrics
 
 LimitUnit: TypeAlias = Literal["probability", "percent", "bps", "multiple"]
@@ -80,7 +81,7 @@ LIMITS: Final[Mapping[LimitName, MandateLimit]] = {
         wish="max_cost",
         unit="bps",
         figure_unit="bps",
-        scale=10_000.0,
+        scale=BASIS_POINTS,
     ),
     "leverage": MandateLimit(
         metric="largest_weight",

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput
 from desk.figures.figures import Figure
@@ -28,13 +27,12 @@ from quant.allocate import (
 from quant.allocation.risk_budgeting import risk_contributions
 from quant.covariance.estimators import ILL_CONDITIONED, condition_number, correlation
 from quant.covariance.samples import RECOMMENDED_OBSERVATIONS
+from quant.numeric.arrays import Floats
 from quant.numeric.errors import Infeasible
 from quant.numeric.frozen import Frozen
 from quant.numeric.moments import moments
-from quant.numeric.returns import DAYS
+from quant.numeric.units import DAYS
 from quant.risk.portfolio import portfolio_returns
-
-Floats = NDArray[np.float64]
 
 TOOL = "compare_allocations"
 METHODS: tuple[Method, ...] = get_args(Method)

@@ -3,16 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput
 from desk.portfolios.correlation_schemas import CorrelationRepair
 from quant.covariance.correlation_repair import nearest_correlation
 from quant.covariance.estimators import ILL_CONDITIONED
 from quant.covariance.semidefinite import INDEFINITE
+from quant.numeric.arrays import Floats
 from quant.worlds.joint_moments import correlation_of
-
-Floats = NDArray[np.float64]
 
 MAX_ASSETS = 100
 """Largest matrix that is repaired at once, in about a second."""

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput
 from desk.market.prices import Prices, PriceSource
 from desk.optimization.inputs.market_data import Market, build_market
 from desk.optimization.request import OptimizationRequest
+from quant.numeric.arrays import Dates, Floats
 from quant.numeric.returns import Returns
-
-Floats = NDArray[np.float64]
 
 CASH = "cash"
 INDEX = "sp500"
@@ -189,7 +187,7 @@ def _join(markets: Mapping[str, Market], places: Sequence[tuple[str, str]]) -> A
     )
 
 
-def _common_days(markets: Iterable[Market]) -> tuple[NDArray[np.datetime64], np.datetime64]:
+def _common_days(markets: Iterable[Market]) -> tuple[Dates, np.datetime64]:
     """Sessions common to all markets, and the first day of the earliest validation."""
     days = [market.dates[market.train.start : market.validate.stop] for market in markets]
     ends = np.array([market.dates[market.train.stop] for market in markets])

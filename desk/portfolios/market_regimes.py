@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.figures.figures import Figure
 from desk.figures.sheet import ORDINALS, Sheet
@@ -14,13 +13,13 @@ from desk.market.prices import PriceSource
 from desk.market.regimes import Band, Direction, regime_of
 from desk.portfolios.holdings import Assets, load_assets
 from quant.covariance.estimators import correlation, sample
+from quant.numeric.arrays import Floats
 from quant.numeric.frozen import Frozen
-from quant.numeric.returns import DAYS
+from quant.numeric.units import DAYS
 from quant.performance.growth import compounded
 from quant.worlds.hidden_markov import filtered_probabilities, fit_hidden_markov
 from quant.worlds.regimes import MARKETS, market_state
 
-Floats = NDArray[np.float64]
 Phase: TypeAlias = Literal["bear", "undetermined", "bull"]
 
 TOOL = "analyse_market"

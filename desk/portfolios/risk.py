@@ -5,7 +5,6 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.figures.sheet import ORDINALS, Money, Sheet
 from desk.market.prices import PriceSource
@@ -21,8 +20,10 @@ from desk.portfolios.stress import (
 )
 from desk.portfolios.stress_schemas import StressRequest
 from quant.covariance.estimators import correlation, sample
+from quant.numeric.arrays import Floats
 from quant.numeric.moments import Moments, moments
-from quant.numeric.returns import DAYS, Returns
+from quant.numeric.returns import Returns
+from quant.numeric.units import DAYS
 from quant.performance.crises import HISTORICAL_WINDOWS
 from quant.performance.drawdown_periods import drawdown_table
 from quant.performance.regression import alpha_beta
@@ -31,8 +32,6 @@ from quant.risk.correlation_stress import CRISIS_CORRELATION, stressed_covarianc
 from quant.risk.portfolio import component_contributions, portfolio_returns
 from quant.risk.stress import stress_table
 from quant.risk.tails import Method, tail_risk
-
-Floats = NDArray[np.float64]
 
 TOOL = "assess_portfolio"
 TAILS: dict[Method, str] = {

@@ -2,9 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.figures.sheet import ORDINALS, Money, Sheet
 from desk.market.prices import PriceSource
@@ -21,8 +18,6 @@ from quant.covariance.estimators import sample
 from quant.numeric.errors import DataError, Infeasible
 from quant.risk.correlation_stress import reverse_stress
 from quant.risk.stress import factor_exposures, factor_shock
-
-Floats = NDArray[np.float64]
 
 USUAL_SHOCKS: Mapping[str, float] = {INDEX: -0.2}
 """Moves of factors where none are asked for."""

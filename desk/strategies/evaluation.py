@@ -6,7 +6,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput
 from desk.figures import labels
@@ -17,7 +16,6 @@ from desk.market.prices import Prices, PriceSource
 from desk.market.regimes import volatility
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market
-from desk.optimization.judgement.benefit import BPS
 from desk.optimization.judgement.finalists import variance
 from desk.optimization.judgement.historical_record import unlocked_days
 from desk.optimization.judgement.judge import matched_weight
@@ -33,9 +31,11 @@ from desk.strategies.evaluation_schemas import (
     YearlyReturn,
 )
 from desk.strategies.templates import Rule
+from quant.numeric.arrays import Floats
 from quant.numeric.elementary import exp
 from quant.numeric.errors import DataError
 from quant.numeric.measured import Measured
+from quant.numeric.units import BASIS_POINTS, DAYS
 from quant.performance.growth import calendar_years
 from quant.strategies.choices import ESTIMATORS, REBALANCING
 from quant.strategies.config import StrategyConfig
@@ -46,12 +46,10 @@ from quant.strategies.simulation import Simulation, evaluations
 from quant.worlds.regimes import volatility_state
 from quant.worlds.scenario import BUILT_IN, Scenario
 
-Floats = NDArray[np.float64]
-
 TOOL = "evaluate_strategy"
 CURVE = (0.05, 0.08, 0.10, 0.12, 0.15, 0.18, 0.20, 0.25, 0.30, 0.40)
 """Volatilities at which the weight is evaluated."""
-MIN_DAYS = 252
+MIN_DAYS = DAYS
 """Minimum sessions for yearly figures."""
 _HALF = 0.05
 """Distance from one half within which a weight counts as one half."""
@@ -254,9 +252,9 @@ def _add_advantages(sheet: Sheet, quick_evaluation: QuickEvaluation, simulated: 
     own = quick_evaluation.held[0]
     for k, rule_evaluation in enumerate(quick_evaluation.held[1:], 1):
         words = f"advantage of the strategy over {_LABEL[rule_evaluation.subject]}, by utility,"
-        gap = BPS * (own.history.metrics.utility.value - rule_evaluation.history.metrics.utility.value)
+        gap = BASIS_POINTS * (own.history.metrics.utility.value - rule_evaluation.history.metrics.utility.value)
         sheet.add(f"versus_{rule_evaluation.subject}_history_bps", f"{words} on the days used", gap, "bps")
-        gaps = BPS * (simulated.utilities[0] - simulated.utilities[k])
+        gaps = BASIS_POINTS * (simulated.utilities[0] - simulated.utilities[k])
         paired = Measured(value=math.fsum(gaps) / gaps.size, error=math.sqrt(variance(gaps) / gaps.size))
         sheet.add(
             f"versus_{rule_evaluation.subject}_simulated_bps",

@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from desk.base.code_version import code_version
 from desk.surrogates.features import feature_names
-from desk.surrogates.gaussian_process import Fit, FittedSurrogate, Floats, Process
+from desk.surrogates.gaussian_process import Fit, FittedSurrogate, Process
 from desk.surrogates.schemas import TARGETS, BadSurrogate, HeldOut, Problem, Target
+from quant.numeric.arrays import Floats
 from quant.numeric.frozen import Frozen
 from quant.strategies.config import StrategyConfig
 

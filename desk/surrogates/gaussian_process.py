@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.surrogates.features import features
 from desk.surrogates.schemas import (
@@ -23,11 +22,11 @@ from desk.surrogates.schemas import (
     Target,
     TooFewTrials,
 )
+from quant.numeric.arrays import Flags, Floats
+from quant.numeric.units import BASIS_POINTS
 from quant.strategies.config import StrategyConfig
 from quant.strategies.objective import scenario_weights, scores
 from quant.strategies.trial import Trial
-
-Floats = NDArray[np.float64]
 
 HOLDOUT_STRIDE = 5
 """Every fifth complete trial is held out to estimate the model's errors."""
@@ -37,7 +36,6 @@ LEVEL, MIN_COVERAGE = 0.95, 0.90
 """Nominal coverage; intervals with a held-out coverage below `MIN_COVERAGE` are widened to reach it."""
 MAX_SCALE_TRIALS = 300
 """Maximum number of trials for fitting length scales, whose gradient dominates the time; predictions use all trials."""
-BPS = 1e4
 _LOG_SCALE_MEAN, _LOG_SCALE_DEVIATION = 1.5, 0.7
 """Prior mean and deviation of the logarithm of a length scale, since few trials cannot determine 20 scales."""
 _DEFAULT_SCALE = 2.0
@@ -199,7 +197,7 @@ def _points(configs: Sequence[StrategyConfig], target_volatility: float) -> Floa
     return np.array([features(config, target_volatility) for config in configs])
 
 
-def _fit(points: Floats, values: Floats, errors: Floats, is_held_out: NDArray[np.bool_]) -> Fit:
+def _fit(points: Floats, values: Floats, errors: Floats, is_held_out: Flags) -> Fit:
     training = ~is_held_out
     process = _fit_process(points[training], values[training], errors[training])
     model = _condition(process, points[training], values[training], errors[training])
@@ -264,8 +262,8 @@ def _holdout_errors(residuals: Floats, deviations: Floats, truth: Floats, naive:
     squared, spread = float((np.square(residuals)).mean()), float(truth.var())
     return HeldOut(
         trials=truth.size,
-        rmse_bps=round(BPS * math.sqrt(squared), 4),
-        naive_bps=round(BPS * math.sqrt(float((np.square(truth - naive)).mean())), 4),
+        rmse_bps=round(BASIS_POINTS * math.sqrt(squared), 4),
+        naive_bps=round(BASIS_POINTS * math.sqrt(float((np.square(truth - naive)).mean())), 4),
         r_squared=round(1.0 - squared / spread, 4) if spread > 0.0 else 0.0,
         coverage=coverage,
         widened=math.ceil(1e3 * widened) / 1e3,

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from desk.surrogates.gaussian_process import FittedSurrogate, Floats, posterior
+from desk.surrogates.gaussian_process import FittedSurrogate, posterior
+from quant.numeric.arrays import Floats
 from quant.strategies.config import SearchSpace, StrategyConfig
 from quant.strategies.search import choices, compose, sobol, stream_seed
 

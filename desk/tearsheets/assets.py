@@ -10,10 +10,12 @@ from desk.base.errors import InvalidInput
 from desk.market.checks.prices import require_usable
 from desk.market.prices import Prices, PriceSource
 from desk.market.universe import split_universe
-from desk.optimization.inputs.splits import DAYS, locked_days
+from desk.optimization.inputs.splits import locked_days
 from desk.optimization.request import OptimizationRequest
 from desk.portfolios.holdings import CASH, find_places
-from desk.tearsheets.levels import Days, Floats, Levels
+from desk.tearsheets.levels import Levels
+from quant.numeric.arrays import Dates, Floats
+from quant.numeric.units import DAYS
 
 DIVIDEND_YIELD = OptimizationRequest().dividend_yield
 
@@ -57,7 +59,7 @@ async def load_assets(prices: PriceSource, names: Sequence[str], *, field: str) 
     return loaded
 
 
-def common_days(assets: Mapping[str, AssetLevels], *, field: str) -> Days:
+def common_days(assets: Mapping[str, AssetLevels], *, field: str) -> Dates:
     """Days on which every asset has a close."""
     days = reduce(np.intersect1d, (each.levels.dates for each in assets.values()))
     if days.size < 3:

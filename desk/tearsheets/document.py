@@ -13,7 +13,7 @@ from desk.base.errors import InvalidInput
 from desk.figures.figures import Figure
 from desk.figures.sheet import Sheet
 from desk.optimization.result import OptimizationResult
-from desk.tearsheets.levels import Floats, Levels, cash_returns, frequency_of
+from desk.tearsheets.levels import Levels, cash_returns, frequency_of
 from desk.tearsheets.schemas import (
     CrisisRow,
     Distribution,
@@ -26,6 +26,7 @@ from desk.tearsheets.schemas import (
     YearRow,
 )
 from desk.tearsheets.subjects import SubjectSeries, load_benchmark, load_subject
+from quant.numeric.arrays import Floats
 from quant.numeric.errors import DataError
 from quant.performance.drawdown_periods import drawdown_table
 from quant.performance.growth import drawdowns

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from desk.base.errors import InvalidInput
 from desk.market.bundled import cash_rates
 from desk.tearsheets.schemas import GivenSeries
+from quant.numeric.arrays import Dates, Flags, Floats
 from quant.numeric.errors import DataError
 from quant.worlds.cash import accrual
-
-Floats = NDArray[np.float64]
-Days = NDArray[np.datetime64]
 
 OLDEST = 7
 """Largest age in days of a level that still counts as known."""
@@ -31,7 +29,7 @@ _WEEKEND_SHARE = 0.2
 class Levels:
     """`dates` and `values` of shape (T + 1,): the first is the start, before the first return."""
 
-    dates: Days
+    dates: Dates
     values: Floats
     name: str
 
@@ -58,13 +56,13 @@ class Levels:
         stop = slice(rows[0], rows[-1] + 2) if rows.size else slice(0, 1)
         return type(self)(self.dates[stop], self.values[stop], self.name)
 
-    def covered(self, dates: Days) -> NDArray[np.bool_]:
+    def covered(self, dates: Dates) -> Flags:
         """Whether the level is known on each of `dates`."""
         place = np.searchsorted(self.dates, dates, side="right") - 1
         age = (dates - self.dates[np.maximum(place, 0)]).astype(np.int64)
         return (place >= 0) & (age <= OLDEST)
 
-    def at(self, dates: Days) -> Floats:
+    def at(self, dates: Dates) -> Floats:
         """The last known level on each of `dates`."""
         return self.values[np.searchsorted(self.dates, dates, side="right") - 1]
 
@@ -94,7 +92,7 @@ def given_levels(series: GivenSeries, field: str) -> Levels:
     return Levels(days, values, series.name)
 
 
-def cash_returns(dates: Days, annual: float | None, periods: int) -> tuple[Floats, str]:
+def cash_returns(dates: Dates, annual: float | None, periods: int) -> tuple[Floats, str]:
     """Riskless return of each period that ends on `dates[1:]`, and what it is in words."""
     if annual is not None:
         return np.full(dates.size - 1, (1.0 + annual) ** (1.0 / periods) - 1.0), f"{annual:.2%} a year, as requested"
@@ -110,7 +108,7 @@ def cash_returns(dates: Days, annual: float | None, periods: int) -> tuple[Float
     return accrued, words
 
 
-def frequency_of(dates: Sequence[np.datetime64] | Days, periods: int | None) -> tuple[int, str]:
+def frequency_of(dates: Sequence[np.datetime64] | Dates, periods: int | None) -> tuple[int, str]:
     """Periods a year and their name, by the spacing of the dates unless `periods` is given."""
     names = {count: name for _, _, count, name in _FREQUENCIES} | {365: "daily"}
     if periods is not None:

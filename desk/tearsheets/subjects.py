@@ -15,8 +15,9 @@ from desk.portfolios.holdings import CASH, INDEX, TOLERANCE
 from desk.portfolios.repository import load_portfolio
 from desk.portfolios.schemas import Portfolio
 from desk.tearsheets.assets import AssetLevels, common_days, load_asset, load_assets
-from desk.tearsheets.levels import Days, Floats, Levels, cash_returns, given_levels
+from desk.tearsheets.levels import Levels, cash_returns, given_levels
 from desk.tearsheets.schemas import DatedHoldings, TearsheetRequest
+from quant.numeric.arrays import Dates, Floats
 from quant.numeric.errors import DataError
 from quant.performance.held_weights import held_returns
 
@@ -201,7 +202,7 @@ async def _holdings(
     )
 
 
-def _returns(assets: Mapping[str, AssetLevels], weights: Mapping[str, float], field: str) -> tuple[Days, Floats]:
+def _returns(assets: Mapping[str, AssetLevels], weights: Mapping[str, float], field: str) -> tuple[Dates, Floats]:
     """Common days, shape (T + 1,), and the returns of each of `weights` over them, cash at its rate."""
     days = common_days(assets, field=field)
     columns: list[Floats] = []

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from desk.base.errors import InvalidInput, reason_and_allowed
@@ -19,15 +18,13 @@ from quant.numeric.elementary import power
 from quant.numeric.errors import DataError
 from quant.numeric.frozen import Frozen
 from quant.numeric.measured import Measured
-from quant.numeric.returns import DAYS
+from quant.numeric.units import DAYS
 from quant.wealth.montecarlo import simulate_wealth
 from quant.wealth.summary import WealthSummary
 from quant.worlds.joint import JointModel, joint_model
 from quant.worlds.joint_laws import MarketState
 from quant.worlds.regimes import labels
 from quant.worlds.scenario import BUILT_IN, GBM_BANNER, Scenario
-
-Floats = NDArray[np.float64]
 
 TOOL = "simulate_wealth"
 _LUCK = {0.05: "bad luck", 0.25: "some misfortune", 0.50: "ordinary luck", 0.75: "some fortune", 0.95: "good luck"}

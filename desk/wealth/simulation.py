@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.market.prices import PriceSource
@@ -34,18 +33,17 @@ from desk.wealth.schemas import (
     Terms,
 )
 from quant.covariance.estimators import sample
+from quant.numeric.arrays import Dates, Floats
 from quant.numeric.elementary import power
 from quant.numeric.errors import DataError
 from quant.numeric.measured import Measured
-from quant.numeric.returns import DAYS
+from quant.numeric.units import DAYS
 from quant.wealth.kernel import MONTH
 from quant.wealth.montecarlo import paths_for_error, simulate_wealth, trajectories
 from quant.wealth.summary import Distribution, WealthSummary
 from quant.worlds.joint import JointModel, joint_model
 from quant.worlds.joint_moments import correlation_of
 from quant.worlds.regimes import labels
-
-Floats = NDArray[np.float64]
 
 ASSUMED_CASH_RATE = 0.02
 """Cash rate for given returns, which contain none."""
@@ -68,7 +66,7 @@ class Sample:
     names: tuple[str, ...]
     values: Floats
     cash_rate: float
-    days: NDArray[np.datetime64] | None
+    days: Dates | None
     caveats: tuple[str, ...]
 
 

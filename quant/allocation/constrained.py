@@ -13,15 +13,14 @@ from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.allocation.constraints import Constraints, Group, Rows, highest, refuse
 from quant.allocation.frontier import Frontier, frontier_between
 from quant.covariance.semidefinite import checked_covariance
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Flags, Floats
 from quant.numeric.errors import DataError, Infeasible, QuantError
-
-Floats = NDArray[np.float64]
 
 _TOLERANCE: Final = 1e-11
 _ACCEPTED: Final = 1e-8
@@ -41,7 +40,7 @@ def minimum_variance(
     groups: Sequence[Group] = (),
     turnover: float | None = None,
     current: ArrayLike | None = None,
-) -> NDArray[np.float64]:
+) -> Floats:
     """Weights with the least variance.
 
     Parameters
@@ -99,7 +98,7 @@ def minimum_variance_at(
     groups: Sequence[Group] = (),
     turnover: float | None = None,
     current: ArrayLike | None = None,
-) -> NDArray[np.float64]:
+) -> Floats:
     """Weights with the least variance among those whose mean return is at least `target`: a frontier point.
 
     Below the mean return of the minimum variance portfolio the answer is that portfolio, since all others with the
@@ -168,7 +167,7 @@ def maximum_sharpe(
     groups: Sequence[Group] = (),
     turnover: float | None = None,
     current: ArrayLike | None = None,
-) -> NDArray[np.float64]:
+) -> Floats:
     r"""Weights with the highest Sharpe ratio.
 
     .. math:: \max_w \frac{(\mu - r)' w}{\sqrt{w' \Sigma w}}
@@ -240,7 +239,7 @@ def maximum_diversification(
     groups: Sequence[Group] = (),
     turnover: float | None = None,
     current: ArrayLike | None = None,
-) -> NDArray[np.float64]:
+) -> Floats:
     r"""Weights with the highest diversification ratio, the mean volatility over the portfolio's.
 
     .. math:: \max_w \frac{\sigma' w}{\sqrt{w' \Sigma w}}
@@ -337,7 +336,7 @@ def _solve_scaled(cov: Floats, normal: Floats, constraints: Constraints) -> Floa
     return weights
 
 
-def _clarabel(cov: Floats, normal: Floats, constraints: Rows) -> tuple[Floats, float, NDArray[np.bool_]] | None:
+def _clarabel(cov: Floats, normal: Floats, constraints: Rows) -> tuple[Floats, float, Flags] | None:
     """The y and k of the least y' cov y, and which rows bind; none if the solver does not say that they are optimal."""
     import clarabel
     from scipy import sparse
@@ -368,9 +367,7 @@ def _clarabel(cov: Floats, normal: Floats, constraints: Rows) -> tuple[Floats, f
     return x[:n], float(x[-1]), price > slack
 
 
-def _polish(
-    cov: Floats, normal: Floats, constraints: Constraints, weights: Floats, binding: NDArray[np.bool_]
-) -> Floats:
+def _polish(cov: Floats, normal: Floats, constraints: Constraints, weights: Floats, binding: Flags) -> Floats:
     """The first of these that satisfies the constraints and has no more variance than the solver's `weights`.
 
     The optimum on the constraints that bind, the weights with those next to a bound moved onto it, and the weights cut
@@ -403,7 +400,7 @@ def _clip_to_bounds(constraints: Constraints, weights: Floats) -> Floats:
 
 
 def _solve_binding(
-    cov: Floats, normal: Floats, constraints: Constraints, weights: Floats, binding: NDArray[np.bool_]
+    cov: Floats, normal: Floats, constraints: Constraints, weights: Floats, binding: Flags
 ) -> Floats | None:
     """The optimum with each binding inequality as an equation: one linear system in the free weights and k."""
     n = weights.size

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import check_fields
+from quant.numeric.arrays import Floats
 from quant.numeric.errors import DataError, Infeasible, QuantError
-
-Floats = NDArray[np.float64]
 
 _ROUNDING: Final = 1e-9
 """Constraints that contradict each other by less than this count as feasible."""

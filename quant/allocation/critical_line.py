@@ -16,12 +16,9 @@ assets is definite (Murty 1974). Loops run in index order without BLAS: a line h
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quant.numeric.arrays import Floats, Ints
 from quant.numeric.compilation import compiled
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 _LOWER, _UPPER, _FREE, _FIXED = range(4)
 _SINGULAR = 1e-13
@@ -34,7 +31,7 @@ _DRIFT = 1e-10
 
 
 @compiled
-def _schur(cov: Floats, inverse: Floats, free: Integers, k: int, asset: int, image: Floats) -> float:
+def _schur(cov: Floats, inverse: Floats, free: Ints, k: int, asset: int, image: Floats) -> float:
     """Schur complement of `asset` in the bordered matrix, zero if it is rounding; `image`: inverse times its column."""
     for b in range(k + 1):
         image[b] = inverse[0, b]
@@ -54,7 +51,7 @@ def _schur(cov: Floats, inverse: Floats, free: Integers, k: int, asset: int, ima
 
 
 @compiled
-def _enter(inverse: Floats, free: Integers, k: int, asset: int, image: Floats, schur: float) -> int:
+def _enter(inverse: Floats, free: Ints, k: int, asset: int, image: Floats, schur: float) -> int:
     """Border the inverse; the new number of free assets."""
     for a in range(k + 1):
         share = image[a] / schur
@@ -69,7 +66,7 @@ def _enter(inverse: Floats, free: Integers, k: int, asset: int, image: Floats, s
 
 
 @compiled
-def _leave(inverse: Floats, free: Integers, k: int, position: int) -> int:
+def _leave(inverse: Floats, free: Ints, k: int, position: int) -> int:
     """Take the free asset at `position` out of the inverse; the new number of free assets."""
     p = position + 1
     pivot = inverse[p, p]
@@ -88,7 +85,7 @@ def _leave(inverse: Floats, free: Integers, k: int, position: int) -> int:
 
 
 @compiled
-def _invert(cov: Floats, inverse: Floats, free: Integers, k: int, image: Floats) -> int:
+def _invert(cov: Floats, inverse: Floats, free: Ints, k: int, image: Floats) -> int:
     """Compute the inverse anew from the first `k` of `free`; the number of assets that it holds."""
     inverse[0, 0] = -cov[free[0], free[0]]
     inverse[0, 1] = 1.0
@@ -104,7 +101,7 @@ def _invert(cov: Floats, inverse: Floats, free: Integers, k: int, image: Floats)
 
 
 @compiled
-def _add_rows(cov: Floats, free: Integers, k: int, x: Floats, w: Floats, of_x: Floats, of_w: Floats) -> None:
+def _add_rows(cov: Floats, free: Ints, k: int, x: Floats, w: Floats, of_x: Floats, of_w: Floats) -> None:
     """Add the rows of the free assets, times `x` by position and times `w` by asset."""
     n = of_x.size
     a = 0
@@ -125,7 +122,7 @@ def _add_rows(cov: Floats, free: Integers, k: int, x: Floats, w: Floats, of_x: F
 
 
 @compiled
-def _direction(mean: Floats, inverse: Floats, free: Integers, k: int, x: Floats) -> None:
+def _direction(mean: Floats, inverse: Floats, free: Ints, k: int, x: Floats) -> None:
     """Change of the free weights, from position 1, as the multiplier falls by one is minus `x`."""
     x[: k + 1] = 0.0
     for a in range(k):
@@ -146,9 +143,7 @@ def _direction(mean: Floats, inverse: Floats, free: Integers, k: int, x: Floats)
 
 
 @compiled
-def _start(
-    cov: Floats, mean: Floats, weights: Floats, place: Integers, free: Integers, k: int, gradient: Floats
-) -> float:
+def _start(cov: Floats, mean: Floats, weights: Floats, place: Ints, free: Ints, k: int, gradient: Floats) -> float:
     """Least multiplier at which a portfolio of the greatest return is efficient; the free assets have one mean."""
     gradient[:] = 0.0
     for i in range(mean.size):
@@ -173,10 +168,10 @@ def _next_event(
     lower: Floats,
     upper: Floats,
     weights: Floats,
-    place: Integers,
-    barred: Integers,
+    place: Ints,
+    barred: Ints,
     stamp: int,
-    free: Integers,
+    free: Ints,
     k: int,
     x: Floats,
     slope: Floats,
@@ -227,8 +222,8 @@ def _trace(  # noqa: C901, PLR0915  (one segment of the line, read top-down)
     lower: Floats,
     upper: Floats,
     weights: Floats,
-    place: Integers,
-    free: Integers,
+    place: Ints,
+    free: Ints,
     k: int,
     inverse: Floats,
     record: int,
@@ -330,7 +325,7 @@ def _trace(  # noqa: C901, PLR0915  (one segment of the line, read top-down)
 
 
 @compiled
-def _fill(order: Integers, lower: Floats, upper: Floats, weights: Floats, place: Integers) -> int:
+def _fill(order: Ints, lower: Floats, upper: Floats, weights: Floats, place: Ints) -> int:
     """Lower bounds, then one asset after the other of `order` up to its upper bound; the last that was raised."""
     rest = 1.0
     for i in range(lower.size):
@@ -356,7 +351,7 @@ def _fill(order: Integers, lower: Floats, upper: Floats, weights: Floats, place:
 
 @compiled
 def critical_line(
-    cov: Floats, mean: Floats, order: Integers, lower: Floats, upper: Floats, record: int
+    cov: Floats, mean: Floats, order: Ints, lower: Floats, upper: Floats, record: int
 ) -> tuple[int, Floats, Floats]:
     """Corners of the line from the greatest return to the least variance, for bounds that leave a choice.
 

@@ -12,16 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.allocation.constraints import checked_bounds, checked_budget
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError, QuantError
 from quant.numeric.moments import finite_matrix
 from quant.numeric.returns import Returns
-
-Floats = NDArray[np.float64]
 
 _ITERATIONS: Final = 100
 _GAP: Final = 1e-10
@@ -65,7 +64,7 @@ class CvarPortfolio(NamedTuple):
 @checked_arguments
 def minimum_cvar(
     scenarios: ArrayLike | Returns, level: float = 0.95, lower: ArrayLike = 0.0, upper: ArrayLike = 1.0
-) -> NDArray[np.float64]:
+) -> Floats:
     r"""Weights with the least conditional value at risk of the loss.
 
     .. math:: \min_{w, \alpha} \; \alpha + \frac{1}{(1 - \beta) S} \sum_s \max(0, -r_s' w - \alpha)

@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.allocation.constraints import checked_bounds, checked_budget
 from quant.allocation.critical_line import critical_line
 from quant.covariance.semidefinite import INDEFINITE, factorises, refuse_indefinite, symmetric_covariance
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats, Ints
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError, Infeasible
-
-Floats = NDArray[np.float64]
 
 _LARGE = 250
 """Number of assets from which the definiteness of the covariance is checked on a separate thread."""
@@ -271,9 +270,7 @@ def _is_least(weights: Floats, cov: Floats, lower: Floats, upper: Floats) -> boo
 
 
 @compiled
-def _lies_lowest(
-    weights: Floats, gradient: Floats, order: NDArray[np.int64], cov: Floats, lower: Floats, upper: Floats
-) -> bool:
+def _lies_lowest(weights: Floats, gradient: Floats, order: Ints, cov: Floats, lower: Floats, upper: Floats) -> bool:
     """Whether `weights` come as low on the `gradient` as any portfolio; `order` is of its rising entries."""
     now, lowest, rest, variance = 0.0, 0.0, 1.0, 0.0
     for i in range(weights.size):
@@ -289,7 +286,7 @@ def _lies_lowest(
 
 
 @compiled
-def _tie(order: NDArray[np.int64], mean: Floats, tolerance: float) -> None:
+def _tie(order: Ints, mean: Floats, tolerance: float) -> None:
     """Make equal, in falling `order`, what differs by rounding only."""
     for a in range(1, order.size):
         if mean[order[a - 1]] - mean[order[a]] <= tolerance:

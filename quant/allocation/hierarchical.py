@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.covariance.semidefinite import checked_covariance
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats, Ints
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
-
-Floats: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
 
 Linkage: TypeAlias = Literal["single", "ward", "average", "complete"]
 Distance: TypeAlias = Literal["lopez_de_prado_2016", "correlation"]

@@ -1,15 +1,16 @@
 """Weights that need no expected return and no correlation: equal weights and inverse volatility."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.covariance.semidefinite import checked_covariance
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats
 from quant.numeric.errors import DataError
 
 
 @checked_arguments
-def equal_weights(assets: int) -> NDArray[np.float64]:
+def equal_weights(assets: int) -> Floats:
     """The same weight for each of `assets` assets, shape (N,).
 
     Raises
@@ -32,7 +33,7 @@ def equal_weights(assets: int) -> NDArray[np.float64]:
 
 
 @checked_arguments
-def inverse_volatility(cov: ArrayLike) -> NDArray[np.float64]:
+def inverse_volatility(cov: ArrayLike) -> Floats:
     """Weights in inverse proportion to the volatilities.
 
     Parameters

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.allocation.constraints import Constraints, Group, highest
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats
 from quant.numeric.errors import DataError
-
-Floats = NDArray[np.float64]
 
 _NEARLY_NONE: Final = 1e-9
 """Floor of a variance, as a share of the assets' mean variance: below it differences are rounding."""

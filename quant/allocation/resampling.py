@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.allocation.frontier import efficient_frontier
 from quant.numeric.arguments import checked_arguments, floats, refuse_overflow
+from quant.numeric.arrays import Floats, Ints
 from quant.numeric.errors import DataError, Infeasible, QuantError
 from quant.numeric.moments import finite_matrix
 from quant.numeric.returns import Returns
-
-Floats = NDArray[np.float64]
 
 _REFUSALS: Final = 0.1
 """The largest share of the draws on which a rule may fail."""
@@ -247,7 +246,7 @@ def _moments(sample: Floats) -> tuple[Floats, Floats]:
     return mean, centred.T @ centred / (len(sample) - 1)
 
 
-def _resampled_rows(count: int, draws: int, mean_block: float, seed: int) -> Iterator[NDArray[np.int64]]:
+def _resampled_rows(count: int, draws: int, mean_block: float, seed: int) -> Iterator[Ints]:
     """Rows of each draw: a block starts anywhere with probability 1 / mean_block, and runs on past the end."""
     generator = np.random.Generator(np.random.Philox(seed))
     position = np.arange(count)

@@ -13,7 +13,7 @@ Newton method finishes. Loops run in index order without BLAS, so that the weigh
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.covariance.semidefinite import (
     FINE,
@@ -28,10 +28,9 @@ from quant.covariance.semidefinite import (
     writable,
 )
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError, Infeasible
-
-Floats = NDArray[np.float64]
 
 ACCEPTED = 1e-8
 """Largest distance of a share of risk from its budget."""

@@ -2,19 +2,18 @@
 
 import math
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.covariance.samples import complete_returns, deviations_from_mean, refuse_no_variance
 from quant.covariance.semidefinite import checked_covariance
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
-
-Floats: TypeAlias = NDArray[np.float64]
 
 _DENSITY_POINTS: Final = 1000
 _BANDWIDTH: Final = 0.01

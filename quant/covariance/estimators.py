@@ -5,10 +5,10 @@ Matrix products and eigenvalues are BLAS and LAPACK's, whose last bits change wi
 """
 
 import math
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.covariance.samples import (
     Alignment,
@@ -20,10 +20,9 @@ from quant.covariance.samples import (
 )
 from quant.covariance.semidefinite import checked_covariance, standardised
 from quant.numeric.arguments import checked_arguments, refuse_overflow
+from quant.numeric.arrays import Floats
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
-
-Floats: TypeAlias = NDArray[np.float64]
 
 ILL_CONDITIONED: Final = 1e4
 """Condition number above which an optimiser's answer amplifies the noise of its input."""

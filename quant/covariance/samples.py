@@ -4,13 +4,13 @@ import math
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import refuse_overflow
+from quant.numeric.arrays import Floats
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
 
-Floats: TypeAlias = NDArray[np.float64]
 Alignment: TypeAlias = Literal["inner", "pairwise"]
 """Treatment of missing returns: drop the sessions that miss one, or use for each pair the sessions that both have."""
 

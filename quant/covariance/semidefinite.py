@@ -8,10 +8,9 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
-
-Floats = NDArray[np.float64]
 
 INDEFINITE = 1e-8
 """A correlation matrix with an eigenvalue below minus this is indefinite; a smaller deficit may be rounding."""

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.covariance.samples import complete_returns, deviations_from_mean, refuse_no_variance
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
 
-Floats: TypeAlias = NDArray[np.float64]
 Target: TypeAlias = Literal["scaled_identity", "constant_correlation"]
 
 

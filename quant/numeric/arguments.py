@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, cast, get
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quant.numeric.arrays import Dates, Floats
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
 
@@ -89,7 +90,7 @@ def _field_checks(record: type[Any]) -> tuple[tuple[str, _Check], ...]:
     return tuple((name, check) for name, check in checks if check is not None)
 
 
-def floats(values: Any, name: str) -> NDArray[np.float64]:
+def floats(values: Any, name: str) -> Floats:
     """`values` as numbers, not yet known to be finite; an array of float64 is not copied.
 
     Raises
@@ -125,7 +126,7 @@ def _unconverted(values: Any, name: str) -> NDArray[Any]:
         raise DataError(f"`{name}` must be numbers; {_first_non_number(array)}") from None
 
 
-def refuse_overflow(values: NDArray[np.float64], name: str) -> None:
+def refuse_overflow(values: Floats, name: str) -> None:
     """Raise a DataError for finite numbers whose squares overflow.
 
     Raises
@@ -166,7 +167,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _days(values: Any, name: str) -> NDArray[np.datetime64]:
+def _days(values: Any, name: str) -> Dates:
     allowed = "days, as datetime64, date or ISO text"
     try:
         array = np.asarray(values)

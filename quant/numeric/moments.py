@@ -4,14 +4,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
 
-DAYS = 252
-"""Sessions of a year."""
 NO_VARIATION = 1e-12
 """A series whose variance is below this share of its mean square has no Sharpe ratio: rounding."""
 ROUNDING = 1e-28
@@ -54,7 +53,7 @@ class Moments:
         return self.fourth / (self.second * self.second) if self.varies else 3.0
 
 
-def checked_series(values: ArrayLike | Returns, *, name: str, shortest: int = 2) -> NDArray[np.float64]:
+def checked_series(values: ArrayLike | Returns, *, name: str, shortest: int = 2) -> Floats:
     """`values` as a contiguous array of shape (T,).
 
     Parameters
@@ -88,7 +87,7 @@ def checked_series(values: ArrayLike | Returns, *, name: str, shortest: int = 2)
     return array
 
 
-def checked_matrix(values: ArrayLike | Returns, *, name: str, shortest: int) -> NDArray[np.float64]:
+def checked_matrix(values: ArrayLike | Returns, *, name: str, shortest: int) -> Floats:
     """`values` as a contiguous array of shape (T, K); one series is one column.
 
     Parameters
@@ -112,7 +111,7 @@ def checked_matrix(values: ArrayLike | Returns, *, name: str, shortest: int) -> 
     return finite_matrix(array[:, None] if array.ndim == 1 else array, name=name, shortest=shortest)
 
 
-def finite_matrix(values: ArrayLike | Returns, *, name: str, shortest: int = 1) -> NDArray[np.float64]:
+def finite_matrix(values: ArrayLike | Returns, *, name: str, shortest: int = 1) -> Floats:
     """`values` as a contiguous array of shape (T, K); a vector raises a DataError.
 
     Parameters
@@ -141,7 +140,7 @@ def finite_matrix(values: ArrayLike | Returns, *, name: str, shortest: int = 1) 
     return array
 
 
-def same_length(**series: NDArray[np.float64]) -> None:
+def same_length(**series: Floats) -> None:
     """Raise a DataError for series of different lengths.
 
     Raises
@@ -155,7 +154,7 @@ def same_length(**series: NDArray[np.float64]) -> None:
 
 
 @compiled
-def _moments(x: NDArray[np.float64]) -> tuple[float, float, float, float]:
+def _moments(x: Floats) -> tuple[float, float, float, float]:
     mean = 0.0
     for t in range(x.size):
         mean += x[t]

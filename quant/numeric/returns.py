@@ -1,18 +1,13 @@
 """Returns of one or more assets, validated once at construction."""
 
 from dataclasses import dataclass
-from typing import Final, Self, TypeAlias
+from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from quant.numeric.arrays import Dates, Floats
 from quant.numeric.errors import DataError
-
-Dates: TypeAlias = NDArray[np.datetime64]
-Floats: TypeAlias = NDArray[np.float64]
-
-DAYS: Final = 252
-"""Sessions of a year."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Flags, Floats, Ints
 from quant.numeric.errors import DataError
 from quant.numeric.moments import checked_matrix
 from quant.numeric.returns import Returns
@@ -22,8 +23,8 @@ class PurgedSplit:
     """Rows to fit on and rows to test on; both ascend."""
 
     test_groups: tuple[int, ...]
-    train: NDArray[np.int64]
-    test: NDArray[np.int64]
+    train: Ints
+    test: Ints
     """The rows of the test groups, one group after the other."""
 
 
@@ -32,17 +33,17 @@ class PurgedSplits:
     """All splits of a combinatorial purged cross-validation, and how their tests make whole paths."""
 
     observations: int
-    bounds: NDArray[np.int64]
+    bounds: Ints
     """Shape (groups + 1,): group g holds the rows bounds[g] to bounds[g + 1] - 1."""
     embargo: int
     """Rows left out after each test group beyond the purged ones."""
     splits: tuple[PurgedSplit, ...]
     """In the order of `itertools.combinations` of the groups."""
-    paths: NDArray[np.int64]
+    paths: Ints
     """Shape (paths, groups): the split whose test supplies each group of each path."""
 
 
-def _windows(purge: int | ArrayLike, observations: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _windows(purge: int | ArrayLike, observations: int) -> tuple[Ints, Ints]:
     """First and last row that each observation is made of."""
     rows = np.arange(observations, dtype=np.int64)
     purges = np.asarray(purge)
@@ -62,9 +63,7 @@ def _windows(purge: int | ArrayLike, observations: int) -> tuple[NDArray[np.int6
     return windows[:, 0], windows[:, 1]
 
 
-def _excluded_rows(
-    first: NDArray[np.int64], last: NDArray[np.int64], start: int, stop: int, embargo: int
-) -> NDArray[np.bool_]:
+def _excluded_rows(first: Ints, last: Ints, start: int, stop: int, embargo: int) -> Flags:
     """Rows that a test of the rows `start` to `stop - 1` keeps out of the fit, the tested rows included.
 
     The windows of i and j overlap unless one ends before the other begins, so the test rows that i overlaps are those
@@ -163,7 +162,7 @@ def combinatorial_purged_splits(
 
 
 @checked_arguments
-def backtest_paths(splits: PurgedSplits, outcomes: Sequence[ArrayLike]) -> NDArray[np.float64]:
+def backtest_paths(splits: PurgedSplits, outcomes: Sequence[ArrayLike]) -> Floats:
     """Join the values of each split's test rows into whole paths.
 
     Parameters
@@ -207,13 +206,13 @@ def backtest_paths(splits: PurgedSplits, outcomes: Sequence[ArrayLike]) -> NDArr
 class WalkForward:
     """Returns earned by a selection that is repeated at each step, after each selection."""
 
-    selected: NDArray[np.int64]
+    selected: Ints
     """Shape (steps,): the column that each step chooses."""
-    train: NDArray[np.int64]
+    train: Ints
     """Shape (steps, 2): first row that the choice uses, and the row after the last."""
-    test: NDArray[np.int64]
+    test: Ints
     """Shape (steps, 2): first row that the choice earns, and the row after the last; the last step may be shorter."""
-    returns: NDArray[np.float64]
+    returns: Floats
     """Shape (T - test[0, 0],): the chosen columns' returns, stitched."""
 
 

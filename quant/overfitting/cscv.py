@@ -7,16 +7,17 @@ from itertools import combinations
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import checked_arguments, refuse_overflow
+from quant.numeric.arrays import Floats, Ints
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import log, normal_quantile
 from quant.numeric.errors import DataError
 from quant.numeric.moments import NO_VARIATION, checked_matrix
 from quant.numeric.returns import Returns
 
-SelectionRule: TypeAlias = Callable[[NDArray[np.float64]], int]
+SelectionRule: TypeAlias = Callable[[Floats], int]
 """Chooses a trial: read-only returns of shape (t, N) in time order go in, a column of them comes out."""
 
 _NULL_DEVIATION = 0.16
@@ -35,13 +36,13 @@ class OverfittingProbability:
     """Share of the splits with a logit at or below 0: the selected trial ranks in the worse half out of sample."""
     interval: tuple[float, float]
     """95%, Wilson's, the share taken as one of about ten independent splits; see `probability_of_overfitting`."""
-    logits: NDArray[np.float64]
+    logits: Floats
     """ln(w / (1 - w)) of each split, w = rank out of sample / (N + 1), the best trial having rank N."""
-    selected: NDArray[np.int64]
+    selected: Ints
     """Column that each split selects in sample, the first of equals."""
-    in_sample: NDArray[np.float64]
+    in_sample: Floats
     """Its Sharpe ratio in sample."""
-    out_of_sample: NDArray[np.float64]
+    out_of_sample: Floats
     """Its Sharpe ratio out of sample."""
     degradation_slope: float | None
     """Least squares of `out_of_sample` on `in_sample`; None if the latter is constant."""
@@ -67,11 +68,11 @@ def wilson_interval(share: float) -> tuple[float, float]:
 
 @compiled
 def _block_sums(
-    returns: NDArray[np.float64],
+    returns: Floats,
     first: int,
-    centre: NDArray[np.float64],
-    sums: NDArray[np.float64],
-    squares: NDArray[np.float64],
+    centre: Floats,
+    sums: Floats,
+    squares: Floats,
 ) -> None:
     """Sums of the deviations from `centre`, the columns' means, and of their squares, for each block."""
     blocks, trials = sums.shape
@@ -92,7 +93,7 @@ def _block_sums(
 
 
 @compiled
-def _sums_of_subsets(sums: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+def _sums_of_subsets(sums: Floats, out: Floats) -> None:
     """Write the sum over each subset of the blocks; bit b of the row of `out` stands for block b."""
     blocks, trials = sums.shape
     out[0] = 0.0
@@ -104,14 +105,14 @@ def _sums_of_subsets(sums: NDArray[np.float64], out: NDArray[np.float64]) -> Non
 
 @compiled
 def _ratios(
-    total_0: NDArray[np.float64],
-    total_1: NDArray[np.float64],
-    square_0: NDArray[np.float64],
-    square_1: NDArray[np.float64],
-    centre: NDArray[np.float64],
+    total_0: Floats,
+    total_1: Floats,
+    square_0: Floats,
+    square_1: Floats,
+    centre: Floats,
     days: float,
     negligible: float,
-    out: NDArray[np.float64],
+    out: Floats,
 ) -> None:
     for k in range(out.size):
         total = total_0[k] + total_1[k]
@@ -123,7 +124,7 @@ def _ratios(
 
 
 @compiled
-def _evaluate(ratios: NDArray[np.float64], winner: int) -> tuple[float, float]:
+def _evaluate(ratios: Floats, winner: int) -> tuple[float, float]:
     """Rank of the winner from below, ties sharing the average rank, and the mean of all."""
     value = ratios[winner]
     below = 0
@@ -138,7 +139,7 @@ def _evaluate(ratios: NDArray[np.float64], winner: int) -> tuple[float, float]:
 
 
 @compiled
-def _first_maximum(values: NDArray[np.float64]) -> int:
+def _first_maximum(values: Floats) -> int:
     best = 0
     for k in range(1, values.size):
         if values[k] > values[best]:
@@ -148,13 +149,13 @@ def _first_maximum(values: NDArray[np.float64]) -> int:
 
 @compiled
 def _splits(
-    masks: NDArray[np.int64],
-    tables: NDArray[np.float64],
-    centre: NDArray[np.float64],
+    masks: Ints,
+    tables: Floats,
+    centre: Floats,
     days: float,
     negligible: float,
-    selected: NDArray[np.int64],
-    out: NDArray[np.float64],
+    selected: Ints,
+    out: Floats,
 ) -> None:
     """Fill `out` (4, splits): logit, Sharpe ratio in and out of sample, mean Sharpe ratio of all out of sample.
 
@@ -197,7 +198,7 @@ def _splits(
 
 
 @compiled
-def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, float]:
+def _line(x: Floats, y: Floats) -> tuple[float, float, float]:
     """Slope and intercept of y on x, and the squares of x about its mean; 0 for a constant x."""
     mean_x = 0.0
     mean_y = 0.0
@@ -217,7 +218,7 @@ def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float,
 
 
 @compiled
-def _dominance(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[bool, bool]:
+def _dominance(first: Floats, second: Floats) -> tuple[bool, bool]:
     """Whether ascending `first` dominates ascending `second`, of the same length, by the first and second order."""
     every = True
     some = False
@@ -231,7 +232,7 @@ def _dominance(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple
     return every and some, sums and some
 
 
-def checked_blocks(returns: ArrayLike | Returns, splits: int, *, name: str) -> NDArray[np.float64]:
+def checked_blocks(returns: ArrayLike | Returns, splits: int, *, name: str) -> Floats:
     """`returns` of two or more trials as an array that `splits` blocks of two rows or more fit into.
 
     Raises
@@ -333,7 +334,7 @@ def probability_of_overfitting(returns: ArrayLike | Returns, splits: int = 16) -
 
 
 @checked_arguments
-def highest_sharpe(returns: NDArray[np.float64]) -> int:
+def highest_sharpe(returns: Floats) -> int:
     """Column with the highest Sharpe ratio, the first of equals; one without variation counts as 0.
 
     Parameters
@@ -361,7 +362,7 @@ def highest_sharpe(returns: NDArray[np.float64]) -> int:
     return _first_maximum(ratios)
 
 
-def apply_rule(rule: SelectionRule, returns: NDArray[np.float64]) -> int:
+def apply_rule(rule: SelectionRule, returns: Floats) -> int:
     """The column of `returns` that `rule` chooses, checked; `rule` gets a read-only copy.
 
     Raises

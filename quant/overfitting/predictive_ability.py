@@ -4,9 +4,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats, Ints
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import log
 from quant.numeric.errors import DataError
@@ -15,7 +16,7 @@ from quant.numeric.returns import Returns
 
 
 @compiled
-def _performance(series: NDArray[np.float64], gamma: float, out: NDArray[np.float64]) -> None:
+def _performance(series: Floats, gamma: float, out: Floats) -> None:
     days, trials = series.shape
     for k in range(trials):
         mean = 0.0
@@ -30,7 +31,7 @@ def _performance(series: NDArray[np.float64], gamma: float, out: NDArray[np.floa
 @checked_arguments
 def performance_differences(
     excess: ArrayLike | Returns, benchmark: ArrayLike | Returns, risk_aversion: float
-) -> NDArray[np.float64]:
+) -> Floats:
     r"""Daily utility of each trial less the benchmark's.
 
     :math:`d_{kt} = [x - \frac{\gamma}{2} (x - \bar x)^2]_k - [\cdot]_{benchmark}`; 252 times its
@@ -83,7 +84,7 @@ class Spa:
 
 
 @compiled
-def _scales(differences: NDArray[np.float64], mean_block: int, scales: NDArray[np.float64]) -> None:
+def _scales(differences: Floats, mean_block: int, scales: Floats) -> None:
     """Write the long-run deviation of each column; 0 where a column does not vary.
 
     The variance is that of sqrt(T) times the mean under the stationary bootstrap (Politis and
@@ -121,7 +122,7 @@ def _scales(differences: NDArray[np.float64], mean_block: int, scales: NDArray[n
 
 
 @compiled
-def _means(rows: NDArray[np.float64], counts: NDArray[np.int64], out: NDArray[np.float64]) -> None:
+def _means(rows: Floats, counts: Ints, out: Floats) -> None:
     """Column means of a resample that holds row t `counts[t]` times."""
     days, trials = rows.shape
     out[:] = 0.0
@@ -136,10 +137,10 @@ def _means(rows: NDArray[np.float64], counts: NDArray[np.int64], out: NDArray[np
 
 @compiled
 def _stationary_counts(
-    starts: NDArray[np.int64],
-    uniforms: NDArray[np.float64],
+    starts: Ints,
+    uniforms: Floats,
     mean_block: int,
-    counts: NDArray[np.int64],
+    counts: Ints,
 ) -> None:
     """How often a stationary bootstrap resample holds each row (Politis and Romano 1994)."""
     restart = 1.0 / mean_block
@@ -153,7 +154,7 @@ def _stationary_counts(
         counts[row] += 1
 
 
-def _draws(generator: np.random.Generator, days: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _draws(generator: np.random.Generator, days: int) -> tuple[Ints, Floats]:
     """Rows where blocks start, and what decides whether one does, in the order arch draws them."""
     starts = generator.integers(days, size=days, dtype=np.int64)
     return starts, generator.random(days)
@@ -236,9 +237,7 @@ def superior_predictive_ability(
 
 
 @checked_arguments
-def resampled_means(
-    rows: ArrayLike | Returns, *, seed: int, replications: int = 1000, mean_block: int = 21
-) -> NDArray[np.float64]:
+def resampled_means(rows: ArrayLike | Returns, *, seed: int, replications: int = 1000, mean_block: int = 21) -> Floats:
     """Column means of stationary bootstrap resamples; a row is drawn whole, so columns stay paired.
 
     Parameters

@@ -4,15 +4,17 @@ import math
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from pydantic import Field
 
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats, Ints
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import log
 from quant.numeric.errors import DataError
 from quant.numeric.frozen import Frozen
 from quant.numeric.returns import Returns
+from quant.numeric.units import DAYS
 from quant.overfitting.cscv import SelectionRule, apply_rule, checked_blocks, wilson_interval
 from quant.strategies.goal import Goal
 from quant.strategies.objective import GOAL_CODES, checked_weights, score_into
@@ -46,10 +48,10 @@ class Overfitting(Frozen):
 
 @compiled
 def _block_sums(
-    series: NDArray[np.float64],
+    series: Floats,
     first: int,
-    sums: NDArray[np.float64],
-    squares: NDArray[np.float64],
+    sums: Floats,
+    squares: Floats,
 ) -> None:
     blocks, trials = sums.shape
     length = (series.shape[0] - first) // blocks
@@ -63,7 +65,7 @@ def _block_sums(
 @compiled
 def _utility_of(total: float, squares: float, days: float, gamma: float) -> float:
     mean = total / days
-    return 252.0 * (mean - 0.5 * gamma * (squares - total * mean) / (days - 1.0))
+    return DAYS * (mean - 0.5 * gamma * (squares - total * mean) / (days - 1.0))
 
 
 @compiled
@@ -72,11 +74,11 @@ def _sharpe_of(total: float, squares: float, days: float) -> float:
     variance = (squares - total * mean) / (days - 1.0)
     if variance * days <= 1e-12 * squares:
         return 0.0
-    return mean / math.sqrt(variance) * math.sqrt(252.0)
+    return mean / math.sqrt(variance) * math.sqrt(DAYS)
 
 
 @compiled
-def _rank(values: NDArray[np.float64], winner: int) -> float:
+def _rank(values: Floats, winner: int) -> float:
     """Rank of one value from below, 1 for the lowest; ties share the average rank."""
     below = 0
     equal = 0
@@ -87,7 +89,7 @@ def _rank(values: NDArray[np.float64], winner: int) -> float:
 
 
 @compiled
-def _first_maximum(values: NDArray[np.float64]) -> int:
+def _first_maximum(values: Floats) -> int:
     best = 0
     for k in range(1, values.size):
         if values[k] > values[best]:
@@ -96,7 +98,7 @@ def _first_maximum(values: NDArray[np.float64]) -> int:
 
 
 @compiled
-def _halves(sums: NDArray[np.float64], mask: int, total: NDArray[np.float64]) -> None:
+def _halves(sums: Floats, mask: int, total: Floats) -> None:
     """Write the sums over the blocks of `mask` into `total[0]`, over the others into [1]."""
     blocks, trials = sums.shape
     total[:] = 0.0
@@ -117,15 +119,15 @@ def _members(mask: int) -> int:
 
 @compiled
 def _splits(
-    sums: NDArray[np.float64],
-    squares: NDArray[np.float64],
+    sums: Floats,
+    squares: Floats,
     days: float,
     gamma: float,
-    values: NDArray[np.float64],
-    weights: NDArray[np.float64],
+    values: Floats,
+    weights: Floats,
     goal: int,
-    choices: NDArray[np.int64],
-    out: NDArray[np.float64],
+    choices: Ints,
+    out: Floats,
 ) -> None:
     """Fill `out` (splits, 4): rank, performance in and out of sample, rank by the Sharpe ratio.
 
@@ -168,9 +170,7 @@ def _splits(
 
 
 @compiled
-def _summary(
-    out: NDArray[np.float64], trials: int, edges: NDArray[np.float64], counts: NDArray[np.int64]
-) -> tuple[int, int, int, float, float]:
+def _summary(out: Floats, trials: int, edges: Floats, counts: Ints) -> tuple[int, int, int, float, float]:
     """Count logits <= 0, the same by Sharpe, losses; the sums of a regression; fill `counts`."""
     splits = out.shape[0]
     mean_in = 0.0
@@ -200,9 +200,7 @@ def _summary(
     return failures, failed_sharpe, losses, xy, xx if xx > scale else 0.0
 
 
-def _constant_terms(
-    simulated: ArrayLike | None, weights: ArrayLike | None, trials: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _constant_terms(simulated: ArrayLike | None, weights: ArrayLike | None, trials: int) -> tuple[Floats, Floats]:
     """Values of shape (K, S + 1) with a free last column, and their weights."""
     if simulated is None:
         if weights is not None:
@@ -218,7 +216,7 @@ def _constant_terms(
     return values, checked_weights(weights, scenarios=values.shape[1])
 
 
-def _choices(returns: NDArray[np.float64], blocks: int, rule: SelectionRule) -> NDArray[np.int64]:
+def _choices(returns: Floats, blocks: int, rule: SelectionRule) -> Ints:
     """The column that `rule` chooses on each half, in the order of `_splits`."""
     parts = np.split(returns, blocks)
     choices: list[int] = []

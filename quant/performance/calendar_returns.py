@@ -5,8 +5,8 @@ from datetime import date
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quant.numeric.arrays import Floats, Ints
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import exp, log
 from quant.performance.crises import HISTORICAL_WINDOWS
@@ -107,9 +107,7 @@ def _month_of(day: int) -> tuple[int, int]:
 
 
 @compiled
-def _by_month(
-    days: NDArray[np.int64], r: NDArray[np.float64], keys: NDArray[np.int64], out: NDArray[np.float64]
-) -> int:
+def _by_month(days: Ints, r: Floats, keys: Ints, out: Floats) -> int:
     """Write the number of each month and its compounded return; how many there are."""
     count = 0
     key = 0
@@ -130,11 +128,11 @@ def _by_month(
 
 @compiled
 def _compound_months(
-    keys: NDArray[np.int64],
-    r: NDArray[np.float64],
+    keys: Ints,
+    r: Floats,
     length: int,
-    out_keys: NDArray[np.int64],
-    out: NDArray[np.float64],
+    out_keys: Ints,
+    out: Floats,
 ) -> int:
     """Compound months to quarters (`length` 3) or years (12)."""
     count = 0
@@ -151,7 +149,7 @@ def _compound_months(
 
 
 @compiled
-def _mean_log(r: NDArray[np.float64]) -> float:
+def _mean_log(r: Floats) -> float:
     total = 0.0
     for t in range(r.size):
         total += log(1.0 + r[t])
@@ -159,7 +157,7 @@ def _mean_log(r: NDArray[np.float64]) -> float:
 
 
 @compiled
-def _sums(r: NDArray[np.float64]) -> tuple[float, float]:
+def _sums(r: Floats) -> tuple[float, float]:
     total = 0.0
     losses = 0.0
     for t in range(r.size):
@@ -169,35 +167,33 @@ def _sums(r: NDArray[np.float64]) -> tuple[float, float]:
 
 
 @compiled
-def _wealth(r: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+def _wealth(r: Floats, out: Floats) -> None:
     out[0] = 1.0
     for t in range(r.size):
         out[t + 1] = out[t] * (1.0 + r[t])
 
 
-def wealth_of(r: NDArray[np.float64]) -> NDArray[np.float64]:
+def wealth_of(r: Floats) -> Floats:
     """Wealth before the first session, 1, and after each."""
     out = np.empty(r.size + 1)
     _wealth(r, out)
     return out
 
 
-def by_year(days: NDArray[np.int64], r: NDArray[np.float64]) -> Years:
+def by_year(days: Ints, r: Floats) -> Years:
     """Compounded return of each calendar year."""
     keys, months = _months(days, r)
     years, values = _longer(keys, months, 12)
     return tuple(zip(years.tolist(), values.tolist(), strict=True))
 
 
-def _months(days: NDArray[np.int64], r: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _months(days: Ints, r: Floats) -> tuple[Ints, Floats]:
     keys, values = np.empty(r.size, dtype=np.int64), np.empty(r.size)
     count = _by_month(days, r, keys, values)
     return keys[:count], values[:count]
 
 
-def _longer(
-    keys: NDArray[np.int64], months: NDArray[np.float64], length: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _longer(keys: Ints, months: Floats, length: int) -> tuple[Ints, Floats]:
     out_keys, values = np.empty(keys.size, dtype=np.int64), np.empty(keys.size)
     count = _compound_months(keys, months, length, out_keys, values)
     return out_keys[:count], values[:count]
@@ -210,7 +206,7 @@ def _months_before(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, last))
 
 
-def _since(start: date, days: NDArray[np.int64], wealth: NDArray[np.float64]) -> float | None:
+def _since(start: date, days: Ints, wealth: Floats) -> float | None:
     """Growth since the close of `start`; None if the series begins too late for it."""
     base = start.toordinal() - EPOCH
     if int(days[0]) - base > LATE:
@@ -222,9 +218,7 @@ def _annual(value: float | None, years: int) -> float | None:
     return None if value is None else exp(log(1.0 + value) / years) - 1.0
 
 
-def crises(
-    days: NDArray[np.int64], wealth: NDArray[np.float64], benchmark: NDArray[np.float64] | None
-) -> tuple[CrisisReturn, ...]:
+def crises(days: Ints, wealth: Floats, benchmark: Floats | None) -> tuple[CrisisReturn, ...]:
     """The crises whose first and last close the series covers."""
     rows: list[CrisisReturn] = []
     for name, start, end in _CRISIS_DAYS:
@@ -243,9 +237,7 @@ def crises(
     return tuple(rows)
 
 
-def calendar_returns(
-    r: NDArray[np.float64], days: NDArray[np.int64] | None, benchmark: NDArray[np.float64] | None
-) -> CalendarReturns:
+def calendar_returns(r: Floats, days: Ints | None, benchmark: Floats | None) -> CalendarReturns:
     """`CalendarReturns` of checked returns on ascending days since 1970."""
     if days is None:
         return CalendarReturns()

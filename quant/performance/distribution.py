@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import exp, log, normal_quantile
 from quant.numeric.moments import Moments
@@ -72,7 +72,7 @@ class Distribution:
 
 
 @compiled
-def _below_the_mean(r: NDArray[np.float64], mean: float) -> tuple[float, float, float, float]:
+def _below_the_mean(r: Floats, mean: float) -> tuple[float, float, float, float]:
     """Means of the absolute deviation, and of the first, second and fourth power of the shortfall below the mean."""
     absolute = 0.0
     first = 0.0
@@ -89,7 +89,7 @@ def _below_the_mean(r: NDArray[np.float64], mean: float) -> tuple[float, float, 
 
 
 @compiled
-def _downside(x: NDArray[np.float64]) -> float:
+def _downside(x: Floats) -> float:
     squares = 0.0
     for t in range(x.size):
         below = min(x[t], 0.0)
@@ -98,7 +98,7 @@ def _downside(x: NDArray[np.float64]) -> float:
 
 
 @compiled
-def _of_order(ordered: NDArray[np.float64]) -> tuple[float, float, float]:
+def _of_order(ordered: Floats) -> tuple[float, float, float]:
     """Gini's mean difference of ascending numbers, and the means of the negative and of the positive."""
     n = ordered.size
     weighted = 0.0
@@ -122,7 +122,7 @@ def _of_order(ordered: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 @compiled
-def _tilted(below: NDArray[np.float64], z: float, e: NDArray[np.float64]) -> tuple[float, float, float]:
+def _tilted(below: Floats, z: float, e: Floats) -> tuple[float, float, float]:
     """Sums of e = exp(z y), y e and y**2 e over the y of `below`; four partial sums run side by side."""
     n = below.size
     for t in range(n):
@@ -154,7 +154,7 @@ def _tilted(below: NDArray[np.float64], z: float, e: NDArray[np.float64]) -> tup
 
 
 @compiled
-def _entropic(r: NDArray[np.float64]) -> float:
+def _entropic(r: Floats) -> float:
     """Logarithm of E[exp(-r)]."""
     least = r[0]
     for t in range(r.size):
@@ -166,7 +166,7 @@ def _entropic(r: NDArray[np.float64]) -> float:
 
 
 @compiled
-def entropic_at_risk(losses: NDArray[np.float64], tail: float) -> float:
+def entropic_at_risk(losses: Floats, tail: float) -> float:
     """Minimum over z > 0 of ln(E[exp(z loss)] / `tail`) / z, by Newton's method within a bracket.
 
     With K the cumulant generating function the derivative vanishes where z K' - K = -ln(tail); its slope is z K''.
@@ -213,7 +213,7 @@ def entropic_at_risk(losses: NDArray[np.float64], tail: float) -> float:
     return best
 
 
-def quantile(ordered: NDArray[np.float64], share: float) -> float:
+def quantile(ordered: Floats, share: float) -> float:
     """Quantile of ascending numbers, interpolated linearly between neighbours."""
     place = share * (ordered.size - 1)
     below = min(math.floor(place), ordered.size - 2)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats, Ints
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
@@ -106,11 +107,11 @@ class Underwater:
 
 @compiled
 def _falls(
-    r: NDArray[np.float64],
+    r: Floats,
     regained: float,
-    below: NDArray[np.float64],
-    rows: NDArray[np.int64],
-    depths: NDArray[np.float64],
+    below: Floats,
+    rows: Ints,
+    depths: Floats,
 ) -> tuple[int, float, float]:
     """Write the drawdown of each session and start, trough, recovery (-1 if open) of each fall; sums of both powers."""
     ratio = 1.0
@@ -142,15 +143,15 @@ def _falls(
     return count, total, squares
 
 
-def _date(days: NDArray[np.int64] | None, row: int | None) -> date | None:
+def _date(days: Ints | None, row: int | None) -> date | None:
     return None if days is None or row is None else date.fromordinal(EPOCH + int(days[row]))
 
 
 def _table(
-    rows: NDArray[np.int64],
-    depths: NDArray[np.float64],
-    lengths: NDArray[np.int64],
-    days: NDArray[np.int64] | None,
+    rows: Ints,
+    depths: Floats,
+    lengths: Ints,
+    days: Ints | None,
     count: int = TABLE_LENGTH,
 ) -> tuple[Fall, ...]:
     falls: list[Fall] = []
@@ -173,13 +174,13 @@ def _table(
     return tuple(falls)
 
 
-def _days(rows: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.int64]:
+def _days(rows: Ints, days: Ints) -> Ints:
     """Calendar days from peak to recovery; a peak at the very start is taken to be the first session's own day."""
     peaks = days[np.maximum(rows[0] - 1, 0)]
     return days[np.where(rows[2] < 0, days.size - 1, rows[2])] - peaks
 
 
-def _deepest(below: NDArray[np.float64]) -> tuple[float, float]:
+def _deepest(below: Floats) -> tuple[float, float]:
     """Drawdown at the boundary of the deepest 5% of the periods, and the mean there."""
     count = min(below.size, math.ceil((1.0 - TAIL_LEVEL) * below.size) + 1)
     depths = np.partition(-below, count - 1)[:count]
@@ -188,8 +189,8 @@ def _deepest(below: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _walk(
-    r: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], tuple[float, float]]:
+    r: Floats,
+) -> tuple[Floats, Ints, Floats, Ints, tuple[float, float]]:
     """Drawdown of each session; rows, depths and lengths of the falls; sums of the drawdowns and of their squares."""
     below = np.empty(r.size)
     places = np.empty((3, (r.size + 1) // 2 + 1), dtype=np.int64)

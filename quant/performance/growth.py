@@ -6,8 +6,9 @@ from datetime import date
 from itertools import groupby
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from quant.numeric.arrays import Dates, Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import log
 from quant.numeric.errors import DataError
@@ -27,7 +28,7 @@ class Drawdown:
     """First session that ends at or above the old peak."""
 
 
-def checked_total(values: ArrayLike | Returns, *, name: str = "total", shortest: int = 1) -> NDArray[np.float64]:
+def checked_total(values: ArrayLike | Returns, *, name: str = "total", shortest: int = 1) -> Floats:
     """`values` as a contiguous array of shape (T,) of returns that leave some wealth.
 
     Raises
@@ -42,7 +43,7 @@ def checked_total(values: ArrayLike | Returns, *, name: str = "total", shortest:
     return total
 
 
-def checked_days(dates: ArrayLike | Sequence[date], observations: int) -> NDArray[np.datetime64]:
+def checked_days(dates: ArrayLike | Sequence[date], observations: int) -> Dates:
     """`dates` as days of shape (T,).
 
     Raises
@@ -60,14 +61,14 @@ def checked_days(dates: ArrayLike | Sequence[date], observations: int) -> NDArra
 
 
 @compiled
-def _drawdowns(total: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+def _drawdowns(total: Floats, out: Floats) -> None:
     ratio = 1.0
     for t in range(total.size):
         ratio = min(1.0, ratio * (1.0 + total[t]))
         out[t] = 1.0 - ratio
 
 
-def drawdowns(total: ArrayLike | Returns) -> NDArray[np.float64]:
+def drawdowns(total: ArrayLike | Returns) -> Floats:
     """Fall of wealth from its peak at the end of each session; the start counts as a peak.
 
     Parameters
@@ -131,7 +132,7 @@ def worst_drawdown(total: ArrayLike | Returns) -> Drawdown | None:
 
 
 @compiled
-def log_growth(total: NDArray[np.float64]) -> NDArray[np.float64]:
+def log_growth(total: Floats) -> Floats:
     """ln(1 + r) of each session, shape (T,)."""
     out = np.empty(total.size)
     for t in range(total.size):
@@ -140,7 +141,7 @@ def log_growth(total: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @compiled
-def compounded(total: NDArray[np.float64]) -> float:
+def compounded(total: Floats) -> float:
     """Growth of wealth over the whole series, as a fraction."""
     wealth = 1.0
     for t in range(total.size):

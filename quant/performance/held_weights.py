@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats, Ints
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
 from quant.numeric.moments import finite_matrix
@@ -23,8 +24,8 @@ class HeldReturns:
         Fractions of wealth with which each session begins.
     """
 
-    returns: NDArray[np.float64]
-    weights: NDArray[np.float64]
+    returns: Floats
+    weights: Floats
 
 
 @checked_arguments
@@ -86,11 +87,11 @@ def held_returns(asset_returns: ArrayLike, targets: ArrayLike, sessions: ArrayLi
 
 @compiled
 def _follow(
-    r: NDArray[np.float64],
-    targets: NDArray[np.float64],
-    rows: NDArray[np.int64],
-    weights: NDArray[np.float64],
-    total: NDArray[np.float64],
+    r: Floats,
+    targets: Floats,
+    rows: Ints,
+    weights: Floats,
+    total: Floats,
 ) -> None:
     count = r.shape[1]
     held = np.empty(count)

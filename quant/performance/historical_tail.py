@@ -3,8 +3,9 @@
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
@@ -15,7 +16,7 @@ TAIL_LEVEL = 0.95
 
 
 @compiled
-def compound_windows(total: NDArray[np.float64], horizon: int, out: NDArray[np.float64]) -> None:
+def compound_windows(total: Floats, horizon: int, out: Floats) -> None:
     """Write the compounded return of every overlapping window of `horizon` sessions."""
     for i in range(out.size):
         wealth = 1.0
@@ -25,7 +26,7 @@ def compound_windows(total: NDArray[np.float64], horizon: int, out: NDArray[np.f
 
 
 @compiled
-def tail_of(ordered: NDArray[np.float64], count: int, level: float) -> tuple[float, float]:
+def tail_of(ordered: Floats, count: int, level: float) -> tuple[float, float]:
     """Loss at the boundary of the worst 1 - level of `count` returns, and the mean loss there.
 
     `ordered` holds them in ascending order, at least as far as the boundary; the tail must hold one or a part of one.

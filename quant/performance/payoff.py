@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.performance.ratios import over
 
@@ -38,7 +36,7 @@ class Payoff:
 
 
 @compiled
-def _wins_and_losses(r: NDArray[np.float64]) -> tuple[int, int, float, float, int, int]:
+def _wins_and_losses(r: Floats) -> tuple[int, int, float, float, int, int]:
     """Numbers and sums of wins and losses, and the longest run of each."""
     wins = 0
     losses = 0
@@ -62,13 +60,13 @@ def _wins_and_losses(r: NDArray[np.float64]) -> tuple[int, int, float, float, in
     return wins, losses, up, down, longest_up, longest_down
 
 
-def win_rate(r: NDArray[np.float64]) -> float | None:
+def win_rate(r: Floats) -> float | None:
     """Share of the returns other than 0 that are positive; None if all are 0."""
     wins, losses, *_ = _wins_and_losses(r)
     return over(wins, wins + losses)
 
 
-def average_win_and_loss(r: NDArray[np.float64]) -> tuple[float | None, float | None]:
+def average_win_and_loss(r: Floats) -> tuple[float | None, float | None]:
     """Mean of the positive returns, and of the negative ones; None where there are none."""
     wins, losses, up, down, *_ = _wins_and_losses(r)
     return over(up, wins), over(down, losses)
@@ -84,7 +82,7 @@ def product(*factors: float | None) -> float | None:
     return result
 
 
-def payoff(r: NDArray[np.float64], tail_ratio: float | None) -> Payoff:
+def payoff(r: Floats, tail_ratio: float | None) -> Payoff:
     """`Payoff` of checked returns."""
     wins, losses, up, down, longest_up, longest_down = _wins_and_losses(r)
     rate = over(wins, wins + losses)

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quant.numeric.arrays import Floats, Ints
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import exp
 from quant.numeric.moments import Moments, moments
@@ -17,14 +17,14 @@ from quant.performance.sharpe_ratio import probabilistic_sharpe, sharpe_error, s
 class Sample:
     """One series of T returns, checked, and what several statistics share."""
 
-    returns: NDArray[np.float64]
-    rate: NDArray[np.float64]
+    returns: Floats
+    rate: Floats
     """Riskless rate of each period."""
-    excess: NDArray[np.float64]
+    excess: Floats
     """Their difference."""
     periods: int
     """A, periods a year."""
-    days: NDArray[np.int64] | None
+    days: Ints | None
     """Days since 1970, ascending."""
     moments: Moments
     """Of the returns."""
@@ -104,7 +104,7 @@ class Ratios:
 
 
 @compiled
-def _autocorrelation(x: NDArray[np.float64], mean: float, lags: int) -> tuple[float, float]:
+def _autocorrelation(x: Floats, mean: float, lags: int) -> tuple[float, float]:
     """Lag-one correlation, and the sum of (A - k) rho_k over lags k < A, in one backward pass.
 
     W, the sum of (A - k) c[t + k], follows from that of t + 1 by W - P + (A - 1) c, with P the sum over the window.
@@ -156,7 +156,7 @@ def _penalty(correlation: float, n: int) -> float:
 
 
 @compiled
-def _signs(x: NDArray[np.float64], r: NDArray[np.float64]) -> tuple[float, float, float, float, float]:
+def _signs(x: Floats, r: Floats) -> tuple[float, float, float, float, float]:
     """Sums of positive x, of negative x and their squares, of r and of negative r."""
     up = 0.0
     down = 0.0
@@ -173,9 +173,7 @@ def _signs(x: NDArray[np.float64], r: NDArray[np.float64]) -> tuple[float, float
     return up, down, squares, total, losses
 
 
-def sample_of(
-    r: NDArray[np.float64], rate: NDArray[np.float64], periods: int, days: NDArray[np.int64] | None
-) -> Sample:
+def sample_of(r: Floats, rate: Floats, periods: int, days: Ints | None) -> Sample:
     """`Sample` of checked arrays."""
     excess = r - rate
     return Sample(r, rate, excess, periods, days, moments(r), moments(excess), moments(log_growth(r)))

@@ -3,14 +3,15 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
 from quant.numeric.measured import Measured
-from quant.numeric.moments import DAYS, checked_series, moments, same_length
+from quant.numeric.moments import checked_series, moments, same_length
 from quant.numeric.returns import Returns
+from quant.numeric.units import DAYS
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class AlphaBeta:
 
 
 @compiled
-def least_squares(y: NDArray[np.float64], x: NDArray[np.float64]) -> tuple[float, float, float, float]:
+def least_squares(y: Floats, x: Floats) -> tuple[float, float, float, float]:
     """Intercept, slope and their heteroskedasticity-robust (HC0) errors."""
     n = x.size
     mean_x = 0.0

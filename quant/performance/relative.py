@@ -3,9 +3,7 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import exp, log
 from quant.numeric.errors import DataError
@@ -47,7 +45,7 @@ class Relative:
 
 
 @compiled
-def _mean_logs(r: NDArray[np.float64], b: NDArray[np.float64], sign: float) -> tuple[int, float, float]:
+def _mean_logs(r: Floats, b: Floats, sign: float) -> tuple[int, float, float]:
     """Number of periods in which the benchmark moved by `sign`, and the mean log return of both over them."""
     count = 0
     strategy_sum = 0.0
@@ -61,7 +59,7 @@ def _mean_logs(r: NDArray[np.float64], b: NDArray[np.float64], sign: float) -> t
 
 
 @compiled
-def _correlation(y: NDArray[np.float64], x: NDArray[np.float64], mean_y: float, mean_x: float) -> float:
+def _correlation(y: Floats, x: Floats, mean_y: float, mean_x: float) -> float:
     xx = 0.0
     yy = 0.0
     xy = 0.0
@@ -74,7 +72,7 @@ def _correlation(y: NDArray[np.float64], x: NDArray[np.float64], mean_y: float, 
     return xy / math.sqrt(xx * yy)
 
 
-def _capture(r: NDArray[np.float64], b: NDArray[np.float64], sign: float) -> float | None:
+def _capture(r: Floats, b: Floats, sign: float) -> float | None:
     count, strategy_mean, benchmark_mean = _mean_logs(r, b, sign)
     return (exp(strategy_mean) - 1.0) / (exp(benchmark_mean) - 1.0) if count else None
 
@@ -84,7 +82,7 @@ def _mean_shortfall(strategy: Years, benchmark: Years) -> float | None:
     return math.fsum(shortfalls) / len(shortfalls) if shortfalls else None
 
 
-def relative(sample: Sample, benchmark: NDArray[np.float64] | None, years: Years, earnings: Growth) -> Relative:
+def relative(sample: Sample, benchmark: Floats | None, years: Years, earnings: Growth) -> Relative:
     """`Relative` of checked returns of one length; `years` are the series' calendar years."""
     if benchmark is None:
         return Relative()

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats
 from quant.numeric.errors import DataError
-from quant.numeric.moments import DAYS, checked_series, same_length
+from quant.numeric.moments import checked_series, same_length
 from quant.numeric.returns import Returns
+from quant.numeric.units import DAYS
 from quant.performance.growth import checked_total
 
 
@@ -22,11 +24,11 @@ class Rolling:
     """
 
     window: int
-    volatility: NDArray[np.float64]
+    volatility: Floats
     """sqrt(A) times the sample deviation of the returns (T - 1), a year."""
-    sharpe: NDArray[np.float64]
+    sharpe: Floats
     """sqrt(A) times mean over sample deviation of the excess returns."""
-    beta: NDArray[np.float64] | None
+    beta: Floats | None
     """Least-squares slope of the excess return on the benchmark's; None without a benchmark."""
 
 
@@ -95,17 +97,17 @@ def rolling(
     )
 
 
-def _slopes(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+def _slopes(y: Floats, x: Floats) -> Floats:
     dx = x - x.mean(axis=1, keepdims=True)
     return _over((dx * y).sum(axis=1), (dx * dx).sum(axis=1))
 
 
-def _over(reward: NDArray[np.float64], risk: NDArray[np.float64]) -> NDArray[np.float64]:
+def _over(reward: Floats, risk: Floats) -> Floats:
     out = np.full(reward.shape, np.nan)
     np.divide(reward, risk, out=out, where=risk > 0.0)
     return out
 
 
-def _aligned(values: NDArray[np.float64], observations: int) -> NDArray[np.float64]:
+def _aligned(values: Floats, observations: int) -> Floats:
     """One value per period, NaN before the first full window."""
     return np.concatenate([np.full(observations - values.size, np.nan), values])

@@ -3,9 +3,10 @@
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import normal_cdf, normal_quantile
 from quant.numeric.errors import DataError
@@ -297,7 +298,7 @@ def sharpe_variance(series: ArrayLike | Returns) -> float:
 
 
 @compiled
-def _standardised(series: NDArray[np.float64], negligible: float, out: NDArray[np.float64]) -> int:
+def _standardised(series: Floats, negligible: float, out: Floats) -> int:
     """Write the columns that vary into `out`, centred and of length 1; their number."""
     days, trials = series.shape
     count = 0
@@ -318,7 +319,7 @@ def _standardised(series: NDArray[np.float64], negligible: float, out: NDArray[n
 
 
 @compiled
-def _participation(standard: NDArray[np.float64]) -> float:
+def _participation(standard: Floats) -> float:
     days, trials = standard.shape
     correlation = np.zeros((trials, trials))
     for t in range(days):

@@ -4,14 +4,16 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import power
 from quant.numeric.errors import DataError
-from quant.numeric.moments import DAYS, checked_series, same_length
+from quant.numeric.moments import checked_series, same_length
 from quant.numeric.returns import Returns
+from quant.numeric.units import DAYS
 from quant.performance.calendar_returns import CalendarReturns, calendar_returns
 from quant.performance.distribution import Distribution, distribution
 from quant.performance.drawdown_periods import Underwater, underwater
@@ -39,7 +41,7 @@ class Tearsheet(Growth, Ratios, Distribution, Underwater, Payoff, CalendarReturn
 
 
 @compiled
-def _leverage(weights: NDArray[np.float64]) -> tuple[float, float]:
+def _leverage(weights: Floats) -> tuple[float, float]:
     mean = 0.0
     most = 0.0
     for t in range(weights.shape[0]):
@@ -51,7 +53,7 @@ def _leverage(weights: NDArray[np.float64]) -> tuple[float, float]:
     return mean / weights.shape[0], most
 
 
-def _checked_rate(rate: ArrayLike, observations: int, periods: int) -> NDArray[np.float64]:
+def _checked_rate(rate: ArrayLike, observations: int, periods: int) -> Floats:
     """The rate of each period."""
     rates = np.asarray(rate, dtype=np.float64)
     if rates.ndim == 0:

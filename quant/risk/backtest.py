@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Flags, Floats
 from quant.numeric.elementary import exp, log
 from quant.numeric.errors import DataError
 from quant.numeric.moments import checked_series
@@ -60,9 +61,7 @@ class ConditionalCoverage:
     conditional: LikelihoodRatio
 
 
-def _exceedances(
-    returns: ArrayLike | Returns, value_at_risk: ArrayLike, level: float, observations: int
-) -> NDArray[np.bool_]:
+def _exceedances(returns: ArrayLike | Returns, value_at_risk: ArrayLike, level: float, observations: int) -> Flags:
     limits = np.asarray(value_at_risk, dtype=np.float64)
     if not 0.0 < level < 1.0:
         raise DataError(f"`level` must lie in (0, 1); got {level!r}")
@@ -82,7 +81,7 @@ def _best(hits: int, misses: int) -> float:
     return _bernoulli(hits, misses, hits / (hits + misses)) if hits + misses else 0.0
 
 
-def _coverage(hits: NDArray[np.bool_], level: float) -> float:
+def _coverage(hits: Flags, level: float) -> float:
     count = int(np.count_nonzero(hits))
     ratio = 2.0 * (_best(count, hits.size - count) - _bernoulli(count, hits.size - count, 1.0 - level))
     return max(ratio, 0.0)
@@ -179,7 +178,7 @@ def christoffersen(
 @checked_arguments
 def rolling_value_at_risk(
     returns: ArrayLike | Returns, level: float = 0.95, *, window: int = 250, method: Method = "historical"
-) -> NDArray[np.float64]:
+) -> Floats:
     """One-day value-at-risk announced before each day, from the `window` days before it.
 
     Compare with ``returns[window:]`` in `kupiec` and `christoffersen`.

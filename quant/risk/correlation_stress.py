@@ -2,18 +2,17 @@
 
 import math
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.covariance.semidefinite import checked_correlation, checked_covariance
 from quant.numeric.arguments import checked_arguments, refuse_overflow
+from quant.numeric.arrays import Floats
 from quant.numeric.elementary import normal_cdf
 from quant.numeric.errors import DataError, Infeasible
 from quant.numeric.returns import Returns
-
-Floats: TypeAlias = NDArray[np.float64]
 
 CRISIS_CORRELATION: Final = 0.8
 """Between any two risky assets when everything falls together."""

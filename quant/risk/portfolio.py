@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.covariance.semidefinite import checked_covariance
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import exp, normal_quantile
 from quant.numeric.errors import DataError
@@ -21,7 +22,6 @@ from quant.risk.correlation_stress import (
     finite_array,
 )
 
-Floats: TypeAlias = NDArray[np.float64]
 Measure: TypeAlias = Literal["volatility", "value_at_risk", "expected_shortfall"]
 
 

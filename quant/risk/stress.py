@@ -3,12 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
 from quant.performance.crises import HISTORICAL_WINDOWS, HistoricalWindow
@@ -16,8 +17,6 @@ from quant.risk.correlation_stress import (
     checked_weights,
     finite_array,
 )
-
-Floats: TypeAlias = NDArray[np.float64]
 
 COVERAGE: Final = 0.95
 """Minimum share of a window's sessions that the data must cover."""

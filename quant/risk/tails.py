@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import Word, exp, uniform
 from quant.numeric.errors import DataError
@@ -24,7 +25,6 @@ from quant.performance.historical_tail import compound_windows, tail_of
 from quant.risk.cornish_fisher import Expansion, coefficients_of, matched_coefficients, rises
 from quant.volatility.garch import Garch, fit_garch, garch_variances, next_variance
 
-Floats: TypeAlias = NDArray[np.float64]
 Method: TypeAlias = Literal[
     "historical", "gaussian", "cornish_fisher", "cornish_fisher_matched", "filtered_ewma", "filtered_garch"
 ]

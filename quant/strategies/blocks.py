@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from quant.numeric.arrays import Flags, Floats, Ints
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import Word, log
 from quant.numeric.random_numbers import LANES
 from quant.strategies.choices import EXTERNAL, GARCH
-from quant.strategies.kernel import STATISTIC, STATISTICS, Counts, Flags, Floats, Ints, run_rule
+from quant.strategies.kernel import STATISTIC, STATISTICS, Counts, run_rule
 from quant.strategies.signals import GARCH_HORIZON, TREND, trend_signal, volatility_signal
 from quant.volatility.garch import garch_signal
 from quant.worlds.bond import fill_bond_block

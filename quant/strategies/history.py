@@ -5,22 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quant.numeric.arrays import Dates, Flags, Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import log
 from quant.numeric.errors import DataError
-from quant.numeric.returns import DAYS
+from quant.numeric.units import DAYS
 from quant.strategies.blocks import room, run_block
 from quant.strategies.choices import EXTERNAL, GARCH, InnerPortfolio
 from quant.strategies.config import INNER_LOOKBACK, StrategyConfig
 from quant.strategies.inner_portfolios import daily_mix
-from quant.strategies.kernel import FALL_BINS, LOSS_BINS, STATISTICS, Flags, Floats
+from quant.strategies.kernel import FALL_BINS, LOSS_BINS, STATISTICS
 from quant.strategies.rules import FREQUENCIES, ExternalKey, ModelParameters, Rules, model_of, signal_key
 from quant.strategies.signals import GARCH_HORIZON, volatility_signal
 from quant.volatility.garch import garch_signal
-
-Dates = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import exp
 from quant.numeric.errors import DataError
 from quant.numeric.measured import Measured
-from quant.numeric.moments import DAYS, Moments, checked_series, moments, same_length
+from quant.numeric.moments import Moments, checked_series, moments, same_length
 from quant.numeric.returns import Returns
+from quant.numeric.units import BASIS_POINTS, DAYS
 from quant.performance.growth import checked_total, log_growth
 from quant.performance.historical_tail import TAIL_HORIZON, TAIL_LEVEL, tail_losses
 from quant.performance.sharpe_ratio import sharpe_error
@@ -102,11 +103,11 @@ def break_even_cost_bps(gross_advantage: float, traded: float, *, benchmark_trad
             f"got {gross_advantage!r}, {traded!r}, {benchmark_traded!r}"
         )
     more = traded - benchmark_traded
-    return gross_advantage / more * 10_000.0 if more > 0.0 else None
+    return gross_advantage / more * BASIS_POINTS if more > 0.0 else None
 
 
 @compiled
-def _target_distance(total: NDArray[np.float64], target: float, window: int) -> float:
+def _target_distance(total: Floats, target: float, window: int) -> float:
     distance = 0.0
     count = total.size - window + 1
     for i in range(count):
@@ -117,7 +118,7 @@ def _target_distance(total: NDArray[np.float64], target: float, window: int) -> 
         squares = 0.0
         for t in range(i, i + window):
             squares += (total[t] - mean) * (total[t] - mean)
-        distance += abs(math.sqrt(252.0 * squares / (window - 1)) - target)
+        distance += abs(math.sqrt(DAYS * squares / (window - 1)) - target)
     return distance / count
 
 
@@ -154,7 +155,7 @@ def volatility_target_error(total: ArrayLike | Returns, target: float, *, window
 
 
 @compiled
-def _utility_error(x: NDArray[np.float64], mean: float, second: float, gamma: float) -> float:
+def _utility_error(x: Floats, mean: float, second: float, gamma: float) -> float:
     """Deviation of the influence of each day on mean - gamma / 2 variance, over sqrt(T)."""
     squares = 0.0
     for t in range(x.size):
@@ -178,7 +179,7 @@ def _sharpe(m: Moments) -> Measured:
     return Measured(value=math.sqrt(DAYS) * m.sharpe, error=math.sqrt(DAYS) * error)
 
 
-def _geometric(total: NDArray[np.float64]) -> Measured:
+def _geometric(total: Floats) -> Measured:
     m = moments(log_growth(total))
     growth = exp(DAYS * m.mean)
     return Measured(value=growth - 1.0, error=growth * DAYS * m.deviation / math.sqrt(m.count))
@@ -189,11 +190,11 @@ class _Path(NamedTuple):
 
     moments: Moments
     """Of the excess returns."""
-    excess: NDArray[np.float64]
-    total: NDArray[np.float64]
-    turnover: NDArray[np.float64]
-    costs: NDArray[np.float64]
-    weights: NDArray[np.float64]
+    excess: Floats
+    total: Floats
+    turnover: Floats
+    costs: Floats
+    weights: Floats
     risk_aversion: float
     values: Mapping[str, Measured]
 

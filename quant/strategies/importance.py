@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from quant.numeric.arrays import Floats, Ints
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
 
 
 @compiled
-def _between_share(groups: NDArray[np.int64], count: int, scores: NDArray[np.float64], total: float) -> float:
+def _between_share(groups: Ints, count: int, scores: Floats, total: float) -> float:
     """Bias-corrected sum of squares between groups over `total`; rows of group -1 are left out."""
     sums = np.zeros(count)
     sizes = np.zeros(count)
@@ -37,7 +38,7 @@ def _between_share(groups: NDArray[np.int64], count: int, scores: NDArray[np.flo
 
 
 @compiled
-def _squares_about_mean(scores: NDArray[np.float64]) -> float:
+def _squares_about_mean(scores: Floats) -> float:
     """Total sum of squares; 0 where it is rounding."""
     mean = 0.0
     raw = 0.0

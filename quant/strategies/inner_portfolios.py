@@ -3,16 +3,14 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from quant.allocation.hierarchical import hrp_weights
 from quant.allocation.risk_budgeting import risk_parity_weights
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
-from quant.numeric.returns import DAYS
+from quant.numeric.units import DAYS
 from quant.strategies.choices import InnerPortfolio
-
-Floats = NDArray[np.float64]
 
 _CODES: dict[InnerPortfolio, int] = {
     "inverse_volatility": 0,

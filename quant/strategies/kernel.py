@@ -12,18 +12,16 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.numeric.arrays import Flags, Floats
 from quant.numeric.compilation import compiled, inlined, pasted
 from quant.numeric.elementary import exp, log
 from quant.numeric.random_numbers import LANES
-from quant.numeric.returns import DAYS
+from quant.numeric.units import DAYS
 from quant.strategies.config import LOCKED_DAYS, LOCKED_WEIGHT
 from quant.strategies.family import FAMILY, PathState
 from quant.strategies.metrics import METRICS, PathSums
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Counts = NDArray[np.int32]
-Flags = NDArray[np.bool_]
 
 WINDOW: Final = 21
 """Sessions of a value-at-risk window."""
@@ -512,7 +510,13 @@ def run_rule(  # noqa: C901, PLR0915  (a day of accounts, read top-down; a call 
     """
     days, lanes = returns.shape
     function = int(rule[FUNCTION])
-    band, highest, change, cost, borrow = rule[BAND], rule[HIGHEST], rule[CHANGE], rule[COST], rule[BORROW] / DAYS
+    band, highest, change, cost, borrow = (
+        rule[BAND],
+        rule[HIGHEST],
+        rule[CHANGE],
+        rule[COST],
+        rule[BORROW] / DAYS,
+    )
     records = series.size > 0
     bonded = bonds.size > 0
     plain = lanes == LANES and highest <= 1.0 and legs.shape[1] == 0 and not bonded and not records

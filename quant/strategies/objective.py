@@ -6,8 +6,9 @@ Sums run in explicit loops in index order, so that a ranking is the same on ever
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
 from quant.strategies.goal import Goal
@@ -22,7 +23,7 @@ GOAL_CODES: dict[Goal, int] = {"robust_utility": 0, "sharpe": 1, "worst_case": 2
 
 
 @compiled
-def _tail_mean(values: NDArray[np.float64], weights: NDArray[np.float64], mass: float) -> float:
+def _tail_mean(values: Floats, weights: Floats, mass: float) -> float:
     """Mean of the lowest `mass` of the probability; the boundary scenario counts in part."""
     order = np.arange(values.size, dtype=np.int64)
     for i in range(1, order.size):
@@ -43,10 +44,10 @@ def _tail_mean(values: NDArray[np.float64], weights: NDArray[np.float64], mass: 
 
 @compiled
 def score_into(
-    values: NDArray[np.float64],
-    weights: NDArray[np.float64],
+    values: Floats,
+    weights: Floats,
     goal: int,
-    out: NDArray[np.float64],
+    out: Floats,
 ) -> None:
     """Write the objective of each row of `values` (K, S) into `out` (K,); nothing is checked."""
     count, scenarios = values.shape
@@ -73,7 +74,7 @@ def score_into(
             out[k] = worst if goal == 2 else mean
 
 
-def checked_weights(weights: ArrayLike, *, scenarios: int) -> NDArray[np.float64]:
+def checked_weights(weights: ArrayLike, *, scenarios: int) -> Floats:
     """`weights` as an array of shape (scenarios,); a DataError unless they are probabilities.
 
     Parameters
@@ -106,7 +107,7 @@ def scores(
     *,
     goal: Goal = "robust_utility",
     sharpes: ArrayLike | None = None,
-) -> NDArray[np.float64]:
+) -> Floats:
     r"""Objective of each configuration; higher is better.
 
     - ``robust_utility``: :math:`\sum_s p_s U_{ks} - \frac14 \max_s (U^*_s - U_{ks})` with
@@ -158,7 +159,7 @@ def scores(
     return out
 
 
-def scenario_weights(probabilities: ArrayLike, *, history_weight: float = 1.0 / 3.0) -> NDArray[np.float64]:
+def scenario_weights(probabilities: ArrayLike, *, history_weight: float = 1.0 / 3.0) -> Floats:
     """Weights of the objective: the simulated scenarios by their probability, then history.
 
     Parameters
@@ -238,7 +239,7 @@ def retention(utility: float, best: float, reference: float, tolerance: float) -
 
 
 @compiled
-def _deviation_of_difference(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+def _deviation_of_difference(first: Floats, second: Floats) -> float:
     mean = 0.0
     for p in range(first.size):
         mean += first[p] - second[p]

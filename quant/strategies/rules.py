@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quant.numeric.arrays import Flags, Floats, Ints
 from quant.numeric.errors import DataError
+from quant.numeric.units import BASIS_POINTS
 from quant.strategies.choices import (
     DOWNSIDE,
     ESTIMATORS,
@@ -34,9 +35,6 @@ from quant.strategies.kernel import (
     RULE_COLUMNS,
     SECOND,
     TARGET,
-    Flags,
-    Floats,
-    Ints,
 )
 from quant.strategies.mandate import Mandate
 from quant.strategies.signals import AVERAGE_START, REGIME, TREND
@@ -204,14 +202,14 @@ def _row(config: StrategyConfig, mandate: Mandate, cost_factor: float, constant:
     row[HIGHEST] = mandate.max_weight if bounded else 2.0
     row[CHANGE] = mandate.max_change if bounded else 2.0
     row[FIRST], row[SECOND] = numbers_of(config.weight_function, FormulaInputs(config, mandate, target, constant))
-    row[COST] = cost_factor * mandate.transaction_cost_bps / 10_000.0
-    row[BORROW] = mandate.borrow_spread_bps / 10_000.0
+    row[COST] = cost_factor * mandate.transaction_cost_bps / BASIS_POINTS
+    row[BORROW] = mandate.borrow_spread_bps / BASIS_POINTS
     return row
 
 
 def simulated_trading_days(days: int, start: int, offset: int = 0) -> Flags:
     """Which closes trade in a simulation, shape (4, days), by `FREQUENCIES`; the first at `start` - 1 - `offset`."""
-    trades: NDArray[np.bool_] = np.zeros((len(FREQUENCIES), days), dtype=np.bool_)
+    trades: Flags = np.zeros((len(FREQUENCIES), days), dtype=np.bool_)
     for row, frequency in enumerate(FREQUENCIES):
         step = REBALANCING[frequency].days
         first = (start - 1 - offset) % step

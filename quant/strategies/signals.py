@@ -7,15 +7,13 @@ import math
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled, inlined
 from quant.numeric.elementary import exp
-from quant.numeric.returns import DAYS
+from quant.numeric.units import DAYS
 from quant.strategies.choices import DOWNSIDE, EWMA_MAX, ROLLING
 from quant.strategies.config import MOMENTUM_SKIP, TREND_DAYS
-
-Floats = NDArray[np.float64]
 
 AVERAGE_START: Final = 21
 """Sessions whose squares, evenly weighted, start an exponentially weighted average."""

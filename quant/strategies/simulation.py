@@ -8,15 +8,16 @@ from typing import Final
 
 import numpy as np
 
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
 from quant.numeric.measured import Measured
 from quant.numeric.random_numbers import LANES
-from quant.numeric.returns import DAYS
 from quant.numeric.thread_count import thread_count
+from quant.numeric.units import DAYS
 from quant.strategies.blocks import simulate_blocks
 from quant.strategies.evaluation import Evaluation
-from quant.strategies.kernel import BINS, FALL_BINS, LOSS_BINS, STATISTIC, STATISTICS, Counts, Floats
+from quant.strategies.kernel import BINS, FALL_BINS, LOSS_BINS, STATISTIC, STATISTICS, Counts
 from quant.strategies.metrics import METRICS, Metrics
 from quant.strategies.rules import Rules, simulated_trading_days
 from quant.worlds.bond import BondModel

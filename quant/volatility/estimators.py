@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Dates, Floats
 from quant.numeric.errors import DataError
-from quant.numeric.returns import DAYS, Dates, Floats
+from quant.numeric.units import DAYS
 
 Range: TypeAlias = Literal["parkinson", "garman_klass", "rogers_satchell", "yang_zhang"]
 

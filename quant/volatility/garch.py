@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import check_fields, checked_arguments, refuse_overflow
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
-from quant.numeric.returns import DAYS
+from quant.numeric.units import DAYS
 from quant.volatility.garch_likelihood import maximise
 
-Floats: TypeAlias = NDArray[np.float64]
 Innovations: TypeAlias = Literal["t", "normal"]
 
 OBSERVATIONS: Final = 500

@@ -1,16 +1,14 @@
 """Likelihood of GJR-GARCH(1,1) and its maximum; see `quant.volatility.garch`."""
 
 import math
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quant.numeric.arrays import Flags, Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import exp, log, log_gamma
-
-Floats: TypeAlias = NDArray[np.float64]
-Flags: TypeAlias = NDArray[np.bool_]
+from quant.numeric.units import DAYS
 
 LARGEST_PERSISTENCE: Final = 0.9999
 """Upper bound in a fit: a half-life above 27 years cannot be distinguished from a variance without a long-run mean."""
@@ -63,7 +61,7 @@ def _digamma(x: float) -> float:
     series = 691.0 / 32760.0
     series = 1.0 / 132.0 - z * series
     series = 1.0 / 240.0 - z * series
-    series = 1.0 / 252.0 - z * series
+    series = 1.0 / DAYS - z * series
     series = 1.0 / 120.0 - z * series
     series = 1.0 / 12.0 - z * series
     return log(x) - 0.5 / x - z * series - shift

@@ -9,10 +9,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.numeric.arrays import Flags, Floats, Ints
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import log, power
 from quant.numeric.random_numbers import LANES
-from quant.worlds.joint_engines import Floats, Tables, next_day, scratch, start_block
+from quant.worlds.joint_engines import Tables, next_day, scratch, start_block
 
 MONTH: Final = 21
 """Sessions."""
@@ -29,9 +30,7 @@ FIGURES: Final = 3
 LOSS, RUIN, GOAL = 0, 1, 2
 ALIVE: Final = np.iinfo(np.int64).max
 
-Counts = NDArray[np.int64]
 Narrow = NDArray[np.int32]
-Flags = NDArray[np.bool_]
 
 
 class Account(NamedTuple):
@@ -87,11 +86,11 @@ class PathStatistics(NamedTuple):
     """
 
     counts: Narrow
-    zeros: Counts
+    zeros: Ints
     least: Floats
     largest: Floats
-    tallies: Counts
-    ruined: Counts
+    tallies: Ints
+    ruined: Ints
 
 
 def empty(figures: int) -> PathStatistics:

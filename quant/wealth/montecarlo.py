@@ -17,15 +17,16 @@ from queue import SimpleQueue
 from typing import Final, Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats
 from quant.numeric.elementary import power
 from quant.numeric.errors import DataError
 from quant.numeric.measured import Measured
 from quant.numeric.random_numbers import LANES
-from quant.numeric.returns import DAYS
 from quant.numeric.thread_count import thread_count
+from quant.numeric.units import BASIS_POINTS, DAYS
 from quant.wealth.kernel import (
     BINS,
     FIGURES,
@@ -42,7 +43,6 @@ from quant.wealth.kernel import (
 from quant.wealth.summary import Sums, WealthSummary, summarise
 from quant.worlds.joint import JointModel, check_days
 
-Floats: TypeAlias = NDArray[np.float64]
 Rebalancing: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly", "yearly", "none"]
 
 LEVELS: Final = (0.05, 0.25, 0.50, 0.75, 0.95)
@@ -414,7 +414,7 @@ def _account(
         trades=trades,
         cash=1.0 + model.cash,
         fee=power(1.0 - fee, 1.0 / DAYS),
-        cost=cost_bps / 1e4,
+        cost=cost_bps / BASIS_POINTS,
         ruin=float(ruin),
         years=days / DAYS,
         goal=-1.0 if goal is None else goal * float(prices[-1]),

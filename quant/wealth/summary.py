@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
+from quant.numeric.arrays import Floats
 from quant.numeric.elementary import exp
 from quant.numeric.measured import Measured
-from quant.numeric.returns import Floats
 from quant.wealth.kernel import BINS, GOAL, GROWTH, LOSS, LOWEST_SHARE, MULTIPLE, RUIN, PathStatistics
 
 _TAILS: Final = (0.95, 0.99)

@@ -16,19 +16,17 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import check_fields, checked_arguments
+from quant.numeric.arrays import Dates, Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import Word, exp, normal
 from quant.numeric.errors import DataError
 from quant.numeric.random_numbers import LANES, fill_words
-from quant.numeric.returns import DAYS
+from quant.numeric.units import DAYS
 from quant.worlds.paths import implied_moments
 from quant.worlds.scenario import Scenario
-
-Floats = NDArray[np.float64]
-Dates = NDArray[np.datetime64]
 
 YEAR: Final = 365.0
 PROXY: Final = (

@@ -6,24 +6,23 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from pydantic import ValidationError
 
 from quant.numeric.arguments import checked_arguments, refuse_overflow
+from quant.numeric.arrays import Flags, Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import exp, log
 from quant.numeric.errors import DataError
 from quant.numeric.random_numbers import LANES
-from quant.numeric.returns import DAYS, Returns
+from quant.numeric.returns import Returns
+from quant.numeric.units import DAYS
 from quant.volatility.garch import fit_garch
 from quant.worlds.diagnostics import LAGS, implied_shape
 from quant.worlds.hidden_markov import fit_hidden_markov
 from quant.worlds.paths import PathModel, implied_moments, path_model, sample_paths
 from quant.worlds.regimes import labels
 from quant.worlds.scenario import BUILT_IN, JUMP, PERSISTENCE, Engine, Label, RegimeState, Scenario
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 FEWEST: Final[Mapping[Engine, int]] = {"heston": 1260, "bates": 1260, "garch": 500, "regime_switching": 500}
 """Minimum sessions of an engine with parameters of its own; the others need 250 for a mean and a volatility."""
@@ -151,7 +150,11 @@ def calibrate(
     series = _series(returns, FEWEST.get(engine, 250))
     mask = labels(series).days(label) if engine == "conditional_bootstrap" else np.ones(series.size, dtype=np.bool_)
     moments = _moments(series[mask])
-    fields: dict[str, Any] = {"label": label, "mu": DAYS * moments.mean, "sigma": math.sqrt(DAYS * moments.variance)}
+    fields: dict[str, Any] = {
+        "label": label,
+        "mu": DAYS * moments.mean,
+        "sigma": math.sqrt(DAYS * moments.variance),
+    }
     at_bounds: list[str] = []
     match engine:
         case "heston" | "bates":

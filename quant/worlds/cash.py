@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from quant.numeric.arrays import Floats
 from quant.numeric.errors import DataError
-from quant.numeric.returns import Floats
 
 _DAYS_OF_A_YEAR = 360.0
 """ACT/360: calendar days over 360, as money markets count."""

@@ -5,18 +5,16 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats, Ints
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import exp, log, log_gamma, normal_cdf
 from quant.numeric.errors import DataError
 from quant.numeric.random_numbers import LANES
-from quant.numeric.returns import DAYS
+from quant.numeric.units import DAYS
 from quant.worlds.paths import PathModel, engine_of, fill_block, implied_moments, path_model
 from quant.worlds.scenario import Scenario
-
-Floats = NDArray[np.float64]
 
 LAGS: Final = (1, 5, 21)
 """Sessions between the absolute returns whose correlation is shown."""
@@ -235,7 +233,7 @@ def _fair(scenario: Scenario) -> bool:
             return False
 
 
-def _quantile(counts: NDArray[np.int64], share: float) -> float:
+def _quantile(counts: Ints, share: float) -> float:
     cumulated = np.cumsum(counts)
     rank = share * int(cumulated[-1])
     place = min(int(np.searchsorted(cumulated, rank)), _BINS - 1)
@@ -245,7 +243,7 @@ def _quantile(counts: NDArray[np.int64], share: float) -> float:
 
 
 @compiled
-def _summarise(returns: Floats, centre: float, rows: Floats, falls: NDArray[np.int64], lanes: int) -> None:
+def _summarise(returns: Floats, centre: float, rows: Floats, falls: Ints, lanes: int) -> None:
     """Means over the days of each path: powers about `centre`, size, square, wealth, products of sizes."""
     days = returns.shape[0]
     rows[:] = 0.0

@@ -17,14 +17,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import Word, power, uniform
 from quant.numeric.random_numbers import LANES, fill_words, philox
-from quant.numeric.returns import DAYS
+from quant.numeric.units import DAYS
 from quant.worlds.scenario import FLOOR, Scenario
-
-Floats = NDArray[np.float64]
-
 
 _PILOT_DAYS: Final = 20_480
 _SNAPSHOT: Final = 80

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import exp, log
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
 
-Floats: TypeAlias = NDArray[np.float64]
 FEWEST_OBSERVATIONS: Final = 250
 """Minimum observations to fit a hidden Markov model or to resample the days of a label."""
 _COLLAPSED: Final = 1e-5

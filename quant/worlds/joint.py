@@ -34,13 +34,15 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Floats
 from quant.numeric.elementary import power
 from quant.numeric.errors import DataError
 from quant.numeric.random_numbers import LANES
-from quant.numeric.returns import DAYS, Returns
+from quant.numeric.returns import Returns
+from quant.numeric.units import DAYS
 from quant.worlds import joint_engines as engines
 from quant.worlds.joint_engines import Tables
 from quant.worlds.joint_history import FilteredResiduals, filtered_residuals, garch_law, history_law
@@ -59,7 +61,6 @@ JointEngine: TypeAlias = Literal[
     "conditional_bootstrap",
     "replay",
 ]
-Floats: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,15 +11,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from quant.numeric.arrays import Floats, Ints
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import Word, exp, log, normal, normal_cdf, uniform
 from quant.numeric.random_numbers import LANES, fill_counted_words, gamma_draw, philox
-from quant.numeric.returns import DAYS
+from quant.numeric.units import DAYS
 from quant.worlds.resampling import SHORTEST_BLOCK, first_age, first_day
 from quant.worlds.scenario import FLOOR
 
-Floats = NDArray[np.float64]
-Places = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
 
@@ -71,7 +70,7 @@ class Tables(NamedTuple):
     lower: Floats
     chain: Floats
     history: Floats
-    starts: Places
+    starts: Ints
     runs: Floats
     key: Word
 
@@ -84,7 +83,7 @@ class Scratch(NamedTuple):
     jump: Floats
     part: Floats
     state: Floats
-    place: Places
+    place: Ints
 
 
 @compiled

@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.covariance.semidefinite import checked_correlation
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Flags, Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
-from quant.numeric.returns import DAYS, Returns
+from quant.numeric.returns import Returns
+from quant.numeric.units import DAYS
 from quant.volatility.garch import fit_garch, garch_variances
 from quant.worlds.joint_moments import (
     Covariance,
     EngineConstants,
-    Floats,
     Given,
     Settings,
     cholesky,
@@ -181,7 +182,11 @@ def history_law(
     if mu is None and sigma is None and correlation is None:
         mean, covariance = _weighted_moments(rows, weights)
         constants.history = rows
-        return (mean * DAYS, np.sqrt(DAYS * np.diagonal(covariance)), correlation_of(covariance)), constants
+        return (
+            mean * DAYS,
+            np.sqrt(DAYS * np.diagonal(covariance)),
+            correlation_of(covariance),
+        ), constants
     (mean, deviation, sample_covariance), unit = _standardised("history", rows, weights, correlation)
     mu = mean * DAYS if mu is None else mu
     sigma = deviation * math.sqrt(DAYS) if sigma is None else sigma
@@ -189,7 +194,7 @@ def history_law(
     return (mu, sigma, sample_covariance), constants
 
 
-def _flags(labels: ArrayLike | None, count: int) -> NDArray[np.bool_]:
+def _flags(labels: ArrayLike | None, count: int) -> Flags:
     if labels is None:
         raise DataError("`labels` is missing; it says which days conditional_bootstrap may use")
     flags = np.asarray(labels)

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from quant.numeric.arrays import Floats, Ints
 from quant.numeric.elementary import exp, log, log_gamma
 from quant.numeric.errors import DataError
-from quant.numeric.returns import DAYS
+from quant.numeric.units import DAYS
 from quant.worlds.joint_moments import (
     Covariance,
     EngineConstants,
-    Floats,
     Settings,
     cholesky,
     correlation_of,
@@ -116,7 +116,7 @@ def _stochastic_volatility(
     constants: EngineConstants,
     jump: Floats,
     scaled: Floats,
-    links: NDArray[np.int64],
+    links: Ints,
     moments: Covariance,
     settings: Settings,
 ) -> tuple[Floats, Floats]:
@@ -137,7 +137,7 @@ def _stochastic_volatility(
     return np.stack([base, premium, links.astype(np.float64), loading, np.diagonal(scaled)]), factor[None]
 
 
-def _two_states(constants: EngineConstants, moments: Covariance, settings: Settings, links: NDArray[np.int64]) -> None:
+def _two_states(constants: EngineConstants, moments: Covariance, settings: Settings, links: Ints) -> None:
     """A calm and a turbulent state, as in `quant.worlds.paths`."""
     mu, sigma, correlation = moments
     share = TURBULENT_DAYS / (CALM_DAYS + TURBULENT_DAYS)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from quant.covariance.semidefinite import checked_correlation
+from quant.numeric.arrays import Floats, Ints
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
 
-Floats: TypeAlias = NDArray[np.float64]
 Covariance: TypeAlias = tuple[Floats, Floats, Floats]
 """Annual mean and volatility of each asset, and their correlation."""
 
@@ -39,7 +39,7 @@ class EngineConstants:
     lower: Floats
     chain: Floats
     history: Floats
-    starts: NDArray[np.int64]
+    starts: Ints
     runs: Floats
     shares: Floats
     durations: Floats

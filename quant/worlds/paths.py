@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quant.numeric.arrays import Flags, Floats
 from quant.numeric.compilation import compiled, inlined
 from quant.numeric.elementary import Word, exp, log, log_gamma, normal, power, uniform
 from quant.numeric.errors import DataError
 from quant.numeric.random_numbers import LANES, fill_words, gamma_draw, philox
-from quant.numeric.returns import DAYS
+from quant.numeric.units import DAYS
 from quant.worlds.garch_paths import garch_model, garch_paths
 from quant.worlds.resampling import (
     SHORTEST_BLOCK,
@@ -44,9 +44,6 @@ _CODES: Final[dict[Engine, int]] = {
 _ENOUGH_DAYS: Final = 250
 _REPLAYED_DAYS: Final = 20
 """Minimum days of a historical window, which is replayed and not resampled."""
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quant.numeric.arguments import checked_arguments
+from quant.numeric.arrays import Flags, Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import log
 from quant.numeric.errors import DataError
-from quant.numeric.returns import DAYS, Returns
+from quant.numeric.returns import Returns
+from quant.numeric.units import DAYS
 from quant.worlds.hidden_markov import (
     FEWEST_OBSERVATIONS,
     single_series,
 )
 from quant.worlds.scenario import Label
 
-Floats: TypeAlias = NDArray[np.float64]
-Flags: TypeAlias = NDArray[np.bool_]
 States: TypeAlias = NDArray[np.int8]
 VolatilityBand: TypeAlias = Literal["low", "middle", "high"]
 Trend: TypeAlias = Literal["falling", "flat", "rising"]

@@ -7,16 +7,13 @@ import math
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quant.numeric.arrays import Flags, Floats, Ints
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import Word, uniform
 from quant.numeric.errors import DataError
 from quant.numeric.random_numbers import LANES, fill_words, philox
 from quant.worlds.scenario import FLOOR
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 SHORTEST_BLOCK: Final = 5
 """Sessions; shorter runs of a label are not used, and a block ends no sooner."""
@@ -27,9 +24,7 @@ _GOLDEN: Final = 2_654_435_769
 """2**32 over the golden ratio: its multiples modulo 2**32 lie evenly however many are taken."""
 
 
-def labelled_blocks(
-    labelled: Flags, mean_block: float, *, name: str = "labelled"
-) -> tuple[NDArray[np.int64], Floats, Floats]:
+def labelled_blocks(labelled: Flags, mean_block: float, *, name: str = "labelled") -> tuple[Ints, Floats, Floats]:
     """Where the blocks of a conditional bootstrap may begin, and how often each day is drawn.
 
     A block begins on any day that at least four more of its run follow, each alike; from its fifth day on it ends

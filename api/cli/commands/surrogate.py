@@ -17,6 +17,7 @@ from api.cli.terminal import plain, stdout
 from api.settings import Settings
 from desk.base.errors import InvalidInput
 from desk.optimization.request import OptimizationRequest
+from quant.numeric.units import BASIS_POINTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from quant.strategies.config import StrategyConfig
 
 LARGEST = 100_000
-BPS = 1e4
 Problem = Annotated[
     str,
     typer.Argument(metavar="[RUN]", help="A run of the problem: its id, its unique beginning, or `last`."),
@@ -236,7 +236,7 @@ def _print_prediction(prediction: "Predicted") -> None:
     for one in prediction.values:
         table.add_row(
             one.target.replace("_", " "),
-            *(f"{BPS * value:.1f} bps" for value in (one.value, one.low, one.high)),
+            *(f"{BASIS_POINTS * value:.1f} bps" for value in (one.value, one.low, one.high)),
             f"{one.held_out.rmse_bps:.1f}",
         )
     stdout().print(table)

@@ -16,6 +16,7 @@ from desk.runs.events.models import ModelEvent
 from desk.runs.events.search import TrialFinished, TrialsFinished
 from desk.runs.events.table import TraceEvent
 from graphs.runs.usage import usage_of
+from quant.numeric.units import BASIS_POINTS
 from quant.strategies.goal import Goal
 
 if TYPE_CHECKING:
@@ -259,7 +260,11 @@ class _TreeBuilder:
         if trial.objective is None:
             return name
         sharpe = self._goals.get(self._run) == "sharpe"
-        value = f"Sharpe ratio {number(trial.objective, 2)}" if sharpe else f"{number(trial.objective * 1e4, 1)} bps"
+        value = (
+            f"Sharpe ratio {number(trial.objective, 2)}"
+            if sharpe
+            else f"{number(trial.objective * BASIS_POINTS, 1)} bps"
+        )
         return f"{name}, {value}"
 
     def _add_launched_run(self, event: RunLaunched) -> None:

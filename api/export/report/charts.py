@@ -11,6 +11,7 @@ from api.export.drawing import INK, MUTED, OURS, THEIRS, THIRD, Chart, draw, dra
 from desk.base.text import number, title
 from desk.optimization.reading.charts import History
 from desk.optimization.result import OptimizationResult
+from quant.numeric.units import BASIS_POINTS
 
 
 def charts(result: OptimizationResult, history: History | None) -> dict[str, Chart]:
@@ -36,16 +37,20 @@ def _convergence(result: OptimizationResult) -> Chart:
     best = np.maximum.accumulate([t.objective if t.feasible else -np.inf for t in trials])
 
     def paint(axes: Axes) -> None:
-        values = np.array([t.objective for t in trials]) * 1e4
+        values = np.array([t.objective for t in trials]) * BASIS_POINTS
         low, high = np.quantile(values, [0.05, 1.0])
         axes.scatter([t.number for t in trials], values, s=13, color=THEIRS, alpha=0.75, linewidths=0)
-        axes.step([t.number for t in trials], best * 1e4, where="post", color=OURS)
+        axes.step([t.number for t in trials], best * BASIS_POINTS, where="post", color=OURS)
         axes.set_ylim(low - 0.15 * (high - low) - 1, high + 0.12 * (high - low) + 1)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="Trial", ylabel="Objective, bps a year")
         draw_key(axes, [("Best so far, in sample", OURS, "-"), ("A trial", THEIRS, "o")])
 
-    finding = "no trial meets the limits" if np.isneginf(best[-1]) else f"the best reached {number(best[-1] * 1e4)} bps"
+    finding = (
+        "no trial meets the limits"
+        if np.isneginf(best[-1])
+        else f"the best reached {number(best[-1] * BASIS_POINTS)} bps"
+    )
     caption = f"{len(trials)} trials in the order of proposal; {finding}, in sample. The lowest twentieth is cut off."
     return draw("convergence", "Convergence", caption, paint)
 

@@ -18,8 +18,7 @@ from desk.base.camel_case import Camel
 from desk.wealth.schemas import Analysis, Simulation, SimulationRequest, SimulationSummary
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from quant.numeric.arrays import Floats
 
 router = APIRouter(tags=["monte-carlo"], route_class=limited_route(20_000_000, ignore_values=True))
 
@@ -136,7 +135,7 @@ async def _map_expired() -> AsyncGenerator[None]:
         raise Problem(410, str(error)) from error
 
 
-def _as_csv(closes: "NDArray[np.float64]") -> Generator[str]:
+def _as_csv(closes: "Floats") -> Generator[str]:
     line = io.StringIO(newline="")
     writer = csv.writer(line)
     writer.writerow(["period", *(f"path_{path}" for path in range(1, len(closes) + 1))])
@@ -147,7 +146,7 @@ def _as_csv(closes: "NDArray[np.float64]") -> Generator[str]:
         line.truncate()
 
 
-def _as_json(simulation_id: str, closes: "NDArray[np.float64]") -> Generator[str]:
+def _as_json(simulation_id: str, closes: "Floats") -> Generator[str]:
     yield f'{{"simulationId":{json.dumps(simulation_id)},"trajectories":['
     for path, row in enumerate(closes):
         yield ("," if path else "") + json.dumps(row.tolist(), separators=(",", ":"))

@@ -22,8 +22,7 @@ from quant.numeric.frozen import Frozen
 from quant.strategies.trial import Trial
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from quant.numeric.arrays import Floats
 
 Document = TypeVar("Document", "_Checkpoint", "Summary")
 
@@ -259,10 +258,10 @@ def checkpoint_name(number: int) -> str:
     return f"trials-{number:05d}.json"
 
 
-def encode_trials(work: Work, trials: "Iterable[tuple[Trial, NDArray[np.float64]]]") -> bytes:
+def encode_trials(work: Work, trials: "Iterable[tuple[Trial, Floats]]") -> bytes:
     import numpy as np
 
-    def packed(series: "NDArray[np.float64]") -> str:
+    def packed(series: "Floats") -> str:
         return base64.b64encode(np.ascontiguousarray(series, dtype="<f8").tobytes()).decode()
 
     stored_trials = tuple(_StoredTrial(trial=trial, series=packed(series)) for trial, series in trials)
@@ -271,14 +270,14 @@ def encode_trials(work: Work, trials: "Iterable[tuple[Trial, NDArray[np.float64]
     return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 
-def decode_trials(name: str, content: bytes, work: Work) -> "list[tuple[Trial, NDArray[np.float64]]]":
+def decode_trials(name: str, content: bytes, work: Work) -> "list[tuple[Trial, Floats]]":
     """The completed trials in a checkpoint file; raises `BadOutput` for any other content."""
     import numpy as np
 
     from desk.optimization.repositories.trial_repository import series_address
 
     checkpoint = _read(name, content, work, _Checkpoint)
-    trials: list[tuple[Trial, NDArray[np.float64]]] = []
+    trials: list[tuple[Trial, Floats]] = []
     for entry in checkpoint.trials:
         try:
             series = np.frombuffer(base64.b64decode(entry.series), dtype="<f8").reshape(2, -1)

@@ -9,9 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from desk.compute.container.coordination import Coordinator, follow
 from desk.compute.container.job_files import (
@@ -35,6 +33,7 @@ from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market
 from desk.optimization.jobs import JobStatus
 from desk.optimization.search.search import StopReason, run_search
+from quant.numeric.arrays import Floats
 from quant.strategies.trial import Trial
 
 PROGRESS_SECONDS = 0.5
@@ -57,7 +56,7 @@ class ResultWriter:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / SUMMARY).unlink(missing_ok=True)
 
-    def save(self, trials: "list[tuple[Trial, NDArray[np.float64]]]") -> None:
+    def save(self, trials: "list[tuple[Trial, Floats]]") -> None:
         """Write a checkpoint of at most ten trials; the chunks and so the files are the same on any machine."""
         self._write(checkpoint_name(self._checkpoints), encode_trials(self._work, trials))
         self._checkpoints += 1

@@ -8,14 +8,13 @@ from desk.compute.container.job_files import SUMMARY, BadOutput, Summary, Work, 
 from quant.strategies.trial import Trial
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from quant.numeric.arrays import Floats
 
 
-def read_result(folder: Path, work: Work) -> "tuple[Summary, list[tuple[Trial, NDArray[np.float64]]]]":
+def read_result(folder: Path, work: Work) -> "tuple[Summary, list[tuple[Trial, Floats]]]":
     """The summary and the trials in the order of proposal; raises `BadOutput` for a missing or invalid file."""
     summary = decode_summary(_content(folder, SUMMARY), work)
-    trials: list[tuple[Trial, NDArray[np.float64]]] = []
+    trials: list[tuple[Trial, Floats]] = []
     for name, digest in sorted(summary.files.items()):
         if Path(name).name != name:
             raise BadOutput(SUMMARY, "damaged", f"it lists {name!r}, which is not a file of this folder")

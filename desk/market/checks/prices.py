@@ -5,11 +5,11 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput
 from desk.market.checks.report import DataReport, Gate, Status
 from desk.market.prices import Prices
+from quant.numeric.arrays import Dates, Flags, Floats
 
 __all__ = [
     "BREAKING",
@@ -91,7 +91,7 @@ def apply_acceptances(gates: Iterable[Gate], reasons: Mapping[str, str]) -> tupl
     )
 
 
-def first_marked(mask: NDArray[np.bool_], most: int = _MAX_ROWS) -> list[tuple[int, int]]:
+def first_marked(mask: Flags, most: int = _MAX_ROWS) -> list[tuple[int, int]]:
     """Row and column of the first marked cells, at most `most`."""
     rows = np.flatnonzero(mask.any(axis=1))[:most]
     return [(int(rows[i]), int(n)) for i, n in np.argwhere(mask[rows])[:most]]
@@ -162,7 +162,7 @@ def _calendar(prices: Prices, calendar: str | None) -> Iterator[Gate]:
     )
 
 
-def sessions_between(calendar: str, first: np.datetime64, last: np.datetime64) -> NDArray[np.datetime64]:
+def sessions_between(calendar: str, first: np.datetime64, last: np.datetime64) -> Dates:
     library: Any = import_module("exchange_calendars")  # without type hints
     errors: Any = import_module("exchange_calendars.errors")
 
@@ -186,7 +186,7 @@ def sessions_between(calendar: str, first: np.datetime64, last: np.datetime64) -
             allowed="dates that the exchange calendar covers; or no calendar",
             code="calendar_bounds",
         ) from error
-    days: NDArray[np.datetime64] = exchange.sessions.to_numpy().astype("datetime64[D]")
+    days: Dates = exchange.sessions.to_numpy().astype("datetime64[D]")
     return days[(days >= first) & (days <= last)]
 
 
@@ -221,7 +221,7 @@ def _moves(prices: Prices) -> Iterator[Gate]:
     both = usable[1:] & usable[:-1]
     ratio = np.where(both, closes[1:], 1.0) / np.where(both, closes[:-1], 1.0)
 
-    def places(mask: NDArray[np.bool_]) -> list[str]:
+    def places(mask: Flags) -> list[str]:
         return [f"{prices.dates[t + 1]} {prices.assets[n]} {ratio[t, n] - 1.0:+.1%}" for t, n in first_marked(mask)]
 
     large = (ratio > _LARGE) | (ratio < 1.0 / _LARGE) | _outliers(ratio)
@@ -265,7 +265,7 @@ def _moves(prices: Prices) -> Iterator[Gate]:
     )
 
 
-def _outliers(ratio: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _outliers(ratio: Floats) -> Flags:
     """Moves beyond 8 robust deviations of simple returns, whose last bit does not depend on the processor."""
     if not ratio.size:
         return np.zeros(ratio.shape, dtype=np.bool_)

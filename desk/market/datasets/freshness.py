@@ -4,10 +4,10 @@ from datetime import date
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.market.checks.prices import sessions_between
 from desk.market.datasets.schemas import Freshness
+from quant.numeric.arrays import Dates
 
 SESSIONS_ALLOWED = 1
 DAYS_ALLOWED = 3
@@ -27,7 +27,7 @@ def measure_freshness(last: date, calendar: str, today: date) -> Freshness:
 
 
 @lru_cache(maxsize=32)
-def _recent(calendar: str, today: date) -> NDArray[np.datetime64]:
+def _recent(calendar: str, today: date) -> Dates:
     return sessions_between(calendar, _to_day(today) - np.timedelta64(RECENT, "D"), _to_day(today))
 
 

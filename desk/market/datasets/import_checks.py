@@ -1,7 +1,6 @@
 """Gates of an import: those of prices, and those that need bars or assets with different first days."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput
 from desk.market.bars import Bars, Field
@@ -9,6 +8,7 @@ from desk.market.checks.prices import BREAKING, apply_acceptances, first_marked,
 from desk.market.checks.report import Gate
 from desk.market.datasets.schemas import Kind, Terms
 from desk.market.prices import Prices
+from quant.numeric.arrays import Flags, Ints
 
 MAX_ROWS = 20
 ROUNDING = 1e-6
@@ -52,10 +52,10 @@ def check_import(bars: Bars, terms: Terms, row_gates: tuple[Gate, ...]) -> tuple
 
 def _asset_gates(bars: Bars) -> tuple[Gate, Gate]:
     """Gates for gaps between an asset's first and last day, and for different first or last days."""
-    has_close: NDArray[np.bool_] = ~np.isnan(bars.closes)
+    has_close: Flags = ~np.isnan(bars.closes)
     first, last = has_close.argmax(axis=0), has_close.shape[0] - 1 - has_close[::-1].argmax(axis=0)
-    rows: NDArray[np.int64] = np.arange(len(bars.dates))[:, None]
-    hole: NDArray[np.bool_] = ~has_close & (rows > first) & (rows < last)
+    rows: Ints = np.arange(len(bars.dates))[:, None]
+    hole: Flags = ~has_close & (rows > first) & (rows < last)
     gaps = [f"{bars.dates[t]} {bars.assets[n]}" for t, n in first_marked(hole, MAX_ROWS)]
     calendars = Gate(
         name="asset_calendars",
@@ -90,7 +90,7 @@ def _positive(bars: Bars) -> Gate:
     for name in PRICED:
         values = bars.fields.get(name)
         if values is not None:
-            wrong: NDArray[np.bool_] = (values <= 0.0) | np.isinf(values)
+            wrong: Flags = (values <= 0.0) | np.isinf(values)
             count += int(wrong.sum())
             places = first_marked(wrong, MAX_ROWS - len(rows))
             rows += [f"{bars.dates[t]} {bars.assets[n]} {name} {values[t, n]:g}" for t, n in places]
@@ -103,7 +103,7 @@ def _bar_gates(bars: Bars) -> tuple[Gate, ...]:
     if "high" not in fields or "low" not in fields:
         return ()
     high, low = fields["high"], fields["low"]
-    below: NDArray[np.bool_] = high < low * (1.0 - ROUNDING)
+    below: Flags = high < low * (1.0 - ROUNDING)
     rows = [
         f"{bars.dates[t]} {bars.assets[n]} {high[t, n]:g} below {low[t, n]:g}" for t, n in first_marked(below, MAX_ROWS)
     ]

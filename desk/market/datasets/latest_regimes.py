@@ -3,10 +3,10 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.market.bars import Bars
 from desk.market.datasets.schemas import AssetRegime
+from quant.numeric.arrays import Floats
 from quant.numeric.errors import DataError
 from quant.worlds.hidden_markov import FEWEST_OBSERVATIONS, filtered_probabilities, fit_hidden_markov
 from quant.worlds.regimes import TRENDS, VOLATILITY_BANDS, market_state, trend_state, volatility_state
@@ -31,7 +31,7 @@ def asset_regimes(bars: Bars) -> tuple[AssetRegime, ...]:
     return tuple(regimes)
 
 
-def _regime(asset: str, last: object, returns: NDArray[np.float64]) -> tuple[AssetRegime, ...]:
+def _regime(asset: str, last: object, returns: Floats) -> tuple[AssetRegime, ...]:
     if not returns.size or not (np.isfinite(returns).all() and (returns > -1.0).all()):
         return ()
     own = np.ascontiguousarray(returns)
@@ -55,7 +55,7 @@ def _regime(asset: str, last: object, returns: NDArray[np.float64]) -> tuple[Ass
     )
 
 
-def _turbulence(own: NDArray[np.float64]) -> float | None:
+def _turbulence(own: Floats) -> float | None:
     if own.size < FEWEST_OBSERVATIONS:
         return None
     try:

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput
-from desk.market.bars import FIELDS, Bars, Field, Floats, rescale
+from desk.market.bars import FIELDS, Bars, Field, rescale
 from desk.market.checks.report import Gate
 from desk.market.files.columns import Layout, Plan, Role, plan_columns
 from desk.market.files.dates import parse_dates
@@ -15,6 +14,7 @@ from desk.market.files.formats import Format, Source, read_source
 from desk.market.files.headers import has_prices, with_header
 from desk.market.files.numbers import detect_notation, parse_numbers
 from desk.market.files.tables import A_HEADER, Cell, ColumnCells, Table, check_name, is_blank, quote, text_of
+from quant.numeric.arrays import Dates, Flags, Floats, Ints
 
 MAX_ASSETS = 2_000
 MAX_COLUMNS = 2_500
@@ -70,9 +70,9 @@ class Parsed:
 class _Asset:
     """The rows of one asset, in the order of the file."""
 
-    days: NDArray[np.datetime64]
-    rows: NDArray[np.int64]
-    places: NDArray[np.int64] | None
+    days: Dates
+    rows: Ints
+    places: Ints | None
     """Positions of the rows in the file; None for all of them."""
     values: dict[Role, Floats]
     columns: dict[Role, int]
@@ -220,7 +220,7 @@ def _check_values(
     if role in ("dividend", "volume"):
         wrong, fault, allowed, code = values < 0.0, "is negative", "numbers from 0", "negative"
     elif role in _PRICE_ROLES:
-        tiny: NDArray[np.bool_] = (np.abs(values) <= SMALLEST) & (values != 0.0)
+        tiny: Flags = (np.abs(values) <= SMALLEST) & (values != 0.0)
         wrong, fault, allowed, code = tiny, "is too far from any price", A_PRICE, "price"
     else:
         return
@@ -273,7 +273,7 @@ def _are_gross_returns(closes: Floats) -> bool:
     return spread > 0.0 and float(steps[1:] @ steps[:-1]) < -0.35 * spread
 
 
-def _is_shuffled(days: NDArray[np.datetime64]) -> bool:
+def _is_shuffled(days: Dates) -> bool:
     back = int((days[1:] < days[:-1]).sum())
     return back >= _SHUFFLED_STEPS and back >= _SHUFFLED_SHARE * (days.size - 1)
 

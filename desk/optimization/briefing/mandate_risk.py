@@ -8,6 +8,7 @@ from desk.market.regimes import volatility
 from desk.optimization.request import Limit, OptimizationRequest
 from quant.numeric.frozen import Frozen
 from quant.numeric.measured import Measured
+from quant.numeric.units import DAYS
 from quant.strategies.metrics import Metric, Metrics
 
 if TYPE_CHECKING:
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 
 Subject: TypeAlias = Literal["asset", "constant_exposure", "current_rule"]
 
-YEAR = 252
-LONG_HISTORY = 20 * YEAR
+LONG_HISTORY = 20 * DAYS
 """Sessions below which the training window holds few crises."""
 _LABEL: dict[Subject, str] = {
     "asset": "the risky asset alone",

@@ -6,17 +6,18 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput
 from desk.market.bundled import cash_rates
 from desk.market.checks.prices import require_usable
 from desk.market.files.price_file import PriceFile
 from desk.market.prices import Prices, PriceSource
-from desk.optimization.inputs.splits import DAYS, MIXES, check_mixes, resolve_mixes, split, warm_up_sessions
+from desk.optimization.inputs.splits import MIXES, check_mixes, resolve_mixes, split, warm_up_sessions
 from desk.optimization.request import OptimizationRequest
+from quant.numeric.arrays import Dates, Floats
 from quant.numeric.elementary import log
 from quant.numeric.returns import Returns
+from quant.numeric.units import DAYS
 from quant.strategies.choices import InnerPortfolio
 from quant.strategies.history import History, build_history
 from quant.volatility.garch import fit_garch
@@ -43,10 +44,10 @@ class Market:
         Rows of each part; the train slice begins with the first scored day.
     """
 
-    dates: NDArray[np.datetime64]
+    dates: Dates
     assets: tuple[str, ...]
     histories: Mapping[InnerPortfolio | None, History]
-    cash: NDArray[np.float64]
+    cash: Floats
     warm_up: int
     train: slice
     validate: slice
@@ -67,17 +68,17 @@ class Market:
         return self.histories["equal_weight" if self.mixes else None]
 
     @property
-    def asset(self) -> NDArray[np.float64]:
+    def asset(self) -> Floats:
         return self.risky.returns
 
     @cached_property
-    def garch(self) -> NDArray[np.float64]:
+    def garch(self) -> Floats:
         """Parameters of the estimator `garch`, fitted to training days."""
         returns = self.asset[: self.train.stop]
         return fit_garch(np.array([log(1.0 + float(x)) for x in returns])).parameters
 
     @cached_property
-    def regimes(self) -> NDArray[np.float64]:
+    def regimes(self) -> Floats:
         """Parameters of the hidden Markov model of `regime_switch`, fitted to training days."""
         return fit_hidden_markov(self.asset[: self.train.stop]).parameters
 

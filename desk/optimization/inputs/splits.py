@@ -2,10 +2,10 @@
 
 from desk.base.errors import InvalidInput
 from desk.optimization.request import OptimizationRequest
+from quant.numeric.units import DAYS
 from quant.strategies.choices import InnerPortfolio
 from quant.strategies.config import SearchSpace
 
-DAYS = 252
 TRAIN, VALIDATE = 0.60, 0.20
 MIN_HOLDOUT = 2 * DAYS
 MIN_TRAIN = 3 * DAYS

@@ -4,16 +4,13 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.optimization.evaluation import World
 from desk.optimization.judgement.finalists import ScoreTable, Z, fresh_block, variance
 from desk.optimization.result import Benefit
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.measured import Measured
-
-Floats = NDArray[np.float64]
-BPS = 10_000.0
+from quant.numeric.units import BASIS_POINTS
 
 
 def utility_difference(table: ScoreTable, first: int, second: int, weights: Mapping[str, float]) -> Measured:
@@ -27,7 +24,9 @@ def utility_difference(table: ScoreTable, first: int, second: int, weights: Mapp
         total += weight * float(np.sum(gap)) / gap.size
         error += weight * weight * variance(gap) / gap.size
     # a single history has no Monte Carlo error, which differs from an error of zero
-    return Measured(value=BPS * total, error=BPS * math.sqrt(error) if set(weights) - {HISTORY} else None)
+    return Measured(
+        value=BASIS_POINTS * total, error=BASIS_POINTS * math.sqrt(error) if set(weights) - {HISTORY} else None
+    )
 
 
 def measure_timing(world: World, table: ScoreTable, winner: int, invested: int) -> dict[str, Measured]:
@@ -44,7 +43,7 @@ def measure_timing(world: World, table: ScoreTable, winner: int, invested: int) 
         )
         gap = table.paths[scenario.name][winner][0] - simulated.utilities[0]
         timing[scenario.name] = Measured(
-            value=BPS * float(np.sum(gap)) / gap.size, error=BPS * math.sqrt(variance(gap) / gap.size)
+            value=BASIS_POINTS * float(np.sum(gap)) / gap.size, error=BASIS_POINTS * math.sqrt(variance(gap) / gap.size)
         )
     return timing
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.optimization.evaluation import World, metric_values, objectives
 from desk.optimization.limits import check_limits, total_violation
 from desk.optimization.result import Finalist, LimitCheck
 from desk.optimization.search.search import is_selectable
 from desk.scenarios.schemas import HISTORY
+from quant.numeric.arrays import Floats
 from quant.numeric.measured import Measured
 from quant.numeric.random_numbers import LANES
 from quant.strategies.config import StrategyConfig
@@ -23,8 +23,6 @@ from quant.strategies.search import neighbours
 from quant.strategies.simulation import evaluations
 from quant.strategies.trial import Trial
 from quant.worlds.scenario import Scenario
-
-Floats = NDArray[np.float64]
 
 SHORTLIST = 8
 Z = 1.959963984540054

@@ -4,18 +4,17 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.optimization.evaluation import World
 from desk.optimization.judgement.luck import Records
 from desk.optimization.result import Crisis, Fact, Year
+from quant.numeric.arrays import Floats
 from quant.numeric.moments import skewness
+from quant.numeric.units import BASIS_POINTS
 from quant.performance.calendar_returns import CRISES
 from quant.performance.growth import Drawdown, calendar_years, worst_drawdown
 from quant.performance.regression import alpha_beta, tracking_error
 from quant.strategies.history_metrics import break_even_cost_bps, utility, volatility_target_error
-
-Floats = NDArray[np.float64]
 
 
 def unlocked_days(world: World) -> slice:
@@ -68,7 +67,7 @@ def facts(
     recoveries = [_recovery(f) for f in falls]
     up = [y for y in all_years if y.asset > 0.0]
     given_up = math.fsum(y.asset - y.winner for y in up) / len(up) if up else None
-    cost = request.mandate.transaction_cost_bps / 10_000.0
+    cost = request.mandate.transaction_cost_bps / BASIS_POINTS
     advantage = utility(records.winner, gamma) - utility(records.benchmark, gamma)
     advantage += cost * (traded[0] - traded[1])
     against = alpha_beta(records.winner, records.asset)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.base.code_version import code_version
 from desk.optimization.answers import Decision, MarketView
 from desk.optimization.evaluation import World, objectives
-from desk.optimization.judgement.benefit import BPS, measure_benefit, measure_timing, utility_difference
+from desk.optimization.judgement.benefit import measure_benefit, measure_timing, utility_difference
 from desk.optimization.judgement.finalists import (
     Choice,
     NoneFeasible,
@@ -47,15 +46,15 @@ from desk.optimization.result import (
 )
 from desk.optimization.search.search import evaluations_by_scenario
 from desk.scenarios.schemas import HISTORY
+from quant.numeric.arrays import Floats
 from quant.numeric.measured import Measured
+from quant.numeric.units import BASIS_POINTS, DAYS
 from quant.strategies.config import SHAPES, StrategyConfig
 from quant.strategies.importance import main_effects
 from quant.strategies.kernel import STATISTIC
 from quant.strategies.objective import retention
 from quant.strategies.trial import Trial
 from quant.worlds.scenario import GBM_BANNER
-
-Floats = NDArray[np.float64]
 
 FEW_CRISES = "One history holds few crises; whatever the colour, it is one sample."
 BLOCKS = {"bootstrap", "conditional_bootstrap"}
@@ -271,7 +270,7 @@ def _outcomes(
                 timing_bps=timing[name],
                 best_utility=top,
                 retention=retention(utilities[place], top, utilities[reference], tolerance),
-                regret_bps=BPS * (top - utilities[place]),
+                regret_bps=BASIS_POINTS * (top - utilities[place]),
             )
         )
     return tuple(outcomes)
@@ -279,7 +278,7 @@ def _outcomes(
 
 def _traded(turnover: Floats) -> float:
     """Value traded per year, relative to wealth."""
-    return float(np.sum(turnover)) * 252.0 / turnover.size
+    return float(np.sum(turnover)) * DAYS / turnover.size
 
 
 def _next_step(world: World, winner: StrategyConfig) -> NextStep:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.optimization.evaluation import World, goal_values
 from desk.optimization.judgement.finalists import objective_weights
@@ -20,14 +19,12 @@ from quant.luck import (
     sharpe_variance,
     superior_predictive_ability,
 )
+from quant.numeric.arrays import Floats
 from quant.numeric.moments import kurtosis, moments, skewness
+from quant.numeric.units import BASIS_POINTS, DAYS
 from quant.strategies.history_metrics import utility
 from quant.strategies.search import stream_seed
 from quant.strategies.trial import Trial
-
-Floats = NDArray[np.float64]
-DAYS = 252
-BPS = 10_000.0
 
 
 @dataclass(frozen=True)
@@ -92,5 +89,5 @@ def judge_luck(
         spa_p=spa.p_value,
         minimum_track_record_years=None if length is None else length / DAYS,
         effective_trials=effective_trials(everyone),
-        validate_advantage_bps=BPS * advantage,
+        validate_advantage_bps=BASIS_POINTS * advantage,
     )

@@ -4,12 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.optimization.answers import TILT, MarketView
 from desk.optimization.evaluation import World
-from desk.optimization.judgement.benefit import BPS, utility_difference
+from desk.optimization.judgement.benefit import utility_difference
 from desk.optimization.judgement.finalists import (
     Choice,
     ScoreTable,
@@ -21,13 +20,12 @@ from desk.optimization.judgement.finalists import (
 from desk.optimization.result import Case
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.errors import DataError
+from quant.numeric.units import BASIS_POINTS
 from quant.strategies.choices import REBALANCING
 from quant.strategies.config import StrategyConfig
 from quant.strategies.kernel import STATISTIC
 from quant.strategies.objective import scenario_weights
 from quant.worlds.scenario import CYCLE, Scenario
-
-Floats = NDArray[np.float64]
 
 VOLATILITY_PREMIUM_ENGINES = ("heston", "bates", "garch", "regime_switching")
 """Engines whose premium may move with volatility."""
@@ -189,6 +187,6 @@ def rebalancing_day_ranges(world: World, configs: Sequence[StrategyConfig]) -> l
         stop = world.market.train.stop
         utilities = [world.replay(rules, end=stop, offset=o).statistics[:, STATISTIC["utility"]] for o in range(step)]
         for row, place in enumerate(places):
-            gains = [BPS * float(u[row] - utilities[0][row]) for u in utilities]
+            gains = [BASIS_POINTS * float(u[row] - utilities[0][row]) for u in utilities]
             ranges[place] = (min(gains), max(gains))
     return ranges

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.figures import labels
 from desk.figures.figures import Figure, Unit
@@ -18,14 +17,13 @@ from desk.optimization.reading.ranking import to_display_unit
 from desk.optimization.request import LimitName, OptimizationRequest
 from desk.optimization.result import Finalist, OptimizationResult
 from desk.optimization.search.search import evaluations_by_scenario, is_selectable
+from quant.numeric.arrays import Floats
 from quant.numeric.frozen import Frozen
 from quant.numeric.measured import Measured
 from quant.strategies.config import StrategyConfig
 from quant.strategies.family import WeightFunction
 from quant.strategies.objective import scenario_weights
 from quant.strategies.trial import Trial
-
-Floats = NDArray[np.float64]
 
 Standing: TypeAlias = Literal[
     "won", "indistinguishable", "behind", "infeasible", "screened", "not_tried", "not_searched"

@@ -5,14 +5,14 @@ from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.optimization.judgement.plotted_trials import evaluations_by_scenario
 from desk.optimization.reading import chart_schemas as charts
 from desk.optimization.reading.chart_schemas import ChartName, Charts, Provenance
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult, Plotted
-from quant.numeric.returns import DAYS
+from quant.numeric.arrays import Dates, Flags, Floats, Ints
+from quant.numeric.units import DAYS
 from quant.performance.growth import drawdowns
 from quant.strategies.history import rebalancing_days
 from quant.strategies.rules import FREQUENCIES
@@ -24,8 +24,6 @@ from quant.worlds.regimes import MARKETS, market_state
 if TYPE_CHECKING:
     from desk.optimization.result import Luck
 
-Floats = NDArray[np.float64]
-Places = NDArray[np.int64]
 
 WINDOW = 60
 """Sessions of the rolling volatility, as in the facts of a result."""
@@ -50,7 +48,7 @@ class History(NamedTuple):
     cash: Floats
     days: Floats
 
-    def dates(self) -> NDArray[np.datetime64]:
+    def dates(self) -> Dates:
         return self.days.astype(np.int64).astype("datetime64[D]")
 
     def total(self, excess: Floats) -> Floats:
@@ -82,7 +80,7 @@ def build_charts(
     return Charts(provenance=provenance, partial=tuple(partial)).model_copy(update=charts_by_name)
 
 
-def downsample(values: Floats, most: int) -> Places:
+def downsample(values: Floats, most: int) -> Ints:
     """Select at most `most` rows of a line: the ends, and the minimum and maximum of each interval."""
     if values.size <= most:
         return np.arange(values.size)
@@ -94,7 +92,7 @@ def downsample(values: Floats, most: int) -> Places:
     return np.array(sorted(rows), dtype=np.int64)
 
 
-def pareto(volatility: Floats, gain: Floats) -> NDArray[np.bool_]:
+def pareto(volatility: Floats, gain: Floats) -> Flags:
     """Points than which no other has as little volatility and more return, or less volatility and as much return.
 
     Of points that are equal in both the first stands for all.
@@ -254,7 +252,7 @@ def _drifted(history: History) -> Floats:
     return np.where(is_invested, (weight * (1.0 + cash) + history.winner) / grown, 0.0)
 
 
-def _trades(history: History, frequency: int) -> Places:
+def _trades(history: History, frequency: int) -> Ints:
     """Closes at which the strategy traded: those of its calendar after which it holds another weight than prices left.
 
     The last close is left out: what was held after it is not in the record.
@@ -378,11 +376,11 @@ _MAKERS: dict[ChartName, Callable[[ChartData], object]] = {
 }
 
 
-def _spread(count: int, most: int) -> Places:
+def _spread(count: int, most: int) -> Ints:
     return np.unique(np.linspace(0, count - 1, most).astype(np.int64))
 
 
-def _days(dates: NDArray[np.datetime64]) -> tuple[str, ...]:
+def _days(dates: Dates) -> tuple[str, ...]:
     return tuple(map(str, dates))
 
 

@@ -7,9 +7,9 @@ from desk.optimization.mandate_limits import limit_label
 from desk.optimization.result import Finalist, OptimizationResult
 from quant.numeric.frozen import Frozen
 from quant.numeric.measured import Measured
+from quant.numeric.units import BASIS_POINTS
 
 TOOL = "rank_finalists"
-BPS = 10_000.0
 
 
 class RankedFinalist(Frozen):
@@ -78,5 +78,5 @@ def to_display_unit(objective: Measured, *, sharpe: bool) -> tuple[Measured, Uni
     """Convert an objective for display: utility to basis points, Sharpe ratio unchanged."""
     if sharpe:
         return objective, "ratio"
-    error = None if objective.error is None else BPS * objective.error
-    return Measured(value=BPS * objective.value, error=error), "bps"
+    error = None if objective.error is None else BASIS_POINTS * objective.error
+    return Measured(value=BASIS_POINTS * objective.value, error=error), "bps"

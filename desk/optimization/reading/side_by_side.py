@@ -8,6 +8,7 @@ from pydantic import Field
 from desk.optimization.reading.comparison import Comparison, compare
 from desk.optimization.result import OptimizationResult, Verdict
 from quant.numeric.frozen import Frozen
+from quant.numeric.units import BASIS_POINTS, DAYS
 from quant.strategies.config import StrategyConfig
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ MOST = 5
 REPLICATIONS = 2_000
 MEAN_BLOCK = 21
 """Bootstrap block in sessions (a month), as in the tests for luck."""
-SHORTEST = 252
+SHORTEST = DAYS
 SEED = 1
 
 
@@ -82,7 +83,6 @@ def difference(first: "History | None", second: "History | None", risk_aversion:
         return None
     import numpy as np  # imported here: the types of this module serve routes that need no numpy
 
-    from quant.numeric.returns import DAYS
     from quant.overfitting.predictive_ability import performance_differences, resampled_means
 
     common, ours, theirs = np.intersect1d(first.days, second.days, assume_unique=True, return_indices=True)
@@ -93,7 +93,7 @@ def difference(first: "History | None", second: "History | None", risk_aversion:
     means = resampled_means(daily, seed=SEED, replications=REPLICATIONS, mean_block=MEAN_BLOCK)[:, 0]
     low, high = np.quantile(means, [0.025, 0.975])
     exceeding = int(np.count_nonzero(np.abs(means - mean) >= abs(mean)))
-    bps = DAYS * 1e4
+    bps = DAYS * BASIS_POINTS
     days = common.astype(np.int64).astype("datetime64[D]")
     return Difference(
         first_day=str(days[0]),

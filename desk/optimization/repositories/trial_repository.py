@@ -12,14 +12,13 @@ from store.records import Document, Key, Put, iterate_records
 from store.store import Store
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from quant.numeric.arrays import Floats
 
 KIND = "trial"
 _BATCH = 100
 
 
-def series_address(series: "NDArray[np.float64]") -> str:
+def series_address(series: "Floats") -> str:
     import numpy as np
 
     return hashlib.sha256(np.ascontiguousarray(series, dtype="<f8").tobytes()).hexdigest()
@@ -29,7 +28,7 @@ def _blob(owner: str, address: str) -> str:
     return f"{owner}/series/{address}"
 
 
-async def save_series(store: Store, owner: str, series: "NDArray[np.float64]") -> str:
+async def save_series(store: Store, owner: str, series: "Floats") -> str:
     """Store a float64 array and return its content address; its shape is not stored."""
     import numpy as np
 
@@ -38,7 +37,7 @@ async def save_series(store: Store, owner: str, series: "NDArray[np.float64]") -
     return address
 
 
-async def load_series(store: Store, owner: str, address: str, *, rows: int) -> "NDArray[np.float64]":
+async def load_series(store: Store, owner: str, address: str, *, rows: int) -> "Floats":
     """Load the array at `address`, shape (rows, T)."""
     import numpy as np
 
@@ -46,7 +45,7 @@ async def load_series(store: Store, owner: str, address: str, *, rows: int) -> "
     return np.frombuffer(content, dtype="<f8").reshape(rows, -1)
 
 
-async def save_trials(store: Store, owner: str, run: str, trials: "list[tuple[Trial, NDArray[np.float64]]]") -> None:
+async def save_trials(store: Store, owner: str, run: str, trials: "list[tuple[Trial, Floats]]") -> None:
     """Store the series before the records, so that every stored trial is complete."""
     for _, series in trials:
         await save_series(store, owner, series)

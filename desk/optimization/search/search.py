@@ -5,7 +5,6 @@ from itertools import chain
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.optimization.evaluation import World, objectives
 from desk.optimization.jobs import JobStatus, SearchJob
@@ -13,12 +12,13 @@ from desk.optimization.limits import check_limits, total_violation
 from desk.optimization.repositories.trial_repository import series_address
 from desk.optimization.request import OptimizationRequest
 from desk.scenarios.schemas import HISTORY
+from quant.numeric.arrays import Floats
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.search import ROUND, SOBOL_SHARE, propose, sobol, stream_seed
 from quant.strategies.trial import Trial
 
-Save: TypeAlias = Callable[[list[tuple[Trial, NDArray[np.float64]]]], None]
+Save: TypeAlias = Callable[[list[tuple[Trial, Floats]]], None]
 Report: TypeAlias = Callable[[JobStatus], None]
 Origin: TypeAlias = Literal["sobol", "sampler", "candidate", "refill"]
 StopReason: TypeAlias = Literal["budget", "converged", "exhausted"]
@@ -81,7 +81,7 @@ def run_search(
     status = JobStatus(id=job.id(), state="running", total=job.budget)
     round_ = 0
 
-    def store_chunk(chunk: list[tuple[Trial, NDArray[np.float64]]]) -> None:
+    def store_chunk(chunk: list[tuple[Trial, Floats]]) -> None:
         """Save a chunk and report progress, since a round may be long; the best objective follows after the round."""
         nonlocal status
         save(chunk)
@@ -184,7 +184,7 @@ def _evaluate(
     for places, whole, chunk_evaluations in zip(chunks, full, simulated, strict=True):
         evaluations_by_place = dict(zip(whole, chunk_evaluations, strict=True))
         records = world.replay([batch[k][1] for k in places])
-        chunk: list[tuple[Trial, NDArray[np.float64]]] = []
+        chunk: list[tuple[Trial, Floats]] = []
         for place, series in zip(places, records.series, strict=True):
             origin, config = batch[place]
             train_series = np.ascontiguousarray(series[:2, records.start :])

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput
 from desk.portfolios.optimizers.requests import Constraints
 from desk.portfolios.optimizers.sample import Sample
 from quant.allocate import Group
 from quant.allocation.constraints import checked_bounds
+from quant.numeric.arrays import Floats
 from quant.numeric.errors import Infeasible
-
-Floats = NDArray[np.float64]
 
 _ROUNDING = 1e-9
 

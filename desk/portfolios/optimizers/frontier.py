@@ -1,7 +1,6 @@
 """The efficient frontier: exact with bounds only, point by point with groups or a turnover limit."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput
 from desk.portfolios.optimizers.constraints import by_symbol, with_symbols
@@ -33,9 +32,8 @@ from quant.allocate import (
 from quant.allocation.constraints import Constraints, highest
 from quant.allocation.frontier import Frontier
 from quant.allocation.optimality import sharpe_gap, variance_gap
+from quant.numeric.arrays import Floats
 from quant.numeric.errors import Infeasible
-
-Floats = NDArray[np.float64]
 
 
 def solve_frontier(problem: Problem, request: FrontierRequest) -> Solution[FrontierResult]:

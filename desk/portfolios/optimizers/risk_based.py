@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from desk.base.errors import InvalidInput
@@ -36,8 +35,8 @@ from quant.covariance.denoising import denoised_covariance
 from quant.covariance.estimators import ILL_CONDITIONED, condition_number, exponential, sample
 from quant.covariance.samples import RECOMMENDED_OBSERVATIONS
 from quant.covariance.shrinkage import ledoit_wolf, nonlinear_shrinkage
+from quant.numeric.arrays import Floats
 
-Floats = NDArray[np.float64]
 Result = TypeVar("Result", RiskParityResult, HrpResult, MinimumCvarResult, MaximumDiversificationResult, FrontierResult)
 Rule = Callable[[Floats], Floats]
 

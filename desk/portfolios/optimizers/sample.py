@@ -8,7 +8,6 @@ from datetime import date
 from functools import reduce
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput
 from desk.market.datasets.repository import OwnedPrices, read_head, read_version, resolve_commit
@@ -17,10 +16,9 @@ from desk.optimization.inputs.splits import holdout_days
 from desk.portfolios.optimizers.requests import OptimizerRequest
 from desk.portfolios.optimizers.responses import History
 from desk.portfolios.schemas import Portfolio
+from quant.numeric.arrays import Dates, Flags, Floats, Ints
 from quant.numeric.errors import DataError
 from quant.numeric.returns import Returns
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +162,7 @@ def _sample_from_prices(
     )
 
 
-def _in_window(days: NDArray[np.datetime64], start: date | None, end: date | None) -> NDArray[np.bool_]:
+def _in_window(days: Dates, start: date | None, end: date | None) -> Flags:
     inside = np.ones(days.size, dtype=np.bool_)
     if start is not None:
         inside &= days >= np.datetime64(start)
@@ -173,7 +171,7 @@ def _in_window(days: NDArray[np.datetime64], start: date | None, end: date | Non
     return inside
 
 
-def _rows(prices: Prices, days: NDArray[np.datetime64]) -> NDArray[np.int64]:
+def _rows(prices: Prices, days: Dates) -> Ints:
     return np.intersect1d(days, prices.dates, return_indices=True)[2]
 
 
@@ -187,7 +185,7 @@ def _caveats(sets: Sequence[Prices]) -> list[str]:
     return doubts
 
 
-def _holdout_caveats(days: NDArray[np.datetime64], window: NDArray[np.datetime64]) -> list[str]:
+def _holdout_caveats(days: Dates, window: Dates) -> list[str]:
     locked = holdout_days(days.size - 1)
     if days.size <= locked or window[-1] < days[-locked]:
         return []

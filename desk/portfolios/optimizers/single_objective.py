@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.base.errors import InvalidInput
 from desk.portfolios.optimizers.constraints import by_symbol, require
@@ -21,8 +20,6 @@ from quant.allocation.cvar import minimum_cvar_portfolio
 from quant.allocation.optimality import sharpe_gap
 from quant.numeric.returns import Returns
 from quant.risk.portfolio import component_contributions
-
-Floats = NDArray[np.float64]
 
 _CVAR_GAP = 1e-8
 """Largest accepted gap of the conditional value at risk, relative to it."""

@@ -8,6 +8,7 @@ from desk.governance.estimates import Estimate
 from desk.optimization.jobs import Report
 from desk.runs.events.base import BaseEvent, Measure, Row
 from desk.runs.progress import ProgressTracker
+from quant.numeric.units import BASIS_POINTS
 
 
 class EstimateMade(BaseEvent):
@@ -43,7 +44,7 @@ class JobProgressed(BaseEvent):
         return f"{self.done} of {self.total} trials{self.describe_best()}"
 
     def describe_best(self) -> str:
-        return "" if self.best is None else f", best so far, in sample: {number(self.best * 1e4, 1)} bps"
+        return "" if self.best is None else f", best so far, in sample: {number(self.best * BASIS_POINTS, 1)} bps"
 
     def advance(self, progress: ProgressTracker) -> None:
         progress.update_search(self.done, self.total, self.at)
