@@ -1,5 +1,6 @@
 """`chat` as a person uses it: at a terminal, through a pipe, with --say."""
 
+import io
 import re
 import subprocess
 import sys
@@ -10,10 +11,14 @@ from api.cli.main import run
 from tests.api.cli.chat_terminal import JOKE, ROOT, SEARCH, TIMEOUT
 
 
-def piped(text: bytes, *arguments: str, **options) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "api", "chat", *arguments], cwd=ROOT, input=text, capture_output=True, timeout=TIMEOUT
-    )
+@pytest.fixture
+def pipe(monkeypatch):
+    """Makes `text` the standard input of commands that run in this process."""
+
+    def pipe(text: str) -> None:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8"))
+
+    return pipe
 
 
 # ---- at a terminal
@@ -39,10 +44,10 @@ def test_help_lists_the_commands_and_quit_ends_the_chat(terminal):
 # ---- without a terminal
 
 
-def test_lines_of_stdin_are_messages_and_answers_go_to_stdout(home, capfd):
-    done = piped(f"{JOKE}\n\n  \n/turns\n".encode())
-    out, err = done.stdout.decode(), done.stderr.decode()
-    assert done.returncode == 0, err
+def test_lines_of_stdin_are_messages_and_answers_go_to_stdout(home, capfd, pipe):
+    pipe(f"{JOKE}\n\n  \n/turns\n")
+    assert run(["chat"]) == 0
+    out, err = capfd.readouterr()
     assert "That is nothing this desk can do." in out
     assert f"› {JOKE}" in out
     assert "1  tell me a joke" in out
@@ -53,19 +58,26 @@ def test_lines_of_stdin_are_messages_and_answers_go_to_stdout(home, capfd):
     assert row.endswith(JOKE)
 
 
-@pytest.mark.parametrize(
-    ("text", "error"),
-    [
-        (b"x" * 4001 + b"\n", "message: it has 4001 characters; expected 1 to 4000 characters"),
-        (b"caf\xe9\n", "contains an unpaired surrogate; expected "),
-    ],
-)
-def test_an_invalid_line_ends_the_chat_with_its_error(text, error):
-    done = piped(text + b"tell me a joke\n")
-    assert done.returncode == 2
-    assert error in done.stderr.decode()
-    assert "Traceback" not in done.stderr.decode()
-    assert done.stdout.decode().count("nothing this desk") == 0
+def test_a_line_that_is_too_long_ends_the_chat_with_its_error(home, capfd, pipe):
+    pipe("x" * 4001 + f"\n{JOKE}\n")
+    assert run(["chat"]) == 2
+    out, err = capfd.readouterr()
+    assert "message: it has 4001 characters; expected 1 to 4000 characters" in err
+    assert "nothing this desk" not in out
+
+
+def test_bytes_that_are_no_utf_8_end_the_chat_with_their_error():
+    process = subprocess.run(
+        [sys.executable, "-m", "api", "chat"],
+        cwd=ROOT,
+        input=b"caf\xe9\n" + f"{JOKE}\n".encode(),
+        capture_output=True,
+        timeout=TIMEOUT,
+    )
+    assert process.returncode == 2
+    assert "contains an unpaired surrogate; expected " in process.stderr.decode()
+    assert "Traceback" not in process.stderr.decode()
+    assert "nothing this desk" not in process.stdout.decode()
 
 
 def test_without_a_terminal_the_output_says_how_to_approve(home, monkeypatch, capfd):
