@@ -26,7 +26,9 @@ from desk.portfolios.optimizers.requests import (
     MinimumCvarRequest,
     RiskParityRequest,
 )
+from desk.portfolios.risk_request import RiskRequest
 from desk.portfolios.schemas import PortfolioDraft, PortfolioPatch
+from desk.portfolios.stress_schemas import StressRequest
 from desk.runs.events.conversation import TurnPaused
 from desk.strategies.evaluation_schemas import EvaluationRequest
 from desk.wealth.schemas import SimulationRequest
@@ -329,6 +331,12 @@ def test_computed_numbers_have_the_types_of_the_server(client):
     assert diversified.result.metrics.diversification_ratio >= 1.0
     assert set(diversified.to_frame().index) == set(returns)
     assert len(client.frontier(FrontierRequest(returns=returns, num_portfolios=5)).result.portfolios) == 5
+    stress = StressRequest(loss=0.2, shocks={"sp500": -0.3})
+    risk = client.risk(RiskRequest(holdings={"AAPL": 0.6, "cash": 0.4}, stress=stress))
+    assert risk.reverse_stress is not None
+    assert [row.asset for row in risk.reverse_stress.moves] == ["AAPL"]
+    assert risk.reverse_stress.moves[0].move == pytest.approx(-0.2 / 0.6)
+    assert risk.to_frame().loc["risk_factor_1_move", "value"] == -0.3
     simulated = client.simulate(
         SimulationRequest(weights={"A": 0.6, "B": 0.4}, returns=returns, num_simulations=50, num_periods=10)
     )
