@@ -276,6 +276,7 @@ ELSEWHERE = {
             "test_no_tool_argument_accepts_an_invented_number",
         ),
     ),
+    "tests.desk.figures.guard.test_texts": ("test_a_number_is_refused", "test_a_number_anywhere_in_prose_is_refused"),
     "tests.graphs.runs.test_holdout": ("test_a_holdout_whose_opening_was_rejected_stays_locked",),
     "tests.store.test_records": ("test_another_owner_finds_nothing",),
     "tests.graphs.jobs.test_execution": ("test_weights_of_the_holdout_are_shown_to_the_reader_and_to_no_agent",),

@@ -23,7 +23,7 @@ from quant.numeric.frozen import Frozen
 MAX_CLAIMS = 20
 
 _BEFORE = frozenset(" (\"'“‘—")
-_AFTER = re.compile(r"['’]s(?![A-Za-z])|[.,;:!?)\"'”’—–…]*(?:\s|$)|[—–]")
+_AFTER = re.compile(r"['’]s(?![A-Za-z])|[.,;:!?)\"'”’—–…]*(?:\s|$)|—")
 _PUNCTUATION = frozenset(" .,;:!?()'\"“”‘’–—-‑…\u00a0")
 _WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)*")
 _SPELLED_OUT = re.compile(r"(?<![A-Za-z])[A-Za-z](?:[^A-Za-z]+[A-Za-z](?![A-Za-z])){2,}")
@@ -32,6 +32,7 @@ _ADDRESS = re.compile(r"\b(?:www\b|(?:https?|mailto|javascript|ftp|file):)", re.
 _ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
 _REVERSING = frozenset({"minus", "negative", "plus", "times", "over"})
 """Words that change the number of the reference that follows."""
+_TURNS_OVER = re.compile(r"\bturn(?:s|ed|ing)? over\s+$", re.IGNORECASE)
 _CHANGING = re.compile(r"[\s–-]*(times|plus|minus|divided|multiplied|raised|to the power)\b", re.IGNORECASE)
 """Words that change the number of the reference before them."""
 _SIGN = re.compile(r"(?:-|\b(?:is|was|be|are|were|of|at|by|to|from|than|about)\s+–)\s*$")
@@ -134,7 +135,7 @@ def _references(text: str, figure_ids: set[str]) -> Iterator[str]:
         if (before and before[-1] not in _BEFORE) or not _AFTER.match(after):
             yield f"glued_reference: put a space around {match[0]}"
         previous = _WORD.findall(before)
-        if previous and previous[-1].lower() in _REVERSING:
+        if previous and previous[-1].lower() in _REVERSING and not _TURNS_OVER.search(before):
             yield f"changed_reference: {previous[-1]!r} before {match[0]} would change its number"
         if _SIGN.search(before):
             yield f"changed_reference: the dash before {match[0]} reads as its sign"
@@ -183,9 +184,9 @@ def _is_plain(character: str) -> bool:
     """Whether a character is a Latin letter, with or without an accent, or ordinary punctuation."""
     if character.isascii():
         return character.isalpha() or character in _PUNCTUATION or character in "#{}"
-    accented = unicodedata.normalize("NFD", character)[0]
     is_letter = "\u00c0" <= character <= "\u017f" and character.isalpha()
-    return character in _PUNCTUATION or (is_letter and accented.isascii() and character not in "ıĳŉſ")
+    has_accent = is_letter and unicodedata.normalize("NFD", character)[0].isascii()
+    return character in _PUNCTUATION or has_accent or character in "æÆøØœßłŁ"
 
 
 def _is_numeral(character: str) -> bool:

@@ -55,7 +55,7 @@ class Place:
         between = self._text[slice(mention.end, self.at) if before else slice(self.at + 1, mention.start)]
         words = len(_WORD.findall(between))
         if not before:
-            return self._level(mention, between), words if words <= _AFTER else words + _FAR
+            return self._level(mention, between), words + 1 if words <= _AFTER else words + _FAR
         aside = any(begin <= mention.start < end for begin, end in self._asides)
         part = _PART_OF.search(self._text[: mention.start])
         if part and part[1] != "of" and _OWN.fullmatch(between):
