@@ -8,7 +8,7 @@ from desk.base.errors import InvalidInput
 from desk.optimization.request import CURRENT_RULE
 from desk.strategies.templates import TEMPLATES, Rule, StrategyValues, Template, build_rule
 from quant.strategies.config import StrategyConfig
-from quant.strategies.family import ACTIVE, FAMILY, WeightFunction
+from quant.strategies.family import ACTIVE, FAMILY, PARAMETERS, WeightFunction
 from quant.strategies.mandate import Mandate
 
 
@@ -56,17 +56,29 @@ def test_a_sigmoid_is_usually_centred_at_the_target() -> None:
     ("values", "function"),
     [
         ({"midpoint": 0.2}, "sigmoid"),
-        ({"slope": 3.0}, "linear_decay"),
         ({"drawdown_cap": 0.15}, "drawdown_control"),
         ({"constant_weight": 0.4}, "constant"),
         ({"lookback_days": 21}, "inverse_vol"),
         ({}, "inverse_vol"),
     ],
 )
-def test_a_parameter_of_one_function_selects_that_function(values, function) -> None:
+def test_stated_values_select_a_function(values, function) -> None:
     config = build_rule(StrategyValues(**values)).config
     assert config.weight_function == function
     assert config.model_dump().items() >= values.items()
+
+
+@pytest.mark.parametrize("parameter", [name for name, row in PARAMETERS.items() if row.unit != "choice" and row.usual])
+def test_a_parameter_selects_its_only_function_and_several_are_a_question(parameter: str) -> None:
+    values = StrategyValues.model_validate({parameter: PARAMETERS[parameter].usual})
+    functions = [name for name, active in ACTIVE.items() if parameter in active]
+    if len(functions) == 1:
+        assert build_rule(values).config.weight_function == functions[0]
+    else:
+        with pytest.raises(InvalidInput) as refusal:
+            build_rule(values)
+        assert refusal.value.field == "weight_function"
+        assert all(name in refusal.value.allowed for name in functions)
 
 
 @pytest.mark.parametrize(

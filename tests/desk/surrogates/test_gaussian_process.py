@@ -18,10 +18,15 @@ from desk.surrogates.gaussian_process import TARGETS, FittedSurrogate, fit, post
 from desk.surrogates.schemas import BadSurrogate, Problem, TooFewTrials
 from desk.surrogates.suggestions import neighbours, suggest
 from quant.strategies.config import SearchSpace, StrategyConfig
-from quant.strategies.family import FAMILY
+from quant.strategies.family import FAMILY, WeightFunction
 from quant.strategies.search import contains, sobol
 
 TRIALS = 60
+SEARCHED: tuple[WeightFunction, ...] = (
+    *("inverse_vol", "inverse_vol_squared", "linear_decay", "sigmoid"),
+    *("merton", "cppi", "trend_overlay", "drawdown_control"),
+)
+"""Fixed, because the thresholds of these tests hold for one set of trials."""
 
 
 def problem_of(request: OptimizationRequest, **changes: Any) -> Problem:
@@ -30,7 +35,8 @@ def problem_of(request: OptimizationRequest, **changes: Any) -> Problem:
 
 @pytest.fixture(scope="module")
 def finished_search(world, make_request, execute_search):
-    return execute_search(World(world.market, make_request(trials=TRIALS)))
+    space = SearchSpace(weight_functions=SEARCHED)
+    return execute_search(World(world.market, make_request(trials=TRIALS, space=space)))
 
 
 @pytest.fixture(scope="module")

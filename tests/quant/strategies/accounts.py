@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from quant.strategies.config import StrategyConfig
+from quant.strategies.family import FAMILY, FormulaInputs, PathState, numbers_of
 from quant.strategies.mandate import Mandate
 
 A = 252
@@ -86,8 +87,13 @@ def by_volatility(config: StrategyConfig, mandate: Mandate, sigma: float, traine
             return 1.0 / (1.0 + math.exp((sigma - (config.midpoint or 0.0)) / (config.scale or 1.0)))
         case "merton":
             return mandate.expected_premium / (mandate.risk_aversion * sigma**2)
-        case _:
+        case "inverse_vol" | "trend_overlay" | "drawdown_control" | "feedback":
             return target / sigma
+        case name:  # a function of volatility alone with a definition in its own test: here its account is checked
+            assert (FAMILY[name].memory, FAMILY[name].signal) == (None, None), f"{name} needs its account here"
+            first, second = numbers_of(name, FormulaInputs(config, mandate, target, trained))
+            start = (0.0, 1.0, first, 1.0, target, target / sigma, target, mandate.max_weight)
+            return FAMILY[name].weigh(PathState(sigma, *start, first, second, math.exp))
 
 
 @dataclass

@@ -41,6 +41,11 @@ ACTIONS = {
 }
 MANY = 6
 """A list of at least so many weight functions is what remains after an exclusion."""
+ANNOTATED = frozenset(
+    "inverse_vol inverse_vol_squared linear_decay sigmoid merton cppi tipp trend_overlay regime_switch "
+    "drawdown_control feedback".split()
+)
+"""The weight functions that the annotations know: what remains after an exclusion may contain newer ones."""
 USUAL: dict[str, Any] = {"assets": ["sp500"], "max_leverage": 1.0, "max_weight": 1.0}
 """Defaults of a new optimization."""
 ALIASES = {"hrp": "hierarchical_risk_parity", "tangency": "maximum_sharpe", "frontier": "maximum_sharpe"}
@@ -141,9 +146,10 @@ def _as_searched(values: dict[str, Any]) -> dict[str, Any]:
     names = values.get("weight_functions", [])
     if len(names) < MANY:
         return values
-    functions = sorted({*names} & {*SearchSpace().weight_functions})
+    searched = {*SearchSpace().weight_functions} & ANNOTATED
+    functions = sorted({*names} & searched)
     others = {key: value for key, value in values.items() if key != "weight_functions"}
-    return others if len(functions) == len(SearchSpace().weight_functions) else others | {"weight_functions": functions}
+    return others if len(functions) == len(searched) else others | {"weight_functions": functions}
 
 
 def _without_usual(values: dict[str, Any]) -> dict[str, Any]:
