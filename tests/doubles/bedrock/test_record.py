@@ -70,13 +70,15 @@ def test_a_changed_prompt_is_reported_and_recorded_again(folder: Path, capsys: p
     assert main(["--check", NAME], folder) == 0
 
 
-def test_a_changed_response_is_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_changed_answer_is_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = folder / f"{NAME}.yaml"
     cassette = Cassette.load(path)
-    first, *others = cassette.interactions
-    Cassette([replace(first, answer=first.answer[:-20]), *others], cassette.metadata).save(path)
+    [decision, *_] = [e for e in cassette.metadata["runs"][0]["trace"] if e["event"] == "decision_made"]
+    decision["decision"]["answer"]["concerns"] = ["cost_limit_tight"]
+    cassette.save(path)
     assert main(["--check", NAME], folder) == 1
-    assert "the response to call 1 has changed" in capsys.readouterr().out
+    changes = [line[2:14] for line in capsys.readouterr().out.splitlines() if line.startswith(("  -{", "  +{"))]
+    assert changes == ['-{"decision"', '+{"decision"']
 
 
 def test_a_recording_of_a_real_service_is_never_made_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
