@@ -7,6 +7,9 @@ accounts of `quant.strategies.kernel`. One that is no mean over paths has a func
 `quant.strategies.history_metrics.ON_HISTORY`. Evaluations, pages of trials, figures, reports, exports, the guard's
 phrases and the tables of a conversation iterate `METRICS`.
 
+The statistics of a tear sheet, `quant.performance.statistics.STATISTICS`, describe any return series, of any
+frequency and without paths or weights; those of the same name have the same label and unit.
+
 The bounds of a mandate are a table of their own, `desk.optimization.mandate_limits.LIMITS`: each names the metric that
 it bounds.
 """
@@ -203,9 +206,9 @@ class Metrics(Frozen):
     max_drawdown: Annotated[
         Measured,
         Metric(
-            label="Deepest fall",
+            label="Maximum drawdown",
             unit="percent",
-            definition="maximum drawdown: the deepest fall of wealth from its peak, mean over paths",
+            definition="deepest fall of wealth from its peak, mean over paths",
             quantity="deepest fall",
             better="lower",
             path=lambda path: path.deepest,
@@ -219,9 +222,9 @@ class Metrics(Frozen):
     max_drawdown_p80: Annotated[
         Measured,
         Metric(
-            label="Deepest fall, four paths of five",
+            label="Maximum drawdown, four paths of five",
             unit="percent",
-            definition="maximum drawdown that four paths of five stay within",
+            definition="deepest fall that four paths of five stay within",
             quantity="deepest fall that most paths stay within",
             better="lower",
             concept="drawdown",

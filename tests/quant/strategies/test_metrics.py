@@ -4,6 +4,7 @@ from typing import Annotated
 
 from quant.numeric.frozen import digest_of
 from quant.numeric.measured import Measured
+from quant.performance.statistics import STATISTICS
 from quant.strategies.history_metrics import ON_HISTORY
 from quant.strategies.metrics import METRICS, Added, Metric, Metrics
 from quant.strategies.simulation import OVER_PATHS
@@ -54,3 +55,12 @@ def test_a_metric_that_is_there_is_stored() -> None:
     later = LaterMetrics(**dict(SAMPLE), ulcer=Measured(value=0.07))
     assert LaterMetrics.model_validate_json(later.model_dump_json()) == later
     assert later.model_dump()["ulcer"]["value"] == 0.07
+
+
+def test_a_tear_sheet_calls_the_same_statistic_by_the_same_label_and_unit() -> None:
+    """A metric may say more: the horizon of a loss, which on a tear sheet is one period."""
+    common = [row for row in STATISTICS if row.name in METRICS]
+    assert {row.name for row in common} >= {"volatility", "sharpe", "max_drawdown"}
+    for row in common:
+        assert METRICS[row.name].label.startswith(row.label)
+        assert METRICS[row.name].unit == row.unit
