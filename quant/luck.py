@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from quant.overfitting.selection import Overfitting, backtest_overfitting
     from quant.overfitting.track_record import minimum_backtest_length, minimum_track_record
     from quant.overfitting.verdict import Light, traffic_light
+    from quant.overfitting.winner_luck import WinnerLuck, luck_of_winner
     from quant.performance.sharpe_ratio import (
         deflated_sharpe,
         deflated_sharpe_of_series,
@@ -44,6 +45,7 @@ __all__ = [
     "SelectionRule",
     "Spa",
     "WalkForward",
+    "WinnerLuck",
     "backtest_overfitting",
     "backtest_paths",
     "combinatorial_purged_splits",
@@ -52,6 +54,7 @@ __all__ = [
     "effective_trials",
     "expected_maximum_sharpe",
     "highest_sharpe",
+    "luck_of_winner",
     "minimum_backtest_length",
     "minimum_track_record",
     "performance_differences",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from quant.numeric.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
+    from quant.overfitting.block_length import automatic_block_length
     from quant.overfitting.cross_validation import (
         PurgedSplit,
         PurgedSplits,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from quant.overfitting.selection import Overfitting, backtest_overfitting
     from quant.overfitting.track_record import minimum_backtest_length, minimum_track_record
     from quant.overfitting.verdict import HEADLINES, VERDICT, Light, VerdictRule, reasons_against_green, traffic_light
+    from quant.overfitting.winner_luck import WinnerLuck, luck_of_winner
 else:
     __getattr__ = lazy_exports(__name__)
 
@@ -33,10 +35,13 @@ __all__ = [
     "Spa",
     "VerdictRule",
     "WalkForward",
+    "WinnerLuck",
+    "automatic_block_length",
     "backtest_overfitting",
     "backtest_paths",
     "combinatorial_purged_splits",
     "highest_sharpe",
+    "luck_of_winner",
     "minimum_backtest_length",
     "minimum_track_record",
     "performance_differences",

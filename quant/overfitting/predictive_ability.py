@@ -28,6 +28,32 @@ def _performance(series: Floats, gamma: float, out: Floats) -> None:
             out[t, k] = series[t, k] - 0.5 * gamma * (d * d)
 
 
+def utility_contributions(excess: Floats, risk_aversion: float) -> Floats:
+    r"""Daily contributions to utility, :math:`x - \frac{\gamma}{2} (x - \bar x)^2`, of checked columns, shape (T, K).
+
+    Parameters
+    ----------
+    excess : ndarray, shape (T, K)
+        Daily excess returns.
+    risk_aversion : float
+        Gamma, positive.
+
+    Returns
+    -------
+    ndarray, shape (T, K)
+
+    Raises
+    ------
+    DataError
+        If `risk_aversion` is not positive.
+    """
+    if not (math.isfinite(risk_aversion) and risk_aversion > 0.0):
+        raise DataError(f"`risk_aversion` must be positive; got {risk_aversion!r}")
+    contributions = np.empty(excess.shape)
+    _performance(excess, risk_aversion, contributions)
+    return contributions
+
+
 @checked_arguments
 def performance_differences(
     excess: ArrayLike | Returns, benchmark: ArrayLike | Returns, risk_aversion: float
@@ -56,17 +82,11 @@ def performance_differences(
     DataError
         If lengths differ, a value is not finite, or `risk_aversion` is not positive.
     """
-    if not (math.isfinite(risk_aversion) and risk_aversion > 0.0):
-        raise DataError(f"`risk_aversion` must be positive; got {risk_aversion!r}")
     trials = checked_matrix(excess, name="excess", shortest=2)
     against = checked_series(benchmark, name="benchmark")[:, None]
     if against.shape[0] != trials.shape[0]:
         raise DataError(f"`benchmark` has {against.shape[0]} days, `excess` {trials.shape[0]}")
-    performance = np.empty(trials.shape)
-    reference = np.empty(against.shape)
-    _performance(trials, risk_aversion, performance)
-    _performance(against, risk_aversion, reference)
-    return performance - reference
+    return utility_contributions(trials, risk_aversion) - utility_contributions(against, risk_aversion)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Overfitting(Frozen):
     degradation_slope: float | None
     """Out-of-sample on in-sample performance of the selected; None if the latter is constant."""
     loss_probability: Annotated[float, Field(ge=0.0, le=1.0)]
-    """Share of splits in which the selected does worse than cash out of sample."""
+    """Share of splits in which the selected does no better out of sample than its own benchmark (cash, if none)."""
 
 
 @compiled
@@ -127,9 +127,12 @@ def _splits(
     weights: Floats,
     goal: int,
     choices: Ints,
+    own_sums: Floats,
+    own_squares: Floats,
     out: Floats,
 ) -> None:
-    """Fill `out` (splits, 4): rank, performance in and out of sample, rank by the Sharpe ratio.
+    """Fill `out` (splits, 5): rank, performance in and out of sample, rank by the Sharpe ratio, utility over the
+    trial's own benchmark, whose block sums are `own_sums` and `own_squares`.
 
     `values` (K, S + 1) holds the constant terms; its last column is overwritten with the history
     term of each half in turn. `choices` (splits,) holds what a rule chose; if empty, the objective chooses.
@@ -139,6 +142,8 @@ def _splits(
     total = np.empty((2, trials))
     square = np.empty((2, trials))
     term = np.empty((2, trials))
+    own_total = np.empty((2, trials))
+    own_square = np.empty((2, trials))
     sharpe = np.empty((2, trials))
     scores = np.empty(trials)
     split = 0
@@ -147,6 +152,8 @@ def _splits(
             continue
         _halves(sums, mask, total)
         _halves(squares, mask, square)
+        _halves(own_sums, mask, own_total)
+        _halves(own_squares, mask, own_square)
         for half in range(2):
             for k in range(trials):
                 sharpe[half, k] = _sharpe_of(total[half, k], square[half, k], days)
@@ -166,6 +173,9 @@ def _splits(
             out[split, 1] = term[half, winner]
             out[split, 2] = term[1 - half, winner]
             out[split, 3] = _rank(sharpe[1 - half], _first_maximum(sharpe[half]))
+            other = 1 - half
+            out[split, 4] = _utility_of(total[other, winner], square[other, winner], days, gamma)
+            out[split, 4] -= _utility_of(own_total[other, winner], own_square[other, winner], days, gamma)
             split += 1
 
 
@@ -188,7 +198,7 @@ def _summary(out: Floats, trials: int, edges: Floats, counts: Ints) -> tuple[int
     for i in range(splits):
         failures += 2.0 * out[i, 0] <= trials + 1.0
         failed_sharpe += 2.0 * out[i, 3] <= trials + 1.0
-        losses += out[i, 2] < 0.0
+        losses += out[i, 4] <= 0.0
         xx += (out[i, 1] - mean_in) * (out[i, 1] - mean_in)
         xy += (out[i, 1] - mean_in) * (out[i, 2] - mean_out)
         logit = log(out[i, 0] / (trials + 1.0 - out[i, 0]))
@@ -238,6 +248,7 @@ def backtest_overfitting(
     weights: ArrayLike | None = None,
     goal: Goal = "robust_utility",
     rule: SelectionRule | None = None,
+    benchmarks: ArrayLike | Returns | None = None,
 ) -> Overfitting:
     r"""Probability that the selection rule picks a trial of the worse half.
 
@@ -270,6 +281,8 @@ def backtest_overfitting(
     rule : SelectionRule, optional
         Runs in place of the objective on each half, its rows in time order; the history term still ranks its choice.
         It holds its own constant terms, so it excludes `simulated`.
+    benchmarks : array_like, shape (T, K), optional
+        Daily excess returns of each trial's own benchmark, for the probability of loss; cash by default.
 
     Returns
     -------
@@ -292,18 +305,22 @@ def backtest_overfitting(
     if rule is not None and simulated is not None:
         raise DataError("`simulated` is given with `rule`, which holds its own constant terms")
     returns = checked_blocks(series, blocks, name="series")
+    own = np.zeros_like(returns) if benchmarks is None else checked_blocks(benchmarks, blocks, name="benchmarks")
+    if own.shape != returns.shape:
+        raise DataError(f"`benchmarks` must have the shape of `series`, {returns.shape}; got {own.shape}")
     days, trials = returns.shape
     values, probabilities = _constant_terms(simulated, weights, trials)
 
     remainder = days % blocks
-    sums = np.zeros((blocks, trials))
-    squares = np.zeros((blocks, trials))
+    sums, squares, own_sums, own_squares = np.zeros((4, blocks, trials))
     _block_sums(returns, remainder, sums, squares)
+    _block_sums(own, remainder, own_sums, own_squares)
     splits = math.comb(blocks, blocks // 2)
-    out = np.empty((splits, 4))
+    out = np.empty((splits, 5))
     half_days = float((days - remainder) // 2)
     choices = np.empty(0, dtype=np.int64) if rule is None else _choices(returns[remainder:], blocks, rule)
-    _splits(sums, squares, half_days, risk_aversion, values, probabilities, GOAL_CODES[goal], choices, out)
+    code = GOAL_CODES[goal]
+    _splits(sums, squares, half_days, risk_aversion, values, probabilities, code, choices, own_sums, own_squares, out)
     reach = log(float(trials))
     edges = np.arange(_HISTOGRAM_BINS + 1, dtype=np.float64) * (2.0 * reach / _HISTOGRAM_BINS)
     edges -= reach

@@ -12,6 +12,7 @@ from quant.luck import (
     OverfittingProbability,
     backtest_overfitting,
     combinatorial_purged_splits,
+    luck_of_winner,
     probability_of_overfitting,
     superior_predictive_ability,
     walk_forward,
@@ -185,3 +186,42 @@ def test_superior_predictive_ability_against_arch(comparison: Comparison) -> Non
         note="same draws; ours includes the long-run deviations",
         budget=1.0,
     )
+
+
+def test_luck_of_the_winner_against_numpy(comparison: Comparison) -> None:
+    asset = noise(5, 8000, 1)
+    benchmarks = asset * np.linspace(0.4, 1.2, 100)
+    excess = benchmarks + noise(6, 8000, 100) / 5.0
+    winner, train = int(np.argmax(excess.mean(axis=0))), 6000
+
+    def drawn_rows(generator: np.random.Generator, first: int, stop: int) -> np.ndarray:
+        days = stop - first
+        starts = generator.integers(days, size=days)
+        begins = generator.random(days) < 1.0 / 21.0
+        begins[0] = True
+        blocks = np.maximum.accumulate(np.where(begins, np.arange(days), 0))
+        return first + (starts[blocks] + np.arange(days) - blocks) % days
+
+    def by_numpy(draws: int = 2000) -> float:
+        generator = np.random.default_rng(1)
+        x, b = (c - 1.5 * (c - c.mean(axis=0)) ** 2 for c in (excess, benchmarks))
+        active = x - b
+        means = np.empty((draws, 100))
+        for i in range(draws):
+            rows = np.concatenate([drawn_rows(generator, 0, train), drawn_rows(generator, train, 8000)])
+            means[i] = np.bincount(rows, minlength=8000) @ active / 8000.0
+        errors = means - active.mean(axis=0)
+        scales = errors.std(axis=0, ddof=1)
+        return float(np.mean((errors / scales).max(axis=1) >= active[:, winner].mean() / scales[winner]))
+
+    comparison.add(
+        "luck of the winner",
+        "100 trials x 8,000 days x 2,000 draws",
+        lambda: luck_of_winner(
+            excess, benchmarks, winner=winner, train_days=train, risk_aversion=3.0, asset_volatility=0.16, seed=1,
+            mean_block=21,
+        ).single_step_p_value,
+        {"numpy, counts of drawn rows": by_numpy},
+        equal=lambda ours, theirs: np.testing.assert_allclose(ours, theirs, atol=0.05),
+        note="the single-step p-value; ours also reruns the selection in every draw",
+    )  # fmt: skip
