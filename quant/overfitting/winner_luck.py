@@ -215,7 +215,8 @@ def _history_free_terms(simulated: ArrayLike | None, weights: ArrayLike | None, 
 def _highest_ratios(errors: Floats, inverse: Floats, counted: Flags) -> Floats:
     if not counted.any():
         return np.zeros(errors.shape[0])
-    return np.max(errors[:, counted] * inverse[counted], axis=1)
+    ratios: Floats = errors[:, counted] * inverse[counted]
+    return ratios.max(axis=1)
 
 
 @compiled
