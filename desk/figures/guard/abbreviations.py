@@ -31,7 +31,7 @@ _VERBS = (
 ).split()
 _PRONOUN = (
     r"(?:(?<=^)|(?<=[.;:!?(,\"'“”‘’—–…]\s)|(?<=[—–(“\"‘'])|"
-    + "|".join(rf"(?<=\b{word}\s)" for word in _BEFORE_PRONOUN)
+    + "|".join(rf"(?<=\b(?i:{word})\s)" for word in _BEFORE_PRONOUN)
     + r")I(?=['’](?:d|m|ve|ll)\b|\s(?:"
     + "|".join(_VERBS)
     + r")(?:n['’]t)?\b|\s(?:don|won|can)['’]t\b)"

@@ -46,11 +46,13 @@ _SETS: dict[str, str] = {
     "small large big long short high low tight loose fast slow subtle minor major serious valid strange common rare "
     "clean clear robust fragile stable bold genuine crucial central critical typical broad deep turbulent rough "
     "smooth winning losing rising falling chosen current existing previous former latter present balanced diversified "
-    "concentrated plausible practical theoretical technical political statistical empirical",
+    "concentrated plausible ideal formal rational conventional traditional neutral optimal usual practical "
+    "theoretical technical political statistical empirical",
     "better": "better calmer riskier safer simpler smaller larger bigger longer shorter higher lower cheaper faster "
     "slower wider narrower harder easier stronger weaker steadier later earlier newer older fairer harsher gentler "
     "softer tighter looser milder duller quieter wiser bolder deeper shallower rougher smoother poorer richer "
     "costlier likelier leaner thinner heavier lighter",
+    "like": "~est ~ful ~ous ~less ~ive ~able ~ible ~ic ~ing ~ed",
     "figure": "thing figure reason place question case exception area caveat measure statistic risk assumption lever "
     "weakness constant certainty",
     "first": "reason step steps thing line question argument concern objection caveat sign signs priority choice "
@@ -83,18 +85,19 @@ _PHRASES: dict[str, str] = {
     "one": """
         on the one hand; on one side|hand|level; of one mind
         with one voice|eye|exception|caveat|difference|qualification|proviso
-        no|any|each|every|this|that|which|another one; single one; every last one
+        no|any|each|every|this|that|which|another one !@time|@sample; single one; every last one
         ^ one @modal|@believes; @if one @modal|@believes; @if one is|does; one @modal @mental
         , one can|cannot|may|might|must|should|could|ought|would !fail|lose|win; one has|ought|need|needs to|not|only
         ^ one does|need not; one does not; as one might|would|should|could|may|can
         one 's; one of many; ad hoc one
+        the more|less one trims|cuts|trades|pays|looks|waits|searches|knows|learns|takes|tries
         one gets|makes|chooses|uses|picks|pays|believes|assumes|sees|expects|wants|needs|likes|asks
         one of the|its|our|their|your|these|those @matters; one of the|its|our|their|your * @matters
         one of the|its|our|their most|more|least|less|few|many|main|chief|key|better|worse|best|worst|~est !@sample
         one of the most|least * @matters|~s !@sample
         the one that|which|who|whose|with|we|you|it|they|@figure; the one to watch
-        the|a|an|no|its|your|this|that @good|@better|~est|~ful|~ous|~less|~ive|~able|~ible one
-        the|a|an very|more|less|rather|quite|most|least * one
+        the|a|an|no|its|your|this|that @good|@better|@like one !@time|@sample
+        the|a|an very|more|less|rather|quite|most|least * one !@time|@sample
         ^ one @matter; is|remains|was one @matter; one more|last|final|further|obvious|possible @matter|time
         , for one ,; one thing; one thing after|or|and another
         one another; one and the same; one and only; one and all; one by one; one at a time; one step at a time
@@ -112,7 +115,8 @@ _PHRASES: dict[str, str] = {
         at first; first and foremost; first of all; first things|thing|off; things first
         first come first served; first come , first served
         in the first place|instance; ^ first ,|:; and first ,; first @first; first class|order|line|principle
-        for the first time; from the first !to; the first of these|those; from first to last
+        for the first time; the first time that|when|in; from the first !to; the first of these|those
+        from first to last
         the first to admit|suffer|go|fall|recover|react|say
         come first !in|among|of; safety|capital|clients|liquidity|risk first; put|puts|putting * first
         must|should|would|can|could|may|might|will first *; needs|need|wants|want to first *
@@ -140,7 +144,7 @@ _PHRASES: dict[str, str] = {
         half hearted|heartedly|heartedness|baked|life|lives|truth|truths|measure|measures|decent|wit|witted|asleep|awake
         half convinced|formed|finished|forgotten|remembered|understood|believed|mast|light
         half the battle|story|picture|fun|truth; clever by half; half full|empty; half an eye|ear
-        half a loaf|mind; not half bad; other half lives
+        half a loaf|mind; not half bad; six of one and half a dozen of the other; other half lives
     """,
     "halves": "by halves $",
     "halfway": "halfway house|decent; meet|meets|met * halfway; meet|meets|met * * halfway",
@@ -173,7 +177,7 @@ _PHRASES: dict[str, str] = {
     "eight": "eight ball",
     "nine": "cloud nine; saves nine; whole nine yards; nine day wonder",
     "nines": "to the nines",
-    "dozen": "dime a dozen",
+    "dozen": "dime a dozen; six of one and half a dozen of the other",
     "twenty": "hindsight is twenty twenty; twenty twenty hindsight",
     "forty": "forty winks",
     "thousand": "a thousand cuts|words",
@@ -200,6 +204,7 @@ _PHRASES: dict[str, str] = {
         each|every|per|this|that|last|next|previous|prior|current|following|calendar|same|any|most quarter !of
         given|fiscal|earnings|reporting|bad|good|calm|difficult|weak|strong quarter !of; no quarter
         the quarter $; the quarter was|is|in|when|that|after|before|as|and|but|began|saw|ended|ends; !a quarter end|ends
+        end|start|close|beginning|course|rest of the quarter !of; during|within|over|throughout the quarter !of
         quarter to|on|over|by|after quarter; quarter to date
     """,
     "quarters": """
