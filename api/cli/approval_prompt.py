@@ -17,8 +17,6 @@ from desk.governance.approvals import ApprovalDecision, Subject
 
 ANY_SERVER = " --server URL"
 """The option for a second person: a terminal without a server does not identify its user."""
-WAITING = 3
-"""Exit code of a command that leaves a run waiting."""
 CHOICES = "a = approve, e = edit the trials, r = reject, Enter = leave it waiting: "
 CHOICES_WITHOUT_EDIT = "a = approve, r = reject, Enter = leave it waiting: "
 """For the holdout, which has nothing to edit."""

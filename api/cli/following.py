@@ -4,7 +4,8 @@ import json
 import sys
 from pathlib import Path
 
-from api.cli.approval_prompt import WAITING, ask_person, instructions
+from api.cli.approval_prompt import ask_person, instructions
+from api.cli.exit_codes import FAULT, WAITING
 from api.cli.output.progress import Reporter
 from api.cli.output.results import print_outcome
 from api.cli.runs.port import CompletedRun, FailedRun, RecordedDecision, Runs
@@ -14,8 +15,6 @@ from api.home import prepare_home
 from api.settings import Settings, read_settings
 from desk.governance.approvals import ApprovalDecision
 from store.errors import Unavailable
-
-FAULT = 1
 
 
 def follow_to_end(runs: Runs, run: str, *, as_json: bool, notice: str = "") -> int:

@@ -33,13 +33,12 @@ from api.cli.commands import (
     work,
     worker,
 )
+from api.cli.exit_codes import BROKEN_PIPE, DONE, FAULT, INTERRUPTED, USER_ERROR
 from api.cli.terminal import plain
 from api.operations.log import Place, record
 from api.settings import read_settings
 from desk.base.errors import UserError
 from store.errors import Unavailable
-
-DONE, FAULT, USER_ERROR, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 app = typer.Typer(
     help=(

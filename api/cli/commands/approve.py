@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.approval_prompt import make_decision
+from api.cli.exit_codes import DONE
 from api.cli.following import follow_to_end, print_decision, record
 from api.cli.options import AsJson, Server
 from api.cli.runs.opening import open_runs
@@ -67,7 +68,7 @@ def reject(run: Decidable, *, reason: Reason, holdout: Holdout = False, server: 
             print_decision(runs.decide_holdout(run, decision))
         else:
             record(runs, run, decision)
-    return 0
+    return DONE
 
 
 def _open_holdout(name: str, decision: "ApprovalDecision", server: str | None, *, as_json: bool) -> int:
@@ -77,8 +78,8 @@ def _open_holdout(name: str, decision: "ApprovalDecision", server: str | None, *
         evaluation = runs.open_holdout(in_force.run)
     if as_json:
         print(json.dumps({"run": in_force.run, "holdout": evaluation.model_dump(mode="json")}))
-        return 0
+        return DONE
     print(evaluation.watermark)
     for figure in evaluation.figures:
         print(f"  {figure.quantity}: {format_figure(figure)}")
-    return 0
+    return DONE

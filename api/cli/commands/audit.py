@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from api.app import open_configured_store
+from api.cli.exit_codes import DONE, FAULT
 from api.cli.options import AsJson
 from api.cli.terminal import plain, stdout
 from api.home import prepare_home
@@ -56,7 +57,7 @@ def verify(
         _print(verification)
     if has_runs and not verification.entries and verification.fault is None:
         print("The audit log is empty although there are runs", file=sys.stderr)
-    return 0 if verification.fault is None else 1
+    return DONE if verification.fault is None else FAULT
 
 
 def list_(
@@ -67,7 +68,7 @@ def list_(
 ) -> int:
     """List the entries, newest last; into a pipe, one line per entry with tabs between its columns."""
     asyncio.run(_list(read_settings(), owner, after, as_json=json_))
-    return 0
+    return DONE
 
 
 async def _verify(settings: Settings, keyed_after: int, links: "list[Link]") -> "tuple[Verification, bool]":

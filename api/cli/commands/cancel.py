@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from api.cli.exit_codes import DONE
 from api.cli.options import RunName, Server
 from api.cli.runs.opening import open_runs
 
@@ -25,4 +26,4 @@ def cancel(
     """
     with open_runs(server) as runs:
         print(runs.cancel(run, reason), file=sys.stderr)
-    return 0
+    return DONE

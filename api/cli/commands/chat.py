@@ -16,6 +16,7 @@ from rich.table import Table
 from api.cli import options
 from api.cli.chats.opening import open_chats
 from api.cli.chats.port import Chat, Chats
+from api.cli.exit_codes import DONE, WAITING
 from api.cli.output.progress import Reporter
 from api.cli.terminal import plain, stderr, stdout
 from desk.base.errors import InvalidInput, UserError
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from desk.figures.tables import Exhibit
     from desk.runs.events.table import TraceEvent
 
-WAITING = 3
-"""Exit code if a message waits for an approval that this terminal cannot give."""
 
 _EPILOG = """
 Examples:
@@ -77,7 +76,7 @@ def parse_messages(arguments: Sequence[str]) -> tuple[str, ...]:
                 "command", "chat", reason="only a new conversation can be recorded", allowed="chat --say TEXT ..."
             )
         scripts.append(tuple(say))
-        return 0
+        return DONE
 
     typer.main.get_command(parser).main(list(arguments), prog_name="chat", standalone_mode=False, obj=take)
     return scripts[0]
@@ -129,7 +128,7 @@ def chats(*, server: options.Server = None) -> int:
     async def listed() -> int:
         async with open_chats(server, answering=False) as opened_chats:
             _print(await opened_chats.conversations())
-        return 0
+        return DONE
 
     return asyncio.run(listed())
 
@@ -173,7 +172,7 @@ class Talk:
             self._out.print(f"\n› {_shown(text)}", style="bold")
             if runner.run(self._say(text)) == "waiting":
                 return WAITING
-        return 0
+        return DONE
 
     def interact(self, runner: asyncio.Runner) -> int:
         """Send what the person types, until the input ends."""
@@ -188,7 +187,7 @@ class Talk:
                 self._run(runner, self._command(text), terminal=terminal)
             elif self._run(runner, self._say(text), terminal=terminal) == "waiting" and not terminal:
                 break
-        return WAITING if runner.run(self._state()) == "waiting" else 0
+        return WAITING if runner.run(self._state()) == "waiting" else DONE
 
     def _run(self, runner: asyncio.Runner, answering: "Coroutine[Any, Any, str]", *, terminal: bool) -> str:
         """The state of the last turn; at a terminal, neither Ctrl-C nor a `UserError` ends the conversation."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.dependencies import with_dependencies
+from api.cli.exit_codes import DONE
 from api.cli.options import AsJson
 from api.cli.terminal import plain
 from api.operations.audit import audited_command
@@ -47,7 +48,7 @@ def cleanup(
 
         report = await clean_up(dependencies, dependencies.now(), dry_run=dry_run)
         print(report.model_dump_json()) if json_ else _print(report)
-        return 0
+        return DONE
 
     return with_dependencies(answer)
 
@@ -66,7 +67,7 @@ def restore(run: Anyones) -> int:
         async with _audited(settings, dependencies, "restore", match.id):
             restored = await archive.restore(dependencies, match.owner, match.id)
         print(f"Restored {restored.id}: it is {restored.state}, and stays for another 30 days at least.")
-        return 0
+        return DONE
 
     return with_dependencies(answer)
 
@@ -99,13 +100,13 @@ def hold(
             async with _audited(settings, dependencies, "release", match.id):
                 await archive.release(dependencies, match.owner, match.id)
             print(f"Released {match.id}.")
-            return 0
+            return DONE
         async with _audited(settings, dependencies, "hold", match.id):
             run_hold = (await archive.hold(dependencies, match.owner, match.id, by=settings.owner, reason=reason)).held
         assert run_hold is not None
         since = f"{run_hold.at:%Y-%m-%d %H:%M} UTC"
         print(f"{match.id} is held by {run_hold.by} since {since}: {plain(run_hold.reason)}")
-        return 0
+        return DONE
 
     return with_dependencies(answer)
 

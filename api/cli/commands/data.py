@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from api.cli.exit_codes import DONE, USER_ERROR
 from api.cli.options import AsJson
 from api.cli.terminal import plain, stdout
 
@@ -42,7 +43,7 @@ def check(
     report = inspect(prices, None if calendar == "none" else calendar)
     if json_:
         print(report.model_dump_json())
-        return 0 if report.usable else 2
+        return DONE if report.usable else USER_ERROR
     console = stdout()
     console.print(plain(f"{report.source}: {report.sessions} sessions, {report.first} to {report.last}"))
     console.print(plain(f"assets: {', '.join(report.assets)}"))
@@ -63,4 +64,4 @@ def check(
         if report.usable
         else "✖ not usable: fix the gates that fail; --calendar NAME (or none) for other sessions"
     )
-    return 0 if report.usable else 2
+    return DONE if report.usable else USER_ERROR

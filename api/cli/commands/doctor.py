@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.cli.exit_codes import DONE, FAULT
 from api.cli.options import AsJson
 from api.cli.terminal import plain, stdout
 from api.settings import read_settings
@@ -53,7 +54,7 @@ async def _doctor(*, as_json: bool) -> int:
     else:
         warnings = sum(finding.state == "warning" for finding in findings)
         print(f"{failures} failed, {warnings} warnings")
-    return 1 if failures else 0
+    return FAULT if failures else DONE
 
 
 def _print(finding: "Finding") -> None:
@@ -72,13 +73,13 @@ async def _dead_letters(*, as_json: bool) -> int:
         letters = await dependencies.queue.dead_letters(MOST)
     if as_json:
         print(json.dumps([{"id": each.id, "attempts": each.attempt, "message": each.body} for each in letters]))
-        return 0
+        return DONE
     for each in letters:
         job, owner = (plain(str(each.body.get(name, "?"))) for name in ("job", "owner"))
         print(f"{each.id}  job {job} of {owner}, {each.attempt} attempts")
     if not letters:
         print("There are no dead letters.")
-    return 0
+    return DONE
 
 
 async def _replay(letter: str) -> int:
@@ -89,4 +90,4 @@ async def _replay(letter: str) -> int:
     async with open_dependencies(settings) as dependencies:
         run = await job_queue.replay(dependencies, letter, by=settings.owner)
     print(f"Job {run.id} is {run.state}")
-    return 0
+    return DONE

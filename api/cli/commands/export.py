@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from api.cli.exit_codes import DONE
 from api.cli.options import RunName, Server
 from api.cli.output.files import print_bytes, save_file
 from api.cli.runs.opening import open_runs
@@ -35,4 +36,4 @@ def export(
         print_bytes(content)
     else:
         save_file(output, content, force=force)
-    return 0
+    return DONE

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from api.app import open_configured_store
+from api.cli.exit_codes import DONE
 from api.cli.terminal import plain, stdout
 from api.home import prepare_home
 from api.http.identity import api_keys
@@ -71,7 +72,7 @@ def create(
         expiry = f"{key.expires:%Y-%m-%d %H:%M} UTC"
         print(f"Key {key.id} of {key.owner} ({_allowed(key)}) is valid until {expiry}.", file=sys.stderr)
         print("It is printed only once; a client reads it from STRATIGOS_KEY.", file=sys.stderr)
-        return 0
+        return DONE
 
     return _in_store(answer)
 
@@ -81,7 +82,7 @@ def list_(*, json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
     async def answer(_: Settings, store: "Store") -> int:
         _print(await api_keys.list_keys(store), as_json=json_)
-        return 0
+        return DONE
 
     return _in_store(answer)
 
@@ -93,7 +94,7 @@ def revoke(key: Annotated[str, typer.Argument(metavar="ID", help="The id that `k
         async with _audited(settings, store, "revoke", key):
             revoked = await api_keys.revoke(store, key, now=utc_now())
         print(f"Key {revoked.id} of {revoked.owner} is revoked", file=sys.stderr)
-        return 0
+        return DONE
 
     return _in_store(answer)
 

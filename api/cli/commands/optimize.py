@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from api.cli import options
+from api.cli.exit_codes import DONE
 from api.cli.following import follow_to_end
 from api.cli.output.surrogates import print_starts
 from api.cli.request_options import name_as_typed, request_from
@@ -46,7 +47,7 @@ def parse_request(arguments: Sequence[str]) -> OptimizationRequest:
             if value is not None:
                 raise InvalidInput(name, value, reason="is no part of a request", allowed="without it")
         requests.append(request_from(values, file))
-        return 0
+        return DONE
 
     typer.main.get_command(parser).main(list(arguments), prog_name="optimize", standalone_mode=False, obj=take)
     return requests[0]

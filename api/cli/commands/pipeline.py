@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.accepted_values import short_repr
-from api.cli.approval_prompt import WAITING, confirm_start
+from api.cli.approval_prompt import confirm_start
 from api.cli.commands.optimize import parse_request
 from api.cli.dependencies import with_dependencies
+from api.cli.exit_codes import DONE, FAULT, WAITING
 from api.cli.options import AsJson
 from api.cli.output.results import print_result
 from api.cli.request_options import name_as_typed
@@ -106,7 +107,7 @@ def definition() -> int:
     from desk.compute.sagemaker import pipeline_definition
 
     print(json.dumps(pipeline_definition.definition(_cluster(read_settings())), indent=2))
-    return 0
+    return DONE
 
 
 def start(
@@ -131,7 +132,7 @@ def start(
                 return WAITING
             arn = await pipelines.start(job, prices, training=training)
         print(json.dumps({"arn": arn, "pipeline": job.run}) if json_ else arn)
-        return 0
+        return DONE
 
     return with_dependencies(answer)
 
@@ -157,7 +158,7 @@ def status(arn: Arn, *, fetch: Fetch = False, json_: AsJson = False) -> int:
                 settings, dependencies, state.folder.rpartition("/")[2], result, history, as_json=json_
             )
         print(state.model_dump_json()) if json_ else _print_state(state)
-        return 1 if state.state == "failed" else 0
+        return FAULT if state.state == "failed" else DONE
 
     return with_dependencies(answer)
 
@@ -230,7 +231,7 @@ async def _store_result(
         sys.stdout.write(json.dumps(summary | {"result": result.model_dump(mode="json")}) + "\n")
     else:
         print_result(result, path)
-    return 0
+    return DONE
 
 
 def _request(arguments: list[str] | None) -> "OptimizationRequest":

@@ -11,6 +11,7 @@ import typer
 
 from api.cli.commands.chat import parse_messages
 from api.cli.commands.optimize import parse_request
+from api.cli.exit_codes import DONE, FAULT
 from api.cli.output.progress import Reporter
 from api.cli.terminal import stderr
 from api.settings import read_model_options, read_settings
@@ -85,7 +86,7 @@ def replay(cassette: Tape) -> int:
     for difference in comparison.differences:
         print(f"\n{difference}")
     print("DIFFERENT from the recording" if comparison.differences else "The trace is the same as recorded")
-    return 1 if comparison.differences else 0
+    return FAULT if comparison.differences else DONE
 
 
 def _again(path: Path) -> int:
@@ -95,7 +96,7 @@ def _again(path: Path) -> int:
     label = recorded_runs.label_of(Cassette.load(path), path)
     if label.scripted:
         print(f"{path} is unchanged: its faults need a scripted model; make cassettes records it", file=sys.stderr)
-        return 0
+        return DONE
     return _record([run.request or run.messages for run in label.runs], f"python -m api record --again {path}", path)
 
 
@@ -132,4 +133,4 @@ def _record(scripts: "list[Script]", made_by: str, path: Path) -> int:
     for kind in failures:
         print(f"A run failed ({kind}); the cassette contains the failure")
     print(f"Replay it: python -m api replay {path}")
-    return 0
+    return DONE

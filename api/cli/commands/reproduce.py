@@ -4,12 +4,11 @@ import sys
 
 import typer
 
+from api.cli.exit_codes import DONE, FAULT
 from api.cli.options import RunName, Server
 from api.cli.output.results import print_digests
 from api.cli.runs.opening import open_runs
 from api.cli.runs.port import FailedRun
-
-FAULT = 1
 
 
 def register(app: typer.Typer) -> None:
@@ -23,4 +22,4 @@ def reproduce(run: RunName, *, server: Server = None) -> int:
     if isinstance(reproduction, FailedRun):
         print(reproduction.message, file=sys.stderr)
         return FAULT
-    return 0 if print_digests(reproduction) else FAULT
+    return DONE if print_digests(reproduction) else FAULT

@@ -2,6 +2,7 @@
 
 import typer
 
+from api.cli.exit_codes import DONE
 from api.cli.following import save_report
 from api.cli.options import AsJson, RunName, Server
 from api.cli.output.files import print_bytes
@@ -19,8 +20,8 @@ def show(run: RunName, *, server: Server = None, json_: AsJson = False) -> int:
     with open_runs(server) as runs:
         if json_:
             print_bytes(runs.export(run, "json"))
-            return 0
+            return DONE
         completed = runs.completed(run)
         path = save_report(read_settings(), runs, completed)
     print_result(completed.result, path, watermark=completed.watermark)
-    return 0
+    return DONE

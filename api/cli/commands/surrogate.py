@@ -10,6 +10,7 @@ from rich.table import Table
 
 from api.accepted_values import input_error
 from api.cli.dependencies import with_dependencies
+from api.cli.exit_codes import DONE
 from api.cli.options import AsJson
 from api.cli.output.surrogates import print_starts
 from api.cli.request_options import request_from
@@ -67,13 +68,13 @@ def fit(run: Problem = "last", *, json_: AsJson = False) -> int:
         surrogate = await fit_surrogate(dependencies, settings.owner, id_)
         if json_:
             print(surrogate.model_dump_json())
-            return 0
+            return DONE
         trials = f"{surrogate.trials} trials, {surrogate.screened} screened"
         print(f"Version {surrogate.version} of the problem {surrogate.problem[:12]}: {trials}")
         _print_errors(surrogate.held_out)
         if not surrogate.held_out["objective"].beats_mean:
             print("On held-out trials it is no better than their mean: more trials may help.")
-        return 0
+        return DONE
 
     return with_dependencies(answer)
 
@@ -110,7 +111,7 @@ def predict(
             print(prediction.model_dump_json())
         else:
             _print_prediction(prediction)
-        return 0
+        return DONE
 
     return with_dependencies(answer)
 
@@ -133,7 +134,7 @@ def suggest(
         start = await warm_start(dependencies, settings.owner, problem, count)
         print_starts(start.surrogate, len(start.request.start))
         print(start.request.model_dump_json(indent=2))
-        return 0
+        return DONE
 
     return with_dependencies(answer)
 
@@ -185,10 +186,10 @@ def _read(path: Path) -> bytes:
 def _print_surrogates(versions: "list[Surrogate]", *, as_json: bool) -> int:
     if as_json:
         print(json.dumps([one.model_dump(mode="json") for one in versions]))
-        return 0
+        return DONE
     if not versions:
         print("No surrogate yet: python -m api surrogate fit fits one on the trials of your last run.")
-        return 0
+        return DONE
     table = Table(box=None, pad_edge=False)
     for heading in ("Problem", "Version", "Made (UTC)", "Trials", "Error (bps)", "Naive (bps)", "Universe", "Name"):
         table.add_column(heading, no_wrap=heading in ("Problem", "Version"))
@@ -205,7 +206,7 @@ def _print_surrogates(versions: "list[Surrogate]", *, as_json: bool) -> int:
             plain(one.name),
         )
     stdout().print(table)
-    return 0
+    return DONE
 
 
 def _print_errors(held_out: "Mapping[Target, HeldOut]") -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias, get_args
 import typer
 from pydantic import ValidationError
 
+from api.cli.exit_codes import DONE
 from api.cli.options import Server
 from api.cli.output.files import print_bytes, save_file
 from api.cli.output.tearsheet import show_tearsheet
@@ -98,13 +99,13 @@ def tearsheet(
         document = runs.tearsheet(_request(present))
     if form == "text":
         show_tearsheet(stdout(), document)
-        return 0
+        return DONE
     content = as_file(document, form, table)
     if output == "-":
         print_bytes(content)
     else:
         save_file(output, content, force=force)
-    return 0
+    return DONE
 
 
 def _check_subject(**subjects: str | None) -> None:

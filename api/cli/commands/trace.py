@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.dependencies import with_dependencies
+from api.cli.exit_codes import DONE
 from api.cli.options import AsJson
 from api.cli.output.tree import draw, totals, tree
 from api.cli.terminal import stdout
@@ -43,6 +44,6 @@ def trace(
             else:
                 draw(stdout(), tree(logs, id_, goals=goals, whole=all_))
                 print(totals(logs))
-        return 0
+        return DONE
 
     return with_dependencies(answer)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.app import create_dependencies
+from api.cli.exit_codes import DONE
 from api.models import model_maker
 from api.settings import Settings, read_settings
 
@@ -42,7 +43,7 @@ def work(
     models = model_maker(settings)()
     with process(settings, "work") as metrics:
         asyncio.run(_work(settings, models, metrics, jobs, while_fed=while_fed))
-    return 0
+    return DONE
 
 
 async def _work(settings: Settings, models: "Models", metrics: "Metrics | None", jobs: int, *, while_fed: bool) -> None:

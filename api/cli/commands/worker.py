@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.cli.exit_codes import DONE
 from api.operations.log import Secrets, capture_library_logs, log_to
 from api.settings import read_settings
 from desk.base.errors import InvalidInput, UserError
@@ -69,7 +70,7 @@ def worker(
             logger: Any = structlog.get_logger()
             logger.exception("fault")
             return _report_failure(paths, f"A fault ended the worker: {type(error).__name__}: {error}", FAULT)
-    return 0
+    return DONE
 
 
 async def _work(paths: "ContainerPaths", stop: threading.Event, step: str | None) -> None:
