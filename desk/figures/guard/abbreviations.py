@@ -27,7 +27,10 @@ _VERBS = (
     "start started ran run searched rank ranked worry admit concede grant interpret discount ignore omit dismiss "
     "reject welcome like dislike agree disagree mention report speak summarise summarize refer draw reach wrote write "
     "worked work zoom cut sell buy turn also only still never simply merely therefore personally generally usually "
-    "rarely often again"
+    "rarely often again urge maintain stress concur foresee struggle lack question notice learn stick discuss "
+    "held saw met went came got get go pay paid turn move plan intend want wonder accept base based hesitate "
+    "aim follow welcome repeat insist defer appreciate respect enjoy regret hear imagine guess really fully "
+    "firmly strongly merely certainly [a-z]{3,}ed"
 ).split()
 _PRONOUN = (
     r"(?:(?<=^)|(?<=[.;:!?(,\"'“”‘’—–…]\s)|(?<=[—–(“\"‘'])|"
