@@ -34,7 +34,9 @@ states that is fitted on training days.
 {estimators}
 
 By default a search covers {searched}. {unsimulated} work on history only
-(`quant/volatility/estimators.py`): simulated scenarios have closing prices only, so no search uses them.
+(`quant/volatility/estimators.py`): simulated scenarios have closing prices only, so no search uses them. An immediate
+evaluation (`POST /api/evaluations`) and the current rule of a request may: `range` with prices of one asset that have
+opens, highs and lows beside the closes, `implied` with the index that `volatility_index` names.
 
 ## Inner portfolios
 

@@ -34,12 +34,15 @@ def describe_evaluation(result: QuickEvaluation) -> Iterator[str]:
 
 def _describe_advantage(figures: dict[str, Figure]) -> Iterator[str]:
     history = figures["quick_versus_same_volatility_history_bps"]
-    simulated = figures["quick_versus_same_volatility_simulated_bps"]
+    simulated = figures.get("quick_versus_same_volatility_simulated_bps")
     verdict = {1: "beat", 0: "was no different from", -1: "fell behind"}[_sign(history)]
     yield (
         f"On history it {verdict} a constant weight of the same volatility: after costs and a charge for risk its "
         "advantage over the volatility-matched constant weight was {{quick_versus_same_volatility_history_bps}}."
     )
+    if simulated is None:
+        yield "Its estimator works on history only, so nothing is simulated."
+        return
     reads = {1: "more than chance explains", 0: "no more than chance explains", -1: "so it falls behind there"}
     yield (
         "In the simulated base case that advantage is {{quick_versus_same_volatility_simulated_bps}}, "

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from desk.base.errors import InvalidInput
+from desk.market.prices import Ranges
 from quant.numeric.arrays import Dates, Floats
 
 Field: TypeAlias = Literal["open", "high", "low", "close", "volume", "unadjusted", "dividend", "split"]
@@ -92,6 +93,13 @@ class Bars:
                 assets=tuple(str(asset) for asset in file["assets"]),
                 fields={name: file[f"field_{name}"] for name in FIELDS if f"field_{name}" in file.files},
             )
+
+
+def ranges_of(bars: Bars) -> Ranges | None:
+    """Opens, highs and lows; None unless all three are there."""
+    if not {"open", "high", "low"}.issubset(bars.fields):
+        return None
+    return Ranges(bars.fields["open"], bars.fields["high"], bars.fields["low"])
 
 
 def extend(earlier: Bars, later: Bars) -> Bars:

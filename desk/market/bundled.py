@@ -47,6 +47,9 @@ class BundledPrices:
         prices = await asyncio.to_thread(_read, name)
         return prices.select(assets) if assets else prices
 
+    async def load_index(self, universe: str) -> Prices:
+        return await self.load(universe)
+
 
 @cache
 def _facts() -> dict[str, PriceFacts]:

@@ -5,7 +5,7 @@ numpy is imported inside functions, so that the type is light to import.
 
 import hashlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -16,6 +16,27 @@ from desk.market.price_facts import PriceFacts
 
 if TYPE_CHECKING:
     from quant.numeric.arrays import Dates, Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Ranges:
+    """Opens, highs and lows of the sessions of `Prices`, each of shape (T, N); NaN where an asset has none."""
+
+    opens: "Floats"
+    highs: "Floats"
+    lows: "Floats"
+
+    def part(self, rows: slice, columns: "Sequence[int] | slice") -> "Ranges":
+        return Ranges(*(table[rows][:, columns] for table in (self.opens, self.highs, self.lows)))
+
+
+@dataclass(frozen=True, eq=False)
+class VolatilityIndex:
+    """Closes of an implied volatility index, in points of percent a year, shape (M,)."""
+
+    dates: "Dates"
+    values: "Floats"
+    name: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,6 +62,10 @@ class Prices:
     currency: str = "USD"
     accepted: tuple[tuple[str, str], ...] = ()
     """Gates that fail but were accepted by a person, each with the reason."""
+    ranges: Ranges | None = None
+    """The bars that the estimator `range` needs, if the source has them; no part of the digest."""
+    volatility_index: VolatilityIndex | None = None
+    """The index that the estimator `implied` needs, if a request names one; no part of the digest."""
 
     def __post_init__(self) -> None:
         import numpy as np
@@ -82,7 +107,12 @@ class Prices:
                 allowed=", ".join(self.assets[:40]),
                 code="unknown_asset",
             )
-        return replace(self, assets=tuple(self.assets[i] for i in columns), closes=self.closes[:, columns])
+        return replace(
+            self,
+            assets=tuple(self.assets[i] for i in columns),
+            closes=self.closes[:, columns],
+            ranges=None if self.ranges is None else self.ranges.part(slice(None), columns),
+        )
 
 
 def facts_of(prices: Prices) -> PriceFacts:
@@ -133,4 +163,8 @@ class PriceSource(Protocol):
 
     async def load(self, universe: str) -> Prices:
         """Load a universe; raises `InvalidInput` if it does not exist or cannot be read."""
+        ...
+
+    async def load_index(self, universe: str) -> Prices:
+        """Load a series of levels that need not be investable, such as a volatility index."""
         ...

@@ -99,6 +99,16 @@ class OptimizationRequest(Frozen):
     cash_rate_after: Annotated[
         float, Field(ge=-0.02, le=0.15, description="Annual rate after the rate series ends")
     ] = 0.02
+    volatility_index: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=400,
+            exclude_if=lambda name: name is None,
+            description="Levels in percent a year, such as the VIX, for a current rule with the estimator `implied`: a "
+            "data set of the kind index, NAME:ASSET of one, or file:COLUMN of the price file",
+        ),
+    ] = None
     current_rule: StrategyConfig = CURRENT_RULE
     start: Annotated[
         tuple[StrategyConfig, ...],

@@ -15,7 +15,8 @@ from desk.figures.sheet import Sheet
 from desk.market.prices import Prices, PriceSource
 from desk.market.regimes import volatility
 from desk.optimization.evaluation import World
-from desk.optimization.inputs.market_data import build_market
+from desk.optimization.inputs.market_data import build_market, load_prices
+from desk.optimization.inputs.volatilities import external_volatilities
 from desk.optimization.judgement.finalists import variance
 from desk.optimization.judgement.historical_record import unlocked_days
 from desk.optimization.judgement.judge import matched_weight
@@ -78,12 +79,18 @@ async def evaluate_strategy(
 
 
 async def run_evaluation(
-    prices: PriceSource, rule: Rule, *, universe: str, scenario: Scenario, window: Window = EVERY_DAY
+    prices: PriceSource,
+    rule: Rule,
+    *,
+    universe: str,
+    scenario: Scenario,
+    window: Window = EVERY_DAY,
+    volatility_index: str | None = None,
 ) -> EvaluationRun:
     """Evaluate on the days of `window` that are not locked, and return the series too."""
-    if not ESTIMATORS[rule.config.estimator].simulated:
-        raise InvalidInput("estimator", rule.config.estimator, allowed="rolling, ewma, ewma_max, garch or downside")
-    loaded_prices = await prices.load(universe)
+    wanted = OptimizationRequest(universe=universe, current_rule=rule.config, volatility_index=volatility_index)
+    loaded_prices = await load_prices(prices, wanted)
+    external_volatilities(loaded_prices, rule.config, field="config.estimator")
     inner = (rule.config.inner or "equal_weight") if len(loaded_prices.assets) > 1 else None
     config = rule.config.model_copy(update={"inner": inner})
     request = OptimizationRequest(
@@ -108,11 +115,12 @@ def _evaluate(prices: Prices, request: OptimizationRequest, window: Window) -> E
     }
     configs, part = tuple(rules.values()), _days_in_window(world, window)
     series = world.replay(configs).series
-    try:
-        simulated = world.simulate(configs, scenario, keep_paths=True, keep_drawdowns=False)
-    except DataError as error:
-        raise InvalidInput("scenario", scenario.engine, reason=str(error), allowed="another one") from error
-    simulated_evaluations = evaluations(simulated, [c.digest() for c in configs], scenario.name)
+    simulated = _simulate(world, configs, scenario) if ESTIMATORS[config.estimator].simulated else None
+    simulated_evaluations = (
+        [None] * len(configs)
+        if simulated is None
+        else evaluations(simulated, [c.digest() for c in configs], scenario.name)
+    )
     rule_evaluations = tuple(
         RuleEvaluation(subject=subject, config=c, history=world.on_history(c, record, part), simulated=evaluation)
         for (subject, c), record, evaluation in zip(rules.items(), series, simulated_evaluations, strict=True)
@@ -131,11 +139,18 @@ def _evaluate(prices: Prices, request: OptimizationRequest, window: Window) -> E
         ),
         years=_years(world, series, part),
         warnings=tuple(_warnings(world, rule, part)),
-        caveats=(_days_used(world, part), *world.market.caveats),
+        caveats=(_days_used(world, part), *_unsimulated(config), *world.market.caveats),
         figures=(),
     )
     figures = _figures(world, quick_evaluation, float(series[0, 1, part.stop - 1]), part, simulated)
     return EvaluationRun(quick_evaluation.model_copy(update={"figures": figures}), world, series, part)
+
+
+def _simulate(world: World, configs: tuple[StrategyConfig, ...], scenario: Scenario) -> Simulation:
+    try:
+        return world.simulate(configs, scenario, keep_paths=True, keep_drawdowns=False)
+    except DataError as error:
+        raise InvalidInput("scenario", scenario.engine, reason=str(error), allowed="another one") from error
 
 
 def _days_in_window(world: World, window: Window) -> slice:
@@ -160,6 +175,12 @@ def _days_used(world: World, part: slice) -> str:
     dates, locked = world.market.dates[part], world.market.dates[unlocked_days(world)][-1]
     after = "that" if dates[-1] == locked else str(locked)
     return f"Computed on {dates[0]} to {dates[-1]}; the days after {after} are locked."
+
+
+def _unsimulated(config: StrategyConfig) -> tuple[str, ...]:
+    if ESTIMATORS[config.estimator].simulated:
+        return ()
+    return (f"The estimator {config.estimator} works on history only: nothing is simulated.",)
 
 
 def _curve_volatilities(config: StrategyConfig) -> tuple[float, ...]:
@@ -213,27 +234,25 @@ def _warnings(world: World, rule: Rule, part: slice) -> list[Caution]:
 
 
 def _figures(
-    world: World, quick_evaluation: QuickEvaluation, weight: float, part: slice, simulated: Simulation
+    world: World, quick_evaluation: QuickEvaluation, weight: float, part: slice, simulated: Simulation | None
 ) -> tuple[Figure, ...]:
     sheet, mandate = Sheet(TOOL, "quick"), quick_evaluation.rule.mandate
     place = labels.plain_label(quick_evaluation.scenario)
     sheet.add("name", "the configuration that was evaluated", quick_evaluation.name, "text")
     sheet.add("universe", "prices that the configuration was evaluated on", world.market.source, "text")
-    sheet.add("scenario", "scenario that the configuration was simulated in", place, "text")
+    if simulated is not None:
+        sheet.add("scenario", "scenario that the configuration was simulated in", place, "text")
     sheet.add("first_day", "first day used for the configuration", quick_evaluation.first_day, "date")
     sheet.add("last_day", "last day used for the configuration", quick_evaluation.last_day, "date")
-    sheet.add("paths", "simulated paths of the configuration", simulated.paths, "count")
+    if simulated is not None:
+        sheet.add("paths", "simulated paths of the configuration", simulated.paths, "count")
     sheet.add("target_volatility", "target volatility of the configuration", mandate.target_volatility, "percent")
     sheet.add("transaction_cost", "assumed cost of a trade", f"{mandate.transaction_cost_bps:g} bps", "text")
     for rule_evaluation in quick_evaluation.held:
         _add_metrics(sheet, rule_evaluation, "history", rule_evaluation.history, "on the days used")
-        _add_metrics(
-            sheet,
-            rule_evaluation,
-            "simulated",
-            rule_evaluation.simulated,
-            f'simulated in the scenario "{place}", mean over paths',
-        )
+        if rule_evaluation.simulated is not None:
+            words = f'simulated in the scenario "{place}", mean over paths'
+            _add_metrics(sheet, rule_evaluation, "simulated", rule_evaluation.simulated, words)
     _add_advantages(sheet, quick_evaluation, simulated, place)
     _add_weights(sheet, world, quick_evaluation, weight, part)
     _add_years(sheet, quick_evaluation.years)
@@ -247,13 +266,15 @@ def _add_metrics(sheet: Sheet, rule_evaluation: RuleEvaluation, where: str, eval
         sheet.add(name, f"{figure.quantity} {of}", figure.value, figure.unit)
 
 
-def _add_advantages(sheet: Sheet, quick_evaluation: QuickEvaluation, simulated: Simulation, place: str) -> None:
+def _add_advantages(sheet: Sheet, quick_evaluation: QuickEvaluation, simulated: Simulation | None, place: str) -> None:
     """Add the utility of the configuration minus that of each other rule, paired on the same paths."""
     own = quick_evaluation.held[0]
     for k, rule_evaluation in enumerate(quick_evaluation.held[1:], 1):
         words = f"advantage of the strategy over {_LABEL[rule_evaluation.subject]}, by utility,"
         gap = BASIS_POINTS * (own.history.metrics.utility.value - rule_evaluation.history.metrics.utility.value)
         sheet.add(f"versus_{rule_evaluation.subject}_history_bps", f"{words} on the days used", gap, "bps")
+        if simulated is None:
+            continue
         gaps = BASIS_POINTS * (simulated.utilities[0] - simulated.utilities[k])
         paired = Measured(value=math.fsum(gaps) / gaps.size, error=math.sqrt(variance(gaps) / gaps.size))
         sheet.add(

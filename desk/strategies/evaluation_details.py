@@ -53,7 +53,14 @@ async def evaluate_with_catalog(
             allowed=f"at most {MAX_PATH_YEARS} paths times years, or a job",
         )
     rule = Rule(config=request.config, mandate=request.mandate)
-    run = await run_evaluation(prices, rule, universe=request.universe, scenario=scenario, window=request.window)
+    run = await run_evaluation(
+        prices,
+        rule,
+        universe=request.universe,
+        scenario=scenario,
+        window=request.window,
+        volatility_index=request.volatility_index,
+    )
     return await asyncio.to_thread(_add_details, run, request.points)
 
 

@@ -41,7 +41,9 @@ class RuleEvaluation(Frozen):
     subject: Subject
     config: StrategyConfig
     history: Evaluation
-    simulated: Evaluation
+    simulated: Evaluation | None = Field(
+        description="Null for an estimator that needs ranges or an index, which simulated worlds do not have"
+    )
 
 
 class QuickEvaluation(Frozen):
@@ -105,6 +107,10 @@ class EvaluationRequest(Frozen):
         str | Scenario,
         Field(description="Scenario to simulate: the name of a built-in or own scenario, or a whole one"),
     ] = BUILT_IN[0].name
+    volatility_index: Annotated[
+        str | None,
+        Field(min_length=1, max_length=400, description="Data set of an index such as the VIX, for `implied`"),
+    ] = None
     points: Annotated[int, Field(ge=2, le=2_000, description="Maximum number of points of each series")] = 250
 
     @model_validator(mode="after")

@@ -65,6 +65,9 @@ async def complete_request(
     source = dependencies.prices_of(owner)
     if request.prices_file is None:
         request = request.model_copy(update={"universe": await source.at_version(request.universe)})
+        if request.volatility_index is not None:
+            index = await source.at_version(request.volatility_index)
+            request = request.model_copy(update={"volatility_index": index})
     completion = await complete(source, request)
     if completion.prices is not None and request.prices_file is None:
         await source.save_facts(request.universe, facts_of(completion.prices))

@@ -29,6 +29,9 @@ class FixedPrices:
         name, assets = split_universe(universe)
         return self.prices[name].select(assets) if assets else self.prices[name]
 
+    async def load_index(self, universe: str) -> Prices:
+        return await self.load(universe)
+
 
 def with_returns(prices: Prices, assets: tuple[str, ...], returns: np.ndarray) -> Prices:
     """`prices` of other assets on the same sessions; daily `returns` (T - 1, N)."""

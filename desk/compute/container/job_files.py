@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from desk.base.code_version import code_version
 from desk.base.errors import UserError
-from desk.market.prices import Prices
+from desk.market.prices import Prices, Ranges, VolatilityIndex
 from desk.optimization.jobs import SearchJob
 from quant.numeric.frozen import Frozen
 from quant.strategies.trial import Trial
@@ -171,8 +171,17 @@ def pack_prices(prices: Prices) -> bytes:
         "accepted": prices.accepted,
     }
     content = io.BytesIO()
+    tables = {"closes": prices.closes}
+    if prices.ranges is not None:
+        tables |= {"opens": prices.ranges.opens, "highs": prices.ranges.highs, "lows": prices.ranges.lows}
+    days = {"dates": prices.dates}
+    if (index := prices.volatility_index) is not None:
+        days["index_dates"], tables["index_values"] = index.dates, index.values
+        description["index_name"] = index.name
     metadata = np.frombuffer(json.dumps(description).encode(), dtype=np.uint8)
-    np.savez_compressed(content, dates=prices.dates.astype("<i8"), closes=prices.closes.astype("<f8"), about=metadata)
+    arrays = {name: days_.astype("<i8") for name, days_ in days.items()}
+    arrays |= {name: table.astype("<f8") for name, table in tables.items()}
+    np.savez_compressed(content, about=metadata, **arrays)
     return content.getvalue()
 
 
@@ -198,6 +207,12 @@ def unpack_prices(content: bytes, digest: str) -> Prices:
                 calendar=description["calendar"],
                 currency=description["currency"],
                 accepted=tuple((gate, reason) for gate, reason in description["accepted"]),
+                ranges=Ranges(arrays["opens"], arrays["highs"], arrays["lows"]) if "opens" in arrays else None,
+                volatility_index=VolatilityIndex(
+                    arrays["index_dates"].astype("datetime64[D]"), arrays["index_values"], description["index_name"]
+                )
+                if "index_dates" in arrays
+                else None,
             )
     except (*archive_errors, KeyError, ValueError, TypeError, AttributeError) as error:
         raise IncompatibleWork("prices.npz cannot be read; expected a file written by this program") from error

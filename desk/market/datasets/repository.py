@@ -132,6 +132,14 @@ class OwnedPrices:
             allowed = f"{error.allowed}; or one of your data sets: {', '.join(own[:20])}"
             raise InvalidInput(error.field, error.value, allowed=allowed, code=error.code) from error
 
+    async def load_index(self, universe: str) -> Prices:
+        name, assets = split_universe(universe)
+        version = await self._version(name)
+        if version is None or version.kind != "index":
+            return await self.load(universe)
+        bars = await read_bars(self.store, self.owner, version)
+        return as_prices(version.model_copy(update={"kind": "prices"}), bars, assets)
+
     async def facts(self, universe: str) -> PriceFacts | None:
         name, assets = split_universe(universe)
         version = await self._version(name)
@@ -194,6 +202,8 @@ class OwnedPrices:
 
 def as_prices(version: Version, bars: "Bars", assets: tuple[str, ...] = ()) -> Prices:
     """Closes on the days common to the assets."""
+    from desk.market.bars import ranges_of
+
     name = f"{version.dataset}@{version.hash[:PIN]}"
     if version.kind != "prices":
         reason = f"{version.dataset} is of the kind {version.kind}, which is not investable"
@@ -213,13 +223,15 @@ def as_prices(version: Version, bars: "Bars", assets: tuple[str, ...] = ()) -> P
         calendar=version.calendar,
         currency=version.currency,
         accepted=tuple(sorted(version.accepted.items())),
+        ranges=ranges_of(bars),
     )
     selection = all_prices.select(assets) if assets else all_prices
     rows = common_rows(bars, selection.assets)
     if rows.stop - rows.start < 2:
         reason = f"{', '.join(selection.assets[:10])} share no two days"
         raise InvalidInput("universe", name, reason=reason, allowed="assets whose days overlap", code="too_short")
-    return replace(selection, dates=selection.dates[rows], closes=selection.closes[rows])
+    ranges = None if selection.ranges is None else selection.ranges.part(rows, slice(None))
+    return replace(selection, dates=selection.dates[rows], closes=selection.closes[rows], ranges=ranges)
 
 
 def common_rows(bars: "Bars", assets: tuple[str, ...]) -> slice:

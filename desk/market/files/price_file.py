@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from desk.base.errors import InvalidInput
+from desk.market.bars import ranges_of
 from desk.market.files.bars_parser import parse_bars
 from desk.market.files.tables import MAX_BYTES, Table, count_noun, escape_unprintable
 from desk.market.price_facts import PriceFacts
@@ -42,6 +43,9 @@ class PriceFile:
         prices = await asyncio.to_thread(self._read)
         return prices if assets == ("file",) else prices.select(assets)
 
+    async def load_index(self, universe: str) -> Prices:
+        return await self.load(universe)
+
     def _read(self) -> Prices:
         name = escape_unprintable(self._path.name or str(self._path))
         content = read_bytes(self._path, name)
@@ -64,6 +68,7 @@ class PriceFile:
             survivors=False,
             source=f"file {name}",
             notes=(f"prices of the file {name}, {dividends}, as its owner states",),
+            ranges=ranges_of(bars),
         )
 
 

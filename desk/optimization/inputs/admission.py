@@ -5,6 +5,7 @@ from datetime import date
 from desk.market.price_facts import PriceFacts
 from desk.optimization.inputs.splits import MIXES, check_mixes, resolve_mixes, split, warm_up_sessions
 from desk.optimization.request import OptimizationRequest
+from quant.strategies.choices import ESTIMATORS
 from quant.worlds.scenario import Scenario
 
 CASH_RATE_NONNEGATIVE_FROM = date(1942, 1, 1)
@@ -18,7 +19,7 @@ def complete_request(request: OptimizationRequest, facts: PriceFacts) -> Optimiz
 
     Raises `InvalidInput` as `desk.optimization.inputs.market_data.build_market` does.
     """
-    if facts.first < CASH_RATE_NONNEGATIVE_FROM:
+    if facts.first < CASH_RATE_NONNEGATIVE_FROM or not ESTIMATORS[request.current_rule.estimator].simulated:
         return None
     assets = len(facts.assets)
     check_mixes(request, assets=assets)

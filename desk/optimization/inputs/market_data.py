@@ -1,7 +1,7 @@
 """Market data of a run: returns, cash, splits and caveats."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from desk.market.checks.prices import require_usable
 from desk.market.files.price_file import PriceFile
 from desk.market.prices import Prices, PriceSource
 from desk.optimization.inputs.splits import MIXES, check_mixes, resolve_mixes, split, warm_up_sessions
+from desk.optimization.inputs.volatilities import external_volatilities, load_volatility_index
 from desk.optimization.request import OptimizationRequest
 from quant.numeric.arrays import Dates, Floats
 from quant.numeric.elementary import log
@@ -92,7 +93,10 @@ async def load_prices(prices: PriceSource, request: OptimizationRequest) -> Pric
     source = (
         prices if request.prices_file is None else PriceFile(Path(request.prices_file), price_index=request.price_index)
     )
-    return await source.load(request.universe)
+    loaded = await source.load(request.universe)
+    if request.current_rule.estimator != "implied" or request.volatility_index is None:
+        return loaded
+    return replace(loaded, volatility_index=await load_volatility_index(source, request.volatility_index))
 
 
 def build_market(prices: Prices, request: OptimizationRequest) -> Market:
@@ -108,6 +112,7 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
     cash = accrual(returns.dates, rates.months, rates.rates, after=request.cash_rate_after)
 
     check_mixes(request, assets=len(returns.assets))
+    volatilities = external_volatilities(prices, request.current_rule)
     mixes = _mixes(request, len(returns.assets))
     warm_up = warm_up_sessions(resolve_mixes(request, assets=len(returns.assets)))
     train, validate, holdout = split(returns.dates.size, warm_up)
@@ -115,7 +120,10 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
         dates=returns.dates,
         assets=returns.assets,
         histories={
-            mix: build_history(returns.dates, values, cash, inner=mix, target=request.mandate.target_volatility)
+            mix: replace(
+                build_history(returns.dates, values, cash, inner=mix, target=request.mandate.target_volatility),
+                volatilities=volatilities,
+            )
             for mix in mixes
         },
         cash=cash,

@@ -3,8 +3,8 @@
 from desk.base.errors import InvalidInput
 from desk.optimization.request import OptimizationRequest
 from quant.numeric.units import DAYS
-from quant.strategies.choices import InnerPortfolio
-from quant.strategies.config import SearchSpace
+from quant.strategies.choices import ESTIMATORS, InnerPortfolio
+from quant.strategies.config import SearchSpace, StrategyConfig
 
 TRAIN, VALIDATE = 0.60, 0.20
 MIN_HOLDOUT = 2 * DAYS
@@ -37,14 +37,18 @@ def check_mixes(request: OptimizationRequest, *, assets: int) -> None:
 
 def warm_up_sessions(request: OptimizationRequest) -> int:
     """Unscored sessions that the slowest rule of a resolved request needs."""
-    rule = request.current_rule
-    alone = SearchSpace(
+    return max(request.space.longest_lookback(), _lookback(request.current_rule)) + request.mandate.decision_lag
+
+
+def _lookback(rule: StrategyConfig) -> int:
+    if not ESTIMATORS[rule.estimator].simulated:  # no search space may hold it
+        return rule.longest_lookback()
+    return SearchSpace(
         weight_functions=("cppi" if rule.weight_function == "constant" else rule.weight_function,),
         estimators=(rule.estimator,),
         lookback_days=(rule.lookback_days or 10,),
         inner=() if rule.inner is None else (rule.inner,),
-    )
-    return max(request.space.longest_lookback(), alone.longest_lookback()) + request.mandate.decision_lag
+    ).longest_lookback()
 
 
 def holdout_days(days: int) -> int:
