@@ -7,7 +7,7 @@ from desk.conversation.reply import Reply
 
 
 def _tools():
-    from tools import portfolios, results, searches, strategies
+    from tools import portfolios, results, searches, strategies, tearsheets
 
     return [
         searches.run_optimization,
@@ -20,6 +20,7 @@ def _tools():
         portfolios.compare_allocations,
         portfolios.analyse_market,
         portfolios.simulate_wealth,
+        tearsheets.show_tearsheet,
         results.explain_result,
         results.compare_results,
         results.list_results,

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from agents.planner import result_sentences as results
 from agents.planner import risk_sentences as risk
 from agents.planner import strategy_sentences as strategies
+from agents.planner.tearsheet_sentences import describe_tearsheet
 from desk.conversation.answers import (
     FinishedSearch,
     OpenedHoldout,
@@ -25,6 +26,7 @@ from desk.portfolios.market_regimes import MarketAnalysis
 from desk.portfolios.risk_schemas import PortfolioRisk
 from desk.scenarios.repository import ScenarioCatalog
 from desk.strategies.evaluation import QuickEvaluation
+from desk.tearsheets.summary import TearsheetSummary
 from desk.wealth.projection import WealthOutlook
 
 _FAILED = "A tool did not take what was asked of it, so nothing was computed; please ask otherwise."
@@ -67,6 +69,7 @@ _DESCRIPTIONS: Mapping[str, tuple[type[BaseModel], Callable[[Any], Iterator[str]
     "compare_allocations": (Allocations, risk.describe_allocations),
     "analyse_market": (MarketAnalysis, risk.describe_market),
     "simulate_wealth": (WealthOutlook, risk.describe_wealth),
+    "show_tearsheet": (TearsheetSummary, describe_tearsheet),
     "estimate_optimization": (SearchEstimate, results.describe_estimate),
     "run_optimization": (FinishedSearch, results.describe_search),
     "explain_result": (ResultExplanation, results.describe_explanation),

@@ -41,6 +41,7 @@ OFFERS: dict[Offer, tuple[str, str]] = {
         "simulate wealth over years",
         "simulate EUR 500k in the S&P 500 for 10 years, adding EUR 1,000 a month",
     ),
+    "tearsheet": ("show the tear sheet of an asset, a portfolio or a result", "tear sheet of AAPL against the S&P 500"),
     "explain": ("explain a result", "why not sigmoid? and with double the costs? is it luck?"),
     "compare_results": ("say why two results differ", "why do the last two runs differ?"),
     "list_results": ("list your results", "list my runs"),

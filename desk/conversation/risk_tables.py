@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from desk.figures.tables import Exhibit, build_listing, build_notes, build_table
+from quant.performance.statistics import STATISTICS
 
 if TYPE_CHECKING:
     from desk.portfolios.allocations import Allocations
     from desk.portfolios.market_regimes import MarketAnalysis
     from desk.portfolios.risk_schemas import PortfolioRisk
+    from desk.tearsheets.summary import TearsheetSummary
     from desk.wealth.projection import WealthOutlook
 
 _METHODS = {
@@ -219,9 +221,49 @@ _ASSUMED = {
     "wealth_paths": "Simulated paths",
 }
 
+
+def _tearsheet(sheet: "TearsheetSummary") -> Iterator[Exhibit]:
+    title = f"Tear sheet, {sheet.first_day} to {sheet.last_day}"
+    yield build_listing(title, _TEARSHEET, sheet.figures)
+    rows = [
+        (f"Place {n}", *(f"tearsheet_fall_{n}_{of}" for of in ("depth", "trough", "recovery")))
+        for n in range(1, sheet.falls + 1)
+    ]
+    yield build_table("Deepest drawdowns", ("", "Depth", "Bottom", "Regained"), rows, sheet.figures)
+    years = [(str(year), f"tearsheet_year_{year}") for year in sheet.years]
+    yield build_table("Calendar years", ("Year", "Return"), years, sheet.figures)
+    rows = [(f"{{{{tearsheet_crisis_{n}_name}}}}", f"tearsheet_crisis_{n}_return") for n in range(1, sheet.crises + 1)]
+    yield build_table("Past crises", ("Crisis", "Return"), rows, sheet.figures)
+    yield build_notes(_CAVEATS_TITLE, sheet.caveats)
+
+
+_TEARSHEET = {
+    f"tearsheet_{name}": row.label
+    for name in (
+        "cumulative_return",
+        "cagr",
+        "volatility",
+        "sharpe",
+        "max_drawdown",
+        "longest_drawdown_days",
+        "value_at_risk",
+        "expected_shortfall",
+        "win_month",
+        "best_year",
+        "worst_year",
+        "beta",
+        "alpha",
+        "tracking_error",
+        "information_ratio",
+    )
+    for row in STATISTICS
+    if row.name == name
+}
+
 RISK_TABLES: Mapping[str, Callable[[Any], Iterator[Exhibit]]] = {
     "PortfolioRisk": _risk,
     "Allocations": _allocations,
     "MarketAnalysis": _market,
     "WealthOutlook": _wealth,
+    "TearsheetSummary": _tearsheet,
 }

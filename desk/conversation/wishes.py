@@ -69,6 +69,7 @@ Offer: TypeAlias = Literal[
     "compare_allocations",
     "analyse_market",
     "simulate",
+    "tearsheet",
     "explain",
     "compare_results",
     "list_results",

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from agents.planner.language.form import Call, Form, plain
 from agents.planner.language.grammar import Reading
-from agents.planner.language.holdings import assess, compare_allocations, simulate
+from agents.planner.language.holdings import assess, compare_allocations, simulate, tearsheet
 from agents.planner.language.strategies import estimate, evaluate, optimize, without_empty
 
 SCENARIO: Final = {
@@ -200,6 +200,7 @@ BUILDERS: Final[dict[Any, Callable[[Form], list[Call]]]] = {
     "compare_allocations": compare_allocations,
     "analyse_market": _analyse,
     "simulate": simulate,
+    "tearsheet": tearsheet,
     "explain": _explain,
     "compare_results": _compare_results,
     "list_results": _list,

@@ -109,6 +109,8 @@ DO: Final = {
     "weak_analyse": "bull or a bear market|bull or bear|bull or bear market|bear or bull market|bull or a bear|trend|"
     "momentum|calm|analysis|analyze|analyse|volatile|vol right now|stressed|turbulent|how calm|"
     "jumpy|nervous|choppy|trending|volatile now",
+    "tearsheet": "tear sheet|tearsheet|tear sheets|tearsheets|fact sheet|factsheet|performance sheet|"
+    "performance report|track record report",
     "analyse_market": "going on in the market|market|regime|market regime|analyse the market|analyze the market|"
     "market doing|how is the market|where do we stand|how do markets look|market look|market conditions|"
     "market environment|market analysis|market view|trending|trend up|uptrend|downtrend|momentum of|"

@@ -143,6 +143,30 @@ def _stress(form: Form) -> dict[str, Any]:
     return stress | ({"shocks": shocks} if shocks else {})
 
 
+AGAINST: Final = re.compile(r"\b(?:against|versus|vs|compared (?:to|with)|relative to|benchmark(?:ed)?(?: is| to)?)\b")
+
+
+def tearsheet(form: Form) -> list[Call]:
+    """The asset after "against" is the benchmark; without assets and holdings it is that of the result."""
+    r, arguments = form.reading, dict[str, Any]()
+    form.match((), {"percent": "holding", "share": "holding"})
+    runs = form.names("run")
+    against = AGAINST.search(r.folded)
+    marks = [m for m in r.all("asset") if against is not None and m.start >= against.end()]
+    if marks:
+        arguments["benchmark"] = marks[0].value
+        form.use(*marks)
+    portfolio = _portfolio(form)
+    if portfolio.get("holdings"):
+        arguments["portfolio"] = portfolio
+    elif runs or form.focus.run is not None:
+        arguments["run"] = runs[0] if runs else form.focus.run
+    elif form.focus.portfolio is None:
+        form.ask("holdings: Of which asset or portfolio? Name it, or the result whose winner is meant.")
+    form.finish()
+    return [Call(tool="show_tearsheet", arguments=arguments)]
+
+
 def compare_allocations(form: Form) -> list[Call]:
     methods, covariance = form.names("method"), form.one("covariance")
     form.match(

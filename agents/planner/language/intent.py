@@ -52,7 +52,7 @@ def _forbidden(r: Reading, _: Focus) -> bool:
 
 ASKED_FOR: Final = (
     "optimize", "estimate", "evaluate", "saved", "add_scenario", "assess_risk", "compare_allocations", "analyse_market",
-    "compare_results", "list_results", "open_holdout", "scenarios", "save", "simulate",
+    "compare_results", "list_results", "open_holdout", "scenarios", "save", "simulate", "tearsheet",
 )  # fmt: skip
 
 
@@ -253,6 +253,10 @@ def _strategy_in_view(r: Reading, focus: Focus) -> bool:
     return focus.last == "evaluate" and not r.has("asset") and not r.has("do", "assess_risk")
 
 
+def _tearsheet(r: Reading, _: Focus) -> bool:
+    return r.has("do", "tearsheet")
+
+
 def _analyse(r: Reading, focus: Focus) -> bool:
     about_scenarios = r.has("scenario") or any(w.stem == "scenario" for w in r.words)
     if r.amounts or r.has("do", "evaluate") or _named_strategy(r) or about_scenarios or r.has("again"):
@@ -358,6 +362,7 @@ RULES: Final[tuple[tuple[Action, Callable[[Reading, Focus], bool]], ...]] = (
     ("compare_results", _compare_results),
     ("open_holdout", _holdout),
     ("list_results", _list),
+    ("tearsheet", _tearsheet),
     ("add_scenario", _add_scenario),
     ("estimate", _estimate),
     ("simulate", _simulate),

@@ -17,7 +17,7 @@ from quant.numeric.frozen import Frozen
 EVERYTHING: Final[tuple[Offer, ...]] = (
     "optimize", "estimate", "evaluate", "save_strategy", "scenarios", "add_scenario", "assess_risk",
     "compare_allocations",
-    "analyse_market", "simulate", "explain", "compare_results", "list_results", "open_holdout",
+    "analyse_market", "simulate", "tearsheet", "explain", "compare_results", "list_results", "open_holdout",
 )  # fmt: skip
 
 

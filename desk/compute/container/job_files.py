@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -179,7 +179,7 @@ def pack_prices(prices: Prices) -> bytes:
         days["index_dates"], tables["index_values"] = index.dates, index.values
         description["index_name"] = index.name
     metadata = np.frombuffer(json.dumps(description).encode(), dtype=np.uint8)
-    arrays = {name: days_.astype("<i8") for name, days_ in days.items()}
+    arrays: dict[str, Any] = {name: days_.astype("<i8") for name, days_ in days.items()}
     arrays |= {name: table.astype("<f8") for name, table in tables.items()}
     np.savez_compressed(content, about=metadata, **arrays)
     return content.getvalue()

@@ -31,6 +31,7 @@ from tools.portfolios import analyse_market, assess_portfolio, compare_allocatio
 from tools.results import compare_results, explain_result, list_results, open_holdout
 from tools.searches import estimate_optimization, run_optimization
 from tools.strategies import add_scenario, evaluate_strategy, save_strategy, show_scenarios
+from tools.tearsheets import show_tearsheet
 
 NOTHING = "premium parameter_error probabilities costs facts years crises scenarios benchmarks finalists trials".split()
 NO_WINNER = dict.fromkeys(("benefit", "winner", "depends_on_premium", "next_step", "luck", "explanation"))
@@ -266,6 +267,9 @@ async def test_allocations_markets_and_wealth_are_described(context) -> None:
         context, analyse_market, assets=("AAPL", "KO", "XOM", "JNJ")
     )
     saving = SavingsWish(portfolio=INDEX, years="5 years", goal="EUR 1.1m", withdrawal="EUR 1,000", paths="200")
+    sheet = await describe_call(context, show_tearsheet, portfolio=INDEX, benchmark="AAPL")
+    assert "growth a year of the series" in sheet
+    assert "faster than the benchmark of the tear sheet, AAPL" in sheet
     wealth = await describe_call(context, simulate_wealth, plan=saving)
     assert "the probability of reaching the goal" in wealth
     assert "runs out" in wealth

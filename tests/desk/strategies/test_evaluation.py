@@ -152,10 +152,11 @@ def test_several_assets_are_held_in_a_mix() -> None:
     assert run(inner="risk_parity").held[0].config.inner is None
 
 
-def test_an_estimator_that_simulated_worlds_lack_is_refused() -> None:
+@pytest.mark.parametrize(("estimator", "field"), [("implied", "volatility_index"), ("range", "config.estimator")])
+def test_an_estimator_without_its_data_is_refused(estimator: str, field: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        run(estimator="implied")
-    assert refusal.value.field == "estimator"
+        run(estimator=estimator)
+    assert refusal.value.field == field
 
 
 @pytest.mark.parametrize("function", get_args(WeightFunction))

@@ -34,6 +34,7 @@ ACTIONS = {
     "compare_allocations": "compare_allocations",
     "analyse_market": "analyse_market",
     "simulate_wealth": "simulate",
+    "show_tearsheet": "tearsheet",
     "explain_result": "explain",
     "compare_results": "compare_results",
     "list_results": "list_results",

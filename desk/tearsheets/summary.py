@@ -1,0 +1,41 @@
+"""What a conversation shows of a tear sheet: its main numbers and tables, without the series."""
+
+from desk.figures.figures import Figure
+from desk.tearsheets.schemas import TearsheetDocument
+from quant.numeric.frozen import Frozen
+
+
+class TearsheetSummary(Frozen):
+    """A tear sheet as a tool returns it; `falls`, `years` and `crises` count the rows that have figures."""
+
+    subject: str
+    first_day: str
+    last_day: str
+    benchmark: bool
+    """Whether there is a benchmark."""
+    ahead: bool | None
+    """Whether it grew faster than its benchmark."""
+    falls: int
+    years: tuple[int, ...]
+    crises: int
+    caveats: tuple[str, ...]
+    figures: tuple[Figure, ...]
+
+
+def summarize(document: TearsheetDocument) -> TearsheetSummary:
+    growth = document.statistic("cagr")
+    ahead = None
+    if growth.benchmark is not None and growth.value is not None:
+        ahead = growth.value > growth.benchmark
+    return TearsheetSummary(
+        subject=document.subject,
+        first_day=str(document.first_day),
+        last_day=str(document.last_day),
+        benchmark=document.benchmark is not None,
+        ahead=ahead,
+        falls=len(document.falls),
+        years=tuple(row.year for row in document.years),
+        crises=len(document.crises),
+        caveats=document.caveats,
+        figures=document.figures,
+    )
