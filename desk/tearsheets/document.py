@@ -155,7 +155,7 @@ def _sample(
             reason=f"fewer than two returns lie within {days}" + (", where the benchmark is known" if caveats else ""),
             allowed=f"days within {whole.dates[1]} to {whole.dates[-1]}",
         )
-    start = int(np.searchsorted(whole.dates, part.dates[0]))
+    start = int(np.flatnonzero(whole.dates == part.dates[0])[0])
     rows = slice(start, start + part.dates.size - 1)
     levels = None if benchmark is None else benchmark.at(part.dates)
     return (

@@ -141,7 +141,14 @@ BOUND: dict[str, set[str]] = {
     "explainer": {"list_figures"},
     "assistant": {
         *("run_optimization", "estimate_optimization", "evaluate_strategy", "save_strategy", "show_scenarios"),
-        *("add_scenario", "assess_portfolio", "compare_allocations", "analyse_market", "simulate_wealth", "show_tearsheet"),
+        *(
+            "add_scenario",
+            "assess_portfolio",
+            "compare_allocations",
+            "analyse_market",
+            "simulate_wealth",
+            "show_tearsheet",
+        ),
         *("explain_result", "compare_results", "list_results", "open_holdout"),
     },
 }

@@ -14,7 +14,6 @@ CALIBRATION = "the calibration of worlds on a data set of the user comes later"
 BOND = "the bond as the other leg of a strategy comes later"
 CROSS_VALIDATION = "walk-forward and combinatorial purged cross-validation of a search come later"
 WINNER_LUCK = "decides the verdict once its error rates are measured on whole optimizations"
-BARS = "ranges of bars and implied volatility as estimators on history come later"
 OWN_RULE = "the published test of the highest Sharpe ratio; the verdict tests the search's own rule"
 KERNEL = "for one series; the strategy kernel computes the same day by day"
 
@@ -34,8 +33,6 @@ LIBRARY_ONLY = {
     "quant.overfitting.winner_luck.WinnerLuck": WINNER_LUCK,
     "quant.overfitting.winner_luck.luck_of_winner": WINNER_LUCK,
     "quant.strategies.objective.paired_error": "for two series; finalists are compared from sums over all paths",
-    "quant.volatility.estimators.implied_volatility": BARS,
-    "quant.volatility.estimators.range_volatility": BARS,
     "quant.volatility.garch.forecast": KERNEL,
     "quant.volatility.garch.garch_volatility": KERNEL,
     "quant.wealth.montecarlo.Trajectory": "one path with its cash flows; the desk stores the closes of many",

@@ -205,7 +205,7 @@ def test_misspelled_tickers_lead_to_a_question(text: str) -> None:
 def test_help_lists_every_action() -> None:
     interpretation = understand("What can you do?", FRESH)
     assert interpretation == Interpretation(offers=interpretation.offers)
-    assert len(interpretation.offers) == len({*interpretation.offers}) == 14
+    assert len(interpretation.offers) == len({*interpretation.offers}) == 15
 
 
 def test_every_example_that_is_offered_is_understood_where_it_can_be() -> None:
@@ -213,3 +213,26 @@ def test_every_example_that_is_offered_is_understood_where_it_can_be() -> None:
     for _, example in OFFERS.values():
         for part in re.split(r"(?<=\?) ", example):
             assert understand(part, able).calls, part
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        ("tear sheet of AAPL", {"portfolio": {"holdings": [{"asset": "AAPL"}]}}),
+        ("tear sheet of AAPL against KO", {"portfolio": {"holdings": [{"asset": "AAPL"}]}, "benchmark": "KO"}),
+        (
+            "show me the tearsheet of 60% AAPL and 40% cash",
+            {"portfolio": {"holdings": [{"asset": "AAPL", "weight": "60%"}, {"asset": "cash", "weight": "40%"}]}},
+        ),
+        ("tear sheet of the winner", {"run": "4e1f00aa"}),
+    ],
+)
+def test_a_tear_sheet_has_a_subject_and_a_benchmark(text: str, arguments: dict[str, Any]) -> None:
+    [call] = understand(text, FOCI["after_optimization"]).calls
+    assert (call.tool, call.arguments) == ("show_tearsheet", arguments)
+
+
+def test_a_tear_sheet_of_nothing_is_a_question() -> None:
+    interpretation = understand("tear sheet please", FOCI["fresh"])
+    assert interpretation.calls == ()
+    assert "Of which asset or portfolio" in interpretation.unclear[0]
