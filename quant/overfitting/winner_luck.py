@@ -214,7 +214,7 @@ def _history_free_terms(simulated: ArrayLike | None, weights: ArrayLike | None, 
 
 def _highest_ratios(errors: Floats, inverse: Floats, counted: Flags) -> Floats:
     if not counted.any():
-        return np.zeros(errors.shape[0])
+        return np.zeros(len(errors))
     ratios: Floats = errors[:, counted] * inverse[counted]
     return ratios.max(axis=1)
 
