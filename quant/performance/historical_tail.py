@@ -77,4 +77,7 @@ def tail_losses(total: ArrayLike | Returns, horizon: int, level: float) -> tuple
     returns = checked_total(total, shortest=horizon)
     windows = np.empty(returns.size - horizon + 1)
     compound_windows(returns, horizon, windows)
-    return tail_of(np.sort(windows), windows.size, level)
+    head = min(math.ceil((1.0 - level) * windows.size) + 1, windows.size)
+    windows.partition(head - 1)  # only the tail has to be in order
+    windows[:head].sort()
+    return tail_of(windows, windows.size, level)
