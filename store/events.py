@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from store.errors import Conflict
-from store.serialization import Document
+from store.keys import check_id
+from store.serialization import Document, encode
 
-__all__ = ["Document", "Event", "Events", "conflict", "follow"]
+__all__ = ["Document", "Event", "Events", "conflict", "encode_events", "follow"]
 
 MAX_PAGE = 1000
 
@@ -22,11 +23,12 @@ class Event:
 
 @runtime_checkable
 class Events(Protocol):
-    """Adapters: `store.sqlite.events.SqliteEvents` and `store.aws.events.DynamoEvents`."""
+    """Adapters, which inherit `append`: `store.sqlite.events.SqliteEvents` and `store.aws.events.DynamoEvents`."""
 
     async def append(self, owner: str, run_id: str, event_id: str, payload: Document) -> int:
         """Append an event and return its number; an id already in the log keeps its number and payload."""
-        ...
+        (number,) = await self.append_many(owner, run_id, [(event_id, payload)])
+        return number
 
     async def append_many(
         self, owner: str, run_id: str, events: Iterable[tuple[str, Document]], *, expected: int | None = None
@@ -60,6 +62,15 @@ class Events(Protocol):
 def conflict(run_id: str, last: int, expected: int) -> Conflict:
     """The error for a log that does not end where the writer expected."""
     return Conflict(f"the log of {run_id!r} ends at {last}; the writer expected {expected}")
+
+
+def encode_events(events: Iterable[tuple[str, Document]]) -> list[tuple[str, str]]:
+    """The id of each event with its payload as text; raises `Invalid` for an id or a payload that is not allowed."""
+    texts: list[tuple[str, str]] = []
+    for event_id, payload in events:
+        check_id("event_id", event_id)
+        texts.append((event_id, encode(f"the payload of event {event_id!r}", payload)))
+    return texts
 
 
 async def follow(events: Events, owner: str, run_id: str, *, after: int = 0) -> AsyncGenerator[Event]:

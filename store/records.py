@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from store.errors import Invalid
-from store.keys import Key, check_label
+from store.keys import Key, check_kind, check_label, check_owner, check_prefix, check_range
 from store.serialization import Document
 
-__all__ = ["Document", "Key", "LabelName", "Labels", "Page", "Put", "Record", "Records", "iterate_records"]
+__all__ = ["Document", "Key", "LabelName", "Labels", "Page", "PageQuery", "Put", "Record", "Records", "iterate_records"]
 
 MAX_BATCH = 100  # the limit of a DynamoDB transaction
 MAX_PAGE = 1000
@@ -47,6 +47,27 @@ class Put:
 
 
 @dataclass(frozen=True, slots=True)
+class PageQuery:
+    """The arguments of `Records.list`, checked."""
+
+    owner: str
+    kind: str
+    prefix: str
+    label: tuple[LabelName, str] | None
+    after: str | None
+    limit: int
+    newest_first: bool
+
+    def __post_init__(self) -> None:
+        check_owner(self.owner)
+        check_kind(self.kind)
+        check_prefix(self.prefix)
+        check_range("limit", self.limit, 1, MAX_PAGE)
+        if self.label is not None:
+            check_label(*self.label)
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     records: tuple[Record, ...]
     after: str | None
@@ -55,7 +76,7 @@ class Page:
 
 @runtime_checkable
 class Records(Protocol):
-    """Adapters: `store.sqlite.records.SqliteRecords` and `store.aws.records.DynamoRecords`."""
+    """Adapters, which inherit `put` and `list`: `SqliteRecords` in `store.sqlite` and `DynamoRecords` in `store.aws`."""
 
     async def put(
         self,
@@ -67,7 +88,8 @@ class Records(Protocol):
         expires: datetime | None = None,
     ) -> int:
         """Write and return the new version; raises `Conflict` if the record is not at `expected` (see `Put`)."""
-        ...
+        (version,) = await self.put_many([Put(key, document, expected, labels or {}, expires)])
+        return version
 
     async def put_many(self, puts: Sequence[Put]) -> tuple[int, ...]:
         """Write at most 100 records in one transaction, each key once, and return their versions."""
@@ -90,7 +112,9 @@ class Records(Protocol):
 
         A walk over all pages returns each record that exists throughout exactly once, despite concurrent writes.
         """
-        ...
+        return await self.read_page(PageQuery(owner, kind, prefix, label, after, limit, newest_first))
+
+    async def read_page(self, query: PageQuery) -> Page: ...
 
     async def delete(self, key: Key, *, expected: int | None = None) -> bool:
         """Whether the record existed; raises `Conflict` if it is not at version `expected`."""

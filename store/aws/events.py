@@ -8,17 +8,17 @@ from contextlib import suppress
 from store.aws.item_documents import Body, ItemDocuments
 from store.aws.table import CONTENDED_PAUSE, ConditionFailed, Item, Table
 from store.errors import OutcomeUnknown, StoreError, Unavailable
-from store.events import MAX_PAGE, Event, conflict
-from store.keys import LARGEST, check_id, check_log, check_range
+from store.events import MAX_PAGE, Event, Events, conflict, encode_events
+from store.keys import LARGEST, check_log, check_range
 from store.listeners import Listeners
-from store.serialization import Document, encode
+from store.serialization import Document
 
 POLL_SECONDS = 0.5
 BATCH = 50  # two items per event, at most 100 items per transaction
 ABSENT = {"ConditionExpression": "attribute_not_exists(#pk)", "ExpressionAttributeNames": {"#pk": "pk"}}
 
 
-class DynamoEvents:
+class DynamoEvents(Events):
     """Adapter of `store.events.Events`."""
 
     def __init__(self, table: Table, documents: ItemDocuments) -> None:
@@ -28,18 +28,11 @@ class DynamoEvents:
         self._last_numbers: dict[tuple[str, str], tuple[int, float]] = {}
         """The last known number of each log, and when this process last queried it."""
 
-    async def append(self, owner: str, run_id: str, event_id: str, payload: Document) -> int:
-        (number,) = await self.append_many(owner, run_id, [(event_id, payload)])
-        return number
-
     async def append_many(
         self, owner: str, run_id: str, events: Iterable[tuple[str, Document]], *, expected: int | None = None
     ) -> list[int]:
         check_log(owner, run_id)
-        texts: list[tuple[str, str]] = []
-        for event_id, payload in events:
-            check_id("event_id", event_id)
-            texts.append((event_id, encode(f"the payload of event {event_id!r}", payload)))
+        texts = encode_events(events)
         text_by_id = dict(reversed(texts))  # the first text of each id
         ids = list(dict.fromkeys(event_id for event_id, _ in texts))
         numbers: dict[str, int] = {}

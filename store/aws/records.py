@@ -8,15 +8,14 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from datetime import datetime
 from typing import Any
 
 from store.aws.item_documents import Body, ItemDocuments
 from store.aws.table import CONTENDED_PAUSE, ConditionFailed, Item, Table
 from store.errors import Conflict, Invalid, Missing, OutcomeUnknown, StoreError, Unavailable
-from store.keys import ABOVE_EVERY_ID, Key, check_id, check_kind, check_label, check_owner, check_prefix, check_range
-from store.records import MAX_PAGE, LabelName, Labels, Page, Put, Record, check_batch
-from store.serialization import Document, encode
+from store.keys import ABOVE_EVERY_ID, Key, check_id
+from store.records import MAX_PAGE, LabelName, Page, PageQuery, Put, Record, Records, check_batch
+from store.serialization import encode
 
 LEAST_ID = " "  # the smallest printable character
 STAMP = re.compile(r"\d{28}", re.ASCII)
@@ -25,25 +24,13 @@ WRITE_ATTRIBUTES = ("write", "created", "version", "expires", "blob")
 """Attributes of an item that a writer needs in order to replace it."""
 
 
-class DynamoRecords:
+class DynamoRecords(Records):
     """Adapter of `store.records.Records`; a write replaces exactly the item that was read, or is retried."""
 
     def __init__(self, table: Table, documents: ItemDocuments) -> None:
         self._table = table
         self._documents = documents
         self._stamps = CreationStamps()
-
-    async def put(
-        self,
-        key: Key,
-        document: Document,
-        *,
-        expected: int | None = None,
-        labels: Labels | None = None,
-        expires: datetime | None = None,
-    ) -> int:
-        (version,) = await self.put_many([Put(key, document, expected, labels or {}, expires)])
-        return version
 
     async def put_many(self, puts: Sequence[Put]) -> tuple[int, ...]:
         check_batch(puts)
@@ -102,36 +89,21 @@ class DynamoRecords:
                 return Record(key, await self._documents.read(item), _version(item))
         raise Unavailable(f"the document of {key} is missing from the bucket")
 
-    async def list(
-        self,
-        owner: str,
-        kind: str,
-        *,
-        prefix: str = "",
-        label: tuple[LabelName, str] | None = None,
-        after: str | None = None,
-        limit: int = 100,
-        newest_first: bool = False,
-    ) -> Page:
-        check_owner(owner)
-        check_kind(kind)
-        check_prefix(prefix)
-        check_range("limit", limit, 1, MAX_PAGE)
-        if label is not None:
-            check_label(*label)
-        condition = _newest(label, after) if newest_first else _by_id(prefix, label, after)
+    async def read_page(self, query: PageQuery) -> Page:
+        owner, kind, prefix, label, after = query.owner, query.kind, query.prefix, query.label, query.after
+        condition = _newest(label, after) if query.newest_first else _by_id(prefix, label, after)
         if condition is None:
             return Page((), None)
-        filtered = bool(prefix) if newest_first else label is not None
+        filtered = bool(prefix) if query.newest_first else label is not None
         records: list[Record] = []
         last: Item | None = None
-        async with aclosing(self._query(owner, kind, condition, MAX_PAGE if filtered else limit + 2)) as items:
+        async with aclosing(self._query(owner, kind, condition, MAX_PAGE if filtered else query.limit + 2)) as items:
             async for item in items:
                 id_ = item["sk"]["S"]
                 if id_ == after or not id_.startswith(prefix):
                     continue
-                if last is not None and len(records) == limit:
-                    return Page(tuple(records), last["created" if newest_first else "sk"]["S"])
+                if last is not None and len(records) == query.limit:
+                    return Page(tuple(records), last["created" if query.newest_first else "sk"]["S"])
                 record = await self._record(Key(owner, kind, id_), item)
                 if record is not None:
                     records.append(record)

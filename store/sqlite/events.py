@@ -5,34 +5,27 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import suppress
 
-from store.events import MAX_PAGE, Event, conflict
-from store.keys import LARGEST, check_id, check_log, check_range
+from store.events import MAX_PAGE, Event, Events, conflict, encode_events
+from store.keys import LARGEST, check_log, check_range
 from store.listeners import Listeners
-from store.serialization import Document, decode, encode
+from store.serialization import Document, decode
 from store.sqlite.database import Database
 
 POLL_SECONDS = 0.25
 
 
-class SqliteEvents:
+class SqliteEvents(Events):
     """Adapter of `store.events.Events`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._listeners = Listeners()
 
-    async def append(self, owner: str, run_id: str, event_id: str, payload: Document) -> int:
-        (number,) = await self.append_many(owner, run_id, [(event_id, payload)])
-        return number
-
     async def append_many(
         self, owner: str, run_id: str, events: Iterable[tuple[str, Document]], *, expected: int | None = None
     ) -> list[int]:
         check_log(owner, run_id)
-        texts: list[tuple[str, str]] = []
-        for event_id, payload in events:
-            check_id("event_id", event_id)
-            texts.append((event_id, encode(f"the payload of event {event_id!r}", payload)))
+        texts = encode_events(events)
 
         def work(connection: sqlite3.Connection) -> list[int]:
             last = _last(connection, owner, run_id)

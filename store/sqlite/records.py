@@ -3,22 +3,11 @@
 import sqlite3
 import time
 from collections.abc import Sequence
-from datetime import datetime
 
 from store.errors import Conflict, Invalid
-from store.keys import (
-    ABOVE_EVERY_ID,
-    LARGEST,
-    Key,
-    check_id,
-    check_kind,
-    check_label,
-    check_owner,
-    check_prefix,
-    check_range,
-)
-from store.records import MAX_PAGE, LabelName, Labels, Page, Put, Record, check_batch
-from store.serialization import Document, decode, encode
+from store.keys import ABOVE_EVERY_ID, LARGEST, Key, check_id
+from store.records import Page, PageQuery, Put, Record, Records, check_batch
+from store.serialization import decode, encode
 from store.sqlite.database import Database
 
 NEVER = 1e300
@@ -38,23 +27,11 @@ def listing(*, newest_first: bool, labelled: bool) -> str:
         ORDER BY {"place.created DESC" if newest_first else "place.id"} LIMIT ?"""  # noqa: S608 - built from the constants above; every value is bound
 
 
-class SqliteRecords:
+class SqliteRecords(Records):
     """Adapter of `store.records.Records`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    async def put(
-        self,
-        key: Key,
-        document: Document,
-        *,
-        expected: int | None = None,
-        labels: Labels | None = None,
-        expires: datetime | None = None,
-    ) -> int:
-        (version,) = await self.put_many([Put(key, document, expected, labels or {}, expires)])
-        return version
 
     async def put_many(self, puts: Sequence[Put]) -> tuple[int, ...]:
         check_batch(puts)
@@ -75,36 +52,21 @@ class SqliteRecords:
 
         return await self._database.read(work)
 
-    async def list(
-        self,
-        owner: str,
-        kind: str,
-        *,
-        prefix: str = "",
-        label: tuple[LabelName, str] | None = None,
-        after: str | None = None,
-        limit: int = 100,
-        newest_first: bool = False,
-    ) -> Page:
-        check_owner(owner)
-        check_kind(kind)
-        check_prefix(prefix)
-        check_range("limit", limit, 1, MAX_PAGE)
-        if label is not None:
-            check_label(*label)
-        start = _newest_start(after) if newest_first else _id_start(after)
-        query = listing(newest_first=newest_first, labelled=label is not None)
+    async def read_page(self, query: PageQuery) -> Page:
+        owner, kind = query.owner, query.kind
+        start = _newest_start(query.after) if query.newest_first else _id_start(query.after)
+        statement = listing(newest_first=query.newest_first, labelled=query.label is not None)
 
         def work(connection: sqlite3.Connection) -> Page:
-            bounds = (prefix, prefix + ABOVE_EVERY_ID, start, time.time(), limit + 1)
-            rows = connection.execute(query, (owner, kind, *(label or ()), *bounds)).fetchall()
-            last_page = len(rows) <= limit
-            rows = rows[:limit]
+            bounds = (query.prefix, query.prefix + ABOVE_EVERY_ID, start, time.time(), query.limit + 1)
+            rows = connection.execute(statement, (owner, kind, *(query.label or ()), *bounds)).fetchall()
+            last_page = len(rows) <= query.limit
+            rows = rows[: query.limit]
             records = tuple(Record(Key(owner, kind, id_), decode(text), version) for _, id_, text, version in rows)
             if last_page:
                 return Page(records, None)
             created, id_, *_ = rows[-1]
-            return Page(records, str(created) if newest_first else id_)
+            return Page(records, str(created) if query.newest_first else id_)
 
         return await self._database.read(work)
 
