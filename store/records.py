@@ -76,7 +76,7 @@ class Page:
 
 @runtime_checkable
 class Records(Protocol):
-    """Adapters, which inherit `put` and `list`: `SqliteRecords` in `store.sqlite` and `DynamoRecords` in `store.aws`."""
+    """Adapters, which inherit `put` and `list`: `SqliteRecords` in `store.sqlite`, `DynamoRecords` in `store.aws`."""
 
     async def put(
         self,

@@ -21,6 +21,7 @@ from quant.numeric.measured import Measured
 from quant.numeric.units import DAYS
 from quant.wealth.montecarlo import simulate_wealth
 from quant.wealth.summary import WealthSummary
+from quant.wealth.terms import AccountTerms
 from quant.worlds.joint import JointModel, joint_model
 from quant.worlds.joint_laws import MarketState
 from quant.worlds.regimes import labels
@@ -89,14 +90,16 @@ def _simulate(holdings: Holdings, plan: SavingsPlan) -> WealthOutlook:
         summary = simulate_wealth(
             model,
             holdings.weights,
-            initial=plan.amount,
-            years=plan.years,
+            AccountTerms(
+                initial=plan.amount,
+                years=plan.years,
+                contributions=plan.contribution,
+                withdrawals=plan.withdrawal,
+                fee=plan.fee,
+                cost_bps=plan.cost_bps,
+                inflation=plan.inflation,
+            ),
             paths=plan.paths,
-            contributions=plan.contribution,
-            withdrawals=plan.withdrawal,
-            fee=plan.fee,
-            cost_bps=plan.cost_bps,
-            inflation=plan.inflation,
             goal=plan.goal,
             levels=LEVELS,
         )

@@ -41,6 +41,7 @@ from quant.numeric.units import DAYS
 from quant.wealth.kernel import MONTH
 from quant.wealth.montecarlo import paths_for_error, simulate_wealth, trajectories
 from quant.wealth.summary import Distribution, WealthSummary
+from quant.wealth.terms import AccountTerms
 from quant.worlds.joint import JointModel, joint_model
 from quant.worlds.joint_moments import correlation_of
 from quant.worlds.regimes import labels
@@ -151,25 +152,25 @@ def _too_long(request: SimulationRequest, field: str, value: float | None, paths
 def _simulate(request: SimulationRequest, sample_returns: Sample, weights: Floats) -> SimulationOutcome:
     total = math.fsum(weights)
     shares = weights / total if total > 1.0 else weights  # rounding of weights that sum to 1
-    terms: dict[str, Any] = {
-        "initial": request.initial_investment,
-        "days": request.num_periods,
-        "rebalancing": request.rebalancing,
-        "contributions": request.contribution,
-        "withdrawals": request.withdrawal,
-        "indexed": request.indexed,
-        "fee": request.fee,
-        "cost_bps": request.transaction_cost_bps,
-        "inflation": request.inflation,
-        "ruin": request.ruin,
-    }
     try:
+        terms = AccountTerms(
+            initial=request.initial_investment,
+            days=request.num_periods,
+            rebalancing=request.rebalancing,
+            contributions=request.contribution,
+            withdrawals=request.withdrawal,
+            indexed=request.indexed,
+            fee=request.fee,
+            cost_bps=request.transaction_cost_bps,
+            inflation=request.inflation,
+            ruin=request.ruin,
+        )
         correlation, repair = _correlation(request, sample_returns)
         model = _model(request, sample_returns, shares, correlation)
         summary = _summary(request, model, shares, terms)
         closes = None
         if request.trajectories:
-            closes = _encode_closes(trajectories(model, shares, paths=request.trajectories, **terms))
+            closes = _encode_closes(trajectories(model, shares, terms, paths=request.trajectories))
     except DataError as error:
         reason, allowed = reason_and_allowed(str(error))
         allowed = allowed or "another engine, or other returns"
@@ -189,10 +190,10 @@ def _simulate(request: SimulationRequest, sample_returns: Sample, weights: Float
     )
 
 
-def _summary(request: SimulationRequest, model: JointModel, weights: Floats, terms: dict[str, Any]) -> WealthSummary:
+def _summary(request: SimulationRequest, model: JointModel, weights: Floats, terms: AccountTerms) -> WealthSummary:
     paths = request.num_simulations
     while True:
-        summary = simulate_wealth(model, weights, paths=paths, goal=request.goal, levels=LEVELS, **terms)
+        summary = simulate_wealth(model, weights, terms, paths=paths, goal=request.goal, levels=LEVELS)
         mean = summary.terminal.mean
         if request.standard_error is None or (mean.error or 0.0) <= request.standard_error:
             return summary

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from queue import SimpleQueue
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,11 +26,10 @@ from quant.numeric.errors import DataError
 from quant.numeric.measured import Measured
 from quant.numeric.random_numbers import LANES
 from quant.numeric.thread_count import thread_count
-from quant.numeric.units import BASIS_POINTS, DAYS
+from quant.numeric.units import DAYS
 from quant.wealth.kernel import (
     BINS,
     FIGURES,
-    MONTH,
     WIDE,
     Account,
     PathStatistics,
@@ -41,29 +40,17 @@ from quant.wealth.kernel import (
     run_span,
 )
 from quant.wealth.summary import Sums, WealthSummary, summarise
-from quant.worlds.joint import JointModel, check_days
-
-Rebalancing: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly", "yearly", "none"]
+from quant.wealth.terms import AccountTerms, open_account
+from quant.worlds.joint import JointModel
 
 LEVELS: Final = (0.05, 0.25, 0.50, 0.75, 0.95)
 MOST_PATHS: Final = 2**31 - 1
 """A bin counts in 32 bits, and all paths may fall into one."""
 
-_PERIODS: Final[dict[Rebalancing, int]] = {
-    "daily": 1,
-    "weekly": 5,
-    "monthly": MONTH,
-    "quarterly": 3 * MONTH,
-    "yearly": DAYS,
-}
 _SPAN: Final = 16
 """Blocks whose sums are merged first; fixed, so that the number of threads changes no bit."""
 _PILOT: Final = 2 * LANES
-_RICHEST: Final = 1e100
-"""Amounts above it have squares that overflow."""
 _MOST_PATHS: Final = 1e15
-_LONGEST: Final = 100
-"""Years."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,20 +73,10 @@ class Trajectory:
 def simulate_wealth(
     model: JointModel,
     weights: ArrayLike,
+    terms: AccountTerms,
     *,
-    initial: float,
-    years: int | None = None,
-    days: int | None = None,
     paths: int,
-    rebalancing: Rebalancing = "monthly",
-    contributions: ArrayLike = 0.0,
-    withdrawals: ArrayLike = 0.0,
-    indexed: bool = True,
-    fee: float = 0.0,
-    cost_bps: float = 0.0,
-    inflation: float = 0.0,
     goal: float | None = None,
-    ruin: float = 0.0,
     levels: tuple[float, ...] = LEVELS,
     threads: int | None = None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -116,31 +93,11 @@ def simulate_wealth(
         N assets, with the seed and the cash rate.
     weights : array_like, shape (N,)
         Not negative, of sum at most 1; cash has the rest.
-    initial : float
-        Money at the start, positive.
-    years : int
-        1 to 100.
-    days : int
-        Sessions, 1 to 25,200, instead of `years`; the horizon ends on the last one, and flows come with whole months.
+    terms : AccountTerms
     paths : int
         At least 2.
-    rebalancing : {"daily", "weekly", "monthly", "quarterly", "yearly", "none"}
-        Every 1, 5, 21, 63 or 252 sessions.
-    contributions, withdrawals : array_like, scalar or shape (M,), months begun
-        Money at each month's end, not negative. A withdrawal is limited to the wealth.
-    indexed : bool
-        Contributions and withdrawals are in the money of the start and grow with inflation.
-    fee : float
-        A year, fraction of wealth, in [0, 1): every day leaves (1 - fee) ** (1 / 252).
-    cost_bps : float
-        Hundredths of a percent of the money traded, 0 to 1000.
-    inflation : float
-        A year, in (-0.5, 1].
     goal : float, optional
         Target wealth at the end, in the money of the start.
-    ruin : float
-        Wealth at or below which, at any close, the account is closed: its value stays and flows stop. At 0 only
-        withdrawals can cause ruin.
     levels : tuple of float
         Of the percentiles, increasing, within (0, 1).
     threads : int, optional
@@ -161,25 +118,11 @@ def simulate_wealth(
     --------
     >>> from quant.worlds.joint import joint_model
     >>> model = joint_model("gbm", mu=[0.07], sigma=[0.16], cash_rate=0.02, seed=1)
-    >>> summary = simulate_wealth(model, [0.6], initial=100_000.0, years=2, paths=1_000)
+    >>> summary = simulate_wealth(model, [0.6], AccountTerms(initial=100_000.0, years=2), paths=1_000)
     >>> summary.bands.shape, bool(summary.terminal.mean.error < 1_000.0)
     ((5, 25), True)
     """
-    account, times, prices = _account(
-        model,
-        weights,
-        initial=initial,
-        days=_sessions(years, days),
-        rebalancing=rebalancing,
-        contributions=contributions,
-        withdrawals=withdrawals,
-        indexed=indexed,
-        fee=fee,
-        cost_bps=cost_bps,
-        inflation=inflation,
-        goal=goal,
-        ruin=ruin,
-    )
+    account, times, prices = open_account(model, weights, terms, goal)
     if not 2 <= paths <= MOST_PATHS:
         raise DataError(f"`paths` must lie in [2, 2**31); got {paths}")
     if not levels or not all(a < b for a, b in pairwise((0.0, *levels, 1.0))):
@@ -194,19 +137,9 @@ def simulate_wealth(
 def trajectory(
     model: JointModel,
     weights: ArrayLike,
+    terms: AccountTerms,
     *,
     path: int,
-    initial: float,
-    years: int | None = None,
-    days: int | None = None,
-    rebalancing: Rebalancing = "monthly",
-    contributions: ArrayLike = 0.0,
-    withdrawals: ArrayLike = 0.0,
-    indexed: bool = True,
-    fee: float = 0.0,
-    cost_bps: float = 0.0,
-    inflation: float = 0.0,
-    ruin: float = 0.0,
 ) -> Trajectory:
     """One path of those that `simulate_wealth` summarises under the same arguments.
 
@@ -214,7 +147,7 @@ def trajectory(
     ----------
     path : int
         Its number, from 0.
-    model, weights, ...
+    model, weights, terms
         As in `simulate_wealth`.
 
     Returns
@@ -226,26 +159,11 @@ def trajectory(
     DataError
         As `simulate_wealth`, or if `path` is negative.
     """
-    days = _sessions(years, days)
-    account, _, _ = _account(
-        model,
-        weights,
-        initial=initial,
-        days=days,
-        rebalancing=rebalancing,
-        contributions=contributions,
-        withdrawals=withdrawals,
-        indexed=indexed,
-        fee=fee,
-        cost_bps=cost_bps,
-        inflation=inflation,
-        goal=None,
-        ruin=ruin,
-    )
+    account, _, _ = open_account(model, weights, terms)
     if not 0 <= path < MOST_PATHS:
         raise DataError(f"`path` must lie in [0, 2**31); got {path}")
     wealth = _trace(model, account, path // LANES)[path % LANES].copy()
-    real = wealth / np.array([power(1.0 + inflation, t / DAYS) for t in range(days + 1)])
+    real = wealth / np.array([power(1.0 + terms.inflation, t / DAYS) for t in range(terms.sessions + 1)])
     return Trajectory(path, wealth, real)
 
 
@@ -253,19 +171,9 @@ def trajectory(
 def trajectories(
     model: JointModel,
     weights: ArrayLike,
+    terms: AccountTerms,
     *,
-    initial: float,
-    years: int | None = None,
-    days: int | None = None,
     paths: int,
-    rebalancing: Rebalancing = "monthly",
-    contributions: ArrayLike = 0.0,
-    withdrawals: ArrayLike = 0.0,
-    indexed: bool = True,
-    fee: float = 0.0,
-    cost_bps: float = 0.0,
-    inflation: float = 0.0,
-    ruin: float = 0.0,
 ) -> Floats:
     """Wealth on the first paths of those that `simulate_wealth` summarises under the same arguments.
 
@@ -273,7 +181,7 @@ def trajectories(
     ----------
     paths : int
         From the first on, at least 1.
-    model, weights, ...
+    model, weights, terms
         As in `simulate_wealth`.
 
     Returns
@@ -290,28 +198,13 @@ def trajectories(
     --------
     >>> from quant.worlds.joint import joint_model
     >>> model = joint_model("gbm", mu=[0.07], sigma=[0.16], cash_rate=0.02, seed=1)
-    >>> trajectories(model, [0.6], initial=1_000.0, days=5, paths=3).shape
+    >>> trajectories(model, [0.6], AccountTerms(initial=1_000.0, days=5), paths=3).shape
     (3, 6)
     """
-    days = _sessions(years, days)
-    account, _, _ = _account(
-        model,
-        weights,
-        initial=initial,
-        days=days,
-        rebalancing=rebalancing,
-        contributions=contributions,
-        withdrawals=withdrawals,
-        indexed=indexed,
-        fee=fee,
-        cost_bps=cost_bps,
-        inflation=inflation,
-        goal=None,
-        ruin=ruin,
-    )
+    account, _, _ = open_account(model, weights, terms)
     if not 1 <= paths <= MOST_PATHS:
         raise DataError(f"`paths` must lie in [1, 2**31); got {paths}")
-    out = np.empty((paths, days + 1))
+    out = np.empty((paths, terms.sessions + 1))
     for block in range(math.ceil(paths / LANES)):
         rows = out[LANES * block : LANES * (block + 1)]
         rows[:] = _trace(model, account, block)[: len(rows)]
@@ -365,99 +258,6 @@ def paths_for_error(estimate: Measured, *, paths: int, target: float) -> int:
         raise DataError(f"`target` asks for more than {_MOST_PATHS:g} paths; got {target!r}")
     # rounding of the ratio must not ask for one path more
     return max(2, math.ceil(paths * ratio * ratio * (1.0 - 1e-12)))
-
-
-def _account(
-    model: JointModel,
-    weights: ArrayLike,
-    *,
-    initial: float,
-    days: int,
-    rebalancing: Rebalancing,
-    contributions: ArrayLike,
-    withdrawals: ArrayLike,
-    indexed: bool,
-    fee: float,
-    cost_bps: float,
-    inflation: float,
-    goal: float | None,
-    ruin: float,
-) -> tuple[Account, Floats, Floats]:
-    """The checked account; years since the start and price level at each month's end and at the last close."""
-    if not (initial > 0.0 and math.isfinite(initial)):
-        raise DataError(f"`initial` must be positive; got {initial!r}")
-    if initial > _RICHEST:
-        raise DataError(f"`initial` must be at most {_RICHEST:g}; got {initial!r}")
-    for name, value, high in (("fee", fee, 0.999), ("cost_bps", cost_bps, 1000.0), ("inflation", inflation, 1.0)):
-        low = -0.5 if name == "inflation" else 0.0
-        if not low <= value <= high:
-            raise DataError(f"`{name}` must lie in [{low:g}, {high:g}]; got {value!r}")
-    if goal is not None and not (goal >= 0.0 and math.isfinite(goal)):
-        raise DataError(f"`goal` must be finite and not negative; got {goal!r}")
-    if not 0.0 <= ruin < initial:
-        raise DataError(f"`ruin` must lie in [0, initial = {initial:g}); got {ruin!r}")
-    if rebalancing not in get_args(Rebalancing):
-        raise DataError(f"`rebalancing` must be one of {', '.join(get_args(Rebalancing))}; got {rebalancing!r}")
-    months = math.ceil(days / MONTH)
-    check_days(model, days)
-    times = np.minimum(np.arange(months + 1) * MONTH, days) / DAYS
-    prices = np.array([power(1.0 + inflation, t) for t in times])
-    growth = prices[1:] if indexed else np.ones(months)
-    trades = np.zeros(days, dtype=np.bool_)
-    if rebalancing != "none":
-        trades[_PERIODS[rebalancing] - 1 : days - 1 : _PERIODS[rebalancing]] = True
-    account = Account(
-        weights=_weights(weights, model.assets),
-        initial=float(initial),
-        contributions=_flows("contributions", contributions, months) * growth,
-        withdrawals=_flows("withdrawals", withdrawals, months) * growth,
-        trades=trades,
-        cash=1.0 + model.cash,
-        fee=power(1.0 - fee, 1.0 / DAYS),
-        cost=cost_bps / BASIS_POINTS,
-        ruin=float(ruin),
-        years=days / DAYS,
-        goal=-1.0 if goal is None else goal * float(prices[-1]),
-    )
-    return account, times, prices
-
-
-def _sessions(years: int | None, days: int | None) -> int:
-    if (years is None) == (days is None):
-        raise DataError(f"one of `years` and `days` must be given; got {years} and {days}")
-    if years is not None and not 1 <= years <= _LONGEST:
-        raise DataError(f"`years` must lie in [1, {_LONGEST}]; got {years}")
-    sessions = years * DAYS if years is not None else days or 0
-    if not 1 <= sessions <= _LONGEST * DAYS:
-        raise DataError(f"`days` must lie in [1, {_LONGEST * DAYS}]; got {days}")
-    return sessions
-
-
-def _weights(weights: ArrayLike, assets: int) -> Floats:
-    array = np.array(weights, dtype=np.float64)
-    if array.shape != (assets,):
-        raise DataError(f"`weights` must have shape ({assets},), one for each asset; got {array.shape}")
-    if not ((array >= 0.0) & (array <= 1.0 + 1e-9)).all():
-        i = int((~((array >= 0.0) & (array <= 1.0 + 1e-9))).argmax())
-        raise DataError(f"`weights` must lie in [0, 1]; asset {i} has {array[i]!r}")
-    total = math.fsum(array)
-    if total > 1.0 + 1e-9:
-        raise DataError(f"`weights` must sum to at most 1, cash has the rest; got {total!r}")
-    return array
-
-
-def _flows(name: str, values: ArrayLike, months: int) -> Floats:
-    array = np.array(values, dtype=np.float64)
-    if array.ndim == 0:
-        array = np.full(months, float(array))
-    if array.shape != (months,):
-        raise DataError(f"`{name}` must be one amount or have shape ({months},), one for each month; got {array.shape}")
-    if not ((array >= 0.0) & (array < np.inf)).all():
-        month = int((~((array >= 0.0) & (array < np.inf))).argmax())
-        raise DataError(f"`{name}` must be finite and not negative; month {month} has {array[month]!r}")
-    if array.max() > _RICHEST:
-        raise DataError(f"`{name}` must be at most {_RICHEST:g}; month {int(array.argmax())} has {array.max()!r}")
-    return array
 
 
 def _run(model: JointModel, account: Account, paths: int, workers: int, cancelled: Callable[[], bool]) -> Sums:

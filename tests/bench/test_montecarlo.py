@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from quant.wealth.montecarlo import simulate_wealth, trajectory
+from quant.wealth.terms import AccountTerms
 from quant.worlds.joint import JointModel, joint_model, sample_joint
 from tests.bench.comparison import Comparison
 
@@ -14,6 +15,7 @@ ASSETS, DAYS, PATHS, MONTH = 20, 252, 10_000, 21
 WEIGHTS = np.full(ASSETS, 1.0 / ASSETS)
 MU = np.linspace(0.03, 0.10, ASSETS)
 SIGMA = np.linspace(0.10, 0.35, ASSETS)
+YEAR = AccountTerms(initial=1.0, years=1)
 CORRELATION = np.full((ASSETS, ASSETS), 0.4) + 0.6 * np.eye(ASSETS)
 
 pytestmark = pytest.mark.bench
@@ -50,7 +52,7 @@ def by_numpy(chunk: int = 256) -> Callable[[], np.ndarray]:
 
 def same_law(ours: object, theirs: np.ndarray) -> None:
     """Means, deviations and quantiles of terminal wealth agree within 5 standard errors of the difference."""
-    summary = simulate_wealth(model_of(1), WEIGHTS, initial=1.0, years=1, paths=PATHS)
+    summary = simulate_wealth(model_of(1), WEIGHTS, YEAR, paths=PATHS)
     assert ours == summary.terminal
     error = math.sqrt(2.0) * theirs.std() / math.sqrt(PATHS)
     assert abs(summary.terminal.mean.value - theirs.mean()) < 5.0 * error
@@ -67,7 +69,7 @@ def test_correlated_gbm(comparison: Comparison) -> None:
     months = (1.0 + returns).reshape(DAYS // MONTH, MONTH, ASSETS, -1).prod(axis=1)
     wealth = np.einsum("mnp,n->mp", months, WEIGHTS).prod(axis=0)
     for path in (0, 70, 1_279):
-        ours = trajectory(model, WEIGHTS, path=path, initial=1.0, years=1).wealth[-1]
+        ours = trajectory(model, WEIGHTS, YEAR, path=path).wealth[-1]
         assert ours == pytest.approx(wealth[path], rel=1e-12)
     flat = returns.transpose(1, 0, 2).reshape(ASSETS, -1)
     covariance = np.outer(SIGMA, SIGMA) * CORRELATION / DAYS
@@ -77,7 +79,7 @@ def test_correlated_gbm(comparison: Comparison) -> None:
     comparison.add(
         "correlated GBM, monthly rebalanced wealth",
         f"{ASSETS} x {DAYS} x {PATHS:,}",
-        lambda: simulate_wealth(model, WEIGHTS, initial=1.0, years=1, paths=PATHS).terminal,
+        lambda: simulate_wealth(model, WEIGHTS, YEAR, paths=PATHS).terminal,
         {"numpy + Cholesky": by_numpy()},
         equal=same_law,
         target=5.0,

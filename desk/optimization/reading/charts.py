@@ -18,6 +18,7 @@ from quant.strategies.history import rebalancing_days
 from quant.strategies.rules import FREQUENCIES
 from quant.strategies.trial import Trial
 from quant.wealth.montecarlo import simulate_wealth
+from quant.wealth.terms import AccountTerms
 from quant.worlds.joint import joint_model
 from quant.worlds.regimes import MARKETS, market_state
 
@@ -351,7 +352,7 @@ def _fan(material: ChartData) -> charts.Fan | None:
         history=history.total(history.winner)[:, None],
     )
     simulation = simulate_wealth(
-        model, [1.0], initial=1.0, years=request.scenarios[0].years, paths=FAN_PATHS, levels=FAN_LEVELS
+        model, [1.0], AccountTerms(initial=1.0, years=request.scenarios[0].years), paths=FAN_PATHS, levels=FAN_LEVELS
     )
     return charts.Fan(
         years=_floats(simulation.times),

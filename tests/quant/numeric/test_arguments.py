@@ -28,6 +28,7 @@ from quant.risk.correlation_stress import reverse_stress, stressed_covariance
 from quant.risk.tails import tail_risk, value_at_risk
 from quant.volatility.garch import Garch, next_variance
 from quant.wealth.montecarlo import paths_for_error, simulate_wealth
+from quant.wealth.terms import AccountTerms
 from quant.worlds.bond import Bond, bond_history
 from quant.worlds.calibration import implied_statistics
 from quant.worlds.joint import joint_model, sample_joint
@@ -103,9 +104,9 @@ OVERFLOWS = {
         lambda: sharpe_error(0.1, observations=9, skewness=0.0, kurtosis=math.inf),
         "`kurtosis` of a sample",
     ),
-    "wealth": (lambda: simulate_wealth(LEGS, [1.0], initial=1e300, years=1, paths=64), "`initial` must be at most"),
+    "wealth": (lambda: AccountTerms(initial=1e300, years=1), "`initial` must be at most"),
     "flows": (
-        lambda: simulate_wealth(LEGS, [1.0], initial=1.0, years=1, paths=64, contributions=1e300),
+        lambda: simulate_wealth(LEGS, [1.0], AccountTerms(initial=1.0, years=1, contributions=1e300), paths=64),
         "`contributions` must be at most 1e\\+100; month 0",
     ),
     "paths": (

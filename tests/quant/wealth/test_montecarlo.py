@@ -17,8 +17,9 @@ from scipy import stats
 
 from quant.numeric.errors import DataError
 from quant.numeric.measured import Measured
-from quant.wealth.montecarlo import Rebalancing, paths_for_error, simulate_wealth, trajectories, trajectory
+from quant.wealth.montecarlo import paths_for_error, simulate_wealth, trajectories, trajectory
 from quant.wealth.summary import WealthSummary
+from quant.wealth.terms import AccountTerms, Rebalancing
 from quant.worlds.joint import JointModel, joint_model, sample_joint
 from tests.peak_memory import PEAK
 
@@ -46,8 +47,10 @@ def one(mu: float = 0.08, sigma: float = 0.2, **changes: Any) -> JointModel:
 
 
 def summary_of(model: JointModel | None = None, weights: Any = WEIGHTS, **changes: Any) -> WealthSummary:
-    arguments: dict[str, Any] = {"initial": 100_000.0, "years": 2, "paths": 500}
-    return simulate_wealth(model or model_of(), weights, **{**arguments, **changes})
+    settings = {name: changes.pop(name) for name in ("goal", "levels", "threads", "cancelled") if name in changes}
+    paths = changes.pop("paths", 500)
+    terms = AccountTerms(**{"initial": 100_000.0, "years": 2, **changes})
+    return simulate_wealth(model or model_of(), weights, terms, paths=paths, **settings)
 
 
 def close(estimate: Measured, expected: float) -> None:
@@ -211,7 +214,9 @@ def test_one_path_is_what_an_account_in_plain_python_makes_of_its_returns(
 ) -> None:
     model = model_of()
     arguments = {**FULL, "withdrawals": withdrawals}
-    path = trajectory(model, WEIGHTS, path=70, initial=100_000.0, years=2, rebalancing=rebalancing, **arguments)
+    path = trajectory(
+        model, WEIGHTS, AccountTerms(initial=100_000.0, years=2, rebalancing=rebalancing, **arguments), path=70
+    )
     price = 1.025 ** (np.arange(1, 25) / 12)
     wealth, _, _ = account_of(
         sample_joint(model, days=2 * A, first_block=1)[:, :, 6],
@@ -233,8 +238,8 @@ def test_one_path_is_what_an_account_in_plain_python_makes_of_its_returns(
 def test_a_horizon_of_days_ends_on_its_last_close(days: int) -> None:
     model = model_of()
     summary = summary_of(model, years=None, days=days, paths=70, goal=100_000.0, **FULL)
-    paths = trajectories(model, WEIGHTS, initial=100_000.0, days=days, paths=70, **FULL)
-    year = trajectory(model, WEIGHTS, path=66, initial=100_000.0, years=1, **FULL)
+    paths = trajectories(model, WEIGHTS, AccountTerms(initial=100_000.0, days=days, **FULL), paths=70)
+    year = trajectory(model, WEIGHTS, AccountTerms(initial=100_000.0, years=1, **FULL), path=66)
     dates = [*range(0, days, MONTH), days]
     # nothing is rebalanced at the last close, so the year's path may only part from it there
     np.testing.assert_array_equal(paths[66, :days], year.wealth[:days])
@@ -257,13 +262,15 @@ def test_years_are_days_of_252_a_year() -> None:
 @pytest.mark.parametrize("horizon", [{}, {"years": 1, "days": 252}, {"days": 0}, {"days": 25_201}, {"years": 101}])
 def test_a_horizon_is_said_once_and_within_a_century(horizon: dict[str, Any]) -> None:
     with pytest.raises(DataError, match=r"years|days"):
-        simulate_wealth(model_of(), WEIGHTS, initial=1.0, paths=2, **horizon)
+        AccountTerms(initial=1.0, **horizon)
 
 
 def test_the_gain_is_money_out_over_money_in() -> None:
     """Withdrawals count as money out, contributions as money in."""
     summary = summary_of(one(), [1.0], years=None, days=42, paths=3_000, contributions=1e4, withdrawals=2e4)
-    paths = trajectories(one(), [1.0], initial=1e5, days=42, paths=3_000, contributions=1e4, withdrawals=2e4)
+    paths = trajectories(
+        one(), [1.0], AccountTerms(initial=1e5, days=42, contributions=1e4, withdrawals=2e4), paths=3_000
+    )
     gain = (paths[:, -1] + 4e4) / 1.2e5 - 1.0
     assert summary.gain.mean.value == pytest.approx(gain.mean(), rel=1e-9)
     assert summary.gain_deviation.value == pytest.approx(gain.std(ddof=1), rel=1e-9)
@@ -277,7 +284,8 @@ def test_the_gain_is_money_out_over_money_in() -> None:
 def test_the_summary_holds_the_trajectories(engine: str) -> None:
     model = model_of(engine)
     summary = summary_of(model, years=1, paths=65, **FULL)
-    every = [trajectory(model, WEIGHTS, path=p, initial=100_000.0, years=1, **FULL) for p in range(65)]
+    terms = AccountTerms(initial=100_000.0, years=1, **FULL)
+    every = [trajectory(model, WEIGHTS, terms, path=p) for p in range(65)]
     wealth = np.array([t.wealth for t in every])
     np.testing.assert_allclose(summary.mean, wealth[:, ::MONTH].mean(axis=0), rtol=1e-13)
     assert summary.terminal.minimum == wealth[:, -1].min()
@@ -350,7 +358,9 @@ def test_ruin_is_for_good_and_comes_sooner_the_more_is_taken() -> None:
     assert shares == sorted(shares)
     assert shares[0] < 0.05
     assert shares[-1] == 1.0
-    path = trajectory(model, WEIGHTS, path=3, initial=1e5, years=10, withdrawals=6_000.0, contributions=100.0)
+    path = trajectory(
+        model, WEIGHTS, AccountTerms(initial=1e5, years=10, withdrawals=6_000.0, contributions=100.0), path=3
+    )
     ruin_day = int((path.wealth == 0.0).argmax())
     assert ruin_day % MONTH == 0
     np.testing.assert_array_equal(path.wealth[ruin_day:], 0.0)
@@ -360,13 +370,8 @@ def test_an_account_below_the_level_of_ruin_is_closed_as_it_is() -> None:
     model = one(-0.2, 0.3)
     summary = summary_of(model, [1.0], ruin=80_000.0, contributions=10.0, paths=640)
     assert 0.5 < summary.ruin_probability.value < 1.0
-    path = next(
-        t
-        for t in (
-            trajectory(model, [1.0], path=p, initial=1e5, years=2, ruin=8e4, contributions=10.0) for p in range(9)
-        )
-        if t.wealth[-1] <= 8e4
-    )
+    terms = AccountTerms(initial=1e5, years=2, ruin=8e4, contributions=10.0)
+    path = next(t for t in (trajectory(model, [1.0], terms, path=p) for p in range(9)) if t.wealth[-1] <= 8e4)
     closed = int((path.wealth <= 8e4).argmax())
     np.testing.assert_array_equal(path.wealth[closed:], path.wealth[closed])
     assert (path.wealth[:closed] > 8e4).all()
@@ -452,12 +457,13 @@ import hashlib, sys
 import numpy as np
 from quant.worlds.joint import joint_model
 from quant.wealth.montecarlo import simulate_wealth
+from quant.wealth.terms import AccountTerms
 paths, years, assets = (int(x) for x in sys.argv[1:])
 correlation = np.full((assets, assets), 0.4) + 0.6 * np.eye(assets)
 model = joint_model("merton", mu=np.full(assets, 0.07), sigma=np.full(assets, 0.2), correlation=correlation,
                     cash_rate=0.02, seed=1)
-run = lambda n: simulate_wealth(model, np.full(assets, 0.9 / assets), initial=1.0, years=years, paths=n, fee=0.01,
-                                cost_bps=5.0, withdrawals=0.003, inflation=0.02)
+terms = AccountTerms(initial=1.0, years=years, fee=0.01, cost_bps=5.0, withdrawals=0.003, inflation=0.02)
+run = lambda n: simulate_wealth(model, np.full(assets, 0.9 / assets), terms, paths=n)
 run(128)
 before = peak_megabytes()
 found = run(paths)
@@ -672,4 +678,4 @@ def test_impossible_targets_are_refused(estimate: Measured, changes: dict[str, A
 
 def test_a_path_before_the_first_is_refused() -> None:
     with pytest.raises(DataError, match=r"`path` must lie in \[0, 2\*\*31\); got -1"):
-        trajectory(model_of(), WEIGHTS, path=-1, initial=1.0, years=1)
+        trajectory(model_of(), WEIGHTS, AccountTerms(initial=1.0, years=1), path=-1)
