@@ -139,6 +139,6 @@ class _Lists:
     def _unlisted(self, text: str, added: set[str]) -> tuple[str, Sequence[list[str]]]:
         """The text with a mark for each list, and the names of each list."""
         lists = [
-            [name for name in self._name.findall(found) if name not in added] for found in self._list.findall(text)
+            [name for name in self._name.findall(listed) if name not in added] for listed in self._list.findall(text)
         ]
         return self._list.sub("[list]", text), lists

@@ -4,6 +4,7 @@ import html
 import io
 import re
 import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -47,6 +48,7 @@ _STYLE: dict[str, Any] = {
     "legend.fontsize": 10.5,
     "lines.linewidth": 1.6,
     "lines.solid_joinstyle": "round",
+    "text.parse_math": False,
     "path.simplify_threshold": 0.5,
 }
 _POINTS = 900
@@ -63,7 +65,7 @@ class Chart(NamedTuple):
 
 
 _ALONE = threading.Lock()
-"""Matplotlib's style is that of the whole process."""
+"""Matplotlib's style and the filters of warnings are those of the whole process."""
 
 
 def draw(
@@ -76,7 +78,9 @@ def draw(
     width: float = 460,
 ) -> Chart:
     """The chart that `paint` draws, `width` by `height` points."""
-    with _ALONE, rc_context(_STYLE):  # pyright: ignore[reportArgumentType]
+    with _ALONE, rc_context(_STYLE), warnings.catch_warnings():  # pyright: ignore[reportArgumentType]
+        # the font measures the text only: the page draws it with fonts of the reader
+        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font")
         canvas = Canvas(figsize=(width / 72, height / 72), layout="constrained")
         axes = canvas.add_subplot()
         paint(axes)

@@ -237,28 +237,8 @@ def _tearsheet(sheet: "TearsheetSummary") -> Iterator[Exhibit]:
     yield build_notes(_CAVEATS_TITLE, sheet.caveats)
 
 
-_TEARSHEET = {
-    f"tearsheet_{name}": row.label
-    for name in (
-        "cumulative_return",
-        "cagr",
-        "volatility",
-        "sharpe",
-        "max_drawdown",
-        "longest_drawdown_days",
-        "value_at_risk",
-        "expected_shortfall",
-        "win_month",
-        "best_year",
-        "worst_year",
-        "beta",
-        "alpha",
-        "tracking_error",
-        "information_ratio",
-    )
-    for row in STATISTICS
-    if row.name == name
-}
+_TEARSHEET = {f"tearsheet_{row.name}": row.label for row in STATISTICS}
+"""Labels of all statistics; a listing shows those that have figures."""
 
 RISK_TABLES: Mapping[str, Callable[[Any], Iterator[Exhibit]]] = {
     "PortfolioRisk": _risk,

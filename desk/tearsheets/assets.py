@@ -1,5 +1,6 @@
 """Total returns of assets by name, on the days before the locked holdout."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -44,7 +45,7 @@ async def load_asset(prices: PriceSource, name: str, *, field: str) -> AssetLeve
         assets = (asset,)
     if len(assets) != 1:
         raise InvalidInput(field, name, reason=f"{name} has {len(assets)} assets", allowed="one asset; or `holdings`")
-    return _levels(await prices.load(f"{universe}:{assets[0]}"))
+    return await asyncio.to_thread(_levels, await prices.load(f"{universe}:{assets[0]}"))
 
 
 async def load_assets(prices: PriceSource, names: Sequence[str], *, field: str) -> Mapping[str, AssetLevels]:

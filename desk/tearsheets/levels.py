@@ -9,16 +9,22 @@ from numpy.typing import ArrayLike
 
 from desk.base.errors import InvalidInput
 from desk.market.bundled import cash_rates
+from desk.optimization.request import OptimizationRequest
 from desk.tearsheets.schemas import GivenSeries
 from quant.numeric.arrays import Dates, Flags, Floats
 from quant.numeric.errors import DataError
+from quant.numeric.units import DAYS
 from quant.worlds.cash import accrual
 
+EARLIEST = np.datetime64("1800-01-01", "D")
+"""First day that a series from outside may have, as that of a file."""
+MOST_GROWTH = 1e30
+"""Largest factor by which wealth may grow or shrink; the fourth power of a return stays a finite number."""
 OLDEST = 7
 """Largest age in days of a level that still counts as known."""
-CASH_AFTER = 0.02
-"""Cash rate a year after the bundled series ends, as in `OptimizationRequest.cash_rate_after`."""
-_FREQUENCIES = ((1, 4, 252, "daily"), (5, 10, 52, "weekly"), (26, 35, 12, "monthly"), (80, 100, 4, "quarterly"),
+CASH_AFTER = OptimizationRequest().cash_rate_after
+"""Cash rate a year after the bundled series ends."""
+_FREQUENCIES = ((1, 4, DAYS, "daily"), (5, 10, 52, "weekly"), (26, 35, 12, "monthly"), (80, 100, 4, "quarterly"),
     (350, 380, 1, "yearly"))  # fmt: skip
 """Least and largest median days between returns, periods a year, and the name."""
 _WEEKEND_SHARE = 0.2
@@ -79,17 +85,27 @@ def given_levels(series: GivenSeries, field: str) -> Levels:
             reason=f"{days[row]} does not follow {days[row - 1]}",
             allowed="ascending days",
         )
+    if days[0] < EARLIEST:
+        raise InvalidInput(f"{field}.dates.0", str(days[0]), allowed=f"days from {EARLIEST} on")
     name = "returns" if series.returns else "prices"
     least = -1.0 if series.returns else 0.0
     if (values <= least).any():
         row = int(np.argmax(values <= least))
         allowed = "fractions above -1: 0.01 is one percent" if series.returns else "positive prices"
         raise InvalidInput(f"{field}.{name}.{row}", float(values[row]), allowed=allowed)
-    if series.returns:
-        return Levels.from_returns(days, values, series.name)
-    if days.size < 3:
+    if series.prices and days.size < 3:
         raise InvalidInput(f"{field}.prices", days.size, reason="two prices have one return", allowed="three or more")
-    return Levels(days, values, series.name)
+    with np.errstate(over="ignore", under="ignore"):
+        wealth = np.cumprod(1.0 + values) if series.returns else values / values[0]
+    if not ((wealth >= 1.0 / MOST_GROWTH) & (wealth <= MOST_GROWTH)).all():
+        row = int(np.argmax(~((wealth >= 1.0 / MOST_GROWTH) & (wealth <= MOST_GROWTH))))
+        raise InvalidInput(
+            f"{field}.{name}.{row}",
+            float(values[row]),
+            reason=f"wealth reaches {wealth[row]:.3g} times its start on {days[row]}",
+            allowed=f"series that grow or shrink at most {MOST_GROWTH:g}-fold",
+        )
+    return Levels.from_returns(days, values, series.name) if series.returns else Levels(days, values, series.name)
 
 
 def cash_returns(dates: Dates, annual: float | None, periods: int) -> tuple[Floats, str]:
@@ -118,7 +134,7 @@ def frequency_of(dates: Sequence[np.datetime64] | Dates, periods: int | None) ->
     for least, most, count, name in _FREQUENCIES:
         if least <= gap <= most:
             weekends = np.isin((days + 3) % 7, (5, 6)).mean()  # day 0 was a Thursday
-            return (365 if count == 252 and weekends > _WEEKEND_SHARE else count), name
+            return (365 if count == DAYS and weekends > _WEEKEND_SHARE else count), name
     raise InvalidInput(
         "periods",
         None,

@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
+from pydantic import BaseModel, ValidationError
 
 from desk.base.errors import InvalidInput
 from desk.market.bars import Bars
 from desk.market.files.bars_parser import parse_bars
 from desk.market.files.price_file import read_bytes, symbol_of
 from desk.market.files.tables import escape_unprintable
-from desk.tearsheets.schemas import DatedHoldings, GivenSeries
+from desk.tearsheets.schemas import MOST_ASSETS, MOST_HOLDINGS, MOST_OBSERVATIONS, DatedHoldings, GivenSeries
+
+Checked = TypeVar("Checked", bound=BaseModel)
 
 
 def read_series(
@@ -25,10 +28,32 @@ def read_series(
 def read_holdings(path: Path) -> tuple[DatedHoldings, ...]:
     """One row per day, one column of weights per asset; an empty cell is 0."""
     bars = _read(path, positive=False)
+    if bars.dates.size > MOST_HOLDINGS:
+        reason = f"{path.name} has {bars.dates.size} days"
+        raise InvalidInput("holdings", path.name, reason=reason, allowed=f"at most {MOST_HOLDINGS} days")
     return tuple(
-        DatedHoldings(date=day.item(), weights={a: float(w) for a, w in zip(bars.assets, row, strict=True) if w == w})
+        _validate(
+            DatedHoldings,
+            "holdings",
+            path,
+            date=day.item(),
+            weights={a: float(w) for a, w in zip(bars.assets, row, strict=True) if w == w},
+        )
         for day, row in zip(bars.dates, bars.closes, strict=True)
     )
+
+
+def _validate(model: type[Checked], field: str, path: Path, **fields: object) -> Checked:
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        raise InvalidInput(
+            field,
+            path.name,
+            reason=f"{'.'.join(map(str, first['loc']))} of {path.name}: {first['msg']}",
+            allowed=f"at most {MOST_OBSERVATIONS} values of a series and {MOST_ASSETS} assets of holdings",
+        ) from error
 
 
 def _read(path: Path, *, positive: bool) -> Bars:
@@ -51,8 +76,5 @@ def _series(bars: Bars, kind: Literal["prices", "returns"], column: str | None, 
     days = bars.dates[known]
     if days.size < 2:
         raise InvalidInput(field, path.name, reason="fewer than two values", allowed="a series of two values or more")
-    numbers = tuple(values[known].tolist())
-    dates = tuple(days.tolist())
-    if kind == "returns":
-        return GivenSeries(name=bars.assets[place], dates=dates, returns=numbers)
-    return GivenSeries(name=bars.assets[place], dates=dates, prices=numbers)
+    fields = {"name": bars.assets[place], "dates": tuple(days.tolist()), kind: tuple(values[known].tolist())}
+    return _validate(GivenSeries, kind, path, **fields)

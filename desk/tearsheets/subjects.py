@@ -1,6 +1,7 @@
 """The series that a tear sheet describes: of an asset, a portfolio, holdings over time, a job's winner, or given."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -176,7 +177,14 @@ async def _holdings(
                 allowed="a sum of 1; what is not invested is `cash`",
             )
     assets = await load_assets(prices, names, field=field)
-    days, returns = _returns(assets, dict.fromkeys(names, 0.0), field)
+    return await asyncio.to_thread(_drifting, assets, holdings, names, field)
+
+
+def _drifting(
+    assets: Mapping[str, AssetLevels], holdings: tuple[DatedHoldings, ...], names: list[str], field: str
+) -> SubjectSeries:
+    """Holdings whose weights drift with prices between their days."""
+    days, returns = _returns(assets, names, field)
     entries = {
         int(np.searchsorted(days[1:], np.datetime64(entry.date, "D"), side="right")): entry for entry in holdings
     }
@@ -202,11 +210,11 @@ async def _holdings(
     )
 
 
-def _returns(assets: Mapping[str, AssetLevels], weights: Mapping[str, float], field: str) -> tuple[Dates, Floats]:
-    """Common days, shape (T + 1,), and the returns of each of `weights` over them, cash at its rate."""
+def _returns(assets: Mapping[str, AssetLevels], names: Iterable[str], field: str) -> tuple[Dates, Floats]:
+    """Common days, shape (T + 1,), and the returns of each of `names` over them, cash at its rate."""
     days = common_days(assets, field=field)
     columns: list[Floats] = []
-    for name in weights:
+    for name in names:
         if name.casefold() == CASH:
             columns.append(cash_returns(days, None, 1)[0])
         else:

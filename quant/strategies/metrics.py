@@ -24,6 +24,7 @@ from pydantic_core import CoreSchema
 
 from quant.numeric.frozen import Frozen
 from quant.numeric.measured import Measured
+from quant.numeric.units import DAYS
 from quant.strategies.config import LOCKED_DAYS
 
 Unit: TypeAlias = Literal["percent", "ratio", "weight", "bps", "probability"]
@@ -32,8 +33,6 @@ Place: TypeAlias = Literal["winner", "evaluation", "holdout", "scenarios", "benc
 """Where some metrics are shown: the figures of a result's winner, a quick evaluation, the opened holdout, the scenarios
 and the benchmarks of a report, the comparison of two results, and the briefing of the risk manager. Trials, client
 frames and exports have all of them."""
-
-_DAYS = 252
 
 
 class PathSums(NamedTuple):
@@ -127,7 +126,7 @@ class Metrics(Frozen):
             "return net of costs and gamma the risk aversion",
             quantity="utility",
             better="higher",
-            path=lambda path: _DAYS * path.mean - 0.5 * path.risk_aversion * _DAYS * path.variance,
+            path=lambda path: DAYS * path.mean - 0.5 * path.risk_aversion * DAYS * path.variance,
             concept="utility",
             words="utility, certainty equivalent, objective",
             signed=True,
@@ -142,7 +141,7 @@ class Metrics(Frozen):
             definition="252 mean(x), with x the daily excess return net of costs",
             quantity="return over cash",
             better="higher",
-            path=lambda path: _DAYS * path.mean,
+            path=lambda path: DAYS * path.mean,
             concept="return",
             words="return, returns, returned, lost, rose, made",
             signed=True,
@@ -158,7 +157,7 @@ class Metrics(Frozen):
             quantity="geometric yearly return",
             gloss="its growth",
             better="higher",
-            path=lambda path: path.exp(_DAYS / path.days * path.log(path.wealth)) - 1.0,
+            path=lambda path: path.exp(DAYS / path.days * path.log(path.wealth)) - 1.0,
             concept="return",
             signed=True,
             shown=_shown("evaluation"),
@@ -171,7 +170,7 @@ class Metrics(Frozen):
             unit="percent",
             definition="sqrt(252 var(x)), with x the daily excess return",
             quantity="yearly volatility",
-            path=lambda path: math.sqrt(_DAYS * path.variance),
+            path=lambda path: math.sqrt(DAYS * path.variance),
             concept="volatility",
             words="volatility, volatile, standard deviation, fluctuat*",
             shown=_shown("winner", "evaluation", "holdout", "scenarios", "benchmarks", "comparison", "briefing"),
@@ -186,7 +185,7 @@ class Metrics(Frozen):
             quantity="Sharpe ratio",
             better="higher",
             # a rule that never left cash has rounding errors for excess returns, and no Sharpe ratio
-            path=lambda path: path.mean / math.sqrt(path.variance) * math.sqrt(_DAYS) if path.variance > 1e-20 else 0.0,
+            path=lambda path: path.mean / math.sqrt(path.variance) * math.sqrt(DAYS) if path.variance > 1e-20 else 0.0,
             concept="Sharpe ratio",
             words="sharpe ratio, sharpe",
             shown=_shown("winner", "evaluation", "holdout", "scenarios", "benchmarks"),
@@ -268,7 +267,7 @@ class Metrics(Frozen):
             definition="one-way turnover a year, as a share of wealth",
             quantity="yearly one-way turnover, as a share of wealth",
             better="lower",
-            path=lambda path: path.traded * _DAYS / path.days,
+            path=lambda path: path.traded * DAYS / path.days,
             concept="turnover",
             words="turnover, trades",
             shown=_shown("winner", "evaluation"),
@@ -319,7 +318,7 @@ class Metrics(Frozen):
             definition="transaction costs and borrowing charges a year, as a fraction of wealth",
             quantity="yearly costs",
             better="lower",
-            path=lambda path: path.charged * _DAYS / path.days,
+            path=lambda path: path.charged * DAYS / path.days,
             concept="cost of trading",
             words="cost, costs, costly, drag, friction*, expense*, charge, charges, fee, fees, trading cheaply",
             shown=_shown("winner", "evaluation"),

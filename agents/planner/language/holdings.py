@@ -153,6 +153,8 @@ def tearsheet(form: Form) -> list[Call]:
     runs = form.names("run")
     against = AGAINST.search(r.folded)
     marks = [m for m in r.all("asset") if against is not None and m.start >= against.end()]
+    if len({mark.value for mark in marks}) > 1:
+        form.ask("benchmark: Which of these is the benchmark? A tear sheet has one.")
     if marks:
         arguments["benchmark"] = marks[0].value
         form.use(*marks)

@@ -119,6 +119,20 @@ def test_a_series_without_benchmark_has_a_page_without_one():
     assert "Against the benchmark" not in page
 
 
+@pytest.mark.parametrize(
+    "name", ["$\\bad$", "a $5 note and a $10 note", "_fund", "日本株", "</text><script>x()</script>"]
+)
+def test_the_name_of_a_series_is_text_in_page_and_charts(name):
+    days = [f"2020-{month:02}-15" for month in range(1, 13)]
+    series = {"name": name, "dates": days, "returns": [0.01 * (-1) ** n for n in range(12)]}
+    fund = TearsheetRequest.model_validate({"series": series, "benchmark": "none"})
+    page = render(asyncio.run(make_tearsheet(None, BundledPrices(), "owner", fund)))  # pyright: ignore[reportArgumentType]
+    outline = Outline(page)
+    assert "script" not in outline.tags
+    growth = page[page.index('id="growth-title"') : page.index('id="drawdown-title"')]
+    assert name in Outline(growth[growth.index("<g") : growth.index("</svg>")]).text
+
+
 def test_the_shade_of_a_month_grows_with_its_return():
     values = [0.0, 0.01, -0.02, 0.05, 0.1, -0.1]
     (row,) = heat_map([MonthRow(year=2020, month=n + 1, value=value) for n, value in enumerate(values)]).values()

@@ -180,6 +180,10 @@ def test_a_series_without_benchmark_data_has_none_and_says_so(make) -> None:
         ({"holdings": [{"date": "2030-01-03", "weights": {"AAPL": 1.0}}]}, "holdings.0.date", "expected a day from"),
         ({"series": {**FUND, "returns": [-1.0, *RETURNS[1:]]}}, "series.returns.0", "0.01 is one percent"),
         ({"series": {**FUND, "dates": MONTHS[::-1]}}, "series.dates.1", "does not follow"),
+        ({"series": {**FUND, "dates": ["0001-01-31", *MONTHS[1:]]}}, "series.dates.0", "days from 1800-01-01 on"),
+        ({"series": {**FUND, "returns": [1e300] * 36}}, "series.returns.0", "wealth reaches"),
+        ({"series": {**FUND, "returns": [-0.999999] * 36}}, "series.returns.5", "at most 1e[+]30-fold"),
+        ({"series": {"dates": MONTHS, "prices": [1e300, 1e-300] * 18}}, "series.prices.1", "wealth reaches"),
         (
             {"series": FUND, "benchmark_series": {**FUND, "returns": [0.01] * 36}, "cash_rate": 0.0},
             "series",

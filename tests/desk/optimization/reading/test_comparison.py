@@ -85,13 +85,14 @@ def test_other_data_and_other_code_are_reported(result, changed, flag) -> None:
 
 
 def test_other_decisions_of_agents_are_reported_but_not_other_claims(result) -> None:
-    def with_decision_of(agent):
-        decision = Decision(agent=agent, ordinal=0, author="x", answer={"a": 1})
+    def with_decision(answer):
+        decision = Decision(agent="optimizer", ordinal=0, author="x", answer=answer)
         manifest = result.manifest.model_copy(update={"decisions": (decision,)})
         return result.model_copy(update={"manifest": manifest})
 
-    assert not compare(result, with_decision_of("optimizer")).same_decisions
-    assert compare(result, with_decision_of("explainer")).same_decisions
+    assert not compare(result, with_decision({"a": 1})).same_decisions
+    assert compare(result, with_decision({"claims": ["a"]})).same_decisions
+    assert compare(with_decision({"a": 1, "claims": ["a"]}), with_decision({"a": 1, "claims": []})).same_decisions
 
 
 def test_changes_of_key_figures_are_the_second_minus_the_first_with_their_error(result) -> None:
