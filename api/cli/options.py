@@ -29,13 +29,13 @@ def option(name: str, path: str, text: str, panel: str, default: str | None = No
     PATHS[name] = path
     default = default or _default(path)
     by_default = f"; {default} by default" if default else ""
-    return typer.Option(
-        name,
-        help=f"{text} ({accepted_values(split_path(path)).removeprefix('one of ')}{by_default}).",
-        show_default=False,
-        rich_help_panel=panel,
-        metavar=_metavar(path),
-    )
+    accepted = accepted_values(split_path(path)).removeprefix("one of ")
+    return _described(name, f"{text} ({accepted}{by_default}).", panel, _metavar(path))
+
+
+def _described(name: str, text: str, panel: str, metavar: str | None = None) -> Any:
+    """An option whose help text states the default."""
+    return typer.Option(name, help=text, show_default=False, rich_help_panel=panel, metavar=metavar)
 
 
 def _default(path: str) -> str:
@@ -69,12 +69,7 @@ Prices = Annotated[
 ]
 PriceIndex = Annotated[
     bool,
-    typer.Option(
-        "--price-index",
-        help="The price file excludes dividends, so that --dividend-yield accrues.",
-        show_default=False,
-        rich_help_panel=WHAT,
-    ),
+    _described("--price-index", "The price file excludes dividends, so that --dividend-yield accrues.", WHAT),
 ]
 Calendar = Annotated[
     str | None,
@@ -195,13 +190,7 @@ Lookbacks = Annotated[
 ]
 LookbackMonths = Annotated[
     list[str] | None,
-    typer.Option(
-        "--lookback-months",
-        help="Window of the estimator in months of 21 sessions (1 to 24).",
-        show_default=False,
-        rich_help_panel=SPACE,
-        metavar="N",
-    ),
+    _described("--lookback-months", "Window of the estimator in months of 21 sessions (1 to 24).", SPACE, "N"),
 ]
 Decays = Annotated[
     list[str] | None,
@@ -216,24 +205,17 @@ Bands = Annotated[
 ]
 Free = Annotated[
     list[str] | None,
-    typer.Option(
-        "--free",
-        help="A field of the mandate that the search may vary (target_volatility).",
-        show_default=False,
-        rich_help_panel=SPACE,
-        metavar="NAME",
-    ),
+    _described("--free", "A field of the mandate that the search may vary (target_volatility).", SPACE, "NAME"),
 ]
 
 Scenarios = Annotated[
     list[str] | None,
-    typer.Option(
+    _described(
         "--scenarios",
-        help="Names, separated by commas or repeated: base_case, bull_market, bear_market, high_volatility, "
+        "Names, separated by commas or repeated: base_case, bull_market, bear_market, high_volatility, "
         "low_volatility, cycle (the first five by default).",
-        show_default=False,
-        rich_help_panel=WORLDS,
-        metavar="NAMES",
+        WORLDS,
+        "NAMES",
     ),
 ]
 Engine = Annotated[

@@ -9,22 +9,11 @@ from pydantic import ConfigDict, Field, model_validator
 from desk.base.camel_case import Camel
 from desk.base.frames import frame
 from desk.portfolios.correlation_schemas import CorrelationRepair, Correlations, RepairCorrelations
-from quant.worlds.scenario import Label
+from quant.worlds.scenario import Engine, Label
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Engine: TypeAlias = Literal[
-    "gbm",
-    "heston",
-    "merton",
-    "bates",
-    "regime_switching",
-    "garch",
-    "bootstrap",
-    "conditional_bootstrap",
-    "replay",
-]
 Rebalancing: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly", "yearly", "none"]
 Symbol: TypeAlias = Annotated[str, Field(min_length=1, max_length=32)]
 Weight: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]

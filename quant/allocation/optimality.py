@@ -4,6 +4,7 @@ For a convex objective the gap bounds what any other portfolio gains (Frank and 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -78,15 +79,7 @@ def variance_gap(
         unit = float(np.abs(means).max()) or 1.0
         # the programme meets its rows to 1e-10, which must not decide whether w itself does
         target = float(means @ w) / unit - 1e-10
-        constraints = Constraints(
-            constraints.low,
-            constraints.high,
-            constraints.groups,
-            constraints.turnover,
-            constraints.current,
-            means / unit,
-            target,
-        )
+        constraints = replace(constraints, mean=means / unit, target=target)
     return (variance + highest(-pull, constraints)) / size
 
 

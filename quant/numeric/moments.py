@@ -112,15 +112,12 @@ def checked_matrix(values: ArrayLike | Returns, *, name: str, shortest: int) -> 
 
 
 def finite_matrix(values: ArrayLike | Returns, *, name: str, shortest: int = 1) -> Floats:
-    """`values` as a contiguous array of shape (T, K); a vector raises a DataError.
+    """Like `checked_matrix`, but a vector raises a DataError.
 
     Parameters
     ----------
-    values : array_like of shape (T, K), or Returns
-    name : str
-        How the error calls it.
-    shortest : int
-        Smallest T that is allowed.
+    values, name, shortest
+        As for `checked_matrix`.
 
     Returns
     -------
@@ -129,7 +126,7 @@ def finite_matrix(values: ArrayLike | Returns, *, name: str, shortest: int = 1) 
     Raises
     ------
     DataError
-        If the shape is another, T is too small, or a value is not finite.
+        As `checked_matrix`.
     """
     array = np.ascontiguousarray(values.values if isinstance(values, Returns) else values, dtype=np.float64)
     if array.ndim != 2 or array.shape[0] < shortest or array.shape[1] < 1:

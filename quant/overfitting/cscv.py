@@ -16,6 +16,7 @@ from quant.numeric.elementary import log, normal_quantile
 from quant.numeric.errors import DataError
 from quant.numeric.moments import NO_VARIATION, checked_matrix
 from quant.numeric.returns import Returns
+from quant.overfitting.ranks import first_maximum, rank_from_below
 
 SelectionRule: TypeAlias = Callable[[Floats], int]
 """Chooses a trial: read-only returns of shape (t, N) in time order go in, a column of them comes out."""
@@ -125,26 +126,11 @@ def _ratios(
 
 @compiled
 def _evaluate(ratios: Floats, winner: int) -> tuple[float, float]:
-    """Rank of the winner from below, ties sharing the average rank, and the mean of all."""
-    value = ratios[winner]
-    below = 0
-    equal = 0
-    for k in range(ratios.size):
-        below += ratios[k] < value
-        equal += ratios[k] == value
+    """Rank of the winner from below, and the mean of all."""
     mean = 0.0
     for k in range(ratios.size):
         mean += ratios[k]
-    return below + 0.5 * (equal + 1), mean / ratios.size
-
-
-@compiled
-def _first_maximum(values: Floats) -> int:
-    best = 0
-    for k in range(1, values.size):
-        if values[k] > values[best]:
-            best = k
-    return best
+    return rank_from_below(ratios, winner), mean / ratios.size
 
 
 @compiled
@@ -188,7 +174,7 @@ def _splits(
         for side in range(2):
             # a split and its complement stand at mirrored places of the lexicographic order
             place = i if side == 0 else splits - 1 - i
-            winner = _first_maximum(ratios[side])
+            winner = first_maximum(ratios[side])
             rank, mean = _evaluate(ratios[1 - side], winner)
             selected[place] = winner
             out[0, place] = log(rank / (trials + 1.0 - rank))
@@ -359,7 +345,7 @@ def highest_sharpe(returns: Floats) -> int:
     none = np.zeros(trials)
     ratios = np.empty(trials)
     _ratios(sums[0, 0], none, sums[1, 0], none, centre, float(rows), NO_VARIATION, ratios)
-    return _first_maximum(ratios)
+    return first_maximum(ratios)
 
 
 def apply_rule(rule: SelectionRule, returns: Floats) -> int:

@@ -16,6 +16,7 @@ from quant.numeric.frozen import Frozen
 from quant.numeric.returns import Returns
 from quant.numeric.units import DAYS
 from quant.overfitting.cscv import SelectionRule, apply_rule, checked_blocks, wilson_interval
+from quant.overfitting.ranks import first_maximum, rank_from_below
 from quant.strategies.goal import Goal
 from quant.strategies.objective import GOAL_CODES, checked_weights, score_into
 
@@ -75,26 +76,6 @@ def _sharpe_of(total: float, squares: float, days: float) -> float:
     if variance * days <= 1e-12 * squares:
         return 0.0
     return mean / math.sqrt(variance) * math.sqrt(DAYS)
-
-
-@compiled
-def _rank(values: Floats, winner: int) -> float:
-    """Rank of one value from below, 1 for the lowest; ties share the average rank."""
-    below = 0
-    equal = 0
-    for k in range(values.size):
-        below += values[k] < values[winner]
-        equal += values[k] == values[winner]
-    return below + 0.5 * (equal + 1)
-
-
-@compiled
-def _first_maximum(values: Floats) -> int:
-    best = 0
-    for k in range(1, values.size):
-        if values[k] > values[best]:
-            best = k
-    return best
 
 
 @compiled
@@ -168,11 +149,11 @@ def _splits(
                 for k in range(trials):
                     values[k, history] = term[half, k]
                 score_into(values, weights, goal, scores)
-                winner = _first_maximum(scores)
-            out[split, 0] = _rank(term[1 - half], winner)
+                winner = first_maximum(scores)
+            out[split, 0] = rank_from_below(term[1 - half], winner)
             out[split, 1] = term[half, winner]
             out[split, 2] = term[1 - half, winner]
-            out[split, 3] = _rank(sharpe[1 - half], _first_maximum(sharpe[half]))
+            out[split, 3] = rank_from_below(sharpe[1 - half], first_maximum(sharpe[half]))
             other = 1 - half
             out[split, 4] = _utility_of(total[other, winner], square[other, winner], days, gamma)
             out[split, 4] -= _utility_of(own_total[other, winner], own_square[other, winner], days, gamma)

@@ -139,14 +139,8 @@ def christoffersen(
 
     Parameters
     ----------
-    returns : array_like of shape (T,), or Returns of one asset
-        Daily returns as fractions, in time order.
-    value_at_risk : float or array_like, shape (T,)
-        Positive for a loss, announced before each day.
-    level : float
-        Confidence level in (0, 1) of the value-at-risk.
-    observations : int
-        Smallest T that is allowed.
+    returns, value_at_risk, level, observations
+        As for `kupiec`; the order of the days matters.
 
     Returns
     -------

@@ -20,6 +20,7 @@ from quant.numeric.arguments import check_fields, checked_arguments, refuse_over
 from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
+from quant.numeric.moments import checked_series
 from quant.numeric.units import DAYS
 from quant.volatility.garch_likelihood import maximise
 
@@ -107,15 +108,9 @@ class Garch:
 
 
 def _checked(returns: ArrayLike, shortest: int) -> Floats:
-    array = np.ascontiguousarray(returns, dtype=np.float64)
-    if array.ndim != 1 or array.size < shortest:
-        raise DataError(f"`returns` must have shape (T,), T >= {shortest}; got {array.shape}")
-    finite = np.isfinite(array)
-    if not finite.all():
-        row = int(np.argmin(finite))
-        raise DataError(f"`returns` must be finite; row {row} is {array[row]}")
-    refuse_overflow(array, "returns")
-    return array
+    series = checked_series(returns, name="returns", shortest=shortest)
+    refuse_overflow(series, "returns")
+    return series
 
 
 @compiled

@@ -31,7 +31,7 @@ A single asset has the law of `quant.worlds.paths`.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -49,18 +49,19 @@ from quant.worlds.joint_history import FilteredResiduals, filtered_residuals, ga
 from quant.worlds.joint_laws import MarketState, lognormal_law, states_law
 from quant.worlds.joint_moments import Settings, between, given_moments, moments_of
 from quant.worlds.resampling import SHORTEST_BLOCK
+from quant.worlds.scenario import Engine
 
-JointEngine: TypeAlias = Literal[
-    "gbm",
-    "heston",
-    "merton",
-    "bates",
-    "regime_switching",
-    "garch",
-    "bootstrap",
-    "conditional_bootstrap",
-    "replay",
-]
+_CODES: Final[dict[Engine, int]] = {
+    "gbm": engines.GBM,
+    "heston": engines.HESTON,
+    "merton": engines.MERTON,
+    "bates": engines.BATES,
+    "regime_switching": engines.REGIME,
+    "garch": engines.GARCH,
+    "bootstrap": engines.BOOTSTRAP,
+    "conditional_bootstrap": engines.LABELLED,
+    "replay": engines.REPLAY,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,7 @@ class JointModel:
         Constants of the kernels.
     """
 
-    engine: JointEngine
+    engine: Engine
     mu: Floats
     sigma: Floats
     correlation: Floats
@@ -99,7 +100,7 @@ class JointModel:
 
 @checked_arguments
 def joint_model(
-    engine: JointEngine,
+    engine: Engine,
     *,
     cash_rate: float,
     seed: int,
@@ -187,8 +188,8 @@ def joint_model(
     >>> sample_joint(model, days=5).shape
     (5, 2, 64)
     """
-    if engine not in get_args(JointEngine):
-        raise DataError(f"`engine` must be one of {', '.join(get_args(JointEngine))}; got {engine!r}")
+    if engine not in _CODES:
+        raise DataError(f"`engine` must be one of {', '.join(_CODES)}; got {engine!r}")
     if not 0 <= seed < 2**63:
         raise DataError(f"`seed` must lie in [0, 2**63); got {seed}")
     between("cash_rate", cash_rate, -0.05, 0.25)
@@ -228,11 +229,10 @@ def joint_model(
     else:
         moments = moments_of(mu, sigma, correlation)
         constants = lognormal_law(engine, moments, settings)
-    code = get_args(JointEngine).index(engine)
     text = f"{seed}/joint/{name}"
     key = np.uint64(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little"))
     tables = Tables(
-        code,
+        _CODES[engine],
         constants.numbers,
         np.ascontiguousarray(constants.rows),
         np.ascontiguousarray(constants.lower),

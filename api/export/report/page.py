@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Template
 from markupsafe import Markup, escape
 
 from api.export import formatting as words
 from api.export.drawing import figure_element
 from api.export.report.charts import charts
+from api.export.templates import load_template
 from desk.base.text import sentence_case
 from desk.figures.figures import Figure, RenderedClaim, format_figure
 from desk.figures.guard.claims import split_by_figures
@@ -64,15 +64,10 @@ def render(
 
 
 @cache
-def _page() -> Any:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(
+def _page() -> Template:
+    return load_template(
+        "page.html.j2",
+        Path(__file__).parent,
         w=words,
         COLOURS=COLOURS,
         METRICS=METRICS,
@@ -85,7 +80,6 @@ def _page() -> Any:
         exact=exact,
         origin=origin,
     )
-    return environment.get_template("page.html.j2")
 
 
 def _sections(result: OptimizationResult) -> list[tuple[str, list[RenderedClaim]]]:

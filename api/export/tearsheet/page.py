@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Template
 
 from api.export.drawing import figure_element
 from api.export.formatting import percent, series_statistic
 from api.export.tearsheet.charts import charts
+from api.export.templates import load_template
 from desk.base.text import number, plural, sentence_case
 from desk.tearsheets.schemas import MonthRow, StatisticRow, TearsheetDocument
 
@@ -62,16 +63,12 @@ def heat_map(months: Sequence[MonthRow]) -> Mapping[int, tuple[HeatCell, ...]]:
 
 
 @cache
-def _page() -> Any:
+def _page() -> Template:
     folder = Path(__file__).parent
-    environment = Environment(
-        loader=FileSystemLoader([folder, folder.parent / "report"]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(
+    return load_template(
+        "tearsheet.html.j2",
+        folder,
+        folder.parent / "report",
         chart=figure_element,
         cell=_cell,
         months=MONTHS,
@@ -80,7 +77,6 @@ def _page() -> Any:
         plural=plural,
         sentence_case=sentence_case,
     )
-    return environment.get_template("tearsheet.html.j2")
 
 
 def _cell(row: StatisticRow, value: float | None) -> str:

@@ -28,52 +28,50 @@ from desk.portfolios.optimizers.responses import (
     RiskParityOptimization,
 )
 
-router = APIRouter(tags=["optimization"], route_class=limited_route(16_000_000, max_parts=50_000, ignore_values=True))
+_LIMITED = limited_route(16_000_000, max_parts=50_000, ignore_values=True)
+
+router = APIRouter(tags=["optimization"], route_class=_LIMITED)
+optimizers = APIRouter(prefix="/optimization", responses=error_responses(400, 404, 413), route_class=_LIMITED)
 
 OptimizationId: TypeAlias = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", examples=["o-1f0c9c2be5b74d0d8f4a"])]
-_FAILURES = error_responses(400, 404, 413)
 
 
-@router.post(
-    "/optimization/risk-parity",
+@optimizers.post(
+    "/risk-parity",
     summary="Weights by risk parity, with equal or given risk budgets",
     response_model=RiskParityOptimization,
-    responses=_FAILURES,
 )
 async def risk_parity(body: RiskParityRequest, service: ServiceDep, principal: PrincipalDep) -> Any:
     return await _optimize(service, principal, body)
 
 
-@router.post(
-    "/optimization/hrp",
+@optimizers.post(
+    "/hrp",
     summary="Weights by hierarchical risk parity",
     response_model=HrpOptimization,
-    responses=_FAILURES,
 )
 async def hrp(body: HrpRequest, service: ServiceDep, principal: PrincipalDep) -> Any:
     return await _optimize(service, principal, body)
 
 
-@router.post(
-    "/optimization/minimum-cvar",
+@optimizers.post(
+    "/minimum-cvar",
     summary="Weights with the least conditional value at risk on the given periods",
     description="Minimizes the mean loss of the worst `1 - level` of the periods (CVaR, expected shortfall) within the "
     "bounds (Rockafellar and Uryasev 2000). `covariance` has no effect on the weights, only on the volatility and its "
     "parts. A solution that violates groups or turnover is rejected.",
     response_model=MinimumCvarOptimization,
-    responses=_FAILURES,
 )
 async def minimum_cvar(body: MinimumCvarRequest, service: ServiceDep, principal: PrincipalDep) -> Any:
     return await _optimize(service, principal, body)
 
 
-@router.post(
-    "/optimization/maximum-diversification",
+@optimizers.post(
+    "/maximum-diversification",
     summary="Weights with the highest diversification ratio under constraints",
     description="Maximizes the mean volatility of the assets over that of the portfolio (Choueifaty and Coignard "
     "2008); needs no expected returns.",
     response_model=MaximumDiversificationOptimization,
-    responses=_FAILURES,
 )
 async def maximum_diversification(
     body: MaximumDiversificationRequest, service: ServiceDep, principal: PrincipalDep
@@ -81,14 +79,16 @@ async def maximum_diversification(
     return await _optimize(service, principal, body)
 
 
-@router.post(
-    "/optimization/efficient-frontier",
+@optimizers.post(
+    "/efficient-frontier",
     summary="The efficient frontier of return and risk under constraints",
     response_model=FrontierOptimization,
-    responses=_FAILURES,
 )
 async def efficient_frontier(body: FrontierRequest, service: ServiceDep, principal: PrincipalDep) -> Any:
     return await _optimize(service, principal, body)
+
+
+router.include_router(optimizers)
 
 
 @router.get(

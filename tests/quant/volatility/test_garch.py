@@ -220,8 +220,8 @@ def test_the_same_days_give_the_same_bits() -> None:
 @pytest.mark.parametrize(
     ("days", "message"),
     [
-        (np.ones(499), r"`returns` must have shape \(T,\), T >= 500; got \(499,\)"),
-        (np.ones((500, 2)), r"`returns` must have shape \(T,\)"),
+        (np.ones(499), r"`returns` must be finite, of shape \(T,\), T >= 500; got \(499,\)"),
+        (np.ones((500, 2)), r"`returns` must be finite, of shape \(T,\)"),
         (np.append(np.ones(600), np.nan), "row 600 is nan"),
         (np.append(np.inf, np.ones(600)), "row 0 is inf"),
         (np.full(600, 0.01), "`returns` do not vary"),

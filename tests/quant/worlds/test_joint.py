@@ -14,7 +14,7 @@ from scipy import stats
 from quant.numeric.errors import DataError
 from quant.numeric.random_numbers import philox
 from quant.numeric.returns import Returns
-from quant.worlds.joint import JointEngine, JointModel, joint_model, sample_joint
+from quant.worlds.joint import JointModel, joint_model, sample_joint
 from quant.worlds.joint_history import FilteredResiduals, filtered_residuals
 from quant.worlds.joint_laws import MarketState
 from quant.worlds.paths import path_model, sample_paths
@@ -34,7 +34,7 @@ LABELS = (np.arange(1_200) % 97) > 20
 STATES = (MarketState(MU, SIGMA, R), MarketState([-0.2, -0.3, 0.1], 2 * SIGMA, 0.5 * R + 0.5))
 TRANSITION = np.array([[0.99, 0.01], [0.04, 0.96]])
 GARCH = FilteredResiduals([0.02, 0.03, 0.01], [0.08, 0.06, 0.10], [0.90, 0.88, 0.90], HISTORY)
-ENGINES = get_args(JointEngine)
+ENGINES = get_args(Engine)
 LOGNORMAL = ("gbm", "heston", "merton", "bates", "regime_switching")
 PARTS: dict[str, dict[str, Any]] = {
     "garch": {"garch": GARCH},
@@ -513,7 +513,7 @@ def test_a_seed_and_a_name_make_a_path(engine: str) -> None:
 )
 @settings(max_examples=60, deadline=None)
 def test_no_model_loses_everything_in_a_day(
-    engine: JointEngine, assets: int, seed: int, sigma: float, leverage: float, rank: int
+    engine: Engine, assets: int, seed: int, sigma: float, leverage: float, rank: int
 ) -> None:
     """Correlations of low rank are singular: factors of rank one to three without a rest of their own."""
     rng = np.random.default_rng(seed)
