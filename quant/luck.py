@@ -7,23 +7,11 @@ Everything is per period, never annual, and takes historical series, never simul
 
 from typing import TYPE_CHECKING
 
+from quant import overfitting
 from quant.numeric.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from quant.overfitting.cross_validation import (
-        PurgedSplit,
-        PurgedSplits,
-        WalkForward,
-        backtest_paths,
-        combinatorial_purged_splits,
-        walk_forward,
-    )
-    from quant.overfitting.cscv import OverfittingProbability, SelectionRule, highest_sharpe, probability_of_overfitting
-    from quant.overfitting.predictive_ability import Spa, performance_differences, superior_predictive_ability
-    from quant.overfitting.selection import Overfitting, backtest_overfitting
-    from quant.overfitting.track_record import minimum_backtest_length, minimum_track_record
-    from quant.overfitting.verdict import Light, traffic_light
-    from quant.overfitting.winner_luck import WinnerLuck, luck_of_winner
+    from quant.overfitting import *
     from quant.performance.sharpe_ratio import (
         deflated_sharpe,
         deflated_sharpe_of_series,
@@ -37,32 +25,12 @@ else:
     __getattr__ = lazy_exports(__name__)
 
 __all__ = [
-    "Light",
-    "Overfitting",
-    "OverfittingProbability",
-    "PurgedSplit",
-    "PurgedSplits",
-    "SelectionRule",
-    "Spa",
-    "WalkForward",
-    "WinnerLuck",
-    "backtest_overfitting",
-    "backtest_paths",
-    "combinatorial_purged_splits",
     "deflated_sharpe",
     "deflated_sharpe_of_series",
     "effective_trials",
     "expected_maximum_sharpe",
-    "highest_sharpe",
-    "luck_of_winner",
-    "minimum_backtest_length",
-    "minimum_track_record",
-    "performance_differences",
     "probabilistic_sharpe",
-    "probability_of_overfitting",
     "sharpe_error",
     "sharpe_variance",
-    "superior_predictive_ability",
-    "traffic_light",
-    "walk_forward",
 ]
+__all__ += overfitting.__all__

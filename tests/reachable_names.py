@@ -88,7 +88,8 @@ class SourceTree:
             names = _defined(statement)
             for name in names or [BODY]:
                 definitions[name].add(statement)
-            if "__all__" in names and isinstance(statement, ast.Assign):
+            # a module that exports the names of a package has no list of its own
+            if "__all__" in names and isinstance(statement, ast.Assign) and _is_literal(statement.value):
                 self._exports[module] = tuple(ast.literal_eval(statement.value))
 
     def _references(self, definition: Definition) -> Iterator[Definition]:
@@ -122,9 +123,18 @@ class SourceTree:
         while True:
             definitions = self._modules.get(definition.module, {})
             imports = definitions[BODY].imports if BODY in definitions else {}
-            if definition.name in definitions or definition.name not in imports:
+            if definition.name in definitions:
                 return definition
-            definition = imports[definition.name]
+            if definition.name in imports:
+                definition = imports[definition.name]
+            elif "*" in imports:
+                definition = Definition(imports["*"].module, definition.name)
+            else:
+                return definition
+
+
+def _is_literal(value: ast.expr) -> bool:
+    return isinstance(value, ast.List) and all(isinstance(item, ast.Constant) for item in value.elts)
 
 
 def _module_name(path: Path) -> str:

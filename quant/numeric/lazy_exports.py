@@ -13,7 +13,8 @@ def lazy_exports(module: str) -> Callable[[str], Any]:
     """Module-level `__getattr__` for `module` that imports each public name on first use.
 
     The names and the modules that define them are those of the `if TYPE_CHECKING:` imports of `module`: type checkers,
-    import-linter and this function read the same lines. The source is parsed at the first access of a name.
+    import-linter and this function read the same lines; a star stands for the `__all__` of a package. The source is
+    parsed at the first access of a name.
 
     Parameters
     ----------
@@ -30,7 +31,12 @@ def lazy_exports(module: str) -> Callable[[str], Any]:
     def sources() -> dict[str, str]:
         path = Path(sys.modules[module].__file__ or "")
         statements = (node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.ImportFrom))
-        return {alias.name: node.module for node in statements if node.module for alias in node.names}
+        imports = [(alias.name, node.module) for node in statements if node.module for alias in node.names]
+        return {
+            exported: package
+            for name, package in imports
+            for exported in (import_module(package).__all__ if name == "*" else [name])
+        }
 
     def resolve(name: str) -> Any:
         if name.startswith("_") or name not in sources():

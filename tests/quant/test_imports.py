@@ -88,11 +88,12 @@ def test_public_names_resolve_to_the_objects_of_their_modules(name: str) -> None
     module = importlib.import_module(name)
     statements = ast.walk(ast.parse(Path(str(module.__file__)).read_bytes()))
     defined = {
-        alias.name: statement.module
+        public: statement.module
         for statement in statements
         if isinstance(statement, ast.ImportFrom) and str(statement.module).startswith("quant.")
         for alias in statement.names
         if alias.name != "lazy_exports"
+        for public in (importlib.import_module(str(statement.module)).__all__ if alias.name == "*" else [alias.name])
     }
     assert sorted(defined) == sorted(module.__all__)
     for public, origin in defined.items():
