@@ -12,6 +12,12 @@
 - `efficient_frontier`: all trade-offs of return and variance between bounds, exactly.
 - `resampled_frontier`: the same, averaged over resampled histories, so that errors of estimation weigh less.
 - `weight_intervals`: how far the weights of any of these rules are chance.
+
+And what judges a portfolio that they, or others, have made:
+
+- `risk_contributions`: the share of each asset in the volatility.
+- `variance_gap`: how far a variance can lie above the least one, proved by duality.
+- `sharpe_gap`: how far a Sharpe ratio can lie below the highest one.
 """
 
 from typing import TYPE_CHECKING
