@@ -15,7 +15,7 @@
 
 And what judges a portfolio that they, or others, have made:
 
-- `risk_contributions`: the share of each asset in the volatility.
+- `risk_contributions`: the part of the volatility that each asset brings.
 - `variance_gap`: how far a variance can lie above the least one, proved by duality.
 - `sharpe_gap`: how far a Sharpe ratio can lie below the highest one.
 """
