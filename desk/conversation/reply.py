@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from desk.conversation.wishes import Offer
+from desk.conversation.wishes import MOST_NAMES, Offer
 from desk.figures.figures import Claim
 from desk.figures.guard.claims import MAX_CLAIMS
 from quant.numeric.frozen import Frozen
@@ -18,7 +18,9 @@ class Reply(Frozen):
         Field(description="declined: the desk cannot do it; asked_back: the question is not clear enough to act on"),
     ] = "answered"
     claims: Annotated[tuple[Claim, ...], Field(max_length=MAX_CLAIMS)] = ()
-    offers: Annotated[tuple[Offer, ...], Field(max_length=14, description="What can be asked instead, or next")] = ()
+    offers: Annotated[
+        tuple[Offer, ...], Field(max_length=MOST_NAMES, description="What can be asked instead, or next")
+    ] = ()
 
 
 OFFERS: dict[Offer, tuple[str, str]] = {
