@@ -16,8 +16,8 @@
 And what judges a portfolio that they, or others, have made:
 
 - `risk_contributions`: the part of the volatility that each asset brings.
-- `variance_gap`: how far a variance can lie above the least one, proved by duality.
-- `sharpe_gap`: how far a Sharpe ratio can lie below the highest one.
+- `variance_gap`: a bound on how much less variance another portfolio could have.
+- `sharpe_gap`: a bound on how much higher a Sharpe ratio another portfolio could have.
 """
 
 from typing import TYPE_CHECKING
