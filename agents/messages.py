@@ -5,12 +5,11 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
-Stop: TypeAlias = Literal["answered", "truncated", "malformed", "blocked"]
-"""How an answer ended: normally; cut off by a token limit; unusable; stopped by a guardrail or filter."""
+from desk.runs.events.models import Stop
 
 _STOPS: dict[str, Stop] = {
     "guardrail_intervened": "blocked",

@@ -9,7 +9,6 @@ from typing import Any, Generic, Literal, TypeVar
 from langchain_core.messages import HumanMessage
 
 from agents.build import Agent
-from agents.messages import Stop
 from agents.models.stream_events import ModelCall, ModelFallback, ModelRetry, Notice, ToolStart
 from desk.figures.figures import Claim, collect_figures
 from desk.figures.guard.claims import REFERENCE, codes, recited_claims
@@ -27,7 +26,7 @@ from desk.runs.events.agents import (
     ToolCalled,
     ToolReturned,
 )
-from desk.runs.events.models import ModelAnswered, ModelReplaced, ModelRetried
+from desk.runs.events.models import ModelAnswered, ModelReplaced, ModelRetried, Stop
 from desk.runs.events.run import WarningIssued
 from desk.runs.events.table import TraceEvent
 from desk.runs.model_answers import delete_answers

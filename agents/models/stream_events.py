@@ -2,8 +2,8 @@
 
 from typing import Any, Literal
 
-from agents.messages import Stop
 from agents.models.failures import Reason
+from desk.runs.events.models import Stop
 from quant.numeric.frozen import Frozen
 
 

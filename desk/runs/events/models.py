@@ -8,6 +8,7 @@ from desk.governance.usage import Usage
 from desk.runs.events.base import AgentEvent, Measure, Row
 
 Stop: TypeAlias = Literal["answered", "truncated", "malformed", "blocked"]
+"""How an answer ended: normally; cut off by a token limit; unusable; stopped by a guardrail or filter."""
 
 _STOPS: dict[Stop, str] = {
     "answered": "answered",
