@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from desk.figures import labels
+from desk.base.text import spaced
 from desk.figures.figures import Figure, collect_figures
 from desk.figures.metric_figures import metric_labels
 from desk.figures.tables import Exhibit, build_listing, build_table
@@ -101,7 +101,7 @@ def _scenarios(figures: Sequence[Figure]) -> Exhibit:
     names = _ids_matching(figures, r"in_(\w+)_benefit_bps")
     rows = [
         (
-            "History alone" if n == "history" else labels.plain_label(n).capitalize(),
+            "History alone" if n == "history" else spaced(n).capitalize(),
             *(f"in_{n}_{of}" for of in ("benefit_bps", "regret_bps", "retention")),
         )
         for n in names

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from desk.base.text import spaced
 from desk.figures.metric_figures import metric_labels
 from desk.figures.tables import Exhibit, build_listing, build_notes, build_table
 
@@ -30,7 +31,7 @@ _SCENARIO = {
 
 
 def _evaluated(evaluation: "QuickEvaluation") -> Iterator[Exhibit]:
-    scenario = evaluation.scenario.replace("_", " ")
+    scenario = spaced(evaluation.scenario)
     titles = {
         "history": f"On history, {evaluation.first_day} to {evaluation.last_day}",
         "simulated": f"Simulated: {scenario}, mean over paths",

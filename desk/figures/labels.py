@@ -1,5 +1,6 @@
 """Labels of strategies, parameters and scenarios for use in sentences."""
 
+from desk.base.text import spaced
 from quant.strategies.choices import ESTIMATORS, INNER_PORTFOLIOS
 from quant.strategies.config import StrategyConfig
 from quant.strategies.family import FAMILY, PARAMETERS
@@ -30,12 +31,8 @@ def strategy_label(config: StrategyConfig) -> str:
 
 
 def function_label(name: str) -> str:
-    return _TITLES.get(name, plain_label(name))
+    return _TITLES.get(name, spaced(name))
 
 
 def parameter_label(name: str) -> str:
-    return _PARAMETERS.get(name, f"the {plain_label(name)}")
-
-
-def plain_label(name: str) -> str:
-    return name.replace("_", " ")
+    return _PARAMETERS.get(name, f"the {spaced(name)}")

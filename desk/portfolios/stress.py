@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.figures.sheet import ORDINALS, Money, Sheet
 from desk.market.prices import PriceSource
-from desk.portfolios.holdings import INDEX, Assets, Holdings, load_assets
+from desk.portfolios.holdings import CASH, INDEX, Assets, Holdings, load_assets
 from desk.portfolios.stress_schemas import (
     FactorLoss,
     FactorStress,
@@ -27,7 +27,14 @@ async def load_factors(prices: PriceSource, holdings: Holdings, factors: Sequenc
     """The risky holdings and the factors, on the days that all of them have."""
     held = holdings.assets.returns.assets
     known = {name.casefold() for name in held}
-    return await load_assets(prices, (*held, *(name for name in factors if name.casefold() not in known)))
+    if any(name.casefold() == CASH for name in factors):
+        raise InvalidInput("shocks", CASH, reason="cash has no prices that move", allowed="assets with prices")
+    try:
+        return await load_assets(prices, (*held, *(name for name in factors if name.casefold() not in known)))
+    except InvalidInput as error:
+        reason, _ = reason_and_allowed(str(error))
+        reason = reason.removeprefix(f"{error.field}: ")
+        raise InvalidInput("shocks", error.value, reason=reason, allowed=error.allowed) from error
 
 
 def assess_reverse_stress(holdings: Holdings, stress: StressRequest) -> ReverseStress:

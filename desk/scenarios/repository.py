@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.base.names import identifier
-from desk.figures import labels
+from desk.base.text import spaced
 from desk.figures.figures import Figure
 from desk.figures.sheet import Sheet
 from desk.scenarios.schemas import HISTORY, ScenarioShown
@@ -176,9 +176,9 @@ def _build_catalog(scenarios: tuple[Scenario, ...]) -> ScenarioCatalog:
 def _add_figures(sheet: Sheet, scenario: Scenario) -> None:
     # the name is an identifier: letters, digits and underscores
     name = scenario.name
-    inside = f'in the scenario "{labels.plain_label(name)}"'
-    sheet.add(f"{name}_name", "a scenario by name", labels.plain_label(name), "text")
-    sheet.add(f"{name}_engine", "way in which its paths are drawn", labels.plain_label(scenario.engine), "text")
+    inside = f'in the scenario "{spaced(name)}"'
+    sheet.add(f"{name}_name", "a scenario by name", spaced(name), "text")
+    sheet.add(f"{name}_engine", "way in which its paths are drawn", spaced(scenario.engine), "text")
     sheet.add(f"{name}_mu", f"expected yearly return of the risky asset {inside}", scenario.mu, "percent")
     sheet.add(f"{name}_sigma", f"yearly volatility of the risky asset {inside}", scenario.sigma, "percent")
     sheet.add(f"{name}_cash", f"yearly cash rate {inside}", scenario.cash_rate, "percent")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from desk.base.errors import InvalidInput
+from desk.base.text import spaced
 from desk.figures import labels
 from desk.figures.figures import Figure
 from desk.figures.metric_figures import metric_figures
@@ -237,7 +238,7 @@ def _figures(
     world: World, quick_evaluation: QuickEvaluation, weight: float, part: slice, simulated: Simulation | None
 ) -> tuple[Figure, ...]:
     sheet, mandate = Sheet(TOOL, "quick"), quick_evaluation.rule.mandate
-    place = labels.plain_label(quick_evaluation.scenario)
+    place = spaced(quick_evaluation.scenario)
     sheet.add("name", "the configuration that was evaluated", quick_evaluation.name, "text")
     sheet.add("universe", "prices that the configuration was evaluated on", world.market.source, "text")
     if simulated is not None:

@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from desk.base.errors import InvalidInput, reason_and_allowed
+from desk.base.text import spaced
 from desk.figures.figures import Figure
-from desk.figures.labels import plain_label
 from desk.figures.sheet import ORDINALS, Sheet
 from desk.market.prices import PriceSource
 from desk.portfolios.holdings import INDEX, Assets, Holdings, load_holdings
@@ -185,9 +185,7 @@ def _caveats(assets: Assets, scenario: Scenario | None) -> list[str]:
             "The future is drawn from blocks of the assets' own past, with its means: nothing new can happen in it."
         )
         return [caveats, assets.days_used, *assets.caveats]
-    caveats = [
-        f"The index follows the scenario {plain_label(scenario.name)}: its return and volatility are assumptions."
-    ]
+    caveats = [f"The index follows the scenario {spaced(scenario.name)}: its return and volatility are assumptions."]
     if scenario.engine == "gbm":
         caveats.append(GBM_BANNER)
     if scenario.engine in _RESAMPLING:
@@ -199,7 +197,7 @@ def _figures(
     holdings: Holdings, plan: SavingsPlan, scenario: Scenario | None, model: JointModel, summary: WealthSummary
 ) -> tuple[Figure, ...]:
     sheet = Sheet(TOOL, "wealth")
-    source = plain_label(scenario.name) if scenario else "own history"
+    source = spaced(scenario.name) if scenario else "own history"
     sheet.add("scenario", "scenario of the simulated wealth", source, "text")
     sheet.add("years", "years of the simulated wealth", float(plan.years), "years")
     sheet.add("paths", "simulated paths of wealth", plan.paths, "count")

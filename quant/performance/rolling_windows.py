@@ -1,6 +1,7 @@
 """Volatility, Sharpe ratio and beta over a moving window of one return series."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,9 @@ from quant.numeric.moments import checked_series, same_length
 from quant.numeric.returns import Returns
 from quant.numeric.units import DAYS
 from quant.performance.growth import checked_total
+
+_MOST_AT_ONCE = 2_000_000
+"""Values of windows that are in memory at once: all windows of a long series would take gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -81,20 +85,35 @@ def rolling(
         same_length(returns=r, rate=riskless)
     elif not np.isfinite(riskless):
         raise DataError(f"`rate` must be finite; got {riskless!r}")
-    excess = sliding_window_view(r - riskless, window)
+    excess = r - riskless
     beta = None
     if benchmark is not None:
         market = checked_total(benchmark, name="benchmark", shortest=2)
         same_length(returns=r, benchmark=market)
-        beta = _aligned(_slopes(excess, sliding_window_view(market - riskless, window)), r.size)
+        beta = _by_window(_slopes, window, excess, market - riskless)
     root = math.sqrt(periods)
-    spread = excess.std(axis=1, ddof=1)
     return Rolling(
         window=window,
-        volatility=_aligned(root * sliding_window_view(r, window).std(axis=1, ddof=1), r.size),
-        sharpe=_aligned(root * _over(excess.mean(axis=1), spread), r.size),
+        volatility=root * _by_window(_deviations, window, r),
+        sharpe=root * _by_window(_ratios, window, excess),
         beta=beta,
     )
+
+
+def _by_window(statistic: Callable[..., Floats], window: int, *series: Floats) -> Floats:
+    """`statistic` of the windows that end with each period, NaN before the first full one."""
+    views = [sliding_window_view(each, window) for each in series]
+    count, rows = len(views[0]), max(1, _MOST_AT_ONCE // window)
+    parts = [statistic(*(view[first : first + rows] for view in views)) for first in range(0, count, rows)]
+    return np.concatenate([np.full(window - 1, np.nan), *parts])
+
+
+def _deviations(x: Floats) -> Floats:
+    return x.std(axis=1, ddof=1)
+
+
+def _ratios(x: Floats) -> Floats:
+    return _over(x.mean(axis=1), _deviations(x))
 
 
 def _slopes(y: Floats, x: Floats) -> Floats:
@@ -106,8 +125,3 @@ def _over(reward: Floats, risk: Floats) -> Floats:
     out = np.full(reward.shape, np.nan)
     np.divide(reward, risk, out=out, where=risk > 0.0)
     return out
-
-
-def _aligned(values: Floats, observations: int) -> Floats:
-    """One value per period, NaN before the first full window."""
-    return np.concatenate([np.full(observations - values.size, np.nan), values])

@@ -8,6 +8,7 @@ from agents.planner.language.amounts import Amount
 from agents.planner.language.grammar import Reading
 from agents.planner.language.slots import FRACTION, UNITS, Pair, match
 from agents.planner.language.words import Mark
+from desk.base.text import spaced
 from desk.conversation.focus import Focus
 from quant.numeric.frozen import Frozen
 from quant.strategies.choices import REBALANCING
@@ -95,7 +96,7 @@ PLAIN: Final = {
 
 
 def plain(name: str) -> str:
-    return PLAIN.get(name, name.replace("_", " "))
+    return PLAIN.get(name, spaced(name))
 
 
 class Call(Frozen):

@@ -10,6 +10,7 @@ from agents.planner.language.grammar import Reading, read
 from agents.planner.language.intent import Action, action_of
 from agents.planner.language.lexicon import LEXICON, Lexicon
 from agents.planner.language.words import Mark
+from desk.base.text import spaced
 from desk.conversation.focus import Focus
 from desk.conversation.wishes import Offer
 from quant.numeric.frozen import Frozen
@@ -60,7 +61,7 @@ def understand(text: str, focus: Focus, lexicon: Lexicon = LEXICON) -> Interpret
 
 def _unlisted(mark: Mark, lexicon: Lexicon) -> str:
     functions = ", ".join(lexicon.family[name].title for name in lexicon.names["function"])
-    estimators = ", ".join(name.replace("_", " ") for name in lexicon.names["estimator"])
+    estimators = ", ".join(spaced(name) for name in lexicon.names["estimator"])
     return (
         f"function: {mark.text} is neither a weight function nor an estimator of the desk. "
         f"Weight functions: {functions}. Estimators: {estimators}."

@@ -10,6 +10,7 @@ from rich.table import Table
 from api.cli.exit_codes import DONE, USER_ERROR
 from api.cli.options import AsJson
 from api.cli.terminal import plain, stdout
+from desk.base.text import spaced
 
 _SIGNS = {"PASS": "✔", "WARN": "◆", "FAIL": "✖", "SKIP": "–"}
 _STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red", "SKIP": "dim"}
@@ -52,7 +53,7 @@ def check(
         table.add_column(heading, no_wrap=heading != "Found")
     for gate in report.gates:
         table.add_row(
-            gate.name.replace("_", " "),
+            spaced(gate.name),
             f"{_SIGNS[gate.status]} {gate.status}",
             plain(gate.detail) + ("" if not gate.rows else "\n" + plain("; ".join(gate.rows[:5]))),
             style=_STYLES[gate.status] if gate.status != "PASS" else None,

@@ -22,7 +22,7 @@ from api.compute_settings import cluster_of, machines_of, require_sagemaker
 from api.export.reporting import report, report_path, write
 from api.settings import Settings, read_settings
 from desk.base.errors import InvalidInput, UserError
-from desk.base.text import sentence_case
+from desk.base.text import sentence_case, spaced
 from desk.compute.pipeline.definition import STEPS
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class _Progress:
         self._tenths = 0
 
     def __call__(self, event: "StepEvent") -> None:
-        name = sentence_case(event.step.replace("_", " "))
+        name = sentence_case(spaced(event.step))
         match event.what:
             case "begun":
                 print(f"{name} ...", file=sys.stderr)

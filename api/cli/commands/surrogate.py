@@ -17,6 +17,7 @@ from api.cli.request_options import request_from
 from api.cli.terminal import plain, stdout
 from api.settings import Settings
 from desk.base.errors import InvalidInput
+from desk.base.text import spaced
 from desk.optimization.request import OptimizationRequest
 from quant.numeric.units import BASIS_POINTS
 
@@ -215,7 +216,7 @@ def _print_errors(held_out: "Mapping[Target, HeldOut]") -> None:
         table.add_column(heading, justify="left" if heading.startswith("On") else "right")
     for target, error in held_out.items():
         table.add_row(
-            target.replace("_", " "),
+            spaced(target),
             str(error.trials),
             f"{error.rmse_bps:.1f}",
             f"{error.naive_bps:.1f}",
@@ -236,7 +237,7 @@ def _print_prediction(prediction: "Predicted") -> None:
         table.add_column(heading, justify="right" if heading else "left")
     for one in prediction.values:
         table.add_row(
-            one.target.replace("_", " "),
+            spaced(one.target),
             *(f"{BASIS_POINTS * value:.1f} bps" for value in (one.value, one.low, one.high)),
             f"{one.held_out.rmse_bps:.1f}",
         )

@@ -133,9 +133,9 @@ def _from_files(
     prices: str | None, returns: str | None, holdings: str | None, column: str | None, benchmark: str | None
 ) -> Mapping[str, object]:
     """The fields of the request that come from files; a benchmark may be another column of the file."""
+    if column is not None and not (prices or returns):
+        raise InvalidInput("--column", column, allowed="--column with --prices or --returns")
     if not (prices or returns or holdings):
-        if column is not None:
-            raise InvalidInput("--column", column, allowed="--column with --prices or --returns")
         return {}
     # files are read with numpy
     from desk.tearsheets.series_files import read_holdings, read_series

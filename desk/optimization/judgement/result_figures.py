@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 
+from desk.base.text import spaced
 from desk.figures import labels
 from desk.figures.figures import Figure, Unit
 from desk.figures.metric_figures import metric_figures
@@ -126,7 +127,7 @@ def _data(manifest: Manifest) -> Iterator[Figure]:
 def _limits(result: OptimizationResult) -> Iterator[Figure]:
     for n, limit in enumerate(result.limits):
         source = f"limits[{n}]"
-        place = labels.plain_label(limit.scenario)
+        place = spaced(limit.scenario)
         name = limit_label(limit.limit)
         bare = name.removeprefix("the ")
         unit = LIMITS[limit.limit].figure_unit
@@ -191,7 +192,7 @@ def _winner(winner: Trial) -> Iterator[Figure]:
 
 def _scenarios(outcomes: tuple[ScenarioOutcome, ...]) -> Iterator[Figure]:
     for outcome in outcomes:
-        place = labels.plain_label(outcome.scenario)
+        place = spaced(outcome.scenario)
         where = f'in the scenario "{place}"'
         source = f"scenarios.{outcome.scenario}"
         prefix = f"in_{outcome.scenario}"
@@ -226,7 +227,7 @@ def _scenarios(outcomes: tuple[ScenarioOutcome, ...]) -> Iterator[Figure]:
             yield _text(
                 f"{word}_scenario",
                 f"scenario with the {word} benefit",
-                labels.plain_label(outcome.scenario),
+                spaced(outcome.scenario),
                 source,
             )
             yield from _number(
@@ -248,7 +249,7 @@ _RULES = {
 
 def _benchmarks(result: OptimizationResult) -> Iterator[Figure]:
     for benchmark in result.benchmarks:
-        name = _RULES.get(benchmark.name, labels.plain_label(benchmark.name))
+        name = _RULES.get(benchmark.name, spaced(benchmark.name))
         yield _text(
             f"versus_{benchmark.name}_label",
             f'benchmark rule "{name}"',

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from desk.base.text import spaced, title
 from desk.optimization.mandate_limits import LIMITS
 from desk.optimization.request import LimitName
 from desk.optimization.result import Finalist, LimitCheck, Luck, Verdict
@@ -44,10 +45,10 @@ def build_infeasible_verdict(trials: Sequence[Trial], checks: Mapping[str, tuple
     best = closest[binding]
     return Verdict(
         colour="infeasible",
-        headline=f"No configuration meets the limits: {binding.replace('_', ' ')} binds",
-        reason=f"{binding.replace('_', ' ').capitalize()} was broken by {trials_breaking[binding]} of {len(trials)} "
+        headline=f"No configuration meets the limits: {spaced(binding)} binds",
+        reason=f"{title(binding)} was broken by {trials_breaking[binding]} of {len(trials)} "
         "trials; the closest, in "
-        f"{best.scenario.replace('_', ' ')}, has {_in_units(binding, best.statistic)} where "
+        f"{spaced(best.scenario)}, has {_in_units(binding, best.statistic)} where "
         f"{_in_units(binding, best.allowed)} is allowed.",
         binding_limit=binding,
     )

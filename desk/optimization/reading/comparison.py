@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from desk.base.text import spaced
 from desk.figures import labels
 from desk.figures.figures import Figure, Unit
 from desk.figures.sheet import Sheet
@@ -105,7 +106,7 @@ def _format_value(field: str, value: Any) -> str:
 
 
 def _in_words(field: str) -> str:
-    return " of ".join(_WORDS.get(part, labels.plain_label(part)) for part in reversed(field.split(".")))
+    return " of ".join(_WORDS.get(part, spaced(part)) for part in reversed(field.split(".")))
 
 
 def _figures(first: OptimizationResult, second: OptimizationResult, changes: Sequence[Change]) -> tuple[Figure, ...]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
-from desk.figures import labels
+from desk.base.text import spaced
 from desk.figures.figures import Claim, Figure, Section
 from desk.optimization.reading.findings import Findings
 from desk.optimization.reading.template import findings_claims
@@ -78,7 +78,7 @@ def _summary(findings: Findings) -> Iterator[Claim]:
 
 
 def _scenario(ids: set[str], detail: str | None) -> Iterator[str]:
-    place = labels.plain_label(detail or "")
+    place = spaced(detail or "")
     label = f"the scenario {place}" if re.fullmatch(r"[a-z ]+", place) else "this scenario"
     yield f"In {label} the benefit is {{{{in_{detail}_benefit_bps}}}}."
     if f"in_{detail}_regret_bps" in ids:

@@ -94,8 +94,10 @@ def test_factors_that_are_copies_are_refused_by_name(prices) -> None:
     assert refusal.value.field == "shocks"
     without_index = asyncio.run(assess(source, {"A": 1.0}))
     assert without_index.factor_stress is None
-    with pytest.raises(InvalidInput, match="no prices of Q"):
+    with pytest.raises(InvalidInput, match=r"^shocks: there are no prices of Q"):
         asyncio.run(assess(source, {"A": 1.0}, stress=StressRequest(shocks={"Q": -0.1})))
+    with pytest.raises(InvalidInput, match=r"^shocks: cash has no prices"):
+        asyncio.run(assess(source, {"A": 1.0}, stress=StressRequest(shocks={"cash": -0.1})))
 
 
 def test_reports_that_were_stored_without_stress_still_open(risk) -> None:

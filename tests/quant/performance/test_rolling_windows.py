@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +22,18 @@ def test_rolling_statistics_equal_those_of_pandas(window: int) -> None:
     }
     for name, series in expected.items():
         np.testing.assert_allclose(getattr(rows, name), series, rtol=1e-8, atol=1e-12)
+
+
+def test_windows_of_a_long_series_do_not_fill_the_memory() -> None:
+    returns, market = np.random.default_rng(6).normal(0.0, 0.01, (2, 20_000))
+    tracemalloc.start()
+    try:
+        rows = rolling(returns, window=1_000, benchmark=market)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 100e6  # all windows together have 152 MB
+    np.testing.assert_allclose(rows.volatility, pd.Series(returns).rolling(1_000).std() * 252**0.5, rtol=1e-8)
 
 
 def test_a_window_reads_no_later_return() -> None:

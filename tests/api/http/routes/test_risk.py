@@ -63,7 +63,7 @@ async def test_what_is_wrong_is_refused_by_name(client):
         ({"holdings": HOLDINGS, "stress": {"loss": 0.0}}, "body.stress.loss", "0.0"),
         ({"holdings": HOLDINGS, "stress": {"sessions": 0}}, "body.stress.sessions", "0"),
         ({"holdings": HOLDINGS, "stress": {"shocks": {"sp500": -1.0}}}, "body.stress.shocks.sp500", "-1"),
-        ({"holdings": HOLDINGS, "stress": {"shocks": {"NOPE": -0.1}}}, "assets", "no prices of NOPE"),
+        ({"holdings": HOLDINGS, "stress": {"shocks": {"NOPE": -0.1}}}, "shocks", "no prices of NOPE"),
         ({"portfolio_id": units.json()["id"]}, "portfolio_id", "units and no weights"),
     ):
         answer = await client.post("/api/risk", json=body)
