@@ -88,3 +88,12 @@ async def test_what_is_refused_is_named(client, body, status, text):
     answer = await client.post(PATH, json=body)
     assert answer.status_code == status, answer.text
     assert text in answer.text
+
+
+@pytest.mark.parametrize("format_", ["json", "html"])
+async def test_a_portfolio_of_another_user_is_not_found(client, home, format_):
+    portfolio = await keep(client, assets={"AAPL": 1.0})
+    async with open_client(application(home, owner="bob")) as bob:
+        answer = await bob.post(PATH, json={"portfolio": portfolio}, params={"format": format_})
+    assert answer.status_code == 404
+    assert portfolio in answer.text
