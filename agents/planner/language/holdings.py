@@ -143,30 +143,46 @@ def _stress(form: Form) -> dict[str, Any]:
     return stress | ({"shocks": shocks} if shocks else {})
 
 
-AGAINST: Final = re.compile(r"\b(?:against|versus|vs|compared (?:to|with)|relative to|benchmark(?:ed)?(?: is| to)?)\b")
+AGAINST: Final = re.compile(
+    r"\b(?:against|versus|vs|compared? (?:[^.]*? )?(?:to|with)|relative to|benchmark(?:ed)?(?: is| to)?)\b"
+)
+WINNER: Final = re.compile(r"\b(?:winner|winning|run|result)\b")
 
 
 def tearsheet(form: Form) -> list[Call]:
     """The asset after "against" is the benchmark; without assets and holdings it is that of the result."""
     r, arguments = form.reading, dict[str, Any]()
-    form.match((), {"percent": "holding", "share": "holding"})
-    runs = form.names("run")
+    quotes = form.match(("volatility", "drawdown", "leverage", "fee"), {"percent": "holding", "share": "holding"})
+    for slot in quotes:
+        if slot != "holding":
+            form.ask(f"{slot}: A tear sheet describes a past series as it is; what is the {plain(slot)} for?")
+    run = _run(form)
     against = AGAINST.search(r.folded)
     marks = [m for m in r.all("asset") if against is not None and m.start >= against.end()]
     if len({mark.value for mark in marks}) > 1:
-        form.ask("benchmark: Which of these is the benchmark? A tear sheet has one.")
+        form.ask("benchmark: Which of these assets is the benchmark of the tear sheet?")
     if marks:
         arguments["benchmark"] = marks[0].value
         form.use(*marks)
     portfolio = _portfolio(form)
     if portfolio.get("holdings"):
         arguments["portfolio"] = portfolio
-    elif runs or form.focus.run is not None:
-        arguments["run"] = runs[0] if runs else form.focus.run
+    elif run is not None:
+        arguments["run"] = run
     elif form.focus.portfolio is None:
         form.ask("holdings: Of which asset or portfolio? Name it, or the result whose winner is meant.")
     form.finish()
     return [Call(tool="show_tearsheet", arguments=arguments)]
+
+
+def _run(form: Form) -> str | None:
+    """The result that is meant, as the tools name it."""
+    r, run = form.reading, form.one("run")
+    if run is not None:
+        return run
+    if r.has("reference"):
+        return "previous" if r.has("reference", "previous") and not r.has("reference", "last") else "last"
+    return form.focus.run or ("last" if WINNER.search(r.folded) else None)
 
 
 def compare_allocations(form: Form) -> list[Call]:

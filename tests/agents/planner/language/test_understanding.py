@@ -224,7 +224,9 @@ def test_every_example_that_is_offered_is_understood_where_it_can_be() -> None:
             "show me the tearsheet of 60% AAPL and 40% cash",
             {"portfolio": {"holdings": [{"asset": "AAPL", "weight": "60%"}, {"asset": "cash", "weight": "40%"}]}},
         ),
+        ("compare AAPL with KO in a tear sheet", {"portfolio": {"holdings": [{"asset": "AAPL"}]}, "benchmark": "KO"}),
         ("tear sheet of the winner", {"run": "4e1f00aa"}),
+        ("tear sheet of the previous run against AAPL", {"run": "previous", "benchmark": "AAPL"}),
     ],
 )
 def test_a_tear_sheet_has_a_subject_and_a_benchmark(text: str, arguments: dict[str, Any]) -> None:
@@ -232,7 +234,20 @@ def test_a_tear_sheet_has_a_subject_and_a_benchmark(text: str, arguments: dict[s
     assert (call.tool, call.arguments) == ("show_tearsheet", arguments)
 
 
-def test_a_tear_sheet_of_nothing_is_a_question() -> None:
-    interpretation = understand("tear sheet please", FOCI["fresh"])
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("tear sheet please", "Of which asset or portfolio"),
+        ("tear sheet of AAPL against KO and XOM", "Which of these assets is the benchmark"),
+        ("tear sheet of AAPL with 10% volatility", "what is the volatility for"),
+    ],
+)
+def test_an_unclear_tear_sheet_is_a_question(text: str, question: str) -> None:
+    interpretation = understand(text, FOCI["fresh"])
     assert interpretation.calls == ()
-    assert "Of which asset or portfolio" in interpretation.unclear[0]
+    assert question in interpretation.unclear[0]
+
+
+def test_without_a_conversation_the_winner_is_that_of_the_last_run() -> None:
+    [call] = understand("tear sheet of the winner", FOCI["fresh"]).calls
+    assert call.arguments == {"run": "last"}
