@@ -41,6 +41,7 @@ AREAS = {
     "agent": "The same conversations for clients of AG-UI 1.0",
     "portfolios": "Stored portfolios",
     "optimization": "Weights of a portfolio: risk parity, hierarchical risk parity, efficient frontier",
+    "tearsheets": "Tear sheets: the record of any return series, with its falls, years, ratios and crises",
     "monte-carlo": "Simulations of future wealth",
     "market-data": "Prices and returns, own data sets, and markers of bad data",
     "audit": "The audit log: who changed what, and who exported data",

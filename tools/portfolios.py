@@ -52,9 +52,7 @@ async def assess_portfolio(
         stress = parse_stress(loss, shocks)
         return await assess(context.prices, shares, money, stress), _about(wish, "assess_risk")
 
-    arguments: dict[str, Any] = {"portfolio": portfolio}
-    if loss is not None or shocks:
-        arguments |= {"loss": loss, "shocks": [shock.model_dump() for shock in shocks]}
+    arguments: dict[str, Any] = {"portfolio": portfolio, "loss": loss, "shocks": [s.model_dump() for s in shocks]}
     result = await compute_once(context, "assess_portfolio", arguments, PortfolioRisk, compute)
     return result.model_dump_json(), result
 
@@ -83,9 +81,7 @@ async def compare_allocations(
         comparison = await compute_allocations(context.prices, names, money, methods or METHODS, covariance)
         return comparison, {"last": "compare_allocations"}
 
-    arguments = {"assets": list(assets), "methods": list(methods), "amount": amount}
-    if covariance != "sample":
-        arguments |= {"covariance": covariance}
+    arguments = {"assets": list(assets), "methods": list(methods), "amount": amount, "covariance": covariance}
     result = await compute_once(context, "compare_allocations", arguments, Allocations, compute)
     return result.model_dump_json(), result
 

@@ -25,6 +25,8 @@ MAX_CLAIMS = 20
 _BEFORE = frozenset(" (\"'“‘—")
 _AFTER = re.compile(r"['’]s(?![A-Za-z])|[.,;:!?)\"'”’—–…]*(?:\s|$)|—")
 _PUNCTUATION = frozenset(" .,;:!?()'\"“”‘’–—-‑…\u00a0")
+_MARKS = re.compile(r"(?<!\S)(?!(?:\.\.\.|--)(?!\S))[.–—‑-]{2,}(?!\S)")
+"""Dots and dashes by themselves, other than an ellipsis or a dash: Morse code, or a tally."""
 _WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)*")
 _SPELLED_OUT = re.compile(r"(?<![A-Za-z])[A-Za-z](?:[^A-Za-z]+[A-Za-z](?![A-Za-z])){2,}")
 _GLUED = re.compile(r"[A-Za-z][.,;:!?()…][A-Za-z]")
@@ -178,6 +180,8 @@ def _characters(prose: str) -> Iterator[str]:
             yield f"digit: {character!r} is a number of your own; refer to a figure"
         else:
             yield f"character: {unicodedata.name(character, hex(ord(character)))} is not allowed; write plain words"
+    for match in _MARKS.finditer(prose):
+        yield f"character: {match[0]!r} are marks without a word; write plain words"
 
 
 def _is_plain(character: str) -> bool:
@@ -216,6 +220,8 @@ def _is_roman(word: str) -> bool:
 
 def _numbers(prose: str) -> Iterator[str]:
     for number in find_numbers(prose):
+        if any(map(_is_numeral, number.text)):
+            continue  # `_characters` reports its digits
         yield f"number_word: {number.text!r} is a number in words; refer to a figure"
 
 

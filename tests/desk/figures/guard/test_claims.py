@@ -109,6 +109,7 @@ def test_plain_english_with_references_is_released(text: str) -> None:
         ("It earns {{ benefit_bps }}.", "malformed_reference"),
         ("It earns {{BENEFIT_BPS}}.", "malformed_reference"),
         ("It earns {{benefit_bps|upper}}.", "malformed_reference"),
+        ("The count of falls is ....- -.... beside {{benefit_bps}}.", "character"),
     ],
 )
 def test_a_number_of_its_own_is_refused(text: str, code: str) -> None:
