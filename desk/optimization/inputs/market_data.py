@@ -1,5 +1,6 @@
 """Market data of a run: returns, cash, splits and caveats."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,6 +22,7 @@ from quant.numeric.returns import Returns
 from quant.numeric.units import DAYS
 from quant.strategies.choices import InnerPortfolio
 from quant.strategies.history import History, build_history
+from quant.strategies.rules import ExternalKey
 from quant.volatility.garch import fit_garch
 from quant.worlds.cash import accrual
 from quant.worlds.hidden_markov import fit_hidden_markov
@@ -131,11 +133,21 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
         train=train,
         validate=validate,
         holdout=holdout,
-        data_digest=prices.digest,
+        data_digest=_digest(prices, volatilities),
         rates_digest=rates.digest,
         source=prices.source,
         caveats=(*_caveats(prices, request, str(rates.months[-1])), *report.caveats),
     )
+
+
+def _digest(prices: Prices, volatilities: Mapping[ExternalKey, Floats]) -> str:
+    """Digest of the closes, and of the volatilities that do not come from them."""
+    if not volatilities:
+        return prices.digest
+    content = hashlib.sha256(prices.digest.encode())
+    for key, series in volatilities.items():
+        content.update(repr(key).encode() + series.astype("<f8").tobytes())
+    return content.hexdigest()
 
 
 def _mixes(request: OptimizationRequest, assets: int) -> tuple[InnerPortfolio | None, ...]:

@@ -103,6 +103,17 @@ def test_the_future_changes_no_weight(bars: Prices, index: Prices, bend_prices, 
     assert not np.array_equal(before[row:], after[row:], equal_nan=True)
 
 
+def test_other_highs_are_other_data_where_the_rule_reads_them(bars: Prices) -> None:
+    assert bars.ranges is not None
+    highs = bars.ranges.highs.copy()
+    highs[100] *= 1.01
+    other = replace(bars, ranges=replace(bars.ranges, highs=highs))
+    of_closes = [world_of(p, StrategyConfig(weight_function="inverse_vol")).market.data_digest for p in (bars, other)]
+    of_ranges = [world_of(p, RANGE).market.data_digest for p in (bars, other)]
+    assert of_closes == [bars.digest, bars.digest]
+    assert len({*of_ranges, bars.digest}) == 3
+
+
 def test_an_evaluation_with_ranges_has_history_and_no_simulation(bars: Prices) -> None:
     source = FixedPrices({"sp500": bars})
     run = asyncio.run(
