@@ -108,7 +108,8 @@ def test_other_highs_are_other_data_where_the_rule_reads_them(bars: Prices) -> N
     highs = bars.ranges.highs.copy()
     highs[100] *= 1.01
     other = replace(bars, ranges=replace(bars.ranges, highs=highs))
-    of_closes = [world_of(p, StrategyConfig(weight_function="inverse_vol")).market.data_digest for p in (bars, other)]
+    rolling = RANGE.model_copy(update={"estimator": "rolling"})
+    of_closes = [world_of(p, rolling).market.data_digest for p in (bars, other)]
     of_ranges = [world_of(p, RANGE).market.data_digest for p in (bars, other)]
     assert of_closes == [bars.digest, bars.digest]
     assert len({*of_ranges, bars.digest}) == 3
