@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from desk.figures.figures import Figure, format_figure
@@ -46,6 +47,7 @@ _NO_NAMES = frozenset(
 _MIRRORED = re.compile("[\u202e\u202d\u2067][^\u202c\u2069\n]+")
 
 
+@lru_cache(maxsize=1024)
 def find_numbers(text: str) -> tuple[Number, ...]:
     """Return the numbers of `text` in reading order; the ends of a range are two numbers with its unit."""
     folded_text = fold(text)

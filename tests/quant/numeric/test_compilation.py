@@ -80,7 +80,11 @@ def parsed_imports(path: Path) -> set[Path]:
         elif isinstance(node, ast.ImportFrom):
             module = ROOT / str(node.module).replace(".", "/")
             for name in node.names:
-                candidates = module / f"{name.name}.py", module.with_suffix(".py"), module / "__init__.py"
+                submodule = module / name.name
+                candidates = (
+                    *(submodule.with_suffix(".py"), submodule / "__init__.py"),
+                    *(module.with_suffix(".py"), module / "__init__.py"),
+                )
                 files.add(next((file for file in candidates if file.exists()), module))
     return {file for file in files if file.is_file()}
 
