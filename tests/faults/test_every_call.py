@@ -19,6 +19,7 @@ from store.aws.clients import connect, open_bucket
 from store.aws.queue import SqsQueue
 from store.aws.store import aws_store, create_table
 from store.errors import Unavailable
+from store.object_storage import ObjectBlobs
 from store.records import Key, Put, iterate_records
 from store.store import Store
 from tests.doubles.aws import CREDENTIALS, REGION, Aws, moto, point_at
@@ -189,8 +190,12 @@ CALLS = (
 )
 
 
+LASTING_IN_BRIEF = {"TransactWriteItems", "Query", "SendMessage", "ReceiveMessage", "PUT", "GET"}
+"""Every service with a call that reads and one that writes."""
+
+
 def cases(kind: str) -> list[Any]:
-    """Each operation and each fault in `make test` once; all pairs in `make soak`."""
+    """In `make test` a transient fault per operation and a lasting one for some; all pairs in `make soak`."""
     parameters: list[Any] = []
     operations: set[str] = set()
     for place, call in enumerate(CALLS):
@@ -198,6 +203,7 @@ def cases(kind: str) -> list[Any]:
         brief_fault = faults[place % len(faults)]
         for fault in faults:
             brief = fault is brief_fault and fault is not SILENT and call.operation not in operations
+            brief = brief and (kind == "passing" or call.operation in LASTING_IN_BRIEF)
             mark = () if brief else (pytest.mark.soak,)
             name = f"{call.operation}-{call.sends.__name__}-{fault.status} {fault.code}"
             parameters.append(pytest.param(call, fault, id=name, marks=mark))
@@ -235,6 +241,13 @@ def client_of(url: str, service: str) -> Any:
     return connect(service)
 
 
+@cache
+def bucket_of(url: str, retry_seconds: float) -> ObjectBlobs:
+    """A cached bucket for the endpoint in the environment."""
+    assert url == os.environ["AWS_ENDPOINT_URL_S3"]
+    return open_bucket("calls", retry_seconds=retry_seconds)
+
+
 def empty(aws: Aws) -> list[str]:
     """URLs of two new queues."""
     for item in aws.items("calls"):
@@ -258,7 +271,7 @@ def open_world(aws: Aws, proxy: Proxy) -> Callable[[float], Any]:
 
     @asynccontextmanager
     async def world(retry_seconds: float) -> AsyncGenerator[World]:
-        blobs = open_bucket("calls", retry_seconds=retry_seconds)
+        blobs = bucket_of(proxy.url, retry_seconds)
         queue = SqsQueue(client_of(proxy.url, "sqs"), urls[0], urls[1], retry_seconds=retry_seconds)
         async with aws_store(client_of(proxy.url, "dynamodb"), "calls", blobs, retry_seconds=retry_seconds) as store:
             yield World(store, queue)
