@@ -27,6 +27,7 @@ from tests.graphs.bedrock_runs import (
     OTHER_MODEL,
     QUICK,
     RISK,
+    RunOutcome,
     answered_call,
     point_at,
     ran,
@@ -99,7 +100,7 @@ PASSING: dict[str, Passing] = {
 }
 
 
-@pytest.mark.parametrize("case", a_few(PASSING, "throttled", "cut_frame"))
+@pytest.mark.parametrize("case", a_few(PASSING, "cut_frame"))
 async def test_transient_faults_are_retried_without_changing_the_result(case, home, monkeypatch, undisturbed):
     fault = PASSING[case]
     with Double(faulty(embedded(), before_each(FIVE, fault.reply))) as double:
@@ -177,7 +178,7 @@ async def test_a_run_that_failed_is_resumed_to_the_same_result(case, home, monke
     assert_not_stored(home, *resumed.events)
 
 
-async def test_an_endpoint_that_is_down_ends_the_run_which_can_be_resumed(home, monkeypatch, undisturbed):
+async def run_without_endpoint(home, monkeypatch) -> RunOutcome:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     point_at(monkeypatch, f"http://127.0.0.1:{port}")
@@ -185,6 +186,16 @@ async def test_an_endpoint_that_is_down_ends_the_run_which_can_be_resumed(home, 
     assert failed_run.failure is not None
     assert failed_run.failure.reason == "unreachable"
     assert failed_run.model_calls == retried_call(RISK, "unreachable", FIVE)
+    return failed_run
+
+
+async def test_an_endpoint_that_is_down_ends_the_run(home, monkeypatch):
+    await run_without_endpoint(home, monkeypatch)
+
+
+@pytest.mark.soak
+async def test_a_run_without_an_endpoint_is_resumed_to_the_same_result(home, monkeypatch, undisturbed):
+    failed_run = await run_without_endpoint(home, monkeypatch)
     with Double(embedded()) as double:
         point_at(monkeypatch, double.url)
         resumed = await ran(home, failed_run.run)
@@ -237,7 +248,7 @@ DEAD: dict[str, Dead] = {
 }
 
 
-@pytest.mark.parametrize("case", a_few(DEAD, "throttled", "access_denied"))
+@pytest.mark.parametrize("case", a_few(DEAD, "throttled"))
 async def test_the_next_model_decides_if_the_first_fails(case, home, monkeypatch, undisturbed):
     fault = DEAD[case]
     rules = [] if fault.reply is None else [dead(MODEL, fault.reply)]
@@ -321,7 +332,9 @@ async def test_a_slow_model_within_its_time_limit_succeeds(home, monkeypatch, un
     def late(received: Received) -> Reply:
         reply = by_rules(received)
         assert isinstance(reply, Say)
-        return Slow(reply, before=0.0 if received.number % 2 else 0.1, between=0.002)
+        if not opening(received):
+            return reply
+        return Slow(reply, before=0.1, between=0.002)
 
     with Double(late) as double:
         point_at(monkeypatch, double.url)
