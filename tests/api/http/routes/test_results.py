@@ -164,7 +164,7 @@ async def test_a_wrong_cursor_or_field_says_what_is_allowed(searched):
 
 
 def test_trials_can_be_sorted_by_every_metric():
-    assert {*SortBy.__args__} == {"number", "objective", *Metrics.model_fields}
+    assert {*get_args(SortBy)} == {"number", "objective", *Metrics.model_fields}
 
 
 @pytest.mark.soak
