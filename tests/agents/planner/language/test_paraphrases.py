@@ -2,24 +2,26 @@
 
 from pathlib import Path
 
+import pytest
+
 from agents.planner.language.understanding import understand
-from tests.agents.planner.language.scoring import FOCI, items, score
+from tests.agents.planner.language.scoring import FOCI, Score, items, score
 
 PARAPHRASES = items(Path(__file__).with_name("paraphrases.json"))
 
 
-def test_nine_of_ten_are_understood() -> None:
-    scores = [score(item) for item in PARAPHRASES]
-    misses = [
-        (item["text"], result)
-        for item, result in zip(PARAPHRASES, scores, strict=True)
-        if result.outcome != "understood"
-    ]
+@pytest.fixture(scope="module")
+def scores() -> list[tuple[str, Score]]:
+    """Each message and how it is understood."""
+    return [(item["text"], score(item)) for item in PARAPHRASES]
+
+
+def test_nine_of_ten_are_understood(scores: list[tuple[str, Score]]) -> None:
+    misses = [(text, result) for text, result in scores if result.outcome != "understood"]
     assert len(misses) <= 0.10 * len(PARAPHRASES), misses
 
 
-def test_no_message_is_misread() -> None:
-    scores = [(item["text"], score(item)) for item in PARAPHRASES]
+def test_no_message_is_misread(scores: list[tuple[str, Score]]) -> None:
     assert not [(text, result.why) for text, result in scores if result.outcome == "misread"]
 
 

@@ -1,7 +1,12 @@
 """A person at the command line decides about a run that waits."""
 
+import io
 import json
 import re
+import shutil
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -34,12 +39,49 @@ def listed(capfd) -> dict[str, str]:
     return {one["id"]: one["state"] for one in json.loads(capfd.readouterr().out)}
 
 
-def waits(capfd) -> str:
-    """The id of a run that was asked for and waits."""
-    assert run(["optimize", *SMALL]) == 3
+@dataclass(frozen=True)
+class CommandHome:
+    """A home in which a command was executed, and what it printed."""
+
+    home: Path
+    out: str
+    err: str
+
+
+def execute_in(home: Path, *arguments: str, code: int) -> CommandHome:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STRATIGOS_HOME", str(home))
+        patch.setenv("APPROVE_EVALUATIONS", "5")
+        with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+            assert run(arguments) == code
+    return CommandHome(home, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def waiting_home(tmp_path_factory) -> CommandHome:
+    return execute_in(tmp_path_factory.mktemp("waiting") / "home", "optimize", *SMALL, code=3)
+
+
+@pytest.fixture(scope="module")
+def approved_home(waiting_home, tmp_path_factory) -> CommandHome:
+    home = shutil.copytree(waiting_home.home, tmp_path_factory.mktemp("approved") / "home")
+    return execute_in(home, "approve", "last", "--reason", "a small one", code=0)
+
+
+@pytest.fixture
+def waiting_run(waiting_home, home, capfd) -> str:
+    """The id of a run that was requested and waits, the only one in the home of this test."""
+    shutil.copytree(waiting_home.home, home)
     [(name, state)] = listed(capfd).items()
     assert state == "waiting"
     return name
+
+
+@pytest.fixture
+def approved_run(approved_home, home) -> CommandHome:
+    """The output of the approval of the only run in the home of this test."""
+    shutil.copytree(approved_home.home, home)
+    return approved_home
 
 
 def test_a_run_above_a_threshold_says_how_to_decide(capfd):
@@ -74,13 +116,11 @@ def test_a_waiting_run_is_printed_as_json(capfd):
     assert list(listed(capfd)) == [output["run"]]
 
 
-def test_an_approved_run_continues_to_its_result(capfd):
-    name = waits(capfd)
-    assert run(["approve", name, "--reason", "a small one"]) == 0
-    out, err = capfd.readouterr()
-    assert "Launch approved by local: a small one" in err
-    assert out.splitlines()[-1].startswith("result digest: ")
-    assert listed(capfd) == {name: "completed"}
+def test_an_approved_run_continues_to_its_result(capfd, approved_run):
+    assert "Launch approved by local: a small one" in approved_run.err
+    assert approved_run.out.splitlines()[-1].startswith("result digest: ")
+    [(name, state)] = listed(capfd).items()
+    assert state == "completed"
     assert run(["approve", name]) == 0
     assert "It was decided before" in capfd.readouterr().err
     assert run(["reject", name, "--reason", "too late"]) == 2
@@ -91,9 +131,8 @@ def test_an_approved_run_continues_to_its_result(capfd):
     assert "Launch approved by local: a small one" in trace
 
 
-def test_an_edited_run_is_executed_as_edited(capfd):
-    name = waits(capfd)
-    assert run(["approve", name, "--trials", "12", "--paths", "128", "--json"]) == 0
+def test_an_edited_run_is_executed_as_edited(capfd, waiting_run):
+    assert run(["approve", waiting_run, "--trials", "12", "--paths", "128", "--json"]) == 0
     out, err = capfd.readouterr()
     result = json.loads(out)["result"]
     assert result["counts"]["trials"] <= 12
@@ -102,12 +141,11 @@ def test_an_edited_run_is_executed_as_edited(capfd):
     assert "Launch edited by local, 12 trials, 128 paths" in err
 
 
-def test_a_rejected_run_is_not_executed(capfd):
-    name = waits(capfd)
-    assert run(["reject", name, "--reason", "too dear"]) == 0
+def test_a_rejected_run_is_not_executed(capfd, waiting_run):
+    assert run(["reject", waiting_run, "--reason", "too dear"]) == 0
     assert "nothing of it was computed" in capfd.readouterr().err
-    assert listed(capfd) == {name: "rejected"}
-    assert run(["optimize", "--resume", name]) == 2
+    assert listed(capfd) == {waiting_run: "rejected"}
+    assert run(["optimize", "--resume", waiting_run]) == 2
     assert "was rejected and has no result" in capfd.readouterr().err
 
 
@@ -122,13 +160,12 @@ def test_a_rejected_run_is_not_executed(capfd):
         (["reject", "last", "--reason", " "], ["--reason: ' ' is not allowed", "1 to 500 characters"]),
     ],
 )
-def test_an_invalid_decision_leaves_the_run_waiting(capfd, arguments, parts):
-    name = waits(capfd)
+def test_an_invalid_decision_leaves_the_run_waiting(capfd, waiting_run, arguments, parts):
     assert run(arguments) == 2
     err = capfd.readouterr().err
     assert len(err.strip().splitlines()) == 1
     assert all(part in err for part in parts), err
-    assert listed(capfd) == {name: "waiting"}
+    assert listed(capfd) == {waiting_run: "waiting"}
 
 
 @pytest.mark.parametrize("answers", [[], [""], ["what", ""], ["e", "5", ""], ["r", "", ""]])
@@ -164,12 +201,8 @@ def test_a_threshold_that_is_switched_off_requires_no_approval(capfd, monkeypatc
     assert list(listed(capfd).values()) == ["completed"]
 
 
-def test_an_opened_holdout_marks_every_later_output(capfd, monkeypatch):
-    monkeypatch.setenv("APPROVE_EVALUATIONS", "none")
-    assert run(["approve", "last", "--holdout"]) == 2
-    assert run(["optimize", *SMALL]) == 0
-    locked = capfd.readouterr().out
-    assert "was opened on" not in locked
+def test_an_opened_holdout_marks_every_later_output(capfd, approved_run):
+    assert "was opened on" not in approved_run.out
     assert run(["approve", "last", "--holdout", "--trials", "20"]) == 2
     assert run(["approve", "last", "--holdout", "--reason", "the committee asked"]) == 0
     out, err = capfd.readouterr()
@@ -179,7 +212,7 @@ def test_an_opened_holdout_marks_every_later_output(capfd, monkeypatch):
     assert run(["show", "last"]) == 0
     summary = capfd.readouterr().out
     assert "was opened on" in " ".join(summary.split())
-    assert summary.splitlines()[-1] == locked.splitlines()[-1]
+    assert summary.splitlines()[-1] == approved_run.out.splitlines()[-1]
     assert run(["export", "last", "--format", "html"]) == 0
     assert "was opened on" in capfd.readouterr().out
     assert run(["approve", "last", "--holdout", "--json"]) == 0
@@ -187,9 +220,12 @@ def test_an_opened_holdout_marks_every_later_output(capfd, monkeypatch):
     assert run(["reject", "last", "--holdout", "--reason", "too late"]) == 2
 
 
-def test_a_rejected_holdout_stays_locked(capfd, monkeypatch):
-    monkeypatch.setenv("APPROVE_EVALUATIONS", "none")
-    assert run(["optimize", *SMALL]) == 0
+def test_without_a_run_there_is_no_holdout():
+    assert run(["approve", "last", "--holdout"]) == 2
+
+
+@pytest.mark.usefixtures("approved_run")
+def test_a_rejected_holdout_stays_locked(capfd):
     assert run(["reject", "last", "--holdout", "--reason", "keep it"]) == 0
     assert run(["approve", "last", "--holdout"]) == 2
     assert "was rejected by local on" in capfd.readouterr().err
