@@ -23,6 +23,7 @@ from graphs.jobs.execution import execute
 from graphs.jobs.reproduction import reproduce
 from graphs.runs.creation import create_run
 from store.records import Key, iterate_records
+from tests.graphs.dependencies import open_dependencies, small_request
 
 OWNER = "local"
 CHILD = Path(__file__).with_name("run_process.py")
@@ -39,9 +40,21 @@ def kinds(events) -> list[str]:
     return [event.event if event.node == "run" else f"{event.node}.{event.event}" for event in events]
 
 
-async def test_the_embedded_planner_drives_a_run_from_request_to_result(home, opened, small):
-    async with opened(home) as dependencies:
-        events = await run(dependencies, small())
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory) -> tuple[Path, list]:
+    """A run of the small request in a home of its own, which tests only read: the home and the events."""
+    place = tmp_path_factory.mktemp("finished") / "home"
+
+    async def executed() -> list:
+        async with open_dependencies(place) as dependencies:
+            return await run(dependencies, small_request())
+
+    return place, asyncio.run(executed())
+
+
+async def test_the_embedded_planner_drives_a_run_from_request_to_result(finished_run, opened):
+    place, events = finished_run
+    async with opened(place) as dependencies:
         [stored_run] = await list_runs(dependencies.store, OWNER)
         result = await load_final_result(dependencies.store, OWNER, stored_run.id)
 
@@ -65,23 +78,21 @@ async def test_the_embedded_planner_drives_a_run_from_request_to_result(home, op
         assert {id_ for claim in claims for id_ in claim.figures} <= figure_ids
 
 
-async def test_a_completed_run_yields_its_stored_events(home, opened, small):
-    async with opened(home) as dependencies:
-        first = await run(dependencies, small())
+async def test_a_completed_run_yields_its_stored_events(finished_run, opened):
+    place, first = finished_run
+    async with opened(place) as dependencies:
         again = [event async for event in execute(dependencies, OWNER, first[0].run)]
     assert again == first
 
 
-async def test_the_manifest_reproduces_the_result_without_a_model(home, opened, small):
+async def test_the_manifest_reproduces_the_result_without_a_model(finished_run, opened):
     class Unasked(EmbeddedPlanner):
         def _reply(self, messages):
             raise AssertionError("a model was asked")
 
-    async with opened(home) as dependencies:
-        events = await run(dependencies, small())
-        digest = events[-1].result_digest
-    async with opened(home, Unasked()) as dependencies:
-        assert (await reproduce(dependencies, OWNER, events[0].run)).digest() == digest
+    place, events = finished_run
+    async with opened(place, Unasked()) as dependencies:
+        assert (await reproduce(dependencies, OWNER, events[0].run)).digest() == events[-1].result_digest
         assert len(await list_runs(dependencies.store, OWNER)) == 1
 
 
@@ -114,9 +125,10 @@ async def test_a_bad_request_leaves_nothing_in_the_store(home, opened, small):
         assert await list_runs(dependencies.store, OWNER) == []
 
 
-async def test_a_run_is_visible_to_its_owner_only(home, opened, small):
-    async with opened(home) as dependencies:
-        events = await run(dependencies, small())
+async def test_a_run_is_visible_to_its_owner_only(finished_run, opened):
+    place, events = finished_run
+    async with opened(place) as dependencies:
+        assert len(await list_runs(dependencies.store, OWNER)) == 1
         assert await list_runs(dependencies.store, "other") == []
         assert await load_final_result(dependencies.store, "other", events[0].run) is None
         assert await load_events(dependencies.store, "other", events[0].run) == []
@@ -208,9 +220,9 @@ async def test_a_run_that_other_code_began_is_not_resumed(home, opened, small):
         assert await load_events(dependencies.store, OWNER, name) == []
 
 
-async def test_weights_of_the_holdout_are_shown_to_the_reader_and_to_no_agent(home, opened, small):
-    async with opened(home) as dependencies:
-        events = await run(dependencies, small())
+async def test_weights_of_the_holdout_are_shown_to_the_reader_and_to_no_agent(finished_run, opened):
+    place, events = finished_run
+    async with opened(place) as dependencies:
         result = await load_final_result(dependencies.store, OWNER, events[0].run)
     assert result is not None
     hidden = {figure.id for figure in result.figures} - {figure.id for figure in explainable_figures(result)}

@@ -148,7 +148,7 @@ FAULTS: dict[str, tuple[Any, dict[str, Any], int]] = {
 }
 
 
-@pytest.mark.parametrize("case", FAULTS)
+@pytest.mark.parametrize("case", ["streaming", "fallbacks", pytest.param("not_streaming", marks=pytest.mark.soak)])
 async def test_the_result_counts_what_the_endpoint_counted(case, wired):
     fault, options, paid_for_nothing = FAULTS[case]
     with Double(faulty(embedded(), fault)) as double:

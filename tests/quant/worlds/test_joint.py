@@ -22,7 +22,7 @@ from quant.worlds.scenario import Engine, Scenario
 
 A = 252
 DAYS = 63
-MANY = 800
+MANY = 400
 """Blocks of 64 paths."""
 MU = np.array([0.08, 0.06, 0.02])
 SIGMA = np.array([0.18, 0.25, 0.06])
@@ -155,7 +155,7 @@ def test_the_shocks_are_standard_normal_and_unrelated() -> None:
     """Nine assets with nothing in common: more than two groups of random words."""
     sigma = np.full(9, 0.2)
     model = joint_model("gbm", mu=np.zeros(9), sigma=sigma, correlation=np.eye(9), cash_rate=0.0, seed=1)
-    x = sample_joint(model, days=4, blocks=1_500)
+    x = sample_joint(model, days=4, blocks=700)
     s2 = math.log(1.0 + 0.04 / A)
     z = (np.log1p(x) + 0.5 * s2) / math.sqrt(s2)
     for i in range(9):

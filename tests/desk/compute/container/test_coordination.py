@@ -115,7 +115,7 @@ def ids(folder: Path) -> set[str]:
     return {path.stem for path in folder.iterdir()} if folder.is_dir() else set()
 
 
-@pytest.mark.parametrize("count", [1, 3, 5])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.soak), 3, pytest.param(5, marks=pytest.mark.soak)])
 async def test_any_number_of_instances_gives_the_evaluations_of_one(
     count, chunks, single, run_leader, run_follower, tmp_path
 ) -> None:
@@ -168,7 +168,15 @@ async def test_killing_one_of_two_followers_keeps_the_result(chunks, single, run
     assert leader.coordinator.counts.computed.total() == SHARDS
 
 
-@pytest.mark.parametrize("answer", ["hello", b"", b"stratigos shard 2\n", "{}" * 1_000])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "hello",
+        b"stratigos shard 2\n",
+        pytest.param(b"", marks=pytest.mark.soak),
+        pytest.param("{}" * 1_000, marks=pytest.mark.soak),
+    ],
+)
 async def test_an_instance_that_sends_an_invalid_shard_is_disconnected(
     work, chunks, single, run_leader, answer
 ) -> None:
@@ -293,7 +301,11 @@ async def test_an_instance_with_another_request_fails_alone(world, chunks, singl
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda file: file[:-5], lambda file: replace_body(file, zlib.compress(b"too short"))]
+    "spoil",
+    [
+        pytest.param(lambda file: file[:-5], marks=pytest.mark.soak),
+        lambda file: replace_body(file, zlib.compress(b"too short")),
+    ],
 )
 async def test_an_instance_sends_stored_shards_without_recomputation(
     spoil, world, work, chunks, single, run_leader, run_follower, tmp_path

@@ -7,7 +7,7 @@ from typing import Any
 
 from desk.figures.figures import Claim, Figure, format_figure
 from desk.figures.guard.claims import check, render
-from desk.figures.guard.quantities import REFERENCE
+from desk.figures.guard.quantities import REFERENCE, wrong_quantities
 from desk.optimization.answers import Explanation
 from desk.optimization.result import OptimizationResult
 from quant.numeric.frozen import Frozen
@@ -16,10 +16,15 @@ UNITS = (" bps a year", "%", " points", " years", " days")
 
 
 def all_found(claims: Sequence[Claim], figures: Sequence[Figure]) -> int:
-    """Assert that each deception of accepted claims is refused, and return their number."""
+    """Assert that each deception of accepted claims is refused, and return their number.
+
+    A deception has the prose of an accepted claim, so that only its quantities can be wrong; every tenth passes
+    through the whole check.
+    """
     assert [check(claim, figures) for claim in claims] == [[]] * len(claims)
     others = [other for claim in claims for deceive in (swapped_in, swapped) for other in deceive(claim, figures)]
-    assert [other.text for other in others if not check(other, figures)] == []
+    assert [other.text for other in others if not any(wrong_quantities(other.text, figures))] == []
+    assert [other.text for other in others[::10] if not check(other, figures)] == []
     return len(others)
 
 
