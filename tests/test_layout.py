@@ -3,6 +3,7 @@
 import ast
 import pkgutil
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,13 +27,22 @@ def relative(paths: list[Path]) -> list[str]:
     return [path.relative_to(ROOT).as_posix() for path in paths]
 
 
+@cache
+def imports_and_texts(file: Path) -> tuple[list[ast.Import | ast.ImportFrom], list[str]]:
+    """The import statements of a file, inside functions too, and its strings."""
+    nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    imports = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return imports, texts
+
+
 def imported_modules(file: Path) -> set[str]:
     """Dotted names of the modules of tests/ that a file imports, inside functions too."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in imports_and_texts(file)[0]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     return {name for name in names if name.startswith("tests.")}
 
@@ -61,9 +71,7 @@ def test_each_program_in_a_string_of_a_test_imports_what_exists() -> None:
     pattern = rf"^\s*from ((?:{'|'.join(SOURCE_FOLDERS)})\.[\w.]+) import ([\w, ]+)$"
     missing: list[str] = []
     for file in TESTS.rglob("*.py"):
-        nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-        for module, names in re.findall(pattern, "\n".join(texts), re.MULTILINE):
+        for module, names in re.findall(pattern, "\n".join(imports_and_texts(file)[1]), re.MULTILINE):
             for name in names.split(","):
                 try:
                     pkgutil.resolve_name(f"{module}.{name.partition(' as ')[0].strip()}")

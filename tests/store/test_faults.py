@@ -44,6 +44,8 @@ KEY = Key("ann", "run", "r1")
 LARGE = {"noise": os.urandom(100_000).hex()}
 """Large enough to be stored in a blob."""
 IMPATIENT = 0.3
+BUSY = "AWS returned ProvisionedThroughputExceededException"
+GONE = "the credentials have expired"
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +88,11 @@ async def impatient(anyio_backend: str, aws: Aws, proxy: Proxy) -> AsyncIterator
         yield store
 
 
-@pytest.mark.parametrize("fault", [THROTTLED, INTERNAL, LOST], ids=lambda fault: fault.code)
+@pytest.mark.parametrize(
+    "fault",
+    [*(pytest.param(fault, marks=pytest.mark.soak) for fault in (THROTTLED, INTERNAL)), LOST],
+    ids=lambda fault: fault.code,
+)
 async def test_a_write_that_fails_twice_is_applied_once(store: Store, aws: Aws, proxy: Proxy, fault: Fault) -> None:
     operations = ("PutItem", "TransactWriteItems", "GetItem", "BatchGetItem", "Query", "DeleteItem", "Scan")
     for operation in operations:
@@ -114,13 +120,16 @@ async def test_a_write_that_fails_twice_is_applied_once(store: Store, aws: Aws, 
 
 
 @pytest.mark.parametrize(
-    ("fault", "message"),
+    ("operation", "fault", "message"),
     [
-        (THROTTLED, "AWS returned ProvisionedThroughputExceededException"),
-        (EXPIRED, "the credentials have expired"),
+        ("PutItem", EXPIRED, GONE),
+        ("TransactWriteItems", THROTTLED, BUSY),
+        pytest.param("PutItem", THROTTLED, BUSY, marks=pytest.mark.soak),
+        pytest.param("TransactWriteItems", EXPIRED, GONE, marks=pytest.mark.soak),
+        pytest.param("BatchGetItem", THROTTLED, BUSY, marks=pytest.mark.soak),
+        ("BatchGetItem", EXPIRED, GONE),
     ],
 )
-@pytest.mark.parametrize("operation", ["PutItem", "TransactWriteItems", "BatchGetItem"])
 async def test_a_write_that_always_fails_leaves_nothing(
     impatient: Store, aws: Aws, proxy: Proxy, operation: str, fault: Fault, message: str
 ) -> None:
@@ -165,7 +174,9 @@ async def test_conflicting_transactions_are_retried(store: Store, proxy: Proxy) 
     assert await store.events.append("ann", "r", "e1", {}) == 1
 
 
-@pytest.mark.parametrize("fault", [S3_INTERNAL, SLOW_DOWN], ids=lambda fault: fault.code)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(S3_INTERNAL, marks=pytest.mark.soak), SLOW_DOWN], ids=lambda fault: fault.code
+)
 async def test_a_bucket_that_fails_twice_is_retried(store: Store, aws: Aws, proxy: Proxy, fault: Fault) -> None:
     for method in ("PUT", "GET"):
         proxy.fail(method, fault, times=2)
@@ -179,7 +190,12 @@ async def test_a_bucket_that_fails_twice_is_retried(store: Store, aws: Aws, prox
 
 
 @pytest.mark.parametrize(
-    ("fault", "message"), [(S3_INTERNAL, "500 InternalError"), (S3_EXPIRED, "400 ExpiredToken")], ids=str
+    ("fault", "message"),
+    [
+        (S3_INTERNAL, "500 InternalError"),
+        pytest.param(S3_EXPIRED, "400 ExpiredToken", marks=pytest.mark.soak),
+    ],
+    ids=str,
 )
 async def test_a_bucket_that_always_fails_is_unavailable(
     impatient: Store, aws: Aws, proxy: Proxy, fault: Fault, message: str
@@ -217,11 +233,11 @@ async def test_a_document_that_is_refused_leaves_no_blob(store: Store, aws: Aws)
 
 
 async def test_readers_of_a_large_document_see_it_before_or_after_each_write(store: Store) -> None:
-    documents = [{"n": n} | LARGE for n in range(6)]
+    documents = [{"n": n} | LARGE for n in range(3)]
     await store.records.put(KEY, documents[0])
 
     async def read() -> None:
-        for _ in range(10):
+        for _ in range(5):
             record = await store.records.get(KEY)
             assert record is not None
             assert record.document in documents

@@ -128,7 +128,7 @@ def test_records_behave_like_a_dict(adapter: str, opener: Any) -> None:
     run_state_machine_as_test(
         machine(opener),
         settings=settings(
-            max_examples=30 if adapter == "embedded" else 3,
+            max_examples=15 if adapter == "embedded" else 2,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
