@@ -48,8 +48,13 @@ def talkative() -> Models:
     return single_model(Talkative(lost=Counter()), RetryPolicy(attempts=3, first_delay=0.0))
 
 
-async def logged(home: Path, monkeypatch: pytest.MonkeyPatch, runs: int, **variables: str) -> list[dict[str, Any]]:
-    """The lines that runs at the same time leave, after which a line is written by nobody's run."""
+async def logged(
+    home: Path, monkeypatch: pytest.MonkeyPatch, runs: int, until: str = "", **variables: str
+) -> list[dict[str, Any]]:
+    """The lines that runs at the same time leave, with a line of nobody's run after each event.
+
+    Each run is left at its first event `until`, if one is named.
+    """
     import structlog
 
     for name, value in {"STRATIGOS_HOME": str(home), "STRATIGOS_LOG_LEVEL": "debug", **variables}.items():
@@ -61,7 +66,9 @@ async def logged(home: Path, monkeypatch: pytest.MonkeyPatch, runs: int, **varia
         open_ = [execute(replace(dependencies, models=talkative()), settings.owner, name) for name in names]
         while open_:  # in one task, so that one context is shared
             for events in list(open_):
-                if await anext(events, None) is None:
+                event = await anext(events, None)
+                if event is None or event.event == until:
+                    await events.aclose()
                     open_.remove(events)
                 logger.info("between")
     return [json.loads(line) for line in (home / "stratigos.log").read_text().splitlines()]
@@ -77,7 +84,7 @@ async def test_each_line_carries_its_run_and_no_word_of_a_model(home, monkeypatc
 
 
 async def test_prompts_and_answers_are_logged_when_asked_for(home, monkeypatch):
-    lines = await logged(home, monkeypatch, 1, STRATIGOS_LOG_PROMPTS="true")
+    lines = await logged(home, monkeypatch, 1, "decision_made", STRATIGOS_LOG_PROMPTS="true")
     prompts = [line for line in lines if line["event"] == "prompt"]
     answers = [line for line in lines if line["event"] == "answer"]
     assert prompts
@@ -89,7 +96,8 @@ async def test_prompts_and_answers_are_logged_when_asked_for(home, monkeypatch):
 
 
 async def test_a_level_above_debug_keeps_prompts_out(home, monkeypatch):
-    lines = await logged(home, monkeypatch, 1, STRATIGOS_LOG_PROMPTS="true", STRATIGOS_LOG_LEVEL="warning")
+    variables = {"STRATIGOS_LOG_PROMPTS": "true", "STRATIGOS_LOG_LEVEL": "warning"}
+    lines = await logged(home, monkeypatch, 1, "decision_made", **variables)
     assert {line["event"] for line in lines} == {"model_failed"}
     assert SECRET not in json.dumps(lines)
 

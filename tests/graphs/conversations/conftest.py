@@ -1,3 +1,3 @@
-from tests.graphs.conversations.interrupted_turns import home_with_result
+from tests.graphs.conversations.interrupted_turns import answered_search, home_with_result
 
-__all__ = ["home_with_result"]
+__all__ = ["answered_search", "home_with_result"]

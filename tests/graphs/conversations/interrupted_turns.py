@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,29 @@ from tests.processes import FORK_SERVER
 SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
 
 
+@dataclass(frozen=True)
+class AnsweredSearch:
+    home: Path
+    events: list[Any]
+    """What the person received in answer to `SEARCH`."""
+
+
 @pytest.fixture(scope="module")
-def home_with_result(tmp_path_factory) -> Path:
-    """A home with a conversation that has one result."""
+def answered_search(tmp_path_factory) -> AnsweredSearch:
     folder = tmp_path_factory.mktemp("home_with_result")
 
-    async def search() -> None:
+    async def search() -> list[Any]:
         async with open_dependencies(folder, Noting(file=folder / HEARD)) as dependencies:
             await begin_conversation(dependencies, OWNER, conversation_id=TALK)
-            await send_message(dependencies, SEARCH)
+            return await send_message(dependencies, SEARCH)
 
-    asyncio.run(search())
-    return folder
+    return AnsweredSearch(folder, asyncio.run(search()))
+
+
+@pytest.fixture(scope="module")
+def home_with_result(answered_search: AnsweredSearch) -> Path:
+    """A home with a conversation that has one result."""
+    return answered_search.home
 
 
 def run_process(home: Path, text: str, deadly: Collection[str], **options: Any) -> int | None:

@@ -180,7 +180,7 @@ async def test_what_a_tool_returned_is_stored_once_a_turn(home_with_run):
 async def test_a_turn_stores_as_much_late_as_early(home_with_run):
     sizes = [stored(home_with_run)]
     async with open_dependencies(home_with_run) as dependencies:
-        for _ in range(3):
+        for _ in range(2):
             for text in CHEAP:
                 await send_message(dependencies, text)
             sizes.append(stored(home_with_run))
@@ -300,6 +300,7 @@ async def test_a_turn_waits_for_a_person_and_resumes_days_later_in_another_proce
         assert claims == (await turn(other, 1)).claims
 
 
+@pytest.mark.soak
 async def test_a_search_is_answered_as_the_person_edited_it(home):
     async with open_guarded(home) as dependencies:
         await asked_for_search(dependencies)
@@ -431,10 +432,8 @@ async def test_a_tool_uses_the_results_of_the_previous_tool(home):
         assert strategy.document["rule"] == rule.model_dump(mode="json")
 
 
-async def test_the_launch_event_precedes_the_events_of_its_run(home):
-    await begin_talk(home)
-    async with open_dependencies(home) as dependencies:
-        events = [(event.event, event.run) for event in await send_message(dependencies, SEARCH)]
+def test_the_launch_event_precedes_the_events_of_its_run(answered_search):
+    events = [(event.event, event.run) for event in answered_search.events]
     launched = events.index(("run_launched", f"{TALK}-1"))
     assert launched < next(n for n, (name, _) in enumerate(events) if name == "run_started")
     assert events[-1] == ("turn_finished", f"{TALK}-1")
@@ -503,7 +502,7 @@ async def test_the_same_ids_of_two_people_are_two_conversations(home):
         for owner in (OWNER, "somebody"):
             await begin_conversation(dependencies, owner, conversation_id=TALK)
             await send_message(dependencies, SEARCH, owner=owner)
-        await approved(dependencies)
+        await approved(dependencies, verdict="rejected", reason="too dear")
         await gone_on(dependencies, 1)
         assert (await turn(dependencies, 1)).state == "completed"
     async with open_guarded(home) as dependencies:
@@ -512,12 +511,16 @@ async def test_the_same_ids_of_two_people_are_two_conversations(home):
         await decide_approval(dependencies, "somebody", other.waits_for[0], decision_of("edited", trials=12))
         async for _ in resume(dependencies, "somebody", TALK, 1):
             pass
-        assert (await turn_of(dependencies.store, "somebody", TALK, 1)).state == "completed"
-        for owner, trials in ((OWNER, 10), ("somebody", 12)):
-            [run] = await list_runs(dependencies.store, owner)
-            result = await load_final_result(dependencies.store, owner, run.id)
-            assert result is not None
-            assert result.counts.trials == trials
+        answer = await turn_of(dependencies.store, "somebody", TALK, 1)
+        assert (answer.state, answer.outcome) == ("completed", "answered")
+        [run] = await list_runs(dependencies.store, "somebody")
+        assert (answer.focus.request, answer.focus.run) == (run.request, run.id)
+        result = await load_final_result(dependencies.store, "somebody", run.id)
+        assert result is not None
+        assert (run.request.trials, result.counts.trials) == (12, 12)
+        [rejected] = await list_runs(dependencies.store, OWNER)
+        assert rejected.state == "rejected"
+        assert await load_final_result(dependencies.store, OWNER, rejected.id) is None
 
 
 async def until_done(home: Path, text: str, deadly: Collection[str], **options: Any) -> int:
@@ -541,19 +544,14 @@ async def test_a_killed_turn_resumes_where_it_stopped(home, home_with_result):
     assert count_questions(home) == count_questions(home_with_result)
 
 
-async def test_an_opened_holdout_is_answered_in_checked_sentences(opened, home) -> None:
-    async with opened(home) as dependencies:
-        conversation = await begin_conversation(dependencies, OWNER)
-        for text in ("optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year", "open the holdout"):
-            _ = [event async for event in ask(dependencies, OWNER, conversation, text)]
-        waits = (await turn_of(dependencies.store, OWNER, conversation, 2)).waits_for
-        assert waits is not None
-        approved = ApprovalDecision(verdict="approved", by=OWNER, at=dependencies.now())
-        await decide_approval(dependencies, OWNER, waits[0], approved, "holdout")
-        _ = [event async for event in resume(dependencies, OWNER, conversation, 2)]
-        turn = await turn_of(dependencies.store, OWNER, conversation, 2)
-    assert turn.outcome == "answered"
-    assert "holdout_advantage_bps" in turn.claims[0].figures
-    request = turn.focus.request
+async def test_an_opened_holdout_is_answered_in_checked_sentences(home_with_run):
+    async with open_dependencies(home_with_run) as dependencies:
+        await send_message(dependencies, "open the holdout")
+        await approved(dependencies, 2)
+        await gone_on(dependencies, 2)
+        answer = await turn(dependencies, 2)
+    assert answer.outcome == "answered"
+    assert "holdout_advantage_bps" in answer.claims[0].figures
+    request = answer.focus.request
     assert request is not None
     assert request.scenarios[0].years == 1

@@ -95,9 +95,9 @@ def p_values(seed: int, edge: float) -> tuple[float, float]:
 
 
 def test_a_search_without_skill_is_rarely_called_skilled() -> None:
-    rows = np.array([p_values(seed, 0.0) for seed in range(200)])
+    rows = np.array([p_values(seed, 0.0) for seed in range(100)])
     rates = (rows < 0.05).mean(axis=0)
-    assert rates[0] <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 200)
+    assert rates[0] <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 100)
     assert rates[1] <= rates[0]
 
 
