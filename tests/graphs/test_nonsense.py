@@ -135,7 +135,7 @@ def play(home: Path, opened, small):
     return played
 
 
-@pytest.mark.parametrize("case", a_few(ABSTAINING, "wrong_tool", "empty_text", "endless_tool_calls"))
+@pytest.mark.parametrize("case", a_few(ABSTAINING, "wrong_tool", "endless_tool_calls"))
 async def test_an_agent_without_an_answer_abstains_and_the_run_continues(case: str, home, play):
     events, result, inputs = await play(ABSTAINING[case])
 
@@ -156,9 +156,7 @@ async def test_an_agent_without_an_answer_abstains_and_the_run_continues(case: s
     assert_not_stored(home, result, *events)
 
 
-@pytest.mark.parametrize(
-    "case", a_few(REJECTED, "digits_of_its_own", "numbers_in_words", "a_figure_that_does_not_exist")
-)
+@pytest.mark.parametrize("case", a_few(REJECTED, "numbers_in_words", "a_figure_that_does_not_exist"))
 async def test_a_rejected_draft_is_stored_as_a_hash_only(case: str, home, play):
     events, result, inputs = await play(REJECTED[case])
 
@@ -174,7 +172,7 @@ async def test_a_rejected_draft_is_stored_as_a_hash_only(case: str, home, play):
     assert_not_stored(home, result, *events)
 
 
-@pytest.mark.parametrize("case", a_few(OFF_THE_GRID, "between_two_lookbacks", "an_invented_weight"))
+@pytest.mark.parametrize("case", a_few(OFF_THE_GRID, "between_two_lookbacks"))
 async def test_a_candidate_off_the_grid_is_refused(case: str, home, play):
     candidate = OFF_THE_GRID[case]
     reply = answering(SearchPlan={"action": "search", "candidates": [candidate]})
@@ -206,7 +204,7 @@ async def test_the_second_draft_may_correct_the_first(play):
     assert [event.reasons for event in events if isinstance(event, DraftRejected)] == [("digit",)]
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", a_few(ROLES, "RiskAssessment", "Draft"))
 async def test_a_model_that_raises_is_a_fault_that_ends_the_run(role: str, home, opened, small):
     class Broken(EmbeddedPlanner):
         def _reply(self, messages):

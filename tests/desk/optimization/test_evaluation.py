@@ -166,8 +166,19 @@ def test_a_stopped_world_computes_no_paths(world) -> None:
         stop_reason.evaluate([MONTHLY], world.request.scenarios[0])
 
 
-@pytest.mark.parametrize("last", ["2007-06-28", "2007-06-29", "2008-09-30", "2008-10-10", "2008-10-15"])
-@pytest.mark.parametrize("universe", ["prices", "stocks"])
+LAST_DAYS = ("2007-06-28", "2007-06-29", "2008-09-30", "2008-10-10", "2008-10-15")
+BRIEF = {("prices", "2007-06-29"), ("stocks", "2008-10-10"), ("prices", "2008-10-15")}
+"""The end of a quarter, the end of a week and a day that ends neither."""
+
+
+@pytest.mark.parametrize(
+    ("universe", "last"),
+    [
+        pytest.param(universe, last, marks=() if (universe, last) in BRIEF else (pytest.mark.soak,))
+        for universe in ("prices", "stocks")
+        for last in LAST_DAYS
+    ],
+)
 def test_the_weight_after_the_last_close_is_what_the_next_session_holds(universe, last, make_request, request) -> None:
     """The 29th of June and the 30th of September end a quarter, the 10th of October a week."""
     prices = request.getfixturevalue(universe)

@@ -56,7 +56,9 @@ def of_run(received: Sequence[Received], name: str) -> list[Received]:
 MIDWAY = Broken(say("It seems that"), 2, THROTTLED_MIDWAY)
 
 
-@pytest.mark.parametrize(("streaming", "fault"), [(True, MIDWAY), (False, THROTTLED)])
+@pytest.mark.parametrize(
+    ("streaming", "fault"), [(True, MIDWAY), pytest.param(False, THROTTLED, marks=pytest.mark.soak)]
+)
 async def test_the_same_is_answered_and_counted_over_the_wire(streaming, fault, home, planner_turns, monkeypatch):
     driver = faulty(embedded(), at_first(1, fault, when=first_of("assistant")))
     options = OPTIONS.model_copy(update={"streaming": streaming})

@@ -211,7 +211,7 @@ async def expire_records(case: Case) -> None:
     case.now += RETENTION
 
 
-@pytest.mark.parametrize("code", ["ResourceInUse", "ValidationException"])
+@pytest.mark.parametrize("code", [pytest.param("ResourceInUse", marks=pytest.mark.soak), "ValidationException"])
 async def test_a_job_whose_name_exists_in_aws_takes_the_next_number(
     case: Case, finished_search: Any, code: str
 ) -> None:
