@@ -1,39 +1,58 @@
 """Each stored recording replays to its trace and shows the behaviour that it was made for."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import NamedTuple
 
 import pytest
 
 from agents.recording.cassette import Cassette
 from agents.recording.player import CassetteMiss, Player
-from api.recording.recorded_runs import label_of, replay
+from api.recording.recorded_runs import Label, ReplayReport, label_of, replay
 from api.settings import read_settings
 from desk.runs.events.agents import DecisionMade, DraftRejected
+from desk.runs.events.judgement import ClaimReleased, VerdictReached
 from desk.runs.events.models import ModelAnswered, ModelReplaced, ModelRetried
-from desk.runs.repository import load_final_result
+from desk.runs.events.table import TraceEvent
 from graphs.agent_decisions import ABSTAINED
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
-from tests.cassette_playback import CASSETTES, PlayedCassette, play_cassette
+from tests.cassette_playback import CASSETTES, play_cassette
 from tests.doubles.bedrock.recordings import RECORDINGS
 
 OWNER = "local"
+NAMES = [path.stem for path in sorted(CASSETTES.glob("*.yaml"))]
 
-pytestmark = pytest.mark.anyio
+
+class Replay(NamedTuple):
+    calls: int
+    """Number of recorded calls."""
+    label: Label
+    report: ReplayReport
+    events: list[TraceEvent]
+
+
+@pytest.fixture(scope="module")
+def replayed() -> Callable[[str], Replay]:
+    """Replays a cassette, each once for all tests."""
+
+    @cache
+    def replay_once(name: str) -> Replay:
+        path = CASSETTES / f"{name}.yaml"
+        cassette, events = Cassette.load(path), []
+        label = label_of(cassette, path)
+        report = asyncio.run(replay(Player(cassette), label, settings=read_settings(), show=events.append))
+        return Replay(len(cassette.interactions), label, report, events)
+
+    return replay_once
 
 
 @pytest.fixture
-def replay_run(home, opened, cassette: PlayedCassette):
-    """Executes the recorded run again; returns its events and its result."""
-
-    async def replay_run():
-        async with opened(home, cassette.models) as dependencies:
-            run = await create_run(dependencies, OWNER, cassette.request, run_id=cassette.run.run)
-            events = [event async for event in execute(dependencies, OWNER, run)]
-            return events, await load_final_result(dependencies.store, OWNER, run)
-
-    return replay_run
+def replay_optimization(replayed) -> Replay:
+    """Replayed outside of the event loop of an asynchronous test."""
+    return replayed("optimization")
 
 
 def of(kind: type, events: Sequence) -> list:
@@ -44,43 +63,48 @@ def authors(events: Sequence) -> dict[str, str]:
     return {event.decision.agent: event.decision.author for event in of(DecisionMade, events)}
 
 
-@pytest.mark.parametrize("name", [path.stem for path in sorted(CASSETTES.glob("*.yaml"))])
-async def test_every_cassette_replays_to_its_trace(name: str) -> None:
-    path = CASSETTES / f"{name}.yaml"
-    cassette = Cassette.load(path)
-    result = await replay(Player(cassette), label_of(cassette, path), settings=read_settings())
-    assert result.differences == (), "after a change of prompts, tools or figures: make cassettes"
-    assert result.calls == len(cassette.interactions)
-    assert result.attempts == 0
+def claims(node: str, events: Sequence) -> list[str]:
+    return [event.claim.text for event in of(ClaimReleased, events) if event.node == node]
 
 
-def test_each_recording_of_the_double_ships() -> None:
-    shipped = {path.stem: label_of(Cassette.load(path), path) for path in CASSETTES.glob("*.yaml")}
-    for name, recording in RECORDINGS.items():
-        assert shipped[name].made_by
-        assert shipped[name].scripted == recording.scripted
-        assert [run.request or run.messages for run in shipped[name].runs] == list(recording.scripts)
+def explainers(events: Sequence) -> set[str]:
+    """The authors of the explanation."""
+    return {event.author for event in of(ClaimReleased, events) if event.node == "render"}
 
 
-@pytest.mark.cassette("optimization")
-async def test_a_run_on_bedrock_ends_as_the_run_of_the_embedded_planner(home, opened, cassette, replay_run) -> None:
-    events, result = await replay_run()
-    async with opened(home / "embedded") as dependencies:
-        run = await create_run(dependencies, OWNER, cassette.request)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_cassette_replays_to_its_trace(name: str, replayed) -> None:
+    report = replayed(name).report
+    assert report.differences == (), "after a change of prompts, tools or figures: make cassettes"
+    assert report.calls == replayed(name).calls
+    assert report.attempts == 0
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_each_recording_of_the_double_ships(name: str, replayed) -> None:
+    label, recording = replayed(name).label, RECORDINGS[name]
+    assert label.made_by
+    assert label.scripted == recording.scripted
+    assert [run.request or run.messages for run in label.runs] == list(recording.scripts)
+
+
+@pytest.mark.anyio
+async def test_a_run_on_bedrock_ends_as_the_run_of_the_embedded_planner(home, opened, replay_optimization) -> None:
+    _, label, _, events = replay_optimization
+    [recorded] = label.runs
+    async with opened(home) as dependencies:
+        run = await create_run(dependencies, OWNER, recorded.request)
         embedded = [event async for event in execute(dependencies, OWNER, run)]
-        same = await load_final_result(dependencies.store, OWNER, run)
-    assert same is not None
-    assert same.explanation is not None
     assert [call.stop for call in of(ModelAnswered, events)] == ["answered"] * len(of(ModelAnswered, embedded))
     assert all(call.output_tokens > 0 for call in of(ModelAnswered, events))
     assert sum(call.cached_tokens for call in of(ModelAnswered, events)) > 0
-    assert result.verdict == same.verdict
-    assert [claim.text for claim in result.explanation.claims] == [claim.text for claim in same.explanation.claims]
+    [verdict], [same] = of(VerdictReached, events), of(VerdictReached, embedded)
+    assert (verdict.colour, verdict.headline) == (same.colour, same.headline)
+    assert claims("render", events) == claims("render", embedded) != []
 
 
-@pytest.mark.cassette("throttled")
-async def test_throttled_calls_are_retried_and_reported(replay_run) -> None:
-    events, result = await replay_run()
+def test_throttled_calls_are_retried_and_reported(replayed) -> None:
+    events = replayed("throttled").events
     retries = Counter((event.agent, event.reason) for event in of(ModelRetried, events))
     assert retries == {
         ("risk_manager", "throttled"): 5,
@@ -90,36 +114,34 @@ async def test_throttled_calls_are_retried_and_reported(replay_run) -> None:
         ("explainer", "unavailable"): 3,
     }
     assert ABSTAINED not in authors(events).values()
-    assert result.explanation.author != "template"
+    assert "template" not in explainers(events)
 
 
-@pytest.mark.cassette("fallback")
-async def test_the_second_model_answers_for_the_first(cassette, replay_run) -> None:
-    events, result = await replay_run()
-    [second] = cassette.label.models.fallbacks
+def test_the_second_model_answers_for_the_first(replayed) -> None:
+    events = replayed("fallback").events
+    [second] = replayed("fallback").label.models.fallbacks
     assert {event.by for event in of(ModelReplaced, events)} == {second}
     assert {event.reason for event in of(ModelReplaced, events)} == {"access_denied"}
-    assert set(authors(events).values()) == {second} == {result.explanation.author}
+    assert set(authors(events).values()) == {second}
+    assert explainers(events) == {second}
 
 
-@pytest.mark.cassette("guardrail")
-async def test_a_guardrail_ends_in_an_abstention(replay_run) -> None:
-    events, result = await replay_run()
+def test_a_guardrail_ends_in_an_abstention(replayed) -> None:
+    events = replayed("guardrail").events
     assert [event.reasons for event in of(DraftRejected, events)] == [("blocked",)]
     assert authors(events)["explainer"] == ABSTAINED
-    assert result.explanation.author == "template"
-    assert any("explainer gave no answer" in caveat for caveat in result.caveats)
+    assert explainers(events) == {"template"}
 
 
-@pytest.mark.cassette("malformed")
-async def test_malformed_answers_are_rejected_and_replaced(replay_run) -> None:
-    events, _ = await replay_run()
+def test_malformed_answers_are_rejected_and_replaced(replayed) -> None:
+    events = replayed("malformed").events
     reasons = {event.agent: event.reasons for event in of(DraftRejected, events)}
     assert reasons == {"market_analyst": ("no_answer",), "optimizer": ("malformed",), "explainer": ("no_answer",)}
     assert {d.decision.agent: d.refused_calls for d in of(DecisionMade, events)}["risk_manager"] == 1
     assert ABSTAINED not in authors(events).values()
 
 
+@pytest.mark.anyio
 async def test_a_changed_request_is_a_cassette_miss_that_shows_the_difference(home, opened) -> None:
     async def run_changed_request() -> None:
         with play_cassette("optimization") as playing:
@@ -135,6 +157,6 @@ async def test_a_changed_request_is_a_cassette_miss_that_shows_the_difference(ho
         await run_changed_request()
 
 
-async def test_the_error_of_a_missing_recording_says_how_to_make_it() -> None:
+def test_the_error_of_a_missing_recording_says_how_to_make_it() -> None:
     with pytest.raises(FileNotFoundError, match=r"python -m api record -o .*nowhere.yaml"), play_cassette("nowhere"):
         pass
