@@ -13,15 +13,18 @@ from api.settings import Settings
 from desk.runs.events.agents import DraftRejected
 from desk.runs.events.judgement import ClaimReleased
 from graphs.conversations.turn_execution import ask, begin_conversation, turn_of
+from graphs.jobs.execution import execute
+from graphs.runs.creation import create_run
 from tests.doubles.obedient_model import (
+    MINE,
     Call,
     obedient_model,
-    run_for_two_owners,
+    request,
     saying,
     steps,
     talk_on_own_desk,
 )
-from tests.graphs.dependencies import OWNER, QUICK
+from tests.graphs.dependencies import OWNER, QUICK, open_dependencies
 from tests.graphs.invented_drafts import INVENTED, PAIRS, assert_none_is_released, disguises_in
 from tests.soak_variants import a_few
 
@@ -36,7 +39,14 @@ async def test_no_agent_of_a_search_can_publish_an_invented_number(disguises: li
 @pytest.fixture(scope="module")
 def home_with_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home_with_run") / "home"
-    asyncio.run(run_for_two_owners(home))
+
+    async def search() -> None:
+        async with open_dependencies(home) as dependencies:
+            await create_run(dependencies, OWNER, request(), run_id=MINE)
+            async for _ in execute(dependencies, OWNER, MINE):
+                pass
+
+    asyncio.run(search())
     (home / "stratigos.log").touch()
     return home
 

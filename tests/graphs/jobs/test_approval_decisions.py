@@ -4,6 +4,7 @@ import asyncio
 import signal
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableConfig
@@ -34,7 +35,7 @@ from graphs.jobs.reproduction import reproduce
 from graphs.optimization import Execution, optimization_graph
 from graphs.runs.creation import create_run
 from graphs.runs.event_log import EventLog
-from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.dependencies import OWNER, open_dependencies, small_request
 from tests.graphs.runs.approval_process import LOW
 from tests.graphs.runs.runs_with_approval import (
     MONDAY,
@@ -70,6 +71,17 @@ def submitted(dependencies: Dependencies) -> int:
     return dependencies.jobs.jobs
 
 
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory) -> list[Any]:
+    """The events of the small request without approval."""
+
+    async def execute_without_approval() -> list[Any]:
+        async with open_dependencies(tmp_path_factory.mktemp("calm")) as dependencies:
+            return await run_until_approval(dependencies, small_request())
+
+    return asyncio.run(execute_without_approval())
+
+
 async def test_above_a_threshold_a_run_waits_before_any_agent_is_asked(home, small):
     model = Counting(heard=[])
     async with open_with_approval(home, model=model) as dependencies:
@@ -96,7 +108,7 @@ async def test_above_a_threshold_a_run_waits_before_any_agent_is_asked(home, sma
     "thresholds",
     [
         pytest.param(None, marks=pytest.mark.soak),
-        Thresholds(),
+        pytest.param(Thresholds(), marks=pytest.mark.soak),
         pytest.param(Thresholds(evaluations=None), marks=pytest.mark.soak),
         Thresholds(evaluations=20),
     ],
@@ -109,10 +121,8 @@ async def test_a_run_below_all_thresholds_needs_no_approval(home, small, thresho
     assert not [event for event in events if event.node == "approve"]
 
 
-async def test_an_approved_run_has_the_same_result_as_without_approval(tmp_path, small):
-    async with open_dependencies(tmp_path / "calm") as dependencies:
-        calm = await run_until_approval(dependencies, small())
-    async with open_with_approval(tmp_path / "asked") as dependencies:
+async def test_an_approved_run_has_the_same_result_as_without_approval(home, small, calm):
+    async with open_with_approval(home) as dependencies:
         first = await run_until_approval(dependencies, small())
         run = await decide_approval(dependencies, OWNER, RUN, decision(reason="within the budget"))
         assert run.state == "running"
@@ -130,13 +140,12 @@ async def test_an_approved_run_has_the_same_result_as_without_approval(tmp_path,
     assert [e.comparable() for e in events if e.node != "approve"] == [e.comparable() for e in calm]
 
 
-async def test_an_edited_run_is_executed_as_it_was_edited(tmp_path, small):
-    edited_request = small(trials=12, scenarios=tuple(s.model_copy(update={"paths": 200}) for s in small().scenarios))
-    async with open_dependencies(tmp_path / "calm") as dependencies:
-        calm = await run_until_approval(dependencies, edited_request)
-    async with open_with_approval(tmp_path / "asked") as dependencies:
-        await run_until_approval(dependencies, small())
-        run = await decide_approval(dependencies, OWNER, RUN, decision("edited", trials=12, paths=200))
+async def test_an_edited_run_is_executed_as_it_was_edited(home, small, calm):
+    larger = small(trials=12, scenarios=tuple(s.model_copy(update={"paths": 200}) for s in small().scenarios))
+    edited_request = small()
+    async with open_with_approval(home) as dependencies:
+        await run_until_approval(dependencies, larger)
+        run = await decide_approval(dependencies, OWNER, RUN, decision("edited", trials=10, paths=100))
         assert run.request == edited_request
         events = await execute_run(dependencies)
         result = await load_final_result(dependencies.store, OWNER, RUN)

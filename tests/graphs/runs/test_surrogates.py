@@ -155,7 +155,14 @@ async def test_ones_own_start_stays_first_and_the_count_has_bounds(two_searches,
             await warm_start(dependencies, OWNER, request, count)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"stratigos surrogate 1\n{}\nx"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(None, marks=pytest.mark.soak),
+        pytest.param(b"", marks=pytest.mark.soak),
+        b"stratigos surrogate 1\n{}\nx",
+    ],
+)
 async def test_a_bad_file_is_refused_by_name_and_made_again(two_searches, dependencies, content) -> None:
     blobs = dependencies.store.blobs
     whole = await blobs.get(two_searches.file)

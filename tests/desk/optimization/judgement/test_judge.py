@@ -15,6 +15,7 @@ from desk.scenarios.schemas import HISTORY
 from quant.strategies.config import StrategyConfig
 from quant.strategies.mandate import Mandate
 from quant.worlds.scenario import BUILT_IN, GBM_BANNER
+from tests.soak_variants import a_few
 
 SPREADSHEET = StrategyConfig(weight_function="inverse_vol", lookback_days=252, rebalancing="monthly")
 
@@ -110,7 +111,9 @@ def test_the_benefit_is_the_weighted_sum_of_its_scenarios(result) -> None:
         assert outcome.benefit_bps.value == pytest.approx(10_000 * gain, rel=1e-6)
 
 
-@pytest.mark.parametrize("goal", ["robust_utility", "sharpe", "worst_case", "cvar_utility"])
+@pytest.mark.parametrize(
+    "goal", a_few(["robust_utility", "sharpe", "worst_case", "cvar_utility"], "robust_utility", "worst_case")
+)
 def test_retention_and_regret_are_against_the_best_trial_and_the_worse_of_cash_and_equity(
     world, finished_search, judge_search, goal
 ) -> None:
@@ -217,18 +220,23 @@ def test_a_winner_that_may_hold_nothing_is_judged(prices, make_request, execute_
     assert result.verdict.colour == "red"
 
 
-def test_simulations_with_constant_volatility_have_a_warning(world, finished_search, judge_search) -> None:
-    def caveats_of(*engines):
-        scenarios = tuple(
-            s.model_copy(update={"engine": e}) for s, e in zip(world.request.scenarios, engines, strict=True)
-        )
-        changed = replace(world, request=world.request.model_copy(update={"scenarios": scenarios}))
-        return judge_search(finished_search, world=changed, trials=finished_search.trials[:2]).result.caveats
-
-    assert GBM_BANNER in caveats_of("gbm", "gbm")
-    assert GBM_BANNER in caveats_of("gbm", "heston")
-    assert GBM_BANNER not in caveats_of("heston", "merton")
-    assert any("mean block of 40" in text for text in caveats_of("bootstrap", "heston"))
+@pytest.mark.parametrize(
+    ("engines", "banner"),
+    [
+        (("gbm", "heston"), True),
+        (("bootstrap", "heston"), False),
+        pytest.param(("gbm", "gbm"), True, marks=pytest.mark.soak),
+        pytest.param(("heston", "merton"), False, marks=pytest.mark.soak),
+    ],
+)
+def test_simulations_with_constant_volatility_have_a_warning(
+    world, finished_search, judge_search, engines, banner
+) -> None:
+    scenarios = tuple(s.model_copy(update={"engine": e}) for s, e in zip(world.request.scenarios, engines, strict=True))
+    changed = replace(world, request=world.request.model_copy(update={"scenarios": scenarios}))
+    caveats = judge_search(finished_search, world=changed, trials=finished_search.trials[:2]).result.caveats
+    assert (GBM_BANNER in caveats) == banner
+    assert any("mean block of 40" in text for text in caveats) == ("bootstrap" in engines)
 
 
 def test_the_next_step_is_the_way_from_the_current_rule_to_the_winner(world, result) -> None:
