@@ -228,11 +228,21 @@ async def test_a_bucket_that_fails_leaves_no_record_of_what_it_did_not_take(clie
     assert (await client.get("/api/market-data/prices", params=prices)).status_code == 200
 
 
-async def test_a_job_is_accepted_while_the_queue_is_down_and_comes_to_it_later(client, dependencies, proxy):
-    for fault in (Fault(500, "InternalError"), Fault(400, "ExpiredToken"), LOST):
-        proxy.fail("SendMessage", fault)
-        job = (await post(client, **JOB)).json()
-        assert (job["state"], (await post(client, **JOB)).json()["id"]) == ("queued", job["id"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(500, "InternalError"),
+        pytest.param(Fault(400, "ExpiredToken"), marks=pytest.mark.soak),
+        pytest.param(LOST, marks=pytest.mark.soak),
+    ],
+    ids=lambda fault: fault.code,
+)
+async def test_a_job_is_accepted_while_the_queue_is_down_and_comes_to_it_later(
+    client, dependencies, proxy, fault: Fault
+):
+    proxy.fail("SendMessage", fault)
+    job = (await post(client, **JOB)).json()
+    assert (job["state"], (await post(client, **JOB)).json()["id"]) == ("queued", job["id"])
     assert await counts(client) == [0, 0, 1, 0, 0]
     proxy.heal()
     assert await job_queue.sweep(replace(dependencies, now=lambda: utc_now() + timedelta(minutes=1))) == 1

@@ -6,17 +6,20 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from desk.runs.repository import Run, change_run
 from desk.runs.states import RunState
 from graphs.dependencies import Dependencies
+from graphs.jobs.job_queue import queue_of
 from graphs.jobs.worker import Execution, Worker
+from store.queue import Delivery, Queue
 from store.sqlite.queue import open_sqlite_queue
 from tests.graphs.dependencies import open_dependencies
 
 BEGUN = "executions"
 PAUSE = 0.02
+WAIT_SECONDS = 0.1
 T = TypeVar("T")
 
 
@@ -35,9 +38,22 @@ async def queued_dependencies(home: Path, **changes) -> AsyncGenerator[Dependenc
         yield replace(dependencies, queue=queue, **changes)
 
 
+class ShortWaits:
+    """A queue that waits for a message for a moment only, so that a stopped worker ends at once."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queue, name)
+
+    async def receive(self, *, lease: float, wait: float) -> Delivery | None:
+        return await self._queue.receive(lease=lease, wait=min(wait, WAIT_SECONDS))
+
+
 @asynccontextmanager
 async def working(dependencies: Dependencies, **options) -> AsyncGenerator[Worker]:
-    worker = Worker(dependencies, **options)
+    worker = Worker(replace(dependencies, queue=ShortWaits(queue_of(dependencies))), **options)
     task = asyncio.create_task(worker.work())
     try:
         yield worker
