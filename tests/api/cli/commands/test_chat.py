@@ -66,7 +66,22 @@ def test_a_line_that_is_too_long_ends_the_chat_with_its_error(home, capfd, pipe)
     assert "nothing this desk" not in out
 
 
-def test_bytes_that_are_no_utf_8_end_the_chat_with_their_error():
+@pytest.mark.parametrize(
+    ("errors", "message"),
+    [("strict", "expected UTF-8"), ("surrogateescape", "contains an unpaired surrogate; expected ")],
+)
+def test_bytes_that_are_no_utf_8_end_the_chat_with_their_error(errors, message, home, monkeypatch, capfd):
+    """Python decodes standard input strictly or with surrogates, depending on the locale."""
+    lines = io.BytesIO(b"caf\xe9\n" + f"{JOKE}\n".encode())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(lines, encoding="utf-8", errors=errors))
+    assert run(["chat"]) == 2
+    out, err = capfd.readouterr()
+    assert message in err
+    assert "nothing this desk" not in out
+
+
+@pytest.mark.soak
+def test_bytes_that_are_no_utf_8_end_the_program_without_a_traceback():
     process = subprocess.run(
         [sys.executable, "-m", "api", "chat"],
         cwd=ROOT,
@@ -99,7 +114,7 @@ def test_without_a_terminal_the_output_says_how_to_approve(home, monkeypatch, ca
 
 def test_a_closed_pipe_ends_the_chat():
     started = subprocess.Popen(
-        [sys.executable, "-m", "api", "chat", "--say", "what can you do?", *["--say", JOKE] * 20],
+        [sys.executable, "-m", "api", "chat", "--say", "what can you do?", *["--say", JOKE] * 5],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

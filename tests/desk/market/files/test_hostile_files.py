@@ -171,7 +171,7 @@ def test_parquet_that_exceeds_the_memory_limit_is_refused() -> None:
         ("date,symbol,close\n2024-01-02,,1\n", "the name of an asset is missing"),
         ('date,symbol,close\n2024-01-02,"A,B",1\n', "is not the name of an asset"),
         ("date,close,volume\n2024-01-02,1,-5\n", "is negative"),
-        ("date," + ",".join(map(str, range(1_000_000))) + "\n", "has 1,000,001 columns"),
+        ("date," + ",".join(map(str, range(100_000))) + "\n", "has 100,001 columns"),
         ("date,symbol,close\n" + "".join(f"2024-01-02,S{n},1\n" for n in range(2001)), "has more than 2,000 assets"),
         (b"datum,pris\n" + "2024-01-02,1€".encode("cp1252"), "is not UTF-8"),
         (b"\x00\x01\x02", "is not a text file"),
@@ -191,8 +191,8 @@ def test_errors_name_the_problem(content: str | bytes, words: str) -> None:
 
 
 def test_assets_without_a_day_in_common_take_no_memory() -> None:
-    days = np.arange("1800-01-01", "2199-01-01", dtype="datetime64[D]")[:100_000]
-    text = "date,symbol,close\n" + "".join(f"{day},S{n % 1000},1\n" for n, day in enumerate(days))
+    days = np.arange("1800-01-01", "2199-01-01", dtype="datetime64[D]")[:25_000]
+    text = "date,symbol,close\n" + "".join(f"{day},S{n % 2000},1\n" for n, day in enumerate(days))
     assert "hardly a day in common" in rejection(text)
 
 
