@@ -3,31 +3,63 @@
 The sizes are those of a test; docs/assistant.md has the same messages in full.
 """
 
+import io
 import re
+import shutil
+from contextlib import redirect_stdout
+from pathlib import Path
 
 import pytest
 
 from api.cli.main import run
 
 SMALL = "20 trials, 100 paths, 1 year"
+SEARCH = (
+    "What would 100 trials take with all six scenarios?",
+    f"optimize the S&P 500 with 10% volatility and at most 20% drawdown, {SMALL}",
+    "risk report of 100% S&P 500 worth USD 1m",
+)
+
+
+def answers_in(output: str, *messages: str) -> list[str]:
+    out = " ".join(output.split())
+    _, *answers = re.split("|".join(re.escape(f"› {' '.join(m.split())}") for m in messages), out)
+    assert len(answers) == len(messages)
+    return [answer.strip() for answer in answers]
+
+
+def options(*messages: str) -> list[str]:
+    return [word for message in messages for word in ("--say", message)]
 
 
 @pytest.fixture
-def say(capsys: pytest.CaptureFixture[str], home):
+def say(capsys: pytest.CaptureFixture[str], home: Path):
     """Sends messages in the conversation of this test and returns the answer to each."""
-    conversation: list[str] = []
 
     def say(*messages: str, code: int = 0) -> list[str]:
         capsys.readouterr()
-        options = [word for message in messages for word in ("--say", message)]
-        assert run(["chat", *conversation, *options]) == code
-        conversation[:] = ["--conversation", "last"]
-        out = " ".join(capsys.readouterr().out.split())
-        _, *answers = re.split("|".join(re.escape(f"› {' '.join(m.split())}") for m in messages), out)
-        assert len(answers) == len(messages)
-        return [answer.strip() for answer in answers]
+        conversation = ["--conversation", "last"] if home.exists() else []
+        assert run(["chat", *conversation, *options(*messages)]) == code
+        return answers_in(capsys.readouterr().out, *messages)
 
     return say
+
+
+@pytest.fixture(scope="module")
+def searched_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A home whose conversation launched a search, and the answers in it."""
+    home = tmp_path_factory.mktemp("searched") / "home"
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as output:
+        patch.setenv("STRATIGOS_HOME", str(home))
+        assert run(["chat", *options(*SEARCH)]) == 0
+    return home, answers_in(output.getvalue(), *SEARCH)
+
+
+@pytest.fixture
+def search_answers(searched_home: tuple[Path, list[str]], home: Path) -> list[str]:
+    """The answers to `SEARCH`, which the conversation in the home of this test continues."""
+    shutil.copytree(searched_home[0], home)
+    return searched_home[1]
 
 
 def holds(answer: str, *parts: str) -> None:
@@ -53,12 +85,8 @@ def test_minutes_5_to_20_a_rule_is_evaluated_changed_and_saved_and_scenarios_are
     holds(clone, "0.40")
 
 
-def test_minutes_20_to_45_a_search_is_estimated_launched_and_explained(say) -> None:
-    estimate, result, risk = say(
-        "What would 100 trials take with all six scenarios?",
-        f"optimize the S&P 500 with 10% volatility and at most 20% drawdown, {SMALL}",
-        "risk report of 100% S&P 500 worth USD 1m",
-    )
+def test_minutes_20_to_45_a_search_is_estimated_launched_and_explained(search_answers, say) -> None:
+    estimate, result, risk = search_answers
     holds(estimate, "600")  # 100 trials in six scenarios
     holds(result, "constant weight", "bps a year", "verdict")
     holds(risk, "VaR", "USD", "deepest fall")
@@ -82,8 +110,8 @@ def test_minutes_20_to_45_a_search_is_estimated_launched_and_explained(say) -> N
     holds(costs, "doubled", "bps")
 
 
+@pytest.mark.usefixtures("search_answers")
 def test_minute_45_opening_the_holdout_is_requested_and_rejected(say, capsys) -> None:
-    say(f"optimize the S&P 500 with 10% volatility, {SMALL}")
     say("open the holdout", code=3)
     assert run(["reject", "last", "--holdout", "--reason", "not yet"]) == 0
     capsys.readouterr()
