@@ -212,15 +212,15 @@ def test_duplicate_and_late_results_are_ignored(nodes, long, alone, job) -> None
     assert len(shards.puts) == len(set(shards.puts)) == SHARDS < engine.count
 
 
-async def test_a_search_without_a_free_core_reports_it_and_waits(nodes, long, alone, tmp_path) -> None:
-    task, reasons = first_task(long, alone), []
+async def test_a_search_without_a_free_core_reports_it_and_waits(nodes, world, finished_search, tmp_path) -> None:
+    task, reasons = first_task(world, finished_search), []
     with nodes.occupy(tmp_path / "occupied") as leave:
 
         def waits(reason: str) -> None:
             reasons.append(reason)
             leave()
 
-        results = list(RayEngine(long, nodes.address, waits, stall_seconds=0.1).compute([task]))
+        results = list(RayEngine(world, nodes.address, waits, stall_seconds=0.1).compute([task]))
     assert [id_ for id_, _ in results] == [task.shard.id()]
     assert reasons == ["no shard has ended for 0.1 s; of the cluster's 2 cores 0 are free"]
 
@@ -240,22 +240,22 @@ def handler(number: signal.Signals) -> bytes:
     return action.raw[:8]
 
 
-def first_task(world: World, alone) -> Task:
-    return next(ShardPlanner(world).tasks([alone.trials[0].config], 64))
+def first_task(world: World, search) -> Task:
+    return next(ShardPlanner(world).tasks([search.trials[0].config], 64))
 
 
-def test_a_node_with_other_code_is_refused(nodes, long, alone) -> None:
-    task = first_task(long, alone)
+def test_a_node_with_other_code_is_refused(nodes, world, finished_search) -> None:
+    task = first_task(world, finished_search)
     other = task.model_copy(update={"shard": task.shard.model_copy(update={"code": "0" * 64})})
     with pytest.raises(UserError, match=r"its code or one of its numeric libraries is another: \w{16} .* 0{16}"):
-        list(RayEngine(long, nodes.address).compute([other]))
+        list(RayEngine(world, nodes.address).compute([other]))
 
 
-def test_an_error_of_a_simulation_is_reported_without_retry(nodes, long, alone, tmp_path) -> None:
-    market = replace(count_draws(long.market, tmp_path / "book"), warm_up=1)
-    world = World(market, long.request)
+def test_an_error_of_a_simulation_is_reported_without_retry(nodes, world, finished_search, tmp_path) -> None:
+    market = replace(count_draws(world.market, tmp_path / "book"), warm_up=1)
+    failing = World(market, world.request)
     with pytest.raises(DataError, match="`warm_up` 1 is too short"):
-        list(RayEngine(world, nodes.address).compute([first_task(long, alone)]))
+        list(RayEngine(failing, nodes.address).compute([first_task(world, finished_search)]))
     assert started_shards(tmp_path / "book") == 1
 
 

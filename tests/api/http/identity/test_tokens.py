@@ -16,6 +16,7 @@ from api.http.identity.jwks import FRESH_SECONDS, MIN_FETCH_INTERVAL, STALE_SECO
 from api.http.identity.tokens import Tokens
 from tests.api.http.identity.forged_tokens import forged_tokens
 from tests.doubles.cognito import CLIENT, PERSON, Pool, pool, rsa
+from tests.soak_variants import a_few
 
 pytestmark = pytest.mark.anyio
 
@@ -184,7 +185,7 @@ BROKEN: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("broken", a_few(BROKEN, "a fault", "no keys", "short keys", "far too much"))
 async def test_while_the_pool_cannot_be_asked_its_keys_hold_for_a_day(pool, broken):
     clock = Clock()
     verifying, token = tokens(pool, clock), pool.token()
