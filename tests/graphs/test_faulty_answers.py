@@ -172,7 +172,6 @@ def all_abstained(
         "endless_nesting",
         "two_answers_at_once",
         "half_an_answer",
-        "tool_calls_one_after_another",
     ),
 )
 async def test_an_unusable_answer_is_an_abstention(case, home, monkeypatch, abstaining):
@@ -191,10 +190,10 @@ async def test_an_unusable_answer_is_an_abstention(case, home, monkeypatch, abst
 @pytest.mark.parametrize(
     "reply",
     [
-        Blocked(BELIEF, side="input"),
-        Blocked(BELIEF, side="output"),
+        pytest.param(Blocked(BELIEF, side="input"), marks=pytest.mark.soak),
+        pytest.param(Blocked(BELIEF, side="output"), marks=pytest.mark.soak),
         whole(Call("RiskAssessment", {"concerns": ["none"], "claims": []}), stop="guardrail_intervened"),
-        whole(stop="content_filtered"),
+        pytest.param(whole(stop="content_filtered"), marks=pytest.mark.soak),
     ],
     ids=["input", "output", "after_an_answer", "filter"],
 )

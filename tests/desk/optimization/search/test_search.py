@@ -73,7 +73,9 @@ def test_progress_only_grows_and_never_exceeds_what_is_saved(world, job, execute
     assert {r.total for r in results.reports} == {40}
 
 
-@pytest.mark.parametrize("count", [1, 15, 16, 17, 20, 36, 39, 40])
+@pytest.mark.parametrize(
+    "count", [1, 16, 39, *(pytest.param(count, marks=pytest.mark.soak) for count in (15, 17, 20, 36, 40))]
+)
 def test_a_search_resumes_from_any_prefix_without_recomputation(forty, world, job, execute_search, count) -> None:
     by_id = {t.digest: t for t in forty.trials[:count]}
     again = execute_search(world, job(world.request, budget=40), by_id)
@@ -210,7 +212,7 @@ def test_candidates_are_never_screened_out(screening, screened, job, execute_sea
     assert any(t.screened for t in actual.trials)
 
 
-@pytest.mark.parametrize("count", [3, 10, 13])
+@pytest.mark.parametrize("count", [13, *(pytest.param(count, marks=pytest.mark.soak) for count in (3, 10))])
 def test_a_resumed_screening_search_equals_an_uninterrupted_one(
     screened, screening, job, execute_search, count
 ) -> None:
