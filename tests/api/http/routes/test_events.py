@@ -342,7 +342,7 @@ async def read_in_pieces(client: httpx.AsyncClient, chance: random.Random) -> li
         await asyncio.sleep(chance.random() * 0.02)
 
 
-@pytest.mark.parametrize("readers", [30, pytest.param(200, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("readers", [20, pytest.param(200, marks=pytest.mark.soak)])
 async def test_readers_that_drop_and_resume_at_random_all_end_with_the_same_sequence(home, readers):
     trials = readers
     async with open_run_log(home, trials=trials) as log:
