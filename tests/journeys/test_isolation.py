@@ -217,9 +217,8 @@ def test_a_socket_closes_for_another_user_as_for_a_missing_run(server: SharedSer
 
 
 def test_a_request_without_valid_credentials_gets_401_and_changes_nothing(server: SharedServer) -> None:
-    assert_rejected(
-        server, lambda number, kinds: ("nothing", kinds[number % len(kinds)], kinds[(7 * number) % len(kinds)])
-    )
+    assert len(server.refused) < len(REQUESTS), "else some kind is never sent"
+    assert_rejected(server, lambda number, kinds: ("nothing", kinds[number % len(kinds)]))
 
 
 @pytest.mark.soak
