@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agents.models.factory import single_model
+from agents.table import OPTIMIZATION_AGENTS
 from api.app import create_dependencies
 from api.export.report.page import render
 from api.settings import Settings
@@ -105,11 +106,11 @@ async def assert_none_is_released(home: Path, monkeypatch: pytest.MonkeyPatch, d
     outputs = [report, result.model_dump_json(), *(event.model_dump_json() for event in events)]
     assert disguises_in(home, *outputs) == set()
     rejections = [event for event in events if isinstance(event, DraftRejected)]
-    assert len(rejections) == 8, "two drafts of four agents"
+    assert len(rejections) == 2 * len(OPTIMIZATION_AGENTS), "two drafts of each agent"
     assert all(len(event.digest) == 64 for event in rejections)
     decisions = [event for event in events if isinstance(event, DecisionMade)]
     assert all(event.refused_calls for event in decisions[:2]), "whose tools have arguments"
-    assert [len(event.decision.rejected) for event in decisions] == [2] * 4
+    assert [len(event.decision.rejected) for event in decisions] == [2] * len(OPTIMIZATION_AGENTS)
     assert all(event.decision.answer.get("claims", []) == [] for event in decisions)
     assert result.explanation is not None
     assert result.explanation.author == "template"

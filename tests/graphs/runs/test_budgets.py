@@ -16,6 +16,7 @@ from rich.console import Console
 from agents.models.factory import make_models
 from agents.models.failures import ModelFailure
 from agents.models.prices import PriceTable
+from agents.table import OPTIMIZATION_AGENTS
 from api.cli.output.summary import show
 from api.export.formats import as_json
 from api.export.report.page import render
@@ -42,14 +43,11 @@ from tests.doubles.bedrock.drivers import dead, embedded, faulty
 from tests.doubles.bedrock.replies import Broken, Call, Reply, Say
 from tests.graphs.bedrock_runs import (
     ASKED,
-    EXPLAINER,
-    MARKET,
     ONE,
     OPTIMIZER,
     OPTIONS,
     OTHER,
     REQUEST,
-    RISK,
     point_at,
 )
 from tests.graphs.dependencies import OWNER, open_dependencies
@@ -204,7 +202,7 @@ async def test_a_run_ends_with_its_partial_work_when_its_tokens_are_spent(calls,
             again = await reproduce(dependencies, OWNER, run_outcome.run)
     assert len(double.received) == calls, "no call after the limit, and every one before it"
     assert run_outcome.used.tokens == limit
-    silent = [RISK, MARKET, OPTIMIZER, EXPLAINER][0 if calls == NO_CALL else 2 :]
+    silent = [*OPTIMIZATION_AGENTS][0 if calls == NO_CALL else 2 :]
     assert run_outcome.cut == [(agent, "run tokens") for agent in silent]
     plans = [d.answer for d in run_outcome.result.manifest.decisions if d.agent == OPTIMIZER]
     assert len(plans) == 1 + (calls == ONE_PLAN), "it stops if something was tried"
@@ -246,9 +244,9 @@ async def test_an_agent_stops_at_its_own_budget_after_one_call_at_most(wired, pl
     with Double(embedded()) as double:
         async with wired(double, Budgets(agent_dollars=limit)) as dependencies:
             run_outcome = await ran(dependencies)
-    assert [usage.usage.answers for usage in run_outcome.result.usage] == [1] * 4
-    assert len(double.received) == 4
-    agents = [RISK, MARKET, OPTIMIZER, EXPLAINER]
+    assert [usage.usage.answers for usage in run_outcome.result.usage] == [1] * len(OPTIMIZATION_AGENTS)
+    assert len(double.received) == len(OPTIMIZATION_AGENTS)
+    agents = [*OPTIMIZATION_AGENTS]
     assert run_outcome.cut == [(agent, "agent dollars") for agent in agents]
     assert [w for w in run_outcome.warned if w[0] == "budget_spent"] == [
         ("budget_spent", f"{a} dollars") for a in agents
