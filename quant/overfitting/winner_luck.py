@@ -259,7 +259,7 @@ def _add_blocks(
             if end <= stop:
                 for k in range(totals.shape[1]):
                     totals[q, k] += sums[q, end, k]
-            else:  # the block goes on at the first row
+            else:  # circular: the rest of the block is at the first rows
                 for k in range(totals.shape[1]):
                     totals[q, k] += sums[q, stop, k] - sums[q, first, k] + sums[q, end - days, k]
         remaining -= length

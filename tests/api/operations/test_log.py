@@ -51,7 +51,7 @@ def talkative() -> Models:
 async def logged(
     home: Path, monkeypatch: pytest.MonkeyPatch, runs: int, until: str = "", **variables: str
 ) -> list[dict[str, Any]]:
-    """The lines that runs at the same time leave, with a line of nobody's run after each event.
+    """The lines that runs at the same time leave, with a line that belongs to no run after each event.
 
     Each run is left at its first event `until`, if one is named.
     """
