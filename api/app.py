@@ -109,7 +109,7 @@ def create_app(
     """The HTTP application; its lifespan opens and closes the dependencies."""
     from fastapi_offline import FastAPIOffline
 
-    from api.http.dependencies import Service
+    from api.http.dependencies import AppState
     from api.http.errors.handlers import add_error_handlers
     from api.http.identity.authentication import check_auth_settings, create_identity
     from api.http.middleware import audit as auditing
@@ -139,7 +139,7 @@ def create_app(
                 answering.attend(settings.owner)
             identity = create_identity(settings, deps.store)
             log = AuditLog(deps.store, settings.audit_key)
-            app.state.service = Service(settings, identity, limits, deps, answering, following, readiness, log)
+            app.state.service = AppState(settings, identity, limits, deps, answering, following, readiness, log)
             yield
 
     app = FastAPIOffline(  # its documentation loads nothing from other hosts

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Service:
+class AppState:
     """What the application holds while it runs; `app.state.service`."""
 
     settings: Settings
@@ -47,14 +47,14 @@ class Service:
     """Seconds after which the credentials of an open stream are checked again."""
 
 
-async def get_service(connection: HTTPConnection) -> Service:  # a plain function would cost a hop to a thread
+async def get_service(connection: HTTPConnection) -> AppState:  # a plain function would cost a hop to a thread
     return connection.app.state.service
 
 
-ServiceDep = Annotated[Service, Depends(get_service)]
+AppStateDep = Annotated[AppState, Depends(get_service)]
 
 
-async def get_principal(connection: HTTPConnection, service: ServiceDep) -> AsyncGenerator[Principal]:
+async def get_principal(connection: HTTPConnection, service: AppStateDep) -> AsyncGenerator[Principal]:
     """The authenticated user, who holds a request slot until the response is sent."""
     principal = await admit(connection)
     with nullcontext() if service.limits is None else service.limits.request_slot(principal.owner):
@@ -81,7 +81,7 @@ async def body_slot(connection: HTTPConnection) -> AsyncGenerator[None]:
         yield
 
 
-async def authenticate(connection: HTTPConnection, service: Service) -> Principal:
+async def authenticate(connection: HTTPConnection, service: AppState) -> Principal:
     """The user of the ticket in a stream's URL, or else of the API key or access token."""
     by_ticket = await redeem_from_url(service.dependencies.store, connection)
     return by_ticket or await service.identity.authenticate(connection)
@@ -90,7 +90,7 @@ async def authenticate(connection: HTTPConnection, service: Service) -> Principa
 PrincipalDep = Annotated[Principal, Depends(get_principal)]
 
 
-async def _stream_access(connection: HTTPConnection, service: ServiceDep, principal: PrincipalDep) -> StreamAccess:
+async def _stream_access(connection: HTTPConnection, service: AppStateDep, principal: PrincipalDep) -> StreamAccess:
     return StreamAccess(
         connection, principal, service.identity, service.dependencies.store, recheck_seconds=service.recheck_seconds
     )
@@ -99,12 +99,12 @@ async def _stream_access(connection: HTTPConnection, service: ServiceDep, princi
 StreamAccessDep = Annotated[StreamAccess, Depends(_stream_access)]
 
 
-async def _stream_slot(service: ServiceDep, principal: PrincipalDep) -> AsyncGenerator[None]:
+async def _stream_slot(service: AppStateDep, principal: PrincipalDep) -> AsyncGenerator[None]:
     with nullcontext() if service.limits is None else service.limits.stream_slot(principal.owner):
         yield
 
 
-async def _calculation_slot(service: ServiceDep, principal: PrincipalDep) -> AsyncGenerator[None]:
+async def _calculation_slot(service: AppStateDep, principal: PrincipalDep) -> AsyncGenerator[None]:
     async with nullcontext() if service.limits is None else service.limits.calculation_slot(principal.owner):
         yield
 

@@ -13,7 +13,7 @@ import structlog
 from fastapi import Depends, Header, Query
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
-from api.http.dependencies import Service
+from api.http.dependencies import AppState
 from desk.base.errors import InvalidInput, NotFound
 from graphs.streaming.followers import FollowedLog, LogEntry
 from store.errors import Unavailable
@@ -59,7 +59,7 @@ def sse_response(chunks: AsyncGenerator[bytes]) -> EventSourceResponse:
 
 
 async def run_frames(
-    service: Service, owner: str, run: str, after: int, *, until: str | None = None
+    service: AppState, owner: str, run: str, after: int, *, until: str | None = None
 ) -> AsyncGenerator[bytes]:
     """The frames of a run's log; a fault ends the stream, because its status is already sent."""
     try:

@@ -31,7 +31,7 @@ from store.queue import Delivery
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from api.http.dependencies import Service
+    from api.http.dependencies import AppState
     from api.operations.metrics import Metrics
     from graphs.dependencies import Dependencies
 
@@ -116,7 +116,7 @@ async def settle(function: "Function", until: float) -> None:
         function.metrics.flush()
 
 
-async def handle_queue_batch(service: "Service", event: Event, until: float) -> Event:
+async def handle_queue_batch(service: "AppState", event: Event, until: float) -> Event:
     """Execute jobs of the queue; those in `batchItemFailures` are delivered again."""
     from graphs.jobs.worker import Worker
 
@@ -157,7 +157,7 @@ async def cleanup(dependencies: "Dependencies") -> Event:
 TASKS: dict[str, "Callable[[Dependencies], Awaitable[Event]]"] = {"sweep": sweep, "cleanup": cleanup}
 
 
-async def handle_task(service: "Service", event: Event, until: float) -> Event:
+async def handle_task(service: "AppState", event: Event, until: float) -> Event:
     name = event.get("task") or event.get("detail-type")
     if name not in TASKS:
         raise InvalidInput("task", str(name)[:80], allowed=", ".join(TASKS))
@@ -171,7 +171,7 @@ class ProcessingJobDetail(BaseModel):
     name: str = Field(validation_alias="ProcessingJobName")
 
 
-async def handle_processing_job(service: "Service", event: Event, until: float) -> Event:
+async def handle_processing_job(service: "AppState", event: Event, until: float) -> Event:
     """Resume the run of a processing job; jobs of other applications are ignored."""
     from graphs.jobs.remote import handle_notice
 
@@ -186,7 +186,7 @@ async def handle_processing_job(service: "Service", event: Event, until: float) 
     return {"processing_job": name, "outcome": outcome}
 
 
-async def handle_uploads(service: "Service", event: Event, until: float) -> Event:
+async def handle_uploads(service: "AppState", event: Event, until: float) -> Event:
     """Import files that were uploaded to the bucket; a file that is rejected is logged and not retried."""
     imported: list[Event] = []
     rejected: list[Event] = []
@@ -204,7 +204,7 @@ async def handle_uploads(service: "Service", event: Event, until: float) -> Even
     return {"imported": imported, "refused": rejected}
 
 
-async def _import(service: "Service", notification: Notification, key: str) -> Event:
+async def _import(service: "AppState", notification: Notification, key: str) -> Event:
     from desk.market.datasets.ingestion import import_file
 
     bucket, size = notification.location.bucket.name, notification.location.object.size
@@ -244,7 +244,7 @@ def _parse_key(key: str) -> tuple[str, str]:
 class EventSource(NamedTuple):
     name: str
     matches: Callable[[Event], bool]
-    handle: "Callable[[Service, Event, float], Awaitable[Event]]"
+    handle: "Callable[[AppState, Event, float], Awaitable[Event]]"
 
 
 SOURCES = (

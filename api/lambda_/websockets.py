@@ -24,7 +24,7 @@ from desk.governance.principals import Principal
 from store.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
-    from api.http.dependencies import Service
+    from api.http.dependencies import AppState
     from graphs.streaming.websocket_connections import Connection, WebSocketConnections
 
 MAX_MESSAGE_LENGTH = 4_096
@@ -50,7 +50,7 @@ def is_websocket(event: Event) -> bool:
     return isinstance(context, dict) and isinstance(context.get("connectionId"), str) and "eventType" in context
 
 
-async def handle_websocket(service: "Service", event: Event, until: float) -> Event:
+async def handle_websocket(service: "AppState", event: Event, until: float) -> Event:
     """The response to API Gateway; messages to the client are sent through its management API."""
     sockets = service.dependencies.sockets
     if sockets is None:
@@ -62,7 +62,7 @@ async def handle_websocket(service: "Service", event: Event, until: float) -> Ev
     return {"statusCode": status}
 
 
-async def _status(service: "Service", sockets: "WebSocketConnections", event: Event, until: float) -> int:
+async def _status(service: "AppState", sockets: "WebSocketConnections", event: Event, until: float) -> int:
     kind, id_ = event["requestContext"]["eventType"], event["requestContext"]["connectionId"]
     try:
         async with asyncio.timeout_at(until):
@@ -83,7 +83,7 @@ async def _status(service: "Service", sockets: "WebSocketConnections", event: Ev
     return 200
 
 
-async def _connect(service: "Service", sockets: "WebSocketConnections", event: Event) -> None:
+async def _connect(service: "AppState", sockets: "WebSocketConnections", event: Event) -> None:
     connection = _request(event)
     if service.limits is not None:
         service.limits.check_address(event["requestContext"]["identity"]["sourceIp"])
@@ -104,7 +104,7 @@ async def _connect(service: "Service", sockets: "WebSocketConnections", event: E
         await sockets.connect(event["requestContext"]["connectionId"], principal, now=service.dependencies.now())
 
 
-async def _handle_message(service: "Service", sockets: "WebSocketConnections", event: Event) -> None:
+async def _handle_message(service: "AppState", sockets: "WebSocketConnections", event: Event) -> None:
     id_ = event["requestContext"]["connectionId"]
     connection = await sockets.connection(id_)
     if connection is None:

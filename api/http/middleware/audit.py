@@ -6,7 +6,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.request_context import client_address, request_id, route_template
 from api.operations.audit import AuditRecord, start_record
 from desk.base.clock import utc_now
@@ -15,7 +15,7 @@ from desk.governance.audit_log import MAX_OBJECT_LENGTH, Entry
 CUT = "cut off"
 
 
-async def audit_request(connection: HTTPConnection, principal: PrincipalDep, service: ServiceDep) -> None:
+async def audit_request(connection: HTTPConnection, principal: PrincipalDep, service: AppStateDep) -> None:
     """Dependency that writes the entry before the handler runs; a request that cannot be audited is rejected."""
     if connection.scope["type"] != "http" or not _is_audited(connection.scope):
         return

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from starlette.responses import StreamingResponse
 
 from api.http.body_limits import limited_route
-from api.http.dependencies import STREAM_SLOT, PrincipalDep, Service, ServiceDep, StreamAccessDep
+from api.http.dependencies import STREAM_SLOT, AppState, AppStateDep, PrincipalDep, StreamAccessDep
 from api.http.errors.problems import error_responses
 from api.http.sse import LastEventId, event_stream_content, sse_response, with_heartbeats
 from desk.base.errors import InvalidInput, NotFound
@@ -46,7 +46,7 @@ class RunStream:
 
 
 async def run_stream(
-    body: RunAgentInput, after: LastEventId, principal: PrincipalDep, service: ServiceDep
+    body: RunAgentInput, after: LastEventId, principal: PrincipalDep, service: AppStateDep
 ) -> RunStream:
     """The run with the id of the input, an existing or a new one; all errors are raised here, before the stream."""
     dependencies, answering, owner = service.dependencies, service.answering, principal.owner
@@ -70,7 +70,7 @@ async def run_stream(
 async def agent(
     stream: Annotated[RunStream, Depends(run_stream)],
     principal: PrincipalDep,
-    service: ServiceDep,
+    service: AppStateDep,
     access: StreamAccessDep,
 ) -> EventSourceResponse:
     """Asks the user's last message in the thread, and streams the events of the answer.
@@ -83,7 +83,7 @@ async def agent(
     return sse_response(access.while_valid(with_heartbeats(_frames(stream, principal, service))))
 
 
-async def _frames(stream: RunStream, principal: Principal, service: Service) -> AsyncGenerator[bytes]:
+async def _frames(stream: RunStream, principal: Principal, service: AppState) -> AsyncGenerator[bytes]:
     number = 0
     try:
         async with aclosing(

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 
 from api.http.body_limits import limited_route
-from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import Problem, error_responses
 from api.http.pagination import After, Limit, Page
 from desk.governance.approval_requests import REQUIRED_PERMISSION, Question, load_question, question_page
@@ -31,7 +31,7 @@ router = APIRouter(tags=["approvals"], route_class=limited_route(10_000), depend
     responses=error_responses(),
 )
 async def list_questions(
-    service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
+    service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> Page[Question]:
     """Of all users: launches above a threshold for `launch:approve`, holdouts for `compliance:write`.
 
@@ -46,7 +46,7 @@ async def list_questions(
 
 
 @router.get("/approvals/{question}", summary="A question", responses=error_responses(404))
-async def read(question: QuestionId, service: ServiceDep, principal: PrincipalDep) -> Question:
+async def read(question: QuestionId, service: AppStateDep, principal: PrincipalDep) -> Question:
     """Available for 30 days after it was decided or withdrawn."""
     return (await load_question(service.dependencies.store, principal, question)).question
 
@@ -54,7 +54,7 @@ async def read(question: QuestionId, service: ServiceDep, principal: PrincipalDe
 @router.post(
     "/approvals/{question}", summary="Approve, edit or reject", responses=error_responses(400, 404, 409, 410, 413)
 )
-async def decide(question: QuestionId, body: Ruling, service: ServiceDep, principal: PrincipalDep) -> Question:
+async def decide(question: QuestionId, body: Ruling, service: AppStateDep, principal: PrincipalDep) -> Question:
     """The first decision is final: repeating it changes nothing, a different one returns 409.
 
     403 for the user who asked, when a second person has to decide; another key of the same user does not help.

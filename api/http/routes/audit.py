@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.http.dependencies import ServiceDep
+from api.http.dependencies import AppStateDep
 from api.http.errors.problems import error_responses
 from api.http.pagination import Limit, Page
 from desk.base.errors import InvalidInput
@@ -20,7 +20,7 @@ After = Annotated[
 
 
 @router.get("/audit", summary="Changes and downloads of all users, the newest last", responses=error_responses(409))
-async def audit(service: ServiceDep, limit: Limit = 100, after: After = None) -> Page[LogEntry]:
+async def audit(service: AppStateDep, limit: Limit = 100, after: After = None) -> Page[LogEntry]:
     """Each change has an entry before it starts, and one with its outcome, whose `begun` is the number of the first.
 
     409 when the log was tampered with: `python -m api audit verify` reports where.

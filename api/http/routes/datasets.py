@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 
 from api.http.body_limits import limited_route
-from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import Detail, Problem, error_responses
 from api.http.pagination import After, Limit, Page
 from desk.base.errors import InvalidInput
@@ -130,7 +130,7 @@ _FILE: dict[str, Any] = {
 async def import_(
     request: Request,
     options: Annotated[Options, Query()],
-    service: ServiceDep,
+    service: AppStateDep,
     principal: PrincipalDep,
     response: Response,
 ) -> ImportReport:
@@ -178,7 +178,7 @@ async def _content(request: Request) -> bytes:
 
 @router.get("/market-data/datasets", summary="Your data sets, by name", responses=error_responses())
 async def datasets(
-    service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
+    service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> Page[Dataset]:
     from desk.market.datasets.queries import list_datasets
 
@@ -196,7 +196,7 @@ async def datasets(
 )
 async def dataset(
     name: Name,
-    service: ServiceDep,
+    service: AppStateDep,
     principal: PrincipalDep,
     as_of: Annotated[datetime | None, Query(description="The version that was the latest at this time")] = None,
 ) -> Series:
@@ -209,7 +209,7 @@ async def dataset(
     "/market-data/datasets/{name}/versions", summary="All commits, newest first", responses=error_responses(404)
 )
 async def versions(
-    name: Name, service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
+    name: Name, service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> Page[Commit]:
     from desk.market.datasets.queries import list_commits
 
@@ -225,7 +225,7 @@ async def versions(
 async def version(
     name: Name,
     hash_: Annotated[str, Path(alias="hash", pattern="^[0-9a-f]{6,64}$", description="A prefix is enough")],
-    service: ServiceDep,
+    service: AppStateDep,
     principal: PrincipalDep,
 ) -> Version:
     return await read_version(service.dependencies.store, principal.owner, name, hash_)
@@ -237,7 +237,7 @@ async def version(
     responses=error_responses(),
 )
 async def stale_runs(
-    service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
+    service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> Page[Stale]:
     from desk.market.datasets.queries import list_stale_runs
 
@@ -251,7 +251,7 @@ async def stale_runs(
     summary="Mark data as bad: new runs do not use them",
     responses=error_responses(400, 413),
 )
-async def mark(body: NewMarker, service: ServiceDep, principal: PrincipalDep, response: Response) -> Marker:
+async def mark(body: NewMarker, service: AppStateDep, principal: PrincipalDep, response: Response) -> Marker:
     """Valid for 30 days, or until a new version that covers the days and passes every gate."""
     marker = await markers.mark(service.dependencies.store, principal.owner, body, service.dependencies.now())
     response.headers["Location"] = f"/api/market-data/markers/{marker.id}"
@@ -261,7 +261,9 @@ async def mark(body: NewMarker, service: ServiceDep, principal: PrincipalDep, re
 @marking.get(
     "/market-data/markers", summary="Your markers of bad data, including expired ones", responses=error_responses()
 )
-async def marked(service: ServiceDep, principal: PrincipalDep, limit: Limit = 100, after: After = None) -> Page[Marker]:
+async def marked(
+    service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
+) -> Page[Marker]:
     items, cursor = await markers.list_markers(
         service.dependencies.store, principal.owner, service.dependencies.now(), limit=limit, after=after
     )
@@ -275,6 +277,6 @@ async def marked(service: ServiceDep, principal: PrincipalDep, limit: Limit = 10
     responses=error_responses(404),
 )
 async def unmark(
-    marker: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], service: ServiceDep, principal: PrincipalDep
+    marker: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], service: AppStateDep, principal: PrincipalDep
 ) -> None:
     await markers.unmark(service.dependencies.store, principal.owner, marker, service.dependencies.now())

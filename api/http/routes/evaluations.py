@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body
 
 from api.http.body_limits import limited_route
-from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
 from api.http.pagination import After, Limit, Page, paginate
 from desk.optimization.estimate import estimate_launch
@@ -30,7 +30,7 @@ _READ = error_responses(400, 413)
     response_description="Metrics with three benchmarks, series, the weight by volatility and today, and warnings",
     responses=_READ,
 )
-async def evaluate(request: EvaluationRequest, principal: PrincipalDep, service: ServiceDep) -> DetailedEvaluation:
+async def evaluate(request: EvaluationRequest, principal: PrincipalDep, service: AppStateDep) -> DetailedEvaluation:
     from desk.strategies.evaluation_details import evaluate_in_detail
 
     dependencies = service.dependencies
@@ -47,7 +47,7 @@ async def evaluate(request: EvaluationRequest, principal: PrincipalDep, service:
     response_description="Objective, excess return, volatility and drawdown, labelled as predicted",
     responses=error_responses(400, 404, 409, 410, 413),
 )
-async def predicted(prediction: PredictionRequest, principal: PrincipalDep, service: ServiceDep) -> Predicted:
+async def predicted(prediction: PredictionRequest, principal: PrincipalDep, service: AppStateDep) -> Predicted:
     if prediction.request is not None:
         reject_prices_file(prediction.request)
     return await predict(
@@ -62,7 +62,7 @@ _ESTIMATED = Body(openapi_examples={"usual": {"summary": "100 trials in five sce
     "/estimates", summary="Estimate time and cost of an optimization, and whether it needs approval", responses=_READ
 )
 async def estimates(
-    request: Annotated[OptimizationRequest, _ESTIMATED], principal: PrincipalDep, service: ServiceDep
+    request: Annotated[OptimizationRequest, _ESTIMATED], principal: PrincipalDep, service: AppStateDep
 ) -> LaunchEstimate:
     reject_prices_file(request)
     dependencies = service.dependencies
@@ -73,7 +73,7 @@ async def estimates(
 
 @router.get("/scenarios", summary="Built-in scenarios and your own, with what they imply")
 async def scenarios(
-    principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
+    principal: PrincipalDep, service: AppStateDep, limit: Limit = 100, after: After = None
 ) -> Page[ScenarioShown]:
     scenarios = await list_scenarios(service.dependencies.store, principal.owner)
     return paginate(scenarios, lambda item: item.scenario.name, limit, after)

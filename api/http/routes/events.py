@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 
-from api.http.dependencies import STREAM_SLOT, PrincipalDep, Service, ServiceDep, StreamAccessDep
+from api.http.dependencies import STREAM_SLOT, AppState, AppStateDep, PrincipalDep, StreamAccessDep
 from api.http.errors.problems import error_responses
 from api.http.sse import After, LastEventId, event_stream_content, run_frames, sse_response
 from desk.runs.events.live import LiveEvent
@@ -55,7 +55,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     responses={**error_responses(404, 410), **_STREAM},
 )
 async def stream(
-    run: RunId, after: LastEventId, principal: PrincipalDep, service: ServiceDep, access: StreamAccessDep
+    run: RunId, after: LastEventId, principal: PrincipalDep, service: AppStateDep, access: StreamAccessDep
 ) -> Response:
     """Every event of the run after the number that you have, then each new one.
 
@@ -76,7 +76,7 @@ async def stream(
 async def poll(
     run: RunId,
     principal: PrincipalDep,
-    service: ServiceDep,
+    service: AppStateDep,
     after: After = 0,
     wait: Annotated[
         float, Query(ge=0, le=MAX_WAIT, allow_inf_nan=False, description="Seconds to wait for an event")
@@ -92,7 +92,7 @@ async def poll(
         return EventPage(events=events, last=last, ended=log.ended and last == log.last)
 
 
-async def _has_all(service: Service, owner: str, run: str, after: int) -> bool:
+async def _has_all(service: AppState, owner: str, run: str, after: int) -> bool:
     """Also raises the errors that cannot be reported once the stream has started."""
     async with service.following.of(owner, run) as log:
         check_after(log, after, "after")

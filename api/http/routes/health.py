@@ -5,7 +5,7 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from api.http.dependencies import ServiceDep
+from api.http.dependencies import AppStateDep
 from api.operations.readiness import Readiness
 
 router = APIRouter(tags=["health"])
@@ -25,7 +25,7 @@ async def health() -> Health:
     summary="Readiness",
     responses={503: {"model": Readiness, "description": "Nothing can be stored or executed"}},
 )
-async def ready(service: ServiceDep, response: Response) -> Readiness:
+async def ready(service: AppStateDep, response: Response) -> Readiness:
     """Storage, queue, workers, models and the age of the prices; cached for two seconds.
 
     Old prices are a warning: searches still run. The reasons are in the log only.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
 from api.http.etags import ETAG_HEADER, NOT_MODIFIED, IfNoneMatch, etag_response
 from api.http.routes import datasets
@@ -95,7 +95,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     responses=_ANSWERS,
 )
 async def prices(
-    service: ServiceDep,
+    service: AppStateDep,
     principal: PrincipalDep,
     symbols: Symbols,
     start: Start = None,
@@ -124,7 +124,7 @@ async def prices(
     responses=_ANSWERS,
 )
 async def returns(
-    service: ServiceDep,
+    service: AppStateDep,
     principal: PrincipalDep,
     symbols: Symbols,
     start: Start = None,

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from api.http.dependencies import STREAM_SLOT, PrincipalDep, ServiceDep
+from api.http.dependencies import STREAM_SLOT, AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
 from desk.market.datasets.events import LOG, MarketEvent, read_events
 from desk.market.datasets.markers import all_markers
@@ -27,7 +27,7 @@ class MarketEvents(BaseModel):
     responses=error_responses(),
 )
 async def events(
-    service: ServiceDep,
+    service: AppStateDep,
     principal: PrincipalDep,
     after: Annotated[int, Query(ge=0, le=10**15, description="The number of the last event that you have")] = 0,
     wait: Annotated[

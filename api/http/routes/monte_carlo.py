@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path
 from fastapi.responses import StreamingResponse
 
 from api.http.body_limits import limited_route
-from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import Problem, error_responses
 from api.http.pagination import After, Limit, Page
 from desk.base.camel_case import Camel
@@ -36,7 +36,7 @@ class AnalysisRequest(Camel):
     response_description="Statistics of final wealth and percentile bands over time, each with its Monte Carlo error",
     responses=error_responses(400, 404, 413),
 )
-async def simulate(request: SimulationRequest, principal: PrincipalDep, service: ServiceDep) -> Simulation:
+async def simulate(request: SimulationRequest, principal: PrincipalDep, service: AppStateDep) -> Simulation:
     from desk.wealth import repository
 
     dependencies = service.dependencies
@@ -50,7 +50,7 @@ async def simulate(request: SimulationRequest, principal: PrincipalDep, service:
     summary="Risk and return of a simulation: losses, gains, drawdowns, ruin and the goal",
     responses=error_responses(400, 404, 410, 413),
 )
-async def analyze(request: AnalysisRequest, principal: PrincipalDep, service: ServiceDep) -> Analysis:
+async def analyze(request: AnalysisRequest, principal: PrincipalDep, service: AppStateDep) -> Analysis:
     from desk.wealth import repository
 
     async with _map_expired():
@@ -60,7 +60,7 @@ async def analyze(request: AnalysisRequest, principal: PrincipalDep, service: Se
 @router.get("/monte-carlo/simulations", summary="Your simulations of the last 30 days, the newest first")
 async def simulations(
     principal: PrincipalDep,
-    service: ServiceDep,
+    service: AppStateDep,
     limit: Limit = 100,
     after: After = None,
 ) -> Page[SimulationSummary]:
@@ -71,7 +71,7 @@ async def simulations(
 
 
 @router.get("/monte-carlo/simulations/{simulation_id}", summary="One simulation", responses=_EXPIRED)
-async def simulation(simulation_id: SimulationId, principal: PrincipalDep, service: ServiceDep) -> Simulation:
+async def simulation(simulation_id: SimulationId, principal: PrincipalDep, service: AppStateDep) -> Simulation:
     from desk.wealth import repository
 
     async with _map_expired():
@@ -109,7 +109,7 @@ _TRAJECTORIES: dict[int | str, dict[str, Any]] = {
 async def trajectories(
     simulation_id: SimulationId,
     principal: PrincipalDep,
-    service: ServiceDep,
+    service: AppStateDep,
     format: Literal["json", "csv"] = "json",  # noqa: A002
 ) -> StreamingResponse:
     from desk.wealth import repository

@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeAlias
 from fastapi import APIRouter, Path, Query
 
 from api.http.body_limits import limited_route
-from api.http.dependencies import PrincipalDep, Service, ServiceDep
+from api.http.dependencies import AppState, AppStateDep, PrincipalDep
 from api.http.errors.problems import Problem, error_responses
 from api.http.routes.portfolios import PortfolioId
 from desk.governance.principals import Principal
@@ -41,7 +41,7 @@ OptimizationId: TypeAlias = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$",
     summary="Weights by risk parity, with equal or given risk budgets",
     response_model=RiskParityOptimization,
 )
-async def risk_parity(body: RiskParityRequest, service: ServiceDep, principal: PrincipalDep) -> Any:
+async def risk_parity(body: RiskParityRequest, service: AppStateDep, principal: PrincipalDep) -> Any:
     return await _optimize(service, principal, body)
 
 
@@ -50,7 +50,7 @@ async def risk_parity(body: RiskParityRequest, service: ServiceDep, principal: P
     summary="Weights by hierarchical risk parity",
     response_model=HrpOptimization,
 )
-async def hrp(body: HrpRequest, service: ServiceDep, principal: PrincipalDep) -> Any:
+async def hrp(body: HrpRequest, service: AppStateDep, principal: PrincipalDep) -> Any:
     return await _optimize(service, principal, body)
 
 
@@ -62,7 +62,7 @@ async def hrp(body: HrpRequest, service: ServiceDep, principal: PrincipalDep) ->
     "parts. A solution that violates groups or turnover is rejected.",
     response_model=MinimumCvarOptimization,
 )
-async def minimum_cvar(body: MinimumCvarRequest, service: ServiceDep, principal: PrincipalDep) -> Any:
+async def minimum_cvar(body: MinimumCvarRequest, service: AppStateDep, principal: PrincipalDep) -> Any:
     return await _optimize(service, principal, body)
 
 
@@ -74,7 +74,7 @@ async def minimum_cvar(body: MinimumCvarRequest, service: ServiceDep, principal:
     response_model=MaximumDiversificationOptimization,
 )
 async def maximum_diversification(
-    body: MaximumDiversificationRequest, service: ServiceDep, principal: PrincipalDep
+    body: MaximumDiversificationRequest, service: AppStateDep, principal: PrincipalDep
 ) -> Any:
     return await _optimize(service, principal, body)
 
@@ -84,7 +84,7 @@ async def maximum_diversification(
     summary="The efficient frontier of return and risk under constraints",
     response_model=FrontierOptimization,
 )
-async def efficient_frontier(body: FrontierRequest, service: ServiceDep, principal: PrincipalDep) -> Any:
+async def efficient_frontier(body: FrontierRequest, service: AppStateDep, principal: PrincipalDep) -> Any:
     return await _optimize(service, principal, body)
 
 
@@ -97,7 +97,7 @@ router.include_router(optimizers)
     response_model=Optimization,
     responses=error_responses(404),
 )
-async def result(optimization_id: OptimizationId, service: ServiceDep, principal: PrincipalDep) -> Any:
+async def result(optimization_id: OptimizationId, service: AppStateDep, principal: PrincipalDep) -> Any:
     from desk.portfolios.optimizers.repository import load_optimization
 
     return await load_optimization(service.dependencies.store, principal.owner, optimization_id)
@@ -111,7 +111,7 @@ async def result(optimization_id: OptimizationId, service: ServiceDep, principal
 )
 async def listed(
     portfolio_id: PortfolioId,
-    service: ServiceDep,
+    service: AppStateDep,
     principal: PrincipalDep,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     after: Annotated[str | None, Query(max_length=500, description="`next` of the previous page")] = None,
@@ -121,7 +121,7 @@ async def listed(
     return await list_optimizations(service.dependencies.store, principal.owner, portfolio_id, limit=limit, after=after)
 
 
-async def _optimize(service: Service, principal: Principal, request: OptimizerRequest) -> Optimization:
+async def _optimize(service: AppState, principal: Principal, request: OptimizerRequest) -> Optimization:
     from desk.portfolios.optimizers.repository import optimize
 
     dependencies = service.dependencies

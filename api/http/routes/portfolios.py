@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
 from pydantic import Discriminator, Tag
 
 from api.http.body_limits import limited_route
-from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import Problem, error_responses
 from api.http.etags import NOT_MODIFIED, IfNoneMatch, etag, expected_versions, matches
 from desk.base.camel_case import Camel
@@ -82,7 +82,7 @@ def _answers(status: int, *failures: int, headers: dict[str, Any] | None = None)
     response_model=Portfolio,
     responses=_answers(201, 400, 413),
 )
-async def create(body: Draft, service: ServiceDep, principal: PrincipalDep, response: Response) -> Portfolio:
+async def create(body: Draft, service: AppStateDep, principal: PrincipalDep, response: Response) -> Portfolio:
     draft = body.portfolio if isinstance(body, NewPortfolio) else body
     dependencies = service.dependencies
     portfolio = await repository.create_portfolio(dependencies.store, principal.owner, draft, now=dependencies.now())
@@ -98,7 +98,7 @@ async def create(body: Draft, service: ServiceDep, principal: PrincipalDep, resp
 )
 async def listed(
     request: Request,
-    service: ServiceDep,
+    service: AppStateDep,
     principal: PrincipalDep,
     response: Response,
     *,
@@ -132,7 +132,7 @@ async def listed(
 )
 async def read(
     portfolio_id: PortfolioId,
-    service: ServiceDep,
+    service: AppStateDep,
     principal: PrincipalDep,
     response: Response,
     if_none_match: IfNoneMatch = None,
@@ -152,7 +152,7 @@ async def read(
 async def change(
     portfolio_id: PortfolioId,
     body: Patch,
-    service: ServiceDep,
+    service: AppStateDep,
     principal: PrincipalDep,
     response: Response,
     if_match: IfMatch = None,
@@ -176,7 +176,7 @@ async def change(
     responses=_answers(204, 404, 412),
 )
 async def delete(
-    portfolio_id: PortfolioId, service: ServiceDep, principal: PrincipalDep, if_match: IfMatch = None
+    portfolio_id: PortfolioId, service: AppStateDep, principal: PrincipalDep, if_match: IfMatch = None
 ) -> Response:
     dependencies, versions = service.dependencies, expected_versions(if_match)
     try:
@@ -196,7 +196,7 @@ async def delete(
 )
 async def restore(
     portfolio_id: PortfolioId,
-    service: ServiceDep,
+    service: AppStateDep,
     principal: PrincipalDep,
     response: Response,
     if_match: IfMatch = None,

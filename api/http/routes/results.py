@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from api.export import job_files
 from api.export.job_files import MEDIA, Format, Table
-from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
 from api.http.etags import ETAG_HEADER, NOT_MODIFIED, IfNoneMatch, etag_response
 from api.http.pagination import After, Limit
@@ -38,7 +38,7 @@ _FILE = _CACHED | {"Content-Disposition": {"description": "A name for the file",
 
 @router.get("/jobs/compare", summary="Compare finished jobs", responses=error_responses(404, 409, 410))
 async def compare(
-    service: ServiceDep,
+    service: AppStateDep,
     principal: PrincipalDep,
     *,
     ids: Annotated[
@@ -66,7 +66,7 @@ async def compare(
     responses={200: {"headers": ETAG_HEADER}, **NOT_MODIFIED, **error_responses(404, 409, 410)},
 )
 async def result(
-    job_id: JobId, service: ServiceDep, principal: PrincipalDep, if_none_match: IfNoneMatch = None
+    job_id: JobId, service: AppStateDep, principal: PrincipalDep, if_none_match: IfNoneMatch = None
 ) -> Response:
     """The result; a partial one without a winner for a cancelled or failed job.
 
@@ -85,7 +85,7 @@ async def result(
 )
 async def trials(
     job_id: JobId,
-    service: ServiceDep,
+    service: AppStateDep,
     principal: PrincipalDep,
     *,
     sort: Annotated[SortBy, Query(description="Number of the trial, objective, or a metric in `scenario`")] = "number",
@@ -126,7 +126,7 @@ async def trials(
 async def trial(
     job_id: JobId,
     digest: Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The digest of its configuration")],
-    service: ServiceDep,
+    service: AppStateDep,
     principal: PrincipalDep,
 ) -> Trial:
     from graphs.runs.outcomes import load_trial
@@ -142,7 +142,7 @@ async def trial(
 )
 async def charts(
     job_id: JobId,
-    service: ServiceDep,
+    service: AppStateDep,
     principal: PrincipalDep,
     *,
     chart: Annotated[ChartName | None, Query(description="This chart only")] = None,
@@ -182,7 +182,7 @@ async def charts(
 )
 async def export(
     job_id: JobId,
-    service: ServiceDep,
+    service: AppStateDep,
     principal: PrincipalDep,
     *,
     format_: Annotated[Format, Query(alias="format", description="`html` is the report")] = "json",

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 
 from api.http.body_limits import limited_route
-from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
 from desk.base.errors import InvalidInput
 from desk.portfolios.risk_request import RiskRequest, stored_holdings
@@ -37,7 +37,7 @@ Losses are positive fractions of wealth; with `amount` also money.
 )
 async def risk(
     body: RiskRequest,
-    service: ServiceDep,
+    service: AppStateDep,
     principal: PrincipalDep,
     format: Annotated[Literal["json", "csv"], Query(description="`csv`: the figures")] = "json",  # noqa: A002
 ) -> Any:

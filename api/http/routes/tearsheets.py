@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Query, Response
 from api.export.job_files import MEDIA, Format
 from api.export.tearsheet.files import as_file
 from api.http.body_limits import limited_route
-from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
 from desk.tearsheets.schemas import TearsheetDocument, TearsheetRequest, TearsheetTable
 from graphs.runs.tearsheets import make_owned_tearsheet
@@ -62,7 +62,7 @@ _EXAMPLES = Body(
 async def tearsheet(
     request: Annotated[TearsheetRequest, _EXAMPLES],
     principal: PrincipalDep,
-    service: ServiceDep,
+    service: AppStateDep,
     *,
     format_: Annotated[Format, Query(alias="format", description="`html` is a self-contained page")] = "json",
     table: Annotated[TearsheetTable, Query(description="Content of a csv file")] = "statistics",

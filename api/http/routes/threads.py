@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from api.http.body_limits import limited_route
-from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
 from api.http.pagination import After, Limit, Page
 from desk.conversation.focus import Focus
@@ -64,7 +64,7 @@ class ThreadState(Frozen):
 
 @router.post("/threads", status_code=201, summary="Start a thread", responses=error_responses(400, 413))
 async def begin(
-    principal: PrincipalDep, service: ServiceDep, response: Response, body: NewThread | None = None
+    principal: PrincipalDep, service: AppStateDep, response: Response, body: NewThread | None = None
 ) -> Conversation:
     title = (body.title if body else None) or ""
     id_ = await begin_conversation(service.dependencies, principal.owner, title=title.strip())
@@ -74,19 +74,19 @@ async def begin(
 
 @router.get("/threads", summary="Your threads, newest first", responses=error_responses())
 async def threads(
-    principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
+    principal: PrincipalDep, service: AppStateDep, limit: Limit = 100, after: After = None
 ) -> Page[Conversation]:
     items, cursor = await conversation_page(service.dependencies.store, principal.owner, after=after, limit=limit)
     return Page(items=items, next=cursor)
 
 
 @router.get("/threads/{thread}", summary="A thread", responses=error_responses(404))
-async def thread(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) -> Conversation:
+async def thread(thread: ThreadId, principal: PrincipalDep, service: AppStateDep) -> Conversation:
     return await conversation_of(service.dependencies.store, principal.owner, thread)
 
 
 @router.patch("/threads/{thread}", summary="Rename a thread", responses=error_responses(400, 404, 413))
-async def rename(thread: ThreadId, body: ThreadTitle, principal: PrincipalDep, service: ServiceDep) -> Conversation:
+async def rename(thread: ThreadId, body: ThreadTitle, principal: PrincipalDep, service: AppStateDep) -> Conversation:
     from graphs.conversations.repository import rename
 
     return await rename(service.dependencies.store, principal.owner, thread, body.title.strip())
@@ -98,7 +98,7 @@ async def rename(thread: ThreadId, body: ThreadTitle, principal: PrincipalDep, s
     summary="Delete a thread with its messages and answers; its runs stay",
     responses=error_responses(404, 409),
 )
-async def delete(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) -> None:
+async def delete(thread: ThreadId, principal: PrincipalDep, service: AppStateDep) -> None:
     """409 while a turn is being answered, and while other threads branch from it."""
     await delete_conversation(service.dependencies, principal.owner, thread)
 
@@ -106,7 +106,7 @@ async def delete(thread: ThreadId, principal: PrincipalDep, service: ServiceDep)
 @router.get(
     "/threads/{thread}/state", summary="Focus, state and pending decisions of a thread", responses=error_responses(404)
 )
-async def state(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) -> ThreadState:
+async def state(thread: ThreadId, principal: PrincipalDep, service: AppStateDep) -> ThreadState:
     store = service.dependencies.store
     conversation = await conversation_of(store, principal.owner, thread)
     last = await service.answering.ensure(principal.owner, thread, conversation.turns) if conversation.turns else None
@@ -125,7 +125,7 @@ async def state(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) 
     responses=error_responses(404),
 )
 async def messages(
-    thread: ThreadId, principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
+    thread: ThreadId, principal: PrincipalDep, service: AppStateDep, limit: Limit = 100, after: After = None
 ) -> Page[Message]:
     """The numbers of an answer are in its `figures`, each with its source: a result and a field."""
     items, cursor = await message_page(service.dependencies.store, principal.owner, thread, after=after, limit=limit)
@@ -139,7 +139,7 @@ async def messages(
     responses=error_responses(400, 404, 409, 413),
 )
 async def branch(
-    thread: ThreadId, body: BranchRequest, principal: PrincipalDep, service: ServiceDep, response: Response
+    thread: ThreadId, body: BranchRequest, principal: PrincipalDep, service: AppStateDep, response: Response
 ) -> Conversation:
     from graphs.conversations.repository import branch, conversation_of
 

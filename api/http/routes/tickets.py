@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.body_limits import limited_route
-from api.http.dependencies import PrincipalDep, ServiceDep
+from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
 from api.http.identity import tickets
 from api.http.identity.tickets import Ticket
@@ -34,7 +34,7 @@ class TicketRequest(BaseModel):
     summary="Issue a ticket for one event stream or WebSocket",
     responses=error_responses(400, 413),
 )
-async def issue(body: TicketRequest, principal: PrincipalDep, service: ServiceDep, response: Response) -> Ticket:
+async def issue(body: TicketRequest, principal: PrincipalDep, service: AppStateDep, response: Response) -> Ticket:
     """For a browser's EventSource and WebSocket, which cannot send a key or a token: `?ticket=` in the URL, once.
 
     It is valid for 30 seconds and this path, with your permissions. A stream that reconnects needs another one.

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field
 
 from api.http.body_limits import limited_route
-from api.http.dependencies import STREAM_SLOT, PrincipalDep, ServiceDep, StreamAccessDep
+from api.http.dependencies import STREAM_SLOT, AppStateDep, PrincipalDep, StreamAccessDep
 from api.http.errors.problems import error_responses
 from api.http.pagination import After, Limit, Page
 from api.http.routes.threads import ThreadId
@@ -62,7 +62,7 @@ async def say(
     thread: ThreadId,
     body: NewMessage,
     principal: PrincipalDep,
-    service: ServiceDep,
+    service: AppStateDep,
     access: StreamAccessDep,
     *,
     idempotency_key: IdempotencyKey = None,
@@ -83,14 +83,14 @@ async def say(
 
 @router.get("/threads/{thread}/runs", summary="The runs of a thread, from the first", responses=error_responses(404))
 async def runs(
-    thread: ThreadId, principal: PrincipalDep, service: ServiceDep, limit: Limit = 100, after: After = None
+    thread: ThreadId, principal: PrincipalDep, service: AppStateDep, limit: Limit = 100, after: After = None
 ) -> Page[Turn]:
     items, cursor = await turn_page(service.dependencies.store, principal.owner, thread, after=after, limit=limit)
     return Page(items=items, next=cursor)
 
 
 @router.get("/threads/{thread}/runs/{number}", summary="A message and its answer", responses=error_responses(404))
-async def run(thread: ThreadId, number: Number, principal: PrincipalDep, service: ServiceDep) -> Turn:
+async def run(thread: ThreadId, number: Number, principal: PrincipalDep, service: AppStateDep) -> Turn:
     """Also resumes a run whose process stopped before the answer was complete."""
     return await service.answering.ensure(principal.owner, thread, number)
 
@@ -101,7 +101,7 @@ async def run(thread: ThreadId, number: Number, principal: PrincipalDep, service
     summary="Resume an unfinished run of a terminal",
     responses=error_responses(404),
 )
-async def resume(thread: ThreadId, number: Number, principal: PrincipalDep, service: ServiceDep) -> Turn:
+async def resume(thread: ThreadId, number: Number, principal: PrincipalDep, service: AppStateDep) -> Turn:
     """Runs that were started over HTTP resume automatically; an answered run does not change."""
     return await service.answering.ensure(principal.owner, thread, number, adopted=True)
 
@@ -111,7 +111,7 @@ async def resume(thread: ThreadId, number: Number, principal: PrincipalDep, serv
     summary="The pending decisions of a thread",
     responses=error_responses(404),
 )
-async def interrupts(thread: ThreadId, principal: PrincipalDep, service: ServiceDep) -> Page[Interrupt]:
+async def interrupts(thread: ThreadId, principal: PrincipalDep, service: AppStateDep) -> Page[Interrupt]:
     from graphs.conversations import interrupts
 
     return Page(items=await interrupts.interrupts(service.dependencies, principal, thread), next=None)
@@ -123,7 +123,7 @@ async def interrupts(thread: ThreadId, principal: PrincipalDep, service: Service
     summary="Approve, edit or reject; then the thread continues",
     responses=error_responses(400, 404, 409, 410, 413),
 )
-async def decide(thread: ThreadId, run: RunId, body: Ruling, principal: PrincipalDep, service: ServiceDep) -> Turn:
+async def decide(thread: ThreadId, run: RunId, body: Ruling, principal: PrincipalDep, service: AppStateDep) -> Turn:
     """The first decision is final: repeating it changes nothing, a different one returns 409.
 
     403 when the interrupt requires a second person.
@@ -140,7 +140,7 @@ async def decide(thread: ThreadId, run: RunId, body: Ruling, principal: Principa
     responses=error_responses(400, 404, 413),
 )
 async def give_feedback(
-    thread: ThreadId, number: Number, body: Opinion, principal: PrincipalDep, service: ServiceDep
+    thread: ThreadId, number: Number, body: Opinion, principal: PrincipalDep, service: AppStateDep
 ) -> Feedback:
     from desk.conversation import feedback
 
@@ -160,7 +160,7 @@ async def feedback(
     thread: ThreadId,
     number: Number,
     principal: PrincipalDep,
-    service: ServiceDep,
+    service: AppStateDep,
     limit: Limit = 100,
     after: After = None,
 ) -> Page[Feedback]:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from api.http.dependencies import STREAM_SLOT, PrincipalDep, ServiceDep, StreamAccessDep
+from api.http.dependencies import STREAM_SLOT, AppStateDep, PrincipalDep, StreamAccessDep
 from api.http.identity.revocation import StreamAccess
 from api.http.sse import HEARTBEAT_SECONDS, MAX_EVENTS_PER_CHUNK, last_event_id
 from desk.base.errors import InvalidInput, NotFound
@@ -27,7 +27,7 @@ async def socket(
     websocket: WebSocket,
     run: str,
     principal: PrincipalDep,
-    service: ServiceDep,
+    service: AppStateDep,
     access: StreamAccessDep,
     after: str = "0",
 ) -> None:
