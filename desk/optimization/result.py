@@ -1,11 +1,14 @@
 """The result of an optimization: verdict, winner, figures and manifest."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
 
 from desk.base.frames import frame
 from desk.figures.figures import Figure
 from desk.governance.usage import AgentUsage
 from desk.optimization.answers import Decision, Explanation
+from desk.optimization.out_of_sample_schemas import OutOfSample
 from desk.optimization.request import LimitName, OptimizationRequest
 from quant.numeric.frozen import Frozen, digest_of
 from quant.numeric.measured import Measured
@@ -268,6 +271,8 @@ class OptimizationResult(Frozen):
     years: tuple[Year, ...]
     crises: tuple[Crisis, ...]
     luck: Luck | None
+    out_of_sample: Annotated[OutOfSample | None, Field(exclude_if=lambda value: value is None)] = None
+    """Absent from results without a winner and from older ones, which keep their digests."""
     importance: dict[str, float]
     trials: tuple[Plotted, ...]
     caveats: tuple[str, ...]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     )
     from quant.overfitting.cscv import OverfittingProbability, SelectionRule, highest_sharpe, probability_of_overfitting
     from quant.overfitting.predictive_ability import Spa, performance_differences, superior_predictive_ability
-    from quant.overfitting.selection import Overfitting, backtest_overfitting
+    from quant.overfitting.selection import Overfitting, backtest_overfitting, objective_rule
     from quant.overfitting.track_record import minimum_backtest_length, minimum_track_record
     from quant.overfitting.verdict import HEADLINES, VERDICT, Light, VerdictRule, reasons_against_green, traffic_light
     from quant.overfitting.winner_luck import WinnerLuck, luck_of_winner
@@ -44,6 +44,7 @@ __all__ = [
     "luck_of_winner",
     "minimum_backtest_length",
     "minimum_track_record",
+    "objective_rule",
     "performance_differences",
     "probability_of_overfitting",
     "reasons_against_green",

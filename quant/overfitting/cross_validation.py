@@ -222,7 +222,7 @@ def walk_forward(
     rule: SelectionRule = highest_sharpe,
     *,
     train: int = 1260,
-    test: int = 252,
+    test: int | Sequence[int] = 252,
     anchored: bool = False,
     gap: int = 0,
 ) -> WalkForward:
@@ -236,8 +236,9 @@ def walk_forward(
         Called with the rows of the past alone, in time order; returns a column.
     train : int
         Rows that the first selection uses, and each later one unless `anchored`; at least 2. Five years by default.
-    test : int
-        Rows between selections, a year by default.
+    test : int or sequence of int
+        Rows between selections, a year by default; or the rows that begin a test, such as the first of each calendar
+        year: ascending, the first at least `train` + `gap`.
     anchored : bool
         Whether later selections use all the past, from row 0 on.
     gap : int
@@ -259,17 +260,17 @@ def walk_forward(
     >>> result.selected.tolist(), result.returns.tolist()
     ([1, 0], [0.0, 0.0, 0.5])
     """
-    if train < 2 or test < 1 or gap < 0:
+    if train < 2 or gap < 0 or (isinstance(test, int) and test < 1):
         raise DataError(f"needs `train` >= 2, `test` >= 1 and `gap` >= 0; got {train!r}, {test!r} and {gap!r}")
     array = checked_matrix(returns, name="returns", shortest=train + gap + 1)
     rows = array.shape[0]
     selected: list[int] = []
     windows: list[tuple[int, int]] = []
     earned: list[tuple[int, int]] = []
-    for start in range(train + gap, rows, test):
+    for start, stop in pairwise([*_test_starts(test, train + gap, rows), rows]):
         end = start - gap
         windows.append((0 if anchored else end - train, end))
-        earned.append((start, min(start + test, rows)))
+        earned.append((start, stop))
         selected.append(apply_rule(rule, array[slice(*windows[-1])]))
     stitched = [array[start:stop, k] for (start, stop), k in zip(earned, selected, strict=True)]
     return WalkForward(
@@ -278,3 +279,13 @@ def walk_forward(
         test=np.array(earned, dtype=np.int64),
         returns=np.concatenate(stitched),
     )
+
+
+def _test_starts(test: int | Sequence[int], first: int, rows: int) -> list[int]:
+    """The rows that begin a test; the first possible one is `first`."""
+    if isinstance(test, int):
+        return list(range(first, rows, test))
+    starts = [int(row) for row in test]
+    if not starts or starts[0] < first or starts[-1] >= rows or any(b <= a for a, b in pairwise(starts)):
+        raise DataError(f"`test` must ascend from at least {first} to at most {rows - 1}; got {starts}")
+    return starts

@@ -219,6 +219,78 @@ def _choices(returns: Floats, blocks: int, rule: SelectionRule) -> Ints:
     return np.array(choices, dtype=np.int64)
 
 
+@compiled
+def _history_terms(returns: Floats, gamma: float, goal: int, terms: Floats) -> None:
+    """Write the history term of each column of `returns` (t, K) into `terms` (K,)."""
+    days, trials = returns.shape
+    sums = np.zeros((2, trials))
+    for t in range(days):
+        for k in range(trials):
+            sums[0, k] += returns[t, k]
+            sums[1, k] += returns[t, k] * returns[t, k]
+    for k in range(trials):
+        if goal == 1:
+            terms[k] = _sharpe_of(sums[0, k], sums[1, k], float(days))
+        else:
+            terms[k] = _utility_of(sums[0, k], sums[1, k], float(days), gamma)
+
+
+@checked_arguments
+def objective_rule(
+    *,
+    risk_aversion: float,
+    simulated: ArrayLike,
+    weights: ArrayLike,
+    goal: Goal = "robust_utility",
+) -> SelectionRule:
+    """The choice of a search as a rule: the objective with its simulated terms constant, history from the rows given.
+
+    Parameters
+    ----------
+    risk_aversion : float
+        Gamma of the history term's utility, positive.
+    simulated : array_like, shape (K, S)
+        Utilities of the trials in the simulated scenarios (for the goal ``sharpe``: annual Sharpe ratios).
+    weights : array_like, shape (S + 1,)
+        Probabilities of the simulated scenarios and, last, of history.
+    goal : Goal
+        What the search maximised.
+
+    Returns
+    -------
+    SelectionRule
+        Takes daily excess returns of the K trials on at least two days; the first of equal maxima wins.
+
+    Raises
+    ------
+    DataError
+        If an argument lies outside its range; the rule raises one for returns of another shape.
+
+    Examples
+    --------
+    >>> rule = objective_rule(risk_aversion=2.0, simulated=[[0.02], [0.02]], weights=[0.5, 0.5])
+    >>> rule(np.array([[0.01, 0.02], [0.02, 0.01], [-0.01, 0.01]]))
+    1
+    """
+    if not (math.isfinite(risk_aversion) and risk_aversion > 0.0):
+        raise DataError(f"`risk_aversion` must be positive; got {risk_aversion!r}")
+    trials = len(np.asarray(simulated))
+    constant, probabilities = _constant_terms(simulated, weights, trials)
+    code = GOAL_CODES[goal]
+
+    def choose(returns: Floats) -> int:
+        if returns.ndim != 2 or returns.shape[0] < 2 or returns.shape[1] != trials:
+            raise DataError(f"needs returns of shape (t, {trials}), t > 1; got {returns.shape}")
+        values = constant.copy()
+        terms, scores = np.empty((2, trials))
+        _history_terms(returns, risk_aversion, code, terms)
+        values[:, -1] = terms
+        score_into(values, probabilities, code, scores)
+        return int(first_maximum(scores))
+
+    return choose
+
+
 @checked_arguments
 def backtest_overfitting(
     series: ArrayLike | Returns,

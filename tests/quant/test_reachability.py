@@ -12,21 +12,13 @@ ENTRIES = ("api.cli.commands", "api.http.routes", "tools")
 
 CALIBRATION = "the calibration of worlds on a data set of the user comes later"
 BOND = "the bond as the other leg of a strategy comes later"
-CROSS_VALIDATION = "walk-forward and combinatorial purged cross-validation of a search come later"
 WINNER_LUCK = "decides the verdict once its error rates are measured on whole optimizations"
 OWN_RULE = "the published test of the highest Sharpe ratio; the verdict tests the search's own rule"
 KERNEL = "for one series; the strategy kernel computes the same day by day"
 
 LIBRARY_ONLY = {
     "quant.covariance.denoising.denoise": "for a covariance at hand; the desk estimates its own from returns",
-    "quant.overfitting.cross_validation.PurgedSplit": CROSS_VALIDATION,
-    "quant.overfitting.cross_validation.PurgedSplits": CROSS_VALIDATION,
-    "quant.overfitting.cross_validation.WalkForward": CROSS_VALIDATION,
-    "quant.overfitting.cross_validation.backtest_paths": CROSS_VALIDATION,
-    "quant.overfitting.cross_validation.combinatorial_purged_splits": CROSS_VALIDATION,
-    "quant.overfitting.cross_validation.walk_forward": CROSS_VALIDATION,
     "quant.overfitting.block_length.automatic_block_length": WINNER_LUCK,
-    "quant.overfitting.cscv.highest_sharpe": CROSS_VALIDATION,
     "quant.overfitting.cscv.OverfittingProbability": OWN_RULE,
     "quant.overfitting.cscv.probability_of_overfitting": OWN_RULE,
     "quant.overfitting.track_record.minimum_backtest_length": "for planning; the verdict judges a record at hand",

@@ -23,6 +23,7 @@ from desk.optimization.judgement.finalists import (
 )
 from desk.optimization.judgement.historical_record import crises, facts, unlocked_days, years
 from desk.optimization.judgement.luck import Records, judge_luck
+from desk.optimization.judgement.out_of_sample import judge_out_of_sample
 from desk.optimization.judgement.plotted_trials import plot_trials
 from desk.optimization.judgement.result_figures import result_figures
 from desk.optimization.judgement.sensitivity import (
@@ -179,6 +180,7 @@ def _judge_winner(
         "years": all_years,
         "crises": crises(world, records),
         "luck": luck,
+        "out_of_sample": judge_out_of_sample(world, trials, series, winner),
         "history_series": series_address(history),
     }, history
 

@@ -170,9 +170,28 @@ def test_a_rule_is_given_nothing_but_the_past() -> None:
     assert inputs == [(0.0, 19.0), (10.0, 29.0), (20.0, 39.0)]
 
 
+def test_tests_that_begin_at_given_rows_end_where_the_next_begins() -> None:
+    returns = np.repeat(np.arange(50.0), 2).reshape(50, 2)
+    inputs: list[float] = []
+
+    def rule(past: np.ndarray) -> int:
+        inputs.append(past[-1, 0])
+        return 1
+
+    walk = walk_forward(returns, rule, train=10, test=[15, 16, 40], anchored=True, gap=2)
+    assert inputs == [12.0, 13.0, 37.0]
+    assert walk.test.tolist() == [[15, 16], [16, 40], [40, 50]]
+    assert walk.train.tolist() == [[0, 13], [0, 14], [0, 38]]
+    np.testing.assert_array_equal(walk.returns, returns[15:, 1])
+
+
 @pytest.mark.parametrize(
     ("options", "name"),
     [
+        ({"train": 50, "test": [49, 60]}, "`test` must ascend from at least 50 to at most 99"),
+        ({"train": 50, "test": [60, 60]}, "`test` must ascend"),
+        ({"train": 50, "test": [60, 100]}, "`test` must ascend"),
+        ({"train": 50, "test": []}, "`test` must ascend"),
         ({"train": 1}, "`train` >= 2"),
         ({"test": 0}, "`test` >= 1"),
         ({"gap": -1}, "`gap` >= 0"),

@@ -17,6 +17,7 @@ from quant.luck import (
     expected_maximum_sharpe,
     minimum_backtest_length,
     minimum_track_record,
+    objective_rule,
     performance_differences,
     probabilistic_sharpe,
     sharpe_variance,
@@ -306,6 +307,23 @@ def test_a_rule_that_maximises_the_history_term_is_the_objective(goal: Goal) -> 
         series, risk_aversion=2.0, blocks=8, goal=goal, rule=lambda rows: int(np.argmax(measure(rows)))
     )
     assert by_rule == by_goal
+
+
+@pytest.mark.parametrize("goal", ["robust_utility", "sharpe", "worst_case", "cvar_utility"])
+def test_the_objective_as_a_rule_chooses_as_the_cross_validation_does(goal: Goal) -> None:
+    series = noise(4, 245, 9) + np.linspace(0, 0.0004, 9)
+    simulated = 0.03 * np.random.default_rng(4).standard_normal((9, 2))
+    weights = scenario_weights([0.6, 0.4])
+    rule = objective_rule(risk_aversion=3.0, goal=goal, simulated=simulated, weights=weights)
+    by_goal = backtest_overfitting(series, risk_aversion=3.0, blocks=8, goal=goal, simulated=simulated, weights=weights)
+    assert backtest_overfitting(series, risk_aversion=3.0, blocks=8, goal=goal, rule=rule) == by_goal
+
+
+@pytest.mark.parametrize("rows", [np.zeros((5, 3)), np.zeros((1, 2)), np.zeros(2)])
+def test_the_objective_as_a_rule_takes_the_trials_that_it_knows(rows: np.ndarray) -> None:
+    rule = objective_rule(risk_aversion=2.0, simulated=[[0.0], [0.0]], weights=[0.5, 0.5])
+    with pytest.raises(DataError, match=r"shape \(t, 2\)"):
+        rule(rows)
 
 
 def test_a_rule_sees_its_half_in_time_order_and_is_the_one_that_is_judged() -> None:

@@ -1,0 +1,93 @@
+"""Types of the out-of-sample evidence of a result: cross-validation, walk-forward, track record."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from quant.numeric.frozen import Frozen
+from quant.numeric.measured import Measured
+
+
+class Quantiles(Frozen):
+    """Distribution of a number over the paths of a cross-validation."""
+
+    low: Annotated[float, Field(description="5% quantile")]
+    lower_quartile: float
+    median: float
+    upper_quartile: float
+    high: Annotated[float, Field(description="95% quantile")]
+    below_zero: Annotated[float, Field(description="Share of the paths below 0, in [0, 1]")]
+
+
+class CrossValidation(Frozen):
+    """Combinatorial purged cross-validation of the choice, on the days of train and validate."""
+
+    groups: Annotated[int, Field(description="Groups of consecutive days, of one length within a day")]
+    test_groups: Annotated[int, Field(description="Groups that each split tests; the choice is made on the others")]
+    splits: int
+    paths: Annotated[int, Field(description="Whole paths of tested days that the splits make")]
+    purge: Annotated[
+        int, Field(description="Days left out on both sides of a test, as far as the slowest rule looks back")
+    ]
+    embargo: Annotated[int, Field(description="Days left out after each test beyond the purged ones")]
+    configs: Annotated[int, Field(description="Different configurations that the splits chose")]
+    utility_bps: Annotated[
+        Quantiles, Field(description="Utility over cash of what was chosen, on tested days alone, basis points a year")
+    ]
+    advantage_bps: Annotated[
+        Quantiles,
+        Field(description="The same minus the utility of the constant weight of that path's own volatility"),
+    ]
+
+
+class Reselection(Frozen):
+    """The configuration chosen at the end of one calendar year, and the next year's outcome."""
+
+    year: Annotated[int, Field(description="The year after the choice")]
+    config: Annotated[str, Field(description="Digest of the chosen configuration")]
+    winner: Annotated[float, Field(description="Its return in the year, cash included")]
+    benchmark: Annotated[float, Field(description="Return of the constant weight of the whole series' volatility")]
+
+
+class WalkForward(Frozen):
+    """The choice repeated at the end of each calendar year on all days so far, and held over the next year."""
+
+    first_day: str
+    last_day: str
+    years: Annotated[float, Field(description="Length of the series of all chosen years, 252 days to a year")]
+    choices: tuple[Reselection, ...]
+    changes: Annotated[int, Field(description="Choices that differ from the one before")]
+    benchmark_weight: Annotated[float, Field(description="Constant weight with the volatility of that series")]
+    advantage_bps: Annotated[
+        Measured,
+        Field(
+            description="Utility of the series minus that of the constant weight, basis points a year, with the "
+            "standard error of its daily differences"
+        ),
+    ]
+
+
+class TrackRecord(Frozen):
+    """The winner's daily return minus that of the constant weight of its own volatility, over train and validate."""
+
+    years: float
+    sharpe: Annotated[float, Field(description="Annual Sharpe ratio of the difference")]
+    probabilistic_sharpe: Annotated[
+        float, Field(ge=0.0, le=1.0, description="Probability that the true Sharpe ratio is above 0, for one trial")
+    ]
+    minimum_years: Annotated[
+        float | None,
+        Field(description="Years after which that probability is 95%; null where the Sharpe ratio is not above 0"),
+    ]
+
+
+class OutOfSample(Frozen):
+    """What the search's rule of choice earns on days that it did not use; the simulated terms are constant."""
+
+    cross_validation: Annotated[
+        CrossValidation | None, Field(description="null where purging leaves less than three years to choose on")
+    ]
+    walk_forward: Annotated[
+        WalkForward | None, Field(description="null where no calendar year begins after three years of history")
+    ]
+    track_record: TrackRecord
