@@ -7,8 +7,12 @@ or not: numba alone notices only a change of the file that holds the outermost f
 numba rejects a cache folder that it cannot write to. Where kernels were compiled beforehand into a read-only folder, as
 in a container, each module gets a folder of links to them below the temporary one, so that kernels for a processor that
 the image does not cover can be added.
+
+Processes that need the same kernel at once compile it once: the first locks a file beside the cache, the others wait
+and load the result. numba alone lets each compile it, and may lose one of two signatures that are stored at once.
 """
 
+import fcntl
 import hashlib
 import os
 import re
@@ -22,6 +26,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 from numba import config
+from numba.core.compiler_lock import global_compiler_lock
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -132,8 +137,26 @@ def pasted(function: _Function) -> _Function:
 
 
 def _decorated(function: _Function, *, forceinline: bool) -> _Function:
-    folder = str(writable(cache_folder(Path(function.__code__.co_filename))))
+    folder = writable(cache_folder(Path(function.__code__.co_filename)))
     decorate = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=forceinline)
     with _CACHE_SETTING:
-        config.CACHE_DIR = folder  # pyright: ignore[reportAttributeAccessIssue]
-        return cast("_Function", decorate(function))
+        config.CACHE_DIR = str(folder)  # pyright: ignore[reportAttributeAccessIssue]
+        dispatcher: Any = decorate(function)
+    dispatcher.compile = _locked(dispatcher.compile, folder / f"{function.__qualname__}.lock")
+    return cast("_Function", dispatcher)
+
+
+def _locked(compile_or_load: Callable[[Any], Any], file: Path) -> Callable[[Any], Any]:
+    """`compile_or_load`, one process at a time.
+
+    The lock between the threads comes first: the other way round, two threads could wait for each other.
+    """
+
+    def locked(signature: Any) -> Any:
+        with global_compiler_lock:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("a") as lock:
+                fcntl.lockf(lock, fcntl.LOCK_EX)  # released when the file is closed
+                return compile_or_load(signature)
+
+    return locked

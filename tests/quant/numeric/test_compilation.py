@@ -115,6 +115,22 @@ def run(kernels: Path, scratch: Path, **settings: str) -> tuple[str, str]:
     return process.stdout.splitlines()[-1], process.stdout
 
 
+def test_processes_that_start_together_compile_a_kernel_once(tmp_path: Path) -> None:
+    program = f"{PROGRAM}; print(sum(exp.stats.cache_misses.values()), sum(exp.stats.cache_hits.values()))"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            env=os.environ | {"STRATIGOS_KERNEL_CACHE": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    printed = sorted(process.communicate(timeout=120)[0].splitlines()[-1] for process in processes)
+    assert printed == ["0 1", "0 1", "1 0"]
+
+
 def test_kernels_of_a_read_only_folder_are_loaded_and_those_of_another_processor_are_added_elsewhere(
     tmp_path: Path,
 ) -> None:
