@@ -44,7 +44,7 @@ from desk.optimization.partial_results import label_claims, labelled, reasons
 from desk.optimization.permitted_names import permitted_by
 from desk.optimization.reading.findings import explainable_figures
 from desk.optimization.reading.template import AUTHOR, template_claims
-from desk.optimization.repositories.ledger import ledger_entry, load_ledger
+from desk.optimization.repositories.ledger import load_earlier_trials, save_ledger, with_ledger
 from desk.optimization.repositories.result_repository import load_result, save_result
 from desk.optimization.repositories.trial_repository import load_series, load_trials, save_series
 from desk.optimization.request import MAX_PLANS
@@ -250,7 +250,9 @@ async def aggregate(state: State, run: Execution, node_log: NodeLog) -> Update:
     market = await _load_same_market(state, run)
     trials = (await load_trials(context.store, context.owner, context.run))[: state["trials"]]
     series = {t.series: await load_series(context.store, context.owner, t.series, rows=2) for t in trials}
-    before = await load_ledger(context.store, context.owner, context.ledger)
+    earlier = await load_earlier_trials(
+        context.store, context.owner, context.ledger, context.request.mandate, [trial.digest for trial in trials]
+    )
     stop = threading.Event()
     try:
         judgement = await asyncio.to_thread(
@@ -261,12 +263,13 @@ async def aggregate(state: State, run: Execution, node_log: NodeLog) -> Update:
             view=state["view"],
             decisions=_in_order(state),
             counts=_counts(state, run, trials),
-            ledger_trials=len(before | {ledger_entry(context.request.mandate, trial.digest) for trial in trials}),
+            ledger_trials=len(trials) + len(earlier.entries),
         )
     except asyncio.CancelledError:
         stop.set()  # otherwise the thread would keep the process from ending
         raise
-    result = labelled(judgement.result, reasons(_in_order(state), INTERRUPTIONS))
+    await save_ledger(context.store, context.owner, earlier.entries)
+    result = with_ledger(labelled(judgement.result, reasons(_in_order(state), INTERRUPTIONS)), earlier)
     if judgement.history is not None:
         await save_series(context.store, context.owner, judgement.history)
     await save_result(context.store, context.owner, context.run, "judged", result)

@@ -30,15 +30,28 @@ from desk.base.owners import register_owner
 from desk.compute.container.job_files import BadOutput, IncompatibleWork, pack_prices, read_work
 from desk.compute.pipeline.definition import REQUEST, STEPS, Step, StepName
 from desk.compute.pipeline.search_output import read_result
-from desk.compute.pipeline.step_files import PipelineRequest, folder_digest, is_finished, read_request
+from desk.compute.pipeline.step_files import (
+    CountedTrials,
+    PipelineOutput,
+    PipelineRequest,
+    folder_digest,
+    is_finished,
+    read_request,
+)
 from desk.optimization.jobs import JobStatus, SearchJob
-from desk.optimization.repositories.ledger import ledger_entry, save_pipeline_entries
+from desk.optimization.repositories.ledger import (
+    Entries,
+    ledger_entry,
+    parse_entries,
+    save_ledger,
+    save_pipeline_entries,
+)
 from desk.optimization.repositories.trial_repository import save_series, series_address
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
+from desk.runs.earlier_trials import earlier_entries
 from desk.surrogates.schemas import Surrogate
 from graphs.dependencies import Dependencies
-from graphs.runs.creation import earlier_entries
 from graphs.runs.surrogates import fit_trials
 from quant.numeric.frozen import Frozen
 from quant.strategies.trial import Trial
@@ -134,7 +147,7 @@ async def pipeline_request(
         run=pipeline_name(owner, request, prices.digest),
         key=secrets.token_hex(32),
         request=request,
-        ledger=tuple(sorted(await earlier_entries(dependencies.store, owner, prices.digest))),
+        ledger=await earlier_entries(dependencies.store, owner, prices.digest),
     )
     return step_request, pack_prices(prices)
 
@@ -169,30 +182,40 @@ async def execute(
         yield StepEvent.model_validate(document)
 
 
-def read_pipeline_result(folder: Path) -> tuple[OptimizationResult, bytes | None]:
-    """The result of a finished pipeline, and its history; raises `BadOutput` if a file was changed."""
+def read_pipeline_result(folder: Path) -> PipelineOutput:
+    """The output of a finished pipeline; raises `BadOutput` if a file was changed."""
     folder_of_result = folder / "aggregation"
     result = OptimizationResult.model_validate_json((folder_of_result / "result.json").read_bytes())
     if result.digest() != (folder_of_result / "digest").read_text(encoding="ascii").strip():
         raise BadOutput("result.json", "damaged", "its digest is another")
-    return result, (folder_of_result / "history.f64").read_bytes() if result.history_series else None
+    return PipelineOutput(
+        result,
+        (folder_of_result / "history.f64").read_bytes() if result.history_series else None,
+        (folder_of_result / "ledger.txt").read_bytes() if result.manifest.ledger else None,
+        CountedTrials.model_validate_json((folder_of_result / "counted.json").read_bytes()),
+    )
 
 
-async def save_pipeline_result(
-    dependencies: Dependencies, owner: str, name: str, result: OptimizationResult, history: bytes | None
-) -> None:
+async def save_pipeline_result(dependencies: Dependencies, owner: str, name: str, output: PipelineOutput) -> None:
     """Store the data of the report, and the trials in the ledger, where they count from now on."""
     import numpy as np
 
+    result, history, ledger, counted = output
+    if result.manifest.ledger is not None:
+        address = await save_ledger(dependencies.store, owner, parse_entries(ledger or b""))
+        if result.manifest.ledger.address != address:
+            raise BadOutput("ledger.txt", "damaged", "its digest is not that in result.json")
     if history is not None:
         series = np.frombuffer(history, dtype="<f8")
         if series_address(series) != result.history_series:
             raise BadOutput("history.f64", "damaged", "its digest is not that in result.json")
         await save_series(dependencies.store, owner, series)
     mandate = result.manifest.request.mandate
-    entries = {ledger_entry(mandate, trial.digest) for trial in result.trials}
+    if counted is None:
+        entries: Entries = dict.fromkeys(ledger_entry(mandate, trial.digest) for trial in result.trials)
+        counted = CountedTrials(prices_digest=result.manifest.data_digest, entries=entries)
     await register_owner(dependencies.store, owner)
-    await save_pipeline_entries(dependencies.store, owner, name, result.manifest.data_digest, entries)
+    await save_pipeline_entries(dependencies.store, owner, name, counted.prices_digest, counted.entries)
 
 
 async def register_surrogate(dependencies: Dependencies, owner: str, folder: Path) -> Surrogate:

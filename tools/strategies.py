@@ -29,7 +29,9 @@ async def evaluate_strategy(
 
     async def compute() -> tuple[QuickEvaluation, dict[str, Any]]:
         universe = parse_universe(strategy.assets) if strategy.assets else context.current_focus.universe
-        evaluation = await evaluate(context.prices, await _rule(context, strategy), universe=universe)
+        evaluation = await evaluate(
+            context.store, context.owner, context.prices, await _rule(context, strategy), universe=universe
+        )
         changes = {
             "strategy": strategy.model_dump(mode="json"),
             "rule": evaluation.rule.model_dump(mode="json"),

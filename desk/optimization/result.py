@@ -214,6 +214,14 @@ class Plotted(Frozen):
     weight_function: str
 
 
+class LedgerReference(Frozen):
+    """The configurations that were tried on the same prices before the run, apart from its own trials."""
+
+    address: str
+    """SHA-256 of the stored list: see `desk.optimization.repositories.ledger.load_ledger`."""
+    configurations: int
+
+
 class Manifest(Frozen):
     """Everything that reproduces a result."""
 
@@ -228,6 +236,8 @@ class Manifest(Frozen):
     last_day: str
     code_version: str
     decisions: tuple[Decision, ...]
+    ledger: LedgerReference | None = Field(default=None, exclude_if=lambda ledger: ledger is None)
+    """None if nothing else was tried before, and in results of earlier versions."""
 
 
 class Counts(Frozen):

@@ -57,6 +57,8 @@ class Run(Frozen):
     created_at: datetime
     request: OptimizationRequest
     data_digest: str
+    prices_digest: str | None = None
+    """Digest of the closes alone, by which its trials are counted; None in records of an earlier version."""
     ledger: str
     """Address of the owner's earlier trials on the same prices; see `desk.optimization.repositories.ledger`."""
     code_version: str
@@ -98,6 +100,8 @@ class Run(Frozen):
     def put(self, version: int) -> Put:
         """Return the write of this run over `version`."""
         labels: dict[LabelName, str] = {"state": self.state, "about": self.data_digest}
+        if self.prices_digest is not None:
+            labels["content"] = self.prices_digest
         return Put(Key(self.owner, KIND, self.id), self.model_dump(mode="json"), version, labels=labels)
 
 

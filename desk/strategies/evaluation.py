@@ -21,6 +21,7 @@ from desk.optimization.inputs.volatilities import external_volatilities
 from desk.optimization.judgement.finalists import variance
 from desk.optimization.judgement.historical_record import unlocked_days
 from desk.optimization.judgement.judge import matched_weight
+from desk.optimization.repositories.ledger import count_evaluation
 from desk.optimization.request import OptimizationRequest
 from desk.strategies.evaluation_schemas import (
     EVERY_DAY,
@@ -47,6 +48,7 @@ from quant.strategies.kernel import FIRST, HIGHEST, LOWEST, SECOND, TARGET
 from quant.strategies.simulation import Simulation, evaluations
 from quant.worlds.regimes import volatility_state
 from quant.worlds.scenario import BUILT_IN, Scenario
+from store.store import Store
 
 TOOL = "evaluate_strategy"
 CURVE = (0.05, 0.08, 0.10, 0.12, 0.15, 0.18, 0.20, 0.25, 0.30, 0.40)
@@ -73,22 +75,34 @@ class EvaluationRun(NamedTuple):
 
 
 async def evaluate_strategy(
-    prices: PriceSource, rule: Rule, *, universe: str = "sp500", scenario: Scenario = BUILT_IN[0]
+    store: Store, owner: str, prices: PriceSource, rule: Rule, *, universe: str
 ) -> QuickEvaluation:
-    """Evaluate `rule` beside 60/40 in cash, full investment and the volatility-matched constant weight."""
-    return (await run_evaluation(prices, rule, universe=universe, scenario=scenario)).evaluation
+    """Evaluate `rule` as `run_evaluation` does, and count it in the ledger of the owner."""
+    run = await run_evaluation(prices, rule, universe=universe)
+    await count(store, owner, run)
+    return run.evaluation
+
+
+async def count(store: Store, scope: str, run: EvaluationRun) -> None:
+    """Count an evaluated configuration in the ledger, before anybody sees the evaluation."""
+    rule, market = run.evaluation.rule, run.world.market
+    series = np.ascontiguousarray(run.series[0, :2, unlocked_days(run.world)])
+    await count_evaluation(store, scope, market.prices_digest, rule.mandate, rule.config, series)
 
 
 async def run_evaluation(
     prices: PriceSource,
     rule: Rule,
     *,
-    universe: str,
-    scenario: Scenario,
+    universe: str = "sp500",
+    scenario: Scenario = BUILT_IN[0],
     window: Window = EVERY_DAY,
     volatility_index: str | None = None,
 ) -> EvaluationRun:
-    """Evaluate on the days of `window` that are not locked, and return the series too."""
+    """Evaluate `rule` beside 60/40 in cash, full investment and the volatility-matched constant weight.
+
+    Only days of `window` that are not locked are evaluated. Nothing is counted in a ledger.
+    """
     wanted = OptimizationRequest(universe=universe, current_rule=rule.config, volatility_index=volatility_index)
     loaded_prices = await load_prices(prices, wanted)
     external_volatilities(loaded_prices, rule.config, field="config.estimator")

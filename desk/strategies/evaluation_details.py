@@ -7,7 +7,7 @@ import numpy as np
 from desk.base.errors import InvalidInput
 from desk.market.prices import PriceSource
 from desk.scenarios.repository import ScenarioCatalog, find_scenario, load_catalog
-from desk.strategies.evaluation import EvaluationRun, run_evaluation
+from desk.strategies.evaluation import EvaluationRun, count, run_evaluation
 from desk.strategies.evaluation_schemas import (
     MAX_PATH_YEARS,
     Caution,
@@ -35,13 +35,20 @@ CAUTIONS: dict[Caution, str] = {
 async def evaluate_in_detail(
     store: Store, prices: PriceSource, owner: str, request: EvaluationRequest
 ) -> DetailedEvaluation:
-    return await evaluate_with_catalog(await load_catalog(store, owner), prices, request)
+    """Evaluate with the owner's scenarios, and count the configuration in the owner's ledger."""
+    run = await _run(await load_catalog(store, owner), prices, request)
+    await count(store, owner, run)
+    return await asyncio.to_thread(_add_details, run, request.points)
 
 
 async def evaluate_with_catalog(
     book: ScenarioCatalog, prices: PriceSource, request: EvaluationRequest
 ) -> DetailedEvaluation:
-    """Evaluate with the scenarios of `book`."""
+    """Evaluate with the scenarios of `book`; nothing is counted in a ledger."""
+    return await asyncio.to_thread(_add_details, await _run(book, prices, request), request.points)
+
+
+async def _run(book: ScenarioCatalog, prices: PriceSource, request: EvaluationRequest) -> EvaluationRun:
     scenario = request.scenario
     if not isinstance(scenario, Scenario):
         scenario = find_scenario(book, scenario)
@@ -52,16 +59,14 @@ async def evaluate_with_catalog(
             reason=f"{scenario.paths} paths of {scenario.years} years take too long at once",
             allowed=f"at most {MAX_PATH_YEARS} paths times years, or a job",
         )
-    rule = Rule(config=request.config, mandate=request.mandate)
-    run = await run_evaluation(
+    return await run_evaluation(
         prices,
-        rule,
+        Rule(config=request.config, mandate=request.mandate),
         universe=request.universe,
         scenario=scenario,
         window=request.window,
         volatility_index=request.volatility_index,
     )
-    return await asyncio.to_thread(_add_details, run, request.points)
 
 
 def _add_details(run: EvaluationRun, points: int) -> DetailedEvaluation:

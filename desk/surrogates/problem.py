@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 class CompletedRequest(NamedTuple):
     data: str
-    """Digest of the prices."""
+    """Digest of the prices, and of volatilities that do not come from them."""
+    closes: str
+    """Digest of the closes alone."""
     request: OptimizationRequest
     prices: "Prices | None"
     """The loaded prices; None where facts about them were enough to check the request."""
@@ -36,7 +38,7 @@ async def complete(source: PriceSource, request: OptimizationRequest) -> Complet
     facts = None if request.prices_file is not None else await source.facts(request.universe)
     admitted_request = None if facts is None else complete_request(request, facts)
     if facts is not None and admitted_request is not None:
-        return CompletedRequest(facts.digest, admitted_request, None)
+        return CompletedRequest(facts.digest, facts.digest, admitted_request, None)
     return await _complete_with_prices(source, request)
 
 
@@ -59,4 +61,4 @@ async def _complete_with_prices(source: PriceSource, request: OptimizationReques
     world = World(market, request)
     check_scenarios(world)
     await asyncio.to_thread(check_minimum_exposure, world)
-    return CompletedRequest(market.data_digest, request, prices)
+    return CompletedRequest(market.data_digest, market.prices_digest, request, prices)

@@ -56,8 +56,8 @@ class AssistantRuns:
         self._beginning = asyncio.Lock()
 
     async def estimate(self, request: OptimizationRequest) -> Estimate:
-        _, completed = await complete_request(self._dependencies, self._owner, request)
-        return estimate(completed, machines=self._dependencies.jobs.machines)
+        completed = await complete_request(self._dependencies, self._owner, request)
+        return estimate(completed.request, machines=self._dependencies.jobs.machines)
 
     async def launch(self, request: OptimizationRequest, name: str) -> str:
         run = hashlib.sha256(f"{self._owner}\n{self._turn}\n{name}".encode()).hexdigest()[:32]

@@ -71,8 +71,9 @@ async def _apply_decision(dependencies: Dependencies, run: Run, decision: approv
     check_version(run)
     request = approved_request(run.request, decision)
     if decision.verdict == "edited":
-        digest, request = await complete_request(dependencies, run.owner, request)
-        if digest != run.data_digest:
+        completed = await complete_request(dependencies, run.owner, request)
+        request = completed.request
+        if completed.data != run.data_digest:
             allowed = "the prices with which the run began"
             raise InvalidInput("prices_file", request.prices_file, allowed=allowed)
     run = run.model_copy(update={"request": request})

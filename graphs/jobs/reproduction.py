@@ -8,8 +8,9 @@ from pathlib import Path
 
 from desk.base.errors import UserError
 from desk.optimization.inputs.owned_market import load_owned_market
-from desk.optimization.repositories.ledger import load_ledger
+from desk.optimization.repositories.ledger import earlier_trials, load_ledger
 from desk.optimization.repositories.result_repository import load_result
+from desk.optimization.repositories.trial_repository import copy_series
 from desk.optimization.result import OptimizationResult
 from desk.runs.repository import load_final_result, load_run
 from graphs.dependencies import Dependencies
@@ -113,7 +114,10 @@ async def reproduce(dependencies: Dependencies, owner: str, run_id: str) -> Opti
                 thresholds=None,
                 now=dependencies.now,
             )
-            ledger = await load_ledger(dependencies.store, owner, run.ledger)
+            address = earlier.manifest.ledger.address if earlier.manifest.ledger else run.ledger
+            ledger = await load_ledger(dependencies.store, owner, address)
+            for series in earlier_trials(ledger, earlier.manifest.request.mandate, ()).series:
+                await copy_series(dependencies.store, store, owner, series)
             new_run_id = await create_run(isolated, owner, earlier.manifest.request, ledger=ledger)
             async for _ in execute(isolated, owner, new_run_id, decisions=earlier.manifest.decisions):
                 pass

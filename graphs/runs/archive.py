@@ -12,11 +12,11 @@ from desk.optimization.holdout import load_holdout
 from desk.optimization.repositories.ledger import save_ledger
 from desk.optimization.repositories.result_repository import result_key
 from desk.runs.cached_answers import delete_cached_answers
+from desk.runs.earlier_trials import entries_of_run
 from desk.runs.repository import ArchiveReference, Hold, Run, change_run, load_run_record
 from desk.runs.states import STOPPED_STATES
 from graphs.dependencies import Dependencies
 from graphs.runs.archive_file import STAGES, DamagedArchive, RunContents, load_contents, pack, sha256, unpack
-from graphs.runs.creation import ledger_entries_of
 from graphs.runs.leases import hold_lease
 from graphs.runs.reproductions import reproductions
 from store.errors import Missing
@@ -122,7 +122,7 @@ async def _pack(dependencies: Dependencies, owner: str, run_id: str) -> ArchiveR
         blob=f"{owner}/archives/{run_id}/{digest}.zip",
         digest=digest,
         bytes=len(file),
-        tried=await save_ledger(store, owner, await ledger_entries_of(store, run)),
+        tried=await save_ledger(store, owner, await entries_of_run(store, run)),
     )
     await store.blobs.put(archived.blob, file)
     if not (await _read_archive(store, run, archived)).holds(contents):

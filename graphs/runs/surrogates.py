@@ -84,8 +84,8 @@ async def predict(
         run = await load_run(dependencies.store, owner, job or "")
         problem = await problem_of(run.request, run.data_digest)
     else:
-        data, completed = await complete_request(dependencies, owner, request)
-        problem = await problem_of(completed, data)
+        completed = await complete_request(dependencies, owner, request)
+        problem = await problem_of(completed.request, completed.data)
     problem.check(config)
     surrogate, model = await latest(dependencies.store, owner, problem)
     from desk.surrogates.gaussian_process import predict_one  # lazy: imports numba and scipy
@@ -98,7 +98,7 @@ async def warm_start(
     dependencies: Dependencies, owner: str, request: OptimizationRequest, count: int | None = None
 ) -> WarmStart:
     """The request with up to `count` first configurations: its own, the best so far, the most promising."""
-    data, completed = await complete_request(dependencies, owner, request)
+    data, _, completed, _ = await complete_request(dependencies, owner, request)
     problem = await problem_of(completed, data)
     surrogate, model = await latest(dependencies.store, owner, problem)
     most = min(MOST_STARTS, request.trials)

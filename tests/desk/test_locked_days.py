@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from desk.market.prices import PriceSource
 from desk.portfolios.allocations import compare_allocations
 from desk.portfolios.market_regimes import analyse_market
 from desk.portfolios.risk import assess
-from desk.strategies.evaluation import evaluate_strategy
+from desk.strategies.evaluation import run_evaluation
+from desk.strategies.evaluation_schemas import QuickEvaluation
 from desk.strategies.templates import StrategyValues, build_rule
 from desk.wealth.projection import SavingsPlan, simulate
 from quant.worlds.scenario import BUILT_IN
@@ -18,13 +20,19 @@ SEEDED = BUILT_IN[0].model_copy(update={"engine": "bootstrap"})
 INDEX = SavingsPlan(holdings={"sp500": 1.0}, scenario=SEEDED, paths=200, years=2)
 STOCKS = SavingsPlan(holdings={"AAPL": 0.5, "sp500": 0.5}, paths=200, years=2)
 TREND = build_rule(StrategyValues(template="trend_overlay"))
+
+
+async def evaluate(source: PriceSource) -> QuickEvaluation:
+    return (await run_evaluation(source, TREND)).evaluation
+
+
 QUESTIONS = {
     "risk": lambda source: assess(source, {"AAPL": 0.5, "sp500": 0.3, "cash": 0.2}),
     "allocations": lambda source: compare_allocations(source, ("AAPL", "JNJ", "sp500")),
     "regime": lambda source: analyse_market(source, ("AAPL", "sp500")),
     "wealth of an index": lambda source: simulate(source, INDEX),
     "wealth of stocks": lambda source: simulate(source, STOCKS),
-    "one strategy": lambda source: evaluate_strategy(source, TREND),
+    "one strategy": evaluate,
 }
 
 

@@ -17,9 +17,10 @@ from desk.compute.pipeline.step_files import MARKER_FILE, file_digests, write_ma
 from desk.compute.pipeline.steps import LocalEngine
 from desk.compute.shards.shards import Task
 from desk.optimization.judgement.verification import find_discrepancies
+from desk.optimization.repositories.ledger import Entries
 from desk.optimization.request import OptimizationRequest
+from desk.runs.earlier_trials import earlier_entries
 from graphs.pipeline import StepEvent, StepFailed, execute, pipeline_graph, prepare, read_pipeline_result
-from graphs.runs.creation import earlier_entries
 from quant.worlds.scenario import BUILT_IN
 from store.errors import Unavailable
 from tests.graphs.dependencies import OWNER, open_dependencies
@@ -63,7 +64,7 @@ def test_a_request_passes_through_all_steps_to_a_result(first: tuple[Path, list[
     folder, events = first
     assert of(events, "begun") == of(events, "finished") == USUAL
     assert max(event.status.done for event in events if event.status) == 12
-    result, _ = read_pipeline_result(folder)
+    result = read_pipeline_result(folder).result
     assert (result.counts.trials, result.counts.stopped, find_discrepancies(result)) == (12, "budget", [])
     assert result.explanation is not None
     for name in USUAL:
@@ -168,7 +169,7 @@ def test_the_command_shows_the_result_and_repeats_nothing(
     assert output.out.endswith(f"result digest: {read_pipeline_result(finished_folder)[0].digest()}\n")
     assert (home / "reports" / f"{finished_folder.name}.html").exists()
 
-    async def ledger_trials() -> set[str]:
+    async def ledger_trials() -> Entries:
         async with open_dependencies(home) as dependencies:
             return await earlier_entries(
                 dependencies.store, OWNER, read_pipeline_result(finished_folder)[0].manifest.data_digest

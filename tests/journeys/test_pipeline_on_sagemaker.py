@@ -18,7 +18,7 @@ from desk.base.code_version import code_version
 from desk.base.errors import Conflicting, InvalidInput, NotFound, UserError
 from desk.compute.container.job_files import BadOutput
 from desk.compute.pipeline.definition import STEPS
-from desk.compute.pipeline.step_files import PipelineRequest, write_marker
+from desk.compute.pipeline.step_files import CountedTrials, PipelineRequest, write_marker
 from desk.compute.sagemaker.pipelines import PipelineState, SageMakerPipelines, Start
 from desk.compute.sagemaker.processing import Cluster
 from desk.optimization.jobs import JobStatus
@@ -71,6 +71,8 @@ def step_outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (aggregation / "result.json").write_text(result.model_dump_json())
     (aggregation / "digest").write_text(result.digest())
     (aggregation / "history.f64").write_bytes(history.tobytes())
+    counted = CountedTrials(prices_digest="0" * 64, entries={"a.b": None})
+    (aggregation / "counted.json").write_text(counted.model_dump_json())
     write_marker("aggregation", {}, aggregation)
     return folder
 
@@ -127,8 +129,7 @@ async def test_an_execution_is_started_followed_and_fetched(here: FinishedPipeli
     state = await wait_for_end(amazon, arn)
     assert (state.state, state.folder) == ("succeeded", f"s3://{bucket}/desk/pipelines/{here.request_file.run}")
     assert [step.name for step in state.steps if not step.name.endswith("_wanted")] == USUAL
-    result, history = await pipelines.fetch(state)
-    assert (result, history) == read_pipeline_result(here.folder)
+    assert await pipelines.fetch(state) == read_pipeline_result(here.folder)
 
     again = await wait_for_end(amazon, await pipelines.start(here.request_file, here.prices, training=False))
     assert {step.name for step in again.steps if step.passed_over} == set(USUAL)
@@ -322,7 +323,7 @@ async def test_the_program_itself_gives_the_same_result_on_instances(tmp_path: P
     state = await wait_for_end(real, await pipelines.start(here.request_file, here.prices, training=True), 500.0)
     assert state.state == "succeeded", [(step.name, step.cause) for step in state.steps]
     assert len(fleet.jobs) == len(STEPS)
-    result, _ = await pipelines.fetch(state)
+    result = (await pipelines.fetch(state)).result
     assert result.digest() == read_pipeline_result(here.folder)[0].digest()
     assert fleet.objects(f"{state.folder}/training", "surrogate.bin")
     again = await wait_for_end(real, await pipelines.start(here.request_file, here.prices, training=True))

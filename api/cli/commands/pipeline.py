@@ -28,10 +28,10 @@ from desk.compute.pipeline.definition import STEPS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from desk.compute.pipeline.step_files import PipelineOutput
     from desk.compute.sagemaker.pipelines import PipelineState, SageMakerPipelines
     from desk.compute.sagemaker.processing import Cluster
     from desk.optimization.request import OptimizationRequest
-    from desk.optimization.result import OptimizationResult
     from graphs.dependencies import Dependencies
     from graphs.pipeline import MakeEngine, StepEvent
 
@@ -96,8 +96,8 @@ def run(arguments: Options = None, *, training: Training = False, json_: AsJson 
             surrogate = await pipeline.register_surrogate(dependencies, settings.owner, folder)
             source = f"version {surrogate.version}, of {surrogate.trials} trials"
             print(f"Surrogate {surrogate.problem[:12]}, {source}", file=sys.stderr)
-        result, history = await asyncio.to_thread(pipeline.read_pipeline_result, folder)
-        return await _store_result(settings, dependencies, folder.name, result, history, as_json=json_)
+        output = await asyncio.to_thread(pipeline.read_pipeline_result, folder)
+        return await _store_result(settings, dependencies, folder.name, output, as_json=json_)
 
     return with_dependencies(answer)
 
@@ -149,14 +149,11 @@ def status(arn: Arn, *, fetch: Fetch = False, json_: AsJson = False) -> int:
         with closing(_pipelines(settings)) as pipelines:
             state = await pipelines.state(arn)
             try:
-                outputs = await pipelines.fetch(state) if fetch else None
+                output = await pipelines.fetch(state) if fetch else None
             except BadOutput as error:
                 raise UserError(f"{state.folder}: {error}; expected the complete output of the last step") from error
-        if outputs is not None:
-            result, history = outputs
-            return await _store_result(
-                settings, dependencies, state.folder.rpartition("/")[2], result, history, as_json=json_
-            )
+        if output is not None:
+            return await _store_result(settings, dependencies, state.folder.rpartition("/")[2], output, as_json=json_)
         print(state.model_dump_json()) if json_ else _print_state(state)
         return FAULT if state.state == "failed" else DONE
 
@@ -216,14 +213,14 @@ async def _store_result(
     settings: Settings,
     dependencies: "Dependencies",
     name: str,
-    result: "OptimizationResult",
-    history: bytes | None,
+    output: "PipelineOutput",
     *,
     as_json: bool,
 ) -> int:
     from graphs.pipeline import save_pipeline_result
 
-    await save_pipeline_result(dependencies, settings.owner, name, result, history)
+    await save_pipeline_result(dependencies, settings.owner, name, output)
+    result = output.result
     path = report_path(settings, name)
     write(path, await report(dependencies.store, settings.owner, name, result))
     if as_json:

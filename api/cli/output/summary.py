@@ -132,7 +132,8 @@ def _luck(result: OptimizationResult) -> list[str]:
     k = result.luck
     if k is None:
         return []
-    tried = f"{k.trials} trials, {k.ledger_trials} ever on these data"
+    earlier = plural(k.ledger_trials - k.trials, "other configuration")
+    tried = f"{k.trials} trials; {earlier} tried on these prices before"
     return [tried, *(f"{rule.label}: {statistic(rule, k)} ({statistic_note(rule, k)})" for rule in VERDICT)]
 
 

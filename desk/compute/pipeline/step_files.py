@@ -4,14 +4,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field, ValidationError
 
 from desk.base.code_version import code_version
 from desk.compute.container.job_files import FORMAT, IncompatibleWork
 from desk.compute.pipeline.definition import StepName
+from desk.optimization.repositories.ledger import Entries
 from desk.optimization.request import OptimizationRequest
+from desk.optimization.result import OptimizationResult
 from quant.numeric.frozen import Frozen
 
 MARKER_FILE = "done.json"
@@ -29,8 +31,27 @@ class PipelineRequest(Frozen):
     key: Annotated[str, Field(pattern=r"^[0-9a-f]{32,}$")]
     """Shared secret with which the instances of a search authenticate to each other."""
     request: OptimizationRequest
-    ledger: tuple[str, ...] = ()
-    """Earlier trials of the owner on these prices: see `desk.optimization.repositories.ledger`."""
+    ledger: Entries = Field(default_factory=dict[str, str | None])
+    """Earlier trials of the owner on these prices."""
+
+
+class PipelineOutput(NamedTuple):
+    """Output of the last step."""
+
+    result: OptimizationResult
+    history: bytes | None
+    """`history.f64`, the array behind the `history_series` of the result."""
+    ledger: bytes | None
+    """`ledger.txt`, the list behind the `ledger` of the manifest."""
+    counted: "CountedTrials | None"
+    """`counted.json`; None from earlier versions, which did not write it."""
+
+
+class CountedTrials(Frozen):
+    """`counted.json`: the trials of a pipeline as later ledgers count them."""
+
+    prices_digest: str
+    entries: Entries
 
 
 class StepMarker(Frozen):

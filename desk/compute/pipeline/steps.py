@@ -11,7 +11,7 @@ from desk.compute.container.job_files import IncompatibleWork, ShardCounts, Work
 from desk.compute.container.worker import ResultWriter
 from desk.compute.pipeline.definition import REQUEST, StepName, step_of
 from desk.compute.pipeline.search_output import read_result
-from desk.compute.pipeline.step_files import StepMarker, read_request, write_marker
+from desk.compute.pipeline.step_files import CountedTrials, StepMarker, read_request, write_marker
 from desk.compute.shards.sharded_search import Engine, FolderShardStore, ShardedSimulator
 from desk.compute.shards.shards import Task, compute
 from desk.figures.guard.claims import render
@@ -28,7 +28,7 @@ from desk.optimization.judgement.sensitivity import check_scenarios
 from desk.optimization.judgement.verification import require_verified
 from desk.optimization.limits import check_minimum_exposure
 from desk.optimization.reading.template import AUTHOR, template_claims
-from desk.optimization.repositories.ledger import ledger_entry
+from desk.optimization.repositories.ledger import Entries, earlier_trials, format_entries, ledger_entry, with_ledger
 from desk.optimization.result import OptimizationResult
 from desk.optimization.scenario_checks import ScenarioChecks, check_paths, require_same_models
 from desk.optimization.search.search import run_search
@@ -216,7 +216,9 @@ def aggregate_results(inputs: Inputs, output: Path, context: StepContext) -> Non
     work, world = _world(inputs, context)
     summary, trial_series = read_result(inputs["result"], work)
     trials = [trial for trial, _ in trial_series]
-    before: set[str] = set(json.loads(_content(inputs["work"] / "ledger.json")))
+    ledger: Entries = json.loads(_content(inputs["work"] / "ledger.json"))
+    mandate = world.request.mandate
+    earlier = earlier_trials(ledger, mandate, [trial.digest for trial in trials])
     judgement = judge(
         world,
         trials,
@@ -224,12 +226,16 @@ def aggregate_results(inputs: Inputs, output: Path, context: StepContext) -> Non
         view=None,
         decisions=(),
         counts=count_work(world.request, trials, stopped=summary.stopped, plans=1),
-        ledger_trials=len(before | {ledger_entry(world.request.mandate, trial.digest) for trial in trials}),
+        ledger_trials=len(trials) + len(earlier.entries),
     )
-    result = _explained(judgement.result)
+    result = with_ledger(_explained(judgement.result), earlier)
     require_verified(result)
     if judgement.history is not None:
         (output / "history.f64").write_bytes(judgement.history.astype("<f8").tobytes())
+    tried: Entries = {ledger_entry(mandate, trial.digest): None for trial in trials}
+    _write(output / "counted.json", CountedTrials(prices_digest=work.data, entries=tried))
+    if earlier.entries:
+        (output / "ledger.txt").write_bytes(format_entries(earlier.entries))
     _write(output / "result.json", result)
     (output / "digest").write_text(result.digest() + "\n", encoding="ascii")
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from desk.base.errors import Conflicting, InvalidInput, NotFound, UserError
 from desk.compute.container.job_files import BadOutput
 from desk.compute.pipeline.definition import REQUEST, step_of
-from desk.compute.pipeline.step_files import MARKER_FILE, PipelineRequest, StepMarker
+from desk.compute.pipeline.step_files import MARKER_FILE, CountedTrials, PipelineOutput, PipelineRequest, StepMarker
 from desk.compute.sagemaker.aws_client import AccessDenied, AwsClient, AwsError, Bucket, S3Object
 from desk.compute.sagemaker.job_results import PROGRESS
 from desk.compute.sagemaker.pipeline_definition import SHARDS, definition
@@ -159,8 +159,8 @@ class SageMakerPipelines:
             arn=arn, state=execution["PipelineExecutionStatus"].lower(), folder=folder, steps=tuple(steps)
         )
 
-    async def fetch(self, state: PipelineState) -> tuple[OptimizationResult, bytes | None]:
-        """The result and its history; raises `BadOutput` for a file that differs from the output of the last step."""
+    async def fetch(self, state: PipelineState) -> PipelineOutput:
+        """The output of the last step; raises `BadOutput` for a file that differs from the output of the last step."""
         if state.state != "succeeded":
             raise Conflicting(f"{state.arn} is {state.state}; only executions that succeeded have a result")
         try:
@@ -176,7 +176,13 @@ class SageMakerPipelines:
             raise BadOutput("result.json", "wrong version", "it has another form") from error
         if result.digest() != files["digest"].decode("ascii").strip():
             raise BadOutput("result.json", "damaged", "its digest differs from that in digest")
-        return result, files.get("history.f64")
+        counted = files.get("counted.json")
+        return PipelineOutput(
+            result,
+            files.get("history.f64"),
+            files.get("ledger.txt"),
+            None if counted is None else CountedTrials.model_validate_json(counted),
+        )
 
     async def _download(self, state: PipelineState, name: str, digest: str | None) -> bytes:
         content = await self._bucket.get(f"{self._bucket_key(state.folder)}/{ANSWER}/{name}")

@@ -56,6 +56,8 @@ class Market:
     validate: slice
     holdout: slice
     data_digest: str
+    prices_digest: str
+    """Digest of the closes alone, by which trials on the same prices are counted."""
     rates_digest: str
     source: str
     caveats: tuple[str, ...]
@@ -134,6 +136,7 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
         validate=validate,
         holdout=holdout,
         data_digest=_digest(prices, volatilities),
+        prices_digest=prices.digest,
         rates_digest=rates.digest,
         source=prices.source,
         caveats=(*_caveats(prices, request, str(rates.months[-1])), *report.caveats),

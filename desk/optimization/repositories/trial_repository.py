@@ -45,6 +45,11 @@ async def load_series(store: Store, owner: str, address: str, *, rows: int) -> "
     return np.frombuffer(content, dtype="<f8").reshape(rows, -1)
 
 
+async def copy_series(store: Store, target: Store, owner: str, address: str) -> None:
+    """Copy a stored series into another store."""
+    await target.blobs.put(_blob(owner, address), await store.blobs.get(_blob(owner, address)))
+
+
 async def save_trials(store: Store, owner: str, run: str, trials: "list[tuple[Trial, Floats]]") -> None:
     """Store the series before the records, so that every stored trial is complete."""
     for _, series in trials:

@@ -22,8 +22,10 @@ from desk.optimization.judgement.result_figures import result_figures
 from desk.optimization.reading.alternative import Alternative, Standing, explain_alternative
 from desk.optimization.reading.findings import build_findings
 from desk.optimization.reading.topics import Topic
+from desk.optimization.repositories.ledger import ledger_entry
 from desk.optimization.request import Limit, Limits
 from desk.optimization.result import Finalist, OptimizationResult, Verdict
+from desk.runs.earlier_trials import earlier_entries
 from quant.strategies.config import StrategyConfig
 from store.embedded import open_store
 from tests.sample_result import limit_checks, sample_result
@@ -189,6 +191,16 @@ async def test_a_quick_evaluation_starts_with_the_comparison_and_has_warnings(co
     constant = wish.template == "constant_weight"
     assert ("was no different from a constant weight" in text) == constant
     assert ("no more than chance explains" in text) or not constant
+
+
+async def test_a_strategy_that_the_chat_shows_counts_once_as_tried(context) -> None:
+    prices = await context.prices.load("sp500")
+    owned = replace(context, principal=Principal(owner="ben"))
+    for turn in ("first", "second"):
+        asked = replace(owned, run=turn, evidence=Evidence())
+        _, result = await call_tool(asked, evaluate_strategy, strategy=StrategyWish(template="twelve_month_rule"))
+        tried = await earlier_entries(context.store, "ben", prices.digest)
+        assert list(tried) == [ledger_entry(result.rule.mandate, result.rule.config.digest())]
 
 
 async def test_years_and_weights_of_a_quick_evaluation_are_in_tables(context) -> None:

@@ -12,7 +12,7 @@ from desk.optimization.inputs.market_data import build_market
 from desk.optimization.judgement.historical_record import unlocked_days
 from desk.optimization.judgement.judge import matched_weight
 from desk.optimization.request import OptimizationRequest
-from desk.strategies.evaluation import CURVE, TOOL, evaluate_strategy
+from desk.strategies.evaluation import CURVE, TOOL, run_evaluation
 from desk.strategies.templates import StrategyValues, build_rule
 from quant.strategies.family import FAMILY, WeightFunction
 from quant.strategies.mandate import Mandate
@@ -20,7 +20,9 @@ from tests.doubles.price_source import assert_well_formed, value
 
 
 def run(universe: str = "sp500", **values: Any) -> Any:
-    return asyncio.run(evaluate_strategy(BundledPrices(), build_rule(StrategyValues(**values)), universe=universe))
+    return asyncio.run(
+        run_evaluation(BundledPrices(), build_rule(StrategyValues(**values)), universe=universe)
+    ).evaluation
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +172,7 @@ def test_costs_and_the_target_of_the_mandate_enter() -> None:
     dear = build_rule(
         StrategyValues(rebalancing="daily"), mandate=Mandate(transaction_cost_bps=50.0, target_volatility=0.15)
     )
-    evaluation = asyncio.run(evaluate_strategy(BundledPrices(), dear))
+    evaluation = asyncio.run(run_evaluation(BundledPrices(), dear)).evaluation
     cheap = run(rebalancing="daily")
     cost = "quick_strategy_history_cost_bps"
     assert value(evaluation.figures, cost) > 5 * value(cheap.figures, cost)

@@ -20,7 +20,7 @@ async def create_failed_run(dependencies: Dependencies, template: Run, run_id: s
     await dependencies.store.records.put_many(
         [run.with_state("failed", at=dependencies.now(), by=OWNER, reason="made so").put(0)]
     )
-    records = [("trial", f"{n:064x}", {"number": 3 - n, "of": run_id}) for n in range(3)]
+    records = [("trial", f"{n:064x}", {"number": 3 - n, "of": run_id, "series": "0" * 64}) for n in range(3)]
     records += [("decision", "optimizer.0", {"decision": 1}), ("usage", "explainer", {"dollars": 0.1})]
     for kind, name, document in records:
         await dependencies.store.records.put(Key(OWNER, kind, f"{run_id}.{name}"), document)

@@ -64,7 +64,11 @@ async def test_accepted_defects_appear_in_every_result(home, opened):
     async with opened(home) as dependencies:
         await import_file(dependencies.store, OWNER, "mydata", content, terms, commit=True)
         evaluation = await evaluate_strategy(
-            dependencies.prices_of(OWNER), Rule(config=CURRENT_RULE, mandate=Mandate()), universe="mydata"
+            dependencies.store,
+            OWNER,
+            dependencies.prices_of(OWNER),
+            Rule(config=CURRENT_RULE, mandate=Mandate()),
+            universe="mydata",
         )
     assert any(caveat.endswith("accepted: the source stamps it so") for caveat in evaluation.caveats)
 

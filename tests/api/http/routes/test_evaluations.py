@@ -14,9 +14,11 @@ import pytest
 from desk.governance.approvals import Thresholds
 from desk.market.bundled import BundledPrices
 from desk.optimization.estimate import estimate
+from desk.optimization.repositories.ledger import ledger_entry
 from desk.optimization.request import OptimizationRequest
+from desk.runs.earlier_trials import earlier_entries
 from desk.scenarios.repository import ScenarioValues, add_scenario
-from desk.strategies.evaluation import evaluate_strategy
+from desk.strategies.evaluation import run_evaluation
 from desk.strategies.templates import Rule, templates
 from quant.worlds.scenario import BUILT_IN
 from store.embedded import open_store
@@ -57,7 +59,7 @@ def evaluation(client) -> dict[str, Any]:
 
 def test_it_is_what_the_chat_says_of_the_same_strategy(evaluation) -> None:
     rule = Rule.model_validate({"config": RULE})
-    expected = asyncio.run(evaluate_strategy(BundledPrices(), rule)).model_dump(mode="json")
+    expected = asyncio.run(run_evaluation(BundledPrices(), rule)).evaluation.model_dump(mode="json")
     assert {name: evaluation[name] for name in expected} == expected
     assert all(figure["source"] for figure in evaluation["figures"])
 
@@ -119,6 +121,24 @@ def test_warnings_come_in_words(client) -> None:
     assert [one["code"] for one in slow["cautions"]] == ["target_unreachable", "lookback_below_rebalancing"]
     assert slow["warnings"] == [one["code"] for one in slow["cautions"]]
     assert all(one["message"] for one in slow["cautions"])
+
+
+def test_an_evaluation_counts_once_as_tried_and_a_refused_one_does_not(tmp_path) -> None:
+    rules = [RULE, RULE, RULE | {"lookback_days": 64}, RULE | {"lookback_days": 1}]
+    with (
+        run_server(application(tmp_path)) as address,
+        httpx.Client(base_url=f"{address}/api", verify=False, timeout=120) as asking,
+    ):
+        answers = [asking.post("/evaluations", json={"config": rule, "window": TEN_YEARS}) for rule in rules]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 422]
+
+    async def tried() -> set[str]:
+        digest = (await BundledPrices().load("sp500")).digest
+        async with open_store(tmp_path) as store:
+            return set(await earlier_entries(store, "local", digest))
+
+    configs = [Rule.model_validate({"config": rule}) for rule in rules[:3]]
+    assert asyncio.run(tried()) == {ledger_entry(rule.mandate, rule.config.digest()) for rule in configs}
 
 
 @pytest.mark.soak  # measures a duration
