@@ -6,6 +6,7 @@ drawdown. Equality is checked first, on the kernel's own paths.
 
 import math
 import time
+from functools import cache
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from quant.strategies.family import FAMILY, WeightFunction
 from quant.strategies.mandate import Mandate
 from quant.strategies.rules import Rules, lay_out, simulated_trading_days
 from quant.strategies.simulation import simulate
-from quant.worlds.hidden_markov import filtered_probabilities, fit_hidden_markov
+from quant.worlds.hidden_markov import HiddenMarkov, filtered_probabilities, fit_hidden_markov
 from quant.worlds.paths import path_model, sample_paths
 from quant.worlds.scenario import BUILT_IN
 from tests.bench.comparison import Comparison, Row
@@ -54,8 +55,9 @@ def configs(count: int) -> list[StrategyConfig]:
     return samples
 
 
-TRAINING = sample_paths(path_model(SCENARIO, seed=3), days=2_000)[:, 0]
-REGIMES = fit_hidden_markov(TRAINING)
+@cache
+def regimes() -> HiddenMarkov:
+    return fit_hidden_markov(sample_paths(path_model(SCENARIO, seed=3), days=2_000)[:, 0])
 
 
 def heston_in_numpy(rng: np.random.Generator, days: int, lanes: int, cash: float) -> np.ndarray:
@@ -108,8 +110,8 @@ def signals_in_numpy(returns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nd
             on[k] = np.where(a > b * 1.01, 1.0, np.where(a < b * 0.99, 0.0, on[k]))
         share[t] = on.sum(axis=0) / 3
     turbulent = np.empty((total, lanes))
-    means, deviations, moves = REGIMES.means[:, None], REGIMES.volatilities[:, None], REGIMES.transition.T
-    prior = np.repeat(REGIMES.stationary[:, None], lanes, axis=1)
+    means, deviations, moves = regimes().means[:, None], regimes().volatilities[:, None], regimes().transition.T
+    prior = np.repeat(regimes().stationary[:, None], lanes, axis=1)
     for t in range(total):
         joint = prior * np.exp(-0.5 * ((logs[t] - means) / deviations) ** 2) / deviations
         joint /= joint.sum(axis=0)
@@ -222,7 +224,7 @@ def test_signals_of_the_peer_are_those_of_the_second_definition() -> None:
 
 
 def filtered_probabilities_of(returns: np.ndarray) -> np.ndarray:
-    return np.column_stack([filtered_probabilities(REGIMES, lane)[:, 1] for lane in returns.T])
+    return np.column_stack([filtered_probabilities(regimes(), lane)[:, 1] for lane in returns.T])
 
 
 def simulated(
@@ -245,7 +247,7 @@ def simulated(
 @pytest.mark.parametrize(("count", "paths"), [(100, 2048), (500, 2048)])
 def test_kernel_against_numpy_in_chunks(comparison: Comparison, count: int, paths: int) -> None:
     rules = sorted(configs(count), key=lambda c: FUNCTIONS.index(c.weight_function))
-    laid = lay_out(rules, MANDATE, model_parameters=lambda _: REGIMES.parameters)
+    laid = lay_out(rules, MANDATE, model_parameters=lambda _: regimes().parameters)
     model = path_model(SCENARIO, seed=1)
 
     _, by_path, means = simulated(laid, CHUNK, keep=True)
@@ -278,7 +280,7 @@ def test_kernel_against_numpy_in_chunks(comparison: Comparison, count: int, path
 
 def test_a_search_costs_in_proportion_to_configs_paths_and_days(comparison: Comparison) -> None:
     """Time of twice the work over time of the work; generation of paths is shared, so configs may cost less."""
-    few, many = (lay_out(configs(n), MANDATE, model_parameters=lambda _: REGIMES.parameters) for n in (200, 400))
+    few, many = (lay_out(configs(n), MANDATE, model_parameters=lambda _: regimes().parameters) for n in (200, 400))
     base, configs_, paths_, days_ = math.inf, math.inf, math.inf, math.inf
     for _ in range(3):
         base = min(base, simulated(few, 1024)[0])

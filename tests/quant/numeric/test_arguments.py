@@ -31,7 +31,7 @@ from quant.wealth.montecarlo import paths_for_error, simulate_wealth
 from quant.wealth.terms import AccountTerms
 from quant.worlds.bond import Bond, bond_history
 from quant.worlds.calibration import implied_statistics
-from quant.worlds.joint import joint_model, sample_joint
+from quant.worlds.joint import JointModel, joint_model, sample_joint
 from quant.worlds.regimes import market_state
 from quant.worlds.scenario import Scenario
 
@@ -89,7 +89,11 @@ REFUSALS = {
 
 HUGE = np.where(np.arange(600).reshape(300, 2) == 7, 1e160, DAYS)
 MODEL = Garch(0.0003, 1e-6, 0.02, 0.1, 0.9)
-LEGS = joint_model("gbm", cash_rate=0.02, seed=1, mu=[0.06], sigma=[0.16])
+
+
+def legs() -> JointModel:
+    return joint_model("gbm", cash_rate=0.02, seed=1, mu=[0.06], sigma=[0.16])
+
 
 OVERFLOWS = {
     "sample": (lambda: sample(HUGE), "`returns` must be below 1e\\+140 in size; row 3, column 1 is 1e\\+160"),
@@ -106,7 +110,7 @@ OVERFLOWS = {
     ),
     "wealth": (lambda: AccountTerms(initial=1e300, years=1), "`initial` must be at most"),
     "flows": (
-        lambda: simulate_wealth(LEGS, [1.0], AccountTerms(initial=1.0, years=1, contributions=1e300), paths=64),
+        lambda: simulate_wealth(legs(), [1.0], AccountTerms(initial=1.0, years=1, contributions=1e300), paths=64),
         "`contributions` must be at most 1e\\+100; month 0",
     ),
     "paths": (

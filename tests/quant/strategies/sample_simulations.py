@@ -1,6 +1,7 @@
 """Configurations, models and runs of the simulation that several tests share."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from quant.strategies.rules import lay_out
 from quant.strategies.search import sobol
 from quant.strategies.simulation import Simulation, simulate
 from quant.volatility.garch import fit_garch
-from quant.worlds.hidden_markov import fit_hidden_markov
+from quant.worlds.hidden_markov import HiddenMarkov, fit_hidden_markov
 from quant.worlds.paths import path_model, sample_paths
 from quant.worlds.scenario import BUILT_IN, Scenario
 
@@ -21,12 +22,20 @@ SPACE = SearchSpace(lookback_days=(10, 21, 63), variance_constant=("target",))
 WARM_UP = SPACE.longest_lookback() + MANDATE.decision_lag
 SEVERAL = sobol(SPACE, 24, seed=1)
 YEAR = 252
-TRAINING = sample_paths(path_model(BASE, seed=3), days=2_000)[:, 0]
-REGIMES = fit_hidden_markov(TRAINING)
+
+
+@cache
+def training() -> np.ndarray:
+    return sample_paths(path_model(BASE, seed=3), days=2_000)[:, 0]
+
+
+@cache
+def regimes() -> HiddenMarkov:
+    return fit_hidden_markov(training())
 
 
 def parameters_of(model: str) -> np.ndarray:
-    return REGIMES.parameters if model == "regime" else fit_garch(np.log1p(TRAINING)).parameters
+    return regimes().parameters if model == "regime" else fit_garch(np.log1p(training())).parameters
 
 
 def simulate_configs(configs: Sequence[StrategyConfig], *, scenario: Scenario = BASE, **changes: Any) -> Simulation:

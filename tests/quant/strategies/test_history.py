@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import cache
 from typing import Any, get_args
 
 import numpy as np
@@ -20,9 +21,9 @@ from quant.strategies.mandate import Mandate
 from quant.strategies.rules import lay_out
 from quant.strategies.search import compose
 from quant.volatility.estimators import range_volatility
-from quant.volatility.garch import fit_garch, garch_volatility
+from quant.volatility.garch import Garch, fit_garch, garch_volatility
 from quant.worlds.cash import accrual
-from quant.worlds.hidden_markov import filtered_probabilities, fit_hidden_markov
+from quant.worlds.hidden_markov import HiddenMarkov, filtered_probabilities, fit_hidden_markov
 from tests.quant.strategies.accounts import Account, simulate_account, windows
 
 RULES: tuple[WeightFunction, ...] = tuple(name for name in FAMILY if name != "constant")
@@ -55,13 +56,23 @@ def random_days(seed: int, days: int, count: int = 1, *, volatile: float = 1.0) 
     return dates, assets, 1e-4 * (1.0 + np.sin(np.arange(days) / 100.0))
 
 
-# fitted on other days than those of any test
-_OTHER = random_days(5_000, 1_500)[1][:, 0]
-REGIMES, VOLATILITY = fit_hidden_markov(_OTHER), fit_garch(np.log1p(_OTHER))
+def other_days() -> np.ndarray:
+    """Returns of other days than those of any test, for fitted models."""
+    return random_days(5_000, 1_500)[1][:, 0]
+
+
+@cache
+def regimes() -> HiddenMarkov:
+    return fit_hidden_markov(other_days())
+
+
+@cache
+def volatility() -> Garch:
+    return fit_garch(np.log1p(other_days()))
 
 
 def parameters_of(model: str) -> np.ndarray:
-    return (REGIMES if model == "regime" else VOLATILITY).parameters
+    return (regimes() if model == "regime" else volatility()).parameters
 
 
 def days_of(seed: int, days: int, inner: InnerPortfolio | None, *, volatile: float = 1.0) -> History:
@@ -86,7 +97,7 @@ def run(config: StrategyConfig, mandate: Mandate, past: History, *, end: int | N
 def second(config: StrategyConfig, mandate: Mandate, past: History, **changes: Any) -> Account:
     several = past.legs.size > 0
     if config.weight_function == "regime_switch":
-        changes["turbulence"] = filtered_probabilities(REGIMES, past.returns)[:, 1]
+        changes["turbulence"] = filtered_probabilities(regimes(), past.returns)[:, 1]
     return simulate_account(
         config,
         mandate,
@@ -219,7 +230,7 @@ def test_a_rule_locked_in_cash_starts_again_after_a_quarter(function: WeightFunc
 
 
 def test_a_garch_forecast_is_as_good_as_the_same_series_from_elsewhere(index: History) -> None:
-    forecast = garch_volatility(VOLATILITY, np.log1p(index.returns))
+    forecast = garch_volatility(volatility(), np.log1p(index.returns))
     past = replace(index, volatilities={("implied", 0): forecast, ("range", 21): forecast})
     alone = {"lookback_days": None, "rebalancing": "weekly"}
     series = [
@@ -490,7 +501,7 @@ def test_the_fitted_constant_reaches_the_target_where_it_was_fitted(index: Histo
 def test_the_fitted_constant_is_of_the_estimator_that_the_rule_looks_at(index: History, estimator: Estimator) -> None:
     """Neither has a lookback or a decay: the one is a fitted model, the other a series of its own."""
     lag, end, target = 2, 5000, 0.10
-    forecast = garch_volatility(VOLATILITY, np.log1p(index.returns))
+    forecast = garch_volatility(volatility(), np.log1p(index.returns))
     series = forecast if estimator == "garch" else 1.3 * forecast
     past = replace(index, volatilities={("implied", 0): series})
     config = example_of("inverse_vol_squared", variance_constant="trained", estimator=estimator, lookback_days=None)
@@ -591,7 +602,7 @@ def test_refuses_series_of_another_length_than_the_returns(index: History) -> No
 
 
 def test_refuses_a_fitted_model_of_another_size() -> None:
-    three = fit_hidden_markov(_OTHER, states=3).parameters
+    three = fit_hidden_markov(other_days(), states=3).parameters
     with pytest.raises(DataError, match=r"`model_parameters` gives the regime model .*\(21,\); expected \(12,\)"):
         lay_out([example_of("regime_switch")], Mandate(), model_parameters=lambda _: three)
     with pytest.raises(DataError, match="`model_parameters` is missing"):

@@ -25,12 +25,12 @@ from tests.quant.strategies.accounts import simulate_account
 from tests.quant.strategies.sample_simulations import (
     BASE,
     MANDATE,
-    REGIMES,
     SEVERAL,
     SPACE,
     WARM_UP,
     YEAR,
     assert_equal_results,
+    regimes,
     simulate_configs,
 )
 
@@ -67,7 +67,7 @@ def one_path(
     step = REBALANCING[config.rebalancing].days
     sessions = np.arange(returns.size)
     trades = (sessions - (WARM_UP - 1)) % step == 0
-    turbulence = filtered_probabilities(REGIMES, returns)[:, 1]
+    turbulence = filtered_probabilities(regimes(), returns)[:, 1]
     return simulate_account(
         config, mandate, returns, np.full(returns.size, cash), trades, start=WARM_UP, turbulence=turbulence, bonds=bonds
     )

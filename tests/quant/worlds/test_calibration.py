@@ -1,6 +1,7 @@
 """Calibration recovers the parameters of a simulated history, and the shocks reproduce the built-in scenarios."""
 
 import math
+from functools import cache
 from typing import Any, get_args
 
 import numpy as np
@@ -24,8 +25,10 @@ def sample_path(engine: Engine, days: int, **changes: Any) -> tuple[Scenario, np
     return scenario, sample_paths(path_model(scenario, seed=5), days=days)[:, 0]
 
 
-HISTORY = sample_path("garch", 3_000, garch_nu=8.0)[1]
-"""Twelve years of returns with volatility clusters."""
+@cache
+def volatile_history() -> np.ndarray:
+    """Twelve years of returns with volatility clusters."""
+    return sample_path("garch", 3_000, garch_nu=8.0)[1]
 
 
 def clock(series: np.ndarray) -> Returns:
@@ -35,21 +38,21 @@ def clock(series: np.ndarray) -> Returns:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_mean_and_volatility_are_the_samples(engine: Engine) -> None:
-    calibration = calibrate(HISTORY, engine)
+    calibration = calibrate(volatile_history(), engine)
     fits = {f.name: f for f in calibration.fits}
-    assert fits["mean"].sample == pytest.approx(A * HISTORY.mean(), rel=1e-10)
-    assert fits["volatility"].sample == pytest.approx(math.sqrt(A) * HISTORY.std(), rel=1e-10)
-    centred = HISTORY - HISTORY.mean()
-    assert fits["skewness"].sample == pytest.approx((centred**3).mean() / HISTORY.std() ** 3, rel=1e-9)
-    assert fits["kurtosis"].sample == pytest.approx((centred**4).mean() / HISTORY.var() ** 2, rel=1e-9)
+    assert fits["mean"].sample == pytest.approx(A * volatile_history().mean(), rel=1e-10)
+    assert fits["volatility"].sample == pytest.approx(math.sqrt(A) * volatile_history().std(), rel=1e-10)
+    centred = volatile_history() - volatile_history().mean()
+    assert fits["skewness"].sample == pytest.approx((centred**3).mean() / volatile_history().std() ** 3, rel=1e-9)
+    assert fits["kurtosis"].sample == pytest.approx((centred**4).mean() / volatile_history().var() ** 2, rel=1e-9)
     if engine != "regime_switching":  # its states have their own, by maximum likelihood
         assert fits["mean"].implied == pytest.approx(fits["mean"].sample, rel=1e-12)
         assert fits["volatility"].implied == pytest.approx(fits["volatility"].sample, rel=1e-12)
     else:
         assert fits["volatility"].implied == pytest.approx(fits["volatility"].sample, rel=0.05)
     assert calibration.scenario.engine == engine
-    assert calibration.observations == HISTORY.size
-    assert calibrate(clock(HISTORY), engine) == calibration
+    assert calibration.observations == volatile_history().size
+    assert calibrate(clock(volatile_history()), engine) == calibration
 
 
 # what a long path was made with is found again
@@ -101,16 +104,18 @@ def test_two_regimes_are_found_again() -> None:
 
 
 def test_a_replay_of_its_own_calibration_is_history_as_it_was() -> None:
-    scenario = calibrate(HISTORY, "replay").scenario
-    np.testing.assert_allclose(path_model(scenario, seed=1, history=HISTORY).history, HISTORY, rtol=0, atol=1e-14)
+    scenario = calibrate(volatile_history(), "replay").scenario
+    np.testing.assert_allclose(
+        path_model(scenario, seed=1, history=volatile_history()).history, volatile_history(), rtol=0, atol=1e-14
+    )
 
 
 def test_a_conditional_bootstrap_is_calibrated_on_its_days() -> None:
-    days = labels(HISTORY).days("low_volatility")
-    scenario = calibrate(HISTORY, "conditional_bootstrap", label="low_volatility").scenario
+    days = labels(volatile_history()).days("low_volatility")
+    scenario = calibrate(volatile_history(), "conditional_bootstrap", label="low_volatility").scenario
     assert scenario.label == "low_volatility"
-    assert scenario.mu == pytest.approx(A * HISTORY[days].mean(), rel=1e-10)
-    assert scenario.sigma == pytest.approx(math.sqrt(A) * HISTORY[days].std(), rel=1e-10)
+    assert scenario.mu == pytest.approx(A * volatile_history()[days].mean(), rel=1e-10)
+    assert scenario.sigma == pytest.approx(math.sqrt(A) * volatile_history()[days].std(), rel=1e-10)
 
 
 def test_long_memory_asks_for_long_blocks() -> None:
@@ -138,12 +143,12 @@ def test_what_a_scenario_cannot_hold_is_named() -> None:
 )
 def test_a_short_history_is_refused(engine: Engine, fewest: int) -> None:
     with pytest.raises(DataError, match=rf"`returns` has shape \({fewest - 1},\); .* at least {fewest} days"):
-        calibrate(HISTORY[: fewest - 1], engine)
-    calibrate(HISTORY[:fewest], engine)
+        calibrate(volatile_history()[: fewest - 1], engine)
+    calibrate(volatile_history()[:fewest], engine)
 
 
 def test_a_history_that_cannot_be_used_is_refused() -> None:
-    invalid = HISTORY.copy()
+    invalid = volatile_history().copy()
     invalid[5] = np.inf
     with pytest.raises(DataError, match="`returns` has inf on day 5; expected finite"):
         calibrate(invalid, "gbm")
@@ -155,7 +160,7 @@ def test_a_history_that_cannot_be_used_is_refused() -> None:
     with pytest.raises(DataError, match="`returns` has 2 assets; expected one"):
         calibrate(two, "gbm")
     with pytest.raises(DataError, match=r"`mu` of 'calibrated' is 2\.\d+; expected .* 0.5"):
-        calibrate(HISTORY + 0.01, "gbm")
+        calibrate(volatile_history() + 0.01, "gbm")
 
 
 def test_returns_without_lasting_variance_have_no_heston() -> None:
@@ -187,7 +192,7 @@ def test_the_shocks_of_the_seed_give_the_built_in_worlds() -> None:
 
 
 def test_shocks_keep_the_engine_and_move_with_the_asset() -> None:
-    base = calibrate(HISTORY, "garch", cash_rate=0.01).scenario
+    base = calibrate(volatile_history(), "garch", cash_rate=0.01).scenario
     worlds = {w.name: w for w in shocked_scenarios(base)}
     assert {w.engine for w in worlds.values()} == {"garch"}
     assert {w.garch_beta for w in worlds.values()} == {base.garch_beta}
@@ -206,15 +211,15 @@ def test_shocks_beyond_what_a_scenario_may_be_are_refused() -> None:
 
 @pytest.mark.parametrize("label", ["base", "bull", "low_volatility", "high_volatility"])
 def test_an_empirical_world_has_the_moments_of_its_days(label: Any) -> None:
-    world = empirical_scenario(BASE, HISTORY, label)
-    days = labels(HISTORY).days(label)
-    assert world.mu == pytest.approx(A * HISTORY[days].mean(), rel=1e-10)
-    assert world.sigma == pytest.approx(math.sqrt(A) * HISTORY[days].std(), rel=1e-10)
+    world = empirical_scenario(BASE, volatile_history(), label)
+    days = labels(volatile_history()).days(label)
+    assert world.mu == pytest.approx(A * volatile_history()[days].mean(), rel=1e-10)
+    assert world.sigma == pytest.approx(math.sqrt(A) * volatile_history()[days].std(), rel=1e-10)
     assert (world.name, world.probability, world.cash_rate) == (f"empirical_{label}", 0.0, BASE.cash_rate)
 
 
 def test_an_empirical_world_of_too_few_days_is_refused() -> None:
-    rising = np.abs(HISTORY)
+    rising = np.abs(volatile_history())
     with pytest.raises(DataError, match="bear"):
         empirical_scenario(BASE, rising, "bear")
 

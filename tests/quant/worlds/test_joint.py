@@ -3,6 +3,7 @@
 import math
 import re
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -72,16 +73,16 @@ def p_value(a: np.ndarray, b: np.ndarray) -> float:
 
 
 EVERY = {
-    **{engine: model_of(engine) for engine in ENGINES if engine not in ("garch", "replay")},
-    "states": regimes(),
-    "own rows": own_history("bootstrap"),
-    "own labelled rows": own_history("conditional_bootstrap"),
+    **{engine: partial(model_of, engine) for engine in ENGINES if engine not in ("garch", "replay")},
+    "states": regimes,
+    "own rows": partial(own_history, "bootstrap"),
+    "own labelled rows": partial(own_history, "conditional_bootstrap"),
 }
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_mean_volatility_and_correlation_are_those_asked_for(name: str) -> None:
-    model = EVERY[name]
+    model = EVERY[name]()
     returns = sample_joint(model, days=DAYS, blocks=MANY)
     assert returns.shape == (DAYS, 3, 64 * MANY)
     assert returns.min() > -1.0
@@ -463,7 +464,7 @@ def test_labelled_blocks_hold_labelled_days_only_and_five_at_least() -> None:
 
 @pytest.mark.parametrize("name", ["own labelled rows", "conditional_bootstrap"])
 def test_labelled_days_come_as_often_on_the_first_day_as_later(name: str) -> None:
-    x = sample_joint(EVERY[name], days=30, blocks=300)
+    x = sample_joint(EVERY[name](), days=30, blocks=300)
     assert p_value(x[0, 0], x[29, 0]) > 1e-4
 
 
