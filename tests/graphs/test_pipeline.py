@@ -12,15 +12,23 @@ import pytest
 
 from api.cli.main import run
 from desk.compute.container.job_files import BadOutput
-from desk.compute.pipeline.definition import STEPS, step_of
-from desk.compute.pipeline.step_files import MARKER_FILE, file_digests, write_marker
+from desk.compute.pipeline.definition import REQUEST, STEPS, step_of
+from desk.compute.pipeline.step_files import MARKER_FILE, file_digests, read_request, write_marker
 from desk.compute.pipeline.steps import LocalEngine
 from desk.compute.shards.shards import Task
 from desk.optimization.judgement.verification import find_discrepancies
-from desk.optimization.repositories.ledger import Entries
+from desk.optimization.repositories.ledger import Entries, load_ledger
 from desk.optimization.request import OptimizationRequest
 from desk.runs.earlier_trials import earlier_entries
-from graphs.pipeline import StepEvent, StepFailed, execute, pipeline_graph, prepare, read_pipeline_result
+from graphs.pipeline import (
+    StepEvent,
+    StepFailed,
+    execute,
+    pipeline_graph,
+    prepare,
+    read_pipeline_result,
+    save_pipeline_result,
+)
 from quant.worlds.scenario import BUILT_IN
 from store.errors import Unavailable
 from tests.graphs.dependencies import OWNER, open_dependencies
@@ -89,6 +97,31 @@ async def test_only_what_depends_on_a_change_is_executed_again(finished_folder: 
     account = json.loads((finished_folder / SEARCH / "shards.json").read_text())
     assert account["computed"] == {"here": 0}
     assert read_pipeline_result(finished_folder)[0].digest() == digest
+
+
+async def test_the_manifest_refers_to_what_was_tried_before_apart_from_the_own_trials(
+    finished_folder: Path, home: Path
+) -> None:
+    own = read_pipeline_result(finished_folder).counted
+    assert own is not None
+    assert len(own.entries) == 12
+    others: Entries = {f"{'a' * 16}.{n:016x}": None for n in range(3)}
+    request = read_request(finished_folder / REQUEST)
+    ledger = {**dict.fromkeys(list(own.entries)[:5]), **others}
+    content = request.model_copy(update={"ledger": ledger}).model_dump_json()
+    (finished_folder / REQUEST / "request.json").write_text(content)
+    await run_steps(finished_folder)
+    output = read_pipeline_result(finished_folder)
+    luck, reference = output.result.luck, output.result.manifest.ledger
+    assert luck is not None
+    assert reference is not None
+    assert (luck.trials, luck.ledger_trials, reference.configurations) == (12, 15, 3)
+    async with open_dependencies(home) as dependencies:
+        await save_pipeline_result(dependencies, OWNER, finished_folder.name, output)
+        assert await load_ledger(dependencies.store, OWNER, reference.address) == others
+        assert await earlier_entries(dependencies.store, OWNER, own.prices_digest) == own.entries
+        with pytest.raises(BadOutput, match=r"ledger\.txt: damaged"):
+            await save_pipeline_result(dependencies, OWNER, "x", output._replace(ledger=b"a.b"))
 
 
 async def test_an_interrupted_search_resumes(finished_folder: Path) -> None:
