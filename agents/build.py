@@ -1,6 +1,7 @@
 """Builds an agent from its declaration: prompt, tools, answer type, limits and the middleware of its model calls."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from langchain.agents import create_agent
@@ -44,16 +45,22 @@ def build(agent: Declaration, models: ModelChain) -> Agent:
     tools = [tool.model_copy(update={"handle_tool_error": True}) for tool in agent.tools()]
     rules = prompts.load("rules", max_tool_calls=agent.max_tool_calls, answer=agent.answer.__name__)
     prompt = f"{prompts.load(agent.name, **agent.prompt_values)}\n{rules}"
-    correctable = (StructuredOutputValidationError, MultipleStructuredOutputsError)
     loop = create_agent(
         models.models[0].chat,
         tools,
         system_prompt=prompt,
         middleware=[ModelCallMiddleware(agent, models)],
-        response_format=ToolStrategy(agent.answer, handle_errors=correctable, tool_message_content="Answer received."),
+        response_format=_answer_format(agent.answer),
         context_schema=Scope,
         checkpointer=False,
         name=agent.name,
     )
     limits: dict[str, Any] = {"recursion_limit": STEPS_PER_CALL * agent.max_model_calls, "configurable": NO_CHECKPOINTS}
     return Agent(loop.with_config(**limits), {tool.name: tool for tool in tools}, models.models[0].name, prompt)
+
+
+@cache
+def _answer_format(answer: type[Any]) -> ToolStrategy[Any]:
+    """The answer as a tool; its schema is made once."""
+    correctable = (StructuredOutputValidationError, MultipleStructuredOutputsError)
+    return ToolStrategy(answer, handle_errors=correctable, tool_message_content="Answer received.")

@@ -78,6 +78,7 @@ def _read(name: str) -> Prices:
     )
 
 
+@cache
 def cash_rates() -> CashRates:
     """The one-month Treasury bill, July 1926 to November 2018, from Kenneth French's factors."""
     import numpy as np

@@ -418,39 +418,40 @@ def _pooled_sharpe(simulated: Simulation, k: int) -> Measured:
     return Measured(value=mean / math.sqrt(variance) * math.sqrt(DAYS) if variance > 1e-20 else 0.0)
 
 
-def _quantile(counts: Counts, share: float) -> float:
+def _quantile(counts: Counts, cumulated: Counts, share: float) -> float:
     """Place, in bins, below which `share` of the sample lies; evenly spread within a bin."""
-    total = int(counts.sum())
-    rank = min(max(share, 0.0), 1.0) * total
-    cumulated = np.cumsum(counts)
+    rank = min(max(share, 0.0), 1.0) * int(cumulated[-1])
     bin_ = min(int(np.searchsorted(cumulated, rank)), counts.size - 1)
     inside = int(counts[bin_])
     before = int(cumulated[bin_]) - inside
     return bin_ + ((rank - before) / inside if inside else 0.0)
 
 
-def _quantile_error(counts: Counts, share: float) -> float:
-    """Half the distance between the quantiles one binomial deviation to either side, in bins."""
-    width = math.sqrt(share * (1.0 - share) / int(counts.sum()))
-    return 0.5 * (_quantile(counts, share + width) - _quantile(counts, share - width))
+def _measured_quantile(counts: Counts, share: float) -> tuple[float, float]:
+    """The quantile and half the distance between those one binomial deviation to either side, in bins."""
+    cumulated = np.cumsum(counts)
+    width = math.sqrt(share * (1.0 - share) / int(cumulated[-1]))
+    lower, upper = (_quantile(counts, cumulated, share + side) for side in (-width, width))
+    return _quantile(counts, cumulated, share), 0.5 * (upper - lower)
 
 
 def _fall_quantile(simulated: Simulation, k: int) -> Measured:
-    counts, share = simulated.falls[k], 0.80
-    return Measured(value=_quantile(counts, share) / BINS, error=_quantile_error(counts, share) / BINS)
+    place, error = _measured_quantile(simulated.falls[k], 0.80)
+    return Measured(value=place / BINS, error=error / BINS)
 
 
 def _value_at_risk(simulated: Simulation, k: int) -> Measured:
     """Of the 21-day returns; the error takes windows as independent."""
-    counts, share = simulated.losses[k], 1.0 - LEVEL
-    return Measured(value=1.0 - _quantile(counts, share) / BINS, error=_quantile_error(counts, share) / BINS)
+    place, error = _measured_quantile(simulated.losses[k], 1.0 - LEVEL)
+    return Measured(value=1.0 - place / BINS, error=error / BINS)
 
 
 def _expected_shortfall(simulated: Simulation, k: int) -> Measured:
     """Of the 21-day returns; the error takes windows as independent."""
     counts, share = simulated.losses[k], 1.0 - LEVEL
-    place = _quantile(counts, share)
-    tail = share * int(counts.sum())
+    cumulated = np.cumsum(counts)
+    place = _quantile(counts, cumulated, share)
+    tail = share * int(cumulated[-1])
     mass, moment, square = _tail_moments(counts, place)
     risk = 1.0 - place / BINS
     shortfall = moment / mass if mass > 0.0 else risk

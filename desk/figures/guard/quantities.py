@@ -59,6 +59,7 @@ def wrong_quantities(text: str, figures: Sequence[Figure]) -> Iterator[WrongQuan
     names = frozenset(name for figure in figures for name in meaning(figure.quantity).names)
     text_layout = layout(REFERENCE.sub("#", text.replace("#", " ")).lower(), names)
     referred_figures = [figures_by_id.get(id_) for id_ in REFERENCE.findall(text)]
+    candidates = [(figure, meaning(figure.quantity)) for figure in figures]
     naming = [
         mention
         for place, figure in zip(text_layout.places, referred_figures, strict=True)
@@ -70,7 +71,7 @@ def wrong_quantities(text: str, figures: Sequence[Figure]) -> Iterator[WrongQuan
         if isinstance(figure.value, str) and _names_another(place, figure, text_layout.places, referred_figures):
             continue
         clause = _Clause(place, [] if isinstance(figure.value, str) else naming)
-        if correction := clause.objection(figure, figures):
+        if correction := clause.objection(figure, candidates):
             yield WrongQuantity(figure, correction)
     for low, first, second in zip(text_layout.places, referred_figures, referred_figures[1:], strict=False):
         if low.bound == "lower end" and first and second and _is_descending(first, second):
@@ -122,13 +123,15 @@ class _Clause:
                 self._concept_distances[mention.feature] = min(nearest, (level, words))
         self._feature_cache: dict[tuple[str, int], frozenset[str]] = {}
 
-    def objection(self, mine: Figure, figures: Sequence[Figure]) -> str | None:
-        """Return why a reference to `mine` is wrong here; None if it fits."""
+    def objection(self, mine: Figure, candidates: Sequence[tuple[Figure, Meaning]]) -> str | None:
+        """Return why a reference to `mine`, one of the `candidates`, is wrong here; None if it fits."""
+        concepts = {None, *self._concept_distances}  # the clause names no other: most candidates are out at once
+        named = [(figure, of) for figure, of in candidates if of.concept in concepts]
         for farthest in (BEFORE, BEHIND, EARLIER):
-            fits = {figure.id: fit for figure in figures if (fit := self._fit(meaning(figure.quantity), farthest))}
+            fits = [(figure, fit) for figure, of in named if (fit := self._fit(of, farthest))]
             if fits:
-                best = min(fits.values())
-                closest = [figure for figure in figures if fits.get(figure.id) == best]
+                best = min(fit for _, fit in fits)
+                closest = [figure for figure, fit in fits if fit == best]
                 others = [figure for figure in closest if not _are_indistinguishable(figure, mine)]
                 return self._rival_correction(mine, others[0]) if others else None
         return self._correction(mine)

@@ -144,7 +144,7 @@ def _calendar(prices: Prices, calendar: str | None) -> Iterator[Gate]:
         yield from (Gate(name=name, status="SKIP", detail=reason) for name in names)
         return
     sessions = sessions_between(calendar, valid_dates.min(), valid_dates.max())
-    closed_days = [str(day) for day in np.setdiff1d(valid_dates, sessions)]
+    closed_days = [str(day) for day in np.unique(valid_dates[~np.isin(valid_dates, sessions)])]
     yield _gate(
         names[0],
         closed_days,
@@ -152,7 +152,7 @@ def _calendar(prices: Prices, calendar: str | None) -> Iterator[Gate]:
         f"dates are weekends or holidays of {calendar}",
         f"every date is a session of {calendar}",
     )
-    missing = [str(day) for day in np.setdiff1d(sessions, valid_dates)]
+    missing = [str(day) for day in sessions[~np.isin(sessions, valid_dates)]]
     yield _gate(
         names[1],
         missing,

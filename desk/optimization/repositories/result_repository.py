@@ -1,5 +1,6 @@
 """Stored results: one blob per run and stage."""
 
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from desk.optimization.result import OptimizationResult
@@ -19,4 +20,10 @@ async def save_result(store: Store, owner: str, run: str, stage: Stage, result: 
 
 async def load_result(store: Store, owner: str, run: str, stage: Stage) -> OptimizationResult:
     """Load the result of a stage; `store.errors.Missing` if the run has not reached it."""
-    return OptimizationResult.model_validate_json(await store.blobs.get(result_key(owner, run, stage)))
+    return _parse(await store.blobs.get(result_key(owner, run, stage)))
+
+
+@lru_cache(maxsize=8)
+def _parse(content: bytes) -> OptimizationResult:
+    """The result of these bytes: a run, and whoever follows it, loads the same result several times within seconds."""
+    return OptimizationResult.model_validate_json(content)
