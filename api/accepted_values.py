@@ -135,17 +135,22 @@ def _large(value: float) -> str:
 
 def input_error(error: ValidationError, name_of: Callable[[str], str] = str) -> InvalidInput:
     """One error for all invalid fields; `name_of` maps the path of a field to the name that the user typed."""
-    failures = error.errors(include_url=False)
-    paths = [details["loc"] for details in failures]
-    errors = [
-        _explain(details, name_of)
-        for details in failures
-        if details["type"] != "too_short" or not any(_contains(details["loc"], path) for path in paths)
-    ]
+    errors = input_errors(error, name_of)
     first = errors[0]
     if len(errors) > 1:
         first.args = ("\n".join(dict.fromkeys(map(str, errors))),)
     return first
+
+
+def input_errors(error: ValidationError, name_of: Callable[[str], str] = str) -> list[InvalidInput]:
+    """An error for each invalid field, without those that only follow from another one."""
+    failures = error.errors(include_url=False)
+    paths = [details["loc"] for details in failures]
+    return [
+        _explain(details, name_of)
+        for details in failures
+        if details["type"] != "too_short" or not any(_contains(details["loc"], path) for path in paths)
+    ]
 
 
 def _contains(path: _Path, other: _Path) -> bool:

@@ -91,6 +91,7 @@ async def create_dependencies(
                 listeners=_listeners(settings),
                 queue=queue,
                 jobs_per_user=settings.jobs_per_user,
+                lifetimes=settings.lifetimes,
                 sockets=sockets,
             )
 
@@ -184,6 +185,7 @@ def _routes() -> "list[BaseRoute]":
         approvals,
         archive,
         audit,
+        drafts,
         evaluations,
         events,
         health,
@@ -212,6 +214,7 @@ def _routes() -> "list[BaseRoute]":
     for area, *conditions in (
         (results, research, CALCULATION_SLOT),  # `/jobs/compare` comes before `/jobs/{job_id}`
         (jobs, research),
+        (drafts, research),
         (approvals,),  # the permission depends on the question
         (archive, research),
         (evaluations, research, CALCULATION_SLOT),

@@ -1,6 +1,7 @@
 """The settings, read once from the environment."""
 
 import os
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
@@ -16,6 +17,7 @@ from api.compute_settings import COMPUTE_FORMS, ComputeSettings, check_compute
 from desk.base.errors import InvalidInput
 from desk.governance.approvals import DEFAULT_THRESHOLDS, Thresholds
 from desk.governance.budgets import Budgets
+from desk.runs.lifetimes import DEFAULT_LIFETIMES, Lifetimes
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,6 +31,8 @@ ADDRESS = r"https?://[^\s/?#@]+(/[^\s?#@]*)?"
 
 Count: TypeAlias = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_none)]
 Amount: TypeAlias = Annotated[Annotated[float, Field(ge=0.0, allow_inf_nan=False)] | None, BeforeValidator(_none)]
+
+Days: TypeAlias = Annotated[int, Field(ge=1, le=3650)]
 
 
 class Settings(ComputeSettings):
@@ -133,6 +137,24 @@ class Settings(ComputeSettings):
             description="Jobs of one user that run at the same time. The others wait.",
         ),
     ] = 2
+    expire_draft_days: Annotated[
+        Days,
+        Field(validation_alias="EXPIRE_DRAFT_DAYS", description="A draft that is not edited for that time expires."),
+    ] = DEFAULT_LIFETIMES.draft.days
+    expire_queued_days: Annotated[
+        Days,
+        Field(
+            validation_alias="EXPIRE_QUEUED_DAYS",
+            description="A job that waits in the queue for that time expires. It can be restarted.",
+        ),
+    ] = DEFAULT_LIFETIMES.queued.days
+    expire_waiting_days: Annotated[
+        Days,
+        Field(
+            validation_alias="EXPIRE_WAITING_DAYS",
+            description="A job that waits for approval for that time expires. It can be restarted.",
+        ),
+    ] = DEFAULT_LIFETIMES.waiting.days
     cors_origins: Annotated[
         str,
         Field(
@@ -392,6 +414,14 @@ class Settings(ComputeSettings):
             description="Share of a budget above which a warning is shown.",
         ),
     ] = 0.8
+
+    @property
+    def lifetimes(self) -> Lifetimes:
+        return Lifetimes(
+            draft=timedelta(days=self.expire_draft_days),
+            queued=timedelta(days=self.expire_queued_days),
+            waiting=timedelta(days=self.expire_waiting_days),
+        )
 
     @property
     def budgets(self) -> Budgets:

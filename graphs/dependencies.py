@@ -14,6 +14,7 @@ from desk.market.datasets.repository import OwnedPrices
 from desk.market.prices import PriceSource
 from desk.optimization.jobs import JobRunner
 from desk.runs.events.table import TraceEvent
+from desk.runs.lifetimes import DEFAULT_LIFETIMES, Lifetimes
 from graphs.checkpoints.table import DynamoTable
 from store.queue import Queue
 from store.store import Store
@@ -51,6 +52,8 @@ class Dependencies:
     """The queue of submitted jobs; None executes runs in place."""
     jobs_per_user: int = 2
     """Jobs of one owner that may be executed at a time."""
+    lifetimes: Lifetimes = DEFAULT_LIFETIMES
+    """Time after which waiting jobs expire."""
     sockets: "WebSocketConnections | None" = None
     """WebSocket connections that a gateway holds open; None without a gateway."""
 

@@ -54,7 +54,7 @@ def request_from(options: Mapping[str, Any], file: str | None) -> OptimizationRe
         allowed = ", ".join(sorted(_typed(name) for name in OVERRIDES))
         reason = f"{', '.join(extra)} cannot accompany a request file, which sets the fields"
         raise InvalidInput("--request", file, reason=reason, allowed=allowed)
-    content = _override(_read(Path(file)), options)
+    content = _override(read_request_file(Path(file)), options)
     try:
         return OptimizationRequest.model_validate(content)
     except ValidationError as error:
@@ -163,7 +163,7 @@ def _override(content: Any, options: Mapping[str, Any]) -> Any:
     return changed
 
 
-def _read(path: Path) -> Any:
+def read_request_file(path: Path) -> Any:
     """The JSON in `path`; a field that appears twice is refused."""
     try:
         if path.stat().st_size > LARGEST_FILE:

@@ -1,7 +1,7 @@
 """A Python client of the HTTP interface, with the types of the server."""
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 from pydantic import BaseModel
 
 from api.client.transport import Refused, ServerError, StreamInterrupted, Transport, backoff, new_key
+from api.draft_forms import DraftFields, DraftForm, DraftPage, DraftSummary
 from api.http.etags import etag
 from api.http.pagination import Page
 from api.http.routes.market_data import PriceSeries, ReturnSeries
@@ -106,6 +107,28 @@ class Client:
         """Submit a job; for a day, the same `key` returns the same job."""
         return self._transport.call("POST", "/jobs", JobSummary, body=request, key=key or new_key())
 
+    def save_draft(self, request: Mapping[str, Any], *, draft: str | None = None) -> DraftForm:
+        """Save fields of a request, which may be incomplete, as a new draft or over the fields of `draft`."""
+        fields = DraftFields(dict(request))
+        if draft is None:
+            return self._transport.call("POST", "/drafts", DraftForm, body=fields)
+        return self._transport.call("PUT", f"/drafts/{draft}", DraftForm, body=fields, repeatable=True)
+
+    def draft(self, draft: str) -> DraftForm:
+        """A draft, and what is still wrong with it."""
+        return self._transport.call("GET", f"/drafts/{draft}", DraftForm)
+
+    def drafts(self) -> Items[DraftSummary]:
+        """Newest first."""
+        return self._items("/drafts", DraftPage)
+
+    def submit_draft(self, draft: str) -> JobSummary:
+        """Submit a draft as a job, which has the same id."""
+        return self._transport.call("POST", f"/drafts/{draft}/submit", JobSummary, repeatable=True)
+
+    def delete_draft(self, draft: str) -> None:
+        self._transport.send("DELETE", f"/drafts/{draft}")
+
     def job(self, job: str) -> Job:
         return self._transport.call("GET", f"/jobs/{job}", Job)
 
@@ -121,7 +144,7 @@ class Client:
         return self._transport.call("DELETE", f"/jobs/{job}", JobSummary, params=params, repeatable=True)
 
     def restart(self, job: str, *, reason: str = "") -> JobSummary:
-        """Continue a job that failed or was cancelled."""
+        """Continue a job that failed, was cancelled or has expired."""
         return self._transport.call("POST", f"/jobs/{job}/restart", JobSummary, params={"reason": reason})
 
     def unarchive(self, job: str) -> JobSummary:

@@ -146,12 +146,18 @@ async def sweep(dependencies: "Dependencies") -> Event:
 
 
 async def cleanup(dependencies: "Dependencies") -> Event:
-    """The same as `python -m api cleanup`."""
+    """Expire overdue jobs, then the same as `python -m api cleanup`."""
+    from graphs.jobs.expiry import expire_overdue_jobs
     from graphs.runs.cleanup import clean_up
 
+    overdue = await expire_overdue_jobs(dependencies)
     report = await clean_up(dependencies, dependencies.now())
     counts = {name: len(getattr(report, name)) for name in ("archived", "kept", "checkpoints")}
-    return counts | report.model_dump(include={"bytes", "derived", "trajectories", "shards", "expired"})
+    return (
+        {"jobs_expired": overdue}
+        | counts
+        | report.model_dump(include={"bytes", "derived", "trajectories", "shards", "expired"})
+    )
 
 
 TASKS: dict[str, "Callable[[Dependencies], Awaitable[Event]]"] = {"sweep": sweep, "cleanup": cleanup}

@@ -212,7 +212,7 @@ class Metrics:
         run = self._run(event.run)
         self._runs.pop(event.run)
         if isinstance(event, RunFailed):
-            outcome = "Cancelled" if event.by_a_person and not of_turn else "Failed"
+            outcome = "Failed" if event.is_failure or of_turn else "Cancelled"
             self.count("Errors", int(event.code in ("fault", "model_failed")))
         else:
             outcome = "Answered" if of_turn else "Completed"

@@ -73,6 +73,11 @@ class InvalidInput(UserError):
         self.code = code
         super().__init__(f"{field}: {reason or f'{value!r} is not allowed'}{EXPECTED}{allowed}")
 
+    @property
+    def reason(self) -> str:
+        """The message without the field and the accepted values."""
+        return str(self).removeprefix(f"{self.field}: ").removesuffix(f"{EXPECTED}{self.allowed}")
+
     def __reduce__(self) -> tuple[object, ...]:
         return _restore, (self.field, self.value, self.allowed, self.code, str(self))
 

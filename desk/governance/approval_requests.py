@@ -34,7 +34,7 @@ class Question(Frozen):
     name: str = Field(description="Name of the run")
     asked: ApprovalRequest
     decided: ApprovalDecision | None = None
-    withdrawn: bool = Field(default=False, description="The run was cancelled before a decision")
+    withdrawn: bool = Field(default=False, description="The run was cancelled, or expired, before a decision")
 
 
 class StoredQuestion(Frozen):

@@ -18,7 +18,8 @@ class Progress(Frozen):
     """Progress of a run or turn up to one of its events."""
 
     stage: str = "queued"
-    """Node that began last, or `waiting` (for an approval), `finished`, `failed`, `cancelled`, `rejected`."""
+    """Node that began last, or `waiting` (for an approval), `finished`, `failed`, `cancelled`, `rejected`,
+    `expired`."""
     share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     """Never decreases; at most 0.99 until the run is finished."""
     done: int = 0
@@ -101,7 +102,7 @@ class ProgressTracker:
         self.end("failed", error, failures=1)
 
     def end(self, stage: str, error: str, *, failures: int = 0) -> None:
-        """End without a result in `stage`: failed, cancelled or rejected."""
+        """End without a result in `stage`: failed, cancelled, rejected or expired."""
         self.ending = self.ending or "failed"
         failed = self.progress.failed + failures
         self._update(stage=stage, failed=failed, last_error=error, agents=(), eta_seconds=None)

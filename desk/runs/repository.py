@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from itertools import dropwhile
 from typing import Any
 
 from desk.base.errors import Gone, NotFound
@@ -9,7 +10,14 @@ from desk.optimization.repositories.result_repository import load_result
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
 from desk.runs.events.table import TRACE_EVENT, TraceEvent
-from desk.runs.states import EXECUTION_STAGES, STOPPED_STATES, RunState, Transition, check_transition
+from desk.runs.states import (
+    EXECUTION_STAGES,
+    RESTARTABLE_STATES,
+    STOPPED_STATES,
+    RunState,
+    Transition,
+    check_transition,
+)
 from quant.numeric.frozen import Frozen
 from store.errors import Conflict, Missing
 from store.records import Key, LabelName, Put, Record, iterate_records
@@ -75,6 +83,12 @@ class Run(Frozen):
     @property
     def updated_at(self) -> datetime:
         return self.history[-1].at if self.history else self.created_at
+
+    @property
+    def endings(self) -> int:
+        """How often it ended without a result since it was submitted; the expiry of its draft does not count."""
+        since_submission = dropwhile(lambda move: move.state not in ("created", "queued"), self.history)
+        return sum(move.state in RESTARTABLE_STATES for move in since_submission)
 
     @property
     def thread(self) -> str:

@@ -21,6 +21,7 @@ from desk.optimization.result import OptimizationResult
 from desk.runs.events.conversation import RunLaunched
 from desk.runs.events.table import TraceEvent
 from desk.runs.repository import Run, load_events, load_run
+from desk.runs.states import RESTARTABLE_STATES
 from graphs.dependencies import Dependencies
 from graphs.jobs.job_queue import follow_run, restart, submit
 from graphs.jobs.remote import execute_to_end
@@ -110,7 +111,7 @@ class AssistantRuns:
             )
         if self._dependencies.queue is not None:
             submitted_run = await submit(self._dependencies, self._owner, request, run_id=run)
-            if submitted_run.state in ("failed", "cancelled"):  # the turn is executed again, and so are its runs
+            if submitted_run.state in RESTARTABLE_STATES:  # the turn is executed again, and so are its runs
                 await restart(self._dependencies, self._owner, run, by=self._owner)
         elif await self._dependencies.store.records.get(Key(self._owner, "run", run)) is None:
             with contextlib.suppress(Conflict):  # another process that executes the same message was first

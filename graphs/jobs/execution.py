@@ -218,10 +218,10 @@ def failure_kind(error: Exception) -> str:
 async def _advance(
     dependencies: Dependencies, owner: str, run_id: str, stage: RunState, *, by: str, **changes: Any
 ) -> None:
-    """Bring the run to `stage`, unless it has ended or passed that stage; `Cancelled` if it was cancelled."""
+    """Bring the run to `stage`, unless it is completed, rejected or past it; `Cancelled` if cancelled or expired."""
 
     def advance(run: Run) -> Run:
-        if run.state == "cancelled" and stage != "validating":
+        if run.state in ("cancelled", "expired") and stage != "validating":
             raise Cancelled(run_id)
         return run if run.state in FINAL_STATES else run.advanced_to(stage, at=dependencies.now(), by=by, **changes)
 

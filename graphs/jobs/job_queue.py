@@ -24,7 +24,7 @@ from desk.runs.repository import (
     load_run,
     load_run_record,
 )
-from desk.runs.states import STOPPED_STATES
+from desk.runs.states import RESTARTABLE_STATES, STOPPED_STATES
 from graphs.dependencies import Dependencies
 from graphs.jobs import fair_queue
 from graphs.jobs.fair_queue import Ticket
@@ -54,6 +54,12 @@ class JobEnded(Conflicting):
     """The job has ended, so the requested change is impossible."""
 
     code = "has_ended"
+
+
+class NotRestartable(Conflicting):
+    """The job has a result, was rejected, or has not ended."""
+
+    code = "illegal_transition"
 
 
 class NoSuchDeadLetter(NotFound):
@@ -155,14 +161,19 @@ async def cancel(dependencies: Dependencies, owner: str, run_id: str, *, by: str
 
 
 async def restart(dependencies: Dependencies, owner: str, run_id: str, *, by: str, reason: str = "") -> Run:
-    """Queue a failed or cancelled run again; it resumes where it stopped."""
+    """Queue a failed, cancelled or expired run again; it resumes where it stopped."""
     queue, store = queue_of(dependencies), dependencies.store
     while True:
         queue_put, tickets = await fair_queue.enter(
             store, owner, run_id, dependencies.jobs_per_user, dependencies.now()
         )
         record = await load_run_record(store, owner, run_id)
-        run = Run.model_validate(record.document).with_state("queued", at=dependencies.now(), by=by, reason=reason)
+        run = Run.model_validate(record.document)
+        if run.state not in RESTARTABLE_STATES:
+            raise NotRestartable(
+                f"run: {run_id!r} is {run.state}; expected a run that failed, was cancelled or expired"
+            )
+        run = run.with_state("queued", at=dependencies.now(), by=by, reason=reason)
         try:
             await store.records.put_many([run.put(record.version), queue_put])
         except Conflict:
@@ -234,20 +245,6 @@ async def release_place(dependencies: Dependencies, owner: str, job: str, number
         return
 
 
-async def expire(dependencies: Dependencies, owner: str, run_id: str, *, reason: str) -> None:
-    """Expire a queued run whose waiting time has passed."""
-    run = await load_run(dependencies.store, owner, run_id)
-    if run.state == "queued":
-        run = await change_run(
-            dependencies.store,
-            owner,
-            run_id,
-            lambda found: found.with_state("expired", at=dependencies.now(), by=WORKER, reason=reason),
-        )
-    if run.state == "expired":
-        await append_failure(dependencies, run, code="cancelled", kind="expired")
-
-
 async def fail(dependencies: Dependencies, owner: str, run_id: str, *, reason: str, code: str) -> None:
     """End a run whose execution could not record its own failure."""
     run = await load_run(dependencies.store, owner, run_id)
@@ -259,7 +256,7 @@ async def fail(dependencies: Dependencies, owner: str, run_id: str, *, reason: s
             lambda found: found.with_state("failed", at=dependencies.now(), by=WORKER, reason=reason),
         )
     if run.state == "failed":
-        await append_failure(dependencies, run, code=code, kind="dead letter" if code == "fault" else "UserError")
+        await append_end(dependencies, run, code=code, kind="dead letter" if code == "fault" else "UserError")
 
 
 async def replay(dependencies: Dependencies, message_id: str, *, by: str) -> Run:
@@ -309,16 +306,18 @@ def _count_attempt(owner_queue: fair_queue.OwnerQueue, job: str, number: int, mo
 
 
 async def _append_cancellation(dependencies: Dependencies, run: Run) -> None:
-    await append_failure(dependencies, run, code="cancelled", kind=BY_A_PERSON)
+    await append_end(dependencies, run, code="cancelled", kind=BY_A_PERSON)
 
 
-async def append_failure(dependencies: Dependencies, run: Run, **fields: str) -> None:
+async def append_end(dependencies: Dependencies, run: Run, *, code: str, kind: str) -> None:
     """Append the final event to the log of a run that is no longer executed, unless the log has it."""
+    end = run.history[-1]
+    author = {} if code in ("fault", "unusable_input") else {"by": end.by, "reason": end.reason}
     stored_events = await load_events(dependencies.store, run.owner, run.id)
     log = EventLog(dependencies.store, run.owner, run.id, stored_events, dependencies.observe, dependencies.now)
     failures = sum(isinstance(event, RunFailed) for event in stored_events)
-    if failures < sum(move.state in ("failed", "cancelled", "expired") for move in run.history):
-        await log.append(log.make(RunFailed, "run", 0, failures, **fields))
+    if failures < run.endings:
+        await log.append(log.make(RunFailed, "run", 0, failures, code=code, kind=kind, **author))
 
 
 def _logger() -> Any:

@@ -16,6 +16,7 @@ from desk.runs.states import STOPPED_STATES
 from graphs.dependencies import Dependencies
 from graphs.jobs import job_queue
 from graphs.jobs.execution import execute
+from graphs.jobs.expiry import expire_if_due, expire_overdue_jobs
 from graphs.jobs.fair_queue import Ticket
 from graphs.jobs.remote import poll_computations
 from graphs.jobs.reproduction import carry_out_reproduction
@@ -34,10 +35,9 @@ SWEEP_SECONDS = 30.0
 EXPIRED_SECONDS = 6 * 3600.0
 """Seconds between two deletions of expired records, which no read returns in the meantime."""
 CLEANUP_SECONDS = 3600.0
-"""Seconds between two checks whether a daily cleanup is due."""
+"""Seconds between two searches for overdue jobs, and between two checks whether a daily cleanup is due."""
 MAX_ATTEMPTS = 3
 """Executions of a job that may crash before it becomes a dead letter."""
-QUEUED_FOR = timedelta(days=7)
 HEARTBEAT, HEARTBEAT_LIFETIME = "worker", timedelta(seconds=2 * SWEEP_SECONDS + 10)
 """Kind and lifetime of a worker's heartbeat record: two of its sweeps."""
 OUTAGE = timedelta(hours=12)
@@ -134,8 +134,12 @@ class Worker:
         )
 
     async def _clean_up(self) -> None:
-        """Run the daily cleanup, unless another worker does; the next cleanup completes an interrupted one."""
+        """Expire overdue jobs, and run the daily cleanup unless another worker does.
+
+        The next cleanup completes an interrupted one.
+        """
         while not self._stopping.is_set():
+            await self._run_unless_stopped(expire_overdue_jobs(self._dependencies), "expiry_failed")
             await self._run_unless_stopped(clean_up_daily(self._dependencies), "cleanup_failed")
             await self._pause(None, CLEANUP_SECONDS)
 
@@ -207,11 +211,10 @@ class Worker:
                 dependencies, owner, job, reason=f"dead letter: {MAX_ATTEMPTS} workers did not survive it", code="fault"
             )
             return "dead"
+        if await expire_if_due(dependencies, owner, job, leased=True):
+            await self._release_place(message)
+            return "done"
         run = await load_run(dependencies.store, owner, job)
-        overdue = run.state == "queued" and run.history[-1].at < dependencies.now() - QUEUED_FOR
-        if overdue or run.state == "expired":  # the process that ended it may have died before appending the event
-            await job_queue.expire(dependencies, owner, job, reason=f"it waited for more than {QUEUED_FOR.days} days")
-            run = await load_run(dependencies.store, owner, job)
         outcome = await self._execute_until_done(message, ticket, run)
         if outcome == "done":
             await self._release_place(message)

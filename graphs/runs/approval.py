@@ -86,13 +86,16 @@ def can_decide(
 def check_decider(
     dependencies: Dependencies, run: Run, subject: Subject, approval: Approval | None, decider: Principal
 ) -> None:
-    """Raise `Forbidden` without permission to decide; with sign-in, only the owner may act on a cancelled run."""
+    """Raise `Forbidden` without permission to decide; with sign-in, only the owner may act on a withdrawn launch.
+
+    A launch is withdrawn when its run is cancelled or expires before the decision.
+    """
     if not can_decide(dependencies, decider, run.owner, subject, approval):
         raise SecondPersonRequired(subject, approval.question if approval else "")
-    withdrawn = bool(dependencies.second_person) and subject == "launch" and run.state == "cancelled"
+    withdrawn = bool(dependencies.second_person) and subject == "launch" and run.state in ("cancelled", "expired")
     if withdrawn and decider.owner != run.owner:
         raise Conflicting(
-            f"question: {run.request.name!r} was cancelled; it can be decided after its owner restarts it"
+            f"question: {run.request.name!r} is {run.state}; it can be decided after its owner restarts it"
         )
 
 

@@ -38,9 +38,7 @@ async def new_run(
     ledger: Entries | None = None,
 ) -> Run:
     """A new run, not stored yet; raises `UserError` if the prices cannot serve the request."""
-    if request.prices_file is None:
-        request = request.model_copy(update={"universe": await dependencies.prices_of(owner).pin(request.universe)})
-    completed = await complete_request(dependencies, owner, request)
+    completed = await prepare_request(dependencies, owner, request)
     earlier = await earlier_entries(dependencies.store, owner, completed.closes) if ledger is None else ledger
     await register_owner(dependencies.store, owner)
     now = dependencies.now()
@@ -56,6 +54,13 @@ async def new_run(
         code_version=code_version(),
         history=(Transition(state="created", at=now, by=owner),),
     )
+
+
+async def prepare_request(dependencies: Dependencies, owner: str, request: OptimizationRequest) -> CompletedRequest:
+    """`complete_request` on the newest versions of the data sets."""
+    if request.prices_file is None:
+        request = request.model_copy(update={"universe": await dependencies.prices_of(owner).pin(request.universe)})
+    return await complete_request(dependencies, owner, request)
 
 
 async def complete_request(dependencies: Dependencies, owner: str, request: OptimizationRequest) -> CompletedRequest:

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from api.app import create_dependencies
-from api.cli.runs.lookup import choose, find, load_result
+from api.cli.runs.lookup import choose, choose_draft, find, load_result
 from api.cli.runs.port import (
     STARTED,
     CompletedRun,
@@ -23,6 +23,7 @@ from api.cli.runs.port import (
     Submission,
     WaitingRun,
 )
+from api.draft_forms import DraftFields, DraftForm, DraftSummary, draft_form, draft_summary, parse_draft
 from api.export.formats import as_csv, as_json, provenance
 from api.export.reporting import report
 from api.models import model_maker
@@ -35,11 +36,14 @@ from desk.governance.roles import ROLES
 from desk.optimization.holdout import OpenedHoldout, load_holdout
 from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.request import OptimizationRequest
+from desk.runs.drafts import KIND as DRAFT
+from desk.runs.drafts import Draft, draft_of
 from desk.runs.repository import Cancelled, list_runs, load_run
 from desk.runs.states import STOPPED_STATES
 from graphs.runs.computations import computation_of
 from graphs.runs.job_status import JobSummary, job_summary
 from store.errors import Unavailable
+from store.records import iterate_records
 
 if TYPE_CHECKING:
     from agents.models.factory import Models
@@ -157,6 +161,54 @@ class LocalRuns:
 
         return self._run(create, executing=True)
 
+    def drafts(self) -> Sequence[DraftSummary]:
+        async def list_drafts(dependencies: "Dependencies") -> Sequence[DraftSummary]:
+            drafts = await self._drafts(dependencies)
+            return [draft_summary(draft, dependencies.lifetimes) for draft in drafts]
+
+        return self._run(list_drafts)
+
+    def draft(self, name: str) -> DraftForm:
+        async def load(dependencies: "Dependencies") -> DraftForm:
+            return await draft_form(dependencies, await self._draft(dependencies, name), reads_files=True)
+
+        return self._run(load)
+
+    def save_draft(self, fields: DraftFields, name: str | None) -> DraftForm:
+        from graphs.jobs.drafts import create_draft, edit_draft
+
+        async def save(dependencies: "Dependencies") -> DraftForm:
+            if name is None:
+                draft = await create_draft(dependencies, self._owner, fields.root)
+            else:
+                id_ = (await self._draft(dependencies, name)).id
+                draft = await edit_draft(dependencies, self._owner, id_, fields.root)
+            return await draft_form(dependencies, draft, reads_files=True)
+
+        return self._run(save)
+
+    def submit_draft(self, name: str) -> Submission:
+        from graphs.jobs.drafts import submit_draft
+
+        async def submit(dependencies: "Dependencies") -> Submission:
+            draft = await self._draft(dependencies, name)
+            request = parse_draft(draft, reads_files=True)
+            if not isinstance(request, OptimizationRequest):
+                raise UserError("\n".join(problem.describe() for problem in request))
+            return Submission((await submit_draft(dependencies, draft, request)).id, "")
+
+        return self._run(submit, executing=True)
+
+    def delete_draft(self, name: str) -> str:
+        from graphs.jobs.drafts import delete_draft
+
+        async def delete(dependencies: "Dependencies") -> str:
+            draft = (await self._draft(dependencies, name)).id
+            await delete_draft(dependencies, self._owner, draft)
+            return draft
+
+        return self._run(delete)
+
     def resume(self, name: str) -> Submission:
         async def load(dependencies: "Dependencies") -> Submission:
             assert dependencies.models is not None
@@ -216,6 +268,14 @@ class LocalRuns:
         result = await load_result(dependencies.store, self._owner, run)
         holdout = await load_holdout(dependencies.store, self._owner, run)
         return CompletedRun(run, result, holdout and holdout.watermark)
+
+    async def _drafts(self, dependencies: "Dependencies") -> list[Draft]:
+        records = iterate_records(dependencies.store.records, self._owner, DRAFT, newest_first=True)
+        return [draft_of(record) async for record in records]
+
+    async def _draft(self, dependencies: "Dependencies", name: str) -> Draft:
+        drafts = {draft.id: draft for draft in await self._drafts(dependencies)}
+        return drafts[choose_draft(list(drafts), name)]
 
     async def _remote(self, dependencies: "Dependencies", name: str) -> str:
         """The id of a run that is computed outside this process and may be cancelled."""

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from store.store import Store
 
 LAST = "last"
-_PAST = {"rejected": "was rejected", "expired": "has expired"}
 
 
 async def find(store: "Store", owner: str, text: str) -> "Run":
@@ -54,6 +53,16 @@ def choose(runs: Sequence[str], text: str) -> str:
     return text if text in matches else matches[0]
 
 
+def choose_draft(drafts: Sequence[str], text: str) -> str:
+    """The one of `drafts`, newest first, that `text` names."""
+    matches = drafts[:1] if text == LAST else [draft for draft in drafts if text and draft.startswith(text)]
+    allowed = "an id of `python -m api draft list`, its unique beginning, or last"
+    if not matches or (len(matches) > 1 and text not in matches):
+        reason = f"{text!r} is the beginning of {len(matches)} drafts" if matches else f"there is no draft {text!r}"
+        raise InvalidInput("DRAFT", text, reason=reason, allowed=allowed, code="no_such_draft")
+    return text if text in matches else matches[0]
+
+
 async def find_logs(store: "Store", owner: str, text: str) -> list[str]:
     """The id of the run that `text` names, or of each turn of the conversation that it names."""
     try:
@@ -85,9 +94,8 @@ def without_result(run: str, state: str, *, option: str = "", error: str | None 
     """The error for a run without a result; `option` completes the suggested commands."""
     resume = f"python -m api optimize --resume {run}{option}"
     match state:
-        case "rejected" | "expired":
-            needed = "a completed run, or a new one"
-            return UserError(f"RUN: {run} {_PAST[state]} and has no result; expected {needed}")
+        case "rejected":
+            return UserError(f"RUN: {run} was rejected and has no result; expected a completed run, or a new one")
         case "waiting":
             decide = f"python -m api approve {run}{option}, or reject"
             return UserError(
@@ -100,8 +108,9 @@ def without_result(run: str, state: str, *, option: str = "", error: str | None 
             )
         case _:
             cause = f" ({error})" if error else ""
+            present = "has expired" if state == "expired" else f"is {state}"
             return UserError(
-                f"RUN: {run} is {state}{cause} and has no result; expected a completed run ({resume} continues it)"
+                f"RUN: {run} {present}{cause} and has no result; expected a completed run ({resume} continues it)"
             )
 
 

@@ -10,6 +10,7 @@ from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
 
 if TYPE_CHECKING:
+    from api.draft_forms import DraftFields, DraftForm, DraftSummary
     from api.export.job_files import Format
     from desk.governance.approval_requests import Question
     from desk.optimization.holdout import OpenedHoldout
@@ -150,6 +151,26 @@ class Runs(Protocol):
         ...
 
     def submit(self, request: OptimizationRequest) -> Submission: ...
+
+    def drafts(self) -> "Sequence[DraftSummary]":
+        """All drafts, newest first."""
+        ...
+
+    def draft(self, name: str) -> "DraftForm":
+        """A draft, and what is still wrong with it."""
+        ...
+
+    def save_draft(self, fields: "DraftFields", name: str | None) -> "DraftForm":
+        """Save fields of a request as a new draft, or over those of the draft `name`."""
+        ...
+
+    def submit_draft(self, name: str) -> Submission:
+        """Submit a draft as a run with the same id; `UserError` if it has problems."""
+        ...
+
+    def delete_draft(self, name: str) -> str:
+        """Delete a draft; returns its id."""
+        ...
 
     def resume(self, name: str) -> Submission:
         """Continue a run that did not finish, or follow one that is running."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from api.cli.runs.lookup import LAST, choose, without_result
+from api.cli.runs.lookup import LAST, choose, choose_draft, without_result
 from api.cli.runs.port import (
     CompletedRun,
     Digests,
@@ -24,9 +24,11 @@ from desk.base.errors import InvalidInput
 from desk.governance.approvals import ApprovalDecision, Ruling
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
+from desk.runs.states import RESTARTABLE_STATES
 from graphs.runs.job_status import Job, JobSummary
 
 if TYPE_CHECKING:
+    from api.draft_forms import DraftFields, DraftForm, DraftSummary
     from api.export.job_files import Format
     from desk.optimization.holdout import OpenedHoldout
     from desk.runs.events.table import TraceEvent
@@ -104,9 +106,28 @@ class ServerRuns:
             raise (_invalid_field(error) or error) from error
         return Submission(run, f"Run {run} waits for a worker at {self._client.url}")
 
+    def drafts(self) -> Sequence["DraftSummary"]:
+        return list(self._client.drafts())
+
+    def draft(self, name: str) -> "DraftForm":
+        return self._client.draft(self._find_draft(name))
+
+    def save_draft(self, fields: "DraftFields", name: str | None) -> "DraftForm":
+        return self._client.save_draft(fields.root, draft=None if name is None else self._find_draft(name))
+
+    def submit_draft(self, name: str) -> Submission:
+        self._started = time.monotonic()
+        run = self._client.submit_draft(self._find_draft(name)).id
+        return Submission(run, f"Run {run} waits for a worker at {self._client.url}")
+
+    def delete_draft(self, name: str) -> str:
+        draft = self._find_draft(name)
+        self._client.delete_draft(draft)
+        return draft
+
     def resume(self, name: str) -> Submission:
         job = self._client.job(self._find(name))
-        if job.state in ("failed", "cancelled"):
+        if job.state in RESTARTABLE_STATES:
             self._client.restart(job.id)
         return Submission(job.id, f"Following run {job.id} at {self._client.url}")
 
@@ -196,6 +217,9 @@ class ServerRuns:
             newest = next(self._client.jobs(), None)
             return choose([newest.id] if newest else [], text)
         return choose([job.id for job in self._client.jobs()], text)
+
+    def _find_draft(self, text: str) -> str:
+        return choose_draft([draft.id for draft in self._client.drafts()], text)
 
     def _completed(self, job: Job) -> CompletedRun:
         if job.state != "completed":

@@ -12,7 +12,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 
 from api.http.errors.problems import CODES, Detail, Error, Problem, error_response
 from api.http.errors.validation import RequestSchema, field_errors, request_schema
-from desk.base.errors import EXPECTED, Conflicting, Forbidden, Gone, InvalidInput, NotFound, UserError
+from desk.base.errors import Conflicting, Forbidden, Gone, InvalidInput, NotFound, UserError
 from store.errors import Conflict, Invalid, OutcomeUnknown, Unavailable
 
 RETRY_AFTER = 5
@@ -94,8 +94,7 @@ def status_of(error: UserError) -> int:
 def details_of(error: UserError) -> list[Detail]:
     if not isinstance(error, InvalidInput):
         return []
-    reason = str(error).removeprefix(f"{error.field}: ").removesuffix(f"{EXPECTED}{error.allowed}")
-    return [Detail(field=error.field, message=reason, allowed=error.allowed)]
+    return [Detail(field=error.field, message=error.reason, allowed=error.allowed)]
 
 
 def _logger() -> Any:

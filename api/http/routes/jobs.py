@@ -100,7 +100,7 @@ async def cancel(job_id: JobId, service: AppStateDep, principal: PrincipalDep, *
 @router.post(
     "/jobs/{job_id}/restart",
     status_code=202,
-    summary="Restart a failed or cancelled job",
+    summary="Restart a failed, cancelled or expired job",
     responses=error_responses(404, 409, 410),
 )
 async def restart(job_id: JobId, service: AppStateDep, principal: PrincipalDep, *, reason: Why = "") -> JobSummary:

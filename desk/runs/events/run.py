@@ -83,32 +83,40 @@ class RunFinished(BaseEvent):
 
 
 class RunFailed(BaseEvent):
-    """The run failed; `kind` is the error class or the reason of a model failure, its message is only logged."""
+    """The run ended without a result, or failed.
+
+    `kind` is the error class or the reason of a model failure, its message is only logged.
+    """
 
     row = Row(stage="run", closes="run", agui="run_end", sends_progress=True)
 
     event: Literal["run_failed"] = "run_failed"
-    code: Literal["fault", "cancelled", "rejected", "unusable_input", "model_failed"]
+    code: Literal["fault", "cancelled", "rejected", "expired", "unusable_input", "model_failed"]
     kind: str
+    by: str = ""
+    """Author of a cancellation or of an expiry; empty for other ends."""
+    reason: str = ""
+    """The author's reason."""
 
     @property
-    def by_a_person(self) -> bool:
-        """Whether a person ended the run, which is no failure."""
-        return self.code in ("cancelled", "rejected")
+    def is_failure(self) -> bool:
+        """Whether an error ended the run, rather than a person or the limit of its waiting time."""
+        return self.code not in ("cancelled", "rejected", "expired")
 
     @property
     def error(self) -> str:
         return self.kind
 
     def line(self) -> str:
-        return spaced(f"The run ended: {self.code} ({self.kind})")
+        end = spaced(f"The run ended: {self.code} ({self.kind})")
+        return end + (f", by {self.by}" if self.by else "") + (f": {self.reason}" if self.reason else "")
 
     def advance(self, progress: ProgressTracker) -> None:
         error = self.code if self.code == self.kind else f"{self.code}: {self.kind}"
-        if self.by_a_person:
-            progress.end(self.code, error)
-        else:
+        if self.is_failure:
             progress.fail(error)
+        else:
+            progress.end(self.code, error)
 
 
 Event: TypeAlias = RunStarted | NodeStarted | NodeFinished | WarningIssued | RunFinished | RunFailed

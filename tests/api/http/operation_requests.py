@@ -12,6 +12,7 @@ from tests.api.http.two_users import DAYS, HIDDEN, Words, fill_ids
 RULE = {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63}
 PLACES = {
     "job_id": "job",
+    "draft_id": "draft",
     "run": "job",
     "digest": "digest",
     "thread": "thread",
@@ -93,6 +94,8 @@ REQUESTS: dict[str, list[Request]] = {
     "DELETE /api/jobs/{job_id}": _of(("queued",)),
     "POST /api/jobs/{job_id}/restart": _of(JOBS),
     "POST /api/jobs/{job_id}/approval": _of(("waiting", "job"), json={"verdict": "approved"}),
+    "POST /api/drafts": [Request(json={"name": "mine", "trials": 0})],
+    "PUT /api/drafts/{draft_id}": [Request(json={"name": "mine"})],
     "POST /api/jobs/{job_id}/unarchive": _of(("archived", "job")),
     "POST /api/approvals/{question}": [Request(json={"verdict": "approved"})],
     "POST /api/evaluations": [

@@ -29,6 +29,8 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         GET /api/jobs/{job_id}
         GET /api/jobs/{job_id}/request
         GET /api/jobs/{job_id}/reproductions
+        GET /api/drafts
+        GET /api/drafts/{draft_id}
         GET /api/scenarios
         GET /api/strategies/templates
         GET /api/runs/{run}/events
@@ -57,6 +59,10 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         POST /api/jobs/{job_id}/approval
         POST /api/jobs/{job_id}/reproduce
         POST /api/jobs/{job_id}/unarchive
+        POST /api/drafts
+        PUT /api/drafts/{draft_id}
+        DELETE /api/drafts/{draft_id}
+        POST /api/drafts/{draft_id}/submit
         POST /api/evaluations
         POST /api/tearsheets
         POST /api/evaluations/predicted

@@ -187,6 +187,7 @@ def _create_objects(anna: httpx.Client) -> dict[str, str]:
     mark = {"symbol": "XOM", "reason": f"{HIDDEN} says it is wrong"}
     markers = [send("POST", "market-data/markers", json=mark)["id"] for _ in range(2)]
     job = {"name": f"{HIDDEN} small", "trials": 10}
+    draft = send("POST", "drafts", json=job)["id"]
     queued, archived = (
         send("POST", "jobs", json=job, headers={"Idempotency-Key": key})["id"] for key in (f"{HIDDEN}-1", f"{HIDDEN}-2")
     )
@@ -208,6 +209,7 @@ def _create_objects(anna: httpx.Client) -> dict[str, str]:
         "symbol": "ZEPHYR1",
         "hash": version["hash"],
         "marker": markers[0],
+        "draft": draft,
         "queued": queued,
         "archived": archived,
         "empty": threads[0],

@@ -116,7 +116,7 @@ async def test_schedules_and_events_carry_out_tasks(queued: Driven):
     ):
         assert await answer_event(queued, event) == {"task": "sweep", "sent": 0, "going_on": 0, "expired": expired}
     counts = ("archived", "kept", "checkpoints", "bytes", "derived", "trajectories", "shards", "expired")
-    nothing = dict.fromkeys(counts, 0)
+    nothing = dict.fromkeys((*counts, "jobs_expired"), 0)
     assert await answer_event(queued, {"task": "cleanup"}) == {"task": "cleanup", **nothing}
     wrong = await queued.answer({"task": "sleep"})
     assert (wrong.failed, "'sleep'" in wrong.json()["errorMessage"]) == (True, True)

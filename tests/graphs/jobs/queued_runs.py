@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from desk.runs.repository import Run, change_run
+from desk.runs.repository import Run, change_run, load_run
 from desk.runs.states import RunState
 from graphs.dependencies import Dependencies
 from graphs.jobs.job_queue import queue_of
 from graphs.jobs.worker import Execution, Worker
 from store.queue import Delivery, Queue
 from store.sqlite.queue import open_sqlite_queue
-from tests.graphs.dependencies import open_dependencies
+from tests.graphs.dependencies import OWNER, open_dependencies
 
 BEGUN = "executions"
 PAUSE = 0.02
@@ -30,6 +30,18 @@ async def eventually(look: Callable[[], Awaitable[T]], *, seconds: float = 60.0)
             return value
         await asyncio.sleep(PAUSE)
     raise TimeoutError(f"nothing within {seconds} seconds")
+
+
+async def until_state(dependencies: Dependencies, run: str, state: str) -> Run:
+    """Wait until the run of the default owner is in `state`."""
+
+    async def look() -> Run | None:
+        current = await load_run(dependencies.store, OWNER, run)
+        return current if current.state == state else None
+
+    final_run = await eventually(look)
+    assert final_run is not None
+    return final_run
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
 from desk.governance.approvals import ApprovalDecision, Thresholds
 from desk.optimization.repositories.trial_repository import KIND as TRIALS
-from desk.runs.repository import Run, change_run, list_runs, load_events, load_run
+from desk.runs.repository import change_run, list_runs, load_events, load_run
 from graphs.conversations.turn_execution import ask, begin_conversation, resume, turn_of
 from graphs.jobs import fair_queue, job_queue
 from graphs.jobs.approval_decisions import decide_approval
@@ -23,23 +23,13 @@ from graphs.runs.reproductions import Reproduction, reproductions
 from store.errors import OutcomeUnknown
 from store.records import Key
 from tests.graphs.dependencies import OWNER, open_dependencies
-from tests.graphs.jobs.queued_runs import eventually, executions, fake, queued_dependencies, working
+from tests.graphs.jobs.queued_runs import eventually, executions, fake, queued_dependencies, until_state, working
 from tests.graphs.jobs.storm import storm
 
 TALK = "talk"
 SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
 
 pytestmark = pytest.mark.anyio
-
-
-async def until(dependencies, run: str, state: str) -> Run:
-    async def look() -> Run | None:
-        current = await load_run(dependencies.store, OWNER, run)
-        return current if current.state == state else None
-
-    final_run = await eventually(look)
-    assert final_run is not None
-    return final_run
 
 
 async def trials(dependencies, run: str) -> int:
@@ -75,7 +65,7 @@ async def test_a_worker_reaches_the_same_result_as_an_execution_in_place(tmp_pat
         run = await job_queue.submit(dependencies, OWNER, small())
         async with working(dependencies):
             followed = [event async for event in job_queue.follow_run(dependencies, OWNER, run.id)]
-            completed_run = await until(dependencies, run.id, "completed")
+            completed_run = await until_state(dependencies, run.id, "completed")
         assert await left(dependencies) == (0, 0)
         assert await load_events(dependencies.store, OWNER, run.id) == followed
     assert completed_run.result_digest == digest
@@ -127,7 +117,7 @@ async def test_a_cancel_stops_the_search_and_keeps_its_trials(home, small):
         async with working(dependencies):
             await eventually(lambda: trials(dependencies, run.id))
             await job_queue.cancel(dependencies, OWNER, run.id, by=OWNER, reason="enough")
-            cancelled = await until(dependencies, run.id, "cancelled")
+            cancelled = await until_state(dependencies, run.id, "cancelled")
         assert cancelled.history[-1].reason == "enough"
         assert 0 < await trials(dependencies, run.id) < 1000
         assert (await load_events(dependencies.store, OWNER, run.id))[-1].event == "run_failed"
@@ -149,7 +139,7 @@ async def test_a_stopped_worker_returns_its_job_at_once(home, small):
                 await started_at.wait()
         assert await left(dependencies) == (1, 1)
         async with working(dependencies, execution=fake(home)):
-            await until(dependencies, run.id, "completed")
+            await until_state(dependencies, run.id, "completed")
         assert await left(dependencies) == (0, 0)
 
 
@@ -163,7 +153,7 @@ async def test_a_user_error_fails_the_job_without_retries(home, small):
     async with queued_dependencies(home) as dependencies:
         run = await job_queue.submit(dependencies, OWNER, small())
         async with working(dependencies, execution=refused):
-            failed_run = await until(dependencies, run.id, "failed")
+            failed_run = await until_state(dependencies, run.id, "failed")
         assert "prices_file" in failed_run.history[-1].reason
         assert await left(dependencies) == (0, 0)
         with pytest.raises(job_queue.FailedRun, match="prices_file"):
@@ -180,7 +170,7 @@ async def test_a_job_that_kills_three_workers_becomes_a_dead_letter_and_can_be_r
     async with queued_dependencies(home) as dependencies:
         poison = await job_queue.submit(dependencies, OWNER, small())
         async with working(dependencies, execution=deadly, lease=0.6):
-            failed_run = await until(dependencies, poison.id, "failed")
+            failed_run = await until_state(dependencies, poison.id, "failed")
         assert tries == [poison.id] * 3
         assert "dead letter" in failed_run.history[-1].reason
         assert (await load_events(dependencies.store, OWNER, poison.id))[-1].event == "run_failed"
@@ -190,7 +180,7 @@ async def test_a_job_that_kills_three_workers_becomes_a_dead_letter_and_can_be_r
             await job_queue.replay(dependencies, "nothing", by="operator")
         assert (await job_queue.replay(dependencies, letter.id, by="operator")).state == "queued"
         async with working(dependencies, execution=fake(home)):
-            await until(dependencies, poison.id, "completed")
+            await until_state(dependencies, poison.id, "completed")
         assert await job_queue.queue_of(dependencies).dead_letters() == []
 
 
@@ -222,19 +212,19 @@ async def test_a_run_that_waits_for_approval_gives_its_place_to_the_next(home, s
     async with queued_dependencies(home, jobs_per_user=1, thresholds=Thresholds(evaluations=1)) as dependencies:
         dear = await job_queue.submit(dependencies, OWNER, small())
         async with working(dependencies):
-            await until(dependencies, dear.id, "waiting")
+            await until_state(dependencies, dear.id, "waiting")
             await eventually(lambda: nothing_left(dependencies))
             approval = ApprovalDecision(verdict="approved", by="chief", at=utc_now())
             assert (await decide_approval(dependencies, OWNER, dear.id, approval)).state == "queued"
         async with working(dependencies, execution=fake(home)):
-            await until(dependencies, dear.id, "completed")
+            await until_state(dependencies, dear.id, "completed")
 
 
 async def test_a_job_that_waited_for_a_week_has_expired(home, small):
     async with queued_dependencies(home) as dependencies:
         old = await job_queue.submit(replace(dependencies, now=lambda: utc_now() - timedelta(days=8)), OWNER, small())
         async with working(dependencies, execution=fake(home)):
-            expired = await until(dependencies, old.id, "expired")
+            expired = await until_state(dependencies, old.id, "expired")
         assert "7 days" in expired.history[-1].reason
         assert executions(home) == []
         assert await left(dependencies) == (0, 0)

@@ -254,7 +254,7 @@ async def test_an_approval_is_archived_and_restored_with_its_run(home, small):
         approval = await load_approval(dependencies.store, ANNA, run)
         assert approval is not None
         assert (await load_question(dependencies.store, manager, approval.question)).question.withdrawn
-        with pytest.raises(Conflicting, match="was cancelled"):
+        with pytest.raises(Conflicting, match="is cancelled"):
             await decide_approval(dependencies, ANNA, run, ruling, decider=manager)
 
         await job_queue.restart(dependencies, ANNA, run, by=ANNA)

@@ -12,6 +12,7 @@ from api.cli.runs.local import LocalRuns
 from api.cli.runs.port import CompletedRun, Digests, Questions, RecordedDecision, Runs, WaitingRun
 from api.cli.runs.server import ServerRuns
 from api.client.client import Client
+from api.draft_forms import DraftFields
 from api.settings import Settings
 from desk.base.errors import InvalidInput, UserError
 from desk.governance.approvals import ApprovalDecision
@@ -158,6 +159,26 @@ def test_a_request_for_unknown_assets_names_its_field(adapter):
     with pytest.raises(InvalidInput) as error:
         adapter.runs.submit(REQUEST.model_copy(update={"universe": "stocks:NIX"}))
     assert error.value.field == "universe"
+
+
+def test_a_draft_is_saved_corrected_and_submitted(adapter):
+    runs = adapter.runs
+    form = runs.save_draft(DraftFields({"name": "Draft", "trials": "many"}), None)
+    assert [problem.field for problem in form.problems] == ["trials"]
+    with pytest.raises(UserError, match=r"trials: .*; expected a whole number, 10 to 5000"):
+        runs.submit_draft(form.id[:10])
+    edited = runs.save_draft(DraftFields(REQUEST.model_dump(mode="json") | {"name": "Edited"}), form.id)
+    assert (edited.id, edited.problems) == (form.id, ())
+    assert runs.draft("last").request == edited.request
+    assert [draft.name for draft in runs.drafts()] == ["Edited"]
+    submission = runs.submit_draft("last")
+    assert (submission.run, runs.drafts()) == (form.id, [])
+    assert isinstance(runs.follow(submission.run, lambda _: None), WaitingRun)
+    [summary] = [each for each in runs.summaries() if each.id == form.id]
+    assert (summary.name, summary.state) == ("Edited", "waiting")
+    assert runs.delete_draft(runs.save_draft(DraftFields({}), None).id) not in {each.id for each in runs.drafts()}
+    with pytest.raises(InvalidInput, match="DRAFT: there is no draft 'absent'"):
+        runs.draft("absent")
 
 
 def test_the_tear_sheet_of_a_winner_is_that_of_its_stored_series(adapter):
