@@ -23,8 +23,8 @@ from quant.strategies.family import WeightFunction
 WITHHELD = "withheld: it rests on days of the locked holdout; the reader sees it"
 
 _OF_TOPIC: dict[Topic, str] = {
-    "summary": r"verdict_|winner_|benefit_|trials|worst_scenario|active_deflated|overfitting$|validate_adv|driver_1|"
-    r"benchmark_weight|indistinguishable|binding_limit|costs_|premium_(low|high)|parameter_error_(low|high)|timing_|"
+    "summary": r"verdict_|winner_|benefit_|trials|ledger_trials|single_step_p|loss$|worst_scenario|validate_adv|"
+    r"driver_1|benchmark_weight|indistinguishable|binding_limit|costs_|premium_(low|high)|parameter_error_(low|high)|timing_|"
     r"worst_year",
     "ranking": r"rank_|indistinguishable|trials",
     "why": r"driver_|winner_(name|function)|indistinguishable",
@@ -35,12 +35,12 @@ _OF_TOPIC: dict[Topic, str] = {
     "parameter_error": r"parameter_error_",
     "probabilities": r"probabilities_",
     "limits": r"limit_|binding_limit",
-    "luck": r"verdict_|active_deflated|deflated|overfitting|ledger_trials|validate_|minimum_track|spa_p|trials|"
-    r"indistinguishable|effective",
+    "luck": r"verdict_|winner_p|single_step_p|loss$|active_|deflated|overfitting|ledger_trials|validate_|minimum_track|"
+    r"spa_p|trials|indistinguishable|effective",
     "benchmarks": r"versus_|benefit_|benchmark_weight|winner_name",
     "plateau": r"rank_|indistinguishable|winner_name",
     "alternative": r"alternative_|winner_(name|function)",
-    "counter_argument": r"verdict_|benchmark_weight|premium_|active_deflated",
+    "counter_argument": r"verdict_|benchmark_weight|premium_|winner_p|single_step_p",
     "years": r"worst_year|fact_",
     "data": r"data_source|first_day|train_end|validate_end|last_day|target_volatility",
     "next_trade": r"as_of|today_|next_trade",

@@ -3,18 +3,21 @@
 from desk.base.text import MINUS, number, plural, title
 from desk.governance.usage import Usage
 from desk.optimization.judgement.result_figures import simulated_timing
+from desk.optimization.judgement.verdict import verdict_statistics
 from desk.optimization.mandate_limits import LIMITS
 from desk.optimization.request import LimitName
-from desk.optimization.result import Fact, LimitCheck, Luck, OptimizationResult
+from desk.optimization.result import Benefit, Fact, LimitCheck, OptimizationResult
 from quant.numeric.measured import Measured
 from quant.numeric.units import BASIS_POINTS
-from quant.overfitting.verdict import VerdictRule
+from quant.overfitting.verdict import VERDICT, VerdictRule
 from quant.performance.statistics import StatisticUnit
 from quant.strategies.choices import ESTIMATORS, REBALANCING, Rebalancing
 from quant.strategies.config import StrategyConfig
 from quant.strategies.family import ACTIVE, FAMILY
 from quant.strategies.metrics import Metric
 
+IN_SAMPLE = "Gained on the data it was chosen on, no forecast"
+"""Opens the benefit of a red verdict."""
 ONE_HISTORY = "One history holds few crises: read every number below with that in mind."
 
 
@@ -83,21 +86,21 @@ def metric(row: Metric, value: Measured | None) -> str:
             return number(value.value, 2)
 
 
-def statistic(rule: VerdictRule, luck: Luck) -> str:
-    """The statistic of a rule of the verdict."""
-    return _in_unit(rule, getattr(luck, rule.statistic))
+def evidence(result: OptimizationResult) -> list[tuple[str, str, str]]:
+    """The label of each rule of the verdict, its statistic, and what green requires."""
+    luck, benefit = result.luck, result.benefit
+    if luck is None or benefit is None:
+        return []
+    statistics = verdict_statistics(luck, benefit.basis_points.value)
+    return [
+        (rule.label, _in_unit(rule, statistics[rule.statistic]), f"green {rule.requirement('green')}")
+        for rule in VERDICT
+    ]
 
 
-def statistic_note(rule: VerdictRule, luck: Luck) -> str:
-    """The interval of a rule's statistic, where it has one, and what green requires."""
-    green = f"green {rule.requirement('green')}"
-    if rule.interval is None:
-        return green
-    low, high = (_in_unit(rule, getattr(luck, name)) for name in rule.interval)
-    return f"{low} to {high}; {green}"
-
-
-def _in_unit(rule: VerdictRule, value: float) -> str:
+def _in_unit(rule: VerdictRule, value: float | None) -> str:
+    if value is None:  # it cannot be computed, or an older result lacks it
+        return "–"
     match rule.unit:
         case "percent":
             return percent(value, rule.digits)
@@ -215,9 +218,17 @@ def benefit(result: OptimizationResult) -> str:
     simulated = simulated_timing(result)
     alone = f" ({bps(simulated.value)} in the simulated scenarios)" if simulated else ""
     more = "less" if b.drawdown_points.value >= 0 else "more"
+    opening = f"{IN_SAMPLE}: " if result.verdict.colour == "red" else ""
     return (
-        f"{bps(b.basis_points.value)} a year after costs (95% {number(b.low, signed=True)} to "
-        f"{number(b.high, signed=True)}, Monte Carlo error only), of it {bps(b.timing_bps.value)} by timing{alone}, "
+        f"{opening}{bps(b.basis_points.value)} a year after costs (95% {number(b.low, signed=True)} to "
+        f"{number(b.high, signed=True)}, {error_sources(b)}), of it {bps(b.timing_bps.value)} by timing{alone}, "
         f"and {number(abs(b.drawdown_points.value), 1)} points {more} mean drawdown, against a constant weight of "
         f"{percent(b.benchmark_weight, 0)}, which has the same volatility"
     )
+
+
+def error_sources(benefit: Benefit) -> str:
+    """What the interval of the benefit holds."""
+    if benefit.history_error_bps is None:
+        return "Monte Carlo error only"
+    return "for the simulated paths and the one history together"

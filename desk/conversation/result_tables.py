@@ -183,12 +183,15 @@ _SEARCH = _rows(
 _LUCK = _rows(
     "Luck or skill",
     {
-        "active_deflated_sharpe": "Confidence that the advantage is no luck",
+        "winner_p": "Chance that luck alone ends with so good a winner",
+        "single_step_p": "Chance that luck alone makes something look so good",
+        "loss": "Chance that what is chosen in some years fails in the others",
+        "validate_advantage_bps": "Advantage on the validation window",
+        "active_deflated_sharpe": "Deflated Sharpe ratio of the active return",
         "overfitting": "Chance of overfitting",
         "overfitting_low": "At least",
         "overfitting_high": "At most",
         "spa_p": "Chance of such an advantage by luck alone (SPA)",
-        "validate_advantage_bps": "Advantage on the validation window",
         "trials": "Configurations tried",
         "ledger_trials": "Tried ever on these prices",
         "minimum_track_record_years": "Track record needed to show skill",

@@ -1,6 +1,6 @@
 """The result of an optimization: verdict, winner, figures and manifest."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 
+Added: TypeAlias = Annotated[float | None, Field(exclude_if=lambda value: value is None)]
+AddedCount: TypeAlias = Annotated[int | None, Field(exclude_if=lambda value: value is None)]
+"""Types of fields that older stored results lack: they open without them and keep their digests."""
+
+
 class Benefit(Frozen):
     """The winner minus the volatility-matched constant weight, paired on the same paths, after costs."""
 
@@ -29,7 +34,10 @@ class Benefit(Frozen):
     """Difference of utility, weighted over scenarios and history, basis points a year."""
     low: float
     high: float
-    """95% interval of the Monte Carlo error."""
+    """95% interval of the total error: of the simulated paths, and of the one history that was observed."""
+    history_error_bps: Added = None
+    """Standard error that the training history contributes, being one sample; by the bootstrap of the tests for luck.
+    None in results of earlier versions, whose interval holds the error of the paths alone."""
     drawdown_points: Measured
     """Mean drawdown of the benchmark minus the winner's, percentage points; positive is better."""
     benchmark_weight: float
@@ -121,6 +129,25 @@ class Luck(Frozen):
     ledger_trials: int
     """All trials of the owner on the same data, this run included."""
     observations: int
+    winner_p: Added = None
+    """Share of searches without skill whose winner reaches this one's t-ratio, the selection rerun in each; None where
+    the choice cannot be rerun, and in results of earlier versions."""
+    single_step_p: Added = None
+    """The same for the best t-ratio of any trial: valid for every way to choose (Romano and Wolf 2005)."""
+    active_t: Added = None
+    """Utility of the winner over its own benchmark, the constant weight of its volatility, over its bootstrap error."""
+    active_utility_bps: Added = None
+    active_error_bps: Added = None
+    mean_block: AddedCount = None
+    """Mean block of the bootstrap, in sessions."""
+    own_benchmarks: AddedCount = None
+    """Trials so close to their own benchmark that they count as it."""
+    loss: Added = None
+    """Share of splits of history in which the strategy chosen on one half gains nothing on the other."""
+    validate_t: Added = None
+    """Advantage on the validation days over its bootstrap error."""
+    probabilistic_sharpe: Added = None
+    """Of the active return."""
     sharpe: float
     """Annual Sharpe ratio of the winner's daily series over train and validate."""
     deflated_sharpe: float
@@ -148,6 +175,8 @@ class Verdict(Frozen):
     """Verdict on the winner, computed by `judgement.verdict`."""
 
     colour: Literal["green", "amber", "red", "infeasible"]
+    advice: Annotated[str, Field(exclude_if=lambda text: not text)] = ""
+    """What to do, in a sentence; empty in results of earlier versions."""
     headline: str
     reason: str
     binding_limit: LimitName | None = None

@@ -18,12 +18,22 @@ if TYPE_CHECKING:
     from quant.overfitting.predictive_ability import Spa, performance_differences, superior_predictive_ability
     from quant.overfitting.selection import Overfitting, backtest_overfitting, objective_rule
     from quant.overfitting.track_record import minimum_backtest_length, minimum_track_record
-    from quant.overfitting.verdict import HEADLINES, VERDICT, Light, VerdictRule, reasons_against_green, traffic_light
+    from quant.overfitting.verdict import (
+        ADVICE,
+        HEADLINES,
+        VERDICT,
+        Light,
+        VerdictRule,
+        headline_and_advice,
+        reasons_against_green,
+        traffic_light,
+    )
     from quant.overfitting.winner_luck import WinnerLuck, luck_of_winner
 else:
     __getattr__ = lazy_exports(__name__)
 
 __all__ = [
+    "ADVICE",
     "HEADLINES",
     "VERDICT",
     "Light",
@@ -40,6 +50,7 @@ __all__ = [
     "backtest_overfitting",
     "backtest_paths",
     "combinatorial_purged_splits",
+    "headline_and_advice",
     "highest_sharpe",
     "luck_of_winner",
     "minimum_backtest_length",

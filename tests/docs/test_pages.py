@@ -30,8 +30,8 @@ OF_OTHERS = {
 }
 """Names in capitals on the pages that are no settings of Stratigos."""
 TERMS_OF_THE_VERDICT = (
-    *("verdict", "luck", "benefit", "constant weight", "volatility", "timing", "drawdown", "active return"),
-    *("deflated sharpe ratio", "probability of overfitting", "superior", "p-value", "monte carlo error", "interval"),
+    *("verdict", "luck", "benefit", "constant weight", "volatility", "timing", "drawdown"),
+    *("monte carlo error", "interval"),
     *("scenario", "path", "validat", "in sample", "limit", "configuration", "decay", "weight"),
     *("basis point", "result digest", "variance constant"),
 )

@@ -12,18 +12,14 @@ ENTRIES = ("api.cli.commands", "api.http.routes", "tools")
 
 CALIBRATION = "the calibration of worlds on a data set of the user comes later"
 BOND = "the bond as the other leg of a strategy comes later"
-WINNER_LUCK = "decides the verdict once its error rates are measured on whole optimizations"
 OWN_RULE = "the published test of the highest Sharpe ratio; the verdict tests the search's own rule"
 KERNEL = "for one series; the strategy kernel computes the same day by day"
 
 LIBRARY_ONLY = {
     "quant.covariance.denoising.denoise": "for a covariance at hand; the desk estimates its own from returns",
-    "quant.overfitting.block_length.automatic_block_length": WINNER_LUCK,
     "quant.overfitting.cscv.OverfittingProbability": OWN_RULE,
     "quant.overfitting.cscv.probability_of_overfitting": OWN_RULE,
     "quant.overfitting.track_record.minimum_backtest_length": "for planning; the verdict judges a record at hand",
-    "quant.overfitting.winner_luck.WinnerLuck": WINNER_LUCK,
-    "quant.overfitting.winner_luck.luck_of_winner": WINNER_LUCK,
     "quant.strategies.objective.paired_error": "for two series; finalists are compared from sums over all paths",
     "quant.volatility.garch.forecast": KERNEL,
     "quant.volatility.garch.garch_volatility": KERNEL,

@@ -10,19 +10,17 @@ from api.export.formatting import (
     ONE_HISTORY,
     benefit,
     bps,
+    evidence,
     limit_row,
     metric,
     percent,
     sentence,
-    statistic,
-    statistic_note,
     tokens,
     usage_line,
 )
 from desk.base.text import number, plural, sentence_case, title
 from desk.governance.usage import total
 from desk.optimization.result import COLOURS, Case, OptimizationResult, ScenarioOutcome
-from quant.overfitting.verdict import VERDICT
 from quant.worlds.scenario import GBM_BANNER
 
 _STYLES = {
@@ -34,18 +32,17 @@ _STYLES = {
 
 
 def show(console: Console, result: OptimizationResult, *, watermark: str | None = None) -> None:
-    """Print the result, the benefit and the verdict first."""
+    """Print the result: what to do, why, how sure that is, and the numbers."""
     console.print()
     for reason in result.partial:
         console.print(f"PARTIAL RESULT: {plain(reason)}", style="bold red")
     console.print(plain(result.manifest.request.name), style="bold")
-    console.print(benefit(result), style="bold")
-    word, sign = COLOURS[result.verdict.colour]
-    console.print(
-        f"{sign} {word.upper()}: {plain(result.verdict.headline)}",
-        style=_STYLES[result.verdict.colour],
-    )
-    console.print(plain(result.verdict.reason))
+    verdict = result.verdict
+    word, sign = COLOURS[verdict.colour]
+    opening, *meaning = [plain(text) for text in (verdict.advice, verdict.headline) if text]
+    console.print(f"{sign} {word.upper()}: {opening}", style=_STYLES[verdict.colour])
+    console.print(" ".join([*(f"{text}." for text in meaning), plain(verdict.reason)]))
+    console.print(benefit(result), style="dim" if verdict.colour == "red" else "bold")
     console.print(ONE_HISTORY, style="italic")
     if watermark:
         console.print(plain(watermark), style="bold")
@@ -134,7 +131,7 @@ def _luck(result: OptimizationResult) -> list[str]:
         return []
     earlier = plural(k.ledger_trials - k.trials, "other configuration")
     tried = f"{k.trials} trials; {earlier} tried on these prices before"
-    return [tried, *(f"{rule.label}: {statistic(rule, k)} ({statistic_note(rule, k)})" for rule in VERDICT)]
+    return [tried, *(f"{label}: {value} ({note})" for label, value, note in evidence(result))]
 
 
 def _counts(result: OptimizationResult) -> str:

@@ -19,7 +19,6 @@ from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.reading.charts import History
 from desk.optimization.request import CURRENT_RULE
 from desk.optimization.result import COLOURS, OptimizationResult
-from quant.overfitting.verdict import VERDICT
 from quant.strategies.metrics import METRICS, metrics_shown
 from quant.worlds.scenario import GBM_BANNER
 
@@ -71,7 +70,6 @@ def _page() -> Template:
         w=words,
         COLOURS=COLOURS,
         METRICS=METRICS,
-        VERDICT=VERDICT,
         metrics_shown=metrics_shown,
         sentence_case=sentence_case,
         chart=figure_element,

@@ -27,6 +27,9 @@ assumed cost*, for each trade, per trade, each trade
   trade: next trade, trade to make, buys, sells
   deflated Sharpe ratio: deflated sharpe ratio, deflated sharpe, deflated ratio, deflated, \
 skill, more than luck
+  luck of the winner: luck of the winner, so good a winner
+  luck of the best: luck of the best, looks so good, look so good
+  reversal: chance of reversal, fails in the others, fails on the other
   overfitting: overfit*, probability of overfitting, probability of backtest overfitting
   significance: p-value, p value, significance, significant, superior predictive ability
   track record: track record

@@ -9,8 +9,11 @@ from desk.optimization.evaluation import World
 from desk.optimization.judgement.finalists import ScoreTable, Z, fresh_block, variance
 from desk.optimization.result import Benefit
 from desk.scenarios.schemas import HISTORY
+from quant.numeric.arrays import Floats
 from quant.numeric.measured import Measured
-from quant.numeric.units import BASIS_POINTS
+from quant.numeric.moments import moments
+from quant.numeric.units import BASIS_POINTS, DAYS
+from quant.overfitting.predictive_ability import resampled_means, utility_contributions
 
 
 def utility_difference(table: ScoreTable, first: int, second: int, weights: Mapping[str, float]) -> Measured:
@@ -48,6 +51,15 @@ def measure_timing(world: World, table: ScoreTable, winner: int, invested: int) 
     return timing
 
 
+def history_error(winner: Floats, benchmark: Floats, *, risk_aversion: float, mean_block: int, seed: int) -> float:
+    """Bootstrap error of the difference of utility on one history, in basis points a year; daily excess returns."""
+    gains = utility_contributions(np.column_stack([winner, benchmark]), risk_aversion)
+    means = resampled_means(
+        gains[:, 0] - gains[:, 1], seed=seed, replications=2000, mean_block=min(mean_block, winner.size // 4)
+    )
+    return BASIS_POINTS * DAYS * moments(means[:, 0]).deviation
+
+
 def measure_benefit(
     table: ScoreTable,
     winner: int,
@@ -55,8 +67,12 @@ def measure_benefit(
     weights: Mapping[str, float],
     benchmark_weight: float,
     timing: Mapping[str, Measured],
+    history_error_bps: float,
 ) -> Benefit:
-    """Measure the benefit with its interval; `timing` by scenario, history included."""
+    """Measure the benefit with its total interval; `timing` by scenario, history included.
+
+    `history_error_bps` is the error of the difference of utility on the training history, as one sample.
+    """
     gain = utility_difference(table, winner, benchmark, weights)
     total, error = 0.0, 0.0
     for name, weight in weights.items():
@@ -67,12 +83,14 @@ def measure_benefit(
         gap = table.paths[name][benchmark][1] - table.paths[name][winner][1]
         total += weight * float(np.sum(gap)) / gap.size
         error += weight * weight * variance(gap) / gap.size
-    spread = Z * (gain.error or 0.0)
+    history_part = weights.get(HISTORY, 0.0) * history_error_bps
+    spread = Z * math.hypot(gain.error or 0.0, history_part)
     parts = [weight * (timing[name].error or 0.0) for name, weight in weights.items()]
     return Benefit(
         basis_points=gain,
         low=gain.value - spread,
         high=gain.value + spread,
+        history_error_bps=history_part,
         drawdown_points=Measured(value=100.0 * total, error=100.0 * math.sqrt(error)),
         benchmark_weight=benchmark_weight,
         timing_bps=Measured(

@@ -10,7 +10,7 @@ import numpy as np
 from desk.base.code_version import code_version
 from desk.optimization.answers import Decision, MarketView
 from desk.optimization.evaluation import World, objectives
-from desk.optimization.judgement.benefit import measure_benefit, measure_timing, utility_difference
+from desk.optimization.judgement.benefit import history_error, measure_benefit, measure_timing, utility_difference
 from desk.optimization.judgement.finalists import (
     Choice,
     NoneFeasible,
@@ -54,6 +54,7 @@ from quant.strategies.config import SHAPES, StrategyConfig
 from quant.strategies.importance import main_effects
 from quant.strategies.kernel import STATISTIC
 from quant.strategies.objective import retention
+from quant.strategies.search import stream_seed
 from quant.strategies.trial import Trial
 from quant.worlds.scenario import GBM_BANNER
 
@@ -132,7 +133,6 @@ def _judge_winner(
     timing[HISTORY] = utility_difference(
         benchmark_table, 0, benchmark, {HISTORY: 1.0}
     )  # the weight is already matched on history
-    benefit = measure_benefit(benchmark_table, 0, benchmark, weights, matched, timing)
     table = choice.table.merge(benchmark_table)
     benchmark = table.place(constant(matched))
     finalists = judge_plateaus(choice, float(table_objective(world, table, choice.best)[benchmark]))
@@ -142,7 +142,18 @@ def _judge_winner(
     part = unlocked_days(world)
     replay = world.replay([config, constant(matched), constant(1.0)]).series[:, :, part]
     records = Records(*(np.ascontiguousarray(replay[k, 0]) for k in range(3)))
-    luck = judge_luck(world, trials, series, records, ledger_trials)
+    luck = judge_luck(world, trials, series, winner, records, ledger_trials)
+    train_days = world.market.train.stop - world.market.train.start
+    error = history_error(
+        records.winner[:train_days],
+        records.benchmark[:train_days],
+        risk_aversion=request.mandate.risk_aversion,
+        mean_block=luck.mean_block or 1,
+        seed=stream_seed(request.seed, "benefit"),
+    )
+    benefit = measure_benefit(
+        benchmark_table, 0, benchmark_table.place(constant(matched)), weights, matched, timing, error
+    )
     all_years = years(world, records)
     traded = [_traded(replay[k, 2]) for k in range(2)]
 

@@ -1,4 +1,4 @@
-"""Tests for luck: deflated Sharpe ratio, overfitting, superior predictive ability (method, section 5)."""
+"""Tests for luck: luck of the winner, probability of loss, overfitting, deflated Sharpe ratio (method, section 5)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,15 +14,17 @@ from quant.luck import (
     backtest_overfitting,
     deflated_sharpe_of_series,
     effective_trials,
+    luck_of_winner,
     minimum_track_record,
-    performance_differences,
+    probabilistic_sharpe,
+    sharpe_error,
     sharpe_variance,
     superior_predictive_ability,
 )
 from quant.numeric.arrays import Floats
 from quant.numeric.moments import kurtosis, moments, skewness
 from quant.numeric.units import BASIS_POINTS, DAYS
-from quant.strategies.history_metrics import utility
+from quant.overfitting.predictive_ability import resampled_means, utility_contributions
 from quant.strategies.search import stream_seed
 from quant.strategies.trial import Trial
 
@@ -33,53 +35,104 @@ class Records:
 
     winner: Floats
     benchmark: Floats
+    """Constant weight of the winner's volatility on training days."""
     asset: Floats
+
+
+def own_benchmarks(world: World, returns: Floats, part: slice | None = None) -> Floats:
+    """Excess returns of the constant weight of each column's own volatility on the days of `part`, net of costs.
+
+    `part` is by default train and validate; the weights are rebalanced monthly.
+    """
+    part = part or slice(world.market.train.start, world.market.validate.stop)
+    asset = np.ascontiguousarray(world.replay([world.constant(1.0)]).series[0, 0, part])
+    deviation = moments(asset).deviation
+    weights = [min(moments(column).deviation / deviation, 2.0) for column in returns.T]
+    constants = {weight: world.constant(weight) for weight in weights}
+    rows = dict(zip(constants, world.replay(list(constants.values())).series[:, 0, part], strict=True))
+    return np.column_stack([rows[weight] for weight in weights])
 
 
 def judge_luck(
     world: World,
     trials: Sequence[Trial],
     series: Mapping[str, Floats],
+    winner: Trial,
     records: Records,
     ledger_trials: int,
 ) -> Luck:
     request = world.request
     gamma = request.mandate.risk_aversion
     everyone = np.column_stack([series[t.series][0] for t in trials])
-    start = [k for k, t in enumerate(trials) if t.origin == "sobol"]
-    unsteered = everyone[:, start] if len(start) > 1 else everyone
+    place = next(k for k, trial in enumerate(trials) if trial.digest == winner.digest)
+    own = own_benchmarks(world, everyone)
+    active = everyone[:, place] - own[:, place]
+    unsteered = [k for k, t in enumerate(trials) if t.origin == "sobol"]
+    unsteered = unsteered if len(unsteered) > 1 else list(range(len(trials)))
     eligible = [k for k, t in enumerate(trials) if is_selectable(request, t)]
     if len(eligible) < 2:  # a single eligible trial cannot be overfitted; use all trials instead
         eligible = list(range(len(trials)))
-    active = records.winner - records.benchmark
-    active_variance = sharpe_variance(unsteered - records.benchmark[:, None])
+    simulated, weights = goal_values(request, trials)[:, :-1], objective_weights(world)
+    train_days = world.market.train.stop - world.market.train.start
 
+    luck = luck_of_winner(
+        everyone,
+        own,
+        winner=place,
+        train_days=train_days,
+        risk_aversion=gamma,
+        asset_volatility=moments(records.asset).deviation * math.sqrt(DAYS),
+        seed=stream_seed(request.seed, "luck"),
+        simulated=simulated,
+        weights=weights,
+        goal=request.goal,
+        # an agent's candidate is not chosen by the rule alone
+        eligible=eligible if place in eligible and winner.origin != "candidate" else (),
+    )
     overfit = backtest_overfitting(
         everyone[:, eligible],
         risk_aversion=gamma,
-        simulated=goal_values(request, [trials[k] for k in eligible])[:, :-1],
-        weights=objective_weights(world),
+        simulated=simulated[eligible],
+        weights=weights,
         goal=request.goal,
+        benchmarks=own[:, eligible],
     )
     spa = superior_predictive_ability(
-        performance_differences(everyone, records.benchmark, gamma), seed=stream_seed(request.seed, "spa")
+        utility_contributions(everyone, gamma) - utility_contributions(own, gamma),
+        seed=stream_seed(request.seed, "spa"),
     )
-    late = slice(world.market.validate.start - world.market.train.start, None)
-    advantage = utility(records.winner[late], gamma) - utility(records.benchmark[late], gamma)
-    sharpe = moments(active).sharpe
-    length = None
-    if sharpe > 0.0:
-        length = minimum_track_record(sharpe, skewness=skewness(active), kurtosis=kurtosis(active))
+    late = np.ascontiguousarray(everyone[train_days:, [place]])
+    advantage, validate_t = _advantage(
+        late, own_benchmarks(world, late, world.market.validate), gamma, luck.mean_block,
+        stream_seed(request.seed, "validate"),
+    )  # fmt: skip
+    ratio = moments(active)
+    spread = {"skewness": skewness(active), "kurtosis": kurtosis(active)} if ratio.varies else {}
+    length = minimum_track_record(ratio.sharpe, **spread) if min(luck.statistic, ratio.sharpe) > 0.0 else None
     return Luck(
         trials=len(trials),
         ledger_trials=ledger_trials,
         observations=records.winner.size,
+        winner_p=luck.p_value,
+        single_step_p=luck.single_step_p_value,
+        active_t=luck.statistic,
+        active_utility_bps=BASIS_POINTS * luck.active_utility,
+        active_error_bps=BASIS_POINTS * luck.error,
+        mean_block=luck.mean_block,
+        own_benchmarks=luck.own_benchmarks,
+        loss=overfit.loss_probability,
+        validate_t=validate_t,
         sharpe=moments(records.winner).sharpe * math.sqrt(DAYS),
         deflated_sharpe=deflated_sharpe_of_series(
-            records.winner, variance=sharpe_variance(unsteered), trials=ledger_trials
+            records.winner, variance=sharpe_variance(everyone[:, unsteered]), trials=ledger_trials
         ),
-        active_sharpe=sharpe * math.sqrt(DAYS),
-        active_deflated_sharpe=deflated_sharpe_of_series(active, variance=active_variance, trials=ledger_trials),
+        probabilistic_sharpe=probabilistic_sharpe(ratio.sharpe, observations=active.size, **spread),
+        active_sharpe=ratio.sharpe * math.sqrt(DAYS),
+        active_deflated_sharpe=deflated_sharpe_of_series(
+            active,
+            variance=sharpe_error(0.0, observations=active.size, skewness=0.0, kurtosis=3.0) ** 2,
+            trials=ledger_trials,
+        ),
         overfitting=overfit.probability,
         overfitting_low=overfit.low,
         overfitting_high=overfit.high,
@@ -91,3 +144,12 @@ def judge_luck(
         effective_trials=effective_trials(everyone),
         validate_advantage_bps=BASIS_POINTS * advantage,
     )
+
+
+def _advantage(returns: Floats, benchmark: Floats, gamma: float, block: int, seed: int) -> tuple[float, float]:
+    """Active utility a year of one column, and its ratio to its bootstrap error (0 if it does not vary)."""
+    active = utility_contributions(returns, gamma) - utility_contributions(benchmark, gamma)
+    means = resampled_means(active, seed=seed, mean_block=min(block, active.shape[0] // 4))
+    error = moments(means[:, 0]).deviation
+    mean = float(np.sum(active)) / active.shape[0]
+    return DAYS * mean, mean / error if error > 0.0 else 0.0

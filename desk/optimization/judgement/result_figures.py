@@ -322,6 +322,26 @@ def _cases(result: OptimizationResult) -> Iterator[Figure]:
 def _luck(luck: Luck) -> Iterator[Figure]:
     rows: tuple[tuple[str, str, float | None, Unit], ...] = (
         (
+            "winner_p",
+            "luck of the winner: probability that chance alone ends with so good a winner",
+            luck.winner_p,
+            "probability",
+        ),
+        (
+            "single_step_p",
+            "luck of the best: probability that chance alone makes something look so good",
+            luck.single_step_p,
+            "probability",
+        ),
+        (
+            "loss",
+            "chance of reversal: probability that what is chosen in some years fails in the others",
+            luck.loss,
+            "probability",
+        ),
+        ("active_t", "active utility of the winner over its bootstrap error", luck.active_t, "ratio"),
+        ("validate_t", "advantage on validation over its bootstrap error", luck.validate_t, "ratio"),
+        (
             "active_deflated_sharpe",
             "deflated Sharpe ratio: confidence that the advantage is more than the luck of so many trials",
             luck.active_deflated_sharpe,

@@ -1,32 +1,59 @@
 """The verdict of a result: colour, headline and reasons by the table `VERDICT` of `quant.overfitting.verdict`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from desk.base.text import spaced, title
 from desk.optimization.mandate_limits import LIMITS
 from desk.optimization.request import LimitName
 from desk.optimization.result import Finalist, LimitCheck, Luck, Verdict
-from quant.overfitting.verdict import HEADLINES, VERDICT, reasons_against_green, traffic_light
+from quant.overfitting.verdict import VERDICT, headline_and_advice, reasons_against_green, traffic_light
 from quant.strategies.config import StrategyConfig
 from quant.strategies.trial import Trial
+
+_ROUNDING_BPS = 0.5
+"""A smaller disadvantage rounds to 0 basis points."""
+
+
+def verdict_statistics(luck: Luck, benefit_bps: float) -> dict[str, float | None]:
+    """The statistics that the rules of the verdict judge, by name."""
+    known = {"benefit_bps": benefit_bps}
+    return {
+        rule.statistic: known[rule.statistic] if rule.statistic in known else getattr(luck, rule.statistic)
+        for rule in VERDICT
+    }
 
 
 def build_verdict(
     luck: Luck, benefit_bps: float, *, depends: bool | None, finalists: Sequence[Finalist], config: StrategyConfig
 ) -> Verdict:
-    """Return the verdict of a winner: its colour, a headline, and the reasons against a green one."""
-    statistics = luck.model_dump(include={rule.statistic for rule in VERDICT})
-    colour = traffic_light(statistics)
-    failures = [*reasons_against_green(statistics)]
+    """Return the verdict of a winner: what to do, its colour, a headline, the reasons and what else to know."""
+    statistics = verdict_statistics(luck, benefit_bps)
+    headline, advice = headline_and_advice(statistics)
+    reasons = (
+        "; ".join((*_behind_on_validation(luck), *reasons_against_green(statistics)))
+        or f"every test is passed after {luck.ledger_trials:,} trials"
+    )
+    cautions = _cautions(next(f for f in finalists if f.config == config), depends=depends)
+    return Verdict(
+        colour=traffic_light(statistics),
+        advice=advice.format(tries=f"{luck.ledger_trials:,}"),
+        headline=headline,
+        reason=" ".join(f"{text[:1].upper()}{text[1:]}." for text in (reasons, *cautions)),
+    )
+
+
+def _behind_on_validation(luck: Luck) -> Iterator[str]:
+    """A disadvantage on validation comes first among the reasons, also where it is not significant."""
+    if luck.validate_advantage_bps < -_ROUNDING_BPS:
+        yield f"on the validation history it is {-luck.validate_advantage_bps:.0f} bps a year behind"
+
+
+def _cautions(winner: Finalist, *, depends: bool | None) -> Iterator[str]:
+    """What a reader must know whatever the colour."""
     if depends:
-        failures.append("the sign of its benefit depends on how the premium moves with volatility")
-    plateau = next(f for f in finalists if f.config == config)
-    if not plateau.plateau_passed:
-        failures.append("it does not stand on a plateau: its neighbours do clearly worse")
-    reason = "; ".join(failures) if failures else f"every test is passed after {luck.ledger_trials} trials"
-    if benefit_bps <= 0.0 and colour != "red":
-        reason = f"over scenarios and history the benefit is {benefit_bps:.0f} bps a year; {reason}"
-    return Verdict(colour=colour, headline=HEADLINES[colour], reason=reason[:1].upper() + reason[1:] + ".")
+        yield "the sign of its benefit depends on how the premium moves with volatility"
+    if not winner.plateau_passed:
+        yield "it does not stand on a plateau: its neighbours do clearly worse"
 
 
 def build_infeasible_verdict(trials: Sequence[Trial], checks: Mapping[str, tuple[LimitCheck, ...]]) -> Verdict:

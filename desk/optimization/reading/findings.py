@@ -3,8 +3,10 @@
 from typing import Any, Literal, TypeAlias
 
 from desk.figures.figures import Figure
+from desk.optimization.judgement.verdict import verdict_statistics
 from desk.optimization.result import OptimizationResult
 from quant.numeric.frozen import Frozen
+from quant.overfitting.verdict import headline_and_advice
 
 Sign: TypeAlias = Literal["positive", "unclear", "negative"]
 
@@ -13,6 +15,8 @@ class Findings(Frozen):
     """The comparisons behind an explanation; the figures hold the numbers."""
 
     colour: Literal["green", "amber", "red", "infeasible"]
+    advice: str | None = None
+    """What to do, with the figure of the tries by reference; None for results of earlier versions."""
     benefit: Sign | None
     """Sign of the benefit by its interval; None without a winner."""
     shallower: bool | None
@@ -35,6 +39,7 @@ def build_findings(result: OptimizationResult) -> Findings:
     winner_finalist = next((f for f in result.finalists if winner and f.digest == winner.digest), None)
     return Findings(
         colour=result.verdict.colour,
+        advice=_advice(result),
         benefit=_sign(benefit.low, benefit.high) if benefit else None,
         shallower=benefit.drawdown_points.value > 0.0 if benefit else None,
         depends_on_premium=result.depends_on_premium,
@@ -52,6 +57,13 @@ def build_findings(result: OptimizationResult) -> Findings:
 def explainable_figures(result: OptimizationResult) -> tuple[Figure, ...]:
     """Return the figures that an agent may see; today's weights are excluded because they use locked prices."""
     return tuple(figure for figure in result.figures if not figure.source.startswith("result.next_step."))
+
+
+def _advice(result: OptimizationResult) -> str | None:
+    if result.luck is None or result.benefit is None or not result.verdict.advice:
+        return None
+    _, advice = headline_and_advice(verdict_statistics(result.luck, result.benefit.basis_points.value))
+    return advice.format(tries="{{ledger_trials}}")
 
 
 def _sign(low: float, high: float) -> Sign:

@@ -53,17 +53,9 @@ def _judged(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
 
 
 def _winner(findings: Findings) -> Iterator[tuple[Section, str]]:
-    if findings.colour == "red":
-        yield (
-            "winner",
-            "No configuration is distinguishable from the benchmark. Of the {{trials}} configurations that were tried "
-            "the best is {{winner_name}}, and it should not be preferred to a constant weight on this evidence.",
-        )
-    else:
-        yield (
-            "winner",
-            "Of the {{trials}} configurations that were tried the best is {{winner_name}}.",
-        )
+    if findings.advice:
+        yield "winner", findings.advice
+    yield "winner", "Of the {{trials}} configurations that were tried the best is {{winner_name}}."
     opening = {
         "positive": "Over the scenarios and the training history its benefit over a constant weight of the same "
         "volatility is {{benefit_bps}}, after costs."
@@ -189,12 +181,17 @@ def _changes(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]
 
 
 def _luck(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
-    if "active_deflated_sharpe" in ids:
+    if "winner_p" in ids:
         yield (
             "luck",
-            "The verdict is {{verdict_colour}}. The confidence that the advantage is more than the luck of the best of "
-            "so many trials, the deflated Sharpe ratio, is {{active_deflated_sharpe}}; the probability of "
-            "overfitting is {{overfitting}}.",
+            "The verdict is {{verdict_colour}}. The probability that chance alone ends with so good a winner is "
+            "{{winner_p}}; the probability that what is chosen in some years fails in the others is {{loss}}.",
+        )
+    elif "single_step_p" in ids:
+        yield (
+            "luck",
+            "The verdict is {{verdict_colour}}. The probability that chance alone makes something look so good is "
+            "{{single_step_p}}.",
         )
     if findings.validated is not None:
         verb = "also" if findings.validated else "did not"

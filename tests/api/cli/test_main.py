@@ -218,11 +218,11 @@ def test_no_run_yet(capfd):
     assert "there is no run yet" in capfd.readouterr().err
 
 
-def test_optimize_prints_the_benefit_first_and_the_digest_last(finished_run):
+def test_optimize_prints_what_to_do_first_and_the_digest_last(finished_run):
     home, out, err = finished_run
     lines = out.strip().splitlines()
-    assert "bps a year" in lines[1]
-    assert ONE_HISTORY in out
+    assert re.match(". (GREEN: Consider switching|AMBER: Do not switch yet|RED: Keep your current rule): ", lines[1])
+    assert out.index(lines[1]) < out.index("bps a year after costs") < out.index(ONE_HISTORY)
     assert "12 configurations x 5 scenarios x 100 paths x 1 year = 60 evaluations" in " ".join(out.split())
     assert re.search(r"^Took [\d.]+ s, imports and report included; kernels", out, re.MULTILINE)
     assert re.fullmatch(r"result digest: [0-9a-f]{64}", lines[-1])

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from api.export.formatting import ONE_HISTORY, benefit, limit_row, sentence, shape
+from api.export.formatting import IN_SAMPLE, ONE_HISTORY, benefit, limit_row, sentence, shape
 from api.export.report.page import linked, render
 from desk.base.text import number
 from desk.figures.figures import RenderedClaim, format_figure
@@ -102,9 +102,8 @@ def test_the_sections_have_the_order_a_manager_reads(page):
         "manifest",
     ]
     first = page[page.index('id="verdict"') :]
-    places = [
-        first.index(text) for text in ("bps a year", "points", "Verdict: Amber", "luck is not excluded", ONE_HISTORY)
-    ]
+    parts = ("Verdict: Amber", "Do not switch yet", "luck is not excluded", ONE_HISTORY, "bps a year", "points")
+    places = [first.index(text) for text in parts]
     assert places == sorted(places)
 
 
@@ -258,11 +257,23 @@ def test_the_first_page_says_what_timing_earns_without_the_history_that_was_sear
     assert "In words" not in page[: page.index("timing in the simulated scenarios alone")]
 
 
-def test_the_terminal_states_what_the_interval_excludes(result):
+def test_the_terminal_states_what_the_interval_holds(result):
     text = benefit(result)
-    assert "Monte Carlo error only" in text
+    assert "for the simulated paths and the one history together" in text
     assert "by timing (" in text
     assert "which has the same volatility" in text
+    older = result.benefit.model_copy(update={"history_error_bps": None})
+    assert "Monte Carlo error only" in benefit(result.model_copy(update={"benefit": older}))
+
+
+def test_the_benefit_of_a_red_verdict_is_small_and_says_what_it_is(result):
+    red = result.model_copy(update={"verdict": result.verdict.model_copy(update={"colour": "red"})})
+    assert benefit(red).startswith(IN_SAMPLE)
+    assert not benefit(result).startswith(IN_SAMPLE)
+    page = render(red, run="abc", created_at=MADE)
+    assert IN_SAMPLE in page
+    assert '<dl class="answer insample">' in page
+    assert '<dl class="answer insample">' not in render(result, run="abc", created_at=MADE)
 
 
 def test_a_strict_bound_is_not_rounded_to_nothing(result):

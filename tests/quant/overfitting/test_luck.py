@@ -517,22 +517,23 @@ def test_effective_trials_is_the_participation_ratio_of_eigenvalues(seed: int) -
     assert effective_trials(np.zeros((9, 2))) == 1.0
 
 
-GREEN = {"active_deflated_sharpe": 0.95, "overfitting": 0.19, "spa_p": 0.04, "validate_advantage_bps": 0.001}
+GREEN = {"winner_p": 0.049, "single_step_p": 0.5, "loss": 0.499, "validate_t": -1.64, "benefit_bps": 0.1}
 
 
 @pytest.mark.parametrize(
     ("change", "light"),
     [
         ({}, "green"),
-        ({"active_deflated_sharpe": 0.949}, "amber"),
-        ({"overfitting": 0.2}, "amber"),
-        ({"spa_p": 0.05}, "amber"),
-        ({"validate_advantage_bps": 0.0}, "amber"),
-        ({"overfitting": None}, "amber"),
-        ({"active_deflated_sharpe": 0.5}, "amber"),
-        ({"active_deflated_sharpe": 0.499}, "red"),
-        ({"overfitting": 0.5}, "red"),
-        ({"overfitting": None, "active_deflated_sharpe": 0.1}, "red"),
+        ({"winner_p": 0.05}, "amber"),
+        ({"winner_p": 0.149}, "amber"),
+        ({"winner_p": 0.15}, "red"),
+        ({"loss": 0.5}, "red"),
+        ({"validate_t": -1.645}, "red"),
+        ({"benefit_bps": 0.0}, "red"),
+        ({"loss": None}, "amber"),
+        ({"winner_p": None}, "red"),
+        ({"winner_p": None, "single_step_p": 0.19}, "amber"),
+        ({"winner_p": None, "single_step_p": 0.04}, "green"),
     ],
 )
 def test_traffic_light(change: dict, light: str) -> None:
@@ -541,7 +542,7 @@ def test_traffic_light(change: dict, light: str) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"active_deflated_sharpe": math.nan}, {"overfitting": 1.1}, {"spa_p": -0.1}, {"validate_advantage_bps": math.nan}],
+    [{"winner_p": math.nan}, {"loss": 1.1}, {"single_step_p": -0.1}, {"validate_t": math.nan}],
 )
 def test_traffic_light_refuses_what_is_no_probability(change: dict) -> None:
     with pytest.raises(DataError):

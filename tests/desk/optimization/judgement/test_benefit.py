@@ -1,6 +1,7 @@
+import numpy as np
 import pytest
 
-from desk.optimization.judgement.benefit import measure_benefit, utility_difference
+from desk.optimization.judgement.benefit import history_error, measure_benefit, utility_difference
 from desk.optimization.judgement.finalists import score
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.measured import Measured
@@ -46,16 +47,16 @@ def test_a_pairing_on_common_paths_is_sharper_than_none(table) -> None:
 
 def test_the_benefit_has_its_interval_and_drawdowns_in_points(table) -> None:
     timing = {name: Measured(value=10.0 * k, error=float(k)) for k, name in enumerate(WEIGHTS)}
-    actual = measure_benefit(table, 0, 2, WEIGHTS, 0.5, timing)
+    actual = measure_benefit(table, 0, 2, WEIGHTS, 0.5, timing, 40.0)
     assert actual.timing_bps.value == pytest.approx(sum(10.0 * k * w for k, w in enumerate(WEIGHTS.values())))
     assert actual.timing_bps.error == pytest.approx(sum((k * w) ** 2 for k, w in enumerate(WEIGHTS.values())) ** 0.5)
     gain = utility_difference(table, 0, 2, WEIGHTS)
     assert actual.basis_points == gain
     assert gain.error is not None
-    # 1.959964 is the 97.5% point of the normal law
-    assert (actual.low, actual.high) == pytest.approx(
-        (gain.value - 1.959964 * gain.error, gain.value + 1.959964 * gain.error), rel=1e-6
-    )
+    # the history has the weight 0.3; 1.959964 is the 97.5% point of the normal law
+    assert actual.history_error_bps == pytest.approx(12.0)
+    half = 1.959964 * (gain.error**2 + 12.0**2) ** 0.5
+    assert (actual.low, actual.high) == pytest.approx((gain.value - half, gain.value + half), rel=1e-6)
     fall = sum(
         w * (table.evaluations[n][2].metrics.max_drawdown.value - table.evaluations[n][0].metrics.max_drawdown.value)
         for n, w in WEIGHTS.items()
@@ -63,3 +64,11 @@ def test_the_benefit_has_its_interval_and_drawdowns_in_points(table) -> None:
     assert actual.drawdown_points.value == pytest.approx(100 * fall, rel=1e-9)
     assert actual.drawdown_points.error
     assert actual.benchmark_weight == 0.5
+
+
+def test_the_error_of_one_history_is_that_of_a_mean_of_its_days() -> None:
+    random = np.random.default_rng(3)
+    benchmark = random.normal(0.0, 0.01, 5000)
+    winner = benchmark + random.normal(0.0001, 0.002, 5000)
+    error = history_error(winner, benchmark, risk_aversion=1e-9, mean_block=5, seed=1)
+    assert error == pytest.approx(1e4 * 252 * (winner - benchmark).std() / 5000**0.5, rel=0.06)

@@ -8,14 +8,23 @@ import desk.optimization.reading.template
 from desk.figures.guard.claims import MAX_CLAIMS, check
 from desk.optimization.judgement.result_figures import result_figures
 from desk.optimization.reading.findings import Findings
-from desk.optimization.reading.template import findings_claims
+from desk.optimization.reading.template import findings_claims, template_claims
+from quant.overfitting.verdict import ADVICE, VERDICT
 from tests.sample_result import sample_result
 
 REFERRED = sorted(
-    set(re.findall(r"\{\{+([a-z][a-z0-9_]*)\}+\}", Path(desk.optimization.reading.template.__file__).read_text()))
+    {
+        "ledger_trials",
+        *re.findall(r"\{\{+([a-z][a-z0-9_]*)\}+\}", Path(desk.optimization.reading.template.__file__).read_text()),
+    }
 )
 BINDING = sample_result(verdict=sample_result().verdict.model_copy(update={"binding_limit": "max_drawdown"}))
 FIGURES = tuple(figure for figure in result_figures(BINDING) if figure.id in REFERRED)
+ADVICES = [
+    None,
+    *(advice.format(tries="{{ledger_trials}}") for advice in ADVICE.values()),
+    *(rule.red[1] for rule in VERDICT if rule.red),
+]
 SOMETIMES = [True, False, None]
 
 
@@ -30,6 +39,7 @@ def test_every_sentence_passes_the_check_that_agents_must_pass(colour, benefit) 
         claims = findings_claims(
             Findings(
                 colour=colour,
+                advice=ADVICES[(len(SOMETIMES) * SOMETIMES.index(a) + SOMETIMES.index(b)) % len(ADVICES)],
                 benefit=benefit,
                 shallower=a,
                 depends_on_premium=b,
@@ -47,20 +57,17 @@ def test_every_sentence_passes_the_check_that_agents_must_pass(colour, benefit) 
         assert {"winner", "data", "counter_argument"} <= {claim.section for claim in claims}
 
 
-def test_a_red_verdict_begins_with_the_benchmark_unbeaten() -> None:
-    [first, *_] = findings_claims(
-        Findings(
-            colour="red",
-            benefit="positive",
-            shallower=True,
-            depends_on_premium=False,
-            loses_in_a_scenario=False,
-            survives_parameter_error=True,
-            survives_double_costs=True,
-            validated=True,
-            several_indistinguishable=True,
-            on_a_plateau=True,
-            figures=FIGURES,
-        )
-    )
-    assert first.text.startswith("No configuration is distinguishable from the benchmark.")
+@pytest.mark.parametrize("light", ADVICE)
+def test_the_explanation_begins_with_what_to_do(light) -> None:
+    result = sample_result()
+    statistics = {"green": 0.01, "amber": 0.1, "red": 0.5}
+    luck = result.luck.model_copy(update={"winner_p": statistics[light]})
+    [first, *_] = template_claims(sample_result(luck=luck))
+    assert first.text == ADVICE[light].format(tries="{{ledger_trials}}")
+
+
+def test_a_result_of_an_earlier_version_begins_with_what_won() -> None:
+    result = sample_result()
+    older = result.luck.model_copy(update={"winner_p": None, "single_step_p": None, "loss": None, "validate_t": None})
+    [first, *_] = template_claims(sample_result(luck=older, verdict=result.verdict.model_copy(update={"advice": ""})))
+    assert first.text.startswith("Of the {{trials}} configurations that were tried the best is")
