@@ -10,7 +10,7 @@ import pytest
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.repositories.ledger import Entries, ledger_entry, load_ledger
-from desk.optimization.repositories.trial_repository import load_series, load_trials
+from desk.optimization.repositories.trial_repository import load_series, load_trials, save_trials
 from desk.optimization.result import OptimizationResult
 from desk.runs.earlier_trials import earlier_entries
 from desk.runs.repository import load_final_result, load_run
@@ -112,6 +112,23 @@ async def test_a_trial_and_an_evaluation_of_a_configuration_are_the_same_try(sea
         assert await earlier_entries(dependencies.store, OWNER, run.data_digest) == before
         assert before[ledger_entry(REQUEST.mandate, trial.digest)] == trial.series
         assert (await new_run(dependencies, OWNER, REQUEST)).ledger != run.ledger
+
+
+async def test_runs_on_the_same_closes_count_together_and_those_of_an_earlier_version_too(searches, home):
+    async with open_dependencies(searches.home) as dependencies:
+        run = await load_run(dependencies.store, OWNER, searches.runs[0])
+        trial = (await load_trials(dependencies.store, OWNER, run.id))[0]
+    assert run.prices_digest == run.data_digest
+    ranges = run.model_copy(update={"id": "ranges", "data_digest": "e" * 64})  # its current rule reads ranges
+    earlier = run.model_copy(update={"id": "earlier", "prices_digest": None})
+    elsewhere = run.model_copy(update={"id": "elsewhere", "data_digest": "f" * 64, "prices_digest": "f" * 64})
+    async with open_dependencies(home) as dependencies:
+        for n, other in enumerate((ranges, earlier, elsewhere)):
+            await dependencies.store.records.put_many([other.put(0)])
+            one = trial.model_copy(update={"digest": f"{n:064x}"})
+            await save_trials(dependencies.store, OWNER, other.id, [(one, np.zeros((2, 3)))])
+        tried = await earlier_entries(dependencies.store, OWNER, run.data_digest)
+    assert set(tried) == {ledger_entry(REQUEST.mandate, f"{n:064x}") for n in range(2)}
 
 
 async def test_the_series_of_an_evaluation_is_that_of_a_trial(searches):
