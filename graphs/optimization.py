@@ -264,6 +264,7 @@ async def aggregate(state: State, run: Execution, node_log: NodeLog) -> Update:
             decisions=_in_order(state),
             counts=_counts(state, run, trials),
             ledger_trials=len(trials) + len(earlier.entries),
+            earlier=[await load_series(context.store, context.owner, address, rows=2) for address in earlier.series],
         )
     except asyncio.CancelledError:
         stop.set()  # otherwise the thread would keep the process from ending

@@ -133,7 +133,10 @@ class Luck(Frozen):
     """Share of searches without skill whose winner reaches this one's t-ratio, the selection rerun in each; None where
     the choice cannot be rerun, and in results of earlier versions."""
     single_step_p: Added = None
-    """The same for the best t-ratio of any trial: valid for every way to choose (Romano and Wolf 2005)."""
+    """The same for the best t-ratio of any trial, earlier ones on the same data included: valid for every way to choose
+    (Romano and Wolf 2005)."""
+    uncovered_trials: AddedCount = None
+    """Earlier trials that `single_step_p` leaves out, because their daily series is not stored or starts later."""
     active_t: Added = None
     """Utility of the winner over its own benchmark, the constant weight of its volatility, over its bootstrap error."""
     active_utility_bps: Added = None

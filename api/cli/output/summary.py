@@ -131,6 +131,8 @@ def _luck(result: OptimizationResult) -> list[str]:
         return []
     earlier = plural(k.ledger_trials - k.trials, "other configuration")
     tried = f"{k.trials} trials; {earlier} tried on these prices before"
+    if k.uncovered_trials:
+        tried += f", of them {k.uncovered_trials} without a series for the test of the best trial"
     return [tried, *(f"{label}: {value} ({note})" for label, value, note in evidence(result))]
 
 

@@ -1,7 +1,7 @@
 """Judges finished trials: chooses the winner and computes the whole result, in code alone."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -39,6 +39,7 @@ from desk.optimization.result import (
     Benchmark,
     Counts,
     LimitCheck,
+    Luck,
     Manifest,
     NextStep,
     OptimizationResult,
@@ -92,12 +93,13 @@ def judge(
     decisions: Sequence[Decision],
     counts: Counts,
     ledger_trials: int,
+    earlier: Sequence[Floats] = (),
     caveats: Sequence[str] = (),
 ) -> Judgement:
     """Choose and judge the winner.
 
     `trials` are in order of proposal, `series` are arrays (2, T) by address, `ledger_trials` counts all trials of the
-    owner on the same data, these included.
+    owner on the same data, these included, `earlier` the series (2, T) of some of the others.
     """
     checks = {t.digest: check_limits(world.request, evaluations_by_scenario(t)) for t in trials}
     choice = choose_winner(world, trials)
@@ -106,7 +108,8 @@ def judge(
         result = base.model_copy(update=_infeasible(trials, {**checks, **choice.checks}))
         return Judgement(result.model_copy(update={"figures": result_figures(result)}), None)
     winner = next(t for t in trials if t.config == choice.winner)
-    update, history = _judge_winner(world, trials, series, winner, choice, checks, view, ledger_trials)
+    tests = partial(judge_luck, world, trials, series, winner, ledger_trials=ledger_trials, earlier=earlier)
+    update, history = _judge_winner(world, trials, series, winner, choice, checks, view, tests)
     result = base.model_copy(update=update)
     return Judgement(result.model_copy(update={"figures": result_figures(result)}), history)
 
@@ -119,7 +122,7 @@ def _judge_winner(
     choice: Choice,
     checks: Mapping[str, tuple[LimitCheck, ...]],
     view: MarketView | None,
-    ledger_trials: int,
+    tests: Callable[[Records], Luck],
 ) -> tuple[dict[str, object], Floats]:
     request, config = world.request, winner.config
     matched = matched_weight(world, config)
@@ -142,7 +145,7 @@ def _judge_winner(
     part = unlocked_days(world)
     replay = world.replay([config, constant(matched), constant(1.0)]).series[:, :, part]
     records = Records(*(np.ascontiguousarray(replay[k, 0]) for k in range(3)))
-    luck = judge_luck(world, trials, series, winner, records, ledger_trials)
+    luck = tests(records)
     train_days = world.market.train.stop - world.market.train.start
     error = history_error(
         records.winner[:train_days],

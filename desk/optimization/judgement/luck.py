@@ -60,7 +60,12 @@ def judge_luck(
     winner: Trial,
     records: Records,
     ledger_trials: int,
+    earlier: Sequence[Floats] = (),
 ) -> Luck:
+    """Judge the winner; `earlier` are series (2, T) of other trials of the ledger, which end on the last judged day.
+
+    They enter the test of the best trial, on the days of this run; a shorter one is not covered.
+    """
     request = world.request
     gamma = request.mandate.risk_aversion
     everyone = np.column_stack([series[t.series][0] for t in trials])
@@ -73,17 +78,21 @@ def judge_luck(
     if len(eligible) < 2:  # a single eligible trial cannot be overfitted; use all trials instead
         eligible = list(range(len(trials)))
     simulated, weights = goal_values(request, trials)[:, :-1], objective_weights(world)
+    others = [excess[-everyone.shape[0] :] for excess, _ in earlier if excess.size >= everyone.shape[0]]
+    tried = np.column_stack([everyone, *others])
+    tried_benchmarks = np.column_stack([own, own_benchmarks(world, tried[:, len(trials) :])]) if others else own
     train_days = world.market.train.stop - world.market.train.start
 
     luck = luck_of_winner(
-        everyone,
-        own,
+        tried,
+        tried_benchmarks,
         winner=place,
         train_days=train_days,
         risk_aversion=gamma,
         asset_volatility=moments(records.asset).deviation * math.sqrt(DAYS),
         seed=stream_seed(request.seed, "luck"),
-        simulated=simulated,
+        # the rule cannot choose an earlier trial, so that its simulated terms do not matter
+        simulated=np.vstack([simulated, np.zeros((len(others), simulated.shape[1]))]),
         weights=weights,
         goal=request.goal,
         # an agent's candidate is not chosen by the rule alone
@@ -112,6 +121,7 @@ def judge_luck(
     return Luck(
         trials=len(trials),
         ledger_trials=ledger_trials,
+        uncovered_trials=ledger_trials - len(trials) - len(others),
         observations=records.winner.size,
         winner_p=luck.p_value,
         single_step_p=luck.single_step_p_value,

@@ -102,7 +102,7 @@ def test_a_longer_ledger_leaves_less_skill(world, finished_search, records, luck
     more = judge(world, finished_search, records, 1_000)
     assert more.deflated_sharpe < luck.deflated_sharpe
     assert more.active_deflated_sharpe < luck.active_deflated_sharpe
-    same = {"ledger_trials": 0, "deflated_sharpe": 0.0, "active_deflated_sharpe": 0.0}
+    same = {"ledger_trials": 0, "uncovered_trials": 0, "deflated_sharpe": 0.0, "active_deflated_sharpe": 0.0}
     assert more.model_copy(update=same) == luck.model_copy(update=same)
 
 
@@ -156,6 +156,25 @@ def test_a_choice_that_the_rule_did_not_make_is_judged_by_the_single_step_test(w
     actual = judge_luck(world, trials, finished_search.series, candidate, records, 12)
     assert actual.winner_p is None
     assert 0.0 < actual.single_step_p <= 1.0
+
+
+def test_earlier_trials_enter_the_test_of_the_best_trial_alone(world, finished_search, records, luck) -> None:
+    days = luck.observations
+    random = np.random.default_rng(5)
+    asset = world.replay([world.constant(0.5)]).series[0, 0, unlocked_days(world)]
+    noise = [np.stack([asset + random.normal(0.0, 0.001, days), np.ones(days)]) for _ in range(20)]
+    longer = np.hstack([np.zeros((2, 50)), noise[0]])
+    assert luck.uncovered_trials == 0
+
+    def with_earlier(series):
+        trials = finished_search.trials
+        return judge_luck(world, trials, finished_search.series, trials[0], records, 12 + 21, series)
+
+    more = with_earlier([*noise, noise[0][:, 30:]])
+    assert more.uncovered_trials == 1, "the last series starts later than the days that are judged"
+    assert more.single_step_p > luck.single_step_p
+    assert (more.winner_p, more.loss, more.spa_p) == (luck.winner_p, luck.loss, luck.spa_p)
+    assert with_earlier([longer, *noise[1:], noise[0][:, 30:]]) == more, "only the days of this run count"
 
 
 def colour_of(luck) -> str:
