@@ -52,7 +52,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     async def content() -> bytes:
         prices = await BundledPrices().load("sp500")
-        data, request, _ = await complete(BundledPrices(), FITTED)
+        completed = await complete(BundledPrices(), FITTED)
+        request = completed.request
         world = World(build_market(prices, request), request)
         configs = sobol(request.space, 20, seed=1, avoid=())
         (evaluations,) = (world.evaluate(configs, scenario) for scenario in request.scenarios)
@@ -71,7 +72,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
             for k, config in enumerate(configs)
         ]
-        return encode(fit(await problem_of(request, data), trials))
+        return encode(fit(await problem_of(request, completed.data), trials))
 
     (folder / FILE).write_bytes(asyncio.run(content()))
     return folder
