@@ -45,6 +45,7 @@ from tests.graphs.runs.approval_process import LOW
 ROOT = Path(__file__).parents[3]
 JOKE = "tell me a joke"
 SEARCH = "optimize the S&P 500 with 10% volatility, 10 trials, 100 paths, 1 year, base case and bear market"
+RETURNS = {"A": [0.01, 0.02, -0.01, 0.03, -0.02], "B": [0.02, 0.01, -0.02, 0.02, -0.01]}
 REQUEST = OptimizationRequest(
     name="Small",
     trials=10,
@@ -318,27 +319,32 @@ def test_prices_are_imported_and_read(client):
         client.prices(["NIX"])
 
 
-def test_computed_numbers_have_the_types_of_the_server(client):
-    returns = {"A": [0.01, 0.02, -0.01, 0.03, -0.02], "B": [0.02, 0.01, -0.02, 0.02, -0.01]}
-    equal = client.risk_parity(RiskParityRequest(returns=returns))
+def test_optimized_portfolios_have_the_types_of_the_server(client):
+    equal = client.risk_parity(RiskParityRequest(returns=RETURNS))
     assert sum(equal.result.weights.values()) == pytest.approx(1.0)
-    assert client.hrp(HrpRequest(returns=returns, variant="skfolio")).result.weights.keys() == {"A", "B"}
-    tail = client.minimum_cvar(MinimumCvarRequest(returns=returns, level=0.8))
+    assert client.hrp(HrpRequest(returns=RETURNS, variant="skfolio")).result.weights.keys() == {"A", "B"}
+    tail = client.minimum_cvar(MinimumCvarRequest(returns=RETURNS, level=0.8))
     assert sum(tail.result.metrics.cvar_contribution.values()) == pytest.approx(
         tail.result.metrics.conditional_value_at_risk
     )
-    diversified = client.maximum_diversification(MaximumDiversificationRequest(returns=returns))
+    diversified = client.maximum_diversification(MaximumDiversificationRequest(returns=RETURNS))
     assert diversified.result.metrics.diversification_ratio >= 1.0
-    assert set(diversified.to_frame().index) == set(returns)
-    assert len(client.frontier(FrontierRequest(returns=returns, num_portfolios=5)).result.portfolios) == 5
+    assert set(diversified.to_frame().index) == set(RETURNS)
+    assert len(client.frontier(FrontierRequest(returns=RETURNS, num_portfolios=5)).result.portfolios) == 5
+
+
+def test_risk_has_the_types_of_the_server(client):
     stress = StressRequest(loss=0.2, shocks={"sp500": -0.3})
     risk = client.risk(RiskRequest(holdings={"AAPL": 0.6, "cash": 0.4}, stress=stress))
     assert risk.reverse_stress is not None
     assert [row.asset for row in risk.reverse_stress.moves] == ["AAPL"]
     assert risk.reverse_stress.moves[0].move == pytest.approx(-0.2 / 0.6)
     assert risk.to_frame().loc["risk_factor_1_move", "value"] == -0.3
+
+
+def test_simulations_and_evaluations_have_the_types_of_the_server(client):
     simulated = client.simulate(
-        SimulationRequest(weights={"A": 0.6, "B": 0.4}, returns=returns, num_simulations=50, num_periods=10)
+        SimulationRequest(weights={"A": 0.6, "B": 0.4}, returns=RETURNS, num_simulations=50, num_periods=10)
     )
     assert client.analyze(simulated.id).simulation_id == simulated.id
     foreseen = client.estimate(REQUEST)

@@ -233,14 +233,40 @@ async def test_a_branch_needs_an_existing_turn(number, home_with_run):
 
 
 async def test_one_of_two_concurrent_messages_is_answered_and_the_other_rejected(home_with_run):
+    begun: set[str] = set()
+    both = asyncio.Event()
+
+    async def begin(text: str) -> None:
+        """Wait until both messages are being answered or rejected, so that neither comes after the other's answer."""
+        begun.add(text)
+        if len(begun) == 2:
+            both.set()
+        await both.wait()
+
+    class Concurrent(EmbeddedPlanner):
+        message: str
+
+        async def _agenerate(self, messages, *args, **options):
+            await begin(self.message)
+            return await super()._agenerate(messages, *args, **options)
+
+        async def _astream(self, messages, *args, **options):
+            await begin(self.message)
+            async for chunk in super()._astream(messages, *args, **options):
+                yield chunk
+
     async def tried(dependencies, text: str) -> bool:
         try:
             await send_message(dependencies, text)
         except Unanswered:
+            await begin(text)
             return False
         return True
 
-    async with open_dependencies(home_with_run) as one, open_dependencies(home_with_run) as other:
+    async with (
+        open_dependencies(home_with_run, Concurrent(message=LUCK)) as one,
+        open_dependencies(home_with_run, Concurrent(message=COSTS)) as other,
+    ):
         outcomes = await asyncio.gather(tried(one, LUCK), tried(other, COSTS))
         assert sorted(outcomes) == [False, True]
         assert (await conversation_of(one.store, OWNER, TALK)).turns == 2
