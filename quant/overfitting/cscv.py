@@ -16,7 +16,7 @@ from quant.numeric.elementary import log, normal_quantile
 from quant.numeric.errors import DataError
 from quant.numeric.moments import NO_VARIATION, checked_matrix
 from quant.numeric.returns import Returns
-from quant.overfitting.ranks import first_maximum, rank_from_below
+from quant.overfitting.ranks import failure, first_maximum, rank_from_below
 
 SelectionRule: TypeAlias = Callable[[Floats], int]
 """Chooses a trial: read-only returns of shape (t, N) in time order go in, a column of them comes out."""
@@ -34,7 +34,8 @@ class OverfittingProbability:
     """
 
     probability: float
-    """Share of the splits with a logit at or below 0: the selected trial ranks in the worse half out of sample."""
+    """Share of the splits with a logit at or below 0: the selected trial ranks in the worse half out of sample. A
+    logit of 0 that comes from ties counts half."""
     interval: tuple[float, float]
     """95%, Wilson's, the share taken as one of about ten independent splits; see `probability_of_overfitting`."""
     logits: Floats
@@ -143,7 +144,7 @@ def _splits(
     selected: Ints,
     out: Floats,
 ) -> None:
-    """Fill `out` (4, splits): logit, Sharpe ratio in and out of sample, mean Sharpe ratio of all out of sample.
+    """Fill `out` (5, splits): logit, Sharpe ratio in and out of sample, mean Sharpe ratio of all out of sample, failure.
 
     `tables` (4, subsets, N): sums over the subsets of the lower and of the upper blocks, then sums of squares.
     """
@@ -181,6 +182,7 @@ def _splits(
             out[1, place] = ratios[side, winner]
             out[2, place] = ratios[1 - side, winner]
             out[3, place] = mean
+            out[4, place] = failure(ratios[1 - side], winner)
 
 
 @compiled
@@ -242,7 +244,8 @@ def probability_of_overfitting(returns: ArrayLike | Returns, splits: int = 16) -
     History is cut into `splits` blocks of one length; rows that do not fill a block are dropped from the start. For
     each way to choose half of the blocks, the trial with the highest Sharpe ratio there is ranked by its Sharpe ratio
     on the other half: :math:`\omega = \mathrm{rank} / (N + 1)`, average ranks for ties, gives the logit
-    :math:`\lambda = \ln(\omega / (1 - \omega))`, and the probability is the share of :math:`\lambda \le 0`.
+    :math:`\lambda = \ln(\omega / (1 - \omega))`, and the probability is the share of :math:`\lambda \le 0`. A
+    :math:`\lambda` of 0 that comes from ties counts half, so that equal trials have a probability of 0.5, not of 1.
 
     Splits share their blocks, so 12,870 of them carry far less evidence: where nothing has skill the share has a
     deviation of about 0.16 from one sample to the next (16 blocks), that of 0.25 / 0.16**2 = 9.8 independent splits,
@@ -297,10 +300,10 @@ def probability_of_overfitting(returns: ArrayLike | Returns, splits: int = 16) -
     halves = np.fromiter(combinations(range(splits), half), dtype=np.dtype((np.int64, half)), count=count)
     masks = np.sum(np.left_shift(np.int64(1), halves), axis=1)
     selected = np.empty(count, dtype=np.int64)
-    out = np.empty((4, count))
+    out = np.empty((5, count))
     _splits(masks, tables, centre, float((rows - remainder) // 2), NO_VARIATION, selected, out)
 
-    probability = float(np.count_nonzero(out[0] <= 0.0) / count)
+    probability = float(np.sum(out[4]) / count)
     slope, intercept, spread = _line(out[1], out[2])
     first, second = _dominance(np.sort(out[2]), np.sort(out[3]))
     return OverfittingProbability(

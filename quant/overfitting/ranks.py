@@ -1,4 +1,4 @@
-"""Winner and rank of one of many values, as the kernels of the two cross-validations take them."""
+"""Winner, rank and failure of one of many values, as the kernels of the two cross-validations take them."""
 
 from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
@@ -24,3 +24,22 @@ def rank_from_below(values: Floats, winner: int) -> float:
         below += values[k] < value
         equal += values[k] == value
     return below + 0.5 * (equal + 1)
+
+
+@compiled
+def failure(values: Floats, winner: int) -> float:
+    """Whether ``values[winner]`` ranks at or below the middle of `values` (K,): 1 or 0, or 0.5.
+
+    0.5 is a tie around the middle, such as all values equal: the values then do not say on which side it ranks. The
+    middle rank of an odd number of values, held alone, counts as below, as in Bailey et al. (lambda <= 0).
+    """
+    value = values[winner]
+    below = 0
+    equal = 0
+    for k in range(values.size):
+        below += values[k] < value
+        equal += values[k] == value
+    above = values.size - below - equal
+    if below != above:
+        return 1.0 if below < above else 0.0
+    return 0.5 if equal > 1 else 1.0

@@ -16,7 +16,7 @@ from quant.numeric.frozen import Frozen
 from quant.numeric.returns import Returns
 from quant.numeric.units import DAYS
 from quant.overfitting.cscv import SelectionRule, apply_rule, checked_blocks, wilson_interval
-from quant.overfitting.ranks import first_maximum, rank_from_below
+from quant.overfitting.ranks import failure, first_maximum, rank_from_below
 from quant.strategies.goal import Goal
 from quant.strategies.objective import GOAL_CODES, checked_weights, score_into
 
@@ -27,7 +27,8 @@ class Overfitting(Frozen):
     """Probability of backtest overfitting, by combinatorially symmetric cross-validation."""
 
     probability: Annotated[float, Field(ge=0.0, le=1.0)]
-    """Share of splits in which the selected trial ranks at or below the middle out of sample."""
+    """Share of splits in which the selected trial ranks at or below the middle out of sample; a tie around the middle
+    counts half."""
     low: float
     """95% interval, Wilson's: the share counts as one of about ten independent splits."""
     high: float
@@ -112,8 +113,8 @@ def _splits(
     own_squares: Floats,
     out: Floats,
 ) -> None:
-    """Fill `out` (splits, 5): rank, performance in and out of sample, rank by the Sharpe ratio, utility over the
-    trial's own benchmark, whose block sums are `own_sums` and `own_squares`.
+    """Fill `out` (splits, 6): rank, performance in and out of sample, failure by the Sharpe ratio, utility over the
+    trial's own benchmark, whose block sums are `own_sums` and `own_squares`, failure.
 
     `values` (K, S + 1) holds the constant terms; its last column is overwritten with the history
     term of each half in turn. `choices` (splits,) holds what a rule chose; if empty, the objective chooses.
@@ -153,16 +154,17 @@ def _splits(
             out[split, 0] = rank_from_below(term[1 - half], winner)
             out[split, 1] = term[half, winner]
             out[split, 2] = term[1 - half, winner]
-            out[split, 3] = rank_from_below(sharpe[1 - half], first_maximum(sharpe[half]))
+            out[split, 3] = failure(sharpe[1 - half], first_maximum(sharpe[half]))
             other = 1 - half
             out[split, 4] = _utility_of(total[other, winner], square[other, winner], days, gamma)
             out[split, 4] -= _utility_of(own_total[other, winner], own_square[other, winner], days, gamma)
+            out[split, 5] = failure(term[other], winner)
             split += 1
 
 
 @compiled
-def _summary(out: Floats, trials: int, edges: Floats, counts: Ints) -> tuple[int, int, int, float, float]:
-    """Count logits <= 0, the same by Sharpe, losses; the sums of a regression; fill `counts`."""
+def _summary(out: Floats, trials: int, edges: Floats, counts: Ints) -> tuple[float, float, int, float, float]:
+    """Count failures, the same by Sharpe, losses; the sums of a regression; fill `counts`."""
     splits = out.shape[0]
     mean_in = 0.0
     mean_out = 0.0
@@ -171,14 +173,14 @@ def _summary(out: Floats, trials: int, edges: Floats, counts: Ints) -> tuple[int
         mean_out += out[i, 2]
     mean_in /= splits
     mean_out /= splits
-    failures = 0
-    failed_sharpe = 0
+    failures = 0.0
+    failed_sharpe = 0.0
     losses = 0
     xx = 0.0
     xy = 0.0
     for i in range(splits):
-        failures += 2.0 * out[i, 0] <= trials + 1.0
-        failed_sharpe += 2.0 * out[i, 3] <= trials + 1.0
+        failures += out[i, 5]
+        failed_sharpe += out[i, 3]
         losses += out[i, 4] <= 0.0
         xx += (out[i, 1] - mean_in) * (out[i, 1] - mean_in)
         xy += (out[i, 1] - mean_in) * (out[i, 2] - mean_out)
@@ -310,7 +312,8 @@ def backtest_overfitting(
     history term recomputed from the half; the first of equal maxima wins. The winner's rank by the
     history term on the other half, :math:`\omega = \mathrm{rank} / (K + 1)` with average ranks for
     ties, gives the logit :math:`\lambda = \ln(\omega / (1 - \omega))`; the probability is the share
-    of :math:`\lambda \le 0`. Rows that do not fill a block are dropped from the start.
+    of :math:`\lambda \le 0`. A :math:`\lambda` of 0 that comes from ties counts half: equal trials
+    have a probability of 0.5. Rows that do not fill a block are dropped from the start.
 
     Splits share their blocks, so 12,870 of them carry far less evidence: where nothing has skill
     the share has a deviation of about 0.16 from one sample to the next, that of
@@ -369,7 +372,7 @@ def backtest_overfitting(
     _block_sums(returns, remainder, sums, squares)
     _block_sums(own, remainder, own_sums, own_squares)
     splits = math.comb(blocks, blocks // 2)
-    out = np.empty((splits, 5))
+    out = np.empty((splits, 6))
     half_days = float((days - remainder) // 2)
     choices = np.empty(0, dtype=np.int64) if rule is None else _choices(returns[remainder:], blocks, rule)
     code = GOAL_CODES[goal]

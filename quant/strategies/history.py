@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from quant.strategies.kernel import FALL_BINS, LOSS_BINS, STATISTICS
 from quant.strategies.rules import FREQUENCIES, ExternalKey, ModelParameters, Rules, model_of, signal_key
 from quant.strategies.signals import GARCH_HORIZON, volatility_signal
 from quant.volatility.garch import garch_signal
+
+VOLATILITY_FLOOR: Final = 0.1
+"""Lowest estimate in the fit of a trained constant, as a share of the volatility of the training days."""
 
 
 @dataclass(frozen=True)
@@ -253,7 +257,9 @@ def trained_constant(
     """Variance constant of Moreira and Muir, fitted on training days, per unit of target volatility.
 
     With weight = constant * target / variance, unbounded and rebalanced daily, the annual volatility over the days
-    `start` ... `end` - 1 is the target. Days from `end` on are not read.
+    `start` ... `end` - 1 is the target. Days from `end` on are not read. In the fit an estimate has a floor, a tenth of
+    the volatility of those days: a window without a loss has a downside deviation of zero, and without the floor that
+    one window would decide the constant.
 
     Parameters
     ----------
@@ -313,13 +319,22 @@ def _scaled_volatility(
         volatility[:, 0] = external
     else:
         volatility_signal(kind, lookback, decay, logs, excess, volatility)
-    total, squares = 0.0, 0.0
+    scaled = excess[start:, 0].copy()
+    floor = max(VOLATILITY_FLOOR * _annual_deviation(scaled), 1e-6)
     for t in range(start, days):
-        sigma = max(volatility[t - 1 - lag, 0], 1e-6)
-        x = excess[t, 0] / (sigma * sigma)
+        sigma = max(volatility[t - 1 - lag, 0], floor)
+        scaled[t - start] /= sigma * sigma
+    return _annual_deviation(scaled)
+
+
+@compiled
+def _annual_deviation(values: Floats) -> float:
+    """Annual volatility of daily values, shape (T,)."""
+    total, squares = 0.0, 0.0
+    for x in values:
         total += x
         squares += x * x
-    n = float(days - start)
+    n = float(values.size)
     return math.sqrt(DAYS * (squares - total * total / n) / (n - 1.0))
 
 

@@ -124,9 +124,22 @@ def test_rows_before_the_first_block_are_not_read() -> None:
 def test_equal_or_constant_trials_rank_in_the_middle() -> None:
     result = probability_of_overfitting(np.repeat(noise(7, 400, 1), 5, axis=1))
     assert (result.logits == 0.0).all()
-    assert result.probability == 1.0
+    assert result.probability == 0.5
     constant = probability_of_overfitting(np.full((64, 3), 0.001))
-    assert (constant.probability, constant.degradation_slope, constant.degradation_intercept) == (1.0, None, None)
+    assert (constant.probability, constant.degradation_slope, constant.degradation_intercept) == (0.5, None, None)
+
+
+@pytest.mark.parametrize("twins", [2, 3])
+def test_ties_around_the_middle_count_half_and_other_ties_as_they_rank(twins: int) -> None:
+    """Of twice as many trials, each has a twin: where a pair is the middle one, its logit is 0 because of the tie."""
+    single = noise(11, 320, 3)
+    result = probability_of_overfitting(np.repeat(single, twins, axis=1), splits=8)
+    alone = probability_of_overfitting(single, splits=8)
+    np.testing.assert_array_equal(np.sign(result.logits), np.sign(alone.logits))
+    middle = np.mean(alone.logits == 0.0)
+    assert middle > 0.0
+    assert alone.probability == np.mean(alone.logits <= 0.0)
+    assert result.probability == pytest.approx(np.mean(alone.logits < 0.0) + 0.5 * middle, rel=1e-12)
 
 
 def test_a_large_mean_costs_no_digits() -> None:

@@ -491,10 +491,29 @@ def test_the_fitted_constant_reaches_the_target_where_it_was_fitted(index: Histo
         2.0 * (windows(np.minimum(excess, 0.0), lookback) ** 2).mean(axis=1)
     )  # fmt: skip
     variance = np.append(np.full(lookback - 1, np.nan), 252 * sample)
-    target = 0.10
-    weight = constant * target / variance[START - 1 - lag : end - 1 - lag]
+    target, floor = 0.10, 0.1 * np.sqrt(252) * excess[START:end].std(ddof=1)
+    weight = constant * target / np.maximum(variance[START - 1 - lag : end - 1 - lag], floor**2)
     volatility = np.sqrt(252) * (weight * excess[START:end]).std(ddof=1)
     assert volatility == pytest.approx(target, rel=1e-9)
+
+
+def test_days_without_a_loss_do_not_decide_the_fitted_constant(index: History) -> None:
+    """Ten days without a loss have a downside deviation of 0; the fit counts it as a tenth of the volatility."""
+    lag, end, lookback, target = 2, 5000, 10, 0.10
+    config = example_of(
+        "inverse_vol_squared", variance_constant="trained", estimator="downside", lookback_days=lookback
+    )
+    excess = index.returns - index.cash
+    estimate = np.sqrt(2 * 252 * (windows(np.minimum(excess, 0.0), lookback) ** 2).mean(axis=1))
+    known = np.append(np.full(lookback - 1, np.nan), estimate)[START - 1 - lag : end - 1 - lag]
+    scored = excess[START:end]
+    floor = 0.1 * np.sqrt(252) * scored.std(ddof=1)
+    assert known.min() < 0.01 * floor
+    constant = trained_constant(config, index, start=START, end=end, lag=lag)
+    weight = constant * target / np.maximum(known, floor) ** 2
+    assert np.sqrt(252) * (weight * scored).std(ddof=1) == pytest.approx(target, rel=1e-9)
+    record = run(config, Mandate(), index, end=end, trained=lambda _: constant)
+    assert record.series[0, HELD, START:end].mean() > 0.1
 
 
 @pytest.mark.parametrize("estimator", ["garch", "implied"])
