@@ -26,6 +26,10 @@ from quant.worlds.paths import PathModel, path_model
 from quant.worlds.regimes import labels
 from quant.worlds.scenario import Scenario
 
+_SMALL_DEVIATION = 0.02
+"""Mean distance of the daily weight from its mean below which a config keeps one weight: less than 1% or more than 99%
+of one leg."""
+
 
 @dataclass(frozen=True)
 class World:
@@ -168,6 +172,12 @@ class World:
             )
             statistics[places], series[places] = part.statistics, part.series
         return Replay(statistics=statistics, series=series, start=market.train.start)
+
+    def keep_one_weight(self, configs: Sequence[StrategyConfig]) -> list[bool]:
+        """Whether the risky weight of each config hardly changes on training days, as in all cash or full weight."""
+        train = self.market.train
+        weights = self.replay(configs, end=train.stop).series[:, 1, train]
+        return [float(np.sum(np.abs(w - np.sum(w) / w.size))) / w.size < _SMALL_DEVIATION for w in weights]
 
     def on_history(self, config: StrategyConfig, series: Floats, part: slice) -> Evaluation:
         """Compute the metrics of one record of `replay`, shape (4, T), over `part`."""

@@ -144,7 +144,7 @@ def _splits(
     selected: Ints,
     out: Floats,
 ) -> None:
-    """Fill `out` (5, splits): logit, Sharpe ratio in and out of sample, mean Sharpe ratio of all out of sample, failure.
+    """Fill `out` (5, splits): logit, Sharpe ratio in and out of sample, that of all on average out of sample, failure.
 
     `tables` (4, subsets, N): sums over the subsets of the lower and of the upper blocks, then sums of squares.
     """

@@ -19,12 +19,15 @@ from quant.numeric.errors import DataError
 from quant.numeric.measured import Measured
 from quant.numeric.moments import Moments, checked_series, moments, same_length
 from quant.numeric.returns import Returns
-from quant.numeric.units import BASIS_POINTS, DAYS
+from quant.numeric.units import DAYS
 from quant.performance.growth import checked_total, log_growth
 from quant.performance.historical_tail import TAIL_HORIZON, TAIL_LEVEL, tail_losses
 from quant.performance.sharpe_ratio import sharpe_error
 from quant.strategies.kernel import STATISTIC, summarise_history
 from quant.strategies.metrics import METRICS, Metrics
+
+_HIGHEST_COST: Final = 5_000.0
+_COST_TOLERANCE: Final = 1e-6
 
 
 @dataclass(frozen=True)
@@ -70,40 +73,69 @@ def utility(excess: ArrayLike | Returns, risk_aversion: float) -> float:
     return _utility(moments(excess), risk_aversion)
 
 
-def break_even_cost_bps(gross_advantage: float, traded: float, *, benchmark_traded: float = 0.0) -> float | None:
+def break_even_cost_bps(advantage: Callable[[float], float]) -> float | None:
     """Trading cost at which an advantage over a benchmark vanishes.
+
+    The root of `advantage`, bracketed from the tangent at zero cost and refined by the Illinois variant of regula
+    falsi to a millionth of a basis point.
 
     Parameters
     ----------
-    gross_advantage : float
-        Utility a year before transaction costs, less the benchmark's; an annual fraction.
-    traded, benchmark_traded : float
-        Value traded a year over wealth: the sum of the absolute changes of the risky weights.
+    advantage : callable
+        Takes a cost in basis points of the value traded; returns the utility a year after that cost, less the
+        benchmark's, an annual fraction. It is called at costs within +-5,000 basis points.
 
     Returns
     -------
     float or None
         Basis points of the value traded, negative for an advantage that is none even without
-        costs; None where the strategy trades no more than its benchmark: costs do not decide.
+        costs; None where costs do not decide: the advantage does not fall as they rise, or no cost
+        within 5,000 basis points uses it up.
 
     Raises
     ------
     DataError
-        If an argument is not finite or a traded value is negative.
+        If the advantage is not finite.
+
+    References
+    ----------
+    Dowell and Jarratt (1971), BIT 11: the Illinois algorithm.
 
     Examples
     --------
-    >>> break_even_cost_bps(0.004, 3.0, benchmark_traded=1.0)
+    >>> round(break_even_cost_bps(lambda cost: 0.004 - 2.0 * cost / 10_000), 6)
     20.0
     """
-    finite = all(math.isfinite(x) for x in (gross_advantage, traded, benchmark_traded))
-    if not finite or traded < 0.0 or benchmark_traded < 0.0:
-        raise DataError(
-            "break-even cost needs finite numbers and traded values that are not negative; "
-            f"got {gross_advantage!r}, {traded!r}, {benchmark_traded!r}"
-        )
-    more = traded - benchmark_traded
-    return gross_advantage / more * BASIS_POINTS if more > 0.0 else None
+
+    def checked(cost: float) -> float:
+        value = advantage(cost)
+        if not math.isfinite(value):
+            raise DataError(f"`advantage` must be finite; at {cost} basis points it is {value!r}")
+        return value
+
+    a, at_a = 0.0, checked(0.0)
+    slope = checked(1.0) - at_a
+    if slope >= 0.0:
+        return None
+    b = min(max(-at_a / slope, -_HIGHEST_COST), _HIGHEST_COST)
+    at_b = checked(b)
+    while at_a * at_b > 0.0:
+        if abs(b) == _HIGHEST_COST:
+            return None
+        a, at_a = b, at_b
+        b = min(max(1.25 * b, -_HIGHEST_COST), _HIGHEST_COST)
+        at_b = checked(b)
+    step = math.inf
+    while at_b != 0.0 and abs(step) > _COST_TOLERANCE:
+        step = at_b * (b - a) / (at_b - at_a)
+        c = b - step
+        at_c = checked(c)
+        if at_c * at_b < 0.0:
+            a, at_a = b, at_b
+        else:
+            at_a *= 0.5
+        b, at_b = c, at_c
+    return b
 
 
 @compiled
@@ -194,7 +226,6 @@ class _Path(NamedTuple):
     total: Floats
     turnover: Floats
     costs: Floats
-    weights: Floats
     risk_aversion: float
     values: Mapping[str, Measured]
 
@@ -223,7 +254,6 @@ ON_HISTORY: Final[Mapping[str, Callable[[_Path], Measured]]] = {
     "expected_shortfall": lambda path: Measured(value=tail_losses(path.total, TAIL_HORIZON, TAIL_LEVEL)[1]),
     "turnover": lambda path: Measured(value=DAYS * moments(path.turnover).mean),
     "cost": lambda path: Measured(value=DAYS * moments(path.costs).mean),
-    "weight_volatility": lambda path: Measured(value=moments(path.weights).deviation),
 }
 """Computes the metrics that have a standard error or another estimator on one history than on a simulated path.
 
@@ -290,5 +320,5 @@ def series_metrics(
         for name, row in METRICS.items()
         if row.path is not None
     }
-    path = _Path(moments(x), x, r, traded, charges, w, risk_aversion, values)
+    path = _Path(moments(x), x, r, traded, charges, risk_aversion, values)
     return Metrics(**values | {name: measure(path) for name, measure in ON_HISTORY.items()})

@@ -292,7 +292,7 @@ class Metrics(Frozen):
         Metric(
             label="Deviation of the weight",
             unit="weight",
-            definition="standard deviation of the daily risky weight",
+            definition="root of the mean squared distance of the daily risky weight from its mean",
             quantity="deviation of the risky weight",
             path=lambda path: math.sqrt(max(path.squared_weight - path.weight * path.weight, 0.0)),
             concept="weight",

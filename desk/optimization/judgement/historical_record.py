@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -10,10 +12,10 @@ from desk.optimization.judgement.luck import Records
 from desk.optimization.result import Crisis, Fact, Year
 from quant.numeric.arrays import Floats
 from quant.numeric.moments import skewness
-from quant.numeric.units import BASIS_POINTS
 from quant.performance.calendar_returns import CRISES
 from quant.performance.growth import Drawdown, calendar_years, worst_drawdown
 from quant.performance.regression import alpha_beta, tracking_error
+from quant.strategies.config import StrategyConfig
 from quant.strategies.history_metrics import break_even_cost_bps, utility, volatility_target_error
 
 
@@ -56,20 +58,16 @@ def facts(
     world: World,
     records: Records,
     weights: Floats,
-    traded: Sequence[float],
+    rules: tuple[StrategyConfig, StrategyConfig],
     all_years: Sequence[Year],
 ) -> tuple[Fact, ...]:
-    """Compute the facts; `weights` (2, T) and `traded` (yearly value over wealth) of winner and benchmark."""
+    """Compute the facts; `weights` (2, T) and `rules` of winner and benchmark."""
     request, part = world.request, unlocked_days(world)
-    gamma = request.mandate.risk_aversion
     totals = [world.total(x, part) for x in (records.winner, records.benchmark)]
     falls = [worst_drawdown(t) for t in totals]
     recoveries = [_recovery(f) for f in falls]
     up = [y for y in all_years if y.asset > 0.0]
     given_up = math.fsum(y.asset - y.winner for y in up) / len(up) if up else None
-    cost = request.mandate.transaction_cost_bps / BASIS_POINTS
-    advantage = utility(records.winner, gamma) - utility(records.benchmark, gamma)
-    advantage += cost * (traded[0] - traded[1])
     against = alpha_beta(records.winner, records.asset)
     target = request.mandate.target_volatility
     errors = [volatility_target_error(t, target) for t in totals]
@@ -84,7 +82,7 @@ def facts(
         fact(
             "break_even_cost",
             "Cost of a trade that uses the advantage up",
-            break_even_cost_bps(advantage, traded[0], benchmark_traded=traded[1]),
+            break_even_cost_bps(partial(_advantage, world, rules)),
             "bps",
         ),
         fact("tracking_error", "Tracking error", tracking_error(records.winner, records.benchmark), "fraction"),
@@ -96,6 +94,14 @@ def facts(
         fact("target_error", "Distance of 60-day volatility from target", errors[0].error, "fraction", errors[1].error),
         fact("target_noise", "Of which sampling noise", errors[0].noise_floor, "fraction"),
     )
+
+
+def _advantage(world: World, rules: tuple[StrategyConfig, StrategyConfig], cost_bps: float) -> float:
+    """Utility a year of the first rule less that of the second, both replayed at this cost of a trade."""
+    mandate = world.request.mandate.model_copy(update={"transaction_cost_bps": cost_bps})
+    charged = replace(world, request=world.request.model_copy(update={"mandate": mandate}))
+    first, second = charged.replay(rules).series[:, 0, unlocked_days(world)]
+    return utility(first, mandate.risk_aversion) - utility(second, mandate.risk_aversion)
 
 
 def _mean(values: Floats) -> float:

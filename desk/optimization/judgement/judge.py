@@ -50,7 +50,7 @@ from desk.optimization.search.search import evaluations_by_scenario
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.arrays import Floats
 from quant.numeric.measured import Measured
-from quant.numeric.units import BASIS_POINTS, DAYS
+from quant.numeric.units import BASIS_POINTS
 from quant.strategies.config import SHAPES, StrategyConfig
 from quant.strategies.importance import main_effects
 from quant.strategies.kernel import STATISTIC
@@ -158,7 +158,6 @@ def _judge_winner(
         benchmark_table, 0, benchmark_table.place(constant(matched)), weights, matched, timing, error
     )
     all_years = years(world, records)
-    traded = [_traded(replay[k, 2]) for k in range(2)]
 
     sensitivity = Sensitivity(world, choice, table, constant(matched))
     premium = sensitivity.premium()
@@ -190,7 +189,7 @@ def _judge_winner(
             checks,
             check_limits(request, table.by_scenario(table.place(config))),
         ),
-        "facts": facts(world, records, replay[:2, 1], traded, all_years),
+        "facts": facts(world, records, replay[:2, 1], (config, constant(matched)), all_years),
         "years": all_years,
         "crises": crises(world, records),
         "luck": luck,
@@ -290,11 +289,6 @@ def _outcomes(
             )
         )
     return tuple(outcomes)
-
-
-def _traded(turnover: Floats) -> float:
-    """Value traded per year, relative to wealth."""
-    return float(np.sum(turnover)) * DAYS / turnover.size
 
 
 def _next_step(world: World, winner: StrategyConfig) -> NextStep:

@@ -13,7 +13,7 @@ from desk.optimization.repositories.trial_repository import series_address
 from desk.optimization.request import OptimizationRequest
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.arrays import Floats
-from quant.strategies.config import StrategyConfig
+from quant.strategies.config import SearchSpace, StrategyConfig
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.search import ROUND, SOBOL_SHARE, propose, sobol, stream_seed
 from quant.strategies.trial import Trial
@@ -90,7 +90,7 @@ def run_search(
         report(status)
 
     while True:
-        batch = _next_batch(job, trials, round_, end - len(trials))
+        batch = _next_batch(world, job, trials, round_, end - len(trials))
         if not batch:
             return "budget" if len(trials) >= end else "exhausted"
         trials += _evaluate(world, simulator, batch, round_, len(trials), stored_trials, store_chunk)
@@ -131,7 +131,7 @@ def is_selectable(request: OptimizationRequest, trial: Trial) -> bool:
 
 
 def _next_batch(
-    job: SearchJob, trials: Sequence[Trial], round_: int, remaining: int
+    world: World, job: SearchJob, trials: Sequence[Trial], round_: int, remaining: int
 ) -> list[tuple[Origin, StrategyConfig]]:
     if remaining <= 0:
         return []
@@ -142,7 +142,7 @@ def _next_batch(
         start = round(SOBOL_SHARE * job.budget) if len(trials) < _ENOUGH_PRIOR else 0
         count = min(max(start, 0 if batch or trials else 1), remaining - len(batch))
         avoid += [c for _, c in batch]
-        batch += _with_origin("sobol", sobol(job.space, count, seed=seed, avoid=avoid))
+        batch += _with_origin("sobol", _varied(world, job.space, count, seed, avoid))
         if batch:
             return batch
     leading = [t for t in trials if not t.screened]
@@ -152,8 +152,23 @@ def _next_batch(
     missing = count - len(batch)
     if missing:
         avoid += [c for _, c in batch]
-        batch += _with_origin("refill", sobol(job.space, missing, seed=seed, avoid=avoid))
+        batch += _with_origin("refill", _varied(world, job.space, missing, seed, avoid))
     return batch
+
+
+def _varied(
+    world: World, space: SearchSpace, count: int, seed: int, avoid: Sequence[StrategyConfig]
+) -> list[StrategyConfig]:
+    """Sobol configs whose weight changes on training days; one that keeps its weight only where no other is left."""
+    varied: list[StrategyConfig] = []
+    constant: list[StrategyConfig] = []
+    while missing := count - len(varied):
+        proposed = sobol(space, missing, seed=seed, avoid=[*avoid, *varied, *constant])
+        if not proposed:
+            break
+        for config, keeps_one in zip(proposed, world.keep_one_weight(proposed), strict=True):
+            (constant if keeps_one else varied).append(config)
+    return (varied + constant)[:count]
 
 
 def _with_origin(origin: Origin, configs: Sequence[StrategyConfig]) -> list[tuple[Origin, StrategyConfig]]:

@@ -15,6 +15,7 @@ from quant.numeric.errors import DataError
 from quant.performance import regression
 from quant.performance.growth import calendar_years, drawdowns, worst_drawdown
 from quant.strategies import history_metrics
+from quant.strategies.kernel import STATISTIC, summarise_history
 from quant.strategies.metrics import Metrics
 
 SAMPLES = [np.random.default_rng(seed).standard_t(df=4, size=750) / 100 for seed in range(4)]
@@ -179,13 +180,33 @@ def test_alpha_of_a_leveraged_market_is_zero_and_its_tracking_error_is_the_rest(
 
 
 def test_at_the_break_even_cost_nothing_is_left_of_the_advantage() -> None:
-    gross, traded, benchmark = 0.0123, 3.7, 0.4
-    cost = history_metrics.break_even_cost_bps(gross, traded, benchmark_traded=benchmark)
-    assert cost is not None
-    assert gross - cost / 10_000 * (traded - benchmark) == pytest.approx(0.0, abs=1e-17)
-    assert history_metrics.break_even_cost_bps(0.01, 1.0, benchmark_traded=1.0) is None
-    below = history_metrics.break_even_cost_bps(-0.01, 1.0)
-    assert below == pytest.approx(-100.0)
+    """Linear, with a curvature to either side, with a jump, and negative without costs."""
+    for advantage, expected in (
+        (lambda cost: 0.0123 - 3.3 * cost / 10_000, 123 / 3.3),
+        (lambda cost: 0.04 - 0.5 * cost / 10_000 - 3.0 * (cost / 10_000) ** 2, 10_000 * (math.sqrt(0.73) - 0.5) / 6.0),
+        (lambda cost: 0.04 - 0.5 * cost / 10_000 + 1.5 * (cost / 10_000) ** 2, 10_000 * (0.5 - 0.1) / 3.0),
+        (lambda cost: 0.01 - cost / 10_000 - (0.5 if cost > 40.0 else 0.0), 40.0),
+        (lambda cost: -0.01 - cost / 10_000, -100.0),
+        (lambda cost: -cost / 10_000, 0.0),
+    ):
+        assert history_metrics.break_even_cost_bps(advantage) == pytest.approx(expected, abs=1e-4)
+
+
+def test_costs_that_do_not_decide_have_no_break_even() -> None:
+    assert history_metrics.break_even_cost_bps(lambda _: 0.01) is None
+    assert history_metrics.break_even_cost_bps(lambda cost: 0.01 + cost / 10_000) is None
+    assert history_metrics.break_even_cost_bps(lambda cost: 0.01 - 1e-9 * cost) is None
+    with pytest.raises(DataError, match=r"must be finite; at 1\.0 basis points"):
+        history_metrics.break_even_cost_bps(lambda cost: math.inf if cost else 0.0)
+
+
+def test_the_deviation_of_the_weight_is_the_same_on_a_history_and_on_a_path() -> None:
+    x = np.random.default_rng(5).normal(0.0, 0.01, size=30)
+    weights = np.linspace(0.2, 0.9, 30)
+    none = np.zeros(30)
+    metrics = history_metrics.series_metrics(x, x, weights, none, none, risk_aversion=2.0, drawdown_limit=None)
+    path = summarise_history(x, x, weights, none, none, 2.0, 0.0)[STATISTIC["weight_volatility"], 0]
+    assert metrics.weight_volatility.value == path == pytest.approx(weights.std(), rel=1e-12)
 
 
 def test_the_noise_floor_is_the_error_at_constant_volatility() -> None:

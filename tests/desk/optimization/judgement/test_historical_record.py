@@ -3,9 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market
 from desk.optimization.judgement.historical_record import CRISES, crises, facts, unlocked_days, years
 from desk.optimization.judgement.luck import Records
+from quant.strategies.mandate import Mandate
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +22,9 @@ def records(rule_series):
 
 
 @pytest.fixture(scope="module")
-def facts_by_name(world, rule_series, records):
-    traded = [float(h[2].mean()) * 252 for h in rule_series[:2]]
-    actual = facts(world, records, rule_series[:2, 1], traded, years(world, records))
+def facts_by_name(world, finished_search, rule_series, records):
+    rules = (finished_search.trials[0].config, world.constant(0.5))
+    actual = facts(world, records, rule_series[:2, 1], rules, years(world, records))
     return {fact.name: fact for fact in actual}
 
 
@@ -106,18 +108,12 @@ def test_upside_given_up_is_the_average_over_rising_years(world, records, facts_
     assert facts_by_name["upside_given_up"].value == pytest.approx(np.mean([y.asset - y.winner for y in up]), rel=1e-9)
 
 
-def test_at_the_break_even_cost_the_advantage_is_gone(
-    prices, make_request, world, finished_search, facts_by_name
-) -> None:
-    """Trades are charged again at the cost found; what is left is of second order."""
+def test_at_the_break_even_cost_the_advantage_is_gone(prices, make_request, finished_search, facts_by_name) -> None:
+    """Both rules are replayed under a mandate with that cost: utility is not linear in costs."""
     rate = facts_by_name["break_even_cost"].value
-    part = unlocked_days(world)
-    free, costly = [], []
-    for factor, out in ((0.0, free), (1.0, costly)):
-        records = world.replay([finished_search.trials[0].config, world.constant(0.5)], cost_factor=factor).series[
-            :, 0, part
-        ]
-        out += [252 * (r.mean() - np.var(r, ddof=1)) for r in records]  # a risk aversion of 2
-    gained = free[0] - free[1]
-    lost_per_bp = (gained - (costly[0] - costly[1])) / world.request.mandate.transaction_cost_bps
-    assert rate == pytest.approx(gained / lost_per_bp, rel=0.02)
+    request = make_request(mandate=Mandate().model_copy(update={"transaction_cost_bps": rate}))
+    charged = World(build_market(prices, request), request)
+    rules = [finished_search.trials[0].config, charged.constant(0.5)]
+    series = charged.replay(rules).series[:, 0, unlocked_days(charged)]
+    first, second = (252 * (r.mean() - np.var(r, ddof=1)) for r in series)  # a risk aversion of 2
+    assert first == pytest.approx(second, abs=1e-10)

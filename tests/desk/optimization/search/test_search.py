@@ -249,3 +249,27 @@ def test_another_seed_searches_elsewhere(world, forty, job, execute_search) -> N
     request = world.request.model_copy(update={"seed": 4})
     other = execute_search(type(world)(world.market, request), job(request, budget=10))
     assert [t.config for t in other.trials] != [t.config for t in forty.trials[:10]]
+
+
+def test_rules_that_keep_one_weight_are_tried_only_where_no_other_is_left(world, job, execute_search) -> None:
+    """A low floor with a high multiplier is full weight on every training day; a high one is no constant."""
+    space = SearchSpace(
+        weight_functions=("cppi",), floor=(0.80, 0.95), multiplier=(3.0, 5.0), rebalancing=("monthly",),
+        no_trade_band=(0.0, 0.05),
+    )  # fmt: skip
+    actual = execute_search(world, job(world.request, space=space, budget=8))
+    train = world.market.train
+    averages = {t.config: world.replay([t.config]).series[0, 1, train].mean() for t in actual.trials}
+    assert len(averages) == size(space) == 8
+    full = [config for config, average in averages.items() if average > 0.99]
+    assert {(config.floor, config.multiplier) for config in full} == {(0.80, 5.0)}
+    start = [t.config for t in actual.trials if t.origin == "sobol"]
+    assert len(start) == 3
+    assert not set(start) & set(full)
+    assert set(full) & {t.config for t in actual.trials if t.origin in {"sampler", "refill"}} == set(full)
+
+
+def test_a_space_of_rules_that_keep_one_weight_is_searched_all_the_same(world, job, execute_search) -> None:
+    space = SearchSpace(weight_functions=("cppi",), floor=(0.80,), multiplier=(5.0,), rebalancing=("monthly",))
+    actual = execute_search(world, job(world.request, space=space, budget=10))
+    assert len(actual.trials) == size(space) == 4
