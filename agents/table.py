@@ -5,12 +5,14 @@ the embedded planner need no further list.
 """
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 
 from agents import declarations
 from agents.declaration import Declaration
+from desk.base.text import spaced
 from desk.governance.usage import AgentName
+from desk.optimization.answers import Decision
 
 
 def _declared() -> Iterator[Declaration]:
@@ -28,3 +30,18 @@ OPTIMIZATION_AGENTS = {name: agent for name, agent in AGENTS.items() if agent.wo
 ASSISTANT = AGENTS["assistant"]
 INTERRUPTIONS = {name: agent.interruption for name, agent in AGENTS.items()}
 """What is missing of a result if a budget was spent before the agent had answered."""
+
+
+def order_decisions(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
+    """In the order of `AGENTS`; decisions of agents of an earlier version come last, by their stored names."""
+    order = {name: place for place, name in enumerate(AGENTS)}
+    return tuple(sorted(decisions, key=lambda d: (order.get(d.agent, len(order)), d.agent, d.ordinal)))
+
+
+def absence_sentences(decisions: Iterable[Decision]) -> tuple[str, ...]:
+    """The warnings in a result about agents that gave no answer, each once; a spent budget has its own label."""
+    silent = (d.agent for d in decisions if d.author == "abstained" and d.abstained_for != "budget")
+    return tuple(
+        AGENTS[name].absence_sentence if name in AGENTS else f"The {spaced(name)} gave no answer."
+        for name in dict.fromkeys(silent)
+    )

@@ -24,7 +24,7 @@ from langgraph.types import interrupt
 
 from agents.build import Agent
 from agents.models.failures import ModelFailure
-from agents.table import AGENTS, INTERRUPTIONS, OPTIMIZATION_AGENTS
+from agents.table import AGENTS, INTERRUPTIONS, OPTIMIZATION_AGENTS, absence_sentences, order_decisions
 from desk.base.errors import InvalidInput
 from desk.figures.figures import Claim, Figure, RenderedClaim, Section
 from desk.figures.guard.claims import Draft, render, violations
@@ -253,6 +253,7 @@ async def aggregate(state: State, run: Execution, node_log: NodeLog) -> Update:
     earlier = await load_earlier_trials(
         context.store, context.owner, context.ledger, context.request.mandate, [trial.digest for trial in trials]
     )
+    decisions = order_decisions(state["decisions"])
     stop = threading.Event()
     try:
         judgement = await asyncio.to_thread(
@@ -261,7 +262,7 @@ async def aggregate(state: State, run: Execution, node_log: NodeLog) -> Update:
             trials,
             series,
             view=state["view"],
-            decisions=_in_order(state),
+            decisions=decisions,
             counts=_counts(state, run, trials),
             ledger_trials=len(trials) + len(earlier.entries),
             earlier=[await load_series(context.store, context.owner, address, rows=2) for address in earlier.series],
@@ -270,7 +271,7 @@ async def aggregate(state: State, run: Execution, node_log: NodeLog) -> Update:
         stop.set()  # otherwise the thread would keep the process from ending
         raise
     await save_ledger(context.store, context.owner, earlier.entries)
-    result = with_ledger(labelled(judgement.result, reasons(_in_order(state), INTERRUPTIONS)), earlier)
+    result = with_ledger(labelled(judgement.result, reasons(decisions, INTERRUPTIONS)), earlier)
     if judgement.history is not None:
         await save_series(context.store, context.owner, judgement.history)
     await save_result(context.store, context.owner, context.run, "judged", result)
@@ -302,7 +303,7 @@ async def finish(state: State, run: Execution, node_log: NodeLog) -> Update:
     """Render the figures of the explanation and store the result."""
     context = run.context
     judged_result = await load_result(context.store, context.owner, context.run, "judged")
-    decisions = _in_order(state)
+    decisions = order_decisions(state["decisions"])
     partial = reasons(decisions, INTERRUPTIONS)
     explanation = [*label_claims(partial), *(render(claim, judged_result.figures) for claim in state["explanation"])]
     final = labelled(_final(judged_result, explanation, state), partial)
@@ -416,11 +417,6 @@ def _mandate(run: Execution) -> str:
     return f"It sets these limits: {limits}." if limits else "It sets no limits."
 
 
-def _in_order(state: State) -> tuple[Decision, ...]:
-    order = list(AGENTS)
-    return tuple(sorted(state["decisions"], key=lambda d: (order.index(d.agent), d.ordinal)))
-
-
 def _counts(state: State, run: Execution, trials: Sequence[Trial]) -> Counts:
     stop_reason = state.get("stopped", "agent")
     if stop_reason == "budget" and plans.remaining_trials(run.context.request, len(trials)):
@@ -431,17 +427,15 @@ def _counts(state: State, run: Execution, trials: Sequence[Trial]) -> Counts:
 
 
 def _final(judged_result: OptimizationResult, explanation: list[RenderedClaim], state: State) -> OptimizationResult:
-    decisions = _in_order(state)
+    decisions = order_decisions(state["decisions"])
     known_ids = {figure.id for figure in judged_result.figures}
     extra = {f.id: f for f in state.get("figures", []) if f.id not in known_ids}
-    silent = (d for d in decisions if d.author == "abstained" and d.abstained_for != "budget")
-    abstained = dict.fromkeys(AGENTS[d.agent].absence_sentence for d in silent)
     return judged_result.model_copy(
         update={
             "manifest": judged_result.manifest.model_copy(update={"decisions": decisions}),
             "explanation": Explanation(claims=(*explanation, *_by_section(state)), author=state["author"]),
             "figures": (*judged_result.figures, *extra.values()),
-            "caveats": (*judged_result.caveats, *abstained),
+            "caveats": (*judged_result.caveats, *absence_sentences(decisions)),
         }
     )
 

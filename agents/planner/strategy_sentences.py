@@ -66,7 +66,12 @@ def _cautions(result: QuickEvaluation) -> Iterator[str]:
     if "lookback_below_rebalancing" in result.warnings:
         yield "Mind that it looks back over fewer days than lie between its trades, so it overlooks some of them."
     if "gap_beyond_floor" in result.warnings:
-        yield "Mind that a day as bad as the worst of history would break through its floor before it can sell."
+        yield (
+            "Mind that a fall as deep as the worst of history between its trades would break through its floor before "
+            "it can sell."
+        )
+    if "one_weight" in result.warnings:
+        yield "Mind that it does not time anything: on history its weight hardly changes."
 
 
 def describe_saved_strategy(result: SavedConfiguration) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)

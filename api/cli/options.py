@@ -186,7 +186,13 @@ WeightFunctions = Annotated[
 ]
 Estimators = Annotated[list[str] | None, option("--estimator", "space.estimators", "Estimator of volatility", SPACE)]
 Lookbacks = Annotated[
-    list[str] | None, option("--lookback", "space.lookback_days", "Window of the estimator in sessions", SPACE)
+    list[str] | None,
+    option(
+        "--lookback",
+        "space.lookback_days",
+        "Window of the estimator in sessions; without --estimator only those with one",
+        SPACE,
+    ),
 ]
 LookbackMonths = Annotated[
     list[str] | None,

@@ -12,6 +12,8 @@ from api.cli.options import OVERRIDES, PATHS
 from desk.base.errors import InvalidInput
 from desk.optimization.request import OptimizationRequest
 from desk.scenarios.schemas import HISTORY
+from quant.strategies.choices import estimators_with
+from quant.strategies.config import LENGTHS
 from quant.worlds.scenario import BUILT_IN, CYCLE, Scenario
 
 MONTH = 21
@@ -94,6 +96,8 @@ def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
         sessions = [_sessions(months) for months in options["lookback_months"]]
         space = request.setdefault("space", {})
         space["lookback_days"] = list(dict.fromkeys([*space.get("lookback_days", []), *sessions]))
+    _match_estimators(request.get("space", {}))
+    _check_dividends(options)
     for name in options.get("free", ()):
         if name not in FREED:
             raise InvalidInput("--free", name, allowed=", ".join(FREED))
@@ -101,6 +105,23 @@ def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
     request["scenarios"] = _scenarios(options)
     _check_limits(request)
     return request
+
+
+def _match_estimators(space: dict[str, Any]) -> None:
+    """A lookback or a decay without estimators leaves the estimators that have one, or others would be tried beside."""
+    lengths = space.keys() & {*LENGTHS}
+    if lengths and "estimators" not in space:
+        space["estimators"] = estimators_with(lengths)
+
+
+def _check_dividends(options: Mapping[str, Any]) -> None:
+    if "dividend_yield" in options and "prices" in options and not options.get("price_index"):
+        raise InvalidInput(
+            "--dividend-yield",
+            options["dividend_yield"],
+            reason=f"{options['dividend_yield']} is not added: the price file counts as total return",
+            allowed="--price-index beside it, for a file without dividends",
+        )
 
 
 def _put(request: dict[str, Any], path: str, value: Any) -> None:

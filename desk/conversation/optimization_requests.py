@@ -12,6 +12,7 @@ from desk.optimization.mandate_limits import LIMITS
 from desk.optimization.request import Limit, OptimizationRequest
 from desk.scenarios.repository import ScenarioCatalog, find_scenario, with_probabilities
 from desk.scenarios.schemas import HISTORY
+from quant.strategies.choices import estimators_with
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -94,6 +95,8 @@ def _space(space: dict[str, Any], wish: Wish) -> None:
         "lookback_days": tuple(amounts.read_sessions(quote) for quote in wish.lookbacks),
     }
     space |= {name: values for name, values in values_by_field.items() if values}
+    if wish.lookbacks and not wish.estimators:  # an estimator without a lookback would be tried beside
+        space["estimators"] = estimators_with({"lookback_days"}, space["estimators"])
 
 
 def _scenarios(base: OptimizationRequest, wish: Wish, book: ScenarioCatalog) -> list[dict[str, Any]]:

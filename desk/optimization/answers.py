@@ -11,6 +11,7 @@ from desk.governance.budgets import BudgetName
 from desk.governance.usage import AgentName
 from quant.numeric.frozen import Frozen
 from quant.strategies.config import StrategyConfig
+from quant.strategies.family import FAMILY
 
 Concern: TypeAlias = Literal[
     "drawdown_limit_tight",
@@ -57,7 +58,7 @@ class SearchPlan(Frozen):
     """`around_best` keeps the values next to those of the best trials."""
     share: Literal["all", "two_thirds", "half"] = "all"
     """Share of the remaining trials."""
-    weight_functions: Annotated[tuple[str, ...], Field(max_length=8)] = ()
+    weight_functions: Annotated[tuple[str, ...], Field(max_length=len(FAMILY))] = ()
     """Narrows the space; empty keeps it."""
     candidates: Annotated[tuple[StrategyConfig, ...], Field(max_length=8)] = ()
     claims: Annotated[tuple[Claim, ...], Field(max_length=4)] = ()

@@ -177,7 +177,7 @@ class World:
         """Whether the risky weight of each config hardly changes on training days, as in all cash or full weight."""
         train = self.market.train
         weights = self.replay(configs, end=train.stop).series[:, 1, train]
-        return [float(np.sum(np.abs(w - np.sum(w) / w.size))) / w.size < _SMALL_DEVIATION for w in weights]
+        return [is_one_weight(w) for w in weights]
 
     def on_history(self, config: StrategyConfig, series: Floats, part: slice) -> Evaluation:
         """Compute the metrics of one record of `replay`, shape (4, T), over `part`."""
@@ -231,6 +231,11 @@ def with_next_session(past: History) -> History:
         bonds=np.append(past.bonds, 0.0) if past.bonds.size > 0 else past.bonds,
         volatilities={key: np.append(series, series[-1]) for key, series in past.volatilities.items()},
     )
+
+
+def is_one_weight(weights: Floats) -> bool:
+    """Whether daily weights, shape (T,), hardly differ from their mean."""
+    return float(np.sum(np.abs(weights - np.sum(weights) / weights.size))) / weights.size < _SMALL_DEVIATION
 
 
 def max_drawdown(total: Floats) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from desk.base.text import spaced
 from desk.figures.figures import RenderedClaim
 from desk.governance.budgets import BudgetName
 from desk.governance.usage import AgentName
@@ -22,7 +23,12 @@ def reasons(decisions: Iterable[Decision], interruptions: Mapping[AgentName, str
 
     `interruptions` says for each agent what is missing then, such as `explainer had answered: ...`.
     """
-    sentences = (_sentence(d.budget, interruptions[d.agent]) for d in decisions if d.budget is not None)
+    sentences = (
+        # an agent of an earlier version has its stored name alone
+        _sentence(d.budget, interruptions.get(d.agent) or f"{spaced(d.agent)} had answered")
+        for d in decisions
+        if d.budget is not None
+    )
     return tuple(dict.fromkeys(sentences))
 
 

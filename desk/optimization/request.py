@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.frozen import Frozen, digest_of
@@ -86,7 +86,7 @@ class OptimizationRequest(Frozen):
     ] = "XNYS"
     mandate: Mandate = Mandate()
     limits: Limits = Limits()
-    space: SearchSpace = SearchSpace()
+    space: Annotated[SearchSpace, Field(validate_default=True)] = SearchSpace()
     goal: Goal = "robust_utility"
     scenarios: Annotated[tuple[Scenario, ...], Field(min_length=1, max_length=20)] = BUILT_IN
     trials: Annotated[int, Field(ge=10, le=5_000)] = 100
@@ -115,13 +115,23 @@ class OptimizationRequest(Frozen):
         Field(max_length=20, description="Configs to try before those that the search proposes"),
     ] = ()
 
+    @field_validator("space", mode="after")
+    @classmethod
+    def _default_bands_allow_trades(cls, space: SearchSpace, info: ValidationInfo) -> SearchSpace:
+        """Leave out the default bands that the mandate's largest change never exceeds."""
+        mandate: Mandate | None = info.data.get("mandate")  # None if it is invalid, which is another error
+        if mandate is None or "no_trade_band" in space.model_fields_set:
+            return space
+        bands = tuple(band for band in space.no_trade_band if band < mandate.max_change)
+        return space if bands == space.no_trade_band else space.model_copy(update={"no_trade_band": bands})
+
     @model_validator(mode="after")
     def _space_can_be_searched(self) -> Self:
-        widest = max(self.space.no_trade_band)
-        if self.mandate.max_change <= widest:
+        widest, largest = max(self.space.no_trade_band), self.mandate.max_change
+        if largest <= widest:
             msg = (
-                f"mandate.max_change {self.mandate.max_change:g} does not exceed the no_trade_band {widest:g}: such a "
-                "rule would never trade; expected max_change above every no_trade_band"
+                f"space.no_trade_band {widest:g} is not below mandate.max_change {largest:g}: such a rule would never "
+                f"trade; expected bands below {largest:g}, or mandate.max_change above {widest:g}"
             )
             raise ValueError(msg)
         if size(self.space) < 2:

@@ -14,10 +14,10 @@ from desk.figures.figures import Figure
 from desk.figures.metric_figures import metric_figures
 from desk.figures.sheet import Sheet
 from desk.market.prices import Prices, PriceSource
-from desk.market.regimes import volatility
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market, load_prices
 from desk.optimization.inputs.volatilities import external_volatilities
+from desk.optimization.judgement.cautions import find_cautions, weight_at_volatility
 from desk.optimization.judgement.finalists import variance
 from desk.optimization.judgement.historical_record import unlocked_days
 from desk.optimization.judgement.judge import matched_weight
@@ -25,7 +25,6 @@ from desk.optimization.repositories.ledger import count_evaluation
 from desk.optimization.request import OptimizationRequest
 from desk.strategies.evaluation_schemas import (
     EVERY_DAY,
-    Caution,
     CurvePoint,
     QuickEvaluation,
     RuleEvaluation,
@@ -35,16 +34,14 @@ from desk.strategies.evaluation_schemas import (
 )
 from desk.strategies.templates import Rule
 from quant.numeric.arrays import Floats
-from quant.numeric.elementary import exp
 from quant.numeric.errors import DataError
 from quant.numeric.measured import Measured
 from quant.numeric.units import BASIS_POINTS, DAYS
 from quant.performance.growth import calendar_years
-from quant.strategies.choices import ESTIMATORS, REBALANCING
+from quant.strategies.choices import ESTIMATORS
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
-from quant.strategies.family import FAMILY, PathState
-from quant.strategies.kernel import FIRST, HIGHEST, LOWEST, SECOND, TARGET
+from quant.strategies.family import FAMILY
 from quant.strategies.simulation import Simulation, evaluations
 from quant.worlds.regimes import volatility_state
 from quant.worlds.scenario import BUILT_IN, Scenario
@@ -55,8 +52,6 @@ CURVE = (0.05, 0.08, 0.10, 0.12, 0.15, 0.18, 0.20, 0.25, 0.30, 0.40)
 """Volatilities at which the weight is evaluated."""
 MIN_DAYS = DAYS
 """Minimum sessions for yearly figures."""
-_HALF = 0.05
-"""Distance from one half within which a weight counts as one half."""
 _LABEL: dict[Subject, str] = {
     "strategy": "the strategy",
     "same_volatility": "the volatility-matched constant weight",
@@ -153,7 +148,7 @@ def _evaluate(prices: Prices, request: OptimizationRequest, window: Window) -> E
             CurvePoint(volatility=v, weight=weight_at_volatility(world, config, v)) for v in _curve_volatilities(config)
         ),
         years=_years(world, series, part),
-        warnings=tuple(_warnings(world, rule, part)),
+        warnings=find_cautions(world, config, part, series[0, 1, part]),
         caveats=(_days_used(world, part), *_unsimulated(config), *world.market.caveats),
         figures=(),
     )
@@ -202,27 +197,6 @@ def _curve_volatilities(config: StrategyConfig) -> tuple[float, ...]:
     return CURVE if FAMILY[config.weight_function].volatility else CURVE[:1]
 
 
-def weight_at_volatility(world: World, config: StrategyConfig, volatility: float) -> float:
-    """Weight at the start of a path within the mandate's bounds: calm, trend up, no loss so far."""
-    (row,) = world.rules([config]).table
-    family = FAMILY[config.weight_function]
-    known = PathState(
-        volatility=volatility,
-        signal=1.0 if family.signal == "trend" else 0.0,
-        value=1.0,
-        floor=float(row[FIRST]),
-        peak=1.0,
-        own_volatility=float(row[TARGET]),
-        last_weight=float(row[TARGET]) / volatility,
-        target=float(row[TARGET]),
-        highest=float(row[HIGHEST]),
-        first=float(row[FIRST]),
-        second=float(row[SECOND]),
-        exp=exp,
-    )
-    return min(max(family.weigh(known), float(row[LOWEST])), float(row[HIGHEST]))
-
-
 def _years(world: World, series: Floats, part: slice) -> tuple[YearlyReturn, ...]:
     dates = world.market.dates[part]
     strategy, _, sixty_forty, equity = (calendar_years(dates, world.total(s[0, part], part)) for s in series)
@@ -230,22 +204,6 @@ def _years(world: World, series: Floats, part: slice) -> tuple[YearlyReturn, ...
         YearlyReturn(year=year, strategy=own, sixty_forty_cash=mixed, equity=full)
         for (year, own), (_, mixed), (_, full) in zip(strategy, sixty_forty, equity, strict=True)
     )
-
-
-def _warnings(world: World, rule: Rule, part: slice) -> list[Caution]:
-    config, mandate = rule.config, rule.mandate
-    asset = world.market.asset[part]
-    cautions: list[Caution] = []
-    if FAMILY[config.weight_function].volatility:
-        if abs(weight_at_volatility(world, config, mandate.target_volatility) - 0.5) < _HALF:
-            cautions.append("half_at_target")
-        if mandate.max_weight * volatility(asset) < mandate.target_volatility:
-            cautions.append("target_unreachable")
-    if config.lookback_days is not None and config.lookback_days < REBALANCING[config.rebalancing].days:
-        cautions.append("lookback_below_rebalancing")
-    if config.multiplier is not None and -config.multiplier * float(asset.min()) > 1.0:
-        cautions.append("gap_beyond_floor")
-    return cautions
 
 
 def _figures(

@@ -6,11 +6,11 @@ import numpy as np
 
 from desk.base.errors import InvalidInput
 from desk.market.prices import PriceSource
+from desk.optimization.caution_messages import CAUTIONS
 from desk.scenarios.repository import ScenarioCatalog, find_scenario, load_catalog
 from desk.strategies.evaluation import EvaluationRun, count, run_evaluation
 from desk.strategies.evaluation_schemas import (
     MAX_PATH_YEARS,
-    Caution,
     CautionMessage,
     DetailedEvaluation,
     EvaluationRequest,
@@ -23,13 +23,6 @@ from quant.performance.growth import drawdowns
 from quant.worlds.regimes import volatility_state
 from quant.worlds.scenario import Scenario
 from store.store import Store
-
-CAUTIONS: dict[Caution, str] = {
-    "half_at_target": "At the target volatility it holds about half of what it may; a higher midpoint would hold more.",
-    "target_unreachable": "The target volatility is unreachable: even the largest weight leaves it below, on average.",
-    "lookback_below_rebalancing": "It looks back over fewer days than lie between its trades and overlooks some.",
-    "gap_beyond_floor": "A day as bad as the worst one of the days used would break through its floor.",
-}
 
 
 async def evaluate_in_detail(

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from desk.base.frames import series_frame
 from desk.figures.figures import Figure
+from desk.optimization.caution_messages import Caution
 from desk.strategies.templates import Rule
 from quant.numeric.frozen import Frozen
 from quant.strategies.config import StrategyConfig
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Subject: TypeAlias = Literal["strategy", "same_volatility", "sixty_forty_cash", "equity"]
-Caution: TypeAlias = Literal["half_at_target", "target_unreachable", "lookback_below_rebalancing", "gap_beyond_floor"]
 
 
 class CurvePoint(Frozen):

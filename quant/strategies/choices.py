@@ -4,6 +4,7 @@ Estimators of volatility, rebalancing frequencies and inner portfolios: what exi
 it. `quant.strategies.family` holds the weight functions.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -110,6 +111,12 @@ ESTIMATORS: dict[Estimator, EstimatorRow] = {
         searched=True,
     ),
 }
+
+
+def estimators_with(lengths: Collection[str], among: Collection[Estimator] = ()) -> tuple[Estimator, ...]:
+    """Those of `among` with one of `lengths` ("lookback_days", "decay"); if there is none, the searched ones."""
+    fitting = tuple(name for name, row in ESTIMATORS.items() if row.length in lengths)
+    return tuple(name for name in fitting if name in among) or tuple(n for n in fitting if ESTIMATORS[n].searched)
 
 
 @dataclass(frozen=True)

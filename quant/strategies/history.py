@@ -13,7 +13,7 @@ from quant.numeric.elementary import log
 from quant.numeric.errors import DataError
 from quant.numeric.units import DAYS
 from quant.strategies.blocks import room, run_block
-from quant.strategies.choices import EXTERNAL, GARCH, InnerPortfolio
+from quant.strategies.choices import EXTERNAL, GARCH, InnerPortfolio, Rebalancing
 from quant.strategies.config import INNER_LOOKBACK, StrategyConfig
 from quant.strategies.inner_portfolios import daily_mix
 from quant.strategies.kernel import FALL_BINS, LOSS_BINS, STATISTICS
@@ -148,6 +148,33 @@ def rebalancing_days(dates: Dates, offset: int = 0) -> Flags:
         ends = np.flatnonzero(period[1:] != period[:-1]) + offset
         trades[row, ends[ends < dates.size]] = True
     return trades
+
+
+def worst_fall_between_trades(past: History, rebalancing: Rebalancing, *, start: int, end: int) -> float:
+    """Deepest fall of the risky leg from a close that trades to any close up to the next that does.
+
+    A rule with a floor and a multiplier m keeps its floor through that fall if m times the fall is at most 1.
+
+    Parameters
+    ----------
+    past : History
+    rebalancing : Rebalancing
+    start, end : int
+        First day, and the first day left out; the close before `start` counts as one that trades.
+
+    Returns
+    -------
+    float
+        Positive fraction; 0 where the leg never falls.
+
+    References
+    ----------
+    Black and Perold (1992), Journal of Economic Dynamics and Control 16: the gap risk of constant-proportion insurance.
+    """
+    level = np.concatenate(([1.0], np.cumprod(1.0 + past.returns[start:end])))
+    trades = past.trades[FREQUENCIES.index(rebalancing), start : end - 1]
+    last_trade = np.maximum.accumulate(np.concatenate(([0], np.where(trades, np.arange(1, level.size - 1), 0))))
+    return max(0.0, float(np.max(1.0 - level[1:] / level[last_trade])))
 
 
 def replay(

@@ -13,7 +13,14 @@ import prompts
 from agents.build import build
 from agents.declaration import Declaration
 from agents.models.factory import ModelChain, NamedModel
-from agents.table import AGENTS, ASSISTANT, INTERRUPTIONS, OPTIMIZATION_AGENTS
+from agents.table import (
+    AGENTS,
+    ASSISTANT,
+    INTERRUPTIONS,
+    OPTIMIZATION_AGENTS,
+    absence_sentences,
+    order_decisions,
+)
 from api.cli.output.progress import live_line
 from api.settings import MODEL_VARIABLES
 from desk.figures.figures import Claim
@@ -79,6 +86,23 @@ def test_the_sentences_about_an_absent_agent_pass_the_check_of_claims(agent: Dec
     for sentence in sentences:
         assert agent.title.lower() in sentence
         assert check(Claim(section="winner", text=sentence), ()) == []
+
+
+def test_decisions_of_an_agent_that_was_removed_keep_their_stored_name() -> None:
+    names = ("stress_tester", "explainer", "stress_tester", "risk_manager")
+    stored = [Decision(agent=name, ordinal=n, author="abstained", answer={}) for n, name in enumerate(names)]
+    ordered = order_decisions(stored)
+    assert [(d.agent, d.ordinal) for d in ordered] == [
+        ("risk_manager", 3), ("explainer", 1), ("stress_tester", 0), ("stress_tester", 2),
+    ]  # fmt: skip
+    *known, removed = absence_sentences(ordered)
+    assert known == [AGENTS["risk_manager"].absence_sentence, AGENTS["explainer"].absence_sentence]
+    assert removed == "The stress tester gave no answer."
+    assert ordered[2].describe() == "Stress tester abstained: code takes over"
+    spent = ordered[2].model_copy(update={"abstained_for": "budget", "budget": "run tokens"})
+    assert absence_sentences([spent]) == ()
+    (reason,) = reasons([spent], INTERRUPTIONS)
+    assert reason == "The run's budget of tokens was spent before the stress tester had answered."
 
 
 @each_agent

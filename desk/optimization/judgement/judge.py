@@ -9,8 +9,10 @@ import numpy as np
 
 from desk.base.code_version import code_version
 from desk.optimization.answers import Decision, MarketView
+from desk.optimization.caution_messages import CAUTIONS
 from desk.optimization.evaluation import World, objectives
 from desk.optimization.judgement.benefit import history_error, measure_benefit, measure_timing, utility_difference
+from desk.optimization.judgement.cautions import find_cautions
 from desk.optimization.judgement.finalists import (
     Choice,
     NoneFeasible,
@@ -109,7 +111,7 @@ def judge(
         return Judgement(result.model_copy(update={"figures": result_figures(result)}), None)
     winner = next(t for t in trials if t.config == choice.winner)
     tests = partial(judge_luck, world, trials, series, winner, ledger_trials=ledger_trials, earlier=earlier)
-    update, history = _judge_winner(world, trials, series, winner, choice, checks, view, tests)
+    update, history = _judge_winner(world, trials, series, winner, choice, checks, view, tests, base.caveats)
     result = base.model_copy(update=update)
     return Judgement(result.model_copy(update={"figures": result_figures(result)}), history)
 
@@ -123,6 +125,7 @@ def _judge_winner(
     checks: Mapping[str, tuple[LimitCheck, ...]],
     view: MarketView | None,
     tests: Callable[[Records], Luck],
+    caveats: Sequence[str],
 ) -> tuple[dict[str, object], Floats]:
     request, config = world.request, winner.config
     matched = matched_weight(world, config)
@@ -163,6 +166,7 @@ def _judge_winner(
     premium = sensitivity.premium()
     signs = {case.benefit_bps.value > 0.0 for case in premium}
     depends = len(signs) > 1 if premium else None
+    cautions = find_cautions(world, config, part, replay[0, 1])
     history = np.vstack(
         [
             np.stack([records.winner, records.benchmark, records.asset]),
@@ -172,6 +176,7 @@ def _judge_winner(
         ]
     )
     return {
+        "caveats": (*caveats, *(f"About the winner: {CAUTIONS[caution]}" for caution in cautions)),
         "verdict": build_verdict(luck, benefit.basis_points.value, depends=depends, finalists=finalists, config=config),
         "benefit": benefit,
         "winner": winner,

@@ -10,6 +10,8 @@ from desk.optimization.request import OptimizationRequest
 from desk.scenarios.schemas import HISTORY
 from quant.worlds.scenario import BUILT_IN
 
+DEFAULT_BANDS = OptimizationRequest().space.no_trade_band
+
 
 @pytest.mark.parametrize("option", PATHS)
 def test_every_option_sets_a_field_that_exists_and_states_its_range(option):
@@ -43,6 +45,14 @@ def test_without_options_the_request_is_the_default():
         ({"max_drawdown": "-0.1"}, ["--max-drawdown", "-0.1", "above 0"]),
         ({"drawdown_tolerance": "0.1"}, ["--drawdown-tolerance", "--max-drawdown"]),
         ({"max_leverage": "0.1", "min_weight": "0.3"}, ["--max-leverage 0.1", "--min-weight 0.3"]),
+        (
+            {"max_change": "0.05", "no_trade_band": ["0.0", "0.1"]},
+            ["--no-trade-band 0.1", "--max-change 0.05", "bands below 0.05", "--max-change above 0.1"],
+        ),
+        (
+            {"prices": "prices.csv", "dividend_yield": "0.03"},
+            ["--dividend-yield", "0.03", "total return", "--price-index"],
+        ),
         ({"name": ""}, ["--name", "''", "1 to 120 characters"]),
         ({"name": "x" * 121}, ["--name", "1 to 120 characters"]),
         ({"trials": "1000000000000000000000000000000"}, ["--trials", "10 to 5000"]),
@@ -186,3 +196,31 @@ def test_options_together_with_a_request_file_are_rejected(tmp_path):
     path.write_text("{}")
     with pytest.raises(InvalidInput, match="--cost-bps, --target-vol cannot accompany a request file"):
         request_from({"target_vol": "0.1", "cost_bps": "3", "trials": "20"}, str(path))
+
+
+def test_a_largest_change_leaves_out_the_default_bands_that_it_never_exceeds():
+    for change, bands in (("0.02", (0.0,)), ("0.05", (0.0, 0.02)), ("0.1", (0.0, 0.02, 0.05)), ("0.11", DEFAULT_BANDS)):
+        request = request_from({"max_change": change}, None)
+        assert request.space.no_trade_band == bands
+        assert OptimizationRequest.model_validate_json(request.model_dump_json()) == request
+
+
+@pytest.mark.parametrize(
+    ("options", "estimators"),
+    [
+        ({"lookback": ["21"]}, ("rolling", "downside")),
+        ({"lookback_months": ["1"]}, ("rolling", "downside")),
+        ({"decay": ["0.94"]}, ("ewma", "ewma_max")),
+        ({"lookback": ["21"], "decay": ["0.94"]}, ("rolling", "ewma", "ewma_max", "downside")),
+        ({"lookback": ["21"], "estimator": ["garch", "rolling"]}, ("garch", "rolling")),
+        ({"rebalancing": ["monthly"]}, ("rolling", "ewma", "ewma_max", "downside")),
+    ],
+)
+def test_a_lookback_or_decay_leaves_the_estimators_that_have_one(options, estimators):
+    assert request_from({"weight_function": ["inverse_vol"], **options}, None).space.estimators == estimators
+
+
+def test_a_dividend_yield_accrues_on_the_index_or_on_a_price_index():
+    assert request_from({"dividend_yield": "0.03"}, None).dividend_yield == 0.03
+    request = request_from({"prices": "prices.csv", "price_index": True, "dividend_yield": "0.03"}, None)
+    assert (request.price_index, request.dividend_yield) == (True, 0.03)

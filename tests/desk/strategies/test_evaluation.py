@@ -124,8 +124,15 @@ def test_a_function_without_volatility_has_no_weight_at_target() -> None:
         ({"weight_function": "inverse_vol"}, ()),
         ({"weight_function": "inverse_vol", "target_volatility": 0.20}, ("target_unreachable",)),
         ({"lookback_days": 15, "rebalancing": "monthly"}, ("lookback_below_rebalancing",)),
-        ({"weight_function": "cppi", "multiplier": 4.0}, ()),
-        ({"weight_function": "cppi", "multiplier": 10.0}, ()),
+        # the index fell by 27% within a month of 2008, and by 9% within a day
+        ({"weight_function": "cppi", "multiplier": 3.0, "rebalancing": "monthly"}, ()),
+        ({"weight_function": "cppi", "multiplier": 4.0, "rebalancing": "monthly"}, ("gap_beyond_floor",)),
+        ({"weight_function": "tipp", "multiplier": 4.0, "rebalancing": "monthly"}, ("gap_beyond_floor",)),
+        ({"weight_function": "cppi", "multiplier": 10.0, "rebalancing": "daily"}, ("one_weight",)),
+        (
+            {"weight_function": "cppi", "floor": 0.5, "multiplier": 3.0, "rebalancing": "monthly"},
+            ("one_weight",),
+        ),
     ],
 )
 def test_notable_settings_have_a_warning(values, warnings) -> None:
@@ -133,7 +140,7 @@ def test_notable_settings_have_a_warning(values, warnings) -> None:
 
 
 def test_a_crash_deeper_than_the_cushion_has_a_warning() -> None:
-    evaluation = run(weight_function="cppi", multiplier=10.0, universe="stocks:RRC")
+    evaluation = run(weight_function="cppi", multiplier=10.0, rebalancing="daily", universe="stocks:RRC")
     assert evaluation.warnings == ("gap_beyond_floor",)
 
 

@@ -16,7 +16,15 @@ from quant.numeric.errors import DataError
 from quant.strategies.choices import Estimator, InnerPortfolio
 from quant.strategies.config import SearchSpace, StrategyConfig
 from quant.strategies.family import FAMILY, WeightFunction
-from quant.strategies.history import History, Replay, build_history, rebalancing_days, replay, trained_constant
+from quant.strategies.history import (
+    History,
+    Replay,
+    build_history,
+    rebalancing_days,
+    replay,
+    trained_constant,
+    worst_fall_between_trades,
+)
 from quant.strategies.mandate import Mandate
 from quant.strategies.rules import lay_out
 from quant.strategies.search import compose
@@ -475,6 +483,23 @@ def test_configs_together_and_alone_have_the_same_record(index: History) -> None
         alone = run(config, mandate, index, end=1500)
         equal_bits(together.series[k], alone.series[0])
         equal_bits(together.statistics[k], alone.statistics[0])
+
+
+# the gap between trades
+
+
+@pytest.mark.parametrize("rebalancing", ROWS)
+def test_the_worst_fall_between_trades_is_that_of_a_walk_over_the_days(index: History, rebalancing: str) -> None:
+    start, end = 700, 1500
+    trades = index.trades[ROWS.index(rebalancing)]
+    level, at_trade, worst = 1.0, 1.0, 0.0
+    for t in range(start, end):
+        level *= 1.0 + index.returns[t]
+        worst = max(worst, 1.0 - level / at_trade)
+        at_trade = level if trades[t] else at_trade
+    assert worst_fall_between_trades(index, rebalancing, start=start, end=end) == pytest.approx(worst, rel=1e-12)
+    rising = replace(index, returns=np.abs(index.returns))
+    assert worst_fall_between_trades(rising, rebalancing, start=start, end=end) == 0.0
 
 
 # the trained constant

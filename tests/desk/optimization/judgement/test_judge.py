@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from desk.optimization.answers import Decision, Explanation
+from desk.optimization.caution_messages import CAUTIONS
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market
 from desk.optimization.judgement.historical_record import unlocked_days
@@ -12,7 +13,7 @@ from desk.optimization.repositories.trial_repository import series_address
 from desk.optimization.request import Limit, Limits
 from desk.optimization.result import OptimizationResult
 from desk.scenarios.schemas import HISTORY
-from quant.strategies.config import StrategyConfig
+from quant.strategies.config import SearchSpace, StrategyConfig
 from quant.strategies.mandate import Mandate
 from quant.worlds.scenario import BUILT_IN, GBM_BANNER
 from tests.soak_variants import a_few
@@ -331,3 +332,17 @@ def test_timing_is_against_the_weight_that_has_the_winners_volatility_in_the_sam
         gap = outcome.winner.metrics.utility.value - float(alone.utilities.mean())
         assert outcome.timing_bps.value == pytest.approx(10_000 * gap, rel=1e-6, abs=1e-6)
     assert result.scenarios[-1].timing_bps == result.scenarios[-1].benefit_bps
+
+
+def test_the_result_warns_of_a_winner_whose_floor_a_fall_of_its_history_would_break(
+    prices, make_request, execute_search, judge_search
+) -> None:
+    """Four times the fall of 27% within a month of 2008 is above 1; three times is below."""
+    for multiplier, warns in ((3.0, False), (4.0, True)):
+        space = SearchSpace(
+            weight_functions=("cppi",), floor=(0.95,), multiplier=(multiplier,), rebalancing=("monthly",)
+        )
+        request = make_request(space=space, trials=10)
+        search = execute_search(World(build_market(prices, request), request))
+        caveats = judge_search(search).result.caveats
+        assert any(c == f"About the winner: {CAUTIONS['gap_beyond_floor']}" for c in caveats) == warns

@@ -1,4 +1,5 @@
 import pytest
+from pydantic import ValidationError
 
 from desk.optimization.answers import SearchPlan
 from desk.optimization.request import OptimizationRequest
@@ -13,6 +14,7 @@ from desk.optimization.search.plans import (
 from quant.numeric.measured import Measured
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
+from quant.strategies.family import FAMILY
 from quant.strategies.metrics import Metrics
 from quant.strategies.trial import Trial
 
@@ -77,3 +79,9 @@ def test_only_values_of_the_space_may_be_candidates() -> None:
     assert off_grid_values(inside.model_copy(update={"inner": "equal_weight"}), REQUEST.space)
     assert off_grid_values(StrategyConfig(weight_function="constant", constant_weight=0.5), REQUEST.space)
     assert off_grid_values(StrategyConfig(weight_function="cppi", floor=0.9, multiplier=3.0), REQUEST.space) == []
+
+
+def test_a_plan_may_name_every_weight_function() -> None:
+    assert SearchPlan(action="search", weight_functions=tuple(FAMILY)).weight_functions == tuple(FAMILY)
+    with pytest.raises(ValidationError, match=f"at most {len(FAMILY)} items"):
+        SearchPlan(action="search", weight_functions=(*FAMILY, "inverse_vol"))
