@@ -25,7 +25,7 @@ DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 DEMO_DIGEST = "5e5a0899676c2f7fb46be68e73a18ead8bc35a612db718ef6b24cd6d0db558ac"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "abcc64bfc9ac543e44c5802114d6cee6078acd5dc63ec5f891b527e88a1ebeb7"
+REDUCED_DIGEST = "a5f5259c23b76a620ac59d4aa9dc193273680ce9b9946e38b4cbb85837575882"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""
