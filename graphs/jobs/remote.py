@@ -19,6 +19,7 @@ from graphs.dependencies import Dependencies
 from graphs.jobs import fair_queue
 from graphs.jobs.execution import execute
 from graphs.runs.computations import KIND, Computation, computation_key, computation_of, stop_computation
+from graphs.runs.leases import mark_execution
 from store.errors import Conflict, StoreError
 from store.keys import SYSTEM
 from store.records import Key, Record, iterate_records
@@ -62,7 +63,10 @@ async def execute_to_end(
 ) -> AsyncGenerator[TraceEvent]:
     """Execute the run in place until it ends or waits for a person; polls its remote computation."""
     while True:
-        async with aclosing(execute(dependencies, owner, run_id)) as events:
+        async with (
+            mark_execution(dependencies.store, owner, run_id, now=dependencies.now),
+            aclosing(execute(dependencies, owner, run_id)) as events,
+        ):
             async for event in events:
                 yield event
         if (await load_run(dependencies.store, owner, run_id)).state not in ("computing", "cancelled"):

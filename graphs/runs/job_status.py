@@ -9,7 +9,8 @@ from desk.governance.approvals import Approval, load_approval
 from desk.runs.events.live import apply
 from desk.runs.progress import Progress, ProgressTracker
 from desk.runs.repository import KIND, Run, load_events, load_run
-from desk.runs.states import RunState, Transition
+from desk.runs.states import ACTIVE_STATES, RunState, Transition
+from graphs.runs.leases import is_executed
 from quant.numeric.frozen import Frozen
 from store.records import Key
 from store.store import Store
@@ -32,6 +33,9 @@ class JobSummary(Frozen):
         default=None, description="Time of archiving; until it is restored, the job appears in lists only"
     )
     held: bool = Field(default=False, description="Legal hold: the job is neither archived nor deleted")
+    interrupted: bool = Field(
+        default=False, description="The job has begun and not ended, and no process executes it; resume it"
+    )
     data_version: str
     result_digest: str | None
     links: dict[str, str]
@@ -73,6 +77,13 @@ def job_summary(run: Run) -> JobSummary:
     )
 
 
+async def load_summary(store: Store, run: Run) -> JobSummary:
+    """The summary of a stored run, and whether it is interrupted."""
+    begun = run.state in ACTIVE_STATES and run.archived is None
+    interrupted = begun and not await is_executed(store, run.owner, run.id)
+    return job_summary(run).model_copy(update={"interrupted": interrupted})
+
+
 async def job_of(store: Store, owner: str, run_id: str) -> Job:
     run = await load_run(store, owner, run_id)
     tracker = ProgressTracker()
@@ -80,7 +91,7 @@ async def job_of(store: Store, owner: str, run_id: str) -> Job:
         apply(event, tracker)
     stale = await store.records.get(Key(owner, STALE, run_id))
     return Job(
-        **job_summary(run).model_dump(),
+        **(await load_summary(store, run)).model_dump(),
         progress=tracker.progress,
         history=run.history,
         approval=await load_approval(store, owner, run_id),
@@ -100,7 +111,7 @@ async def job_page(
             owner, KIND, label=label, after=after, limit=limit - len(items), newest_first=True
         )
         runs = [Run.model_validate(record.document) for record in page.records]
-        items += [job_summary(run) for run in runs if name.casefold() in run.request.name.casefold()]
+        items += [await load_summary(store, run) for run in runs if name.casefold() in run.request.name.casefold()]
         after = page.after
         if after is None or len(items) == limit:
             break

@@ -15,6 +15,9 @@ from store.store import Store
 KIND = "lease"
 LEASE_SECONDS = 60.0
 RETRY_SECONDS = 1.0
+MARK = "executed"
+"""Ends the name of the mark of a run that is executed without a lease."""
+MARK_SECONDS = 30.0
 
 
 class LeaseHeld(Conflicting):
@@ -66,6 +69,40 @@ async def hold_lease(
 async def is_leased(store: Store, owner: str, what: str, *, now: Callable[[], datetime] = utc_now) -> bool:
     record = await store.records.get(Key(owner, KIND, what))
     return record is not None and datetime.fromisoformat(record.document["until"]) > now()
+
+
+@asynccontextmanager
+async def mark_execution(
+    store: Store, owner: str, run: str, *, seconds: float = MARK_SECONDS, now: Callable[[], datetime] = utc_now
+) -> AsyncGenerator[None]:
+    """Mark `run` as executed by this process, without excluding another; that of a killed process expires."""
+    key, holder = Key(owner, KIND, f"{run}.{MARK}"), uuid.uuid4().hex
+
+    async def write() -> None:
+        with suppress(Conflict, Unavailable):  # another process has just written it, or the next time will do
+            record = await store.records.get(key)
+            await store.records.put(key, _lease(holder, seconds, now), expected=record.version if record else 0)
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(seconds / 3)
+            await write()
+
+    await write()
+    renewing = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        with suppress(asyncio.CancelledError):
+            await renewing
+        with suppress(Conflict, Unavailable):
+            await store.records.delete(key, expected=await _version_of(store, key, holder))
+
+
+async def is_executed(store: Store, owner: str, run: str, *, now: Callable[[], datetime] = utc_now) -> bool:
+    """Whether a process executes `run`: a worker, by its lease, or another, by its mark."""
+    return await is_leased(store, owner, run, now=now) or await is_leased(store, owner, f"{run}.{MARK}", now=now)
 
 
 async def _acquire(store: Store, key: Key, holder: str, seconds: float, now: Callable[[], datetime]) -> int:

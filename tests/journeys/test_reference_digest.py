@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 """The request of `make demo`."""
-DEMO_DIGEST = "5e5a0899676c2f7fb46be68e73a18ead8bc35a612db718ef6b24cd6d0db558ac"
+DEMO_DIGEST = "5fe346eb0a52cd20b63d95ea89ff318e0139ab09bf2fbe8054d89d3b2b35ce9c"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
 REDUCED_DIGEST = "a5f5259c23b76a620ac59d4aa9dc193273680ce9b9946e38b4cbb85837575882"

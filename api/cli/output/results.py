@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def print_summaries(summaries: "Sequence[JobSummary]", *, as_json: bool) -> None:
     if as_json:
-        fields = {"id", "state", "created_at", "result_digest", "name"}
+        fields = {"id", "state", "created_at", "result_digest", "name", "interrupted"}
         lines = [run.model_dump(mode="json", include=fields) | {"data_digest": run.data_version} for run in summaries]
         print(json.dumps(lines))
         return
@@ -31,11 +31,13 @@ def print_summaries(summaries: "Sequence[JobSummary]", *, as_json: bool) -> None
         table.add_column(heading, no_wrap=heading in ("Run", "State"))
     for run in summaries:
         created = run.created_at.strftime("%Y-%m-%d %H:%M")
-        state = "archived" if run.archived_at else run.state
+        state = "archived" if run.archived_at else "interrupted" if run.interrupted else run.state
         table.add_row(run.id[:12], state, created, str(run.trials), plain(run.name), (run.result_digest or "")[:12])
     stdout().print(table)
     if waiting_ids := [run.id[:12] for run in summaries if run.state == "waiting"]:
         print(f"Waiting for your decision: {', '.join(waiting_ids)} (python -m api approve RUN, or reject)")
+    if interrupted_ids := [run.id[:12] for run in summaries if run.interrupted]:
+        print(f"Interrupted: {', '.join(interrupted_ids)} (python -m api optimize --resume RUN)")
 
 
 def print_outcome(run: "CompletedRun", report: Path, elapsed: "Elapsed", *, as_json: bool) -> None:

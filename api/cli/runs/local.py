@@ -7,7 +7,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from api.app import create_dependencies
@@ -41,7 +41,7 @@ from desk.runs.drafts import Draft, draft_of
 from desk.runs.repository import Cancelled, list_runs, load_run
 from desk.runs.states import STOPPED_STATES
 from graphs.runs.computations import computation_of
-from graphs.runs.job_status import JobSummary, job_summary
+from graphs.runs.job_status import JobSummary, load_summary
 from store.errors import Unavailable
 from store.records import iterate_records
 
@@ -77,7 +77,8 @@ class LocalRuns:
 
     def summaries(self) -> Sequence[JobSummary]:
         async def list_summaries(dependencies: "Dependencies") -> Sequence[JobSummary]:
-            return [job_summary(run) for run in await list_runs(dependencies.store, self._owner)]
+            store = dependencies.store
+            return [await load_summary(store, run) for run in await list_runs(store, self._owner)]
 
         return self._run(list_summaries)
 
@@ -316,8 +317,9 @@ async def follow(
     if dependencies.jobs.machines.kind == "ray":
         print("Its search is computed on a Ray cluster (STRATIGOS_COMPUTE)", file=sys.stderr)
     try:
-        async for event in execute_to_end(dependencies, owner, run):
-            show(event)
+        async with aclosing(execute_to_end(dependencies, owner, run)) as events:
+            async for event in events:
+                show(event)
     except Cancelled as error:
         resume = f"python -m api optimize --resume {run}"
         raise UserError(f"run: {run} was cancelled; expected to continue it ({resume})") from error

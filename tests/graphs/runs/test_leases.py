@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from graphs.runs.leases import LeaseHeld, hold_lease, is_leased
+from graphs.runs.leases import LeaseHeld, hold_lease, is_executed, is_leased, mark_execution
 from store.embedded import open_store
 from store.errors import OutcomeUnknown, Unavailable
 from store.records import Key
@@ -77,3 +78,24 @@ async def test_a_holder_that_lost_the_lease_stops_and_does_not_release_it(store)
     record = await store.records.get(Key(OWNER, "lease", JOB))
     assert record is not None
     assert record.document == other
+
+
+async def test_a_mark_lasts_as_long_as_its_process_and_excludes_no_other(store):
+    async with mark_execution(store, OWNER, JOB, seconds=SECONDS):
+        assert await is_executed(store, OWNER, JOB)
+        async with mark_execution(store, OWNER, JOB, seconds=SECONDS), hold_lease(store, OWNER, JOB):
+            pass
+        await asyncio.sleep(0.5 * SECONDS)  # the first process marks it anew
+        assert await is_executed(store, OWNER, JOB)
+    assert not await is_executed(store, OWNER, JOB)
+    async with hold_lease(store, OWNER, JOB):
+        assert await is_executed(store, OWNER, JOB)
+
+
+async def test_the_mark_of_a_killed_process_expires(store):
+    now = datetime(2026, 1, 5, tzinfo=UTC)
+    marking = mark_execution(store, OWNER, JOB, seconds=30.0, now=lambda: now)
+    await marking.__aenter__()  # left open, as by a killed process
+    assert await is_executed(store, OWNER, JOB, now=lambda: now + timedelta(seconds=29))
+    assert not await is_executed(store, OWNER, JOB, now=lambda: now + timedelta(seconds=30))
+    await marking.__aexit__(None, None, None)
