@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 """The request of `make demo`."""
-DEMO_DIGEST = "5fe346eb0a52cd20b63d95ea89ff318e0139ab09bf2fbe8054d89d3b2b35ce9c"
+DEMO_DIGEST = "3ee4e4e9094948f352cffde6bd48b59c52dba08ac4731904ccf980891dfef54c"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "a5f5259c23b76a620ac59d4aa9dc193273680ce9b9946e38b4cbb85837575882"
+REDUCED_DIGEST = "a2ee8edc444bd0458edf87153e5b2f65023d72b27e7a3c8065b56119383aabf3"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""

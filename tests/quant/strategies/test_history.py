@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from desk.market.bundled import BundledPrices, cash_rates
 from quant.numeric.errors import DataError
-from quant.strategies.choices import Estimator, InnerPortfolio
+from quant.strategies.choices import Estimator, InnerPortfolio, Rebalancing
 from quant.strategies.config import SearchSpace, StrategyConfig
 from quant.strategies.family import FAMILY, WeightFunction
 from quant.strategies.history import (
@@ -489,7 +489,9 @@ def test_configs_together_and_alone_have_the_same_record(index: History) -> None
 
 
 @pytest.mark.parametrize("rebalancing", ROWS)
-def test_the_worst_fall_between_trades_is_that_of_a_walk_over_the_days(index: History, rebalancing: str) -> None:
+def test_the_worst_fall_between_trades_is_that_of_a_walk_over_the_days(
+    index: History, rebalancing: Rebalancing
+) -> None:
     start, end = 700, 1500
     trades = index.trades[ROWS.index(rebalancing)]
     level, at_trade, worst = 1.0, 1.0, 0.0
