@@ -8,7 +8,7 @@ SYNCED = .venv/.synced
 WORKERS = $(shell $(PYTHON) -c "import os; print(min((os.cpu_count() or 1) + 1, 4))")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve serve-bedrock-double record cassettes kernels docs test check soak bench audit
+.PHONY: help demo serve serve-bedrock-double record cassettes kernels docs test check soak calibration bench audit
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-20s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ check: $(SYNCED)  ## lint, format, types, import rules, generated pages, secrets
 soak: $(SYNCED)  ## the long form of the storms, the fuzz and the fleets
 	@if ls tests/soak/test_*.py >/dev/null 2>&1; then $(RUN) -m pytest tests -m soak -s --timeout 0; \
 	else echo "nothing to soak yet: the short forms run in make test"; fi
+
+calibration: $(SYNCED)  ## measure how often the verdict errs, into docs/verdict.md; continues where it stopped
+	NUMBA_NUM_THREADS=1 $(RUN) -m tests.calibration.calibrate $(ARGS)  # one history a process uses the cores best
 
 bench: $(SYNCED)  ## speed against the peers, into tests/bench/RESULTS.md; takes some minutes
 	$(PYTHON) bootstrap.py --group bench --inexact

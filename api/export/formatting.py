@@ -5,6 +5,7 @@ from desk.governance.usage import Usage
 from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.judgement.verdict import verdict_statistics
 from desk.optimization.mandate_limits import LIMITS
+from desk.optimization.reading.error_rates import error_rates
 from desk.optimization.request import LimitName
 from desk.optimization.result import Benefit, Fact, LimitCheck, OptimizationResult
 from quant.numeric.measured import Measured
@@ -224,6 +225,15 @@ def benefit(result: OptimizationResult) -> str:
         f"{number(b.high, signed=True)}, {error_sources(b)}), of it {bps(b.timing_bps.value)} by timing{alone}, "
         f"and {number(abs(b.drawdown_points.value), 1)} points {more} mean drawdown, against a constant weight of "
         f"{percent(b.benchmark_weight, 0)}, which has the same volatility"
+    )
+
+
+def how_often_wrong() -> str:
+    """How often the light errs where there is no edge."""
+    rates = error_rates()
+    return (
+        f"On {number(rates.histories)} generated histories without any edge this light was green in {rates.green} and "
+        f"amber in {rates.amber}."
     )
 
 

@@ -8,24 +8,23 @@ import argparse
 import hashlib
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
 
+from desk.base.code_version import code_version
+from tests.calibration.coverage import FAMILIES_COVERED, coverage, estimates, true_benefit
+from tests.calibration.families import FAMILIES, Family
+from tests.calibration.histories import LongRun, build_world, optimize, request
+from tests.calibration.page import rates, render_page
+
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # one history a process uses the cores best
-
-from desk.base.code_version import code_version  # noqa: E402
-from tests.calibration.families import FAMILIES, Family  # noqa: E402
-from tests.calibration.histories import LongRun, build_world, optimize, request  # noqa: E402
-from tests.calibration.page import render_page  # noqa: E402
-
 GOALS = ("robust_utility",)
 PAGE = ROOT / "docs" / "verdict.md"
+RATES = ROOT / "desk" / "optimization" / "reading" / "error_rates.json"
+COVERAGE_HISTORIES = 100
 
 
 @cache
@@ -36,7 +35,8 @@ def long_run(name: str) -> LongRun:
 def measure(name: str, goal: str, seed: int) -> dict[str, object]:
     """Judge one history of a family."""
     family = next(family for family in FAMILIES if family.name == name)
-    result = optimize(build_world(family, seed, request(goal)))
+    world = build_world(family, seed, request(seed, goal))
+    result = optimize(world)
     row: dict[str, object] = {"family": name, "goal": goal, "seed": seed, "colour": result.verdict.colour}
     if result.luck is None or result.winner is None:
         return row
@@ -47,11 +47,21 @@ def measure(name: str, goal: str, seed: int) -> dict[str, object]:
     row["function"] = result.winner.config.weight_function
     if family.edge is not None:
         row["true_t"] = float(long_run(name).t_ratios([result.winner.config])[0])
+    if family in FAMILIES_COVERED and seed < COVERAGE_HISTORIES and result.benefit is not None:
+        truth = true_benefit(world, long_run(name), result.winner.config, result.benefit.benchmark_weight)
+        row["winner_held"] = result.benefit.low <= truth <= result.benefit.high
     return row
 
 
 def best_t_ratio(name: str) -> dict[str, object]:
     return {"family": name, "best_t": long_run(name).best_t_ratio()}
+
+
+def measure_coverage(name: str, histories: int) -> dict[str, object]:
+    """How often the intervals of fixed configurations hold the truth."""
+    family = next(family for family in FAMILIES if family.name == name)
+    held, intervals = coverage([row for seed in range(histories) for row in estimates(family, seed)])
+    return {"family": name, "held": held, "intervals": intervals}
 
 
 def code_digest() -> str:
@@ -86,6 +96,12 @@ def main(arguments: argparse.Namespace) -> None:
     deadline = time.monotonic() + 60.0 * arguments.minutes
     with ProcessPoolExecutor(arguments.processes) as pool, path.open("a") as file:
         jobs = [pool.submit(best_t_ratio, f.name) for f in FAMILIES if f.edge is not None and f.name not in known]
+        counted = {row["family"] for row in rows if "held" in row}
+        jobs += [
+            pool.submit(measure_coverage, f.name, max(2, round(arguments.share * COVERAGE_HISTORIES)))
+            for f in FAMILIES_COVERED
+            if f.name not in counted
+        ]
         jobs += [pool.submit(measure, family.name, goal, seed) for family, goal, seed in pending(rows, arguments.share)]
         print(f"{len(jobs)} measurements to do, {len(rows)} done; rows in {path}")
         for count, job in enumerate(as_completed(jobs), 1):
@@ -100,6 +116,7 @@ def main(arguments: argparse.Namespace) -> None:
                 break
     text = render_page(rows, code_digest())
     arguments.page.write_text(text)
+    arguments.rates.write_text(json.dumps({"code": code_digest(), **rates(rows)}) + "\n")
     print(text)
 
 
@@ -109,5 +126,6 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=90.0, help="stop after so many minutes")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--page", type=Path, default=PAGE, help="the page to write")
+    parser.add_argument("--rates", type=Path, default=RATES, help="the numbers that the report quotes")
     parser.add_argument("--rows", type=Path, help="file of the measurements, instead of one named by the code")
     main(parser.parse_args())

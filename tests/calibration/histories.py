@@ -34,9 +34,9 @@ _BLOCK = 126
 """Days whose sum is one observation of a long-run variance."""
 
 
-def request(goal: str = "robust_utility") -> OptimizationRequest:
+def request(seed: int = 0, goal: str = "robust_utility") -> OptimizationRequest:
     scenarios = tuple(scenario.model_copy(update={"paths": PATHS}) for scenario in BUILT_IN)
-    return OptimizationRequest.model_validate({"trials": TRIALS, "scenarios": scenarios, "goal": goal})
+    return OptimizationRequest.model_validate({"trials": TRIALS, "scenarios": scenarios, "goal": goal, "seed": seed})
 
 
 def build_world(family: Family, seed: int, asked: OptimizationRequest) -> World:
@@ -103,6 +103,19 @@ class LongRun:
         mean = blocks.mean(axis=0) / _BLOCK
         varying = deviation > 1e-7
         return np.where(varying, mean / np.where(varying, deviation, 1.0), 0.0) * math.sqrt(SCORED_DAYS)
+
+    def training_utilities(self, configs: Sequence[StrategyConfig]) -> Floats:
+        """Utility of each config on the training days of a history, on average."""
+        rows = [
+            [
+                world.on_history(config, record, world.market.train).metrics.utility.value
+                for config, record in zip(
+                    configs, world.replay(configs, end=world.market.train.stop).series, strict=True
+                )
+            ]
+            for world in self._worlds
+        ]
+        return np.mean(rows, axis=0)
 
     def best_t_ratio(self, configs: int = 192) -> float:
         return float(np.max(self.t_ratios(sobol(SearchSpace(), configs, seed=1))))

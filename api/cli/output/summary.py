@@ -11,6 +11,7 @@ from api.export.formatting import (
     benefit,
     bps,
     evidence,
+    how_often_wrong,
     limit_row,
     metric,
     percent,
@@ -43,6 +44,8 @@ def show(console: Console, result: OptimizationResult, *, watermark: str | None 
     console.print(f"{sign} {word.upper()}: {opening}", style=_STYLES[verdict.colour])
     console.print(" ".join([*(f"{text}." for text in meaning), plain(verdict.reason)]))
     console.print(benefit(result), style="dim" if verdict.colour == "red" else "bold")
+    if verdict.advice and result.luck:
+        console.print(how_often_wrong(), style="italic")
     console.print(ONE_HISTORY, style="italic")
     if watermark:
         console.print(plain(watermark), style="bold")

@@ -13,7 +13,9 @@ from quant.numeric.arrays import Floats
 from quant.numeric.measured import Measured
 from quant.numeric.moments import moments
 from quant.numeric.units import BASIS_POINTS, DAYS
+from quant.overfitting.block_length import automatic_block_length
 from quant.overfitting.predictive_ability import resampled_means, utility_contributions
+from quant.overfitting.winner_luck import SHORTEST_BLOCK
 
 
 def utility_difference(table: ScoreTable, first: int, second: int, weights: Mapping[str, float]) -> Measured:
@@ -51,12 +53,15 @@ def measure_timing(world: World, table: ScoreTable, winner: int, invested: int) 
     return timing
 
 
-def history_error(winner: Floats, benchmark: Floats, *, risk_aversion: float, mean_block: int, seed: int) -> float:
-    """Bootstrap error of the difference of utility on one history, in basis points a year; daily excess returns."""
-    gains = utility_contributions(np.column_stack([winner, benchmark]), risk_aversion)
-    means = resampled_means(
-        gains[:, 0] - gains[:, 1], seed=seed, replications=2000, mean_block=min(mean_block, winner.size // 4)
-    )
+def history_error(winner: Floats, benchmark: Floats, *, risk_aversion: float, seed: int) -> float:
+    """Bootstrap error of the difference of utility on one history, in basis points a year; daily excess returns.
+
+    The mean block is that of the tests for luck: the automatic one, at least a month.
+    """
+    utilities = utility_contributions(np.column_stack([winner, benchmark]), risk_aversion)
+    gains = np.ascontiguousarray(utilities[:, 0] - utilities[:, 1])
+    block = min(max(SHORTEST_BLOCK, automatic_block_length(gains)), gains.size // 8)
+    means = resampled_means(gains, seed=seed, replications=2000, mean_block=block)
     return BASIS_POINTS * DAYS * moments(means[:, 0]).deviation
 
 

@@ -154,7 +154,6 @@ def _judge_winner(
         records.winner[:train_days],
         records.benchmark[:train_days],
         risk_aversion=request.mandate.risk_aversion,
-        mean_block=luck.mean_block or 1,
         seed=stream_seed(request.seed, "benefit"),
     )
     benefit = measure_benefit(

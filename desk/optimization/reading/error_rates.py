@@ -1,0 +1,24 @@
+"""How often the verdict errs on generated histories without an edge, as `make calibration` measured it."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+from quant.numeric.frozen import Frozen
+
+FILE = Path(__file__).with_suffix(".json")
+
+
+class ErrorRates(Frozen):
+    """Counts of histories without an edge."""
+
+    code: str
+    """Digest of the code that was measured."""
+    histories: int
+    green: int
+    amber: int
+
+
+@cache
+def error_rates() -> ErrorRates:
+    return ErrorRates.model_validate(json.loads(FILE.read_text(encoding="utf-8")))
