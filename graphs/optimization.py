@@ -37,6 +37,7 @@ from desk.optimization.briefing.scenario_list import scenario_figures
 from desk.optimization.briefing.search_status import search_report
 from desk.optimization.briefing.training_regime import regime_report
 from desk.optimization.counts import count_work
+from desk.optimization.durations import load_durations
 from desk.optimization.estimate import estimate
 from desk.optimization.jobs import SearchJob
 from desk.optimization.judgement.verification import require_verified
@@ -226,7 +227,9 @@ async def search(state: State, run: Execution, node_log: NodeLog) -> Update:
         first=first,
         budget=budget,
     )
-    await node_log.emit(EstimateMade, plan=node_log.step, estimate=estimate(request, budget, context.jobs.machines))
+    durations = await load_durations(context.store, context.jobs.machines)
+    plan_estimate = estimate(request, budget, context.jobs.machines, durations)
+    await node_log.emit(EstimateMade, plan=node_log.step, estimate=plan_estimate)
     trial_events = TrialEvents(context, node_log, trials, first)
     watch = SearchWatch(context, node_log, trial_events, lambda: check_payable(context, run.thresholds, run.approval))
     try:

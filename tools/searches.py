@@ -66,13 +66,21 @@ def _estimate_figures(estimate: Estimate, request: OptimizationRequest) -> tuple
         ("estimate_paths", "simulated paths of each scenario", request.scenarios[0].paths, "count"),
         ("estimate_years", "years of each path", float(request.scenarios[0].years), "years"),
         ("estimate_evaluations", "evaluations that the search would take", estimate.evaluations, "count"),
-        ("estimate_time", "time that the search would take on this machine", _duration(estimate.seconds), "text"),
+        ("estimate_time", "time that the search would take on this machine", _describe_time(estimate), "text"),
         ("estimate_memory", "megabytes of memory", estimate.memory_mb, "count"),
     )
     return tuple(
         Figure(id=id_, quantity=quantity, value=value, unit=unit, source=f"estimate_optimization.{id_}")
         for id_, quantity, value, unit in rows
     )
+
+
+def _describe_time(estimate: Estimate) -> str:
+    expected = estimate.expected_time
+    if expected is None:
+        return _duration(estimate.seconds)
+    interval = f"{_duration(expected.low)} to {_duration(expected.high)}"
+    return f"{_duration(expected.seconds)} ({interval}, {expected.describe_source()})"
 
 
 def _duration(seconds: float) -> str:

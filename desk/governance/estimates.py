@@ -9,6 +9,30 @@ from desk.base.text import number, plural
 from quant.numeric.frozen import Frozen
 
 
+class ExpectedTime(Frozen):
+    """Expected time of a search in seconds, with its error."""
+
+    seconds: float
+    """Median of the earlier runs, scaled to this search; without enough of them, the estimate alone."""
+    low: float
+    high: float
+    runs: int = 0
+    """Finished runs on the same machines that the interval is measured from; 0 for the default error."""
+    coverage: float | None = None
+    """Probability that a further run like those takes between `low` and `high`; None for the default error."""
+
+    def describe_source(self) -> str:
+        return f"from {plural(self.runs, 'run')} here" if self.runs else "a default error, without earlier runs here"
+
+    def describe(self) -> str:
+        interval = f"{_seconds(self.low)} to {_seconds(self.high)} s"
+        return f"about {_seconds(self.seconds)} s, {interval}, {self.describe_source()}"
+
+
+def _seconds(value: float) -> str:
+    return number(value, 1 if value < 10.0 else 0)
+
+
 class Estimate(Frozen):
     """Estimated cost of a search before it starts."""
 
@@ -18,15 +42,19 @@ class Estimate(Frozen):
     path_days: int
     """Scored strategy-path-days."""
     seconds: float
+    """Time by the sizes of the search and the speed of the machines, before any correction by earlier runs."""
+    expected_time: ExpectedTime | None = None
+    """None in estimates of earlier versions."""
     memory_mb: float
     dollars: float = 0.0
     instances: int = 0
 
     def describe(self) -> str:
         instances = f", {plural(self.instances, 'instance')}, {self.dollars:.2f} dollars" if self.instances else ""
+        time = self.expected_time.describe() if self.expected_time else f"about {number(self.seconds, 1)} s"
         return (
             f"{self.trials} trials, {number(self.evaluations)} evaluations, "
-            f"{number(self.path_days / 1e6, 1)} million strategy-days, about {number(self.seconds, 1)} s, "
+            f"{number(self.path_days / 1e6, 1)} million strategy-days, {time}, "
             f"{number(self.memory_mb)} MB{instances}"
         )
 

@@ -5,6 +5,7 @@ import os
 from desk.governance.approvals import Thresholds
 from desk.governance.estimates import Estimate, Machines
 from desk.market.prices import PriceSource
+from desk.optimization.durations import NO_DURATIONS, Durations
 from desk.optimization.estimate_schemas import LaunchEstimate
 from desk.optimization.request import MAX_PLANS, OptimizationRequest
 from quant.numeric.units import DAYS
@@ -20,8 +21,16 @@ JUDGEMENT_SHARE = 1.0
 """Work of the judgement (fresh paths, neighbours, sensitivities), relative to a search of 100 trials."""
 
 
-def estimate(request: OptimizationRequest, budget: int | None = None, machines: Machines | None = None) -> Estimate:
-    """Estimate a search of `budget` trials (default: all) on `machines` (default: this one)."""
+def estimate(
+    request: OptimizationRequest,
+    budget: int | None = None,
+    machines: Machines | None = None,
+    durations: Durations = NO_DURATIONS,
+) -> Estimate:
+    """Estimate a search of `budget` trials (default: all) on `machines` (default: this one).
+
+    `durations` are those of earlier runs on the same machines, which give the expected time and its error.
+    """
     machines = machines or Machines(cores=os.cpu_count() or 1)
     trials = budget or request.trials
     scenario = request.scenarios[0]
@@ -33,13 +42,14 @@ def estimate(request: OptimizationRequest, budget: int | None = None, machines: 
     proposing = min(trials, LATE_TRIAL) * TRIAL_SECONDS + max(trials - LATE_TRIAL, 0) * LATE_TRIAL_SECONDS
     jobs = 1 if budget else MAX_PLANS  # each plan may start a new job
     searching = jobs * machines.starting_seconds + computing + proposing
-    seconds = START_SECONDS + searching + judging / (PATH_DAYS_PER_SECOND * here)
+    seconds = round(START_SECONDS + searching + judging / (PATH_DAYS_PER_SECOND * here), 1)
     memory = 350.0 + 8.0e-6 * scenario.years * DAYS * 64 * 8
     return Estimate(
         trials=trials,
         evaluations=evaluations,
         path_days=path_days,
-        seconds=round(seconds, 1),
+        seconds=seconds,
+        expected_time=durations.expected_time(seconds),
         memory_mb=round(memory, 1),
         instances=machines.instances,
         dollars=round(machines.dollars(searching), 2),
@@ -51,10 +61,11 @@ async def estimate_launch(
     request: OptimizationRequest,
     thresholds: Thresholds | None,
     machines: Machines | None = None,
+    durations: Durations = NO_DURATIONS,
 ) -> LaunchEstimate:
     """Estimate a request whose prices are available, and whether its launch needs approval."""
     await prices.load(request.universe)
-    request_estimate = estimate(request, machines=machines)
+    request_estimate = estimate(request, machines=machines, durations=durations)
     exceeded = thresholds.exceeded(request_estimate) if thresholds else ()
     return LaunchEstimate(
         estimate=request_estimate, needs_approval=bool(exceeded), exceeded=exceeded, thresholds=thresholds

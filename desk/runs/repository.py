@@ -6,11 +6,13 @@ from itertools import dropwhile
 from typing import Any
 
 from desk.base.errors import Gone, NotFound
+from desk.governance.estimates import Estimate
 from desk.optimization.repositories.result_repository import load_result
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
 from desk.runs.events.table import TRACE_EVENT, TraceEvent
 from desk.runs.states import (
+    ACTIVE_STATES,
     EXECUTION_STAGES,
     RESTARTABLE_STATES,
     STOPPED_STATES,
@@ -71,6 +73,8 @@ class Run(Frozen):
     """Address of the owner's earlier trials on the same prices; see `desk.optimization.repositories.ledger`."""
     code_version: str
     result_digest: str | None = None
+    estimate: Estimate | None = None
+    """Estimate at its submission or approval; None in records of an earlier version."""
     history: tuple[Transition, ...] = ()
     """State transitions; may be empty in records of an earlier version."""
     cancelling: CancellationRequest | None = None
@@ -83,6 +87,13 @@ class Run(Frozen):
     @property
     def updated_at(self) -> datetime:
         return self.history[-1].at if self.history else self.created_at
+
+    def seconds_of_execution(self, until: datetime) -> float:
+        """Seconds in which it was executed or computed elsewhere, without the queue and approval."""
+        ends = (*(move.at for move in self.history[1:]), until)
+        moves = zip(self.history, ends, strict=False)
+        spans = ((end - move.at).total_seconds() for move, end in moves if move.state in (*ACTIVE_STATES, "computing"))
+        return sum(spans)
 
     @property
     def endings(self) -> int:

@@ -14,6 +14,7 @@ from desk.conversation.focus import Focus
 from desk.figures.figures import Figure
 from desk.governance.approvals import load_approval
 from desk.governance.estimates import Estimate
+from desk.optimization.durations import load_durations
 from desk.optimization.estimate import estimate
 from desk.optimization.repositories.result_repository import load_result
 from desk.optimization.request import OptimizationRequest
@@ -58,7 +59,9 @@ class AssistantRuns:
 
     async def estimate(self, request: OptimizationRequest) -> Estimate:
         completed = await complete_request(self._dependencies, self._owner, request)
-        return estimate(completed.request, machines=self._dependencies.jobs.machines)
+        machines = self._dependencies.jobs.machines
+        durations = await load_durations(self._dependencies.store, machines)
+        return estimate(completed.request, machines=machines, durations=durations)
 
     async def launch(self, request: OptimizationRequest, name: str) -> str:
         run = hashlib.sha256(f"{self._owner}\n{self._turn}\n{name}".encode()).hexdigest()[:32]

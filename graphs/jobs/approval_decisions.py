@@ -6,6 +6,8 @@ from desk.governance.approvals import Subject, load_approval
 from desk.governance.principals import Principal
 from desk.governance.roles import ROLES
 from desk.optimization.approved_request import approved_request
+from desk.optimization.durations import load_durations
+from desk.optimization.estimate import estimate
 from desk.runs.repository import Run, load_run_record
 from desk.runs.states import ACTIVE_STATES
 from graphs.dependencies import Dependencies
@@ -76,6 +78,9 @@ async def _apply_decision(dependencies: Dependencies, run: Run, decision: approv
         if completed.data != run.data_digest:
             allowed = "the prices with which the run began"
             raise InvalidInput("prices_file", request.prices_file, allowed=allowed)
+        machines = dependencies.jobs.machines
+        durations = await load_durations(dependencies.store, machines)
+        run = run.model_copy(update={"estimate": estimate(request, machines=machines, durations=durations)})
     run = run.model_copy(update={"request": request})
     if run.state in ACTIVE_STATES:  # the process that executes it reads the decision
         return run

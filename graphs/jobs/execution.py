@@ -18,6 +18,8 @@ from desk.governance.approvals import Approval, load_approval
 from desk.governance.principals import Principal
 from desk.governance.usage import AgentName
 from desk.optimization.answers import Decision
+from desk.optimization.durations import save_duration
+from desk.optimization.estimate import estimate
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.repositories.result_repository import load_result
 from desk.runs.context import Context, RunMarket
@@ -157,12 +159,23 @@ async def _run_graph(dependencies: Dependencies, run: Run, execution: Execution,
                 await leave(dependencies, run.owner, run.id, by=by)
                 return
     result = await load_result(dependencies.store, run.owner, run.id, "final")
-    finish_event = log.make(RunFinished, "run", 0, 0, result_digest=result.digest())
-    new = await log.append(finish_event)
+    current = await load_run(dependencies.store, run.owner, run.id)
+    seconds = current.seconds_of_execution(dependencies.now())
+    fields = {"seconds": round(seconds, 1), "estimated": current.estimate and current.estimate.expected_time}
+    new = await log.append(log.make(RunFinished, "run", 0, 0, result_digest=result.digest(), **fields))
     await _advance(dependencies, run.owner, run.id, "completed", by=by, result_digest=result.digest())
+    await _save_duration(dependencies, current, seconds)
     await stop_computation(dependencies, run.owner, run.id)
     for event in new:
         yield event
+
+
+async def _save_duration(dependencies: Dependencies, run: Run, seconds: float) -> None:
+    """Compare the time of a finished run with the uncorrected estimate, for the error of later estimates."""
+    machines = dependencies.jobs.machines
+    if seconds > 0.0 and run.state != "completed":  # another process may have finished it
+        estimated = estimate(run.request, machines=machines).seconds
+        await save_duration(dependencies.store, machines, run.id, measured=seconds, estimated=estimated)
 
 
 async def _final_events(dependencies: Dependencies, run: Run, stored_events: list[TraceEvent]) -> list[TraceEvent]:

@@ -7,6 +7,7 @@ from desk.governance.approval_requests import SecondPersonRequired, may_decide, 
 from desk.governance.approvals import Approval, ApprovalRequest, Subject, Thresholds
 from desk.governance.estimates import Machines
 from desk.governance.principals import Principal
+from desk.optimization.durations import load_durations
 from desk.optimization.estimate import estimate
 from desk.optimization.request import OptimizationRequest
 from desk.runs.context import Context
@@ -29,7 +30,7 @@ async def request_launch_approval(context: Context, thresholds: Thresholds | Non
     if thresholds is None:
         return None
     machines = context.jobs.machines
-    whole = estimate(context.request, machines=machines)
+    whole = estimate(context.request, machines=machines, durations=await load_durations(context.store, machines))
     exceeded = thresholds.exceeded(whole)
     if not exceeded:
         return None

@@ -6,6 +6,8 @@ from desk.base.code_version import code_version
 from desk.base.errors import UserError
 from desk.base.owners import register_owner
 from desk.market.prices import facts_of
+from desk.optimization.durations import load_durations
+from desk.optimization.estimate import estimate
 from desk.optimization.repositories.ledger import Entries, save_ledger
 from desk.optimization.request import OptimizationRequest
 from desk.runs.earlier_trials import earlier_entries
@@ -41,7 +43,7 @@ async def new_run(
     completed = await prepare_request(dependencies, owner, request)
     earlier = await earlier_entries(dependencies.store, owner, completed.closes) if ledger is None else ledger
     await register_owner(dependencies.store, owner)
-    now = dependencies.now()
+    machines, now = dependencies.jobs.machines, dependencies.now()
     return Run(
         id=run_id or uuid.uuid4().hex,
         owner=owner,
@@ -52,6 +54,9 @@ async def new_run(
         prices_digest=completed.closes,
         ledger=await save_ledger(dependencies.store, owner, earlier),
         code_version=code_version(),
+        estimate=estimate(
+            completed.request, machines=machines, durations=await load_durations(dependencies.store, machines)
+        ),
         history=(Transition(state="created", at=now, by=owner),),
     )
 

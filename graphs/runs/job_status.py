@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from desk.governance.approvals import Approval, load_approval
+from desk.governance.estimates import Estimate
 from desk.runs.events.live import apply
 from desk.runs.progress import Progress, ProgressTracker
 from desk.runs.repository import KIND, Run, load_events, load_run
@@ -47,6 +48,10 @@ class Job(JobSummary):
     approval: Approval | None = Field(description="Requested approval and its decision")
     stale: dict[str, Any] | None = Field(description="Why its data are no longer the newest version; null if they are")
     code_version: str
+    estimate: Estimate | None = Field(description="Estimate at its submission or approval; null for older jobs")
+    seconds: float | None = Field(
+        description="Time of execution of a completed job, without the queue and approval; else null"
+    )
 
 
 class JobPage(Frozen):
@@ -97,6 +102,8 @@ async def job_of(store: Store, owner: str, run_id: str) -> Job:
         approval=await load_approval(store, owner, run_id),
         stale=None if stale is None else stale.document,
         code_version=run.code_version,
+        estimate=run.estimate,
+        seconds=round(run.seconds_of_execution(run.updated_at), 1) if run.state == "completed" else None,
     )
 
 

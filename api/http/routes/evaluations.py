@@ -8,6 +8,7 @@ from api.http.body_limits import limited_route
 from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
 from api.http.pagination import After, Limit, Page, paginate
+from desk.optimization.durations import load_durations
 from desk.optimization.estimate import estimate_launch
 from desk.optimization.estimate_schemas import LaunchEstimate
 from desk.optimization.request import OptimizationRequest
@@ -64,10 +65,16 @@ _ESTIMATED = Body(openapi_examples={"usual": {"summary": "100 trials in five sce
 async def estimates(
     request: Annotated[OptimizationRequest, _ESTIMATED], principal: PrincipalDep, service: AppStateDep
 ) -> LaunchEstimate:
+    """`expected_time` is the time with its error, which is measured once three runs have finished on these machines."""
     reject_prices_file(request)
     dependencies = service.dependencies
+    machines = dependencies.jobs.machines
     return await estimate_launch(
-        dependencies.prices_of(principal.owner), request, dependencies.thresholds, dependencies.jobs.machines
+        dependencies.prices_of(principal.owner),
+        request,
+        dependencies.thresholds,
+        machines,
+        await load_durations(dependencies.store, machines),
     )
 
 

@@ -12,8 +12,10 @@ from desk.runs.progress import ProgressTracker
 from quant.numeric.frozen import Frozen
 
 NOT_COMPARED: Any = dict.fromkeys(("at", "sequence", "best", "seconds", "dollars", "usage", "title", "share"), True) | {
-    "asked": {"at"},
+    "asked": {"at": True, "estimate": {"expected_time"}},
     "decided": {"at"},
+    "estimate": {"expected_time"},
+    "estimated": True,
 }
 """Fields excluded from comparisons of runs: times, costs, and how progress shows a node."""
 

@@ -4,7 +4,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from desk.base.text import spaced
+from desk.base.text import number, spaced
+from desk.governance.estimates import ExpectedTime
 from desk.runs.events.base import BaseEvent, Row
 from desk.runs.nodes import node_title, start_share
 from desk.runs.progress import ProgressTracker
@@ -74,9 +75,15 @@ class RunFinished(BaseEvent):
 
     event: Literal["run_finished"] = "run_finished"
     result_digest: str
+    seconds: float | None = None
+    """Time of execution, without the time in the queue and for approval; None in events of earlier versions."""
+    estimated: ExpectedTime | None = None
+    """Expected time, estimated when the run was submitted."""
 
     def line(self) -> str:
-        return f"Finished, result digest {self.result_digest[:12]}"
+        time = "" if self.seconds is None else f" in {number(self.seconds, 1)} s"
+        estimated = "" if self.estimated is None else f" (estimated: {self.estimated.describe()})"
+        return f"Finished{time}{estimated}, result digest {self.result_digest[:12]}"
 
     def advance(self, progress: ProgressTracker) -> None:
         progress.finish()
@@ -93,9 +100,9 @@ class RunFailed(BaseEvent):
     event: Literal["run_failed"] = "run_failed"
     code: Literal["fault", "cancelled", "rejected", "expired", "unusable_input", "model_failed"]
     kind: str
-    by: str = ""
-    """Author of a cancellation or of an expiry; empty for other ends."""
-    reason: str = ""
+    by: Annotated[str, Field(exclude_if=lambda author: not author)] = ""
+    """Author of a cancellation or of an expiry; absent for other ends, as in recordings of earlier versions."""
+    reason: Annotated[str, Field(exclude_if=lambda reason: not reason)] = ""
     """The author's reason."""
 
     @property

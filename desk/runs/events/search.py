@@ -25,7 +25,9 @@ class EstimateMade(BaseEvent):
         return f"Estimate: {self.estimate.describe()}"
 
     def advance(self, progress: ProgressTracker) -> None:
-        progress.start_search(self.estimate.trials, self.estimate.seconds, self.at)
+        expected = self.estimate.expected_time
+        seconds = self.estimate.seconds if expected is None else expected.seconds
+        progress.start_search(self.estimate.trials, seconds, self.at)
 
 
 class JobProgressed(BaseEvent):

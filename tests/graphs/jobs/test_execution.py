@@ -11,7 +11,10 @@ import pytest
 
 from agents.embedded_planner import PLANNER, EmbeddedPlanner
 from desk.base.errors import InvalidInput, UserError
+from desk.base.text import number
 from desk.compute.local import LocalRunner
+from desk.optimization.durations import load_durations
+from desk.optimization.estimate import estimate
 from desk.optimization.inputs.owned_market import load_owned_market
 from desk.optimization.reading.findings import explainable_figures
 from desk.optimization.request import Limit, Limits
@@ -22,6 +25,7 @@ from desk.runs.repository import list_runs, load_events, load_final_result, load
 from graphs.jobs.execution import execute
 from graphs.jobs.reproduction import reproduce
 from graphs.runs.creation import create_run
+from graphs.runs.job_status import job_of
 from store.records import Key, iterate_records
 from tests.graphs.dependencies import open_dependencies, small_request
 
@@ -316,3 +320,22 @@ async def test_a_repeatedly_killed_run_has_the_same_result(tmp_path, opened, sma
     assert [e.comparable() for e in events] == [e.comparable() for e in expected]
     assert len(trials) == request.trials
     assert all(record.version == 1 for record in trials)
+
+
+async def test_a_finished_run_compares_its_time_with_its_estimate_and_corrects_later_estimates(finished_run, opened):
+    place, events = finished_run
+    async with opened(place) as dependencies:
+        stored_run = await load_run(dependencies.store, OWNER, events[0].run)
+        machines = dependencies.jobs.machines
+        job = await job_of(dependencies.store, OWNER, stored_run.id)
+        assert job.estimate is not None
+        end = events[-1]
+        assert (end.seconds, end.estimated) == (job.seconds, job.estimate.expected_time)
+        assert f"Finished in {number(end.seconds, 1)} s (estimated: about " in end.line()
+        begun, ended = (event.at for event in (events[0], end))
+        assert end.seconds == pytest.approx((ended - begun).total_seconds(), abs=1.0)
+        durations = await load_durations(dependencies.store, machines)
+        [duration] = [each for each in durations.runs if each.run == stored_run.id]
+        assert duration.ratio == pytest.approx(
+            end.seconds / estimate(stored_run.request, machines=machines).seconds, abs=0.05
+        )
