@@ -39,7 +39,7 @@ DIGEST_LENGTH = 16
 MAX_STORED_SERIES = 500
 """Evaluated configurations whose series is stored, for each owner and data set: 0.1 MB each."""
 MAX_JUDGED_SERIES = 500
-"""Earlier series that enter one judgement, whose memory grows by 0.3 MB with each."""
+"""Earlier series that enter one judgement, whose memory grows by 0.4 MB with each."""
 
 
 def ledger_entry(mandate: Mandate, digest: str) -> str:
@@ -61,11 +61,16 @@ class EarlierTrials:
     series: tuple[str, ...]
     """Addresses for `load_series(..., rows=2)`, at most `MAX_JUDGED_SERIES`, chosen without regard to their content.
 
+    Configurations whose series are equal have one address each.
+
     A series is float64 (2, T): excess return and risky weight. Its last day is the last of validation; its first one
     depends on the warm-up of its request, so that T differs between requests.
     """
-    uncovered: int
-    """Number of configurations whose series is not among `series`."""
+
+    @property
+    def uncovered(self) -> int:
+        """Number of configurations without one of `series`."""
+        return len(self.entries) - len(self.series)
 
 
 def earlier_trials(entries: Mapping[str, str | None], mandate: Mandate, digests: Iterable[str]) -> EarlierTrials:
@@ -73,9 +78,8 @@ def earlier_trials(entries: Mapping[str, str | None], mandate: Mandate, digests:
     own = {ledger_entry(mandate, digest) for digest in digests}
     others = {entry: entries[entry] for entry in sorted(entries.keys() - own)}
     # an address is a digest of its content, so that its order is as good as random
-    series = tuple(sorted({address for address in others.values() if address is not None})[:MAX_JUDGED_SERIES])
-    covered = set(series)
-    return EarlierTrials(others, series, sum(address not in covered for address in others.values()))
+    series = sorted(address for address in others.values() if address is not None)[:MAX_JUDGED_SERIES]
+    return EarlierTrials(others, tuple(series))
 
 
 async def load_earlier_trials(

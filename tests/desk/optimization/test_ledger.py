@@ -97,11 +97,11 @@ def test_own_trials_are_not_earlier_ones():
 
 
 def test_a_judgement_reads_a_bounded_number_of_series():
-    entries = {f"m.{n:016x}": f"{n % 700:064x}" for n in range(800)}  # a hundred pairs share their series
+    entries = {f"m.{n:016x}": f"{n // 2:064x}" for n in range(MAX_JUDGED_SERIES + 100)}  # pairs with equal series
     earlier = earlier_trials(entries, MANDATE, ())
-    assert len(set(earlier.series)) == len(earlier.series) == MAX_JUDGED_SERIES
-    assert earlier.uncovered == sum(address not in earlier.series for address in entries.values())
-    assert len(earlier.entries) == 800
+    assert (len(earlier.entries), len(earlier.series), earlier.uncovered) == (len(entries), MAX_JUDGED_SERIES, 100)
+    few = earlier_trials(dict(list(entries.items())[:4]), MANDATE, ())
+    assert (len(few.series), few.uncovered) == (4, 0)
 
 
 async def test_a_stored_ledger_reads_back_and_one_without_series_does_too(tmp_path):
