@@ -32,7 +32,7 @@ class PipelineRequest(Frozen):
     """Shared secret with which the instances of a search authenticate to each other."""
     request: OptimizationRequest
     ledger: Entries = Field(default_factory=dict[str, str | None])
-    """Earlier trials of the owner on these prices."""
+    """Earlier trials of the owner on these prices; their series are not among the files of a pipeline."""
 
 
 class PipelineOutput(NamedTuple):

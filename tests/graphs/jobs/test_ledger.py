@@ -89,6 +89,8 @@ async def test_an_evaluation_counts_in_a_later_run_and_its_manifest_says_so(sear
     assert trial_count(first) == (10, 11)
     assert trial_count(last) == (10, 12)
     assert last.digest() != first.digest()
+    assert first.luck is not None
+    assert first.luck.uncovered_trials == 0  # the series of the evaluation entered the test
 
 
 async def test_the_order_of_two_identical_requests_does_not_matter(searches):
