@@ -32,6 +32,7 @@ from quant.strategies.mandate import Mandate
 from quant.strategies.metrics import Metrics
 from quant.strategies.trial import Trial
 from quant.worlds.scenario import BUILT_IN
+from tests.sample_evidence import out_of_sample, parameter_effects
 
 WINNER = StrategyConfig(
     weight_function="inverse_vol",
@@ -476,7 +477,9 @@ def sample_result(**changes: Any) -> OptimizationResult:
             ),
         ),
         luck=luck(),
+        out_of_sample=out_of_sample(WINNER.digest()),
         importance={"rebalancing": 0.41, "estimator": 0.27, "weight_function": 0.22, "no_trade_band": 0.10},
+        parameter_effects=parameter_effects(),
         trials=plotted_trials(),
         caveats=(
             "The bundled S&P 500 series is a price index; a dividend yield of 2% a year is assumed.",

@@ -27,7 +27,7 @@ _OF_TOPIC: dict[Topic, str] = {
     r"driver_1|benchmark_weight|indistinguishable|binding_limit|costs_|premium_(low|high)|parameter_error_(low|high)|timing_|"
     r"worst_year",
     "ranking": r"rank_|indistinguishable|trials",
-    "why": r"driver_|winner_(name|function)|indistinguishable",
+    "why": r"driver_|interaction_|winner_(name|function)|indistinguishable",
     "where_it_loses": r"worst_|best_scenario|in_",
     "scenario": r"in_|worst_scenario|best_scenario",
     "costs": r"costs_|transaction_cost|winner_cost|winner_turnover",
@@ -36,7 +36,7 @@ _OF_TOPIC: dict[Topic, str] = {
     "probabilities": r"probabilities_",
     "limits": r"limit_|binding_limit",
     "luck": r"verdict_|winner_p|single_step_p|loss$|active_|deflated|overfitting|ledger_trials|validate_|minimum_track|"
-    r"spa_p|trials|indistinguishable|effective",
+    r"cross_validation_|walk_forward_|probabilistic_sharpe|spa_p|trials|indistinguishable|effective",
     "benchmarks": r"versus_|benefit_|benchmark_weight|winner_name",
     "plateau": r"rank_|indistinguishable|winner_name",
     "alternative": r"alternative_|winner_(name|function)",

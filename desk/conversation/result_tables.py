@@ -117,6 +117,13 @@ def _ranking(figures: Sequence[Figure]) -> Exhibit:
     return build_table("Finalists, scored again on fresh paths", columns, rows, figures)
 
 
+def _drivers(figures: Sequence[Figure]) -> Exhibit:
+    places = _ids_matching(figures, r"driver_(\d)_share")
+    rows = [(f"{{{{driver_{n}}}}}", *(f"driver_{n}_{of}" for of in ("share", "best", "range"))) for n in places]
+    columns = ("Parameter", "Explains alone", "Best value", "From worst to best value")
+    return build_table("What the objective depends on", columns, rows, figures)
+
+
 def _limits(figures: Sequence[Figure]) -> Exhibit:
     places = _ids_matching(figures, r"limit_(\d+)_name")
     rows = [
@@ -194,7 +201,32 @@ _LUCK = _rows(
         "spa_p": "Chance of such an advantage by luck alone (SPA)",
         "trials": "Configurations tried",
         "ledger_trials": "Tried ever on these prices",
+        "probabilistic_sharpe": "Confidence if it were the only one tried (PSR)",
         "minimum_track_record_years": "Track record needed to show skill",
+    },
+)
+_OUT_OF_SAMPLE = _rows(
+    "On days that the choice did not use",
+    {
+        "cross_validation_median_bps": "Advantage, cross-validation, median path",
+        "cross_validation_low_bps": "Advantage, fifth percentile of the paths",
+        "cross_validation_high_bps": "Advantage, ninety-fifth percentile of the paths",
+        "cross_validation_below_zero": "Paths behind the constant weight",
+        "cross_validation_utility_bps": "Utility over cash, median path",
+        "cross_validation_paths": "Paths",
+        "cross_validation_purge": "Purged on both sides of a test",
+        "cross_validation_embargo": "Embargo after a test",
+        "walk_forward_bps": "Advantage, chosen anew each year",
+        "walk_forward_years": "Length of that series",
+        "walk_forward_choices": "Choices",
+        "walk_forward_changes": "Of these, other than the year before",
+    },
+)
+_INTERACTION = _rows(
+    "Parameters that act together",
+    {
+        "interaction_pair": "The strongest pair",
+        "interaction_share": "Explained by both at once, beyond each alone",
     },
 )
 _NEXT = _rows(
@@ -239,7 +271,8 @@ _OF_TOPIC: "Mapping[Topic, tuple[Callable[[Sequence[Figure]], Exhibit], ...]]" =
     "probabilities": (_PROBABILITIES,),
     "what_would_change": (_PREMIUM, _PARAMETERS, _PROBABILITIES, _COSTS),
     "limits": (_limits,),
-    "luck": (_LUCK,),
+    "luck": (_LUCK, _OUT_OF_SAMPLE),
+    "why": (_drivers, _INTERACTION),
     "benchmarks": (_benchmarks,),
     "alternative": (_ALTERNATIVE,),
     "years": (_facts,),

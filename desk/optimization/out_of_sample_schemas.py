@@ -1,4 +1,4 @@
-"""Types of the out-of-sample evidence of a result: cross-validation, walk-forward, track record."""
+"""Types of the out-of-sample evidence of a result: cross-validation and walk-forward."""
 
 from typing import Annotated
 
@@ -57,27 +57,12 @@ class WalkForward(Frozen):
     years: Annotated[float, Field(description="Length of the series of all chosen years, 252 days to a year")]
     choices: tuple[Reselection, ...]
     changes: Annotated[int, Field(description="Choices that differ from the one before")]
-    benchmark_weight: Annotated[float, Field(description="Constant weight with the volatility of that series")]
     advantage_bps: Annotated[
         Measured,
         Field(
             description="Utility of the series minus that of the constant weight, basis points a year, with the "
             "standard error of its daily differences"
         ),
-    ]
-
-
-class TrackRecord(Frozen):
-    """The winner's daily return minus that of the constant weight of its own volatility, over train and validate."""
-
-    years: float
-    sharpe: Annotated[float, Field(description="Annual Sharpe ratio of the difference")]
-    probabilistic_sharpe: Annotated[
-        float, Field(ge=0.0, le=1.0, description="Probability that the true Sharpe ratio is above 0, for one trial")
-    ]
-    minimum_years: Annotated[
-        float | None,
-        Field(description="Years after which that probability is 95%; null where the Sharpe ratio is not above 0"),
     ]
 
 
@@ -90,4 +75,3 @@ class OutOfSample(Frozen):
     walk_forward: Annotated[
         WalkForward | None, Field(description="null where no calendar year begins after three years of history")
     ]
-    track_record: TrackRecord

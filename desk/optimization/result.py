@@ -13,6 +13,7 @@ from desk.optimization.request import LimitName, OptimizationRequest
 from quant.numeric.frozen import Frozen, digest_of
 from quant.numeric.measured import Measured
 from quant.strategies.config import StrategyConfig
+from quant.strategies.effects import ParameterEffects
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.trial import Trial
 
@@ -316,6 +317,8 @@ class OptimizationResult(Frozen):
     out_of_sample: Annotated[OutOfSample | None, Field(exclude_if=lambda value: value is None)] = None
     """Absent from results without a winner and from older ones, which keep their digests."""
     importance: dict[str, float]
+    parameter_effects: Annotated[ParameterEffects | None, Field(exclude_if=lambda value: value is None)] = None
+    """Absent from older results, which keep their digests."""
     trials: tuple[Plotted, ...]
     caveats: tuple[str, ...]
     history_series: str | None

@@ -6,6 +6,7 @@ from quant.numeric.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from quant.strategies.config import SearchSpace, StrategyConfig
+    from quant.strategies.effects import ParameterEffects
     from quant.strategies.evaluation import Evaluation
     from quant.strategies.family import FAMILY, Grids, Shape, WeightFunction
     from quant.strategies.goal import Goal
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from quant.strategies.history_metrics import break_even_cost_bps, series_metrics, utility, volatility_target_error
     from quant.strategies.importance import main_effects
     from quant.strategies.inner_portfolios import daily_mix
+    from quant.strategies.interactions import parameter_effects
     from quant.strategies.mandate import Mandate
     from quant.strategies.metrics import METRICS, Metric, Metrics
     from quant.strategies.objective import paired_error, retention, scenario_weights, scores
@@ -33,6 +35,7 @@ __all__ = [
     "Mandate",
     "Metric",
     "Metrics",
+    "ParameterEffects",
     "Part",
     "Replay",
     "Rules",
@@ -50,6 +53,7 @@ __all__ = [
     "main_effects",
     "merge_parts",
     "paired_error",
+    "parameter_effects",
     "propose",
     "rebalancing_days",
     "replay",

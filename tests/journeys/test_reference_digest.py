@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 """The request of `make demo`."""
-DEMO_DIGEST = "3ee4e4e9094948f352cffde6bd48b59c52dba08ac4731904ccf980891dfef54c"
+DEMO_DIGEST = "43810947767c01997b11161833ceec1adf1bb51fcce44ce459fc8234b1c4b05b"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "a2ee8edc444bd0458edf87153e5b2f65023d72b27e7a3c8065b56119383aabf3"
+REDUCED_DIGEST = "b2bde75b42e365c1a9477d69ffe443740dbd3c1d6d9051128446c8dc79c841d2"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""

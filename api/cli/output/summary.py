@@ -21,6 +21,7 @@ from api.export.formatting import (
 )
 from desk.base.text import number, plural, sentence_case, title
 from desk.governance.usage import total
+from desk.optimization.judgement.importance_figures import best_value
 from desk.optimization.result import COLOURS, Case, OptimizationResult, ScenarioOutcome
 from quant.worlds.scenario import GBM_BANNER
 
@@ -79,6 +80,8 @@ def _parts(result: OptimizationResult) -> dict[str, list[str]]:
         ],
         "Scenarios": [_world(outcome) for outcome in result.scenarios],
         "Luck": _luck(result),
+        "Out of sample": _out_of_sample(result),
+        "Matters": _matters(result),
         "Minus rules": [f"{rule.label}: {bps(rule.winner_minus_bps.value)}" for rule in result.benchmarks],
         "Costs": _cases(result.costs),
         "Probabilities": _cases(result.probabilities),
@@ -137,6 +140,35 @@ def _luck(result: OptimizationResult) -> list[str]:
     if k.uncovered_trials:
         tried += f", of them {k.uncovered_trials} without a series for the test of the best trial"
     return [tried, *(f"{label}: {value} ({note})" for label, value, note in evidence(result))]
+
+
+def _out_of_sample(result: OptimizationResult) -> list[str]:
+    out_of_sample = result.out_of_sample
+    if out_of_sample is None:
+        return []
+    lines: list[str] = []
+    if (cv := out_of_sample.cross_validation) is not None:
+        lines.append(
+            f"Purged cross-validation, {plural(cv.paths, 'path')}: median {bps(cv.advantage_bps.median)} over the "
+            f"constant weight, {percent(cv.advantage_bps.below_zero, 0)} of them below 0"
+        )
+    if (wf := out_of_sample.walk_forward) is not None:
+        lines.append(
+            f"Walk-forward, {number(wf.years, 1)} years: {bps(wf.advantage_bps.value)} "
+            f"+- {number(wf.advantage_bps.error or 0.0)}; the choice changed {wf.changes} times in {len(wf.choices)}"
+        )
+    return lines
+
+
+def _matters(result: OptimizationResult) -> list[str]:
+    effects = result.parameter_effects
+    if effects is None:
+        return []
+    best = [f"{title(curve.parameter)}: best {best_value(curve)}" for curve in effects.dependence]
+    pairs = [
+        f"{title(i.first)} with {title(i.second).lower()}: {percent(i.share)} together" for i in effects.interactions
+    ]
+    return [*best, *pairs[:1]]
 
 
 def _counts(result: OptimizationResult) -> str:

@@ -15,6 +15,8 @@ from api.export.templates import load_template
 from desk.base.text import sentence_case
 from desk.figures.figures import Figure, RenderedClaim, format_figure
 from desk.figures.guard.claims import split_by_figures
+from desk.figures.labels import function_label
+from desk.optimization.judgement.importance_figures import point_label
 from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.reading.charts import History
 from desk.optimization.request import CURRENT_RULE
@@ -77,6 +79,8 @@ def _page() -> Template:
         shown=format_figure,
         exact=exact,
         origin=origin,
+        trial_name=trial_name,
+        point_label=point_label,
     )
 
 
@@ -95,6 +99,12 @@ def linked(claim: RenderedClaim, figures: Mapping[str, Figure]) -> Markup:
 def _link(text: str, figure: Figure) -> Markup:
     title = f"{figure.quantity}: computed as {figure.source}"
     return Markup('<a class="number" href="#figure-{}" title="{}">{}</a>').format(figure.id, title, text)
+
+
+def trial_name(result: OptimizationResult, digest: str) -> str:
+    """Number and weight function of a trial."""
+    trial = next((t for t in result.trials if t.digest == digest), None)
+    return digest[:8] if trial is None else f"{trial.number}, {function_label(trial.weight_function)}"
 
 
 def exact(figure: Figure) -> tuple[str, str, str]:

@@ -30,6 +30,7 @@ skill, more than luck
   luck of the winner: luck of the winner, so good a winner
   luck of the best: luck of the best, looks so good, look so good
   reversal: chance of reversal, fails in the others, fails on the other
+  probabilistic Sharpe ratio: probabilistic sharpe ratio, probabilistic sharpe
   overfitting: overfit*, probability of overfitting, probability of backtest overfitting
   significance: p-value, p value, significance, significant, superior predictive ability
   track record: track record
@@ -49,6 +50,9 @@ skill, more than luck
   limit that binds: binds, binding, stands in the way, cannot be done, looser value
   limit: limit, limits
   explained share: explain, explains, explained, accounts for
+  interaction: interact, interacts, interaction*
+  best value: best value*
+  range of the objective: expected objective
   parameter that mattered: mattered, matters, mattered most, matters most, \
 next came, next comes, most important
   case: case, cases
@@ -99,6 +103,8 @@ world
 period
   the training history: training history, training window, training, in sample
   the validation window: validation window, validation, out of sample, out-of-sample, unseen data
+  the cross-validation: cross-validation, cross validation, purged cross-validation
+  the walk-forward: walk-forward, walk forward, chosen anew, choice made anew
   the locked holdout: holdout, locked
   the latest: latest, end of the training window, at its end, that day, today, today's, now
   the whole window: whole window, long run, long-run

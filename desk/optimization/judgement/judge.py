@@ -55,6 +55,7 @@ from quant.numeric.measured import Measured
 from quant.numeric.units import BASIS_POINTS
 from quant.strategies.config import SHAPES, StrategyConfig
 from quant.strategies.importance import main_effects
+from quant.strategies.interactions import parameter_effects
 from quant.strategies.kernel import STATISTIC
 from quant.strategies.objective import retention
 from quant.strategies.search import stream_seed
@@ -66,6 +67,8 @@ BLOCKS = {"bootstrap", "conditional_bootstrap"}
 """Engines that resample blocks of history."""
 _NO_VOLATILITY = 1e-9
 """Annual volatility below which a rule counts as pure cash."""
+_DEPENDENCES = 3
+"""Most important parameters whose partial dependence is shown."""
 _SEARCH_PARAMETERS = (
     "weight_function",
     "estimator",
@@ -338,7 +341,9 @@ def _base(
     request, market = world.request, world.market
     leading = [t for t in trials if not t.screened]
     values = objectives(request, leading)
-    effects = main_effects({name: [getattr(t.config, name) for t in leading] for name in _SEARCH_PARAMETERS}, values)
+    columns = {name: [getattr(t.config, name) for t in leading] for name in _SEARCH_PARAMETERS}
+    importance = {name: share for name, share in main_effects(columns, values).items() if share > 0.0}
+    most_important = sorted(importance, key=lambda name: (-importance[name], name))[:_DEPENDENCES]
     dates = market.dates
     return OptimizationResult(
         manifest=Manifest(
@@ -371,7 +376,10 @@ def _base(
         years=(),
         crises=(),
         luck=None,
-        importance={name: share for name, share in effects.items() if share > 0.0},
+        importance=importance,
+        parameter_effects=parameter_effects(
+            columns, values, shown=most_important, seed=stream_seed(request.seed, "parameter_effects")
+        ),
         trials=plot_trials(request, trials, checks),
         caveats=(*_caveats(world), *caveats),
         history_series=None,

@@ -1,4 +1,4 @@
-"""Out-of-sample evidence of the choice: purged cross-validation, annual re-selection, track record (method, section 5).
+"""Out-of-sample evidence of the choice: purged cross-validation, annual re-selection (method, section 5).
 
 The rule chooses among the trials that the search could choose, by its objective with constant simulated terms, and gets
 the days before or beside a test only. Nothing is simulated again and no day of the locked holdout is read.
@@ -12,12 +12,12 @@ import numpy as np
 
 from desk.optimization.evaluation import World, goal_values
 from desk.optimization.judgement.finalists import objective_weights
+from desk.optimization.judgement.luck import own_benchmarks
 from desk.optimization.out_of_sample_schemas import (
     CrossValidation,
     OutOfSample,
     Quantiles,
     Reselection,
-    TrackRecord,
     WalkForward,
 )
 from desk.optimization.search.search import is_selectable
@@ -25,10 +25,8 @@ from quant.luck import (
     SelectionRule,
     backtest_paths,
     combinatorial_purged_splits,
-    minimum_track_record,
     objective_rule,
     performance_differences,
-    probabilistic_sharpe,
     walk_forward,
 )
 from quant.numeric.arrays import Dates, Floats
@@ -45,8 +43,6 @@ EMBARGO = 0.01
 """Share of the days left out after each test."""
 SHORTEST_FIT = 3 * DAYS
 """Fewest days that a choice may rest on."""
-_HEAVIEST = 2.0
-"""Largest constant weight of a benchmark."""
 
 
 def judge_out_of_sample(
@@ -65,25 +61,7 @@ def judge_out_of_sample(
     return OutOfSample(
         cross_validation=_cross_validate(world, columns, rule),
         walk_forward=_walk_forward(world, choosable, series, columns, rule),
-        track_record=_track_record(world, series[winner.series][0]),
     )
-
-
-def own_benchmarks(world: World, paths: Sequence[Floats]) -> tuple[list[float], list[Floats]]:
-    """The constant weight of each path's own volatility, and its daily excess return net of costs.
-
-    Each path ends with the last day of validate.
-    """
-    part = slice(world.market.train.start, world.market.validate.stop)
-    asset = world.replay([world.constant(1.0)]).series[0, 0, part]
-    weights = [
-        min(moments(path).deviation / moments(asset[-path.size :]).deviation, _HEAVIEST)
-        if moments(path).varies
-        else 0.0
-        for path in paths
-    ]
-    records = world.replay([world.constant(weight) for weight in weights]).series[:, 0, part]
-    return weights, [np.ascontiguousarray(row[-path.size :]) for row, path in zip(records, paths, strict=True)]
 
 
 def _advantage_bps(path: Floats, benchmark: Floats, gamma: float) -> float:
@@ -99,7 +77,7 @@ def _cross_validate(world: World, columns: Floats, rule: SelectionRule) -> Cross
     chosen = [apply_rule(rule, columns[split.train]) for split in splits.splits]
     outcomes = [columns[split.test, k] for split, k in zip(splits.splits, chosen, strict=True)]
     paths = list(backtest_paths(splits, outcomes))
-    _, benchmarks = own_benchmarks(world, paths)
+    benchmarks = own_benchmarks(world, np.column_stack(paths)).T
     return CrossValidation(
         groups=GROUPS,
         test_groups=TEST_GROUPS,
@@ -109,7 +87,9 @@ def _cross_validate(world: World, columns: Floats, rule: SelectionRule) -> Cross
         embargo=splits.embargo,
         configs=len(set(chosen)),
         utility_bps=_quantiles([BASIS_POINTS * utility(path, gamma) for path in paths]),
-        advantage_bps=_quantiles([_advantage_bps(p, b, gamma) for p, b in zip(paths, benchmarks, strict=True)]),
+        advantage_bps=_quantiles(
+            [_advantage_bps(p, b, gamma) for p, b in zip(paths, np.ascontiguousarray(benchmarks), strict=True)]
+        ),
     )
 
 
@@ -147,10 +127,10 @@ def _walk_forward(
     for start, (before, after) in zip(starts[1:], pairwise(chosen), strict=True):
         weights = [series[choosable[k].series][1, start] for k in (before, after)]
         excess[start - starts[0]] -= abs(weights[1] - weights[0]) * request.mandate.transaction_cost_bps / BASIS_POINTS
-    (weight,), (benchmark,) = own_benchmarks(world, [excess])
+    held = slice(market.validate.stop - excess.size, market.validate.stop)
+    benchmark = own_benchmarks(world, excess[:, None], held)[:, 0]
     gamma = request.mandate.risk_aversion
     differences = performance_differences(excess, benchmark, gamma)[:, 0]
-    held = slice(market.validate.stop - excess.size, market.validate.stop)
     ours, theirs = (calendar_years(market.dates[held], world.total(x, held)) for x in (excess, benchmark))
     return WalkForward(
         first_day=str(market.dates[held.start]),
@@ -161,22 +141,8 @@ def _walk_forward(
             for k, (year, winner), (_, constant) in zip(chosen, ours, theirs, strict=True)
         ),
         changes=sum(a != b for a, b in pairwise(chosen)),
-        benchmark_weight=weight,
         advantage_bps=Measured(
             value=_advantage_bps(excess, benchmark, gamma),
             error=BASIS_POINTS * DAYS * moments(differences).deviation / math.sqrt(excess.size),
         ),
-    )
-
-
-def _track_record(world: World, winner: Floats) -> TrackRecord:
-    _, (benchmark,) = own_benchmarks(world, [winner])
-    active = moments(winner - benchmark)
-    shape = {"skewness": active.skewness, "kurtosis": active.kurtosis}
-    needed = minimum_track_record(active.sharpe, **shape)
-    return TrackRecord(
-        years=active.count / DAYS,
-        sharpe=active.sharpe * math.sqrt(DAYS),
-        probabilistic_sharpe=probabilistic_sharpe(active.sharpe, observations=active.count, **shape),
-        minimum_years=None if needed is None else needed / DAYS,
     )

@@ -1,12 +1,14 @@
 """The figures of a result: every number that its explanation may refer to."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from desk.base.text import spaced
 from desk.figures import labels
 from desk.figures.figures import Figure, Unit
 from desk.figures.metric_figures import metric_figures
+from desk.optimization.judgement.importance_figures import importance_figures
+from desk.optimization.judgement.out_of_sample_figures import out_of_sample_figures
 from desk.optimization.mandate_limits import LIMITS, limit_label
 from desk.optimization.result import Benefit, Fact, Luck, Manifest, OptimizationResult, ScenarioOutcome, Year
 from desk.scenarios.schemas import HISTORY
@@ -51,10 +53,12 @@ def _all(result: OptimizationResult) -> Iterator[Figure]:
     )
     yield from _scenarios(result.scenarios)
     yield from _benchmarks(result)
-    yield from _importance(result.importance)
+    yield from importance_figures(result)
     yield from _cases(result)
     if result.luck:
         yield from _luck(result.luck)
+    if result.out_of_sample:
+        yield from out_of_sample_figures(result.out_of_sample)
     yield from _steps(result)
     yield from _years(result.years)
     for fact in result.facts:
@@ -265,29 +269,6 @@ def _benchmarks(result: OptimizationResult) -> Iterator[Figure]:
         )
 
 
-_RANKS = ("first", "second", "third")
-
-
-def _importance(importance: Mapping[str, float]) -> Iterator[Figure]:
-    ordered = sorted(importance.items(), key=lambda item: (-item[1], item[0]))
-    for rank, (name, share) in enumerate(ordered[:3], 1):
-        if share <= 0.0:
-            return
-        yield _text(
-            f"driver_{rank}",
-            f"parameter that mattered {_RANKS[rank - 1]}",
-            labels.parameter_label(name),
-            f"importance.{name}",
-        )
-        yield from _number(
-            f"driver_{rank}_share",
-            f"explained share: how much of the objective's differences the {_RANKS[rank - 1]} parameter alone explains",
-            share,
-            "percent",
-            f"importance.{name}",
-        )
-
-
 _ASSUMED = {
     "premium": "how the equity premium moves with volatility",
     "parameter_error": "parameters that are otherwise than assumed",
@@ -379,9 +360,20 @@ def _luck(luck: Luck) -> Iterator[Figure]:
             luck.minimum_track_record_years,
             "years",
         ),
+        (
+            "probabilistic_sharpe",
+            "probabilistic Sharpe ratio of the advantage, as if the winner were the only trial",
+            luck.probabilistic_sharpe,
+            "probability",
+        ),
     )
     for name, quantity, value, unit in rows:
         yield from _number(name, quantity, value, unit, f"luck.{name}")
+    if (
+        luck.minimum_track_record_years is None and luck.probabilistic_sharpe is not None
+    ):  # older results lack the latter
+        source = "luck.minimum_track_record_years"
+        yield _text("minimum_track_record_years", "track record needed before skill could show", "not reached", source)
     text = f"{luck.spa_p:.3f}"
     quantity = "significance against the volatility-matched benchmark: p-value of superior predictive ability"
     yield _text("spa_p", quantity, text, "luck.spa_p")

@@ -96,6 +96,11 @@ def _why(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
         text = "What mattered most was {{driver_1}}: alone it explains {{driver_1_share}} of how the objective differs."
         if "driver_2_share" in ids:
             text += " Next came {{driver_2}}, which explains {{driver_2_share}}."
+        if "interaction_share" in ids:
+            text += (
+                " The pair of parameters that interact most is {{interaction_pair}}; its interaction share is "
+                "{{interaction_share}}."
+            )
         yield "why", text
     else:
         yield (
@@ -193,13 +198,29 @@ def _luck(findings: Findings, ids: set[str]) -> Iterator[tuple[Section, str]]:
             "The verdict is {{verdict_colour}}. The probability that chance alone makes something look so good is "
             "{{single_step_p}}.",
         )
+    unseen = " ".join(_unseen(findings, ids))
+    if unseen:
+        yield "luck", unseen
+
+
+def _unseen(findings: Findings, ids: set[str]) -> Iterator[str]:
+    """What days that the choice did not use say."""
     if findings.validated is not None:
         verb = "also" if findings.validated else "did not"
         beat = "beat" if not findings.validated else "beats"
         yield (
-            "luck",
             f"On the validation window, which the search never used, it {verb} {beat} the benchmark: the difference "
-            "is {{validate_advantage_bps}}.",
+            "is {{validate_advantage_bps}}."
+        )
+    if "walk_forward_bps" in ids:
+        yield (
+            "Had the choice been made anew at the end of each year, the walk-forward advantage over the following "
+            "years would be {{walk_forward_bps}}."
+        )
+    if "cross_validation_below_zero" in ids:
+        yield (
+            "In purged cross-validation the median advantage is {{cross_validation_median_bps}}; the share of negative "
+            "outcomes is {{cross_validation_below_zero}}."
         )
 
 

@@ -46,6 +46,10 @@ The probability of backtest overfitting is {{overfitting}}, somewhere between {{
 On the validation window the advantage was {{validate_advantage_bps}}.
 Counting earlier searches, {{ledger_trials}} trials were ever made on these prices.
 A track record of {{minimum_track_record_years}} would be needed.
+The walk-forward advantage is {{walk_forward_bps}}.
+In purged cross-validation the median advantage is {{cross_validation_median_bps}}.
+The probabilistic Sharpe ratio is {{probabilistic_sharpe}}.
+The pair of parameters that interact most is {{interaction_pair}}.
 The training window ends on the last day {{train_end}}; every day after {{validate_end}} is locked.
 The data come from {{data_source}}.
 Simplicity speaks against it: a constant weight of {{benchmark_weight}} would do nearly as well.
@@ -68,6 +72,9 @@ In the request {{request_name}} the target volatility is {{target_volatility}}.
 WRONG = """
 The turnover is {{benefit_bps}}.
 The benefit is {{winner_turnover}}.
+The advantage is {{walk_forward_bps}}.
+The walk-forward advantage is {{benefit_bps}}.
+The deflated Sharpe ratio is {{probabilistic_sharpe}}.
 The benefit is {{in_bear_market_benefit_bps}}.
 In the bear market the benefit is {{in_bull_market_benefit_bps}}.
 In the bear market the benefit is {{benefit_bps}}.

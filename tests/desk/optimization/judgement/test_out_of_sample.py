@@ -3,7 +3,6 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from scipy.stats import norm
 
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market
@@ -109,7 +108,6 @@ def test_each_year_holds_what_the_rule_chose_on_all_days_before(
     assert actual.changes == sum(a != b for a, b in pairwise(chosen)) > 0
     assert actual.years == pytest.approx(whole.size / 252)
     assert (actual.first_day[:4], actual.last_day) == (str(held[0]), str(dates[-1]))
-    assert actual.benchmark_weight == pytest.approx(whole.std() / asset[-whole.size :].std())
     assert actual.advantage_bps.value == pytest.approx(10_000 * (utility(whole) - utility(benchmark)), abs=1e-6)
     contributions = [x - GAMMA / 2 * (x - x.mean()) ** 2 for x in (whole, benchmark)]
     error = 2_520_000 * (contributions[0] - contributions[1]).std(ddof=1) / whole.size**0.5
@@ -170,33 +168,6 @@ def test_a_history_too_short_to_purge_has_no_cross_validation(world, finished_se
     assert evidence.cross_validation is None
     assert evidence.walk_forward is not None
     assert evidence.walk_forward.years < 3
-
-
-def test_the_track_record_is_that_of_the_winners_active_return(
-    world, finished_search, judgement, asset, evidence
-) -> None:
-    winner = finished_search.series[judgement.result.winner.series][0]
-    active = winner - matched(world, winner, asset)
-    sharpe = active.mean() / active.std(ddof=1)
-    centred = (active - active.mean()) / active.std()
-    spread = 1 - (centred**3).mean() * sharpe + ((centred**4).mean() - 1) / 4 * sharpe**2
-    record = evidence.track_record
-    assert record.years == pytest.approx(active.size / 252)
-    assert record.sharpe == pytest.approx(sharpe * 252**0.5)
-    z = sharpe * (active.size - 1) ** 0.5 / spread**0.5
-    assert record.probabilistic_sharpe == pytest.approx(norm.cdf(z))
-    if sharpe > 0:
-        needed = (1 + spread * (norm.ppf(0.95) / sharpe) ** 2) / 252
-        assert record.minimum_years == pytest.approx(needed, rel=1e-6)
-
-
-def test_a_track_record_without_an_advantage_is_never_long_enough(world, finished_search, judgement) -> None:
-    winner = judgement.result.winner
-    series = dict(finished_search.series)
-    series[winner.series] = series[winner.series] - np.array([[0.001], [0.0]])
-    record = judge_out_of_sample(world, finished_search.trials, series, winner).track_record
-    assert record.minimum_years is None
-    assert record.probabilistic_sharpe < 0.01
 
 
 def test_results_from_before_the_evidence_open_with_their_digest(judgement) -> None:
