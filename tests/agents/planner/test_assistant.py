@@ -15,7 +15,7 @@ from desk.conversation.tables import build_exhibits
 from desk.conversation.wishes import Holding, PortfolioWish, SavingsWish, ScenarioWish, Shock, StrategyWish, Wish
 from desk.figures.figures import Figure, collect_figures
 from desk.figures.guard.claims import MAX_CLAIMS, check, render
-from desk.governance.estimates import Estimate
+from desk.governance.estimates import Estimate, ExpectedTime
 from desk.governance.principals import Principal
 from desk.market.bundled import BundledPrices
 from desk.optimization.judgement.result_figures import result_figures
@@ -97,7 +97,8 @@ class GivenRuns:
         self._results = results
 
     async def estimate(self, request: Any) -> Estimate:
-        return Estimate(trials=100, evaluations=600, path_days=1_000, seconds=12.0, memory_mb=90.0)
+        time = ExpectedTime(seconds=13.0, low=9.0, high=17.0, runs=14, coverage=0.8)
+        return Estimate(trials=100, evaluations=600, path_days=1_000, seconds=12.0, memory_mb=90.0, expected_time=time)
 
     async def launch(self, request: Any, name: str) -> str:
         return next(iter(self._results))
@@ -288,7 +289,9 @@ async def test_allocations_markets_and_wealth_are_described(context) -> None:
 
 
 async def test_a_search_estimate_and_the_list_of_runs_are_described(context) -> None:
-    assert "Nothing was launched" in await describe_call(context, estimate_optimization, wish=Wish())
+    described = await describe_call(context, estimate_optimization, wish=Wish())
+    assert "Nothing was launched" in described
+    assert "13 seconds (9 to 17 seconds, from 14 runs here)" in described
     assert "newest on top" in await describe_call(context, list_results)
     assert "12 bps a year" in await describe_call(context, open_holdout, run="green")
     assert "There is no run yet." in await describe_call(replace(context, run="t2", runs=GivenRuns({})), list_results)

@@ -349,6 +349,9 @@ def test_simulations_and_evaluations_have_the_types_of_the_server(client):
     assert client.analyze(simulated.id).simulation_id == simulated.id
     foreseen = client.estimate(REQUEST)
     assert foreseen.estimate.trials == 10
+    expected_time = foreseen.estimate.expected_time
+    assert expected_time is not None
+    assert 0.0 < expected_time.low < expected_time.seconds < expected_time.high
     config = StrategyConfig(weight_function="constant", constant_weight=0.6)
     evaluation = client.evaluate(EvaluationRequest(config=config, scenario=REQUEST.scenarios[0]))
     assert evaluation.rule.config == config
