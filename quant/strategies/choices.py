@@ -115,8 +115,10 @@ ESTIMATORS: dict[Estimator, EstimatorRow] = {
 
 def estimators_with(lengths: Collection[str], among: Collection[Estimator] = ()) -> tuple[Estimator, ...]:
     """Those of `among` with one of `lengths` ("lookback_days", "decay"); if there is none, the searched ones."""
-    fitting = tuple(name for name, row in ESTIMATORS.items() if row.length in lengths)
-    return tuple(name for name in fitting if name in among) or tuple(n for n in fitting if ESTIMATORS[n].searched)
+    fitting: list[Estimator] = [name for name, row in ESTIMATORS.items() if row.length in lengths]
+    limited: list[Estimator] = [name for name in fitting if name in among]
+    searched: list[Estimator] = [name for name in fitting if ESTIMATORS[name].searched]
+    return tuple(limited or searched)
 
 
 @dataclass(frozen=True)
