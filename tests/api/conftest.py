@@ -51,7 +51,9 @@ def infeasible() -> OptimizationResult:
         luck=None,
         history_series=None,
         explanation=None,
+        out_of_sample=None,
         importance={},
+        parameter_effects=None,
         limits=limit_checks(passed=False),
         **nothing,
     )

@@ -44,7 +44,7 @@ TOPICS: Final = {
     "knobs matter|knob matters|biggest effect|largest effect|most influential|influence|"
     "where does the value come from|where does the advantage come from|source of the edge|"
     "source of the gain|attribution|secret sauce|what gives it the edge|preferable|preferred|"
-    "makes the winner|made the winner",
+    "makes the winner|made the winner|interaction|interactions|interact|partial dependence|act together",
     "where_it_loses": "not work|doesnt work|stop working|work badly|break down|breaks down|go wrong|goes wrong|"
     "where does it lose|where does it lose money|where does this lose money|where does it fail|"
     "where it loses|weak spot|weakness|when does it lose|underperform|underperformance|lose|loses|"
@@ -110,7 +110,8 @@ TOPICS: Final = {
     "fitted to the past|fit to the past|too good to be true|mirage|illusion|artefact|artifact|"
     "trust the edge|merely chance|mere chance|down to chance|blind luck|sheer luck|lucked out|"
     "hold up statistically|robust statistically|be chance|just be chance|a chance result|be random|"
-    "be noise",
+    "be noise|walk forward|walk-forward|cross validation|cross-validation|cross validated|cpcv|psr|"
+    "probabilistic sharpe|chosen anew each year",
     "benchmarks": "constant weight|constant mix|fixed weight|beat|beats|outperform|better than|benchmark|"
     "buy and hold|compare to constant weight|versus the benchmark|beat the benchmark|"
     "against the benchmark|just holding|simply holding|holding the index|buy-and-hold|naive strategy|"

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from api.cli.output.summary import rows
 from api.export.formatting import IN_SAMPLE, ONE_HISTORY, benefit, limit_row, sentence, shape
 from api.export.report.page import linked, render
 from desk.base.text import number
@@ -255,6 +256,58 @@ def test_the_first_page_says_what_timing_earns_without_the_history_that_was_sear
     )
     assert total == pytest.approx(sum(s.weight * s.timing_bps.value for s in result.scenarios))
     assert "In words" not in page[: page.index("timing in the simulated scenarios alone")]
+
+
+def words_of(text: str) -> str:
+    return " ".join(Page(text).words.split())
+
+
+def test_the_evidence_on_unused_days_stands_with_the_tests_for_luck(page, result) -> None:
+    words = words_of(page)
+    cv, wf = result.out_of_sample.cross_validation, result.out_of_sample.walk_forward
+    begin, end = words.index("On days that the choice did not use"), words.index("What matters, and what came close")
+    section = words[begin:end]
+    advantage = cv.advantage_bps
+    for value in (advantage.low, advantage.lower_quartile, advantage.median, advantage.upper_quartile, advantage.high):
+        assert number(value, signed=True) in section
+    assert f"{cv.purge} days on both sides of a test are purged" in section
+    assert f"{number(wf.advantage_bps.value, signed=True)} ± {number(wf.advantage_bps.error)} bps a year" in section
+    assert f"The choice changed {wf.changes} times in {len(wf.choices)}." in section
+    assert all(str(choice.year) in section for choice in wf.choices)
+
+
+def test_the_report_shows_what_parameters_do_together_and_at_each_value(page, result) -> None:
+    words = words_of(page)
+    section = words[words.index("What matters, and what came close") : words.index("Finalists, scored again")]
+    assert "Rebalancing with estimator8.3%" in section
+    for curve in result.parameter_effects.dependence:
+        for point in curve.points:
+            assert f"{number(point.objective * 10_000)}{number(point.low * 10_000)} to" in section
+
+
+def test_a_result_without_the_evidence_has_a_report_and_a_summary(result) -> None:
+    older = result.model_copy(update={"out_of_sample": None, "parameter_effects": None})
+    words = words_of(render(older, run="r1", created_at=MADE))
+    assert "On days that the choice did not use" not in words
+    assert "Parameters that act together" not in words
+    assert {"Out of sample", "Matters"}.isdisjoint(heading for heading, _ in rows(older))
+
+
+def test_a_history_too_short_for_the_evidence_says_so(result) -> None:
+    nothing = result.out_of_sample.model_copy(update={"cross_validation": None, "walk_forward": None})
+    words = words_of(render(result.model_copy(update={"out_of_sample": nothing}), run="r1", created_at=MADE))
+    assert "The history is too short for purged cross-validation" in words
+    assert "there is no walk-forward test" in words
+
+
+def test_the_terminal_shows_the_evidence_in_two_lines(result) -> None:
+    lines = list(rows(result))
+    first = next(n for n, (heading, _) in enumerate(lines) if heading == "Out of sample")
+    assert lines[first][1] == (
+        "Purged cross-validation, 9 paths: median +12 bps over the constant weight, 33% of them below 0"
+    )
+    assert lines[first + 1][1] == "Walk-forward, 22.4 years: +17 bps +- 59; the choice changed 11 times in 23"
+    assert lines[first + 2][0] == "Matters"
 
 
 def test_the_terminal_states_what_the_interval_holds(result):

@@ -164,7 +164,7 @@ from quant import luck, tearsheet
 from quant.numeric import elementary
 from quant.numeric.random_numbers import philox
 from quant.performance import regression
-from quant.strategies import history_metrics, importance, objective
+from quant.strategies import history_metrics, importance, interactions, objective
 
 
 def show(name, values):
@@ -221,6 +221,15 @@ sheet = tearsheet.tearsheet(first, benchmark=x[:, 1], rate=0.02, dates=np.dateti
 show("tearsheet", [v for v in vars(sheet).values() if isinstance(v, (int, float))])
 effects = importance.main_effects({"a": [i % 5 for i in range(1203)]}, first)
 show("importance", list(effects.values()))
+joint = interactions.parameter_effects(
+    {"a": [i % 5 for i in range(1203)], "b": ["xyz"[i % 3] for i in range(1203)]}, first + 0.01 * (np.arange(1203) % 5),
+    shown=("a", "b"),
+)
+show("interactions", [joint.explained, *(pair.share for pair in joint.interactions)])
+show("dependence", [v for c in joint.dependence for p in c.points for v in (p.objective, p.low, p.high)])
+rule = luck.objective_rule(risk_aversion=2.0, simulated=np.zeros((x.shape[1], 1)), weights=[0.5, 0.5])
+walk = luck.walk_forward(x, rule, train=200, test=50)
+show("walk-forward", [*walk.selected, *walk.returns])
 """
 
 

@@ -22,7 +22,9 @@ TOPICS: tuple[Topic, ...] = (
     *("summary", "why", "costs", "premium", "parameter_error", "probabilities", "limits", "luck", "benchmarks"),
     *("years", "next_trade", "computed"),
 )
-NO_WINNER = dict.fromkeys(("benefit", "winner", "depends_on_premium", "next_step", "luck", "explanation"))
+NO_WINNER = dict.fromkeys(
+    ("benefit", "winner", "depends_on_premium", "next_step", "luck", "out_of_sample", "explanation")
+)
 
 
 def of_colour(colour: str) -> OptimizationResult:
@@ -34,7 +36,14 @@ def infeasible() -> OptimizationResult:
     verdict = Verdict(colour="infeasible", headline="h", reason="r", binding_limit="max_drawdown")
     nothing = dict.fromkeys(NOTHING, ())
     return whole(
-        sample_result(verdict=verdict, **NO_WINNER, importance={}, limits=limit_checks(passed=False), **nothing)
+        sample_result(
+            verdict=verdict,
+            **NO_WINNER,
+            importance={},
+            parameter_effects=None,
+            limits=limit_checks(passed=False),
+            **nothing,
+        )
     )
 
 
