@@ -17,7 +17,7 @@ from quant.strategies.config import StrategyConfig
 from quant.strategies.family import ACTIVE, FAMILY
 from quant.strategies.metrics import Metric
 
-IN_SAMPLE = "Gained on the data it was chosen on, no forecast"
+HINDSIGHT = "With hindsight, no forecast"
 """Opens the benefit of a red verdict."""
 ONE_HISTORY = "One history holds few crises: read every number below with that in mind."
 
@@ -216,24 +216,42 @@ def benefit(result: OptimizationResult) -> str:
         binding = f"; what binds: {LIMITS[limit].label.lower()}" if limit else ""
         return f"None of {result.counts.trials} strategies meets the limits{binding}"
     b = result.benefit
-    simulated = simulated_timing(result)
-    alone = f" ({bps(simulated.value)} in the simulated scenarios)" if simulated else ""
-    more = "less" if b.drawdown_points.value >= 0 else "more"
-    opening = f"{IN_SAMPLE}: " if result.verdict.colour == "red" else ""
+    red = result.verdict.colour == "red"
+    rule = next((each for each in result.benchmarks if each.name == "current_rule"), None)
     return (
-        f"{opening}{bps(b.basis_points.value)} a year after costs (95% {number(b.low, signed=True)} to "
-        f"{number(b.high, signed=True)}, {error_sources(b)}), of it {bps(b.timing_bps.value)} by timing{alone}, "
-        f"and {number(abs(b.drawdown_points.value), 1)} points {more} mean drawdown, against a constant weight of "
-        f"{percent(b.benchmark_weight, 0)}, which has the same volatility"
+        f"{HINDSIGHT if red else 'Gain'}: the winner has {bps(b.basis_points.value)} a year after costs over a "
+        f"constant weight of {percent(b.benchmark_weight, 0)}, which has the same volatility"
+        + ("" if red else f" ({interval(b)})")
+        + (f", and {bps(rule.winner_minus_bps.value)} over your current rule" if rule else "")
     )
 
 
+def benefit_parts(result: OptimizationResult) -> list[str]:
+    """The interval of the benefit, its part by timing, and the drawdown avoided."""
+    b = result.benefit
+    if b is None:
+        return []
+    simulated = simulated_timing(result)
+    alone = f" ({bps(simulated.value)} in the simulated scenarios)" if simulated else ""
+    more = "less" if b.drawdown_points.value >= 0 else "more"
+    return [
+        f"{bps(b.basis_points.value)} a year, {interval(b)}, {error_sources(b)}",
+        f"of it {bps(b.timing_bps.value)} by timing{alone}",
+        f"{number(abs(b.drawdown_points.value), 1)} points {more} mean drawdown",
+    ]
+
+
+def interval(benefit: Benefit) -> str:
+    return f"95% interval {number(benefit.low, signed=True)} to {number(benefit.high, signed=True)}"
+
+
 def how_often_wrong() -> str:
-    """How often the light errs where there is no edge."""
+    """How often the light errs, where nothing can be gained and with a large edge."""
     rates = error_rates()
     return (
-        f"On {number(rates.histories)} generated histories without any edge this light was green in {rates.green} and "
-        f"amber in {rates.amber}."
+        f"On {number(rates.histories)} generated histories where nothing can be gained, this light was green by "
+        f"mistake on {number(rates.green)} and amber on {number(rates.amber)}; with a large true edge it was red by "
+        f"mistake on {number(rates.missed)} of {number(rates.with_edge)}."
     )
 
 
@@ -241,4 +259,4 @@ def error_sources(benefit: Benefit) -> str:
     """What the interval of the benefit holds."""
     if benefit.history_error_bps is None:
         return "Monte Carlo error only"
-    return "for the simulated paths and the one history together"
+    return "for the simulated paths and the one history; that the winner is the best of many is not in it"

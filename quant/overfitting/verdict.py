@@ -87,7 +87,8 @@ VERDICT: Final[tuple[VerdictRule, ...]] = (
         unit="percent",
         digits=1,
         reason=lambda value, threshold: (
-            f"{value:.1%} of searches in a world without skill end with so good a winner, not below {threshold:.0%}"
+            f"luck alone ends with so good a winner in {value:.1%} of searches where nothing can be gained, and green "
+            f"needs below {threshold:.0%}"
         ),
     ),
     VerdictRule(
@@ -98,7 +99,8 @@ VERDICT: Final[tuple[VerdictRule, ...]] = (
         unit="percent",
         digits=1,
         reason=lambda value, threshold: (
-            f"in {value:.1%} of worlds without skill some trial looks so good, not below {threshold:.0%}"
+            f"luck alone makes some trial look so good in {value:.1%} of histories where nothing can be gained, and "
+            f"green needs below {threshold:.0%}"
         ),
         replaces="winner_p",
     ),
@@ -111,7 +113,7 @@ VERDICT: Final[tuple[VerdictRule, ...]] = (
         digits=0,
         reason=lambda value, threshold: (
             f"what is chosen on one half of the history gains nothing on the other half in {value:.0%} of the splits, "
-            f"not below {threshold:.0%}"
+            f"and green needs below {threshold:.0%}"
         ),
         red=(
             "A configuration that is chosen on one half of the history mostly gains nothing on the other half",
@@ -126,7 +128,8 @@ VERDICT: Final[tuple[VerdictRule, ...]] = (
         unit="ratio",
         digits=2,
         reason=lambda value, threshold: (
-            f"on the validation history it is {-value:.2f} standard errors behind, more than {-threshold:g}"
+            f"on the validation years it is {-value:.2f} standard errors behind, and green needs less "
+            f"than {-threshold:g}"
         ),
         probability=False,
         red=(
@@ -154,7 +157,7 @@ VERDICT: Final[tuple[VerdictRule, ...]] = (
 HEADLINES: Final[Mapping[Light, str]] = {
     "green": "The winner beats the volatility-matched constant weight, beyond what luck explains",
     "amber": "The winner may beat the volatility-matched constant weight; luck is not excluded",
-    "red": "No configuration is distinguishable from the benchmark",
+    "red": "No configuration is distinguishable from the benchmark, a constant weight of the same volatility",
 }
 ADVICE: Final[Mapping[Light, str]] = {
     "green": "Consider switching: luck rarely gives so much to the best of the {tries} configurations ever tried on "

@@ -31,9 +31,15 @@ def percent(value: tuple[float, float]) -> str:
 
 
 def rates(rows: Sequence[Row]) -> dict[str, int]:
-    """Histories without an edge, and how many of them had each colour."""
-    judged = [row for family in FAMILIES if family.edge is None and family.counted for row in rows_of(rows, family)]
-    return {"histories": len(judged), **{c: sum(row["colour"] == c for row in judged) for c in ("green", "amber")}}
+    """Histories without an edge and with one of t = 4, and the mistakes of the light on them."""
+    empty = [row for family in FAMILIES if family.edge is None and family.counted for row in rows_of(rows, family)]
+    planted = [row for family in FAMILIES if family.edge == 4 for row in rows_of(rows, family)]
+    return {
+        "histories": len(empty),
+        **{colour: sum(row["colour"] == colour for row in empty) for colour in ("green", "amber")},
+        "with_edge": len(planted),
+        "missed": sum(row["colour"] == "red" for row in planted),
+    }
 
 
 def render_page(rows: Sequence[Row], digest: str) -> str:

@@ -30,9 +30,11 @@ def test_the_shares_have_their_errors_and_are_compared_with_what_is_wanted() -> 
     assert line(page, "crash_6").endswith("| not reached |"), "80 percent where 93 are wanted"
 
 
-def test_only_families_without_an_edge_count_as_errors() -> None:
-    counted = rows({"garch": (10, 20, 170), "trend_4": (160, 20, 20), "clustering": (50, 50, 50)})
-    assert rates(counted) == {"histories": 200, "green": 10, "amber": 20}
+def test_the_mistakes_are_counted_where_there_is_no_edge_and_where_it_is_large() -> None:
+    counted = rows(
+        {"garch": (10, 20, 170), "trend_4": (160, 20, 20), "trend_2": (5, 5, 90), "clustering": (50, 50, 50)}
+    )
+    assert rates(counted) == {"histories": 200, "green": 10, "amber": 20, "with_edge": 200, "missed": 20}
 
 
 def test_winners_are_judged_by_their_own_edge() -> None:

@@ -9,6 +9,7 @@ from api.cli.terminal import plain
 from api.export.formatting import (
     ONE_HISTORY,
     benefit,
+    benefit_parts,
     bps,
     evidence,
     how_often_wrong,
@@ -38,16 +39,15 @@ def show(console: Console, result: OptimizationResult, *, watermark: str | None 
     console.print()
     for reason in result.partial:
         console.print(f"PARTIAL RESULT: {plain(reason)}", style="bold red")
-    console.print(plain(result.manifest.request.name), style="bold")
+    console.print(f"Request: {plain(result.manifest.request.name)}", style="bold")
     verdict = result.verdict
     word, sign = COLOURS[verdict.colour]
     opening, *meaning = [plain(text) for text in (verdict.advice, verdict.headline) if text]
     console.print(f"{sign} {word.upper()}: {opening}", style=_STYLES[verdict.colour])
-    console.print(" ".join([*(f"{text}." for text in meaning), plain(verdict.reason)]))
+    console.print(" ".join(["Why:", *(f"{text}." for text in meaning), plain(verdict.reason)]))
+    measured = [how_often_wrong()] if verdict.advice and result.luck else []
+    console.print(" ".join(["How sure:", *measured, ONE_HISTORY]))
     console.print(benefit(result), style="dim" if verdict.colour == "red" else "bold")
-    if verdict.advice and result.luck:
-        console.print(how_often_wrong(), style="italic")
-    console.print(ONE_HISTORY, style="italic")
     if watermark:
         console.print(plain(watermark), style="bold")
     if any(scenario.engine == "gbm" for scenario in result.manifest.request.scenarios):
@@ -69,6 +69,7 @@ def rows(result: OptimizationResult) -> Iterator[tuple[str, str]]:
 
 def _parts(result: OptimizationResult) -> dict[str, list[str]]:
     return {
+        "Benefit": benefit_parts(result),
         "Strategy": [sentence(result.winner.config)] if result.winner else [],
         "Against it": _against(result),
         "Premium": [*_cases(result.premium), *_premium(result)],

@@ -45,7 +45,10 @@ def build_verdict(
 def _behind_on_validation(luck: Luck) -> Iterator[str]:
     """A disadvantage on validation comes first among the reasons, also where it is not significant."""
     if luck.validate_advantage_bps < -_ROUNDING_BPS:
-        yield f"on the validation history it is {-luck.validate_advantage_bps:.0f} bps a year behind"
+        yield (
+            "on the validation years, which had no part in the choice, the winner is "
+            f"{-luck.validate_advantage_bps:.0f} bps a year behind that constant weight"
+        )
 
 
 def _cautions(winner: Finalist, *, depends: bool | None) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""How often the verdict errs on generated histories without an edge, as `make calibration` measured it."""
+"""How often the verdict errs on generated histories, as `make calibration` measured it."""
 
 import json
 from functools import cache
@@ -10,13 +10,17 @@ FILE = Path(__file__).with_suffix(".json")
 
 
 class ErrorRates(Frozen):
-    """Counts of histories without an edge."""
+    """Counts of histories without an edge, and of histories with a large one."""
 
     code: str
     """Digest of the code that was measured."""
     histories: int
     green: int
     amber: int
+    with_edge: int
+    """Histories whose planted edge has a t-ratio of about 4."""
+    missed: int
+    """Those of them on which the verdict was red."""
 
 
 @cache

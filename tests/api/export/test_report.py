@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from api.cli.output.summary import rows
-from api.export.formatting import IN_SAMPLE, ONE_HISTORY, benefit, limit_row, sentence, shape
+from api.export.formatting import HINDSIGHT, ONE_HISTORY, benefit, benefit_parts, limit_row, sentence, shape
 from api.export.report.page import linked, render
 from desk.base.text import number
 from desk.figures.figures import RenderedClaim, format_figure
@@ -311,20 +311,28 @@ def test_the_terminal_shows_the_evidence_in_two_lines(result) -> None:
 
 
 def test_the_terminal_states_what_the_interval_holds(result):
-    text = benefit(result)
-    assert "for the simulated paths and the one history together" in text
-    assert "by timing (" in text
-    assert "which has the same volatility" in text
+    parts = " ".join(benefit_parts(result))
+    assert "for the simulated paths and the one history; that the winner is the best of many is not in it" in parts
+    assert "by timing (" in parts
     older = result.benefit.model_copy(update={"history_error_bps": None})
-    assert "Monte Carlo error only" in benefit(result.model_copy(update={"benefit": older}))
+    assert "Monte Carlo error only" in " ".join(benefit_parts(result.model_copy(update={"benefit": older})))
+
+
+def test_the_benefit_is_that_over_the_constant_weight_and_over_the_current_rule(result):
+    text = benefit(result)
+    assert "which has the same volatility" in text
+    assert f"95% interval {number(result.benefit.low, signed=True)} to" in text
+    [rule] = [each for each in result.benchmarks if each.name == "current_rule"]
+    assert f"{number(rule.winner_minus_bps.value, signed=True)} bps over your current rule" in text
 
 
 def test_the_benefit_of_a_red_verdict_is_small_and_says_what_it_is(result):
     red = result.model_copy(update={"verdict": result.verdict.model_copy(update={"colour": "red"})})
-    assert benefit(red).startswith(IN_SAMPLE)
-    assert not benefit(result).startswith(IN_SAMPLE)
+    assert benefit(red).startswith(HINDSIGHT)
+    assert "interval" not in benefit(red), "the interval of a selected figure reads as a proof"
+    assert not benefit(result).startswith(HINDSIGHT)
     page = render(red, run="abc", created_at=MADE)
-    assert IN_SAMPLE in page
+    assert HINDSIGHT in page
     assert '<dl class="answer insample">' in page
     assert '<dl class="answer insample">' not in render(result, run="abc", created_at=MADE)
 

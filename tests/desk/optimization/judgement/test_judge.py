@@ -138,11 +138,11 @@ def test_retention_and_regret_are_against_the_best_trial_and_the_worse_of_cash_a
 def test_the_verdict_names_what_failed(result) -> None:
     assert result.verdict.colour in ("green", "amber", "red")
     if result.verdict.colour == "red":
-        assert result.verdict.headline == "No configuration is distinguishable from the benchmark"
+        assert result.verdict.headline.startswith("No configuration is distinguishable from the benchmark")
     signs = {case.benefit_bps.value > 0 for case in result.premium}
     assert result.depends_on_premium == (len(signs) > 1)
     assert ("sign of its benefit" in result.verdict.reason) == result.depends_on_premium
-    assert ("validation history" in result.verdict.reason) == (result.luck.validate_advantage_bps <= 0)
+    assert ("validation years" in result.verdict.reason) == (result.luck.validate_advantage_bps <= 0)
     choice = next(f for f in result.finalists if f.digest == result.winner.digest)
     assert ("plateau" in result.verdict.reason) != choice.plateau_passed
     assert result.caveats[0] == FEW_CRISES
