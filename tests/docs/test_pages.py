@@ -33,7 +33,7 @@ TERMS_OF_THE_VERDICT = (
     *("verdict", "luck", "benefit", "constant weight", "volatility", "timing", "drawdown"),
     *("monte carlo error", "interval"),
     *("scenario", "path", "validat", "in sample", "limit", "configuration", "decay", "weight"),
-    *("basis point", "result digest", "variance constant"),
+    *("basis point", "result digest"),
 )
 OURS = "(?:quant|store|desk|tools|prompts|agents|graphs|api)"
 OUTSIDE_THE_DOCUMENT = ["/docs", "/openapi.json", "/sockets", "/runs/[^/]+/events/ws"]

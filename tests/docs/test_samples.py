@@ -196,7 +196,7 @@ def test_the_readme_shows_what_the_demo_prints(home: Path, capsys: pytest.Captur
     assert demo is not None
     assert run(demo[1].split()) == 0
     printed = [line.rstrip() for line in capsys.readouterr().out.strip().splitlines()]
-    (output,) = [sample.text for sample in samples_of("README.md") if sample.text.startswith("New strategy\n")]
+    (output,) = [sample.text for sample in samples_of("README.md") if sample.text.startswith("Request: New strategy\n")]
     *lines, rest = output.splitlines()
     assert rest == "..."
     assert lines == printed[: len(lines)]

@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 """The request of `make demo`."""
-DEMO_DIGEST = "43810947767c01997b11161833ceec1adf1bb51fcce44ce459fc8234b1c4b05b"
+DEMO_DIGEST = "eaebfda4f232242093dbacec0ba70f1e845fe6dc5a7b5f2175ee67acd1ee2a89"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "b2bde75b42e365c1a9477d69ffe443740dbd3c1d6d9051128446c8dc79c841d2"
+REDUCED_DIGEST = "3bcccdda41db47a415417529524783a3c384d4612d8a422574613a1ff6311961"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""
