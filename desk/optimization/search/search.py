@@ -30,6 +30,8 @@ _ENOUGH_PRIOR = 10
 CONVERGENCE_TRIALS, MIN_GAIN = 20, {"sharpe": 0.01}
 _GAIN = 0.0002
 """2 basis points a year."""
+_MOST_CONSTANT = 4
+"""Configs that keep one weight for each that is wanted, after which no more are looked for."""
 
 
 class Simulator(Protocol):
@@ -159,10 +161,10 @@ def _next_batch(
 def _varied(
     world: World, space: SearchSpace, count: int, seed: int, avoid: Sequence[StrategyConfig]
 ) -> list[StrategyConfig]:
-    """Sobol configs whose weight changes on training days; one that keeps its weight only where no other is left."""
+    """Sobol configs whose weight changes on training days; ones that keep their weight only where few others exist."""
     varied: list[StrategyConfig] = []
     constant: list[StrategyConfig] = []
-    while missing := count - len(varied):
+    while (missing := count - len(varied)) and len(constant) < _MOST_CONSTANT * count:
         proposed = sobol(space, missing, seed=seed, avoid=[*avoid, *varied, *constant])
         if not proposed:
             break

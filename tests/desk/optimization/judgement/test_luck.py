@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def luck(world, finished_search, records):
     return judge(world, finished_search, records)
 
 
-def judge(world, search, records, ledger=12, series=None, winner=0):
+def judge(world, search, records, ledger=12, series=None, winner=0) -> Any:
     return judge_luck(world, search.trials, series or search.series, search.trials[winner], records, ledger)
 
 
@@ -153,7 +154,7 @@ def test_overfitting_is_measured_on_what_the_selection_could_choose(world, finis
 def test_a_choice_that_the_rule_did_not_make_is_judged_by_the_single_step_test(world, finished_search, records) -> None:
     candidate = finished_search.trials[0].model_copy(update={"origin": "candidate"})
     trials = [candidate, *finished_search.trials[1:]]
-    actual = judge_luck(world, trials, finished_search.series, candidate, records, 12)
+    actual: Any = judge_luck(world, trials, finished_search.series, candidate, records, 12)
     assert actual.winner_p is None
     assert 0.0 < actual.single_step_p <= 1.0
 
@@ -181,7 +182,7 @@ def colour_of(luck) -> str:
     return traffic_light(verdict_statistics(luck, 50.0))
 
 
-def luck_with(world, finished_search, drifts, ledger=12):
+def luck_with(world, finished_search, drifts, ledger=12) -> Any:
     """Trials of half the asset with own noise and a drift of their own, a year's fraction; history decides alone."""
     part = unlocked_days(world)
     asset = np.ascontiguousarray(world.replay([world.constant(0.5)]).series[0, 0, part])

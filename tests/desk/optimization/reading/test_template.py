@@ -60,6 +60,7 @@ def test_every_sentence_passes_the_check_that_agents_must_pass(colour, benefit) 
 @pytest.mark.parametrize("light", ADVICE)
 def test_the_explanation_begins_with_what_to_do(light) -> None:
     result = sample_result()
+    assert result.luck is not None
     statistics = {"green": 0.01, "amber": 0.1, "red": 0.5}
     luck = result.luck.model_copy(update={"winner_p": statistics[light]})
     [first, *_] = template_claims(sample_result(luck=luck))
@@ -68,6 +69,7 @@ def test_the_explanation_begins_with_what_to_do(light) -> None:
 
 def test_a_result_of_an_earlier_version_begins_with_what_won() -> None:
     result = sample_result()
+    assert result.luck is not None
     older = result.luck.model_copy(update={"winner_p": None, "single_step_p": None, "loss": None, "validate_t": None})
     [first, *_] = template_claims(sample_result(luck=older, verdict=result.verdict.model_copy(update={"advice": ""})))
     assert first.text.startswith("Of the {{trials}} configurations that were tried the best is")
