@@ -95,14 +95,11 @@ def main(arguments: argparse.Namespace) -> None:
     known = {row["family"] for row in rows if "best_t" in row}
     deadline = time.monotonic() + 60.0 * arguments.minutes
     with ProcessPoolExecutor(arguments.processes) as pool, path.open("a") as file:
-        jobs = [pool.submit(best_t_ratio, f.name) for f in FAMILIES if f.edge is not None and f.name not in known]
         counted = {row["family"] for row in rows if "held" in row}
-        jobs += [
-            pool.submit(measure_coverage, f.name, max(2, round(arguments.share * COVERAGE_HISTORIES)))
-            for f in FAMILIES_COVERED
-            if f.name not in counted
-        ]
+        histories = max(2, round(arguments.share * COVERAGE_HISTORIES))
+        jobs = [pool.submit(measure_coverage, f.name, histories) for f in FAMILIES_COVERED if f.name not in counted]
         jobs += [pool.submit(measure, family.name, goal, seed) for family, goal, seed in pending(rows, arguments.share)]
+        jobs += [pool.submit(best_t_ratio, f.name) for f in FAMILIES if f.edge is not None and f.name not in known]
         print(f"{len(jobs)} measurements to do, {len(rows)} done; rows in {path}")
         for count, job in enumerate(as_completed(jobs), 1):
             rows.append(job.result())

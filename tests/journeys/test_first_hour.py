@@ -102,7 +102,7 @@ def test_minutes_20_to_45_a_search_is_estimated_launched_and_explained(search_an
     )
     holds(ranking, "finalist")
     holds(limits, "drawdown limit", "20%")
-    holds(luck, "deflated Sharpe ratio", "overfitting")
+    holds(luck, "chance alone ends with so good a winner", "overfitting")
     holds(why, "mattered most")
     holds(against, "constant weight")
     holds(plateau, "eighbour")

@@ -262,6 +262,8 @@ def test_her_own_requests_reach_her_objects(server: SharedServer, anna: httpx.Cl
     for one in sorted(REQUESTS, key=in_order):
         if "{" not in one.path or one.path.startswith("/api/runs/"):
             continue
+        if one.label == "POST /api/drafts/{draft_id}/submit":  # takes the draft away, as its deletion does
+            continue
         answer = one.send(anna, server.ids)
         assert answer.status_code not in (401, 404, 422), (one, answer.text)
 
