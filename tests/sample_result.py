@@ -435,6 +435,7 @@ def sample_result(**changes: Any) -> OptimizationResult:
             low=-8.9,
             high=84.9,
             history_error_bps=23.2,
+            total=Measured(value=38.0, error=23.9),
             drawdown_points=Measured(value=2.1, error=0.1),
             benchmark_weight=0.58,
             timing_bps=Measured(value=11.0, error=5.0),

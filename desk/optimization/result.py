@@ -39,6 +39,8 @@ class Benefit(Frozen):
     history_error_bps: Added = None
     """Standard error that the training history contributes, being one sample; by the bootstrap of the tests for luck.
     None in results of earlier versions, whose interval holds the error of the paths alone."""
+    total: Annotated[Measured | None, Field(exclude_if=lambda value: value is None)] = None
+    """The difference with its total error; None in results of earlier versions."""
     drawdown_points: Measured
     """Mean drawdown of the benchmark minus the winner's, percentage points; positive is better."""
     benchmark_weight: float

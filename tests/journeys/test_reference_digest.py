@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 """The request of `make demo`."""
-DEMO_DIGEST = "eaebfda4f232242093dbacec0ba70f1e845fe6dc5a7b5f2175ee67acd1ee2a89"
+DEMO_DIGEST = "3b6260e6df23557c0d66a2017f630628da2a9b51d51fed29dfecdb8fc931260a"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "3bcccdda41db47a415417529524783a3c384d4612d8a422574613a1ff6311961"
+REDUCED_DIGEST = "6957e43e2e754a1ed7772a34c2d8eb52caa37908ad008798e81e76717d708bc6"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""

@@ -89,13 +89,14 @@ def measure_benefit(
         total += weight * float(np.sum(gap)) / gap.size
         error += weight * weight * variance(gap) / gap.size
     history_part = weights.get(HISTORY, 0.0) * history_error_bps
-    spread = Z * math.hypot(gain.error or 0.0, history_part)
+    total_error = math.hypot(gain.error or 0.0, history_part)
     parts = [weight * (timing[name].error or 0.0) for name, weight in weights.items()]
     return Benefit(
         basis_points=gain,
-        low=gain.value - spread,
-        high=gain.value + spread,
+        low=gain.value - Z * total_error,
+        high=gain.value + Z * total_error,
         history_error_bps=history_part,
+        total=Measured(value=gain.value, error=total_error),
         drawdown_points=Measured(value=100.0 * total, error=100.0 * math.sqrt(error)),
         benchmark_weight=benchmark_weight,
         timing_bps=Measured(

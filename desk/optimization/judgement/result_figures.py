@@ -149,7 +149,10 @@ def _limits(result: OptimizationResult) -> Iterator[Figure]:
 
 def _benefit(benefit: Benefit) -> Iterator[Figure]:
     label = "benefit of the winner over the volatility-matched constant weight, after costs"
-    yield from _number("benefit_bps", label, benefit.basis_points, "bps", "benefit.basis_points")
+    if benefit.total is None:
+        yield from _number("benefit_bps", label, benefit.basis_points, "bps", "benefit.basis_points")
+    else:
+        yield from _number("benefit_bps", label, benefit.total, "bps", "benefit.total")
     yield from _number("benefit_low_bps", f"lower end of the {label}", benefit.low, "bps", "benefit.low")
     yield from _number("benefit_high_bps", f"upper end of the {label}", benefit.high, "bps", "benefit.high")
     yield from _number(

@@ -55,6 +55,8 @@ def test_the_benefit_has_its_interval_and_drawdowns_in_points(table) -> None:
     assert gain.error is not None
     # the history has the weight 0.3; 1.959964 is the 97.5% point of the normal law
     assert actual.history_error_bps == pytest.approx(12.0)
+    assert actual.total is not None
+    assert (actual.total.value, actual.total.error) == pytest.approx((gain.value, (gain.error**2 + 12.0**2) ** 0.5))
     half = 1.959964 * (gain.error**2 + 12.0**2) ** 0.5
     assert (actual.low, actual.high) == pytest.approx((gain.value - half, gain.value + half), rel=1e-6)
     fall = sum(
