@@ -97,8 +97,8 @@ def main(arguments: argparse.Namespace) -> None:
     with ProcessPoolExecutor(arguments.processes) as pool, path.open("a") as file:
         counted = {row["family"] for row in rows if "held" in row}
         histories = max(2, round(arguments.share * COVERAGE_HISTORIES))
-        jobs = [pool.submit(measure_coverage, f.name, histories) for f in FAMILIES_COVERED if f.name not in counted]
-        jobs += [pool.submit(measure, family.name, goal, seed) for family, goal, seed in pending(rows, arguments.share)]
+        jobs = [pool.submit(measure, family.name, goal, seed) for family, goal, seed in pending(rows, arguments.share)]
+        jobs += [pool.submit(measure_coverage, f.name, histories) for f in FAMILIES_COVERED if f.name not in counted]
         jobs += [pool.submit(best_t_ratio, f.name) for f in FAMILIES if f.edge is not None and f.name not in known]
         print(f"{len(jobs)} measurements to do, {len(rows)} done; rows in {path}")
         for count, job in enumerate(as_completed(jobs), 1):

@@ -113,7 +113,7 @@ def coverage(rows: list[Estimate]) -> tuple[int, int]:
             remembered = history - _interpolate(row.weight, history_constants)
             truth = 1e4 * (gained + history_weight * remembered)
             held += row.low <= truth <= row.high
-    return held, len(rows)
+    return int(held), len(rows)
 
 
 def true_benefit(world: World, long_run: LongRun, config: StrategyConfig, weight: float) -> float:
