@@ -49,7 +49,7 @@ def measure(name: str, goal: str, seed: int) -> dict[str, object]:
         row["true_t"] = float(long_run(name).t_ratios([result.winner.config])[0])
     if family in FAMILIES_COVERED and seed < COVERAGE_HISTORIES and result.benefit is not None:
         truth = true_benefit(world, long_run(name), result.winner.config, result.benefit.benchmark_weight)
-        row["winner_held"] = result.benefit.low <= truth <= result.benefit.high
+        row["winner_held"] = bool(result.benefit.low <= truth <= result.benefit.high)
     return row
 
 

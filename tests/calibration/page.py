@@ -84,6 +84,8 @@ def _wanted(family: Family, own: Sequence[Row]) -> str:
     green, lit = share(own, "green")[0], share(own, "green", "amber")[0]
     if not family.counted:
         return "for information"
+    if len(own) < family.histories:
+        return f"{len(own)} of {family.histories} so far"
     if family.edge is None:
         return _mark(green <= WITHOUT_EDGE["green"] + 0.03 and lit <= WITHOUT_EDGE["amber or green"] + 0.03)
     least = WITH_EDGE.get(round(family.edge))

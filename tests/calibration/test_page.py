@@ -28,6 +28,8 @@ def test_the_shares_have_their_errors_and_are_compared_with_what_is_wanted() -> 
     assert line(page, "premium").endswith("| not reached |")
     assert line(page, "trend_4").endswith("| reached |")
     assert line(page, "crash_6").endswith("| not reached |"), "80 percent where 93 are wanted"
+    few = render_page(rows({"garch": (1, 2, 17)}), "abc")
+    assert line(few, "garch").endswith("| 20 of 200 so far |")
 
 
 def test_the_mistakes_are_counted_where_there_is_no_edge_and_where_it_is_large() -> None:
