@@ -94,8 +94,7 @@ async def mark_execution(
         yield
     finally:
         renewing.cancel()
-        with suppress(asyncio.CancelledError):
-            await renewing
+        await asyncio.wait([renewing])  # a cancellation of this task passes through, unlike one of `renewing`
         with suppress(Conflict, Unavailable):
             await store.records.delete(key, expected=await _version_of(store, key, holder))
 
