@@ -1,6 +1,6 @@
 """The ledger: every configuration that was tried on the same prices.
 
-A trial of a search counts, and an evaluation of one configuration, whoever asked for it. The same configuration under
+A trial of a search counts, and an evaluation of one configuration, from any caller. The same configuration under
 the same mandate counts once. Benchmarks, the current rule and the neighbours of finalists do not count, since no search
 may choose them. Trials are counted from their own records (`desk.runs.earlier_trials`), evaluations from records here.
 

@@ -25,5 +25,5 @@ async def load_result(store: Store, owner: str, run: str, stage: Stage) -> Optim
 
 @lru_cache(maxsize=8)
 def _parse(content: bytes) -> OptimizationResult:
-    """The result of these bytes: a run, and whoever follows it, loads the same result several times within seconds."""
+    """The result of these bytes: a run and its followers load the same result several times within seconds."""
     return OptimizationResult.model_validate_json(content)

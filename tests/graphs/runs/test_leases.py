@@ -99,3 +99,15 @@ async def test_the_mark_of_a_killed_process_expires(store):
     assert await is_executed(store, OWNER, JOB, now=lambda: now + timedelta(seconds=29))
     assert not await is_executed(store, OWNER, JOB, now=lambda: now + timedelta(seconds=30))
     await marking.__aexit__(None, None, None)
+
+
+async def test_a_cancellation_while_the_mark_ends_is_not_lost(store):
+    async def execute() -> None:
+        async with mark_execution(store, OWNER, JOB):
+            asyncio.get_running_loop().call_soon(task.cancel)  # arrives while the renewal is being stopped
+        await asyncio.sleep(3600)
+
+    task = asyncio.create_task(execute())
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(10):
+            await task
