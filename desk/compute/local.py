@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
@@ -83,9 +84,6 @@ class LocalRunner:
     async def _run(self, job: SearchJob, running: _Running) -> None:
         try:
             await self._search(job, running)
-        except asyncio.CancelledError:
-            running.stop.set()  # the thread of the search outlives its task without this flag
-            raise
         except UserError as error:
             update = {"state": "failed", "error": str(error), "mendable": True}
             running.status = running.status.model_copy(update=update)
@@ -124,7 +122,15 @@ class LocalRunner:
         try:
             simulator = None if self._simulator is None else self._simulator(world, add_report)
             search = partial(run_search, world, job, earlier_trials, save, report, simulator)
-            stop_reason = await loop.run_in_executor(threads, copy_context().run, search)
+            searching = loop.run_in_executor(threads, copy_context().run, search)
+            try:
+                stop_reason = await asyncio.shield(searching)
+            except asyncio.CancelledError:
+                running.stop.set()
+                while not searching.done():  # the thread may wait for this loop to save its trials
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.wait([searching])
+                raise
         finally:
             threads.shutdown(wait=False)
         update = {"state": "completed", "stopped": stop_reason}

@@ -60,8 +60,7 @@ async def hold_lease(
         raise
     finally:
         renewing.cancel()
-        with suppress(asyncio.CancelledError):
-            await renewing  # its write may be carried out all the same
+        await asyncio.wait([renewing])  # its write may be carried out all the same; a cancellation of this task passes
         with suppress(Conflict, Unavailable):  # a lease that cannot be given back ends by itself
             await store.records.delete(key, expected=await _version_of(store, key, holder))
 

@@ -1,10 +1,12 @@
 import asyncio
 import itertools
+import threading
 
 import pytest
 
 from desk.compute.local import LocalRunner
 from desk.optimization.repositories.trial_repository import load_trials
+from desk.optimization.search.search import LocalSimulator
 from store.embedded import open_store
 
 pytestmark = pytest.mark.anyio
@@ -89,6 +91,43 @@ async def test_completed_work_of_a_cancelled_job_is_reused(world, job, tmp_path)
         last = (await wait_until_finished(again, shorter))[-1]
         assert (last.state, last.computed) == ("completed", 3)
         assert (await load_trials(store, "anne", "r1"))[: len(stored_trials)] == stored_trials
+
+
+class SlowChunk(LocalSimulator):
+    """Ends its second chunk once `finish` is set, and stops there."""
+
+    def __init__(self, world) -> None:
+        super().__init__(world)
+        self.begun, self.finish = threading.Event(), threading.Event()
+
+    def evaluations(self, chunks, paths):
+        yield next(super().evaluations(chunks, paths))
+        self.begun.set()
+        assert self.finish.wait(60)
+        yield next(super().evaluations(chunks[1:], paths))
+
+
+async def test_a_cancelled_task_ends_after_the_thread_that_saves_through_its_loop(world, job, tmp_path) -> None:
+    simulators = []
+
+    def make_simulator(world, report):
+        simulators.append(SlowChunk(world))
+        return simulators[0]
+
+    async with open_store(tmp_path) as store:
+        runner = LocalRunner(store, Loader(world.market), simulator=make_simulator)
+        earlier = asyncio.all_tasks()
+        await runner.submit(job(world.request, budget=200))
+        [task] = asyncio.all_tasks() - earlier
+        while not (simulators and simulators[0].begun.is_set()):
+            await asyncio.sleep(0.01)
+        for _ in range(2):  # a loop that closes cancels what an interrupt has already cancelled
+            task.cancel()
+            await asyncio.sleep(0.01)
+        assert not task.done()
+        simulators[0].finish.set()
+        await asyncio.wait([task])
+        assert task.cancelled()
 
 
 async def test_an_interrupted_job_is_finished_by_another_process(world, finished_search, job, tmp_path) -> None:
