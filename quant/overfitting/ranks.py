@@ -15,14 +15,20 @@ def first_maximum(values: Floats) -> int:
 
 
 @compiled
-def rank_from_below(values: Floats, winner: int) -> float:
-    """Rank of ``values[winner]`` among `values` (K,), 1 for the lowest; ties share the average rank."""
-    value = values[winner]
+def _below_and_equal(values: Floats, value: float) -> tuple[int, int]:
+    """Number of `values` (K,) below `value`, and number of those equal to it."""
     below = 0
     equal = 0
     for k in range(values.size):
         below += values[k] < value
         equal += values[k] == value
+    return below, equal
+
+
+@compiled
+def rank_from_below(values: Floats, winner: int) -> float:
+    """Rank of ``values[winner]`` among `values` (K,), 1 for the lowest; ties share the average rank."""
+    below, equal = _below_and_equal(values, values[winner])
     return below + 0.5 * (equal + 1)
 
 
@@ -33,12 +39,7 @@ def failure(values: Floats, winner: int) -> float:
     0.5 is a tie around the middle, such as all values equal: the values then do not say on which side it ranks. The
     middle rank of an odd number of values, held alone, counts as below, as in Bailey et al. (lambda <= 0).
     """
-    value = values[winner]
-    below = 0
-    equal = 0
-    for k in range(values.size):
-        below += values[k] < value
-        equal += values[k] == value
+    below, equal = _below_and_equal(values, values[winner])
     above = values.size - below - equal
     if below != above:
         return 1.0 if below < above else 0.0

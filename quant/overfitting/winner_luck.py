@@ -18,6 +18,7 @@ from quant.numeric.returns import Returns
 from quant.numeric.units import DAYS
 from quant.overfitting.block_length import automatic_block_length
 from quant.overfitting.predictive_ability import utility_contributions
+from quant.overfitting.ranks import first_maximum
 from quant.strategies.goal import Goal
 from quant.strategies.objective import GOAL_CODES, checked_weights, score_into
 
@@ -335,8 +336,4 @@ def _select(
         for k in range(objective.size):
             terms[k, last] = history[draw, k]
         score_into(terms, weights, goal, objective)
-        best = 0
-        for k in range(1, objective.size):
-            if objective[k] > objective[best]:
-                best = k
-        chosen[draw] = best
+        chosen[draw] = first_maximum(objective)
