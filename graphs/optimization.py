@@ -416,7 +416,7 @@ def _missing_sections(claims: Sequence[Claim]) -> list[str]:
 
 
 def _mandate(run: Execution) -> str:
-    limits = list(run.context.request.limits.defined())
+    limits = list(run.context.request.limits_in_force())
     return f"It sets these limits: {limits}." if limits else "It sets no limits."
 
 

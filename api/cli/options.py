@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from api.accepted_values import accepted_values, split_path
-from desk.optimization.request import OptimizationRequest
+from desk.optimization.request import VOLATILITY_TOLERANCE, OptimizationRequest
 
 WHAT = "Data"
 MANDATE = "Mandate (fixed, not searched)"
@@ -179,6 +179,16 @@ MaxLeverage = Annotated[
     str | None,
     option("--max-leverage", _BOUND.format("leverage"), "Largest risky weight, as a multiple of wealth", LIMITS),
 ]
+MaxVolatilityError = Annotated[
+    str | None,
+    option(
+        "--max-volatility-error",
+        _BOUND.format("volatility_error"),
+        "Largest distance from the target volatility",
+        LIMITS,
+        f"for the goal benefit {VOLATILITY_TOLERANCE:.0%} of the target",
+    ),
+]
 
 WeightFunctions = Annotated[
     list[str] | None,
@@ -245,7 +255,10 @@ Paths = Annotated[
 Years = Annotated[str | None, option("--years", "scenarios.years", "Evaluated years per path", WORLDS, "5")]
 
 Trials = Annotated[str | None, option("--trials", "trials", "Largest number of configurations to try", EFFORT)]
-Goal = Annotated[str | None, option("--goal", "goal", "Objective that is maximised", EFFORT)]
+Goal = Annotated[
+    str | None,
+    option("--goal", "goal", "Objective that is maximised; benefit is the utility over the own benchmark", EFFORT),
+]
 Stopping = Annotated[
     str | None,
     option("--stopping", "stopping", "Whether to stop once the best no longer improves", EFFORT),

@@ -122,8 +122,8 @@ def _limits(fields: dict[str, Any], wish: Wish) -> None:
     where = ("base_case" if "base_case" in names else names[0], HISTORY)
     for name, row in LIMITS.items():
         wish_field = row.wish
-        quote = cast("str | None", getattr(wish, wish_field))
-        if quote is None:
+        quote = None if wish_field is None else cast("str | None", getattr(wish, wish_field))
+        if wish_field is None or quote is None:
             continue
         try:
             limit = Limit(bound=amounts.read_amount(wish_field, quote), scenarios=where, tolerated=DRAWDOWN_TOLERANCE)

@@ -11,14 +11,22 @@ from desk.optimization.request import OptimizationRequest
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.arrays import Floats
 from quant.numeric.measured import Measured
+from quant.numeric.moments import moments
 from quant.numeric.units import DAYS
 from quant.strategies.choices import InnerPortfolio, Rebalancing
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
+from quant.strategies.goal import GOAL_METRIC, GoalMetric
 from quant.strategies.history import History, Replay, rebalancing_days, replay, trained_constant
-from quant.strategies.history_metrics import series_metrics
-from quant.strategies.kernel import STATISTICS
+from quant.strategies.history_metrics import series_metrics, utility
+from quant.strategies.kernel import STATISTIC, STATISTICS
 from quant.strategies.objective import scenario_weights, scores
+from quant.strategies.own_benchmark import (
+    HIGHEST_WEIGHT,
+    benefits_by_path,
+    reference_weights,
+    with_benefits,
+)
 from quant.strategies.rules import Rules, lay_out
 from quant.strategies.simulation import Part, Simulation, evaluations, simulate, simulate_part
 from quant.strategies.trial import Trial
@@ -65,6 +73,16 @@ class World:
         """A benchmark of constant weight; several assets in equal shares."""
         inner = "equal_weight" if self.market.mixes else None
         return StrategyConfig(weight_function="constant", constant_weight=weight, rebalancing=rebalancing, inner=inner)
+
+    @property
+    def compares(self) -> bool:
+        """Whether every evaluation is compared with the config's own benchmark."""
+        return GOAL_METRIC[self.request.goal] == "benefit"
+
+    def with_references(self, configs: Sequence[StrategyConfig]) -> tuple[StrategyConfig, ...]:
+        """The configs that a simulation accounts for: `configs` and, last, the constant weights of their benchmarks."""
+        weights = reference_weights(self.request.mandate.max_weight) if self.compares else ()
+        return (*configs, *(self.constant(weight) for weight in weights))
 
     def rules(self, configs: Sequence[StrategyConfig], cost_factor: float = 1.0) -> Rules:
         return lay_out(
@@ -138,8 +156,27 @@ class World:
     def evaluate(
         self, configs: Sequence[StrategyConfig], scenario: Scenario, *, paths: int | None = None
     ) -> list[Evaluation]:
-        simulated = self.simulate(configs, scenario, paths=paths)
-        return evaluations(simulated, [c.digest() for c in configs], scenario.name)
+        return self.evaluations(configs, self.simulate(self.with_references(configs), scenario, paths=paths), scenario)
+
+    def evaluations(
+        self, configs: Sequence[StrategyConfig], simulated: Simulation, scenario: Scenario
+    ) -> list[Evaluation]:
+        """Metrics of `configs` from a simulation of `with_references`."""
+        digests = [config.digest() for config in self.with_references(configs)]
+        all_evaluations = evaluations(simulated, digests, scenario.name)
+        return with_benefits(all_evaluations, len(digests) - len(configs)) if self.compares else all_evaluations
+
+    def path_values(self, simulated: Simulation) -> Floats:
+        """What a simulation of `with_references` kept of each path, shape (M, K, P).
+
+        Utility and drawdown as they were kept and, last, the benefit where a goal needs it.
+        """
+        kept = simulated.by_path
+        if not (self.compares and kept.size):
+            return kept
+        references = len(self.with_references(()))
+        benefits = benefits_by_path(kept[0], simulated.mean[:, STATISTIC["volatility"]], references)
+        return np.concatenate([kept[:, :-references], benefits[None]])
 
     def replay(
         self,
@@ -179,7 +216,24 @@ class World:
         weights = self.replay(configs, end=train.stop).series[:, 1, train]
         return [is_one_weight(w) for w in weights]
 
-    def on_history(self, config: StrategyConfig, series: Floats, part: slice) -> Evaluation:
+    def own_benchmarks(self, returns: Floats, part: slice | None = None, *, cost_factor: float = 1.0) -> Floats:
+        """Excess returns of the constant weight of each column's own volatility on the days of `part`, net of costs.
+
+        `part` is by default train and validate; the weights are rebalanced monthly.
+        """
+        part = part or slice(self.market.train.start, self.market.validate.stop)
+        end = max(part.stop, self.market.validate.stop)
+        asset = np.ascontiguousarray(self.replay([self.constant(1.0)], end=end).series[0, 0, part])
+        deviation = moments(asset).deviation
+        weights = [min(moments(column).deviation / deviation, HIGHEST_WEIGHT) for column in returns.T]
+        constants = {weight: self.constant(weight) for weight in weights}
+        records = self.replay(list(constants.values()), end=end, cost_factor=cost_factor).series
+        rows = dict(zip(constants, records[:, 0, part], strict=True))
+        return np.column_stack([rows[weight] for weight in weights])
+
+    def on_history(
+        self, config: StrategyConfig, series: Floats, part: slice, *, cost_factor: float = 1.0
+    ) -> Evaluation:
         """Compute the metrics of one record of `replay`, shape (4, T), over `part`."""
         excess, weight, turnover, cost = np.ascontiguousarray(series[:, part])
         total = self.total(excess, part)
@@ -192,13 +246,17 @@ class World:
             risk_aversion=self.request.mandate.risk_aversion,
             drawdown_limit=self.drawdown_limit,
         )
-        breach = self.rolling_breach(total)
+        changes = {"drawdown_breach": Measured(value=self.rolling_breach(total))}
+        if self.compares:
+            own = np.ascontiguousarray(self.own_benchmarks(excess[:, None], part, cost_factor=cost_factor)[:, 0])
+            benefit = metrics.utility.value - utility(own, self.request.mandate.risk_aversion)
+            changes["benefit"] = Measured(value=benefit)
         return Evaluation(
             config=config.digest(),
             scenario=HISTORY,
             paths=1,
             days=excess.size,
-            metrics=metrics.model_copy(update={"drawdown_breach": Measured(value=breach)}),
+            metrics=metrics.model_copy(update=changes),
         )
 
     def total(self, excess: Floats, part: slice) -> Floats:
@@ -245,13 +303,11 @@ def max_drawdown(total: Floats) -> float:
 
 
 def goal_values(request: OptimizationRequest, trials: Sequence[Trial]) -> Floats:
-    """Values of the goal's metric (utility or Sharpe ratio), shape (K, S + 1), training history last."""
-    return metric_values(request, trials, "sharpe" if request.goal == "sharpe" else "utility")
+    """Values of the goal's metric, shape (K, S + 1), training history last."""
+    return metric_values(request, trials, GOAL_METRIC[request.goal])
 
 
-def metric_values(
-    request: OptimizationRequest, trials: Sequence[Trial], metric: Literal["sharpe", "utility"]
-) -> Floats:
+def metric_values(request: OptimizationRequest, trials: Sequence[Trial], metric: GoalMetric) -> Floats:
     return np.array(
         [
             [getattr(e.metrics, metric).value for e in (*(t.evaluation(s.name) for s in request.scenarios), t.train)]

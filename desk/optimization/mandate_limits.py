@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 from desk.figures.figures import Unit
 from desk.optimization.request import Limit, LimitName
 from quant.numeric.units import BASIS_POINTS
+from quant.strategies.mandate import Mandate
 from quant.strategies.metrics import Metrics
 
 LimitUnit: TypeAlias = Literal["probability", "percent", "bps", "multiple"]
@@ -24,17 +25,20 @@ class MandateLimit:
     label: str
     name: str
     """In a sentence, after "the"."""
-    wish: str
+    wish: str | None
     """Field of a conversation's wish that sets it."""
     unit: LimitUnit
     """Of the statistic; a probability is bounded by what the mandate tolerates instead of by the bound itself."""
     figure_unit: Unit
     scale: float = 1.0
     """The statistic is the metric times this."""
+    around: Literal["target_volatility"] | None = None
+    """Field of the mandate from which the statistic is the distance of the metric."""
 
-    def statistic(self, metrics: Metrics) -> float:
+    def statistic(self, metrics: Metrics, mandate: Mandate) -> float:
         """Value that the limit bounds."""
-        return getattr(metrics, self.metric).value * self.scale
+        value = getattr(metrics, self.metric).value * self.scale
+        return value if self.around is None else abs(value - getattr(mandate, self.around))
 
     def allowed(self, limit: Limit) -> float:
         """Largest value of the statistic that `limit` allows."""
@@ -90,6 +94,15 @@ LIMITS: Final[Mapping[LimitName, MandateLimit]] = {
         wish="max_leverage",
         unit="multiple",
         figure_unit="weight",
+    ),
+    "volatility_error": MandateLimit(
+        metric="volatility",
+        label="Distance from target volatility",
+        name="limit on the distance from target volatility",
+        wish=None,
+        unit="percent",
+        figure_unit="percent",
+        around="target_volatility",
     ),
 }
 

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.frozen import Frozen, digest_of
 from quant.strategies.config import SearchSpace, StrategyConfig
-from quant.strategies.goal import Goal
+from quant.strategies.goal import DEFAULT_GOAL, Goal
 from quant.strategies.mandate import Mandate
 from quant.strategies.search import off_grid, size
 from quant.worlds.scenario import BUILT_IN, Scenario
@@ -16,8 +16,12 @@ MAX_PLANS = 3
 
 
 LimitName: TypeAlias = Literal[
-    "max_drawdown", "value_at_risk", "expected_shortfall", "turnover", "cost_bps", "leverage"
+    "max_drawdown", "value_at_risk", "expected_shortfall", "turnover", "cost_bps", "leverage", "volatility_error"
 ]
+
+VOLATILITY_TOLERANCE = 0.3
+"""Largest distance of the winner's volatility on history from the mandate's target, as a share of the target, for the
+goal `benefit`: it compares each configuration at its own volatility, so that it says nothing about how much to hold."""
 
 CURRENT_RULE = StrategyConfig(
     weight_function="inverse_vol", estimator="rolling", lookback_days=252, rebalancing="monthly"
@@ -43,6 +47,14 @@ class Limits(Frozen):
     turnover: Limit | None = None
     cost_bps: Limit | None = None
     leverage: Limit | None = None
+    volatility_error: Annotated[
+        Limit | None,
+        Field(
+            exclude_if=lambda limit: limit is None,
+            description="Distance of the volatility from the mandate's target, an annual fraction; for the goal "
+            f"`benefit` it is by default {VOLATILITY_TOLERANCE:.0%} of the target, on history",
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _losses_are_fractions(self) -> Self:
@@ -87,7 +99,13 @@ class OptimizationRequest(Frozen):
     mandate: Mandate = Mandate()
     limits: Limits = Limits()
     space: Annotated[SearchSpace, Field(validate_default=True)] = SearchSpace()
-    goal: Goal = "robust_utility"
+    goal: Annotated[
+        Goal,
+        Field(
+            description="What the search maximises; `benefit` is the utility over the constant weight of the "
+            "configuration's own volatility"
+        ),
+    ] = DEFAULT_GOAL
     scenarios: Annotated[tuple[Scenario, ...], Field(min_length=1, max_length=20)] = BUILT_IN
     trials: Annotated[int, Field(ge=10, le=5_000)] = 100
     stopping: Literal["converged", "budget"] = "converged"
@@ -190,6 +208,15 @@ class OptimizationRequest(Frozen):
                 msg = f"start.{place}.{name} {value!r} is not in the space; expected {among}"
                 raise ValueError(msg)
         return self
+
+    def limits_in_force(self) -> dict[LimitName, Limit]:
+        """The limits that are set and, for the goal `benefit`, one on the distance of volatility from its target."""
+        limits = self.limits.defined()
+        if self.goal == "benefit" and "volatility_error" not in limits:
+            limits["volatility_error"] = Limit(
+                bound=VOLATILITY_TOLERANCE * self.mandate.target_volatility, scenarios=(HISTORY,)
+            )
+        return limits
 
     def content_digest(self) -> str:
         """Digest of the request without the path of the price file."""

@@ -42,7 +42,7 @@ from quant.strategies.choices import ESTIMATORS
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.family import FAMILY
-from quant.strategies.simulation import Simulation, evaluations
+from quant.strategies.simulation import Simulation
 from quant.worlds.regimes import volatility_state
 from quant.worlds.scenario import BUILT_IN, Scenario
 from store.store import Store
@@ -127,9 +127,7 @@ def _evaluate(prices: Prices, request: OptimizationRequest, window: Window) -> E
     series = world.replay(configs).series
     simulated = _simulate(world, configs, scenario) if ESTIMATORS[config.estimator].simulated else None
     simulated_evaluations = (
-        [None] * len(configs)
-        if simulated is None
-        else evaluations(simulated, [c.digest() for c in configs], scenario.name)
+        [None] * len(configs) if simulated is None else world.evaluations(configs, simulated, scenario)
     )
     rule_evaluations = tuple(
         RuleEvaluation(subject=subject, config=c, history=world.on_history(c, record, part), simulated=evaluation)
@@ -158,7 +156,7 @@ def _evaluate(prices: Prices, request: OptimizationRequest, window: Window) -> E
 
 def _simulate(world: World, configs: tuple[StrategyConfig, ...], scenario: Scenario) -> Simulation:
     try:
-        return world.simulate(configs, scenario, keep_paths=True, keep_drawdowns=False)
+        return world.simulate(world.with_references(configs), scenario, keep_paths=True, keep_drawdowns=False)
     except DataError as error:
         raise InvalidInput("scenario", scenario.engine, reason=str(error), allowed="another one") from error
 

@@ -25,6 +25,7 @@ from desk.surrogates.schemas import (
 from quant.numeric.arrays import Flags, Floats
 from quant.numeric.units import BASIS_POINTS
 from quant.strategies.config import StrategyConfig
+from quant.strategies.goal import GOAL_METRIC
 from quant.strategies.objective import scenario_weights, scores
 from quant.strategies.trial import Trial
 
@@ -119,7 +120,7 @@ def fit(problem: Problem, trials: Sequence[Trial]) -> FittedSurrogate:
 def targets_of(problem: Problem, trials: Sequence[Trial]) -> tuple[Floats, Floats]:
     """Values and standard errors by target, shape (N, 4) each; errors are 0 for trials on all paths."""
     weights = scenario_weights([scenario.probability for scenario in problem.scenarios])
-    names = {"objective": "sharpe" if problem.goal == "sharpe" else "utility"}
+    names = {"objective": GOAL_METRIC[problem.goal]}
     values, errors = np.empty((len(trials), len(TARGETS))), np.zeros((len(trials), len(TARGETS)))
     for column, target in enumerate(TARGETS):
         for row, trial in enumerate(trials):

@@ -17,8 +17,8 @@ from quant.numeric.returns import Returns
 from quant.numeric.units import DAYS
 from quant.overfitting.cscv import SelectionRule, apply_rule, checked_blocks, wilson_interval
 from quant.overfitting.ranks import failure, first_maximum, rank_from_below
-from quant.strategies.goal import Goal
-from quant.strategies.objective import GOAL_CODES, checked_weights, score_into
+from quant.strategies.goal import GOAL_METRIC, Goal
+from quant.strategies.objective import GOAL_CODES, METRIC_CODES, checked_weights, score_into
 
 _HISTOGRAM_BINS = 20
 
@@ -80,6 +80,16 @@ def _sharpe_of(total: float, squares: float, days: float) -> float:
 
 
 @compiled
+def _benefit_of(total: float, squares: float, own_total: float, own_squares: float, days: float) -> float:
+    """Annual utility less that of the own benchmark, scaled to the same volatility over these days."""
+    mean, own_mean = total / days, own_total / days
+    variance = squares - total * mean
+    own_variance = own_squares - own_total * own_mean
+    scale = math.sqrt(max(variance, 0.0) / own_variance) if own_variance > 0.0 else 0.0
+    return DAYS * (mean - scale * own_mean)
+
+
+@compiled
 def _halves(sums: Floats, mask: int, total: Floats) -> None:
     """Write the sums over the blocks of `mask` into `total[0]`, over the others into [1]."""
     blocks, trials = sums.shape
@@ -108,6 +118,7 @@ def _splits(
     values: Floats,
     weights: Floats,
     goal: int,
+    metric: int,
     choices: Ints,
     own_sums: Floats,
     own_squares: Floats,
@@ -116,8 +127,9 @@ def _splits(
     """Fill `out` (splits, 6): rank, performance in and out of sample, failure by the Sharpe ratio, utility over the
     trial's own benchmark, whose block sums are `own_sums` and `own_squares`, failure.
 
-    `values` (K, S + 1) holds the constant terms; its last column is overwritten with the history
-    term of each half in turn. `choices` (splits,) holds what a rule chose; if empty, the objective chooses.
+    `values` (K, S + 1) holds the constant terms; its last column is overwritten with the history term of each half in
+    turn, of the `metric` of `METRIC_CODES`. `choices` (splits,) holds what a rule chose; if empty, the objective
+    chooses.
     """
     blocks, trials = sums.shape
     history = values.shape[1] - 1
@@ -139,8 +151,12 @@ def _splits(
         for half in range(2):
             for k in range(trials):
                 sharpe[half, k] = _sharpe_of(total[half, k], square[half, k], days)
-                if goal == 1:
+                if metric == 1:
                     term[half, k] = sharpe[half, k]
+                elif metric == 2:
+                    term[half, k] = _benefit_of(
+                        total[half, k], square[half, k], own_total[half, k], own_square[half, k], days
+                    )
                 else:
                     term[half, k] = _utility_of(total[half, k], square[half, k], days, gamma)
         for half in range(2):
@@ -222,17 +238,24 @@ def _choices(returns: Floats, blocks: int, rule: SelectionRule) -> Ints:
 
 
 @compiled
-def _history_terms(returns: Floats, gamma: float, goal: int, terms: Floats) -> None:
-    """Write the history term of each column of `returns` (t, K) into `terms` (K,)."""
-    days, trials = returns.shape
-    sums = np.zeros((2, trials))
+def _history_terms(returns: Floats, gamma: float, metric: int, terms: Floats) -> None:
+    """Write the history term of each of the first K columns of `returns` into `terms` (K,).
+
+    `returns` has K columns, or for the benefit 2 K: the trials, then the benchmark of each.
+    """
+    days, columns = returns.shape
+    trials = terms.size
+    sums = np.zeros((2, columns))
     for t in range(days):
-        for k in range(trials):
+        for k in range(columns):
             sums[0, k] += returns[t, k]
             sums[1, k] += returns[t, k] * returns[t, k]
     for k in range(trials):
-        if goal == 1:
+        if metric == 1:
             terms[k] = _sharpe_of(sums[0, k], sums[1, k], float(days))
+        elif metric == 2:
+            own = trials + k
+            terms[k] = _benefit_of(sums[0, k], sums[1, k], sums[0, own], sums[1, own], float(days))
         else:
             terms[k] = _utility_of(sums[0, k], sums[1, k], float(days), gamma)
 
@@ -252,7 +275,8 @@ def objective_rule(
     risk_aversion : float
         Gamma of the history term's utility, positive.
     simulated : array_like, shape (K, S)
-        Utilities of the trials in the simulated scenarios (for the goal ``sharpe``: annual Sharpe ratios).
+        Utilities of the trials in the simulated scenarios (for the goal ``sharpe``: annual Sharpe ratios; for
+        ``benefit``: benefits).
     weights : array_like, shape (S + 1,)
         Probabilities of the simulated scenarios and, last, of history.
     goal : Goal
@@ -261,7 +285,9 @@ def objective_rule(
     Returns
     -------
     SelectionRule
-        Takes daily excess returns of the K trials on at least two days; the first of equal maxima wins.
+        Takes daily excess returns of the K trials on at least two days; the first of equal maxima wins. For the goal
+        ``benefit`` K more columns hold the returns of each trial's own benchmark, which is scaled to the trial's
+        volatility on these days.
 
     Raises
     ------
@@ -278,14 +304,15 @@ def objective_rule(
         raise DataError(f"`risk_aversion` must be positive; got {risk_aversion!r}")
     trials = len(np.asarray(simulated))
     constant, probabilities = _constant_terms(simulated, weights, trials)
-    code = GOAL_CODES[goal]
+    code, metric = GOAL_CODES[goal], METRIC_CODES[GOAL_METRIC[goal]]
+    columns = 2 * trials if GOAL_METRIC[goal] == "benefit" else trials
 
     def choose(returns: Floats) -> int:
-        if returns.ndim != 2 or returns.shape[0] < 2 or returns.shape[1] != trials:
-            raise DataError(f"needs returns of shape (t, {trials}), t > 1; got {returns.shape}")
+        if returns.ndim != 2 or returns.shape[0] < 2 or returns.shape[1] != columns:
+            raise DataError(f"needs returns of shape (t, {columns}), t > 1; got {returns.shape}")
         values = constant.copy()
         terms, scores = np.empty((2, trials))
-        _history_terms(returns, risk_aversion, code, terms)
+        _history_terms(returns, risk_aversion, metric, terms)
         values[:, -1] = terms
         score_into(values, probabilities, code, scores)
         return int(first_maximum(scores))
@@ -329,7 +356,7 @@ def backtest_overfitting(
         Even, 4 to 20; each must hold two days at least.
     simulated : array_like, shape (K, S), optional
         Utilities of the trials in the simulated scenarios (for the goal ``sharpe``: annual Sharpe
-        ratios). Without them the history term alone decides.
+        ratios; for ``benefit``: benefits). Without them the history term alone decides.
     weights : array_like, shape (S + 1,), optional
         Probabilities of the simulated scenarios and, last, of history; required with `simulated`.
     goal : Goal
@@ -338,12 +365,14 @@ def backtest_overfitting(
         Runs in place of the objective on each half, its rows in time order; the history term still ranks its choice.
         It holds its own constant terms, so it excludes `simulated`.
     benchmarks : array_like, shape (T, K), optional
-        Daily excess returns of each trial's own benchmark, for the probability of loss; cash by default.
+        Daily excess returns of each trial's own benchmark, for the probability of loss; cash by default. The goal
+        ``benefit`` requires them: its history term compares each trial with its benchmark, scaled to the trial's
+        volatility on the half.
 
     Returns
     -------
     Overfitting
-        Performance is the history term: annual utility, or the Sharpe ratio for ``sharpe``.
+        Performance is the history term: annual utility, the Sharpe ratio for ``sharpe``, or the benefit.
 
     Raises
     ------
@@ -360,6 +389,9 @@ def backtest_overfitting(
         raise DataError(f"`risk_aversion` must be positive; got {risk_aversion!r}")
     if rule is not None and simulated is not None:
         raise DataError("`simulated` is given with `rule`, which holds its own constant terms")
+    metric = GOAL_METRIC[goal]
+    if metric == "benefit" and benchmarks is None:
+        raise DataError("`benchmarks` are required by the goal 'benefit'")
     returns = checked_blocks(series, blocks, name="series")
     own = np.zeros_like(returns) if benchmarks is None else checked_blocks(benchmarks, blocks, name="benchmarks")
     if own.shape != returns.shape:
@@ -375,8 +407,10 @@ def backtest_overfitting(
     out = np.empty((splits, 6))
     half_days = float((days - remainder) // 2)
     choices = np.empty(0, dtype=np.int64) if rule is None else _choices(returns[remainder:], blocks, rule)
-    code = GOAL_CODES[goal]
-    _splits(sums, squares, half_days, risk_aversion, values, probabilities, code, choices, own_sums, own_squares, out)
+    _splits(
+        sums, squares, half_days, risk_aversion, values, probabilities, GOAL_CODES[goal], METRIC_CODES[metric], choices,
+        own_sums, own_squares, out,
+    )  # fmt: skip
     reach = log(float(trials))
     edges = np.arange(_HISTOGRAM_BINS + 1, dtype=np.float64) * (2.0 * reach / _HISTOGRAM_BINS)
     edges -= reach

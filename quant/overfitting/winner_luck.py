@@ -19,7 +19,7 @@ from quant.numeric.units import DAYS
 from quant.overfitting.block_length import automatic_block_length
 from quant.overfitting.predictive_ability import utility_contributions
 from quant.overfitting.ranks import first_maximum
-from quant.strategies.goal import Goal
+from quant.strategies.goal import GOAL_METRIC, Goal
 from quant.strategies.objective import GOAL_CODES, checked_weights, score_into
 
 SHORTEST_BLOCK = 21
@@ -78,7 +78,8 @@ def luck_of_winner(
     and :math:`t_k = \bar d_k / s_k`, :math:`s_k` the deviation of :math:`e_k`.
 
     In each resample the selection runs anew in a world without skill: the history term of a trial is the utility of its
-    benchmark on the drawn training days plus :math:`252\, e_{1k}`, the simulated terms stay. `p_value` is
+    benchmark on the drawn training days plus :math:`252\, e_{1k}`, the simulated terms stay. For the goal ``benefit``,
+    which leaves out the benchmark's utility, it is :math:`252\, e_{1k}` alone. `p_value` is
     :math:`(1 + \#\{e_{k^*}/s_{k^*} \ge t_w\})/(B + 1)`, `single_step_p_value` the same with the largest of all
     :math:`e_k / s_k` (Romano and Wolf 2005).
 
@@ -99,7 +100,8 @@ def luck_of_winner(
     seed : int
         Seed of the resamples, not negative.
     simulated : array_like, shape (K, S), optional
-        Utilities of the trials in the simulated scenarios; without them the history term alone decides.
+        Values of the goal's metric (utility, or benefit) in the simulated scenarios; without them the history term
+        alone decides.
     weights : array_like, shape (S + 1,), optional
         Probabilities of the scenarios and, last, of history; required with `simulated`.
     goal : Goal
@@ -150,7 +152,8 @@ def luck_of_winner(
         _cumulate(rows, sums[part])
     errors = np.empty((replications, trials))
     terms_without_skill = np.empty((replications, trials))
-    _resample(sums, train_days, float(mean_block), np.uint64(seed), risk_aversion, errors, terms_without_skill)
+    exposed = 0 if GOAL_METRIC[goal] == "benefit" else 1
+    _resample(sums, train_days, float(mean_block), np.uint64(seed), risk_aversion, exposed, errors, terms_without_skill)
 
     scales = np.empty(trials)
     means = np.empty(trials)
@@ -162,7 +165,7 @@ def luck_of_winner(
     inverse = np.where(own_benchmark, 0.0, 1.0 / np.where(own_benchmark, 1.0, scales))
     highest = _highest_ratios(errors, inverse, ~own_benchmark)
     p_value = None
-    if columns.size and goal != "sharpe":
+    if columns.size and GOAL_METRIC[goal] != "sharpe":
         chosen = np.empty(replications, dtype=np.int64)
         _select(terms[columns], probabilities, GOAL_CODES[goal], terms_without_skill[:, columns], chosen)
         ratios = (errors * inverse)[np.arange(replications), columns[chosen]]
@@ -274,12 +277,14 @@ def _resample(
     mean_block: float,
     key: Word,
     gamma: float,
+    exposed: int,
     errors: Floats,
     terms: Floats,
 ) -> None:
     """Write the centred means `errors` (B, K) and the history terms without skill `terms` (B, K).
 
-    `sums` (3, T + 1, K) are prefix sums of active utilities, of the benchmarks' returns and of their squares.
+    `sums` (3, T + 1, K) are prefix sums of active utilities, of the benchmarks' returns and of their squares. A term
+    holds the utility of the benchmark unless `exposed` is 0.
     """
     days, trials = sums.shape[1] - 1, sums.shape[2]
     n1, n2 = float(train_days), float(days - train_days)
@@ -294,7 +299,7 @@ def _resample(
             errors[draw, k] = (centred + late) / (n1 + n2)
             mean = train[1, k] / n1
             variance = (train[2, k] - train[1, k] * mean) / (n1 - 1.0)
-            terms[draw, k] = DAYS * (mean - 0.5 * gamma * variance + centred / n1)
+            terms[draw, k] = DAYS * ((mean - 0.5 * gamma * variance if exposed > 0 else 0.0) + centred / n1)
 
 
 @compiled

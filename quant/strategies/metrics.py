@@ -3,9 +3,10 @@
 A metric is added here: a field of `Metrics` with its `Metric`. Its formula is over the accounts of one path; the kernel
 compiles it, and it serves a history too. A metric that needs another sum over days adds it to `PathSums` and to the
 accounts of `quant.strategies.kernel`. One that is no mean over paths has a function in
-`quant.strategies.simulation.OVER_PATHS`; one that has a standard error or another estimator on history has one in
-`quant.strategies.history_metrics.ON_HISTORY`. Evaluations, pages of trials, figures, reports, exports, the guard's
-phrases and the tables of a conversation iterate `METRICS`.
+`quant.strategies.simulation.OVER_PATHS`; one that compares the config with another rule on the same paths is marked as
+`comparison` and computed by `quant.strategies.own_benchmark`; one that has a standard error or another estimator on
+history has one in `quant.strategies.history_metrics.ON_HISTORY`. Evaluations, pages of trials, figures, reports,
+exports, the guard's phrases and the tables of a conversation iterate `METRICS`.
 
 The statistics of a tear sheet, `quant.performance.statistics.STATISTICS`, describe any return series, of any
 frequency and without paths or weights; those of the same name have the same label and unit.
@@ -83,6 +84,8 @@ class Metric:
     """Which of two values a manager prefers, all else equal; None where neither."""
     path: Callable[[PathSums], float] | None = None
     """Value of one path; None for a metric of all paths together."""
+    comparison: bool = False
+    """Whether another rule on the same paths enters; such a metric is there only where a search needs it."""
     concept: str = ""
     """What the guard calls the quantity; metrics of one concept share its words."""
     words: str = ""
@@ -362,6 +365,23 @@ class Metrics(Frozen):
             concept="probability",
         ),
     ]
+    benefit: Annotated[
+        Added,
+        Metric(
+            label="Utility over the own benchmark",
+            unit="percent",
+            definition="utility less that of the constant weight of the same volatility on the same paths or days, "
+            "rebalanced monthly, net of costs; computed for the goal benefit. Its error takes the two as independent, "
+            "which is too large",
+            quantity="utility over its own benchmark",
+            gloss="the constant weight of its own volatility",
+            better="higher",
+            comparison=True,
+            concept="utility",
+            signed=True,
+            shown=_shown("winner"),
+        ),
+    ] = None
 
     def measured(self) -> Iterator[tuple[str, Metric, Measured]]:
         """Name, row and value of each metric that is there."""

@@ -11,15 +11,17 @@ from numpy.typing import ArrayLike
 from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.errors import DataError
-from quant.strategies.goal import Goal
+from quant.strategies.goal import Goal, GoalMetric
 
 REGRET_AVERSION = 0.25
-"""Weight of the largest regret in `robust_utility`."""
+"""Weight of the largest regret in `robust_utility` and `benefit`."""
 TAIL_MASS = 0.4
 """Probability of the worst scenarios whose mean is `cvar_utility`."""
 
-GOAL_CODES: dict[Goal, int] = {"robust_utility": 0, "sharpe": 1, "worst_case": 2, "cvar_utility": 3}
-"""The code of each goal in `score_into`."""
+GOAL_CODES: dict[Goal, int] = {"robust_utility": 0, "benefit": 0, "sharpe": 1, "worst_case": 2, "cvar_utility": 3}
+"""How `score_into` aggregates the values of each goal: 0 mean less regret, 1 mean, 2 worst case, 3 tail mean."""
+METRIC_CODES: dict[GoalMetric, int] = {"utility": 0, "sharpe": 1, "benefit": 2}
+"""The code of the metric of a history term in the kernels of `quant.overfitting`."""
 
 
 @compiled
@@ -112,6 +114,8 @@ def scores(
 
     - ``robust_utility``: :math:`\sum_s p_s U_{ks} - \frac14 \max_s (U^*_s - U_{ks})` with
       :math:`U^*_s` the best utility any configuration has in scenario s.
+    - ``benefit``: the same for utilities over the own benchmark of each configuration, see
+      `quant.strategies.own_benchmark`.
     - ``sharpe``: the weighted mean of the Sharpe ratios.
     - ``worst_case``: the lowest utility over scenarios.
     - ``cvar_utility``: the mean utility of the worst 40% of the probability; the scenario at the
@@ -122,7 +126,8 @@ def scores(
     Parameters
     ----------
     utilities : array_like, shape (K, S)
-        Annual certainty equivalents as fractions, one row for each configuration.
+        Annual certainty equivalents as fractions, one row for each configuration (for ``benefit``:
+        less those of its own benchmark).
     weights : array_like, shape (S,)
         Probabilities, the training history's included; they sum to 1.
     goal : Goal

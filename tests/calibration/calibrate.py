@@ -15,13 +15,14 @@ from functools import cache
 from pathlib import Path
 
 from desk.base.code_version import code_version
+from quant.strategies.goal import Goal
 from tests.calibration.coverage import FAMILIES_COVERED, coverage, estimates, true_benefit
 from tests.calibration.families import FAMILIES, Family
 from tests.calibration.histories import LongRun, build_world, optimize, request
 from tests.calibration.page import rates, render_page
 
 ROOT = Path(__file__).parents[2]
-GOALS = ("robust_utility",)
+GOALS: tuple[Goal, ...] = ("robust_utility", "benefit")
 PAGE = ROOT / "docs" / "verdict.md"
 RATES = ROOT / "desk" / "optimization" / "reading" / "error_rates.json"
 COVERAGE_HISTORIES = 100

@@ -12,7 +12,6 @@ from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market
 from desk.optimization.jobs import SearchJob
 from desk.optimization.judgement.judge import judge
-from desk.optimization.judgement.luck import own_benchmarks
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import Counts, OptimizationResult
 from desk.optimization.search.search import run_search
@@ -94,7 +93,7 @@ class LongRun:
             part = slice(world.market.train.start, world.market.validate.stop)
             returns = np.ascontiguousarray(world.replay(configs).series[:, 0, part].T)
             gamma = world.request.mandate.risk_aversion
-            own = own_benchmarks(world, returns)
+            own = world.own_benchmarks(returns)
             active = utility_contributions(returns, gamma) - utility_contributions(own, gamma)
             whole = active[: active.shape[0] // _BLOCK * _BLOCK].reshape(-1, _BLOCK, len(configs))
             sums.append(whole.sum(axis=1))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from quant.strategies.goal import DEFAULT_GOAL
 from tests.calibration.families import FAMILIES, Family
 
 Row = Mapping[str, object]
@@ -11,12 +12,20 @@ WITHOUT_EDGE = {"green": 0.05, "amber or green": 0.15}
 """Largest wanted shares where there is no edge."""
 WITH_EDGE = {4: 0.75, 6: 0.93}
 """Smallest wanted share of green, by the t-ratio of the planted edge."""
+TOLERANCE = 0.03
+"""Sampling error that a wanted rate allows."""
 OWN_EDGE = (3.5, 4.5, 0.90)
 """Smallest wanted share of green by the winner's own true t-ratio, between the first two."""
 
 
-def rows_of(rows: Sequence[Row], family: Family) -> list[Row]:
-    return [row for row in rows if row["family"] == family.name and "colour" in row]
+def rows_of(rows: Sequence[Row], family: Family, goal: str = DEFAULT_GOAL) -> list[Row]:
+    return [row for row in rows if row["family"] == family.name and row.get("goal") == goal and "colour" in row]
+
+
+def goals_of(rows: Sequence[Row]) -> list[str]:
+    """The goals that were measured, the default first."""
+    goals = dict.fromkeys(str(row["goal"]) for row in rows if "colour" in row)
+    return sorted(goals, key=lambda goal: goal != DEFAULT_GOAL)
 
 
 def share(rows: Sequence[Row], *colours: str) -> tuple[float, float]:
@@ -31,9 +40,8 @@ def percent(value: tuple[float, float]) -> str:
 
 
 def rates(rows: Sequence[Row]) -> dict[str, int]:
-    """Histories without an edge and with one of t = 4, and the mistakes of the light on them."""
-    empty = [row for family in FAMILIES if family.edge is None and family.counted for row in rows_of(rows, family)]
-    planted = [row for family in FAMILIES if family.edge == 4 for row in rows_of(rows, family)]
+    """Histories without an edge and with one of t = 4, and the mistakes of the light on them, for the default goal."""
+    empty, planted = _without_edge(rows, DEFAULT_GOAL), _with_edge(rows, DEFAULT_GOAL, 4)
     return {
         "histories": len(empty),
         **{colour: sum(row["colour"] == colour for row in empty) for colour in ("green", "amber")},
@@ -42,8 +50,18 @@ def rates(rows: Sequence[Row]) -> dict[str, int]:
     }
 
 
+def _without_edge(rows: Sequence[Row], goal: str) -> list[Row]:
+    families = [family for family in FAMILIES if family.edge is None and family.counted]
+    return [row for family in families for row in rows_of(rows, family, goal)]
+
+
+def _with_edge(rows: Sequence[Row], goal: str, edge: int) -> list[Row]:
+    return [row for family in FAMILIES if family.edge == edge for row in rows_of(rows, family, goal)]
+
+
 def render_page(rows: Sequence[Row], digest: str) -> str:
-    return "\n".join([*_opening(digest), *_families(rows), *_by_own_edge(rows), *_coverage(rows), *_method()]) + "\n"
+    by_goal = [line for goal in goals_of(rows) for line in (*_families(rows, goal), *_by_own_edge(rows, goal))]
+    return "\n".join([*_opening(digest), *_goals(rows), *by_goal, *_coverage(rows), *_method()]) + "\n"
 
 
 def _opening(digest: str) -> list[str]:
@@ -59,9 +77,46 @@ def _opening(digest: str) -> list[str]:
     ]
 
 
-def _families(rows: Sequence[Row]) -> list[str]:
+def _goals(rows: Sequence[Row]) -> list[str]:
+    """The rates of each goal over all kinds of history, and the choice of the default."""
+    goals = goals_of(rows)
+    measured = [g for g in goals if all((_without_edge(rows, g), _with_edge(rows, g, 4), _with_edge(rows, g, 6)))]
+    if len(measured) < 2:
+        return []
     lines = [
-        "## By kind of history",
+        "## By goal",
+        "",
+        "Shares in percent, ± one standard error.",
+        "",
+        "| goal | green without an edge | green or amber without an edge | green at t = 4 | green at t = 6 |",
+        "|---|---|---|---|---|",
+    ]
+    reliable: list[tuple[float, str]] = []
+    for goal in measured:
+        empty = _without_edge(rows, goal)
+        green, lit = share(empty, "green"), share(empty, "green", "amber")
+        found, all_found = (share(_with_edge(rows, goal, edge), "green") for edge in (4, 6))
+        lines.append(f"| `{goal}` | {percent(green)} | {percent(lit)} | {percent(found)} | {percent(all_found)} |")
+        if green[0] <= WITHOUT_EDGE["green"] + TOLERANCE and lit[0] <= WITHOUT_EDGE["amber or green"] + TOLERANCE:
+            reliable.append((found[0], goal))
+    return [*lines, "", f"A request that names no goal maximises `{DEFAULT_GOAL}`. {_choice(reliable)}", ""]
+
+
+def _choice(reliable: Sequence[tuple[float, str]]) -> str:
+    """What the rates say about the default; `reliable` holds the share of edges found by goals that rarely err."""
+    if not reliable:
+        return "No goal keeps to the wanted rates without an edge."
+    best = max(reliable, key=lambda pair: (pair[0], pair[1] == DEFAULT_GOAL))[1]
+    if best == DEFAULT_GOAL:
+        return "Of the goals that keep to the wanted rates without an edge it finds the most edges of t = 4."
+    if DEFAULT_GOAL not in [goal for _, goal in reliable]:
+        return f"It does not keep to the wanted rates without an edge; `{best}` does."
+    return f"`{best}` finds more edges of t = 4, and also keeps to the wanted rates without an edge."
+
+
+def _families(rows: Sequence[Row], goal: str) -> list[str]:
+    lines = [
+        f"## By kind of history, goal `{goal}`",
         "",
         "Shares in percent, ± one standard error. *Best t* is the t-ratio that the best of 192 configurations has on a",
         "history of this length, on average. Wanted is at most 5% green and 15% green or amber without an edge, and at",
@@ -71,7 +126,7 @@ def _families(rows: Sequence[Row]) -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for family in FAMILIES:
-        own = rows_of(rows, family)
+        own = rows_of(rows, family, goal)
         if not own:
             continue
         best = next((f"{row['best_t']:.1f}" for row in rows if row["family"] == family.name and "best_t" in row), "–")
@@ -87,22 +142,22 @@ def _wanted(family: Family, own: Sequence[Row]) -> str:
     if len(own) < family.histories:
         return f"{len(own)} of {family.histories} so far"
     if family.edge is None:
-        return _mark(green <= WITHOUT_EDGE["green"] + 0.03 and lit <= WITHOUT_EDGE["amber or green"] + 0.03)
+        return _mark(green <= WITHOUT_EDGE["green"] + TOLERANCE and lit <= WITHOUT_EDGE["amber or green"] + TOLERANCE)
     least = WITH_EDGE.get(round(family.edge))
-    return "for information" if least is None else _mark(green >= least - 0.03)
+    return "for information" if least is None else _mark(green >= least - TOLERANCE)
 
 
 def _mark(reached: bool) -> str:
     return "reached" if reached else "not reached"
 
 
-def _by_own_edge(rows: Sequence[Row]) -> list[str]:
+def _by_own_edge(rows: Sequence[Row], goal: str) -> list[str]:
     low, high, least = OWN_EDGE
-    own = [row for row in rows if low <= float(str(row.get("true_t", "nan"))) <= high]
+    own = [row for row in rows if row.get("goal") == goal and low <= float(str(row.get("true_t", "nan"))) <= high]
     if not own:
         return []
     return [
-        "## By the winner's own edge",
+        f"### By the winner's own edge, goal `{goal}`",
         "",
         f"Of {len(own)} winners whose own true t-ratio lies between {low} and {high}, "
         f"{percent(share(own, 'green'))} percent are green (wanted: at least {least:.0%}).",
@@ -143,7 +198,7 @@ def _method() -> list[str]:
         "## How it is measured",
         "",
         "A history has 33 years of train and validation, and a locked holdout after them. The search has 60 trials,",
-        "256 paths in each of the five scenarios, and the default goal. An edge is planted by states of rising and",
-        "falling prices, or by rare states of crashes. `make calibration` continues where it stopped, and starts anew",
-        "after any change of the code.",
+        "256 paths in each of the five scenarios. An edge is planted by states of rising and falling prices, or by",
+        "rare states of crashes. `make calibration` continues where it stopped, and starts anew after any change of",
+        "the code.",
     ]

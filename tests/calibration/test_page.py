@@ -1,13 +1,16 @@
+import pytest
+
+from quant.strategies.goal import DEFAULT_GOAL
 from tests.calibration.families import FAMILIES
 from tests.calibration.page import rates, render_page
 
 COLOURS = ("green", "amber", "red")
 
 
-def rows(counts):
+def rows(counts, goal=DEFAULT_GOAL):
     """As many histories of a family as its counts of green, amber and red say."""
     return [
-        {"family": name, "goal": "robust_utility", "seed": 0, "colour": colour}
+        {"family": name, "goal": goal, "seed": 0, "colour": colour}
         for name, family_counts in counts.items()
         for colour, count in zip(COLOURS, family_counts, strict=True)
         for _ in range(count)
@@ -44,3 +47,37 @@ def test_winners_are_judged_by_their_own_edge() -> None:
         [{**row, "true_t": 4.0 if row["colour"] == "green" else 2.0} for row in rows({"trend_4": (9, 0, 5)})], "abc"
     )
     assert "Of 9 winners whose own true t-ratio lies between 3.5 and 4.5, 100.0 ± 0.0 percent are green" in page
+
+
+def test_each_goal_has_a_table_of_its_own_and_the_report_quotes_the_default() -> None:
+    default, other = rows({"garch": (10, 20, 170)}), rows({"garch": (1, 2, 17)}, "other_goal")
+    page = render_page([*other, *default], "abc")
+    first, second = page.split("## By kind of history, goal ")[1:]
+    assert first.startswith(f"`{DEFAULT_GOAL}`")
+    assert "| 200 | 5.0" in line(first, "garch")
+    assert second.startswith("`other_goal`")
+    assert line(second, "garch").endswith("| 20 of 200 so far |")
+    assert rates([*other, *default])["histories"] == 200
+
+
+@pytest.mark.parametrize(
+    ("default", "other", "sentence"),
+    [
+        ((5, 80), (5, 70), "it finds the most edges"),
+        ((5, 70), (5, 80), "`other_goal` finds more edges"),
+        ((20, 99), (5, 80), "It does not keep to the wanted rates without an edge; `other_goal` does"),
+        ((20, 99), (20, 99), "No goal keeps"),
+    ],
+)
+def test_the_choice_of_the_default_is_read_from_the_rates(default, other, sentence) -> None:
+    """Greens of a hundred histories without an edge, and with one of t = 4."""
+    measured = [
+        row
+        for goal, (empty, found) in ((DEFAULT_GOAL, default), ("other_goal", other))
+        for row in rows(
+            {"garch": (empty, 0, 100 - empty), "trend_4": (found, 0, 100 - found), "trend_6": (99, 0, 1)}, goal
+        )
+    ]
+    page = render_page(measured, "abc")
+    assert f"A request that names no goal maximises `{DEFAULT_GOAL}`." in page
+    assert sentence in page

@@ -41,6 +41,9 @@ GOALS: Final = {
     "worst case performance|minimax|max min|maxmin|robust to the worst|as good as it gets in the worst|"
     "best possible worst case|worst-case",
     "cvar_utility": "cvar utility|shortfall utility|tail utility|cvar-utility|tail-aware utility",
+    "benefit": "largest benefit|highest benefit|greatest benefit|maximum benefit|goal benefit|benefit goal|"
+    "maximize the benefit|maximise the benefit|benefit over its own benchmark|utility over its own benchmark|"
+    "timing skill|most timing skill",
 }
 METHODS: Final = {
     "maximum_sharpe": "maximum sharpe|max sharpe|tangency|tangency portfolio|efficient frontier|frontier|mean "

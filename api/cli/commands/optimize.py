@@ -79,6 +79,7 @@ def optimize(
     max_turnover: options.MaxTurnover = None,
     max_cost_bps: options.MaxCost = None,
     max_leverage: options.MaxLeverage = None,
+    max_volatility_error: options.MaxVolatilityError = None,
     weight_function: options.WeightFunctions = None,
     estimator: options.Estimators = None,
     lookback: options.Lookbacks = None,

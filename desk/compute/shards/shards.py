@@ -21,7 +21,7 @@ from quant.numeric.random_numbers import LANES
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.kernel import FALL_BINS, LOSS_BINS, STATISTICS, Counts
-from quant.strategies.simulation import GROUP, Part, evaluations, merge_parts
+from quant.strategies.simulation import GROUP, Part, merge_parts
 from quant.worlds.scenario import Scenario
 
 CHUNK = 10
@@ -96,6 +96,7 @@ class ShardPlanner:
         return {scenario.name: digest_of(scenario) for scenario in self.world.request.scenarios}
 
     def tasks(self, configs: Sequence[StrategyConfig], paths: int) -> Iterator[Task]:
+        configs = self.world.with_references(configs)
         digests = tuple(config.digest() for config in configs)
         for scenario, digest in self._scenarios.items():
             for first_block, span_paths in spans(paths):
@@ -108,7 +109,7 @@ class ShardPlanner:
                     data=self.world.market.data_digest,
                     code=code_version(),
                 )
-                yield Task(shard=shard, configs=tuple(configs), scenario=scenario)
+                yield Task(shard=shard, configs=configs, scenario=scenario)
 
     def require_same_problem(self, task: Task) -> None:
         """Raise `ValueError` for a task of another world."""
@@ -123,9 +124,9 @@ class ShardPlanner:
         by_scenario: dict[str, list[Part]] = {scenario.name: [] for scenario in self.world.request.scenarios}
         for task, part in parts:
             by_scenario[task.scenario].append(part)
-        digests = [config.digest() for config in configs]
         columns = [
-            evaluations(merge_parts(scenario_parts), digests, name) for name, scenario_parts in by_scenario.items()
+            self.world.evaluations(configs, merge_parts(by_scenario[scenario.name]), scenario)
+            for scenario in self.world.request.scenarios
         ]
         return [tuple(column[k] for column in columns) for k in range(len(configs))]
 

@@ -41,4 +41,7 @@ def _is_always_simulated(scenario: Scenario) -> bool:
 def _keeps_limits_in_cash(request: OptimizationRequest) -> bool:
     """Whether all limits hold for a cash-only portfolio, because cash never loses."""
     rates = [request.cash_rate_after, *(scenario.cash_rate for scenario in request.scenarios)]
-    return not request.limits.defined() or (request.mandate.min_weight == 0.0 and min(rates) >= 0.0)
+    limits = request.limits_in_force()
+    if "volatility_error" in limits:  # cash has none, and only the prices tell whether a weight reaches the target
+        return False
+    return not limits or (request.mandate.min_weight == 0.0 and min(rates) >= 0.0)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from desk.optimization.evaluation import World, metric_values, objectives
+from desk.optimization.evaluation import World, goal_values, metric_values, objectives
 from desk.optimization.limits import check_limits, total_violation
 from desk.optimization.result import Finalist, LimitCheck
 from desk.optimization.search.search import is_selectable
@@ -17,10 +17,9 @@ from quant.numeric.measured import Measured
 from quant.numeric.random_numbers import LANES
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
-from quant.strategies.goal import Goal
+from quant.strategies.goal import GOAL_METRIC, Goal
 from quant.strategies.objective import scenario_weights, scores
 from quant.strategies.search import neighbours
-from quant.strategies.simulation import evaluations
 from quant.strategies.trial import Trial
 from quant.worlds.scenario import Scenario
 
@@ -39,8 +38,8 @@ class ScoreTable:
     evaluations : mapping from scenario to list of Evaluation
         Training history included.
     paths : mapping from scenario to list of K ndarrays, shape (M, P)
-        Utility of each path and, if M is 2, its drawdown; M is 0 if nothing is kept. Tables share rows instead of
-        copying them, because they are most of the memory.
+        Utility of each path, its drawdown if that is kept and, last, its benefit if the goal needs it; M is 0 if
+        nothing is kept. Tables share rows instead of copying them, because they are most of the memory.
     history : ndarray, shape (K,)
         Utility on the training history.
     """
@@ -97,23 +96,25 @@ def score(
 
     `keep` limits the stored path values, which would fill the memory otherwise.
     """
-    digests = [c.digest() for c in configs]
     evaluations_by_scenario: dict[str, list[Evaluation]] = {}
     paths: dict[str, list[Floats]] = {}
     for scenario in scenarios:
         simulated = world.simulate(
-            configs,
+            world.with_references(configs),
             scenario,
             first_block=fresh_block(world),
             keep_paths=keep != "nothing",
             keep_drawdowns=keep == "drawdowns",
             cost_factor=cost_factor,
         )
-        evaluations_by_scenario[scenario.name] = evaluations(simulated, digests, scenario.name)
-        paths[scenario.name] = [simulated.by_path[:, k] for k in range(len(configs))]
+        evaluations_by_scenario[scenario.name] = world.evaluations(configs, simulated, scenario)
+        by_path = world.path_values(simulated)
+        paths[scenario.name] = [by_path[:, k] for k in range(len(configs))]
     train = world.market.train
     records = world.replay(configs, end=train.stop, cost_factor=cost_factor).series
-    evaluations_by_scenario[HISTORY] = [world.on_history(c, r, train) for c, r in zip(configs, records, strict=True)]
+    evaluations_by_scenario[HISTORY] = [
+        world.on_history(c, r, train, cost_factor=cost_factor) for c, r in zip(configs, records, strict=True)
+    ]
     history = np.array([e.metrics.utility.value for e in evaluations_by_scenario[HISTORY]])
     return ScoreTable(tuple(configs), evaluations_by_scenario, paths, history)
 
@@ -157,8 +158,9 @@ def choose_winner(world: World, trials: Sequence[Trial]) -> Choice | NoneFeasibl
     leading = [t for t in trials if not t.screened]
     objective = objectives(request, leading)
     order = sorted((k for k, t in enumerate(leading) if is_selectable(request, t)), key=lambda k: (-objective[k], k))
-    utilities = metric_values(request, leading, "utility")
-    champions = [leading[k].config for k in dict.fromkeys(int(np.argmax(column)) for column in utilities.T)]
+    # the result shows each scenario's best utility, and the benefit's regret needs each scenario's best benefit
+    values = [metric_values(request, leading, "utility"), *([goal_values(request, leading)] if world.compares else [])]
+    champions = [leading[k].config for k in dict.fromkeys(int(np.argmax(column)) for v in values for column in v.T)]
     refuted: dict[str, tuple[LimitCheck, ...]] = {}
     for first in range(0, len(order), SHORTLIST):
         shortlist = [leading[k].config for k in order[first : first + SHORTLIST]]
@@ -175,7 +177,7 @@ def _choose_from_shortlist(world: World, table: ScoreTable, checks: Sequence[tup
     request = world.request
     names = [s.name for s in request.scenarios]
     weights = objective_weights(world)
-    best = np.max(table.values(names, goal_metric(request.goal)), axis=0)
+    best = np.max(table.values(names, GOAL_METRIC[request.goal]), axis=0)
     objective = table_objective(world, table, best)
     feasible = [k for k, of_one in enumerate(checks) if total_violation(of_one) == 0.0]
     top = max(feasible, key=lambda k: (objective[k], -k))
@@ -251,10 +253,6 @@ def judge_plateaus(choice: Choice, benchmark_objective: float) -> tuple[Finalist
     return tuple(finalists)
 
 
-def goal_metric(goal: Goal) -> Literal["sharpe", "utility"]:
-    return "sharpe" if goal == "sharpe" else "utility"
-
-
 def objective_against(values: Floats, weights: Floats, best: Floats, goal: Goal) -> Floats:
     """Objective of each row of `values`, with regret relative to `best` only."""
     pairs = (np.vstack([row, best]) for row in values)
@@ -265,7 +263,7 @@ def table_objective(world: World, table: ScoreTable, best: Floats) -> Floats:
     """Objective of every config of the table, with regret relative to `best`."""
     goal = world.request.goal
     names = [s.name for s in world.request.scenarios]
-    return objective_against(table.values(names, goal_metric(goal)), objective_weights(world), best, goal)
+    return objective_against(table.values(names, GOAL_METRIC[goal]), objective_weights(world), best, goal)
 
 
 def paired_objective_error(
@@ -274,7 +272,7 @@ def paired_objective_error(
     """Monte Carlo error of the difference of two objectives, by the delta method on paired paths."""
     if first == second:
         return 0.0
-    values = table.values(names, goal_metric(goal))
+    values = table.values(names, GOAL_METRIC[goal])
     slopes = [_slopes(values[k], weights, best, goal) for k in (first, second)]
     total = 0.0
     for s, name in enumerate(names):
@@ -296,8 +294,9 @@ def _by_path(table: ScoreTable, name: str, k: int, goal: Goal) -> Floats:
 
     For the Sharpe ratio, which paths do not store, utilities are scaled to the error of the Sharpe ratio.
     """
-    utilities = table.paths[name][k][0]
-    if goal != "sharpe":
+    metric = GOAL_METRIC[goal]
+    utilities = table.paths[name][k][-1 if metric == "benefit" else 0]
+    if metric != "sharpe":
         return utilities
     spread = variance(utilities) / utilities.size
     error = table.evaluations[name][k].metrics.sharpe.error or 0.0

@@ -39,20 +39,6 @@ class Records:
     asset: Floats
 
 
-def own_benchmarks(world: World, returns: Floats, part: slice | None = None) -> Floats:
-    """Excess returns of the constant weight of each column's own volatility on the days of `part`, net of costs.
-
-    `part` is by default train and validate; the weights are rebalanced monthly.
-    """
-    part = part or slice(world.market.train.start, world.market.validate.stop)
-    asset = np.ascontiguousarray(world.replay([world.constant(1.0)]).series[0, 0, part])
-    deviation = moments(asset).deviation
-    weights = [min(moments(column).deviation / deviation, 2.0) for column in returns.T]
-    constants = {weight: world.constant(weight) for weight in weights}
-    rows = dict(zip(constants, world.replay(list(constants.values())).series[:, 0, part], strict=True))
-    return np.column_stack([rows[weight] for weight in weights])
-
-
 def judge_luck(
     world: World,
     trials: Sequence[Trial],
@@ -70,7 +56,7 @@ def judge_luck(
     gamma = request.mandate.risk_aversion
     everyone = np.column_stack([series[t.series][0] for t in trials])
     place = next(k for k, trial in enumerate(trials) if trial.digest == winner.digest)
-    own = own_benchmarks(world, everyone)
+    own = world.own_benchmarks(everyone)
     active = everyone[:, place] - own[:, place]
     unsteered = [k for k, t in enumerate(trials) if t.origin == "sobol"]
     unsteered = unsteered if len(unsteered) > 1 else list(range(len(trials)))
@@ -80,7 +66,7 @@ def judge_luck(
     simulated, weights = goal_values(request, trials)[:, :-1], objective_weights(world)
     others = [excess[-everyone.shape[0] :] for excess, _ in earlier if excess.size >= everyone.shape[0]]
     tried = np.column_stack([everyone, *others])
-    tried_benchmarks = np.column_stack([own, own_benchmarks(world, tried[:, len(trials) :])]) if others else own
+    tried_benchmarks = np.column_stack([own, world.own_benchmarks(tried[:, len(trials) :])]) if others else own
     train_days = world.market.train.stop - world.market.train.start
 
     luck = luck_of_winner(
@@ -112,7 +98,7 @@ def judge_luck(
     )
     late = np.ascontiguousarray(everyone[train_days:, [place]])
     advantage, validate_t = _advantage(
-        late, own_benchmarks(world, late, world.market.validate), gamma, luck.mean_block,
+        late, world.own_benchmarks(late, world.market.validate), gamma, luck.mean_block,
         stream_seed(request.seed, "validate"),
     )  # fmt: skip
     ratio = moments(active)

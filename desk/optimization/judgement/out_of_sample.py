@@ -12,7 +12,6 @@ import numpy as np
 
 from desk.optimization.evaluation import World, goal_values
 from desk.optimization.judgement.finalists import objective_weights
-from desk.optimization.judgement.luck import own_benchmarks
 from desk.optimization.out_of_sample_schemas import (
     CrossValidation,
     OutOfSample,
@@ -52,6 +51,8 @@ def judge_out_of_sample(
     request = world.request
     choosable = [t for t in trials if is_selectable(request, t) or t.digest == winner.digest]
     columns = np.column_stack([series[t.series][0] for t in choosable])
+    if world.compares:  # the rule also reads each trial's own benchmark
+        columns = np.hstack([columns, world.own_benchmarks(columns)])
     rule = objective_rule(
         risk_aversion=request.mandate.risk_aversion,
         simulated=goal_values(request, choosable)[:, :-1],
@@ -77,7 +78,7 @@ def _cross_validate(world: World, columns: Floats, rule: SelectionRule) -> Cross
     chosen = [apply_rule(rule, columns[split.train]) for split in splits.splits]
     outcomes = [columns[split.test, k] for split, k in zip(splits.splits, chosen, strict=True)]
     paths = list(backtest_paths(splits, outcomes))
-    benchmarks = own_benchmarks(world, np.column_stack(paths)).T
+    benchmarks = world.own_benchmarks(np.column_stack(paths)).T
     return CrossValidation(
         groups=GROUPS,
         test_groups=TEST_GROUPS,
@@ -128,7 +129,7 @@ def _walk_forward(
         weights = [series[choosable[k].series][1, start] for k in (before, after)]
         excess[start - starts[0]] -= abs(weights[1] - weights[0]) * request.mandate.transaction_cost_bps / BASIS_POINTS
     held = slice(market.validate.stop - excess.size, market.validate.stop)
-    benchmark = own_benchmarks(world, excess[:, None], held)[:, 0]
+    benchmark = world.own_benchmarks(excess[:, None], held)[:, 0]
     gamma = request.mandate.risk_aversion
     differences = performance_differences(excess, benchmark, gamma)[:, 0]
     ours, theirs = (calendar_years(market.dates[held], world.total(x, held)) for x in (excess, benchmark))

@@ -12,7 +12,6 @@ from desk.optimization.judgement.benefit import utility_difference
 from desk.optimization.judgement.finalists import (
     Choice,
     ScoreTable,
-    goal_metric,
     objective_against,
     paired_objective_error,
     score,
@@ -23,6 +22,7 @@ from quant.numeric.errors import DataError
 from quant.numeric.units import BASIS_POINTS
 from quant.strategies.choices import REBALANCING
 from quant.strategies.config import StrategyConfig
+from quant.strategies.goal import GOAL_METRIC
 from quant.strategies.kernel import STATISTIC
 from quant.strategies.objective import scenario_weights
 from quant.worlds.scenario import CYCLE, Scenario
@@ -109,7 +109,7 @@ class Sensitivity:
     def _judge_case(self, label: str, table: ScoreTable, names: Sequence[str], weights: Mapping[str, float]) -> Case:
         """Find the best finalist under these weights, and whether the winner is indistinguishable from it."""
         goal = self.world.request.goal
-        values = table.values(names, goal_metric(goal))
+        values = table.values(names, GOAL_METRIC[goal])
         levels = np.array([weights.get(name, 0.0) for name in (*names, HISTORY)])
         top = np.max(values[self.rivals], axis=0)
         objective = objective_against(values, levels, top, goal)

@@ -10,7 +10,7 @@ from desk.figures import labels
 from desk.figures.figures import Figure, Unit
 from desk.figures.sheet import Sheet
 from desk.optimization.evaluation import goal_values
-from desk.optimization.judgement.finalists import goal_metric, objective_against
+from desk.optimization.judgement.finalists import objective_against
 from desk.optimization.limits import check_limits
 from desk.optimization.mandate_limits import limit_label
 from desk.optimization.reading.ranking import to_display_unit
@@ -22,6 +22,7 @@ from quant.numeric.frozen import Frozen
 from quant.numeric.measured import Measured
 from quant.strategies.config import StrategyConfig
 from quant.strategies.family import WeightFunction
+from quant.strategies.goal import GOAL_METRIC
 from quant.strategies.objective import scenario_weights
 from quant.strategies.trial import Trial
 
@@ -127,7 +128,7 @@ def _error(request: OptimizationRequest, trial: Trial, row: Floats, best: Floats
     """Monte Carlo error of one objective; every goal is piecewise linear in the scenarios."""
     step = 1e-6 * np.eye(row.size)
     slopes = (_objectives(request, row + step, best) - _objectives(request, row - step, best)) / 2e-6
-    metric = goal_metric(request.goal)
+    metric = GOAL_METRIC[request.goal]
     errors = [getattr(trial.evaluation(s.name).metrics, metric).error or 0.0 for s in request.scenarios]
     return math.hypot(*(slope * error for slope, error in zip(slopes, errors, strict=False)))
 

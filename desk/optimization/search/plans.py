@@ -7,6 +7,7 @@ from desk.optimization.answers import SearchPlan
 from desk.optimization.request import OptimizationRequest
 from quant.strategies.config import SearchSpace, StrategyConfig
 from quant.strategies.family import Grids
+from quant.strategies.goal import GOAL_METRIC
 from quant.strategies.search import off_grid
 from quant.strategies.trial import Trial
 
@@ -96,12 +97,9 @@ def rank_trials(request: OptimizationRequest, trials: Sequence[Trial]) -> list[T
         return []
     names = [s.name for s in request.scenarios]
     weights = scenario_weights([s.probability for s in request.scenarios])
+    metric = GOAL_METRIC[request.goal]
     rows = [[*(t.evaluation(n).metrics for n in names), t.train.metrics] for t in whole]
-    objective = scores(
-        [[m.utility.value for m in row] for row in rows],
-        weights,
-        goal=request.goal,
-        sharpes=[[m.sharpe.value for m in row] for row in rows],
-    )
+    values = [[getattr(m, metric).value for m in row] for row in rows]
+    objective = scores(values, weights, goal=request.goal, sharpes=values)
     order = sorted(range(len(whole)), key=lambda k: (-objective[k], whole[k].number))
     return [whole[k] for k in order]

@@ -119,7 +119,7 @@ async def test_a_cancelled_task_ends_after_the_thread_that_saves_through_its_loo
         earlier = asyncio.all_tasks()
         await runner.submit(job(world.request, budget=200))
         [task] = asyncio.all_tasks() - earlier
-        while not (simulators and simulators[0].begun.is_set()):
+        while not (simulators and simulators[0].begun.is_set()):  # noqa: ASYNC110  (an event of threads)
             await asyncio.sleep(0.01)
         for _ in range(2):  # a loop that closes cancels what an interrupt has already cancelled
             task.cancel()

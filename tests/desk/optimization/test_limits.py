@@ -5,7 +5,7 @@ import pytest
 from desk.base.errors import InvalidInput
 from desk.optimization.limits import check_limits, check_minimum_exposure, total_violation
 from desk.optimization.mandate_limits import LIMITS
-from desk.optimization.request import Limit, Limits
+from desk.optimization.request import VOLATILITY_TOLERANCE, Limit, Limits
 from desk.optimization.search.search import evaluations_by_scenario
 from desk.scenarios.schemas import HISTORY
 from quant.strategies.mandate import Mandate
@@ -18,6 +18,7 @@ FIELDS = {
     "cost_bps": ("cost", 10_000.0),
     "leverage": ("largest_weight", 1.0),
 }
+MANDATE = Mandate()
 
 
 def with_limits(world, mandate=None, **limits):
@@ -29,9 +30,51 @@ def with_limits(world, mandate=None, **limits):
 def test_each_limit_looks_at_its_own_statistic(finished_search, name) -> None:
     metrics = finished_search.trials[0].evaluations[0].metrics
     field, unit = FIELDS[name]
-    assert LIMITS[name].statistic(metrics) == getattr(metrics, field).value * unit
+    assert LIMITS[name].statistic(metrics, MANDATE) == getattr(metrics, field).value * unit
     shifted = metrics.model_copy(update={f: metrics.sharpe for f, _ in FIELDS.values() if f != field})
-    assert LIMITS[name].statistic(shifted) == LIMITS[name].statistic(metrics)
+    assert LIMITS[name].statistic(shifted, MANDATE) == LIMITS[name].statistic(metrics, MANDATE)
+
+
+@pytest.mark.parametrize("target", [0.05, 0.2])
+def test_the_distance_from_the_target_volatility_has_two_sides(finished_search, target) -> None:
+    trial = finished_search.trials[0]
+    distance = abs(trial.train.metrics.volatility.value - target)
+    for bound, passed in ((0.9 * distance, False), (1.1 * distance, True)):
+        limit = Limit(bound=bound, scenarios=(HISTORY,))
+        world = with_limits(finished_search.world, Mandate(target_volatility=target), volatility_error=limit)
+        (check,) = check_limits(world.request, evaluations_by_scenario(trial))
+        assert (check.limit, check.statistic, check.passed) == ("volatility_error", distance, passed)
+
+
+def test_the_goal_benefit_holds_the_volatility_on_history_to_the_target(make_request) -> None:
+    request = make_request(goal="benefit", mandate=Mandate(target_volatility=0.12))
+    bound = VOLATILITY_TOLERANCE * 0.12
+    assert request.limits_in_force() == {"volatility_error": Limit(bound=bound, scenarios=(HISTORY,))}
+    assert request.limits.defined() == {}
+    own = Limits(volatility_error=Limit(bound=0.01))
+    assert make_request(goal="benefit", limits=own).limits_in_force() == own.defined()
+    assert make_request(limits=own).limits_in_force() == own.defined()
+    assert make_request().limits_in_force() == {}
+
+
+@pytest.mark.parametrize(
+    ("mandate", "accepted"),
+    [
+        (Mandate(), True),
+        (Mandate(min_weight=0.4, target_volatility=0.08), True),
+        (Mandate(min_weight=1.0, target_volatility=0.05), False),
+        (Mandate(max_weight=0.2, target_volatility=0.20), False),
+    ],
+)
+def test_a_target_volatility_that_no_weight_reaches_is_refused(world, mandate, accepted) -> None:
+    changes = {"goal": "benefit", "mandate": mandate, "limits": Limits()}
+    changed = replace(world, request=world.request.model_copy(update=changes))
+    if accepted:
+        check_minimum_exposure(changed)
+        return
+    with pytest.raises(InvalidInput, match=f"weights from {mandate.min_weight:g} to {mandate.max_weight:g}") as refusal:
+        check_minimum_exposure(changed)
+    assert refusal.value.field == "mandate.target_volatility"
 
 
 def test_a_limit_is_checked_only_in_its_scenarios(finished_search) -> None:

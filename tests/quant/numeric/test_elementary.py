@@ -190,8 +190,7 @@ weight = np.abs(x[:, 1])
 result = history_metrics.series_metrics(
     first, first + 1e-4, weight, weight, weight, risk_aversion=2.0, drawdown_limit=0.2
 )
-show("metrics", [v for f in type(result).model_fields for m in [getattr(result, f)]
-                 for v in (m.value, m.error or 0.0)])
+show("metrics", [v for _, _, m in result.measured() for v in (m.value, m.error or 0.0)])
 show("drawdowns", tearsheet.drawdowns(first))
 fit = regression.alpha_beta(first, x[:, 1])
 target = history_metrics.volatility_target_error(first, 0.1)
@@ -200,11 +199,11 @@ show("report", [fit.alpha.value, fit.alpha.error, fit.beta.value,
                 target.noise_floor, luck.minimum_track_record(0.05)])
 weights = objective.scenario_weights([0.5, 0.15, 0.1, 0.1, 0.15])
 simulated = 30.0 * x[:9, :5]
-for goal in ("robust_utility", "sharpe", "worst_case", "cvar_utility"):
+for goal in ("robust_utility", "sharpe", "worst_case", "cvar_utility", "benefit"):
     matrix = 30.0 * x[:40, :6]
     show(goal, objective.scores(matrix, weights, goal=goal, sharpes=matrix))
     result = luck.backtest_overfitting(
-        x, risk_aversion=2.0, simulated=simulated, weights=weights, goal=goal
+        x, risk_aversion=2.0, simulated=simulated, weights=weights, goal=goal, benchmarks=x[:, ::-1]
     )
     show("overfitting " + goal, [result.probability, result.low, result.high,
          result.sharpe_probability, result.degradation_slope, result.loss_probability,

@@ -207,37 +207,46 @@ def test_refuses_moments_that_no_sample_has() -> None:
         probabilistic_sharpe(1.0, observations=100, skewness=3.0, kurtosis=3.0)
 
 
+def benefit(rows: np.ndarray) -> np.ndarray:
+    """Utility of the trials in the first half of the columns over their benchmarks of the same volatility."""
+    trials, own = np.hsplit(rows, 2)
+    return utility(trials) - utility(own * (trials.std(axis=0) / own.std(axis=0)))
+
+
 def brute_force(
-    series: np.ndarray, goal: Goal, blocks: int, simulated: np.ndarray | None = None
+    series: np.ndarray, goal: Goal, blocks: int, simulated: np.ndarray | None = None, own: np.ndarray | None = None
 ) -> tuple[list[float], list[float], list[float], list[float]]:
     """Logits, performance in and out of sample, and classical logits, split by split."""
+    trials = series.shape[1]
+    series = series if own is None else np.hstack([series, own])
     series = series[len(series) % blocks :]
     parts = np.split(series, blocks)
     logits, inside, outside, classical = [], [], [], []
     for subset in itertools.combinations(range(blocks), blocks // 2):
         half = np.vstack([parts[b] for b in subset])
         other = np.vstack([parts[b] for b in range(blocks) if b not in subset])
-        measure = sharpe if goal == "sharpe" else utility
+        measure = {"sharpe": sharpe, "benefit": benefit}.get(goal, utility)
         values = measure(half)[:, None]
         weights = np.ones(1)
         if simulated is not None:
             values, weights = np.column_stack([simulated, values]), WEIGHTS
         winner = int(np.argmax(scores(values, weights, goal=goal, sharpes=values)))
-        rank = stats.rankdata(measure(other))[winner] / (series.shape[1] + 1)
+        rank = stats.rankdata(measure(other))[winner] / (trials + 1)
         logits.append(math.log(rank / (1 - rank)))
         inside.append(measure(half)[winner])
         outside.append(measure(other)[winner])
-        rank = stats.rankdata(sharpe(other))[np.argmax(sharpe(half))] / (series.shape[1] + 1)
+        rank = stats.rankdata(sharpe(other[:, :trials]))[np.argmax(sharpe(half[:, :trials]))] / (trials + 1)
         classical.append(math.log(rank / (1 - rank)))
     return logits, inside, outside, classical
 
 
-@pytest.mark.parametrize("goal", ["robust_utility", "sharpe", "worst_case", "cvar_utility"])
+@pytest.mark.parametrize("goal", ["robust_utility", "sharpe", "worst_case", "cvar_utility", "benefit"])
 @pytest.mark.parametrize("with_scenarios", [False, True])
 @pytest.mark.parametrize("trials", [9, 10])
 def test_overfitting_equals_a_walk_through_every_split(goal: Goal, with_scenarios: bool, trials: int) -> None:
     series = noise(2, 245, trials) + np.linspace(0, 0.0004, trials)
     simulated = 0.02 * np.random.default_rng(3).normal(size=(trials, 5)) if with_scenarios else None
+    own = 0.7 * noise(8, 245, trials) + 0.3 * series if goal == "benefit" else None
     result = backtest_overfitting(
         series,
         risk_aversion=2.0,
@@ -245,13 +254,14 @@ def test_overfitting_equals_a_walk_through_every_split(goal: Goal, with_scenario
         simulated=simulated,
         weights=WEIGHTS if with_scenarios else None,
         goal=goal,
+        benchmarks=own,
     )
-    logits, inside, outside, classical = brute_force(series, goal, 8, simulated)
+    logits, inside, outside, classical = brute_force(series, goal, 8, simulated, own)
     assert result.splits == len(logits) == 70
     assert result.rows_dropped == 5
     assert result.probability == pytest.approx(np.mean(np.array(logits) <= 1e-12))
     assert result.sharpe_probability == pytest.approx(np.mean(np.array(classical) <= 1e-12))
-    if goal != "sharpe":  # whose performance out of sample is no utility
+    if goal not in ("sharpe", "benefit"):  # whose performance out of sample is no utility over cash
         assert result.loss_probability == pytest.approx(np.mean(np.array(outside) <= 0.0))
     slope = np.polyfit(inside, outside, 1)[0] if np.ptp(inside) else None
     assert result.degradation_slope == pytest.approx(slope, rel=1e-8)
@@ -307,6 +317,24 @@ def test_a_rule_that_maximises_the_history_term_is_the_objective(goal: Goal) -> 
         series, risk_aversion=2.0, blocks=8, goal=goal, rule=lambda rows: int(np.argmax(measure(rows)))
     )
     assert by_rule == by_goal
+
+
+def test_the_benefit_needs_benchmarks() -> None:
+    with pytest.raises(DataError, match="benchmarks"):
+        backtest_overfitting(noise(2, 245, 9), risk_aversion=2.0, blocks=8, goal="benefit")
+
+
+def test_the_objective_as_a_rule_chooses_the_benefit_as_the_cross_validation_does() -> None:
+    series, own = noise(4, 245, 9) + np.linspace(0, 0.0004, 9), 0.5 * noise(9, 245, 9)
+    simulated = 0.03 * np.random.default_rng(4).standard_normal((9, 2))
+    weights = scenario_weights([0.6, 0.4])
+    rule = objective_rule(risk_aversion=3.0, goal="benefit", simulated=simulated, weights=weights)
+    both = np.hstack([series, own])[245 % 8 :]
+    for half in (both[:120], both[120:], both[::2]):
+        values = np.column_stack([simulated, benefit(half)])
+        assert rule(half) == np.argmax(scores(values, weights, goal="benefit"))
+    with pytest.raises(DataError, match=r"shape \(t, 18\)"):
+        rule(series)
 
 
 @pytest.mark.parametrize("goal", ["robust_utility", "sharpe", "worst_case", "cvar_utility"])

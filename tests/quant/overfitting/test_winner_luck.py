@@ -50,7 +50,7 @@ def contributions(columns: np.ndarray) -> np.ndarray:
     return columns - 0.5 * GAMMA * (columns - columns.mean(axis=0)) ** 2
 
 
-@pytest.mark.parametrize("goal", ["robust_utility", "worst_case"])
+@pytest.mark.parametrize("goal", ["robust_utility", "worst_case", "benefit"])
 def test_equals_a_bootstrap_that_draws_day_by_day(goal: Goal) -> None:
     excess, benchmarks = trials_without_skill(1)
     excess[:, 2] += 0.0003
@@ -68,7 +68,8 @@ def test_equals_a_bootstrap_that_draws_day_by_day(goal: Goal) -> None:
         first = active[early].mean(axis=0) - active[:train].mean(axis=0)
         second = active[late].mean(axis=0) - active[train:].mean(axis=0)
         errors.append((train * first + (400 - train) * second) / 400)
-        history = [utility(benchmarks[early, k], GAMMA) + 252 * first[k] for k in range(6)]
+        exposure = [0.0 if goal == "benefit" else utility(benchmarks[early, k], GAMMA) for k in range(6)]
+        history = [exposure[k] + 252 * first[k] for k in range(6)]
         objective = scores(np.column_stack([simulated, history])[[0, 2, 3, 5]], WEIGHTS, goal=goal)
         chosen.append([0, 2, 3, 5][int(np.argmax(objective))])
     scale = np.std(errors, axis=0, ddof=1)
@@ -82,20 +83,23 @@ def test_equals_a_bootstrap_that_draws_day_by_day(goal: Goal) -> None:
     assert result.single_step_p_value == pytest.approx((1 + (ratios.max(axis=1) >= statistic).sum()) / (draws + 1))
 
 
-def p_values(seed: int, edge: float) -> tuple[float, float]:
+def p_values(seed: int, edge: float, goal: Goal = "robust_utility") -> tuple[float, float]:
     excess, benchmarks = trials_without_skill(seed, days=1000, trials=12)
     excess[:, 4] += edge
-    winner = int(np.argmax([utility(column, GAMMA) for column in excess[:700].T]))
+    values = np.array([utility(column, GAMMA) for column in excess[:700].T])
+    if goal == "benefit":
+        values -= [utility(column, GAMMA) for column in benchmarks[:700].T]
     luck = luck_of_winner(
-        excess, benchmarks, winner=winner, train_days=700, risk_aversion=GAMMA, asset_volatility=0.16, seed=seed,
-        replications=500,
+        excess, benchmarks, winner=int(np.argmax(values)), train_days=700, risk_aversion=GAMMA, asset_volatility=0.16,
+        seed=seed, replications=500, goal=goal,
     )  # fmt: skip
     assert luck.p_value is not None
     return luck.p_value, luck.single_step_p_value
 
 
-def test_a_search_without_skill_is_rarely_called_skilled() -> None:
-    rows = np.array([p_values(seed, 0.0) for seed in range(100)])
+@pytest.mark.parametrize("goal", ["robust_utility", "benefit"])
+def test_a_search_without_skill_is_rarely_called_skilled(goal: Goal) -> None:
+    rows = np.array([p_values(seed, 0.0, goal) for seed in range(100)])
     rates = (rows < 0.05).mean(axis=0)
     assert rates[0] <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 100)
     assert rates[1] <= rates[0]

@@ -1,5 +1,6 @@
 import itertools
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from quant.strategies.objective import (
     scores,
 )
 
-GOALS: tuple[Goal, ...] = ("robust_utility", "sharpe", "worst_case", "cvar_utility")
+GOALS: tuple[Goal, ...] = get_args(Goal)
 WEIGHTS = scenario_weights([0.50, 0.15, 0.10, 0.10, 0.15])
 SAMPLES = [np.random.default_rng(seed).normal(0.02, 0.03, size=(12, 6)) for seed in range(5)]
 utilities = arrays(np.float64, (5, 6), elements=st.floats(-0.5, 0.5, width=32))
@@ -27,6 +28,7 @@ utilities = arrays(np.float64, (5, 6), elements=st.floats(-0.5, 0.5, width=32))
 def test_robust_utility_is_the_formula_of_the_method(table: np.ndarray) -> None:
     expected = table @ WEIGHTS - 0.25 * (table.max(axis=0) - table).max(axis=1)
     np.testing.assert_allclose(scores(table, WEIGHTS), expected, rtol=1e-13)
+    np.testing.assert_array_equal(scores(table, WEIGHTS, goal="benefit"), scores(table, WEIGHTS))
 
 
 @pytest.mark.parametrize("table", SAMPLES)

@@ -214,6 +214,14 @@ def test_shards_in_any_order_twice_or_late_give_the_evaluations_of_the_single_ru
     assert list(sharded.evaluations(chunks[:1], PATHS)) == single[:1]
 
 
+def test_a_search_for_benefit_in_shards_has_the_evaluations_of_the_single_run(world, chunks) -> None:
+    comparing = replace(world, request=world.request.model_copy(update={"goal": "benefit"}))
+    expected = list(LocalSimulator(comparing).evaluations(chunks[1:], 200))
+    sharded = ShardedSimulator(comparing, Engine(comparing), Memory())
+    assert list(sharded.evaluations(chunks[1:], 200)) == expected
+    assert all(e.metrics.benefit is not None for row in expected[0] for e in row)
+
+
 def test_a_chunk_is_empty_if_all_of_it_was_screened_out(world, chunks, single) -> None:
     sharded = ShardedSimulator(world, Engine(world), Memory())
     assert list(sharded.evaluations([[], chunks[0], [], chunks[1]], PATHS)) == [[], single[0], [], single[1]]

@@ -7,7 +7,6 @@ from desk.optimization.judgement.finalists import (
     Choice,
     NoneFeasible,
     choose_winner,
-    goal_metric,
     judge_plateaus,
     objective_against,
     objective_weights,
@@ -20,6 +19,7 @@ from desk.optimization.limits import check_limits, total_violation
 from desk.optimization.request import Limit, Limits
 from desk.optimization.search.search import evaluations_by_scenario
 from desk.scenarios.schemas import HISTORY
+from quant.strategies.goal import GOAL_METRIC
 from quant.strategies.objective import REGRET_AVERSION
 from quant.strategies.search import neighbours
 
@@ -129,7 +129,7 @@ def test_every_indistinguishable_finalist_has_its_plateau(world, finished_search
 def jackknife(world, table, weights, best, first, second, goal) -> float:
     """Error of the difference of two objectives, from leaving one path of one scenario out at a time."""
     names = names_of(world)
-    history = table.values(names, goal_metric(goal))[:, -1]
+    history = table.values(names, GOAL_METRIC[goal])[:, -1]
     total = 0.0
     for s, name in enumerate(names):
         paths = np.array([row[0] for row in table.paths[name]])

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import norm
 
 from desk.optimization.judgement.historical_record import unlocked_days
-from desk.optimization.judgement.luck import Records, judge_luck, own_benchmarks
+from desk.optimization.judgement.luck import Records, judge_luck
 from desk.optimization.judgement.verdict import verdict_statistics
 from desk.optimization.request import Limit, Limits
 from quant.overfitting.verdict import traffic_light
@@ -59,7 +59,7 @@ def utility(x, gamma):
 
 def test_a_trial_is_compared_with_the_constant_weight_of_its_own_volatility(world, finished_search) -> None:
     columns = everyone(finished_search)
-    own = own_benchmarks(world, columns)
+    own = world.own_benchmarks(columns)
     part = slice(world.market.train.start, world.market.validate.stop)
     asset = world.replay([world.constant(1.0)]).series[0, 0, part]
     for k in (0, 5):
@@ -70,7 +70,7 @@ def test_a_trial_is_compared_with_the_constant_weight_of_its_own_volatility(worl
 
 
 def test_the_statistic_is_the_active_utility_over_its_error(world, finished_search, luck) -> None:
-    columns, own = everyone(finished_search)[:, 0], own_benchmarks(world, everyone(finished_search))[:, 0]
+    columns, own = everyone(finished_search)[:, 0], world.own_benchmarks(everyone(finished_search))[:, 0]
     gamma = world.request.mandate.risk_aversion
     assert luck.active_utility_bps == pytest.approx(1e4 * (utility(columns, gamma) - utility(own, gamma)), rel=1e-6)
     assert luck.active_t == pytest.approx(luck.active_utility_bps / luck.active_error_bps, rel=1e-9)
@@ -87,7 +87,7 @@ def test_the_sharpe_ratio_is_deflated_by_all_trials_of_the_ledger(world, finishe
     columns = everyone(finished_search)
     variance = np.var(sharpes(columns[:, sobol]), ddof=1)
     assert actual.deflated_sharpe == pytest.approx(deflated_sharpe(records.winner, variance, ledger), abs=1e-3)
-    active = columns[:, 0] - own_benchmarks(world, columns)[:, 0]
+    active = columns[:, 0] - world.own_benchmarks(columns)[:, 0]
     # without skill a Sharpe ratio of so many days has the variance 1 / (T - 1)
     expected = deflated_sharpe(active, 1 / (active.size - 1), ledger)
     assert actual.active_deflated_sharpe == pytest.approx(expected, abs=1e-3)
@@ -132,7 +132,7 @@ def test_the_advantage_on_validate_is_matched_on_its_days(world, finished_search
 
 def test_sharpe_ratios_are_annual(world, finished_search, records, luck) -> None:
     columns = everyone(finished_search)
-    x, active = records.winner, columns[:, 0] - own_benchmarks(world, columns)[:, 0]
+    x, active = records.winner, columns[:, 0] - world.own_benchmarks(columns)[:, 0]
     assert luck.sharpe == pytest.approx(x.mean() / x.std(ddof=1) * 252**0.5, rel=1e-9)
     assert luck.active_sharpe == pytest.approx(active.mean() / active.std(ddof=1) * 252**0.5, rel=1e-9)
 
