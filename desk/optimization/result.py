@@ -37,8 +37,10 @@ class Benefit(Frozen):
     high: float
     """95% interval of the total error: of the simulated paths, and of the one history that was observed."""
     history_error_bps: Added = None
-    """Standard error that the training history contributes, being one sample; by the bootstrap of the tests for luck.
-    None in results of earlier versions, whose interval holds the error of the paths alone."""
+    """Standard error that the training history contributes, being one sample; from the means of 16 parts of it.
+
+    None in results of earlier versions, whose interval holds the error of the paths alone.
+    """
     total: Annotated[Measured | None, Field(exclude_if=lambda value: value is None)] = None
     """The difference with its total error; None in results of earlier versions."""
     drawdown_points: Measured

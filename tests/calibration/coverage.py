@@ -4,7 +4,7 @@ The truth is the same weighted benefit, over the constant weight that the report
 history: the utilities of many paths in each scenario, and the mean of the history's utility over all histories.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,7 +15,9 @@ from desk.optimization.judgement.judge import matched_weight
 from desk.optimization.judgement.sensitivity import weights_by_scenario
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.arrays import Floats
+from quant.numeric.frozen import Frozen
 from quant.numeric.measured import Measured
+from quant.numeric.units import BASIS_POINTS
 from quant.strategies.config import StrategyConfig
 from tests.calibration.families import FAMILIES, Family
 from tests.calibration.histories import LongRun, build_world, request
@@ -31,103 +33,104 @@ FIXED = (
 FAMILIES_COVERED = tuple(f for f in FAMILIES if f.name in ("no_premium", "garch_premium", "trend_4"))
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A reported benefit on one history, and what the truth needs from that history."""
+class FixedBenefit(Frozen):
+    """The reported benefit of a configuration on one history, and what the truth needs from that history."""
 
-    family: str
     config: int
-    benefit: float
+    """Index in `FIXED`."""
     low: float
     high: float
     weight: float
+    """Of the constant that the configuration is compared with."""
     history_utility: float
     constant_utilities: tuple[float, ...]
     """Of the weights of `GRID`, on the training history."""
 
 
-def estimates(family: Family, seed: int) -> list[Estimate]:
-    """The product's benefit and interval of each fixed configuration on one history."""
+class ScenarioTruth(Frozen):
+    """Weighted utilities over the simulated scenarios, on many paths."""
+
+    utilities: tuple[float, ...]
+    """Of the configurations of `FIXED`."""
+    constant_utilities: tuple[float, ...]
+    """Of the weights of `GRID`."""
+
+
+def _weights() -> dict[str, float]:
+    scenarios = request().scenarios
+    return weights_by_scenario(scenarios, [s.probability for s in scenarios])
+
+
+def fixed_benefits(family: Family, seed: int) -> list[FixedBenefit]:
+    """The product's interval of each fixed configuration on one history."""
     world = build_world(family, seed, request(seed))
-    scenarios = world.request.scenarios
-    weights = weights_by_scenario(scenarios, [s.probability for s in scenarios])
     train = world.market.train
     records = world.replay([world.constant(float(w)) for w in GRID], end=train.stop).series
-    grid = tuple(
+    constants = tuple(
         world.on_history(world.constant(float(w)), record, train).metrics.utility.value
         for w, record in zip(GRID, records, strict=True)
     )
-    rows: list[Estimate] = []
-    for place, config in enumerate(FIXED):
-        weight = matched_weight(world, config)
-        constants = (world.constant(weight, config.rebalancing), world.constant(1.0, config.rebalancing))
-        table = score(world, (config, *constants), scenarios, keep="drawdowns")
-        timing = {**measure_timing(world, table, 0, 2), HISTORY: Measured(value=0.0)}
-        error = history_error(
-            *np.ascontiguousarray(world.replay([config, constants[0]], end=train.stop).series[:, 0, train]),
-            risk_aversion=world.request.mandate.risk_aversion,
-            seed=place,
-        )
-        benefit = measure_benefit(table, 0, 1, weights, weight, timing, error)
-        rows.append(
-            Estimate(
-                family=family.name,
-                config=place,
-                benefit=benefit.basis_points.value,
-                low=benefit.low,
-                high=benefit.high,
-                weight=weight,
-                history_utility=float(table.history[0]),
-                constant_utilities=grid,
-            )
-        )
-    return rows
+    return [_fixed_benefit(world, place, constants) for place in range(len(FIXED))]
 
 
-def scenario_utilities(world: World) -> tuple[Floats, Floats]:
-    """Weighted utilities over the simulated scenarios on many paths: of the fixed configurations, of the constants."""
-    configs = (*FIXED, *(world.constant(float(w)) for w in GRID))
-    scenarios = world.request.scenarios
-    weights = weights_by_scenario(scenarios, [s.probability for s in scenarios])
-    total = np.zeros(len(configs))
-    for scenario in scenarios:
-        evaluations = world.evaluate(configs, scenario, paths=TRUE_PATHS)
-        total += weights[scenario.name] * np.array([e.metrics.utility.value for e in evaluations])
-    return total[: len(FIXED)], total[len(FIXED) :]
+def _fixed_benefit(world: World, place: int, constant_utilities: tuple[float, ...]) -> FixedBenefit:
+    config, train = FIXED[place], world.market.train
+    weight = matched_weight(world, config)
+    constants = (world.constant(weight, config.rebalancing), world.constant(1.0, config.rebalancing))
+    table = score(world, (config, *constants), world.request.scenarios, keep="drawdowns")
+    timing = {**measure_timing(world, table, 0, 2), HISTORY: Measured(value=0.0)}
+    error = history_error(
+        *np.ascontiguousarray(world.replay([config, constants[0]], end=train.stop).series[:, 0, train]),
+        risk_aversion=world.request.mandate.risk_aversion,
+    )
+    benefit = measure_benefit(table, 0, 1, _weights(), weight, timing, error)
+    return FixedBenefit(
+        config=place,
+        low=benefit.low,
+        high=benefit.high,
+        weight=weight,
+        history_utility=float(table.history[0]),
+        constant_utilities=constant_utilities,
+    )
 
 
-def coverage(rows: list[Estimate]) -> tuple[int, int]:
-    """Number of intervals of one family that hold the truth, and number of all."""
-    family = next(f for f in FAMILIES if f.name == rows[0].family)
+def scenario_truth(family: Family) -> ScenarioTruth:
     world = build_world(family, 0, request())
-    scenarios = world.request.scenarios
-    history_weight = weights_by_scenario(scenarios, [s.probability for s in scenarios])[HISTORY]
-    simulated, simulated_constants = scenario_utilities(world)
-    history_constants = np.mean([row.constant_utilities for row in rows], axis=0)
-    held = 0
+    configs = (*FIXED, *(world.constant(float(w)) for w in GRID))
+    total = np.zeros(len(configs))
+    for scenario in world.request.scenarios:
+        evaluations = world.evaluate(configs, scenario, paths=TRUE_PATHS)
+        total += _weights()[scenario.name] * np.array([e.metrics.utility.value for e in evaluations])
+    values = tuple(float(value) for value in total)
+    return ScenarioTruth(utilities=values[: len(FIXED)], constant_utilities=values[len(FIXED) :])
+
+
+def count_covered(benefits: Sequence[FixedBenefit], truth: ScenarioTruth) -> int:
+    """Number of intervals of one family that hold the truth; `benefits` are those of all its histories."""
+    history_weight = _weights()[HISTORY]
+    history_constants = np.mean([benefit.constant_utilities for benefit in benefits], axis=0)
+    covered = 0
     for place in range(len(FIXED)):
-        own = [row for row in rows if row.config == place]
-        history = float(np.mean([row.history_utility for row in own]))
-        for row in own:
-            gained = simulated[place] - _interpolate(row.weight, simulated_constants)
-            remembered = history - _interpolate(row.weight, history_constants)
-            truth = 1e4 * (gained + history_weight * remembered)
-            held += row.low <= truth <= row.high
-    return int(held), len(rows)
+        own = [benefit for benefit in benefits if benefit.config == place]
+        history = float(np.mean([benefit.history_utility for benefit in own]))
+        for benefit in own:
+            simulated = truth.utilities[place] - _interpolate(benefit.weight, truth.constant_utilities)
+            historical = history - _interpolate(benefit.weight, history_constants)
+            covered += benefit.low <= BASIS_POINTS * (simulated + history_weight * historical) <= benefit.high
+    return covered
 
 
 def true_benefit(world: World, long_run: LongRun, config: StrategyConfig, weight: float) -> float:
     """The weighted benefit of any configuration over a constant weight under the generating law, in basis points."""
-    scenarios = world.request.scenarios
-    weights = weights_by_scenario(scenarios, [s.probability for s in scenarios])
+    weights = _weights()
     pair = (config, world.constant(weight, config.rebalancing))
     first, second = long_run.training_utilities(pair)
     total = weights[HISTORY] * (first - second)
-    for scenario in scenarios:
+    for scenario in world.request.scenarios:
         first, second = (e.metrics.utility.value for e in world.evaluate(pair, scenario, paths=TRUE_PATHS))
         total += weights[scenario.name] * (first - second)
-    return 1e4 * total
+    return BASIS_POINTS * total
 
 
-def _interpolate(weight: float, utilities: Floats) -> float:
+def _interpolate(weight: float, utilities: Sequence[float] | Floats) -> float:
     return float(np.polynomial.Polynomial.fit(GRID, utilities, 3)(weight))

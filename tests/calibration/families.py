@@ -72,14 +72,14 @@ def trend(strength: float) -> Draw:
 
 
 def crash(strength: float) -> Draw:
-    """States of twice the volatility and a drift of minus `strength` a year, in a sixth of all days, 150 at a time."""
+    """States of twice the volatility and a drift of minus `strength` a year, in a sixth of all days, 60 at a time."""
 
     def draw(generator: np.random.Generator, days: int) -> Floats:
         uniforms = generator.random(days)
         state = np.empty(days, dtype=bool)
         inside = False
         for t in range(days):
-            inside = uniforms[t] > 1.0 / 150.0 if inside else uniforms[t] < 1.0 / 750.0
+            inside = uniforms[t] > 1.0 / 60.0 if inside else uniforms[t] < 1.0 / 300.0
             state[t] = inside
         drift = np.where(state, -strength, 0.06 + strength / 5.0)
         volatility = np.where(state, 2.0, 0.9) * DAILY
@@ -88,9 +88,9 @@ def crash(strength: float) -> Draw:
     return draw
 
 
-TREND = {2: 0.165, 3: 0.217, 4: 0.276, 6: 0.400}
-"""Strengths by the t-ratio that they aim at; the calibration measures the t-ratio reached."""
-CRASH = {2: 0.174, 3: 0.350, 4: 0.555, 6: 1.305}
+TREND = {2: 0.210, 3: 0.268, 4: 0.339, 6: 0.509}
+"""Strengths by the t-ratio that they aim at; `calibrate --only edge` measures the t-ratio reached."""
+CRASH = {2: 0.210, 3: 0.397, 4: 0.649, 6: 1.48}
 
 FAMILIES = (
     Family("no_premium", "independent returns without a premium", independent(0.0), 200),

@@ -29,8 +29,8 @@ SCORED_DAYS = 33 * 252
 _WARM_UP = 260
 _DAYS = math.ceil((SCORED_DAYS + _WARM_UP) / 0.8)
 """Days in all: the last fifth is the locked holdout."""
-_BLOCK = 126
-"""Days whose sum is one observation of a long-run variance."""
+_BLOCK = 1386
+"""Days whose sum is one observation of a long-run variance: a sixth of a history, many times a planted state."""
 
 
 def request(seed: int = 0, goal: str = "robust_utility") -> OptimizationRequest:
@@ -80,7 +80,7 @@ class LongRun:
     """Active utility of configurations over many histories of a family, for their true t-ratio."""
 
     family: Family
-    histories: int = 20
+    histories: int = 40
 
     def __post_init__(self) -> None:
         asked = request()

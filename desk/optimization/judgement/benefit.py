@@ -6,16 +6,17 @@ from collections.abc import Mapping
 import numpy as np
 
 from desk.optimization.evaluation import World
-from desk.optimization.judgement.finalists import ScoreTable, Z, fresh_block, variance
+from desk.optimization.judgement.finalists import ScoreTable, fresh_block, variance
 from desk.optimization.result import Benefit
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.arrays import Floats
 from quant.numeric.measured import Measured
-from quant.numeric.moments import moments
 from quant.numeric.units import BASIS_POINTS, DAYS
-from quant.overfitting.block_length import automatic_block_length
-from quant.overfitting.predictive_ability import resampled_means, utility_contributions
-from quant.overfitting.winner_luck import SHORTEST_BLOCK
+from quant.overfitting.predictive_ability import utility_contributions
+from quant.performance.mean_error import PARTS, mean_error, student_quantile
+
+_SMALL_SHARE = 1e-3
+"""Share of the history in the total error below which the quantile is that of the normal law."""
 
 
 def utility_difference(table: ScoreTable, first: int, second: int, weights: Mapping[str, float]) -> Measured:
@@ -53,16 +54,10 @@ def measure_timing(world: World, table: ScoreTable, winner: int, invested: int) 
     return timing
 
 
-def history_error(winner: Floats, benchmark: Floats, *, risk_aversion: float, seed: int) -> float:
-    """Bootstrap error of the difference of utility on one history, in basis points a year; daily excess returns.
-
-    The mean block is that of the tests for luck: the automatic one, at least a month.
-    """
+def history_error(winner: Floats, benchmark: Floats, *, risk_aversion: float) -> float:
+    """Error of the difference of utility on one history, in basis points a year; daily excess returns."""
     utilities = utility_contributions(np.column_stack([winner, benchmark]), risk_aversion)
-    gains = np.ascontiguousarray(utilities[:, 0] - utilities[:, 1])
-    block = min(max(SHORTEST_BLOCK, automatic_block_length(gains)), gains.size // 8)
-    means = resampled_means(gains, seed=seed, replications=2000, mean_block=block)
-    return BASIS_POINTS * DAYS * moments(means[:, 0]).deviation
+    return BASIS_POINTS * DAYS * mean_error(utilities[:, 0] - utilities[:, 1])
 
 
 def measure_benefit(
@@ -76,7 +71,8 @@ def measure_benefit(
 ) -> Benefit:
     """Measure the benefit with its total interval; `timing` by scenario, history included.
 
-    `history_error_bps` is the error of the difference of utility on the training history, as one sample.
+    `history_error_bps` is the error of the difference of utility on the training history, as one sample. It has few
+    degrees of freedom; those of the total are by Welch and Satterthwaite.
     """
     gain = utility_difference(table, winner, benchmark, weights)
     total, error = 0.0, 0.0
@@ -90,11 +86,13 @@ def measure_benefit(
         error += weight * weight * variance(gap) / gap.size
     history_part = weights.get(HISTORY, 0.0) * history_error_bps
     total_error = math.hypot(gain.error or 0.0, history_part)
+    share = history_part / total_error if total_error > 0.0 else 0.0
+    half = total_error * student_quantile(0.975, (PARTS - 1) / max(share, _SMALL_SHARE) ** 4)
     parts = [weight * (timing[name].error or 0.0) for name, weight in weights.items()]
     return Benefit(
         basis_points=gain,
-        low=gain.value - Z * total_error,
-        high=gain.value + Z * total_error,
+        low=gain.value - half,
+        high=gain.value + half,
         history_error_bps=history_part,
         total=Measured(value=gain.value, error=total_error),
         drawdown_points=Measured(value=100.0 * total, error=100.0 * math.sqrt(error)),

@@ -24,8 +24,6 @@ from quant.strategies.trial import Trial
 from quant.worlds.scenario import Scenario
 
 SHORTLIST = 8
-Z = 1.959963984540054
-"""Normal quantile of 97.5%."""
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,6 @@ def _judge_winner(
         records.winner[:train_days],
         records.benchmark[:train_days],
         risk_aversion=request.mandate.risk_aversion,
-        seed=stream_seed(request.seed, "benefit"),
     )
     benefit = measure_benefit(
         benchmark_table, 0, benchmark_table.place(constant(matched)), weights, matched, timing, error

@@ -350,7 +350,12 @@ def _luck(luck: Luck) -> Iterator[Figure]:
             luck.overfitting_high,
             "probability",
         ),
-        ("ledger_trials", "trials ever made on these prices, in all searches", luck.ledger_trials, "count"),
+        (
+            "ledger_trials",
+            "trials ever made on these prices, with evaluations and previews",
+            luck.ledger_trials,
+            "count",
+        ),
         (
             "validate_advantage_bps",
             "advantage on the validation window",

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 
 from desk.optimization.judgement.benefit import history_error, measure_benefit, utility_difference
 from desk.optimization.judgement.finalists import score
@@ -53,11 +54,13 @@ def test_the_benefit_has_its_interval_and_drawdowns_in_points(table) -> None:
     gain = utility_difference(table, 0, 2, WEIGHTS)
     assert actual.basis_points == gain
     assert gain.error is not None
-    # the history has the weight 0.3; 1.959964 is the 97.5% point of the normal law
+    # the history has the weight 0.3
     assert actual.history_error_bps == pytest.approx(12.0)
     assert actual.total is not None
     assert (actual.total.value, actual.total.error) == pytest.approx((gain.value, (gain.error**2 + 12.0**2) ** 0.5))
-    half = 1.959964 * (gain.error**2 + 12.0**2) ** 0.5
+    # Welch and Satterthwaite: 15 degrees of freedom of the history, many of the paths
+    variance = gain.error**2 + 12.0**2
+    half = stdtrit(15.0 * variance**2 / 12.0**4, 0.975) * variance**0.5
     assert (actual.low, actual.high) == pytest.approx((gain.value - half, gain.value + half), rel=1e-6)
     fall = sum(
         w * (table.evaluations[n][2].metrics.max_drawdown.value - table.evaluations[n][0].metrics.max_drawdown.value)
@@ -68,9 +71,17 @@ def test_the_benefit_has_its_interval_and_drawdowns_in_points(table) -> None:
     assert actual.benchmark_weight == 0.5
 
 
-def test_the_error_of_one_history_is_that_of_a_mean_of_its_days() -> None:
+def test_an_interval_without_an_error_of_history_is_normal(table) -> None:
+    timing = {name: Measured(value=0.0) for name in WEIGHTS}
+    actual = measure_benefit(table, 0, 2, WEIGHTS, 0.5, timing, 0.0)
+    assert actual.basis_points.error
+    assert actual.high - actual.low == pytest.approx(2 * 1.959964 * actual.basis_points.error, rel=1e-6)
+
+
+def test_the_error_of_one_history_is_that_of_the_mean_of_its_parts() -> None:
     random = np.random.default_rng(3)
-    benchmark = random.normal(0.0, 0.01, 5000)
-    winner = benchmark + random.normal(0.0001, 0.002, 5000)
-    error = history_error(winner, benchmark, risk_aversion=1e-9, seed=1)
-    assert error == pytest.approx(1e4 * 252 * (winner - benchmark).std() / 5000**0.5, rel=0.08)
+    benchmark = random.normal(0.0, 0.01, 16 * 300)
+    winner = benchmark + random.normal(0.0001, 0.002, 16 * 300)
+    parts = (winner - benchmark).reshape(16, 300).mean(axis=1)
+    error = history_error(winner, benchmark, risk_aversion=1e-9)
+    assert error == pytest.approx(1e4 * 252 * parts.std(ddof=1) / 4, rel=1e-6)
