@@ -2,7 +2,7 @@
 
 import pkgutil
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer
@@ -12,6 +12,7 @@ from api.cli.main import app
 from api.cli.options import PATHS
 from api.settings import MODEL_VARIABLES, VARIABLES
 from api.settings_page import LIBRARIES, settings
+from quant.strategies.goal import DEFAULT_GOAL, Goal
 from tests.api.http.application import document
 from tests.docs.pages import PAGES, ROOT, anchors_of, links_of, prose_of, samples_of, text_of
 from tests.python_names import defined_names
@@ -205,3 +206,9 @@ def test_the_readme_names_every_folder() -> None:
     tracked = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {"docs", "infra", "prompts", "tests"}
     assert set(listed) >= tracked
     assert all((ROOT / folder).is_dir() for folder in listed)
+
+
+def test_the_glossary_names_the_default_goal_and_defines_each() -> None:
+    glossary = text_of("docs/glossary.md")
+    assert f"*{DEFAULT_GOAL}* (the default)" in glossary
+    assert [goal for goal in get_args(Goal) if f"*{goal}*" not in glossary] == []

@@ -56,6 +56,11 @@ def search_report(request: OptimizationRequest, trials: Sequence[Trial], *, plan
 def _of(after: str, function: str, trial: Trial) -> tuple[Figure, ...]:
     utility = trial.train.metrics.utility.value
     volatility = trial.train.metrics.volatility.value
+    benefit = trial.train.metrics.benefit
+    compared = (
+        f"{after}_{function}_benefit",
+        f'utility of the best "{function}" in training, over the constant weight of its volatility',
+    )
     return (
         _figure(
             f"{after}_{function}_utility",
@@ -69,6 +74,7 @@ def _of(after: str, function: str, trial: Trial) -> tuple[Figure, ...]:
             volatility,
             "percent",
         ),
+        *(() if benefit is None else (_figure(*compared, benefit.value, "percent"),)),
     )
 
 

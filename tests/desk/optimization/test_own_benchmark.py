@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.optimize import root_scalar
 
+from desk.optimization.briefing.search_status import search_report
 from desk.optimization.evaluation import World, goal_values
 from desk.optimization.inputs.market_data import build_market
 from desk.optimization.search.plans import rank_trials
@@ -32,6 +33,12 @@ TRENDING = Scenario(
 @pytest.fixture(scope="module")
 def comparing(world) -> World:
     return replace(world, request=world.request.model_copy(update={"goal": "benefit"}))
+
+
+@pytest.fixture(scope="module")
+def comparison(comparing, execute_search):
+    """A finished search for benefit."""
+    return execute_search(comparing)
 
 
 def benefits(world: World, configs, scenario) -> np.ndarray:
@@ -127,12 +134,22 @@ def test_other_goals_compare_nothing(world, prices, make_request) -> None:
     assert other.evaluate([INVERSE], scenario) == [evaluation]
 
 
-def test_the_goal_ranks_trials_by_their_benefits(comparing, execute_search) -> None:
-    finished = execute_search(comparing)
-    request = comparing.request
+def test_the_goal_ranks_trials_by_their_benefits(comparison) -> None:
+    finished, request = comparison, comparison.world.request
     values = np.array([[e.metrics.benefit.value for e in (*t.evaluations, t.train)] for t in finished.trials])
     np.testing.assert_array_equal(goal_values(request, finished.trials), values)
     p = np.array([s.probability for s in request.scenarios])
     objective = values @ np.append(2 / 3 * p / p.sum(), 1 / 3) - 0.25 * (values.max(axis=0) - values).max(axis=1)
     order = [finished.trials[k].number for k in np.argsort(-objective, kind="stable")]
     assert [t.number for t in rank_trials(request, finished.trials)] == order
+
+
+def test_the_optimizer_sees_the_benefit_of_the_best_trials(comparison, finished_search) -> None:
+    report = search_report(comparison.world.request, comparison.trials)
+    for best in report.best:
+        trial = next(t for t in comparison.trials if t.digest == best.trial)
+        (figure,) = (f for f in report.figures if f.id == f"after_12_{best.weight_function}_benefit")
+        assert trial.train.metrics.benefit is not None
+        assert figure.value == trial.train.metrics.benefit.value
+    others = search_report(finished_search.world.request, finished_search.trials)
+    assert not [f for f in others.figures if f.id.endswith("_benefit")]
