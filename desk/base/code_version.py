@@ -10,7 +10,7 @@ FOLDERS = ("quant", "desk", "tools", "graphs")
 """Folders that compute or decide; the decisions of agents are stored with the run instead."""
 RATES = "desk/market/data/cash_rate.csv"
 """Bundled cash rates; prices are not listed because each dataset has its own digest."""
-LIBRARIES = ("numba", "numpy", "optuna", "scipy")
+LIBRARIES = ("numba", "numpy", "scipy")
 """Libraries whose version can change a result."""
 
 

@@ -10,15 +10,15 @@ from numpy.typing import ArrayLike
 from quant.numeric.arguments import checked_arguments
 from quant.numeric.arrays import Flags, Floats, Ints
 from quant.numeric.compilation import compiled
-from quant.numeric.elementary import Word, log, uniform
+from quant.numeric.elementary import Word
 from quant.numeric.errors import DataError
 from quant.numeric.moments import checked_matrix
-from quant.numeric.random_numbers import philox
 from quant.numeric.returns import Returns
 from quant.numeric.units import DAYS
 from quant.overfitting.block_length import automatic_block_length
 from quant.overfitting.predictive_ability import utility_contributions
 from quant.overfitting.ranks import first_maximum
+from quant.overfitting.stationary_bootstrap import add_blocks, cumulate
 from quant.strategies.goal import GOAL_METRIC, Goal
 from quant.strategies.objective import GOAL_CODES, checked_weights, score_into
 
@@ -149,7 +149,7 @@ def luck_of_winner(
 
     sums = np.zeros((3, days + 1, trials))
     for part, rows in enumerate((active, own, own * own)):
-        _cumulate(rows, sums[part])
+        cumulate(rows, sums[part])
     errors = np.empty((replications, trials))
     terms_without_skill = np.empty((replications, trials))
     exposed = 0 if GOAL_METRIC[goal] == "benefit" else 1
@@ -224,53 +224,6 @@ def _highest_ratios(errors: Floats, inverse: Floats, counted: Flags) -> Floats:
 
 
 @compiled
-def _cumulate(rows: Floats, sums: Floats) -> None:
-    """Write the sums of the first t rows into `sums[t]`, shape (T + 1, K)."""
-    days, trials = rows.shape
-    for t in range(days):
-        for k in range(trials):
-            sums[t + 1, k] = sums[t, k] + rows[t, k]
-
-
-@compiled
-def _add_blocks(
-    sums: Floats,
-    first: int,
-    stop: int,
-    mean_block: float,
-    key: Word,
-    draw: int,
-    part: int,
-    totals: Floats,
-) -> None:
-    """Draw `stop - first` rows from `first` to `stop - 1` in blocks, circularly, and write their sums.
-
-    Lengths are geometric; `totals` has shape (Q, K), one row for each array of prefix sums.
-    """
-    totals[:] = 0.0
-    days = stop - first
-    decay = log(1.0 - 1.0 / mean_block) if mean_block > 1.0 else -1e300
-    remaining = days
-    block = 0
-    while remaining > 0:
-        a, b, _, _ = philox(np.uint64(block), np.uint64(draw), np.uint64(part), np.uint64(0), key)
-        length = min(remaining, 1 + int(log(uniform(a)) / decay))
-        start = first + min(int(uniform(b) * days), days - 1)
-        end = start + length
-        for q in range(totals.shape[0]):
-            for k in range(totals.shape[1]):
-                totals[q, k] -= sums[q, start, k]
-            if end <= stop:
-                for k in range(totals.shape[1]):
-                    totals[q, k] += sums[q, end, k]
-            else:  # circular: the rest of the block is at the first rows
-                for k in range(totals.shape[1]):
-                    totals[q, k] += sums[q, stop, k] - sums[q, first, k] + sums[q, end - days, k]
-        remaining -= length
-        block += 1
-
-
-@compiled
 def _resample(
     sums: Floats,
     train_days: int,
@@ -291,8 +244,8 @@ def _resample(
     train = np.empty((3, trials))
     validate = np.empty((1, trials))
     for draw in range(errors.shape[0]):
-        _add_blocks(sums, 0, train_days, mean_block, key, draw, 0, train)
-        _add_blocks(sums[:1], train_days, days, mean_block, key, draw, 1, validate)
+        add_blocks(sums, 0, train_days, mean_block, key, draw, 0, train)
+        add_blocks(sums[:1], train_days, days, mean_block, key, draw, 1, validate)
         for k in range(trials):
             centred = train[0, k] - sums[0, train_days, k]
             late = validate[0, k] - (sums[0, days, k] - sums[0, train_days, k])

@@ -228,13 +228,14 @@ class _Path(NamedTuple):
     costs: Floats
     risk_aversion: float
     values: Mapping[str, Measured]
+    sharpe: Measured
+    tail: tuple[float, float]
+    """Value at risk and expected shortfall."""
 
 
 def _utility_of(path: _Path) -> Measured:
     m, gamma = path.moments, path.risk_aversion
-    return Measured(
-        value=utility(path.excess, gamma), error=DAYS * _utility_error(path.excess, m.mean, m.second, gamma)
-    )
+    return Measured(value=_utility(m, gamma), error=DAYS * _utility_error(path.excess, m.mean, m.second, gamma))
 
 
 def _excess_return(path: _Path) -> Measured:
@@ -247,11 +248,11 @@ ON_HISTORY: Final[Mapping[str, Callable[[_Path], Measured]]] = {
     "excess_return": _excess_return,
     "geometric_return": lambda path: _geometric(path.total),
     "volatility": lambda path: _volatility(path.moments),
-    "sharpe": lambda path: _sharpe(path.moments),
-    "sharpe_pooled": lambda path: _sharpe(path.moments),
+    "sharpe": lambda path: path.sharpe,
+    "sharpe_pooled": lambda path: path.sharpe,
     "max_drawdown_p80": lambda path: path.values["max_drawdown"],
-    "value_at_risk": lambda path: Measured(value=tail_losses(path.total, TAIL_HORIZON, TAIL_LEVEL)[0]),
-    "expected_shortfall": lambda path: Measured(value=tail_losses(path.total, TAIL_HORIZON, TAIL_LEVEL)[1]),
+    "value_at_risk": lambda path: Measured(value=path.tail[0]),
+    "expected_shortfall": lambda path: Measured(value=path.tail[1]),
     "turnover": lambda path: Measured(value=DAYS * moments(path.turnover).mean),
     "cost": lambda path: Measured(value=DAYS * moments(path.costs).mean),
 }
@@ -320,5 +321,16 @@ def series_metrics(
         for name, row in METRICS.items()
         if row.path is not None
     }
-    path = _Path(moments(x), x, r, traded, charges, risk_aversion, values)
+    of_excess = moments(x)
+    path = _Path(
+        moments=of_excess,
+        excess=x,
+        total=r,
+        turnover=traded,
+        costs=charges,
+        risk_aversion=risk_aversion,
+        values=values,
+        sharpe=_sharpe(of_excess),
+        tail=tail_losses(r, TAIL_HORIZON, TAIL_LEVEL),
+    )
     return Metrics(**values | {name: measure(path) for name, measure in ON_HISTORY.items()})

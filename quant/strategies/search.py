@@ -1,16 +1,13 @@
-"""Which configs a search tries: a Sobol start, then rounds in which an Optuna sampler proposes.
+"""Which configs a search tries: a Sobol start, then rounds of proposals by a tree-structured Parzen estimator.
 
-A proposal is a choice from the grids of a `SearchSpace`, never a number that a library computed: the last bits in which
-processors differ inside the sampler reach no result unless they tip a choice, which takes a tie to some fifteen digits.
-Each round builds a fresh sampler from (seed, round) and all trials so far, so a resumed search continues exactly as an
-uninterrupted one.
+A proposal is a choice from the grids of a `SearchSpace`, never a computed number: the last bits in which processors
+differ reach no result unless they tip a choice, which takes a tie to some fifteen digits. Each round depends on its
+seed and all trials so far, so a resumed search continues exactly as an uninterrupted one.
 """
 
 import hashlib
 import math
-import warnings
 from collections.abc import Callable, Collection, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from quant.strategies.choices import ESTIMATORS, REBALANCING
@@ -18,8 +15,9 @@ from quant.strategies.config import LENGTHS, SearchSpace, StrategyConfig
 from quant.strategies.family import ACTIVE, FAMILY
 
 if TYPE_CHECKING:
-    from optuna.distributions import CategoricalDistribution, IntDistribution
-    from optuna.trial import Trial
+    import numpy as np
+
+    from quant.strategies.tree_parzen import ParzenDensity
 
 Choose: TypeAlias = Callable[[str, tuple[Any, ...]], Any]
 
@@ -28,11 +26,16 @@ SOBOL_SHARE = 0.4
 ROUND = 20
 """Trials that the sampler proposes at a time; the objective is judged for convergence once a round."""
 _TAUGHT = 500
-"""Trials that a sampler learns from: more of them cost time and hardly improve its proposals."""
+"""Trials that a round learns from: more of them cost time and hardly improve its proposals."""
 _LEADING = 100
-"""Of these, the best ones; the sampler's own split takes 25 of them for good. The others are spread over the rest."""
+"""Of these, the best ones; the others are spread over the rest."""
+_GOOD = 0.7
+"""Good trials are the best of all, this times the square root of their number."""
+_MOST_GOOD = 25
+_CANDIDATES = 24
+"""Configs drawn for each proposal: the one with the highest ratio of the densities of good and other trials."""
 _ATTEMPTS = 8
-"""Proposals per missing trial before a round is filled from the Sobol sequence."""
+"""Draws of candidates per missing trial before a round is filled from the Sobol sequence."""
 
 
 def compose(space: SearchSpace, choose: Choose) -> StrategyConfig:
@@ -165,11 +168,11 @@ def propose(
     ----------
     space : SearchSpace
     scores : mapping from StrategyConfig to float
-        Objectives, higher is better; configs outside `space` are ignored. Of more than 500 the sampler learns from
+        Objectives, higher is better; configs outside `space` are ignored. Of more than 500 a round learns from
         the best 100 and from an even selection of the others, in the order of their objectives.
     count : int
     seed : int
-        Of this round's sampler.
+        Of this round.
     avoid : collection of StrategyConfig
         Configs not to be proposed again.
 
@@ -179,45 +182,52 @@ def propose(
 
     References
     ----------
-    Bergstra, Bardenet, Bengio and Kegl (2011), NeurIPS 24: the tree-structured Parzen estimator, Optuna's `TPESampler`.
+    Bergstra, Bardenet, Bengio and Kegl (2011), "Algorithms for hyper-parameter optimization", NeurIPS 24: the
+    tree-structured Parzen estimator, here over discrete choices with joint kernels.
     """
-    import optuna
-    from optuna.exceptions import ExperimentalWarning
+    import numpy as np
 
-    grids = {_AXIS_OF.get(name, name): getattr(space, name) for name in SearchSpace.model_fields}
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        sampler = optuna.samplers.TPESampler(
-            seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=1
-        )
-        study = optuna.create_study(direction="maximize", sampler=sampler)
-        for value, found_at in _teaching(space, scores):
-            places = {name: place for name, place in found_at.items() if len(grids[name]) > 1}
-            study.add_trial(
-                optuna.trial.create_trial(
-                    params=places,
-                    distributions={name: _distribution(name, len(grids[name])) for name in places},
-                    value=value,
-                )
-            )
-        excluded = set(avoid)
-        configs: list[StrategyConfig] = []
-        for _ in range(_ATTEMPTS * count):
-            if len(configs) == count:
-                break
-            trial = study.ask()
-            config = compose(space, partial(_suggest, trial))
-            if config in excluded:
-                study.tell(trial, state=optuna.trial.TrialState.FAIL)
-            else:
-                excluded.add(config)
-                configs.append(config)
+    from quant.strategies.tree_parzen import ParzenDensity
+
+    sizes = {_AXIS_OF.get(n, n): len(getattr(space, n)) for n in SearchSpace.model_fields if getattr(space, n)}
+    taught = sorted(_teaching(space, scores), key=lambda observation: -observation[0])
+    points = [places for _, places in taught]
+    leading = min(math.ceil(_GOOD * math.sqrt(len(points))), _MOST_GOOD)
+    good, others = ParzenDensity(sizes, _UNORDERED, points[:leading]), points[leading:]
+    generator = np.random.default_rng(seed)
+    excluded = set(avoid)
+    configs: list[StrategyConfig] = []
+    for _ in range(_ATTEMPTS * count):
+        if len(configs) == count:
+            break
+        candidates = dict(_draw(space, good, generator) for _ in range(_CANDIDATES))
+        new = [config for config in candidates if config not in excluded]
+        if new:
+            table = good.table([candidates[config] for config in new])
+            ratios = good.log_density(table) - ParzenDensity(sizes, _UNORDERED, others).log_density(table)
+            config = new[int(np.argmax(ratios))]
+            configs.append(config)
+            excluded.add(config)
+            others.append(candidates[config])  # so that a round spreads before any of it is scored
     return configs
 
 
+def _draw(
+    space: SearchSpace, density: "ParzenDensity", generator: "np.random.Generator"
+) -> tuple[StrategyConfig, dict[str, int]]:
+    """A config near a good trial, and its places."""
+    centre = density.draw_point(generator)
+    places: dict[str, int] = {}
+
+    def choose(name: str, values: tuple[Any, ...]) -> Any:
+        places[name] = density.draw_place(name, centre, generator)
+        return values[places[name]]
+
+    return compose(space, choose), places
+
+
 def _teaching(space: SearchSpace, scores: Mapping[StrategyConfig, float]) -> list[tuple[float, dict[str, int]]]:
-    """The trials that a sampler learns from, in their order."""
+    """The trials that a round learns from, in their order."""
     observations = [
         (value, places) for config, value in scores.items() if (places := choices(space, config)) is not None
     ]
@@ -227,21 +237,6 @@ def _teaching(space: SearchSpace, scores: Mapping[StrategyConfig, float]) -> lis
     others, number = order[_LEADING:], _TAUGHT - _LEADING
     spread = [others[k * len(others) // number] for k in range(number)]
     return [observations[k] for k in sorted(order[:_LEADING] + spread)]
-
-
-def _distribution(name: str, count: int) -> "CategoricalDistribution | IntDistribution":
-    """Of the position in a grid: a category where the values have no order."""
-    from optuna.distributions import CategoricalDistribution, IntDistribution
-
-    return CategoricalDistribution(tuple(range(count))) if name in _UNORDERED else IntDistribution(0, count - 1)
-
-
-def _suggest(trial: "Trial", name: str, values: tuple[Any, ...]) -> Any:
-    if len(values) == 1:
-        return values[0]
-    if name in _UNORDERED:
-        return values[trial.suggest_categorical(name, tuple(range(len(values))))]
-    return values[trial.suggest_int(name, 0, len(values) - 1)]
 
 
 def stream_seed(*parts: object) -> int:

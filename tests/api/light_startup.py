@@ -13,7 +13,7 @@ from typing import Any
 
 HEAVY = frozenset(
     "arch boto3 botocore clarabel exchange_calendars langchain langchain_aws langchain_core langgraph llvmlite "
-    "matplotlib numba numpy optuna pandas pyarrow scipy".split()
+    "matplotlib numba numpy pandas pyarrow scipy".split()
 )
 RULE = {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63, "rebalancing": "monthly"}
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("quant", "store", "desk", "tools", "prompts", "agents", "graphs", "api")
 HEAVY = frozenset({"numpy", "numba", "scipy", "pandas", "langgraph"})
-HEAVIER = ("pandas", "scipy.stats", "scipy.optimize", "scipy.cluster", "arch", "optuna", "clarabel")
+HEAVIER = ("pandas", "scipy.stats", "scipy.optimize", "scipy.cluster", "arch", "clarabel")
 """Libraries that modules of quant import in the functions that use them."""
 TYPES = (
     "quant.numeric.errors",

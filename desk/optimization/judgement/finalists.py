@@ -89,10 +89,12 @@ def score(
     *,
     cost_factor: float = 1.0,
     keep: Literal["nothing", "utilities", "drawdowns"] = "utilities",
+    history: list[Evaluation] | None = None,
 ) -> ScoreTable:
     """Evaluate `configs` on common paths that the search has not used, and on the training history.
 
-    `keep` limits the stored path values, which would fill the memory otherwise.
+    `keep` limits the stored path values, which would fill the memory otherwise. `history` holds the evaluations on the
+    training history where they are known.
     """
     evaluations_by_scenario: dict[str, list[Evaluation]] = {}
     paths: dict[str, list[Floats]] = {}
@@ -108,13 +110,16 @@ def score(
         evaluations_by_scenario[scenario.name] = world.evaluations(configs, simulated, scenario)
         by_path = world.path_values(simulated)
         paths[scenario.name] = [by_path[:, k] for k in range(len(configs))]
-    train = world.market.train
-    records = world.replay(configs, end=train.stop, cost_factor=cost_factor).series
-    evaluations_by_scenario[HISTORY] = [
-        world.on_history(c, r, train, cost_factor=cost_factor) for c, r in zip(configs, records, strict=True)
-    ]
-    history = np.array([e.metrics.utility.value for e in evaluations_by_scenario[HISTORY]])
-    return ScoreTable(tuple(configs), evaluations_by_scenario, paths, history)
+    if history is None:
+        train = world.market.train
+        records = world.replay(configs, end=train.stop, cost_factor=cost_factor).series
+        history = [
+            world.on_history(c, r, train, cost_factor=cost_factor) for c, r in zip(configs, records, strict=True)
+        ]
+    evaluations_by_scenario[HISTORY] = history
+    return ScoreTable(
+        tuple(configs), evaluations_by_scenario, paths, np.array([e.metrics.utility.value for e in history])
+    )
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from quant.luck import (
 from quant.numeric.arrays import Floats
 from quant.numeric.moments import kurtosis, moments, skewness
 from quant.numeric.units import BASIS_POINTS, DAYS
-from quant.overfitting.predictive_ability import resampled_means, utility_contributions
+from quant.overfitting.predictive_ability import utility_contributions
+from quant.overfitting.stationary_bootstrap import resampled_means
 from quant.strategies.search import stream_seed
 from quant.strategies.trial import Trial
 

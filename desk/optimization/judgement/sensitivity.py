@@ -93,8 +93,11 @@ class Sensitivity:
     def _case(
         self, label: str, scenarios: Sequence[Scenario], *, cost_factor: float = 1.0, alone: bool = False
     ) -> Case:
-        unchanged = tuple(scenarios) == self.world.request.scenarios and cost_factor == 1.0
-        table = self.scored if unchanged else score(self.world, self.configs, scenarios, cost_factor=cost_factor)
+        if tuple(scenarios) == self.world.request.scenarios and cost_factor == 1.0:
+            table = self.scored
+        else:
+            history = self.scored.evaluations[HISTORY] if cost_factor == 1.0 else None
+            table = score(self.world, self.configs, scenarios, cost_factor=cost_factor, history=history)
         if alone:
             (name,) = (s.name for s in scenarios)
             return self._judge_case(label, table, [name], {name: 1.0})

@@ -83,7 +83,8 @@ def difference(first: "History | None", second: "History | None", risk_aversion:
         return None
     import numpy as np  # imported here: the types of this module serve routes that need no numpy
 
-    from quant.overfitting.predictive_ability import performance_differences, resampled_means
+    from quant.overfitting.predictive_ability import performance_differences
+    from quant.overfitting.stationary_bootstrap import resampled_means
 
     common, ours, theirs = np.intersect1d(first.days, second.days, assume_unique=True, return_indices=True)
     if common.size < SHORTEST:

@@ -96,9 +96,9 @@ async def test_completed_work_of_a_cancelled_job_is_reused(world, job, tmp_path)
 class SlowChunk(LocalSimulator):
     """Ends its second chunk once `finish` is set, and stops there."""
 
-    def __init__(self, world) -> None:
+    def __init__(self, world, begun: threading.Event, finish: threading.Event) -> None:
         super().__init__(world)
-        self.begun, self.finish = threading.Event(), threading.Event()
+        self.begun, self.finish = begun, finish
 
     def evaluations(self, chunks, paths):
         yield next(super().evaluations(chunks, paths))
@@ -108,24 +108,20 @@ class SlowChunk(LocalSimulator):
 
 
 async def test_a_cancelled_task_ends_after_the_thread_that_saves_through_its_loop(world, job, tmp_path) -> None:
-    simulators = []
-
-    def make_simulator(world, report):
-        simulators.append(SlowChunk(world))
-        return simulators[0]
-
+    begun, finish = threading.Event(), threading.Event()
     async with open_store(tmp_path) as store:
-        runner = LocalRunner(store, Loader(world.market), simulator=make_simulator)
+        runner = LocalRunner(
+            store, Loader(world.market), simulator=lambda world, report: SlowChunk(world, begun, finish)
+        )
         earlier = asyncio.all_tasks()
         await runner.submit(job(world.request, budget=200))
         [task] = asyncio.all_tasks() - earlier
-        while not (simulators and simulators[0].begun.is_set()):  # noqa: ASYNC110  (an event of threads)
-            await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(begun.wait, 60)
         for _ in range(2):  # a loop that closes cancels what an interrupt has already cancelled
             task.cancel()
             await asyncio.sleep(0.01)
         assert not task.done()
-        simulators[0].finish.set()
+        finish.set()
         await asyncio.wait([task])
         assert task.cancelled()
 

@@ -181,7 +181,8 @@ def test_what_thousands_of_trials_say_is_still_learned() -> None:
 
     assert proposals
     assert not set(proposals) & trials.keys()
-    assert min(merit(c) for c in proposals) > np.quantile(list(trials.values()), 0.95)
+    leading = np.quantile(list(trials.values()), 0.95)
+    assert sum(merit(c) > leading for c in proposals) >= 15, "the others explore"
 
 
 def test_a_space_that_is_nearly_used_up_gives_what_is_left() -> None:

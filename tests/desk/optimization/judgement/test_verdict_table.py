@@ -25,6 +25,7 @@ from quant.overfitting.verdict import (
 from tests.sample_result import sample_result
 
 ROOT = Path(__file__).parents[4]
+SAMPLE = sample_result()
 STRICTER = tuple(
     replace(rule, thresholds={colour: threshold / 2 for colour, threshold in rule.thresholds.items()})
     for rule in VERDICT
@@ -89,7 +90,7 @@ def test_every_rule_judges_a_field_of_the_result() -> None:
 
 
 def finalist(*, plateau_passed: bool) -> Finalist:
-    return sample_result().finalists[0].model_copy(update={"plateau_passed": plateau_passed})
+    return SAMPLE.finalists[0].model_copy(update={"plateau_passed": plateau_passed})
 
 
 share = st.floats(0.0, 1.0) | st.floats(0.0, 0.2)
@@ -110,7 +111,7 @@ ratio = st.floats(-5.0, 5.0)
 def test_colour_headline_advice_and_reasons_never_contradict_each_other(
     winner_p, single_step_p, loss, validate_t, advantage, benefit_bps, depends, plateau
 ) -> None:
-    luck = sample_result().luck
+    luck = SAMPLE.luck
     assert luck is not None
     known = {
         "winner_p": winner_p,
@@ -146,7 +147,7 @@ def test_colour_headline_advice_and_reasons_never_contradict_each_other(
 
 
 def test_the_report_and_the_terminal_say_what_green_requires() -> None:
-    result = sample_result()
+    result = SAMPLE
     page = plain(render(result, run="run", created_at=datetime(2026, 1, 1, tzinfo=UTC)))
     terminal = plain(" ".join(line for _, line in rows(result)))
     for rule in VERDICT:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from quant.numeric.errors import DataError
-from quant.overfitting.predictive_ability import resampled_means
+from quant.overfitting.stationary_bootstrap import resampled_means
 
 
 def test_independent_rows_scatter_as_their_mean_does():
