@@ -39,6 +39,11 @@ class TargetError:
     """The same distance for a constant volatility exactly on target: sampling error only."""
 
 
+def _check_risk_aversion(value: float) -> None:
+    if not (math.isfinite(value) and value > 0.0):
+        raise DataError(f"`risk_aversion` must be positive; got {value!r}")
+
+
 def _utility(m: Moments, risk_aversion: float) -> float:
     return DAYS * (m.mean - 0.5 * risk_aversion * m.second * m.count / (m.count - 1))
 
@@ -68,8 +73,7 @@ def utility(excess: ArrayLike | Returns, risk_aversion: float) -> float:
     >>> round(utility([0.011, -0.009, 0.011, -0.009], 2.0), 6)
     0.2184
     """
-    if not (math.isfinite(risk_aversion) and risk_aversion > 0.0):
-        raise DataError(f"`risk_aversion` must be positive; got {risk_aversion!r}")
+    _check_risk_aversion(risk_aversion)
     return _utility(moments(excess), risk_aversion)
 
 
@@ -306,6 +310,7 @@ def series_metrics(
         If a series is too short, not finite, or differs in length, or an argument lies outside its
         range.
     """
+    _check_risk_aversion(risk_aversion)
     x = checked_series(excess, name="excess", shortest=TAIL_HORIZON)
     r = checked_total(total, shortest=TAIL_HORIZON)
     w = checked_series(weights, name="weights")
