@@ -26,7 +26,7 @@ def benefit(evaluation) -> float:
 
 @pytest.fixture(scope="module")
 def finished(prices, make_request, execute_search):
-    request = make_request(goal="benefit", trials=20)
+    request = make_request(goal="benefit", trials=20, seed=3)
     return execute_search(World(build_market(prices, request), request))
 
 
