@@ -54,7 +54,7 @@ from desk.optimization.search import plans
 from desk.runs.context import Context
 from desk.runs.events.judgement import ClaimReleased, VerdictReached
 from desk.runs.events.run import NodeFinished, NodeStarted
-from desk.runs.events.search import EstimateMade, TrialsFinished
+from desk.runs.events.search import EstimateMade, ScenariosChecked, TrialsFinished
 from desk.runs.events.table import TraceEvent
 from graphs.agent_decisions import AgentAnswer, Question, decide
 from graphs.runs.approval import APPROVE, approval_events, check_payable, request_launch_approval
@@ -123,8 +123,16 @@ def optimization_graph(
 
 
 async def prepare(state: State, run: Execution, node_log: NodeLog) -> Update:  # noqa: ARG001  (as every node)
-    """Load and check the prices, which fixes the data version."""
+    """Load and check the prices, which fixes the data version and the worlds; check the paths of every scenario."""
+    from desk.optimization.evaluation import World  # lazy: imports numba and scipy
+    from desk.optimization.scenario_checks import check_paths, require_passed
+
     market = await run.context.market.get()
+    world = World(market, run.context.request)
+    checks = (await asyncio.to_thread(check_paths, world)).scenarios
+    request = world.request
+    await node_log.emit(ScenariosChecked, worlds=request.worlds, base=request.worlds_base, checks=checks)
+    require_passed(*checks)
     return {"data_digest": market.data_digest, "trials": 0}
 
 
@@ -161,7 +169,7 @@ async def assess(state: State, run: Execution, node_log: NodeLog) -> Update:
 
 async def view(state: State, run: Execution, node_log: NodeLog) -> Update:
     market = await _load_same_market(state, run)
-    scenarios = run.context.request.scenarios
+    scenarios = market.resolve_worlds(run.context.request).scenarios
     report = await asyncio.to_thread(regime_report, market)
     figures = (*report.figures, *scenario_figures(scenarios))
 

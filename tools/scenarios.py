@@ -17,7 +17,8 @@ async def list_scenarios(
     Args:
         which: All of them, or only those with a probability.
     """
-    request_scenarios = runtime.context.request.scenarios
+    market = await runtime.context.market.get()
+    request_scenarios = market.resolve_worlds(runtime.context.request).scenarios
     scenarios = request_scenarios if which == "all" else tuple(s for s in request_scenarios if s.probability > 0.0)
-    cards = scenario_list(await runtime.context.market.get(), scenarios)
+    cards = scenario_list(market, scenarios)
     return cards.model_dump_json(), cards

@@ -1,13 +1,14 @@
 """Numbers, strategies and limits as text, for the terminal and the report."""
 
-from desk.base.text import MINUS, number, plural, title
+from desk.base.text import MINUS, number, plural, sentence_case, title
 from desk.governance.usage import Usage
 from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.judgement.verdict import verdict_statistics
 from desk.optimization.mandate_limits import LIMITS
 from desk.optimization.reading.error_rates import error_rates
 from desk.optimization.request import LimitName
-from desk.optimization.result import Benefit, Fact, LimitCheck, OptimizationResult
+from desk.optimization.result import Benefit, Fact, LimitCheck, OptimizationResult, WorldStatistics
+from desk.optimization.worlds import describe_worlds
 from quant.numeric.measured import Measured
 from quant.numeric.units import BASIS_POINTS
 from quant.overfitting.verdict import VERDICT, VerdictRule
@@ -236,9 +237,42 @@ def benefit_parts(result: OptimizationResult) -> list[str]:
     more = "less" if b.drawdown_points.value >= 0 else "more"
     return [
         f"{bps(b.basis_points.value)} a year, {interval(b)}, {error_sources(b)}",
+        *apart(b),
         f"of it {bps(b.timing_bps.value)} by timing{alone}",
         f"{number(abs(b.drawdown_points.value), 1)} points {more} mean drawdown",
     ]
+
+
+def apart(benefit: Benefit) -> list[str]:
+    """The benefit on the history alone and in the simulated worlds alone; empty for results of earlier versions."""
+    if benefit.history_bps is None or benefit.worlds_bps is None:
+        return []
+    return [
+        f"on the training history alone {measured_bps(benefit.history_bps)}, "
+        f"in the simulated worlds alone {measured_bps(benefit.worlds_bps)}"
+    ]
+
+
+def measured_bps(value: Measured) -> str:
+    return bps(value.value) + ("" if value.error is None else f" +- {number(value.error, 0)}")
+
+
+def worlds(result: OptimizationResult) -> str:
+    """What the built-in scenarios follow, in one sentence."""
+    request = result.manifest.request
+    return sentence_case(f"worlds {describe_worlds(request.worlds, request.worlds_base)}")
+
+
+def world_row(world: WorldStatistics) -> tuple[str, str, str, str, str, str]:
+    """Name, mean, volatility, Sharpe ratio, and the usual worst day and month of a simulated world."""
+    return (
+        title(world.scenario),
+        percent(world.mean, signed=True),
+        percent(world.volatility),
+        number(world.sharpe, 2, signed=True),
+        percent(world.worst_day, signed=True),
+        percent(world.worst_month, signed=True),
+    )
 
 
 def interval(benefit: Benefit) -> str:

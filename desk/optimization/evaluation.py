@@ -9,7 +9,7 @@ import numpy as np
 from desk.optimization.inputs.market_data import Market
 from desk.optimization.request import OptimizationRequest
 from desk.scenarios.schemas import HISTORY
-from quant.numeric.arrays import Floats
+from quant.numeric.arrays import Flags, Floats
 from quant.numeric.measured import Measured
 from quant.numeric.moments import moments
 from quant.numeric.units import DAYS
@@ -41,11 +41,17 @@ of one leg."""
 
 @dataclass(frozen=True)
 class World:
-    """A request with its market data: the basis of every computation of a run."""
+    """A request with its market data: the basis of every computation of a run.
+
+    The worlds of `request` are those of the market, whatever the numbers it is built with.
+    """
 
     market: Market
     request: OptimizationRequest
     cancelled: Callable[[], bool] = field(default=lambda: False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "request", self.market.resolve_worlds(self.request))
 
     @property
     def days(self) -> int:
@@ -63,11 +69,14 @@ class World:
 
     def model(self, scenario: Scenario) -> PathModel:
         """Return the path model of a scenario; engines and labels use training days only."""
+        history, labelled = self.training_days(scenario)
+        return path_model(scenario, seed=self.request.seed, history=history, labelled=labelled)
+
+    def training_days(self, scenario: Scenario) -> tuple[Floats, Flags | None]:
+        """Returns that a model may be fitted to, and which of them a conditional bootstrap draws."""
         history = self.market.asset[: self.market.train.stop]
-        labelled_history = (
-            getattr(labels(history), scenario.label) if scenario.engine == "conditional_bootstrap" else None
-        )
-        return path_model(scenario, seed=self.request.seed, history=history, labelled=labelled_history)
+        conditional = scenario.engine == "conditional_bootstrap"
+        return history, getattr(labels(history), scenario.label) if conditional else None
 
     def constant(self, weight: float, rebalancing: Rebalancing = "monthly") -> StrategyConfig:
         """A benchmark of constant weight; several assets in equal shares."""

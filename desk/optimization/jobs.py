@@ -5,7 +5,7 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from desk.base.text import sentence_case
 from desk.governance.estimates import Machines
-from desk.optimization.request import OptimizationRequest
+from desk.optimization.request import StoredRequest
 from quant.numeric.frozen import Frozen
 from quant.strategies.config import SearchSpace, StrategyConfig
 
@@ -37,7 +37,7 @@ class SearchJob(Frozen):
     run: str
     plan: int
     """0, 1, 2."""
-    request: OptimizationRequest
+    request: StoredRequest
     space: SearchSpace
     candidates: tuple[StrategyConfig, ...]
     first: int

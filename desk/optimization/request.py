@@ -1,9 +1,10 @@
 """The optimization request and its limits, with their validation."""
 
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias, cast
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from desk.optimization.worlds import Worlds, WorldsBase, base_cash_rate, base_of, with_base
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.frozen import Frozen, digest_of
 from quant.strategies.config import SearchSpace, StrategyConfig
@@ -107,6 +108,22 @@ class OptimizationRequest(Frozen):
         ),
     ] = DEFAULT_GOAL
     scenarios: Annotated[tuple[Scenario, ...], Field(min_length=1, max_length=20)] = BUILT_IN
+    worlds: Annotated[
+        Worlds | None,
+        Field(
+            exclude_if=lambda worlds: worlds is None,
+            description="What the built-in scenarios follow: `calibrated`, the volatility of the training days; "
+            "`historical`, their mean return too; `seed`, fixed numbers for any data. A scenario whose mean or "
+            "volatility differs from the built-in one keeps its own. null, in requests of earlier versions, is `seed`",
+        ),
+    ] = "calibrated"
+    worlds_base: Annotated[
+        WorldsBase | None,
+        Field(
+            exclude_if=lambda base: base is None,
+            description="The base case that the worlds follow; computed from the training days of the prices",
+        ),
+    ] = None
     trials: Annotated[int, Field(ge=10, le=5_000)] = 100
     stopping: Literal["converged", "budget"] = "converged"
     """`converged` also stops when the best objective gains less than 2 basis points over 20 trials."""
@@ -218,6 +235,28 @@ class OptimizationRequest(Frozen):
             )
         return limits
 
+    def on_data(self, *, volatility: float, mean: float) -> Self:
+        """The request with the worlds of data whose training days have this annual volatility and mean."""
+        cash_rate = base_cash_rate(self.scenarios)
+        return self._with_base(base_of(self.worlds, volatility=volatility, mean=mean, cash_rate=cash_rate))
+
+    def on_any_data(self) -> Self:
+        """The request with the built-in numbers in place of those of its data."""
+        return self._with_base(None)
+
+    def _with_base(self, base: WorldsBase | None) -> Self:
+        scenarios = with_base(self.scenarios, base, self.worlds_base)
+        return self.model_copy(update={"scenarios": scenarios, "worlds_base": base})
+
     def content_digest(self) -> str:
         """Digest of the request without the path of the price file."""
         return digest_of(self.model_copy(update={"prices_file": None}))
+
+
+def _with_worlds_of_its_version(content: Any) -> Any:
+    """Requests of versions without the field `worlds` simulate the scenarios as they state them."""
+    return {"worlds": None} | cast("dict[str, Any]", content) if isinstance(content, dict) else content
+
+
+StoredRequest: TypeAlias = Annotated[OptimizationRequest, BeforeValidator(_with_worlds_of_its_version)]
+"""A request in a stored record; without `worlds` it is one of an earlier version and stays as it was computed."""

@@ -9,7 +9,7 @@ from desk.figures.figures import Figure
 from desk.governance.usage import AgentUsage
 from desk.optimization.answers import Decision, Explanation
 from desk.optimization.out_of_sample_schemas import OutOfSample
-from desk.optimization.request import LimitName, OptimizationRequest
+from desk.optimization.request import LimitName, StoredRequest
 from quant.numeric.frozen import Frozen, digest_of
 from quant.numeric.measured import Measured
 from quant.strategies.config import StrategyConfig
@@ -25,6 +25,7 @@ SCHEMA = 1
 
 Added: TypeAlias = Annotated[float | None, Field(exclude_if=lambda value: value is None)]
 AddedCount: TypeAlias = Annotated[int | None, Field(exclude_if=lambda value: value is None)]
+AddedMeasure: TypeAlias = Annotated[Measured | None, Field(exclude_if=lambda value: value is None)]
 """Types of fields that older stored results lack: they open without them and keep their digests."""
 
 
@@ -41,8 +42,12 @@ class Benefit(Frozen):
 
     None in results of earlier versions, whose interval holds the error of the paths alone.
     """
-    total: Annotated[Measured | None, Field(exclude_if=lambda value: value is None)] = None
+    total: AddedMeasure = None
     """The difference with its total error; None in results of earlier versions."""
+    history_bps: AddedMeasure = None
+    """The difference on the training history alone, with its bootstrap error."""
+    worlds_bps: AddedMeasure = None
+    """The difference in the simulated worlds alone, weighted by their probabilities, with the error of the paths."""
     drawdown_points: Measured
     """Mean drawdown of the benchmark minus the winner's, percentage points; positive is better."""
     benchmark_weight: float
@@ -51,6 +56,19 @@ class Benefit(Frozen):
 
     The rest comes from larger weights in scenarios of low volatility and smaller ones in scenarios of high volatility.
     """
+
+
+class WorldStatistics(Frozen):
+    """The risky leg in one simulated world, before any strategy; annual, and over the cash rate for the ratio."""
+
+    scenario: str
+    mean: float
+    volatility: float
+    sharpe: float
+    worst_day: float
+    """Median over paths of the lowest return of a day within the horizon."""
+    worst_month: float
+    """The same for 21 consecutive sessions."""
 
 
 class ScenarioOutcome(Frozen):
@@ -263,7 +281,7 @@ class Manifest(Frozen):
     """Everything that reproduces a result."""
 
     schema_version: int = SCHEMA
-    request: OptimizationRequest
+    request: StoredRequest
     data_digest: str
     rates_digest: str
     data_source: str
@@ -302,6 +320,8 @@ class OptimizationResult(Frozen):
     counts: Counts
     benefit: Benefit | None
     winner: Trial | None
+    worlds: Annotated[tuple[WorldStatistics, ...], Field(exclude_if=lambda worlds: not worlds)] = ()
+    """Absent from older results, which keep their digests."""
     scenarios: tuple[ScenarioOutcome, ...]
     finalists: tuple[Finalist, ...]
     benchmarks: tuple[Benchmark, ...]

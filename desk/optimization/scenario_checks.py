@@ -7,7 +7,7 @@ import numpy as np
 
 from desk.base.errors import InvalidInput
 from desk.optimization.evaluation import World
-from quant.numeric.frozen import Frozen
+from desk.optimization.scenario_check_schemas import Moment, ScenarioCheck, ScenarioChecks
 from quant.worlds.diagnostics import diagnose
 from quant.worlds.paths import PathModel
 from quant.worlds.scenario import Scenario
@@ -18,53 +18,19 @@ MAX_STANDARD_ERRORS = 5.0
 """Tolerance in standard errors; rejects fewer than one in ten thousand valid requests."""
 MIN_PATHS = 1_000
 """Minimum number of checked paths; the first ones are those of the search."""
-
-
-class Moment(Frozen):
-    """A statistic of the paths."""
-
-    name: str
-    implied: float | None
-    """Closed-form value of the scenario; None if there is none."""
-    simulated: float
-    error: float
-    """Standard error."""
-    passed: bool | None
-    """None for informative statistics."""
-
-
-class ScenarioCheck(Frozen):
-    scenario: str
-    engine: str
-    model: str
-    """Digest of the fitted model, which determines every path together with its number."""
-    paths: int
-    days: int
-    moments: tuple[Moment, ...]
-    drawdowns: dict[str, float]
-    """Quantiles of the maximum drawdown."""
-
-    @property
-    def failures(self) -> tuple[Moment, ...]:
-        return tuple(moment for moment in self.moments if moment.passed is False)
-
-
-class ScenarioChecks(Frozen):
-    """Content of `scenarios.json`."""
-
-    scenarios: tuple[ScenarioCheck, ...]
+MAX_PATHS = 10_000
+"""Maximum number of checked paths, whose errors are a tenth of a percent of the volatility."""
 
 
 def check_paths(world: World) -> ScenarioChecks:
-    """Check every scenario; `InvalidInput` for the first whose paths deviate."""
-    checks = tuple(check_scenario(scenario, world.model(scenario)) for scenario in world.request.scenarios)
-    for check in checks:
-        require_passed(check)
-    return ScenarioChecks(scenarios=checks)
+    """Check the paths of every scenario."""
+    return ScenarioChecks(
+        scenarios=tuple(check_scenario(scenario, world.model(scenario)) for scenario in world.request.scenarios)
+    )
 
 
 def check_scenario(scenario: Scenario, model: PathModel) -> ScenarioCheck:
-    diagnostics = diagnose(scenario, model, paths=max(scenario.paths, MIN_PATHS))
+    diagnostics = diagnose(scenario, model, paths=min(max(scenario.paths, MIN_PATHS), MAX_PATHS))
     return ScenarioCheck(
         scenario=scenario.name,
         engine=scenario.engine,
@@ -93,8 +59,9 @@ def _holds(implied: float | None, simulated: float, error: float) -> bool | None
     )
 
 
-def require_passed(check: ScenarioCheck) -> None:
-    for moment in check.failures:
+def require_passed(*checks: ScenarioCheck) -> None:
+    """Raise `InvalidInput` for the first scenario whose paths deviate."""
+    for check, moment in ((each, moment) for each in checks for moment in each.failures):
         measurement = f"the {GATES[moment.name]} of its paths is {moment.simulated:.6g} +- {moment.error:.2g}"
         raise InvalidInput(
             f"scenarios.{check.scenario}",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from desk.optimization.request import OptimizationRequest
+from desk.optimization.request import StoredRequest
 from desk.optimization.result import Plotted
 from quant.numeric.frozen import Frozen
 from quant.strategies.family import WeightFunction
@@ -32,7 +32,7 @@ class PartialResult(Frozen):
     job: str
     state: Literal["cancelled", "failed", "expired"]
     partial: tuple[str, ...] = Field(description="Reasons why the result is partial")
-    request: OptimizationRequest
+    request: StoredRequest
     data_version: str
     code_version: str
     trials: int

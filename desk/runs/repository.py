@@ -8,7 +8,7 @@ from typing import Any
 from desk.base.errors import Gone, NotFound
 from desk.governance.estimates import Estimate
 from desk.optimization.repositories.result_repository import load_result
-from desk.optimization.request import OptimizationRequest
+from desk.optimization.request import StoredRequest
 from desk.optimization.result import OptimizationResult
 from desk.runs.events.table import TRACE_EVENT, TraceEvent
 from desk.runs.states import (
@@ -65,7 +65,7 @@ class Run(Frozen):
     owner: str
     state: RunState
     created_at: datetime
-    request: OptimizationRequest
+    request: StoredRequest
     data_digest: str
     prices_digest: str | None = None
     """Digest of the closes alone, by which its trials are counted; None in records of an earlier version."""

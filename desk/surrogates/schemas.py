@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 from desk.base.errors import Conflicting, InvalidInput, NotFound
 from desk.optimization.inputs.splits import warm_up_sessions
 from desk.optimization.request import OptimizationRequest
+from desk.optimization.worlds import Worlds
 from quant.numeric.frozen import Frozen, digest_of
 from quant.strategies.choices import ESTIMATORS
 from quant.strategies.config import StrategyConfig
@@ -41,6 +42,8 @@ class Problem(Frozen):
     data: str
     rates: str
     code: str
+    worlds: Annotated[Worlds | None, Field(exclude_if=lambda worlds: worlds is None)] = None
+    """What the built-in scenarios follow; their numbers here are those of the table."""
 
     @classmethod
     def of(cls, request: OptimizationRequest, *, data: str, rates: str, code: str) -> Self:
@@ -48,7 +51,7 @@ class Problem(Frozen):
         limit = request.limits.max_drawdown
         return cls(
             mandate=request.mandate,
-            scenarios=request.scenarios,
+            scenarios=request.on_any_data().scenarios,
             goal=request.goal,
             seed=request.seed,
             drawdown_bound=limit.bound if limit else None,
@@ -60,6 +63,7 @@ class Problem(Frozen):
             data=data,
             rates=rates,
             code=code,
+            worlds=request.worlds,
         )
 
     def digest(self) -> str:

@@ -23,19 +23,11 @@ from quant.worlds.hidden_markov import fit_hidden_markov
 from quant.worlds.paths import PathModel, implied_moments, path_model, sample_paths
 from quant.worlds.regimes import labels
 from quant.worlds.scenario import BUILT_IN, JUMP, PERSISTENCE, Engine, Label, RegimeState, Scenario
+from quant.worlds.shocks import SHOCKS
 
 FEWEST: Final[Mapping[Engine, int]] = {"heston": 1260, "bates": 1260, "garch": 500, "regime_switching": 500}
 """Minimum sessions of an engine with parameters of its own; the others need 250 for a mean and a volatility."""
 _MONTH: Final = 21
-
-SHOCKS: Final[Mapping[str, tuple[float, float, float, float]]] = {
-    "base_case": (0.0, 1.0, 0.0, -0.3),
-    "bull_market": (0.389, 0.667, -0.01, 0.0),
-    "bear_market": (-0.722, 1.944, -0.02, -0.6),
-    "high_volatility": (-0.167, 2.222, 0.01, -0.5),
-    "low_volatility": (-0.056, 0.444, 0.0, 0.1),
-}
-"""By scenario: shift of mu in units of sigma, factor of sigma, shift of the cash rate, equity-bond correlation."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from api.export.formatting import (
     sentence,
     tokens,
     usage_line,
+    world_row,
+    worlds,
 )
 from desk.base.text import number, plural, sentence_case, title
 from desk.governance.usage import total
@@ -70,6 +72,7 @@ def rows(result: OptimizationResult) -> Iterator[tuple[str, str]]:
 def _parts(result: OptimizationResult) -> dict[str, list[str]]:
     return {
         "Benefit": benefit_parts(result),
+        "Worlds": _worlds(result),
         "Strategy": [sentence(result.winner.config)] if result.winner else [],
         "Against it": _against(result),
         "Premium": [*_cases(result.premium), *_premium(result)],
@@ -90,6 +93,15 @@ def _parts(result: OptimizationResult) -> dict[str, list[str]]:
         "Computed": [_counts(result)],
         "Agents took": _usage(result),
     }
+
+
+def _worlds(result: OptimizationResult) -> list[str]:
+    lines = [worlds(result)] if result.worlds else []
+    for name, mean, volatility, sharpe, day, month in map(world_row, result.worlds):
+        lines.append(
+            f"{name}: mean {mean}, volatility {volatility}, Sharpe ratio {sharpe}, worst day {day}, worst month {month}"
+        )
+    return lines
 
 
 def _against(result: OptimizationResult) -> list[str]:

@@ -12,7 +12,7 @@ from desk.base.code_version import code_version
 from desk.compute.container.job_files import FORMAT, IncompatibleWork
 from desk.compute.pipeline.definition import StepName
 from desk.optimization.repositories.ledger import Entries
-from desk.optimization.request import OptimizationRequest
+from desk.optimization.request import StoredRequest
 from desk.optimization.result import OptimizationResult
 from quant.numeric.frozen import Frozen
 
@@ -30,7 +30,7 @@ class PipelineRequest(Frozen):
     """Id of the pipeline, equal for the same request, prices and code."""
     key: Annotated[str, Field(pattern=r"^[0-9a-f]{32,}$")]
     """Shared secret with which the instances of a search authenticate to each other."""
-    request: OptimizationRequest
+    request: StoredRequest
     ledger: Entries = Field(default_factory=dict[str, str | None])
     """Earlier trials of the owner on these prices; their series are not among the files of a pipeline."""
 

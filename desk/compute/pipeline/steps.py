@@ -30,7 +30,8 @@ from desk.optimization.limits import check_minimum_exposure
 from desk.optimization.reading.template import AUTHOR, template_claims
 from desk.optimization.repositories.ledger import Entries, earlier_trials, format_entries, ledger_entry, with_ledger
 from desk.optimization.result import OptimizationResult
-from desk.optimization.scenario_checks import ScenarioChecks, check_paths, require_same_models
+from desk.optimization.scenario_check_schemas import ScenarioChecks
+from desk.optimization.scenario_checks import check_paths, require_passed, require_same_models
 from desk.optimization.search.search import run_search
 from desk.surrogates.schemas import HeldOut, Problem, Target
 from quant.numeric.frozen import Frozen
@@ -128,7 +129,9 @@ def validate_data(inputs: Inputs, output: Path, context: StepContext) -> None:  
 def check_scenario_paths(inputs: Inputs, output: Path, context: StepContext) -> None:
     """Fit every scenario's model on training days and check its paths; each consumer generates the paths itself."""
     _, world = _world(inputs, context)
-    _write(output / "scenarios.json", check_paths(world))
+    checks = check_paths(world)
+    require_passed(*checks.scenarios)
+    _write(output / "scenarios.json", checks)
 
 
 def run_distributed_search(inputs: Inputs, output: Path, context: StepContext) -> None:

@@ -1,6 +1,7 @@
 """Market data of a run: returns, cash, splits and caveats."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +19,7 @@ from desk.optimization.inputs.volatilities import external_volatilities, load_vo
 from desk.optimization.request import OptimizationRequest
 from quant.numeric.arrays import Dates, Floats
 from quant.numeric.elementary import log
+from quant.numeric.moments import moments
 from quant.numeric.returns import Returns
 from quant.numeric.units import DAYS
 from quant.strategies.choices import InnerPortfolio
@@ -75,6 +77,11 @@ class Market:
     @property
     def asset(self) -> Floats:
         return self.risky.returns
+
+    def resolve_worlds(self, request: OptimizationRequest) -> OptimizationRequest:
+        """The request with the numbers of its worlds, from the returns before the end of the training days."""
+        training = moments(self.asset[: self.train.stop])
+        return request.on_data(volatility=math.sqrt(DAYS) * training.deviation, mean=DAYS * training.mean)
 
     @cached_property
     def garch(self) -> Floats:

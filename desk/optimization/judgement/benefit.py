@@ -35,6 +35,13 @@ def utility_difference(table: ScoreTable, first: int, second: int, weights: Mapp
     )
 
 
+def simulated_weights(weights: Mapping[str, float]) -> dict[str, float]:
+    """The weights of the simulated worlds alone, which sum to 1."""
+    simulated = {name: weight for name, weight in weights.items() if name != HISTORY}
+    total = math.fsum(simulated.values())
+    return {name: weight / total for name, weight in simulated.items()}
+
+
 def measure_timing(world: World, table: ScoreTable, winner: int, invested: int) -> dict[str, Measured]:
     """Utility of the winner minus that of the constant weight with its volatility in the same scenario.
 
@@ -75,6 +82,7 @@ def measure_benefit(
     degrees of freedom; those of the total are by Welch and Satterthwaite.
     """
     gain = utility_difference(table, winner, benchmark, weights)
+    on_history = utility_difference(table, winner, benchmark, {HISTORY: 1.0})
     total, error = 0.0, 0.0
     for name, weight in weights.items():
         if name == HISTORY:
@@ -95,6 +103,8 @@ def measure_benefit(
         high=gain.value + half,
         history_error_bps=history_part,
         total=Measured(value=gain.value, error=total_error),
+        history_bps=Measured(value=on_history.value, error=history_error_bps),
+        worlds_bps=utility_difference(table, winner, benchmark, simulated_weights(weights)),
         drawdown_points=Measured(value=100.0 * total, error=100.0 * math.sqrt(error)),
         benchmark_weight=benchmark_weight,
         timing_bps=Measured(

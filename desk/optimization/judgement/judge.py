@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from desk.base.code_version import code_version
+from desk.base.text import spaced
 from desk.optimization.answers import Decision, MarketView
 from desk.optimization.caution_messages import CAUTIONS
 from desk.optimization.evaluation import World, objectives
@@ -35,6 +36,7 @@ from desk.optimization.judgement.sensitivity import (
     weights_by_scenario,
 )
 from desk.optimization.judgement.verdict import build_infeasible_verdict, build_verdict
+from desk.optimization.judgement.world_statistics import world_statistics
 from desk.optimization.limits import check_limits, total_violation
 from desk.optimization.repositories.trial_repository import series_address
 from desk.optimization.result import (
@@ -49,6 +51,7 @@ from desk.optimization.result import (
     Verdict,
 )
 from desk.optimization.search.search import evaluations_by_scenario
+from desk.optimization.worlds import bounded_worlds
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.arrays import Floats
 from quant.numeric.measured import Measured
@@ -361,6 +364,7 @@ def _base(
         counts=counts,
         benefit=None,
         winner=None,
+        worlds=world_statistics(world),
         scenarios=(),
         finalists=(),
         benchmarks=(),
@@ -406,5 +410,10 @@ def _caveats(world: World) -> list[str]:
             )
     if len(world.market.assets) > 1:
         caveats.append("In simulations the mix of assets is one risky leg; only the history holds them one by one.")
+    if bounded := bounded_worlds(request.scenarios, request.worlds_base):
+        caveats.append(
+            f"The worlds {', '.join(map(spaced, bounded))} would be beyond what can be simulated: their mean or "
+            "volatility is that of the nearest bound."
+        )
     caveats.append("With a cash leg the equity-bond correlation of a scenario has no effect.")
     return [*caveats, *world.market.caveats]

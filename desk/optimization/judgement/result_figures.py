@@ -11,6 +11,7 @@ from desk.optimization.judgement.importance_figures import importance_figures
 from desk.optimization.judgement.out_of_sample_figures import out_of_sample_figures
 from desk.optimization.mandate_limits import LIMITS, limit_label
 from desk.optimization.result import Benefit, Fact, Luck, Manifest, OptimizationResult, ScenarioOutcome, Year
+from desk.optimization.worlds import BASIS
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.measured import Measured
 from quant.strategies.trial import Trial
@@ -39,6 +40,7 @@ def _all(result: OptimizationResult) -> Iterator[Figure]:
     yield _text("request_name", "name of the request", result.manifest.request.name, "manifest.request.name")
     yield from _counts(result)
     yield from _data(result.manifest)
+    yield from _worlds(result)
     yield from _limits(result)
     if result.benefit:
         yield from _benefit(result.benefit)
@@ -128,6 +130,37 @@ def _data(manifest: Manifest) -> Iterator[Figure]:
     )
 
 
+def _worlds(result: OptimizationResult) -> Iterator[Figure]:
+    request = result.manifest.request
+    if result.worlds:
+        basis = BASIS[request.worlds or "seed"]
+        yield _text("worlds_basis", "what the simulated worlds follow", basis, "manifest.request.worlds")
+    if request.worlds_base:
+        yield from _number(
+            "worlds_volatility",
+            "yearly volatility of the training days, which the simulated worlds follow",
+            request.worlds_base.volatility,
+            "percent",
+            "manifest.request.worlds_base.volatility",
+        )
+    rows: tuple[tuple[str, str, Unit], ...] = (
+        ("mean", "mean return of the asset that is simulated", "percent"),
+        ("volatility", "volatility of the asset that is simulated", "percent"),
+        ("sharpe", "Sharpe ratio of the asset that is simulated", "ratio"),
+        ("worst_day", "usual worst day of the asset that is simulated", "percent"),
+        ("worst_month", "usual worst month of the asset that is simulated", "percent"),
+    )
+    for world in result.worlds:
+        for field, quantity, unit in rows:
+            yield from _number(
+                f"world_{world.scenario}_{field}"[:68],
+                f'{quantity} in the world "{spaced(world.scenario)}"',
+                getattr(world, field),
+                unit,
+                f"worlds.{world.scenario}.{field}",
+            )
+
+
 def _limits(result: OptimizationResult) -> Iterator[Figure]:
     for n, limit in enumerate(result.limits):
         source = f"limits[{n}]"
@@ -153,6 +186,20 @@ def _benefit(benefit: Benefit) -> Iterator[Figure]:
         yield from _number("benefit_bps", label, benefit.basis_points, "bps", "benefit.basis_points")
     else:
         yield from _number("benefit_bps", label, benefit.total, "bps", "benefit.total")
+    yield from _number(
+        "benefit_history_bps",
+        "benefit on the training history alone",
+        benefit.history_bps,
+        "bps",
+        "benefit.history_bps",
+    )
+    yield from _number(
+        "benefit_worlds_bps",
+        "benefit in the simulated worlds alone",
+        benefit.worlds_bps,
+        "bps",
+        "benefit.worlds_bps",
+    )
     yield from _number("benefit_low_bps", f"lower end of the {label}", benefit.low, "bps", "benefit.low")
     yield from _number("benefit_high_bps", f"upper end of the {label}", benefit.high, "bps", "benefit.high")
     yield from _number(

@@ -17,6 +17,7 @@ from desk.optimization.judgement.finalists import (
     score,
 )
 from desk.optimization.result import Case
+from desk.optimization.worlds import with_base
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.errors import DataError
 from quant.numeric.units import BASIS_POINTS
@@ -86,7 +87,8 @@ class Sensitivity:
         cases = [self._case_with_weights("equal probabilities", [1.0] * len(scenarios))]
         if view is not None and any(t.lean != "default" for t in view.tilts):
             cases.append(self._case_with_weights("the analyst's probabilities", tilted_probabilities(scenarios, view)))
-        cycle = CYCLE.model_copy(update={"paths": scenarios[0].paths, "years": scenarios[0].years})
+        (world,) = with_base((CYCLE,), self.world.request.worlds_base, None)
+        cycle = world.model_copy(update={"paths": scenarios[0].paths, "years": scenarios[0].years})
         cases.append(self._case("a cycle through bull, base, bear and high volatility", (cycle,), alone=True))
         return tuple(cases)
 

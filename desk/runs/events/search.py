@@ -3,12 +3,35 @@
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-from desk.base.text import number
+from desk.base.text import number, plural, spaced
 from desk.governance.estimates import Estimate
 from desk.optimization.jobs import Report
+from desk.optimization.scenario_check_schemas import ScenarioCheck
+from desk.optimization.worlds import Worlds, WorldsBase, describe_worlds
 from desk.runs.events.base import BaseEvent, Measure, Row
 from desk.runs.progress import ProgressTracker
 from quant.numeric.units import BASIS_POINTS
+
+
+class ScenariosChecked(BaseEvent):
+    """The worlds of the data, and whether simulated paths have the moments that they state."""
+
+    row = Row(stage="search")
+
+    event: Literal["scenarios_checked"] = "scenarios_checked"
+    worlds: Worlds | None
+    base: WorldsBase | None
+    """None for worlds that do not follow the data."""
+    checks: tuple[ScenarioCheck, ...]
+
+    def line(self) -> str:
+        failed = [spaced(check.scenario) for check in self.checks if check.failures]
+        outcome = (
+            f"simulated paths of {', '.join(failed)} deviate from the stated moments"
+            if failed
+            else f"simulated paths of {plural(len(self.checks), 'scenario')} have the stated moments"
+        )
+        return f"Worlds {describe_worlds(self.worlds, self.base)}; {outcome}"
 
 
 class EstimateMade(BaseEvent):
@@ -106,4 +129,6 @@ class TrialsFinished(BaseEvent):
         progress.finish_search(self.trials)
 
 
-Event: TypeAlias = EstimateMade | JobProgressed | ComputationReported | TrialFinished | TrialsFinished
+Event: TypeAlias = (
+    ScenariosChecked | EstimateMade | JobProgressed | ComputationReported | TrialFinished | TrialsFinished
+)

@@ -20,6 +20,15 @@ _TOOL = {**_AGENT, "tool": "list_figures"}
 _TURN = {"conversation": "talk", "turn": 3}
 _TOKENS = {"input_tokens": 900, "cached_tokens": 100, "written_tokens": 10, "output_tokens": 50}
 _ESTIMATE = Estimate(trials=20, evaluations=100, path_days=1_000_000, seconds=2.0, memory_mb=8.0)
+_CHECK = {
+    "scenario": "base_case",
+    "engine": "heston",
+    "model": "d",
+    "paths": 1000,
+    "days": 252,
+    "moments": ({"name": "mean", "implied": 0.08, "simulated": 0.081, "error": 0.01, "passed": True},),
+    "drawdowns": {"0.50": 0.1},
+}
 _REQUEST = ApprovalRequest(
     subject="launch", estimate=_ESTIMATE, exceeded=("evaluations",), thresholds=DEFAULT_THRESHOLDS, at=AT
 )
@@ -50,6 +59,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "model_retried": {**_AGENT, "model": MODEL, "reason": "throttled", "attempt": 1},
     "model_replaced": {**_AGENT, "model": MODEL, "by": "openai:other", "reason": "throttled"},
+    "scenarios_checked": {"worlds": "calibrated", "base": {"volatility": 0.18, "mean": 0.08}, "checks": (_CHECK,)},
     "estimate_made": {"plan": 0, "estimate": _ESTIMATE},
     "job_progressed": {"job": "j", "done": 4, "total": 20, "best": 0.01},
     "computation_reported": {"job": "j", "report": Report(attempt=1, name="stratigos-1", code="begun")},

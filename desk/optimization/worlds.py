@@ -1,0 +1,101 @@
+"""Worlds of a request: the built-in scenarios take their means and volatilities from a base case."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from quant.numeric.frozen import Frozen
+from quant.worlds.scenario import BUILT_IN, CYCLE, RegimeState, Scenario
+from quant.worlds.shocks import BASE_SHARPE, MEANS, VOLATILITIES, world_around
+
+Worlds: TypeAlias = Literal["calibrated", "seed", "historical"]
+
+BASIS: dict[Worlds, str] = {
+    "calibrated": "calibrated to the volatility of the training days",
+    "historical": "calibrated to the volatility and the mean return of the training days",
+    "seed": "the same for any data",
+}
+"""What the numbers of the built-in scenarios follow, by the field `worlds`."""
+_TABLE = {scenario.name: scenario for scenario in (*BUILT_IN, CYCLE)}
+_DECIMALS = 4
+
+
+class WorldsBase(Frozen):
+    """The base case that the other worlds are relative to."""
+
+    volatility: Annotated[float, Field(ge=0.0, description="Annual, of the risky leg on training days")]
+    mean: Annotated[float, Field(description="Annual expected return of the risky leg")]
+
+
+def describe_worlds(worlds: Worlds | None, base: WorldsBase | None) -> str:
+    """What the numbers of the built-in scenarios follow, as part of a sentence."""
+    basis = BASIS[worlds or "seed"]
+    return (
+        basis
+        if base is None
+        else f"{basis}, {base.volatility:.1%} a year; mean return of the base case {base.mean:.1%}"
+    )
+
+
+def base_of(worlds: Worlds | None, *, volatility: float, mean: float, cash_rate: float) -> WorldsBase | None:
+    """The base case of data whose training days have this annual volatility and mean; None for the table's own.
+
+    Both are rounded to a hundredth of a percent, so that a form or a report can return them unchanged.
+    """
+    match worlds:
+        case "calibrated":
+            sigma = round(volatility, _DECIMALS)
+            return WorldsBase(volatility=sigma, mean=round(cash_rate + BASE_SHARPE * sigma, _DECIMALS))
+        case "historical":
+            return WorldsBase(volatility=round(volatility, _DECIMALS), mean=round(mean, _DECIMALS))
+        case "seed" | None:
+            return None
+
+
+def with_base(
+    scenarios: tuple[Scenario, ...], base: WorldsBase | None, earlier: WorldsBase | None
+) -> tuple[Scenario, ...]:
+    """The scenarios around `base`, or with the numbers of the table if it is None.
+
+    Only built-in scenarios that have the numbers of the table, or those around `earlier`, change: a mean or a
+    volatility that a person states stays.
+    """
+    return tuple(_with_base(scenario, base, earlier) for scenario in scenarios)
+
+
+def base_cash_rate(scenarios: tuple[Scenario, ...]) -> float:
+    """The cash rate of the base case, of the table where the request leaves it out."""
+    name = BUILT_IN[0].name
+    return next((scenario.cash_rate for scenario in scenarios if scenario.name == name), BUILT_IN[0].cash_rate)
+
+
+def bounded_worlds(scenarios: tuple[Scenario, ...], base: WorldsBase | None) -> tuple[str, ...]:
+    """Names of the worlds whose mean or volatility around `base` is beyond what a scenario may have."""
+    if base is None:
+        return ()
+    limits = {*MEANS, *VOLATILITIES}
+    return tuple(
+        scenario.name
+        for scenario in scenarios
+        if scenario.name in _TABLE
+        and _numbers(scenario) == _numbers(_world(scenario.name, base))
+        and limits & {value for row in _numbers(scenario) for value in row}
+    )
+
+
+def _with_base(scenario: Scenario, base: WorldsBase | None, earlier: WorldsBase | None) -> Scenario:
+    if scenario.name not in _TABLE:
+        return scenario
+    if _numbers(scenario) not in [_numbers(_world(scenario.name, each)) for each in (None, earlier)]:
+        return scenario
+    world = _world(scenario.name, base)
+    return scenario.model_copy(update={"mu": world.mu, "sigma": world.sigma, "states": world.states})
+
+
+def _world(name: str, base: WorldsBase | None) -> Scenario:
+    return _TABLE[name] if base is None else world_around(_TABLE[name], mean=base.mean, volatility=base.volatility)
+
+
+def _numbers(scenario: Scenario) -> tuple[tuple[float, float], ...]:
+    parts: tuple[Scenario | RegimeState, ...] = (scenario, *scenario.states)
+    return tuple((part.mu, part.sigma) for part in parts)
