@@ -234,6 +234,16 @@ Scenarios = Annotated[
         "NAMES",
     ),
 ]
+Worlds = Annotated[
+    str | None,
+    option(
+        "--worlds",
+        "worlds",
+        "What the scenarios follow: calibrated, the volatility of the training days; historical, their mean return "
+        "too; seed, the same numbers for any prices",
+        WORLDS,
+    ),
+]
 Engine = Annotated[
     str | None,
     option("--engine", "scenarios.engine", "Simulation engine of each scenario", WORLDS, "heston"),

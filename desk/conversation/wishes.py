@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from desk.conversation.quotes import is_quote
 from desk.figures.guard.numbers import find_numbers
+from desk.optimization.worlds import Worlds
 from desk.strategies.templates import Template
 from quant.numeric.frozen import Frozen
 from quant.strategies.choices import Estimator, InnerPortfolio, Rebalancing
@@ -107,6 +108,8 @@ class Wish(Frozen):
     inner: Annotated[tuple[InnerPortfolio, ...], Field(max_length=MOST_NAMES)] = ()
     scenarios: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
     engine: Engine | None = None
+    worlds: Worlds | None = None
+    """What the built-in scenarios follow: the volatility of the data, its mean return too, or a table."""
     goal: Goal | None = None
     trials: Quote | None = None
     paths: Quote | None = None

@@ -115,7 +115,7 @@ async def run_evaluation(
 def _evaluate(prices: Prices, request: OptimizationRequest, window: Window) -> EvaluationRun:
     world = World(build_market(prices, request), request)
     rule = Rule(config=request.current_rule, mandate=request.mandate)
-    config, (scenario,) = rule.config, request.scenarios
+    config, (scenario,) = rule.config, world.request.scenarios
     constant = partial(world.constant, rebalancing=config.rebalancing)
     rules: dict[Subject, StrategyConfig] = {
         "strategy": config,

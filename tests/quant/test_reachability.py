@@ -33,13 +33,10 @@ LIBRARY_ONLY = {
     "quant.worlds.bond.bond_paths": BOND,
     "quant.worlds.bond.par_duration": BOND,
     "quant.worlds.calibration.Calibration": CALIBRATION,
-    "quant.worlds.calibration.ImpliedStatistics": CALIBRATION,
     "quant.worlds.calibration.calibrate": CALIBRATION,
     "quant.worlds.calibration.empirical_scenario": CALIBRATION,
-    "quant.worlds.calibration.implied_statistics": CALIBRATION,
     "quant.worlds.calibration.shocked_scenarios": CALIBRATION,
     "quant.worlds.joint.sample_joint": "whole paths as arrays; the wealth kernel draws each day as it needs it",
-    "quant.worlds.paths.sample_paths": "whole paths as arrays; the strategy kernel draws each day as it needs it",
 }
 """Public names of quant that no command, route or tool reaches, each with its reason."""
 

@@ -171,7 +171,7 @@ def _optimize(r: Reading, _: Focus) -> bool:
 
 
 def _optimizing(r: Reading) -> bool:
-    return r.has("slot", *SEARCHED) or r.has("engine") or r.has("rebalancing")
+    return r.has("slot", *SEARCHED) or r.has("engine") or r.has("worlds") or r.has("rebalancing")
 
 
 def _explain(r: Reading, focus: Focus) -> bool:
@@ -323,7 +323,14 @@ def _weak_optimize(r: Reading, focus: Focus) -> bool:
         return False
     if _asks_how(r) or ("?" in r.text and not r.amounts) or _weights(r):
         return False
-    subject = r.has("asset") or r.has("slot", *SEARCHED) or _named_strategy(r) or r.has("goal") or r.has("engine")
+    subject = (
+        r.has("asset")
+        or r.has("slot", *SEARCHED)
+        or _named_strategy(r)
+        or r.has("goal")
+        or r.has("engine")
+        or r.has("worlds")
+    )
     return r.has("do", "weak_optimize") and bool(subject)
 
 

@@ -172,6 +172,7 @@ def build_lexicon(
             "estimator": _with_nouns("estimator", measures),
             "scenario": vocabulary.SCENARIOS,
             "engine": vocabulary.ENGINES,
+            "worlds": vocabulary.WORLDS,
             "goal": vocabulary.GOALS,
             "method": {name: row.words for name, row in inner.items() if row.words} | vocabulary.METHODS,
             "covariance": vocabulary.COVARIANCES,

@@ -75,6 +75,7 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
         "inner": form.names("method"),
         "scenarios": form.scenarios(),
         "engine": form.one("engine"),
+        "worlds": form.one("worlds"),
         "goal": form.one("goal") if not _overlapping(form, "goal") else None,
     }
     for method in wish["inner"]:

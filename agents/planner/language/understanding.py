@@ -136,7 +136,8 @@ def _belong_together(earlier: Action, action: Action, piece: Reading) -> bool:
 
 def _follow_up(r: Reading, focus: Focus) -> Action | None:
     settings = any(
-        r.has(kind) for kind in ("function", "estimator", "rebalancing", "template", "engine", "goal", "scenario")
+        r.has(kind)
+        for kind in ("function", "estimator", "rebalancing", "template", "engine", "worlds", "goal", "scenario")
     )
     if focus.last in ("evaluate", "save_strategy") and focus.strategy is not None:
         asset = r.has("asset") and (r.has("again") or r.has("change"))

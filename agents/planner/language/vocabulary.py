@@ -32,6 +32,14 @@ ENGINES: Final = {
     "bootstrap paths",
     "gbm": "gbm|geometric brownian motion|brownian motion|gbm engine|brownian",
 }
+WORLDS: Final = {
+    "calibrated": "calibrated worlds|calibrated world|calibrated scenarios|calibrated to the data|calibrated|"
+    "worlds of the data|scenarios of the data|worlds of my data|worlds of its own volatility",
+    "historical": "historical worlds|historical mean|historical average return|historical mean return|"
+    "past mean return|mean of the history",
+    "seed": "seed worlds|fixed worlds|table worlds|fixed scenarios|worlds of the table|numbers of the table|"
+    "same worlds for any data|uncalibrated|uncalibrated worlds|uncalibrated scenarios",
+}
 GOALS: Final = {
     "robust_utility": "robust utility|utility|robustness|expected utility|average utility|certainty equivalent",
     "sharpe": "per unit of risk|reward to risk|return to risk|risk adjusted|return per risk|sharpe|sharpe ratio|"

@@ -89,6 +89,7 @@ def optimize(
     no_trade_band: options.Bands = None,
     free: options.Free = None,
     scenarios: options.Scenarios = None,
+    worlds: options.Worlds = None,
     engine: options.Engine = None,
     premium_power: options.PremiumPower = None,
     paths: options.Paths = None,
