@@ -23,6 +23,7 @@ from desk.optimization.result import (
     Plotted,
     ScenarioOutcome,
     Verdict,
+    WorldStatistics,
     Year,
 )
 from quant.numeric.measured import Measured
@@ -110,6 +111,20 @@ def outcomes() -> tuple[ScenarioOutcome, ...]:
             regret_bps=7.0,
         )
         for name, weight, ours, theirs, volatility in rows
+    )
+
+
+def worlds() -> tuple[WorldStatistics, ...]:
+    return tuple(
+        WorldStatistics(
+            scenario=scenario.name,
+            mean=scenario.mu,
+            volatility=scenario.sigma,
+            sharpe=(scenario.mu - scenario.cash_rate) / scenario.sigma,
+            worst_day=-0.3 * scenario.sigma,
+            worst_month=-scenario.sigma,
+        )
+        for scenario in BUILT_IN
     )
 
 
@@ -410,7 +425,7 @@ def sample_result(**changes: Any) -> OptimizationResult:
         mandate=Mandate(),
         limits=Limits(max_drawdown=Limit(bound=0.20)),
         scenarios=BUILT_IN,
-    )
+    ).on_data(volatility=0.18, mean=0.1)
     result = OptimizationResult(
         manifest=manifest(request),
         verdict=Verdict(
@@ -439,8 +454,11 @@ def sample_result(**changes: Any) -> OptimizationResult:
             drawdown_points=Measured(value=2.1, error=0.1),
             benchmark_weight=0.58,
             timing_bps=Measured(value=11.0, error=5.0),
+            history_bps=Measured(value=44.0, error=69.6),
+            worlds_bps=Measured(value=35.0, error=9.0),
         ),
         winner=winner(),
+        worlds=worlds(),
         scenarios=outcomes(),
         finalists=finalists(),
         benchmarks=benchmarks(),

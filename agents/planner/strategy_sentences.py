@@ -113,6 +113,11 @@ def _describe_scenario(entry: ScenarioEntry) -> Iterator[str]:
 
 
 def _remarks(result: ScenarioCatalog) -> Iterator[str]:
+    if not all(entry.own for entry in result.entries):
+        yield (
+            "A search replaces the expected return and the volatility of a built-in scenario by those that fit its own "
+            "data, unless the fixed worlds are asked for."
+        )
     yield (
         "The correlation of equity and bonds has no effect while the safe leg is cash; it is shown, and counts only "
         "where a bond is held."

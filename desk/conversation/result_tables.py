@@ -37,7 +37,7 @@ def _estimated(result: "SearchEstimate") -> Iterator[Exhibit]:
 
 def _launched(result: "FinishedSearch") -> Iterator[Exhibit]:
     figures = collect_figures(result)
-    for build in (_scenarios, _ranking, _limits):
+    for build in (_worlds, _scenarios, _ranking, _limits):
         yield build(figures)
 
 
@@ -108,6 +108,21 @@ def _scenarios(figures: Sequence[Figure]) -> Exhibit:
     ]
     columns = ("Scenario", "Benefit", "Behind the best there", "Keeps of the best")
     return build_table("The winner in each scenario, against the constant weight", columns, rows, figures)
+
+
+_WORLD = {
+    "mean": "Mean",
+    "volatility": "Volatility",
+    "sharpe": "Sharpe ratio",
+    "worst_day": "Worst day",
+    "worst_month": "Worst month",
+}
+
+
+def _worlds(figures: Sequence[Figure]) -> Exhibit:
+    names = _ids_matching(figures, r"world_(\w+)_sharpe")
+    rows = [(spaced(n).capitalize(), *(f"world_{n}_{of}" for of in _WORLD)) for n in names]
+    return build_table("The risky asset in each simulated world", ("World", *_WORLD.values()), rows, figures)
 
 
 def _ranking(figures: Sequence[Figure]) -> Exhibit:
@@ -264,7 +279,7 @@ _OF_TOPIC: "Mapping[Topic, tuple[Callable[[Sequence[Figure]], Exhibit], ...]]" =
     "ranking": (_ranking,),
     "plateau": (_ranking,),
     "where_it_loses": (_scenarios,),
-    "scenario": (_scenarios,),
+    "scenario": (_worlds, _scenarios),
     "costs": (_COSTS,),
     "premium": (_PREMIUM,),
     "parameter_error": (_PARAMETERS,),
@@ -276,7 +291,7 @@ _OF_TOPIC: "Mapping[Topic, tuple[Callable[[Sequence[Figure]], Exhibit], ...]]" =
     "benchmarks": (_benchmarks,),
     "alternative": (_ALTERNATIVE,),
     "years": (_facts,),
-    "data": (_DATA,),
+    "data": (_DATA, _worlds),
     "next_trade": (_NEXT,),
     "computed": (_SEARCH,),
 }

@@ -108,8 +108,10 @@ class Wish(Frozen):
     inner: Annotated[tuple[InnerPortfolio, ...], Field(max_length=MOST_NAMES)] = ()
     scenarios: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
     engine: Engine | None = None
-    worlds: Worlds | None = None
-    """What the built-in scenarios follow: the volatility of the data, its mean return too, or a table."""
+    worlds: Annotated[
+        Worlds | None,
+        Field(description="What scenarios follow: the data's volatility, its mean return too, or fixed numbers"),
+    ] = None
     goal: Goal | None = None
     trials: Quote | None = None
     paths: Quote | None = None

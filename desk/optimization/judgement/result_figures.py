@@ -134,11 +134,11 @@ def _worlds(result: OptimizationResult) -> Iterator[Figure]:
     request = result.manifest.request
     if result.worlds:
         basis = BASIS[request.worlds or "seed"]
-        yield _text("worlds_basis", "what the simulated worlds follow", basis, "manifest.request.worlds")
+        yield _text("worlds_basis", "origin of the assumed means and volatilities", basis, "manifest.request.worlds")
     if request.worlds_base:
         yield from _number(
             "worlds_volatility",
-            "yearly volatility of the training days, which the simulated worlds follow",
+            "yearly volatility of the training days, to which the means and volatilities are calibrated",
             request.worlds_base.volatility,
             "percent",
             "manifest.request.worlds_base.volatility",

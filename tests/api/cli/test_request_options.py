@@ -34,6 +34,7 @@ def test_without_options_the_request_is_the_default():
             {"weight_function": ["sigmoida"]},
             ["--weight-function", "'sigmoida'", "sigmoid", "merton"],
         ),
+        ({"worlds": "real"}, ["--worlds", "'real'", "calibrated, seed, historical"]),
         ({"estimator": ["vix"]}, ["--estimator", "'vix'", "ewma_max"]),
         ({"lookback": ["5"]}, ["--lookback", "5", "10 to 504"]),
         ({"lookback_months": ["25"]}, ["--lookback-months", "25", "1 to 24"]),
@@ -113,6 +114,11 @@ def test_options_reach_the_request():
     assert request.limits.max_drawdown.tolerated == 0.1
     assert request.limits.max_drawdown.scenarios == ("bear_market", HISTORY)
     assert 0.10 in request.space.target_volatility
+
+
+@pytest.mark.parametrize("worlds", ["calibrated", "historical", "seed"])
+def test_the_worlds_are_chosen_by_name(worlds):
+    assert request_from({"worlds": worlds}, None) == OptimizationRequest(worlds=worlds)
 
 
 def test_the_cycle_keeps_its_engine():

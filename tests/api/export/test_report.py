@@ -85,6 +85,7 @@ def test_the_sections_have_the_order_a_manager_reads(page):
     order = [tag["id"] for name, tag in Page(page).seen if name == "section"]
     assert order == [
         "verdict",
+        "worlds",
         "explanation",
         "premium",
         "parameters",
@@ -260,6 +261,35 @@ def test_the_first_page_says_what_timing_earns_without_the_history_that_was_sear
 
 def words_of(text: str) -> str:
     return " ".join(Page(text).words.split())
+
+
+def test_the_first_page_shows_each_world_beside_its_name(page, result) -> None:
+    section = page[page.index('<section id="worlds">') : page.index('aria-label="The strategy"')]
+    assert (
+        "calibrated to the volatility of the training days, 18.0% a year; mean return of the base case 8.0%" in section
+    )
+    bear = section[section.index("Bear market") :].split("</tr>")[0]
+    for cell in ("−5.0%", "35.0%", "−0.17", "−10.5%", "−35.0%"):  # the mean, ..., a worst day and month of the sample
+        assert f"<td>{cell}</td>" in bear
+    lines = dict(list(rows(result))[[label for label, _ in rows(result)].index("Worlds") :][:1])
+    assert "18.0% a year" in lines["Worlds"]
+    bear_line = next(line for _, line in rows(result) if line.startswith("Bear market: mean"))
+    assert bear_line == (
+        "Bear market: mean −5.0%, volatility 35.0%, Sharpe ratio −0.17, worst day −10.5%, worst month −35.0%"
+    )
+
+
+def test_the_benefit_on_history_and_in_the_worlds_stand_apart(page, result) -> None:
+    text = "on the training history alone +44 bps +- 70, in the simulated worlds alone +35 bps +- 9"
+    assert text in [line for _, line in rows(result)]
+    assert text in page[: page.index('<section id="worlds">')]
+    older = result.model_copy(
+        update={"benefit": result.benefit.model_copy(update={"history_bps": None, "worlds_bps": None}), "worlds": ()}
+    )
+    older_page = render(older, run="abc", created_at=MADE)
+    assert "worlds alone" not in older_page
+    assert 'id="worlds"' not in older_page
+    assert not any(label == "Worlds" for label, _ in rows(older))
 
 
 def test_the_evidence_on_unused_days_stands_with_the_tests_for_luck(page, result) -> None:

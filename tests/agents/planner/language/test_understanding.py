@@ -150,6 +150,19 @@ def test_any_text_is_answered(text: str) -> None:
     assert interpretation.calls or interpretation.declined or interpretation.unclear or interpretation.offers
 
 
+@pytest.mark.parametrize(
+    ("text", "focus", "worlds"),
+    [
+        ("optimize the index, 10% volatility, with the fixed worlds", FRESH, "seed"),
+        ("optimise KO PEP PG at 8% vol with the historical mean", FRESH, "historical"),
+        ("rerun it with calibrated worlds", RESULT, "calibrated"),
+    ],
+)
+def test_the_worlds_of_a_search_are_chosen_by_name(text: str, focus: Focus, worlds: str) -> None:
+    (call,) = calls_of(text, focus)
+    assert (call["tool"], call["arguments"]["wish"]["worlds"]) == ("run_optimization", worlds)
+
+
 def test_a_declined_message_gets_offers() -> None:
     for item in WORDINGS:
         if item["action"] in ("cannot", "unclear"):

@@ -71,6 +71,24 @@ def test_the_benefit_has_its_interval_and_drawdowns_in_points(table) -> None:
     assert actual.benchmark_weight == 0.5
 
 
+def test_the_benefit_on_history_and_the_benefit_in_the_worlds_stand_apart(table) -> None:
+    timing = {name: Measured(value=0.0) for name in WEIGHTS}
+    actual = measure_benefit(table, 0, 2, WEIGHTS, 0.5, timing, 40.0)
+    assert actual.history_bps is not None
+    assert actual.worlds_bps is not None
+    gaps = {
+        name: table.evaluations[name][0].metrics.utility.value - table.evaluations[name][2].metrics.utility.value
+        for name in WEIGHTS
+    }
+    assert actual.history_bps.value == pytest.approx(10_000 * gaps[HISTORY], rel=1e-9)
+    assert actual.history_bps.error == 40.0
+    worlds = (0.5 * gaps["base_case"] + 0.2 * gaps["bear_market"]) / 0.7
+    assert actual.worlds_bps.value == pytest.approx(10_000 * worlds, rel=1e-9)
+    together = 0.3 * actual.history_bps.value + 0.7 * actual.worlds_bps.value
+    assert actual.basis_points.value == pytest.approx(together, rel=1e-9)
+    assert actual.basis_points.error == pytest.approx(0.7 * (actual.worlds_bps.error or 0.0), rel=1e-9)
+
+
 def test_an_interval_without_an_error_of_history_is_normal(table) -> None:
     timing = {name: Measured(value=0.0) for name in WEIGHTS}
     actual = measure_benefit(table, 0, 2, WEIGHTS, 0.5, timing, 0.0)
