@@ -80,7 +80,7 @@ class Market:
 
     def resolve_worlds(self, request: OptimizationRequest) -> OptimizationRequest:
         """The request with the numbers of its worlds, from the returns before the end of the training days."""
-        training = moments(self.asset[: self.train.stop])
+        training = moments(self.risky.returns[: self.train.stop])
         return request.on_data(volatility=math.sqrt(DAYS) * training.deviation, mean=DAYS * training.mean)
 
     @cached_property

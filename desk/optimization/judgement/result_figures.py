@@ -188,14 +188,14 @@ def _benefit(benefit: Benefit) -> Iterator[Figure]:
         yield from _number("benefit_bps", label, benefit.total, "bps", "benefit.total")
     yield from _number(
         "benefit_history_bps",
-        "benefit on the training history alone",
+        "benefit without simulation",
         benefit.history_bps,
         "bps",
         "benefit.history_bps",
     )
     yield from _number(
         "benefit_worlds_bps",
-        "benefit in the simulated worlds alone",
+        "benefit without history",
         benefit.worlds_bps,
         "bps",
         "benefit.worlds_bps",

@@ -67,17 +67,16 @@ def _winner(findings: Findings) -> Iterator[tuple[Section, str]]:
         "{{benefit_bps}}.",
     }
     yield "winner", opening[findings.benefit or "unclear"]
-    if any(figure.id == "benefit_worlds_bps" for figure in findings.figures):
-        yield (
-            "winner",
-            "The benefit on the training history alone is {{benefit_history_bps}}; the benefit in the simulated worlds "
-            "alone is {{benefit_worlds_bps}}.",
-        )
-    yield (
-        "winner",
+    timing = (
         "Timing alone earns {{benefit_timing_bps}}: so much is left when the constant weight is matched anew in every "
-        "scenario, and the rest is the level of exposure.",
+        "scenario, and the rest is the level of exposure."
     )
+    if any(figure.id == "benefit_worlds_bps" for figure in findings.figures):
+        timing += (
+            " The benefit without simulation, on the searched years alone, is {{benefit_history_bps}}; the benefit "
+            "without history, in the simulated worlds alone, is {{benefit_worlds_bps}}."
+        )
+    yield "winner", timing
     if any(figure.id == "timing_simulated_bps" for figure in findings.figures):
         yield (
             "winner",
