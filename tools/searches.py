@@ -48,7 +48,7 @@ async def run_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -
         changes = {
             "run": run,
             "previous_run": context.current_focus.run,
-            "request": result.manifest.request.model_dump(mode="json"),
+            "request": result.manifest.request.on_any_data().model_dump(mode="json"),
             "rule": None,
             "strategy": None,
             "last": "optimize",

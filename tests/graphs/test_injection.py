@@ -447,7 +447,7 @@ async def test_obedient_search_agents_change_neither_tools_nor_limits_nor_the_ve
     assert [e.decision.answer for e in decisions] == [{"concerns": ["none"], "claims": []}, {}, {}, {}]
     assert all(event.refused_calls for event in decisions)
     assert [event for event in events if isinstance(event, ToolCalled)] == []
-    assert result.manifest.request == run_request
+    assert result.manifest.request.on_any_data() == run_request
     assert (result.counts.trials, len(runs)) == (run_request.trials, 1)
     assert result.explanation is not None
     assert result.explanation.author == "template"

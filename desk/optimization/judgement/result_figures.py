@@ -188,14 +188,14 @@ def _benefit(benefit: Benefit) -> Iterator[Figure]:
         yield from _number("benefit_bps", label, benefit.total, "bps", "benefit.total")
     yield from _number(
         "benefit_history_bps",
-        "benefit without simulation",
+        "history alone: the benefit on the training days, without the simulated worlds",
         benefit.history_bps,
         "bps",
         "benefit.history_bps",
     )
     yield from _number(
         "benefit_worlds_bps",
-        "benefit without history",
+        "simulation alone: the benefit in the simulated worlds, without the training days",
         benefit.worlds_bps,
         "bps",
         "benefit.worlds_bps",

@@ -73,8 +73,9 @@ def _winner(findings: Findings) -> Iterator[tuple[Section, str]]:
     )
     if any(figure.id == "benefit_worlds_bps" for figure in findings.figures):
         timing += (
-            " The benefit without simulation, on the searched years alone, is {{benefit_history_bps}}; the benefit "
-            "without history, in the simulated worlds alone, is {{benefit_worlds_bps}}."
+            " History alone: the benefit on the training days, without the simulated worlds, is "
+            "{{benefit_history_bps}}. Simulation alone: the benefit in the simulated worlds, without the training "
+            "days, is {{benefit_worlds_bps}}."
         )
     yield "winner", timing
     if any(figure.id == "timing_simulated_bps" for figure in findings.figures):
