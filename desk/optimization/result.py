@@ -45,7 +45,7 @@ class Benefit(Frozen):
     total: AddedMeasure = None
     """The difference with its total error; None in results of earlier versions."""
     history_bps: AddedMeasure = None
-    """The difference on the training history alone, with its bootstrap error."""
+    """The difference on the training history alone, with the error of one history."""
     worlds_bps: AddedMeasure = None
     """The difference in the simulated worlds alone, weighted by their probabilities, with the error of the paths."""
     drawdown_points: Measured
