@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 """The request of `make demo`."""
-DEMO_DIGEST = "3b6260e6df23557c0d66a2017f630628da2a9b51d51fed29dfecdb8fc931260a"
+DEMO_DIGEST = "26d8195b29e56910fe68687bffc6ddeb66723b1a5163b976acd7e90d290af1aa"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "6957e43e2e754a1ed7772a34c2d8eb52caa37908ad008798e81e76717d708bc6"
+REDUCED_DIGEST = "4fde8b482da9f2b890bd684c5fcd398015ae017759d431cb1103a30f1d2e6b0c"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""
