@@ -75,11 +75,14 @@ def measure_benefit(
     benchmark_weight: float,
     timing: Mapping[str, Measured],
     history_error_bps: float,
+    *,
+    apart: bool = True,
 ) -> Benefit:
     """Measure the benefit with its total interval; `timing` by scenario, history included.
 
     `history_error_bps` is the error of the difference of utility on the training history, as one sample. It has few
-    degrees of freedom; those of the total are by Welch and Satterthwaite.
+    degrees of freedom; those of the total are by Welch and Satterthwaite. With `apart` the benefit on history and the
+    one in the simulated worlds stand beside the whole; results of earlier versions lack them.
     """
     gain = utility_difference(table, winner, benchmark, weights)
     on_history = utility_difference(table, winner, benchmark, {HISTORY: 1.0})
@@ -103,8 +106,8 @@ def measure_benefit(
         high=gain.value + half,
         history_error_bps=history_part,
         total=Measured(value=gain.value, error=total_error),
-        history_bps=Measured(value=on_history.value, error=history_error_bps),
-        worlds_bps=utility_difference(table, winner, benchmark, simulated_weights(weights)),
+        history_bps=Measured(value=on_history.value, error=history_error_bps) if apart else None,
+        worlds_bps=utility_difference(table, winner, benchmark, simulated_weights(weights)) if apart else None,
         drawdown_points=Measured(value=100.0 * total, error=100.0 * math.sqrt(error)),
         benchmark_weight=benchmark_weight,
         timing_bps=Measured(

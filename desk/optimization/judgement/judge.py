@@ -162,7 +162,14 @@ def _judge_winner(
         risk_aversion=request.mandate.risk_aversion,
     )
     benefit = measure_benefit(
-        benchmark_table, 0, benchmark_table.place(constant(matched)), weights, matched, timing, error
+        benchmark_table,
+        0,
+        benchmark_table.place(constant(matched)),
+        weights,
+        matched,
+        timing,
+        error,
+        apart=request.worlds is not None,
     )
     all_years = years(world, records)
 
@@ -364,7 +371,7 @@ def _base(
         counts=counts,
         benefit=None,
         winner=None,
-        worlds=world_statistics(world),
+        worlds=() if request.worlds is None else world_statistics(world),
         scenarios=(),
         finalists=(),
         benchmarks=(),

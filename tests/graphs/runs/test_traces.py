@@ -15,7 +15,7 @@ from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
 from desk.runs.events.agents import AgentFinished, AgentStarted, DecisionMade, DraftRejected, FiguresChecked
 from desk.runs.events.models import ModelAnswered
-from desk.runs.events.search import EstimateMade, JobProgressed, TrialFinished
+from desk.runs.events.search import EstimateMade, JobProgressed, ScenariosChecked, TrialFinished
 from desk.runs.events.table import TraceEvent
 from desk.runs.repository import load_events, load_final_result
 from graphs.jobs.execution import execute
@@ -125,6 +125,19 @@ def test_a_run_that_follows_decisions_asks_no_agent(executed_run):
     assert DecisionMade in kinds
     assert TrialFinished in kinds
     assert not kinds & {AgentStarted, AgentFinished, ModelAnswered, FiguresChecked}
+
+
+def test_the_paths_of_every_world_are_checked_before_the_search(executed_run):
+    [checked] = executed_run.of(ScenariosChecked)
+    request = executed_run.result.manifest.request
+    assert (checked.worlds, checked.base) == ("calibrated", request.worlds_base)
+    assert checked.sequence < executed_run.of(EstimateMade)[0].sequence
+    assert [check.scenario for check in checked.checks] == [scenario.name for scenario in request.scenarios]
+    for check, scenario in zip(checked.checks, request.scenarios, strict=True):
+        moments = {moment.name: moment for moment in check.moments}
+        assert (moments["mean"].implied, moments["mean"].passed) == (pytest.approx(scenario.mu), True)
+        assert (moments["volatility"].implied, moments["volatility"].passed) == (pytest.approx(scenario.sigma), True)
+    assert f"{request.worlds_base.volatility:.1%}" in checked.line()
 
 
 def test_each_draft_is_refused_or_checked(executed_run):

@@ -103,3 +103,11 @@ def test_the_error_of_one_history_is_that_of_the_mean_of_its_parts() -> None:
     parts = (winner - benchmark).reshape(16, 300).mean(axis=1)
     error = history_error(winner, benchmark, risk_aversion=1e-9)
     assert error == pytest.approx(1e4 * 252 * parts.std(ddof=1) / 4, rel=1e-6)
+
+
+def test_results_of_earlier_versions_have_no_parts(table) -> None:
+    timing = {name: Measured(value=0.0) for name in WEIGHTS}
+    whole, older = (measure_benefit(table, 0, 2, WEIGHTS, 0.5, timing, 40.0, apart=apart) for apart in (True, False))
+    assert (older.history_bps, older.worlds_bps) == (None, None)
+    assert older == whole.model_copy(update={"history_bps": None, "worlds_bps": None})
+    assert "worlds_bps" not in older.model_dump()
