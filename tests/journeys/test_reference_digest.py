@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 """The request of `make demo`."""
-DEMO_DIGEST = "26d8195b29e56910fe68687bffc6ddeb66723b1a5163b976acd7e90d290af1aa"
+DEMO_DIGEST = "fafaf024a021aa32a7575985891e748c9d77fbf9c552fbe2345964cb778b1a2c"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "4fde8b482da9f2b890bd684c5fcd398015ae017759d431cb1103a30f1d2e6b0c"
+REDUCED_DIGEST = "5380aac8f1f63e5d85bf8977f057ce93bedf9788e6218c1e282007f7f4b9911d"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""
