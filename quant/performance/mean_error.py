@@ -1,5 +1,6 @@
 """Error of the mean of a series whose days depend on each other over months or years."""
 
+import math
 from itertools import pairwise
 from typing import Final
 
@@ -16,9 +17,9 @@ PARTS: Final = 16
 def mean_error(series: ArrayLike | Returns) -> float:
     """Standard error of the mean, from the means of 16 equal parts in order of time.
 
-    A dependence that is shorter than a part, a year and a half of 25 years, is in the error whatever its form. Weak
-    dependence over many days, as between states of a market, is not: each of its autocorrelations is too small for an
-    automatic block length to notice. An interval takes the quantile of `student_quantile` with 15 degrees of freedom.
+    A dependence that is shorter than a part, a year and a half of 25 years, is in the error whatever its form: also one
+    that is weak and long, as between states of a market, which an automatic block length does not notice. An interval
+    takes the quantile of `student_quantile` with 15 degrees of freedom.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def mean_error(series: ArrayLike | Returns) -> float:
     values = checked_series(series, name="series", shortest=2 * PARTS)
     bounds = [values.size * part // PARTS for part in range(PARTS + 1)]
     means = [moments(values[first:end]).mean for first, end in pairwise(bounds)]
-    return moments(checked_series(means, name="means")).deviation / PARTS**0.5
+    return moments(checked_series(means, name="means")).deviation / math.sqrt(PARTS)
 
 
 def student_quantile(probability: float, degrees: float) -> float:

@@ -3,7 +3,8 @@
 The own benchmark is the constant weight of the config's own volatility in the scenario, rebalanced monthly, net of
 costs. A simulation accounts for the constant weights of `reference_weights` beside the configs. Cash has no volatility
 and a utility of 0; between it and the references the utility on each path is nearly quadratic in the volatility (mean
-and turnover are in the weight, which is nearly proportional), so that it is interpolated.
+and turnover are in the weight, which is nearly proportional), so that it is interpolated: within two basis points, and
+within ten where money is borrowed.
 """
 
 import math
@@ -57,8 +58,8 @@ def interpolation(volatilities: ArrayLike, references: ArrayLike) -> Floats:
 
     Examples
     --------
-    >>> interpolation([0.05, 0.2], [0.1, 0.2]).tolist()
-    [[0.75, -0.125], [0.0, 1.0]]
+    >>> interpolation([0.05, 0.15], [0.1, 0.2]).tolist()
+    [[0.75, -0.125], [0.75, 0.375]]
     """
     v = np.array(volatilities, dtype=np.float64, ndmin=1)
     nodes = np.array(references, dtype=np.float64, ndmin=1)
