@@ -58,7 +58,7 @@ def interpolation(volatilities: ArrayLike, references: ArrayLike) -> Floats:
 
     Examples
     --------
-    >>> interpolation([0.05, 0.15], [0.1, 0.2]).tolist()
+    >>> interpolation([0.5, 1.5], [1.0, 2.0]).tolist()
     [[0.75, -0.125], [0.75, 0.375]]
     """
     v = np.array(volatilities, dtype=np.float64, ndmin=1)
