@@ -72,7 +72,9 @@ def optimize(world: World) -> OptimizationResult:
          "years": world.request.scenarios[0].years, "evaluations": 0, "plans": 1, "path_days": 0, "stopped": stopped}
     )  # fmt: skip
     ordered = sorted(trials, key=lambda trial: trial.number)
-    return judge(world, ordered, series, view=None, decisions=(), counts=counts, ledger_trials=len(trials)).result
+    return judge(
+        world, ordered, series, view=None, decisions=(), counts=counts, ledger_trials=len(trials), sensitivity=False
+    ).result
 
 
 @dataclass

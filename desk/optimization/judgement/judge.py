@@ -103,11 +103,13 @@ def judge(
     ledger_trials: int,
     earlier: Sequence[Floats] = (),
     caveats: Sequence[str] = (),
+    sensitivity: bool = True,
 ) -> Judgement:
     """Choose and judge the winner.
 
     `trials` are in order of proposal, `series` are arrays (2, T) by address, `ledger_trials` counts all trials of the
-    owner on the same data, these included, `earlier` the series (2, T) of some of the others.
+    owner on the same data, these included, `earlier` the series (2, T) of some of the others. No colour depends on the
+    `sensitivity` of the benefit to other assumptions.
     """
     checks = {t.digest: check_limits(world.request, evaluations_by_scenario(t)) for t in trials}
     choice = choose_winner(world, trials)
@@ -117,7 +119,9 @@ def judge(
         return Judgement(result.model_copy(update={"figures": result_figures(result)}), None)
     winner = next(t for t in trials if t.config == choice.winner)
     tests = partial(judge_luck, world, trials, series, winner, ledger_trials=ledger_trials, earlier=earlier)
-    update, history = _judge_winner(world, trials, series, winner, choice, checks, view, tests, base.caveats)
+    update, history = _judge_winner(
+        world, trials, series, winner, choice, checks, view, tests, base.caveats, sensitivity=sensitivity
+    )
     result = base.model_copy(update=update)
     return Judgement(result.model_copy(update={"figures": result_figures(result)}), history)
 
@@ -132,6 +136,8 @@ def _judge_winner(
     view: MarketView | None,
     tests: Callable[[Records], Luck],
     caveats: Sequence[str],
+    *,
+    sensitivity: bool,
 ) -> tuple[dict[str, object], Floats]:
     request, config = world.request, winner.config
     matched = matched_weight(world, config)
@@ -148,8 +154,9 @@ def _judge_winner(
     table = choice.table.merge(benchmark_table)
     benchmark = table.place(constant(matched))
     finalists = judge_plateaus(choice, float(table_objective(world, table, choice.best)[benchmark]))
-    offsets = rebalancing_day_ranges(world, [f.config for f in finalists])
-    finalists = tuple(f.model_copy(update={"offsets_bps": o}) for f, o in zip(finalists, offsets, strict=True))
+    if sensitivity:
+        offsets = rebalancing_day_ranges(world, [f.config for f in finalists])
+        finalists = tuple(f.model_copy(update={"offsets_bps": o}) for f, o in zip(finalists, offsets, strict=True))
 
     part = unlocked_days(world)
     replay = world.replay([config, constant(matched), constant(1.0)]).series[:, :, part]
@@ -173,8 +180,8 @@ def _judge_winner(
     )
     all_years = years(world, records)
 
-    sensitivity = Sensitivity(world, choice, table, constant(matched))
-    premium = sensitivity.premium()
+    cases = Sensitivity(world, choice, table, constant(matched)) if sensitivity else None
+    premium = cases.premium() if cases else ()
     signs = {case.benefit_bps.value > 0.0 for case in premium}
     depends = len(signs) > 1 if premium else None
     cautions = find_cautions(world, config, part, replay[0, 1])
@@ -196,9 +203,9 @@ def _judge_winner(
         "benchmarks": _benchmarks(world, table, rules, config, weights),
         "premium": premium,
         "depends_on_premium": depends,
-        "parameter_error": sensitivity.parameters(),
-        "probabilities": sensitivity.probabilities(view),
-        "costs": sensitivity.costs(),
+        "parameter_error": cases.parameters() if cases else (),
+        "probabilities": cases.probabilities(view) if cases else (),
+        "costs": cases.costs() if cases else (),
         "next_step": _next_step(world, config),
         "limits": _with_binding(
             trials,
