@@ -33,7 +33,7 @@ OF_OTHERS = {
 TERMS_OF_THE_VERDICT = (
     *("verdict", "luck", "benefit", "constant weight", "volatility", "timing", "drawdown"),
     *("monte carlo error", "interval"),
-    *("scenario", "path", "validat", "in sample", "limit", "configuration", "decay", "weight"),
+    *("scenario", "path", "validat", "in sample", "limit", "configuration", "worlds", "weight"),
     *("basis point", "result digest"),
 )
 OURS = "(?:quant|store|desk|tools|prompts|agents|graphs|api)"
