@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 """The request of `make demo`."""
-DEMO_DIGEST = "fafaf024a021aa32a7575985891e748c9d77fbf9c552fbe2345964cb778b1a2c"
+DEMO_DIGEST = "39cf8f5c375a7579ddb94242cb30e366370bac58e3a24e243da1e32be6e65ebf"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "5380aac8f1f63e5d85bf8977f057ce93bedf9788e6218c1e282007f7f4b9911d"
+REDUCED_DIGEST = "6761e529b5c0a8da982cd995a3bfb9eb444fab3d6d52b2ddf1a2de230bcacffa"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""

@@ -135,14 +135,6 @@ def _worlds(result: OptimizationResult) -> Iterator[Figure]:
     if result.worlds:
         basis = BASIS[request.worlds or "seed"]
         yield _text("worlds_basis", "origin of the assumed means and volatilities", basis, "manifest.request.worlds")
-    if request.worlds_base:
-        yield from _number(
-            "worlds_volatility",
-            "yearly volatility of the training days, to which the means and volatilities are calibrated",
-            request.worlds_base.volatility,
-            "percent",
-            "manifest.request.worlds_base.volatility",
-        )
     rows: tuple[tuple[str, str, Unit], ...] = (
         ("mean", "mean return of the asset that is simulated", "percent"),
         ("volatility", "volatility of the asset that is simulated", "percent"),
