@@ -11,7 +11,7 @@ from quant.performance.mean_error import PARTS, mean_error, student_quantile
 def test_an_interval_of_the_mean_covers_it_in_95_percent_also_under_dependence(persistence: float) -> None:
     """A persistence of 0.99 is a half-life of 69 days, where a part has 400."""
     shocks = np.random.default_rng(5).normal(size=(800, 16 * 400 + 1000))
-    series = lfilter([1.0], [1.0, -persistence], shocks)[:, 1000:]
+    series = np.asarray(lfilter([1.0], [1.0, -persistence], shocks))[:, 1000:]
     quantile = stdtrit(15, 0.975)
     covered = np.mean([abs(row.mean()) <= quantile * mean_error(row) for row in series])
     assert covered == pytest.approx(0.95, abs=0.025), "three errors of 800 trials"
