@@ -1,5 +1,6 @@
 """Fixtures and protections of all tests. Fixtures import heavy modules inside, so that light tests start at once."""
 
+import functools
 import gc
 import os
 import shutil
@@ -9,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import botocore.loaders
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
@@ -40,7 +42,7 @@ class NetworkBlocked(RuntimeError):
 
 def guard(event: str, arguments: tuple[Any, ...]) -> None:
     """Block every socket of this process that would leave the machine."""
-    host_of = HOST_OF_EVENT.get(event)
+    host_of = HOST_OF_EVENT.get(event) if HOST_OF_EVENT else None  # the interpreter clears it when it ends
     if host_of is None:
         return
     address = host_of(arguments)
@@ -51,6 +53,9 @@ def guard(event: str, arguments: tuple[Any, ...]) -> None:
     if host not in LOOPBACK and not (names and host in ANY_ADDRESS):
         raise NetworkBlocked(f"{event} to {address} in a test; fakes and loopback only")
 
+
+# each of the many clients would otherwise read and parse the files that describe its service
+botocore.loaders.create_loader = functools.cache(botocore.loaders.create_loader)
 
 # An audit hook applies to every thread and cannot be removed. Code in other languages and child processes raise no
 # audit events here; a proxy address without a listener blocks those.
