@@ -22,9 +22,8 @@ from quant.strategies.history_metrics import series_metrics, utility
 from quant.strategies.kernel import STATISTIC, STATISTICS
 from quant.strategies.objective import scenario_weights, scores
 from quant.strategies.own_benchmark import (
-    HIGHEST_WEIGHT,
+    REFERENCE_WEIGHTS,
     benefits_by_path,
-    reference_weights,
     with_benefits,
 )
 from quant.strategies.rules import Rules, lay_out
@@ -34,6 +33,8 @@ from quant.worlds.paths import PathModel, path_model
 from quant.worlds.regimes import labels
 from quant.worlds.scenario import Scenario
 
+_HIGHEST_WEIGHT = 2.0
+"""An own benchmark on history has at most this weight."""
 _SMALL_DEVIATION = 0.02
 """Mean distance of the daily weight from its mean below which a config keeps one weight: less than 1% or more than 99%
 of one leg."""
@@ -90,7 +91,7 @@ class World:
 
     def with_references(self, configs: Sequence[StrategyConfig]) -> tuple[StrategyConfig, ...]:
         """The configs that a simulation accounts for: `configs` and, last, the constant weights of their benchmarks."""
-        weights = reference_weights(self.request.mandate.max_weight) if self.compares else ()
+        weights = REFERENCE_WEIGHTS if self.compares else ()
         return (*configs, *(self.constant(weight) for weight in weights))
 
     def rules(self, configs: Sequence[StrategyConfig], cost_factor: float = 1.0) -> Rules:
@@ -234,7 +235,7 @@ class World:
         end = max(part.stop, self.market.validate.stop)
         asset = np.ascontiguousarray(self.replay([self.constant(1.0)], end=end).series[0, 0, part])
         deviation = moments(asset).deviation
-        weights = [min(moments(column).deviation / deviation, HIGHEST_WEIGHT) for column in returns.T]
+        weights = [min(moments(column).deviation / deviation, _HIGHEST_WEIGHT) for column in returns.T]
         constants = {weight: self.constant(weight) for weight in weights}
         records = self.replay(list(constants.values()), end=end, cost_factor=cost_factor).series
         rows = dict(zip(constants, records[:, 0, part], strict=True))

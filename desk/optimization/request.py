@@ -195,6 +195,12 @@ class OptimizationRequest(Frozen):
         if len({(s.paths, s.years) for s in self.scenarios}) > 1:
             msg = "scenarios differ in paths or years; expected the same for all"
             raise ValueError(msg)
+        if self.goal == "benefit" and self.mandate.max_weight > 1.0:
+            msg = (
+                f"mandate.max_weight {self.mandate.max_weight:g} allows debt, and the goal benefit compares with "
+                "constant weights without; expected at most 1, or another goal"
+            )
+            raise ValueError(msg)
         leverage = self.limits.leverage
         if leverage and leverage.bound < self.mandate.min_weight:
             msg = (

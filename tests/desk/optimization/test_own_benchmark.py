@@ -5,11 +5,13 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from scipy.optimize import root_scalar
 
 from desk.optimization.briefing.search_status import search_report
 from desk.optimization.evaluation import World, goal_values
 from desk.optimization.inputs.market_data import build_market
+from desk.optimization.request import OptimizationRequest
 from desk.optimization.search.plans import rank_trials
 from quant.strategies.config import StrategyConfig
 from quant.strategies.mandate import Mandate
@@ -21,8 +23,6 @@ INVERSE = StrategyConfig(weight_function="inverse_vol", lookback_days=63, rebala
 WEIGHTS = (0.0, 0.2, 0.5, 0.8, 1.0)
 INTERPOLATION = 2e-4
 """Two basis points: what the interpolation between the reference weights may add."""
-BORROWED = 1e-3
-"""The same above a weight of 1."""
 TRENDING = Scenario(
     name="trending", engine="regime_switching", mu=0.0, sigma=0.15, cash_rate=0.02, paths=100, years=2,
     states=(
@@ -58,13 +58,17 @@ def test_a_constant_weight_has_no_benefit_in_any_engine(comparing, engine) -> No
         assert abs(benefit.value) <= min(INTERPOLATION, 1e-12 + (benefit.error or 0.0))
 
 
-def test_a_borrowed_constant_weight_has_none_either(world) -> None:
-    changes = {"goal": "benefit", "mandate": Mandate(max_weight=2.0)}
-    leveraged = replace(world, request=world.request.model_copy(update=changes))
-    constants = [leveraged.constant(weight) for weight in (0.3, 1.0, 1.2, 1.75, 2.0)]
-    found = np.abs(benefits(leveraged, constants, world.request.scenarios[0]))
-    assert found[:2].max() <= INTERPOLATION
-    assert found.max() <= BORROWED
+@pytest.mark.parametrize("scenario", BUILT_IN, ids=lambda scenario: scenario.name)
+def test_a_constant_weight_has_none_in_any_world_over_five_years(comparing, scenario) -> None:
+    constants = [comparing.constant(weight) for weight in WEIGHTS]
+    found = benefits(comparing, constants, scenario.model_copy(update={"paths": 256, "years": 5}))
+    assert np.abs(found).max() <= INTERPOLATION
+
+
+def test_the_goal_is_refused_where_money_may_be_borrowed(world) -> None:
+    fields = world.request.model_dump() | {"goal": "benefit", "mandate": Mandate(max_weight=1.2)}
+    with pytest.raises(ValidationError, match=r"mandate.max_weight 1.2 allows debt.*expected at most 1"):
+        OptimizationRequest.model_validate(fields)
 
 
 def constant_weight(weight: float, returns: np.ndarray, cash: float, start: int) -> np.ndarray:
