@@ -249,12 +249,12 @@ def apart(benefit: Benefit) -> list[str]:
         return []
     return [
         f"on the training history alone {measured_bps(benefit.history_bps)}, "
-        f"in the simulated worlds alone {measured_bps(benefit.worlds_bps)}"
+        f"in the simulated worlds alone {measured_bps(benefit.worlds_bps)} (± one standard error)"
     ]
 
 
 def measured_bps(value: Measured) -> str:
-    return bps(value.value) + ("" if value.error is None else f" +- {number(value.error, 0)}")
+    return bps(value.value) + ("" if value.error is None else f" ± {number(value.error, 0)}")
 
 
 def worlds(result: OptimizationResult) -> str:

@@ -63,6 +63,8 @@ async def hold_lease(
         await asyncio.wait([renewing])  # its write may be carried out all the same; a cancellation of this task passes
         with suppress(Conflict, Unavailable):  # a lease that cannot be given back ends by itself
             await store.records.delete(key, expected=await _version_of(store, key, holder))
+        if not renewing.cancelled():
+            renewing.result()  # raises what ended the renewal unexpectedly
 
 
 async def is_leased(store: Store, owner: str, what: str, *, now: Callable[[], datetime] = utc_now) -> bool:
@@ -96,6 +98,8 @@ async def mark_execution(
         await asyncio.wait([renewing])  # a cancellation of this task passes through, unlike one of `renewing`
         with suppress(Conflict, Unavailable):
             await store.records.delete(key, expected=await _version_of(store, key, holder))
+        if not renewing.cancelled():
+            renewing.result()
 
 
 async def is_executed(store: Store, owner: str, run: str, *, now: Callable[[], datetime] = utc_now) -> bool:

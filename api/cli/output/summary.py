@@ -96,7 +96,7 @@ def _parts(result: OptimizationResult) -> dict[str, list[str]]:
 
 
 def _worlds(result: OptimizationResult) -> list[str]:
-    lines = [worlds(result)] if result.worlds else []
+    lines = [sentence_case(worlds(result).removeprefix("Worlds "))] if result.worlds else []  # the row's own label
     for name, mean, volatility, sharpe, day, month in map(world_row, result.worlds):
         lines.append(
             f"{name}: mean {mean}, volatility {volatility}, Sharpe ratio {sharpe}, worst day {day}, worst month {month}"
@@ -168,7 +168,8 @@ def _out_of_sample(result: OptimizationResult) -> list[str]:
     if (wf := out_of_sample.walk_forward) is not None:
         lines.append(
             f"Walk-forward, {number(wf.years, 1)} years: {bps(wf.advantage_bps.value)} "
-            f"+- {number(wf.advantage_bps.error or 0.0)}; the choice changed {wf.changes} times in {len(wf.choices)}"
+            f"± {number(wf.advantage_bps.error or 0.0)}; the choice changed {plural(wf.changes, 'time')} in "
+            f"{len(wf.choices)}"
         )
     return lines
 

@@ -280,7 +280,7 @@ def test_the_first_page_shows_each_world_beside_its_name(page, result) -> None:
 
 
 def test_the_benefit_on_history_and_in_the_worlds_stand_apart(page, result) -> None:
-    text = "on the training history alone +44 bps +- 70, in the simulated worlds alone +35 bps +- 9"
+    text = "on the training history alone +44 bps ± 70, in the simulated worlds alone +35 bps ± 9 (± one standard error)"
     assert text in [line for _, line in rows(result)]
     assert text in page[: page.index('<section id="worlds">')]
     older = result.model_copy(
@@ -336,7 +336,7 @@ def test_the_terminal_shows_the_evidence_in_two_lines(result) -> None:
     assert lines[first][1] == (
         "Purged cross-validation, 9 paths: median +12 bps over the constant weight, 33% of them below 0"
     )
-    assert lines[first + 1][1] == "Walk-forward, 22.4 years: +17 bps +- 59; the choice changed 11 times in 23"
+    assert lines[first + 1][1] == "Walk-forward, 22.4 years: +17 bps ± 59; the choice changed 11 times in 23"
     assert lines[first + 2][0] == "Matters"
 
 
