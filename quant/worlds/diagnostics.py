@@ -13,6 +13,7 @@ from quant.numeric.elementary import exp, log, log_gamma, normal_cdf
 from quant.numeric.errors import DataError
 from quant.numeric.random_numbers import LANES
 from quant.numeric.units import DAYS
+from quant.worlds.garch_paths import has_fourth_moment
 from quant.worlds.paths import PathModel, engine_of, fill_block, implied_moments, path_model
 from quant.worlds.scenario import Scenario
 
@@ -205,6 +206,27 @@ def _checks(
     if _fair(scenario):
         checks.append(checked("wealth", exp(days * log(1.0 + mu / DAYS)), wealth, {6: 1.0}))
     return tuple(checks)
+
+
+@checked_arguments
+def without_standard_error(scenario: Scenario, model: PathModel) -> frozenset[str]:
+    """Names of the checks of `diagnose` whose errors are no measure of the deviation from the scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    model : PathModel
+        Of `path_model`, for this scenario.
+
+    Returns
+    -------
+    frozenset of str
+        Where the fourth moment of GARCH is infinite: `volatility`, whose estimate is too low in most samples and its
+        error too, and `mean` if it moves with the volatility. Otherwise empty.
+    """
+    if scenario.engine != "garch" or has_fourth_moment(scenario, model.history):
+        return frozenset()
+    return frozenset({"volatility"} if _fair(scenario) else {"volatility", "mean"})
 
 
 def _check(name: str, implied: float | None, simulated: float, error: float) -> Check:

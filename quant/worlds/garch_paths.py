@@ -69,6 +69,36 @@ def garch_model(
     return numbers, starts.reshape(-1, 1), shocks
 
 
+def has_fourth_moment(scenario: Scenario, shocks: Floats) -> bool:
+    """Whether the fourth moment of a day's return is finite, so that a sample variance has a standard error.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    shocks : ndarray, shape (H,)
+        Standardised residuals as `garch_model` returns them; H = 0 for Student's t.
+
+    Returns
+    -------
+    bool
+        Whether E[((alpha + gamma' 1[z < 0]) z^2 + beta)^2] < 1, and E[z^4] is finite: Ling and McAleer (2002),
+        "Stationarity and the existence of moments of a family of GARCH processes", Journal of Econometrics 106(1).
+        The bound on the loss of a day is disregarded.
+    """
+    alpha, gamma, beta, nu = scenario.garch_alpha, scenario.garch_gamma, scenario.garch_beta, scenario.garch_nu
+    if shocks.size > 0:
+        squares = shocks * shocks
+        losses = np.where(shocks < 0.0, 1.0, 0.0)
+        response = 0.5 * gamma / (math.fsum((losses * squares).tolist()) / shocks.size)
+        growth = (alpha + response * losses) * squares + beta
+        return math.fsum((growth * growth).tolist()) / shocks.size < 1.0
+    if nu <= 4.0:
+        return False
+    fourth = 3.0 * (nu - 2.0) / (nu - 4.0)
+    gain = alpha * alpha + alpha * gamma + 0.5 * gamma * gamma
+    return fourth * gain + 2.0 * beta * (alpha + 0.5 * gamma) + beta * beta < 1.0
+
+
 @lru_cache(maxsize=16)
 def _stationary(
     alpha: float, response: float, beta: float, gamma: float, nu: float, shocks: bytes

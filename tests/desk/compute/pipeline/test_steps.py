@@ -146,6 +146,24 @@ def test_paths_of_another_distribution_are_refused_with_their_scenario() -> None
     assert wrong.model != sound.model
 
 
+@pytest.mark.parametrize("world", [0, 2], ids=["mean that moves with volatility", "constant mean"])
+def test_garch_of_an_infinite_fourth_moment_is_not_refused_for_its_volatility(world: int) -> None:
+    heavy = {"garch_alpha": 0.1, "garch_gamma": 0.1, "garch_beta": 0.848, "garch_nu": 4.0}
+    scenario = BUILT_IN[world].model_copy(update={"engine": "garch", **heavy})
+    for seed in range(3):
+        check = check_scenario(scenario, path_model(scenario, seed=seed))
+        require_passed(check)
+        (volatility,) = (moment for moment in check.moments if moment.name == "volatility")
+        assert (volatility.implied, volatility.passed) == (scenario.sigma, None)
+
+
+def test_garch_of_a_finite_fourth_moment_is_refused_for_its_volatility() -> None:
+    scenario = BUILT_IN[2].model_copy(update={"engine": "garch", "years": 1})
+    doubled = scenario.model_copy(update={"sigma": 2.0 * scenario.sigma})
+    require_passed(check_scenario(scenario, path_model(scenario, seed=1)))
+    assert "volatility" in {m.name for m in check_scenario(scenario, path_model(doubled, seed=1)).failures}
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("engine", ["gbm", "heston", "merton", "bates", "garch", "regime_switching"])
 def test_sound_paths_are_not_refused(engine: str) -> None:
