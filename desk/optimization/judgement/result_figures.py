@@ -1,7 +1,7 @@
 """The figures of a result: every number that its explanation may refer to."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from desk.base.text import spaced
 from desk.figures import labels
@@ -25,6 +25,9 @@ _FACT_UNITS: dict[str, Unit] = {
     "years": "years",
     "weight": "weight",
 }
+
+_MAX_NAME = 50
+"""Characters of a scenario's name in the id of a figure, which has at most 80 with the prefix of its table."""
 
 
 def result_figures(result: OptimizationResult) -> tuple[Figure, ...]:
@@ -142,15 +145,28 @@ def _worlds(result: OptimizationResult) -> Iterator[Figure]:
         ("worst_day", "usual worst day of the asset that is simulated", "percent"),
         ("worst_month", "usual worst month of the asset that is simulated", "percent"),
     )
+    names = _short_names([world.scenario for world in result.worlds])
     for world in result.worlds:
         for field, quantity, unit in rows:
             yield from _number(
-                f"world_{world.scenario}_{field}"[:68],
+                f"world_{names[world.scenario]}_{field}",
                 f'{quantity} in the world "{spaced(world.scenario)}"',
                 getattr(world, field),
                 unit,
                 f"worlds.{world.scenario}.{field}",
             )
+
+
+def _short_names(names: Sequence[str]) -> dict[str, str]:
+    """Distinct names of at most 50 characters for the ids of figures; those that collide are numbered."""
+    short_names: dict[str, str] = {}
+    for name in names:
+        short_name, number = name[:_MAX_NAME], 1
+        while short_name in short_names.values():
+            number += 1
+            short_name = f"{name[: _MAX_NAME - 3]}_{number}"
+        short_names[name] = short_name
+    return short_names
 
 
 def _limits(result: OptimizationResult) -> Iterator[Figure]:

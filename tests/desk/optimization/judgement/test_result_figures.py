@@ -47,6 +47,18 @@ def test_a_track_record_that_is_never_long_enough_is_not_reached() -> None:
     assert "minimum_track_record_years" not in figures_of(sample_result(luck=earlier))
 
 
+def test_worlds_of_long_names_have_figures_of_their_own() -> None:
+    world = sample_result().worlds[0]
+    names = ["a" * 63 + end for end in "xyz"] + ["a" * 47 + "_2", "base_case"]
+    worlds = tuple(world.model_copy(update={"scenario": name}) for name in names)
+    figures = [f for f in result_figures(sample_result(worlds=worlds)) if f.id.startswith("world_")]
+    assert len(figures) == 5 * len(names)
+    assert len({figure.id for figure in figures}) == len(figures)
+    assert max(len(figure.id) for figure in figures) <= 68
+    assert {figure.id.rpartition("_")[2] for figure in figures} == {"mean", "volatility", "sharpe", "day", "month"}
+    assert "world_base_case_worst_month" in [figure.id for figure in figures]
+
+
 def test_best_values_and_ranges_are_those_of_the_curves() -> None:
     result = sample_result()
     figures = figures_of(result)
