@@ -2,7 +2,7 @@
 
 from desk.conversation.wishes import Offer, PortfolioWish, StrategyWish
 from desk.optimization.reading.topics import Topic
-from desk.optimization.request import OptimizationRequest
+from desk.optimization.request import StoredRequest
 from desk.strategies.templates import Rule
 from quant.numeric.frozen import Frozen
 
@@ -13,7 +13,7 @@ class Focus(Frozen):
     run: str | None = None
     """The result that "it" means."""
     previous_run: str | None = None
-    request: OptimizationRequest | None = None
+    request: StoredRequest | None = None
     """The last request of this conversation, launched or only estimated."""
     strategy: StrategyWish | None = None
     """The last evaluated configuration, as stated by the user."""

@@ -25,7 +25,7 @@ def build_request(wish: Wish, focus: Focus, book: ScenarioCatalog) -> Optimizati
     base = OptimizationRequest() if wish.base == "new" else focus.request
     if base is None:
         raise InvalidInput("base", "last", reason="nothing was asked for before", allowed="a request of its own")
-    fields: dict[str, Any] = base.model_dump()
+    fields = base.fields()
     if wish.name is not None:
         fields["name"] = wish.name
     if wish.assets:

@@ -1,7 +1,5 @@
 """Applies the edits of an approval to a request."""
 
-from typing import Any
-
 from desk.governance.approvals import Ruling
 from desk.optimization.request import OptimizationRequest
 
@@ -10,7 +8,7 @@ def approved_request(request: OptimizationRequest, ruling: Ruling) -> Optimizati
     """Return `request` with the edits of `ruling`, validated like a new one."""
     if ruling.verdict != "edited":
         return request
-    content: dict[str, Any] = request.model_dump()
+    content = request.fields()
     content["trials"] = ruling.trials or request.trials
     if ruling.paths is not None:
         content["scenarios"] = [scenario | {"paths": ruling.paths} for scenario in content["scenarios"]]

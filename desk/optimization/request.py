@@ -113,8 +113,8 @@ class OptimizationRequest(Frozen):
         Field(
             exclude_if=lambda worlds: worlds is None,
             description="What the built-in scenarios follow: `calibrated`, the volatility of the training days; "
-            "`historical`, their mean return too; `seed`, fixed numbers for any data. A scenario whose mean or "
-            "volatility differs from the built-in one keeps its own. null, in requests of earlier versions, is `seed`",
+            "`historical`, their mean return too; `seed`, fixed numbers for any data. A mean or a volatility "
+            "that differs from the built-in one stays. null, in requests of earlier versions, is `seed`",
         ),
     ] = "calibrated"
     worlds_base: Annotated[
@@ -253,6 +253,14 @@ class OptimizationRequest(Frozen):
     def _with_base(self, base: WorldsBase | None) -> Self:
         scenarios = with_base(self.scenarios, base, self.worlds_base)
         return self.model_copy(update={"scenarios": scenarios, "worlds_base": base})
+
+    def fields(self) -> dict[str, Any]:
+        """The fields of a request to validate with changes; `worlds` is among them, though a dump leaves out null."""
+        return self.model_dump() | {"worlds": self.worlds}
+
+    def to_submit(self) -> Self:
+        """The request whose JSON is this one for a new submission, where a missing `worlds` means the default."""
+        return self.model_copy(update={"worlds": self.worlds or "seed"})
 
     def content_digest(self) -> str:
         """Digest of the request without the path of the price file."""

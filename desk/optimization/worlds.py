@@ -1,12 +1,13 @@
 """Worlds of a request: the built-in scenarios take their means and volatilities from a base case."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
 from quant.numeric.frozen import Frozen
 from quant.worlds.scenario import BUILT_IN, CYCLE, RegimeState, Scenario
-from quant.worlds.shocks import BASE_SHARPE, MEANS, VOLATILITIES, world_around
+from quant.worlds.shocks import BASE_SHARPE, unbounded_numbers, world_around
 
 Worlds: TypeAlias = Literal["calibrated", "seed", "historical"]
 
@@ -18,6 +19,7 @@ BASIS: dict[Worlds, str] = {
 """What the numbers of the built-in scenarios follow, by the field `worlds`."""
 _TABLE = {scenario.name: scenario for scenario in (*BUILT_IN, CYCLE)}
 _DECIMALS = 4
+_Part: TypeAlias = Scenario | RegimeState
 
 
 class WorldsBase(Frozen):
@@ -57,8 +59,8 @@ def with_base(
 ) -> tuple[Scenario, ...]:
     """The scenarios around `base`, or with the numbers of the table if it is None.
 
-    Only built-in scenarios that have the numbers of the table, or those around `earlier`, change: a mean or a
-    volatility that a person states stays.
+    Only the means and volatilities of built-in scenarios that are those of the table, or those around `earlier`,
+    change, each for itself: a number that a person states stays.
     """
     return tuple(_with_base(scenario, base, earlier) for scenario in scenarios)
 
@@ -73,29 +75,47 @@ def bounded_worlds(scenarios: tuple[Scenario, ...], base: WorldsBase | None) -> 
     """Names of the worlds whose mean or volatility around `base` is beyond what a scenario may have."""
     if base is None:
         return ()
-    limits = {*MEANS, *VOLATILITIES}
-    return tuple(
-        scenario.name
-        for scenario in scenarios
-        if scenario.name in _TABLE
-        and _numbers(scenario) == _numbers(_world(scenario.name, base))
-        and limits & {value for row in _numbers(scenario) for value in row}
+    return tuple(scenario.name for scenario in scenarios if scenario.name in _TABLE and _is_bounded(scenario, base))
+
+
+def _is_bounded(scenario: Scenario, base: WorldsBase) -> bool:
+    """Whether `scenario` has a number around `base` that a bound replaces."""
+    world, table = _world(scenario.name, base), _TABLE[scenario.name]
+    parts: list[tuple[_Part, _Part]] = [(scenario, world)]
+    if _same_states(scenario, table):
+        parts += zip(scenario.states, world.states, strict=True)
+    # the numbers of a part without a partner are those of a person
+    rows = zip(parts, unbounded_numbers(table, mean=base.mean, volatility=base.volatility), strict=False)
+    return any(
+        (part.mu == bounded.mu != mu) or (part.sigma == bounded.sigma != sigma) for (part, bounded), (mu, sigma) in rows
     )
 
 
 def _with_base(scenario: Scenario, base: WorldsBase | None, earlier: WorldsBase | None) -> Scenario:
     if scenario.name not in _TABLE:
         return scenario
-    if _numbers(scenario) not in [_numbers(_world(scenario.name, each)) for each in (None, earlier)]:
-        return scenario
-    world = _world(scenario.name, base)
-    return scenario.model_copy(update={"mu": world.mu, "sigma": world.sigma, "states": world.states})
+    world, former = _world(scenario.name, base), [_world(scenario.name, each) for each in (None, earlier)]
+    resolved = scenario.model_copy(update=_resolved_numbers(scenario, world, former))
+    if not _same_states(scenario, world):
+        return resolved
+    states = tuple(
+        state.model_copy(update=_resolved_numbers(state, world.states[n], [each.states[n] for each in former]))
+        for n, state in enumerate(scenario.states)
+    )
+    return resolved.model_copy(update={"states": states})
+
+
+def _resolved_numbers(part: _Part, world: _Part, former: Sequence[_Part]) -> dict[str, float]:
+    """Mean and volatility, each of `world` if it is one of `former` and of `part` otherwise."""
+    return {
+        "mu": world.mu if part.mu in [each.mu for each in former] else part.mu,
+        "sigma": world.sigma if part.sigma in [each.sigma for each in former] else part.sigma,
+    }
+
+
+def _same_states(scenario: Scenario, table: Scenario) -> bool:
+    return [state.name for state in scenario.states] == [state.name for state in table.states]
 
 
 def _world(name: str, base: WorldsBase | None) -> Scenario:
     return _TABLE[name] if base is None else world_around(_TABLE[name], mean=base.mean, volatility=base.volatility)
-
-
-def _numbers(scenario: Scenario) -> tuple[tuple[float, float], ...]:
-    parts: tuple[Scenario | RegimeState, ...] = (scenario, *scenario.states)
-    return tuple((part.mu, part.sigma) for part in parts)

@@ -117,7 +117,8 @@ async def warm_start(
         return (*first, *more)
 
     starts = await asyncio.to_thread(start, model)
-    return WarmStart(OptimizationRequest.model_validate(completed.model_dump() | {"start": starts}), surrogate)
+    warm = OptimizationRequest.model_validate(completed.fields() | {"start": starts})
+    return WarmStart(warm.to_submit(), surrogate)
 
 
 def _best(request: OptimizationRequest, trials: Sequence[Trial]) -> list[StrategyConfig]:

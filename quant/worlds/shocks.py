@@ -60,28 +60,38 @@ def world_around(scenario: Scenario, *, mean: float, volatility: float) -> Scena
         percent and within what a scenario may have; the cash rate stays. The cycle has base case's mean and a ninth
         more than its volatility, as among the built-in scenarios.
     """
-    if not scenario.states:
-        shock = SHOCKS[scenario.name]
-        return scenario.model_copy(
-            update={
-                "mu": _within(mean + shock.mean * volatility, MEANS),
-                "sigma": _within(shock.volatility * volatility, VOLATILITIES),
-            }
-        )
-    states = tuple(
-        state.model_copy(
-            update={
-                "mu": _within(mean + shock.mean * volatility, MEANS),
-                "sigma": _within(shock.volatility * volatility, VOLATILITIES),
-            }
-        )
-        for state in scenario.states
-        for shock in (SHOCKS[_STATES[state.name]],)
-    )
-    changes = {"mu": _within(mean, MEANS), "sigma": _within(volatility / 0.9, VOLATILITIES), "states": states}
-    return scenario.model_copy(update=changes)
+    own, *others = [
+        {"mu": _within(mu, MEANS), "sigma": _within(sigma, VOLATILITIES)}
+        for mu, sigma in unbounded_numbers(scenario, mean=mean, volatility=volatility)
+    ]
+    states = tuple(state.model_copy(update=numbers) for state, numbers in zip(scenario.states, others, strict=True))
+    return scenario.model_copy(update={**own, "states": states})
+
+
+def unbounded_numbers(scenario: Scenario, *, mean: float, volatility: float) -> tuple[tuple[float, float], ...]:
+    """Annual means and volatilities of `world_around` before they are held at the bounds of a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        One of `SHOCKS` by name, or the cycle.
+    mean, volatility : float
+        Annual, of the base case; fractions.
+
+    Returns
+    -------
+    tuple of (float, float)
+        Of the scenario, then of each of its states; rounded to a hundredth of a percent.
+    """
+    names = [_STATES[state.name] for state in scenario.states] or [scenario.name]
+    rows = [
+        (mean + shock.mean * volatility, shock.volatility * volatility) for shock in (SHOCKS[name] for name in names)
+    ]
+    if scenario.states:
+        rows.insert(0, (mean, volatility / 0.9))
+    return tuple((round(mu, _DECIMALS), round(sigma, _DECIMALS)) for mu, sigma in rows)
 
 
 def _within(value: float, bounds: tuple[float, float]) -> float:
     low, high = bounds
-    return min(max(round(value, _DECIMALS), low), high)
+    return min(max(value, low), high)

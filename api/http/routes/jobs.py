@@ -130,7 +130,7 @@ async def decide(job_id: JobId, body: Ruling, service: AppStateDep, principal: P
 @router.get("/jobs/{job_id}/request", summary="The request of a job", responses=error_responses(404, 410))
 async def request(job_id: JobId, service: AppStateDep, principal: PrincipalDep) -> OptimizationRequest:
     """The body with which the job can be submitted again, for example with changes."""
-    return (await load_run(service.dependencies.store, principal.owner, job_id)).request
+    return (await load_run(service.dependencies.store, principal.owner, job_id)).request.to_submit()
 
 
 @router.post(

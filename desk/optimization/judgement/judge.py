@@ -429,5 +429,11 @@ def _caveats(world: World) -> list[str]:
             f"The worlds {', '.join(map(spaced, bounded))} would be beyond what can be simulated: their mean or "
             "volatility is that of the nearest bound."
         )
+    caveats.extend(
+        f"The mean return of the bear market, {scenario.mu:.2%} a year, is not below its cash rate of "
+        f"{scenario.cash_rate:.2%}: the asset is so calm that holding it does not lose to cash there."
+        for scenario in request.scenarios
+        if request.worlds_base and scenario.name == "bear_market" and scenario.mu >= scenario.cash_rate
+    )
     caveats.append("With a cash leg the equity-bond correlation of a scenario has no effect.")
     return [*caveats, *world.market.caveats]

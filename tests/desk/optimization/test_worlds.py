@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from desk.conversation.focus import Focus
+from desk.conversation.optimization_requests import build_request
+from desk.conversation.wishes import Wish
+from desk.governance.approvals import Ruling
 from desk.market.prices import Prices
+from desk.optimization.approved_request import approved_request
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market
 from desk.optimization.judgement.judge import matched_weight
@@ -16,6 +21,7 @@ from desk.optimization.judgement.world_statistics import world_statistics
 from desk.optimization.request import OptimizationRequest, StoredRequest
 from desk.optimization.scenario_checks import check_paths
 from desk.optimization.worlds import WorldsBase, bounded_worlds
+from desk.scenarios.repository import ScenarioCatalog
 from quant.worlds.paths import sample_paths
 from quant.worlds.scenario import BUILT_IN, CYCLE, Scenario
 from tests.doubles.price_source import with_returns
@@ -126,11 +132,26 @@ def test_doubled_returns_double_the_volatilities(prices) -> None:
 
 
 def test_a_stated_number_stays(prices) -> None:
-    stated = SMALL[2].model_copy(update={"sigma": 0.5})
+    stated = SMALL[2].model_copy(update={"mu": -0.06, "sigma": 0.5})
     own = Scenario(name="mine", mu=0.08, sigma=0.18, cash_rate=0.03, probability=0.1, paths=256, years=1)
     resolved = world_of(prices, request_of(scenarios=(SMALL[0], stated, own))).request
     assert resolved.scenarios[1:] == (stated, own)
     assert resolved.scenarios[0] != SMALL[0]
+
+
+def test_a_stated_mean_leaves_the_volatility_to_the_data_and_the_reverse() -> None:
+    changes = ({"mu": -0.06}, {"sigma": 0.5})
+    by_mean, by_volatility = (
+        request_of(scenarios=(SMALL[2].model_copy(update=change),)).on_data(volatility=0.1, mean=0.05)
+        for change in changes
+    )
+    assert numbers(by_mean.scenarios) == [("bear_market", -0.06, 0.1944)]
+    assert numbers(by_volatility.scenarios) == [("bear_market", -0.0142, 0.5)]
+    assert numbers(by_mean.on_data(volatility=0.2, mean=0.05).scenarios) == [("bear_market", -0.06, 0.3888)]
+    calm = CYCLE.states[0].model_copy(update={"sigma": 0.11})
+    cycle = CYCLE.model_copy(update={"probability": 1.0, "states": (calm, *CYCLE.states[1:])})
+    states = request_of(scenarios=(cycle,)).on_data(volatility=0.1, mean=0.05).scenarios[0].states
+    assert [(state.mu, state.sigma) for state in states[:2]] == [(0.0969, 0.11), (0.058, 0.1)]
 
 
 def test_an_engine_and_a_probability_do_not_make_a_scenario_stated(prices) -> None:
@@ -173,6 +194,24 @@ def test_a_stored_request_of_an_earlier_version_stays_as_it_was_computed(prices)
         assert Record.model_validate_json(Record(request=request).model_dump_json()).request == request
 
 
+def test_changes_of_a_request_of_an_earlier_version_leave_its_worlds() -> None:
+    content = json.loads(request_of().model_dump_json())
+    del content["worlds"]
+    stored = Record.model_validate({"request": content}).request
+    ruling = Ruling(verdict="edited", trials=12)
+    catalog = ScenarioCatalog(entries=(), figures=())
+    focus = Focus.model_validate_json(json.dumps({"request": content}))
+    edited = approved_request(stored, ruling)
+    asked_again = build_request(Wish.model_validate({"base": "last", "trials": "12"}), focus, catalog)
+    for changed in (edited, asked_again):
+        assert (changed.trials, changed.worlds) == (12, None)
+        assert numbers(changed.on_data(volatility=0.06, mean=0.1).scenarios) == numbers(SMALL)
+    submitted = OptimizationRequest.model_validate_json(stored.to_submit().model_dump_json())
+    assert submitted.worlds == "seed"
+    assert numbers(submitted.on_data(volatility=0.06, mean=0.1).scenarios) == numbers(SMALL)
+    assert request_of().to_submit() == request_of()
+
+
 def test_unknown_worlds_are_refused() -> None:
     with pytest.raises(ValidationError, match="'calibrated', 'seed' or 'historical'"):
         request_of("simulated")
@@ -185,6 +224,24 @@ def test_worlds_beyond_what_can_be_simulated_are_held_at_the_bound(prices) -> No
     assert bounded_worlds(rough.scenarios, rough.worlds_base) == ("bear_market", "high_volatility")
     assert bounded_worlds(world_of(prices).request.scenarios, world_of(prices).request.worlds_base) == ()
     assert bounded_worlds(SMALL, None) == ()
+
+
+@pytest.mark.parametrize(
+    ("volatility", "bounded"),
+    [
+        (0.0451, ()),
+        (0.225, ()),
+        (0.2572, ()),
+        (0.50, ("high_volatility",)),
+        (0.02, ("low_volatility",)),
+        (0.45, ()),
+    ],
+)
+def test_only_numbers_that_a_bound_replaces_are_bounded(volatility: float, bounded: tuple[str, ...]) -> None:
+    request = request_of().on_data(volatility=volatility, mean=0.0)
+    assert bounded_worlds(request.scenarios, request.worlds_base) == bounded
+    own = tuple(scenario.model_copy(update={"mu": 0.011, "sigma": 0.123}) for scenario in request.scenarios)
+    assert bounded_worlds(own, request.worlds_base) == ()
 
 
 def test_statistics_of_a_world_are_those_of_its_paths(prices) -> None:
