@@ -61,7 +61,8 @@ def _explain(form: Form) -> list[Call]:
     multiple = form.match(
         ("transaction_cost", "max_cost"), {"multiple": "transaction_cost", "factor": "transaction_cost"}
     )
-    topics = _topics(r)
+    topics = _topics(r) or (["data"] if r.has("worlds") else [])
+    form.use(*r.all("worlds"))
     if len({*topics} - {"alternative"}) > 1 and not functions:
         form.ask(
             f"topic: Is the question about {' or about '.join(plain(topic) for topic in topics)}? Please ask "

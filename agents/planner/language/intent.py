@@ -6,6 +6,7 @@ from typing import Final, Literal, TypeAlias
 
 from agents.planner.language.amounts import Amount
 from agents.planner.language.grammar import Reading
+from agents.planner.language.questions import asks_about, requests
 from desk.conversation.focus import Focus
 from desk.conversation.wishes import Offer
 from quant.strategies.family import PARAMETERS
@@ -167,15 +168,22 @@ def _simulate(r: Reading, _: Focus) -> bool:
 
 
 def _optimize(r: Reading, _: Focus) -> bool:
-    return r.has("do", "optimize")
+    return r.has("do", "optimize") and not asks_about_search(r)
+
+
+def asks_about_search(r: Reading) -> bool:
+    """Whether the message asks about the worlds or the benefit of a search instead of requesting one."""
+    return asks_about(r, "worlds") or asks_about(r, "goal", "benefit")
 
 
 def _optimizing(r: Reading) -> bool:
-    return r.has("slot", *SEARCHED) or r.has("engine") or r.has("worlds") or r.has("rebalancing")
+    return r.has("slot", *SEARCHED) or r.has("engine") or requests(r, "worlds") or r.has("rebalancing")
 
 
 def _explain(r: Reading, focus: Focus) -> bool:
     if r.has("run") and not r.amounts:
+        return True
+    if _has_result(focus) and asks_about(r, "worlds") and not r.amounts:
         return True
     if not _has_result(focus) or r.has("fresh") or _weights(r) or any(m.text in EXCLUDING for m in r.all("negation")):
         return False
@@ -321,7 +329,7 @@ def _named_strategy(r: Reading) -> bool:
 def _weak_optimize(r: Reading, focus: Focus) -> bool:
     if focus.last == "evaluate" and not r.has("asset"):
         return False
-    if _asks_how(r) or ("?" in r.text and not r.amounts) or _weights(r):
+    if _asks_how(r) or asks_about_search(r) or ("?" in r.text and not r.amounts) or _weights(r):
         return False
     subject = (
         r.has("asset")
@@ -329,7 +337,7 @@ def _weak_optimize(r: Reading, focus: Focus) -> bool:
         or _named_strategy(r)
         or r.has("goal")
         or r.has("engine")
-        or r.has("worlds")
+        or requests(r, "worlds")
     )
     return r.has("do", "weak_optimize") and bool(subject)
 
@@ -350,7 +358,7 @@ def _bare_request(r: Reading, focus: Focus) -> bool:
     """Whether it lists assets and amounts without a verb, as in "KO PEP PG, 7% vol, weekly"."""
     if focus.last == "evaluate" and not r.has("asset"):
         return False
-    if _asks_how(r):
+    if _asks_how(r) or asks_about_search(r):
         return False
     set_ = bool(r.amounts) and r.has("slot", *SEARCHED, "lookback", "seed", "paths", "leverage", "weight")
     return r.has("asset") and bool(set_ or r.has("engine") or r.has("goal") or r.has("rebalancing")) and not _weights(r)

@@ -41,6 +41,13 @@ SPECIAL: Final = (
         for value, words in (("merton", "merton"), ("garch", "garch"), ("regime_switching", "regime[ "
             "-]switch(?:ing)?"), ("bootstrap", "(?:block )?bootstrap"))
     ),
+    # not "for the benefit of my clients"
+    (r"(?:(?<=\bfor )|(?<=\bfor the )|(?<=(?:imise|imize) )|(?<=(?:imise|imize) the )|(?<=(?:imising|imizing) )|"
+     r"(?<=(?:imising|imizing) the ))benefits?\b(?! (?:of|from|to|that)\b)|"
+     r"\b(?:goal|objective)(?: is|:| =|=| of| to be| to)? (?:the )?benefit\b|"
+     r"\bbenefit as (?:the |a |my |our )?(?:goal|objective)\b", "goal", "benefit"),
+    (r"\b(?:what is|what's|whats|how (?:big|large|much|high) is) (?:the|its) benefit\b"
+     r"(?! (?:of|from|in) (?!the (?:winner|result|strategy|rule)))", "topic", "benchmarks"),
     (r"\b1\s?/\s?n\b", "method", "equal_weight"),
     (r"(?<![\w.])(?:1|one)\s?(?:/|over)\s?(?:(?:σ|sigma|vol(?:atility)?)\s?(?:²|\^\s?2|\*\*2|squared)|var\b|"
         r"variance|the variance)",

@@ -6,7 +6,7 @@ from typing import Final
 
 IRREGULAR: Final = frozenset(
     "apple drops here based earnings news saving savings saved stored puts calls cons used during thing king "
-    "bring string spring lots need speed".split()
+    "bring string spring lots need speed calibrated uncalibrated timing".split()
 )
 """Words that would become another word without their ending."""
 

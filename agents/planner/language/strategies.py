@@ -12,6 +12,7 @@ from agents.planner.language.levels import levels
 from agents.planner.language.slots import Pair
 from agents.planner.language.vocabulary import TEMPLATES
 from agents.planner.language.words import Mark
+from desk.base.text import spaced
 from desk.conversation.wishes import Offer
 from quant.strategies.choices import ESTIMATORS, INNER_PORTFOLIOS
 from quant.strategies.family import PARAMETERS
@@ -78,6 +79,7 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
         "worlds": form.one("worlds"),
         "goal": form.one("goal") if not _overlapping(form, "goal") else None,
     }
+    _goal_not_understood(form)
     for method in wish["inner"]:
         if method not in (*INNER_PORTFOLIOS, "maximum_sharpe"):
             known = ", ".join(map(plain, INNER_PORTFOLIOS))
@@ -98,6 +100,36 @@ def _optimization(form: Form, action: Offer) -> dict[str, Any]:
         )
     form.finish(needed=[s for s in (*OPTIMIZATION, "lookback") if action == "optimize" or not s.endswith("cost")])
     return {"base": base, **without_empty(wish)}
+
+
+AIM: Final = re.compile(
+    r"\b(?:optimi[sz]|maximi[sz])(?:e|es|ing)\b(?:[^.;?!]*? for)? (?:the |a |an |more |most )?(?P<after>[a-z]+)|"
+    r"\b(?:goal|objective)(?: is|:| =| of| to be)? (?:the )?(?P<named>[a-z]+)"
+    r"(?=[,.;!?]|$| (?:with|at|and|on|in)\b)|"
+    r"\b(?P<before>[a-z]+) as (?:the |a |my |our )?(?:goal|objective)\b"
+)
+"""The word that follows "optimize for", or stands beside "goal"."""
+BENEFIT: Final = re.compile(r"\bbenefits?\b(?! (?:of|from|to)\b)")
+"""The word of the goal, and not "for the benefit of my clients"."""
+
+
+def _goal_not_understood(form: Form) -> None:
+    """Ask about a goal that the message names and the desk does not have."""
+    r = form.reading
+    if r.has("goal") or "maximum_sharpe" in {m.value for m in r.all("method")}:
+        return
+    groups = [(match, group) for match in AIM.finditer(r.folded) for group in match.groupdict() if match[group]]
+    marked = {at for mark in r.marks for at in range(mark.start, mark.end)}
+    aims = {match.start(group) for match, group in groups if group == "after"}
+    named = {match.start(group) for match, group in groups if group != "after"} - marked
+    words = [w.text for w in r.strange if w.start in aims and w not in r.unknown]
+    words += [w.text for w in r.words if w.start in named and w not in r.unknown]
+    words += [w.text for w in r.words for m in BENEFIT.finditer(r.folded) if m.start() == w.start]
+    if words:
+        form.ask(
+            f"goal: It is not clear whether {words[0]} is the goal of the search. "
+            f"The goals are {', '.join(map(spaced, r.lexicon.names['goal']))}; say, with the goal benefit."
+        )
 
 
 def _misplaced(form: Form) -> None:

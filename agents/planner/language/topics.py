@@ -112,7 +112,8 @@ TOPICS: Final = {
     "hold up statistically|robust statistically|be chance|just be chance|a chance result|be random|"
     "be noise|walk forward|walk-forward|cross validation|cross-validation|cross validated|cpcv|psr|"
     "probabilistic sharpe|chosen anew each year",
-    "benchmarks": "constant weight|constant mix|fixed weight|beat|beats|outperform|better than|benchmark|"
+    "benchmarks": "timing skill|skill in timing|by timing|"
+    "constant weight|constant mix|fixed weight|beat|beats|outperform|better than|benchmark|"
     "buy and hold|compare to constant weight|versus the benchmark|beat the benchmark|"
     "against the benchmark|just holding|simply holding|holding the index|buy-and-hold|naive strategy|"
     "passive|just hold|simply hold|just held|simply held|just buying|buying and holding|do nothing|"
@@ -163,7 +164,8 @@ TOPICS: Final = {
     "year to year|every single year|one year at a time|by calendar year|good year|bad year|worst years|"
     "best years|split by year|broken down by year|per year performance|annual table|returns by year|"
     "results by year",
-    "data": "get the prices|get the price|prices from|prices come from|data come from|data|which dates|"
+    "data": "worlds did you use|worlds were used|worlds does it use|scenarios were used|worlds used|worlds does the|"
+    "get the prices|get the price|prices from|prices come from|data come from|data|which dates|"
     "what dates|dates|price series|time span|time period|from when|source of the prices|"
     "where do the prices|period covered|what data|which data|price history|data used|sample period|"
     "which period|data source|data quality|history used|which prices|what prices|dataset|data set|"

@@ -7,8 +7,9 @@ from typing import Final
 from agents.planner.language.arguments import BUILDERS
 from agents.planner.language.form import Call, Form
 from agents.planner.language.grammar import Reading, read
-from agents.planner.language.intent import Action, action_of
+from agents.planner.language.intent import Action, action_of, asks_about_search
 from agents.planner.language.lexicon import LEXICON, Lexicon
+from agents.planner.language.questions import requests
 from agents.planner.language.words import Mark
 from desk.base.text import spaced
 from desk.conversation.focus import Focus
@@ -111,7 +112,8 @@ def _own_action(piece: Reading, focus: Focus) -> Action | None:
 
 
 QUESTIONS: Final = frozenset(
-    "why what whats where how which who is does do did would could can will explain tell was were are show".split()
+    "why what whats what's where how which who is does do did would could can will explain tell was were are "
+    "show".split()
 )
 
 
@@ -135,9 +137,10 @@ def _belong_together(earlier: Action, action: Action, piece: Reading) -> bool:
 
 
 def _follow_up(r: Reading, focus: Focus) -> Action | None:
-    settings = any(
-        r.has(kind)
-        for kind in ("function", "estimator", "rebalancing", "template", "engine", "worlds", "goal", "scenario")
+    if asks_about_search(r):
+        return None
+    settings = requests(r, "worlds") or any(
+        r.has(kind) for kind in ("function", "estimator", "rebalancing", "template", "engine", "goal", "scenario")
     )
     if focus.last in ("evaluate", "save_strategy") and focus.strategy is not None:
         asset = r.has("asset") and (r.has("again") or r.has("change"))

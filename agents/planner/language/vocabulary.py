@@ -33,12 +33,12 @@ ENGINES: Final = {
     "gbm": "gbm|geometric brownian motion|brownian motion|gbm engine|brownian",
 }
 WORLDS: Final = {
-    "calibrated": "calibrated worlds|calibrated world|calibrated scenarios|calibrated to the data|calibrated|"
+    "calibrated": "calibrated worlds|calibrated world|calibrated scenarios|calibrated to the data|"
     "worlds of the data|scenarios of the data|worlds of my data|worlds of its own volatility",
     "historical": "historical worlds|historical mean|historical average return|historical mean return|"
     "past mean return|mean of the history",
     "seed": "seed worlds|fixed worlds|table worlds|fixed scenarios|worlds of the table|numbers of the table|"
-    "same worlds for any data|uncalibrated|uncalibrated worlds|uncalibrated scenarios",
+    "same worlds for any data|uncalibrated worlds|uncalibrated scenarios",
 }
 GOALS: Final = {
     "robust_utility": "robust utility|utility|robustness|expected utility|average utility|certainty equivalent",
@@ -49,9 +49,8 @@ GOALS: Final = {
     "worst case performance|minimax|max min|maxmin|robust to the worst|as good as it gets in the worst|"
     "best possible worst case|worst-case",
     "cvar_utility": "cvar utility|shortfall utility|tail utility|cvar-utility|tail-aware utility",
-    "benefit": "largest benefit|highest benefit|greatest benefit|maximum benefit|goal benefit|benefit goal|"
-    "maximize the benefit|maximise the benefit|benefit over its own benchmark|utility over its own benchmark|"
-    "timing skill|most timing skill",
+    "benefit": "largest benefit|highest benefit|greatest benefit|maximum benefit|most benefit|best benefit|"
+    "goal benefit|benefit goal|benefit over its own benchmark|utility over its own benchmark",
 }
 METHODS: Final = {
     "maximum_sharpe": "maximum sharpe|max sharpe|tangency|tangency portfolio|efficient frontier|frontier|mean "

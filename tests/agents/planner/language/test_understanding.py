@@ -156,11 +156,99 @@ def test_any_text_is_answered(text: str) -> None:
         ("optimize the index, 10% volatility, with the fixed worlds", FRESH, "seed"),
         ("optimise KO PEP PG at 8% vol with the historical mean", FRESH, "historical"),
         ("rerun it with calibrated worlds", RESULT, "calibrated"),
+        ("can you rerun it with calibrated worlds?", RESULT, "calibrated"),
+        ("could you optimize the index at 10% vol with fixed worlds?", FRESH, "seed"),
+        ("what about the historical mean?", RESULT, "historical"),
     ],
 )
 def test_the_worlds_of_a_search_are_chosen_by_name(text: str, focus: Focus, worlds: str) -> None:
     (call,) = calls_of(text, focus)
     assert (call["tool"], call["arguments"]["wish"]["worlds"]) == ("run_optimization", worlds)
+
+
+@pytest.mark.parametrize("focus", [FRESH, RESULT], ids=["fresh", "after a result"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "is the verdict calibrated?",
+        "is the interval calibrated?",
+        "how is the traffic light calibrated?",
+        "what does calibrated mean",
+        "does the search use fixed scenarios?",
+        "is it using the historical mean?",
+        "how much timing skill does it have?",
+        "what worlds did you use?",
+        "are the scenarios calibrated to last year's data?",
+        "do you use fixed worlds or random ones?",
+        "why are the scenarios not calibrated?",
+        "which worlds does the search draw from?",
+        "how does the historical mean differ from the calibrated one?",
+        "was it run with timing skill zero?",
+        "can you explain timing skill to me?",
+        "should I be using calibrated worlds?",
+        "is a timing skill of 0.1 realistic?",
+        "how many scenarios were used?",
+        "the search uses the historical mean, right?",
+        "the historical mean is misleading",
+        "what is the benefit?",
+        "what does benefit mean?",
+        "is it worth optimizing for benefit?",
+        "what is the benefit of a stop loss?",
+        "what's the benefit of maximizing the sharpe ratio?",
+    ],
+)
+def test_a_question_about_worlds_or_goals_runs_and_estimates_nothing(text: str, focus: Focus) -> None:
+    interpretation = understand(text, focus)
+    assert not {"run_optimization", "estimate_optimization"} & {call.tool for call in interpretation.calls}
+    assert interpretation.calls or interpretation.unclear
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("does the search use fixed scenarios?", "data"),
+        ("what worlds did you use?", "data"),
+        ("how much timing skill does it have?", "benchmarks"),
+        ("what is the benefit?", "benchmarks"),
+    ],
+)
+def test_a_question_about_worlds_or_the_benefit_explains_the_result(text: str, topic: str) -> None:
+    (call,) = calls_of(text, RESULT)
+    assert (call["tool"], call["arguments"]["topic"]) == ("explain_result", topic)
+
+
+@pytest.mark.parametrize(
+    ("text", "focus", "goal"),
+    [
+        ("optimize for benefit at 8% volatility", FRESH, "benefit"),
+        ("optimise the S&P 500 for benefit", FRESH, "benefit"),
+        ("maximize benefit at 8% vol", FRESH, "benefit"),
+        ("optimize KO, PG and PEP for benefit", FRESH, "benefit"),
+        ("find the best weights for benefit with drawdown below 15%", FRESH, "benefit"),
+        ("maximise the benefit at 10% volatility", FRESH, "benefit"),
+        ("search for the strategy with the highest benefit", FRESH, "benefit"),
+        ("run an optimization with benefit as the goal", FRESH, "benefit"),
+        ("change the goal to benefit", RESULT, "benefit"),
+        ("optimize the S&P 500 for the benefit of my clients", FRESH, None),
+    ],
+)
+def test_benefit_beside_a_verb_of_optimizing_is_the_goal(text: str, focus: Focus, goal: str | None) -> None:
+    (call,) = calls_of(text, focus)
+    assert (call["tool"], call["arguments"]["wish"].get("goal")) == ("run_optimization", goal)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("optimise the index by benefit at 8% vol", "benefit"),
+        ("optimize the S&P 500 for happiness", "happiness"),
+        ("optimize the S&P 500 with the goal growth", "growth"),
+    ],
+)
+def test_a_goal_that_is_not_understood_is_asked_about(text: str, word: str) -> None:
+    interpretation = understand(text, FRESH)
+    assert not interpretation.calls
+    assert any(f"whether {word} is the goal" in question for question in interpretation.unclear)
 
 
 def test_a_declined_message_gets_offers() -> None:
