@@ -23,6 +23,7 @@ from desk.optimization.judgement.historical_record import unlocked_days
 from desk.optimization.judgement.judge import matched_weight
 from desk.optimization.repositories.ledger import count_evaluation
 from desk.optimization.request import OptimizationRequest
+from desk.optimization.worlds import BASIS
 from desk.strategies.evaluation_schemas import (
     EVERY_DAY,
     CurvePoint,
@@ -43,6 +44,7 @@ from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.family import FAMILY
 from quant.strategies.simulation import Simulation
+from quant.worlds.paths import implied_moments
 from quant.worlds.regimes import volatility_state
 from quant.worlds.scenario import BUILT_IN, Scenario
 from store.store import Store
@@ -213,6 +215,7 @@ def _figures(
     sheet.add("universe", "prices that the configuration was evaluated on", world.market.source, "text")
     if simulated is not None:
         sheet.add("scenario", "scenario that the configuration was simulated in", place, "text")
+        _add_world(sheet, world.request, place)
     sheet.add("first_day", "first day used for the configuration", quick_evaluation.first_day, "date")
     sheet.add("last_day", "last day used for the configuration", quick_evaluation.last_day, "date")
     if simulated is not None:
@@ -228,6 +231,15 @@ def _figures(
     _add_weights(sheet, world, quick_evaluation, weight, part)
     _add_years(sheet, quick_evaluation.years)
     return sheet.figures
+
+
+def _add_world(sheet: Sheet, request: OptimizationRequest, place: str) -> None:
+    """Add the mean and volatility of the only scenario, which follow the data if they are built-in numbers."""
+    mean, volatility = implied_moments(request.scenarios[0])
+    sheet.add("scenario_mean", f'mean return of the asset that is simulated in "{place}"', mean, "percent")
+    sheet.add("scenario_volatility", f'volatility of the asset that is simulated in "{place}"', volatility, "percent")
+    basis = BASIS[request.worlds or "seed"]
+    sheet.add("scenario_basis", "origin of the means and volatilities of built-in scenarios", basis, "text")
 
 
 def _add_metrics(sheet: Sheet, rule_evaluation: RuleEvaluation, where: str, evaluation: Evaluation, words: str) -> None:

@@ -16,6 +16,7 @@ from desk.strategies.evaluation import CURVE, TOOL, run_evaluation
 from desk.strategies.templates import StrategyValues, build_rule
 from quant.strategies.family import FAMILY, WeightFunction
 from quant.strategies.mandate import Mandate
+from quant.worlds.scenario import BUILT_IN
 from tests.doubles.price_source import assert_well_formed, value
 
 
@@ -54,6 +55,9 @@ def test_the_simulation_is_that_of_a_run(rule, twelve_months) -> None:
     world = twelve_months
     (evaluation,) = world.evaluate([world.request.current_rule], world.request.scenarios[0])
     assert rule.held[0].simulated == evaluation
+    scenario = world.request.scenarios[0]
+    assert value(rule.figures, "quick_scenario_mean") == scenario.mu
+    assert value(rule.figures, "quick_scenario_volatility") == scenario.sigma != BUILT_IN[0].sigma
 
 
 def test_full_investment_is_the_index_and_sixty_forty_lies_between(rule, twelve_months) -> None:
