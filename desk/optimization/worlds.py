@@ -5,6 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
+from desk.base.text import spaced
 from quant.numeric.frozen import Frozen
 from quant.worlds.scenario import BUILT_IN, CYCLE, RegimeState, Scenario
 from quant.worlds.shocks import BASE_SHARPE, unbounded_numbers, world_around
@@ -69,6 +70,23 @@ def base_cash_rate(scenarios: tuple[Scenario, ...]) -> float:
     """The cash rate of the base case, of the table where the request leaves it out."""
     name = BUILT_IN[0].name
     return next((scenario.cash_rate for scenario in scenarios if scenario.name == name), BUILT_IN[0].cash_rate)
+
+
+def world_caveats(scenarios: tuple[Scenario, ...], base: WorldsBase | None) -> list[str]:
+    """What a reader of a result has to know about worlds that follow `base`."""
+    caveats: list[str] = []
+    if bounded := bounded_worlds(scenarios, base):
+        caveats.append(
+            f"The worlds {', '.join(map(spaced, bounded))} would be beyond what can be simulated: their mean or "
+            "volatility is that of the nearest bound."
+        )
+    caveats.extend(
+        f"The mean return of the bear market, {scenario.mu:.2%} a year, is not below its cash rate of "
+        f"{scenario.cash_rate:.2%}: the asset is so calm that holding it does not lose to cash there."
+        for scenario in scenarios
+        if base and scenario.name == "bear_market" and scenario.mu >= scenario.cash_rate
+    )
+    return caveats
 
 
 def bounded_worlds(scenarios: tuple[Scenario, ...], base: WorldsBase | None) -> tuple[str, ...]:

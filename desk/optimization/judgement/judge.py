@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 
 from desk.base.code_version import code_version
-from desk.base.text import spaced
 from desk.optimization.answers import Decision, MarketView
 from desk.optimization.caution_messages import CAUTIONS
 from desk.optimization.evaluation import World, objectives
@@ -51,7 +50,7 @@ from desk.optimization.result import (
     Verdict,
 )
 from desk.optimization.search.search import evaluations_by_scenario
-from desk.optimization.worlds import bounded_worlds
+from desk.optimization.worlds import world_caveats
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.arrays import Floats
 from quant.numeric.measured import Measured
@@ -424,16 +423,6 @@ def _caveats(world: World) -> list[str]:
             )
     if len(world.market.assets) > 1:
         caveats.append("In simulations the mix of assets is one risky leg; only the history holds them one by one.")
-    if bounded := bounded_worlds(request.scenarios, request.worlds_base):
-        caveats.append(
-            f"The worlds {', '.join(map(spaced, bounded))} would be beyond what can be simulated: their mean or "
-            "volatility is that of the nearest bound."
-        )
-    caveats.extend(
-        f"The mean return of the bear market, {scenario.mu:.2%} a year, is not below its cash rate of "
-        f"{scenario.cash_rate:.2%}: the asset is so calm that holding it does not lose to cash there."
-        for scenario in request.scenarios
-        if request.worlds_base and scenario.name == "bear_market" and scenario.mu >= scenario.cash_rate
-    )
+    caveats.extend(world_caveats(request.scenarios, request.worlds_base))
     caveats.append("With a cash leg the equity-bond correlation of a scenario has no effect.")
     return [*caveats, *world.market.caveats]

@@ -20,7 +20,7 @@ from desk.optimization.judgement.judge import matched_weight
 from desk.optimization.judgement.world_statistics import world_statistics
 from desk.optimization.request import OptimizationRequest, StoredRequest
 from desk.optimization.scenario_checks import check_paths
-from desk.optimization.worlds import WorldsBase, bounded_worlds
+from desk.optimization.worlds import WorldsBase, bounded_worlds, world_caveats
 from desk.scenarios.repository import ScenarioCatalog
 from quant.worlds.paths import sample_paths
 from quant.worlds.scenario import BUILT_IN, CYCLE, Scenario
@@ -242,6 +242,17 @@ def test_only_numbers_that_a_bound_replaces_are_bounded(volatility: float, bound
     assert bounded_worlds(request.scenarios, request.worlds_base) == bounded
     own = tuple(scenario.model_copy(update={"mu": 0.011, "sigma": 0.123}) for scenario in request.scenarios)
     assert bounded_worlds(own, request.worlds_base) == ()
+
+
+def test_a_bear_market_that_does_not_lose_to_cash_is_a_caveat() -> None:
+    for volatility, expected in ((0.04, 1), (0.0451, 1), (0.046, 0), (0.18, 0)):
+        request = request_of().on_data(volatility=volatility, mean=0.0)
+        caveats = world_caveats(request.scenarios, request.worlds_base)
+        assert ["bear market" in caveat for caveat in caveats] == [True] * expected
+    calm = request_of().on_data(volatility=0.04, mean=0.0)
+    (caveat,) = world_caveats(calm.scenarios, calm.worlds_base)
+    assert "1.23% a year, is not below its cash rate of 1.00%" in caveat
+    assert world_caveats(SMALL, None) == []
 
 
 def test_statistics_of_a_world_are_those_of_its_paths(prices) -> None:

@@ -57,6 +57,15 @@ async def test_a_job_is_submitted_and_can_be_read(home):
         assert again.json()["id"] != job["id"]
 
 
+async def test_the_request_of_an_earlier_version_can_be_submitted_with_its_own_worlds(home):
+    async with dependencies_and_client(home) as (_, client):
+        job = (await client.post("/api/jobs", json=SMALL | {"worlds": None})).json()
+        request = (await client.get(job["links"]["request"])).json()
+        assert request["worlds"] == "seed"
+        again = (await client.post("/api/jobs", json=request)).json()
+        assert (await client.get(again["links"]["request"])).json() == request
+
+
 async def test_the_same_key_is_the_same_job_and_with_another_request_a_conflict(home):
     async with dependencies_and_client(home) as (_, client):
         first, again, other = [
