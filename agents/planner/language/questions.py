@@ -19,6 +19,11 @@ REQUEST: Final = re.compile(
 """The beginning of a request, which may have the form of a question."""
 OPINION: Final = re.compile(rf"{POLITE}(?:(?:would|will) (?:you|u|i) use|can i use|could i use)\b")
 """The beginning of a question that looks like a request."""
+SEARCHED: Final = re.compile(
+    rf"{POLITE}(?:which|what is the|what's the) (?:\w+ )?(?:rule|strategy|function|configuration|allocation)\b"
+    r".*\b(?:largest|highest|greatest|maximum|most|best) benefit\b"
+)
+"""A question that a search answers, as in "which rule has the largest benefit"."""
 QUESTION: Final = re.compile(
     rf"{POLITE}(?:is|are|was|were|am|isn't|aren't|wasn't|weren't|does|doesn't|did|didn't|"
     r"do (?:you|u|we|i|they|the|your|my|these|those|all)|don't (?:you|we|they)|"
@@ -60,6 +65,6 @@ def _clauses(reading: Reading, kind: str, *values: str) -> Iterator[tuple[str, s
 def _asks(lead: str, rest: str) -> bool:
     if OPINION.match(lead):
         return True
-    if REQUEST.match(lead):
+    if REQUEST.match(lead) or SEARCHED.match(lead + rest):
         return False
     return QUESTION.match(lead) is not None or rest.endswith("?")

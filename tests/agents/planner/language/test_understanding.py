@@ -229,6 +229,7 @@ def test_a_question_about_worlds_or_the_benefit_explains_the_result(text: str, t
         ("search for the strategy with the highest benefit", FRESH, "benefit"),
         ("run an optimization with benefit as the goal", FRESH, "benefit"),
         ("change the goal to benefit", RESULT, "benefit"),
+        ("which rule has the largest benefit on the index at 10% vol?", FRESH, "benefit"),
         ("optimize the S&P 500 for the benefit of my clients", FRESH, None),
     ],
 )
