@@ -145,6 +145,15 @@ async def test_a_warm_search_starts_with_its_suggestions_and_finds_no_worse(two_
     assert best[1] >= best[0]
 
 
+async def test_a_warm_start_of_a_request_without_worlds_keeps_the_numbers_of_its_scenarios(dependencies, small) -> None:
+    request = small(worlds=None)
+    await fit_surrogate(dependencies, OWNER, await run(dependencies, request))
+    warm = (await warm_start(dependencies, OWNER, request)).request
+    assert warm.worlds == "seed"
+    assert OptimizationRequest.model_validate_json(warm.model_dump_json()) == warm
+    assert warm.on_data(volatility=0.06, mean=0.1).scenarios == request.scenarios
+
+
 async def test_ones_own_start_stays_first_and_the_count_has_bounds(two_searches, dependencies) -> None:
     own = sobol(two_searches.request.space, 2, seed=8)
     request = two_searches.request.model_copy(update={"start": tuple(own)})
