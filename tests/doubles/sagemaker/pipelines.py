@@ -1,5 +1,6 @@
 """SageMaker's pipeline operations: moto stores definitions, executions run here."""
 
+import threading
 from collections.abc import Callable
 from typing import Protocol
 
@@ -27,6 +28,7 @@ class Pipelines:
         self._fleet, self._second = fleet, second
         self._created: set[str] = set()
         self._tokens: dict[str, Execution] = {}
+        self._starting = threading.Lock()
         self.handlers: dict[str, Play] = {
             "CreatePipeline": self._create,
             "UpdatePipeline": self._update,
@@ -58,18 +60,19 @@ class Pipelines:
     def _start(self, request: Request) -> Request:
         """Start an execution, idempotent by token."""
         token = request["ClientRequestToken"]
-        if token not in self._tokens:
-            pipeline = self._fleet.behind("DescribePipeline", {"PipelineName": request["PipelineName"]})
-            definition = parse(pipeline["PipelineDefinition"])
-            values = {each["Name"]: each["Value"] for each in request.get("PipelineParameters", [])}
-            if unknown := values.keys() - {each.name for each in definition.parameters}:
-                raise Fault("ValidationException", f"Pipeline has no parameters {sorted(unknown)}")
-            parameters = {each.name: each.value(values.get(each.name)) for each in definition.parameters}
-            arn = self._fleet.behind("StartPipelineExecution", request)["PipelineExecutionArn"]
-            self.executions[arn] = self._tokens[token] = Execution(
-                self._fleet, self.cache, arn, pipeline, definition, parameters, self._second, request
-            )
-            self._fleet.run(self.executions[arn].live)
+        with self._starting:  # requests arrive in threads
+            if token not in self._tokens:
+                pipeline = self._fleet.behind("DescribePipeline", {"PipelineName": request["PipelineName"]})
+                definition = parse(pipeline["PipelineDefinition"])
+                values = {each["Name"]: each["Value"] for each in request.get("PipelineParameters", [])}
+                if unknown := values.keys() - {each.name for each in definition.parameters}:
+                    raise Fault("ValidationException", f"Pipeline has no parameters {sorted(unknown)}")
+                parameters = {each.name: each.value(values.get(each.name)) for each in definition.parameters}
+                arn = self._fleet.behind("StartPipelineExecution", request)["PipelineExecutionArn"]
+                self.executions[arn] = self._tokens[token] = Execution(
+                    self._fleet, self.cache, arn, pipeline, definition, parameters, self._second, request
+                )
+                self._fleet.run(self.executions[arn].live)
         return {"PipelineExecutionArn": self._tokens[token].arn}
 
     def _execution_of(self, request: Request) -> Execution:
