@@ -34,7 +34,7 @@ ENGINES: Final = {
 }
 WORLDS: Final = {
     "calibrated": "calibrated worlds|calibrated world|calibrated scenarios|calibrated to the data|"
-    "worlds of the data|scenarios of the data|worlds of my data|worlds of its own volatility",
+    "worlds of the data|scenarios of the data|worlds of my data",
     "historical": "historical worlds|historical mean|historical average return|historical mean return|"
     "past mean return|mean of the history",
     "seed": "seed worlds|fixed worlds|table worlds|fixed scenarios|worlds of the table|numbers of the table|"

@@ -12,6 +12,7 @@ from quant.strategies.choices import REBALANCING
 from quant.strategies.config import SHAPES, SearchSpace, StrategyConfig
 from quant.strategies.family import ACTIVE, FAMILY
 from quant.strategies.search import choices, compose, contains, neighbours, propose, size, sobol, stream_seed
+from tests.quant.strategies.sample_objective import merit
 
 WHOLE = SearchSpace()
 WITH_ALL = SearchSpace(inner=("equal_weight", "inverse_volatility"), target_volatility=(0.08, 0.10, 0.12))
@@ -113,15 +114,6 @@ def test_choices_are_the_places_of_active_values() -> None:
 
 
 # the sampler
-
-
-def merit(config: StrategyConfig) -> float:
-    """A smooth objective with its maximum at an exponential average of decay 0.96, monthly, without a band."""
-    score = {"rolling": 0.0, "ewma": 1.0, "ewma_max": 0.6, "downside": -0.5}[config.estimator]
-    score -= 30.0 * abs((config.decay or 0.90) - 0.96)
-    score -= 0.4 * abs(np.log(REBALANCING[config.rebalancing].days / 21.0))
-    score -= 5.0 * config.no_trade_band
-    return score + {"inverse_vol": 0.3, "sigmoid": 0.5}.get(config.weight_function, 0.0)
 
 
 def scored_trials(seed: int, count: int = 40) -> dict[StrategyConfig, float]:
