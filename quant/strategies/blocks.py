@@ -10,8 +10,8 @@ from quant.strategies.choices import EXTERNAL, GARCH
 from quant.strategies.kernel import STATISTIC, STATISTICS, Counts, run_rule
 from quant.strategies.signals import GARCH_HORIZON, TREND, trend_signal, volatility_signal
 from quant.volatility.garch import garch_signal
-from quant.worlds.bond import fill_bond_block
 from quant.worlds.hidden_markov import regime_signal
+from quant.worlds.legs import fill_bond_leg
 from quant.worlds.paths import fill_block
 
 _UTILITY = STATISTIC["utility"]
@@ -136,6 +136,7 @@ def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
     stay: Floats,
     history: Floats,
     bond: Floats,
+    bond_rows: Floats,
     bond_key: Word,
     cash: Floats,
     key: Word,
@@ -153,7 +154,8 @@ def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
 ) -> None:
     """Generate `paths` paths from block `first_block` on and account for K rules over each.
 
-    bond (10,): constants of the safe leg, empty where it is cash.
+    bond (10,) or (6,): constants of the safe leg, empty where it is cash; bond_rows (H,): its returns on the days that
+    the engine draws, empty for an engine that draws none.
 
     Writes, per block, the mean of each statistic over its paths and the sum of squared deviations from it:
     means, spreads (blocks, K, STATISTICS); adds to losses, falls (K, bins); writes by_path (1 or 2, K, paths), utility
@@ -171,7 +173,20 @@ def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
         lanes = min(LANES, paths - b * LANES)
         fill_block(code, numbers, states, stay, history, key, (first_block + b) * LANES, returns)
         if bond.size > 0:
-            fill_bond_block(bond, bond_key, (first_block + b) * LANES, returns, yields, bonds)
+            fill_bond_leg(
+                code,
+                numbers,
+                states,
+                stay,
+                key,
+                bond,
+                bond_rows,
+                bond_key,
+                (first_block + b) * LANES,
+                returns,
+                yields,
+                bonds,
+            )
         statistics[:] = 0.0
         run_block(
             rules,

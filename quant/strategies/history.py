@@ -42,7 +42,8 @@ class History:
     trades : ndarray of bool, shape (4, T)
         Whether the close of a day rebalances, by frequency.
     bonds : ndarray, shape (T,)
-        Daily simple returns of a safe leg that is a bond; empty where it is cash. See `quant.worlds.bond.bond_history`.
+        Daily simple returns of a safe leg that is a bond; empty where it is cash. See
+        `quant.worlds.bond_proxy.bond_history`.
     volatilities : mapping from (Estimator, int) to ndarray, shape (T,)
         Annual volatilities through each day that come from elsewhere, by estimator and lookback (0 for `implied`):
         see `quant.volatility.estimators`.

@@ -163,6 +163,7 @@ def simulate_part(
     lag: int,
     risk_aversion: float,
     drawdown_limit: float | None = None,
+    bond: BondModel | None = None,
     first_block: int = 0,
     workers: int | None = None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -171,7 +172,7 @@ def simulate_part(
 
     Parameters
     ----------
-    rules, model, days, warm_up, lag, risk_aversion, drawdown_limit, cancelled
+    rules, model, days, warm_up, lag, risk_aversion, drawdown_limit, bond, cancelled
         As in `simulate`.
     paths : int
         Paths of this part: a multiple of 1,024, unless the part is the last one.
@@ -192,7 +193,7 @@ def simulate_part(
     _check(rules, warm_up, lag)
     if first_block % GROUP:
         raise DataError(f"`first_block` {first_block} lies within a group; expected multiples of {GROUP}")
-    account = _Account(rules, model, None, days, warm_up, lag, risk_aversion, drawdown_limit or 0.0, 0)
+    account = _Account(rules, model, bond, days, warm_up, lag, risk_aversion, drawdown_limit or 0.0, 0)
     return account.part(
         paths, first_block, workers or thread_count(), cancelled, np.empty((0, rules.table.shape[0], paths))
     )
@@ -331,6 +332,7 @@ class _Account:
             model.stay,
             model.history,
             np.empty(0) if bond is None else bond.numbers,
+            np.empty(0) if bond is None else bond.rows,
             np.uint64(0 if bond is None else bond.key),
             np.full(total, model.cash),
             np.uint64(model.key),

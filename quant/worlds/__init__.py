@@ -5,16 +5,8 @@ from typing import TYPE_CHECKING
 from quant.numeric.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from quant.worlds.bond import (
-        Bond,
-        BondHistory,
-        BondModel,
-        BondPaths,
-        bond_history,
-        bond_model,
-        bond_paths,
-        par_duration,
-    )
+    from quant.worlds.bond import Bond, BondIndex, BondModel, BondPaths, bond_model, bond_paths
+    from quant.worlds.bond_proxy import BondHistory, bond_history, par_duration
     from quant.worlds.calibration import (
         Calibration,
         ImpliedStatistics,
@@ -28,6 +20,7 @@ if TYPE_CHECKING:
     from quant.worlds.hidden_markov import HiddenMarkov, filtered_probabilities, fit_hidden_markov
     from quant.worlds.joint import JointModel, joint_model, sample_joint
     from quant.worlds.joint_history import FilteredResiduals, filtered_residuals
+    from quant.worlds.legs import sample_legs
     from quant.worlds.paths import PathModel, path_model, sample_paths
     from quant.worlds.regimes import Labels, labels, market_state, trend_state, volatility_state
     from quant.worlds.scenario import BUILT_IN, CYCLE, Engine, RegimeState, Scenario
@@ -39,6 +32,7 @@ __all__ = [
     "CYCLE",
     "Bond",
     "BondHistory",
+    "BondIndex",
     "BondModel",
     "BondPaths",
     "Calibration",
@@ -70,6 +64,7 @@ __all__ = [
     "par_duration",
     "path_model",
     "sample_joint",
+    "sample_legs",
     "sample_paths",
     "shocked_scenarios",
     "trend_state",

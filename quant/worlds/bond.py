@@ -1,11 +1,16 @@
-"""The bond leg: simulated with a return correlation of either sign to equity, or a proxy computed from yields.
+"""The bond leg of a simulated world, with a return correlation of either sign to equity.
 
-The yield follows Vasicek, and a day's return is carry, duration and convexity: r = y / 252 - D dy + C dy**2 / 2, with
-y the yield at the close before. The shock of the yield is -rho s + sqrt(1 - rho**2) e with s the equity's return less
-its mean over its deviation, both unconditional, and e normal and apart from it. So the shock has mean 0 and variance 1
-under every engine, and its correlation with the equity's return is -rho: that of bond and equity returns is rho, but
-for what carry and convexity add to the bond (a thousandth of its variance). Jumps and clusters of the equity reach the
-yield in the share that rho gives them.
+Two kinds: a bond of constant duration, from its yield, and an index, of which only returns are known. Both take a shock
+of variance 1 whose correlation with the equity's return is the scenario's, under every engine. Where the engine draws
+days of history, both legs are drawn from the same days: the index or bond keeps its own share of each day, and the
+correlation becomes the scenario's.
+
+The yield of a bond follows Vasicek, and a day's return is carry, duration and convexity: r = y / 252 - D dy +
+C dy**2 / 2, with y the yield at the close before. The shock of the yield is -rho s + sqrt(1 - rho**2) e with s the
+equity's return less its mean over its deviation, both unconditional, and e normal and apart from it. So the shock has
+mean 0 and variance 1 under every engine, and its correlation with the equity's return is -rho: that of bond and equity
+returns is rho, but for what carry and convexity add to the bond (a thousandth of its variance). Jumps and clusters of
+the equity reach the yield in the share that rho gives them.
 
 Vasicek (1977), "An equilibrium characterization of the term structure", Journal of Financial Economics 5(2).
 """
@@ -19,19 +24,22 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from quant.numeric.arguments import check_fields, checked_arguments
-from quant.numeric.arrays import Dates, Floats
+from quant.numeric.arrays import Flags, Floats
 from quant.numeric.compilation import compiled
 from quant.numeric.elementary import Word, exp, normal
 from quant.numeric.errors import DataError
 from quant.numeric.random_numbers import LANES, fill_words
+from quant.numeric.ranges import require_within
 from quant.numeric.units import DAYS
-from quant.worlds.paths import implied_moments
-from quant.worlds.scenario import Scenario
+from quant.worlds.paths import implied_moments, path_model
+from quant.worlds.scenario import FLOOR, Scenario
 
-YEAR: Final = 365.0
-PROXY: Final = (
-    "A proxy: returns of a bond of constant duration, computed from yields; without defaults, roll-down and costs"
-)
+DRAWS_DAYS: Final = frozenset({"bootstrap", "conditional_bootstrap", "replay"})
+"""Engines whose days are days of history."""
+INDEX_NUMBERS: Final = 6
+"""Constants of an index; a bond has more."""
+_LEAST_APART: Final = 1e-6
+"""Smallest share of the bond's variance that the equity does not explain."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +82,13 @@ class Bond:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _check("duration", self.duration, 0.0, 50.0, open_below=True)
-        _check("convexity", self.convexity, self.duration * self.duration, 5_000.0)
-        _check("level", self.level, -0.05, 0.25)
-        _check("mean_reversion", self.mean_reversion, 0.0, 20.0, open_below=True)
-        _check("volatility", self.volatility, 0.0, 0.1, open_below=True)
+        require_within("duration", self.duration, 0.0, 50.0, open_below=True)
+        require_within("convexity", self.convexity, self.duration * self.duration, 5_000.0)
+        require_within("level", self.level, -0.05, 0.25)
+        require_within("mean_reversion", self.mean_reversion, 0.0, 20.0, open_below=True)
+        require_within("volatility", self.volatility, 0.0, 0.1, open_below=True)
         if self.start is not None:
-            _check("start", self.start, -0.05, 0.25)
+            require_within("start", self.start, -0.05, 0.25)
 
     @property
     def mean_return(self) -> float:
@@ -94,6 +102,37 @@ class Bond:
         change = self.volatility * self.volatility * (1.0 - fade) / self.mean_reversion
         return self.level + 0.5 * self.convexity * DAYS * change
 
+    @property
+    def return_volatility(self) -> float:
+        """Annual volatility of daily returns, to the first order: duration times that of the yield's changes."""
+        return self.duration * self.volatility
+
+
+@dataclass(frozen=True)
+class BondIndex:
+    """A bond index of which only returns are known: they are independent from day to day.
+
+    Attributes
+    ----------
+    mean_return : float
+        Arithmetic, annual fraction, in [-0.1, 0.3].
+    return_volatility : float
+        Annual volatility of daily returns, in (0, 0.5].
+
+    Raises
+    ------
+    DataError
+        If a number is not finite or outside its range.
+    """
+
+    mean_return: float
+    return_volatility: float
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        require_within("mean_return", self.mean_return, -0.1, 0.3)
+        require_within("return_volatility", self.return_volatility, 0.0, 0.5, open_below=True)
+
 
 @dataclass(frozen=True)
 class BondModel:
@@ -101,13 +140,17 @@ class BondModel:
 
     Attributes
     ----------
-    numbers : ndarray, shape (10,)
-        Constants per day.
+    numbers : ndarray, shape (10,) or (6,)
+        Constants per day: of a bond, or of an index.
+    rows : ndarray, shape (H,)
+        Daily returns of the days that the equity's engine draws, so that both legs share their days; empty for an
+        engine that draws none.
     key : int
         Of the random numbers.
     """
 
     numbers: Floats
+    rows: Floats
     key: int
 
 
@@ -119,24 +162,6 @@ class BondPaths:
     """Simple, per session."""
     yields: Floats
     """Annual fractions at the close."""
-
-
-@dataclass(frozen=True)
-class BondHistory:
-    """Bond returns computed from a yield series.
-
-    Attributes
-    ----------
-    dates : ndarray of datetime64[D], shape (T - 1,)
-    returns : ndarray, shape (T - 1,)
-        Simple, since the date before.
-    label : str
-        Says that this is a proxy; to be shown beside every result that uses it.
-    """
-
-    dates: Dates
-    returns: Floats
-    label: str = PROXY
 
 
 @checked_arguments
@@ -174,66 +199,131 @@ def bond_paths(bond: Bond, scenario: Scenario, equity: ArrayLike, *, seed: int, 
         raise DataError(f"`equity` has {risky[day, path]} on day {day} of path {path}; expected finite, above -1")
     if first_block < 0:
         raise DataError(f"`first_block` is {first_block}; expected 0 and more")
-    model = bond_model(bond, scenario, seed=seed)
+    numbers, key = _bond_constants(bond, scenario), np.uint64(_key(scenario, seed))
     returns, yields = np.empty(risky.shape), np.empty(risky.shape)
     block, bond_returns, level = (np.empty((risky.shape[0], LANES)) for _ in range(3))
     for first in range(0, risky.shape[1], LANES):
         block[:] = risky[:, first : first + LANES]
-        fill_bond_block(model.numbers, np.uint64(model.key), LANES * first_block + first, block, level, bond_returns)
+        fill_bond_block(numbers, key, LANES * first_block + first, block, level, bond_returns)
         returns[:, first : first + LANES] = bond_returns
         yields[:, first : first + LANES] = level
     return BondPaths(returns, yields)
 
 
 @checked_arguments
-def bond_model(bond: Bond, scenario: Scenario, *, seed: int) -> BondModel:
-    """Model of the bond of `bond_paths`, from which `quant.strategies.simulation.simulate` generates paths.
+def bond_model(
+    bond: Bond | BondIndex,
+    scenario: Scenario,
+    *,
+    seed: int,
+    equity: Floats | None = None,
+    bonds: Floats | None = None,
+    labelled: Flags | None = None,
+) -> BondModel:
+    """Model of a bond leg, from which `quant.strategies.simulation.simulate` generates paths.
 
     Parameters
     ----------
-    bond : Bond
+    bond : Bond or BondIndex
     scenario : Scenario
     seed : int
         Of the run, as for the equity.
+    equity, bonds : ndarray, shape (H,), optional
+        Daily simple returns of both legs on the same days, training data only: needed by the engines that draw days
+        of history (both bootstraps and the replay), of no effect under the others.
+    labelled : ndarray of bool, shape (H,), optional
+        As in `quant.worlds.paths.path_model`.
 
     Returns
     -------
     BondModel
+
+    Raises
+    ------
+    DataError
+        If an engine that draws days has no history of both legs, or the legs are the same series but for sign and
+        scale, so that no correlation can be given to them.
     """
+    numbers = _bond_constants(bond, scenario) if isinstance(bond, Bond) else _index_constants(bond, scenario)
+    rows = np.empty(0)
+    if scenario.engine in DRAWS_DAYS:
+        if equity is None or bonds is None or equity.shape != bonds.shape:
+            shapes = tuple(None if leg is None else leg.shape for leg in (equity, bonds))
+            raise DataError(
+                f"`equity` and `bonds` have shapes {shapes[0]} and {shapes[1]}; the engine {scenario.engine} draws "
+                "days of both, expected one shape (H,)"
+            )
+        rows = _correlated_rows(bond, scenario, equity, bonds, labelled)
+    return BondModel(numbers, rows, _key(scenario, seed))
+
+
+def _key(scenario: Scenario, seed: int) -> int:
     text = f"{seed}/{scenario.seed}/{scenario.name}/bond"
-    return BondModel(_constants(bond, scenario), int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little"))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
 
 
-def _constants(bond: Bond, scenario: Scenario) -> Floats:
+def _correlated_rows(
+    bond: Bond | BondIndex, scenario: Scenario, equity: Floats, bonds: Floats, labelled: Flags | None
+) -> Floats:
+    """Returns of the bond on the days of `path_model`'s history: its moments, and the scenario's correlation.
+
+    The part of the bond's days that the equity's do not explain stays in its day.
+    """
+    mean, deviation = scenario.mu / DAYS, scenario.sigma / math.sqrt(DAYS)
+    models = [path_model(scenario, seed=0, history=leg, labelled=labelled) for leg in (equity, bonds)]
+    first, second = ((model.history - mean) / deviation for model in models)
+    conditional = scenario.engine == "conditional_bootstrap"
+    weights = models[0].states[:, 2] if conditional else np.full(first.size, 1.0 / first.size)
+    together = math.fsum((weights * first * second).tolist())
+    apart = 1.0 - together * together
+    if apart < _LEAST_APART:
+        raise DataError(f"`bonds` have a correlation of {together:.6f} with `equity`; expected another asset")
+    rest = (second - together * first) / math.sqrt(apart)
+    rho = scenario.bond_correlation
+    shock = rho * first + math.sqrt(1.0 - rho * rho) * rest
+    return bond.mean_return / DAYS + bond.return_volatility / math.sqrt(DAYS) * shock
+
+
+def _shock_constants(scenario: Scenario) -> list[float]:
     mu, sigma = implied_moments(scenario)
     rho = scenario.bond_correlation
+    return [mu / DAYS, sigma / math.sqrt(DAYS), rho, math.sqrt(1.0 - rho * rho)]
+
+
+def _index_constants(index: BondIndex, scenario: Scenario) -> Floats:
+    moments = [index.mean_return / DAYS, index.return_volatility / math.sqrt(DAYS)]
+    return np.array([*_shock_constants(scenario), *moments])
+
+
+def _bond_constants(bond: Bond, scenario: Scenario) -> Floats:
     fade = exp(-bond.mean_reversion / DAYS)
     step = bond.volatility * math.sqrt((1.0 - fade * fade) / (2.0 * bond.mean_reversion))
     start = bond.level if bond.start is None else bond.start
     return np.array(
-        [
-            mu / DAYS,
-            sigma / math.sqrt(DAYS),
-            rho,
-            math.sqrt(1.0 - rho * rho),
-            bond.level,
-            fade,
-            step,
-            start,
-            bond.duration,
-            bond.convexity,
-        ]
+        [*_shock_constants(scenario), bond.level, fade, step, start, bond.duration, bond.convexity],
     )
 
 
 @compiled
 def fill_bond_block(numbers: Floats, key: Word, first_path: int, equity: Floats, yields: Floats, out: Floats) -> None:
-    """Bond returns into `out` and yields into `yields` of the 64 paths of `equity` from `first_path` on, (T, 64)."""
+    """Bond returns into `out` and yields into `yields` of the 64 paths of `equity` from `first_path` on, (T, 64).
+
+    An index has no yields; `yields` is then left alone.
+    """
     mean, deviation, rho, rest = numbers[0], numbers[1], numbers[2], numbers[3]
-    level, fade, step, start = numbers[4], numbers[5], numbers[6], numbers[7]
-    duration, convexity = numbers[8], numbers[9]
     words = np.empty((4, LANES), dtype=np.uint64)
     own = np.empty(LANES)
+    if numbers.size == INDEX_NUMBERS:
+        for t in range(out.shape[0]):
+            fill_words(t, first_path, key, words)
+            for j in range(LANES):
+                own[j] = normal(words[0, j])
+            for j in range(LANES):
+                shock = rest * own[j] + rho * (equity[t, j] - mean) / deviation
+                out[t, j] = max(numbers[4] + numbers[5] * shock, FLOOR)
+        return
+    level, fade, step, start = numbers[4], numbers[5], numbers[6], numbers[7]
+    duration, convexity = numbers[8], numbers[9]
     now = np.full(LANES, start)
     for t in range(out.shape[0]):
         fill_words(t, first_path, key, words)
@@ -245,101 +335,3 @@ def fill_bond_block(numbers: Floats, key: Word, first_path: int, equity: Floats,
             out[t, j] = now[j] / DAYS - duration * change + 0.5 * convexity * change * change
             now[j] += change
             yields[t, j] = now[j]
-
-
-@checked_arguments
-def bond_history(dates: ArrayLike, yields: ArrayLike, *, duration: float, convexity: float) -> BondHistory:
-    """Returns of a bond of constant duration from a series of its yields, labelled as a proxy.
-
-    Parameters
-    ----------
-    dates : array_like of datetime64[D], shape (T,)
-        Strictly increasing; of any frequency.
-    yields : array_like, shape (T,)
-        Annual fractions (0.05 is 5 percent), in [-0.05, 0.25].
-    duration, convexity : float
-        As of `Bond`; `par_duration` gives those of a par bond.
-
-    Returns
-    -------
-    BondHistory
-        From the second date on: the yield before for the days since (over 365), less duration times the change of the
-        yield, plus half the convexity times its square.
-
-    Raises
-    ------
-    DataError
-        If there are fewer than two yields, shapes differ, dates do not increase, a yield is not finite or out of
-        range (percent given for fractions, for instance), or no bond has this duration and convexity.
-
-    Examples
-    --------
-    >>> bond = bond_history(["2020-01-31", "2020-02-29"], [0.0365, 0.0360], duration=8.0, convexity=80.0)
-    >>> bond.returns.round(6).tolist()
-    [0.00691]
-    """
-    _check("duration", duration, 0.0, 50.0, open_below=True)
-    _check("convexity", convexity, duration * duration, 5_000.0)
-    days = np.asarray(dates, dtype="datetime64[D]")
-    y = np.ascontiguousarray(yields, dtype=np.float64)
-    if y.ndim != 1 or y.size < 2 or days.shape != y.shape:
-        raise DataError(f"`dates` {days.shape} and `yields` {y.shape} do not fit; expected one shape (T,), T > 1")
-    gaps = np.diff(days).astype(np.int64)
-    if np.isnat(days).any() or (gaps <= 0).any():
-        raise DataError("`dates` must be given and strictly increase")
-    inside = np.isfinite(y) & (y >= -0.05) & (y <= 0.25)
-    if not inside.all():
-        place = int(inside.argmin())
-        raise DataError(f"`yields` has {y[place]} on {days[place]}; expected fractions from -0.05 to 0.25")
-    change = np.diff(y)
-    returns = y[:-1] * gaps / YEAR - duration * change + 0.5 * convexity * change * change
-    return BondHistory(days[1:], returns)
-
-
-@checked_arguments
-def par_duration(yield_: float, years: int) -> tuple[float, float]:
-    """Modified duration and convexity of a bond at par that pays twice a year.
-
-    Parameters
-    ----------
-    yield_ : float
-        Annual, compounded twice a year, in [0, 0.25].
-    years : int
-        To maturity, in [1, 100].
-
-    Returns
-    -------
-    duration, convexity : float
-        Years, years squared.
-
-    Raises
-    ------
-    DataError
-        If an argument is out of its range.
-
-    References
-    ----------
-    Fabozzi, "Fixed Income Mathematics", chapters on price volatility.
-
-    Examples
-    --------
-    >>> [round(x, 3) for x in par_duration(0.05, 10)]
-    [7.795, 73.629]
-    """
-    _check("yield_", yield_, 0.0, 0.25)
-    _check("years", float(years), 1.0, 100.0)
-    half = 1.0 + 0.5 * yield_
-    discount, slope, curve = 1.0, 0.0, 0.0
-    periods = 2 * years
-    for k in range(1, periods + 1):
-        discount /= half
-        flow = (0.5 * yield_ + (1.0 if k == periods else 0.0)) * discount
-        slope += 0.5 * k * flow
-        curve += 0.25 * k * (k + 1) * flow
-    return slope / half, curve / (half * half)
-
-
-def _check(name: str, value: float, low: float, high: float, *, open_below: bool = False) -> None:
-    if not (low <= value <= high) or (open_below and value == low):
-        allowed = f"above {low:g}, at most {high:g}" if open_below else f"{low:g} to {high:g}"
-        raise DataError(f"`{name}` is {value!r}; expected {allowed}")

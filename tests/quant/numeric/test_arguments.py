@@ -29,7 +29,8 @@ from quant.risk.tails import tail_risk, value_at_risk
 from quant.volatility.garch import Garch, next_variance
 from quant.wealth.montecarlo import paths_for_error, simulate_wealth
 from quant.wealth.terms import AccountTerms
-from quant.worlds.bond import Bond, bond_history
+from quant.worlds.bond import Bond
+from quant.worlds.bond_proxy import bond_history
 from quant.worlds.calibration import implied_statistics
 from quant.worlds.joint import JointModel, joint_model, sample_joint
 from quant.worlds.regimes import market_state
