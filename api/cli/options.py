@@ -88,6 +88,15 @@ CashRate = Annotated[
     str | None,
     option("--cash-rate", "cash_rate_after", "Cash rate a year after the end of the bundled series", WHAT),
 ]
+Safe = Annotated[
+    str | None,
+    option(
+        "--safe",
+        "safe",
+        "Held beside the risky leg: cash, a bond index of the same prices (or NAME:ASSET), or yield:SERIES",
+        WHAT,
+    ),
+]
 
 TargetVol = Annotated[str | None, option("--target-vol", "mandate.target_volatility", "Annual volatility", MANDATE)]
 MinWeight = Annotated[str | None, option("--min-weight", "mandate.min_weight", "Smallest risky weight", MANDATE)]

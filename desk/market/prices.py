@@ -39,6 +39,16 @@ class VolatilityIndex:
     name: str
 
 
+@dataclass(frozen=True, eq=False)
+class SafeLeg:
+    """What is held beside the risky assets instead of cash, on the sessions of `Prices`, shape (T,)."""
+
+    name: str
+    levels: "Floats"
+    """Prices with coupons in them, or yields in percent a year."""
+    yields: bool
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prices:
     """Closes of N assets over T sessions, with the facts needed to interpret them.
@@ -66,6 +76,8 @@ class Prices:
     """The bars that the estimator `range` needs, if the source has them; no part of the digest."""
     volatility_index: VolatilityIndex | None = None
     """The index that the estimator `implied` needs, if a request names one; no part of the digest."""
+    safe: SafeLeg | None = None
+    """The safe leg that a request names; None for cash. No part of the digest."""
 
     def __post_init__(self) -> None:
         import numpy as np

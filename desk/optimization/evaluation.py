@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from desk.optimization.inputs.market_data import Market
+from desk.optimization.inputs.safe_leg import bond_of
 from desk.optimization.request import OptimizationRequest
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.arrays import Flags, Floats
@@ -15,6 +16,7 @@ from quant.numeric.moments import moments
 from quant.numeric.units import DAYS
 from quant.strategies.choices import InnerPortfolio, Rebalancing
 from quant.strategies.config import StrategyConfig
+from quant.strategies.constant_mixes import mix_weights
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.goal import GOAL_METRIC, GoalMetric
 from quant.strategies.history import History, Replay, rebalancing_days, replay, trained_constant
@@ -22,6 +24,7 @@ from quant.strategies.history_metrics import series_metrics, utility
 from quant.strategies.kernel import STATISTIC, STATISTICS
 from quant.strategies.objective import scenario_weights, scores
 from quant.strategies.own_benchmark import (
+    REFERENCE_MIXES,
     REFERENCE_WEIGHTS,
     benefits_by_path,
     with_benefits,
@@ -29,11 +32,12 @@ from quant.strategies.own_benchmark import (
 from quant.strategies.rules import Rules, lay_out
 from quant.strategies.simulation import Part, Simulation, evaluations, simulate, simulate_part
 from quant.strategies.trial import Trial
+from quant.worlds.bond import BondModel, bond_model
 from quant.worlds.paths import PathModel, path_model
 from quant.worlds.regimes import labels
 from quant.worlds.scenario import Scenario
 
-_HIGHEST_WEIGHT = 2.0
+HIGHEST_WEIGHT = 2.0
 """An own benchmark on history has at most this weight."""
 _SMALL_DEVIATION = 0.02
 """Mean distance of the daily weight from its mean below which a config keeps one weight: less than 1% or more than 99%
@@ -73,6 +77,22 @@ class World:
         history, labelled = self.training_days(scenario)
         return path_model(scenario, seed=self.request.seed, history=history, labelled=labelled)
 
+    def bond(self, scenario: Scenario) -> BondModel | None:
+        """Return the model of the safe leg of a scenario; None for cash."""
+        bond = self.market.bond
+        if bond is None:
+            return None
+        training = slice(0, self.market.train.stop)
+        equity, labelled = self.training_days(scenario)
+        return bond_model(
+            bond_of(bond, scenario, training),
+            scenario,
+            seed=self.request.seed,
+            equity=equity,
+            bonds=bond.returns[training],
+            labelled=labelled,
+        )
+
     def training_days(self, scenario: Scenario) -> tuple[Floats, Flags | None]:
         """Returns that a model may be fitted to, and which of them a conditional bootstrap draws."""
         history = self.market.asset[: self.market.train.stop]
@@ -91,8 +111,13 @@ class World:
 
     def with_references(self, configs: Sequence[StrategyConfig]) -> tuple[StrategyConfig, ...]:
         """The configs that a simulation accounts for: `configs` and, last, the constant weights of their benchmarks."""
-        weights = REFERENCE_WEIGHTS if self.compares else ()
-        return (*configs, *(self.constant(weight) for weight in weights))
+        return (*configs, *(self.constant(weight) for weight in self._reference_weights))
+
+    @property
+    def _reference_weights(self) -> tuple[float, ...]:
+        if not self.compares:
+            return ()
+        return REFERENCE_WEIGHTS if self.market.bond is None else REFERENCE_MIXES
 
     def rules(self, configs: Sequence[StrategyConfig], cost_factor: float = 1.0) -> Rules:
         return lay_out(
@@ -133,6 +158,7 @@ class World:
             lag=self.request.mandate.decision_lag,
             risk_aversion=self.request.mandate.risk_aversion,
             drawdown_limit=self.drawdown_limit,
+            bond=self.bond(scenario),
             first_block=first_block,
             keep_paths=keep_paths,
             keep_drawdowns=keep_drawdowns,
@@ -158,6 +184,7 @@ class World:
             lag=self.request.mandate.decision_lag,
             risk_aversion=self.request.mandate.risk_aversion,
             drawdown_limit=self.drawdown_limit,
+            bond=self.bond(scenario),
             first_block=first_block,
             workers=workers,
             cancelled=self.cancelled,
@@ -174,7 +201,7 @@ class World:
         """Metrics of `configs` from a simulation of `with_references`."""
         digests = [config.digest() for config in self.with_references(configs)]
         all_evaluations = evaluations(simulated, digests, scenario.name)
-        return with_benefits(all_evaluations, len(digests) - len(configs)) if self.compares else all_evaluations
+        return with_benefits(all_evaluations, self._reference_weights) if self.compares else all_evaluations
 
     def path_values(self, simulated: Simulation) -> Floats:
         """What a simulation of `with_references` kept of each path, shape (M, K, P).
@@ -184,9 +211,9 @@ class World:
         kept = simulated.by_path
         if not (self.compares and kept.size):
             return kept
-        references = len(self.with_references(()))
-        benefits = benefits_by_path(kept[0], simulated.mean[:, STATISTIC["volatility"]], references)
-        return np.concatenate([kept[:, :-references], benefits[None]])
+        weights = self._reference_weights
+        benefits = benefits_by_path(kept[0], simulated.mean[:, STATISTIC["volatility"]], weights)
+        return np.concatenate([kept[:, : -len(weights)], benefits[None]])
 
     def replay(
         self,
@@ -233,13 +260,29 @@ class World:
         """
         part = part or slice(self.market.train.start, self.market.validate.stop)
         end = max(part.stop, self.market.validate.stop)
-        asset = np.ascontiguousarray(self.replay([self.constant(1.0)], end=end).series[0, 0, part])
-        deviation = moments(asset).deviation
-        weights = [min(moments(column).deviation / deviation, _HIGHEST_WEIGHT) for column in returns.T]
+        weights = self.matching_weights([moments(column).deviation for column in returns.T], part)
         constants = {weight: self.constant(weight) for weight in weights}
         records = self.replay(list(constants.values()), end=end, cost_factor=cost_factor).series
         rows = dict(zip(constants, records[:, 0, part], strict=True))
         return np.column_stack([rows[weight] for weight in weights])
+
+    def matching_weights(self, deviations: Sequence[float], part: slice) -> list[float]:
+        """Constant weights whose daily excess returns have these deviations on the days of `part`.
+
+        With a bond as the other leg two mixes may have one volatility; the one of higher utility on training days
+        counts.
+        """
+        bond = self.market.bond is not None
+        nodes = REFERENCE_MIXES if bond else (1.0,)
+        end = max(part.stop, self.market.validate.stop)
+        records = self.replay([self.constant(weight) for weight in nodes], end=end).series[:, 0]
+        references = [moments(np.ascontiguousarray(record[part])).deviation for record in records]
+        if not bond:
+            return [min(deviation / references[0], HIGHEST_WEIGHT) for deviation in deviations]
+        gamma = self.request.mandate.risk_aversion
+        utilities = [utility(np.ascontiguousarray(record[self.market.train]), gamma) for record in records]
+        weights = mix_weights(deviations, references, utilities, weights=nodes, highest=HIGHEST_WEIGHT)
+        return [float(weight) for weight in weights]
 
     def on_history(
         self, config: StrategyConfig, series: Floats, part: slice, *, cost_factor: float = 1.0

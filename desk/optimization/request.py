@@ -14,6 +14,10 @@ from quant.strategies.search import off_grid, size
 from quant.worlds.scenario import BUILT_IN, Scenario
 
 MAX_PLANS = 3
+CASH = "cash"
+"""The safe leg of a request that names none."""
+YIELD = "yield:"
+"""Begins the name of a safe leg that is computed from yields."""
 
 
 LimitName: TypeAlias = Literal[
@@ -144,6 +148,17 @@ class OptimizationRequest(Frozen):
             "data set of the kind index, NAME:ASSET of one, or file:COLUMN of the price file",
         ),
     ] = None
+    safe: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=400,
+            exclude_if=lambda safe: safe == CASH,
+            description="What is held beside the risky leg: `cash`; a bond index, as an asset of the same prices or "
+            "NAME:ASSET of another data set, with coupons in its prices; or `yield:SERIES`, a ten-year par bond from "
+            "daily yields in percent a year (a data set of the kind index, NAME:ASSET of one, or file:COLUMN)",
+        ),
+    ] = CASH
     current_rule: StrategyConfig = CURRENT_RULE
     start: Annotated[
         tuple[StrategyConfig, ...],

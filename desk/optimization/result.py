@@ -110,7 +110,17 @@ class Finalist(Frozen):
 class Benchmark(Frozen):
     """A rule that every winner is compared with, on the same dates and costs."""
 
-    name: Literal["equity", "cash", "same_average_weight", "same_volatility", "sixty_forty_cash", "current_rule"]
+    name: Literal[
+        "equity",
+        "cash",
+        "bond",
+        "same_average_weight",
+        "same_volatility",
+        "sixty_forty_cash",
+        "sixty_forty",
+        "current_rule",
+    ]
+    """`bond` and `sixty_forty` stand in place of those with cash where the safe leg is a bond."""
     label: str
     config: StrategyConfig
     evaluations: tuple[Evaluation, ...]
@@ -244,6 +254,16 @@ class Crisis(Frozen):
     asset: float
 
 
+class SafeStep(Frozen):
+    """The bond's side of the next trade; it holds what the risky leg leaves."""
+
+    name: str
+    today_weight: float
+    current_rule_weight: float
+    next_trade: float
+    """Change of the bond's weight, as a fraction of wealth."""
+
+
 class NextStep(Frozen):
     """Today's weight and the next trade, against the current rule."""
 
@@ -253,6 +273,7 @@ class NextStep(Frozen):
     next_trade: float
     """Change of the risky weight, as a fraction of wealth."""
     next_rebalancing: str
+    safe: Annotated[SafeStep | None, Field(exclude_if=lambda step: step is None)] = None
 
 
 class Plotted(Frozen):

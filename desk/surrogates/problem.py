@@ -8,7 +8,7 @@ from desk.base.errors import InvalidInput
 from desk.market.bundled import cash_rates
 from desk.market.prices import PriceSource
 from desk.optimization.inputs.admission import complete_request
-from desk.optimization.request import OptimizationRequest
+from desk.optimization.request import CASH, OptimizationRequest
 from desk.surrogates.schemas import Problem
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def reject_prices_file(request: OptimizationRequest) -> None:
 
 async def complete(source: PriceSource, request: OptimizationRequest) -> CompletedRequest:
     """Raises `UserError` for a request that its prices cannot serve; loads them only if their facts are not enough."""
-    facts = None if request.prices_file is not None else await source.facts(request.universe)
+    alone = request.prices_file is None and request.safe == CASH  # a safe leg leaves out sessions that it lacks
+    facts = await source.facts(request.universe) if alone else None
     admitted_request = None if facts is None else complete_request(request, facts)
     if facts is not None and admitted_request is not None:
         return CompletedRequest(facts.digest, facts.digest, admitted_request, None)

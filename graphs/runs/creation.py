@@ -9,7 +9,7 @@ from desk.market.prices import facts_of
 from desk.optimization.durations import load_durations
 from desk.optimization.estimate import estimate
 from desk.optimization.repositories.ledger import Entries, save_ledger
-from desk.optimization.request import OptimizationRequest
+from desk.optimization.request import CASH, YIELD, OptimizationRequest
 from desk.runs.earlier_trials import earlier_entries
 from desk.runs.repository import Run
 from desk.runs.states import Transition
@@ -76,8 +76,13 @@ async def complete_request(dependencies: Dependencies, owner: str, request: Opti
         if request.volatility_index is not None:
             index = await source.at_version(request.volatility_index)
             request = request.model_copy(update={"volatility_index": index})
+        if ":" in request.safe:  # otherwise cash, or an asset of the universe
+            kind, series = (
+                (YIELD, request.safe.removeprefix(YIELD)) if request.safe.startswith(YIELD) else ("", request.safe)
+            )
+            request = request.model_copy(update={"safe": kind + await source.at_version(series)})
     completion = await complete(source, request)
-    if completion.prices is not None and request.prices_file is None:
+    if completion.prices is not None and request.prices_file is None and request.safe == CASH:
         await source.save_facts(request.universe, facts_of(completion.prices))
     return completion
 

@@ -6,7 +6,7 @@ from quant.numeric.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from quant.worlds.bond import Bond, BondIndex, BondModel, BondPaths, bond_model, bond_paths
-    from quant.worlds.bond_proxy import BondHistory, bond_history, par_duration
+    from quant.worlds.bond_proxy import BondHistory, bond_history, par_bond_history, par_duration
     from quant.worlds.calibration import (
         Calibration,
         ImpliedStatistics,
@@ -61,6 +61,7 @@ __all__ = [
     "joint_model",
     "labels",
     "market_state",
+    "par_bond_history",
     "par_duration",
     "path_model",
     "sample_joint",

@@ -68,6 +68,44 @@ def bond_history(dates: ArrayLike, yields: ArrayLike, *, duration: float, convex
     """
     require_within("duration", duration, 0.0, 50.0, open_below=True)
     require_within("convexity", convexity, duration * duration, 5_000.0)
+    days, y = _checked_yields(dates, yields)
+    return BondHistory(days[1:], _returns(days, y, duration, convexity))
+
+
+@checked_arguments
+def par_bond_history(dates: ArrayLike, yields: ArrayLike, *, years: int) -> BondHistory:
+    """Returns of a par bond of constant maturity, labelled as a proxy.
+
+    Parameters
+    ----------
+    dates, yields : array_like, shape (T,)
+        As for `bond_history`.
+    years : int
+        To maturity, in [1, 100]; each date exchanges the bond for one at par, of the duration and convexity of
+        `par_duration`.
+
+    Returns
+    -------
+    BondHistory
+
+    Raises
+    ------
+    DataError
+        As `bond_history`, and if `years` are out of their range.
+    """
+    require_within("years", float(years), 1.0, 100.0)
+    days, y = _checked_yields(dates, yields)
+    duration, convexity = _par_sensitivities(y[:-1], years)
+    return BondHistory(days[1:], _returns(days, y, duration, convexity))
+
+
+def _returns(days: Dates, y: Floats, duration: float | Floats, convexity: float | Floats) -> Floats:
+    change = np.diff(y)
+    carry = y[:-1] * np.diff(days).astype(np.int64) / YEAR
+    return carry - duration * change + 0.5 * convexity * change * change
+
+
+def _checked_yields(dates: ArrayLike, yields: ArrayLike) -> tuple[Dates, Floats]:
     days = np.asarray(dates, dtype="datetime64[D]")
     y = np.ascontiguousarray(yields, dtype=np.float64)
     if y.ndim != 1 or y.size < 2 or days.shape != y.shape:
@@ -79,9 +117,7 @@ def bond_history(dates: ArrayLike, yields: ArrayLike, *, duration: float, convex
     if not inside.all():
         place = int(inside.argmin())
         raise DataError(f"`yields` has {y[place]} on {days[place]}; expected fractions from -0.05 to 0.25")
-    change = np.diff(y)
-    returns = y[:-1] * gaps / YEAR - duration * change + 0.5 * convexity * change * change
-    return BondHistory(days[1:], returns)
+    return days, y
 
 
 @checked_arguments
@@ -91,7 +127,7 @@ def par_duration(yield_: float, years: int) -> tuple[float, float]:
     Parameters
     ----------
     yield_ : float
-        Annual, compounded twice a year, in [0, 0.25].
+        Annual, compounded twice a year, in [-0.05, 0.25].
     years : int
         To maturity, in [1, 100].
 
@@ -114,14 +150,20 @@ def par_duration(yield_: float, years: int) -> tuple[float, float]:
     >>> [round(x, 3) for x in par_duration(0.05, 10)]
     [7.795, 73.629]
     """
-    require_within("yield_", yield_, 0.0, 0.25)
+    require_within("yield_", yield_, -0.05, 0.25)
     require_within("years", float(years), 1.0, 100.0)
-    half = 1.0 + 0.5 * yield_
-    discount, slope, curve = 1.0, 0.0, 0.0
+    duration, convexity = _par_sensitivities(np.array([yield_]), years)
+    return float(duration[0]), float(convexity[0])
+
+
+def _par_sensitivities(y: Floats, years: int) -> tuple[Floats, Floats]:
+    """Modified duration and convexity of par bonds, shape (T,)."""
+    half = 1.0 + 0.5 * y
+    discount, slope, curve = np.ones(y.shape), np.zeros(y.shape), np.zeros(y.shape)
     periods = 2 * years
     for k in range(1, periods + 1):
-        discount /= half
-        flow = (0.5 * yield_ + (1.0 if k == periods else 0.0)) * discount
-        slope += 0.5 * k * flow
-        curve += 0.25 * k * (k + 1) * flow
+        discount = discount / half
+        flow = (0.5 * y + (1.0 if k == periods else 0.0)) * discount
+        slope = slope + 0.5 * k * flow
+        curve = curve + 0.25 * k * (k + 1) * flow
     return slope / half, curve / (half * half)

@@ -11,7 +11,7 @@ FOLDERS = ("quant", "desk", "tools", "prompts", "agents", "graphs", "api")
 ENTRIES = ("api.cli.commands", "api.http.routes", "tools")
 
 CALIBRATION = "the calibration of worlds on a data set of the user comes later"
-BOND = "the bond as the other leg of a strategy comes later"
+BOND = "yields on whole paths; the strategy kernel draws the bond block by block"
 OWN_RULE = "the published test of the highest Sharpe ratio; the verdict tests the search's own rule"
 KERNEL = "for one series; the strategy kernel computes the same day by day"
 
@@ -25,14 +25,9 @@ LIBRARY_ONLY = {
     "quant.volatility.garch.garch_volatility": KERNEL,
     "quant.wealth.montecarlo.Trajectory": "one path with its cash flows; the desk stores the closes of many",
     "quant.wealth.montecarlo.trajectory": "one path with its cash flows; the desk stores the closes of many",
-    "quant.worlds.bond.Bond": BOND,
-    "quant.worlds.bond_proxy.BondHistory": BOND,
-    "quant.worlds.bond.BondIndex": BOND,
     "quant.worlds.bond.BondPaths": BOND,
-    "quant.worlds.bond_proxy.bond_history": BOND,
-    "quant.worlds.bond.bond_model": BOND,
+    "quant.worlds.bond_proxy.bond_history": "for a stated duration; the desk exchanges its bond at par every day",
     "quant.worlds.bond.bond_paths": BOND,
-    "quant.worlds.bond_proxy.par_duration": BOND,
     "quant.worlds.calibration.Calibration": CALIBRATION,
     "quant.worlds.calibration.calibrate": CALIBRATION,
     "quant.worlds.calibration.empirical_scenario": CALIBRATION,

@@ -26,6 +26,8 @@ Examples:
 
     python -m api optimize --prices mine.csv --scenarios base_case,bear_market --paths 5000 --seed 7
 
+    python -m api optimize --prices legs.csv --safe BOND
+
     python -m api optimize --request request.json --trials 50
 
 Percentages are fractions: 10% is written 0.10. Results go to stdout, progress to stderr.
@@ -63,6 +65,7 @@ def optimize(
     calendar: options.Calendar = None,
     dividend_yield: options.DividendYield = None,
     cash_rate: options.CashRate = None,
+    safe: options.Safe = None,
     target_vol: options.TargetVol = None,
     min_weight: options.MinWeight = None,
     max_weight: options.MaxWeight = None,

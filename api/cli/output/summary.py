@@ -125,7 +125,15 @@ def _next(result: OptimizationResult) -> list[str]:
         return []
     return [
         f"{percent(n.today_weight)} on {n.as_of}, current rule {percent(n.current_rule_weight)}: "
-        f"{percent(n.next_trade, signed=True)} of wealth; next rebalancing {n.next_rebalancing}"
+        f"{percent(n.next_trade, signed=True)} of wealth; next rebalancing {n.next_rebalancing}",
+        *(
+            []
+            if n.safe is None
+            else [
+                f"{n.safe.name}: {percent(n.safe.today_weight)}, current rule {percent(n.safe.current_rule_weight)}: "
+                f"{percent(n.safe.next_trade, signed=True)} of wealth"
+            ]
+        ),
     ]
 
 

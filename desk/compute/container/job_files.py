@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from desk.base.code_version import code_version
 from desk.base.errors import UserError
-from desk.market.prices import Prices, Ranges, VolatilityIndex
+from desk.market.prices import Prices, Ranges, SafeLeg, VolatilityIndex
 from desk.optimization.jobs import SearchJob
 from quant.numeric.frozen import Frozen
 from quant.strategies.trial import Trial
@@ -178,6 +178,9 @@ def pack_prices(prices: Prices) -> bytes:
     if (index := prices.volatility_index) is not None:
         days["index_dates"], tables["index_values"] = index.dates, index.values
         description["index_name"] = index.name
+    if prices.safe is not None:
+        tables["safe_levels"] = prices.safe.levels
+        description["safe"] = (prices.safe.name, prices.safe.yields)
     metadata = np.frombuffer(json.dumps(description).encode(), dtype=np.uint8)
     arrays: dict[str, Any] = {name: days_.astype("<i8") for name, days_ in days.items()}
     arrays |= {name: table.astype("<f8") for name, table in tables.items()}
@@ -212,6 +215,9 @@ def unpack_prices(content: bytes, digest: str) -> Prices:
                     arrays["index_dates"].astype("datetime64[D]"), arrays["index_values"], description["index_name"]
                 )
                 if "index_dates" in arrays
+                else None,
+                safe=SafeLeg(description["safe"][0], arrays["safe_levels"], description["safe"][1])
+                if "safe" in description
                 else None,
             )
     except (*archive_errors, KeyError, ValueError, TypeError, AttributeError) as error:

@@ -87,7 +87,7 @@ class ShardPlanner:
         }
         content.update(json.dumps(description, sort_keys=True).encode())
         for history in market.histories.values():
-            for series in (history.returns, history.cash, history.legs, history.mix):
+            for series in (history.returns, history.cash, history.legs, history.mix, history.bonds):
                 content.update(np.ascontiguousarray(series, dtype="<f8").tobytes())
         return content.hexdigest()
 

@@ -14,9 +14,10 @@ from desk.market.bundled import cash_rates
 from desk.market.checks.prices import require_usable
 from desk.market.files.price_file import PriceFile
 from desk.market.prices import Prices, PriceSource
+from desk.optimization.inputs.safe_leg import MATURITY, BondData, bond_data, load_with_safe_leg
 from desk.optimization.inputs.splits import MIXES, check_mixes, resolve_mixes, split, warm_up_sessions
 from desk.optimization.inputs.volatilities import external_volatilities, load_volatility_index
-from desk.optimization.request import OptimizationRequest
+from desk.optimization.request import CASH, OptimizationRequest
 from quant.numeric.arrays import Dates, Floats
 from quant.numeric.elementary import log
 from quant.numeric.moments import moments
@@ -26,6 +27,7 @@ from quant.strategies.choices import InnerPortfolio
 from quant.strategies.history import History, build_history
 from quant.strategies.rules import ExternalKey
 from quant.volatility.garch import fit_garch
+from quant.worlds.bond_proxy import PROXY
 from quant.worlds.cash import accrual
 from quant.worlds.hidden_markov import fit_hidden_markov
 
@@ -63,6 +65,8 @@ class Market:
     rates_digest: str
     source: str
     caveats: tuple[str, ...]
+    bond: BondData | None = None
+    """The safe leg; None for cash."""
 
     @property
     def mixes(self) -> tuple[InnerPortfolio, ...]:
@@ -104,7 +108,14 @@ async def load_prices(prices: PriceSource, request: OptimizationRequest) -> Pric
     source = (
         prices if request.prices_file is None else PriceFile(Path(request.prices_file), price_index=request.price_index)
     )
-    loaded = await source.load(request.universe)
+    universe = request.universe
+    if request.prices_file is not None and ":" not in universe and universe != "file":
+        universe = f"file:{universe}"
+    if request.safe == CASH:
+        loaded = await source.load(universe)
+    else:
+        calendar = None if request.prices_file is None else request.calendar
+        loaded = await load_with_safe_leg(source, universe, request.safe, calendar=calendar)
     if request.current_rule.estimator != "implied" or request.volatility_index is None:
         return loaded
     return replace(loaded, volatility_index=await load_volatility_index(source, request.volatility_index))
@@ -112,7 +123,8 @@ async def load_prices(prices: PriceSource, request: OptimizationRequest) -> Pric
 
 def build_market(prices: Prices, request: OptimizationRequest) -> Market:
     calendar = prices.calendar if request.prices_file is None else request.calendar
-    report = require_usable(prices, None if calendar == "none" else calendar)
+    # the sessions that two legs share are no exchange's; those of each were checked
+    report = require_usable(prices, None if calendar == "none" or prices.safe is not None else calendar)
     returns = Returns.from_prices(prices.dates, prices.assets, prices.closes)
     values = returns.values + (request.dividend_yield / DAYS if prices.price_index else 0.0)
     rates = cash_rates()
@@ -127,12 +139,15 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
     mixes = _mixes(request, len(returns.assets))
     warm_up = warm_up_sessions(resolve_mixes(request, assets=len(returns.assets)))
     train, validate, holdout = split(returns.dates.size, warm_up)
+    bond = None if prices.safe is None else bond_data(prices)
+    bonds = np.empty(0) if bond is None else bond.returns
     return Market(
         dates=returns.dates,
         assets=returns.assets,
         histories={
             mix: replace(
                 build_history(returns.dates, values, cash, inner=mix, target=request.mandate.target_volatility),
+                bonds=bonds,
                 volatilities=volatilities,
             )
             for mix in mixes
@@ -147,14 +162,18 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
         rates_digest=rates.digest,
         source=prices.source,
         caveats=(*_caveats(prices, request, str(rates.months[-1])), *report.caveats),
+        bond=bond,
     )
 
 
 def _digest(prices: Prices, volatilities: Mapping[ExternalKey, Floats]) -> str:
-    """Digest of the closes, and of the volatilities that do not come from them."""
-    if not volatilities:
+    """Digest of the closes, of the safe leg, and of the volatilities that do not come from closes."""
+    if not volatilities and prices.safe is None:
         return prices.digest
     content = hashlib.sha256(prices.digest.encode())
+    if prices.safe is not None:
+        content.update(repr((prices.safe.name, prices.safe.yields)).encode())
+        content.update(prices.safe.levels.astype("<f8").tobytes())
     for key, series in volatilities.items():
         content.update(repr(key).encode() + series.astype("<f8").tobytes())
     return content.hexdigest()
@@ -176,6 +195,12 @@ def _caveats(prices: Prices, request: OptimizationRequest, last_month: str) -> l
         )
     elif request.prices_file:
         caveats.append("The price file is taken as total return: dividends are in it.")
+    if prices.safe is not None and prices.safe.yields:
+        caveats.append(
+            f"The safe leg is a {MATURITY}-year par bond computed from the yields {prices.safe.name}. {PROXY}."
+        )
+    elif prices.safe is not None:
+        caveats.append(f"The safe leg {prices.safe.name} is taken as total return: coupons are in its prices.")
     if "none" in (request.calendar, prices.calendar):
         caveats.append("No exchange calendar was looked at; a year counts as 252 sessions all the same.")
     if prices.currency != CASH_CURRENCY:

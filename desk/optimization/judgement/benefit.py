@@ -1,11 +1,11 @@
 """Benefit of the winner over another rule: paired on common paths, weighted over scenarios and history."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from desk.optimization.evaluation import World
+from desk.optimization.evaluation import HIGHEST_WEIGHT, World
 from desk.optimization.judgement.finalists import ScoreTable, fresh_block, variance
 from desk.optimization.result import Benefit
 from desk.scenarios.schemas import HISTORY
@@ -14,6 +14,8 @@ from quant.numeric.measured import Measured
 from quant.numeric.units import BASIS_POINTS, DAYS
 from quant.overfitting.predictive_ability import utility_contributions
 from quant.performance.mean_error import PARTS, mean_error, student_quantile
+from quant.strategies.constant_mixes import mix_weights
+from quant.strategies.evaluation import Evaluation
 
 _SMALL_SHARE = 1e-3
 """Share of the history in the total error below which the quantile is that of the normal law."""
@@ -42,15 +44,15 @@ def simulated_weights(weights: Mapping[str, float]) -> dict[str, float]:
     return {name: weight / total for name, weight in simulated.items()}
 
 
-def measure_timing(world: World, table: ScoreTable, winner: int, invested: int) -> dict[str, Measured]:
+def measure_timing(world: World, table: ScoreTable, winner: int, constants: Mapping[float, int]) -> dict[str, Measured]:
     """Utility of the winner minus that of the constant weight with its volatility in the same scenario.
 
-    `invested` is the index of the fully invested rule, whose volatility is that of a weight of 1.
+    `constants` are the indices of three rules of constant weight, from 0 to 1, by their weight.
     """
     timing: dict[str, Measured] = {}
     for scenario in world.request.scenarios:
-        pair = [table.evaluations[scenario.name][k].metrics.volatility.value for k in (winner, invested)]
-        matched = world.constant(min(pair[0] / pair[1], 2.0), table.configs[winner].rebalancing)
+        weight = _matched_weight(world, table.evaluations[scenario.name], winner, constants)
+        matched = world.constant(weight, table.configs[winner].rebalancing)
         simulated = world.simulate(
             [matched], scenario, first_block=fresh_block(world), keep_paths=True, keep_drawdowns=False
         )
@@ -59,6 +61,17 @@ def measure_timing(world: World, table: ScoreTable, winner: int, invested: int) 
             value=BASIS_POINTS * float(np.sum(gap)) / gap.size, error=BASIS_POINTS * math.sqrt(variance(gap) / gap.size)
         )
     return timing
+
+
+def _matched_weight(
+    world: World, evaluations: Sequence[Evaluation], winner: int, constants: Mapping[float, int]
+) -> float:
+    """Constant weight of the winner's volatility; with a bond, of two such mixes the one of higher utility."""
+    own, *volatilities = (evaluations[k].metrics.volatility.value for k in (winner, *constants.values()))
+    if world.market.bond is None:
+        return min(own / volatilities[-1], HIGHEST_WEIGHT)
+    utilities = [evaluations[k].metrics.utility.value for k in constants.values()]
+    return float(mix_weights([own], volatilities, utilities, weights=tuple(constants), highest=HIGHEST_WEIGHT)[0])
 
 
 def history_error(winner: Floats, benchmark: Floats, *, risk_aversion: float) -> float:

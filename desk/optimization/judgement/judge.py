@@ -46,6 +46,7 @@ from desk.optimization.result import (
     Manifest,
     NextStep,
     OptimizationResult,
+    SafeStep,
     ScenarioOutcome,
     Verdict,
 )
@@ -54,6 +55,7 @@ from desk.optimization.worlds import world_caveats
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.arrays import Floats
 from quant.numeric.measured import Measured
+from quant.numeric.moments import moments
 from quant.numeric.units import BASIS_POINTS
 from quant.strategies.config import SHAPES, StrategyConfig
 from quant.strategies.importance import main_effects
@@ -146,7 +148,9 @@ def _judge_winner(
     benchmark_table = score(world, configs, request.scenarios, keep="drawdowns")
     weights = weights_by_scenario(request.scenarios, [s.probability for s in request.scenarios])
     benchmark = benchmark_table.place(constant(matched))
-    timing = measure_timing(world, benchmark_table, 0, benchmark_table.place(constant(1.0)))
+    timing = measure_timing(
+        world, benchmark_table, 0, {weight: benchmark_table.place(constant(weight)) for weight in (0.0, 0.6, 1.0)}
+    )
     timing[HISTORY] = utility_difference(
         benchmark_table, 0, benchmark, {HISTORY: 1.0}
     )  # the weight is already matched on history
@@ -221,8 +225,14 @@ def _judge_winner(
 
 
 def matched_weight(world: World, config: StrategyConfig) -> float:
-    """Constant weight with the rebalancing and training volatility of `config`."""
+    """Constant weight with the rebalancing and training volatility of `config`.
+
+    With a bond as the other leg it is the mix of highest training utility at that volatility.
+    """
     train = world.market.train
+    if world.market.bond is not None:
+        record = np.ascontiguousarray(world.replay([config], end=train.stop).series[0, 0, train])
+        return world.matching_weights([moments(record).deviation], train)[0]
     target_volatility = float(world.replay([config], end=train.stop).statistics[0, STATISTIC["volatility"]])
     if target_volatility < _NO_VOLATILITY:
         return 0.0
@@ -237,12 +247,17 @@ def matched_weight(world: World, config: StrategyConfig) -> float:
 def _benchmark_rules(world: World, winner: Trial, matched: float) -> list[tuple[str, str, StrategyConfig]]:
     average = min(winner.train.metrics.average_weight.value, 2.0)
     constant = partial(world.constant, rebalancing=winner.config.rebalancing)
+    bond = world.market.bond
+    safe = (
+        [("sixty_forty_cash", "60/40 cash", constant(0.6)), ("cash", "Cash", constant(0.0))]
+        if bond is None
+        else [("sixty_forty", f"60/40 {bond.name}", constant(0.6)), ("bond", f"All in {bond.name}", constant(0.0))]
+    )
     return [
         ("same_volatility", "Constant weight of the same volatility", constant(matched)),
         ("same_average_weight", "Constant weight equal to the winner's average", constant(average)),
         ("equity", "Fully invested", constant(1.0)),
-        ("sixty_forty_cash", "60/40 cash", constant(0.6)),
-        ("cash", "Cash", constant(0.0)),
+        *safe,
         ("current_rule", "Current rule", world.request.current_rule),
     ]
 
@@ -317,6 +332,8 @@ def _next_step(world: World, winner: StrategyConfig) -> NextStep:
     """Weights after the last close; uses the latest prices, but evaluates nothing on the holdout."""
     following = world.market.dates.size
     weights = world.replay([winner, world.request.current_rule], end=following + 1).series[:, 1, following]
+    bond = world.market.bond
+    safe_weights = [max(1.0 - float(weight), 0.0) for weight in weights]
     period = {"daily": "the next session", "weekly": "the last session of the week"}.get(
         winner.rebalancing, f"the last session of the {winner.rebalancing.removesuffix('ly')}"
     )
@@ -326,6 +343,14 @@ def _next_step(world: World, winner: StrategyConfig) -> NextStep:
         current_rule_weight=float(weights[1]),
         next_trade=float(weights[0] - weights[1]),
         next_rebalancing=period,
+        safe=None
+        if bond is None
+        else SafeStep(
+            name=bond.name,
+            today_weight=safe_weights[0],
+            current_rule_weight=safe_weights[1],
+            next_trade=safe_weights[0] - safe_weights[1],
+        ),
     )
 
 

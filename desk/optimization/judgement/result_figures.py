@@ -260,6 +260,8 @@ _RULES = {
     "cash": "holding cash",
     "same_volatility": "rule of the same volatility",
     "sixty_forty_cash": "mix of equity and cash",
+    "bond": "holding the bond",
+    "sixty_forty": "mix of equity and bond",
 }
 
 
@@ -341,6 +343,19 @@ def _steps(result: OptimizationResult) -> Iterator[Figure]:
         "next_step.current_rule_weight",
     )
     yield from number_figures("next_trade", "next trade", step.next_trade, "weight", "next_step.next_trade")
+    if step.safe is not None:
+        source = "next_step.safe"
+        yield text_figure("safe_leg", "name of the bond", step.safe.name, f"{source}.name")
+        yield from number_figures(
+            "safe_today_weight",
+            "today's weight of the bond",
+            step.safe.today_weight,
+            "weight",
+            f"{source}.today_weight",
+        )
+        yield from number_figures(
+            "safe_next_trade", "next trade of the bond", step.safe.next_trade, "weight", f"{source}.next_trade"
+        )
 
 
 def _years(years: tuple[Year, ...]) -> Iterator[Figure]:

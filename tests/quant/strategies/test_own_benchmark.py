@@ -24,7 +24,7 @@ def test_a_quadratic_without_a_constant_is_exact(a: float, b: float, v: float) -
 
 def test_the_benefit_on_each_path_is_paired() -> None:
     utilities = np.array([[0.03, 0.05], [0.02, 0.04], [0.01, 0.02], [0.015, 0.035]])
-    benefits = benefits_by_path(utilities, np.array([0.1, 0.2, 0.1, 0.2]), 2)
+    benefits = benefits_by_path(utilities, np.array([0.1, 0.2, 0.1, 0.2]), (0.5, 1.0))
     np.testing.assert_allclose(benefits, [[0.02, 0.03], [0.005, 0.005]], atol=1e-15)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from quant.numeric.errors import DataError
-from quant.worlds.bond_proxy import PROXY, bond_history, par_duration
+from quant.worlds.bond_proxy import PROXY, bond_history, par_bond_history, par_duration
 
 
 def price(coupon: float, yield_: float, years: float) -> float:
@@ -40,6 +40,20 @@ def test_the_proxy_reprices_a_bond() -> None:
         y = yields[k + 1]
         dirty = price(yields[k], y, 20) * (1.0 + y / 2.0) ** (2.0 * days / 365.0)
         assert proxy.returns[0] == pytest.approx(dirty - 1.0, abs=8e-4)
+
+
+def test_a_bond_of_constant_maturity_is_exchanged_at_par_every_day() -> None:
+    """Negative yields too; a series of one-day proxies, each with the sensitivities of its own yield."""
+    dates = np.array(["2020-03-05", "2020-03-06", "2020-03-09", "2020-03-10"], dtype="datetime64[D]")
+    yields = np.array([0.010, 0.002, -0.004, 0.001])
+    whole = par_bond_history(dates, yields, years=10)
+    for k in range(3):
+        duration, convexity = par_duration(float(yields[k]), 10)
+        day = bond_history(dates[k : k + 2], yields[k : k + 2], duration=duration, convexity=convexity)
+        assert whole.returns[k] == pytest.approx(day.returns[0], rel=1e-12)
+    assert whole.label == PROXY
+    with pytest.raises(DataError, match="`years` is 0"):
+        par_bond_history(dates, yields, years=0)
 
 
 def test_moodys_yields_make_a_century_of_proxy_returns() -> None:
@@ -83,7 +97,7 @@ def test_a_proxy_refuses_by_name(changes: dict[str, Any], message: str) -> None:
         bond_history(arguments.pop("dates"), arguments.pop("yields"), **arguments)
 
 
-@pytest.mark.parametrize(("yield_", "years", "name"), [(-0.01, 10, "yield_"), (5.0, 10, "yield_"), (0.05, 0, "years")])
+@pytest.mark.parametrize(("yield_", "years", "name"), [(-0.06, 10, "yield_"), (5.0, 10, "yield_"), (0.05, 0, "years")])
 def test_a_par_bond_refuses_by_name(yield_: float, years: int, name: str) -> None:
     with pytest.raises(DataError, match=f"`{name}` is"):
         par_duration(yield_, years)

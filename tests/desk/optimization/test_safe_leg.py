@@ -1,0 +1,255 @@
+"""A bond as the safe leg of a request: loading, common sessions, the market, evaluations and the result."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from desk.base.errors import InvalidInput
+from desk.compute.container.job_files import pack_prices, unpack_prices
+from desk.market.price_facts import PriceFacts
+from desk.market.prices import Prices
+from desk.optimization.evaluation import World
+from desk.optimization.inputs.market_data import build_market, load_prices
+from desk.optimization.judgement.judge import matched_weight
+from desk.optimization.request import OptimizationRequest
+from quant.strategies.config import StrategyConfig
+from quant.worlds.bond_proxy import par_bond_history
+from quant.worlds.scenario import BUILT_IN
+
+MONTHLY = StrategyConfig(weight_function="inverse_vol", lookback_days=63, rebalancing="monthly")
+SMALL = BUILT_IN[0].model_copy(update={"paths": 128, "years": 1})
+
+
+@dataclass(frozen=True)
+class FixedPrices:
+    """Universes by name; `name:A,B` selects assets."""
+
+    tables: dict[str, Prices]
+
+    async def universes(self) -> tuple[str, ...]:
+        return tuple(self.tables)
+
+    async def facts(self, universe: str) -> PriceFacts | None:
+        return None
+
+    async def load(self, universe: str) -> Prices:
+        name, _, assets = universe.partition(":")
+        return self.tables[name].select(assets.split(",")) if assets else self.tables[name]
+
+    async def load_index(self, universe: str) -> Prices:
+        return await self.load(universe)
+
+
+def bond_closes(prices: Prices) -> np.ndarray:
+    """A bond that gains a little where the index falls."""
+    equity = prices.closes[1:, 0] / prices.closes[:-1, 0] - 1.0
+    own = 0.004 * np.random.default_rng(0).standard_normal(equity.size)
+    return 100.0 * np.cumprod(np.concatenate([[1.0], 1.0002 + own - 0.08 * equity]))
+
+
+@pytest.fixture(scope="module")
+def legs(prices: Prices) -> Prices:
+    """One data set of an index and a bond."""
+    closes = np.column_stack([prices.closes[:, 0], bond_closes(prices)])
+    return replace(prices, assets=("EQ", "BOND"), closes=closes, price_index=False)
+
+
+@pytest.fixture(scope="module")
+def yields(prices: Prices) -> Prices:
+    """Daily yields in percent, below zero now and then."""
+    steps = np.random.default_rng(1).normal(0.0, 0.06, prices.dates.size)
+    levels = 1.5 + np.cumsum(steps - 0.004 * np.cumsum(steps) / np.sqrt(np.arange(1, steps.size + 1)))
+    return replace(prices, assets=("Y10",), closes=np.clip(levels, -0.8, 12.0)[:, None], price_index=False)
+
+
+@pytest.fixture(scope="module")
+def market_of(legs, make_request):
+    def build(**changes):
+        request = make_request(**{"universe": "mine", "scenarios": (SMALL,), "safe": "BOND"} | changes)
+        return World(build_market(asyncio.run(load_prices(FixedPrices({"mine": legs}), request)), request), request)
+
+    return build
+
+
+def load(tables: dict[str, Prices], **changes) -> Prices:
+    return asyncio.run(
+        load_prices(FixedPrices(tables), OptimizationRequest.model_validate({"universe": "mine"} | changes))
+    )
+
+
+def test_a_request_for_cash_is_the_one_that_it_was() -> None:
+    assert "safe" not in OptimizationRequest().model_dump()
+    assert OptimizationRequest(safe="cash").content_digest() == OptimizationRequest().content_digest()
+    named = OptimizationRequest(safe="BOND")
+    assert OptimizationRequest.model_validate(named.model_dump()) == named
+    assert named.content_digest() != OptimizationRequest().content_digest()
+
+
+@pytest.mark.parametrize("universe", ["mine", "mine:EQ", "mine:EQ,BOND"])
+def test_the_bond_is_no_risky_asset(legs, universe) -> None:
+    loaded = load({"mine": legs}, universe=universe, safe="BOND")
+    assert loaded.assets == ("EQ",)
+    assert loaded.safe is not None
+    assert loaded.safe.name == "BOND"
+    np.testing.assert_array_equal(loaded.safe.levels, legs.closes[:, 1])
+
+
+def test_only_common_sessions_of_two_data_sets_stay(prices, legs) -> None:
+    keep = np.ones(prices.dates.size, dtype=bool)
+    keep[[500, 900]] = False
+    bond = replace(
+        legs, dates=legs.dates[keep][3:], assets=("X", "BOND"), closes=legs.closes[keep][3:], calendar="XLON"
+    )
+    loaded = load({"mine": prices, "bonds": bond}, safe="bonds:BOND")
+    np.testing.assert_array_equal(loaded.dates, prices.dates[keep][3:])
+    assert loaded.safe is not None
+    np.testing.assert_array_equal(loaded.safe.levels, legs.closes[keep, 1][3:])
+    assert "2 sessions without BOND are left out" in loaded.notes
+    build_market(loaded, OptimizationRequest(universe="mine", safe="bonds:BOND"))
+
+
+def test_a_file_of_two_columns_is_an_index_and_a_bond(legs, tmp_path: Path) -> None:
+    rows = [f"{day},{a!r},{b!r}" for day, (a, b) in zip(legs.dates, legs.closes.tolist(), strict=True)]
+    path = tmp_path / "legs.csv"
+    path.write_text("\n".join(["date,EQ,BOND", *rows]), encoding="utf-8")
+    for universe in ("file", "EQ", "file:EQ"):
+        loaded = load({}, universe=universe, prices_file=str(path), safe="BOND")
+        assert loaded.assets == ("EQ",)
+        assert loaded.safe is not None
+        np.testing.assert_array_equal(loaded.safe.levels, legs.closes[:, 1])
+
+
+@pytest.mark.parametrize(
+    ("safe", "reason"),
+    [
+        ("OTHER", "OTHER is not in"),
+        ("mine:EQ,BOND", "it names 2 series"),
+        ("euro:BOND", "it is in EUR, the prices in USD"),
+        ("only:BOND", "BOND is the only asset"),
+        ("yield:monthly", "31 days apart, and a daily history needs daily yields"),
+        ("yield:fractions", "yields lie between -5 and 25 percent"),
+        ("yield:", "it names 0 series"),
+    ],
+)
+def test_what_is_no_safe_leg_is_refused(legs, yields, safe, reason) -> None:
+    tables = {
+        "mine": legs,
+        "euro": replace(legs, currency="EUR"),
+        "only": legs.select(["BOND"]),
+        "monthly": replace(yields, dates=np.arange("1990-01", "2000-01", dtype="M8[M]"), closes=yields.closes[:120]),
+        "fractions": replace(yields, closes=yields.closes * 100.0),
+    }
+    universe, _, safe = ("only", "", "BOND") if safe == "only:BOND" else ("mine", "", safe)
+    with pytest.raises(InvalidInput, match=reason):
+        load(tables, universe=universe, safe=safe)
+
+
+def test_yields_are_a_par_bond_of_ten_years(prices, yields) -> None:
+    loaded = load({"mine": prices, "yields": yields}, safe="yield:yields")
+    market = build_market(loaded, OptimizationRequest(universe="mine", safe="yield:yields"))
+    assert market.bond is not None
+    expected = par_bond_history(prices.dates, yields.closes[:, 0] / 100.0, years=10).returns
+    np.testing.assert_array_equal(market.bond.returns, expected)
+    assert any("10-year par bond computed from the yields Y10. A proxy" in caveat for caveat in market.caveats)
+    request = OptimizationRequest(universe="mine", safe="yield:yields", scenarios=(SMALL,))
+    (evaluation,) = World(market, request).evaluate(
+        [StrategyConfig(weight_function="constant", constant_weight=0.0)], SMALL
+    )
+    volatility = expected[: market.train.stop].std() * 252**0.5
+    assert evaluation.metrics.volatility.value == pytest.approx(volatility, rel=0.05)
+
+
+def test_another_bond_is_another_data_set_and_other_prices_of_it_too(legs, make_request) -> None:
+    request = make_request(safe="BOND")
+    digests = []
+    for factor in (1.0, 1.0001):
+        closes = legs.closes.copy()
+        closes[500, 1] *= factor
+        loaded = load({"mine": replace(legs, closes=closes)}, safe="BOND")
+        market = build_market(loaded, request)
+        assert market.prices_digest == load({"mine": legs.select(["EQ"])}).digest
+        digests.append(market.data_digest)
+    assert digests[0] != digests[1]
+
+
+def test_history_holds_the_bond_with_what_the_rule_leaves(market_of, legs) -> None:
+    world = market_of()
+    part = world.market.train
+    mix = world.constant(0.6, "daily")
+    record = world.replay([mix]).series[0, :, part]
+    returns = legs.closes[1:] / legs.closes[:-1] - 1.0
+    gross = 0.6 * returns[part, 0] + 0.4 * returns[part, 1] - world.market.cash[part]
+    drift = np.abs(returns[part, 0] - returns[part, 1]) * 0.24
+    costs = 2.0 * drift * world.request.mandate.transaction_cost_bps / 10_000
+    np.testing.assert_allclose(record[0][1:], (gross - costs)[1:], atol=2e-6)
+
+
+def test_the_correlation_of_a_scenario_counts(market_of) -> None:
+    world = market_of()
+    mix = world.constant(0.6)
+    volatilities = [
+        world.evaluate([mix], SMALL.model_copy(update={"bond_correlation": rho}))[0].metrics.volatility.value
+        for rho in (-0.4, 0.0, 0.4)
+    ]
+    assert volatilities == sorted(volatilities)
+    assert volatilities[2] - volatilities[0] > 0.01
+
+
+@pytest.mark.parametrize("engine", ["bootstrap", "conditional_bootstrap", "replay"])
+def test_drawn_days_of_the_bond_are_training_days(market_of, legs, bend_prices, engine) -> None:
+    scenario = SMALL.model_copy(update={"engine": engine})
+    world = market_of(scenarios=(scenario,))
+    bent = bend_prices(legs, world.market.train.stop + 1)
+    other = build_market(load({"mine": bent}, safe="BOND"), world.request)
+    first, second = (World(market, world.request).bond(scenario) for market in (world.market, other))
+    assert first is not None
+    assert second is not None
+    assert first.rows.size > 0
+    np.testing.assert_array_equal(first.rows, second.rows)
+
+
+def test_a_constant_mix_is_its_own_benchmark(market_of) -> None:
+    """In simulated worlds and on history; the bond alone is not, where another mix of its volatility is better."""
+    world = market_of(goal="benefit")
+    mixes = [world.constant(weight) for weight in (0.4, 0.6, 1.0)]
+    for evaluation in world.evaluate(mixes, SMALL):
+        assert evaluation.metrics.benefit is not None
+        assert abs(evaluation.metrics.benefit.value) < 2e-4
+    part = world.market.train
+    for config, record in zip(mixes, world.replay(mixes).series, strict=True):
+        metrics = world.on_history(config, record, part).metrics
+        assert metrics.benefit is not None
+        assert abs(metrics.benefit.value) < 2e-4
+        assert matched_weight(world, config) == pytest.approx(config.constant_weight, abs=0.01)
+    alone = world.constant(0.0)
+    metrics = world.on_history(alone, world.replay([alone]).series[0], part).metrics
+    assert metrics.benefit is not None
+    assert metrics.benefit.value < -0.005
+    assert 0.2 < matched_weight(world, alone) < 0.6
+
+
+def test_a_remote_machine_gets_the_bond(legs) -> None:
+    loaded = load({"mine": legs}, safe="BOND")
+    unpacked = unpack_prices(pack_prices(loaded), loaded.digest)
+    assert unpacked.safe is not None
+    assert loaded.safe is not None
+    assert (unpacked.safe.name, unpacked.safe.yields) == ("BOND", False)
+    np.testing.assert_array_equal(unpacked.safe.levels, loaded.safe.levels)
+
+
+def test_the_result_names_both_legs(market_of, execute_search, judge_search) -> None:
+    result = judge_search(execute_search(market_of(trials=10))).result
+    labels = {benchmark.name: benchmark.label for benchmark in result.benchmarks}
+    assert labels["sixty_forty"] == "60/40 BOND"
+    assert labels["bond"] == "All in BOND"
+    assert not {"cash", "sixty_forty_cash"} & set(labels)
+    step = result.next_step
+    assert step is not None
+    assert step.safe is not None
+    assert step.safe.name == "BOND"
+    assert step.today_weight + step.safe.today_weight == pytest.approx(1.0)
+    assert step.safe.next_trade == pytest.approx(-step.next_trade)
+    assert {"safe_leg", "safe_today_weight", "safe_next_trade"} <= {figure.id for figure in result.figures}
