@@ -17,13 +17,13 @@ async def report(
 ) -> str:
     """The report as one HTML page; `created_at` is its date, by default now."""
     from desk.optimization.holdout import load_holdout
-    from desk.optimization.reading.charts import History
+    from desk.optimization.reading.charts import History, history_rows
     from desk.optimization.repositories.trial_repository import load_series
 
     holdout = await load_holdout(store, owner, run)
     history = None
     if result.history_series is not None:
-        rows = await load_series(store, owner, result.history_series, rows=len(History._fields))
+        rows = await load_series(store, owner, result.history_series, rows=history_rows(result))
         history = History(*rows)
 
     def render_report() -> str:

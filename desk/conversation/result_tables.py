@@ -251,6 +251,9 @@ _NEXT = _rows(
         "today_weight": "Weight of the winner",
         "today_current_rule_weight": "Weight of the current rule",
         "next_trade": "Next trade, as a share of wealth",
+        "safe_leg": "The bond",
+        "safe_today_weight": "Weight of the bond",
+        "safe_next_trade": "Next trade of the bond, as a share of wealth",
     },
 )
 _ALTERNATIVE = _rows(

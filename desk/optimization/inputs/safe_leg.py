@@ -1,11 +1,13 @@
 """Loads the safe leg of a request beside its prices: another asset, or a bond computed from yields."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from desk.base.errors import InvalidInput
+from desk.base.text import spaced
 from desk.market.checks.prices import require_usable
 from desk.market.prices import Prices, PriceSource, SafeLeg
 from desk.market.universe import split_universe
@@ -54,7 +56,7 @@ def bond_of(bond: BondData, scenario: Scenario, training: slice) -> Bond | BondI
 
     The historical mean of one falling or rising yield is too noisy to be believed.
     """
-    volatility = moments(np.ascontiguousarray(bond.returns[training])).deviation * math.sqrt(DAYS)
+    volatility = _volatility(bond, training)
     mean = scenario.cash_rate + BASE_SHARPE * volatility
     if bond.yields.size == 0:
         return BondIndex(mean_return=mean, return_volatility=volatility)
@@ -63,6 +65,23 @@ def bond_of(bond: BondData, scenario: Scenario, training: slice) -> Bond | BondI
     change = volatility / duration
     level = mean - 0.5 * convexity * change * change
     return Bond(duration=duration, convexity=convexity, level=level, volatility=change)
+
+
+def _volatility(bond: BondData, training: slice) -> float:
+    return moments(np.ascontiguousarray(bond.returns[training])).deviation * math.sqrt(DAYS)
+
+
+def describe_safe_leg(bond: BondData | None, scenarios: Sequence[Scenario], training: slice) -> str:
+    """What simulated worlds assume about the safe leg, as a sentence."""
+    if bond is None:
+        return "With a cash leg the equity-bond correlation of a scenario has no effect."
+    correlations = ", ".join(f"{spaced(s.name)} {s.bond_correlation:+.1f}" for s in scenarios)
+    volatility = _volatility(bond, training)
+    return (
+        f"In every world {bond.name} has the volatility of its training days, {volatility:.1%} a year, and a Sharpe "
+        f"ratio of {BASE_SHARPE:g}, which is an assumption. Its correlation with the risky leg is: "
+        f"{correlations}."
+    )
 
 
 async def load_with_safe_leg(source: PriceSource, universe: str, safe: str, *, calendar: str | None = None) -> Prices:

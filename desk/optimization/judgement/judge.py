@@ -11,6 +11,7 @@ from desk.base.code_version import code_version
 from desk.optimization.answers import Decision, MarketView
 from desk.optimization.caution_messages import CAUTIONS
 from desk.optimization.evaluation import World, objectives
+from desk.optimization.inputs.safe_leg import describe_safe_leg
 from desk.optimization.judgement.benefit import history_error, measure_benefit, measure_timing, utility_difference
 from desk.optimization.judgement.cautions import find_cautions
 from desk.optimization.judgement.finalists import (
@@ -87,7 +88,7 @@ _SEARCH_PARAMETERS = (
 
 @dataclass(frozen=True)
 class Judgement:
-    """The result, and the array behind its `history_series`, shape (7, T)."""
+    """The result, and the array behind its `history_series`, shape (7, T); (8, T) with a bond."""
 
     result: OptimizationResult
     history: Floats | None
@@ -194,6 +195,7 @@ def _judge_winner(
             replay[:2, 1],
             world.market.cash[part],
             world.market.dates[part].astype("datetime64[D]").astype(np.float64),
+            *([] if world.market.bond is None else [world.market.bond.returns[part]]),
         ]
     )
     return {
@@ -449,5 +451,5 @@ def _caveats(world: World) -> list[str]:
     if len(world.market.assets) > 1:
         caveats.append("In simulations the mix of assets is one risky leg; only the history holds them one by one.")
     caveats.extend(world_caveats(request.scenarios, request.worlds_base))
-    caveats.append("With a cash leg the equity-bond correlation of a scenario has no effect.")
+    caveats.append(describe_safe_leg(world.market.bond, request.scenarios, slice(0, world.market.train.stop)))
     return [*caveats, *world.market.caveats]

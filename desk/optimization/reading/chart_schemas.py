@@ -109,6 +109,10 @@ class Weights(Frozen):
     dates: tuple[str, ...]
     strategy: tuple[float, ...]
     constant_weight: tuple[float, ...]
+    safe: Annotated[
+        tuple[float, ...] | None,
+        Field(exclude_if=lambda weights: weights is None, description="Of the strategy in a bond; absent for cash"),
+    ] = None
     rebalances: tuple[Rebalance, ...]
     rebalance_count: int = Field(description="All of them; `rebalances` holds at most as many as points were asked for")
     phases: tuple[Period, ...] = Field(description="Bull and bear markets by the rule of a fifth, as they became known")

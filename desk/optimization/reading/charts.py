@@ -9,7 +9,7 @@ import numpy as np
 from desk.optimization.judgement.plotted_trials import evaluations_by_scenario
 from desk.optimization.reading import chart_schemas as charts
 from desk.optimization.reading.chart_schemas import ChartName, Charts, Provenance
-from desk.optimization.request import OptimizationRequest
+from desk.optimization.request import CASH, OptimizationRequest
 from desk.optimization.result import OptimizationResult, Plotted
 from quant.numeric.arrays import Dates, Flags, Floats, Ints
 from quant.numeric.units import DAYS
@@ -48,6 +48,8 @@ class History(NamedTuple):
     benchmark_weight: Floats
     cash: Floats
     days: Floats
+    safe: Floats | None = None
+    """Returns of the safe leg; None for cash."""
 
     def dates(self) -> Dates:
         return self.days.astype(np.int64).astype("datetime64[D]")
@@ -59,6 +61,11 @@ class History(NamedTuple):
     def drawdown(self, excess: Floats) -> Floats:
         """Drawdown of wealth, cash included; not negative."""
         return drawdowns(self.total(excess))
+
+
+def history_rows(result: OptimizationResult) -> int:
+    """Number of rows of the historical series of `result`."""
+    return len(History._fields) - (result.manifest.request.safe == CASH)
 
 
 class ChartData(NamedTuple):
@@ -231,6 +238,7 @@ def _weights(material: ChartData) -> charts.Weights | None:
         dates=_days(dates[rows]),
         strategy=_floats(history.winner_weight[rows]),
         constant_weight=_floats(history.benchmark_weight[rows]),
+        safe=None if history.safe is None else _floats(np.maximum(1.0 - history.winner_weight[rows], 0.0)),
         rebalances=tuple(
             charts.Rebalance(
                 date=str(dates[t]),
@@ -250,7 +258,8 @@ def _drifted(history: History) -> Floats:
     weight, cash = history.winner_weight, history.cash
     is_invested = weight > 0.0
     grown = 1.0 + cash + history.winner
-    return np.where(is_invested, (weight * (1.0 + cash) + history.winner) / grown, 0.0)
+    lent = 0.0 if history.safe is None else np.maximum(1.0 - weight, 0.0) * (history.safe - cash)
+    return np.where(is_invested, (weight * (1.0 + cash) + history.winner - lent) / grown, 0.0)
 
 
 def _trades(history: History, frequency: int) -> Ints:

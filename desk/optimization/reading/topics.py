@@ -142,6 +142,11 @@ def _next_trade(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: AR
         "The risky weight of the current rule that day is {{today_current_rule_weight}}, so the next trade is "
         "{{next_trade}} of wealth."
     )
+    if "safe_leg" in ids:
+        yield (
+            "The rest is held in {{safe_leg}}: today's weight of the bond is {{safe_today_weight}}, and the next trade "
+            "of the bond is {{safe_next_trade}} of wealth."
+        )
     yield "That is what the rule says, not an order: nothing is traded here."
 
 

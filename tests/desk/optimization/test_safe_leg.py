@@ -14,6 +14,8 @@ from desk.market.prices import Prices
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market, load_prices
 from desk.optimization.judgement.judge import matched_weight
+from desk.optimization.reading.chart_schemas import Provenance
+from desk.optimization.reading.charts import ChartData, History, build_charts, history_rows
 from desk.optimization.request import OptimizationRequest
 from quant.strategies.config import StrategyConfig
 from quant.worlds.bond_proxy import par_bond_history
@@ -240,8 +242,37 @@ def test_a_remote_machine_gets_the_bond(legs) -> None:
     np.testing.assert_array_equal(unpacked.safe.levels, loaded.safe.levels)
 
 
-def test_the_result_names_both_legs(market_of, execute_search, judge_search) -> None:
-    result = judge_search(execute_search(market_of(trials=10))).result
+@pytest.fixture(scope="module")
+def judgement_with_bond(market_of, execute_search, judge_search):
+    return judge_search(execute_search(market_of(trials=10)))
+
+
+def test_the_weight_before_a_trade_has_drifted_with_both_legs(judgement_with_bond) -> None:
+    result = judgement_with_bond.result
+    history = History(*judgement_with_bond.history)
+    assert len(history) == history_rows(result) == 8
+    assert history.safe is not None
+    request = result.manifest.request
+    material = ChartData(request, (), result.trials, result, history, 5_000)
+    provenance = Provenance(job="r1", as_of="2022-12-28", data_version="d", code_version="c", result_digest="r")
+    weights = build_charts(material, provenance, only="weights").weights
+    assert weights is not None
+    assert weights.safe is not None
+    np.testing.assert_allclose(np.add(weights.strategy, weights.safe), 1.0, atol=1e-5)
+    dates = history.dates()
+    assert weights.rebalance_count > 20
+    for trade in weights.rebalances:
+        day = int(np.searchsorted(dates, np.datetime64(trade.date)))
+        held = history.winner_weight[day]
+        risky = held * (1.0 + history.asset[day] + history.cash[day])
+        bond = (1.0 - held) * (1.0 + history.safe[day])
+        assert trade.before == pytest.approx(risky / (risky + bond), abs=2e-4)
+
+
+def test_the_result_names_both_legs(judgement_with_bond) -> None:
+    result = judgement_with_bond.result
+    assert any("BOND has the volatility of its training days" in caveat for caveat in result.caveats)
+    assert not any("With a cash leg" in caveat for caveat in result.caveats)
     labels = {benchmark.name: benchmark.label for benchmark in result.benchmarks}
     assert labels["sixty_forty"] == "60/40 BOND"
     assert labels["bond"] == "All in BOND"
