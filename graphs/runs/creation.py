@@ -6,6 +6,7 @@ from desk.base.code_version import code_version
 from desk.base.errors import UserError
 from desk.base.owners import register_owner
 from desk.market.prices import facts_of
+from desk.market.universe import split_universe
 from desk.optimization.durations import load_durations
 from desk.optimization.estimate import estimate
 from desk.optimization.repositories.ledger import Entries, save_ledger
@@ -64,7 +65,12 @@ async def new_run(
 async def prepare_request(dependencies: Dependencies, owner: str, request: OptimizationRequest) -> CompletedRequest:
     """`complete_request` on the newest versions of the data sets."""
     if request.prices_file is None:
-        request = request.model_copy(update={"universe": await dependencies.prices_of(owner).pin(request.universe)})
+        source = dependencies.prices_of(owner)
+        request = request.model_copy(update={"universe": await source.pin(request.universe)})
+        if request.safe != CASH and not request.safe.startswith(YIELD):
+            beside = request.safe if ":" in request.safe else f"{split_universe(request.universe)[0]}:{request.safe}"
+            pinned = await source.pin(beside)
+            request = request if beside != request.safe else request.model_copy(update={"safe": pinned})
     return await complete_request(dependencies, owner, request)
 
 
@@ -77,10 +83,9 @@ async def complete_request(dependencies: Dependencies, owner: str, request: Opti
             index = await source.at_version(request.volatility_index)
             request = request.model_copy(update={"volatility_index": index})
         if ":" in request.safe:  # otherwise cash, or an asset of the universe
-            kind, series = (
-                (YIELD, request.safe.removeprefix(YIELD)) if request.safe.startswith(YIELD) else ("", request.safe)
-            )
-            request = request.model_copy(update={"safe": kind + await source.at_version(series)})
+            kind = YIELD if request.safe.startswith(YIELD) else ""
+            series = await source.at_version(request.safe.removeprefix(kind))
+            request = request.model_copy(update={"safe": kind + series})
     completion = await complete(source, request)
     if completion.prices is not None and request.prices_file is None and request.safe == CASH:
         await source.save_facts(request.universe, facts_of(completion.prices))

@@ -83,6 +83,25 @@ async def test_a_new_version_is_checked_again_and_a_mark_still_applies(home, ope
         assert (await new_run(dependencies, OWNER, small(universe="mydata:MSFT"))).data_digest
 
 
+async def test_a_bond_of_a_data_set_keeps_its_version_and_its_mark(home, opened, small):
+    """Facts about the universe alone are not those of the sessions that it shares with a bond."""
+    async with opened(home) as dependencies:
+        for name in ("mydata", "bonds"):
+            await import_file(dependencies.store, OWNER, name, await price_file(since=SINCE), Terms(), commit=True)
+        own = dependencies.prices_of(OWNER)
+        alone = await new_run(dependencies, OWNER, small(universe="mydata:AAPL"))
+        facts = await own.facts("mydata:AAPL")
+        for safe in ("MSFT", "bonds:MSFT"):
+            run = await new_run(dependencies, OWNER, small(universe="mydata:AAPL", safe=safe))
+            assert run.request.safe == (safe if safe == "MSFT" else await own.at_version(safe))
+            assert run.data_digest != alone.data_digest
+            assert await own.facts("mydata:AAPL") == facts
+        await mark(dependencies.store, OWNER, NewMarker(symbol="MSFT", reason="a wrong tick"), dependencies.now())
+        for safe in ("MSFT", "bonds:MSFT"):
+            with pytest.raises(InvalidInput, match="MSFT is marked as bad data"):
+                await new_run(dependencies, OWNER, small(universe="mydata:AAPL", safe=safe))
+
+
 async def test_prices_that_cannot_be_used_are_refused_each_time(home, opened, small):
     async with opened(home) as dependencies:
         short = await price_file(since="2018-01-01")
