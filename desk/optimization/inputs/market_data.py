@@ -17,7 +17,7 @@ from desk.market.prices import Prices, PriceSource
 from desk.optimization.inputs.safe_leg import MATURITY, BondData, bond_data, load_with_safe_leg
 from desk.optimization.inputs.splits import MIXES, check_mixes, resolve_mixes, split, warm_up_sessions
 from desk.optimization.inputs.volatilities import external_volatilities, load_volatility_index
-from desk.optimization.request import CASH, OptimizationRequest
+from desk.optimization.request import CASH, YIELD, OptimizationRequest
 from quant.numeric.arrays import Dates, Floats
 from quant.numeric.elementary import log
 from quant.numeric.moments import moments
@@ -108,14 +108,16 @@ async def load_prices(prices: PriceSource, request: OptimizationRequest) -> Pric
     source = (
         prices if request.prices_file is None else PriceFile(Path(request.prices_file), price_index=request.price_index)
     )
-    universe = request.universe
-    if request.prices_file is not None and ":" not in universe and universe != "file":
-        universe = f"file:{universe}"
+    universe, safe = request.universe, request.safe
+    if request.prices_file is not None:
+        universe = universe if ":" in universe or universe == "file" else f"file:{universe}"
+        series = safe.removeprefix(YIELD)
+        safe = safe if safe == series or ":" in series else f"{YIELD}file:{series}"
     if request.safe == CASH:
         loaded = await source.load(universe)
     else:
         calendar = None if request.prices_file is None else request.calendar
-        loaded = await load_with_safe_leg(source, universe, request.safe, calendar=calendar)
+        loaded = await load_with_safe_leg(source, universe, safe, calendar=calendar)
     if request.current_rule.estimator != "implied" or request.volatility_index is None:
         return loaded
     return replace(loaded, volatility_index=await load_volatility_index(source, request.volatility_index))

@@ -91,26 +91,26 @@ async def load_with_safe_leg(source: PriceSource, universe: str, safe: str, *, c
     prices against `calendar`, by default their own.
     """
     name, assets = split_universe(universe)
-    if safe.startswith(YIELD):
-        series = safe.removeprefix(YIELD).strip()
-        leg = await source.load_index(series) if series else None
-        prices = await source.load(universe)
+    yields = safe.startswith(YIELD)
+    series = safe.removeprefix(YIELD).strip()
+    if not series:
+        raise _refusal(safe, "it names no series")
+    if yields:
+        leg = await source.load_index(series)
     else:
-        leg = await source.load(safe if ":" in safe else f"{name}:{safe}")
-        risky = [asset for asset in assets if asset != safe]
-        if assets and not risky:
-            raise _refusal(safe, f"{safe} is the only asset of {universe}")
-        prices = await source.load(f"{name}:{','.join(risky)}" if assets else universe)
-        if not assets and ":" not in safe and safe in prices.assets:
-            others = [asset for asset in prices.assets if asset != safe]
-            if not others:
-                raise _refusal(safe, f"{safe} is the only asset of {universe}")
-            prices = await source.load(f"{name}:{','.join(others)}")
-    if leg is None or len(leg.assets) != 1:
-        raise _refusal(safe, f"it names {0 if leg is None else len(leg.assets)} series")
+        series = series if ":" in series else f"{name}:{series}"
+        leg = await source.load(series)
+    if len(leg.assets) != 1:
+        raise _refusal(safe, f"it names {len(leg.assets)} series")
+    prices = await source.load(universe)
+    if split_universe(series)[0] == name and leg.assets[0] in prices.assets:
+        risky = [asset for asset in assets or prices.assets if asset != leg.assets[0]]
+        if not risky:
+            raise _refusal(safe, f"{leg.assets[0]} is the only asset of {universe}")
+        prices = await source.load(f"{name}:{','.join(risky)}")
     if leg.currency != prices.currency:
         raise _refusal(safe, f"it is in {leg.currency}, the prices in {prices.currency}")
-    return _joined(prices, leg, yields=safe.startswith(YIELD), safe=safe, calendar=calendar or prices.calendar)
+    return _joined(prices, leg, yields=yields, safe=safe, calendar=calendar or prices.calendar)
 
 
 def _joined(prices: Prices, leg: Prices, *, yields: bool, safe: str, calendar: str) -> Prices:

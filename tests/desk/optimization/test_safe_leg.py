@@ -124,6 +124,21 @@ def test_a_file_of_two_columns_is_an_index_and_a_bond(legs, tmp_path: Path) -> N
         np.testing.assert_array_equal(loaded.safe.levels, legs.closes[:, 1])
 
 
+def test_a_column_of_yields_is_no_risky_asset(legs, tmp_path: Path) -> None:
+    yields = 3.0 + np.cumsum(np.random.default_rng(2).normal(0.0, 0.01, legs.dates.size))
+    rows = [
+        f"{day},{a!r},{y!r}" for day, a, y in zip(legs.dates, legs.closes[:, 0].tolist(), yields.tolist(), strict=True)
+    ]
+    path = tmp_path / "yields.csv"
+    path.write_text("\n".join(["date,EQ,Y10", *rows]), encoding="utf-8")
+    for safe in ("yield:Y10", "yield:file:Y10"):
+        loaded = load({}, universe="file", prices_file=str(path), safe=safe)
+        assert loaded.assets == ("EQ",)
+        assert loaded.safe is not None
+        assert loaded.safe.yields
+        np.testing.assert_array_equal(loaded.safe.levels, yields)
+
+
 @pytest.mark.parametrize(
     ("safe", "reason"),
     [
@@ -133,7 +148,7 @@ def test_a_file_of_two_columns_is_an_index_and_a_bond(legs, tmp_path: Path) -> N
         ("only:BOND", "BOND is the only asset"),
         ("yield:monthly", "31 days apart, and a daily history needs daily yields"),
         ("yield:fractions", "yields lie between -5 and 25 percent"),
-        ("yield:", "it names 0 series"),
+        ("yield:", "it names no series"),
     ],
 )
 def test_what_is_no_safe_leg_is_refused(legs, yields, safe, reason) -> None:
