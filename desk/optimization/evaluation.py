@@ -16,7 +16,6 @@ from quant.numeric.moments import moments
 from quant.numeric.units import DAYS
 from quant.strategies.choices import InnerPortfolio, Rebalancing
 from quant.strategies.config import StrategyConfig
-from quant.strategies.constant_mixes import mix_weights
 from quant.strategies.evaluation import Evaluation
 from quant.strategies.goal import GOAL_METRIC, GoalMetric
 from quant.strategies.history import History, Replay, rebalancing_days, replay, trained_constant
@@ -27,6 +26,7 @@ from quant.strategies.own_benchmark import (
     REFERENCE_MIXES,
     REFERENCE_WEIGHTS,
     benefits_by_path,
+    mix_weights,
     with_benefits,
 )
 from quant.strategies.rules import Rules, lay_out

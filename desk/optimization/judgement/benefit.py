@@ -14,8 +14,8 @@ from quant.numeric.measured import Measured
 from quant.numeric.units import BASIS_POINTS, DAYS
 from quant.overfitting.predictive_ability import utility_contributions
 from quant.performance.mean_error import PARTS, mean_error, student_quantile
-from quant.strategies.constant_mixes import mix_weights
 from quant.strategies.evaluation import Evaluation
+from quant.strategies.own_benchmark import mix_weights
 
 _SMALL_SHARE = 1e-3
 """Share of the history in the total error below which the quantile is that of the normal law."""

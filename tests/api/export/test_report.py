@@ -13,7 +13,7 @@ from desk.figures.figures import RenderedClaim, format_figure
 from desk.optimization.answers import Explanation
 from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.reading.charts import History
-from desk.optimization.result import LimitCheck, Verdict
+from desk.optimization.result import LimitCheck, SafeStep, Verdict
 from quant.strategies.config import StrategyConfig
 from quant.strategies.family import FAMILY, Grids
 from quant.worlds.scenario import GBM_BANNER
@@ -203,6 +203,24 @@ def test_only_the_time_differs_between_two_renderings(result, history, page):
     assert again == page
     later = render(result, run="abc", created_at=MADE + dt.timedelta(days=1), history=History(*history))
     assert later.replace("2026-01-03", "2026-01-02") == page
+
+
+def test_the_next_trade_names_both_legs(result):
+    bond = SafeStep(name="AGG", today_weight=0.29, current_rule_weight=0.17, next_trade=0.12)
+    request = result.manifest.request.model_copy(update={"safe": "AGG"})
+    both = result.model_copy(
+        update={
+            "manifest": result.manifest.model_copy(update={"request": request}),
+            "next_step": result.next_step.model_copy(update={"safe": bond}),
+        }
+    )
+    words = Page(render(both, run="abc", created_at=MADE)).words
+    assert re.search(r"Trade in AGG\s*\+12\.0% of wealth", words)
+    assert "Correlation of the legs" in words
+    assert "AGG: 29.0%, current rule 17.0%: +12.0% of wealth" in [line for _, line in rows(both)]
+    alone = Page(render(result, run="abc", created_at=MADE)).words
+    assert "AGG" not in alone
+    assert "Correlation of the legs" not in alone
 
 
 def test_an_infeasible_result_is_as_prominent_as_a_winner(infeasible):

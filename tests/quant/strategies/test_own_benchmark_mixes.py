@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quant.numeric.errors import DataError
-from quant.strategies.constant_mixes import mix_coefficients, mix_weights
+from quant.strategies.own_benchmark import mix_coefficients, mix_weights
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
