@@ -143,9 +143,10 @@ def _next_trade(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: AR
         "{{next_trade}} of wealth."
     )
     if "safe_leg" in ids:
+        yield "The name of the bond, which holds the rest, is {{safe_leg}}."
         yield (
-            "The rest is held in {{safe_leg}}: today's weight of the bond is {{safe_today_weight}}, and the next trade "
-            "of the bond is {{safe_next_trade}} of wealth."
+            "Today's weight of the bond is {{safe_today_weight}}, and the next trade of the bond is "
+            "{{safe_next_trade}} of wealth."
         )
     yield "That is what the rule says, not an order: nothing is traded here."
 

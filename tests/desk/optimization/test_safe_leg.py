@@ -9,6 +9,7 @@ import pytest
 
 from desk.base.errors import InvalidInput
 from desk.compute.container.job_files import pack_prices, unpack_prices
+from desk.figures.guard.claims import check
 from desk.market.price_facts import PriceFacts
 from desk.market.prices import Prices
 from desk.optimization.evaluation import World
@@ -16,6 +17,9 @@ from desk.optimization.inputs.market_data import build_market, load_prices
 from desk.optimization.judgement.judge import matched_weight
 from desk.optimization.reading.chart_schemas import Provenance
 from desk.optimization.reading.charts import ChartData, History, build_charts, history_rows
+from desk.optimization.reading.findings import build_findings
+from desk.optimization.reading.template import template_claims
+from desk.optimization.reading.topics import topic_claims
 from desk.optimization.request import OptimizationRequest
 from quant.strategies.config import StrategyConfig
 from quant.worlds.bond_proxy import par_bond_history
@@ -299,3 +303,12 @@ def test_the_result_names_both_legs(judgement_with_bond) -> None:
     assert step.today_weight + step.safe.today_weight == pytest.approx(1.0)
     assert step.safe.next_trade == pytest.approx(-step.next_trade)
     assert {"safe_leg", "safe_today_weight", "safe_next_trade"} <= {figure.id for figure in result.figures}
+
+
+def test_the_answer_about_the_next_trade_names_both_legs(judgement_with_bond) -> None:
+    result = judgement_with_bond.result
+    findings = build_findings(result).model_copy(update={"figures": result.figures})
+    claims = [*topic_claims(findings, "next_trade"), *topic_claims(findings, "benchmarks"), *template_claims(result)]
+    text = " ".join(claim.text for claim in claims)
+    assert all(f"{{{{{name}}}}}" in text for name in ("safe_leg", "safe_next_trade", "versus_sixty_forty_label"))
+    assert [problem for claim in claims for problem in check(claim, result.figures)] == []
