@@ -160,7 +160,7 @@ def read_work(folder: Path) -> tuple[Work, Prices, list[Trial]]:
 def pack_prices(prices: Prices) -> bytes:
     import numpy as np
 
-    description = {
+    description: dict[str, Any] = {
         "assets": prices.assets,
         "price_index": prices.price_index,
         "survivors": prices.survivors,
