@@ -180,6 +180,7 @@ def _routes() -> "list[BaseRoute]":
     from api.http.errors.problems import ENVELOPE_RESPONSE, error_responses
     from api.http.identity.authentication import BEARER, KEY
     from api.http.middleware import audit as auditing
+    from api.http.openapi import operation_id
     from api.http.routes import (
         agent,
         approvals,
@@ -206,7 +207,7 @@ def _routes() -> "list[BaseRoute]":
 
     checks = [Depends(each) for each in (BEARER, KEY, get_principal, reject_unknown_parameters, auditing.audit_request)]
     routes = APIRouter(responses=error_responses(), dependencies=checks)
-    every = APIRouter()
+    every = APIRouter(generate_unique_id_function=operation_id)
     every.include_router(health.router, prefix="/api", responses=error_responses() | ENVELOPE_RESPONSE)
     looking = require_permissions("research:read", "research:read")
     research = require_permissions("research:read", "research:write")

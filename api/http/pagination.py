@@ -1,7 +1,7 @@
 """Cursor pagination: `limit` items per page, continued after the cursor of the previous page."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, Field
@@ -15,8 +15,13 @@ After = Annotated[str | None, Query(max_length=500, description="`next` of the p
 
 
 class Page(BaseModel, Generic[T]):
-    items: list[T]
+    items: list[T] = Field(description="The items of this page, in order")
     next: str | None = Field(description="`after` of the next page; null on the last")
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """The name in the OpenAPI document: DatasetPage for the pages of Dataset."""
+        return f"{params[0].__name__}{cls.__name__}"
 
 
 def paginate(items: Sequence[T], name: Callable[[T], str], limit: int, after: str | None) -> Page[T]:

@@ -15,7 +15,7 @@ from desk.figures.tables import Exhibit
 from quant.numeric.frozen import Frozen
 
 
-class UserMessage(Frozen):
+class QuestionMessage(Frozen):
     role: Literal["user"] = "user"
     id: str
     turn: int
@@ -38,7 +38,7 @@ class OfferedAction(Frozen):
     example: str
 
 
-class AssistantMessage(Frozen):
+class AnswerMessage(Frozen):
     role: Literal["assistant"] = "assistant"
     id: str
     turn: int
@@ -52,13 +52,13 @@ class AssistantMessage(Frozen):
     offers: tuple[OfferedAction, ...]
 
 
-Message: TypeAlias = Annotated[UserMessage | AssistantMessage, Field(discriminator="role")]
+Message: TypeAlias = Annotated[QuestionMessage | AnswerMessage, Field(discriminator="role")]
 
 
 def number_messages(turns: Sequence[Turn]) -> Iterator[tuple[int, Message]]:
     """Yield messages with their numbers: 2n - 1 and, once answered, 2n for turn n."""
     for turn in turns:
-        yield 2 * turn.number - 1, UserMessage(id=f"{turn.id}-asked", turn=turn.number, at=turn.at, text=turn.asked)
+        yield 2 * turn.number - 1, QuestionMessage(id=f"{turn.id}-asked", turn=turn.number, at=turn.at, text=turn.asked)
         if turn.state not in UNANSWERED:
             yield 2 * turn.number, _answer(turn)
 
@@ -72,8 +72,8 @@ def message_number(cursor: str | None, field: str) -> int:
     return int(cursor)
 
 
-def _answer(turn: Turn) -> AssistantMessage:
-    return AssistantMessage(
+def _answer(turn: Turn) -> AnswerMessage:
+    return AnswerMessage(
         id=f"{turn.id}-answered",
         turn=turn.number,
         state=turn.state,

@@ -67,7 +67,7 @@ async def run_stream(
     dependencies=[STREAM_SLOT],
     responses={**error_responses(400, 404, 409, 413), **_STREAM},
 )
-async def agent(
+async def run_agent(
     stream: Annotated[RunStream, Depends(run_stream)],
     principal: PrincipalDep,
     service: AppStateDep,

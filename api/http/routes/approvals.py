@@ -26,11 +26,10 @@ router = APIRouter(tags=["approvals"], route_class=limited_route(10_000), depend
 
 @router.get(
     "/approvals",
-    operation_id="listed_api_approvals_get",
     summary="The questions that you may decide, the newest first",
     responses=error_responses(),
 )
-async def list_questions(
+async def list_approvals(
     service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> Page[Question]:
     """Of all users: launches above a threshold for `launch:approve`, holdouts for `compliance:write`.
@@ -46,7 +45,7 @@ async def list_questions(
 
 
 @router.get("/approvals/{question}", summary="A question", responses=error_responses(404))
-async def read(question: QuestionId, service: AppStateDep, principal: PrincipalDep) -> Question:
+async def get_approval(question: QuestionId, service: AppStateDep, principal: PrincipalDep) -> Question:
     """Available for 30 days after it was decided or withdrawn."""
     return (await load_question(service.dependencies.store, principal, question)).question
 
@@ -54,7 +53,9 @@ async def read(question: QuestionId, service: AppStateDep, principal: PrincipalD
 @router.post(
     "/approvals/{question}", summary="Approve, edit or reject", responses=error_responses(400, 404, 409, 410, 413)
 )
-async def decide(question: QuestionId, body: Ruling, service: AppStateDep, principal: PrincipalDep) -> Question:
+async def decide_approval(
+    question: QuestionId, body: Ruling, service: AppStateDep, principal: PrincipalDep
+) -> Question:
     """The first decision is final: repeating it changes nothing, a different one returns 409.
 
     403 for the user who asked, when a second person has to decide; another key of the same user does not help.

@@ -12,7 +12,7 @@ router = APIRouter(tags=["jobs"])
 
 
 @router.post("/jobs/{job_id}/unarchive", summary="Restore an archived job", responses=error_responses(404, 409))
-async def unarchive(job_id: JobId, service: AppStateDep, principal: PrincipalDep) -> JobSummary:
+async def unarchive_job(job_id: JobId, service: AppStateDep, principal: PrincipalDep) -> JobSummary:
     """Restores every byte, and keeps the job for another 30 days. 409 for a job that is not archived.
 
     409 also when the archive was modified: nothing is restored from it then.

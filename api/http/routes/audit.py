@@ -20,7 +20,7 @@ After = Annotated[
 
 
 @router.get("/audit", summary="Changes and downloads of all users, the newest last", responses=error_responses(409))
-async def audit(service: AppStateDep, limit: Limit = 100, after: After = None) -> Page[LogEntry]:
+async def list_audit_entries(service: AppStateDep, limit: Limit = 100, after: After = None) -> Page[LogEntry]:
     """Each change has an entry before it starts, and one with its outcome, whose `begun` is the number of the first.
 
     409 when the log was tampered with: `python -m api audit verify` reports where.

@@ -127,7 +127,7 @@ _FILE: dict[str, Any] = {
     },
     openapi_extra=_FILE,
 )
-async def import_(
+async def import_prices(
     request: Request,
     options: Annotated[Options, Query()],
     service: AppStateDep,
@@ -177,7 +177,7 @@ async def _content(request: Request) -> bytes:
 
 
 @router.get("/market-data/datasets", summary="Your data sets, by name", responses=error_responses())
-async def datasets(
+async def list_datasets(
     service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> Page[Dataset]:
     from desk.market.datasets.queries import list_datasets
@@ -194,7 +194,7 @@ async def datasets(
     summary="A data set: its latest version, or the one at a time, with its history",
     responses=error_responses(404),
 )
-async def dataset(
+async def get_dataset(
     name: Name,
     service: AppStateDep,
     principal: PrincipalDep,
@@ -208,7 +208,7 @@ async def dataset(
 @router.get(
     "/market-data/datasets/{name}/versions", summary="All commits, newest first", responses=error_responses(404)
 )
-async def versions(
+async def list_dataset_versions(
     name: Name, service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> Page[Commit]:
     from desk.market.datasets.queries import list_commits
@@ -222,7 +222,7 @@ async def versions(
     summary="A version: gates, changes from the previous one, and the regime at its end",
     responses=error_responses(404),
 )
-async def version(
+async def get_dataset_version(
     name: Name,
     hash_: Annotated[str, Path(alias="hash", pattern="^[0-9a-f]{6,64}$", description="A prefix is enough")],
     service: AppStateDep,
@@ -236,7 +236,7 @@ async def version(
     summary="Runs whose prices were changed by a later version",
     responses=error_responses(),
 )
-async def stale_runs(
+async def list_stale_runs(
     service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> Page[Stale]:
     from desk.market.datasets.queries import list_stale_runs
@@ -251,7 +251,7 @@ async def stale_runs(
     summary="Mark data as bad: new runs do not use them",
     responses=error_responses(400, 413),
 )
-async def mark(body: NewMarker, service: AppStateDep, principal: PrincipalDep, response: Response) -> Marker:
+async def create_marker(body: NewMarker, service: AppStateDep, principal: PrincipalDep, response: Response) -> Marker:
     """Valid for 30 days, or until a new version that covers the days and passes every gate."""
     marker = await markers.mark(service.dependencies.store, principal.owner, body, service.dependencies.now())
     response.headers["Location"] = f"/api/market-data/markers/{marker.id}"
@@ -261,7 +261,7 @@ async def mark(body: NewMarker, service: AppStateDep, principal: PrincipalDep, r
 @marking.get(
     "/market-data/markers", summary="Your markers of bad data, including expired ones", responses=error_responses()
 )
-async def marked(
+async def list_markers(
     service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> Page[Marker]:
     items, cursor = await markers.list_markers(
@@ -276,7 +276,7 @@ async def marked(
     summary="Remove a marker: the data are good",
     responses=error_responses(404),
 )
-async def unmark(
+async def delete_marker(
     marker: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], service: AppStateDep, principal: PrincipalDep
 ) -> None:
     await markers.unmark(service.dependencies.store, principal.owner, marker, service.dependencies.now())

@@ -38,7 +38,7 @@ _LOCATION = {"Location": {"description": "URL of the job", "schema": {"type": "s
     summary="Save a draft of an optimization",
     responses={201: {"headers": _ETAG}, **error_responses(400, 413)},
 )
-async def create(body: Fields, service: AppStateDep, principal: PrincipalDep, response: Response) -> DraftForm:
+async def create_draft(body: Fields, service: AppStateDep, principal: PrincipalDep, response: Response) -> DraftForm:
     """Nothing is computed, and the fields may be incomplete or invalid: `problems` says what is still wrong.
 
     A draft that is not edited for `EXPIRE_DRAFT_DAYS` expires. It can be edited or submitted for 30 more days.
@@ -50,7 +50,9 @@ async def create(body: Fields, service: AppStateDep, principal: PrincipalDep, re
 
 
 @router.get("/drafts", summary="Your drafts, the newest first", responses=error_responses())
-async def listed(service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None) -> DraftPage:
+async def list_drafts(
+    service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
+) -> DraftPage:
     dependencies = service.dependencies
     page = await dependencies.store.records.list(principal.owner, KIND, after=after, limit=limit, newest_first=True)
     items = tuple(draft_summary(draft_of(record), dependencies.lifetimes) for record in page.records)
@@ -62,7 +64,7 @@ async def listed(service: AppStateDep, principal: PrincipalDep, limit: Limit = 1
     summary="A draft, and what is still wrong with it",
     responses={200: {"headers": _ETAG}, **error_responses(404)},
 )
-async def read(draft_id: DraftId, service: AppStateDep, principal: PrincipalDep, response: Response) -> DraftForm:
+async def get_draft(draft_id: DraftId, service: AppStateDep, principal: PrincipalDep, response: Response) -> DraftForm:
     draft = await load_draft(service.dependencies.store, principal.owner, draft_id)
     response.headers["ETag"] = etag(draft.version)
     return await draft_form(service.dependencies, draft)
@@ -73,7 +75,7 @@ async def read(draft_id: DraftId, service: AppStateDep, principal: PrincipalDep,
     summary="Replace the fields of a draft",
     responses={200: {"headers": _ETAG}, **error_responses(400, 404, 412, 413)},
 )
-async def edit(
+async def update_draft(
     draft_id: DraftId,
     body: Fields,
     service: AppStateDep,
@@ -92,7 +94,7 @@ async def edit(
 
 
 @router.delete("/drafts/{draft_id}", status_code=204, summary="Delete a draft", responses=error_responses(404, 412))
-async def delete(
+async def delete_draft(
     draft_id: DraftId, service: AppStateDep, principal: PrincipalDep, if_match: IfMatch = None
 ) -> Response:
     versions = expected_versions(if_match)
@@ -109,7 +111,7 @@ async def delete(
     summary="Submit a draft as a job",
     responses={202: {"headers": _LOCATION}, **error_responses(404, 409, 412)},
 )
-async def submit(
+async def submit_draft(
     draft_id: DraftId, service: AppStateDep, principal: PrincipalDep, response: Response, if_match: IfMatch = None
 ) -> JobSummary:
     """The draft becomes a queued job with the same id; a second submission returns that job.

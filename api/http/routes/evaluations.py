@@ -12,7 +12,7 @@ from desk.optimization.durations import load_durations
 from desk.optimization.estimate import estimate_launch
 from desk.optimization.estimate_schemas import LaunchEstimate
 from desk.optimization.request import OptimizationRequest
-from desk.scenarios.repository import list_scenarios
+from desk.scenarios import repository
 from desk.scenarios.schemas import ScenarioShown
 from desk.strategies.evaluation_schemas import DetailedEvaluation, EvaluationRequest
 from desk.strategies.templates import StrategyTemplate, templates
@@ -31,7 +31,9 @@ _READ = error_responses(400, 413)
     response_description="Metrics with three benchmarks, series, the weight by volatility and today, and warnings",
     responses=_READ,
 )
-async def evaluate(request: EvaluationRequest, principal: PrincipalDep, service: AppStateDep) -> DetailedEvaluation:
+async def evaluate_configuration(
+    request: EvaluationRequest, principal: PrincipalDep, service: AppStateDep
+) -> DetailedEvaluation:
     from desk.strategies.evaluation_details import evaluate_in_detail
 
     dependencies = service.dependencies
@@ -48,7 +50,7 @@ async def evaluate(request: EvaluationRequest, principal: PrincipalDep, service:
     response_description="Objective, excess return, volatility and drawdown, labelled as predicted",
     responses=error_responses(400, 404, 409, 410, 413),
 )
-async def predicted(prediction: PredictionRequest, principal: PrincipalDep, service: AppStateDep) -> Predicted:
+async def predict_evaluation(prediction: PredictionRequest, principal: PrincipalDep, service: AppStateDep) -> Predicted:
     if prediction.request is not None:
         reject_prices_file(prediction.request)
     return await predict(
@@ -62,7 +64,7 @@ _ESTIMATED = Body(openapi_examples={"usual": {"summary": "100 trials in five sce
 @router.post(
     "/estimates", summary="Estimate time and cost of an optimization, and whether it needs approval", responses=_READ
 )
-async def estimates(
+async def estimate_search(
     request: Annotated[OptimizationRequest, _ESTIMATED], principal: PrincipalDep, service: AppStateDep
 ) -> LaunchEstimate:
     """`expected_time` is the time with its error, which is measured once three runs have finished on these machines."""
@@ -79,13 +81,13 @@ async def estimates(
 
 
 @router.get("/scenarios", summary="Built-in scenarios and your own, with what they imply")
-async def scenarios(
+async def list_scenarios(
     principal: PrincipalDep, service: AppStateDep, limit: Limit = 100, after: After = None
 ) -> Page[ScenarioShown]:
-    scenarios = await list_scenarios(service.dependencies.store, principal.owner)
+    scenarios = await repository.list_scenarios(service.dependencies.store, principal.owner)
     return paginate(scenarios, lambda item: item.scenario.name, limit, after)
 
 
 @router.get("/strategies/templates", summary="Strategy templates")
-async def strategy_templates(limit: Limit = 100, after: After = None) -> Page[StrategyTemplate]:
+async def list_strategy_templates(limit: Limit = 100, after: After = None) -> Page[StrategyTemplate]:
     return paginate(templates(), lambda item: item.name, limit, after)

@@ -54,7 +54,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     dependencies=[TICKET, STREAM_SLOT],
     responses={**error_responses(404, 410), **_STREAM},
 )
-async def stream(
+async def stream_events(
     run: RunId, after: LastEventId, principal: PrincipalDep, service: AppStateDep, access: StreamAccessDep
 ) -> Response:
     """Every event of the run after the number that you have, then each new one.
@@ -73,7 +73,7 @@ async def stream(
     responses=error_responses(404, 410),
     dependencies=[TICKET],
 )
-async def poll(
+async def poll_events(
     run: RunId,
     principal: PrincipalDep,
     service: AppStateDep,

@@ -16,7 +16,7 @@ class Health(BaseModel):
 
 
 @router.get("/health", summary="Liveness")
-async def health() -> Health:
+async def get_health() -> Health:
     return Health()
 
 
@@ -25,7 +25,7 @@ async def health() -> Health:
     summary="Readiness",
     responses={503: {"model": Readiness, "description": "Nothing can be stored or executed"}},
 )
-async def ready(service: AppStateDep, response: Response) -> Readiness:
+async def get_readiness(service: AppStateDep, response: Response) -> Readiness:
     """Storage, queue, workers, models and the age of the prices; cached for two seconds.
 
     Old prices are a warning: searches still run. The reasons are in the log only.

@@ -47,7 +47,7 @@ Why: TypeAlias = Annotated[str, Query(max_length=500, description="Stored in the
     summary="Submit an optimization",
     responses={202: {"headers": _LOCATION}, **error_responses(400, 409, 413)},
 )
-async def submit(
+async def submit_job(
     body: Request,
     service: AppStateDep,
     principal: PrincipalDep,
@@ -70,7 +70,7 @@ async def submit(
 
 
 @router.get("/jobs", summary="Your jobs, the newest first", responses=error_responses())
-async def listed(
+async def list_jobs(
     service: AppStateDep,
     principal: PrincipalDep,
     *,
@@ -84,13 +84,13 @@ async def listed(
 
 
 @router.get("/jobs/{job_id}", summary="State and progress of a job", responses=error_responses(404, 410))
-async def read(job_id: JobId, service: AppStateDep, principal: PrincipalDep) -> Job:
+async def get_job(job_id: JobId, service: AppStateDep, principal: PrincipalDep) -> Job:
     """`progress` never falls and is at most 0.99 before the end; its best objective is in sample."""
     return await job_of(service.dependencies.store, principal.owner, job_id)
 
 
 @router.delete("/jobs/{job_id}", status_code=202, summary="Cancel a job", responses=error_responses(404, 409, 410))
-async def cancel(job_id: JobId, service: AppStateDep, principal: PrincipalDep, *, reason: Why = "") -> JobSummary:
+async def cancel_job(job_id: JobId, service: AppStateDep, principal: PrincipalDep, *, reason: Why = "") -> JobSummary:
     """The job stops within ten seconds and keeps its trials. 409 for a job that has ended."""
     return job_summary(
         await job_queue.cancel(service.dependencies, principal.owner, job_id, by=principal.owner, reason=reason)
@@ -103,7 +103,7 @@ async def cancel(job_id: JobId, service: AppStateDep, principal: PrincipalDep, *
     summary="Restart a failed, cancelled or expired job",
     responses=error_responses(404, 409, 410),
 )
-async def restart(job_id: JobId, service: AppStateDep, principal: PrincipalDep, *, reason: Why = "") -> JobSummary:
+async def restart_job(job_id: JobId, service: AppStateDep, principal: PrincipalDep, *, reason: Why = "") -> JobSummary:
     """Continues where the job stopped, with the decisions of its agents and its trials."""
     return job_summary(
         await job_queue.restart(service.dependencies, principal.owner, job_id, by=principal.owner, reason=reason)
@@ -116,7 +116,7 @@ async def restart(job_id: JobId, service: AppStateDep, principal: PrincipalDep, 
     summary="Decide a job that waits for approval",
     responses=error_responses(400, 404, 409, 410, 413),
 )
-async def decide(job_id: JobId, body: Ruling, service: AppStateDep, principal: PrincipalDep) -> JobSummary:
+async def decide_job(job_id: JobId, body: Ruling, service: AppStateDep, principal: PrincipalDep) -> JobSummary:
     """The first decision is final; repeating it changes nothing. An approved job returns to the queue.
 
     403 without `launch:approve`: another person decides then, at `/approvals`.
@@ -128,7 +128,7 @@ async def decide(job_id: JobId, body: Ruling, service: AppStateDep, principal: P
 
 
 @router.get("/jobs/{job_id}/request", summary="The request of a job", responses=error_responses(404, 410))
-async def request(job_id: JobId, service: AppStateDep, principal: PrincipalDep) -> OptimizationRequest:
+async def get_job_request(job_id: JobId, service: AppStateDep, principal: PrincipalDep) -> OptimizationRequest:
     """The body with which the job can be submitted again, for example with changes."""
     return (await load_run(service.dependencies.store, principal.owner, job_id)).request.to_submit()
 
@@ -139,7 +139,9 @@ async def request(job_id: JobId, service: AppStateDep, principal: PrincipalDep) 
     summary="Run a finished job again from its manifest",
     responses={202: {"headers": _LOCATION}, **error_responses(404, 409, 410)},
 )
-async def reproduce(job_id: JobId, service: AppStateDep, principal: PrincipalDep, response: Response) -> Reproduction:
+async def reproduce_job(
+    job_id: JobId, service: AppStateDep, principal: PrincipalDep, response: Response
+) -> Reproduction:
     """Runs without models and takes as long as the search did. A running reproduction is returned again."""
     from graphs.jobs.reproduction import request_reproduction
 
@@ -152,6 +154,6 @@ async def reproduce(job_id: JobId, service: AppStateDep, principal: PrincipalDep
     summary="The reproductions of a job",
     responses=error_responses(404, 410),
 )
-async def reproduced(job_id: JobId, service: AppStateDep, principal: PrincipalDep) -> list[Reproduction]:
+async def list_reproductions(job_id: JobId, service: AppStateDep, principal: PrincipalDep) -> list[Reproduction]:
     await load_run(service.dependencies.store, principal.owner, job_id)
     return await reproductions(service.dependencies.store, principal.owner, job_id)

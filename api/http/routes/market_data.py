@@ -94,7 +94,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     response_model=dict[str, PriceSeries],
     responses=_ANSWERS,
 )
-async def prices(
+async def get_prices(
     service: AppStateDep,
     principal: PrincipalDep,
     symbols: Symbols,
@@ -123,7 +123,7 @@ async def prices(
     response_model=ReturnSeries,
     responses=_ANSWERS,
 )
-async def returns(
+async def get_returns(
     service: AppStateDep,
     principal: PrincipalDep,
     symbols: Symbols,

@@ -26,7 +26,7 @@ class MarketEvents(BaseModel):
     dependencies=[STREAM_SLOT],
     responses=error_responses(),
 )
-async def events(
+async def list_market_events(
     service: AppStateDep,
     principal: PrincipalDep,
     after: Annotated[int, Query(ge=0, le=10**15, description="The number of the last event that you have")] = 0,

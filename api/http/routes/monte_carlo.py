@@ -36,7 +36,7 @@ class AnalysisRequest(Camel):
     response_description="Statistics of final wealth and percentile bands over time, each with its Monte Carlo error",
     responses=error_responses(400, 404, 413),
 )
-async def simulate(request: SimulationRequest, principal: PrincipalDep, service: AppStateDep) -> Simulation:
+async def simulate_wealth(request: SimulationRequest, principal: PrincipalDep, service: AppStateDep) -> Simulation:
     from desk.wealth import repository
 
     dependencies = service.dependencies
@@ -50,7 +50,7 @@ async def simulate(request: SimulationRequest, principal: PrincipalDep, service:
     summary="Risk and return of a simulation: losses, gains, drawdowns, ruin and the goal",
     responses=error_responses(400, 404, 410, 413),
 )
-async def analyze(request: AnalysisRequest, principal: PrincipalDep, service: AppStateDep) -> Analysis:
+async def analyze_simulation(request: AnalysisRequest, principal: PrincipalDep, service: AppStateDep) -> Analysis:
     from desk.wealth import repository
 
     async with _map_expired():
@@ -58,7 +58,7 @@ async def analyze(request: AnalysisRequest, principal: PrincipalDep, service: Ap
 
 
 @router.get("/monte-carlo/simulations", summary="Your simulations of the last 30 days, the newest first")
-async def simulations(
+async def list_simulations(
     principal: PrincipalDep,
     service: AppStateDep,
     limit: Limit = 100,
@@ -71,7 +71,7 @@ async def simulations(
 
 
 @router.get("/monte-carlo/simulations/{simulation_id}", summary="One simulation", responses=_EXPIRED)
-async def simulation(simulation_id: SimulationId, principal: PrincipalDep, service: AppStateDep) -> Simulation:
+async def get_simulation(simulation_id: SimulationId, principal: PrincipalDep, service: AppStateDep) -> Simulation:
     from desk.wealth import repository
 
     async with _map_expired():
@@ -106,7 +106,7 @@ _TRAJECTORIES: dict[int | str, dict[str, Any]] = {
     response_class=StreamingResponse,
     responses=_TRAJECTORIES,
 )
-async def trajectories(
+async def list_trajectories(
     simulation_id: SimulationId,
     principal: PrincipalDep,
     service: AppStateDep,

@@ -41,7 +41,7 @@ OptimizationId: TypeAlias = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$",
     summary="Weights by risk parity, with equal or given risk budgets",
     response_model=RiskParityOptimization,
 )
-async def risk_parity(body: RiskParityRequest, service: AppStateDep, principal: PrincipalDep) -> Any:
+async def optimize_risk_parity(body: RiskParityRequest, service: AppStateDep, principal: PrincipalDep) -> Any:
     return await _optimize(service, principal, body)
 
 
@@ -50,7 +50,7 @@ async def risk_parity(body: RiskParityRequest, service: AppStateDep, principal: 
     summary="Weights by hierarchical risk parity",
     response_model=HrpOptimization,
 )
-async def hrp(body: HrpRequest, service: AppStateDep, principal: PrincipalDep) -> Any:
+async def optimize_hrp(body: HrpRequest, service: AppStateDep, principal: PrincipalDep) -> Any:
     return await _optimize(service, principal, body)
 
 
@@ -62,7 +62,7 @@ async def hrp(body: HrpRequest, service: AppStateDep, principal: PrincipalDep) -
     "parts. A solution that violates groups or turnover is rejected.",
     response_model=MinimumCvarOptimization,
 )
-async def minimum_cvar(body: MinimumCvarRequest, service: AppStateDep, principal: PrincipalDep) -> Any:
+async def optimize_minimum_cvar(body: MinimumCvarRequest, service: AppStateDep, principal: PrincipalDep) -> Any:
     return await _optimize(service, principal, body)
 
 
@@ -73,7 +73,7 @@ async def minimum_cvar(body: MinimumCvarRequest, service: AppStateDep, principal
     "2008); needs no expected returns.",
     response_model=MaximumDiversificationOptimization,
 )
-async def maximum_diversification(
+async def optimize_maximum_diversification(
     body: MaximumDiversificationRequest, service: AppStateDep, principal: PrincipalDep
 ) -> Any:
     return await _optimize(service, principal, body)
@@ -84,7 +84,7 @@ async def maximum_diversification(
     summary="The efficient frontier of return and risk under constraints",
     response_model=FrontierOptimization,
 )
-async def efficient_frontier(body: FrontierRequest, service: AppStateDep, principal: PrincipalDep) -> Any:
+async def compute_efficient_frontier(body: FrontierRequest, service: AppStateDep, principal: PrincipalDep) -> Any:
     return await _optimize(service, principal, body)
 
 
@@ -97,7 +97,7 @@ router.include_router(optimizers)
     response_model=Optimization,
     responses=error_responses(404),
 )
-async def result(optimization_id: OptimizationId, service: AppStateDep, principal: PrincipalDep) -> Any:
+async def get_optimization(optimization_id: OptimizationId, service: AppStateDep, principal: PrincipalDep) -> Any:
     from desk.portfolios.optimizers.repository import load_optimization
 
     return await load_optimization(service.dependencies.store, principal.owner, optimization_id)
@@ -109,7 +109,7 @@ async def result(optimization_id: OptimizationId, service: AppStateDep, principa
     response_model=OptimizationPage,
     responses=error_responses(404),
 )
-async def listed(
+async def list_optimizations(
     portfolio_id: PortfolioId,
     service: AppStateDep,
     principal: PrincipalDep,

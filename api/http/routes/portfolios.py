@@ -82,7 +82,7 @@ def _answers(status: int, *failures: int, headers: dict[str, Any] | None = None)
     response_model=Portfolio,
     responses=_answers(201, 400, 413),
 )
-async def create(body: Draft, service: AppStateDep, principal: PrincipalDep, response: Response) -> Portfolio:
+async def create_portfolio(body: Draft, service: AppStateDep, principal: PrincipalDep, response: Response) -> Portfolio:
     draft = body.portfolio if isinstance(body, NewPortfolio) else body
     dependencies = service.dependencies
     portfolio = await repository.create_portfolio(dependencies.store, principal.owner, draft, now=dependencies.now())
@@ -96,7 +96,7 @@ async def create(body: Draft, service: AppStateDep, principal: PrincipalDep, res
     response_model=list[Portfolio],
     responses={**_answers(200, headers=_ETAG | _NEXT), **NOT_MODIFIED},
 )
-async def listed(
+async def list_portfolios(
     request: Request,
     service: AppStateDep,
     principal: PrincipalDep,
@@ -130,7 +130,7 @@ async def listed(
     response_model=Portfolio,
     responses={**_answers(200, 404), **NOT_MODIFIED},
 )
-async def read(
+async def get_portfolio(
     portfolio_id: PortfolioId,
     service: AppStateDep,
     principal: PrincipalDep,
@@ -149,7 +149,7 @@ async def read(
     response_model=Portfolio,
     responses=_answers(200, 400, 404, 412, 413),
 )
-async def change(
+async def update_portfolio(
     portfolio_id: PortfolioId,
     body: Patch,
     service: AppStateDep,
@@ -175,7 +175,7 @@ async def change(
     summary="Delete a portfolio; it can be restored for 30 days",
     responses=_answers(204, 404, 412),
 )
-async def delete(
+async def delete_portfolio(
     portfolio_id: PortfolioId, service: AppStateDep, principal: PrincipalDep, if_match: IfMatch = None
 ) -> Response:
     dependencies, versions = service.dependencies, expected_versions(if_match)
@@ -194,7 +194,7 @@ async def delete(
     response_model=Portfolio,
     responses=_answers(200, 404, 412),
 )
-async def restore(
+async def restore_portfolio(
     portfolio_id: PortfolioId,
     service: AppStateDep,
     principal: PrincipalDep,

@@ -37,7 +37,7 @@ _FILE = _CACHED | {"Content-Disposition": {"description": "A name for the file",
 
 
 @router.get("/jobs/compare", summary="Compare finished jobs", responses=error_responses(404, 409, 410))
-async def compare(
+async def compare_jobs(
     service: AppStateDep,
     principal: PrincipalDep,
     *,
@@ -65,7 +65,7 @@ async def compare(
     response_model=OptimizationResult | PartialResult,
     responses={200: {"headers": ETAG_HEADER}, **NOT_MODIFIED, **error_responses(404, 409, 410)},
 )
-async def result(
+async def get_result(
     job_id: JobId, service: AppStateDep, principal: PrincipalDep, if_none_match: IfNoneMatch = None
 ) -> Response:
     """The result; a partial one without a winner for a cancelled or failed job.
@@ -83,7 +83,7 @@ async def result(
     summary="The trials of a job, in pages",
     responses=error_responses(404, 410),
 )
-async def trials(
+async def list_trials(
     job_id: JobId,
     service: AppStateDep,
     principal: PrincipalDep,
@@ -123,7 +123,7 @@ async def trials(
     summary="One trial with all of its metrics",
     responses=error_responses(404, 410),
 )
-async def trial(
+async def get_trial(
     job_id: JobId,
     digest: Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The digest of its configuration")],
     service: AppStateDep,
@@ -140,7 +140,7 @@ async def trial(
     response_model=Charts,
     responses={200: {"headers": _CACHED}, **NOT_MODIFIED, **error_responses(404, 410)},
 )
-async def charts(
+async def get_charts(
     job_id: JobId,
     service: AppStateDep,
     principal: PrincipalDep,
@@ -180,7 +180,7 @@ async def charts(
         **error_responses(404, 409, 410),
     },
 )
-async def export(
+async def export_job(
     job_id: JobId,
     service: AppStateDep,
     principal: PrincipalDep,

@@ -35,7 +35,7 @@ Losses are positive fractions of wealth; with `amount` also money.
     response_description="The report, and every number in it as a figure with its unit; `csv`: one row per figure",
     responses=_ANSWERS,
 )
-async def risk(
+async def measure_risk(
     body: RiskRequest,
     service: AppStateDep,
     principal: PrincipalDep,

@@ -59,7 +59,7 @@ _EXAMPLES = Body(
         **error_responses(400, 404, 409, 410, 413),
     },
 )
-async def tearsheet(
+async def create_tearsheet(
     request: Annotated[TearsheetRequest, _EXAMPLES],
     principal: PrincipalDep,
     service: AppStateDep,

@@ -52,6 +52,10 @@ class BranchRequest(Frozen):
     ]
 
 
+class MessagePage(Page[Message]):
+    """Messages of a thread, the oldest first."""
+
+
 class ThreadState(Frozen):
     """The state of a thread."""
 
@@ -63,7 +67,7 @@ class ThreadState(Frozen):
 
 
 @router.post("/threads", status_code=201, summary="Start a thread", responses=error_responses(400, 413))
-async def begin(
+async def create_thread(
     principal: PrincipalDep, service: AppStateDep, response: Response, body: NewThread | None = None
 ) -> Conversation:
     title = (body.title if body else None) or ""
@@ -73,7 +77,7 @@ async def begin(
 
 
 @router.get("/threads", summary="Your threads, newest first", responses=error_responses())
-async def threads(
+async def list_threads(
     principal: PrincipalDep, service: AppStateDep, limit: Limit = 100, after: After = None
 ) -> Page[Conversation]:
     items, cursor = await conversation_page(service.dependencies.store, principal.owner, after=after, limit=limit)
@@ -81,12 +85,14 @@ async def threads(
 
 
 @router.get("/threads/{thread}", summary="A thread", responses=error_responses(404))
-async def thread(thread: ThreadId, principal: PrincipalDep, service: AppStateDep) -> Conversation:
+async def get_thread(thread: ThreadId, principal: PrincipalDep, service: AppStateDep) -> Conversation:
     return await conversation_of(service.dependencies.store, principal.owner, thread)
 
 
 @router.patch("/threads/{thread}", summary="Rename a thread", responses=error_responses(400, 404, 413))
-async def rename(thread: ThreadId, body: ThreadTitle, principal: PrincipalDep, service: AppStateDep) -> Conversation:
+async def rename_thread(
+    thread: ThreadId, body: ThreadTitle, principal: PrincipalDep, service: AppStateDep
+) -> Conversation:
     from graphs.conversations.repository import rename
 
     return await rename(service.dependencies.store, principal.owner, thread, body.title.strip())
@@ -98,7 +104,7 @@ async def rename(thread: ThreadId, body: ThreadTitle, principal: PrincipalDep, s
     summary="Delete a thread with its messages and answers; its runs stay",
     responses=error_responses(404, 409),
 )
-async def delete(thread: ThreadId, principal: PrincipalDep, service: AppStateDep) -> None:
+async def delete_thread(thread: ThreadId, principal: PrincipalDep, service: AppStateDep) -> None:
     """409 while a turn is being answered, and while other threads branch from it."""
     await delete_conversation(service.dependencies, principal.owner, thread)
 
@@ -106,7 +112,7 @@ async def delete(thread: ThreadId, principal: PrincipalDep, service: AppStateDep
 @router.get(
     "/threads/{thread}/state", summary="Focus, state and pending decisions of a thread", responses=error_responses(404)
 )
-async def state(thread: ThreadId, principal: PrincipalDep, service: AppStateDep) -> ThreadState:
+async def get_thread_state(thread: ThreadId, principal: PrincipalDep, service: AppStateDep) -> ThreadState:
     store = service.dependencies.store
     conversation = await conversation_of(store, principal.owner, thread)
     last = await service.answering.ensure(principal.owner, thread, conversation.turns) if conversation.turns else None
@@ -124,12 +130,12 @@ async def state(thread: ThreadId, principal: PrincipalDep, service: AppStateDep)
     summary="Messages and answers, the oldest first",
     responses=error_responses(404),
 )
-async def messages(
+async def list_messages(
     thread: ThreadId, principal: PrincipalDep, service: AppStateDep, limit: Limit = 100, after: After = None
-) -> Page[Message]:
+) -> MessagePage:
     """The numbers of an answer are in its `figures`, each with its source: a result and a field."""
     items, cursor = await message_page(service.dependencies.store, principal.owner, thread, after=after, limit=limit)
-    return Page(items=items, next=cursor)
+    return MessagePage(items=items, next=cursor)
 
 
 @router.post(
@@ -138,7 +144,7 @@ async def messages(
     summary="Branch a thread after an earlier turn",
     responses=error_responses(400, 404, 409, 413),
 )
-async def branch(
+async def branch_thread(
     thread: ThreadId, body: BranchRequest, principal: PrincipalDep, service: AppStateDep, response: Response
 ) -> Conversation:
     from graphs.conversations.repository import branch, conversation_of

@@ -34,7 +34,9 @@ class TicketRequest(BaseModel):
     summary="Issue a ticket for one event stream or WebSocket",
     responses=error_responses(400, 413),
 )
-async def issue(body: TicketRequest, principal: PrincipalDep, service: AppStateDep, response: Response) -> Ticket:
+async def create_ticket(
+    body: TicketRequest, principal: PrincipalDep, service: AppStateDep, response: Response
+) -> Ticket:
     """For a browser's EventSource and WebSocket, which cannot send a key or a token: `?ticket=` in the URL, once.
 
     It is valid for 30 seconds and this path, with your permissions. A stream that reconnects needs another one.

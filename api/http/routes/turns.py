@@ -58,7 +58,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     dependencies=[STREAM_SLOT],
     responses={**error_responses(400, 404, 409, 413), **_ANSWERS},
 )
-async def say(
+async def create_thread_run(
     thread: ThreadId,
     body: NewMessage,
     principal: PrincipalDep,
@@ -82,7 +82,7 @@ async def say(
 
 
 @router.get("/threads/{thread}/runs", summary="The runs of a thread, from the first", responses=error_responses(404))
-async def runs(
+async def list_thread_runs(
     thread: ThreadId, principal: PrincipalDep, service: AppStateDep, limit: Limit = 100, after: After = None
 ) -> Page[Turn]:
     items, cursor = await turn_page(service.dependencies.store, principal.owner, thread, after=after, limit=limit)
@@ -90,7 +90,7 @@ async def runs(
 
 
 @router.get("/threads/{thread}/runs/{number}", summary="A message and its answer", responses=error_responses(404))
-async def run(thread: ThreadId, number: Number, principal: PrincipalDep, service: AppStateDep) -> Turn:
+async def get_thread_run(thread: ThreadId, number: Number, principal: PrincipalDep, service: AppStateDep) -> Turn:
     """Also resumes a run whose process stopped before the answer was complete."""
     return await service.answering.ensure(principal.owner, thread, number)
 
@@ -101,7 +101,7 @@ async def run(thread: ThreadId, number: Number, principal: PrincipalDep, service
     summary="Resume an unfinished run of a terminal",
     responses=error_responses(404),
 )
-async def resume(thread: ThreadId, number: Number, principal: PrincipalDep, service: AppStateDep) -> Turn:
+async def resume_thread_run(thread: ThreadId, number: Number, principal: PrincipalDep, service: AppStateDep) -> Turn:
     """Runs that were started over HTTP resume automatically; an answered run does not change."""
     return await service.answering.ensure(principal.owner, thread, number, adopted=True)
 
@@ -111,7 +111,7 @@ async def resume(thread: ThreadId, number: Number, principal: PrincipalDep, serv
     summary="The pending decisions of a thread",
     responses=error_responses(404),
 )
-async def interrupts(thread: ThreadId, principal: PrincipalDep, service: AppStateDep) -> Page[Interrupt]:
+async def list_interrupts(thread: ThreadId, principal: PrincipalDep, service: AppStateDep) -> Page[Interrupt]:
     from graphs.conversations import interrupts
 
     return Page(items=await interrupts.interrupts(service.dependencies, principal, thread), next=None)
@@ -123,7 +123,9 @@ async def interrupts(thread: ThreadId, principal: PrincipalDep, service: AppStat
     summary="Approve, edit or reject; then the thread continues",
     responses=error_responses(400, 404, 409, 410, 413),
 )
-async def decide(thread: ThreadId, run: RunId, body: Ruling, principal: PrincipalDep, service: AppStateDep) -> Turn:
+async def decide_interrupt(
+    thread: ThreadId, run: RunId, body: Ruling, principal: PrincipalDep, service: AppStateDep
+) -> Turn:
     """The first decision is final: repeating it changes nothing, a different one returns 409.
 
     403 when the interrupt requires a second person.
@@ -139,7 +141,7 @@ async def decide(thread: ThreadId, run: RunId, body: Ruling, principal: Principa
     summary="Give feedback on an answer",
     responses=error_responses(400, 404, 413),
 )
-async def give_feedback(
+async def create_feedback(
     thread: ThreadId, number: Number, body: Opinion, principal: PrincipalDep, service: AppStateDep
 ) -> Feedback:
     from desk.conversation import feedback
@@ -156,7 +158,7 @@ async def give_feedback(
     summary="The feedback on an answer, newest first",
     responses=error_responses(404),
 )
-async def feedback(
+async def list_feedback(
     thread: ThreadId,
     number: Number,
     principal: PrincipalDep,

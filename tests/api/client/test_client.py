@@ -13,7 +13,7 @@ import pytest
 from api.client.client import Client, Refused, ServerError
 from api.client.transport import normalize_url
 from desk.base.errors import InvalidInput, UserError
-from desk.conversation.messages import AssistantMessage, UserMessage
+from desk.conversation.messages import AnswerMessage, QuestionMessage
 from desk.conversation.schemas import Opinion
 from desk.governance.approvals import Ruling
 from desk.market.datasets.schemas import Terms
@@ -253,8 +253,8 @@ def test_a_message_is_answered_over_a_broken_connection(home):
         assert [live.sequence for live in events] == list(range(1, len(events) + 1))
         assert (events[0].event.event, events[-1].event.event) == ("turn_started", "turn_finished")
         question, answered = whole.messages(thread)
-        assert isinstance(question, UserMessage)
-        assert isinstance(answered, AssistantMessage)
+        assert isinstance(question, QuestionMessage)
+        assert isinstance(answered, AnswerMessage)
         assert (question.text, answered.outcome) == (JOKE, "declined")
         assert [each.id for each in whole.threads()] == [thread]
         given = whole.feedback(thread, 1, Opinion(rating=2, comment="not funny"))

@@ -1,0 +1,37 @@
+"""The OpenAPI document as generators of clients read it."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.api.http.application import document
+
+SCHEMAS: dict[str, Any] = document()["components"]["schemas"]
+
+
+def operations() -> Iterator[tuple[str, Any]]:
+    for path, item in document()["paths"].items():
+        for method, operation in item.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def test_operation_ids_are_verbs_with_a_noun_in_camel_case() -> None:
+    ids = [operation["operationId"] for _, operation in operations()]
+    assert len(set(ids)) == len(ids)
+    assert [each for each in ids if not re.fullmatch(r"[a-z]+([A-Z][a-z0-9]+)+", each)] == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "expected"),
+    [("GET /api/jobs", "listJobs"), ("POST /api/jobs", "submitJob"), ("GET /api/jobs/{job_id}", "getJob")],
+)
+def test_operation_ids_are_stable(operation: str, expected: str) -> None:
+    """Clients name their functions after them."""
+    assert dict(operations())[operation]["operationId"] == expected
+
+
+def test_schemas_have_the_names_of_their_types() -> None:
+    """A type of two modules, of two directions or with parameters would get a name that tools invent."""
+    assert [name for name in SCHEMAS if not re.fullmatch(r"[A-Z][A-Za-z0-9]+", name)] == []
