@@ -45,6 +45,7 @@ AREAS = {
     "monte-carlo": "Simulations of future wealth",
     "market-data": "Prices and returns, own data sets, and markers of bad data",
     "audit": "The audit log: who changed what, and who exported data",
+    "users": "The signed-in user, preferences, and sessions of browsers",
     "health": "Whether the service is up",
 }
 """The tags of the OpenAPI document."""
@@ -138,9 +139,11 @@ def create_app(
         ):
             if not settings.auth:
                 answering.attend(settings.owner)
-            identity = create_identity(settings, deps.store)
+            identity, sign_in = create_identity(settings, deps.store)
             log = AuditLog(deps.store, settings.audit_key)
-            app.state.service = AppState(settings, identity, limits, deps, answering, following, readiness, log)
+            app.state.service = AppState(
+                settings, identity, limits, deps, answering, following, readiness, log, sign_in
+            )
             yield
 
     app = FastAPIOffline(  # its documentation loads nothing from other hosts
@@ -178,7 +181,7 @@ def _routes() -> "list[BaseRoute]":
 
     from api.http.dependencies import CALCULATION_SLOT, get_principal, reject_unknown_parameters, require_permissions
     from api.http.errors.problems import ENVELOPE_RESPONSE, error_responses
-    from api.http.identity.authentication import BEARER, KEY
+    from api.http.identity.authentication import BEARER, KEY, SESSION
     from api.http.middleware import audit as auditing
     from api.http.openapi import operation_id
     from api.http.routes import (
@@ -204,11 +207,16 @@ def _routes() -> "list[BaseRoute]":
         turns,
         websocket,
     )
+    from api.http.routes.users import me, session, sign_in
 
-    checks = [Depends(each) for each in (BEARER, KEY, get_principal, reject_unknown_parameters, auditing.audit_request)]
+    checks = [
+        Depends(each)
+        for each in (BEARER, KEY, SESSION, get_principal, reject_unknown_parameters, auditing.audit_request)
+    ]
     routes = APIRouter(responses=error_responses(), dependencies=checks)
     every = APIRouter(generate_unique_id_function=operation_id)
     every.include_router(health.router, prefix="/api", responses=error_responses() | ENVELOPE_RESPONSE)
+    every.include_router(sign_in.router, prefix="/api", dependencies=[Depends(reject_unknown_parameters)])
     looking = require_permissions("research:read", "research:read")
     research = require_permissions("research:read", "research:write")
     data = require_permissions("market-data:read", "proprietary-data:write")
@@ -218,6 +226,8 @@ def _routes() -> "list[BaseRoute]":
         (drafts, research),
         (approvals,),  # the permission depends on the question
         (archive, research),
+        (me,),
+        (session,),
         (evaluations, research, CALCULATION_SLOT),
         (events, research),
         (websocket, research),

@@ -198,9 +198,19 @@ class Settings(ComputeSettings):
             validation_alias="COGNITO_CLIENTS",
             max_length=500,
             pattern=r"^([A-Za-z0-9]+(,[A-Za-z0-9]+)*)?$",
-            description="App clients of the pool whose tokens are accepted.",
+            description="App clients of the pool whose tokens are accepted. Browsers sign in through the first, which "
+            "has no secret.",
         ),
     ] = ""
+    session_hours: Annotated[
+        int,
+        Field(
+            validation_alias="SESSION_HOURS",
+            ge=1,
+            le=720,
+            description="Hours after which a browser has to sign in again.",
+        ),
+    ] = 12
     audit_key: Annotated[
         str,
         Field(

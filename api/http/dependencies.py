@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 
 from api.http.errors.problems import Problem
 from api.http.errors.validation import request_schema
-from api.http.identity.authentication import Identity
+from api.http.identity.authentication import Identity, SignIn
 from api.http.identity.revocation import RECHECK_SECONDS, StreamAccess
 from api.http.identity.tickets import redeem_from_url
 from api.http.rate_limits import RateLimits
@@ -43,6 +43,8 @@ class AppState:
     following: "LogFollowers"
     readiness: ReadinessChecks
     audit: AuditLog
+    sign_in: SignIn | None = None
+    """None when authentication is off."""
     recheck_seconds: float = RECHECK_SECONDS
     """Seconds after which the credentials of an open stream are checked again."""
 
@@ -82,7 +84,7 @@ async def body_slot(connection: HTTPConnection) -> AsyncGenerator[None]:
 
 
 async def authenticate(connection: HTTPConnection, service: AppState) -> Principal:
-    """The user of the ticket in a stream's URL, or else of the API key or access token."""
+    """The user of the ticket in a stream's URL, or else of the API key, access token or session."""
     by_ticket = await redeem_from_url(service.dependencies.store, connection)
     return by_ticket or await service.identity.authenticate(connection)
 

@@ -150,9 +150,12 @@ class RateLimits:
         with self.request_slot(principal.owner):
             yield principal
 
-    async def admit(self, connection: HTTPConnection, authenticate: "Authenticate") -> "Principal":
-        """Authenticate, and count the request against the user's rate."""
-        principal = await self._authenticate(connection, authenticate)
+    async def admit(
+        self, connection: HTTPConnection, authenticate: "Authenticate", credentials: str | None = None
+    ) -> "Principal":
+        """Authenticate, and count the request against the user's rate; `credentials` are those of the headers."""
+        digest = _credentials_digest(connection) if credentials is None else _digest(credentials)
+        principal = await self._authenticate(network(client_address(connection)), digest, authenticate)
         if wait := self._users.take(principal.owner):
             raise too_many_requests(wait, "requests of a user", f"{self._settings.requests_per_second:g} a second")
         return principal
@@ -162,8 +165,7 @@ class RateLimits:
         with self._requests.slot(owner):
             yield
 
-    async def _authenticate(self, connection: HTTPConnection, authenticate: "Authenticate") -> "Principal":
-        host, credentials = network(client_address(connection)), _credentials_digest(connection)
+    async def _authenticate(self, host: str, credentials: str, authenticate: "Authenticate") -> "Principal":
         if credentials and credentials not in self._accepted and (wait := self._failures.wait(host)):
             raise too_many_requests(wait, "failed sign-ins of an address", f"{MAX_FAILURES} a minute")
         try:
@@ -230,7 +232,11 @@ def network(host: str) -> str:
 
 
 def _credentials_digest(connection: HTTPConnection) -> str:
-    """The digest of the request's credentials; empty without any."""
+    """The digest of the request's credentials; empty without any, and for a session, which cannot be guessed."""
     headers, tickets = connection.headers, connection.query_params.getlist("ticket")
     credentials = [headers.getlist("authorization"), headers.getlist("x-api-key"), tickets]
-    return hashlib.sha256(repr(credentials).encode()).hexdigest() if any(credentials) else ""
+    return _digest(repr(credentials)) if any(credentials) else ""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,15 +1,18 @@
-"""Authenticates requests: the local user, or the owner of an API key or access token."""
+"""Authenticates requests: the local user, or the owner of an API key, access token or session."""
 
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
 
-from fastapi.security import APIKeyHeader, HTTPBearer
+from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBearer
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from api.http.errors.problems import Unauthorized
 from api.http.identity.api_keys import PREFIX, ApiKeys
-from api.http.identity.loopback import LOOPBACK
+from api.http.identity.authorization_codes import AuthorizationCodes
+from api.http.identity.secure_urls import is_secure_url
+from api.http.identity.sessions import COOKIE, Sessions
 from api.http.identity.tokens import Tokens
 from api.settings import FORMS, Settings
 from desk.base.errors import InvalidInput
@@ -25,6 +28,13 @@ BEARER = HTTPBearer(
     description="An API key, or an access token of the Cognito pool; not needed when authentication is off",
 )
 KEY = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="key", description="An API key")
+SESSION = APIKeyCookie(
+    name=COOKIE,
+    auto_error=False,
+    scheme_name="session",
+    description="The cookie that POST /api/session sets in a browser. Requests that change something also need the "
+    "header `X-CSRF-Token`, with `csrf_token` of GET /api/session",
+)
 """The security schemes of the OpenAPI document."""
 
 
@@ -45,13 +55,16 @@ class LocalUser:
 
 
 class Credentials:
-    """Authenticates by API key or access token; None for a kind that the settings do not accept."""
+    """Authenticates by API key, access token or session; None for a kind that is not accepted."""
 
-    def __init__(self, keys: ApiKeys | None, tokens: Tokens | None) -> None:
+    def __init__(self, keys: ApiKeys | None, tokens: Tokens | None, sessions: Sessions | None = None) -> None:
         self._keys = keys
         self._tokens = tokens
+        self._sessions = sessions
 
     async def authenticate(self, connection: HTTPConnection) -> Principal:
+        if self._sessions is not None and not _has_header(connection.headers):
+            return await self._sessions.authenticate(connection)
         secret, is_bearer = _credential(connection.headers)
         if secret.startswith(PREFIX):
             if self._keys is not None:
@@ -59,6 +72,10 @@ class Credentials:
         elif is_bearer and self._tokens is not None:
             return await self._tokens.authenticate(secret)
         raise Unauthorized
+
+
+def _has_header(headers: Headers) -> bool:
+    return "authorization" in headers or "x-api-key" in headers
 
 
 def _credential(headers: Headers) -> tuple[str, bool]:
@@ -82,24 +99,27 @@ def check_auth_settings(settings: Settings) -> None:
         if not value:
             reason = "it is not set, and STRATIGOS_AUTH includes cognito"
             raise InvalidInput(variable, value, reason=reason, allowed=FORMS[variable])
-    if not _is_secure(settings.cognito_issuer):
+    if not is_secure_url(settings.cognito_issuer):
         reason = "it is not an https URL, so its keys could be replaced on the way"
         raise InvalidInput("COGNITO_ISSUER", settings.cognito_issuer, reason=reason, allowed=FORMS["COGNITO_ISSUER"])
 
 
-def _is_secure(issuer: str) -> bool:
-    """Whether the issuer is reached by https or on this machine."""
-    try:
-        url = urlsplit(issuer)
-        is_valid = url.port != 0 and url.hostname is not None
-    except ValueError:
-        return False
-    return is_valid and (url.scheme == "https" or url.hostname in LOOPBACK)
+@dataclass(frozen=True)
+class SignIn:
+    """Means of opening a session; None for a kind that the settings do not accept."""
+
+    sessions: Sessions
+    keys: ApiKeys | None
+    codes: AuthorizationCodes | None
 
 
-def create_identity(settings: Settings, store: "Store") -> Identity:
+def create_identity(settings: Settings, store: "Store") -> tuple[Identity, SignIn | None]:
+    """Authentication as the settings choose it, and sign-in; None where authentication is off."""
     if not settings.auth:
-        return LocalUser(settings.owner)
-    kinds = settings.auth.split(",")
-    tokens = Tokens(settings.cognito_issuer, settings.cognito_clients.split(",")) if "cognito" in kinds else None
-    return Credentials(ApiKeys(store) if "keys" in kinds else None, tokens)
+        return LocalUser(settings.owner), None
+    kinds, clients = settings.auth.split(","), settings.cognito_clients.split(",")
+    keys = ApiKeys(store) if "keys" in kinds else None
+    tokens = Tokens(settings.cognito_issuer, clients) if "cognito" in kinds else None
+    codes = AuthorizationCodes(settings.cognito_issuer, clients[0], tokens) if tokens else None
+    sessions = Sessions(store, timedelta(hours=settings.session_hours), settings.cors_origins)
+    return Credentials(keys, tokens, sessions), SignIn(sessions, keys, codes)

@@ -9,6 +9,7 @@ import structlog
 from pydantic import BaseModel, Field
 
 from api.http.errors.problems import Problem
+from api.http.identity.pool_requests import fetch
 
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
@@ -18,7 +19,6 @@ STALE_SECONDS = 24 * FRESH_SECONDS
 """Seconds for which cached keys are used while the pool is unreachable."""
 MIN_FETCH_INTERVAL = 30.0
 """Seconds between two fetches, so that unknown key ids cannot trigger unlimited ones."""
-FETCH_TIMEOUT = 5.0
 MAX_BYTES = 64 * 1024
 
 
@@ -76,7 +76,7 @@ class JwksCache:
         from joserfc.errors import JoseError
 
         try:
-            self._keys = _parse(await _fetch(self._url))
+            self._keys = _parse(*await fetch(self._url, MAX_BYTES))
             self._fetched_at = self._clock()
         except (httpx.HTTPError, TimeoutError, JoseError, ValueError) as error:
             logger: Any = structlog.get_logger()
@@ -84,27 +84,11 @@ class JwksCache:
         self._tried_at = self._clock()
 
 
-async def _fetch(url: str) -> bytes:
-    import httpx
-
-    content = bytearray()
-    async with (
-        asyncio.timeout(FETCH_TIMEOUT),
-        httpx.AsyncClient(timeout=FETCH_TIMEOUT, headers={"Accept-Encoding": "identity"}) as client,
-        client.stream("GET", url) as response,
-    ):
-        if response.status_code != 200:
-            raise ValueError(f"it returned {response.status_code}")
-        async for chunk in response.aiter_raw():
-            content += chunk
-            if len(content) > MAX_BYTES:
-                raise ValueError(f"its keys are larger than {MAX_BYTES} bytes")
-    return bytes(content)
-
-
-def _parse(content: bytes) -> "dict[str, RSAKey]":
+def _parse(status: int, content: bytes) -> "dict[str, RSAKey]":
     from joserfc.jwk import RSAKey
 
+    if status != 200:
+        raise ValueError(f"it returned {status}")
     keys = [key for key in _Jwks.model_validate_json(content).keys if key.is_signing_key]
     if not keys:
         raise ValueError("it has no RSA signing key of 2048 bits")

@@ -10,15 +10,20 @@ from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.request_context import client_address, request_id, route_template
 from api.operations.audit import AuditRecord, start_record
 from desk.base.clock import utc_now
-from desk.governance.audit_log import MAX_OBJECT_LENGTH, Entry
+from desk.governance.audit_log import MAX_OBJECT_LENGTH, AuditLog, Entry
+from desk.governance.principals import Principal
 
 CUT = "cut off"
 
 
 async def audit_request(connection: HTTPConnection, principal: PrincipalDep, service: AppStateDep) -> None:
     """Dependency that writes the entry before the handler runs; a request that cannot be audited is rejected."""
-    if connection.scope["type"] != "http" or not _is_audited(connection.scope):
-        return
+    if connection.scope["type"] == "http" and _is_audited(connection.scope):
+        await start_request_record(connection, principal, service.audit)
+
+
+async def start_request_record(connection: HTTPConnection, principal: Principal, log: AuditLog) -> None:
+    """Write the entry of a request; `AuditOutcomes` adds its outcome."""
     entry = Entry(
         at=utc_now(),
         owner=principal.owner,
@@ -29,7 +34,7 @@ async def audit_request(connection: HTTPConnection, principal: PrincipalDep, ser
         request=request_id(connection),
         address=client_address(connection),
     )
-    connection.state.audit = await start_record(service.audit, entry)
+    connection.state.audit = await start_record(log, entry)
 
 
 class AuditOutcomes:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from api.http.dependencies import STREAM_SLOT, AppStateDep, PrincipalDep, StreamAccessDep
+from api.http.identity.origins import is_allowed_origin
 from api.http.identity.revocation import StreamAccess
 from api.http.sse import HEARTBEAT_SECONDS, MAX_EVENTS_PER_CHUNK, last_event_id
 from desk.base.errors import InvalidInput, NotFound
@@ -32,7 +33,7 @@ async def socket(
     after: str = "0",
 ) -> None:
     """Sends one LiveEvent as JSON per message, and `{"heartbeat": n}` after 15 seconds of silence; accepts none."""
-    if not _is_allowed_origin(websocket, service.settings.cors_origins.split(",")):
+    if not is_allowed_origin(websocket, service.settings.cors_origins):  # browsers do not apply CORS to WebSockets
         await websocket.close(POLICY_VIOLATION)
         return
     await websocket.accept()
@@ -51,12 +52,6 @@ async def socket(
     with suppress(TimeoutError, RuntimeError, WebSocketDisconnect):  # the client may be gone or not reading
         async with asyncio.timeout(1.0):
             await websocket.close(code, reason.encode()[:120].decode(errors="ignore"))
-
-
-def _is_allowed_origin(websocket: WebSocket, allowed: list[str]) -> bool:
-    """Browsers do not apply CORS to WebSockets, so the Origin header is checked here; other clients send none."""
-    origin = websocket.headers.get("origin")
-    return origin is None or origin in allowed or origin.partition("://")[2] == websocket.headers.get("host")
 
 
 async def _serve(websocket: WebSocket, log: FollowedLog, after: int, access: StreamAccess) -> tuple[int, str]:

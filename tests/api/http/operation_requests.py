@@ -59,6 +59,9 @@ class OperationCall:
         )
 
 
+PUBLIC = {"GET /api/health", "GET /api/ready", "GET /api/session/methods"}
+SIGN_IN = {"POST /api/session", "POST /api/session/authorization"}
+"""Operations without sign-in; those of `SIGN_IN` check the credentials in their body."""
 OTHER_PRICES = "date,A,B\n2024-01-02,1.5,2\n2024-01-03,1.6,2.1\n2024-01-04,1.7,2.05\n"
 HELD = {"portfolioId": "{portfolio}"} | DAYS
 SAID = {"id": "m1", "role": "user", "content": "tell me a joke"}
@@ -141,6 +144,9 @@ REQUESTS: dict[str, list[Request]] = {
     "GET /api/monte-carlo/simulations/{simulation_id}/trajectories": [Request(), Request(params={"format": "csv"})],
     "POST /api/market-data/imports": [Request(params={"dataset": "{dataset}"}, content=OTHER_PRICES)],
     "POST /api/market-data/markers": [Request(json={"symbol": "{symbol}", "reason": "looks odd"})],
+    "POST /api/session": [Request(json={"key": "stratigos_none"})],
+    "POST /api/session/authorization": [Request(json={"redirect_uri": "https://desk.example/sign-in"})],
+    "PUT /api/me/preferences": [Request(json={"theme": "dark"})],
     "GET /api/market-data/prices": [
         Request(params={"symbols": "{symbol}"}),
         Request(params={"symbols": "{symbol}", "dataset": "{dataset}"}),

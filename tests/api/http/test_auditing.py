@@ -27,6 +27,7 @@ from store.embedded import open_store
 from store.errors import Unavailable
 from store.keys import SYSTEM
 from tests.api.http.application import application, document, open_client
+from tests.api.http.operation_requests import SIGN_IN
 from tests.api.http.sample_requests import TECH_PORTFOLIO
 from tests.graphs.jobs.queued_runs import queued_dependencies
 
@@ -159,7 +160,7 @@ async def test_every_route_that_changes_something_is_told(client: httpx.AsyncCli
         f"{method.upper()} {path}"
         for path, operations in document()["paths"].items()
         for method in operations
-        if method != "get"
+        if method != "get" and f"{method.upper()} {path}" not in SIGN_IN  # audited with the user, once there is one
     }
     assert len(changes) > 20
     assert actions == changes

@@ -7,16 +7,20 @@ import pytest
 
 from desk.governance.roles import ROLES, Permission
 from tests.api.http.identity.sign_in import bearer, create_key, remote_client
-from tests.api.http.operation_requests import operations
+from tests.api.http.operation_requests import PUBLIC, SIGN_IN, operations
 from tests.api.http.two_users import sign_in_application
 from tests.doubles.cognito import pool
 
 pytestmark = pytest.mark.anyio
 
-ANYBODY = """
-    GET /api/health
-    GET /api/ready
+SIGNED_IN = """
+    GET /api/me
+    GET /api/me/preferences
+    PUT /api/me/preferences
+    GET /api/session
+    DELETE /api/session
 """
+"""No permission is needed, only valid credentials."""
 DECIDED: dict[tuple[Permission, ...], str] = {
     ("research:read",): """
         GET /api/jobs/compare
@@ -142,8 +146,8 @@ def listed_operations() -> list[Operation]:
 
 
 def test_of_every_operation_it_was_decided_who_may_use_it() -> None:
-    free = {line.strip() for line in ANYBODY.strip().splitlines()}
-    ours = {f"{method} {path}" for method, path, _ in listed_operations()} | free
+    signed_in = {line.strip() for line in SIGNED_IN.strip().splitlines()}
+    ours = {f"{method} {path}" for method, path, _ in listed_operations()} | signed_in | PUBLIC | SIGN_IN
     assert ours == {f"{method} {path}" for method, path, _ in operations()}
     assert set(ROLES) < set(GRANTED)
 
@@ -178,6 +182,15 @@ async def try_roles(home: Path, operations: list[Operation]) -> None:
                     status = await ask(client, method, path, credential)
                     assert status < 500
                     assert (status != 403) == bool(granted.intersection(needed)), (role, method, path, status)
+
+
+async def test_every_signed_in_user_reads_and_changes_what_is_the_users_alone(home: Path) -> None:
+    with pool() as signing:
+        async with remote_client(sign_in_application(home, signing)) as client:
+            for credential in (signing.token(groups=["traders"]), await create_key(home, scopes=())):
+                for line in SIGNED_IN.strip().splitlines():
+                    method, path = line.split()
+                    assert await ask(client, method, path, credential) not in (401, 403), line
 
 
 async def test_a_key_does_no_more_than_its_scopes(home: Path) -> None:

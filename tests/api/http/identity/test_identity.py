@@ -17,9 +17,10 @@ from api.http.identity.api_keys import revoke
 from api.settings import Settings
 from desk.base.errors import InvalidInput
 from store.embedded import open_store
-from tests.api.http.application import document, run_server
+from tests.api.http.application import run_server
 from tests.api.http.identity.sign_in import bearer, create_key, remote_client, secured_application
 from tests.api.http.live_run import RUN, open_run_log
+from tests.api.http.operation_requests import PUBLIC, SIGN_IN, operations
 from tests.doubles.cognito import CLIENT, PERSON, Pool, pool
 
 pytestmark = pytest.mark.anyio
@@ -141,12 +142,12 @@ def test_settings_by_which_nobody_could_sign_in_are_refused_at_the_start(home, c
     assert refused.value.field == named
 
 
-def test_every_operation_but_those_of_health_says_how_to_sign_in():
-    for path, operations in document()["paths"].items():
-        for operation in operations.values():
-            security = [next(iter(way)) for way in operation.get("security", [])]
-            assert security == ([] if path in ("/api/health", "/api/ready") else ["bearer", "key"]), path
-            assert "401" in operation["responses"]
+def test_every_operation_but_the_public_ones_says_how_to_sign_in():
+    for method, path, operation in operations():
+        security = [next(iter(way)) for way in operation.get("security", [])]
+        is_open = f"{method} {path}" in PUBLIC | SIGN_IN
+        assert security == ([] if is_open else ["bearer", "key", "session"]), path
+        assert "401" in operation["responses"]
 
 
 def run_command(*arguments: str) -> tuple[int, str, str]:

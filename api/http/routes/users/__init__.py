@@ -1,0 +1,1 @@
+"""Routes of the signed-in user and of sign-in."""
