@@ -4,12 +4,13 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from api.http.middleware.head_limits import HeadLimits
+from api.http.middleware.head_requests import HeadRequests
 from api.http.middleware.request_log import RequestLog
 from api.http.middleware.security_headers import SecurityHeaders
 from api.http.rate_limits import AddressRateLimit, RateLimits
 from api.settings import Settings
 
-CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 CORS_HEADERS = (
     "Authorization",
     "Content-Type",
@@ -30,11 +31,12 @@ def add_middleware(app: FastAPI, settings: Settings, limits: RateLimits | None) 
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins.split(","),
-            allow_methods=CORS_METHODS,
+            allow_methods=METHODS,
             allow_headers=CORS_HEADERS,
             expose_headers=CORS_EXPOSED,
         )
     if limits is not None:
         app.add_middleware(AddressRateLimit, limits=limits)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(HeadRequests)
     app.add_middleware(RequestLog)
