@@ -2,6 +2,7 @@
 
 StoreError
 ├── Invalid       a key, document, cursor or limit that no adapter accepts (also a ValueError)
+│   └── InvalidCursor  a cursor of another list
 ├── Conflict      the record is not at the version that the writer expected
 ├── Missing       there is no such blob (also a LookupError)
 ├── Corrupted     stored data cannot be decoded, because something else changed it
@@ -17,6 +18,14 @@ class StoreError(Exception):
 
 class Invalid(StoreError, ValueError):
     """A value that no adapter accepts; the message names the field, the value and the accepted values."""
+
+
+class InvalidCursor(Invalid):
+    """A cursor that is none of the list's."""
+
+    def __init__(self, after: str) -> None:
+        self.reason = f"{after[:80]!r} is not a cursor of this list"
+        super().__init__(f"`after`: {self.reason}; expected the cursor of a page in the same order")
 
 
 class Conflict(StoreError):

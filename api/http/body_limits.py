@@ -9,11 +9,13 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
 from api.http.dependencies import body_slot
+from api.http.errors.validation import boolean_errors, request_schema
 
 BODY_SECONDS = 30.0
 """Seconds in which a body must arrive; large bodies get more time, see `MIN_BYTES_PER_SECOND`."""
@@ -55,6 +57,8 @@ def limited_route(
                 if _count_parts(content, max_parts, ignore_values=ignore_values) > max_parts:
                     allowed = f"{max_parts:,} strings, lists, objects" + ("" if ignore_values else " and values")
                     raise HTTPException(413, f"the body has too many parts; expected at most {allowed}")
+                if b"true" in content or b"false" in content:
+                    await _reject_booleans_as_numbers(request)
                 return await handler(request)
 
             return limited_handler
@@ -68,6 +72,15 @@ async def _read_body(request: Request) -> bytes:
         return await request.body()
     except ClientDisconnect as error:
         raise HTTPException(400, "the connection closed before the end of the body") from error
+
+
+async def _reject_booleans_as_numbers(request: Request) -> None:
+    try:
+        errors = boolean_errors(await request.json(), request_schema(request))
+    except (ValueError, RecursionError):  # FastAPI reports what is wrong with the JSON
+        return
+    if errors:
+        raise RequestValidationError(errors)
 
 
 def _limited(receive: Receive, max_bytes: int, seconds: float) -> Receive:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from desk.base.errors import InvalidInput
+from store.errors import InvalidCursor
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ def paginate(items: Sequence[T], name: Callable[[T], str], limit: int, after: st
     """A page of a list in memory; the cursor is the name of the last item."""
     names = [name(item) for item in items]
     if after is not None and after not in names:
-        raise InvalidInput("after", after, allowed="`next` of the previous page")
+        raise InvalidCursor(after)
     start = 0 if after is None else names.index(after) + 1
     page = list(items[start : start + limit])
     return Page(items=page, next=names[start + limit - 1] if start + limit < len(names) else None)

@@ -12,7 +12,7 @@ from typing import Any
 
 from store.aws.item_documents import Body, ItemDocuments
 from store.aws.table import CONTENDED_PAUSE, ConditionFailed, Item, Table
-from store.errors import Conflict, Invalid, Missing, OutcomeUnknown, StoreError, Unavailable
+from store.errors import Conflict, InvalidCursor, Missing, OutcomeUnknown, StoreError, Unavailable
 from store.keys import ABOVE_EVERY_ID, Key, check_id
 from store.records import MAX_PAGE, LabelName, Page, PageQuery, Put, Record, Records, check_batch
 from store.serialization import encode
@@ -283,7 +283,7 @@ def _by_id(prefix: str, label: tuple[LabelName, str] | None, after: str | None) 
 
 def _newest(label: tuple[LabelName, str] | None, after: str | None) -> dict[str, Any]:
     if after is not None and not STAMP.fullmatch(after):
-        raise Invalid(f"`after` is {after!r}; allowed is the cursor of a page in the same order")
+        raise InvalidCursor(after)
     name, value = (CREATION, "") if label is None else (label[0], f"{label[1]}#")
     before = 10**28 if after is None else int(after)
     return {

@@ -109,7 +109,7 @@ def _use_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
 
 @contextmanager
 def translate_errors() -> Generator[None]:
-    """Raise `Unavailable` for errors that a retry may solve, and `Corrupted` for text that cannot be decoded."""
+    """Raise `Unavailable` for errors that a retry may solve, and `Corrupted` for what cannot be decoded."""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -119,3 +119,7 @@ def translate_errors() -> Generator[None]:
         if cause is None:
             raise
         raise Unavailable(f"the database is unavailable ({cause}): {error}") from error
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise
+        raise Corrupted(f"the database is damaged: {error}") from error

@@ -1,6 +1,7 @@
 """The SQLite schema: one numbered function per migration, applied in the order of this file."""
 
 import sqlite3
+import time
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -25,6 +26,20 @@ def check_schema(path: Path) -> None:
     """Raise `NewerSchema` if a newer program has migrated the file meanwhile; the file is only read."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         _version(connection, path)
+
+
+def find_damage(path: Path, seconds: float) -> str | None:
+    """The first damage that `PRAGMA quick_check` finds within `seconds`, or None; the file is only read."""
+    deadline = time.monotonic() + seconds
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        connection.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
+        try:
+            (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+            return None
+    return None if result == "ok" else str(result)
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:

@@ -4,7 +4,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 
-from store.errors import Conflict, Invalid
+from store.errors import Conflict, InvalidCursor
 from store.keys import ABOVE_EVERY_ID, LARGEST, Key, check_id
 from store.records import Page, PageQuery, Put, Record, Records, check_batch
 from store.serialization import decode, encode
@@ -127,7 +127,7 @@ def _newest_start(after: str | None) -> int:
     if after is None:
         return LARGEST
     if not (after.isascii() and after.isdecimal() and len(after) < 19):
-        raise Invalid(f"`after` is {after!r}; allowed is the cursor of a page in the same order")
+        raise InvalidCursor(after)
     return int(after)
 
 

@@ -193,7 +193,7 @@ async def test_a_page_has_bounds(store: Store) -> None:
 
 async def test_a_cursor_of_another_order_is_refused(store: Store) -> None:
     for after in ("x", "-1", "٣", "9" * 30, ""):
-        with pytest.raises(Invalid, match=r"`after` is .* allowed is the cursor of a page"):
+        with pytest.raises(Invalid, match=r"is not a cursor of this list"):
             await store.records.list("ann", "run", after=after, newest_first=True)
     for after in ("", "\ud800", "a/b", "x" * 600):
         with pytest.raises(Invalid, match="`after` is"):

@@ -107,7 +107,7 @@ _DESCRIPTIONS = {
     412: "The object has changed since the version in If-Match",
     413: "The body is too large",
     414: "The URL is longer than 8,000 bytes",
-    415: "The content type is not supported",
+    415: "The content type is not the one of the body, such as application/json",
     422: "A field is missing or invalid; `details` names it and says what is allowed",
     429: "Too many requests; try again after Retry-After seconds",
     431: "There are more than 100 headers, or more than 16,000 bytes of them",
@@ -123,10 +123,10 @@ _ENVELOPE_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schem
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route in the OpenAPI document: these statuses, and those that every route can return."""
-    slow_body = (408,) if 413 in statuses else ()
+    of_bodies = (408, 415) if 413 in statuses else ()
     return {
         status: {"content": _ENVELOPE_CONTENT, "description": _DESCRIPTIONS[status]}
-        for status in sorted({*statuses, *slow_body, 400, 401, 403, 414, 422, 429, 431, 500, 503})
+        for status in sorted({*statuses, *of_bodies, 400, 401, 403, 414, 422, 429, 431, 500, 503})
     }
 
 

@@ -49,6 +49,54 @@ def field_errors(errors: Sequence[Any], schema: RequestSchema) -> Iterator[Field
         yield _field_error(error, schema)
 
 
+def is_undecoded(error: Any) -> bool:
+    """Whether the body was not parsed, because its content type is not JSON."""
+    return tuple(error["loc"]) == ("body",) and isinstance(error.get("input"), bytes)
+
+
+def boolean_errors(value: Any, schema: RequestSchema) -> list[dict[str, Any]]:
+    """Errors, as pydantic reports them, of the booleans in a body where the schema has numbers.
+
+    Pydantic would take true as 1.
+    """
+    return list(_boolean_errors(value, [schema["properties"]["body"]], schema["$defs"], ("body",)))
+
+
+def _boolean_errors(
+    value: Any, nodes: list[dict[str, Any]], definitions: dict[str, Any], path: tuple[str | int, ...]
+) -> Iterator[dict[str, Any]]:
+    options = list(_options(nodes, definitions))
+    if isinstance(value, bool):
+        types = {option.get("type") for option in options}
+        if types & {"number", "integer"} and "boolean" not in types:
+            kind = "float_type" if "number" in types else "int_type"
+            yield {"type": kind, "loc": path, "msg": "Input should be a valid number", "input": value}
+    elif isinstance(value, dict):
+        for name, part in value.items():  # pyright: ignore[reportUnknownVariableType]
+            inner = [option["properties"][name] for option in options if name in option.get("properties", ())]
+            inner += [
+                option["additionalProperties"]
+                for option in options
+                if not inner and isinstance(option.get("additionalProperties"), dict)
+            ]
+            yield from _boolean_errors(part, inner, definitions, (*path, name))  # pyright: ignore[reportUnknownArgumentType]
+    elif isinstance(value, list):
+        for index, part in enumerate(value):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            inner = [option["items"] for option in options if isinstance(option.get("items"), dict)]
+            yield from _boolean_errors(part, inner, definitions, (*path, index))
+
+
+def _options(nodes: list[dict[str, Any]], definitions: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The schemas without references and unions."""
+    for node in nodes:
+        schema = definitions[node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+        union = [*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())]
+        if union:
+            yield from _options(union, definitions)
+        else:
+            yield schema
+
+
 def _field_error(error: Any, schema: RequestSchema) -> FieldError:
     path = [step for step in error["loc"] if not str(step).startswith(("function-", "tagged-"))]
     message, allowed = _message_and_allowed(error, path, schema)
@@ -57,7 +105,7 @@ def _field_error(error: Any, schema: RequestSchema) -> FieldError:
 
 def _message_and_allowed(error: Any, path: list[str | int], schema: RequestSchema) -> tuple[str, str]:
     kind, context = error["type"], error.get("ctx") or {}
-    if path == ["body"] and isinstance(error.get("input"), bytes):
+    if is_undecoded(error):
         return "its content type is not JSON", "the header Content-Type: application/json"
     if kind == "too_long":
         return f"it has {context['actual_length'] or 'too many'} items", f"at most {context['max_length']}"

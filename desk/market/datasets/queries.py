@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from desk.market.datasets.freshness import measure_freshness
 from desk.market.datasets.repository import HEAD, read_head, read_version, resolve_commit
 from desk.market.datasets.schemas import Commit, Dataset, Head, Series, Stale, Version
-from store.errors import Invalid
+from store.errors import InvalidCursor
 from store.store import Store
 
 MAX_COMMITS_SHOWN = 100
@@ -39,7 +39,7 @@ async def list_commits(
     """Commits, newest first; the cursor is the number of the last commit on the page."""
     history = (await read_head(store, owner, name)).history
     if after is not None and not (after.isascii() and after.isdecimal() and len(after) < 10):
-        raise Invalid(f"`after` is {after[:80]!r}; expected the cursor of a page of this list")
+        raise InvalidCursor(after)
     stop = len(history) if after is None else min(int(after), len(history))
     start = max(stop - limit, 0)
     return list(reversed(history[start:stop])), str(start) if start else None

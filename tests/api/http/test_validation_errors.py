@@ -38,3 +38,45 @@ async def test_a_fault_that_follows_from_another_is_not_told(home):
     async with open_client(application(home)) as client:
         answer = await client.post("/api/optimization/hrp", json={"symbols": ["AAPL", 3]})
     assert [detail["field"] for detail in answer.json()["error"]["details"]] == ["body.symbols.1"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("estimates", {"seed": True}, "body.seed"),
+        ("estimates", {"mandate": {"max_weight": True}}, "body.mandate.max_weight"),
+        ("estimates", {"limits": {"leverage": {"bound": True}}}, "body.limits.leverage.bound"),
+        ("estimates", {"space": {"slope": [4, True]}}, "body.space.slope.1"),
+        ("optimization/hrp", {"returns": {"A": [0.1, 0.2, False]}}, "body.returns.A.2"),
+        ("portfolios", {"name": "One", "holdings": {"AAPL": True}}, "body.holdings.AAPL"),
+    ],
+)
+async def test_a_boolean_is_no_number(home, path, body, field):
+    async with open_client(application(home)) as client:
+        answer = await client.post(f"/api/{path}", json=body)
+    assert answer.status_code == 422
+    assert [detail["field"] for detail in answer.json()["error"]["details"]] == [field]
+
+
+async def test_a_boolean_is_accepted_where_it_is_one(home):
+    body = {"name": "Two", "assets": {"AAPL": 60, "JNJ": 40}, "normalize": True}
+    async with open_client(application(home)) as client:
+        assert (await client.post("/api/portfolios", json=body)).status_code == 201
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", None])
+async def test_a_body_of_another_content_type_is_not_read(home, content_type):
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    async with open_client(application(home)) as client:
+        answer = await client.post("/api/jobs", content="{}", headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert "application/json" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["jobs", "drafts", "threads", "portfolios", "scenarios", "monte-carlo/simulations"])
+async def test_a_cursor_of_another_list_is_named_in_the_details(home, path):
+    async with open_client(application(home)) as client:
+        answer = await client.get(f"/api/{path}", params={"after": "of another list"})
+    assert answer.status_code == 422
+    (detail,) = answer.json()["error"]["details"]
+    assert (detail["field"], detail["allowed"]) == ("query.after", "`next` of the previous page")
