@@ -10,6 +10,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from desk.base.errors import InvalidInput
 
@@ -17,16 +18,50 @@ CANNOT_START = 2
 """Exit code."""
 LARGEST_HEAD = 32_768
 """Bytes of the head of a request; more than the limit of `middleware.head_limits`, which reports the error."""
+HEAD_SECONDS = 30.0
+"""Seconds in which the head of a request must arrive."""
 PORT_ERRORS = {errno.EADDRINUSE, errno.EACCES}
 ADDRESS_ERRORS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 """Errors of one address; a name such as localhost has several, of which one suffices."""
 
 
+class LimitedHeads(H11Protocol):
+    """The HTTP protocol of uvicorn, which closes connections whose request head does not end in time."""
+
+    head_seconds = HEAD_SECONDS
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        super().connection_made(transport)
+        self._watch_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._stop_watching()
+
+    def _watch_head(self) -> None:
+        """Start the deadline with the first byte of a head, and end it with the request."""
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if answering or self.transport.get_protocol() is not self:  # a WebSocket has a protocol of its own
+            self._stop_watching()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(self.head_seconds, self.transport.close)
+
+    def _stop_watching(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
 class LoggedServer(uvicorn.Server):
     """A uvicorn server that logs its addresses, and no tickets."""
 
-    def __init__(self, app: FastAPI, **options: Any) -> None:
-        super().__init__(uvicorn.Config(app, **options))
+    def __init__(self, app: FastAPI, *, http: type[H11Protocol] = LimitedHeads, **options: Any) -> None:
+        super().__init__(uvicorn.Config(app, http=http, **options))
         logging.getLogger("uvicorn.error").addFilter(_clean_record)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

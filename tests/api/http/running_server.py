@@ -8,14 +8,16 @@ from contextlib import contextmanager
 
 from fastapi import FastAPI
 
-from api.http.server import Server
+from api.http.server import LimitedHeads, Server
 
 
 @contextmanager
-def running_server(app: FastAPI, *, grace: float, level: str = "warning") -> Generator[tuple[str, Server]]:
+def running_server(
+    app: FastAPI, *, grace: float, level: str = "warning", http: type[LimitedHeads] = LimitedHeads
+) -> Generator[tuple[str, Server]]:
     """A server, which has ended at the latest when this is left."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = Server(app, log_level=level, timeout_graceful_shutdown=grace)
+    server = Server(app, http=http, log_level=level, timeout_graceful_shutdown=grace)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
     thread.start()
     try:

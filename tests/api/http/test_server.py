@@ -11,12 +11,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 import websockets
 from fastapi import FastAPI
 
-from api.http.server import listening_sockets
+from api.http.server import LimitedHeads, listening_sockets
 from desk.base.errors import InvalidInput
 from graphs.streaming.followers import LogFollowers
 from store.embedded import open_store
@@ -142,3 +143,29 @@ def test_a_name_of_several_addresses_is_listened_at_with_one_port():
         with pytest.raises(InvalidInput) as refused, listening_sockets("localhost", port):
             pass
     assert refused.value.field == "--port"
+
+
+class BriefHeads(LimitedHeads):
+    head_seconds = 0.3
+
+
+async def test_a_head_that_never_ends_is_cut_off_and_a_slow_answer_is_not(home):
+    app = FastAPI()
+    app.state.service = SimpleNamespace(following=SimpleNamespace(aclose=anyio.lowlevel.checkpoint))
+
+    @app.get("/slow")
+    async def slow() -> str:
+        await asyncio.sleep(3 * BriefHeads.head_seconds)
+        return "answered"
+
+    with running_server(app, grace=0.2, http=BriefHeads) as (address, _):
+        host, _, port = address.removeprefix("http://").partition(":")
+        for first in (b"", b"GET /slow HTTP/1.1\r\n", b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\nGET /slow"):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(first)
+            async with asyncio.timeout(PATIENCE):
+                await reader.read()  # until the server closes the connection
+            writer.close()
+        async with httpx.AsyncClient(timeout=PATIENCE) as client:
+            for _ in range(2):  # on one connection
+                assert (await client.get(f"{address}/slow")).json() == "answered"
