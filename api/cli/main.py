@@ -39,7 +39,7 @@ from api.cli.terminal import plain
 from api.operations.log import Place, record
 from api.settings import read_settings
 from desk.base.errors import UserError
-from store.errors import Unavailable
+from store.errors import Corrupted, NewerSchema, StoreError, Unavailable
 
 app = typer.Typer(
     help=(
@@ -98,10 +98,8 @@ def run(arguments: Sequence[str]) -> int:
         return _print_error(_usage(error))
     except UserError as error:
         return _print_error(str(error))
-    except Unavailable as error:
-        record(error, *_log())
-        print(plain(f"{error}; try again later; `runs` lists the runs that have begun"), file=sys.stderr)
-        return FAULT
+    except (Unavailable, Corrupted, NewerSchema) as error:
+        return _storage_error(error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
@@ -122,6 +120,15 @@ def _usage(error: TyperException) -> str:
 def _print_error(message: str) -> int:
     print("\n".join(plain(line) for line in message.split("\n")), file=sys.stderr)
     return USER_ERROR
+
+
+def _storage_error(error: StoreError) -> int:
+    place = record(error, *_log())
+    advice = "`doctor` names the file and how to repair it" + (f"; its traceback is in {place}" if place else "")
+    if isinstance(error, Unavailable):
+        advice = "try again later; `runs` lists the runs that have begun"
+    print(plain(f"{error}; {advice}"), file=sys.stderr)
+    return FAULT
 
 
 def _fault(error: Exception) -> int:

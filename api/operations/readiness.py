@@ -1,6 +1,7 @@
 """Readiness checks: storage, queue, workers, models and the age of prices, each with a timeout of two seconds."""
 
 import asyncio
+import shutil
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
@@ -14,9 +15,9 @@ from pydantic import BaseModel, Field
 from agents.models.reachability import connect, endpoints, has_credentials
 from desk.base.errors import UserError
 from desk.optimization.request import OptimizationRequest
-from store.errors import StoreError
-from store.keys import SYSTEM
-from store.sqlite.migrations import check_schema
+from store.errors import Corrupted, StoreError, Unavailable
+from store.keys import SYSTEM, Key
+from store.sqlite.migrations import check_schema, find_damage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +34,13 @@ CACHE_SECONDS = 2.0
 """Seconds for which a result is reused by later requests."""
 SLOW_CACHE_SECONDS = 30.0
 """The same for the models and the age of prices."""
+INTEGRITY_CACHE_SECONDS = 60.0
+"""The same for the pages of the database."""
+INTEGRITY_SECONDS = 1.0
+MIN_FREE_BYTES = 20_000_000
+"""Free disk space without which nothing is stored."""
+PROBE = Key(SYSTEM, "readiness", "probe")
+DAMAGED = "the database is damaged; `python -m api doctor` says how to repair it"
 UNIVERSE: str = OptimizationRequest.model_fields["universe"].default
 
 
@@ -40,6 +48,9 @@ class Check(BaseModel):
     name: str = Field(examples=["store"])
     status: Status
     since: datetime | None = Field(default=None, description="When this process first saw this status; null for ok")
+    reason: str | None = Field(
+        default=None, description="Why it failed, without details of the installation, which are in the log"
+    )
 
 
 class Readiness(BaseModel):
@@ -54,6 +65,8 @@ class CheckResult:
     status: Status
     reason: str = ""
     """For the log and `doctor`; HTTP clients do not see it."""
+    public_reason: str | None = None
+    """For HTTP clients."""
 
 
 CheckFunction: TypeAlias = Callable[[], Awaitable[CheckResult]]
@@ -79,7 +92,7 @@ class CachedCheck:
         if result.status != self._last.status:
             self._log(result)
             since = None if result.status == "ok" else now
-            self._last = Check(name=self.name, status=result.status, since=since)
+            self._last = Check(name=self.name, status=result.status, since=since, reason=result.public_reason)
         return self._last
 
     def stop(self) -> None:
@@ -93,13 +106,16 @@ class CachedCheck:
             async with asyncio.timeout(self._timeout):
                 return await asyncio.shield(self._task)
         except TimeoutError:
-            return CheckResult(self._worst, f"no answer within {self._timeout:g} seconds")
+            reason = f"no answer within {self._timeout:g} seconds"
+            return CheckResult(self._worst, reason, public_reason=reason)
 
     async def _run_once(self) -> CheckResult:
         try:
             return await self._run()
         except (StoreError, OSError, sqlite3.Error, UserError) as error:
-            return CheckResult(self._worst, f"{type(error).__name__}: {error}")
+            damaged = isinstance(error, Corrupted | sqlite3.DatabaseError)
+            reason = f"{type(error).__name__}: {error}"
+            return CheckResult(self._worst, reason, public_reason=DAMAGED if damaged else None)
         finally:
             self._until = time.monotonic() + self._cache_seconds
 
@@ -118,6 +134,8 @@ class ReadinessChecks:
         checks: list[tuple[str, CheckFunction, float, Status]] = [
             ("store", lambda: check_store(dependencies, database), CACHE_SECONDS, "failed")
         ]
+        if database is not None:
+            checks.append(("database", lambda: check_database(database), INTEGRITY_CACHE_SECONDS, "failed"))
         if queue is not None:
             checks.append(("queue", lambda: check_queue(dependencies), CACHE_SECONDS, "failed"))
             checks.append(("workers", lambda: check_workers(dependencies), CACHE_SECONDS, "warned"))
@@ -131,7 +149,7 @@ class ReadinessChecks:
     async def status(self) -> Readiness:
         now = self._dependencies.now()
         checks = await asyncio.gather(*(each.check(now) for each in self._checks))
-        required = [check.status for check in checks if check.name in ("store", "queue")]
+        required = [check.status for check in checks if check.name in ("store", "database", "queue")]
         if "failed" in required:
             status = "failed"
         else:
@@ -143,12 +161,38 @@ class ReadinessChecks:
             each.stop()
 
 
-async def check_store(dependencies: "Dependencies", database: "Path | None") -> CheckResult:
-    """`database` is the file of the embedded store, whose schema a newer version of the program may have changed."""
-    if database is not None:
-        await asyncio.to_thread(check_schema, database)
-    await dependencies.store.records.list(SYSTEM, "turnstile", limit=1)
+async def check_store(
+    dependencies: "Dependencies",
+    database: "Path | None",
+    free_bytes: "Callable[[Path], int]" = lambda path: shutil.disk_usage(path).free,
+) -> CheckResult:
+    """Whether the store answers, and whether the embedded one in the file `database` can be written.
+
+    A newer version of the program may have changed the schema of the file.
+    """
+    records = dependencies.store.records
+    if database is None:
+        await records.list(SYSTEM, "turnstile", limit=1)
+        return CheckResult("ok")
+    await asyncio.to_thread(check_schema, database)
+    await records.list(SYSTEM, "turnstile", limit=1)
+    free = await asyncio.to_thread(free_bytes, database.parent)
+    if free < MIN_FREE_BYTES:
+        reason = f"the disk is full: {free / 1e6:.1f} MB are free, {MIN_FREE_BYTES / 1e6:.0f} MB are needed"
+        return CheckResult("failed", f"{reason} in {database.parent}", public_reason=reason)
+    try:
+        await records.put(PROBE, {"at": dependencies.now().isoformat()})
+    except Unavailable as error:
+        return CheckResult("failed", str(error), public_reason="nothing can be written")
     return CheckResult("ok")
+
+
+async def check_database(database: "Path") -> CheckResult:
+    """Whether the pages of the embedded database are undamaged, as far as a second suffices to read them."""
+    damage = await asyncio.to_thread(find_damage, database, INTEGRITY_SECONDS)
+    if damage is None:
+        return CheckResult("ok")
+    return CheckResult("failed", f"{database}: {damage}", public_reason=DAMAGED)
 
 
 async def check_queue(dependencies: "Dependencies") -> CheckResult:

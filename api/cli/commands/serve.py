@@ -14,6 +14,7 @@ import typer
 
 from api.app import create_app, create_dependencies, open_configured_store
 from api.cli.worker_processes import workers
+from api.home import prepare_home
 from api.http.identity.loopback import LOOPBACK
 from api.models import model_maker
 from api.settings import Settings, read_settings
@@ -65,6 +66,7 @@ def serve(
         )
     check_auth_settings(settings)
     models = model_maker(settings)()
+    asyncio.run(check_store(settings))
     # without a handler, SIGTERM would end the process before its workers give back their jobs
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
@@ -94,6 +96,13 @@ def serve(
                 number, signal.SIG_IGN
             )  # a second signal must not stop the workers from giving back their jobs
         return answer
+
+
+async def check_store(settings: Settings) -> None:
+    """Open the store once, so that a damaged or full one ends the command with a message."""
+    prepare_home(settings)
+    async with open_configured_store(settings):
+        pass
 
 
 async def warn_without_keys(settings: Settings) -> None:

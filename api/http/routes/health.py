@@ -23,12 +23,17 @@ async def get_health() -> Health:
 @router.get(
     "/ready",
     summary="Readiness",
-    responses={503: {"model": Readiness, "description": "Nothing can be stored or executed"}},
+    responses={
+        503: {
+            "model": Readiness,
+            "description": "Nothing can be stored or executed; `reason` says why",
+        }
+    },
 )
 async def get_readiness(service: AppStateDep, response: Response) -> Readiness:
     """Storage, queue, workers, models and the age of the prices; cached for two seconds.
 
-    Old prices are a warning: searches still run. The reasons are in the log only.
+    Old prices are a warning: searches still run. `reason` names no detail of the installation; the log does.
     """
     readiness = await service.readiness.status()
     if readiness.status == "failed":

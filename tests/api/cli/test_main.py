@@ -376,3 +376,12 @@ def test_text_of_a_user_cannot_move_the_cursor(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
     assert "a·[31m[bold]b·c" in done.stdout
+
+
+def test_serve_explains_a_damaged_database_without_a_traceback(home, capsys):
+    home.mkdir()
+    (home / "store.sqlite").write_bytes(b"no database " * 1_000)
+    assert run(["serve", "--port", "0"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("the database is damaged")
+    assert "doctor" in line

@@ -58,7 +58,14 @@ async def test_old_prices_and_missing_workers_are_warnings(home):
     async with ready(home) as client:
         status, overall, checks = await states(client)
         assert (status, overall) == (200, "degraded")
-        assert checks == {"store": "ok", "queue": "ok", "workers": "warned", "models": "ok", "data": "warned"}
+        assert checks == {
+            "store": "ok",
+            "database": "ok",
+            "queue": "ok",
+            "workers": "warned",
+            "models": "ok",
+            "data": "warned",
+        }
         since = {each["name"]: each["since"] for each in (await client.get("/api/ready")).json()["checks"]}
     assert [name for name, at in since.items() if at] == ["workers", "data"]
 
@@ -109,6 +116,66 @@ async def test_a_store_with_a_newer_schema_is_not_ready(home):
         with closing(sqlite3.connect(home / "store.sqlite")) as connection:
             connection.execute("PRAGMA user_version = 999")
         assert (await check.check(NOW)).status == "failed"
+
+
+def reason(response, name):
+    (check,) = [each for each in response.json()["checks"] if each["name"] == name]
+    return check["reason"]
+
+
+def checkpoint(home):
+    """Move what the write-ahead log holds into the file."""
+    with closing(sqlite3.connect(home / "store.sqlite")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+async def test_a_damaged_database_is_not_ready_and_says_so(home):
+    async with queued_dependencies(home):
+        pass
+    with closing(sqlite3.connect(home / "store.sqlite")) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'records_by_creation'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    async with open_client(application(home)) as client:
+        checkpoint(home)
+        with (home / "store.sqlite").open("r+b") as file:
+            file.seek((page - 1) * size)
+            file.write(b"\xff" * size)
+        response = await client.get("/api/ready")
+    assert (response.status_code, response.json()["status"]) == (503, "failed")
+    assert "damaged" in reason(response, "database")
+
+
+async def test_a_database_that_is_none_is_not_ready(home):
+    async with open_client(application(home)) as client:
+        checkpoint(home)
+        (home / "store.sqlite").write_bytes(b"no database " * 1_000)
+        response = await client.get("/api/ready")
+    assert response.status_code == 503
+    assert "damaged" in reason(response, "database")
+
+
+async def test_a_store_that_cannot_be_written_is_not_ready(home):
+    class Full(Failing):
+        async def list(self, *arguments, **options):
+            return await self._records.list(*arguments, **options)
+
+        async def put(self, *_, **__):
+            raise Unavailable("the database is unavailable (disk full): /srv/home")
+
+    def full(dependencies):
+        return replace(dependencies.store, records=Full(dependencies.store.records))
+
+    async with ready(home, store=full) as client:
+        response = await client.get("/api/ready")
+    assert response.status_code == 503
+    assert reason(response, "store") == "nothing can be written"
+
+
+async def test_a_full_disk_is_not_ready(home):
+    async with queued_dependencies(home) as dependencies:
+        result = await check_store(dependencies, home / "store.sqlite", free_bytes=lambda _: 1_000_000)
+    assert result.status == "failed"
+    assert result.public_reason == "the disk is full: 1.0 MB are free, 20 MB are needed"
 
 
 class RemoteModel(EmbeddedPlanner):
