@@ -47,6 +47,12 @@ class AlreadyDecided(Conflicting):
     code = "already_decided"
 
 
+class RunIdUsed(Conflicting):
+    """The id belongs to a run with another message or decision."""
+
+    code = "run_id_used"
+
+
 async def find_run(
     dependencies: Dependencies, answering: BackgroundTurns, owner: str, thread: str, run: str
 ) -> AgentRun | None:
@@ -60,6 +66,21 @@ async def find_run(
             return None
         number, part = turn.number, 0
     return AgentRun(thread, run, await answering.ensure(owner, thread, number), part)
+
+
+async def check_same_input(
+    store: Store, owner: str, run: AgentRun, text: str | None, answers: Sequence[tuple[str, Ruling]]
+) -> None:
+    """Raise `RunIdUsed` if the run began with another message or another decision."""
+    if run.part == 0:
+        same = text is None or text.strip() == run.turn.asked
+    else:
+        pause = (await _pauses(store, owner, run.turn.id))[run.part - 1]
+        approval = await load_approval(store, owner, pause.waits_for, pause.subject)
+        decision = None if approval is None else approval.decided
+        same = all(decision is not None and decision.has_same_effect(ruling) for _, ruling in answers)
+    if not same:
+        raise RunIdUsed(f"body.runId: {run.run[:80]!r} is the id of a run with another input; expected a new id")
 
 
 async def begin_run(

@@ -53,10 +53,15 @@ async def run_stream(
     thread, run = body.thread_id, body.run_id
     check_conversation_id("body.threadId", thread)
     agent_run = await agui_runs.find_run(dependencies, answering, owner, thread, run)
-    if agent_run is None and body.resume:
+    text = _last_message(body)
+    if agent_run is not None:
+        await agui_runs.check_same_input(dependencies.store, owner, agent_run, text, _rulings(body))
+    elif body.resume:
         agent_run = await agui_runs.resume_run(dependencies, answering, principal, thread, run, _rulings(body))
-    if agent_run is None:
-        agent_run = await agui_runs.begin_run(dependencies, answering, owner, thread, run, _last_message(body))
+    elif text is None:
+        raise InvalidInput("body.messages", "", reason="there is no message of the user", allowed="at least one")
+    else:
+        agent_run = await agui_runs.begin_run(dependencies, answering, owner, thread, run, text)
     return RunStream(agent_run, body, after)
 
 
@@ -76,7 +81,8 @@ async def run_agent(
     """Asks the user's last message in the thread, and streams the events of the answer.
 
     The answer does not depend on the connection. The same input again (the same `runId`) does not ask again: it
-    streams the same events from the first, or from the one after `Last-Event-ID`, whose numbers are in `id:`. When a
+    streams the same events from the first, or from the one after `Last-Event-ID`, whose numbers are in `id:`; 409 for
+    another message with that `runId`. When a
     person has to decide, the run ends with the outcome `interrupt`; `resume` in a new run answers it, with
     `{"verdict": "approved"}`, `{"verdict": "edited", "trials": 50}` or `{"verdict": "rejected", "reason": "..."}`.
     """
@@ -98,14 +104,14 @@ async def _frames(stream: RunStream, principal: Principal, service: AppState) ->
         logger.warning("stream_cut", run=stream.run.turn.id, reason=str(error))
 
 
-def _last_message(body: RunAgentInput) -> str:
-    """The text of the user's last message."""
+def _last_message(body: RunAgentInput) -> str | None:
+    """The text of the user's last message, if there is one."""
     for message in reversed(body.messages):
         if message.role == "user":
             if isinstance(message.content, str):
                 return message.content
             return "\n".join(part.text for part in message.content if part.type == "text")
-    raise InvalidInput("body.messages", "", reason="there is no message of the user", allowed="at least one")
+    return None
 
 
 def _rulings(body: RunAgentInput) -> list[tuple[str, Ruling]]:

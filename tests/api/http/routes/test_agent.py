@@ -112,6 +112,19 @@ async def test_a_launch_above_a_threshold_is_an_interrupt_that_a_person_edits(ho
     assert best
 
 
+async def test_the_id_of_a_run_with_another_message_or_decision_is_a_conflict(home):
+    async with open_client(application(home)) as client:
+        await agent_events(client, message_body(JOKE))
+        other = await client.post("/api/agent", json=message_body("another joke, please"))
+        (interrupt,) = (await agent_events(client, message_body(TOO_LARGE, "run-2")))[-1]["outcome"]["interrupts"]
+        await agent_events(client, resume_body(interrupt, "run-3", verdict="rejected", reason="too large"))
+        decision = await client.post("/api/agent", json=resume_body(interrupt, "run-3", verdict="approved"))
+    for answer in (other, decision):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "CONFLICT")
+        assert "runId" in answer.json()["error"]["message"]
+    assert await turns(home) == 2
+
+
 async def test_a_cancelled_interrupt_rejects_and_the_first_decision_holds(home):
     async with open_client(application(home)) as client:
         (interrupt,) = (await agent_events(client, message_body(TOO_LARGE)))[-1]["outcome"]["interrupts"]
