@@ -283,8 +283,9 @@ async def aggregate(state: State, run: Execution, node_log: NodeLog) -> Update:
         raise
     await save_ledger(context.store, context.owner, earlier.entries)
     result = with_ledger(labelled(judgement.result, reasons(decisions, INTERRUPTIONS)), earlier)
-    if judgement.history is not None:
-        await save_series(context.store, context.owner, judgement.history)
+    for array in (judgement.history, judgement.asset_weights):
+        if array is not None:
+            await save_series(context.store, context.owner, array)
     await save_result(context.store, context.owner, context.run, "judged", result)
     await node_log.emit(VerdictReached, colour=result.verdict.colour, headline=result.verdict.headline)
     return {}

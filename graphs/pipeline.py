@@ -193,6 +193,7 @@ def read_pipeline_result(folder: Path) -> PipelineOutput:
         (folder_of_result / "history.f64").read_bytes() if result.history_series else None,
         (folder_of_result / "ledger.txt").read_bytes() if result.manifest.ledger else None,
         CountedTrials.model_validate_json((folder_of_result / "counted.json").read_bytes()),
+        (folder_of_result / "asset_weights.f64").read_bytes() if result.attribution else None,
     )
 
 
@@ -200,15 +201,21 @@ async def save_pipeline_result(dependencies: Dependencies, owner: str, name: str
     """Store the data of the report, and the trials in the ledger, where they count from now on."""
     import numpy as np
 
-    result, history, ledger, counted = output
+    result, history, ledger, counted, asset_weights = output
     if result.manifest.ledger is not None:
         address = await save_ledger(dependencies.store, owner, parse_entries(ledger or b""))
         if result.manifest.ledger.address != address:
             raise BadOutput("ledger.txt", "damaged", "its digest is not that in result.json")
-    if history is not None:
-        series = np.frombuffer(history, dtype="<f8")
-        if series_address(series) != result.history_series:
-            raise BadOutput("history.f64", "damaged", "its digest is not that in result.json")
+    attribution = result.attribution
+    for name, content, expected in (
+        ("history.f64", history, result.history_series),
+        ("asset_weights.f64", asset_weights, None if attribution is None else attribution.weights),
+    ):
+        if content is None:
+            continue
+        series = np.frombuffer(content, dtype="<f8")
+        if series_address(series) != expected:
+            raise BadOutput(name, "damaged", "its digest is not that in result.json")
         await save_series(dependencies.store, owner, series)
     mandate = result.manifest.request.mandate
     if counted is None:

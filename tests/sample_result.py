@@ -6,6 +6,7 @@ from typing import Any
 
 from desk.figures.figures import Figure, RenderedClaim, format_figure
 from desk.optimization.answers import Decision, Explanation
+from desk.optimization.attribution_schemas import NextStep
 from desk.optimization.request import CURRENT_RULE, Limit, Limits, OptimizationRequest
 from desk.optimization.result import (
     Benchmark,
@@ -18,7 +19,6 @@ from desk.optimization.result import (
     LimitCheck,
     Luck,
     Manifest,
-    NextStep,
     OptimizationResult,
     Plotted,
     ScenarioOutcome,

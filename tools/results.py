@@ -43,7 +43,8 @@ _OF_TOPIC: dict[Topic, str] = {
     "counter_argument": r"verdict_|benchmark_weight|premium_|winner_p|single_step_p",
     "years": r"worst_year|fact_",
     "data": r"data_source|first_day|train_end|validate_end|last_day|target_volatility",
-    "next_trade": r"as_of|today_|next_trade",
+    "next_trade": r"as_of|today_|next_trade|safe_|step_\d+_",
+    "assets": r"asset_\d+_",
     "what_would_change": r"premium_|parameter_error_|costs_|probabilities_",
     "computed": r"trials|screened|paths|evaluations|plans|scenario_count|path_years",
 }

@@ -18,7 +18,7 @@ _NO_WINNER = "No configuration meets the mandate, so there is no winner of which
 _OF_A_WINNER = frozenset[Topic](
     {
         *("why", "where_it_loses", "scenario", "costs", "premium", "parameter_error", "probabilities", "luck"),
-        *("benchmarks", "years", "next_trade", "what_would_change"),
+        *("benchmarks", "years", "next_trade", "assets", "what_would_change"),
     }
 )
 _MOST = 3
@@ -50,7 +50,8 @@ def describe_explanation(result: ResultExplanation) -> Iterator[str] | Iterator[
         return _describe_alternative(result)
     if result.findings.benefit is None and result.topic in _OF_A_WINNER:
         return iter((_NO_WINNER,))
-    return iter(topic_claims(result.findings, result.topic, result.detail))
+    figures = (*result.findings.figures, *result.withheld)  # of the latter only the ids are read
+    return iter(topic_claims(result.findings.model_copy(update={"figures": figures}), result.topic, result.detail))
 
 
 def _describe_ranking(ranking: Ranking) -> Iterator[str]:

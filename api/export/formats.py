@@ -4,14 +4,18 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from desk.figures.figures import Figure
+from desk.optimization.attribution_schemas import AssetShare, Attribution
 from desk.optimization.reading.chart_schemas import Provenance
 from desk.optimization.result import OptimizationResult
 from quant.strategies.config import StrategyConfig
 from quant.strategies.metrics import METRICS
 from quant.strategies.trial import Trial
+
+if TYPE_CHECKING:
+    from desk.optimization.reading.history import History
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _CONFIG = tuple(StrategyConfig.model_fields)
@@ -44,12 +48,16 @@ def as_json(result: OptimizationResult) -> str:
     return result.model_dump_json(indent=2) + "\n"
 
 
-def as_document(result: OptimizationResult, trials: Sequence[Trial], of: Provenance) -> str:
-    """The whole result and all trials, with their provenance."""
+def as_document(
+    result: OptimizationResult, trials: Sequence[Trial], of: Provenance, history: "History | None" = None
+) -> str:
+    """The whole result, all trials and the weights over time, with their provenance."""
+    header, *rows = weight_table(result, history)
     document = {
         "provenance": of.model_dump(mode="json"),
         "result": result.model_dump(mode="json"),
         "trials": [trial.model_dump(mode="json") for trial in trials],
+        "weights": {name: list(column) for name, column in zip(header, zip(*rows, strict=True), strict=False)},
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
@@ -64,6 +72,36 @@ def as_csv(result: OptimizationResult, trials: Sequence[Trial], of: Provenance) 
 def as_figures(result: OptimizationResult, of: Provenance) -> str:
     """One row per figure of the result, with the tool that computed it."""
     return _to_csv(figure_table(result.figures), of)
+
+
+def as_weights(result: OptimizationResult, of: Provenance, history: "History | None") -> str:
+    """One row per session of train and validate: weights of strategy, benchmark and each asset."""
+    return _to_csv(weight_table(result, history), of)
+
+
+def weight_table(result: OptimizationResult, history: "History | None") -> Iterator[tuple[Any, ...]]:
+    """The header, then one row per session; the header alone for a result without a winner.
+
+    An asset's column has its name, after `asset: ` so that none is mistaken for another column.
+    """
+    shares = () if result.attribution is None else result.attribution.assets
+    yield "date", "strategy", "constant_weight", *(f"asset: {share.name}" for share in shares)
+    if history is None:
+        return
+    columns = [history.winner_weight, history.benchmark_weight]
+    if history.asset_weights is not None:
+        columns.extend(history.asset_weights)
+    for date, *weights in zip(history.dates(), *columns, strict=True):
+        yield str(date), *map(float, weights)
+
+
+def asset_table(attribution: Attribution) -> Iterator[tuple[Any, ...]]:
+    """What each asset of the winner holds, adds and costs, then borrowing and the whole."""
+    yield tuple(AssetShare.model_fields)
+    for share in attribution.assets:
+        yield tuple(share.model_dump().values())
+    yield "borrowing", None, None, attribution.borrowing_return, attribution.borrowing_volatility, None, None
+    yield "total", None, None, attribution.excess_return, attribution.volatility, None, None
 
 
 def as_figures_csv(figures: Iterable[Figure]) -> str:

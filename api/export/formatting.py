@@ -2,6 +2,7 @@
 
 from desk.base.text import MINUS, number, plural, sentence_case, title
 from desk.governance.usage import Usage
+from desk.optimization.attribution_schemas import AssetShare, AssetStep, Attribution, NextStep
 from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.judgement.verdict import verdict_statistics
 from desk.optimization.mandate_limits import LIMITS
@@ -21,6 +22,10 @@ from quant.strategies.metrics import Metric
 HINDSIGHT = "With hindsight, no forecast"
 """Opens the benefit of a red verdict."""
 ONE_HISTORY = "One history holds few crises: read every number below with that in mind."
+
+
+_SMALLEST_SHOWN = 5e-5
+"""Fraction below which a percentage with two decimals is 0."""
 
 
 def percent(value: float, digits: int = 1, *, signed: bool = False) -> str:
@@ -273,6 +278,35 @@ def world_row(world: WorldStatistics) -> tuple[str, str, str, str, str, str]:
         percent(world.worst_day, signed=True),
         percent(world.worst_month, signed=True),
     )
+
+
+def asset_steps(step: NextStep) -> tuple[AssetStep, ...]:
+    """The next trade in each asset of several, and in the bond."""
+    return (*step.assets, *(() if step.safe is None else (step.safe,)))
+
+
+def asset_row(share: AssetShare) -> tuple[str, str, str, str, str, str, str]:
+    """Name, average and largest weight, contributions to return and volatility, trades and costs a year."""
+    return (
+        share.name,
+        percent(share.average_weight),
+        percent(share.largest_weight),
+        percent(share.excess_return, 2, signed=True),
+        percent(share.volatility, 2, signed=True),
+        number(share.traded, 2),
+        bps(BASIS_POINTS * share.cost, signed=False),
+    )
+
+
+def attribution_total(attribution: Attribution) -> str:
+    """The whole that the contributions sum to, as a sentence."""
+    whole = (
+        f"Together {percent(attribution.excess_return, 2, signed=True)} a year over cash after costs, volatility "
+        f"{percent(attribution.volatility, 2)}, on the days of train and validate"
+    )
+    if attribution.borrowing_return > -_SMALLEST_SHOWN:
+        return whole
+    return f"{whole}; {percent(attribution.borrowing_return, 2, signed=True)} of it is the cost of borrowing"
 
 
 def interval(benefit: Benefit) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from graphs.runs.outcomes import JobOutcome
 
 Format: TypeAlias = Literal["json", "csv", "xlsx", "html"]
-Table: TypeAlias = Literal["trials", "figures"]
+Table: TypeAlias = Literal["trials", "figures", "weights"]
 
 MEDIA: dict[Format, str] = {
     "json": "application/json",
@@ -66,7 +66,8 @@ async def export(dependencies: "Dependencies", outcome: "JobOutcome", format_: F
 
 
 async def _render(dependencies: "Dependencies", outcome: "JobOutcome", format_: Format, table: Table) -> bytes:
-    from api.export.formats import as_csv, as_document, as_figures
+    from api.export.formats import as_csv, as_document, as_figures, as_weights
+    from desk.optimization.reading.history import load_history
     from desk.optimization.repositories.trial_repository import load_trials
 
     run, result, of = outcome.run, outcome.result, outcome.provenance
@@ -83,15 +84,18 @@ async def _render(dependencies: "Dependencies", outcome: "JobOutcome", format_: 
                 created_at=run.history[-1].at if run.history else run.created_at,
             )
         ).encode()
+    if format_ == "csv" and table == "figures":
+        return as_figures(result, of).encode()
+    history = await load_history(dependencies.store, run.owner, result)
+    if format_ == "csv" and table == "weights":
+        return (await asyncio.to_thread(as_weights, result, of, history)).encode()
     trials = await load_trials(dependencies.store, run.owner, run.id)
     if format_ == "xlsx":
         from api.export.workbook import as_workbook
 
-        return await asyncio.to_thread(as_workbook, result, trials, of)
+        return await asyncio.to_thread(as_workbook, result, trials, of, history)
     if format_ == "json":
-        return (await asyncio.to_thread(as_document, result, trials, of)).encode()
-    if table == "figures":
-        return as_figures(result, of).encode()
+        return (await asyncio.to_thread(as_document, result, trials, of, history)).encode()
     return (await asyncio.to_thread(as_csv, result, trials, of)).encode()
 
 

@@ -17,14 +17,10 @@ async def report(
 ) -> str:
     """The report as one HTML page; `created_at` is its date, by default now."""
     from desk.optimization.holdout import load_holdout
-    from desk.optimization.reading.charts import History, history_rows
-    from desk.optimization.repositories.trial_repository import load_series
+    from desk.optimization.reading.history import load_history
 
     holdout = await load_holdout(store, owner, run)
-    history = None
-    if result.history_series is not None:
-        rows = await load_series(store, owner, result.history_series, rows=history_rows(result))
-        history = History(*rows)
+    history = await load_history(store, owner, result)
 
     def render_report() -> str:
         from api.export.report.page import render  # matplotlib

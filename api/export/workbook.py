@@ -3,10 +3,10 @@
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from api.export.formats import figure_table, trial_table
+from api.export.formats import asset_table, figure_table, trial_table, weight_table
 from api.export.formatting import benefit
 from desk.optimization.reading.chart_schemas import Provenance
 from desk.optimization.result import OptimizationResult
@@ -14,12 +14,17 @@ from quant.numeric.measured import Measured
 from quant.strategies.metrics import METRICS, Metrics
 from quant.strategies.trial import Trial
 
+if TYPE_CHECKING:
+    from desk.optimization.reading.history import History
+
 EPOCH = datetime(1980, 1, 1)  # noqa: DTZ001 - the earliest that a ZIP file can say, in no time zone
 Rows = Iterable[Sequence[Any]]
 
 
-def as_workbook(result: OptimizationResult, trials: Sequence[Trial], of: Provenance) -> bytes:
-    return write_workbook(_sheets(result, trials, of))
+def as_workbook(
+    result: OptimizationResult, trials: Sequence[Trial], of: Provenance, history: "History | None" = None
+) -> bytes:
+    return write_workbook(_sheets(result, trials, of) | _asset_sheets(result, history))
 
 
 def write_workbook(sheets: Mapping[str, Rows]) -> bytes:
@@ -41,7 +46,7 @@ def write_workbook(sheets: Mapping[str, Rows]) -> bytes:
     return _timeless(output)
 
 
-def _sheets(result: OptimizationResult, trials: Sequence[Trial], of: Provenance) -> Mapping[str, Rows]:
+def _sheets(result: OptimizationResult, trials: Sequence[Trial], of: Provenance) -> dict[str, Rows]:
     others = [name for name in METRICS if name != "utility"]
     return {
         "Result": _summary(result, of),
@@ -74,6 +79,13 @@ def _sheets(result: OptimizationResult, trials: Sequence[Trial], of: Provenance)
         "Trials": trial_table(result, trials),
         "Request": (("field", "value"), *_flat(result.manifest.request.model_dump(mode="json"))),
     }
+
+
+def _asset_sheets(result: OptimizationResult, history: "History | None") -> dict[str, Rows]:
+    """Sheets of a result on several assets."""
+    if result.attribution is None:
+        return {}
+    return {"Assets": asset_table(result.attribution), "Weights": weight_table(result, history)}
 
 
 def _value(metrics: Metrics, name: str) -> float | None:

@@ -256,6 +256,33 @@ _NEXT = _rows(
         "safe_next_trade": "Next trade of the bond, as a share of wealth",
     },
 )
+
+
+def _asset_steps(figures: Sequence[Figure]) -> Exhibit:
+    places = _ids_matching(figures, r"step_(\d+)_asset")
+    rows = [
+        (f"{{{{step_{n}_asset}}}}", *(f"step_{n}_{of}" for of in ("today_weight", "current_rule_weight", "next_trade")))
+        for n in places
+    ]
+    columns = ("Asset", "Weight of the winner", "Weight of the current rule", "Next trade, as a share of wealth")
+    return build_table("Next trade in each asset", columns, rows, figures)
+
+
+_SHARE = {
+    "average_weight": "Average weight",
+    "excess_return": "Adds to return over cash",
+    "volatility": "Adds to volatility",
+    "traded": "Traded a year, times wealth",
+    "cost": "Cost a year",
+}
+
+
+def _assets(figures: Sequence[Figure]) -> Exhibit:
+    places = _ids_matching(figures, r"asset_(\d+)_name")
+    rows = [(f"{{{{asset_{n}_name}}}}", *(f"asset_{n}_{of}" for of in _SHARE)) for n in places]
+    return build_table("The winner by asset, on train and validate", ("Asset", *_SHARE.values()), rows, figures)
+
+
 _ALTERNATIVE = _rows(
     "The function that was asked about",
     {
@@ -295,7 +322,8 @@ _OF_TOPIC: "Mapping[Topic, tuple[Callable[[Sequence[Figure]], Exhibit], ...]]" =
     "alternative": (_ALTERNATIVE,),
     "years": (_facts,),
     "data": (_DATA, _worlds),
-    "next_trade": (_NEXT,),
+    "next_trade": (_NEXT, _asset_steps),
+    "assets": (_assets,),
     "computed": (_SEARCH,),
 }
 

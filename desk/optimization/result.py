@@ -8,6 +8,7 @@ from desk.base.frames import frame
 from desk.figures.figures import Figure
 from desk.governance.usage import AgentUsage
 from desk.optimization.answers import Decision, Explanation
+from desk.optimization.attribution_schemas import Attribution, NextStep
 from desk.optimization.out_of_sample_schemas import OutOfSample
 from desk.optimization.request import LimitName, StoredRequest
 from quant.numeric.frozen import Frozen, digest_of
@@ -254,28 +255,6 @@ class Crisis(Frozen):
     asset: float
 
 
-class SafeStep(Frozen):
-    """The bond's side of the next trade; it holds what the risky leg leaves."""
-
-    name: str
-    today_weight: float
-    current_rule_weight: float
-    next_trade: float
-    """Change of the bond's weight, as a fraction of wealth."""
-
-
-class NextStep(Frozen):
-    """Today's weight and the next trade, against the current rule."""
-
-    as_of: str
-    today_weight: float
-    current_rule_weight: float
-    next_trade: float
-    """Change of the risky weight, as a fraction of wealth."""
-    next_rebalancing: str
-    safe: Annotated[SafeStep | None, Field(exclude_if=lambda step: step is None)] = None
-
-
 class Plotted(Frozen):
     """One trial in the scatter and convergence charts."""
 
@@ -354,6 +333,8 @@ class OptimizationResult(Frozen):
     costs: tuple[Case, ...]
     """At 0, 1 and 2 times the transaction cost."""
     next_step: NextStep | None
+    attribution: Annotated[Attribution | None, Field(exclude_if=lambda value: value is None)] = None
+    """The winner by asset; absent for one asset and cash, and from older results."""
     limits: tuple[LimitCheck, ...]
     facts: tuple[Fact, ...]
     years: tuple[Year, ...]

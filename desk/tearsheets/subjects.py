@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from desk.base.errors import InvalidInput
-from desk.optimization.reading.charts import History, history_rows
-from desk.optimization.repositories.trial_repository import load_series
+from desk.optimization.reading.history import load_history
 from desk.optimization.result import OptimizationResult
 from desk.portfolios.holdings import CASH, INDEX, TOLERANCE
 from desk.portfolios.repository import load_portfolio
@@ -93,9 +92,9 @@ async def load_benchmark(
 
 
 async def _winner(store: "Store", owner: str, request: TearsheetRequest, result: OptimizationResult) -> SubjectSeries:
-    if result.winner is None or result.history_series is None:
+    history = await load_history(store, owner, result)
+    if result.winner is None or history is None:
         raise InvalidInput("job", request.job, reason="this job chose no strategy", allowed="a job with a winner")
-    history = History(*await load_series(store, owner, result.history_series, rows=history_rows(result)))
     days, manifest = history.dates(), result.manifest
     other, name = (history.asset, "the asset alone") if request.benchmark == OWN_ASSET else (
         history.benchmark, "the constant weight of equal volatility")  # fmt: skip

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from desk.base.errors import Conflicting, InvalidInput, NotFound
 from desk.optimization.judgement.plotted_trials import plot_trials
 from desk.optimization.reading.chart_schemas import ChartName, Charts, Provenance
-from desk.optimization.reading.charts import ChartData, History, build_charts, history_rows
+from desk.optimization.reading.charts import ChartData, build_charts
+from desk.optimization.reading.history import History, load_history
 from desk.optimization.reading.side_by_side import SideBySide, compare_side_by_side
 from desk.optimization.reading.trial_pages import build_rows, serialize_rows
 from desk.optimization.repositories.result_repository import result_key
 from desk.optimization.repositories.trial_repository import KIND as TRIAL
-from desk.optimization.repositories.trial_repository import load_series, load_trials
+from desk.optimization.repositories.trial_repository import load_trials
 from desk.optimization.result import OptimizationResult, Plotted
 from desk.optimization.unfinished import PartialResult, trials_by_function
 from desk.runs.events.run import RunFailed
@@ -156,10 +157,7 @@ async def compare_jobs(store: Store, owner: str, run_ids: Sequence[str]) -> Side
 
 
 async def _history(store: Store, outcome: JobOutcome) -> History | None:
-    if outcome.result is None or outcome.result.history_series is None:
-        return None
-    rows = await load_series(store, outcome.run.owner, outcome.result.history_series, rows=history_rows(outcome.result))
-    return History(*rows)
+    return None if outcome.result is None else await load_history(store, outcome.run.owner, outcome.result)
 
 
 def _plotted(outcome: JobOutcome, trials: tuple[Trial, ...]) -> tuple[Plotted, ...]:

@@ -123,7 +123,8 @@ OVERRULED: Final[dict[str, frozenset[str]]] = {
     for topic, others in {
         "what_would_change": "why where_it_loses ranking plateau premium costs counter_argument alternative years data",
         "counter_argument": "why where_it_loses luck costs limits ranking alternative",
-        "next_trade": "why years data limits ranking costs",
+        "next_trade": "why years data limits ranking costs assets",
+        "assets": "why years data limits ranking costs",
         "computed": "why data costs years benchmarks ranking probabilities premium",
         "luck": "probabilities plateau why ranking years data benchmarks",
         "probabilities": "limits where_it_loses years benchmarks costs ranking why",

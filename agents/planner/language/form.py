@@ -91,6 +91,7 @@ PLAIN: Final = {
     "where_it_loses": "where it loses", "premium": "the equity premium", "parameter_error": "errors of the "
     "parameters",
     "luck": "luck", "limits": "the limits", "data": "the data", "next_trade": "the next trade", "costs": "costs",
+    "assets": "the single assets",
     "plateau": "how stable the optimum is", "computed": "how it was computed", "benchmarks": "the benchmarks",
     "counter_argument": "what speaks against it", "alternative": "another weight function", "sp500": "the index",
 }  # fmt: skip

@@ -206,7 +206,7 @@ def _set_by_number(r: Reading) -> bool:
 ASKED: Final = (
     "probabilities", "limits", "luck", "plateau", "years", "ranking", "counter_argument", "premium", "why",
     "where_it_loses",
-    "what_would_change", "parameter_error", "data", "computed", "next_trade",
+    "what_would_change", "parameter_error", "data", "computed", "next_trade", "assets",
 )  # fmt: skip
 
 

@@ -189,6 +189,10 @@ TOPICS: Final = {
     "does it want now|what does it want|next action|act on it today|what does the rule say|"
     "what does the strategy say|what would it hold|hold right now|which weight now|signal today|"
     "signal now|current signal|the signal",
+    "assets": "each asset|each stock|each holding|per asset|per stock|by asset|by stock|asset by asset|stock by stock|"
+    "contributions|contribute|contributes|risk contribution|return contribution|contribution to risk|"
+    "contribution to the risk|contribution to return|contribution to the return|weights of the assets|"
+    "weights of the stocks|individual assets|individual stocks|single assets|single stocks",
     "what_would_change": "answer change|verdict change|result change|circumstances|conclusion change|answer "
     "be different|"
     "verdict be different|pick something else|choose something else|make you|choose differently|"

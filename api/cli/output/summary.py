@@ -8,6 +8,9 @@ from rich.table import Table
 from api.cli.terminal import plain
 from api.export.formatting import (
     ONE_HISTORY,
+    asset_row,
+    asset_steps,
+    attribution_total,
     benefit,
     benefit_parts,
     bps,
@@ -78,6 +81,7 @@ def _parts(result: OptimizationResult) -> dict[str, list[str]]:
         "Premium": [*_cases(result.premium), *_premium(result)],
         "If wrong": _cases(result.parameter_error),
         "Next trade": _next(result),
+        "By asset": _assets(result),
         "Limits": [
             f"{limit}, {where.lower()}: {value}, {bound}: {state}"
             for limit, where, value, bound, state in map(limit_row, result.limits)
@@ -127,14 +131,22 @@ def _next(result: OptimizationResult) -> list[str]:
         f"{percent(n.today_weight)} on {n.as_of}, current rule {percent(n.current_rule_weight)}: "
         f"{percent(n.next_trade, signed=True)} of wealth; next rebalancing {n.next_rebalancing}",
         *(
-            []
-            if n.safe is None
-            else [
-                f"{n.safe.name}: {percent(n.safe.today_weight)}, current rule {percent(n.safe.current_rule_weight)}: "
-                f"{percent(n.safe.next_trade, signed=True)} of wealth"
-            ]
+            f"{step.name}: {percent(step.today_weight)}, current rule {percent(step.current_rule_weight)}: "
+            f"{percent(step.next_trade, signed=True)} of wealth"
+            for step in asset_steps(n)
         ),
     ]
+
+
+def _assets(result: OptimizationResult) -> list[str]:
+    if result.attribution is None:
+        return []
+    lines = [
+        f"{name}: average weight {weight}, at most {largest}; adds {gain} to return over cash, {risk} to volatility; "
+        f"traded {traded} times wealth a year, cost {cost}"
+        for name, weight, largest, gain, risk, traded, cost in map(asset_row, result.attribution.assets)
+    ]
+    return [*lines, attribution_total(result.attribution)]
 
 
 def _world(outcome: ScenarioOutcome) -> str:

@@ -100,8 +100,10 @@ class LocalRuns:
             if format_ == "csv":
                 return as_csv(result, trials, provenance(run, result))
             from api.export.workbook import as_workbook
+            from desk.optimization.reading.history import load_history
 
-            return as_workbook(result, trials, provenance(run, result))
+            history = await load_history(dependencies.store, self._owner, result)
+            return as_workbook(result, trials, provenance(run, result), history)
 
         return self._run(render)
 

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from api.export.drawing import INK, MUTED, OURS, THEIRS, THIRD, Chart, draw, draw_key, thin_out
 from desk.base.text import number, title
-from desk.optimization.reading.charts import History
+from desk.optimization.reading.history import History
 from desk.optimization.result import OptimizationResult
 from quant.numeric.units import BASIS_POINTS
 
@@ -25,6 +25,8 @@ def charts(result: OptimizationResult, history: History | None) -> dict[str, Cha
         drawings.append(_years(result))
     if history is not None:
         drawings += [_weight(result, history), _drawdown(result, history)]
+        if history.asset_weights is not None:
+            drawings.append(_asset_weights(result, history))
     if result.luck is not None and result.luck.logits:
         drawings.append(_logits(result))
     if result.importance:
@@ -147,6 +149,33 @@ def _weight(result: OptimizationResult, history: History) -> Chart:
         f"{number(100 * history.winner_weight.min())}% to {number(100 * history.winner_weight.max())}%."
     )
     return draw("weight", "Weight over time", caption, paint)
+
+
+_MOST_ASSETS = 4
+"""Areas of the chart of weights; the smallest assets beyond them are one area."""
+
+
+def _asset_weights(result: OptimizationResult, history: History) -> Chart:
+    assert result.attribution is not None
+    assert history.asset_weights is not None
+    shares = result.attribution.assets
+    keep = thin_out(history.days)
+    order = sorted(range(len(shares)), key=lambda n: -shares[n].average_weight)
+    named = order if len(order) <= _MOST_ASSETS else order[: _MOST_ASSETS - 1]
+    areas = [(shares[n].name, 100 * history.asset_weights[n][keep]) for n in named]
+    if len(named) < len(order):
+        rest = order[len(named) :]
+        areas.append((f"{len(rest)} others", 100 * history.asset_weights[rest][:, keep].sum(axis=0)))
+    colours = (OURS, THEIRS, THIRD, MUTED)[: len(areas)]
+
+    def paint(axes: Axes) -> None:
+        axes.stackplot(history.dates()[keep], [weights for _, weights in areas], colors=colours, linewidth=0)
+        axes.set(ylabel="Weight, %", ylim=(0, None))
+        _split(axes, result)
+        draw_key(axes, [(name, colour, "s") for (name, _), colour in zip(areas, colours, strict=True)])
+
+    parts = ", ".join(f"{shares[n].name} {number(100 * shares[n].average_weight)}%" for n in named)
+    return draw("asset_weights", "Weight of each asset over time", f"On average {parts} of wealth.", paint)
 
 
 def _drawdown(result: OptimizationResult, history: History) -> Chart:

@@ -18,7 +18,7 @@ from desk.figures.guard.claims import split_by_figures
 from desk.figures.labels import function_label
 from desk.optimization.judgement.importance_figures import point_label
 from desk.optimization.judgement.result_figures import simulated_timing
-from desk.optimization.reading.charts import History
+from desk.optimization.reading.history import History
 from desk.optimization.request import CURRENT_RULE
 from desk.optimization.result import COLOURS, OptimizationResult
 from quant.strategies.metrics import METRICS, metrics_shown

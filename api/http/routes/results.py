@@ -186,7 +186,9 @@ async def export_job(
     principal: PrincipalDep,
     *,
     format_: Annotated[Format, Query(alias="format", description="`html` is the report")] = "json",
-    table: Annotated[Table, Query(description="Content of a csv file: trials or figures")] = "trials",
+    table: Annotated[
+        Table, Query(description="Content of a csv file: trials, figures, or the weights on each day")
+    ] = "trials",
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The bytes are the same for each request. No cell of a csv or xlsx file is a formula."""

@@ -45,6 +45,8 @@ class PipelineOutput(NamedTuple):
     """`ledger.txt`, the list behind the `ledger` of the manifest."""
     counted: "CountedTrials | None"
     """`counted.json`; None from earlier versions, which did not write it."""
+    asset_weights: bytes | None = None
+    """`asset_weights.f64`, the array behind the attribution of the result."""
 
 
 class CountedTrials(Frozen):

@@ -233,8 +233,9 @@ def aggregate_results(inputs: Inputs, output: Path, context: StepContext) -> Non
     )
     result = with_ledger(_explained(judgement.result), earlier)
     require_verified(result)
-    if judgement.history is not None:
-        (output / "history.f64").write_bytes(judgement.history.astype("<f8").tobytes())
+    for name, array in (("history", judgement.history), ("asset_weights", judgement.asset_weights)):
+        if array is not None:
+            (output / f"{name}.f64").write_bytes(array.astype("<f8").tobytes())
     tried: Entries = {ledger_entry(mandate, trial.digest): None for trial in trials}
     _write(output / "counted.json", CountedTrials(prices_digest=work.data, entries=tried))
     if earlier.entries:

@@ -182,6 +182,7 @@ class SageMakerPipelines:
             files.get("history.f64"),
             files.get("ledger.txt"),
             None if counted is None else CountedTrials.model_validate_json(counted),
+            files.get("asset_weights.f64"),
         )
 
     async def _download(self, state: PipelineState, name: str, digest: str | None) -> bytes:

@@ -12,6 +12,7 @@ from desk.optimization.answers import Decision, MarketView
 from desk.optimization.caution_messages import CAUTIONS
 from desk.optimization.evaluation import World, objectives
 from desk.optimization.inputs.safe_leg import describe_safe_leg
+from desk.optimization.judgement.attribution import attribute_winner, next_step
 from desk.optimization.judgement.benefit import history_error, measure_benefit, measure_timing, utility_difference
 from desk.optimization.judgement.cautions import find_cautions
 from desk.optimization.judgement.finalists import (
@@ -45,9 +46,7 @@ from desk.optimization.result import (
     LimitCheck,
     Luck,
     Manifest,
-    NextStep,
     OptimizationResult,
-    SafeStep,
     ScenarioOutcome,
     Verdict,
 )
@@ -88,10 +87,13 @@ _SEARCH_PARAMETERS = (
 
 @dataclass(frozen=True)
 class Judgement:
-    """The result, and the array behind its `history_series`, shape (7, T); (8, T) with a bond."""
+    """The result, and the arrays behind its addresses."""
 
     result: OptimizationResult
-    history: Floats | None
+    history: Floats | None = None
+    """Of `history_series`, shape (7, T); (8, T) with a bond."""
+    asset_weights: Floats | None = None
+    """Of the attribution, shape (assets, T)."""
 
 
 def judge(
@@ -118,14 +120,15 @@ def judge(
     base = _base(world, trials, checks, decisions, counts, caveats)
     if isinstance(choice, NoneFeasible):
         result = base.model_copy(update=_infeasible(trials, {**checks, **choice.checks}))
-        return Judgement(result.model_copy(update={"figures": result_figures(result)}), None)
+        return Judgement(result.model_copy(update={"figures": result_figures(result)}))
     winner = next(t for t in trials if t.config == choice.winner)
     tests = partial(judge_luck, world, trials, series, winner, ledger_trials=ledger_trials, earlier=earlier)
     update, history = _judge_winner(
         world, trials, series, winner, choice, checks, view, tests, base.caveats, sensitivity=sensitivity
     )
-    result = base.model_copy(update=update)
-    return Judgement(result.model_copy(update={"figures": result_figures(result)}), history)
+    attribution, asset_weights = attribute_winner(world, winner.config) or (None, None)
+    result = base.model_copy(update=update | {"attribution": attribution})
+    return Judgement(result.model_copy(update={"figures": result_figures(result)}), history, asset_weights)
 
 
 def _judge_winner(
@@ -211,7 +214,7 @@ def _judge_winner(
         "parameter_error": cases.parameters() if cases else (),
         "probabilities": cases.probabilities(view) if cases else (),
         "costs": cases.costs() if cases else (),
-        "next_step": _next_step(world, config),
+        "next_step": next_step(world, config),
         "limits": _with_binding(
             trials,
             checks,
@@ -328,32 +331,6 @@ def _outcomes(
             )
         )
     return tuple(outcomes)
-
-
-def _next_step(world: World, winner: StrategyConfig) -> NextStep:
-    """Weights after the last close; uses the latest prices, but evaluates nothing on the holdout."""
-    following = world.market.dates.size
-    weights = world.replay([winner, world.request.current_rule], end=following + 1).series[:, 1, following]
-    bond = world.market.bond
-    safe_weights = [max(1.0 - float(weight), 0.0) for weight in weights]
-    period = {"daily": "the next session", "weekly": "the last session of the week"}.get(
-        winner.rebalancing, f"the last session of the {winner.rebalancing.removesuffix('ly')}"
-    )
-    return NextStep(
-        as_of=str(world.market.dates[-1]),
-        today_weight=float(weights[0]),
-        current_rule_weight=float(weights[1]),
-        next_trade=float(weights[0] - weights[1]),
-        next_rebalancing=period,
-        safe=None
-        if bond is None
-        else SafeStep(
-            name=bond.name,
-            today_weight=safe_weights[0],
-            current_rule_weight=safe_weights[1],
-            next_trade=safe_weights[0] - safe_weights[1],
-        ),
-    )
 
 
 def _infeasible(trials: Sequence[Trial], checks: Mapping[str, tuple[LimitCheck, ...]]) -> dict[str, object]:

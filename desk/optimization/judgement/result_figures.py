@@ -7,6 +7,7 @@ from desk.base.text import spaced
 from desk.figures import labels
 from desk.figures.figures import Figure, Unit
 from desk.figures.metric_figures import metric_figures
+from desk.optimization.judgement.attribution_figures import attribution_figures, step_figures
 from desk.optimization.judgement.figure_builders import number_figures, text_figure
 from desk.optimization.judgement.importance_figures import importance_figures
 from desk.optimization.judgement.luck_figures import luck_figures
@@ -64,6 +65,8 @@ def _all(result: OptimizationResult) -> Iterator[Figure]:
     if result.out_of_sample:
         yield from out_of_sample_figures(result.out_of_sample)
     yield from _steps(result)
+    if result.attribution:
+        yield from attribution_figures(result.attribution)
     yield from _years(result.years)
     for fact in result.facts:
         yield from _fact(fact)
@@ -356,6 +359,7 @@ def _steps(result: OptimizationResult) -> Iterator[Figure]:
         yield from number_figures(
             "safe_next_trade", "next trade of the bond", step.safe.next_trade, "weight", f"{source}.next_trade"
         )
+    yield from step_figures(step.assets)
 
 
 def _years(years: tuple[Year, ...]) -> Iterator[Figure]:

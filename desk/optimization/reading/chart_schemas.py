@@ -105,6 +105,13 @@ class Rebalance(Frozen):
     after: float
 
 
+class AssetWeights(Frozen):
+    """The strategy's weight in one asset, at the dates of the chart."""
+
+    name: str
+    weights: tuple[float, ...]
+
+
 class Weights(Frozen):
     dates: tuple[str, ...]
     strategy: tuple[float, ...]
@@ -113,6 +120,13 @@ class Weights(Frozen):
         tuple[float, ...] | None,
         Field(exclude_if=lambda weights: weights is None, description="Of the strategy in a bond; absent for cash"),
     ] = None
+    assets: Annotated[
+        tuple[AssetWeights, ...],
+        Field(
+            exclude_if=lambda assets: not assets,
+            description="Of the strategy in each asset, a bond included; absent for one asset and cash",
+        ),
+    ] = ()
     rebalances: tuple[Rebalance, ...]
     rebalance_count: int = Field(description="All of them; `rebalances` holds at most as many as points were asked for")
     phases: tuple[Period, ...] = Field(description="Bull and bear markets by the rule of a fifth, as they became known")

@@ -9,11 +9,11 @@ import numpy as np
 from desk.optimization.judgement.plotted_trials import evaluations_by_scenario
 from desk.optimization.reading import chart_schemas as charts
 from desk.optimization.reading.chart_schemas import ChartName, Charts, Provenance
-from desk.optimization.request import CASH, OptimizationRequest
+from desk.optimization.reading.history import History
+from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult, Plotted
 from quant.numeric.arrays import Dates, Flags, Floats, Ints
 from quant.numeric.units import DAYS
-from quant.performance.growth import drawdowns
 from quant.strategies.history import rebalancing_days
 from quant.strategies.rules import FREQUENCIES
 from quant.strategies.trial import Trial
@@ -36,36 +36,6 @@ _MIN_TRADE = 1e-4
 """Minimum change of the weight that counts as a trade."""
 _MOST_PARAMETERS = 3
 _UNUSED = "not used"
-
-
-class History(NamedTuple):
-    """Historical series: the rows of `OptimizationResult.history_series`."""
-
-    winner: Floats
-    benchmark: Floats
-    asset: Floats
-    winner_weight: Floats
-    benchmark_weight: Floats
-    cash: Floats
-    days: Floats
-    safe: Floats | None = None
-    """Returns of the safe leg; None for cash."""
-
-    def dates(self) -> Dates:
-        return self.days.astype(np.int64).astype("datetime64[D]")
-
-    def total(self, excess: Floats) -> Floats:
-        """Daily returns, cash included."""
-        return excess + self.cash
-
-    def drawdown(self, excess: Floats) -> Floats:
-        """Drawdown of wealth, cash included; not negative."""
-        return drawdowns(self.total(excess))
-
-
-def history_rows(result: OptimizationResult) -> int:
-    """Number of rows of the historical series of `result`."""
-    return len(History._fields) - (result.manifest.request.safe == CASH)
 
 
 class ChartData(NamedTuple):
@@ -239,6 +209,7 @@ def _weights(material: ChartData) -> charts.Weights | None:
         strategy=_floats(history.winner_weight[rows]),
         constant_weight=_floats(history.benchmark_weight[rows]),
         safe=None if history.safe is None else _floats(np.maximum(1.0 - history.winner_weight[rows], 0.0)),
+        assets=_asset_weights(result, history, rows),
         rebalances=tuple(
             charts.Rebalance(
                 date=str(dates[t]),
@@ -250,6 +221,15 @@ def _weights(material: ChartData) -> charts.Weights | None:
         rebalance_count=int(trades.size),
         phases=_phases(history),
         train_end=result.manifest.train_end,
+    )
+
+
+def _asset_weights(result: OptimizationResult, history: History, rows: Ints) -> tuple[charts.AssetWeights, ...]:
+    if result.attribution is None or history.asset_weights is None:
+        return ()
+    return tuple(
+        charts.AssetWeights(name=share.name, weights=_floats(weights[rows]))
+        for share, weights in zip(result.attribution.assets, history.asset_weights, strict=True)
     )
 
 

@@ -12,7 +12,7 @@ from quant.numeric.units import BASIS_POINTS, DAYS
 from quant.strategies.config import StrategyConfig
 
 if TYPE_CHECKING:
-    from desk.optimization.reading.charts import History
+    from desk.optimization.reading.history import History
 
 MOST = 5
 REPLICATIONS = 2_000

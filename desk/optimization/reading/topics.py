@@ -28,10 +28,12 @@ Topic: TypeAlias = Literal[
     "years",
     "data",
     "next_trade",
+    "assets",
     "what_would_change",
     "computed",
 ]
-"""Topics of a question on a result; `alternative` asks why another weight function did not win."""
+"""Topics of a question on a result; `alternative` asks why another weight function did not win, `assets` what each of
+several assets contributes."""
 
 
 _SECTIONS: Mapping[Topic, tuple[Section, ...]] = {
@@ -148,7 +150,30 @@ def _next_trade(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: AR
             "Today's weight of the bond is {{safe_today_weight}}, and the next trade of the bond is "
             "{{safe_next_trade}} of wealth."
         )
+    for n in _asset_places(ids, "step_{}_asset")[:_SPOKEN]:
+        yield (
+            f"For the asset {{{{step_{n}_asset}}}} today's weight is {{{{step_{n}_today_weight}}}}, and the next "
+            f"trade of that asset is {{{{step_{n}_next_trade}}}} of wealth."
+        )
     yield "That is what the rule says, not an order: nothing is traded here."
+
+
+def _assets(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
+    places = _asset_places(ids, "asset_{}_name")
+    if not places:
+        yield "The risky leg of this result is a single asset, so all of its risk and return come from there."
+        return
+    for n in places[:_SPOKEN]:
+        yield (
+            f"The average weight of the asset {{{{asset_{n}_name}}}} is {{{{asset_{n}_average_weight}}}}; the "
+            f"contribution of that asset to volatility is {{{{asset_{n}_volatility}}}}."
+        )
+    yield "The table shows what each asset adds to return and risk and what its trades cost; the parts sum up."
+
+
+def _asset_places(ids: set[str], pattern: str) -> list[int]:
+    """Places of the assets that have a figure of this id."""
+    return [n for n in range(len(ids)) if pattern.format(n) in ids]
 
 
 def _computed(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001
@@ -171,12 +196,13 @@ _IF = {
 }
 """Plain wording of the case labels."""
 _SPOKEN = 4
-"""Maximum limits in the text; the table lists all."""
+"""Maximum limits or assets in the text; the table lists all."""
 
 _SENTENCES: Mapping[Topic, Callable[[set[str], str | None], Iterator[str]]] = {
     "scenario": _scenario,
     "benchmarks": _benchmarks,
     "years": _years,
     "next_trade": _next_trade,
+    "assets": _assets,
     "computed": _computed,
 }

@@ -28,6 +28,7 @@ from desk.optimization.result import Finalist, OptimizationResult, Verdict
 from desk.runs.earlier_trials import earlier_entries
 from quant.strategies.config import StrategyConfig
 from store.embedded import open_store
+from tests.sample_attribution import with_assets
 from tests.sample_result import limit_checks, sample_result
 from tools.portfolios import analyse_market, assess_portfolio, compare_allocations, simulate_wealth
 from tools.results import compare_results, explain_result, list_results, open_holdout
@@ -336,6 +337,15 @@ async def test_two_results_are_compared_by_request_and_outcome(context) -> None:
         context, compare_results, first="green", second="infeasible"
     )
     assert "The prices differ" not in await describe_call(context, compare_results, first="green", second="red")
+
+
+async def test_answers_on_several_assets_name_each_of_them(context) -> None:
+    several = replace(context, run="several", runs=GivenRuns({"a": with_assets(of_colour("amber"))}))
+    trade = await describe_call(several, explain_result, topic="next_trade", run="a")
+    assert "For the asset JNJ today's weight is 30%, and the next trade of that asset is 5% of wealth." in trade
+    shares = await describe_call(several, explain_result, topic="assets", run="a")
+    assert "The average weight of the asset XOM is 22%; the contribution of that asset to volatility is 3.4%." in shares
+    assert "a single asset" in await describe_call(context, explain_result, topic="assets", run="amber")
 
 
 async def test_an_alternative_has_a_sentence_for_each_standing(context) -> None:

@@ -1,13 +1,17 @@
 import csv
 import io
+import json
 
+import numpy as np
 import pytest
 from openpyxl import load_workbook
 
-from api.export.formats import as_csv, as_document, as_figures, as_json, provenance
+from api.export.formats import as_csv, as_document, as_figures, as_json, as_weights, provenance
 from api.export.workbook import as_workbook
+from desk.optimization.reading.history import History
 from desk.optimization.result import OptimizationResult
 from quant.strategies.config import StrategyConfig
+from tests.sample_attribution import NAMES, with_assets
 
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1")
 
@@ -89,3 +93,23 @@ def test_the_same_result_gives_the_same_bytes(result, of, monkeypatch):
     monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
     assert as_workbook(result, [result.winner], of) == first
     assert as_document(result, [result.winner], of) == as_document(result, [result.winner], of)
+
+
+def test_weights_on_each_day_and_contributions_are_exported(result, of, history):
+    several = with_assets(result)
+    weights = np.stack([np.full(history.shape[1], weight) for weight in (0.25, 0.2, 0.1)])
+    drawn = History(*history, asset_weights=weights)
+    table = list(csv.DictReader(io.StringIO(as_weights(several, of, drawn))))
+    assert len(table) == history.shape[1]
+    assert [float(table[7][f"asset: {name}"]) for name in NAMES] == [0.25, 0.2, 0.1]
+    assert float(table[7]["strategy"]) == history[3, 7]
+    tables = sheets(as_workbook(several, [], of, drawn))
+    assert tables["Weights"][0] == ("date", "strategy", "constant_weight", *(f"asset: {name}" for name in NAMES))
+    assert len(tables["Weights"]) == len(table) + 1
+    header, *shares, borrowing, total = tables["Assets"]
+    gains = [row[header.index("excess_return")] for row in (*shares, borrowing)]
+    assert sum(gains) == pytest.approx(total[header.index("excess_return")])
+    document = json.loads(as_document(several, [], of, drawn))
+    assert document["weights"]["date"][0] == table[0]["date"]
+    assert set(document["weights"]["asset: XOM"]) == {0.1}
+    assert "Weights" not in sheets(as_workbook(result, [], of, History(*history)))

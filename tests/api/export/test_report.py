@@ -7,16 +7,19 @@ import pytest
 
 from api.cli.output.summary import rows
 from api.export.formatting import HINDSIGHT, ONE_HISTORY, benefit, benefit_parts, limit_row, sentence, shape
+from api.export.report.charts import charts
 from api.export.report.page import linked, render
 from desk.base.text import number
 from desk.figures.figures import RenderedClaim, format_figure
 from desk.optimization.answers import Explanation
+from desk.optimization.attribution_schemas import AssetStep
 from desk.optimization.judgement.result_figures import simulated_timing
-from desk.optimization.reading.charts import History
-from desk.optimization.result import LimitCheck, SafeStep, Verdict
+from desk.optimization.reading.history import History
+from desk.optimization.result import LimitCheck, OptimizationResult, Verdict
 from quant.strategies.config import StrategyConfig
 from quant.strategies.family import FAMILY, Grids
 from quant.worlds.scenario import GBM_BANNER
+from tests.sample_attribution import with_assets
 from tests.sample_result import sample_result
 
 MADE = dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.UTC)
@@ -206,7 +209,7 @@ def test_only_the_time_differs_between_two_renderings(result, history, page):
 
 
 def test_the_next_trade_names_both_legs(result):
-    bond = SafeStep(name="AGG", today_weight=0.29, current_rule_weight=0.17, next_trade=0.12)
+    bond = AssetStep(name="AGG", today_weight=0.29, current_rule_weight=0.17, next_trade=0.12)
     request = result.manifest.request.model_copy(update={"safe": "AGG"})
     both = result.model_copy(
         update={
@@ -415,3 +418,45 @@ def test_an_estimator_without_length_is_named_in_the_report():
     config = StrategyConfig(weight_function="feedback", estimator="garch", gain=2.0)
     assert dict(shape(config))["Estimator"] == "garch"
     assert sentence(config) == "Volatility feedback, garch, monthly (every 21 sessions), gain 2"
+
+
+@pytest.fixture(scope="module")
+def several(result) -> OptimizationResult:
+    return with_assets(result)
+
+
+def test_a_result_on_several_assets_names_each_of_them(several, history):
+    weights = np.tile([[0.25], [0.2], [0.1]], history.shape[1])
+    drawn = History(*history, asset_weights=weights)
+    text = render(several, run="abc", created_at=MADE, history=drawn)
+    parsed = Page(text)
+    assert parsed.open == []
+    assert {link.removeprefix("#") for link in parsed.links} <= set(parsed.ids)
+    assert "assets" in parsed.ids
+    section = text[text.index('<section id="assets">') : text.index('<section id="luck">')]
+    for share in several.attribution.assets:
+        assert share.name in section
+        assert share.name in text[text.index('<section id="next">') : text.index('<section id="limits">')]
+    assert "On average XOM 22%, JNJ 21%, AAPL 20% of wealth." in section
+    assert "−0.10% of it is the cost of borrowing" in section
+    assert text == render(several, run="abc", created_at=MADE, history=drawn)
+
+
+def test_the_terminal_names_each_asset(several, result):
+    lines = list(rows(several))
+    assert ("", "JNJ: 30.0%, current rule 25.0%: +5.0% of wealth") in lines
+    by_asset = lines[[heading for heading, _ in lines].index("By asset")][1]
+    assert by_asset == (
+        "AAPL: average weight 20.0%, at most 34.0%; adds +1.20% to return over cash, +3.00% to volatility; traded 1.30 "
+        "times wealth a year, cost 7 bps"
+    )
+    assert "By asset" not in [heading for heading, _ in rows(result)]
+
+
+def test_small_assets_share_an_area_of_the_chart(several, history):
+    names = ("A", "B", "C", "D", "E")
+    shares = tuple(several.attribution.assets[0].model_copy(update={"name": name}) for name in names)
+    many = several.model_copy(update={"attribution": several.attribution.model_copy(update={"assets": shares})})
+    drawn = charts(many, History(*history, asset_weights=np.full((5, history.shape[1]), 0.1)))["asset_weights"]
+    assert all(f">{name}<" in drawn.svg for name in ("A", "B", "C", "2 others"))
+    assert ">D<" not in drawn.svg

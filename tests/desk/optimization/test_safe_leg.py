@@ -16,8 +16,9 @@ from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market, load_prices
 from desk.optimization.judgement.judge import matched_weight
 from desk.optimization.reading.chart_schemas import Provenance
-from desk.optimization.reading.charts import ChartData, History, build_charts, history_rows
+from desk.optimization.reading.charts import ChartData, build_charts
 from desk.optimization.reading.findings import build_findings
+from desk.optimization.reading.history import History
 from desk.optimization.reading.template import template_claims
 from desk.optimization.reading.topics import topic_claims
 from desk.optimization.request import OptimizationRequest
@@ -269,7 +270,7 @@ def judgement_with_bond(market_of, execute_search, judge_search):
 def test_the_weight_before_a_trade_has_drifted_with_both_legs(judgement_with_bond) -> None:
     result = judgement_with_bond.result
     history = History(*judgement_with_bond.history)
-    assert len(history) == history_rows(result) == 8
+    assert len(judgement_with_bond.history) == 8
     assert history.safe is not None
     request = result.manifest.request
     material = ChartData(request, (), result.trials, result, history, 5_000)

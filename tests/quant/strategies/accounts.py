@@ -104,6 +104,10 @@ class Account:
     weights: np.ndarray
     turnover: np.ndarray
     cost: np.ndarray
+    positions: np.ndarray
+    """Share of wealth in each asset on each day, shape (T, N)."""
+    traded: np.ndarray
+    """Money traded in each asset at each close over the wealth there, shape (T, N), without the first position."""
     locked: bool = False
     restarts: int = 0
 
@@ -141,7 +145,8 @@ def simulate_account(  # noqa: C901, PLR0915  (a day of accounts, read top-down)
     rate, spread = mandate.transaction_cost_bps / 1e4, mandate.borrow_spread_bps / 1e4 / A
 
     excess, weight, turnover, cost = np.full((4, days), np.nan)
-    account = Account(excess, weight, turnover, cost)
+    positions, changes = np.full((2, *legs.shape), np.nan)
+    account = Account(excess, weight, turnover, cost, positions, changes)
     money, risky, safe = 1.0, np.zeros(legs.shape[1]), 1.0
     closes: dict[int, float] = {}  # wealth at the close of each scored day
     base_value, base_day, idle = 1.0, start - 1, 0
@@ -155,12 +160,14 @@ def simulate_account(  # noqa: C901, PLR0915  (a day of accounts, read top-down)
         before, charged, traded = money, 0.0, 0.0
         if t >= start:
             account.weights[t] = risky.sum() / money
+            account.positions[t] = risky / money
             fee = spread * max(risky.sum() - money, 0.0)
             risky = risky * (1.0 + legs[t])
             lent = cash[t] if bonds is None or safe < 0.0 else bonds[t]
             safe = safe * (1.0 + lent) - fee
             money = risky.sum() + safe
             charged = fee / before
+            account.traded[t] = 0.0
         if t < start or trades[t]:
             value = closes.get(last_day, 1.0)
             if idle >= LOCKED_SESSIONS and config.weight_function in INSURED:
@@ -200,6 +207,7 @@ def simulate_account(  # noqa: C901, PLR0915  (a day of accounts, read top-down)
                 traded = (trade + abs(total - holdings.sum())) / 2.0
                 lent = 0.0 if bonds is None else abs(max(1.0 - total, 0.0) - max(1.0 - holdings.sum(), 0.0))
                 due += rate * (trade + lent)
+                account.traded[t] = total * mix[last_day] - holdings
                 risky, safe = money * total * mix[last_day], money * (1.0 - total)
         if t < start:
             first = traded

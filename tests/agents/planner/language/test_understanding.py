@@ -318,6 +318,21 @@ def test_every_example_that_is_offered_is_understood_where_it_can_be() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "what does each stock contribute?",
+        "show me the contributions by asset",
+        "what is the risk contribution of each asset?",
+        "how much return comes from each stock",
+        "what does trading cost per asset?",
+    ],
+)
+def test_a_question_about_single_assets_explains_the_result_by_asset(text: str) -> None:
+    [call] = understand(text, RESULT).calls
+    assert (call.tool, call.arguments["topic"]) == ("explain_result", "assets")
+
+
+@pytest.mark.parametrize(
     ("text", "arguments"),
     [
         ("tear sheet of AAPL", {"portfolio": {"holdings": [{"asset": "AAPL"}]}}),

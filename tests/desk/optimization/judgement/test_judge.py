@@ -309,18 +309,6 @@ def test_the_seed_and_the_ledger_change_the_result(
     )
 
 
-def test_a_mix_of_stocks_is_judged_like_one_asset(stocks, make_request, execute_search, judge_search) -> None:
-    from desk.optimization.inputs.splits import resolve_mixes
-
-    request = resolve_mixes(make_request(trials=10), assets=3)
-    finished_search = execute_search(World(build_market(stocks, request), request))
-    result = judge_search(finished_search).result
-    assert all(b.config.inner is not None for b in result.benchmarks)
-    assert result.winner.config.inner is not None
-    assert any("one risky leg" in texts for texts in result.caveats)
-    assert 0.0 <= result.next_step.today_weight <= 1.05
-
-
 def test_timing_is_against_the_weight_that_has_the_winners_volatility_in_the_same_world(world, result) -> None:
     """A second way to it: that constant weight, evaluated on the paths of the finalists."""
     for outcome, scenario in zip(result.scenarios, world.request.scenarios, strict=False):

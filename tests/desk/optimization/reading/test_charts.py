@@ -5,7 +5,8 @@ import pytest
 
 from desk.optimization.judgement.plotted_trials import plot_trials
 from desk.optimization.reading.chart_schemas import Charts, Provenance
-from desk.optimization.reading.charts import FAN_LEVELS, WINDOW, ChartData, History, build_charts, downsample, pareto
+from desk.optimization.reading.charts import FAN_LEVELS, WINDOW, ChartData, build_charts, downsample, pareto
+from desk.optimization.reading.history import History
 from desk.optimization.request import Limit, Limits
 from desk.scenarios.schemas import HISTORY
 from quant.strategies.history import rebalancing_days

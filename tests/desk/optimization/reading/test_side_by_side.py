@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from desk.optimization.reading.charts import History
+from desk.optimization.reading.history import History
 from desk.optimization.reading.side_by_side import SHORTEST, compare_side_by_side, difference
 
 
