@@ -207,6 +207,7 @@ def _routes() -> "list[BaseRoute]":
         turns,
         websocket,
     )
+    from api.http.routes.overview import catalogue
     from api.http.routes.users import me, session, sign_in
 
     checks = [
@@ -224,6 +225,7 @@ def _routes() -> "list[BaseRoute]":
         (results, research, CALCULATION_SLOT),  # `/jobs/compare` comes before `/jobs/{job_id}`
         (jobs, research),
         (drafts, research),
+        (catalogue, research),
         (approvals,),  # the permission depends on the question
         (archive, research),
         (me,),

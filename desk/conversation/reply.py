@@ -50,3 +50,15 @@ OFFERS: dict[Offer, tuple[str, str]] = {
     "open_holdout": ("open the locked holdout, once, after an approval", "open the holdout"),
 }
 """Description and example message of each offer."""
+FIRST_OFFERS: tuple[Offer, ...] = (
+    "evaluate",
+    "optimize",
+    "estimate",
+    "scenarios",
+    "analyse_market",
+    "assess_risk",
+    "compare_allocations",
+    "simulate",
+    "tearsheet",
+)
+"""Offers whose example needs no earlier message and no earlier result."""

@@ -35,6 +35,7 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         GET /api/jobs/{job_id}/reproductions
         GET /api/drafts
         GET /api/drafts/{draft_id}
+        GET /api/catalogue
         GET /api/scenarios
         GET /api/strategies/templates
         GET /api/runs/{run}/events
