@@ -1,5 +1,6 @@
 """Imports, data sets and markers of bad data."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, TypeAlias, get_args
@@ -13,6 +14,7 @@ from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import Detail, Problem, error_responses
 from api.http.pagination import After, Limit, Page
 from desk.base.errors import InvalidInput
+from desk.base.memory import release_memory
 from desk.market.datasets import markers
 from desk.market.datasets.repository import read_version
 from desk.market.datasets.schemas import (
@@ -38,6 +40,8 @@ from desk.market.datasets.schemas import (
 
 MAX_BODY = 101_000_000
 """A file of 100 MB with the overhead of a form."""
+LARGE_FILE = 1_000_000
+"""Bytes of a file whose parsing takes much memory, which is returned afterwards."""
 
 router = APIRouter(route_class=limited_route(MAX_BODY, max_parts=None))
 marking = APIRouter(route_class=limited_route(100_000))
@@ -144,15 +148,19 @@ async def import_prices(
     terms = options.terms()
     content = await _content(request)
     dependencies = service.dependencies
-    report = await import_file(
-        dependencies.store,
-        principal.owner,
-        options.dataset,
-        content,
-        terms,
-        commit=not options.dry_run,
-        now=dependencies.now(),
-    )
+    try:
+        report = await import_file(
+            dependencies.store,
+            principal.owner,
+            options.dataset,
+            content,
+            terms,
+            commit=not options.dry_run,
+            now=dependencies.now(),
+        )
+    finally:
+        if len(content) > LARGE_FILE:
+            await asyncio.to_thread(release_memory)
     if report.committed:
         response.status_code = 201
         response.headers["Location"] = f"/api/market-data/datasets/{report.dataset}/versions/{report.version.hash}"

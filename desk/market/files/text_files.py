@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from desk.market.files.tables import FORMATS, Row, Table
+from desk.market.files.tables import FORMATS, MAX_CELLS, Row, Table, too_many_cells
 
 _DELIMITERS = ("\t", ";", "|", ",")
 _SAMPLE_LINES = 200
@@ -28,11 +28,19 @@ def text_table(bare: Table, content: bytes) -> Table:
         raise bare.error("is a web page or XML, not a table", allowed=FORMATS, code="file_unreadable")
     hint = _EXCEL_HINT.match(text)
     delimiter = hint[1] if hint else _delimiter(text)
+    _check_size(bare, text, delimiter)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
     rows = _rows(bare, reader)
     if hint:
         next(rows, None)
     return Table(bare.name, [], rows, point_decimal=delimiter != ";")
+
+
+def _check_size(bare: Table, text: str, delimiter: str) -> None:
+    """Refuse a file with too many cells before it is split, which takes seconds and most of a gigabyte."""
+    most = MAX_CELLS * (2 if '"' in text else 1)  # quoted numbers may contain the delimiter once
+    if text.count(delimiter) + text.count("\n") > most:
+        raise too_many_cells(bare)
 
 
 def _decode(bare: Table, content: bytes) -> str:

@@ -25,8 +25,8 @@ from desk.market.files.tables import (
 MAX_PARTS = 1_000
 MAX_ROWS = 1_048_576
 """Excel's limit; rows may declare any number, and openpyxl generates all rows before it."""
-MAX_SHEET_CELLS = 2 * MAX_CELLS
-"""Largest number of cells of a sheet, including blank ones that openpyxl generates."""
+MAX_BLANK_CELLS = 1_000_000
+"""Blank cells of a sheet beyond as many as have a content; reading ten million takes a minute."""
 DAMAGE_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, OSError, EOFError, SyntaxError, RuntimeError, AssertionError),
     *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
@@ -75,12 +75,18 @@ class _SheetRows:
         self._sheet = sheet
 
     def __iter__(self) -> Iterator[Row]:
-        cell_count = 0
+        blank = 0
         try:
             for number, values in enumerate(self._sheet.iter_rows(values_only=True), start=1):
-                cell_count += len(values)
-                if number > MAX_ROWS or cell_count > MAX_SHEET_CELLS:
+                blank += 2 * values.count(None) - len(values)
+                if number > MAX_ROWS:
                     raise too_many_cells(self._bare)
+                if blank > MAX_BLANK_CELLS:
+                    raise self._bare.error(
+                        f"has more than {MAX_BLANK_CELLS:,} blank cells",
+                        allowed="a sheet without formatted cells beside and below its table",
+                        code="file_too_large",
+                    )
                 cells = [_cell(value) for value in values]
                 while cells and is_blank(cells[-1]):
                     cells.pop()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import zipfile
 
 import numpy as np
@@ -103,11 +104,25 @@ def test_a_workbook_that_claims_to_be_wide() -> None:
     assert "has" in rejection(workbook(XFD1048576=1.0))
 
 
-@pytest.mark.parametrize("rows", ['<row r="99999999999"><c r="A99999999999"/></row>', '<row><c r="XFD1"/></row>' * 700])
-def test_a_small_workbook_with_distant_cells_is_refused(rows) -> None:
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ('<row r="99999999999"><c r="A99999999999"/></row>', "has more than 5,000,000 cells"),
+        ('<row><c r="XFD1"/></row>' * 70, "has more than 1,000,000 blank cells"),
+        (("<row>" + "<c/>" * 100 + "</row>") * 10_001, "has more than 1,000,000 blank cells"),
+    ],
+)
+def test_a_small_workbook_with_many_or_distant_cells_is_refused(rows, words) -> None:
     sheet = f'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{rows}'
     content = with_part(workbook(), "xl/worksheets/sheet1.xml", f"{sheet}</sheetData></worksheet>".encode())
+    assert words in rejection(content)
+
+
+def test_a_file_of_too_many_cells_is_refused_before_it_is_split() -> None:
+    content = "date,A\n" + "2024-01-02,1.5\n" * 2_500_001
+    begun = time.process_time()
     assert "has more than 5,000,000 cells" in rejection(content)
+    assert time.process_time() - begun < 2.0
 
 
 @pytest.mark.parametrize(
