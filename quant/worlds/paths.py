@@ -112,7 +112,8 @@ def path_model(
     DataError
         If a bootstrap has no `history` or one of fewer than 250 days (a replay: 20; GARCH, where it has one: 250), or
         it is not finite or does not vary; if a label other than `base` has no `labelled`, or fewer than 250 days in
-        runs of five and more; or if the jumps or the means of the regimes alone exceed the scenario's variance.
+        runs of five and more; or if the jumps or the means of the regimes alone exceed the scenario's variance; or if
+        the variance of Heston or Bates reverts so slowly that the premium of a day exceeds 100%.
 
     References
     ----------
@@ -177,7 +178,13 @@ def _heston(scenario: Scenario, theta: float, cash: float, premium: float, p: in
     xi = scenario.vol_of_vol * math.sqrt(theta)
     shape = 2.0 * scenario.mean_reversion * theta / (xi * xi)
     # E[(v / theta)**(p / 2)] under the stationary gamma law, so that the mean premium does not depend on p
-    moment = exp(log_gamma(shape + 0.5 * p) - log_gamma(shape) - 0.5 * p * log(shape))
+    moment = exp(log_gamma(shape + 0.5 * p) - log_gamma(shape) - 0.5 * p * log(shape)) if shape > 0.0 else 0.0
+    if moment == 0.0 or abs(premium) > moment:
+        msg = (
+            f"`mean_reversion` {scenario.mean_reversion:g} leaves almost no variance on almost all days, and a premium "
+            "of more than 100% on the others; expected a larger one"
+        )
+        raise DataError(msg)
     return [cash, premium / moment, float(p), scenario.mean_reversion, theta, xi, scenario.leverage, shape]
 
 

@@ -698,3 +698,12 @@ def test_no_scenario_loses_everything_in_a_day(
     returns = sample_paths(model, days=100)
     assert np.isfinite(returns).all()
     assert returns.min() > -1.0
+
+
+@pytest.mark.parametrize("engine", ["heston", "bates"])
+@pytest.mark.parametrize("speed", [1e-12, 1e-300, 5e-324])
+def test_variance_that_hardly_reverts_is_refused(engine: Engine, speed: float) -> None:
+    """Its stationary law is a gamma law of a shape near 0: almost always no variance, rarely a huge one."""
+    scenario = with_engine(BUILT_IN[0], engine).model_copy(update={"mean_reversion": speed})
+    with pytest.raises(DataError, match=r"`mean_reversion` .* expected a larger one"):
+        path_model(scenario, seed=1)

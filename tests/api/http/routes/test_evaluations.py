@@ -234,3 +234,25 @@ def test_every_template_can_be_evaluated(client) -> None:
     for item in listed:
         evaluation = evaluate(client, **item["rule"], points=2)
         assert evaluation["rule"] == item["rule"]
+
+
+@pytest.mark.parametrize("engine", ["heston", "bates"])
+def test_a_variance_that_hardly_reverts_is_refused(client, engine) -> None:
+    scenario = {
+        "name": "slow",
+        "engine": engine,
+        "mu": 0.06,
+        "sigma": 0.18,
+        "cash_rate": 0.03,
+        "years": 1,
+        "paths": 100,
+    }
+    answer = client.post("/evaluations", json={"config": RULE, "scenario": scenario | {"mean_reversion": 1e-300}})
+    assert answer.status_code == 422, answer.text
+    assert "mean_reversion" in answer.text
+
+
+@pytest.mark.parametrize("largest", [0.02, 1e-3, 1e-300])
+def test_a_small_largest_change_is_evaluated(client, largest) -> None:
+    answer = client.post("/evaluations", json={"config": RULE, "mandate": {"max_change": largest}})
+    assert answer.status_code == 200, answer.text
