@@ -28,6 +28,7 @@ _ACCEPTED: Final = 1e-8
 _FITTING: Final = 1e-12
 """Bounds whose sums miss 1 by more than this go to the solver, which names them or meets them as closely as it can."""
 _RISKLESS: Final = 1e-13
+_WIDE: Final = 1e3
 """Variance, relative to the mean variance of the assets, that is rounding."""
 
 
@@ -279,6 +280,8 @@ def maximum_diversification(
     matrix = checked_covariance(cov, allow_zero_variance=True)
     constraints = Constraints.checked(len(matrix), lower, upper, groups, turnover, current)
     volatilities = np.sqrt(np.diag(matrix))
+    if _is_wide(volatilities) and constraints.are_long_only:
+        return _most_diversified(matrix, volatilities)
     frontier = _frontier(volatilities, matrix, constraints)
     most = highest(volatilities, constraints) if frontier is None else float(frontier.corners.returns[0])
     if most <= 1e-12 * float(volatilities.max()):
@@ -287,6 +290,24 @@ def maximum_diversification(
         return frontier.maximum_sharpe().weights
     scale = min(most, float(volatilities.max()))
     return _solve_scaled(matrix, np.append(volatilities / scale, 0.0), constraints)
+
+
+def _is_wide(volatilities: Floats) -> bool:
+    """Whether the covariances span so many orders of magnitude that the frontier would lose digits."""
+    return float(volatilities.max()) > _WIDE * float(volatilities.min()) > 0.0
+
+
+def _most_diversified(cov: Floats, volatilities: Floats) -> Floats:
+    """Long-only weights: those of least variance of the correlation matrix, over the volatilities.
+
+    The ratio does not change with the sum of the weights, nor with the units of the assets.
+    """
+    correlation = cov / np.outer(volatilities, volatilities)
+    shares = minimum_variance(correlation)
+    if shares @ correlation @ shares < _RISKLESS:
+        raise Infeasible("the ratio has no maximum: a portfolio with a positive mean volatility has no risk")
+    weights = shares / volatilities
+    return weights / math.fsum(weights)
 
 
 def _checked_mean(mean: ArrayLike, assets: int) -> Floats:

@@ -200,6 +200,12 @@ class Constraints:
         limits = [*limits, 2.0 * self.turnover, *self.current.tolist(), *(-self.current).tolist()]
         return Rows(matrix, np.array(limits), (*names, ("turnover", 0)))
 
+    @property
+    def are_long_only(self) -> bool:
+        """Whether only negative weights are excluded."""
+        bounded = self.groups or self.mean is not None or self.current is not None
+        return not bounded and bool((self.low == 0.0).all() and (self.high >= 1.0).all())
+
     def violation(self, weights: Floats) -> float:
         """The farthest that `weights` lie outside a constraint."""
         violations = [abs(weights.sum() - 1.0), float((self.low - weights).max()), float((weights - self.high).max())]

@@ -474,3 +474,17 @@ def test_refused_rates_and_targets() -> None:
         maximum_sharpe([0.1, 0.2], cov, rate=math.nan)
     with pytest.raises(DataError, match="`target`"):
         minimum_variance_at([0.1, 0.2], cov, math.inf)
+
+
+def test_assets_of_very_different_volatilities_are_diversified_to_all_digits() -> None:
+    """Without correlation the weights are inverse to the volatilities."""
+    deviations = np.array([1e-6, 1.0, 1e6])
+    weights = maximum_diversification(np.diag(deviations**2))
+    np.testing.assert_allclose(weights, 1.0 / deviations / (1.0 / deviations).sum(), rtol=1e-9)
+
+
+def test_the_most_diversified_portfolio_does_not_depend_on_the_units_of_the_assets() -> None:
+    correlation = np.array([[1.0, 0.5, 0.1], [0.5, 1.0, 0.3], [0.1, 0.3, 1.0]])
+    deviations = np.array([1e-4, 1.0, 1e4])
+    exposures = maximum_diversification(correlation * np.outer(deviations, deviations)) * deviations
+    np.testing.assert_allclose(exposures / exposures.sum(), maximum_diversification(correlation), rtol=1e-7)
