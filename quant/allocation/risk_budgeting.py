@@ -11,6 +11,7 @@ Newton method finishes. Loops run in index order without BLAS, so that the weigh
 """
 
 import math
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -161,6 +162,10 @@ def _budgeted(correlation: Floats, budgets: Floats, y: Floats) -> float:
     return _rescale(y, pull, budgets)
 
 
+BUDGET_SUM: Final = 1e-6
+"""How far the sum of budgets may lie from 1."""
+
+
 @compiled
 def _check_budgets(budgets: Floats) -> tuple[int, int]:
     """Fault and asset."""
@@ -169,7 +174,7 @@ def _check_budgets(budgets: Floats) -> tuple[int, int]:
         if not 0.0 <= budgets[i] < np.inf:
             return _BUDGET, i
         total += budgets[i]
-    return (FINE if abs(total - 1.0) <= 1e-9 else _BUDGETS), 0
+    return (FINE if abs(total - 1.0) <= BUDGET_SUM else _BUDGETS), 0
 
 
 @compiled
@@ -243,7 +248,8 @@ def risk_parity(cov: ArrayLike, budgets: ArrayLike | None = None, *, semidefinit
     cov : array_like, shape (N, N)
         Covariance of returns; singular is allowed. The unit of time does not matter.
     budgets : array_like, shape (N,), optional
-        Shares of risk, not negative, with sum 1 (to 1e-9); a zero means a weight of zero. Equal by default.
+        Shares of risk, not negative, with sum 1 (to 1e-6; they are rescaled to it); a zero means a weight of zero.
+        Equal by default.
     semidefinite : bool
         True states that `cov` is known to be positive semidefinite, as a sample covariance is: its check, which takes
         most of the time from about 100 assets on, is left out.
@@ -288,7 +294,7 @@ def risk_parity(cov: ArrayLike, budgets: ArrayLike | None = None, *, semidefinit
     if fault == _BUDGET:
         raise DataError(f"`budgets` must be finite and not negative; that of asset {row} is {shares[row]}")
     if fault == _BUDGETS:
-        raise DataError(f"`budgets` must have the sum 1, to 1e-9; got {math.fsum(shares):.12g}")
+        raise DataError(f"`budgets` must have the sum 1, to {BUDGET_SUM:g}; got {math.fsum(shares):.12g}")
     if fault == _FACTOR:
         refuse_indefinite(correlation)
     refuse(fault, row, column, matrix)

@@ -13,6 +13,7 @@ from desk.portfolios.optimizers.requests import Constraints
 from desk.portfolios.optimizers.sample import Sample
 from quant.allocate import Group
 from quant.allocation.constraints import checked_bounds
+from quant.allocation.risk_budgeting import BUDGET_SUM
 from quant.numeric.arrays import Floats
 from quant.numeric.errors import Infeasible
 
@@ -78,8 +79,10 @@ def order_budgets(budgets: Mapping[str, float] | None, symbols: Sequence[str]) -
         raise InvalidInput("riskBudgets", missing, reason=reason, allowed="one for each asset")
     shares = np.array([budgets[symbol] for symbol in symbols])
     total = math.fsum(shares)
-    if abs(total - 1.0) > 1e-6:
-        raise InvalidInput("riskBudgets", total, reason=f"they add up to {total:.9g}", allowed="the sum 1, to 1e-6")
+    if abs(total - 1.0) > BUDGET_SUM:
+        raise InvalidInput(
+            "riskBudgets", total, reason=f"they add up to {total:.9g}", allowed=f"the sum 1, to {BUDGET_SUM:g}"
+        )
     return shares / total
 
 

@@ -261,7 +261,7 @@ def test_a_matrix_that_is_no_covariance_is_refused(cov: np.ndarray, message: str
 @pytest.mark.parametrize(
     ("budgets", "message"),
     [
-        ([0.5, 0.6], "`budgets` must have the sum 1, to 1e-9; got 1.1"),
+        ([0.5, 0.6], "`budgets` must have the sum 1, to 1e-06; got 1.1"),
         ([0.5, 0.3, 0.2], r"`budgets` must have shape \(2,\), as `cov` has 2 assets; got \(3,\)"),
         ([1.5, -0.5], "finite and not negative; that of asset 1 is -0.5"),
         ([np.nan, 0.5], "that of asset 0 is nan"),
@@ -309,3 +309,11 @@ def test_read_only_and_column_ordered_arrays_are_taken_and_left_alone() -> None:
         array.setflags(write=False)
     np.testing.assert_array_equal(risk_parity(cov, budgets), expected)
     np.testing.assert_array_equal(risk_parity(columns, budgets), expected)
+
+
+def test_budgets_that_miss_one_by_rounding_are_rescaled() -> None:
+    cov = np.array([[0.04, 0.01], [0.01, 0.09]])
+    exact = risk_parity(cov, [0.4, 0.6])
+    np.testing.assert_allclose(risk_parity(cov, [0.4 * 1.0000001, 0.6 * 1.0000001]), exact, rtol=1e-12)
+    with pytest.raises(DataError, match="sum 1"):
+        risk_parity(cov, [0.4, 0.60001])
