@@ -175,10 +175,12 @@ class Portfolio(Camel):
 def normalize_content(content: PortfolioContent, *, normalize: bool) -> PortfolioContent:
     """`content` with weights that sum to 1; raises `InvalidInput` if they do not."""
     cash = content.cash
-    if not content.assets:
-        if not content.holdings:
-            reason = "neither weights nor units are given"
-            raise InvalidInput("assets", {}, reason=reason, allowed="tickers with weights, or holdings in units")
+    if not content.assets and (content.holdings or cash is None or cash.weight is None):
+        if not content.holdings and cash is None:
+            reason = "neither weights nor units nor cash are given"
+            raise InvalidInput(
+                "assets", {}, reason=reason, allowed="tickers with weights, holdings in units, or cash alone"
+            )
         if cash is not None and cash.weight is not None:
             reason = "without weights of assets it has no meaning"
             raise InvalidInput("cash.weight", cash.weight, reason=reason, allowed="an amount beside units")

@@ -310,3 +310,25 @@ def test_an_entity_tag_is_read_back(version, other):
 def test_any_header_is_read(header):
     assert expected_versions(header) is None or all(version >= 0 for version in expected_versions(header) or ())
     assert matches(header, '"1"') == (header.strip() == "*" or '"1"' in header)
+
+
+@pytest.mark.parametrize("cash", [{"weight": 1}, {"amount": 5000, "currency": "EUR"}])
+async def test_a_portfolio_may_be_cash_alone(client, cash):
+    created = await client.post("/api/portfolios", json={"name": "Cash", "cash": cash})
+    assert created.status_code == 201, created.text
+    portfolio = created.json()
+    assert (portfolio["assets"], portfolio["holdings"]) == ({}, {})
+    assert {name: portfolio["cash"][name] for name in cash} == cash
+    for path, body in (
+        ("risk", {"portfolio_id": portfolio["id"]}),
+        ("tearsheets", {"portfolio": portfolio["id"]}),
+        ("optimization/hrp", {"portfolioId": portfolio["id"]}),
+        ("monte-carlo/simulate", {"portfolioId": portfolio["id"]}),
+    ):
+        answer = await client.post(f"/api/{path}", json=body)
+        assert answer.status_code in (200, 422), (path, answer.text)
+
+
+async def test_cash_alone_has_the_whole_weight(client):
+    answer = await client.post("/api/portfolios", json={"name": "Cash", "cash": {"weight": 0.5}})
+    assert (answer.status_code, "add up to 0.5" in answer.text) == (422, True)
