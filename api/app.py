@@ -207,7 +207,7 @@ def _routes() -> "list[BaseRoute]":
         turns,
         websocket,
     )
-    from api.http.routes.overview import catalogue
+    from api.http.routes.overview import catalogue, desk
     from api.http.routes.users import me, session, sign_in
 
     checks = [
@@ -226,6 +226,7 @@ def _routes() -> "list[BaseRoute]":
         (jobs, research),
         (drafts, research),
         (catalogue, research),
+        (desk, research),
         (approvals,),  # the permission depends on the question
         (archive, research),
         (me,),

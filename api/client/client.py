@@ -53,7 +53,8 @@ from desk.runs.states import STOPPED_STATES, RunState
 from desk.strategies.evaluation_schemas import DetailedEvaluation, EvaluationRequest
 from desk.tearsheets.schemas import TearsheetDocument, TearsheetRequest, TearsheetTable
 from desk.wealth.schemas import Analysis, Simulation, SimulationRequest
-from graphs.runs.job_status import Job, JobPage, JobSummary
+from graphs.runs.job_lists import JobPage
+from graphs.runs.job_status import Job, JobSummary
 from graphs.runs.reproductions import Reproduction
 from quant.strategies.trial import Trial
 

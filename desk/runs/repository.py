@@ -10,6 +10,7 @@ from desk.governance.estimates import Estimate
 from desk.optimization.repositories.result_repository import load_result
 from desk.optimization.request import StoredRequest
 from desk.optimization.result import OptimizationResult
+from desk.optimization.result_summary import ResultSummary
 from desk.runs.events.table import TRACE_EVENT, TraceEvent
 from desk.runs.states import (
     ACTIVE_STATES,
@@ -73,6 +74,8 @@ class Run(Frozen):
     """Address of the owner's earlier trials on the same prices; see `desk.optimization.repositories.ledger`."""
     code_version: str
     result_digest: str | None = None
+    summary: ResultSummary | None = None
+    """Set with the state `completed`; None in records of an earlier version."""
     estimate: Estimate | None = None
     """Estimate at its submission or approval; None in records of an earlier version."""
     history: tuple[Transition, ...] = ()

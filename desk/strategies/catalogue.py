@@ -5,7 +5,6 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from desk.market.datasets.queries import list_datasets
 from desk.market.prices import PriceSource
 from desk.optimization.mandate_limits import LIMITS
 from desk.optimization.request import Limit, OptimizationRequest
@@ -44,6 +43,8 @@ async def load_catalogue(
     store: Store, owner: str, prices: PriceSource, *, now: datetime, suggestions: tuple[CatalogueSuggestion, ...]
 ) -> Catalogue:
     """The catalogue with the bundled universes of `prices` and the data sets of the owner."""
+    from desk.market.datasets.queries import list_datasets  # imports numpy, which a light route does without
+
     bundled = [await _bundled(prices, name) for name in await prices.universes()]
     own, _ = await list_datasets(store, owner, now, limit=MOST_DATASETS, after=None)
     imported = [

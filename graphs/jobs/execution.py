@@ -22,6 +22,7 @@ from desk.optimization.durations import save_duration
 from desk.optimization.estimate import estimate
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.repositories.result_repository import load_result
+from desk.optimization.result_summary import summarize
 from desk.runs.context import Context, RunMarket
 from desk.runs.decisions import StoredDecision, save_decision
 from desk.runs.events.run import NodeStarted, RunFailed, RunFinished, RunStarted
@@ -163,7 +164,8 @@ async def _run_graph(dependencies: Dependencies, run: Run, execution: Execution,
     seconds = current.seconds_of_execution(dependencies.now())
     fields = {"seconds": round(seconds, 1), "estimated": current.estimate and current.estimate.expected_time}
     new = await log.append(log.make(RunFinished, "run", 0, 0, result_digest=result.digest(), **fields))
-    await _advance(dependencies, run.owner, run.id, "completed", by=by, result_digest=result.digest())
+    ending = {"result_digest": result.digest(), "summary": summarize(result)}
+    await _advance(dependencies, run.owner, run.id, "completed", by=by, **ending)
     await _save_duration(dependencies, current, seconds)
     await stop_computation(dependencies, run.owner, run.id)
     for event in new:

@@ -7,9 +7,10 @@ from pydantic import Field
 
 from desk.governance.approvals import Approval, load_approval
 from desk.governance.estimates import Estimate
+from desk.optimization.result_summary import ResultSummary
 from desk.runs.events.live import apply
 from desk.runs.progress import Progress, ProgressTracker
-from desk.runs.repository import KIND, Run, load_events, load_run
+from desk.runs.repository import Run, load_events, load_run
 from desk.runs.states import ACTIVE_STATES, RunState, Transition
 from graphs.runs.leases import is_executed
 from quant.numeric.frozen import Frozen
@@ -18,8 +19,6 @@ from store.store import Store
 
 STALE = "stale"
 """Kind of the records that mark runs whose data were revised later; their id is the run id."""
-_MOST_PAGES = 50
-"""Pages of the store read for one page filtered by name."""
 
 
 class JobSummary(Frozen):
@@ -39,6 +38,9 @@ class JobSummary(Frozen):
     )
     data_version: str
     result_digest: str | None
+    result: ResultSummary | None = Field(
+        default=None, description="Verdict, benefit and winner; null before the end and for jobs of earlier versions"
+    )
     links: dict[str, str]
 
 
@@ -52,11 +54,6 @@ class Job(JobSummary):
     seconds: float | None = Field(
         description="Time of execution of a completed job, without the queue and approval; else null"
     )
-
-
-class JobPage(Frozen):
-    items: tuple[JobSummary, ...]
-    next: str | None = Field(description="`after` of the next page; null on the last")
 
 
 def job_summary(run: Run) -> JobSummary:
@@ -73,6 +70,7 @@ def job_summary(run: Run) -> JobSummary:
         held=run.held is not None,
         data_version=run.data_digest,
         result_digest=run.result_digest,
+        result=run.summary,
         links={
             "self": at,
             "request": f"{at}/request",
@@ -105,21 +103,3 @@ async def job_of(store: Store, owner: str, run_id: str) -> Job:
         estimate=run.estimate,
         seconds=round(run.seconds_of_execution(run.updated_at), 1) if run.state == "completed" else None,
     )
-
-
-async def job_page(
-    store: Store, owner: str, *, state: RunState | None, name: str, after: str | None, limit: int
-) -> JobPage:
-    """A page of jobs, newest first; with a name filter it may have fewer items, or none, although more follow."""
-    label = None if state is None else ("state", state)
-    items: list[JobSummary] = []
-    for _ in range(_MOST_PAGES):
-        page = await store.records.list(
-            owner, KIND, label=label, after=after, limit=limit - len(items), newest_first=True
-        )
-        runs = [Run.model_validate(record.document) for record in page.records]
-        items += [await load_summary(store, run) for run in runs if name.casefold() in run.request.name.casefold()]
-        after = page.after
-        if after is None or len(items) == limit:
-            break
-    return JobPage(items=tuple(items), next=after)

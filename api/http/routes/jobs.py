@@ -16,7 +16,8 @@ from desk.runs.repository import load_run
 from desk.runs.states import RunState
 from graphs.jobs import job_queue
 from graphs.jobs.approval_decisions import decide_approval
-from graphs.runs.job_status import Job, JobPage, JobSummary, job_of, job_page, job_summary
+from graphs.runs.job_lists import JobLists, JobPage
+from graphs.runs.job_status import Job, JobSummary, job_of, job_summary
 from graphs.runs.reproductions import Reproduction, reproductions
 
 router = APIRouter(tags=["jobs"], route_class=limited_route(1_000_000))
@@ -80,7 +81,8 @@ async def list_jobs(
     after: After = None,
 ) -> JobPage:
     """A page with `name` may hold fewer than `limit`; the last page is the one whose `next` is null."""
-    return await job_page(service.dependencies.store, principal.owner, state=state, name=name, after=after, limit=limit)
+    lists = JobLists(service.dependencies, service.following, principal)
+    return await lists.page(state=state, name=name, after=after, limit=limit)
 
 
 @router.get("/jobs/{job_id}", summary="State and progress of a job", responses=error_responses(404, 410))

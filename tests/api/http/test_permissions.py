@@ -36,6 +36,7 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         GET /api/drafts
         GET /api/drafts/{draft_id}
         GET /api/catalogue
+        GET /api/desk
         GET /api/scenarios
         GET /api/strategies/templates
         GET /api/runs/{run}/events
