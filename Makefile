@@ -4,11 +4,13 @@ RUN = .venv/bin/python
 # each of the many processes that the tests start would otherwise compile the program again
 unexport PYTHONDONTWRITEBYTECODE
 SYNCED = .venv/.synced
+NPM = $(RUN) web/npm.py
+WEB_SYNCED = web/node_modules/.synced
 # one more than cores, up to four: some tests wait
 WORKERS = $(shell $(PYTHON) -c "import os; print(min((os.cpu_count() or 1) + 1, 4))")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve serve-bedrock-double record cassettes kernels docs test check soak calibration bench audit
+.PHONY: help demo serve serve-bedrock-double record cassettes kernels docs test check check-web soak calibration bench audit web web-dist
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-20s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +18,7 @@ help:  ## this list
 demo: $(SYNCED)  ## one optimization on the bundled prices, from request to report
 	$(RUN) -m api optimize --trials 100 --paths 1000 --years 5 --stopping budget
 
-serve: $(SYNCED)  ## the HTTP service on 127.0.0.1:8000, with its documentation at /api/docs
+serve: $(SYNCED)  ## the application on 127.0.0.1:8000; the documentation of its HTTP interface is at /api/docs
 	@$(RUN) -m api serve $(ARGS)
 
 serve-bedrock-double: $(SYNCED)  ## Amazon Bedrock's Converse on this machine, answered by the embedded planner
@@ -39,7 +41,13 @@ test: $(SYNCED)  ## all tests, without the benchmarks and the long storms
 	$(RUN) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		-o tmp_path_retention_policy=failed
 
-check: $(SYNCED)  ## lint, format, types, import rules, generated pages, secrets
+web: $(SYNCED) $(WEB_SYNCED)  ## the web application from its sources on 127.0.0.1:5173, for a service that make serve runs
+	$(NPM) run dev
+
+web-dist: $(SYNCED) $(WEB_SYNCED)  ## build web/dist, which the service serves, from web/src
+	$(NPM) run build
+
+check: $(SYNCED) check-web  ## lint, format, types, import rules, generated pages, secrets, the web application
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/pyright
@@ -48,6 +56,11 @@ check: $(SYNCED)  ## lint, format, types, import rules, generated pages, secrets
 		|| { echo "docs/$$page.md is out of date: run make docs"; exit 1; }; done
 	@$(RUN) -m tests.doubles.bedrock.record --check
 	$(RUN) .ci/secret_scan.py
+
+check-web: $(SYNCED) $(WEB_SYNCED)
+	@$(RUN) -m api.openapi_document > web/openapi.json
+	@for step in types typecheck lint format test; do $(NPM) run --silent $$step || exit 1; done
+	@$(NPM) run --silent fresh || { echo "web/dist is not what web/src gives: run make web-dist"; exit 1; }
 
 soak: $(SYNCED)  ## the long form of the storms, the fuzz and the fleets
 	@if ls tests/soak/test_*.py >/dev/null 2>&1; then $(RUN) -m pytest tests -m soak -s --timeout 0; \
@@ -62,6 +75,10 @@ bench: $(SYNCED)  ## speed against the peers, into tests/bench/RESULTS.md; takes
 
 audit: $(SYNCED)  ## known weaknesses of the dependencies, and what of that cannot be seen without a network
 	$(RUN) .ci/audit.py
+
+$(WEB_SYNCED): web/package-lock.json
+	$(NPM) ci --no-audit --no-fund
+	@touch $@
 
 $(SYNCED): bootstrap.py pyproject.toml uv.lock
 	$(PYTHON) bootstrap.py

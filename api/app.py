@@ -46,6 +46,7 @@ AREAS = {
     "market-data": "Prices and returns, own data sets, and markers of bad data",
     "audit": "The audit log: who changed what, and who exported data",
     "users": "The signed-in user, preferences, and sessions of browsers",
+    "glossary": "The terms of the desk, explained",
     "health": "Whether the service is up",
 }
 """The tags of the OpenAPI document."""
@@ -119,6 +120,7 @@ def create_app(
     from api.http.middleware.stack import add_middleware
     from api.http.openapi import generate_once
     from api.http.rate_limits import RateLimits
+    from api.http.web import add_web_application
     from api.operations.metrics import RequestMetrics
     from api.operations.readiness import ReadinessChecks
     from desk.governance.audit_log import AuditLog
@@ -167,8 +169,8 @@ def create_app(
     limits = RateLimits(settings) if settings.auth else None
     add_middleware(app, settings, limits)
     app.router.routes.extend(_routes())
-    for place in ("/", "/api"):
-        app.add_api_route(place, _to_documentation, include_in_schema=False)
+    app.add_api_route("/api", _to_documentation, include_in_schema=False)
+    add_web_application(app)
     if metrics is not None:
         app.add_middleware(RequestMetrics, metrics=metrics)
     return app
@@ -192,6 +194,7 @@ def _routes() -> "list[BaseRoute]":
         drafts,
         evaluations,
         events,
+        glossary,
         health,
         jobs,
         market_data,
@@ -235,6 +238,7 @@ def _routes() -> "list[BaseRoute]":
         (events, research),
         (websocket, research),
         (tickets, looking),
+        (glossary, looking),
         (threads, research),
         (turns, research),
         (agent, research),

@@ -13,7 +13,7 @@ if [ -n "$(ls -A "$target")" ]; then
 fi
 target=$(cd "$target" && pwd)
 parts=(agents api desk graphs prompts quant store tools)
-tar -C "$source" --exclude=__pycache__ -cf - "${parts[@]}" bootstrap.py pyproject.toml uv.lock LICENSE |
+tar -C "$source" --exclude=__pycache__ -cf - "${parts[@]}" docs/glossary.md web/dist bootstrap.py pyproject.toml uv.lock LICENSE |
     tar -C "$target" -xf -
 if [ -d "$source/.tools" ]; then # reuses the uv that is installed there
     cp -r "$source/.tools" "$target"

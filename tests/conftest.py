@@ -30,7 +30,7 @@ HOST_OF_EVENT = {
     "socket.getaddrinfo": lambda arguments: (arguments[0],),
     "socket.gethostbyname": lambda arguments: (arguments[0],),
 }
-ORDER = (("api/client",), ("store", "agents", "doubles"), ("journeys", "docs", "faults", "graphs", "api"))
+ORDER = (("api/client",), ("store", "agents", "doubles"), ("journeys", "web", "docs", "faults", "graphs", "api"))
 """Folders in the order in which they are tested; the others come last."""
 MEMORY = "/dev/shm"
 ROOM = 4 << 30

@@ -1,0 +1,57 @@
+"""One service and one browser for all tests of a process."""
+
+import os
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.web.browsing import AXE, CHROMIUM, Visit, running_service, visit
+
+THREAD = ThreadPoolExecutor(1, thread_name_prefix="browser")
+"""Playwright runs an event loop while a browser is open; in the main thread no asynchronous test could follow."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run the tests that browse in the thread of the browser."""
+    if "browse" not in pyfuncitem.fixturenames:
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    THREAD.submit(pyfuncitem.obj, **{name: pyfuncitem.funcargs[name] for name in names}).result()
+    return True
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Generator[Browser]:
+    """Debian's Chromium; without it the tests are skipped, except in .ci/run."""
+    missing = [name for name, there in (("chromium", CHROMIUM), ("web/node_modules", AXE.exists())) if not there]
+    if missing and not os.environ.get("CI"):
+        pytest.skip(f"{' and '.join(missing)} missing: apt-get install chromium, make check")
+    assert missing == []
+    playwright = THREAD.submit(lambda: sync_playwright().start()).result()
+    browser = THREAD.submit(playwright.chromium.launch, executable_path=CHROMIUM).result()
+    yield browser
+    THREAD.submit(browser.close).result()
+    THREAD.submit(playwright.stop).result()
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Generator[str]:
+    """The address of a service whose only user is this machine's."""
+    with running_service(tmp_path_factory.mktemp("web") / "home") as address:
+        yield address
+
+
+@pytest.fixture
+def browse(chromium: Browser, service: str) -> Generator[Callable[..., Visit]]:
+    """Opens pages of the service, with `size` and `theme`; at the end each has kept the rules."""
+    stack = ExitStack()
+
+    def browse(**options: str) -> Visit:
+        return stack.enter_context(visit(chromium, service, **options))
+
+    yield browse
+    THREAD.submit(stack.close).result()

@@ -1,0 +1,102 @@
+import { ActionIcon, AppShell, Burger, Group, Kbd, Menu, Text, Tooltip, UnstyledButton } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { spotlight } from '@mantine/spotlight';
+import { IconKeyboard, IconSearch, IconUserCircle } from './icons';
+import { useEffect, useRef } from 'react';
+import { Link, NavLink, Outlet, ScrollRestoration, useLocation } from 'react-router';
+
+import { CommandPalette } from './CommandPalette';
+import { Connection } from './Connection';
+import { useShortcuts } from './shortcuts';
+import { ShortcutHelp } from './ShortcutHelp';
+import { SCREENS } from './screens';
+import classes from './Shell.module.css';
+import { ThemeItems } from './ThemeItems';
+import { Wordmark } from './Wordmark';
+
+/** The frame of every screen: search, connection, navigation. */
+export function Shell() {
+  const [opened, { toggle, close }] = useDisclosure(false);
+  const [helpOpened, help] = useDisclosure(false);
+  const { pathname } = useLocation();
+  const arrived = useRef(pathname);
+  useEffect(() => {
+    if (arrived.current === pathname) return;
+    arrived.current = pathname;
+    close();
+    document.querySelector('h1')?.focus();
+  }, [pathname, close]);
+  const shortcuts = useShortcuts(help.open);
+  return (
+    <AppShell
+      header={{ height: 48 }}
+      navbar={{ width: { base: 220, sm: 56, lg: 212 }, breakpoint: 'sm', collapsed: { mobile: !opened } }}
+      padding={{ base: 'sm', sm: 'lg' }}
+      classNames={{ header: classes.header, navbar: classes.navbar }}
+      transitionDuration={0}
+    >
+      <a href="#main" className={classes.skip}>
+        Skip to the content
+      </a>
+      <AppShell.Header>
+        <Group h="100%" px="sm" gap="sm" wrap="nowrap" justify="space-between">
+          <Group gap="xs" wrap="nowrap">
+            <Burger
+              opened={opened}
+              onClick={toggle}
+              hiddenFrom="sm"
+              size="sm"
+              aria-label={opened ? 'Close the navigation' : 'Open the navigation'}
+            />
+            <Link to="/" className={classes.brand} aria-label="Stratigos, to the desk">
+              <Wordmark />
+            </Link>
+          </Group>
+          <UnstyledButton className={classes.search} onClick={spotlight.open}>
+            <IconSearch size={15} aria-hidden />
+            <Text span size="sm" className={classes.searchText}>
+              Search strategies, runs, pages
+            </Text>
+            <Group gap={4} visibleFrom="sm" aria-hidden className={classes.keys}>
+              <Kbd size="xs">Ctrl</Kbd>
+              <Kbd size="xs">K</Kbd>
+            </Group>
+          </UnstyledButton>
+          <Group gap="xs" wrap="nowrap">
+            <Connection />
+            <Menu position="bottom-end" width={220} withinPortal>
+              <Menu.Target>
+                <ActionIcon variant="subtle" color="gray" size="lg" aria-label="You and the settings">
+                  <IconUserCircle size={20} aria-hidden />
+                </ActionIcon>
+              </Menu.Target>
+              <Menu.Dropdown>
+                <ThemeItems />
+                <Menu.Divider />
+                <Menu.Item leftSection={<IconKeyboard size={16} aria-hidden />} onClick={help.open}>
+                  Keyboard shortcuts
+                </Menu.Item>
+              </Menu.Dropdown>
+            </Menu>
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar p={6} aria-label="Screens">
+        {SCREENS.map(({ path, label, icon: Icon }) => (
+          <Tooltip key={path} label={label} position="right" classNames={{ tooltip: classes.railOnly }}>
+            <NavLink to={path} end={path === '/'} className={classes.place ?? ''}>
+              <Icon size={18} stroke={1.7} aria-hidden />
+              <span className={classes.label}>{label}</span>
+            </NavLink>
+          </Tooltip>
+        ))}
+      </AppShell.Navbar>
+      <AppShell.Main id="main">
+        <Outlet />
+      </AppShell.Main>
+      <CommandPalette />
+      <ShortcutHelp opened={helpOpened} close={help.close} {...shortcuts} />
+      <ScrollRestoration />
+    </AppShell>
+  );
+}

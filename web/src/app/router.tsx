@@ -1,0 +1,26 @@
+import { createBrowserRouter } from 'react-router';
+
+import { Broken, NoSuchPage } from './errors';
+import { SCREENS } from './screens';
+import { Shell } from './Shell';
+import { Waiting } from './states';
+
+export const createRouter = () =>
+  createBrowserRouter([
+    {
+      element: <Shell />,
+      errorElement: <Broken />,
+      hydrateFallbackElement: <Waiting height={400} />,
+      children: [
+        ...SCREENS.flatMap(({ path, load, details = [] }) => [
+          { path, lazy: load, errorElement: <Broken /> },
+          ...details.map((detail) => ({
+            path: `${path}/${detail.path}`,
+            lazy: detail.load,
+            errorElement: <Broken />,
+          })),
+        ]),
+        { path: '*', element: <NoSuchPage /> },
+      ],
+    },
+  ]);

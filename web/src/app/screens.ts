@@ -1,0 +1,29 @@
+/** The screens in the order of the navigation: a screen is a row here and a folder beside this one. */
+
+import type { ComponentType } from 'react';
+
+import { IconLayoutDashboard } from './icons';
+
+export interface Screen {
+  path: string;
+  label: string;
+  /** One line for the command palette. */
+  about: string;
+  icon: typeof IconLayoutDashboard;
+  /** Opens the screen after `g`. */
+  letter: string;
+  load: () => Promise<{ Component: ComponentType }>;
+  /** Addresses below it, relative to `path`. */
+  details?: readonly { path: string; load: () => Promise<{ Component: ComponentType }> }[];
+}
+
+export const SCREENS: readonly Screen[] = [
+  {
+    path: '/',
+    label: 'Desk',
+    about: 'What waits for you, what runs, what ended',
+    icon: IconLayoutDashboard,
+    letter: 'd',
+    load: () => import('../desk/Desk'),
+  },
+];

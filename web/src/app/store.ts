@@ -1,0 +1,14 @@
+import { configureStore } from '@reduxjs/toolkit';
+import { setupListeners } from '@reduxjs/toolkit/query';
+
+import { service } from '../api/service';
+
+export const store = configureStore({
+  reducer: { [service.reducerPath]: service.reducer },
+  middleware: (defaults) => defaults().concat(service.middleware),
+});
+
+setupListeners(store.dispatch);
+
+export type State = ReturnType<typeof store.getState>;
+export type Dispatch = typeof store.dispatch;

@@ -1,0 +1,56 @@
+import { type KeyboardEvent, useEffect, useRef } from 'react';
+
+import classes from './Chart.module.css';
+import { init, type ECharts, type EChartsCoreOption } from './echarts';
+
+interface Props {
+  label: string;
+  height: number;
+  option: EChartsCoreOption;
+  drawing: ECharts | null;
+  /** Takes the chart once it exists, and null when it does not any more. */
+  setDrawing: (drawing: ECharts | null) => void;
+  connect: ((chart: ECharts) => () => void) | undefined;
+  onKeyDown: (event: KeyboardEvent) => void;
+  onBlur: () => void;
+}
+
+/** The drawing. It is one stop of the tab key: the arrow keys move inside, as in a slider. */
+export function Canvas({ label, height, option, drawing, setDrawing, connect, onKeyDown, onBlur }: Props) {
+  const host = useRef<HTMLDivElement>(null);
+
+  useEffect(() => {
+    if (host.current === null) return;
+    const created = init(host.current, null, { renderer: 'canvas' });
+    const observer = new ResizeObserver(() => created.resize());
+    observer.observe(host.current);
+    setDrawing(created);
+    return () => {
+      observer.disconnect();
+      created.dispose();
+      setDrawing(null);
+    };
+  }, [setDrawing]);
+
+  useEffect(() => {
+    drawing?.setOption(option, { notMerge: true });
+  }, [drawing, option]);
+
+  useEffect(() => (drawing === null ? undefined : connect?.(drawing)), [drawing, connect]);
+
+  return (
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
+    <div
+      role="group"
+      aria-roledescription="chart"
+      aria-label={label}
+      // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+      tabIndex={0}
+      className={classes.canvas}
+      onKeyDown={onKeyDown}
+      onBlur={onBlur}
+    >
+      <div ref={host} style={{ height }} />
+    </div>
+  );
+}

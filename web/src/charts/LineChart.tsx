@@ -1,0 +1,122 @@
+import { type ReactNode, useCallback, useMemo } from 'react';
+
+import { Chart } from './Chart';
+import { Legend } from './Legend';
+import { tooltip, type Look, type Role } from './look';
+
+export interface Line {
+  name: string;
+  values: readonly (number | null)[];
+  role: Role;
+  area?: boolean;
+}
+
+export interface Axis {
+  name: string;
+  format: (value: number) => string;
+}
+
+interface Props {
+  id: string;
+  title: string;
+  about: ReactNode;
+  /** Days as `2026-11-23`, or numbers. */
+  x: readonly string[] | readonly number[];
+  xAxis: Axis & { label: (value: string | number) => string };
+  yAxis: Axis & { log?: boolean };
+  lines: readonly Line[];
+  /** A vertical line with a label, such as today's volatility. */
+  marks?: readonly { at: string | number; label: string }[];
+  height?: number;
+}
+
+/** Lines over time or over a number. The first line is the subject, the others what it is compared with. */
+export function LineChart({ id, title, about, x, xAxis, yAxis, lines, marks, height }: Props) {
+  const table = useMemo(
+    () => ({
+      label: xAxis.name,
+      columns: lines.map(({ name }) => ({ name, format: yAxis.format })),
+      rows: x.map((at, row) => ({
+        label: xAxis.label(at),
+        values: lines.map(({ values }) => values[row] ?? null),
+      })),
+    }),
+    [x, xAxis, yAxis, lines],
+  );
+  const option = useCallback(
+    (look: Look) => ({
+      xAxis: {
+        ...look.axis(xAxis.name, xAxis.format),
+        type: typeof x[0] === 'number' ? 'value' : 'time',
+        nameLocation: 'end',
+        nameTextStyle: {
+          color: look.ink.muted,
+          fontSize: 11,
+          align: 'right',
+          verticalAlign: 'top',
+          padding: [22, 0, 0, 0],
+        },
+        min: 'dataMin',
+        max: 'dataMax',
+        splitLine: { show: false },
+        axisLabel: {
+          color: look.ink.muted,
+          fontSize: 11,
+          hideOverlap: true,
+          ...(typeof x[0] === 'number' ? { formatter: xAxis.format } : {}),
+        },
+      },
+      yAxis: { ...look.axis(yAxis.name, yAxis.format), type: yAxis.log ? 'log' : 'value', scale: true },
+      tooltip: {
+        ...(look.base.tooltip as object),
+        trigger: 'axis',
+        formatter: (points: { dataIndex: number }[]) => {
+          const row = table.rows[points[0]?.dataIndex ?? 0];
+          return tooltip(
+            row?.label ?? '',
+            table.columns.flatMap(({ name, format }, column) => {
+              const value = row?.values[column];
+              return typeof value === 'number' ? [[name, format(value)] as const] : [];
+            }),
+          );
+        },
+      },
+      series: lines.map(({ name, values, role, area }, index) => {
+        const { color, dash } = look.stroke(role);
+        return {
+          type: 'line',
+          name,
+          data: values.map((value, row) => [x[row], value]),
+          showSymbol: false,
+          z: role === 'main' ? 4 : 3,
+          lineStyle: { color, width: role === 'main' ? 2 : 1.5, type: dash },
+          itemStyle: { color },
+          ...(area ? { areaStyle: { color, opacity: 0.14 } } : {}),
+          ...(index === 0 && marks ? { markLine: markLine(marks, look) } : {}),
+        };
+      }),
+    }),
+    [x, xAxis, yAxis, lines, marks, table],
+  );
+  return (
+    <Chart
+      id={id}
+      title={title}
+      about={about}
+      table={table}
+      option={option}
+      legend={lines.length > 1 ? <Legend series={lines} /> : undefined}
+      {...(height === undefined ? {} : { height })}
+    />
+  );
+}
+
+function markLine(marks: readonly { at: string | number; label: string }[], look: Look) {
+  return {
+    symbol: 'none',
+    silent: true,
+    lineStyle: { color: look.ink.text, type: [2, 3], width: 1 },
+    label: { color: look.ink.text, fontSize: 11, formatter: ({ name }: { name: string }) => name },
+    data: marks.map(({ at, label }) => ({ name: label, xAxis: at })),
+  };
+}

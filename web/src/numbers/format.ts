@@ -1,0 +1,117 @@
+/** Every number of the application as text, by the rules of the terminal and the report. */
+
+export const MINUS = '\u2212';
+export const NOTHING = '\u2013';
+
+interface Sign {
+  signed?: boolean | undefined;
+}
+
+/** A number with a true minus sign and no negative zero; ties round to even, as in Python. */
+export function number(value: number, digits = 0, { signed = false }: Sign = {}): string {
+  const text = fixed(Math.abs(value), digits);
+  if (!/[1-9]/.test(text)) return text;
+  return (value < 0 ? MINUS : signed ? '+' : '') + text;
+}
+
+export function percent(fraction: number, digits = 1, sign: Sign = {}): string {
+  return `${number(100 * fraction, digits, sign)}%`;
+}
+
+export function bps(value: number, { signed = true }: Sign = {}): string {
+  return `${number(value, 0, { signed })} bps`;
+}
+
+/** US dollars, with four decimals below one. */
+export function dollars(value: number): string {
+  return `$${number(value, value > 0 && value < 1 ? 4 : 2)}`;
+}
+
+/** An amount with its currency, without decimals. */
+export function money(value: number, currency: string): string {
+  return `${currency} ${number(value)}`;
+}
+
+export function pValue(value: number): string {
+  return value < 0.001 ? '< 0.001' : number(value, 3);
+}
+
+/** `62 to 106`, both with their signs. */
+export function interval(low: number, high: number, digits = 0): string {
+  return `${number(low, digits, { signed: true })} to ${number(high, digits, { signed: true })}`;
+}
+
+export function plural(count: number, noun: string): string {
+  return `${number(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** A length of time in its two largest units: `3 min 20 s`. */
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+/** `23 Nov 2026` for a day or a moment, in the reader's time zone for a moment. */
+export function date(value: string): string {
+  const day = /^\d{4}-\d\d-\d\d$/.test(value);
+  return new Intl.DateTimeFormat('en-GB', {
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+    ...(day ? { timeZone: 'UTC' } : {}),
+  }).format(new Date(value));
+}
+
+/** `23 Nov 2026, 09:41` in the reader's time zone. */
+export function moment(value: string): string {
+  const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' }).format(
+    new Date(value),
+  );
+  return `${date(value)}, ${time}`;
+}
+
+const AGES: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+];
+
+/** `3 hours ago`; a moment of the last minute is `just now`. */
+export function ago(value: string, now: number = Date.now()): string {
+  const seconds = (now - new Date(value).getTime()) / 1000;
+  const [unit, length] = AGES.find(([, size]) => seconds >= size) ?? [];
+  if (unit === undefined || length === undefined) return 'just now';
+  return new Intl.RelativeTimeFormat('en-GB', { numeric: 'auto' }).format(
+    -Math.floor(seconds / length),
+    unit,
+  );
+}
+
+/** The text for a screen reader, which does not pronounce the sign. */
+export function spoken(text: string): string {
+  return text.replaceAll(MINUS, 'minus ').replaceAll('bps', 'basis points');
+}
+
+/** `base_case` as `Base case`. */
+export function title(name: string): string {
+  const words = name.replaceAll('_', ' ');
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+function fixed(value: number, digits: number): string {
+  const [whole = '', decimals] = rounded(value, digits).split('.');
+  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ',');
+  return decimals === undefined ? grouped : `${grouped}.${decimals}`;
+}
+
+/** `toFixed` is exact but rounds ties up: a tie is an odd multiple of 2 to the power -(digits + 1). */
+function rounded(value: number, digits: number): string {
+  const halves = value * 2 ** (digits + 1);
+  if (Number.isInteger(halves) && halves % 2 === 1) {
+    const below = Math.floor((halves * 5 ** digits) / 2);
+    return ((below + (below % 2)) / 10 ** digits).toFixed(digits);
+  }
+  return value.toFixed(digits);
+}
