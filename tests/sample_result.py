@@ -422,6 +422,7 @@ def sample_result(**changes: Any) -> OptimizationResult:
     )
     request = OptimizationRequest(
         name="Balanced <script>alert(1)</script>",
+        goal="robust_utility",  # the metrics above hold no benefit
         mandate=Mandate(),
         limits=Limits(max_drawdown=Limit(bound=0.20)),
         scenarios=BUILT_IN,

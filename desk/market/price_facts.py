@@ -13,3 +13,6 @@ class PriceFacts(Frozen):
     first: date
     last: date
     sessions: int
+    training_volatility: float | None = None
+    """Annual, of the first three fifths of the days, of the assets in equal shares; None in facts of earlier versions.
+    """

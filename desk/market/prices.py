@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from desk.base.errors import InvalidInput
 from desk.market.price_facts import PriceFacts
+from quant.numeric.units import DAYS
 
 if TYPE_CHECKING:
     from quant.numeric.arrays import Dates, Floats
+
+_TRAINING = 0.6
+"""Share of the returns that a request uses for training, but for its warm-up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +139,15 @@ def facts_of(prices: Prices) -> PriceFacts:
         first=date.fromisoformat(str(prices.dates[0])),
         last=date.fromisoformat(str(prices.dates[-1])),
         sessions=len(prices.dates),
+        training_volatility=_training_volatility(prices),
     )
+
+
+def _training_volatility(prices: Prices) -> float:
+    import numpy as np
+
+    returns = (prices.closes[1:] / prices.closes[:-1] - 1.0).mean(axis=1)
+    return round(float(np.std(returns[: round(_TRAINING * returns.size)]) * DAYS**0.5), 4)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -24,6 +24,8 @@ LimitName: TypeAlias = Literal[
     "max_drawdown", "value_at_risk", "expected_shortfall", "turnover", "cost_bps", "leverage", "volatility_error"
 ]
 
+WITH_DEBT: Goal = "robust_utility"
+"""Goal of a request that names none and allows debt."""
 VOLATILITY_TOLERANCE = 0.3
 """Largest distance of the winner's volatility on history from the mandate's target, as a share of the target, for the
 goal `benefit`: it compares each configuration at its own volatility, so that it says nothing about how much to hold."""
@@ -88,6 +90,10 @@ class Limits(Frozen):
         return {name: limit for name in Limits.model_fields if (limit := getattr(self, name))}  # pyright: ignore[reportReturnType]
 
 
+def _default_goal(mandate: Mandate | None) -> Goal:
+    return DEFAULT_GOAL if mandate is None or mandate.max_weight <= 1.0 else WITH_DEBT
+
+
 class OptimizationRequest(Frozen):
     """A request for a dynamic asset allocation."""
 
@@ -104,13 +110,12 @@ class OptimizationRequest(Frozen):
     mandate: Mandate = Mandate()
     limits: Limits = Limits()
     space: Annotated[SearchSpace, Field(validate_default=True)] = SearchSpace()
-    goal: Annotated[
-        Goal,
-        Field(
-            description="What the search maximises; `benefit` is the utility over the constant weight of the "
-            "configuration's own volatility"
-        ),
-    ] = DEFAULT_GOAL
+    goal: Goal = Field(
+        default_factory=lambda fields: _default_goal(fields.get("mandate")),
+        description="What the search maximises; `benefit` is the utility over the constant weight of the "
+        f"configuration's own volatility, and needs weights of at most 1: above it the default is `{WITH_DEBT}`",
+        json_schema_extra={"default": DEFAULT_GOAL},
+    )
     scenarios: Annotated[tuple[Scenario, ...], Field(min_length=1, max_length=20)] = BUILT_IN
     worlds: Annotated[
         Worlds | None,

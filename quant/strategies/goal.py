@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias
 Goal: TypeAlias = Literal["robust_utility", "sharpe", "worst_case", "cvar_utility", "benefit"]
 GoalMetric: TypeAlias = Literal["utility", "sharpe", "benefit"]
 
-DEFAULT_GOAL: Final[Goal] = "robust_utility"
+DEFAULT_GOAL: Final[Goal] = "benefit"
 """Goal of a request that names none."""
 GOAL_METRIC: Final[Mapping[Goal, GoalMetric]] = {
     "robust_utility": "utility",

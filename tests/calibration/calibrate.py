@@ -1,13 +1,15 @@
 """Measures how often the verdict errs on generated histories, and writes docs/verdict.md.
 
-Run by `make calibration`. Every measurement is one line of a file in .cache/calibration, named by the code that the
-rates depend on; a second run continues the first.
+Run by `make calibration`. Every measurement is one line of a file in .cache/calibration; a second run continues the
+first, after it has repeated some measurements with the same outcome. A sample of the measurements stands beside the
+tests, which repeat them: the rates hold for the code as long as it judges these histories alike.
 """
 
 import argparse
 import hashlib
 import json
 import os
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,12 +19,22 @@ from pathlib import Path
 from desk.base.code_version import LIBRARIES, RATES
 from quant.numeric.compilation import imported_files
 from tests.calibration import measurements as measured
-from tests.calibration.measurements import KINDS, Measurement, Row, measurement_of, measurements
+from tests.calibration.measurements import (
+    KINDS,
+    SAMPLE,
+    Measurement,
+    Row,
+    is_repeated,
+    measurement_of,
+    measurements,
+    sample_of,
+)
 from tests.calibration.page import rates, render_page
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "verdict.md"
 ERROR_RATES = ROOT / "desk" / "optimization" / "reading" / "error_rates.json"
+ROWS = ROOT / ".cache" / "calibration" / "rows.jsonl"
 DATA = (RATES, "desk/market/data/sp500_index.parquet")
 """Bundled series behind the generated histories."""
 SECONDS_BETWEEN_PAGES = 300.0
@@ -50,15 +62,18 @@ def load_rows(path: Path) -> list[Row]:
     return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
 
 
-def write_results(rows: Sequence[Row], page: Path, rates_file: Path) -> None:
-    page.write_text(render_page(rows, code_digest()))
-    rates_file.write_text(json.dumps({"code": code_digest(), **rates(rows)}) + "\n")
+def write_results(rows: Sequence[Row], arguments: argparse.Namespace) -> None:
+    arguments.page.write_text(render_page(rows, code_digest()))
+    arguments.rates.write_text(json.dumps({"code": code_digest(), **rates(rows)}) + "\n")
+    arguments.sample.write_text("".join(json.dumps(row) + "\n" for row in sample_of(rows)))
 
 
 def main(arguments: argparse.Namespace) -> None:
-    path = arguments.rows or ROOT / ".cache" / "calibration" / f"{code_digest()}.jsonl"
+    path = arguments.rows
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = load_rows(path)
+    if not all(map(is_repeated, sample_of(rows))):
+        sys.exit(f"the code judges otherwise than that of the rows in {path}; remove them, or name a file by --rows")
     finished = {measurement_of(row) for row in rows}
     pending = [each for each in measurements(arguments.share, arguments.only) if each not in finished]
     print(f"{len(pending)} measurements to do, {len(rows)} done; rows in {path}")
@@ -72,14 +87,14 @@ def main(arguments: argparse.Namespace) -> None:
             file.flush()
             now = time.monotonic()
             if now > written + SECONDS_BETWEEN_PAGES:  # an interrupted calibration leaves its rates so far
-                write_results(rows, arguments.page, arguments.rates)
+                write_results(rows, arguments)
                 print(f"{count} of {len(jobs)}")
                 written = now
             if now > start + 60.0 * arguments.minutes:
                 pool.shutdown(cancel_futures=True)
                 print("out of time; run again to continue")
                 break
-    write_results(rows, arguments.page, arguments.rates)
+    write_results(rows, arguments)
     print(arguments.page.read_text())
 
 
@@ -91,5 +106,8 @@ if __name__ == "__main__":
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--page", type=Path, default=PAGE, help="the page to write")
     parser.add_argument("--rates", type=Path, default=ERROR_RATES, help="the numbers that the report quotes")
-    parser.add_argument("--rows", type=Path, help="file of the measurements, instead of one named by the code")
+    parser.add_argument("--sample", type=Path, default=SAMPLE, help="the measurements that the tests repeat")
+    parser.add_argument(
+        "--rows", type=Path, default=ROWS, help="file of all measurements, which a second run continues"
+    )
     main(parser.parse_args())

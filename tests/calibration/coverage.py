@@ -80,7 +80,7 @@ def _fixed_benefit(world: World, place: int, constant_utilities: tuple[float, ..
     weight = matched_weight(world, config)
     constants = (world.constant(weight, config.rebalancing), world.constant(1.0, config.rebalancing))
     table = score(world, (config, *constants), world.request.scenarios, keep="drawdowns")
-    timing = {**measure_timing(world, table, 0, 2), HISTORY: Measured(value=0.0)}
+    timing = {**measure_timing(world, table, 0, {1.0: 2}), HISTORY: Measured(value=0.0)}
     error = history_error(
         *np.ascontiguousarray(world.replay([config, constants[0]], end=train.stop).series[:, 0, train]),
         risk_aversion=world.request.mandate.risk_aversion,

@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
+
+import pytest
 
 from desk.optimization.evaluation import World
 from desk.optimization.result import OptimizationResult
@@ -17,6 +20,8 @@ Kind: TypeAlias = Literal["history", "interval", "truth", "edge"]
 KINDS: tuple[Kind, ...] = ("history", "interval", "truth", "edge")
 
 GOALS: tuple[Goal, ...] = ("robust_utility", "benefit")
+SAMPLE = Path(__file__).parent / "sample.jsonl"
+"""Some of the measurements behind the published rates."""
 COVERAGE_HISTORIES = 300
 """Histories of a family whose intervals of fixed configurations are compared with the truth."""
 EDGE_HISTORIES = 200
@@ -51,6 +56,20 @@ class Measurement:
             case "edge":
                 values = {"best_t": LongRun(family, EDGE_HISTORIES).best_t_ratio()}
         return {**asdict(self), **values}
+
+
+def sample_of(rows: Sequence[Row]) -> list[Row]:
+    """The judgements of the first history of each family, for each goal."""
+    return [row for row in rows if row["kind"] == "history" and row["seed"] == 0]
+
+
+def is_repeated(row: Row) -> bool:
+    """Whether the code comes to the same judgement again; the last digits depend on the processor."""
+    again = measurement_of(row).take()
+    return row.keys() == again.keys() and all(
+        value == (pytest.approx(again[name], rel=1e-6) if isinstance(value, float) else again[name])
+        for name, value in row.items()
+    )
 
 
 def measurement_of(row: Row) -> Measurement:

@@ -77,6 +77,7 @@ def _opening(digest: str) -> list[str]:
         "where there is no edge misleads; one that is red where there is an edge misses it.",
         "",
         f"Written by `make calibration`; code and families `{digest}`. The seed of a history is its number, from 0.",
+        "The tests repeat a sample of these histories, so that a change of the code that judges otherwise is noticed.",
         "",
     ]
 
@@ -214,6 +215,6 @@ def _method() -> list[str]:
         "",
         "A history has 33 years of train and validation, and a locked holdout after them. The search has 60 trials,",
         "256 paths in each of the five scenarios. An edge is planted by states of rising and falling prices, or by",
-        "rare states of crashes. `make calibration` continues where it stopped, and starts anew after any change of",
-        "the code.",
+        "rare states of crashes. `make calibration` continues where it stopped, unless the code has come to judge",
+        "otherwise.",
     ]

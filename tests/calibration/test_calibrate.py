@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from quant.strategies.goal import DEFAULT_GOAL
 from tests.calibration.calibrate import ROOT, code_files, load_rows
-from tests.calibration.measurements import KINDS, measurement_of, measurements
+from tests.calibration.measurements import KINDS, SAMPLE, is_repeated, measurement_of, measurements
 
 
 def test_the_digest_covers_the_code_that_decides_the_rates_and_no_other() -> None:
@@ -32,6 +32,14 @@ def test_a_share_of_a_calibration_measures_that_share_of_each_family_one_after_t
     assert (counts["premium"], counts["trend_4"], counts["trend_2"]) == (20, 20, 10)
     assert [each.seed for each in some] == sorted(each.seed for each in some)
     assert {each.kind for each in measurements(1.0, ["edge"])} == {"edge"}
+
+
+def test_the_code_judges_as_the_code_behind_the_published_rates() -> None:
+    """`make soak` repeats all of the sample."""
+    sample = load_rows(SAMPLE)
+    (without_edge,) = (row for row in sample if (row["family"], row["goal"]) == ("garch", DEFAULT_GOAL))
+    assert is_repeated(without_edge)
+    assert not is_repeated({**without_edge, "winner_p": without_edge["winner_p"] + 0.01})
 
 
 def test_rows_are_read_up_to_an_interruption_and_name_their_measurement(tmp_path) -> None:

@@ -61,10 +61,16 @@ def stocks() -> Prices:
 
 @pytest.fixture(scope="session")
 def make_request() -> Callable[..., OptimizationRequest]:
-    """Twelve trials on a hundred paths of a year, in the base case and a bear market as the table states them."""
+    """Twelve trials on a hundred paths of a year, in the base case and a bear market as the table states them.
+
+    The goal is `robust_utility`, whose objective the tests compute from the metrics of a trial alone.
+    """
 
     def make(**changes: Any) -> OptimizationRequest:
-        usual = {"trials": 12, "scenarios": SCENARIOS, "worlds": "seed", "seed": 5, "stopping": "budget"}
+        usual = {
+            "goal": "robust_utility", "trials": 12, "scenarios": SCENARIOS, "worlds": "seed", "seed": 5,
+            "stopping": "budget",
+        }  # fmt: skip
         return OptimizationRequest(**usual | changes)
 
     return make

@@ -3,7 +3,8 @@
 import pytest
 
 from quant.strategies.goal import DEFAULT_GOAL
-from tests.calibration.measurements import Measurement
+from tests.calibration.calibrate import load_rows
+from tests.calibration.measurements import SAMPLE, Measurement, is_repeated
 
 pytestmark = pytest.mark.soak
 
@@ -22,3 +23,9 @@ def test_without_an_edge_the_light_is_seldom_green(name: str) -> None:
 def test_a_large_edge_is_green(name: str) -> None:
     colours = [colour(name, seed) for seed in range(10)]
     assert colours.count("green") >= 7, "less than seven of ten have a probability below 0.3% at a rate of 93%"
+
+
+def test_the_code_judges_as_the_code_behind_the_published_rates() -> None:
+    sample = load_rows(SAMPLE)
+    assert len(sample) >= 20
+    assert [row for row in sample if not is_repeated(row)] == []

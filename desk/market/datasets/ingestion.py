@@ -28,6 +28,7 @@ from desk.market.datasets.repository import (
 )
 from desk.market.datasets.schemas import Changes, Commit, Head, ImportReport, Marker, Terms, Understood, Version
 from desk.market.files.bars_parser import Parsed, parse_bars
+from desk.market.prices import facts_of
 from store.records import Put
 from store.store import Store
 
@@ -132,7 +133,7 @@ def _read_and_check(
     results = {
         "changes": _changes(previous, bars),
         "regimes": asset_regimes(bars) if usable and terms.kind == "prices" else (),
-        "prices_digest": _digest(version, bars) if usable else None,
+        **(_facts(version, bars) if usable else {}),
     }
     return version.model_copy(update=results), bars, parsed_bars
 
@@ -178,12 +179,13 @@ def _changes(previous: _PreviousState, bars: Bars) -> Changes:
     )
 
 
-def _digest(version: Version, bars: Bars) -> str | None:
-    """None for data other than prices, and for assets with different first or last days."""
+def _facts(version: Version, bars: Bars) -> dict[str, object]:
+    """Facts about the closes; none for data other than prices, and for assets with different first or last days."""
     whole = common_rows(bars, bars.assets)
     if version.kind != "prices" or whole != slice(0, len(bars.dates)):
-        return None
-    return as_prices(version, bars).digest
+        return {}
+    facts = facts_of(as_prices(version, bars))
+    return {"prices_digest": facts.digest, "training_volatility": facts.training_volatility}
 
 
 async def _cleared_markers(

@@ -251,6 +251,7 @@ def _facts_in(version: Version) -> PriceFacts | None:
         first=version.first,
         last=version.last,
         sessions=version.days,
+        training_volatility=version.training_volatility,
     )
 
 

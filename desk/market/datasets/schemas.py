@@ -111,6 +111,11 @@ class Version(Frozen):
     prices_digest: str | None = Field(
         description="Digest of these closes in results; null for assets with different first or last days"
     )
+    training_volatility: float | None = Field(
+        default=None,
+        description="Annual volatility of the first three fifths of the days, of the assets in equal shares; null as "
+        "`prices_digest`, and in versions of earlier releases",
+    )
     at: datetime
     by: str
     kind: Kind

@@ -39,6 +39,7 @@ ACCEPTED = {
     "slowest": world(vol_of_vol=1e-3, mean_reversion=1e-3, leverage=1.0),
     "cash keeps every limit": {"limits": STRICT},
     "even without interest": {"limits": STRICT, "cash_rate_after": 0.0, **world(cash_rate=0.0)},
+    "a target that some weight has": {"goal": "benefit", "mandate": {"target_volatility": 0.18, "min_weight": 0.2}},
     "a rule with its own mix": {"current_rule": CURRENT_RULE.model_copy(update={"inner": "inverse_volatility"})},
 }
 DOUBTED = {
@@ -47,6 +48,12 @@ DOUBTED = {
     "a variance that never returns": world(mean_reversion=1e-9),
     "a weight above zero": {"limits": STRICT, "mandate": {"min_weight": 0.1}},
     "cash that loses": {"limits": STRICT, **world(cash_rate=-0.01)},
+    "a target that the largest weight may miss": {
+        "goal": "benefit",
+        "mandate": {"target_volatility": 0.2, "max_weight": 0.5},
+    },
+    "a target that the smallest weight may exceed": {"goal": "benefit", "mandate": {"min_weight": 0.6}},
+    "a distance in a scenario": {"goal": "benefit", "limits": {"volatility_error": {"bound": 0.1}}},
     "a mix that is solved for": {"space": {"inner": ["risk_parity"]}},
 }
 
@@ -98,3 +105,9 @@ async def test_metadata_of_the_bundled_prices_match_their_content(universe, make
     defaults = await BundledPrices().load(universe)
     assert await BundledPrices().facts(universe) == facts_of(defaults)
     assert build_market(defaults, make_request()).data_digest == facts_of(defaults).digest
+
+
+def test_facts_of_earlier_versions_leave_the_target_to_the_core(stocks, make_request) -> None:
+    earlier = facts_of(stocks).model_copy(update={"training_volatility": None})
+    assert complete_request(make_request(), earlier) is not None
+    assert complete_request(make_request(goal="benefit"), earlier) is None

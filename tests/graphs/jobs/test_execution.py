@@ -120,7 +120,9 @@ async def test_a_bad_request_leaves_nothing_in_the_store(home, opened, small):
             await create_run(dependencies, OWNER, small(universe="no_such_universe"))
         tight = Limits(max_drawdown=Limit(bound=0.01, tolerated=0.0))
         with pytest.raises(InvalidInput, match="max_drawdown"):
-            await create_run(dependencies, OWNER, small(limits=tight, mandate={"min_weight": 0.9}))
+            await create_run(
+                dependencies, OWNER, small(limits=tight, mandate={"min_weight": 0.9, "target_volatility": 0.15})
+            )
         wild = [
             s.model_copy(update={"engine": "regime_switching", "mu": 0.5, "sigma": 0.01}) for s in small().scenarios
         ]

@@ -178,11 +178,11 @@ async def test_a_screened_trial_has_no_objective_and_no_trial_is_read_twice(home
     assert [event.objective is None for event in finished_trials] == [trial.screened for trial in trials[1:]]
 
 
-def test_the_objective_of_a_trial_is_its_mean_utility_which_no_other_trial_changes(executed_run):
+def test_the_objective_of_a_trial_is_its_mean_benefit_which_no_other_trial_changes(executed_run):
     weights = scenario_weights([s.probability for s in SCENARIOS])
     for event, trial in zip(executed_run.of(TrialFinished), executed_run.trials, strict=True):
-        utilities = [e.metrics.utility.value for e in (*trial.evaluations, trial.train)]
-        assert event.objective == pytest.approx(sum(w * u for w, u in zip(weights, utilities, strict=True)))
+        benefits = [e.metrics.benefit.value for e in (*trial.evaluations, trial.train)]
+        assert event.objective == pytest.approx(sum(w * u for w, u in zip(weights, benefits, strict=True)))
     again = [e.comparable() for e in executed_run.followed if isinstance(e, TrialFinished)]
     differ = {"id", "run"}
     assert [{k: v for k, v in e.items() if k not in differ} for e in again] == [
