@@ -141,7 +141,7 @@ def limit_row(check: LimitCheck) -> tuple[str, str, str, str, str]:
         title(check.scenario),
         value,
         bound,
-        state + (", binds" if check.binds else ""),
+        state + (", excluded trials" if check.binds else ""),
     )
 
 

@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 """The request of `make demo`."""
-DEMO_DIGEST = "39cf8f5c375a7579ddb94242cb30e366370bac58e3a24e243da1e32be6e65ebf"
+DEMO_DIGEST = "a15d813c88cea2ce571fde2b71ef0216e4cc3e45cf9f0f1f09eedfac4e1b4402"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "6761e529b5c0a8da982cd995a3bfb9eb444fab3d6d52b2ddf1a2de230bcacffa"
+REDUCED_DIGEST = "a4584334972e08fdac9c152e99cb8911ecc31f44840ea64a7d8dd688bb84882d"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""
