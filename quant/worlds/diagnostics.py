@@ -9,13 +9,14 @@ import numpy as np
 from quant.numeric.arguments import checked_arguments
 from quant.numeric.arrays import Floats, Ints
 from quant.numeric.compilation import compiled
-from quant.numeric.elementary import exp, log, log_gamma, normal_cdf
+from quant.numeric.elementary import exp, log, normal_cdf
 from quant.numeric.errors import DataError
 from quant.numeric.random_numbers import LANES
 from quant.numeric.units import DAYS
 from quant.worlds.garch_paths import has_fourth_moment
 from quant.worlds.paths import PathModel, engine_of, fill_block, implied_moments, path_model
 from quant.worlds.scenario import Scenario
+from quant.worlds.square_root_moments import CentralMoments, VarianceProcess, central_moments
 
 LAGS: Final = (1, 5, 21)
 """Sessions between the absolute returns whose correlation is shown."""
@@ -329,9 +330,11 @@ def implied_shape(scenario: Scenario, model: PathModel) -> Shape:
             moments = _with_jumps(_lognormal(1.0 + numbers[0], numbers[1]), numbers[2:5])
             return _standard(*moments, none)
         case "heston":
-            return _standard(*_stochastic(numbers[:8]), None)
+            moments = _stochastic(numbers)
+            return _standard(*moments, None) if moments else Shape()
         case "bates":
-            return _standard(*_with_jumps(_stochastic(numbers[:8]), numbers[8:11]), None)
+            moments = _stochastic(numbers[:8])
+            return _standard(*_with_jumps(moments, numbers[8:11]), None) if moments else Shape()
         case "regime_switching":
             return _regimes(law.states, law.stay)
         case "garch":
@@ -354,7 +357,7 @@ def _standard(second: float, third: float, fourth: float, memory: tuple[float, .
     return Shape(third / (second * math.sqrt(second)), fourth / (second * second), memory)
 
 
-def _lognormal(gross: float, variance: float) -> tuple[float, float, float]:
+def _lognormal(gross: float, variance: float) -> CentralMoments:
     """Central moments of order 2 to 4 of a log-normal law with this mean and variance."""
     q = variance / (gross * gross)
     g2 = gross * gross
@@ -363,7 +366,7 @@ def _lognormal(gross: float, variance: float) -> tuple[float, float, float]:
     return variance, third, fourth
 
 
-def _with_jumps(diffusion: tuple[float, float, float], law: list[float]) -> tuple[float, float, float]:
+def _with_jumps(diffusion: CentralMoments, law: list[float]) -> CentralMoments:
     """Cumulants of a compound Poisson sum of normal jumps are the rate times the raw moments of a jump."""
     second, third, fourth = diffusion
     rate, m, s = law
@@ -376,34 +379,9 @@ def _with_jumps(diffusion: tuple[float, float, float], law: list[float]) -> tupl
     return total, third + jump3, excess + 3.0 * total * total
 
 
-def _stochastic(numbers: list[float]) -> tuple[float, float, float]:
-    """Central moments of a day under Heston: log-normal given a variance of gamma law, which moves the mean too."""
-    cash, premium, p, _, theta, _, _, shape = numbers
-
-    def moment(order: float) -> float:
-        """E[(v / theta)**order]."""
-        return exp(log_gamma(shape + order) - log_gamma(shape) - order * log(shape))
-
-    average = moment(0.5 * p)
-
-    def joint(away: int, order: float) -> float:
-        """E[d**away (v / theta)**order] with d the deviation of the day's mean from its own mean."""
-        below = (1.0, -average, average * average, -average * average * average)
-        terms = [math.comb(away, r) * below[away - r] * moment(0.5 * p * r + order) for r in range(away + 1)]
-        return (1.0, premium, premium * premium, premium * premium * premium)[away] * math.fsum(terms)
-
-    gross = 1.0 + cash + premium * average
-    level = theta / DAYS
-    q = level / (gross * gross)
-    second = level + joint(2, 0.0)
-    g3, g4 = gross * gross * gross, gross * gross * gross * gross
-    third = g3 * (3.0 * q * q * moment(2.0) + q * q * q * moment(3.0)) + 3.0 * level * joint(1, 1.0) + joint(3, 0.0)
-    fourth = (
-        g4 * q * q * (3.0 * moment(2.0) + 16.0 * q * moment(3.0) + 15.0 * q * q * moment(4.0))
-        + 4.0 * g3 * 3.0 * q * q * joint(1, 2.0)
-        + 6.0 * level * joint(2, 1.0)
-    )
-    return second, third, fourth
+def _stochastic(numbers: list[float]) -> CentralMoments | None:
+    _, premium, p, kappa, theta, xi, rho, _ = numbers
+    return central_moments(VarianceProcess(kappa, xi, rho, theta), premium, p)
 
 
 def _regimes(states: Floats, stay: Floats) -> Shape:

@@ -1,8 +1,7 @@
 """Compiled engines of joint asset returns: one day of 64 paths at a time, N assets beside one another.
 
 Every number is counted by (day, path, group of four assets, stream), so that a path is the same whichever others are
-drawn with it. Given the state at the start of a day, the returns of the log-normal engines are
-(1 + m) exp(s z - s**2 / 2) - 1 with s**2 = ln(1 + v / (1 + m)**2), as those of one asset in `quant.worlds.paths`.
+drawn with it. Given the state at the start of a day, returns are those of one asset in `quant.worlds.paths`.
 """
 
 import math
@@ -18,6 +17,19 @@ from quant.numeric.random_numbers import LANES, fill_counted_words, gamma_draw, 
 from quant.numeric.units import DAYS
 from quant.worlds.resampling import SHORTEST_BLOCK, first_age, first_day
 from quant.worlds.scenario import FLOOR
+from quant.worlds.square_root import (
+    CUBES,
+    MOVES,
+    SQUARES,
+    STEPS,
+    VARIANCE,
+    advance,
+    draw_shocks,
+    log_change,
+    may_vanish,
+    shock_weight,
+    variance_step,
+)
 
 Words = NDArray[np.uint64]
 
@@ -35,9 +47,11 @@ _THIRTY_ONE = np.uint64(31)
 _ANGLE = 0.5 * math.pi / 1073741824.0
 
 _BELOW_ONE = 1.0 - 1e-15
+_PRICE = 4
+"""Row after the sums of `quant.worlds.square_root`: of the price's own shocks."""
 
-SHOCKS, STATE, JUMPS, START = 2, 3, 4, 5
-"""Random streams: shocks of the assets, shared shocks, sizes of jumps, the first day's state."""
+SHOCKS, STATE, JUMPS, START, VARIANCE_STEPS = 2, 3, 4, 5, 6
+"""Random streams: shocks of the assets, shared shocks, sizes of jumps, the first day's state, steps of a variance."""
 
 
 class Tables(NamedTuple):
@@ -79,11 +93,14 @@ class Scratch(NamedTuple):
     """State that a block of paths carries from day to day, and scratch memory."""
 
     words: Words
+    state_words: Words
     shock: Floats
     jump: Floats
     part: Floats
     state: Floats
     place: Ints
+    start: Floats
+    sums: Floats
 
 
 @compiled
@@ -91,11 +108,14 @@ def scratch(assets: int) -> Scratch:
     """Scratch memory for one block of `assets` assets."""
     return Scratch(
         np.zeros((4, LANES), dtype=np.uint64),
+        np.zeros((4, LANES), dtype=np.uint64),
         np.zeros((4 * ((assets + 3) // 4), LANES)),
         np.zeros((2, assets)),
-        np.zeros((5, LANES)),
+        np.zeros((7, LANES)),
         np.zeros((assets, LANES)),
         np.zeros((2, LANES), dtype=np.int64),
+        np.zeros((assets, LANES)),
+        np.zeros((assets, 5, LANES)),
     )
 
 
@@ -201,83 +221,72 @@ def _lognormal_day(level: Floats, lower: Floats, shock: Floats, out: Floats) -> 
 
 
 @compiled
-def _heston_row(rows: Floats, i: int, state: Floats, row: Floats) -> None:
-    """Returns of asset i from its shocks in `row`, given `state`, its variance over its mean."""
-    cash, premium, p, variance = rows[0, i], rows[1, i], rows[2, i], rows[4, i]
+def _add_mean(rows: Floats, i: int, state: Floats, row: Floats) -> None:
+    """The growth exp(X) - 1 of asset i plus the mean that its variance over its mean, `state`, gives the day."""
+    cash, premium, p = rows[0, i], rows[1, i], rows[2, i]
     for j in range(LANES):
         link = 1.0 if p == 0.0 else math.sqrt(state[j]) if p == 1.0 else state[j]
-        gross = 1.0 + (cash + premium * link)
-        s2 = log(1.0 + variance * state[j] / (gross * gross))
-        row[j] = gross * exp(math.sqrt(s2) * row[j] - 0.5 * s2) - 1.0
+        row[j] = max(row[j] + (cash + premium * link), FLOOR)
 
 
 @compiled
-def _heston_day(tables: Tables, room: Scratch, out: Floats) -> None:
+def _heston_day(tables: Tables, first_path: int, day: int, room: Scratch, out: Floats) -> None:
     """One variance for all assets, `state[0]` times the mean variance of each."""
-    rows, part, state = tables.rows, room.part, room.state[0]
-    for j in range(LANES):
-        part[0, j] = normal(room.words[0, j])
+    numbers, rows, y, sums = tables.numbers, tables.rows, room.state[0], room.sums[0]
+    step = variance_step(numbers[0], numbers[1])
+    shock, share = room.part[0], room.part[1]
+    room.start[0] = y
+    sums[:] = 0.0
+    for k in range(STEPS):
+        if k % 4 == 0:
+            fill_counted_words(day, first_path, k // 4, VARIANCE_STEPS, tables.key, room.words)
+        draw_shocks(room.words[k % 4], shock, share)
+        advance(step, shock, share, y, sums, room.part[2:])
     for i in range(out.shape[0]):
-        row = out[i]
+        row, theta, rho = out[i], rows[4, i], rows[3, i]
+        weight = shock_weight(numbers[0], numbers[1], rho, theta)
         _mix(0.0, tables.lower[0], i, room.shock, row)
         for j in range(LANES):
-            row[j] += rows[3, i] * part[0, j]
-        _heston_row(rows, i, state, row)
-    _next_variance(tables.numbers, state, part)
-    for j in range(LANES):
-        part[4, j] = uniform(room.words[0, j])
-    _choose(state, part)
+            daily = theta / DAYS * sums[VARIANCE, j]
+            shocks = (sums[MOVES, j], sums[SQUARES, j], sums[CUBES, j])
+            row[j] = exp(log_change(weight, (1.0 - rho * rho) * daily, math.sqrt(daily) * row[j], shocks)) - 1.0
+        _add_mean(rows, i, room.start[0], row)
 
 
 @compiled
-def _own_heston_day(tables: Tables, room: Scratch, out: Floats) -> None:
+def _own_heston_day(tables: Tables, first_path: int, day: int, room: Scratch, out: Floats) -> None:
     """A variance for each asset; its shock is leverage times that of the return, and the rest is one for all."""
-    part, leverage = room.part, tables.numbers[6]
-    rest = math.sqrt(1.0 - leverage * leverage)
+    numbers, rows, rho = tables.numbers, tables.rows, tables.numbers[6]
+    rest = math.sqrt(1.0 - rho * rho)
+    step = variance_step(numbers[0], numbers[1])
+    shock, share, price, before = room.part[0], room.part[1], room.part[2], room.part[3]
+    room.sums[:] = 0.0
+    room.start[:] = room.state
+    for k in range(STEPS):
+        _fill_shocks(day * STEPS + k, first_path, tables.key, room.words, room.shock)
+        fill_counted_words(day, first_path, k, VARIANCE_STEPS, tables.key, room.words)
+        for i in range(out.shape[0]):
+            y, sums = room.state[i], room.sums[i]
+            _mix(0.0, tables.lower[0], i, room.shock, price)
+            for j in range(LANES):
+                common = normal(room.words[0, j])
+                shock[j] = rho * price[j] + rest * common
+                price[j] = rest * (rest * price[j] - rho * common)
+                before[j] = sums[VARIANCE, j]
+            for j in range(LANES):
+                # the uniform number of the shock; below 1 where the shock is beyond all that the words can hold
+                share[j] = min(normal_cdf(shock[j]), _BELOW_ONE) if may_vanish(step, y[j]) else 0.5
+            advance(step, shock, share, y, sums, room.part[4:])
+            for j in range(LANES):
+                sums[_PRICE, j] += math.sqrt(sums[VARIANCE, j] - before[j]) * price[j]
     for i in range(out.shape[0]):
-        row, state = out[i], room.state[i]
-        _mix(0.0, tables.lower[0], i, room.shock, row)
+        row, sums, theta = out[i], room.sums[i], rows[4, i]
+        weight = shock_weight(numbers[0], numbers[1], rho, theta)
         for j in range(LANES):
-            part[0, j] = leverage * row[j] + rest * normal(room.words[0, j])
-        _heston_row(tables.rows, i, state, row)
-        _next_variance(tables.numbers, state, part)
-        for j in range(LANES):
-            # the uniform number of the shock; below 1 where the shock is beyond all that the words can hold
-            part[4, j] = min(normal_cdf(part[0, j]), _BELOW_ONE) if part[1, j] > 1.5 else 0.5
-        _choose(state, part)
-
-
-@compiled
-def _next_variance(numbers: Floats, state: Floats, part: Floats) -> None:
-    """Andersen's (2008) quadratic-exponential scheme, Journal of Computational Finance 11(3); the mean is one.
-
-    From the normal shocks in part[0]: psi into part[1], the conditional mean into part[2], and the quadratic branch's
-    value into part[3].
-    """
-    kappa, xi = numbers[0], numbers[1]
-    fade = exp(-kappa / DAYS)
-    slope = xi * xi * fade * (1.0 - fade) / kappa
-    level = xi * xi * (1.0 - fade) * (1.0 - fade) / (2.0 * kappa)
-    for j in range(LANES):
-        mean = 1.0 + (state[j] - 1.0) * fade
-        psi = (slope * state[j] + level) / (mean * mean)
-        twice = 2.0 / min(psi, 1.5)
-        b2 = twice - 1.0 + math.sqrt(twice) * math.sqrt(twice - 1.0)
-        shifted = math.sqrt(b2) + part[0, j]
-        part[1, j] = psi
-        part[2, j] = mean
-        part[3, j] = mean / (1.0 + b2) * shifted * shifted
-
-
-@compiled
-def _choose(state: Floats, part: Floats) -> None:
-    """The branch that psi calls for; the exponential one takes the uniform numbers in part[4]. Both are computed."""
-    for j in range(LANES):
-        psi = max(part[1, j], 1.5)
-        mass = (psi - 1.0) / (psi + 1.0)
-        survived = 1.0 - max(part[4, j], mass)
-        exponential = log((1.0 - mass) / survived) * part[2, j] / (1.0 - mass)
-        state[j] = part[3, j] if part[1, j] <= 1.5 else exponential
+            variance = rest * rest * theta / DAYS * sums[VARIANCE, j]
+            shocks = (sums[MOVES, j], sums[SQUARES, j], sums[CUBES, j])
+            row[j] = exp(log_change(weight, variance, math.sqrt(theta / DAYS) * sums[_PRICE, j], shocks)) - 1.0
+        _add_mean(rows, i, room.start[i], row)
 
 
 @compiled
@@ -289,7 +298,7 @@ def _add_jumps(tables: Tables, first_path: int, day: int, room: Scratch, out: Fl
     spread = tables.lower[tables.lower.shape[0] - 1]
     independent, size = room.jump[0], room.jump[1]
     for j in range(LANES):
-        u = uniform(room.words[1, j])
+        u = uniform(room.state_words[1, j])
         if u <= none:
             continue
         jumps, mass, total = 0.0, none, none
@@ -336,7 +345,7 @@ def _regime_day(tables: Tables, room: Scratch, out: Floats) -> None:
                 value = exp(row[j]) - 1.0
                 out[i, j] = value if current[j] == s else out[i, j]
     for j in range(LANES):
-        current[j] = _draw_state(tables.chain[current[j]], uniform(room.words[0, j]))
+        current[j] = _draw_state(tables.chain[current[j]], uniform(room.state_words[0, j]))
 
 
 @compiled
@@ -349,7 +358,7 @@ def _garch_day(tables: Tables, room: Scratch, out: Floats) -> None:
     """Filtered residuals, rows resampled jointly; the variance follows Glosten, Jagannathan and Runkle (1993)."""
     rows, history, state, place = tables.rows, tables.history, room.state, room.place[0]
     for j in range(LANES):
-        place[j] = _row_of(room.words[0, j], history.shape[0])
+        place[j] = _row_of(room.state_words[0, j], history.shape[0])
     for i in range(out.shape[0]):
         mean, omega, alpha, gamma, beta = rows[0, i], rows[2, i], rows[3, i], rows[4, i], rows[5, i]
         for j in range(LANES):
@@ -368,14 +377,14 @@ def _history_day(tables: Tables, day: int, room: Scratch, out: Floats) -> None:
         if tables.code == REPLAY:
             place[j] += 1 if day > 0 else 0
         elif tables.code == BOOTSTRAP:
-            if day == 0 or uniform(room.words[0, j]) < change:
-                place[j] = _row_of(room.words[1, j], size)
+            if day == 0 or uniform(room.state_words[0, j]) < change:
+                place[j] = _row_of(room.state_words[1, j], size)
             else:
                 place[j] = place[j] + 1 if place[j] + 1 < size else 0
         elif day > 0:
-            ends = age[j] >= SHORTEST_BLOCK and uniform(room.words[0, j]) < change
+            ends = age[j] >= SHORTEST_BLOCK and uniform(room.state_words[0, j]) < change
             if ends or place[j] == int(tables.runs[place[j], 1]):
-                place[j] = tables.starts[_row_of(room.words[1, j], tables.starts.size)]
+                place[j] = tables.starts[_row_of(room.state_words[1, j], tables.starts.size)]
                 age[j] = 1
             else:
                 place[j] += 1
@@ -417,15 +426,15 @@ def next_day(tables: Tables, first_path: int, day: int, room: Scratch, out: Floa
     code, key = tables.code, tables.key
     if code <= REGIME:
         _fill_shocks(day, first_path, key, room.words, room.shock)
-    if code not in (GBM, REPLAY):
-        fill_counted_words(day, first_path, 0, STATE, key, room.words)
+    if code not in (GBM, HESTON, REPLAY):
+        fill_counted_words(day, first_path, 0, STATE, key, room.state_words)
     if code in (GBM, MERTON):
         _lognormal_day(tables.rows[0], tables.lower[0], room.shock, out)
     elif code in (HESTON, BATES):
         if tables.numbers[5] > 0.0:
-            _own_heston_day(tables, room, out)
+            _own_heston_day(tables, first_path, day, room, out)
         else:
-            _heston_day(tables, room, out)
+            _heston_day(tables, first_path, day, room, out)
     elif code == REGIME:
         _regime_day(tables, room, out)
     elif code == GARCH:

@@ -21,6 +21,7 @@ from quant.worlds.joint_moments import (
     moments_of,
 )
 from quant.worlds.scenario import CALM_DAYS, JUMP, TURBULENCE, TURBULENT_DAYS
+from quant.worlds.square_root_moments import daily_theta
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +135,14 @@ def _stochastic_volatility(
     constants.numbers[5:7] = 0.0 if settings.common_variance else 1.0, settings.leverage
     factor = cholesky(diffusion - loading[:, None] * loading[None, :])
     constants.numbers[:3] = settings.mean_reversion, xi, shape
-    return np.stack([base, premium, links.astype(np.float64), loading, np.diagonal(scaled)]), factor[None]
+    correlations = loading if settings.common_variance else np.full(mu.size, settings.leverage)
+    theta = np.array(
+        [
+            daily_theta(v, kappa=settings.mean_reversion, xi=xi, rho=rho)
+            for v, rho in zip(np.diagonal(scaled).tolist(), correlations.tolist(), strict=True)
+        ]
+    )
+    return np.stack([base, premium, links.astype(np.float64), loading, theta]), factor[None]
 
 
 def _two_states(constants: EngineConstants, moments: Covariance, settings: Settings, links: Ints) -> None:

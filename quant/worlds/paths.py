@@ -4,7 +4,8 @@ Each engine draws simple daily returns whose unconditional mean is mu / 252 and 
 Heston sigma**2 is the mean of the variance process; where the premium moves with it, the dispersion of the daily means
 comes on top: a quarter of a percent of the variance at most in the built-in scenarios.
 Given the state at the start of a day, a return is (1 + m) exp(s z - s**2 / 2) - 1 with s**2 = ln(1 + v / (1 + m)**2):
-its conditional mean m and variance v hold exactly, and it never falls below -1.
+its conditional mean m and variance v hold exactly, and it never falls below -1. Under Heston and Bates the variance
+moves within the day: a return is m + exp(X) - 1 with X of `quant.worlds.square_root`.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from quant.numeric.arrays import Flags, Floats
 from quant.numeric.compilation import compiled, inlined
 from quant.numeric.elementary import Word, exp, log, log_gamma, normal, power, uniform
 from quant.numeric.errors import DataError
-from quant.numeric.random_numbers import LANES, fill_words, gamma_draw, philox
+from quant.numeric.random_numbers import LANES, fill_counted_words, fill_words, gamma_draw, philox
 from quant.numeric.units import DAYS
 from quant.worlds.garch_paths import garch_model, garch_paths
 from quant.worlds.resampling import (
@@ -29,6 +30,19 @@ from quant.worlds.resampling import (
     standardised,
 )
 from quant.worlds.scenario import CALM_DAYS, FLOOR, JUMP, TURBULENCE, TURBULENT_DAYS, Engine, Scenario
+from quant.worlds.square_root import (
+    CUBES,
+    MOVES,
+    SQUARES,
+    STEPS,
+    VARIANCE,
+    advance,
+    draw_shocks,
+    log_change,
+    shock_weight,
+    variance_step,
+)
+from quant.worlds.square_root_moments import daily_theta
 
 _CODES: Final[dict[Engine, int]] = {
     "gbm": 0,
@@ -132,7 +146,7 @@ def path_model(
         case "gbm":
             numbers[:2] = mean, variance
         case "heston":
-            numbers[:] = _heston(scenario, scenario.sigma * scenario.sigma, cash, premium, p)
+            numbers[:] = _heston(scenario, variance, cash, premium, p)
         case "merton":
             numbers[:6] = _merton(scenario, mean)
         case "bates":
@@ -174,9 +188,9 @@ def implied_moments(scenario: Scenario) -> tuple[float, float]:
     return mean * DAYS, math.sqrt(variance * DAYS)
 
 
-def _heston(scenario: Scenario, theta: float, cash: float, premium: float, p: int) -> list[float]:
-    xi = scenario.vol_of_vol * math.sqrt(theta)
-    shape = 2.0 * scenario.mean_reversion * theta / (xi * xi)
+def _heston(scenario: Scenario, variance: float, cash: float, premium: float, p: int) -> list[float]:
+    kappa, xi, rho = scenario.mean_reversion, scenario.vol_of_vol, scenario.leverage
+    shape = 2.0 * kappa / (xi * xi)
     # E[(v / theta)**(p / 2)] under the stationary gamma law, so that the mean premium does not depend on p
     moment = exp(log_gamma(shape + 0.5 * p) - log_gamma(shape) - 0.5 * p * log(shape)) if shape > 0.0 else 0.0
     if moment == 0.0 or abs(premium) > moment:
@@ -185,7 +199,7 @@ def _heston(scenario: Scenario, theta: float, cash: float, premium: float, p: in
             "of more than 100% on the others; expected a larger one"
         )
         raise DataError(msg)
-    return [cash, premium / moment, float(p), scenario.mean_reversion, theta, xi, scenario.leverage, shape]
+    return [cash, premium / moment, float(p), kappa, daily_theta(variance, kappa=kappa, xi=xi, rho=rho), xi, rho, shape]
 
 
 def _merton(scenario: Scenario, mean: float) -> list[float]:
@@ -205,7 +219,7 @@ def _merton(scenario: Scenario, mean: float) -> list[float]:
 def _bates(scenario: Scenario, cash: float, premium: float, p: int) -> Floats:
     # the conditional mean of the diffusion is lowered by what the jumps add
     drift, diffusion, *jumps = _merton(scenario, cash)
-    return np.array([*_heston(scenario, diffusion * DAYS, drift, premium, p), *jumps])
+    return np.array([*_heston(scenario, diffusion, drift, premium, p), *jumps])
 
 
 def _two_states(scenario: Scenario, cash: float, premium: float, p: int) -> tuple[Floats, Floats]:
@@ -293,49 +307,35 @@ def _gbm(numbers: Floats, key: Word, first_path: int, out: Floats) -> None:
 
 @compiled
 def _heston_paths(numbers: Floats, key: Word, first_path: int, out: Floats) -> None:
-    """Andersen's (2008) quadratic-exponential scheme for the variance, Journal of Computational Finance 11(3)."""
-    cash, premium, p = numbers[0], numbers[1], numbers[2]
-    kappa, theta, xi, leverage, shape = numbers[3], numbers[4], numbers[5], numbers[6], numbers[7]
-    rest = math.sqrt(1.0 - leverage * leverage)
-    fade = exp(-kappa / DAYS)
-    slope = xi * xi * fade * (1.0 - fade) / kappa
-    level = theta * xi * xi * (1.0 - fade) * (1.0 - fade) / (2.0 * kappa)
-    words = np.empty((4, LANES), dtype=np.uint64)
-    variance = np.empty(LANES)
-    shock = np.empty((2, LANES))  # of the variance and, apart from it, of the return
-    part = np.empty((6, LANES))
+    """Several steps of the variance a day, and one normal number for what of the price is apart from it."""
+    cash, premium, p, kappa, theta = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
+    xi, rho, shape = numbers[5], numbers[6], numbers[7]
+    step = variance_step(kappa, xi)
+    weight, own = shock_weight(kappa, xi, rho, theta), (1.0 - rho * rho) * theta / DAYS
+    words = np.empty((2 * 4, LANES), dtype=np.uint64)  # of the steps, and the last of the price
+    y, mean = np.empty(LANES), np.empty(LANES)
+    shock, share = np.empty(LANES), np.empty(LANES)
+    sums, part = np.empty((4, LANES)), np.empty((3, LANES))
     for j in range(LANES):
-        variance[j] = theta / shape * gamma_draw(shape, np.uint64(first_path + j), 1, key)
+        y[j] = gamma_draw(shape, np.uint64(first_path + j), 1, key) / shape
     # short loops over the lanes: the compiler turns each into vector instructions
     for t in range(out.shape[0]):
-        fill_words(t, first_path, key, words)
+        fill_counted_words(t, first_path, 0, 0, key, words[:4])
+        fill_counted_words(t, first_path, 1, 0, key, words[4:])
         for j in range(LANES):
-            shock[0, j] = normal(words[0, j])
+            link = 1.0 if p == 0.0 else math.sqrt(y[j]) if p == 1.0 else y[j]
+            mean[j] = cash + premium * link
+        sums[:] = 0.0
+        for k in range(STEPS):
+            draw_shocks(words[k], shock, share)
+            advance(step, shock, share, y, sums, part)
         for j in range(LANES):
-            shock[1, j] = normal(words[1, j])
+            shock[j] = normal(words[STEPS, j])
         for j in range(LANES):
-            ratio = variance[j] / theta
-            link = 1.0 if p == 0.0 else math.sqrt(ratio) if p == 1.0 else ratio
-            part[0, j] = cash + premium * link
-            part[1, j] = variance[j] / DAYS
-            part[2, j] = leverage * shock[0, j] + rest * shock[1, j]
-        for j in range(LANES):
-            out[t, j] = _lognormal_return(part[0, j], part[1, j], part[2, j])
-        for j in range(LANES):
-            mean = theta + (variance[j] - theta) * fade
-            psi = (slope * variance[j] + level) / (mean * mean)
-            twice = 2.0 / min(psi, 1.5)
-            b2 = twice - 1.0 + math.sqrt(twice) * math.sqrt(twice - 1.0)
-            shifted = math.sqrt(b2) + shock[0, j]
-            part[3, j] = psi
-            part[4, j] = mean
-            part[5, j] = mean / (1.0 + b2) * shifted * shifted
-        for j in range(LANES):
-            # both branches are computed and one is selected
-            mass = (max(part[3, j], 1.5) - 1.0) / (max(part[3, j], 1.5) + 1.0)
-            survived = 1.0 - max(uniform(words[0, j]), mass)
-            exponential = log((1.0 - mass) / survived) * part[4, j] / (1.0 - mass)
-            variance[j] = part[5, j] if part[3, j] <= 1.5 else exponential
+            shocks = (sums[MOVES, j], sums[SQUARES, j], sums[CUBES, j])
+            variance = own * sums[VARIANCE, j]
+            x = log_change(weight, variance, math.sqrt(variance) * shock[j], shocks)
+            out[t, j] = max(mean[j] + (exp(x) - 1.0), FLOOR)
 
 
 @compiled
@@ -370,14 +370,14 @@ def _merton_paths(numbers: Floats, key: Word, first_path: int, out: Floats) -> N
 
 @compiled
 def _bates_paths(numbers: Floats, key: Word, first_path: int, out: Floats) -> None:
-    """Heston's diffusion, which leaves two of a day's four words to the jumps."""
+    """Heston's diffusion, and jumps from words of their own."""
     _heston_paths(numbers[:8], key, first_path, out)
     law = numbers[8:]
     words = np.empty((4, LANES), dtype=np.uint64)
     for t in range(out.shape[0]):
-        fill_words(t, first_path, key, words)
+        fill_counted_words(t, first_path, 2, 0, key, words)
         for j in range(LANES):
-            out[t, j] += _jumps(uniform(words[2, j]), words[3, j], law)
+            out[t, j] += _jumps(uniform(words[0, j]), words[1, j], law)
             out[t, j] = max(out[t, j], FLOOR)
 
 

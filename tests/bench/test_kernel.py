@@ -20,6 +20,7 @@ from quant.strategies.simulation import simulate
 from quant.worlds.hidden_markov import HiddenMarkov, filtered_probabilities, fit_hidden_markov
 from quant.worlds.paths import path_model, sample_paths
 from quant.worlds.scenario import BUILT_IN
+from quant.worlds.square_root import STEPS
 from tests.bench.comparison import Comparison, Row
 from tests.quant.strategies.accounts import trend
 
@@ -63,27 +64,31 @@ def regimes() -> HiddenMarkov:
 def heston_in_numpy(rng: np.random.Generator, days: int, lanes: int, cash: float) -> np.ndarray:
     """Daily returns by Andersen's scheme, premium in proportion to volatility: the law of the kernel's engine."""
     kappa, theta = SCENARIO.mean_reversion, SCENARIO.sigma**2
-    xi, rho = SCENARIO.vol_of_vol * SCENARIO.sigma, SCENARIO.leverage
-    shape = 2 * kappa * theta / xi**2
+    xi, rho, h = SCENARIO.vol_of_vol, SCENARIO.leverage, 1.0 / (A * STEPS)
+    shape = 2 * kappa / xi**2
     moment = math.exp(math.lgamma(shape + 0.5) - math.lgamma(shape)) / math.sqrt(shape)
     premium = (SCENARIO.mu / A - cash) / moment
-    variance = rng.gamma(shape, theta / shape, lanes)
-    fade = math.exp(-kappa / A)
-    slope, level = xi**2 * fade * (1 - fade) / kappa, theta * xi**2 * (1 - fade) ** 2 / (2 * kappa)
-    first, second = rng.standard_normal((2, days, lanes))
-    uniform = rng.random((days, lanes))
+    fade = math.exp(-kappa * h)
+    slope, level = xi**2 * fade * (1 - fade) / kappa, xi**2 * (1 - fade) ** 2 / (2 * kappa)
+    y = rng.gamma(shape, 1.0 / shape, lanes)
+    price = rng.standard_normal((days, lanes))
+    shocks, uniforms = rng.standard_normal((days, STEPS, lanes)), rng.random((days, STEPS, lanes))
     out = np.empty((days, lanes))
     for t in range(days):
-        mean = cash + premium * np.sqrt(variance / theta)
-        s2 = np.log1p(variance / A / (1 + mean) ** 2)
-        out[t] = (1 + mean) * np.exp(np.sqrt(s2) * (rho * first[t] + math.sqrt(1 - rho**2) * second[t]) - 0.5 * s2) - 1
-        centre = theta + (variance - theta) * fade
-        psi = (slope * variance + level) / centre**2
-        b2 = 2 / np.minimum(psi, 1.5)
-        b2 = b2 - 1 + np.sqrt(b2) * np.sqrt(b2 - 1)
-        mass = (np.maximum(psi, 1.5) - 1) / (np.maximum(psi, 1.5) + 1)
-        tail = np.log((1 - mass) / (1 - np.maximum(uniform[t], mass))) * centre / (1 - mass)
-        variance = np.where(psi <= 1.5, centre / (1 + b2) * (np.sqrt(b2) + first[t]) ** 2, tail)
+        mean, start, integral = cash + premium * np.sqrt(y), y, np.zeros(lanes)
+        for k in range(STEPS):
+            centre = 1.0 + (y - 1.0) * fade
+            psi = (slope * y + level) / centre**2
+            b2 = 2 / np.minimum(psi, 1.5)
+            b2 = b2 - 1 + np.sqrt(b2) * np.sqrt(b2 - 1)
+            mass = (np.maximum(psi, 1.5) - 1) / (np.maximum(psi, 1.5) + 1)
+            tail = np.log((1 - mass) / (1 - np.maximum(uniforms[t, k], mass))) * centre / (1 - mass)
+            following = np.where(psi <= 1.5, centre / (1 + b2) * (np.sqrt(b2) + shocks[t, k]) ** 2, tail)
+            integral += 0.5 * h * (y + following)
+            y = following
+        moved = (y - start - kappa * (1.0 / A - integral)) / xi
+        own = np.sqrt((1 - rho**2) * theta * integral) * price[t]
+        out[t] = mean + np.exp(rho * math.sqrt(theta) * moved + own - 0.5 * theta * integral) - 1.0
     return out
 
 
