@@ -17,7 +17,8 @@ from quant.numeric.arrays import Floats
 from quant.numeric.frozen import Frozen
 from quant.numeric.units import DAYS
 from quant.performance.growth import compounded
-from quant.worlds.hidden_markov import filtered_probabilities, fit_hidden_markov
+from quant.worlds.hidden_markov import filtered_probabilities
+from quant.worlds.regime_evidence import WHY_ONE_STATE, regime_evidence
 from quant.worlds.regimes import MARKETS, market_state
 
 Phase: TypeAlias = Literal["bear", "undetermined", "bull"]
@@ -34,8 +35,10 @@ class MarketRegime(Frozen):
     in_drawdown: bool
     phase: Phase
     """Bull or bear market by moves of 20%."""
-    turbulent: bool
-    """Whether the turbulent state of the hidden Markov model is more likely than not."""
+    turbulent: bool | None
+    """Whether the turbulent state of the hidden Markov model is more likely than not; null without such a state."""
+    one_state_because: str | None = None
+    """Why the training days show no second state of volatility."""
 
 
 class MarketAnalysis(Frozen):
@@ -63,7 +66,8 @@ def _analyse(assets: Assets) -> MarketAnalysis:
         report = regime_of(
             own, f"regime_{n}", f"{TOOL}.{n}", f'of the "{ORDINALS[n - 1]}" market, on the day used last'
         )
-        turbulent = _turbulence(own, assets.train)
+        evidence = regime_evidence(own[: assets.train])
+        turbulence = float(filtered_probabilities(evidence.model, own)[-1, -1]) if evidence.model is not None else None
         regimes.append(
             MarketRegime(
                 asset=name,
@@ -71,11 +75,12 @@ def _analyse(assets: Assets) -> MarketAnalysis:
                 trend=report.trend,
                 in_drawdown=report.in_drawdown,
                 phase=MARKETS[int(market_state(own).state[-1]) + 1],
-                turbulent=turbulent > 0.5,
+                turbulent=None if turbulence is None else turbulence > 0.5,
+                one_state_because=None if evidence.reason is None else WHY_ONE_STATE[evidence.reason],
             )
         )
         figures += report.figures
-        _add_figures(sheet, n, regimes[-1], own, turbulent)
+        _add_figures(sheet, n, regimes[-1], own, turbulence)
     _add_correlations(sheet, assets)
     return MarketAnalysis(
         first_day=assets.first_day,
@@ -86,12 +91,7 @@ def _analyse(assets: Assets) -> MarketAnalysis:
     )
 
 
-def _turbulence(own: Floats, train: int) -> float:
-    """Filtered probability of the turbulent state on the last day; the model is fitted to training days only."""
-    return float(filtered_probabilities(fit_hidden_markov(own[:train]), own)[-1, -1])
-
-
-def _add_figures(sheet: Sheet, n: int, regime: MarketRegime, own: Floats, turbulent: float) -> None:
+def _add_figures(sheet: Sheet, n: int, regime: MarketRegime, own: Floats, turbulence: float | None) -> None:
     word = ORDINALS[n - 1]
     of = f'of the "{ORDINALS[n - 1]}" market'
     sheet.add(f"{n}_name", f"name {of}", regime.asset, "text")
@@ -100,7 +100,8 @@ def _add_figures(sheet: Sheet, n: int, regime: MarketRegime, own: Floats, turbul
     )
     sheet.add(f"{n}_trend", f"direction of the trend of the {word} market", regime.trend, "text")
     sheet.add(f"{n}_phase", f"phase of the {word} market by the rule of a fifth", regime.phase, "text")
-    sheet.add(f"{n}_turbulence", f"probability {of} of being in the turbulent state", turbulent, "probability")
+    if turbulence is not None:
+        sheet.add(f"{n}_turbulence", f"probability {of} of being in the turbulent state", turbulence, "probability")
     sheet.add(f"{n}_year", f"return {of} over the last 252 sessions used", compounded(own[-DAYS:]), "percent")
 
 

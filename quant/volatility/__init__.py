@@ -6,7 +6,15 @@ from quant.numeric.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from quant.volatility.estimators import implied_volatility, range_volatility
-    from quant.volatility.garch import Garch, fit_garch, forecast, garch_variances, garch_volatility, next_variance
+    from quant.volatility.garch import (
+        Garch,
+        fit_garch,
+        forecast,
+        garch_log_likelihood,
+        garch_variances,
+        garch_volatility,
+        next_variance,
+    )
 else:
     __getattr__ = lazy_exports(__name__)
 
@@ -14,6 +22,7 @@ __all__ = [
     "Garch",
     "fit_garch",
     "forecast",
+    "garch_log_likelihood",
     "garch_variances",
     "garch_volatility",
     "implied_volatility",

@@ -19,10 +19,11 @@ from numpy.typing import ArrayLike
 from quant.numeric.arguments import check_fields, checked_arguments, refuse_overflow
 from quant.numeric.arrays import Floats
 from quant.numeric.compilation import compiled
+from quant.numeric.elementary import log
 from quant.numeric.errors import DataError
 from quant.numeric.moments import checked_series
 from quant.numeric.units import DAYS
-from quant.volatility.garch_likelihood import maximise
+from quant.volatility.garch_likelihood import log_likelihood, maximise
 
 Innovations: TypeAlias = Literal["t", "normal"]
 
@@ -175,6 +176,42 @@ def fit_garch(returns: ArrayLike, *, innovations: Innovations = "t", asymmetric:
         beta=beta,
         nu=nu if innovations == "t" else math.inf,
     )
+
+
+@checked_arguments
+def garch_log_likelihood(model: Garch, returns: ArrayLike) -> float:
+    """Log-likelihood of returns, with the variance before the first day that `fit_garch` uses.
+
+    Parameters
+    ----------
+    model : Garch
+    returns : array_like, shape (T,)
+        Daily returns in the unit of the model, which vary.
+
+    Returns
+    -------
+    float
+        Sum of the log densities of the days.
+
+    Raises
+    ------
+    DataError
+        If one is not finite, or there are fewer than two.
+    """
+    x = _checked(returns, 2)
+    mean, deviation = _mean_and_deviation(x)
+    student = math.isfinite(model.nu)
+    natural = np.array(
+        [
+            (model.mu - mean) / deviation,
+            model.omega / (deviation * deviation),
+            model.alpha,
+            model.alpha + model.gamma,
+            model.beta,
+            model.nu if student else 3.0,
+        ]
+    )
+    return log_likelihood((x - mean) / deviation, natural, student=student) - x.size * log(deviation)
 
 
 @compiled

@@ -299,3 +299,9 @@ def maximise(x: Floats, *, student: bool, asymmetric: bool) -> tuple[Floats, flo
     natural = np.empty(_PARAMETERS)
     _natural(free, active, natural)
     return natural, slope
+
+
+def log_likelihood(x: Floats, natural: Floats, *, student: bool) -> float:
+    """Of `x`, shape (T,), with the natural parameters that `maximise` returns."""
+    active = np.array([True, True, True, True, True, student])
+    return -x.size * float(_loss(x, natural, _backcast(x), active, np.empty(_PARAMETERS)))

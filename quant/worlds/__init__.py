@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from quant.worlds.joint_history import FilteredResiduals, filtered_residuals
     from quant.worlds.legs import sample_legs
     from quant.worlds.paths import PathModel, path_model, sample_paths
+    from quant.worlds.regime_evidence import RegimeEvidence, regime_evidence
     from quant.worlds.regimes import Labels, labels, market_state, trend_state, volatility_state
     from quant.worlds.scenario import BUILT_IN, CYCLE, Engine, RegimeState, Scenario
 else:
@@ -45,6 +46,7 @@ __all__ = [
     "JointModel",
     "Labels",
     "PathModel",
+    "RegimeEvidence",
     "RegimeState",
     "Scenario",
     "accrual",
@@ -64,6 +66,7 @@ __all__ = [
     "par_bond_history",
     "par_duration",
     "path_model",
+    "regime_evidence",
     "sample_joint",
     "sample_legs",
     "sample_paths",

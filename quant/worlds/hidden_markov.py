@@ -118,7 +118,7 @@ def fit_hidden_markov(
         raise DataError(f"`tolerance` and `max_iterations` must be positive, got {tolerance!r} and {max_iterations}")
     if start is not None and start.means.size != states:
         raise DataError(f"`start` must have {states} states, has {start.means.size}")
-    logs = _logs(series)
+    logs = log_returns(series)
     mean, variance = _mean_and_variance(logs)
     if variance <= 1e-14 * (mean * mean) or variance < 1e-28:
         raise DataError(f"`returns` must vary; all are {series[0]:g} but for rounding")
@@ -196,7 +196,7 @@ def filtered_probabilities(model: HiddenMarkov, returns: Returns | ArrayLike) ->
     DataError
         If `returns` is not one finite series above -1.
     """
-    logs = _logs(single_series(returns))
+    logs = log_returns(single_series(returns))
     out = np.empty((logs.size, model.means.size, 1))
     regime_probabilities(model.parameters, logs[:, None], out)
     return out[:, :, 0]
@@ -420,7 +420,8 @@ def _stationary(transition: Floats) -> Floats:
 
 
 @compiled
-def _logs(series: Floats) -> Floats:
+def log_returns(series: Floats) -> Floats:
+    """Logarithmic returns of simple ones, shape (T,)."""
     out = np.empty(series.size)
     for t in range(series.size):
         out[t] = log(1.0 + series[t])

@@ -7,8 +7,8 @@ import numpy as np
 from desk.market.bars import Bars
 from desk.market.datasets.schemas import AssetRegime
 from quant.numeric.arrays import Floats
-from quant.numeric.errors import DataError
-from quant.worlds.hidden_markov import FEWEST_OBSERVATIONS, filtered_probabilities, fit_hidden_markov
+from quant.worlds.hidden_markov import filtered_probabilities
+from quant.worlds.regime_evidence import WHY_ONE_STATE, regime_evidence
 from quant.worlds.regimes import TRENDS, VOLATILITY_BANDS, market_state, trend_state, volatility_state
 
 MAX_ASSETS = 20
@@ -40,6 +40,7 @@ def _regime(asset: str, last: object, returns: Floats) -> tuple[AssetRegime, ...
     volatility, percentile, distance, drawdown = (float(number) for number in numbers)
     if not all(map(math.isfinite, (volatility, percentile, distance, drawdown))):
         return ()
+    evidence = regime_evidence(own)
     return (
         AssetRegime(
             asset=asset,
@@ -50,15 +51,9 @@ def _regime(asset: str, last: object, returns: Floats) -> tuple[AssetRegime, ...
             trend=TRENDS[int(trend.state[-1]) + 1],
             trend_distance=distance,
             drawdown=drawdown,
-            turbulent_probability=_turbulence(own),
+            turbulent_probability=(
+                float(filtered_probabilities(evidence.model, own)[-1, -1]) if evidence.model is not None else None
+            ),
+            one_state_because=WHY_ONE_STATE[evidence.reason] if evidence.reason is not None else None,
         ),
     )
-
-
-def _turbulence(own: Floats) -> float | None:
-    if own.size < FEWEST_OBSERVATIONS:
-        return None
-    try:
-        return float(filtered_probabilities(fit_hidden_markov(own), own)[-1, -1])
-    except DataError:  # a nearly constant series has no two states
-        return None

@@ -99,8 +99,9 @@ class AssetRegime(Frozen):
     trend_distance: float = Field(description="Relative distance of the price from its mean of the past year")
     drawdown: float = Field(description="Fall from the peak, as a fraction")
     turbulent_probability: float | None = Field(
-        description="Filtered probability of a hidden Markov model; null on short series"
+        description="Filtered probability of the turbulent state; null where the returns show no second state"
     )
+    one_state_because: str | None = Field(default=None, description="Why the returns show no second state")
 
 
 class Version(Frozen):

@@ -3,10 +3,12 @@ import asyncio
 import numpy as np
 import pytest
 
+from agents.planner.risk_sentences import describe_market
 from desk.market.bundled import BundledPrices
 from desk.portfolios.holdings import load_assets
 from desk.portfolios.market_regimes import TOOL, analyse_market
 from quant.worlds.hidden_markov import fit_hidden_markov
+from quant.worlds.regime_evidence import WHY_ONE_STATE
 from tests.doubles.price_source import FixedPrices, assert_well_formed, value, with_returns
 
 
@@ -49,12 +51,24 @@ def test_turbulence_and_calm_at_the_end_are_detected(prices, daily, band, turbul
     rng = np.random.default_rng(5)
     returns = 0.01 * rng.standard_normal((prices.dates.size - 1, 1))
     end = round(0.8 * returns.size)
-    returns[: end // 3] *= 3.0  # the training days have known both
-    returns[end // 3 : end // 2] *= 0.3
+    returns[np.arange(returns.size) // 120 % 3 == 0] *= 3.0  # the training days alternate between both
     returns[end - 60 : end] *= daily / 0.01
     analysis = asyncio.run(analyse_market(FixedPrices({"stocks": with_returns(prices, ("A",), returns)}), ("A",)))
     (regime,) = analysis.regimes
     assert (regime.volatility_band, regime.turbulent) == (band, turbulent)
+
+
+def test_without_a_second_state_nothing_is_said_of_turbulence(prices) -> None:
+    returns = 0.01 * np.random.default_rng(6).standard_normal((prices.dates.size - 1, 1))
+    analysis = asyncio.run(analyse_market(FixedPrices({"stocks": with_returns(prices, ("A",), returns)}), ("A",)))
+    (regime,) = analysis.regimes
+    assert regime.turbulent is None
+    assert regime.one_state_because is not None
+    assert regime.one_state_because in WHY_ONE_STATE.values()
+    assert not any(figure.id.endswith("turbulence") for figure in analysis.figures)
+    sentences = " ".join(describe_market(analysis))
+    assert regime.one_state_because in sentences
+    assert "more likely in the turbulent state" not in sentences
 
 
 def test_the_last_state_of_the_model_is_the_turbulent_one(assets) -> None:

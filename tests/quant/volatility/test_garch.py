@@ -17,6 +17,7 @@ from quant.volatility.garch import (
     Innovations,
     fit_garch,
     forecast,
+    garch_log_likelihood,
     garch_signal,
     garch_variances,
     garch_volatility,
@@ -130,6 +131,22 @@ def test_the_parameters_of_a_long_simulation_are_found_again() -> None:
     assert model.beta == pytest.approx(TRUTH.beta, abs=0.02)
     assert model.nu == pytest.approx(TRUTH.nu, rel=0.08)
     assert model.long_run_variance == pytest.approx(TRUTH.long_run_variance, rel=0.1)
+
+
+@pytest.mark.parametrize("nu", [6.0, math.inf])
+def test_the_likelihood_is_the_sum_of_scipys_densities(nu: float) -> None:
+    model = Garch(mu=4e-4, omega=2e-6, alpha=0.03, gamma=0.12, beta=0.88, nu=nu)
+    days = simulated(model, 600, seed=3)
+    weights, away = 0.94 ** np.arange(75), days[:75] - days.mean()
+    start = (weights * away**2).sum() / weights.sum()
+    h = model.omega + (model.alpha + 0.5 * model.gamma + model.beta) * start
+    expected = 0.0
+    for day in days:
+        e = day - model.mu
+        law = stats.norm(scale=math.sqrt(h)) if math.isinf(nu) else stats.t(nu, scale=math.sqrt(h * (1.0 - 2.0 / nu)))
+        expected += float(law.logpdf(e))
+        h = model.omega + (model.alpha + model.gamma * (e < 0)) * e**2 + model.beta * h
+    assert garch_log_likelihood(model, days) == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize("factor", [100.0, 0.37])
