@@ -25,7 +25,7 @@ DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 DEMO_DIGEST = "a15d813c88cea2ce571fde2b71ef0216e4cc3e45cf9f0f1f09eedfac4e1b4402"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "a4584334972e08fdac9c152e99cb8911ecc31f44840ea64a7d8dd688bb84882d"
+REDUCED_DIGEST = "46760d580ebb9fe45a60a6f3f84032a1640701a6b0aaeb8baddb9629738ae3fd"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""
