@@ -10,7 +10,7 @@ WEB_SYNCED = web/node_modules/.synced
 WORKERS = $(shell $(PYTHON) -c "import os; print(min((os.cpu_count() or 1) + 1, 4))")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve serve-bedrock-double record cassettes kernels docs test check check-web soak calibration bench audit web web-dist
+.PHONY: help demo serve serve-bedrock-double record cassettes kernels docs test check check-web infra-check infra-snapshots soak calibration bench audit web web-dist
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-20s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,12 @@ check-web: $(SYNCED) $(WEB_SYNCED)
 	@$(RUN) -m api.openapi_document > web/openapi.json
 	@for step in types typecheck lint format test; do $(NPM) run --silent $$step || exit 1; done
 	@$(NPM) run --silent fresh || { echo "web/dist is not what web/src gives: run make web-dist"; exit 1; }
+
+infra-check: $(SYNCED)  ## the stacks of AWS: synthesis of four stages, cdk-nag, cfn-lint, rules, differences to the snapshots
+	$(RUN) -m infra.checks
+
+infra-snapshots: $(SYNCED)  ## write infra/snapshots after an intended change of the stacks
+	$(RUN) -m infra.checks --update
 
 soak: $(SYNCED)  ## the long form of the storms, the fuzz and the fleets
 	@if ls tests/soak/test_*.py >/dev/null 2>&1; then $(RUN) -m pytest tests -m soak -s --timeout 0; \

@@ -144,7 +144,7 @@ def create_app(
             identity, sign_in = create_identity(settings, deps.store)
             log = AuditLog(deps.store, settings.audit_key)
             app.state.service = AppState(
-                settings, identity, limits, deps, answering, following, readiness, log, sign_in
+                settings, identity, limits, deps, answering, following, readiness, log, sign_in, metrics
             )
             yield
 

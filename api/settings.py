@@ -86,6 +86,14 @@ class Settings(ComputeSettings):
             description="`emf` writes CloudWatch's embedded metrics to standard output.",
         ),
     ] = "off"
+    deployment: Annotated[
+        str,
+        Field(
+            validation_alias="STRATIGOS_DEPLOYMENT",
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+            description="Name of this deployment in the dimension `Service` of its metrics.",
+        ),
+    ] = "stratigos"
 
     server: Annotated[
         str,

@@ -25,6 +25,7 @@ from desk.governance.principals import Principal
 from desk.governance.roles import PERMISSIONS, Permission
 
 if TYPE_CHECKING:
+    from api.operations.metrics import Metrics
     from graphs.conversations.background_turns import BackgroundTurns
     from graphs.dependencies import Dependencies
     from graphs.streaming.followers import LogFollowers
@@ -45,6 +46,7 @@ class AppState:
     audit: AuditLog
     sign_in: SignIn | None = None
     """None when authentication is off."""
+    metrics: "Metrics | None" = None
     recheck_seconds: float = RECHECK_SECONDS
     """Seconds after which the credentials of an open stream are checked again."""
 

@@ -40,6 +40,8 @@ STOP_BEFORE_END = 30.0
 PUSH_TIMEOUT = 10.0
 """Seconds for which an invocation waits until its events are sent to WebSocket clients."""
 MAX_FILE_BYTES = 100_000_000
+OBJECT_CREATED = "Object Created"
+"""The type of S3's events on EventBridge."""
 IMPORT_KEY = re.compile(r"imports/([^/]+)/([^/]+?)\.(?:(?:csv|xlsx|parquet|json)(?:\.gz)?|zip)")
 
 
@@ -168,7 +170,12 @@ async def handle_task(service: "AppState", event: Event, until: float) -> Event:
     if name not in TASKS:
         raise InvalidInput("task", str(name)[:80], allowed=", ".join(TASKS))
     async with asyncio.timeout_at(until):
-        return {"task": name, **await TASKS[name](service.dependencies)}
+        outcome = await TASKS[name](service.dependencies)
+        if service.metrics is not None and name == "sweep":  # each minute, as other processes record them
+            from api.operations.metrics import record_gauges
+
+            await record_gauges(service.dependencies, service.metrics)
+        return {"task": name, **outcome}
 
 
 class ProcessingJobDetail(BaseModel):
@@ -193,14 +200,30 @@ async def handle_processing_job(service: "AppState", event: Event, until: float)
 
 
 async def handle_uploads(service: "AppState", event: Event, until: float) -> Event:
-    """Import files that were uploaded to the bucket; a file that is rejected is logged and not retried."""
+    """Import the files of a notification of S3, whose keys are encoded as in a URL."""
+    notifications = TypeAdapter(list[Notification]).validate_python(event["Records"])
+    for each in notifications:
+        each.location.object.key = unquote_plus(each.location.object.key)
+    return await _import_files(service, notifications, until)
+
+
+async def handle_object_event(service: "AppState", event: Event, until: float) -> Event:
+    """Import the file of an event that S3 sends to EventBridge."""
+    if event.get("detail-type") != OBJECT_CREATED:
+        raise InvalidInput("detail-type", str(event.get("detail-type"))[:80], allowed=OBJECT_CREATED)
+    notification = Notification.model_validate({"eventName": "ObjectCreated:EventBridge", "s3": event["detail"]})
+    return await _import_files(service, [notification], until)
+
+
+async def _import_files(service: "AppState", notifications: list[Notification], until: float) -> Event:
+    """Import uploaded files; a file that is rejected is logged and not retried."""
     imported: list[Event] = []
     rejected: list[Event] = []
     async with asyncio.timeout_at(until):
-        for notification in TypeAdapter(list[Notification]).validate_python(event["Records"]):
-            key = unquote_plus(notification.location.object.key)
+        for notification in notifications:
+            key = notification.location.object.key
             try:
-                report = await _import(service, notification, key)
+                report = await _import(service, notification)
             except (UserError, Missing) as error:
                 _logger().warning("import_refused", key=key[:300], reason=str(error))
                 rejected.append({"key": key, "reason": str(error)})
@@ -210,10 +233,11 @@ async def handle_uploads(service: "AppState", event: Event, until: float) -> Eve
     return {"imported": imported, "refused": rejected}
 
 
-async def _import(service: "AppState", notification: Notification, key: str) -> Event:
+async def _import(service: "AppState", notification: Notification) -> Event:
     from desk.market.datasets.ingestion import import_file
 
-    bucket, size = notification.location.bucket.name, notification.location.object.size
+    location = notification.location
+    bucket, key, size = location.bucket.name, location.object.key, location.object.size
     configured = service.settings.store.partition(",s3:")[2]
     if bucket != configured:
         raise InvalidInput("bucket", bucket, allowed=configured or "none, because STRATIGOS_STORE names no bucket")
@@ -256,6 +280,7 @@ class EventSource(NamedTuple):
 SOURCES = (
     EventSource("a batch of SQS", lambda event: _records_of(event) == {"aws:sqs"}, handle_queue_batch),
     EventSource("a notification of S3", lambda event: _records_of(event) == {"aws:s3"}, handle_uploads),
+    EventSource("an event of S3", lambda event: event.get("source") == "aws.s3", handle_object_event),
     EventSource("an event of a WebSocket API", is_websocket, handle_websocket),
     EventSource(
         "an event of a processing job of SageMaker",

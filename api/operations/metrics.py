@@ -36,6 +36,8 @@ Kind: TypeAlias = Literal["serve", "work", "lambda"]
 Name: TypeAlias = str
 
 NAMESPACE = "Stratigos"
+DEPLOYMENT = "stratigos"
+"""Default value of the dimension `Service`."""
 FLUSH_SECONDS = 10.0
 GAUGE_SECONDS = 60.0
 MAX_VALUES = 100
@@ -129,8 +131,11 @@ class _Run:
 class Metrics:
     """The metrics of one process; thread-safe."""
 
-    def __init__(self, kind: Kind, out: io.RawIOBase, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, kind: Kind, out: io.RawIOBase, *, deployment: str = DEPLOYMENT, clock: Callable[[], float] = time.time
+    ) -> None:
         self._kind = kind
+        self._deployment = deployment
         self._out = out
         self._clock = clock
         self._lock = threading.Lock()
@@ -233,7 +238,7 @@ class Metrics:
         return state
 
     def _line(self, run: str | None, values: dict[Name, float | list[float]]) -> bytes:
-        dimensions = {"Service": "stratigos", "Process": self._kind}
+        dimensions = {"Service": self._deployment, "Process": self._kind}
         directive = {
             "Namespace": NAMESPACE,
             "Dimensions": [list(dimensions)],
@@ -266,13 +271,15 @@ class RequestMetrics:
 
 
 @contextmanager
-def periodic_metrics(destination: Literal["off", "emf"], kind: Kind) -> Generator[Metrics | None]:
+def periodic_metrics(
+    destination: Literal["off", "emf"], kind: Kind, deployment: str = DEPLOYMENT
+) -> Generator[Metrics | None]:
     """Metrics that are flushed every ten seconds and at the end; None when `destination` is off."""
     if destination == "off":
         yield None
         return
     with stdout_lines() as out:
-        metrics, stop = Metrics(kind, out), threading.Event()
+        metrics, stop = Metrics(kind, out, deployment=deployment), threading.Event()
 
         def flush_periodically() -> None:
             while not stop.wait(FLUSH_SECONDS):

@@ -20,7 +20,7 @@ def process(settings: Settings, kind: Kind) -> Generator[Metrics | None]:
     with (
         log_to(settings.home, settings.log_level, place=settings.log),
         capture_library_logs(settings.log),
-        periodic_metrics(settings.metrics, kind) as metrics,
+        periodic_metrics(settings.metrics, kind, settings.deployment) as metrics,
     ):
         logger: Any = structlog.get_logger()
         logger.info("process_started", kind=kind, version=VERSION, process=os.getpid())

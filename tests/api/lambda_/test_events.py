@@ -141,6 +141,18 @@ async def test_a_file_that_is_put_into_the_bucket_becomes_a_data_set(filed: Driv
     assert twice["imported"][0]["report"]["unchanged"]
 
 
+async def test_an_event_of_s3_on_eventbridge_imports_the_file_of_its_plain_key(filed: Driven):
+    key = "imports/a+b/mydata.csv"
+    await dependencies_of(filed).store.blobs.put(key, price_file().encode())
+    detail = {"bucket": {"name": BUCKET}, "object": {"key": key, "size": 1024}}
+    event = {"source": "aws.s3", "detail-type": "Object Created", "detail": detail}
+    answer = await answer_event(filed, event)
+    assert ([each["key"] for each in answer["imported"]], answer["refused"]) == ([key], [])
+    deleted = await filed.answer(event | {"detail-type": "Object Deleted"})
+    assert deleted.failed
+    assert "expected Object Created" in deleted.json()["errorMessage"]
+
+
 async def test_every_format_that_is_put_into_the_bucket_gives_the_same_closes(filed: Driven):
     store = dependencies_of(filed).store
     ends = {"gzip": "csv.gz", "zip": "zip"}

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from api.operations import metrics as module
 from api.operations.metrics import MAX_RUN_LINES, MAX_RUNS, Metrics, RequestMetrics, periodic_metrics, record_gauges
+from api.operations.process import process
+from api.settings import Settings
 from desk.governance.estimates import Estimate
 from desk.governance.usage import Usage
 from desk.runs.events.base import Measure
@@ -242,6 +244,15 @@ def test_what_is_left_is_written_at_the_end(capfd):
     (line,) = capfd.readouterr().out.splitlines()
     check(json.loads(line))
     assert (json.loads(line)["Process"], json.loads(line)["Requests2xx"]) == ("serve", 1)
+
+
+def test_the_name_of_a_deployment_separates_its_metrics(capfd, home):
+    values = {"STRATIGOS_HOME": home, "STRATIGOS_METRICS": "emf", "STRATIGOS_DEPLOYMENT": "stratigos-pr42"}
+    with process(Settings.model_validate(values), "work") as metrics:
+        assert metrics is not None
+        metrics.level("QueueDepth", 1)
+    (line,) = capfd.readouterr().out.splitlines()
+    assert (json.loads(line)["Service"], json.loads(line)["Process"]) == ("stratigos-pr42", "work")
 
 
 def test_nothing_is_measured_unless_asked_for(capfd):

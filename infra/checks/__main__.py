@@ -1,0 +1,69 @@
+"""`python -m infra.checks`: synthesis with cdk-nag, cfn-lint, the rules, and the differences to the snapshots."""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from infra.checks.assembly import Stage, load
+from infra.checks.finding import findings
+from infra.checks.run import LINT_EXCEPTIONS, RULES, SNAPSHOT_STAGES, STAGES
+from infra.checks.snapshot import differences, write
+from infra.config import stage_config
+
+ROOT = Path(__file__).parents[2]
+
+
+def synthesise(folder: Path, stages: tuple[str, ...]) -> str:
+    """Write the templates of the stages into the folder; returns the findings of cdk-nag, or an error."""
+    command = [sys.executable, "-m", "infra.app", "--stage", *stages, "--out", str(folder)]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    return "" if process.returncode == 0 else process.stdout + process.stderr
+
+
+def lint(folder: Path) -> str:
+    """What cfn-lint finds in the templates."""
+    templates = sorted(map(str, folder.rglob("*.template.json")))
+    ignored = [argument for rule in LINT_EXCEPTIONS for argument in ("--ignore-checks", rule)]
+    command = [str(Path(sys.executable).with_name("cfn-lint")), *ignored, "--format", "parseable", "--", *templates]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    return process.stdout + process.stderr if process.returncode else ""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m infra.checks", description=__doc__)
+    parser.add_argument("--update", action="store_true", help="write the snapshots instead of comparing with them")
+    arguments = parser.parse_args()
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        if errors := synthesise(folder, STAGES):
+            print(errors)
+            return 1
+        print(f"{len(STAGES)} stages synthesised, cdk-nag without open findings ({time.monotonic() - start:.0f} s)")
+        with ThreadPoolExecutor(1) as pool:  # cfn-lint is a process, so the rules run beside it
+            linting = pool.submit(lint, folder)
+            reports = [report(load(folder / name, stage_config(name)), update=arguments.update) for name in STAGES]
+            reports.append(linting.result())
+    problems = "\n".join(filter(None, reports))
+    print(problems or f"{len(RULES)} rules, cfn-lint and the snapshots agree ({time.monotonic() - start:.0f} s)")
+    return 1 if problems else 0
+
+
+def report(stage: Stage, *, update: bool) -> str:
+    """The violated rules of a stage and the differences to its snapshot."""
+    lines = [f"{stage.config.name}: {each}" for each in findings(RULES, stage)]
+    if stage.config.name not in SNAPSHOT_STAGES:
+        return "\n".join(lines)
+    if update:
+        write(stage)
+    elif changes := differences(stage):
+        lines += [changes, "run `make infra-snapshots` if these changes are intended"]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Rules of the templates, one module per subject; `infra.checks.run.RULES` lists them."""

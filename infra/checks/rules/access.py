@@ -1,0 +1,148 @@
+"""Policies: no wildcard without a reason, no public access, and exactly the calls that the program makes."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from infra.checks.assembly import Resource, Stage
+from infra.checks.finding import Rule, Violation
+from infra.permissions import Process, actions_of
+
+WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+"""Actions for which AWS accepts no other resource than `*`."""
+BELOW_ONE = (
+    r"arn:aws:s3:::[a-z0-9-]+/\*",
+    r"arn:aws:dynamodb:[a-z0-9-]+:\d{12}:table/[a-z0-9-]+/index/\*",
+    r"arn:aws:execute-api:[a-z0-9-]+:\d{12}:\{sockets/api\}/live/POST/@connections/\*",
+    r"arn:aws:sagemaker:[a-z0-9-]+:\d{12}:processing-job/(stratigos-)?\*",
+    r"arn:aws:logs:[a-z0-9-]+:\d{12}:log-group:/aws/sagemaker/ProcessingJobs\*",
+    r"arn:aws:kms:[a-z0-9-]+:\d{12}:key/\*",
+)
+"""Wildcards below a resource with a name; the reasons stand where the roles are created."""
+AWS_POLICIES = {
+    "service-role/AWSBackupServiceRolePolicyForBackup",
+    "service-role/AWSBackupServiceRolePolicyForRestores",
+    "service-role/AWS_ConfigRole",
+    "CloudWatchReadOnlyAccess",
+}
+PROCESS_ROLES: Mapping[str, Process] = {
+    "http-role": "http",
+    "sockets-role": "http",
+    "worker-role": "worker",
+    "tasks-role": "tasks",
+}
+PLATFORM = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+"""What every function needs, whatever it does."""
+RESOURCE_POLICIES = (
+    "AWS::S3::BucketPolicy",
+    "AWS::SQS::QueuePolicy",
+    "AWS::SNS::TopicPolicy",
+    "AWS::ECR::Repository",
+    "AWS::KMS::Key",
+    "AWS::SecretsManager::ResourcePolicy",
+    "AWS::Events::EventBusPolicy",
+)
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(stage: Stage) -> Iterator[tuple[Resource, str, dict[str, Any]]]:
+    """Each statement of a role's policies, with its resource and the name of the role."""
+    for policy in stage.of_type("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        roles = [str(stage.text(policy.stack, each)) for each in policy.get("Roles", default=[])]
+        for role in roles or [policy.name]:
+            for each in policy.get("PolicyDocument", "Statement", default=[]):
+                yield policy, role.strip("{}").rpartition("/")[2], stage.text(policy.stack, each)
+    for role in stage.of_type("AWS::IAM::Role"):
+        for policy in role.get("Policies", default=[]):
+            for each in policy["PolicyDocument"]["Statement"]:
+                yield role, role.name, stage.text(role.stack, each)
+
+
+def wildcard_actions(stage: Stage) -> Iterator[Violation]:
+    for policy, _, statement in statements(stage):
+        for action in as_list(statement.get("Action", "*")):
+            if "*" in action:
+                yield policy, f"it allows {action}"
+
+
+def wildcard_resources(stage: Stage) -> Iterator[Violation]:
+    for policy, _, statement in statements(stage):
+        for resource in map(str, as_list(statement.get("Resource", "*"))):
+            if resource == "*":
+                if more := set(as_list(statement.get("Action"))) - WITHOUT_RESOURCE:
+                    yield policy, f"it allows {', '.join(sorted(more))} on every resource"
+            elif "*" in resource and not any(re.fullmatch(each, resource) for each in BELOW_ONE):
+                yield policy, f"its wildcard {resource} is not below one named resource"
+
+
+def pass_role(stage: Stage) -> Iterator[Violation]:
+    for policy, _, statement in statements(stage):
+        if "iam:PassRole" in as_list(statement.get("Action")) and "iam:PassedToService" not in str(
+            statement.get("Condition", {})
+        ):
+            yield policy, "it may hand a role to any service"
+
+
+def aws_policies(stage: Stage) -> Iterator[Violation]:
+    for resource in stage.of_type("AWS::IAM::Role", "AWS::Chatbot::SlackChannelConfiguration"):
+        for policy in resource.get("ManagedPolicyArns", default=[]):
+            name = str(stage.text(resource.stack, policy)).partition(":policy/")[2]
+            if name not in AWS_POLICIES:
+                yield resource, f"AWS's policy {name} allows more than it needs"
+
+
+def trust(stage: Stage) -> Iterator[Violation]:
+    for role in stage.of_type("AWS::IAM::Role"):
+        for statement in role.get("AssumeRolePolicyDocument", "Statement", default=[]):
+            principal = statement.get("Principal")
+            if not isinstance(principal, dict) or set(principal) != {"Service"}:
+                yield role, f"{principal} may take the role"
+
+
+def public_policies(stage: Stage) -> Iterator[Violation]:
+    for resource in stage.of_type(*RESOURCE_POLICIES):
+        for name in ("PolicyDocument", "KeyPolicy", "RepositoryPolicyText", "ResourcePolicy"):
+            for statement in as_list(resource.get(name, "Statement", default=[])):
+                principal = statement.get("Principal")
+                if statement.get("Effect") == "Allow" and principal in ("*", {"AWS": "*"}):
+                    yield resource, "everybody may use it"
+
+
+def function_callers(stage: Stage) -> Iterator[Violation]:
+    for permission in stage.of_type("AWS::Lambda::Permission"):
+        if not (permission.get("SourceArn") or permission.get("SourceAccount")):
+            yield permission, "the service may invoke the function for any account"
+
+
+def process_policies(stage: Stage) -> Iterator[Violation]:
+    """Each process may do what `infra.permissions` lists, and nothing else."""
+    granted: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for policy, role, statement in statements(stage):
+        if role in PROCESS_ROLES:
+            granted[policy.stack, role] |= set(as_list(statement.get("Action")))
+    for (stack, role), actions in granted.items():
+        process = PROCESS_ROLES[role]
+        by_resource = actions_of(process)
+        absent = {"jobs", "processing", "job_role"} if not stage.config.processing_jobs else set[str]()
+        absent |= set() if stage.config.models else {"model", "guardrail"}
+        expected = {each for name, names in by_resource.items() if name not in absent for each in names}
+        if more := sorted(actions - expected - PLATFORM):
+            yield f"{stack}/{role}", f"it may {', '.join(more)}, which the program never calls"
+        if missing := sorted(expected - actions):
+            yield f"{stack}/{role}", f"it may not {', '.join(missing)}, which the program calls"
+
+
+ACCESS_RULES: tuple[Rule, ...] = (
+    wildcard_actions,
+    wildcard_resources,
+    pass_role,
+    aws_policies,
+    trust,
+    public_policies,
+    function_callers,
+    process_policies,
+)

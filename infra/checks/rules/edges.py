@@ -1,0 +1,187 @@
+"""The network, the firewall, the distribution and the user pool: where people and packets come in."""
+
+from collections.abc import Iterator
+
+from desk.governance.roles import ROLES
+from infra.checks.assembly import Resource, Stage
+from infra.checks.finding import Rule, Violation
+
+REQUESTS_PER_ADDRESS, SECONDS = 2000, 300
+BODY_RULE = "SizeRestrictions_BODY"
+PASSWORD_LENGTH = 12
+GATEWAYS = {"dynamodb", "s3"}
+"""Endpoints without a price."""
+CALLED = {"sqs", "bedrock-runtime", "sagemaker.api"}
+"""The services of `tests/infra/recorded_calls.json`, besides those with gateways and public addresses."""
+PLATFORM = {"ecr.api", "ecr.dkr", "logs", "secretsmanager"}
+"""What Fargate needs to start a task."""
+EVERYWHERE = {"0.0.0.0/0", "::/0"}
+MANAGED = ("AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet")
+
+
+def open_ports(stage: Stage) -> Iterator[Violation]:
+    for group in stage.of_type("AWS::EC2::SecurityGroup"):
+        for rule in group.get("SecurityGroupIngress", default=[]):
+            if {rule.get("CidrIp"), rule.get("CidrIpv6")} & EVERYWHERE:
+                yield group, "every address may connect"
+    for rule in stage.of_type("AWS::EC2::SecurityGroupIngress"):
+        if {rule.get("CidrIp"), rule.get("CidrIpv6")} & EVERYWHERE:
+            yield rule, "every address may connect"
+    for balancer in stage.of_type("AWS::ElasticLoadBalancingV2::LoadBalancer"):
+        if balancer.get("Scheme") != "internal":
+            yield balancer, "it has a public address, so requests could pass CloudFront by"
+
+
+def subnets(stage: Stage) -> Iterator[Violation]:
+    found = list(stage.of_type("AWS::EC2::Subnet"))
+    for subnet in found:
+        if subnet.get("MapPublicIpOnLaunch") is True:
+            yield subnet, "what starts in it gets a public address"
+    if len(found) != 3 * len(stage.config.zones):
+        yield "network", f"{len(found)} subnets, not three kinds in {len(stage.config.zones)} zones"
+    gateways = len(list(stage.of_type("AWS::EC2::NatGateway")))
+    if gateways != stage.config.nat_gateways:
+        yield "network", f"{gateways} NAT gateways, not {stage.config.nat_gateways}"
+
+
+def flow_log(stage: Stage) -> Iterator[Violation]:
+    logged = {stage.text(each.stack, each.get("ResourceId")) for each in stage.of_type("AWS::EC2::FlowLog")}
+    for network in stage.of_type("AWS::EC2::VPC"):
+        if f"{{{network.stack}/{network.name}}}" not in logged:
+            yield network, "its traffic is not logged"
+
+
+def endpoints(stage: Stage) -> Iterator[Violation]:
+    """Endpoints cost by the hour: exactly those that tasks need, and none without tasks."""
+    needed = GATEWAYS | (CALLED | PLATFORM if stage.config.on_fargate else set())
+    present = set[str]()
+    for each in stage.of_type("AWS::EC2::VPCEndpoint"):
+        service = str(stage.text(each.stack, each.get("ServiceName"))).partition(stage.config.region + ".")[2]
+        service = service or str(stage.text(each.stack, each.get("ServiceName"))).rpartition("}.")[2]
+        present.add(service)
+        if each.get("VpcEndpointType") == "Interface" and each.get("PrivateDnsEnabled") is not True:
+            yield each, "the program would not find it under the name of its service"
+    if present != needed:
+        yield "network", f"endpoints of {', '.join(sorted(present))}, not of {', '.join(sorted(needed))}"
+
+
+def firewall_use(stage: Stage) -> Iterator[Violation]:
+    """Each way in has a firewall; the WebSocket API cannot have one."""
+    protected = {
+        str(stage.text(each.stack, each.get("ResourceArn"))) for each in stage.of_type("AWS::WAFv2::WebACLAssociation")
+    }
+    for balancer in stage.of_type("AWS::ElasticLoadBalancingV2::LoadBalancer"):
+        if f"{{{balancer.stack}/{balancer.name}}}" not in protected:
+            yield balancer, "it has no firewall"
+    for api in stage.of_type("AWS::ApiGateway::Stage"):
+        if not any(f"{{{api.stack}/{api.name}}}" in each for each in protected):
+            yield api, "it has no firewall"
+    for distribution in stage.of_type("AWS::CloudFront::Distribution"):
+        if not distribution.get("DistributionConfig", "WebACLId"):
+            yield distribution, "it has no firewall"
+
+
+def firewall_rules(stage: Stage) -> Iterator[Violation]:
+    for acl in stage.of_type("AWS::WAFv2::WebACL"):
+        rules = acl.get("Rules", default=[])
+        groups = {
+            each["Statement"]["ManagedRuleGroupStatement"]["Name"]: each
+            for each in rules
+            if "ManagedRuleGroupStatement" in each.get("Statement", {})
+        }
+        for name in MANAGED:
+            if name not in groups or "None" not in groups[name].get("OverrideAction", {}):
+                yield acl, f"it does not apply {name}"
+        if MANAGED[0] in groups and BODY_RULE not in _counted(groups[MANAGED[0]]):
+            yield acl, f"{BODY_RULE} refuses imports and long requests"
+        rates = [
+            (each["Statement"]["RateBasedStatement"], each.get("Action", {}))
+            for each in rules
+            if "RateBasedStatement" in each.get("Statement", {})
+        ]
+        if acl.get("Scope") == "CLOUDFRONT" and not any(
+            (rate["Limit"], rate.get("EvaluationWindowSec", SECONDS)) == (REQUESTS_PER_ADDRESS, SECONDS)
+            and "Block" in action
+            for rate, action in rates
+        ):
+            yield acl, f"an address may send more than {REQUESTS_PER_ADDRESS} requests in {SECONDS} seconds"
+
+
+def _counted(rule: dict[str, object]) -> set[str]:
+    group = rule["Statement"]["ManagedRuleGroupStatement"]  # type: ignore[index]
+    return {each["Name"] for each in group.get("RuleActionOverrides", []) if "Count" in each["ActionToUse"]}
+
+
+def only_from_cloudfront(stage: Stage) -> Iterator[Violation]:
+    """A REST API has a public address; its firewall refuses requests without CloudFront's secret."""
+    for api in stage.of_type("AWS::ApiGateway::RestApi"):
+        regional = [each for each in stage.of_type("AWS::WAFv2::WebACL") if each.get("Scope") == "REGIONAL"]
+        if not any(_needs_secret(each) for each in regional):
+            yield api, "requests that pass CloudFront by are answered"
+
+
+def _needs_secret(acl: Resource) -> bool:
+    return any(
+        "NotStatement" in each.get("Statement", {}) and "Block" in each.get("Action", {}) for each in acl.get("Rules")
+    )
+
+
+def distribution(stage: Stage) -> Iterator[Violation]:
+    for each in stage.of_type("AWS::CloudFront::Distribution"):
+        config = each.get("DistributionConfig", default={})
+        behaviors = [config["DefaultCacheBehavior"], *config.get("CacheBehaviors", [])]
+        if any(one.get("ViewerProtocolPolicy") not in ("redirect-to-https", "https-only") for one in behaviors):
+            yield each, "it answers without TLS"
+        if any("ResponseHeadersPolicyId" not in one for one in config.get("CacheBehaviors", [])):
+            yield each, "files have no security headers"
+        for origin in config.get("Origins", []):
+            if "S3OriginConfig" in origin and not origin.get("OriginAccessControlId"):
+                yield each, "the bucket would have to be public: there is no origin access control"
+        if config["DefaultCacheBehavior"].get("CachePolicyId") != "4135ea2d-6df8-44a3-9df3-4b5a84be39ad":
+            yield each, "answers of the service may be cached, and shown to another user"
+    for policy in stage.of_type("AWS::CloudFront::ResponseHeadersPolicy"):
+        headers = policy.get("ResponseHeadersPolicyConfig", "SecurityHeadersConfig", default={})
+        needed = {"ContentSecurityPolicy", "ContentTypeOptions", "FrameOptions", "StrictTransportSecurity"}
+        if missing := needed - headers.keys():
+            yield policy, f"it lacks {', '.join(sorted(missing))}"
+
+
+def user_pool(stage: Stage) -> Iterator[Violation]:
+    for pool in stage.of_type("AWS::Cognito::UserPool"):
+        if pool.get("AdminCreateUserConfig", "AllowAdminCreateUserOnly") is not True:
+            yield pool, "anyone may create an account"
+        if pool.get("Policies", "PasswordPolicy", "MinimumLength", default=0) < PASSWORD_LENGTH:
+            yield pool, f"passwords may be shorter than {PASSWORD_LENGTH} characters"
+        if pool.get("MfaConfiguration") != "ON" or pool.get("EnabledMfas") != ["SOFTWARE_TOKEN_MFA"]:
+            yield pool, "a second factor by TOTP is not required"
+    groups = {each.get("GroupName") for each in stage.of_type("AWS::Cognito::UserPoolGroup")}
+    if groups != set(ROLES):
+        yield "identity", f"the groups are not the roles {', '.join(ROLES)}"
+
+
+def user_pool_client(stage: Stage) -> Iterator[Violation]:
+    for client in stage.of_type("AWS::Cognito::UserPoolClient"):
+        if client.get("AllowedOAuthFlows") != ["code"]:
+            yield client, "tokens would be in addresses: only the code flow is safe"
+        if client.get("GenerateSecret") is True:
+            yield client, "a page cannot keep a secret"
+        seconds = {"minutes": 60, "hours": 3600, "days": 86_400}
+        units = client.get("TokenValidityUnits", default={})
+        access = client.get("AccessTokenValidity", default=0) * seconds[units.get("AccessToken", "hours")]
+        refresh = client.get("RefreshTokenValidity", default=0) * seconds[units.get("RefreshToken", "days")]
+        if (access, refresh) != (3600, 30 * 86_400):
+            yield client, f"tokens hold for {access} and {refresh} seconds, not for an hour and thirty days"
+
+
+EDGE_RULES: tuple[Rule, ...] = (
+    open_ports,
+    subnets,
+    flow_log,
+    endpoints,
+    firewall_use,
+    firewall_rules,
+    only_from_cloudfront,
+    distribution,
+    user_pool,
+    user_pool_client,
+)

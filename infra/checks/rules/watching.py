@@ -1,0 +1,237 @@
+"""Alarms, dashboards and budgets: on metrics and log fields that exist, with a person at the end."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from api.operations.metrics import LEVELS, NAMESPACE, UNITS
+from infra.checks.assembly import Resource, Stage
+from infra.checks.finding import Rule, Violation
+
+ROOT = Path(__file__).parents[3]
+SOURCES = ("agents", "api", "desk", "graphs", "store", "tools")
+LEVEL_NAMES = {"debug", "info", "warning", "error", "critical"}
+COMMON_FIELDS = {"event", "level", "timestamp", "@timestamp"}
+AWS_METRICS = {
+    "AWS/SQS": {
+        "ApproximateAgeOfOldestMessage",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesVisible",
+    },
+    "AWS/Lambda": {"Errors", "Invocations", "Throttles"},
+    "AWS/ApplicationELB": {"UnHealthyHostCount"},
+}
+NEEDED_ALARMS = (
+    "error-rate",
+    "errors",
+    "failed-jobs",
+    "dead-jobs",
+    "failed-events",
+    "oldest-job",
+    "data-age",
+    "model-dollars",
+    "lost-audit-outcomes",
+    "tasks-not-started",
+)
+
+
+def alarms(stage: Stage) -> Iterator[Resource]:
+    """Alarms for people; those of scaling act on a service."""
+    return (each for each in stage.of_type("AWS::CloudWatch::Alarm") if each.stack == "observability")
+
+
+def alarm_actions(stage: Stage) -> Iterator[Violation]:
+    topics = {f"{{{each.stack}/{each.name}}}" for each in stage.of_type("AWS::SNS::Topic")}
+    for alarm in alarms(stage):
+        targets = {stage.text(alarm.stack, each) for each in alarm.get("AlarmActions", default=[])}
+        if not targets & topics:
+            yield alarm, "nobody is told: it has no action"
+
+
+def needed_alarms(stage: Stage) -> Iterator[Violation]:
+    names = {each.get("AlarmName") for each in alarms(stage)}
+    for name in NEEDED_ALARMS:
+        if stage.config.named(name) not in names:
+            yield "observability", f"there is no alarm {name}"
+
+
+def metrics_of(stage: Stage, alarm: Resource) -> Iterator[dict[str, Any]]:
+    """Each metric of an alarm, with Namespace, MetricName and Dimensions."""
+    if "MetricName" in alarm.properties:
+        yield stage.text(alarm.stack, dict(alarm.properties))
+    for each in alarm.get("Metrics", default=[]):
+        if "MetricStat" in each:
+            yield stage.text(alarm.stack, each["MetricStat"]["Metric"])
+
+
+def alarm_metrics(stage: Stage) -> Iterator[Violation]:
+    for alarm in stage.of_type("AWS::CloudWatch::Alarm"):
+        for metric in metrics_of(stage, alarm):
+            dimensions = {each["Name"]: each["Value"] for each in metric.get("Dimensions", [])}
+            if wrong := unknown_metric(stage, metric["Namespace"], metric["MetricName"], dimensions):
+                yield alarm, wrong
+
+
+def dashboard_metrics(stage: Stage) -> Iterator[Violation]:
+    for dashboard in stage.of_type("AWS::CloudWatch::Dashboard"):
+        for widget in _widgets(stage, dashboard):
+            for metric in widget["properties"].get("metrics", []):
+                if not isinstance(metric[0], str):  # an expression over the others
+                    continue
+                names = [each for each in metric[2:] if isinstance(each, str)]
+                dimensions = dict(zip(names[::2], names[1::2], strict=True))
+                if wrong := unknown_metric(stage, metric[0], metric[1], dimensions):
+                    yield dashboard, wrong
+
+
+def _widgets(stage: Stage, dashboard: Resource) -> list[dict[str, Any]]:
+    return json.loads(stage.text(dashboard.stack, dashboard.get("DashboardBody")))["widgets"]
+
+
+def unknown_metric(stage: Stage, namespace: str, name: str, dimensions: dict[str, str]) -> str:
+    """What is wrong with a reference to a metric; empty if it is emitted."""
+    if namespace == NAMESPACE:
+        if name not in UNITS:
+            return f"the program emits no metric {name}"
+        if set(dimensions) != {"Service", "Process"} or dimensions["Service"] != stage.config.prefix:
+            return f"{name} is emitted with Service={stage.config.prefix} and a Process, not with {dimensions}"
+        running = {"lambda"}
+        running |= {"work"} if stage.config.workers == "fargate" else set()
+        running |= {"serve"} if stage.config.service == "fargate" and name not in LEVELS else set()
+        if dimensions["Process"] not in running:
+            return f"no process {dimensions['Process']} of this stage emits {name}"
+        return ""
+    if namespace in AWS_METRICS:
+        return "" if name in AWS_METRICS[namespace] else f"{namespace} has no metric {name}"
+    filters = {
+        (each["MetricNamespace"], each["MetricName"])
+        for one in stage.of_type("AWS::Logs::MetricFilter")
+        for each in one.get("MetricTransformations")
+    }
+    return "" if (namespace, name) in filters else f"nothing emits {name} in {namespace}"
+
+
+@cache
+def log_lines() -> tuple[set[str], set[str]]:
+    """The events and the fields of the program's log, read from its calls of the logger."""
+    events, fields = set[str](), set(COMMON_FIELDS)
+    for folder in SOURCES:
+        for file in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if not isinstance(node, ast.Call):
+                    continue
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                keywords = {each.arg for each in node.keywords if each.arg}
+                if name in LEVEL_NAMES and node.args and isinstance(node.args[0], ast.Constant):
+                    events.add(str(node.args[0].value))
+                    fields |= keywords
+                elif name in ("bind_contextvars", "bound_contextvars"):
+                    fields |= keywords
+    return events, fields
+
+
+def log_filters(stage: Stage) -> Iterator[Violation]:
+    events, fields = log_lines()
+    for each in stage.of_type("AWS::Logs::MetricFilter"):
+        for field, value in re.findall(r'\$\.(\w+) = "([^"]*)"', each.get("FilterPattern")):
+            if field not in fields or (field == "event" and value not in events):
+                yield each, f"no line of the log has {field} = {value!r}"
+
+
+def log_queries(stage: Stage) -> Iterator[Violation]:
+    _, fields = log_lines()
+    for dashboard in stage.of_type("AWS::CloudWatch::Dashboard"):
+        for widget in _widgets(stage, dashboard):
+            query = widget["properties"].get("query", "")
+            for listed in re.findall(r"\| fields ([^|]*)", query):
+                if unknown := [each.strip() for each in listed.split(",") if each.strip() not in fields]:
+                    yield dashboard, f"no line of the log has {', '.join(unknown)}"
+
+
+def budgets(stage: Stage) -> Iterator[Violation]:
+    found = list(stage.of_type("AWS::Budgets::Budget"))
+    if not found:
+        yield "foundation", "nothing limits the bill: there is no budget"
+    for budget in found:
+        if budget.get("Budget", "BudgetLimit", "Amount") != stage.config.monthly_dollars:
+            yield budget, f"its limit is not {stage.config.monthly_dollars} dollars"
+        if not all(each.get("Subscribers") for each in budget.get("NotificationsWithSubscribers", default=[{}])):
+            yield budget, "nobody is told"
+    if not list(stage.of_type("AWS::CE::AnomalySubscription")):
+        yield "observability", "unusual costs are not reported"
+
+
+def names(stage: Stage) -> Iterator[Violation]:
+    """Two stages share no name: each begins with that of its stage."""
+    for resource in stage.resources:
+        if resource.type == "AWS::CloudWatch::Alarm" and resource.stack != "observability":
+            continue  # AWS names the alarms of scaling
+        for key in PHYSICAL_NAMES.get(resource.type, ()):
+            name = resource.get(*key.split("."))
+            if not isinstance(name, str) or stage.config.prefix not in name:
+                yield resource, f"its {key} {name!r} does not contain {stage.config.prefix}"
+
+
+PHYSICAL_NAMES: dict[str, tuple[str, ...]] = {
+    "AWS::ApiGateway::RestApi": ("Name",),
+    "AWS::ApiGatewayV2::Api": ("Name",),
+    "AWS::Backup::BackupVault": ("BackupVaultName",),
+    "AWS::Bedrock::ApplicationInferenceProfile": ("InferenceProfileName",),
+    "AWS::Bedrock::Guardrail": ("Name",),
+    "AWS::Budgets::Budget": ("Budget.BudgetName",),
+    "AWS::CE::AnomalyMonitor": ("MonitorName",),
+    "AWS::CE::AnomalySubscription": ("SubscriptionName",),
+    "AWS::CloudFront::ResponseHeadersPolicy": ("ResponseHeadersPolicyConfig.Name",),
+    "AWS::CloudWatch::Alarm": ("AlarmName",),
+    "AWS::CloudWatch::Dashboard": ("DashboardName",),
+    "AWS::Cognito::UserPool": ("UserPoolName",),
+    "AWS::Cognito::UserPoolClient": ("ClientName",),
+    "AWS::Cognito::UserPoolDomain": ("Domain",),
+    "AWS::DynamoDB::GlobalTable": ("TableName",),
+    "AWS::EC2::SecurityGroup": ("GroupName",),
+    "AWS::ECR::Repository": ("RepositoryName",),
+    "AWS::ECS::Cluster": ("ClusterName",),
+    "AWS::ECS::Service": ("ServiceName",),
+    "AWS::ECS::TaskDefinition": ("Family",),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": ("Name",),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": ("Name",),
+    "AWS::Events::EventBus": ("Name",),
+    "AWS::Events::Rule": ("Name",),
+    "AWS::IAM::Role": ("RoleName",),
+    "AWS::KMS::Alias": ("AliasName",),
+    "AWS::Lambda::Function": ("FunctionName",),
+    "AWS::Logs::DeliveryDestination": ("Name",),
+    "AWS::Logs::DeliverySource": ("Name",),
+    "AWS::Logs::LogGroup": ("LogGroupName",),
+    "AWS::S3::Bucket": ("BucketName",),
+    "AWS::SNS::Topic": ("TopicName",),
+    "AWS::SQS::Queue": ("QueueName",),
+    "AWS::Scheduler::Schedule": ("Name",),
+    "AWS::SecretsManager::Secret": ("Name",),
+    "AWS::WAFv2::WebACL": ("Name",),
+}
+
+
+def tags(stage: Stage) -> Iterator[Violation]:
+    needed = {"application", "stage", "owner", "cost-centre"}
+    for resource in stage.of_type("AWS::S3::Bucket", "AWS::Lambda::Function", "AWS::SQS::Queue", "AWS::KMS::Key"):
+        present = {each["Key"] for each in resource.get("Tags", default=[])}
+        if missing := sorted(needed - present):
+            yield resource, f"it lacks the tags {', '.join(missing)}, so its cost belongs to nobody"
+
+
+WATCHING_RULES: tuple[Rule, ...] = (
+    alarm_actions,
+    needed_alarms,
+    alarm_metrics,
+    dashboard_metrics,
+    log_filters,
+    log_queries,
+    budgets,
+    names,
+    tags,
+)

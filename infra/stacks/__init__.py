@@ -1,0 +1,1 @@
+"""One module per stack; `infra.app` creates them in this order and passes each what it needs."""

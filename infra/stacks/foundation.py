@@ -1,0 +1,110 @@
+"""What every other stack builds on: keys, the image repository, the event bus, topics, the audit key and budgets."""
+
+from aws_cdk import aws_budgets as budgets
+from aws_cdk import aws_chatbot as chatbot
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_secretsmanager as secrets
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from infra.blocks.stack import StageStack
+from infra.blocks.storage import encryption_key
+from infra.config import StageConfig
+
+PUBLISHERS = ("cloudwatch.amazonaws.com", "budgets.amazonaws.com", "costalerts.amazonaws.com", "events.amazonaws.com")
+"""Services that send alarms to the topic."""
+IMAGES_KEPT = 20
+
+
+class Foundation(StageStack):
+    def __init__(self, scope: Construct, config: StageConfig) -> None:
+        super().__init__(scope, "foundation", config)
+        logs_service = f"logs.{config.region}.amazonaws.com"
+        self.data_key = encryption_key(
+            self, "data", "Tables, documents, queues and images", ("events.amazonaws.com", logs_service)
+        )
+        self.operations_key = encryption_key(
+            self, "operations", "Logs, alarms and the audit key", (logs_service, *PUBLISHERS)
+        )
+        self.repository = ecr.Repository(
+            self,
+            "images",
+            repository_name=config.named("images"),
+            encryption=ecr.RepositoryEncryption.KMS,
+            encryption_key=self.data_key,
+            image_scan_on_push=True,
+            image_tag_mutability=ecr.TagMutability.IMMUTABLE,
+            lifecycle_rules=[ecr.LifecycleRule(max_image_count=IMAGES_KEPT)],
+            removal_policy=self.removal,
+            empty_on_delete=not config.retained,
+        )
+        self.bus = events.EventBus(
+            self, "bus", event_bus_name=config.named("events"), description="Tasks that an operator starts by an event"
+        )
+        self.alarms = self._topic()
+        self.audit_key = secrets.Secret(
+            self,
+            "audit-key",
+            secret_name=config.named("audit-key"),
+            description="Key of the hashes in the audit log",
+            encryption_key=self.operations_key,
+            generate_secret_string=secrets.SecretStringGenerator(password_length=64, exclude_punctuation=True),
+            removal_policy=self.removal,
+        )
+        self._budget()
+
+    def _topic(self) -> sns.Topic:
+        topic = sns.Topic(
+            self, "alarms", topic_name=self.config.named("alarms"), master_key=self.operations_key, enforce_ssl=True
+        )
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal(service) for service in PUBLISHERS],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": self.config.account}},
+            )
+        )
+        for email in self.config.emails:
+            topic.add_subscription(subscriptions.EmailSubscription(email))
+        if self.config.slack is not None:
+            chatbot.SlackChannelConfiguration(
+                self,
+                "slack",
+                slack_channel_configuration_name=self.config.named("alarms"),
+                slack_workspace_id=self.config.slack.workspace,
+                slack_channel_id=self.config.slack.channel,
+                notification_topics=[topic],
+                guardrail_policies=[iam.ManagedPolicy.from_aws_managed_policy_name("CloudWatchReadOnlyAccess")],
+            )
+        return topic
+
+    def _budget(self) -> None:
+        subscriber = budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=self.alarms.topic_arn)
+        notices = (("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
+        budgets.CfnBudget(
+            self,
+            "budget",
+            budget=budgets.CfnBudget.BudgetDataProperty(
+                budget_name=self.config.named("monthly"),
+                budget_type="COST",
+                time_unit="MONTHLY",
+                budget_limit=budgets.CfnBudget.SpendProperty(amount=self.config.monthly_dollars, unit="USD"),
+                cost_filters={"TagKeyValue": [f"user:stage${self.config.name}"]},
+            ),
+            notifications_with_subscribers=[
+                budgets.CfnBudget.NotificationWithSubscribersProperty(
+                    notification=budgets.CfnBudget.NotificationProperty(
+                        comparison_operator="GREATER_THAN",
+                        notification_type=kind,
+                        threshold=percent,
+                        threshold_type="PERCENTAGE",
+                    ),
+                    subscribers=[subscriber],
+                )
+                for kind, percent in notices
+            ],
+        )
