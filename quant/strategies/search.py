@@ -125,21 +125,21 @@ def sobol(space: SearchSpace, count: int, *, seed: int, avoid: Collection[Strate
 
     References
     ----------
-    Joe and Kuo (2008), SIAM Journal on Scientific Computing 30(5), as implemented by scipy.
+    Joe and Kuo (2008), SIAM Journal on Scientific Computing 30(5).
     """
     import numpy as np
-    from scipy.stats import qmc  # pyright: ignore[reportMissingTypeStubs]
+
+    from quant.numeric.sobol_sequence import scrambled_sobol
 
     axes = [name for name in SearchSpace.model_fields if getattr(space, name)]
-    engine = qmc.Sobol(d=len(axes), scramble=True, rng=np.random.default_rng(seed))
     column = {_AXIS_OF.get(name, name): i for i, name in enumerate(axes)}
     excluded = set(avoid)
     configs: list[StrategyConfig] = []
     limit = min(count, size(space) - len([c for c in excluded if contains(space, c)]))
-    position = 0
+    position, following = 0, 2 ** max(3, math.ceil(math.log2(max(count, 1))))
     while len(configs) < limit:
-        points = engine.random_base2(max(3, math.ceil(math.log2(max(count, position, 1)))))
-        position += len(points)
+        points = scrambled_sobol(len(axes), following, np.random.default_rng(seed))[position:]
+        position, following = following, 2 * following
         for point in points:
             config = compose(space, lambda name, values, u=point: values[int(u[column[name]] * len(values))])
             if config not in excluded and len(configs) < limit:

@@ -13,12 +13,6 @@ from tests.api.http.application import application, document, open_client, run_s
 pytestmark = pytest.mark.anyio
 
 JSON = {"Content-Type": "application/json"}
-WRITING = [
-    (method, path)
-    for path, methods in document()["paths"].items()
-    for method, operation in methods.items()
-    if "requestBody" in operation
-]
 HOSTILE = {
     "deep lists": b"[" * 100_000,
     "deep objects": b'{"a":' * 100_000,
@@ -32,10 +26,20 @@ HOSTILE = {
 }
 
 
+def writing() -> list[tuple[str, str]]:
+    """Method and path of each operation with a body."""
+    return [
+        (method, path)
+        for path, methods in document()["paths"].items()
+        for method, operation in methods.items()
+        if "requestBody" in operation
+    ]
+
+
 async def test_hostile_bodies_are_refused_at_once_wherever_bodies_are_read(home):
-    assert len(WRITING) > 15
+    assert len(writing()) > 15
     async with open_client(application(home)) as client:
-        for method, path in WRITING:
+        for method, path in writing():
             if path == "/api/market-data/imports":  # what it reads is a file
                 continue
             place = path.replace("{", "").replace("}", "")
@@ -48,10 +52,10 @@ async def test_hostile_bodies_are_refused_at_once_wherever_bodies_are_read(home)
 
 
 async def test_each_route_has_a_largest_body_and_says_so(home):
-    for method, path in WRITING:
+    for method, path in writing():
         assert {"408", "413"} <= document()["paths"][path][method]["responses"].keys(), path
     async with open_client(application(home)) as client:
-        for method, path in WRITING:
+        for method, path in writing():
             place = path.replace("{", "").replace("}", "") + ("?dataset=x" if path.endswith("imports") else "")
             answer = await client.request(method, place, content=_endless(), headers=JSON)
             assert (answer.status_code, answer.json()["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE"), path

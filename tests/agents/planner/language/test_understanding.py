@@ -1,6 +1,7 @@
 """The embedded assistant's understanding of plain English."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from desk.conversation.wishes import PortfolioWish, SavingsWish, ScenarioWish, S
 from tests.agents.planner.language.scoring import FOCI, items, score
 
 WORDINGS = items(Path(__file__).with_name("wordings.json"))
-UNDERSTOOD = [item for item in WORDINGS if understand(item["text"], FOCI[item["context"]]).calls]
 MODELS = {
     "wish": Wish,
     "strategy": StrategyWish,
@@ -26,8 +26,16 @@ MODELS = {
 }
 RESULT, STRATEGY, FRESH = FOCI["after_optimization"], FOCI["after_evaluation"], FOCI["fresh"]
 
-wordings = st.sampled_from(UNDERSTOOD)
 SOME = settings(max_examples=60)
+
+
+@cache
+def understood() -> list[dict[str, Any]]:
+    """The wordings that lead to a call."""
+    return [item for item in WORDINGS if understand(item["text"], FOCI[item["context"]]).calls]
+
+
+wordings = st.deferred(lambda: st.sampled_from(understood()))
 
 
 def calls_of(text: str, focus: Focus) -> list[Any]:
@@ -46,7 +54,7 @@ def test_the_wordings_are_understood_and_none_is_misread() -> None:
 
 
 def test_the_arguments_fit_the_tools_and_every_amount_is_a_quote() -> None:
-    for item in UNDERSTOOD:
+    for item in understood():
         for call in calls_of(item["text"], FOCI[item["context"]]):
             for name, model in MODELS.items():
                 if isinstance(call["arguments"].get(name), dict):

@@ -1,15 +1,17 @@
 from dataclasses import replace
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import norm
 
 from desk.optimization.judgement.historical_record import unlocked_days
 from desk.optimization.judgement.luck import Records, judge_luck
 from desk.optimization.judgement.verdict import verdict_statistics
 from desk.optimization.request import Limit, Limits
 from quant.overfitting.verdict import traffic_light
+
+NORMAL = NormalDist()
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +43,12 @@ def moments_of(series):
 def deflated_sharpe(series, variance, trials):
     """Bailey and Lopez de Prado (2014), formula by formula."""
     euler = 0.5772156649015329
-    expected = (1 - euler) * norm.ppf(1 - 1 / trials) + euler * norm.ppf(1 - 1 / (trials * np.e))
+    expected = (1 - euler) * NORMAL.inv_cdf(1 - 1 / trials) + euler * NORMAL.inv_cdf(1 - 1 / (trials * np.e))
     threshold = max(0.0, variance**0.5 * expected) if trials > 1 else 0.0
     sharpe = series.mean() / series.std(ddof=1)
     skewness, kurtosis = moments_of(series)
     scale = (1 - skewness * sharpe + (kurtosis - 1) / 4 * sharpe**2) ** 0.5
-    return norm.cdf((sharpe - threshold) * (series.size - 1) ** 0.5 / scale)
+    return NORMAL.cdf((sharpe - threshold) * (series.size - 1) ** 0.5 / scale)
 
 
 def sharpes(columns):
