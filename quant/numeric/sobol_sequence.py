@@ -95,7 +95,7 @@ def scrambled_sobol(axes: int, count: int, generator: np.random.Generator) -> Fl
     points = np.tile(shift, (count, 1))
     for bit in range(int(count - 1).bit_length()):
         points ^= ((gray >> bit) & 1)[:, None] * directions[:, bit]
-    return points / 2.0**BITS
+    return points / float(1 << BITS)
 
 
 def _directions(polynomial: int, initial: tuple[int, ...]) -> list[int]:
