@@ -33,9 +33,10 @@ cassettes: $(SYNCED)  ## make the cassettes of scripted models again that have c
 kernels: $(SYNCED)  ## compile the kernels that are used most; otherwise each is compiled when it is first needed
 	$(RUN) infra/warm.py
 
-docs: $(SYNCED)  ## write docs/settings.md and docs/strategies.md from the code
+docs: $(SYNCED)  ## write docs/settings.md, docs/strategies.md and docs/roles.md from the code
 	$(RUN) -m api.settings_page > docs/settings.md
 	$(RUN) -m api.strategies_page > docs/strategies.md
+	$(RUN) -m api.roles_page > docs/roles.md
 
 test: $(SYNCED)  ## all tests, without the benchmarks and the long storms
 	$(RUN) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
@@ -52,8 +53,9 @@ check: $(SYNCED) check-web  ## lint, format, types, import rules, generated page
 	.venv/bin/ruff format --check
 	.venv/bin/pyright
 	.venv/bin/lint-imports
-	@for page in settings strategies; do $(RUN) -m api.$${page}_page | diff -u docs/$$page.md - \
+	@for page in settings strategies roles; do $(RUN) -m api.$${page}_page | diff -u docs/$$page.md - \
 		|| { echo "docs/$$page.md is out of date: run make docs"; exit 1; }; done
+	@$(RUN) -m api.openapi_document --check
 	@$(RUN) -m tests.doubles.bedrock.record --check
 	$(RUN) .ci/secret_scan.py
 

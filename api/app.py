@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from agents.models.factory import Models
     from api.operations.metrics import Metrics
+    from desk.governance.roles import Permission
     from desk.runs.events.table import TraceEvent
     from graphs.checkpoints.table import DynamoTable
     from graphs.dependencies import Dependencies
@@ -185,7 +186,7 @@ def _routes() -> "list[BaseRoute]":
     from api.http.errors.problems import ENVELOPE_RESPONSE, error_responses
     from api.http.identity.authentication import BEARER, KEY, SESSION
     from api.http.middleware import audit as auditing
-    from api.http.openapi import operation_id
+    from api.http.openapi import operation_id, state_permissions
     from api.http.routes import (
         agent,
         approvals,
@@ -221,19 +222,20 @@ def _routes() -> "list[BaseRoute]":
     every = APIRouter(generate_unique_id_function=operation_id)
     every.include_router(health.router, prefix="/api", responses=error_responses() | ENVELOPE_RESPONSE)
     every.include_router(sign_in.router, prefix="/api", dependencies=[Depends(reject_unknown_parameters)])
-    looking = require_permissions("research:read", "research:read")
-    research = require_permissions("research:read", "research:write")
-    data = require_permissions("market-data:read", "proprietary-data:write")
-    for area, *conditions in (
+    looking: tuple[Permission, Permission] = ("research:read", "research:read")
+    research: tuple[Permission, Permission] = ("research:read", "research:write")
+    data: tuple[Permission, Permission] = ("market-data:read", "proprietary-data:write")
+    admin: tuple[Permission, Permission] = ("admin:read", "admin:write")
+    for area, permissions, *conditions in (
         (results, research, CALCULATION_SLOT),  # `/jobs/compare` comes before `/jobs/{job_id}`
         (jobs, research),
         (drafts, research),
         (catalogue, research),
         (desk, research),
-        (approvals,),  # the permission depends on the question
+        (approvals, None),  # the permission depends on the question
         (archive, research),
-        (me,),
-        (session,),
+        (me, ()),
+        (session, ()),
         (evaluations, research, CALCULATION_SLOT),
         (events, research),
         (websocket, research),
@@ -249,8 +251,11 @@ def _routes() -> "list[BaseRoute]":
         (tearsheets, research, CALCULATION_SLOT),
         (market_data, data, CALCULATION_SLOT),
         (market_events, data),
-        (audit, require_permissions("admin:read", "admin:write")),
+        (audit, admin),
     ):
+        if permissions:
+            conditions.insert(0, require_permissions(*permissions))
+        state_permissions(area.router, permissions)
         routes.include_router(area.router, dependencies=conditions)
     every.include_router(routes, prefix="/api")  # a prefix of the router would create every route twice
     return every.routes

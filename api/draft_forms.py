@@ -51,8 +51,10 @@ class DraftSummary(Frozen):
     id: str = Field(description="The job has the same id after the submission")
     name: str = Field(description="`name` of the request; empty if it has none")
     state: Literal["draft", "expired"]
+    """`expired` drafts can still be edited or submitted."""
     created_at: datetime
     edited_at: datetime
+    """Time of the last edit."""
     expires_at: datetime = Field(
         description="When the draft expires without a further edit; of an expired draft, when it is deleted"
     )
@@ -63,6 +65,7 @@ class DraftForm(DraftSummary):
     problems: tuple[DraftProblem, ...] = Field(description="What a submission would be rejected for; empty if nothing")
     history: tuple[Transition, ...]
     version: int
+    """Incremented by each edit; the ETag contains it."""
 
 
 class DraftPage(Frozen):

@@ -1,10 +1,15 @@
-"""The OpenAPI document without a running service: `python -m api.openapi_document`."""
+"""The OpenAPI document without a running service: `python -m api.openapi_document`.
+
+With `--check` it lists what has no description instead, and fails if there is any.
+"""
 
 import json
+import sys
 from contextlib import nullcontext
 from typing import Any
 
 from api.app import create_app
+from api.http.openapi import undescribed
 from api.settings import Settings
 
 
@@ -14,4 +19,6 @@ def document() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    if "--check" in sys.argv[1:]:
+        sys.exit("\n".join(["no description:", *missing]) if (missing := undescribed(document())) else 0)
     print(json.dumps(document(), indent=1))

@@ -4,10 +4,16 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from agents.table import AGENTS
+from api.http.descriptions import describe_properties
+from desk.governance.approval_requests import REQUIRED_PERMISSION
+from desk.governance.roles import Permission
+
+PERMISSIONS_FIELD = "x-permissions"
+"""Extension of an operation: the permissions of which one is needed; absent where no sign-in is needed."""
 
 
 def generate_once(app: FastAPI) -> None:
@@ -20,15 +26,47 @@ def generate_once(app: FastAPI) -> None:
                 document = generate()
                 name_generic_types(document)
                 name_agents(document)
+                describe_properties(document, app)
             return generate()
 
     app.openapi = openapi
+
+
+def undescribed(document: dict[str, Any]) -> list[str]:
+    """The operations, parameters and properties that have no description."""
+    missing: list[str] = []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            label = f"{method.upper()} {path}"
+            if not (operation.get("summary") and operation.get("description")):
+                missing.append(label)
+            missing += [f"{label} {each['name']}" for each in operation.get("parameters", ()) if not _has_text(each)]
+    for name, schema in document["components"]["schemas"].items():
+        missing += [f"{name}.{field}" for field, node in schema.get("properties", {}).items() if not _has_text(node)]
+    return missing
+
+
+def _has_text(node: dict[str, Any]) -> bool:
+    return bool(node.get("description") or node.get("schema", {}).get("description"))
 
 
 def operation_id(route: APIRoute) -> str:
     """The name of the route's function in camel case: listJobs."""
     first, *others = route.name.split("_")
     return first + "".join(part.capitalize() for part in others)
+
+
+def state_permissions(router: APIRouter, permissions: tuple[()] | tuple[Permission, Permission] | None) -> None:
+    """Name the permissions of each operation in the document, of which one is needed; None for those of decisions."""
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            if permissions is None:
+                needed = sorted(REQUIRED_PERMISSION.values())
+            else:
+                needed = [permissions["GET" not in (route.methods or ())]] if permissions else []
+            route.openapi_extra = (route.openapi_extra or {}) | {PERMISSIONS_FIELD: needed}
+        elif included := getattr(route, "original_router", None):  # FastAPI keeps a router within a router whole
+            state_permissions(included, permissions)
 
 
 def name_generic_types(document: dict[str, Any]) -> None:

@@ -46,6 +46,7 @@ UNIVERSE: str = OptimizationRequest.model_fields["universe"].default
 
 class Check(BaseModel):
     name: str = Field(examples=["store"])
+    """What is checked."""
     status: Status
     since: datetime | None = Field(default=None, description="When this process first saw this status; null for ok")
     reason: str | None = Field(
@@ -58,6 +59,7 @@ class Readiness(BaseModel):
         description="failed: nothing can be stored or executed; degraded: another check failed or warned"
     )
     checks: list[Check]
+    """Results of all checks."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ class Focus(Frozen):
     run: str | None = None
     """The result that "it" means."""
     previous_run: str | None = None
+    """Id of the run before the current one."""
     request: StoredRequest | None = None
     """The last request of this conversation, launched or only estimated."""
     strategy: StrategyWish | None = None
@@ -25,5 +26,6 @@ class Focus(Frozen):
     scenarios: tuple[str, ...] = ()
     """Names of own scenarios."""
     topic: Topic | None = None
+    """What the last answer was about."""
     last: Offer | None = None
     """The last action."""

@@ -14,18 +14,23 @@ class Editable(Frozen):
     """A value that may be edited in an approval."""
 
     field: str
+    """Name of the value."""
     value: int
     """Requested value; the greatest if it differs between scenarios."""
     minimum: int
+    """Smallest accepted value."""
     maximum: int
+    """Largest accepted value."""
 
 
 class Interrupt(Frozen):
     run: str
+    """Id of the run that waits."""
     subject: Subject
     turn: int
     asked: ApprovalRequest
     editable: tuple[Editable, ...]
+    """Values that may be changed when it is approved."""
     second_person: bool = Field(
         default=False,
         description="Whether a second person must decide, through GET /api/approvals",

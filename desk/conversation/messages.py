@@ -17,6 +17,7 @@ from quant.numeric.frozen import Frozen
 
 class QuestionMessage(Frozen):
     role: Literal["user"] = "user"
+    """`user`."""
     id: str
     turn: int
     at: datetime
@@ -34,22 +35,28 @@ class OfferedAction(Frozen):
     """A suggested action with an example message."""
 
     offer: Offer
+    """Name of the action."""
     does: str
+    """What the action does."""
     example: str
+    """A message that asks for it."""
 
 
 class AnswerMessage(Frozen):
     role: Literal["assistant"] = "assistant"
+    """`assistant`."""
     id: str
     turn: int
     state: TurnState
     outcome: Outcome | None
+    """How the turn ended; null while it runs."""
     claims: tuple[RenderedClaim, ...]
     """Claims; their `figures` are ids in the order of the text."""
     figures: tuple[ShownFigure, ...]
     exhibits: tuple[Exhibit, ...]
     """Tables; a cell such as `{{benefit_bps}}` refers to the figure of that id."""
     offers: tuple[OfferedAction, ...]
+    """Actions that the user may ask for next."""
 
 
 Message: TypeAlias = Annotated[QuestionMessage | AnswerMessage, Field(discriminator="role")]

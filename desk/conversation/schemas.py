@@ -29,7 +29,9 @@ class Conversation(Frozen):
     turns: int = 0
     """Number of the last turn; turns up to `branched_at` belong to `parent`."""
     parent: str | None = None
+    """Id of the thread that it was branched from."""
     branched_at: int = 0
+    """Last turn that it has in common with `parent`."""
     deleted: bool = False
     """Whether it is deleted; its id stays reserved because logs of its turns may remain."""
 
@@ -41,15 +43,19 @@ class Turn(Frozen):
     conversation: str
     number: int
     asked: Annotated[str, Field(max_length=MAX_MESSAGE_LENGTH)]
+    """Message of the user."""
     at: datetime
     state: TurnState = "running"
     outcome: Outcome | None = None
+    """How the turn ended; null while it runs."""
     claims: tuple[RenderedClaim, ...] = ()
+    """Sentences of the answer, each with its figures."""
     figures: tuple[Figure, ...] = ()
     """Figures that claims and tables refer to."""
     exhibits: tuple[Exhibit, ...] = ()
     """Tables that code built from tool results."""
     offers: tuple[Offer, ...] = ()
+    """Actions that the user may ask for next."""
     did: tuple[tuple[str, dict[str, Any]], ...] = ()
     """Tool calls: names and arguments."""
     waits_for: tuple[str, Subject] | None = None
@@ -72,6 +78,7 @@ class Opinion(Frozen):
     ] = ""
     comment: Annotated[str, Field(max_length=2_000)] = ""
     action_taken: Action = "pending"
+    """What the user did about the answer."""
 
 
 class Feedback(Opinion):

@@ -124,12 +124,14 @@ class StrategyWish(Frozen):
 
     base: Base = "new"
     template: Template | None = None
+    """Name of a predefined strategy."""
     saved: Name | None = None
     """Name of a saved strategy."""
     assets: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
     weight_function: WeightFunction | None = None
     estimator: Estimator | None = None
     lookback: Quote | None = None
+    """Sessions that the estimator uses."""
     decay: Quote | None = None
     rebalancing: Rebalancing | None = None
     target_volatility: Quote | None = None
@@ -146,6 +148,7 @@ class StrategyWish(Frozen):
     constant_weight: Quote | None = None
     no_trade_band: Quote | None = None
     transaction_cost: Quote | None = None
+    """Cost of trading, in basis points of the traded amount."""
 
 
 class ScenarioWish(Frozen):
@@ -166,12 +169,14 @@ class Holding(Frozen):
     asset: Name
     weight: Quote | None = None
     amount: Quote | None = None
+    """Money in the holding."""
 
 
 class PortfolioWish(Frozen):
     """Holdings by name; "cash" is a holding too. Without holdings the one this conversation is about."""
 
     holdings: Annotated[tuple[Holding, ...], Field(max_length=21)] = ()
+    """Holdings by name."""
     amount: Quote | None = None
     """Total amount."""
 

@@ -33,6 +33,7 @@ class Figure(Frozen):
     """Fractions are stored as fractions: 0.10 with unit percent reads 10.0%. Basis points are yearly."""
     unit: Unit
     error: float | None = None
+    """Standard error, in the same unit; null where it has no meaning."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     """Currency of a money amount."""
     source: str
@@ -134,7 +135,9 @@ class RenderedClaim(Frozen):
     """A released sentence and the figures behind its numbers."""
 
     section: str
+    """Section of the text that the sentence belongs to."""
     text: str
     figures: tuple[str, ...]
+    """Ids of the figures, in the order of the text."""
     template: str
     """The sentence with references in place of the figures, as the agent wrote it."""

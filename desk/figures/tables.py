@@ -11,7 +11,9 @@ class Exhibit(Frozen):
 
     title: str
     columns: tuple[str, ...]
+    """Headers of the columns."""
     rows: tuple[tuple[str, ...], ...]
+    """Cells by row."""
 
     def ids(self) -> tuple[str, ...]:
         cells = [cell for row in self.rows for cell in row if cell.startswith("{{")]

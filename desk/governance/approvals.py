@@ -26,8 +26,11 @@ class Thresholds(Frozen):
     """Limits above which a job needs approval; None disables a limit."""
 
     evaluations: Annotated[int, Field(ge=0)] | None = 20_000
+    """Most evaluations without approval."""
     dollars: Annotated[float, Field(ge=0.0)] | None = 5.0
+    """Most US dollars without approval."""
     instances: Annotated[int, Field(ge=0)] | None = 0
+    """Most paid instances without approval."""
 
     def exceeded(self, estimate: Estimate) -> tuple[str, ...]:
         """Return the names of the thresholds that `estimate` exceeds."""
@@ -53,6 +56,7 @@ class ApprovalRequest(Frozen):
     request_digest: str = ""
     """Digest of the whole request at that time."""
     instance_type: str = ""
+    """Type of the paid instances; empty for local machines."""
     dollars_per_hour: float | None = None
     """Price of one instance; None without instances or with an unknown price."""
 
@@ -82,9 +86,13 @@ class Ruling(Frozen):
     """Verdict on a request; an edit names the changes and approves the rest."""
 
     verdict: Literal["approved", "edited", "rejected"]
+    """`edited` approves the run with the changes."""
     reason: Annotated[str, Field(max_length=500)] = ""
+    """Stored with the decision; required for a rejection."""
     trials: Annotated[int, Field(ge=10, le=5_000)] | None = None
+    """Trials of the edited run."""
     paths: Annotated[int, Field(ge=100, le=100_000)] | None = None
+    """Paths of each scenario of the edited run."""
 
     @model_validator(mode="after")
     def _fits_its_verdict(self) -> Self:

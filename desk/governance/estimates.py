@@ -15,7 +15,9 @@ class ExpectedTime(Frozen):
     seconds: float
     """Median of the earlier runs, scaled to this search; without enough of them, the estimate alone."""
     low: float
+    """Lower end of the interval, in seconds."""
     high: float
+    """Upper end of the interval, in seconds."""
     runs: int = 0
     """Finished runs on the same machines that the interval is measured from; 0 for the default error."""
     coverage: float | None = None
@@ -46,8 +48,10 @@ class Estimate(Frozen):
     expected_time: ExpectedTime | None = None
     """None in estimates of earlier versions."""
     memory_mb: float
+    """Memory, in megabytes."""
     dollars: float = 0.0
     instances: int = 0
+    """Paid instances."""
 
     def describe(self) -> str:
         instances = f", {plural(self.instances, 'instance')}, {self.dollars:.2f} dollars" if self.instances else ""

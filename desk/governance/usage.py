@@ -15,16 +15,21 @@ class Usage(Frozen):
     """Tokens, dollars and seconds summed over answers; failed calls add only to `retries` and `seconds`."""
 
     answers: int = 0
+    """Answers of models."""
     retries: int = 0
     """Failed calls that were repeated, by the same model or another."""
     input_tokens: int = 0
     """Tokens neither read from nor written to the cache."""
     cached_tokens: int = 0
+    """Input tokens that were read from the provider's cache."""
     written_tokens: int = 0
+    """Input tokens that were written to the provider's cache."""
     output_tokens: int = 0
+    """Tokens of the answers."""
     dollars: float | None = 0.0
     """None if the price of a model is unknown."""
     seconds: float = 0.0
+    """Time of the calls, in seconds."""
 
     @property
     def tokens(self) -> int:
@@ -57,4 +62,5 @@ class AgentUsage(Frozen):
 
     agent: AgentName
     models: tuple[str, ...]
+    """Models that answered, in order of their first answer."""
     usage: Usage

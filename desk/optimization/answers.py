@@ -101,4 +101,5 @@ def _describe_value(value: Any) -> str:
 
 class Explanation(Frozen):
     claims: tuple[RenderedClaim, ...]
+    """Sentences of the explanation, each with its figures."""
     author: str

@@ -12,7 +12,9 @@ class AssetShare(Frozen):
 
     name: str
     average_weight: float
+    """Mean of the daily weights."""
     largest_weight: float
+    """Largest daily weight."""
     excess_return: Annotated[
         float, Field(description="Contribution to the return over cash, after the costs of its own trades")
     ]
@@ -28,7 +30,9 @@ class Attribution(Frozen):
         tuple[AssetShare, ...], Field(description="The assets of the risky leg and, last, a safe leg that is a bond")
     ]
     borrowing_return: float
+    """Contribution of borrowing to the return."""
     borrowing_volatility: float
+    """Contribution of borrowing to the volatility."""
     excess_return: Annotated[float, Field(description="Mean daily return over cash times 252, net of costs")]
     volatility: float
     weights: Annotated[
@@ -45,7 +49,9 @@ class AssetStep(Frozen):
 
     name: str
     today_weight: float
+    """Weight that the winner wants today."""
     current_rule_weight: float
+    """Weight that the current rule wants today."""
     next_trade: Annotated[float, Field(description="Change of the weight of this asset")]
 
 
@@ -53,11 +59,15 @@ class NextStep(Frozen):
     """Today's weight and the next trade, against the current rule."""
 
     as_of: str
+    """Last day of the prices."""
     today_weight: float
+    """Weight of the risky leg that the winner wants today."""
     current_rule_weight: float
+    """Weight that the current rule wants today."""
     next_trade: float
     """Change of the risky weight, as a fraction of wealth."""
     next_rebalancing: str
+    """Next day on which the winner may trade."""
     safe: Annotated[
         AssetStep | None,
         Field(exclude_if=lambda step: step is None, description="The bond, which holds what the risky leg leaves"),

@@ -73,6 +73,7 @@ class Report(Frozen):
     name: str
     """Remote name of the attempt or shard."""
     code: ReportCode
+    """Kind of the report."""
     reason: str = ""
 
     def describe(self) -> str:

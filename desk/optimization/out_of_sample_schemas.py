@@ -13,8 +13,10 @@ class Quantiles(Frozen):
 
     low: Annotated[float, Field(description="5% quantile")]
     lower_quartile: float
+    """Lower quartile."""
     median: float
     upper_quartile: float
+    """Upper quartile."""
     high: Annotated[float, Field(description="95% quantile")]
     below_zero: Annotated[float, Field(description="Share of the paths below 0, in [0, 1]")]
 
@@ -25,6 +27,7 @@ class CrossValidation(Frozen):
     groups: Annotated[int, Field(description="Groups of consecutive days, of one length within a day")]
     test_groups: Annotated[int, Field(description="Groups that each split tests; the choice is made on the others")]
     splits: int
+    """Splits of the days."""
     paths: Annotated[int, Field(description="Whole paths of tested days that the splits make")]
     purge: Annotated[
         int, Field(description="Days left out on both sides of a test, as far as the slowest rule looks back")
@@ -56,6 +59,7 @@ class WalkForward(Frozen):
     last_day: str
     years: Annotated[float, Field(description="Length of the series of all chosen years, 252 days to a year")]
     choices: tuple[Reselection, ...]
+    """Configuration chosen at the end of each year."""
     changes: Annotated[int, Field(description="Choices that differ from the one before")]
     advantage_bps: Annotated[
         Measured,

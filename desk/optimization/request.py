@@ -40,7 +40,9 @@ class Limit(Frozen):
     """A bound on one statistic in a set of scenarios."""
 
     bound: Annotated[float, Field(gt=0.0)]
+    """Largest accepted value of the statistic."""
     scenarios: Annotated[tuple[str, ...], Field(min_length=1)] = ("base_case", HISTORY)
+    """Scenarios in which the limit applies; `history` for the training days."""
     tolerated: Annotated[float, Field(ge=0.0, le=1.0, description="Breach probability; drawdown only")] = 0.20
 
 
@@ -98,6 +100,7 @@ class OptimizationRequest(Frozen):
     """A request for a dynamic asset allocation."""
 
     name: Annotated[str, Field(min_length=1, max_length=120)] = "New strategy"
+    """Name of the run, for people."""
     universe: Annotated[str, Field(min_length=1, max_length=400)] = "sp500"
     prices_file: str | None = None
     """File of prices used instead of the bundled ones; its content, not its path, enters the result."""
@@ -117,6 +120,7 @@ class OptimizationRequest(Frozen):
         json_schema_extra={"default": DEFAULT_GOAL},
     )
     scenarios: Annotated[tuple[Scenario, ...], Field(min_length=1, max_length=20)] = BUILT_IN
+    """Worlds in which every configuration is evaluated."""
     worlds: Annotated[
         Worlds | None,
         Field(
@@ -134,6 +138,7 @@ class OptimizationRequest(Frozen):
         ),
     ] = None
     trials: Annotated[int, Field(ge=10, le=5_000)] = 100
+    """Most configurations that the search tries."""
     stopping: Literal["converged", "budget"] = "converged"
     """`converged` also stops when the best objective gains less than 2 basis points over 20 trials."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1

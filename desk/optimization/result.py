@@ -52,6 +52,7 @@ class Benefit(Frozen):
     drawdown_points: Measured
     """Mean drawdown of the benchmark minus the winner's, percentage points; positive is better."""
     benchmark_weight: float
+    """Weight of the benchmark."""
     timing_bps: Measured
     """Benefit when the constant weight is matched in every scenario separately: the part earned by timing.
 
@@ -64,8 +65,10 @@ class WorldStatistics(Frozen):
 
     scenario: str
     mean: float
+    """Annual mean return."""
     volatility: float
     sharpe: float
+    """Annual Sharpe ratio over cash."""
     worst_day: float
     """Median over paths of the lowest return of a day within the horizon."""
     worst_month: float
@@ -86,7 +89,9 @@ class ScenarioOutcome(Frozen):
     best_utility: float
     """Best utility of any trial."""
     retention: float | None
+    """Winner's utility over the best utility of any trial; null where that is not positive."""
     regret_bps: float
+    """Best utility of any trial minus the winner's, in basis points a year."""
 
 
 class Finalist(Frozen):
@@ -100,12 +105,16 @@ class Finalist(Frozen):
     indistinguishable: bool
     """Within two paired errors of the best."""
     plateau_median: float
+    """Median objective of the neighbouring configurations."""
     plateau_neighbours: int
+    """Number of neighbouring configurations."""
     plateau_passed: bool
+    """Whether the neighbours do nearly as well."""
     offsets_bps: tuple[float, float] | None
     """Range of the training utility over the rebalancing day, minus its own; None for a daily rule."""
     feasible: bool
     breaches: tuple[LimitName, ...] = ()
+    """Limits that it breaks."""
 
 
 class Benchmark(Frozen):
@@ -138,6 +147,7 @@ class Case(Frozen):
     winner: str
     """Digest of the best finalist under the assumption."""
     same_winner: bool
+    """Whether the winner is the best finalist under the assumption too."""
     benefit_bps: Measured
     """Benefit of the winner."""
 
@@ -146,12 +156,16 @@ class LimitCheck(Frozen):
     """One limit in one scenario."""
 
     limit: LimitName
+    """Name of the limit."""
     scenario: str
     statistic: float
     """Breach probability for the drawdown, otherwise the statistic itself."""
     allowed: float
+    """Largest accepted value of `statistic`."""
     bound: float
+    """Bound of the request."""
     passed: bool
+    """Whether the winner meets the limit."""
     binds: bool
     """Whether it excluded at least one trial."""
 
@@ -160,6 +174,7 @@ class Luck(Frozen):
     """How much of the winner's advantage luck explains (method, section 5)."""
 
     trials: int
+    """Trials of this run."""
     ledger_trials: int
     """All trials of the owner on the same data, this run included."""
     observations: int
@@ -174,7 +189,9 @@ class Luck(Frozen):
     active_t: Added = None
     """Utility of the winner over its own benchmark, the constant weight of its volatility, over its bootstrap error."""
     active_utility_bps: Added = None
+    """Utility of the winner over its own benchmark, in basis points a year."""
     active_error_bps: Added = None
+    """Its bootstrap error, in basis points a year."""
     mean_block: AddedCount = None
     """Mean block of the bootstrap, in sessions."""
     own_benchmarks: AddedCount = None
@@ -190,22 +207,29 @@ class Luck(Frozen):
     deflated_sharpe: float
     """Probability; raw, so a long-only strategy passes for the equity premium alone."""
     active_sharpe: float
+    """Annual Sharpe ratio of the winner minus the volatility-matched constant weight."""
     active_deflated_sharpe: float
     """Deflated Sharpe ratio of the winner minus the volatility-matched constant weight; the verdict uses this one."""
     overfitting: float
     """Probability of backtest overfitting, by the run's own selection rule."""
     overfitting_low: float
+    """Lower end of the interval of `overfitting`."""
     overfitting_high: float
+    """Upper end of the interval of `overfitting`."""
     overfitting_sharpe: float
     """The classical version, which selects by the Sharpe ratio."""
     dropped_rows: int
+    """Days left out, so that the splits have equal lengths."""
     logits: tuple[tuple[float, int], ...]
     """Histogram: (left edge, count)."""
     spa_p: float
     """Hansen's consistent p-value against the volatility-matched constant weight."""
     minimum_track_record_years: float | None
+    """Years of data after which the Sharpe ratio would be significant; null if never."""
     effective_trials: float
+    """Number of independent trials that are worth the correlated ones."""
     validate_advantage_bps: float
+    """Advantage over the benchmark on the validation days, in basis points a year."""
 
 
 class Verdict(Frozen):
@@ -216,7 +240,9 @@ class Verdict(Frozen):
     """What to do, in a sentence; empty in results of earlier versions."""
     headline: str
     reason: str
+    """Why, in a sentence."""
     binding_limit: LimitName | None = None
+    """The limit that no trial meets, if that is the reason."""
 
 
 COLOURS = {
@@ -234,6 +260,7 @@ class Fact(Frozen):
     name: str
     label: str
     value: float | None
+    """Value of the winner; null if it cannot be computed."""
     unit: Literal["fraction", "bps", "points", "days", "ratio", "years", "weight"]
     benchmark: float | None = None
 
@@ -241,18 +268,27 @@ class Fact(Frozen):
 class Year(Frozen):
     year: int
     winner: float
+    """Return of the winner, a fraction."""
     benchmark: float
+    """Return of the benchmark, a fraction."""
     asset: float
+    """Return of the risky leg held alone, a fraction."""
     partial: bool
+    """Whether the data do not cover the whole year."""
 
 
 class Crisis(Frozen):
     name: str
     start: str
+    """First day."""
     end: str
+    """Last day."""
     winner: float
+    """Return of the winner, a fraction."""
     benchmark: float
+    """Return of the benchmark, a fraction."""
     asset: float
+    """Return of the risky leg held alone, a fraction."""
 
 
 class Plotted(Frozen):
@@ -275,22 +311,28 @@ class LedgerReference(Frozen):
     address: str
     """SHA-256 of the stored list: see `desk.optimization.repositories.ledger.load_ledger`."""
     configurations: int
+    """Number of configurations."""
 
 
 class Manifest(Frozen):
     """Everything that reproduces a result."""
 
     schema_version: int = SCHEMA
+    """Version of the result's format."""
     request: StoredRequest
     data_digest: str
     rates_digest: str
+    """SHA-256 of the cash rates."""
     data_source: str
+    """Source of the prices, for people."""
     first_day: str
     train_end: str
     validate_end: str
+    """Last validation day; later days are the locked holdout."""
     last_day: str
     code_version: str
     decisions: tuple[Decision, ...]
+    """Decisions of the agents, which replace the models in a reproduction."""
     ledger: LedgerReference | None = Field(default=None, exclude_if=lambda ledger: ledger is None)
     """None if nothing else was tried before, and in results of earlier versions."""
 
@@ -300,14 +342,21 @@ class Counts(Frozen):
 
     trials: int
     screened: int
+    """Trials that were dropped after few paths."""
     scenarios: int
+    """Number of scenarios."""
     paths: int
+    """Paths of each scenario."""
     years: int
+    """Years of each path."""
     evaluations: int
     """Configs times scenarios, on all paths."""
     path_days: int
+    """Simulated days of all evaluations."""
     stopped: Literal["budget", "converged", "exhausted", "agent"]
+    """Why the search ended."""
     plans: int
+    """Plans of the optimizer agent."""
 
 
 class OptimizationResult(Frozen):
@@ -324,10 +373,15 @@ class OptimizationResult(Frozen):
     """Absent from older results, which keep their digests."""
     scenarios: tuple[ScenarioOutcome, ...]
     finalists: tuple[Finalist, ...]
+    """Shortlisted configurations, the best first."""
     benchmarks: tuple[Benchmark, ...]
+    """Rules that the winner is compared with."""
     premium: tuple[Case, ...]
+    """The benefit under other relations of premium and volatility."""
     depends_on_premium: bool | None
+    """Whether another relation of premium and volatility would change the winner."""
     parameter_error: tuple[Case, ...]
+    """The benefit if expected return and volatility turn out otherwise."""
     probabilities: tuple[Case, ...]
     """Under equal and under the analyst's probabilities, and in the cycle scenario."""
     costs: tuple[Case, ...]
@@ -336,16 +390,22 @@ class OptimizationResult(Frozen):
     attribution: Annotated[Attribution | None, Field(exclude_if=lambda value: value is None)] = None
     """The winner by asset; absent for one asset and cash, and from older results."""
     limits: tuple[LimitCheck, ...]
+    """Each limit in each of its scenarios."""
     facts: tuple[Fact, ...]
+    """Named numbers of the report."""
     years: tuple[Year, ...]
+    """Returns by calendar year."""
     crises: tuple[Crisis, ...]
+    """Returns in past crises."""
     luck: Luck | None
     out_of_sample: Annotated[OutOfSample | None, Field(exclude_if=lambda value: value is None)] = None
     """Absent from results without a winner and from older ones, which keep their digests."""
     importance: dict[str, float]
+    """Share of the objective's variance that each parameter explains."""
     parameter_effects: Annotated[ParameterEffects | None, Field(exclude_if=lambda value: value is None)] = None
     """Absent from older results, which keep their digests."""
     trials: tuple[Plotted, ...]
+    """All trials, by number."""
     caveats: tuple[str, ...]
     history_series: str | None
     """Content address of float64 (7, T).
@@ -354,6 +414,7 @@ class OptimizationResult(Frozen):
     """
     figures: tuple[Figure, ...]
     explanation: Explanation | None = None
+    """What the explainer says of the result; null if it abstained."""
     usage: tuple[AgentUsage, ...] = ()
     """Usage of each agent; excluded from the digest."""
 

@@ -10,6 +10,7 @@ class Moment(Frozen):
     implied: float | None
     """Closed-form value of the scenario; None if there is none."""
     simulated: float
+    """Value in the simulated paths."""
     error: float
     """Standard error."""
     passed: bool | None
@@ -19,11 +20,14 @@ class Moment(Frozen):
 class ScenarioCheck(Frozen):
     scenario: str
     engine: str
+    """Engine of the scenario."""
     model: str
     """Digest of the fitted model, which determines every path together with its number."""
     paths: int
     days: int
+    """Days of each path."""
     moments: tuple[Moment, ...]
+    """Statistics of the paths beside those that the scenario implies."""
     drawdowns: dict[str, float]
     """Quantiles of the maximum drawdown."""
 

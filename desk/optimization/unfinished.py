@@ -19,16 +19,21 @@ class FunctionTrials(Frozen):
     weight_function: WeightFunction
     trials: int
     screened: int
+    """Trials that were dropped after few paths."""
     within_limits: int
+    """Trials that meet all limits."""
     lowest: float | None
+    """Lowest objective."""
     median: float | None
     highest: float | None
+    """Highest objective."""
 
 
 class PartialResult(Frozen):
     """Partial result of a cancelled or failed job, without benchmark, test for luck or winner."""
 
     complete: Literal[False] = False
+    """False, to distinguish it from a result."""
     job: str
     state: Literal["cancelled", "failed", "expired"]
     partial: tuple[str, ...] = Field(description="Reasons why the result is partial")
@@ -37,8 +42,10 @@ class PartialResult(Frozen):
     code_version: str
     trials: int
     screened: int
+    """Trials that were dropped after few paths."""
     wanted: int = Field(description="Requested trials")
     tried: tuple[FunctionTrials, ...]
+    """Trials by weight function."""
 
 
 def trials_by_function(trials: Sequence[Trial], plotted: Sequence[Plotted]) -> tuple[FunctionTrials, ...]:

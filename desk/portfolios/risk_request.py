@@ -37,6 +37,7 @@ class RiskRequest(Frozen):
         float | None, Field(strict=True, gt=0.0, le=1e15, description="Worth of the portfolio; losses in money follow")
     ] = None
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
+    """Currency of `amount`."""
     stress: StressRequest = StressRequest()
 
     @model_validator(mode="after")

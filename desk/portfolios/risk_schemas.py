@@ -20,6 +20,7 @@ class Component(Frozen):
     asset: str
     weight: float
     volatility: float
+    """Contribution to the volatility of one session."""
     shortfall: float
     """Contribution to the historical expected shortfall at 95%."""
 
@@ -28,10 +29,14 @@ class Tail(Frozen):
     """Tail losses as positive fractions; None with a reason if the method does not apply."""
 
     method: str
+    """How the loss was estimated."""
     horizon: int
+    """Sessions of the horizon."""
     level: float
     value_at_risk: float | None
+    """Loss that is exceeded with the probability 1 - `level`."""
     expected_shortfall: float | None
+    """Mean loss beyond the value at risk."""
     reason: str | None
 
 
@@ -51,7 +56,9 @@ class Backtest(Frozen):
     level: float
     observations: int
     exceedances: int
+    """Sessions with a larger loss than the value at risk."""
     expected: float
+    """Exceedances that the level implies."""
     right_share: float
     """p-value of Kupiec's test."""
     independent: float
@@ -64,8 +71,11 @@ class PortfolioRisk(Frozen):
     first_day: str
     last_day: str
     components: tuple[Component, ...]
+    """Holdings with their contributions to risk."""
     tails: tuple[Tail, ...]
+    """Value at risk and expected shortfall by method, horizon and level."""
     episodes: tuple[Episode, ...]
+    """Losses in past crises."""
     backtests: tuple[Backtest, ...]
     """Empty for fewer than 500 sessions."""
     concentrated: bool

@@ -84,6 +84,7 @@ class Cash(Camel):
 
     weight: Annotated[Number | None, Field(description="Fraction of wealth; counts in the sum of weights")] = None
     amount: Number | None = None
+    """Money in `currency`."""
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["USD"])] = "USD"
 
     @model_validator(mode="after")
@@ -98,10 +99,12 @@ class PortfolioContent(Camel):
 
     name: Name
     description: Text = ""
+    """What the portfolio is for."""
     assets: Weights = Field(default_factory=dict[str, float], description=_ASSETS, examples=[_EXAMPLE["assets"]])
     holdings: Weights = Field(default_factory=dict[str, float], description=_HOLDINGS, examples=[{"AAPL": 120}])
     cash: Cash | None = None
     notes: Notes = ""
+    """Free text."""
     tags: Tags = ()
 
 
@@ -123,10 +126,12 @@ class PortfolioPatch(Camel):
 
     name: Name = ""
     description: Text = ""
+    """What the portfolio is for."""
     assets: Weights = Field(default_factory=dict[str, float], description=_ASSETS)
     holdings: Weights = Field(default_factory=dict[str, float], description=_HOLDINGS)
     cash: Annotated[Cash | None, Field(description="null removes it")] = None
     notes: Notes = ""
+    """Free text."""
     tags: Tags = ()
     normalize: Annotated[bool, Field(strict=True), _NORMALIZE] = False
 
@@ -148,15 +153,18 @@ class Portfolio(Camel):
     id: str = Field(examples=["p-1f0c9c2be5b74d0d8f4a"])
     name: str
     description: str
+    """What the portfolio is for."""
     assets: dict[str, float] = Field(description="Weights by ticker; empty if only units are given")
     holdings: dict[str, float] = Field(description="Units by ticker")
     cash: Cash | None
     notes: str
+    """Free text."""
     tags: tuple[str, ...]
     version: int = Field(description="Incremented by each change; the ETag contains it")
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None
+    """Time of deletion; null unless it is deleted."""
     restorable_until: datetime | None = Field(
         default=None, description="Time after which a deleted portfolio cannot be restored"
     )

@@ -34,6 +34,7 @@ class ReverseStress(Frozen):
 
     loss: float
     sessions: int
+    """Sessions within which the loss occurs."""
     moves: tuple[HoldingMove, ...] = ()
     """Of the risky holdings; cash does not move."""
     distance: float | None = None
@@ -45,7 +46,9 @@ class ReverseStress(Frozen):
 
 class FactorLoss(Frozen):
     factor: str
+    """Index or asset that moves."""
     move: float
+    """Its return, a fraction."""
     loss: float
     """Part of the loss; negative for a gain."""
 
@@ -61,4 +64,6 @@ class FactorStress(Frozen):
 
     loss: float
     factors: tuple[FactorLoss, ...]
+    """Parts of the loss by factor."""
     holdings: tuple[HoldingLoss, ...]
+    """Parts of the loss by risky holding."""

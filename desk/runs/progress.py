@@ -37,6 +37,7 @@ class Progress(Frozen):
     agents: tuple[AgentName, ...] = ()
     """Agents at work."""
     last_error: str | None = None
+    """The last error of a model or a remote job that did not end the run."""
 
 
 class ProgressTracker:

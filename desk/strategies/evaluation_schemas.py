@@ -31,14 +31,18 @@ class YearlyReturn(Frozen):
 
     year: int
     strategy: float
+    """Return of the strategy, a fraction."""
     sixty_forty_cash: float
+    """Return of 60% in the risky leg and 40% in cash, a fraction."""
     equity: float
+    """Return of the risky leg held alone, a fraction."""
 
 
 class RuleEvaluation(Frozen):
     """Evaluation of one rule on history and in the scenario."""
 
     subject: Subject
+    """Which of the compared rules it is."""
     config: StrategyConfig
     history: Evaluation
     simulated: Evaluation | None = Field(
@@ -56,10 +60,13 @@ class QuickEvaluation(Frozen):
     first_day: str
     last_day: str
     held: tuple[RuleEvaluation, ...]
+    """The strategy and the rules that it is compared with."""
     curve: tuple[CurvePoint, ...]
     """Weight in a calm, rising market without losses; one point if volatility has no effect."""
     years: tuple[YearlyReturn, ...]
+    """Returns by calendar year."""
     warnings: tuple[Caution, ...]
+    """Codes of the cautions."""
     caveats: tuple[str, ...]
     figures: tuple[Figure, ...]
 
@@ -68,7 +75,9 @@ class Window(Frozen):
     """Days to evaluate; None leaves that end open."""
 
     first_day: date | None = None
+    """First day; null for the first of the data."""
     last_day: date | None = None
+    """Last day; null for the last that is not locked."""
 
     @model_validator(mode="after")
     def _is_ordered(self) -> Self:
@@ -130,6 +139,7 @@ class Lines(Frozen):
 
     dates: tuple[date, ...]
     wealth: dict[Subject, tuple[float, ...]]
+    """Wealth by rule, starting at 1."""
     drawdown: dict[Subject, tuple[float, ...]]
     """Drawdown from the highest wealth so far, a positive fraction."""
     weight: tuple[float, ...]
@@ -146,14 +156,18 @@ class Today(Frozen):
     """State after the last close; uses the latest prices, including locked days, but evaluates nothing on them."""
 
     as_of: date
+    """Last day of the prices."""
     weight: float
+    """Weight of the risky leg that the strategy wants now."""
     volatility: float
     """Yearly volatility of the risky asset over the latest weeks."""
 
 
 class CautionMessage(Frozen):
     code: Caution
+    """Kind of the caution."""
     message: str
+    """The caution, for people."""
 
 
 class DetailedEvaluation(QuickEvaluation):

@@ -85,9 +85,11 @@ class HeldOut(Frozen):
     """Errors of predictions on trials that the model was not fitted to."""
 
     trials: int
+    """Number of held-out trials."""
     rmse_bps: Annotated[float, Field(description="Root of the mean squared error; 10,000 is 1")]
     naive_bps: Annotated[float, Field(description="The same error when predicting the mean of the other trials")]
     r_squared: float
+    """Share of the variance that the predictions explain."""
     coverage: Annotated[float, Field(ge=0.0, le=1.0, description="Share within the 95% interval before widening")]
     widened: Annotated[float, Field(ge=1.0, description="Factor on every interval, above 1 if coverage was too low")]
 
@@ -122,8 +124,10 @@ class Surrogate(Frozen):
 
 class PredictedValue(Frozen):
     target: Target
+    """Metric that is predicted."""
     value: float
     low: float
+    """Lower end of the 95% interval."""
     high: Annotated[
         float, Field(description="With `low`, a 95% interval of the value that an evaluation would compute")
     ]
@@ -134,18 +138,23 @@ class PredictionBase(Frozen):
     """A surrogate's prediction of an evaluation; nothing in it is simulated."""
 
     label: Literal["predicted"] = "predicted"
+    """`predicted`: nothing was simulated."""
     config: StrategyConfig
     digest: str
     tried: Annotated[bool, Field(description="Whether it is one of the trials, so that its evaluation is stored")]
     problem: str
+    """Digest of the problem that the model was fitted on."""
     trials: int
+    """Trials that the model was fitted on."""
     values: tuple[PredictedValue, ...]
+    """One entry per metric."""
 
 
 class Predicted(PredictionBase):
     """A prediction by a registered version."""
 
     version: int
+    """Version of the registered model."""
 
 
 class PredictedFromFile(PredictionBase):

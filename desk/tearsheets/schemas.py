@@ -128,7 +128,9 @@ class StatisticRow(Frozen):
     label: str
     unit: StatisticUnit
     group: Group
+    """Group of the table."""
     headline: bool
+    """Whether it stands above the fold."""
     value: float | None = Field(description="Null where the series is too short, or would be divided by nothing")
     benchmark: float | None = Field(description="The same of the benchmark; null without one")
     definition: str
@@ -138,8 +140,10 @@ class FallRow(Frozen):
     """A drawdown: depth as a positive fraction, its dates, and its length in calendar days."""
 
     depth: float
+    """Depth, a positive fraction."""
     peak: date | None = Field(description="Null where the first value of the series is the peak")
     trough: date
+    """Day of the lowest wealth."""
     recovery: date | None = Field(description="Null while the peak is not regained")
     days: int = Field(description="Calendar days from the peak to the recovery, or to the last day")
 
@@ -147,6 +151,7 @@ class FallRow(Frozen):
 class YearRow(Frozen):
     year: int
     value: float
+    """Return, a fraction."""
     benchmark: float | None
     partial: bool = Field(description="Whether the series covers a part of the year only")
 
@@ -154,7 +159,9 @@ class YearRow(Frozen):
 class MonthRow(Frozen):
     year: int
     month: int
+    """Month, 1 to 12."""
     value: float
+    """Return, a fraction."""
 
 
 class CrisisRow(Frozen):
@@ -164,6 +171,7 @@ class CrisisRow(Frozen):
     first: date
     last: date
     value: float
+    """Return, a fraction."""
     benchmark: float | None
 
 
@@ -171,7 +179,9 @@ class Distribution(Frozen):
     """Histogram of the returns of a period: `counts[i]` lie in [edges[i], edges[i + 1])."""
 
     edges: tuple[float, ...]
+    """Edges of the bins."""
     counts: tuple[int, ...]
+    """Number of returns in each bin."""
 
 
 class TearsheetSeries(Frozen):
@@ -179,14 +189,22 @@ class TearsheetSeries(Frozen):
 
     dates: tuple[date, ...]
     returns: tuple[float, ...]
+    """Return of each period."""
     benchmark_returns: tuple[float, ...] | None
+    """The same of the benchmark; null without one."""
     wealth: tuple[float, ...]
+    """Wealth at the end of each period."""
     benchmark_wealth: tuple[float, ...] | None
+    """The same of the benchmark; null without one."""
     drawdown: tuple[float, ...]
+    """Fall from the highest wealth so far."""
     benchmark_drawdown: tuple[float, ...] | None
+    """The same of the benchmark; null without one."""
     rolling_volatility: Optionals = Field(description="Annual; null before the first full window")
     rolling_sharpe: Optionals
+    """Annual Sharpe ratio of the last year; null before a year has passed."""
     rolling_beta: Optionals | None
+    """Beta of the last year; null without a benchmark."""
 
     def columns(self) -> dict[str, tuple[float | None, ...]]:
         """The columns that exist, by name, without the dates."""
@@ -203,6 +221,7 @@ class TearsheetDocument(Frozen):
 
     title: str
     subject: Subject
+    """Kind of the subject."""
     source: str
     benchmark: str | None = Field(description="Name of the benchmark; null without one")
     cash: str = Field(description="The riskless rate that excess returns are above")
@@ -210,13 +229,18 @@ class TearsheetDocument(Frozen):
     last_day: date
     periods: int
     frequency: str
+    """Frequency of the returns."""
     window: int = Field(description="Periods of the rolling statistics")
     train_end: date | None = Field(description="Last day that a search was fitted on; null where there is none")
     statistics: tuple[StatisticRow, ...]
+    """Statistics with their definitions."""
     falls: tuple[FallRow, ...] = Field(description="The five deepest drawdowns, the deepest first")
     years: tuple[YearRow, ...]
+    """Returns by calendar year."""
     months: tuple[MonthRow, ...]
+    """Returns by month."""
     crises: tuple[CrisisRow, ...]
+    """Returns in past crises."""
     distribution: Distribution
     series: TearsheetSeries
     caveats: tuple[str, ...]

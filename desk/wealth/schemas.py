@@ -41,6 +41,7 @@ class Terms(Camel):
     """Cash flows, costs and the simulated world."""
 
     initial_investment: Annotated[float, Field(gt=0.0, le=1e12)] = 10_000.0
+    """Money at the start."""
     num_simulations: Annotated[int, Field(ge=2, le=200_000, description="Paths")] = 1_000
     num_periods: Annotated[int, Field(ge=1, le=15_120, description="Sessions of each path; a year has 252")] = 252
     engine: Annotated[
@@ -56,6 +57,7 @@ class Terms(Camel):
         int | None, Field(ge=20, le=60, description="Mean sessions of a block in the two bootstraps; 40 by default")
     ] = None
     correlations: Correlations | None = None
+    """Correlations by pair that replace those of the history."""
     repair_correlations: RepairCorrelations = False
     seed: Annotated[int, Field(ge=0, lt=2**32, description="The same request gives the same numbers")] = 1
     rebalancing: Annotated[Rebalancing, Field(description="How often the weights are restored")] = "monthly"
@@ -196,10 +198,13 @@ class Parameters(Terms):
 
     weights: dict[str, float]
     cash_weight: float
+    """Fraction of wealth in cash."""
     cash_rate: float
+    """Annual rate of cash, a fraction."""
     expected_returns: dict[str, float]
     """Annual means of simple daily returns of the paths; `volatilities` has their volatilities."""
     volatilities: dict[str, float]
+    """Annual volatilities by asset."""
     correlation_repair: CorrelationRepair | None = None
     """Change of the correlations that were set; null if the matrix needed none."""
     observations: int
@@ -211,29 +216,43 @@ class Parameters(Terms):
 
 class StandardErrors(Camel):
     mean_final_value: float
+    """Standard error of the mean."""
     median_final_value: float
+    """Standard error of the median."""
     percentiles: dict[str, float]
+    """Standard error of each percentile."""
 
 
 class Statistics(Camel):
     """Statistics of final wealth in nominal money."""
 
     mean_final_value: float
+    """Mean."""
     median_final_value: float
+    """Median."""
     min_final_value: float
+    """Lowest of the paths."""
     max_final_value: float
+    """Highest of the paths."""
     standard_deviation: float
+    """Standard deviation."""
     percentiles: dict[str, float]
+    """Final wealth by percentile."""
     standard_errors: StandardErrors
+    """Monte Carlo errors."""
 
 
 class Bands(Camel):
     """Wealth by date: monthly up to twenty years, less often beyond, always with the last date."""
 
     periods: tuple[int, ...]
+    """Sessions since the start."""
     years: tuple[float, ...]
+    """Years since the start."""
     mean: tuple[float, ...]
+    """Mean wealth."""
     percentiles: dict[str, tuple[float, ...]]
+    """Wealth by percentile, each as long as `periods`."""
     price_level: tuple[float, ...]
     """Divide wealth by it for today's money."""
     probability_of_ruin: tuple[float, ...]
@@ -259,32 +278,46 @@ class Extremes(Camel):
     mean: float
     median: float
     max: float
+    """Largest of the paths."""
 
 
 class ExtremesErrors(Camel):
     """Standard errors of `Extremes`; a maximum has none."""
 
     mean: float
+    """Standard error of the mean."""
     median: float
+    """Standard error of the median."""
 
 
 class Tails(Camel):
     """Losses by level; negative if the tail gains."""
 
     value_at_risk: dict[str, float]
+    """Loss of money that is exceeded with the probability 1 - level."""
     expected_shortfall: dict[str, float]
+    """Mean loss of money beyond the value at risk."""
     value_at_risk_fraction: dict[str, float]
+    """The value at risk as a fraction of the money paid in."""
     expected_shortfall_fraction: dict[str, float]
+    """The expected shortfall as a fraction of the money paid in."""
 
 
 class AnalysisErrors(Tails):
     probability_of_loss: float
+    """Standard error of the probability of a loss."""
     probability_of_gain: float
+    """Standard error of the probability of a gain."""
     probability_of_ruin: float
+    """Standard error of the probability of ruin."""
     probability_of_goal: float | None
+    """Standard error of the probability of the goal; null without a goal."""
     expected_return: float
+    """Standard error of the expected return."""
     expected_risk: float
+    """Standard error of the expected risk."""
     annualized_return: float | None
+    """Standard error of the annual return; null where it is not defined."""
     max_drawdown: ExtremesErrors
 
 
@@ -292,13 +325,19 @@ class AnalysisResult(Tails):
     """Statistics over the whole horizon, as fractions of the money paid in unless stated otherwise."""
 
     horizon_periods: int
+    """Sessions of the horizon."""
     paid_in: float
+    """Money paid in over the horizon."""
     probability_of_loss: Probability
+    """Probability that final wealth is below the money paid in."""
     probability_of_gain: Probability
     """Probability of no loss."""
     probability_of_ruin: Probability
+    """Probability that wealth falls to the level of ruin."""
     probability_of_goal: Probability | None
+    """Probability that final wealth reaches the goal; null without a goal."""
     expected_return: float
+    """Mean gain."""
     expected_risk: float
     """Standard deviation of the return over the horizon."""
     annualized_return: float | None
@@ -306,6 +345,7 @@ class AnalysisResult(Tails):
     max_drawdown: Extremes
     """Largest drawdown as a positive fraction, without contributions and withdrawals."""
     standard_errors: AnalysisErrors
+    """Monte Carlo errors."""
 
 
 class SummaryResult(Camel):
@@ -323,9 +363,11 @@ class SimulationSummary(Camel):
     portfolio_id: str | None
     parameters: Parameters
     result: SummaryResult
+    """Statistics of final wealth."""
     caveats: tuple[str, ...]
     created_at: datetime
     expires_at: datetime
+    """Time after which the simulation is deleted."""
 
 
 class Simulation(SimulationSummary):

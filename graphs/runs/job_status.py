@@ -26,6 +26,7 @@ class JobSummary(Frozen):
     name: str
     trials: int = Field(description="Requested trials")
     state: RunState
+    """`waiting`: a decision is pending; `rejected` and `completed` are final."""
     created_at: datetime
     updated_at: datetime
     cancelling: bool = Field(description="Cancellation was requested and takes effect within seconds")
@@ -42,6 +43,7 @@ class JobSummary(Frozen):
         default=None, description="Verdict, benefit and winner; null before the end and for jobs of earlier versions"
     )
     links: dict[str, str]
+    """Paths of the job's resources."""
 
 
 class Job(JobSummary):

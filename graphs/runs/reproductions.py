@@ -17,12 +17,15 @@ class Reproduction(Frozen):
     job: str
     state: Literal["queued", "running", "done", "failed"]
     asked_at: datetime
+    """Time of the request."""
     ended_at: datetime | None = None
+    """Time of the end; null before."""
     stored_digest: str = Field(description="Digest of the stored result")
     reproduced_digest: str | None = Field(default=None, description="Digest of the reproduced result")
     same: bool | None = Field(default=None, description="Whether the two are equal; null until it has ended")
     same_code: bool | None = Field(default=None, description="Whether the numeric core has the run's version")
     error: str | None = None
+    """Why it failed; null otherwise."""
 
 
 async def reproductions(store: Store, owner: str, run_id: str) -> list[Reproduction]:

@@ -8,3 +8,4 @@ class Measured(Frozen):
 
     value: float
     error: float | None = None
+    """Standard error; null where it has no meaning."""

@@ -94,9 +94,11 @@ class SearchSpace(Grids):
     weight_functions: Annotated[tuple[WeightFunction, ...], Field(min_length=1)] = tuple(
         name for name, row in FAMILY.items() if row.searched
     )
+    """Rules that set the weight of the risky leg."""
     estimators: Annotated[tuple[Estimator, ...], Field(min_length=1)] = tuple(
         name for name, row in ESTIMATORS.items() if row.searched
     )
+    """Estimators of the volatility."""
     lookback_days: Annotated[tuple[Lookback, ...], Field(min_length=1)] = (10, 15, 21, 31, 42, 63, 84, 126, 189, 252)
     decay: Annotated[tuple[Decay, ...], Field(min_length=1)] = (0.90, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99)
     rebalancing: Annotated[tuple[Rebalancing, ...], Field(min_length=1)] = tuple(REBALANCING)

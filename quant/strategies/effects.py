@@ -11,7 +11,9 @@ class Interaction(Frozen):
     """How much of the objective two parameters explain together beyond what each explains alone."""
 
     first: str
+    """Name of a parameter."""
     second: str
+    """Name of another parameter."""
     share: Annotated[float, Field(ge=0.0, le=1.0, description="Of the objective's variance over the configurations")]
 
 
@@ -20,6 +22,7 @@ class DependencePoint(Frozen):
 
     value: str | float
     objective: float
+    """Expected objective."""
     low: Annotated[float, Field(description="10% quantile over the trees")]
     high: Annotated[float, Field(description="90% quantile over the trees")]
 
@@ -28,6 +31,7 @@ class PartialDependence(Frozen):
     """The objective expected over the values of one parameter."""
 
     parameter: str
+    """Name of the parameter."""
     points: Annotated[
         tuple[DependencePoint, ...],
         Field(description="Numbers ascend; other values are in the order in which the search first tried them"),

@@ -15,7 +15,9 @@ class Trial(Frozen):
     number: Annotated[int, Field(ge=0)]
     """Order of proposal in the run, from 0."""
     round: Annotated[int, Field(ge=0)]
+    """Round of the search, from 0."""
     origin: Literal["sobol", "sampler", "candidate", "refill"]
+    """How the configuration was proposed."""
     config: StrategyConfig
     digest: str
     screened: bool

@@ -54,15 +54,19 @@ class Scenario(Frozen):
 
     name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
     engine: Engine = "heston"
+    """Model of the paths."""
     mu: Annotated[float, Field(ge=-0.5, le=0.5)]
     sigma: Annotated[float, Field(ge=0.01, le=1.0)]
     cash_rate: Annotated[float, Field(ge=-0.05, le=0.25)]
+    """Annual rate of cash, a fraction."""
     bond_correlation: Annotated[
         float, Field(ge=-1.0, le=1.0, description="Equity-bond returns; no effect with a cash leg")
     ] = 0.0
     probability: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    """Weight in the objective; the weights of all scenarios are rescaled to the sum 1."""
     premium_power: Annotated[Literal[0, 1, 2], Field(description="p of: premium proportional to volatility ** p")] = 1
     years: Annotated[int, Field(ge=1, le=30)] = 5
+    """Years of each path."""
     paths: Annotated[int, Field(ge=100, le=100_000)] = 1_000
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     mean_reversion: Annotated[float, Field(gt=0.0, le=20.0, description="Heston's and Bates's kappa")] = 3.0

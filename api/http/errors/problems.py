@@ -54,19 +54,24 @@ CODES: dict[int, Code] = {
 class Detail(BaseModel):
     field: str = Field(description="Path of the value, such as body.assets.AAPL", examples=["body.name"])
     message: str = Field(examples=["it is missing"])
+    """What is wrong with the value."""
     allowed: str | None = Field(default=None, examples=["text of 1 to 120 characters"])
+    """What is accepted instead."""
 
 
 class Error(BaseModel):
     code: Code
+    """Class of the error; each belongs to one HTTP status."""
     message: str
     details: list[Detail] = []
+    """One entry per wrong field; empty for other errors."""
 
 
 class ErrorEnvelope(BaseModel):
     """Every error of the service has this form."""
 
     error: Error
+    """The error."""
 
 
 class Problem(Exception):

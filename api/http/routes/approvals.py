@@ -12,7 +12,10 @@ from desk.governance.approval_requests import REQUIRED_PERMISSION, Question, loa
 from desk.governance.approvals import Ruling
 from graphs.conversations.approval_requests import decide_question
 
-QuestionId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=["3f6c0e8a5f0e4a0f9a5d8c1b2e7f4a6d"])]
+QuestionId = Annotated[
+    str,
+    Path(pattern=r"^[0-9a-f]{32}$", description="The id of a question", examples=["3f6c0e8a5f0e4a0f9a5d8c1b2e7f4a6d"]),
+]
 
 
 async def require_any_decision(principal: PrincipalDep) -> None:

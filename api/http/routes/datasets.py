@@ -54,7 +54,7 @@ class Options(BaseModel):
 
     dataset: DatasetName = Field(description="Name of a new or existing data set", examples=["mydata"])
     dry_run: bool = Field(default=True, description="Report only; `false` stores the new version")
-    kind: Kind = Terms.model_fields["kind"].default
+    kind: Kind = Field(default=Terms.model_fields["kind"].default, description="What the values are")
     symbol: Symbol | None = Field(default=None, description=Terms.model_fields["symbol"].description)
     mapping: list[str] = Field(
         default=[],
@@ -65,7 +65,7 @@ class Options(BaseModel):
     adjust: Adjust = Field(default="none", description=Terms.model_fields["adjust"].description)
     mode: Mode = Field(default="replace", description=Terms.model_fields["mode"].description)
     total_return: bool = Field(default=True, description=Terms.model_fields["total_return"].description)
-    currency: Currency = "USD"
+    currency: Currency = Field(default="USD", description="ISO code of the currency of the prices")
     calendar: Calendar = Field(default="XNYS", description=Terms.model_fields["calendar"].description)
     accept: list[str] = Field(
         default=[],
@@ -99,7 +99,7 @@ def _pairs(field: str, texts: list[str], form: str) -> dict[str, str]:
     return values
 
 
-Name: TypeAlias = Annotated[DatasetName, Path(examples=["mydata"])]
+Name: TypeAlias = Annotated[DatasetName, Path(description="The name of a data set", examples=["mydata"])]
 _FILE: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -188,6 +188,7 @@ async def _content(request: Request) -> bytes:
 async def list_datasets(
     service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> Page[Dataset]:
+    """Imported data sets; bundled ones are not listed."""
     from desk.market.datasets.queries import list_datasets
 
     dependencies = service.dependencies
@@ -208,6 +209,7 @@ async def get_dataset(
     principal: PrincipalDep,
     as_of: Annotated[datetime | None, Query(description="The version that was the latest at this time")] = None,
 ) -> Series:
+    """With its newest version, or with the one that was current at `as_of`."""
     from desk.market.datasets.queries import read_dataset
 
     return await read_dataset(service.dependencies.store, principal.owner, name, service.dependencies.now(), as_of)
@@ -219,6 +221,7 @@ async def get_dataset(
 async def list_dataset_versions(
     name: Name, service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> Page[Commit]:
+    """Commits, the newest first; the same version may be committed again."""
     from desk.market.datasets.queries import list_commits
 
     items, cursor = await list_commits(service.dependencies.store, principal.owner, name, limit=limit, after=after)
@@ -236,6 +239,7 @@ async def get_dataset_version(
     service: AppStateDep,
     principal: PrincipalDep,
 ) -> Version:
+    """A version never changes. Its gates say what was checked."""
     return await read_version(service.dependencies.store, principal.owner, name, hash_)
 
 
@@ -247,6 +251,7 @@ async def get_dataset_version(
 async def list_stale_runs(
     service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> Page[Stale]:
+    """Runs whose prices a later version changed by more than half a percent."""
     from desk.market.datasets.queries import list_stale_runs
 
     items, cursor = await list_stale_runs(service.dependencies.store, principal.owner, limit=limit, after=after)
@@ -272,6 +277,7 @@ async def create_marker(body: NewMarker, service: AppStateDep, principal: Princi
 async def list_markers(
     service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> Page[Marker]:
+    """Active and expired markers."""
     items, cursor = await markers.list_markers(
         service.dependencies.store, principal.owner, service.dependencies.now(), limit=limit, after=after
     )
@@ -285,6 +291,9 @@ async def list_markers(
     responses=error_responses(404),
 )
 async def delete_marker(
-    marker: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], service: AppStateDep, principal: PrincipalDep
+    marker: Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The id of a marker")],
+    service: AppStateDep,
+    principal: PrincipalDep,
 ) -> None:
+    """New runs may use the data again."""
     await markers.unmark(service.dependencies.store, principal.owner, marker, service.dependencies.now())

@@ -23,7 +23,10 @@ _EXAMPLES: dict[str, Any] = {
 }
 Fields: TypeAlias = Annotated[DraftFields, Body(openapi_examples=_EXAMPLES)]
 DraftId: TypeAlias = Annotated[
-    str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", examples=["6f1c9c2be5b74d0d8f4a6f1c9c2be5b7"])
+    str,
+    Path(
+        pattern="^[A-Za-z0-9_-]{1,64}$", description="The id of a draft", examples=["6f1c9c2be5b74d0d8f4a6f1c9c2be5b7"]
+    ),
 ]
 IfMatch: TypeAlias = Annotated[
     str | None, Header(description='Change only this version, such as `"3"`; `*` for any version', examples=['"3"'])
@@ -53,6 +56,7 @@ async def create_draft(body: Fields, service: AppStateDep, principal: PrincipalD
 async def list_drafts(
     service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
 ) -> DraftPage:
+    """Drafts that are not submitted, expired ones included."""
     dependencies = service.dependencies
     page = await dependencies.store.records.list(principal.owner, KIND, after=after, limit=limit, newest_first=True)
     items = tuple(draft_summary(draft_of(record), dependencies.lifetimes) for record in page.records)
@@ -65,6 +69,7 @@ async def list_drafts(
     responses={200: {"headers": _ETAG}, **error_responses(404)},
 )
 async def get_draft(draft_id: DraftId, service: AppStateDep, principal: PrincipalDep, response: Response) -> DraftForm:
+    """The ETag is the version of the draft."""
     draft = await load_draft(service.dependencies.store, principal.owner, draft_id)
     response.headers["ETag"] = etag(draft.version)
     return await draft_form(service.dependencies, draft)
@@ -97,6 +102,7 @@ async def update_draft(
 async def delete_draft(
     draft_id: DraftId, service: AppStateDep, principal: PrincipalDep, if_match: IfMatch = None
 ) -> Response:
+    """A submitted draft is a job, which this does not delete."""
     versions = expected_versions(if_match)
     try:
         await drafts.delete_draft(service.dependencies, principal.owner, draft_id, versions=versions)

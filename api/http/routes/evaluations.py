@@ -34,6 +34,7 @@ _READ = error_responses(400, 413)
 async def evaluate_configuration(
     request: EvaluationRequest, principal: PrincipalDep, service: AppStateDep
 ) -> DetailedEvaluation:
+    """Counts as tried in the verdicts of later searches on the same prices."""
     from desk.strategies.evaluation_details import evaluate_in_detail
 
     dependencies = service.dependencies
@@ -84,10 +85,12 @@ async def estimate_search(
 async def list_scenarios(
     principal: PrincipalDep, service: AppStateDep, limit: Limit = 100, after: After = None
 ) -> Page[ScenarioShown]:
+    """With the statistics that each scenario implies, such as the share of losing years."""
     scenarios = await repository.list_scenarios(service.dependencies.store, principal.owner)
     return paginate(scenarios, lambda item: item.scenario.name, limit, after)
 
 
 @router.get("/strategies/templates", summary="Strategy templates")
 async def list_strategy_templates(limit: Limit = 100, after: After = None) -> Page[StrategyTemplate]:
+    """Rules to begin with, each with its mandate."""
     return paginate(templates(), lambda item: item.name, limit, after)

@@ -21,6 +21,7 @@ RunId = Annotated[str, Path(description="A run, or a turn of a thread", examples
 
 class EventPage(BaseModel):
     events: list[LiveEvent]
+    """Events after the requested number, in order."""
     last: int = Field(description="Value of `after` for the next request")
     ended: bool = Field(description="No event will follow `last`")
 
@@ -83,6 +84,7 @@ async def poll_events(
     ] = 0.0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of events")] = 1000,
 ) -> EventPage:
+    """Waits at most `wait` seconds for an event after `after`, and returns an empty page if there is none."""
     async with service.following.of(principal.owner, run) as log:
         check_after(log, after, "query.after")
         await log.more(after, wait)

@@ -17,6 +17,7 @@ class Health(BaseModel):
 
 @router.get("/health", summary="Liveness")
 async def get_health() -> Health:
+    """Responds while the process runs, and checks nothing else."""
     return Health()
 
 

@@ -157,5 +157,6 @@ async def reproduce_job(
     responses=error_responses(404, 410),
 )
 async def list_reproductions(job_id: JobId, service: AppStateDep, principal: PrincipalDep) -> list[Reproduction]:
+    """The newest first. `same` says whether the digests agree."""
     await load_run(service.dependencies.store, principal.owner, job_id)
     return await reproductions(service.dependencies.store, principal.owner, job_id)

@@ -27,10 +27,15 @@ class PriceSeries(BaseModel):
 
     dates: list[date] = Field(description="Sessions; the last one of a week or month")
     open: Values
+    """Opening prices."""
     high: Values
+    """Highest prices of the days."""
     low: Values
+    """Lowest prices of the days."""
     close: Values
+    """Closing prices."""
     volume: Values
+    """Traded units."""
     partial: list[date] = Field(description="Incomplete weeks or months, at the first or last date only")
     dataset: str
     version: str | None = Field(description="Hash of the data set's version; null for the bundled prices")
@@ -129,7 +134,9 @@ async def get_returns(
     symbols: Symbols,
     start: Start = None,
     end: End = None,
-    return_type: Annotated[Literal["daily", "weekly", "monthly"], Query(alias="returnType")] = "daily",
+    return_type: Annotated[
+        Literal["daily", "weekly", "monthly"], Query(alias="returnType", description="Period of the returns")
+    ] = "daily",
     alignment: Annotated[
         Literal["inner", "outer"],
         Query(description="Days that all symbols have, or all days, with null for missing values"),

@@ -17,6 +17,7 @@ MAX_WAIT = 20.0
 
 class MarketEvents(BaseModel):
     events: list[MarketEvent]
+    """Events after the requested number, in order."""
     last: int = Field(description="`after` of the next call")
 
 

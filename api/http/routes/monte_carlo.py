@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
 
 from api.http.body_limits import limited_route
@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["monte-carlo"], route_class=limited_route(20_000_000, ignore_values=True))
 
-SimulationId = Annotated[str, Path(min_length=1, max_length=100, examples=["s-5d0a7b3f9a6e4a3c8f0f9d1c2b3a4e5f"])]
+SimulationId = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=100,
+        description="The id of a simulation",
+        examples=["s-5d0a7b3f9a6e4a3c8f0f9d1c2b3a4e5f"],
+    ),
+]
 _EXPIRED = error_responses(404, 410)
 
 
@@ -37,6 +45,7 @@ class AnalysisRequest(Camel):
     responses=error_responses(400, 404, 413),
 )
 async def simulate_wealth(request: SimulationRequest, principal: PrincipalDep, service: AppStateDep) -> Simulation:
+    """All assets are simulated jointly; the same request and seed give the same numbers."""
     from desk.wealth import repository
 
     dependencies = service.dependencies
@@ -51,6 +60,7 @@ async def simulate_wealth(request: SimulationRequest, principal: PrincipalDep, s
     responses=error_responses(400, 404, 410, 413),
 )
 async def analyze_simulation(request: AnalysisRequest, principal: PrincipalDep, service: AppStateDep) -> Analysis:
+    """Losses, probabilities and drawdowns of a stored simulation, each with its Monte Carlo error."""
     from desk.wealth import repository
 
     async with _map_expired():
@@ -64,6 +74,7 @@ async def list_simulations(
     limit: Limit = 100,
     after: After = None,
 ) -> Page[SimulationSummary]:
+    """Simulations that have not expired, without their bands."""
     from desk.wealth import repository
 
     page = await repository.simulations(service.dependencies.store, principal.owner, limit=limit, after=after)
@@ -72,6 +83,7 @@ async def list_simulations(
 
 @router.get("/monte-carlo/simulations/{simulation_id}", summary="One simulation", responses=_EXPIRED)
 async def get_simulation(simulation_id: SimulationId, principal: PrincipalDep, service: AppStateDep) -> Simulation:
+    """A simulation expires after 30 days."""
     from desk.wealth import repository
 
     async with _map_expired():
@@ -110,8 +122,9 @@ async def list_trajectories(
     simulation_id: SimulationId,
     principal: PrincipalDep,
     service: AppStateDep,
-    format: Literal["json", "csv"] = "json",  # noqa: A002
+    format: Annotated[Literal["json", "csv"], Query(description="CSV has a column for each path")] = "json",  # noqa: A002
 ) -> StreamingResponse:
+    """Single paths, as many as the simulation was asked to store."""
     from desk.wealth import repository
     from desk.wealth.simulation import decode_closes
 

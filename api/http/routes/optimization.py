@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, TypeAlias
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path
 
 from api.http.body_limits import limited_route
 from api.http.dependencies import AppState, AppStateDep, PrincipalDep
 from api.http.errors.problems import Problem, error_responses
+from api.http.pagination import After, Limit
 from api.http.routes.portfolios import PortfolioId
 from desk.governance.principals import Principal
 from desk.portfolios.optimizers.requests import (
@@ -33,7 +34,10 @@ _LIMITED = limited_route(16_000_000, max_parts=50_000, ignore_values=True)
 router = APIRouter(tags=["optimization"], route_class=_LIMITED)
 optimizers = APIRouter(prefix="/optimization", responses=error_responses(400, 404, 413), route_class=_LIMITED)
 
-OptimizationId: TypeAlias = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", examples=["o-1f0c9c2be5b74d0d8f4a"])]
+OptimizationId: TypeAlias = Annotated[
+    str,
+    Path(pattern="^[A-Za-z0-9_-]{1,64}$", description="The id of an optimization", examples=["o-1f0c9c2be5b74d0d8f4a"]),
+]
 
 
 @optimizers.post(
@@ -42,6 +46,7 @@ OptimizationId: TypeAlias = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$",
     response_model=RiskParityOptimization,
 )
 async def optimize_risk_parity(body: RiskParityRequest, service: AppStateDep, principal: PrincipalDep) -> Any:
+    """Every asset contributes the same risk, or the share that `riskBudgets` gives it."""
     return await _optimize(service, principal, body)
 
 
@@ -51,6 +56,7 @@ async def optimize_risk_parity(body: RiskParityRequest, service: AppStateDep, pr
     response_model=HrpOptimization,
 )
 async def optimize_hrp(body: HrpRequest, service: AppStateDep, principal: PrincipalDep) -> Any:
+    """Hierarchical risk parity: capital is split along a tree of similar assets."""
     return await _optimize(service, principal, body)
 
 
@@ -85,6 +91,7 @@ async def optimize_maximum_diversification(
     response_model=FrontierOptimization,
 )
 async def compute_efficient_frontier(body: FrontierRequest, service: AppStateDep, principal: PrincipalDep) -> Any:
+    """Portfolios of least volatility for expected returns from the lowest to the highest."""
     return await _optimize(service, principal, body)
 
 
@@ -98,6 +105,7 @@ router.include_router(optimizers)
     responses=error_responses(404),
 )
 async def get_optimization(optimization_id: OptimizationId, service: AppStateDep, principal: PrincipalDep) -> Any:
+    """The response of the optimization, as it was stored."""
     from desk.portfolios.optimizers.repository import load_optimization
 
     return await load_optimization(service.dependencies.store, principal.owner, optimization_id)
@@ -113,9 +121,10 @@ async def list_optimizations(
     portfolio_id: PortfolioId,
     service: AppStateDep,
     principal: PrincipalDep,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    after: Annotated[str | None, Query(max_length=500, description="`next` of the previous page")] = None,
+    limit: Limit = 100,
+    after: After = None,
 ) -> Any:
+    """Optimizations with the id of this portfolio, the newest first."""
     from desk.portfolios.optimizers.repository import list_optimizations
 
     return await list_optimizations(service.dependencies.store, principal.owner, portfolio_id, limit=limit, after=after)

@@ -56,7 +56,9 @@ Patch: TypeAlias = Annotated[
     Discriminator(_body_form),
     Body(openapi_examples=_CHANGES),  # pyright: ignore[reportArgumentType]
 ]
-PortfolioId: TypeAlias = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", examples=["p-1f0c9c2be5b74d0d8f4a"])]
+PortfolioId: TypeAlias = Annotated[
+    str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", description="The id of a portfolio", examples=["p-1f0c9c2be5b74d0d8f4a"])
+]
 IfMatch: TypeAlias = Annotated[
     str | None, Header(description='Change only this version, such as `"3"`; `*` for any version', examples=['"3"'])
 ]
@@ -83,6 +85,7 @@ def _answers(status: int, *failures: int, headers: dict[str, Any] | None = None)
     responses=_answers(201, 400, 413),
 )
 async def create_portfolio(body: Draft, service: AppStateDep, principal: PrincipalDep, response: Response) -> Portfolio:
+    """Weights sum to 1, or are divided by their sum with `normalize`."""
     draft = body.portfolio if isinstance(body, NewPortfolio) else body
     dependencies = service.dependencies
     portfolio = await repository.create_portfolio(dependencies.store, principal.owner, draft, now=dependencies.now())
@@ -137,6 +140,7 @@ async def get_portfolio(
     response: Response,
     if_none_match: IfNoneMatch = None,
 ) -> Any:
+    """The ETag is its version. A deleted portfolio returns 410 for 30 days, then 404."""
     portfolio = await repository.load_portfolio(service.dependencies.store, principal.owner, portfolio_id)
     if matches(if_none_match, etag(portfolio.version)):
         return Response(status_code=304, headers={"ETag": etag(portfolio.version)})
@@ -178,6 +182,7 @@ async def update_portfolio(
 async def delete_portfolio(
     portfolio_id: PortfolioId, service: AppStateDep, principal: PrincipalDep, if_match: IfMatch = None
 ) -> Response:
+    """It can be restored for 30 days."""
     dependencies, versions = service.dependencies, expected_versions(if_match)
     try:
         portfolio = await repository.delete_portfolio(

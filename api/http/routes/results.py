@@ -89,7 +89,7 @@ async def list_trials(
     principal: PrincipalDep,
     *,
     sort: Annotated[SortBy, Query(description="Number of the trial, objective, or a metric in `scenario`")] = "number",
-    order: Annotated[Order, Query()] = "asc",
+    order: Annotated[Order, Query(description="Direction of `sort`")] = "asc",
     scenario: Annotated[
         str, Query(max_length=64, description="The scenario of the metrics: one of the job, or history")
     ] = HISTORY,
@@ -129,6 +129,7 @@ async def get_trial(
     service: AppStateDep,
     principal: PrincipalDep,
 ) -> Trial:
+    """The configuration with its metrics in every scenario and on history."""
     from graphs.runs.outcomes import load_trial
 
     return await load_trial(service.dependencies.store, principal.owner, job_id, digest)

@@ -25,7 +25,9 @@ from quant.numeric.frozen import Frozen
 
 router = APIRouter(tags=["threads"], route_class=limited_route(100_000))
 
-ThreadId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,100}$", examples=["3f6c0e8a5f0e"])]
+ThreadId = Annotated[
+    str, Path(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="The id of a thread", examples=["3f6c0e8a5f0e"])
+]
 Title = Annotated[
     str,
     Field(
@@ -60,7 +62,9 @@ class ThreadState(Frozen):
     """The state of a thread."""
 
     thread: str
+    """Id of the thread."""
     turns: int
+    """Number of turns."""
     state: TurnState | None = Field(description="State of the last turn; null for an empty thread")
     focus: Focus = Field(description='What "it" means in the next message')
     interrupts: tuple[Interrupt, ...] = Field(description="Decisions that the thread waits for")
@@ -70,6 +74,7 @@ class ThreadState(Frozen):
 async def create_thread(
     principal: PrincipalDep, service: AppStateDep, response: Response, body: NewThread | None = None
 ) -> Conversation:
+    """An empty thread; the first message names it if it has no title."""
     title = (body.title if body else None) or ""
     id_ = await begin_conversation(service.dependencies, principal.owner, title=title.strip())
     response.headers["Location"] = f"/api/threads/{id_}"
@@ -80,12 +85,14 @@ async def create_thread(
 async def list_threads(
     principal: PrincipalDep, service: AppStateDep, limit: Limit = 100, after: After = None
 ) -> Page[Conversation]:
+    """Deleted threads are not listed."""
     items, cursor = await conversation_page(service.dependencies.store, principal.owner, after=after, limit=limit)
     return Page(items=items, next=cursor)
 
 
 @router.get("/threads/{thread}", summary="A thread", responses=error_responses(404))
 async def get_thread(thread: ThreadId, principal: PrincipalDep, service: AppStateDep) -> Conversation:
+    """Its title, its length, and the thread that it was branched from."""
     return await conversation_of(service.dependencies.store, principal.owner, thread)
 
 
@@ -93,6 +100,7 @@ async def get_thread(thread: ThreadId, principal: PrincipalDep, service: AppStat
 async def rename_thread(
     thread: ThreadId, body: ThreadTitle, principal: PrincipalDep, service: AppStateDep
 ) -> Conversation:
+    """Changes nothing but the title."""
     from graphs.conversations.repository import rename
 
     return await rename(service.dependencies.store, principal.owner, thread, body.title.strip())
@@ -113,6 +121,7 @@ async def delete_thread(thread: ThreadId, principal: PrincipalDep, service: AppS
     "/threads/{thread}/state", summary="Focus, state and pending decisions of a thread", responses=error_responses(404)
 )
 async def get_thread_state(thread: ThreadId, principal: PrincipalDep, service: AppStateDep) -> ThreadState:
+    """What the next message refers to: the current run, strategy or portfolio."""
     store = service.dependencies.store
     conversation = await conversation_of(store, principal.owner, thread)
     last = await service.answering.ensure(principal.owner, thread, conversation.turns) if conversation.turns else None
@@ -147,6 +156,7 @@ async def list_messages(
 async def branch_thread(
     thread: ThreadId, body: BranchRequest, principal: PrincipalDep, service: AppStateDep, response: Response
 ) -> Conversation:
+    """The new thread has the turns up to `after`; the old one does not change."""
     from graphs.conversations.repository import branch, conversation_of
 
     id_ = await branch(service.dependencies, principal.owner, thread, body.after)

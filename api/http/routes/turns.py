@@ -85,6 +85,7 @@ async def create_thread_run(
 async def list_thread_runs(
     thread: ThreadId, principal: PrincipalDep, service: AppStateDep, limit: Limit = 100, after: After = None
 ) -> Page[Turn]:
+    """A run is a message with its answer, in the order of the thread."""
     items, cursor = await turn_page(service.dependencies.store, principal.owner, thread, after=after, limit=limit)
     return Page(items=items, next=cursor)
 
@@ -112,6 +113,7 @@ async def resume_thread_run(thread: ThreadId, number: Number, principal: Princip
     responses=error_responses(404),
 )
 async def list_interrupts(thread: ThreadId, principal: PrincipalDep, service: AppStateDep) -> Page[Interrupt]:
+    """Approvals that the last answer of the thread waits for."""
     from graphs.conversations import interrupts
 
     return Page(items=await interrupts.interrupts(service.dependencies, principal, thread), next=None)
@@ -144,6 +146,7 @@ async def decide_interrupt(
 async def create_feedback(
     thread: ThreadId, number: Number, body: Opinion, principal: PrincipalDep, service: AppStateDep
 ) -> Feedback:
+    """Ratings are kept as they are; a second one does not replace the first."""
     from desk.conversation import feedback
 
     store = service.dependencies.store
@@ -166,6 +169,7 @@ async def list_feedback(
     limit: Limit = 100,
     after: After = None,
 ) -> Page[Feedback]:
+    """All ratings of the answer are kept."""
     store = service.dependencies.store
     turn = await turn_of(store, principal.owner, thread, number)
     items, cursor = await feedback_page(store, principal.owner, turn.id, after=after, limit=limit)

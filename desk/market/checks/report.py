@@ -14,8 +14,10 @@ class Gate(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    """Name of the check."""
     status: Status
     detail: str
+    """What was found, for people."""
     rows: tuple[str, ...] = ()
     """The first places of the findings."""
 

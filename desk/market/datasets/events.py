@@ -23,9 +23,12 @@ class MarketEvent(Frozen):
     text: str
     dataset: str | None = None
     version: str | None = None
+    """Hash of the version."""
     marker: str | None = None
+    """Id of the marker."""
     runs: int = Field(default=0, description="Runs that became stale")
     regimes: tuple[AssetRegime, ...] = ()
+    """Regime of each asset after its last day."""
 
 
 async def publish(store: Store, owner: str, event_id: str, event: MarketEvent) -> None:

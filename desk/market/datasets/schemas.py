@@ -57,7 +57,9 @@ class Understood(Frozen):
     """The interpretation of a file."""
 
     format: Literal["csv", "xlsx", "parquet", "json"]
+    """Format of the file."""
     layout: Literal["wide", "long", "one asset"]
+    """`wide`: a column for each asset; `long`: a row for each asset and day."""
     columns: dict[str, str] = Field(description="Role by column; in a wide file each other column is an asset's closes")
     ignored: tuple[str, ...] = Field(default=(), description="Columns that were not used")
     notes: tuple[str, ...] = ()
@@ -68,8 +70,11 @@ class Adjustment(Frozen):
 
     symbol: str
     count: int
+    """Number of changed closes."""
     first: date
+    """First changed day."""
     last: date
+    """Last changed day."""
     largest: float | None = Field(description="Largest change, as a fraction of the earlier close; null from zero")
     dates: tuple[date, ...] = Field(description="The first of these days")
 
@@ -78,11 +83,17 @@ class Changes(Frozen):
     """Changes from the previous version."""
 
     previous: str | None
+    """Hash of the previous version; null for the first one."""
     added_days: int
+    """Days that the previous version does not have."""
     removed_days: int
+    """Days that only the previous version has."""
     added_assets: tuple[str, ...] = ()
+    """Assets that the previous version does not have."""
     removed_assets: tuple[str, ...] = ()
+    """Assets that only the previous version has."""
     adjustments: tuple[Adjustment, ...] = ()
+    """Changed closes by asset."""
     stale_count: int = Field(default=0, description="Runs on closes of an earlier version that were adjusted")
     stale_runs: tuple[str, ...] = Field(default=(), description="The first hundred of them")
 
@@ -95,7 +106,9 @@ class AssetRegime(Frozen):
     volatility: float = Field(description="Yearly volatility of the last weeks")
     volatility_percentile: float = Field(description="Share of past days with at most this volatility")
     volatility_band: Literal["low", "middle", "high"]
+    """Volatility compared with the asset's own history."""
     trend: Literal["rising", "flat", "falling"]
+    """Direction of the price."""
     trend_distance: float = Field(description="Relative distance of the price from its mean of the past year")
     drawdown: float = Field(description="Fall from the peak, as a fraction")
     turbulent_probability: float | None = Field(
@@ -121,25 +134,32 @@ class Version(Frozen):
     by: str
     kind: Kind
     total_return: bool
+    """Whether the closes include dividends."""
     currency: str
     calendar: str
+    """Code of the exchange whose sessions the days follow."""
     adjust: Adjust
+    """How dividends and splits were treated."""
     first: date
     last: date
     days: int
+    """Number of days."""
     assets: tuple[str, ...]
     fields: tuple[str, ...]
     understood: Understood
     gates: tuple[Gate, ...]
+    """Results of the checks."""
     accepted: dict[str, str]
     changes: Changes
     regimes: tuple[AssetRegime, ...] = ()
+    """Regime of each asset after its last day."""
 
 
 class Commit(Frozen):
     """One entry of a data set's history; the same content may be committed again later."""
 
     hash: str
+    """Hash of the version."""
     at: datetime
     by: str
 
@@ -156,6 +176,7 @@ class Freshness(Frozen):
     last_day: date
     sessions_behind: int | None = Field(description="Sessions of the exchange since; null without a calendar")
     days_behind: int
+    """Calendar days since the last day."""
     fresh: bool = Field(description="At most one session behind, or three days without a calendar")
 
 
@@ -163,12 +184,14 @@ class Dataset(Frozen):
     name: str
     kind: Kind
     latest: str
+    """Hash of the newest version."""
     at: datetime
     first: date
     last: date
     assets: tuple[str, ...]
     currency: str
     freshness: Freshness
+    """Age of the last day."""
 
 
 class Series(Frozen):
@@ -176,6 +199,7 @@ class Series(Frozen):
 
     dataset: Dataset
     versions: tuple[Commit, ...]
+    """Commits, the newest first."""
     current: Version
 
 
@@ -184,6 +208,7 @@ class ImportReport(Frozen):
 
     dataset: str
     committed: bool
+    """Whether a new version was stored."""
     usable: bool = Field(description="Whether all failing gates are accepted")
     unchanged: bool = Field(description="Whether the content equals the latest version, so that nothing is written")
     version: Version
@@ -211,6 +236,7 @@ class NewMarker(Frozen):
     start: date | None = Field(default=None, description="First bad day; by default the beginning")
     end: date | None = Field(default=None, description="Last bad day; by default the end")
     source: Literal["user", "validator"] = "user"
+    """Who found the bad data."""
 
 
 class Marker(NewMarker):
@@ -219,3 +245,4 @@ class Marker(NewMarker):
     by: str
     expires_at: datetime = Field(description="Time after which the data can be used again; an event announces it")
     state: Literal["active", "expired"] = "active"
+    """A marker expires when a version replaces its data."""

@@ -37,8 +37,11 @@ class Convergence(Frozen):
     """One entry per trial in order of proposal, in sample."""
 
     trial: tuple[int, ...]
+    """Numbers of the trials."""
     objective: tuple[float, ...]
+    """Objective of each trial."""
     feasible: tuple[bool, ...]
+    """Whether each trial meets all limits."""
     running_maximum: tuple[float | None, ...] = Field(description="Of the trials within the limits so far")
     by_scenario: dict[str, tuple[float, ...]] = Field(description="Running maximum of the utility in each scenario")
 
@@ -59,12 +62,14 @@ class Strategy(Frozen):
         description="None within the limits is as good in both and better in one; of equal ones the first"
     )
     chosen: bool
+    """Whether it is the winner."""
 
 
 class RiskReturn(Frozen):
     """Annual fractions, means over the scenarios with their weights."""
 
     points: tuple[Strategy, ...]
+    """One point per trial."""
 
 
 class Bar(Frozen):
@@ -72,23 +77,34 @@ class Bar(Frozen):
 
     scenario: str
     weight: float
+    """Share of the scenario in the objective."""
     benefit_bps: float
+    """Winner minus benchmark, in basis points a year."""
     low: float | None
     high: float | None
     timing_bps: float
+    """Benefit over the constant weight with the winner's volatility in this scenario, in basis points a year."""
     utility: float
+    """Annual utility of the winner, a fraction."""
     benchmark_utility: float
+    """Annual utility of the benchmark, a fraction."""
 
 
 class Heatmap(Frozen):
     """Mean objective and number of trials for each pair of values; `values[i][j]` stands at `rows[i]`, `columns[j]`."""
 
     row_parameter: str
+    """Parameter of the rows."""
     column_parameter: str
+    """Parameter of the columns."""
     rows: tuple[str, ...]
+    """Values of the row parameter."""
     columns: tuple[str, ...]
+    """Values of the column parameter."""
     mean: tuple[tuple[float | None, ...], ...]
+    """Mean objective of each pair; null without a trial."""
     n: tuple[tuple[int, ...], ...]
+    """Number of trials of each pair."""
 
 
 class Period(Frozen):
@@ -97,12 +113,15 @@ class Period(Frozen):
     first: str
     last: str
     phase: Literal["bear", "undetermined", "bull"]
+    """Phase of the market."""
 
 
 class Rebalance(Frozen):
     date: str
     before: float
+    """Weight before the trade."""
     after: float
+    """Weight after the trade."""
 
 
 class AssetWeights(Frozen):
@@ -110,12 +129,15 @@ class AssetWeights(Frozen):
 
     name: str
     weights: tuple[float, ...]
+    """Weights at the dates of the chart."""
 
 
 class Weights(Frozen):
     dates: tuple[str, ...]
     strategy: tuple[float, ...]
+    """Weight of the risky leg in the strategy."""
     constant_weight: tuple[float, ...]
+    """Weight of the benchmark."""
     safe: Annotated[
         tuple[float, ...] | None,
         Field(exclude_if=lambda weights: weights is None, description="Of the strategy in a bond; absent for cash"),
@@ -128,6 +150,7 @@ class Weights(Frozen):
         ),
     ] = ()
     rebalances: tuple[Rebalance, ...]
+    """Trades of the strategy."""
     rebalance_count: int = Field(description="All of them; `rebalances` holds at most as many as points were asked for")
     phases: tuple[Period, ...] = Field(description="Bull and bear markets by the rule of a fifth, as they became known")
     train_end: str
@@ -138,8 +161,11 @@ class Drawdown(Frozen):
 
     dates: tuple[str, ...]
     strategy: tuple[float, ...]
+    """Drawdown of the strategy."""
     constant_weight: tuple[float, ...]
+    """Drawdown of the benchmark."""
     asset: tuple[float, ...]
+    """Drawdown of the risky leg held alone."""
     train_end: str
 
 
@@ -148,36 +174,51 @@ class RollingVolatility(Frozen):
 
     window: int
     target: float
+    """Annual target volatility, a fraction."""
     dates: tuple[str, ...]
     strategy: tuple[float, ...]
+    """Volatility of the strategy."""
     constant_weight: tuple[float, ...]
+    """Volatility of the benchmark."""
     train_end: str
 
 
 class CalendarYear(Frozen):
     year: int
     strategy: float
+    """Return of the strategy, a fraction."""
     constant_weight: float
+    """Return of the benchmark, a fraction."""
     asset: float
+    """Return of the risky leg held alone, a fraction."""
     partial: bool
+    """Whether the data do not cover the whole year."""
 
 
 class Logits(Frozen):
     """Out-of-sample ranks of the rule selected in sample, over the splits; at or below 0 it ranks below the median."""
 
     left_edges: tuple[float, ...]
+    """Left edges of the bins."""
     counts: tuple[int, ...]
+    """Number of splits in each bin."""
     overfitting: float
+    """Probability of backtest overfitting."""
     overfitting_low: float
+    """Lower end of its interval."""
     overfitting_high: float
+    """Upper end of its interval."""
 
 
 class Fan(Frozen):
     """Wealth, starting at 1, in a block bootstrap of the strategy's own days."""
 
     years: tuple[float, ...]
+    """Years since the start."""
     levels: tuple[float, ...]
+    """Percentiles of the bands, as fractions."""
     bands: tuple[tuple[float, ...], ...]
+    """Wealth by percentile, each as long as `years`."""
     paths: int
     seed: int
 
@@ -190,11 +231,15 @@ class Charts(Frozen):
     convergence: Convergence | None = None
     risk_return: RiskReturn | None = None
     scenarios: tuple[Bar, ...] | None = None
+    """Benefit by scenario."""
     sensitivity: tuple[Heatmap, ...] | None = None
+    """Objective by pairs of parameters."""
     weights: Weights | None = None
+    """Weight of the risky leg over time."""
     drawdown: Drawdown | None = None
     rolling_volatility: RollingVolatility | None = None
     years: tuple[CalendarYear, ...] | None = None
+    """Returns by calendar year."""
     logits: Logits | None = None
     fan: Fan | None = None
 

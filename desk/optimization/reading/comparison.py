@@ -25,23 +25,34 @@ class Change(Frozen):
     """A field of the request in which the results differ."""
 
     field: str
+    """Path of the field."""
     words: str
+    """The field for people."""
     first: str
+    """Value in the first result."""
     second: str
+    """Value in the second result."""
 
 
 class Comparison(Frozen):
     """Two results, second minus first."""
 
     identical: bool
+    """Whether the results have the same digest."""
     changes: tuple[Change, ...]
+    """Fields of the request that differ."""
     same_data: bool
+    """Whether both used the same prices."""
     same_seed: bool
+    """Whether both used the same seed."""
     same_code: bool
+    """Whether both used the same version of the program."""
     same_decisions: bool
     """Decisions of the agents, which may differ for the same request."""
     same_winner: bool
+    """Whether both chose the same configuration."""
     figures: tuple[Figure, ...]
+    """Differences, each with its standard error."""
 
 
 def compare(first: OptimizationResult, second: OptimizationResult) -> Comparison:

@@ -31,8 +31,10 @@ class Difference(Frozen):
     first_day: str
     last_day: str
     days: int
+    """Days in common."""
     risk_aversion: float = Field(description="That of the first job, for both")
     utility_bps: float
+    """Difference of the utilities, in basis points a year."""
     low: float = Field(description="`low` and `high` enclose 95% of the resamples")
     high: float
     p_value: float = Field(description="Two-sided: how often chance alone gives a difference of that size")
@@ -42,6 +44,7 @@ class Side(Frozen):
     job: str
     name: str
     as_of: str
+    """Last day of the prices."""
     data_version: str
     result_digest: str
     verdict: Verdict
@@ -52,13 +55,16 @@ class Pair(Frozen):
     """Comparison of the first job with another one."""
 
     first: str
+    """Id of the first job."""
     second: str
+    """Id of the other job."""
     comparison: Comparison
     difference: Difference | None = Field(description="Null where one has no winner, or too few days are common")
 
 
 class SideBySide(Frozen):
     jobs: tuple[Side, ...]
+    """The results, in the order of the request."""
     pairs: tuple[Pair, ...] = Field(description="The first with each of the others")
 
 

@@ -34,13 +34,16 @@ class TrialRow(Frozen):
 
     number: int
     round: int
+    """Round of the search, from 0."""
     origin: str
+    """How the configuration was proposed."""
     digest: str
     config: StrategyConfig
     screened: bool
     feasible: bool | None
     objective: float | None
     chosen: bool
+    """Whether it is the winner."""
     metrics: Metrics
 
 

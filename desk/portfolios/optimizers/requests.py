@@ -78,6 +78,7 @@ class Group(Camel):
 
     name: Annotated[str, Field(min_length=1, max_length=60, examples=["tech"])]
     members: Annotated[list[Ticker], Field(min_length=1, max_length=MAX_ASSETS), BeforeValidator(reject_duplicates)]
+    """Assets of the group."""
     lower: Level | None = None
     upper: Level | None = None
 
@@ -96,6 +97,7 @@ class Constraints(Camel):
     lower: Annotated[Level | ByAsset, Field(description="Of every weight, or by asset")] = 0.0
     upper: Annotated[Level | ByAsset, Field(description="Of every weight, or by asset")] = 1.0
     groups: Annotated[list[Group], Field(max_length=50)] = Field(default_factory=list[Group])
+    """Bounds of sums of weights."""
     turnover: Annotated[
         float | None,
         Field(strict=True, ge=0.0, le=10.0, description="The most that is traded one way: half the sum of changes"),
@@ -109,9 +111,11 @@ class Bootstrap(Camel):
     """Bootstrap intervals of the weights over histories resampled in blocks."""
 
     draws: Annotated[int, Field(strict=True, ge=20, le=2000)] = 200
+    """Number of resampled histories."""
     level: Annotated[float, Field(strict=True, ge=0.5, le=0.99)] = 0.9
     seed: Annotated[int, Field(strict=True, ge=0, le=2**53)] = 1
     mean_block: Annotated[float | None, Field(strict=True, ge=1.0, le=1000.0)] = None
+    """Mean length of a block, in periods; chosen from the data by default."""
 
 
 class OptimizerRequest(Camel):
@@ -132,8 +136,10 @@ class OptimizerRequest(Camel):
     start_date: Annotated[date | None, Field(description="First close to use, with the server's prices")] = None
     end_date: Annotated[date | None, Field(description="Last close to use, with the server's prices")] = None
     covariance: Covariance = "sample"
+    """Estimator of the covariance."""
     halflife: Annotated[float, Field(strict=True, ge=1.0, le=10_000.0, description="Periods, for `exponential`")] = 63.0
     correlations: Correlations | None = None
+    """Correlations by pair that replace those of the history."""
     repair_correlations: RepairCorrelations = False
     annualization: Annotated[
         float, Field(strict=True, ge=1.0, le=100_000.0, description="Periods of a year; 1 leaves figures per period")
@@ -229,11 +235,13 @@ class HrpRequest(OptimizerRequest):
         Field(description="The paper's choices, or those of the package; sets the next three"),
     ] = "lopez_de_prado_2016"
     linkage: Literal["single", "ward", "average", "complete"] | None = None
+    """How distances of clusters are measured; `single` is that of the paper."""
     metric: Annotated[
         Literal["euclidean", "correlation"] | None,
         Field(description="Distance between columns of the correlation distance, as in the paper, or that distance"),
     ] = None
     leaf_order: Literal["tree", "optimal"] | None = None
+    """Order of the assets in the tree."""
 
 
 class FrontierRequest(OptimizerRequest):
@@ -242,6 +250,7 @@ class FrontierRequest(OptimizerRequest):
     )
 
     num_portfolios: Annotated[int, Field(strict=True, ge=2, le=200)] = 20
+    """Number of portfolios on the frontier."""
     risk_free_rate: Annotated[
         float, Field(strict=True, ge=-1.0, le=10.0, description="A year's, as `annualization`")
     ] = 0.0

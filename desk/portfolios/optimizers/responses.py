@@ -26,6 +26,7 @@ class History(Camel):
     periods: int
     first_date: date | None = Field(description="Date of the first return; null for returns without dates")
     last_date: date | None
+    """Last day; null if the returns were sent without dates."""
 
 
 class Residual(Camel):
@@ -34,14 +35,20 @@ class Residual(Camel):
     value: float
     accepted: float = Field(description="Largest accepted value; above it the solution is rejected")
     meaning: str
+    """What the number measures."""
 
 
 class WeightInterval(Camel):
     estimate: float
+    """Weight from the whole history."""
     lower: float
+    """Lower end of the interval."""
     upper: float
+    """Upper end of the interval."""
     mean: float
+    """Mean over the resampled histories."""
     deviation: float
+    """Standard deviation over the resampled histories."""
 
 
 class Intervals(Camel):
@@ -49,13 +56,16 @@ class Intervals(Camel):
 
     level: float
     draws: int
+    """Number of resampled histories."""
     refused: int = Field(description="Draws without a solution, which are left out")
     seed: int
     weights: dict[str, WeightInterval]
+    """Interval of each weight."""
 
 
 class RiskParityMetrics(Camel):
     portfolio_volatility: float
+    """Annual volatility of the portfolio, a fraction."""
     risk_contribution: dict[str, float] = Field(description="Parts of the volatility, whose sum it is")
     risk_shares: dict[str, float] = Field(description="The same as shares, whose sum is 1")
 
@@ -63,6 +73,7 @@ class RiskParityMetrics(Camel):
 class RiskParityResult(Camel):
     weights: dict[str, float]
     metrics: RiskParityMetrics
+    """Volatility and contributions to risk."""
     intervals: Intervals | None
 
 
@@ -77,6 +88,7 @@ class HrpMetrics(RiskParityMetrics):
 class HrpResult(Camel):
     weights: dict[str, float]
     metrics: HrpMetrics
+    """Volatility and the tree."""
     intervals: Intervals | None
 
 
@@ -92,6 +104,7 @@ class MinimumCvarMetrics(RiskParityMetrics):
 class MinimumCvarResult(Camel):
     weights: dict[str, float]
     metrics: MinimumCvarMetrics
+    """Tail risk and contributions to it."""
     intervals: Intervals | None
 
 
@@ -104,6 +117,7 @@ class MaximumDiversificationMetrics(RiskParityMetrics):
 class MaximumDiversificationResult(Camel):
     weights: dict[str, float]
     metrics: MaximumDiversificationMetrics
+    """Volatility and the diversification ratio."""
     intervals: Intervals | None
 
 
@@ -119,6 +133,7 @@ class FrontierPortfolio(Camel):
 
 class SharpePortfolio(FrontierPortfolio):
     sharpe: float
+    """Annual Sharpe ratio."""
 
 
 class Corner(FrontierPortfolio):
@@ -141,12 +156,15 @@ class FrontierIntervals(Camel):
 class FrontierResult(Camel):
     portfolios: list[FrontierPortfolio] = Field(description="From the least risk to the highest return")
     min_volatility_portfolio: FrontierPortfolio
+    """The portfolio of least volatility."""
     max_sharpe_portfolio: SharpePortfolio | None = Field(description="null if no portfolio beats the risk-free rate")
     corners: list[Corner] | None = Field(
         description="null with groups or turnover, for which there is no critical line"
     )
     resampled: list[ResampledPortfolio] | None
+    """Portfolios averaged over resampled histories; null without a bootstrap."""
     intervals: FrontierIntervals | None
+    """Intervals of two portfolios; null without a bootstrap."""
 
 
 class Optimized(Camel):
@@ -155,13 +173,16 @@ class Optimized(Camel):
     id: str = Field(examples=["o-1f0c9c2be5b74d0d8f4a"])
     portfolio_id: str | None
     parameters: dict[str, JsonValue]
+    """Options of the request, with their defaults."""
     history: History
     covariance_method: Covariance
+    """Estimator of the covariance."""
     condition_number: float | None = Field(description="Condition number of the covariance; null if it is singular")
     correlation_repair: CorrelationRepair | None = Field(
         default=None, description="Of the correlations that were set; null if the matrix needed none"
     )
     annualization: float
+    """Periods in a year."""
     residual: Residual
     warnings: list[str]
     created_at: datetime
@@ -187,7 +208,9 @@ def _weights_frame(
 
 class RiskParityOptimization(Optimized):
     type: Literal["risk-parity"] = "risk-parity"
+    """Method."""
     result: RiskParityResult
+    """The weights and what they imply."""
 
     def to_frame(self) -> "pd.DataFrame":
         """One row per symbol: weight, risk contribution and share, and the weight's interval if it was asked for."""
@@ -196,7 +219,9 @@ class RiskParityOptimization(Optimized):
 
 class HrpOptimization(Optimized):
     type: Literal["hrp"] = "hrp"
+    """Method."""
     result: HrpResult
+    """The weights and what they imply."""
 
     def to_frame(self) -> "pd.DataFrame":
         """One row per symbol: weight, risk contribution and share, and the weight's interval if it was asked for."""
@@ -205,7 +230,9 @@ class HrpOptimization(Optimized):
 
 class MinimumCvarOptimization(Optimized):
     type: Literal["minimum-cvar"] = "minimum-cvar"
+    """Method."""
     result: MinimumCvarResult
+    """The weights and what they imply."""
 
     def to_frame(self) -> "pd.DataFrame":
         """One row per symbol: weight, risk contribution and share, and the weight's interval if it was asked for."""
@@ -214,7 +241,9 @@ class MinimumCvarOptimization(Optimized):
 
 class MaximumDiversificationOptimization(Optimized):
     type: Literal["maximum-diversification"] = "maximum-diversification"
+    """Method."""
     result: MaximumDiversificationResult
+    """The weights and what they imply."""
 
     def to_frame(self) -> "pd.DataFrame":
         """One row per symbol: weight, risk contribution and share, and the weight's interval if it was asked for."""
@@ -223,7 +252,9 @@ class MaximumDiversificationOptimization(Optimized):
 
 class FrontierOptimization(Optimized):
     type: Literal["efficient-frontier"] = "efficient-frontier"
+    """Method."""
     result: FrontierResult
+    """The portfolios on the frontier."""
 
     def to_frame(self) -> "pd.DataFrame":
         """One row per portfolio, from the least risk to the highest return: return, risk and `weights.SYMBOL`."""
@@ -246,7 +277,9 @@ class OptimizationSummary(Camel):
     id: str
     portfolio_id: str | None
     type: Kind
+    """Method."""
     parameters: dict[str, JsonValue]
+    """Options of the request, with their defaults."""
     history: History
     created_at: datetime
 

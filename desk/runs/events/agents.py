@@ -33,6 +33,7 @@ class AgentFinished(AgentEvent):
     event: Literal["agent_finished"] = "agent_finished"
     ordinal: int = 0
     outcome: Literal["answered", "abstained"]
+    """Whether the agent answered."""
     usage: Usage
     """Usage of this decision; excluded from comparisons."""
 
@@ -54,6 +55,7 @@ class ToolEvent(AgentEvent):
     """Fields of the events of a tool call."""
 
     tool: str
+    """Name of the tool."""
 
 
 class ToolCalled(ToolEvent):
@@ -63,6 +65,7 @@ class ToolCalled(ToolEvent):
 
     event: Literal["tool_called"] = "tool_called"
     arguments: dict[str, Any]
+    """Arguments of the call."""
 
     def line(self) -> str:
         arguments = ", ".join(f"{name}={value}" for name, value in self.arguments.items())
@@ -78,7 +81,9 @@ class ToolReturned(ToolEvent):
 
     event: Literal["tool_returned"] = "tool_returned"
     result_digest: str
+    """SHA-256 of the tool's answer."""
     figures: tuple[str, ...]
+    """Ids of the figures in the tool's answer."""
 
     def line(self) -> str:
         return f"{self.tool} returned {self.label()}"
@@ -118,8 +123,11 @@ class FiguresChecked(AgentEvent):
 
     event: Literal["figures_checked"] = "figures_checked"
     digest: str
+    """SHA-256 of the answer."""
     claims: int
+    """Number of sentences."""
     references: int
+    """Number of references to figures."""
 
     @property
     def live(self) -> bool:
@@ -137,6 +145,7 @@ class DraftRejected(AgentEvent):
 
     event: Literal["draft_rejected"] = "draft_rejected"
     digest: str
+    """SHA-256 of the draft."""
     reasons: tuple[str, ...]
     """Violation codes, never the text."""
 

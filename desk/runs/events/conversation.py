@@ -30,6 +30,7 @@ class RunLaunched(BaseEvent):
 
     event: Literal["run_launched"] = "run_launched"
     launched: str
+    """Id of the launched run."""
     name: str
 
     def line(self) -> str:
@@ -65,6 +66,7 @@ class TurnFinished(BaseEvent):
     conversation: str
     turn: int
     outcome: Literal["answered", "declined", "asked_back", "no_answer"]
+    """How the turn ended."""
     usage: Usage
     """Usage of the assistant alone; excluded from comparisons."""
 

@@ -31,12 +31,17 @@ class ModelAnswered(ModelEvent):
 
     event: Literal["model_answered"] = "model_answered"
     stop: Stop
+    """How the answer ended."""
     attempts: int
+    """Calls that the answer took."""
     input_tokens: int
     """Tokens neither read from nor written to the cache."""
     cached_tokens: int
+    """Input tokens that were read from the provider's cache."""
     written_tokens: int
+    """Input tokens that were written to the provider's cache."""
     output_tokens: int
+    """Tokens of the answer."""
     seconds: float
     """Duration of all attempts; excluded from comparisons."""
     dollars: float | None = None
@@ -92,6 +97,7 @@ class ModelRetried(ModelEvent):
     event: Literal["model_retried"] = "model_retried"
     reason: str
     attempt: int
+    """Number of the failed call, from 1."""
 
     def line(self) -> str:
         return f"{title(self.agent)}'s model failed ({spaced(self.reason)}) in attempt {self.attempt} and is retried"
@@ -110,6 +116,7 @@ class ModelReplaced(ModelEvent):
 
     event: Literal["model_replaced"] = "model_replaced"
     by: str
+    """Model that the agent continues with."""
     reason: str
 
     @property

@@ -30,6 +30,7 @@ class NodeStarted(BaseEvent):
 
     event: Literal["node_started"] = "node_started"
     step: int = 0
+    """How often the node has run before."""
     title: str | None = None
     """What an agent's node does; None for a node of code, whose title is in `desk.runs.nodes`."""
     share: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
@@ -48,6 +49,7 @@ class NodeFinished(BaseEvent):
 
     event: Literal["node_finished"] = "node_finished"
     step: int = 0
+    """How often the node has run before."""
 
     def line(self) -> str:
         return f"{node_title(self.node)}: finished"
@@ -63,6 +65,7 @@ class WarningIssued(BaseEvent):
 
     event: Literal["warned"] = "warned"
     code: Literal["budget_nearly_spent", "budget_spent", "price_unknown"]
+    """Kind of the warning."""
     subject: str
     """Subject of the warning, such as `run dollars` or the name of a model."""
 
@@ -99,7 +102,9 @@ class RunFailed(BaseEvent):
 
     event: Literal["run_failed"] = "run_failed"
     code: Literal["fault", "cancelled", "rejected", "expired", "unusable_input", "model_failed"]
+    """Why the run ended."""
     kind: str
+    """Kind of the error, or who ended the run."""
     by: Annotated[str, Field(exclude_if=lambda author: not author)] = ""
     """Author of a cancellation or of an expiry; absent for other ends, as in recordings of earlier versions."""
     reason: Annotated[str, Field(exclude_if=lambda reason: not reason)] = ""

@@ -20,9 +20,11 @@ class ScenariosChecked(BaseEvent):
 
     event: Literal["scenarios_checked"] = "scenarios_checked"
     worlds: Worlds | None
+    """How the volatility of the worlds was chosen."""
     base: WorldsBase | None
     """None for worlds that do not follow the data."""
     checks: tuple[ScenarioCheck, ...]
+    """Check of the paths of each scenario."""
 
     def line(self) -> str:
         failed = [spaced(check.scenario) for check in self.checks if check.failures]
@@ -39,6 +41,7 @@ class EstimateMade(BaseEvent):
 
     event: Literal["estimate_made"] = "estimate_made"
     plan: int
+    """Number of the plan, from 0."""
     estimate: Estimate
 
     def line(self) -> str:
@@ -61,7 +64,9 @@ class JobProgressed(BaseEvent):
     event: Literal["job_progressed"] = "job_progressed"
     job: str
     done: int
+    """Finished trials."""
     total: int
+    """Requested trials."""
     best: float | None = None
     """Best objective at that time; excluded from comparisons."""
 
@@ -118,9 +123,11 @@ class TrialsFinished(BaseEvent):
 
     event: Literal["trials_finished"] = "trials_finished"
     plan: int
+    """Number of the plan, from 0."""
     trials: int
     """Trials of the run so far."""
     stopped: Literal["budget", "converged", "exhausted"]
+    """Why the plan ended."""
 
     def line(self) -> str:
         return f"{self.trials} trials finished ({self.stopped})"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api.http.openapi import undescribed
 from tests.api.http.application import document
 
 
@@ -37,3 +38,14 @@ def test_operation_ids_are_stable(operation: str, expected: str) -> None:
 def test_schemas_have_the_names_of_their_types() -> None:
     """A type of two modules, of two directions or with parameters would get a name that tools invent."""
     assert [name for name in schemas() if not re.fullmatch(r"[A-Z][A-Za-z0-9]+", name)] == []
+
+
+def test_every_operation_parameter_and_property_is_described() -> None:
+    assert undescribed(document()) == []
+
+
+def test_a_field_is_described_by_its_own_text_or_the_docstring_under_it() -> None:
+    properties = schemas()["Luck"]["properties"]
+    assert properties["ledger_trials"]["description"].startswith("All trials of the owner on the same data")
+    assert schemas()["JobSummary"]["properties"]["trials"]["description"] == "Requested trials"
+    assert undescribed({"paths": {}, "components": {"schemas": {"A": {"properties": {"b": {}}}}}}) == ["A.b"]

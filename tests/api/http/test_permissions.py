@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from desk.governance.roles import ROLES, Permission
+from tests.api.http.application import document
 from tests.api.http.identity.sign_in import bearer, create_key, remote_client
 from tests.api.http.operation_requests import PUBLIC, SIGN_IN, operations
 from tests.api.http.two_users import sign_in_application
@@ -37,6 +38,7 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         GET /api/drafts/{draft_id}
         GET /api/catalogue
         GET /api/desk
+        GET /api/glossary
         GET /api/scenarios
         GET /api/strategies/templates
         GET /api/runs/{run}/events
@@ -152,6 +154,12 @@ def test_of_every_operation_it_was_decided_who_may_use_it() -> None:
     ours = {f"{method} {path}" for method, path, _ in listed_operations()} | signed_in | PUBLIC | SIGN_IN
     assert ours == {f"{method} {path}" for method, path, _ in operations()}
     assert set(ROLES) < set(GRANTED)
+
+
+def test_the_document_names_the_permission_of_every_operation() -> None:
+    paths = document()["paths"]
+    for method, path, needed in listed_operations():
+        assert sorted(paths[path][method.lower()]["x-permissions"]) == sorted(needed), (method, path)
 
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, credential: str) -> int:
