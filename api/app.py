@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 AREAS = {
     "jobs": "Optimization jobs: submission, progress, approval, cancellation and results",
     "evaluations": "Evaluation of one configuration, estimate of a search, and the available choices",
+    "strategies": "Saved strategies, in versions that never change, and scenarios",
     "events": "Events of jobs and answers, live and resumable from any sequence number",
     "approvals": "Questions that wait for a decision, also of other users",
     "threads": "Conversations with the assistant",
@@ -212,6 +213,7 @@ def _routes() -> "list[BaseRoute]":
         websocket,
     )
     from api.http.routes.overview import catalogue, desk
+    from api.http.routes.strategies import library
     from api.http.routes.users import me, session, sign_in
 
     checks = [
@@ -237,6 +239,7 @@ def _routes() -> "list[BaseRoute]":
         (me, ()),
         (session, ()),
         (evaluations, research, CALCULATION_SLOT),
+        (library, research),  # after `/strategies/templates` of evaluations
         (events, research),
         (websocket, research),
         (tickets, looking),

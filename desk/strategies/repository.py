@@ -1,5 +1,9 @@
 """Saved strategies: named, in immutable versions."""
 
+from datetime import datetime
+
+from pydantic import Field
+
 from desk.base.errors import InvalidInput
 from desk.base.names import clean_name, name_key
 from desk.figures import labels
@@ -12,37 +16,66 @@ from store.records import Key, iterate_records
 from store.store import Store
 
 KIND = "strategy"
+ARCHIVE = "archived-strategy"
+"""Kind of the records that mark archived strategies."""
 TOOL = "save_strategy"
 
 
 class SavedStrategy(Frozen):
     """One version of a saved strategy; names are case-insensitive and keep their first spelling."""
 
-    name: str
-    version: int
-    universe: str
-    rule: Rule
+    name: str = Field(description="Name, unique among your strategies whatever the case", examples=["Core"])
+    version: int = Field(description="1, 2, 3, ...; a version never changes", examples=[2])
+    universe: str = Field(description="Prices on which it is meant to hold", examples=["sp500"])
+    rule: Rule = Field(description="The configuration and its mandate")
+    note: str = Field(default="", description="Why the version was saved", examples=["slower estimator"])
+    saved_at: datetime | None = Field(default=None, description="When it was saved; null for older versions")
 
 
-async def save_strategy(store: Store, owner: str, name: str, rule: Rule, *, universe: str = "sp500") -> SavedStrategy:
-    """Store version 1 of a new name, or the next version; saving the latest one again changes nothing."""
+async def save_strategy(
+    store: Store,
+    owner: str,
+    name: str,
+    rule: Rule,
+    *,
+    universe: str = "sp500",
+    note: str = "",
+    now: datetime | None = None,
+) -> SavedStrategy:
+    """Store version 1 of a new name, or the next version; saving the latest one again changes nothing.
+
+    An archived strategy is in use again.
+    """
     text = clean_name("name", name)
+    await store.records.delete(Key(owner, ARCHIVE, name_key(text)))
     while True:
-        versions = await _versions(store, owner, text)
+        versions = await load_versions(store, owner, name_key(text))
         if versions and (versions[-1].rule, versions[-1].universe) == (rule, universe):
             return versions[-1]
-        stored_name = versions[0].name if versions else text
-        strategy = SavedStrategy(name=stored_name, version=len(versions) + 1, universe=universe, rule=rule)
+        strategy = SavedStrategy(
+            name=versions[0].name if versions else text,
+            version=len(versions) + 1,
+            universe=universe,
+            rule=rule,
+            note=note,
+            saved_at=now,
+        )
         try:
-            await store.records.put(_key(owner, text, strategy.version), strategy.model_dump(mode="json"), expected=0)
+            await put_version(store, owner, strategy)
         except Conflict:  # a concurrent save of the same name
             continue
         return strategy
 
 
+async def put_version(store: Store, owner: str, strategy: SavedStrategy) -> None:
+    """Store a version; raises `Conflict` if the name has it already."""
+    key = Key(owner, KIND, f"{name_key(strategy.name)}.{strategy.version:06d}")
+    await store.records.put(key, strategy.model_dump(mode="json"), expected=0)
+
+
 async def load_strategy(store: Store, owner: str, name: str, version: int | None = None) -> SavedStrategy:
     """Load a version, by default the latest."""
-    versions = await _versions(store, owner, clean_name("name", name))
+    versions = await load_versions(store, owner, name_key(clean_name("name", name)))
     if not versions:
         names = ", ".join(strategy.name for strategy in await list_strategies(store, owner))
         raise InvalidInput("name", name, reason="no strategy has that name", allowed=names or "nothing is saved yet")
@@ -70,11 +103,7 @@ def saved_strategy_figures(saved: SavedStrategy) -> tuple[Figure, ...]:
     return sheet.figures
 
 
-def _key(owner: str, name: str, version: int) -> Key:
-    return Key(owner, KIND, f"{name_key(name)}.{version:06d}")
-
-
-async def _versions(store: Store, owner: str, name: str) -> list[SavedStrategy]:
-    """Load all versions, in order."""
-    records = iterate_records(store.records, owner, KIND, prefix=f"{name_key(name)}.")
+async def load_versions(store: Store, owner: str, strategy_id: str) -> list[SavedStrategy]:
+    """Load all versions of the strategy with this id, the key of its name, in order."""
+    records = iterate_records(store.records, owner, KIND, prefix=f"{strategy_id}.")
     return [SavedStrategy.model_validate(record.document) async for record in records]

@@ -24,6 +24,8 @@ PLACES = {
     "hash": "hash",
     "marker": "marker",
     "question": "question",
+    "strategy_id": "strategy",
+    "version": "number",
 }
 """What stands in a path where a request says nothing else."""
 
@@ -64,6 +66,7 @@ SIGN_IN = {"POST /api/session", "POST /api/session/authorization"}
 """Operations without sign-in; those of `SIGN_IN` check the credentials in their body."""
 OTHER_PRICES = "date,A,B\n2024-01-02,1.5,2\n2024-01-03,1.6,2.1\n2024-01-04,1.7,2.05\n"
 HELD = {"portfolioId": "{portfolio}"} | DAYS
+STRATEGY = {"schema": "stratigos.strategy", "schema_version": 1, "name": "mine", "rule": {"config": RULE}}
 SAID = {"id": "m1", "role": "user", "content": "tell me a joke"}
 JOBS = ("job", "waiting", "queued", "archived")
 RUNS = (*JOBS, "turn")
@@ -144,6 +147,12 @@ REQUESTS: dict[str, list[Request]] = {
     "GET /api/monte-carlo/simulations/{simulation_id}/trajectories": [Request(), Request(params={"format": "csv"})],
     "POST /api/market-data/imports": [Request(params={"dataset": "{dataset}"}, content=OTHER_PRICES)],
     "POST /api/market-data/markers": [Request(json={"symbol": "{symbol}", "reason": "looks odd"})],
+    "GET /api/strategies": [Request(), Request(params={"archived": True})],
+    "POST /api/strategies": [Request(json={"name": "mine", "rule": {"config": RULE}})],
+    "POST /api/strategies/import": [Request(json=STRATEGY, params={"name": "mine too"})],
+    "GET /api/strategies/{strategy_id}/differences": [Request(params={"first": 1, "second": 1})],
+    "POST /api/strategies/{strategy_id}/versions": [Request(json={"rule": {"config": RULE}})],
+    "POST /api/strategies/{strategy_id}/clone": [Request(json={"name": "mine as well"})],
     "POST /api/session": [Request(json={"key": "stratigos_none"})],
     "POST /api/session/authorization": [Request(json={"redirect_uri": "https://desk.example/sign-in"})],
     "PUT /api/me/preferences": [Request(json={"theme": "dark"})],

@@ -108,6 +108,8 @@ def _create_objects(client: httpx.Client) -> dict[str, Any]:
     portfolio = post("/portfolios", json={"name": "Two", "assets": {"AAPL": 0.5, "JNJ": 0.5}})["id"]
     simulated = {"portfolioId": portfolio, "trajectories": 2}
     days = {"startDate": "2014-01-02", "endDate": "2014-12-31"}
+    rule = {"config": {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63}}
+    strategy = post("/strategies", json={"name": "Core", "rule": rule})["id"]
     version = post("/market-data/imports", params={"dataset": DATA, "dry_run": False}, content=PRICES)["version"]
     return {
         "job_id": JOB,
@@ -118,6 +120,8 @@ def _create_objects(client: httpx.Client) -> dict[str, Any]:
         "portfolio_id": portfolio,
         "optimization_id": post("/optimization/hrp", json={"portfolioId": portfolio, **days})["id"],
         "simulation_id": post("/monte-carlo/simulate", json=simulated | days)["id"],
+        "strategy_id": strategy,
+        "version": 1,
         "name": DATA,
         "hash": version["hash"],
         "marker": post("/market-data/markers", json={"symbol": "XOM", "reason": "a wrong tick"})["id"],

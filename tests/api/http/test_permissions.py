@@ -41,6 +41,12 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         GET /api/glossary
         GET /api/scenarios
         GET /api/strategies/templates
+        GET /api/strategies
+        GET /api/strategies/{strategy_id}
+        GET /api/strategies/{strategy_id}/versions
+        GET /api/strategies/{strategy_id}/versions/{version}
+        GET /api/strategies/{strategy_id}/differences
+        GET /api/strategies/{strategy_id}/export
         GET /api/runs/{run}/events
         GET /api/runs/{run}/events/poll
         POST /api/tickets
@@ -71,6 +77,12 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         PUT /api/drafts/{draft_id}
         DELETE /api/drafts/{draft_id}
         POST /api/drafts/{draft_id}/submit
+        POST /api/strategies
+        POST /api/strategies/import
+        POST /api/strategies/{strategy_id}/versions
+        POST /api/strategies/{strategy_id}/clone
+        POST /api/strategies/{strategy_id}/archive
+        POST /api/strategies/{strategy_id}/restore
         POST /api/evaluations
         POST /api/tearsheets
         POST /api/evaluations/predicted
@@ -164,8 +176,8 @@ def test_the_document_names_the_permission_of_every_operation() -> None:
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, credential: str) -> int:
     """Of what is not there, without a body: whoever is permitted is told of that."""
-    for place in ("number", "digest", "hash"):
-        path = path.replace(f"{{{place}}}", "1" if place == "number" else ID * 2)
+    for place in ("number", "version", "digest", "hash"):
+        path = path.replace(f"{{{place}}}", ID * 2 if place in ("digest", "hash") else "1")
     place = "/".join(ID if part.startswith("{") else part for part in path.split("/"))
     return (await client.request(method, place, headers=bearer(credential))).status_code
 

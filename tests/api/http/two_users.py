@@ -200,8 +200,12 @@ def _create_objects(anna: httpx.Client) -> dict[str, str]:
     for _ in range(2):
         send("POST", f"threads/{thread}/runs/1/feedback", json=opinion)
     send("POST", f"jobs/{searched}/reproduce")
+    rule = {"config": {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 63}}
+    saved = [send("POST", "strategies", json={"name": f"{HIDDEN} {n}", "rule": rule})["id"] for n in range(2)]
+    send("POST", f"strategies/{saved[1]}/archive")
     return {
         "portfolio": portfolio_id,
+        "strategy": saved[0],
         "gone": gone,
         "optimization": optimized[0],
         "simulation": simulated[0],

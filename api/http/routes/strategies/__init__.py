@@ -1,0 +1,1 @@
+"""Routes of saved strategies and scenarios."""
