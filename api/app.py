@@ -213,7 +213,7 @@ def _routes() -> "list[BaseRoute]":
         websocket,
     )
     from api.http.routes.overview import catalogue, desk
-    from api.http.routes.strategies import library
+    from api.http.routes.strategies import library, scenarios
     from api.http.routes.users import me, session, sign_in
 
     checks = [
@@ -239,6 +239,7 @@ def _routes() -> "list[BaseRoute]":
         (me, ()),
         (session, ()),
         (evaluations, research, CALCULATION_SLOT),
+        (scenarios, research),
         (library, research),  # after `/strategies/templates` of evaluations
         (events, research),
         (websocket, research),

@@ -2,9 +2,10 @@
 
 from typing import Annotated, TypeAlias
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from desk.base.camel_case import Camel
+from quant.numeric.frozen import Frozen
 
 Coefficient: TypeAlias = Annotated[float, Field(strict=True, ge=-1.0, le=1.0)]
 Correlations: TypeAlias = Annotated[
@@ -26,6 +27,33 @@ RepairCorrelations: TypeAlias = Annotated[
         "distance of that matrix",
     ),
 ]
+
+
+class CorrelationMatrix(Frozen):
+    """A correlation matrix to check."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"matrix": [[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]]}]}
+    )
+
+    matrix: Annotated[
+        list[Annotated[list[Coefficient], Field(min_length=2, max_length=100)]],
+        Field(min_length=2, max_length=100, description="Rows of a symmetric matrix with ones on its diagonal"),
+    ]
+
+
+class CorrelationCheck(Frozen):
+    """Whether returns can have given correlations."""
+
+    valid: bool = Field(description="Whether the matrix is positive semidefinite")
+    smallest_eigenvalue: float = Field(description="Below 0 where returns cannot have the correlations")
+    nearest: tuple[tuple[float, ...], ...] | None = Field(
+        default=None,
+        description="The nearest correlation matrix in the Frobenius norm (Higham 2002); null for a valid matrix. Use "
+        "it only with consent",
+    )
+    distance: float = Field(default=0.0, description="Frobenius norm of the change to the nearest matrix")
+    largest_change: float = Field(default=0.0, description="Largest change of one correlation")
 
 
 class CorrelationRepair(Camel):

@@ -4,18 +4,20 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from desk.base.errors import InvalidInput
-from desk.portfolios.correlation_schemas import CorrelationRepair
+from desk.base.errors import InvalidInput, reason_and_allowed
+from desk.portfolios.correlation_schemas import CorrelationCheck, CorrelationRepair
 from quant.covariance.correlation_repair import nearest_correlation
 from quant.covariance.estimators import ILL_CONDITIONED
-from quant.covariance.semidefinite import INDEFINITE
+from quant.covariance.semidefinite import INDEFINITE, unit_symmetric
 from quant.numeric.arrays import Floats
+from quant.numeric.errors import DataError
 from quant.worlds.joint_moments import correlation_of
 
 MAX_ASSETS = 100
 """Largest matrix that is repaired at once, in about a second."""
 _SMALLEST_EIGENVALUE = 1.0 / ILL_CONDITIONED
 """Of a repaired matrix: it can be inverted without amplifying noise."""
+_MATRIX = "a square symmetric matrix with ones on its diagonal"
 
 
 def set_correlations(
@@ -51,6 +53,26 @@ def set_correlations(
         )
         raise InvalidInput("correlations", dict(correlations), reason=reason, allowed=allowed)
     return nearest.matrix * scale, change
+
+
+def check_correlations(matrix: Sequence[Sequence[float]]) -> CorrelationCheck:
+    """Whether returns can have the correlations of a matrix, and the nearest matrix that they can have."""
+    try:
+        correlation = unit_symmetric([list(row) for row in matrix], "matrix")
+    except DataError as error:
+        reason, allowed = reason_and_allowed(str(error))
+        raise InvalidInput("matrix", len(matrix), reason=reason, allowed=allowed or _MATRIX) from error
+    smallest = float(np.linalg.eigvalsh(correlation)[0])
+    if smallest >= -INDEFINITE:
+        return CorrelationCheck(valid=True, smallest_eigenvalue=smallest)
+    nearest = nearest_correlation(correlation, smallest_eigenvalue=_SMALLEST_EIGENVALUE)
+    return CorrelationCheck(
+        valid=False,
+        smallest_eigenvalue=smallest,
+        nearest=tuple(tuple(map(float, row)) for row in nearest.matrix),
+        distance=nearest.distance,
+        largest_change=float(np.abs(nearest.matrix - correlation).max()),
+    )
 
 
 def repair_warning(repair: CorrelationRepair) -> str:

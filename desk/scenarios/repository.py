@@ -61,15 +61,19 @@ class ScenarioCatalog(Frozen):
 async def list_scenarios(store: Store, owner: str) -> tuple[ScenarioShown, ...]:
     """List the scenarios of `owner`, each with its own figures."""
     book = await load_catalog(store, owner)
-    return tuple(
-        ScenarioShown(
-            scenario=entry.scenario,
-            own=entry.own,
-            losing=entry.losing,
-            banner=entry.banner,
-            figures=_build_catalog((entry.scenario,)).figures[1:],  # the first figure is the count
-        )
-        for entry in book.entries
+    return tuple(show_scenario(entry.scenario) for entry in book.entries)
+
+
+def show_scenario(scenario: Scenario) -> ScenarioShown:
+    """The scenario with its own figures."""
+    book = _build_catalog((scenario,))
+    (entry,) = book.entries
+    return ScenarioShown(
+        scenario=scenario,
+        own=entry.own,
+        losing=entry.losing,
+        banner=entry.banner,
+        figures=book.figures[1:],  # the first figure is the count
     )
 
 
@@ -131,8 +135,6 @@ def _name_taken(name: str) -> InvalidInput:
 
 
 def _build_scenario(values: ScenarioValues, like: Scenario) -> Scenario:
-    from quant.worlds.paths import path_model  # imports numpy and numba, which reading the catalog does not need
-
     changes: dict[str, Any] = values.model_dump(exclude_none=True, exclude={"name", "like"})
     if like.states and changes.keys() & {"mu", "sigma", "engine"}:
         allowed = "base_case or another scenario without states"
@@ -140,17 +142,25 @@ def _build_scenario(values: ScenarioValues, like: Scenario) -> Scenario:
     identity = {"name": identifier("name", values.name), "probability": OWN_PROBABILITY}
     try:
         scenario = Scenario.model_validate(like.model_dump() | changes | identity)
-        if scenario.engine not in _FROM_HISTORY:
-            path_model(scenario, seed=0)
     except ValidationError as error:
         details = error.errors(include_url=False)[0]
         allowed = details["msg"].removeprefix("Input should be ")
         raise InvalidInput(str(details["loc"][-1]), details["input"], allowed=allowed) from error
+    check_engine(scenario, ", ".join(f"{name} {value}" for name, value in changes.items()))
+    return scenario
+
+
+def check_engine(scenario: Scenario, value: object) -> None:
+    """Raise `InvalidInput` with `value` if the engine cannot draw paths with these parameters."""
+    from quant.worlds.paths import path_model  # imports numpy and numba, which reading the catalog does not need
+
+    if scenario.engine in _FROM_HISTORY:
+        return
+    try:
+        path_model(scenario, seed=0)
     except DataError as error:
         reason, allowed = reason_and_allowed(str(error))
-        changed_values = ", ".join(f"{name} {value}" for name, value in changes.items())
-        raise InvalidInput("scenario", changed_values, reason=reason, allowed=allowed or "other values") from error
-    return scenario
+        raise InvalidInput("scenario", value, reason=reason, allowed=allowed or "other values") from error
 
 
 def _build_catalog(scenarios: tuple[Scenario, ...]) -> ScenarioCatalog:

@@ -24,6 +24,7 @@ PLACES = {
     "hash": "hash",
     "marker": "marker",
     "question": "question",
+    "scenario_name": "scenario",
     "strategy_id": "strategy",
     "version": "number",
 }
@@ -66,6 +67,7 @@ SIGN_IN = {"POST /api/session", "POST /api/session/authorization"}
 """Operations without sign-in; those of `SIGN_IN` check the credentials in their body."""
 OTHER_PRICES = "date,A,B\n2024-01-02,1.5,2\n2024-01-03,1.6,2.1\n2024-01-04,1.7,2.05\n"
 HELD = {"portfolioId": "{portfolio}"} | DAYS
+WORLD = {"name": "my_world", "mu": 0.05, "sigma": 0.2, "cash_rate": 0.02}
 STRATEGY = {"schema": "stratigos.strategy", "schema_version": 1, "name": "mine", "rule": {"config": RULE}}
 SAID = {"id": "m1", "role": "user", "content": "tell me a joke"}
 JOBS = ("job", "waiting", "queued", "archived")
@@ -147,6 +149,15 @@ REQUESTS: dict[str, list[Request]] = {
     "GET /api/monte-carlo/simulations/{simulation_id}/trajectories": [Request(), Request(params={"format": "csv"})],
     "POST /api/market-data/imports": [Request(params={"dataset": "{dataset}"}, content=OTHER_PRICES)],
     "POST /api/market-data/markers": [Request(json={"symbol": "{symbol}", "reason": "looks odd"})],
+    "POST /api/scenarios": [Request(json=WORLD)],
+    "POST /api/scenarios/preview": [
+        Request(json={"scenario": "{scenario}", "paths": 100, "points": 5}),
+        Request(json={"universe": "{dataset}", "paths": 100}),
+    ],
+    "POST /api/scenarios/correlations": [Request(json={"matrix": [[1.0, 0.5], [0.5, 1.0]]})],
+    "PUT /api/scenarios/{scenario_name}": [Request(json=WORLD | {"name": "{scenario}"})],
+    "DELETE /api/scenarios/{scenario_name}": _of(("second_scenario",), "scenario_name"),
+    "POST /api/scenarios/{scenario_name}/clone": [Request(json={"name": "my_copy"})],
     "GET /api/strategies": [Request(), Request(params={"archived": True})],
     "POST /api/strategies": [Request(json={"name": "mine", "rule": {"config": RULE}})],
     "POST /api/strategies/import": [Request(json=STRATEGY, params={"name": "mine too"})],

@@ -120,6 +120,7 @@ def _create_objects(client: httpx.Client) -> dict[str, Any]:
         "portfolio_id": portfolio,
         "optimization_id": post("/optimization/hrp", json={"portfolioId": portfolio, **days})["id"],
         "simulation_id": post("/monte-carlo/simulate", json=simulated | days)["id"],
+        "scenario_name": "bear_market",
         "strategy_id": strategy,
         "version": 1,
         "name": DATA,

@@ -40,6 +40,7 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         GET /api/desk
         GET /api/glossary
         GET /api/scenarios
+        GET /api/scenarios/{scenario_name}
         GET /api/strategies/templates
         GET /api/strategies
         GET /api/strategies/{strategy_id}
@@ -77,6 +78,12 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         PUT /api/drafts/{draft_id}
         DELETE /api/drafts/{draft_id}
         POST /api/drafts/{draft_id}/submit
+        POST /api/scenarios
+        POST /api/scenarios/preview
+        POST /api/scenarios/correlations
+        PUT /api/scenarios/{scenario_name}
+        DELETE /api/scenarios/{scenario_name}
+        POST /api/scenarios/{scenario_name}/clone
         POST /api/strategies
         POST /api/strategies/import
         POST /api/strategies/{strategy_id}/versions
@@ -178,6 +185,7 @@ async def ask(client: httpx.AsyncClient, method: str, path: str, credential: str
     """Of what is not there, without a body: whoever is permitted is told of that."""
     for place in ("number", "version", "digest", "hash"):
         path = path.replace(f"{{{place}}}", ID * 2 if place in ("digest", "hash") else "1")
+    path = path.replace("{scenario_name}", "a_missing_one")
     place = "/".join(ID if part.startswith("{") else part for part in path.split("/"))
     return (await client.request(method, place, headers=bearer(credential))).status_code
 

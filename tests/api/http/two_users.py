@@ -120,7 +120,8 @@ async def _create_runs(home: Path, pool: Pool) -> tuple[dict[str, str], dict[str
         asking = replace(dependencies, thresholds=LOW)
         async for _ in execute(asking, ANNA, jobs[1]):
             pass
-        await add_scenario(dependencies.store, ANNA, ScenarioValues(name=f"{HIDDEN}_crash", mu=-0.11))
+        for name, mean in ((f"{HIDDEN}_crash", -0.11), (f"{HIDDEN}_crisis", -0.12)):
+            await add_scenario(dependencies.store, ANNA, ScenarioValues(name=name, mu=mean))
     async with open_client(sign_in_application(home, pool, queued=False)) as anna:
         anna.headers.update(bearer(pool.token()))
         thread = (await anna.post("/api/threads", json={"title": f"{HIDDEN} thoughts"})).json()["id"]
@@ -137,6 +138,7 @@ async def _create_runs(home: Path, pool: Pool) -> tuple[dict[str, str], dict[str
         "number": "1",
         "interrupted": interrupt["run"],
         "scenario": f"{HIDDEN}_crash",
+        "second_scenario": f"{HIDDEN}_crisis",
         "owner": ANNA,
     }
     return ids, await _invalid_headers(home, pool)

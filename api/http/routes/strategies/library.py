@@ -120,6 +120,7 @@ async def get_strategy(
     response: Response,
     if_none_match: IfNoneMatch = None,
 ) -> Any:
+    """Archived ones too; `If-None-Match` saves reading an unchanged one."""
     entry = await library.load_entry(service.dependencies.store, principal.owner, strategy_id)
     if matches(if_none_match, _tag(entry)):
         return Response(status_code=304, headers={"ETag": _tag(entry)})
@@ -147,6 +148,7 @@ async def list_strategy_versions(
 async def get_strategy_version(
     strategy_id: StrategyId, version: VersionNumber, service: AppStateDep, principal: PrincipalDep
 ) -> SavedStrategy:
+    """A version never changes, so it can be cached forever."""
     return await library.load_version(service.dependencies.store, principal.owner, strategy_id, version)
 
 
