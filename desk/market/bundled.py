@@ -62,7 +62,9 @@ def _read(name: str) -> Prices:
 
     parquet: Any = import_module("pyarrow.parquet")  # without type hints
     stocks = name == "stocks"
-    table: Any = parquet.read_table(DATA / f"sp500_{'stocks' if stocks else 'index'}.parquet")
+    # `read_table` would import pyarrow.dataset, which a single file does not need
+    with parquet.ParquetFile(DATA / f"sp500_{'stocks' if stocks else 'index'}.parquet") as file:
+        table: Any = file.read()
     names: list[str] = table.column_names
     assets = tuple(name for name in names if name != "date")
     return Prices(

@@ -97,7 +97,7 @@ share = st.floats(0.0, 1.0) | st.floats(0.0, 0.2)
 ratio = st.floats(-5.0, 5.0)
 
 
-@settings(max_examples=2000)
+@settings(max_examples=500)
 @given(
     winner_p=st.none() | share,
     single_step_p=share,
