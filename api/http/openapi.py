@@ -1,5 +1,6 @@
 """The OpenAPI document."""
 
+import json
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,9 @@ from api.http.descriptions import describe_properties
 from desk.governance.approval_requests import REQUIRED_PERMISSION
 from desk.governance.roles import Permission
 
+LONGEST_DEFAULT = 60
+"""Characters of a default in a description; longer ones are in the catalogue."""
+SCHEMAS = "#/components/schemas/"
 PERMISSIONS_FIELD = "x-permissions"
 """Extension of an operation: the permissions of which one is needed; absent where no sign-in is needed."""
 
@@ -27,9 +31,39 @@ def generate_once(app: FastAPI) -> None:
                 name_generic_types(document)
                 name_agents(document)
                 describe_properties(document, app)
+                describe_defaults(document)
             return generate()
 
     app.openapi = openapi
+
+
+def describe_defaults(document: dict[str, Any]) -> None:
+    """Move the defaults of request fields into their descriptions.
+
+    Generators of clients make a field with a default required, because they read schemas as those of responses.
+    """
+    schemas = document["components"]["schemas"]
+    bodies = [
+        operation.get("requestBody", {}) for methods in document["paths"].values() for operation in methods.values()
+    ]
+    for name in _reachable(bodies, schemas):
+        for node in schemas[name].get("properties", {}).values():
+            if "default" in node:
+                text = json.dumps(node.pop("default"))
+                if len(text) <= LONGEST_DEFAULT:
+                    node["description"] = f"{node['description']}. Default: {text}"
+
+
+def _reachable(nodes: Any, schemas: dict[str, Any]) -> set[str]:
+    """The names of all schemas that the nodes refer to, directly or not."""
+    names, todo = set[str](), [nodes]
+    while todo:
+        for node in _objects(todo.pop()):
+            name = str(node.get("$ref", "")).removeprefix(SCHEMAS)
+            if name in schemas and name not in names:
+                names.add(name)
+                todo.append(schemas[name])
+    return names
 
 
 def undescribed(document: dict[str, Any]) -> list[str]:
@@ -75,11 +109,10 @@ def name_generic_types(document: dict[str, Any]) -> None:
     names = {name: schema["title"] for name, schema in schemas.items() if name.endswith("_")}
     for name, title in names.items():
         schemas[title] = schemas.pop(name)
-    prefix = "#/components/schemas/"
     for node in _objects(document):
-        reference = str(node.get("$ref", "")).removeprefix(prefix)
+        reference = str(node.get("$ref", "")).removeprefix(SCHEMAS)
         if reference in names:
-            node["$ref"] = prefix + names[reference]
+            node["$ref"] = SCHEMAS + names[reference]
 
 
 def name_agents(schema: Any) -> None:

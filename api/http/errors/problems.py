@@ -123,6 +123,12 @@ _DESCRIPTIONS = {
 
 ENVELOPE_RESPONSE: dict[int | str, dict[str, Any]] = {500: {"model": ErrorEnvelope, "description": _DESCRIPTIONS[500]}}
 """Adds the schema to the OpenAPI document once; a model per error and route would slow down the start."""
+RETRY_AFTER_HEADER = {
+    "Retry-After": {
+        "description": "Seconds after which a retry may succeed",
+        "schema": {"type": "integer", "minimum": 0},
+    }
+}
 _ENVELOPE_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}}
 
 
@@ -130,7 +136,11 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route in the OpenAPI document: these statuses, and those that every route can return."""
     of_bodies = (408, 415) if 413 in statuses else ()
     return {
-        status: {"content": _ENVELOPE_CONTENT, "description": _DESCRIPTIONS[status]}
+        status: {
+            "content": _ENVELOPE_CONTENT,
+            "description": _DESCRIPTIONS[status],
+            **({"headers": RETRY_AFTER_HEADER} if status in (429, 503) else {}),
+        }
         for status in sorted({*statuses, *of_bodies, 400, 401, 403, 414, 422, 429, 431, 500, 503})
     }
 

@@ -6,6 +6,8 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from api.http.dependencies import AppStateDep
+from api.http.errors.handlers import RETRY_AFTER
+from api.http.errors.problems import RETRY_AFTER_HEADER
 from api.operations.readiness import Readiness
 
 router = APIRouter(tags=["health"])
@@ -28,6 +30,7 @@ async def get_health() -> Health:
         503: {
             "model": Readiness,
             "description": "Nothing can be stored or executed; `reason` says why",
+            "headers": RETRY_AFTER_HEADER,
         }
     },
 )
@@ -39,5 +42,6 @@ async def get_readiness(service: AppStateDep, response: Response) -> Readiness:
     readiness = await service.readiness.status()
     if readiness.status == "failed":
         response.status_code = 503
+        response.headers["Retry-After"] = str(RETRY_AFTER)
     response.headers["Cache-Control"] = "no-store"
     return readiness

@@ -49,3 +49,17 @@ def test_a_field_is_described_by_its_own_text_or_the_docstring_under_it() -> Non
     assert properties["ledger_trials"]["description"].startswith("All trials of the owner on the same data")
     assert schemas()["JobSummary"]["properties"]["trials"]["description"] == "Requested trials"
     assert undescribed({"paths": {}, "components": {"schemas": {"A": {"properties": {"b": {}}}}}}) == ["A.b"]
+
+
+def test_a_field_of_a_body_with_a_default_may_be_left_out() -> None:
+    """Generators of clients read a default as a promise of the answer, and would make the field required."""
+    request = schemas()["OptimizationRequest"]
+    assert "required" not in request
+    assert [name for name, node in request["properties"].items() if "default" in node] == []
+    assert request["properties"]["trials"]["description"].endswith("Default: 100")
+
+
+def test_answers_that_ask_for_patience_say_for_how_long() -> None:
+    for label, operation in operations():
+        for status in {"429", "503"} & operation["responses"].keys():
+            assert "Retry-After" in operation["responses"][status]["headers"], (label, status)

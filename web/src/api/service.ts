@@ -26,17 +26,10 @@ type Json<Responses> = {
 export type Answer<Path extends keyof paths, Method extends keyof paths[Path] = 'get' & keyof paths[Path]> =
   Operation<Path, Method> extends { responses: infer Responses } ? Json<Responses> : never;
 
-/** What may be left out has a default of the service, which also says what is missing. */
-type Partly<T> = T extends readonly (infer Item)[]
-  ? Partly<Item>[]
-  : T extends object
-    ? { [Name in keyof T]?: Partly<T[Name]> }
-    : T;
-
 /** The body of a request. */
 export type Body<Path extends keyof paths, Method extends keyof paths[Path] = 'post' & keyof paths[Path]> =
   Operation<Path, Method> extends { requestBody: { content: { 'application/json': infer Content } } }
-    ? Partly<Content>
+    ? Content
     : never;
 
 /** The query parameters of a request. */
