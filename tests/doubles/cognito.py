@@ -19,7 +19,7 @@ from joserfc.jwk import RSAKey
 CLIENT = "desk1client"
 PERSON = "7c0a4f0e-1d5b-4f0c-9a36-2f1c5a1b9d11"
 REDIRECT = "https://desk.example/sign-in"
-"""The page that the app client allows."""
+"""The page that the app client allows at first."""
 
 
 @cache
@@ -39,6 +39,7 @@ class Pool:
         """A response that replaces the keys."""
         self.slowly = 0.0
         self.issuer = ""
+        self.redirect = REDIRECT
         self.codes: dict[str, dict[str, str]] = {}
         """The authorization requests by their codes, which are granted once."""
         self.endpoint_issuer: str | None = None
@@ -61,18 +62,21 @@ class Pool:
     def authorize(self, query: dict[str, str]) -> tuple[int, str]:
         """Sign the one user in, and return to the page that the app client allows with a code and the state."""
         allowed = {"response_type": "code", "client_id": CLIENT, "code_challenge_method": "S256"}
-        if any(query.get(name) != value for name, value in allowed.items()) or query.get("redirect_uri") != REDIRECT:
+        if (
+            any(query.get(name) != value for name, value in allowed.items())
+            or query.get("redirect_uri") != self.redirect
+        ):
             return 400, ""
         code = secrets.token_hex(8)
         self.codes[code] = query
-        return 302, f"{REDIRECT}?{urlencode({'code': code, 'state': query['state']})}"
+        return 302, f"{self.redirect}?{urlencode({'code': code, 'state': query['state']})}"
 
     def grant(self, form: dict[str, str]) -> tuple[int, bytes]:
         """The tokens of a code (RFC 6749, section 4.1.3; RFC 7636, section 4.6)."""
         request = self.codes.pop(form.get("code", ""), None)
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-        expected = {"grant_type": "authorization_code", "client_id": CLIENT, "redirect_uri": REDIRECT}
+        expected = {"grant_type": "authorization_code", "client_id": CLIENT, "redirect_uri": self.redirect}
         matches = all(form.get(name) == value for name, value in expected.items())
         if request is None or not matches or challenge != request["code_challenge"]:
             return 400, b'{"error": "invalid_grant"}'

@@ -79,7 +79,8 @@ class Visit:
         return self.page
 
     def note_request(self, request: Request) -> None:
-        if not request.url.startswith((f"{self.address}/", "blob:", "data:")):
+        allowed = request.url.startswith((f"{self.address}/", "blob:", "data:"))
+        if not allowed and not request.is_navigation_request():
             self.foreign.append(request.url)
 
     def check_accessibility(self) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -17,7 +18,7 @@ THREAD = ThreadPoolExecutor(1, thread_name_prefix="browser")
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run the tests that browse in the thread of the browser."""
-    if "browse" not in pyfuncitem.fixturenames:
+    if "open_pages" not in pyfuncitem.fixturenames:
         return None
     names = pyfuncitem._fixtureinfo.argnames
     THREAD.submit(pyfuncitem.obj, **{name: pyfuncitem.funcargs[name] for name in names}).result()
@@ -46,12 +47,18 @@ def service(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Gene
 
 
 @pytest.fixture
-def browse(chromium: Browser, service: str) -> Generator[Callable[..., Visit]]:
-    """Opens pages of the service, with `size` and `theme`; at the end each has kept the rules."""
+def open_pages(chromium: Browser) -> Generator[Callable[..., Visit]]:
+    """Opens pages of the service at an address, with `size` and `theme`; at the end each has kept the rules."""
     stack = ExitStack()
 
-    def browse(**options: str) -> Visit:
-        return stack.enter_context(visit(chromium, service, **options))
+    def open_page(address: str, **options: str) -> Visit:
+        return stack.enter_context(visit(chromium, address, **options))
 
-    yield browse
+    yield open_page
     THREAD.submit(stack.close).result()
+
+
+@pytest.fixture
+def browse(open_pages: Callable[..., Visit], service: str) -> Callable[..., Visit]:
+    """Opens pages of the service whose only user is this machine's."""
+    return partial(open_pages, service)

@@ -68,6 +68,7 @@ def test_a_lost_connection_is_named_and_the_page_recovers(browse):
     page = visit.open("/")
     expect(page.get_by_role("heading", name="Nothing runs")).to_be_visible()
     page.route("**/api/**", lambda route: route.abort())
+    page.evaluate("window.dispatchEvent(new Event('focus'))")  # which asks at once
     expect(page.get_by_role("alert")).to_contain_text("No connection")
     expect(page.get_by_role("heading", name="Nothing runs")).to_be_visible()
     visit.check_accessibility()

@@ -13,6 +13,7 @@ import { Provider } from 'react-redux';
 import { RouterProvider } from 'react-router';
 
 import { createRouter } from './app/router';
+import { Gate } from './session/Gate';
 import { store } from './app/store';
 import { cssVariables, schemeInCookie, theme } from './app/theme';
 
@@ -20,6 +21,7 @@ import { cssVariables, schemeInCookie, theme } from './app/theme';
 const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? '';
 setNonce(nonce);
 
+const router = createRouter();
 const root = document.getElementById('root');
 if (root === null) throw new Error('the page has no element #root');
 createRoot(root).render(
@@ -34,7 +36,9 @@ createRoot(root).render(
       >
         <ModalsProvider>
           <Notifications position="bottom-right" />
-          <RouterProvider router={createRouter()} />
+          <Gate>
+            <RouterProvider router={router} />
+          </Gate>
         </ModalsProvider>
       </MantineProvider>
     </Provider>

@@ -1,15 +1,59 @@
 /** The service as RTK Query sees it. Screens add their endpoints with `service.injectEndpoints`. */
 
-import { createApi, fetchBaseQuery, type FetchBaseQueryError } from '@reduxjs/toolkit/query/react';
+import {
+  createApi,
+  fetchBaseQuery,
+  type BaseQueryFn,
+  type FetchArgs,
+  type FetchBaseQueryError,
+  type FetchBaseQueryMeta,
+} from '@reduxjs/toolkit/query/react';
 
 import type { paths } from './schema';
 
+const SAFE = new Set(['GET', 'HEAD']);
+const UNAUTHORIZED = 401;
+
+type Request = string | FetchArgs;
+
+const ask = fetchBaseQuery({ baseUrl: '/api', timeout: 60_000 });
+
+/** A request of the session: changes carry its token, and a session that has ended leads to the sign-in. */
+const askInSession: BaseQueryFn<Request, unknown, FetchBaseQueryError, object, FetchBaseQueryMeta> = async (
+  request,
+  api,
+  options,
+) => {
+  const parts = typeof request === 'string' ? { url: request } : request;
+  const answer = await ask(withToken(parts, tokenOf(api.getState())), api, options);
+  if (answer.error?.status === UNAUTHORIZED && api.endpoint !== 'session' && api.endpoint !== 'signIn') {
+    api.dispatch(service.util.invalidateTags(['Session']));
+  }
+  return answer;
+};
+
+function withToken(request: FetchArgs, token: string | null | undefined): FetchArgs {
+  if (!token || SAFE.has(request.method ?? 'GET')) return request;
+  return { ...request, headers: { ...(request.headers as Record<string, string>), 'X-CSRF-Token': token } };
+}
+
+function tokenOf(state: unknown): string | null | undefined {
+  return service.endpoints.session.select()(
+    state as Parameters<ReturnType<typeof service.endpoints.session.select>>[0],
+  ).data?.csrf_token;
+}
+
 export const service = createApi({
   reducerPath: 'service',
-  baseQuery: fetchBaseQuery({ baseUrl: '/api', timeout: 60_000 }),
-  tagTypes: ['Approvals', 'Desk', 'Jobs', 'Strategies'],
+  baseQuery: askInSession,
+  tagTypes: ['Approvals', 'Desk', 'Jobs', 'Preferences', 'Session', 'Strategies'],
   refetchOnReconnect: true,
-  endpoints: () => ({}),
+  endpoints: (build) => ({
+    session: build.query<Answer<'/api/session', 'get'>, void>({
+      query: () => 'session',
+      providesTags: ['Session'],
+    }),
+  }),
 });
 
 type Operation<Path extends keyof paths, Method extends keyof paths[Path]> = paths[Path][Method];

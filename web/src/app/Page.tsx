@@ -48,7 +48,7 @@ export function Panel({
   children: ReactNode;
 }) {
   return (
-    <section className={classes.panel}>
+    <section className={classes.panel} aria-label={title}>
       {title !== undefined && (
         <Group justify="space-between" gap="sm" mb="xs">
           <Title order={2}>{title}</Title>

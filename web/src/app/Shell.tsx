@@ -1,17 +1,17 @@
-import { ActionIcon, AppShell, Burger, Group, Kbd, Menu, Text, Tooltip, UnstyledButton } from '@mantine/core';
+import { AppShell, Burger, Group, Kbd, Text, Tooltip, UnstyledButton } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { spotlight } from '@mantine/spotlight';
-import { IconKeyboard, IconSearch, IconUserCircle } from './icons';
 import { useEffect, useRef } from 'react';
 import { Link, NavLink, Outlet, ScrollRestoration, useLocation } from 'react-router';
 
+import { UserMenu } from '../session/UserMenu';
 import { CommandPalette } from './CommandPalette';
 import { Connection } from './Connection';
+import { IconSearch } from './icons';
 import { useShortcuts } from './shortcuts';
 import { ShortcutHelp } from './ShortcutHelp';
 import { SCREENS } from './screens';
 import classes from './Shell.module.css';
-import { ThemeItems } from './ThemeItems';
 import { Wordmark } from './Wordmark';
 
 /** The frame of every screen: search, connection, navigation. */
@@ -64,20 +64,7 @@ export function Shell() {
           </UnstyledButton>
           <Group gap="xs" wrap="nowrap">
             <Connection />
-            <Menu position="bottom-end" width={220} withinPortal>
-              <Menu.Target>
-                <ActionIcon variant="subtle" color="gray" size="lg" aria-label="You and the settings">
-                  <IconUserCircle size={20} aria-hidden />
-                </ActionIcon>
-              </Menu.Target>
-              <Menu.Dropdown>
-                <ThemeItems />
-                <Menu.Divider />
-                <Menu.Item leftSection={<IconKeyboard size={16} aria-hidden />} onClick={help.open}>
-                  Keyboard shortcuts
-                </Menu.Item>
-              </Menu.Dropdown>
-            </Menu>
+            <UserMenu openHelp={help.open} />
           </Group>
         </Group>
       </AppShell.Header>

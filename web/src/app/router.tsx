@@ -20,6 +20,7 @@ export const createRouter = () =>
             errorElement: <Broken />,
           })),
         ]),
+        { path: 'preferences', lazy: () => import('../session/PreferencesPage'), errorElement: <Broken /> },
         { path: '*', element: <NoSuchPage /> },
       ],
     },

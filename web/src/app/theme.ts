@@ -25,8 +25,8 @@ const slate: MantineColorsTuple = [
   '#c3ccd5',
   '#a3b0bc',
   '#7b8894',
-  '#4a545e',
   '#3a434c',
+  '#323a42',
   '#2a323a',
   '#1b2127',
   '#15191e',
@@ -37,7 +37,7 @@ const sans =
 
 export const theme = createTheme({
   primaryColor: 'harbour',
-  primaryShade: { light: 7, dark: 6 },
+  primaryShade: { light: 7, dark: 7 },
   autoContrast: true,
   colors: { harbour, dark: slate },
   fontFamily: sans,
@@ -58,6 +58,7 @@ export const theme = createTheme({
     // its placeholder for the focus is an element that a menu must not hold
     Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
     Button: { defaultProps: { size: 'sm' } },
+    Notification: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } },
     Table: { defaultProps: { verticalSpacing: 6, horizontalSpacing: 'sm', fz: 'sm' } },
   },
 });

@@ -1,56 +1,65 @@
 import { SimpleGrid, Stack } from '@mantine/core';
 
-import { useJobsQuery, type JobSummary } from '../api/jobs';
+import { useDeskQuery, type Desk } from '../api/desk';
 import { Page, Panel } from '../app/Page';
 import { Answered, Empty } from '../app/states';
-import { EndedList } from './EndedList';
+import { Approvals } from './Approvals';
+import { EndedRuns } from './EndedRuns';
+import { FirstSteps } from './FirstSteps';
 import { RunDemo } from './RunDemo';
-import { RunningList } from './RunningList';
+import { RunningRuns } from './RunningRuns';
+import { StaleData } from './StaleData';
 
-const EVERY_MS = 3_000;
-const ENDED = new Set<JobSummary['state']>(['completed', 'failed', 'cancelled', 'rejected', 'expired']);
+const ACTIVE_MS = 1_500;
+const QUIET_MS = 15_000;
 
-/** The home: what runs, what ended, and the way to a first result. */
+/** The home: what waits for a decision, what runs, what ended, what is out of date. */
 export function Component() {
-  const jobs = useJobsQuery({ limit: 20 }, { pollingInterval: EVERY_MS, skipPollingIfUnfocused: true });
+  const current = useDeskQuery();
+  const active = (current.data?.active.length ?? 0) > 0;
+  const desk = useDeskQuery(undefined, {
+    pollingInterval: active ? ACTIVE_MS : QUIET_MS,
+    skipPollingIfUnfocused: true,
+    refetchOnFocus: true,
+    refetchOnMountOrArgChange: true,
+  });
   return (
     <Page
       title="Desk"
-      lead={
-        <>
-          Stratigos searches hundreds of allocations between a risky asset and cash for your mandate. Four
-          agents judge where to look; code computes every number and tests how much of the advantage is luck.
-          “Keep your rule” is an answer, and a frequent one.
-        </>
-      }
-      actions={<RunDemo />}
+      tab={titleOf(desk.data)}
+      lead="State a mandate, and hundreds of allocations between a risky asset and cash are tried for it. Four agents judge where to look; code computes every number. The answer says how much of the advantage is luck, and “keep your rule” is a frequent one."
+      actions={desk.data?.is_new === false ? <RunDemo variant="default" /> : undefined}
     >
-      <Answered query={jobs}>
-        {({ items }) => {
-          const ended = items.filter(({ state }) => ENDED.has(state));
-          const running = items.filter(({ state }) => !ENDED.has(state));
-          return (
-            <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
+      <Answered query={desk}>
+        {(data) => (
+          <Stack gap="md">
+            {data.is_new && <FirstSteps />}
+            <Approvals questions={data.approvals} waiting={data.waiting} />
+            <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="md">
               <Panel title="Running">
-                {running.length === 0 ? (
+                {data.active.length === 0 ? (
                   <Empty title="Nothing runs">A search appears here with its progress while it works.</Empty>
                 ) : (
-                  <RunningList jobs={running} />
+                  <RunningRuns jobs={data.active} />
                 )}
               </Panel>
               <Panel title="Ended">
-                {ended.length === 0 ? (
-                  <Empty title="No result yet" action={<Stack mt="xs" />}>
-                    The demo takes about ten seconds and ends with a verdict on the S&amp;P 500.
-                  </Empty>
+                {data.ended.length === 0 ? (
+                  <Empty title="No result yet">A search ends with a verdict, which stands here first.</Empty>
                 ) : (
-                  <EndedList jobs={ended} />
+                  <EndedRuns jobs={data.ended} />
                 )}
               </Panel>
             </SimpleGrid>
-          );
-        }}
+            <StaleData datasets={data.stale_data} runs={data.stale_runs} />
+          </Stack>
+        )}
       </Answered>
     </Page>
   );
+}
+
+function titleOf(desk: Desk | undefined): string {
+  const waiting = desk?.approvals.length ?? 0;
+  return waiting > 0 ? `${waiting} waiting - Desk` : 'Desk';
 }

@@ -1,7 +1,22 @@
-import { expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 
 import cases from './cases.json';
-import { ago, bps, dollars, duration, interval, number, percent, plural, pValue, spoken } from './format';
+import {
+  ago,
+  bps,
+  date,
+  dollars,
+  duration,
+  interval,
+  number,
+  percent,
+  plural,
+  pValue,
+  spoken,
+  writeIn,
+} from './format';
+
+afterEach(() => writeIn('1,234.56', 'YYYY-MM-DD'));
 
 const FORMS: Record<string, (value: number, digits: number, signed: boolean) => string> = {
   number: (value, digits, signed) => number(value, digits, { signed }),
@@ -27,4 +42,15 @@ test('small probabilities, intervals, counts and times have one form', () => {
 
 test('a screen reader hears the sign', () => {
   expect(spoken('−5 bps')).toBe('minus 5 basis points');
+});
+
+test('numbers and days follow the preferences of the user', () => {
+  writeIn('1.234,56', 'DD.MM.YYYY');
+  expect([number(-1234.5, 1), percent(0.105), date('2026-03-02')]).toEqual([
+    '−1.234,5',
+    '10,5%',
+    '02.03.2026',
+  ]);
+  writeIn('1’234.56', 'MM/DD/YYYY');
+  expect([number(1e6, 2), date('2026-03-02')]).toEqual(['1’000’000.00', '03/02/2026']);
 });

@@ -3,6 +3,18 @@
 export const MINUS = '\u2212';
 export const NOTHING = '\u2013';
 
+/** Separators of thousands and decimals, and the order of a date, as the user prefers them. */
+let thousands = ',';
+let point = '.';
+let dates = 'YYYY-MM-DD';
+
+/** Write all numbers like `1,234.56` and all dates like `YYYY-MM-DD`, in these or other forms. */
+export function writeIn(numberForm: string, dateForm: string): void {
+  thousands = numberForm.charAt(1);
+  point = numberForm.charAt(5);
+  dates = dateForm;
+}
+
 interface Sign {
   signed?: boolean | undefined;
 }
@@ -53,23 +65,27 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-/** `23 Nov 2026` for a day or a moment, in the reader's time zone for a moment. */
+/** A day as it is, or the day of a moment in the reader's time zone, in the user's form. */
 export function date(value: string): string {
-  const day = /^\d{4}-\d\d-\d\d$/.test(value);
-  return new Intl.DateTimeFormat('en-GB', {
-    day: 'numeric',
-    month: 'short',
-    year: 'numeric',
-    ...(day ? { timeZone: 'UTC' } : {}),
-  }).format(new Date(value));
+  const [year = '', month = '', day = ''] = /^\d{4}-\d\d-\d\d$/.test(value)
+    ? value.split('-')
+    : localDay(value);
+  return dates.replace('YYYY', year).replace('MM', month).replace('DD', day);
 }
 
-/** `23 Nov 2026, 09:41` in the reader's time zone. */
+/** A moment in the reader's time zone, to the minute. */
 export function moment(value: string): string {
-  const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' }).format(
-    new Date(value),
-  );
-  return `${date(value)}, ${time}`;
+  const at = new Date(value);
+  return `${date(value)} ${twoDigits(at.getHours())}:${twoDigits(at.getMinutes())}`;
+}
+
+function localDay(value: string): string[] {
+  const at = new Date(value);
+  return [String(at.getFullYear()), twoDigits(at.getMonth() + 1), twoDigits(at.getDate())];
+}
+
+function twoDigits(value: number): string {
+  return String(value).padStart(2, '0');
 }
 
 const AGES: [Intl.RelativeTimeFormatUnit, number][] = [
@@ -102,8 +118,8 @@ export function title(name: string): string {
 
 function fixed(value: number, digits: number): string {
   const [whole = '', decimals] = rounded(value, digits).split('.');
-  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ',');
-  return decimals === undefined ? grouped : `${grouped}.${decimals}`;
+  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, thousands);
+  return decimals === undefined ? grouped : `${grouped}${point}${decimals}`;
 }
 
 /** `toFixed` is exact but rounds ties up: a tie is an odd multiple of 2 to the power -(digits + 1). */

@@ -1,0 +1,50 @@
+import { Anchor, Group, Progress, Stack, Text } from '@mantine/core';
+import { Link } from 'react-router';
+
+import type { ListedJob } from '../api/desk';
+import { duration, number, percent, plural, title } from '../numbers/format';
+
+const STAGES: Record<string, string> = {
+  queued: 'In the queue',
+  prepare: 'Checks the data',
+  risk_manager: 'Risk manager sets limits',
+  market_analyst: 'Market analyst weighs scenarios',
+  optimizer: 'Optimizer plans the search',
+  search: 'Searching',
+  aggregate: 'Tests for luck',
+  explainer: 'Explains the result',
+  render: 'Writes the answer',
+};
+
+export function RunningRuns({ jobs }: { jobs: readonly ListedJob[] }) {
+  return (
+    <Stack gap="md">
+      {jobs.map((job) => (
+        <Running key={job.id} job={job} />
+      ))}
+    </Stack>
+  );
+}
+
+function Running({ job: { id, name, state, cancelling, progress } }: { job: ListedJob }) {
+  const share = progress?.share ?? 0;
+  const stage = progress?.stage ?? state;
+  return (
+    <div>
+      <Group justify="space-between" gap="xs" wrap="nowrap">
+        <Anchor component={Link} to={`/runs/${id}`} fw={600}>
+          {name}
+        </Anchor>
+        <Text size="sm" c="dimmed" ta="right">
+          {cancelling ? 'Cancelling' : (STAGES[stage] ?? title(stage))}
+        </Text>
+      </Group>
+      <Progress value={100 * share} my={6} aria-label={`Progress of ${name}`} transitionDuration={0} />
+      <Text size="sm" c="dimmed">
+        {percent(share, 0)}
+        {progress?.total ? `, ${number(progress.done)} of ${plural(progress.total, 'trial')}` : ''}
+        {progress?.eta_seconds ? `, about ${duration(progress.eta_seconds)} of search left` : ''}
+      </Text>
+    </div>
+  );
+}
