@@ -3,7 +3,8 @@
 import { service, type Answer, type Body } from './service';
 
 export type Me = Answer<'/api/me', 'get'>;
-export type Preferences = Answer<'/api/me/preferences', 'get'>;
+/** An answer names every preference; a change may leave out those that keep their default. */
+export type Preferences = Required<Answer<'/api/me/preferences', 'get'>>;
 type Method = Answer<'/api/session/methods'>['methods'][number];
 
 /** Preferences with the version that a change must name. */
