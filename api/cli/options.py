@@ -88,6 +88,31 @@ CashRate = Annotated[
     str | None,
     option("--cash-rate", "cash_rate_after", "Cash rate a year after the end of the bundled series", WHAT),
 ]
+Cash = Annotated[
+    str | None,
+    option(
+        "--cash",
+        "cash",
+        "What cash earns: bundled:US, the Treasury bill; a rate a year; or a series of rates in percent a year",
+        WHAT,
+    ),
+]
+CashDayCount = Annotated[
+    str | None,
+    option("--cash-day-count", "cash_day_count", "Days of a year by which the rate of --cash is quoted", WHAT),
+]
+Currency = Annotated[
+    str | None, option("--currency", "currency", "Currency of the price file, such as EUR; USD is assumed", WHAT)
+]
+ExchangeRate = Annotated[
+    str | None,
+    option(
+        "--exchange-rate",
+        "exchange_rate",
+        "A series named by its pair, such as EURUSD, that converts prices into the currency of the cash",
+        WHAT,
+    ),
+]
 Safe = Annotated[
     str | None,
     option(

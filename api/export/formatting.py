@@ -8,7 +8,7 @@ from desk.optimization.judgement.verdict import verdict_statistics
 from desk.optimization.mandate_limits import LIMITS
 from desk.optimization.reading.error_rates import error_rates
 from desk.optimization.request import LimitName
-from desk.optimization.result import Benefit, Fact, LimitCheck, OptimizationResult, WorldStatistics
+from desk.optimization.result import Benefit, Fact, LimitCheck, Manifest, OptimizationResult, WorldStatistics
 from desk.optimization.worlds import describe_worlds
 from quant.numeric.measured import Measured
 from quant.numeric.units import BASIS_POINTS
@@ -278,6 +278,15 @@ def world_row(world: WorldStatistics) -> tuple[str, str, str, str, str, str]:
         percent(world.worst_day, signed=True),
         percent(world.worst_month, signed=True),
     )
+
+
+def currency(manifest: Manifest) -> str:
+    """The currency of prices and cash, and whether it is assumed."""
+    request = manifest.request
+    if request.prices_file is not None and request.currency is None and request.exchange_rate is None:
+        return f"{manifest.currency}, assumed: the price file states none (--currency)"
+    converted = f", converted by {request.exchange_rate}" if request.exchange_rate else ""
+    return f"{manifest.currency}{converted}"
 
 
 def asset_steps(step: NextStep) -> tuple[AssetStep, ...]:

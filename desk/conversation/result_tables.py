@@ -299,6 +299,7 @@ _DATA = _rows(
     "Prices",
     {
         "data_source": "Source",
+        "currency": "Currency",
         "first_day": "First day",
         "train_end": "End of training",
         "validate_end": "Locked after",

@@ -54,7 +54,7 @@ class BundledPrices:
 @cache
 def _facts() -> dict[str, PriceFacts]:
     document = json.loads((DATA / "price_facts.json").read_text(encoding="utf-8"))
-    return {universe: PriceFacts.model_validate(facts) for universe, facts in document.items()}
+    return {universe: PriceFacts.model_validate(facts | {"currency": "USD"}) for universe, facts in document.items()}
 
 
 def _read(name: str) -> Prices:

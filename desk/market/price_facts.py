@@ -16,3 +16,5 @@ class PriceFacts(Frozen):
     training_volatility: float | None = None
     """Annual, of the first three fifths of the days, of the assets in equal shares; None in facts of earlier versions.
     """
+    currency: str | None = None
+    """None in facts that an earlier version stored."""

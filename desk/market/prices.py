@@ -53,6 +53,16 @@ class SafeLeg:
     yields: bool
 
 
+@dataclass(frozen=True, eq=False)
+class RateSeries:
+    """Rates of cash in percent a year, shape (M,), each known from its day on."""
+
+    name: str
+    dates: "Dates"
+    percent: "Floats"
+    currency: str
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prices:
     """Closes of N assets over T sessions, with the facts needed to interpret them.
@@ -80,6 +90,8 @@ class Prices:
     """The bars that the estimator `range` needs, if the source has them; no part of the digest."""
     volatility_index: VolatilityIndex | None = None
     """The index that the estimator `implied` needs, if a request names one; no part of the digest."""
+    cash: RateSeries | None = None
+    """The rates of cash, if a request names a series; no part of the digest."""
     safe: SafeLeg | None = None
     """The safe leg that a request names; None for cash. No part of the digest."""
 
@@ -140,6 +152,7 @@ def facts_of(prices: Prices) -> PriceFacts:
         last=date.fromisoformat(str(prices.dates[-1])),
         sessions=len(prices.dates),
         training_volatility=_training_volatility(prices),
+        currency=prices.currency,
     )
 
 

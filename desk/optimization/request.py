@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self, TypeAlias, cast
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from desk.optimization.worlds import Worlds, WorldsBase, base_cash_rate, base_of, with_base
 from desk.scenarios.schemas import HISTORY
@@ -14,6 +14,12 @@ from quant.strategies.search import off_grid, size
 from quant.worlds.scenario import BUILT_IN, Scenario
 
 MAX_PLANS = 3
+BUNDLED_CASH = "bundled:US"
+"""The cash of a request that names none: the one-month Treasury bill in US dollars."""
+BUNDLED_CURRENCY = "USD"
+"""Currency of the bundled bill."""
+ASSUMED_CURRENCY = "USD"
+"""Currency of a price file that states none."""
 CASH = "cash"
 """The safe leg of a request that names none."""
 YIELD = "yield:"
@@ -34,6 +40,58 @@ CURRENT_RULE = StrategyConfig(
     weight_function="inverse_vol", estimator="rolling", lookback_days=252, rebalancing="monthly"
 )
 """Default current rule: inverse volatility over 12 months, rebalanced monthly."""
+
+
+def cash_rate(cash: str) -> float | None:
+    """The rate a year that `cash` states; None for a series and for the bundled bill."""
+    try:
+        return float(cash)
+    except ValueError:
+        return None
+
+
+def _as_text(cash: Any) -> Any:
+    """A rate may be a JSON number."""
+    return f"{cash:.10g}" if isinstance(cash, int | float) and not isinstance(cash, bool) else cash
+
+
+def _as_whole(number: Any) -> Any:
+    """A command line gives text."""
+    return int(number) if isinstance(number, str) and number.isdecimal() else number
+
+
+def _check_cash(cash: str) -> str:
+    rate = cash_rate(cash)
+    if rate is not None and not -0.05 <= rate <= 0.5:
+        msg = f"cash {cash} is no rate a year; expected a fraction from -0.05 to 0.5 (2% is written 0.02)"
+        raise ValueError(msg)
+    if rate is None and cash != BUNDLED_CASH and (cash.startswith("bundled:") or cash.endswith("%")):
+        msg = f"cash {cash!r} is not known; expected {BUNDLED_CASH}, a fraction such as 0.02, or the name of a series"
+        raise ValueError(msg)
+    return cash
+
+
+Cash: TypeAlias = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    AfterValidator(_check_cash),
+    Field(
+        min_length=1,
+        max_length=400,
+        description="What cash earns: `bundled:US`, the one-month Treasury bill; a rate a year as a fraction, which "
+        "may be negative; or a series of rates in percent a year (a data set of the kind curve or index, NAME:COLUMN "
+        "of one, or file:COLUMN)",
+    ),
+]
+ExchangeRateName: TypeAlias = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=400,
+        description="A series named by its pair, such as EURUSD (dollars for a euro), which converts prices of one "
+        "currency into that of the cash: a data set of the kind index, NAME:EURUSD of one, or file:EURUSD",
+    ),
+]
 
 
 class Limit(Frozen):
@@ -110,6 +168,14 @@ class OptimizationRequest(Frozen):
     calendar: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9/_]{1,20}$", description="Exchange of the price file's sessions, or none")
     ] = "XNYS"
+    currency: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[A-Z]{3}$",
+            exclude_if=lambda currency: currency is None,
+            description="Currency of the price file; USD is assumed if none is stated",
+        ),
+    ] = None
     mandate: Mandate = Mandate()
     limits: Limits = Limits()
     space: Annotated[SearchSpace, Field(validate_default=True)] = SearchSpace()
@@ -148,6 +214,16 @@ class OptimizationRequest(Frozen):
     cash_rate_after: Annotated[
         float, Field(ge=-0.02, le=0.15, description="Annual rate after the rate series ends")
     ] = 0.02
+    cash: Annotated[Cash, Field(exclude_if=lambda cash: cash == BUNDLED_CASH)] = BUNDLED_CASH
+    cash_day_count: Annotated[
+        Literal[360, 365],
+        BeforeValidator(_as_whole),
+        Field(
+            exclude_if=lambda days: days == 360,
+            description="Days of a year by which the rate of `cash` is quoted; actual days are counted",
+        ),
+    ] = 360
+    exchange_rate: Annotated[ExchangeRateName, Field(exclude_if=lambda name: name is None)] = None
     volatility_index: Annotated[
         str | None,
         Field(
@@ -200,10 +276,17 @@ class OptimizationRequest(Frozen):
         return self
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
-        if self.prices_file is None and (self.price_index or self.calendar != "XNYS"):
-            msg = "price_index and calendar describe a price file; expected prices_file beside them"
+    def _prices_and_cash_fit(self) -> Self:
+        if self.prices_file is None and (self.price_index or self.calendar != "XNYS" or self.currency is not None):
+            msg = "price_index, calendar and currency describe a price file; expected prices_file beside them"
             raise ValueError(msg)
+        if self.cash == BUNDLED_CASH and self.cash_day_count != 360:
+            msg = f"cash_day_count {self.cash_day_count} belongs to a rate; expected cash with a rate or a series"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
         names = [s.name for s in self.scenarios]
         if len(set(names)) != len(names):
             msg = f"scenarios {names!r} repeat a name; expected distinct names"
@@ -256,6 +339,11 @@ class OptimizationRequest(Frozen):
                 msg = f"start.{place}.{name} {value!r} is not in the space; expected {among}"
                 raise ValueError(msg)
         return self
+
+    def series(self) -> tuple[tuple[str, str], ...]:
+        """The fields that name a series of cash rates or exchange rates, with these names."""
+        cash = () if self.cash == BUNDLED_CASH or cash_rate(self.cash) is not None else (("cash", self.cash),)
+        return cash if self.exchange_rate is None else (*cash, ("exchange_rate", self.exchange_rate))
 
     def limits_in_force(self) -> dict[LimitName, Limit]:
         """The limits that are set and, for the goal `benefit`, one on the distance of volatility from its target."""

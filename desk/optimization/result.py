@@ -10,7 +10,7 @@ from desk.governance.usage import AgentUsage
 from desk.optimization.answers import Decision, Explanation
 from desk.optimization.attribution_schemas import Attribution, NextStep
 from desk.optimization.out_of_sample_schemas import OutOfSample
-from desk.optimization.request import LimitName, StoredRequest
+from desk.optimization.request import BUNDLED_CURRENCY, LimitName, StoredRequest
 from quant.numeric.frozen import Frozen, digest_of
 from quant.numeric.measured import Measured
 from quant.strategies.config import StrategyConfig
@@ -325,6 +325,8 @@ class Manifest(Frozen):
     """SHA-256 of the cash rates."""
     data_source: str
     """Source of the prices, for people."""
+    currency: Annotated[str, Field(exclude_if=lambda currency: currency == BUNDLED_CURRENCY)] = BUNDLED_CURRENCY
+    """Of the prices, after any conversion, and of the cash."""
     first_day: str
     train_end: str
     validate_end: str

@@ -22,7 +22,7 @@ from desk.optimization.judgement.finalists import variance
 from desk.optimization.judgement.historical_record import unlocked_days
 from desk.optimization.judgement.judge import matched_weight
 from desk.optimization.repositories.ledger import count_evaluation
-from desk.optimization.request import OptimizationRequest
+from desk.optimization.request import BUNDLED_CASH, OptimizationRequest
 from desk.optimization.worlds import BASIS
 from desk.strategies.evaluation_schemas import (
     EVERY_DAY,
@@ -95,12 +95,20 @@ async def run_evaluation(
     scenario: Scenario = BUILT_IN[0],
     window: Window = EVERY_DAY,
     volatility_index: str | None = None,
+    cash: str = BUNDLED_CASH,
+    exchange_rate: str | None = None,
 ) -> EvaluationRun:
     """Evaluate `rule` beside 60/40 in cash, full investment and the volatility-matched constant weight.
 
     Only days of `window` that are not locked are evaluated. Nothing is counted in a ledger.
     """
-    wanted = OptimizationRequest(universe=universe, current_rule=rule.config, volatility_index=volatility_index)
+    wanted = OptimizationRequest(
+        universe=universe,
+        current_rule=rule.config,
+        volatility_index=volatility_index,
+        cash=cash,
+        exchange_rate=exchange_rate,
+    )
     loaded_prices = await load_prices(prices, wanted)
     external_volatilities(loaded_prices, rule.config, field="config.estimator")
     inner = (rule.config.inner or "equal_weight") if len(loaded_prices.assets) > 1 else None
@@ -110,6 +118,8 @@ async def run_evaluation(
         mandate=rule.mandate,
         scenarios=(scenario.model_copy(update={"probability": 1.0}),),
         current_rule=config,
+        cash=cash,
+        exchange_rate=exchange_rate,
     )
     return await asyncio.to_thread(_evaluate, loaded_prices, request, window)
 

@@ -59,6 +59,8 @@ async def _run(book: ScenarioCatalog, prices: PriceSource, request: EvaluationRe
         scenario=scenario,
         window=request.window,
         volatility_index=request.volatility_index,
+        cash=request.cash,
+        exchange_rate=request.exchange_rate,
     )
 
 

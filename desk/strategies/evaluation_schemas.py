@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 from desk.base.frames import series_frame
 from desk.figures.figures import Figure
 from desk.optimization.caution_messages import Caution
+from desk.optimization.request import BUNDLED_CASH, Cash, ExchangeRateName
 from desk.strategies.templates import Rule
 from quant.numeric.frozen import Frozen
 from quant.strategies.config import StrategyConfig
@@ -120,6 +121,8 @@ class EvaluationRequest(Frozen):
         str | None,
         Field(min_length=1, max_length=400, description="Data set of an index such as the VIX, for `implied`"),
     ] = None
+    cash: Cash = BUNDLED_CASH
+    exchange_rate: ExchangeRateName = None
     points: Annotated[int, Field(ge=2, le=2_000, description="Maximum number of points of each series")] = 250
 
     @model_validator(mode="after")

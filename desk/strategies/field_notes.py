@@ -48,6 +48,10 @@ REQUEST: Final[Mapping[str, FieldNote]] = {
     "seed": FieldNote("number", "Seed of the search; the same request, data, seed and version give the same result"),
     "dividend_yield": FieldNote("fraction_per_year", effect="For prices that exclude dividends, such as sp500"),
     "cash_rate_after": FieldNote("fraction_per_year", effect="For days after the bundled series of cash rates ends"),
+    "currency": FieldNote(effect="With a price file"),
+    "cash": FieldNote(),
+    "cash_day_count": FieldNote(effect="With a rate or a series as cash"),
+    "exchange_rate": FieldNote(),
     "volatility_index": FieldNote(effect="For a current rule with the estimator implied"),
     "safe": FieldNote(),
 }

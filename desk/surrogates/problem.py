@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from desk.base.code_version import code_version
 from desk.base.errors import InvalidInput
-from desk.market.bundled import cash_rates
 from desk.market.prices import PriceSource
 from desk.optimization.inputs.admission import complete_request
 from desk.optimization.request import CASH, OptimizationRequest
@@ -45,8 +44,9 @@ async def complete(source: PriceSource, request: OptimizationRequest) -> Complet
 
 async def problem_of(request: OptimizationRequest, data: str) -> Problem:
     """The problem of a completed request."""
-    rates = await asyncio.to_thread(cash_rates)
-    return Problem.of(request, data=data, rates=rates.digest, code=code_version())
+    from desk.optimization.inputs.cash import rates_digest  # numpy
+
+    return Problem.of(request, data=data, rates=await asyncio.to_thread(rates_digest, request), code=code_version())
 
 
 async def _complete_with_prices(source: PriceSource, request: OptimizationRequest) -> CompletedRequest:

@@ -82,12 +82,15 @@ async def complete_request(dependencies: Dependencies, owner: str, request: Opti
         if request.volatility_index is not None:
             index = await source.at_version(request.volatility_index)
             request = request.model_copy(update={"volatility_index": index})
+        update = {name: await source.at_version(text) for name, text in request.series()}
+        request = request.model_copy(update=update)
         if ":" in request.safe:  # otherwise cash, or an asset of the universe
             kind = YIELD if request.safe.startswith(YIELD) else ""
             series = await source.at_version(request.safe.removeprefix(kind))
             request = request.model_copy(update={"safe": kind + series})
     completion = await complete(source, request)
-    if completion.prices is not None and request.prices_file is None and request.safe == CASH:
+    as_stored = request.prices_file is None and request.safe == CASH and request.exchange_rate is None
+    if completion.prices is not None and as_stored:
         await source.save_facts(request.universe, facts_of(completion.prices))
     return completion
 

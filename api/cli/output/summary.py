@@ -14,6 +14,7 @@ from api.export.formatting import (
     benefit,
     benefit_parts,
     bps,
+    currency,
     evidence,
     how_often_wrong,
     limit_row,
@@ -28,6 +29,7 @@ from api.export.formatting import (
 from desk.base.text import number, plural, sentence_case, title
 from desk.governance.usage import total
 from desk.optimization.judgement.importance_figures import best_value
+from desk.optimization.request import BUNDLED_CURRENCY
 from desk.optimization.result import COLOURS, Case, OptimizationResult, ScenarioOutcome
 from quant.worlds.scenario import GBM_BANNER
 
@@ -93,6 +95,7 @@ def _parts(result: OptimizationResult) -> dict[str, list[str]]:
         "Minus rules": [f"{rule.label}: {bps(rule.winner_minus_bps.value)}" for rule in result.benchmarks],
         "Costs": _cases(result.costs),
         "Probabilities": _cases(result.probabilities),
+        "Currency": _currency(result),
         "Caveats": [sentence_case(caveat) for caveat in result.caveats],
         "Computed": [_counts(result)],
         "Agents took": _usage(result),
@@ -203,6 +206,12 @@ def _matters(result: OptimizationResult) -> list[str]:
         f"{title(i.first)} with {title(i.second).lower()}: {percent(i.share)} together" for i in effects.interactions
     ]
     return [*best, *pairs[:1]]
+
+
+def _currency(result: OptimizationResult) -> list[str]:
+    manifest = result.manifest
+    own = manifest.request.prices_file is not None or manifest.currency != BUNDLED_CURRENCY
+    return [currency(manifest)] if own or manifest.request.exchange_rate else []
 
 
 def _counts(result: OptimizationResult) -> str:

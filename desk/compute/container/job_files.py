@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from desk.base.code_version import code_version
 from desk.base.errors import UserError
-from desk.market.prices import Prices, Ranges, SafeLeg, VolatilityIndex
+from desk.market.prices import Prices, Ranges, RateSeries, SafeLeg, VolatilityIndex
 from desk.optimization.jobs import SearchJob
 from quant.numeric.frozen import Frozen
 from quant.strategies.trial import Trial
@@ -178,6 +178,9 @@ def pack_prices(prices: Prices) -> bytes:
     if (index := prices.volatility_index) is not None:
         days["index_dates"], tables["index_values"] = index.dates, index.values
         description["index_name"] = index.name
+    if prices.cash is not None:
+        days["cash_dates"], tables["cash_percent"] = prices.cash.dates, prices.cash.percent
+        description["cash"] = (prices.cash.name, prices.cash.currency)
     if prices.safe is not None:
         tables["safe_levels"] = prices.safe.levels
         description["safe"] = (prices.safe.name, prices.safe.yields)
@@ -215,6 +218,14 @@ def unpack_prices(content: bytes, digest: str) -> Prices:
                     arrays["index_dates"].astype("datetime64[D]"), arrays["index_values"], description["index_name"]
                 )
                 if "index_dates" in arrays
+                else None,
+                cash=RateSeries(
+                    description["cash"][0],
+                    arrays["cash_dates"].astype("datetime64[D]"),
+                    arrays["cash_percent"],
+                    description["cash"][1],
+                )
+                if "cash" in description
                 else None,
                 safe=SafeLeg(description["safe"][0], arrays["safe_levels"], description["safe"][1])
                 if "safe" in description

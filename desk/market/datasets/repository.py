@@ -135,7 +135,7 @@ class OwnedPrices:
     async def load_index(self, universe: str) -> Prices:
         name, assets = split_universe(universe)
         version = await self._version(name)
-        if version is None or version.kind != "index":
+        if version is None or version.kind == "prices":
             return await self.load(universe)
         bars = await read_bars(self.store, self.owner, version)
         return as_prices(version.model_copy(update={"kind": "prices"}), bars, assets)
@@ -252,6 +252,7 @@ def _facts_in(version: Version) -> PriceFacts | None:
         last=version.last,
         sessions=version.days,
         training_volatility=version.training_volatility,
+        currency=version.currency,
     )
 
 

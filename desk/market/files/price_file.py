@@ -16,13 +16,24 @@ class PriceFile:
     """A file of daily closes, read as `desk.market.files.bars_parser` does for imports, without holes.
 
     The universe `file` contains all assets; `file:A,B` or `A,B` contain some of them. A file of one asset without a
-    name is named by `symbol`, or by the file's name.
+    name is named by `symbol`, or by the file's name. A file with `rates` may hold values that are not positive, which
+    the gates find in prices.
     """
 
-    def __init__(self, path: Path | str, *, price_index: bool = False, symbol: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        price_index: bool = False,
+        symbol: str | None = None,
+        currency: str = "USD",
+        rates: bool = False,
+    ) -> None:
         self._path = Path(path)
         self._price_index = price_index
         self._symbol = symbol
+        self._currency = currency
+        self._rates = rates
 
     async def universes(self) -> tuple[str, ...]:
         prices = await self.load("file")
@@ -49,7 +60,7 @@ class PriceFile:
     def _read(self) -> Prices:
         name = escape_unprintable(self._path.name or str(self._path))
         content = read_bytes(self._path, name)
-        parsed = parse_bars(content, name=name, symbol=self._symbol or symbol_of(name))
+        parsed = parse_bars(content, name=name, symbol=self._symbol or symbol_of(name), positive=not self._rates)
         if parsed.faults:
             raise parsed.faults[0]
         bars = parsed.bars
@@ -68,6 +79,7 @@ class PriceFile:
             survivors=False,
             source=f"file {name}",
             notes=(f"prices of the file {name}, {dividends}, as its owner states",),
+            currency=self._currency,
             ranges=ranges_of(bars),
         )
 

@@ -4,7 +4,7 @@ from datetime import date
 
 from desk.market.price_facts import PriceFacts
 from desk.optimization.inputs.splits import MIXES, check_mixes, resolve_mixes, split, warm_up_sessions
-from desk.optimization.request import OptimizationRequest
+from desk.optimization.request import BUNDLED_CASH, BUNDLED_CURRENCY, OptimizationRequest
 from desk.scenarios.schemas import HISTORY
 from quant.strategies.choices import ESTIMATORS
 from quant.worlds.scenario import Scenario
@@ -22,6 +22,8 @@ def complete_request(request: OptimizationRequest, facts: PriceFacts) -> Optimiz
 
     Raises `InvalidInput` as `desk.optimization.inputs.market_data.build_market` does.
     """
+    if request.cash != BUNDLED_CASH or request.exchange_rate is not None or facts.currency != BUNDLED_CURRENCY:
+        return None
     if facts.first < CASH_RATE_NONNEGATIVE_FROM or not ESTIMATORS[request.current_rule.estimator].simulated:
         return None
     assets = len(facts.assets)

@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from desk.base.errors import InvalidInput
-from desk.market.bundled import cash_rates
 from desk.market.checks.prices import require_usable
 from desk.market.files.price_file import PriceFile
 from desk.market.prices import Prices, PriceSource
+from desk.market.universe import split_universe
+from desk.optimization.inputs.cash import cash_caveats, cash_returns, load_cash, rates_digest
+from desk.optimization.inputs.currency import in_one_currency, require_one_currency
 from desk.optimization.inputs.safe_leg import MATURITY, BondData, bond_data, load_with_safe_leg
 from desk.optimization.inputs.splits import MIXES, check_mixes, resolve_mixes, split, warm_up_sessions
 from desk.optimization.inputs.volatilities import external_volatilities, load_volatility_index
-from desk.optimization.request import CASH, YIELD, OptimizationRequest
+from desk.optimization.request import ASSUMED_CURRENCY, BUNDLED_CASH, BUNDLED_CURRENCY, CASH, YIELD, OptimizationRequest
 from quant.numeric.arrays import Dates, Floats
 from quant.numeric.elementary import log
 from quant.numeric.moments import moments
@@ -28,10 +30,7 @@ from quant.strategies.history import History, build_history
 from quant.strategies.rules import ExternalKey
 from quant.volatility.garch import fit_garch
 from quant.worlds.bond_proxy import PROXY
-from quant.worlds.cash import accrual
 from quant.worlds.hidden_markov import fit_hidden_markov
-
-CASH_CURRENCY = "USD"
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,7 @@ class Market:
     caveats: tuple[str, ...]
     bond: BondData | None = None
     """The safe leg; None for cash."""
+    currency: str = BUNDLED_CURRENCY
 
     @property
     def mixes(self) -> tuple[InnerPortfolio, ...]:
@@ -105,22 +105,52 @@ async def load_market(prices: PriceSource, request: OptimizationRequest) -> Mark
 
 
 async def load_prices(prices: PriceSource, request: OptimizationRequest) -> Prices:
-    source = (
-        prices if request.prices_file is None else PriceFile(Path(request.prices_file), price_index=request.price_index)
-    )
+    source: PriceSource = prices if request.prices_file is None else _file(request, request.prices_file)
+    cash = await load_cash(source, request)
+    source = await in_one_currency(source, request, cash)
     universe, safe = request.universe, request.safe
     if request.prices_file is not None:
         universe = universe if ":" in universe or universe == "file" else f"file:{universe}"
         series = safe.removeprefix(YIELD)
         safe = safe if safe == series or ":" in series else f"{YIELD}file:{series}"
+    universe = await _without_series(source, universe, request)
     if request.safe == CASH:
         loaded = await source.load(universe)
     else:
         calendar = None if request.prices_file is None else request.calendar
         loaded = await load_with_safe_leg(source, universe, safe, calendar=calendar)
+    require_one_currency(loaded, request, cash)
+    loaded = replace(loaded, cash=cash)
     if request.current_rule.estimator != "implied" or request.volatility_index is None:
         return loaded
     return replace(loaded, volatility_index=await load_volatility_index(source, request.volatility_index))
+
+
+def _file(request: OptimizationRequest, path: str) -> PriceFile:
+    return PriceFile(
+        Path(path),
+        price_index=request.price_index,
+        currency=request.currency or ASSUMED_CURRENCY,
+        rates=bool(request.series()),
+    )
+
+
+async def _without_series(source: PriceSource, universe: str, request: OptimizationRequest) -> str:
+    """The universe without the rates of cash and the exchange rate, if it is a whole data set that holds them."""
+    name, assets = split_universe(universe)
+    named = [
+        split_universe(text if request.prices_file is None or ":" in text else f"file:{text}")
+        for _, text in request.series()
+    ]
+    series = {asset for dataset, listed in named if dataset == name for asset in listed}
+    if assets or not series:
+        return universe
+    prices = await source.load(universe)
+    rest = [asset for asset in prices.assets if asset not in series]
+    if not rest:
+        allowed = "a universe with an asset beside the rates"
+        raise InvalidInput("universe", universe, reason="it holds rates only", allowed=allowed)
+    return universe if len(rest) == len(prices.assets) else f"{name}:{','.join(rest)}"
 
 
 def build_market(prices: Prices, request: OptimizationRequest) -> Market:
@@ -129,12 +159,7 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
     report = require_usable(prices, None if calendar == "none" or prices.safe is not None else calendar)
     returns = Returns.from_prices(prices.dates, prices.assets, prices.closes)
     values = returns.values + (request.dividend_yield / DAYS if prices.price_index else 0.0)
-    rates = cash_rates()
-    if returns.dates[0] < rates.months[0]:
-        raise InvalidInput(
-            "prices", str(prices.dates[0]), allowed=f"prices from {rates.months[0]} on, where the cash rate begins"
-        )
-    cash = accrual(returns.dates, rates.months, rates.rates, after=request.cash_rate_after)
+    cash = cash_returns(prices, request, returns.dates)
 
     check_mixes(request, assets=len(returns.assets))
     volatilities = external_volatilities(prices, request.current_rule)
@@ -161,21 +186,25 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
         holdout=holdout,
         data_digest=_digest(prices, volatilities),
         prices_digest=prices.digest,
-        rates_digest=rates.digest,
+        rates_digest=rates_digest(request),
         source=prices.source,
-        caveats=(*_caveats(prices, request, str(rates.months[-1])), *report.caveats),
+        caveats=(*_caveats(prices, request), *report.caveats),
         bond=bond,
+        currency=prices.currency,
     )
 
 
 def _digest(prices: Prices, volatilities: Mapping[ExternalKey, Floats]) -> str:
     """Digest of the closes, of the safe leg, and of the volatilities that do not come from closes."""
-    if not volatilities and prices.safe is None:
+    if not volatilities and prices.safe is None and prices.cash is None:
         return prices.digest
     content = hashlib.sha256(prices.digest.encode())
     if prices.safe is not None:
         content.update(repr((prices.safe.name, prices.safe.yields)).encode())
         content.update(prices.safe.levels.astype("<f8").tobytes())
+    if prices.cash is not None:
+        content.update(repr((prices.cash.name, prices.cash.currency)).encode())
+        content.update(prices.cash.dates.astype("<i8").tobytes() + prices.cash.percent.astype("<f8").tobytes())
     for key, series in volatilities.items():
         content.update(repr(key).encode() + series.astype("<f8").tobytes())
     return content.hexdigest()
@@ -189,7 +218,7 @@ def _mixes(request: OptimizationRequest, assets: int) -> tuple[InnerPortfolio | 
     return (*MIXES, *(mix for mix in dict.fromkeys(requested_mixes) if mix is not None and mix not in MIXES))
 
 
-def _caveats(prices: Prices, request: OptimizationRequest, last_month: str) -> list[str]:
+def _caveats(prices: Prices, request: OptimizationRequest) -> list[str]:
     caveats = list(prices.notes)
     if prices.price_index:
         caveats.append(
@@ -205,7 +234,7 @@ def _caveats(prices: Prices, request: OptimizationRequest, last_month: str) -> l
         caveats.append(f"The safe leg {prices.safe.name} is taken as total return: coupons are in its prices.")
     if "none" in (request.calendar, prices.calendar):
         caveats.append("No exchange calendar was looked at; a year counts as 252 sessions all the same.")
-    if prices.currency != CASH_CURRENCY:
+    if prices.currency != BUNDLED_CURRENCY and request.cash == BUNDLED_CASH:
         caveats.append(
             f"The prices are in {prices.currency} and the cash rate is that of US dollars: excess returns mix the two."
         )
@@ -213,8 +242,4 @@ def _caveats(prices: Prices, request: OptimizationRequest, last_month: str) -> l
         caveats.append(
             "These stocks were chosen because they still exist: every result on them is flattered by survivorship."
         )
-    if str(prices.dates[-1].astype("datetime64[M]")) > last_month:
-        caveats.append(
-            f"The cash rate is known to {last_month}; after that {request.cash_rate_after:.1%} a year is assumed."
-        )
-    return caveats
+    return [*caveats, *cash_caveats(prices, request)]

@@ -370,6 +370,7 @@ def _base(
             data_digest=market.data_digest,
             rates_digest=market.rates_digest,
             data_source=market.source,
+            currency=market.currency,
             first_day=str(dates[0]),
             train_end=str(dates[market.train.stop - 1]),
             validate_end=str(dates[market.validate.stop - 1]),

@@ -14,6 +14,7 @@ from desk.optimization.judgement.luck_figures import luck_figures
 from desk.optimization.judgement.out_of_sample_figures import out_of_sample_figures
 from desk.optimization.judgement.world_figures import world_figures
 from desk.optimization.mandate_limits import LIMITS, limit_label
+from desk.optimization.request import BUNDLED_CURRENCY
 from desk.optimization.result import Benefit, Fact, Manifest, OptimizationResult, ScenarioOutcome, Year
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.measured import Measured
@@ -107,6 +108,8 @@ def _data(manifest: Manifest) -> Iterator[Figure]:
         ("last_day", "last day of the prices"),
     ):
         yield text_figure(name, quantity, getattr(manifest, name), f"manifest.{name}", "date")
+    if manifest.currency != BUNDLED_CURRENCY:
+        yield text_figure("currency", "currency of the prices and of cash", manifest.currency, "manifest.currency")
     mandate = manifest.request.mandate
     source = "manifest.request.mandate"
     yield from number_figures(

@@ -12,7 +12,7 @@ from desk.optimization.inputs.market_data import load_market
 from desk.optimization.request import CURRENT_RULE
 from desk.portfolios.holdings import load_assets
 from desk.runs.repository import load_final_result, load_run
-from desk.strategies.evaluation import evaluate_strategy
+from desk.strategies.evaluation import evaluate_strategy, run_evaluation
 from desk.strategies.templates import Rule
 from graphs.jobs.execution import execute
 from graphs.jobs.reproduction import reproduce
@@ -120,3 +120,26 @@ async def test_a_bad_day_outside_the_data_has_no_effect(home, opened, small):
         new = NewMarker.model_validate({"symbol": "AAPL", "reason": "a wrong tick", "end": "1997-01-01"})
         await mark(dependencies.store, OWNER, new, dependencies.now())
         await create_run(dependencies, OWNER, small(universe="mydata"))
+
+
+async def test_euros_need_cash_in_euros(home, opened, small):
+    content = await price_file("AAPL,MSFT")
+    days = [line.split(b",")[0] for line in content.splitlines()[1:]]
+    rates = b"date,ESTR\n" + b"".join(day + b",%.2f\n" % (2.0 - n / 1000.0) for n, day in enumerate(days))
+    async with opened(home) as dependencies:
+        await import_file(dependencies.store, OWNER, "euros", content, Terms(currency="EUR"), commit=True)
+        curve = Terms(kind="curve", currency="EUR", calendar="none")
+        await import_file(dependencies.store, OWNER, "rates", rates, curve, commit=True)
+        with pytest.raises(InvalidInput, match="the prices are in EUR, and the US Treasury bill is in USD"):
+            await create_run(dependencies, OWNER, small(universe="euros"))
+        run = await create_run(dependencies, OWNER, small(universe="euros", cash="rates", cash_day_count=365))
+        request = (await load_run(dependencies.store, OWNER, run)).request
+        assert request.cash.startswith("rates@")
+        market = await load_market(dependencies.prices_of(OWNER), request)
+        assert (market.currency, bool((market.cash < 0.0).any())) == ("EUR", True)
+        with pytest.raises(InvalidInput, match="the prices are in EUR"):  # facts of usable prices are stored by now
+            await create_run(dependencies, OWNER, small(universe="euros"))
+        evaluation = await run_evaluation(
+            dependencies.prices_of(OWNER), Rule(config=CURRENT_RULE, mandate=Mandate()), universe="euros", cash="0.01"
+        )
+        assert any("a constant 1.00% a year" in caveat for caveat in evaluation.evaluation.caveats)

@@ -1,10 +1,11 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quant.numeric.errors import DataError
-from quant.worlds.cash import accrual
+from quant.worlds.cash import accrual, rate_accrual
 
 MONTHS = np.arange("2000-01", "2003-01", dtype="datetime64[M]")
 RATES = 0.004 + 0.0001 * np.arange(36)
@@ -93,3 +94,42 @@ def test_one_session_earns_nothing() -> None:
 def test_refuses(dates, months, rates, after: float, message: str) -> None:
     with pytest.raises(DataError, match=message):
         accrual(dates, months, rates, after=after)
+
+
+@pytest.mark.parametrize("day_count", [360, 365])
+def test_quoted_rates_earn_calendar_days_over_the_day_count(day_count: int) -> None:
+    """A second way: rates filled forward over every calendar day, summed between sessions."""
+    rng = np.random.default_rng(3)
+    known = np.sort(rng.choice(np.arange("1999-12-01", "2003-02-01", dtype="datetime64[D]"), 200, replace=False))
+    rates = rng.normal(0.0, 0.02, known.size)  # some of them negative
+    every_day = pd.date_range(known[0], SESSIONS[-1])
+    daily = pd.Series(rates, index=pd.DatetimeIndex(known)).reindex(every_day).ffill()
+    cash = rate_accrual(SESSIONS, known, rates, day_count=day_count, after=0.9)
+    at_sessions = daily[pd.DatetimeIndex(SESSIONS)].to_numpy()
+    elapsed = np.diff(SESSIONS).astype(float)
+    np.testing.assert_allclose(cash[1:], at_sessions[:-1] * elapsed / day_count, atol=1e-16)
+    assert cash[0] == 0.0
+
+
+def test_a_rate_is_known_from_its_day_on_and_for_a_hundred_days() -> None:
+    days = np.array(["2020-01-02", "2020-01-03", "2020-04-13", "2020-04-14"], "datetime64[D]")
+    first, second, late = rate_accrual(days, ["2020-01-02", "2020-01-03"], [0.01, -0.01], day_count=360, after=0.02)[1:]
+    assert first == pytest.approx(0.01 / 360)
+    assert second == pytest.approx(-0.01 * 101 / 360)
+    assert late == pytest.approx(0.02 / 360)
+
+
+@pytest.mark.parametrize(
+    ("known", "rates", "day_count", "reason"),
+    [
+        (["2000-01-04"], [0.01], 360, "no rate is known on 2000-01-03"),
+        (["1999-01-04", "2000-01-03"], [0.01, 0.01], 360, "no rate is known between 1999-01-04 and 2000-01-03"),
+        (["2000-01-03", "2000-01-03"], [0.01, 0.01], 360, "strictly increase"),
+        (["2000-01-03"], [0.01, 0.02], 360, "one shape"),
+        (["2000-01-03"], [np.nan], 360, "finite"),
+        (["2000-01-03"], [0.01], 364, "360 or 365"),
+    ],
+)
+def test_rates_that_do_not_fit_are_refused(known: list[str], rates: list[float], day_count: int, reason: str) -> None:
+    with pytest.raises(DataError, match=reason):
+        rate_accrual(SESSIONS, known, rates, day_count=day_count, after=0.0)
