@@ -18,7 +18,7 @@ from quant.numeric.frozen import Frozen
 from quant.numeric.units import DAYS
 from quant.performance.growth import compounded
 from quant.worlds.hidden_markov import filtered_probabilities
-from quant.worlds.regime_evidence import WHY_ONE_STATE, regime_evidence
+from quant.worlds.regime_evidence import WHY_ONE_STATE, examine_regimes
 from quant.worlds.regimes import MARKETS, market_state
 
 Phase: TypeAlias = Literal["bear", "undetermined", "bull"]
@@ -66,7 +66,7 @@ def _analyse(assets: Assets) -> MarketAnalysis:
         report = regime_of(
             own, f"regime_{n}", f"{TOOL}.{n}", f'of the "{ORDINALS[n - 1]}" market, on the day used last'
         )
-        evidence = regime_evidence(own[: assets.train])
+        evidence = examine_regimes(own[: assets.train])
         turbulence = float(filtered_probabilities(evidence.model, own)[-1, -1]) if evidence.model is not None else None
         regimes.append(
             MarketRegime(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from quant.worlds.joint_history import FilteredResiduals, filtered_residuals
     from quant.worlds.legs import sample_legs
     from quant.worlds.paths import PathModel, path_model, sample_paths
-    from quant.worlds.regime_evidence import RegimeEvidence, regime_evidence
+    from quant.worlds.regime_evidence import RegimeEvidence, examine_regimes
     from quant.worlds.regimes import Labels, labels, market_state, trend_state, volatility_state
     from quant.worlds.scenario import BUILT_IN, CYCLE, Engine, RegimeState, Scenario
 else:
@@ -56,6 +56,7 @@ __all__ = [
     "calibrate",
     "diagnose",
     "empirical_scenario",
+    "examine_regimes",
     "filtered_probabilities",
     "filtered_residuals",
     "fit_hidden_markov",
@@ -66,7 +67,6 @@ __all__ = [
     "par_bond_history",
     "par_duration",
     "path_model",
-    "regime_evidence",
     "sample_joint",
     "sample_legs",
     "sample_paths",

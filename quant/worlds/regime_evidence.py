@@ -55,7 +55,7 @@ class RegimeEvidence:
 
 
 @checked_arguments
-def regime_evidence(returns: Returns | ArrayLike) -> RegimeEvidence:
+def examine_regimes(returns: Returns | ArrayLike) -> RegimeEvidence:
     """Fit two states of volatility, and keep them only if one state describes the returns worse.
 
     The turbulent state must have at least 1.5 times the volatility of the calm one, and the two-state model the lowest
@@ -82,7 +82,7 @@ def regime_evidence(returns: Returns | ArrayLike) -> RegimeEvidence:
 
     Examples
     --------
-    >>> regime_evidence([0.01, -0.01] * 100).reason
+    >>> examine_regimes([0.01, -0.01] * 100).reason
     'short_history'
     """
     series = single_series(returns)

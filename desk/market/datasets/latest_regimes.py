@@ -8,7 +8,7 @@ from desk.market.bars import Bars
 from desk.market.datasets.schemas import AssetRegime
 from quant.numeric.arrays import Floats
 from quant.worlds.hidden_markov import filtered_probabilities
-from quant.worlds.regime_evidence import WHY_ONE_STATE, regime_evidence
+from quant.worlds.regime_evidence import WHY_ONE_STATE, examine_regimes
 from quant.worlds.regimes import TRENDS, VOLATILITY_BANDS, market_state, trend_state, volatility_state
 
 MAX_ASSETS = 20
@@ -40,7 +40,7 @@ def _regime(asset: str, last: object, returns: Floats) -> tuple[AssetRegime, ...
     volatility, percentile, distance, drawdown = (float(number) for number in numbers)
     if not all(map(math.isfinite, (volatility, percentile, distance, drawdown))):
         return ()
-    evidence = regime_evidence(own)
+    evidence = examine_regimes(own)
     return (
         AssetRegime(
             asset=asset,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from quant.numeric.errors import DataError
-from quant.worlds.regime_evidence import WHY_ONE_STATE, regime_evidence
+from quant.worlds.regime_evidence import WHY_ONE_STATE, examine_regimes
 
 Law: TypeAlias = Callable[[np.random.Generator, int], np.ndarray]
 
@@ -42,7 +42,7 @@ def two_states(rng: np.random.Generator, days: int) -> np.ndarray:
 
 
 def share_of_two_states(law: Law, days: int, series: int) -> float:
-    found = [regime_evidence(law(np.random.default_rng([days, k]), days)).model is not None for k in range(series)]
+    found = [examine_regimes(law(np.random.default_rng([days, k]), days)).model is not None for k in range(series)]
     return float(np.mean(found))
 
 
@@ -74,7 +74,7 @@ def test_twice_the_volatility_is_detected_in_nine_of_ten(days: int) -> None:
 
 
 def test_the_model_has_the_states_of_the_returns() -> None:
-    model = regime_evidence(two_states(np.random.default_rng(1), 8_000)).model
+    model = examine_regimes(two_states(np.random.default_rng(1), 8_000)).model
     assert model is not None
     np.testing.assert_allclose(model.volatilities, [0.008, 0.016], rtol=0.05)
 
@@ -89,7 +89,7 @@ def test_the_model_has_the_states_of_the_returns() -> None:
     ],
 )
 def test_the_reason_says_what_speaks_against_two_states(returns: np.ndarray, reason: str) -> None:
-    evidence = regime_evidence(returns)
+    evidence = examine_regimes(returns)
     assert (evidence.model, evidence.reason) == (None, reason)
 
 
@@ -98,7 +98,7 @@ def test_states_that_hardly_differ_are_one() -> None:
     rng = np.random.default_rng(4)
     turbulent = np.arange(40_000) // 500 % 2 == 1
     returns = np.where(turbulent, 0.013, 0.01) * rng.standard_normal(turbulent.size)
-    assert regime_evidence(returns).reason == "similar_states"
+    assert examine_regimes(returns).reason == "similar_states"
 
 
 def test_reasons_hold_no_numbers_for_agents_to_repeat() -> None:
@@ -107,4 +107,4 @@ def test_reasons_hold_no_numbers_for_agents_to_repeat() -> None:
 
 def test_returns_that_are_no_series_are_refused() -> None:
     with pytest.raises(DataError, match="returns"):
-        regime_evidence(np.full((3, 3), 0.01))
+        examine_regimes(np.full((3, 3), 0.01))
