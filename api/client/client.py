@@ -25,6 +25,7 @@ from desk.governance.approvals import Ruling
 from desk.market.datasets.schemas import Dataset, ImportReport, Terms
 from desk.optimization.estimate_schemas import LaunchEstimate
 from desk.optimization.reading.chart_schemas import ChartName, Charts
+from desk.optimization.reading.explanation import ResultExplanation
 from desk.optimization.reading.trial_pages import TrialPage, TrialQuery, TrialRow
 from desk.optimization.request import OptimizationRequest
 from desk.optimization.result import OptimizationResult
@@ -191,6 +192,10 @@ class Client:
     def charts(self, job: str, *, chart: ChartName | None = None, points: int | None = None) -> Charts:
         params = _query(chart=chart, points=points)
         return self._transport.call("GET", f"/jobs/{job}/charts", Charts, params=params)
+
+    def explanation(self, job: str) -> ResultExplanation:
+        """A completed job's result in words, with the figure behind each number."""
+        return self._transport.call("GET", f"/jobs/{job}/explanation", ResultExplanation)
 
     def export(self, job: str, format_: Format = "json", *, table: Literal["trials", "figures"] = "trials") -> bytes:
         """A finished job as a file; `html` is the report."""

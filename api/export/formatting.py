@@ -4,25 +4,18 @@ from desk.base.text import MINUS, number, plural, sentence_case, title
 from desk.governance.usage import Usage
 from desk.optimization.attribution_schemas import AssetShare, AssetStep, Attribution, NextStep
 from desk.optimization.judgement.result_figures import simulated_timing
-from desk.optimization.judgement.verdict import verdict_statistics
 from desk.optimization.mandate_limits import LIMITS
-from desk.optimization.reading.error_rates import error_rates
+from desk.optimization.reading.explanation import HINDSIGHT, Evidence, build_evidence, error_sources
 from desk.optimization.request import LimitName
 from desk.optimization.result import Benefit, Fact, LimitCheck, Manifest, OptimizationResult, WorldStatistics
 from desk.optimization.worlds import describe_worlds
 from quant.numeric.measured import Measured
 from quant.numeric.units import BASIS_POINTS
-from quant.overfitting.verdict import VERDICT, VerdictRule
 from quant.performance.statistics import StatisticUnit
 from quant.strategies.choices import ESTIMATORS, REBALANCING, Rebalancing
 from quant.strategies.config import StrategyConfig
 from quant.strategies.family import ACTIVE, FAMILY
 from quant.strategies.metrics import Metric
-
-HINDSIGHT = "With hindsight, no forecast"
-"""Opens the benefit of a red verdict."""
-ONE_HISTORY = "One history holds few crises: read every number below with that in mind."
-
 
 _SMALLEST_SHOWN = 5e-5
 """Fraction below which a percentage with two decimals is 0."""
@@ -95,26 +88,19 @@ def metric(row: Metric, value: Measured | None) -> str:
 
 def evidence(result: OptimizationResult) -> list[tuple[str, str, str]]:
     """The label of each rule of the verdict, its statistic, and what green requires."""
-    luck, benefit = result.luck, result.benefit
-    if luck is None or benefit is None:
-        return []
-    statistics = verdict_statistics(luck, benefit.basis_points.value)
-    return [
-        (rule.label, _in_unit(rule, statistics[rule.statistic]), f"green {rule.requirement('green')}")
-        for rule in VERDICT
-    ]
+    return [(item.label, _statistic(item), f"green {item.requirement}") for item in build_evidence(result)]
 
 
-def _in_unit(rule: VerdictRule, value: float | None) -> str:
-    if value is None:  # it cannot be computed, or an older result lacks it
+def _statistic(item: Evidence) -> str:
+    if item.value is None:  # it cannot be computed, or an older result lacks it
         return "–"
-    match rule.unit:
+    match item.unit:
         case "percent":
-            return percent(value, rule.digits)
+            return percent(item.value, item.digits)
         case "bps":
-            return bps(value)
+            return bps(item.value)
         case "ratio":
-            return number(value, rule.digits)
+            return number(item.value, item.digits)
 
 
 def limit_value(name: LimitName, value: float) -> str:
@@ -320,20 +306,3 @@ def attribution_total(attribution: Attribution) -> str:
 
 def interval(benefit: Benefit) -> str:
     return f"95% interval {number(benefit.low, signed=True)} to {number(benefit.high, signed=True)}"
-
-
-def how_often_wrong() -> str:
-    """How often the light errs, where nothing can be gained and with a large edge."""
-    rates = error_rates()
-    return (
-        f"On {number(rates.histories)} generated histories where nothing can be gained, this light was green by "
-        f"mistake on {number(rates.green)} and amber on {number(rates.amber)}; with a large true edge it was red by "
-        f"mistake on {number(rates.missed)} of {number(rates.with_edge)}."
-    )
-
-
-def error_sources(benefit: Benefit) -> str:
-    """What the interval of the benefit holds."""
-    if benefit.history_error_bps is None:
-        return "Monte Carlo error only"
-    return "for the simulated paths and the one history; that the winner is the best of many is not in it"

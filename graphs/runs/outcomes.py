@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from desk.base.errors import Conflicting, InvalidInput, NotFound
+from desk.optimization.holdout import load_holdout
 from desk.optimization.judgement.plotted_trials import plot_trials
 from desk.optimization.reading.chart_schemas import ChartName, Charts, Provenance
 from desk.optimization.reading.charts import ChartData, build_charts
+from desk.optimization.reading.explanation import ResultExplanation, explain_result
 from desk.optimization.reading.history import History, load_history
 from desk.optimization.reading.side_by_side import SideBySide, compare_side_by_side
 from desk.optimization.reading.trial_pages import build_rows, serialize_rows
@@ -144,6 +146,15 @@ async def job_charts(store: Store, outcome: JobOutcome, *, only: ChartName | Non
         return build_charts(material, outcome.provenance, partial=outcome.partial, only=only)
 
     return await asyncio.to_thread(draw_charts)
+
+
+async def job_explanation(store: Store, owner: str, run_id: str) -> ResultExplanation:
+    """A completed job's result in words."""
+    outcome, holdout = await load_completed(store, owner, run_id), await load_holdout(store, owner, run_id)
+    assert outcome.result is not None
+    return await asyncio.to_thread(
+        explain_result, outcome.result, job=run_id, watermark=holdout.watermark if holdout else None
+    )
 
 
 async def compare_jobs(store: Store, owner: str, run_ids: Sequence[str]) -> SideBySide:

@@ -7,7 +7,6 @@ from rich.table import Table
 
 from api.cli.terminal import plain
 from api.export.formatting import (
-    ONE_HISTORY,
     asset_row,
     asset_steps,
     attribution_total,
@@ -16,7 +15,6 @@ from api.export.formatting import (
     bps,
     currency,
     evidence,
-    how_often_wrong,
     limit_row,
     metric,
     percent,
@@ -29,6 +27,8 @@ from api.export.formatting import (
 from desk.base.text import number, plural, sentence_case, title
 from desk.governance.usage import total
 from desk.optimization.judgement.importance_figures import best_value
+from desk.optimization.reading.error_rates import how_often_wrong
+from desk.optimization.reading.explanation import ONE_HISTORY
 from desk.optimization.request import BUNDLED_CURRENCY
 from desk.optimization.result import COLOURS, Case, OptimizationResult, ScenarioOutcome
 from quant.worlds.scenario import GBM_BANNER

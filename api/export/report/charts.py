@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from api.export.drawing import INK, MUTED, OURS, THEIRS, THIRD, Chart, draw, draw_key, thin_out
 from desk.base.text import number, title
+from desk.optimization.reading import chart_findings
 from desk.optimization.reading.history import History
 from desk.optimization.result import OptimizationResult
 from quant.numeric.units import BASIS_POINTS
@@ -48,12 +49,7 @@ def _convergence(result: OptimizationResult) -> Chart:
         axes.set(xlabel="Trial", ylabel="Objective, bps a year")
         draw_key(axes, [("Best so far, in sample", OURS, "-"), ("A trial", THEIRS, "o")])
 
-    finding = (
-        "no trial meets the limits"
-        if np.isneginf(best[-1])
-        else f"the best reached {number(best[-1] * BASIS_POINTS)} bps"
-    )
-    caption = f"{len(trials)} trials in the order of proposal; {finding}, in sample. The lowest twentieth is cut off."
+    caption = f"{chart_findings.convergence(trials)} The lowest twentieth is cut off."
     return draw("convergence", "Convergence", caption, paint)
 
 
@@ -92,9 +88,7 @@ def _scatter(result: OptimizationResult) -> Chart:
             ],
         )
 
-    infeasible = sum(not t.feasible for t in result.trials)
-    caption = f"Each trial's expected volatility and excess return; {infeasible} of {len(result.trials)} break a limit."
-    return draw("scatter", "Risk and return", caption, paint)
+    return draw("scatter", "Risk and return", chart_findings.risk_return(result.trials), paint)
 
 
 def _scenarios(result: OptimizationResult) -> Chart:
@@ -110,12 +104,7 @@ def _scenarios(result: OptimizationResult) -> Chart:
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("Benefit over the constant weight, bps a year")
 
-    worst = min(rows, key=lambda s: s.benefit_bps.value)
-    caption = (
-        f"Benefit with its 95% interval, world by world; the least is {number(worst.benefit_bps.value)} bps in "
-        f"{title(worst.scenario).lower()}."
-    )
-    return draw("scenarios", "Benefit by scenario", caption, paint)
+    return draw("scenarios", "Benefit by scenario", chart_findings.scenarios(result.scenarios), paint)
 
 
 def _years(result: OptimizationResult) -> Chart:
@@ -129,9 +118,7 @@ def _years(result: OptimizationResult) -> Chart:
         axes.set_ylabel("Return, %")
         draw_key(axes, [("Strategy", OURS, "s"), ("Constant weight", THEIRS, "s")])
 
-    better = sum(y.winner > y.benchmark for y in result.years)
-    caption = f"The strategy beat the constant weight in {better} of {len(result.years)} calendar years."
-    return draw("years", "Calendar years", caption, paint)
+    return draw("years", "Calendar years", chart_findings.years(result.years), paint)
 
 
 def _weight(result: OptimizationResult, history: History) -> Chart:
@@ -144,11 +131,7 @@ def _weight(result: OptimizationResult, history: History) -> Chart:
         _split(axes, result)
         draw_key(axes, [("Strategy", OURS, "-"), ("Constant weight", THEIRS, "-")])
 
-    caption = (
-        f"The strategy held {number(100 * history.winner_weight.mean())}% on average, from "
-        f"{number(100 * history.winner_weight.min())}% to {number(100 * history.winner_weight.max())}%."
-    )
-    return draw("weight", "Weight over time", caption, paint)
+    return draw("weight", "Weight over time", chart_findings.weights(history), paint)
 
 
 _MOST_ASSETS = 4
@@ -193,11 +176,7 @@ def _drawdown(result: OptimizationResult, history: History) -> Chart:
             [("Strategy", OURS, "-"), ("Constant weight", THEIRS, "-"), ("100% asset", THIRD, "-")],
         )
 
-    caption = (
-        f"Deepest fall from a peak: strategy {number(-100 * ours.min(), 1)}%, constant weight "
-        f"{number(-100 * theirs.min(), 1)}%, the asset alone {number(-100 * asset.min(), 1)}%."
-    )
-    return draw("drawdown", "Drawdown over time", caption, paint)
+    return draw("drawdown", "Drawdown over time", chart_findings.drawdown(history), paint)
 
 
 def _logits(result: OptimizationResult) -> Chart:
@@ -214,11 +193,7 @@ def _logits(result: OptimizationResult) -> Chart:
         axes.set(xlabel="Logit of the out-of-sample rank", ylabel="Splits of the history")
         draw_key(axes, [("Selected rule below the median", THIRD, "s"), ("Above the median", OURS, "s")])
 
-    caption = (
-        f"In {number(100 * result.luck.overfitting)}% of the splits the rule selected on one half ranks at or below "
-        "the median on the other."
-    )
-    return draw("logits", "Selection on one half, judged on the other", caption, paint)
+    return draw("logits", "Selection on one half, judged on the other", chart_findings.logits(result.luck), paint)
 
 
 def _importance(result: OptimizationResult) -> Chart:
@@ -234,8 +209,7 @@ def _importance(result: OptimizationResult) -> Chart:
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("Explained by this parameter alone, %")
 
-    caption = f"What the objective depends on: {title(rows[-1][0]).lower()} most."
-    return draw("importance", "What matters", caption, paint)
+    return draw("importance", "What matters", chart_findings.importance(result), paint)
 
 
 def _split(axes: Axes, result: OptimizationResult) -> None:

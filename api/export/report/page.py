@@ -18,25 +18,20 @@ from desk.figures.guard.claims import split_by_figures
 from desk.figures.labels import function_label
 from desk.optimization.judgement.importance_figures import point_label
 from desk.optimization.judgement.result_figures import simulated_timing
+from desk.optimization.reading.error_rates import how_often_wrong
+from desk.optimization.reading.explanation import (
+    HEADINGS,
+    HINDSIGHT,
+    ONE_HISTORY,
+    claims_by_section,
+    error_sources,
+    origin,
+)
 from desk.optimization.reading.history import History
 from desk.optimization.request import CURRENT_RULE
 from desk.optimization.result import COLOURS, OptimizationResult
 from quant.strategies.metrics import METRICS, metrics_shown
 from quant.worlds.scenario import GBM_BANNER
-
-HEADINGS = {
-    "winner": "What won",
-    "why": "Why",
-    "where_it_loses": "Where it loses",
-    "costs": "What it costs",
-    "what_would_change": "What would change the answer",
-    "luck": "Luck",
-    "data": "The data",
-    "counter_argument": "The case against it",
-    "risk": "Risk",
-    "market": "The market",
-    "search": "The search",
-}
 
 
 def render(
@@ -54,7 +49,7 @@ def render(
         created_at=created_at,
         watermark=watermark,
         charts=charts(result, history),
-        sections=_sections(result),
+        sections=[(HEADINGS[name], claims) for name, claims in claims_by_section(result).items()],
         figures={figure.id: figure for figure in result.figures},
         gbm=GBM_BANNER if any(s.engine == "gbm" for s in result.manifest.request.scenarios) else None,
         parameters=result.winner.config if result.winner else None,
@@ -70,6 +65,10 @@ def _page() -> Template:
         "page.html.j2",
         Path(__file__).parent,
         w=words,
+        HINDSIGHT=HINDSIGHT,
+        ONE_HISTORY=ONE_HISTORY,
+        how_often_wrong=how_often_wrong,
+        error_sources=error_sources,
         COLOURS=COLOURS,
         METRICS=METRICS,
         metrics_shown=metrics_shown,
@@ -82,12 +81,6 @@ def _page() -> Template:
         trial_name=trial_name,
         point_label=point_label,
     )
-
-
-def _sections(result: OptimizationResult) -> list[tuple[str, list[RenderedClaim]]]:
-    claims = result.explanation.claims if result.explanation else ()
-    groups = {heading: [c for c in claims if c.section == section] for section, heading in HEADINGS.items()}
-    return [(heading, group) for heading, group in groups.items() if group]
 
 
 def linked(claim: RenderedClaim, figures: Mapping[str, Figure]) -> Markup:
@@ -111,9 +104,3 @@ def exact(figure: Figure) -> tuple[str, str, str]:
     """Value, unit and error of a figure as its computation left them."""
     error = "" if figure.error is None else f"{figure.error:.6g}"
     return "" if isinstance(figure.value, str) else f"{figure.value:.6g}", figure.unit, error
-
-
-def origin(figure: Figure) -> tuple[str, str]:
-    """The field it was computed as, and the tool that lists it."""
-    tool, _, field = figure.source.partition(".")
-    return field, "list_figures" if tool == "result" else tool

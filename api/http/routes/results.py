@@ -12,6 +12,7 @@ from api.http.etags import ETAG_HEADER, NOT_MODIFIED, IfNoneMatch, etag_response
 from api.http.pagination import After, Limit
 from desk.base.errors import InvalidInput
 from desk.optimization.reading.chart_schemas import MOST_POINTS, ChartName, Charts
+from desk.optimization.reading.explanation import ResultExplanation
 from desk.optimization.reading.side_by_side import SideBySide
 from desk.optimization.reading.trial_pages import Order, SortBy, TrialPage, TrialQuery
 from desk.optimization.result import OptimizationResult
@@ -76,6 +77,18 @@ async def get_result(
 
     content = await result_json(service.dependencies.store, principal.owner, job_id)
     return etag_response(content, if_none_match, media_type=MEDIA["json"])
+
+
+@router.get(
+    "/jobs/{job_id}/explanation",
+    summary="The result of a job in words",
+    responses=error_responses(404, 409, 410),
+)
+async def explain_job(job_id: JobId, service: AppStateDep, principal: PrincipalDep) -> ResultExplanation:
+    """What to do, why, how sure that is; each number in the text names the figure behind it."""
+    from graphs.runs.outcomes import job_explanation
+
+    return await job_explanation(service.dependencies.store, principal.owner, job_id)
 
 
 @router.get(

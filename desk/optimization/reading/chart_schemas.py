@@ -14,6 +14,7 @@ ChartName: TypeAlias = Literal[
     "risk_return",
     "scenarios",
     "sensitivity",
+    "growth",
     "weights",
     "drawdown",
     "rolling_volatility",
@@ -156,6 +157,16 @@ class Weights(Frozen):
     train_end: str
 
 
+class Growth(Frozen):
+    """Wealth at the end of each day, cash included, from 1 before the first."""
+
+    dates: tuple[str, ...]
+    strategy: tuple[float, ...]
+    constant_weight: tuple[float, ...]
+    asset: tuple[float, ...]
+    train_end: str
+
+
 class Drawdown(Frozen):
     """Drawdowns from the highest wealth so far, positive fractions."""
 
@@ -228,12 +239,18 @@ class Charts(Frozen):
 
     provenance: Provenance
     partial: tuple[str, ...] = Field(description="Why they are not those of a whole result; empty for a whole one")
+    findings: dict[str, str] = Field(
+        default_factory=dict,
+        description="What each chart shows, in a sentence, by the chart's name; `importance` is with the sensitivity",
+    )
     convergence: Convergence | None = None
     risk_return: RiskReturn | None = None
     scenarios: tuple[Bar, ...] | None = None
     """Benefit by scenario."""
     sensitivity: tuple[Heatmap, ...] | None = None
     """Objective by pairs of parameters."""
+    growth: Growth | None = None
+    """Wealth over time."""
     weights: Weights | None = None
     """Weight of the risky leg over time."""
     drawdown: Drawdown | None = None

@@ -8,6 +8,7 @@ import numpy as np
 
 from desk.optimization.judgement.plotted_trials import evaluations_by_scenario
 from desk.optimization.reading import chart_schemas as charts
+from desk.optimization.reading.chart_findings import describe_charts, series_of, wealth
 from desk.optimization.reading.chart_schemas import ChartName, Charts, Provenance
 from desk.optimization.reading.history import History
 from desk.optimization.request import OptimizationRequest
@@ -55,7 +56,9 @@ def build_charts(
     """Build the named chart, or every chart that the data allow."""
     makers = {name: make for name, make in _MAKERS.items() if only in (None, name)}
     charts_by_name = {name: make(material) for name, make in makers.items()}
-    return Charts(provenance=provenance, partial=tuple(partial)).model_copy(update=charts_by_name)
+    drawn = Charts(provenance=provenance, partial=tuple(partial)).model_copy(update=charts_by_name)
+    findings = describe_charts(drawn, material.plotted, material.result, material.history)
+    return drawn.model_copy(update={"findings": findings})
 
 
 def downsample(values: Floats, most: int) -> Ints:
@@ -263,6 +266,21 @@ def _phases(history: History) -> tuple[charts.Period, ...]:
     )
 
 
+def _growth(material: ChartData) -> charts.Growth | None:
+    result, history = material.result, material.history
+    if result is None or history is None:
+        return None
+    ours, theirs, asset = (wealth(history.total(series)) for series in series_of(history))
+    rows = downsample(ours, material.points)
+    return charts.Growth(
+        dates=_days(history.dates()[rows]),
+        strategy=_floats(ours[rows]),
+        constant_weight=_floats(theirs[rows]),
+        asset=_floats(asset[rows]),
+        train_end=result.manifest.train_end,
+    )
+
+
 def _drawdown(material: ChartData) -> charts.Drawdown | None:
     result, history = material.result, material.history
     if result is None or history is None:
@@ -357,6 +375,7 @@ _MAKERS: dict[ChartName, Callable[[ChartData], object]] = {
     "risk_return": _risk_return,
     "scenarios": _scenarios,
     "sensitivity": _sensitivity,
+    "growth": _growth,
     "weights": _weights,
     "drawdown": _drawdown,
     "rolling_volatility": _rolling_volatility,

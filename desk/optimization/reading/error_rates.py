@@ -4,6 +4,7 @@ import json
 from functools import cache
 from pathlib import Path
 
+from desk.base.text import number
 from quant.numeric.frozen import Frozen
 
 FILE = Path(__file__).with_suffix(".json")
@@ -26,3 +27,13 @@ class ErrorRates(Frozen):
 @cache
 def error_rates() -> ErrorRates:
     return ErrorRates.model_validate(json.loads(FILE.read_text(encoding="utf-8")))
+
+
+def how_often_wrong() -> str:
+    """How often the light errs, where nothing can be gained and with a large edge."""
+    rates = error_rates()
+    return (
+        f"On {number(rates.histories)} generated histories where nothing can be gained, this light was green by "
+        f"mistake on {number(rates.green)} and amber on {number(rates.amber)}; with a large true edge it was red by "
+        f"mistake on {number(rates.missed)} of {number(rates.with_edge)}."
+    )

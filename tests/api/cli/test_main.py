@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from api.cli.main import run
-from api.export.formatting import ONE_HISTORY
+from desk.optimization.reading.explanation import ONE_HISTORY
 
 ROOT = Path(__file__).parents[3]
 SMALL = ["--trials", "12", "--paths", "100", "--years", "1", "--lookback", "21", "--lookback", "63"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from api.cli.output.summary import rows
-from api.export.formatting import HINDSIGHT, ONE_HISTORY, benefit, benefit_parts, limit_row, sentence, shape
+from api.export.formatting import benefit, benefit_parts, limit_row, sentence, shape
 from api.export.report.charts import charts
 from api.export.report.page import linked, render
 from desk.base.text import number
@@ -14,6 +14,7 @@ from desk.figures.figures import RenderedClaim, format_figure
 from desk.optimization.answers import Explanation
 from desk.optimization.attribution_schemas import AssetStep
 from desk.optimization.judgement.result_figures import simulated_timing
+from desk.optimization.reading.explanation import HINDSIGHT, ONE_HISTORY
 from desk.optimization.reading.history import History
 from desk.optimization.result import LimitCheck, OptimizationResult, Verdict
 from quant.strategies.config import StrategyConfig

@@ -81,6 +81,7 @@ def _of(places: tuple[str, ...], name: str = "job_id", **more: Any) -> list[Requ
 REQUESTS: dict[str, list[Request]] = {
     "GET /api/jobs/compare": [Request(params={"ids": "{job},{waiting}"}), Request(params={"ids": "{job},{archived}"})],
     "GET /api/jobs/{job_id}/charts": [Request(), Request(params={"chart": "fan"})],
+    "GET /api/jobs/{job_id}/explanation": _of(JOBS),
     "GET /api/jobs/{job_id}/export": [
         Request(params=params)
         for params in (

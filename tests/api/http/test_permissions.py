@@ -29,6 +29,7 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         GET /api/jobs/{job_id}/trials
         GET /api/jobs/{job_id}/trials/{digest}
         GET /api/jobs/{job_id}/charts
+        GET /api/jobs/{job_id}/explanation
         GET /api/jobs/{job_id}/export
         GET /api/jobs
         GET /api/jobs/{job_id}

@@ -191,7 +191,7 @@ async def test_charts_are_kept_and_the_same_when_they_are_made_anew(searched):
     assert not [name for name in Charts.model_fields if getattr(charts, name) is None]
     assert charts.drawdown is not None
     assert len(charts.drawdown.dates) <= 300
-    assert {name for name, content in alone.json().items() if content} == {"provenance", "drawdown"}
+    assert {name for name, content in alone.json().items() if content} == {"provenance", "findings", "drawdown"}
 
 
 async def test_a_kept_answer_that_was_damaged_is_made_anew(searched):
@@ -202,6 +202,18 @@ async def test_a_kept_answer_that_was_damaged_is_made_anew(searched):
         blob.write_bytes(b"half")
         second = await client.get(at, params={"format": "csv"})
     assert (second.headers["X-Cache"], second.content) == ("miss", first.content)
+
+
+async def test_a_completed_job_is_explained_in_words(searched):
+    async with client_of(searched) as client:
+        explanation = (await client.get(f"/api/jobs/{DONE}/explanation")).json()
+        result = (await client.get(f"/api/jobs/{DONE}/result")).json()
+        broken = await client.get(f"/api/jobs/{BROKEN}/explanation")
+    assert explanation["advice"] == result["verdict"]["advice"]
+    assert [figure["id"] for figure in explanation["figures"]] == [figure["id"] for figure in result["figures"]]
+    texts = ["".join(piece["text"] for piece in claim) for part in explanation["sections"] for claim in part["claims"]]
+    assert sorted(texts) == sorted(claim["text"] for claim in result["explanation"]["claims"])
+    assert broken.status_code == 409
 
 
 async def test_a_broken_job_has_charts_of_its_trials_that_are_not_kept(searched):

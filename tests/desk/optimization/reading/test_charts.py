@@ -1,10 +1,11 @@
 from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from desk.optimization.judgement.plotted_trials import plot_trials
-from desk.optimization.reading.chart_schemas import Charts, Provenance
+from desk.optimization.reading.chart_schemas import ChartName, Charts, Provenance
 from desk.optimization.reading.charts import FAN_LEVELS, WINDOW, ChartData, build_charts, downsample, pareto
 from desk.optimization.reading.history import History
 from desk.optimization.request import Limit, Limits
@@ -158,6 +159,22 @@ def test_the_fan_opens_around_the_median(charts):
     assert [line[-1] for line in charts.fan.bands] == sorted(line[-1] for line in charts.fan.bands)
 
 
+def test_wealth_grows_by_the_days_of_the_record(material, charts):
+    total = material.history.winner + material.history.cash
+    assert charts.growth.strategy[-1] == pytest.approx(np.exp(np.log1p(total).sum()))
+    falls = 1.0 - np.array(charts.growth.strategy) / np.maximum.accumulate((1.0, *charts.growth.strategy))[1:]
+    assert falls == pytest.approx(charts.drawdown.strategy)
+
+
+def test_each_chart_says_what_it_shows(material, charts):
+    drawn = {name for name in get_args(ChartName) if getattr(charts, name) is not None}
+    assert set(charts.findings) == drawn | {"importance"}
+    assert f"{max(charts.drawdown.strategy):.1%}" in charts.findings["drawdown"]
+    assert f"{charts.growth.strategy[-1]:.2f}" in charts.findings["growth"]
+    best = max(trial.objective for trial in material.plotted if trial.feasible)
+    assert f"{1e4 * best:.0f} bps".replace("-", "−") in charts.findings["convergence"]
+
+
 def test_the_same_material_gives_the_same_bytes(material, charts):
     assert build_charts(material, PROVENANCE).model_dump_json() == charts.model_dump_json()
     assert Charts.model_validate_json(charts.model_dump_json()) == charts
@@ -166,6 +183,7 @@ def test_the_same_material_gives_the_same_bytes(material, charts):
 def test_one_chart_is_drawn_alone(material, charts):
     alone = build_charts(material, PROVENANCE, only="drawdown")
     assert alone.drawdown == charts.drawdown
+    assert alone.findings == {"drawdown": charts.findings["drawdown"]}
     assert alone.weights is alone.convergence is alone.fan is None
 
 
