@@ -17,17 +17,17 @@ def describe_charts(
 ) -> dict[str, str]:
     """The finding of each chart that has data, by the name of the chart."""
     sentences: dict[str, str | None] = {
-        "convergence": charts.convergence and convergence(trials),
-        "risk_return": charts.risk_return and risk_return(trials),
-        "scenarios": charts.scenarios and result and scenarios(result.scenarios),
-        "sensitivity": charts.sensitivity and sensitivity(charts.sensitivity),
-        "growth": charts.growth and history and growth(history),
-        "weights": charts.weights and history and weights(history),
-        "drawdown": charts.drawdown and history and drawdown(history),
-        "rolling_volatility": charts.rolling_volatility and rolling_volatility(charts.rolling_volatility),
-        "years": charts.years and result and years(result.years),
-        "logits": charts.logits and result and result.luck and logits(result.luck),
-        "fan": charts.fan and fan(charts.fan),
+        "convergence": convergence(trials) if charts.convergence else None,
+        "risk_return": risk_return(trials) if charts.risk_return else None,
+        "scenarios": scenarios(result.scenarios) if charts.scenarios and result else None,
+        "sensitivity": sensitivity(charts.sensitivity) if charts.sensitivity else None,
+        "growth": growth(history) if charts.growth and history else None,
+        "weights": weights(history) if charts.weights and history else None,
+        "drawdown": drawdown(history) if charts.drawdown and history else None,
+        "rolling_volatility": rolling_volatility(charts.rolling_volatility) if charts.rolling_volatility else None,
+        "years": years(result.years) if charts.years and result else None,
+        "logits": logits(result.luck) if charts.logits and result and result.luck else None,
+        "fan": fan(charts.fan) if charts.fan else None,
         "importance": importance(result) if charts.sensitivity and result and result.importance else None,
     }
     return {name: sentence for name, sentence in sentences.items() if sentence}
@@ -130,7 +130,7 @@ def series_of(history: History) -> tuple[Floats, Floats, Floats]:
 
 def wealth(total: Floats) -> Floats:
     """Wealth after each day, starting from 1."""
-    return np.cumprod(1.0 + total)
+    return np.cumprod(1.0 + total, dtype=np.float64)
 
 
 def _words(name: str) -> str:

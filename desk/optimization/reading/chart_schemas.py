@@ -162,6 +162,7 @@ class Growth(Frozen):
 
     dates: tuple[str, ...]
     strategy: tuple[float, ...]
+    """Wealth with the strategy."""
     constant_weight: tuple[float, ...]
     asset: tuple[float, ...]
     train_end: str

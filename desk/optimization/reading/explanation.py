@@ -43,6 +43,7 @@ class Evidence(Frozen):
     digits: int = Field(description="Decimals in its unit")
     requirement: str = Field(description="What green requires", examples=["below 5%"])
     passed: bool
+    """Whether the value is enough for green."""
     decides: bool = Field(description="Whether it has a part in the verdict; false where another test replaces it")
 
 
@@ -53,8 +54,11 @@ class TextPiece(Frozen):
 
 class ExplanationSection(Frozen):
     section: str
+    """Name of the section, such as `why`."""
     heading: str
+    """Its heading."""
     claims: tuple[tuple[TextPiece, ...], ...]
+    """The sentences, each in pieces that follow each other without a space."""
 
 
 class FigureSource(Frozen):
@@ -62,6 +66,7 @@ class FigureSource(Frozen):
 
     id: str
     quantity: str
+    """What it measures."""
     text: str = Field(description="As sentences show it", examples=["12 bps a year, plus or minus 4"])
     value: float | int | str
     unit: str
@@ -81,8 +86,10 @@ class ResultExplanation(Frozen):
     benefit_error: str | None = Field(description="What the interval of the benefit holds")
     warnings: tuple[str, ...] = Field(description="To be read first: partial, an opened holdout, a simple model")
     evidence: tuple[Evidence, ...]
+    """The tests of the verdict."""
     author: str | None = Field(description="Of the sections")
     sections: tuple[ExplanationSection, ...]
+    """The explanation by section, in reading order."""
     figures: tuple[FigureSource, ...]
 
 
