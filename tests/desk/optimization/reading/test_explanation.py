@@ -26,7 +26,7 @@ def test_each_number_of_a_text_leads_to_its_figure(judgement):
     assert (before.figure, number.figure, after.figure) == (None, FIGURE, None)
     source = next(figure for figure in explanation.figures if figure.id == FIGURE)
     assert source.value == result.benefit.basis_points.value
-    assert source.field == "benefit.basis_points"
+    assert source.field == _benefit(result).source.removeprefix("result.")
 
 
 def test_a_text_that_differs_from_its_figures_has_no_link(judgement):
