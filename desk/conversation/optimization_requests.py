@@ -37,6 +37,8 @@ def build_request(wish: Wish, focus: Focus, book: ScenarioCatalog) -> Optimizati
     for name, quote in (("trials", wish.trials), ("seed", wish.seed)):
         if quote is not None:
             fields[name] = amounts.read_whole(name, quote)
+    if wish.cash_rate is not None:
+        fields["cash"] = amounts.read_amount("cash_rate", wish.cash_rate)
     if wish.worlds is not None:
         fields["worlds"] = wish.worlds
     if wish.goal is not None:

@@ -101,6 +101,9 @@ class Wish(Frozen):
     risk_aversion: Quote | None = None
     transaction_cost: Quote | None = None
     """Also "double" or "half", of the base's."""
+    cash_rate: Annotated[Quote | None, Field(description="What cash earns a year, in place of the Treasury bill")] = (
+        None
+    )
     weight_functions: Annotated[tuple[WeightFunction, ...], Field(max_length=MOST_NAMES)] = ()
     estimators: Annotated[tuple[Estimator, ...], Field(max_length=MOST_NAMES)] = ()
     lookbacks: Annotated[tuple[Quote, ...], Field(max_length=10)] = ()

@@ -22,7 +22,7 @@ OPTIMIZATION: Final = {
     "turnover": "max_turnover", "max_cost": "max_cost", "transaction_cost": "transaction_cost",
     "leverage": "max_leverage",
     "min_weight": "min_weight", "max_weight": "max_weight", "risk_aversion": "risk_aversion", "trials": "trials",
-    "paths": "paths", "years": "years", "seed": "seed",
+    "paths": "paths", "years": "years", "seed": "seed", "cash_rate": "cash_rate",
 }  # fmt: skip
 SHAPES: Final = tuple(name for name, row in PARAMETERS.items() if row.words)
 """Parameters of the weight functions that no other amount is called."""
@@ -31,7 +31,7 @@ STRATEGY: Final = {
     "band": "no_trade_band", "transaction_cost": "transaction_cost", "weight": "constant_weight",
     **{name: name for name in SHAPES},
 }  # fmt: skip
-RIVALS: Final = ("weight", "return", "cash_rate", "correlation", "inflation", "fee", "decay", "band", *SHAPES)
+RIVALS: Final = ("weight", "return", "correlation", "inflation", "fee", "decay", "band", *SHAPES)
 """Amounts that an optimization does not have; a number that means one of them leads to a question."""
 
 

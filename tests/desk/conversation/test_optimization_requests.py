@@ -26,3 +26,13 @@ def test_a_lookback_that_a_person_states_leaves_the_estimators_that_have_one(bef
         Wish.model_validate({"base": base, **wish}), Focus(request=request), ScenarioCatalog(entries=(), figures=())
     )
     assert actual.space.estimators == estimators
+
+
+@pytest.mark.parametrize(("quote", "cash"), [("1.5%", "0.015"), ("-0.5%", "-0.005"), ("25 bps", "0.0025")])
+def test_the_rate_that_a_person_states_is_the_cash_of_the_request(quote, cash) -> None:
+    request = build_request(Wish(cash_rate=quote), Focus(), ScenarioCatalog(entries=(), figures=()))
+    assert request.cash == cash
+    again = build_request(
+        Wish(base="last", trials="50"), Focus(request=request), ScenarioCatalog(entries=(), figures=())
+    )
+    assert (again.cash, again.trials) == (cash, 50)

@@ -326,6 +326,19 @@ def test_every_example_that_is_offered_is_understood_where_it_can_be() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("optimize the index at 10% vol with a cash rate of 1.5%", "1.5%"),
+        ("optimize the index at 10% volatility, interest rate 3%", "3%"),
+        ("optimize sp500 at 12% vol, risk free rate is 0.5%", "0.5%"),
+    ],
+)
+def test_the_rate_of_cash_is_read(text: str, quote: str) -> None:
+    [call] = understand(text, FRESH).calls
+    assert (call.tool, call.arguments["wish"]["cash_rate"]) == ("run_optimization", quote)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "what does each stock contribute?",
