@@ -26,7 +26,9 @@ from desk.optimization.request import BUNDLED_CASH, OptimizationRequest
 from desk.optimization.worlds import BASIS
 from desk.strategies.evaluation_schemas import (
     EVERY_DAY,
+    EVERY_FIELD,
     CurvePoint,
+    EvaluationField,
     QuickEvaluation,
     RuleEvaluation,
     Subject,
@@ -52,6 +54,8 @@ from store.store import Store
 TOOL = "evaluate_strategy"
 CURVE = (0.05, 0.08, 0.10, 0.12, 0.15, 0.18, 0.20, 0.25, 0.30, 0.40)
 """Volatilities at which the weight is evaluated."""
+_OF_SIMULATION: frozenset[EvaluationField] = frozenset({"held", "figures"})
+"""Fields that show simulated paths."""
 MIN_DAYS = DAYS
 """Minimum sessions for yearly figures."""
 _LABEL: dict[Subject, str] = {
@@ -97,10 +101,12 @@ async def run_evaluation(
     volatility_index: str | None = None,
     cash: str = BUNDLED_CASH,
     exchange_rate: str | None = None,
+    fields: frozenset[EvaluationField] = EVERY_FIELD,
 ) -> EvaluationRun:
     """Evaluate `rule` beside 60/40 in cash, full investment and the volatility-matched constant weight.
 
-    Only days of `window` that are not locked are evaluated. Nothing is counted in a ledger.
+    What no field of `fields` needs is not computed: without `held` and `figures` nothing is simulated. Only days of
+    `window` that are not locked are evaluated. Nothing is counted in a ledger.
     """
     wanted = OptimizationRequest(
         universe=universe,
@@ -121,10 +127,12 @@ async def run_evaluation(
         cash=cash,
         exchange_rate=exchange_rate,
     )
-    return await asyncio.to_thread(_evaluate, loaded_prices, request, window)
+    return await asyncio.to_thread(_evaluate, loaded_prices, request, window, fields)
 
 
-def _evaluate(prices: Prices, request: OptimizationRequest, window: Window) -> EvaluationRun:
+def _evaluate(
+    prices: Prices, request: OptimizationRequest, window: Window, fields: frozenset[EvaluationField]
+) -> EvaluationRun:
     world = World(build_market(prices, request), request)
     rule = Rule(config=request.current_rule, mandate=request.mandate)
     config, (scenario,) = rule.config, world.request.scenarios
@@ -137,7 +145,8 @@ def _evaluate(prices: Prices, request: OptimizationRequest, window: Window) -> E
     }
     configs, part = tuple(rules.values()), _days_in_window(world, window)
     series = world.replay(configs).series
-    simulated = _simulate(world, configs, scenario) if ESTIMATORS[config.estimator].simulated else None
+    is_simulated = ESTIMATORS[config.estimator].simulated and not fields.isdisjoint(_OF_SIMULATION)
+    simulated = _simulate(world, configs, scenario) if is_simulated else None
     simulated_evaluations = (
         [None] * len(configs) if simulated is None else world.evaluations(configs, simulated, scenario)
     )
@@ -162,6 +171,8 @@ def _evaluate(prices: Prices, request: OptimizationRequest, window: Window) -> E
         caveats=(_days_used(world, part), *_unsimulated(config), *world.market.caveats),
         figures=(),
     )
+    if "figures" not in fields:
+        return EvaluationRun(quick_evaluation, world, series, part)
     figures = _figures(world, quick_evaluation, float(series[0, 1, part.stop - 1]), part, simulated)
     return EvaluationRun(quick_evaluation.model_copy(update={"figures": figures}), world, series, part)
 

@@ -1,6 +1,7 @@
 """Detailed evaluation of one configuration: series, current weight and caution messages."""
 
 import asyncio
+from typing import Any
 
 import numpy as np
 
@@ -10,11 +11,14 @@ from desk.optimization.caution_messages import CAUTIONS
 from desk.scenarios.repository import ScenarioCatalog, find_scenario, load_catalog
 from desk.strategies.evaluation import EvaluationRun, count, run_evaluation
 from desk.strategies.evaluation_schemas import (
+    EVERY_FIELD,
     MAX_PATH_YEARS,
     CautionMessage,
     DetailedEvaluation,
+    EvaluationField,
     EvaluationRequest,
     Lines,
+    SelectedEvaluation,
     Subject,
     Today,
 )
@@ -26,22 +30,32 @@ from store.store import Store
 
 
 async def evaluate_in_detail(
-    store: Store, prices: PriceSource, owner: str, request: EvaluationRequest
-) -> DetailedEvaluation:
-    """Evaluate with the owner's scenarios, and count the configuration in the owner's ledger."""
-    run = await _run(await load_catalog(store, owner), prices, request)
+    store: Store,
+    prices: PriceSource,
+    owner: str,
+    request: EvaluationRequest,
+    fields: frozenset[EvaluationField] = EVERY_FIELD,
+) -> bytes:
+    """A `DetailedEvaluation` as JSON, with these fields alone; with the owner's scenarios.
+
+    The configuration is counted in the owner's ledger.
+    """
+    run = await _run(await load_catalog(store, owner), prices, request, fields)
     await count(store, owner, run)
-    return await asyncio.to_thread(_add_details, run, request.points)
+    return await asyncio.to_thread(_to_json, run, request.points, fields)
 
 
 async def evaluate_with_catalog(
     book: ScenarioCatalog, prices: PriceSource, request: EvaluationRequest
 ) -> DetailedEvaluation:
     """Evaluate with the scenarios of `book`; nothing is counted in a ledger."""
-    return await asyncio.to_thread(_add_details, await _run(book, prices, request), request.points)
+    run = await _run(book, prices, request, EVERY_FIELD)
+    return DetailedEvaluation(**await asyncio.to_thread(_content, run, request.points))
 
 
-async def _run(book: ScenarioCatalog, prices: PriceSource, request: EvaluationRequest) -> EvaluationRun:
+async def _run(
+    book: ScenarioCatalog, prices: PriceSource, request: EvaluationRequest, fields: frozenset[EvaluationField]
+) -> EvaluationRun:
     scenario = request.scenario
     if not isinstance(scenario, Scenario):
         scenario = find_scenario(book, scenario)
@@ -61,17 +75,23 @@ async def _run(book: ScenarioCatalog, prices: PriceSource, request: EvaluationRe
         volatility_index=request.volatility_index,
         cash=request.cash,
         exchange_rate=request.exchange_rate,
+        fields=fields,
     )
 
 
-def _add_details(run: EvaluationRun, points: int) -> DetailedEvaluation:
-    content = {name: getattr(run.evaluation, name) for name in type(run.evaluation).model_fields}
-    return DetailedEvaluation(
-        **content,
-        lines=_lines(run, points),
-        today=_today(run),
-        cautions=tuple(CautionMessage(code=code, message=CAUTIONS[code]) for code in run.evaluation.warnings),
-    )
+def _to_json(run: EvaluationRun, points: int, fields: frozenset[EvaluationField]) -> bytes:
+    return SelectedEvaluation(**_content(run, points, fields)).model_dump_json(include={*fields}).encode()
+
+
+def _content(run: EvaluationRun, points: int, fields: frozenset[EvaluationField] = EVERY_FIELD) -> dict[str, Any]:
+    """The values of the fields; what is not selected is not computed."""
+    cautions = tuple(CautionMessage(code=code, message=CAUTIONS[code]) for code in run.evaluation.warnings)
+    content: dict[str, Any] = {name: getattr(run.evaluation, name) for name in type(run.evaluation).model_fields}
+    if "lines" in fields:
+        content["lines"] = _lines(run, points)
+    if "today" in fields:
+        content["today"] = _today(run)
+    return content | {"cautions": cautions}
 
 
 def _lines(run: EvaluationRun, points: int) -> Lines:

@@ -1,9 +1,10 @@
 """Request and response types of the immediate evaluation of one configuration."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, Self, TypeAlias, get_args
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, create_model, model_validator
+from pydantic.fields import FieldInfo
 
 from desk.base.frames import series_frame
 from desk.figures.figures import Figure
@@ -182,3 +183,38 @@ class DetailedEvaluation(QuickEvaluation):
     def to_frame(self) -> "pd.DataFrame":
         """The table of `lines`."""
         return self.lines.to_frame()
+
+
+EvaluationField: TypeAlias = Literal[
+    "rule",
+    "name",
+    "universe",
+    "scenario",
+    "first_day",
+    "last_day",
+    "held",
+    "curve",
+    "years",
+    "warnings",
+    "caveats",
+    "figures",
+    "lines",
+    "today",
+    "cautions",
+]
+"""A field of a `DetailedEvaluation`."""
+EVERY_FIELD: frozenset[EvaluationField] = frozenset(get_args(EvaluationField))
+
+
+def _optional(name: str, field: FieldInfo) -> Any:
+    """The field for a type in which it may be absent."""
+    description = f"`{name}` of an evaluation; absent unless it is selected"
+    return Optional[field.annotation], Field(default=None, description=description)  # noqa: UP045 - of a value
+
+
+SelectedEvaluation = create_model(
+    "SelectedEvaluation",
+    __base__=Frozen,
+    __doc__="The selected fields of an evaluation; the others are absent.",
+    **{name: _optional(name, field) for name, field in DetailedEvaluation.model_fields.items()},
+)

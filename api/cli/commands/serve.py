@@ -7,9 +7,10 @@ import asyncio
 import signal
 import sys
 import threading
-from importlib import import_module
-from typing import TYPE_CHECKING, Annotated
+import time
+from typing import TYPE_CHECKING, Annotated, Any
 
+import structlog
 import typer
 
 from api.app import create_app, create_dependencies, open_configured_store
@@ -20,6 +21,7 @@ from api.models import model_maker
 from api.settings import Settings, read_settings
 from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
+from desk.market.bundled import BundledPrices
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -119,6 +121,18 @@ async def warn_without_keys(settings: Settings) -> None:
 
 
 def _warm(app: "FastAPI") -> None:
-    """Load the OpenAPI document and the numeric core, which take seconds, before the first request."""
+    """Load the OpenAPI document, the numeric core and the kernels of an evaluation before the first request.
+
+    They take seconds, and a minute where the kernels are not compiled yet.
+    """
     app.openapi()
-    import_module("desk.optimization.evaluation")
+    from desk.scenarios.repository import built_in_catalog
+    from desk.strategies.evaluation_details import evaluate_with_catalog
+    from desk.strategies.evaluation_schemas import EvaluationRequest
+    from desk.strategies.templates import templates
+
+    begun = time.perf_counter()
+    request = EvaluationRequest(config=templates()[0].rule.config)
+    asyncio.run(evaluate_with_catalog(built_in_catalog(), BundledPrices(), request))
+    logger: Any = structlog.get_logger()
+    logger.info("kernels_loaded", seconds=round(time.perf_counter() - begun, 1))

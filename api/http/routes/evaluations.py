@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Query, Response
 
 from api.http.body_limits import limited_route
 from api.http.dependencies import AppStateDep, PrincipalDep
@@ -14,7 +14,13 @@ from desk.optimization.estimate_schemas import LaunchEstimate
 from desk.optimization.request import OptimizationRequest
 from desk.scenarios import repository
 from desk.scenarios.schemas import ScenarioShown
-from desk.strategies.evaluation_schemas import DetailedEvaluation, EvaluationRequest
+from desk.strategies.evaluation_schemas import (
+    EVERY_FIELD,
+    DetailedEvaluation,
+    EvaluationField,
+    EvaluationRequest,
+    SelectedEvaluation,
+)
 from desk.strategies.templates import StrategyTemplate, templates
 from desk.surrogates.problem import reject_prices_file
 from desk.surrogates.schemas import Predicted, PredictionRequest
@@ -29,18 +35,34 @@ _READ = error_responses(400, 413)
     "/evaluations",
     summary="Evaluate one configuration on history and in one scenario",
     response_description="Metrics with three benchmarks, series, the weight by volatility and today, and warnings",
+    response_model=DetailedEvaluation | SelectedEvaluation,
     responses=_READ,
 )
 async def evaluate_configuration(
-    request: EvaluationRequest, principal: PrincipalDep, service: AppStateDep
-) -> DetailedEvaluation:
+    request: EvaluationRequest,
+    principal: PrincipalDep,
+    service: AppStateDep,
+    fields: Annotated[
+        tuple[EvaluationField, ...],
+        Query(
+            description="Fields of the response, all by default; what no field needs is not computed: without `held` "
+            "and `figures` nothing is simulated",
+            examples=[["curve", "lines", "today"]],
+        ),
+    ] = (),
+) -> Response:
     """Counts as tried in the verdicts of later searches on the same prices."""
     from desk.strategies.evaluation_details import evaluate_in_detail
 
     dependencies = service.dependencies
-    return await evaluate_in_detail(
-        dependencies.store, dependencies.prices_of(principal.owner), principal.owner, request
+    content = await evaluate_in_detail(
+        dependencies.store,
+        dependencies.prices_of(principal.owner),
+        principal.owner,
+        request,
+        frozenset(fields) or EVERY_FIELD,
     )
+    return Response(content, media_type="application/json")
 
 
 @router.post(

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -117,6 +118,21 @@ def test_serve_ends_with_its_workers_and_says_so(home, sent_signal):
     assert "Traceback" not in out + err
     for text in ('"job', '"kind": "work", "process"', '"kind": "serve", "process"', '"Requests2xx": 1'):
         assert (text in out) == (text != '"job')
+
+
+@pytest.mark.soak  # measures a duration
+def test_the_first_evaluation_finds_its_kernels_loaded(home):
+    port = free_port()
+    environment = os.environ | {"STRATIGOS_LOG": "stdout", "STRATIGOS_WORKERS": "0"}
+    command = [sys.executable, "-m", "api", "serve", "--port", str(port)]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        assert any("kernels_loaded" in line for line in server.stdout)
+        rule = {"weight_function": "sigmoid", "estimator": "ewma", "decay": 0.94, "midpoint": 0.15, "scale": 0.03}
+        begun = time.perf_counter()
+        answer = httpx.post(f"http://127.0.0.1:{port}/api/evaluations", json={"config": rule}, timeout=60)
+        assert (answer.status_code, time.perf_counter() - begun < 2.0) == (200, True)
+        server.terminate()
 
 
 @pytest.mark.soak

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import numpy as np
@@ -19,6 +19,7 @@ from desk.optimization.request import OptimizationRequest
 from desk.runs.earlier_trials import earlier_entries
 from desk.scenarios.repository import ScenarioValues, add_scenario
 from desk.strategies.evaluation import run_evaluation
+from desk.strategies.evaluation_schemas import EvaluationField
 from desk.strategies.templates import Rule, templates
 from quant.worlds.scenario import BUILT_IN
 from store.embedded import open_store
@@ -116,6 +117,20 @@ def test_costs_and_scenario_are_those_of_the_request(client, evaluation) -> None
     assert (simulated["scenario"], simulated["paths"], simulated["days"]) == ("bear_market", 200, 504)
 
 
+@pytest.mark.parametrize(
+    "fields", [["curve", "today"], ["lines"], ["held", "cautions"], ["figures"], ["years", "rule"]]
+)
+def test_selected_fields_are_those_of_the_whole_evaluation(client, evaluation, fields) -> None:
+    answer = client.post("/evaluations", json={"config": RULE}, params={"fields": fields})
+    assert answer.json() == {name: evaluation[name] for name in fields}
+
+
+def test_every_field_can_be_selected_and_no_other(client, evaluation) -> None:
+    assert evaluation.keys() == set(get_args(EvaluationField))
+    refused = client.post("/evaluations", json={"config": RULE}, params={"fields": "colour"})
+    assert refused.json()["error"]["details"][0]["field"] == "query.fields.0"
+
+
 def test_warnings_come_in_words(client) -> None:
     slow = evaluate(client, config=RULE | {"lookback_days": 15}, mandate={"target_volatility": 0.20})
     assert [one["code"] for one in slow["cautions"]] == ["target_unreachable", "lookback_below_rebalancing"]
@@ -141,11 +156,14 @@ def test_an_evaluation_counts_once_as_tried_and_a_refused_one_does_not(tmp_path)
     assert asyncio.run(tried()) == {ledger_entry(rule.mandate, rule.config.digest()) for rule in configs}
 
 
-@pytest.mark.soak  # measures a duration
-def test_ten_years_take_less_than_two_seconds(client, evaluation) -> None:
-    begun = time.perf_counter()
-    evaluate(client, window=TEN_YEARS)
-    assert time.perf_counter() - begun < 2.0
+@pytest.mark.soak  # measures durations
+def test_ten_years_take_less_than_three_tenths_of_a_second(client, evaluation) -> None:
+    durations: list[float] = []
+    for days in range(20, 60):
+        begun = time.perf_counter()
+        evaluate(client, window=TEN_YEARS, config=RULE | {"lookback_days": days})
+        durations.append(time.perf_counter() - begun)
+    assert sorted(durations)[37] < 0.3  # 95% of 40
 
 
 HEAVY = BUILT_IN[0].model_copy(update={"paths": 100_000, "years": 30}).model_dump(mode="json")
