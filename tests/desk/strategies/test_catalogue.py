@@ -63,7 +63,7 @@ async def test_every_field_of_a_request_is_there_with_a_meaning_and_numbers_with
 def accepts(type_: type[Frozen], name: str, value: Any) -> bool:
     """Whether the field of the type accepts the value by itself."""
     info = type_.model_fields[name]
-    annotated: Any = Annotated[info.annotation, info]  # pyright: ignore[reportInvalidTypeForm]
+    annotated: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
     try:
         TypeAdapter(annotated).validate_python(value)
     except ValidationError:
