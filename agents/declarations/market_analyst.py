@@ -32,6 +32,7 @@ def _rule(_: str, outputs: Sequence[ToolOutput]) -> MarketView | list[ToolCall]:
         tilt for card in listing.scenarios if card.weighted and (tilt := _tilt(card, stressed=stressed, calm=calm))
     )
     texts = [
+        "This regime is that of {{market_day}}, the last day of the training window, and not of the day of the trade.",
         "At the end of the training window volatility stood at {{market_current_volatility}}; the share of its months "
         "that had been calmer is {{market_volatility_percentile}}.",
         _TREND[market.trend],

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from desk.figures.figures import Figure
 from desk.market.regimes import RegimeReport, regime_of
 
 if TYPE_CHECKING:
@@ -9,4 +10,13 @@ if TYPE_CHECKING:
 
 
 def regime_report(market: "Market") -> RegimeReport:
-    return regime_of(market.asset[market.train], "market", "read_market", "training window")
+    """The regime, with the day on which it stood: years may lie between it and the next trade."""
+    report = regime_of(market.asset[market.train], "market", "read_market", "training window")
+    day = Figure(
+        id="market_day",
+        quantity="day of the regime, the last of the training window",
+        value=str(market.dates[market.train.stop - 1]),
+        unit="date",
+        source="read_market.day",
+    )
+    return report.model_copy(update={"figures": (day, *report.figures)})
