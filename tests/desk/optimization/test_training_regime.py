@@ -11,5 +11,6 @@ def test_the_regime_is_said_with_its_day_the_last_of_the_training_window() -> No
     prices = asyncio.run(BundledPrices().load("sp500"))
     figures = {figure.id: figure for figure in regime_report(build_market(prices, OptimizationRequest())).figures}
     day = date.fromisoformat(str(figures["market_day"].value))
-    assert str(day) == str(prices.dates[round(0.6 * (prices.dates.size - 1))])
+    returns = prices.dates.size - 1
+    assert str(day) == str(prices.dates[round(0.75 * (returns - round(0.2 * returns)))])  # 60, 20 and 20%
     assert figures["market_day"].unit == "date"
