@@ -23,6 +23,7 @@ FRACTIONS = frozenset(
         "limits.max_drawdown.bound",
         "limits.value_at_risk.bound",
         "limits.expected_shortfall.bound",
+        "limits.volatility_error.bound",
         "dividend_yield",
         "cash_rate_after",
     }
@@ -144,7 +145,7 @@ def input_error(error: ValidationError, name_of: Callable[[str], str] = str) -> 
 
 def input_errors(error: ValidationError, name_of: Callable[[str], str] = str) -> list[InvalidInput]:
     """An error for each invalid field, without those that only follow from another one."""
-    failures = error.errors(include_url=False)
+    failures = [d for d in error.errors(include_url=False) if d["type"] != "default_factory_not_called"]
     paths = [details["loc"] for details in failures]
     return [
         _explain(details, name_of)

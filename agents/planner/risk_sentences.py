@@ -147,7 +147,7 @@ def _describe_regime(n: int, regime: MarketRegime, *, alone: bool) -> Iterator[s
     if regime.turbulent:
         yield f"A model of calm and turbulent states finds {name} more likely in the turbulent state."
     if regime.one_state_because is not None:
-        yield f"Nothing is said of a turbulent state of {name}: {regime.one_state_because}."
+        yield f"No turbulent state of {name} is named: {regime.one_state_because}."
 
 
 def describe_wealth(result: WealthOutlook) -> Iterator[str]:

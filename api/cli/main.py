@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
+from api.cli.command_line import CommandLine
 from api.cli.commands import (
     approvals,
     approve,
@@ -41,7 +42,7 @@ from api.settings import read_settings
 from desk.base.errors import UserError
 from store.errors import Corrupted, NewerSchema, StoreError, Unavailable
 
-app = typer.Typer(
+app = CommandLine(
     help=(
         "Stratigos searches for dynamic asset allocations and measures how much of the winner is luck.\n\n"
         "Agents decide what needs judgement; every number comes from the numeric core. "

@@ -55,9 +55,6 @@ def check_minimum_exposure(world: World) -> None:
         return
     scenario_names = {s for limit in limits.values() for s in limit.scenarios}
     smallest = _constant_evaluations(world, request.mandate.min_weight, scenario_names)
-    if "volatility_error" in limits:
-        largest = _constant_evaluations(world, request.mandate.max_weight, {*limits["volatility_error"].scenarios})
-        _check_target_volatility(request, limits["volatility_error"], smallest, largest)
     for check in check_limits(request, smallest):
         if not check.passed and LIMITS[check.limit].around is None:
             raise InvalidInput(
@@ -66,6 +63,9 @@ def check_minimum_exposure(world: World) -> None:
                 allowed=f"a limit that the minimum weight {request.mandate.min_weight:g} keeps: in {check.scenario} "
                 f"its statistic is {check.statistic:.4g} and {check.allowed:.4g} is allowed",
             )
+    if "volatility_error" in limits:
+        largest = _constant_evaluations(world, request.mandate.max_weight, {*limits["volatility_error"].scenarios})
+        _check_target_volatility(request, limits["volatility_error"], smallest, largest)
 
 
 def _constant_evaluations(world: World, weight: float, scenarios: Collection[str]) -> dict[str, Evaluation]:

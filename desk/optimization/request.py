@@ -136,6 +136,17 @@ class Limits(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _volatility_error_is_a_fraction(self) -> Self:
+        limit = self.volatility_error
+        if limit and limit.bound >= 1.0:
+            msg = (
+                f"volatility_error.bound {limit.bound:g} is no distance between annual volatilities; "
+                "expected above 0, below 1 (3 percentage points are written 0.03)"
+            )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _do_not_contradict(self) -> Self:
         var, shortfall = self.value_at_risk, self.expected_shortfall
         if var and shortfall and shortfall.bound < var.bound:

@@ -24,12 +24,12 @@ OneState: TypeAlias = Literal["short_history", "equal_returns", "similar_states"
 """Why there is no second state; `WHY_ONE_STATE` explains each."""
 
 WHY_ONE_STATE: Final[Mapping[OneState, str]] = {
-    "short_history": "the history is too short to tell one state of volatility from two",
-    "equal_returns": "too many returns are equal to fit two states of volatility",
-    "similar_states": "the volatilities of two fitted states hardly differ",
-    "steady": "one steady state of volatility, with large moves now and then, describes the returns as well as two",
-    "clusters": "a volatility that changes gradually describes the returns as well as two separate states",
-    "not_compared": "no model of gradually changing volatility could be fitted to compare two states with",
+    "short_history": "the history is too short to tell a lasting state of volatility from several",
+    "equal_returns": "too many returns are equal to fit separate states of volatility",
+    "similar_states": "the volatilities of the fitted states hardly differ",
+    "steady": "steady volatility, with large moves now and then, describes the returns as well as separate states",
+    "clusters": "a volatility that changes gradually describes the returns as well as separate states",
+    "not_compared": "no model of gradually changing volatility could be fitted to compare separate states with",
 }
 _FREEDOMS: Final = (2.2, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 11.0, 16.0, 30.0, 100.0)
 _STEPS: Final = 50

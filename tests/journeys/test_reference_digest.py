@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 """The request of `make demo`."""
-DEMO_DIGEST = "a15d813c88cea2ce571fde2b71ef0216e4cc3e45cf9f0f1f09eedfac4e1b4402"
+DEMO_DIGEST = "7751eb7b2e75977e105a1f9914dbc5204189310b7b2a271c703ccb2e1b66ce24"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "46760d580ebb9fe45a60a6f3f84032a1640701a6b0aaeb8baddb9629738ae3fd"
+REDUCED_DIGEST = "6ecaf74b3c0a1acc3f5d33e4610621ff899608688048ef9cbb904550ba131d83"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from api.app import open_configured_store
+from api.cli.command_line import CommandLine
 from api.cli.exit_codes import DONE, FAULT
 from api.cli.options import AsJson
 from api.cli.terminal import plain, stdout
@@ -26,7 +27,7 @@ PAGE = 1000
 
 
 def register(app: typer.Typer) -> None:
-    audit = typer.Typer(help="The audit log.", rich_markup_mode="rich", no_args_is_help=True)
+    audit = CommandLine(help="The audit log.", rich_markup_mode="rich", no_args_is_help=True)
     audit.command()(verify)
     audit.command(name="list")(list_)
     audit.callback()(_audit)

@@ -16,6 +16,7 @@ from rich.table import Table
 from api.cli import options
 from api.cli.chats.opening import open_chats
 from api.cli.chats.port import Chat, Chats
+from api.cli.command_line import CommandLine
 from api.cli.exit_codes import DONE, WAITING
 from api.cli.output.progress import Reporter
 from api.cli.terminal import plain, stderr, stdout
@@ -66,7 +67,7 @@ def register(app: typer.Typer) -> None:
 
 def parse_messages(arguments: Sequence[str]) -> tuple[str, ...]:
     """The messages of a command line; nothing is executed."""
-    parser = typer.Typer(add_completion=False)
+    parser = CommandLine(add_completion=False)
     parser.command()(chat)
     scripts: list[tuple[str, ...]] = []
 

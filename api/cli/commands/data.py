@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from api.cli.command_line import CommandLine
 from api.cli.exit_codes import DONE, USER_ERROR
 from api.cli.options import AsJson
 from api.cli.terminal import plain, stdout
@@ -17,7 +18,7 @@ _STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red", "SKIP": "dim"}
 
 
 def register(app: typer.Typer) -> None:
-    data = typer.Typer(help="Price data.", rich_markup_mode="rich", no_args_is_help=True)
+    data = CommandLine(help="Price data.", rich_markup_mode="rich", no_args_is_help=True)
     data.command()(check)
     data.callback()(_data)
     app.add_typer(data, name="data")

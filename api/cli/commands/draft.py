@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from api.accepted_values import input_error
+from api.cli.command_line import CommandLine
 from api.cli.exit_codes import DONE
 from api.cli.following import follow_to_end
 from api.cli.options import AsJson, Json, Server
@@ -22,7 +23,7 @@ DraftName = Annotated[str, typer.Argument(metavar="DRAFT", help="The id of a dra
 
 
 def register(app: typer.Typer) -> None:
-    draft = typer.Typer(help="Drafts of optimizations.", rich_markup_mode="rich", no_args_is_help=True)
+    draft = CommandLine(help="Drafts of optimizations.", rich_markup_mode="rich", no_args_is_help=True)
     for command in (save, show, submit, delete):
         draft.command()(command)
     draft.command(name="list")(list_)

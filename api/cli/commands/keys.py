@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from api.app import open_configured_store
+from api.cli.command_line import CommandLine
 from api.cli.exit_codes import DONE
 from api.cli.terminal import plain, stdout
 from api.home import prepare_home
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    keys = typer.Typer(help="API keys.", rich_markup_mode="rich", no_args_is_help=True)
+    keys = CommandLine(help="API keys.", rich_markup_mode="rich", no_args_is_help=True)
     for command in (create, revoke):
         keys.command()(command)
     keys.command(name="list")(list_)

@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from api.cli import options
+from api.cli.command_line import CommandLine
 from api.cli.exit_codes import DONE
 from api.cli.following import follow_to_end
 from api.cli.output.surrogates import print_starts
@@ -40,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 def parse_request(arguments: Sequence[str]) -> OptimizationRequest:
     """The request that a command line asks for; nothing is executed."""
-    parser = typer.Typer(add_completion=False)
+    parser = CommandLine(add_completion=False)
     register(parser)
     requests: list[OptimizationRequest] = []
 

@@ -11,6 +11,7 @@ import typer
 
 from api.accepted_values import short_repr
 from api.cli.approval_prompt import confirm_start
+from api.cli.command_line import CommandLine
 from api.cli.commands.optimize import parse_request
 from api.cli.dependencies import with_dependencies
 from api.cli.exit_codes import DONE, FAULT, WAITING
@@ -65,7 +66,7 @@ Fetch = Annotated[bool, typer.Option("--fetch", help="Store the result here, and
 
 
 def register(app: typer.Typer) -> None:
-    pipeline = typer.Typer(help="An optimization as five steps.", rich_markup_mode="rich", no_args_is_help=True)
+    pipeline = CommandLine(help="An optimization as five steps.", rich_markup_mode="rich", no_args_is_help=True)
     taking = {"ignore_unknown_options": True}
     pipeline.command(epilog=RUN, context_settings=taking)(run)
     pipeline.command()(definition)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from api.accepted_values import input_error
+from api.cli.command_line import CommandLine
 from api.cli.dependencies import with_dependencies
 from api.cli.exit_codes import DONE
 from api.cli.options import AsJson
@@ -41,7 +42,7 @@ RequestFile = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    surrogate = typer.Typer(
+    surrogate = CommandLine(
         help="Models of the evaluation, fitted on stored trials.", rich_markup_mode="rich", no_args_is_help=True
     )
     surrogate.command()(fit)

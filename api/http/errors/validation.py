@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from itertools import islice
 from typing import Any, TypedDict
 
@@ -44,9 +44,15 @@ def request_schema(request: HTTPConnection) -> RequestSchema:
 def field_errors(errors: Sequence[Any], schema: RequestSchema) -> Iterator[FieldError]:
     """The first errors of pydantic as texts, without those that only follow from another one."""
     outer = {tuple(error["loc"][:depth]) for error in errors for depth in range(len(error["loc"]))}
-    causes = (error for error in errors if not (error["type"] == "too_short" and tuple(error["loc"]) in outer))
-    for error in islice(causes, MAX_ERRORS):
+    for error in islice((error for error in errors if not _follows(error, outer)), MAX_ERRORS):
         yield _field_error(error, schema)
+
+
+def _follows(error: Any, outer: Set[tuple[Any, ...]]) -> bool:
+    """Whether the error goes with another one: of a part, or of a field from which a default is computed."""
+    if error["type"] == "default_factory_not_called":
+        return True
+    return error["type"] == "too_short" and tuple(error["loc"]) in outer
 
 
 def is_undecoded(error: Any) -> bool:

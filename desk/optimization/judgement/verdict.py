@@ -1,9 +1,12 @@
 """The verdict of a result: colour, headline and reasons by the table `VERDICT` of `quant.overfitting.verdict`."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from desk.base.text import spaced, title
-from desk.optimization.mandate_limits import LIMITS
+from desk.optimization.limits import total_violation
+from desk.optimization.mandate_limits import LIMITS, LimitUnit
 from desk.optimization.request import LimitName
 from desk.optimization.result import Finalist, LimitCheck, Luck, Verdict
 from quant.overfitting.verdict import VERDICT, headline_and_advice, reasons_against_green, traffic_light
@@ -12,6 +15,14 @@ from quant.strategies.trial import Trial
 
 _ROUNDING_BPS = 0.5
 """A smaller disadvantage rounds to 0 basis points."""
+_MOST_DECIMALS = 12
+_UNITS: Final[Mapping[LimitUnit, tuple[float, str]]] = {
+    "probability": (100.0, "%"),
+    "percent": (100.0, "%"),
+    "bps": (1.0, " bps"),
+    "multiple": (1.0, " times wealth"),
+}
+"""Factor and suffix with which a statistic of a limit is shown."""
 
 
 def verdict_statistics(luck: Luck, benefit_bps: float) -> dict[str, float | None]:
@@ -60,38 +71,62 @@ def _cautions(winner: Finalist, *, depends: bool | None) -> Iterator[str]:
 
 
 def build_infeasible_verdict(trials: Sequence[Trial], checks: Mapping[str, tuple[LimitCheck, ...]]) -> Verdict:
-    """Return the verdict of a search without a feasible trial; it names the limit that most trials break."""
-    trials_breaking: dict[LimitName, int] = {}
-    closest: dict[LimitName, LimitCheck] = {}
+    """Return the verdict of a search without a feasible trial.
+
+    It names the limit that most trials break, and the limits with which the trial of the smallest violation would be
+    feasible.
+    """
+    broken: dict[LimitName, int] = {}
+    nearest: dict[LimitName, LimitCheck] = {}
     for trial in trials:
         failed_checks = [check for check in checks[trial.digest] if not check.passed]
         names: set[LimitName] = {check.limit for check in failed_checks}
         for name in names:
-            trials_breaking[name] = trials_breaking.get(name, 0) + 1
+            broken[name] = broken.get(name, 0) + 1
         for check in failed_checks:
-            if check.limit not in closest or check.statistic < closest[check.limit].statistic:
-                closest[check.limit] = check
-    binding = max(closest, key=lambda name: trials_breaking[name])
-    best = closest[binding]
+            if check.limit not in nearest or check.statistic < nearest[check.limit].statistic:
+                nearest[check.limit] = check
+    binding = max(nearest, key=lambda name: broken[name])
+    best = nearest[binding]
+    statistic, allowed = _apart(binding, best.statistic, best.allowed)
+    kind = "a breach probability of " if LIMITS[binding].unit == "probability" else ""
+    candidate = min(trials, key=lambda trial: total_violation(checks[trial.digest]))
     return Verdict(
         colour="infeasible",
         headline=f"No configuration meets the limits: {spaced(binding)} binds",
-        reason=f"{title(binding)} was broken by {trials_breaking[binding]} of {len(trials)} "
-        "trials; the closest, in "
-        f"{spaced(best.scenario)}, has {_in_units(binding, best.statistic)} where "
-        f"{_in_units(binding, best.allowed)} is allowed.",
+        reason=f"{title(binding)} was broken by {broken[binding]} of {len(trials)} trials; the closest, in "
+        f"{spaced(best.scenario)}, has {kind}{statistic} where {allowed} is allowed. The trial that comes closest to "
+        f"all limits would be feasible with {_feasible_limits(checks[candidate.digest])}.",
         binding_limit=binding,
     )
 
 
-def _in_units(limit: LimitName, value: float) -> str:
-    """Format a statistic in the unit of its limit."""
-    match LIMITS[limit].unit:
-        case "probability":
-            return f"a breach probability of {value:.1%}"
-        case "percent":
-            return f"{value:.1%}"
-        case "bps":
-            return f"{value:.1f} bps"
-        case "multiple":
-            return f"{value:.2f} times wealth"
+def _feasible_limits(checks: Sequence[LimitCheck]) -> str:
+    """The limits that the checked configuration breaks, each with the least value that it would meet."""
+    needed: dict[LimitName, LimitCheck] = {}
+    for check in checks:
+        if not check.passed and (check.limit not in needed or check.statistic > needed[check.limit].statistic):
+            needed[check.limit] = check
+    return " and ".join(_feasible_limit(name, check) for name, check in needed.items())
+
+
+def _feasible_limit(name: LimitName, check: LimitCheck) -> str:
+    least, _ = _apart(name, check.statistic, check.allowed, up=True)
+    if LIMITS[name].unit == "probability":
+        return f"a tolerance of the {spaced(name)} limit of at least {least}"
+    return f"{spaced(name)} of at least {least}"
+
+
+def _apart(limit: LimitName, statistic: float, allowed: float, *, up: bool = False) -> tuple[str, str]:
+    """Both values in the limit's unit, with as many decimals as show that they differ and are not 0.
+
+    The statistic is rounded upwards on request.
+    """
+    factor, unit = _UNITS[LIMITS[limit].unit]
+    high, low = statistic * factor, allowed * factor
+    decimals = next(
+        (d for d in range(1, _MOST_DECIMALS) if round(high, d) != round(low, d) and (round(low, d) or not low)),
+        _MOST_DECIMALS,
+    )
+    shown = math.ceil(high * 10.0**decimals) / 10.0**decimals if up else high
+    return f"{shown:.{decimals}f}{unit}", f"{low:.{decimals}f}{unit}"

@@ -106,6 +106,8 @@ def test_help_states_ranges_defaults_and_examples(capsys, monkeypatch):
         (["--target-volatility", "0.1"], ["--target-vol"]),
         (["--name", ""], ["--name", "1 to 120 characters"]),
         (["surplus"], ["surplus"]),
+        (["--worlds", "seed", "--worlds", "calibrated"], ["--worlds has one value", "expected --worlds once"]),
+        (["--max-volatility-error", "2"], ["--max-volatility-error 2", "above 0, below 1"]),
     ],
 )
 def test_a_user_error_exits_with_2_and_stores_nothing(capfd, home, arguments, parts):

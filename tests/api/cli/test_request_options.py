@@ -44,6 +44,7 @@ def test_without_options_the_request_is_the_default():
         ),
         ({"max_drawdown": "20.0"}, ["--max-drawdown 20", "20% is written 0.20"]),
         ({"max_drawdown": "-0.1"}, ["--max-drawdown", "-0.1", "above 0"]),
+        ({"max_volatility_error": "2"}, ["--max-volatility-error 2", "above 0, below 1", "written 0.03"]),
         ({"drawdown_tolerance": "0.1"}, ["--drawdown-tolerance", "--max-drawdown"]),
         ({"max_leverage": "0.1", "min_weight": "0.3"}, ["--max-leverage 0.1", "--min-weight 0.3"]),
         (
@@ -73,6 +74,7 @@ def test_a_refusal_names_the_option_the_value_and_what_is_allowed(given, parts):
     for part in parts:
         assert part in str(refusal.value)
     assert "expected " in str(refusal.value)
+    assert "PydanticUndefined" not in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 

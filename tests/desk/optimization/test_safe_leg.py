@@ -286,7 +286,8 @@ def test_the_weight_before_a_trade_has_drifted_with_both_legs(judgement_with_bon
         held = history.winner_weight[day]
         risky = held * (1.0 + history.asset[day] + history.cash[day])
         bond = (1.0 - held) * (1.0 + history.safe[day])
-        assert trade.before == pytest.approx(risky / (risky + bond), abs=2e-4)
+        # the chart's returns are net of the costs of the day before, up to 7 basis points with both legs
+        assert trade.before == pytest.approx(risky / (risky + bond), abs=1e-3)
 
 
 def test_the_result_names_both_legs(judgement_with_bond) -> None:

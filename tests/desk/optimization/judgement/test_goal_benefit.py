@@ -17,7 +17,7 @@ from tests.calibration.families import Family, trend
 from tests.calibration.histories import build_world
 
 TARGET = Mandate().target_volatility
-NO_BOUND = Limits(volatility_error=Limit(bound=10.0))
+NO_BOUND = Limits(volatility_error=Limit(bound=0.99))
 
 
 def benefit(evaluation) -> float:
@@ -110,9 +110,10 @@ def test_without_a_trial_near_the_target_the_verdict_names_the_limit(
 @pytest.mark.parametrize(("goal", "function"), [("benefit", "trend_overlay"), ("robust_utility", "cppi")])
 def test_a_planted_trend_is_found_instead_of_exposure(make_request, execute_search, goal, function) -> None:
     """With a large premium the utility prefers a nearly fully invested insurance; the benefit prefers skill."""
-    family = Family("rising", "rising", lambda *arguments: trend(0.2)(*arguments) + 0.20 / 252, histories=1)
+    family = Family("rising", "rising", lambda *arguments: trend(0.4)(*arguments) + 0.20 / 252, histories=1)
     space = SearchSpace(weight_functions=("cppi", "trend_overlay"))
-    request = make_request(goal=goal, space=space, limits=NO_BOUND, trials=16)
-    finished = execute_search(build_world(family, 1, request))
+    scenarios = tuple(scenario.model_copy(update={"paths": 500}) for scenario in make_request().scenarios)
+    request = make_request(goal=goal, space=space, limits=NO_BOUND, trials=16, scenarios=scenarios)
+    finished = execute_search(build_world(family, 2, request))
     best = finished.trials[int(np.argmax(objectives(request, finished.trials)))]
     assert best.config.weight_function == function

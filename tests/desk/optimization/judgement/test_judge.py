@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,11 @@ from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market
 from desk.optimization.judgement.historical_record import unlocked_days
 from desk.optimization.judgement.judge import FEW_CRISES, matched_weight
+from desk.optimization.limits import check_limits
 from desk.optimization.repositories.trial_repository import series_address
 from desk.optimization.request import Limit, Limits
 from desk.optimization.result import OptimizationResult
+from desk.optimization.search.search import evaluations_by_scenario
 from desk.scenarios.schemas import HISTORY
 from quant.strategies.config import SearchSpace, StrategyConfig
 from quant.strategies.mandate import Mandate
@@ -198,8 +201,35 @@ def test_an_infeasible_verdict_names_the_limit_that_binds_and_counts_trials_once
     assert result.benefit is None
     assert judgement.history is None
     assert f"broken by {len(trials)} of {len(trials)} trials" in result.verdict.reason
+    # the limit is shown with as many decimals as it takes to differ from what was found
+    assert "where 0.000001 times wealth is allowed" in result.verdict.reason
     assert {c.limit for c in result.limits if c.binds} == {"turnover"}
     assert len(result.trials) == len(trials)
+
+
+def test_an_infeasible_verdict_says_which_limits_would_be_feasible(world, finished_search, judge_search) -> None:
+    """Judged again with the limits of the sentence, the same trials have a winner."""
+    trials = finished_search.trials
+    least = min(t.evaluation("base_case").metrics.turnover.value for t in trials)
+    limits = Limits(
+        turnover=Limit(bound=least * 0.99999, scenarios=("base_case",)),
+        value_at_risk=Limit(bound=1e-5, scenarios=("base_case",)),
+    )
+    limited = replace(world, request=world.request.model_copy(update={"limits": limits}))
+    reason = judge_search(finished_search, world=limited).result.verdict.reason
+    needed = dict(re.findall(r"(turnover|value at risk) of at least ([\d.]+)", reason))
+    eased = limits.model_copy(
+        update={
+            "turnover": Limit(bound=float(needed["turnover"]) * 1.001, scenarios=("base_case",))
+            if "turnover" in needed
+            else limits.turnover,
+            "value_at_risk": Limit(bound=float(needed["value at risk"]) / 100, scenarios=("base_case",)),
+        }
+    )
+    again = replace(world, request=world.request.model_copy(update={"limits": eased}))
+    assert any(
+        all(check.passed for check in check_limits(again.request, evaluations_by_scenario(trial))) for trial in trials
+    )
 
 
 def test_limits_that_only_fresh_paths_break_make_a_verdict_too(world, finished_search, judge_search) -> None:
