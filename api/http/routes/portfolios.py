@@ -1,18 +1,22 @@
 """Stored portfolios."""
 
 import hashlib
+from datetime import date
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
-from pydantic import Discriminator, Tag
+from pydantic import Discriminator, Tag, ValidationError
 
 from api.http.body_limits import limited_route
-from api.http.dependencies import AppStateDep, PrincipalDep
+from api.http.dependencies import CALCULATION_SLOT, AppStateDep, PrincipalDep
 from api.http.errors.problems import Problem, error_responses
 from api.http.etags import NOT_MODIFIED, IfNoneMatch, etag, expected_versions, matches
 from desk.base.camel_case import Camel
+from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.portfolios import repository
 from desk.portfolios.schemas import Portfolio, PortfolioDraft, PortfolioPatch
+from desk.tearsheets.schemas import MOST_OBSERVATIONS, TearsheetDocument, TearsheetRequest
+from graphs.runs.tearsheets import make_owned_tearsheet
 
 router = APIRouter(tags=["portfolios"], route_class=limited_route(1_000_000))
 
@@ -191,6 +195,47 @@ async def delete_portfolio(
     except repository.VersionConflict as error:
         raise Problem(412, str(error)) from error
     return Response(status_code=204, headers={"ETag": etag(portfolio.version)})
+
+
+@router.get(
+    "/portfolios/{portfolio_id}/performance",
+    summary="The performance of a portfolio over time",
+    response_description="Statistics with unit and definition, drawdowns, calendar, crises, distribution and series",
+    dependencies=[CALCULATION_SLOT],
+    responses=error_responses(404),
+)
+async def get_portfolio_performance(
+    portfolio_id: PortfolioId,
+    service: AppStateDep,
+    principal: PrincipalDep,
+    *,
+    benchmark: Annotated[
+        str | None,
+        Query(
+            min_length=1,
+            max_length=120,
+            description="An asset, or none; by default sp500 where it covers the days",
+            examples=["sp500"],
+        ),
+    ] = None,
+    first_day: Annotated[date | None, Query(description="First day to use", examples=["2010-01-04"])] = None,
+    last_day: Annotated[date | None, Query(description="Last day to use", examples=["2014-12-31"])] = None,
+    window: Annotated[
+        int | None, Query(ge=2, le=MOST_OBSERVATIONS, description="Periods of the rolling statistics", examples=[126])
+    ] = None,
+) -> TearsheetDocument:
+    """The tear sheet of the stored portfolio: weights are restored every day, units are held. Locked days are left out.
+
+    POST /tearsheets has more options, and returns files.
+    """
+    try:
+        request = TearsheetRequest(
+            portfolio=portfolio_id, benchmark=benchmark, first_day=first_day, last_day=last_day, window=window
+        )
+    except ValidationError as error:
+        reason, allowed = reason_and_allowed(error.errors(include_url=False)[0]["msg"])
+        raise InvalidInput("query.first_day", first_day, reason=reason, allowed=allowed) from error
+    return await make_owned_tearsheet(service.dependencies, principal.owner, request)
 
 
 @router.post(

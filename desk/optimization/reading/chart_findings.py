@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from desk.base.text import number, title
+from desk.optimization.reading import record_charts
 from desk.optimization.reading.chart_schemas import Charts, Fan, Heatmap, RollingVolatility
 from desk.optimization.reading.history import History
 from desk.optimization.result import Luck, OptimizationResult, Plotted, ScenarioOutcome, Year
@@ -28,6 +29,10 @@ def describe_charts(
         "years": years(result.years) if charts.years and result else None,
         "logits": logits(result.luck) if charts.logits and result and result.luck else None,
         "fan": fan(charts.fan) if charts.fan else None,
+        "monthly_returns": record_charts.describe_months(charts.monthly_returns) if charts.monthly_returns else None,
+        "rolling_sharpe": record_charts.describe_sharpe(charts.rolling_sharpe) if charts.rolling_sharpe else None,
+        "falls": record_charts.describe_falls(charts.falls) if charts.falls else None,
+        "distribution": record_charts.describe_distribution(charts.distribution) if charts.distribution else None,
         "importance": importance(result) if charts.sensitivity and result and result.importance else None,
     }
     return {name: sentence for name, sentence in sentences.items() if sentence}

@@ -21,6 +21,10 @@ ChartName: TypeAlias = Literal[
     "years",
     "logits",
     "fan",
+    "monthly_returns",
+    "rolling_sharpe",
+    "falls",
+    "distribution",
 ]
 
 
@@ -235,6 +239,60 @@ class Fan(Frozen):
     seed: int
 
 
+class MonthlyReturn(Frozen):
+    """Returns of a calendar month, fractions, cash included; the first and the last may be incomplete."""
+
+    year: int
+    """Calendar year."""
+    month: int
+    """Calendar month, 1 to 12."""
+    strategy: float
+    """Return of the strategy."""
+    constant_weight: float
+    """Return of the benchmark."""
+
+
+class RollingSharpe(Frozen):
+    """Annual Sharpe ratio of the last `window` sessions."""
+
+    window: int
+    """Sessions of each window."""
+    dates: tuple[str, ...]
+    """Last days of the windows."""
+    strategy: tuple[float, ...]
+    """Sharpe ratio of the strategy."""
+    constant_weight: tuple[float, ...]
+    """Sharpe ratio of the benchmark."""
+    train_end: str
+    """Last day that the search was fitted on."""
+
+
+class Fall(Frozen):
+    """A fall of the strategy from a peak of wealth to its recovery."""
+
+    depth: float
+    """Depth, a positive fraction."""
+    peak: str | None
+    """Day of the peak; null where the first day is the peak."""
+    trough: str
+    """Day of the lowest wealth."""
+    recovery: str | None
+    """Day on which the peak is regained; null while it is not."""
+    sessions: int
+    """Sessions from the peak to the recovery, or to the last day."""
+
+
+class ReturnDistribution(Frozen):
+    """Histograms of daily returns, cash included; the outermost bins hold everything beyond."""
+
+    edges: tuple[float, ...]
+    """Edges of the bins, one more than bins."""
+    strategy: tuple[int, ...]
+    """Days of the strategy in each bin."""
+    constant_weight: tuple[int, ...]
+    """Days of the benchmark in each bin."""
+
+
 class Charts(Frozen):
     """Charts of a job; null for a chart that was not requested or has no data."""
 
@@ -260,6 +318,12 @@ class Charts(Frozen):
     """Returns by calendar year."""
     logits: Logits | None = None
     fan: Fan | None = None
+    monthly_returns: tuple[MonthlyReturn, ...] | None = None
+    """Returns by calendar month."""
+    rolling_sharpe: RollingSharpe | None = None
+    falls: tuple[Fall, ...] | None = None
+    """The ten deepest falls of the strategy, the deepest first."""
+    distribution: ReturnDistribution | None = None
 
 
 Points: TypeAlias = Annotated[int, Field(ge=100, le=MOST_POINTS, description="Most points of a line")]

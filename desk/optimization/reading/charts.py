@@ -8,6 +8,7 @@ import numpy as np
 
 from desk.optimization.judgement.plotted_trials import evaluations_by_scenario
 from desk.optimization.reading import chart_schemas as charts
+from desk.optimization.reading import record_charts
 from desk.optimization.reading.chart_findings import describe_charts, series_of, wealth
 from desk.optimization.reading.chart_schemas import ChartName, Charts, Provenance
 from desk.optimization.reading.history import History
@@ -317,6 +318,18 @@ def _volatility(total: Floats) -> Floats:
     return np.sqrt(DAYS) * windows.std(axis=1, ddof=1)
 
 
+def _rolling_sharpe(material: ChartData) -> charts.RollingSharpe | None:
+    result, history = material.result, material.history
+    if result is None or history is None:
+        return None
+    return record_charts.rolling_sharpe(history, result.manifest.train_end, material.points)
+
+
+def _of_record(material: ChartData, make: Callable[[History], object]) -> object:
+    """The chart of the winner's record; None without one."""
+    return None if material.history is None else make(material.history) or None
+
+
 def _years(material: ChartData) -> tuple[charts.CalendarYear, ...] | None:
     if material.result is None or not material.result.years:
         return None
@@ -382,6 +395,10 @@ _MAKERS: dict[ChartName, Callable[[ChartData], object]] = {
     "years": _years,
     "logits": _logits,
     "fan": _fan,
+    "monthly_returns": lambda material: _of_record(material, record_charts.monthly_returns),
+    "rolling_sharpe": _rolling_sharpe,
+    "falls": lambda material: _of_record(material, record_charts.falls),
+    "distribution": lambda material: _of_record(material, record_charts.distribution),
 }
 
 

@@ -62,6 +62,7 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         GET /api/threads/{thread}/runs/{number}/feedback
         GET /api/portfolios
         GET /api/portfolios/{portfolio_id}
+        GET /api/portfolios/{portfolio_id}/performance
         GET /api/optimization/results/{optimization_id}
         GET /api/portfolios/{portfolio_id}/optimizations
         GET /api/monte-carlo/simulations

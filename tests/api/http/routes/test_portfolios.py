@@ -332,3 +332,17 @@ async def test_a_portfolio_may_be_cash_alone(client, cash):
 async def test_cash_alone_has_the_whole_weight(client):
     answer = await client.post("/api/portfolios", json={"name": "Cash", "cash": {"weight": 0.5}})
     assert (answer.status_code, "add up to 0.5" in answer.text) == (422, True)
+
+
+async def test_the_performance_of_a_portfolio_is_its_tear_sheet(client):
+    created = (await create_portfolio(client, assets={"AAPL": 0.5, "JNJ": 0.5})).json()
+    place = f"/api/portfolios/{created['id']}/performance"
+    days = {"first_day": "2005-01-03", "last_day": "2009-12-31"}
+    performance = await client.get(place, params=days | {"benchmark": "sp500"})
+    assert performance.status_code == 200, performance.text
+    body = {"portfolio": created["id"], "benchmark": "sp500"} | days
+    assert performance.json() == (await client.post("/api/tearsheets", json=body)).json()
+    reversed_days = {"first_day": "2010-01-04", "last_day": "2009-12-31"}
+    refused = await client.get(place, params=reversed_days)
+    assert (refused.status_code, refused.json()["error"]["details"][0]["field"]) == (422, "query.first_day")
+    assert (await client.get(f"/api/portfolios/{'0' * 20}/performance")).status_code == 404

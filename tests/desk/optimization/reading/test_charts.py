@@ -165,6 +165,47 @@ def test_wealth_grows_by_the_days_of_the_record(material, charts):
     assert charts.growth.strategy[0] == pytest.approx(1.0 + total[0])
 
 
+def test_months_compound_to_the_wealth_of_the_record(charts):
+    months = charts.monthly_returns
+    assert [(m.year, m.month) for m in months] == sorted({(m.year, m.month) for m in months})
+    for name, final in (
+        ("strategy", charts.growth.strategy[-1]),
+        ("constant_weight", charts.growth.constant_weight[-1]),
+    ):
+        assert np.prod([1.0 + getattr(month, name) for month in months]) == pytest.approx(final)
+    years = {year.year: year.strategy for year in charts.years}
+    first = min(years)
+    own = [1.0 + month.strategy for month in months if month.year == first + 1]
+    assert np.prod(own) - 1.0 == pytest.approx(years[first + 1])
+
+
+def test_the_rolling_sharpe_ratio_is_that_of_the_last_year(material, charts):
+    chart, excess = charts.rolling_sharpe, material.history.winner
+    assert len(chart.dates) == min(material.points, excess.size - chart.window + 1)
+    for place in (0, len(chart.dates) // 2, -1):
+        end = list(material.history.dates().astype(str)).index(chart.dates[place]) + 1
+        year = excess[end - chart.window : end]
+        assert chart.strategy[place] == pytest.approx(year.mean() / year.std(ddof=1) * np.sqrt(252))
+
+
+def test_the_deepest_fall_is_that_of_the_drawdown_chart(charts):
+    depths = [fall.depth for fall in charts.falls]
+    assert depths == sorted(depths, reverse=True)
+    assert depths[0] == pytest.approx(max(charts.drawdown.strategy))
+    assert charts.drawdown.dates[int(np.argmax(charts.drawdown.strategy))] == charts.falls[0].trough
+    assert all(fall.peak is None or fall.peak < fall.trough for fall in charts.falls)
+
+
+def test_every_day_is_in_one_bin_of_the_distribution(material, charts):
+    chart = charts.distribution
+    assert sum(chart.strategy) == sum(chart.constant_weight) == material.history.days.size
+    assert len(chart.edges) == len(chart.strategy) + 1
+    total = material.history.winner + material.history.cash
+    middle = len(chart.strategy) // 2
+    low, high = chart.edges[middle : middle + 2]
+    assert chart.strategy[middle] == np.count_nonzero((total >= low) & (total < high))
+
+
 def test_each_chart_says_what_it_shows(material, charts):
     drawn = {name for name in get_args(ChartName) if getattr(charts, name) is not None}
     assert set(charts.findings) == drawn | {"importance"}
