@@ -37,7 +37,7 @@ _OF_TOPIC: dict[Topic, str] = {
     "limits": r"limit_|binding_limit",
     "luck": r"verdict_|winner_p|single_step_p|loss$|active_|deflated|overfitting|ledger_trials|validate_|minimum_track|"
     r"cross_validation_|walk_forward_|probabilistic_sharpe|spa_p|trials|indistinguishable|effective",
-    "benchmarks": r"versus_|benefit_|benchmark_weight|winner_name",
+    "benchmarks": r"versus_|own_series_|benefit_|benchmark_weight|winner_name",
     "plateau": r"rank_|indistinguishable|winner_name",
     "alternative": r"alternative_|winner_(name|function)",
     "counter_argument": r"verdict_|benchmark_weight|premium_|winner_p|single_step_p",

@@ -113,6 +113,10 @@ ExchangeRate = Annotated[
         WHAT,
     ),
 ]
+Benchmark = Annotated[
+    str | None,
+    option("--benchmark", "benchmark", "A series, with dividends, that the winner is compared with on history", WHAT),
+]
 Safe = Annotated[
     str | None,
     option(

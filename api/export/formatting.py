@@ -3,6 +3,7 @@
 from desk.base.text import MINUS, number, plural, sentence_case, title
 from desk.governance.usage import Usage
 from desk.optimization.attribution_schemas import AssetShare, AssetStep, Attribution, NextStep
+from desk.optimization.benchmark_schemas import SeriesBenchmark
 from desk.optimization.judgement.result_figures import simulated_timing
 from desk.optimization.mandate_limits import LIMITS
 from desk.optimization.reading.explanation import HINDSIGHT, Evidence, build_evidence, error_sources
@@ -273,6 +274,16 @@ def currency(manifest: Manifest) -> str:
         return f"{manifest.currency}, assumed: the price file states none (--currency)"
     converted = f", converted by {request.exchange_rate}" if request.exchange_rate else ""
     return f"{manifest.currency}{converted}"
+
+
+def series_benchmark(own: SeriesBenchmark) -> str:
+    """The comparison with the benchmark series of the request, as a sentence."""
+    return (
+        f"{own.name}, your benchmark: {measured_bps(own.winner_minus_bps)} on history; its return over cash "
+        f"{percent(own.excess_return, signed=True)}, volatility {percent(own.volatility)}, Sharpe ratio "
+        f"{number(own.sharpe, 2)}, deepest fall {percent(own.max_drawdown)}; tracking error "
+        f"{percent(own.tracking_error)}"
+    )
 
 
 def asset_steps(step: NextStep) -> tuple[AssetStep, ...]:

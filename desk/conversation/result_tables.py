@@ -161,6 +161,7 @@ def _cases(group: str, title: str) -> Callable[[Sequence[Figure]], Exhibit]:
 def _benchmarks(figures: Sequence[Figure]) -> Exhibit:
     names = _ids_matching(figures, r"versus_(\w+)_label")
     rows = [(f"{{{{versus_{name}_label}}}}", f"versus_{name}_bps") for name in names]
+    rows.append(("{{own_series_label}}", "own_series_bps"))
     return build_table(
         "The winner minus each benchmark, after a charge for risk", ("Benchmark", "Difference"), rows, figures
     )

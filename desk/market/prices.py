@@ -63,6 +63,14 @@ class RateSeries:
     currency: str
 
 
+@dataclass(frozen=True, eq=False)
+class BenchmarkLevels:
+    """Levels of a benchmark at the sessions of `Prices`, shape (T,)."""
+
+    name: str
+    levels: "Floats"
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prices:
     """Closes of N assets over T sessions, with the facts needed to interpret them.
@@ -92,6 +100,8 @@ class Prices:
     """The index that the estimator `implied` needs, if a request names one; no part of the digest."""
     cash: RateSeries | None = None
     """The rates of cash, if a request names a series; no part of the digest."""
+    benchmark: BenchmarkLevels | None = None
+    """The series that a winner is compared with, if a request names one; no part of the digest."""
     safe: SafeLeg | None = None
     """The safe leg that a request names; None for cash. No part of the digest."""
 

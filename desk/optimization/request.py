@@ -235,6 +235,16 @@ class OptimizationRequest(Frozen):
         ),
     ] = 360
     exchange_rate: Annotated[ExchangeRateName, Field(exclude_if=lambda name: name is None)] = None
+    benchmark: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=400,
+            exclude_if=lambda name: name is None,
+            description="A series that the winner is compared with on history, with dividends in its levels: a data "
+            "set of one asset, NAME:ASSET of another, or file:COLUMN of the price file",
+        ),
+    ] = None
     volatility_index: Annotated[
         str | None,
         Field(
@@ -352,9 +362,10 @@ class OptimizationRequest(Frozen):
         return self
 
     def series(self) -> tuple[tuple[str, str], ...]:
-        """The fields that name a series of cash rates or exchange rates, with these names."""
-        cash = () if self.cash == BUNDLED_CASH or cash_rate(self.cash) is not None else (("cash", self.cash),)
-        return cash if self.exchange_rate is None else (*cash, ("exchange_rate", self.exchange_rate))
+        """The fields that name a series beside the prices, with these names: cash, exchange rate, benchmark."""
+        cash = None if self.cash == BUNDLED_CASH or cash_rate(self.cash) is not None else self.cash
+        named = (("cash", cash), ("exchange_rate", self.exchange_rate), ("benchmark", self.benchmark))
+        return tuple((field, name) for field, name in named if name is not None)
 
     def limits_in_force(self) -> dict[LimitName, Limit]:
         """The limits that are set and, for the goal `benefit`, one on the distance of volatility from its target."""

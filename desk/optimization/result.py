@@ -9,6 +9,7 @@ from desk.figures.figures import Figure
 from desk.governance.usage import AgentUsage
 from desk.optimization.answers import Decision, Explanation
 from desk.optimization.attribution_schemas import Attribution, NextStep
+from desk.optimization.benchmark_schemas import SeriesBenchmark
 from desk.optimization.out_of_sample_schemas import OutOfSample
 from desk.optimization.request import BUNDLED_CURRENCY, LimitName, StoredRequest
 from quant.numeric.frozen import Frozen, digest_of
@@ -378,6 +379,8 @@ class OptimizationResult(Frozen):
     """Shortlisted configurations, the best first."""
     benchmarks: tuple[Benchmark, ...]
     """Rules that the winner is compared with."""
+    series_benchmark: Annotated[SeriesBenchmark | None, Field(exclude_if=lambda value: value is None)] = None
+    """The comparison with the benchmark series of the request; absent without one."""
     premium: tuple[Case, ...]
     """The benefit under other relations of premium and volatility."""
     depends_on_premium: bool | None

@@ -52,6 +52,7 @@ REQUEST: Final[Mapping[str, FieldNote]] = {
     "cash": FieldNote(),
     "cash_day_count": FieldNote(effect="With a rate or a series as cash"),
     "exchange_rate": FieldNote(),
+    "benchmark": FieldNote(),
     "volatility_index": FieldNote(effect="For a current rule with the estimator implied"),
     "safe": FieldNote(),
 }

@@ -89,7 +89,7 @@ async def complete_request(dependencies: Dependencies, owner: str, request: Opti
             series = await source.at_version(request.safe.removeprefix(kind))
             request = request.model_copy(update={"safe": kind + series})
     completion = await complete(source, request)
-    as_stored = request.prices_file is None and request.safe == CASH and request.exchange_rate is None
+    as_stored = request.prices_file is None and request.safe == CASH and not request.series()
     if completion.prices is not None and as_stored:
         await source.save_facts(request.universe, facts_of(completion.prices))
     return completion

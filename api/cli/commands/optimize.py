@@ -70,6 +70,7 @@ def optimize(
     cash_day_count: options.CashDayCount = None,
     currency: options.Currency = None,
     exchange_rate: options.ExchangeRate = None,
+    benchmark: options.Benchmark = None,
     safe: options.Safe = None,
     target_vol: options.TargetVol = None,
     min_weight: options.MinWeight = None,

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from desk.base.code_version import code_version
 from desk.base.errors import UserError
-from desk.market.prices import Prices, Ranges, RateSeries, SafeLeg, VolatilityIndex
+from desk.market.prices import BenchmarkLevels, Prices, Ranges, RateSeries, SafeLeg, VolatilityIndex
 from desk.optimization.jobs import SearchJob
 from quant.numeric.frozen import Frozen
 from quant.strategies.trial import Trial
@@ -181,6 +181,9 @@ def pack_prices(prices: Prices) -> bytes:
     if prices.cash is not None:
         days["cash_dates"], tables["cash_percent"] = prices.cash.dates, prices.cash.percent
         description["cash"] = (prices.cash.name, prices.cash.currency)
+    if prices.benchmark is not None:
+        tables["benchmark_levels"] = prices.benchmark.levels
+        description["benchmark"] = prices.benchmark.name
     if prices.safe is not None:
         tables["safe_levels"] = prices.safe.levels
         description["safe"] = (prices.safe.name, prices.safe.yields)
@@ -226,6 +229,9 @@ def unpack_prices(content: bytes, digest: str) -> Prices:
                     description["cash"][1],
                 )
                 if "cash" in description
+                else None,
+                benchmark=BenchmarkLevels(description["benchmark"], arrays["benchmark_levels"])
+                if "benchmark" in description
                 else None,
                 safe=SafeLeg(description["safe"][0], arrays["safe_levels"], description["safe"][1])
                 if "safe" in description

@@ -22,7 +22,7 @@ def complete_request(request: OptimizationRequest, facts: PriceFacts) -> Optimiz
 
     Raises `InvalidInput` as `desk.optimization.inputs.market_data.build_market` does.
     """
-    if request.cash != BUNDLED_CASH or request.exchange_rate is not None or facts.currency != BUNDLED_CURRENCY:
+    if request.cash != BUNDLED_CASH or request.series() or facts.currency != BUNDLED_CURRENCY:
         return None
     if facts.first < CASH_RATE_NONNEGATIVE_FROM or not ESTIMATORS[request.current_rule.estimator].simulated:
         return None

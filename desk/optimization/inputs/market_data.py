@@ -14,6 +14,7 @@ from desk.market.checks.prices import require_usable
 from desk.market.files.price_file import PriceFile
 from desk.market.prices import Prices, PriceSource
 from desk.market.universe import split_universe
+from desk.optimization.inputs.benchmark import BenchmarkReturns, benchmark_returns, load_benchmark
 from desk.optimization.inputs.cash import cash_caveats, cash_returns, load_cash, rates_digest
 from desk.optimization.inputs.currency import in_one_currency, require_one_currency
 from desk.optimization.inputs.safe_leg import MATURITY, BondData, bond_data, load_with_safe_leg
@@ -67,6 +68,8 @@ class Market:
     bond: BondData | None = None
     """The safe leg; None for cash."""
     currency: str = BUNDLED_CURRENCY
+    benchmark: BenchmarkReturns | None = None
+    """A series that the winner is compared with; None if the request names none."""
 
     @property
     def mixes(self) -> tuple[InnerPortfolio, ...]:
@@ -120,7 +123,7 @@ async def load_prices(prices: PriceSource, request: OptimizationRequest) -> Pric
         calendar = None if request.prices_file is None else request.calendar
         loaded = await load_with_safe_leg(source, universe, safe, calendar=calendar)
     require_one_currency(loaded, request, cash)
-    loaded = replace(loaded, cash=cash)
+    loaded = replace(loaded, cash=cash, benchmark=await load_benchmark(source, request, loaded))
     if request.current_rule.estimator != "implied" or request.volatility_index is None:
         return loaded
     return replace(loaded, volatility_index=await load_volatility_index(source, request.volatility_index))
@@ -136,7 +139,7 @@ def _file(request: OptimizationRequest, path: str) -> PriceFile:
 
 
 async def _without_series(source: PriceSource, universe: str, request: OptimizationRequest) -> str:
-    """The universe without the rates of cash and the exchange rate, if it is a whole data set that holds them."""
+    """The universe without the series that the request names, if it is a whole data set that holds them."""
     name, assets = split_universe(universe)
     named = [
         split_universe(text if request.prices_file is None or ":" in text else f"file:{text}")
@@ -148,8 +151,10 @@ async def _without_series(source: PriceSource, universe: str, request: Optimizat
     prices = await source.load(universe)
     rest = [asset for asset in prices.assets if asset not in series]
     if not rest:
-        allowed = "a universe with an asset beside the rates"
-        raise InvalidInput("universe", universe, reason="it holds rates only", allowed=allowed)
+        allowed = "a universe with an asset beside these series"
+        raise InvalidInput(
+            "universe", universe, reason="it holds no asset beside the series of the request", allowed=allowed
+        )
     return universe if len(rest) == len(prices.assets) else f"{name}:{','.join(rest)}"
 
 
@@ -191,12 +196,13 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
         caveats=(*_caveats(prices, request), *report.caveats),
         bond=bond,
         currency=prices.currency,
+        benchmark=benchmark_returns(prices),
     )
 
 
 def _digest(prices: Prices, volatilities: Mapping[ExternalKey, Floats]) -> str:
     """Digest of the closes, of the safe leg, and of the volatilities that do not come from closes."""
-    if not volatilities and prices.safe is None and prices.cash is None:
+    if not volatilities and prices.safe is None and prices.cash is None and prices.benchmark is None:
         return prices.digest
     content = hashlib.sha256(prices.digest.encode())
     if prices.safe is not None:
@@ -205,6 +211,8 @@ def _digest(prices: Prices, volatilities: Mapping[ExternalKey, Floats]) -> str:
     if prices.cash is not None:
         content.update(repr((prices.cash.name, prices.cash.currency)).encode())
         content.update(prices.cash.dates.astype("<i8").tobytes() + prices.cash.percent.astype("<f8").tobytes())
+    if prices.benchmark is not None:
+        content.update(repr(prices.benchmark.name).encode() + prices.benchmark.levels.astype("<f8").tobytes())
     for key, series in volatilities.items():
         content.update(repr(key).encode() + series.astype("<f8").tobytes())
     return content.hexdigest()

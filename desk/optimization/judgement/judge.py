@@ -36,6 +36,7 @@ from desk.optimization.judgement.sensitivity import (
     rebalancing_day_ranges,
     weights_by_scenario,
 )
+from desk.optimization.judgement.series_benchmark import compare_with_series
 from desk.optimization.judgement.verdict import build_infeasible_verdict, build_verdict
 from desk.optimization.judgement.world_statistics import world_statistics
 from desk.optimization.limits import check_limits, total_violation
@@ -209,6 +210,7 @@ def _judge_winner(
         "scenarios": _outcomes(world, table, config, benchmark, len(choice.table.configs), weights, timing),
         "finalists": finalists,
         "benchmarks": _benchmarks(world, table, rules, config, weights),
+        "series_benchmark": compare_with_series(world, records.winner),
         "premium": premium,
         "depends_on_premium": depends,
         "parameter_error": cases.parameters() if cases else (),

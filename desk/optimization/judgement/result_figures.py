@@ -59,6 +59,7 @@ def _all(result: OptimizationResult) -> Iterator[Figure]:
     )
     yield from _scenarios(result.scenarios)
     yield from _benchmarks(result)
+    yield from _series_benchmark(result)
     yield from importance_figures(result)
     yield from _cases(result)
     if result.luck:
@@ -287,6 +288,21 @@ def _benchmarks(result: OptimizationResult) -> Iterator[Figure]:
             "bps",
             f"benchmarks.{benchmark.name}.winner_minus_bps",
         )
+
+
+def _series_benchmark(result: OptimizationResult) -> Iterator[Figure]:
+    own = result.series_benchmark
+    if own is None:
+        return
+    source = "series_benchmark"
+    yield text_figure("own_series_label", 'benchmark rule "own series"', own.name, f"{source}.name")
+    yield from number_figures(
+        "own_series_bps",
+        'advantage, the utility of the winner minus that of the rule "own series"',
+        own.winner_minus_bps,
+        "bps",
+        f"{source}.winner_minus_bps",
+    )
 
 
 _ASSUMED = {

@@ -127,6 +127,8 @@ def _benchmarks(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: AR
         if match:
             label = f"{{{{versus_{match[1]}_label}}}}"
             yield f"The utility of the winner minus that of the benchmark {label} is {{{{{id_}}}}}."
+    if "own_series_bps" in ids:
+        yield "The utility of the winner minus that of the benchmark {{own_series_label}} is {{own_series_bps}}."
 
 
 def _years(ids: set[str], detail: str | None) -> Iterator[str]:  # noqa: ARG001

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,26 +19,7 @@ from desk.optimization.inputs.admission import complete_request
 from desk.optimization.inputs.market_data import Market, build_market, load_prices
 from desk.optimization.inputs.splits import resolve_mixes
 from desk.optimization.request import BUNDLED_CASH, OptimizationRequest
-
-
-@dataclass(frozen=True)
-class FixedPrices:
-    """Universes by name; `name:A,B` selects assets."""
-
-    tables: dict[str, Prices]
-
-    async def universes(self) -> tuple[str, ...]:
-        return tuple(self.tables)
-
-    async def facts(self, universe: str) -> PriceFacts | None:
-        return None
-
-    async def load(self, universe: str) -> Prices:
-        name, _, assets = universe.partition(":")
-        return self.tables[name].select(assets.split(",")) if assets else self.tables[name]
-
-    async def load_index(self, universe: str) -> Prices:
-        return await self.load(universe)
+from tests.desk.optimization.fixed_prices import FixedPrices
 
 
 def series(name: str, days: np.ndarray, values: np.ndarray, currency: str = "EUR") -> Prices:

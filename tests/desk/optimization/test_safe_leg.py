@@ -1,7 +1,7 @@
 """A bond as the safe leg of a request: loading, common sessions, the market, evaluations and the result."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,6 @@ import pytest
 from desk.base.errors import InvalidInput
 from desk.compute.container.job_files import pack_prices, unpack_prices
 from desk.figures.guard.claims import check
-from desk.market.price_facts import PriceFacts
 from desk.market.prices import Prices
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market, load_prices
@@ -25,29 +24,10 @@ from desk.optimization.request import OptimizationRequest
 from quant.strategies.config import StrategyConfig
 from quant.worlds.bond_proxy import par_bond_history
 from quant.worlds.scenario import BUILT_IN
+from tests.desk.optimization.fixed_prices import FixedPrices
 
 MONTHLY = StrategyConfig(weight_function="inverse_vol", lookback_days=63, rebalancing="monthly")
 SMALL = BUILT_IN[0].model_copy(update={"paths": 128, "years": 1})
-
-
-@dataclass(frozen=True)
-class FixedPrices:
-    """Universes by name; `name:A,B` selects assets."""
-
-    tables: dict[str, Prices]
-
-    async def universes(self) -> tuple[str, ...]:
-        return tuple(self.tables)
-
-    async def facts(self, universe: str) -> PriceFacts | None:
-        return None
-
-    async def load(self, universe: str) -> Prices:
-        name, _, assets = universe.partition(":")
-        return self.tables[name].select(assets.split(",")) if assets else self.tables[name]
-
-    async def load_index(self, universe: str) -> Prices:
-        return await self.load(universe)
 
 
 def bond_closes(prices: Prices) -> np.ndarray:
