@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from desk.base.errors import Forbidden, NotFound
 from desk.governance.approvals import Approval, ApprovalDecision, ApprovalRequest, Subject, approval_key, load_approval
@@ -33,6 +33,9 @@ class Question(Frozen):
     owner: str = Field(description="Owner of the run")
     name: str = Field(description="Name of the run")
     asked: ApprovalRequest
+    request: dict[str, JsonValue] | None = Field(
+        default=None, description="The request of the run; null in questions of earlier versions"
+    )
     decided: ApprovalDecision | None = None
     withdrawn: bool = Field(default=False, description="The run was cancelled, or expired, before a decision")
 
@@ -42,6 +45,8 @@ class StoredQuestion(Frozen):
 
     question: Question
     run: str
+    own_decision: bool = False
+    """As in `Approval`."""
 
 
 class SecondPersonRequired(Forbidden):
@@ -59,28 +64,55 @@ class SecondPersonRequired(Forbidden):
         )
 
 
-def may_decide(decider: Principal, owner: str, subject: Subject, second_person: frozenset[Subject]) -> bool:
-    """Whether `decider` may decide a question of `owner`; every interface applies this rule."""
-    return decider.may(REQUIRED_PERMISSION[subject]) and not (subject in second_person and decider.owner == owner)
+def may_decide(
+    decider: Principal, owner: str, subject: Subject, second_person: frozenset[Subject], *, own_decision: bool = False
+) -> bool:
+    """Whether `decider` may decide a question of `owner`; every interface applies this rule.
+
+    Another user decides only where a second person is required, or where the requester lacks the permission.
+    """
+    if not decider.may(REQUIRED_PERMISSION[subject]):
+        return False
+    return subject not in second_person if decider.owner == owner else not own_decision
 
 
 async def request_approval(
-    store: "Store", owner: str, run: str, name: str, request: ApprovalRequest, *, second_person: bool = False
+    store: "Store",
+    owner: str,
+    run: str,
+    name: str,
+    request: ApprovalRequest,
+    *,
+    second_person: bool = False,
+    content: dict[str, JsonValue] | None = None,
 ) -> Approval:
-    """Store and list the question; if it is stored already, return the stored one without its decision."""
-    approval = Approval(asked=request, question=uuid4().hex, second_person=second_person)
+    """Store and list the question; if it is stored already, return the stored one without its decision.
+
+    `content` is the request of the run, which the deciding person sees.
+    """
+    approval = new_approval(request, second_person=second_person)
     try:
-        await store.records.put_many(
-            [
-                Put(approval_key(owner, run, request.subject), approval.model_dump(mode="json"), 0),
-                _put(_stored_question(owner, run, name, approval), 0),
-            ]
-        )
+        await store.records.put_many(opening_puts(owner, run, name, approval, content))
     except Conflict:
         earlier = await load_approval(store, owner, run, request.subject)
         assert earlier is not None
         return earlier.model_copy(update={"decided": None})
     return approval
+
+
+def new_approval(request: ApprovalRequest, *, second_person: bool = False, own_decision: bool = False) -> Approval:
+    return Approval(asked=request, question=uuid4().hex, second_person=second_person, own_decision=own_decision)
+
+
+def opening_puts(
+    owner: str, run: str, name: str, approval: Approval, content: dict[str, JsonValue] | None
+) -> list[Put]:
+    """The writes that store a new approval and list its question."""
+    key = approval_key(owner, run, approval.asked.subject)
+    return [
+        Put(key, approval.model_dump(mode="json"), 0),
+        _put(_stored_question(owner, run, name, approval, content), 0),
+    ]
 
 
 async def closing_puts(
@@ -102,14 +134,20 @@ async def reopening_puts(store: "Store", owner: str, run: str, name: str, approv
     record = await store.records.get(_key(approval.question))
     if record is not None and not record.document["question"]["withdrawn"]:
         return []
-    return [_put(_stored_question(owner, run, name, approval), 0 if record is None else record.version)]
+    content = None if record is None else StoredQuestion.model_validate(record.document).question.request
+    stored_question = _stored_question(owner, run, name, approval, content)
+    return [_put(stored_question, 0 if record is None else record.version)]
 
 
 async def load_question(store: "Store", principal: Principal, question: str) -> StoredQuestion:
     """Load a question; one that `principal` may not decide counts as not found."""
     record = await store.records.get(_key(question))
     stored_question = None if record is None else StoredQuestion.model_validate(record.document)
-    if stored_question is None or not principal.may(REQUIRED_PERMISSION[stored_question.question.asked.subject]):
+    if (
+        stored_question is None
+        or not principal.may(REQUIRED_PERMISSION[stored_question.question.asked.subject])
+        or (stored_question.own_decision and stored_question.question.owner != principal.owner)
+    ):
         raise NotFound(f"question: {question!r} does not exist; expected an id that GET /api/approvals lists")
     return stored_question
 
@@ -128,8 +166,13 @@ async def question_page(
         )
         for record in page.records:
             stored_question = StoredQuestion.model_validate(record.document)
+            question = stored_question.question
             if may_decide(
-                principal, stored_question.question.owner, stored_question.question.asked.subject, second_person
+                principal,
+                question.owner,
+                question.asked.subject,
+                second_person,
+                own_decision=stored_question.own_decision,
             ):
                 questions.append(stored_question)
         after = page.after
@@ -138,10 +181,11 @@ async def question_page(
     return questions, after
 
 
-def _stored_question(owner: str, run: str, name: str, approval: Approval) -> StoredQuestion:
-    return StoredQuestion(
-        question=Question(id=approval.question, owner=owner, name=name, asked=approval.asked), run=run
-    )
+def _stored_question(
+    owner: str, run: str, name: str, approval: Approval, content: dict[str, JsonValue] | None
+) -> StoredQuestion:
+    question = Question(id=approval.question, owner=owner, name=name, asked=approval.asked, request=content)
+    return StoredQuestion(question=question, run=run, own_decision=approval.own_decision)
 
 
 def _put(stored_question: StoredQuestion, version: int, *, expires: datetime | None = None) -> Put:

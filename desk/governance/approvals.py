@@ -134,6 +134,8 @@ class Approval(Frozen):
     """Id in the shared list of questions; empty in records that predate the list."""
     second_person: bool = False
     """Whether a user other than the requester must decide."""
+    own_decision: bool = False
+    """Whether the requester may decide, so that no other user does."""
 
     @property
     def granted(self) -> bool:

@@ -35,8 +35,8 @@ EXECUTION_STAGES: tuple[RunState, ...] = (*ACTIVE_STATES, "completed")
 """Stages of an execution, in order."""
 
 SUCCESSORS: dict[JobState, tuple[JobState, ...]] = {
-    "draft": ("queued", "expired"),
-    "created": ("queued", "validating", "failed", "cancelled", "expired"),
+    "draft": ("queued", "waiting", "expired"),
+    "created": ("queued", "waiting", "validating", "failed", "cancelled", "expired"),
     "queued": ("validating", "failed", "cancelled", "expired"),
     "validating": ("running", "waiting", "failed", "cancelled", "rejected"),
     "running": ("computing", "aggregating", "waiting", "failed", "cancelled", "rejected"),

@@ -9,17 +9,20 @@ from pydantic import JsonValue
 
 from desk.base.errors import UserError
 from desk.base.owners import register_owner
+from desk.governance.principals import Principal
 from desk.optimization.request import OptimizationRequest
 from desk.runs import drafts
 from desk.runs.drafts import Draft, DraftChanged, load_draft, save_draft
 from desk.runs.repository import KIND as RUN
 from desk.runs.repository import Run
-from desk.runs.states import Transition
+from desk.runs.states import RunState, Transition
 from graphs.dependencies import Dependencies
 from graphs.jobs import fair_queue
+from graphs.jobs.job_queue import submission_puts
+from graphs.runs.approval import append_approval, submission_approval
 from graphs.runs.creation import new_run, prepare_request
 from store.errors import Conflict
-from store.records import Key
+from store.records import Key, Put
 
 
 async def create_draft(dependencies: Dependencies, owner: str, request: dict[str, JsonValue]) -> Draft:
@@ -75,22 +78,26 @@ async def check_submission(dependencies: Dependencies, owner: str, request: Opti
     return None
 
 
-async def submit_draft(dependencies: Dependencies, draft: Draft, request: OptimizationRequest) -> Run:
-    """Turn the draft into a queued run of `request`, which was read from it; the draft is gone afterwards.
+async def submit_draft(
+    dependencies: Dependencies, draft: Draft, request: OptimizationRequest, *, launcher: Principal | None = None
+) -> Run:
+    """Turn the draft into a run of `request`, which was read from it, as `job_queue.submit` does.
 
     Submitting it twice returns the same run; `DraftChanged` if it was edited since it was loaded.
     """
     store, owner = dependencies.store, draft.owner
     run = await new_run(dependencies, owner, request, run_id=draft.id)
     now = dependencies.now()
-    history = draft.with_state("queued", at=now, by=owner, reason="submitted").history
-    run = run.model_copy(update={"state": "queued", "history": history, "created_at": draft.created_at})
+    approval = None if dependencies.queue is None else submission_approval(dependencies, run, launcher)
+    state: RunState = "queued" if approval is None else "waiting"
+    history = draft.with_state(state, at=now, by=owner, reason="submitted").history
+    run = run.model_copy(update={"state": state, "history": history, "created_at": draft.created_at})
     while True:
-        puts = [run.put(0), draft.removal()]
+        puts: list[Put] = [run.put(0)]
         tickets: list[fair_queue.Ticket] = []
         if dependencies.queue is not None:
-            queue_put, tickets = await fair_queue.enter(store, owner, run.id, dependencies.jobs_per_user, now)
-            puts.append(queue_put)
+            puts, tickets = await submission_puts(dependencies, run, approval)
+        puts.append(draft.removal())
         try:
             await store.records.put_many(puts)
         except Conflict:
@@ -103,6 +110,8 @@ async def submit_draft(dependencies: Dependencies, draft: Draft, request: Optimi
         logger.info("job_submitted", run=run.id)
         if dependencies.queue is not None:
             await fair_queue.send_tickets(store, dependencies.queue, owner, tickets)
+        if approval is not None:
+            await append_approval(dependencies, run, approval)
         return run
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import structlog
 
 from desk.base.errors import Conflicting, NotFound, UserError
-from desk.governance.approval_requests import closing_puts
-from desk.governance.approvals import load_approval
+from desk.governance.approval_requests import closing_puts, opening_puts
+from desk.governance.approvals import Approval, load_approval
+from desk.governance.principals import Principal
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events.run import RunFailed
 from desk.runs.events.table import TraceEvent
@@ -28,6 +29,7 @@ from desk.runs.states import RESTARTABLE_STATES, STOPPED_STATES
 from graphs.dependencies import Dependencies
 from graphs.jobs import fair_queue
 from graphs.jobs.fair_queue import Ticket
+from graphs.runs.approval import append_approval, request_content, submission_approval
 from graphs.runs.computations import stop_computation
 from graphs.runs.creation import new_run
 from graphs.runs.event_log import EventLog
@@ -90,10 +92,12 @@ async def submit(
     *,
     idempotency_key: str | None = None,
     run_id: str | None = None,
+    launcher: Principal | None = None,
 ) -> Run:
-    """Queue a run for the request; raises `UserError` if its prices cannot serve it.
+    """Queue a run for the request, or let it wait for approval; raises `UserError` if its prices cannot serve it.
 
-    The same key, or the same id, with the same request returns the same run, at any time.
+    `launcher` is the signed-in user. The same key, or the same id, with the same request returns the same run, at any
+    time.
     """
     queue, store = queue_of(dependencies), dependencies.store
     digest = request.content_digest()
@@ -101,12 +105,10 @@ async def submit(
     if (earlier := await _earlier_run(dependencies, owner, key, run_id, digest)) is not None:
         return earlier
     run = await new_run(dependencies, owner, request, run_id=run_id)
-    run = run.with_state("queued", at=dependencies.now(), by=owner)
+    approval = submission_approval(dependencies, run, launcher)
+    run = run.with_state("queued" if approval is None else "waiting", at=dependencies.now(), by=owner)
     while True:
-        queue_put, tickets = await fair_queue.enter(
-            store, owner, run.id, dependencies.jobs_per_user, dependencies.now()
-        )
-        puts = [run.put(0), queue_put]
+        puts, tickets = await submission_puts(dependencies, run, approval)
         if key is not None:
             puts.append(Put(key, {"run": run.id, "request": digest}, 0, expires=dependencies.now() + KEY_LIFETIME))
         try:
@@ -117,7 +119,22 @@ async def submit(
             continue
         _logger().info("job_submitted", run=run.id)
         await fair_queue.send_tickets(store, queue, owner, tickets)
+        if approval is not None:
+            await append_approval(dependencies, run, approval)
         return run
+
+
+async def submission_puts(
+    dependencies: Dependencies, run: Run, approval: Approval | None
+) -> tuple[list[Put], list[Ticket]]:
+    """The writes that store a new run with its place in the queue, or with its question; and the tickets to send."""
+    if approval is not None:
+        content = request_content(run.request)
+        return [run.put(0), *opening_puts(run.owner, run.id, run.request.name, approval, content)], []
+    queue_put, tickets = await fair_queue.enter(
+        dependencies.store, run.owner, run.id, dependencies.jobs_per_user, dependencies.now()
+    )
+    return [run.put(0), queue_put], tickets
 
 
 async def cancel(dependencies: Dependencies, owner: str, run_id: str, *, by: str, reason: str = "") -> Run:

@@ -2,10 +2,18 @@
 
 from datetime import datetime
 
+from pydantic import JsonValue
+
 from desk.base.errors import Conflicting, UserError
-from desk.governance.approval_requests import SecondPersonRequired, may_decide, request_approval
+from desk.governance.approval_requests import (
+    REQUIRED_PERMISSION,
+    SecondPersonRequired,
+    may_decide,
+    new_approval,
+    request_approval,
+)
 from desk.governance.approvals import Approval, ApprovalRequest, Subject, Thresholds
-from desk.governance.estimates import Machines
+from desk.governance.estimates import Estimate, Machines
 from desk.governance.principals import Principal
 from desk.optimization.durations import load_durations
 from desk.optimization.estimate import estimate
@@ -31,20 +39,50 @@ async def request_launch_approval(context: Context, thresholds: Thresholds | Non
         return None
     machines = context.jobs.machines
     whole = estimate(context.request, machines=machines, durations=await load_durations(context.store, machines))
+    asked = _launch_question(context.request, whole, thresholds, machines, now)
+    if asked is None:
+        return None
+    return await request_approval(
+        context.store, context.owner, context.run, context.request.name, asked, content=request_content(context.request)
+    )
+
+
+def submission_approval(dependencies: Dependencies, run: Run, launcher: Principal | None) -> Approval | None:
+    """The approval that a new run needs before a worker executes it; None if no threshold is exceeded.
+
+    With sign-in, a `launcher` who may approve launches decides alone; otherwise another user does.
+    """
+    if dependencies.thresholds is None or run.estimate is None:
+        return None
+    asked = _launch_question(
+        run.request, run.estimate, dependencies.thresholds, dependencies.jobs.machines, dependencies.now()
+    )
+    signed_in = bool(dependencies.second_person)
+    decides = signed_in and launcher is not None and launcher.may(REQUIRED_PERMISSION["launch"])
+    return None if asked is None else new_approval(asked, own_decision=decides)
+
+
+def request_content(request: OptimizationRequest) -> dict[str, JsonValue]:
+    """The request as the deciding person sees it."""
+    return request.to_submit().model_dump(mode="json")
+
+
+def _launch_question(
+    request: OptimizationRequest, whole: Estimate, thresholds: Thresholds, machines: Machines, now: datetime
+) -> ApprovalRequest | None:
     exceeded = thresholds.exceeded(whole)
     if not exceeded:
         return None
-    request = ApprovalRequest(
+    return ApprovalRequest(
         subject="launch",
         estimate=whole,
         exceeded=exceeded,
         thresholds=thresholds,
         at=now,
-        request_digest=context.request.content_digest(),
+        request_digest=request.content_digest(),
         instance_type=machines.instance_type,
         dollars_per_hour=machines.dollars_per_hour,
     )
-    return await request_approval(context.store, context.owner, context.run, context.request.name, request)
 
 
 def check_payable(context: Context, thresholds: Thresholds | None, approval: Approval | None) -> None:
@@ -81,7 +119,8 @@ def can_decide(
     waits = approval is not None and approval.second_person and approval.decided is None
     if waits and subject not in dependencies.second_person:
         return False
-    return may_decide(decider, owner, subject, dependencies.second_person)
+    own_decision = approval is not None and approval.own_decision
+    return may_decide(decider, owner, subject, dependencies.second_person, own_decision=own_decision)
 
 
 def check_decider(

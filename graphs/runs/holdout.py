@@ -15,7 +15,7 @@ from desk.optimization.result import OptimizationResult
 from desk.runs.events.run import NodeFinished, NodeStarted
 from desk.runs.repository import Run, load_events, load_final_result, load_run
 from graphs.dependencies import Dependencies
-from graphs.runs.approval import approval_events
+from graphs.runs.approval import approval_events, request_content
 from graphs.runs.event_log import EventLog
 
 NODE = "holdout"
@@ -70,7 +70,13 @@ async def _request_approval(dependencies: Dependencies, run: Run) -> Approval:
     )
     second_person = "holdout" in dependencies.second_person
     return await request_approval(
-        dependencies.store, run.owner, run.id, run.request.name, request, second_person=second_person
+        dependencies.store,
+        run.owner,
+        run.id,
+        run.request.name,
+        request,
+        second_person=second_person,
+        content=request_content(run.request),
     )
 
 

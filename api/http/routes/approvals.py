@@ -37,8 +37,9 @@ async def list_approvals(
 ) -> Page[Question]:
     """Of all users: launches above a threshold for `launch:approve`, holdouts for `compliance:write`.
 
-    Your own questions are excluded when a second person has to decide. A page may hold fewer than
-    `limit`; the last page is the one whose `next` is null. A question shows nothing else of its run.
+    Your own questions are excluded when a second person has to decide, and those of users who may decide
+    themselves. A page may hold fewer than `limit`; the last page is the one whose `next` is null. A question shows
+    the request and the estimate of its run, and nothing else of it.
     """
     dependencies = service.dependencies
     entries, cursor = await question_page(

@@ -137,7 +137,7 @@ async def submit_draft(
     request = parse_draft(draft)
     if not isinstance(request, OptimizationRequest):
         raise _unsubmittable(request)
-    return job_summary(await drafts.submit_draft(dependencies, draft, request))
+    return job_summary(await drafts.submit_draft(dependencies, draft, request, launcher=principal))
 
 
 def _unsubmittable(problems: tuple[DraftProblem, ...]) -> Problem:

@@ -60,12 +60,17 @@ async def submit_job(
         ),
     ] = None,
 ) -> JobSummary:
-    """The job is queued; two jobs of a user run at a time. A request that the data cannot serve is rejected at once."""
+    """The job is queued, and two jobs of a user run at a time; above a threshold it waits for approval first.
+
+    A request that the data cannot serve is rejected at once.
+    """
     if body.prices_file is not None:
         reason = "the service cannot read files of its clients"
         allowed = "null; import the file with POST /api/market-data/imports and name the data set in `universe`"
         raise InvalidInput("body.prices_file", body.prices_file, reason=reason, allowed=allowed)
-    run = await job_queue.submit(service.dependencies, principal.owner, body, idempotency_key=idempotency_key)
+    run = await job_queue.submit(
+        service.dependencies, principal.owner, body, idempotency_key=idempotency_key, launcher=principal
+    )
     response.headers["Location"] = f"/api/jobs/{run.id}"
     return job_summary(run)
 

@@ -29,8 +29,8 @@ from tests.graphs.jobs.queued_runs import queued_dependencies
 TABLE = {
     state: set(successors.split())
     for state, successors in {
-        "draft": "queued expired",
-        "created": "queued validating failed cancelled expired",
+        "draft": "queued waiting expired",
+        "created": "queued waiting validating failed cancelled expired",
         "queued": "validating failed cancelled expired",
         "validating": "running waiting failed cancelled rejected",
         "running": "computing aggregating waiting failed cancelled rejected",

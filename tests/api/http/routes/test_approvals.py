@@ -205,6 +205,38 @@ async def test_a_manager_approves_an_own_launch(home):
         assert (await client.get("/api/approvals", headers=anna)).json()["items"] == []
 
 
+async def test_a_launch_waits_from_its_submission_and_shows_what_is_decided(home):
+    analyst, manager = await headers(home, "anna", "analyst"), await headers(home, "ben", "portfolio-manager")
+    draft = {"name": "From a draft", "trials": 10, "seed": 3}
+    async with open_client(signing_in(home)) as client:
+        submitted = await client.post("/api/jobs", json=SMALL, headers=analyst)
+        saved = (await client.post("/api/drafts", json=draft, headers=analyst)).json()["id"]
+        from_draft = await client.post(f"/api/drafts/{saved}/submit", headers=analyst)
+        assert [answer.json()["state"] for answer in (submitted, from_draft)] == ["waiting", "waiting"]
+        questions = (await client.get("/api/approvals", headers=manager)).json()["items"]
+        assert [(each["name"], each["request"]["seed"]) for each in questions] == [("From a draft", 3), ("Small", 3)]
+        assert all(each["asked"]["estimate"]["evaluations"] == 50 for each in questions)
+        job = submitted.json()["id"]
+        events = (await client.get(f"/api/runs/{job}/events/poll", headers=analyst)).json()["events"]
+        assert [each["event"]["event"] for each in events] == ["approval_requested"]
+        place = f"/api/approvals/{questions[1]['id']}"
+        assert (await client.post(place, json=APPROVED, headers=manager)).status_code == 200
+        assert (await client.get(f"/api/jobs/{job}", headers=analyst)).json()["state"] == "queued"
+
+
+async def test_nobody_decides_for_a_manager_who_may(home):
+    anna, ben = await headers(home, "anna", "portfolio-manager"), await headers(home, "ben", "administrator")
+    async with open_client(signing_in(home)) as client:
+        job = (await client.post("/api/jobs", json=SMALL, headers=anna)).json()["id"]
+        [question] = (await client.get("/api/approvals", headers=anna)).json()["items"]
+        place = f"/api/approvals/{question['id']}"
+        assert (await client.get("/api/approvals", headers=ben)).json()["items"] == []
+        for ruling in (APPROVED, {"verdict": "rejected", "reason": "no"}):
+            assert (await client.post(place, json=ruling, headers=ben)).status_code == 404
+        assert (await client.post(place, json=APPROVED, headers=anna)).status_code == 200
+        assert (await client.get(f"/api/jobs/{job}", headers=anna)).json()["state"] == "queued"
+
+
 async def test_a_bad_cursor_and_an_unknown_question_are_refused(home):
     officer = await headers(home, "olga", "compliance-officer")
     async with open_client(signing_in(home)) as client:
