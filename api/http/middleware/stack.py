@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from api.http.middleware.head_limits import HeadLimits
 from api.http.middleware.head_requests import HeadRequests
@@ -23,6 +24,13 @@ CORS_HEADERS = (
 )
 CORS_EXPOSED = ("ETag", "Location", "Retry-After", "X-Request-Id")
 
+COMPRESSED_BYTES = 2_000
+"""Size from which responses are compressed; those with the CSRF token are smaller, so their length reveals nothing."""
+NOT_COMPRESSED = (
+    *DEFAULT_EXCLUDED_CONTENT_TYPES,  # event streams are among them
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+)
+
 
 def add_middleware(app: FastAPI, settings: Settings, limits: RateLimits | None) -> None:
     """Add the middleware, the innermost first."""
@@ -38,5 +46,8 @@ def add_middleware(app: FastAPI, settings: Settings, limits: RateLimits | None) 
     if limits is not None:
         app.add_middleware(AddressRateLimit, limits=limits)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(
+        GZipMiddleware, minimum_size=COMPRESSED_BYTES, compresslevel=5, exclude_content_types=NOT_COMPRESSED
+    )  # outside of `SecurityHeaders`, which reads pages
     app.add_middleware(HeadRequests)
     app.add_middleware(RequestLog)
