@@ -5,14 +5,17 @@
 
 import math
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 from desk.base.errors import InvalidInput
-from desk.optimization.evaluation import World
 from desk.optimization.mandate_limits import LIMITS
 from desk.optimization.request import Limit, OptimizationRequest
 from desk.optimization.result import LimitCheck
 from desk.scenarios.schemas import HISTORY
 from quant.strategies.evaluation import Evaluation
+
+if TYPE_CHECKING:
+    from desk.optimization.evaluation import World
 
 _ROUNDING = 1e-9
 
@@ -44,7 +47,7 @@ def total_violation(checks: tuple[LimitCheck, ...]) -> float:
     return math.fsum((c.statistic - c.allowed) / max(c.allowed, 0.01) for c in checks if not c.passed)
 
 
-def check_minimum_exposure(world: World) -> None:
+def check_minimum_exposure(world: "World") -> None:
     """Reject limits that no allowed weight meets, because no search can meet them.
 
     The smallest weight meets a limit if any does, except that a target volatility needs one between both bounds.
@@ -68,7 +71,7 @@ def check_minimum_exposure(world: World) -> None:
         _check_target_volatility(request, limits["volatility_error"], smallest, largest)
 
 
-def _constant_evaluations(world: World, weight: float, scenarios: Collection[str]) -> dict[str, Evaluation]:
+def _constant_evaluations(world: "World", weight: float, scenarios: Collection[str]) -> dict[str, Evaluation]:
     """A constant weight in `scenarios` and on the training history."""
     config = world.constant(weight)
     evaluations = {s.name: world.evaluate([config], s)[0] for s in world.request.scenarios if s.name in scenarios}
