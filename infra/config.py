@@ -9,6 +9,8 @@ APPLICATION = "stratigos"
 STAGE_NAME = re.compile(r"[a-z][a-z0-9]{1,11}")
 EDGE_REGION = "us-east-1"
 """CloudFront reads its firewall and its certificate from this region only."""
+LEAVES = ("web", "observability", "operations")
+"""Stacks that no other one needs."""
 EXAMPLE_ACCOUNT = "111111111111"
 """Stands in templates that are checked without an account."""
 

@@ -42,6 +42,7 @@ def environment(config: StageConfig, places: Places) -> dict[str, str]:
         "STRATIGOS_LOG": "stdout",
         "STRATIGOS_METRICS": "emf",
         "STRATIGOS_DEPLOYMENT": config.prefix,
+        **({"CORS_ORIGINS": config.page} if config.domain else {}),  # behind API Gateway the host is another
         **_computation(config, places),
         **_models(config, places),
     }

@@ -24,12 +24,22 @@ Resource: TypeAlias = Literal[
     "data_key",
 ]
 
-READ_ITEMS = ("dynamodb:BatchGetItem", "dynamodb:Query")
-WRITE_ITEMS = ("dynamodb:DeleteItem", "dynamodb:PutItem")
-CHECK_TABLE = ("dynamodb:DescribeTable",)
+DESK = (
+    "dynamodb:BatchGetItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:DescribeTable",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+)
+SWEPT_DESK = (*DESK, "dynamodb:Scan")
+"""The sweep looks for expired items, whose documents it deletes too."""
+WORKED_CHECKPOINTS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
+EXPIRED_CHECKPOINTS = ("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:Query")
+CHECKPOINTS = (*EXPIRED_CHECKPOINTS, "dynamodb:GetItem", "dynamodb:PutItem")
 OBJECTS = ("s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject")
-JOB_FILES = ("s3:GetObject", "s3:ListBucket", "s3:PutObject")
-HELD = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:SendMessage")
+MODEL = ("bedrock:InvokeModelWithResponseStream",)
+SOCKETS = ("execute-api:ManageConnections",)
 COMPUTATIONS = (
     "sagemaker:AddTags",
     "sagemaker:CreateProcessingJob",
@@ -39,16 +49,39 @@ COMPUTATIONS = (
 
 PERMISSIONS: Mapping[Process, Mapping[Resource, Sequence[str]]] = {
     "http": {
-        "desk": (*CHECK_TABLE, *READ_ITEMS, *WRITE_ITEMS),
+        "checkpoints": CHECKPOINTS,
+        "desk": DESK,
         "documents": OBJECTS,
-    },
-    "worker": {
-        "desk": (*CHECK_TABLE, *READ_ITEMS, *WRITE_ITEMS),
-        "documents": OBJECTS,
+        "model": MODEL,
+        "processing": ("sagemaker:DescribeProcessingJob", "sagemaker:StopProcessingJob"),
+        "queue": ("sqs:GetQueueAttributes", "sqs:SendMessage"),
+        "sockets": SOCKETS,
     },
     "tasks": {
-        "desk": (*CHECK_TABLE, *READ_ITEMS, *WRITE_ITEMS),
+        "checkpoints": EXPIRED_CHECKPOINTS,
+        "desk": SWEPT_DESK,
         "documents": OBJECTS,
+        "jobs": ("s3:GetObject",),
+        "processing": ("sagemaker:DescribeProcessingJob",),
+        "queue": ("sqs:GetQueueAttributes",),
+    },
+    "worker": {
+        "checkpoints": WORKED_CHECKPOINTS,
+        "dead": ("sqs:SendMessage",),
+        "desk": SWEPT_DESK,
+        "documents": OBJECTS,
+        "job_role": ("iam:PassRole",),
+        "jobs": ("s3:GetObject", "s3:ListBucket", "s3:PutObject"),
+        "model": MODEL,
+        "processing": ("sagemaker:AddTags", "sagemaker:CreateProcessingJob", "sagemaker:DescribeProcessingJob"),
+        "queue": (
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+            "sqs:SendMessage",
+        ),
+        "sockets": SOCKETS,
     },
 }
 
@@ -60,7 +93,48 @@ class Exemption:
     reason: str
 
 
-WITHOUT_CALLS: Mapping[Process, Sequence[Exemption]] = {}
+KEY = Exemption(
+    "data_key",
+    ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"),
+    "DynamoDB, S3 and SQS use the key of the stage with the permissions of the caller.",
+)
+GUARDRAIL = Exemption(
+    "guardrail", ("bedrock:ApplyGuardrail",), "Bedrock demands it of a call whose settings name a guardrail."
+)
+UNSTREAMED = Exemption("model", ("bedrock:InvokeModel",), "Answers are not streamed with MODEL_STREAMING=false.")
+ORPHANS = Exemption(
+    "processing",
+    ("sagemaker:StopProcessingJob",),
+    "A job whose creation was not answered is stopped by the next process that looks it up.",
+)
+
+WITHOUT_CALLS: Mapping[Process, Sequence[Exemption]] = {
+    "http": (KEY, GUARDRAIL, UNSTREAMED),
+    "worker": (
+        KEY,
+        GUARDRAIL,
+        UNSTREAMED,
+        ORPHANS,
+        Exemption(
+            "checkpoints",
+            ("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"),
+            "Workers clean up where the function of tasks has not done so on that day.",
+        ),
+    ),
+    "tasks": (
+        KEY,
+        ORPHANS,
+        Exemption(
+            "processing",
+            ("sagemaker:AddTags", "sagemaker:CreateProcessingJob"),
+            "The process that notices the failure of an attempt starts the next one.",
+        ),
+        Exemption("job_role", ("iam:PassRole",), "The next attempt of a failed job has the same role."),
+        Exemption("jobs", ("s3:ListBucket", "s3:PutObject"), "The next attempt of a failed job gets its files."),
+        Exemption("sockets", SOCKETS, "Events of jobs that expire or fail reach the sockets that follow them."),
+        Exemption("queue", ("sqs:SendMessage",), "The sweep sends jobs that a stopped process left unsent."),
+    ),
+}
 
 
 def actions_of(process: Process) -> dict[Resource, set[str]]:

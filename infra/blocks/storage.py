@@ -47,6 +47,9 @@ def _of_this_account(stack: StageStack, service: str) -> Mapping[str, Mapping[st
     if service.startswith("logs."):
         groups = stack.arn("logs", "log-group:*")
         return {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}}
+    if service.startswith("cloudtrail."):
+        trails = f"arn:aws:cloudtrail:*:{stack.config.account}:trail/*"
+        return {"StringLike": {"kms:EncryptionContext:aws:cloudtrail:arn": trails}}
     return {"StringEquals": {"aws:SourceAccount": stack.config.account}}
 
 

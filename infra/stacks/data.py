@@ -79,7 +79,7 @@ class Data(StageStack):
         self._back_up(foundation)
 
     def _document_classes(self) -> list[s3.LifecycleRule]:
-        kept = 90 if self.config.retained else 7
+        version_days = 90 if self.config.retained else 7
         return [
             s3.LifecycleRule(
                 id="classes",
@@ -93,7 +93,7 @@ class Data(StageStack):
                         transition_after=Duration.days(COLD_DAYS),
                     ),
                 ],
-                noncurrent_version_expiration=Duration.days(kept),
+                noncurrent_version_expiration=Duration.days(version_days),
             ),
             _expiry("imports", UPLOAD_DAYS, prefix="imports/"),
             _unfinished_uploads(),

@@ -16,6 +16,8 @@ from infra.config import StageConfig
 
 PUBLISHERS = ("cloudwatch.amazonaws.com", "budgets.amazonaws.com", "costalerts.amazonaws.com", "events.amazonaws.com")
 """Services that send alarms to the topic."""
+RECORDERS = ("cloudtrail.amazonaws.com", "config.amazonaws.com")
+"""Services that write what they record to an encrypted bucket."""
 IMAGES_KEPT = 20
 
 
@@ -27,7 +29,7 @@ class Foundation(StageStack):
             self, "data", "Tables, documents, queues and images", ("events.amazonaws.com", logs_service)
         )
         self.operations_key = encryption_key(
-            self, "operations", "Logs, alarms and the audit key", (logs_service, *PUBLISHERS)
+            self, "operations", "Logs, alarms and the audit key", (logs_service, *PUBLISHERS, *RECORDERS)
         )
         self.repository = ecr.Repository(
             self,

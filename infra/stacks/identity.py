@@ -66,3 +66,10 @@ class Identity(StageStack):
             enable_token_revocation=True,
             prevent_user_existence_errors=True,
         )
+        cognito.CfnManagedLoginBranding(
+            self,
+            "sign-in-style",
+            user_pool_id=self.pool.user_pool_id,
+            client_id=self.client.user_pool_client_id,
+            use_cognito_provided_values=True,
+        )

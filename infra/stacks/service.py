@@ -59,8 +59,11 @@ class Service(StageStack):
         if config.service == "lambda":
             self.function = self._function("http")
             self.origin = self._rest_api(self.function)
+            # API Gateway finds an API by the name of its host
+            self.forwarded = cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER
         else:
             self.origin = self._load_balancer(data)
+            self.forwarded = cloudfront.OriginRequestPolicy.ALL_VIEWER
 
     def _function(self, name: str) -> lambda_.DockerImageFunction:
         return image_function(

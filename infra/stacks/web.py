@@ -46,12 +46,17 @@ class Web(StageStack):
                 viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
                 allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
                 cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
-                origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
+                origin_request_policy=service.forwarded,
                 compress=False,
             ),
             additional_behaviors={
                 ASSETS: cloudfront.BehaviorOptions(
-                    origin=origins.S3BucketOrigin.with_origin_access_control(files),
+                    origin=origins.OriginGroup(
+                        primary_origin=origins.S3BucketOrigin.with_origin_access_control(files),
+                        # between the deployment of the service and the upload of its files it has them alone
+                        fallback_origin=service.origin,
+                        fallback_status_codes=[403, 404],
+                    ),
                     viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
                     allowed_methods=cloudfront.AllowedMethods.ALLOW_GET_HEAD,
                     cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED,

@@ -19,6 +19,7 @@ from tests.python_names import defined_names
 
 LONGEST_README = 250
 OF_OTHER_PROGRAMS = {
+    "docs/deployment.md": {"--dry-run", "--without"},  # of infra.deploy and infra.app
     "docs/operations.md": {"--read-only", "--tmpfs", "--rm", "--build-arg"},  # of docker
 }
 """Options in the prose and the console samples of a page that belong to another program."""

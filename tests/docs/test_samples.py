@@ -37,6 +37,8 @@ NOT_EXECUTED = {
     ("docs/scaling.md", ".venv/bin/python -m api pipeline start"): AWS,
     ("docs/operations.md", "curl -N -H"): AWS,
     ("docs/operations.md", "wscat"): AWS,
+    ("docs/deployment.md", "make deploy"): AWS,
+    ("docs/deployment.md", "aws cognito-idp"): AWS,
     ("docs/operations.md", "cp .stratigos/blobs"): "needs an endpoint on SageMaker",
     ("docs/operations.md", "docker build"): "needs a container engine; tests/infra build the image without one",
 }

@@ -16,6 +16,8 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.doubles.aws_calls import AwsCall, calls_of
+
 REGION = "eu-west-1"
 CREDENTIALS = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "not-a-secret"}
 SERVICES = ("DYNAMODB", "S3", "SQS")
@@ -24,8 +26,10 @@ SERVICES = ("DYNAMODB", "S3", "SQS")
 class Aws:
     """Creates and reads tables and buckets."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, calls: list[AwsCall] | None = None) -> None:
         self.url = url
+        self.calls = [] if calls is None else calls
+        """The calls that moto has received."""
         self.dynamodb = self.client("dynamodb")
         self.s3 = self.client("s3")
 
@@ -74,9 +78,11 @@ def moto() -> Iterator[Aws]:
     from werkzeug.serving import make_server
 
     application, lock = DomainDispatcherApplication(create_backend_app), threading.Lock()
+    calls: list[AwsCall] = []
 
     def one_at_a_time(environ: Any, start: Callable[..., Any]) -> list[bytes]:
         """Serialize transactions: a failed one of moto also reverts concurrent writes."""
+        calls.extend(calls_of(environ))
         with lock:
             return list(application(environ, start))
 
@@ -86,7 +92,7 @@ def moto() -> Iterator[Aws]:
     server = make_server("127.0.0.1", 0, one_at_a_time, threaded=True, request_handler=MotoRequestHandler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
-    yield Aws(f"http://127.0.0.1:{server.server_port}")
+    yield Aws(f"http://127.0.0.1:{server.server_port}", calls)
     server.shutdown()
     thread.join()
     server.server_close()

@@ -109,7 +109,7 @@ def public_policies(stage: Stage) -> Iterator[Violation]:
             for statement in as_list(resource.get(name, "Statement", default=[])):
                 principal = statement.get("Principal")
                 if statement.get("Effect") == "Allow" and principal in ("*", {"AWS": "*"}):
-                    yield resource, "everybody may use it"
+                    yield resource, "its policy admits every account"
 
 
 def function_callers(stage: Stage) -> Iterator[Violation]:
@@ -119,20 +119,24 @@ def function_callers(stage: Stage) -> Iterator[Violation]:
 
 
 def process_policies(stage: Stage) -> Iterator[Violation]:
-    """Each process may do what `infra.permissions` lists, and nothing else."""
-    granted: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    """Each process may do on each resource what `infra.permissions` lists, and nothing else."""
+    granted: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
     for policy, role, statement in statements(stage):
         if role in PROCESS_ROLES:
-            granted[policy.stack, role] |= set(as_list(statement.get("Action")))
-    for (stack, role), actions in granted.items():
-        process = PROCESS_ROLES[role]
-        by_resource = actions_of(process)
-        absent = {"jobs", "processing", "job_role"} if not stage.config.processing_jobs else set[str]()
-        absent |= set() if stage.config.models else {"model", "guardrail"}
-        expected = {each for name, names in by_resource.items() if name not in absent for each in names}
-        if more := sorted(actions - expected - PLATFORM):
-            yield f"{stack}/{role}", f"it may {', '.join(more)}, which the program never calls"
-        if missing := sorted(expected - actions):
+            sid = str(statement.get("Sid", "")).lower()
+            granted[policy.stack, role] |= {(sid, action) for action in as_list(statement.get("Action"))}
+    absent = set[str]() if stage.config.processing_jobs else {"jobs", "processing", "job_role"}
+    absent |= set() if stage.config.models else {"model", "guardrail"}
+    for (stack, role), pairs in granted.items():
+        expected = {
+            (resource.replace("_", ""), action)
+            for resource, actions in actions_of(PROCESS_ROLES[role]).items()
+            if resource not in absent
+            for action in actions
+        }
+        if more := sorted(action for sid, action in pairs - expected if action not in PLATFORM):
+            yield f"{stack}/{role}", f"it may {', '.join(more)}, which the program never calls there"
+        if missing := sorted(action for _, action in expected - pairs):
             yield f"{stack}/{role}", f"it may not {', '.join(missing)}, which the program calls"
 
 

@@ -33,12 +33,12 @@ def open_ports(stage: Stage) -> Iterator[Violation]:
 
 
 def subnets(stage: Stage) -> Iterator[Violation]:
-    found = list(stage.of_type("AWS::EC2::Subnet"))
-    for subnet in found:
+    all_subnets = list(stage.of_type("AWS::EC2::Subnet"))
+    for subnet in all_subnets:
         if subnet.get("MapPublicIpOnLaunch") is True:
             yield subnet, "what starts in it gets a public address"
-    if len(found) != 3 * len(stage.config.zones):
-        yield "network", f"{len(found)} subnets, not three kinds in {len(stage.config.zones)} zones"
+    if len(all_subnets) != 3 * len(stage.config.zones):
+        yield "network", f"{len(all_subnets)} subnets, not three kinds in {len(stage.config.zones)} zones"
     gateways = len(list(stage.of_type("AWS::EC2::NatGateway")))
     if gateways != stage.config.nat_gateways:
         yield "network", f"{gateways} NAT gateways, not {stage.config.nat_gateways}"
@@ -138,7 +138,7 @@ def distribution(stage: Stage) -> Iterator[Violation]:
             if "S3OriginConfig" in origin and not origin.get("OriginAccessControlId"):
                 yield each, "the bucket would have to be public: there is no origin access control"
         if config["DefaultCacheBehavior"].get("CachePolicyId") != "4135ea2d-6df8-44a3-9df3-4b5a84be39ad":
-            yield each, "answers of the service may be cached, and shown to another user"
+            yield each, "answers of the service may be cached, and sent to another user"
     for policy in stage.of_type("AWS::CloudFront::ResponseHeadersPolicy"):
         headers = policy.get("ResponseHeadersPolicyConfig", "SecurityHeadersConfig", default={})
         needed = {"ContentSecurityPolicy", "ContentTypeOptions", "FrameOptions", "StrictTransportSecurity"}
@@ -149,7 +149,7 @@ def distribution(stage: Stage) -> Iterator[Violation]:
 def user_pool(stage: Stage) -> Iterator[Violation]:
     for pool in stage.of_type("AWS::Cognito::UserPool"):
         if pool.get("AdminCreateUserConfig", "AllowAdminCreateUserOnly") is not True:
-            yield pool, "anyone may create an account"
+            yield pool, "users may create their own accounts"
         if pool.get("Policies", "PasswordPolicy", "MinimumLength", default=0) < PASSWORD_LENGTH:
             yield pool, f"passwords may be shorter than {PASSWORD_LENGTH} characters"
         if pool.get("MfaConfiguration") != "ON" or pool.get("EnabledMfas") != ["SOFTWARE_TOKEN_MFA"]:

@@ -35,7 +35,7 @@ def queue_dead_letters(stage: Stage) -> Iterator[Violation]:
         if queue.name in END_QUEUES:
             continue
         if not queue.get("RedrivePolicy", "deadLetterTargetArn"):
-            yield queue, "messages that are never done are lost"
+            yield queue, "messages that no worker finishes are lost"
         elif int(queue.get("RedrivePolicy", "maxReceiveCount")) < FEWEST_RECEIVES:
             yield queue, "a job that returns to the queue counts as received, so this many receives are normal"
 

@@ -49,7 +49,7 @@ def alarm_actions(stage: Stage) -> Iterator[Violation]:
     for alarm in alarms(stage):
         targets = {stage.text(alarm.stack, each) for each in alarm.get("AlarmActions", default=[])}
         if not targets & topics:
-            yield alarm, "nobody is told: it has no action"
+            yield alarm, "it has no action, so no person is informed"
 
 
 def needed_alarms(stage: Stage) -> Iterator[Violation]:
@@ -153,14 +153,14 @@ def log_queries(stage: Stage) -> Iterator[Violation]:
 
 
 def budgets(stage: Stage) -> Iterator[Violation]:
-    found = list(stage.of_type("AWS::Budgets::Budget"))
-    if not found:
+    all_budgets = list(stage.of_type("AWS::Budgets::Budget"))
+    if not all_budgets:
         yield "foundation", "nothing limits the bill: there is no budget"
-    for budget in found:
+    for budget in all_budgets:
         if budget.get("Budget", "BudgetLimit", "Amount") != stage.config.monthly_dollars:
             yield budget, f"its limit is not {stage.config.monthly_dollars} dollars"
         if not all(each.get("Subscribers") for each in budget.get("NotificationsWithSubscribers", default=[{}])):
-            yield budget, "nobody is told"
+            yield budget, "it has no subscriber"
     if not list(stage.of_type("AWS::CE::AnomalySubscription")):
         yield "observability", "unusual costs are not reported"
 
@@ -221,7 +221,7 @@ def tags(stage: Stage) -> Iterator[Violation]:
     for resource in stage.of_type("AWS::S3::Bucket", "AWS::Lambda::Function", "AWS::SQS::Queue", "AWS::KMS::Key"):
         present = {each["Key"] for each in resource.get("Tags", default=[])}
         if missing := sorted(needed - present):
-            yield resource, f"it lacks the tags {', '.join(missing)}, so its cost belongs to nobody"
+            yield resource, f"it lacks the tags {', '.join(missing)}, so its cost cannot be allocated"
 
 
 WATCHING_RULES: tuple[Rule, ...] = (

@@ -1,0 +1,252 @@
+"""Faults of the edges, of policies and of alarms, each with the rule that must name it."""
+
+from tests.infra.template_edits import (
+    Fault,
+    add_statement,
+    change,
+    change_dimension,
+    drop,
+    drop_statement,
+    put,
+    remove,
+    rename_metric,
+    replace_in_dashboard,
+)
+
+QUEUE = "AWS::SQS::Queue"
+FUNCTION, POLICY, ALARM = "AWS::Lambda::Function", "AWS::IAM::Policy", "AWS::CloudWatch::Alarm"
+POOL, CLIENT = "AWS::Cognito::UserPool", "AWS::Cognito::UserPoolClient"
+ACL, DISTRIBUTION = "AWS::WAFv2::WebACL", "AWS::CloudFront::Distribution"
+EVERY_ACCOUNT = [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}]
+OPEN_PORT = [{"CidrIp": "0.0.0.0/0", "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}]
+
+EDGE_FAULTS = (
+    Fault(
+        "open port",
+        "open-ports",
+        "prod",
+        change("service", "AWS::EC2::SecurityGroup", "http", put("SecurityGroupIngress", value=OPEN_PORT)),
+    ),
+    Fault(
+        "public load balancer",
+        "open-ports",
+        "prod",
+        change("service", "AWS::ElasticLoadBalancingV2::LoadBalancer", "", put("Scheme", value="internet-facing")),
+    ),
+    Fault(
+        "subnet that gives public addresses",
+        "subnets",
+        "prod",
+        change("network", "AWS::EC2::Subnet", "public", put("MapPublicIpOnLaunch", value=True)),
+    ),
+    Fault("network without flow logs", "flow-log", "dev", remove("network", "AWS::EC2::FlowLog")),
+    Fault("endpoint that is missing", "endpoints", "prod", remove("network", "AWS::EC2::VPCEndpoint", "sqs")),
+    Fault("API without a firewall", "firewall-use", "dev", remove("service", "AWS::WAFv2::WebACLAssociation")),
+    Fault(
+        "page without a firewall",
+        "firewall-use",
+        "dev",
+        change("web", DISTRIBUTION, "", drop("DistributionConfig", "WebACLId")),
+    ),
+    Fault(
+        "firewall that refuses imports",
+        "firewall-rules",
+        "dev",
+        change(
+            "service",
+            ACL,
+            "",
+            lambda each: [
+                rule["Statement"].get("ManagedRuleGroupStatement", {}).pop("RuleActionOverrides", None)
+                for rule in each["Rules"]
+            ],
+        ),
+    ),
+    Fault(
+        "firewall without a rate", "firewall-rules", "dev", change("web", ACL, "", lambda each: each["Rules"].pop(0))
+    ),
+    Fault(
+        "API beside CloudFront",
+        "only-from-cloudfront",
+        "dev",
+        change("service", ACL, "", lambda each: each["Rules"].pop(0)),
+    ),
+    Fault(
+        "page without TLS",
+        "distribution",
+        "dev",
+        change(
+            "web",
+            DISTRIBUTION,
+            "",
+            put("DistributionConfig", "DefaultCacheBehavior", "ViewerProtocolPolicy", value="allow-all"),
+        ),
+    ),
+    Fault(
+        "cached answers of the service",
+        "distribution",
+        "dev",
+        change(
+            "web",
+            DISTRIBUTION,
+            "",
+            put(
+                "DistributionConfig",
+                "DefaultCacheBehavior",
+                "CachePolicyId",
+                value="658327ea-f89d-4fab-a63d-7e88639e58f6",
+            ),
+        ),
+    ),
+    Fault(
+        "open registration",
+        "user-pool",
+        "dev",
+        change("identity", POOL, "", put("AdminCreateUserConfig", "AllowAdminCreateUserOnly", value=False)),
+    ),
+    Fault(
+        "eight characters",
+        "user-pool",
+        "dev",
+        change("identity", POOL, "", put("Policies", "PasswordPolicy", "MinimumLength", value=8)),
+    ),
+    Fault(
+        "no second factor", "user-pool", "dev", change("identity", POOL, "", put("MfaConfiguration", value="OPTIONAL"))
+    ),
+    Fault("role without a group", "user-pool", "dev", remove("identity", "AWS::Cognito::UserPoolGroup", "analyst")),
+    Fault(
+        "implicit flow",
+        "user-pool-client",
+        "dev",
+        change("identity", CLIENT, "", put("AllowedOAuthFlows", value=["implicit"])),
+    ),
+    Fault(
+        "token of a day",
+        "user-pool-client",
+        "dev",
+        change("identity", CLIENT, "", put("AccessTokenValidity", value=1440)),
+    ),
+    Fault(
+        "wildcard action",
+        "wildcard-actions",
+        "dev",
+        change(
+            "compute",
+            POLICY,
+            "worker",
+            add_statement("dynamodb:*", "arn:aws:dynamodb:us-east-1:111111111111:table/stratigos-dev-desk"),
+        ),
+    ),
+    Fault(
+        "wildcard resource",
+        "wildcard-resources",
+        "dev",
+        change("compute", POLICY, "worker", add_statement("s3:GetObject", "*")),
+    ),
+    Fault(
+        "every bucket",
+        "wildcard-resources",
+        "dev",
+        change("compute", POLICY, "worker", add_statement("s3:GetObject", "arn:aws:s3:::*")),
+    ),
+    Fault(
+        "role that may be handed to any service",
+        "pass-role",
+        "prod",
+        change(
+            "compute",
+            POLICY,
+            "processing",
+            lambda each: [one.pop("Condition", None) for one in each["PolicyDocument"]["Statement"]],
+        ),
+    ),
+    Fault(
+        "administrator",
+        "aws-policies",
+        "dev",
+        change(
+            "compute",
+            "AWS::IAM::Role",
+            "worker",
+            put("ManagedPolicyArns", value=["arn:aws:iam::aws:policy/AdministratorAccess"]),
+        ),
+    ),
+    Fault(
+        "role for other accounts",
+        "trust",
+        "dev",
+        change(
+            "compute",
+            "AWS::IAM::Role",
+            "worker",
+            put("AssumeRolePolicyDocument", "Statement", "0", "Principal", value={"AWS": "*"}),
+        ),
+    ),
+    Fault(
+        "bucket for every account",
+        "public-policies",
+        "dev",
+        change("data", "AWS::S3::BucketPolicy", "documents", put("PolicyDocument", "Statement", value=EVERY_ACCOUNT)),
+    ),
+    Fault(
+        "action that the program never calls",
+        "process-policies",
+        "dev",
+        change(
+            "compute",
+            POLICY,
+            "worker",
+            add_statement("dynamodb:DeleteTable", "arn:aws:dynamodb:us-east-1:111111111111:table/stratigos-dev-desk"),
+        ),
+    ),
+    Fault(
+        "missing action", "process-policies", "dev", change("compute", POLICY, "worker", drop_statement("Documents"))
+    ),
+    Fault(
+        "alarm without an action",
+        "alarm-actions",
+        "dev",
+        change("observability", ALARM, "deadjobs", drop("AlarmActions")),
+    ),
+    Fault("alarm that is missing", "needed-alarms", "dev", remove("observability", ALARM, "errorrate")),
+    Fault(
+        "metric that is not emitted",
+        "alarm-metrics",
+        "dev",
+        change("observability", ALARM, "failedjobs", rename_metric("JobsBroken")),
+    ),
+    Fault(
+        "dimension that is not emitted",
+        "alarm-metrics",
+        "prod",
+        change("observability", ALARM, "dataage", change_dimension("serve")),
+    ),
+    Fault(
+        "dashboard of a metric that is not emitted",
+        "dashboard-metrics",
+        "dev",
+        change("observability", "AWS::CloudWatch::Dashboard", "", replace_in_dashboard("JobsCompleted", "JobsDone")),
+    ),
+    Fault(
+        "query of a field that is not logged",
+        "log-queries",
+        "dev",
+        change("observability", "AWS::CloudWatch::Dashboard", "", replace_in_dashboard("request_id", "correlation")),
+    ),
+    Fault(
+        "filter of an event that is not logged",
+        "log-filters",
+        "dev",
+        change(
+            "observability", "AWS::Logs::MetricFilter", "", put("FilterPattern", value='{ $.event = "audit_lost" }')
+        ),
+    ),
+    Fault("stage without a budget", "budgets", "dev", remove("foundation", "AWS::Budgets::Budget")),
+    Fault(
+        "name of another stage",
+        "names",
+        "dev",
+        change("compute", QUEUE, "jobsqueue", put("QueueName", value="stratigos-prod-jobs")),
+    ),
+    Fault("function without tags", "tags", "dev", change("compute", FUNCTION, "worker", drop("Tags"))),
+)

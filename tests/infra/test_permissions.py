@@ -1,0 +1,43 @@
+"""The policies of processes are what their recorded calls need."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from infra.permissions import PERMISSIONS, WITHOUT_CALLS
+from tests.doubles.aws import Aws
+from tests.doubles.bedrock.double import Double
+from tests.doubles.bedrock.drivers import embedded
+from tests.doubles.lambda_.management_api import management_api
+from tests.doubles.sagemaker.fleet import Fleet
+from tests.infra.process_journeys import Account, record
+
+RECORDED = Path(__file__).parent / "recorded_calls.json"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+@pytest.mark.anyio
+async def test_the_recorded_calls_are_those_of_the_program(
+    behind: Aws, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Double(embedded()) as bedrock, management_api() as gateway:
+        recorded = await record(Account(behind, fleet, bedrock, gateway, monkeypatch), fleet, gateway)
+    assert recorded == json.loads(RECORDED.read_text()), json.dumps(recorded, indent=2)
+
+
+def test_each_process_may_do_what_it_was_recorded_to_do() -> None:
+    recorded = json.loads(RECORDED.read_text())
+    permitted = {
+        process: {resource: sorted(actions) for resource, actions in sorted(resources.items())}
+        for process, resources in PERMISSIONS.items()
+    }
+    assert permitted == recorded
+
+
+def test_each_permission_without_a_call_has_a_reason() -> None:
+    for process, exemptions in WITHOUT_CALLS.items():
+        for each in exemptions:
+            assert len(each.reason.split()) > 4, each
+            assert not set(each.actions) & set(PERMISSIONS[process].get(each.resource, ())), each
