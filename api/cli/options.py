@@ -67,6 +67,15 @@ Prices = Annotated[
         metavar="FILE",
     ),
 ]
+From = Annotated[str | None, option("--from", "first_day", "First day of the prices that is used", WHAT)]
+To = Annotated[str | None, option("--to", "last_day", "Last day of the prices that is used", WHAT)]
+Training = Annotated[
+    str | None, option("--training", "split.training", "Share of the days, in time order, for training", WHAT)
+]
+Validation = Annotated[
+    str | None,
+    option("--validation", "split.validation", "Share of the days for validation; the others are the holdout", WHAT),
+]
 PriceIndex = Annotated[
     bool,
     _described("--price-index", "The price file excludes dividends, so that --dividend-yield accrues.", WHAT),

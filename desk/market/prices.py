@@ -152,6 +152,30 @@ class Prices:
             ranges=None if self.ranges is None else self.ranges.part(slice(None), columns),
         )
 
+    def between(self, first: date | None, last: date | None) -> Self:
+        """The sessions from `first` to `last`; a missing bound leaves that end as it is."""
+        import numpy as np
+
+        if first is None and last is None:
+            return self
+        start = 0 if first is None else int(np.searchsorted(self.dates, np.datetime64(first)))
+        stop = len(self.dates) if last is None else int(np.searchsorted(self.dates, np.datetime64(last), side="right"))
+        if stop - start < 2:
+            raise InvalidInput(
+                "first_day" if first is not None else "last_day",
+                f"{first or self.dates[0]} to {last or self.dates[-1]}",
+                allowed=f"days within the prices, {self.dates[0]} to {self.dates[-1]}",
+            )
+        rows = slice(start, stop)
+        return replace(
+            self,
+            dates=self.dates[rows],
+            closes=self.closes[rows],
+            ranges=None if self.ranges is None else self.ranges.part(rows, slice(None)),
+            safe=None if self.safe is None else replace(self.safe, levels=self.safe.levels[rows]),
+            benchmark=None if self.benchmark is None else replace(self.benchmark, levels=self.benchmark.levels[rows]),
+        )
+
 
 def facts_of(prices: Prices) -> PriceFacts:
     """Facts of prices that `desk.optimization.inputs.market_data.build_market` accepts."""

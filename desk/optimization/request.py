@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from desk.optimization.window import DEFAULT_SPLIT, Split, WindowDay
 from desk.optimization.worlds import Worlds, WorldsBase, base_cash_rate, base_of, with_base
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.frozen import Frozen, digest_of
@@ -173,6 +174,15 @@ class OptimizationRequest(Frozen):
     universe: Annotated[str, Field(min_length=1, max_length=400)] = "sp500"
     prices_file: str | None = None
     """File of prices used instead of the bundled ones; its content, not its path, enters the result."""
+    first_day: Annotated[WindowDay, Field(description="First day of the prices that is used")] = None
+    last_day: Annotated[WindowDay, Field(description="Last day of the prices that is used")] = None
+    split: Annotated[
+        Split,
+        Field(
+            exclude_if=lambda split: split == DEFAULT_SPLIT,
+            description="Division of the days; the locked holdout, the last of them, has at least two years",
+        ),
+    ] = DEFAULT_SPLIT
     price_index: Annotated[
         bool, Field(description="Whether the price file excludes dividends, so that `dividend_yield` accrues")
     ] = False
@@ -308,6 +318,9 @@ class OptimizationRequest(Frozen):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
+        if self.first_day and self.last_day and self.first_day >= self.last_day:
+            msg = f"first_day {self.first_day} is not before last_day {self.last_day}; expected first_day < last_day"
+            raise ValueError(msg)
         names = [s.name for s in self.scenarios]
         if len(set(names)) != len(names):
             msg = f"scenarios {names!r} repeat a name; expected distinct names"

@@ -8,6 +8,7 @@ from typing import Any
 from desk.market.prices import PriceSource
 from desk.optimization.mandate_limits import LIMITS
 from desk.optimization.request import Limit, OptimizationRequest
+from desk.optimization.window import Split
 from desk.strategies import field_notes
 from desk.strategies.catalogue_schemas import (
     Catalogue,
@@ -85,6 +86,7 @@ def _tables() -> dict[str, Any]:
         "groups": (
             CatalogueGroup(name="request", places=("",), fields=_fields(OptimizationRequest, field_notes.REQUEST)),
             CatalogueGroup(name="mandate", places=("mandate",), fields=_mandate_fields()),
+            CatalogueGroup(name="split", places=("split",), fields=_fields(Split, field_notes.SPLIT)),
             CatalogueGroup(name="limits", places=("limits.*",), fields=_fields(Limit, field_notes.LIMIT)),
             CatalogueGroup(name="space", places=("space",), fields=_space_fields()),
             CatalogueGroup(

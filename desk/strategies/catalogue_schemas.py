@@ -16,7 +16,7 @@ from quant.strategies.metrics import Unit
 from quant.worlds.scenario import Engine
 
 FieldType: TypeAlias = Literal["number", "integer", "text", "choice", "switch"]
-GroupName: TypeAlias = Literal["request", "mandate", "limits", "space", "configuration", "scenario", "state"]
+GroupName: TypeAlias = Literal["request", "mandate", "split", "limits", "space", "configuration", "scenario", "state"]
 
 
 class CatalogueField(Frozen):

@@ -53,8 +53,14 @@ REQUEST: Final[Mapping[str, FieldNote]] = {
     "cash_day_count": FieldNote(effect="With a rate or a series as cash"),
     "exchange_rate": FieldNote(),
     "benchmark": FieldNote(),
+    "first_day": FieldNote(),
+    "last_day": FieldNote(),
     "volatility_index": FieldNote(effect="For a current rule with the estimator implied"),
     "safe": FieldNote(),
+}
+SPLIT: Final[Mapping[str, FieldNote]] = {
+    "training": FieldNote("fraction"),
+    "validation": FieldNote("fraction"),
 }
 MANDATE: Final[Mapping[str, FieldNote]] = {
     "target_volatility": FieldNote("fraction_per_year"),

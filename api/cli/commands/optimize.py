@@ -62,6 +62,10 @@ def optimize(
     name: options.Name = None,
     universe: options.Universe = None,
     prices: options.Prices = None,
+    from_: options.From = None,
+    to: options.To = None,
+    training: options.Training = None,
+    validation: options.Validation = None,
     price_index: options.PriceIndex = False,
     calendar: options.Calendar = None,
     dividend_yield: options.DividendYield = None,
@@ -114,8 +118,9 @@ def optimize(
     json_: options.Json = False,
 ) -> int:
     """Search strategies for a mandate, judge the best of them for luck, and explain it."""
-    values = {name: value for name, value in locals().items() if value is not None and value is not False}
-    for own in ("context", "request", "resume", "warm", "server", "json_"):
+    arguments = {name.rstrip("_"): value for name, value in locals().items()}  # `from` is a word of Python
+    values = {name: value for name, value in arguments.items() if value is not None and value is not False}
+    for own in ("context", "request", "resume", "warm", "server", "json"):
         values.pop(own, None)
     if resume is not None and (values or request is not None or warm):
         raise InvalidInput(

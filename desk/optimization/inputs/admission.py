@@ -26,10 +26,12 @@ def complete_request(request: OptimizationRequest, facts: PriceFacts) -> Optimiz
         return None
     if facts.first < CASH_RATE_NONNEGATIVE_FROM or not ESTIMATORS[request.current_rule.estimator].simulated:
         return None
+    if request.first_day is not None or request.last_day is not None:
+        return None
     assets = len(facts.assets)
     check_mixes(request, assets=assets)
     completed = resolve_mixes(request, assets=assets)
-    split(facts.sessions - 1, warm_up_sessions(completed))
+    split(facts.sessions - 1, warm_up_sessions(completed), completed.split)
     mixes = {*completed.space.inner, completed.current_rule.inner} - {None}
     closed_form = mixes.issubset(MIXES)  # other mixes need a solver, which may fail
     simulated = all(_is_always_simulated(scenario) for scenario in completed.scenarios)

@@ -158,7 +158,8 @@ async def _without_series(source: PriceSource, universe: str, request: Optimizat
     return universe if len(rest) == len(prices.assets) else f"{name}:{','.join(rest)}"
 
 
-def build_market(prices: Prices, request: OptimizationRequest) -> Market:
+def build_market(all_prices: Prices, request: OptimizationRequest) -> Market:
+    prices = all_prices.between(request.first_day, request.last_day)
     calendar = prices.calendar if request.prices_file is None else request.calendar
     # the sessions that two legs share are no exchange's; those of each were checked
     report = require_usable(prices, None if calendar == "none" or prices.safe is not None else calendar)
@@ -170,7 +171,7 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
     volatilities = external_volatilities(prices, request.current_rule)
     mixes = _mixes(request, len(returns.assets))
     warm_up = warm_up_sessions(resolve_mixes(request, assets=len(returns.assets)))
-    train, validate, holdout = split(returns.dates.size, warm_up)
+    train, validate, holdout = split(returns.dates.size, warm_up, request.split)
     bond = None if prices.safe is None else bond_data(prices)
     bonds = np.empty(0) if bond is None else bond.returns
     return Market(
@@ -190,10 +191,10 @@ def build_market(prices: Prices, request: OptimizationRequest) -> Market:
         validate=validate,
         holdout=holdout,
         data_digest=_digest(prices, volatilities),
-        prices_digest=prices.digest,
+        prices_digest=all_prices.digest,
         rates_digest=rates_digest(request),
         source=prices.source,
-        caveats=(*_caveats(prices, request), *report.caveats),
+        caveats=(*_window_caveats(all_prices, prices), *_caveats(prices, request), *report.caveats),
         bond=bond,
         currency=prices.currency,
         benchmark=benchmark_returns(prices),
@@ -224,6 +225,19 @@ def _mixes(request: OptimizationRequest, assets: int) -> tuple[InnerPortfolio | 
         return (None,)
     requested_mixes = (*request.space.inner, request.current_rule.inner)
     return (*MIXES, *(mix for mix in dict.fromkeys(requested_mixes) if mix is not None and mix not in MIXES))
+
+
+def _window_caveats(all_prices: Prices, prices: Prices) -> list[str]:
+    first, last = prices.dates[0], prices.dates[-1]
+    caveats: list[str] = []
+    if last < all_prices.dates[-1]:
+        caveats.append(f"The window ends on {last}; the weight, the trade and the regime are of that day or earlier.")
+    if first > all_prices.dates[0]:
+        caveats.append(
+            f"The window begins on {first}; days that a search of the whole history keeps locked may be in its "
+            "training and validation."
+        )
+    return caveats
 
 
 def _caveats(prices: Prices, request: OptimizationRequest) -> list[str]:

@@ -2,11 +2,11 @@
 
 from desk.base.errors import InvalidInput
 from desk.optimization.request import OptimizationRequest
+from desk.optimization.window import DEFAULT_SPLIT, Split
 from quant.numeric.units import DAYS
 from quant.strategies.choices import ESTIMATORS, InnerPortfolio
 from quant.strategies.config import SearchSpace, StrategyConfig
 
-TRAIN, VALIDATE = 0.60, 0.20
 MIN_HOLDOUT = 2 * DAYS
 MIN_TRAIN = 3 * DAYS
 MIXES: tuple[InnerPortfolio, ...] = ("equal_weight", "inverse_volatility")
@@ -53,18 +53,27 @@ def _lookback(rule: StrategyConfig) -> int:
 
 def holdout_days(days: int) -> int:
     """Number of locked returns among `days`."""
-    return max(round((1.0 - TRAIN - VALIDATE) * days), MIN_HOLDOUT)
+    return _holdout_days(days, DEFAULT_SPLIT)
+
+
+def _holdout_days(days: int, parts: Split) -> int:
+    return max(round((1.0 - parts.training - parts.validation) * days), MIN_HOLDOUT)
 
 
 def locked_days(days: int) -> int:
     """Number of locked returns among `days`; 0 for data too short for any search, which keep no holdout."""
-    return holdout_days(days) if days >= MIN_HOLDOUT + round(MIN_TRAIN * (TRAIN + VALIDATE) / TRAIN) else 0
+    return holdout_days(days) if days >= MIN_HOLDOUT + round(MIN_TRAIN * _searched(DEFAULT_SPLIT)) else 0
 
 
-def split(days: int, warm_up: int) -> tuple[slice, slice, slice]:
+def _searched(parts: Split) -> float:
+    """Days that are not locked, for each training day."""
+    return (parts.training + parts.validation) / parts.training
+
+
+def split(days: int, warm_up: int, parts: Split = DEFAULT_SPLIT) -> tuple[slice, slice, slice]:
     """Return the rows of train, validate and holdout; `InvalidInput` if there are too few days."""
-    holdout = holdout_days(days)
-    train_end = round((days - holdout) * TRAIN / (TRAIN + VALIDATE))
+    holdout = _holdout_days(days, parts)
+    train_end = round((days - holdout) * parts.training / (parts.training + parts.validation))
     if 3 * warm_up > days:
         raise InvalidInput(
             "space.lookback_days",
@@ -72,7 +81,7 @@ def split(days: int, warm_up: int) -> tuple[slice, slice, slice]:
             allowed=f"at most a third of the {days} returns that the data hold ({days // 3})",
         )
     if train_end - warm_up < MIN_TRAIN:
-        needed = MIN_HOLDOUT + round((warm_up + MIN_TRAIN) * (TRAIN + VALIDATE) / TRAIN) + 1
+        needed = MIN_HOLDOUT + round((warm_up + MIN_TRAIN) * _searched(parts)) + 1
         raise InvalidInput(
             "prices",
             f"{days} returns",

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from desk.market.bundled import BundledPrices
 from desk.optimization.request import Limit, OptimizationRequest
+from desk.optimization.window import Split
 from desk.strategies.catalogue import load_catalogue
 from desk.strategies.catalogue_schemas import Catalogue, CatalogueField, GroupName
 from desk.strategies.templates import StrategyValues, build_rule
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.anyio
 TYPES: dict[GroupName, type[Frozen]] = {
     "request": OptimizationRequest,
     "mandate": Mandate,
+    "split": Split,
     "limits": Limit,
     "space": SearchSpace,
     "configuration": StrategyConfig,
