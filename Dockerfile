@@ -38,6 +38,8 @@ ENV PATH=/opt/stratigos/.venv/bin:$PATH \
     STRATIGOS_HOST=0.0.0.0 \
     STRATIGOS_LOG=stdout
 WORKDIR /opt/stratigos
+# a mounted volume inherits the permissions of the folder, so that the user may write to it on Fargate
+VOLUME ["/tmp"]
 USER 10001:10001
 EXPOSE 8000
 # checks the service only: the other commands do not listen
