@@ -212,6 +212,7 @@ def _routes() -> "list[BaseRoute]":
         turns,
         websocket,
     )
+    from api.http.routes.market import market_state
     from api.http.routes.overview import catalogue, desk
     from api.http.routes.strategies import library, scenarios
     from api.http.routes.users import me, session, sign_in
@@ -254,6 +255,7 @@ def _routes() -> "list[BaseRoute]":
         (monte_carlo, research, CALCULATION_SLOT),
         (tearsheets, research, CALCULATION_SLOT),
         (market_data, data, CALCULATION_SLOT),
+        (market_state, data, CALCULATION_SLOT),
         (market_events, data),
         (audit, admin),
     ):

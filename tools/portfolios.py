@@ -20,7 +20,7 @@ from desk.conversation.wishes import Name, PortfolioWish, Quote, SavingsWish, Sh
 from desk.figures.sheet import Money
 from desk.portfolios.allocations import METHODS, Allocations
 from desk.portfolios.allocations import compare_allocations as compute_allocations
-from desk.portfolios.market_regimes import MarketAnalysis
+from desk.portfolios.market_regime_schemas import MarketAnalysis
 from desk.portfolios.market_regimes import analyse_market as compute_analysis
 from desk.portfolios.optimizers.requests import Covariance
 from desk.portfolios.risk import assess

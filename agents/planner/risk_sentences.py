@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from desk.portfolios.allocations import Allocation, Allocations
-from desk.portfolios.market_regimes import MarketAnalysis, MarketRegime
+from desk.portfolios.market_regime_schemas import MarketAnalysis, MarketRegime
 from desk.portfolios.risk_schemas import SIGNIFICANT, Backtest, PortfolioRisk
 from desk.portfolios.schemas import Method
 from desk.wealth.projection import WealthOutlook

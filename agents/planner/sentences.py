@@ -22,7 +22,7 @@ from desk.conversation.answers import (
 from desk.conversation.context import CallResult
 from desk.figures.figures import Claim
 from desk.portfolios.allocations import Allocations
-from desk.portfolios.market_regimes import MarketAnalysis
+from desk.portfolios.market_regime_schemas import MarketAnalysis
 from desk.portfolios.risk_schemas import PortfolioRisk
 from desk.scenarios.repository import ScenarioCatalog
 from desk.strategies.evaluation import QuickEvaluation

@@ -8,7 +8,7 @@ from quant.performance.statistics import STATISTICS
 
 if TYPE_CHECKING:
     from desk.portfolios.allocations import Allocations
-    from desk.portfolios.market_regimes import MarketAnalysis
+    from desk.portfolios.market_regime_schemas import MarketAnalysis
     from desk.portfolios.risk_schemas import PortfolioRisk
     from desk.tearsheets.summary import TearsheetSummary
     from desk.wealth.projection import WealthOutlook

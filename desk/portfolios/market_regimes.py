@@ -3,50 +3,24 @@
 import asyncio
 import math
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
 
 import numpy as np
 
 from desk.figures.figures import Figure
 from desk.figures.sheet import ORDINALS, Sheet
 from desk.market.prices import PriceSource
-from desk.market.regimes import Band, Direction, regime_of
+from desk.market.regimes import regime_of
 from desk.portfolios.holdings import Assets, load_assets
+from desk.portfolios.market_regime_schemas import MarketAnalysis, MarketRegime
 from quant.covariance.estimators import correlation, sample
 from quant.numeric.arrays import Floats
-from quant.numeric.frozen import Frozen
 from quant.numeric.units import DAYS
 from quant.performance.growth import compounded
 from quant.worlds.hidden_markov import filtered_probabilities
 from quant.worlds.regime_evidence import WHY_ONE_STATE, examine_regimes
 from quant.worlds.regimes import MARKETS, market_state
 
-Phase: TypeAlias = Literal["bear", "undetermined", "bull"]
-
 TOOL = "analyse_market"
-
-
-class MarketRegime(Frozen):
-    """The regime of one asset; code computes bands, directions and phases."""
-
-    asset: str
-    volatility_band: Band
-    trend: Direction
-    in_drawdown: bool
-    phase: Phase
-    """Bull or bear market by moves of 20%."""
-    turbulent: bool | None
-    """Whether the turbulent state of the hidden Markov model is more likely than not; null without such a state."""
-    one_state_because: str | None = None
-    """Why the training days show no second state of volatility."""
-
-
-class MarketAnalysis(Frozen):
-    first_day: str
-    last_day: str
-    regimes: tuple[MarketRegime, ...]
-    caveats: tuple[str, ...]
-    figures: tuple[Figure, ...]
 
 
 async def analyse_market(prices: PriceSource, assets: Sequence[str]) -> MarketAnalysis:

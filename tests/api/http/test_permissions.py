@@ -126,6 +126,8 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         GET /api/market-data/stale-runs
         GET /api/market-data/markers
         GET /api/market-data/prices
+        GET /api/market-data/regimes
+        GET /api/market-data/yield-curve
         GET /api/market-data/returns
         GET /api/market-data/events
     """,

@@ -1,0 +1,1 @@
+"""Routes of what the market data say."""
