@@ -7,10 +7,10 @@ from typing import Any
 
 from desk.base.errors import Gone, NotFound
 from desk.governance.estimates import Estimate
+from desk.optimization.reading.result_summary import ResultSummary
 from desk.optimization.repositories.result_repository import load_result
 from desk.optimization.request import StoredRequest
 from desk.optimization.result import OptimizationResult
-from desk.optimization.result_summary import ResultSummary
 from desk.runs.events.table import TRACE_EVENT, TraceEvent
 from desk.runs.states import (
     ACTIVE_STATES,

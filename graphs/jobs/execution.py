@@ -21,8 +21,8 @@ from desk.optimization.answers import Decision
 from desk.optimization.durations import save_duration
 from desk.optimization.estimate import estimate
 from desk.optimization.inputs.market_data import load_market
+from desk.optimization.reading.result_summary import summarize
 from desk.optimization.repositories.result_repository import load_result
-from desk.optimization.result_summary import summarize
 from desk.runs.context import Context, RunMarket
 from desk.runs.decisions import StoredDecision, save_decision
 from desk.runs.events.run import NodeStarted, RunFailed, RunFinished, RunStarted

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from desk.governance.approvals import Approval, load_approval
 from desk.governance.estimates import Estimate
-from desk.optimization.result_summary import ResultSummary
+from desk.optimization.reading.result_summary import ResultSummary
 from desk.runs.events.live import apply
 from desk.runs.progress import Progress, ProgressTracker
 from desk.runs.repository import Run, load_events, load_run
