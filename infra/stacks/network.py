@@ -17,7 +17,7 @@ PLATFORM = {
     "ecr-api": "ecr.api",
     "ecr-images": "ecr.dkr",
     "logs": "logs",
-    "secrets": "secretsmanager",
+    "audit-key": "secretsmanager",
 }
 """Endpoints that Fargate itself needs to start a task."""
 
