@@ -1,11 +1,12 @@
 import { useMantineColorScheme } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { Spotlight, type SpotlightActionData, type SpotlightActionGroupData } from '@mantine/spotlight';
-import { IconMoon, IconReportAnalytics, IconSearch, IconSun } from './icons';
+import { IconAdjustmentsHorizontal, IconMoon, IconReportAnalytics, IconSearch, IconSun } from './icons';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 
 import { useJobsQuery } from '../api/jobs';
+import { useStrategiesQuery } from '../strategy/requests';
 import { ago, title } from '../numbers/format';
 import { SCREENS } from './screens';
 
@@ -18,6 +19,7 @@ export function CommandPalette() {
   const navigate = useNavigate();
   const { setColorScheme } = useMantineColorScheme();
   const jobs = useJobsQuery({ name, limit: FOUND }, { skip: name.length < 2 });
+  const strategies = useStrategiesQuery({ archived: false }, { skip: name.length < 2 });
   const pages: SpotlightActionData[] = SCREENS.map(({ path, label, about, icon: Icon }) => ({
     id: path,
     label,
@@ -35,7 +37,15 @@ export function CommandPalette() {
       onClick: () => void navigate(`/runs/${job.id}`),
     }),
   );
+  const saved: SpotlightActionData[] = (strategies.data?.items ?? []).map(({ id, latest }) => ({
+    id,
+    label: latest.name,
+    description: `Version ${latest.version}`,
+    leftSection: <IconAdjustmentsHorizontal size={18} aria-hidden />,
+    onClick: () => void navigate(`/strategies/${id}`),
+  }));
   const groups: SpotlightActionGroupData[] = [
+    { group: 'Strategies', actions: name.length < 2 ? [] : saved },
     { group: 'Runs', actions: found },
     { group: 'Pages', actions: pages },
     {

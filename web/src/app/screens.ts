@@ -2,7 +2,7 @@
 
 import type { ComponentType } from 'react';
 
-import { IconLayoutDashboard } from './icons';
+import { IconAdjustmentsHorizontal, IconLayoutDashboard } from './icons';
 
 export interface Screen {
   path: string;
@@ -25,5 +25,17 @@ export const SCREENS: readonly Screen[] = [
     icon: IconLayoutDashboard,
     letter: 'd',
     load: () => import('../desk/Desk'),
+  },
+  {
+    path: '/strategies',
+    label: 'Strategies',
+    about: 'Rules and mandates: preview, save, search',
+    icon: IconAdjustmentsHorizontal,
+    letter: 's',
+    load: () => import('../strategy/Library'),
+    details: [
+      { path: 'new', load: () => import('../strategy/New') },
+      { path: ':id', load: () => import('../strategy/Edit') },
+    ],
   },
 ];

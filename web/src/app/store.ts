@@ -2,9 +2,10 @@ import { configureStore } from '@reduxjs/toolkit';
 import { setupListeners } from '@reduxjs/toolkit/query';
 
 import { service } from '../api/service';
+import { draftReducer } from '../strategy/drafts';
 
 export const store = configureStore({
-  reducer: { [service.reducerPath]: service.reducer },
+  reducer: { [service.reducerPath]: service.reducer, drafts: draftReducer },
   middleware: (defaults) => defaults().concat(service.middleware),
 });
 

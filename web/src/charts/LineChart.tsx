@@ -23,7 +23,8 @@ interface Props {
   /** Days as `2026-11-23`, or numbers. */
   x: readonly string[] | readonly number[];
   xAxis: Axis & { label: (value: string | number) => string };
-  yAxis: Axis & { log?: boolean };
+  /** `zero` begins the axis there. */
+  yAxis: Axis & { log?: boolean; zero?: boolean };
   lines: readonly Line[];
   /** A vertical line with a label, such as today's volatility. */
   marks?: readonly { at: string | number; label: string }[];
@@ -43,30 +44,30 @@ export function LineChart({ id, title, about, x, xAxis, yAxis, lines, marks, hei
     }),
     [x, xAxis, yAxis, lines],
   );
+  const isTime = typeof x[0] !== 'number';
   const option = useCallback(
     (look: Look) => ({
+      ...(isTime ? {} : { grid: { ...(look.base.grid as object), bottom: 22 } }),
       xAxis: {
-        ...look.axis(xAxis.name, xAxis.format),
-        type: typeof x[0] === 'number' ? 'value' : 'time',
-        nameLocation: 'end',
-        nameTextStyle: {
-          color: look.ink.muted,
-          fontSize: 11,
-          align: 'right',
-          verticalAlign: 'top',
-          padding: [22, 0, 0, 0],
-        },
+        ...look.axis('', xAxis.format),
+        type: isTime ? 'time' : 'value',
         min: 'dataMin',
         max: 'dataMax',
         splitLine: { show: false },
-        axisLabel: {
-          color: look.ink.muted,
-          fontSize: 11,
-          hideOverlap: true,
-          ...(typeof x[0] === 'number' ? { formatter: xAxis.format } : {}),
-        },
+        ...(isTime
+          ? { axisLabel: { color: look.ink.muted, fontSize: 11, hideOverlap: true } }
+          : {
+              name: xAxis.name,
+              nameLocation: 'middle',
+              nameGap: 26,
+              nameTextStyle: { color: look.ink.muted, fontSize: 11 },
+            }),
       },
-      yAxis: { ...look.axis(yAxis.name, yAxis.format), type: yAxis.log ? 'log' : 'value', scale: true },
+      yAxis: {
+        ...look.axis(yAxis.name, yAxis.format),
+        ...(yAxis.log ? { type: 'log', logBase: 2 } : { type: 'value', scale: true }),
+        ...(yAxis.zero ? { min: 0 } : {}),
+      },
       tooltip: {
         ...(look.base.tooltip as object),
         trigger: 'axis',
@@ -96,7 +97,7 @@ export function LineChart({ id, title, about, x, xAxis, yAxis, lines, marks, hei
         };
       }),
     }),
-    [x, xAxis, yAxis, lines, marks, table],
+    [x, isTime, xAxis, yAxis, lines, marks, table],
   );
   return (
     <Chart

@@ -1,4 +1,5 @@
-import { Text, Title } from '@mantine/core';
+import { Anchor, Group, Text, Title } from '@mantine/core';
+import { Link } from 'react-router';
 
 import classes from './FirstSteps.module.css';
 import { RunDemo } from './RunDemo';
@@ -31,7 +32,12 @@ export function FirstSteps() {
           </li>
         ))}
       </ol>
-      <RunDemo size="md" />
+      <Group>
+        <RunDemo size="md" />
+        <Anchor component={Link} to="/strategies/new">
+          Begin with your own rule
+        </Anchor>
+      </Group>
     </section>
   );
 }

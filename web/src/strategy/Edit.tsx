@@ -1,0 +1,1 @@
+export { SavedStrategy as Component } from './Strategy';

@@ -1,0 +1,110 @@
+import { Alert, Button, Group, Stack } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
+import { type ReactNode, useMemo } from 'react';
+import { useSearchParams } from 'react-router';
+
+import { problemOf } from '../api/problem';
+import type { Failure } from '../api/service';
+import { Panel } from '../app/Page';
+import { Failed, Waiting } from '../app/states';
+import { evaluationOf, searchOf } from './draft';
+import type { DraftInUse } from './drafts';
+import classes from './Editor.module.css';
+import { Form } from './Form';
+import { Launch } from './Launch';
+import { Preview } from './Preview';
+import { usePictureQuery, useRulesQuery, useScenariosQuery, type Catalogue } from './requests';
+
+const PAUSE_MS = 100;
+const INVALID = 422;
+
+interface Props {
+  use: DraftInUse;
+  catalogue: Catalogue;
+  /** Beside the form: how to keep it. */
+  saving: ReactNode;
+}
+
+/** The form on the left, what it would have done on the right, and the search at the foot of the form. */
+export function Editor({ use, catalogue, saving }: Props) {
+  const { draft, change, other, takeOther, keepMine } = use;
+  const [query, setQuery] = useSearchParams();
+  const advanced = query.get('adv') === '1';
+  const scenarios = useScenariosQuery();
+  const request = useMemo(() => evaluationOf(draft, catalogue), [draft, catalogue]);
+  const [asked] = useDebouncedValue(request, PAUSE_MS);
+  const preview = usePictureQuery(asked);
+  const rules = useRulesQuery(asked, { skip: preview.isError });
+  const problem = preview.error === undefined ? null : problemOf(preview.error as Failure);
+  const chosen = scenarios.data?.filter(({ scenario }) => draft.scenarios?.includes(scenario.name)) ?? [];
+  const search = useMemo(
+    () =>
+      searchOf(
+        draft,
+        catalogue,
+        chosen.map(({ scenario }) => scenario),
+      ),
+    // oxlint-disable-next-line react/exhaustive-deps
+    [draft, catalogue, chosen.length],
+  );
+  const open = (value: boolean) => {
+    const next = new URLSearchParams(query);
+    if (value) next.set('adv', '1');
+    else next.delete('adv');
+    setQuery(next);
+  };
+  const blocked =
+    draft.name.trim() === ''
+      ? 'Name the strategy, then start the search.'
+      : draft.scenarios?.length === 0
+        ? 'Choose a scenario, then start the search.'
+        : problem?.status === INVALID
+          ? 'Correct the marked fields, then start the search.'
+          : null;
+  return (
+    <div className={classes.editor}>
+      <div className={classes.form}>
+        <Panel title="Rule and mandate" actions={saving}>
+          {other !== null && (
+            <Alert color="gray" title="Another tab has a newer draft" mb="sm">
+              <Group gap="xs">
+                <Button size="xs" variant="default" onClick={takeOther}>
+                  Take it over
+                </Button>
+                <Button size="xs" variant="default" onClick={keepMine}>
+                  Keep this one
+                </Button>
+              </Group>
+            </Alert>
+          )}
+          <Form
+            draft={draft}
+            catalogue={catalogue}
+            scenarios={scenarios.data?.map(({ scenario }) => scenario.name) ?? []}
+            errors={problem?.fields ?? {}}
+            advanced={advanced}
+            setAdvanced={open}
+            change={change}
+          />
+          <Launch request={search} blocked={blocked} />
+        </Panel>
+      </div>
+      <Stack gap="md" className={classes.preview}>
+        {problem !== null && (
+          <Failed error={preview.error} retry={preview.refetch} compact={preview.data !== undefined} />
+        )}
+        {preview.data === undefined ? (
+          problem === null && <Waiting height={560} label="Computing the preview" />
+        ) : (
+          <Preview
+            picture={preview.data}
+            rules={rules.data}
+            rulesStale={rules.isFetching}
+            catalogue={catalogue}
+            stale={preview.isFetching || asked !== request || problem !== null}
+          />
+        )}
+      </Stack>
+    </div>
+  );
+}

@@ -1,0 +1,61 @@
+import { Button, Group, Text } from '@mantine/core';
+import { randomId, useDebouncedValue } from '@mantine/hooks';
+import { useState } from 'react';
+import { useNavigate } from 'react-router';
+
+import { useSubmitMutation } from '../api/jobs';
+import { problemOf } from '../api/problem';
+import type { Failure } from '../api/service';
+import { IconRocket } from '../app/icons';
+import { dollars, duration, plural } from '../numbers/format';
+import classes from './Launch.module.css';
+import { useEstimateQuery, type LaunchEstimate, type SearchRequest } from './requests';
+
+const PAUSE_MS = 300;
+
+/** What the search takes, before it starts; a double press starts one. */
+export function Launch({ request, blocked }: { request: SearchRequest; blocked: string | null }) {
+  const [asked] = useDebouncedValue(request, PAUSE_MS);
+  const estimate = useEstimateQuery(asked, { skip: blocked !== null });
+  const [submit, { isLoading, error }] = useSubmitMutation();
+  const [attempt, setAttempt] = useState({ request, key: randomId() });
+  const navigate = useNavigate();
+  const start = async () => {
+    const current = attempt.request === request ? attempt : { request, key: randomId() };
+    setAttempt(current);
+    const answer = await submit(current);
+    if (answer.data !== undefined) void navigate(`/runs/${answer.data.id}`);
+  };
+  const refusal = error ?? (blocked === null ? estimate.error : undefined);
+  return (
+    <div className={classes.bar}>
+      <Group justify="space-between" gap="sm" wrap="nowrap">
+        <Text size="sm" component="div" aria-live="polite">
+          {blocked ?? (refusal === undefined ? wording(estimate.data) : problemOf(refusal as Failure).text)}
+        </Text>
+        <Button
+          className={classes.button}
+          leftSection={<IconRocket size={16} aria-hidden />}
+          loading={isLoading}
+          disabled={blocked !== null}
+          onClick={() => void start()}
+        >
+          Search and judge
+        </Button>
+      </Group>
+    </div>
+  );
+}
+
+function wording(launch: LaunchEstimate | undefined): string {
+  if (launch === undefined) return 'Estimating';
+  const { evaluations, seconds, expected_time: expected, dollars: price } = launch.estimate;
+  const time = expected
+    ? `${duration(expected.low)} to ${duration(expected.high)}`
+    : `about ${duration(seconds)}`;
+  const parts = [plural(evaluations, 'evaluation'), time, price ? dollars(price) : null];
+  return (
+    parts.filter((part) => part !== null).join(', ') +
+    (launch.needs_approval ? '; it waits for an approval' : '')
+  );
+}

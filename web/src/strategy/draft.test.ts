@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+
+import { configOf, draftOf, inactive, type Draft } from './draft';
+import type { Catalogue, Field, Template } from './requests';
+
+const field = (name: string, more: Partial<Field> = {}): Field =>
+  ({ name, type: 'number', many: false, meaning: name, effect: '', ...more }) as Field;
+const FIELDS = [
+  field('weight_function'),
+  field('estimator', { weight_functions: ['inverse_vol', 'sigmoid'] }),
+  field('lookback_days', {
+    default: 63,
+    weight_functions: ['inverse_vol', 'sigmoid'],
+    estimators: ['rolling'],
+  }),
+  field('decay', { default: 0.94, weight_functions: ['inverse_vol', 'sigmoid'], estimators: ['ewma'] }),
+  field('rebalancing'),
+  field('no_trade_band', { default: 0 }),
+  field('midpoint', { weight_functions: ['sigmoid'] }),
+  field('constant_weight', { minimum: 0, weight_functions: ['constant'] }),
+];
+const CATALOGUE = {
+  groups: [{ name: 'configuration', places: [], fields: FIELDS }],
+  weight_functions: [
+    { name: 'inverse_vol', parameters: [], volatility: true },
+    { name: 'sigmoid', parameters: ['midpoint'], volatility: true },
+    { name: 'constant', parameters: ['constant_weight'], volatility: false },
+  ],
+  estimators: [
+    { name: 'rolling', parameter: 'lookback_days' },
+    { name: 'ewma', parameter: 'decay' },
+  ],
+} as unknown as Catalogue;
+
+function draft(config: Draft['config']): Draft {
+  const rule = { config: {}, mandate: { target_volatility: 0.1 } } as unknown as Template['rule'];
+  const base = {
+    weight_function: 'inverse_vol',
+    estimator: 'rolling',
+    lookback_days: 252,
+    rebalancing: 'monthly',
+  };
+  return { ...draftOf(rule, 'Core'), config: { ...base, ...config } };
+}
+
+test('only parameters with an effect are sent, and new ones begin with their default', () => {
+  const common = { rebalancing: 'monthly', no_trade_band: 0 };
+  expect(configOf(draft({}), CATALOGUE)).toEqual({
+    weight_function: 'inverse_vol',
+    estimator: 'rolling',
+    lookback_days: 252,
+    ...common,
+  });
+  expect(configOf(draft({ estimator: 'ewma' }), CATALOGUE)).toMatchObject({ estimator: 'ewma', decay: 0.94 });
+  expect(configOf(draft({ weight_function: 'sigmoid' }), CATALOGUE)).toMatchObject({ midpoint: 0.1 });
+  expect(configOf(draft({ weight_function: 'constant', constant_weight: 0.6 }), CATALOGUE)).toEqual({
+    weight_function: 'constant',
+    constant_weight: 0.6,
+    ...common,
+  });
+});
+
+test('a field without effect says why', () => {
+  const byName = (name: string) => FIELDS.find((each) => each.name === name) ?? field(name);
+  expect(inactive(byName('decay'), draft({}))).toBe('No effect with this estimator');
+  expect(inactive(byName('midpoint'), draft({}))).toBe('No effect with this weight function');
+  expect(inactive(byName('lookback_days'), draft({}))).toBeNull();
+  expect(
+    inactive(field('risk_aversion', { weight_functions: ['merton'], effect: 'In the goal' }), draft({})),
+  ).toBeNull();
+});

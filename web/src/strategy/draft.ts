@@ -1,0 +1,94 @@
+/** What a user has typed about a strategy, and the requests that it means. */
+
+import type { Catalogue, EvaluationRequest, Field, SearchRequest, Template } from './requests';
+
+export type Value = string | number | boolean | null;
+export type Values = Record<string, Value>;
+export type Part = 'mandate' | 'config';
+
+export interface Draft {
+  name: string;
+  universe: string;
+  mandate: Values;
+  config: Values;
+  trials: number;
+  /** Names of the scenarios of a search; null for those that it takes by default. */
+  scenarios: string[] | null;
+}
+
+const TRIALS = 100;
+
+export function draftOf(rule: Template['rule'], name: string, universe = 'sp500'): Draft {
+  return {
+    name,
+    universe,
+    mandate: { ...(rule.mandate as Values) },
+    config: { ...(rule.config as Values) },
+    trials: TRIALS,
+    scenarios: null,
+  };
+}
+
+/** Why a field has no effect with the chosen weight function and estimator; null if it has one. */
+export function inactive(field: Field, { config }: Draft): string | null {
+  if (field.effect) return null;
+  if (field.weight_functions && !field.weight_functions.some((name) => name === config.weight_function)) {
+    return 'No effect with this weight function';
+  }
+  if (field.estimators && !field.estimators.some((name) => name === config.estimator)) {
+    return 'No effect with this estimator';
+  }
+  return null;
+}
+
+/** The configuration with the parameters that have an effect; a new one begins with its default. */
+export function configOf(draft: Draft, catalogue: Catalogue): EvaluationRequest['config'] {
+  const chosen = catalogue.weight_functions.find(({ name }) => name === draft.config.weight_function);
+  const estimator = catalogue.estimators.find(({ name }) => name === draft.config.estimator);
+  const active = new Set<string>([
+    'weight_function',
+    'rebalancing',
+    'no_trade_band',
+    ...(chosen?.parameters ?? []),
+  ]);
+  if (chosen?.volatility) {
+    active.add('estimator');
+    if (estimator?.parameter) active.add(estimator.parameter);
+  }
+  const fields = fieldsOf(catalogue, 'config').filter(({ name }) => active.has(name));
+  const values = fields.map((field) => [field.name, valueOf(field, draft)]);
+  return Object.fromEntries(values) as EvaluationRequest['config']; // the service checks the values
+}
+
+/** The value of a field, or what it begins with. */
+export function valueOf(field: Field, draft: Draft): Value {
+  const typed = draft.config[field.name];
+  if (typed !== undefined && typed !== null) return typed;
+  if (field.name === 'midpoint') return draft.mandate.target_volatility ?? null; // as in the spreadsheet's sigmoid
+  return (field.default as Value | undefined) ?? field.minimum ?? null;
+}
+
+export function fieldsOf(catalogue: Catalogue, part: Part): Field[] {
+  const name = part === 'config' ? 'configuration' : 'mandate';
+  return catalogue.groups.find((group) => group.name === name)?.fields ?? [];
+}
+
+export function evaluationOf(draft: Draft, catalogue: Catalogue): EvaluationRequest {
+  return { config: configOf(draft, catalogue), mandate: draft.mandate, universe: draft.universe };
+}
+
+/** A search for the mandate, whose winner is compared with this strategy as the current rule. */
+export function searchOf(
+  draft: Draft,
+  catalogue: Catalogue,
+  scenarios: readonly NonNullable<SearchRequest['scenarios']>[number][],
+): SearchRequest {
+  return {
+    name: draft.name.trim(),
+    universe: draft.universe,
+    mandate: draft.mandate,
+    current_rule: configOf(draft, catalogue),
+    trials: draft.trials,
+    ...(draft.scenarios === null ? {} : { scenarios: [...scenarios] }),
+  };
+}

@@ -1,0 +1,97 @@
+import type { components } from '../api/schema';
+import { service, type Answer, type Body } from '../api/service';
+
+export type Catalogue = Answer<'/api/catalogue'>;
+export type Field = Catalogue['groups'][number]['fields'][number];
+type Evaluation = components['schemas']['DetailedEvaluation'];
+/** What is computed on history alone, at once. */
+export type Picture = Pick<Evaluation, (typeof PICTURE)[number]>;
+export type Rules = Evaluation['held'];
+export type EvaluationRequest = Body<'/api/evaluations', 'post'>;
+export type LaunchEstimate = Answer<'/api/estimates', 'post'>;
+export type SearchRequest = Body<'/api/estimates', 'post'>;
+export type Template = Answer<'/api/strategies/templates'>['items'][number];
+export type Entry = Answer<'/api/strategies/{strategy_id}', 'get'>;
+export type NewStrategy = Body<'/api/strategies', 'post'>;
+export type Content = Body<'/api/strategies/{strategy_id}/versions', 'post'>;
+type Scenarios = Answer<'/api/scenarios', 'get'>;
+
+/** A saved strategy with the tag that a further version must name. */
+export interface Saved {
+  entry: Entry;
+  tag: string;
+}
+
+const HOUR_S = 3_600;
+const PICTURE = ['first_day', 'last_day', 'curve', 'lines', 'today', 'cautions', 'caveats'] as const;
+const PICTURE_FIELDS = PICTURE.map((name) => `fields=${name}`).join('&');
+
+const strategyService = service.injectEndpoints({
+  endpoints: (build) => ({
+    catalogue: build.query<Catalogue, void>({ query: () => 'catalogue', keepUnusedDataFor: HOUR_S }),
+    templates: build.query<Template[], void>({
+      query: () => 'strategies/templates',
+      transformResponse: ({ items }: Answer<'/api/strategies/templates'>) => items,
+      keepUnusedDataFor: HOUR_S,
+    }),
+    scenarios: build.query<Scenarios['items'], void>({
+      query: () => 'scenarios',
+      transformResponse: ({ items }: Scenarios) => items,
+    }),
+    picture: build.query<Picture, EvaluationRequest>({
+      query: (body) => ({ url: `evaluations?${PICTURE_FIELDS}`, method: 'POST', body }),
+      keepUnusedDataFor: 300,
+    }),
+    rules: build.query<Rules, EvaluationRequest>({
+      query: (body) => ({ url: 'evaluations?fields=held', method: 'POST', body }),
+      transformResponse: ({ held }: Pick<Evaluation, 'held'>) => held,
+      keepUnusedDataFor: 300,
+    }),
+    estimate: build.query<LaunchEstimate, SearchRequest>({
+      query: (body) => ({ url: 'estimates', method: 'POST', body }),
+    }),
+    strategies: build.query<Answer<'/api/strategies', 'get'>, { archived: boolean }>({
+      query: ({ archived }) => `strategies?archived=${archived}`,
+      providesTags: ['Strategies'],
+    }),
+    strategy: build.query<Saved, string>({
+      query: (id) => `strategies/${id}`,
+      transformResponse: (entry: Entry, meta) => ({ entry, tag: meta?.response?.headers.get('ETag') ?? '' }),
+      providesTags: ['Strategies'],
+    }),
+    createStrategy: build.mutation<Entry, NewStrategy>({
+      query: (body) => ({ url: 'strategies', method: 'POST', body }),
+      invalidatesTags: ['Strategies'],
+    }),
+    addVersion: build.mutation<Entry, { id: string; tag: string; content: Content }>({
+      query: ({ id, tag, content }) => ({
+        url: `strategies/${id}/versions`,
+        method: 'POST',
+        body: content,
+        headers: { 'If-Match': tag },
+      }),
+      invalidatesTags: ['Strategies'],
+    }),
+    setArchived: build.mutation<Entry, { id: string; archived: boolean }>({
+      query: ({ id, archived }) => ({
+        url: `strategies/${id}/${archived ? 'archive' : 'restore'}`,
+        method: 'POST',
+      }),
+      invalidatesTags: ['Strategies'],
+    }),
+  }),
+});
+
+export const {
+  useAddVersionMutation,
+  useCatalogueQuery,
+  useCreateStrategyMutation,
+  useEstimateQuery,
+  usePictureQuery,
+  useRulesQuery,
+  useScenariosQuery,
+  useSetArchivedMutation,
+  useStrategiesQuery,
+  useStrategyQuery,
+  useTemplatesQuery,
+} = strategyService;
