@@ -14,7 +14,7 @@ from desk.base.errors import InvalidInput
 from desk.optimization.reading.chart_schemas import MOST_POINTS, ChartName, Charts
 from desk.optimization.reading.explanation import ResultExplanation
 from desk.optimization.reading.side_by_side import SideBySide
-from desk.optimization.reading.trial_pages import Order, SortBy, TrialPage, TrialQuery
+from desk.optimization.reading.trial_pages import Order, SortBy, TrialPage, TrialQuery, Within
 from desk.optimization.result import OptimizationResult
 from desk.optimization.unfinished import PartialResult
 from desk.scenarios.schemas import HISTORY
@@ -113,6 +113,13 @@ async def list_trials(
     screened: Annotated[
         bool | None, Query(description="Trials that were, or were not, screened out after few paths")
     ] = None,
+    within: Annotated[
+        tuple[Within, ...],
+        Query(
+            description="Trials whose means over the scenarios, or whose objective, lie in these ranges",
+            examples=["volatility:0.09..0.12"],
+        ),
+    ] = (),
     limit: Limit = 100,
     after: After = None,
 ) -> TrialPage:
@@ -126,6 +133,7 @@ async def list_trials(
         weight_function=weight_function,
         feasible=feasible,
         screened=screened,
+        within=within,
     )
     outcome = await load_outcome(service.dependencies.store, principal.owner, job_id)
     return await job_files.trials(service.dependencies, outcome, query, after=after, limit=limit)

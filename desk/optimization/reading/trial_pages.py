@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -29,6 +30,20 @@ else:
 Order: TypeAlias = Literal["asc", "desc"]
 
 
+_RANGE = re.compile(r"(volatility|excess_return|drawdown|objective):(-?[\d.]+(?:e-?\d+)?)\.\.(-?[\d.]+(?:e-?\d+)?)")
+Within: TypeAlias = Annotated[str, Field(pattern=f"^{_RANGE.pattern}$", max_length=80)]
+"""A measure over all scenarios with its range, ends included, such as `volatility:0.09..0.12`."""
+
+
+class Means(Frozen):
+    """Annual fractions, means over the scenarios with their weights: a point of the risk-return chart."""
+
+    volatility: float
+    """Standard deviation of returns."""
+    excess_return: float
+    drawdown: float
+
+
 class TrialRow(Frozen):
     """A trial with its metrics in one scenario; `objective` and `feasible` are null if it was screened out."""
 
@@ -44,6 +59,7 @@ class TrialRow(Frozen):
     objective: float | None
     chosen: bool
     """Whether it is the winner."""
+    means: Annotated[Means | None, Field(description="Over the scenarios; null if it was screened out")] = None
     metrics: Metrics
 
 
@@ -56,6 +72,7 @@ class TrialQuery(Frozen):
     weight_function: tuple[WeightFunction, ...] = ()
     feasible: bool | None = None
     screened: bool | None = None
+    within: tuple[Within, ...] = ()
 
 
 Row: TypeAlias = dict[str, Any]
@@ -103,6 +120,7 @@ def build_rows(
                 feasible=one.feasible if one else None,
                 objective=one.objective if one else None,
                 chosen=trial.digest == chosen,
+                means=Means.model_validate(one, from_attributes=True) if one else None,
                 metrics=evaluation.metrics,
             )
         )
@@ -140,7 +158,16 @@ def _passes(row: Row, query: TrialQuery) -> bool:
         (not query.weight_function or row["config"]["weight_function"] in query.weight_function)
         and query.feasible in (None, row["feasible"])
         and query.screened in (None, row["screened"])
+        and all(_lies_within(row, text) for text in query.within)
     )
+
+
+def _lies_within(row: Row, text: str) -> bool:
+    match = _RANGE.fullmatch(text)
+    assert match is not None
+    name, low, high = match.groups()
+    value = row["objective"] if name == "objective" else (row["means"] or {}).get(name)
+    return value is not None and float(low) <= value <= float(high)
 
 
 def _value(row: Row, sort: SortBy) -> float | None:

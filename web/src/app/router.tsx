@@ -12,6 +12,7 @@ export const createRouter = () =>
       errorElement: <Broken />,
       hydrateFallbackElement: <Waiting height={400} />,
       children: [
+        { path: '/runs/:id/results', lazy: () => import('../results/Results'), errorElement: <Broken /> },
         ...SCREENS.flatMap(({ path, load, details = [] }) => [
           { path, lazy: load, errorElement: <Broken /> },
           ...details.map((detail) => ({

@@ -54,6 +54,7 @@ export function LineChart({ id, title, about, x, xAxis, yAxis, lines, marks, hei
         min: 'dataMin',
         max: 'dataMax',
         splitLine: { show: false },
+        axisLine: { onZero: false, lineStyle: { color: look.ink.line } },
         ...(isTime
           ? { axisLabel: { color: look.ink.muted, fontSize: 11, hideOverlap: true } }
           : {

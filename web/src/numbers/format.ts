@@ -112,8 +112,11 @@ export function spoken(text: string): string {
 
 /** `base_case` as `Base case`. */
 export function title(name: string): string {
-  const words = name.replaceAll('_', ' ');
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  return sentenceCase(name.replaceAll('_', ' '));
+}
+
+export function sentenceCase(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function fixed(value: number, digits: number): string {

@@ -140,6 +140,10 @@ async def test_trials_are_filtered(searched):
         for field in ("feasible", "screened"):
             for wanted in (True, False):
                 assert await walk(client, DONE, **{field: wanted}) == [row for row in whole if row[field] is wanted]
+        means = sorted(row["means"]["volatility"] for row in whole if row["means"])
+        low, high = means[2], means[-3]
+        within = await walk(client, within=[f"volatility:{low!r}..{high!r}", "objective:-1..1"])
+        assert within == [row for row in whole if row["means"] and low <= row["means"]["volatility"] <= high]
         broken = await walk(client, BROKEN)
         assert [row["number"] for row in broken] == list(range(12))
         assert not [row for row in broken if row["chosen"]]
@@ -157,6 +161,7 @@ async def test_a_wrong_cursor_or_field_says_what_is_allowed(searched):
             ({"sort": "beauty"}, "query.sort"),
             ({"limit": 1001}, "query.limit"),
             ({"scenario": "moon"}, "scenario"),
+            ({"within": "beauty:0..1"}, "query.within.0"),
         ):
             answer = await client.get(f"/api/jobs/{DONE}/trials", params=query)
             assert (answer.status_code, answer.json()["error"]["details"][0]["field"]) == (422, field)

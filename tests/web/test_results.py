@@ -1,0 +1,159 @@
+"""The results of a run: every number is the service's, opens its computation, and the selection is in the address."""
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from api.export.formatting import bps, number, percent
+
+REQUEST = {
+    "name": "A small search",
+    "trials": 30,
+    "stopping": "budget",
+    "seed": 7,
+    "scenarios": [
+        {
+            "name": "base_case",
+            "mu": 0.08,
+            "sigma": 0.18,
+            "cash_rate": 0.03,
+            "probability": 0.7,
+            "paths": 200,
+            "years": 3,
+        },
+        {
+            "name": "bear_market",
+            "mu": -0.05,
+            "sigma": 0.35,
+            "cash_rate": 0.01,
+            "probability": 0.3,
+            "paths": 200,
+            "years": 3,
+        },
+    ],
+}
+LONGEST_SECONDS = 240.0
+TABS = ["", "risk", "time", "search", "trials", "costs", "manifest"]
+
+
+@pytest.fixture(scope="module")
+def job(service: str) -> str:
+    """A finished run."""
+    with httpx.Client(base_url=f"{service}/api", timeout=60.0) as client:
+        submitted = client.post("/jobs", json=REQUEST)
+        assert submitted.status_code == 202, submitted.text
+        name: str = submitted.json()["id"]
+        limit = time.monotonic() + LONGEST_SECONDS
+        while (state := client.get(f"/jobs/{name}").json()["state"]) != "completed":
+            assert state in ("queued", "validating", "running", "aggregating"), state
+            assert time.monotonic() < limit
+            time.sleep(0.25)
+    return name
+
+
+@pytest.fixture(scope="module")
+def answers(service: str, job: str) -> dict[str, Any]:
+    with httpx.Client(base_url=f"{service}/api/jobs/{job}", timeout=60.0) as client:
+        return {name: client.get(f"/{name}").json() for name in ("result", "explanation", "charts")}
+
+
+def _main(page) -> str:
+    return re.sub(r"\s+", " ", page.locator("main").inner_text())
+
+
+def _expected(answers: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Texts by tab, formatted by the rules of the report."""
+    result, explanation = answers["result"], answers["explanation"]
+    benefit, luck = result["benefit"], result["luck"]
+    yield "", explanation["advice"]
+    yield "", explanation["reason"]
+    yield "", bps(benefit["basis_points"]["value"])
+    yield "", f"{number(benefit['low'], signed=True)} to {number(benefit['high'], signed=True)} bps"
+    train = result["winner"]["train"]["metrics"]
+    yield "", percent(train["volatility"]["value"])
+    yield "", number(train["sharpe"]["value"], 2)
+    yield "", percent(train["max_drawdown"]["value"])
+    for section in explanation["sections"]:
+        for claim in section["claims"]:
+            yield "", "".join(piece["text"] for piece in claim)
+    for tab, chart in {"": "growth", "risk": "scenarios", "time": "weights", "search": "convergence"}.items():
+        yield tab, answers["charts"]["findings"][chart]
+    for outcome in result["scenarios"]:
+        yield "risk", number(outcome["benefit_bps"]["value"], signed=True)
+        yield "risk", percent(outcome["winner"]["metrics"]["value_at_risk"]["value"])
+    for crisis in result["crises"]:
+        yield "time", percent(crisis["winner"], signed=True)
+    yield "search", percent(luck["overfitting"], 0)
+    yield "search", bps(luck["validate_advantage_bps"])
+    for rule in result["benchmarks"]:
+        yield "costs", number(rule["winner_minus_bps"]["value"], signed=True)
+        yield "costs", percent(rule["validate_"]["metrics"]["max_drawdown"]["value"])
+    yield "costs", percent(result["next_step"]["next_trade"], signed=True)
+    yield "manifest", result["manifest"]["data_digest"]
+    yield "manifest", percent(result["manifest"]["request"]["mandate"]["target_volatility"])
+
+
+def test_every_number_is_the_services_and_no_part_breaks_the_rules(browse, job, answers):
+    visit = browse()
+    texts: dict[str, str] = {}
+    for tab in TABS:
+        page = visit.open(f"/runs/{job}/results" + (f"?tab={tab}" if tab else ""))
+        expect(page.get_by_role("link", name="Verdict")).to_be_visible()
+        expect(page.get_by_role("status", name="Loading")).to_have_count(0)
+        visit.check_accessibility()
+        visit.check_reflow()
+        texts[tab] = _main(page)
+    missing = [(tab, text) for tab, text in _expected(answers) if re.sub(r"\s+", " ", text) not in texts[tab]]
+    assert not missing
+
+
+def test_a_changed_figure_changes_the_page(browse, job, answers):
+    visit = browse(theme="dark", size="phone")
+    changed = {**answers["result"]["benefit"], "basis_points": {"value": 4321.4, "error": 1.0}}
+    content = {**answers["result"], "benefit": changed}
+    visit.page.route("**/api/jobs/*/result", lambda route: route.fulfill(json=content))
+    page = visit.open(f"/runs/{job}/results")
+    expect(page.get_by_label("Verdict", exact=True)).to_contain_text("+4,321 bps")
+    expect(page.get_by_label("Verdict", exact=True)).to_contain_text(answers["explanation"]["headline"])
+    visit.check_accessibility()
+    visit.check_reflow()
+
+
+def test_a_number_opens_its_computation_at_its_own_address(browse, job, answers):
+    visit = browse()
+    page = visit.open(f"/runs/{job}/results")
+    figure = next(each for each in answers["explanation"]["figures"] if each["id"] == "benefit_bps")
+    page.locator("[data-figure=benefit_bps]").first.click()
+    dialog = page.get_by_role("dialog", name="How this number was computed")
+    expect(dialog).to_contain_text(figure["text"])
+    expect(dialog).to_contain_text(figure["field"])
+    expect(dialog).to_contain_text(str(figure["value"]))
+    assert "fig=benefit_bps" in page.url
+    visit.check_accessibility()
+    page.reload()
+    expect(dialog).to_be_visible()
+    page.go_back()
+    expect(dialog).to_have_count(0)
+
+
+def test_a_selection_in_the_address_filters_the_table_on_the_service(browse, service, job, answers):
+    points = answers["charts"]["risk_return"]["points"]
+    middle = sorted(point["volatility"] for point in points)[len(points) // 2]
+    within = f"volatility:0.000000..{middle:.6f}"
+    count = sum(point["volatility"] <= float(f"{middle:.6f}") for point in points)
+    assert 0 < count < len(points)
+    page = browse().open(f"/runs/{job}/results?tab=trials&brush={within}&sort=sharpe&sc=bear_market")
+    expect(page.get_by_text(f"{count} of {len(points)} trials selected")).to_be_visible()
+    expect(page.get_by_text(f"Page 1 of {-(-count // 25)}, {count} trials")).to_be_visible()
+    query = {"sort": "sharpe", "order": "desc", "scenario": "bear_market", "within": within, "limit": 25}
+    rows = httpx.get(f"{service}/api/jobs/{job}/trials", params=query, timeout=60.0).json()["items"]
+    names = page.get_by_role("table", name="Trials").get_by_role("rowheader").all_inner_texts()
+    assert [int(name.partition(":")[0]) for name in names] == [row["number"] for row in rows]
+    page.get_by_role("button", name="Clear the selection").click()
+    expect(page.get_by_text(f"{len(points)} trials; drag")).to_be_visible()
+    assert "brush" not in page.url

@@ -1,0 +1,1 @@
+export{t as Component}from"./Strategy-BIAcQ4a2.js";

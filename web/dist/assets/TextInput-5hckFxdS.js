@@ -1,1 +1,0 @@
-import{G as e,R as t,Y as n}from"./service-DWy0NJwn.js";import{G as r}from"./index-HIZAwVR2.js";var i=n(),a=t(t=>{let n=e([`Input`,`InputWrapper`,`TextInput`],null,t);return(0,i.jsx)(r,{component:`input`,...n,__staticSelector:`TextInput`})});a.classes=r.classes,a.displayName=`@mantine/core/TextInput`;export{a as t};

@@ -1,0 +1,146 @@
+import { SimpleGrid } from '@mantine/core';
+
+import type { Charts, Explanation, Result } from '../api/results';
+import { Panel } from '../app/Page';
+import { BarChart } from '../charts/BarChart';
+import { date, number, percent, plural } from '../numbers/format';
+import { DatedChart } from './DatedChart';
+import { Growth } from './Growth';
+import { FigureLink } from './FigureLink';
+import { factValue } from './numbers';
+import { Rows } from './Rows';
+
+const RETURN = { name: 'Return', format: (value: number) => percent(value, 1, { signed: true }) };
+
+/** On real prices: weights, wealth, calendar years and crises. */
+export function History({
+  result,
+  charts,
+  explanation,
+}: {
+  result: Result;
+  charts: Charts;
+  explanation: Explanation;
+}) {
+  const { weights, years, findings } = charts;
+  const ids = new Set(explanation.figures.map(({ id }) => id));
+  return (
+    <SimpleGrid cols={{ base: 1, lg: 2 }}>
+      <Panel>
+        <Growth charts={charts} />
+      </Panel>
+      {weights && (
+        <Panel>
+          <DatedChart
+            id="weights"
+            title={findings?.weights ?? 'Weight over time'}
+            about={`Weight of the risky leg; ${plural(weights.rebalance_count, 'trade')}, the last on ${date(weights.rebalances.at(-1)?.date ?? weights.dates.at(-1) ?? '')}.`}
+            axis="Weight"
+            series={{
+              dates: weights.dates,
+              Strategy: weights.strategy,
+              'Constant weight': weights.constant_weight,
+            }}
+            trainEnd={weights.train_end}
+          />
+        </Panel>
+      )}
+      {years && (
+        <Panel>
+          <BarChart
+            id="years"
+            title={findings?.years ?? 'Calendar years'}
+            about="Return of each calendar year, after costs; a year of which the history has a part is marked."
+            label="Year"
+            categories={years.map(({ year, partial }) => `${year}${partial ? ' (part)' : ''}`)}
+            axis={RETURN}
+            series={[
+              { name: 'Strategy', values: years.map(({ strategy }) => strategy), role: 'main' },
+              {
+                name: 'Constant weight',
+                values: years.map(({ constant_weight: constant }) => constant),
+                role: 'benchmark',
+              },
+            ]}
+          />
+        </Panel>
+      )}
+      {weights && weights.rebalances.length > 0 && (
+        <Panel>
+          <Rows
+            title="The last trades"
+            heads={['Day', 'Weight before', 'Weight after']}
+            rows={weights.rebalances
+              .slice(-8)
+              .toReversed()
+              .map((trade) => ({
+                key: trade.date,
+                cells: [date(trade.date), percent(trade.before), percent(trade.after)],
+              }))}
+          />
+        </Panel>
+      )}
+      {result.crises.length > 0 && (
+        <Panel>
+          <Rows
+            title="Return in crises"
+            heads={['Crisis', 'Strategy', 'Constant weight', 'Asset']}
+            rows={result.crises.map((crisis) => ({
+              key: crisis.name,
+              cells: [
+                `${crisis.name}, ${date(crisis.start)} to ${date(crisis.end)}`,
+                ...[crisis.winner, crisis.benchmark, crisis.asset].map((value) =>
+                  percent(value, 1, { signed: true }),
+                ),
+              ],
+            }))}
+          />
+        </Panel>
+      )}
+      {result.facts.length > 0 && (
+        <Panel>
+          <Rows
+            title="Train and validate days"
+            heads={['', 'Strategy', 'Constant weight']}
+            rows={result.facts.map((fact) => ({
+              key: fact.name,
+              cells: [
+                fact.label,
+                <FigureLink key={fact.name} id={ids.has(`fact_${fact.name}`) ? `fact_${fact.name}` : null}>
+                  {factValue(fact.value, fact.unit)}
+                </FigureLink>,
+                factValue(fact.benchmark, fact.unit),
+              ],
+            }))}
+          />
+        </Panel>
+      )}
+      {result.attribution && (
+        <Panel>
+          <Rows
+            title="Asset by asset"
+            heads={[
+              'Asset',
+              'Average weight',
+              'Largest weight',
+              'Adds to return',
+              'Adds to volatility',
+              'Traded a year',
+            ]}
+            rows={result.attribution.assets.map((share) => ({
+              key: share.name,
+              cells: [
+                share.name,
+                percent(share.average_weight),
+                percent(share.largest_weight),
+                percent(share.excess_return, 2, { signed: true }),
+                percent(share.volatility, 2, { signed: true }),
+                `${number(share.traded, 2)} x`,
+              ],
+            }))}
+          />
+        </Panel>
+      )}
+    </SimpleGrid>
+  );
+}

@@ -1,0 +1,215 @@
+import { Button, Menu, SimpleGrid, Stack, Text } from '@mantine/core';
+import { Link, useParams } from 'react-router';
+
+import { useJobQuery } from '../api/jobs';
+import {
+  isWhole,
+  requestOf,
+  useChartsQuery,
+  useExplanationQuery,
+  useResultQuery,
+  type Charts,
+  type Explanation,
+  type PartialResult,
+  type Result,
+} from '../api/results';
+import { IconDownload } from '../app/icons';
+import { Page, Panel } from '../app/Page';
+import { Answered, Empty, Waiting } from '../app/states';
+import { VERDICTS } from '../app/Verdict';
+import { date, number, plural, title } from '../numbers/format';
+import { Claims } from './Claims';
+import { Costs } from './Costs';
+import { FigureDrawer } from './FigureDrawer';
+import { Growth } from './Growth';
+import { History } from './History';
+import { KeyFigures } from './KeyFigures';
+import { Manifest } from './Manifest';
+import classes from './results.module.css';
+import { Risk } from './Risk';
+import { Search } from './Search';
+import { TrialDrawer } from './TrialDrawer';
+import { Trials } from './Trials';
+import { VerdictCard } from './VerdictCard';
+import { useView } from './view';
+
+const TABS = {
+  verdict: 'Verdict',
+  risk: 'Scenarios and risk',
+  time: 'On real prices',
+  search: 'Search and luck',
+  trials: 'Trials',
+  costs: 'Benchmarks and costs',
+  manifest: 'Assumptions',
+} as const;
+
+type Tab = keyof typeof TABS;
+
+/** A judged result: the verdict first, then everything behind it. */
+export function Component() {
+  const { id = '' } = useParams();
+  const job = useJobQuery(id);
+  return (
+    <Answered query={job} waiting={<Waiting height={400} />}>
+      {({ name, state }) =>
+        ['completed', 'cancelled', 'failed', 'expired'].includes(state) ? (
+          <Ended id={id} name={name} />
+        ) : (
+          <Page title={name} tab={`${name} - Results`}>
+            <Empty
+              title={`The run is ${title(state).toLowerCase()}`}
+              action={
+                <Button component={Link} to={`/runs/${id}`} mt="xs">
+                  Watch the run
+                </Button>
+              }
+            >
+              Its result stands here when it has ended.
+            </Empty>
+          </Page>
+        )
+      }
+    </Answered>
+  );
+}
+
+function Ended({ id, name }: { id: string; name: string }) {
+  const result = useResultQuery(id);
+  return (
+    <Answered query={result} waiting={<Waiting height={400} />}>
+      {(content) =>
+        isWhole(content) ? <Whole id={id} result={content} /> : <Part id={id} name={name} part={content} />
+      }
+    </Answered>
+  );
+}
+
+function Whole({ id, result }: { id: string; result: Result }) {
+  const explanation = useExplanationQuery(id);
+  const charts = useChartsQuery(id);
+  const request = requestOf(result);
+  const { counts, manifest } = result;
+  return (
+    <Page
+      title={request.name}
+      tab={`${VERDICTS[result.verdict.colour].word}: ${request.name} - Results`}
+      lead={`${manifest.data_source}, ${date(manifest.first_day)} to ${date(manifest.last_day)}. ${plural(counts.trials, 'trial')}, ${plural(counts.scenarios, 'scenario')}, ${number(counts.paths)} paths of ${plural(counts.years, 'year')}.`}
+      actions={<Exports id={id} />}
+    >
+      <Answered query={explanation} waiting={<Waiting height={400} />}>
+        {(words) => (
+          <Answered query={charts} waiting={<Waiting height={400} />}>
+            {(drawn) => <Tabbed id={id} result={result} explanation={words} charts={drawn} />}
+          </Answered>
+        )}
+      </Answered>
+    </Page>
+  );
+}
+
+interface Parts {
+  id: string;
+  result: Result;
+  explanation: Explanation;
+  charts: Charts;
+}
+
+function Tabbed({ id, result, explanation, charts }: Parts) {
+  const view = useView();
+  const asked = view.get('tab') ?? 'verdict';
+  const tab: Tab = asked in TABS ? (asked as Tab) : 'verdict';
+  return (
+    <>
+      <nav aria-label="Parts of the result" className="no-print">
+        <ul className={classes.tabs}>
+          {Object.entries(TABS).map(([name, label]) => (
+            <li key={name}>
+              <Link
+                to={view.address({ tab: name === 'verdict' ? null : name })}
+                preventScrollReset
+                aria-current={name === tab ? 'page' : undefined}
+              >
+                {label}
+              </Link>
+            </li>
+          ))}
+        </ul>
+      </nav>
+      {tab === 'verdict' && <Answer id={id} result={result} explanation={explanation} charts={charts} />}
+      {tab === 'risk' && <Risk result={result} charts={charts} />}
+      {tab === 'time' && <History result={result} charts={charts} explanation={explanation} />}
+      {tab === 'search' && <Search result={result} charts={charts} explanation={explanation} />}
+      {tab === 'trials' && <Trials id={id} result={result} charts={charts} />}
+      {tab === 'costs' && <Costs result={result} />}
+      {tab === 'manifest' && <Manifest job={id} result={result} />}
+      <FigureDrawer explanation={explanation} />
+      <TrialDrawer job={id} />
+    </>
+  );
+}
+
+function Answer({ result, explanation, charts }: Parts) {
+  return (
+    <Stack>
+      <VerdictCard result={result} explanation={explanation} />
+      <SimpleGrid cols={{ base: 1, lg: 2 }}>
+        <Panel>
+          <Growth charts={charts} />
+        </Panel>
+        <Panel title="The winner on the training days">
+          <KeyFigures result={result} explanation={explanation} />
+        </Panel>
+      </SimpleGrid>
+      {explanation.sections.length > 0 && (
+        <Panel title="In words">
+          <Claims explanation={explanation} />
+        </Panel>
+      )}
+    </Stack>
+  );
+}
+
+/** The trials of a run that ended without a verdict. */
+function Part({ id, name, part }: { id: string; name: string; part: PartialResult }) {
+  const charts = useChartsQuery(id);
+  return (
+    <Page title={name} tab={`Partial: ${name} - Results`} lead={part.partial.join(' ')}>
+      <Answered query={charts}>
+        {(drawn) => (
+          <>
+            <Trials id={id} charts={drawn} />
+            <TrialDrawer job={id} />
+          </>
+        )}
+      </Answered>
+    </Page>
+  );
+}
+
+const FILES = [
+  ['Report (HTML)', 'format=html'],
+  ['Workbook (XLSX)', 'format=xlsx'],
+  ['Trials (CSV)', 'format=csv'],
+  ['Figures (CSV)', 'format=csv&table=figures'],
+  ['Weights on each day (CSV)', 'format=csv&table=weights'],
+  ['Everything (JSON)', 'format=json'],
+] as const;
+
+function Exports({ id }: { id: string }) {
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <Button variant="default" leftSection={<IconDownload size={16} aria-hidden />} className="no-print">
+          Export
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {FILES.map(([label, query]) => (
+          <Menu.Item key={query} component="a" href={`/api/jobs/${id}/export?${query}`} download>
+            <Text size="sm">{label}</Text>
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

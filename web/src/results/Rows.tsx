@@ -1,0 +1,55 @@
+import { ScrollArea, Table, Title } from '@mantine/core';
+import type { ReactNode } from 'react';
+
+import classes from './results.module.css';
+
+interface Props {
+  title: string;
+  /** The first column is the name of the row. */
+  heads: readonly string[];
+  /** Each begins with a unique key. */
+  rows: readonly { key: string; cells: readonly ReactNode[]; chosen?: boolean }[];
+  note?: ReactNode;
+}
+
+/** A table of a result: names to the left, numbers to the right. */
+export function Rows({ title, heads, rows, note }: Props) {
+  return (
+    <section>
+      <Title order={3} mb={4}>
+        {title}
+      </Title>
+      <ScrollArea type="auto" viewportProps={{ tabIndex: 0, 'aria-label': title, role: 'group' }}>
+        <Table aria-label={title} highlightOnHover className={classes.rows}>
+          <Table.Thead>
+            <Table.Tr>
+              {heads.map((head, column) => (
+                <Table.Th key={head} scope="col" ta={column === 0 ? 'left' : 'right'}>
+                  {head}
+                </Table.Th>
+              ))}
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {rows.map(({ key, cells, chosen }) => (
+              <Table.Tr key={key} fw={chosen ? 600 : undefined}>
+                {cells.map((cell, column) =>
+                  column === 0 ? (
+                    <Table.Th key={heads[column]} scope="row" fw={chosen ? 600 : 400} miw={140}>
+                      {cell}
+                    </Table.Th>
+                  ) : (
+                    <Table.Td key={heads[column]} ta="right">
+                      {cell}
+                    </Table.Td>
+                  ),
+                )}
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </ScrollArea>
+      {note}
+    </section>
+  );
+}

@@ -1,0 +1,88 @@
+import { SimpleGrid, Stack } from '@mantine/core';
+
+import type { Charts, Explanation, Result } from '../api/results';
+import { Panel } from '../app/Page';
+import { BarChart } from '../charts/BarChart';
+import { LineChart } from '../charts/LineChart';
+import { number, percent, title } from '../numbers/format';
+import { Luck } from './Luck';
+import { TrialScatter } from './TrialScatter';
+
+const TRIAL = {
+  name: 'Trial',
+  format: (value: number) => number(value),
+  label: (at: string | number) => `Trial ${at}`,
+};
+const OBJECTIVE = { name: 'Objective, bps a year', format: (value: number) => number(10_000 * value) };
+const SHARE = { name: 'Explained alone', format: (value: number) => percent(value, 0) };
+const SPLITS = { name: 'Splits', format: (value: number) => number(value) };
+
+/** How the winner was found, and how much of it is luck. */
+export function Search({
+  result,
+  charts,
+  explanation,
+}: {
+  result: Result;
+  charts: Charts;
+  explanation: Explanation;
+}) {
+  const { convergence, risk_return: riskReturn, logits, findings } = charts;
+  const importance = Object.entries(result.importance).toSorted(([, a], [, b]) => b - a);
+  const known = logits ? logits.counts.map((_, n) => number(logits.left_edges[n] ?? 0, 1)) : [];
+  return (
+    <Stack>
+      <SimpleGrid cols={{ base: 1, lg: 2 }}>
+        {riskReturn && (
+          <Panel>
+            <TrialScatter points={riskReturn.points} finding={findings?.risk_return ?? 'Risk and return'} />
+          </Panel>
+        )}
+        {convergence && (
+          <Panel>
+            <LineChart
+              id="convergence"
+              title={findings?.convergence ?? 'Convergence'}
+              about="Objective of each trial and the best so far, in sample, basis points a year."
+              x={convergence.trial}
+              xAxis={TRIAL}
+              yAxis={OBJECTIVE}
+              lines={[
+                { name: 'Best so far', values: convergence.running_maximum, role: 'main' },
+                { name: 'Each trial', values: convergence.objective, role: 'benchmark' },
+              ]}
+            />
+          </Panel>
+        )}
+        {logits && (
+          <Panel>
+            <BarChart
+              id="logits"
+              title={findings?.logits ?? 'Selection on one half, judged on the other'}
+              about="Logit of the out-of-sample rank of the selected rule, by split of the history; at or below 0 it ranks below the median."
+              label="Logit from"
+              categories={known}
+              axis={SPLITS}
+              series={[{ name: 'Splits', values: logits.counts, role: 'main' }]}
+            />
+          </Panel>
+        )}
+        {importance.length > 0 && (
+          <Panel>
+            <BarChart
+              id="importance"
+              title={findings?.importance ?? 'What matters'}
+              about="Share of the objective’s differences that each parameter explains alone."
+              label="Parameter"
+              horizontal
+              categories={importance.map(([name]) => title(name))}
+              axis={SHARE}
+              series={[{ name: 'Share', values: importance.map(([, share]) => share), role: 'main' }]}
+            />
+          </Panel>
+        )}
+      </SimpleGrid>
+      <Luck result={result} explanation={explanation} />
+    </Stack>
+  );
+}

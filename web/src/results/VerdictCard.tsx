@@ -1,0 +1,91 @@
+import { Text } from '@mantine/core';
+
+import type { Explanation, Result } from '../api/results';
+import { IconAlertTriangle, IconCircleCheck, IconCircleX } from '../app/icons';
+import { Verdict, VERDICTS } from '../app/Verdict';
+import { bps, interval, number, percent } from '../numbers/format';
+import { FigureLink } from './FigureLink';
+import { evidenceValue } from './numbers';
+import classes from './results.module.css';
+
+/** What to do, why, how sure; the benefit beside it, small and grey where luck explains it. */
+export function VerdictCard({ result, explanation }: { result: Result; explanation: Explanation }) {
+  const { colour, advice, headline, reason, warnings, certainty } = explanation;
+  const { tone } = VERDICTS[colour];
+  return (
+    <section className={classes.card} data-tone={tone} aria-label="Verdict">
+      <div className={classes.answer}>
+        <div>
+          <Verdict colour={colour} size="lg" />
+          <p className={classes.advice}>{advice || headline}</p>
+          <Text maw="80ch">
+            <b>Why.</b> {advice ? `${headline}. ` : ''}
+            {reason}
+          </Text>
+          <Text maw="80ch" mt={6} c="dimmed">
+            <b>How sure.</b> {certainty.join(' ')}
+          </Text>
+          {warnings.map((warning) => (
+            <Text key={warning} mt={6} fw={600} maw="80ch">
+              <IconAlertTriangle size={16} aria-hidden /> {warning}
+            </Text>
+          ))}
+        </div>
+        <Benefit result={result} explanation={explanation} />
+      </div>
+      <ul className={classes.evidence} aria-label="The tests of the verdict">
+        {explanation.evidence
+          .filter(({ decides }) => decides)
+          .map((item) => (
+            <li key={item.statistic}>
+              <Text size="sm" c="dimmed">
+                {item.label}
+              </Text>
+              <Text fw={600}>
+                {item.passed ? (
+                  <IconCircleCheck size={15} aria-hidden />
+                ) : (
+                  <IconCircleX size={15} aria-hidden />
+                )}{' '}
+                <FigureLink id={item.value === null ? null : item.statistic}>
+                  {evidenceValue(item)}
+                </FigureLink>{' '}
+                <Text span size="sm" c="dimmed" fw={400}>
+                  {item.passed ? 'enough for green' : `green needs ${item.requirement}`}
+                </Text>
+              </Text>
+            </li>
+          ))}
+      </ul>
+    </section>
+  );
+}
+
+function Benefit({ result, explanation }: { result: Result; explanation: Explanation }) {
+  const { benefit, counts } = result;
+  if (benefit === null || benefit === undefined) {
+    return (
+      <div className={classes.benefit}>
+        <Text size="sm" c="dimmed">
+          Strategies that meet the limits
+        </Text>
+        <strong>0 of {number(counts.trials)}</strong>
+      </div>
+    );
+  }
+  return (
+    <div className={classes.benefit} data-hindsight={explanation.hindsight === null ? undefined : ''}>
+      <Text size="sm" c="dimmed">
+        {explanation.hindsight ?? 'Benefit a year, after costs'}
+      </Text>
+      <strong>
+        <FigureLink id="benefit_bps">{bps(benefit.basis_points.value)}</FigureLink>
+      </strong>
+      <Text size="sm">95% interval {interval(benefit.low, benefit.high)} bps</Text>
+      <Text size="sm" c="dimmed">
+        over a constant weight of {percent(benefit.benchmark_weight, 0)}, which has the same volatility;{' '}
+        {explanation.benefit_error}
+      </Text>
+    </div>
+  );
+}

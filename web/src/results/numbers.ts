@@ -1,0 +1,77 @@
+/** Numbers of a result in their units. */
+
+import type { Configuration, Explanation, Measured } from '../api/results';
+import { bps, NOTHING, number, percent, title } from '../numbers/format';
+
+const BASIS_POINTS = 10_000;
+
+export function evidenceValue({ value, unit, digits }: Explanation['evidence'][number]): string {
+  if (value === null) return NOTHING;
+  if (unit === 'bps') return bps(value);
+  return unit === 'percent' ? percent(value, digits) : number(value, digits);
+}
+
+/** A metric by the unit that the catalogue names. */
+export function metricValue(value: number | null | undefined, unit: string): string {
+  if (value === null || value === undefined) return NOTHING;
+  switch (unit) {
+    case 'bps':
+      return bps(BASIS_POINTS * value, { signed: false });
+    case 'ratio':
+      return number(value, 2);
+    case 'probability':
+      return percent(value, 0);
+    default:
+      return percent(value, 1);
+  }
+}
+
+/** A value of a fact of the report. */
+export function factValue(value: number | null | undefined, unit: string): string {
+  if (value === null || value === undefined) return NOTHING;
+  switch (unit) {
+    case 'bps':
+      return bps(value, { signed: false });
+    case 'points':
+      return `${number(value, 1)} points`;
+    case 'days':
+      return `${number(value)} sessions`;
+    case 'years':
+      return `${number(value, 1)} years`;
+    case 'ratio':
+      return number(value, 2);
+    default:
+      return percent(value, 1);
+  }
+}
+
+/** `+12 ± 4`, one standard error. */
+export function measured({ value, error }: Measured, digits = 0): string {
+  const text = number(value, digits, { signed: true });
+  return error === null || error === undefined || error === 0 ? text : `${text} ± ${number(error, digits)}`;
+}
+
+/** A fraction as basis points without the unit. */
+export function inBps(value: number): string {
+  return number(BASIS_POINTS * value);
+}
+
+const PERCENT_FIELDS = new Set([
+  'target_volatility',
+  'no_trade_band',
+  'constant_weight',
+  'floor',
+  'drawdown_cap',
+]);
+
+/** The parameters of a configuration that are set, as words. */
+export function configurationWords(config: Configuration): string {
+  const { weight_function: name, ...parameters } = config;
+  const parts = Object.entries(parameters).flatMap(([field, value]) => {
+    if (value === null || value === undefined || value === 0) return [];
+    if (typeof value === 'string') return [value.replaceAll('_', ' ')];
+    const text = PERCENT_FIELDS.has(field) ? percent(value, 0) : String(value);
+    return [`${field.replaceAll('_', ' ').replace(' days', '')} ${text}`];
+  });
+  return [title(name), ...parts].join(', ');
+}
