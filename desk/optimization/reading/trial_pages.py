@@ -166,7 +166,8 @@ def _lies_within(row: Row, text: str) -> bool:
     match = _RANGE.fullmatch(text)
     assert match is not None
     name, low, high = match.groups()
-    value = row["objective"] if name == "objective" else (row["means"] or {}).get(name)
+    means: Row = row["means"] or {}
+    value: float | None = row["objective"] if name == "objective" else means.get(name)
     return value is not None and float(low) <= value <= float(high)
 
 
