@@ -7,7 +7,13 @@ import { Page, Panel } from '../app/Page';
 import { Answered, Empty } from '../app/states';
 import { ago, title } from '../numbers/format';
 import classes from './Library.module.css';
-import { useSetArchivedMutation, useStrategiesQuery, useTemplatesQuery, type Entry } from './requests';
+import {
+  useCatalogueQuery,
+  useSetArchivedMutation,
+  useStrategiesQuery,
+  useTemplatesQuery,
+  type Entry,
+} from './requests';
 
 const UNDO_MS = 8_000;
 
@@ -17,6 +23,9 @@ export function Component() {
   const archived = query.get('archived') === '1';
   const strategies = useStrategiesQuery({ archived });
   const templates = useTemplatesQuery();
+  const { data: catalogue } = useCatalogueQuery();
+  const named = (name: string) =>
+    title(catalogue?.weight_functions.find((row) => row.name === name)?.title ?? name);
   return (
     <Page
       title="Strategies"
@@ -43,7 +52,7 @@ export function Component() {
               items.length === 0 ? (
                 <Empty title="Nothing saved yet">Begin with a template below, change it, and save it.</Empty>
               ) : (
-                <Saved entries={items} />
+                <Saved entries={items} named={named} />
               )
             }
           </Answered>
@@ -60,7 +69,7 @@ export function Component() {
                     <Link to={`/strategies/new?template=${name}`} className={classes.template}>
                       <Text fw={600}>{words}</Text>
                       <Text size="sm" c="dimmed">
-                        {title(rule.config.weight_function)}, rebalanced {rule.config.rebalancing}
+                        {named(rule.config.weight_function)}, rebalanced {rule.config.rebalancing}
                       </Text>
                     </Link>
                   </li>
@@ -74,7 +83,7 @@ export function Component() {
   );
 }
 
-function Saved({ entries }: { entries: readonly Entry[] }) {
+function Saved({ entries, named }: { entries: readonly Entry[]; named: (name: string) => string }) {
   const [setArchived] = useSetArchivedMutation();
   const archive = async ({ id, latest }: Entry) => {
     const answer = await setArchived({ id, archived: true });
@@ -116,7 +125,7 @@ function Saved({ entries }: { entries: readonly Entry[] }) {
                   {entry.latest.name}
                 </Anchor>
               </Table.Td>
-              <Table.Td>{title(entry.latest.rule.config.weight_function)}</Table.Td>
+              <Table.Td>{named(entry.latest.rule.config.weight_function)}</Table.Td>
               <Table.Td>{entry.latest.universe}</Table.Td>
               <Table.Td ta="right">{entry.latest.version}</Table.Td>
               <Table.Td ta="right">{entry.latest.saved_at ? ago(entry.latest.saved_at) : ''}</Table.Td>

@@ -1,0 +1,1 @@
+export{n as Component}from"./Strategy-m9IsK0p7.js";

@@ -1,1 +1,0 @@
-export{n as Component}from"./Strategy-BIAcQ4a2.js";

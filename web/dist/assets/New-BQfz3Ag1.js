@@ -1,0 +1,1 @@
+export{t as Component}from"./Strategy-m9IsK0p7.js";
