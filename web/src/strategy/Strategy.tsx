@@ -30,6 +30,7 @@ export function NewStrategy() {
   const [query] = useSearchParams();
   const templates = useTemplatesQuery();
   const catalogue = useCatalogueQuery();
+  const me = useMeQuery();
   const wanted = query.get('template') ?? FIRST_TEMPLATE;
   const template = templates.data?.find(({ name }) => name === wanted) ?? templates.data?.[0];
   return (
@@ -39,17 +40,22 @@ export function NewStrategy() {
     >
       <Answered query={templates}>
         {() => (
-          <Answered query={catalogue}>
-            {(data) =>
-              template === undefined ? null : (
-                <Unsaved
-                  key={wanted}
-                  id={`new:${wanted}`}
-                  initial={draftOf(template.rule, template.title)}
-                  catalogue={data}
-                />
-              )
-            }
+          <Answered query={me}>
+            {({ name: owner }) => (
+              <Answered query={catalogue}>
+                {(data) =>
+                  template === undefined ? null : (
+                    <Unsaved
+                      key={wanted}
+                      owner={owner}
+                      id={`new:${wanted}`}
+                      initial={draftOf(template.rule, template.title)}
+                      catalogue={data}
+                    />
+                  )
+                }
+              </Answered>
+            )}
           </Answered>
         )}
       </Answered>
@@ -62,13 +68,18 @@ export function SavedStrategy() {
   const { id = '' } = useParams();
   const saved = useStrategyQuery(id);
   const catalogue = useCatalogueQuery();
+  const me = useMeQuery();
   const name = saved.data?.entry.latest.name ?? 'Strategy';
   return (
     <Page title={name} tab={`${name} - Strategy`}>
       <Answered query={saved}>
         {(stored) => (
-          <Answered query={catalogue}>
-            {(data) => <Versioned key={id} saved={stored} catalogue={data} />}
+          <Answered query={me}>
+            {({ name: owner }) => (
+              <Answered query={catalogue}>
+                {(data) => <Versioned key={id} owner={owner} saved={stored} catalogue={data} />}
+              </Answered>
+            )}
           </Answered>
         )}
       </Answered>
@@ -76,8 +87,14 @@ export function SavedStrategy() {
   );
 }
 
-function Unsaved({ id, initial, catalogue }: { id: string; initial: Draft; catalogue: Catalogue }) {
-  const use = useDraft(useOwner(), id, initial);
+interface Common {
+  /** Whose draft it is. */
+  owner: string;
+  catalogue: Catalogue;
+}
+
+function Unsaved({ owner, id, initial, catalogue }: Common & { id: string; initial: Draft }) {
+  const use = useDraft(owner, id, initial);
   const [create, { isLoading }] = useCreateStrategyMutation();
   const navigate = useNavigate();
   const save = async () => {
@@ -109,10 +126,10 @@ function Unsaved({ id, initial, catalogue }: { id: string; initial: Draft; catal
   );
 }
 
-function Versioned({ saved: { entry, tag }, catalogue }: { saved: Saved; catalogue: Catalogue }) {
+function Versioned({ owner, saved: { entry, tag }, catalogue }: Common & { saved: Saved }) {
   const { latest } = entry;
   const initial = useMemo(() => draftOf(latest.rule, latest.name, latest.universe), [latest]);
-  const use = useDraft(useOwner(), `${entry.id}:${latest.version}`, initial);
+  const use = useDraft(owner, `${entry.id}:${latest.version}`, initial);
   const [add, { isLoading }] = useAddVersionMutation();
   const save = async () => {
     const answer = await add({ id: entry.id, tag, content: contentOf(use.draft, catalogue) });
@@ -148,10 +165,6 @@ function Versioned({ saved: { entry, tag }, catalogue }: { saved: Saved; catalog
 
 function contentOf(draft: Draft, catalogue: Catalogue): Content {
   return { rule: { config: configOf(draft, catalogue), mandate: draft.mandate }, universe: draft.universe };
-}
-
-function useOwner(): string {
-  return useMeQuery().data?.name ?? '';
 }
 
 function report(failure: Failure): void {

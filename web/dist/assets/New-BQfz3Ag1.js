@@ -1,1 +1,0 @@
-export{t as Component}from"./Strategy-m9IsK0p7.js";
