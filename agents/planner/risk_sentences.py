@@ -136,18 +136,18 @@ _PHASES = {"bull": "a bull market", "bear": "a bear market", "undetermined": "ne
 
 
 def _describe_regime(n: int, regime: MarketRegime, *, alone: bool) -> Iterator[str]:
-    name = f"{{{{regime_{n}_name}}}}"
+    name, latest = f"{{{{regime_{n}_name}}}}", f"{{{{regime_{n}_current_volatility}}}}"
     yield (
-        f"For {name} the latest volatility is {{{{regime_{n}_current_volatility}}}}, {_BANDS[regime.volatility_band]} "
+        f"For {name} the latest volatility is {latest}, {_BANDS[regime.volatility_band]} "
         f"against its past; its trend {_TRENDS[regime.trend]}, and by the rule of large swings it is in "
         f"{_PHASES[regime.phase]}."
     )
     if alone or regime.in_drawdown:
         yield f"The fall of {name} from its peak is {{{{regime_{n}_current_drawdown}}}}."
     if regime.turbulent:
-        yield f"A model of calm and turbulent states finds {name} more likely in the turbulent state."
+        yield f"At the latest volatility of {name}, {latest}, the turbulent one of two states is more likely."
     if regime.one_state_because is not None:
-        yield f"No turbulent state of {name} is named: {regime.one_state_because}."
+        yield f"No turbulent state is behind the latest volatility of {name}, {latest}: {regime.one_state_because}."
 
 
 def describe_wealth(result: WealthOutlook) -> Iterator[str]:
