@@ -165,6 +165,6 @@ def test_the_documentation_has_the_rules() -> None:
 
 
 def test_the_readme_shows_reasons_of_the_table() -> None:
-    demo = {"winner_p": 0.1414, "single_step_p": 0.241, "loss": 0.27, "validate_t": -0.56, "benefit_bps": 135.0}
+    demo = {"winner_p": 0.2734, "single_step_p": 0.456, "loss": 0.32, "validate_t": -1.10, "benefit_bps": 120.0}
     [reason] = reasons_against_green(demo)
     assert f"{reason}." in plain((ROOT / "README.md").read_text())
