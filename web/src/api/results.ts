@@ -16,7 +16,6 @@ export type Measured = Schemas['Measured'];
 export type Metrics = Schemas['Metrics'];
 export type Configuration = Schemas['StrategyConfig'];
 type Reproduction = Answer<'/api/jobs/{job_id}/reproduce', 'post'>;
-type Catalogue = Answer<'/api/catalogue', 'get'>;
 
 /** Points of a line: more than pixels of a wide screen, and few enough for a fast answer. */
 const POINTS = 1_500;
@@ -47,10 +46,6 @@ export const resultService = service.injectEndpoints({
     reproduce: build.mutation<Reproduction, string>({
       query: (job) => ({ url: `jobs/${job}/reproduce`, method: 'POST' }),
     }),
-    metrics: build.query<Pick<Catalogue, 'metrics' | 'limits' | 'weight_functions'>, void>({
-      query: () => 'catalogue',
-      keepUnusedDataFor: 86_400,
-    }),
   }),
 });
 
@@ -61,7 +56,6 @@ export const {
   useTrialsQuery,
   useTrialQuery,
   useReproduceMutation,
-  useMetricsQuery,
 } = resultService;
 
 /** What is stored has a value for every field. */

@@ -1,7 +1,7 @@
 import { SimpleGrid, Stack, Text } from '@mantine/core';
 
 import type { Result } from '../api/results';
-import { useMetricsQuery } from '../api/results';
+import { useCatalogueQuery } from '../api/catalogue';
 import { Panel } from '../app/Page';
 import { percent, sentenceCase } from '../numbers/format';
 import { Facts } from './Facts';
@@ -14,7 +14,7 @@ type Cases = Result['costs'];
 
 /** Simple rules beside the winner, the next trade, and the benefit under other assumptions. */
 export function Costs({ result }: { result: Result }) {
-  const { data } = useMetricsQuery();
+  const { data } = useCatalogueQuery();
   const { benchmarks, next_step: next } = result;
   const columns = SHOWN.map((name) => ({ name, row: data?.metrics.find((each) => each.name === name) }));
   return (

@@ -1,7 +1,9 @@
 import { SimpleGrid } from '@mantine/core';
+import { useMemo } from 'react';
 
 import type { Charts, Explanation, Result } from '../api/results';
 import { Panel } from '../app/Page';
+import { Heatmap } from '../charts/Heatmap';
 import { BarChart } from '../charts/BarChart';
 import { date, number, percent, plural } from '../numbers/format';
 import { DatedChart } from './DatedChart';
@@ -22,7 +24,8 @@ export function History({
   charts: Charts;
   explanation: Explanation;
 }) {
-  const { weights, years, findings } = charts;
+  const { weights, years, falls, rolling_sharpe: sharpe, monthly_returns: months, findings } = charts;
+  const monthly = useMemo(() => calendar(months ?? []), [months]);
   const ids = new Set(explanation.figures.map(({ id }) => id));
   return (
     <SimpleGrid cols={{ base: 1, lg: 2 }}>
@@ -62,6 +65,57 @@ export function History({
                 role: 'benchmark',
               },
             ]}
+          />
+        </Panel>
+      )}
+      {sharpe && (
+        <Panel>
+          <DatedChart
+            id="rolling-sharpe"
+            title={findings?.rolling_sharpe ?? 'Rolling Sharpe ratio'}
+            about={`Sharpe ratio of the last ${sharpe.window} sessions, a year.`}
+            axis="Sharpe ratio"
+            unit="number"
+            series={{
+              dates: sharpe.dates,
+              Strategy: sharpe.strategy,
+              'Constant weight': sharpe.constant_weight,
+            }}
+            trainEnd={sharpe.train_end}
+          />
+        </Panel>
+      )}
+      {months && (
+        <Panel>
+          <Heatmap
+            id="months"
+            title={findings?.monthly_returns ?? 'Months'}
+            about="Return of the strategy in each month, after costs."
+            label="Year"
+            rows={monthly.years}
+            columns={MONTHS}
+            values={monthly.values}
+            axis={RETURN}
+            diverging
+            height={460}
+          />
+        </Panel>
+      )}
+      {falls && falls.length > 0 && (
+        <Panel>
+          <Rows
+            title={findings?.falls ?? 'The deepest falls'}
+            heads={['Peak', 'Lowest', 'Regained', 'Depth', 'Sessions']}
+            rows={falls.map((fall) => ({
+              key: fall.trough,
+              cells: [
+                fall.peak === null ? 'the first day' : date(fall.peak),
+                date(fall.trough),
+                fall.recovery === null ? 'not yet' : date(fall.recovery),
+                percent(fall.depth),
+                number(fall.sessions),
+              ],
+            }))}
           />
         </Panel>
       )}
@@ -143,4 +197,16 @@ export function History({
       )}
     </SimpleGrid>
   );
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** One row for each year, one cell for each month; null where the history has none. */
+function calendar(months: NonNullable<Charts['monthly_returns']>) {
+  const years = [...new Set(months.map(({ year }) => year))];
+  const returns = new Map(months.map(({ year, month, strategy }) => [`${year} ${month}`, strategy]));
+  return {
+    years: years.map(String),
+    values: years.map((year) => MONTHS.map((_, n) => returns.get(`${year} ${n + 1}`) ?? null)),
+  };
 }

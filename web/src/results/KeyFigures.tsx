@@ -1,5 +1,5 @@
 import type { Explanation, Result } from '../api/results';
-import { useMetricsQuery } from '../api/results';
+import { useCatalogueQuery } from '../api/catalogue';
 import { measured, metricValue } from './numbers';
 import { FigureLink } from './FigureLink';
 import classes from './results.module.css';
@@ -15,7 +15,7 @@ const FIGURES: Partial<Record<(typeof METRICS)[number], string>> = {
 };
 
 export function KeyFigures({ result, explanation }: { result: Result; explanation: Explanation }) {
-  const { data } = useMetricsQuery();
+  const { data } = useCatalogueQuery();
   const { winner, benchmarks, benefit } = result;
   if (!winner || !benefit) return null;
   const matched = benchmarks.find(({ name }) => name === 'same_volatility');

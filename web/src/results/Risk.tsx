@@ -1,7 +1,7 @@
 import { SimpleGrid, Stack } from '@mantine/core';
 
 import type { Charts, Result } from '../api/results';
-import { useMetricsQuery } from '../api/results';
+import { useCatalogueQuery } from '../api/catalogue';
 import { Panel } from '../app/Page';
 import { BarChart } from '../charts/BarChart';
 import { FanChart } from '../charts/FanChart';
@@ -20,7 +20,7 @@ const SHOWN = ['volatility', 'sharpe', 'max_drawdown', 'value_at_risk', 'expecte
 
 /** World by world, the limits, drawdowns and volatility. */
 export function Risk({ result, charts }: { result: Result; charts: Charts }) {
-  const { data } = useMetricsQuery();
+  const { data } = useCatalogueQuery();
   const { scenarios: bars, drawdown, rolling_volatility: rolling, fan, findings } = charts;
   const columns = SHOWN.map((name) => ({ name, row: data?.metrics.find((each) => each.name === name) }));
   return (

@@ -3,6 +3,7 @@ import { SimpleGrid, Stack } from '@mantine/core';
 import type { Charts, Explanation, Result } from '../api/results';
 import { Panel } from '../app/Page';
 import { BarChart } from '../charts/BarChart';
+import { Heatmap } from '../charts/Heatmap';
 import { LineChart } from '../charts/LineChart';
 import { number, percent, title } from '../numbers/format';
 import { Luck } from './Luck';
@@ -81,6 +82,25 @@ export function Search({
             />
           </Panel>
         )}
+        {(charts.sensitivity ?? []).map((pair, n) => (
+          <Panel key={`${pair.row_parameter} ${pair.column_parameter}`}>
+            <Heatmap
+              id={`sensitivity-${n + 1}`}
+              title={
+                n === 0
+                  ? (findings?.sensitivity ?? 'Sensitivity')
+                  : `${title(pair.row_parameter)} with ${title(pair.column_parameter).toLowerCase()}`
+              }
+              about={`Mean objective of the trials at each pair, basis points a year: ${title(pair.row_parameter).toLowerCase()} in rows, ${title(pair.column_parameter).toLowerCase()} in columns.`}
+              label={title(pair.row_parameter)}
+              rows={pair.rows.map(title)}
+              columns={pair.columns.map(title)}
+              values={pair.mean}
+              counts={pair.n}
+              axis={OBJECTIVE}
+            />
+          </Panel>
+        ))}
       </SimpleGrid>
       <Luck result={result} explanation={explanation} />
     </Stack>

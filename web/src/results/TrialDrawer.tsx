@@ -1,6 +1,7 @@
+import { useCatalogueQuery } from '../api/catalogue';
 import { Drawer, Stack, Text } from '@mantine/core';
 
-import { useMetricsQuery, useTrialQuery, type Trial } from '../api/results';
+import { useTrialQuery, type Trial } from '../api/results';
 import { Answered } from '../app/states';
 import { number, title } from '../numbers/format';
 import { configurationWords, metricValue } from './numbers';
@@ -33,7 +34,7 @@ function Details({ job, digest }: { job: string; digest: string }) {
 }
 
 function Metrics({ trial }: { trial: Trial }) {
-  const { data } = useMetricsQuery();
+  const { data } = useCatalogueQuery();
   const columns = SHOWN.map((name) => ({ name, row: data?.metrics.find((each) => each.name === name) }));
   return (
     <Stack>

@@ -1,14 +1,8 @@
+import { useCatalogueQuery } from '../api/catalogue';
 import { Button, Group, Select, SimpleGrid, Stack, Text } from '@mantine/core';
 import { useCallback, useMemo } from 'react';
 
-import {
-  useMetricsQuery,
-  useTrialsQuery,
-  type Charts,
-  type Result,
-  type TrialPage,
-  type TrialQuery,
-} from '../api/results';
+import { useTrialsQuery, type Charts, type Result, type TrialPage, type TrialQuery } from '../api/results';
 import { Panel } from '../app/Page';
 import { Answered, Empty } from '../app/states';
 import { ParallelChart } from '../charts/ParallelChart';
@@ -98,7 +92,7 @@ export function Trials({ id, result, charts }: { id: string; result?: Result; ch
 
 function Paged({ id, result, brush }: { id: string; result?: Result; brush: string | null }) {
   const view = useView();
-  const { data: catalogue } = useMetricsQuery();
+  const { data: catalogue } = useCatalogueQuery();
   const sort = view.get('sort') ?? 'objective';
   const descending = !sort.startsWith('~');
   const scenario = view.get('sc') ?? HISTORY;

@@ -3,7 +3,8 @@ import { Table } from '@mantine/core';
 import { Term } from '../app/Term';
 import { metric } from '../numbers/metric';
 import { NOTHING } from '../numbers/format';
-import type { Catalogue, Rules } from './requests';
+import type { Catalogue } from '../api/catalogue';
+import type { Rules } from './requests';
 import classes from './Preview.module.css';
 import { SUBJECTS } from './subjects';
 

@@ -13,7 +13,8 @@ import classes from './Editor.module.css';
 import { Form } from './Form';
 import { Launch } from './Launch';
 import { Preview } from './Preview';
-import { usePictureQuery, useRulesQuery, useScenariosQuery, type Catalogue } from './requests';
+import type { Catalogue } from '../api/catalogue';
+import { usePictureQuery, useRulesQuery, useScenariosQuery } from './requests';
 
 const PAUSE_MS = 100;
 const INVALID = 422;

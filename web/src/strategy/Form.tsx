@@ -14,7 +14,8 @@ import { IconChevronDown, IconChevronUp } from '../app/icons';
 import { title } from '../numbers/format';
 import { fieldsOf, inactive, valueOf, type Draft, type Part } from './draft';
 import { FieldInput } from './FieldInput';
-import type { Catalogue, Field } from './requests';
+import type { Catalogue } from '../api/catalogue';
+import type { Field } from './requests';
 
 interface Props {
   draft: Draft;

@@ -8,7 +8,8 @@ import { LineChart } from '../charts/LineChart';
 import { date, number, percent } from '../numbers/format';
 import { Comparison } from './Comparison';
 import classes from './Preview.module.css';
-import type { Catalogue, Picture, Rules } from './requests';
+import type { Catalogue } from '../api/catalogue';
+import type { Picture, Rules } from './requests';
 import { ORDER, SUBJECTS } from './subjects';
 
 const PERCENT = { format: (value: number) => percent(value, 0) };

@@ -11,13 +11,12 @@ import { Answered } from '../app/states';
 import { configOf, draftOf, type Draft } from './draft';
 import { useDraft } from './drafts';
 import { Editor } from './Editor';
+import { useCatalogueQuery, type Catalogue } from '../api/catalogue';
 import {
   useAddVersionMutation,
-  useCatalogueQuery,
   useCreateStrategyMutation,
   useStrategyQuery,
   useTemplatesQuery,
-  type Catalogue,
   type Content,
   type Saved,
 } from './requests';

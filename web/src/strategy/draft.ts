@@ -1,6 +1,7 @@
 /** What a user has typed about a strategy, and the requests that it means. */
 
-import type { Catalogue, EvaluationRequest, Field, SearchRequest, Template } from './requests';
+import type { Catalogue } from '../api/catalogue';
+import type { EvaluationRequest, Field, SearchRequest, Template } from './requests';
 
 export type Value = string | number | boolean | null;
 export type Values = Record<string, Value>;

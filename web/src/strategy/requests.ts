@@ -1,7 +1,7 @@
+import type { Catalogue } from '../api/catalogue';
 import type { components } from '../api/schema';
 import { service, type Answer, type Body } from '../api/service';
 
-export type Catalogue = Answer<'/api/catalogue'>;
 export type Field = Catalogue['groups'][number]['fields'][number];
 type Evaluation = components['schemas']['DetailedEvaluation'];
 /** What is computed on history alone, at once. */
@@ -28,7 +28,6 @@ const PICTURE_FIELDS = PICTURE.map((name) => `fields=${name}`).join('&');
 
 const strategyService = service.injectEndpoints({
   endpoints: (build) => ({
-    catalogue: build.query<Catalogue, void>({ query: () => 'catalogue', keepUnusedDataFor: HOUR_S }),
     templates: build.query<Template[], void>({
       query: () => 'strategies/templates',
       transformResponse: ({ items }: Answer<'/api/strategies/templates'>) => items,
@@ -84,7 +83,6 @@ const strategyService = service.injectEndpoints({
 
 export const {
   useAddVersionMutation,
-  useCatalogueQuery,
   useCreateStrategyMutation,
   useEstimateQuery,
   usePictureQuery,
