@@ -2,18 +2,13 @@ import { Anchor, Button, Group, SimpleGrid, Switch, Table, Text, Title } from '@
 import { notifications } from '@mantine/notifications';
 import { Link, useSearchParams } from 'react-router';
 
+import { useCatalogueQuery } from '../api/catalogue';
 import { IconPlus } from '../app/icons';
 import { Page, Panel } from '../app/Page';
 import { Answered, Empty } from '../app/states';
 import { ago, title } from '../numbers/format';
 import classes from './Library.module.css';
-import {
-  useCatalogueQuery,
-  useSetArchivedMutation,
-  useStrategiesQuery,
-  useTemplatesQuery,
-  type Entry,
-} from './requests';
+import { useSetArchivedMutation, useStrategiesQuery, useTemplatesQuery, type Entry } from './requests';
 
 const UNDO_MS = 8_000;
 
