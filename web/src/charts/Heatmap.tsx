@@ -16,7 +16,7 @@ interface Props {
   /** `values[row][column]`; null is an empty cell. */
   values: readonly (readonly (number | null)[])[];
   axis: Axis;
-  /** Number of observations of each cell, shown in it. */
+  /** Number of trials in each cell, for the tooltip. */
   counts?: readonly (readonly number[])[];
   /** Symmetric about zero. */
   diverging?: boolean;

@@ -63,14 +63,14 @@ export function ParallelChart(props: Props) {
           {
             type: 'parallel',
             // the selection is drawn by the lines themselves, so that it is the one of the other views
-            inactiveOpacity: 1,
-            activeOpacity: 1,
+            inactiveOpacity: 0.6,
+            activeOpacity: 0.6,
             progressive: 0,
             data: order.map((place) => ({
               value: lines[place]?.values,
               lineStyle: lines[place]?.chosen
                 ? { color: look.ink.main, width: 2.5, opacity: 1 }
-                : { color: look.stroke(2).color, width: 1, opacity: selected[place] ? 0.5 : 0.05 },
+                : { color: selected[place] ? look.stroke(2).color : look.ink.line, width: 1, opacity: 0.6 },
             })),
           },
         ],

@@ -116,8 +116,8 @@ interface Parts {
 
 function Tabbed({ id, result, explanation, charts }: Parts) {
   const view = useView();
-  const asked = view.get('tab') ?? 'verdict';
-  const tab: Tab = asked in TABS ? (asked as Tab) : 'verdict';
+  const name = view.get('tab') ?? 'verdict';
+  const tab: Tab = name in TABS ? (name as Tab) : 'verdict';
   return (
     <>
       <nav aria-label="Parts of the result" className="no-print">

@@ -30,7 +30,7 @@ export function Search({
 }) {
   const { convergence, risk_return: riskReturn, logits, findings } = charts;
   const importance = Object.entries(result.importance).toSorted(([, a], [, b]) => b - a);
-  const known = logits ? logits.counts.map((_, n) => number(logits.left_edges[n] ?? 0, 1)) : [];
+  const edges = logits ? logits.counts.map((_, n) => number(logits.left_edges[n] ?? 0, 1)) : [];
   return (
     <Stack>
       <SimpleGrid cols={{ base: 1, lg: 2 }}>
@@ -62,7 +62,7 @@ export function Search({
               title={findings?.logits ?? 'Selection on one half, judged on the other'}
               about="Logit of the out-of-sample rank of the selected rule, by split of the history; at or below 0 it ranks below the median."
               label="Logit from"
-              categories={known}
+              categories={edges}
               axis={SPLITS}
               series={[{ name: 'Splits', values: logits.counts, role: 'main' }]}
             />

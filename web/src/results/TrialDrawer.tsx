@@ -30,7 +30,7 @@ export function TrialDrawer({ job }: { job: string }) {
 
 function Details({ job, digest }: { job: string; digest: string }) {
   const trial = useTrialQuery({ job, digest });
-  return <Answered query={trial}>{(found) => <Metrics trial={found} />}</Answered>;
+  return <Answered query={trial}>{(content) => <Metrics trial={content} />}</Answered>;
 }
 
 function Metrics({ trial }: { trial: Trial }) {

@@ -24,12 +24,13 @@ export function Trials({ id, result, charts }: { id: string; result?: Result; ch
   const points = useMemo(() => charts.risk_return?.points ?? [], [charts]);
   const selected = useMemo(() => points.map((point) => inRanges(point, brush)), [points, brush]);
   const select = useCallback(
-    (changes: Brush) =>
-      set({ brush: writeBrush({ ...readBrush(text), ...changes }), after: null, page: null }),
+    (changes: Brush, replace = false) =>
+      set({ brush: writeBrush({ ...readBrush(text), ...changes }), after: null, page: null }, { replace }),
     [set, text],
   );
+  // an axis reports every step of a drag: one entry of the history would be hundreds
   const narrow = useCallback(
-    (field: string, range: Brush[Field]) => select({ [field as Field]: range }),
+    (field: string, range: Brush[Field]) => select({ [field as Field]: range }, true),
     [select],
   );
   const count = selected.filter(Boolean).length;
@@ -147,10 +148,10 @@ function Paged({ id, result, brush }: { id: string; result?: Result; brush: stri
         />
       </Group>
       <Answered query={trials}>
-        {(found: TrialPage) => (
+        {(answer: TrialPage) => (
           <>
             <TrialTable
-              rows={found.items}
+              rows={answer.items}
               sort={sort.replace('~', '')}
               descending={descending}
               order={(name) =>
@@ -161,8 +162,8 @@ function Paged({ id, result, brush }: { id: string; result?: Result; brush: stri
             />
             <Group justify="space-between" mt="sm">
               <Text size="sm" c="dimmed">
-                Page {number(page)} of {number(Math.max(1, Math.ceil(found.total / SIZE)))},{' '}
-                {plural(found.total, 'trial')}
+                Page {number(page)} of {number(Math.max(1, Math.ceil(answer.total / SIZE)))},{' '}
+                {plural(answer.total, 'trial')}
               </Text>
               <Group gap="xs">
                 <Button variant="default" size="xs" disabled={page === 1} onClick={() => view.set(again)}>
@@ -171,8 +172,8 @@ function Paged({ id, result, brush }: { id: string; result?: Result; brush: stri
                 <Button
                   variant="default"
                   size="xs"
-                  disabled={found.next === null}
-                  onClick={() => view.set({ after: found.next, page: String(page + 1) })}
+                  disabled={answer.next === null}
+                  onClick={() => view.set({ after: answer.next, page: String(page + 1) })}
                 >
                   Next page
                 </Button>

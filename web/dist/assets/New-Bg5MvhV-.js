@@ -1,0 +1,1 @@
+export{t as Component}from"./Strategy-4pHQNP_N.js";
