@@ -32,12 +32,16 @@ class Wire:
         """The address to which new connections are forwarded."""
         self._there = (urlsplit(url).hostname, urlsplit(url).port)
 
-    def close(self) -> None:
-        with suppress(OSError):  # it is closed
-            self._listening.shutdown(socket.SHUT_RDWR)
+    def cut(self) -> None:
+        """Cut all open connections."""
         for end in self._ends:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        with suppress(OSError):  # it is closed
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self.cut()
         for thread in self._threads:
             thread.join()
         for end in (self._listening, *self._ends):

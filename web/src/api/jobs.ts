@@ -7,6 +7,14 @@ export type Job = Answer<'/api/jobs/{job_id}', 'get'>;
 export type JobSummary = JobPage['items'][number];
 export type JobRequest = Body<'/api/jobs'>;
 
+export const ENDED: ReadonlySet<JobSummary['state']> = new Set([
+  'completed',
+  'failed',
+  'cancelled',
+  'rejected',
+  'expired',
+] as const);
+
 export interface Submission {
   request: JobRequest;
   /** The same key within a day is the same job, so that a second press starts nothing. */

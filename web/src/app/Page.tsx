@@ -1,5 +1,5 @@
 import { Group, Text, Title } from '@mantine/core';
-import { type ReactNode, useEffect } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
 
 import classes from './Page.module.css';
 
@@ -17,11 +17,15 @@ export function Page({ title, tab = title, lead, actions, children }: Props) {
   useEffect(() => {
     document.title = `${tab} - Stratigos`;
   }, [tab]);
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    if (document.activeElement?.id === 'main') heading.current?.focus(); // the content arrives after the navigation
+  }, []);
   return (
     <div className={classes.page}>
       <Group justify="space-between" align="flex-start" gap="md" className={classes.head}>
         <div>
-          <Title order={1} tabIndex={-1} className={classes.title}>
+          <Title ref={heading} order={1} tabIndex={-1} className={classes.title}>
             {title}
           </Title>
           {lead !== undefined && (

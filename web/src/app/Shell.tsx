@@ -24,7 +24,7 @@ export function Shell() {
     if (arrived.current === pathname) return;
     arrived.current = pathname;
     close();
-    document.querySelector('h1')?.focus();
+    (document.querySelector('h1') ?? document.getElementById('main'))?.focus();
   }, [pathname, close]);
   const shortcuts = useShortcuts(help.open);
   return (
@@ -78,7 +78,7 @@ export function Shell() {
           </Tooltip>
         ))}
       </AppShell.Navbar>
-      <AppShell.Main id="main">
+      <AppShell.Main id="main" tabIndex={-1} className={classes.main}>
         <Outlet />
       </AppShell.Main>
       <CommandPalette />

@@ -2,7 +2,7 @@
 
 import type { ComponentType } from 'react';
 
-import { IconAdjustmentsHorizontal, IconLayoutDashboard } from './icons';
+import { IconActivity, IconAdjustmentsHorizontal, IconLayoutDashboard } from './icons';
 
 export interface Screen {
   path: string;
@@ -37,5 +37,14 @@ export const SCREENS: readonly Screen[] = [
       { path: 'new', load: () => import('../strategy/New') },
       { path: ':id', load: () => import('../strategy/Edit') },
     ],
+  },
+  {
+    path: '/runs',
+    label: 'Runs',
+    about: 'Every search, live and ended',
+    icon: IconActivity,
+    letter: 'r',
+    load: () => import('../run/Runs'),
+    details: [{ path: ':id', load: () => import('../run/Run') }],
   },
 ];

@@ -2,19 +2,8 @@ import { Anchor, Group, Progress, Stack, Text } from '@mantine/core';
 import { Link } from 'react-router';
 
 import type { ListedJob } from '../api/desk';
-import { duration, number, percent, plural, title } from '../numbers/format';
-
-const STAGES: Record<string, string> = {
-  queued: 'In the queue',
-  prepare: 'Checks the data',
-  risk_manager: 'Risk manager sets limits',
-  market_analyst: 'Market analyst weighs scenarios',
-  optimizer: 'Optimizer plans the search',
-  search: 'Searching',
-  aggregate: 'Tests for luck',
-  explainer: 'Explains the result',
-  render: 'Writes the answer',
-};
+import { stageOf } from '../app/stages';
+import { duration, number, percent, plural } from '../numbers/format';
 
 export function RunningRuns({ jobs }: { jobs: readonly ListedJob[] }) {
   return (
@@ -36,7 +25,7 @@ function Running({ job: { id, name, state, cancelling, progress } }: { job: List
           {name}
         </Anchor>
         <Text size="sm" c="dimmed" ta="right">
-          {cancelling ? 'Cancelling' : (STAGES[stage] ?? title(stage))}
+          {cancelling ? 'Cancelling' : stageOf(stage)}
         </Text>
       </Group>
       <Progress value={100 * share} my={6} aria-label={`Progress of ${name}`} transitionDuration={0} />

@@ -88,6 +88,13 @@ function twoDigits(value: number): string {
   return String(value).padStart(2, '0');
 }
 
+/** `09:41:07` in the reader's time zone. */
+export function clock(value: string): string {
+  return new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(
+    new Date(value),
+  );
+}
+
 const AGES: [Intl.RelativeTimeFormatUnit, number][] = [
   ['day', 86_400],
   ['hour', 3_600],

@@ -1,1 +1,0 @@
-export{t as Component}from"./Strategy-4pHQNP_N.js";

@@ -1,0 +1,1 @@
+var e={graph:`_graph_hg85m_1`,column:`_column_hg85m_10`,card:`_card_hg85m_27`,state:`_state_hg85m_46`,spacer:`_spacer_hg85m_55`,event:`_event_hg85m_59`,number:`_number_hg85m_79`,table:`_table_hg85m_84`};export{e as t};

@@ -1,1 +1,0 @@
-import{K as e,X as t,z as n}from"./service-C9hYUz7m.js";import{q as r}from"./index-CK-dN0Yb.js";var i=t(),a=n(t=>{let n=e([`Input`,`InputWrapper`,`TextInput`],null,t);return(0,i.jsx)(r,{component:`input`,...n,__staticSelector:`TextInput`})});a.classes=r.classes,a.displayName=`@mantine/core/TextInput`;export{a as t};

@@ -1,0 +1,172 @@
+import { SimpleGrid, Text } from '@mantine/core';
+import { useCallback, useMemo } from 'react';
+
+import { Panel } from '../app/Page';
+import { Chart } from '../charts/Chart';
+import { LineChart } from '../charts/LineChart';
+import { tooltip, type Look } from '../charts/look';
+import { bps, number, percent, plural, title } from '../numbers/format';
+import { useLiveChartQuery, useRunRequestQuery, type RunCharts } from './charts';
+
+const EVERY_MS = 2_500;
+const BPS = 10_000;
+
+/** How the search comes on: the best value so far, and risk against return of each trial. */
+export function LiveCharts({ id, running }: { id: string; running: boolean }) {
+  const options = { pollingInterval: running ? EVERY_MS : 0, skipPollingIfUnfocused: true };
+  const convergence = useLiveChartQuery({ id, chart: 'convergence' }, options);
+  const scatter = useLiveChartQuery({ id, chart: 'risk_return' }, options);
+  const request = useRunRequestQuery(id);
+  return (
+    <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="md">
+      <Panel>
+        {convergence.data?.convergence && request.data !== undefined ? (
+          <Convergence data={convergence.data.convergence} ratio={request.data.goal === 'sharpe'} />
+        ) : (
+          <Coming what="The best value so far" />
+        )}
+      </Panel>
+      <Panel>
+        {scatter.data?.risk_return ? (
+          <RiskReturn points={scatter.data.risk_return.points} />
+        ) : (
+          <Coming what="Risk and return of the trials" />
+        )}
+      </Panel>
+    </SimpleGrid>
+  );
+}
+
+function Coming({ what }: { what: string }) {
+  return (
+    <Text c="dimmed" size="sm">
+      {what} appears here with the first trials.
+    </Text>
+  );
+}
+
+type ConvergenceData = NonNullable<RunCharts['convergence']>;
+
+function Convergence({ data, ratio }: { data: ConvergenceData; ratio: boolean }) {
+  const format = useCallback(
+    (value: number) => (ratio ? number(value, 2) : bps(BPS * value, { signed: false })),
+    [ratio],
+  );
+  const xAxis = useMemo(
+    () => ({
+      name: 'Trial',
+      format: (value: number) => number(value),
+      label: (value: string | number) => `Trial ${value}`,
+    }),
+    [],
+  );
+  const yAxis = useMemo(
+    () => ({ name: ratio ? 'Sharpe ratio' : 'Objective a year', format }),
+    [format, ratio],
+  );
+  const lines = useMemo(
+    () => [
+      { name: 'Best so far', values: data.running_maximum, role: 'main' as const },
+      { name: 'Each trial', values: data.objective, role: 'benchmark' as const },
+    ],
+    [data],
+  );
+  const best = data.running_maximum.at(-1);
+  return (
+    <LineChart
+      id="convergence"
+      title={
+        typeof best === 'number'
+          ? `Best so far, in sample: ${format(best)}`
+          : 'No trial within the limits yet'
+      }
+      about={`Objective of ${plural(data.trial.length, 'trial')} in the order of the search. It is an in-sample value and no result.`}
+      x={data.trial}
+      xAxis={xAxis}
+      yAxis={yAxis}
+      lines={lines}
+      height={240}
+    />
+  );
+}
+
+type Point = NonNullable<RunCharts['risk_return']>['points'][number];
+
+function RiskReturn({ points }: { points: readonly Point[] }) {
+  const table = useMemo(
+    () => ({
+      label: 'Trial',
+      columns: [
+        { name: 'Volatility', format: (value: number) => percent(value) },
+        { name: 'Return over cash', format: (value: number) => percent(value, 1, { signed: true }) },
+      ],
+      rows: points.map(({ trial, volatility, excess_return: gain }) => ({
+        label: number(trial),
+        values: [volatility, gain],
+      })),
+    }),
+    [points],
+  );
+  const option = useCallback(
+    (look: Look) => ({
+      grid: { ...(look.base['grid'] as object), bottom: 22 },
+      xAxis: {
+        ...look.axis('Volatility a year', (value) => percent(value, 0)),
+        nameLocation: 'middle',
+        nameGap: 26,
+        nameTextStyle: { color: look.ink.muted, fontSize: 11 },
+        type: 'value',
+        scale: true,
+      },
+      yAxis: {
+        ...look.axis('Return over cash a year', (value) => percent(value)),
+        type: 'value',
+        scale: true,
+      },
+      tooltip: {
+        ...(look.base['tooltip'] as object),
+        formatter: ({ dataIndex }: { dataIndex: number }) => {
+          const point = points[dataIndex];
+          return point === undefined
+            ? tooltip('', [])
+            : tooltip(`Trial ${point.trial}`, [
+                ['Rule', title(point.weight_function)],
+                ['Volatility', percent(point.volatility)],
+                ['Return over cash', percent(point.excess_return, 1, { signed: true })],
+                ['Drawdown', percent(point.drawdown)],
+                ['Within the limits', point.feasible ? 'yes' : 'no'],
+              ]);
+        },
+      },
+      series: [
+        {
+          type: 'scatter',
+          symbolSize: 8,
+          data: points.map(({ volatility, excess_return: gain, feasible, pareto }) => {
+            const { color } = look.stroke(pareto ? 'main' : 'benchmark');
+            return {
+              value: [volatility, gain],
+              symbol: pareto ? 'diamond' : 'circle',
+              itemStyle: feasible
+                ? { color, opacity: pareto ? 1 : 0.55 }
+                : { color: 'transparent', borderColor: color, borderWidth: 1 },
+            };
+          }),
+        },
+      ],
+    }),
+    [points],
+  );
+  const mark = useCallback(({ row }: { row: number }) => ({ seriesIndex: 0, dataIndex: row }), []);
+  return (
+    <Chart
+      id="risk-return"
+      title={`${plural(points.length, 'trial')} by risk and return`}
+      about="In the scenarios and on the training history. Diamonds: none is as good in both and better in one. Hollow: beyond a limit."
+      table={table}
+      option={option}
+      height={240}
+      mark={mark}
+    />
+  );
+}

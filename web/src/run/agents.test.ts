@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+
+import { NO_WORK, workOf } from './agents';
+import type { LiveEvent } from './feed';
+
+const entry = (event: object, line = '') => ({ sequence: 1, event, line }) as unknown as LiveEvent;
+const optimizer = (event: string, fields: object = {}) => entry({ event, agent: 'optimizer', ...fields });
+
+describe('workOf', () => {
+  it('adds up what an agent does over its rounds', () => {
+    const team = workOf(NO_WORK, [
+      optimizer('agent_started'),
+      optimizer('tool_called', { tool: 'search_status' }),
+      optimizer('model_answered', { input_tokens: 100, output_tokens: 20, dollars: 0.01 }),
+      entry(
+        { event: 'decision_made', decision: { agent: 'optimizer' } },
+        'Optimizer (planner): action search',
+      ),
+      optimizer('agent_finished', { outcome: 'answered' }),
+      optimizer('agent_started'),
+      optimizer('model_answered', { input_tokens: 50, output_tokens: 5, dollars: 0.02 }),
+    ]);
+    expect(team.optimizer).toEqual({
+      state: 'working',
+      rounds: 2,
+      tools: ['search_status'],
+      decision: 'action search',
+      tokens: 175,
+      dollars: 0.03,
+    });
+    expect(team.explainer).toEqual(NO_WORK.explainer);
+  });
+
+  it('lets an agent work from the start of its node, before it answers first', () => {
+    const started = entry({ event: 'node_started', node: 'risk_manager' });
+    const other = entry({ event: 'node_started', node: 'search' });
+    expect(workOf(NO_WORK, [started, other])).toEqual({
+      ...NO_WORK,
+      risk_manager: { ...NO_WORK.risk_manager, state: 'working' },
+    });
+  });
+
+  it('has no price where a model has none', () => {
+    const answered = optimizer('model_answered', { input_tokens: 1, output_tokens: 1, dollars: null });
+    expect(workOf(NO_WORK, [answered, answered]).optimizer.dollars).toBeNull();
+  });
+});

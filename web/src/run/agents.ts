@@ -1,0 +1,84 @@
+/** What each agent has done so far, from the events of a run. */
+
+import type { EventOf, LiveEvent } from './feed';
+
+export type AgentName = EventOf<'agent_started'>['agent'];
+export type AgentState = 'waiting' | 'working' | 'answered' | 'abstained';
+
+export interface AgentWork {
+  state: AgentState;
+  /** Number of its turns. */
+  rounds: number;
+  tools: readonly string[];
+  /** Its last decision in words. */
+  decision: string | null;
+  tokens: number;
+  dollars: number | null;
+}
+
+export type Team = Record<Exclude<AgentName, 'assistant'>, AgentWork>;
+
+const IDLE: AgentWork = { state: 'waiting', rounds: 0, tools: [], decision: null, tokens: 0, dollars: 0 };
+
+export const NO_WORK: Team = { risk_manager: IDLE, market_analyst: IDLE, optimizer: IDLE, explainer: IDLE };
+
+/** The team after more events. */
+export function workOf(team: Team, entries: readonly LiveEvent[]): Team {
+  return entries.reduce(after, team);
+}
+
+function after(team: Team, { event, line }: LiveEvent): Team {
+  const name = agentOf(event);
+  if (name === null || name === 'assistant') return team;
+  const work = team[name];
+  const change = changeBy(event, line ?? '', work);
+  return change === null ? team : { ...team, [name]: { ...work, ...change } };
+}
+
+function agentOf(event: LiveEvent['event']): AgentName | null {
+  if (event.event === 'node_started') return isMember(event.node) ? event.node : null;
+  if (event.event === 'decision_made') return event.decision.agent;
+  return 'agent' in event ? event.agent : null;
+}
+
+function isMember(node: string): node is keyof Team {
+  return node in NO_WORK;
+}
+
+function changeBy(event: LiveEvent['event'], line: string, work: AgentWork): Partial<AgentWork> | null {
+  switch (event.event) {
+    case 'node_started':
+      return { state: 'working' };
+    case 'agent_started':
+      return { state: 'working', rounds: work.rounds + 1 };
+    case 'agent_finished':
+      return { state: event.outcome };
+    case 'tool_called':
+      return { tools: [...work.tools, event.tool] };
+    case 'decision_made':
+      return { decision: line.replace(/^[^:]*: /, '').replaceAll('_', ' ') };
+    case 'model_answered':
+      return {
+        tokens: work.tokens + event.input_tokens + event.output_tokens,
+        dollars:
+          work.dollars === null || typeof event.dollars !== 'number' ? null : work.dollars + event.dollars,
+      };
+    default:
+      return null;
+  }
+}
+
+/** The steps that code takes. A search that an optimizer continues works again. */
+export function stepsOf(entries: readonly LiveEvent[]): { search: AgentState; judgement: AgentState } {
+  return { search: stateOf('search', entries), judgement: stateOf('aggregate', entries) };
+}
+
+function stateOf(node: string, entries: readonly LiveEvent[]): AgentState {
+  for (let place = entries.length - 1; place >= 0; place -= 1) {
+    const event = entries[place]?.event;
+    if (event?.node !== node) continue;
+    if (event.event === 'node_finished') return 'answered';
+    if (event.event === 'node_started') return 'working';
+  }
+  return 'waiting';
+}
