@@ -1,6 +1,7 @@
 """Own cash and currency of a request, against an account that pandas computes; mixed currencies are refused."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -105,18 +106,18 @@ def test_euros_with_their_own_cash_have_the_figures_of_an_independent_account(ta
     cash.iloc[0] = 0.0  # no session precedes the first return
     returns = closes.pct_change().iloc[1:]
     part = slice(world.market.train.start, world.market.train.stop)
-    month_ends = set(pd.Series(days, index=days).groupby(days.to_period("M")).last())
+    month_ends = set(pd.Series(days, index=days).groupby(pd.DatetimeIndex(days).to_period("M")).last())
     cost, money, excess = 0.0005, pd.Series({"index": 0.6, "cash": 0.4}), []
     fee = cost * 0.6
     for day in returns.index[part]:
-        before = money.sum()
+        before = math.fsum(money)
         money = money * [1.0 + returns[day], 1.0 + cash[day]]
         if day in month_ends:
             wealth = money.sum()
             fee += cost * abs(0.6 * wealth - money["index"]) / wealth
             money = pd.Series({"index": 0.6 * wealth, "cash": 0.4 * wealth})
         money, fee = money * (1.0 - fee), 0.0
-        excess.append(money.sum() / before - 1.0 - cash[day])
+        excess.append(math.fsum(money) / before - 1.0 - cash[day])
     np.testing.assert_allclose(record[0, part], excess, atol=1e-12)
     evaluation = world.on_history(config, record, part)
     own = pd.Series(excess)
@@ -252,6 +253,7 @@ def test_a_file_holds_its_prices_rates_and_exchange_rate(prices, tables, tmp_pat
 
     loaded = load_file(cash="ESTR", exchange_rate="file:EURUSD")
     assert (loaded.assets, loaded.currency) == (("STOXX", "DAX"), "EUR")
+    assert loaded.cash is not None
     np.testing.assert_allclose(loaded.cash.percent, rates)
     assert (loaded.cash.percent < 0.0).any()
     converted = load_file(exchange_rate="EURUSD", universe="STOXX")

@@ -43,7 +43,7 @@ def test_the_most_likely_loss_is_the_constrained_minimum_of_a_general_solver(ris
     deviation = np.sqrt(WEIGHTS @ cov @ WEIGHTS)
     assert risk.reverse_stress.distance == pytest.approx(np.sqrt(nearest.fun), rel=1e-6)
     assert risk.reverse_stress.distance == pytest.approx(0.15 / deviation, rel=1e-12)
-    assert risk.reverse_stress.probability == pytest.approx(NormalDist().cdf(-0.15 / deviation), rel=1e-9)
+    assert risk.reverse_stress.probability == pytest.approx(NormalDist().cdf(-0.15 / float(deviation)), rel=1e-9)
     assert value(risk.figures, "risk_holding_2_reverse") == moves[1]
     assert value(risk.figures, "risk_reverse_loss_money") == pytest.approx(150_000.0)
 

@@ -143,8 +143,10 @@ def test_the_likelihood_is_the_sum_of_scipys_densities(nu: float) -> None:
     expected = 0.0
     for day in days:
         e = day - model.mu
-        law = stats.norm(scale=math.sqrt(h)) if math.isinf(nu) else stats.t(nu, scale=math.sqrt(h * (1.0 - 2.0 / nu)))
-        expected += float(law.logpdf(e))
+        if math.isinf(nu):
+            expected += float(stats.norm.logpdf(e, scale=math.sqrt(h)))
+        else:
+            expected += float(stats.t.logpdf(e, nu, scale=math.sqrt(h * (1.0 - 2.0 / nu))))
         h = model.omega + (model.alpha + model.gamma * (e < 0)) * e**2 + model.beta * h
     assert garch_log_likelihood(model, days) == pytest.approx(expected, rel=1e-10)
 

@@ -80,7 +80,9 @@ def test_weights_and_trades_of_a_monthly_mix_are_those_that_pandas_computes(worl
         if day in month_ends:
             traded.append((target - held)[list(NAMES)].abs())
             held = target
-    attribution, found = attribute_winner(world, config)
+    attributed = attribute_winner(world, config)
+    assert attributed is not None
+    attribution, found = attributed
     np.testing.assert_allclose(found, pd.DataFrame(weights).to_numpy().T, atol=1e-11)
     turnover = 252 / len(days) * (pd.DataFrame(traded).sum() + 0.2)
     assert [share.traded for share in attribution.assets] == pytest.approx(list(turnover), abs=1e-10)
@@ -117,6 +119,7 @@ def test_the_chart_of_weights_has_a_line_for_each_asset(result, judgement) -> No
     provenance = Provenance(job="r", as_of=None, data_version="d", code_version="c", result_digest=None)
     data = ChartData(result.manifest.request, (), result.trials, result, history, 400)
     chart = build_charts(data, provenance, only="weights").weights
+    assert chart is not None
     assert [line.name for line in chart.assets] == list(NAMES)
     np.testing.assert_allclose(np.sum([line.weights for line in chart.assets], axis=0), chart.strategy, atol=1e-12)
 
