@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -107,7 +108,8 @@ def test_euros_with_their_own_cash_have_the_figures_of_an_independent_account(ta
     returns = closes.pct_change().iloc[1:]
     part = slice(world.market.train.start, world.market.train.stop)
     month_ends = set(pd.Series(days, index=days).groupby(pd.DatetimeIndex(days).to_period("M")).last())
-    cost, money, excess = 0.0005, pd.Series({"index": 0.6, "cash": 0.4}), []
+    cost, excess = 0.0005, []
+    money: Any = pd.Series({"index": 0.6, "cash": 0.4})
     fee = cost * 0.6
     for day in returns.index[part]:
         before = math.fsum(money)
