@@ -21,7 +21,7 @@ describe('append', () => {
     expect(append(second, entries(1, 4))).toBe(second);
   });
 
-  it('stops before a gap, which is told apart from a repetition', () => {
+  it('stops before a gap, and takes no repetition for one', () => {
     const feed = append(EMPTY, entries(1, 2));
     expect(numbers(append(feed, entries(4, 5)))).toEqual([1, 2]);
     expect(hasGap(feed, entries(4, 5))).toBe(true);
