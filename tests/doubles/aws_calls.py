@@ -63,4 +63,4 @@ def _item_calls(key: str, operation: str, request: dict[str, Any]) -> Iterator[A
         for table in request["RequestItems"]:
             yield AwsCall(key, f"dynamodb:{operation}", table)
     else:
-        yield AwsCall(key, f"dynamodb:{operation}", request["TableName"])
+        yield AwsCall(key, f"dynamodb:{operation}", request.get("TableName", ""))  # a list of tables names none

@@ -123,7 +123,7 @@ def test_approvals_and_audit_entries_of_other_users_show_no_content(
         (question,) = [one for one in ben.get("/api/approvals").json()["items"] if one["id"] == server.ids["question"]]
         assert ben.get(f"/api/approvals/{question['id']}").json() == question
         assert question in ben.get("/api/desk").json()["approvals"]
-        assert set(question) == {"id", "owner", "name", "asked", "decided", "withdrawn"}
+        assert set(question) == {"id", "owner", "name", "asked", "decided", "withdrawn", "request"}
         fields = {"at", "subject", "exceeded", "estimate", "thresholds", "request_digest"}
         assert set(question["asked"]) == fields | {"instance_type", "dollars_per_hour"}
         entries = ben.get("/api/audit", params={"limit": 1000}).json()["items"]
