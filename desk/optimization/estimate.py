@@ -9,6 +9,7 @@ from desk.optimization.durations import NO_DURATIONS, Durations
 from desk.optimization.estimate_schemas import LaunchEstimate
 from desk.optimization.request import MAX_PLANS, OptimizationRequest
 from quant.numeric.units import DAYS
+from quant.worlds.path_store import LIMIT as PATHS_KEPT
 
 PATH_DAYS_PER_SECOND = 2.0e8
 """Strategy-path-days per core, path generation included; a cautious figure from `make bench`."""
@@ -17,6 +18,8 @@ START_SECONDS = 3.0
 first compilation of the kernels on a machine takes half a minute more."""
 TRIAL_SECONDS, LATE_TRIAL_SECONDS, LATE_TRIAL = 0.02, 0.1, 500
 """Time to propose and store a trial, before and after the 500th, when the sampler repeats many proposals."""
+BASE_MEGABYTES = 350.0
+"""Of a process that searches, without its paths."""
 JUDGEMENT_SHARE = 1.0
 """Work of the judgement (fresh paths, neighbours, sensitivities), relative to a search of 100 trials."""
 
@@ -43,7 +46,8 @@ def estimate(
     jobs = 1 if budget else MAX_PLANS  # each plan may start a new job
     searching = jobs * machines.starting_seconds + computing + proposing
     seconds = round(START_SECONDS + searching + judging / (PATH_DAYS_PER_SECOND * here), 1)
-    memory = 350.0 + 8.0e-6 * scenario.years * DAYS * 64 * 8
+    kept = 8.0 * len(request.scenarios) * scenario.paths * scenario.years * DAYS * (1 if request.safe == "cash" else 2)
+    memory = BASE_MEGABYTES + 1.0e-6 * min(kept, PATHS_KEPT)
     return Estimate(
         trials=trials,
         evaluations=evaluations,

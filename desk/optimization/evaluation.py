@@ -33,6 +33,7 @@ from quant.strategies.rules import Rules, lay_out
 from quant.strategies.simulation import Part, Simulation, evaluations, simulate, simulate_part
 from quant.strategies.trial import Trial
 from quant.worlds.bond import BondModel, bond_model
+from quant.worlds.path_store import PathStore
 from quant.worlds.paths import PathModel, path_model
 from quant.worlds.regimes import labels
 from quant.worlds.scenario import Scenario
@@ -54,6 +55,7 @@ class World:
     market: Market
     request: OptimizationRequest
     cancelled: Callable[[], bool] = field(default=lambda: False)
+    _paths: PathStore = field(default_factory=PathStore, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "request", self.market.resolve_worlds(self.request))
@@ -162,6 +164,7 @@ class World:
             first_block=first_block,
             keep_paths=keep_paths,
             keep_drawdowns=keep_drawdowns,
+            store=self._paths,
             cancelled=self.cancelled,
         )
 
@@ -187,6 +190,7 @@ class World:
             bond=self.bond(scenario),
             first_block=first_block,
             workers=workers,
+            store=self._paths,
             cancelled=self.cancelled,
         )
 

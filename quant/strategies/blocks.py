@@ -1,18 +1,16 @@
-"""Accounts of many rules over blocks of 64 simulated paths, generated on the fly, or over the one path of history."""
+"""Accounts of many rules over blocks of 64 simulated paths, or over the one path of history."""
 
 import numpy as np
 
 from quant.numeric.arrays import Flags, Floats, Ints
 from quant.numeric.compilation import compiled
-from quant.numeric.elementary import Word, log
+from quant.numeric.elementary import log
 from quant.numeric.random_numbers import LANES
 from quant.strategies.choices import EXTERNAL, GARCH
 from quant.strategies.kernel import STATISTIC, STATISTICS, Counts, run_rule
 from quant.strategies.signals import GARCH_HORIZON, TREND, trend_signal, volatility_signal
 from quant.volatility.garch import garch_signal
 from quant.worlds.hidden_markov import regime_signal
-from quant.worlds.legs import fill_bond_leg
-from quant.worlds.paths import fill_block
 
 _UTILITY = STATISTIC["utility"]
 _DRAWDOWN = STATISTIC["max_drawdown"]
@@ -121,7 +119,7 @@ def run_block(
 
 
 @compiled
-def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
+def simulate_blocks(
     rules: Floats,
     signals: Floats,
     looks: Floats,
@@ -130,17 +128,9 @@ def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
     trades: Flags,
     garch: Floats,
     hidden: Floats,
-    code: int,
-    numbers: Floats,
-    states: Floats,
-    stay: Floats,
-    history: Floats,
-    bond: Floats,
-    bond_rows: Floats,
-    bond_key: Word,
+    equity: Floats,
+    bonds: Floats,
     cash: Floats,
-    key: Word,
-    first_block: int,
     paths: int,
     start: int,
     lag: int,
@@ -152,10 +142,9 @@ def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
     losses: Counts,
     falls: Counts,
 ) -> None:
-    """Generate `paths` paths from block `first_block` on and account for K rules over each.
+    """Account for K rules over the first `paths` of the paths of `equity` (blocks, T, 64).
 
-    bond (10,) or (6,): constants of the safe leg, empty where it is cash; bond_rows (H,): its returns on the days that
-    the engine draws, empty for an engine that draws none.
+    bonds (blocks, T, 64): returns of the safe leg on the same paths, empty for cash.
 
     Writes, per block, the mean of each statistic over its paths and the sum of squared deviations from it:
     means, spreads (blocks, K, STATISTICS); adds to losses, falls (K, bins); writes by_path (1 or 2, K, paths), utility
@@ -163,30 +152,12 @@ def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
     """
     days = cash.size
     count = rules.shape[0]
-    returns = np.empty((days, LANES))
     statistics = np.empty((count, STATISTICS, LANES))
     nothing = np.empty((0, 0, 0))
     none = np.empty((0, 0))
     space = room(looks, days, LANES)
-    bonds, yields = (np.empty((days, LANES)), np.empty((days, LANES))) if bond.size > 0 else (none, none)
     for b in range(means.shape[0]):
         lanes = min(LANES, paths - b * LANES)
-        fill_block(code, numbers, states, stay, history, key, (first_block + b) * LANES, returns)
-        if bond.size > 0:
-            fill_bond_leg(
-                code,
-                numbers,
-                states,
-                stay,
-                key,
-                bond,
-                bond_rows,
-                bond_key,
-                (first_block + b) * LANES,
-                returns,
-                yields,
-                bonds,
-            )
         statistics[:] = 0.0
         run_block(
             rules,
@@ -198,9 +169,9 @@ def simulate_blocks(  # noqa: C901  (paths, rules, then the sums of a block)
             garch,
             hidden,
             none,
-            returns,
+            equity[b],
             cash,
-            bonds,
+            bonds[b] if bonds.shape[0] > 0 else none,
             none,
             none,
             start,

@@ -21,6 +21,8 @@ from quant.strategies.kernel import BINS, FALL_BINS, LOSS_BINS, STATISTIC, STATI
 from quant.strategies.metrics import METRICS, Metrics
 from quant.strategies.rules import Rules, simulated_trading_days
 from quant.worlds.bond import BondModel
+from quant.worlds.legs import draw_legs
+from quant.worlds.path_store import PathStore, law_digest
 from quant.worlds.paths import PathModel
 
 LEVEL = 0.95
@@ -105,6 +107,7 @@ def simulate(
     offset: int = 0,
     keep_paths: bool = False,
     keep_drawdowns: bool = True,
+    store: PathStore | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Simulation:
     """Account for every rule on the same `paths` paths.
@@ -132,6 +135,8 @@ def simulate(
         Sessions by which the slower frequencies trade earlier.
     keep_paths, keep_drawdowns : bool
         Keep the utility of every config on every path, and the drawdown beside it.
+    store : PathStore, optional
+        Keeps the drawn paths for the next call; the result is the same without it.
     cancelled : callable
         Asked between blocks; `InterruptedError` is raised when it answers True.
 
@@ -149,7 +154,7 @@ def simulate(
     _check(rules, warm_up, lag)
     rows = (2 if keep_drawdowns else 1) if keep_paths else 0
     by_path = np.empty((rows, rules.table.shape[0], paths))
-    account = _Account(rules, model, bond, days, warm_up, lag, risk_aversion, drawdown_limit or 0.0, offset)
+    account = _Account(rules, model, bond, days, warm_up, lag, risk_aversion, drawdown_limit or 0.0, offset, store)
     return _unite([account.part(paths, first_block, thread_count(), cancelled, by_path)], by_path)
 
 
@@ -166,13 +171,14 @@ def simulate_part(
     bond: BondModel | None = None,
     first_block: int = 0,
     workers: int | None = None,
+    store: PathStore | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Part:
     """Account for every rule on some of the paths of a simulation; `merge_parts` combines the parts.
 
     Parameters
     ----------
-    rules, model, days, warm_up, lag, risk_aversion, drawdown_limit, bond, cancelled
+    rules, model, days, warm_up, lag, risk_aversion, drawdown_limit, bond, store, cancelled
         As in `simulate`.
     paths : int
         Paths of this part: a multiple of 1,024, unless the part is the last one.
@@ -193,7 +199,7 @@ def simulate_part(
     _check(rules, warm_up, lag)
     if first_block % GROUP:
         raise DataError(f"`first_block` {first_block} lies within a group; expected multiples of {GROUP}")
-    account = _Account(rules, model, bond, days, warm_up, lag, risk_aversion, drawdown_limit or 0.0, 0)
+    account = _Account(rules, model, bond, days, warm_up, lag, risk_aversion, drawdown_limit or 0.0, 0, store)
     return account.part(
         paths, first_block, workers or thread_count(), cancelled, np.empty((0, rules.table.shape[0], paths))
     )
@@ -271,11 +277,13 @@ class _Account:
     risk_aversion: float
     drawdown_limit: float
     offset: int
+    store: PathStore | None
 
     def part(self, paths: int, first_block: int, workers: int, cancelled: Callable[[], bool], by_path: Floats) -> Part:
         """Sums of paths from block `first_block` on, in the order of the input; fills `by_path`."""
         rules, blocks, groups = self.rules, math.ceil(paths / LANES), _groups(paths)
         count = rules.table.shape[0]
+        draw = self._drawing(first_block)
 
         def work(span: tuple[int, int]) -> tuple[Floats, Floats, Counts, Counts]:
             first, last = span
@@ -283,7 +291,7 @@ class _Account:
                 raise InterruptedError
             lanes = min(paths, last * LANES) - first * LANES
             path_values = np.empty((by_path.shape[0], count, lanes))
-            statistics = self.blocks(first_block + first, lanes, path_values)
+            statistics = self.account(*draw(first_block + first, last - first), lanes, path_values)
             if by_path.size:
                 by_path[:, rules.order, first * LANES : first * LANES + lanes] = path_values
             return statistics
@@ -308,11 +316,21 @@ class _Account:
             falls=falls[back],
         )
 
-    def blocks(self, first: int, paths: int, path_values: Floats) -> tuple[Floats, Floats, Counts, Counts]:
-        """Sums of `paths` paths from block `first` on, rules in the order of their table; fills `path_values`."""
-        rules, model, bond = self.rules, self.model, self.bond
-        total = self.warm_up + self.days
-        blocks, count = math.ceil(paths / LANES), rules.table.shape[0]
+    def _drawing(self, start: int) -> Callable[[int, int], tuple[Floats, Floats]]:
+        """Draws the legs of some blocks, from a first one on; those that are kept begin at the block `start`."""
+        model, bond, days = self.model, self.bond, self.warm_up + self.days
+        if self.store is None:
+            return lambda first, blocks: draw_legs(model, bond, days=days, first_block=first, blocks=blocks)
+        store, law = self.store, law_digest(model, bond, days)
+        store.begin(start)
+        return lambda first, blocks: store.legs(law, model, bond, days=days, first_block=first, blocks=blocks)
+
+    def account(
+        self, equity: Floats, bonds: Floats, paths: int, path_values: Floats
+    ) -> tuple[Floats, Floats, Counts, Counts]:
+        """Sums of the first `paths` of these paths, rules in the order of their table; fills `path_values`."""
+        rules, blocks, total = self.rules, equity.shape[0], self.warm_up + self.days
+        count = rules.table.shape[0]
         means = np.empty((blocks, count, STATISTICS))
         spreads = np.empty((blocks, count, STATISTICS))
         losses = np.zeros((count, LOSS_BINS), dtype=np.int32)
@@ -326,17 +344,9 @@ class _Account:
             simulated_trading_days(total, self.warm_up, self.offset),
             rules.garch,
             rules.hidden,
-            model.code,
-            model.numbers,
-            model.states,
-            model.stay,
-            model.history,
-            np.empty(0) if bond is None else bond.numbers,
-            np.empty(0) if bond is None else bond.rows,
-            np.uint64(0 if bond is None else bond.key),
-            np.full(total, model.cash),
-            np.uint64(model.key),
-            first,
+            equity,
+            bonds,
+            np.full(total, self.model.cash),
             paths,
             self.warm_up,
             self.lag,

@@ -1,4 +1,4 @@
-"""Joint paths of a risky leg and a bond, in blocks of 64."""
+"""Joint paths of a risky leg and, where the safe leg is no cash, of a bond, in blocks of 64."""
 
 import numpy as np
 
@@ -11,29 +11,75 @@ from quant.worlds.paths import PathModel, fill_block
 
 
 @compiled
-def fill_bond_leg(
+def _fill_legs(
     code: int,
     numbers: Floats,
     states: Floats,
     stay: Floats,
+    history: Floats,
     key: Word,
     bond: Floats,
     bond_rows: Floats,
     bond_key: Word,
-    first_path: int,
+    first_block: int,
     equity: Floats,
-    yields: Floats,
-    out: Floats,
+    bonds: Floats,
 ) -> None:
-    """Bond returns into `out` on the 64 paths of `equity` from `first_path` on, (T, 64).
+    """Write returns of both legs into equity, bonds (blocks, T, 64); `bonds` is empty where there is none.
 
     With `bond_rows` the engine of the equity runs again over the bond's days: the same random numbers draw the same
     days.
     """
-    if bond_rows.size > 0:
-        fill_block(code, numbers, states, stay, bond_rows, key, first_path, out)
-    else:
-        fill_bond_block(bond, bond_key, first_path, equity, yields, out)
+    yields = np.empty(bonds.shape[1:])
+    for b in range(equity.shape[0]):
+        first_path = (first_block + b) * LANES
+        fill_block(code, numbers, states, stay, history, key, first_path, equity[b])
+        if bonds.shape[0] == 0:
+            continue
+        if bond_rows.size > 0:
+            fill_block(code, numbers, states, stay, bond_rows, key, first_path, bonds[b])
+        else:
+            fill_bond_block(bond, bond_key, first_path, equity[b], yields, bonds[b])
+
+
+def draw_legs(
+    model: PathModel, bond: BondModel | None, *, days: int, first_block: int, blocks: int
+) -> tuple[Floats, Floats]:
+    """Daily simple returns of both legs, block by block.
+
+    Parameters
+    ----------
+    model : PathModel
+        Of the risky leg.
+    bond : BondModel, optional
+        Of the same scenario and seed; None for cash.
+    days : int
+        Sessions of each path.
+    first_block, blocks : int
+        As in `quant.worlds.paths.sample_paths`.
+
+    Returns
+    -------
+    equity, bonds : ndarray, shape (blocks, days, 64)
+        Fractions per session; `bonds` is of shape (0, 0, 0) without a bond.
+    """
+    equity = np.empty((blocks, days, LANES))
+    bonds = np.empty((0, 0, 0)) if bond is None else np.empty_like(equity)
+    _fill_legs(
+        model.code,
+        model.numbers,
+        model.states,
+        model.stay,
+        model.history,
+        np.uint64(model.key),
+        np.empty(0) if bond is None else bond.numbers,
+        np.empty(0) if bond is None else bond.rows,
+        np.uint64(0 if bond is None else bond.key),
+        first_block,
+        equity,
+        bonds,
+    )
+    return equity, bonds
 
 
 def sample_legs(
@@ -43,39 +89,14 @@ def sample_legs(
 
     Parameters
     ----------
-    model : PathModel
-        Of the risky leg.
-    bond : BondModel
-        Of the same scenario and seed.
-    days : int
-        Sessions of each path.
-    first_block, blocks : int
-        As in `quant.worlds.paths.sample_paths`.
+    model, bond, days, first_block, blocks
+        As in `draw_legs`.
 
     Returns
     -------
     equity, bonds : ndarray, shape (days, 64 * blocks)
         Fractions per session.
     """
-    equity, bonds = np.empty((days, LANES * blocks)), np.empty((days, LANES * blocks))
-    block, out, yields = (np.empty((days, LANES)) for _ in range(3))
-    for b in range(blocks):
-        first, key = LANES * (first_block + b), np.uint64(model.key)
-        fill_block(model.code, model.numbers, model.states, model.stay, model.history, key, first, block)
-        fill_bond_leg(
-            model.code,
-            model.numbers,
-            model.states,
-            model.stay,
-            key,
-            bond.numbers,
-            bond.rows,
-            np.uint64(bond.key),
-            first,
-            block,
-            yields,
-            out,
-        )
-        equity[:, LANES * b : LANES * (b + 1)] = block
-        bonds[:, LANES * b : LANES * (b + 1)] = out
+    legs = draw_legs(model, bond, days=days, first_block=first_block, blocks=blocks)
+    equity, bonds = (np.hstack(list(leg)) for leg in legs)
     return equity, bonds

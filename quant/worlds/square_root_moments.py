@@ -5,6 +5,7 @@ Heston (1993), Review of Financial Studies 6(2).
 """
 
 import math
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 from quant.numeric.elementary import exp, log, log_gamma
@@ -42,6 +43,7 @@ class _Exponent(NamedTuple):
     slope: float
 
 
+@lru_cache(maxsize=1024)
 def daily_theta(variance: float, *, kappa: float, xi: float, rho: float) -> float:
     """Annual theta for which exp(X) of a day has the given variance, by bisection.
 

@@ -1,8 +1,8 @@
 """Measures how often the verdict errs on generated histories, and writes docs/verdict.md.
 
-Run by `make calibration`. Every measurement is one line of a file in .cache/calibration; a second run continues the
-first, after it has repeated some measurements with the same outcome. A sample of the measurements stands beside the
-tests, which repeat them: the rates hold for the code as long as it judges these histories alike.
+Run by `make calibration`. Every measurement is one line of rows.jsonl; a second run continues the first, after it has
+repeated some measurements with the same outcome. The tests repeat some of them too: the rates hold for the code as long
+as it judges these histories alike.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from quant.numeric.compilation import imported_files
 from tests.calibration import measurements as measured
 from tests.calibration.measurements import (
     KINDS,
-    SAMPLE,
+    ROWS,
     Measurement,
     Row,
     is_repeated,
@@ -34,7 +34,6 @@ from tests.calibration.page import rates, render_page
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "verdict.md"
 ERROR_RATES = ROOT / "desk" / "optimization" / "reading" / "error_rates.json"
-ROWS = ROOT / ".cache" / "calibration" / "rows.jsonl"
 DATA = (RATES, "desk/market/data/sp500_index.parquet")
 """Bundled series behind the generated histories."""
 SECONDS_BETWEEN_PAGES = 300.0
@@ -65,12 +64,10 @@ def load_rows(path: Path) -> list[Row]:
 def write_results(rows: Sequence[Row], arguments: argparse.Namespace) -> None:
     arguments.page.write_text(render_page(rows, code_digest()))
     arguments.rates.write_text(json.dumps({"code": code_digest(), **rates(rows)}) + "\n")
-    arguments.sample.write_text("".join(json.dumps(row) + "\n" for row in sample_of(rows)))
 
 
 def main(arguments: argparse.Namespace) -> None:
     path = arguments.rows
-    path.parent.mkdir(parents=True, exist_ok=True)
     rows = load_rows(path)
     if not all(map(is_repeated, sample_of(rows))):
         sys.exit(f"the code judges otherwise than that of the rows in {path}; remove them, or name a file by --rows")
@@ -106,7 +103,6 @@ if __name__ == "__main__":
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--page", type=Path, default=PAGE, help="the page to write")
     parser.add_argument("--rates", type=Path, default=ERROR_RATES, help="the numbers that the report quotes")
-    parser.add_argument("--sample", type=Path, default=SAMPLE, help="the measurements that the tests repeat")
     parser.add_argument(
         "--rows", type=Path, default=ROWS, help="file of all measurements, which a second run continues"
     )

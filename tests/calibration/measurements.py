@@ -19,9 +19,11 @@ Row: TypeAlias = Mapping[str, Any]
 Kind: TypeAlias = Literal["history", "interval", "truth", "edge"]
 KINDS: tuple[Kind, ...] = ("history", "interval", "truth", "edge")
 
-GOALS: tuple[Goal, ...] = ("robust_utility", "benefit")
-SAMPLE = Path(__file__).parent / "sample.jsonl"
-"""Some of the measurements behind the published rates."""
+GOALS: tuple[Goal, ...] = (DEFAULT_GOAL, "robust_utility")
+ROWS = Path(__file__).parent / "rows.jsonl"
+"""The measurements behind the published rates."""
+COMPARED_HISTORIES = 60
+"""Histories of a family for a goal that is not the default one."""
 COVERAGE_HISTORIES = 300
 """Histories of a family whose intervals of fixed configurations are compared with the truth."""
 EDGE_HISTORIES = 200
@@ -41,7 +43,7 @@ class Measurement:
     kind: Kind
     family: str
     seed: int = 0
-    goal: Goal = GOALS[0]
+    goal: Goal = DEFAULT_GOAL
 
     def take(self) -> Row:
         """The row: the fields of this measurement and what was measured."""
@@ -56,6 +58,11 @@ class Measurement:
             case "edge":
                 values = {"best_t": LongRun(family, EDGE_HISTORIES).best_t_ratio()}
         return {**asdict(self), **values}
+
+
+def histories_of(family: Family, goal: str) -> int:
+    """Histories of a whole calibration."""
+    return family.histories if goal == DEFAULT_GOAL else min(family.histories, COMPARED_HISTORIES)
 
 
 def sample_of(rows: Sequence[Row]) -> list[Row]:
@@ -93,8 +100,8 @@ def measurements(share: float, kinds: Sequence[Kind] = KINDS) -> list[Measuremen
                 yield Measurement(kind="truth", family=family.name)
                 for seed in seeds(COVERAGE_HISTORIES):
                     yield Measurement(kind="interval", family=family.name, seed=seed)
-            for seed in seeds(family.histories):
-                for goal in GOALS:
+            for goal in GOALS:
+                for seed in seeds(histories_of(family, goal)):
                     yield Measurement(kind="history", family=family.name, seed=seed, goal=goal)
 
     return sorted((each for each in every() if each.kind in kinds), key=lambda each: each.seed)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from quant.strategies.goal import DEFAULT_GOAL
 from tests.calibration.coverage import FAMILIES_COVERED, FixedBenefit, ScenarioTruth, count_covered
 from tests.calibration.families import FAMILIES, Family
-from tests.calibration.measurements import EDGE_HISTORIES, Kind, Row
+from tests.calibration.measurements import EDGE_HISTORIES, Kind, Row, histories_of
 
 WITHOUT_EDGE = {"green": 0.05, "amber or green": 0.15}
 """Largest wanted shares where there is no edge."""
@@ -137,16 +137,16 @@ def _families(rows: Sequence[Row], goal: str) -> list[str]:
             continue
         best = next((f"{row['best_t']:.1f}" for row in measured(rows, family, "edge")), "–")
         colours = " | ".join(percent(share(own, colour)) for colour in ("green", "amber", "red"))
-        lines.append(f"| {family.title} | {best} | {len(own)} | {colours} | {_wanted(family, own)} |")
+        lines.append(f"| {family.title} | {best} | {len(own)} | {colours} | {_wanted(family, goal, own)} |")
     return [*lines, ""]
 
 
-def _wanted(family: Family, own: Sequence[Row]) -> str:
+def _wanted(family: Family, goal: str, own: Sequence[Row]) -> str:
     green, lit = share(own, "green")[0], share(own, "green", "amber")[0]
     if not family.counted:
         return "for information"
-    if len(own) < family.histories:
-        return f"{len(own)} of {family.histories} so far"
+    if len(own) < histories_of(family, goal):
+        return f"{len(own)} of {histories_of(family, goal)} so far"
     if family.edge is None:
         return _mark(green <= WITHOUT_EDGE["green"] + TOLERANCE and lit <= WITHOUT_EDGE["amber or green"] + TOLERANCE)
     least = WITH_EDGE.get(round(family.edge))

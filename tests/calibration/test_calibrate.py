@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from quant.strategies.goal import DEFAULT_GOAL
 from tests.calibration.calibrate import ROOT, code_files, load_rows
-from tests.calibration.measurements import KINDS, SAMPLE, is_repeated, measurement_of, measurements
+from tests.calibration.measurements import KINDS, ROWS, is_repeated, measurement_of, measurements, sample_of
 
 
 def test_the_digest_covers_the_code_that_decides_the_rates_and_no_other() -> None:
@@ -36,7 +36,7 @@ def test_a_share_of_a_calibration_measures_that_share_of_each_family_one_after_t
 
 def test_the_code_judges_as_the_code_behind_the_published_rates() -> None:
     """`make soak` repeats all of the sample."""
-    sample = load_rows(SAMPLE)
+    sample = sample_of(load_rows(ROWS))
     (without_edge,) = (row for row in sample if (row["family"], row["goal"]) == ("garch", DEFAULT_GOAL))
     assert is_repeated(without_edge)
     assert not is_repeated({**without_edge, "winner_p": without_edge["winner_p"] + 0.01})

@@ -62,7 +62,7 @@ def test_each_goal_has_a_table_of_its_own_and_the_report_quotes_the_default() ->
     assert first.startswith(f"`{DEFAULT_GOAL}`")
     assert "| 200 | 5.0" in line(first, "garch")
     assert second.startswith("`other_goal`")
-    assert line(second, "garch").endswith("| 20 of 200 so far |")
+    assert line(second, "garch").endswith("| 20 of 60 so far |")
     assert rates([*other, *default])["histories"] == 200
 
 

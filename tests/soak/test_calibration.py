@@ -4,7 +4,7 @@ import pytest
 
 from quant.strategies.goal import DEFAULT_GOAL
 from tests.calibration.calibrate import load_rows
-from tests.calibration.measurements import SAMPLE, Measurement, is_repeated
+from tests.calibration.measurements import ROWS, Measurement, is_repeated, sample_of
 
 pytestmark = pytest.mark.soak
 
@@ -26,6 +26,6 @@ def test_a_large_edge_is_green(name: str) -> None:
 
 
 def test_the_code_judges_as_the_code_behind_the_published_rates() -> None:
-    sample = load_rows(SAMPLE)
+    sample = sample_of(load_rows(ROWS))
     assert len(sample) >= 20
     assert [row for row in sample if not is_repeated(row)] == []

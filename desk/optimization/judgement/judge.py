@@ -114,11 +114,11 @@ def judge(
 
     `trials` are in order of proposal, `series` are arrays (2, T) by address, `ledger_trials` counts all trials of the
     owner on the same data, these included, `earlier` the series (2, T) of some of the others. No colour depends on the
-    `sensitivity` of the benefit to other assumptions.
+    `sensitivity` of the benefit to other assumptions, nor on the statistics of the worlds that come with it.
     """
     checks = {t.digest: check_limits(world.request, evaluations_by_scenario(t)) for t in trials}
     choice = choose_winner(world, trials)
-    base = _base(world, trials, checks, decisions, counts, caveats)
+    base = _base(world, trials, checks, decisions, counts, caveats, sensitivity=sensitivity)
     if isinstance(choice, NoneFeasible):
         result = base.model_copy(update=_infeasible(trials, {**checks, **choice.checks}))
         return Judgement(result.model_copy(update={"figures": result_figures(result)}))
@@ -358,6 +358,8 @@ def _base(
     decisions: Sequence[Decision],
     counts: Counts,
     caveats: Sequence[str],
+    *,
+    sensitivity: bool,
 ) -> OptimizationResult:
     request, market = world.request, world.market
     leading = [t for t in trials if not t.screened]
@@ -384,7 +386,7 @@ def _base(
         counts=counts,
         benefit=None,
         winner=None,
-        worlds=() if request.worlds is None else world_statistics(world),
+        worlds=world_statistics(world) if sensitivity and request.worlds is not None else (),
         scenarios=(),
         finalists=(),
         benchmarks=(),

@@ -2,15 +2,19 @@
 
 from desk.optimization.evaluation import World
 from desk.optimization.result import WorldStatistics
+from quant.numeric.random_numbers import LANES
 from quant.worlds.calibration import implied_statistics
+
+_MOST_PATHS = 1_024
 
 
 def world_statistics(world: World) -> tuple[WorldStatistics, ...]:
     """Mean, volatility and Sharpe ratio in closed form; worst day and month from simulated paths."""
     rows: list[WorldStatistics] = []
+    paths = max(min(world.paths, _MOST_PATHS), LANES)
     for scenario in world.request.scenarios:
         history, labelled = world.training_days(scenario)
-        implied = implied_statistics(scenario, history=history, labelled=labelled)
+        implied = implied_statistics(scenario, paths=paths, history=history, labelled=labelled)
         rows.append(
             WorldStatistics(
                 scenario=scenario.name,

@@ -18,10 +18,12 @@ def test_more_work_takes_longer(make_request, changes) -> None:
     assert estimate(resize(make_request(), **changes)).seconds > estimate(make_request()).seconds
 
 
-def test_memory_does_not_grow_with_paths_or_trials(make_request) -> None:
-    few, many = estimate(make_request()), estimate(resize(make_request(), paths=100_000), 5_000)
-    assert few.memory_mb == many.memory_mb
-    assert few.memory_mb < estimate(resize(make_request(), years=30)).memory_mb
+def test_memory_grows_with_the_paths_that_are_kept_and_not_with_trials(make_request) -> None:
+    few, many = (estimate(resize(make_request(), paths=paths)).memory_mb for paths in (100, 1_000))
+    assert few < many
+    assert estimate(resize(make_request(), paths=1_000), 5_000).memory_mb == many
+    largest = [estimate(resize(make_request(), paths=100_000, years=years)).memory_mb for years in (10, 30)]
+    assert largest[0] == largest[1] < 500.0
 
 
 def test_a_local_search_costs_nothing(make_request) -> None:

@@ -1,0 +1,68 @@
+"""Drawn paths, kept so that the next configs meet the same ones without drawing them again."""
+
+import hashlib
+from threading import Lock
+
+import numpy as np
+
+from quant.numeric.arrays import Floats
+from quant.worlds.bond import BondModel
+from quant.worlds.legs import draw_legs
+from quant.worlds.paths import PathModel
+
+LIMIT = 128 * 2**20
+"""Bytes that a store keeps by default: the paths of five scenarios of 2,000 paths and five years."""
+
+
+class PathStore:
+    """Keeps the first paths that are asked for, up to a limit of memory; further ones are drawn anew each time.
+
+    All that it keeps begins at one block: a judgement on fresh paths replaces those of the search. What it returns is
+    not to be written to. Threads may share it.
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        """Keep `limit` bytes at most; 0 keeps nothing."""
+        self._limit = limit
+        self._legs: dict[tuple[bytes, int, int], tuple[Floats, Floats]] = {}
+        self._bytes = 0
+        self._start: int | None = None
+        self._lock = Lock()
+
+    def begin(self, first_block: int) -> None:
+        """Drop what is kept unless it begins at `first_block` too."""
+        with self._lock:
+            if first_block != self._start:
+                self._legs, self._bytes, self._start = {}, 0, first_block
+
+    def legs(
+        self, law: bytes, model: PathModel, bond: BondModel | None, *, days: int, first_block: int, blocks: int
+    ) -> tuple[Floats, Floats]:
+        """As `quant.worlds.legs.draw_legs`; `law` is the digest of model, bond and days."""
+        place = law, first_block, blocks
+        with self._lock:
+            kept = self._legs.get(place)
+        if kept is not None:
+            return kept
+        legs = draw_legs(model, bond, days=days, first_block=first_block, blocks=blocks)
+        size = sum(leg.nbytes for leg in legs)
+        with self._lock:
+            if place not in self._legs and self._bytes + size <= self._limit:
+                self._legs[place] = legs
+                self._bytes += size
+        return legs
+
+
+def law_digest(model: PathModel, bond: BondModel | None, days: int) -> bytes:
+    """Digest of everything that decides the paths, but for their blocks."""
+    digest = hashlib.blake2b(digest_size=16)
+    parts = [model.numbers, model.states, model.stay, model.history]
+    whole = [model.code, model.key, days]
+    if bond is not None:
+        parts += [bond.numbers, bond.rows]
+        whole.append(bond.key)
+    for part in parts:
+        digest.update(repr(part.shape).encode())
+        digest.update(np.ascontiguousarray(part).tobytes())
+    digest.update(repr(whole).encode())
+    return digest.digest()
