@@ -25,7 +25,7 @@ DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 DEMO_DIGEST = "7751eb7b2e75977e105a1f9914dbc5204189310b7b2a271c703ccb2e1b66ce24"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "6ecaf74b3c0a1acc3f5d33e4610621ff899608688048ef9cbb904550ba131d83"
+REDUCED_DIGEST = "ec4f5fb9447e1ca3616ef31650cf23f36455399167a42e792fce30ecc9d8f2dc"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""
