@@ -42,7 +42,8 @@ _OF_TOPIC: dict[Topic, str] = {
     "alternative": r"alternative_|winner_(name|function)",
     "counter_argument": r"verdict_|benchmark_weight|premium_|winner_p|single_step_p",
     "years": r"worst_year|fact_",
-    "data": r"data_source|currency$|first_day|train_end|validate_end|last_day|target_volatility",
+    "data": r"data_source|held_|cash_earns|converted_|own_benchmark|window_|"
+    r"currency$|first_day|train_end|validate_end|last_day|target_volatility",
     "next_trade": r"as_of|today_|next_trade|safe_|step_\d+_",
     "assets": r"asset_\d+_",
     "what_would_change": r"premium_|parameter_error_|costs_|probabilities_",

@@ -7,9 +7,11 @@ from langchain.tools import ToolRuntime, tool
 from desk.conversation.answers import FinishedSearch, Refusal, SearchEstimate
 from desk.conversation.context import ChatContext, compute_once
 from desk.conversation.optimization_requests import build_request
+from desk.conversation.universes import find_universe, require_currency
 from desk.conversation.wishes import Wish
 from desk.figures.figures import Figure, Unit
 from desk.governance.estimates import Estimate
+from desk.optimization.judgement.leg_figures import leg_figures
 from desk.optimization.reading.findings import build_findings
 from desk.optimization.reading.ranking import build_ranking
 from desk.optimization.request import OptimizationRequest
@@ -24,7 +26,7 @@ async def estimate_optimization(
     context = runtime.context
 
     async def compute() -> tuple[SearchEstimate, dict[str, Any]]:
-        request = build_request(wish, context.current_focus, await load_catalog(context.store, context.owner))
+        request = await _request(context, wish)
         figures = _estimate_figures(await context.runs.estimate(request), request)
         return SearchEstimate(figures=figures), {"request": request.model_dump(mode="json"), "last": "estimate"}
 
@@ -41,7 +43,7 @@ async def run_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -
     context = runtime.context
 
     async def compute() -> tuple[FinishedSearch, dict[str, Any]]:
-        request = build_request(wish, context.current_focus, await load_catalog(context.store, context.owner))
+        request = await _request(context, wish)
         run = await context.runs.launch(request, request.content_digest())
         _, result = await context.runs.result(run)
         launched = FinishedSearch(run=run, findings=build_findings(result), ranking=build_ranking(result))
@@ -59,6 +61,15 @@ async def run_optimization(wish: Wish, runtime: ToolRuntime[ChatContext, Any]) -
     return result.model_dump_json(), result
 
 
+async def _request(context: ChatContext, wish: Wish) -> OptimizationRequest:
+    universe = await find_universe(context.prices, wish.assets) if wish.assets else None
+    book = await load_catalog(context.store, context.owner)
+    request = build_request(wish, context.current_focus, book, universe)
+    if wish.currency is not None:
+        await require_currency(context.prices, request, wish.currency)
+    return request
+
+
 def _estimate_figures(estimate: Estimate, request: OptimizationRequest) -> tuple[Figure, ...]:
     rows: tuple[tuple[str, str, float | str, Unit], ...] = (
         ("estimate_trials", "configurations that would be tried", estimate.trials, "count"),
@@ -69,9 +80,12 @@ def _estimate_figures(estimate: Estimate, request: OptimizationRequest) -> tuple
         ("estimate_time", "time that the search would take on this machine", _describe_time(estimate), "text"),
         ("estimate_memory", "megabytes of memory", estimate.memory_mb, "count"),
     )
-    return tuple(
-        Figure(id=id_, quantity=quantity, value=value, unit=unit, source=f"estimate_optimization.{id_}")
-        for id_, quantity, value, unit in rows
+    return (
+        *leg_figures(request, "estimate_optimization.request"),
+        *(
+            Figure(id=id_, quantity=quantity, value=value, unit=unit, source=f"estimate_optimization.{id_}")
+            for id_, quantity, value, unit in rows
+        ),
     )
 
 

@@ -8,7 +8,8 @@ from desk.base.errors import InvalidInput
 from desk.conversation import amounts
 from desk.conversation.answers import Refusal, SavedConfiguration
 from desk.conversation.context import ChatContext, compute_once
-from desk.conversation.optimization_requests import parse_universe, validate
+from desk.conversation.optimization_requests import validate
+from desk.conversation.universes import find_universe
 from desk.conversation.wishes import Name, Quote, ScenarioWish, StrategyWish
 from desk.scenarios.repository import ScenarioCatalog, ScenarioValues, load_catalog, select_scenarios
 from desk.scenarios.repository import add_scenario as store_scenario
@@ -28,7 +29,9 @@ async def evaluate_strategy(
     context = runtime.context
 
     async def compute() -> tuple[QuickEvaluation, dict[str, Any]]:
-        universe = parse_universe(strategy.assets) if strategy.assets else context.current_focus.universe
+        universe = context.current_focus.universe
+        if strategy.assets:
+            universe = await find_universe(context.prices, strategy.assets)
         evaluation = await evaluate(
             context.store, context.owner, context.prices, await _rule(context, strategy), universe=universe
         )

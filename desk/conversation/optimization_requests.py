@@ -6,6 +6,7 @@ from pydantic import BaseModel, ValidationError
 
 from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.conversation import amounts
+from desk.conversation.days import parse_day
 from desk.conversation.focus import Focus
 from desk.conversation.wishes import Wish
 from desk.optimization.mandate_limits import LIMITS
@@ -17,19 +18,23 @@ from quant.strategies.choices import estimators_with
 Model = TypeVar("Model", bound=BaseModel)
 
 DRAWDOWN_TOLERANCE = 0.20
-INDEX_NAMES = {"sp500", "s&p 500", "s&p500", "spx", "sp 500", "the index"}
 
 
-def build_request(wish: Wish, focus: Focus, book: ScenarioCatalog) -> OptimizationRequest:
-    """Build the request of a wish with the scenarios of `book`; `InvalidInput` names the first problem."""
+def build_request(wish: Wish, focus: Focus, book: ScenarioCatalog, universe: str | None = None) -> OptimizationRequest:
+    """Build the request of a wish with the scenarios of `book`; `InvalidInput` names the first problem.
+
+    `universe` holds the assets of the wish (see `desk.conversation.universes.find_universe`); None keeps those of the
+    base.
+    """
     base = OptimizationRequest() if wish.base == "new" else focus.request
     if base is None:
         raise InvalidInput("base", "last", reason="nothing was asked for before", allowed="a request of its own")
     fields = base.fields()
     if wish.name is not None:
         fields["name"] = wish.name
-    if wish.assets:
-        fields["universe"] = parse_universe(wish.assets)
+    if universe is not None:
+        fields["universe"] = universe
+    _legs(fields, wish)
     _mandate(fields["mandate"], wish)
     _space(fields["space"], wish)
     fields["scenarios"] = _scenarios(base, wish, book)
@@ -37,28 +42,11 @@ def build_request(wish: Wish, focus: Focus, book: ScenarioCatalog) -> Optimizati
     for name, quote in (("trials", wish.trials), ("seed", wish.seed)):
         if quote is not None:
             fields[name] = amounts.read_whole(name, quote)
-    if wish.cash_rate is not None:
-        fields["cash"] = amounts.read_amount("cash_rate", wish.cash_rate)
     if wish.worlds is not None:
         fields["worlds"] = wish.worlds
     if wish.goal is not None:
         fields["goal"] = wish.goal
     return validate(OptimizationRequest, fields)
-
-
-def parse_universe(assets: tuple[str, ...]) -> str:
-    """Parse assets: the index, all bundled stocks, or some of them."""
-    names = [asset.strip() for asset in assets]
-    lowered = [name.lower() for name in names]
-    if len(names) == 1 and lowered[0] in {*INDEX_NAMES, "stocks"}:
-        return "stocks" if lowered[0] == "stocks" else "sp500"
-    group_names = sorted({*lowered} & {*INDEX_NAMES, "stocks"})
-    if group_names:
-        allowed = "the index alone, all stocks, or some stocks by their tickers"
-        raise InvalidInput(
-            "assets", ", ".join(names), reason=f"{group_names[0]} is more than one stock", allowed=allowed
-        )
-    return "stocks:" + ",".join(name.upper() for name in names)
 
 
 def validate(model: type[Model], content: dict[str, Any]) -> Model:
@@ -76,6 +64,30 @@ def invalid_input(error: ValidationError) -> InvalidInput:
     message = first["msg"].removeprefix("Value error, ")
     reason, allowed = reason_and_allowed(message)
     return InvalidInput(path, first["input"], reason=reason, allowed=allowed or message)
+
+
+def _legs(fields: dict[str, Any], wish: Wish) -> None:
+    """Fill in the safe leg, the cash, the series beside the prices, and the window."""
+    for name in ("safe", "exchange_rate", "benchmark"):
+        series = cast("str | None", getattr(wish, name))
+        if series is not None:
+            fields[name] = series
+    for name, last in (("first_day", False), ("last_day", True)):
+        day = cast("str | None", getattr(wish, name))
+        if day is not None:
+            fields[name] = parse_day(name, day, last=last)
+    _cash(fields, wish)
+
+
+def _cash(fields: dict[str, Any], wish: Wish) -> None:
+    if wish.cash is not None and wish.cash_rate is not None:
+        raise InvalidInput(
+            "cash", wish.cash, reason="a rate is stated beside the series", allowed="a rate or a series, not both"
+        )
+    if wish.cash_rate is not None:
+        fields["cash"] = amounts.read_amount("cash_rate", wish.cash_rate)
+    elif wish.cash is not None:
+        fields["cash"] = wish.cash
 
 
 def _mandate(mandate: dict[str, Any], wish: Wish) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 from desk.base.errors import InvalidInput
 from desk.conversation import amounts, quotes
 from desk.conversation.focus import Focus
-from desk.conversation.optimization_requests import INDEX_NAMES, validate
+from desk.conversation.optimization_requests import validate
+from desk.conversation.universes import INDEX_NAMES
 from desk.conversation.wishes import Holding, PortfolioWish, Shock
 from desk.figures.sheet import Money
 from desk.portfolios.stress_schemas import StressRequest

@@ -8,6 +8,7 @@ from desk.base.text import spaced
 from desk.figures.figures import Figure, collect_figures
 from desk.figures.metric_figures import metric_labels
 from desk.figures.tables import Exhibit, build_listing, build_table
+from desk.optimization.judgement.leg_figures import LEG_ROWS
 from quant.strategies.metrics import metrics_shown
 
 if TYPE_CHECKING:
@@ -33,11 +34,12 @@ def _estimated(result: "SearchEstimate") -> Iterator[Exhibit]:
         "estimate_memory": "Megabytes of memory",
     }
     yield build_listing("What the search would take", rows, result.figures)
+    yield build_listing("What is held and used", LEG_ROWS, result.figures)
 
 
 def _launched(result: "FinishedSearch") -> Iterator[Exhibit]:
     figures = collect_figures(result)
-    for build in (_worlds, _scenarios, _ranking, _limits):
+    for build in (_LEGS, _worlds, _scenarios, _ranking, _limits):
         yield build(figures)
 
 
@@ -305,8 +307,10 @@ _DATA = _rows(
         "train_end": "End of training",
         "validate_end": "Locked after",
         "last_day": "Last day",
+        **LEG_ROWS,
     },
 )
+_LEGS = _rows("What is held and used", LEG_ROWS)
 _OF_TOPIC: "Mapping[Topic, tuple[Callable[[Sequence[Figure]], Exhibit], ...]]" = {
     "ranking": (_ranking,),
     "plateau": (_ranking,),

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from desk.conversation.quotes import is_quote
 from desk.figures.guard.numbers import find_numbers
+from desk.optimization.request import YIELD
 from desk.optimization.worlds import Worlds
 from desk.strategies.templates import Template
 from quant.numeric.frozen import Frozen
@@ -41,6 +42,13 @@ def _check_name(value: str, info: ValidationInfo) -> str:
     return value
 
 
+def _check_series(value: str, info: ValidationInfo) -> str:
+    """Check each part of a series such as `yield:rates:US10Y` like a name."""
+    for part in value.removeprefix(YIELD).split(":"):
+        _check_name(part, info)
+    return value
+
+
 _PLAIN_NAME = re.compile(r"[A-Za-z&_ -]{1,64}")
 _INDEX = re.compile(r"s&?p ?500", re.IGNORECASE)
 
@@ -55,6 +63,12 @@ Name: TypeAlias = Annotated[
     AfterValidator(_check_name),
 ]
 """Name of an asset, scenario or strategy; the tool checks that it exists."""
+SeriesName: TypeAlias = Annotated[
+    str,
+    Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9&^][A-Za-z0-9&_ .:/@^=-]*$"),
+    AfterValidator(_check_series),
+]
+"""Name of a series: a data set, DATASET:SERIES, or a series of the same prices; the tool checks that it exists."""
 Base: TypeAlias = Annotated[
     Literal["new", "last"], Field(description="Begin afresh, or change the one this conversation is about")
 ]
@@ -88,7 +102,21 @@ class Wish(Frozen):
 
     base: Base = "new"
     name: Quote | None = None
-    assets: Annotated[tuple[Name, ...], Field(max_length=20, description="sp500, stocks, or tickers")] = ()
+    assets: Annotated[
+        tuple[Name, ...],
+        Field(max_length=20, description="sp500, stocks, tickers, a data set of the person's own, or DATASET:ASSET"),
+    ] = ()
+    safe: Annotated[
+        SeriesName | None,
+        Field(
+            description="What is held beside the risky assets: cash; a bond by its name among the same prices, or as "
+            "DATASET:BOND; or yield:SERIES, a par bond computed from daily yields"
+        ),
+    ] = None
+    first_day: Annotated[
+        Quote | None, Field(description="First day of prices that is used, as said: 2005, March 2005, 2005-03-15")
+    ] = None
+    last_day: Annotated[Quote | None, Field(description="Last day of prices that is used, as said")] = None
     target_volatility: Quote | None = None
     max_drawdown: Quote | None = None
     value_at_risk: Quote | None = None
@@ -104,6 +132,22 @@ class Wish(Frozen):
     cash_rate: Annotated[Quote | None, Field(description="What cash earns a year, in place of the Treasury bill")] = (
         None
     )
+    cash: Annotated[
+        SeriesName | None, Field(description="Series of rates in percent a year that cash earns, where one is named")
+    ] = None
+    currency: Annotated[
+        str | None,
+        Field(
+            pattern="^[A-Z]{3}$",
+            description="Currency of the result as its code, such as EUR; prices in another one need exchange_rate",
+        ),
+    ] = None
+    exchange_rate: Annotated[
+        SeriesName | None, Field(description="Series named by its pair, such as EURUSD, that converts the prices")
+    ] = None
+    benchmark: Annotated[
+        SeriesName | None, Field(description="Series, with dividends, that the winner is compared with")
+    ] = None
     weight_functions: Annotated[tuple[WeightFunction, ...], Field(max_length=MOST_NAMES)] = ()
     estimators: Annotated[tuple[Estimator, ...], Field(max_length=MOST_NAMES)] = ()
     lookbacks: Annotated[tuple[Quote, ...], Field(max_length=10)] = ()

@@ -10,6 +10,7 @@ from desk.figures.metric_figures import metric_figures
 from desk.optimization.judgement.attribution_figures import attribution_figures, step_figures
 from desk.optimization.judgement.figure_builders import number_figures, text_figure
 from desk.optimization.judgement.importance_figures import importance_figures
+from desk.optimization.judgement.leg_figures import leg_figures
 from desk.optimization.judgement.luck_figures import luck_figures
 from desk.optimization.judgement.out_of_sample_figures import out_of_sample_figures
 from desk.optimization.judgement.world_figures import world_figures
@@ -111,6 +112,7 @@ def _data(manifest: Manifest) -> Iterator[Figure]:
         yield text_figure(name, quantity, getattr(manifest, name), f"manifest.{name}", "date")
     if manifest.currency != BUNDLED_CURRENCY:
         yield text_figure("currency", "currency of the prices and of cash", manifest.currency, "manifest.currency")
+    yield from leg_figures(manifest.request, "result.manifest.request")
     mandate = manifest.request.mandate
     source = "manifest.request.mandate"
     yield from number_figures(

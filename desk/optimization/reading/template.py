@@ -234,11 +234,12 @@ def _data(ids: set[str]) -> tuple[Section, str]:
     days = {"data_source", "first_day", "last_day", "validate_end"}
     if not days <= ids:
         return "data", "The data set holds few crises, whatever the colour of the verdict."
+    beside = " What is held beside the risky assets is {{held_beside}}." if "held_beside" in ids else ""
     return (
         "data",
-        "The prices are {{data_source}}; their days run from {{first_day}} to {{last_day}}. Every day after "
-        "{{validate_end}} is locked and took no part. Such a history holds few crises, whatever the colour of the "
-        "verdict.",
+        "The prices are {{data_source}}; their days run from {{first_day}} to {{last_day}}." + beside + " Every day "
+        "after {{validate_end}} is locked and took no part. Such a history holds few crises, whatever the colour of "
+        "the verdict.",
     )
 
 

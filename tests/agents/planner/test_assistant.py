@@ -23,7 +23,7 @@ from desk.optimization.reading.alternative import Alternative, Standing, explain
 from desk.optimization.reading.findings import build_findings
 from desk.optimization.reading.topics import Topic
 from desk.optimization.repositories.ledger import ledger_entry
-from desk.optimization.request import Limit, Limits
+from desk.optimization.request import Limit, Limits, OptimizationRequest
 from desk.optimization.result import Finalist, OptimizationResult, Verdict
 from desk.runs.earlier_trials import earlier_entries
 from quant.strategies.config import StrategyConfig
@@ -212,6 +212,29 @@ async def test_years_and_weights_of_a_quick_evaluation_are_in_tables(context) ->
     assert [row[0] for row in years] == [str(year.year) for year in result.years]
     assert years[2008 - int(years[0][0])][1:3] == tuple(f"{{{{quick_year_2008_{who}}}}}" for who in HELD)
     assert [row[0] for row in tables["Weight by volatility of the asset"].rows][:2] == ["5%", "8%"]
+
+
+async def test_what_is_held_beside_and_the_window_are_said(context) -> None:
+    of_cash = of_colour("green")
+    asked = OptimizationRequest(safe="legs:BOND", cash="0.015", first_day="2005-03-01", benchmark="MIX")  # pyright: ignore[reportArgumentType]
+    result = of_cash.model_copy(update={"manifest": of_cash.manifest.model_copy(update={"request": asked})})
+    result = result.model_copy(update={"figures": result_figures(result)})
+    own = replace(context, run="legs", runs=GivenRuns({"legs": result}), evidence=Evidence())
+    assert "beside the risky assets is legs:BOND" in await describe_call(own, explain_result, topic="data", run="legs")
+    _, launched = await call_tool(own, run_optimization, wish=Wish(target_volatility="12%"))
+    tables = {exhibit.title: exhibit for exhibit in build_exhibits(launched)}
+    values = {figure.id: figure.value for figure in collect_figures(launched)}
+    said = {label: values[cell[2:-2]] for label, cell in tables["What is held and used"].rows}
+    assert said == {
+        "Held beside the risky assets": "legs:BOND",
+        "Cash earns": "1.50% a year",
+        "Benchmark of your own": "MIX",
+        "Not before": "2005-03-01",
+    }
+    _, estimated = await call_tool(own, estimate_optimization, wish=Wish(safe="BOND", last_day="2015"))
+    assert {"held_beside": "BOND", "window_last_day": "2015-12-31"}.items() <= {
+        figure.id: figure.value for figure in estimated.figures
+    }.items()
 
 
 async def test_a_saved_strategy_is_named(context) -> None:

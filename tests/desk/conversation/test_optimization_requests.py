@@ -1,7 +1,11 @@
 """A wish becomes a request; numbers are parsed from the quotes."""
 
-import pytest
+from datetime import date
 
+import pytest
+from pydantic import ValidationError
+
+from desk.base.errors import InvalidInput
 from desk.conversation.focus import Focus
 from desk.conversation.optimization_requests import build_request
 from desk.conversation.wishes import Wish
@@ -36,3 +40,35 @@ def test_the_rate_that_a_person_states_is_the_cash_of_the_request(quote, cash) -
         Wish(base="last", trials="50"), Focus(request=request), ScenarioCatalog(entries=(), figures=())
     )
     assert (again.cash, again.trials) == (cash, 50)
+
+
+def test_legs_cash_and_window_of_a_wish_are_those_of_the_request() -> None:
+    texts = {"user_texts": ["hold BOND of legs beside it from March 2005 to 2015, cash at ESTR, EURUSD, against MIX"]}
+    words = {
+        "safe": "legs:BOND",
+        "first_day": "March 2005",
+        "last_day": "2015",
+        "cash": "ESTR",
+        "exchange_rate": "EURUSD",
+        "benchmark": "MIX",
+    }
+    wish = Wish.model_validate(words, context=texts | {"visible_text": texts["user_texts"][0]})
+    book = ScenarioCatalog(entries=(), figures=())
+    request = build_request(wish, Focus(), book, "legs")
+    assert (request.universe, request.safe, request.cash) == ("legs", "legs:BOND", "ESTR")
+    assert (request.exchange_rate, request.benchmark) == ("EURUSD", "MIX")
+    assert (request.first_day, request.last_day) == (date(2005, 3, 1), date(2015, 12, 31))
+    again = build_request(Wish(base="last", safe="cash"), Focus(request=request), book)
+    assert again == request.model_copy(update={"safe": "cash"})
+
+
+def test_a_rate_and_a_series_of_cash_contradict_each_other() -> None:
+    with pytest.raises(InvalidInput, match="a rate is stated beside the series"):
+        build_request(Wish(cash="ESTR", cash_rate="2%"), Focus(), ScenarioCatalog(entries=(), figures=()))
+
+
+def test_a_series_with_a_number_that_nobody_named_is_refused() -> None:
+    seen = {"visible_text": "the bond of my file"}
+    assert Wish.model_validate({"safe": "yield:rates"}, context=seen).safe == "yield:rates"
+    with pytest.raises(ValidationError, match="never said"):
+        Wish.model_validate({"safe": "yield:US10Y"}, context=seen)
