@@ -5,6 +5,7 @@ import gc
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -14,6 +15,8 @@ import botocore.loaders
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+
+from tests.session_folder import SETTING
 
 if TYPE_CHECKING:
     from desk.optimization.request import OptimizationRequest
@@ -78,6 +81,17 @@ settings.register_profile("ci", parent=settings.get_profile("default"), derandom
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder that all processes of this session share."""
+    if not hasattr(config, "workerinput"):
+        os.environ[SETTING] = tempfile.mkdtemp(prefix="pytest-session-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(SETTING))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Without garbage collection, which would visit every imported module and collected test again and again.
@@ -89,7 +103,6 @@ def pytest_collection() -> Generator[None, object, object]:
     try:
         return (yield)
     finally:
-        gc.collect()
         gc.freeze()
         gc.set_threshold(*RARE_COLLECTIONS)
         gc.enable()

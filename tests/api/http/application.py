@@ -1,6 +1,7 @@
 """The HTTP application as tests reach it: in the same process, or over loopback."""
 
 import asyncio
+import json
 import socket
 import threading
 from collections.abc import AsyncGenerator, Generator
@@ -17,6 +18,7 @@ from api.app import create_app
 from api.settings import Settings
 from graphs.dependencies import Dependencies
 from tests.graphs.dependencies import open_dependencies
+from tests.session_folder import make_once
 
 BASE = "http://127.0.0.1"
 
@@ -41,8 +43,12 @@ def documented(app: FastAPI) -> FastAPI:
 @cache
 def document() -> dict[str, Any]:
     """The same for every application; it takes most of a second to make."""
+    return json.loads(make_once("openapi.json", _write_document).read_text())
+
+
+def _write_document(file: Path) -> None:
     nowhere = Path("/nowhere")
-    return create_app(settings_of(nowhere), open_dependencies(nowhere)).openapi()
+    file.write_text(json.dumps(create_app(settings_of(nowhere), open_dependencies(nowhere)).openapi()))
 
 
 @asynccontextmanager

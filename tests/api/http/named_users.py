@@ -16,7 +16,7 @@ from api.settings import Settings
 from desk.governance.principals import Principal
 from desk.governance.roles import ROLES
 from graphs.dependencies import Dependencies
-from tests.api.http.application import BASE, document
+from tests.api.http.application import BASE, documented
 from tests.graphs.dependencies import open_dependencies
 
 
@@ -35,9 +35,7 @@ def settings_with(home: Path, **changed: Any) -> Settings:
 
 
 def named_application(home: Path, dependencies: Any = None, **changed: Any) -> FastAPI:
-    app = create_app(settings_with(home, **changed), dependencies or open_dependencies(home))
-    app.openapi_schema = document()
-    return app
+    return documented(create_app(settings_with(home, **changed), dependencies or open_dependencies(home)))
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from api.app import AREAS
 from desk.optimization.request import OptimizationRequest
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
-from tests.api.http.application import application, run_server
+from tests.api.http.application import application, document, run_server
 from tests.api.http.identity.sign_in import bearer, create_key
 from tests.api.http.operation_requests import PUBLIC, SIGN_IN
 from tests.api.http.two_users import sign_in_application, with_own_address
@@ -51,10 +53,6 @@ PLANTED = {
 }
 UNREACHED = {400: "the path contains", 404: "there is no route", 405: "", 414: "", 431: ""}
 """What is refused before it is asked who asks, and in which words: it reaches no operation."""
-
-DOCUMENT = application(Path("/nowhere")).openapi()
-FOUND = schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()
-OPERATIONS = {operation.ok().label: operation.ok() for operation in FOUND if isinstance(operation, Ok)}
 
 JOB, DATA = "known", "mydata"
 PRICES = "date,A,B\n2024-01-02,1.5,2\n2024-01-03,1.6,2.1\n2024-01-04,1.7,2.05\n"
@@ -194,28 +192,45 @@ def tells_no_secret(target: Target, answer: Any) -> None:
         assert inside not in text, inside
 
 
-@pytest.mark.parametrize("label", OPERATIONS)
-def test_no_answer_breaks_the_document(target: Target, label: str) -> None:
-    storm(target, OPERATIONS[label], FEW, by_the_local_user)
+@cache
+def operations() -> dict[str, list[Any]]:
+    """The operations of each area."""
+    areas: dict[str, list[Any]] = {area: [] for area in AREAS}
+    for found in schemathesis.openapi.from_dict(document()).get_all_operations():
+        assert isinstance(found, Ok), found
+        (area,) = found.ok().tags or ()
+        areas[area].append(found.ok())
+    return areas
 
 
-@pytest.mark.parametrize("label", OPERATIONS)
-def test_no_answer_where_people_sign_in_breaks_the_document_or_tells_a_secret(target: Target, label: str) -> None:
-    storm(target, OPERATIONS[label], 1, with_a_wrong_key if label in SIGN_IN else by_who_signed_in)
-    if label not in PUBLIC | SIGN_IN:
-        storm(target, OPERATIONS[label], 1, by_a_stranger)
+def storm_where_people_sign_in(target: Target, operation: Any, cases: int) -> None:
+    storm(target, operation, cases, with_a_wrong_key if operation.label in SIGN_IN else by_who_signed_in)
+    if operation.label not in PUBLIC | SIGN_IN:
+        storm(target, operation, cases, by_a_stranger)
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_no_answer_breaks_the_document(target: Target, area: str) -> None:
+    for operation in operations()[area]:
+        storm(target, operation, FEW, by_the_local_user)
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_no_answer_where_people_sign_in_breaks_the_document_or_tells_a_secret(target: Target, area: str) -> None:
+    for operation in operations()[area]:
+        storm_where_people_sign_in(target, operation, 1)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("label", OPERATIONS)
-def test_no_answer_breaks_the_document_in_a_long_storm(target: Target, label: str) -> None:
-    storm(target, OPERATIONS[label], MANY, by_the_local_user)
+@pytest.mark.parametrize("area", AREAS)
+def test_no_answer_breaks_the_document_in_a_long_storm(target: Target, area: str) -> None:
+    for operation in operations()[area]:
+        storm(target, operation, MANY, by_the_local_user)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("label", OPERATIONS)
-def test_no_answer_where_people_sign_in_does_in_a_long_storm(target: Target, label: str) -> None:
+@pytest.mark.parametrize("area", AREAS)
+def test_no_answer_where_people_sign_in_does_in_a_long_storm(target: Target, area: str) -> None:
     """As many by people who are known as by people who are not: with the storm above more than 5,000."""
-    storm(target, OPERATIONS[label], MANY // 2, with_a_wrong_key if label in SIGN_IN else by_who_signed_in)
-    if label not in PUBLIC | SIGN_IN:
-        storm(target, OPERATIONS[label], MANY // 2, by_a_stranger)
+    for operation in operations()[area]:
+        storm_where_people_sign_in(target, operation, MANY // 2)

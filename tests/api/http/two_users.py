@@ -29,7 +29,7 @@ from graphs.runs.cleanup import LAST_CLEANUP
 from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from store.embedded import open_store
-from tests.api.http.application import document, open_client, run_server
+from tests.api.http.application import documented, open_client, run_server
 from tests.api.http.identity.forged_tokens import forged_tokens
 from tests.api.http.identity.sign_in import bearer, create_key
 from tests.doubles.cognito import CLIENT, PERSON, Pool, rsa
@@ -95,11 +95,8 @@ def sign_in_application(home: Path, pool: Pool, *, queued: bool = True) -> FastA
         "REQUESTS_PER_ADDRESS": 10**9,
         "TRUSTED_PROXIES": "127.0.0.1",
     }
-    app = create_app(
-        Settings.model_validate(settings), queued_dependencies(home) if queued else _dependencies_with_approval(home)
-    )
-    app.openapi_schema = document()
-    return app
+    dependencies = queued_dependencies(home) if queued else _dependencies_with_approval(home)
+    return documented(create_app(Settings.model_validate(settings), dependencies))
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from api.app import create_app
 from api.http.identity.api_keys import KeyTerms, create
 from api.settings import Settings
 from store.embedded import open_store
-from tests.api.http.application import document, open_client
+from tests.api.http.application import documented, open_client
 from tests.graphs.dependencies import open_dependencies
 
 REMOTE_URL = "http://desk.example"
@@ -21,11 +21,8 @@ REMOTE_URL = "http://desk.example"
 
 def secured_application(home: Path, auth: str = "keys", **changed: Any) -> FastAPI:
     """An application where people sign in."""
-    app = create_app(
-        Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_AUTH": auth} | changed), open_dependencies(home)
-    )
-    app.openapi_schema = document()
-    return app
+    settings = Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_AUTH": auth} | changed)
+    return documented(create_app(settings, open_dependencies(home)))
 
 
 async def create_key(home: Path, owner: str = "anna", *, age: int = 0, **terms: Any) -> str:

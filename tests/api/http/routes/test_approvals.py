@@ -22,7 +22,7 @@ from graphs.dependencies import Dependencies
 from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
-from tests.api.http.application import document, open_client, run_server
+from tests.api.http.application import documented, open_client, run_server
 from tests.api.http.identity.sign_in import bearer, create_key
 from tests.api.http.routes.agent_requests import agent_events, message_body, resume_body
 from tests.graphs.dependencies import open_dependencies
@@ -44,9 +44,8 @@ async def strict(home: Path) -> AsyncGenerator[Dependencies]:
 
 
 def signing_in(home: Path) -> FastAPI:
-    app = create_app(Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_AUTH": "keys"}), strict(home))
-    app.openapi_schema = document()
-    return app
+    settings = Settings.model_validate({"STRATIGOS_HOME": home, "STRATIGOS_AUTH": "keys"})
+    return documented(create_app(settings, strict(home)))
 
 
 async def headers(home: Path, owner: str, role: str, **terms: Any) -> dict[str, str]:
