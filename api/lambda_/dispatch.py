@@ -136,15 +136,14 @@ async def handle_queue_batch(service: "AppState", event: Event, until: float) ->
 
 
 async def sweep(dependencies: "Dependencies") -> Event:
-    """Send jobs that a stopped process left unsent, poll remote computations, and delete expired records."""
+    """Send jobs that a stopped process left unsent, and poll remote computations.
+
+    Expired records are deleted by the cleanup: looking for them reads the whole table, which is billed.
+    """
     from graphs.jobs.remote import poll_computations
 
-    sent, expired = await job_queue.sweep(dependencies), await dependencies.store.records.sweep()
-    return {
-        "sent": sent,
-        "expired": expired,
-        "going_on": await poll_computations(dependencies),
-    }  # last: SageMaker may not respond
+    sent = await job_queue.sweep(dependencies)
+    return {"sent": sent, "going_on": await poll_computations(dependencies)}  # last: SageMaker may not respond
 
 
 async def cleanup(dependencies: "Dependencies") -> Event:
