@@ -9,7 +9,7 @@ from desk.optimization.durations import NO_DURATIONS, Durations
 from desk.optimization.estimate_schemas import LaunchEstimate
 from desk.optimization.request import MAX_PLANS, OptimizationRequest
 from quant.numeric.units import DAYS
-from quant.worlds.path_store import LIMIT as PATHS_KEPT
+from quant.worlds.path_limit import LIMIT as PATHS_KEPT
 
 PATH_DAYS_PER_SECOND = 2.0e8
 """Strategy-path-days per core, path generation included; a cautious figure from `make bench`."""

@@ -8,10 +8,8 @@ import numpy as np
 from quant.numeric.arrays import Floats
 from quant.worlds.bond import BondModel
 from quant.worlds.legs import draw_legs
+from quant.worlds.path_limit import LIMIT
 from quant.worlds.paths import PathModel
-
-LIMIT = 128 * 2**20
-"""Bytes that a store keeps by default: the paths of five scenarios of 2,000 paths and five years."""
 
 
 class PathStore:
