@@ -10,7 +10,7 @@ WEB_SYNCED = web/node_modules/.synced
 WORKERS = $(shell $(PYTHON) -c "import os; print(min((os.cpu_count() or 1) + 1, 4))")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve serve-bedrock-double record cassettes kernels docs test check check-web infra-check infra-snapshots deploy soak calibration bench audit web web-dist
+.PHONY: help demo serve serve-bedrock-double record cassettes kernels docs examples test check check-web infra-check infra-snapshots deploy soak calibration bench audit web web-dist
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-20s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ docs: $(SYNCED)  ## write docs/settings.md, docs/strategies.md and docs/roles.md
 	$(RUN) -m api.settings_page > docs/settings.md
 	$(RUN) -m api.strategies_page > docs/strategies.md
 	$(RUN) -m api.roles_page > docs/roles.md
+
+examples: $(SYNCED)  ## record the examples of the HTTP interface again, after a changed operation or schema
+	$(RUN) -m tests.api.http.record_examples
 
 test: $(SYNCED)  ## all tests, without the benchmarks and the long storms
 	$(RUN) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder \

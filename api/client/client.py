@@ -205,9 +205,9 @@ class Client:
         """Start the reproduction of a completed job; `reproduced` waits for its end."""
         return self._transport.call("POST", f"/jobs/{job}/reproduce", Reproduction, repeatable=True)
 
-    def reproductions(self, job: str) -> list[Reproduction]:
+    def reproductions(self, job: str) -> Items[Reproduction]:
         """Newest first."""
-        return self._transport.call("GET", f"/jobs/{job}/reproductions", list[Reproduction])
+        return self._items(f"/jobs/{job}/reproductions", Page[Reproduction])
 
     def reproduced(self, reproduction: Reproduction) -> Reproduction:
         """Wait for the end of a reproduction, without a time limit."""

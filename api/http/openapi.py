@@ -10,12 +10,12 @@ from fastapi.routing import APIRoute
 
 from agents.table import AGENTS
 from api.http.descriptions import describe_properties
+from api.http.examples import SCHEMAS, add_examples
 from desk.governance.approval_requests import REQUIRED_PERMISSION
 from desk.governance.roles import Permission
 
 LONGEST_DEFAULT = 60
 """Characters of a default in a description; longer ones are in the catalogue."""
-SCHEMAS = "#/components/schemas/"
 PERMISSIONS_FIELD = "x-permissions"
 """Extension of an operation: the permissions of which one is needed; absent where no sign-in is needed."""
 
@@ -32,6 +32,7 @@ def generate_once(app: FastAPI) -> None:
                 name_agents(document)
                 describe_properties(document, app)
                 describe_defaults(document)
+                add_examples(document)
             return generate()
 
     app.openapi = openapi

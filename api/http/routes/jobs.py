@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Header, Query, Response
 from api.http.body_limits import limited_route
 from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.errors.problems import error_responses
-from api.http.pagination import After, Limit
+from api.http.pagination import After, Limit, Page, paginate
 from api.http.routes.results import JobId
 from desk.base.errors import InvalidInput
 from desk.governance.approvals import ApprovalDecision, Ruling
@@ -159,9 +159,12 @@ async def reproduce_job(
 @router.get(
     "/jobs/{job_id}/reproductions",
     summary="The reproductions of a job",
-    responses=error_responses(404, 410),
+    responses=error_responses(400, 404, 410),
 )
-async def list_reproductions(job_id: JobId, service: AppStateDep, principal: PrincipalDep) -> list[Reproduction]:
+async def list_reproductions(
+    job_id: JobId, service: AppStateDep, principal: PrincipalDep, limit: Limit = 100, after: After = None
+) -> Page[Reproduction]:
     """The newest first. `same` says whether the digests agree."""
     await load_run(service.dependencies.store, principal.owner, job_id)
-    return await reproductions(service.dependencies.store, principal.owner, job_id)
+    every = await reproductions(service.dependencies.store, principal.owner, job_id)
+    return paginate(every, lambda each: each.id, limit, after)

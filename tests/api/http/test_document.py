@@ -1,11 +1,14 @@
 """The OpenAPI document as generators of clients read it."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from api.http.examples import EXAMPLES, without_example
 from api.http.openapi import undescribed
 from tests.api.http.application import document
 
@@ -63,3 +66,28 @@ def test_answers_that_ask_for_patience_say_for_how_long() -> None:
     for label, operation in operations():
         for status in {"429", "503"} & operation["responses"].keys():
             assert "Retry-After" in operation["responses"][status]["headers"], (label, status)
+
+
+def test_every_body_and_answer_has_an_example_that_its_schema_accepts() -> None:
+    """`make examples` records them; those of a table or a page are left out."""
+    whole = document()
+    assert without_example(whole, {}) == [], "run make examples"
+    recorded = json.loads(EXAMPLES.read_text())
+    assert len(recorded) > 90
+    for path, operations in whole["paths"].items():
+        for method, operation in operations.items():
+            parts = {"body": operation.get("requestBody", {}), **operation["responses"]}
+            for part, example in recorded.pop(f"{method.upper()} {path}", {}).items():
+                schema = parts[part]["content"].get("application/json", {}).get("schema")
+                if schema is not None:
+                    check = Draft202012Validator({**schema, "components": whole["components"]})
+                    errors = [f"{error.json_path}: {error.message}" for error in check.iter_errors(example)]
+                    assert errors == [], f"{method} {path} {part}: run make examples"
+    assert recorded == {}, "operations that are no more: run make examples"
+
+
+def test_an_operation_without_an_example_is_named() -> None:
+    answer = {"content": {"application/json": {"schema": {"type": "string"}}}}
+    page = {"paths": {"/new": {"get": {"responses": {"200": answer}}}}, "components": {"schemas": {}}}
+    assert without_example(page, {}) == [("GET /new", "200")]
+    assert without_example(page, {"GET /new": {"200": "text"}}) == []

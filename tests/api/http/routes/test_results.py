@@ -323,7 +323,7 @@ async def test_a_finished_job_is_reproduced_by_a_worker_without_a_model(searched
     async with client_of(searched) as client, queued_dependencies(searched) as dependencies:
         with pytest.raises(Unavailable):
             await request_reproduction(replace(dependencies, queue=Down(queue_of(dependencies))), OWNER, DONE)
-        assert (await client.get(f"{at}/reproductions")).json() == []
+        assert (await client.get(f"{at}/reproductions")).json() == {"items": [], "next": None}
         response = await client.post(f"{at}/reproduce")
         assert (response.status_code, response.json()["state"], response.json()["same"]) == (202, "queued", None)
         assert (await client.post(f"{at}/reproduce")).json() == response.json()
@@ -334,14 +334,14 @@ async def test_a_finished_job_is_reproduced_by_a_worker_without_a_model(searched
         async with working(replace(dependencies, models=None)):
 
             async def all_ended() -> bool:
-                lists = [(await client.get(f"/api/jobs/{job}/reproductions")).json() for job in (DONE, OTHER)]
+                lists = [(await client.get(f"/api/jobs/{job}/reproductions")).json()["items"] for job in (DONE, OTHER)]
                 return all(one["ended_at"] for ones in lists for one in ones)
 
             await eventually(all_ended)
-        [done] = (await client.get(response.headers["Location"])).json()
+        [done] = (await client.get(response.headers["Location"])).json()["items"]
         assert (done["state"], done["same"], done["same_code"]) == ("done", True, True)
         assert done["reproduced_digest"] == done["stored_digest"]
-        [differs] = (await client.get(f"/api/jobs/{OTHER}/reproductions")).json()
+        [differs] = (await client.get(f"/api/jobs/{OTHER}/reproductions")).json()["items"]
         assert (differs["state"], differs["same"]) == ("done", False)
         assert await queue_of(dependencies).depth() == 0
         assert [run.id for run in await list_runs(dependencies.store, OWNER)] == [OTHER, BROKEN, DONE]
