@@ -25,8 +25,8 @@ def leg_figures(request: OptimizationRequest, source: str) -> Iterator[Figure]:
         ("cash_earns", "what cash earns", cash, "text", "cash"),
         ("converted_by", "exchange rate that converts the prices", request.exchange_rate, "text", "exchange_rate"),
         ("own_benchmark", "series that the winner is compared with", request.benchmark, "text", "benchmark"),
-        ("window_first_day", "day before which no price is used", _day(request.first_day), "date", "first_day"),
-        ("window_last_day", "day after which no price is used", _day(request.last_day), "date", "last_day"),
+        ("window_first_day", "beginning of the chosen price window", _day(request.first_day), "date", "first_day"),
+        ("window_last_day", "end of the chosen price window", _day(request.last_day), "date", "last_day"),
     )
     for id_, quantity, value, unit, field in rows:
         if value is not None:
