@@ -36,10 +36,10 @@ from desk.optimization.briefing.mandate_risk import risk_figures
 from desk.optimization.briefing.scenario_list import scenario_figures
 from desk.optimization.briefing.search_status import search_report
 from desk.optimization.briefing.training_regime import regime_report
-from desk.optimization.counts import count_work
 from desk.optimization.durations import load_durations
 from desk.optimization.estimate import estimate
 from desk.optimization.jobs import SearchJob
+from desk.optimization.judgement.counts import count_work
 from desk.optimization.judgement.verification import require_verified
 from desk.optimization.partial_results import label_claims, labelled, reasons
 from desk.optimization.permitted_names import permitted_by
@@ -51,6 +51,15 @@ from desk.optimization.repositories.trial_repository import load_series, load_tr
 from desk.optimization.request import MAX_PLANS
 from desk.optimization.result import Counts, OptimizationResult
 from desk.optimization.search import plans
+from desk.optimization.stopping import (
+    SPENT,
+    SearchLimit,
+    SearchStop,
+    StopReason,
+    remaining_limit,
+    require_few_failed,
+    spent_budget,
+)
 from desk.runs.context import Context
 from desk.runs.events.judgement import ClaimReleased, VerdictReached
 from desk.runs.events.run import NodeFinished, NodeStarted
@@ -74,7 +83,11 @@ class State(TypedDict):
     view: MarketView | None
     plans: Annotated[list[SearchPlan], operator.add]
     trials: int
-    stopped: Literal["budget", "converged", "exhausted", "agent"]
+    stopped: StopReason | Literal["agent"]
+    seconds: float
+    """Duration of the search so far."""
+    failures: Annotated[list[str], operator.add]
+    """Why configurations could not be evaluated."""
     decisions: Annotated[list[Decision], operator.add]
     claims: Annotated[list[RenderedClaim], operator.add]
     figures: Annotated[list[Figure], operator.add]
@@ -133,7 +146,7 @@ async def prepare(state: State, run: Execution, node_log: NodeLog) -> Update:  #
     request = world.request
     await node_log.emit(ScenariosChecked, worlds=request.worlds, base=request.worlds_base, checks=checks)
     require_passed(*checks)
-    return {"data_digest": market.data_digest, "trials": 0}
+    return {"data_digest": market.data_digest, "trials": 0, "seconds": 0.0}
 
 
 async def approve(state: State, runtime: Runtime[Execution]) -> Update:  # noqa: ARG001  (as every node)
@@ -224,7 +237,8 @@ async def search(state: State, run: Execution, node_log: NodeLog) -> Update:
     await _load_same_market(state, run)
     trials = await load_trials(context.store, context.owner, context.run)
     space = plans.narrow_space(search_plan, request, trials[:first])
-    budget = plans.plan_budget(search_plan, plans.remaining_trials(request, first))
+    failed = len(state.get("failures", []))
+    budget = plans.plan_budget(search_plan, plans.remaining_trials(request, first + failed))
     job = SearchJob(
         owner=context.owner,
         run=context.run,
@@ -234,6 +248,8 @@ async def search(state: State, run: Execution, node_log: NodeLog) -> Update:
         candidates=(*request.start, *search_plan.candidates),  # the search skips configurations that were tried
         first=first,
         budget=budget,
+        failed=failed,
+        limit=_search_limit(run, state["seconds"], node_log.step),
     )
     durations = await load_durations(context.store, context.jobs.machines)
     plan_estimate = estimate(request, budget, context.jobs.machines, durations)
@@ -250,7 +266,15 @@ async def search(state: State, run: Execution, node_log: NodeLog) -> Update:
     trial_count = first + status.done  # not the stored count: another process may be ahead with the same run
     finish_event = node_log.make(TrialsFinished, plan=node_log.step, trials=trial_count, stopped=status.stopped)
     await node_log.publish(*await trial_events.up_to(trial_count), finish_event)
-    return {"trials": trial_count, "stopped": status.stopped}
+    seconds, failures = state["seconds"] + status.seconds, [failure.reason for failure in status.failures]
+    tried = trial_count + failed + len(failures)
+    spent = spent_budget(_search_limit(run, seconds, node_log.step + 1), tried) if tried < request.trials else None
+    return {
+        "trials": trial_count,
+        "stopped": spent or status.stopped,
+        "seconds": seconds,
+        "failures": failures,
+    }
 
 
 async def aggregate(state: State, run: Execution, node_log: NodeLog) -> Update:
@@ -265,6 +289,8 @@ async def aggregate(state: State, run: Execution, node_log: NodeLog) -> Update:
         context.store, context.owner, context.ledger, context.request.mandate, [trial.digest for trial in trials]
     )
     decisions = order_decisions(state["decisions"])
+    failures = state.get("failures", [])
+    require_few_failed(failures, len(trials) + len(failures))
     stop = threading.Event()
     try:
         judgement = await asyncio.to_thread(
@@ -368,7 +394,8 @@ def _search_or_judge(state: State) -> Literal["search", "aggregate"]:
 
 
 def _plan_or_judge(state: State, runtime: Runtime[Execution]) -> Literal["optimizer", "aggregate"]:
-    trials_left = plans.remaining_trials(runtime.context.context.request, state["trials"])
+    tried = state["trials"] + len(state.get("failures", []))
+    trials_left = 0 if state["stopped"] in SPENT else plans.remaining_trials(runtime.context.context.request, tried)
     return "optimizer" if trials_left and len(state["plans"]) < MAX_PLANS else "aggregate"
 
 
@@ -431,11 +458,17 @@ def _mandate(run: Execution) -> str:
 
 def _counts(state: State, run: Execution, trials: Sequence[Trial]) -> Counts:
     stop_reason = state.get("stopped", "agent")
-    if stop_reason == "budget" and plans.remaining_trials(run.context.request, len(trials)):
+    failed = len(state.get("failures", []))
+    if stop_reason == "budget" and plans.remaining_trials(run.context.request, len(trials) + failed):
         stop_reason = "agent"
-    return count_work(
-        run.context.request, trials, stopped=stop_reason, plans=sum(p.action == "search" for p in state["plans"])
-    )
+    searches = sum(p.action == "search" for p in state["plans"])
+    return count_work(run.context.request, trials, stopped=stop_reason, plans=searches, failed=failed)
+
+
+def _search_limit(run: Execution, seconds: float, plan: int) -> SearchLimit | SearchStop | None:
+    """What ends the search of a plan early, after `seconds` of earlier ones."""
+    context = run.context
+    return context.stop or remaining_limit(context.request, context.jobs.machines, seconds=seconds, plan=plan)
 
 
 def _final(judged_result: OptimizationResult, explanation: list[RenderedClaim], state: State) -> OptimizationResult:

@@ -24,7 +24,7 @@ WITHHELD = "withheld: it rests on days of the locked holdout; the reader sees it
 
 _OF_TOPIC: dict[Topic, str] = {
     "summary": r"verdict_|winner_|benefit_|trials|ledger_trials|single_step_p|loss$|worst_scenario|validate_adv|"
-    r"driver_1|benchmark_weight|indistinguishable|binding_limit|costs_|premium_(low|high)|parameter_error_(low|high)|timing_|"
+    r"driver_1|benchmark_weight|indistinguishable|binding_limit|feasible_with|costs_|premium_(low|high)|parameter_error_(low|high)|timing_|"
     r"worst_year",
     "ranking": r"rank_|indistinguishable|trials",
     "why": r"driver_|interaction_|winner_(name|function)|indistinguishable",
@@ -34,7 +34,7 @@ _OF_TOPIC: dict[Topic, str] = {
     "premium": r"premium_",
     "parameter_error": r"parameter_error_",
     "probabilities": r"probabilities_",
-    "limits": r"limit_|binding_limit",
+    "limits": r"limit_|binding_limit|feasible_with",
     "luck": r"verdict_|winner_p|single_step_p|loss$|active_|deflated|overfitting|ledger_trials|validate_|minimum_track|"
     r"cross_validation_|walk_forward_|probabilistic_sharpe|spa_p|trials|indistinguishable|effective",
     "benchmarks": r"versus_|own_series_|benefit_|benchmark_weight|winner_name",

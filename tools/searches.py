@@ -79,6 +79,11 @@ def _estimate_figures(estimate: Estimate, request: OptimizationRequest) -> tuple
         ("estimate_evaluations", "evaluations that the search would take", estimate.evaluations, "count"),
         ("estimate_time", "time that the search would take on this machine", _describe_time(estimate), "text"),
         ("estimate_memory", "megabytes of memory", estimate.memory_mb, "count"),
+        *(
+            (("estimate_limit", "budget that may end the search early", estimate.limit, "text"),)
+            if estimate.limit
+            else ()
+        ),
     )
     return (
         *leg_figures(request, "estimate_optimization.request"),

@@ -295,6 +295,15 @@ Engine = Annotated[
     str | None,
     option("--engine", "scenarios.engine", "Simulation engine of each scenario", WORLDS, "heston"),
 ]
+EngineParameters = Annotated[
+    str | None,
+    option(
+        "--engine-parameters",
+        "engine_parameters",
+        "Whether the parameters of the engines are fitted to the training days",
+        WORLDS,
+    ),
+]
 PremiumPower = Annotated[
     str | None,
     option(
@@ -319,6 +328,11 @@ Goal = Annotated[
 Stopping = Annotated[
     str | None,
     option("--stopping", "stopping", "Whether to stop once the best no longer improves", EFFORT),
+]
+MaxMinutes = Annotated[str | None, option("--max-minutes", "max_minutes", "Budget of the search in minutes", EFFORT)]
+MaxDollars = Annotated[
+    str | None,
+    option("--max-dollars", "max_dollars", "Budget of the search in dollars, where its machines are paid", EFFORT),
 ]
 Seed = Annotated[str | None, option("--seed", "seed", "Seed of all random numbers", EFFORT)]
 

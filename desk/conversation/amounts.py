@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from desk.base.errors import InvalidInput
 from desk.conversation import quotes
 from quant.numeric.units import BASIS_POINTS
 from quant.strategies.config import StrategyConfig
@@ -65,6 +66,14 @@ def read_amount(name: str, quote: str) -> float:
 
 def read_whole(name: str, quote: str) -> int:
     return quotes.parse_whole(name, quote, *_WHOLE[name])
+
+
+def read_dollars(name: str, quote: str) -> float:
+    """Parse an amount of US dollars; another currency is rejected."""
+    money = quotes.parse_money(name, quote, 0.01, 1e6)
+    if money.currency not in (None, "USD"):
+        raise InvalidInput(name, quote, reason=f"{quote} is in {money.currency}", allowed="dollars, such as $5")
+    return money.amount
 
 
 def read_years(quote: str, longest: int) -> float:

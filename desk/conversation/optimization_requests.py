@@ -5,7 +5,7 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, ValidationError
 
 from desk.base.errors import InvalidInput, reason_and_allowed
-from desk.conversation import amounts
+from desk.conversation import amounts, quotes
 from desk.conversation.days import parse_day
 from desk.conversation.focus import Focus
 from desk.conversation.wishes import Wish
@@ -35,6 +35,10 @@ def build_request(wish: Wish, focus: Focus, book: ScenarioCatalog, universe: str
     if universe is not None:
         fields["universe"] = universe
     _legs(fields, wish)
+    if wish.max_time is not None:
+        fields["max_minutes"] = quotes.parse_minutes("max_time", wish.max_time, 0.1, 10_080.0)
+    if wish.max_dollars is not None:
+        fields["max_dollars"] = amounts.read_dollars("max_dollars", wish.max_dollars)
     _mandate(fields["mandate"], wish)
     _space(fields["space"], wish)
     fields["scenarios"] = _scenarios(base, wish, book)
@@ -42,10 +46,9 @@ def build_request(wish: Wish, focus: Focus, book: ScenarioCatalog, universe: str
     for name, quote in (("trials", wish.trials), ("seed", wish.seed)):
         if quote is not None:
             fields[name] = amounts.read_whole(name, quote)
-    if wish.worlds is not None:
-        fields["worlds"] = wish.worlds
-    if wish.goal is not None:
-        fields["goal"] = wish.goal
+    for name in ("worlds", "engine_parameters", "goal"):
+        if (choice := cast("str | None", getattr(wish, name))) is not None:
+            fields[name] = choice
     return validate(OptimizationRequest, fields)
 
 

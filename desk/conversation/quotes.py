@@ -32,6 +32,8 @@ _TIME_PHRASES = {
     "a quarter": "1 trimester",
     "one quarter": "1 trimester",
 }
+_HOURS = {"an hour": "1 hour", "half an hour": "30 minutes", "a minute": "1 minute"}
+_MINUTES = {"h": 60.0, "m": 1.0, "s": 1.0 / 60.0}
 _BESIDE_A_MULTIPLE = frozenset(
     "the as much many high large big of it its that them those cost costs fees fee transaction trading amount "
     "current "
@@ -142,6 +144,17 @@ def parse_sessions(field: str, quote: str, low: int, high: int) -> int:
     if scale is None or not math.isclose(value * scale, round(value * scale), abs_tol=1e-6):
         _refuse(field, quote, allowed)
     return int(_check_range(field, quote, round(value * scale), low, high, allowed))
+
+
+def parse_minutes(field: str, quote: str, low: float, high: float) -> float:
+    """Parse a duration in minutes: "two minutes", "90 seconds", "an hour", "half an hour"."""
+    allowed = f"a time from {low:.4g} to {high:.4g} minutes, such as 10 minutes or 2 hours"
+    plain = " ".join(quote.lower().split())
+    number, value = _parse_number(field, _HOURS.get(plain, plain), allowed, _GROUP_OR_DECIMALS)
+    unit = re.search(r"(h|m|s)[a-z]*$", number.text)
+    if number.unit != "time" or unit is None:
+        _refuse(field, quote, allowed)
+    return _check_range(field, quote, value * _MINUTES[unit[1]], low, high, allowed)
 
 
 def parse_ratio(field: str, quote: str, low: float, high: float) -> float:

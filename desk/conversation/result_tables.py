@@ -32,6 +32,7 @@ def _estimated(result: "SearchEstimate") -> Iterator[Exhibit]:
         "estimate_evaluations": "Evaluations",
         "estimate_time": "Time on this machine",
         "estimate_memory": "Megabytes of memory",
+        "estimate_limit": "At most",
     }
     yield build_listing("What the search would take", rows, result.figures)
     yield build_listing("What is held and used", LEG_ROWS, result.figures)

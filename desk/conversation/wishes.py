@@ -159,8 +159,14 @@ class Wish(Frozen):
         Worlds | None,
         Field(description="What scenarios follow: the data's volatility, its mean return too, or fixed numbers"),
     ] = None
+    engine_parameters: Annotated[
+        Literal["default", "fitted"] | None,
+        Field(description="Whether the parameters of the engines are fitted to the training days"),
+    ] = None
     goal: Goal | None = None
     trials: Quote | None = None
+    max_time: Annotated[Quote | None, Field(description="Longest time that the search may take: two minutes")] = None
+    max_dollars: Annotated[Quote | None, Field(description="Most dollars that the search may cost: $5")] = None
     paths: Quote | None = None
     years: Quote | None = None
     seed: Quote | None = None

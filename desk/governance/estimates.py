@@ -52,6 +52,8 @@ class Estimate(Frozen):
     dollars: float = 0.0
     instances: int = 0
     """Paid instances."""
+    limit: Annotated[str | None, Field(exclude_if=lambda limit: limit is None)] = None
+    """The budget of time or money that may end the search before all trials."""
 
     def describe(self) -> str:
         instances = f", {plural(self.instances, 'instance')}, {self.dollars:.2f} dollars" if self.instances else ""
@@ -59,7 +61,7 @@ class Estimate(Frozen):
         return (
             f"{self.trials} trials, {number(self.evaluations)} evaluations, "
             f"{number(self.path_days / 1e6, 1)} million strategy-days, {time}, "
-            f"{number(self.memory_mb)} MB{instances}"
+            f"{number(self.memory_mb)} MB{instances}" + (f", at most {self.limit}" if self.limit else "")
         )
 
 

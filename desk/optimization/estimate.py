@@ -1,5 +1,6 @@
 """Estimates time, memory and price of a search before it starts."""
 
+import math
 import os
 
 from desk.governance.approvals import Thresholds
@@ -8,6 +9,7 @@ from desk.market.prices import PriceSource
 from desk.optimization.durations import NO_DURATIONS, Durations
 from desk.optimization.estimate_schemas import LaunchEstimate
 from desk.optimization.request import MAX_PLANS, OptimizationRequest
+from desk.optimization.stopping import describe_budgets
 from quant.numeric.units import DAYS
 from quant.worlds.path_limit import LIMIT as PATHS_KEPT
 
@@ -56,7 +58,8 @@ def estimate(
         expected_time=durations.expected_time(seconds),
         memory_mb=round(memory, 1),
         instances=machines.instances,
-        dollars=round(machines.dollars(searching), 2),
+        dollars=min(round(machines.dollars(searching), 2), request.max_dollars or math.inf),
+        limit=describe_budgets(request),
     )
 
 

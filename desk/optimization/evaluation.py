@@ -17,10 +17,11 @@ from quant.numeric.units import DAYS
 from quant.strategies.choices import InnerPortfolio, Rebalancing
 from quant.strategies.config import StrategyConfig
 from quant.strategies.evaluation import Evaluation
-from quant.strategies.goal import GOAL_METRIC, GoalMetric
+from quant.strategies.goal import GOAL_METRIC, GoalMetric, with_goal_metric
 from quant.strategies.history import History, Replay, rebalancing_days, replay, trained_constant
 from quant.strategies.history_metrics import series_metrics, utility
 from quant.strategies.kernel import STATISTIC, STATISTICS
+from quant.strategies.metrics import Metrics
 from quant.strategies.objective import scenario_weights, scores
 from quant.strategies.own_benchmark import (
     REFERENCE_MIXES,
@@ -205,7 +206,14 @@ class World:
         """Metrics of `configs` from a simulation of `with_references`."""
         digests = [config.digest() for config in self.with_references(configs)]
         all_evaluations = evaluations(simulated, digests, scenario.name)
-        return with_benefits(all_evaluations, self._reference_weights) if self.compares else all_evaluations
+        compared = with_benefits(all_evaluations, self._reference_weights) if self.compares else all_evaluations
+        return [each.model_copy(update={"metrics": self._for_goal(each.metrics, each.paths)}) for each in compared]
+
+    def _for_goal(self, metrics: Metrics, paths: int) -> Metrics:
+        request = self.request
+        return with_goal_metric(
+            metrics, GOAL_METRIC[request.goal], paths=paths, target=request.mandate.target_volatility
+        )
 
     def path_values(self, simulated: Simulation) -> Floats:
         """What a simulation of `with_references` kept of each path, shape (M, K, P).
@@ -313,7 +321,7 @@ class World:
             scenario=HISTORY,
             paths=1,
             days=excess.size,
-            metrics=metrics.model_copy(update=changes),
+            metrics=self._for_goal(metrics.model_copy(update=changes), 1),
         )
 
     def total(self, excess: Floats, part: slice) -> Floats:
@@ -360,14 +368,14 @@ def max_drawdown(total: Floats) -> float:
 
 
 def goal_values(request: OptimizationRequest, trials: Sequence[Trial]) -> Floats:
-    """Values of the goal's metric, shape (K, S + 1), training history last."""
+    """Values of the goal's metric, shape (K, S + 1), training history last; negative where lower is better."""
     return metric_values(request, trials, GOAL_METRIC[request.goal])
 
 
 def metric_values(request: OptimizationRequest, trials: Sequence[Trial], metric: GoalMetric) -> Floats:
     return np.array(
         [
-            [getattr(e.metrics, metric).value for e in (*(t.evaluation(s.name) for s in request.scenarios), t.train)]
+            [e.metrics.gain(metric) for e in (*(t.evaluation(s.name) for s in request.scenarios), t.train)]
             for t in trials
         ]
     ).reshape(len(trials), len(request.scenarios) + 1)

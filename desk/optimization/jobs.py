@@ -1,11 +1,14 @@
 """The job port: search jobs, shards, status and reports; jobs are submitted and polled, never awaited in a tool."""
 
 import hashlib
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Annotated, Literal, Protocol, TypeAlias, runtime_checkable
+
+from pydantic import Field
 
 from desk.base.text import sentence_case
 from desk.governance.estimates import Machines
 from desk.optimization.request import StoredRequest
+from desk.optimization.stopping import SearchLimit, SearchStop, StopReason, TrialFailure
 from quant.numeric.frozen import Frozen
 from quant.strategies.config import SearchSpace, StrategyConfig
 
@@ -44,6 +47,10 @@ class SearchJob(Frozen):
     """Number of trials of earlier plans, where the numbering of this plan begins."""
     budget: int
     """Trials of this plan."""
+    failed: Annotated[int, Field(exclude_if=lambda failed: failed == 0)] = 0
+    """Configurations of earlier plans that could not be evaluated."""
+    limit: Annotated[SearchLimit | SearchStop | None, Field(exclude_if=lambda limit: limit is None)] = None
+    """The budget of time or money; in a reproduction where it ended the search."""
 
     def id(self) -> str:
         return f"{self.owner}-{self.run}-plan-{self.plan}"
@@ -92,7 +99,11 @@ class JobStatus(Frozen):
     """Trials computed by this process; the others were already stored."""
     best: float | None = None
     """Best objective so far, in sample."""
-    stopped: Literal["budget", "converged", "exhausted"] | None = None
+    stopped: StopReason | None = None
+    seconds: float = 0.0
+    """Duration of the search."""
+    failures: tuple[TrialFailure, ...] = ()
+    """Configurations of the plan that could not be evaluated."""
     error: str | None = None
     mendable: bool = False
     """Whether the user can fix the error, such as a changed price file."""

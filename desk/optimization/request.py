@@ -9,7 +9,7 @@ from desk.optimization.worlds import Worlds, WorldsBase, base_cash_rate, base_of
 from desk.scenarios.schemas import HISTORY
 from quant.numeric.frozen import Frozen, digest_of
 from quant.strategies.config import SearchSpace, StrategyConfig
-from quant.strategies.goal import DEFAULT_GOAL, Goal
+from quant.strategies.goal import DEFAULT_GOAL, SCALE_FREE_GOALS, Goal
 from quant.strategies.mandate import Mandate
 from quant.strategies.search import off_grid, size
 from quant.worlds.scenario import BUILT_IN, Scenario
@@ -35,7 +35,7 @@ WITH_DEBT: Goal = "robust_utility"
 """Goal of a request that names none and allows debt."""
 VOLATILITY_TOLERANCE = 0.3
 """Largest distance of the winner's volatility on history from the mandate's target, as a share of the target, for the
-goal `benefit`: it compares each configuration at its own volatility, so that it says nothing about how much to hold."""
+goals `benefit` and `calmar`, which say nothing about how much to hold."""
 
 CURRENT_RULE = StrategyConfig(
     weight_function="inverse_vol", estimator="rolling", lookback_days=252, rebalancing="monthly"
@@ -203,7 +203,9 @@ class OptimizationRequest(Frozen):
     goal: Goal = Field(
         default_factory=lambda fields: _default_goal(fields.get("mandate")),
         description="What the search maximises; `benefit` is the utility over the constant weight of the "
-        f"configuration's own volatility, and needs weights of at most 1: above it the default is `{WITH_DEBT}`",
+        f"configuration's own volatility, and needs weights of at most 1: above it the default is `{WITH_DEBT}`; "
+        "`calmar` is growth a year over the deepest fall; `volatility_error` is the least distance of the volatility "
+        "from the target of the mandate",
         json_schema_extra={"default": DEFAULT_GOAL},
     )
     scenarios: Annotated[tuple[Scenario, ...], Field(min_length=1, max_length=20)] = BUILT_IN
@@ -224,10 +226,37 @@ class OptimizationRequest(Frozen):
             description="The base case that the worlds follow; computed from the training days of the prices",
         ),
     ] = None
+    engine_parameters: Annotated[
+        Literal["default", "fitted"],
+        Field(
+            exclude_if=lambda parameters: parameters == "default",
+            description="`fitted` estimates the parameters of each scenario's engine (Heston, Bates, Merton, GARCH, "
+            "regime switching, the block of a bootstrap) on the training days, in place of those that the scenario "
+            "states; its mean and volatility stay",
+        ),
+    ] = "default"
     trials: Annotated[int, Field(ge=10, le=5_000)] = 100
     """Most configurations that the search tries."""
     stopping: Literal["converged", "budget"] = "converged"
     """`converged` also stops when the best objective gains less than 2 basis points over 20 trials."""
+    max_minutes: Annotated[
+        float | None,
+        Field(
+            gt=0.0,
+            le=10_080.0,
+            exclude_if=lambda minutes: minutes is None,
+            description="Budget of the search in minutes; it ends after the trials that are then being evaluated",
+        ),
+    ] = None
+    max_dollars: Annotated[
+        float | None,
+        Field(
+            gt=0.0,
+            le=1_000_000.0,
+            exclude_if=lambda dollars: dollars is None,
+            description="Budget of the search in dollars for paid machines; without such machines it never ends one",
+        ),
+    ] = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
     dividend_yield: Annotated[float, Field(ge=0.0, le=0.10, description="Accrues on a price index; an assumption")] = (
         0.02
@@ -381,9 +410,9 @@ class OptimizationRequest(Frozen):
         return tuple((field, name) for field, name in named if name is not None)
 
     def limits_in_force(self) -> dict[LimitName, Limit]:
-        """The limits that are set and, for the goal `benefit`, one on the distance of volatility from its target."""
+        """The limits that are set and, for goals without a scale, one on the distance of volatility from its target."""
         limits = self.limits.defined()
-        if self.goal == "benefit" and "volatility_error" not in limits:
+        if self.goal in SCALE_FREE_GOALS and "volatility_error" not in limits:
             limits["volatility_error"] = Limit(
                 bound=VOLATILITY_TOLERANCE * self.mandate.target_volatility, scenarios=(HISTORY,)
             )

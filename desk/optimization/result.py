@@ -12,6 +12,7 @@ from desk.optimization.attribution_schemas import Attribution, NextStep
 from desk.optimization.benchmark_schemas import SeriesBenchmark
 from desk.optimization.out_of_sample_schemas import OutOfSample
 from desk.optimization.request import BUNDLED_CURRENCY, LimitName, StoredRequest
+from desk.optimization.stopping import StopReason
 from quant.numeric.frozen import Frozen, digest_of
 from quant.numeric.measured import Measured
 from quant.strategies.config import StrategyConfig
@@ -244,6 +245,8 @@ class Verdict(Frozen):
     """Why, in a sentence."""
     binding_limit: LimitName | None = None
     """The limit that no trial meets, if that is the reason."""
+    feasible_with: Annotated[str | None, Field(exclude_if=lambda text: text is None)] = None
+    """Limits with which the closest trial would be feasible; null in results of earlier versions."""
 
 
 COLOURS = {
@@ -356,7 +359,9 @@ class Counts(Frozen):
     """Configs times scenarios, on all paths."""
     path_days: int
     """Simulated days of all evaluations."""
-    stopped: Literal["budget", "converged", "exhausted", "agent"]
+    failed: Annotated[int, Field(exclude_if=lambda failed: failed == 0)] = 0
+    """Configurations that could not be evaluated, which are no trials."""
+    stopped: StopReason | Literal["agent"]
     """Why the search ended."""
     plans: int
     """Plans of the optimizer agent."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from desk.governance.scope import Scope
 from desk.optimization.jobs import JobRunner
 from desk.optimization.request import OptimizationRequest
+from desk.optimization.stopping import SearchStop
 
 if TYPE_CHECKING:
     from desk.optimization.inputs.market_data import Market
@@ -42,3 +43,5 @@ class Context(Scope):
     market: RunMarket
     ledger: str
     """Address of the owner's earlier trials on the same prices; see `desk.optimization.repositories.ledger`."""
+    stop: SearchStop | None = None
+    """Where a budget ended the search of the run that this one reproduces."""

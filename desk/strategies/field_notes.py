@@ -40,11 +40,14 @@ REQUEST: Final[Mapping[str, FieldNote]] = {
     "calendar": FieldNote(effect="With a price file"),
     "goal": FieldNote(),
     "worlds": FieldNote(effect="For built-in scenarios whose mean and volatility are the built-in ones"),
+    "engine_parameters": FieldNote(effect="Under engines that have parameters"),
     "trials": FieldNote("count", "Configurations that the search may try"),
     "stopping": FieldNote(
         meaning="`converged` also stops when the best objective gains less than 2 basis points over 20 trials; "
         "`budget` tries every configuration"
     ),
+    "max_minutes": FieldNote("number"),
+    "max_dollars": FieldNote("number", effect="On paid machines"),
     "seed": FieldNote("number", "Seed of the search; the same request, data, seed and version give the same result"),
     "dividend_yield": FieldNote("fraction_per_year", effect="For prices that exclude dividends, such as sp500"),
     "cash_rate_after": FieldNote("fraction_per_year", effect="For days after the bundled series of cash rates ends"),

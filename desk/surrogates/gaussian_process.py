@@ -128,6 +128,7 @@ def targets_of(problem: Problem, trials: Sequence[Trial]) -> tuple[Floats, Float
             estimates = [getattr(one.metrics, names.get(target, target)) for one in evaluations]
             values_found = np.array([one.value for one in estimates])
             if target == "objective":
+                values_found = np.array([one.metrics.gain(names[target]) for one in evaluations])
                 values[row, column] = scores([values_found], weights, goal=problem.goal, sharpes=[values_found])[0]
             else:
                 values[row, column] = math.fsum(weights * values_found)

@@ -23,6 +23,7 @@ from desk.optimization.estimate import estimate
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.reading.result_summary import summarize
 from desk.optimization.repositories.result_repository import load_result
+from desk.optimization.stopping import SearchStop
 from desk.runs.context import Context, RunMarket
 from desk.runs.decisions import StoredDecision, save_decision
 from desk.runs.events.run import NodeStarted, RunFailed, RunFinished, RunStarted
@@ -53,25 +54,32 @@ async def execute(
     run_id: str,
     *,
     decisions: Sequence[Decision] | None = None,
+    stop: SearchStop | None = None,
     by: str | None = None,
 ) -> AsyncGenerator[TraceEvent]:
     """Start or resume the run; every event is stored before it is yielded, and yielded once.
 
     A run that is completed, was rejected, or waits for a person is not executed: its stored events are yielded. For a
     remote search the new events are yielded, and the run stays `computing` until the search has ended.
-    With `decisions` no model is called. A fault ends the run with `run_failed` and is raised; unavailable storage
-    interrupts it; an interrupted or failed run may be executed again.
+    With `decisions` no model is called; `stop` is where a budget ended the search of the run that made them. A fault
+    ends the run with `run_failed` and is raised; unavailable storage interrupts it; an interrupted or failed run may be
+    executed again.
     Log lines written during the execution carry the run id. The run's history names `by` (default: the owner).
     """
     async with aclosing(
-        bind_run_to_logs(run_id, _execute(dependencies, owner, run_id, decisions, by or owner))
+        bind_run_to_logs(run_id, _execute(dependencies, owner, run_id, decisions, stop, by or owner))
     ) as events:
         async for event in events:
             yield event
 
 
 async def _execute(
-    dependencies: Dependencies, owner: str, run_id: str, decisions: Sequence[Decision] | None, by: str
+    dependencies: Dependencies,
+    owner: str,
+    run_id: str,
+    decisions: Sequence[Decision] | None,
+    stop: SearchStop | None,
+    by: str,
 ) -> AsyncGenerator[TraceEvent]:
     approval = await load_approval(dependencies.store, owner, run_id)  # before the run: a decision changes both at once
     run = await load_run(dependencies.store, owner, run_id)
@@ -85,7 +93,7 @@ async def _execute(
         await save_decision(dependencies.store, owner, run_id, StoredDecision(decision))
     await _advance(dependencies, owner, run_id, "validating", by=by)
     log = EventLog(dependencies.store, owner, run_id, stored_events, dependencies.observe, dependencies.now)
-    execution = _build_execution(dependencies, run, log, approval, asks=decisions is None)
+    execution = _build_execution(dependencies, run, log, approval, stop, asks=decisions is None)
     yielded_ids = {event.id for event in stored_events}
     try:
         async for event in _run_graph(dependencies, run, execution, by):
@@ -193,7 +201,13 @@ async def _final_events(dependencies: Dependencies, run: Run, stored_events: lis
 
 
 def _build_execution(
-    dependencies: Dependencies, run: Run, log: EventLog, approval: Approval | None, *, asks: bool
+    dependencies: Dependencies,
+    run: Run,
+    log: EventLog,
+    approval: Approval | None,
+    stop: SearchStop | None,
+    *,
+    asks: bool,
 ) -> Execution:
     context = Context(
         principal=Principal(owner=run.owner),
@@ -205,6 +219,7 @@ def _build_execution(
         jobs=dependencies.jobs,
         market=RunMarket(partial(load_market, dependencies.prices_of(run.owner)), run.request),
         ledger=run.ledger,
+        stop=stop,
     )
     agents: dict[AgentName, Agent] = {}
     author = GIVEN_DECISIONS

@@ -11,7 +11,8 @@ from desk.optimization.inputs.owned_market import load_owned_market
 from desk.optimization.repositories.ledger import earlier_trials, load_ledger
 from desk.optimization.repositories.result_repository import load_result
 from desk.optimization.repositories.trial_repository import copy_series
-from desk.optimization.result import OptimizationResult
+from desk.optimization.result import Counts, OptimizationResult
+from desk.optimization.stopping import SearchStop
 from desk.runs.repository import load_final_result, load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs.job_queue import queue_of
@@ -119,6 +120,14 @@ async def reproduce(dependencies: Dependencies, owner: str, run_id: str) -> Opti
             for series in earlier_trials(ledger, earlier.manifest.request.mandate, ()).series:
                 await copy_series(dependencies.store, store, owner, series)
             new_run_id = await create_run(isolated, owner, earlier.manifest.request, ledger=ledger)
-            async for _ in execute(isolated, owner, new_run_id, decisions=earlier.manifest.decisions):
+            decisions, stop = earlier.manifest.decisions, _stop(earlier.counts)
+            async for _ in execute(isolated, owner, new_run_id, decisions=decisions, stop=stop):
                 pass
             return await load_result(store, owner, new_run_id, "final")
+
+
+def _stop(counts: Counts) -> SearchStop | None:
+    """Where a budget of time or money ended the search; any other end follows from the request and the decisions."""
+    if counts.stopped not in ("time", "dollars"):
+        return None
+    return SearchStop(reason=counts.stopped, trials=counts.trials + counts.failed)

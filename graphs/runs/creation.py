@@ -11,6 +11,7 @@ from desk.optimization.durations import load_durations
 from desk.optimization.estimate import estimate
 from desk.optimization.repositories.ledger import Entries, save_ledger
 from desk.optimization.request import CASH, YIELD, OptimizationRequest
+from desk.optimization.stopping import remaining_limit
 from desk.runs.earlier_trials import earlier_entries
 from desk.runs.repository import Run
 from desk.runs.states import Transition
@@ -45,6 +46,7 @@ async def new_run(
     earlier = await earlier_entries(dependencies.store, owner, completed.closes) if ledger is None else ledger
     await register_owner(dependencies.store, owner)
     machines, now = dependencies.jobs.machines, dependencies.now()
+    remaining_limit(completed.request, machines)  # refuses a budget of money where no price is known
     return Run(
         id=run_id or uuid.uuid4().hex,
         owner=owner,

@@ -10,15 +10,15 @@ from pydantic import Field
 from quant.numeric.arguments import checked_arguments
 from quant.numeric.arrays import Floats, Ints
 from quant.numeric.compilation import compiled
-from quant.numeric.elementary import log
+from quant.numeric.elementary import exp, log
 from quant.numeric.errors import DataError
 from quant.numeric.frozen import Frozen
 from quant.numeric.returns import Returns
 from quant.numeric.units import DAYS
 from quant.overfitting.cscv import SelectionRule, apply_rule, checked_blocks, wilson_interval
 from quant.overfitting.ranks import failure, first_maximum, rank_from_below
-from quant.strategies.goal import GOAL_METRIC, Goal
-from quant.strategies.objective import GOAL_CODES, METRIC_CODES, checked_weights, score_into
+from quant.strategies.goal import GOAL_METRIC, SHALLOWEST, Goal
+from quant.strategies.objective import GOAL_CODES, METRIC_CODES, checked_target, checked_weights, score_into
 
 _HISTOGRAM_BINS = 20
 
@@ -90,6 +90,86 @@ def _benefit_of(total: float, squares: float, own_total: float, own_squares: flo
 
 
 @compiled
+def _volatility_error_of(total: float, squares: float, days: float, target: float) -> float:
+    """Distance of the annual volatility from `target`, as a negative number."""
+    variance = (squares - total * (total / days)) / (days - 1.0)
+    return -abs(math.sqrt(DAYS * max(variance, 0.0)) - target)
+
+
+@compiled
+def _calmar_of(growth: float, deepest: float, days: float) -> float:
+    """Growth a year over the deepest fall; 0 where there is none."""
+    if deepest <= SHALLOWEST:
+        return 0.0
+    return (exp(DAYS / days * log(growth)) - 1.0) / deepest
+
+
+@compiled
+def _add_run(run: Floats, k: int, growth: float, peak: float, low: float, deepest: float) -> None:
+    """Append days to those of column `k` of `run` (4, K): growth, highest and lowest wealth, deepest fall."""
+    fall = max(deepest, 1.0 - run[0, k] * low / run[1, k])
+    run[3, k] = max(run[3, k], fall)
+    run[1, k] = max(run[1, k], run[0, k] * peak)
+    run[2, k] = min(run[2, k], run[0, k] * low)
+    run[0, k] *= growth
+
+
+@compiled
+def _start_run(run: Floats) -> None:
+    run[:3] = 1.0
+    run[3] = 0.0
+
+
+@compiled
+def _block_runs(series: Floats, first: int, runs: Floats) -> None:
+    """Write growth, highest and lowest wealth and deepest fall of each block into `runs` (blocks, 4, K)."""
+    blocks, trials = runs.shape[0], runs.shape[2]
+    length = (series.shape[0] - first) // blocks
+    for b in range(blocks):
+        _start_run(runs[b])
+        for t in range(first + b * length, first + (b + 1) * length):
+            for k in range(trials):
+                wealth = 1.0 + series[t, k]
+                _add_run(runs[b], k, wealth, max(wealth, 1.0), min(wealth, 1.0), max(1.0 - wealth, 0.0))
+
+
+@compiled
+def _half_runs(runs: Floats, mask: int, total: Floats) -> None:
+    """Join the blocks of `mask` into `total[0]`, the others into [1], each in time order."""
+    for half in range(2):
+        _start_run(total[half])
+    for b in range(runs.shape[0]):
+        half = 1 - ((mask >> b) & 1)
+        for k in range(runs.shape[2]):
+            _add_run(total[half], k, runs[b, 0, k], runs[b, 1, k], runs[b, 2, k], runs[b, 3, k])
+
+
+@compiled
+def _term_of(
+    metric: int,
+    total: float,
+    squares: float,
+    own_total: float,
+    own_squares: float,
+    growth: float,
+    deepest: float,
+    days: float,
+    gamma: float,
+    target: float,
+) -> float:
+    """The history term of one trial, of the `metric` of `METRIC_CODES`."""
+    if metric == 1:
+        return _sharpe_of(total, squares, days)
+    if metric == 2:
+        return _benefit_of(total, squares, own_total, own_squares, days)
+    if metric == 3:
+        return _calmar_of(growth, deepest, days)
+    if metric == 4:
+        return _volatility_error_of(total, squares, days, target)
+    return _utility_of(total, squares, days, gamma)
+
+
+@compiled
 def _halves(sums: Floats, mask: int, total: Floats) -> None:
     """Write the sums over the blocks of `mask` into `total[0]`, over the others into [1]."""
     blocks, trials = sums.shape
@@ -122,13 +202,16 @@ def _splits(
     choices: Ints,
     own_sums: Floats,
     own_squares: Floats,
+    runs: Floats,
+    target: float,
     out: Floats,
 ) -> None:
     """Fill `out` (splits, 6): rank, performance in and out of sample, failure by the Sharpe ratio, utility over the
     trial's own benchmark, whose block sums are `own_sums` and `own_squares`, failure.
 
     `values` (K, S + 1) holds the constant terms; its last column is overwritten with the history term of each half in
-    turn, of the `metric` of `METRIC_CODES`. `choices` (splits,) holds what a rule chose; if empty, the objective
+    turn, of the `metric` of `METRIC_CODES`; the Calmar ratio needs `runs` (blocks, 4, K), which otherwise hold no
+    block, the volatility error `target`. `choices` (splits,) holds what a rule chose; if empty, the objective
     chooses.
     """
     blocks, trials = sums.shape
@@ -139,6 +222,7 @@ def _splits(
     own_total = np.empty((2, trials))
     own_square = np.empty((2, trials))
     sharpe = np.empty((2, trials))
+    run = np.ones((2, 4, trials))
     scores = np.empty(trials)
     split = 0
     for mask in range(1, 1 << blocks, 2):  # each pair of halves once: block 0 is in the first
@@ -148,17 +232,15 @@ def _splits(
         _halves(squares, mask, square)
         _halves(own_sums, mask, own_total)
         _halves(own_squares, mask, own_square)
+        if runs.shape[0] > 0:
+            _half_runs(runs, mask, run)
         for half in range(2):
             for k in range(trials):
                 sharpe[half, k] = _sharpe_of(total[half, k], square[half, k], days)
-                if metric == 1:
-                    term[half, k] = sharpe[half, k]
-                elif metric == 2:
-                    term[half, k] = _benefit_of(
-                        total[half, k], square[half, k], own_total[half, k], own_square[half, k], days
-                    )
-                else:
-                    term[half, k] = _utility_of(total[half, k], square[half, k], days, gamma)
+                term[half, k] = _term_of(
+                    metric, total[half, k], square[half, k], own_total[half, k], own_square[half, k], run[half, 0, k],
+                    run[half, 3, k], days, gamma, target,
+                )  # fmt: skip
         for half in range(2):
             if choices.size > 0:
                 winner = choices[split]
@@ -238,7 +320,7 @@ def _choices(returns: Floats, blocks: int, rule: SelectionRule) -> Ints:
 
 
 @compiled
-def _history_terms(returns: Floats, gamma: float, metric: int, terms: Floats) -> None:
+def _history_terms(returns: Floats, gamma: float, metric: int, target: float, terms: Floats) -> None:
     """Write the history term of each of the first K columns of `returns` into `terms` (K,).
 
     `returns` has K columns, or for the benefit 2 K: the trials, then the benchmark of each.
@@ -246,18 +328,19 @@ def _history_terms(returns: Floats, gamma: float, metric: int, terms: Floats) ->
     days, columns = returns.shape
     trials = terms.size
     sums = np.zeros((2, columns))
+    run = np.ones((1, 4, trials))
+    if metric == 3:
+        _block_runs(returns, 0, run)
     for t in range(days):
         for k in range(columns):
             sums[0, k] += returns[t, k]
             sums[1, k] += returns[t, k] * returns[t, k]
     for k in range(trials):
-        if metric == 1:
-            terms[k] = _sharpe_of(sums[0, k], sums[1, k], float(days))
-        elif metric == 2:
-            own = trials + k
-            terms[k] = _benefit_of(sums[0, k], sums[1, k], sums[0, own], sums[1, own], float(days))
-        else:
-            terms[k] = _utility_of(sums[0, k], sums[1, k], float(days), gamma)
+        own = trials + k if columns > trials else k
+        terms[k] = _term_of(
+            metric, sums[0, k], sums[1, k], sums[0, own], sums[1, own], run[0, 0, k], run[0, 3, k], float(days), gamma,
+            target,
+        )  # fmt: skip
 
 
 @checked_arguments
@@ -267,6 +350,7 @@ def objective_rule(
     simulated: ArrayLike,
     weights: ArrayLike,
     goal: Goal = "robust_utility",
+    target_volatility: float | None = None,
 ) -> SelectionRule:
     """The choice of a search as a rule: the objective with its simulated terms constant, history from the rows given.
 
@@ -276,18 +360,20 @@ def objective_rule(
         Gamma of the history term's utility, positive.
     simulated : array_like, shape (K, S)
         Utilities of the trials in the simulated scenarios (for the goal ``sharpe``: annual Sharpe ratios; for
-        ``benefit``: benefits).
+        ``benefit``: benefits; for ``calmar``: Calmar ratios; for ``volatility_error``: negative errors).
     weights : array_like, shape (S + 1,)
         Probabilities of the simulated scenarios and, last, of history.
     goal : Goal
         What the search maximised.
+    target_volatility : float, optional
+        Annual fraction, required by the goal ``volatility_error``.
 
     Returns
     -------
     SelectionRule
         Takes daily excess returns of the K trials on at least two days; the first of equal maxima wins. For the goal
         ``benefit`` K more columns hold the returns of each trial's own benchmark, which is scaled to the trial's
-        volatility on these days.
+        volatility on these days. The Calmar ratio of history is that of the excess returns.
 
     Raises
     ------
@@ -305,6 +391,7 @@ def objective_rule(
     trials = len(np.asarray(simulated))
     constant, probabilities = _constant_terms(simulated, weights, trials)
     code, metric = GOAL_CODES[goal], METRIC_CODES[GOAL_METRIC[goal]]
+    target = checked_target(goal, target_volatility)
     columns = 2 * trials if GOAL_METRIC[goal] == "benefit" else trials
 
     def choose(returns: Floats) -> int:
@@ -312,7 +399,7 @@ def objective_rule(
             raise DataError(f"needs returns of shape (t, {columns}), t > 1; got {returns.shape}")
         values = constant.copy()
         terms, scores = np.empty((2, trials))
-        _history_terms(returns, risk_aversion, metric, terms)
+        _history_terms(returns, risk_aversion, metric, target, terms)
         values[:, -1] = terms
         score_into(values, probabilities, code, scores)
         return int(first_maximum(scores))
@@ -331,6 +418,7 @@ def backtest_overfitting(
     goal: Goal = "robust_utility",
     rule: SelectionRule | None = None,
     benchmarks: ArrayLike | Returns | None = None,
+    target_volatility: float | None = None,
 ) -> Overfitting:
     r"""Probability that the selection rule picks a trial of the worse half.
 
@@ -356,7 +444,8 @@ def backtest_overfitting(
         Even, 4 to 20; each must hold two days at least.
     simulated : array_like, shape (K, S), optional
         Utilities of the trials in the simulated scenarios (for the goal ``sharpe``: annual Sharpe
-        ratios; for ``benefit``: benefits). Without them the history term alone decides.
+        ratios; for ``benefit``: benefits; for ``calmar``: Calmar ratios; for ``volatility_error``: negative errors).
+        Without them the history term alone decides.
     weights : array_like, shape (S + 1,), optional
         Probabilities of the simulated scenarios and, last, of history; required with `simulated`.
     goal : Goal
@@ -368,11 +457,14 @@ def backtest_overfitting(
         Daily excess returns of each trial's own benchmark, for the probability of loss; cash by default. The goal
         ``benefit`` requires them: its history term compares each trial with its benchmark, scaled to the trial's
         volatility on the half.
+    target_volatility : float, optional
+        Annual fraction, required by the goal ``volatility_error``.
 
     Returns
     -------
     Overfitting
-        Performance is the history term: annual utility, the Sharpe ratio for ``sharpe``, or the benefit.
+        Performance is the history term: annual utility, the Sharpe ratio for ``sharpe``, the benefit, the Calmar ratio
+        of the excess returns for ``calmar``, or the negative error of the target volatility.
 
     Raises
     ------
@@ -394,6 +486,7 @@ def backtest_overfitting(
         raise DataError("`benchmarks` are required by the goal 'benefit'")
     returns = checked_blocks(series, blocks, name="series")
     own = np.zeros_like(returns) if benchmarks is None else checked_blocks(benchmarks, blocks, name="benchmarks")
+    target = checked_target(goal, target_volatility)
     if own.shape != returns.shape:
         raise DataError(f"`benchmarks` must have the shape of `series`, {returns.shape}; got {own.shape}")
     days, trials = returns.shape
@@ -403,13 +496,15 @@ def backtest_overfitting(
     sums, squares, own_sums, own_squares = np.zeros((4, blocks, trials))
     _block_sums(returns, remainder, sums, squares)
     _block_sums(own, remainder, own_sums, own_squares)
+    runs = np.empty((blocks if metric == "calmar" else 0, 4, trials))
+    _block_runs(returns, remainder, runs)
     splits = math.comb(blocks, blocks // 2)
     out = np.empty((splits, 6))
     half_days = float((days - remainder) // 2)
     choices = np.empty(0, dtype=np.int64) if rule is None else _choices(returns[remainder:], blocks, rule)
     _splits(
         sums, squares, half_days, risk_aversion, values, probabilities, GOAL_CODES[goal], METRIC_CODES[metric], choices,
-        own_sums, own_squares, out,
+        own_sums, own_squares, runs, target, out,
     )  # fmt: skip
     reach = log(float(trials))
     edges = np.arange(_HISTOGRAM_BINS + 1, dtype=np.float64) * (2.0 * reach / _HISTOGRAM_BINS)

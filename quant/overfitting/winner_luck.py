@@ -19,8 +19,8 @@ from quant.overfitting.block_length import automatic_block_length
 from quant.overfitting.predictive_ability import utility_contributions
 from quant.overfitting.ranks import first_maximum
 from quant.overfitting.stationary_bootstrap import add_blocks, cumulate
-from quant.strategies.goal import GOAL_METRIC, Goal
-from quant.strategies.objective import GOAL_CODES, checked_weights, score_into
+from quant.strategies.goal import RATIO_GOALS, Goal
+from quant.strategies.objective import GOAL_CODES, checked_target, checked_weights, score_into
 
 SHORTEST_BLOCK = 21
 """Least mean block of the resamples, in sessions."""
@@ -28,6 +28,9 @@ LEAST_TRACKING = 0.001
 """Annual tracking below which a trial counts as its own benchmark, at the least."""
 LEAST_RELATIVE_TRACKING = 0.01
 """The same as a share of the asset's volatility."""
+
+_TERMS: dict[Goal, int] = {"benefit": 0, "volatility_error": 2}
+"""The history term of a world without skill, as `_resample` names it; 1 for the other goals."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ def luck_of_winner(
     simulated: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     goal: Goal = "robust_utility",
+    target_volatility: float | None = None,
     eligible: Sequence[int] | None = None,
     replications: int = 2000,
     mean_block: int | None = None,
@@ -79,7 +83,8 @@ def luck_of_winner(
 
     In each resample the selection runs anew in a world without skill: the history term of a trial is the utility of its
     benchmark on the drawn training days plus :math:`252\, e_{1k}`, the simulated terms stay. For the goal ``benefit``,
-    which leaves out the benchmark's utility, it is :math:`252\, e_{1k}` alone. `p_value` is
+    which leaves out the benchmark's utility, it is :math:`252\, e_{1k}` alone; for ``volatility_error``, which no skill
+    enters, the negative error of the benchmark's volatility on the drawn training days. `p_value` is
     :math:`(1 + \#\{e_{k^*}/s_{k^*} \ge t_w\})/(B + 1)`, `single_step_p_value` the same with the largest of all
     :math:`e_k / s_k` (Romano and Wolf 2005).
 
@@ -105,7 +110,10 @@ def luck_of_winner(
     weights : array_like, shape (S + 1,), optional
         Probabilities of the scenarios and, last, of history; required with `simulated`.
     goal : Goal
-        What the search maximised. The choice by ``sharpe`` is not rerun: its history term is no utility.
+        What the search maximised. The choice by ``sharpe`` and ``calmar`` is not rerun: their history term is no sum
+        over days.
+    target_volatility : float, optional
+        Annual fraction, required by the goal ``volatility_error``.
     eligible : sequence of int, optional
         Columns that the rule may choose; all by default. Empty if the choice cannot be rerun.
     replications : int
@@ -139,6 +147,7 @@ def luck_of_winner(
             "needs replications >= 500, seed >= 0 and mean_block >= 1; "
             f"got {replications!r}, {seed!r} and {mean_block!r}"
         )
+    target = checked_target(goal, target_volatility)
     columns = _eligible_columns(eligible, trials)
     terms, probabilities = _history_free_terms(simulated, weights, trials)
 
@@ -152,8 +161,10 @@ def luck_of_winner(
         cumulate(rows, sums[part])
     errors = np.empty((replications, trials))
     terms_without_skill = np.empty((replications, trials))
-    exposed = 0 if GOAL_METRIC[goal] == "benefit" else 1
-    _resample(sums, train_days, float(mean_block), np.uint64(seed), risk_aversion, exposed, errors, terms_without_skill)
+    _resample(
+        sums, train_days, float(mean_block), np.uint64(seed), risk_aversion, _TERMS.get(goal, 1), target, errors,
+        terms_without_skill,
+    )  # fmt: skip
 
     scales = np.empty(trials)
     means = np.empty(trials)
@@ -165,7 +176,7 @@ def luck_of_winner(
     inverse = np.where(own_benchmark, 0.0, 1.0 / np.where(own_benchmark, 1.0, scales))
     highest = _highest_ratios(errors, inverse, ~own_benchmark)
     p_value = None
-    if columns.size and GOAL_METRIC[goal] != "sharpe":
+    if columns.size and goal not in RATIO_GOALS:
         chosen = np.empty(replications, dtype=np.int64)
         _select(terms[columns], probabilities, GOAL_CODES[goal], terms_without_skill[:, columns], chosen)
         ratios = (errors * inverse)[np.arange(replications), columns[chosen]]
@@ -230,14 +241,15 @@ def _resample(
     mean_block: float,
     key: Word,
     gamma: float,
-    exposed: int,
+    kind: int,
+    target: float,
     errors: Floats,
     terms: Floats,
 ) -> None:
     """Write the centred means `errors` (B, K) and the history terms without skill `terms` (B, K).
 
     `sums` (3, T + 1, K) are prefix sums of active utilities, of the benchmarks' returns and of their squares. A term
-    holds the utility of the benchmark unless `exposed` is 0.
+    holds the utility of the benchmark if `kind` is 1, and is the negative error of its volatility from `target` if 2.
     """
     days, trials = sums.shape[1] - 1, sums.shape[2]
     n1, n2 = float(train_days), float(days - train_days)
@@ -252,7 +264,10 @@ def _resample(
             errors[draw, k] = (centred + late) / (n1 + n2)
             mean = train[1, k] / n1
             variance = (train[2, k] - train[1, k] * mean) / (n1 - 1.0)
-            terms[draw, k] = DAYS * ((mean - 0.5 * gamma * variance if exposed > 0 else 0.0) + centred / n1)
+            if kind == 2:
+                terms[draw, k] = -abs(math.sqrt(DAYS * max(variance, 0.0)) - target)
+            else:
+                terms[draw, k] = DAYS * ((mean - 0.5 * gamma * variance if kind > 0 else 0.0) + centred / n1)
 
 
 @compiled

@@ -3,9 +3,9 @@
 A metric is added here: a field of `Metrics` with its `Metric`. Its formula is over the accounts of one path; the kernel
 compiles it, and it serves a history too. A metric that needs another sum over days adds it to `PathSums` and to the
 accounts of `quant.strategies.kernel`. One that is no mean over paths has a function in
-`quant.strategies.simulation.OVER_PATHS`; one that compares the config with another rule on the same paths is marked as
-`comparison` and computed by `quant.strategies.own_benchmark`; one that has a standard error or another estimator on
-history has one in `quant.strategies.history_metrics.ON_HISTORY`. Evaluations, pages of trials, figures, reports,
+`quant.strategies.simulation.OVER_PATHS`; one that only a goal needs is marked as `for_a_goal` and computed by
+`quant.strategies.own_benchmark` or `quant.strategies.goal`; one that has a standard error or another estimator
+on history has one in `quant.strategies.history_metrics.ON_HISTORY`. Evaluations, pages of trials, figures, reports,
 exports, the guard's phrases and the tables of a conversation iterate `METRICS`.
 
 The statistics of a tear sheet, `quant.performance.statistics.STATISTICS`, describe any return series, of any
@@ -84,8 +84,8 @@ class Metric:
     """Which of two values a manager prefers, all else equal; None where neither."""
     path: Callable[[PathSums], float] | None = None
     """Value of one path; None for a metric of all paths together."""
-    comparison: bool = False
-    """Whether another rule on the same paths enters; such a metric is there only where a search needs it."""
+    for_a_goal: bool = False
+    """Whether it is there only where the goal of a search needs it."""
     concept: str = ""
     """What the guard calls the quantity; metrics of one concept share its words."""
     words: str = ""
@@ -376,12 +376,51 @@ class Metrics(Frozen):
             quantity="utility over its own benchmark",
             gloss="the constant weight of its own volatility",
             better="higher",
-            comparison=True,
+            for_a_goal=True,
             concept="utility",
             signed=True,
             shown=_shown("winner"),
         ),
     ] = None
+    calmar: Annotated[
+        Added,
+        Metric(
+            label="Calmar ratio",
+            unit="ratio",
+            definition="growth a year over maximum drawdown, of the means over paths; computed for the goal calmar. "
+            "Its error is an upper bound",
+            quantity="Calmar ratio",
+            better="higher",
+            for_a_goal=True,
+            concept="Calmar ratio",
+            words="calmar ratio, calmar",
+            shown=_shown("winner"),
+        ),
+    ] = None
+    volatility_error: Annotated[
+        Added,
+        Metric(
+            label="Error of the target volatility",
+            unit="percent",
+            definition="root mean squared distance of a path's yearly volatility from the target of the mandate; "
+            "computed for the goal volatility_error",
+            quantity="distance of yearly volatility from the target",
+            better="lower",
+            for_a_goal=True,
+            concept="volatility",
+            shown=_shown("winner"),
+        ),
+    ] = None
+
+    def gain(self, name: str) -> float:
+        """Value of a metric; its negative if lower is better."""
+        measured: Measured = getattr(self, name)
+        return -measured.value if METRICS[name].better == "lower" else measured.value
+
+    def error_of(self, name: str) -> float:
+        """Standard error of a metric; 0 if it is unknown."""
+        measured: Measured = getattr(self, name)
+        return measured.error or 0.0
 
     def measured(self) -> Iterator[tuple[str, Metric, Measured]]:
         """Name, row and value of each metric that is there."""

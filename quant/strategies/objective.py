@@ -18,9 +18,17 @@ REGRET_AVERSION = 0.25
 TAIL_MASS = 0.4
 """Probability of the worst scenarios whose mean is `cvar_utility`."""
 
-GOAL_CODES: dict[Goal, int] = {"robust_utility": 0, "benefit": 0, "sharpe": 1, "worst_case": 2, "cvar_utility": 3}
+GOAL_CODES: dict[Goal, int] = {
+    "robust_utility": 0,
+    "benefit": 0,
+    "sharpe": 1,
+    "worst_case": 2,
+    "cvar_utility": 3,
+    "calmar": 1,
+    "volatility_error": 1,
+}
 """How `score_into` aggregates the values of each goal: 0 mean less regret, 1 mean, 2 worst case, 3 tail mean."""
-METRIC_CODES: dict[GoalMetric, int] = {"utility": 0, "sharpe": 1, "benefit": 2}
+METRIC_CODES: dict[GoalMetric, int] = {"utility": 0, "sharpe": 1, "benefit": 2, "calmar": 3, "volatility_error": 4}
 """The code of the metric of a history term in the kernels of `quant.overfitting`."""
 
 
@@ -103,6 +111,15 @@ def checked_weights(weights: ArrayLike, *, scenarios: int) -> Floats:
     return array
 
 
+def checked_target(goal: Goal, target_volatility: float | None) -> float:
+    """The target that the goal ``volatility_error`` needs; 0 for other goals, and a DataError if it is missing."""
+    if goal != "volatility_error":
+        return 0.0
+    if target_volatility is None or not (math.isfinite(target_volatility) and target_volatility > 0.0):
+        raise DataError(f"`target_volatility` must be positive for the goal {goal!r}; got {target_volatility!r}")
+    return target_volatility
+
+
 def scores(
     utilities: ArrayLike,
     weights: ArrayLike,
@@ -117,6 +134,8 @@ def scores(
     - ``benefit``: the same for utilities over the own benchmark of each configuration, see
       `quant.strategies.own_benchmark`.
     - ``sharpe``: the weighted mean of the Sharpe ratios.
+    - ``calmar`` and ``volatility_error``: the weighted mean of the Calmar ratios, or of the negative errors of the
+      target volatility, which stand in place of the utilities.
     - ``worst_case``: the lowest utility over scenarios.
     - ``cvar_utility``: the mean utility of the worst 40% of the probability; the scenario at the
       boundary counts in part.

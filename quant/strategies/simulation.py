@@ -414,7 +414,7 @@ def _metrics(simulated: Simulation, k: int) -> Metrics:
         **{
             name: OVER_PATHS[name](simulated, k) if row.path is None else _mean_over_paths(simulated, k, name)
             for name, row in METRICS.items()
-            if not row.comparison
+            if not row.for_a_goal
         }
     )
 

@@ -1,4 +1,4 @@
-"""`data check`: the quality gates of a price file."""
+"""`data`: the quality gates of a price file, imports, and the check of correlations."""
 
 import asyncio
 from pathlib import Path
@@ -8,6 +8,8 @@ import typer
 from rich.table import Table
 
 from api.cli.command_line import CommandLine
+from api.cli.data.correlations import correlations
+from api.cli.data.imports import import_
 from api.cli.exit_codes import DONE, USER_ERROR
 from api.cli.options import AsJson
 from api.cli.terminal import plain, stdout
@@ -20,6 +22,8 @@ _STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red", "SKIP": "dim"}
 def register(app: typer.Typer) -> None:
     data = CommandLine(help="Price data.", rich_markup_mode="rich", no_args_is_help=True)
     data.command()(check)
+    data.command("import")(import_)
+    data.command()(correlations)
     data.callback()(_data)
     app.add_typer(data, name="data")
 

@@ -17,7 +17,8 @@ from desk.runs.events.search import TrialFinished, TrialsFinished
 from desk.runs.events.table import TraceEvent
 from graphs.runs.usage import usage_of
 from quant.numeric.units import BASIS_POINTS
-from quant.strategies.goal import Goal
+from quant.strategies.goal import DEFAULT_GOAL, GOAL_METRIC, RATIO_GOALS, Goal
+from quant.strategies.metrics import METRICS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Logs = Mapping[str, Sequence[TraceEvent]]
 """The events of a run and of those that it launched, by the ids of the runs."""
 
-ALONE: tuple[Goal, ...] = ("sharpe", "worst_case", "cvar_utility")
+ALONE: tuple[Goal, ...] = ("sharpe", "worst_case", "cvar_utility", "calmar", "volatility_error")
 """Goals under which a trial's objective does not depend on other trials."""
 
 
@@ -259,10 +260,10 @@ class _TreeBuilder:
         name = f"trial {trial.trial} ({trial.digest[:12]})"
         if trial.objective is None:
             return name
-        sharpe = self._goals.get(self._run) == "sharpe"
+        goal = self._goals.get(self._run, DEFAULT_GOAL)
         value = (
-            f"Sharpe ratio {number(trial.objective, 2)}"
-            if sharpe
+            f"{METRICS[GOAL_METRIC[goal]].label} {number(trial.objective, 2)}"
+            if goal in RATIO_GOALS
             else f"{number(trial.objective * BASIS_POINTS, 1)} bps"
         )
         return f"{name}, {value}"

@@ -18,6 +18,7 @@ from desk.base.code_version import code_version
 from desk.base.errors import UserError
 from desk.market.prices import BenchmarkLevels, Prices, Ranges, RateSeries, SafeLeg, VolatilityIndex
 from desk.optimization.jobs import SearchJob
+from desk.optimization.stopping import StopReason, TrialFailure
 from quant.numeric.frozen import Frozen
 from quant.strategies.trial import Trial
 
@@ -286,7 +287,9 @@ class Summary(Frozen):
     code: str
     data: str
     job: str
-    stopped: Literal["budget", "converged", "exhausted"]
+    stopped: StopReason
+    seconds: float = 0.0
+    failures: tuple[TrialFailure, ...] = ()
     trials: int
     files: dict[str, str]
     """SHA-256 of each other file of the result."""

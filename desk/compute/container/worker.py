@@ -32,7 +32,8 @@ from desk.compute.shards.shards import BadShard
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market
 from desk.optimization.jobs import JobStatus
-from desk.optimization.search.search import StopReason, run_search
+from desk.optimization.search.search import run_search
+from desk.optimization.stopping import StopReason
 from quant.numeric.arrays import Floats
 from quant.strategies.trial import Trial
 
@@ -88,6 +89,8 @@ class ResultWriter:
             data=work.data,
             job=work.job.id(),
             stopped=stop_reason,
+            seconds=self._status.seconds,
+            failures=self._status.failures,
             trials=self._trials,
             files=self._files,
         )

@@ -15,14 +15,15 @@ from desk.compute.pipeline.step_files import CountedTrials, StepMarker, read_req
 from desk.compute.shards.sharded_search import Engine, FolderShardStore, ShardedSimulator
 from desk.compute.shards.shards import Task, compute
 from desk.figures.guard.claims import render
+from desk.governance.estimates import Machines
 from desk.market.checks.prices import inspect
 from desk.market.checks.report import DataReport
 from desk.optimization.answers import Explanation
-from desk.optimization.counts import count_work
 from desk.optimization.evaluation import World
 from desk.optimization.inputs.market_data import build_market
 from desk.optimization.inputs.splits import resolve_mixes
 from desk.optimization.jobs import JobStatus, SearchJob
+from desk.optimization.judgement.counts import count_work
 from desk.optimization.judgement.judge import judge
 from desk.optimization.judgement.sensitivity import check_scenarios
 from desk.optimization.judgement.verification import require_verified
@@ -33,6 +34,7 @@ from desk.optimization.result import OptimizationResult
 from desk.optimization.scenario_check_schemas import ScenarioChecks
 from desk.optimization.scenario_checks import check_paths, require_passed, require_same_models
 from desk.optimization.search.search import run_search
+from desk.optimization.stopping import remaining_limit, require_few_failed
 from desk.surrogates.schemas import HeldOut, Problem, Target
 from quant.numeric.frozen import Frozen
 
@@ -101,6 +103,7 @@ def validate_data(inputs: Inputs, output: Path, context: StepContext) -> None:  
         candidates=request.start,
         first=0,
         budget=request.trials,
+        limit=remaining_limit(request, Machines()),  # of the time alone: a step does not know what its instances cost
     )
     write_work(
         output,
@@ -219,6 +222,7 @@ def aggregate_results(inputs: Inputs, output: Path, context: StepContext) -> Non
     work, world = _world(inputs, context)
     summary, trial_series = read_result(inputs["result"], work)
     trials = [trial for trial, _ in trial_series]
+    require_few_failed([each.reason for each in summary.failures], len(trials) + len(summary.failures))
     ledger: Entries = json.loads(_content(inputs["work"] / "ledger.json"))
     mandate = world.request.mandate
     earlier = earlier_trials(ledger, mandate, [trial.digest for trial in trials])
@@ -228,7 +232,7 @@ def aggregate_results(inputs: Inputs, output: Path, context: StepContext) -> Non
         {trial.series: series for trial, series in trial_series},
         view=None,
         decisions=(),
-        counts=count_work(world.request, trials, stopped=summary.stopped, plans=1),
+        counts=count_work(world.request, trials, stopped=summary.stopped, plans=1, failed=len(summary.failures)),
         ledger_trials=len(trials) + len(earlier.entries),
     )
     result = with_ledger(_explained(judgement.result), earlier)

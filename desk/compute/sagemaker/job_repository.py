@@ -8,6 +8,7 @@ from pydantic import AwareDatetime
 
 from desk.compute.container.job_files import Work
 from desk.optimization.jobs import JobStatus, Report, ReportCode
+from desk.optimization.stopping import StopReason, TrialFailure
 from quant.numeric.frozen import Frozen
 from store.keys import SYSTEM
 from store.records import Key, Put
@@ -52,7 +53,9 @@ class RemoteJob(Frozen):
     done: int = 0
     """Number of trials in the store."""
     best: float | None = None
-    stopped: Literal["budget", "converged", "exhausted"] | None = None
+    stopped: StopReason | None = None
+    seconds: float = 0.0
+    failures: tuple[TrialFailure, ...] = ()
     error: str | None = None
     mendable: bool = False
     halted: bool = False
@@ -98,6 +101,8 @@ class RemoteJob(Frozen):
             computed=self.done,
             best=self.best,
             stopped=self.stopped,
+            seconds=self.seconds,
+            failures=self.failures,
             error=self.error,
             mendable=self.mendable,
             reports=self.reports,

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
@@ -12,6 +12,7 @@ from desk.compute.container.job_files import (
     REFUSED,
     SUMMARY,
     BadOutput,
+    Summary,
     checkpoint_name,
     decode_summary,
     decode_trials,
@@ -69,8 +70,8 @@ class ResultImporter:
                 return ImportedFiles(await self._with_progress(job), bad, more=False)
         return ImportedFiles(await self._with_progress(job), None, more=True)
 
-    async def verify(self, job: RemoteJob) -> Literal["budget", "converged", "exhausted"]:
-        """Why the search stopped; raises `BadOutput` for a missing or changed file of the summary."""
+    async def verify(self, job: RemoteJob) -> Summary:
+        """The summary of the search; raises `BadOutput` for a missing or changed file of the summary."""
         content = await self._get(job, SUMMARY)
         if content is None:
             raise BadOutput(SUMMARY, "missing")
@@ -84,7 +85,7 @@ class ResultImporter:
                 raise BadOutput(name, "damaged", f"its digest differs from that in {SUMMARY}")
         if summary.trials != job.done:
             raise BadOutput(SUMMARY, "damaged", f"it counts {summary.trials} trials, but {job.done} exist")
-        return summary.stopped
+        return summary
 
     async def _with_trials(self, job: RemoteJob, name: str, content: bytes) -> RemoteJob:
         search = job.work.job

@@ -220,7 +220,9 @@ class SageMakerRunner:
         try:  # a complete result counts, whatever the outcome of the instances
             if flaw is not None:
                 raise flaw
-            return job.with_changes(state="completed", stopped=await self._results.verify(job))
+            summary = await self._results.verify(job)
+            ending = {"stopped": summary.stopped, "seconds": summary.seconds, "failures": summary.failures}
+            return job.with_changes(state="completed", **ending)
         except BadOutput as bad:
             if outcome.meaning == "completed":
                 return handle_bad_output(job, self._cluster, bad, self._now())

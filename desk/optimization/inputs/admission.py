@@ -4,7 +4,7 @@ from datetime import date
 
 from desk.market.price_facts import PriceFacts
 from desk.optimization.inputs.splits import MIXES, check_mixes, resolve_mixes, split, warm_up_sessions
-from desk.optimization.request import BUNDLED_CASH, BUNDLED_CURRENCY, OptimizationRequest
+from desk.optimization.request import BUNDLED_CASH, BUNDLED_CURRENCY, CASH, OptimizationRequest
 from desk.scenarios.schemas import HISTORY
 from quant.strategies.choices import ESTIMATORS
 from quant.worlds.scenario import Scenario
@@ -25,6 +25,8 @@ def complete_request(request: OptimizationRequest, facts: PriceFacts) -> Optimiz
     if request.cash != BUNDLED_CASH or request.series() or facts.currency != BUNDLED_CURRENCY:
         return None
     if facts.first < CASH_RATE_NONNEGATIVE_FROM or not ESTIMATORS[request.current_rule.estimator].simulated:
+        return None
+    if request.engine_parameters != "default" or request.safe != CASH:
         return None
     if request.first_day is not None or request.last_day is not None:
         return None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from desk.market.universe import split_universe
 from desk.optimization.inputs.benchmark import BenchmarkReturns, benchmark_returns, load_benchmark
 from desk.optimization.inputs.cash import cash_caveats, cash_returns, load_cash, rates_digest
 from desk.optimization.inputs.currency import in_one_currency, require_one_currency
+from desk.optimization.inputs.engine_parameters import fit_engine, with_fitted_engines
 from desk.optimization.inputs.safe_leg import MATURITY, BondData, bond_data, load_with_safe_leg
 from desk.optimization.inputs.splits import MIXES, check_mixes, resolve_mixes, split, warm_up_sessions
 from desk.optimization.inputs.volatilities import external_volatilities, load_volatility_index
@@ -32,6 +34,7 @@ from quant.strategies.rules import ExternalKey
 from quant.volatility.garch import fit_garch
 from quant.worlds.bond_proxy import PROXY
 from quant.worlds.hidden_markov import fit_hidden_markov
+from quant.worlds.scenario import Engine
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,17 @@ class Market:
     def resolve_worlds(self, request: OptimizationRequest) -> OptimizationRequest:
         """The request with the numbers of its worlds, from the returns before the end of the training days."""
         training = moments(self.risky.returns[: self.train.stop])
-        return request.on_data(volatility=math.sqrt(DAYS) * training.deviation, mean=DAYS * training.mean)
+        resolved = request.on_data(volatility=math.sqrt(DAYS) * training.deviation, mean=DAYS * training.mean)
+        return resolved if request.engine_parameters == "default" else with_fitted_engines(resolved, self._fit_engine)
+
+    def _fit_engine(self, engine: Engine) -> Mapping[str, Any]:
+        if engine not in self._engine_fits:
+            self._engine_fits[engine] = fit_engine(self.risky.returns[: self.train.stop], engine)
+        return self._engine_fits[engine]
+
+    @cached_property
+    def _engine_fits(self) -> dict[Engine, Mapping[str, Any]]:
+        return {}
 
     @cached_property
     def garch(self) -> Floats:

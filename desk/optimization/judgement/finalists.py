@@ -70,7 +70,8 @@ class ScoreTable:
         )
 
     def values(self, scenarios: Sequence[str], metric: str) -> Floats:
-        columns = [[getattr(e.metrics, metric).value for e in self.evaluations[s]] for s in (*scenarios, HISTORY)]
+        """Shape (K, S + 1), training history last; negative where lower is better."""
+        columns = [[e.metrics.gain(metric) for e in self.evaluations[s]] for s in (*scenarios, HISTORY)]
         return np.array(columns).T
 
     def by_scenario(self, place: int) -> dict[str, Evaluation]:
@@ -295,14 +296,14 @@ def _slopes(row: Floats, weights: Floats, best: Floats, goal: Goal) -> Floats:
 def _by_path(table: ScoreTable, name: str, k: int, goal: Goal) -> Floats:
     """Values of the goal's metric by path, up to a constant.
 
-    For the Sharpe ratio, which paths do not store, utilities are scaled to the error of the Sharpe ratio.
+    For a metric that paths do not store, such as the Sharpe ratio, utilities are scaled to its error.
     """
     metric = GOAL_METRIC[goal]
     utilities = table.paths[name][k][-1 if metric == "benefit" else 0]
-    if metric != "sharpe":
+    if metric in ("utility", "benefit"):
         return utilities
     spread = variance(utilities) / utilities.size
-    error = table.evaluations[name][k].metrics.sharpe.error or 0.0
+    error = table.evaluations[name][k].metrics.error_of(metric)
     return utilities * (error / math.sqrt(spread)) if spread > 0.0 else np.zeros_like(utilities)
 
 

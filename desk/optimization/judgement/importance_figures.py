@@ -8,6 +8,7 @@ from desk.figures.figures import Figure
 from desk.optimization.result import OptimizationResult
 from quant.numeric.units import BASIS_POINTS
 from quant.strategies.effects import PartialDependence
+from quant.strategies.goal import RATIO_GOALS
 
 _RANKS = ("first", "second", "third")
 
@@ -35,7 +36,7 @@ def importance_figures(result: OptimizationResult) -> Iterator[Figure]:
         )
         for n, curve in enumerate(dependence):
             if curve.parameter == name:
-                yield from _curve(curve, n, rank, ratio=result.manifest.request.goal == "sharpe")
+                yield from _curve(curve, n, rank, ratio=result.manifest.request.goal in RATIO_GOALS)
     yield from _interactions(result)
 
 

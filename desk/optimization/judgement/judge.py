@@ -11,10 +11,12 @@ from desk.base.code_version import code_version
 from desk.optimization.answers import Decision, MarketView
 from desk.optimization.caution_messages import CAUTIONS
 from desk.optimization.evaluation import World, objectives
+from desk.optimization.inputs.engine_parameters import describe_engines
 from desk.optimization.inputs.safe_leg import describe_safe_leg
 from desk.optimization.judgement.attribution import attribute_winner, next_step
 from desk.optimization.judgement.benefit import history_error, measure_benefit, measure_timing, utility_difference
 from desk.optimization.judgement.cautions import find_cautions
+from desk.optimization.judgement.counts import search_sentences
 from desk.optimization.judgement.finalists import (
     Choice,
     NoneFeasible,
@@ -406,7 +408,7 @@ def _base(
             columns, values, shown=most_important, seed=stream_seed(request.seed, "parameter_effects")
         ),
         trials=plot_trials(request, trials, checks),
-        caveats=(*_caveats(world), *caveats),
+        caveats=(*_caveats(world), *search_sentences(request, counts), *caveats),
         history_series=None,
         figures=(),
     )
@@ -416,6 +418,8 @@ def _caveats(world: World) -> list[str]:
     request = world.request
     caveats = [FEW_CRISES]
     engines = {s.engine for s in request.scenarios}
+    if request.engine_parameters == "fitted":
+        caveats.append(describe_engines(request.scenarios))
     if "gbm" in engines:
         caveats.append(GBM_BANNER)
     if not any(has_volatility_premium(s) for s in request.scenarios):

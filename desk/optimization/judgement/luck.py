@@ -82,6 +82,7 @@ def judge_luck(
         simulated=np.vstack([simulated, np.zeros((len(others), simulated.shape[1]))]),
         weights=weights,
         goal=request.goal,
+        target_volatility=request.mandate.target_volatility,
         # an agent's candidate is not chosen by the rule alone
         eligible=eligible if place in eligible and winner.origin != "candidate" else (),
     )
@@ -91,6 +92,7 @@ def judge_luck(
         simulated=simulated[eligible],
         weights=weights,
         goal=request.goal,
+        target_volatility=request.mandate.target_volatility,
         benchmarks=own[:, eligible],
     )
     spa = superior_predictive_ability(

@@ -58,6 +58,7 @@ def judge_out_of_sample(
         simulated=goal_values(request, choosable)[:, :-1],
         weights=objective_weights(world),
         goal=request.goal,
+        target_volatility=request.mandate.target_volatility,
     )
     return OutOfSample(
         cross_validation=_cross_validate(world, columns, rule),

@@ -42,6 +42,13 @@ def _all(result: OptimizationResult) -> Iterator[Figure]:
     if result.verdict.binding_limit:
         name = limit_label(result.verdict.binding_limit)
         yield text_figure("binding_limit", "binding limit of the mandate", name, "verdict.binding_limit")
+    if result.verdict.feasible_with:
+        yield text_figure(
+            "feasible_with",
+            "limits with which the closest configuration would be feasible",
+            result.verdict.feasible_with,
+            "verdict.feasible_with",
+        )
     yield text_figure("request_name", "name of the request", result.manifest.request.name, "manifest.request.name")
     yield from _counts(result)
     yield from _data(result.manifest)

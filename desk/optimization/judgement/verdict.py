@@ -91,13 +91,15 @@ def build_infeasible_verdict(trials: Sequence[Trial], checks: Mapping[str, tuple
     statistic, allowed = _apart(binding, best.statistic, best.allowed)
     kind = "a breach probability of " if LIMITS[binding].unit == "probability" else ""
     candidate = min(trials, key=lambda trial: total_violation(checks[trial.digest]))
+    feasible_with = _feasible_limits(checks[candidate.digest])
     return Verdict(
         colour="infeasible",
         headline=f"No configuration meets the limits: {spaced(binding)} binds",
         reason=f"{title(binding)} was broken by {broken[binding]} of {len(trials)} trials; the closest, in "
         f"{spaced(best.scenario)}, has {kind}{statistic} where {allowed} is allowed. The trial that comes closest to "
-        f"all limits would be feasible with {_feasible_limits(checks[candidate.digest])}.",
+        f"all limits would be feasible with {feasible_with}.",
         binding_limit=binding,
+        feasible_with=feasible_with,
     )
 
 

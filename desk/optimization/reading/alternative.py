@@ -22,7 +22,7 @@ from quant.numeric.frozen import Frozen
 from quant.numeric.measured import Measured
 from quant.strategies.config import StrategyConfig
 from quant.strategies.family import WeightFunction
-from quant.strategies.goal import GOAL_METRIC
+from quant.strategies.goal import GOAL_METRIC, RATIO_GOALS
 from quant.strategies.objective import scenario_weights
 from quant.strategies.trial import Trial
 
@@ -55,12 +55,12 @@ def explain_alternative(result: OptimizationResult, trials: Sequence[Trial], fun
     """Explain why `function` did not win; `trials` are all trials of the run."""
     own = [trial for trial in trials if trial.config.weight_function == function]
     finalists = [f for f in result.finalists if f.config.weight_function == function]
-    sharpe = result.manifest.request.goal == "sharpe"
+    ratio = result.manifest.request.goal in RATIO_GOALS
     if finalists:
         standing, config, behind, breaches = _among_finalists(result, finalists)
     else:
         standing, config, behind, breaches = _among_trials(result.manifest.request, trials, own, function)
-    distance, unit = to_display_unit(behind or Measured(value=0.0), sharpe=sharpe)
+    distance, unit = to_display_unit(behind or Measured(value=0.0), ratio=ratio)
     comparison = Alternative(
         function=function,
         standing=standing,

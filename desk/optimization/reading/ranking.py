@@ -8,6 +8,7 @@ from desk.optimization.result import Finalist, OptimizationResult
 from quant.numeric.frozen import Frozen
 from quant.numeric.measured import Measured
 from quant.numeric.units import BASIS_POINTS
+from quant.strategies.goal import RATIO_GOALS
 
 TOOL = "rank_finalists"
 
@@ -41,32 +42,32 @@ def build_ranking(result: OptimizationResult) -> Ranking:
     sheet.add("within_noise", "finalists that cannot be told from the best, itself included", near, "count")
     for row in rows:
         if row.winner:
-            _add_winner(sheet, row, sharpe=result.manifest.request.goal == "sharpe")
-        _add_finalist(sheet, row, sharpe=result.manifest.request.goal == "sharpe")
+            _add_winner(sheet, row, ratio=result.manifest.request.goal in RATIO_GOALS)
+        _add_finalist(sheet, row, ratio=result.manifest.request.goal in RATIO_GOALS)
     return Ranking(ranked=rows, within_noise=near, figures=sheet.figures)
 
 
-def _add_winner(sheet: Sheet, row: RankedFinalist, *, sharpe: bool) -> None:
+def _add_winner(sheet: Sheet, row: RankedFinalist, *, ratio: bool) -> None:
     finalist = row.finalist
     sheet.add("winner", "the winning configuration", row.name, "text")
-    value, unit = to_display_unit(Measured(value=finalist.objective), sharpe=sharpe)
+    value, unit = to_display_unit(Measured(value=finalist.objective), ratio=ratio)
     sheet.add("winner_objective", "objective of the winner", value, unit)
     if finalist.plateau_neighbours:
-        value, unit = to_display_unit(Measured(value=finalist.plateau_median), sharpe=sharpe)
+        value, unit = to_display_unit(Measured(value=finalist.plateau_median), ratio=ratio)
         sheet.add("winner_plateau", 'median objective of the "configurations beside it"', value, unit)
 
 
-def _add_finalist(sheet: Sheet, row: RankedFinalist, *, sharpe: bool) -> None:
+def _add_finalist(sheet: Sheet, row: RankedFinalist, *, ratio: bool) -> None:
     place, finalist = row.place, row.finalist
     of = f'of the finalist at place "{place}"'
     sheet.add(f"{place}_name", f"configuration {of}", row.name, "text")
-    value, unit = to_display_unit(Measured(value=finalist.objective), sharpe=sharpe)
+    value, unit = to_display_unit(Measured(value=finalist.objective), ratio=ratio)
     sheet.add(f"{place}_objective", f"objective {of}", value, unit)
     if finalist.feasible:
-        value, unit = to_display_unit(finalist.behind_best, sharpe=sharpe)
+        value, unit = to_display_unit(finalist.behind_best, ratio=ratio)
         sheet.add(f"{place}_behind", f"distance {of} behind the best finalist", value, unit)
     if finalist.plateau_neighbours:
-        value, unit = to_display_unit(Measured(value=finalist.plateau_median), sharpe=sharpe)
+        value, unit = to_display_unit(Measured(value=finalist.plateau_median), ratio=ratio)
         sheet.add(f"{place}_plateau", f"median objective of the neighbours {of}", value, unit)
         sheet.add(f"{place}_neighbours", f"neighbours {of}", finalist.plateau_neighbours, "count")
     if finalist.breaches:
@@ -74,9 +75,9 @@ def _add_finalist(sheet: Sheet, row: RankedFinalist, *, sharpe: bool) -> None:
         sheet.add(f"{place}_breaches", f'limits broken by the finalist at place "{place}"', breached_limits, "text")
 
 
-def to_display_unit(objective: Measured, *, sharpe: bool) -> tuple[Measured, Unit]:
-    """Convert an objective for display: utility to basis points, Sharpe ratio unchanged."""
-    if sharpe:
+def to_display_unit(objective: Measured, *, ratio: bool) -> tuple[Measured, Unit]:
+    """Convert an objective for display: utility to basis points, a ratio unchanged."""
+    if ratio:
         return objective, "ratio"
     error = None if objective.error is None else BASIS_POINTS * objective.error
     return Measured(value=BASIS_POINTS * objective.value, error=error), "bps"

@@ -27,12 +27,14 @@ def _infeasible(ids: set[str]) -> Iterator[tuple[Section, str]]:
         "so none is recommended.",
     )
     if "binding_limit" in ids:
-        yield "why", "What stands in the way is {{binding_limit}}."
+        yield "why", "What stands in the way is {{binding_limit}}, which most of them break."
+    if "feasible_with" in ids:
         yield (
             "what_would_change",
-            "A looser value of {{binding_limit}}, a lower target volatility or a lower smallest weight could make "
-            "the mandate feasible.",
+            "The configuration that comes closest to all limits would be feasible with {{feasible_with}}.",
         )
+    elif "binding_limit" in ids:  # a result of an earlier version
+        yield "what_would_change", "A looser value of {{binding_limit}} could make the mandate feasible."
     yield _data(ids)
     yield (
         "counter_argument",

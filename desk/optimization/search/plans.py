@@ -99,7 +99,7 @@ def rank_trials(request: OptimizationRequest, trials: Sequence[Trial]) -> list[T
     weights = scenario_weights([s.probability for s in request.scenarios])
     metric = GOAL_METRIC[request.goal]
     rows = [[*(t.evaluation(n).metrics for n in names), t.train.metrics] for t in whole]
-    values = [[getattr(m, metric).value for m in row] for row in rows]
+    values = [[m.gain(metric) for m in row] for row in rows]
     objective = scores(values, weights, goal=request.goal, sharpes=values)
     order = sorted(range(len(whole)), key=lambda k: (-objective[k], whole[k].number))
     return [whole[k] for k in order]

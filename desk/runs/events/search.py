@@ -7,6 +7,7 @@ from desk.base.text import number, plural, spaced
 from desk.governance.estimates import Estimate
 from desk.optimization.jobs import Report
 from desk.optimization.scenario_check_schemas import ScenarioCheck
+from desk.optimization.stopping import StopReason
 from desk.optimization.worlds import Worlds, WorldsBase, describe_worlds
 from desk.runs.events.base import BaseEvent, Measure, Row
 from desk.runs.progress import ProgressTracker
@@ -126,7 +127,7 @@ class TrialsFinished(BaseEvent):
     """Number of the plan, from 0."""
     trials: int
     """Trials of the run so far."""
-    stopped: Literal["budget", "converged", "exhausted"]
+    stopped: StopReason
     """Why the plan ended."""
 
     def line(self) -> str:

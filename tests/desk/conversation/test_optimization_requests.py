@@ -72,3 +72,18 @@ def test_a_series_with_a_number_that_nobody_named_is_refused() -> None:
     assert Wish.model_validate({"safe": "yield:rates"}, context=seen).safe == "yield:rates"
     with pytest.raises(ValidationError, match="never said"):
         Wish.model_validate({"safe": "yield:US10Y"}, context=seen)
+
+
+@pytest.mark.parametrize(
+    ("quote", "minutes"), [("two minutes", 2.0), ("90 seconds", 1.5), ("half an hour", 30.0), ("1.5 hours", 90.0)]
+)
+def test_budgets_of_time_and_money_are_those_of_the_request(quote, minutes) -> None:
+    book = ScenarioCatalog(entries=(), figures=())
+    request = build_request(Wish(max_time=quote, max_dollars="$5"), Focus(), book)
+    assert (request.max_minutes, request.max_dollars) == (minutes, 5.0)
+
+
+@pytest.mark.parametrize("wish", [{"max_time": "two weeks"}, {"max_time": "20"}, {"max_dollars": "EUR 5"}])
+def test_a_budget_in_another_unit_is_refused(wish) -> None:
+    with pytest.raises(InvalidInput):
+        build_request(Wish.model_validate(wish), Focus(), ScenarioCatalog(entries=(), figures=()))

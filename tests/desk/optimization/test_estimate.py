@@ -1,5 +1,6 @@
 import pytest
 
+from desk.governance.estimates import Machines
 from desk.optimization.estimate import START_SECONDS, estimate
 
 
@@ -32,3 +33,13 @@ def test_a_local_search_costs_nothing(make_request) -> None:
 
 def test_the_smallest_search_takes_what_any_search_takes(make_request) -> None:
     assert estimate(make_request(), 1).seconds == pytest.approx(START_SECONDS, abs=0.6)
+
+
+def test_a_budget_is_named_and_caps_the_price(make_request) -> None:
+    paid = Machines(
+        kind="sagemaker", instances=20, instance_type="ml.c7i", dollars_per_hour=3.6, starting_seconds=120.0
+    )
+    assert estimate(make_request(), machines=paid).limit is None
+    capped = estimate(make_request(max_minutes=2.0, max_dollars=0.01), machines=paid)
+    assert capped.dollars == 0.01 < estimate(make_request(), machines=paid).dollars
+    assert "at most 2 minutes and 0.01 dollars" in capped.describe()

@@ -21,6 +21,7 @@ from desk.optimization.reading.history import History
 from desk.optimization.reading.template import template_claims
 from desk.optimization.reading.topics import topic_claims
 from desk.optimization.request import OptimizationRequest
+from desk.optimization.scenario_checks import check_bond, check_paths, require_passed
 from quant.strategies.config import StrategyConfig
 from quant.worlds.bond_proxy import par_bond_history
 from quant.worlds.scenario import BUILT_IN
@@ -240,6 +241,31 @@ def test_a_remote_machine_gets_the_bond(legs) -> None:
     assert loaded.safe is not None
     assert (unpacked.safe.name, unpacked.safe.yields) == ("BOND", False)
     np.testing.assert_array_equal(unpacked.safe.levels, loaded.safe.levels)
+
+
+@pytest.mark.parametrize("engine", ["heston", "merton", "bootstrap"])
+@pytest.mark.parametrize("correlation", [-0.4, 0.4])
+def test_both_legs_pass_the_gate_with_the_correlation_of_their_scenario(market_of, engine, correlation) -> None:
+    scenario = SMALL.model_copy(update={"engine": engine, "bond_correlation": correlation})
+    world = market_of(scenarios=(scenario,))
+    moments = {moment.name: moment for moment in check_bond(world, scenario)}
+    assert {name for name, moment in moments.items() if moment.passed} == {"bond mean", "bond correlation"}
+    assert moments["bond correlation"].simulated == pytest.approx(correlation, abs=0.05)
+    assert moments["bond volatility"].simulated == pytest.approx(moments["bond volatility"].implied, rel=0.02)
+
+
+def test_a_bond_of_another_correlation_fails_the_gate(market_of) -> None:
+    world = market_of()
+    stated = SMALL.model_copy(update={"bond_correlation": 0.4})
+    [check] = check_paths(world).scenarios
+    moments = tuple(
+        moment.model_copy(update={"implied": stated.bond_correlation, "passed": False})
+        if moment.name == "bond correlation"
+        else moment
+        for moment in check.moments
+    )
+    with pytest.raises(InvalidInput, match="the correlation of the legs of its paths is"):
+        require_passed(check.model_copy(update={"moments": moments}))
 
 
 @pytest.fixture(scope="module")

@@ -100,6 +100,19 @@ async def test_the_manifest_reproduces_the_result_without_a_model(finished_run, 
         assert len(await list_runs(dependencies.store, OWNER)) == 1
 
 
+async def test_a_search_that_a_budget_of_time_ended_is_reproduced_to_the_same_trial(home, opened, small):
+    async with opened(home) as dependencies:
+        events = await run(dependencies, small(trials=30, max_minutes=1e-6, stopping="budget"))
+        result = await load_final_result(dependencies.store, OWNER, events[0].run)
+        assert result is not None
+        assert result.counts.stopped == "time"
+        assert 0 < result.counts.trials < 30
+        assert f"after {result.counts.trials} of 30 trials" in " ".join(result.caveats)
+        again = await reproduce(dependencies, OWNER, events[0].run)
+    assert again.counts == result.counts
+    assert again.digest() == events[-1].result_digest
+
+
 async def test_limits_that_no_candidate_meets_end_in_an_explained_verdict(home, opened, small):
     limits = Limits(expected_shortfall=Limit(bound=0.0005, scenarios=("base_case",)))
     request = small(limits=limits, mandate={"min_weight": 0.0})

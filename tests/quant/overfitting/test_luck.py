@@ -213,6 +213,23 @@ def benefit(rows: np.ndarray) -> np.ndarray:
     return utility(trials) - utility(own * (trials.std(axis=0) / own.std(axis=0)))
 
 
+TARGET = 0.14
+
+
+def volatility_error(rows: np.ndarray) -> np.ndarray:
+    return -np.abs(rows.std(axis=0, ddof=1) * math.sqrt(252) - TARGET)
+
+
+def calmar(rows: np.ndarray) -> np.ndarray:
+    wealth = np.vstack([np.ones(rows.shape[1]), np.cumprod(1.0 + rows, axis=0)])
+    deepest = (1.0 - wealth / np.maximum.accumulate(wealth)).max(axis=0)
+    return (wealth[-1] ** (252 / len(rows)) - 1.0) / deepest
+
+
+MEASURES = {"sharpe": sharpe, "benefit": benefit, "calmar": calmar, "volatility_error": volatility_error}
+"""History term of a goal; the utility otherwise."""
+
+
 def brute_force(
     series: np.ndarray, goal: Goal, blocks: int, simulated: np.ndarray | None = None, own: np.ndarray | None = None
 ) -> tuple[list[float], list[float], list[float], list[float]]:
@@ -225,7 +242,7 @@ def brute_force(
     for subset in itertools.combinations(range(blocks), blocks // 2):
         half = np.vstack([parts[b] for b in subset])
         other = np.vstack([parts[b] for b in range(blocks) if b not in subset])
-        measure = {"sharpe": sharpe, "benefit": benefit}.get(goal, utility)
+        measure = MEASURES.get(goal, utility)
         values = measure(half)[:, None]
         weights = np.ones(1)
         if simulated is not None:
@@ -240,7 +257,9 @@ def brute_force(
     return logits, inside, outside, classical
 
 
-@pytest.mark.parametrize("goal", ["robust_utility", "sharpe", "worst_case", "cvar_utility", "benefit"])
+@pytest.mark.parametrize(
+    "goal", ["robust_utility", "sharpe", "worst_case", "cvar_utility", "benefit", "calmar", "volatility_error"]
+)
 @pytest.mark.parametrize("with_scenarios", [False, True])
 @pytest.mark.parametrize("trials", [9, 10])
 def test_overfitting_equals_a_walk_through_every_split(goal: Goal, with_scenarios: bool, trials: int) -> None:
@@ -255,13 +274,14 @@ def test_overfitting_equals_a_walk_through_every_split(goal: Goal, with_scenario
         weights=WEIGHTS if with_scenarios else None,
         goal=goal,
         benchmarks=own,
+        target_volatility=TARGET,
     )
     logits, inside, outside, classical = brute_force(series, goal, 8, simulated, own)
     assert result.splits == len(logits) == 70
     assert result.rows_dropped == 5
     assert result.probability == pytest.approx(np.mean(np.array(logits) <= 1e-12))
     assert result.sharpe_probability == pytest.approx(np.mean(np.array(classical) <= 1e-12))
-    if goal not in ("sharpe", "benefit"):  # whose performance out of sample is no utility over cash
+    if goal not in MEASURES:  # whose performance out of sample is no utility over cash
         assert result.loss_probability == pytest.approx(np.mean(np.array(outside) <= 0.0))
     slope = np.polyfit(inside, outside, 1)[0] if np.ptp(inside) else None
     assert result.degradation_slope == pytest.approx(slope, rel=1e-8)
@@ -337,14 +357,17 @@ def test_the_objective_as_a_rule_chooses_the_benefit_as_the_cross_validation_doe
         rule(series)
 
 
-@pytest.mark.parametrize("goal", ["robust_utility", "sharpe", "worst_case", "cvar_utility"])
+@pytest.mark.parametrize(
+    "goal", ["robust_utility", "sharpe", "worst_case", "cvar_utility", "calmar", "volatility_error"]
+)
 def test_the_objective_as_a_rule_chooses_as_the_cross_validation_does(goal: Goal) -> None:
     series = noise(4, 245, 9) + np.linspace(0, 0.0004, 9)
     simulated = 0.03 * np.random.default_rng(4).standard_normal((9, 2))
     weights = scenario_weights([0.6, 0.4])
-    rule = objective_rule(risk_aversion=3.0, goal=goal, simulated=simulated, weights=weights)
-    by_goal = backtest_overfitting(series, risk_aversion=3.0, blocks=8, goal=goal, simulated=simulated, weights=weights)
-    assert backtest_overfitting(series, risk_aversion=3.0, blocks=8, goal=goal, rule=rule) == by_goal
+    aim = {"risk_aversion": 3.0, "goal": goal, "target_volatility": TARGET}
+    rule = objective_rule(simulated=simulated, weights=weights, **aim)
+    by_goal = backtest_overfitting(series, blocks=8, simulated=simulated, weights=weights, **aim)
+    assert backtest_overfitting(series, blocks=8, rule=rule, **aim) == by_goal
 
 
 @pytest.mark.parametrize("rows", [np.zeros((5, 3)), np.zeros((1, 2)), np.zeros(2)])

@@ -50,7 +50,7 @@ def contributions(columns: np.ndarray) -> np.ndarray:
     return columns - 0.5 * GAMMA * (columns - columns.mean(axis=0)) ** 2
 
 
-@pytest.mark.parametrize("goal", ["robust_utility", "worst_case", "benefit"])
+@pytest.mark.parametrize("goal", ["robust_utility", "worst_case", "benefit", "volatility_error"])
 def test_equals_a_bootstrap_that_draws_day_by_day(goal: Goal) -> None:
     excess, benchmarks = trials_without_skill(1)
     excess[:, 2] += 0.0003
@@ -59,6 +59,7 @@ def test_equals_a_bootstrap_that_draws_day_by_day(goal: Goal) -> None:
     result = luck_of_winner(
         excess, benchmarks, winner=2, train_days=train, risk_aversion=GAMMA, asset_volatility=0.16, seed=7,
         simulated=simulated, weights=WEIGHTS, goal=goal, eligible=[0, 2, 3, 5], replications=draws, mean_block=block,
+        target_volatility=0.15,
     )  # fmt: skip
     active = contributions(excess) - contributions(benchmarks)
     errors, chosen = [], []
@@ -70,6 +71,8 @@ def test_equals_a_bootstrap_that_draws_day_by_day(goal: Goal) -> None:
         errors.append((train * first + (400 - train) * second) / 400)
         exposure = [0.0 if goal == "benefit" else utility(benchmarks[early, k], GAMMA) for k in range(6)]
         history = [exposure[k] + 252 * first[k] for k in range(6)]
+        if goal == "volatility_error":
+            history = -np.abs(benchmarks[early].std(axis=0, ddof=1) * math.sqrt(252) - 0.15)
         objective = scores(np.column_stack([simulated, history])[[0, 2, 3, 5]], WEIGHTS, goal=goal)
         chosen.append([0, 2, 3, 5][int(np.argmax(objective))])
     scale = np.std(errors, axis=0, ddof=1)
@@ -121,7 +124,7 @@ def test_exposure_alone_is_no_skill() -> None:
 
 def test_a_choice_that_cannot_be_rerun_has_the_single_step_p_value_alone() -> None:
     excess, benchmarks = trials_without_skill(5)
-    extras: tuple[dict[str, Any], ...] = ({"eligible": ()}, {"goal": "sharpe"})
+    extras: tuple[dict[str, Any], ...] = ({"eligible": ()}, {"goal": "sharpe"}, {"goal": "calmar"})
     for extra in extras:
         luck = luck_of_winner(excess, benchmarks, **ARGUMENTS | extra)
         assert luck.p_value is None

@@ -23,8 +23,8 @@ class LaterMetrics(Metrics):
 def test_every_field_is_a_row_with_one_computation() -> None:
     assert list(METRICS) == list(Metrics.model_fields)
     for name, row in METRICS.items():
-        assert (row.path is not None) + (name in OVER_PATHS) + row.comparison == 1, name
-        assert row.path is not None or row.comparison or name in ON_HISTORY, name
+        assert (row.path is not None) + (name in OVER_PATHS) + row.for_a_goal == 1, name
+        assert row.path is not None or row.for_a_goal or name in ON_HISTORY, name
     assert {*OVER_PATHS, *ON_HISTORY} <= {*METRICS}
 
 

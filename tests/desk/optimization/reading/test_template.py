@@ -18,7 +18,13 @@ REFERRED = sorted(
         *re.findall(r"\{\{+([a-z][a-z0-9_]*)\}+\}", Path(desk.optimization.reading.template.__file__).read_text()),
     }
 )
-BINDING = sample_result(verdict=sample_result().verdict.model_copy(update={"binding_limit": "max_drawdown"}))
+SAMPLE = sample_result()
+BINDING = sample_result(
+    verdict=SAMPLE.verdict.model_copy(update={"binding_limit": "max_drawdown", "feasible_with": "a drawdown of 30%"}),
+    manifest=SAMPLE.manifest.model_copy(
+        update={"request": SAMPLE.manifest.request.model_copy(update={"safe": "BOND"})}
+    ),
+)
 FIGURES = tuple(figure for figure in result_figures(BINDING) if figure.id in REFERRED)
 ADVICES = [
     None,

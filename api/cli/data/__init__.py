@@ -1,0 +1,1 @@
+"""Price data on the command line: imports, and the check of correlations."""
