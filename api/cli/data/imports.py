@@ -79,7 +79,7 @@ def _import_there(url: str, dataset: str, content: bytes, terms: Terms, *, commi
     from api.client.client import Client  # an adapter is imported when it is used
 
     with Client(url, key=read_settings().key) as client:
-        return client.import_prices(dataset, content, terms, dry_run=not commit)
+        return client.import_prices(dataset, content, terms, commit=commit)
 
 
 def _close(report: ImportReport, *, as_json: bool) -> int:
