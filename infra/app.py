@@ -37,7 +37,6 @@ def create_app(config: StageConfig, out: Path | None = None, without: frozenset[
         analytics_reporting=False,
         context={
             zones: list(config.zones),
-            "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
             "aws:cdk:enable-path-metadata": True,
         },
     )

@@ -60,6 +60,8 @@ class StageConfig:
     """Jobs that run at the same time: tasks on Fargate, or concurrent invocations on Lambda."""
     nat_gateways: int = 0
     """Tasks on Fargate need one: the user pool's sign-in address and the sockets' callback address are public."""
+    endpoint_zones: int = 1
+    """Zones with interface endpoints, which cost by the hour; tasks in other zones reach them, too."""
     models: bool = False
     """Whether the agents use Bedrock; otherwise the embedded planner answers."""
     model: str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -93,6 +95,8 @@ class StageConfig:
             raise ValueError(f"region {self.region!r}: only {EDGE_REGION}, as the firewall of CloudFront")
         if self.on_fargate and not self.nat_gateways:
             raise ValueError("nat_gateways 0: tasks on Fargate need at least one, to reach public addresses of AWS")
+        if not 1 <= self.endpoint_zones <= len(self.zones):
+            raise ValueError(f"endpoint_zones {self.endpoint_zones}: allowed are 1 to {len(self.zones)}, as zones")
         if not self.emails:
             raise ValueError("emails: at least one address must receive alarms")
 
@@ -151,6 +155,7 @@ def stage_config(name: str, *, account: str | None = None, image: str = "unrelea
                 staging,
                 replica_region="us-west-2",
                 nat_gateways=3,
+                endpoint_zones=3,
                 most_workers=20,
                 watches_account=True,
                 users=200,

@@ -22,6 +22,10 @@ CDK = "aws-cdk@2.1148.1"
 """The command line that reads the assemblies of the pinned library."""
 GATEWAY_ROLE = "api-gateway-logs"
 GATEWAY_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+FOR_LAMBDA = ("--platform", "linux/amd64", "--provenance=false")
+"""The kernels are for x86-64, and Lambda refuses an image with attestations."""
+PROCESSING_LOGS = "/aws/sagemaker/ProcessingJobs"
+"""SageMaker's log group of all stages in the account."""
 FOREVER = "public, max-age=31536000, immutable"
 """The names of these files contain a digest of their content."""
 
@@ -35,7 +39,8 @@ def steps(config: StageConfig) -> Iterator[Step]:
     """The commands of a deployment, in order."""
     image = f"{registry(config)}/{config.named('images')}:{config.image}"
     yield Step("the repository", cdk("deploy", config, config.named("foundation")))
-    yield Step("the image", ("docker", "build", "--tag", image, "--build-arg", f"REVISION={config.image}", str(ROOT)))
+    build = ("docker", "build", "--tag", image, "--build-arg", f"REVISION={config.image}", *FOR_LAMBDA, str(ROOT))
+    yield Step("the image", build)
     yield Step("its upload", ("docker", "push", image))
     yield Step("the stacks", cdk("deploy", config, "--all"))
 
@@ -72,6 +77,41 @@ def let_gateways_log(gateway: Any, roles: Any) -> bool:
     roles.get_waiter("role_exists").wait(RoleName=GATEWAY_ROLE)
     gateway.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}])
     return True
+
+
+def keep_processing_logs(logs: Any, days: int) -> None:
+    """Let SageMaker's log group of the account end its lines, which it creates without an end.
+
+    The argument is the client of `logs`; a stage never shortens what another one has set.
+    """
+    groups = logs.describe_log_groups(logGroupNamePrefix=PROCESSING_LOGS)["logGroups"]
+    present = next((each for each in groups if each["logGroupName"] == PROCESSING_LOGS), None)
+    if present is None:
+        logs.create_log_group(logGroupName=PROCESSING_LOGS)
+    if present is None or present.get("retentionInDays", 0) < days:
+        logs.put_retention_policy(logGroupName=PROCESSING_LOGS, retentionInDays=days)
+
+
+def close_default_group(ec2: Any, config: StageConfig) -> bool:
+    """Remove the rules of the network's default security group, which nothing uses; whether it had any.
+
+    The argument is the client of `ec2`.
+    """
+    networks = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [config.named("network")]}])["Vpcs"]
+    filters = [
+        {"Name": "vpc-id", "Values": [each["VpcId"] for each in networks]},
+        {"Name": "group-name", "Values": ["default"]},
+    ]
+    had_rules = False
+    for group in ec2.describe_security_groups(Filters=filters)["SecurityGroups"]:
+        for rules, revoke in (
+            (group["IpPermissions"], ec2.revoke_security_group_ingress),
+            (group["IpPermissionsEgress"], ec2.revoke_security_group_egress),
+        ):
+            if rules:
+                revoke(GroupId=group["GroupId"], IpPermissions=rules)
+                had_rules = True
+    return had_rules
 
 
 def upload(config: StageConfig, folder: Path = ASSETS) -> int:
@@ -115,11 +155,14 @@ def main() -> int:
     account = boto3.client("sts").get_caller_identity()["Account"]
     config = stage_config(arguments.stage, account=account, image=revision())
     let_gateways_log(boto3.client("apigateway", region_name=config.region), boto3.client("iam"))
+    if config.processing_jobs:
+        keep_processing_logs(boto3.client("logs", region_name=config.region), config.log_days)
     for step in steps(config):
         print(f"{config.name}: {step.name}", flush=True)
         if step.command[:2] == ("docker", "push"):
             log_in(config)
         subprocess.run(step.command, cwd=ROOT, check=True)
+    close_default_group(boto3.client("ec2", region_name=config.region), config)
     print(f"{config.name}: {upload(config)} files of the page")
     return 0
 

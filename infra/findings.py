@@ -33,6 +33,10 @@ ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         "disconnect-route": {"AwsSolutions-APIG4": "The end of a connection needs no permission."},
     },
     "compute": {
+        "cluster": {
+            "AwsSolutions-ECS4": "Alarms and dashboards read the metrics of the program and of the load balancer; "
+            "those of Container Insights would be paid for and not read."
+        },
         "worker-definition": {"AwsSolutions-ECS2": SETTINGS},
         "failed-events-queue": {"AwsSolutions-SQS3": "It is the queue of failed events of rules and schedules."},
     },

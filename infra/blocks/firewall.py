@@ -1,5 +1,8 @@
 """WAF: Amazon's core rules and known bad inputs, a rate for each address, and room for imports."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_wafv2 as waf
 
@@ -11,6 +14,8 @@ BODY_RULE = "SizeRestrictions_BODY"
 """It refuses bodies above 8 kB. The application limits each route itself, and imports may have 100 MB."""
 FILE_RULES = ("CrossSiteScripting_BODY", "GenericLFI_BODY", "GenericRFI_BODY")
 """They find patterns in files of prices and in prompts, which are no attacks here: no body becomes HTML or a path."""
+CREDENTIALS = ("authorization", "cookie", "x-api-key", "x-csrf-token")
+"""Headers that the log does not show."""
 
 
 def access_list(
@@ -33,6 +38,7 @@ def access_list(
         visibility_config=_visible(f"{name}-firewall"),
         rules=rules,
     )
+    hidden = CREDENTIALS if secret is None else (*CREDENTIALS, secret[0])
     log = log_group(stack, f"aws-waf-logs-{stack.config.named(name)}", key)
     waf.CfnLoggingConfiguration(
         stack,
@@ -40,16 +46,24 @@ def access_list(
         resource_arn=acl.attr_arn,
         log_destination_configs=[stack.arn("logs", f"log-group:{log.log_group_name}")],
         redacted_fields=[
-            waf.CfnLoggingConfiguration.FieldToMatchProperty(single_header={"Name": each})
-            for each in ("authorization", "cookie", "x-api-key")
+            waf.CfnLoggingConfiguration.FieldToMatchProperty(single_header={"Name": each}) for each in hidden
         ]
         + [waf.CfnLoggingConfiguration.FieldToMatchProperty(query_string={})],
+        logging_filter=_refused_or_counted(),
     )
     return acl
 
 
-def protect(stack: StageStack, name: str, *, resource: str, key: kms.IKey, secret: tuple[str, str] | None) -> None:
-    """A regional firewall before an API or a load balancer."""
+def _refused_or_counted() -> Mapping[str, Any]:
+    """Access logs hold the admitted requests, which here would cost the most."""
+    actions = ("BLOCK", "COUNT", "EXCLUDED_AS_COUNT")
+    conditions = [{"ActionCondition": {"Action": action}} for action in actions]
+    kept = {"Behavior": "KEEP", "Requirement": "MEETS_ANY", "Conditions": conditions}
+    return {"DefaultBehavior": "DROP", "Filters": [kept]}
+
+
+def protect(stack: StageStack, name: str, *, resource: str, key: kms.IKey, secret: tuple[str, str]) -> None:
+    """A regional firewall before a public API, which CloudFront passes with the secret."""
     acl = access_list(stack, name, scope="REGIONAL", key=key, secret=secret)
     waf.CfnWebACLAssociation(stack, f"{name}-firewall-use", resource_arn=resource, web_acl_arn=acl.attr_arn)
 

@@ -1,6 +1,7 @@
 """Functions of the image, and queues."""
 
 from collections.abc import Mapping
+from typing import cast
 
 from aws_cdk import Duration
 from aws_cdk import aws_ecr as ecr
@@ -15,6 +16,8 @@ from infra.blocks.stack import StageStack
 from infra.blocks.storage import log_group
 
 ENTRY_POINT = ["python", "-m", "api.lambda_"]
+PULL_BY_LAMBDA = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+"""Actions with which Lambda pulls an image."""
 VISIBILITY = 6
 """Timeouts of its function for which a message stays invisible, as AWS advises."""
 MOST_RECEIVES = 1000
@@ -32,8 +35,7 @@ def image_function(
     environment: Mapping[str, str],
     memory: int,
     timeout: Duration,
-    concurrency: int | None = None,
-) -> lambda_.DockerImageFunction:
+) -> lambda_.IFunction:
     """A function of the image with its own log group, which its role may write."""
     group = log_group(stack, f"/aws/lambda/{stack.config.named(name)}", key)
     stack.process_logs.append(group)
@@ -45,12 +47,12 @@ def image_function(
         ["*"],
         reason="Traces have no resource that a policy could name.",
     )
-    return lambda_.DockerImageFunction(
+    function = lambda_.DockerImageFunction(
         stack,
         f"{name}-function",
         function_name=stack.config.named(name),
         code=lambda_.DockerImageCode.from_ecr(
-            repository, tag_or_digest=stack.config.image, entrypoint=ENTRY_POINT, cmd=[]
+            images(stack, name, repository), tag_or_digest=stack.config.image, entrypoint=ENTRY_POINT, cmd=[]
         ),
         architecture=lambda_.Architecture.X86_64,
         role=role.without_policy_updates(),
@@ -58,9 +60,19 @@ def image_function(
         environment_encryption=key,
         memory_size=memory,
         timeout=timeout,
-        reserved_concurrent_executions=concurrency,
         tracing=lambda_.Tracing.ACTIVE,
         log_group=group,
+    )
+    return cast("lambda_.IFunction", function)
+
+
+def images(stack: StageStack, name: str, repository: ecr.IRepository) -> ecr.IRepository:
+    """A reference to the repository that adds nothing to its policy, which admits the functions of the stage."""
+    return ecr.Repository.from_repository_attributes(
+        stack,
+        f"{name}-images",
+        repository_arn=repository.repository_arn,
+        repository_name=stack.config.named("images"),
     )
 
 
@@ -69,10 +81,10 @@ def allow_logs(role: iam.Role, group: logs.LogGroup) -> None:
 
 
 def queue(
-    stack: StageStack, name: str, *, key: kms.IKey, visibility: Duration | None = None, dead: sqs.Queue | None = None
-) -> sqs.Queue:
+    stack: StageStack, name: str, *, key: kms.IKey, visibility: Duration | None = None, dead: sqs.IQueue | None = None
+) -> sqs.IQueue:
     """An encrypted queue that keeps messages for the longest time that SQS has, and accepts TLS only."""
-    return sqs.Queue(
+    new = sqs.Queue(
         stack,
         f"{name}-queue",
         queue_name=stack.config.named(name),
@@ -85,3 +97,4 @@ def queue(
         dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=MOST_RECEIVES) if dead else None,
         removal_policy=stack.removal,
     )
+    return cast("sqs.IQueue", new)

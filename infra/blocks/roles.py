@@ -1,7 +1,7 @@
 """Roles with exactly their actions; a statement with a wildcard needs a reason."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_iam as iam
@@ -22,6 +22,10 @@ BELOW = {
 """Why the resources of a process contain a wildcard."""
 
 
+def service_principal(service: str, conditions: Mapping[str, Any] | None = None) -> iam.IPrincipal:
+    return cast("iam.IPrincipal", iam.ServicePrincipal(service, conditions=conditions))
+
+
 def service_role(
     stack: StageStack,
     name: str,
@@ -32,12 +36,12 @@ def service_role(
     reason: str = "",
 ) -> iam.Role:
     """A role of an AWS service; `managed` are AWS's own policies, which need a reason."""
-    conditions = {"StringEquals": {"aws:SourceAccount": stack.config.account}} if of_account else {}
+    conditions = {"StringEquals": {"aws:SourceAccount": stack.config.account}} if of_account else None
     role = iam.Role(
         stack,
         f"{name}-role",
         role_name=stack.config.named(name),
-        assumed_by=iam.ServicePrincipal(service, conditions=conditions),
+        assumed_by=service_principal(service, conditions),
         managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(each) for each in managed],
     )
     for each in managed:
@@ -68,13 +72,24 @@ def process_role(
     stack: StageStack, process: Process, name: str, service: str, arns: Mapping[Resource, Sequence[str]]
 ) -> iam.Role:
     """The role of a process; `arns` holds the ARNs of each resource that the stage has."""
-    role = service_role(stack, name, service)
+    role = service_role(stack, name, service, of_account=service in NAMES_ACCOUNT)
+    conditions_of = {"job_role": PASS_TO_SAGEMAKER, "processing": of_stage(stack)}
     for resource, actions in actions_of(process).items():
         if resource in arns:
             sid = "".join(part.title() for part in resource.split("_"))
-            conditions = PASS_TO_SAGEMAKER if resource == "job_role" else None
+            conditions = conditions_of.get(resource)
             allow(role, sid, sorted(actions), arns[resource], reason=BELOW.get(resource, ""), conditions=conditions)
     return role
+
+
+NAMES_ACCOUNT = {"ecs-tasks.amazonaws.com"}
+"""Services of processes that name the account for which they take a role; Lambda does not."""
+
+
+def of_stage(stack: StageStack) -> Mapping[str, Mapping[str, str]]:
+    """Jobs of this stage only: names of jobs do not contain it, and stages may share an account."""
+    tags = {f"aws:{kind}Tag/stage": stack.config.name for kind in ("Request", "Resource")}
+    return {"StringEqualsIfExists": tags}
 
 
 PASS_TO_SAGEMAKER = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}

@@ -1,6 +1,7 @@
 """Keys, log groups, buckets and tables: encrypted, private, and retained as the stage says."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
@@ -9,6 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 
+from infra.blocks.roles import service_principal
 from infra.blocks.stack import StageStack
 
 _RETENTION = {
@@ -20,7 +22,12 @@ RECOVERY_DAYS = 35
 """How far back a table can be restored to any second; DynamoDB allows no more."""
 
 
-def encryption_key(stack: StageStack, name: str, description: str, services: Sequence[str] = ()) -> kms.Key:
+USE = ("kms:Decrypt", "kms:GenerateDataKey*")
+"""What services need that send to an encrypted queue or topic, or write to an encrypted bucket."""
+USE_OF_LOGS = (*USE, "kms:DescribeKey", "kms:Encrypt", "kms:ReEncrypt*")
+
+
+def encryption_key(stack: StageStack, name: str, description: str, services: Sequence[str] = ()) -> kms.IKey:
     """A key that rotates every year; `services` may use it on behalf of resources of this account."""
     key = kms.Key(
         stack,
@@ -34,22 +41,19 @@ def encryption_key(stack: StageStack, name: str, description: str, services: Seq
     for service in services:
         key.add_to_resource_policy(
             iam.PolicyStatement(
-                principals=[iam.ServicePrincipal(service)],
-                actions=["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*", "kms:DescribeKey"],
+                principals=[service_principal(service)],
+                actions=list(USE_OF_LOGS if service.startswith("logs.") else USE),
                 resources=["*"],  # in the policy of a key this is the key itself
                 conditions=_of_this_account(stack, service),
             )
         )
-    return key
+    return cast("kms.IKey", key)
 
 
 def _of_this_account(stack: StageStack, service: str) -> Mapping[str, Mapping[str, str]]:
     if service.startswith("logs."):
-        groups = stack.arn("logs", "log-group:*")
+        groups = stack.arn("logs", f"log-group:*{stack.config.prefix}*")
         return {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}}
-    if service.startswith("cloudtrail."):
-        trails = f"arn:aws:cloudtrail:*:{stack.config.account}:trail/*"
-        return {"StringLike": {"kms:EncryptionContext:aws:cloudtrail:arn": trails}}
     return {"StringEquals": {"aws:SourceAccount": stack.config.account}}
 
 
@@ -64,6 +68,29 @@ def log_group(stack: StageStack, name: str, key: kms.IKey) -> logs.LogGroup:
     )
 
 
+def log_bucket(stack: StageStack, name: str, *, days: int) -> s3.Bucket:
+    """A bucket of logs that AWS delivers from this account; these deliveries need S3's own encryption."""
+    logs_bucket = bucket(
+        stack,
+        name,
+        key=None,
+        access_logs=None,
+        versioned=False,
+        lifecycle=[s3.LifecycleRule(id="expiry", expiration=Duration.days(days))],
+    )
+    for sid, service in (("DeliveredLogs", "delivery.logs"), ("AccessLogs", "logging.s3")):
+        logs_bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid=sid,
+                principals=[service_principal(f"{service}.amazonaws.com")],
+                actions=["s3:PutObject"],
+                resources=[logs_bucket.arn_for_objects("*")],
+                conditions={"StringEquals": {"aws:SourceAccount": stack.config.account}},
+            )
+        )
+    return logs_bucket
+
+
 def bucket(
     stack: StageStack,
     name: str,
@@ -73,8 +100,8 @@ def bucket(
     lifecycle: Sequence[s3.LifecycleRule] = (),
     versioned: bool = True,
 ) -> s3.Bucket:
-    """A private bucket that accepts TLS only; without a key S3's own encrypts it, as log deliveries need."""
-    return s3.Bucket(
+    """A private bucket that accepts TLS only; without a key S3's own encrypts it."""
+    new = s3.Bucket(
         stack,
         f"{name}-bucket",
         bucket_name=stack.config.globally_named(name),
@@ -87,10 +114,16 @@ def bucket(
         minimum_tls_version=1.2,
         versioned=versioned,
         lifecycle_rules=list(lifecycle),
-        server_access_logs_bucket=access_logs,
-        server_access_logs_prefix=f"s3/{name}/" if access_logs else None,
         removal_policy=stack.removal,
     )
+    if access_logs is not None:
+        # the construct's own option would admit deliveries for every account
+        resource = new.node.default_child
+        assert isinstance(resource, s3.CfnBucket)
+        resource.logging_configuration = s3.CfnBucket.LoggingConfigurationProperty(
+            destination_bucket_name=access_logs.bucket_name, log_file_prefix=f"s3/{name}/"
+        )
+    return new
 
 
 def table(

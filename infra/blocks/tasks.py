@@ -7,13 +7,12 @@ from aws_cdk import Duration
 from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secrets
 from aws_cdk import aws_sqs as sqs
 
-from infra.blocks.processes import allow_logs
+from infra.blocks.processes import allow_logs, images
 from infra.blocks.roles import PULL, allow, service_role
 from infra.blocks.stack import StageStack
 from infra.blocks.storage import log_group
@@ -44,12 +43,7 @@ def fargate_service(
 ) -> ecs.FargateService:
     group = log_group(stack, name, foundation.operations_key)
     # references without policies: a grant would change the resources of the foundation
-    repository = ecr.Repository.from_repository_attributes(
-        stack,
-        f"{name}-images",
-        repository_arn=foundation.repository.repository_arn,
-        repository_name=stack.config.named("images"),
-    )
+    repository = images(stack, name, foundation.repository)
     audit_key = secrets.Secret.from_secret_complete_arn(stack, f"{name}-audit-key", foundation.audit_key.secret_arn)
     execution = _execution_role(stack, name, foundation)
     allow_logs(execution, group)
@@ -106,7 +100,7 @@ def fargate_service(
 
 def _execution_role(stack: StageStack, name: str, foundation: "Foundation") -> iam.Role:
     """What Fargate itself needs to start a task: the image, the log and the audit key."""
-    role = service_role(stack, f"{name}-start", "ecs-tasks.amazonaws.com")
+    role = service_role(stack, f"{name}-start", "ecs-tasks.amazonaws.com", of_account=True)
     allow(role, "Registry", ["ecr:GetAuthorizationToken"], ["*"], reason="A login to the registry has no resource.")
     allow(role, "Image", PULL, [foundation.repository.repository_arn])
     allow(role, "AuditKey", ["secretsmanager:GetSecretValue"], [foundation.audit_key.secret_arn])

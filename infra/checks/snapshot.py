@@ -7,6 +7,7 @@ from typing import Any
 
 from infra.checks.assembly import Resource, Stage
 from infra.config import EXAMPLE_ACCOUNT
+from infra.costs import idle_costs, monthly, total
 
 SNAPSHOTS = Path(__file__).parents[1] / "snapshots"
 CONTEXT_LINES = 2
@@ -15,10 +16,15 @@ STATEMENT = {"Resource", "Principal", "Condition", "Sid"}
 
 
 def render(stage: Stage) -> dict[str, str]:
-    """The text of each stack."""
+    """The text of each stack, and of the costs."""
     texts: dict[str, list[str]] = {stack: [] for stack in stage.templates}
     for resource in sorted(stage.resources, key=lambda each: (each.stack, each.name, each.type)):
         texts[resource.stack] += [f"{resource.name}  [{resource.type.removeprefix('AWS::')}]", *_lines(stage, resource)]
+    texts["costs"] = ["idle, dollars a month"]
+    texts["costs"] += [
+        f"  {line.what} = {line.number:g} x {monthly(line.what):g} = {line.dollars:.2f}" for line in idle_costs(stage)
+    ]
+    texts["costs"].append(f"  total = {total(stage):.2f}")
     return {stack: "\n".join(lines) + "\n" for stack, lines in texts.items()}
 
 

@@ -1,6 +1,7 @@
 """Jobs: the queue, its workers on Lambda or Fargate, the function of tasks, and what SageMaker needs."""
 
 import json
+from typing import cast
 
 from aws_cdk import Duration
 from aws_cdk import aws_ecs as ecs
@@ -13,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.blocks.processes import VISIBILITY, image_function, queue
-from infra.blocks.roles import BELOW, PASS_TO_SAGEMAKER, PULL, allow, process_role, service_role
+from infra.blocks.roles import BELOW, PASS_TO_SAGEMAKER, PULL, allow, of_stage, process_role, service_role
 from infra.blocks.stack import StageStack
 from infra.blocks.tasks import fargate_service, scale_with_queue
 from infra.config import StageConfig
@@ -101,7 +102,10 @@ class Compute(StageStack):
         files = [f"arn:aws:s3:::{bucket}/*"]
         allow(role, "Files", ["s3:GetObject", "s3:PutObject"], files, reason=BELOW["jobs"])
         allow(role, "Folders", ["s3:ListBucket"], [f"arn:aws:s3:::{bucket}"])
-        allow(role, "Key", ["kms:Decrypt", "kms:GenerateDataKey"], [self._foundation.data_key.key_arn])
+        key = self._foundation.data_key.key_arn
+        allow(role, "Key", ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], [key])
+        # for the encrypted volumes of its instances
+        allow(role, "Volumes", ["kms:CreateGrant"], [key], conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}})
         allow(role, "Registry", ["ecr:GetAuthorizationToken"], ["*"], reason="A login to the registry has no resource.")
         allow(role, "Image", PULL, [self._foundation.repository.repository_arn])
         allow(
@@ -117,6 +121,7 @@ class Compute(StageStack):
             COMPUTATIONS,
             [self.arn("sagemaker", "processing-job/*")],
             reason="SageMaker names the jobs of a pipeline's steps.",
+            conditions=of_stage(self),
         )
         itself = self.arn("iam", f"role/{self.config.named('processing')}", region="")
         allow(role, "Itself", ["iam:PassRole"], [itself], conditions=PASS_TO_SAGEMAKER)
@@ -141,7 +146,7 @@ class Compute(StageStack):
             data_key=self._foundation.data_key.key_arn,
         )
 
-    def _worker_function(self) -> lambda_.DockerImageFunction:
+    def _worker_function(self) -> lambda_.IFunction:
         function = image_function(
             self,
             "worker",
@@ -170,7 +175,8 @@ class Compute(StageStack):
             cluster_name=self.config.named("tasks"),
             vpc=network.vpc,
             enable_fargate_capacity_providers=True,
-            container_insights_v2=ecs.ContainerInsights.ENABLED,
+            # no alarm and no dashboard reads its metrics, which cost as custom ones
+            container_insights_v2=ecs.ContainerInsights.DISABLED,
         )
 
     def _worker_tasks(self, network: Network) -> None:
@@ -191,7 +197,7 @@ class Compute(StageStack):
         )
         scale_with_queue(service, self.queue, most=self.config.most_workers)
 
-    def _task_function(self) -> lambda_.DockerImageFunction:
+    def _task_function(self) -> lambda_.IFunction:
         """The function of schedules, of notices of SageMaker, of uploaded files and of events on the stage's bus."""
         function = image_function(
             self,
@@ -223,7 +229,11 @@ class Compute(StageStack):
                 "processing-jobs",
                 function,
                 failed,
-                events.EventPattern(source=["aws.sagemaker"], detail_type=["SageMaker Processing Job State Change"]),
+                events.EventPattern(
+                    source=["aws.sagemaker"],
+                    detail_type=["SageMaker Processing Job State Change"],
+                    detail={"ProcessingJobName": [{"prefix": "stratigos-"}]},
+                ),
             )
         self._rule("tasks", function, failed, events.EventPattern(source=["stratigos"]), bus=self._foundation.bus)
         self._schedules(function, failed)
@@ -240,13 +250,12 @@ class Compute(StageStack):
         rule = events.Rule(
             self, f"{name}-rule", rule_name=self.config.named(name), event_bus=bus, event_pattern=pattern
         )
-        rule.add_target(
-            targets.LambdaFunction(
-                function, dead_letter_queue=failed, retry_attempts=3, max_event_age=Duration.hours(2)
-            )
+        target = targets.LambdaFunction(
+            function, dead_letter_queue=failed, retry_attempts=3, max_event_age=Duration.hours(2)
         )
+        rule.add_target(cast("events.IRuleTarget", target))
 
-    def _schedules(self, function: lambda_.IFunction, failed: sqs.Queue) -> None:
+    def _schedules(self, function: lambda_.IFunction, failed: sqs.IQueue) -> None:
         role = service_role(self, "schedules", "scheduler.amazonaws.com", of_account=True)
         allow(role, "Start", ["lambda:InvokeFunction"], [function.function_arn])
         allow(role, "Failed", ["sqs:SendMessage"], [failed.queue_arn])

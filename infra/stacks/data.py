@@ -1,5 +1,7 @@
 """What must survive: the tables, the documents, the files of processing jobs, their copies and their backups."""
 
+from typing import cast
+
 from aws_cdk import Duration
 from aws_cdk import aws_backup as backup
 from aws_cdk import aws_events as events
@@ -10,7 +12,7 @@ from constructs import Construct
 from graphs.checkpoints.table_check import KEYS as CHECKPOINT_KEYS
 from infra.blocks.roles import allow, service_role
 from infra.blocks.stack import StageStack
-from infra.blocks.storage import bucket, table
+from infra.blocks.storage import bucket, log_bucket, table
 from infra.config import StageConfig
 from infra.stacks.foundation import Foundation
 from infra.stacks.replica import Replica
@@ -38,23 +40,7 @@ class Data(StageStack):
         self.checkpoints = table(
             self, "checkpoints", keys=(partition, sort), key=key, time_to_live="ttl", replicas=copies
         )
-        self.logs = bucket(
-            self,
-            "logs",
-            key=None,  # load balancers and S3's access logs write to buckets with S3's own encryption only
-            access_logs=None,
-            versioned=False,
-            lifecycle=[s3.LifecycleRule(id="expiry", expiration=Duration.days(max(config.log_days, 90)))],
-        )
-        self.logs.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="DeliveredLogs",
-                principals=[iam.ServicePrincipal("delivery.logs.amazonaws.com")],
-                actions=["s3:PutObject"],
-                resources=[self.logs.arn_for_objects("*")],
-                conditions={"StringEquals": {"aws:SourceAccount": config.account}},
-            )
-        )
+        self.logs = log_bucket(self, "logs", days=max(config.log_days, 90))
         self.documents = bucket(self, "documents", key=key, access_logs=self.logs, lifecycle=self._document_classes())
         self.jobs = bucket(
             self,
@@ -142,15 +128,22 @@ class Data(StageStack):
         )
 
     def _back_up(self, foundation: Foundation) -> None:
-        """A copy of the tables every day, besides the recovery to any second of the last 35 days."""
+        """A copy of the tables every day, besides the recovery to any second of the last 35 days.
+
+        In a retained stage nobody deletes a copy before its time.
+        """
+        days = 90 if self.config.retained else 7
         vault = backup.BackupVault(
             self,
             "vault",
             backup_vault_name=self.config.named("backups"),
             encryption_key=foundation.data_key,
+            lock_configuration=backup.LockConfiguration(min_retention=Duration.days(days))
+            if self.config.retained
+            else None,
+            block_recovery_point_deletion=self.config.retained,
             removal_policy=self.removal,
         )
-        days = 90 if self.config.retained else 7
         plan = backup.BackupPlan(
             self,
             "plan",
@@ -174,7 +167,7 @@ class Data(StageStack):
         plan.add_selection(
             "tables",
             backup_selection_name=self.config.named("tables"),
-            role=role,
+            role=cast("iam.IRole", role),
             resources=[
                 backup.BackupResource.from_dynamo_db_table(self.desk),
                 backup.BackupResource.from_dynamo_db_table(self.checkpoints),

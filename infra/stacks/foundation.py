@@ -1,5 +1,7 @@
 """What every other stack builds on: keys, the image repository, the event bus, topics, the audit key and budgets."""
 
+from typing import cast
+
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_chatbot as chatbot
 from aws_cdk import aws_ecr as ecr
@@ -10,27 +12,31 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from infra.blocks.notices import notify
+from infra.blocks.processes import PULL_BY_LAMBDA
+from infra.blocks.roles import service_principal, service_role
 from infra.blocks.stack import StageStack
-from infra.blocks.storage import encryption_key
+from infra.blocks.storage import USE, encryption_key
 from infra.config import StageConfig
 
 PUBLISHERS = ("cloudwatch.amazonaws.com", "budgets.amazonaws.com", "costalerts.amazonaws.com", "events.amazonaws.com")
 """Services that send alarms to the topic."""
-RECORDERS = ("cloudtrail.amazonaws.com", "config.amazonaws.com")
-"""Services that write what they record to an encrypted bucket."""
+TRAIL = "calls"
+"""Name of the account's trail after that of the stage."""
 IMAGES_KEPT = 20
 
 
 class Foundation(StageStack):
     def __init__(self, scope: Construct, config: StageConfig) -> None:
         super().__init__(scope, "foundation", config)
+        recorders = ("config.amazonaws.com",) if config.watches_account else ()
         logs_service = f"logs.{config.region}.amazonaws.com"
-        self.data_key = encryption_key(
-            self, "data", "Tables, documents, queues and images", ("events.amazonaws.com", logs_service)
-        )
+        self.data_key = encryption_key(self, "data", "Tables, documents, queues and images", ("events.amazonaws.com",))
         self.operations_key = encryption_key(
-            self, "operations", "Logs, alarms and the audit key", (logs_service, *PUBLISHERS, *RECORDERS)
+            self, "operations", "Logs, alarms and the audit key", (logs_service, *PUBLISHERS, *recorders)
         )
+        if config.watches_account:
+            self._admit_trail()
         self.repository = ecr.Repository(
             self,
             "images",
@@ -43,10 +49,31 @@ class Foundation(StageStack):
             removal_policy=self.removal,
             empty_on_delete=not config.retained,
         )
+        self.repository.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="Functions",
+                principals=[service_principal("lambda.amazonaws.com")],
+                actions=list(PULL_BY_LAMBDA),
+                conditions={"ArnLike": {"aws:SourceArn": self.arn("lambda", f"function:{config.prefix}-*")}},
+            )
+        )
         self.bus = events.EventBus(
             self, "bus", event_bus_name=config.named("events"), description="Tasks that an operator starts by an event"
         )
         self.alarms = self._topic()
+        notify(
+            self,
+            "image-findings",
+            self.alarms,
+            events.EventPattern(
+                source=["aws.ecr"],
+                detail_type=["ECR Image Scan"],
+                detail={
+                    "repository-name": [config.named("images")],
+                    "finding-severity-counts": {"CRITICAL": [{"exists": True}]},
+                },
+            ),
+        )
         self.audit_key = secrets.Secret(
             self,
             "audit-key",
@@ -58,20 +85,37 @@ class Foundation(StageStack):
         )
         self._budget()
 
-    def _topic(self) -> sns.Topic:
+    def _admit_trail(self) -> None:
+        """Let CloudTrail encrypt the calls of this account, in the name of this stage's trail only."""
+        trail = {"aws:SourceArn": self.arn("cloudtrail", f"trail/{self.config.named(TRAIL)}")}
+        context = {"kms:EncryptionContext:aws:cloudtrail:arn": f"arn:aws:cloudtrail:*:{self.config.account}:trail/*"}
+        for actions, conditions in (
+            (["kms:DescribeKey"], {"StringEquals": trail}),
+            (list(USE), {"StringEquals": trail, "StringLike": context}),
+        ):
+            self.operations_key.add_to_resource_policy(
+                iam.PolicyStatement(
+                    principals=[service_principal("cloudtrail.amazonaws.com")],
+                    actions=actions,
+                    resources=["*"],  # in the policy of a key this is the key itself
+                    conditions=conditions,
+                )
+            )
+
+    def _topic(self) -> sns.ITopic:
         topic = sns.Topic(
             self, "alarms", topic_name=self.config.named("alarms"), master_key=self.operations_key, enforce_ssl=True
         )
         topic.add_to_resource_policy(
             iam.PolicyStatement(
-                principals=[iam.ServicePrincipal(service) for service in PUBLISHERS],
+                principals=[service_principal(service) for service in PUBLISHERS],
                 actions=["sns:Publish"],
                 resources=[topic.topic_arn],
                 conditions={"StringEquals": {"aws:SourceAccount": self.config.account}},
             )
         )
         for email in self.config.emails:
-            topic.add_subscription(subscriptions.EmailSubscription(email))
+            topic.add_subscription(cast("sns.ITopicSubscription", subscriptions.EmailSubscription(email)))
         if self.config.slack is not None:
             chatbot.SlackChannelConfiguration(
                 self,
@@ -79,10 +123,11 @@ class Foundation(StageStack):
                 slack_channel_configuration_name=self.config.named("alarms"),
                 slack_workspace_id=self.config.slack.workspace,
                 slack_channel_id=self.config.slack.channel,
-                notification_topics=[topic],
+                role=cast("iam.IRole", service_role(self, "slack", "chatbot.amazonaws.com")),
+                notification_topics=[cast("sns.ITopic", topic)],
                 guardrail_policies=[iam.ManagedPolicy.from_aws_managed_policy_name("CloudWatchReadOnlyAccess")],
             )
-        return topic
+        return cast("sns.ITopic", topic)
 
     def _budget(self) -> None:
         subscriber = budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=self.alarms.topic_arn)

@@ -22,6 +22,7 @@ class Identity(StageStack):
             self_sign_up_enabled=False,
             sign_in_aliases=cognito.SignInAliases(email=True),
             sign_in_case_sensitive=False,
+            keep_original=cognito.KeepOriginalAttrs(email=True),  # a new address counts when it is verified
             account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
             mfa=cognito.Mfa.REQUIRED,
             mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),

@@ -1,6 +1,10 @@
 """The network of tasks on Fargate: three kinds of subnets, flow logs, and endpoints of the services that they call."""
 
+from collections.abc import Mapping
+from typing import cast
+
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.blocks.roles import service_role
@@ -20,6 +24,8 @@ PLATFORM = {
     "audit-key": "secretsmanager",
 }
 """Endpoints that Fargate itself needs to start a task."""
+LAYERS = "arn:aws:s3:::prod-{region}-starport-layer-bucket/*"
+"""Where ECR keeps layers of images, in a bucket of AWS, which signed addresses open."""
 
 
 class Network(StageStack):
@@ -41,14 +47,8 @@ class Network(StageStack):
                 for name, kind in kinds.items()
             ],
             restrict_default_security_group=False,
-            gateway_endpoints={
-                name: ec2.GatewayVpcEndpointOptions(service=service)
-                for name, service in (
-                    ("dynamodb", ec2.GatewayVpcEndpointAwsService.DYNAMODB),
-                    ("s3", ec2.GatewayVpcEndpointAwsService.S3),
-                )
-            },
         )
+        self._gateways()
         self.tasks = ec2.SubnetSelection(subnet_group_name=PRIVATE)
         self._log_flows(foundation)
         if config.on_fargate:
@@ -59,13 +59,41 @@ class Network(StageStack):
         role = service_role(self, "network-flows", "vpc-flow-logs.amazonaws.com", of_account=True)
         self.vpc.add_flow_log(
             "flows",
-            destination=ec2.FlowLogDestination.to_cloud_watch_logs(flows, role),
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(flows, cast("iam.IRole", role)),
             traffic_type=ec2.FlowLogTrafficType.ALL,
             max_aggregation_interval=ec2.FlowLogMaxAggregationInterval.TEN_MINUTES,
         )
 
+    def _gateways(self) -> None:
+        """Endpoints without a price, for tables and buckets of this account only."""
+        owner = {"aws:ResourceAccount": self.config.account}
+        layers = iam.PolicyStatement(
+            sid="Layers",
+            principals=[cast("iam.IPrincipal", iam.AnyPrincipal())],
+            actions=["s3:GetObject"],
+            resources=[LAYERS.format(region=self.config.region)],
+        )
+        for name, service, more in (
+            ("dynamodb", ec2.GatewayVpcEndpointAwsService.DYNAMODB, []),
+            ("s3", ec2.GatewayVpcEndpointAwsService.S3, [layers]),
+        ):
+            endpoint = self.vpc.add_gateway_endpoint(name, service=service)
+            for statement in (self._own(owner), *more):
+                endpoint.add_to_policy(statement)
+
+    def _own(self, conditions: Mapping[str, str] | None = None) -> iam.PolicyStatement:
+        """Requests with credentials of this account: those of another one could carry data away."""
+        return iam.PolicyStatement(
+            sid="OwnAccount",
+            principals=[cast("iam.IPrincipal", iam.AnyPrincipal())],
+            actions=["*"],
+            resources=["*"],
+            conditions={"StringEquals": {"aws:PrincipalAccount": self.config.account, **(conditions or {})}},
+        )
+
     def _endpoints(self) -> None:
-        """Interface endpoints, each for the addresses of this network only."""
+        """Interface endpoints, each for the addresses and the account of this network only."""
+        zones = list(self.config.zones[: self.config.endpoint_zones])
         group = ec2.SecurityGroup(
             self,
             "endpoints-group",
@@ -76,13 +104,14 @@ class Network(StageStack):
         )
         group.add_ingress_rule(ec2.Peer.ipv4(RANGE), ec2.Port.tcp(443), "TLS from this network")
         for name, service in (CALLED | PLATFORM).items():
-            ec2.InterfaceVpcEndpoint(
+            endpoint = ec2.InterfaceVpcEndpoint(
                 self,
                 f"{name}-endpoint",
                 vpc=self.vpc,
                 service=ec2.InterfaceVpcEndpointService(f"com.amazonaws.{self.config.region}.{service}"),
-                subnets=ec2.SubnetSelection(subnet_group_name=ISOLATED),
+                subnets=ec2.SubnetSelection(subnet_group_name=ISOLATED, availability_zones=zones),
                 security_groups=[group],
                 private_dns_enabled=True,
                 open=False,
             )
+            endpoint.add_to_policy(self._own())

@@ -1,6 +1,7 @@
 """Alarms and dashboards, on the metrics that the program emits and on those of AWS."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from aws_cdk import Duration
 from aws_cdk import aws_ce as costs
@@ -35,7 +36,7 @@ class Observability(StageStack):
         self, scope: Construct, config: StageConfig, *, foundation: Foundation, compute: Compute, service: Service
     ) -> None:
         super().__init__(scope, "observability", config)
-        self._action = actions.SnsAction(foundation.alarms)
+        self._action = cast("cloudwatch.IAlarmAction", actions.SnsAction(foundation.alarms))
         self._compute, self._service = compute, service
         processes = ["lambda"]
         if config.service == "fargate":
@@ -152,6 +153,12 @@ class Observability(StageStack):
             comparison=UNDER,
             periods=3,
             missing=MISSING.BREACHING,
+        )
+        self._alarm(
+            "unanswered",
+            "Requests that the API or the load balancer failed itself",
+            self._service.unanswered,
+            MOST_ERRORS,
         )
         if self._service.targets is not None:
             unhealthy = self._service.targets.metrics.unhealthy_host_count(period=FIVE_MINUTES, statistic="Maximum")

@@ -5,7 +5,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.blocks.stack import StageStack
-from infra.blocks.storage import bucket, encryption_key
+from infra.blocks.storage import bucket, encryption_key, log_bucket
 from infra.config import StageConfig
 
 
@@ -17,14 +17,7 @@ class Replica(StageStack):
         self.alias = config.named("replica")
         self.key_arn = f"arn:aws:kms:{config.replica_region}:{config.account}:alias/{self.alias}"
         self.bucket_name = config.globally_named("replica")
-        logs = bucket(
-            self,
-            "replica-logs",
-            key=None,
-            access_logs=None,
-            versioned=False,
-            lifecycle=[s3.LifecycleRule(id="expiry", expiration=Duration.days(config.log_days))],
-        )
+        logs = log_bucket(self, "replica-logs", days=config.log_days)
         bucket(
             self,
             "replica",

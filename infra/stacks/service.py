@@ -4,6 +4,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_apigateway as gateway
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticloadbalancingv2 as balancing
 from aws_cdk import aws_lambda as lambda_
@@ -34,6 +35,7 @@ FIELDS = {
     "status": "status",
     "milliseconds": "responseLatency",
 }
+ALARM_PERIOD = Duration.minutes(5)
 STREAM_SILENCE = Duration.seconds(60)
 """Streams send a heartbeat every fifteen seconds."""
 ORIGIN_HEADER = "x-origin-secret"
@@ -54,8 +56,10 @@ class Service(StageStack):
         super().__init__(scope, "service", config)
         self._foundation, self._network, self._compute = foundation, network, compute
         self.sockets = self._function(sockets.FUNCTION)
-        self.function: lambda_.DockerImageFunction | None = None
+        self.function: lambda_.IFunction | None = None
         self.targets: balancing.ApplicationTargetGroup | None = None
+        self.unanswered: cloudwatch.IMetric
+        """Errors of the API or the load balancer itself, of which the program emits no metric."""
         if config.service == "lambda":
             self.function = self._function("http")
             self.origin = self._rest_api(self.function)
@@ -65,7 +69,7 @@ class Service(StageStack):
             self.origin = self._load_balancer(data)
             self.forwarded = cloudfront.OriginRequestPolicy.ALL_VIEWER
 
-    def _function(self, name: str) -> lambda_.DockerImageFunction:
+    def _function(self, name: str) -> lambda_.IFunction:
         return image_function(
             self,
             name,
@@ -125,6 +129,7 @@ class Service(StageStack):
             key=self._foundation.operations_key,
             secret=(ORIGIN_HEADER, value),
         )
+        self.unanswered = api.metric_server_error(period=ALARM_PERIOD, statistic="Sum")
         return origins.RestApiOrigin(api, custom_headers={ORIGIN_HEADER: value}, read_timeout=STREAM_SILENCE)
 
     def _load_balancer(self, data: Data) -> cloudfront.IOrigin:
@@ -182,7 +187,8 @@ class Service(StageStack):
         least = config.service_tasks
         scaling = service.auto_scale_task_count(min_capacity=least, max_capacity=4 * least)
         scaling.scale_on_cpu_utilization("processors", target_utilization_percent=60)
-        protect(self, "api", resource=balancer.load_balancer_arn, key=self._foundation.operations_key, secret=None)
+        code = balancing.HttpCodeElb.ELB_5XX_COUNT
+        self.unanswered = balancer.metrics.http_code_elb(code, period=ALARM_PERIOD, statistic="Sum")
         return origins.VpcOrigin.with_application_load_balancer(
             balancer,
             protocol_policy=cloudfront.OriginProtocolPolicy.HTTP_ONLY,

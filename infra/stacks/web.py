@@ -1,5 +1,7 @@
 """The page: CloudFront before S3 and the HTTP interface, under one domain."""
 
+from typing import cast
+
 from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_certificatemanager as certificates
 from aws_cdk import aws_cloudfront as cloudfront
@@ -20,6 +22,25 @@ from infra.stacks.service import Service
 
 ASSETS = "/assets/*"
 """Files whose names contain a digest of their content. The service answers all other paths."""
+LOGGED = (
+    "date",
+    "time",
+    "x-edge-location",
+    "x-edge-request-id",
+    "x-edge-result-type",
+    "c-ip",
+    "cs-method",
+    "x-host-header",
+    "cs-uri-stem",
+    "sc-status",
+    "cs-bytes",
+    "sc-bytes",
+    "time-taken",
+    "cs(User-Agent)",
+    "cs-protocol",
+    "ssl-protocol",
+)
+"""Fields of the access log: no cookies, no query and no referrer, which hold sessions, tickets and sign-in codes."""
 HSTS = Duration.days(365)
 
 
@@ -97,6 +118,7 @@ class Web(StageStack):
             self,
             "requests-delivery",
             delivery_source_name=source.name,
+            record_fields=list(LOGGED),
             delivery_destination_arn=destination.attr_arn,
             s3_suffix_path="cloudfront/{yyyy}/{MM}/{dd}/{HH}",
         )
@@ -141,6 +163,7 @@ class Web(StageStack):
         )
 
     def _names(self, domain: Domain, distribution: cloudfront.Distribution) -> None:
-        target = dns.RecordTarget.from_alias(dns_targets.CloudFrontTarget(distribution))
+        alias = cast("dns.IAliasRecordTarget", dns_targets.CloudFrontTarget(distribution))
+        target = dns.RecordTarget.from_alias(alias)
         for name, record in (("ipv4", dns.ARecord), ("ipv6", dns.AaaaRecord)):
             record(self, f"{name}-name", zone=self._hosted_zone, record_name=f"{domain.name}.", target=target)

@@ -19,7 +19,7 @@ from tests.python_names import defined_names
 
 LONGEST_README = 250
 OF_OTHER_PROGRAMS = {
-    "docs/deployment.md": {"--dry-run", "--without"},  # of infra.deploy and infra.app
+    "docs/deployment.md": {"--cloudformation-execution-policies", "--dry-run", "--without"},  # of cdk and infra
     "docs/operations.md": {"--read-only", "--tmpfs", "--rm", "--build-arg"},  # of docker
 }
 """Options in the prose and the console samples of a page that belong to another program."""

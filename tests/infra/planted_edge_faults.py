@@ -11,6 +11,7 @@ from tests.infra.template_edits import (
     remove,
     rename_metric,
     replace_in_dashboard,
+    resource,
 )
 
 QUEUE = "AWS::SQS::Queue"
@@ -41,6 +42,36 @@ EDGE_FAULTS = (
     ),
     Fault("network without flow logs", "flow-log", "dev", remove("network", "AWS::EC2::FlowLog")),
     Fault("endpoint that is missing", "endpoints", "prod", remove("network", "AWS::EC2::VPCEndpoint", "sqs")),
+    Fault(
+        "endpoint in every zone",
+        "endpoints",
+        "prod",
+        change("network", "AWS::EC2::VPCEndpoint", "sqs", lambda each: each["SubnetIds"].pop()),
+    ),
+    Fault(
+        "endpoint for credentials of every account",
+        "endpoint-policies",
+        "prod",
+        change("network", "AWS::EC2::VPCEndpoint", "s3", drop("PolicyDocument")),
+    ),
+    Fault(
+        "log with the secret of the origin",
+        "access-logs",
+        "dev",
+        change(
+            "service",
+            "AWS::WAFv2::LoggingConfiguration",
+            "",
+            lambda each: each["RedactedFields"].remove({"SingleHeader": {"Name": "x-origin-secret"}}),
+        ),
+    ),
+    Fault(
+        "log of every admitted request",
+        "access-logs",
+        "dev",
+        change("web", "AWS::WAFv2::LoggingConfiguration", "", drop("LoggingFilter")),
+    ),
+    Fault("log with cookies", "access-logs", "dev", change("web", "AWS::Logs::Delivery", "", drop("RecordFields"))),
     Fault("API without a firewall", "firewall-use", "dev", remove("service", "AWS::WAFv2::WebACLAssociation")),
     Fault(
         "page without a firewall",
@@ -189,6 +220,53 @@ EDGE_FAULTS = (
         change("data", "AWS::S3::BucketPolicy", "documents", put("PolicyDocument", "Statement", value=EVERY_ACCOUNT)),
     ),
     Fault(
+        "role that a service takes for another account",
+        "trust",
+        "prod",
+        change(
+            "compute",
+            "AWS::IAM::Role",
+            "worker",
+            drop("AssumeRolePolicyDocument", "Statement", "0", "Condition"),
+        ),
+    ),
+    Fault(
+        "image for functions of every account",
+        "confused-deputy",
+        "dev",
+        change("foundation", "AWS::ECR::Repository", "", drop("RepositoryPolicyText", "Statement", "0", "Condition")),
+    ),
+    Fault(
+        "topic that a service fills for every account",
+        "confused-deputy",
+        "dev",
+        change("foundation", "AWS::SNS::TopicPolicy", "", drop("PolicyDocument", "Statement", "1", "Condition")),
+    ),
+    Fault(
+        "jobs of other stages",
+        "own-jobs",
+        "prod",
+        change(
+            "compute",
+            POLICY,
+            "worker",
+            lambda each: [
+                one.pop("Condition", None)
+                for one in each["PolicyDocument"]["Statement"]
+                if one.get("Sid") == "Processing"
+            ],
+        ),
+    ),
+    Fault(
+        "trail without the calls that read",
+        "account-trail",
+        "prod",
+        change(
+            "operations", "AWS::CloudTrail::Trail", "", put("EventSelectors", "0", "ReadWriteType", value="WriteOnly")
+        ),
+    ),
+    Fault("account without a trail", "account-trail", "prod", remove("operations", "AWS::CloudTrail::Trail")),
+    Fault(
         "action that the program never calls",
         "process-policies",
         "dev",
@@ -239,6 +317,14 @@ EDGE_FAULTS = (
         "dev",
         change(
             "observability", "AWS::Logs::MetricFilter", "", put("FilterPattern", value='{ $.event = "audit_lost" }')
+        ),
+    ),
+    Fault(
+        "idle stage above its budget",
+        "budgets",
+        "dev",
+        lambda templates: templates["foundation"]["Resources"].update(
+            {f"Key{n}": resource(templates, "foundation", "AWS::KMS::Key", "data") for n in range(200)}
         ),
     ),
     Fault("stage without a budget", "budgets", "dev", remove("foundation", "AWS::Budgets::Budget")),

@@ -101,6 +101,12 @@ FAULTS = (
     ),
     Fault("tables without a backup", "backup-plan", "prod", remove("data", "AWS::Backup::BackupSelection")),
     Fault(
+        "backups that may be deleted",
+        "backup-plan",
+        "prod",
+        change("data", "AWS::Backup::BackupVault", "", drop("LockConfiguration")),
+    ),
+    Fault(
         "image tags that change",
         "image-repository",
         "dev",
@@ -165,6 +171,10 @@ FAULTS = (
         "event-rules",
         "dev",
         change("compute", "AWS::Events::Rule", "uploads", drop("Targets", "0", "DeadLetterConfig")),
+    ),
+    Fault("scan that no person reads", "notices", "dev", remove("foundation", "AWS::Events::Rule", "imagefindings")),
+    Fault(
+        "root user who signs in unnoticed", "notices", "prod", remove("operations", "AWS::Events::Rule", "rootsignin")
     ),
     Fault(
         "log without an end",

@@ -39,6 +39,12 @@ def test_tasks_on_fargate_need_a_way_to_public_addresses() -> None:
         replace(stage_config("prod"), nat_gateways=0)
 
 
+@pytest.mark.parametrize("zones", [0, 4])
+def test_endpoints_are_in_some_of_the_zones(zones: int) -> None:
+    with pytest.raises(ValueError, match=f"endpoint_zones {zones}: allowed are 1 to 3"):
+        replace(stage_config("prod"), endpoint_zones=zones)
+
+
 def test_a_region_without_the_firewall_of_cloudfront_is_refused() -> None:
     with pytest.raises(ValueError, match="'eu-west-1': only us-east-1"):
         replace(stage_config("dev"), region="eu-west-1")

@@ -11,7 +11,17 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from infra.config import stage_config
-from infra.deploy import FOREVER, GATEWAY_POLICY, GATEWAY_ROLE, let_gateways_log, log_in, upload
+from infra.deploy import (
+    FOREVER,
+    GATEWAY_POLICY,
+    GATEWAY_ROLE,
+    PROCESSING_LOGS,
+    close_default_group,
+    keep_processing_logs,
+    let_gateways_log,
+    log_in,
+    upload,
+)
 from tests.doubles.aws import CREDENTIALS, moto, point_at
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +39,7 @@ def test_the_image_is_pushed_after_its_repository_and_before_the_other_stacks() 
     assert [line.split()[0].rpartition("/")[2] for line in lines] == ["npx", "docker", "docker", "npx"]
     assert lines[0].endswith("stratigos-dev-foundation")
     assert f"--tag {image}" in lines[1]
+    assert "--platform linux/amd64" in lines[1]
     assert lines[2] == f"docker push {image}"
     assert lines[3].endswith("--all")
     assert "infra.app --stage dev --image REVISION" in lines[3]
@@ -78,6 +89,39 @@ def test_api_gateway_gets_a_role_for_its_logs_once() -> None:
         roles.assert_no_pending_responses()
         gateway.add_response("get_account", {"cloudwatchRoleArn": arn})
         assert not let_gateways_log(*clients)
+
+
+def test_the_log_of_processing_jobs_ends_and_no_stage_shortens_it() -> None:
+    client = boto3.client("logs", region_name="us-east-1", **CREDENTIALS)
+    search, named = {"logGroupNamePrefix": PROCESSING_LOGS}, {"logGroupName": PROCESSING_LOGS}
+    with Stubber(client) as logs:
+        logs.add_response("describe_log_groups", {"logGroups": []}, search)
+        logs.add_response("create_log_group", {}, named)
+        logs.add_response("put_retention_policy", {}, named | {"retentionInDays": 30})
+        keep_processing_logs(client, 30)
+        logs.add_response("describe_log_groups", {"logGroups": [named | {"retentionInDays": 30}]}, search)
+        logs.add_response("put_retention_policy", {}, named | {"retentionInDays": 365})
+        keep_processing_logs(client, 365)
+        logs.add_response("describe_log_groups", {"logGroups": [named | {"retentionInDays": 365}]}, search)
+        keep_processing_logs(client, 30)
+        logs.assert_no_pending_responses()
+
+
+def test_the_default_group_of_the_network_loses_its_rules() -> None:
+    client = boto3.client("ec2", region_name="us-east-1", **CREDENTIALS)
+    network = {"Filters": [{"Name": "tag:Name", "Values": ["stratigos-dev-network"]}]}
+    rules = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": "sg-1"}]}]
+    exits = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    with Stubber(client) as ec2:
+        for ingress, egress in ((rules, exits), ([], [])):
+            group = {"GroupId": "sg-1", "IpPermissions": ingress, "IpPermissionsEgress": egress}
+            ec2.add_response("describe_vpcs", {"Vpcs": [{"VpcId": "vpc-1"}]}, network)
+            ec2.add_response("describe_security_groups", {"SecurityGroups": [group]}, {"Filters": ANY})
+            if ingress:
+                ec2.add_response("revoke_security_group_ingress", {}, {"GroupId": "sg-1", "IpPermissions": rules})
+                ec2.add_response("revoke_security_group_egress", {}, {"GroupId": "sg-1", "IpPermissions": exits})
+            assert close_default_group(client, stage_config("dev", account=ACCOUNT)) == bool(ingress)
+        ec2.assert_no_pending_responses()
 
 
 def test_docker_gets_the_password_of_the_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,16 @@ PROCESS_ROLES: Mapping[str, Process] = {
 }
 PLATFORM = {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 """What every function needs, whatever it does."""
+NAMES_ACCOUNT = {
+    "config.amazonaws.com",
+    "ecs-tasks.amazonaws.com",
+    "sagemaker.amazonaws.com",
+    "scheduler.amazonaws.com",
+    "vpc-flow-logs.amazonaws.com",
+}
+"""Services that name the account for which they take a role."""
+ORIGINS = ("aws:sourceaccount", "aws:sourcearn", "kms:encryptioncontext")
+"""Conditions that say for whom a service acts."""
 RESOURCE_POLICIES = (
     "AWS::S3::BucketPolicy",
     "AWS::SQS::QueuePolicy",
@@ -101,6 +111,8 @@ def trust(stage: Stage) -> Iterator[Violation]:
             principal = statement.get("Principal")
             if not isinstance(principal, dict) or set(principal) != {"Service"}:
                 yield role, f"{principal} may take the role"
+            elif principal["Service"] in NAMES_ACCOUNT and "aws:SourceAccount" not in str(statement.get("Condition")):
+                yield role, f"{principal['Service']} may take the role for another account"
 
 
 def public_policies(stage: Stage) -> Iterator[Violation]:
@@ -110,6 +122,49 @@ def public_policies(stage: Stage) -> Iterator[Violation]:
                 principal = statement.get("Principal")
                 if statement.get("Effect") == "Allow" and principal in ("*", {"AWS": "*"}):
                     yield resource, "its policy admits every account"
+
+
+def confused_deputy(stage: Stage) -> Iterator[Violation]:
+    """A service that resource policies admit must act for this account."""
+    for resource in stage.of_type(*RESOURCE_POLICIES):
+        for name in ("PolicyDocument", "KeyPolicy", "RepositoryPolicyText", "ResourcePolicy"):
+            for statement in as_list(resource.get(name, "Statement", default=[])):
+                text = stage.text(resource.stack, statement)
+                principal = text.get("Principal")
+                if text["Effect"] != "Allow" or not isinstance(principal, dict) or "Service" not in principal:
+                    continue
+                # the logs of a load balancer have the account of the load balancer in their path
+                own_path = f"AWSLogs/{stage.config.account}/" in str(text.get("Resource"))
+                harmless = as_list(text["Action"]) == ["s3:GetBucketAcl"]
+                if not (own_path or harmless or any(each in str(text.get("Condition")).lower() for each in ORIGINS)):
+                    yield resource, f"it admits {principal['Service']} for every account"
+
+
+def own_jobs(stage: Stage) -> Iterator[Violation]:
+    """Stages may share an account, so the tag of the stage decides which jobs of SageMaker a role may touch."""
+    for policy, _, statement in statements(stage):
+        if any(action.startswith("sagemaker:") for action in as_list(statement.get("Action"))):
+            tags = statement.get("Condition", {}).get("StringEqualsIfExists", {})
+            if set(tags.values()) != {stage.config.name}:
+                yield policy, "it may stop and read jobs of other stages"
+
+
+def account_trail(stage: Stage) -> Iterator[Violation]:
+    """The trail of an account holds every call, and cannot be changed unnoticed."""
+    trails = list(stage.of_type("AWS::CloudTrail::Trail"))
+    if stage.config.watches_account and not trails:
+        yield "operations", "calls of the account are not recorded"
+    for trail in trails:
+        for name in ("EnableLogFileValidation", "IncludeGlobalServiceEvents", "IsLogging", "IsMultiRegionTrail"):
+            if trail.get(name) is not True:
+                yield trail, f"{name} is off"
+        if not trail.get("KMSKeyId"):
+            yield trail, "it is not encrypted with a key of this account"
+        if not any(
+            each.get("IncludeManagementEvents", True) and each.get("ReadWriteType", "All") == "All"
+            for each in trail.get("EventSelectors", default=[{}])
+        ):
+            yield trail, "calls that read, such as those of secrets, are not recorded"
 
 
 def function_callers(stage: Stage) -> Iterator[Violation]:
@@ -147,6 +202,9 @@ ACCESS_RULES: tuple[Rule, ...] = (
     aws_policies,
     trust,
     public_policies,
+    confused_deputy,
+    own_jobs,
+    account_trail,
     function_callers,
     process_policies,
 )

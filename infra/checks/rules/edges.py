@@ -15,6 +15,10 @@ CALLED = {"sqs", "bedrock-runtime", "sagemaker.api"}
 """The services of `tests/infra/recorded_calls.json`, besides those with gateways and public addresses."""
 PLATFORM = {"ecr.api", "ecr.dkr", "logs", "secretsmanager"}
 """What Fargate needs to start a task."""
+CREDENTIALS = {"authorization", "cookie", "x-api-key", "x-csrf-token"}
+"""Headers that no log shows."""
+SECRET_FIELDS = {"cs(Cookie)", "cs(Referer)", "cs-uri-query"}
+"""Fields of CloudFront's log that may hold sessions, tickets and codes of sign-in."""
 EVERYWHERE = {"0.0.0.0/0", "::/0"}
 MANAGED = ("AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet")
 
@@ -61,18 +65,55 @@ def endpoints(stage: Stage) -> Iterator[Violation]:
         present.add(service)
         if each.get("VpcEndpointType") == "Interface" and each.get("PrivateDnsEnabled") is not True:
             yield each, "the program would not find it under the name of its service"
+        if each.get("VpcEndpointType") == "Interface" and len(each.get("SubnetIds")) != stage.config.endpoint_zones:
+            yield each, f"it is paid for in {len(each.get('SubnetIds'))} zones, not in {stage.config.endpoint_zones}"
     if present != needed:
         yield "network", f"endpoints of {', '.join(sorted(present))}, not of {', '.join(sorted(needed))}"
 
 
+def endpoint_policies(stage: Stage) -> Iterator[Violation]:
+    """Credentials of another account could carry data away through an endpoint."""
+    for each in stage.of_type("AWS::EC2::VPCEndpoint"):
+        allowed = [
+            statement
+            for statement in each.get("PolicyDocument", "Statement", default=[{}])
+            if statement.get("Sid") != "Layers"  # of images, in a bucket of AWS
+        ]
+        if any("aws:PrincipalAccount" not in str(statement.get("Condition")) for statement in allowed):
+            yield each, "it serves credentials of every account"
+
+
+def access_logs(stage: Stage) -> Iterator[Violation]:
+    """Logs of firewalls and of CloudFront show no credentials; a firewall logs what it refused or counted."""
+    for log in stage.of_type("AWS::WAFv2::LoggingConfiguration"):
+        hidden = {each.get("SingleHeader", {}).get("Name") for each in log.get("RedactedFields", default=[])}
+        acl = stage.resource(str(stage.text(log.stack, log.get("ResourceArn"))))
+        needed = CREDENTIALS | (secret_headers(acl) if acl else set())
+        if missing := sorted(needed - hidden):
+            yield log, f"it shows {', '.join(missing)}"
+        if log.get("LoggingFilter", "DefaultBehavior") != "DROP":
+            yield log, "it repeats every admitted request, at the price of CloudWatch"
+    for delivery in stage.of_type("AWS::Logs::Delivery"):
+        fields = delivery.get("RecordFields")
+        if fields is None or SECRET_FIELDS & set(fields):
+            yield delivery, "the access log holds cookies, queries or referrers"
+
+
+def secret_headers(acl: Resource) -> set[str]:
+    """Names of the headers that a firewall compares with a secret."""
+    found = set[str]()
+    for rule in acl.get("Rules", default=[]):
+        statement = rule.get("Statement", {}).get("NotStatement", {}).get("Statement", {})
+        header = statement.get("ByteMatchStatement", {}).get("FieldToMatch", {}).get("SingleHeader", {})
+        found |= {header["Name"]} if header else set()
+    return found
+
+
 def firewall_use(stage: Stage) -> Iterator[Violation]:
-    """Each way in has a firewall; the WebSocket API cannot have one."""
+    """Each public way in has a firewall; the WebSocket API cannot have one, and CloudFront's is before the balancer."""
     protected = {
         str(stage.text(each.stack, each.get("ResourceArn"))) for each in stage.of_type("AWS::WAFv2::WebACLAssociation")
     }
-    for balancer in stage.of_type("AWS::ElasticLoadBalancingV2::LoadBalancer"):
-        if f"{{{balancer.stack}/{balancer.name}}}" not in protected:
-            yield balancer, "it has no firewall"
     for api in stage.of_type("AWS::ApiGateway::Stage"):
         if not any(f"{{{api.stack}/{api.name}}}" in each for each in protected):
             yield api, "it has no firewall"
@@ -178,6 +219,8 @@ EDGE_RULES: tuple[Rule, ...] = (
     subnets,
     flow_log,
     endpoints,
+    endpoint_policies,
+    access_logs,
     firewall_use,
     firewall_rules,
     only_from_cloudfront,

@@ -97,10 +97,30 @@ def schedules(stage: Stage) -> Iterator[Violation]:
 
 
 def event_rules(stage: Stage) -> Iterator[Violation]:
+    """Events that start work have a dead-letter queue; notices to people are repeated for a day."""
+    topics = {f"{{{each.stack}/{each.name}}}" for each in stage.of_type("AWS::SNS::Topic")}
     for rule in stage.of_type("AWS::Events::Rule"):
         for target in rule.get("Targets", default=[]):
-            if not target.get("DeadLetterConfig"):
+            if stage.text(rule.stack, target["Arn"]) not in topics and not target.get("DeadLetterConfig"):
                 yield rule, "a failed event is lost"
+
+
+NOTICES = ("image-findings",)
+NOTICES_OF_ACCOUNT = ("root-sign-in", "broken-rules", "open-access")
+"""Events that people must get, and those of the stage that watches the account."""
+
+
+def notices(stage: Stage) -> Iterator[Violation]:
+    topics = {f"{{{each.stack}/{each.name}}}" for each in stage.of_type("AWS::SNS::Topic")}
+    sent = {
+        rule.get("Name")
+        for rule in stage.of_type("AWS::Events::Rule")
+        for target in rule.get("Targets", default=[])
+        if stage.text(rule.stack, target["Arn"]) in topics
+    }
+    for name in (*NOTICES, *(NOTICES_OF_ACCOUNT if stage.config.watches_account else ())):
+        if stage.config.named(name) not in sent:
+            yield "foundation" if name in NOTICES else "operations", f"{name} reaches no person"
 
 
 MESSAGE_RULES: tuple[Rule, ...] = (
@@ -113,4 +133,5 @@ MESSAGE_RULES: tuple[Rule, ...] = (
     topic,
     schedules,
     event_rules,
+    notices,
 )

@@ -155,6 +155,8 @@ def backup_plan(stage: Stage) -> Iterator[Violation]:
     for vault in stage.of_type("AWS::Backup::BackupVault"):
         if not vault.get("EncryptionKeyArn"):
             yield vault, "its copies are not encrypted with a key of this account"
+        if stage.config.retained and not vault.get("LockConfiguration", "MinRetentionDays"):
+            yield vault, "its copies may be deleted before their time"
 
 
 def image_repository(stage: Stage) -> Iterator[Violation]:

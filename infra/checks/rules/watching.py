@@ -11,6 +11,7 @@ from typing import Any
 from api.operations.metrics import LEVELS, NAMESPACE, UNITS
 from infra.checks.assembly import Resource, Stage
 from infra.checks.finding import Rule, Violation
+from infra.costs import total
 
 ROOT = Path(__file__).parents[3]
 SOURCES = ("agents", "api", "desk", "graphs", "store", "tools")
@@ -23,7 +24,8 @@ AWS_METRICS = {
         "ApproximateNumberOfMessagesVisible",
     },
     "AWS/Lambda": {"Errors", "Invocations", "Throttles"},
-    "AWS/ApplicationELB": {"UnHealthyHostCount"},
+    "AWS/ApiGateway": {"5XXError"},
+    "AWS/ApplicationELB": {"HTTPCode_ELB_5XX_Count", "UnHealthyHostCount"},
 }
 NEEDED_ALARMS = (
     "error-rate",
@@ -36,6 +38,7 @@ NEEDED_ALARMS = (
     "model-dollars",
     "lost-audit-outcomes",
     "tasks-not-started",
+    "unanswered",
 )
 
 
@@ -159,6 +162,8 @@ def budgets(stage: Stage) -> Iterator[Violation]:
     for budget in all_budgets:
         if budget.get("Budget", "BudgetLimit", "Amount") != stage.config.monthly_dollars:
             yield budget, f"its limit is not {stage.config.monthly_dollars} dollars"
+        if (idle := total(stage)) > 0.8 * stage.config.monthly_dollars:
+            yield budget, f"the idle stage costs {idle:.0f} dollars a month, more than 80% of its limit"
         if not all(each.get("Subscribers") for each in budget.get("NotificationsWithSubscribers", default=[{}])):
             yield budget, "it has no subscriber"
     if not list(stage.of_type("AWS::CE::AnomalySubscription")):
@@ -177,6 +182,7 @@ def names(stage: Stage) -> Iterator[Violation]:
 
 
 PHYSICAL_NAMES: dict[str, tuple[str, ...]] = {
+    "AWS::AccessAnalyzer::Analyzer": ("AnalyzerName",),
     "AWS::ApiGateway::RestApi": ("Name",),
     "AWS::ApiGatewayV2::Api": ("Name",),
     "AWS::Backup::BackupVault": ("BackupVaultName",),
@@ -185,6 +191,7 @@ PHYSICAL_NAMES: dict[str, tuple[str, ...]] = {
     "AWS::Budgets::Budget": ("Budget.BudgetName",),
     "AWS::CE::AnomalyMonitor": ("MonitorName",),
     "AWS::CE::AnomalySubscription": ("SubscriptionName",),
+    "AWS::Chatbot::SlackChannelConfiguration": ("ConfigurationName",),
     "AWS::CloudFront::ResponseHeadersPolicy": ("ResponseHeadersPolicyConfig.Name",),
     "AWS::CloudWatch::Alarm": ("AlarmName",),
     "AWS::CloudWatch::Dashboard": ("DashboardName",),
