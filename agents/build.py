@@ -17,6 +17,7 @@ import prompts
 from agents.declaration import Declaration
 from agents.models.factory import ModelChain
 from agents.models.middleware import ModelCallMiddleware
+from agents.models.tracing import turn_tracing_off
 from desk.governance.scope import Scope
 
 STEPS_PER_CALL = 8
@@ -41,6 +42,7 @@ def build(agent: Declaration, models: ModelChain) -> Agent:
 
     It writes no checkpoints: a model's text is in memory until the call ends.
     """
+    turn_tracing_off()
     # the model sees the text of a `ToolException` and can correct its call; every other exception ends the run
     tools = [tool.model_copy(update={"handle_tool_error": True}) for tool in agent.tools()]
     rules = prompts.load("rules", max_tool_calls=agent.max_tool_calls, answer=agent.answer.__name__)

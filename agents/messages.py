@@ -36,6 +36,8 @@ _FORMATS = ("model_provider", "output_version")
 """Keys of the response metadata that define the format of a message's blocks in LangChain."""
 
 _FENCED = re.compile(r"<data-([0-9a-f]{12})>\n(.*)\n</data-\1>", re.DOTALL)
+THINKING = "<thinking>"
+_THINKING = re.compile(rf"{THINKING}.*?(?:</thinking>\s*|\Z)", re.DOTALL)
 _LEVELS = 50
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -51,11 +53,33 @@ def stop_of(message: AIMessage) -> Stop:
     return "answered" if _usable(message) else "malformed"
 
 
-def strip_metadata(message: AIMessage, model: str) -> AIMessage:
-    """The message without the provider's metadata and binary blocks, with the name of its model."""
+def stored_form(message: AIMessage, model: str) -> AIMessage:
+    """The message without the provider's metadata, binary blocks and inline thinking, with the name of its model."""
     formats = {name: message.response_metadata[name] for name in _FORMATS if name in message.response_metadata}
     content = message.content if isinstance(message.content, str) else [b for b in message.content if not _has_bytes(b)]
-    return message.model_copy(update={"content": content, "response_metadata": {**formats, MODEL_NAME_KEY: model}})
+    content = without_thinking(content)
+    if isinstance(content, list):
+        content = [block for block in content if not _is_blank(block)]
+    changes = {"content": content, "tool_calls": without_thinking(message.tool_calls)}
+    return message.model_copy(update={**changes, "response_metadata": {**formats, MODEL_NAME_KEY: model}})
+
+
+def _is_blank(block: Any) -> bool:
+    """Whether it is a text block without text, which Bedrock refuses."""
+    return isinstance(block, dict) and block.get("type") == "text" and not str(block.get("text", "")).strip()
+
+
+def without_thinking(value: Any) -> Any:
+    """The value with the `<thinking>` text removed that Nova writes into its answers; an open tag ends the text."""
+    match value:
+        case str():
+            return _THINKING.sub("", value) if THINKING in value else value
+        case list():
+            return [without_thinking(item) for item in value]
+        case dict():
+            return {name: without_thinking(item) for name, item in value.items()}
+        case _:
+            return value
 
 
 def history_for(messages: Sequence[BaseMessage], model: str) -> list[Any]:

@@ -445,10 +445,6 @@ class Settings(ComputeSettings):
     def budgets(self) -> Budgets:
         return Budgets(**{name: getattr(self, f"budget_{name}") for name in Budgets.model_fields})
 
-    def without_budgets(self) -> "Settings":
-        limits = Budgets.model_fields.keys() - {"warn_at"}
-        return self.model_copy(update={f"budget_{name}": None for name in limits})
-
     @property
     def thresholds(self) -> Thresholds:
         """The cost above which a job needs an approval."""

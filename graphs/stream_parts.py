@@ -64,14 +64,18 @@ async def trace_events(parts: AsyncIterator[StreamPart[Any, Any]]) -> AsyncItera
 async def agent_steps(
     parts: AsyncIterator[StreamPart[Any, Any]], tools: Mapping[str, BaseTool]
 ) -> AsyncIterator[Sequence[Step]]:
-    """The steps of an agent and its models, in the order of the calls, whatever the order of the results.
+    """The steps of an agent and its models, in the order of the calls, whatever the order of starts and results.
 
-    The results of one message's tool calls are yielded together, when the last of them has returned.
+    A call's start is yielded once all earlier calls of its message have started or were refused; the results of one
+    message's tool calls are yielded together, when the last of them has returned.
     """
     order = _CallOrder(tools)
     try:
         async for part in parts:
-            if part["type"] == "custom" and isinstance(part["data"], ModelEvent):
+            if part["type"] == "custom" and isinstance(part["data"], ToolStart):
+                if starts := order.start(part["data"]):
+                    yield starts
+            elif part["type"] == "custom" and isinstance(part["data"], ModelEvent):
                 yield [part["data"]]
             elif part["type"] == "updates":
                 for update in _updates(part["data"]):
@@ -82,19 +86,38 @@ async def agent_steps(
 
 
 class _CallOrder:
-    """Sorts tool results into the order of the calls in the message that requested them."""
+    """Sorts starts and results of tools into the order of the calls in the message that requested them."""
 
     def __init__(self, tools: Mapping[str, BaseTool]) -> None:
         self._tools = tools
         self._calls: list[ToolCall] = []
+        self._started: dict[str, ToolStart] = {}
+        self._unstarted: list[str] = []
+        """The calls whose start was not yielded yet, in order."""
         self._returned: dict[str, ToolMessage] = {}
 
-    def add(self, update: dict[str, Any]) -> Iterator[ToolResult | ToolRefused | AgentAnswered]:
+    def start(self, start: ToolStart) -> list[ToolStart]:
+        """The starts that may be yielded now."""
+        self._started[start.call] = start
+        if start.call not in self._unstarted:  # the message of the call is not known
+            return [start]
+        return self._startable()
+
+    def _startable(self) -> list[ToolStart]:
+        starts: list[ToolStart] = []
+        while self._unstarted and (self._unstarted[0] in self._started or self._unstarted[0] in self._returned):
+            if (start := self._started.get(self._unstarted.pop(0))) is not None:
+                starts.append(start)
+        return starts
+
+    def add(self, update: dict[str, Any]) -> Iterator[Step]:
         for message in _messages(update):
             if isinstance(message, AIMessage):
-                self._calls, self._returned = list(message.tool_calls), {}
+                self._calls, self._started, self._returned = list(message.tool_calls), {}, {}
+                self._unstarted = [call["id"] or "" for call in self._calls]
             elif isinstance(message, ToolMessage):
                 self._returned[message.tool_call_id] = message
+        yield from self._startable()
         if self._calls and all((call["id"] or "") in self._returned for call in self._calls):
             calls, self._calls = self._calls, []
             for call in calls:

@@ -2,27 +2,55 @@
 
 import os
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+from botocore import UNSIGNED
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, IncompleteReadError, PartialCredentialsError, ProfileNotFound
+from botocore.session import Session
 from langchain_aws import ChatBedrockConverse
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable
 
 from agents.models.options import ServiceTier
 from desk.base.errors import InvalidInput
 
 _CONNECT_SECONDS = 10.0
+_FILES = ("config_file", "credentials_file")
+"""The variables of a botocore session that name a file."""
 _MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:./_-]*")
 _PROVIDER = re.compile(r"[a-z0-9-]+\.[A-Za-z0-9].*")
 _ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]*:[a-z-]+/.+")
 _NAMING_ARN = re.compile(r"arn:[^:]*:bedrock:[^:]*:[^:]*:(?:inference-profile|foundation-model)/(.+)")
 """ARNs that end with the id of their model; those of application inference profiles do not."""
 _REGIONAL = re.compile(r"^(?:[a-z]{2}|us-gov|apac|amer|global)\.")
-_CACHING = ("anthropic", "amazon.nova")
-"""Model families with a prompt cache."""
+_WITHOUT_TOOLS = (
+    "ai21.j2",
+    "ai21.jamba-instruct",
+    "amazon.titan",
+    "anthropic.claude-v2",
+    "anthropic.claude-instant",
+    "cohere.command-light",
+    "cohere.command-text",
+    "meta.llama2",
+    "meta.llama3-8b",
+    "meta.llama3-70b",
+    "meta.llama3-2-1b",
+    "meta.llama3-2-3b",
+    "mistral.mistral-7b",
+    "mistral.mixtral",
+)
+"""Families that langchain-aws does not describe and that cannot call tools.
+
+https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-supported-models-features.html
+"""
+_WITHOUT_STREAMED_TOOLS = ("ai21", "meta.", "mistral.", "writer.")
+"""Families that use tools only in calls without a stream (same page)."""
 
 
 def base_model(model_id: str, setting_base: str | None, setting: str) -> str:
@@ -61,10 +89,6 @@ def _foundation_model(model_id: str, setting_base: str | None, setting: str) -> 
     return model_id
 
 
-def caches_prompts(base: str) -> bool:
-    return any(family in base for family in _CACHING)
-
-
 def create_client(*, region: str | None, time_limit: float, threads: int, offline: bool) -> BaseClient:
     """One client for all models, without retries of its own: `agents.models.retries` retries under one time limit."""
     config = Config(
@@ -76,8 +100,7 @@ def create_client(*, region: str | None, time_limit: float, threads: int, offlin
         user_agent_extra="stratigos",
     )
     if offline:
-        session = boto3.Session("replayed", "replayed", region_name=region or "us-east-1")
-        return session.client("bedrock-runtime", config=config, endpoint_url="http://127.0.0.1:9")
+        return _offline_client(config)
     try:
         session = boto3.Session(region_name=region)
         _check(session)
@@ -100,6 +123,17 @@ def create_client(*, region: str | None, time_limit: float, threads: int, offlin
         raise InvalidInput("AWS_BEARER_TOKEN_BEDROCK", None, reason=reason, allowed="an https endpoint, or access keys")
     client.meta.events.register("before-parse.bedrock-runtime", _check_length)
     return client
+
+
+def _offline_client(config: Config) -> BaseClient:
+    """A client that depends on no variable and no file of this machine, and signs nothing."""
+    constants = {
+        name: (None, None, os.devnull if name in _FILES else default, conversion)
+        for name, (_, _, default, conversion) in Session.SESSION_VARIABLES.items()
+    }
+    session = boto3.Session(botocore_session=Session(session_vars=constants), region_name="us-east-1")
+    config = config.merge(Config(signature_version=UNSIGNED, proxies={}))
+    return session.client("bedrock-runtime", config=config, endpoint_url="http://127.0.0.1:9", verify=False)
 
 
 def _missing_key() -> str:
@@ -131,6 +165,18 @@ def _check(session: Any) -> None:
         raise InvalidInput("AWS_ACCESS_KEY_ID", None, reason="no AWS credentials were found", allowed=allowed)
 
 
+class BedrockChat(ChatBedrockConverse):
+    """Asks for a tool with `auto` where the model cannot be forced to call one; `agents.models.retries` checks it."""
+
+    def bind_tools(
+        self, tools: Sequence[Any], *, tool_choice: Any = None, strict: bool | None = None, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        choices = self.supports_tool_choice_values or ()
+        if tool_choice == "any" and "any" not in choices:
+            tool_choice = "auto" if "auto" in choices else None
+        return super().bind_tools(tools, tool_choice=tool_choice, strict=strict, **kwargs)
+
+
 def create_chat_model(
     client: BaseClient,
     model_id: str,
@@ -142,14 +188,15 @@ def create_chat_model(
     streaming: bool,
     service_tier: ServiceTier | None,
     guardrail: tuple[str, str] | None,
-) -> ChatBedrockConverse:
+) -> BedrockChat:
+    streaming = streaming and not base.startswith(_WITHOUT_STREAMED_TOOLS)
     options: dict[str, Any] = {}
     if temperature is not None:
         options["temperature"] = temperature
     if guardrail is not None:
         id_, version = guardrail
         options["guardrail_config"] = {"guardrailIdentifier": id_, "guardrailVersion": version, "trace": "enabled"}
-    model = ChatBedrockConverse(
+    model = BedrockChat(
         client=client,
         bedrock_client=client,  # the control plane is not called, because the base model is known
         model=model_id,
@@ -161,11 +208,8 @@ def create_chat_model(
         service_tier=service_tier,
         **options,
     )
-    choices = model.supports_tool_choice_values
-    if choices and "any" not in choices:
-        reason = f"{model_id!r} cannot be forced to call a tool, which agents need in order to answer"
-        allowed = "a model with tool choice, such as Claude, Nova or Mistral Large"
+    if base.startswith(_WITHOUT_TOOLS) or (model.profile or {}).get("tool_calling") is False:
+        reason = f"{model_id!r} cannot call tools, which agents need in order to answer"
+        allowed = "a model that uses tools, such as Claude, Nova, Llama 3.3 or Mistral Large"
         raise InvalidInput(setting, model_id, reason=reason, allowed=allowed)
-    if not choices:  # langchain-aws does not know the model; Bedrock itself refuses tool choice if needed
-        model.supports_tool_choice_values = ("auto", "any", "tool")
     return model

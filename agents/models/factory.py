@@ -13,8 +13,10 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
 
 from agents.embedded_planner import EmbeddedPlanner
+from agents.models.circuit_breaker import CircuitBreaker
 from agents.models.options import BEDROCK, EMBEDDED, ModelOptions, RetryPolicy
 from agents.models.prices import FREE, CacheTime, Price, PriceTable, read_prices
+from agents.models.prompt_cache import PromptCache, cache_of
 from agents.recording.scrubbing import scrub
 from desk.base.errors import InvalidInput
 
@@ -31,13 +33,16 @@ class NamedModel:
 
     name: str
     chat: BaseChatModel
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """Passed with every call."""
     tags: Mapping[str, str] | None = None
     """Request metadata; None for a provider without it."""
     price: Price | None = None
     """None if the price is unknown."""
-    cached_for: CacheTime = "5m"
+    cache: PromptCache | None = None
+    """None for a model without a prompt cache."""
+
+    @property
+    def cached_for(self) -> CacheTime:
+        return "5m" if self.cache is None else self.cache.time
 
     def tagged(self, tags: Mapping[str, str], listeners: Sequence[BaseCallbackHandler] = ()) -> BaseChatModel:
         """The chat model with `tags` as request metadata and `listeners` on its stream, if the provider has tags."""
@@ -52,6 +57,8 @@ class ModelChain:
 
     models: tuple[NamedModel, ...]
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
+    breaker: CircuitBreaker = field(default_factory=lambda: CircuitBreaker(rest=0.0))
+    """Shared by the chains of all agents."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +108,12 @@ def make_models(
     all of them, and no credentials or region are needed. `prices` defaults to the table of this program.
     """
     factory = _ModelFactory(options, attach, offline=offline, prices=prices or read_prices())
+    breaker = CircuitBreaker(options.patience.rest)
     fallbacks = [factory.model(name, "MODEL_FALLBACKS") for name in dict.fromkeys(options.fallbacks)]
 
     def chain(name: str, setting: str) -> ModelChain:
         first = factory.model(name, setting)
-        return ModelChain((first, *(model for model in fallbacks if model is not first)), options.patience)
+        return ModelChain((first, *(model for model in fallbacks if model is not first)), options.patience, breaker)
 
     own = {agent: chain(name, f"MODEL_{agent.upper()}") for agent, name in options.agents.items()}
     return Models(chain(options.model, "MODEL"), own, factory.threads)
@@ -180,16 +188,14 @@ class _ModelFactory:
             service_tier=options.service_tier,
             guardrail=(guardrail.id, guardrail.version) if guardrail else None,
         )
-        caching = options.prompt_cache != "off" and bedrock.caches_prompts(base)
-        settings = {"cache_control": {"type": "ephemeral", "ttl": options.prompt_cache}} if caching else {}
+        cache = None if options.prompt_cache == "off" else cache_of(base, options.prompt_cache)
         price = self._prices.of(
             base,
             anywhere=bedrock.is_global(model_id, options.base_model, setting),
             tier=options.service_tier or "default",
         )
         tags = {"application": "stratigos", **options.tags}
-        cached_for = "1h" if options.prompt_cache == "1h" else "5m"
-        return NamedModel(scrub(name), chat, settings, tags, price, cached_for)
+        return NamedModel(scrub(name), chat, tags, price, cache)
 
 
 def _langchain_model(name: str, setting: str, options: ModelOptions) -> BaseChatModel:

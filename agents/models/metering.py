@@ -50,9 +50,12 @@ class UsageMeter(BaseCallbackHandler):
         if isinstance(message, AIMessageChunk) and message.usage_metadata:
             self._streamed_usage = message.usage_metadata
 
-    def record_failure(self, model: NamedModel, *, again: bool) -> None:
-        """Count a call that gave no answer, with the tokens that its stream reported; `again` if another follows."""
-        streamed = self._streamed_usage
+    def record_failure(self, model: NamedModel, *, again: bool, metadata: Any = None) -> None:
+        """Count a call whose answer is missing or rejected; `again` if another follows.
+
+        Its tokens are those of `metadata`, or those that its stream reported.
+        """
+        streamed = metadata or self._streamed_usage
         usage = Usage() if streamed is None else usage_of(streamed, model.price, model.cached_for)
         self._add(usage.model_copy(update={"retries": int(again)}), () if streamed is None else (model.name,))
         self._streamed_usage = None

@@ -56,7 +56,7 @@ class ModelCallMiddleware(AgentMiddleware[Any, Scope]):
         self._max_tool_calls = agent.max_tool_calls
         self._max_model_calls = agent.max_model_calls
         self._agent = agent.name
-        self._caller = ChainCaller(agent.name, chain)
+        self._caller = ChainCaller(agent.name, chain, agent.answer)
         self._answer = agent.answer
 
     async def awrap_model_call(self, request: ModelRequest[Scope], handler: Handler) -> ModelResponse[Any]:
@@ -86,7 +86,8 @@ class ModelCallMiddleware(AgentMiddleware[Any, Scope]):
         except ValidationError as error:
             text = "\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
             return ToolMessage(text, tool_call_id=call["id"], name=call["name"], status="error")
-        start = ToolStart(tool=call["name"], arguments=arguments.model_dump(mode="json", exclude_none=True))
+        values = arguments.model_dump(mode="json", exclude_none=True)
+        start = ToolStart(call=call["id"] or "", tool=call["name"], arguments=values)
         request.runtime.stream_writer(start)
         return await handler(request)
 

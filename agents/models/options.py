@@ -52,6 +52,8 @@ class RetryPolicy(Frozen):
     ] = 180.0
     first_delay: Annotated[float, Field(ge=0.0)] = 0.5
     largest_delay: Annotated[float, Field(ge=0.0)] = 20.0
+    rest: Annotated[float, Field(ge=0.0)] = 60.0
+    """Seconds for which a model that failed is passed over while a fallback can answer; 0 for never."""
 
 
 class ModelOptions(Frozen):

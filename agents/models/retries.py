@@ -10,11 +10,13 @@ from typing import Any, NamedTuple, TypeAlias
 import structlog
 from langchain.agents.middleware import ModelRequest, ModelResponse
 from langchain_core.messages import AIMessage, BaseMessage
+from pydantic import BaseModel
 
-from agents.messages import MODEL_NAME_KEY, history_for, stop_of, strip_metadata
+from agents.messages import MODEL_NAME_KEY, THINKING, history_for, stop_of, stored_form, without_thinking
 from agents.models.factory import ModelChain, NamedModel
 from agents.models.failures import TRANSIENT, ModelFailure, Reason, reason_of, retry_after
 from agents.models.metering import UsageMeter
+from agents.models.prompt_cache import estimate_fixed_tokens
 from agents.models.stream_events import ModelCall, ModelFallback, ModelRetry
 from desk.governance.scope import Scope
 from desk.governance.usage import AgentName
@@ -33,25 +35,39 @@ class ModelAnswer(NamedTuple):
 class ChainCaller:
     """Calls the models of one agent's chain."""
 
-    def __init__(self, agent: AgentName, chain: ModelChain) -> None:
+    def __init__(self, agent: AgentName, chain: ModelChain, answer: type[BaseModel]) -> None:
         self._agent: AgentName = agent
         self._chain = chain
+        self._answer_schema = answer
+        self._fixed_tokens: int | None = None
 
     async def call(self, request: ModelRequest[Scope], handler: Handler, meter: UsageMeter) -> ModelAnswer:
         """The answer of the first model of the chain that gives one.
 
-        Raises `ModelFailure` if all fail, and `BudgetSpent` if a budget allows no further call.
+        A model that rests after a failure is passed over, and an answer without a usable tool call goes to the next
+        model. Raises `ModelFailure` if all fail, and `BudgetSpent` if a budget allows no further call.
         """
-        start, models = self._start(request.messages), self._chain.models
+        start, models, breaker = self._start(request.messages), self._chain.models, self._chain.breaker
         models = (*models[start:], *models[:start])
         for model, fallback in zip(models, (*models[1:], None), strict=True):
+            if fallback is not None and not breaker.admits(model.name):
+                continue
             try:
-                return await self._call_model(model, request, handler, meter)
+                response, attempts, seconds = await self._call_model(model, request, handler, meter)
             except ModelFailure as failure:
+                breaker.record_failure(model.name, failure.reason)
                 meter.record_failure(model, again=fallback is not None)
                 if fallback is None:
                     raise
-                request.runtime.stream_writer(ModelFallback(model=model.name, by=fallback.name, reason=failure.reason))
+                reason = failure.reason
+            else:
+                breaker.record_answer(model.name)
+                message = next(message for message in response.result if isinstance(message, AIMessage))
+                if fallback is None or _is_usable(message):
+                    return _answer(model, message, response, attempts, seconds, meter)
+                meter.record_failure(model, again=True, metadata=message.usage_metadata)
+                reason = "malformed"
+            request.runtime.stream_writer(ModelFallback(model=model.name, by=fallback.name, reason=reason))
         raise AssertionError("a chain has at least one model")
 
     def _start(self, messages: Sequence[BaseMessage]) -> int:
@@ -62,15 +78,16 @@ class ChainCaller:
 
     async def _call_model(
         self, model: NamedModel, request: ModelRequest[Scope], handler: Handler, meter: UsageMeter
-    ) -> ModelAnswer:
-        """Call one model, with retries of transient failures under one time limit."""
+    ) -> tuple[ModelResponse[Any], int, float]:
+        """One model's response, attempts and seconds, with retries of transient failures under one time limit."""
         context, policy = request.runtime.context, self._chain.retry_policy
         chat = model.tagged({"agent": self._agent, "run": context.run, "owner": context.owner}, [meter])
         own_request = request.override(
             model=chat,
-            model_settings={**request.model_settings, **model.settings},
             messages=history_for(request.messages, model.name),
         )
+        if model.cache is not None:
+            own_request = model.cache.mark(own_request, self._count_fixed_tokens(request))
         start, last_failure = time.monotonic(), None
         with suppress(TimeoutError):
             async with asyncio.timeout(policy.time_limit):
@@ -89,9 +106,16 @@ class ChainCaller:
                         )
                         await asyncio.sleep(max(self._delay(attempt), retry_after(error)))
                     else:
-                        return _answer(model, response, attempt, time.monotonic() - start, meter)
+                        return response, attempt, time.monotonic() - start
         # not raised from the TimeoutError, whose frames would keep the abandoned stream open
         raise ModelFailure(model.name, last_failure or "time_limit")
+
+    def _count_fixed_tokens(self, request: ModelRequest[Scope]) -> int:
+        """The estimated tokens of the agent's tools and prompt, which are the same in each of its calls."""
+        if self._fixed_tokens is None:
+            schema = self._answer_schema.model_json_schema()
+            self._fixed_tokens = estimate_fixed_tokens(request.system_prompt or "", request.tools, schema)
+        return self._fixed_tokens
 
     def _delay(self, attempt: int) -> float:
         """Exponential backoff with jitter, so that parallel calls do not retry together."""
@@ -110,11 +134,21 @@ def _logged_reason(error: Exception, model: NamedModel) -> Reason:
     return reason
 
 
+def _is_usable(message: AIMessage) -> bool:
+    """Whether the answer calls a tool; one that was cut off or blocked would be so with another model, too."""
+    stop = stop_of(message)
+    return stop in ("truncated", "blocked") or (stop == "answered" and bool(message.tool_calls))
+
+
 def _answer(
-    model: NamedModel, response: ModelResponse[Any], attempts: int, seconds: float, meter: UsageMeter
+    model: NamedModel,
+    message: AIMessage,
+    response: ModelResponse[Any],
+    attempts: int,
+    seconds: float,
+    meter: UsageMeter,
 ) -> ModelAnswer:
     """The response with its call event; the content of a truncated, malformed or blocked response is dropped."""
-    message = next(message for message in response.result if isinstance(message, AIMessage))
     stop = stop_of(message)
     usage = meter.record_answer(model, message.usage_metadata)
     call = ModelCall(
@@ -129,7 +163,10 @@ def _answer(
         dollars=usage.dollars,
     )
     if stop == "answered":
-        result = [strip_metadata(message, model.name) if each is message else each for each in response.result]
-        return ModelAnswer(model, call, ModelResponse(result=result, structured_response=response.structured_response))
+        result = [stored_form(message, model.name) if each is message else each for each in response.result]
+        answer = response.structured_response
+        if isinstance(answer, BaseModel) and THINKING in answer.model_dump_json():
+            answer = type(answer).model_validate(without_thinking(answer.model_dump(mode="json")))
+        return ModelAnswer(model, call, ModelResponse(result=result, structured_response=answer))
     empty = AIMessage("", name=message.name)
     return ModelAnswer(model, call, ModelResponse(result=[empty], structured_response=None))

@@ -35,16 +35,17 @@ class ModelRetry(Frozen):
 
 
 class ModelFallback(Frozen):
-    """A model failed and the next model of the chain is called."""
+    """A model failed, or its answer cannot be used, and the next model of the chain is called."""
 
     model: str
     by: str
-    reason: Reason
+    reason: Reason | Literal["malformed"]
 
 
 class ToolStart(Frozen):
-    """A tool is called with arguments that passed validation."""
+    """A tool is called with arguments that passed validation; `call` is the id of the call in the model's message."""
 
+    call: str
     tool: str
     arguments: dict[str, Any]
 

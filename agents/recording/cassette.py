@@ -8,7 +8,7 @@ imported when a file is read or written.
 import gzip
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from http.client import responses
@@ -18,11 +18,14 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationError
 
+from agents.recording.aliases import check_aliases
 from agents.recording.cassette_file import CassetteFile, RecordedCall
-from agents.recording.scrubbing import scrub, scrub_body, scrub_uri
+from agents.recording.scrubbing import has_secret, is_whole, scrub, scrub_body, scrub_uri
 from desk.base.errors import InvalidInput
 
 KEPT_HEADERS = {"content-type": "Content-Type", "x-amzn-errortype": "x-amzn-ErrorType"}
+LARGEST = 500_000_000
+"""Bytes of an unpacked cassette."""
 CASSETTE = "a cassette of vcrpy (YAML, or YAML in gzip)"
 
 
@@ -57,6 +60,11 @@ class Interaction:
         return cls(method, scrub_uri(uri), scrub_body(body), status, known_headers, scrub_body(answer), truncated)
 
     @property
+    def damaged(self) -> bool:
+        """Whether the body of a successful response cannot be read to its end."""
+        return self.status == 200 and not self.truncated and not is_whole(self.answer)
+
+    @property
     def path(self) -> str:
         return unquote(urlsplit(self.uri).path)
 
@@ -72,9 +80,21 @@ class Interaction:
 class Cassette:
     """Interactions in the order of recording, with metadata."""
 
-    def __init__(self, interactions: Iterable[Interaction], metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        interactions: Iterable[Interaction],
+        metadata: dict[str, Any] | None = None,
+        secrets: Iterable[str] = (),
+    ) -> None:
         self.interactions = tuple(interactions)
         self.metadata: dict[str, Any] = scrub(metadata or {})
+        self.secrets = tuple(secrets)
+        """Where the file that was read contains secrets, which are masked here."""
+
+    @property
+    def damaged(self) -> list[int]:
+        """The numbers, from 1, of responses that are neither whole nor marked as cut off."""
+        return [number for number, each in enumerate(self.interactions, 1) if each.damaged]
 
     @classmethod
     def load(cls, path: Path) -> "Cassette":
@@ -83,10 +103,11 @@ class Cassette:
         from yaml import MarkedYAMLError, YAMLError
 
         try:
-            data = path.read_bytes()
-            text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+            text = _read(path).decode()
+            check_aliases(text)
             file = CassetteFile.model_validate(yamlserializer.deserialize(text))
-            return cls(map(_interaction, file.interactions), file.metadata)
+            secrets = (place for number, call in enumerate(file.interactions, 1) for place in _secrets(call, number))
+            return cls(map(_interaction, file.interactions), file.metadata, secrets)
         except ValidationError as error:
             raise _no_cassette(path, "; ".join(map(_problem, error.errors()[:3]))) from error
         except MarkedYAMLError as error:
@@ -117,6 +138,17 @@ class Cassette:
         draft.replace(path)
 
 
+def _read(path: Path) -> bytes:
+    """The content of the file, unpacked up to a limit."""
+    if path.suffix != ".gz":
+        return path.read_bytes()
+    with gzip.open(path) as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise ValueError(f"it unpacks to more than {LARGEST:,} bytes")
+    return content
+
+
 def canonical(body: bytes) -> str:
     """The body as canonical JSON, or as text if it is not JSON."""
     try:
@@ -143,6 +175,16 @@ def _interaction(call: RecordedCall) -> Interaction:
         response.body,
         truncated=response.cut,
     )
+
+
+def _secrets(call: RecordedCall, number: int) -> Iterator[str]:
+    """The places of a call that hold secrets."""
+    for noun, message in (("request", call.request), ("response", call.response)):
+        for name, value in message.headers.items():
+            if has_secret(name, value):
+                yield f"header {name} of {noun} {number}"
+        if scrub_body(message.body) != message.body:
+            yield f"body of {noun} {number}"
 
 
 def _response(interaction: Interaction) -> dict[str, Any]:

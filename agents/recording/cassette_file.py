@@ -28,6 +28,8 @@ def _body(value: Any) -> bytes:
 
 
 def _headers(value: Any) -> dict[str, str]:
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise ValueError(f"headers are a mapping, not {type(value).__name__}")  # noqa: TRY004 - pydantic expects it
     return {str(name): _first(values) for name, values in value.items()}
@@ -39,9 +41,10 @@ def _first(values: Any) -> str:
 
 
 class HttpMessage(BaseModel):
-    """The body of a request or a response."""
+    """The headers and the body of a request or a response."""
 
     body: Annotated[bytes, BeforeValidator(_body)] = b""
+    headers: Annotated[dict[str, str], BeforeValidator(_headers)] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -62,7 +65,6 @@ class Status(BaseModel):
 
 class RecordedResponse(HttpMessage):
     status: Status
-    headers: Annotated[dict[str, str], BeforeValidator(_headers)] = {}
     cut: bool = False
     """Whether the connection broke after `body`."""
 

@@ -23,6 +23,9 @@ MASKS = (
     # "bearer bonds" and "bearer shares" are not tokens
     (re.compile(rf"((?i:bearer)\s+)((?:(?=[A-Za-z]*[0-9._~+/=-][{TOKEN}])[{TOKEN}]{{6,}})|[{TOKEN}]{{16,}})"), "*"),
 )
+SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization", "set-cookie", "x-amz-security-token", "x-api-key"}
+PLACEHOLDER = re.compile(r"(?i)[*x.]+|.{0,24}(redacted|masked|filtered|dummy|placeholder|scrubbed).{0,24}")
+"""Values that stand for a secret."""
 ACCOUNT = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9])")
 
 PRELUDE = struct.Struct("!III")
@@ -41,6 +44,23 @@ def scrub(value: Any) -> Any:
             return {scrub(name): scrub(item) for name, item in value.items()}
         case _:
             return value
+
+
+def has_secret(header: str, value: str) -> bool:
+    """Whether a header holds a secret, and no placeholder in its place."""
+    if header.lower() in SECRET_HEADERS:
+        return bool(value) and PLACEHOLDER.fullmatch(value.removeprefix("Bearer ")) is None
+    return _mask(value) != value
+
+
+def is_whole(body: bytes) -> bool:
+    """Whether a body is JSON, or an event stream whose last frame is complete."""
+    if _is_stream(body):
+        return not _frames(body)[1]
+    try:
+        return isinstance(json.loads(body), dict)
+    except ValueError:
+        return False
 
 
 def scrub_uri(uri: str) -> str:

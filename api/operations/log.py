@@ -7,9 +7,11 @@ import os
 import re
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Generator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -54,6 +56,50 @@ class _Lines(io.StringIO):
         return len(text)
 
 
+class _Logs(io.StringIO):
+    """Writes each text to the log of the run that produced it, or to the log that was opened last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._own: ContextVar[_Lines | None] = ContextVar("log", default=None)
+        self._open: list[_Lines] = []
+        self._lock = threading.Lock()
+
+    def write(self, text: str, /) -> int:
+        own = self._own.get()
+        with self._lock:
+            lines = own if own in self._open else self._open[-1] if self._open else None
+        if lines is None:
+            sys.stderr.write(text)
+            return len(text)
+        return lines.write(text)
+
+    @contextmanager
+    def opened(self, lines: _Lines) -> Generator[None]:
+        before = self._own.get()
+        with self._lock:
+            self._open.append(lines)
+        self._own.set(lines)
+        try:
+            yield
+        finally:
+            self._own.set(before)
+            with self._lock:
+                self._open.remove(lines)
+
+    @property
+    def last(self) -> bool:
+        """Whether no log is open."""
+        with self._lock:
+            return not self._open
+
+
+_logs = _Logs()
+"""Structlog has one configuration in a process, and runs in threads have a log each."""
+_before: dict[str, Any] | None = None
+"""Structlog's configuration before the first log was opened."""
+
+
 class Secrets:
     """Removes secrets from lines: secret fields, credentials, and the values of secret environment variables."""
 
@@ -89,7 +135,9 @@ def log_to(home: Path, level: str, *, strict: bool = False, place: Place = "home
     import structlog
 
     logging.getLogger().addHandler(_SILENT)  # keeps tracebacks of libraries out of the log
-    before, was_configured = structlog.get_config(), structlog.is_configured()
+    global _before  # noqa: PLW0603 - structlog's own configuration is global
+    if _logs.last:
+        _before = structlog.get_config() if structlog.is_configured() else None
     secrets = Secrets(os.environ)
     with stdout_lines() if place == "stdout" else io.FileIO(home / _LOG, "a") as out:
         structlog.configure(
@@ -103,14 +151,16 @@ def log_to(home: Path, level: str, *, strict: bool = False, place: Place = "home
                 secrets.text,
             ],
             wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-            logger_factory=structlog.WriteLoggerFactory(file=_Lines(out, strict=strict)),
+            logger_factory=structlog.WriteLoggerFactory(file=_logs),
         )
         try:
-            yield
+            with _logs.opened(_Lines(out, strict=strict)):
+                yield
         finally:
-            structlog.reset_defaults()
-            if was_configured:
-                structlog.configure(**before)
+            if _logs.last:
+                structlog.reset_defaults()
+                if _before is not None:
+                    structlog.configure(**_before)
 
 
 @contextmanager

@@ -88,6 +88,10 @@ def label_of(cassette: Cassette, path: Path) -> Label:
         reason = f"{str(path)!r} contains calls but not the runs that made them"
         allowed = "a cassette that `python -m api record` made"
         raise InvalidInput("cassette", str(path), reason=reason, allowed=allowed) from error
+    if cassette.damaged:
+        numbers = ", ".join(map(str, cassette.damaged))
+        reason = f"{str(path)!r} is damaged: the response of call {numbers} is not whole"
+        raise InvalidInput("cassette", str(path), reason=reason, allowed="a cassette as it was recorded")
     for file in (run.request.prices_file for run in label.runs if run.request):
         if file is not None and not Path(file).is_file():
             reason = f"{str(path)!r} was recorded with the prices of {file!r}, which does not exist"
@@ -115,6 +119,7 @@ async def record(
         recorder.attach(client)
         endpoints.append(client.meta.endpoint_url)
 
+    options = _without_rest(options)
     models = make_models(options, attach)
     runs = [(_run_id(script), script) for script in scripts]
     traces = await _execute(runs, models, settings, show)
@@ -135,12 +140,12 @@ async def record(
     return Cassette(cassette.interactions, label.model_dump(mode="json"))
 
 
-async def replay(player: Player, label: Label, *, settings: Settings, show: Show = lambda _: None) -> ReplayReport:
+async def replay(player: Player, label: Label, *, show: Show = lambda _: None) -> ReplayReport:
     """Execute the runs of the player's cassette again, without the network, and compare their traces."""
     models = played_models(label, player)
-    settings = (
-        settings.without_budgets()
-    )  # a replay costs nothing, and the budgets of the recording had their effect then
+    # the defaults, whatever the environment says: a replay uses no other store, machine or exporter, and a budget had
+    # its effect when the run was recorded
+    settings = Settings.model_construct()
     with sockets_blocked() as network:
         traces = await _execute([(run.run, run.request or run.messages) for run in label.runs], models, settings, show)
     same_code = label.code_version == code_version()
@@ -162,7 +167,13 @@ async def replay(player: Player, label: Label, *, settings: Settings, show: Show
 def played_models(label: Label, player: Player) -> Models:
     """The models of a recording, whose answers come from `player`, with retries that do not wait."""
     policy = label.models.patience.model_copy(update={"first_delay": 0.0})
-    return make_models(label.models.model_copy(update={"patience": policy}), player.attach, offline=True)
+    models = label.models.model_copy(update={"patience": policy})
+    return make_models(_without_rest(models), player.attach, offline=True)
+
+
+def _without_rest(options: ModelOptions) -> ModelOptions:
+    """Without rests of models that failed: which of two agents side by side meets one depends on their speed."""
+    return options.model_copy(update={"patience": options.patience.model_copy(update={"rest": 0.0})})
 
 
 def _run_id(script: Script) -> str:

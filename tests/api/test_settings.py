@@ -105,7 +105,6 @@ def test_budgets_apply_only_when_they_are_set(monkeypatch):
     for name, value in {**given, "user_dollars": 5.0, "warn_at": 0.5}.items():
         monkeypatch.setenv(f"BUDGET_{name.upper()}", str(value))
     assert read_settings().budgets == Budgets(**given, user_dollars=5.0, warn_at=0.5)
-    assert read_settings().without_budgets().budgets == Budgets(warn_at=0.5)
 
 
 def test_settings_in_use_are_read(monkeypatch):

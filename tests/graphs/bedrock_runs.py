@@ -32,7 +32,7 @@ from tests.graphs.dependencies import OWNER, open_dependencies
 ONE = BEDROCK + MODEL
 OTHER_MODEL = "eu.amazon.nova-pro-v1:0"
 OTHER = BEDROCK + OTHER_MODEL
-QUICK = RetryPolicy(attempts=6, first_delay=0.0, time_limit=20.0)
+QUICK = RetryPolicy(attempts=6, first_delay=0.0, time_limit=20.0, rest=0.0)
 OPTIONS = ModelOptions(model=ONE, patience=QUICK, region=REGION)
 
 REQUEST = OptimizationRequest(

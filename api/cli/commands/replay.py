@@ -75,7 +75,9 @@ def replay(cassette: Tape) -> int:
 
     content = Cassette.load(cassette)
     label = recorded_runs.label_of(content, cassette)
-    comparison = asyncio.run(recorded_runs.replay(Player(content), label, settings=read_settings()))
+    for secret in content.secrets:
+        print(f"{cassette} contains a secret, which was masked when it was read: {secret}", file=sys.stderr)
+    comparison = asyncio.run(recorded_runs.replay(Player(content), label))
     runs = "1 run" if comparison.runs == 1 else f"{comparison.runs} runs"
     print(
         f"{runs}, {comparison.events} events; {comparison.calls} of {len(content.interactions)} recorded calls played"

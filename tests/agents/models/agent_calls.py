@@ -14,6 +14,7 @@ from agents.models.factory import ModelChain
 from agents.table import AGENTS
 from desk.compute.local import LocalRunner
 from desk.governance.principals import Principal
+from desk.governance.usage import AgentName
 from desk.market.bundled import BundledPrices
 from desk.optimization.inputs.market_data import load_market
 from desk.optimization.inputs.owned_market import load_owned_market
@@ -21,7 +22,7 @@ from desk.optimization.request import OptimizationRequest
 from desk.runs.context import Context, RunMarket
 from store.embedded import open_store
 
-AGENT = "risk_manager"
+AGENT: AgentName = "risk_manager"
 
 
 @asynccontextmanager
@@ -40,9 +41,11 @@ async def open_context(home: Path) -> AsyncGenerator[Context]:
         )
 
 
-async def ask_agent(context: Context, models: ModelChain, text: str = "Go.") -> list[Any]:
+async def ask_agent(
+    context: Context, models: ModelChain, text: str = "Go.", agent_name: AgentName = AGENT
+) -> list[Any]:
     """The stream events of the agent's model calls, followed by its answer."""
-    agent = build(replace(AGENTS[AGENT], max_tool_calls=2, max_model_calls=2), models)
+    agent = build(replace(AGENTS[agent_name], max_tool_calls=2, max_model_calls=2), models)
     question = {"messages": [HumanMessage(text)]}
     items: list[Any] = []
     async for part in agent.loop.astream(question, context=context, stream_mode=["custom", "updates"], version="v2"):

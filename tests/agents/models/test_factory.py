@@ -34,12 +34,13 @@ def changed(**changes: Any) -> ModelOptions:
     return OPTIONS.model_copy(update=changes)
 
 
-async def request_of(home, monkeypatch, options: ModelOptions, reply: Reply = ASSESSED) -> Received:
+async def request_of(home, monkeypatch, options: ModelOptions, reply: Reply = ASSESSED, text: str = "Go.") -> Received:
     """The request of an agent with these options."""
-    with Double(lambda _: reply) as double:
+    known = {options.model.removeprefix(BEDROCK)}
+    with Double(lambda _: reply, models=known) as double:
         point_at(monkeypatch, double.url)
         async with open_context(home) as context:
-            answer = await ask_agent(context, make_models(options).of("risk_manager"))
+            answer = await ask_agent(context, make_models(options).of("risk_manager"), text)
     assert answer[-1] == RiskAssessment(concerns=("none",))
     [received] = double.received
     return received
@@ -93,10 +94,11 @@ def points(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("cache", "model", "ttl"),
-    [("5m", ONE, "5m"), ("1h", ONE, "1h"), ("off", ONE, None), ("5m", OTHER, "5m"), ("5m", THIRD, None)],
+    [("5m", ONE, "5m"), ("1h", ONE, "1h"), ("off", ONE, None), ("1h", OTHER, "5m"), ("5m", THIRD, None)],
 )
 async def test_prompts_are_cached_where_the_model_can(cache, model, ttl, home, monkeypatch):
-    body = (await request_of(home, monkeypatch, changed(model=model, prompt_cache=cache))).body
+    options = changed(model=model, prompt_cache=cache)
+    body = (await request_of(home, monkeypatch, options, text="A long task. " * 400)).body
     positions = points(body)
     assert bool(positions) is (ttl is not None)
     assert all(point["type"] == "default" for point in positions)

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -170,6 +172,30 @@ def test_a_log_within_another_gives_it_back(tmp_path):
     for name, event in (("outer", "out"), ("inner", "in")):
         (line,) = (tmp_path / name / "stratigos.log").read_text().splitlines()
         assert json.loads(line)["event"] == event
+
+
+def test_runs_in_threads_keep_their_logs_until_each_has_ended(tmp_path):
+    both_open, first_closed = threading.Barrier(2, timeout=30), threading.Event()
+
+    def execute(name: str) -> None:
+        (tmp_path / name).mkdir()
+        with log_to(tmp_path / name, "info"):
+            both_open.wait()
+            structlog.get_logger().info(name)
+            if name == "long":
+                assert first_closed.wait(30)
+                structlog.get_logger().info("still open")
+        first_closed.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        for future in [pool.submit(execute, name) for name in ("short", "long")]:
+            future.result(60)
+    events = {
+        name: [json.loads(line)["event"] for line in (tmp_path / name / "stratigos.log").read_text().splitlines()]
+        for name in ("short", "long")
+    }
+    assert events == {"short": ["short"], "long": ["long", "still open"]}
+    assert not structlog.is_configured()
 
 
 def test_a_fault_of_a_container_stands_in_its_output(home, capfd):

@@ -34,7 +34,7 @@ class OverlappingPlayer(Player):
 
 
 async def replay_once(cassette: Cassette) -> None:
-    result = await replay(OverlappingPlayer(cassette), label_of(cassette, PATH), settings=read_settings())
+    result = await replay(OverlappingPlayer(cassette), label_of(cassette, PATH))
     assert result.differences == ()
     assert (result.runs, result.calls, result.attempts) == (2, len(cassette.interactions), 0)
 

@@ -65,7 +65,7 @@ def small(seed: int) -> OptimizationRequest:
 
 
 def options(**changes: object) -> ModelOptions:
-    quick = RetryPolicy(first_delay=0.0, time_limit=60.0)
+    quick = RetryPolicy(first_delay=0.0, time_limit=60.0, rest=0.0)
     return ModelOptions.model_validate({"model": BEDROCK + CLAUDE, "patience": quick, "region": "us-east-1", **changes})
 
 

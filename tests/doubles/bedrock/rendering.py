@@ -49,7 +49,7 @@ def events_of(received: Received, reply: Say | Blocked) -> list[bytes]:
 def usage_of(received: Received, reply: Say | Blocked) -> Usage:
     """The usage that the response reports."""
     say, _ = _resolved(received, reply)
-    return say.usage or estimate(received.body, say)
+    return say.usage or estimate(received.model, received.body, say)
 
 
 def _blocks(received: Received, say: Say) -> Iterator[list[tuple[str, dict[str, Any]]]]:
@@ -86,7 +86,7 @@ def _stop(say: Say) -> str:
 
 
 def _metadata(received: Received, say: Say, trace: dict[str, Any]) -> dict[str, Any]:
-    usage = say.usage or estimate(received.body, say)
+    usage = say.usage or estimate(received.model, received.body, say)
     usage = {
         "inputTokens": usage.input,
         "outputTokens": usage.output,
@@ -106,7 +106,7 @@ def _resolved(received: Received, reply: Say | Blocked) -> tuple[Say, dict[str, 
         raise ValueError(f"call {received.number} names no guardrailConfig, so no guardrail can intervene")
     blocked = Say((reply.message,), stop="guardrail_intervened", usage=Usage(0, 0))
     if reply.side == "output":
-        blocked = replace(blocked, usage=estimate(received.body, Say((reply.message,))))
+        blocked = replace(blocked, usage=estimate(received.model, received.body, Say((reply.message,))))
     if guardrail.get("trace", "disabled") == "disabled":
         return blocked, {}
     return blocked, {"trace": {"guardrail": _assessment(reply, guardrail["guardrailIdentifier"])}}

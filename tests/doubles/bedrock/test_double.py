@@ -159,7 +159,7 @@ def test_requests_with_tools_caching_guardrail_and_metadata_are_taken() -> None:
         settings = {"guardrail_config": GUARDRAIL, "request_metadata": {"team": "desk"}, "max_tokens": 100}
         model = chat(connect(double.url), temperature=0, **settings).bind_tools([look], tool_choice="look")
         cached = model.bind(cache_control={"type": "ephemeral", "ttl": "1h"})
-        messages: list[Any] = [SystemMessage("Be brief."), HumanMessage("Look.")]
+        messages: list[Any] = [SystemMessage("Be brief. " * 500), HumanMessage("Look.")]
         messages.append(first := cached.invoke(messages))
         messages.append(ToolMessage("seen top", tool_call_id=first.tool_calls[0]["id"]))
         second = streamed(cached, *messages)

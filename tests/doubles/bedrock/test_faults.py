@@ -167,7 +167,7 @@ def test_faults_by_number_by_model_and_by_attempt() -> None:
         dead("anthropic.claude-dead", replies.UNAVAILABLE),
         at_first(2, replies.THROTTLED, when=lambda r: r.operation == "ConverseStream"),
     )
-    with Double(driver) as double:
+    with Double(driver, models=[MODEL, "anthropic.claude-dead"]) as double:
         client = connect(double.url)
         with pytest.raises(client.exceptions.InternalServerException):
             ask(client)

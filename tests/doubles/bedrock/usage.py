@@ -2,18 +2,24 @@
 
 from typing import Any
 
+from tests.doubles.bedrock.models import UNKNOWN, features_of
 from tests.doubles.bedrock.replies import Say, Usage
 from tests.doubles.bedrock.wire import encode
 
 BYTES_A_TOKEN = 4
 
 
-def estimate(body: dict[str, Any], reply: Say) -> Usage:
-    """Earlier turns are read from the cache; new blocks up to the last cache point are written to it."""
+def estimate(model: str, body: dict[str, Any], reply: Say) -> Usage:
+    """Earlier turns are read from the cache; new blocks up to the last cache point are written to it.
+
+    A prefix below the model's minimum is not cached:
+    https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html#prompt-caching-models
+    """
     fixed = body.get("toolConfig", {}).get("tools", []) + body.get("system", [])
     turns = [block for message in body.get("messages", []) for block in message["content"]]
     blocks = fixed + turns
-    ends = [n for n, block in enumerate(blocks) if "cachePoint" in block]
+    minimum = (features_of(model) or UNKNOWN).cache_minimum
+    ends = [n for n, block in enumerate(blocks) if "cachePoint" in block and _tokens(blocks[:n]) >= minimum]
     cached = ends[-1] + 1 if ends else 0
     cached_before = min(cached, _known(body, len(fixed)))
     return Usage(

@@ -1,21 +1,23 @@
-"""Refuses requests as Bedrock does: first by the service's model, then by the rules of a conversation."""
+"""Refuses requests as Bedrock does: by the service's model, the rules of a conversation, and what the model accepts."""
 
 from collections.abc import Collection, Iterator
 from itertools import pairwise
 from typing import Any
 
+from tests.doubles.bedrock import cache_points, media
 from tests.doubles.bedrock.calls import Received
+from tests.doubles.bedrock.models import UNKNOWN, Features, features_of
 from tests.doubles.bedrock.replies import Fail
 from tests.doubles.bedrock.shapes import WrongType, input_shape, violations
 
-MOST_CACHE_POINTS = 4
+NO_MODEL = Fail("ValidationException", "The provided model identifier is invalid.")
 
 Blocks = list[tuple[str, dict[str, Any]]]
 """The content blocks of a message with their positions."""
 
 
 def refusal(received: Received, models: Collection[str] | None = None) -> Fail | None:
-    """The error for the request, or None; `models` are the existing models, all by default."""
+    """The error for the request, or None; `models` are the existing models, by default those of Bedrock."""
     if denied := _unsigned(received.headers.get("authorization")):
         return denied
     request = {**received.body, "modelId": received.model}
@@ -26,9 +28,10 @@ def refusal(received: Received, models: Collection[str] | None = None) -> Fail |
     if problems:
         noun = "error" if len(problems) == 1 else "errors"
         return Fail("ValidationException", f"{len(problems)} validation {noun} detected: {'; '.join(problems)}")
-    if models is not None and received.model not in models:
-        return Fail("ValidationException", "The provided model identifier is invalid.")
-    problem = next(_problems(received.body), None)
+    features = features_of(received.model)
+    if features is None if models is None else received.model not in models:
+        return NO_MODEL
+    problem = next(_problems(received.body, features or UNKNOWN, streamed=received.operation == "ConverseStream"), None)
     return Fail("ValidationException", problem) if problem else None
 
 
@@ -44,20 +47,25 @@ def _unsigned(authorization: str | None) -> Fail | None:
     return None
 
 
-def _problems(body: dict[str, Any]) -> Iterator[str]:
+def _problems(body: dict[str, Any], model: Features, *, streamed: bool) -> Iterator[str]:
     messages: list[dict[str, Any]] = body.get("messages") or []
-    yield from _turns(messages)
+    yield from _turns(messages, model)
     for n, message in enumerate(messages):
         yield from _content(message, n)
+        yield from _mixed_content(message, n, model)
+    if body.get("system") and not model.system:
+        yield "This model doesn't support the system field. Remove system and try again."
     yield from _tool_config(body.get("toolConfig"))
+    yield from _tool_support(body.get("toolConfig"), model, streamed=streamed)
     yield from _tool_blocks(messages, configured=bool(body.get("toolConfig")))
-    yield from _cache_points(body)
+    yield from media.problems(messages, model)
+    yield from cache_points.problems(body, model)
     guardrail = body.get("guardrailConfig") or {}
     if guardrail and not (guardrail.get("guardrailIdentifier") and guardrail.get("guardrailVersion")):
         yield "The guardrailConfig field needs guardrailIdentifier and guardrailVersion. Add both, and try again."
 
 
-def _turns(messages: list[dict[str, Any]]) -> Iterator[str]:
+def _turns(messages: list[dict[str, Any]], model: Features) -> Iterator[str]:
     roles = [message["role"] for message in messages if message["role"] != "system"]
     if not roles or roles[0] != "user":
         yield (
@@ -69,7 +77,7 @@ def _turns(messages: list[dict[str, Any]]) -> Iterator[str]:
             "A conversation must alternate between user and assistant roles. "
             "Make sure the conversation alternates between user and assistant roles and try again."
         )
-    elif roles[-1] != "user":
+    elif roles[-1] != "user" and not model.prefill:
         yield "This model does not support assistant message prefill. The conversation must end with a user message."
 
 
@@ -86,6 +94,13 @@ def _content(message: dict[str, Any], n: int) -> Iterator[str]:
                 "Add text to the text field, and try again."
             )
         yield from _tool_content(place, block, message["role"])
+
+
+def _mixed_content(message: dict[str, Any], n: int, model: Features) -> Iterator[str]:
+    """Llama and Mistral refuse text beside results: https://github.com/browser-use/browser-use/issues/710."""
+    kinds = {kind for block in message["content"] for kind in block}
+    if not model.text_beside_results and {"text", "toolResult"} <= kinds:
+        yield f"messages.{n}.content: Conversation blocks and tool result blocks cannot be provided in the same turn."
 
 
 def _tool_content(place: str, block: dict[str, Any], role: str) -> Iterator[str]:
@@ -119,6 +134,19 @@ def _tool_config(config: dict[str, Any] | None) -> Iterator[str]:
         yield f"The tool {tool_name} at toolConfig.toolChoice.tool.name is not defined in toolConfig.tools."
 
 
+def _tool_support(config: dict[str, Any] | None, model: Features, *, streamed: bool) -> Iterator[str]:
+    if not config:
+        return
+    if not model.tools:
+        yield "This model doesn't support tool use."
+    elif streamed and not model.streamed_tools:
+        yield "This model doesn't support tool use in streaming mode."
+    for choice in config.get("toolChoice") or ():
+        if choice not in model.choices:
+            field = f"toolConfig.toolChoice.{choice}"
+            yield f"This model doesn't support the {field} field. Remove {field} and try again."
+
+
 def _schema(schema: Any, place: str) -> Iterator[str]:
     if not isinstance(schema, dict):
         yield _no_object(place)
@@ -147,20 +175,6 @@ def _tool_blocks(messages: list[dict[str, Any]], *, configured: bool) -> Iterato
             )
         use_ids += uses
         open_uses = uses
-
-
-def _cache_points(body: dict[str, Any]) -> Iterator[str]:
-    listed = [
-        *(body.get("toolConfig") or {}).get("tools", []),
-        *(body.get("system") or []),
-        *(block for message in body.get("messages") or [] for block in message["content"]),
-    ]
-    points = sum("cachePoint" in block for block in listed)
-    if points > MOST_CACHE_POINTS:
-        yield (
-            "The model returned the following errors: A maximum of "
-            f"{MOST_CACHE_POINTS} blocks with cache_control may be provided. Found {points}."
-        )
 
 
 def _places(message: dict[str, Any], n: int) -> Blocks:
