@@ -38,15 +38,14 @@ class Agent:
 
 
 def build(agent: Declaration, models: ModelChain) -> Agent:
-    """The agent with its system prompt: `prompts/<name>.md` followed by the rules.
+    """The agent with its system prompt.
 
     It writes no checkpoints: a model's text is in memory until the call ends.
     """
     turn_tracing_off()
     # the model sees the text of a `ToolException` and can correct its call; every other exception ends the run
     tools = [tool.model_copy(update={"handle_tool_error": True}) for tool in agent.tools()]
-    rules = prompts.load("rules", max_tool_calls=agent.max_tool_calls, answer=agent.answer.__name__)
-    prompt = f"{prompts.load(agent.name, **agent.prompt_values)}\n{rules}"
+    prompt = system_prompt(agent)
     loop = create_agent(
         models.models[0].chat,
         tools,
@@ -59,6 +58,12 @@ def build(agent: Declaration, models: ModelChain) -> Agent:
     )
     limits: dict[str, Any] = {"recursion_limit": STEPS_PER_CALL * agent.max_model_calls, "configurable": NO_CHECKPOINTS}
     return Agent(loop.with_config(**limits), {tool.name: tool for tool in tools}, models.models[0].name, prompt)
+
+
+def system_prompt(agent: Declaration) -> str:
+    """`prompts/<name>.md` followed by the rules for all agents."""
+    rules = prompts.load("rules", max_tool_calls=agent.max_tool_calls, answer=agent.answer.__name__)
+    return f"{prompts.load(agent.name, **agent.prompt_values)}\n{rules}"
 
 
 @cache

@@ -57,47 +57,51 @@ class _Lines(io.StringIO):
 
 
 class _Logs(io.StringIO):
-    """Writes each text to the log of the run that produced it, or to the log that was opened last."""
+    """The open logs: each text goes to the log of the run that produced it, or to the one that was opened last.
+
+    Structlog has one configuration in a process, and runs in threads have a log each.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._own: ContextVar[_Lines | None] = ContextVar("log", default=None)
-        self._open: list[_Lines] = []
+        self._open: dict[_Lines, dict[str, Any]] = {}
+        """The open logs with their configurations, in the order in which they were opened."""
         self._lock = threading.Lock()
+        self._before: dict[str, Any] | None = None
+        """Structlog's configuration before the first log was opened."""
 
     def write(self, text: str, /) -> int:
-        own = self._own.get()
-        with self._lock:
-            lines = own if own in self._open else self._open[-1] if self._open else None
-        if lines is None:
+        own, opened = self._own.get(), tuple(self._open)
+        if not opened:
             sys.stderr.write(text)
             return len(text)
-        return lines.write(text)
+        return (own if own in opened else opened[-1]).write(text)
 
     @contextmanager
-    def opened(self, lines: _Lines) -> Generator[None]:
-        before = self._own.get()
+    def opened(self, lines: _Lines, configuration: dict[str, Any]) -> Generator[None]:
+        import structlog
+
+        own = self._own.get()
         with self._lock:
-            self._open.append(lines)
+            if not self._open:
+                self._before = structlog.get_config() if structlog.is_configured() else None
+            structlog.configure(**configuration)
+            self._open[lines] = configuration
         self._own.set(lines)
         try:
             yield
         finally:
-            self._own.set(before)
+            self._own.set(own)
             with self._lock:
-                self._open.remove(lines)
-
-    @property
-    def last(self) -> bool:
-        """Whether no log is open."""
-        with self._lock:
-            return not self._open
+                del self._open[lines]
+                last = next(reversed(self._open.values()), self._before)
+                structlog.reset_defaults()
+                if last is not None:
+                    structlog.configure(**last)
 
 
 _logs = _Logs()
-"""Structlog has one configuration in a process, and runs in threads have a log each."""
-_before: dict[str, Any] | None = None
-"""Structlog's configuration before the first log was opened."""
 
 
 class Secrets:
@@ -135,13 +139,10 @@ def log_to(home: Path, level: str, *, strict: bool = False, place: Place = "home
     import structlog
 
     logging.getLogger().addHandler(_SILENT)  # keeps tracebacks of libraries out of the log
-    global _before  # noqa: PLW0603 - structlog's own configuration is global
-    if _logs.last:
-        _before = structlog.get_config() if structlog.is_configured() else None
     secrets = Secrets(os.environ)
     with stdout_lines() if place == "stdout" else io.FileIO(home / _LOG, "a") as out:
-        structlog.configure(
-            processors=[
+        configuration = {
+            "processors": [
                 structlog.contextvars.merge_contextvars,
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -150,17 +151,11 @@ def log_to(home: Path, level: str, *, strict: bool = False, place: Place = "home
                 structlog.processors.JSONRenderer(),
                 secrets.text,
             ],
-            wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-            logger_factory=structlog.WriteLoggerFactory(file=_logs),
-        )
-        try:
-            with _logs.opened(_Lines(out, strict=strict)):
-                yield
-        finally:
-            if _logs.last:
-                structlog.reset_defaults()
-                if _before is not None:
-                    structlog.configure(**_before)
+            "wrapper_class": structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+            "logger_factory": structlog.WriteLoggerFactory(file=_logs),
+        }
+        with _logs.opened(_Lines(out, strict=strict), configuration):
+            yield
 
 
 @contextmanager

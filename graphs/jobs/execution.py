@@ -146,9 +146,10 @@ async def _run_graph(dependencies: Dependencies, run: Run, execution: Execution,
         # `next` omits tasks whose writes are stored although their step has not ended, so it reads `tasks`
         if not has_checkpoint or snapshot.tasks:
             is_interrupted = any(task.interrupts and task.name == APPROVE for task in snapshot.tasks)
-            is_granted = is_interrupted and execution.approval is not None and execution.approval.granted
+            approval = execution.approval
+            decided = approval.decided if is_interrupted and approval is not None and approval.granted else None
             parts = graph.astream(
-                Command(resume=True) if is_granted else None if has_checkpoint else {},
+                Command(resume=decided.model_dump(mode="json")) if decided else None if has_checkpoint else {},
                 config,
                 context=execution,
                 stream_mode=["custom", "updates"],

@@ -29,6 +29,7 @@ SET_BY_LAMBDA = {"AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME", "_X_AMZN_
 OF_OTHERS = {
     *("RESPONSE_STREAM", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED"),  # of AWS
     *("BIND_HOST", "GATEWAY_PORT", "IOT_MTLS_ENABLED"),  # of MiniStack
+    *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS"),  # of OpenTelemetry
 }
 """Names in capitals on the pages that are no settings of Stratigos."""
 TERMS_OF_THE_VERDICT = (
