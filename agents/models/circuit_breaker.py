@@ -23,7 +23,7 @@ OUTAGES: frozenset[Reason] = frozenset(
 class CircuitBreaker:
     """The models that rest, for all agents of a process.
 
-    After its rest a model gets one call at a time of trial: others pass it over until that call answers.
+    After its rest a model gets one call as a trial; the others pass it over until that call is answered.
     """
 
     def __init__(self, rest: float, now: Callable[[], float] = time.monotonic) -> None:
@@ -31,15 +31,13 @@ class CircuitBreaker:
         self._now = now
         self._resting_until: dict[str, float] = {}
 
-    def admits(self, model: str) -> bool:
-        """Whether the model may be called; the first call after its rest is the trial."""
-        end = self._resting_until.get(model)
-        if end is None:
-            return True
-        if self._now() < end:
-            return False
-        self._resting_until[model] = self._now() + self._rest
-        return True
+    def rests(self, model: str) -> bool:
+        return self._now() < self._resting_until.get(model, 0.0)
+
+    def record_call(self, model: str) -> None:
+        """A call begins; for a model that has rested it is the trial."""
+        if model in self._resting_until:
+            self._resting_until[model] = self._now() + self._rest
 
     def record_failure(self, model: str, reason: Reason) -> None:
         if self._rest and reason in OUTAGES:

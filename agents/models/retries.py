@@ -44,14 +44,14 @@ class ChainCaller:
     async def call(self, request: ModelRequest[Scope], handler: Handler, meter: UsageMeter) -> ModelAnswer:
         """The answer of the first model of the chain that gives one.
 
-        A model that rests after a failure is passed over, and an answer without a usable tool call goes to the next
-        model. Raises `ModelFailure` if all fail, and `BudgetSpent` if a budget allows no further call.
+        Models that rest after a failure are passed over, unless all do, and an answer without a usable tool call goes
+        to the next model. Raises `ModelFailure` if all fail, and `BudgetSpent` if a budget allows no further call.
         """
         start, models, breaker = self._start(request.messages), self._chain.models, self._chain.breaker
         models = (*models[start:], *models[:start])
+        models = tuple(model for model in models if not breaker.rests(model.name)) or models
         for model, fallback in zip(models, (*models[1:], None), strict=True):
-            if fallback is not None and not breaker.admits(model.name):
-                continue
+            breaker.record_call(model.name)
             try:
                 response, attempts, seconds = await self._call_model(model, request, handler, meter)
             except ModelFailure as failure:

@@ -6,7 +6,7 @@ case lacks; failures of held-out cases are never printed.
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,11 +55,11 @@ class Row(Frozen):
 
 
 def evaluate(
-    model: NamedModel, cases: dict[Part, Sequence[Case]], prompt_of: Prompts, *, failures: bool = False
+    model: NamedModel, cases: Mapping[Part, Sequence[Case]], prompt_of: Prompts, *, failures: bool = False
 ) -> Row:
     """Every case once; prompts are read by `prompt_of`."""
     prompts = {name: prompt_of(name) for name in AGENTS}
-    pairs = [(part, case) for part, listed in cases.items() for case in listed]
+    pairs: list[tuple[Part, Case]] = [(part, case) for part, listed in cases.items() for case in listed]
     with ThreadPoolExecutor(AT_ONCE if model.tags is not None else 1) as pool:
         judged = list(pool.map(lambda pair: judge(pair[1], model, prompts[pair[1].agent]), pairs))
     if failures:
@@ -87,7 +87,7 @@ def _score(kind: str, part: Part, pairs: Sequence[tuple[Part, Case]], judged: Se
     return Score(passed=sum(chosen), cases=len(chosen))
 
 
-def scripted_rows(cases: dict[Part, Sequence[Case]], prompt_of: Prompts) -> list[Row]:
+def scripted_rows(cases: Mapping[Part, Sequence[Case]], prompt_of: Prompts) -> list[Row]:
     return [evaluate(NamedModel(name, scripted_model(name), price=FREE), cases, prompt_of) for name in SCRIPTED]
 
 

@@ -51,7 +51,7 @@ def test_a_better_model_has_a_better_row(rows: dict[str, Row]) -> None:
 
 @pytest.mark.parametrize(
     ("rule", "kind"),
-    zip(RULES, ["injection", "citation", "refusal", "understanding"], strict=True),
+    list(zip(RULES, ["injection", "citation", "refusal", "understanding"], strict=True)),
     ids=lambda value: getattr(value, "name", value),
 )
 def test_a_prompt_that_loses_a_rule_changes_the_rows(rule, kind: Kind, rows: dict[str, Row]) -> None:

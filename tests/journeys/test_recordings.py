@@ -11,7 +11,6 @@ import pytest
 from agents.recording.cassette import Cassette
 from agents.recording.player import CassetteMiss, Player
 from api.recording.recorded_runs import Label, ReplayReport, label_of, replay
-from api.settings import read_settings
 from desk.runs.events.agents import DecisionMade, DraftRejected
 from desk.runs.events.judgement import ClaimReleased, VerdictReached
 from desk.runs.events.models import ModelAnswered, ModelReplaced, ModelRetried
@@ -43,7 +42,7 @@ def replayed() -> Callable[[str], Replay]:
         path = CASSETTES / f"{name}.yaml"
         cassette, events = Cassette.load(path), []
         label = label_of(cassette, path)
-        report = asyncio.run(replay(Player(cassette), label, settings=read_settings(), show=events.append))
+        report = asyncio.run(replay(Player(cassette), label, show=events.append))
         return Replay(len(cassette.interactions), label, report, events)
 
     return replay_once

@@ -70,7 +70,8 @@ class WarningIssued(BaseEvent):
     """Subject of the warning, such as `run dollars` or the name of a model."""
 
     def line(self) -> str:
-        return f"Warning: {spaced(self.code)} ({self.subject})"
+        consequence = ", budgets in tokens only" if self.code == "price_unknown" else ""
+        return f"Warning: {spaced(self.code)}{consequence} ({self.subject})"
 
 
 class RunFinished(BaseEvent):

@@ -11,6 +11,7 @@ from agents.build import build
 from agents.messages import without_thinking
 from agents.models.circuit_breaker import CircuitBreaker
 from agents.models.factory import make_models
+from agents.models.failures import ModelFailure
 from agents.models.options import BEDROCK, ModelOptions, RetryPolicy
 from agents.models.prompt_cache import cache_of
 from agents.models.stream_events import ModelCall, ModelFallback
@@ -139,19 +140,33 @@ def test_after_its_rest_one_call_tries_a_model_again() -> None:
     now = [0.0]
     breaker = CircuitBreaker(60.0, lambda: now[0])
     breaker.record_failure("m", "request_refused")
-    assert breaker.admits("m"), "the request was wrong, not the model"
+    assert not breaker.rests("m"), "the request was wrong, not the model"
     breaker.record_failure("m", "unavailable")
-    assert not breaker.admits("m")
+    assert breaker.rests("m")
     now[0] = 60.0
-    assert [breaker.admits("m") for _ in range(3)] == [True, False, False]
+    assert not breaker.rests("m")
+    breaker.record_call("m")
+    assert breaker.rests("m"), "another caller passes it over during the trial"
     breaker.record_answer("m")
-    assert breaker.admits("m")
+    assert not breaker.rests("m")
 
 
-def test_the_only_model_is_called_however_often_it_failed() -> None:
+async def test_if_all_models_rest_all_are_called(home, monkeypatch):
+    options = OPTIONS.model_copy(update={"fallbacks": (OTHER,), "patience": RetryPolicy(first_delay=0.0)})
+    with Double(lambda _: replies.DENIED) as double:
+        point_at(monkeypatch, double.url)
+        chain = make_models(options).of(AGENT)
+        async with open_context(home) as context:
+            for _ in range(2):
+                with pytest.raises(ModelFailure):
+                    await ask_agent(context, chain)
+    assert [received.model for received in double.received] == [MODEL, OTHER_MODEL] * 2
+
+
+def test_a_rest_of_no_seconds_is_none() -> None:
     breaker = CircuitBreaker(0.0)
     breaker.record_failure("m", "unavailable")
-    assert breaker.admits("m")
+    assert not breaker.rests("m")
 
 
 BROKEN: dict[str, Reply] = {

@@ -175,6 +175,7 @@ def test_a_log_within_another_gives_it_back(tmp_path):
 
 
 def test_runs_in_threads_keep_their_logs_until_each_has_ended(tmp_path):
+    before = structlog.get_config()
     both_open, first_closed = threading.Barrier(2, timeout=30), threading.Event()
 
     def execute(name: str) -> None:
@@ -195,7 +196,7 @@ def test_runs_in_threads_keep_their_logs_until_each_has_ended(tmp_path):
         for name in ("short", "long")
     }
     assert events == {"short": ["short"], "long": ["long", "still open"]}
-    assert not structlog.is_configured()
+    assert structlog.get_config() == before
 
 
 def test_a_fault_of_a_container_stands_in_its_output(home, capfd):
