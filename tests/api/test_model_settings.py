@@ -131,9 +131,9 @@ def test_a_guardrail_needs_its_id_and_its_version(given: str, monkeypatch) -> No
         ({"MODEL": "bedrock_converse:claude"}, "MODEL", ["claude", "such as anthropic."]),
         ({"MODEL": PROFILE}, "BEDROCK_BASE_MODEL", [PROFILE.partition(":")[2], "the id of its foundation model"]),
         (
-            {"MODEL_OPTIMIZER": "bedrock_converse:meta.llama3-1-70b-instruct-v1:0"},
+            {"MODEL_OPTIMIZER": "bedrock_converse:amazon.titan-text-express-v1"},
             "MODEL_OPTIMIZER",
-            ["meta.llama3-1-70b-instruct-v1:0", "tool choice"],
+            ["amazon.titan-text-express-v1", "uses tools"],
         ),
         ({"MODEL": CLAUDE, "AWS_REGION": ""}, "AWS_REGION", ["no region", "us-east-1"]),
         ({"MODEL": CLAUDE, "AWS_ACCESS_KEY_ID": ""}, "AWS_ACCESS_KEY_ID", ["no AWS credentials", "AWS_PROFILE"]),

@@ -143,7 +143,8 @@ FATAL: dict[str, Fatal] = {
 
 
 def options_of(patience: RetryPolicy) -> ModelOptions:
-    return OPTIONS.model_copy(update={"patience": patience})
+    """Without rests, which would let the next agents pass a dead model over."""
+    return OPTIONS.model_copy(update={"patience": patience.model_copy(update={"rest": 0.0})})
 
 
 @pytest.mark.parametrize("case", a_few(FATAL, "throttled", "expired_credentials", "no_such_model", "dripping"))
