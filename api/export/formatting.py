@@ -212,11 +212,16 @@ def benefit(result: OptimizationResult) -> str:
     red = result.verdict.colour == "red"
     rule = next((each for each in result.benchmarks if each.name == "current_rule"), None)
     return (
-        f"{HINDSIGHT if red else 'Gain'}: the winner has {bps(b.basis_points.value)} a year after costs over a "
-        f"constant weight of {percent(b.benchmark_weight, 0)}, which has the same volatility"
+        f"{HINDSIGHT if red else 'Gain'}: after costs the winner is {_ahead(b.basis_points.value)} a constant weight "
+        f"of {percent(b.benchmark_weight, 0)} in the risky asset, which has the same volatility"
         + ("" if red else f" ({interval(b)})")
-        + (f", and {bps(rule.winner_minus_bps.value)} over your current rule" if rule else "")
+        + (f", and {_ahead(rule.winner_minus_bps.value)} your current rule" if rule else "")
     )
+
+
+def _ahead(basis_points: float) -> str:
+    """An advantage in words, such as "120 bps a year ahead of"."""
+    return f"{number(abs(basis_points), 0)} bps a year {'behind' if basis_points < 0 else 'ahead of'}"
 
 
 def benefit_parts(result: OptimizationResult) -> list[str]:

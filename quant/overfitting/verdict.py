@@ -87,8 +87,8 @@ VERDICT: Final[tuple[VerdictRule, ...]] = (
         unit="percent",
         digits=1,
         reason=lambda value, threshold: (
-            f"luck alone ends with so good a winner in {value:.1%} of searches where nothing can be gained, and green "
-            f"needs below {threshold:.0%}"
+            f"if nothing could be gained, luck alone would still give as large a gain to {value:.1%} of such "
+            f"searches, and green needs below {threshold:.0%}"
         ),
     ),
     VerdictRule(
@@ -99,8 +99,8 @@ VERDICT: Final[tuple[VerdictRule, ...]] = (
         unit="percent",
         digits=1,
         reason=lambda value, threshold: (
-            f"luck alone makes some trial look so good in {value:.1%} of histories where nothing can be gained, and "
-            f"green needs below {threshold:.0%}"
+            f"if nothing could be gained, luck alone would still make some trial look as good in {value:.1%} of "
+            f"histories, and green needs below {threshold:.0%}"
         ),
         replaces="winner_p",
     ),
@@ -160,12 +160,10 @@ HEADLINES: Final[Mapping[Light, str]] = {
     "red": "No configuration is distinguishable from the benchmark, a constant weight of the same volatility",
 }
 ADVICE: Final[Mapping[Light, str]] = {
-    "green": "Consider switching: luck rarely gives so much to the best of the {tries} configurations ever tried on "
+    "green": "Consider switching: the luck of trying {tries} configurations on these prices rarely gives so much.",
+    "amber": "Do not switch yet: the winner's gain may be the luck of trying {tries} configurations on these prices.",
+    "red": "Keep your current rule: the winner's gain cannot be told from the luck of trying {tries} configurations on "
     "these prices.",
-    "amber": "Do not switch yet: luck alone could give as much to the best of the {tries} configurations ever tried on "
-    "these prices.",
-    "red": "Keep your current rule: what the winner gained is what luck gives to the best of the {tries} "
-    "configurations ever tried on these prices.",
 }
 """What to do, in a sentence for a reader without statistics."""
 

@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 """The request of `make demo`."""
-DEMO_DIGEST = "7751eb7b2e75977e105a1f9914dbc5204189310b7b2a271c703ccb2e1b66ce24"
+DEMO_DIGEST = "8feeeabb9799e677b1bc47ce95097dbf9271051f3b2c609ae4d5630691e6e259"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "ec4f5fb9447e1ca3616ef31650cf23f36455399167a42e792fce30ecc9d8f2dc"
+REDUCED_DIGEST = "903f02a9d12deebd5ba184a7bffbe48f1f9f0f8f76b7a40c4ac6b0a2abe7687d"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""

@@ -33,7 +33,7 @@ def how_often_wrong() -> str:
     """How often the light errs, where nothing can be gained and with a large edge."""
     rates = error_rates()
     return (
-        f"On {number(rates.histories)} generated histories where nothing can be gained, this light was green by "
-        f"mistake on {number(rates.green)} and amber on {number(rates.amber)}; with a large true edge it was red by "
-        f"mistake on {number(rates.missed)} of {number(rates.with_edge)}."
+        f"On {number(rates.histories)} generated histories where nothing can be gained, this light was wrongly green "
+        f"on {number(rates.green)} and wrongly amber on {number(rates.amber)}; on {number(rates.with_edge)} with a "
+        f"large true edge it was wrongly red on {number(rates.missed)}."
     )

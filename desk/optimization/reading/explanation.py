@@ -16,7 +16,7 @@ from quant.worlds.scenario import GBM_BANNER
 
 HINDSIGHT = "With hindsight, no forecast"
 """Opens the benefit of a red verdict."""
-ONE_HISTORY = "One history holds few crises: read every number below with that in mind."
+ONE_HISTORY = "One history holds few crises: read every number here with that in mind."
 HEADINGS = {
     "winner": "What won",
     "why": "Why",
@@ -150,7 +150,7 @@ def error_sources(benefit: Benefit) -> str:
     """What the interval of the benefit holds."""
     if benefit.history_error_bps is None:
         return "Monte Carlo error only"
-    return "for the simulated paths and the one history; that the winner is the best of many is not in it"
+    return "before any allowance for the choice of the best of many tries; from the paths and the one history"
 
 
 def origin(figure: Figure) -> tuple[str, str]:

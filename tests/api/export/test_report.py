@@ -365,7 +365,7 @@ def test_the_terminal_shows_the_evidence_in_two_lines(result) -> None:
 
 def test_the_terminal_states_what_the_interval_holds(result):
     parts = " ".join(benefit_parts(result))
-    assert "for the simulated paths and the one history; that the winner is the best of many is not in it" in parts
+    assert "before any allowance for the choice of the best of many tries; from the paths and the one history" in parts
     assert "by timing (" in parts
     older = result.benefit.model_copy(update={"history_error_bps": None})
     assert "Monte Carlo error only" in " ".join(benefit_parts(result.model_copy(update={"benefit": older})))
@@ -376,7 +376,9 @@ def test_the_benefit_is_that_over_the_constant_weight_and_over_the_current_rule(
     assert "which has the same volatility" in text
     assert f"95% interval {number(result.benefit.low, signed=True)} to" in text
     [rule] = [each for each in result.benchmarks if each.name == "current_rule"]
-    assert f"{number(rule.winner_minus_bps.value, signed=True)} bps over your current rule" in text
+    gain = rule.winner_minus_bps.value
+    side = "behind" if gain < 0 else "ahead of"
+    assert f"{number(abs(gain))} bps a year {side} your current rule" in text
 
 
 def test_the_benefit_of_a_red_verdict_is_small_and_says_what_it_is(result):
