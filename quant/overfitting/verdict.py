@@ -160,10 +160,12 @@ HEADLINES: Final[Mapping[Light, str]] = {
     "red": "No configuration is distinguishable from the benchmark, a constant weight of the same volatility",
 }
 ADVICE: Final[Mapping[Light, str]] = {
-    "green": "Consider switching: the luck of trying {tries} configurations on these prices rarely gives so much.",
-    "amber": "Do not switch yet: the winner's gain may be the luck of trying {tries} configurations on these prices.",
-    "red": "Keep your current rule: the winner's gain cannot be told from the luck of trying {tries} configurations on "
+    "green": "Consider switching: luck rarely gives so much to the best of the {tries} configurations ever tried on "
     "these prices.",
+    "amber": "Do not switch yet: luck alone could give as much to the best of the {tries} configurations ever tried on "
+    "these prices.",
+    "red": "Keep your current rule: the winner's gain cannot be told from what luck gives to the best of the {tries} "
+    "configurations ever tried on these prices.",
 }
 """What to do, in a sentence for a reader without statistics."""
 

@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 """The request of `make demo`."""
-DEMO_DIGEST = "8feeeabb9799e677b1bc47ce95097dbf9271051f3b2c609ae4d5630691e6e259"
+DEMO_DIGEST = "403bbcf225c42dee68cc2d7004e24d831fc016b56d53f04c9591e03aacd426b1"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "903f02a9d12deebd5ba184a7bffbe48f1f9f0f8f76b7a40c4ac6b0a2abe7687d"
+REDUCED_DIGEST = "03ca41e1fe261a8689b777957b858b5af4eecd4469a9ab260a5a1bb1d15f7349"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""
