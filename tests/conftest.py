@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import itertools
 import os
 import shutil
 import sys
@@ -38,6 +39,7 @@ ORDER = (("api/client",), ("store", "agents", "doubles"), ("journeys", "web", "d
 RARE_COLLECTIONS = (50_000, 10, 10)
 MEMORY = "/dev/shm"
 ROOM = 4 << 30
+HOMES = itertools.count()
 
 
 class NetworkBlocked(RuntimeError):
@@ -145,7 +147,16 @@ def cassette(request: pytest.FixtureRequest) -> "Iterator[PlayedCassette]":
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A folder of this test in `STRATIGOS_HOME`; nothing creates it for the thousands of tests that need none."""
+    folder = tmp_path_factory.getbasetemp() / f"home-{next(HOMES)}"
+    monkeypatch.setenv("STRATIGOS_HOME", str(folder))
+    yield
+    shutil.rmtree(folder, ignore_errors=True)  # it rarely exists
+
+
+@pytest.fixture
+def home(own_home: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home of this test, also in `STRATIGOS_HOME`."""
     folder = tmp_path / "stratigos"
     monkeypatch.setenv("STRATIGOS_HOME", str(folder))
@@ -162,7 +173,7 @@ def opened() -> "Callable[..., AbstractAsyncContextManager[Dependencies]]":
 
 @pytest.fixture
 def small() -> "Callable[..., OptimizationRequest]":
-    """Makes requests of ten trials, a hundred paths of a year, two scenarios."""
+    """Makes requests of ten trials, a hundred paths of a year, two scenarios, a short history."""
     from tests.graphs.dependencies import small_request
 
     return small_request

@@ -1,7 +1,7 @@
 """Code samples of README.md and docs/: every command is parsed, every sample that can run on one machine is executed.
 
-Executing all pages takes several minutes and is part of `make soak`. `make test` executes, in this process, the demo of
-README.md, the sample of the numeric core and the notebook, and parses every command of Stratigos.
+Executing all pages and the whole demo takes several minutes and is part of `make soak`. `make test` executes, in this
+process, a smaller demo, the sample of the numeric core and the notebook, and parses every command of Stratigos.
 """
 
 import os
@@ -12,8 +12,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -193,17 +194,47 @@ def parse(arguments: list[str]) -> None:
         parse(list(inner) if names == ["record"] else ["optimize", *inner])
 
 
-def test_the_readme_shows_what_the_demo_prints(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def demo_arguments() -> list[str]:
     demo = re.search(r"^demo: .*\n\t\$\(RUN\) -m api (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert demo is not None
-    assert run(demo[1].split()) == 0
-    printed = [line.rstrip() for line in capsys.readouterr().out.strip().splitlines()]
+    return demo[1].split()
+
+
+def readme_output() -> list[str]:
+    """The lines of the demo that README.md shows."""
     (output,) = [sample.text for sample in samples_of("README.md") if sample.text.startswith("Request: New strategy\n")]
     *lines, rest = output.splitlines()
     assert rest == "..."
-    assert lines == printed[: len(lines)]
+    return lines
+
+
+def printed_lines(home: Path, capsys: pytest.CaptureFixture[str], arguments: Sequence[str]) -> list[str]:
+    assert run(arguments) == 0
+    printed = [line.rstrip() for line in capsys.readouterr().out.strip().splitlines()]
     assert printed[-2].startswith(f"Report {home / 'reports'}")
     assert re.fullmatch("result digest: [0-9a-f]{64}", printed[-1])
+    return printed
+
+
+def headings(lines: Sequence[str]) -> list[str]:
+    """The words before the colon or the column that start a line."""
+    return [match[1] for line in lines if (match := re.match(r"([A-Z][\w ]*?)(?:: | {2,})", line))]
+
+
+@pytest.mark.soak
+def test_the_readme_shows_what_the_demo_prints(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = readme_output()
+    assert printed_lines(home, capsys, demo_arguments())[: len(lines)] == lines
+
+
+def test_the_readme_shows_the_headings_of_a_smaller_demo(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = headings(readme_output())
+    assert len(shown) > 5
+    command, *options = demo_arguments()
+    smaller = {"--trials": "10", "--paths": "100", "--years": "1"}
+    assert smaller.keys() <= set(options)
+    values = [smaller.get(name, value) for name, value in pairwise(["", *options])]
+    assert headings(printed_lines(home, capsys, [command, *values]))[: len(shown)] == shown
 
 
 def test_the_sample_of_the_numeric_core_runs() -> None:

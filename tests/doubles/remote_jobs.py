@@ -15,10 +15,14 @@ from desk.optimization.request import OptimizationRequest
 from graphs.dependencies import Dependencies
 from quant.worlds.scenario import BUILT_IN
 from store.errors import Unavailable
+from tests.graphs.dependencies import FIRST_DAY
 from tests.graphs.jobs.queued_runs import eventually, queued_dependencies
 
 SMALL = OptimizationRequest(
-    trials=10, scenarios=tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2]), seed=3
+    trials=10,
+    scenarios=tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2]),
+    seed=3,
+    first_day=FIRST_DAY,
 )
 CLOUD = Machines(kind="sagemaker", instances=2, cores=32, instance_type="ml.c5.4xlarge", starting_seconds=180.0)
 

@@ -27,7 +27,7 @@ from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from tests.doubles.bedrock.clients import CREDENTIALS, MODEL, REGION
-from tests.graphs.dependencies import OWNER, open_dependencies
+from tests.graphs.dependencies import FIRST_DAY, OWNER, open_dependencies
 
 ONE = BEDROCK + MODEL
 OTHER_MODEL = "eu.amazon.nova-pro-v1:0"
@@ -36,7 +36,11 @@ QUICK = RetryPolicy(attempts=6, first_delay=0.0, time_limit=20.0, rest=0.0)
 OPTIONS = ModelOptions(model=ONE, patience=QUICK, region=REGION)
 
 REQUEST = OptimizationRequest(
-    trials=10, scenarios=(BUILT_IN[0].model_copy(update={"paths": 100, "years": 1}),), stopping="budget", seed=3
+    trials=10,
+    scenarios=(BUILT_IN[0].model_copy(update={"paths": 100, "years": 1}),),
+    stopping="budget",
+    seed=3,
+    first_day=FIRST_DAY,
 )
 
 RISK: AgentName = "risk_manager"

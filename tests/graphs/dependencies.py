@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from store.embedded import open_store
 
 OWNER = "local"
 QUICK = RetryPolicy(attempts=2, first_delay=0.0)
+FIRST_DAY = date(2010, 1, 4)
+"""A short history: a small run spends a quarter of its time on the days before."""
 
 
 @asynccontextmanager
@@ -37,6 +40,6 @@ async def open_dependencies(home: Path, model: BaseChatModel | Models | None = N
 
 
 def small_request(**changes: Any) -> OptimizationRequest:
-    """Ten trials, a hundred paths of a year, two scenarios."""
+    """Ten trials, a hundred paths of a year, two scenarios, a short history."""
     scenarios = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
-    return OptimizationRequest(**{"trials": 10, "scenarios": scenarios, "seed": 3} | changes)
+    return OptimizationRequest(**{"trials": 10, "scenarios": scenarios, "seed": 3, "first_day": FIRST_DAY} | changes)

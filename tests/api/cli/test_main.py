@@ -15,7 +15,20 @@ from api.cli.main import run
 from desk.optimization.reading.explanation import ONE_HISTORY
 
 ROOT = Path(__file__).parents[3]
-SMALL = ["--trials", "12", "--paths", "100", "--years", "1", "--lookback", "21", "--lookback", "63"]
+SMALL = [
+    "--trials",
+    "12",
+    "--paths",
+    "100",
+    "--years",
+    "1",
+    "--lookback",
+    "21",
+    "--lookback",
+    "63",
+    "--from",
+    "2010-01-04",
+]
 
 
 @pytest.fixture(autouse=True)

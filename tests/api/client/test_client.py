@@ -38,7 +38,7 @@ from tests.api.http.application import application, run_server
 from tests.api.http.live_run import RUN, open_run_log
 from tests.api.http.sample_requests import price_file
 from tests.doubles.http_servers import cut_wire, scripted
-from tests.graphs.dependencies import open_dependencies
+from tests.graphs.dependencies import FIRST_DAY, open_dependencies
 from tests.graphs.jobs.queued_runs import queued_dependencies
 from tests.graphs.runs.approval_process import LOW
 
@@ -51,6 +51,7 @@ REQUEST = OptimizationRequest(
     trials=10,
     seed=3,
     scenarios=tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2]),
+    first_day=FIRST_DAY,
 )
 ENVELOPE = {"code": "SERVICE_UNAVAILABLE", "message": "the storage cannot answer now", "details": []}
 BUSY = (503, {"Retry-After": "0"}, {"error": ENVELOPE})

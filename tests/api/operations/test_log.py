@@ -24,13 +24,14 @@ from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
 from quant.worlds.scenario import BUILT_IN
 from tests.api.http.application import application, open_client
+from tests.graphs.dependencies import FIRST_DAY
 from tests.graphs.jobs.queued_runs import queued_dependencies, working
 
 pytestmark = pytest.mark.anyio
 
 SECRET = "xyzzyplugh"
 SCENARIO = BUILT_IN[0].model_copy(update={"paths": 100, "years": 1})
-REQUEST = OptimizationRequest(trials=10, scenarios=(SCENARIO,), seed=3)
+REQUEST = OptimizationRequest(trials=10, scenarios=(SCENARIO,), seed=3, first_day=FIRST_DAY)
 
 
 class Talkative(EmbeddedPlanner):

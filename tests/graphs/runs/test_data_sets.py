@@ -33,7 +33,8 @@ async def done(dependencies, run):
 async def test_a_run_keeps_the_version_that_it_began_with(home, opened, small):
     async with opened(home) as dependencies:
         first = await import_file(dependencies.store, OWNER, "mydata", await price_file(), Terms(), commit=True)
-        run = await done(dependencies, await create_run(dependencies, OWNER, small(universe="mydata:AAPL")))
+        of_all_days = small(universe="mydata:AAPL", first_day=None)
+        run = await done(dependencies, await create_run(dependencies, OWNER, of_all_days))
         other = await create_run(dependencies, OWNER, small(universe="mydata:MSFT"))
         assert run.request.universe == f"mydata@{first.version.hash[:PIN]}:AAPL"
 
@@ -51,9 +52,7 @@ async def test_a_run_keeps_the_version_that_it_began_with(home, opened, small):
         assert result is not None
         assert f"data set mydata@{first.version.hash[:PIN]}" in result.manifest.data_source
         assert (await reproduce(dependencies, OWNER, run.id)).digest() == result.digest()
-        later = await load_run(
-            dependencies.store, OWNER, await create_run(dependencies, OWNER, small(universe="mydata:AAPL"))
-        )
+        later = await load_run(dependencies.store, OWNER, await create_run(dependencies, OWNER, of_all_days))
         assert later.request.universe == f"mydata@{second.version.hash[:PIN]}:AAPL"
         assert later.data_digest != run.data_digest
 

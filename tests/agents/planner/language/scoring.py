@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -61,8 +62,14 @@ def items(path: Path) -> list[dict[str, Any]]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+@cache
+def interpret(text: str, context: str) -> Interpretation:
+    """What several tests ask of the same message is worked out once."""
+    return understand(text, FOCI[context])
+
+
 def score(item: dict[str, Any]) -> Score:
-    interpretation = understand(item["text"], FOCI[item["context"]])
+    interpretation = interpret(item["text"], item["context"])
     if not interpretation.calls:
         return _without_calls(item["action"], interpretation)
     try:

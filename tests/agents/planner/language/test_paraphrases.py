@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.planner.language.understanding import understand
-from tests.agents.planner.language.scoring import FOCI, Score, items, score
+from tests.agents.planner.language.scoring import Score, interpret, items, score
 
 PARAPHRASES = items(Path(__file__).with_name("paraphrases.json"))
 
@@ -27,5 +26,5 @@ def test_no_message_is_misread(scores: list[tuple[str, Score]]) -> None:
 
 def test_an_unclear_message_gets_offers() -> None:
     for item in PARAPHRASES:
-        interpretation = understand(item["text"], FOCI[item["context"]])
+        interpretation = interpret(item["text"], item["context"])
         assert interpretation.calls or interpretation.offers, item["text"]

@@ -14,7 +14,7 @@ from desk.conversation.focus import Focus
 from desk.conversation.quotes import is_quote
 from desk.conversation.reply import OFFERS
 from desk.conversation.wishes import PortfolioWish, SavingsWish, ScenarioWish, StrategyWish, Wish
-from tests.agents.planner.language.scoring import FOCI, items, score
+from tests.agents.planner.language.scoring import FOCI, interpret, items, score
 
 WORDINGS = items(Path(__file__).with_name("wordings.json"))
 MODELS = {
@@ -32,7 +32,7 @@ SOME = settings(max_examples=60)
 @cache
 def understood() -> list[dict[str, Any]]:
     """The wordings that lead to a call."""
-    return [item for item in WORDINGS if understand(item["text"], FOCI[item["context"]]).calls]
+    return [item for item in WORDINGS if interpret(item["text"], item["context"]).calls]
 
 
 wordings = st.deferred(lambda: st.sampled_from(understood()))
@@ -40,6 +40,10 @@ wordings = st.deferred(lambda: st.sampled_from(understood()))
 
 def calls_of(text: str, focus: Focus) -> list[Any]:
     return [call.model_dump(mode="json") for call in understand(text, focus).calls]
+
+
+def own_calls(item: dict[str, Any]) -> list[Any]:
+    return [call.model_dump(mode="json") for call in interpret(item["text"], item["context"]).calls]
 
 
 def same(one: list[Any], other: list[Any]) -> bool:
@@ -55,7 +59,7 @@ def test_the_wordings_are_understood_and_none_is_misread() -> None:
 
 def test_the_arguments_fit_the_tools_and_every_amount_is_a_quote() -> None:
     for item in understood():
-        for call in calls_of(item["text"], FOCI[item["context"]]):
+        for call in own_calls(item):
             for name, model in MODELS.items():
                 if isinstance(call["arguments"].get(name), dict):
                     model.model_validate(call["arguments"][name])
@@ -129,7 +133,7 @@ def test_an_additional_number_always_changes_the_calls(item: dict[str, Any], num
     place = data.draw(st.integers(0, len(words)))
     text, focus = " ".join([*words[:place], number, *words[place:]]), FOCI[item["context"]]
     changed = calls_of(text, focus)
-    assert not changed or not same(changed, calls_of(item["text"], focus))
+    assert not changed or not same(changed, own_calls(item))
 
 
 @given(
@@ -140,7 +144,7 @@ def test_an_additional_number_always_changes_the_calls(item: dict[str, Any], num
 def test_politeness_changes_no_call(item: dict[str, Any], before: str, after: str) -> None:
     focus = FOCI[item["context"]]
     polite = calls_of(before + item["text"] + after, focus)
-    assert not polite or same(polite, calls_of(item["text"], focus))
+    assert not polite or same(polite, own_calls(item))
 
 
 @given(
@@ -149,7 +153,7 @@ def test_politeness_changes_no_call(item: dict[str, Any], before: str, after: st
 def test_case_and_final_punctuation_change_no_call(item: dict[str, Any], case: Any, end: str) -> None:
     focus = FOCI[item["context"]]
     calls = calls_of(case(item["text"]).rstrip("?!. ").replace(" ", "  ") + end, focus)
-    assert not calls or same(calls, calls_of(item["text"], focus))
+    assert not calls or same(calls, own_calls(item))
 
 
 @given(st.text(max_size=80))

@@ -13,7 +13,20 @@ import pytest
 from api.cli.main import run
 from tests.doubles.terminal_input import TerminalInput
 
-SMALL = ["--trials", "10", "--paths", "100", "--years", "1", "--scenarios", "base_case", "--lookback", "21"]
+SMALL = [
+    "--trials",
+    "10",
+    "--paths",
+    "100",
+    "--years",
+    "1",
+    "--scenarios",
+    "base_case",
+    "--lookback",
+    "21",
+    "--from",
+    "2010-01-04",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ from desk.optimization.request import OptimizationRequest
 from desk.tearsheets.schemas import TearsheetRequest
 from quant.worlds.scenario import BUILT_IN
 from tests.api.http.application import application, run_server
+from tests.graphs.dependencies import FIRST_DAY
 from tests.graphs.jobs.queued_runs import queued_dependencies, working
 from tests.graphs.runs.approval_process import LOW
 
@@ -28,6 +29,7 @@ REQUEST = OptimizationRequest(
     name="Contract",
     trials=12,
     scenarios=(BUILT_IN[0].model_copy(update={"paths": 100, "years": 1}),),
+    first_day=FIRST_DAY,
 )
 
 

@@ -11,11 +11,13 @@ from api.settings import Settings
 from desk.optimization.request import OptimizationRequest
 from desk.runs.events.table import TraceEvent
 from quant.worlds.scenario import BUILT_IN
+from tests.graphs.dependencies import FIRST_DAY
 
 REQUEST = OptimizationRequest(
     name="Closed too early",
     trials=10,
     scenarios=(BUILT_IN[0].model_copy(update={"paths": 100, "years": 1}),),
+    first_day=FIRST_DAY,
 )
 
 

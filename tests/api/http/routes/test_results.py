@@ -32,14 +32,14 @@ from store.errors import Unavailable
 from store.queue import Document, Queue
 from store.records import Key, iterate_records
 from tests.api.http.application import application, open_client
-from tests.graphs.dependencies import open_dependencies
+from tests.graphs.dependencies import FIRST_DAY, open_dependencies
 from tests.graphs.jobs.queued_runs import eventually, queued_dependencies, working
 
 pytestmark = pytest.mark.anyio
 
 OWNER, DONE, BROKEN, OTHER = "local", "done", "broken", "other"
 SCENARIOS = tuple(s.model_copy(update={"paths": 100, "years": 1}) for s in BUILT_IN[:2])
-REQUEST = OptimizationRequest(name="=Ours", trials=20, scenarios=SCENARIOS, seed=3)
+REQUEST = OptimizationRequest(name="=Ours", trials=20, scenarios=SCENARIOS, seed=3, first_day=FIRST_DAY)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from tests.api.http.application import application, open_client
 from tests.api.http.identity.sign_in import bearer
 from tests.api.http.two_users import sign_in_application
 from tests.doubles.cognito import PERSON, pool
-from tests.graphs.dependencies import open_dependencies
+from tests.graphs.dependencies import FIRST_DAY, open_dependencies
 from tests.graphs.jobs.queued_runs import queued_dependencies
 from tests.graphs.runs.approval_process import LOW
 
@@ -30,6 +30,7 @@ SMALL = OptimizationRequest(
     trials=10,
     seed=3,
     scenarios=tuple(scenario.model_copy(update={"paths": 100, "years": 1}) for scenario in BUILT_IN[:1]),
+    first_day=FIRST_DAY,
 )
 PRICES = "date,A\n2024-01-02,1.5\n2024-01-03,1.6\n2024-01-04,1.7\n"
 
