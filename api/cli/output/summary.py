@@ -80,6 +80,7 @@ def _parts(result: OptimizationResult) -> dict[str, list[str]]:
         "Benefit": benefit_parts(result),
         "Worlds": _worlds(result),
         "Strategy": [sentence(result.winner.config)] if result.winner else [],
+        "Current rule": [sentence(result.manifest.request.current_rule)] if result.winner else [],
         "Against it": _against(result),
         "Premium": [*_cases(result.premium), *_premium(result)],
         "If wrong": _cases(result.parameter_error),
