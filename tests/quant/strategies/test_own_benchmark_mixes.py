@@ -21,7 +21,7 @@ def volatility(weight: float, equity: float, bond: float, rho: float) -> float:
 def test_it_has_the_volatility_and_no_mix_of_that_volatility_is_better(
     weight: float, equity: float, bond: float, rho: float, premium: float
 ) -> None:
-    """Against a search over a fine grid of all mixes."""
+    """Against the roots of the variance as a polynomial of the weight."""
 
     def utility(w: float) -> float:
         return premium * min(w, 1.0) + 0.01 * max(1.0 - w, 0.0) - volatility(min(w, 1.0), equity, bond, rho) ** 2
@@ -30,9 +30,10 @@ def test_it_has_the_volatility_and_no_mix_of_that_volatility_is_better(
     nodes = [volatility(w, equity, bond, rho) for w in WEIGHTS]
     (found,) = mix_weights([own], nodes, [utility(w) for w in WEIGHTS], weights=WEIGHTS, highest=2.0)
     assert volatility(float(found), equity, bond, rho) == pytest.approx(own, rel=1e-5)
-    grid = np.linspace(0.0, 2.0, 4_001)
-    near = [w for w in grid if abs(volatility(w, equity, bond, rho) - own) < 1e-7]
-    assert all(utility(float(found)) >= utility(w) - 1e-5 for w in near)
+    both = rho * equity * bond
+    roots = np.roots([equity**2 + bond**2 - 2 * both, 2 * (both - bond**2), bond**2 - own**2])
+    same = [weight, *(w.real for w in roots if abs(w.imag) < 1e-12 and 0.0 <= w.real <= 1.0)]
+    assert all(utility(float(found)) >= utility(w) - 1e-5 for w in same)
 
 
 def test_below_and_above_the_volatility_of_every_mix() -> None:
