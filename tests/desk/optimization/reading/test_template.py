@@ -18,7 +18,6 @@ REFERRED = sorted(
         *re.findall(r"\{\{+([a-z][a-z0-9_]*)\}+\}", Path(desk.optimization.reading.template.__file__).read_text()),
     }
 )
-<<<<<<< HEAD
 SAMPLE = sample_result()
 BINDING = sample_result(
     verdict=SAMPLE.verdict.model_copy(update={"binding_limit": "max_drawdown", "feasible_with": "a drawdown of 30%"}),
@@ -27,12 +26,6 @@ BINDING = sample_result(
     ),
 )
 FIGURES = tuple(figure for figure in result_figures(BINDING) if figure.id in REFERRED)
-=======
-BINDING = sample_result(verdict=sample_result().verdict.model_copy(update={"binding_limit": "max_drawdown"}))
-_REQUEST = BINDING.manifest.request.model_copy(update={"safe": "BOND"})
-BESIDE_BOND = BINDING.model_copy(update={"manifest": BINDING.manifest.model_copy(update={"request": _REQUEST})})
-FIGURES = tuple(figure for figure in result_figures(BESIDE_BOND) if figure.id in REFERRED)
->>>>>>> de8bdf07 (Keep the word that tells all tried configurations from those of a run)
 ADVICES = [
     None,
     *(advice.format(tries="{{ledger_trials}}") for advice in ADVICE.values()),
