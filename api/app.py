@@ -198,6 +198,7 @@ def _routes() -> "list[BaseRoute]":
         events,
         glossary,
         health,
+        holdouts,
         jobs,
         market_data,
         market_events,
@@ -232,6 +233,7 @@ def _routes() -> "list[BaseRoute]":
     for area, permissions, *conditions in (
         (results, research, CALCULATION_SLOT),  # `/jobs/compare` comes before `/jobs/{job_id}`
         (jobs, research),
+        (holdouts, research, CALCULATION_SLOT),
         (drafts, research),
         (catalogue, research),
         (desk, research),

@@ -24,6 +24,7 @@ from desk.governance.approval_requests import Question
 from desk.governance.approvals import Ruling
 from desk.market.datasets.schemas import Dataset, ImportReport, Terms
 from desk.optimization.estimate_schemas import LaunchEstimate
+from desk.optimization.holdout import HoldoutStatus
 from desk.optimization.reading.chart_schemas import ChartName, Charts
 from desk.optimization.reading.explanation import ResultExplanation
 from desk.optimization.reading.trial_pages import TrialPage, TrialQuery, TrialRow
@@ -200,6 +201,14 @@ class Client:
     def export(self, job: str, format_: Format = "json", *, table: Literal["trials", "figures"] = "trials") -> bytes:
         """A finished job as a file; `html` is the report."""
         return self._transport.send("GET", f"/jobs/{job}/export", params={"format": format_, "table": table}).content
+
+    def holdout(self, job: str) -> HoldoutStatus:
+        """Whether the locked holdout of a completed job was opened."""
+        return self._transport.call("GET", f"/jobs/{job}/holdout", HoldoutStatus)
+
+    def open_holdout(self, job: str, ruling: Ruling | None = None) -> HoldoutStatus:
+        """Request the opening of the holdout, decide it with `ruling`, and open it once approved."""
+        return self._transport.call("POST", f"/jobs/{job}/holdout", HoldoutStatus, body=ruling, repeatable=True)
 
     def reproduce(self, job: str) -> Reproduction:
         """Start the reproduction of a completed job; `reproduced` waits for its end."""

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from pydantic import Field
 
 from desk.figures.figures import Figure, Unit
 from desk.figures.metric_figures import metric_figures
+from desk.governance.approvals import ApprovalDecision
 from desk.optimization.result import OptimizationResult
 from quant.numeric.frozen import Frozen
 from quant.numeric.units import BASIS_POINTS
@@ -37,6 +40,23 @@ class OpenedHoldout(Frozen):
             f"The holdout ({self.first_day} to {self.last_day}) was opened on {self.at:%Y-%m-%d} by {self.by}: "
             "it is no longer unseen, and no later choice can be tested on it."
         )
+
+
+HoldoutState: TypeAlias = Literal["unavailable", "locked", "waiting", "approved", "rejected", "opened"]
+
+
+class HoldoutStatus(Frozen):
+    """Whether the locked holdout of a completed job was opened."""
+
+    job: str = Field(description="Id of the job")
+    state: HoldoutState = Field(
+        description="`unavailable` without a winner to test; `waiting` for a decision; `approved` and not yet computed"
+    )
+    you_decide: bool = Field(description="Whether you may decide; otherwise a second person does")
+    question: str | None = Field(description="Id of the question in /approvals; null before the opening was requested")
+    decided: ApprovalDecision | None = Field(description="The decision, which is final")
+    opened: OpenedHoldout | None = Field(description="The results on the holdout; null until it is opened")
+    watermark: str | None = Field(description="Sentence that marks every later report; null until it is opened")
 
 
 def holdout_figures(world: "World", result: OptimizationResult) -> tuple[Figure, ...]:

@@ -4,7 +4,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from api.cli.runs.lookup import LAST, choose, choose_draft, without_result
 from api.cli.runs.port import (
@@ -171,19 +171,16 @@ class ServerRuns:
         assert approval.decided is not None
         return RecordedDecision(run, approval.decided, "launch", follow=True)
 
-    def decide_holdout(self, name: str, decision: ApprovalDecision) -> NoReturn:  # noqa: ARG002
-        raise self._no_holdout()
+    def decide_holdout(self, name: str, decision: ApprovalDecision) -> RecordedDecision:
+        run = self._find(name)
+        status = self._client.open_holdout(run, ruling(decision))
+        assert status.decided is not None
+        return RecordedDecision(run, status.decided, "holdout", follow=decision.verdict != "rejected")
 
-    def open_holdout(self, run: str) -> "OpenedHoldout":  # noqa: ARG002
-        raise self._no_holdout()
-
-    def _no_holdout(self) -> InvalidInput:
-        reason = "a server opens the holdout in a conversation only"
-        allowed = (
-            f"python -m api chat{self.option}, where it is requested and decided; another user who may decide it "
-            f"finds it with python -m api approvals{self.option}, and approves the question without --holdout"
-        )
-        return InvalidInput("--holdout", self._client.url, reason=reason, allowed=allowed)
+    def open_holdout(self, run: str) -> "OpenedHoldout":
+        opened = self._client.holdout(run).opened
+        assert opened is not None
+        return opened
 
     def _decide_question(self, question: str, decision: ApprovalDecision) -> RecordedDecision:
         answer = self._client.decide_approval(question, ruling(decision))
@@ -226,7 +223,7 @@ class ServerRuns:
             raise self._without_result(job)
         result = self._client.result(job.id)
         assert isinstance(result, OptimizationResult)
-        return CompletedRun(job.id, result)
+        return CompletedRun(job.id, result, self._client.holdout(job.id).watermark)
 
     def _without_result(self, job: Job) -> Exception:
         error = job.progress.last_error if job.state == "failed" else None

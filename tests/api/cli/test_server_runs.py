@@ -132,6 +132,22 @@ def test_a_completed_job_is_shown_exported_and_reproduced(server, submitted_job,
     assert b"The result is the same." in capsysbinary.readouterr().out
 
 
+def test_an_opened_holdout_marks_every_later_output(server, submitted_job):
+    name = ["--server", server]
+    assert "was opened on" not in submitted_job.approved.out
+    opened = run_command("approve", submitted_job.job, "--holdout", "--reason", "the committee asked", *name)
+    assert opened.code == 0
+    assert "Holdout approved by local: the committee asked" in opened.err
+    assert re.search(r"^The holdout \(.*\) was opened on .* by local", opened.out)
+    assert "Sharpe ratio of the winner on the holdout: " in opened.out
+    again = run_command("approve", submitted_job.job, "--holdout", "--json", *name)
+    assert json.loads(again.out)["holdout"]["by"] == "local"
+    assert "was opened on" in " ".join(run_command("show", submitted_job.job, *name).out.split())
+    late = run_command("reject", submitted_job.job, "--holdout", "--reason", "too late", *name)
+    assert late.code == 2
+    assert "was approved by local" in late.err
+
+
 def test_a_chat_answers_waits_and_continues_after_the_decision(server, capsys):
     assert run(["chat", "--server", server, "--say", JOKE, "--say", SEARCH]) == 3
     output = capsys.readouterr()
@@ -154,7 +170,6 @@ def test_a_chat_answers_waits_and_continues_after_the_decision(server, capsys):
         (["optimize", "--universe", "file", "--prices", "README.md"], ["--prices", "market-data/imports"]),
         (["optimize", "--universe", "stocks:NIX"], ["--universe", "NIX"]),
         (["optimize", "--resume", "nothing"], ["RUN", "there is no run 'nothing'"]),
-        (["approve", "last", "--holdout"], ["--holdout", "chat --server"]),
         (["chat", "--conversation", "nothing"], ["--conversation", "'nothing'"]),
         (["show", "nothing"], ["RUN", "python -m api runs"]),
     ],

@@ -35,6 +35,7 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         GET /api/jobs/{job_id}
         GET /api/jobs/{job_id}/request
         GET /api/jobs/{job_id}/reproductions
+        GET /api/jobs/{job_id}/holdout
         GET /api/drafts
         GET /api/drafts/{draft_id}
         GET /api/catalogue
@@ -75,6 +76,7 @@ DECIDED: dict[tuple[Permission, ...], str] = {
         POST /api/jobs/{job_id}/restart
         POST /api/jobs/{job_id}/approval
         POST /api/jobs/{job_id}/reproduce
+        POST /api/jobs/{job_id}/holdout
         POST /api/jobs/{job_id}/unarchive
         POST /api/drafts
         PUT /api/drafts/{draft_id}

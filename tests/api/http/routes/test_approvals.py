@@ -107,9 +107,12 @@ async def test_whoever_asked_for_a_holdout_is_refused_at_every_door(searched, ho
             await client.post(f"{thread}/interrupts/{DONE}", json={"verdict": "rejected", "reason": "no"}),
             await client.post(place, json=APPROVED),
             await client.post(place, json=APPROVED, headers=another),
+            await client.post(f"/api/jobs/{DONE}/holdout", json=APPROVED),
         ]
-        assert [each.status_code for each in refused] == [403] * 5
+        assert [each.status_code for each in refused] == [403] * 6
         assert all("waits for a second person" in message(each) for each in refused)
+        status = (await client.post(f"/api/jobs/{DONE}/holdout")).json()  # a request without a ruling decides nothing
+        assert (status["state"], status["you_decide"], status["question"]) == ("waiting", False, waiting["question"])
         for name, value in (("HOME", str(home)), ("OWNER", "anna"), ("AUTH", "keys")):
             monkeypatch.setenv(f"STRATIGOS_{name}", value)
         for auth in ("", "keys"):  # a shell that does not know where people sign in opens it no more than one that does
@@ -147,6 +150,14 @@ async def test_whoever_asked_for_a_holdout_is_refused_at_every_door(searched, ho
         assert (await eventually(completed_run))["outcome"] == "answered"
         assert await asyncio.to_thread(run, ["approve", DONE, "--holdout"]) == 0
         assert "by olga" in capfd.readouterr().out
+        for answer in (
+            await client.get(f"/api/jobs/{DONE}/holdout"),
+            await client.post(f"/api/jobs/{DONE}/holdout", json=APPROVED),
+        ):
+            status = answer.json()
+            assert (status["state"], status["decided"]["by"], status["opened"]["by"]) == ("opened", "olga", "olga")
+            assert "was opened on" in status["watermark"]
+        assert (await client.get(f"/api/jobs/{DONE}/holdout", headers=manager)).status_code == 404
 
 
 async def test_a_launch_of_an_analyst_is_approved_by_somebody_who_may(home):
