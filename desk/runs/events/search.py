@@ -69,13 +69,16 @@ class JobProgressed(BaseEvent):
     total: int
     """Requested trials."""
     best: float | None = None
-    """Best objective at that time; excluded from comparisons."""
+    """Best objective of the trials so far; a better trial may lower it, as it raises the regret of the others.
+
+    Excluded from comparisons.
+    """
 
     def line(self) -> str:
         return f"{self.done} of {self.total} trials{self.describe_best()}"
 
     def describe_best(self) -> str:
-        return "" if self.best is None else f", best so far, in sample: {number(self.best * BASIS_POINTS, 1)} bps"
+        return "" if self.best is None else f", the best of them, in sample: {number(self.best * BASIS_POINTS, 1)} bps"
 
     def advance(self, progress: ProgressTracker) -> None:
         progress.update_search(self.done, self.total, self.at)
