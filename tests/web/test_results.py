@@ -1,7 +1,6 @@
 """The results of a run: every number is the service's, opens its computation, and the selection is in the address."""
 
 import re
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,49 +10,7 @@ from playwright.sync_api import expect
 
 from api.export.formatting import bps, number, percent
 
-REQUEST = {
-    "name": "A small search",
-    "trials": 30,
-    "stopping": "budget",
-    "seed": 7,
-    "scenarios": [
-        {
-            "name": "base_case",
-            "mu": 0.08,
-            "sigma": 0.18,
-            "cash_rate": 0.03,
-            "probability": 0.7,
-            "paths": 200,
-            "years": 3,
-        },
-        {
-            "name": "bear_market",
-            "mu": -0.05,
-            "sigma": 0.35,
-            "cash_rate": 0.01,
-            "probability": 0.3,
-            "paths": 200,
-            "years": 3,
-        },
-    ],
-}
-LONGEST_SECONDS = 240.0
 TABS = ["", "risk", "time", "search", "trials", "costs", "manifest"]
-
-
-@pytest.fixture(scope="module")
-def job(service: str) -> str:
-    """A finished run."""
-    with httpx.Client(base_url=f"{service}/api", timeout=60.0) as client:
-        submitted = client.post("/jobs", json=REQUEST)
-        assert submitted.status_code == 202, submitted.text
-        name: str = submitted.json()["id"]
-        limit = time.monotonic() + LONGEST_SECONDS
-        while (state := client.get(f"/jobs/{name}").json()["state"]) != "completed":
-            assert state in ("queued", "validating", "running", "aggregating"), state
-            assert time.monotonic() < limit
-            time.sleep(0.25)
-    return name
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ def test_the_preview_shows_the_numbers_of_the_evaluation(browse, service, theme)
     page = visit.open("/strategies/new?template=twelve_month_rule&adv=1")
     expect(page.get_by_role("row", name="This strategy")).to_be_visible()
     rule = {"weight_function": "inverse_vol", "estimator": "rolling", "lookback_days": 252, "rebalancing": "monthly"}
-    evaluation = httpx.post(f"{service}/api/evaluations", json={"config": rule}, timeout=60).json()
+    evaluation = httpx.post(f"{service}/api/evaluations", json={"config": rule}, timeout=180).json()
     metrics = evaluation["held"][0]["history"]["metrics"]
     shown = [f"{100 * metrics[name]['value']:.1f}%" for name in ("excess_return", "volatility", "max_drawdown")]
     assert all(text in comparison(page) for text in [*shown, f"{metrics['sharpe']['value']:.2f}"])
@@ -43,10 +43,11 @@ def test_minutes_10_to_15_a_sigmoid_is_previewed_corrected_and_saved_in_versions
     expect(page.get_by_label("Midpoint")).to_have_value("15%")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page).to_have_url(re.compile(r"/strategies/\w+$"))
-    expect(page.get_by_text("version 1")).to_be_visible()
+    expect(page.get_by_role("button", name="Version 1 of 1")).to_be_visible()
     page.get_by_label("Scale").fill("4")
-    page.get_by_role("button", name="Save version 2").click()
-    expect(page.get_by_text("version 2", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Save as version 2").click()
+    expect(page.get_by_role("button", name="Version 2 of 2")).to_be_visible()
+    expect(page.get_by_role("button", name="Save as version 3")).to_have_count(0)
     page.go_back()
     page.get_by_role("link", name="Strategies").click()
     expect(page.get_by_role("row", name="Core")).to_contain_text("2")
@@ -78,6 +79,99 @@ def test_a_search_is_estimated_and_started_once(browse, service):
     expect(page.get_by_text("50 evaluations")).to_be_visible()
     page.get_by_role("button", name="Search and judge").dblclick()
     expect(page).to_have_url(re.compile(r"/runs/\w+$"))
-    jobs = httpx.get(f"{service}/api/jobs?name=Once", timeout=60).json()["items"]
+    jobs = httpx.get(f"{service}/api/jobs?name=Once", timeout=180).json()["items"]
     assert len(jobs) == 1
-    httpx.delete(f"{service}/api/jobs/{jobs[0]['id']}", timeout=60)
+    httpx.delete(f"{service}/api/jobs/{jobs[0]['id']}", timeout=180)
+
+
+def save_core(service: str, name: str) -> str:
+    """A strategy with one version."""
+    rule = {
+        "config": {
+            "weight_function": "sigmoid",
+            "midpoint": 0.15,
+            "scale": 0.03,
+            "estimator": "rolling",
+            "lookback_days": 63,
+        }
+    }
+    stored = httpx.post(f"{service}/api/strategies", json={"name": name, "rule": rule}, timeout=180)
+    assert stored.status_code == 201, stored.text
+    return stored.json()["id"]
+
+
+def fill(page: Page, label: str, value: str) -> None:
+    page.get_by_label(label, exact=True).fill(value)
+    page.get_by_label(label, exact=True).press("Tab")
+
+
+def test_two_people_who_change_one_strategy_merge_their_changes(browse, service):
+    strategy = save_core(service, "Shared")
+    mine, theirs = browse(), browse(theme="dark")
+    pages = [visit.open(f"/strategies/{strategy}") for visit in (mine, theirs)]
+    for page in pages:
+        expect(page.get_by_label("Scale", exact=True)).to_have_value("3%")
+    fill(pages[1], "Scale", "5")
+    fill(pages[1], "Look-back", "126")
+    pages[1].get_by_role("button", name="Save as version 2").click()
+    expect(pages[1].get_by_role("button", name="Version 2 of 2")).to_be_visible()
+    page = pages[0]
+    fill(page, "Scale", "4")
+    fill(page, "Midpoint", "12")
+    page.get_by_role("button", name="Save as version 2").click()
+    dialog = page.get_by_role("dialog", name="A newer version was saved meanwhile")
+    expect(dialog.get_by_role("row", name="Scale")).to_contain_text("4%")
+    expect(dialog.get_by_role("row")).to_have_count(2)
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    mine.check_accessibility()
+    dialog.get_by_role("button", name="Take theirs").click()
+    expect(page.get_by_label("Scale", exact=True)).to_have_value("5%")
+    expect(page.get_by_label("Look-back", exact=True)).to_have_value("126 sessions")
+    expect(page.get_by_label("Midpoint", exact=True)).to_have_value("12%")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_label("Scale", exact=True)).to_have_value("4%")
+    page.get_by_role("button", name="Redo").click()
+    page.get_by_role("button", name="Save as version 3").click()
+    page.get_by_role("button", name="Version 3 of 3").click()
+    drawer = page.get_by_role("dialog", name="Versions")
+    expect(drawer.get_by_role("listitem").first).to_contain_text("Midpoint: 15% → 12%")
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    mine.check_accessibility()
+    drawer.get_by_text("Against the newest").click()
+    expect(drawer.get_by_role("listitem").last).to_contain_text("Scale: 5% → 3%")
+    drawer.get_by_role("link", name="Version 1").click()
+    expect(page).to_have_url(re.compile(r"\?v=1$"))
+    expect(page.get_by_label("Midpoint", exact=True)).to_have_value("15%")
+    expect(page.get_by_role("button", name="Save as version 4")).to_be_visible()
+
+
+def test_two_tabs_with_one_draft_do_not_overwrite_each_other(browse, service):
+    strategy = save_core(service, "Tabs")
+    visit = browse()
+    first = visit.open(f"/strategies/{strategy}")
+    expect(first.get_by_label("Scale", exact=True)).to_have_value("3%")
+    second = first.context.new_page()
+    second.goto(first.url)
+    fill(second, "Scale", "4")
+    expect(first.get_by_label("Scale", exact=True)).to_have_value("4%")
+    fill(first, "Midpoint", "11")
+    expect(second.get_by_label("Midpoint", exact=True)).to_have_value("11%")
+    expect(second.get_by_label("Scale", exact=True)).to_have_value("4%")
+    second.get_by_role("button", name="Reset").click()
+    expect(first.get_by_role("button", name="Reset")).to_have_count(0)
+
+
+def test_a_strategy_is_copied_under_a_free_name(browse, service):
+    strategy = save_core(service, "Origin")
+    visit = browse(size="phone")
+    page = visit.open(f"/strategies/{strategy}")
+    page.get_by_role("button", name="Copy").click()
+    dialog = page.get_by_role("dialog", name="Copy Origin")
+    dialog.get_by_label("Name").fill("origin")
+    dialog.get_by_role("button", name="Copy").click()
+    expect(dialog.get_by_label("Name")).to_have_accessible_description(re.compile("another name"))
+    visit.check_accessibility()
+    visit.check_reflow()
+    dialog.get_by_label("Name").fill("Origin 2")
+    dialog.get_by_label("Name").press("Enter")
+    expect(page.get_by_role("heading", level=1, name="Origin 2")).to_be_visible()

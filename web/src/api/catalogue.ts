@@ -3,6 +3,7 @@
 import { service, type Answer } from './service';
 
 export type Catalogue = Answer<'/api/catalogue'>;
+export type Field = Catalogue['groups'][number]['fields'][number];
 
 const HOUR_S = 3_600;
 
@@ -11,3 +12,8 @@ export const { useCatalogueQuery } = service.injectEndpoints({
     catalogue: build.query<Catalogue, void>({ query: () => 'catalogue', keepUnusedDataFor: HOUR_S }),
   }),
 });
+
+/** The fields of a group, such as `mandate`. */
+export function fieldsOf(catalogue: Catalogue, group: string): Field[] {
+  return catalogue.groups.find(({ name }) => name === group)?.fields ?? [];
+}

@@ -46,7 +46,7 @@ function tokenOf(state: unknown): string | null | undefined {
 export const service = createApi({
   reducerPath: 'service',
   baseQuery: askInSession,
-  tagTypes: ['Approvals', 'Desk', 'Jobs', 'Preferences', 'Session', 'Strategies'],
+  tagTypes: ['Approvals', 'Desk', 'Jobs', 'Preferences', 'Scenarios', 'Session', 'Strategies'],
   refetchOnReconnect: true,
   endpoints: (build) => ({
     session: build.query<Answer<'/api/session', 'get'>, void>({

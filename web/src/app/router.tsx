@@ -13,6 +13,12 @@ export const createRouter = () =>
       hydrateFallbackElement: <Waiting height={400} />,
       children: [
         { path: '/runs/:id/results', lazy: () => import('../results/Results'), errorElement: <Broken /> },
+        {
+          path: '/runs/:id/trials/:digest',
+          lazy: () => import('../results/TrialPage'),
+          errorElement: <Broken />,
+        },
+        { path: '/compare', lazy: () => import('../compare/Compare'), errorElement: <Broken /> },
         ...SCREENS.flatMap(({ path, load, details = [] }) => [
           { path, lazy: load, errorElement: <Broken /> },
           ...details.map((detail) => ({

@@ -2,7 +2,7 @@
 
 import type { ComponentType } from 'react';
 
-import { IconActivity, IconAdjustmentsHorizontal, IconLayoutDashboard } from './icons';
+import { IconActivity, IconAdjustmentsHorizontal, IconCloudStorm, IconLayoutDashboard } from './icons';
 
 export interface Screen {
   path: string;
@@ -46,5 +46,14 @@ export const SCREENS: readonly Screen[] = [
     letter: 'r',
     load: () => import('../run/Runs'),
     details: [{ path: ':id', load: () => import('../run/Run') }],
+  },
+  {
+    path: '/scenarios',
+    label: 'Scenarios',
+    about: 'Worlds to test strategies in, and correlations',
+    icon: IconCloudStorm,
+    letter: 'c',
+    load: () => import('../scenarios/Library'),
+    details: [{ path: ':id', load: () => import('../scenarios/Scenario') }],
   },
 ];

@@ -2,7 +2,7 @@ import { configureStore } from '@reduxjs/toolkit';
 import { setupListeners } from '@reduxjs/toolkit/query';
 
 import { service } from '../api/service';
-import { draftReducer } from '../strategy/drafts';
+import { draftReducer } from '../drafts/drafts';
 
 export const store = configureStore({
   reducer: { [service.reducerPath]: service.reducer, drafts: draftReducer },

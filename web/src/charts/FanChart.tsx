@@ -14,11 +14,15 @@ interface Props {
   levels: readonly number[];
   /** One line for each level. */
   bands: readonly (readonly number[])[];
+  /** Single paths, drawn thin. */
+  samples?: readonly (readonly number[])[];
   height?: number;
 }
 
+const NONE: readonly (readonly number[])[] = [];
+
 /** Quantiles of wealth over the years as areas around the median. */
-export function FanChart({ id, title, about, years, levels, bands, height }: Props) {
+export function FanChart({ id, title, about, years, levels, bands, samples = NONE, height }: Props) {
   const table = useMemo(
     () => ({
       label: 'Year',
@@ -78,10 +82,17 @@ export function FanChart({ id, title, about, years, levels, bands, height }: Pro
             itemStyle: { color: look.ink.main },
           },
           ...areas,
+          ...samples.map((path) => ({
+            ...line,
+            silent: true,
+            z: 1,
+            data: path.map((value, row) => [years[row], value]),
+            lineStyle: { color: look.ink.muted, width: 0.75, opacity: 0.5 },
+          })),
         ],
       };
     },
-    [years, levels, bands, table],
+    [years, levels, bands, samples, table],
   );
   return (
     <Chart

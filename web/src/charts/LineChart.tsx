@@ -9,6 +9,8 @@ export interface Line {
   values: readonly (number | null)[];
   role: Role;
   area?: boolean;
+  /** Unconnected points, or steps; a line by default. */
+  shape?: 'points' | 'steps';
 }
 
 export interface Axis {
@@ -83,10 +85,15 @@ export function LineChart({ id, title, about, x, xAxis, yAxis, lines, marks, hei
           );
         },
       },
-      series: lines.map(({ name, values, role, area }, index) => {
+      series: lines.map(({ name, values, role, area, shape }, index) => {
         const { color, dash } = look.stroke(role);
+        if (shape === 'points') {
+          const data = values.map((value, row) => [x[row], value]);
+          return { type: 'scatter', name, data, symbolSize: 5, itemStyle: { color, opacity: 0.7 } };
+        }
         return {
           type: 'line',
+          step: shape === 'steps' ? 'end' : false,
           name,
           data: values.map((value, row) => [x[row], value]),
           showSymbol: false,

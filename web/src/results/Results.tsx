@@ -23,6 +23,7 @@ import { Costs } from './Costs';
 import { FigureDrawer } from './FigureDrawer';
 import { Growth } from './Growth';
 import { History } from './History';
+import { Holdout } from './Holdout';
 import { KeyFigures } from './KeyFigures';
 import { Manifest } from './Manifest';
 import classes from './results.module.css';
@@ -148,7 +149,7 @@ function Tabbed({ id, result, explanation, charts }: Parts) {
   );
 }
 
-function Answer({ result, explanation, charts }: Parts) {
+function Answer({ id, result, explanation, charts }: Parts) {
   return (
     <Stack>
       <VerdictCard result={result} explanation={explanation} />
@@ -160,6 +161,7 @@ function Answer({ result, explanation, charts }: Parts) {
           <KeyFigures result={result} explanation={explanation} />
         </Panel>
       </SimpleGrid>
+      <Holdout job={id} />
       {explanation.sections.length > 0 && (
         <Panel title="In words">
           <Claims explanation={explanation} />

@@ -49,8 +49,13 @@ export function Search({
               xAxis={TRIAL}
               yAxis={OBJECTIVE}
               lines={[
-                { name: 'Best so far', values: convergence.running_maximum, role: 'main' },
-                { name: 'Each trial', values: convergence.objective, role: 'benchmark' },
+                { name: 'Best so far', values: convergence.running_maximum, role: 'main', shape: 'steps' },
+                {
+                  name: 'Each trial',
+                  values: convergence.objective,
+                  role: 'benchmark',
+                  shape: 'points',
+                },
               ]}
             />
           </Panel>

@@ -1,5 +1,6 @@
 import { useCatalogueQuery } from '../api/catalogue';
-import { Drawer, Stack, Text } from '@mantine/core';
+import { Anchor, Drawer, Stack, Text } from '@mantine/core';
+import { Link } from 'react-router';
 
 import { useTrialQuery, type Trial } from '../api/results';
 import { Answered } from '../app/states';
@@ -30,10 +31,10 @@ export function TrialDrawer({ job }: { job: string }) {
 
 function Details({ job, digest }: { job: string; digest: string }) {
   const trial = useTrialQuery({ job, digest });
-  return <Answered query={trial}>{(content) => <Metrics trial={content} />}</Answered>;
+  return <Answered query={trial}>{(content) => <Metrics job={job} trial={content} />}</Answered>;
 }
 
-function Metrics({ trial }: { trial: Trial }) {
+function Metrics({ job, trial }: { job: string; trial: Trial }) {
   const { data } = useCatalogueQuery();
   const columns = SHOWN.map((name) => ({ name, row: data?.metrics.find((each) => each.name === name) }));
   return (
@@ -45,6 +46,9 @@ function Metrics({ trial }: { trial: Trial }) {
         In sample. {trial.screened ? 'It was screened out after few paths.' : ''} Proposed by {trial.origin}{' '}
         in round {number(trial.round)}.
       </Text>
+      <Anchor component={Link} to={`/runs/${job}/trials/${trial.digest}`}>
+        All of its numbers
+      </Anchor>
       <Rows
         title="In each scenario, and on the training days"
         heads={['Scenario', ...columns.map(({ name, row }) => row?.label ?? name)]}

@@ -57,7 +57,7 @@ export function EventList({ entries }: { entries: readonly LiveEvent[] }) {
                 aria-setsize={shown.length}
               >
                 <time dateTime={entry.event.at}>{clock(entry.event.at)}</time>
-                <span>{entry.line}</span>
+                <span>{plain(entry.line)}</span>
               </div>
             );
           })}
@@ -65,4 +65,9 @@ export function EventList({ entries }: { entries: readonly LiveEvent[] }) {
       </ScrollArea.Autosize>
     </>
   );
+}
+
+/** Names of tools and settings as words. */
+function plain(line: string | undefined): string {
+  return (line ?? '').replaceAll(/(?<=[a-z])_(?=[a-z])/g, ' ');
 }

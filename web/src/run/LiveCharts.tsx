@@ -66,8 +66,13 @@ function Convergence({ data, ratio }: { data: ConvergenceData; ratio: boolean })
   );
   const lines = useMemo(
     () => [
-      { name: 'Best so far', values: data.running_maximum, role: 'main' as const },
-      { name: 'Each trial', values: data.objective, role: 'benchmark' as const },
+      { name: 'Best so far', values: data.running_maximum, role: 'main' as const, shape: 'steps' as const },
+      {
+        name: 'Each trial',
+        values: data.objective,
+        role: 'benchmark' as const,
+        shape: 'points' as const,
+      },
     ],
     [data],
   );
@@ -80,7 +85,7 @@ function Convergence({ data, ratio }: { data: ConvergenceData; ratio: boolean })
           ? `Best so far, in sample: ${format(best)}`
           : 'No trial within the limits yet'
       }
-      about={`Objective of ${plural(data.trial.length, 'trial')} in the order of the search. It is an in-sample value and no result.`}
+      about={`Objective of ${plural(data.trial.length, 'trial')} in the order of the search, each less a quarter of its regret against the best so far: a better trial may lower the whole line. In sample, and no result.`}
       x={data.trial}
       xAxis={xAxis}
       yAxis={yAxis}

@@ -122,7 +122,7 @@ function LiveRun({ job, refresh }: { job: Job; refresh: () => unknown }) {
 }
 
 /** How fresh the page is, and by what way; another way may be chosen. */
-function Connection({ following: { status, heard, way } }: { following: Following }) {
+function Connection({ following: { status, lastSign, way } }: { following: Following }) {
   const [preferred, prefer] = usePreferredWay();
   if (status === 'ended') return null;
   if (status === 'gone') return <Text span>Its events are no longer stored</Text>;
@@ -131,7 +131,7 @@ function Connection({ following: { status, heard, way } }: { following: Followin
       ? `Live by ${WAYS[way]}`
       : status === 'connecting'
         ? 'Connecting'
-        : `Reconnecting${heard === null ? '' : `, last event ${clock(new Date(heard).toISOString())}`}`;
+        : `Reconnecting${lastSign === null ? '' : `, last event ${clock(new Date(lastSign).toISOString())}`}`;
   return (
     <Menu position="bottom-start">
       <Menu.Target>

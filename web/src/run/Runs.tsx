@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Select, Table, Text, TextInput } from '@mantine/core';
+import { Anchor, Button, Checkbox, Group, Select, Table, Text, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
 import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
@@ -6,6 +6,7 @@ import { Link, useSearchParams } from 'react-router';
 import { ENDED, useJobsQuery, type JobPage, type JobSummary } from '../api/jobs';
 import { Page, Panel } from '../app/Page';
 import { stageOf } from '../app/stages';
+import { MOST, runsOf } from '../compare/runs';
 import { Answered, Empty } from '../app/states';
 import { Verdict } from '../app/Verdict';
 import { ago, bps, interval, moment, NOTHING, percent } from '../numbers/format';
@@ -33,6 +34,7 @@ export function Component() {
   const state = address.get('state') ?? '';
   const name = address.get('q') ?? '';
   const after = address.get('after') ?? '';
+  const chosen = runsOf(address.get('sel'));
   const jobs = useJobsQuery(
     {
       limit: SIZE,
@@ -46,7 +48,7 @@ export function Component() {
     setAddress(
       (old) => {
         const next = new URLSearchParams(old);
-        for (const [key, value] of Object.entries({ after: '', ...part })) {
+        for (const [key, value] of Object.entries({ ...part })) {
           if (value === '') next.delete(key);
           else next.set(key, value);
         }
@@ -65,9 +67,14 @@ export function Component() {
             clearButtonProps={{ 'aria-label': 'Any state' }}
             data={STATES}
             value={state === '' ? null : state}
-            onChange={(value) => change({ state: value ?? '' })}
+            onChange={(value) => change({ state: value ?? '', after: '' })}
           />
-          <NameFilter key={name} value={name} change={(value) => change({ q: value }, true)} />
+          {chosen.length > 0 && (
+            <Button variant="default" component={Link} to={`/compare?runs=${chosen.join(',')}`}>
+              Compare {chosen.length} of {MOST}
+            </Button>
+          )}
+          <NameFilter key={name} value={name} change={(value) => change({ q: value, after: '' }, true)} />
         </Group>
         <Answered query={jobs}>
           {(page) =>
@@ -87,13 +94,13 @@ export function Component() {
                   : 'Another name or state may.'}
               </Empty>
             ) : (
-              <Rows page={page} />
+              <Rows page={page} chosen={chosen} choose={(runs) => change({ sel: runs.join(',') }, true)} />
             )
           }
         </Answered>
         <Group mt="sm" gap="xs">
           {after !== '' && (
-            <Button variant="default" size="xs" onClick={() => change({})}>
+            <Button variant="default" size="xs" onClick={() => change({ after: '' })}>
               Newest
             </Button>
           )}
@@ -124,12 +131,19 @@ function NameFilter({ value, change }: { value: string; change: (value: string) 
   );
 }
 
-function Rows({ page: { items } }: { page: JobPage }) {
+interface RowsProps {
+  page: JobPage;
+  chosen: readonly string[];
+  choose: (runs: readonly string[]) => void;
+}
+
+function Rows({ page: { items }, chosen, choose }: RowsProps) {
   return (
     <div className={classes.table}>
       <Table verticalSpacing={6}>
         <Table.Thead>
           <Table.Tr>
+            <Table.Th scope="col" w={36} aria-label="Compare" />
             <Table.Th scope="col">Run</Table.Th>
             <Table.Th scope="col">Verdict or state</Table.Th>
             <Table.Th scope="col" className={classes.number}>
@@ -145,7 +159,13 @@ function Rows({ page: { items } }: { page: JobPage }) {
         </Table.Thead>
         <Table.Tbody>
           {items.map((job) => (
-            <Row key={job.id} job={job} />
+            <Row
+              key={job.id}
+              job={job}
+              chosen={chosen.includes(job.id)}
+              full={chosen.length >= MOST}
+              choose={(add) => choose(add ? [...chosen, job.id] : chosen.filter((run) => run !== job.id))}
+            />
           ))}
         </Table.Tbody>
       </Table>
@@ -153,10 +173,27 @@ function Rows({ page: { items } }: { page: JobPage }) {
   );
 }
 
-function Row({ job }: { job: JobPage['items'][number] }) {
+interface RowProps {
+  job: JobPage['items'][number];
+  chosen: boolean;
+  full: boolean;
+  choose: (add: boolean) => void;
+}
+
+function Row({ job, chosen, full, choose }: RowProps) {
   const { id, name, state, result, progress, waiting_for: decider, updated_at: updated } = job;
   return (
     <Table.Tr>
+      <Table.Td>
+        {state === 'completed' && (
+          <Checkbox
+            aria-label={`Compare ${name}`}
+            checked={chosen}
+            disabled={full && !chosen}
+            onChange={(event) => choose(event.currentTarget.checked)}
+          />
+        )}
+      </Table.Td>
       <Table.Th scope="row">
         <Anchor component={Link} to={state === 'completed' ? `/runs/${id}/results` : `/runs/${id}`}>
           {name}

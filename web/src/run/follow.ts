@@ -12,7 +12,7 @@ export interface Following {
   status: Status;
   way: Way;
   /** When something last arrived, in milliseconds. */
-  heard: number | null;
+  lastSign: number | null;
 }
 
 export const BEFORE: Following = {
@@ -20,7 +20,7 @@ export const BEFORE: Following = {
   team: NO_WORK,
   status: 'connecting',
   way: 'websocket',
-  heard: null,
+  lastSign: null,
 };
 
 const PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
@@ -43,14 +43,14 @@ export function follow(run: string, preferred: Way, report: (following: Followin
     }, PAINTS_MS);
   };
 
-  const connect = async (way: Way): Promise<{ end: End; heard: boolean }> => {
-    let heard = false;
+  const connect = async (way: Way): Promise<{ end: End; alive: boolean }> => {
+    let alive = false;
     const cut = new AbortController();
     const receiver = {
       open: () => change({ status: 'live' }),
       alive: () => {
-        heard = true;
-        change({ status: 'live', heard: Date.now() });
+        alive = true;
+        change({ status: 'live', lastSign: Date.now() });
       },
       events: (events: LiveEvent[]) => {
         const gap = hasGap(now.feed, events);
@@ -61,19 +61,19 @@ export function follow(run: string, preferred: Way, report: (following: Followin
     };
     const signal = AbortSignal.any([stop.signal, cut.signal]);
     const end = await CONNECT[way](run, now.feed.last, receiver, signal);
-    return { end, heard };
+    return { end, alive };
   };
 
   const work = async () => {
     const useful = new Set<Way>();
     for (let failures = 0; !stop.signal.aborted;) {
-      const { end, heard } = await connect(now.way);
+      const { end, alive } = await connect(now.way);
       if (end !== 'cut') {
         change({ status: end });
         return;
       }
-      failures = heard ? 0 : failures + 1;
-      if (heard) useful.add(now.way);
+      failures = alive ? 0 : failures + 1;
+      if (alive) useful.add(now.way);
       change({ status: 'lost' });
       const wait = PAUSES_MS[Math.min(failures, PAUSES_MS.length - 1)] ?? 0;
       if (failures >= (useful.has(now.way) ? TRIES_AGAIN : TRIES)) {

@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Stack } from '@mantine/core';
+import { Stack } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { type ReactNode, useMemo } from 'react';
 import { useSearchParams } from 'react-router';
@@ -7,20 +7,23 @@ import { problemOf } from '../api/problem';
 import type { Failure } from '../api/service';
 import { Panel } from '../app/Page';
 import { Failed, Waiting } from '../app/states';
-import { evaluationOf, searchOf } from './draft';
-import type { DraftInUse } from './drafts';
+import { labelOf, textOf } from '../app/fields';
+import { ClashDialog } from '../drafts/ClashDialog';
+import type { DraftInUse } from '../drafts/drafts';
+import { evaluationOf, fieldOf, searchOf, type Draft } from './draft';
 import classes from './Editor.module.css';
 import { Form } from './Form';
 import { Launch } from './Launch';
 import { Preview } from './Preview';
 import type { Catalogue } from '../api/catalogue';
-import { usePictureQuery, useRulesQuery, useScenariosQuery } from './requests';
+import { useScenariosQuery } from '../api/scenarios';
+import { usePictureQuery, useRulesQuery } from './requests';
 
 const PAUSE_MS = 100;
 const INVALID = 422;
 
 interface Props {
-  use: DraftInUse;
+  use: DraftInUse<Draft>;
   catalogue: Catalogue;
   /** Beside the form: how to keep it. */
   saving: ReactNode;
@@ -28,7 +31,7 @@ interface Props {
 
 /** The form on the left, what it would have done on the right, and the search at the foot of the form. */
 export function Editor({ use, catalogue, saving }: Props) {
-  const { draft, change, other, takeOther, keepMine } = use;
+  const { form: draft, change } = use;
   const [query, setQuery] = useSearchParams();
   const advanced = query.get('adv') === '1';
   const scenarios = useScenariosQuery();
@@ -66,18 +69,6 @@ export function Editor({ use, catalogue, saving }: Props) {
     <div className={classes.editor}>
       <div className={classes.form}>
         <Panel title="Rule and mandate" actions={saving}>
-          {other !== null && (
-            <Alert color="gray" title="Another tab has a newer draft" mb="sm">
-              <Group gap="xs">
-                <Button size="xs" variant="default" onClick={takeOther}>
-                  Take it over
-                </Button>
-                <Button size="xs" variant="default" onClick={keepMine}>
-                  Keep this one
-                </Button>
-              </Group>
-            </Alert>
-          )}
           <Form
             draft={draft}
             catalogue={catalogue}
@@ -90,6 +81,11 @@ export function Editor({ use, catalogue, saving }: Props) {
           <Launch request={search} blocked={blocked} />
         </Panel>
       </div>
+      <ClashDialog
+        draft={use}
+        label={labelOf}
+        text={(path, value) => textOf(value, fieldOf(catalogue, path))}
+      />
       <Stack gap="md" className={classes.preview}>
         {problem !== null && (
           <Failed error={preview.error} retry={preview.refetch} compact={preview.data !== undefined} />

@@ -10,12 +10,11 @@ import {
   TextInput,
 } from '@mantine/core';
 
+import { FieldInput } from '../app/FieldInput';
 import { IconChevronDown, IconChevronUp } from '../app/icons';
 import { title } from '../numbers/format';
 import { fieldsOf, inactive, valueOf, type Draft, type Part } from './draft';
-import { FieldInput } from './FieldInput';
-import type { Catalogue } from '../api/catalogue';
-import type { Field } from './requests';
+import type { Catalogue, Field } from '../api/catalogue';
 
 interface Props {
   draft: Draft;

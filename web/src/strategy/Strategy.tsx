@@ -1,25 +1,33 @@
-import { Badge, Button, Group } from '@mantine/core';
+import { Button, Group } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
-import { useMemo } from 'react';
+import { useMemo, useState } from 'react';
 import { useNavigate, useParams, useSearchParams } from 'react-router';
 
 import { problemOf } from '../api/problem';
 import type { Failure } from '../api/service';
 import { useMeQuery } from '../api/session';
+import { IconArrowsDiff, IconCopy } from '../app/icons';
+import { NameDialog } from '../app/NameDialog';
 import { Page } from '../app/Page';
 import { Answered } from '../app/states';
+import { useDraft } from '../drafts/drafts';
+import { changedFields } from '../drafts/merge';
+import { UndoButtons } from '../drafts/UndoButtons';
 import { configOf, draftOf, type Draft } from './draft';
-import { useDraft } from './drafts';
 import { Editor } from './Editor';
 import { useCatalogueQuery, type Catalogue } from '../api/catalogue';
 import {
   useAddVersionMutation,
+  useCloneStrategyMutation,
   useCreateStrategyMutation,
   useStrategyQuery,
   useTemplatesQuery,
+  useVersionsQuery,
   type Content,
   type Saved,
+  type Version,
 } from './requests';
+import { Versions } from './Versions';
 
 const FIRST_TEMPLATE = 'twelve_month_rule';
 const CHANGED_ELSEWHERE = 412;
@@ -62,21 +70,55 @@ export function NewStrategy() {
   );
 }
 
-/** `/strategies/:id`, the newest version of a saved one. */
+/** `/strategies/:id`: the newest version of a saved one, or with `?v=` an earlier one. */
 export function SavedStrategy() {
   const { id = '' } = useParams();
+  const [query] = useSearchParams();
+  const wanted = query.get('v');
+  const versions = useVersionsQuery(id, { skip: wanted === null });
   const saved = useStrategyQuery(id);
   const catalogue = useCatalogueQuery();
   const me = useMeQuery();
   const name = saved.data?.entry.latest.name ?? 'Strategy';
   return (
-    <Page title={name} tab={`${name} - Strategy`}>
+    <Page
+      title={name}
+      tab={`${name} - Strategy`}
+      actions={
+        saved.data && (
+          <Group gap="xs">
+            <Copy entry={saved.data.entry} />
+            <VersionsButton
+              entry={saved.data.entry}
+              shown={wanted ?? String(saved.data.entry.latest.version)}
+              catalogue={catalogue.data}
+            />
+          </Group>
+        )
+      }
+    >
       <Answered query={saved}>
         {(stored) => (
           <Answered query={me}>
             {({ name: owner }) => (
               <Answered query={catalogue}>
-                {(data) => <Versioned key={id} owner={owner} saved={stored} catalogue={data} />}
+                {(data) =>
+                  wanted === null ? (
+                    <Versioned key={id} owner={owner} saved={stored} catalogue={data} />
+                  ) : (
+                    <Answered query={versions}>
+                      {(rows) => (
+                        <Versioned
+                          key={`${id}:${wanted}`}
+                          owner={owner}
+                          saved={stored}
+                          old={rows.find(({ version }) => String(version) === wanted)}
+                          catalogue={data}
+                        />
+                      )}
+                    </Answered>
+                  )
+                }
               </Answered>
             )}
           </Answered>
@@ -93,16 +135,16 @@ interface Common {
 }
 
 function Unsaved({ owner, id, initial, catalogue }: Common & { id: string; initial: Draft }) {
-  const use = useDraft(owner, id, initial);
+  const use = useDraft(keyOf(owner, id), initial, 'template');
   const [create, { isLoading }] = useCreateStrategyMutation();
   const navigate = useNavigate();
   const save = async () => {
-    const answer = await create({ name: use.draft.name.trim(), ...contentOf(use.draft, catalogue) });
+    const answer = await create({ name: use.form.name.trim(), ...contentOf(use.form, catalogue) });
     if (answer.error !== undefined) {
       report(answer.error as Failure);
       return;
     }
-    use.discard();
+    use.forget();
     void navigate(`/strategies/${answer.data.id}`);
   };
   return (
@@ -111,8 +153,9 @@ function Unsaved({ owner, id, initial, catalogue }: Common & { id: string; initi
       catalogue={catalogue}
       saving={
         <Group gap="xs">
+          <UndoButtons draft={use} />
           {use.changed && (
-            <Button size="xs" variant="subtle" onClick={use.discard}>
+            <Button size="xs" variant="subtle" onClick={use.reset}>
               Reset
             </Button>
           )}
@@ -125,19 +168,34 @@ function Unsaved({ owner, id, initial, catalogue }: Common & { id: string; initi
   );
 }
 
-function Versioned({ owner, saved: { entry, tag }, catalogue }: Common & { saved: Saved }) {
+interface VersionedProps extends Common {
+  saved: Saved;
+  /** An earlier version to begin with instead of the newest. */
+  old?: Version | undefined;
+}
+
+function Versioned({ owner, saved: { entry, tag }, old, catalogue }: VersionedProps) {
   const { latest } = entry;
-  const initial = useMemo(() => draftOf(latest.rule, latest.name, latest.universe), [latest]);
-  const use = useDraft(owner, `${entry.id}:${latest.version}`, initial);
+  const shown = old ?? latest;
+  const initial = useMemo(() => draftOf(shown.rule, latest.name, shown.universe), [shown, latest.name]);
+  const key = keyOf(owner, old === undefined ? entry.id : `${entry.id}:${old.version}`);
+  const use = useDraft(key, initial, old === undefined ? tag : `"${old.version}"`);
   const [add, { isLoading }] = useAddVersionMutation();
+  const changed = changedFields(contentOf(initial, catalogue), contentOf(use.form, catalogue)).length > 0;
+  const navigate = useNavigate();
   const save = async () => {
-    const answer = await add({ id: entry.id, tag, content: contentOf(use.draft, catalogue) });
+    const answer = await add({ id: entry.id, tag, content: contentOf(use.form, catalogue) });
     if (answer.error !== undefined) {
       report(answer.error as Failure);
       return;
     }
-    use.discard();
     notifications.show({ message: `Version ${answer.data.latest.version} of ${latest.name} is saved.` });
+    if (old === undefined) {
+      use.saved();
+      return;
+    }
+    use.forget();
+    void navigate(`/strategies/${entry.id}`);
   };
   return (
     <Editor
@@ -145,21 +203,86 @@ function Versioned({ owner, saved: { entry, tag }, catalogue }: Common & { saved
       catalogue={catalogue}
       saving={
         <Group gap="xs">
-          <Badge variant="default">version {latest.version}</Badge>
+          <UndoButtons draft={use} />
           {use.changed && (
-            <>
-              <Button size="xs" variant="subtle" onClick={use.discard}>
-                Reset
-              </Button>
-              <Button size="xs" variant="default" loading={isLoading} onClick={() => void save()}>
-                Save version {latest.version + 1}
-              </Button>
-            </>
+            <Button size="xs" variant="subtle" onClick={use.reset}>
+              Reset
+            </Button>
+          )}
+          {(changed || old !== undefined) && (
+            <Button size="xs" variant="default" loading={isLoading} onClick={() => void save()}>
+              Save as version {latest.version + 1}
+            </Button>
           )}
         </Group>
       }
     />
   );
+}
+
+interface VersionsButtonProps {
+  entry: Saved['entry'];
+  shown: string;
+  catalogue: Catalogue | undefined;
+}
+
+function VersionsButton({ entry, shown, catalogue }: VersionsButtonProps) {
+  const [query, setQuery] = useSearchParams();
+  const show = (open: boolean) => {
+    const next = new URLSearchParams(query);
+    if (open) next.set('versions', '1');
+    else for (const name of ['versions', 'against']) next.delete(name);
+    setQuery(next);
+  };
+  return (
+    <>
+      <Button
+        variant="default"
+        leftSection={<IconArrowsDiff size={16} aria-hidden />}
+        onClick={() => show(true)}
+      >
+        Version {shown} of {entry.latest.version}
+      </Button>
+      {query.get('versions') === '1' && catalogue !== undefined && (
+        <Versions id={entry.id} catalogue={catalogue} close={() => show(false)} />
+      )}
+    </>
+  );
+}
+
+function Copy({ entry }: { entry: Saved['entry'] }) {
+  const [asking, setAsking] = useState(false);
+  const [clone] = useCloneStrategyMutation();
+  const navigate = useNavigate();
+  return (
+    <>
+      <Button
+        variant="default"
+        leftSection={<IconCopy size={16} aria-hidden />}
+        onClick={() => setAsking(true)}
+      >
+        Copy
+      </Button>
+      {asking && (
+        <NameDialog
+          title={`Copy ${entry.latest.name}`}
+          description="The newest version, under a name of its own"
+          initial={`${entry.latest.name} 2`}
+          submit="Copy"
+          close={() => setAsking(false)}
+          act={async (name) => {
+            const answer = await clone({ id: entry.id, name });
+            if (answer.data !== undefined) void navigate(`/strategies/${answer.data.id}`);
+            return answer.error;
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+function keyOf(owner: string, id: string): string {
+  return `stratigos-strategy:${owner}:${id}`;
 }
 
 function contentOf(draft: Draft, catalogue: Catalogue): Content {
@@ -170,7 +293,7 @@ function report(failure: Failure): void {
   const { status, title, text } = problemOf(failure);
   const message =
     status === CHANGED_ELSEWHERE
-      ? 'A newer version was saved elsewhere. Your draft stays here; reload to see that version.'
+      ? 'A newer version was saved elsewhere. Its changes are merged with yours here; look, then save again.'
       : text;
   notifications.show({ title, message });
 }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 
 import { configOf, draftOf, inactive, type Draft } from './draft';
-import type { Catalogue } from '../api/catalogue';
-import type { Field, Template } from './requests';
+import type { Catalogue, Field } from '../api/catalogue';
+import type { Template } from './requests';
 
 const field = (name: string, more: Partial<Field> = {}): Field =>
   ({ name, type: 'number', many: false, meaning: name, effect: '', ...more }) as Field;

@@ -1,10 +1,9 @@
 /** What a user has typed about a strategy, and the requests that it means. */
 
-import type { Catalogue } from '../api/catalogue';
-import type { EvaluationRequest, Field, SearchRequest, Template } from './requests';
+import { fieldsOf as fieldsOfGroup, type Catalogue, type Field } from '../api/catalogue';
+import type { Value, Values } from '../app/fields';
+import type { EvaluationRequest, SearchRequest, Template } from './requests';
 
-export type Value = string | number | boolean | null;
-export type Values = Record<string, Value>;
 export type Part = 'mandate' | 'config';
 
 export interface Draft {
@@ -70,8 +69,15 @@ export function valueOf(field: Field, draft: Draft): Value {
 }
 
 export function fieldsOf(catalogue: Catalogue, part: Part): Field[] {
-  const name = part === 'config' ? 'configuration' : 'mandate';
-  return catalogue.groups.find((group) => group.name === name)?.fields ?? [];
+  return fieldsOfGroup(catalogue, part === 'config' ? 'configuration' : 'mandate');
+}
+
+/** The field at a path of a draft, such as `config.decay`; none for those that the catalogue does not describe. */
+export function fieldOf(catalogue: Catalogue, path: string): Field | undefined {
+  const [part, name] = path.split('.');
+  return part === 'config' || part === 'mandate'
+    ? fieldsOf(catalogue, part).find((field) => field.name === name)
+    : undefined;
 }
 
 export function evaluationOf(draft: Draft, catalogue: Catalogue): EvaluationRequest {

@@ -1,8 +1,6 @@
-import type { Catalogue } from '../api/catalogue';
 import type { components } from '../api/schema';
 import { service, type Answer, type Body } from '../api/service';
 
-export type Field = Catalogue['groups'][number]['fields'][number];
 type Evaluation = components['schemas']['DetailedEvaluation'];
 /** What is computed on history alone, at once. */
 export type Picture = Pick<Evaluation, (typeof PICTURE)[number]>;
@@ -14,7 +12,6 @@ export type Template = Answer<'/api/strategies/templates'>['items'][number];
 export type Entry = Answer<'/api/strategies/{strategy_id}', 'get'>;
 export type NewStrategy = Body<'/api/strategies', 'post'>;
 export type Content = Body<'/api/strategies/{strategy_id}/versions', 'post'>;
-type Scenarios = Answer<'/api/scenarios', 'get'>;
 
 /** A saved strategy with the tag that a further version must name. */
 export interface Saved {
@@ -22,7 +19,10 @@ export interface Saved {
   tag: string;
 }
 
+export type Version = Entry['latest'];
+
 const HOUR_S = 3_600;
+const MOST_VERSIONS = 500;
 const PICTURE = ['first_day', 'last_day', 'curve', 'lines', 'today', 'cautions', 'caveats'] as const;
 const PICTURE_FIELDS = PICTURE.map((name) => `fields=${name}`).join('&');
 
@@ -32,10 +32,6 @@ const strategyService = service.injectEndpoints({
       query: () => 'strategies/templates',
       transformResponse: ({ items }: Answer<'/api/strategies/templates'>) => items,
       keepUnusedDataFor: HOUR_S,
-    }),
-    scenarios: build.query<Scenarios['items'], void>({
-      query: () => 'scenarios',
-      transformResponse: ({ items }: Scenarios) => items,
     }),
     picture: build.query<Picture, EvaluationRequest>({
       query: (body) => ({ url: `evaluations?${PICTURE_FIELDS}`, method: 'POST', body }),
@@ -71,6 +67,15 @@ const strategyService = service.injectEndpoints({
       }),
       invalidatesTags: ['Strategies'],
     }),
+    versions: build.query<Version[], string>({
+      query: (id) => `strategies/${id}/versions?limit=${MOST_VERSIONS}`,
+      transformResponse: ({ items }: Answer<'/api/strategies/{strategy_id}/versions', 'get'>) => items,
+      providesTags: ['Strategies'],
+    }),
+    cloneStrategy: build.mutation<Entry, { id: string; name: string }>({
+      query: ({ id, name }) => ({ url: `strategies/${id}/clone`, method: 'POST', body: { name } }),
+      invalidatesTags: (_entry, error) => (error === undefined ? ['Strategies'] : []),
+    }),
     setArchived: build.mutation<Entry, { id: string; archived: boolean }>({
       query: ({ id, archived }) => ({
         url: `strategies/${id}/${archived ? 'archive' : 'restore'}`,
@@ -83,13 +88,14 @@ const strategyService = service.injectEndpoints({
 
 export const {
   useAddVersionMutation,
+  useCloneStrategyMutation,
   useCreateStrategyMutation,
   useEstimateQuery,
   usePictureQuery,
   useRulesQuery,
-  useScenariosQuery,
   useSetArchivedMutation,
   useStrategiesQuery,
   useStrategyQuery,
   useTemplatesQuery,
+  useVersionsQuery,
 } = strategyService;

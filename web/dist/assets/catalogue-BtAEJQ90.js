@@ -1,1 +1,0 @@
-import{n as e}from"./service-BRwNrmzB.js";var t=3600,{useCatalogueQuery:n}=e.injectEndpoints({endpoints:e=>({catalogue:e.query({query:()=>`catalogue`,keepUnusedDataFor:t})})});export{n as t};

@@ -1,0 +1,68 @@
+/** Labels, units and texts of the fields of a request, whose ranges and meanings are the catalogue's. */
+
+import type { Field } from '../api/catalogue';
+import { NOTHING, number, title } from '../numbers/format';
+
+export type Value = string | number | boolean | null;
+export type Values = Record<string, Value>;
+
+const PERCENT = 100;
+const DIGITS = 3;
+const LABELS: Record<string, string> = {
+  garch_alpha: 'GARCH alpha',
+  garch_beta: 'GARCH beta',
+  garch_gamma: 'GARCH gamma',
+  garch_nu: 'GARCH degrees of freedom',
+  label: 'Kind of days',
+  lookback_days: 'Look-back',
+  max_change: 'Largest change',
+  max_weight: 'Largest weight',
+  min_weight: 'Smallest weight',
+  mu: 'Mean return',
+  no_trade_band: 'No-trade band',
+  borrow_spread_bps: 'Borrowing spread',
+  sigma: 'Volatility',
+  transaction_cost_bps: 'Transaction cost',
+  universe: 'Prices',
+  trials: 'Candidates',
+  vol_of_vol: 'Volatility of volatility',
+};
+export const SUFFIXES: Record<NonNullable<Field['unit']>, string> = {
+  fraction: '%',
+  fraction_per_year: '%',
+  basis_points: ' bps',
+  sessions: ' sessions',
+  years: ' years',
+  count: '',
+  number: '',
+  per_year: ' a year',
+};
+
+const CHOICES: Record<string, string> = { ewma: 'EWMA', garch: 'GARCH', gbm: 'Geometric Brownian motion' };
+
+/** Of a value of a choice, such as an engine. */
+export const choiceName = (name: string | number): string => CHOICES[name] ?? title(String(name));
+
+/** Of a field by its name or its path. */
+export function labelOf(path: string): string {
+  const name = path.slice(path.lastIndexOf('.') + 1);
+  return LABELS[name] ?? title(name);
+}
+
+/** What the value is multiplied by where it is shown. */
+export function scaleOf({ unit }: Field): number {
+  return unit === 'fraction' || unit === 'fraction_per_year' ? PERCENT : 1;
+}
+
+/** A value as text, in the unit of its field. */
+export function textOf(value: unknown, field: Field | undefined): string {
+  if (value === null || value === undefined || value === '') return NOTHING;
+  if (Array.isArray(value)) return value.map((each) => textOf(each, field)).join(', ') || NOTHING;
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (typeof value === 'object') return JSON.stringify(value);
+  if (typeof value === 'string') return field?.type === 'choice' ? choiceName(value) : value;
+  if (typeof value !== 'number') return NOTHING;
+  const scaled = field === undefined ? value : Number((value * scaleOf(field)).toPrecision(12));
+  const digits = Math.min(DIGITS, (String(scaled).split('.')[1] ?? '').length);
+  return number(scaled, digits) + (field?.unit ? SUFFIXES[field.unit] : '');
+}

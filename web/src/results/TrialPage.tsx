@@ -1,0 +1,127 @@
+import { Button, Group, Stack, Text } from '@mantine/core';
+import { useState } from 'react';
+import { Link, useNavigate, useParams } from 'react-router';
+
+import { useCatalogueQuery, fieldsOf } from '../api/catalogue';
+import { useTrialQuery, type Trial } from '../api/results';
+import { labelOf, textOf } from '../app/fields';
+import { NameDialog } from '../app/NameDialog';
+import { Page, Panel } from '../app/Page';
+import { Answered } from '../app/states';
+import { number, title } from '../numbers/format';
+import { useRunRequestQuery } from '../run/charts';
+import { useCreateStrategyMutation, type NewStrategy } from '../strategy/requests';
+import { Facts } from './Facts';
+import { configurationWords, metricValue } from './numbers';
+import { Rows } from './Rows';
+
+/** `/runs/:id/trials/:digest`: one configuration of a search with all that was measured of it. */
+export function Component() {
+  const { id = '', digest = '' } = useParams();
+  const trial = useTrialQuery({ job: id, digest });
+  const name = trial.data === undefined ? 'Trial' : `Trial ${number(trial.data.number)}`;
+  return (
+    <Page
+      title={name}
+      tab={`${name} - Results`}
+      lead={
+        trial.data && (
+          <>
+            {configurationWords(trial.data.config)}. All numbers are in sample: the best of many trials looks
+            better than it is.
+          </>
+        )
+      }
+      actions={
+        <Group gap="xs">
+          <Button component={Link} variant="default" to={`/runs/${id}/results?tab=trials`}>
+            All trials
+          </Button>
+          {trial.data && <SaveStrategy job={id} trial={trial.data} />}
+        </Group>
+      }
+    >
+      <Answered query={trial}>{(content) => <Content trial={content} />}</Answered>
+    </Page>
+  );
+}
+
+function Content({ trial }: { trial: Trial }) {
+  const { data: catalogue } = useCatalogueQuery();
+  const evaluations = [...trial.evaluations, trial.train];
+  const fields = catalogue === undefined ? [] : fieldsOf(catalogue, 'configuration');
+  const facts = Object.entries(trial.config).flatMap(([name, value]) =>
+    value === null || value === undefined
+      ? []
+      : [
+          [
+            labelOf(name),
+            textOf(
+              value,
+              fields.find((field) => field.name === name),
+            ),
+          ] as const,
+        ],
+  );
+  return (
+    <Stack>
+      <Panel title="Configuration">
+        <Facts
+          facts={[
+            ...facts,
+            ['Proposed by', `${title(trial.origin)}, round ${number(trial.round)}`],
+            ['Simulated', trial.screened ? 'Screened out after few paths' : 'On all paths'],
+          ]}
+        />
+        <Text size="xs" c="dimmed" ff="monospace">
+          {trial.digest}
+        </Text>
+      </Panel>
+      <Panel>
+        <Rows
+          title="In each scenario, and on the training days"
+          heads={['A year, after costs', ...evaluations.map(({ scenario }) => title(scenario))]}
+          rows={(catalogue?.metrics ?? []).map(({ name, label, unit }) => ({
+            key: name,
+            cells: [
+              label,
+              ...evaluations.map(({ metrics }) => {
+                const found = metrics[name as keyof typeof metrics];
+                return metricValue(found?.value, unit);
+              }),
+            ],
+          }))}
+        />
+      </Panel>
+    </Stack>
+  );
+}
+
+function SaveStrategy({ job, trial }: { job: string; trial: Trial }) {
+  const [asking, setAsking] = useState(false);
+  const request = useRunRequestQuery(job);
+  const [create] = useCreateStrategyMutation();
+  const navigate = useNavigate();
+  if (request.data === undefined) return null;
+  const { mandate, universe = 'sp500', name: search } = request.data;
+  return (
+    <>
+      <Button onClick={() => setAsking(true)}>Save as a strategy</Button>
+      {asking && (
+        <NameDialog
+          title="Save this trial as a strategy"
+          description="With the mandate of the search"
+          initial={`${search} ${trial.number}`.trim()}
+          submit="Save"
+          close={() => setAsking(false)}
+          act={async (name) => {
+            const rule = { config: trial.config, mandate } as NewStrategy['rule'];
+            const answer = await create({ name, universe, rule });
+            if (answer.data !== undefined) void navigate(`/strategies/${answer.data.id}`);
+            return answer.error;
+          }}
+        />
+      )}
+    </>
+  );
+}
