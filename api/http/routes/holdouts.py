@@ -37,12 +37,7 @@ async def open_holdout(
     principal: PrincipalDep,
     body: Annotated[
         Ruling | None,
-        Body(
-            openapi_examples={
-                "request": {"summary": "Request it of a second person, or open an approved one", "value": None},
-                "approve": {"summary": "Approve and open it", "value": {"verdict": "approved"}},
-            }
-        ),
+        Body(openapi_examples={"approve": {"summary": "Approve and open it", "value": {"verdict": "approved"}}}),
     ] = None,
 ) -> HoldoutStatus:
     """The holdout can be opened once, and every later report says so; repeating the request changes nothing.
