@@ -215,6 +215,8 @@ def _lagrange(x: Floats, a: float, b: float, c: float) -> Floats:
     )
 
 
+_ROUNDING = 1e-9
+"""Error of a root: that of the mix at an end of a stretch must not fall outside of all stretches."""
 _Quadratic: TypeAlias = tuple[float, float, float]
 """Coefficients, constant first."""
 
@@ -252,7 +254,7 @@ def _weight(
     calmest = (math.inf, 0.0)  # variance and weight
     for (first, _, last), variance, utility in stretches:
         roots, bottom = _roots(variance, target)
-        inside = [w for w in roots if first <= w <= last]
+        inside = [min(max(w, first), last) for w in roots if first - _ROUNDING <= w <= last + _ROUNDING]
         candidates += [(_value(utility, w), w) for w in inside]
         for w in (first, last, min(max(bottom, first), last)):
             calmest = min(calmest, (_value(variance, w), w))

@@ -1,5 +1,7 @@
 """The constant mix of two legs that has a volatility and, of two such mixes, the higher utility."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -34,6 +36,14 @@ def test_it_has_the_volatility_and_no_mix_of_that_volatility_is_better(
     roots = np.roots([equity**2 + bond**2 - 2 * both, 2 * (both - bond**2), bond**2 - own**2])
     same = [weight, *(w.real for w in roots if abs(w.imag) < 1e-12 and 0.0 <= w.real <= 1.0)]
     assert all(utility(float(found)) >= utility(w) - 1e-5 for w in same)
+
+
+def test_a_mix_at_an_end_of_a_stretch_is_found_whatever_the_rounding() -> None:
+    for weight, rho in product(WEIGHTS[1:], np.linspace(-0.5, 0.9, 141)):
+        nodes = [volatility(w, 0.1, 0.02, rho) for w in WEIGHTS]
+        own = volatility(weight, 0.1, 0.02, rho)
+        (found,) = mix_weights([own], nodes, list(WEIGHTS), weights=WEIGHTS, highest=2.0)
+        assert found == pytest.approx(weight, abs=1e-6)
 
 
 def test_below_and_above_the_volatility_of_every_mix() -> None:
