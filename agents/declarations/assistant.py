@@ -7,7 +7,7 @@ from desk.conversation.reply import Reply
 
 
 def _tools():
-    from tools import portfolios, results, searches, strategies, tearsheets
+    from tools import portfolios, results, searches, strategies, tearsheets, terms
 
     return [
         searches.run_optimization,
@@ -25,6 +25,7 @@ def _tools():
         results.compare_results,
         results.list_results,
         results.open_holdout,
+        terms.define_term,
     ]
 
 

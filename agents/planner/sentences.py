@@ -20,6 +20,7 @@ from desk.conversation.answers import (
     SearchEstimate,
 )
 from desk.conversation.context import CallResult
+from desk.conversation.definitions import Definition
 from desk.figures.figures import Claim
 from desk.portfolios.allocations import Allocations
 from desk.portfolios.market_regime_schemas import MarketAnalysis
@@ -60,6 +61,10 @@ def _describe_refusal(refusal: Refusal) -> Iterator[str]:
         yield "What is allowed there: {{refusal_allowed}}."
 
 
+def _describe_definition(definition: Definition) -> Iterator[str]:  # noqa: ARG001  (the same signature as the others)
+    yield "The term is {{term_name}}. Its definition: {{term_definition}}"
+
+
 _DESCRIPTIONS: Mapping[str, tuple[type[BaseModel], Callable[[Any], Iterator[str] | Iterator[Claim]]]] = {
     "evaluate_strategy": (QuickEvaluation, strategies.describe_evaluation),
     "save_strategy": (SavedConfiguration, strategies.describe_saved_strategy),
@@ -76,4 +81,5 @@ _DESCRIPTIONS: Mapping[str, tuple[type[BaseModel], Callable[[Any], Iterator[str]
     "compare_results": (ResultComparison, results.describe_comparison),
     "list_results": (RunList, results.describe_runs),
     "open_holdout": (OpenedHoldout, results.describe_holdout),
+    "define_term": (Definition, _describe_definition),
 }

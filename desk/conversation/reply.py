@@ -48,6 +48,7 @@ OFFERS: dict[Offer, tuple[str, str]] = {
     "compare_results": ("say why two results differ", "why do the last two runs differ?"),
     "list_results": ("list your results", "list my runs"),
     "open_holdout": ("open the locked holdout, once, after an approval", "open the holdout"),
+    "define_term": ("say what a term means", "what is expected shortfall?"),
 }
 """Description and example message of each offer."""
 FIRST_OFFERS: tuple[Offer, ...] = (

@@ -89,6 +89,7 @@ Offer: TypeAlias = Literal[
     "compare_results",
     "list_results",
     "open_holdout",
+    "define_term",
 ]
 """Actions that the assistant can offer; `reply.OFFERS` holds the text of each."""
 

@@ -96,6 +96,7 @@ def everywhere(text: str) -> list[Call]:
         ("compare_results", {"first": text}),
         ("compare_results", {"second": text}),
         ("open_holdout", {"run": text}),
+        ("define_term", {"term": text}),
         (text, {}),
         ("list_results", {text: text}),
     ]

@@ -1,1 +1,0 @@
-"""Parses English messages into tool calls with word tables and rules; an unclear message leads to a question."""

@@ -1,203 +1,312 @@
-"""Turns a message into tool calls, or into a question if it is not clear."""
+"""Turns a message into tool calls: it acts only if every meaningful word has been used by one reading."""
 
 import re
-from itertools import pairwise
-from typing import Final
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
-from agents.planner.language.arguments import BUILDERS
-from agents.planner.language.form import Call, Form
-from agents.planner.language.grammar import Reading, read
-from agents.planner.language.intent import Action, action_of, asks_about_search
+from agents.planner.language.abilities import ABILITIES, Ability
+from agents.planner.language.builders import OF_STRATEGY
+from agents.planner.language.form import Form
 from agents.planner.language.lexicon import LEXICON, Lexicon
-from agents.planner.language.questions import requests
-from agents.planner.language.words import Mark
-from desk.base.text import spaced
+from agents.planner.language.parsing import Parse, parse
+from agents.planner.language.reading import Reading, read
 from desk.conversation.focus import Focus
-from desk.conversation.wishes import Offer
+from desk.conversation.wishes import Offer, StrategyWish
 from quant.numeric.frozen import Frozen
 
-EVERYTHING: Final[tuple[Offer, ...]] = (
-    "optimize", "estimate", "evaluate", "save_strategy", "scenarios", "add_scenario", "assess_risk",
-    "compare_allocations",
-    "analyse_market", "simulate", "tearsheet", "explain", "compare_results", "list_results", "open_holdout",
-)  # fmt: skip
+
+class Call(Frozen):
+    tool: str
+    arguments: dict[str, Any]
+
+
+class Past(Frozen):
+    """An earlier turn: the message and the calls that it led to."""
+
+    asked: str
+    did: tuple[tuple[str, dict[str, Any]], ...] = ()
+
+
+class Proposal(Frozen):
+    """A reading that is offered: what would be done, the words that it does not use, and what it would need to know."""
+
+    offer: Offer
+    call: Call
+    unused: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """What it assumes; "yes" confirms it."""
 
 
 class Interpretation(Frozen):
-    """The tool calls of a message; without calls it is declined, unclear, or a request for help."""
+    """The calls of a message, or what could have been meant."""
 
     calls: tuple[Call, ...] = ()
-    declined: bool = False
-    offers: tuple[Offer, ...] = ()
-    """Actions that can be requested instead."""
-    unclear: tuple[str, ...] = ()
-    """Questions about missing or contradictory parts."""
+    proposals: tuple[Proposal, ...] = ()
+    talk: str | None = None
+    """`greeting`, `thanks`, `help`, `yes` or `no`: small talk that no tool answers."""
+    beyond: bool = False
+    """Whether the message speaks of what the desk does not do."""
 
 
-def understand(text: str, focus: Focus, lexicon: Lexicon = LEXICON) -> Interpretation:
-    """Calls in which every number and name of `text` fills one argument, or questions."""
-    whole = read(text, focus.scenarios, lexicon)
-    if action_of(whole, focus) == "cannot":
-        return Interpretation(declined=True, offers=_nearest(whole, focus))
-    if whole.unlisted:
-        questions = tuple(_unlisted(mark, lexicon) for mark in whole.unlisted)
-        return Interpretation(offers=("evaluate", "optimize"), unclear=questions)
+@dataclass(frozen=True)
+class Candidate:
+    ability: Ability
+    arguments: dict[str, Any]
+    evidence: float
+    unused: tuple[str, ...]
+    questions: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        return not (self.unused or self.questions or self.doubts)
+
+    @property
+    def rank(self) -> float:
+        return self.evidence - 1.5 * len(self.unused) - 1.2 * len(self.questions) - 0.5 * len(self.doubts)
+
+    @property
+    def call(self) -> Call:
+        return Call(tool=self.ability.tool, arguments=self.arguments)
+
+    @property
+    def proposal(self) -> Proposal:
+        return Proposal(offer=self.ability.offer, call=self.call, unused=self.unused, questions=self.questions,
+                        doubts=self.doubts)  # fmt: skip
+
+
+SAYING: Final = frozenset({"trigger", "topic", "amount", "number"})
+"""Kinds of words that say what is wanted; names do so too."""
+LIKELY: Final = 1.0
+"""Evidence from which a reading is offered."""
+ENOUGH: Final = 2.0
+"""Evidence from which an ability may act."""
+MARGIN: Final = 0.8
+"""Evidence by which it must be ahead of every other reading that uses all words."""
+OFFERED: Final = 3
+
+
+def understand(text: str, focus: Focus, before: Sequence[Past] = (), lexicon: Lexicon = LEXICON) -> Interpretation:
+    """The calls of a message in a conversation, or what is offered instead."""
+    earlier = before[-1] if before and not before[-1].did else None
+    place = _choice(text)
+    if place is not None and earlier is not None:
+        offered = understand(earlier.asked, focus, before[:-1], lexicon).proposals
+        if place < len(offered) and not offered[place].questions:
+            return Interpretation(calls=(offered[place].call,))
+    reading = read(text, focus.scenarios, lexicon)
+    talk = _talk(reading, lexicon)
+    if talk:
+        return Interpretation(talk=talk)
+    if UNDO.fullmatch(text.strip()) and (undone := _undo(before)):
+        return Interpretation(calls=(undone,))
+    candidates = _candidates(reading, focus, before, lexicon)
+    chosen = _decide(candidates)
+    if chosen is not None:
+        return Interpretation(calls=(chosen.call,))
+    calls = _several(reading, focus, before, lexicon) or _answered(text, earlier, focus, before, lexicon)
+    if calls:
+        return Interpretation(calls=calls)
+    beyond = parse(reading, lexicon, lambda m: m.kind == "beyond").has("beyond")
+    likely = [c for c in candidates if c.evidence >= LIKELY] or [c for c in candidates if c.evidence > 0.0]
+    return Interpretation(
+        proposals=tuple(c.proposal for c in _different(likely))[:OFFERED], beyond=beyond or not likely
+    )
+
+
+CHOICES: Final = (
+    r"(?:yes|yep|yeah|y|sure|ok|okay|do it|go ahead|please do|exactly|1|one|(?:the )?(?:first|top)(?: one)?|that one)",
+    r"(?:2|two|(?:the )?second(?: one)?)",
+    r"(?:3|three|(?:the )?(?:third|last)(?: one)?)",
+)
+"""Words that accept the first, second or third thing that was offered."""
+UNDO: Final = re.compile(r"(?:please )?(?:undo(?: that| it)?|revert(?: that| it)?|take that back|go back)[.! ]*", re.I)
+
+
+def _choice(text: str) -> int | None:
+    bare = re.sub(
+        r"[\s.,!()#]+", " ", text.lower().replace("please", "").replace("option", "").replace("number", "")
+    ).strip()
+    return next((n for n, pattern in enumerate(CHOICES) if re.fullmatch(pattern, bare)), None)
+
+
+def _answered(
+    text: str, earlier: Past | None, focus: Focus, before: Sequence[Past], lexicon: Lexicon
+) -> tuple[Call, ...]:
+    """The call of an earlier message together with this one, which answers the question that it led to."""
+    if earlier is None or len(earlier.asked) + len(text) > LONGEST_ANSWERED:
+        return ()
+    both = read(f"{earlier.asked.rstrip(' .?!')}, {text}", focus.scenarios, lexicon)
+    chosen = _decide(_candidates(both, focus, before[:-1], lexicon))
+    return (chosen.call,) if chosen is not None else ()
+
+
+LONGEST_ANSWERED: Final = 400
+
+
+def _undo(before: Sequence[Past]) -> Call | None:
+    """The call before the last one of its kind, with everything that it was built on."""
+    done = [call for past in before for call in past.did]
+    if not done:
+        return None
+    tool = done[-1][0]
+    same = [arguments for name, arguments in done if name == tool][:-1]
+    if not same or tool not in BUILT_ON:
+        return None
+    whole: dict[str, Any] = {}
+    for arguments in same:
+        wish = arguments.get("wish") or arguments.get("strategy") or {}
+        whole = arguments if wish.get("base") == "new" or not whole else _merged(whole, arguments)
+    for name in ("wish", "strategy"):
+        if name in whole:
+            whole = {**whole, name: {**whole[name], "base": "new"}}
+    return Call(tool=tool, arguments=whole)
+
+
+BUILT_ON: Final = ("run_optimization", "estimate_optimization", "evaluate_strategy", "assess_portfolio",
+    "simulate_wealth", "compare_allocations", "show_tearsheet")  # fmt: skip
+"""Tools whose last call a wish may change."""
+MERGED: Final = BUILT_ON[4:]
+"""Those whose arguments hold the whole wish; the others keep theirs in the focus."""
+
+
+def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The old arguments, changed where the new ones say something."""
+    merged = dict(old)
+    for name, value in new.items():
+        if isinstance(value, dict) and isinstance(old.get(name), dict):
+            merged[name] = _merged(old[name], value)
+        elif value not in (None, (), [], {}):
+            merged[name] = value
+    return merged
+
+
+def _talk(reading: Reading, lexicon: Lexicon) -> str | None:
+    """The kind of small talk, if the message is nothing else."""
+    division = parse(reading, lexicon, lambda meaning: meaning.kind == "talk")
+    kinds = [item.value for item in division.items if item.kind == "talk"]
+    if any(item.kind in ("unknown", "number", "date") for item in division.items) or not kinds:
+        return None
+    return next((kind for kind in ("help", "no", "yes", "thanks") if kind in kinds), kinds[0])
+
+
+def _candidates(reading: Reading, focus: Focus, before: Sequence[Past], lexicon: Lexicon) -> list[Candidate]:
+    found = [_candidate(ability, reading, focus, before, lexicon) for ability in ABILITIES]
+    return sorted((c for c in found if c is not None), key=lambda c: -c.rank)
+
+
+def _candidate(
+    ability: Ability, reading: Reading, focus: Focus, before: Sequence[Past], lexicon: Lexicon
+) -> Candidate | None:
+    division = parse(reading, lexicon, ability.accepts)
+    if not any(item.kind in SAYING or item.kind in ability.kinds for item in division.items):
+        return None
+    last = _last(ability, focus, before, division)
+    form = Form(division, focus, ability.fields, ability.offer, ability.topic, built_on=last is not None)
+    arguments = ability.build(form)
+    arguments = _merged(last, arguments) if last is not None else arguments
+    evidence = _evidence(ability, division, focus)
+    evidence += sum(ability.amounts for pair in form.pairs if pair.slot and pair.slot != "holding")
+    if form.other_pairs:
+        form.ask("An amount could mean several things; please name what it is.")
+    unused = tuple(item.text for item in form.leftover())
+    questions, doubts = tuple(dict.fromkeys(form.questions)), tuple(dict.fromkeys(form.doubts))
+    return Candidate(ability, arguments, evidence, unused, questions, doubts)
+
+
+def _last(ability: Ability, focus: Focus, before: Sequence[Past], division: Parse) -> dict[str, Any] | None:
+    """The arguments of the last call of the same tool, if the message builds on it."""
+    if ability.tool not in MERGED or focus.last != ability.offer or division.has("split"):
+        return None
+    if len({item.value for item in division.items if item.kind == "asset"}) > 1:
+        return None
+    return next((args for past in reversed(before) for tool, args in past.did if tool == ability.tool), None)
+
+
+def _evidence(ability: Ability, division: Parse, focus: Focus) -> float:
+    triggers = {item.value + item.text for item in division.items if item.kind in ("trigger", "topic")}
+    evidence = (2.5 if triggers else 0.0) + 0.4 * max(0, min(len(triggers), 4) - 1)
+    names = [item for item in division.items if item.kind in ability.kinds]
+    if ability.offer == "define_term" and not division.has("term"):
+        return 0.0
+    if ability.offer == "estimate" and not triggers and focus.last != "estimate":
+        return 0.0
+    bare = division.has("asset")  # then "60/40" is its shares, and not the rule
+    kinds = {item.kind for item in names if item.kind == "split" or not bare or any(map(str.isalpha, item.text))}
+    evidence += sum(ability.kinds[kind] for kind in kinds) + (0.2 if len(names) > len(kinds) > 0 else 0.0)
+    if ability.topic is not None:
+        evidence += min(0.2 * sum(item.kind == "question" for item in division.items), 0.6)
+        evidence -= 0.6 * (focus.run is None) + 0.6 * (focus.last in ("evaluate", "assess_risk", "simulate"))
+    if ability.offer == "assess_risk" and division.has("sense", "falls", "rises"):
+        evidence += 1.5
+    if ability.offer == "scenarios" and not triggers and focus.last in ("optimize", "explain"):
+        evidence -= 0.7
+    about = {"evaluate": OF_STRATEGY, "optimize": ("optimize", "explain", "estimate")}.get(
+        ability.offer, (ability.offer,)
+    )
+    if focus.last in about and division.has("sense", "change", "again") and ability.topic is None:
+        evidence += 2.0
+    elif focus.last in about and ability.topic is None:
+        evidence += 1.0
+    return evidence
+
+
+def _decide(candidates: Sequence[Candidate]) -> Candidate | None:
+    """The reading to act on: it uses every word, and no other one does nearly as well."""
+    whole = sorted((c for c in candidates if c.whole), key=lambda c: -c.evidence)
+    if not whole or whole[0].evidence < ENOUGH:
+        return None
+    if len(whole) > 1 and whole[1].evidence > whole[0].evidence - MARGIN and whole[1].call != whole[0].call:
+        return None
+    return whole[0]
+
+
+def _different(candidates: Iterable[Candidate]) -> list[Candidate]:
+    chosen: list[Candidate] = []
+    for candidate in candidates:
+        if all(candidate.call != other.call for other in chosen):
+            chosen.append(candidate)
+    return chosen
+
+
+# several wishes
+
+PARTS: Final = re.compile(
+    r"(?:[.?!;]+\s+(?:and then |then |also |and |after that,? )?|,? (?:and )?(?:then|after that|afterwards|also),? |"
+    r",? and (?:also )?(?=(?:show|tell|explain|compare|simulate|save|optimi[sz]e|backtest|evaluate|estimate|list|open|"
+    r"why|what|where|how|which|is it)\b))",
+    re.IGNORECASE,
+)
+MOST_WISHES: Final = 3
+
+
+def _several(reading: Reading, focus: Focus, before: Sequence[Past], lexicon: Lexicon) -> tuple[Call, ...]:
+    """The calls of a message with several wishes, if each part is understood by itself."""
+    parts = [part for part in PARTS.split(reading.text) if part.strip(" .,;:!?")]
+    if not 1 < len(parts) <= MOST_WISHES + 2:
+        return ()
     calls: list[Call] = []
-    for part in _parts(whole, focus):
-        action = action_of(part, focus) or _follow_up(part, focus)
-        if action == "help":
-            return Interpretation(offers=EVERYTHING)
-        if action is None or action == "cannot":
-            return Interpretation(
-                offers=_nearest(part, focus),
-                unclear=("intent: It is not clear what should be done; these things can be asked.",),
-            )
-        form = Form(part, focus)
-        new_calls = BUILDERS[action](form)
-        if form.unclear:
-            return Interpretation(offers=(action,), unclear=tuple(dict.fromkeys(form.unclear)))
-        calls += [call for call in new_calls if call not in calls]
-    return Interpretation(calls=tuple(calls))
+    for part in parts:
+        piece = read(part, focus.scenarios, lexicon)
+        if len(piece.words) < 2:
+            return ()
+        if _talk(piece, lexicon) in ("greeting", "thanks") or all(map(piece.is_stop, range(len(piece.words)))):
+            continue
+        chosen = _decide(_candidates(piece, focus, before, lexicon))
+        if chosen is None:
+            return ()
+        calls += [chosen.call] if chosen.call not in calls else []
+        focus = _after(focus, chosen)
+    return tuple(calls) if len(calls) <= MOST_WISHES else ()
 
 
-def _unlisted(mark: Mark, lexicon: Lexicon) -> str:
-    functions = ", ".join(lexicon.family[name].title for name in lexicon.names["function"])
-    estimators = ", ".join(spaced(name) for name in lexicon.names["estimator"])
-    return (
-        f"function: {mark.text} is neither a weight function nor an estimator of the desk. "
-        f"Weight functions: {functions}. Estimators: {estimators}."
-    )
-
-
-BREAK: Final = re.compile(
-    r"(?:[.?!;]+\s+(?:and then |then |also |and |after that,? )?|,? (?:and )?(?:then|after that|"
-    r"afterwards|also)(?:,)? |,? and (?:also )?(?=(?:show|tell|explain|compare|"
-    r"simulate|save|optimi[sz]e|backtest|evaluate|estimate|assess|list|open|why|what|where|how|which|"
-    r"who|launch|give me)\b))"
-)
-
-
-def _parts(whole: Reading, focus: Focus) -> list[Reading]:
-    """One reading per action; a piece without an action of its own is joined with its neighbour."""
-    names = [(m.start, m.end) for m in whole.marks if m.kind in ("name", "asset", "template")]
-    breaks = (match for match in BREAK.finditer(whole.folded))
-    inner = [b.end() for b in breaks if not any(start < b.start() < end for start, end in names)]
-    pieces: list[tuple[int, int, Action | None]] = []
-    for start, end in pairwise([0, *inner, len(whole.folded)]):
-        piece = whole.part(start, end)
-        action = _own_action(piece, focus)
-        if pieces and (action is None or pieces[-1][2] is None or _belong_together(pieces[-1][2], action, piece)):
-            first, _, earlier = pieces.pop()
-            pieces.append((first, end, "estimate" if "estimate" in (earlier, action) else earlier or action))
-        else:
-            pieces.append((start, end, action))
-    if len(pieces) > 1 and {a for _, _, a in pieces} == {"estimate", "optimize"}:
-        return [whole]
-    return [whole.part(start, end) for start, end, _ in pieces]
-
-
-def _own_action(piece: Reading, focus: Focus) -> Action | None:
-    """The action of a piece by itself; amounts alone belong to the action before."""
-    action = action_of(piece, focus)
-    if action == "cannot" and not (piece.has("forbidden") or piece.has("foreign")):
-        return None
-    if action is None and (piece.has("change") or piece.has("again")) and not piece.has("name"):
-        return _follow_up(piece, focus)
-    asks = any(w.text in QUESTIONS for w in piece.words[:3]) or piece.has("do") or piece.has("show")
-    if action == "explain" and not asks and not piece.text.rstrip().endswith("?"):
-        return None
-    if action in ("assess_risk", "compare_allocations", "simulate") and not asks:
-        return None
-    return action
-
-
-QUESTIONS: Final = frozenset(
-    "why what whats what's where how which who is does do did would could can will explain tell was were are "
-    "show".split()
-)
-
-
-SUPPOSED: Final = re.compile(
-    r"(?:and )?(?:how much|how badly|how bad|what) (?:does|would|do|will|did|happens)[^?]*\b(?:that|this|then|us)\b"
-)
-"""A question about the assumption before it."""
-
-
-def _belong_together(earlier: Action, action: Action, piece: Reading) -> bool:
-    if {earlier, action} == {"optimize", "estimate"}:
-        return any(
-            m.text.startswith(("dont", "do not", "without", "before", "not")) for m in piece.all("do", "estimate")
-        )
-    if earlier == action == "explain":
-        return SUPPOSED.match(piece.text.lower()) is not None
-    return earlier == action
-
-
-# Actions that depend on the conversation
-
-
-def _follow_up(r: Reading, focus: Focus) -> Action | None:
-    if asks_about_search(r):
-        return None
-    settings = requests(r, "worlds") or any(
-        r.has(kind) for kind in ("function", "estimator", "rebalancing", "template", "engine", "goal", "scenario")
-    )
-    if focus.last in ("evaluate", "save_strategy") and focus.strategy is not None:
-        asset = r.has("asset") and (r.has("again") or r.has("change"))
-        return "evaluate" if (settings or r.amounts or asset) else None
-    if focus.last == "assess_risk" and any(a.years for a in r.amounts):
-        return "simulate"
-    if focus.last == "assess_risk" and (r.amounts or r.has("split") or r.has("asset")):
-        return "assess_risk"
-    if focus.last == "estimate" and focus.request is not None and (settings or r.amounts or r.has("asset")):
-        return "estimate"
-    if focus.request is None:
-        return None
-    return _about_result(r, settings=settings)
-
-
-def _about_result(r: Reading, *, settings: bool) -> Action | None:
-    again = r.has("again") or r.has("only")
-    if ASKS_HOW.match(r.folded):
-        return None
-    if (
-        not again
-        and r.has("slot", "transaction_cost", "max_cost")
-        and any(a.unit in ("multiple", "factor") for a in r.amounts)
-    ):
-        return "explain"
-    if not again and not r.amounts and r.has("scenario") and not r.has("scenario", "all", "default"):
-        return "explain"
-    if not again and not r.amounts and r.has("function") and any(w.text in ("what", "how", "why") for w in r.words[:6]):
-        return "explain"
-    if any(w.text in QUESTIONS for w in r.words[:2]) and not (again or r.has("change")):
-        return None
-    if r.text.rstrip().endswith("?") and r.has("topic") and not (again or STRONG_CHANGE.search(r.folded)):
-        return None
-    return "optimize" if settings or r.amounts or (r.has("asset") and (again or r.has("change"))) else None
-
-
-ASKS_HOW: Final = re.compile(r"(?:and |so |but |ok |okay |then |now )*(?:how (?!about|would it|does it)|when |why )")
-STRONG_CHANGE: Final = re.compile(
-    r"\b(?:what if|what about|how about|and with|and if|instead|make it|change|set|try|use|but)\b"
-)
-
-
-def _nearest(r: Reading, focus: Focus) -> tuple[Offer, ...]:
-    """Actions that could have been meant, by the known words."""
-    offers: list[Offer] = []
-    if r.has("function") or r.has("estimator") or r.has("template"):
-        offers.extend(("evaluate", "optimize"))
-    if r.has("topic") and focus.run is not None:
-        offers.append("explain")
-    if r.has("method"):
-        offers.append("compare_allocations")
-    if r.has("asset") or r.has("foreign"):
-        offers.extend(("assess_risk", "analyse_market", "optimize"))
-    if r.has("slot", "var", "es", "drawdown") or focus.portfolio is not None:
-        offers.append("assess_risk")
-    if r.has("scenario"):
-        offers.append("scenarios")
-    if focus.run is not None:
-        offers.extend(("explain", "compare_results"))
-    return tuple(dict.fromkeys(offers))[:4] or ("optimize", "evaluate", "assess_risk", "explain")
+def _after(focus: Focus, done: Candidate) -> Focus:
+    """What the next part of the message may refer to."""
+    changes: dict[str, Any] = {"last": done.ability.offer}
+    if done.ability.offer == "evaluate":
+        changes["strategy"] = StrategyWish()
+    if done.ability.offer == "optimize":
+        changes["run"] = "last"
+    return focus.model_copy(update=changes)

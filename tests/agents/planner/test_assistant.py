@@ -35,6 +35,7 @@ from tools.results import compare_results, explain_result, list_results, open_ho
 from tools.searches import estimate_optimization, run_optimization
 from tools.strategies import add_scenario, evaluate_strategy, save_strategy, show_scenarios
 from tools.tearsheets import show_tearsheet
+from tools.terms import define_term
 
 NOTHING = "premium parameter_error probabilities costs facts years crises scenarios benchmarks finalists trials".split()
 NO_WINNER = dict.fromkeys(("benefit", "winner", "depends_on_premium", "next_step", "luck", "explanation"))
@@ -383,6 +384,11 @@ async def test_an_alternative_has_a_sentence_for_each_standing(context) -> None:
         sentences[standing] = told_of[0].text
     assert set(sentences) == set(get_args(Standing))
     assert len(set(sentences.values())) == len(sentences)
+
+
+@pytest.mark.parametrize("term", ["expected shortfall", "CPPI", "PBO", "turnover"])
+async def test_a_term_is_defined_in_the_words_of_the_desk(context, term) -> None:
+    assert "Its definition: " in await describe_call(context, define_term, term=term)
 
 
 async def test_a_refusal_is_described_by_reference(context) -> None:

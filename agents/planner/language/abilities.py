@@ -1,0 +1,105 @@
+"""What the planner can do: one row per tool, with the kinds of words that its arguments take, and its builder."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, get_args
+
+from agents.planner.language import builders as build
+from agents.planner.language.form import Form
+from agents.planner.language.lexicon import Meaning
+from agents.planner.language.searches import search
+from desk.conversation.wishes import Offer, PortfolioWish, SavingsWish, ScenarioWish, StrategyWish, Wish
+from desk.optimization.reading.topics import Topic
+from quant.numeric.frozen import Frozen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ability:
+    offer: Offer
+    tool: str
+    build: Callable[[Form], dict[str, Any]]
+    kinds: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Kinds of names that its arguments take, with the evidence that one is for it."""
+    fields: frozenset[str] = frozenset()
+    """Fields of its arguments; they determine the amounts that it takes."""
+    amounts: float = 0.5
+    """Evidence of an amount with a cue."""
+    senses: str = ""
+    topic: Topic | None = None
+    """The topic of a question about a result: each is an ability of its own."""
+    costs: bool = False
+    """Whether it takes long or is kept."""
+
+    def accepts(self, meaning: Meaning) -> bool:
+        kind, value = meaning
+        if kind == "amount":
+            return Form.takes(value, self.fields)
+        if kind in ("trigger", "besides"):
+            return value == self.offer
+        if kind == "sense":
+            return value in self.senses.split()
+        if kind in ("topic", "aside"):
+            return value == self.topic
+        return kind in self.kinds or (kind == "question" and self.topic is not None)
+
+
+_SEARCH: Final = {
+    "asset": 1.0, "function": 0.6, "estimator": 0.3, "rebalancing": 0.3, "method": 0.2, "scenario": 0.2, "engine": 0.5,
+    "worlds": 0.5, "goal": 0.8, "name": 0.2,
+}  # fmt: skip
+_CHANGES: Final = "again fresh change not swap only upper lower between each yearly"
+_HOLDINGS: Final = "each rest equally change again"
+
+
+def _fields(*models: type[Frozen]) -> frozenset[str]:
+    return frozenset(name for model in models for name in model.model_fields)
+
+
+_TOPIC_KINDS: Final[dict[str, Mapping[str, float]]] = {
+    "alternative": {"function": 2.0},
+    "scenario": {"scenario": 1.2},
+    "benchmarks": {"template": 0.3, "split": 0.3},
+    "data": {"worlds": 1.0},
+}
+
+ABILITIES: Final[tuple[Ability, ...]] = (
+    Ability(offer="optimize", tool="run_optimization", build=search, kinds=_SEARCH, fields=_fields(Wish),
+            amounts=1.0, senses=_CHANGES, costs=True),
+    Ability(offer="estimate", tool="estimate_optimization", build=search, kinds=_SEARCH, fields=_fields(Wish),
+            amounts=0.6, senses=_CHANGES),
+    Ability(offer="evaluate", tool="evaluate_strategy", build=build.evaluate, fields=_fields(StrategyWish), amounts=0.8,
+            kinds={"template": 2.6, "function": 1.3, "estimator": 0.7, "rebalancing": 0.4, "asset": 0.2, "saved": 2.0},
+            senses="again change not swap only upper yearly"),
+    Ability(offer="save_strategy", tool="save_strategy", build=build.save_strategy, costs=True,
+            kinds={"name": 1.0, "function": 0.0, "template": 0.0}),
+    Ability(offer="scenarios", tool="show_scenarios", build=build.scenarios,
+            kinds={"scenario": 2.2}, senses="only not"),
+    Ability(offer="add_scenario", tool="add_scenario", build=build.add_scenario,
+            fields=_fields(ScenarioWish), costs=True,
+            amounts=0.6, kinds={"name": 1.2, "scenario": 0.8, "engine": 0.4}, senses="again change only yearly"),
+    Ability(offer="assess_risk", tool="assess_portfolio", build=build.assess, kinds={"asset": 0.5, "split": 0.5},
+            fields=frozenset({"amount", "loss"}), senses=f"{_HOLDINGS} falls rises"),
+    Ability(offer="compare_allocations", tool="compare_allocations", build=build.compare_allocations,
+            fields=frozenset({"amount"}), kinds={"asset": 0.4, "method": 1.6, "covariance": 1.5, "estimator": 0.0},
+            senses="change against again"),
+    Ability(offer="analyse_market", tool="analyse_market", build=build.analyse, kinds={"asset": 1.4}),
+    Ability(offer="simulate", tool="simulate_wealth", build=build.simulate, amounts=1.0,
+            kinds={"asset": 0.3, "split": 0.3, "scenario": 0.3, "rebalancing": 0.0},
+            fields=_fields(SavingsWish, PortfolioWish), senses=f"{_HOLDINGS} monthly yearly"),
+    Ability(offer="tearsheet", tool="show_tearsheet", build=build.tearsheet,
+            kinds={"asset": 0.3, "split": 0.3, "run": 0.3},
+            senses=f"{_HOLDINGS} against previous last"),
+    *(
+        Ability(offer="explain", tool="explain_result", build=build.explain, topic=topic,
+                kinds={"run": 0.5, "worlds": 0.0, **_TOPIC_KINDS.get(topic, {})},
+                senses="previous last")
+        for topic in get_args(Topic)
+    ),
+    Ability(offer="compare_results", tool="compare_results", build=build.compare_results, kinds={"run": 1.5},
+            senses="previous last against"),
+    Ability(offer="list_results", tool="list_results", build=build.list_results),
+    Ability(offer="open_holdout", tool="open_holdout", build=build.open_holdout,
+            kinds={"run": 0.5}, senses="last previous",
+            costs=True),
+    Ability(offer="define_term", tool="define_term", build=build.define_term, kinds={"term": 1.4}),
+)  # fmt: skip

@@ -1,0 +1,208 @@
+"""Arguments of each tool but a search, from a form; what is missing or doubtful becomes a question."""
+
+from typing import Any, Final
+
+from agents.planner.language.form import Form, filled
+from agents.planner.language.holdings import portfolio_of, shocks_of
+from agents.planner.language.parsing import Item
+from agents.planner.language.slots import FLOWS, is_monthly
+from desk.conversation.focus import Focus
+from quant.worlds.scenario import BUILT_IN
+
+OF_STRATEGY: Final = ("evaluate", "save_strategy")
+OF_RESULTS: Final = frozenset("run runs result results search searches optimization optimizations verdict".split())
+
+
+def evaluate(form: Form) -> dict[str, Any]:
+    template, function = form.one("template"), form.one("function")
+    quotes = form.match({"bps": "trading_cost", "multiple": "trading_cost", "months": "lookback", "days": "lookback"})
+    if template == "constant_weight" or function == "constant":
+        _constant_weight(form, quotes)
+    if template == function or (function and template == "constant_weight"):
+        template = None
+    if "drawdown_cap" in quotes:
+        form.parse.take("sense", "upper")
+    strategy = filled({
+        "template": template, "saved": next(iter(form.names("saved")), None),
+        "assets": tuple(a for a in form.names("asset") if a != "cash"), "weight_function": function,
+        "estimator": form.one("estimator"), "rebalancing": form.one("rebalancing"), **quotes,
+    })  # fmt: skip
+    again = form.parse.take("sense", "again")
+    focus = form.focus
+    known = focus.strategy is not None or focus.rule is not None or focus.run is not None
+    changes = bool(again) or form.parse.has("sense", "change") or focus.last in OF_STRATEGY
+    whole = not {"template", "saved"}.isdisjoint(strategy) or (form.parse.has("trigger") and function is not None)
+    if not strategy and not again:
+        form.ask("Which strategy? Name a weight function, a template or a saved strategy.")
+    elif not known and {"template", "saved", "weight_function"}.isdisjoint(strategy):
+        form.ask("Of which strategy? Name a weight function or a template.")
+    return {"strategy": {"base": "last" if known and changes and (again or not whole) else "new", **strategy}}
+
+
+def _constant_weight(form: Form, quotes: dict[str, str]) -> None:
+    shares = [i for i in form.parse.all("number") if i.number and i.number.unit in ("percent", "plain")]
+    if "constant_weight" not in quotes and len(shares) == 1:
+        quotes["constant_weight"] = shares[0].text
+        form.parse.use(*shares)
+
+
+def save_strategy(form: Form) -> dict[str, Any]:
+    names = form.names("name")
+    form.parse.take("function")
+    form.parse.take("template")
+    if len(names) != 1:
+        form.ask("Under which name? Say, save it as Core.")
+    if form.focus.strategy is None and form.focus.run is None and form.focus.rule is None:
+        form.ask("There is nothing to save yet; look at a strategy before.")
+    return {"name": names[0] if names else ""}
+
+
+def scenarios(form: Form) -> dict[str, Any]:
+    names = form.choice("scenario", tuple(s.name for s in BUILT_IN))
+    return {"names": [] if {"all", "default"} & {*names} else list(names)}
+
+
+def add_scenario(form: Form) -> dict[str, Any]:
+    names, like = form.names("name"), form.one("scenario")
+    quotes = form.match({})
+    form.parse.take("sense", "again")
+    engine = form.one("engine")
+    if len(names) != 1:
+        form.ask("What is the new scenario called? Say, a scenario called Shock.")
+    if not (like or quotes or engine):
+        form.ask("Like which scenario is it, and what is different there?")
+    fields = {"name": names[0] if names else "", "like": like or "base_case", "engine": engine, **quotes}
+    return {"scenario": filled(fields)}
+
+
+def assess(form: Form) -> dict[str, Any]:
+    shocks = shocks_of(form)
+    quotes = form.match({"percent": "holding", "currency": "money", "large": "money"}, holdings=True)
+    portfolio = portfolio_of(form, quotes)
+    if not portfolio.get("holdings") and form.focus.portfolio is None:
+        form.ask("Of which portfolio? Name the assets with their shares.")
+    return {"portfolio": portfolio} | filled({"loss": quotes.get("loss"), "shocks": shocks})
+
+
+def compare_allocations(form: Form) -> dict[str, Any]:
+    quotes = form.match({"currency": "money", "large": "money"})
+    methods, covariance = form.names("method"), form.one("covariance")
+    form.names("estimator")
+    assets = form.names("asset")
+    if not assets and form.focus.portfolio is not None:
+        assets = tuple(h.asset for h in form.focus.portfolio.holdings if h.asset != "cash")
+    if "stocks" in assets and len(assets) > 1:
+        assets = tuple(a for a in assets if a != "stocks")
+    if len(assets) < 2 and assets != ("stocks",) and not (form.built_on and not assets):
+        form.ask("Between which assets? Name some of the bundled stocks, or say all stocks.")
+    arguments = {"assets": list(assets), "methods": list(methods), "amount": quotes.get("amount")}
+    return arguments | filled({"covariance": covariance})
+
+
+def analyse(form: Form) -> dict[str, Any]:
+    return {"assets": list(form.names("asset"))}
+
+
+def simulate(form: Form) -> dict[str, Any]:
+    implied = {"percent": "holding", "currency": "money", "large": "money", "years": "years", "decades": "years"}
+    quotes = form.match(implied, holdings=True)
+    form.names("rebalancing")
+    flows = [pair.amount for pair in form.pairs if pair.slot in FLOWS]
+    if not form.built_on and not all(is_monthly(form.parse, amount) for amount in flows):
+        form.ask("Is the payment meant for each month? Please add a month.")
+    form.parse.take("sense", "monthly")
+    portfolio = portfolio_of(form, quotes)
+    quotes.pop("amount", None)
+    plan = {"portfolio": portfolio, "scenario": form.one("scenario")} | quotes
+    if not portfolio and form.focus.portfolio is None and "contribution" not in plan:
+        form.ask("With how much money? Name the amount, or the portfolio.")
+    return {"plan": filled(plan)}
+
+
+def tearsheet(form: Form) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    against = form.parse.take("sense", "against")
+    later = [i for i in form.parse.all("asset") if against and i.first >= against[-1].last]
+    if len({i.value for i in later}) > 1:
+        form.ask("Which of these assets is the benchmark of the tear sheet?")
+    if later:
+        arguments["benchmark"] = later[0].value
+        form.parse.use(*later)
+    run = _run(form)
+    portfolio = portfolio_of(form, form.match({"percent": "holding"}, holdings=True))
+    if portfolio.get("holdings"):
+        arguments["portfolio"] = portfolio
+    elif run or form.focus.run or any(i.text.lower() in ("winner", "result", "run") for i in form.parse.items):
+        arguments["run"] = run or form.focus.run or "last"
+    elif form.focus.portfolio is None:
+        form.ask("Of which asset or portfolio? Name it, or the result whose winner is meant.")
+    return arguments
+
+
+def _run(form: Form) -> str | None:
+    run = form.one("run")
+    previous = form.parse.take("sense", "previous")
+    return run or ("previous" if previous else None)
+
+
+def explain(form: Form) -> dict[str, Any]:
+    topic, detail = form.topic, None
+    if topic == "alternative":
+        detail = form.one("function")
+        if detail is None:
+            form.ask("Which weight function? Say, why not sigmoid.")
+    elif topic == "scenario":
+        detail = form.one("scenario")
+        if detail in (None, "all", "default"):
+            form.ask("In which scenario? Name one.")
+    elif topic == "costs":
+        multiples = [i for i in form.parse.all("number") if i.number and i.number.unit == "multiple"]
+        form.parse.use(*multiples)
+        detail = multiples[0].text if multiples else None
+    for amount in form.parse.all("number"):
+        if topic == "ranking" or _repeats_request(form.focus, amount):
+            form.parse.use(amount)
+    for kind in ("worlds", "template", "split"):
+        form.parse.take(kind)
+    return {"run": _run(form) or "last", "topic": topic, "detail": detail}
+
+
+def _repeats_request(focus: Focus, amount: Item) -> bool:
+    """Whether a number only repeats the request: "a breach of the 20% drawdown"."""
+    if focus.request is None or amount.number is None or amount.number.value is None:
+        return False
+    value = amount.number.value / 100.0 if amount.number.unit == "percent" else amount.number.value
+    limits = [limit.bound for limit in focus.request.limits.defined().values()]
+    known = (*limits, focus.request.mandate.target_volatility, float(focus.request.trials))
+    return any(abs(value - other) < 1e-9 for other in known)
+
+
+def compare_results(form: Form) -> dict[str, Any]:
+    runs = form.names("run")
+    named = form.parse.take("sense", "previous", "last")
+    form.parse.take("sense", "against")
+    form.parse.use(*[i for i in form.parse.all("number") if i.number and i.number.value == 2.0])
+    if not (runs or named or any(i.text.lower() in OF_RESULTS for i in form.parse.items)):
+        form.doubt("the last two results are meant")
+    if len(runs) > 2:
+        form.ask("Please name only the two results to compare.")
+    first, second = runs if len(runs) == 2 else ("last", runs[0] if runs else "previous")
+    return {"first": first, "second": second}
+
+
+def list_results(form: Form) -> dict[str, Any]:  # noqa: ARG001  (the same signature as the others)
+    return {}
+
+
+def open_holdout(form: Form) -> dict[str, Any]:
+    return {"run": _run(form) or "last"}
+
+
+def define_term(form: Form) -> dict[str, Any]:
+    terms = form.parse.take("term")
+    if len(terms) != 1:
+        form.ask("Which term? Name one.")
+    before = {form.parse.reading.words[item.first - 1].text for item in terms if item.first}
+    if form.focus.run is not None and before & {"the", "its", "my", "our"}:
+        form.doubt("the meaning of the term is asked, and not its value in the result")
+    return {"term": terms[0].text if terms else ""}

@@ -1,0 +1,101 @@
+"""Divides a message into the phrases that one ability accepts, so that as few words as possible remain."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from agents.planner.language.lexicon import Lexicon, Meaning
+from agents.planner.language.reading import BREAKS, WITHIN, Reading, Span
+from desk.figures.guard.numbers import Number
+
+COSTS: Final = {
+    "name": 0.05, "talk": 0.05, "beyond": 0.05, "amount": 0.11, "sense": 0.12, "term": 0.12, "trigger": 0.13,
+    "topic": 0.13, "aside": 0.15, "question": 0.15, "besides": 0.16,
+}  # fmt: skip
+"""Cost of an item; a phrase is cheaper than its parts, and a name than other meanings of the same words."""
+STOP, UNUSED = 0.09, 1.0
+
+
+@dataclass(frozen=True)
+class Item:
+    """Words of the message and what they mean; `stop` means nothing, `unknown` is not accepted."""
+
+    kind: str
+    value: str
+    first: int
+    last: int
+    text: str
+    number: Number | None = None
+
+
+@dataclass
+class Parse:
+    """The items of a message for one ability, and those that an argument has used."""
+
+    reading: Reading
+    items: tuple[Item, ...]
+    cost: float
+    used: set[Item] = field(default_factory=set[Item])
+
+    def all(self, kind: str, *values: str) -> list[Item]:
+        return [i for i in self.items if i.kind == kind and i not in self.used and (not values or i.value in values)]
+
+    def has(self, kind: str, *values: str) -> bool:
+        return any(i.kind == kind and (not values or i.value in values) for i in self.items)
+
+    def use(self, *items: Item) -> None:
+        self.used |= {*items}
+
+    def take(self, kind: str, *values: str) -> list[Item]:
+        items = self.all(kind, *values)
+        self.use(*items)
+        return items
+
+    def between(self, left: Item, right: Item) -> list[Item]:
+        low, high = (left.last, right.first) if left.last <= right.first else (right.last, left.first)
+        return [item for item in self.items if low <= item.first and item.last <= high]
+
+    def breaks(self, left: Item, right: Item) -> int:
+        """Punctuation marks between two items."""
+        low, high = (left.last, right.first) if left.last <= right.first else (right.last, left.first)
+        return sum(len(BREAKS.findall(gap)) for gap in self.reading.gaps[low : high + 1])
+
+
+def parse(reading: Reading, lexicon: Lexicon, accepts: Callable[[Meaning], bool]) -> Parse:
+    """The cheapest division of the message into accepted phrases, stop words and words that are not understood."""
+    count = len(reading.words)
+    best: list[tuple[float, tuple[Item, ...]]] = [(0.0, ()), *((float("inf"), ()) for _ in range(count))]
+    at: dict[int, list[Span]] = {}
+    for span in reading.spans:
+        at.setdefault(span.first, []).append(span)
+    for n in range(count):
+        cost, items = best[n]
+        for item, price in (*_items(reading, lexicon, accepts, n), *_over(reading, at.get(n, ()), accepts)):
+            if cost + price < best[item.last][0] - 1e-9:
+                best[item.last] = (cost + price, (*items, item))
+    return Parse(reading, best[count][1], best[count][0])
+
+
+def _items(
+    reading: Reading, lexicon: Lexicon, accepts: Callable[[Meaning], bool], n: int
+) -> Iterator[tuple[Item, float]]:
+    word = reading.words[n]
+    stop = reading.is_stop(n)
+    yield Item("stop" if stop else "unknown", word.text, n, n + 1, word.slip or word.text), STOP if stop else UNUSED
+    phrase: list[str] = []
+    for last in range(n + 1, min(n + lexicon.longest, len(reading.words)) + 1):
+        if last > n + 1 and WITHIN.search(reading.gaps[last - 1]):
+            return
+        phrase.append(reading.words[last - 1].stem)
+        meanings = [m for m in lexicon.meanings.get(tuple(phrase), ()) if accepts(m)]
+        if meanings:
+            best = min(meanings, key=lambda m: (COSTS.get(m.kind, 0.1), m))
+            yield Item(*best, n, last, reading.quote(n, last)), COSTS.get(best.kind, 0.1)
+
+
+def _over(reading: Reading, spans: Sequence[Span], accepts: Callable[[Meaning], bool]) -> Iterator[tuple[Item, float]]:
+    for span in spans:
+        text = reading.quote(span.first, span.last) if span.number is None else span.value
+        if span.kind in ("number", "date") or accepts(Meaning(span.kind, span.value)):
+            yield (Item(span.kind, span.value, span.first, span.last, text, span.number),
+                   COSTS["name"] if span.kind in ("name", "saved", "run", "scenario") else 0.1)  # fmt: skip

@@ -1,0 +1,178 @@
+"""Reads a message into words, and the numbers, dates, names and runs that stand over some of them."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
+
+from agents.planner.language.lexicon import STOP_WORDS, Lexicon
+from agents.planner.language.stems import stem
+from desk.figures.guard.numbers import Number, find_numbers
+
+FOLDED: Final = str.maketrans("’‘“”–—−‑´`\u00a0\u202f", "''\"\"----''  ")
+WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+")
+_ID: Final = r"#?(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]"
+RUN: Final = re.compile(
+    rf"(?<![\w.]){_ID}{{6,32}}(?![\w%])|(?:(?<=run )|(?<=runs )|(?<=result )|(?<=results ))#?{_ID}{{4,5}}(?![\w%])|"
+    rf"(?:(?<=\band )|(?<=\bvs ))#?{_ID}{{4,5}}(?![\w%])"
+)
+SPLIT: Final = re.compile(r"(?<![\w./])\d{1,3}(?:\s?/\s?\d{1,3})+(?![\w/%])")
+MULTIPLE: Final = re.compile(r"(?<![\w])[x×]\d+(?:\.\d+)?(?!\w)")
+_NAME: Final = (
+    r"(?P<name>(?-i:[A-Z0-9])[\w&/-]*(?:\.\w+)*(?: (?:(?-i:[A-Z])[\w&-]*|\d[\w-]*))*|"
+    r"[\w][\w&/-]*(?: (?!like|with|where|based|from|and|but|using|please|for|in|having|that|it|as|on|same|then|is|"
+    r"which)"
+    r"[a-z][\w-]*){0,2})"
+)
+NAMED: Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"(?<![\w'])['\"](?P<name>[^'\"]{2,60})['\"](?!\w)",
+        rf"\b(?:called|named|call(?:ed)? (?:it|this|that)|name (?:it|this|that)|name:|with the name(?: of)?|"
+        rf"(?:under|by)(?: the)? name(?: of)?),?:? {_NAME}",
+        rf"\b(?:save|keep|store|remember|bookmark|archive|pin|clone|copy|duplicate)\b[^.;,\"']{{0,40}}?"
+        rf"\b(?:as|under|to|into) (?!the\b|a\b|my\b|it\b){_NAME}",
+        rf"\bscenario {_NAME}(?=\s?:)",
+        rf"[,;] name (?!it\b){_NAME}",
+    )
+)
+SAVED: Final = re.compile(
+    r"\b(?:load|saved|stored|reload)(?: up)?(?: the| my| one| it)*(?: strategy| rule| config)?"
+    r"(?: (?:as|called|named|under))?,? "
+    rf"['\"]?(?!strateg|rule|as|under|it|one|run|result|in|the|up){_NAME}",
+    re.IGNORECASE,
+)
+BREAKS: Final = re.compile(r"[.;:!?]\s|[,(){}\[\]\n|=]")
+WITHIN: Final = re.compile(r"[.;!?]\s|[,(){}\[\]\n|]")
+"""Punctuation that ends a phrase."""
+TIMES: Final = re.compile(
+    r"\b(?:half an? (?:year|decade)|a year and a half|a decade)\b|"
+    r"(?:(?<=lookback )|(?<=lookback of )|(?<=window )|(?<=window of ))an? (?:year|quarter|month)\b"
+)
+
+
+@dataclass(frozen=True)
+class Word:
+    text: str
+    stem: str
+    start: int
+    end: int
+    slip: str = ""
+    """The word as it was written, if it was corrected."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Something that stands over the words `first` to `last` without the latter: a number, a name, a run, a split."""
+
+    kind: str
+    value: str
+    first: int
+    last: int
+    number: Number | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    text: str
+    words: tuple[Word, ...]
+    spans: tuple[Span, ...]
+    gaps: tuple[str, ...]
+    """What stands before each word."""
+
+    def quote(self, first: int, last: int) -> str:
+        return self.text[self.words[first].start : self.words[last - 1].end]
+
+    def is_stop(self, n: int) -> bool:
+        return self.words[n].text in STOP_WORDS
+
+
+def read(text: str, own_scenarios: Sequence[str], lexicon: Lexicon) -> Reading:
+    return _read(" ".join(re.sub(r"\s*\n[\s*·•-]*", " ; ", text.strip()).split()), tuple(own_scenarios), lexicon)
+
+
+@lru_cache(maxsize=64)
+def _read(text: str, own_scenarios: tuple[str, ...], lexicon: Lexicon) -> Reading:
+    folded = _fold(text)
+    words = tuple(_words(folded, lexicon))
+    gaps = tuple(folded[left : word.start] for left, word in zip((0, *(w.end for w in words)), words, strict=False))
+    return Reading(text, words, tuple(_spans(text, folded, own_scenarios, words)), gaps)
+
+
+def _fold(text: str) -> str:
+    """Lower case with plain quotes and dashes; every character keeps its position."""
+    return "".join(low if len(low := c.lower()) == 1 else c for c in text.translate(FOLDED))
+
+
+def _words(folded: str, lexicon: Lexicon) -> Iterator[Word]:
+    for match in WORD.finditer(folded):
+        full = lexicon.full(match[0])
+        yield Word(full, stem(full), *match.span(), slip=match[0] if full != match[0] else "")
+
+
+def _spans(text: str, folded: str, own_scenarios: Sequence[str], words: Sequence[Word]) -> Iterator[Span]:
+    def over(kind: str, value: str, start: int, end: int, number: Number | None = None) -> Iterator[Span]:
+        inside = [n for n, word in enumerate(words) if word.start < end and start < word.end]
+        if inside:
+            yield Span(kind, value, inside[0], inside[-1] + 1, number)
+
+    named = folded if text.isupper() else text.translate(FOLDED)  # capitals tell a name from what follows it
+    for kind, pattern in (*(("name", pattern) for pattern in NAMED), ("saved", SAVED)):
+        for match in pattern.finditer(named):
+            yield from over(kind, text[slice(*match.span("name"))].strip(" .,:'\""), *match.span("name"))
+    for name in own_scenarios:
+        pattern = r"[\s_-]+".join(re.escape(part) for part in re.split(r"[\s_-]+", _fold(name)))
+        for match in re.finditer(rf"(?<!\w){pattern}(?!\w)", folded):
+            yield from over("scenario", name, *match.span())
+    masked = folded
+    for kind, value, start, end, number in _signs(folded):
+        yield from over(kind, value, start, end, number)
+        masked = masked[:start] + "q" * (end - start) + masked[end:]
+    for number in _separate(find_numbers(INDEX.sub(lambda m: "q" * len(m[0]), masked))):
+        if number.unit not in ("ordinal", "code", "unread", "time") and number.text.lower() != "one":
+            start = number.end - len(number.text.lstrip("=≈~ "))
+            known = _as_count(number, folded[:start], folded[number.end :])
+            kind = "date" if known.unit == "date" else "number"
+            yield from over(kind, text[start : number.end].strip(), start, number.end, known)
+
+
+def _as_count(number: Number, before: str, after: str) -> Number:
+    """A number of four digits beside "paths" or "trials" is no year."""
+    if not (re.fullmatch(r"\d{4}", number.text) and COUNTED.search(f"{before}#{after}")):
+        return number
+    return replace(number, value=float(number.text), unit="plain")
+
+
+COUNTED: Final = re.compile(r"\b(?:paths?|trials?|seed|simulations?)\b[ :=]*#|# (?:paths?|trials?|simulations?)\b")
+INDEX: Final = re.compile(r"\bs ?& ?p(?:[ -]?500)?|\bsp ?500")
+
+
+def _signs(folded: str) -> Iterator[tuple[str, str, int, int, Number | None]]:
+    """Ids of runs, splits such as 60/40, multiples such as x2, and times that the reader of numbers does not know."""
+    for match in RUN.finditer(folded):
+        yield "run", match[0].lstrip("#"), *match.span(), None
+    for match in SPLIT.finditer(folded):
+        if sum(map(int, re.findall(r"\d+", match[0]))) == 100:
+            yield "split", match[0], *match.span(), None
+    for match in MULTIPLE.finditer(folded):
+        yield "number", match[0], *match.span(), Number(match[0], 0, 0, float(match[0].lstrip("x× ")), "multiple")
+    for match in TIMES.finditer(folded):
+        unit = "years" if "year" in match[0] or "decade" in match[0] else "months"
+        yield "number", match[0], *match.span(), Number(match[0], 0, 0, None, unit)
+
+
+def _separate(numbers: Sequence[Number]) -> Iterator[Number]:
+    """The numbers, and those of two that stand side by side, as in "EUR 1m 15y"."""
+    for number in numbers:
+        joined = number.value is None and number.unit != "date"
+        cuts = [match.start() for match in re.finditer(" ", number.text)][::-1] if joined else []
+        for cut in cuts:
+            halves = [*find_numbers(number.text[:cut]), *find_numbers(number.text[cut + 1 :])]
+            if len(halves) == 2 and all(half.value is not None for half in halves):
+                yield replace(halves[0], start=number.start + halves[0].start, end=number.start + halves[0].end)
+                first = number.start + cut + 1
+                yield replace(halves[1], start=first + halves[1].start, end=first + halves[1].end)
+                break
+        else:
+            yield number

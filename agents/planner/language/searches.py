@@ -1,0 +1,166 @@
+"""Arguments of a search, or of the estimate of one, from a form."""
+
+from typing import Any, Final
+
+from agents.planner.language.form import Form, filled
+from agents.planner.language.lexicon import VOCABULARY
+from desk.figures.guard.numbers import find_numbers
+from quant.strategies.choices import ESTIMATORS, INNER_PORTFOLIOS, REBALANCING
+from quant.strategies.config import SearchSpace
+from quant.worlds.scenario import BUILT_IN, CYCLE
+
+TICKERS: Final = tuple(name for name in VOCABULARY["asset"] if name.isupper())
+TELLING: Final = frozenset({"target_volatility", "trials", "goal", "max_drawdown"})
+"""Fields that only a search has."""
+
+
+def search(form: Form) -> dict[str, Any]:
+    request = form.focus.request
+    space = request.space if request else SearchSpace()
+    implied = {"percent": "volatility", "bps": "trading_cost", "multiple": "trading_cost"}
+    if form.parse.has("amount", "paths"):
+        implied["years"] = "years"
+    _no_leverage(form)
+    bounds = _weight_bounds(form)
+    quotes = form.match(implied, ("lookback",)) | bounds
+    quotes.pop("lookbacks", None)
+    inner, goal = _inner_and_goal(form)
+    wish = filled({
+        **_window(form),
+        "name": next(iter(form.names("name")), None), "assets": _assets(form), **quotes,
+        "lookbacks": tuple(pair.amount.text for pair in form.pairs if pair.slot == "lookback"),
+        "weight_functions": form.choice("function", space.weight_functions),
+        "estimators": form.choice("estimator", [name for name, row in ESTIMATORS.items() if row.searched]),
+        "rebalancing": form.choice("rebalancing", tuple(REBALANCING)), "inner": inner, "scenarios": _scenarios(form),
+        "engine": form.one("engine"), "worlds": form.one("worlds"), "goal": goal,
+    })  # fmt: skip
+    base = _base(form, wish)
+    _ask_about(form, wish, base)
+    return {"wish": {"base": base, **wish}}
+
+
+FROM: Final = frozenset("since from after starting between".split())
+UNTIL: Final = frozenset("until till to through before".split())
+
+
+def _weight_bounds(form: Form) -> dict[str, str]:
+    """Both bounds of the weight: "weights between 10% and 60%"."""
+    numbers = form.parse.all("number")
+    for cue in form.parse.all("amount", "weight"):
+        after = [number for number in numbers if number.first >= cue.last]
+        if len(after) < 2 or len(form.parse.between(cue, after[0])) > 1:
+            continue
+        joint = [item.text.lower() for item in form.parse.between(after[0], after[1])]
+        opened = [item.text.lower() for item in form.parse.between(cue, after[0])]
+        if (opened, joint) in ((["between"], ["and"]), (["from"], ["to"]), ([], ["to"]), ([], [])):
+            form.parse.use(cue, *after[:2], *form.parse.all("sense", "between"))
+            return {"min_weight": after[0].text, "max_weight": after[1].text}
+    return {}
+
+
+def _window(form: Form) -> dict[str, str]:
+    """The first and the last day of the prices: "since 2005", "from March 2005 to 2015"."""
+    dates = form.parse.all("date")
+    if len(dates) > 2:
+        form.ask("Which days are the first and the last of the prices?")
+        return {}
+    form.parse.use(*dates)
+    if len(dates) == 2:
+        form.parse.take("sense", "between")
+        return {"first_day": dates[0].text, "last_day": dates[1].text}
+    window: dict[str, str] = {}
+    for day in dates:
+        before = form.parse.reading.words[day.first - 1].text if day.first else ""
+        if before in FROM | UNTIL:
+            window["first_day" if before in FROM else "last_day"] = day.text
+        else:
+            form.ask("Is the date the first or the last day of the prices?")
+    return window
+
+
+def _assets(form: Form) -> tuple[str, ...]:
+    named = {i.value for i in form.parse.items if i.kind == "asset" and i not in form.denied}
+    left_out = {i.value for i in form.denied} & {*TICKERS}
+    assets = tuple(asset for asset in form.choice("asset", TICKERS) if asset != "cash")
+    if named == {"stocks"} and left_out:
+        return tuple(ticker for ticker in TICKERS if ticker not in left_out)
+    return tuple(asset for asset in assets if asset != "stocks") if len(assets) > 1 else assets
+
+
+def _scenarios(form: Form) -> tuple[str, ...]:
+    usual = tuple(scenario.name for scenario in BUILT_IN)
+    groups = {i.value for i in form.parse.items if i.kind == "scenario"} & {"all", "default"}
+    scenarios = form.choice("scenario", usual)
+    if groups:
+        return (*usual, CYCLE.name) if "all" in groups else usual
+    return scenarios
+
+
+def _inner_and_goal(form: Form) -> tuple[tuple[str, ...], str | None]:
+    inner, goal = form.names("method"), form.one("goal")
+    if "maximum_sharpe" in inner and goal in (None, "sharpe"):
+        inner, goal = tuple(m for m in inner if m != "maximum_sharpe"), "sharpe"
+    if not {*inner} <= INNER_PORTFOLIOS.keys():
+        form.ask("A search has no such portfolio of several assets; a comparison of allocations has it.")
+    return inner, goal
+
+
+def _share(quote: str) -> float:
+    [number] = find_numbers(quote)
+    value = number.value or 0.0
+    return value / 100.0 if number.unit == "percent" or value > 2.0 else value
+
+
+def _no_leverage(form: Form) -> None:
+    """Accept "no leverage" where nothing may be borrowed anyway."""
+    request = form.focus.request
+    if request is not None and request.mandate.max_weight > 1.0:
+        return
+    for negation in form.parse.all("sense", "not"):
+        for cue in form.parse.all("amount", "leverage"):
+            if cue.first >= negation.last and all(i.kind == "stop" for i in form.parse.between(negation, cue)):
+                form.parse.use(negation, cue)
+
+
+def _base(form: Form, wish: dict[str, Any]) -> str:
+    """Whether the last search is changed, or a new one is described."""
+    again, fresh = form.parse.take("sense", "again"), form.parse.take("sense", "fresh")
+    if form.focus.request is None:
+        if again:
+            form.ask("There is nothing to change yet; nothing was searched before.")
+        return "new"
+    asked = form.parse.has("trigger") and form.offer == "optimize"
+    changes = form.parse.has("sense", "change")
+    last = bool(again) or (changes and not asked) or ("assets" not in wish and (changes or not asked))
+    return "last" if last and not fresh else "new"
+
+
+def _ask_about(form: Form, wish: dict[str, Any], base: str) -> None:
+    """What is missing, doubtful or contradictory in a search."""
+    told = form.parse.has("trigger") or form.parse.has("sense", "again")
+    bare = [pair for pair in form.pairs if pair.slot == "volatility" and pair.cue is None]
+    if bare and len(form.pairs) > 1:
+        form.ask("What is the share for? Name it, as in volatility, drawdown or weight.")
+    if base == "last" and not wish and form.offer == "optimize":
+        form.ask("What should change? The same search has the same result.")
+    if base == "new" and not wish:
+        form.ask("For which assets, and with which target? Say, the index with a volatility and a drawdown limit.")
+    if form.offer == "optimize" and not told:
+        multiples = [p for p in form.pairs if p.amount.number and p.amount.number.unit == "multiple"]
+        if multiples and wish.keys() == {"transaction_cost"}:
+            form.doubt("the search is repeated at these costs")
+        if base == "new" and TELLING.isdisjoint(wish):
+            form.doubt("a search is meant")
+    _ask_about_contradictions(form, wish)
+
+
+def _ask_about_contradictions(form: Form, wish: dict[str, Any]) -> None:
+    lookbacks = wish.get("lookbacks", ())
+    if len({quote.isdigit() for quote in lookbacks}) > 1:
+        form.ask("In which unit is each lookback?")
+    if len(wish.get("rebalancing", ())) > 1 and form.parse.has("sense", "only") and not form.parse.has("sense", "or"):
+        form.doubt("several frequencies of rebalancing are tried")
+    if any(pair.cue is None and pair.amount.number and pair.amount.number.unit == "multiple" for pair in form.pairs):
+        form.ask("What is multiplied?")
+    if {"min_weight", "max_weight"} <= wish.keys() and _share(wish["min_weight"]) > _share(wish["max_weight"]):
+        form.ask("The minimum weight is above the maximum weight.")

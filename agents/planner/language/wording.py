@@ -1,0 +1,159 @@
+"""What the planner says about a message itself: how it read it, what it did not use, and what it offers."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from rapidfuzz import fuzz
+
+from agents.planner.language.understanding import Call, Proposal
+from desk.base.text import sentence_case, spaced
+from desk.conversation.reply import OFFERS
+from desk.conversation.wishes import Offer
+from desk.figures.figures import Claim, Figure
+from desk.figures.guard.claims import check
+
+SUBJECTS: Final = {
+    "run_optimization": "a search for the best strategy",
+    "estimate_optimization": "an estimate of a search, which launches nothing",
+    "evaluate_strategy": "a quick evaluation of a strategy",
+    "save_strategy": "saving the strategy",
+    "show_scenarios": "the simulated scenarios",
+    "add_scenario": "a new scenario of your own",
+    "assess_portfolio": "the risk of a portfolio",
+    "compare_allocations": "a comparison of allocations",
+    "analyse_market": "the regime of the market",
+    "simulate_wealth": "a simulation of wealth",
+    "show_tearsheet": "a tear sheet",
+    "explain_result": "a question about a result",
+    "compare_results": "a comparison of results",
+    "list_results": "the list of your results",
+    "open_holdout": "opening the locked holdout",
+    "define_term": "the definition of a term",
+}
+"""What each tool does, as a noun."""
+LABELS: Final = {
+    "sp500": "the index", "stocks": "all bundled stocks", "detail": "about", "like": "made from", "wish": "search",
+    "lookbacks": "lookback", "inner": "inner portfolio", "goal": "goal", "run": "result", "amount": "the whole",
+}  # fmt: skip
+RUNS: Final = ("run", "first", "second")
+UNSAID: Final = {"base": "new", "run": "last", "like": "base_case", "first": "previous", "second": "last"}
+"""Arguments that are not worth a word."""
+
+
+def reading_of(call: Call, figures: Sequence[Figure]) -> str:
+    """The call in words, with the amounts of the message as references."""
+    parts = [SUBJECTS[call.tool], *(part for part in _parts(call.arguments, figures) if _passes(part, figures))]
+    return "; ".join(dict.fromkeys(parts))
+
+
+def reading_claims(call: Call, figures: Sequence[Figure]) -> list[str]:
+    """How a message was read, in one sentence, or in two where names and amounts may not stand in one."""
+    whole = f"How your message was read: {reading_of(call, figures)}."
+    if _passes(whole, figures):
+        return [whole]
+    parts = reading_of(call, figures).split("; ")
+    names, amounts = ([part for part in parts if ("{{" in part) is amount] for amount in (False, True))
+    texts = [f"How your message was read: {'; '.join(names)}.", f"With it goes {'; '.join(amounts)}."]
+    return [text for text in texts if _passes(text, figures)]
+
+
+def _parts(arguments: dict[str, Any], figures: Sequence[Figure]) -> Iterator[str]:
+    for name, value in arguments.items():
+        if name == "base" and value == "last":
+            yield "built on the last one"
+        elif value in (None, (), [], {}) or UNSAID.get(name) == value:
+            continue
+        elif name == "holdings":
+            yield ", ".join(_holding(holding, figures) for holding in value)
+        elif name == "shocks":
+            yield from (f"{_name(s['factor'])} {s['direction']} by {_amount(s['move'], figures)}" for s in value)
+        elif isinstance(value, dict):
+            yield from _parts(value, figures)
+        elif isinstance(value, str) and name not in RUNS and (figure := _figure(value, figures)):
+            yield f"amount {{{{{figure}}}}} for {LABELS.get(name, spaced(name))}"
+        elif isinstance(value, list | tuple):
+            yield f"{LABELS.get(name, spaced(name))} {', '.join(map(_name, value))}"
+        else:
+            yield f"{LABELS.get(name, spaced(name))} {_name(value)}"
+
+
+def _holding(holding: dict[str, str], figures: Sequence[Figure]) -> str:
+    share = holding.get("weight") or holding.get("amount")
+    return f"{_amount(share, figures)} of {_name(holding['asset'])}" if share else _name(holding["asset"])
+
+
+def _amount(quote: str, figures: Sequence[Figure]) -> str:
+    figure = _figure(quote, figures)
+    return f"amount {{{{{figure}}}}}" if figure else "the amount given"
+
+
+def _figure(quote: str, figures: Sequence[Figure]) -> str | None:
+    wanted = quote.casefold().strip()
+    return next((f.id for f in figures if str(f.value).casefold().strip() == wanted), None)
+
+
+def _name(value: object) -> str:
+    return LABELS.get(str(value), spaced(str(value)))
+
+
+def _passes(text: str, figures: Sequence[Figure]) -> bool:
+    return not check(Claim(section="answer", text=sentence_case(text)), figures)
+
+
+def offered(proposals: Sequence[Proposal], figures: Sequence[Figure]) -> list[str]:
+    """What is asked about a message that was not acted on, and the readings that are offered."""
+    first = proposals[0]
+    texts = [q for q in first.questions if _passes(q, figures)][:2]
+    if first.unused:
+        words = ", ".join(f"“{word}”" for word in dict.fromkeys(first.unused) if word.isalpha())
+        sentence = f"No argument uses {words}." if words else ""
+        texts.append(sentence if sentence and _passes(sentence, figures) else "Part of your message has no use here.")
+    if first.doubts:
+        texts.append(f"{sentence_case(first.doubts[0])}.")
+    for n, proposal in enumerate(proposals):
+        lead = "Did you mean" if n == 0 else "Or"
+        texts.append(f"{lead} {reading_of(proposal.call, figures)}?")
+    if not first.questions:
+        texts.append("Reply yes for the topmost of these, or its place in the list.")
+    return [text if _passes(text, figures) else UNCLEAR for text in texts]
+
+
+UNCLEAR: Final = "Part of your message is not clear enough to act on; please say it otherwise."
+
+
+def nearest(text: str, count: int = 3) -> tuple[Offer, ...]:
+    """The offers whose examples are most like the message."""
+    examples: dict[Offer, str] = {offer: f"{purpose} {example}" for offer, (purpose, example) in OFFERS.items()}
+    likeness: dict[Offer, float] = {offer: fuzz.token_set_ratio(text, example) for offer, example in examples.items()}
+    best: list[Offer] = sorted(likeness, key=lambda offer: -likeness[offer])
+    return tuple(best[:count])
+
+
+LANGUAGES: Final = {
+    "Diese Fassung versteht nur Englisch; ein Sprachmodell versteht auch andere Sprachen.":
+        "der die das und ich bitte nicht mit für ein eine auf wie ist suche mir den von",
+    "Cette version comprend seulement des messages en anglais ; un modèle de langage en comprend davantage.":
+        "le les des une est pour avec dans que quel quelle je sur mon et du au",
+    "Esta versión solo entiende inglés; un modelo de lenguaje entiende otros idiomas.":
+        "el los las una con para por que cuál qué mi del y en simula durante al es",
+    "Questa versione comprende solo messaggi in inglese; un modello linguistico ne comprende altri.":
+        "il gli della una con per che quale qual mio del di e nel sono è per favore",
+    "Esta versão só entende inglês; um modelo de linguagem entende outros idiomas.":
+        "o os uma com para por que qual meu do e em da não é as",
+    "Deze versie begrijpt alleen Engels; een taalmodel begrijpt ook andere talen.":
+        "het een en van met voor wat welke mijn niet de is op aan ik zoek",
+}  # fmt: skip
+"""A sentence for each language besides English, and common words that tell it."""
+
+
+def language_note(text: str) -> str | None:
+    """What is said to a message in another language that is one of six."""
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    english = sum(word in ENGLISH for word in words)
+    hits = {note: sum(word in common.split() for word in words) for note, common in LANGUAGES.items()}
+    best = max(hits, key=lambda note: hits[note])
+    return best if hits[best] >= max(3, english + 1) else None
+
+
+ENGLISH: Final = frozenset("the of and to in with for is what how my a on it from at".split())

@@ -1,0 +1,54 @@
+"""Definitions of terms: the glossary, and what the tables of strategies and metrics say of their rows."""
+
+from collections.abc import Iterator
+from functools import cache
+
+from desk.base.errors import InvalidInput
+from desk.base.glossary import glossary
+from desk.base.text import sentence_case
+from desk.figures.figures import Figure
+from quant.numeric.frozen import Frozen
+from quant.strategies.family import FAMILY
+from quant.strategies.metrics import METRICS
+
+
+class Definition(Frozen):
+    """A term and what it means."""
+
+    term: str
+    figures: tuple[Figure, ...]
+
+
+@cache
+def definitions() -> dict[str, tuple[str, str]]:
+    """The term and its definition, by each of its names in lower case; the glossary comes first."""
+    terms: dict[str, tuple[str, str]] = {}
+    for names, text in _entries():
+        for name in names:
+            terms.setdefault(name.casefold(), (names[0], text))
+    return terms
+
+
+def define(name: str) -> Definition:
+    terms = definitions()
+    found = terms.get(name.strip().casefold())
+    if found is None:
+        raise InvalidInput("term", name, reason=f"{name} is no term of the glossary", allowed="a term of the glossary")
+    rows = {"term_name": ("term", found[0]), "term_definition": ("definition", found[1])}
+    return Definition(
+        term=found[0],
+        figures=tuple(
+            Figure(id=id_, quantity=quantity, value=value, unit="text", source=f"define_term.{id_}")
+            for id_, (quantity, value) in rows.items()
+        ),
+    )
+
+
+def _entries() -> Iterator[tuple[tuple[str, ...], str]]:
+    yield from ((term.names, sentence_case(term.definition)) for term in glossary())
+    for name, metric in METRICS.items():
+        words = (word.strip(" *") for word in metric.words.split(",") if not set(">*") & set(word))
+        yield (metric.label, metric.quantity, name.replace("_", " "), *filter(None, words)), f"{metric.definition}."
+    for name, row in FAMILY.items():
+        text = f"A weight function: the weight of the risky asset is {row.formula}."
+        yield (row.title, name.replace("_", " "), *filter(None, row.words.split("|"))), text

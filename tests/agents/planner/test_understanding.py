@@ -1,0 +1,277 @@
+"""The planner's understanding of messages: it uses every meaningful word, or it does not act."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.planner.language.understanding import Interpretation, Past, understand
+from agents.planner.language.wording import language_note
+from desk.conversation.focus import Focus
+from desk.conversation.quotes import is_quote
+from desk.conversation.reply import OFFERS
+from desk.conversation.wishes import Holding, PortfolioWish, SavingsWish, ScenarioWish, StrategyWish, Wish
+from desk.optimization.request import Limit, Limits, OptimizationRequest
+from tests.agents.planner.scoring import interpret, load, score
+
+TEXTS = load(Path(__file__).with_name("texts") / "development.jsonl")
+MODELS = {"wish": Wish, "strategy": StrategyWish, "scenario": ScenarioWish, "portfolio": PortfolioWish,
+          "plan": SavingsWish}  # fmt: skip
+SPX, CASH = Holding(asset="sp500", weight="60%"), Holding(asset="cash", weight="40%")
+REQUEST = OptimizationRequest(limits=Limits(max_drawdown=Limit(bound=0.20)))
+FRESH = Focus()
+RESULT = Focus(run="4e1f00aa", previous_run="9b2c11dd", request=REQUEST, last="optimize")
+STRATEGY = Focus(strategy=StrategyWish(template="twelve_month_rule"), last="evaluate")
+RISK = Focus(portfolio=PortfolioWish(holdings=(SPX, CASH), amount="EUR 1m"), last="assess_risk")
+
+
+def calls_of(text: str, focus: Focus = FRESH, before: tuple[Past, ...] = ()) -> list[tuple[str, dict[str, Any]]]:
+    return [(call.tool, call.arguments) for call in understand(text, focus, before).calls]
+
+
+def call_of(text: str, focus: Focus = FRESH, before: tuple[Past, ...] = ()) -> tuple[str, dict[str, Any]]:
+    [call] = calls_of(text, focus, before)
+    return call
+
+
+@pytest.fixture(scope="module")
+def readings() -> list[tuple[dict[str, Any], Interpretation]]:
+    return [(item, interpret(item)) for item in TEXTS]
+
+
+def test_texts_written_without_sight_of_the_code_are_read_or_asked_about() -> None:
+    outcomes = [score(item)[0] for item in TEXTS]
+    assert outcomes.count("misread") <= 1
+    assert outcomes.count("understood") >= 45
+    assert outcomes.count("understood") + outcomes.count("offered") >= 75
+    assert outcomes.count("unhelpful") <= 10
+
+
+def test_the_arguments_fit_the_tools_and_every_amount_is_a_quote(readings) -> None:
+    for item, interpretation in readings:
+        said = [*item["before"], item["text"]]
+        for call in interpretation.calls:
+            for name, model in MODELS.items():
+                if isinstance(call.arguments.get(name), dict):
+                    model.model_validate(call.arguments[name])
+            for quote in _quotes(call.arguments):
+                assert is_quote(quote, said), item["text"]
+
+
+def _quotes(arguments: object, key: str = "") -> list[str]:
+    if isinstance(arguments, dict):
+        return [quote for name, value in arguments.items() for quote in _quotes(value, name)]
+    if isinstance(arguments, list | tuple):
+        return [quote for value in arguments for quote in _quotes(value, key)]
+    names = ("run", "first", "second", "saved", "name", "asset", "assets", "template", "factor", "benchmark")
+    return [arguments] if isinstance(arguments, str) and key not in names and any(map(str.isdigit, arguments)) else []
+
+
+texts = st.sampled_from([item["text"] for item in TEXTS])
+
+
+@settings(max_examples=40)
+@given(texts, st.sampled_from(["37", "8.3%", "EUR 7m", "13 bps", "seventeen", "41 days"]), st.data())
+def test_an_additional_number_always_changes_the_calls(text: str, number: str, data: st.DataObject) -> None:
+    words = text.split()
+    place = data.draw(st.integers(0, len(words)))
+    changed = calls_of(" ".join([*words[:place], number, *words[place:]]), RESULT)
+    assert not changed or str(changed).casefold() != str(calls_of(text, RESULT)).casefold()
+
+
+@settings(max_examples=40)
+@given(texts, st.sampled_from([str.upper, str.lower]), st.sampled_from(["", "please ", "Hello, could you "]))
+def test_case_and_politeness_change_no_call(text: str, case: Any, lead: str) -> None:
+    calls = calls_of(case(lead + text), RESULT)
+    assert not calls or str(calls).casefold() == str(calls_of(text, RESULT)).casefold()
+
+
+@settings(max_examples=60)
+@given(st.text(max_size=80))
+def test_any_text_is_answered(text: str) -> None:
+    interpretation = understand(text, FRESH)
+    assert interpretation.calls or interpretation.proposals or interpretation.talk or interpretation.beyond
+
+
+@pytest.mark.parametrize("word", ["quarterish", "pension-adjusted", "Liechtenstein", "2019", "17"])
+@pytest.mark.parametrize(
+    ("text", "focus"),
+    [
+        ("optimize the S&P 500 with 10% volatility and at most 20% drawdown, 100 trials", FRESH),
+        ("risk of 60% S&P 500 and 40% cash worth EUR 1m", FRESH),
+        ("why did it win?", RESULT),
+    ],
+)
+def test_a_word_without_a_use_is_asked_about(text: str, focus: Focus, word: str) -> None:
+    assert calls_of(text, focus)
+    interpretation = understand(f"{text.rstrip('?')}, {word}", focus)
+    assert interpretation.calls == ()
+    part = word.partition("-")[0].casefold()
+    assert any(part in " ".join(each.unused).casefold() or each.questions for each in interpretation.proposals)
+
+
+@pytest.mark.parametrize(
+    ("text", "tool", "arguments"),
+    [
+        ("compare minimum CVaR and maximum diversification for AAPL and KO with denoised covariance",
+         "compare_allocations", {"methods": ["minimum_cvar", "maximum_diversification"], "covariance": "denoised"}),
+        ("risk of 60% AAPL and 40% cash with a reverse stress of 20%", "assess_portfolio", {"loss": "20%"}),
+        ("what would my portfolio lose if the S&P 500 falls by 30%?", "assess_portfolio",
+         {"shocks": [{"factor": "sp500", "direction": "falls", "move": "30%"}], "portfolio": {}}),
+        ("what is the risk of my portfolio if the market drops 30%?", "assess_portfolio",
+         {"shocks": [{"factor": "sp500", "direction": "falls", "move": "30%"}], "portfolio": {}}),
+        ("tear sheet of AAPL against KO", "show_tearsheet",
+         {"portfolio": {"holdings": [{"asset": "AAPL"}]}, "benchmark": "KO"}),
+        ("tear sheet of the winner", "show_tearsheet", {"run": "last"}),
+        ("VaR 70/30 spx/cash, $5m", "assess_portfolio",
+         {"portfolio": {"amount": "$5m", "holdings": [{"asset": "sp500", "weight": "70"},
+                                                      {"asset": "cash", "weight": "30"}]}}),
+        ("risk of 25% each in JPM, BAC, PG and HD", "assess_portfolio",
+         {"portfolio": {"holdings": [{"asset": name, "weight": "25%"} for name in ("JPM", "BAC", "PG", "HD")]}}),
+    ],
+)  # fmt: skip
+def test_tools_get_the_arguments_of_the_message(text: str, tool: str, arguments: dict[str, Any]) -> None:
+    name, given_arguments = call_of(text, RISK)
+    assert (name, {key: given_arguments.get(key) for key in arguments}) == (tool, arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "quote"),
+    [
+        ("optimise SPX, tgt vol 8 percent, max DD 15 percent", "max_drawdown", "15 percent"),
+        ("optimise the index at 12% vol, never lose more than 20%", "max_drawdown", "20%"),
+        ("search the index, ann. vol 10% p.a., costs 5 bps", "transaction_cost", "5 bps"),
+        ("optimize AAPL and MSFT at 12% vol, weights between 10% and 60%", "max_weight", "60%"),
+        ("optimize sp500 at 12% vol, risk free rate is 0.5%", "cash_rate", "0.5%"),
+        ("optimize the S&P 500 from 2010 to 2015 at 10% volatility", "last_day", "2015"),
+        ("optmize the index at 12% volatilty", "target_volatility", "12%"),
+    ],
+)
+def test_amounts_are_read_beside_their_cues(text: str, field: str, quote: str) -> None:
+    tool, arguments = call_of(text)
+    assert (tool, arguments["wish"][field]) == ("run_optimization", quote)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "optimize the index with 12% vol and 15% vol",
+        "optimize the index with minimum weight 60% and maximum weight 40%",
+        "optimize the index, 10% volatility below 8%",
+        "optimize the frobnicated index",
+        "60% AAPL, 60% MSFT risk report",
+        "run it again",
+        "simulate 100k in the index for 10 years with 500",
+        "save it as v2",
+        "how did the index do in 2008?",
+        "optimize the S&P 500 at 10% volatility in 2008",
+    ],
+)
+def test_contradictions_gaps_and_dates_are_asked_about(text: str) -> None:
+    interpretation = understand(text, FRESH)
+    assert interpretation.calls == ()
+    assert interpretation.proposals
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["is the verdict calibrated?", "what worlds did you use?", "why are the scenarios not calibrated?",
+     "is a timing skill of 0.1 realistic?", "what is the benefit of a stop loss?", "the historical mean is misleading"],
+)  # fmt: skip
+@pytest.mark.parametrize("focus", [FRESH, RESULT], ids=["fresh", "after a result"])
+def test_a_question_launches_nothing(text: str, focus: Focus) -> None:
+    assert not {"run_optimization", "estimate_optimization"} & {tool for tool, _ in calls_of(text, focus)}
+
+
+@pytest.mark.parametrize(
+    ("text", "focus", "tools"),
+    [
+        ("why did it win and where does it lose?", RESULT, ["explain_result", "explain_result"]),
+        ("Optimize the index at 12% vol. Then list my results.", FRESH, ["run_optimization", "list_results"]),
+        ("evaluate the 12-month rule and save it as Core", FRESH, ["evaluate_strategy", "save_strategy"]),
+    ],
+)
+def test_two_wishes_are_two_calls_in_their_order(text: str, focus: Focus, tools: list[str]) -> None:
+    assert [tool for tool, _ in calls_of(text, focus)] == tools
+
+
+# what a conversation adds
+
+
+def test_an_offered_reading_is_accepted_by_yes_or_by_its_place() -> None:
+    asked = "optimize the S&P 500 at 10% volatility for my grandmother, 100 trials"
+    [first, *_] = understand(asked, FRESH).proposals
+    assert first.call.tool == "run_optimization"
+    for reply in ("yes", "1", "the first one please", "Yes!"):
+        assert calls_of(reply, FRESH, (Past(asked=asked),)) == [(first.call.tool, first.call.arguments)]
+    assert understand("yes", FRESH).talk == "yes"
+
+
+def test_an_answer_completes_the_message_before_it() -> None:
+    before = (Past(asked="what is the risk of my portfolio?"),)
+    tool, arguments = call_of("60% AAPL and 40% KO", FRESH, before)
+    assert (tool, len(arguments["portfolio"]["holdings"])) == ("assess_portfolio", 2)
+
+
+def test_a_follow_up_changes_one_thing_of_a_simulation() -> None:
+    first = call_of("simulate EUR 500k in the S&P 500 for 10 years, adding EUR 1,000 a month")
+    focus = Focus(portfolio=PortfolioWish(holdings=(SPX,), amount="EUR 500k"), last="simulate")
+    _, changed = call_of("what about 20 years?", focus, (Past(asked="...", did=(first,)),))
+    assert changed["plan"] == first[1]["plan"] | {"years": "20 years"}
+
+
+def test_undo_repeats_what_the_last_change_was_made_to() -> None:
+    did = (
+        Past(asked="a", did=(("evaluate_strategy", {"strategy": {"base": "new", "weight_function": "sigmoid"}}),)),
+        Past(asked="b", did=(("evaluate_strategy", {"strategy": {"base": "last", "lookback": "60 days"}}),)),
+        Past(asked="c", did=(("evaluate_strategy", {"strategy": {"base": "last", "rebalancing": "weekly"}}),)),
+    )
+    strategy = {"base": "new", "weight_function": "sigmoid", "lookback": "60 days"}
+    assert calls_of("undo", STRATEGY, did) == [("evaluate_strategy", {"strategy": strategy})]
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        ("and with 15%?", {"base": "last", "target_volatility": "15%"}),
+        ("run it again with a 25% drawdown limit", {"base": "last", "max_drawdown": "25%"}),
+        ("make it weekly", {"base": "last", "rebalancing": ("weekly",)}),
+        ("same search but without CPPI and TIPP", None),
+    ],
+)
+def test_a_follow_up_changes_one_thing_of_a_search(text: str, arguments: dict[str, Any] | None) -> None:
+    tool, wish = call_of(text, RESULT)
+    assert tool == "run_optimization"
+    assert arguments is None or wish["wish"] == arguments
+    assert arguments is not None or not {"cppi", "tipp"} & {*wish["wish"]["weight_functions"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "talk"),
+    [("hello", "greeting"), ("Thanks a lot!", "thanks"), ("help", "help"), ("What can you do?", "help")],
+)
+def test_small_talk_has_a_short_answer(text: str, talk: str) -> None:
+    assert understand(text, RESULT).talk == talk
+
+
+@pytest.mark.parametrize("text", ["what did our 2018 memo say about vol targeting?", "buy 500 AAPL", "tell me a joke"])
+def test_what_no_tool_does_is_declined(text: str) -> None:
+    interpretation = understand(text, RESULT)
+    assert interpretation.beyond
+    assert not interpretation.calls
+
+
+def test_another_language_is_answered_in_it() -> None:
+    german = "Bitte suche mir die beste Strategie für den S&P 500 mit 10 % Volatilität"
+    assert (language_note(german) or "").startswith("Diese Fassung")
+    assert language_note("optimize the S&P 500 for the best Sharpe ratio") is None
+
+
+def test_every_example_that_is_offered_is_understood_where_it_can_be() -> None:
+    able = RESULT.model_copy(update={"strategy": StrategyWish(template="twelve_month_rule")})
+    for _, example in OFFERS.values():
+        for part in re.split(r"(?<=\?) ", example):
+            assert understand(part, able).calls, part

@@ -1,0 +1,33 @@
+"""Definitions of terms: those of the glossary by every name, and those of the tables of metrics and strategies."""
+
+import pytest
+
+from desk.base.errors import InvalidInput
+from desk.base.glossary import glossary
+from desk.conversation.definitions import define
+from quant.strategies.family import FAMILY
+from quant.strategies.metrics import METRICS
+
+
+def test_every_term_of_the_glossary_is_defined_by_each_of_its_names() -> None:
+    for term in glossary():
+        for name in term.names:
+            figures = {figure.id: figure.value for figure in define(name.upper()).figures}
+            assert figures["term_definition"]
+
+
+@pytest.mark.parametrize("name", ["CPPI", "sigmoid", "turnover", "PBO", "expected shortfall", "VaR"])
+def test_abbreviations_metrics_and_weight_functions_are_terms(name: str) -> None:
+    assert define(name).term
+
+
+def test_every_row_of_the_tables_is_a_term() -> None:
+    for row in FAMILY.values():
+        assert define(row.title)
+    for metric in METRICS.values():
+        assert define(metric.label)
+
+
+def test_an_unknown_term_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="no term of the glossary"):
+        define("frobnication")
