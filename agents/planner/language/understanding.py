@@ -77,6 +77,7 @@ class Candidate:
                         doubts=self.doubts)  # fmt: skip
 
 
+SHOWING: Final = frozenset({"show", "list", "display", "open", "describe", "see"})
 SAYING: Final = frozenset({"trigger", "topic", "amount", "number"})
 """Kinds of words that say what is wanted; names do so too."""
 LIKELY: Final = 1.0
@@ -241,7 +242,8 @@ def _evidence(ability: Ability, division: Parse, focus: Focus) -> float:
         evidence -= 0.6 * (focus.run is None) + 0.6 * (focus.last in ("evaluate", "assess_risk", "simulate"))
     if ability.offer == "assess_risk" and division.has("sense", "falls", "rises"):
         evidence += 1.5
-    if ability.offer == "scenarios" and not triggers and focus.last in ("optimize", "explain"):
+    shown = any(word.text in SHOWING for word in division.reading.words)
+    if ability.offer == "scenarios" and not (triggers or shown) and focus.last in ("optimize", "explain"):
         evidence -= 0.7
     about = {"evaluate": OF_STRATEGY, "optimize": ("optimize", "explain", "estimate")}.get(
         ability.offer, (ability.offer,)
