@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from agents.declaration import ToolCall, ToolOutput
 from agents.planner.language.understanding import Interpretation, Past, understand
-from agents.planner.language.wording import language_note, nearest, offered, reading_claims
+from agents.planner.language.wording import UNCLEAR, language_note, nearest, offered, reading_claims
 from agents.planner.sentences import describe_tool_result
 from desk.conversation.context import message_figures
 from desk.conversation.focus import Focus
@@ -50,6 +50,8 @@ def _reply_without_tools(interpretation: Interpretation, person: str) -> Reply:
     offers = tuple(dict.fromkeys(proposed)) or nearest(person)
     if interpretation.beyond:
         return _reply("declined", [DECLINED], offers)
+    if not interpretation.proposals:
+        return _reply("asked_back", [UNCLEAR], offers)
     return _reply("asked_back", offered(interpretation.proposals, message_figures(person)), offers)
 
 

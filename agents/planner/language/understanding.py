@@ -40,7 +40,7 @@ class Proposal(Frozen):
 
 
 class Interpretation(Frozen):
-    """The calls of a message, or what could have been meant."""
+    """The calls of a message, or what could have been meant; nothing of it where the message is not understood."""
 
     calls: tuple[Call, ...] = ()
     proposals: tuple[Proposal, ...] = ()
@@ -87,6 +87,8 @@ ENOUGH: Final = 2.0
 MARGIN: Final = 0.8
 """Evidence by which it must be ahead of every other reading that uses all words."""
 OFFERED: Final = 3
+MOST_WORDS, MOST_SPANS = 250, 60
+"""A longer message is not read."""
 
 
 def understand(text: str, focus: Focus, before: Sequence[Past] = (), lexicon: Lexicon = LEXICON) -> Interpretation:
@@ -98,6 +100,8 @@ def understand(text: str, focus: Focus, before: Sequence[Past] = (), lexicon: Le
         if place < len(offered) and not offered[place].questions:
             return Interpretation(calls=(offered[place].call,))
     reading = read(text, focus.scenarios, lexicon)
+    if len(reading.words) > MOST_WORDS or len(reading.spans) > MOST_SPANS:
+        return Interpretation()
     talk = _talk(reading, lexicon)
     if talk:
         return Interpretation(talk=talk)
@@ -112,9 +116,7 @@ def understand(text: str, focus: Focus, before: Sequence[Past] = (), lexicon: Le
         return Interpretation(calls=calls)
     beyond = parse(reading, lexicon, lambda m: m.kind == "beyond").has("beyond")
     likely = [c for c in candidates if c.evidence >= LIKELY] or [c for c in candidates if c.evidence > 0.0]
-    return Interpretation(
-        proposals=tuple(c.proposal for c in _different(likely))[:OFFERED], beyond=beyond or not likely
-    )
+    return Interpretation(proposals=tuple(c.proposal for c in _different(likely))[:OFFERED], beyond=beyond)
 
 
 CHOICES: Final = (

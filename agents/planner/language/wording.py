@@ -98,7 +98,11 @@ def _name(value: object) -> str:
 
 
 def _passes(text: str, figures: Sequence[Figure]) -> bool:
-    return not check(Claim(section="answer", text=sentence_case(text)), figures)
+    return len(text) <= LONGEST and not check(Claim(section="answer", text=sentence_case(text)), figures)
+
+
+LONGEST: Final = 500
+"""Characters of a sentence; a claim takes little more."""
 
 
 def offered(proposals: Sequence[Proposal], figures: Sequence[Figure]) -> list[str]:

@@ -1,5 +1,6 @@
 """The planner's understanding of messages: it uses every meaningful word, or it does not act."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.planner.assistant import reply_or_calls
 from agents.planner.language.understanding import Interpretation, Past, understand
 from agents.planner.language.wording import language_note
 from desk.conversation.focus import Focus
@@ -92,8 +94,16 @@ def test_case_and_politeness_change_no_call(text: str, case: Any, lead: str) -> 
 @settings(max_examples=60)
 @given(st.text(max_size=80))
 def test_any_text_is_answered(text: str) -> None:
-    interpretation = understand(text, FRESH)
-    assert interpretation.calls or interpretation.proposals or interpretation.talk or interpretation.beyond
+    task = json.dumps({"person": text, "focus": {}})
+    reply = reply_or_calls(task, ())
+    assert isinstance(reply, list) or reply.claims
+
+
+@pytest.mark.parametrize("text", ["x " * 1_900, "12% " * 900, "optimize " * 400, "7" * 4_000])
+def test_a_message_without_end_is_answered_at_once(text: str) -> None:
+    reply = reply_or_calls(json.dumps({"person": text, "focus": {}}), ())
+    assert not isinstance(reply, list)
+    assert reply.outcome == "asked_back"
 
 
 @pytest.mark.parametrize("word", ["quarterish", "pension-adjusted", "Liechtenstein", "2019", "17"])
