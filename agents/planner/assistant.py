@@ -7,7 +7,7 @@ from typing import Any, get_args
 from agents.declaration import ToolCall, ToolOutput
 from agents.planner.language.understanding import Interpretation, Past, understand
 from agents.planner.language.wording import UNCLEAR, language_note, nearest, offered, reading_claims
-from agents.planner.sentences import describe_tool_result
+from agents.planner.sentences import describe_tool_result, figures_of
 from desk.conversation.context import message_figures
 from desk.conversation.focus import Focus
 from desk.conversation.reply import Reply
@@ -58,9 +58,10 @@ def _reply_without_tools(interpretation: Interpretation, person: str) -> Reply:
 def _claims(outputs: Sequence[ToolOutput], interpretation: Interpretation, person: str) -> Iterator[Claim]:
     for output in outputs:
         yield from describe_tool_result(output.tool, output.content, failed=output.failed)
-    figures = message_figures(person)
+    computed = [f for o in outputs for f in figures_of(o.tool, o.content, failed=o.failed)]
     for call in interpretation.calls:
-        yield from (Claim(section="answer", text=text) for text in reading_claims(call, figures))
+        texts = reading_claims(call, message_figures(person), computed)
+        yield from (Claim(section="answer", text=text) for text in texts)
 
 
 def _reply(outcome: Any, texts: Sequence[str], offers: Sequence[Offer]) -> Reply:

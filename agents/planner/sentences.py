@@ -1,7 +1,7 @@
 """Describes tool results in sentences that comparisons select and whose numbers are references to figures."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 
@@ -21,7 +21,7 @@ from desk.conversation.answers import (
 )
 from desk.conversation.context import CallResult
 from desk.conversation.definitions import Definition
-from desk.figures.figures import Claim
+from desk.figures.figures import Claim, Figure, collect_figures
 from desk.portfolios.allocations import Allocations
 from desk.portfolios.market_regime_schemas import MarketAnalysis
 from desk.portfolios.risk_schemas import PortfolioRisk
@@ -29,6 +29,7 @@ from desk.scenarios.repository import ScenarioCatalog
 from desk.strategies.evaluation import QuickEvaluation
 from desk.tearsheets.summary import TearsheetSummary
 from desk.wealth.projection import WealthOutlook
+from quant.numeric.frozen import Frozen
 
 _FAILED = "A tool did not take what was asked of it, so nothing was computed; please ask otherwise."
 _NOTHING = "The result holds nothing about that."
@@ -41,6 +42,14 @@ def describe_tool_result(tool: str, content: str, *, failed: bool) -> Iterator[C
         return
     kind = Refusal if '"refused"' in content[:12] else _DESCRIPTIONS[tool][0]
     yield from _describe(tool, kind.model_validate_json(content))
+
+
+def figures_of(tool: str, content: str, *, failed: bool) -> tuple[Figure, ...]:
+    """The figures of one result of `tool`, given as JSON."""
+    if failed:
+        return ()
+    kind = Refusal if '"refused"' in content[:12] else _DESCRIPTIONS[tool][0]
+    return tuple(collect_figures(cast("Frozen", kind.model_validate_json(content))))
 
 
 def describe_stored_result(tool: str, stored: CallResult) -> Iterator[Claim]:

@@ -47,15 +47,21 @@ def reading_of(call: Call, figures: Sequence[Figure]) -> str:
     return "; ".join(dict.fromkeys(parts))
 
 
-def reading_claims(call: Call, figures: Sequence[Figure]) -> list[str]:
-    """How a message was read, in one sentence, or in two where names and amounts may not stand in one."""
+def reading_claims(call: Call, figures: Sequence[Figure], computed: Sequence[Figure] = ()) -> list[str]:
+    """How a message was read, in one sentence, or in two where names and amounts may not stand in one.
+
+    `figures` are the amounts of the message, `computed` those of the results that the sentence stands beside.
+    """
     whole = f"How your message was read: {reading_of(call, figures)}."
-    if _passes(whole, figures):
+    everything = (*figures, *computed)
+    if _passes(whole, everything):
         return [whole]
     parts = reading_of(call, figures).split("; ")
     names, amounts = ([part for part in parts if ("{{" in part) is amount] for amount in (False, True))
     texts = [f"How your message was read: {'; '.join(names)}.", f"With it goes {'; '.join(amounts)}."]
-    return [text for text in texts if _passes(text, figures)]
+    if not _passes(texts[1], everything):  # a label may name a quantity of the result
+        texts[1] = f"It has {', '.join(part.partition(' for ')[0] for part in amounts)}."
+    return [text for text in texts if _passes(text, everything)]
 
 
 def _parts(arguments: dict[str, Any], figures: Sequence[Figure]) -> Iterator[str]:
