@@ -241,7 +241,7 @@ def _evidence(ability: Ability, division: Parse, focus: Focus) -> float:
     evidence += sum(ability.kinds[kind] for kind in kinds) + (0.2 if len(names) > len(kinds) > 0 else 0.0)
     if ability.topic is not None:
         evidence += min(0.2 * sum(item.kind == "question" for item in division.items), 0.6)
-        evidence -= 0.6 * (focus.run is None) + 0.6 * (focus.last in ("evaluate", "assess_risk", "simulate"))
+        evidence -= 0.6 * (focus.run is None) + 0.4 * (focus.last in ("evaluate", "assess_risk", "simulate"))
     if ability.offer == "assess_risk" and division.has("sense", "falls", "rises"):
         evidence += 1.5
     shown = any(word.text in SHOWING for word in division.reading.words)
