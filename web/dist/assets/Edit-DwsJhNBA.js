@@ -1,0 +1,1 @@
+export{n as Component}from"./Strategy-C-i2VN1Q.js";

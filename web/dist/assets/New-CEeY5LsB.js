@@ -1,0 +1,1 @@
+export{t as Component}from"./Strategy-C-i2VN1Q.js";
