@@ -103,6 +103,7 @@ REQUESTS: dict[str, list[Request]] = {
     "DELETE /api/jobs/{job_id}": _of(("queued",)),
     "POST /api/jobs/{job_id}/restart": _of(JOBS),
     "POST /api/jobs/{job_id}/approval": _of(("waiting", "job"), json={"verdict": "approved"}),
+    "POST /api/jobs/{job_id}/holdout": _of(("job", "waiting"), json={"verdict": "approved"}),
     "POST /api/drafts": [Request(json={"name": "mine", "trials": 0})],
     "PUT /api/drafts/{draft_id}": [Request(json={"name": "mine"})],
     "POST /api/jobs/{job_id}/unarchive": _of(("archived", "job")),

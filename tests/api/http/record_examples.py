@@ -5,6 +5,7 @@ Run by `make examples`, after an operation or a schema has changed. Lists and ma
 
 import asyncio
 import json
+import os
 import sys
 import tempfile
 from dataclasses import replace
@@ -23,10 +24,11 @@ from graphs.runs.surrogates import fit_surrogate
 from quant.worlds.scenario import BUILT_IN
 from tests.api.http.application import document
 from tests.api.http.identity.sign_in import bearer, create_key
-from tests.api.http.operation_requests import RULE, OperationCall, Request, in_order, operation_calls
+from tests.api.http.operation_requests import RULE, SAID, OperationCall, Request, in_order, operation_calls
 from tests.api.http.two_users import ANNA, HIDDEN, Words, client, fill_ids, serve_two_users
 from tests.doubles.cognito import pool
 from tests.graphs.dependencies import open_dependencies
+from tests.session_folder import SETTING
 
 LONGEST = 2
 """Entries that remain of a list or a map, unless it needs more."""
@@ -38,6 +40,7 @@ MORE = {
     "GET /api/jobs/compare": Request(params={"ids": "{job},{searched}"}),
     "GET /api/market-data/regimes": Request(params={"symbols": "AAPL"}),
     "GET /api/market-data/yield-curve": Request(params={"dataset": "treasury"}),
+    "POST /api/agent": Request(json={"threadId": "my-thread", "runId": "run-1", "messages": [SAID]}),
     "POST /api/evaluations/predicted": Request(json={"config": RULE, "job": "{searched}"}),
     "POST /api/jobs": Request(json={"trials": 10, "seed": 8, "universe": "sp500"}),
     "POST /api/market-data/imports": Request(
@@ -63,6 +66,12 @@ def calls() -> list[OperationCall]:
 
 
 def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[SETTING] = folder
+        record_all()
+
+
+def record_all() -> None:
     EXAMPLES.write_text("{}\n")  # the document shall have those of its schemas alone
     missing = without_example(document(), {})
     recorded: dict[str, dict[str, Any]] = {label: {} for label, _ in missing}
