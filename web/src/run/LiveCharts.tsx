@@ -21,7 +21,10 @@ export function LiveCharts({ id, running }: { id: string; running: boolean }) {
     <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="md">
       <Panel>
         {convergence.data?.convergence && request.data !== undefined ? (
-          <Convergence data={convergence.data.convergence} ratio={['sharpe', 'calmar'].includes(request.data.goal ?? '')} />
+          <Convergence
+            data={convergence.data.convergence}
+            ratio={['sharpe', 'calmar'].includes(request.data.goal ?? '')}
+          />
         ) : (
           <Coming what="The best value so far" />
         )}
