@@ -198,7 +198,7 @@ def operations() -> dict[str, list[Any]]:
     areas: dict[str, list[Any]] = {area: [] for area in AREAS}
     for found in schemathesis.openapi.from_dict(document()).get_all_operations():
         assert isinstance(found, Ok), found
-        (area,) = found.ok().tags or ()
+        (area,) = list(found.ok().tags or ())
         areas[area].append(found.ok())
     return areas
 
