@@ -25,7 +25,7 @@ from quant.strategies.mandate import Mandate
 from tests.graphs.dependencies import OWNER, open_dependencies, small_request
 
 pytestmark = pytest.mark.anyio
-REQUEST = small_request()
+REQUEST = small_request(first_day=None)  # all closes
 BEFORE, BETWEEN = (StrategyConfig(weight_function="inverse_vol", lookback_days=days) for days in (37, 41))
 
 

@@ -34,7 +34,7 @@ async def test_bundled_prices_are_loaded_once_for_a_choice_of_them_and_never_who
     async with opened(home) as usual:
         dependencies = replace(usual, prices=prices)
         runs = [
-            await new_run(dependencies, OWNER, small(universe=universe))
+            await new_run(dependencies, OWNER, small(universe=universe, first_day=None))
             for universe in ("sp500", "stocks", "stocks:MSFT,AAPL", "stocks:AAPL,MSFT", "stocks:AAPL")
         ]
         assert prices.loaded == ["stocks:MSFT,AAPL", "stocks:AAPL"]
@@ -54,12 +54,12 @@ async def test_a_data_set_is_not_read_for_a_run_on_all_of_it(home, opened, small
         )
         own = dependencies.prices_of(OWNER)
         assert await own.facts("mydata") == facts_of(await own.load("mydata"))
-        part = await new_run(dependencies, OWNER, small(universe="mydata:MSFT"))
+        part = await new_run(dependencies, OWNER, small(universe="mydata:MSFT", first_day=None))
         await dependencies.store.blobs.delete(blob_key(OWNER, version.version.hash))
         with pytest.raises(Missing):
             await own.load("mydata")
-        run = await new_run(dependencies, OWNER, small(universe="mydata"))
-        again = await new_run(dependencies, OWNER, small(universe="mydata:MSFT"))
+        run = await new_run(dependencies, OWNER, small(universe="mydata", first_day=None))
+        again = await new_run(dependencies, OWNER, small(universe="mydata:MSFT", first_day=None))
         assert run.request.universe == f"mydata@{version.version.hash[:PIN]}"
         assert (run.data_digest, again.data_digest) == (version.version.prices_digest, part.data_digest)
 
@@ -79,8 +79,8 @@ async def test_a_new_version_is_checked_again_and_a_mark_still_applies(home, ope
         await mark(dependencies.store, OWNER, NewMarker(symbol="AAPL", reason="a wrong tick"), dependencies.now())
         for universe in ("mydata:AAPL", "mydata", "stocks:AAPL", "stocks"):
             with pytest.raises(InvalidInput, match="AAPL is marked as bad data"):
-                await new_run(dependencies, OWNER, small(universe=universe))
-        assert (await new_run(dependencies, OWNER, small(universe="mydata:MSFT"))).data_digest
+                await new_run(dependencies, OWNER, small(universe=universe, first_day=None))
+        assert (await new_run(dependencies, OWNER, small(universe="mydata:MSFT", first_day=None))).data_digest
 
 
 async def test_a_bond_of_a_data_set_keeps_its_version_and_its_mark(home, opened, small):
@@ -112,7 +112,7 @@ async def test_prices_that_cannot_be_used_are_refused_each_time(home, opened, sm
             reasons = set()
             for _ in range(2):
                 with pytest.raises(InvalidInput) as error:
-                    await new_run(dependencies, OWNER, small(universe=universe))
+                    await new_run(dependencies, OWNER, small(universe=universe, first_day=None))
                 reasons.add(str(error.value))
             assert len(reasons) == 1
         assert await OwnedPrices(dependencies.store, OWNER, BundledPrices()).facts("mydata:AAPL") is None

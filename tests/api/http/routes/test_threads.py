@@ -81,7 +81,7 @@ async def test_a_question_is_answered_with_the_figures_behind_each_number(client
     assert used <= {figure["id"] for figure in answered["figures"]}
     assert all(figure["text"] and figure["source"] for figure in answered["figures"])
     assert (await get_json(client, thread))["title"] == RISK
-    assert (await get_json(client, f"{thread}/state"))["focus"]["last"] == "assess_risk"
+    assert (await get_json(client, f"{thread}/state"))["focus"]["last"] == "analyse_market"
     assert (await client.get("/api/threads")).json()["items"][0]["id"] == thread
 
 
