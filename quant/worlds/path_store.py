@@ -43,7 +43,8 @@ class PathStore:
         if kept is not None:
             return kept
         legs = draw_legs(model, bond, days=days, first_block=first_block, blocks=blocks)
-        size = sum(leg.nbytes for leg in legs)
+        equity, bonds = legs
+        size = equity.nbytes + bonds.nbytes
         with self._lock:
             if place not in self._legs and self._bytes + size <= self._limit:
                 self._legs[place] = legs

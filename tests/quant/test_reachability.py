@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("quant", "desk", "tools", "prompts", "agents", "graphs", "api")
 ENTRIES = ("api.cli.commands", "api.http.routes", "tools")
 
-CALIBRATION = "the calibration of worlds on a data set of the user comes later"
+CALIBRATION = "scenarios of single assets; a request fits its engines and worlds to the mix"
 BOND = "yields on whole paths; the strategy kernel draws the bond block by block"
 OWN_RULE = "the published test of the highest Sharpe ratio; the verdict tests the search's own rule"
 KERNEL = "for one series; the strategy kernel computes the same day by day"
@@ -28,11 +28,8 @@ LIBRARY_ONLY = {
     "quant.worlds.bond.BondPaths": BOND,
     "quant.worlds.bond_proxy.bond_history": "for a stated duration; the desk exchanges its bond at par every day",
     "quant.worlds.bond.bond_paths": BOND,
-    "quant.worlds.calibration.Calibration": CALIBRATION,
-    "quant.worlds.calibration.calibrate": CALIBRATION,
     "quant.worlds.calibration.empirical_scenario": CALIBRATION,
     "quant.worlds.calibration.shocked_scenarios": CALIBRATION,
-    "quant.worlds.legs.sample_legs": "whole paths as arrays; the strategy kernel draws them block by block",
     "quant.worlds.joint.sample_joint": "whole paths as arrays; the wealth kernel draws each day as it needs it",
 }
 """Public names of quant that no command, route or tool reaches, each with its reason."""
