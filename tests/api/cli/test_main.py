@@ -238,12 +238,7 @@ def test_optimize_prints_what_to_do_first_and_the_digest_last(finished_run):
     lines = out.strip().splitlines()
     assert re.match(". (GREEN: Consider switching|AMBER: Do not switch yet|RED: Keep your current rule): ", lines[1])
     words = " ".join(out.split())
-    assert (
-        words.index("Why:")
-        < words.index("How sure:")
-        < words.index(ONE_HISTORY)
-        < words.index("after costs the")
-    )
+    assert words.index("Why:") < words.index("How sure:") < words.index(ONE_HISTORY) < words.index("after costs the")
     assert "12 configurations x 5 scenarios x 100 paths x 1 year = 60 evaluations" in " ".join(out.split())
     assert re.search(r"^Took [\d.]+ s, imports and report included; kernels", out, re.MULTILINE)
     assert re.fullmatch(r"result digest: [0-9a-f]{64}", lines[-1])
