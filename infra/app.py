@@ -24,7 +24,7 @@ from infra.stacks.network import Network
 from infra.stacks.observability import Observability
 from infra.stacks.operations import Operations
 from infra.stacks.replica import Replica
-from infra.stacks.service import Service
+from infra.stacks.service import HttpInterface
 from infra.stacks.sockets import Sockets
 from infra.stacks.web import Web
 
@@ -64,7 +64,7 @@ def create_stacks(app: App, config: StageConfig, without: frozenset[str] = froze
         agents=agents,
         sockets=sockets,
     )
-    service = Service(app, config, foundation=foundation, network=network, data=data, compute=compute)
+    service = HttpInterface(app, config, foundation=foundation, network=network, data=data, compute=compute)
     if "web" not in without:
         Web(app, config, foundation=foundation, data=data, service=service)
     if "observability" not in without:

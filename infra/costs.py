@@ -1,4 +1,4 @@
-"""What a stage costs while nobody uses it: the resources of its templates times list prices."""
+"""What a stage costs while it is idle: the resources of its templates times list prices."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple

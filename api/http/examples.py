@@ -13,7 +13,7 @@ _SHOWN = ("application/json", "text/event-stream")
 
 
 def add_examples(document: dict[str, Any]) -> None:
-    """Give each body and answer that has no example of its own the recorded one."""
+    """Give each body and answer without an example the recorded one."""
     recorded = json.loads(EXAMPLES.read_text())
     for label, part, media in _parts(document):
         example = recorded.get(label, {}).get(part)

@@ -130,7 +130,7 @@ class Data(StageStack):
     def _back_up(self, foundation: Foundation) -> None:
         """A copy of the tables every day, besides the recovery to any second of the last 35 days.
 
-        In a retained stage nobody deletes a copy before its time.
+        In a retained stage no copy can be deleted before its time.
         """
         days = 90 if self.config.retained else 7
         vault = backup.BackupVault(

@@ -15,7 +15,7 @@ from infra.blocks.stack import StageStack
 from infra.config import StageConfig
 from infra.stacks.compute import Compute
 from infra.stacks.foundation import Foundation
-from infra.stacks.service import Service
+from infra.stacks.service import HttpInterface
 
 ANSWERS = ("Requests2xx", "Requests3xx", "Requests4xx", "Requests5xx")
 LOG_NAMESPACE = f"{NAMESPACE}/Log"
@@ -33,7 +33,7 @@ LOG_FIELDS = ("@timestamp", "event", "level", "reason", "run", "request_id")
 
 class Observability(StageStack):
     def __init__(
-        self, scope: Construct, config: StageConfig, *, foundation: Foundation, compute: Compute, service: Service
+        self, scope: Construct, config: StageConfig, *, foundation: Foundation, compute: Compute, service: HttpInterface
     ) -> None:
         super().__init__(scope, "observability", config)
         self._action = cast("cloudwatch.IAlarmAction", actions.SnsAction(foundation.alarms))

@@ -42,7 +42,7 @@ ORIGIN_HEADER = "x-origin-secret"
 """CloudFront sends it; the firewall of the REST API refuses requests without it."""
 
 
-class Service(StageStack):
+class HttpInterface(StageStack):
     def __init__(
         self,
         scope: Construct,

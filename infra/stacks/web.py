@@ -18,7 +18,7 @@ from infra.blocks.storage import bucket
 from infra.config import Domain, StageConfig
 from infra.stacks.data import Data
 from infra.stacks.foundation import Foundation
-from infra.stacks.service import Service
+from infra.stacks.service import HttpInterface
 
 ASSETS = "/assets/*"
 """Files whose names contain a digest of their content. The service answers all other paths."""
@@ -46,7 +46,7 @@ HSTS = Duration.days(365)
 
 class Web(StageStack):
     def __init__(
-        self, scope: Construct, config: StageConfig, *, foundation: Foundation, data: Data, service: Service
+        self, scope: Construct, config: StageConfig, *, foundation: Foundation, data: Data, service: HttpInterface
     ) -> None:
         super().__init__(scope, "web", config)
         firewall = access_list(self, "web", scope="CLOUDFRONT", key=foundation.operations_key)

@@ -58,7 +58,7 @@ def test_two_ephemeral_stages_share_no_name(stages: dict[str, Stage]) -> None:
 @pytest.mark.parametrize("name", SNAPSHOT_STAGES)
 def test_the_page_states_what_an_idle_stage_costs(stages: dict[str, Stage], name: str) -> None:
     page = " ".join((ROOT / "docs/deployment.md").read_text().split())
-    sentence = re.search(r"A stage that nobody uses costs (\d+) dollars a month as `dev` and (\d+) as `prod`", page)
+    sentence = re.search(r"An idle stage costs (\d+) dollars a month as `dev` and (\d+) as `prod`", page)
     assert sentence is not None
     assert int(sentence[1 + SNAPSHOT_STAGES.index(name)]) == round(total(stages[name]))
 

@@ -26,7 +26,7 @@ class Ability:
     """Evidence of an amount with a cue."""
     senses: str = ""
     topic: Topic | None = None
-    """The topic of a question about a result: each is an ability of its own."""
+    """The topic of a question about a result: each is a separate ability."""
     costs: bool = False
     """Whether it takes long or is kept."""
 

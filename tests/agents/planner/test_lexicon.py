@@ -113,7 +113,7 @@ def _known_words() -> tuple[str, ...]:
 
 
 def test_random_messages_use_every_meaningful_word_or_do_nothing(capsys) -> None:
-    """A word of no phrase, and not within an edit of one, never stands in a message that is acted on."""
+    """A word of no phrase, and not within an edit of one, is in no message that is acted on."""
     draw, acted, count = random.Random(24), 0, 400
     for _ in range(count):
         words = [draw.choice(COMMON if draw.random() < 0.15 else _known_words()) for _ in range(draw.randint(2, 6))]
