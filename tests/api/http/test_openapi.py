@@ -185,7 +185,7 @@ def by_a_stranger(target: Target, case: Case) -> None:
 
 def tells_no_secret(target: Target, answer: Any) -> None:
     text = f"{answer.content.decode(errors='replace')} {answer.headers}"  # workbooks are not text
-    random_part = target.key.rpartition("_")[2]
+    _, _, random_part = target.key.split("_", 2)  # which may hold the separator itself
     for secret in (*PLANTED.values(), random_part, hashlib.sha256(target.key.encode()).hexdigest()):
         assert secret not in text
     for inside in ("Traceback (most", 'File "', "site-packages", ROOT, str(target.home)):
