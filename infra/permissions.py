@@ -32,8 +32,6 @@ DESK = (
     "dynamodb:PutItem",
     "dynamodb:Query",
 )
-SWEPT_DESK = (*DESK, "dynamodb:Scan")
-"""The sweep looks for expired items, whose documents it deletes too."""
 WORKED_CHECKPOINTS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
 EXPIRED_CHECKPOINTS = ("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:Query")
 CHECKPOINTS = (*EXPIRED_CHECKPOINTS, "dynamodb:GetItem", "dynamodb:PutItem")
@@ -59,7 +57,7 @@ PERMISSIONS: Mapping[Process, Mapping[Resource, Sequence[str]]] = {
     },
     "tasks": {
         "checkpoints": EXPIRED_CHECKPOINTS,
-        "desk": SWEPT_DESK,
+        "desk": DESK,
         "documents": OBJECTS,
         "jobs": ("s3:GetObject",),
         "processing": ("sagemaker:DescribeProcessingJob",),
@@ -68,7 +66,7 @@ PERMISSIONS: Mapping[Process, Mapping[Resource, Sequence[str]]] = {
     "worker": {
         "checkpoints": WORKED_CHECKPOINTS,
         "dead": ("sqs:SendMessage",),
-        "desk": SWEPT_DESK,
+        "desk": DESK,
         "documents": OBJECTS,
         "job_role": ("iam:PassRole",),
         "jobs": ("s3:GetObject", "s3:ListBucket", "s3:PutObject"),

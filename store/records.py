@@ -121,7 +121,7 @@ class Records(Protocol):
         ...
 
     async def sweep(self) -> int:
-        """Delete the expired records of all owners and return their number."""
+        """Delete the expired records of all owners and return their number; 0 where the storage does it by itself."""
         ...
 
 

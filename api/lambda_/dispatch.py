@@ -136,14 +136,12 @@ async def handle_queue_batch(service: "AppState", event: Event, until: float) ->
 
 
 async def sweep(dependencies: "Dependencies") -> Event:
-    """Send jobs that a stopped process left unsent, and poll remote computations.
-
-    Expired records are deleted by the cleanup: looking for them reads the whole table, which is billed.
-    """
+    """Poll remote computations, and meanwhile send jobs that a stopped process left unsent."""
     from graphs.jobs.remote import poll_computations
 
-    sent = await job_queue.sweep(dependencies)
-    return {"sent": sent, "going_on": await poll_computations(dependencies)}  # last: SageMaker may not respond
+    # at once, because SageMaker may not respond
+    going_on, sent = await asyncio.gather(poll_computations(dependencies), job_queue.sweep(dependencies))
+    return {"sent": sent, "going_on": going_on}
 
 
 async def cleanup(dependencies: "Dependencies") -> Event:

@@ -16,6 +16,7 @@ from infra.blocks.storage import bucket, log_bucket, table
 from infra.config import StageConfig
 from infra.stacks.foundation import Foundation
 from infra.stacks.replica import Replica
+from store.aws.item_documents import EXPIRY_DAYS, expiring_folder
 from store.aws.store import INDEXES
 
 INFREQUENT_DAYS, COLD_DAYS = 30, 90
@@ -82,6 +83,7 @@ class Data(StageStack):
                 noncurrent_version_expiration=Duration.days(version_days),
             ),
             _expiry("imports", UPLOAD_DAYS, prefix="imports/"),
+            *(_expiry(f"expiring-{days}", days, prefix=expiring_folder(days)) for days in EXPIRY_DAYS),
             _unfinished_uploads(),
         ]
 

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 import zlib
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from store.blobs import Blobs
@@ -18,20 +19,25 @@ LARGEST_PACKED = 32_000
 """In bytes. An item is limited to 400 KB with its copies in four indexes, a transaction of 100 items to 4 MB."""
 
 
+EXPIRING = "_expiring"
+EXPIRY_DAYS = (2, 8, 32, 100, 400)
+"""Days after which lifecycle rules of the bucket delete the blobs below `_expiring/DAYS/`."""
+
+
 class ItemDocuments:
     """Chooses how a document is stored, and reads it back."""
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
 
-    async def write(self, owner: str, text: str) -> Body:
+    async def write(self, owner: str, text: str, expires: datetime | None = None) -> Body:
         """The attribute for an item; a blob is written before the item that names it, and never changes."""
         if len(text) <= LARGEST_PLAIN:
             return {"text": {"S": text}}
         packed = await asyncio.to_thread(zlib.compress, text.encode())
         if len(packed) <= LARGEST_PACKED:
             return {"packed": {"B": packed}}
-        key = f"{owner}/_documents/{uuid.uuid4().hex}"
+        key = f"{_folder(owner, expires)}/{uuid.uuid4().hex}"
         await self._blobs.put(key, packed)
         return {"blob": {"S": key}}
 
@@ -52,3 +58,15 @@ class ItemDocuments:
             if "blob" in body:
                 with suppress(Unavailable):
                     await self._blobs.delete(body["blob"]["S"])
+
+
+def expiring_folder(days: int) -> str:
+    """The prefix of the blobs that the bucket deletes after these days."""
+    return f"{EXPIRING}/{days}/"
+
+
+def _folder(owner: str, expires: datetime | None) -> str:
+    """The folder of a document; one that expires later than any rule of the bucket allows is not deleted by it."""
+    left = timedelta.max if expires is None else expires - datetime.now(UTC)
+    days = next((days for days in EXPIRY_DAYS if left <= timedelta(days=days)), None)
+    return f"{owner}/_documents" if days is None else f"{expiring_folder(days)}{owner}"

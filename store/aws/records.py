@@ -40,7 +40,7 @@ class DynamoRecords(Records):
         bodies: list[Body] = []
         try:
             for put, text in zip(puts, texts, strict=True):
-                bodies.append(await self._documents.write(put.key.owner, text))
+                bodies.append(await self._documents.write(put.key.owner, text, put.expires))
             return await self._put(puts, bodies)
         except StoreError as error:
             if not isinstance(error, OutcomeUnknown):  # otherwise the items may exist and need their blobs
@@ -125,24 +125,8 @@ class DynamoRecords(Records):
             return True
 
     async def sweep(self) -> int:
-        """Delete expired records; DynamoDB does so itself within days, but leaves the blobs of large documents."""
-        count = 0
-        request: dict[str, Any] = {
-            "TableName": self._table.name,
-            "FilterExpression": "#expires <= :now",
-            "ProjectionExpression": "#pk, #sk, #write, #blob",
-            "ExpressionAttributeNames": {f"#{name}": name for name in ("pk", "sk", "write", "blob", "expires")},
-            "ExpressionAttributeValues": {":now": _now()},
-        }
-        while True:
-            answer = await self._table.call("scan", **request)
-            for item in answer["Items"]:
-                with suppress(ConditionFailed):  # rewritten since the scan
-                    await self._delete(item)
-                    count += 1
-            if "LastEvaluatedKey" not in answer:
-                return count
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        """Nothing: DynamoDB deletes expired items by their time to live, and S3 their blobs by its lifecycle rules."""
+        return 0
 
     async def _delete(self, item: Item) -> None:
         key = {"pk": item["pk"], "sk": item["sk"]}
@@ -202,8 +186,7 @@ class DynamoRecords(Records):
             item[name] = {"S": f"{value}#{created}"}
         if put.expires is not None:
             item["expires"] = {"N": repr(put.expires.timestamp())}
-            if "blob" not in body:  # DynamoDB would not delete the blob
-                item["ttl"] = {"N": str(math.ceil(put.expires.timestamp()))}
+            item["ttl"] = {"N": str(math.ceil(put.expires.timestamp()))}
         return item
 
 

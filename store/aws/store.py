@@ -11,7 +11,7 @@ from store.aws.backoff import RETRY_SECONDS
 from store.aws.client_errors import reason
 from store.aws.clients import connect, open_bucket
 from store.aws.events import DynamoEvents
-from store.aws.item_documents import ItemDocuments
+from store.aws.item_documents import EXPIRY_DAYS, ItemDocuments, expiring_folder
 from store.aws.records import CREATION, DynamoRecords
 from store.aws.table import Table
 from store.blobs import Blobs
@@ -64,6 +64,21 @@ def create_table(client: Any, name: str) -> None:
     )
     client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     client.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"})
+
+
+def expire_documents(client: Any, bucket: str) -> None:
+    """Replace the lifecycle rules of a bucket by those that delete the documents of expired records."""
+    rules = [
+        {
+            "ID": f"expiring-{days}",
+            "Filter": {"Prefix": expiring_folder(days)},
+            "Status": "Enabled",
+            "Expiration": {"Days": days},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+        }
+        for days in EXPIRY_DAYS
+    ]
+    client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
 
 
 def check(client: Any, table: str, bucket: str) -> None:

@@ -46,6 +46,12 @@ FAULTS = (
         change("data", BUCKET, "documents", put("LifecycleConfiguration", "Rules", value=EXPIRY)),
     ),
     Fault(
+        "documents of expired records that stay",
+        "document-expiry",
+        "dev",
+        change("data", BUCKET, "documents", drop("LifecycleConfiguration")),
+    ),
+    Fault(
         "table without recovery to a point in time",
         "table-recovery",
         "dev",

@@ -20,13 +20,14 @@ REGION = "eu-west-1"
 async def open_aws(home: Path) -> AsyncIterator[Store]:
     """A table and a bucket at the AWS endpoint of the environment."""
     from store.aws.clients import open_bucket  # boto3 takes half a second to import
-    from store.aws.store import aws_store, create_table
+    from store.aws.store import aws_store, create_table, expire_documents
 
     name = name_of(home)
     dynamodb, s3 = clients(os.environ["AWS_ENDPOINT_URL_DYNAMODB"])
     if not (home / ".made").exists():
         create_table(dynamodb, name)
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        expire_documents(s3, name)
         (home / ".made").touch()
     async with aws_store(dynamodb, name, open_bucket(name)) as store:
         yield store
@@ -41,7 +42,13 @@ def clients(_url: str) -> tuple[Any, Any]:
     """Created once, because a client takes about a second."""
     from store.aws.clients import connect
 
-    return connect("dynamodb"), connect("s3")
+    dynamodb = connect("dynamodb")
+    dynamodb.meta.events.register("before-call.dynamodb.Scan", _refuse_scan)
+    return dynamodb, connect("s3")
+
+
+def _refuse_scan(**_: object) -> None:
+    raise AssertionError("the store reads a whole table with Scan")
 
 
 OPENERS: dict[str, Opener] = {"embedded": open_store, "aws": open_aws}

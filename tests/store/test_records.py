@@ -7,6 +7,7 @@ import pytest
 
 from store.errors import Conflict, Invalid
 from store.records import Key, Put, Record, Records, iterate_records
+from store.sqlite.records import SqliteRecords
 from store.store import Store
 
 KEY = Key("ann", "run", "r1")
@@ -297,7 +298,7 @@ async def test_a_sweep_deletes_expired_records(store: Store) -> None:
         await store.records.put(Key(owner, "run", "old"), {"text": "x" * 1_000_000}, expires=past)
         await store.records.put(Key(owner, "run", "new"), {}, expires=past + timedelta(hours=1))
         await store.records.put(Key(owner, "run", "ever"), {})
-    assert await store.records.sweep() == 2
+    assert await store.records.sweep() == (2 if isinstance(store.records, SqliteRecords) else 0)  # DynamoDB does it
     assert await store.records.sweep() == 0
     assert await ids(store.records) == ["ever", "new"]
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from graphs.checkpoints.table_check import KEYS as CHECKPOINT_KEYS
 from infra.checks.assembly import Resource, Stage
 from infra.checks.finding import Rule, Violation
+from store.aws.item_documents import EXPIRY_DAYS, expiring_folder
 from store.aws.store import INDEXES
 
 RECOVERY_DAYS = 35
@@ -71,12 +72,17 @@ def bucket_classes(stage: Stage) -> Iterator[Violation]:
 
 
 def document_expiry(stage: Stage) -> Iterator[Violation]:
-    """The program deletes documents itself; only uploads, which are data sets by then, expire."""
+    """Documents of records that expire, and uploads, which are data sets by then, expire; nothing else does."""
+    required = {expiring_folder(days): days for days in EXPIRY_DAYS}
     for bucket in stage.of_type(BUCKET):
         if bucket.name == "documents-bucket":
-            for rule in bucket.get("LifecycleConfiguration", "Rules", default=[]):
-                if "ExpirationInDays" in rule and rule.get("Prefix") != "imports/":
-                    yield bucket, f"documents below {rule.get('Prefix', '')!r} expire"
+            rules = bucket.get("LifecycleConfiguration", "Rules", default=[])
+            days = {rule.get("Prefix", ""): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
+            for prefix in days.keys() - required.keys() - {"imports/"}:
+                yield bucket, f"documents below {prefix!r} expire"
+            for prefix, number in required.items():
+                if days.get(prefix) != number:
+                    yield bucket, f"documents below {prefix!r} do not expire after {number} days"
 
 
 def table_recovery(stage: Stage) -> Iterator[Violation]:
