@@ -3,6 +3,7 @@
 import hashlib
 import math
 import struct
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from desk.optimization.inputs.safe_leg import bond_of
 from desk.optimization.scenario_check_schemas import Moment, ScenarioCheck, ScenarioChecks
 from quant.numeric.arrays import Floats
 from quant.numeric.random_numbers import LANES
+from quant.numeric.thread_count import thread_count
 from quant.numeric.units import DAYS
 from quant.worlds.bond import Bond, BondIndex
 from quant.worlds.diagnostics import diagnose, without_standard_error
@@ -37,12 +39,12 @@ MAX_PATHS = 10_000
 
 def check_paths(world: World) -> ScenarioChecks:
     """Check the paths of every scenario."""
-    return ScenarioChecks(
-        scenarios=tuple(
-            check_scenario(scenario, world.model(scenario), check_bond(world, scenario))
-            for scenario in world.request.scenarios
-        )
-    )
+
+    def check(scenario: Scenario) -> ScenarioCheck:
+        return check_scenario(scenario, world.model(scenario), check_bond(world, scenario))
+
+    with ThreadPoolExecutor(thread_count()) as pool:
+        return ScenarioChecks(scenarios=tuple(pool.map(check, world.request.scenarios)))
 
 
 def check_bond(world: World, scenario: Scenario) -> tuple[Moment, ...]:

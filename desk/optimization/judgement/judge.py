@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -126,9 +127,10 @@ def judge(
         return Judgement(result.model_copy(update={"figures": result_figures(result)}))
     winner = next(t for t in trials if t.config == choice.winner)
     tests = partial(judge_luck, world, trials, series, winner, ledger_trials=ledger_trials, earlier=earlier)
-    update, history = _judge_winner(
-        world, trials, series, winner, choice, checks, view, tests, base.caveats, sensitivity=sensitivity
-    )
+    with ThreadPoolExecutor(2) as pool:  # beside the sensitivities, which leave a core idle between simulations
+        update, history = _judge_winner(
+            world, trials, series, winner, choice, checks, view, tests, base.caveats, pool, sensitivity=sensitivity
+        )
     attribution, asset_weights = attribute_winner(world, winner.config) or (None, None)
     result = base.model_copy(update=update | {"attribution": attribution})
     return Judgement(result.model_copy(update={"figures": result_figures(result)}), history, asset_weights)
@@ -144,6 +146,7 @@ def _judge_winner(
     view: MarketView | None,
     tests: Callable[[Records], Luck],
     caveats: Sequence[str],
+    pool: ThreadPoolExecutor,
     *,
     sensitivity: bool,
 ) -> tuple[dict[str, object], Floats]:
@@ -171,7 +174,8 @@ def _judge_winner(
     part = unlocked_days(world)
     replay = world.replay([config, constant(matched), constant(1.0)]).series[:, :, part]
     records = Records(*(np.ascontiguousarray(replay[k, 0]) for k in range(3)))
-    luck = tests(records)
+    luck = pool.submit(tests, records)
+    out_of_sample = pool.submit(judge_out_of_sample, world, trials, series, winner)
     train_days = world.market.train.stop - world.market.train.start
     error = history_error(
         records.winner[:train_days],
@@ -206,7 +210,9 @@ def _judge_winner(
     )
     return {
         "caveats": (*caveats, *(f"About the winner: {CAUTIONS[caution]}" for caution in cautions)),
-        "verdict": build_verdict(luck, benefit.basis_points.value, depends=depends, finalists=finalists, config=config),
+        "verdict": build_verdict(
+            luck.result(), benefit.basis_points.value, depends=depends, finalists=finalists, config=config
+        ),
         "benefit": benefit,
         "winner": winner,
         "scenarios": _outcomes(world, table, config, benchmark, len(choice.table.configs), weights, timing),
@@ -227,8 +233,8 @@ def _judge_winner(
         "facts": facts(world, records, replay[:2, 1], (config, constant(matched)), all_years),
         "years": all_years,
         "crises": crises(world, records),
-        "luck": luck,
-        "out_of_sample": judge_out_of_sample(world, trials, series, winner),
+        "luck": luck.result(),
+        "out_of_sample": out_of_sample.result(),
         "history_series": series_address(history),
     }, history
 
