@@ -10,6 +10,7 @@ from desk.optimization.reading.explanation import HINDSIGHT, Evidence, build_evi
 from desk.optimization.request import LimitName
 from desk.optimization.result import Benefit, Fact, LimitCheck, Manifest, OptimizationResult, WorldStatistics
 from desk.optimization.worlds import describe_worlds
+from desk.scenarios.schemas import HISTORY
 from quant.numeric.measured import Measured
 from quant.numeric.units import BASIS_POINTS
 from quant.performance.statistics import StatisticUnit
@@ -211,11 +212,11 @@ def benefit(result: OptimizationResult) -> str:
     b = result.benefit
     red = result.verdict.colour == "red"
     rule = next((each for each in result.benchmarks if each.name == "current_rule"), None)
+    against_rule = f"{_ahead(rule.winner_minus_bps.value)} your current rule, and " if rule else ""
     return (
-        f"{HINDSIGHT if red else 'Gain'}: after costs the winner is {_ahead(b.basis_points.value)} a constant weight "
-        f"of {percent(b.benchmark_weight, 0)} in the risky asset, which has the same volatility"
+        f"{HINDSIGHT if red else 'Gain'}: after costs the winner is {against_rule}{_ahead(b.basis_points.value)} "
+        f"a constant weight of {percent(b.benchmark_weight, 0)} in the risky asset, which has the same volatility"
         + ("" if red else f" ({interval(b)})")
-        + (f", and {_ahead(rule.winner_minus_bps.value)} your current rule" if rule else "")
     )
 
 
@@ -230,23 +231,25 @@ def benefit_parts(result: OptimizationResult) -> list[str]:
     if b is None:
         return []
     simulated = simulated_timing(result)
-    alone = f" ({bps(simulated.value)} in the simulated scenarios)" if simulated else ""
+    alone = f"; by timing in the simulated worlds alone {bps(simulated.value)}" if simulated else ""
     more = "less" if b.drawdown_points.value >= 0 else "more"
     return [
-        f"{bps(b.basis_points.value)} a year, {interval(b)}, {error_sources(b)}",
-        *apart(b),
-        f"of it {bps(b.timing_bps.value)} by timing{alone}",
-        f"{number(abs(b.drawdown_points.value), 1)} points {more} mean drawdown",
+        f"{bps(b.basis_points.value)} a year over that constant weight, {interval(b)}, {error_sources(b)}",
+        *apart(result),
+        f"by timing {bps(b.timing_bps.value)} of it{alone}",
+        f"mean drawdown {number(abs(b.drawdown_points.value), 1)} points {more} than with that constant weight",
     ]
 
 
-def apart(benefit: Benefit) -> list[str]:
-    """The benefit on the history alone and in the simulated worlds alone; empty for results of earlier versions."""
-    if benefit.history_bps is None or benefit.worlds_bps is None:
+def apart(result: OptimizationResult) -> list[str]:
+    """How history and simulated worlds make up the benefit; empty for results of earlier versions."""
+    benefit = result.benefit
+    if benefit is None or benefit.history_bps is None or benefit.worlds_bps is None:
         return []
+    weight = next(outcome.weight for outcome in result.scenarios if outcome.scenario == HISTORY)
     return [
-        f"on the training history alone {measured_bps(benefit.history_bps)}, "
-        f"in the simulated worlds alone {measured_bps(benefit.worlds_bps)} (± one standard error)"
+        f"the average of {measured_bps(benefit.history_bps)} on the training history, which counts "
+        f"{percent(weight, 0)}, and {measured_bps(benefit.worlds_bps)} in the simulated worlds (± one standard error)"
     ]
 
 

@@ -87,8 +87,8 @@ VERDICT: Final[tuple[VerdictRule, ...]] = (
         unit="percent",
         digits=1,
         reason=lambda value, threshold: (
-            f"if nothing could be gained, luck alone would still give as large a gain to {value:.1%} of such "
-            f"searches, and green needs below {threshold:.0%}"
+            f"if nothing could be gained, luck alone would still make {value:.1%} of such searches look as good, and "
+            f"green needs below {threshold:.0%}"
         ),
     ),
     VerdictRule(
@@ -157,15 +157,15 @@ VERDICT: Final[tuple[VerdictRule, ...]] = (
 HEADLINES: Final[Mapping[Light, str]] = {
     "green": "The winner beats the volatility-matched constant weight, beyond what luck explains",
     "amber": "The winner may beat the volatility-matched constant weight; luck is not excluded",
-    "red": "No configuration is distinguishable from the benchmark, a constant weight of the same volatility",
+    "red": "No configuration can be told apart from a constant weight of the same volatility",
 }
 ADVICE: Final[Mapping[Light, str]] = {
     "green": "Consider switching: luck rarely gives so much to the best of the {tries} configurations ever tried on "
     "these prices.",
     "amber": "Do not switch yet: luck alone could give as much to the best of the {tries} configurations ever tried on "
     "these prices.",
-    "red": "Keep your current rule: the winner's gain cannot be told from what luck gives to the best of the {tries} "
-    "configurations ever tried on these prices.",
+    "red": "Keep your current rule: the winner's lead over a constant weight cannot be told from what luck gives to the "
+    "best of the {tries} configurations ever tried on these prices.",
 }
 """What to do, in a sentence for a reader without statistics."""
 

@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 DEMO = "--trials 100 --paths 1000 --years 5 --stopping budget"
 """The request of `make demo`."""
-DEMO_DIGEST = "403bbcf225c42dee68cc2d7004e24d831fc016b56d53f04c9591e03aacd426b1"
+DEMO_DIGEST = "f77523acb237b3c2ef2a9f74349a502db7a9827ff5940e3168688056ac85908c"
 
 REDUCED = "--trials 12 --paths 150 --years 1 --scenarios base_case,bear_market --stopping budget"
-REDUCED_DIGEST = "03ca41e1fe261a8689b777957b858b5af4eecd4469a9ab260a5a1bb1d15f7349"
+REDUCED_DIGEST = "e53e6344c77766808755ab24e4173d8bc7fc0e9c26b8923e9616cd8762adae63"
 
 OUTSIDE_OF_RESULTS = {"agents", "api", "prompts", "store"}
 """Folders that enter no result: an agent's decisions are in the manifest, and the others compute nothing."""

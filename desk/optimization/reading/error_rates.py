@@ -33,7 +33,7 @@ def how_often_wrong() -> str:
     """How often the light errs, where nothing can be gained and with a large edge."""
     rates = error_rates()
     return (
-        f"On {number(rates.histories)} generated histories where nothing can be gained, this light was wrongly green "
-        f"on {number(rates.green)} and wrongly amber on {number(rates.amber)}; on {number(rates.with_edge)} with a "
-        f"large true edge it was wrongly red on {number(rates.missed)}."
+        f"Tried on {number(rates.histories)} simulated histories where nothing can be gained, this light was wrongly "
+        f"green on {number(rates.green)} and wrongly amber on {number(rates.amber)}; on {number(rates.with_edge)} with "
+        f"a large true edge it was wrongly red on {number(rates.missed)}."
     )

@@ -150,7 +150,10 @@ def error_sources(benefit: Benefit) -> str:
     """What the interval of the benefit holds."""
     if benefit.history_error_bps is None:
         return "Monte Carlo error only"
-    return "before any allowance for the choice of the best of many tries; from the paths and the one history"
+    return (
+        "as if the winner had been the only configuration ever tried, which it was not; errors of the paths and of "
+        "the one history"
+    )
 
 
 def origin(figure: Figure) -> tuple[str, str]:

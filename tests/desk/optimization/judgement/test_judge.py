@@ -141,7 +141,7 @@ def test_retention_and_regret_are_against_the_best_trial_and_the_worse_of_cash_a
 def test_the_verdict_names_what_failed(result) -> None:
     assert result.verdict.colour in ("green", "amber", "red")
     if result.verdict.colour == "red":
-        assert result.verdict.headline.startswith("No configuration is distinguishable from the benchmark")
+        assert result.verdict.headline.startswith("No configuration can be told apart from a constant weight")
     signs = {case.benefit_bps.value > 0 for case in result.premium}
     assert result.depends_on_premium == (len(signs) > 1)
     assert ("sign of its benefit" in result.verdict.reason) == result.depends_on_premium

@@ -42,7 +42,7 @@ def test_another_table_gives_another_colour_and_other_reasons() -> None:
     assert reasons_against_green(PASSED) == ()
     assert traffic_light(PASSED, STRICTER) == "red"
     assert reasons_against_green(PASSED, STRICTER) == (
-        "if nothing could be gained, luck alone would still give as large a gain to 3.0% of such searches, "
+        "if nothing could be gained, luck alone would still make 3.0% of such searches look as good, "
         "and green needs below 2%",
         "what is chosen on one half of the history gains nothing on the other half in 30% of the splits, "
         "and green needs below 25%",
