@@ -98,7 +98,7 @@ class JobStatus(Frozen):
     computed: int = 0
     """Trials computed by this process; the others were already stored."""
     best: float | None = None
-    """Best objective so far, in sample."""
+    """Best objective so far within every limit, in sample."""
     stopped: StopReason | None = None
     seconds: float = 0.0
     """Duration of the search."""

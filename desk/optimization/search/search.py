@@ -175,13 +175,18 @@ def run_search(
         leading = [t for t in progress.trials if not t.screened]
         if not leading:
             raise TooManyFailed(progress.reasons, progress.tried)
-        best = float(max(objectives(request, leading)))
-        progress.update(done=len(progress.trials) - job.first, best=best)
+        progress.update(done=len(progress.trials) - job.first, best=_best_permitted(request, leading))
         round_ += 1
         if (reason := progress.spent()) is not None:
             return reason
         if request.stopping == "converged" and progress.tried < end and has_converged(request, leading):
             return "converged"
+
+
+def _best_permitted(request: OptimizationRequest, trials: Sequence[Trial]) -> float | None:
+    """The best objective within every limit; None if no trial is."""
+    values = zip(objectives(request, trials), trials, strict=True)
+    return max((float(value) for value, trial in values if is_selectable(request, trial)), default=None)
 
 
 def has_converged(request: OptimizationRequest, trials: Sequence[Trial]) -> bool:

@@ -69,7 +69,8 @@ class JobProgressed(BaseEvent):
     total: int
     """Requested trials."""
     best: float | None = None
-    """Best objective of the trials so far; a better trial may lower it, as it raises the regret of the others.
+    """Best objective of the trials so far within every limit; a better trial may lower it, as it raises the regret of
+    the others.
 
     Excluded from comparisons.
     """
@@ -78,7 +79,9 @@ class JobProgressed(BaseEvent):
         return f"{self.done} of {self.total} trials{self.describe_best()}"
 
     def describe_best(self) -> str:
-        return "" if self.best is None else f", the best of them, in sample: {number(self.best * BASIS_POINTS, 1)} bps"
+        if self.best is None:
+            return ""
+        return f", the best within the limits, in sample: {number(self.best * BASIS_POINTS, 1)} bps"
 
     def advance(self, progress: ProgressTracker) -> None:
         progress.update_search(self.done, self.total, self.at)

@@ -247,7 +247,7 @@ def test_optimize_prints_what_to_do_first_and_the_digest_last(finished_run):
     assert report.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert "embedded planner (rule-based): fixed rules, no language model" in " ".join(err.split())
     assert "Estimate, plan 1" in err
-    assert "the best of them, in sample" in err
+    assert "the best within the limits, in sample" in err
     assert "trials/s" in err
     assert "\x1b" not in out + err
 

@@ -194,10 +194,11 @@ async def compare_strategy_versions(
     principal: PrincipalDep,
     first: Annotated[int, Query(ge=1, description="The number of a version", examples=[1])],
     second: Annotated[int, Query(ge=1, description="The number of another version", examples=[2])],
-) -> list[StrategyDifference]:
-    """One entry per field that differs, with both values."""
+) -> Page[StrategyDifference]:
+    """One entry per field that differs, with both values; all of them are on one page."""
     store = service.dependencies.store
-    return list(await library.differences(store, principal.owner, strategy_id, first, second))
+    found = await library.differences(store, principal.owner, strategy_id, first, second)
+    return Page(items=list(found), next=None)
 
 
 @router.post(

@@ -69,7 +69,8 @@ def test_progress_only_grows_and_never_exceeds_what_is_saved(world, job, execute
     counts = [r.done for r in results.reports]
     assert counts == sorted(counts)
     assert sorted(set(counts)) == [16, 36, 40]
-    assert [r.best for r in results.reports][-1] == max(objectives(world.request, results.trials))
+    values = zip(objectives(world.request, results.trials), results.trials, strict=True)
+    assert results.reports[-1].best == max(value for value, trial in values if is_selectable(world.request, trial))
     assert {r.total for r in results.reports} == {40}
 
 
@@ -243,6 +244,17 @@ def test_the_sampler_avoids_broken_limits(forty, make_request) -> None:
     assert max(v for _, v in outside) < min(inside)
     assert [v for _, v in outside] == sorted((v for _, v in outside), reverse=True)
     assert [is_selectable(request, t) for t in forty.trials] == [b == 0.0 for b in invalid]
+
+
+def test_progress_reports_the_best_trial_within_the_limits(world, forty, job, execute_search) -> None:
+    falls = sorted(t.train.metrics.value_at_risk.value for t in forty.trials)
+    limits = Limits(value_at_risk=Limit(bound=falls[len(falls) // 4], scenarios=("history",)))
+    request = world.request.model_copy(update={"limits": limits})
+    results = execute_search(type(world)(world.market, request), job(request, budget=10))
+    values = [float(value) for value in objectives(request, results.trials)]
+    within = [v for v, trial in zip(values, results.trials, strict=True) if is_selectable(request, trial)]
+    assert results.reports[-1].best == max(within)
+    assert max(within) < max(values)
 
 
 def test_another_seed_searches_elsewhere(world, forty, job, execute_search) -> None:

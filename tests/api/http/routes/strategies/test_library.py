@@ -72,7 +72,7 @@ async def test_differences_name_each_field_with_both_values(client: httpx.AsyncC
     }
     changed = {"config": sigmoid, "mandate": {"target_volatility": 0.12}}
     await client.post(f"{place}/versions", json={"rule": changed, "universe": "stocks"})
-    different = (await client.get(f"{place}/differences", params={"first": 1, "second": 2})).json()
+    different = (await client.get(f"{place}/differences", params={"first": 1, "second": 2})).json()["items"]
     assert {each["field"]: (each["before"], each["after"]) for each in different} == {
         "universe": ("sp500", "stocks"),
         "rule.config.weight_function": ("inverse_vol", "sigmoid"),
@@ -80,7 +80,8 @@ async def test_differences_name_each_field_with_both_values(client: httpx.AsyncC
         "rule.config.scale": (None, 0.03),
         "rule.mandate.target_volatility": (0.10, 0.12),
     }
-    assert (await client.get(f"{place}/differences", params={"first": 2, "second": 2})).json() == []
+    none = await client.get(f"{place}/differences", params={"first": 2, "second": 2})
+    assert none.json() == {"items": [], "next": None}
     missing = await client.get(f"{place}/differences", params={"first": 1, "second": 3})
     assert (missing.status_code, missing.json()["error"]["details"][0]["allowed"]) == (422, "1 to 2")
 
