@@ -68,6 +68,9 @@ def follow_disturbed(
         undisturbed = open_pages(service.address).open(f"/runs/{run}")
         expect(undisturbed.get_by_role("link", name="Open the results")).to_be_visible()
         assert events_on(page) == events_on(undisturbed) == events_of(service.address, run)
+        for each in (page, undisturbed):
+            expect(each.get_by_role("heading", name=f"{trials} trials by risk and return")).to_be_visible()
+            expect(each.get_by_role("heading", name="Best so far, in sample")).to_be_visible()
         assert _text(page) == _text(undisturbed)
 
 

@@ -15,7 +15,7 @@ MOST_WAIT_SECONDS = 20.0
 
 
 def start(service: str, **request: Any) -> str:
-    return httpx.post(f"{service}/api/jobs", json=REDUCED | request).raise_for_status().json()["id"]
+    return httpx.post(f"{service}/api/jobs", json=REDUCED | request, timeout=60).raise_for_status().json()["id"]
 
 
 def events_of(service: str, run: str) -> list[str]:

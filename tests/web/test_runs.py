@@ -41,6 +41,21 @@ def test_the_demo_is_followed_to_its_verdict_over_a_network_that_is_cut(open_pag
         visit.check_accessibility()
 
 
+def test_what_failed_without_a_connection_is_asked_again_with_one(browse, service):
+    run = start(service, name="Without charts", trials=10)
+    visit = browse()
+    for asked in ("**/charts?*", "**/api/health"):
+        visit.page.route(asked, lambda route: route.abort("connectionrefused"))
+    page = visit.open(f"/runs/{run}")
+    expect(page.get_by_role("link", name="Open the results")).to_be_visible(timeout=1000 * PATIENCE_SECONDS)
+    expect(page.get_by_role("button", name="No connection")).to_be_visible()
+    expect(page.get_by_text("appears here with the first trials")).to_have_count(2)
+    page.unroute_all()
+    expect(page.get_by_role("heading", name="Best so far, in sample")).to_be_visible()
+    expect(page.get_by_role("heading", name="10 trials by risk and return")).to_be_visible()
+    expect(page.get_by_role("img", name="Connected")).to_be_visible()
+
+
 def test_other_ways_bring_the_same_events_where_one_is_blocked(browse, service, ended_run):
     visit = browse()
     visit.page.route_web_socket("**", lambda socket: socket.close(code=1011))

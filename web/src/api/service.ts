@@ -29,6 +29,9 @@ const askInSession: BaseQueryFn<Request, unknown, FetchBaseQueryError, object, F
   if (answer.error?.status === UNAUTHORIZED && api.endpoint !== 'session' && api.endpoint !== 'signIn') {
     api.dispatch(service.util.invalidateTags(['Session']));
   }
+  if (answer.error?.status === 'FETCH_ERROR' && api.endpoint !== 'health') {
+    void api.dispatch(service.endpoints.health.initiate(undefined, { subscribe: false, forceRefetch: true }));
+  }
   return answer;
 };
 
@@ -43,12 +46,26 @@ function tokenOf(state: unknown): string | null | undefined {
   ).data?.csrf_token;
 }
 
+/** Whether the service did not answer the last question; when it does again, every screen asks again. */
+let lost = false;
+
 export const service = createApi({
   reducerPath: 'service',
   baseQuery: askInSession,
   tagTypes: ['Approvals', 'Desk', 'Jobs', 'Preferences', 'Scenarios', 'Session', 'Strategies'],
   refetchOnReconnect: true,
   endpoints: (build) => ({
+    health: build.query<Answer<'/api/health'>, void>({
+      query: () => 'health',
+      async onQueryStarted(_, { dispatch, queryFulfilled }) {
+        const answered = await queryFulfilled.then(
+          () => true,
+          () => false,
+        );
+        if (answered && lost) dispatch(service.internalActions.onOnline());
+        lost = !answered;
+      },
+    }),
     session: build.query<Answer<'/api/session', 'get'>, void>({
       query: () => 'session',
       providesTags: ['Session'],

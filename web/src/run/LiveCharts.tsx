@@ -1,5 +1,5 @@
 import { SimpleGrid, Text } from '@mantine/core';
-import { useCallback, useMemo } from 'react';
+import { useCallback, useEffect, useMemo } from 'react';
 
 import { Panel } from '../app/Page';
 import { Chart } from '../charts/Chart';
@@ -17,6 +17,12 @@ export function LiveCharts({ id, running }: { id: string; running: boolean }) {
   const convergence = useLiveChartQuery({ id, chart: 'convergence' }, options);
   const scatter = useLiveChartQuery({ id, chart: 'risk_return' }, options);
   const request = useRunRequestQuery(id);
+  const [lastPoints, lastTrials] = [convergence.refetch, scatter.refetch];
+  useEffect(() => {
+    if (running) return;
+    void lastPoints(); // trials may have come since the last poll
+    void lastTrials();
+  }, [running, lastPoints, lastTrials]);
   return (
     <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="md">
       <Panel>
