@@ -3,6 +3,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.bench.comparison import Comparison, report
+from tests.web.conftest import browse, chromium, job, open_pages, pytest_pyfunc_call, service
+
+__all__ = ["browse", "chromium", "job", "open_pages", "pytest_pyfunc_call", "service"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
