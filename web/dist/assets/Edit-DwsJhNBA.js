@@ -1,1 +1,0 @@
-export{n as Component}from"./Strategy-C-i2VN1Q.js";
