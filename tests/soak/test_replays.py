@@ -9,7 +9,7 @@ import pytest
 from tests.api.recording.replays import ENVIRONMENTS, ROOT, SAME, replay_in
 from tests.cassette_playback import CASSETTES
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
 
 PROCESSES, THREADS, EACH = 8, 8, 6
 """48 replays, of which each process runs its share in threads."""
