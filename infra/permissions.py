@@ -4,9 +4,12 @@
 `WITHOUT_CALLS` lists what AWS requires besides, with the reason. Nothing else is in a policy.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
+
+from infra.config import StageConfig
 
 Process: TypeAlias = Literal["http", "worker", "tasks"]
 Resource: TypeAlias = Literal[
@@ -24,6 +27,7 @@ Resource: TypeAlias = Literal[
     "data_key",
 ]
 
+RESOURCES: tuple[Resource, ...] = get_args(Resource)
 DESK = (
     "dynamodb:BatchGetItem",
     "dynamodb:DeleteItem",
@@ -141,3 +145,21 @@ def actions_of(process: Process) -> dict[Resource, set[str]]:
     for exemption in WITHOUT_CALLS.get(process, ()):
         actions.setdefault(exemption.resource, set()).update(exemption.actions)
     return actions
+
+
+def absent(config: StageConfig) -> set[Resource]:
+    """Resources that the stage does not have."""
+    present = {"jobs": config.processing_jobs, "processing": config.processing_jobs, "job_role": config.processing_jobs}
+    present |= {"model": config.models, "guardrail": config.models}
+    return {name for name in RESOURCES if not present.get(name, True)}
+
+
+def actions_by_service(config: StageConfig) -> dict[str, set[str]]:
+    """All actions of all processes of the stage, by the service, such as `dynamodb`."""
+    services = defaultdict[str, set[str]](set)
+    for process in PERMISSIONS:
+        for resource, actions in actions_of(process).items():
+            if resource not in absent(config):
+                for action in actions:
+                    services[action.partition(":")[0]].add(action)
+    return services

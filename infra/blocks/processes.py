@@ -16,6 +16,7 @@ from infra.blocks.stack import StageStack
 from infra.blocks.storage import log_group
 
 ENTRY_POINT = ["python", "-m", "api.lambda_"]
+WRITE_LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 PULL_BY_LAMBDA = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 """Actions with which Lambda pulls an image."""
 VISIBILITY = 6
@@ -77,7 +78,7 @@ def images(stack: StageStack, name: str, repository: ecr.IRepository) -> ecr.IRe
 
 
 def allow_logs(role: iam.Role, group: logs.LogGroup) -> None:
-    allow(role, "Log", ["logs:CreateLogStream", "logs:PutLogEvents"], [group.log_group_arn])
+    allow(role, "Log", WRITE_LOG, [group.log_group_arn])
 
 
 def queue(

@@ -12,6 +12,7 @@ from infra.permissions import Process, Resource, actions_of
 WILDCARD, AWS_POLICY = "AwsSolutions-IAM5", "AwsSolutions-IAM4"
 PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 """Actions that pull an image."""
+LOGIN = "ecr:GetAuthorizationToken"
 BELOW = {
     "desk": "The indexes of the table.",
     "documents": "The objects of the bucket; their keys begin with their owner.",

@@ -13,9 +13,10 @@ from aws_cdk import aws_secretsmanager as secrets
 from aws_cdk import aws_sqs as sqs
 
 from infra.blocks.processes import allow_logs, images
-from infra.blocks.roles import PULL, allow, service_role
+from infra.blocks.roles import LOGIN, PULL, allow, service_role
 from infra.blocks.stack import StageStack
 from infra.blocks.storage import log_group
+from infra.config import TaskSize
 
 if TYPE_CHECKING:
     from infra.stacks.foundation import Foundation
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 PORT = 8000
 AUDIT_KEY = "STRATIGOS_AUDIT_KEY"
+READ_SECRET = "secretsmanager:GetSecretValue"  # noqa: S105 - an action
 SCRATCH = "/tmp"  # noqa: S108 - the only folder of the image that may be written
 
 
@@ -36,8 +38,7 @@ def fargate_service(
     foundation: "Foundation",
     command: Sequence[str],
     environment: Mapping[str, str],
-    cpu: int,
-    memory: int,
+    size: TaskSize,
     spot: bool,
     count: int,
 ) -> ecs.FargateService:
@@ -52,8 +53,8 @@ def fargate_service(
         stack,
         f"{name}-definition",
         family=stack.config.named(name),
-        cpu=cpu,
-        memory_limit_mib=memory,
+        cpu=size.cpu,
+        memory_limit_mib=size.memory,
         task_role=role.without_policy_updates(),
         execution_role=execution.without_policy_updates(),
         volumes=[ecs.Volume(name="scratch")],
@@ -101,9 +102,9 @@ def fargate_service(
 def _execution_role(stack: StageStack, name: str, foundation: "Foundation") -> iam.Role:
     """What Fargate itself needs to start a task: the image, the log and the audit key."""
     role = service_role(stack, f"{name}-start", "ecs-tasks.amazonaws.com", of_account=True)
-    allow(role, "Registry", ["ecr:GetAuthorizationToken"], ["*"], reason="A login to the registry has no resource.")
+    allow(role, "Registry", [LOGIN], ["*"], reason="A login to the registry has no resource.")
     allow(role, "Image", PULL, [foundation.repository.repository_arn])
-    allow(role, "AuditKey", ["secretsmanager:GetSecretValue"], [foundation.audit_key.secret_arn])
+    allow(role, "AuditKey", [READ_SECRET], [foundation.audit_key.secret_arn])
     allow(role, "Key", ["kms:Decrypt"], [foundation.operations_key.key_arn, foundation.data_key.key_arn])
     return role
 

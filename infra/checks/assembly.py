@@ -45,6 +45,8 @@ class Stage:
     config: StageConfig
     templates: Mapping[str, Mapping[str, Value]]
     """By the part of the stack's name after the stage."""
+    needs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The stacks that must be there before each stack."""
 
     @cached_property
     def resources(self) -> Sequence[Resource]:
@@ -118,16 +120,24 @@ class Stage:
         """A copy whose templates `change` has edited."""
         templates: dict[str, Any] = json.loads(json.dumps(self.templates))
         change(templates)
-        return Stage(self.config, templates)
+        return Stage(self.config, templates, self.needs)
 
 
 def load(folder: Path, config: StageConfig) -> Stage:
     """The stage that `python -m infra.app --out` wrote into the folder."""
     prefix = f"{config.prefix}-"
+    artifacts = json.loads((folder / "manifest.json").read_text())["artifacts"]
+    stacks = {name for name, each in artifacts.items() if each["type"] == "aws:cloudformation:stack"}
     return Stage(
         config,
         {
-            path.name.removeprefix(prefix).removesuffix(".template.json"): json.loads(path.read_text())
-            for path in sorted(folder.glob(f"{prefix}*.template.json"))
+            name.removeprefix(prefix): json.loads((folder / artifacts[name]["properties"]["templateFile"]).read_text())
+            for name in sorted(stacks)
+        },
+        {
+            name.removeprefix(prefix): frozenset(
+                each.removeprefix(prefix) for each in stacks.intersection(artifacts[name].get("dependencies", []))
+            )
+            for name in stacks
         },
     )

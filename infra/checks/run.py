@@ -4,6 +4,7 @@ from infra.checks.finding import Rule
 from infra.checks.rules.access import ACCESS_RULES
 from infra.checks.rules.edges import EDGE_RULES
 from infra.checks.rules.messages import MESSAGE_RULES
+from infra.checks.rules.naming import NAMING_RULES
 from infra.checks.rules.processes import PROCESS_RULES
 from infra.checks.rules.storage import STORAGE_RULES
 from infra.checks.rules.watching import WATCHING_RULES
@@ -15,6 +16,7 @@ RULES: tuple[Rule, ...] = (
     *EDGE_RULES,
     *ACCESS_RULES,
     *WATCHING_RULES,
+    *NAMING_RULES,
 )
 STAGES = ("dev", "staging", "prod", "pr42")
 """The three stages that have a name, and an ephemeral one."""

@@ -14,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.blocks.processes import VISIBILITY, image_function, queue
-from infra.blocks.roles import BELOW, PASS_TO_SAGEMAKER, PULL, allow, of_stage, process_role, service_role
+from infra.blocks.roles import BELOW, LOGIN, PASS_TO_SAGEMAKER, PULL, allow, of_stage, process_role, service_role
 from infra.blocks.stack import StageStack
 from infra.blocks.tasks import fargate_service, scale_with_queue
 from infra.config import StageConfig
@@ -28,8 +28,6 @@ from infra.stacks.network import Network
 from infra.stacks.sockets import Sockets
 
 FUNCTION_TIMEOUT = Duration.minutes(15)
-WORKER_MEMORY, TASK_MEMORY = 7076, 1769
-"""Four virtual processors for a search, one for the rest."""
 SCHEDULES = {"sweep": "rate(1 minute)", "cleanup": "cron(30 4 * * ? *)"}
 """Times of the tasks, in UTC."""
 
@@ -41,7 +39,7 @@ class Compute(StageStack):
         config: StageConfig,
         *,
         foundation: Foundation,
-        network: Network,
+        network: Network | None,
         data: Data,
         identity: Identity,
         agents: Agents | None,
@@ -64,7 +62,7 @@ class Compute(StageStack):
             # Lambda has no other way to hand over a secret; the key of the function's settings encrypts it
             "STRATIGOS_AUDIT_KEY": foundation.audit_key.secret_value.unsafe_unwrap(),
         }
-        self.cluster = self._cluster(network) if config.on_fargate else None
+        self.cluster = None if network is None or not config.on_fargate else self._cluster(network)
         self.worker = self._worker_function() if config.workers == "lambda" else None
         if config.workers == "fargate":
             self._worker_tasks(network)
@@ -106,7 +104,7 @@ class Compute(StageStack):
         allow(role, "Key", ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], [key])
         # for the encrypted volumes of its instances
         allow(role, "Volumes", ["kms:CreateGrant"], [key], conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}})
-        allow(role, "Registry", ["ecr:GetAuthorizationToken"], ["*"], reason="A login to the registry has no resource.")
+        allow(role, "Registry", [LOGIN], ["*"], reason="A login to the registry has no resource.")
         allow(role, "Image", PULL, [self._foundation.repository.repository_arn])
         allow(
             role,
@@ -154,7 +152,7 @@ class Compute(StageStack):
             repository=self._foundation.repository,
             key=self._foundation.operations_key,
             environment=self.settings,
-            memory=WORKER_MEMORY,
+            memory=self.config.worker_memory,
             timeout=FUNCTION_TIMEOUT,
         )
         lambda_.EventSourceMapping(
@@ -179,7 +177,8 @@ class Compute(StageStack):
             container_insights_v2=ecs.ContainerInsights.DISABLED,
         )
 
-    def _worker_tasks(self, network: Network) -> None:
+    def _worker_tasks(self, network: Network | None) -> None:
+        assert network is not None
         assert self.cluster is not None
         service = fargate_service(
             self,
@@ -190,8 +189,7 @@ class Compute(StageStack):
             foundation=self._foundation,
             command=["work"],
             environment=self.settings,
-            cpu=4096,
-            memory=8192,
+            size=self.config.worker_size,
             spot=True,
             count=1,
         )
@@ -206,7 +204,7 @@ class Compute(StageStack):
             repository=self._foundation.repository,
             key=self._foundation.operations_key,
             environment=self.settings,
-            memory=TASK_MEMORY,
+            memory=self.config.function_memory,
             timeout=FUNCTION_TIMEOUT,
         )
         failed = queue(self, "failed-events", key=self._foundation.data_key)

@@ -10,19 +10,15 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from graphs.checkpoints.table_check import KEYS as CHECKPOINT_KEYS
+from infra.blocks.lifecycle import expiring_documents, expiry, to_glacier, to_infrequent_access, unfinished_uploads
 from infra.blocks.roles import allow, service_role
 from infra.blocks.stack import StageStack
 from infra.blocks.storage import bucket, log_bucket, table
 from infra.config import StageConfig
 from infra.stacks.foundation import Foundation
 from infra.stacks.replica import Replica
-from store.aws.item_documents import EXPIRY_DAYS, expiring_folder
 from store.aws.store import INDEXES
 
-INFREQUENT_DAYS, COLD_DAYS = 30, 90
-"""Days after which documents move to cheaper classes. Both are read at once, so `restore` needs no preparation."""
-UPLOAD_DAYS = 30
-"""Imported files are data sets by then."""
 JOB_DAYS = 14
 """A search may be resumed for that time."""
 PIPELINE_DAYS = 45
@@ -49,9 +45,9 @@ class Data(StageStack):
             key=key,
             access_logs=self.logs,
             lifecycle=[
-                _expiry("jobs", JOB_DAYS, prefix="jobs/"),
-                _expiry("pipelines", PIPELINE_DAYS, prefix="pipelines/"),
-                _unfinished_uploads(),
+                expiry("jobs", JOB_DAYS, prefix="jobs/"),
+                expiry("pipelines", PIPELINE_DAYS, prefix="pipelines/"),
+                unfinished_uploads(),
             ],
         )
         # the construct's own option would add a function that sets this
@@ -70,21 +66,11 @@ class Data(StageStack):
         return [
             s3.LifecycleRule(
                 id="classes",
-                transitions=[
-                    s3.Transition(
-                        storage_class=s3.StorageClass.INFREQUENT_ACCESS,
-                        transition_after=Duration.days(INFREQUENT_DAYS),
-                    ),
-                    s3.Transition(
-                        storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL,
-                        transition_after=Duration.days(COLD_DAYS),
-                    ),
-                ],
+                transitions=[to_infrequent_access(), to_glacier()],
                 noncurrent_version_expiration=Duration.days(version_days),
             ),
-            _expiry("imports", UPLOAD_DAYS, prefix="imports/"),
-            *(_expiry(f"expiring-{days}", days, prefix=expiring_folder(days)) for days in EXPIRY_DAYS),
-            _unfinished_uploads(),
+            *expiring_documents(),
+            unfinished_uploads(),
         ]
 
     def _replicate_documents(self, resource: s3.CfnBucket, foundation: Foundation, replica: Replica) -> None:
@@ -176,13 +162,3 @@ class Data(StageStack):
             ],
             disable_default_backup_policy=True,
         )
-
-
-def _expiry(name: str, days: int, *, prefix: str) -> s3.LifecycleRule:
-    return s3.LifecycleRule(
-        id=name, prefix=prefix, expiration=Duration.days(days), noncurrent_version_expiration=Duration.days(1)
-    )
-
-
-def _unfinished_uploads() -> s3.LifecycleRule:
-    return s3.LifecycleRule(id="unfinished-uploads", abort_incomplete_multipart_upload_after=Duration.days(1))

@@ -1,29 +1,32 @@
 """The network of tasks on Fargate: three kinds of subnets, flow logs, and endpoints of the services that they call."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.blocks.roles import service_role
+from infra.blocks.processes import WRITE_LOG
+from infra.blocks.roles import LOGIN, PULL, service_role
 from infra.blocks.stack import StageStack
 from infra.blocks.storage import log_group
+from infra.blocks.tasks import READ_SECRET
 from infra.config import StageConfig
+from infra.permissions import actions_by_service
 from infra.stacks.foundation import Foundation
 
 RANGE = "10.0.0.0/16"
 PUBLIC, PRIVATE, ISOLATED = "public", "private", "isolated"
-CALLED = {"sqs": "sqs", "bedrock-runtime": "bedrock-runtime", "sagemaker": "sagemaker.api"}
+CALLED = {"sqs": "sqs", "bedrock": "bedrock-runtime", "sagemaker": "sagemaker.api"}
 """Endpoint of each service that the program calls, besides the free gateways of DynamoDB and S3."""
 PLATFORM = {
-    "ecr-api": "ecr.api",
-    "ecr-images": "ecr.dkr",
-    "logs": "logs",
-    "audit-key": "secretsmanager",
+    "ecr.api": (LOGIN, *PULL),
+    "ecr.dkr": (LOGIN, *PULL),
+    "logs": WRITE_LOG,
+    "secretsmanager": (READ_SECRET,),
 }
-"""Endpoints that Fargate itself needs to start a task."""
+"""Endpoints that Fargate itself needs to start a task, and the actions with which it does."""
 LAYERS = "arn:aws:s3:::prod-{region}-starport-layer-bucket/*"
 """Where ECR keeps layers of images, in a bucket of AWS, which signed addresses open."""
 
@@ -31,6 +34,7 @@ LAYERS = "arn:aws:s3:::prod-{region}-starport-layer-bucket/*"
 class Network(StageStack):
     def __init__(self, scope: Construct, config: StageConfig, foundation: Foundation) -> None:
         super().__init__(scope, "network", config)
+        self._actions = actions_by_service(config)
         private = ec2.SubnetType.PRIVATE_WITH_EGRESS if config.nat_gateways else ec2.SubnetType.PRIVATE_ISOLATED
         kinds = {PUBLIC: ec2.SubnetType.PUBLIC, PRIVATE: private, ISOLATED: ec2.SubnetType.PRIVATE_ISOLATED}
         self.vpc = ec2.Vpc(
@@ -78,21 +82,22 @@ class Network(StageStack):
             ("s3", ec2.GatewayVpcEndpointAwsService.S3, [layers]),
         ):
             endpoint = self.vpc.add_gateway_endpoint(name, service=service)
-            for statement in (self._own(owner), *more):
+            for statement in (self._own(self._actions[name], owner), *more):
                 endpoint.add_to_policy(statement)
 
-    def _own(self, conditions: Mapping[str, str] | None = None) -> iam.PolicyStatement:
-        """Requests with credentials of this account: those of another one could carry data away."""
+    def _own(self, actions: Iterable[str], conditions: Mapping[str, str] | None = None) -> iam.PolicyStatement:
+        """These requests with credentials of this account: those of another one could carry data away."""
         return iam.PolicyStatement(
             sid="OwnAccount",
             principals=[cast("iam.IPrincipal", iam.AnyPrincipal())],
-            actions=["*"],
-            resources=["*"],
+            actions=sorted(actions),
+            resources=["*"],  # the policies of roles name them
             conditions={"StringEquals": {"aws:PrincipalAccount": self.config.account, **(conditions or {})}},
         )
 
     def _endpoints(self) -> None:
-        """Interface endpoints, each for the addresses and the account of this network only."""
+        """Interface endpoints, each for the addresses of this network and the actions of its tasks only."""
+        called = {CALLED[service]: actions for service, actions in self._actions.items() if service in CALLED}
         zones = list(self.config.zones[: self.config.endpoint_zones])
         group = ec2.SecurityGroup(
             self,
@@ -103,10 +108,10 @@ class Network(StageStack):
             allow_all_outbound=False,
         )
         group.add_ingress_rule(ec2.Peer.ipv4(RANGE), ec2.Port.tcp(443), "TLS from this network")
-        for name, service in (CALLED | PLATFORM).items():
+        for service, actions in (called | PLATFORM).items():
             endpoint = ec2.InterfaceVpcEndpoint(
                 self,
-                f"{name}-endpoint",
+                f"{service.replace('.', '-')}-endpoint",
                 vpc=self.vpc,
                 service=ec2.InterfaceVpcEndpointService(f"com.amazonaws.{self.config.region}.{service}"),
                 subnets=ec2.SubnetSelection(subnet_group_name=ISOLATED, availability_zones=zones),
@@ -114,4 +119,4 @@ class Network(StageStack):
                 private_dns_enabled=True,
                 open=False,
             )
-            endpoint.add_to_policy(self._own())
+            endpoint.add_to_policy(self._own(actions))

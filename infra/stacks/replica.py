@@ -4,6 +4,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.blocks.lifecycle import expiring_documents, to_glacier
 from infra.blocks.stack import StageStack
 from infra.blocks.storage import bucket, encryption_key, log_bucket
 from infra.config import StageConfig
@@ -23,5 +24,10 @@ class Replica(StageStack):
             "replica",
             key=key,
             access_logs=logs,
-            lifecycle=[s3.LifecycleRule(id="old-versions", noncurrent_version_expiration=Duration.days(90))],
+            lifecycle=[
+                s3.LifecycleRule(
+                    id="classes", transitions=[to_glacier()], noncurrent_version_expiration=Duration.days(90)
+                ),
+                *expiring_documents(),
+            ],
         )

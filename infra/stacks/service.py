@@ -24,8 +24,6 @@ from infra.stacks.data import Data
 from infra.stacks.foundation import Foundation
 from infra.stacks.network import RANGE, Network
 
-MEMORY = 1769
-"""Lambda gives one virtual processor at this size."""
 STAGE = "live"
 FIELDS = {
     "request": "requestId",
@@ -49,7 +47,7 @@ class HttpInterface(StageStack):
         config: StageConfig,
         *,
         foundation: Foundation,
-        network: Network,
+        network: Network | None,
         data: Data,
         compute: Compute,
     ) -> None:
@@ -77,7 +75,7 @@ class HttpInterface(StageStack):
             repository=self._foundation.repository,
             key=self._foundation.operations_key,
             environment=self._compute.settings | {"STRATIGOS_LAMBDA_ANSWERS": "streamed"},
-            memory=MEMORY,
+            memory=self.config.function_memory,
             timeout=FUNCTION_TIMEOUT,
         )
 
@@ -135,6 +133,7 @@ class HttpInterface(StageStack):
     def _load_balancer(self, data: Data) -> cloudfront.IOrigin:
         """An internal load balancer, which only CloudFront reaches, through its own interface in the network."""
         config, compute, network = self.config, self._compute, self._network
+        assert network is not None
         assert compute.cluster is not None
         service = fargate_service(
             self,
@@ -146,8 +145,7 @@ class HttpInterface(StageStack):
             command=["serve"],
             environment=compute.settings
             | {"STRATIGOS_WORKERS": "0", "STRATIGOS_PORT": str(PORT), "TRUSTED_PROXIES": RANGE},
-            cpu=2048,
-            memory=4096,
+            size=config.service_size,
             spot=False,
             count=config.service_tasks,
         )
@@ -193,5 +191,6 @@ class HttpInterface(StageStack):
             balancer,
             protocol_policy=cloudfront.OriginProtocolPolicy.HTTP_ONLY,
             http_port=80,
+            vpc_origin_name=config.named("http"),
             read_timeout=STREAM_SILENCE,
         )

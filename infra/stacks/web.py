@@ -73,7 +73,9 @@ class Web(StageStack):
             additional_behaviors={
                 ASSETS: cloudfront.BehaviorOptions(
                     origin=origins.OriginGroup(
-                        primary_origin=origins.S3BucketOrigin.with_origin_access_control(files),
+                        primary_origin=origins.S3BucketOrigin.with_origin_access_control(
+                            files, origin_access_control=self._access_control()
+                        ),
                         # between the deployment of the service and the upload of its files it has them alone
                         fallback_origin=service.origin,
                         fallback_status_codes=[403, 404],
@@ -98,6 +100,11 @@ class Web(StageStack):
         CfnOutput(self, "address", value=f"https://{distribution.distribution_domain_name}")
         CfnOutput(self, "files", value=files.bucket_name)
         CfnOutput(self, "distribution-id", value=distribution.distribution_id)
+
+    def _access_control(self) -> cloudfront.S3OriginAccessControl:
+        return cloudfront.S3OriginAccessControl(
+            self, "files-access", origin_access_control_name=self.config.named("files")
+        )
 
     def _log_requests(self, distribution: cloudfront.Distribution, data: Data) -> None:
         source = logs.CfnDeliverySource(

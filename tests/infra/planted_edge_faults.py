@@ -2,6 +2,7 @@
 
 from tests.infra.template_edits import (
     Fault,
+    add_action,
     add_statement,
     change,
     change_dimension,
@@ -42,6 +43,24 @@ EDGE_FAULTS = (
     ),
     Fault("network without flow logs", "flow-log", "dev", remove("network", "AWS::EC2::FlowLog")),
     Fault("endpoint that is missing", "endpoints", "prod", remove("network", "AWS::EC2::VPCEndpoint", "sqs")),
+    Fault(
+        "endpoint of a service that is never called",
+        "endpoints",
+        "prod",
+        change(
+            "network",
+            "AWS::EC2::VPCEndpoint",
+            "sqs",
+            put("ServiceName", value="com.amazonaws.us-east-1.sns"),
+        ),
+    ),
+    Fault(
+        "endpoint for every action",
+        "endpoint-policies",
+        "prod",
+        change("network", "AWS::EC2::VPCEndpoint", "sqs", put("PolicyDocument", "Statement", "0", "Action", value="*")),
+        "it serves *",
+    ),
     Fault(
         "endpoint in every zone",
         "endpoints",
@@ -276,9 +295,21 @@ EDGE_FAULTS = (
             "worker",
             add_statement("dynamodb:DeleteTable", "arn:aws:dynamodb:us-east-1:111111111111:table/stratigos-dev-desk"),
         ),
+        "it may dynamodb:DeleteTable, which the program never calls there",
     ),
     Fault(
-        "missing action", "process-policies", "dev", change("compute", POLICY, "worker", drop_statement("Documents"))
+        "action of another resource",
+        "process-policies",
+        "dev",
+        change("compute", POLICY, "worker", add_action("Dead", "sqs:DeleteMessage")),
+        "it may sqs:DeleteMessage, which the program never calls there",
+    ),
+    Fault(
+        "missing action",
+        "process-policies",
+        "dev",
+        change("compute", POLICY, "tasks", drop_statement("Documents")),
+        "it may not s3:DeleteObject, s3:GetObject, s3:ListBucket, s3:PutObject, which the program calls",
     ),
     Fault(
         "alarm without an action",
@@ -298,6 +329,20 @@ EDGE_FAULTS = (
         "alarm-metrics",
         "prod",
         change("observability", ALARM, "dataage", change_dimension("serve")),
+    ),
+    Fault(
+        "alarm on a queue that is not there",
+        "alarm-metrics",
+        "dev",
+        change("observability", ALARM, "deadjobs", put("Dimensions", "0", "Value", value="stratigos-dev-dead")),
+        "ApproximateNumberOfMessagesVisible is emitted for no stratigos-dev-dead",
+    ),
+    Fault(
+        "dimension that AWS does not emit",
+        "alarm-metrics",
+        "dev",
+        change("observability", ALARM, "deadjobs", put("Dimensions", "0", "Name", value="Queue")),
+        "is emitted by QueueName, not by Queue",
     ),
     Fault(
         "dashboard of a metric that is not emitted",
@@ -334,5 +379,33 @@ EDGE_FAULTS = (
         "dev",
         change("compute", QUEUE, "jobsqueue", put("QueueName", value="stratigos-prod-jobs")),
     ),
+    Fault(
+        "name of a stage that begins alike",
+        "names",
+        "dev",
+        change("compute", QUEUE, "jobsqueue", put("QueueName", value="stratigos-dev2-jobs")),
+    ),
+    Fault(
+        "type whose names are not checked",
+        "names",
+        "dev",
+        lambda templates: templates["compute"]["Resources"].update(
+            Parameter={"Type": "AWS::SSM::Parameter", "Properties": {"Name": "parameter", "Tags": []}}
+        ),
+        "PHYSICAL_NAMES lacks AWS::SSM::Parameter",
+    ),
     Fault("function without tags", "tags", "dev", change("compute", FUNCTION, "worker", drop("Tags"))),
+    Fault(
+        "plan without an owner",
+        "tags",
+        "prod",
+        change("data", "AWS::Backup::BackupPlan", "", drop("BackupPlanTags", "owner")),
+        "it lacks the tags owner",
+    ),
+    Fault(
+        "copy of a table without tags",
+        "tags",
+        "prod",
+        change("data", "AWS::DynamoDB::GlobalTable", "desk", drop("Replicas", "0", "Tags")),
+    ),
 )

@@ -52,6 +52,12 @@ FAULTS = (
         change("data", BUCKET, "documents", drop("LifecycleConfiguration")),
     ),
     Fault(
+        "copies of expired documents that stay",
+        "document-expiry",
+        "prod",
+        change("replica", BUCKET, "replicabucket", drop("LifecycleConfiguration")),
+    ),
+    Fault(
         "table without recovery to a point in time",
         "table-recovery",
         "dev",

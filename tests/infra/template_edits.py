@@ -12,6 +12,8 @@ class Fault(NamedTuple):
     rule: str
     stage: str
     plant: Callable[[Templates], None]
+    message: str = ""
+    """A part of what the rule says."""
 
 
 def resource(templates: Templates, stack: str, type_: str, part: str = "") -> dict[str, Any]:
@@ -73,6 +75,17 @@ def add_statement(action: str, resource_: str) -> Callable[[Properties], None]:
     def edit(properties: Properties) -> None:
         statement = {"Effect": "Allow", "Action": action, "Resource": resource_}
         properties["PolicyDocument"]["Statement"].append(statement)
+
+    return edit
+
+
+def add_action(sid: str, action: str) -> Callable[[Properties], None]:
+    """Adds to the statement with this id."""
+
+    def edit(properties: Properties) -> None:
+        statement = next(each for each in properties["PolicyDocument"]["Statement"] if each.get("Sid") == sid)
+        actions = statement["Action"]
+        statement["Action"] = [*(actions if isinstance(actions, list) else [actions]), action]
 
     return edit
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.checks.rules.edges import CALLED, GATEWAYS, WITHOUT_ENDPOINT
 from infra.permissions import PERMISSIONS, WITHOUT_CALLS
 from tests.doubles.aws import Aws
 from tests.doubles.bedrock.double import Double
@@ -34,6 +35,13 @@ def test_each_process_may_do_what_it_was_recorded_to_do() -> None:
         for process, resources in PERMISSIONS.items()
     }
     assert permitted == recorded
+
+
+def test_each_called_service_has_an_endpoint_or_a_reason_for_none() -> None:
+    recorded = json.loads(RECORDED.read_text())
+    actions = {each for resources in recorded.values() for listed in resources.values() for each in listed}
+    services = {each.partition(":")[0] for each in actions}
+    assert services == GATEWAYS | CALLED.keys() | WITHOUT_ENDPOINT.keys()
 
 
 def test_each_permission_without_a_call_has_a_reason() -> None:

@@ -6,13 +6,13 @@ import pytest
 
 from infra.checks.assembly import Stage
 from infra.checks.finding import findings, name_of
-from infra.checks.rules.watching import PHYSICAL_NAMES
+from infra.checks.rules.naming import physical_name
 from infra.checks.run import RULES, SNAPSHOT_STAGES
 from infra.checks.snapshot import differences
 from infra.costs import PRICES, idle_costs, monthly, total
 from tests.infra.planted_edge_faults import EDGE_FAULTS
 from tests.infra.planted_faults import FAULTS
-from tests.infra.stages import EPHEMERAL, EQUIPPED, ROOT, synthesise
+from tests.infra.stages import CONFIGS, EPHEMERAL, EQUIPPED, ROOT, synthesise
 from tests.infra.template_edits import Fault
 
 FEWEST_FAULTS = 30
@@ -21,10 +21,9 @@ ALL_FAULTS = (*FAULTS, *EDGE_FAULTS)
 
 def physical_names(stage: Stage) -> set[tuple[str, str]]:
     return {
-        (resource.type, str(resource.get(*key.split("."))))
+        (resource.type, str(physical_name(resource)))
         for resource in stage.resources
-        for key in PHYSICAL_NAMES.get(resource.type, ())
-        if resource.get(*key.split(".")) is not None
+        if physical_name(resource) is not None
     }
 
 
@@ -46,13 +45,21 @@ def test_the_templates_are_those_of_the_snapshots(stages: dict[str, Stage], name
 @pytest.mark.parametrize("fault", ALL_FAULTS, ids=[each.name.replace(" ", "-") for each in ALL_FAULTS])
 def test_a_planted_fault_is_named(stages: dict[str, Stage], fault: Fault) -> None:
     rules = [rule for rule in RULES if name_of(rule) == fault.rule]
-    assert {each.rule for each in findings(rules, stages[fault.stage].changed(fault.plant))} == {fault.rule}
+    found = findings(rules, stages[fault.stage].changed(fault.plant))
+    assert {each.rule for each in found} == {fault.rule}
+    assert any(fault.message in each.message for each in found), list(map(str, found))
 
 
 def test_two_ephemeral_stages_share_no_name(stages: dict[str, Stage]) -> None:
     one, other = (physical_names(stages[name]) for name in EPHEMERAL)
     assert len(one) > 50
     assert one & other == set()
+
+
+@pytest.mark.parametrize("name", list(CONFIGS))
+def test_the_leaves_are_the_stacks_that_no_other_needs(stages: dict[str, Stage], name: str) -> None:
+    needed = frozenset[str]().union(*stages[name].needs.values())
+    assert stages[name].templates.keys() - needed == set(CONFIGS[name].leaves)
 
 
 @pytest.mark.parametrize("name", SNAPSHOT_STAGES)

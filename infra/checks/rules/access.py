@@ -7,7 +7,7 @@ from typing import Any
 
 from infra.checks.assembly import Resource, Stage
 from infra.checks.finding import Rule, Violation
-from infra.permissions import Process, actions_of
+from infra.permissions import Process, absent, actions_of
 
 WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 """Actions for which AWS accepts no other resource than `*`."""
@@ -180,13 +180,11 @@ def process_policies(stage: Stage) -> Iterator[Violation]:
         if role in PROCESS_ROLES:
             sid = str(statement.get("Sid", "")).lower()
             granted[policy.stack, role] |= {(sid, action) for action in as_list(statement.get("Action"))}
-    absent = set[str]() if stage.config.processing_jobs else {"jobs", "processing", "job_role"}
-    absent |= set() if stage.config.models else {"model", "guardrail"}
     for (stack, role), pairs in granted.items():
         expected = {
             (resource.replace("_", ""), action)
             for resource, actions in actions_of(PROCESS_ROLES[role]).items()
-            if resource not in absent
+            if resource not in absent(stage.config)
             for action in actions
         }
         if more := sorted(action for sid, action in pairs - expected if action not in PLATFORM):

@@ -5,14 +5,20 @@ from collections.abc import Iterator
 from desk.governance.roles import ROLES
 from infra.checks.assembly import Resource, Stage
 from infra.checks.finding import Rule, Violation
+from infra.checks.rules.access import as_list
 
 REQUESTS_PER_ADDRESS, SECONDS = 2000, 300
 BODY_RULE = "SizeRestrictions_BODY"
 PASSWORD_LENGTH = 12
 GATEWAYS = {"dynamodb", "s3"}
 """Endpoints without a price."""
-CALLED = {"sqs", "bedrock-runtime", "sagemaker.api"}
-"""The services of `tests/infra/recorded_calls.json`, besides those with gateways and public addresses."""
+CALLED = {"sqs": "sqs", "bedrock": "bedrock-runtime", "sagemaker": "sagemaker.api"}
+"""The endpoints of other services in `tests/infra/recorded_calls.json`, by the prefix of their actions."""
+WITHOUT_ENDPOINT = {
+    "execute-api": "Only the public address of the WebSocket API sends to its connections.",
+    "iam": "SageMaker checks whether a role may be passed; the program does not call IAM.",
+}
+"""Services of the recorded calls that need no endpoint, with the reason."""
 PLATFORM = {"ecr.api", "ecr.dkr", "logs", "secretsmanager"}
 """What Fargate needs to start a task."""
 CREDENTIALS = {"authorization", "cookie", "x-api-key", "x-csrf-token"}
@@ -57,7 +63,7 @@ def flow_log(stage: Stage) -> Iterator[Violation]:
 
 def endpoints(stage: Stage) -> Iterator[Violation]:
     """Endpoints cost by the hour: exactly those that tasks need, and none without tasks."""
-    needed = GATEWAYS | (CALLED | PLATFORM if stage.config.on_fargate else set())
+    needed = GATEWAYS | (_called(stage) | PLATFORM if stage.config.on_fargate else set())
     present = set[str]()
     for each in stage.of_type("AWS::EC2::VPCEndpoint"):
         service = str(stage.text(each.stack, each.get("ServiceName"))).partition(stage.config.region + ".")[2]
@@ -71,8 +77,13 @@ def endpoints(stage: Stage) -> Iterator[Violation]:
         yield "network", f"endpoints of {', '.join(sorted(present))}, not of {', '.join(sorted(needed))}"
 
 
+def _called(stage: Stage) -> set[str]:
+    used = {"bedrock": stage.config.models, "sagemaker": stage.config.processing_jobs}
+    return {endpoint for service, endpoint in CALLED.items() if used.get(service, True)}
+
+
 def endpoint_policies(stage: Stage) -> Iterator[Violation]:
-    """Credentials of another account could carry data away through an endpoint."""
+    """Credentials of another account could carry data away through an endpoint, or other actions change something."""
     for each in stage.of_type("AWS::EC2::VPCEndpoint"):
         allowed = [
             statement
@@ -81,6 +92,9 @@ def endpoint_policies(stage: Stage) -> Iterator[Violation]:
         ]
         if any("aws:PrincipalAccount" not in str(statement.get("Condition")) for statement in allowed):
             yield each, "it serves credentials of every account"
+        actions = [action for statement in allowed for action in as_list(statement.get("Action", "*"))]
+        if wild := sorted(action for action in actions if "*" in action):
+            yield each, f"it serves {', '.join(wild)}"
 
 
 def access_logs(stage: Stage) -> Iterator[Violation]:

@@ -72,10 +72,13 @@ def bucket_classes(stage: Stage) -> Iterator[Violation]:
 
 
 def document_expiry(stage: Stage) -> Iterator[Violation]:
-    """Documents of records that expire, and uploads, which are data sets by then, expire; nothing else does."""
+    """Documents of records that expire, and uploads, which are data sets by then, expire; nothing else does.
+
+    S3 does not copy deletions by rules to the second region, so the same rules are there.
+    """
     required = {expiring_folder(days): days for days in EXPIRY_DAYS}
     for bucket in stage.of_type(BUCKET):
-        if bucket.name == "documents-bucket":
+        if bucket.name in ("documents-bucket", "replica-bucket"):
             rules = bucket.get("LifecycleConfiguration", "Rules", default=[])
             days = {rule.get("Prefix", ""): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
             for prefix in days.keys() - required.keys() - {"imports/"}:

@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,22 +11,30 @@ from typing import Any
 from api.operations.metrics import LEVELS, NAMESPACE, UNITS
 from infra.checks.assembly import Resource, Stage
 from infra.checks.finding import Rule, Violation
+from infra.checks.rules.naming import physical_name
 from infra.costs import total
 
 ROOT = Path(__file__).parents[3]
 SOURCES = ("agents", "api", "desk", "graphs", "store", "tools")
 LEVEL_NAMES = {"debug", "info", "warning", "error", "critical"}
 COMMON_FIELDS = {"event", "level", "timestamp", "@timestamp"}
-AWS_METRICS = {
-    "AWS/SQS": {
-        "ApproximateAgeOfOldestMessage",
-        "ApproximateNumberOfMessagesNotVisible",
-        "ApproximateNumberOfMessagesVisible",
+AWS_METRICS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "AWS/SQS": dict.fromkeys(
+        (
+            "ApproximateAgeOfOldestMessage",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesVisible",
+        ),
+        ("QueueName",),
+    ),
+    "AWS/Lambda": dict.fromkeys(("Errors", "Invocations", "Throttles"), ("FunctionName",)),
+    "AWS/ApiGateway": {"5XXError": ("ApiName",)},
+    "AWS/ApplicationELB": {
+        "HTTPCode_ELB_5XX_Count": ("LoadBalancer",),
+        "UnHealthyHostCount": ("LoadBalancer", "TargetGroup"),
     },
-    "AWS/Lambda": {"Errors", "Invocations", "Throttles"},
-    "AWS/ApiGateway": {"5XXError"},
-    "AWS/ApplicationELB": {"HTTPCode_ELB_5XX_Count", "UnHealthyHostCount"},
 }
+"""The dimensions with which AWS emits its metrics, each the name of a resource."""
 NEEDED_ALARMS = (
     "error-rate",
     "errors",
@@ -109,13 +117,27 @@ def unknown_metric(stage: Stage, namespace: str, name: str, dimensions: dict[str
             return f"no process {dimensions['Process']} of this stage emits {name}"
         return ""
     if namespace in AWS_METRICS:
-        return "" if name in AWS_METRICS[namespace] else f"{namespace} has no metric {name}"
+        return _unknown_metric_of_aws(stage, namespace, name, dimensions)
     filters = {
         (each["MetricNamespace"], each["MetricName"])
         for one in stage.of_type("AWS::Logs::MetricFilter")
         for each in one.get("MetricTransformations")
     }
     return "" if (namespace, name) in filters else f"nothing emits {name} in {namespace}"
+
+
+def _unknown_metric_of_aws(stage: Stage, namespace: str, name: str, dimensions: dict[str, str]) -> str:
+    if name not in AWS_METRICS[namespace]:
+        return f"{namespace} has no metric {name}"
+    if tuple(sorted(dimensions)) != AWS_METRICS[namespace][name]:
+        return f"{name} is emitted by {', '.join(AWS_METRICS[namespace][name])}, not by {', '.join(dimensions)}"
+    existing = {physical_name(each) for each in stage.resources}
+    for value in dimensions.values():
+        reference = re.search(r"\{[^{}]+\}", value)
+        known = stage.resource(reference[0]) is not None if reference else value in existing
+        if not known:
+            return f"{name} is emitted for no {value}"
+    return ""
 
 
 @cache
@@ -170,67 +192,6 @@ def budgets(stage: Stage) -> Iterator[Violation]:
         yield "observability", "unusual costs are not reported"
 
 
-def names(stage: Stage) -> Iterator[Violation]:
-    """Two stages share no name: each begins with that of its stage."""
-    for resource in stage.resources:
-        if resource.type == "AWS::CloudWatch::Alarm" and resource.stack != "observability":
-            continue  # AWS names the alarms of scaling
-        for key in PHYSICAL_NAMES.get(resource.type, ()):
-            name = resource.get(*key.split("."))
-            if not isinstance(name, str) or stage.config.prefix not in name:
-                yield resource, f"its {key} {name!r} does not contain {stage.config.prefix}"
-
-
-PHYSICAL_NAMES: dict[str, tuple[str, ...]] = {
-    "AWS::AccessAnalyzer::Analyzer": ("AnalyzerName",),
-    "AWS::ApiGateway::RestApi": ("Name",),
-    "AWS::ApiGatewayV2::Api": ("Name",),
-    "AWS::Backup::BackupVault": ("BackupVaultName",),
-    "AWS::Bedrock::ApplicationInferenceProfile": ("InferenceProfileName",),
-    "AWS::Bedrock::Guardrail": ("Name",),
-    "AWS::Budgets::Budget": ("Budget.BudgetName",),
-    "AWS::CE::AnomalyMonitor": ("MonitorName",),
-    "AWS::CE::AnomalySubscription": ("SubscriptionName",),
-    "AWS::Chatbot::SlackChannelConfiguration": ("ConfigurationName",),
-    "AWS::CloudFront::ResponseHeadersPolicy": ("ResponseHeadersPolicyConfig.Name",),
-    "AWS::CloudWatch::Alarm": ("AlarmName",),
-    "AWS::CloudWatch::Dashboard": ("DashboardName",),
-    "AWS::Cognito::UserPool": ("UserPoolName",),
-    "AWS::Cognito::UserPoolClient": ("ClientName",),
-    "AWS::Cognito::UserPoolDomain": ("Domain",),
-    "AWS::DynamoDB::GlobalTable": ("TableName",),
-    "AWS::EC2::SecurityGroup": ("GroupName",),
-    "AWS::ECR::Repository": ("RepositoryName",),
-    "AWS::ECS::Cluster": ("ClusterName",),
-    "AWS::ECS::Service": ("ServiceName",),
-    "AWS::ECS::TaskDefinition": ("Family",),
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": ("Name",),
-    "AWS::ElasticLoadBalancingV2::TargetGroup": ("Name",),
-    "AWS::Events::EventBus": ("Name",),
-    "AWS::Events::Rule": ("Name",),
-    "AWS::IAM::Role": ("RoleName",),
-    "AWS::KMS::Alias": ("AliasName",),
-    "AWS::Lambda::Function": ("FunctionName",),
-    "AWS::Logs::DeliveryDestination": ("Name",),
-    "AWS::Logs::DeliverySource": ("Name",),
-    "AWS::Logs::LogGroup": ("LogGroupName",),
-    "AWS::S3::Bucket": ("BucketName",),
-    "AWS::SNS::Topic": ("TopicName",),
-    "AWS::SQS::Queue": ("QueueName",),
-    "AWS::Scheduler::Schedule": ("Name",),
-    "AWS::SecretsManager::Secret": ("Name",),
-    "AWS::WAFv2::WebACL": ("Name",),
-}
-
-
-def tags(stage: Stage) -> Iterator[Violation]:
-    needed = {"application", "stage", "owner", "cost-centre"}
-    for resource in stage.of_type("AWS::S3::Bucket", "AWS::Lambda::Function", "AWS::SQS::Queue", "AWS::KMS::Key"):
-        present = {each["Key"] for each in resource.get("Tags", default=[])}
-        if missing := sorted(needed - present):
-            yield resource, f"it lacks the tags {', '.join(missing)}, so its cost cannot be allocated"
-
-
 WATCHING_RULES: tuple[Rule, ...] = (
     alarm_actions,
     needed_alarms,
@@ -239,6 +200,4 @@ WATCHING_RULES: tuple[Rule, ...] = (
     log_filters,
     log_queries,
     budgets,
-    names,
-    tags,
 )
