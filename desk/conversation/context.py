@@ -166,9 +166,10 @@ class ChatContext(Scope):
 
     @property
     def permitted_names(self) -> tuple[str, ...]:
-        """Names that an answer may contain: those of the request and of own scenarios."""
-        request = self.focus.request
-        return (*(permitted_by(request) if request else ()), *self.focus.scenarios)
+        """Names that an answer may contain: those of the request, of own scenarios and of own data."""
+        request, data = self.focus.request, self.focus.data
+        own = (*data, *(asset for assets in data.values() for asset in assets))
+        return (*(permitted_by(request) if request else ()), *self.focus.scenarios, *own)
 
 
 async def load_evidence(store: Store, owner: str, turn: str) -> Evidence:

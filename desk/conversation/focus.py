@@ -1,5 +1,7 @@
 """The focus of a conversation: typed references that the next message is interpreted against."""
 
+from pydantic import Field
+
 from desk.conversation.wishes import Offer, PortfolioWish, StrategyWish
 from desk.optimization.reading.topics import Topic
 from desk.optimization.request import StoredRequest
@@ -25,6 +27,8 @@ class Focus(Frozen):
     portfolio: PortfolioWish | None = None
     scenarios: tuple[str, ...] = ()
     """Names of own scenarios."""
+    data: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """The person's own data sets with their assets, as they are when a message arrives."""
     topic: Topic | None = None
     """What the last answer was about."""
     last: Offer | None = None

@@ -7,6 +7,8 @@ from desk.market.prices import PriceSource
 from desk.optimization.request import OptimizationRequest
 
 BUNDLED = ("sp500", "stocks")
+MOST_OWN = 20
+"""Data sets that a conversation knows by name without being told; others are found when they are named."""
 INDEX_NAMES = {"sp500", "s&p 500", "s&p500", "spx", "sp 500", "the index"}
 
 
@@ -24,6 +26,13 @@ async def find_universe(prices: PriceSource, assets: Sequence[str]) -> str:
         if all(name.casefold() in known for name in names):
             return f"{dataset}:{','.join(known[name.casefold()] for name in names)}"
     return parse_bundled(names)
+
+
+async def own_data(prices: PriceSource) -> dict[str, tuple[str, ...]]:
+    """The data sets of a person with their assets, the last imported ones."""
+    names = [name for name in await prices.universes() if name not in BUNDLED][-MOST_OWN:]
+    facts = [(name, await prices.facts(name)) for name in names]
+    return {name: tuple(found.assets) for name, found in facts if found is not None}
 
 
 def parse_bundled(names: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from desk.base.errors import Conflicting, InvalidInput
 from desk.conversation.context import CallResult, ChatContext, Evidence, load_evidence, message_figures
 from desk.conversation.focus import Focus
 from desk.conversation.schemas import MAX_MESSAGE_LENGTH, UNANSWERED, Conversation, Turn
+from desk.conversation.universes import own_data
 from desk.figures.figures import RenderedClaim
 from desk.figures.guard.claims import render
 from desk.governance.principals import Principal
@@ -134,13 +135,14 @@ async def store_message(
     if conversation.turns:
         _check_answered(await settled_turn(dependencies.store, owner, conversation_id, conversation.turns))
     number = conversation.turns + 1
+    focus = (await _history(dependencies.store, owner, conversation, number)).focus
     turn = Turn(
         id=f"{conversation_id}-{number}",
         conversation=conversation_id,
         number=number,
         asked=message,
         at=dependencies.now(),
-        focus=(await _history(dependencies.store, owner, conversation, number)).focus,
+        focus=focus.model_copy(update={"data": await own_data(dependencies.prices_of(owner))}),
         detached=detached,
     )
     updated_conversation = conversation.model_copy(
