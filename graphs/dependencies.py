@@ -54,6 +54,8 @@ class Dependencies:
     """Jobs of one owner that may be executed at a time."""
     lifetimes: Lifetimes = DEFAULT_LIFETIMES
     """Time after which waiting jobs expire."""
+    audit_key: str = ""
+    """Secret key of the hashes in the audit log, whose chains workers anchor."""
     sockets: "WebSocketConnections | None" = None
     """WebSocket connections that a gateway holds open; None without a gateway."""
 

@@ -20,7 +20,7 @@ def encode(field: str, document: Document) -> str:
     return text
 
 
-def decode(text: str) -> Document:
+def decode(text: str | bytes) -> Document:
     try:
         return json.loads(text)
     except ValueError as error:

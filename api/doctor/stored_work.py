@@ -125,8 +125,11 @@ async def check_data(dependencies: Dependencies, settings: Settings) -> Finding:
 async def check_audit_log(dependencies: Dependencies, settings: Settings) -> Finding:
     verification = await verify(dependencies.store, settings.audit_key)
     if verification.fault is None:
-        return ok("audit", f"{verification.entries} entries are unchanged")
-    entry = f"entry {verification.fault.number}" if verification.fault.number else "the head"
+        unanchored = sum(part.last - part.first + 1 for part in verification.unanchored)
+        waiting = f", {unanchored} of them not anchored yet" if unanchored else ""
+        return ok("audit", f"{verification.entries} entries are unchanged{waiting}")
+    fault = verification.fault
+    entry = (f"entry {fault.number}" if fault.number else "the head") + (f" of chain {fault.chain}" * bool(fault.chain))
     todo = "`python -m api audit verify` gives details; keep a copy of the store before you repair anything"
     return failed("audit", f"{entry} of the audit log was changed: {verification.fault.wrong}", todo)
 

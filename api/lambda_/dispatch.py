@@ -136,11 +136,16 @@ async def handle_queue_batch(service: "AppState", event: Event, until: float) ->
 
 
 async def sweep(dependencies: "Dependencies") -> Event:
-    """Poll remote computations, and meanwhile send jobs that a stopped process left unsent."""
+    """Poll remote computations; meanwhile send jobs that a stopped process left unsent, and anchor the audit log."""
+    from desk.governance.audit_anchors import anchor_chains
     from graphs.jobs.remote import poll_computations
 
     # at once, because SageMaker may not respond
-    going_on, sent = await asyncio.gather(poll_computations(dependencies), job_queue.sweep(dependencies))
+    going_on, sent, _ = await asyncio.gather(
+        poll_computations(dependencies),
+        job_queue.sweep(dependencies),
+        anchor_chains(dependencies.store, dependencies.audit_key, dependencies.now()),
+    )
     return {"sent": sent, "going_on": going_on}
 
 

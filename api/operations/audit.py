@@ -11,7 +11,9 @@ import structlog
 
 from api.settings import read_settings
 from desk.base.clock import utc_now
-from desk.governance.audit_log import MAX_OBJECT_LENGTH, AuditLog, Entry
+from desk.governance.audit_anchors import anchor_chains
+from desk.governance.audit_entries import MAX_OBJECT_LENGTH, Entry
+from desk.governance.audit_log import AuditLog
 from desk.governance.principals import Principal
 from store.errors import StoreError
 
@@ -29,18 +31,18 @@ class AuditRecord:
 
     log: AuditLog
     entry: Entry
-    number: int
+    place: str
 
     async def finish(self, outcome: str, object_: str = "") -> None:
         """Append the outcome. Does not raise when the log cannot be written: logs a critical line instead."""
-        changes = {"at": utc_now(), "begun": self.number, "outcome": outcome, "object": object_ or self.entry.object}
+        changes = {"at": utc_now(), "begun": self.place, "outcome": outcome, "object": object_ or self.entry.object}
         entry = Entry(**self.entry.model_dump(exclude={"id"}) | changes)
         try:
             async with asyncio.timeout(OUTCOME_TIMEOUT):
                 await self.log.append(entry)
         except (StoreError, TimeoutError) as error:
             logger: Any = structlog.get_logger()
-            logger.critical("audit_outcome_lost", entry=self.number, outcome=outcome, reason=str(error))
+            logger.critical("audit_outcome_lost", entry=self.place, outcome=outcome, reason=str(error))
 
 
 async def start_record(log: AuditLog, entry: Entry) -> AuditRecord:
@@ -61,10 +63,21 @@ async def audited_command(store: "Store", principal: Principal, action: str, obj
         request=uuid4().hex,
         address="",
     )
-    record = await start_record(AuditLog(store, read_settings().audit_key), entry)
+    key = read_settings().audit_key
+    record = await start_record(AuditLog(store, key), entry)
     outcome = FAILED
     try:
         yield
         outcome = "done"
     finally:
         await record.finish(outcome)
+        await anchor_log(store, key)
+
+
+async def anchor_log(store: "Store", key: str) -> None:
+    """Anchor the chains that have grown; a failure is logged, and the next anchor includes them."""
+    try:
+        await anchor_chains(store, key, utc_now())
+    except StoreError as error:
+        logger: Any = structlog.get_logger()
+        logger.warning("audit_not_anchored", reason=str(error))

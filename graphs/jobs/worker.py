@@ -11,6 +11,7 @@ import structlog
 from pydantic import ValidationError
 
 from desk.base.errors import UserError
+from desk.governance.audit_anchors import anchor_chains
 from desk.runs.repository import Run, load_run
 from desk.runs.states import STOPPED_STATES
 from graphs.dependencies import Dependencies
@@ -114,6 +115,7 @@ class Worker:
             try:
                 await self._heartbeat()
                 await job_queue.sweep(self._dependencies)
+                await anchor_chains(self._dependencies.store, self._dependencies.audit_key, self._dependencies.now())
                 if clock() >= due:
                     await self._dependencies.store.records.sweep()
                     due = clock() + EXPIRED_SECONDS

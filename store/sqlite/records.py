@@ -19,10 +19,11 @@ def listing(*, newest_first: bool, labelled: bool) -> str:
     """The query of a page, which reads one index from the cursor without a sort."""
     source = "labels AS place CROSS JOIN records USING (created)" if labelled else "records AS place"
     label = "AND place.name = ? AND place.value = ?" if labelled else ""
+    # a document as bytes, so that one that is not text fails the page that contains it, not the one before
     # `+id` makes SQLite's planner use the index by creation
     id_, cursor = ("+place.id", "place.created < ?") if newest_first else ("place.id", "place.id > ?")
     return f"""
-        SELECT place.created, place.id, document, version FROM {source}
+        SELECT place.created, place.id, CAST(document AS BLOB), version FROM {source}
         WHERE place.owner = ? AND place.kind = ? {label} AND {id_} >= ? AND {id_} < ? AND {cursor} AND expires > ?
         ORDER BY {"place.created DESC" if newest_first else "place.id"} LIMIT ?"""  # noqa: S608 - built from the constants above; every value is bound
 

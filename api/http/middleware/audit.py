@@ -10,7 +10,8 @@ from api.http.dependencies import AppStateDep, PrincipalDep
 from api.http.request_context import client_address, request_id, route_template
 from api.operations.audit import AuditRecord, start_record
 from desk.base.clock import utc_now
-from desk.governance.audit_log import MAX_OBJECT_LENGTH, AuditLog, Entry
+from desk.governance.audit_entries import MAX_OBJECT_LENGTH, Entry
+from desk.governance.audit_log import AuditLog
 from desk.governance.principals import Principal
 
 CUT = "cut off"

@@ -10,7 +10,8 @@ import pytest
 
 from api.doctor import stored_work
 from api.http.identity.api_keys import KeyTerms, create
-from desk.governance.audit_log import AuditLog, Entry
+from desk.governance.audit_entries import Entry
+from desk.governance.audit_log import AuditLog
 from desk.optimization.request import OptimizationRequest
 from desk.runs.repository import Run
 from graphs.runs.computations import Computation
@@ -71,13 +72,13 @@ async def test_a_changed_audit_log_fails(home):
     settings = settings_of(home)
     async with queued_dependencies(home) as dependencies:
         caller = {"owner": "anna", "via": "local", "roles": (), "request": "r", "address": ""}
+        log = AuditLog(dependencies.store)
         for action in ("POST /api/jobs", "DELETE /api/jobs/{job_id}"):
-            await AuditLog(dependencies.store).append(
-                Entry(at=dependencies.now(), action=action, object="jobs/1", **caller)
-            )
+            await log.append(Entry(at=dependencies.now(), action=action, object="jobs/1", **caller))
         assert (await stored_work.check_audit_log(dependencies, settings)).state == "ok"
     with closing(sqlite3.connect(home / "store.sqlite")) as connection:
-        connection.execute("UPDATE events SET payload = replace(payload, 'anna', 'anne') WHERE number = 2")
+        change = "UPDATE records SET document = replace(document, 'anna', 'anne') WHERE id LIKE '%.2'"
+        connection.execute(f"{change} AND kind LIKE 'audit-2%'")
         connection.commit()
     async with queued_dependencies(home) as dependencies:
         finding = await stored_work.check_audit_log(dependencies, settings)

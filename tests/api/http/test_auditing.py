@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import re
 import sqlite3
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
@@ -17,15 +18,18 @@ from starlette.requests import HTTPConnection
 from api.cli.main import run
 from api.http.middleware.audit import audit_request
 from api.operations.log import log_to
+from desk.base.clock import utc_now
 from desk.base.owners import register_owner
-from desk.governance.audit_log import AuditLog, LogEntry
+from desk.governance.audit_anchors import anchor_chains
+from desk.governance.audit_entries import LogEntry
+from desk.governance.audit_log import AuditLog
 from desk.governance.audit_verification import verify
 from desk.governance.principals import Principal
 from desk.governance.roles import Role
 from graphs.dependencies import Dependencies
 from store.embedded import open_store
 from store.errors import Unavailable
-from store.keys import SYSTEM
+from store.records import Put, Records
 from tests.api.http.application import application, document, open_client
 from tests.api.http.operation_requests import SIGN_IN
 from tests.api.http.sample_requests import TECH_PORTFOLIO
@@ -44,7 +48,7 @@ class Named:
 
 
 class Faulty:
-    """Events of which those of the audit log cannot be written while `failing` says so."""
+    """Records of which those of the audit log cannot be written while `failing` says so."""
 
     def __init__(self, port: Any) -> None:
         self._port = port
@@ -54,12 +58,14 @@ class Faulty:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._port, name)
 
-    async def append_many(self, owner: str, *arguments: Any, **options: Any) -> Any:
-        if owner == SYSTEM and self.failing:
+    async def put_many(self, puts: Sequence[Put]) -> Any:
+        if self.failing and puts and puts[0].key.kind.startswith("audit-"):
             if not self.left:
                 raise Unavailable("disk full")
             self.left -= 1
-        return await self._port.append_many(owner, *arguments, **options)
+        return await self._port.put_many(puts)
+
+    put, list = Records.put, Records.list
 
 
 @pytest.fixture
@@ -72,17 +78,17 @@ async def faulty(
     anyio_backend: str, home: Path, portfolio_home: None
 ) -> AsyncIterator[tuple[httpx.AsyncClient, Faulty]]:
     async with queued_dependencies(home) as dependencies:
-        events = Faulty(dependencies.store.events)
+        records = Faulty(dependencies.store.records)
 
         @asynccontextmanager
         async def faulty_dependencies() -> AsyncGenerator[Dependencies]:
-            yield replace(dependencies, store=replace(dependencies.store, events=events))
+            yield replace(dependencies, store=replace(dependencies.store, records=records))
 
         app = application(home, faulty_dependencies())
         with log_to(home, "info"):
             async with open_client(app) as client:
                 app.state.service = replace(app.state.service, identity=Named())
-                yield client, events
+                yield client, records
 
 
 @pytest.fixture
@@ -93,7 +99,7 @@ def client(faulty: tuple[httpx.AsyncClient, Faulty]) -> httpx.AsyncClient:
 async def log_entries(home: Path) -> list[LogEntry]:
     async with open_store(home) as store:
         assert (await verify(store)).fault is None
-        entries, _ = await AuditLog(store).page(0, 1000)
+        entries, _ = await AuditLog(store).page(None, 1000)
     return entries
 
 
@@ -101,7 +107,7 @@ async def test_a_change_is_told_before_it_is_done_and_with_its_outcome(client: h
     response = await client.post("/api/portfolios", json=TECH_PORTFOLIO, headers={"X-Request-Id": "mine"})
     assert response.status_code == 201
     before, after = await log_entries(home)
-    assert before.model_dump(exclude={"id", "at", "hash"}) == {
+    assert before.model_dump(exclude={"id", "at", "hash", "place", "chain"}) == {
         "owner": "ann",
         "via": "key:ann1",
         "roles": ("portfolio-manager",),
@@ -113,7 +119,7 @@ async def test_a_change_is_told_before_it_is_done_and_with_its_outcome(client: h
         "outcome": None,
         "number": 1,
     }
-    assert (after.begun, after.outcome, after.object) == (1, "201", f"portfolios/{response.json()['id']}")
+    assert (after.begun, after.outcome, after.object) == (before.place, "201", f"portfolios/{response.json()['id']}")
     assert after.at >= before.at
     assert after.id != before.id
 
@@ -167,14 +173,14 @@ async def test_every_route_that_changes_something_is_told(client: httpx.AsyncCli
 
 
 async def test_nothing_is_done_that_cannot_be_told(faulty: tuple[httpx.AsyncClient, Faulty], home: Path) -> None:
-    client, events = faulty
-    events.failing = True
+    client, records = faulty
+    records.failing = True
     answer = await client.post("/api/portfolios", json=TECH_PORTFOLIO)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "SERVICE_UNAVAILABLE")
     assert "retry-after" in answer.headers
     assert (await client.get("/api/jobs/none/export")).status_code == 503
     assert (await client.get("/api/portfolios")).json() == []
-    events.failing = False
+    records.failing = False
     assert (await client.post("/api/portfolios", json=TECH_PORTFOLIO)).status_code == 201
     assert len(await log_entries(home)) == 2
 
@@ -182,14 +188,14 @@ async def test_nothing_is_done_that_cannot_be_told(faulty: tuple[httpx.AsyncClie
 async def test_an_outcome_that_cannot_be_told_is_said_loudly_and_changes_no_answer(
     faulty: tuple[httpx.AsyncClient, Faulty], home: Path
 ) -> None:
-    client, events = faulty
-    events.failing, events.left = True, 1
+    client, records = faulty
+    records.failing, records.left = True, 1
     assert (await client.post("/api/portfolios", json=TECH_PORTFOLIO)).status_code == 201
     lines = [json.loads(line) for line in (home / "stratigos.log").read_text().splitlines()]
     [lost] = [line for line in lines if line["event"] == "audit_outcome_lost"]
-    assert (lost["level"], lost["entry"], lost["outcome"]) == ("critical", 1, "201")
-    events.failing = False
-    assert [entry.outcome for entry in await log_entries(home)] == [None]
+    assert (lost["level"], lost["entry"], lost["outcome"]) == ("critical", lost["entry"], "201")
+    records.failing = False
+    assert [(entry.place, entry.outcome) for entry in await log_entries(home)] == [(lost["entry"], None)]
 
 
 async def test_a_fault_and_a_request_that_is_cut_off_are_told(home: Path, portfolio_home: None) -> None:
@@ -229,9 +235,9 @@ async def test_the_log_is_read_in_pages_by_those_who_may(client: httpx.AsyncClie
         read += page["items"]
         after = page["next"]
     assert [(entry["number"], entry["object"]) for entry in read] == [(n + 1, f"threads/{n // 2}") for n in range(6)]
-    for wrong in ("x", "-1", "1" * 16, "٣"):
+    for wrong in ("x", "-1", "1" * 16, "٣", "1795459255896736.1f3a9c0b.0"):
         assert (await client.get("/api/audit", params={"after": wrong}, headers=carl)).status_code == 422
-    assert (await client.get("/api/audit", params={"after": "9" * 15}, headers=carl)).json() == {
+    assert (await client.get("/api/audit", params={"after": "9999999999999999.ffffffff.1"}, headers=carl)).json() == {
         "items": [],
         "next": None,
     }
@@ -243,6 +249,14 @@ async def test_the_log_is_read_in_pages_by_those_who_may(client: httpx.AsyncClie
 def execute(home: Path, statement: str) -> None:
     with closing(sqlite3.connect(home / "store.sqlite", isolation_level=None)) as connection:
         connection.execute(statement)
+
+
+def anchor(home: Path) -> None:
+    async def run() -> None:
+        async with open_store(home) as store:
+            assert await anchor_chains(store, "", utc_now()) == 1
+
+    asyncio.run(run())
 
 
 @pytest.fixture
@@ -263,20 +277,25 @@ def verified(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
 
 
 @pytest.mark.usefixtures("four")
-def test_the_log_is_verified_and_its_head_is_told(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_log_is_verified_and_its_anchor_is_told(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     code, output = verified(capfd)
     assert code == 0
     assert "The audit log is whole: 4 entries" in output
-    head = output.split("Head ")[1].strip()
-    assert verified(capfd, "--expect", head)[0] == 0
+    assert "Not anchored yet: entries 1 to 4 of chain " in output
+    anchor(home)
+    output = verified(capfd)[1]
+    assert "Not anchored" not in output
+    noted = output.split("Anchor ")[1].strip()
+    assert verified(capfd, "--expect", noted)[0] == 0
     assert verified(capfd, "--expect", f"4:{'0' * 64}")[0] == 1
     assert run(["audit", "verify", "--expect", "4"]) == 2
     assert "NUMBER:HASH" in capfd.readouterr().err
-    execute(home, "UPDATE events SET payload = replace(payload, 'ann', 'bob') WHERE run_id = 'audit' AND number = 2")
+    where = "kind LIKE 'audit-2%' AND id LIKE '%.2'"
+    execute(home, f"UPDATE records SET document = replace(document, 'ann', 'bob') WHERE {where}")
     code, output = verified(capfd)
     assert code == 1
-    assert output.startswith("Entry 2 (it says that it is of 20")
-    assert "2 entries follow" in output
+    assert re.match(r"Entry 2 of chain [0-9]{8}\.[0-9a-f]{8} \(it says that it is of 20", output)
+    assert "2 entries follow in its chain" in output
     code, output = verified(capfd, "--json")
     assert (code, json.loads(output)["fault"]["number"]) == (1, 2)
 
@@ -287,12 +306,14 @@ def test_a_log_of_nothing_is_whole(capfd: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.usefixtures("four")
 def test_the_log_is_listed(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(["audit", "list", "--json", "--after", "2"]) == 0
+    assert run(["audit", "list", "--json"]) == 0
+    every = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert run(["audit", "list", "--json", "--after", every[1]["place"]]) == 0
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [(line["number"], line["outcome"]) for line in lines] == [(3, None), (4, "404")]
     assert run(["audit", "list", "--owner", "ann"]) == 0
     lines = [line.split("\t") for line in capfd.readouterr().out.splitlines()]
-    assert [(line[0], line[2], len(line)) for line in lines] == [(str(number), "ann", 8) for number in (1, 2, 3, 4)]
+    assert [(line[0], line[2], len(line)) for line in lines] == [(each["place"], "ann", 8) for each in every]
     assert "DELETE" in lines[-1][4]
     for form in ([], ["--json"]):
         assert run(["audit", "list", "--owner", "bob", *form]) == 0

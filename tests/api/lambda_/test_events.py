@@ -131,7 +131,7 @@ async def test_a_file_that_is_put_into_the_bucket_becomes_a_data_set(filed: Driv
     assert (answer["imported"][0]["key"], report["dataset"], report["committed"]) == (key, "mydata", True)
     listed = await filed.answer(rest("GET", "/api/market-data/datasets"))
     assert b'"mydata"' in listed.streamed
-    entries, _ = await filed.app.state.service.audit.page(0, 10)
+    entries, _ = await filed.app.state.service.audit.page(None, 10)
     assert [(each.owner, each.via, each.action, each.outcome) for each in entries] == [
         (OWNER, f"s3:{BUCKET}", "imports.put", None),
         (OWNER, f"s3:{BUCKET}", "imports.put", "done"),

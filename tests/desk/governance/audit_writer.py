@@ -1,4 +1,4 @@
-"""Appends entries, five at once, and prints their numbers: `audit_writer.py ADAPTER HOME TIMES [WRITE before|after]`.
+"""Writes entries into the audit log and prints their places: `audit_writer.py ADAPTER HOME TIMES [WRITE before|after]`.
 
 It dies by SIGKILL at its n-th write.
 """
@@ -8,11 +8,13 @@ import os
 import signal
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from desk.governance.audit_log import AuditLog, Entry
+from desk.base.clock import utc_now
+from desk.governance.audit_anchors import anchor_chains
+from desk.governance.audit_log import AuditLog
+from tests.desk.governance.audit_samples import entry
 from tests.store.openers import OPENERS
 
 
@@ -25,7 +27,7 @@ class Deadly:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._port, name)
-        if name not in ("append_many", "put"):
+        if name != "put_many":
             return method
 
         async def write(*arguments: Any, **options: Any) -> Any:
@@ -40,17 +42,16 @@ class Deadly:
         return write
 
 
-def entry() -> Entry:
-    defaults = {"owner": "ann", "via": "local", "roles": (), "action": "x", "object": "", "request": "", "address": ""}
-    return Entry(at=datetime.now(UTC), **defaults)
-
-
 async def main(adapter: str, home: Path, times: int, write: int, when: str) -> None:
     Deadly.remaining, Deadly.before = write, when == "before"
-    async with OPENERS[adapter](home) as store:
-        log = AuditLog(replace(store, events=Deadly(store.events), records=Deadly(store.records)))
-        for _ in range(times):
-            print(*await asyncio.gather(*(log.append(entry()) for _ in range(5))), flush=True)
+    async with OPENERS[adapter](home) as opened:
+        store = replace(opened, records=Deadly(opened.records))
+        log = AuditLog(store)
+        for n in range(times):
+            print(*await asyncio.gather(*(log.append(entry(n)) for n in range(5))), flush=True)
+            if n % 2:
+                now = utc_now()
+                await anchor_chains(store, "", now, interval=now - now)
 
 
 if __name__ == "__main__":

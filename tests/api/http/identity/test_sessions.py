@@ -72,7 +72,7 @@ async def test_a_session_replaces_the_key_until_the_user_signs_out(home: Path) -
         browser.cookies.update(old)
         assert (await browser.get("/api/me")).status_code == 401
     async with open_store(home) as store:
-        entries, _ = await AuditLog(store).page(0, 100)
+        entries, _ = await AuditLog(store).page(None, 100)
     actions = [(entry.owner, entry.action, entry.outcome) for entry in entries if entry.outcome]
     assert (actions[0], actions[-1]) == (
         ("anna", "POST /api/session", "201"),
