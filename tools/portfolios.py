@@ -1,5 +1,6 @@
 """Assistant tools: portfolio risk, allocations, market regimes and wealth simulation."""
 
+import re
 from typing import Any, cast
 
 from langchain.tools import ToolRuntime, tool
@@ -125,10 +126,12 @@ async def _plan(context: ChatContext, wish: SavingsWish, shares: dict[str, float
     fields: dict[str, Any] = {"holdings": shares}
     if money is not None:
         fields |= {"amount": money.amount, "currency": money.currency}
-    for name in ("contribution", "withdrawal", "goal"):
+    if wish.goal is not None:
+        fields |= _amount("goal", wish.goal, fields.get("currency"))
+    for name in ("contribution", "withdrawal"):
         quote = cast("str | None", getattr(wish, name))
         if quote is not None:
-            fields |= _amount(name, quote, fields.get("currency"))
+            fields |= _monthly(name, quote, fields)
     for name in ("inflation", "fee"):
         quote = cast("str | None", getattr(wish, name))
         if quote is not None:
@@ -140,6 +143,19 @@ async def _plan(context: ChatContext, wish: SavingsWish, shares: dict[str, float
     if wish.scenario is not None:
         fields["scenario"] = find_scenario(await load_catalog(context.store, context.owner), wish.scenario)
     return validate(SavingsPlan, fields)
+
+
+def _monthly(name: str, quote: str, plan: dict[str, Any]) -> dict[str, Any]:
+    """A flow by month: "EUR 1,000", "EUR 12,000 a year", or "4% a year" of the amount at the start."""
+    bare, months = quotes.split_period(quote)
+    if re.search(r"%|percent|per cent|pct", bare, re.IGNORECASE):
+        share = quotes.parse_fraction(name, bare, 0.0, 1.0)
+        return {name: share * plan.get("amount", START) / (months or 12)}
+    flow = _amount(name, bare, plan.get("currency"))
+    return flow | {name: flow[name] / (months or 1)}
+
+
+START = SavingsPlan.model_fields["amount"].default
 
 
 def _amount(name: str, quote: str, portfolio_currency: str | None) -> dict[str, Any]:

@@ -23,7 +23,10 @@ _PLAIN = re.compile(r"[ -~€£¥₹½¼¾⅓⅔]+")
 _TWO_MEANINGS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}\.\d{3}(?![\d.,])")
 _GROUP_OR_DECIMALS = re.compile(r"(?<![\d.,])[1-9]\d{0,2},\d{3}(?![\d.,])")
 _LIKE_DIGITS = re.compile(r"\d[OoIl|]|[OoIl|]\d")
-_YEARLY = re.compile(r"\s+(?:a year|per year|per annum|p\.?a\.?|annually|yearly|each year)$", re.IGNORECASE)
+_YEARLY = re.compile(r"\s+(?:a year|per year|per annum|p\.?a\.?|annually|yearly|each year|every year)$", re.IGNORECASE)
+_MONTHLY = re.compile(r"\s+(?:a month|per month|each month|every month|monthly|p\.?m\.?)$", re.IGNORECASE)
+_SYMBOL = re.compile(r"\bm(?= ?=)")
+"""A parameter, and not millions, as in "pi=.9 m=3"."""
 _COUNTED = re.compile(r"\s+(?:trials?|paths?|configurations?|simulations?|runs?|scenarios?)$", re.IGNORECASE)
 _TIME_PHRASES = {
     "a year and a half": "1.5 years",
@@ -64,7 +67,7 @@ def _is_split(text: str) -> bool:
 
 
 def _occurs(quote: str, message: str) -> bool:
-    numbers = find_numbers(message)
+    numbers = find_numbers(_SYMBOL.sub("q", message))
     for match in re.finditer(re.escape(quote), message):
         start, end = match.span()
         before, after = message[start - 1 : start], message[end : end + 1]
@@ -175,6 +178,14 @@ def parse_money(field: str, quote: str, low: float = 0.0, high: float = 1e12) ->
     if number.unit not in {"plain", "currency"}:
         _refuse(field, quote, allowed)
     return Money(_check_range(field, quote, value, low, high, allowed), number.currency)
+
+
+def split_period(quote: str) -> tuple[str, int | None]:
+    """An amount without the "a month" or "a year" after it, and the months of that period, or None."""
+    for pattern, months in ((_YEARLY, 12), (_MONTHLY, 1)):
+        if pattern.search(quote):
+            return pattern.sub("", quote), months
+    return quote, None
 
 
 def parse_multiple(quote: str) -> float | None:

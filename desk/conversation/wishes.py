@@ -249,9 +249,9 @@ class SavingsWish(Frozen):
     portfolio: PortfolioWish = PortfolioWish()
     years: Quote | None = None
     contribution: Quote | None = None
-    """Monthly deposit."""
+    """Deposit each month; with "a year" in the quote, a twelfth of it."""
     withdrawal: Quote | None = None
-    """Monthly withdrawal."""
+    """Withdrawal each month; with "a year" a twelfth of it; "4%" is that share of the start, a year."""
     goal: Quote | None = None
     inflation: Quote | None = None
     fee: Quote | None = None

@@ -15,6 +15,7 @@ from desk.conversation.quotes import (
     parse_sessions,
     parse_whole,
     parse_years,
+    split_period,
 )
 
 
@@ -321,3 +322,16 @@ def test_a_quote_never_cuts_a_number(number: int, before: str, after: str) -> No
         assert not is_quote(str(number), [f"keep {longer} here"])
     if before[-1:].isdigit():
         assert not is_quote(str(number), [f"keep {before}{number} here"])
+
+
+@pytest.mark.parametrize(
+    ("quote", "parts"),
+    [
+        ("EUR 12,000 a year", ("EUR 12,000", 12)),
+        ("4% p.a.", ("4%", 12)),
+        ("$500 per month", ("$500", 1)),
+        ("$500", ("$500", None)),
+    ],
+)
+def test_the_period_of_a_payment_is_split_from_its_amount(quote: str, parts: tuple[str, int | None]) -> None:
+    assert split_period(quote) == parts
