@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 from agents.declaration import ToolCall, ToolOutput
+from agents.planner.language.languages import language_note
 from agents.planner.language.understanding import Interpretation, Past, understand
-from agents.planner.language.wording import UNCLEAR, language_note, nearest, offered, reading_claims
+from agents.planner.language.wording import UNCLEAR, nearest, offered, reading_claims
 from agents.planner.sentences import describe_tool_result, figures_of
 from desk.conversation.context import message_figures
 from desk.conversation.focus import Focus
@@ -44,7 +45,7 @@ def _reply_without_tools(interpretation: Interpretation, person: str) -> Reply:
         offers = EVERYTHING if interpretation.talk == "help" else ()
         return _reply("answered", [TALK[interpretation.talk]], offers)
     note = language_note(person)
-    if note is not None:
+    if note is not None and not interpretation.proposals:
         return _reply("declined", [note], nearest(person))
     proposed: list[Offer] = [proposal.offer for proposal in interpretation.proposals]
     offers = tuple(dict.fromkeys(proposed)) or nearest(person)
@@ -52,7 +53,8 @@ def _reply_without_tools(interpretation: Interpretation, person: str) -> Reply:
         return _reply("declined", [DECLINED], offers)
     if not interpretation.proposals:
         return _reply("asked_back", [UNCLEAR], offers)
-    return _reply("asked_back", offered(interpretation.proposals, message_figures(person)), offers)
+    texts = offered(interpretation.proposals, message_figures(person))
+    return _reply("asked_back", texts if note is None else [note, *texts], offers)
 
 
 def _claims(outputs: Sequence[ToolOutput], interpretation: Interpretation, person: str) -> Iterator[Claim]:

@@ -32,6 +32,8 @@ class Ability:
 
     def accepts(self, meaning: Meaning) -> bool:
         kind, value = meaning
+        if kind == "frame":
+            return True
         if kind == "amount":
             return Form.takes(value, self.fields)
         if kind in ("trigger", "besides"):
@@ -55,6 +57,7 @@ def _fields(*models: type[Frozen]) -> frozenset[str]:
     return frozenset(name for model in models for name in model.model_fields)
 
 
+_SEARCHED: Final = _fields(Wish) - {"goal"}  # a name, and no amount
 _TOPIC_KINDS: Final[dict[str, Mapping[str, float]]] = {
     "alternative": {"function": 2.0},
     "scenario": {"scenario": 1.2},
@@ -63,9 +66,9 @@ _TOPIC_KINDS: Final[dict[str, Mapping[str, float]]] = {
 }
 
 ABILITIES: Final[tuple[Ability, ...]] = (
-    Ability(offer="optimize", tool="run_optimization", build=search, kinds=_SEARCH, fields=_fields(Wish),
+    Ability(offer="optimize", tool="run_optimization", build=search, kinds=_SEARCH, fields=_SEARCHED,
             amounts=1.0, senses=_CHANGES, costs=True),
-    Ability(offer="estimate", tool="estimate_optimization", build=search, kinds=_SEARCH, fields=_fields(Wish),
+    Ability(offer="estimate", tool="estimate_optimization", build=search, kinds=_SEARCH, fields=_SEARCHED,
             amounts=0.6, senses=_CHANGES),
     Ability(offer="evaluate", tool="evaluate_strategy", build=build.evaluate, fields=_fields(StrategyWish), amounts=0.8,
             kinds={"template": 2.6, "function": 1.3, "estimator": 0.7, "rebalancing": 0.4, "asset": 0.2, "saved": 2.0},
@@ -88,7 +91,7 @@ ABILITIES: Final[tuple[Ability, ...]] = (
             fields=_fields(SavingsWish, PortfolioWish), senses=f"{_HOLDINGS} monthly yearly"),
     Ability(offer="tearsheet", tool="show_tearsheet", build=build.tearsheet,
             kinds={"asset": 0.3, "split": 0.3, "run": 0.3},
-            senses=f"{_HOLDINGS} against previous last"),
+            senses=f"{_HOLDINGS} against alone previous last"),
     *(
         Ability(offer="explain", tool="explain_result", build=build.explain, topic=topic,
                 kinds={"run": 0.5, "worlds": 0.0, **_TOPIC_KINDS.get(topic, {})},

@@ -5,23 +5,28 @@ from typing import Any, Final
 from agents.planner.language.form import Form, filled
 from agents.planner.language.holdings import portfolio_of, shocks_of
 from agents.planner.language.parsing import Item
-from agents.planner.language.slots import FLOWS, is_monthly
+from agents.planner.language.slots import FLOWS, is_money, period_of
 from desk.conversation.focus import Focus
+from quant.performance.crises import HISTORICAL_WINDOWS
 from quant.worlds.scenario import BUILT_IN
 
 OF_STRATEGY: Final = ("evaluate", "save_strategy")
+CRISIS_YEARS: Final = frozenset(day[:4] for window in HISTORICAL_WINDOWS for day in (window.first, window.last))
+"""Years that every report on risk contains anyway."""
 OF_RESULTS: Final = frozenset("run runs result results search searches optimization optimizations verdict".split())
 
 
 def evaluate(form: Form) -> dict[str, Any]:
     template, function = form.one("template"), form.one("function")
-    quotes = form.match({"bps": "trading_cost", "multiple": "trading_cost", "months": "lookback", "days": "lookback"})
+    implied = {"bps": "trading_cost", "multiple": "trading_cost", "months": "lookback", "days": "lookback"}
+    share = ONLY_SHARE.get(function) or ONLY_SHARE.get(template)
+    implied |= {"percent": share} if share else {}
+    quotes = form.match(implied)
     if template == "constant_weight" or function == "constant":
         _constant_weight(form, quotes)
-    if template == function or (function and template == "constant_weight"):
-        template = None
-    if "drawdown_cap" in quotes:
-        form.parse.take("sense", "upper")
+    template = _template_beside(form, template, function)
+    _decay(form, quotes)
+    form.parse.take(*(("sense", "upper") if "drawdown_cap" in quotes else ("amount", "drawdown_cap")))
     strategy = filled({
         "template": template, "saved": next(iter(form.names("saved")), None),
         "assets": tuple(a for a in form.names("asset") if a != "cash"), "weight_function": function,
@@ -39,14 +44,51 @@ def evaluate(form: Form) -> dict[str, Any]:
     return {"strategy": {"base": "last" if known and changes and (again or not whole) else "new", **strategy}}
 
 
+ONLY_SHARE: Final[dict[str | None, str]] = {
+    "risk_control": "volatility", "inverse_vol": "volatility", "inverse_vol_squared": "volatility",
+    "cppi": "floor", "tipp": "floor", "cppi_90": "floor",
+}  # fmt: skip
+"""Strategies with one share only, which needs no name."""
+
+
+def _template_beside(form: Form, template: str | None, function: str | None) -> str | None:
+    """The template, unless a weight function says the same or the template is only what it is compared with."""
+    if template is None or function is None:
+        return template
+    compared = {"vs", "versus", "against", "compare", "compared"} & {word.text for word in form.parse.reading.words}
+    if template not in (function, "constant_weight") and not (template == "sixty_forty" and compared):
+        form.ask("Which strategy is meant? Two are named.")
+    return None
+
+
+def _decay(form: Form, quotes: dict[str, str]) -> None:
+    """Read the number beside an exponential estimator, as in "EWMA 0.97"."""
+    for smoothed in form.parse.all("estimator", "ewma", "ewma_max"):
+        beside = [
+            i
+            for i in form.parse.all("number")
+            if 0.5 < ((i.number and i.number.value) or 0.0) < 1.0
+            and i.first >= smoothed.last
+            and not form.parse.breaks(smoothed, i)
+        ]
+        if "decay" not in quotes and len(beside) == 1:
+            quotes["decay"] = beside[0].text
+            form.parse.use(*beside)
+
+
 def _constant_weight(form: Form, quotes: dict[str, str]) -> None:
+    """Read the only share as the weight; without one, a word such as "always" is too little."""
     shares = [i for i in form.parse.all("number") if i.number and i.number.unit in ("percent", "plain")]
     if "constant_weight" not in quotes and len(shares) == 1:
         quotes["constant_weight"] = shares[0].text
         form.parse.use(*shares)
+    named = [i.text for i in form.parse.items if i.kind in ("template", "function")]
+    if "constant_weight" not in quotes and not any(" " in name for name in named):
+        form.ask("Which weight is held all the time?")
 
 
 def save_strategy(form: Form) -> dict[str, Any]:
+    form.doubt_question("the strategy should be saved")
     names = form.names("name")
     form.parse.take("function")
     form.parse.take("template")
@@ -77,7 +119,9 @@ def add_scenario(form: Form) -> dict[str, Any]:
 
 def assess(form: Form) -> dict[str, Any]:
     shocks = shocks_of(form)
+    form.parse.use(*(day for day in form.parse.all("date") if day.text in CRISIS_YEARS))
     quotes = form.match({"percent": "holding", "currency": "money", "large": "money"}, holdings=True)
+    form.parse.take("amount", "loss")
     portfolio = portfolio_of(form, quotes)
     if not portfolio.get("holdings") and form.focus.portfolio is None:
         form.ask("Of which portfolio? Name the assets with their shares.")
@@ -107,10 +151,9 @@ def simulate(form: Form) -> dict[str, Any]:
     implied = {"percent": "holding", "currency": "money", "large": "money", "years": "years", "decades": "years"}
     quotes = form.match(implied, holdings=True)
     form.names("rebalancing")
-    flows = [pair.amount for pair in form.pairs if pair.slot in FLOWS]
-    if not form.built_on and not all(is_monthly(form.parse, amount) for amount in flows):
-        form.ask("Is the payment meant for each month? Please add a month.")
+    _flows(form, quotes)
     form.parse.take("sense", "monthly")
+    _goal(form, quotes)
     portfolio = portfolio_of(form, quotes)
     quotes.pop("amount", None)
     plan = {"portfolio": portfolio, "scenario": form.one("scenario")} | quotes
@@ -119,8 +162,42 @@ def simulate(form: Form) -> dict[str, Any]:
     return {"plan": filled(plan)}
 
 
+def _flows(form: Form, quotes: dict[str, str]) -> None:
+    """Payments with their periods; money by period that nothing names is taken out."""
+    payments = [(pair.slot, pair.amount) for pair in form.pairs if pair.slot in FLOWS]
+    loose = [i for i in form.parse.all("number") if is_money(i) and period_of(form.parse, i) is not None]
+    if not payments and loose:
+        form.doubt("the payments are taken out")
+        form.parse.use(loose[0])
+        payments = [("withdrawal", loose[0])]
+    for slot, amount in payments:
+        period = period_of(form.parse, amount)
+        quotes[slot] = amount.text
+        if period is None and not form.built_on:
+            form.ask("Is the payment meant for each month? Please add a month.")
+        elif period is not None and period.value == "yearly":
+            form.parse.use(period)
+            after = period.first >= amount.last and not form.parse.between(amount, period)
+            quotes[slot] = form.parse.reading.quote(amount.first, period.last) if after else amount.text
+            if not after:
+                form.ask("Is the payment meant for each month or each year? Please put that beside it.")
+
+
+def _goal(form: Form, quotes: dict[str, str]) -> None:
+    """Read money that is needed, and not held, as the goal."""
+    for pair in form.pairs:
+        words = [word.text for word in form.parse.reading.words[max(0, pair.amount.first - 3) : pair.amount.first]]
+        if pair.slot == "money" and "goal" not in quotes and NEEDED & {*words}:
+            quotes["goal"] = quotes.pop("amount", pair.amount.text)
+
+
+NEEDED: Final = frozenset("need needs want wants require requires aim aims target".split())
+
+
 def tearsheet(form: Form) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
+    if form.parse.take("sense", "alone"):
+        arguments["benchmark"] = "none"
     against = form.parse.take("sense", "against")
     later = [i for i in form.parse.all("asset") if against and i.first >= against[-1].last]
     if len({i.value for i in later}) > 1:
@@ -130,10 +207,12 @@ def tearsheet(form: Form) -> dict[str, Any]:
         form.parse.use(*later)
     run = _run(form)
     portfolio = portfolio_of(form, form.match({"percent": "holding"}, holdings=True))
+    if portfolio.get("holdings") and run:
+        form.ask("Of the result, or of the assets?")
     if portfolio.get("holdings"):
         arguments["portfolio"] = portfolio
     elif run or form.focus.run or any(i.text.lower() in ("winner", "result", "run") for i in form.parse.items):
-        arguments["run"] = run or form.focus.run or "last"
+        arguments["run"] = run or "last"
     elif form.focus.portfolio is None:
         form.ask("Of which asset or portfolio? Name it, or the result whose winner is meant.")
     return arguments
@@ -160,7 +239,8 @@ def explain(form: Form) -> dict[str, Any]:
         form.parse.use(*multiples)
         detail = multiples[0].text if multiples else None
     for amount in form.parse.all("number"):
-        if topic == "ranking" or _repeats_request(form.focus, amount):
+        power = topic == "premium" and amount.text in ("0", "1", "2")
+        if topic == "ranking" or power or _repeats_request(form.focus, amount):
             form.parse.use(amount)
     for kind in ("worlds", "template", "split"):
         form.parse.take(kind)
@@ -182,11 +262,12 @@ def compare_results(form: Form) -> dict[str, Any]:
     named = form.parse.take("sense", "previous", "last")
     form.parse.take("sense", "against")
     form.parse.use(*[i for i in form.parse.all("number") if i.number and i.number.value == 2.0])
-    if not (runs or named or any(i.text.lower() in OF_RESULTS for i in form.parse.items)):
+    searched = form.focus.last in ("optimize", "explain") and form.parse.has("trigger")
+    if not (runs or named or searched or any(i.text.lower() in OF_RESULTS for i in form.parse.items)):
         form.doubt("the last two results are meant")
     if len(runs) > 2:
         form.ask("Please name only the two results to compare.")
-    first, second = runs if len(runs) == 2 else ("last", runs[0] if runs else "previous")
+    first, second = runs if len(runs) == 2 else (runs[0] if runs else "previous", "last")
     return {"first": first, "second": second}
 
 
@@ -195,6 +276,7 @@ def list_results(form: Form) -> dict[str, Any]:  # noqa: ARG001  (the same signa
 
 
 def open_holdout(form: Form) -> dict[str, Any]:
+    form.doubt_question("the holdout should be opened")
     return {"run": _run(form) or "last"}
 
 

@@ -15,8 +15,12 @@ from desk.optimization.reading.topics import Topic
 
 LEVELS: Final = {"percent": (95.0, 99.0), "plain": (95.0, 99.0), "days": (1.0, 10.0)}
 """Levels and horizons of value at risk that every report contains."""
-FREE: Final = frozenset(("sense", value) for value in ("change", "yearly", "last", "only", "equally"))
-"""Senses that need not be used: they change nothing that the arguments do not say."""
+LIMIT_DAYS: Final = 21.0
+"""Horizon of the value at risk and of the shortfall that a search limits."""
+FREE: Final = frozenset(
+    (("amount", "money"), *(("sense", value) for value in ("change", "yearly", "last", "only", "equally")))
+)
+"""Words that need not be used: they change nothing that the arguments do not say."""
 
 MEANINGFUL: Final = frozenset({"unknown", "amount", "number", "date", "name", "saved", "run", "split", "sense", *NAMES})
 
@@ -58,6 +62,11 @@ class Form:
 
     def doubt(self, assumption: str) -> None:
         self.doubts.append(assumption)
+
+    def doubt_question(self, act: str) -> None:
+        """Doubt an act where the message asks something about it."""
+        if any(word.text in QUESTIONS for word in self.parse.reading.words):
+            self.doubt(act)
 
     def names(self, kind: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(item.value for item in self.parse.take(kind)))
@@ -146,7 +155,7 @@ class Form:
             return after == pair.amount
         ends = [pair.amount] if pair.cue is None else [pair.amount, pair.cue]
         return any(
-            all(i.kind in ("stop", "besides") for i in self.parse.between(relation, end))
+            all(i.kind in ("stop", "besides", "frame") for i in self.parse.between(relation, end))
             and not self.parse.breaks(relation, end)
             for end in ends
         )
@@ -157,7 +166,9 @@ class Form:
         small = number is not None and number.unit == "plain" and 1.0 < (number.value or 0.0) < 3.0
         if small and pair.slot in ("volatility", "drawdown"):
             self.ask("Is the amount a share or percent?")
-        if first and self.parse.reading.words[first - 1].text in DIFFERENCES and self.parse.has("sense", "change"):
+        words = [word.text for word in self.parse.reading.words[first - 1 : pair.amount.last + 1]] if first else []
+        changing = self.parse.has("sense", "change") or self.built_on
+        if words and (words[0] in DIFFERENCES or "more" in words[2:]) and changing:
             self.ask("What is the new value? Please name it, and not the difference.")
 
     def _check_lower(self, pair: Pair, name: str, *, lower: bool) -> None:
@@ -172,7 +183,10 @@ class Form:
     def _skip_levels(self) -> None:
         measures = [i for i in self.parse.items if i.text.lower() in MEASURES or i.value in ("var", "shortfall")]
         for amount in self.parse.all("number"):
-            level = amount.number is not None and amount.number.value in LEVELS.get(amount.number.unit, ())
+            if self.offer in ("optimize", "estimate") and amount.number and amount.number.unit == "days":
+                level = amount.number.value == LIMIT_DAYS
+            else:
+                level = amount.number is not None and amount.number.value in LEVELS.get(amount.number.unit, ())
             beside = [
                 m for m in measures if len(self.parse.between(amount, m)) <= 2 and not self.parse.breaks(amount, m)
             ]
@@ -191,7 +205,8 @@ class Form:
         ]
 
 
-DIFFERENCES: Final = frozenset({"by", "another", "extra", "additional"})
+QUESTIONS: Final = frozenset("what what's why when how does did".split())
+DIFFERENCES: Final = frozenset({"by", "another", "extra", "additional", "further"})
 LIMITS: Final = frozenset("drawdown var shortfall turnover yearly_cost leverage most_weight".split())
 FROM_BELOW: Final = frozenset("money money_goal least_weight weight floor trials years".split())
 """Amounts that may be the least of something."""

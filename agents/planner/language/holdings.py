@@ -6,7 +6,7 @@ from typing import Any
 
 from agents.planner.language.form import Form, filled
 from agents.planner.language.parsing import Item
-from agents.planner.language.slots import Pair
+from agents.planner.language.slots import Pair, is_money
 
 
 def portfolio_of(form: Form, quotes: dict[str, str]) -> dict[str, Any]:
@@ -14,7 +14,7 @@ def portfolio_of(form: Form, quotes: dict[str, str]) -> dict[str, Any]:
     money = quotes.pop("amount", None)
     pairs = [pair for pair in form.pairs if pair.slot == "holding"]
     assets = form.parse.take("asset")
-    by_money = [p for p in pairs if p.amount.number and p.amount.number.unit == "currency"]
+    by_money = [p for p in pairs if is_money(p.amount)]
     if by_money:
         return _by_money(form, assets, by_money, money)
     splits = form.parse.take("split")
@@ -51,7 +51,7 @@ def _weights(form: Form, assets: list[Item], pairs: list[Pair]) -> dict[Item, st
 
 def _ask_about_rest(form: Form, assets: list[Item], weights: dict[Item, str]) -> None:
     rest = form.parse.take("sense", "rest")
-    missing = len({*assets} - weights.keys())
+    missing = len({asset.value for asset in assets} - {asset.value for asset in weights})
     if weights and missing > 1:
         form.ask("Which share has each asset?")
     elif weights and missing == 1 and not rest:
@@ -76,18 +76,30 @@ def _sum(pairs: list[Pair]) -> float:
     return math.fsum(values)
 
 
-MARKET = ("market", "markets", "equities", "equity market")
+MARKET = ("crash", "market crash", "market", "markets", "equities", "equity market")
 """Words for the index in a shock."""
 
 
 def shocks_of(form: Form) -> list[dict[str, str]]:
     """Moves of factors, as in "if the index falls by 30%" or "a drop of 30% in the index"."""
-    shocks: list[dict[str, str]] = []
+    shocks = list[dict[str, str]]()
+    for amount in form.parse.all("number"):
+        signed = re.match("[-+]", amount.text) and _is_share(amount, bare=True)
+        beside = [i for i in form.parse.all("asset") if i.last == amount.first or i.first == amount.last]
+        if signed and beside:
+            factor = min(beside, key=lambda i: form.parse.breaks(i, amount))
+            direction = "falls" if amount.text.startswith("-") else "rises"
+            shocks.append({"factor": factor.value, "direction": direction, "move": amount.text})
+            form.parse.use(amount, factor)
+    if shocks:
+        form.parse.take("sense", "falls", "rises")
     for move in form.parse.all("sense", "falls", "rises"):
         amounts = [i for i in form.parse.all("number") if _is_share(i) and _near(form, i, move)]
         assets = sorted(form.parse.all("asset"), key=lambda i: (len(form.parse.between(i, move)), i.first > move.first))
         market = [
-            i for i in form.parse.items if i.text.lower() in MARKET and i.kind != "asset" and _near(form, i, move)
+            i
+            for i in form.parse.items
+            if i.text.lower() in MARKET and i.kind != "asset" and (i == move or _near(form, i, move))
         ]
         if amounts and market and not (assets and len(form.parse.between(assets[0], move)) <= 1):
             shocks.append({"factor": "sp500", "direction": move.value, "move": amounts[0].text})
@@ -98,8 +110,10 @@ def shocks_of(form: Form) -> list[dict[str, str]]:
     return shocks
 
 
-def _is_share(item: Item) -> bool:
+def _is_share(item: Item, *, bare: bool = False) -> bool:
     number = item.number
+    if bare and number is not None and number.unit == "plain":
+        return abs(number.value or 0.0) < 100.0
     return number is not None and (number.unit in ("percent", "points") or 0.0 < (number.value or 0.0) < 1.0)
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from agents.planner.language.stems import corrected, stem
+from agents.planner.language.stems import corrected, skeleton, stem
 from desk.conversation.definitions import definitions
 from quant.strategies.choices import ESTIMATORS, INNER_PORTFOLIOS, REBALANCING
 from quant.strategies.family import FAMILY, PARAMETERS, WeightRule
@@ -29,12 +29,18 @@ class Meaning(NamedTuple):
 HERE: Final = Path(__file__).parent
 VOCABULARY: Final[dict[str, dict[str, str]]] = tomllib.loads((HERE / "vocabulary.toml").read_text(encoding="utf-8"))
 STOP_WORDS: Final = frozenset((HERE / "stop_words.txt").read_text(encoding="utf-8").split())
+TRANSLATIONS: Final = {
+    word: full for full, line in VOCABULARY.pop("translated").items() for word in re.findall(r"[^\s|]+", line)
+}
+"""Words of the field in other languages."""
 NAMES: Final = ("function", "estimator", "rebalancing", "template", "method", "covariance", "scenario", "engine",
     "worlds", "goal", "asset")  # fmt: skip
 """Kinds of names from fixed lists."""
 NOUNS: Final = {
-    "function": ("function", "rule", "strategy", "weight function", "template"),
+    "function": ("function", "rule", "strategy", "weight function", "template", "vol control", "approach", "overlay"),
+    "goal": ("goal", "objective"),
     "estimator": ("estimator", "estimate", "vol", "volatility"),
+    "scenario": ("scenario", "case", "world"),
     "rebalancing": ("rebalancing", "rebalanced", "rebal", "rebalance", "trading"),
 }
 """Nouns that may follow each phrase of a kind."""
@@ -51,7 +57,10 @@ ABBREVIATIONS: Final = dict(
         "mgmt=management flr=floor mult=multiplier ovl=overlay bt=backtest nxt=next tearsht=tearsheet rev=reverse "
         "mid=midpoint dly=daily div=diversification alloc=allocation allocs=allocation mkt=market px=price "
         "hist=history vs.=vs dont=don't whats=what's im=i'm wont=won't cant=can't sharpes=sharpe vols=vol "
-        "ports=portfolio ",
+        "ports=portfolio rn=now eq=equal wtd=weighted inv=inverse cov=covariance diff=difference perf=performance "
+        "ret=return rets=returns thru=through abt=about gd=good bs=bad lo=low hi=high yday=yesterday eval=evaluate "
+        "wot=what wots=what's tho=though cos=because dev=deviation std=standard mths=months const=constant "
+        "ctrl=control srch=search ",
     )
 )
 
@@ -75,9 +84,19 @@ class Lexicon:
     @cached_property
     def words(self) -> frozenset[str]:
         """Words to which slips are corrected."""
-        rows = (row for kind, table in VOCABULARY.items() if kind != "asset" for row in table.values())
+        rows = (
+            row for kind, table in VOCABULARY.items() if kind not in ("asset", "elsewhere") for row in table.values()
+        )
         strategies = (row.words for row in (*self.family.values(), *ESTIMATORS.values(), *PARAMETERS.values()))
         return frozenset(re.findall(r"[a-z]+", " ".join((*rows, *strategies)).lower())) | STOP_WORDS
+
+    @cached_property
+    def short(self) -> dict[str, str]:
+        """Words by what remains of them without vowels, where it stands for one word only."""
+        full: dict[str, set[str]] = {}
+        for word in self.words:
+            full.setdefault(skeleton(word), set()).add(word)
+        return {s: min(words) for s, words in full.items() if len(s) > 2 and len({stem(w) for w in words}) == 1}
 
     def knows(self, word: str) -> bool:
         """Whether the word, or the one that it abbreviates or misspells, is part of a phrase."""
@@ -88,7 +107,7 @@ class Lexicon:
         word = ABBREVIATIONS.get(word, word)
         if word in STOP_WORDS or stem(word) in self.known:
             return word
-        return corrected(word, self.words) or word
+        return self.short.get(word) or corrected(word, self.words) or word
 
 
 def build_lexicon(family: Mapping[Any, WeightRule] = FAMILY) -> Lexicon:
@@ -119,10 +138,14 @@ def _strategies(family: Mapping[Any, WeightRule]) -> Iterator[tuple[str, str, st
 
 
 def _vocabulary() -> Iterator[tuple[str, str, str]]:
-    for kind, rows in VOCABULARY.items():
+    for table, rows in VOCABULARY.items():
+        kind = "asset" if table == "elsewhere" else table
         for values, line in rows.items():
             for value in values.split():
-                yield from ((kind, value, phrase) for phrase in line.replace("\n", "|").split("|") if phrase.strip())
+                for phrase in filter(str.strip, line.replace("\n", "|").split("|")):
+                    yield from (
+                        (kind, value, text) for text in (phrase, *(f"{phrase} {n}" for n in NOUNS.get(kind, ())))
+                    )
 
 
 def _terms() -> Iterator[tuple[str, str, str]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
+from agents.planner.language.languages import language_note, translated
 from agents.planner.language.lexicon import STOP_WORDS, Lexicon
 from agents.planner.language.stems import stem
 from desk.figures.guard.numbers import Number, find_numbers
@@ -15,12 +16,13 @@ WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+")
 _ID: Final = r"#?(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]"
 RUN: Final = re.compile(
     rf"(?<![\w.]){_ID}{{6,32}}(?![\w%])|(?:(?<=run )|(?<=runs )|(?<=result )|(?<=results ))#?{_ID}{{4,5}}(?![\w%])|"
-    rf"(?:(?<=\band )|(?<=\bvs ))#?{_ID}{{4,5}}(?![\w%])"
+    rf"(?:(?<=\band )|(?<=\bvs )|(?<=\bas )|(?<=\bid )|(?<=\bsearch ))#?{_ID}{{4,5}}(?![\w%])"
 )
-SPLIT: Final = re.compile(r"(?<![\w./])\d{1,3}(?:\s?/\s?\d{1,3})+(?![\w/%])")
+SPLIT: Final = re.compile(r"(?<![\w./:-])\d{1,3}(?:\s?[/:-]\s?\d{1,3})+(?![\w/:%-])")
 MULTIPLE: Final = re.compile(r"(?<![\w])[x×]\d+(?:\.\d+)?(?!\w)")
 _NAME: Final = (
-    r"(?P<name>(?-i:[A-Z0-9])[\w&/-]*(?:\.\w+)*(?: (?:(?-i:[A-Z])[\w&-]*|\d[\w-]*))*|"
+    r"(?P<name>(?-i:[A-Z0-9])[\w&/-]*(?:\.\w+)*(?: (?:(?-i:[A-Z])[\w&-]*|\d[\w-]*))*"
+    r"(?:(?: (?!please|pls|for|and|but|in|with|where|like|then|so|as|on)[a-z][\w-]*){1,2}(?=[.!]?$))?|"
     r"[\w][\w&/-]*(?: (?!like|with|where|based|from|and|but|using|please|for|in|having|that|it|as|on|same|then|is|"
     r"which)"
     r"[a-z][\w-]*){0,2})"
@@ -34,6 +36,7 @@ NAMED: Final = tuple(
         rf"\b(?:save|keep|store|remember|bookmark|archive|pin|clone|copy|duplicate)\b[^.;,\"']{{0,40}}?"
         rf"\b(?:as|under|to|into) (?!the\b|a\b|my\b|it\b){_NAME}",
         rf"\bscenario {_NAME}(?=\s?:)",
+        r"\bscenario (?P<name>(?-i:[A-Z])[\w-]*(?: (?-i:[A-Z0-9])[\w-]*)*)(?=[,.;]|$| like| with| as)",
         rf"[,;] name (?!it\b){_NAME}",
     )
 )
@@ -106,8 +109,9 @@ def _fold(text: str) -> str:
 
 
 def _words(folded: str, lexicon: Lexicon) -> Iterator[Word]:
+    foreign = language_note(folded) is not None
     for match in WORD.finditer(folded):
-        full = lexicon.full(match[0])
+        full = lexicon.full(translated(match[0]) if foreign else match[0])
         yield Word(full, stem(full), *match.span(), slip=match[0] if full != match[0] else "")
 
 
@@ -130,11 +134,16 @@ def _spans(text: str, folded: str, own_scenarios: Sequence[str], words: Sequence
         yield from over(kind, value, start, end, number)
         masked = masked[:start] + "q" * (end - start) + masked[end:]
     for number in _separate(find_numbers(INDEX.sub(lambda m: "q" * len(m[0]), masked))):
-        if number.unit not in ("ordinal", "code", "unread", "time") and number.text.lower() != "one":
+        if number.unit not in ("ordinal", "code", "unread", "time") and not _only_counts(number, folded[number.end :]):
             start = number.end - len(number.text.lstrip("=≈~ "))
             known = _as_count(number, folded[:start], folded[number.end :])
             kind = "date" if known.unit == "date" else "number"
             yield from over(kind, text[start : number.end].strip(), start, number.end, known)
+
+
+def _only_counts(number: Number, after: str) -> bool:
+    small = number.unit == "plain" and 1.0 < (number.value or 0.0) < 6.0
+    return number.text.lower() == "one" or (small and COUNT.match(after) is not None)
 
 
 def _as_count(number: Number, before: str, after: str) -> Number:
@@ -144,8 +153,14 @@ def _as_count(number: Number, before: str, after: str) -> Number:
     return replace(number, value=float(number.text), unit="plain")
 
 
+COUNT: Final = re.compile(
+    r" (?:\w+ )?(?:results?|runs|sentences|lines|words|bullets|paragraphs|searches|optimizations|optimisations|methods|"
+    r"ways|options|reasons|numbers|figures|of (?:them|these|those)|most|latest|last|previous|approaches|schemes)\b"
+)
+"""What follows a number that only counts what is named anyway."""
 COUNTED: Final = re.compile(r"\b(?:paths?|trials?|seed|simulations?)\b[ :=]*#|# (?:paths?|trials?|simulations?)\b")
-INDEX: Final = re.compile(r"\bs ?& ?p(?:[ -]?500)?|\bsp ?500")
+INDEX: Final = re.compile(r"\bs ?& ?p(?:[ -]?500)?|\bsp ?500|\b(?:m|pi)(?= ?=)|\ba? ?couple\b(?! of)")
+"""What the reader of numbers would take for one: the index, symbols of parameters, two people."""
 
 
 def _signs(folded: str) -> Iterator[tuple[str, str, int, int, Number | None]]:

@@ -24,6 +24,8 @@ def search(form: Form) -> dict[str, Any]:
     bounds = _weight_bounds(form)
     quotes = form.match(implied, ("lookback",)) | bounds
     quotes.pop("lookbacks", None)
+    if form.offer == "estimate":
+        form.parse.take("amount", "trading_cost")  # what the search costs
     inner, goal = _inner_and_goal(form)
     wish = filled({
         **_window(form),
@@ -55,7 +57,22 @@ def _weight_bounds(form: Form) -> dict[str, str]:
         if (opened, joint) in ((["between"], ["and"]), (["from"], ["to"]), ([], ["to"]), ([], [])):
             form.parse.use(cue, *after[:2], *form.parse.all("sense", "between"))
             return {"min_weight": after[0].text, "max_weight": after[1].text}
-    return {}
+    return _negated_bounds(form)
+
+
+def _negated_bounds(form: Form) -> dict[str, str]:
+    """Both bounds as what is never left: "never less than 30% in equities nor more than 90%"."""
+    negations, cues = form.parse.all("sense", "not"), form.parse.all("amount", "weight")
+    beside = {
+        side: [(relation, i) for relation in form.parse.all("sense") for i in form.parse.all("number")
+               if relation.last == i.first and relation.text.lower().endswith(f"{side} than")]
+        for side in ("less", "more")
+    }  # fmt: skip
+    if not (negations and cues and len(beside["less"]) == len(beside["more"]) == 1):
+        return {}
+    (below, lowest), (above, highest) = beside["less"][0], beside["more"][0]
+    form.parse.use(*negations, *cues, below, lowest, above, highest)
+    return {"min_weight": lowest.text, "max_weight": highest.text}
 
 
 def _window(form: Form) -> dict[str, str]:

@@ -49,7 +49,7 @@ SLOTS: Final[dict[str, Slot]] = {
     "inflation": Slot(("inflation",), _FRACTION),
     "fee": Slot(("fee",), _FRACTION),
     "contribution": Slot(("contribution",), _MONEY),
-    "withdrawal": Slot(("withdrawal",), _MONEY),
+    "withdrawal": Slot(("withdrawal",), _MONEY | {"percent"}),
     "money_goal": Slot(("goal",), _MONEY),
     "money": Slot(("amount",), _MONEY),
     "loss": Slot(("loss",), _FRACTION),
@@ -98,6 +98,12 @@ def assign(
     return list(best), other
 
 
+def is_money(amount: Item) -> bool:
+    """Whether an amount is money: it has a currency, or no unit and a value that no share has."""
+    large = unit_of(amount) == "plain" and amount.number is not None and (amount.number.value or 0.0) >= LARGE
+    return large or unit_of(amount) == "currency"
+
+
 def unit_of(amount: Item) -> str:
     assert amount.number is not None
     return amount.number.unit
@@ -124,29 +130,36 @@ def _readable(slot: str, amount: Item) -> bool:
 def _cued(parse: Parse, amount: Item, cues: Sequence[Item]) -> list[tuple[float, Pair]]:
     options: list[tuple[float, Pair]] = []
     assets = {cue.value for cue in cues if cue.kind == "asset"}
-    money = [i for i in parse.items if i.kind == "number" and unit_of(i) == "currency"]
-    by_money = _FRACTION | {"currency"} if 1 < len(assets) <= len(money) else _FRACTION
+    money = [i for i in parse.items if i.kind == "number" and is_money(i)]
+    by_money = 1 < len(assets) <= len(money)
     value = amount.number.value or 0.0 if amount.number else 0.0
     for cue in cues:
         slot = "holding" if cue.kind == "asset" else cue.value
         if slot in MONEY and unit_of(amount) == "plain" and value < LEAST_MONEY:
             continue
-        units = by_money if slot == "holding" else SLOTS[slot].units
-        if unit_of(amount) in units and (distance := _distance(parse, amount, cue, cues)) <= FAR:
+        fits = unit_of(amount) in (_FRACTION if slot == "holding" else SLOTS[slot].units)
+        if slot == "holding" and is_money(amount):
+            fits = by_money
+        if fits and (distance := _distance(parse, amount, cue, cues)) <= FAR:
             options.append((distance, Pair(amount, slot, cue)))
     return options
 
 
 def _distance(parse: Parse, amount: Item, cue: Item, cues: Sequence[Item]) -> float:
     cost = 0.0 if cue.last <= amount.first else 0.25
-    cost += 1.6 * parse.breaks(amount, cue) * (0.3 if "=" in _gap(parse, cue) or ":" in _gap(parse, cue) else 1.0)
+    listed = cue.value == "lookback" and any(i.kind == "number" for i in parse.between(amount, cue))
+    cost += (
+        1.6
+        * parse.breaks(amount, cue)
+        * (0.1 if listed else 0.3 if "=" in _gap(parse, cue) or ":" in _gap(parse, cue) else 1.0)
+    )
     for item in parse.between(amount, cue):
         if item.kind == "number":
-            cost += 3.0
+            cost += 0.2 if cue.value == "lookback" and unit_of(item) == unit_of(amount) else 3.0
         elif item in cues:
             cost += 3.5
         else:
-            cost += 0.3 if item.kind == "stop" else 0.5 if item.kind == "sense" else 1.0
+            cost += {"stop": 0.3, "frame": 0.4, "sense": 0.5}.get(item.kind, 1.0)
         if item.text.lower() in ("and", "but", "plus", "then"):
             cost += 1.2
     return cost
@@ -161,9 +174,9 @@ def _implausible(parse: Parse, pair: Pair, pairs: Sequence[Pair], many: frozense
     if not pair.slot:
         return 0.0
     cost = 3.0 * (pair.slot not in many and any(other.slot == pair.slot for other in pairs))
-    monthly = is_monthly(parse, pair.amount)
+    monthly = period_of(parse, pair.amount) is not None
     if pair.slot in ("money", "money_goal", "holding") and monthly and unit_of(pair.amount) in _MONEY:
-        cost += 2.0
+        cost += 4.0
     if pair.slot in FLOWS:
         cost += 0.0 if monthly else 1.0
     value = pair.amount.number.value if pair.amount.number else None
@@ -172,10 +185,16 @@ def _implausible(parse: Parse, pair: Pair, pairs: Sequence[Pair], many: frozense
     return cost
 
 
-def is_monthly(parse: Parse, amount: Item) -> bool:
-    """Whether "a month" stands beside an amount, or before its clause."""
-    return any(
-        len([i for i in parse.between(amount, item) if i.kind != "stop"]) <= 2 and not parse.breaks(amount, item)
+def period_of(parse: Parse, amount: Item) -> Item | None:
+    """The "a month" or "a year" that stands beside an amount, or before its clause."""
+    numbers = [item for item in parse.items if item.kind == "number"]
+    beside = (
+        item
         for item in parse.items
-        if item.kind == "sense" and item.value == "monthly"
+        if item.kind == "sense"
+        and item.value in ("monthly", "yearly")
+        and len([i for i in parse.between(amount, item) if i.kind != "stop"]) <= 2
+        and not parse.breaks(amount, item)
+        and not any(other != amount and other.last == item.first for other in numbers)
     )
+    return min(beside, key=lambda item: (item.first < amount.first, abs(item.first - amount.last)), default=None)

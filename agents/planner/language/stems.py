@@ -1,5 +1,6 @@
 """Stems of English words, and the correction of typing errors of one edit."""
 
+import re
 from collections.abc import Collection
 from functools import cache
 from typing import Final
@@ -8,11 +9,16 @@ from rapidfuzz.distance import OSA
 
 IRREGULAR: Final = frozenset(
     "apple based earnings news saving savings during thing king bring string spring need speed calibrated "
-    "uncalibrated timing less us es bps gas vs pass does was is his this its ges".split()
+    "uncalibrated timing less us es bps gas vs pass does was is his this its ges note notes bearing bearer".split()
 )
 """Words that would become another word without their ending."""
 SHORTEST: Final = 5
 """Letters of the shortest word in which a slip is corrected."""
+
+
+def skeleton(word: str) -> str:
+    """The word without vowels after its first letter and without double letters, as in "wkly"."""
+    return re.sub(r"(.)\1", r"\1", word[:1] + re.sub("[aeiou']", "", word[1:]))
 
 
 @cache

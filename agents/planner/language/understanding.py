@@ -1,18 +1,20 @@
 """Turns a message into tool calls: it acts only if every meaningful word has been used by one reading."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from agents.planner.language.abilities import ABILITIES, Ability
 from agents.planner.language.builders import OF_STRATEGY
 from agents.planner.language.form import Form
+from agents.planner.language.languages import language_note
 from agents.planner.language.lexicon import LEXICON, Lexicon
-from agents.planner.language.parsing import Parse, parse
+from agents.planner.language.parsing import Item, Parse, parse
 from agents.planner.language.reading import Reading, read
 from desk.conversation.focus import Focus
 from desk.conversation.wishes import Offer, StrategyWish
+from desk.figures.guard.numbers import find_numbers
 from quant.numeric.frozen import Frozen
 
 
@@ -77,6 +79,10 @@ class Candidate:
                         doubts=self.doubts)  # fmt: skip
 
 
+FRAGMENT: Final = 8
+"""Most words of a message that, without a word for what to do, is about the last wish."""
+OF_RESULT: Final = frozenset("recommended winner winner's winning chosen selected proposed recommendation".split())
+"""Words for what a search has found: a message with one is about its result."""
 SHOWING: Final = frozenset({"show", "list", "display", "open", "describe", "see"})
 SAYING: Final = frozenset({"trigger", "topic", "amount", "number"})
 """Kinds of words that say what is wanted; names do so too."""
@@ -108,14 +114,21 @@ def understand(text: str, focus: Focus, before: Sequence[Past] = (), lexicon: Le
     if UNDO.fullmatch(text.strip()) and (undone := _undo(before)):
         return Interpretation(calls=(undone,))
     candidates = _candidates(reading, focus, before, lexicon)
-    chosen = _decide(candidates)
+    foreign = language_note(text) is not None  # words of it are translated, and phrases are not: it is only offered
+    chosen = None if foreign else _decide(candidates)
     if chosen is not None:
         return Interpretation(calls=(chosen.call,))
+    replaced = _replaced(reading, focus, before, lexicon)
+    if len(replaced) == 1:
+        return Interpretation(calls=(replaced[0].call,))
     calls = _several(reading, focus, before, lexicon) or _answered(text, earlier, focus, before, lexicon)
-    if calls:
+    if calls and not foreign:
         return Interpretation(calls=calls)
-    beyond = parse(reading, lexicon, lambda m: m.kind == "beyond").has("beyond")
+    if replaced:
+        return Interpretation(proposals=tuple(replaced[:OFFERED]))
     likely = [c for c in candidates if c.evidence >= LIKELY] or [c for c in candidates if c.evidence > 0.0]
+    strange = any(not reading.is_stop(n) and not lexicon.knows(word.text) for n, word in enumerate(reading.words))
+    beyond = (strange and not likely) or parse(reading, lexicon, lambda m: m.kind == "beyond").has("beyond")
     return Interpretation(proposals=tuple(c.proposal for c in _different(likely))[:OFFERED], beyond=beyond)
 
 
@@ -149,19 +162,80 @@ def _answered(
 LONGEST_ANSWERED: Final = 400
 
 
+def _replaced(reading: Reading, focus: Focus, before: Sequence[Past], lexicon: Lexicon) -> list[Proposal]:
+    """The last call with one amount replaced by the only one of the message, for each amount that it may replace."""
+    division = parse(reading, lexicon, lambda meaning: meaning.kind in ("frame", "sense"))
+    numbers = [item for item in division.items if item.kind == "number"]
+    others = {item.kind if item.kind != "sense" else item.value for item in division.items} - {"number"}
+    done = _done(before)
+    if len(numbers) != 1 or not others <= {"stop", "frame", "change", "again", "only"} or not done:
+        return []
+    tool = done[-1][0]
+    ability = next((each for each in ABILITIES if each.tool == tool and each.offer == focus.last), None)
+    if ability is None or tool not in BUILT_ON:
+        return []
+    whole = _whole([arguments for name, arguments in done if name == tool])
+    places = [place for place in _quotes(whole) if _alike(place[-1], numbers[0])]
+    changed = [place for place in _quotes(done[-1][1]) if place in places]
+    places = changed if len(changed) == 1 else places
+    kept = {name: {"base": "last"} for name in ("wish", "strategy") if name in whole} or whole
+    kept = {**kept, "portfolio": {}} if ability.offer == "assess_risk" else kept
+    calls = [_placed(kept, place, numbers[0].text) for place in places]
+    return [Proposal(offer=ability.offer, call=Call(tool=tool, arguments=arguments)) for arguments in calls]
+
+
+def _quotes(arguments: object, *path: Any) -> Iterator[tuple[Any, ...]]:
+    """Where each amount stands, followed by it; shares of holdings change only together."""
+    if isinstance(arguments, dict):
+        for name, value in arguments.items():
+            if name not in ("holdings", "name", "saved", "run", "first_day", "last_day"):
+                yield from _quotes(value, *path, name)
+    elif isinstance(arguments, list | tuple) and len(arguments) == 1:
+        yield from _quotes(arguments[0], *path, 0)
+    elif isinstance(arguments, str) and len(find_numbers(arguments)) == 1:
+        yield *path, arguments
+
+
+def _alike(quote: str, amount: Item) -> bool:
+    """Whether an amount may take the place of a quote: it has its unit, or none, and is of its size."""
+    [old], new = find_numbers(quote), amount.number
+    assert new is not None
+    ratio = (new.value or 0.0) / (old.value or 1.0)
+    return old.unit == new.unit or (new.unit == "plain" and 0.2 <= ratio <= 5.0)
+
+
+def _placed(arguments: Any, place: tuple[Any, ...], quote: str) -> Any:
+    """The arguments with the quote at a place."""
+    first, *rest = place[:-1]
+    if first == 0:
+        return [_placed(arguments[0], place[1:], quote) if rest else quote]
+    inside = arguments.get(first, [""] if rest and rest[0] == 0 else {})
+    return {**arguments, first: _placed(inside, place[1:], quote) if rest else quote}
+
+
+def _done(before: Sequence[Past]) -> list[tuple[str, dict[str, Any]]]:
+    return [call for past in before for call in past.did]
+
+
+def _whole(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The arguments of calls of one tool with everything that the last one was built on."""
+    whole: dict[str, Any] = {}
+    for arguments in same:
+        wish = arguments.get("wish") or arguments.get("strategy") or {}
+        whole = arguments if wish.get("base") == "new" or not whole else _merged(whole, arguments)
+    return whole
+
+
 def _undo(before: Sequence[Past]) -> Call | None:
     """The call before the last one of its kind, with everything that it was built on."""
-    done = [call for past in before for call in past.did]
+    done = _done(before)
     if not done:
         return None
     tool = done[-1][0]
     same = [arguments for name, arguments in done if name == tool][:-1]
     if not same or tool not in BUILT_ON:
         return None
-    whole: dict[str, Any] = {}
-    for arguments in same:
-        wish = arguments.get("wish") or arguments.get("strategy") or {}
-        whole = arguments if wish.get("base") == "new" or not whole else _merged(whole, arguments)
+    whole = _whole(same)
     for name in ("wish", "strategy"):
         if name in whole:
             whole = {**whole, name: {**whole[name], "base": "new"}}
@@ -239,21 +313,22 @@ def _evidence(ability: Ability, division: Parse, focus: Focus) -> float:
     bare = division.has("asset")  # then "60/40" is its shares, and not the rule
     kinds = {item.kind for item in names if item.kind == "split" or not bare or any(map(str.isalpha, item.text))}
     evidence += sum(ability.kinds[kind] for kind in kinds) + (0.2 if len(names) > len(kinds) > 0 else 0.0)
+    told = focus.run is not None and any(word.text in OF_RESULT for word in division.reading.words)
+    if told and ability.offer not in ("explain", "tearsheet", "open_holdout", "compare_results", "define_term"):
+        evidence -= 3.0
     if ability.topic is not None:
         evidence += min(0.2 * sum(item.kind == "question" for item in division.items), 0.6)
         evidence -= 0.6 * (focus.run is None) + 0.4 * (focus.last in ("evaluate", "assess_risk", "simulate"))
     if ability.offer == "assess_risk" and division.has("sense", "falls", "rises"):
         evidence += 1.5
     shown = any(word.text in SHOWING for word in division.reading.words)
-    if ability.offer == "scenarios" and not (triggers or shown) and focus.last in ("optimize", "explain"):
-        evidence -= 0.7
-    about = {"evaluate": OF_STRATEGY, "optimize": ("optimize", "explain", "estimate")}.get(
-        ability.offer, (ability.offer,)
-    )
+    if ability.offer == "scenarios" and not (triggers or shown) and focus.last in ("optimize", "explain", "simulate"):
+        evidence -= 1.0
+    about = {"evaluate": OF_STRATEGY, "optimize": ("optimize", "explain")}.get(ability.offer, (ability.offer,))
     if focus.last in about and division.has("sense", "change", "again") and ability.topic is None:
         evidence += 2.0
     elif focus.last in about and ability.topic is None:
-        evidence += 1.0
+        evidence += 1.0 if triggers or shown or len(division.reading.words) > FRAGMENT else 2.0
     return evidence
 
 

@@ -1,6 +1,5 @@
 """What the planner says about a message itself: how it read it, what it did not use, and what it offers."""
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -8,6 +7,7 @@ from rapidfuzz import fuzz
 
 from agents.planner.language.understanding import Call, Proposal
 from desk.base.text import sentence_case, spaced
+from desk.conversation.quotes import split_period
 from desk.conversation.reply import OFFERS
 from desk.conversation.wishes import Offer
 from desk.figures.figures import Claim, Figure
@@ -77,7 +77,8 @@ def _parts(arguments: dict[str, Any], figures: Sequence[Figure]) -> Iterator[str
         elif isinstance(value, dict):
             yield from _parts(value, figures)
         elif isinstance(value, str) and name not in RUNS and (figure := _figure(value, figures)):
-            yield f"amount {{{{{figure}}}}} for {LABELS.get(name, spaced(name))}"
+            period = {1: " a month", 12: " a year"}.get(split_period(value)[1] or 0, "")
+            yield f"amount {{{{{figure}}}}}{period} for {LABELS.get(name, spaced(name))}"
         elif isinstance(value, list | tuple):
             yield f"{LABELS.get(name, spaced(name))} {', '.join(map(_name, value))}"
         else:
@@ -95,7 +96,7 @@ def _amount(quote: str, figures: Sequence[Figure]) -> str:
 
 
 def _figure(quote: str, figures: Sequence[Figure]) -> str | None:
-    wanted = quote.casefold().strip()
+    wanted = split_period(quote)[0].casefold().strip()
     return next((f.id for f in figures if str(f.value).casefold().strip() == wanted), None)
 
 
@@ -138,32 +139,3 @@ def nearest(text: str, count: int = 3) -> tuple[Offer, ...]:
     likeness: dict[Offer, float] = {offer: fuzz.token_set_ratio(text, example) for offer, example in examples.items()}
     best: list[Offer] = sorted(likeness, key=lambda offer: -likeness[offer])
     return tuple(best[:count])
-
-
-LANGUAGES: Final = {
-    "Diese Fassung versteht nur Englisch; ein Sprachmodell versteht auch andere Sprachen.":
-        "der die das und ich bitte nicht mit für ein eine auf wie ist suche mir den von",
-    "Cette version comprend seulement des messages en anglais ; un modèle de langage en comprend davantage.":
-        "le les des une est pour avec dans que quel quelle je sur mon et du au",
-    "Esta versión solo entiende inglés; un modelo de lenguaje entiende otros idiomas.":
-        "el los las una con para por que cuál qué mi del y en simula durante al es",
-    "Questa versione comprende solo messaggi in inglese; un modello linguistico ne comprende altri.":
-        "il gli della una con per che quale qual mio del di e nel sono è per favore",
-    "Esta versão só entende inglês; um modelo de linguagem entende outros idiomas.":
-        "o os uma com para por que qual meu do e em da não é as",
-    "Deze versie begrijpt alleen Engels; een taalmodel begrijpt ook andere talen.":
-        "het een en van met voor wat welke mijn niet de is op aan ik zoek",
-}  # fmt: skip
-"""A sentence for each language besides English, and common words that tell it."""
-
-
-def language_note(text: str) -> str | None:
-    """What is said to a message in another language that is one of six."""
-    words = re.findall(r"[^\W\d_]+", text.lower())
-    english = sum(word in ENGLISH for word in words)
-    hits = {note: sum(word in common.split() for word in words) for note, common in LANGUAGES.items()}
-    best = max(hits, key=lambda note: hits[note])
-    return best if hits[best] >= max(3, english + 1) else None
-
-
-ENGLISH: Final = frozenset("the of and to in with for is what how my a on it from at".split())

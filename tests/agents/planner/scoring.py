@@ -25,7 +25,15 @@ from desk.scenarios.repository import built_in_catalog
 
 Outcome: TypeAlias = Literal["understood", "offered", "asked", "unhelpful", "misread"]
 """Acted as expected; the expected call is among those offered; a question or other offers; neither; acted otherwise."""
-USUAL: dict[str, Any] = {"base": "new", "run": "last", "assets": ["sp500"], "like": "base_case", "covariance": "sample"}
+USUAL: dict[str, Any] = {
+    "base": "new",
+    "run": "last",
+    "assets": ["sp500"],
+    "like": "base_case",
+    "covariance": "sample",
+    "first": "previous",
+    "second": "last",
+}
 """Arguments that mean the same as their absence."""
 ASSETS = {"apple": "AAPL", "walmart": "WMT", "pepsi": "PEP", "pfizer": "PFE", "home depot": "HD", "chevron": "CVX"}
 
@@ -113,7 +121,7 @@ def _plain(value: Any, key: str = "") -> Any:
     if isinstance(value, str) and key not in ("name", "saved", "run", "first", "second"):
         numbers = find_numbers(value)
         if len(numbers) == 1 and numbers[0].value is not None:
-            amount = numbers[0].value
+            amount = abs(numbers[0].value) if key == "move" else numbers[0].value  # the direction is another argument
             share = key in SHARES and (numbers[0].unit == "percent" or amount > 1.0)
             return amount / 100.0 if share else (amount * 100.0 if key == "transaction_cost" and
                                                  numbers[0].unit == "percent" else amount)  # fmt: skip

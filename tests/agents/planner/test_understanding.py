@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.planner.assistant import reply_or_calls
+from agents.planner.language.languages import language_note
 from agents.planner.language.understanding import Interpretation, Past, understand
-from agents.planner.language.wording import language_note
 from desk.conversation.focus import Focus
 from desk.conversation.quotes import is_quote
 from desk.conversation.reply import OFFERS
@@ -19,7 +20,7 @@ from desk.conversation.wishes import Holding, PortfolioWish, SavingsWish, Scenar
 from desk.optimization.request import Limit, Limits, OptimizationRequest
 from tests.agents.planner.scoring import interpret, load, score
 
-TEXTS = load(Path(__file__).with_name("texts") / "development.jsonl")
+TEXTS = [item for path in sorted(Path(__file__).with_name("texts").glob("development*.jsonl")) for item in load(path)]
 MODELS = {"wish": Wish, "strategy": StrategyWish, "scenario": ScenarioWish, "portfolio": PortfolioWish,
           "plan": SavingsWish}  # fmt: skip
 SPX, CASH = Holding(asset="sp500", weight="60%"), Holding(asset="cash", weight="40%")
@@ -45,11 +46,12 @@ def readings() -> list[tuple[dict[str, Any], Interpretation]]:
 
 
 def test_texts_written_without_sight_of_the_code_are_read_or_asked_about() -> None:
-    outcomes = [score(item)[0] for item in TEXTS]
-    assert outcomes.count("misread") <= 1
-    assert outcomes.count("understood") >= 45
-    assert outcomes.count("understood") + outcomes.count("offered") >= 75
-    assert outcomes.count("unhelpful") <= 10
+    outcomes = Counter(score(item)[0] for item in TEXTS)
+    share = {outcome: count / len(TEXTS) for outcome, count in outcomes.items()}
+    assert share.get("misread", 0.0) <= 0.01
+    assert share["understood"] >= 0.60
+    assert share["understood"] + share["offered"] >= 0.80
+    assert share.get("unhelpful", 0.0) <= 0.05
 
 
 def test_the_arguments_fit_the_tools_and_every_amount_is_a_quote(readings) -> None:
@@ -139,12 +141,24 @@ def test_a_word_without_a_use_is_asked_about(text: str, focus: Focus, word: str)
         ("VaR 70/30 spx/cash, $5m", "assess_portfolio",
          {"portfolio": {"amount": "$5m", "holdings": [{"asset": "sp500", "weight": "70"},
                                                       {"asset": "cash", "weight": "30"}]}}),
+        ("pnl of 70% XOM and 30% CVX, shock: XOM -30%, CVX +5%", "assess_portfolio",
+         {"shocks": [{"factor": "XOM", "direction": "falls", "move": "-30%"},
+                     {"factor": "CVX", "direction": "rises", "move": "+5%"}]}),
+        ("risk of USD 2m in JPM and USD 1m in GE", "assess_portfolio",
+         {"portfolio": {"holdings": [{"asset": "JPM", "amount": "USD 2m"}, {"asset": "GE", "amount": "USD 1m"}]}}),
+        ("risk of a 50:50 mix of AAPL and KO", "assess_portfolio",
+         {"portfolio": {"holdings": [{"asset": "AAPL", "weight": "50"}, {"asset": "KO", "weight": "50"}]}}),
+        ("simulate $2m in the S&P 500 for 25 years, taking out 4% a year", "simulate_wealth",
+         {"plan": {"portfolio": {"amount": "$2m", "holdings": [{"asset": "sp500"}]}, "years": "25 years",
+                   "withdrawal": "4% a year"}}),
+        ("save it as Keller family", "save_strategy", {"name": "Keller family"}),
+        ("tear sheet of the winner, no benchmark", "show_tearsheet", {"run": "last", "benchmark": "none"}),
         ("risk of 25% each in JPM, BAC, PG and HD", "assess_portfolio",
          {"portfolio": {"holdings": [{"asset": name, "weight": "25%"} for name in ("JPM", "BAC", "PG", "HD")]}}),
     ],
 )  # fmt: skip
 def test_tools_get_the_arguments_of_the_message(text: str, tool: str, arguments: dict[str, Any]) -> None:
-    name, given_arguments = call_of(text, RISK)
+    name, given_arguments = call_of(text, RISK.model_copy(update={"strategy": StrategyWish()}))
     assert (name, {key: given_arguments.get(key) for key in arguments}) == (tool, arguments)
 
 
@@ -178,6 +192,8 @@ def test_amounts_are_read_beside_their_cues(text: str, field: str, quote: str) -
         "save it as v2",
         "how did the index do in 2008?",
         "optimize the S&P 500 at 10% volatility in 2008",
+        "evaluate drawdown control with the risk control template",
+        "simulate 100k in the index for 10 years, 5,000 a year",
     ],
 )
 def test_contradictions_gaps_and_dates_are_asked_about(text: str) -> None:
@@ -196,6 +212,11 @@ def test_a_question_launches_nothing(text: str, focus: Focus) -> None:
     assert not {"run_optimization", "estimate_optimization"} & {tool for tool, _ in calls_of(text, focus)}
 
 
+@pytest.mark.parametrize("text", ["make it better", "what exactly happens when the holdout is opened?"])
+def test_a_vague_wish_and_a_question_about_an_act_are_asked_about(text: str) -> None:
+    assert understand(text, STRATEGY.model_copy(update={"run": "4e1f00aa"})).calls == ()
+
+
 @pytest.mark.parametrize(
     ("text", "focus", "tools"),
     [
@@ -212,7 +233,7 @@ def test_two_wishes_are_two_calls_in_their_order(text: str, focus: Focus, tools:
 
 
 def test_an_offered_reading_is_accepted_by_yes_or_by_its_place() -> None:
-    asked = "optimize the S&P 500 at 10% volatility for my grandmother, 100 trials"
+    asked = "optimize the S&P 500 at 10% volatility with tweed, 100 trials"
     [first, *_] = understand(asked, FRESH).proposals
     assert first.call.tool == "run_optimization"
     for reply in ("yes", "1", "the first one please", "Yes!"):
@@ -231,6 +252,32 @@ def test_a_follow_up_changes_one_thing_of_a_simulation() -> None:
     focus = Focus(portfolio=PortfolioWish(holdings=(SPX,), amount="EUR 500k"), last="simulate")
     _, changed = call_of("what about 20 years?", focus, (Past(asked="...", did=(first,)),))
     assert changed["plan"] == first[1]["plan"] | {"years": "20 years"}
+
+
+def test_a_scenario_after_a_simulation_is_one_of_it() -> None:
+    first = call_of("simulate EUR 500k in the S&P 500 for 10 years")
+    focus = Focus(portfolio=PortfolioWish(holdings=(SPX,), amount="EUR 500k"), last="simulate")
+    _, changed = call_of("And in the bear market scenario?", focus, (Past(asked="...", did=(first,)),))
+    assert changed["plan"] == first[1]["plan"] | {"scenario": "bear_market"}
+    assert calls_of("now add 10 more years", focus, (Past(asked="...", did=(first,)),)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        ("n 15%?", {"target_volatility": "15%"}),
+        ("n 15?", None),
+        ("and 42 days", {"lookback": "42 days"}),
+        ("now 63", {"lookback": "63"}),
+        ("what about 9000?", None),
+    ],
+)
+def test_a_bare_amount_replaces_the_one_of_its_unit_and_size(text: str, changed: dict[str, str] | None) -> None:
+    strategy = {"base": "new", "weight_function": "inverse_vol", "target_volatility": "12%", "lookback": "30 days"}
+    before = (Past(asked="...", did=(("evaluate_strategy", {"strategy": strategy}),)),)
+    focus = Focus(strategy=StrategyWish(weight_function="inverse_vol"), last="evaluate")
+    calls = calls_of(text, focus, before)
+    assert calls == ([("evaluate_strategy", {"strategy": {"base": "last", **changed}})] if changed else [])
 
 
 def test_undo_repeats_what_the_last_change_was_made_to() -> None:
@@ -278,6 +325,10 @@ def test_another_language_is_answered_in_it() -> None:
     german = "Bitte suche mir die beste Strategie für den S&P 500 mit 10 % Volatilität"
     assert (language_note(german) or "").startswith("Diese Fassung")
     assert language_note("optimize the S&P 500 for the best Sharpe ratio") is None
+    interpretation = understand(german, FRESH)
+    assert interpretation.calls == ()
+    wish = {"base": "new", "assets": ("sp500",), "target_volatility": "10 %"}
+    assert interpretation.proposals[0].call.arguments == {"wish": wish}
 
 
 def test_every_example_that_is_offered_is_understood_where_it_can_be() -> None:
