@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from agents.models.options import BEDROCK, EMBEDDED, MAX_TAGS, ModelOptions
@@ -14,6 +14,8 @@ from agents.recording.scrubbing import scrub
 from agents.table import AGENTS
 from api.accepted_values import describe_schema, schema_at, short_repr
 from api.compute_settings import COMPUTE_FORMS, ComputeSettings, check_compute
+from api.secret_references import FORM as REFERENCES
+from api.secret_references import renew, resolve
 from desk.base.errors import InvalidInput
 from desk.governance.approvals import DEFAULT_THRESHOLDS, Thresholds
 from desk.governance.budgets import Budgets
@@ -110,7 +112,8 @@ class Settings(ComputeSettings):
             validation_alias="STRATIGOS_KEY",
             max_length=200,
             repr=False,
-            description="API key that commands send to the server.",
+            description="API key that commands send to the server, or a reference to it; read again when the server "
+            "refuses it.",
         ),
     ] = ""
 
@@ -225,8 +228,8 @@ class Settings(ComputeSettings):
             validation_alias="STRATIGOS_AUDIT_KEY",
             pattern=r"^([^\s]{32,200})?$",
             repr=False,
-            description="Secret key of the hashes in the audit log. Without it, a person with write access to the "
-            "storage can forge the log.",
+            description="Secret key of the hashes in the audit log, or a reference to it. Without it, a person with "
+            "write access to the storage can forge the log.",
         ),
     ] = ""
     requests_per_second: Annotated[
@@ -452,6 +455,17 @@ class Settings(ComputeSettings):
             evaluations=self.approve_evaluations, dollars=self.approve_dollars, instances=self.approve_instances
         )
 
+    def renew_key(self) -> str | None:
+        """`key` read again, after a server has refused it; None if it is no reference."""
+        return renew("STRATIGOS_KEY")
+
+    @field_validator("key", "audit_key", mode="before")
+    @classmethod
+    def _are_resolved(cls, value: object, info: ValidationInfo) -> object:
+        """A reference is replaced by its secret, which is then checked."""
+        assert info.field_name is not None
+        return resolve(str(cls.model_fields[info.field_name].validation_alias), value)
+
     @field_validator("home")
     @classmethod
     def _is_absolute(cls, home: Path) -> Path:
@@ -513,7 +527,8 @@ FORMS = COMPUTE_FORMS | {
     "STRATIGOS_QUEUE": "sqs:URL,dead:URL, the URLs of two SQS queues, or nothing for a queue in the home",
     "STRATIGOS_STORE": "dynamodb:TABLE,s3:BUCKET, or nothing for files in the home",
     "STRATIGOS_AUTH": "keys, cognito, keys,cognito, or nothing for the one local user",
-    "STRATIGOS_AUDIT_KEY": "32 to 200 characters without a space, or nothing",
+    "STRATIGOS_AUDIT_KEY": f"32 to 200 characters without a space, {REFERENCES}, or nothing",
+    "STRATIGOS_KEY": f"a key of up to 200 characters, {REFERENCES}, or nothing",
     "COGNITO_ISSUER": "https://cognito-idp.REGION.amazonaws.com/POOL",
     "COGNITO_CLIENTS": "ids of app clients, separated by commas",
     "TRUSTED_PROXIES": "addresses or networks such as 10.0.0.0/8, separated by commas, or nothing",

@@ -19,8 +19,9 @@ HEAD = """\
 
 Settings are environment variables, read once at the start. An empty variable counts as unset. A value that is not
 accepted stops the start with an error that names the variable and what it accepts; `MODEL` and its variants are checked
-when a model is first needed. Options of commands are listed in
-[the command line](cli.md).
+when a model is first needed. In place of a secret a variable may hold a reference, `secretsmanager:NAME`,
+`secretsmanager:NAME#key` (of a secret that is a JSON object) or `ssm:/path`, which is read from AWS once. Options of
+commands are listed in [the command line](cli.md).
 """
 
 SECTIONS = {

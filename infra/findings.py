@@ -13,7 +13,7 @@ OWN_CHECKS = (
     "The application checks an API key, a token of the pool or a ticket itself, with the same rules on every way in, "
     "and answers health without them."
 )
-SETTINGS = "The variables are names and addresses; the only secret comes from Secrets Manager."
+SETTINGS = "The variables are names and addresses; the only secret is a reference to Secrets Manager."
 
 ACCEPTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     "foundation": {

@@ -25,6 +25,8 @@ Resource: TypeAlias = Literal[
     "model",
     "guardrail",
     "data_key",
+    "audit_key",
+    "operations_key",
 ]
 
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
@@ -41,6 +43,7 @@ EXPIRED_CHECKPOINTS = ("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dyna
 CHECKPOINTS = (*EXPIRED_CHECKPOINTS, "dynamodb:GetItem", "dynamodb:PutItem")
 OBJECTS = ("s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject")
 MODEL = ("bedrock:InvokeModelWithResponseStream",)
+AUDIT_KEY = ("secretsmanager:GetSecretValue",)
 SOCKETS = ("execute-api:ManageConnections",)
 COMPUTATIONS = (
     "sagemaker:AddTags",
@@ -51,6 +54,7 @@ COMPUTATIONS = (
 
 PERMISSIONS: Mapping[Process, Mapping[Resource, Sequence[str]]] = {
     "http": {
+        "audit_key": AUDIT_KEY,
         "checkpoints": CHECKPOINTS,
         "desk": DESK,
         "documents": OBJECTS,
@@ -60,6 +64,7 @@ PERMISSIONS: Mapping[Process, Mapping[Resource, Sequence[str]]] = {
         "sockets": SOCKETS,
     },
     "tasks": {
+        "audit_key": AUDIT_KEY,
         "checkpoints": EXPIRED_CHECKPOINTS,
         "desk": DESK,
         "documents": OBJECTS,
@@ -68,6 +73,7 @@ PERMISSIONS: Mapping[Process, Mapping[Resource, Sequence[str]]] = {
         "queue": ("sqs:GetQueueAttributes",),
     },
     "worker": {
+        "audit_key": AUDIT_KEY,
         "checkpoints": WORKED_CHECKPOINTS,
         "dead": ("sqs:SendMessage",),
         "desk": DESK,
@@ -100,6 +106,9 @@ KEY = Exemption(
     ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"),
     "DynamoDB, S3 and SQS use the key of the stage with the permissions of the caller.",
 )
+SECRETS = Exemption(
+    "operations_key", ("kms:Decrypt",), "Secrets Manager decrypts the audit key with the permissions of the caller."
+)
 GUARDRAIL = Exemption(
     "guardrail", ("bedrock:ApplyGuardrail",), "Bedrock demands it of a call whose settings name a guardrail."
 )
@@ -111,9 +120,10 @@ ORPHANS = Exemption(
 )
 
 WITHOUT_CALLS: Mapping[Process, Sequence[Exemption]] = {
-    "http": (KEY, GUARDRAIL, UNSTREAMED),
+    "http": (KEY, SECRETS, GUARDRAIL, UNSTREAMED),
     "worker": (
         KEY,
+        SECRETS,
         GUARDRAIL,
         UNSTREAMED,
         ORPHANS,
@@ -125,6 +135,7 @@ WITHOUT_CALLS: Mapping[Process, Sequence[Exemption]] = {
     ),
     "tasks": (
         KEY,
+        SECRETS,
         ORPHANS,
         Exemption(
             "processing",

@@ -1,7 +1,7 @@
 """A Python client of the HTTP interface, with the types of the server."""
 
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
@@ -95,9 +95,19 @@ class Client:
     reason and the accepted values. If the user can fix the cause, it is a `Refused`, which is also a `UserError`.
     """
 
-    def __init__(self, url: str, *, key: str = "", timeout: float = 60.0) -> None:
-        """`key` is an API key or a token; a server of one local user needs neither."""
-        self._transport = Transport(url, key=key, timeout=timeout)
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str = "",
+        timeout: float = 60.0,
+        renew_key: Callable[[], str | None] | None = None,
+    ) -> None:
+        """`key` is an API key or a token; a server of one local user needs neither.
+
+        `renew_key` returns a newer key after the server has refused this one.
+        """
+        self._transport = Transport(url, key=key, timeout=timeout, renew_key=renew_key)
         self.url = self._transport.url
 
     def __enter__(self) -> "Client":

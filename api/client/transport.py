@@ -5,7 +5,7 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -67,13 +67,35 @@ class Frame(NamedTuple):
     data: str
 
 
+class KeyAuth(httpx.Auth):
+    """Sends the key; one that the server refuses is renewed once, and the request sent again."""
+
+    def __init__(self, key: str, renew: Callable[[], str | None] | None) -> None:
+        self._key = _check_key(key)
+        self._renew = renew
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        response = yield request
+        if response.status_code != UNAUTHORIZED or self._renew is None:
+            return
+        key = self._renew()
+        if key is None or key == self._key:
+            return
+        self._key = _check_key(key)
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        yield request
+
+
 class Transport:
     """JSON requests to one server."""
 
-    def __init__(self, url: str, *, key: str, timeout: float) -> None:
+    def __init__(
+        self, url: str, *, key: str, timeout: float, renew_key: Callable[[], str | None] | None = None
+    ) -> None:
         self.url = normalize_url(url)
-        headers = {"Authorization": f"Bearer {_check_key(key)}"} if key else {}
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=httpx.Timeout(timeout))
+        auth = KeyAuth(key, renew_key) if key else None
+        self._http = httpx.Client(base_url=self.url, auth=auth, timeout=httpx.Timeout(timeout))
         self._connected = False
         """Whether the server has ever answered; otherwise a failed connection is not retried."""
 

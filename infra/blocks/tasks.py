@@ -9,7 +9,6 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_secretsmanager as secrets
 from aws_cdk import aws_sqs as sqs
 
 from infra.blocks.processes import allow_logs, images
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from infra.stacks.network import Network
 
 PORT = 8000
-AUDIT_KEY = "STRATIGOS_AUDIT_KEY"
-READ_SECRET = "secretsmanager:GetSecretValue"  # noqa: S105 - an action
 SCRATCH = "/tmp"  # noqa: S108 - the only folder of the image that may be written
 
 
@@ -45,7 +42,6 @@ def fargate_service(
     group = log_group(stack, name, foundation.operations_key)
     # references without policies: a grant would change the resources of the foundation
     repository = images(stack, name, foundation.repository)
-    audit_key = secrets.Secret.from_secret_complete_arn(stack, f"{name}-audit-key", foundation.audit_key.secret_arn)
     execution = _execution_role(stack, name, foundation)
     allow_logs(execution, group)
     stack.process_logs.append(group)
@@ -63,8 +59,7 @@ def fargate_service(
         name,
         image=ecs.ContainerImage.from_ecr_repository(repository, stack.config.image),
         command=list(command),
-        environment={key: value for key, value in environment.items() if key != AUDIT_KEY},
-        secrets={AUDIT_KEY: ecs.Secret.from_secrets_manager(audit_key)},
+        environment=dict(environment),
         logging=ecs.LogDriver.aws_logs(log_group=group, stream_prefix=name),
         readonly_root_filesystem=True,
         stop_timeout=Duration.seconds(120),
@@ -100,12 +95,11 @@ def fargate_service(
 
 
 def _execution_role(stack: StageStack, name: str, foundation: "Foundation") -> iam.Role:
-    """What Fargate itself needs to start a task: the image, the log and the audit key."""
+    """What Fargate itself needs to start a task: the image and the log."""
     role = service_role(stack, f"{name}-start", "ecs-tasks.amazonaws.com", of_account=True)
     allow(role, "Registry", [LOGIN], ["*"], reason="A login to the registry has no resource.")
     allow(role, "Image", PULL, [foundation.repository.repository_arn])
-    allow(role, "AuditKey", [READ_SECRET], [foundation.audit_key.secret_arn])
-    allow(role, "Key", ["kms:Decrypt"], [foundation.operations_key.key_arn, foundation.data_key.key_arn])
+    allow(role, "Key", ["kms:Decrypt"], [foundation.data_key.key_arn])
     return role
 
 

@@ -22,7 +22,7 @@ from infra.environment import Places, environment
 from infra.permissions import COMPUTATIONS, Resource
 from infra.stacks.agents import Agents
 from infra.stacks.data import Data
-from infra.stacks.foundation import Foundation
+from infra.stacks.foundation import AUDIT_KEY, Foundation
 from infra.stacks.identity import Identity
 from infra.stacks.network import Network
 from infra.stacks.sockets import Sockets
@@ -59,8 +59,7 @@ class Compute(StageStack):
         self.job_role = self._job_role() if config.processing_jobs else None
         self.image = f"{config.account}.dkr.ecr.{config.region}.amazonaws.com/{config.named('images')}:{config.image}"
         self.settings = environment(config, self._places(identity)) | {
-            # Lambda has no other way to hand over a secret; the key of the function's settings encrypts it
-            "STRATIGOS_AUDIT_KEY": foundation.audit_key.secret_value.unsafe_unwrap(),
+            "STRATIGOS_AUDIT_KEY": f"secretsmanager:{config.named(AUDIT_KEY)}",
         }
         self.cluster = None if network is None or not config.on_fargate else self._cluster(network)
         self.worker = self._worker_function() if config.workers == "lambda" else None
@@ -81,6 +80,8 @@ class Compute(StageStack):
             "dead": [self.dead.queue_arn],
             "sockets": [self._sockets.connections],
             "data_key": [self._foundation.data_key.key_arn],
+            "audit_key": [self._foundation.audit_key.secret_arn],
+            "operations_key": [self._foundation.operations_key.key_arn],
         }
         if self.job_role is not None:
             arns |= {

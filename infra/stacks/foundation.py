@@ -25,6 +25,9 @@ TRAIL = "calls"
 """Name of the account's trail after that of the stage."""
 IMAGES_KEPT = 20
 
+AUDIT_KEY = "audit-key"
+"""Name of the secret that is the key of the audit log."""
+
 
 class Foundation(StageStack):
     def __init__(self, scope: Construct, config: StageConfig) -> None:
@@ -76,8 +79,8 @@ class Foundation(StageStack):
         )
         self.audit_key = secrets.Secret(
             self,
-            "audit-key",
-            secret_name=config.named("audit-key"),
+            AUDIT_KEY,
+            secret_name=config.named(AUDIT_KEY),
             description="Key of the hashes in the audit log",
             encryption_key=self.operations_key,
             generate_secret_string=secrets.SecretStringGenerator(password_length=64, exclude_punctuation=True),

@@ -11,20 +11,23 @@ from infra.blocks.processes import WRITE_LOG
 from infra.blocks.roles import LOGIN, PULL, service_role
 from infra.blocks.stack import StageStack
 from infra.blocks.storage import log_group
-from infra.blocks.tasks import READ_SECRET
 from infra.config import StageConfig
 from infra.permissions import actions_by_service
 from infra.stacks.foundation import Foundation
 
 RANGE = "10.0.0.0/16"
 PUBLIC, PRIVATE, ISOLATED = "public", "private", "isolated"
-CALLED = {"sqs": "sqs", "bedrock": "bedrock-runtime", "sagemaker": "sagemaker.api"}
+CALLED = {
+    "sqs": "sqs",
+    "bedrock": "bedrock-runtime",
+    "sagemaker": "sagemaker.api",
+    "secretsmanager": "secretsmanager",
+}
 """Endpoint of each service that the program calls, besides the free gateways of DynamoDB and S3."""
 PLATFORM = {
     "ecr.api": (LOGIN, *PULL),
     "ecr.dkr": (LOGIN, *PULL),
     "logs": WRITE_LOG,
-    "secretsmanager": (READ_SECRET,),
 }
 """Endpoints that Fargate itself needs to start a task, and the actions with which it does."""
 LAYERS = "arn:aws:s3:::prod-{region}-starport-layer-bucket/*"

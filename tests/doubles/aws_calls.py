@@ -49,6 +49,8 @@ def calls_of(environ: dict[str, Any]) -> Iterator[AwsCall]:
             yield AwsCall(key, OBJECT_ACTIONS[environ["REQUEST_METHOD"]] if name else "s3:ListBucket", bucket)
     elif service == "dynamodb":
         yield from _item_calls(key, operation, json.loads(body))
+    elif service == "secretsmanager":
+        yield AwsCall(key, f"secretsmanager:{operation}", json.loads(body).get("SecretId", ""))  # a new one is named otherwise
     elif service == "sqs":
         queue = json.loads(body).get("QueueUrl", "").rpartition("/")[2]
         yield AwsCall(key, f"sqs:{operation}", queue)

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from api.app import create_app, create_dependencies
 from api.lambda_.dispatch import cleanup, respond
 from api.models import model_maker
+from api.secret_references import renew
 from api.settings import read_settings
 from desk.base.clock import utc_now
 from desk.runs.repository import load_run
@@ -39,6 +40,7 @@ RESOURCES: Mapping[str, Resource] = {
     "job-files": "jobs",
     "jobs": "queue",
     "dead": "dead",
+    "audit-key": "audit_key",
 }
 """Resources by the names that the journeys give them."""
 BEDROCK = {"Converse": "bedrock:InvokeModel", "ConverseStream": "bedrock:InvokeModelWithResponseStream"}
@@ -57,6 +59,7 @@ class Account:
         aws.table("checkpoints", {"PK": "HASH", "SK": "RANGE"})
         aws.bucket("documents")
         aws.bucket("job-files")
+        aws.client("secretsmanager").create_secret(Name="audit-key", SecretString="s" * 64)
         jobs, dead = (aws.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("jobs", "dead"))
         for name, value in {
             "STRATIGOS_STORE": "dynamodb:desk,s3:documents",
@@ -68,6 +71,8 @@ class Account:
             "SAGEMAKER_ROLE": ROLE,
             "SAGEMAKER_STORAGE": "s3://job-files",
             "APPROVE_INSTANCES": "none",
+            "STRATIGOS_AUDIT_KEY": "secretsmanager:audit-key",
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER": aws.url,
             "MODEL": f"bedrock_converse:{MODEL}",
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": bedrock.url,
             "AWS_REGION": "eu-west-1",
@@ -79,6 +84,7 @@ class Account:
         """The application with the credentials of a process."""
         self._patch.setenv("AWS_ACCESS_KEY_ID", name)
         before = len(self._fleet.requests), len(self._bedrock.received), self._gateway.posts
+        renew("STRATIGOS_AUDIT_KEY")  # each process reads it once
         settings = read_settings()
         app = create_app(settings, create_dependencies(settings, model_maker(settings), queued=True))
         async with app.router.lifespan_context(app):

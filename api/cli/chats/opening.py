@@ -21,7 +21,7 @@ async def open_chats(server: str | None, *, answering: bool) -> AsyncGenerator[C
         from api.cli.chats.server import ServerChats
         from api.client.client import Client
 
-        with Client(url, key=settings.key) as client:
+        with Client(url, key=settings.key, renew_key=settings.renew_key) as client:
             yield ServerChats(client, settings)
         return
     from api.cli.chats.local import LocalChats

@@ -78,7 +78,8 @@ def import_(
 def _import_there(url: str, dataset: str, content: bytes, terms: Terms, *, commit: bool) -> ImportReport:
     from api.client.client import Client  # an adapter is imported when it is used
 
-    with Client(url, key=read_settings().key) as client:
+    settings = read_settings()
+    with Client(url, key=settings.key, renew_key=settings.renew_key) as client:
         return client.import_prices(dataset, content, terms, commit=commit)
 
 

@@ -15,7 +15,7 @@ def open_runs(server: str | None) -> Generator[Runs]:
         from api.cli.runs.server import ServerRuns
         from api.client.client import Client
 
-        with Client(url, key=settings.key) as client:
+        with Client(url, key=settings.key, renew_key=settings.renew_key) as client:
             yield ServerRuns(client)
         return
     from api.cli.runs.local import LocalRuns

@@ -12,14 +12,19 @@ BODY_RULE = "SizeRestrictions_BODY"
 PASSWORD_LENGTH = 12
 GATEWAYS = {"dynamodb", "s3"}
 """Endpoints without a price."""
-CALLED = {"sqs": "sqs", "bedrock": "bedrock-runtime", "sagemaker": "sagemaker.api"}
+CALLED = {
+    "sqs": "sqs",
+    "bedrock": "bedrock-runtime",
+    "sagemaker": "sagemaker.api",
+    "secretsmanager": "secretsmanager",
+}
 """The endpoints of other services in `tests/infra/recorded_calls.json`, by the prefix of their actions."""
 WITHOUT_ENDPOINT = {
     "execute-api": "Only the public address of the WebSocket API sends to its connections.",
     "iam": "SageMaker checks whether a role may be passed; the program does not call IAM.",
 }
 """Services of the recorded calls that need no endpoint, with the reason."""
-PLATFORM = {"ecr.api", "ecr.dkr", "logs", "secretsmanager"}
+PLATFORM = {"ecr.api", "ecr.dkr", "logs"}
 """What Fargate needs to start a task."""
 CREDENTIALS = {"authorization", "cookie", "x-api-key", "x-csrf-token"}
 """Headers that no log shows."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from api.secret_references import is_reference
 from api.settings import MODEL_VARIABLES, VARIABLES, Settings
 from infra.checks.assembly import Resource, Stage
 from infra.checks.finding import Rule, Violation
@@ -86,12 +87,10 @@ def sample(stage: Stage, text: str) -> str:
     """The text with values in place of its references."""
 
     def replace(match: re.Match[str]) -> str:
-        if match[0].startswith("{{resolve:"):
-            return "s" * 64
         resource = stage.resource(match[0])
         return SAMPLES[resource.type] if resource is not None else match[0]
 
-    return REFERENCE.sub(replace, re.sub(r"\{\{resolve:.*?\}\}$", "s" * 64, text))
+    return "s" * 64 if is_reference(text) else REFERENCE.sub(replace, text)
 
 
 def known_settings(stage: Stage) -> Iterator[Violation]:
@@ -134,7 +133,7 @@ def secret_settings(stage: Stage) -> Iterator[Violation]:
         for name, value in variables.items():
             if name == "SAGEMAKER_KMS_KEY":  # the ARN of a key
                 continue
-            if SECRET.search(name) and not value.startswith("{{resolve:secretsmanager:"):
+            if SECRET.search(name) and not is_reference(value):
                 yield process, f"{name} stands in the template"
 
 
