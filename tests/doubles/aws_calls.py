@@ -45,6 +45,8 @@ def calls_of(environ: dict[str, Any]) -> Iterator[AwsCall]:
         bucket, _, name = unquote(environ["PATH_INFO"]).strip("/").partition("/")
         if environ["QUERY_STRING"].rstrip("=") == "delete":  # several objects, which the body names
             yield AwsCall(key, "s3:DeleteObject", bucket)
+        elif environ["REQUEST_METHOD"] == "DELETE" and "uploadId=" in environ["QUERY_STRING"]:
+            yield AwsCall(key, "s3:AbortMultipartUpload", bucket)
         else:
             yield AwsCall(key, OBJECT_ACTIONS[environ["REQUEST_METHOD"]] if name else "s3:ListBucket", bucket)
     elif service == "dynamodb":

@@ -147,11 +147,22 @@ async def record(account: Account, fleet: Fleet, gateway: Gateway) -> Recorded:
     return account.recorded()
 
 
+async def record_without_computations(account: Account, gateway: Gateway) -> Recorded:
+    """What the interface and the tasks do besides searches, imports and conversations, within seconds."""
+    async with account.process("http") as app:
+        await change_portfolios(app)
+        _, cancelled = await submit_jobs(app, gateway)
+        await ask(app, rest("DELETE", f"/api/jobs/{cancelled}"))
+    async with account.process("tasks") as app:
+        for task in ("sweep", "cleanup"):
+            await ask(app, {"task": task})
+        await clean_up_later(app)
+    return account.recorded()
+
+
 async def use_interface(app: FastAPI, gateway: Gateway) -> tuple[str, str]:
     """Requests of a user; returns a job that a socket follows, and one to be cancelled."""
-    portfolio = await ask(app, rest("POST", "/api/portfolios", json.dumps(TECH_PORTFOLIO)))
-    await ask(app, rest("GET", "/api/portfolios"))
-    await ask(app, rest("DELETE", f"/api/portfolios/{portfolio['id']}"))
+    await change_portfolios(app)
     await ask(app, rest("POST", "/api/market-data/imports?dataset=own&dry_run=false", price_file()))
     thread = await ask(app, rest("POST", "/api/threads"))
     await respond(
@@ -161,6 +172,17 @@ async def use_interface(app: FastAPI, gateway: Gateway) -> tuple[str, str]:
     )
     await app.state.service.answering.idle()
     await ask(app, rest("DELETE", f"/api/threads/{thread['id']}"))
+    return await submit_jobs(app, gateway)
+
+
+async def change_portfolios(app: FastAPI) -> None:
+    portfolio = await ask(app, rest("POST", "/api/portfolios", json.dumps(TECH_PORTFOLIO)))
+    await ask(app, rest("GET", "/api/portfolios"))
+    await ask(app, rest("DELETE", f"/api/portfolios/{portfolio['id']}"))
+
+
+async def submit_jobs(app: FastAPI, gateway: Gateway) -> tuple[str, str]:
+    """A job that a socket follows, and one to be cancelled."""
     jobs = [await ask(app, rest("POST", "/api/jobs", json.dumps(SMALL_JOB | {"seed": seed}))) for seed in (3, 4)]
     gateway.open.add(CONNECTION)
     for kind, body in (("CONNECT", None), ("MESSAGE", {"action": "follow", "run": jobs[0]["id"]})):
@@ -184,10 +206,7 @@ async def execute_jobs(app: FastAPI, run: str) -> None:
     """A worker submits the searches, and sets a message aside that names no job."""
     dependencies = dependencies_of(app)
     queue = job_queue.queue_of(dependencies)
-    await queue.send({"no": "job"})
-    first = await queue.receive(lease=60.0, wait=5.0)  # as the event source of a function does
-    assert first is not None
-    assert await ask(app, queue_event(first)) == {"batchItemFailures": []}
+    await set_message_aside(app)
     async with working(dependencies):
 
         async def submitted() -> bool:
@@ -196,17 +215,30 @@ async def execute_jobs(app: FastAPI, run: str) -> None:
         await eventually(submitted, seconds=240)
 
 
+async def set_message_aside(app: FastAPI) -> None:
+    queue = job_queue.queue_of(dependencies_of(app))
+    await queue.send({"no": "job"})
+    first = await queue.receive(lease=60.0, wait=5.0)  # as the event source of a function does
+    assert first is not None
+    assert await ask(app, queue_event(first)) == {"batchItemFailures": []}
+
+
 async def carry_out_tasks(app: FastAPI, fleet: Fleet) -> None:
-    dependencies = dependencies_of(app)
     for event in fleet.events:
         await ask(app, event)
+    await import_upload(app)
+    for task in ("sweep", "cleanup"):
+        await ask(app, {"task": task})
+
+
+async def import_upload(app: FastAPI) -> None:
+    """A file that S3 announces."""
+    dependencies = dependencies_of(app)
     key = "imports/local/uploaded.csv"
     await dependencies.store.blobs.put(key, price_file().encode())
     detail = {"bucket": {"name": "documents"}, "object": {"key": key, "size": 1000}}
     imported = await ask(app, {"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
     assert imported["refused"] == []
-    for task in ("sweep", "cleanup"):
-        await ask(app, {"task": task})
 
 
 async def clean_up_later(app: FastAPI) -> dict[str, Any]:
