@@ -7,11 +7,8 @@ from constructs import Construct
 from agents.table import AGENTS
 from infra.blocks.stack import StageStack
 from infra.config import APPLICATION, StageConfig
+from infra.guardrail import FILTERS, REFUSAL, SECRETS, digest
 from infra.stacks.foundation import Foundation
-
-REFUSAL = "This request cannot be answered here."
-FILTERS = ("HATE", "INSULTS", "MISCONDUCT", "SEXUAL", "VIOLENCE")
-SECRETS = ("AWS_ACCESS_KEY", "AWS_SECRET_KEY", "PASSWORD")
 
 
 class Agents(StageStack):
@@ -19,7 +16,11 @@ class Agents(StageStack):
         super().__init__(scope, "agents", config)
         guardrail = self._guardrail(foundation)
         version = bedrock.CfnGuardrailVersion(
-            self, "guardrail-version", guardrail_identifier=guardrail.attr_guardrail_id, description="Deployed version"
+            self,
+            "guardrail-version",
+            guardrail_identifier=guardrail.attr_guardrail_id,
+            # a version is a copy, and CloudFormation makes another one only when its own properties change
+            description=digest(FILTERS, SECRETS, REFUSAL),
         )
         self.guardrail = (guardrail.attr_guardrail_id, version.attr_version)
         self.guardrail_arn = guardrail.attr_guardrail_arn
@@ -46,15 +47,10 @@ class Agents(StageStack):
 
     def _guardrail(self, foundation: Foundation) -> bedrock.CfnGuardrail:
         """Filters of content, instructions in texts, and secrets. It blocks no figures: the program checks these."""
-        contents = [
-            bedrock.CfnGuardrail.ContentFilterConfigProperty(
-                type=each, input_strength="MEDIUM", output_strength="MEDIUM"
-            )
-            for each in FILTERS
+        filters = [
+            bedrock.CfnGuardrail.ContentFilterConfigProperty(type=each, input_strength=read, output_strength=written)
+            for each, (read, written) in FILTERS.items()
         ]
-        injection = bedrock.CfnGuardrail.ContentFilterConfigProperty(
-            type="PROMPT_ATTACK", input_strength="MEDIUM", output_strength="NONE"
-        )
         return bedrock.CfnGuardrail(
             self,
             "guardrail",
@@ -63,9 +59,7 @@ class Agents(StageStack):
             kms_key_arn=foundation.data_key.key_arn,
             blocked_input_messaging=REFUSAL,
             blocked_outputs_messaging=REFUSAL,
-            content_policy_config=bedrock.CfnGuardrail.ContentPolicyConfigProperty(
-                filters_config=[*contents, injection]
-            ),
+            content_policy_config=bedrock.CfnGuardrail.ContentPolicyConfigProperty(filters_config=filters),
             sensitive_information_policy_config=bedrock.CfnGuardrail.SensitiveInformationPolicyConfigProperty(
                 pii_entities_config=[
                     bedrock.CfnGuardrail.PiiEntityConfigProperty(type=each, action="BLOCK") for each in SECRETS

@@ -19,7 +19,7 @@ from infra.blocks.stack import StageStack
 from infra.blocks.storage import USE, encryption_key
 from infra.config import StageConfig
 
-PUBLISHERS = ("cloudwatch.amazonaws.com", "budgets.amazonaws.com", "costalerts.amazonaws.com", "events.amazonaws.com")
+PUBLISHERS = ("cloudwatch.amazonaws.com", "budgets.amazonaws.com", "costalerts.amazonaws.com")
 """Services that send alarms to the topic."""
 TRAIL = "calls"
 """Name of the account's trail after that of the stage."""
@@ -117,6 +117,7 @@ class Foundation(StageStack):
                 conditions={"StringEquals": {"aws:SourceAccount": self.config.account}},
             )
         )
+        self._admit_notices(topic)
         for email in self.config.emails:
             topic.add_subscription(cast("sns.ITopicSubscription", subscriptions.EmailSubscription(email)))
         if self.config.slack is not None:
@@ -131,6 +132,16 @@ class Foundation(StageStack):
                 guardrail_policies=[iam.ManagedPolicy.from_aws_managed_policy_name("CloudWatchReadOnlyAccess")],
             )
         return cast("sns.ITopic", topic)
+
+    def _admit_notices(self, topic: sns.Topic) -> None:
+        """Let EventBridge publish, which names no account to a topic and its key: a condition would never hold."""
+        principals = [service_principal("events.amazonaws.com")]
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(principals=principals, actions=["sns:Publish"], resources=[topic.topic_arn])
+        )
+        self.operations_key.add_to_resource_policy(
+            iam.PolicyStatement(principals=principals, actions=list(USE), resources=["*"])  # the key itself
+        )
 
     def _budget(self) -> None:
         subscriber = budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=self.alarms.topic_arn)

@@ -20,6 +20,7 @@ FUNCTION, POLICY, ALARM = "AWS::Lambda::Function", "AWS::IAM::Policy", "AWS::Clo
 POOL, CLIENT = "AWS::Cognito::UserPool", "AWS::Cognito::UserPoolClient"
 ACL, DISTRIBUTION = "AWS::WAFv2::WebACL", "AWS::CloudFront::Distribution"
 EVERY_ACCOUNT = [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}]
+OF_ACCOUNT = {"StringEquals": {"aws:SourceAccount": "111111111111"}}
 OPEN_PORT = [{"CidrIp": "0.0.0.0/0", "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}]
 
 EDGE_FAULTS = (
@@ -260,6 +261,31 @@ EDGE_FAULTS = (
         "confused-deputy",
         "dev",
         change("foundation", "AWS::SNS::TopicPolicy", "", drop("PolicyDocument", "Statement", "1", "Condition")),
+    ),
+    Fault(
+        "topic that EventBridge may fill under a condition",
+        "notice-permissions",
+        "dev",
+        change(
+            "foundation",
+            "AWS::SNS::TopicPolicy",
+            "",
+            put("PolicyDocument", "Statement", "2", "Condition", value=OF_ACCOUNT),
+        ),
+        "under a condition that never holds",
+    ),
+    Fault(
+        "key of the topic without EventBridge",
+        "notice-permissions",
+        "dev",
+        change(
+            "foundation",
+            "AWS::KMS::Key",
+            "operations",
+            lambda each: each["KeyPolicy"]["Statement"].remove(
+                next(one for one in each["KeyPolicy"]["Statement"] if "events." in str(one["Principal"]))
+            ),
+        ),
     ),
     Fault(
         "jobs of other stages",

@@ -267,4 +267,15 @@ FAULTS = (
         "dev",
         change("service", "AWS::ApiGateway::Stage", "", put("MethodSettings", "0", "ThrottlingRateLimit", value=5)),
     ),
+    Fault(
+        "guardrail that changes without a new version",
+        "guardrail-version",
+        "dev",
+        change(
+            "agents",
+            "AWS::Bedrock::Guardrail",
+            "",
+            put("ContentPolicyConfig", "FiltersConfig", "0", "InputStrength", value="HIGH"),
+        ),
+    ),
 )

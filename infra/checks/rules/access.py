@@ -55,6 +55,12 @@ RESOURCE_POLICIES = (
 )
 
 
+NAMES_NO_ACCOUNT = "events.amazonaws.com"
+"""EventBridge publishes to encrypted topics without a context, so no condition would hold."""
+OF_NOTICES = {("AWS::SNS::TopicPolicy", "alarms/Policy"), ("AWS::KMS::Key", "operations-key")}
+"""Resources with which it does so."""
+
+
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
@@ -136,7 +142,9 @@ def confused_deputy(stage: Stage) -> Iterator[Violation]:
                 # the logs of a load balancer have the account of the load balancer in their path
                 own_path = f"AWSLogs/{stage.config.account}/" in str(text.get("Resource"))
                 harmless = as_list(text["Action"]) == ["s3:GetBucketAcl"]
-                if not (own_path or harmless or any(each in str(text.get("Condition")).lower() for each in ORIGINS)):
+                notices = principal["Service"] == NAMES_NO_ACCOUNT and (resource.type, resource.name) in OF_NOTICES
+                named = any(each in str(text.get("Condition")).lower() for each in ORIGINS)
+                if not (own_path or harmless or notices or named):
                     yield resource, f"it admits {principal['Service']} for every account"
 
 

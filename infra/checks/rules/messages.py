@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from api.lambda_.dispatch import TASKS
-from infra.checks.assembly import Stage
+from infra.checks.assembly import Resource, Stage
 from infra.checks.finding import Rule, Violation
 
 QUEUE, MAPPING = "AWS::SQS::Queue", "AWS::Lambda::EventSourceMapping"
@@ -123,6 +124,29 @@ def notices(stage: Stage) -> Iterator[Violation]:
             yield "foundation" if name in NOTICES else "operations", f"{name} reaches no person"
 
 
+def notice_permissions(stage: Stage) -> Iterator[Violation]:
+    """EventBridge publishes to encrypted topics without a context, so a condition would silently stop every notice."""
+    for topic_ in stage.of_type("AWS::SNS::Topic"):
+        reference = f"{{{topic_.stack}/{topic_.name}}}"
+        policies = [
+            each
+            for each in stage.of_type("AWS::SNS::TopicPolicy")
+            if reference in stage.text(each.stack, each.get("Topics", default=[]))
+        ]
+        key = stage.resource(str(stage.text(topic_.stack, topic_.get("KmsMasterKeyId"))))
+        if not any(_admits_events(stage, each, each.get("PolicyDocument", "Statement")) for each in policies):
+            yield topic_, "its policy admits EventBridge not at all or under a condition that never holds"
+        if key is not None and not _admits_events(stage, key, key.get("KeyPolicy", "Statement")):
+            yield key, "its policy admits EventBridge not at all or under a condition that never holds"
+
+
+def _admits_events(stage: Stage, resource: Resource, statements: list[dict[str, Any]]) -> bool:
+    return any(
+        each.get("Principal") == {"Service": "events.amazonaws.com"} and not each.get("Condition")
+        for each in stage.text(resource.stack, statements)
+    )
+
+
 MESSAGE_RULES: tuple[Rule, ...] = (
     queue_encryption,
     queue_retention,
@@ -134,4 +158,5 @@ MESSAGE_RULES: tuple[Rule, ...] = (
     schedules,
     event_rules,
     notices,
+    notice_permissions,
 )

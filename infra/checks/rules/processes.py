@@ -10,6 +10,7 @@ from api.secret_references import is_reference
 from api.settings import MODEL_VARIABLES, VARIABLES, Settings
 from infra.checks.assembly import Resource, Stage
 from infra.checks.finding import Rule, Violation
+from infra.guardrail import digest
 
 FUNCTION, TASK, GROUP = "AWS::Lambda::Function", "AWS::ECS::TaskDefinition", "AWS::Logs::LogGroup"
 ENTRY_POINT = ["python", "-m", "api.lambda_"]
@@ -180,6 +181,21 @@ def api_throttle(stage: Stage) -> Iterator[Violation]:
             yield each, "its throttle is not that of the stage"
 
 
+def guardrail_version(stage: Stage) -> Iterator[Violation]:
+    """A version is a copy: it follows a changed guardrail only if its own properties change."""
+    versions = [each.get("Description") for each in stage.of_type("AWS::Bedrock::GuardrailVersion")]
+    for guardrail in stage.of_type("AWS::Bedrock::Guardrail"):
+        filters = guardrail.get("ContentPolicyConfig", "FiltersConfig", default=[])
+        secrets = guardrail.get("SensitiveInformationPolicyConfig", "PiiEntitiesConfig", default=[])
+        content = digest(
+            {each["Type"]: (each["InputStrength"], each["OutputStrength"]) for each in filters},
+            [each["Type"] for each in secrets],
+            guardrail.get("BlockedInputMessaging"),
+        )
+        if versions != [content]:
+            yield guardrail, "the agents would keep the version before its change"
+
+
 PROCESS_RULES: tuple[Rule, ...] = (
     function_log,
     log_retention,
@@ -192,4 +208,5 @@ PROCESS_RULES: tuple[Rule, ...] = (
     task_isolation,
     api_streams,
     api_throttle,
+    guardrail_version,
 )
