@@ -52,7 +52,8 @@ def calls_of(environ: dict[str, Any]) -> Iterator[AwsCall]:
     elif service == "dynamodb":
         yield from _item_calls(key, operation, json.loads(body))
     elif service == "secretsmanager":
-        yield AwsCall(key, f"secretsmanager:{operation}", json.loads(body).get("SecretId", ""))  # a new one is named otherwise
+        secret = json.loads(body).get("SecretId", "")  # a request that creates one has no id
+        yield AwsCall(key, f"secretsmanager:{operation}", secret)
     elif service == "sqs":
         queue = json.loads(body).get("QueueUrl", "").rpartition("/")[2]
         yield AwsCall(key, f"sqs:{operation}", queue)
