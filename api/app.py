@@ -140,7 +140,7 @@ def create_app(
             dependencies as deps,
             aclosing(BackgroundTurns(deps)) as answering,
             aclosing(LogFollowers(deps.store)) as following,
-            aclosing(ReadinessChecks(deps, database)) as readiness,
+            aclosing(ReadinessChecks(deps, database, settings)) as readiness,
         ):
             if not settings.auth:
                 answering.attend(settings.owner)

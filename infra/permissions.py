@@ -55,9 +55,10 @@ COMPUTATIONS = (
 PERMISSIONS: Mapping[Process, Mapping[Resource, Sequence[str]]] = {
     "http": {
         "audit_key": AUDIT_KEY,
-        "checkpoints": CHECKPOINTS,
-        "desk": DESK,
-        "documents": OBJECTS,
+        "checkpoints": (*CHECKPOINTS, "dynamodb:DescribeTable"),
+        "dead": ("sqs:GetQueueAttributes",),
+        "desk": (*DESK, "dynamodb:DescribeTimeToLive"),
+        "documents": (*OBJECTS, "s3:GetLifecycleConfiguration"),
         "model": MODEL,
         "processing": ("sagemaker:DescribeProcessingJob", "sagemaker:StopProcessingJob"),
         "queue": ("sqs:GetQueueAttributes", "sqs:SendMessage"),

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from api.app import create_dependencies
 from api.doctor.environment import check_database, check_home, check_kernels, check_port, check_python
 from api.doctor.findings import Finding, failed, invalid_setting, ok
-from api.doctor.services import check_clock, check_compute, check_models, check_sign_in
+from api.doctor.services import check_clock, check_compute, check_models, check_resources, check_sign_in
 from api.doctor.stored_work import CHECKS
 from api.settings import Settings, read_settings
 from desk.base.errors import InvalidInput, UserError
@@ -29,7 +29,7 @@ async def run_checks() -> AsyncGenerator[Finding]:
     yield home
     for check in (check_database, check_port, check_kernels):
         yield check(settings)
-    for check_service in (check_models, check_sign_in, check_clock, check_compute):
+    for check_service in (check_models, check_sign_in, check_clock, check_compute, check_resources):
         yield await check_service(settings)
     if home.state == "failed":
         return

@@ -16,6 +16,7 @@ from api.http.identity.jwks import JwksCache
 from api.http.identity.loopback import LOOPBACK
 from api.models import model_maker
 from api.operations import readiness
+from api.operations.aws_resources import lacking_resources, uses_aws
 from api.settings import Settings, read_model_options
 from desk.base.errors import InvalidInput, UserError
 from store.errors import Unavailable
@@ -139,3 +140,19 @@ def _aws_time(service: str, operation: str, arguments: dict[str, Any]) -> dateti
         return None
     date = response["ResponseMetadata"]["HTTPHeaders"].get("date")
     return None if date is None else parsedate_to_datetime(date)
+
+
+async def check_resources(settings: Settings) -> Finding:
+    """Tables, bucket and queues on AWS; tries reads, and writes under a condition that never holds."""
+    name = "resources"
+    if not uses_aws(settings):
+        return skipped(name, "no table, bucket or queue of AWS is set")
+    try:
+        async with asyncio.timeout(10 * readiness.CHECK_TIMEOUT):
+            lacking = await lacking_resources(settings, probed=True)
+    except (Unavailable, TimeoutError) as error:
+        return failed(name, str(error) or "AWS does not respond", "check the network, the region and the credentials")
+    if not lacking:
+        return ok(name, "tables, indexes, time to live, lifecycle rules, queues and permissions are complete")
+    todo = "correct it with infra/, or as docs/operations.md describes under DynamoDB, S3, SQS"
+    return failed(name, "; ".join(lacking), todo)

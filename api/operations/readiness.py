@@ -13,6 +13,7 @@ import structlog
 from pydantic import BaseModel, Field
 
 from agents.models.reachability import connect, endpoints, has_credentials
+from api.operations.aws_resources import lacking_resources, uses_aws
 from desk.base.errors import UserError
 from desk.optimization.request import OptimizationRequest
 from store.errors import Corrupted, StoreError, Unavailable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agents.models.lazy import AgentModels
+    from api.settings import Settings
     from desk.market.datasets.schemas import Freshness
     from desk.market.prices import PriceSource
     from graphs.dependencies import Dependencies
@@ -37,6 +39,8 @@ SLOW_CACHE_SECONDS = 30.0
 INTEGRITY_CACHE_SECONDS = 60.0
 """The same for the pages of the database."""
 INTEGRITY_SECONDS = 1.0
+RESOURCES_CACHE_SECONDS = 60.0
+"""The same for tables, buckets and queues of AWS."""
 MIN_FREE_BYTES = 20_000_000
 """Free disk space without which nothing is stored."""
 PROBE = Key(SYSTEM, "readiness", "probe")
@@ -130,7 +134,9 @@ class CachedCheck:
 class ReadinessChecks:
     """The checks of everything that the service needs, and their overall status."""
 
-    def __init__(self, dependencies: "Dependencies", database: "Path | None" = None) -> None:
+    def __init__(
+        self, dependencies: "Dependencies", database: "Path | None" = None, settings: "Settings | None" = None
+    ) -> None:
         self._dependencies = dependencies
         queue, models = dependencies.queue, dependencies.models
         checks: list[tuple[str, CheckFunction, float, Status]] = [
@@ -143,6 +149,8 @@ class ReadinessChecks:
             checks.append(("workers", lambda: check_workers(dependencies), CACHE_SECONDS, "warned"))
         if models is not None:
             checks.append(("models", lambda: check_models(models), SLOW_CACHE_SECONDS, "failed"))
+        if settings is not None and uses_aws(settings):
+            checks.append(("resources", lambda: check_resources(settings), RESOURCES_CACHE_SECONDS, "failed"))
         checks.append(("data", lambda: check_prices(dependencies), SLOW_CACHE_SECONDS, "warned"))
         self._checks = [
             CachedCheck(name, check, cache_seconds=seconds, worst=worst) for name, check, seconds, worst in checks
@@ -195,6 +203,15 @@ async def check_database(database: "Path") -> CheckResult:
     if damage is None:
         return CheckResult("ok")
     return CheckResult("failed", f"{database}: {damage}", public_reason=DAMAGED)
+
+
+async def check_resources(settings: "Settings") -> CheckResult:
+    """Whether the tables, the bucket and the queues on AWS have what the program needs; names what they lack."""
+    lacking = await lacking_resources(settings)
+    if not lacking:
+        return CheckResult("ok")
+    reason = "; ".join(lacking)
+    return CheckResult("failed", reason, public_reason=reason)
 
 
 async def check_queue(dependencies: "Dependencies") -> CheckResult:

@@ -47,6 +47,8 @@ def calls_of(environ: dict[str, Any]) -> Iterator[AwsCall]:
             yield AwsCall(key, "s3:DeleteObject", bucket)
         elif environ["REQUEST_METHOD"] == "DELETE" and "uploadId=" in environ["QUERY_STRING"]:
             yield AwsCall(key, "s3:AbortMultipartUpload", bucket)
+        elif "lifecycle" in environ["QUERY_STRING"] and not name:
+            yield AwsCall(key, "s3:GetLifecycleConfiguration", bucket)
         else:
             yield AwsCall(key, OBJECT_ACTIONS[environ["REQUEST_METHOD"]] if name else "s3:ListBucket", bucket)
     elif service == "dynamodb":

@@ -150,6 +150,7 @@ async def record(account: Account, fleet: Fleet, gateway: Gateway) -> Recorded:
 async def record_without_computations(account: Account, gateway: Gateway) -> Recorded:
     """What the interface and the tasks do besides searches, imports and conversations, within seconds."""
     async with account.process("http") as app:
+        await check_readiness(app)
         await change_portfolios(app)
         _, cancelled = await submit_jobs(app, gateway)
         await ask(app, rest("DELETE", f"/api/jobs/{cancelled}"))
@@ -162,6 +163,7 @@ async def record_without_computations(account: Account, gateway: Gateway) -> Rec
 
 async def use_interface(app: FastAPI, gateway: Gateway) -> tuple[str, str]:
     """Requests of a user; returns a job that a socket follows, and one to be cancelled."""
+    await check_readiness(app)
     await change_portfolios(app)
     await ask(app, rest("POST", "/api/market-data/imports?dataset=own&dry_run=false", price_file()))
     thread = await ask(app, rest("POST", "/api/threads"))
@@ -173,6 +175,11 @@ async def use_interface(app: FastAPI, gateway: Gateway) -> tuple[str, str]:
     await app.state.service.answering.idle()
     await ask(app, rest("DELETE", f"/api/threads/{thread['id']}"))
     return await submit_jobs(app, gateway)
+
+
+async def check_readiness(app: FastAPI) -> None:
+    ready = await ask(app, rest("GET", "/api/ready"))
+    assert "'jobs' is 345600" in str(ready)  # the queues of the double keep messages for four days
 
 
 async def change_portfolios(app: FastAPI) -> None:
