@@ -38,6 +38,10 @@ class Throttle:
     burst: int
 
 
+ACCOUNT_THROTTLE = Throttle(rate=10_000, burst=5_000)
+"""What API Gateway allows an account; the throttle of a stage cannot exceed it."""
+
+
 @dataclass(frozen=True)
 class TaskSize:
     """Units of a processor, 1024 for a whole one, and MB of a task on Fargate."""
@@ -119,7 +123,8 @@ class StageConfig:
     @property
     def throttle(self) -> Throttle:
         """Every user may send ten requests a second and those of three seconds at once, as the application allows."""
-        return Throttle(rate=10 * self.users, burst=30 * self.users)
+        rate, burst = 10 * self.users, 30 * self.users
+        return Throttle(min(rate, ACCOUNT_THROTTLE.rate), min(burst, ACCOUNT_THROTTLE.burst))
 
     @property
     def on_fargate(self) -> bool:

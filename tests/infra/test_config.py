@@ -6,7 +6,7 @@ import pytest
 
 from agents.table import AGENTS
 from api.settings import read_model_options, read_settings
-from infra.config import stage_config
+from infra.config import Throttle, stage_config
 from infra.environment import Places, environment
 
 ARN = "arn:aws:bedrock:us-east-1:111111111111:application-inference-profile/abcdef123456"
@@ -65,7 +65,12 @@ def test_the_program_accepts_the_settings_of_a_stage(stage: str, monkeypatch: py
 
 
 def test_the_throttle_admits_what_the_application_admits() -> None:
-    config = stage_config("prod")
+    config = replace(stage_config("prod"), users=150)
     settings = read_settings()
     assert config.throttle.rate == settings.requests_per_second * config.users
     assert config.throttle.burst == 3 * config.throttle.rate
+
+
+def test_the_throttle_is_within_that_of_an_account() -> None:
+    assert stage_config("prod").throttle == Throttle(rate=2_000, burst=5_000)
+    assert replace(stage_config("prod"), users=5_000).throttle == Throttle(rate=10_000, burst=5_000)
