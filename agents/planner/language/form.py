@@ -15,6 +15,8 @@ from desk.optimization.reading.topics import Topic
 
 LEVELS: Final = {"percent": (95.0, 99.0), "plain": (95.0, 99.0), "days": (1.0, 10.0)}
 """Levels and horizons of value at risk that every report contains."""
+LOWEST_LEVEL: Final = 90.0
+"""Percent from which a share beside a measure of risk is a level, and no holding."""
 LIMIT_DAYS: Final = 21.0
 """Horizon of the value at risk and of the shortfall that a search limits."""
 FREE: Final = frozenset(
@@ -191,9 +193,12 @@ class Form:
                 m for m in measures if len(self.parse.between(amount, m)) <= 2 and not self.parse.breaks(amount, m)
             ]
             sure = re.search("%|percent|day", amount.text.lower()) or any(m.first == amount.last for m in beside)
+            high = amount.number is not None and (amount.number.value or 0.0) >= LOWEST_LEVEL
             if level and sure and beside:
                 self.parse.use(amount)
-            elif amount.text.endswith("%") and any(m.first == amount.last for m in beside):
+            elif amount.text.endswith("%") and any(
+                m.first == amount.last or (high and m.last == amount.first) for m in beside
+            ):
                 self.ask("The levels of value at risk and shortfall are those of the report, 95% and 99%.")
 
     def leftover(self) -> list[Item]:

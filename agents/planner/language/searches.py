@@ -57,22 +57,27 @@ def _weight_bounds(form: Form) -> dict[str, str]:
         if (opened, joint) in ((["between"], ["and"]), (["from"], ["to"]), ([], ["to"]), ([], [])):
             form.parse.use(cue, *after[:2], *form.parse.all("sense", "between"))
             return {"min_weight": after[0].text, "max_weight": after[1].text}
-    return _negated_bounds(form)
+    return _related_bounds(form)
 
 
-def _negated_bounds(form: Form) -> dict[str, str]:
-    """Both bounds as what is never left: "never less than 30% in equities nor more than 90%"."""
-    negations, cues = form.parse.all("sense", "not"), form.parse.all("amount", "weight")
-    beside = {
-        side: [(relation, i) for relation in form.parse.all("sense") for i in form.parse.all("number")
-               if relation.last == i.first and relation.text.lower().endswith(f"{side} than")]
-        for side in ("less", "more")
-    }  # fmt: skip
-    if not (negations and cues and len(beside["less"]) == len(beside["more"]) == 1):
+def _related_bounds(form: Form) -> dict[str, str]:
+    """Both bounds by relations: "min 10%, max 50% per name", "never less than 30% in equities nor more than 90%"."""
+    cues = form.parse.all("amount", "weight")
+    related = [(relation, i) for relation in form.parse.all("sense", "upper", "lower")
+               for i in form.parse.all("number") if relation.last == i.first]  # fmt: skip
+    if not cues or len(related) != 2:
         return {}
-    (below, lowest), (above, highest) = beside["less"][0], beside["more"][0]
-    form.parse.use(*negations, *cues, below, lowest, above, highest)
-    return {"min_weight": lowest.text, "max_weight": highest.text}
+    negations = [i for i in form.parse.all("sense", "not") if i.first < related[0][0].first]
+    never_less = [i for relation, i in related if relation.text.lower().endswith("less than")]
+    never_more = [i for relation, i in related if relation.text.lower().endswith("more than")]
+    if negations and len(never_less) == len(never_more) == 1:
+        (low,), (high,) = never_less, never_more
+    elif not negations and [relation.value for relation, _ in related] == ["lower", "upper"]:
+        low, high = related[0][1], related[1][1]
+    else:
+        return {}
+    form.parse.use(*negations, *cues, *(item for pair in related for item in pair))
+    return {"min_weight": low.text, "max_weight": high.text}
 
 
 def _window(form: Form) -> dict[str, str]:

@@ -286,11 +286,28 @@ def _candidate(
     arguments = _merged(last, arguments) if last is not None else arguments
     evidence = _evidence(ability, division, focus)
     evidence += sum(ability.amounts for pair in form.pairs if pair.slot and pair.slot != "holding")
+    if "loss" in arguments:
+        evidence += 2.0
     if form.other_pairs:
         form.ask("An amount could mean several things; please name what it is.")
-    unused = tuple(item.text for item in form.leftover())
+    unused = tuple(item.text for item in form.leftover()) + _broken_names(ability, division, lexicon)
     questions, doubts = tuple(dict.fromkeys(form.questions)), tuple(dict.fromkeys(form.doubts))
     return Candidate(ability, arguments, evidence, unused, questions, doubts)
+
+
+def _broken_names(ability: Ability, division: Parse, lexicon: Lexicon) -> tuple[str, ...]:
+    """Names of several words that a reading takes apart, as "trend" in a question about "trend following"."""
+    kinds = {"function", "template", "method", "estimator", "covariance"} - ability.kinds.keys()
+    names = parse(division.reading, lexicon, lambda meaning: meaning.kind in kinds).items
+    whole = [item for item in division.items if item.last - item.first > 1]
+    return tuple(
+        name.text
+        for name in names
+        if name.kind in kinds
+        and name.last - name.first > 1
+        and not any(item.first <= name.first and name.last <= item.last for item in whole)
+        and not any(item.kind in ability.kinds and item.first < name.last and name.first < item.last for item in whole)
+    )
 
 
 def _last(ability: Ability, focus: Focus, before: Sequence[Past], division: Parse) -> dict[str, Any] | None:
@@ -310,6 +327,10 @@ def _evidence(ability: Ability, division: Parse, focus: Focus) -> float:
         return 0.0
     if ability.offer == "estimate" and not triggers and focus.last != "estimate":
         return 0.0
+    if ability.offer == "define_term" and any(
+        division.reading.words[item.first - 1].text in ("a", "an") for item in division.items if item.kind == "term"
+    ):
+        evidence += 1.0
     bare = division.has("asset")  # then "60/40" is its shares, and not the rule
     kinds = {item.kind for item in names if item.kind == "split" or not bare or any(map(str.isalpha, item.text))}
     evidence += sum(ability.kinds[kind] for kind in kinds) + (0.2 if len(names) > len(kinds) > 0 else 0.0)

@@ -171,6 +171,7 @@ def test_tools_get_the_arguments_of_the_message(text: str, tool: str, arguments:
         ("optimize AAPL and MSFT at 12% vol, weights between 10% and 60%", "max_weight", "60%"),
         ("optimize sp500 at 12% vol, risk free rate is 0.5%", "cash_rate", "0.5%"),
         ("optimize the S&P 500 from 2010 to 2015 at 10% volatility", "last_day", "2015"),
+        ("optimize AAPL, MSFT and KO with min 10% and max 50% per name, 250 trials", "min_weight", "10%"),
         ("optmize the index at 12% volatilty", "target_volatility", "12%"),
     ],
 )
@@ -193,6 +194,8 @@ def test_amounts_are_read_beside_their_cues(text: str, field: str, quote: str) -
         "how did the index do in 2008?",
         "optimize the S&P 500 at 10% volatility in 2008",
         "evaluate drawdown control with the risk control template",
+        "VaR 97.5% of AAPL",
+        "does trend following work on GE?",
         "simulate 100k in the index for 10 years, 5,000 a year",
     ],
 )
