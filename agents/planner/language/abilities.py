@@ -87,7 +87,7 @@ ABILITIES: Final[tuple[Ability, ...]] = (
             senses="change against again"),
     Ability(offer="analyse_market", tool="analyse_market", build=build.analyse, kinds={"asset": 1.4}),
     Ability(offer="simulate", tool="simulate_wealth", build=build.simulate, amounts=1.0,
-            kinds={"asset": 0.3, "split": 0.3, "scenario": 0.3, "rebalancing": 0.0},
+            kinds={"asset": 0.3, "split": 0.3, "scenario": 0.3},
             fields=_fields(SavingsWish, PortfolioWish), senses=f"{_HOLDINGS} monthly yearly"),
     Ability(offer="tearsheet", tool="show_tearsheet", build=build.tearsheet,
             kinds={"asset": 0.3, "split": 0.3, "run": 0.3},

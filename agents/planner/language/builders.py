@@ -13,6 +13,7 @@ from quant.worlds.scenario import BUILT_IN
 OF_STRATEGY: Final = ("evaluate", "save_strategy")
 CRISIS_YEARS: Final = frozenset(day[:4] for window in HISTORICAL_WINDOWS for day in (window.first, window.last))
 """Years that every report on risk contains anyway."""
+OF: Final = frozenset({"to", "against", "vs", "versus"})
 OF_RESULTS: Final = frozenset("run runs result results search searches optimization optimizations verdict".split())
 
 
@@ -120,6 +121,12 @@ def add_scenario(form: Form) -> dict[str, Any]:
 def assess(form: Form) -> dict[str, Any]:
     shocks = shocks_of(form)
     form.parse.use(*(day for day in form.parse.all("date") if day.text in CRISIS_YEARS))
+    if any(item.text.lower() == "beta" for item in form.parse.items):
+        words = form.parse.reading.words
+        factors = [
+            i for i in form.parse.all("asset", "sp500") if {w.text for w in words[max(0, i.first - 2) : i.first]} & OF
+        ]
+        form.parse.use(*factors)  # every beta is to the index
     quotes = form.match({"percent": "holding", "currency": "money", "large": "money"}, holdings=True)
     form.parse.take("amount", "loss")
     portfolio = portfolio_of(form, quotes)
@@ -131,6 +138,7 @@ def assess(form: Form) -> dict[str, Any]:
 def compare_allocations(form: Form) -> dict[str, Any]:
     quotes = form.match({"currency": "money", "large": "money"})
     methods, covariance = form.names("method"), form.one("covariance")
+    form.parse.take("sense", "against")
     form.names("estimator")
     assets = form.names("asset")
     if not assets and form.focus.portfolio is not None:
@@ -150,7 +158,6 @@ def analyse(form: Form) -> dict[str, Any]:
 def simulate(form: Form) -> dict[str, Any]:
     implied = {"percent": "holding", "currency": "money", "large": "money", "years": "years", "decades": "years"}
     quotes = form.match(implied, holdings=True)
-    form.names("rebalancing")
     _flows(form, quotes)
     form.parse.take("sense", "monthly")
     _goal(form, quotes)
@@ -240,7 +247,9 @@ def explain(form: Form) -> dict[str, Any]:
         detail = multiples[0].text if multiples else None
     for amount in form.parse.all("number"):
         power = topic == "premium" and amount.text in ("0", "1", "2")
-        if topic == "ranking" or power or _repeats_request(form.focus, amount):
+        beside = [word.text for word in form.parse.reading.words[max(0, amount.first - 1) : amount.last + 1]]
+        place = topic == "ranking" and (beside[0] in ("top", "first") or beside[-1] in ("finalists", "candidates"))
+        if place or power or _repeats_request(form.focus, amount):
             form.parse.use(amount)
     for kind in ("worlds", "template", "split"):
         form.parse.take(kind)

@@ -94,7 +94,9 @@ def shocks_of(form: Form) -> list[dict[str, str]]:
     if shocks:
         form.parse.take("sense", "falls", "rises")
     for move in form.parse.all("sense", "falls", "rises"):
-        amounts = [i for i in form.parse.all("number") if _is_share(i) and _near(form, i, move)]
+        amounts = [
+            i for i in form.parse.all("number") if _is_share(i, bare=i.first == move.last) and _near(form, i, move)
+        ]
         assets = sorted(form.parse.all("asset"), key=lambda i: (len(form.parse.between(i, move)), i.first > move.first))
         market = [
             i

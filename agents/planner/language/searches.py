@@ -1,5 +1,6 @@
 """Arguments of a search, or of the estimate of one, from a form."""
 
+import re
 from typing import Any, Final
 
 from agents.planner.language.form import Form, filled
@@ -178,7 +179,8 @@ def _ask_about(form: Form, wish: dict[str, Any], base: str) -> None:
 
 def _ask_about_contradictions(form: Form, wish: dict[str, Any]) -> None:
     lookbacks = wish.get("lookbacks", ())
-    if len({quote.isdigit() for quote in lookbacks}) > 1:
+    units = {"" if quote.isdigit() else "days" if re.search(r"d(ays?)?$", quote) else "other" for quote in lookbacks}
+    if "" in units and "other" in units:
         form.ask("In which unit is each lookback?")
     if len(wish.get("rebalancing", ())) > 1 and form.parse.has("sense", "only") and not form.parse.has("sense", "or"):
         form.doubt("several frequencies of rebalancing are tried")

@@ -155,7 +155,7 @@ def _distance(parse: Parse, amount: Item, cue: Item, cues: Sequence[Item]) -> fl
     )
     for item in parse.between(amount, cue):
         if item.kind == "number":
-            cost += 0.2 if cue.value == "lookback" and unit_of(item) == unit_of(amount) else 3.0
+            cost += 0.2 if cue.value == "lookback" and {unit_of(item), unit_of(amount)} <= _TIME else 3.0
         elif item in cues:
             cost += 3.5
         else:

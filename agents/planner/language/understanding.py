@@ -9,7 +9,7 @@ from agents.planner.language.abilities import ABILITIES, Ability
 from agents.planner.language.builders import OF_STRATEGY
 from agents.planner.language.form import Form
 from agents.planner.language.languages import language_note
-from agents.planner.language.lexicon import LEXICON, Lexicon
+from agents.planner.language.lexicon import LEXICON, Lexicon, Meaning
 from agents.planner.language.parsing import Item, Parse, parse
 from agents.planner.language.reading import Reading, read
 from desk.conversation.focus import Focus
@@ -128,8 +128,12 @@ def understand(text: str, focus: Focus, before: Sequence[Past] = (), lexicon: Le
         return Interpretation(proposals=tuple(replaced[:OFFERED]))
     likely = [c for c in candidates if c.evidence >= LIKELY] or [c for c in candidates if c.evidence > 0.0]
     strange = any(not reading.is_stop(n) and not lexicon.knows(word.text) for n, word in enumerate(reading.words))
-    beyond = (strange and not likely) or parse(reading, lexicon, lambda m: m.kind == "beyond").has("beyond")
+    beyond = (strange and not likely) or parse(reading, lexicon, _tells_scope).has("beyond")
     return Interpretation(proposals=tuple(c.proposal for c in _different(likely))[:OFFERED], beyond=beyond)
+
+
+def _tells_scope(meaning: Meaning) -> bool:
+    return meaning.kind in ("beyond", "topic", "template")  # "buy and hold" is no order to buy
 
 
 CHOICES: Final = (
