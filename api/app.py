@@ -97,6 +97,7 @@ async def create_dependencies(
                 jobs_per_user=settings.jobs_per_user,
                 lifetimes=settings.lifetimes,
                 sockets=sockets,
+                flush_telemetry=None if telemetry is None else telemetry.flush,
                 audit_key=settings.audit_key,
             )
 

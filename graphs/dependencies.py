@@ -54,6 +54,8 @@ class Dependencies:
     """Jobs of one owner that may be executed at a time."""
     lifetimes: Lifetimes = DEFAULT_LIFETIMES
     """Time after which waiting jobs expire."""
+    flush_telemetry: Callable[[], None] | None = None
+    """Sends the spans and metrics of telemetry that are still in memory; None without telemetry."""
     audit_key: str = ""
     """Secret key of the hashes in the audit log, whose chains workers anchor."""
     sockets: "WebSocketConnections | None" = None

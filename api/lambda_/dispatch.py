@@ -42,7 +42,19 @@ PUSH_TIMEOUT = 10.0
 MAX_FILE_BYTES = 100_000_000
 OBJECT_CREATED = "Object Created"
 """The type of S3's events on EventBridge."""
+SCHEDULED = "Scheduled Event"
+"""The type of EventBridge's own events, which rules with a schedule send."""
 IMPORT_KEY = re.compile(r"imports/([^/]+)/([^/]+?)\.(?:(?:csv|xlsx|parquet|json)(?:\.gz)?|zip)")
+
+
+REQUIRED = {
+    **dict.fromkeys(
+        ("STRATIGOS_STORE", "STRATIGOS_CHECKPOINTS", "STRATIGOS_QUEUE"),
+        "files of a function are lost when Lambda removes it",
+    ),
+    "STRATIGOS_AUTH": "everybody who reaches a function would be its one local user",
+}
+"""Settings without which a function does not start, with the reason."""
 
 
 class Attributes(BaseModel):
@@ -97,7 +109,9 @@ async def respond(app: "FastAPI", event: Any, until: float) -> Any:
     for source in SOURCES:
         if isinstance(event, dict) and source.matches(event):
             return await source.handle(app.state.service, event, until)
-    allowed = ", ".join(["a request of API Gateway or a function URL", *(source.name for source in SOURCES)])
+    allowed = ", ".join(
+        ["a request of API Gateway, a load balancer or a function URL", *(source.name for source in SOURCES)]
+    )
     raise InvalidInput("event", None, reason=f"{_shape(event)} is unknown", allowed=allowed)
 
 
@@ -114,6 +128,10 @@ async def settle(function: "Function", until: float) -> None:
         with suppress(TimeoutError):  # the rest is sent with the next push, or when the client asks
             async with asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + PUSH_TIMEOUT)):
                 await sockets.idle()
+    if (flush := service.dependencies.flush_telemetry) is not None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await asyncio.to_thread(flush)
     if function.metrics is not None:
         function.metrics.flush()
 
@@ -165,6 +183,16 @@ async def cleanup(dependencies: "Dependencies") -> Event:
 
 
 TASKS: dict[str, "Callable[[Dependencies], Awaitable[Event]]"] = {"sweep": sweep, "cleanup": cleanup}
+
+
+async def handle_schedule(service: "AppState", event: Event, until: float) -> Event:
+    """Carry out the task with which the name of a rule of EventBridge ends, such as stratigos-prod-sweep."""
+    rules = [str(arn).rpartition("/")[2] for arn in event.get("resources") or ()]
+    task = next((task for task in TASKS for rule in rules if rule == task or rule.endswith(f"-{task}")), None)
+    if task is None:
+        allowed = f"a rule whose name ends with {' or '.join(TASKS)}"
+        raise InvalidInput("resources", ", ".join(rules)[:200], allowed=allowed)
+    return await handle_task(service, {"task": task}, until)
 
 
 async def handle_task(service: "AppState", event: Event, until: float) -> Event:
@@ -289,6 +317,11 @@ SOURCES = (
         lambda event: event.get("source") == "aws.sagemaker",
         handle_processing_job,
     ),
+    EventSource(
+        "a Scheduled Event of EventBridge",
+        lambda event: event.get("source") == "aws.events" and event.get("detail-type") == SCHEDULED,
+        handle_schedule,
+    ),
     EventSource("an event of the source stratigos", lambda event: event.get("source") == "stratigos", handle_task),
     EventSource("a schedule's {task: NAME}", lambda event: isinstance(event.get("task"), str), handle_task),
 )
@@ -310,10 +343,10 @@ def open_function() -> Generator[Function]:
 
     settings = read_settings()
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-        for variable in ("STRATIGOS_STORE", "STRATIGOS_CHECKPOINTS", "STRATIGOS_QUEUE"):
+        for variable, because in REQUIRED.items():
             if not os.environ.get(variable):
-                reason = "is not set, and files of a function are lost when Lambda removes it"
-                raise InvalidInput(variable, "", reason=reason, allowed=FORMS[variable].partition(", or nothing")[0])
+                allowed = FORMS[variable].partition(", or nothing")[0]
+                raise InvalidInput(variable, "", reason=f"is not set, and {because}", allowed=allowed)
     models = model_maker(settings)
     with process(settings, "lambda") as metrics:
         dependencies = create_dependencies(settings, models, queued=True, metrics=metrics)

@@ -1,4 +1,4 @@
-"""HTTP events of API Gateway and function URLs: converted to ASGI requests, and responses back to their format."""
+"""HTTP events of API Gateway, load balancers and function URLs: converted to ASGI requests, and responses back."""
 
 import asyncio
 import base64
@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, TypeAlias
 from urllib.parse import unquote, urlencode
@@ -41,6 +42,8 @@ class Request:
     body: bytes
     first_version: bool
     """Payload format 1.0, which has separate fields for repeated headers."""
+    balanced: bool = False
+    """From a load balancer, which expects repeated headers as it sends them, and cannot stream."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,24 @@ def is_http(event: Any) -> bool:
     return "connectionId" not in context and ("httpMethod" in event or "http" in context)
 
 
+def is_balanced(event: Event) -> bool:
+    """Whether an Application Load Balancer sent the request."""
+    return "elb" in event["requestContext"]
+
+
+def is_event_stream(head: Head) -> bool:
+    return head.header("content-type").startswith("text/event-stream")
+
+
 def request_of(event: Event) -> Request:
     context: Event = event["requestContext"]
-    first = "httpMethod" in event
+    first, balanced = "httpMethod" in event, is_balanced(event)
     path, root = _first_path(event) if first else _later_path(event["rawPath"], context)
     headers = _with_request_id(_first_headers(event) if first else _later_headers(event), context.get("requestId"))
-    address = (context["identity"] if first else context["http"]).get("sourceIp") or ""
+    if balanced:
+        address = _forwarded_for(headers)
+    else:
+        address = (context["identity"] if first else context["http"]).get("sourceIp") or ""
     host = next((value for name, value in headers if name == b"host"), b"").decode("latin-1")
     text: str = event.get("body") or ""
     scope: Scope = {
@@ -78,13 +93,13 @@ def request_of(event: Event) -> Request:
         "path": unquote(path),
         "raw_path": path.encode("utf-8", "replace"),
         "root_path": root,
-        "query_string": _first_query(event) if first else event.get("rawQueryString", "").encode(),
+        "query_string": _query(event, first=first, balanced=balanced),
         "headers": headers,
         "client": (address, 0),
         "server": (host.partition(":")[0], 443),
     }
     body = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode("utf-8", "replace")
-    return Request(scope, body, first)
+    return Request(scope, body, first and not (balanced and "multiValueHeaders" not in event), balanced)
 
 
 class Exchange:
@@ -155,7 +170,7 @@ async def buffered(app: ASGIApp, event: Event, until: float) -> Event:
         try:
             async with asyncio.timeout_at(until), aclosing(exchange.chunks()) as chunks:
                 head = await exchange.head()
-                if head.header("content-type").startswith("text/event-stream"):
+                if is_event_stream(head):
                     return buffered_response(request, head, await _events_so_far(chunks))
                 body = b"".join([chunk async for chunk in chunks])
         except TimeoutError:
@@ -175,6 +190,9 @@ def buffered_response(request: Request, head: Head, body: bytes) -> Event:
         response["multiValueHeaders"] = _grouped(head)
     else:
         response |= _joined(head)
+    if request.balanced:
+        response["statusDescription"] = f"{head.status} {HTTPStatus(head.status).phrase}"
+        response.pop("cookies", None)
     if len(json.dumps(response)) > MAX_RESPONSE_BYTES:
         message = (
             f"the response is larger than {MAX_RESPONSE_BYTES // 2**20} MB; request less, for example with `limit`"
@@ -259,6 +277,24 @@ def _with_request_id(headers: list[tuple[bytes, bytes]], number: str | None) -> 
 
 def _header(name: str, value: str) -> tuple[bytes, bytes]:
     return name.lower().encode("utf-8", "replace"), value.encode("utf-8", "replace")
+
+
+def _forwarded_for(headers: list[tuple[bytes, bytes]]) -> str:
+    """The client's address, which the load balancer adds last."""
+    value = next((value for name, value in headers if name == b"x-forwarded-for"), b"")
+    return value.decode("latin-1").rpartition(",")[2].strip()
+
+
+def _query(event: Event, *, first: bool, balanced: bool) -> bytes:
+    if not first:
+        return event.get("rawQueryString", "").encode()
+    if not balanced:
+        return _first_query(event)
+    values_by_name: dict[str, list[str]] = event.get("multiValueQueryStringParameters") or {
+        name: [value] for name, value in (event.get("queryStringParameters") or {}).items()
+    }
+    pairs = [f"{name}={value}" for name, values in values_by_name.items() for value in values]
+    return "&".join(pairs).encode()  # a load balancer passes them on as they were sent
 
 
 def _first_query(event: Event) -> bytes:

@@ -205,7 +205,7 @@ async def _serve(api: RuntimeApi, app: "FastAPI", invocation: Invocation) -> Non
     streams = app.state.service.settings.lambda_answers == "streamed"
     try:
         event = json.loads(invocation.payload)
-        if streams and http_events.is_http(event):
+        if streams and http_events.is_http(event) and not http_events.is_balanced(event):
             await _stream(api, app, invocation, event)
             return
         response = await dispatch.respond(app, event, invocation.until)
@@ -235,6 +235,8 @@ async def _stream(api: RuntimeApi, app: "FastAPI", invocation: Invocation, event
         async with api.stream(invocation) as out:
             await out.send(http_events.prelude(request, head))
             error = await _forward(exchange, out, invocation.until)
+            if isinstance(error, Deadline) and http_events.is_event_stream(head):
+                error = None  # its reader connects again and continues after the last event
             await out.end(error, until=invocation.until + STREAM_GRACE)
         await exchange.finish(invocation.until)
 

@@ -38,6 +38,7 @@ TOKENS = tuple(4**k for k in range(14))
 SECONDS = tuple(0.01 * 2**k for k in range(14))
 """Bounds of the histograms, as the conventions advise."""
 
+FLUSH_MILLISECONDS = 2_000
 SHUTDOWN_TIMEOUT = 5.0
 """Seconds for which the shutdown waits for pending exports."""
 
@@ -60,7 +61,11 @@ _Key: TypeAlias = tuple[str, ...]
 class Telemetry:
     """Turns the events of any number of runs into spans with the times of the events, and into metrics."""
 
-    def __init__(self, tracers: "TracerProvider", meters: "MeterProvider") -> None:
+    def __init__(
+        self, tracers: "TracerProvider", meters: "MeterProvider", flush: Callable[[], None] = lambda: None
+    ) -> None:
+        self.flush = flush
+        """Send the finished spans and the metrics now."""
         schema = f"https://opentelemetry.io/schemas/{CONVENTIONS}"
         self._tracer = tracers.get_tracer(SERVICE, schema_url=schema)
         meter = meters.get_meter(SERVICE, schema_url=schema)
@@ -250,7 +255,12 @@ def telemetry_export(destination: Destination) -> "Generator[Telemetry | None]":
         yield None
         return
     tracers, meters = _providers(destination)
-    telemetry, error_handler = Telemetry(tracers, meters), _ExportErrorHandler(logging.WARNING)
+
+    def flush() -> None:
+        for provider in (tracers, meters):
+            provider.force_flush(FLUSH_MILLISECONDS)
+
+    telemetry, error_handler = Telemetry(tracers, meters, flush), _ExportErrorHandler(logging.WARNING)
     logging.getLogger("opentelemetry").addHandler(error_handler)
     try:
         yield telemetry

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 def with_routes(app: FastAPI, gate: asyncio.Event) -> FastAPI:
     """`gate` is waited for by a stream, and set by what is done after an answer."""
     app.state.gate = gate
-    for route in (stream, broken, faulty, slow, echo, after):
+    for route in (stream, endless, broken, faulty, slow, echo, after):
         app.add_route(f"/odd/{route.__name__}", route, methods=["GET", "POST", "HEAD"])
     app.add_route("/odd/told/{rest:path}", request_details)
     return app
@@ -26,6 +26,14 @@ async def stream(request: Request) -> Response:
         yield b"data: 2\n\n"
 
     return StreamingResponse(events(), media_type="text/event-stream")
+
+
+async def endless(request: Request) -> Response:
+    async def half() -> AsyncGenerator[bytes]:
+        yield b"half"
+        await asyncio.sleep(30)
+
+    return StreamingResponse(half(), media_type="text/csv")
 
 
 async def broken(request: Request) -> Response:

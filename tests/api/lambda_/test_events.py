@@ -110,7 +110,9 @@ async def test_schedules_and_events_carry_out_tasks(queued: Driven):
     dependencies = dependencies_of(queued)
     past = utc_now() - timedelta(days=1)
     await dependencies.store.records.put_many([Put(Key(OWNER, "idempotency", "a"), {}, 0, expires=past)])
-    for event in ({"task": "sweep"}, {"source": "stratigos", "detail-type": "sweep", "detail": {}}):
+    rule = "arn:aws:events:eu-west-1:123456789012:rule/stratigos-prod-sweep"
+    scheduled = {"source": "aws.events", "detail-type": "Scheduled Event", "resources": [rule], "detail": {}}
+    for event in ({"task": "sweep"}, {"source": "stratigos", "detail-type": "sweep", "detail": {}}, scheduled):
         assert await answer_event(queued, event) == {"task": "sweep", "sent": 0, "going_on": 0}
     counts = ("archived", "kept", "checkpoints", "bytes", "derived", "trajectories", "shards", "expired")
     nothing = dict.fromkeys((*counts, "jobs_expired"), 0)

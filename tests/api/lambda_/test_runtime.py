@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,11 @@ from api.lambda_.runtime import STREAM_GRACE, RuntimeApi, run
 from api.settings import ROOT
 from desk.base.clock import utc_now
 from desk.base.errors import InvalidInput
+from graphs.dependencies import Dependencies
 from tests.api.lambda_.function import Driven, driven
-from tests.doubles.lambda_.gateway_events import rest, url
+from tests.doubles.lambda_.gateway_events import balanced, rest, url
 from tests.doubles.lambda_.runtime_api import Lambda, runtime_api
+from tests.graphs.dependencies import open_dependencies
 
 pytestmark = pytest.mark.anyio
 
@@ -121,8 +124,10 @@ async def test_what_takes_longer_than_the_function_has_is_ended_before_lambda_ki
     assert late.prelude["statusCode"] == 504
     assert b"GATEWAY_TIMEOUT" in late.streamed
     cut = await streaming.answer(rest("GET", "/odd/stream"), seconds=1.3)
-    assert cut.streamed == b"data: 1\n\n"
-    assert cut.trailer_error[0] == "Stratigos.Deadline"
+    assert (cut.streamed, cut.complete, cut.trailers) == (b"data: 1\n\n", True, {})  # its reader connects again
+    broken_off = await streaming.answer(rest("GET", "/odd/endless"), seconds=1.3)
+    assert broken_off.streamed == b"half"
+    assert broken_off.trailer_error[0] == "Stratigos.Deadline"
     assert (await streaming.answer(rest("GET", "/api/health"))).prelude["statusCode"] == 200
 
 
@@ -159,6 +164,20 @@ async def test_work_after_the_answer_is_done_before_the_next_invocation(streamin
     assert streaming.gate.is_set()
 
 
+async def test_telemetry_is_sent_before_the_next_invocation(home):
+    sent: list[bool] = []
+
+    @asynccontextmanager
+    async def with_telemetry() -> AsyncGenerator[Dependencies]:
+        async with open_dependencies(home) as dependencies:
+            yield replace(dependencies, flush_telemetry=lambda: sent.append(True))
+
+    async with driven(home, with_telemetry()) as one:
+        await one.answer(rest("GET", "/api/health"))
+        assert await asyncio.to_thread(one.lambda_.next_requests.acquire, timeout=60)
+        assert sent == [True]
+
+
 async def test_whole_answers(whole: Driven):
     """As API Gateway without streaming wants them."""
     thread = (await whole.answer(rest("POST", "/api/threads"))).json()
@@ -171,6 +190,18 @@ async def test_whole_answers(whole: Driven):
     assert (await whole.answer(rest("GET", "/odd/slow"), seconds=1.3)).json()["statusCode"] == 504
     large = (await whole.answer(rest("POST", "/odd/echo", b"\xff" * 5_000_000), seconds=60)).json()
     assert (large["statusCode"], "limit" in large["body"]) == (413, True)
+
+
+@pytest.mark.parametrize("several", [True, False])
+async def test_a_load_balancer_gets_whole_answers_in_its_format(streaming: Driven, several: bool):
+    asked = await streaming.answer(balanced("GET", "/odd/told/x?a=1%202&b=%C3%A9", several=several))
+    details = json.loads(asked.json()["body"])
+    assert (asked.json()["statusCode"], asked.json()["statusDescription"]) == (200, "200 OK")
+    assert details["query"] == "a=1%202&b=%C3%A9"
+    assert details["client"] == "198.51.100.9"  # what the balancer added, not what the client claims
+    assert ("multiValueHeaders" in asked.json()) == several
+    assert ("headers" in asked.json()) == (not several)
+    assert (await streaming.answer(balanced("GET", "/api/none", several=several))).json()["statusCode"] == 404
 
 
 async def test_a_whole_answer_holds_the_events_so_far_and_the_client_asks_for_more(whole: Driven):
@@ -220,14 +251,22 @@ def test_the_command_begins_serves_and_ends_with_sigterm(home):
         assert (runtime.returncode, complaints) == (0, "")
 
 
-async def test_a_function_whose_files_would_be_lost_does_not_begin(home, monkeypatch):
+@pytest.mark.parametrize("missing", ["STRATIGOS_STORE", "STRATIGOS_QUEUE", "STRATIGOS_AUTH"])
+async def test_a_function_without_storage_or_sign_in_does_not_begin(home, monkeypatch, missing: str):
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "desk")
+    for variable, value in {
+        "STRATIGOS_STORE": "dynamodb:desk,s3:documents",
+        "STRATIGOS_CHECKPOINTS": "dynamodb:checkpoints",
+        "STRATIGOS_QUEUE": "sqs:http://127.0.0.1/jobs,dead:http://127.0.0.1/dead",
+        "STRATIGOS_AUTH": "keys",
+    }.items():
+        monkeypatch.setenv(variable, "" if variable == missing else value)
     with runtime_api() as lambda_:
-        with pytest.raises(InvalidInput, match="STRATIGOS_STORE: is not set"):
+        with pytest.raises(InvalidInput, match=f"{missing}: is not set"):
             await run(RuntimeApi(lambda_.address), open_function)
         error = lambda_.init_errors.get(timeout=60)
         assert error["errorType"] == "Stratigos.InvalidInput"
-        assert error["errorMessage"].startswith("STRATIGOS_STORE: is not set")
+        assert error["errorMessage"].startswith(f"{missing}: is not set")
         assert not lambda_.next_requests.acquire(blocking=False)
 
 

@@ -1,15 +1,19 @@
 """The rate at which independent writers append to the audit log, on DynamoDB in memory with simulated latencies."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
 from desk.base.clock import utc_now
 from desk.governance.audit_anchors import anchor_chains
+from desk.governance.audit_chains import chain_puts, open_chain
+from desk.governance.audit_entries import canonical_text
 from desk.governance.audit_log import AuditLog
 from desk.governance.audit_verification import verify
 from store.aws.store import aws_store
+from store.embedded import open_store
 from store.local_files import FileBlobs
 from tests.desk.governance.audit_samples import entry
 from tests.doubles.memory_dynamodb import MemoryDynamoDB
@@ -51,3 +55,25 @@ def test_independent_writers_never_wait_for_each_other(tmp_path: Path, writers: 
             rates[count] = runner.run(write(tmp_path, client, count))
         assert client.conflicts == 0
     assert rates[writers] > 0.85 * writers * rates[1]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+@pytest.mark.anyio
+async def test_a_million_entries_are_verified_within_a_minute_of_processor_time(tmp_path: Path) -> None:
+    text, batch, stamp = canonical_text(entry(1)), 90, time.time_ns() // 1000 - 5 * 86_400_000_000
+    chains = [open_chain(stamp) for _ in range(50)]
+    async with open_store(tmp_path) as store:
+        for _ in range(1 + 1_000_000 // (50 * batch)):
+            for place, chain in enumerate(chains):
+                stamps = range(stamp, stamp := stamp + batch)
+                puts, _, chains[place] = chain_puts(chain, "k" * 32, stamps, [text] * batch)
+                await store.records.put_many(puts)
+        await anchor_chains(store, "k" * 32, utc_now())
+        start = time.process_time()
+        verification = await verify(store, "k" * 32)
+        seconds = time.process_time() - start
+    print(f"{verification.entries} entries verified in {seconds:.1f} s")
+    assert verification.entries > 1_000_000
+    assert verification.fault is None
+    assert seconds < 60

@@ -1,4 +1,4 @@
-"""Events of API Gateway and of function URLs."""
+"""Events of API Gateway, of load balancers and of function URLs."""
 
 import base64
 from typing import Any
@@ -57,6 +57,27 @@ def url(method: str, path: str, body: bytes | str | None = None, *, stage: str =
             "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
             "http": {"method": method, "path": prefix + path, "sourceIp": "203.0.113.7", "protocol": "HTTP/1.1"},
         },
+        **_body(body),
+    }
+
+
+def balanced(method: str, path: str, body: bytes | str | None = None, *, several: bool = True) -> dict[str, Any]:
+    """A request of an Application Load Balancer; `several` as a target group with multi-value headers sends it."""
+    path, _, query = path.partition("?")
+    pairs = dict(pair.split("=", 1) for pair in query.split("&")) if query else {}
+    headers = {"host": HOST, "content-type": "application/json", "x-forwarded-for": "203.0.113.7, 198.51.100.9"}
+    parameters: dict[str, Any] = {"headers": headers, "queryStringParameters": pairs}
+    if several:
+        parameters = {
+            "multiValueHeaders": {name: [value] for name, value in headers.items()},
+            "multiValueQueryStringParameters": {name: [value] for name, value in pairs.items()},
+        }
+    group = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/desk/6d0ecf831eec9f09"
+    return {
+        "requestContext": {"elb": {"targetGroupArn": group}},
+        "httpMethod": method,
+        "path": quote(path, safe="/%"),
+        **parameters,
         **_body(body),
     }
 
