@@ -166,10 +166,11 @@ class ChatContext(Scope):
 
     @property
     def permitted_names(self) -> tuple[str, ...]:
-        """Names that an answer may contain: those of the request, of own scenarios and of own data."""
+        """Names that an answer may contain: those of the request, of own scenarios, and of own data with a number."""
         request, data = self.focus.request, self.focus.data
         own = (*data, *(asset for assets in data.values() for asset in assets))
-        return (*(permitted_by(request) if request else ()), *self.focus.scenarios, *own)
+        numbered = (name for name in own if any(c.isdigit() for c in name))
+        return (*(permitted_by(request) if request else ()), *self.focus.scenarios, *numbered)
 
 
 async def load_evidence(store: Store, owner: str, turn: str) -> Evidence:

@@ -49,7 +49,7 @@ _SEARCH: Final = {
     "asset": 1.0, "function": 0.6, "estimator": 0.3, "rebalancing": 0.3, "method": 0.2, "scenario": 0.2, "engine": 0.5,
     "worlds": 0.5, "goal": 0.8, "name": 0.2,
 }  # fmt: skip
-_CHANGES: Final = "again fresh change not swap only upper lower between each yearly"
+_CHANGES: Final = "again fresh change not swap only upper lower between each yearly safe_leg"
 _HOLDINGS: Final = "each rest equally change again"
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from agents.planner.language.languages import language_note, translated
 from agents.planner.language.lexicon import STOP_WORDS, Lexicon
 from agents.planner.language.stems import stem
+from desk.conversation.focus import Focus
 from desk.figures.guard.numbers import Number, find_numbers
 
 FOLDED: Final = str.maketrans("’‘“”–—−‑´`\u00a0\u202f", "''\"\"----''  ")
@@ -91,16 +92,20 @@ class Reading:
         return self.words[n].text in STOP_WORDS
 
 
-def read(text: str, own_scenarios: Sequence[str], lexicon: Lexicon) -> Reading:
-    return _read(" ".join(re.sub(r"\s*\n[\s*·•-]*", " ; ", text.strip()).split()), tuple(own_scenarios), lexicon)
+def read(text: str, focus: Focus, lexicon: Lexicon) -> Reading:
+    own = [("scenario", name) for name in focus.scenarios]
+    own += [("asset", dataset) for dataset in focus.data]
+    own += [("series", f"{dataset}:{asset}") for dataset, assets in focus.data.items() for asset in assets]
+    own += [("series", asset) for assets in focus.data.values() for asset in assets]
+    return _read(" ".join(re.sub(r"\s*\n[\s*·•-]*", " ; ", text.strip()).split()), tuple(own), lexicon)
 
 
 @lru_cache(maxsize=64)
-def _read(text: str, own_scenarios: tuple[str, ...], lexicon: Lexicon) -> Reading:
+def _read(text: str, own: tuple[tuple[str, str], ...], lexicon: Lexicon) -> Reading:
     folded = _fold(text)
     words = tuple(_words(folded, lexicon))
     gaps = tuple(folded[left : word.start] for left, word in zip((0, *(w.end for w in words)), words, strict=False))
-    return Reading(text, words, tuple(_spans(text, folded, own_scenarios, words)), gaps)
+    return Reading(text, words, tuple(_spans(text, folded, own, words)), gaps)
 
 
 def _fold(text: str) -> str:
@@ -115,7 +120,7 @@ def _words(folded: str, lexicon: Lexicon) -> Iterator[Word]:
         yield Word(full, stem(full), *match.span(), slip=match[0] if full != match[0] else "")
 
 
-def _spans(text: str, folded: str, own_scenarios: Sequence[str], words: Sequence[Word]) -> Iterator[Span]:
+def _spans(text: str, folded: str, own: Sequence[tuple[str, str]], words: Sequence[Word]) -> Iterator[Span]:
     def over(kind: str, value: str, start: int, end: int, number: Number | None = None) -> Iterator[Span]:
         inside = [n for n, word in enumerate(words) if word.start < end and start < word.end]
         if inside:
@@ -125,10 +130,8 @@ def _spans(text: str, folded: str, own_scenarios: Sequence[str], words: Sequence
     for kind, pattern in (*(("name", pattern) for pattern in NAMED), ("saved", SAVED)):
         for match in pattern.finditer(named):
             yield from over(kind, text[slice(*match.span("name"))].strip(" .,:'\""), *match.span("name"))
-    for name in own_scenarios:
-        pattern = r"[\s_-]+".join(re.escape(part) for part in re.split(r"[\s_-]+", _fold(name)))
-        for match in re.finditer(rf"(?<!\w){pattern}(?!\w)", folded):
-            yield from over("scenario", name, *match.span())
+    for kind, name, start, end in _own_names(text, folded, own):
+        yield from over(kind, name, start, end)
     masked = folded
     for kind, value, start, end, number in _signs(folded):
         yield from over(kind, value, start, end, number)
@@ -139,6 +142,15 @@ def _spans(text: str, folded: str, own_scenarios: Sequence[str], words: Sequence
             known = _as_count(number, folded[:start], folded[number.end :])
             kind = "date" if known.unit == "date" else "number"
             yield from over(kind, text[start : number.end].strip(), start, number.end, known)
+
+
+def _own_names(text: str, folded: str, own: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str, int, int]]:
+    """Where names of a person's own stand; an asset as it is written: BOND is one, and a bond is none."""
+    for kind, name in own:
+        parts = re.split(r"[\s_-]+", name if kind == "series" else _fold(name))
+        pattern = r"[\s_-]+".join(map(re.escape, parts))
+        for match in re.finditer(rf"(?<!\w){pattern}(?!\w)", text if kind == "series" else folded):
+            yield "asset" if kind == "series" else kind, name, *match.span()
 
 
 def _only_counts(number: Number, after: str) -> bool:

@@ -29,7 +29,7 @@ def search(form: Form) -> dict[str, Any]:
         form.parse.take("amount", "trading_cost")  # what the search costs
     inner, goal = _inner_and_goal(form)
     wish = filled({
-        **_window(form),
+        **_window(form), "safe": _safe_leg(form),
         "name": next(iter(form.names("name")), None), "assets": _assets(form), **quotes,
         "lookbacks": tuple(pair.amount.text for pair in form.pairs if pair.slot == "lookback"),
         "weight_functions": form.choice("function", space.weight_functions),
@@ -99,6 +99,19 @@ def _window(form: Form) -> dict[str, str]:
         else:
             form.ask("Is the date the first or the last day of the prices?")
     return window
+
+
+def _safe_leg(form: Form) -> str | None:
+    """The asset beside words for the safe leg: "with BOND as the safe leg", "safe leg BOND"."""
+    for cue in form.parse.take("sense", "safe_leg"):
+        beside = [i for i in form.parse.all("asset") if not form.parse.breaks(i, cue)]
+        beside = [i for i in beside if all(between.kind == "stop" for between in form.parse.between(i, cue))]
+        if beside:
+            asset = max(beside, key=lambda i: i.first)
+            form.parse.use(asset)
+            return asset.value
+        form.ask("What is the safe leg? Name cash, or a bond among the same prices.")
+    return None
 
 
 def _assets(form: Form) -> tuple[str, ...]:

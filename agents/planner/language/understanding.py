@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from agents.planner.language.abilities import ABILITIES, Ability
 from agents.planner.language.builders import OF_STRATEGY
-from agents.planner.language.form import Form
+from agents.planner.language.form import Form, filled
 from agents.planner.language.languages import language_note
 from agents.planner.language.lexicon import LEXICON, Lexicon, Meaning
 from agents.planner.language.parsing import Item, Parse, parse
@@ -105,7 +105,7 @@ def understand(text: str, focus: Focus, before: Sequence[Past] = (), lexicon: Le
         offered = understand(earlier.asked, focus, before[:-1], lexicon).proposals
         if place < len(offered) and not offered[place].questions:
             return Interpretation(calls=(offered[place].call,))
-    reading = read(text, focus.scenarios, lexicon)
+    reading = read(text, focus, lexicon)
     if len(reading.words) > MOST_WORDS or len(reading.spans) > MOST_SPANS:
         return Interpretation()
     talk = _talk(reading, lexicon)
@@ -158,7 +158,7 @@ def _answered(
     """The call of an earlier message together with this one, which answers the question that it led to."""
     if earlier is None or len(earlier.asked) + len(text) > LONGEST_ANSWERED:
         return ()
-    both = read(f"{earlier.asked.rstrip(' .?!')}, {text}", focus.scenarios, lexicon)
+    both = read(f"{earlier.asked.rstrip(' .?!')}, {text}", focus, lexicon)
     chosen = _decide(_candidates(both, focus, before[:-1], lexicon))
     return (chosen.call,) if chosen is not None else ()
 
@@ -393,7 +393,7 @@ def _several(reading: Reading, focus: Focus, before: Sequence[Past], lexicon: Le
         return ()
     calls: list[Call] = []
     for part in parts:
-        piece = read(part, focus.scenarios, lexicon)
+        piece = read(part, focus, lexicon)
         if len(piece.words) < 2:
             return ()
         if _talk(piece, lexicon) in ("greeting", "thanks") or all(map(piece.is_stop, range(len(piece.words)))):
@@ -401,9 +401,28 @@ def _several(reading: Reading, focus: Focus, before: Sequence[Past], lexicon: Le
         chosen = _decide(_candidates(piece, focus, before, lexicon))
         if chosen is None:
             return ()
-        calls += [chosen.call] if chosen.call not in calls else []
+        call = _of_search(chosen.call, calls)
+        if call is None:
+            return ()
+        calls += [call] if call not in calls else []
         focus = _after(focus, chosen)
     return tuple(calls) if len(calls) <= MOST_WISHES else ()
+
+
+CURRENT_RULE: Final = Call(
+    tool="evaluate_strategy", arguments={"strategy": {"base": "new", "template": "twelve_month_rule"}}
+)
+
+
+def _of_search(call: Call, earlier: Sequence[Call]) -> Call | None:
+    """An evaluation after a search in the same message is on the prices of the search, which has judged one rule."""
+    wish = next((c.arguments["wish"] for c in earlier if c.tool == "run_optimization"), None)
+    if wish is None or call.tool != CURRENT_RULE.tool or "assets" in call.arguments["strategy"]:
+        return call
+    if call == CURRENT_RULE:
+        return Call(tool="explain_result", arguments={"run": "last", "topic": "benchmarks"})
+    strategy = {**call.arguments["strategy"], "assets": wish.get("assets", ())}
+    return None if "safe" in wish else Call(tool=call.tool, arguments={"strategy": filled(strategy)})
 
 
 def _after(focus: Focus, done: Candidate) -> Focus:

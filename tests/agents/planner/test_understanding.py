@@ -237,6 +237,47 @@ def test_two_wishes_are_two_calls_in_their_order(text: str, focus: Focus, tools:
 # what a conversation adds
 
 
+OWN = FRESH.model_copy(update={"data": {"legs": ("EQ", "BOND")}})
+
+
+@pytest.mark.parametrize(
+    ("text", "tool", "arguments"),
+    [
+        (
+            "optimize legs with BOND as the safe leg, rebalanced monthly",
+            "run_optimization",
+            {"wish": {"base": "new", "safe": "BOND", "assets": ("legs",), "rebalancing": ("monthly",)}},
+        ),
+        (
+            "optimize legs:EQ at 8% volatility, safe leg BOND",
+            "run_optimization",
+            {"wish": {"base": "new", "safe": "BOND", "assets": ("legs:EQ",), "target_volatility": "8%"}},
+        ),
+        (
+            "how would the 12 month rule do on legs?",
+            "evaluate_strategy",
+            {"strategy": {"base": "new", "template": "twelve_month_rule", "assets": ("legs",)}},
+        ),
+    ],
+)
+def test_data_of_ones_own_are_assets_by_name(text: str, tool: str, arguments: dict[str, Any]) -> None:
+    assert calls_of(text, OWN) == [(tool, arguments)]
+    assert calls_of(text, FRESH) != [(tool, arguments)]
+
+
+def test_what_follows_a_search_in_a_message_is_on_its_prices() -> None:
+    search = "optimize legs with BOND as the safe leg"
+    [_, judged] = calls_of(f"{search}; is the 12-month rule still good?", OWN)
+    assert judged == ("explain_result", {"run": "last", "topic": "benchmarks"})
+    assert calls_of(f"{search}; evaluate inverse vol 63d", OWN) == []
+    [_, (_, evaluated)] = calls_of("optimize legs; evaluate inverse vol 63d", OWN)
+    assert evaluated["strategy"]["assets"] == ("legs",)
+
+
+def test_a_word_is_an_asset_of_ones_own_only_as_it_is_written_there() -> None:
+    assert not any(tool == "analyse_market" for tool, _ in calls_of("what is a bond?", OWN))
+
+
 def test_an_offered_reading_is_accepted_by_yes_or_by_its_place() -> None:
     asked = "optimize the S&P 500 at 10% volatility with tweed, 100 trials"
     [first, *_] = understand(asked, FRESH).proposals
