@@ -5,6 +5,9 @@ import { NOTHING, number, title } from '../numbers/format';
 
 export type Value = string | number | boolean | null;
 export type Values = Record<string, Value>;
+/** A value, or a list of them, of a field that may stay empty. */
+export type Option = Value | readonly (string | number)[];
+export type Options = Record<string, Option>;
 
 const PERCENT = 100;
 const DIGITS = 3;
@@ -21,6 +24,20 @@ const LABELS: Record<string, string> = {
   mu: 'Mean return',
   no_trade_band: 'No-trade band',
   borrow_spread_bps: 'Borrowing spread',
+  cash: 'Cash earns',
+  cash_day_count: 'Days of a cash year',
+  cash_rate_after: 'Cash rate after the series',
+  engine_parameters: 'Parameters of the engines',
+  first_day: 'First day',
+  last_day: 'Last day',
+  max_dollars: 'At most dollars',
+  max_minutes: 'At most minutes',
+  safe: 'Safe leg',
+  seed: 'Seed',
+  stopping: 'Ends',
+  training: 'Training days',
+  validation: 'Validation days',
+  worlds: 'Scenarios follow',
   sigma: 'Volatility',
   transaction_cost_bps: 'Transaction cost',
   universe: 'Prices',
@@ -38,7 +55,18 @@ export const SUFFIXES: Record<NonNullable<Field['unit']>, string> = {
   per_year: ' a year',
 };
 
-const CHOICES: Record<string, string> = { ewma: 'EWMA', garch: 'GARCH', gbm: 'Geometric Brownian motion' };
+const CHOICES: Record<string, string> = {
+  ewma: 'EWMA',
+  garch: 'GARCH',
+  gbm: 'Geometric Brownian motion',
+  converged: 'When it has converged',
+  budget: 'After every candidate',
+  calibrated: 'Volatility of the training days',
+  historical: 'Mean and volatility of the training days',
+  seed: 'Fixed numbers',
+  fitted: 'Fitted on the training days',
+  default: 'As each scenario states',
+};
 
 /** Of a value of a choice, such as an engine. */
 export const choiceName = (name: string | number): string => CHOICES[name] ?? title(String(name));

@@ -30,11 +30,13 @@ interface Props {
   lines: readonly Line[];
   /** A vertical line with a label, such as today's volatility. */
   marks?: readonly { at: string | number; label: string }[];
+  /** One area above the other. */
+  stacked?: boolean;
   height?: number;
 }
 
 /** Lines over time or over a number. The first line is the subject, the others what it is compared with. */
-export function LineChart({ id, title, about, x, xAxis, yAxis, lines, marks, height }: Props) {
+export function LineChart({ id, title, about, x, xAxis, yAxis, lines, marks, stacked, height }: Props) {
   const table = useMemo(
     () => ({
       label: xAxis.name,
@@ -101,11 +103,12 @@ export function LineChart({ id, title, about, x, xAxis, yAxis, lines, marks, hei
           lineStyle: { color, width: role === 'main' ? 2 : 1.5, type: dash },
           itemStyle: { color },
           ...(area ? { areaStyle: { color, opacity: 0.14 } } : {}),
+          ...(stacked ? { stack: 'whole', areaStyle: { color, opacity: 0.5 } } : {}),
           ...(index === 0 && marks ? { markLine: markLine(marks, look) } : {}),
         };
       }),
     }),
-    [x, isTime, xAxis, yAxis, lines, marks, table],
+    [x, isTime, xAxis, yAxis, lines, marks, stacked, table],
   );
   return (
     <Chart

@@ -6,6 +6,7 @@ import { Panel } from '../app/Page';
 import { Heatmap } from '../charts/Heatmap';
 import { BarChart } from '../charts/BarChart';
 import { date, number, percent, plural } from '../numbers/format';
+import { Assets } from './Assets';
 import { DatedChart } from './DatedChart';
 import { Growth } from './Growth';
 import { FigureLink } from './FigureLink';
@@ -48,6 +49,7 @@ export function History({
           />
         </Panel>
       )}
+      {result.attribution && <Assets attribution={result.attribution} weights={weights ?? null} />}
       {years && (
         <Panel>
           <BarChart
@@ -164,32 +166,6 @@ export function History({
                   {factValue(fact.value, fact.unit)}
                 </FigureLink>,
                 factValue(fact.benchmark, fact.unit),
-              ],
-            }))}
-          />
-        </Panel>
-      )}
-      {result.attribution && (
-        <Panel>
-          <Rows
-            title="Asset by asset"
-            heads={[
-              'Asset',
-              'Average weight',
-              'Largest weight',
-              'Adds to return',
-              'Adds to volatility',
-              'Traded a year',
-            ]}
-            rows={result.attribution.assets.map((share) => ({
-              key: share.name,
-              cells: [
-                share.name,
-                percent(share.average_weight),
-                percent(share.largest_weight),
-                percent(share.excess_return, 2, { signed: true }),
-                percent(share.volatility, 2, { signed: true }),
-                `${number(share.traded, 2)} x`,
               ],
             }))}
           />

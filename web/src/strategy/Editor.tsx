@@ -17,9 +17,10 @@ import { Launch } from './Launch';
 import { Preview } from './Preview';
 import type { Catalogue } from '../api/catalogue';
 import { useScenariosQuery } from '../api/scenarios';
-import { usePictureQuery, useRulesQuery } from './requests';
+import { useEstimateQuery, usePictureQuery, useRulesQuery } from './requests';
 
 const PAUSE_MS = 100;
+const ESTIMATE_PAUSE_MS = 300;
 const INVALID = 422;
 
 interface Props {
@@ -65,6 +66,9 @@ export function Editor({ use, catalogue, saving }: Props) {
         : problem?.status === INVALID
           ? 'Correct the marked fields, then start the search.'
           : null;
+  const [weighed] = useDebouncedValue(search, ESTIMATE_PAUSE_MS);
+  const estimate = useEstimateQuery(weighed, { skip: blocked !== null });
+  const refused = estimate.error === undefined ? null : problemOf(estimate.error as Failure);
   return (
     <div className={classes.editor}>
       <div className={classes.form}>
@@ -73,12 +77,12 @@ export function Editor({ use, catalogue, saving }: Props) {
             draft={draft}
             catalogue={catalogue}
             scenarios={scenarios.data?.map(({ scenario }) => scenario.name) ?? []}
-            errors={problem?.fields ?? {}}
+            errors={{ ...refused?.fields, ...problem?.fields }}
             advanced={advanced}
             setAdvanced={open}
             change={change}
           />
-          <Launch request={search} blocked={blocked} />
+          <Launch request={search} estimate={estimate.data} refusal={estimate.error} blocked={blocked} />
         </Panel>
       </div>
       <ClashDialog

@@ -14,6 +14,7 @@ import { FieldInput } from '../app/FieldInput';
 import { IconChevronDown, IconChevronUp } from '../app/icons';
 import { title } from '../numbers/format';
 import { fieldsOf, inactive, valueOf, type Draft, type Part } from './draft';
+import { Options } from './Options';
 import type { Catalogue, Field } from '../api/catalogue';
 
 interface Props {
@@ -144,6 +145,13 @@ export function Form({ draft, catalogue, scenarios, errors, advanced, setAdvance
           />
         </SimpleGrid>
       </div>
+      <Options
+        draft={draft}
+        catalogue={catalogue}
+        scenarios={draft.scenarios ?? scenarios.slice(0, DEFAULT_SCENARIOS)}
+        errors={errors}
+        change={change}
+      />
     </Stack>
   );
 }

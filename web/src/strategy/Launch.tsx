@@ -1,5 +1,5 @@
 import { Button, Group, Text } from '@mantine/core';
-import { randomId, useDebouncedValue } from '@mantine/hooks';
+import { randomId } from '@mantine/hooks';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 
@@ -9,14 +9,19 @@ import type { Failure } from '../api/service';
 import { IconRocket } from '../app/icons';
 import { dollars, duration, plural } from '../numbers/format';
 import classes from './Launch.module.css';
-import { useEstimateQuery, type LaunchEstimate, type SearchRequest } from './requests';
+import type { LaunchEstimate, SearchRequest } from './requests';
 
-const PAUSE_MS = 300;
+interface Props {
+  request: SearchRequest;
+  estimate: LaunchEstimate | undefined;
+  /** Why the service would refuse the search. */
+  refusal: unknown;
+  /** What is missing before a search can start. */
+  blocked: string | null;
+}
 
 /** What the search takes, before it starts; a double press starts one. */
-export function Launch({ request, blocked }: { request: SearchRequest; blocked: string | null }) {
-  const [asked] = useDebouncedValue(request, PAUSE_MS);
-  const estimate = useEstimateQuery(asked, { skip: blocked !== null });
+export function Launch({ request, estimate, refusal: refused, blocked }: Props) {
   const [submit, { isLoading, error }] = useSubmitMutation();
   const [attempt, setAttempt] = useState({ request, key: randomId() });
   const navigate = useNavigate();
@@ -26,12 +31,12 @@ export function Launch({ request, blocked }: { request: SearchRequest; blocked: 
     const answer = await submit(current);
     if (answer.data !== undefined) void navigate(`/runs/${answer.data.id}`);
   };
-  const refusal = error ?? (blocked === null ? estimate.error : undefined);
+  const refusal = error ?? (blocked === null ? refused : undefined);
   return (
     <div className={classes.bar}>
       <Group justify="space-between" gap="sm" wrap="nowrap">
         <Text size="sm" component="div" aria-live="polite">
-          {blocked ?? (refusal === undefined ? wording(estimate.data) : problemOf(refusal as Failure).text)}
+          {blocked ?? (refusal === undefined ? wording(estimate) : problemOf(refusal as Failure).text)}
         </Text>
         <Button
           className={classes.button}

@@ -282,7 +282,7 @@ function Copy({ entry }: { entry: Saved['entry'] }) {
 }
 
 function keyOf(owner: string, id: string): string {
-  return `stratigos-strategy:${owner}:${id}`;
+  return `stratigos-draft:${owner}:${id}`;
 }
 
 function contentOf(draft: Draft, catalogue: Catalogue): Content {

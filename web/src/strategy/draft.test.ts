@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { configOf, draftOf, inactive, type Draft } from './draft';
+import { configOf, draftOf, evaluationOf, inactive, searchOf, type Draft } from './draft';
 import type { Catalogue, Field } from '../api/catalogue';
 import type { Template } from './requests';
 
@@ -69,4 +69,24 @@ test('a field without effect says why', () => {
   expect(
     inactive(field('risk_aversion', { weight_functions: ['merton'], effect: 'In the goal' }), draft({})),
   ).toBeNull();
+});
+
+test('a search takes what differs from the defaults, and the preview the same days and cash', () => {
+  const asked: Draft = {
+    ...draft({}),
+    request: { max_minutes: 5, cash: '0.02', first_day: '2005-01-01' },
+    limits: { max_drawdown: { bound: 0.2, tolerated: 0.1 } },
+    space: { lookback_days: [21, 63] },
+  };
+  expect(searchOf(asked, CATALOGUE, [])).toMatchObject({
+    max_minutes: 5,
+    cash: '0.02',
+    first_day: '2005-01-01',
+    limits: { max_drawdown: { bound: 0.2, tolerated: 0.1 } },
+    space: { lookback_days: [21, 63] },
+  });
+  const preview = evaluationOf(asked, CATALOGUE);
+  expect(preview).toMatchObject({ cash: '0.02', window: { first_day: '2005-01-01' } });
+  expect(preview).not.toHaveProperty('max_minutes');
+  expect(evaluationOf(draft({}), CATALOGUE)).not.toHaveProperty('window');
 });

@@ -1,10 +1,13 @@
 /** What a user has typed about a strategy, and the requests that it means. */
 
 import { fieldsOf as fieldsOfGroup, type Catalogue, type Field } from '../api/catalogue';
-import type { Value, Values } from '../app/fields';
+import type { Options, Value, Values } from '../app/fields';
 import type { EvaluationRequest, SearchRequest, Template } from './requests';
 
 export type Part = 'mandate' | 'config';
+
+/** Groups of the catalogue whose fields a search takes by default. */
+export type OptionGroup = 'request' | 'split' | 'space';
 
 export interface Draft {
   name: string;
@@ -14,9 +17,15 @@ export interface Draft {
   trials: number;
   /** Names of the scenarios of a search; null for those that it takes by default. */
   scenarios: string[] | null;
+  /** What differs from the defaults of the service. */
+  request: Options;
+  split: Options;
+  space: Options;
+  limits: Record<string, Options>;
 }
 
 const TRIALS = 100;
+const PREVIEWED = new Set(['cash', 'exchange_rate', 'volatility_index']);
 
 export function draftOf(rule: Template['rule'], name: string, universe = 'sp500'): Draft {
   return {
@@ -26,6 +35,10 @@ export function draftOf(rule: Template['rule'], name: string, universe = 'sp500'
     config: { ...(rule.config as Values) },
     trials: TRIALS,
     scenarios: null,
+    request: {},
+    split: {},
+    space: {},
+    limits: {},
   };
 }
 
@@ -74,14 +87,22 @@ export function fieldsOf(catalogue: Catalogue, part: Part): Field[] {
 
 /** The field at a path of a draft, such as `config.decay`; none for those that the catalogue does not describe. */
 export function fieldOf(catalogue: Catalogue, path: string): Field | undefined {
-  const [part, name] = path.split('.');
-  return part === 'config' || part === 'mandate'
-    ? fieldsOf(catalogue, part).find((field) => field.name === name)
-    : undefined;
+  const [part = '', ...names] = path.split('.');
+  const group = part === 'config' ? 'configuration' : part;
+  return fieldsOfGroup(catalogue, group).find((field) => field.name === names.at(-1));
 }
 
+/** The preview is on the same days and with the same cash as the search. */
 export function evaluationOf(draft: Draft, catalogue: Catalogue): EvaluationRequest {
-  return { config: configOf(draft, catalogue), mandate: draft.mandate, universe: draft.universe };
+  const { first_day, last_day, ...others } = draft.request;
+  const money = Object.entries(others).filter(([name]) => PREVIEWED.has(name));
+  return {
+    config: configOf(draft, catalogue),
+    mandate: draft.mandate,
+    universe: draft.universe,
+    ...Object.fromEntries(money),
+    ...((first_day ?? last_day) ? { window: { first_day, last_day } } : {}),
+  } as EvaluationRequest; // the service checks the values
 }
 
 /** A search for the mandate, whose winner is compared with this strategy as the current rule. */
@@ -97,5 +118,9 @@ export function searchOf(
     current_rule: configOf(draft, catalogue),
     trials: draft.trials,
     ...(draft.scenarios === null ? {} : { scenarios: [...scenarios] }),
-  };
+    ...draft.request,
+    split: draft.split,
+    space: draft.space,
+    limits: draft.limits,
+  } as SearchRequest; // the service checks the values
 }

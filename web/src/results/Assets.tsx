@@ -1,0 +1,116 @@
+import { useMemo } from 'react';
+
+import type { Charts, Result } from '../api/results';
+import { Panel } from '../app/Page';
+import { BarChart } from '../charts/BarChart';
+import { LineChart, type Line } from '../charts/LineChart';
+import { date, number, percent } from '../numbers/format';
+import { Rows } from './Rows';
+
+type Attribution = NonNullable<Result['attribution']>;
+type Weights = NonNullable<Charts['weights']>;
+type Share = Attribution['assets'][number];
+
+const DAYS = {
+  name: 'Day',
+  format: (value: number) => String(value),
+  label: (at: string | number) => date(String(at)),
+};
+const WEIGHT = { name: 'Weight', format: (value: number) => percent(value, 1), zero: true };
+const ADDED = { name: 'Share', format: (value: number) => percent(value, 2, { signed: true }) };
+const BAR_PX = 38;
+const FRAME_PX = 90;
+
+/** The winner asset by asset: its weights over time, and what each adds to return and risk. */
+export function Assets({ attribution, weights }: { attribution: Attribution; weights?: Weights | null }) {
+  const { assets, borrowing_return: costs, borrowing_volatility: risk } = attribution;
+  const lines = useMemo<Line[]>(
+    () => (weights?.assets ?? []).map(({ name, weights: values }, place) => ({ name, values, role: place })),
+    [weights],
+  );
+  const marks = useMemo(
+    () => (weights ? [{ at: weights.train_end, label: 'validation begins' }] : []),
+    [weights],
+  );
+  const borrows = costs !== 0 || risk !== 0;
+  const added = useMemo(
+    () => ({
+      categories: [...assets.map(({ name }) => name), ...(borrows ? ['Borrowing'] : [])],
+      series: [
+        {
+          name: 'Return over cash',
+          role: 0,
+          values: [...assets.map(({ excess_return: gain }) => gain), ...(borrows ? [costs] : [])],
+        },
+        {
+          name: 'Volatility',
+          role: 1,
+          values: [...assets.map(({ volatility }) => volatility), ...(borrows ? [risk] : [])],
+        },
+      ],
+    }),
+    [assets, borrows, costs, risk],
+  );
+  const largest = most(assets, ({ average_weight: weight }) => weight);
+  const riskiest = most(assets, ({ volatility }) => volatility);
+  return (
+    <>
+      {weights && lines.length > 0 && (
+        <Panel>
+          <LineChart
+            id="asset-weights"
+            title={`${largest.name} is held most: ${percent(largest.average_weight)} on average`}
+            about="Weight of each asset, one above the other; what is missing to 100% is cash."
+            x={weights.dates}
+            xAxis={DAYS}
+            yAxis={WEIGHT}
+            lines={lines}
+            marks={marks}
+            stacked
+          />
+        </Panel>
+      )}
+      <Panel>
+        <BarChart
+          id="contributions"
+          title={`${riskiest.name} adds most risk: ${percent(riskiest.volatility, 2)} of ${percent(attribution.volatility, 2)} volatility`}
+          about={`What each adds to the return over cash, ${percent(attribution.excess_return, 2, { signed: true })} a year after costs, and to the volatility. The bars of a colour sum to the whole.`}
+          label="Asset"
+          categories={added.categories}
+          axis={ADDED}
+          series={added.series}
+          horizontal
+          height={FRAME_PX + BAR_PX * added.categories.length}
+        />
+      </Panel>
+      <Panel>
+        <Rows
+          title="Asset by asset"
+          heads={[
+            'Asset',
+            'Average weight',
+            'Largest weight',
+            'Adds to return',
+            'Adds to volatility',
+            'Traded a year',
+          ]}
+          rows={assets.map((share) => ({
+            key: share.name,
+            cells: [
+              share.name,
+              percent(share.average_weight),
+              percent(share.largest_weight),
+              percent(share.excess_return, 2, { signed: true }),
+              percent(share.volatility, 2, { signed: true }),
+              `${number(share.traded, 2)} x`,
+            ],
+          }))}
+        />
+      </Panel>
+    </>
+  );
+}
+
+function most(assets: readonly Share[], value: (share: Share) => number): Share {
+  return assets.reduce((best, share) => (value(share) > value(best) ? share : best));
+}

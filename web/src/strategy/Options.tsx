@@ -1,0 +1,119 @@
+import { Accordion, MultiSelect, SimpleGrid, Stack } from '@mantine/core';
+
+import { fieldsOf, type Catalogue, type Field } from '../api/catalogue';
+import type { Option } from '../app/fields';
+import { OptionInput } from '../app/OptionInput';
+import { title } from '../numbers/format';
+import type { Draft, OptionGroup } from './draft';
+
+interface Props {
+  draft: Draft;
+  catalogue: Catalogue;
+  /** Of the scenarios of the search. */
+  scenarios: readonly string[];
+  /** By path, from the last refusal. */
+  errors: Record<string, string>;
+  change: (draft: Draft) => void;
+}
+
+const SEARCH = ['goal', 'stopping', 'max_minutes', 'max_dollars', 'worlds', 'engine_parameters', 'seed'];
+const MONEY = ['cash', 'cash_day_count', 'safe', 'exchange_rate', 'dividend_yield', 'cash_rate_after'];
+const DAYS = ['first_day', 'last_day', 'benchmark', 'volatility_index'];
+const HISTORY = 'history';
+
+/** What a search takes by default, and may be asked otherwise. */
+export function Options({ draft, catalogue, scenarios, errors, change }: Props) {
+  const input = (group: OptionGroup, field: Field) => (
+    <OptionInput
+      key={field.name}
+      field={field}
+      value={draft[group][field.name]}
+      error={errors[group === 'request' ? field.name : `${group}.${field.name}`]}
+      change={(value) => change({ ...draft, [group]: without(draft[group], field.name, value) })}
+    />
+  );
+  const named = (names: readonly string[]) =>
+    fieldsOf(catalogue, 'request').filter(({ name }) => names.includes(name));
+  const parts: [string, string, React.ReactNode][] = [
+    ['search', 'Goal and budgets', named(SEARCH).map((field) => input('request', field))],
+    ['limits', 'Limits', <Limits key="limits" {...{ draft, catalogue, scenarios, errors, change }} />],
+    ['money', 'Cash, safe leg and currency', named(MONEY).map((field) => input('request', field))],
+    [
+      'days',
+      'Days and comparisons',
+      [
+        ...named(DAYS).map((field) => input('request', field)),
+        ...fieldsOf(catalogue, 'split').map((field) => input('split', field)),
+      ],
+    ],
+    ['space', 'What is searched', fieldsOf(catalogue, 'space').map((field) => input('space', field))],
+  ];
+  return (
+    <Accordion variant="contained" multiple chevronPosition="left" order={3}>
+      {parts.map(([name, label, inputs]) => (
+        <Accordion.Item key={name} value={name}>
+          <Accordion.Control>{label}</Accordion.Control>
+          <Accordion.Panel>
+            <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm" verticalSpacing="sm">
+              {inputs}
+            </SimpleGrid>
+          </Accordion.Panel>
+        </Accordion.Item>
+      ))}
+    </Accordion>
+  );
+}
+
+/** The bound of each limit; where it must hold once it has one. */
+function Limits({ draft, catalogue, scenarios, errors, change }: Props) {
+  const [bound, , tolerated] = ['bound', 'scenarios', 'tolerated'].map((name) =>
+    fieldsOf(catalogue, 'limits').find((field) => field.name === name),
+  );
+  return catalogue.limits.map(({ name, label, unit }) => {
+    const limit = draft.limits[name] ?? {};
+    const put = (field: string, value: Option | undefined) => {
+      const next = field === 'bound' && value === undefined ? undefined : without(limit, field, value);
+      change({ ...draft, limits: without(draft.limits, name, next) });
+    };
+    const given = typeof limit['bound'] === 'number';
+    const where = limit['scenarios'];
+    return (
+      <Stack key={name} gap={6}>
+        {bound !== undefined && (
+          <OptionInput
+            field={{ ...bound, unit }}
+            label={label}
+            value={limit['bound']}
+            error={errors[`limits.${name}.bound`] ?? errors[`limits.${name}`]}
+            change={(value) => put('bound', value)}
+          />
+        )}
+        {given && (
+          <MultiSelect
+            label={`${label} must hold in`}
+            placeholder={where === undefined ? 'Base case, History' : ''}
+            data={[HISTORY, ...scenarios].map((each) => ({ value: each, label: title(each) }))}
+            value={Array.isArray(where) ? where.map(String) : []}
+            error={errors[`limits.${name}.scenarios`]}
+            onChange={(names) => put('scenarios', names.length === 0 ? undefined : names)}
+          />
+        )}
+        {given && name === 'max_drawdown' && tolerated !== undefined && (
+          <OptionInput
+            field={tolerated}
+            label="Tolerated probability"
+            value={limit['tolerated']}
+            error={errors[`limits.${name}.tolerated`]}
+            change={(value) => put('tolerated', value)}
+          />
+        )}
+      </Stack>
+    );
+  });
+}
+
+/** The record with the value at the name; without the name where there is no value. */
+function without<Value>(from: Record<string, Value>, name: string, value: Value | undefined) {
+  const { [name]: _, ...others } = from;
+  return value === undefined ? others : { ...others, [name]: value };
+}
