@@ -24,7 +24,7 @@ def test_two_runs_of_the_list_are_compared_with_the_first_as_baseline(browse, jo
     expect(page.get_by_role("link", name="Compare 1 of 5")).to_be_visible()
     page.get_by_role("checkbox", name="Compare A smaller search").click()
     page.get_by_role("link", name="Compare 2 of 5").click()
-    expect(page).to_have_url(re.compile(rf"/compare\?runs={job},{other_job}$"))
+    expect(page).to_have_url(re.compile(rf"/compare\?ids={job},{other_job}$"))
     pair = compared["pairs"][0]
     figures = {figure["id"]: figure["value"] for figure in pair["comparison"]["figures"]}
     row = page.get_by_role("row", name="Benefit over the volatility-matched constant weight")
@@ -36,7 +36,7 @@ def test_two_runs_of_the_list_are_compared_with_the_first_as_baseline(browse, jo
     expect(page.get_by_role("table", name="Settings that differ")).to_contain_text("10")
     visit.check_accessibility()
     page.get_by_role("button", name="Make baseline: A smaller search").click()
-    expect(page).to_have_url(re.compile(rf"/compare\?runs={other_job}%2C{job}$"))
+    expect(page).to_have_url(re.compile(rf"/compare\?ids={other_job}%2C{job}$"))
     page.reload()
     expect(page.get_by_role("button", name="Make baseline: A small search")).to_be_visible()
     page.get_by_role("button", name="Remove A small search").click()
@@ -47,7 +47,7 @@ def test_two_runs_of_the_list_are_compared_with_the_first_as_baseline(browse, jo
 @pytest.mark.parametrize("size", SIZES)
 def test_a_comparison_fits_every_width_in_the_dark(browse, size, job, other_job, compared):
     visit = browse(size=size, theme="dark")
-    page = visit.open(f"/compare?runs={job},{other_job}&all=1")
+    page = visit.open(f"/compare?ids={job},{other_job}&all=1")
     expect(page.get_by_role("table", name="Outcomes").get_by_role("row")).not_to_have_count(0)
     assert page.get_by_role("table", name="Outcomes").get_by_role("row").count() > 5
     visit.check_accessibility()

@@ -45,14 +45,17 @@ export function Page({ title, tab = title, lead, actions, children }: Props) {
 export function Panel({
   title,
   actions,
+  wide = false,
   children,
 }: {
   title?: string;
   actions?: ReactNode;
+  /** Takes all columns of its grid. */
+  wide?: boolean;
   children: ReactNode;
 }) {
   return (
-    <section className={classes.panel} aria-label={title}>
+    <section className={classes.panel} data-wide={wide} aria-label={title}>
       {title !== undefined && (
         <Group justify="space-between" gap="sm" mb="xs">
           <Title order={2}>{title}</Title>

@@ -56,6 +56,7 @@ export function FanChart({ id, title, about, years, levels, bands, samples = NON
           ...look.axis('Years', (value) => number(value)),
           type: 'value',
           max: 'dataMax',
+          minInterval: 1,
           splitLine: { show: false },
           nameLocation: 'middle',
           nameGap: 24,

@@ -103,7 +103,9 @@ export function LineChart({ id, title, about, x, xAxis, yAxis, lines, marks, sta
           lineStyle: { color, width: role === 'main' ? 2 : 1.5, type: dash },
           itemStyle: { color },
           ...(area ? { areaStyle: { color, opacity: 0.14 } } : {}),
-          ...(stacked ? { stack: 'whole', areaStyle: { color, opacity: 0.5 } } : {}),
+          ...(stacked
+            ? { stack: 'whole', lineStyle: { color, width: 0.5 }, areaStyle: { color, opacity: 0.7 } }
+            : {}),
           ...(index === 0 && marks ? { markLine: markLine(marks, look) } : {}),
         };
       }),

@@ -12,14 +12,14 @@ import classes from './Compare.module.css';
 
 const OFFERED = 100;
 
-/** `/compare?runs=a,b`: results side by side, each against the first one. */
+/** `/compare?ids=a,b`: results side by side, each against the first one. */
 export function Component() {
   const [query, setQuery] = useSearchParams();
-  const runs = runsOf(query.get('runs'));
+  const runs = runsOf(query.get('ids'));
   const all = query.get('all') === '1';
   const change = (next: readonly string[]) => {
     const search = new URLSearchParams(query);
-    search.set('runs', next.join(','));
+    search.set('ids', next.join(','));
     setQuery(search);
   };
   const showAll = (value: boolean) => {

@@ -1,4 +1,4 @@
-/** The compared runs in the address: `?runs=a,b,c`, the first one the baseline. */
+/** The compared runs in the address: `?ids=a,b,c`, the first one the baseline. */
 
 export const FEWEST = 2;
 export const MOST = 5;

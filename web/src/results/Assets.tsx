@@ -3,6 +3,7 @@ import { useMemo } from 'react';
 import type { Charts, Result } from '../api/results';
 import { Panel } from '../app/Page';
 import { BarChart } from '../charts/BarChart';
+import { Heatmap } from '../charts/Heatmap';
 import { LineChart, type Line } from '../charts/LineChart';
 import { date, number, percent } from '../numbers/format';
 import { Rows } from './Rows';
@@ -18,6 +19,11 @@ const DAYS = {
 };
 const WEIGHT = { name: 'Weight', format: (value: number) => percent(value, 1), zero: true };
 const ADDED = { name: 'Share', format: (value: number) => percent(value, 2, { signed: true }) };
+/** More areas above each other cannot be told apart. */
+const MOST_AREAS = 5;
+const COLUMNS = 48;
+const ROW_PX = 17;
+const SMALLEST = 0.00005;
 const BAR_PX = 38;
 const FRAME_PX = 90;
 
@@ -32,7 +38,8 @@ export function Assets({ attribution, weights }: { attribution: Attribution; wei
     () => (weights ? [{ at: weights.train_end, label: 'validation begins' }] : []),
     [weights],
   );
-  const borrows = costs !== 0 || risk !== 0;
+  const grid = useMemo(() => gridOf(weights), [weights]);
+  const borrows = Math.max(Math.abs(costs), Math.abs(risk)) >= SMALLEST;
   const added = useMemo(
     () => ({
       categories: [...assets.map(({ name }) => name), ...(borrows ? ['Borrowing'] : [])],
@@ -55,7 +62,22 @@ export function Assets({ attribution, weights }: { attribution: Attribution; wei
   const riskiest = most(assets, ({ volatility }) => volatility);
   return (
     <>
-      {weights && lines.length > 0 && (
+      {weights && lines.length > MOST_AREAS && (
+        <Panel>
+          <Heatmap
+            id="asset-weights"
+            title={`${largest.name} is held most: ${percent(largest.average_weight)} on average`}
+            about="Weight of each asset on days across the history; what is missing to 100% is cash."
+            label="Asset"
+            rows={lines.map(({ name }) => name)}
+            columns={grid.columns}
+            values={grid.values}
+            axis={WEIGHT}
+            height={FRAME_PX + ROW_PX * lines.length}
+          />
+        </Panel>
+      )}
+      {weights && lines.length > 0 && lines.length <= MOST_AREAS && (
         <Panel>
           <LineChart
             id="asset-weights"
@@ -109,6 +131,21 @@ export function Assets({ attribution, weights }: { attribution: Attribution; wei
       </Panel>
     </>
   );
+}
+
+/** The weights on some of the days, as far apart as the days of the chart allow. */
+function gridOf(weights: Weights | null | undefined) {
+  const dates = weights?.dates ?? [];
+  const columns = Math.min(COLUMNS, dates.length);
+  const places = Array.from({ length: columns }, (_, n) =>
+    Math.round((n * (dates.length - 1)) / Math.max(1, columns - 1)),
+  );
+  return {
+    columns: places.map((place) => date(dates[place] ?? '')),
+    values: (weights?.assets ?? []).map(({ weights: values }) =>
+      places.map((place) => values[place] ?? null),
+    ),
+  };
 }
 
 function most(assets: readonly Share[], value: (share: Share) => number): Share {

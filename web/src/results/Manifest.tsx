@@ -6,6 +6,7 @@ import { requestOf, useReproduceMutation, type Result } from '../api/results';
 import { problemOf } from '../api/problem';
 import type { Failure } from '../api/service';
 import { Panel } from '../app/Page';
+import { choiceName } from '../app/fields';
 import { IconRefresh } from '../app/icons';
 import { bps, date, dollars, number, percent, sentenceCase, title } from '../numbers/format';
 import { Facts } from './Facts';
@@ -61,7 +62,7 @@ export function Manifest({ job, result }: { job: string; result: Result }) {
           ]}
         />
       </Panel>
-      <Panel>
+      <Panel wide>
         <Rows
           title="Scenarios as simulated"
           heads={['Scenario', 'Engine', 'Mean', 'Volatility', 'Cash', 'Probability']}
@@ -69,7 +70,7 @@ export function Manifest({ job, result }: { job: string; result: Result }) {
             key: scenario.name,
             cells: [
               title(scenario.name),
-              scenario.engine.replaceAll('_', ' '),
+              choiceName(scenario.engine),
               percent(scenario.mu, 1, { signed: true }),
               percent(scenario.sigma),
               percent(scenario.cash_rate),
@@ -93,7 +94,7 @@ export function Manifest({ job, result }: { job: string; result: Result }) {
         />
       </Panel>
       {(usage ?? []).length > 0 && (
-        <Panel>
+        <Panel wide>
           <Rows
             title="What the agents used"
             heads={['Agent', 'Models', 'Answers', 'Tokens in', 'Tokens out', 'US dollars']}

@@ -94,7 +94,7 @@ export function Risk({ result, charts }: { result: Result; charts: Charts }) {
             />
           </Panel>
         )}
-        <Panel>
+        <Panel wide>
           <Rows
             title={result.limits.length > 0 ? 'The limits of the mandate' : 'The mandate sets no limit'}
             heads={['Limit', 'Where', 'Value', 'At most', 'State']}
@@ -112,7 +112,7 @@ export function Risk({ result, charts }: { result: Result; charts: Charts }) {
           />
         </Panel>
         {(result.worlds ?? []).length > 0 && (
-          <Panel>
+          <Panel wide>
             <Rows
               title={`The risky asset in each simulated world, over ${plural(result.counts.years, 'year')}`}
               heads={['World', 'Mean', 'Volatility', 'Sharpe ratio', 'Worst day', 'Worst month']}

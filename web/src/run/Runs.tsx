@@ -70,7 +70,7 @@ export function Component() {
             onChange={(value) => change({ state: value ?? '', after: '' })}
           />
           {chosen.length > 0 && (
-            <Button variant="default" component={Link} to={`/compare?runs=${chosen.join(',')}`}>
+            <Button variant="default" component={Link} to={`/compare?ids=${chosen.join(',')}`}>
               Compare {chosen.length} of {MOST}
             </Button>
           )}

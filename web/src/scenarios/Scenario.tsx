@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Group, Text } from '@mantine/core';
+import { Alert, Badge, Button, Text } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { modals } from '@mantine/modals';
 import { notifications } from '@mantine/notifications';
@@ -24,7 +24,7 @@ import { Page, Panel } from '../app/Page';
 import { Answered, Failed, Waiting } from '../app/states';
 import { ClashDialog } from '../drafts/ClashDialog';
 import { useDraft } from '../drafts/drafts';
-import { UndoButtons } from '../drafts/UndoButtons';
+import { SaveButtons } from '../drafts/SaveButtons';
 import { title } from '../numbers/format';
 import { Form } from './Form';
 import { CopyDialog } from './Library';
@@ -136,19 +136,7 @@ function Own({ owner, stored, catalogue }: { owner: string; stored: StoredScenar
       <Panel
         title="Yours"
         actions={
-          <Group gap="xs">
-            <UndoButtons draft={use} />
-            {use.changed && (
-              <>
-                <Button size="xs" variant="subtle" onClick={use.reset}>
-                  Reset
-                </Button>
-                <Button size="xs" variant="default" loading={isLoading} onClick={() => void save()}>
-                  Save
-                </Button>
-              </>
-            )}
-          </Group>
+          <SaveButtons draft={use} label={use.changed ? 'Save' : null} saving={isLoading} save={save} />
         }
       >
         <Form

@@ -12,7 +12,7 @@ import { Page } from '../app/Page';
 import { Answered } from '../app/states';
 import { useDraft } from '../drafts/drafts';
 import { changedFields } from '../drafts/merge';
-import { UndoButtons } from '../drafts/UndoButtons';
+import { SaveButtons } from '../drafts/SaveButtons';
 import { configOf, draftOf, type Draft } from './draft';
 import { Editor } from './Editor';
 import { useCatalogueQuery, type Catalogue } from '../api/catalogue';
@@ -151,19 +151,7 @@ function Unsaved({ owner, id, initial, catalogue }: Common & { id: string; initi
     <Editor
       use={use}
       catalogue={catalogue}
-      saving={
-        <Group gap="xs">
-          <UndoButtons draft={use} />
-          {use.changed && (
-            <Button size="xs" variant="subtle" onClick={use.reset}>
-              Reset
-            </Button>
-          )}
-          <Button size="xs" variant="default" loading={isLoading} onClick={() => void save()}>
-            Save
-          </Button>
-        </Group>
-      }
+      saving={<SaveButtons draft={use} label="Save" saving={isLoading} save={save} />}
     />
   );
 }
@@ -202,19 +190,12 @@ function Versioned({ owner, saved: { entry, tag }, old, catalogue }: VersionedPr
       use={use}
       catalogue={catalogue}
       saving={
-        <Group gap="xs">
-          <UndoButtons draft={use} />
-          {use.changed && (
-            <Button size="xs" variant="subtle" onClick={use.reset}>
-              Reset
-            </Button>
-          )}
-          {(changed || old !== undefined) && (
-            <Button size="xs" variant="default" loading={isLoading} onClick={() => void save()}>
-              Save as version {latest.version + 1}
-            </Button>
-          )}
-        </Group>
+        <SaveButtons
+          draft={use}
+          label={changed || old !== undefined ? `Save as version ${latest.version + 1}` : null}
+          saving={isLoading}
+          save={save}
+        />
       }
     />
   );

@@ -1,0 +1,31 @@
+import { Button, Group } from '@mantine/core';
+
+import type { DraftInUse } from './drafts';
+import { UndoButtons } from './UndoButtons';
+
+interface Props {
+  draft: Pick<DraftInUse<object>, 'undo' | 'redo' | 'changed' | 'reset'>;
+  /** What is saved, such as a version; no button without something to save. */
+  label: string | null;
+  saving: boolean;
+  save: () => Promise<void>;
+}
+
+/** Undo, redo, reset and save of a draft. */
+export function SaveButtons({ draft, label, saving, save }: Props) {
+  return (
+    <Group gap="xs">
+      <UndoButtons draft={draft} />
+      {draft.changed && (
+        <Button size="xs" variant="subtle" onClick={draft.reset}>
+          Reset
+        </Button>
+      )}
+      {label !== null && (
+        <Button size="xs" variant="default" loading={saving} onClick={() => void save()}>
+          {label}
+        </Button>
+      )}
+    </Group>
+  );
+}
