@@ -81,6 +81,43 @@ def test_a_changed_figure_changes_the_page(browse, job, answers):
     visit.check_reflow()
 
 
+@pytest.mark.parametrize("count", [2, 7])
+def test_assets_have_their_weights_and_contributions(browse, job, answers, count):
+    shares = [
+        {
+            "name": f"ASSET{n}",
+            "average_weight": 0.05 + n / 100,
+            "largest_weight": 0.3,
+            "excess_return": 0.01 - n / 250,
+            "volatility": 0.02 + n / 500,
+            "traded": 0.5,
+            "cost": 0.0001,
+        }
+        for n in range(count)
+    ]
+    whole = {"borrowing_return": -0.003, "borrowing_volatility": 0.0, "excess_return": 0.012, "volatility": 0.1}
+    result = answers["result"] | {"attribution": whole | {"assets": shares, "weights": "0" * 64}}
+    weights = answers["charts"]["weights"]
+    held = [{"name": s["name"], "weights": [s["average_weight"]] * len(weights["dates"])} for s in shares]
+    charts = answers["charts"] | {"weights": weights | {"assets": held}}
+    visit = browse(theme="dark")
+    visit.page.route("**/api/jobs/*/result", lambda route: route.fulfill(json=result))
+    visit.page.route("**/charts?*", lambda route: route.fulfill(json=charts))
+    page = visit.open(f"/runs/{job}/results?tab=time")
+    most = shares[-1]
+    held_most = page.get_by_role("figure", name=f"{most['name']} is held most")
+    held_most.get_by_role("button", name="View as table").click()
+    expect(held_most.get_by_role("table")).to_contain_text(percent(most["average_weight"]))
+    adds = page.get_by_role("figure", name=f"{most['name']} adds most risk: {percent(most['volatility'], 2)} of 10.00%")
+    adds.get_by_role("button", name="View as table").click()
+    row = adds.get_by_role("row", name="ASSET0")
+    expect(row).to_contain_text("+1.00%")
+    expect(row).to_contain_text("+2.00%")
+    expect(adds.get_by_role("row", name="Borrowing")).to_contain_text(percent(-0.003, 2, signed=True))
+    visit.check_accessibility()
+    visit.check_reflow()
+
+
 def test_a_number_opens_its_computation_at_its_own_address(browse, job, answers):
     visit = browse()
     page = visit.open(f"/runs/{job}/results")

@@ -84,6 +84,36 @@ def test_a_search_is_estimated_and_started_once(browse, service):
     httpx.delete(f"{service}/api/jobs/{jobs[0]['id']}", timeout=180)
 
 
+def test_limits_budgets_and_cash_are_asked_of_the_search(browse):
+    visit = browse(theme="dark")
+    page = visit.open("/strategies/new?template=risk_control")
+    for part in (
+        "Goal and budgets",
+        "Limits",
+        "Cash, safe leg and currency",
+        "Days and comparisons",
+        "What is searched",
+    ):
+        page.get_by_role("button", name=part).click()
+    visit.check_accessibility()
+    visit.check_reflow()
+    for label, value in (("At most minutes", "5"), ("Maximum drawdown", "25"), ("First day", "1995-01-01")):
+        fill(page, label, value)
+    page.get_by_role("combobox", name="Parameters of the engines").click()
+    page.get_by_role("option", name="Fitted on the training days").click()
+    page.get_by_role("textbox", name="Look-back, values tried").fill("21,63,")
+    with page.expect_request(lambda each: "/api/estimates" in each.url and '"cash":"0.03"' in each.post_data) as asked:
+        fill(page, "Cash earns", "0.03")
+    body = asked.value.post_data_json
+    expected = {"max_minutes": 5, "engine_parameters": "fitted", "first_day": "1995-01-01", "cash": "0.03"}
+    assert {name: body[name] for name in expected} == expected
+    assert body["limits"] == {"max_drawdown": {"bound": 0.25}}
+    assert body["space"] == {"lookback_days": [21, 63]}
+    fill(page, "Cash earns", "bundled:DE")
+    expect(page.get_by_label("Cash earns")).to_have_attribute("aria-invalid", "true")
+    visit.check_accessibility()
+
+
 def save_core(service: str, name: str) -> str:
     """A strategy with one version."""
     rule = {

@@ -9,20 +9,28 @@ interface Props {
   /** Undefined where the service's default holds. */
   value: Option | undefined;
   error?: string | undefined;
-  /** Further values of a text that suggest themselves. */
-  choices?: readonly string[];
+  /** What stands in it where neither a value nor a default is. */
+  empty?: string;
   change: (value: Option | undefined) => void;
 }
 
 /** A field that may stay empty: it then has the default of the service, which stands in it in grey. */
-export function OptionInput({ field, label = labelOf(field.name), value, error, choices, change }: Props) {
-  const standard = field.default === null ? 'None' : textOf(field.default, field);
+export function OptionInput({
+  field,
+  label = labelOf(field.name),
+  value,
+  error,
+  empty = 'None',
+  change,
+}: Props) {
+  const standard =
+    field.default === null || field.default === undefined ? empty : textOf(field.default, field);
   const common = {
     label,
-    description: [field.meaning, field.effect].filter(Boolean).join('. ').replaceAll('`', ''),
+    description: [field.meaning, field.effect].filter(Boolean).join('. ').replaceAll('`', '') || undefined,
     error,
   };
-  const options = (choices ?? field.choices ?? []).map((name) => ({
+  const options = (field.choices ?? []).map((name) => ({
     value: String(name),
     label: choiceName(name),
   }));

@@ -22,7 +22,6 @@ const ADDED = { name: 'Share', format: (value: number) => percent(value, 2, { si
 /** More areas above each other cannot be told apart. */
 const MOST_AREAS = 5;
 const COLUMNS = 48;
-const ROW_PX = 17;
 const SMALLEST = 0.00005;
 const BAR_PX = 38;
 const FRAME_PX = 90;
@@ -73,7 +72,7 @@ export function Assets({ attribution, weights }: { attribution: Attribution; wei
             columns={grid.columns}
             values={grid.values}
             axis={WEIGHT}
-            height={FRAME_PX + ROW_PX * lines.length}
+            height={FRAME_PX + BAR_PX * lines.length}
           />
         </Panel>
       )}

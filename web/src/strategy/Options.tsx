@@ -1,7 +1,8 @@
 import { Accordion, MultiSelect, SimpleGrid, Stack } from '@mantine/core';
+import { type ReactNode, useState } from 'react';
 
 import { fieldsOf, type Catalogue, type Field } from '../api/catalogue';
-import type { Option } from '../app/fields';
+import { labelOf, type Option } from '../app/fields';
 import { OptionInput } from '../app/OptionInput';
 import { title } from '../numbers/format';
 import type { Draft, OptionGroup } from './draft';
@@ -23,39 +24,42 @@ const HISTORY = 'history';
 
 /** What a search takes by default, and may be asked otherwise. */
 export function Options({ draft, catalogue, scenarios, errors, change }: Props) {
+  const [open, setOpen] = useState<string[]>([]);
   const input = (group: OptionGroup, field: Field) => (
     <OptionInput
       key={field.name}
       field={field}
+      label={group === 'space' ? `${labelOf(field.name)}, values tried` : labelOf(field.name)}
       value={draft[group][field.name]}
       error={errors[group === 'request' ? field.name : `${group}.${field.name}`]}
       change={(value) => change({ ...draft, [group]: without(draft[group], field.name, value) })}
     />
   );
   const named = (names: readonly string[]) =>
-    fieldsOf(catalogue, 'request').filter(({ name }) => names.includes(name));
-  const parts: [string, string, React.ReactNode][] = [
-    ['search', 'Goal and budgets', named(SEARCH).map((field) => input('request', field))],
-    ['limits', 'Limits', <Limits key="limits" {...{ draft, catalogue, scenarios, errors, change }} />],
-    ['money', 'Cash, safe leg and currency', named(MONEY).map((field) => input('request', field))],
+    names.flatMap((name) => fieldsOf(catalogue, 'request').filter((field) => field.name === name));
+  const parts: readonly [name: string, label: string, columns: number, inputs: ReactNode][] = [
+    ['search', 'Goal and budgets', 1, named(SEARCH).map((field) => input('request', field))],
+    ['limits', 'Limits', 2, <Limits key="limits" {...{ draft, catalogue, scenarios, errors, change }} />],
+    ['money', 'Cash, safe leg and currency', 1, named(MONEY).map((field) => input('request', field))],
     [
       'days',
       'Days and comparisons',
+      1,
       [
         ...named(DAYS).map((field) => input('request', field)),
         ...fieldsOf(catalogue, 'split').map((field) => input('split', field)),
       ],
     ],
-    ['space', 'What is searched', fieldsOf(catalogue, 'space').map((field) => input('space', field))],
+    ['space', 'What is searched', 1, fieldsOf(catalogue, 'space').map((field) => input('space', field))],
   ];
   return (
-    <Accordion variant="contained" multiple chevronPosition="left" order={3}>
-      {parts.map(([name, label, inputs]) => (
+    <Accordion variant="contained" multiple chevronPosition="left" order={3} value={open} onChange={setOpen}>
+      {parts.map(([name, label, columns, inputs]) => (
         <Accordion.Item key={name} value={name}>
           <Accordion.Control>{label}</Accordion.Control>
           <Accordion.Panel>
-            <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm" verticalSpacing="sm">
-              {inputs}
+            <SimpleGrid cols={{ base: 1, xs: columns }} spacing="sm" verticalSpacing="sm">
+              {open.includes(name) && inputs}
             </SimpleGrid>
           </Accordion.Panel>
         </Accordion.Item>
@@ -81,7 +85,8 @@ function Limits({ draft, catalogue, scenarios, errors, change }: Props) {
       <Stack key={name} gap={6}>
         {bound !== undefined && (
           <OptionInput
-            field={{ ...bound, unit }}
+            field={{ ...bound, unit, meaning: '' }}
+            empty="No limit"
             label={label}
             value={limit['bound']}
             error={errors[`limits.${name}.bound`] ?? errors[`limits.${name}`]}
