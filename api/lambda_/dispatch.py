@@ -17,7 +17,7 @@ from structlog.contextvars import bound_contextvars
 from api.lambda_ import http_events
 from api.lambda_.http_events import Event
 from api.lambda_.websockets import handle_websocket, is_websocket
-from api.operations.audit import audited_command
+from api.operations.audit import anchor_log, audited_command
 from api.settings import FORMS, read_settings
 from desk.base.errors import InvalidInput, UserError
 from desk.governance.principals import Principal
@@ -155,14 +155,13 @@ async def handle_queue_batch(service: "AppState", event: Event, until: float) ->
 
 async def sweep(dependencies: "Dependencies") -> Event:
     """Poll remote computations; meanwhile send jobs that a stopped process left unsent, and anchor the audit log."""
-    from desk.governance.audit_anchors import anchor_chains
     from graphs.jobs.remote import poll_computations
 
     # at once, because SageMaker may not respond
     going_on, sent, _ = await asyncio.gather(
         poll_computations(dependencies),
         job_queue.sweep(dependencies),
-        anchor_chains(dependencies.store, dependencies.audit_key, dependencies.now()),
+        anchor_log(dependencies.store, dependencies.audit_key),
     )
     return {"sent": sent, "going_on": going_on}
 

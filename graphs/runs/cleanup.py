@@ -11,7 +11,6 @@ from pydantic import Field
 
 from desk.base.owners import list_owners
 from desk.compute.shards.repository import delete_unused_shards
-from desk.governance.audit_anchors import anchor_chains
 from desk.runs.cached_answers import delete_cached_answers
 from desk.runs.repository import KIND as RUN
 from desk.runs.repository import Run, change_run
@@ -91,8 +90,6 @@ async def clean_up(dependencies: Dependencies, now: datetime, *, dry_run: bool =
         forgotten_checkpoints += await _forget_checkpoints(dependencies, runs, now, dry_run=dry_run)
         derived += await delete_cached_answers(dependencies.store, owner, now, dry_run=dry_run)
         trajectories += await delete_expired_trajectories(dependencies.store, owner, now, dry_run=dry_run)
-    if not dry_run:
-        await anchor_chains(dependencies.store, dependencies.audit_key, now)
     return CleanupReport(
         at=now,
         dry_run=dry_run,
