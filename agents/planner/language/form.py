@@ -65,6 +65,12 @@ class Form:
     def doubt(self, assumption: str) -> None:
         self.doubts.append(assumption)
 
+    def questions_something(self) -> bool:
+        """Whether the message asks and proposes no change: "is 10% sensible?", and not "what about 10%?"."""
+        words = [word.text for word in self.parse.reading.words if word.text not in OPENERS]
+        opens = [item for item in self.parse.items if item.kind == "sense" and item.value == "change"]
+        return bool(words) and words[0] in ASKING and not any(item.text.lower().startswith(words[0]) for item in opens)
+
     def doubt_question(self, act: str) -> None:
         """Doubt an act where the message asks something about it."""
         if any(word.text in QUESTIONS for word in self.parse.reading.words):
@@ -211,6 +217,8 @@ class Form:
 
 
 QUESTIONS: Final = frozenset("what what's why when how does did".split())
+ASKING: Final = QUESTIONS | frozenset("is are was were do should who which has have".split())
+OPENERS: Final = frozenset("and so ok but then well".split())
 DIFFERENCES: Final = frozenset({"by", "another", "extra", "additional", "further"})
 LIMITS: Final = frozenset("drawdown var shortfall turnover yearly_cost leverage most_weight".split())
 FROM_BELOW: Final = frozenset("money money_goal least_weight weight floor trials years".split())

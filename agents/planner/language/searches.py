@@ -181,13 +181,20 @@ def _ask_about(form: Form, wish: dict[str, Any], base: str) -> None:
         form.ask("What should change? The same search has the same result.")
     if base == "new" and not wish:
         form.ask("For which assets, and with which target? Say, the index with a volatility and a drawdown limit.")
-    if form.offer == "optimize" and not told:
+    if form.offer == "optimize" and form.questions_something() and not _which(form):
+        form.doubt("a search is meant")
+    elif form.offer == "optimize" and not told:
         multiples = [p for p in form.pairs if p.amount.number and p.amount.number.unit == "multiple"]
         if multiples and wish.keys() == {"transaction_cost"}:
             form.doubt("the search is repeated at these costs")
         if base == "new" and TELLING.isdisjoint(wish):
             form.doubt("a search is meant")
     _ask_about_contradictions(form, wish)
+
+
+def _which(form: Form) -> bool:
+    """Whether the question asks for a strategy to be found, as "which rule is best?" and not "should I search?"."""
+    return form.parse.has("trigger") and form.parse.reading.words[0].text not in ("should", "do")
 
 
 def _ask_about_contradictions(form: Form, wish: dict[str, Any]) -> None:

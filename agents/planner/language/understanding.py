@@ -81,6 +81,13 @@ class Candidate:
 
 FRAGMENT: Final = 8
 """Most words of a message that, without a word for what to do, is about the last wish."""
+IMPERATIVES: Final = {
+    "simulate": "simulate", "project": "simulate", "evaluate": "evaluate", "backtest": "evaluate",
+    "assess": "assess_risk evaluate", "compare": "compare_allocations compare_results explain", "estimate": "estimate",
+    "define": "define_term add_scenario", "explain": "explain define_term", "optimize": "optimize estimate",
+    "search": "optimize estimate",
+}  # fmt: skip
+"""Verbs at the beginning that only some abilities answer."""
 OF_RESULT: Final = frozenset("recommended winner winner's winning chosen selected proposed recommendation".split())
 """Words for what a search has found: a message with one is about its result."""
 SHOWING: Final = frozenset({"show", "list", "display", "open", "describe", "see"})
@@ -192,12 +199,16 @@ def _quotes(arguments: object, *path: Any) -> Iterator[tuple[Any, ...]]:
     """Where each amount stands, followed by it; shares of holdings change only together."""
     if isinstance(arguments, dict):
         for name, value in arguments.items():
-            if name not in ("holdings", "name", "saved", "run", "first_day", "last_day"):
+            if name not in NOT_REPLACED:
                 yield from _quotes(value, *path, name)
     elif isinstance(arguments, list | tuple) and len(arguments) == 1:
         yield from _quotes(arguments[0], *path, 0)
     elif isinstance(arguments, str) and len(find_numbers(arguments)) == 1:
         yield *path, arguments
+
+
+NOT_REPLACED: Final = frozenset("holdings name saved run first_day last_day assets asset factor benchmark".split())
+"""Fields that no bare amount replaces."""
 
 
 def _alike(quote: str, amount: Item) -> bool:
@@ -331,30 +342,42 @@ def _evidence(ability: Ability, division: Parse, focus: Focus) -> float:
         return 0.0
     if ability.offer == "estimate" and not triggers and focus.last != "estimate":
         return 0.0
-    if ability.offer == "define_term" and any(
-        division.reading.words[item.first - 1].text in ("a", "an") for item in division.items if item.kind == "term"
-    ):
-        evidence += 1.0
     bare = division.has("asset")  # then "60/40" is its shares, and not the rule
     kinds = {item.kind for item in names if item.kind == "split" or not bare or any(map(str.isalpha, item.text))}
     evidence += sum(ability.kinds[kind] for kind in kinds) + (0.2 if len(names) > len(kinds) > 0 else 0.0)
-    told = focus.run is not None and any(word.text in OF_RESULT for word in division.reading.words)
-    if told and ability.offer not in ("explain", "tearsheet", "open_holdout", "compare_results", "define_term"):
-        evidence -= 3.0
     if ability.topic is not None:
         evidence += min(0.2 * sum(item.kind == "question" for item in division.items), 0.6)
         evidence -= 0.6 * (focus.run is None) + 0.4 * (focus.last in ("evaluate", "assess_risk", "simulate"))
+    return evidence + _about_last(ability, division, focus, told=bool(triggers)) + _wording(ability, division, focus)
+
+
+def _about_last(ability: Ability, division: Parse, focus: Focus, *, told: bool) -> float:
+    """Evidence that the message is about what was done last."""
+    shown = any(word.text in SHOWING for word in division.reading.words)
+    if ability.offer == "scenarios" and not (told or shown) and focus.last in ("optimize", "explain", "simulate"):
+        return -1.0
+    about = {"evaluate": OF_STRATEGY, "optimize": ("optimize", "explain")}.get(ability.offer, (ability.offer,))
+    if focus.last not in about or ability.topic is not None:
+        return 0.0
+    fragment = not (told or shown) and len(division.reading.words) <= FRAGMENT
+    return 2.0 if fragment or division.has("sense", "change", "again") else 1.0
+
+
+def _wording(ability: Ability, division: Parse, focus: Focus) -> float:
+    """Evidence of single words for or against an ability."""
+    words = [word.text for word in division.reading.words]
+    evidence = 0.0
+    if ability.offer == "define_term" and any(
+        i.kind == "term" and words[i.first - 1] in ("a", "an") for i in division.items
+    ):
+        evidence += 1.0
     if ability.offer == "assess_risk" and division.has("sense", "falls", "rises"):
         evidence += 1.5
-    shown = any(word.text in SHOWING for word in division.reading.words)
-    if ability.offer == "scenarios" and not (triggers or shown) and focus.last in ("optimize", "explain", "simulate"):
-        evidence -= 1.0
-    about = {"evaluate": OF_STRATEGY, "optimize": ("optimize", "explain")}.get(ability.offer, (ability.offer,))
-    if focus.last in about and division.has("sense", "change", "again") and ability.topic is None:
-        evidence += 2.0
-    elif focus.last in about and ability.topic is None:
-        evidence += 1.0 if triggers or shown or len(division.reading.words) > FRAGMENT else 2.0
-    return evidence
+    of_result = focus.run is not None and not OF_RESULT.isdisjoint(words)
+    if of_result and ability.offer not in ("explain", "tearsheet", "open_holdout", "compare_results", "define_term"):
+        evidence -= 3.0
+    verb = next((word for n, word in enumerate(words) if not division.reading.is_stop(n)), "")
+    return evidence - 2.0 * (verb in IMPERATIVES and ability.offer not in IMPERATIVES[verb].split())
 
 
 def _decide(candidates: Sequence[Candidate]) -> Candidate | None:

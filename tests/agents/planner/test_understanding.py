@@ -209,9 +209,21 @@ def test_contradictions_gaps_and_dates_are_asked_about(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["is the verdict calibrated?", "what worlds did you use?", "why are the scenarios not calibrated?",
-     "is a timing skill of 0.1 realistic?", "what is the benefit of a stop loss?", "the historical mean is misleading"],
-)  # fmt: skip
+    [
+        "is the verdict calibrated?",
+        "what worlds did you use?",
+        "why are the scenarios not calibrated?",
+        "is a timing skill of 0.1 realistic?",
+        "what is the benefit of a stop loss?",
+        "the historical mean is misleading",
+        "is 10% volatility a sensible target?",
+        "how risky is 10% volatility?",
+        "should I run a search with 10% volatility?",
+        "what is the Sharpe ratio of the strategy?",
+        "how does risk parity work?",
+        "half of that",
+    ],
+)
 @pytest.mark.parametrize("focus", [FRESH, RESULT], ids=["fresh", "after a result"])
 def test_a_question_launches_nothing(text: str, focus: Focus) -> None:
     assert not {"run_optimization", "estimate_optimization"} & {tool for tool, _ in calls_of(text, focus)}
