@@ -54,9 +54,11 @@ ONLY_SHARE: Final[dict[str | None, str]] = {
 
 def _template_beside(form: Form, template: str | None, function: str | None) -> str | None:
     """The template, unless a weight function says the same or the template is only what it is compared with."""
+    compared = {"vs", "versus", "against", "compare", "compared"} & {word.text for word in form.parse.reading.words}
+    if template == "sixty_forty" and function is None and compared and form.focus.last in OF_STRATEGY:
+        return None
     if template is None or function is None:
         return template
-    compared = {"vs", "versus", "against", "compare", "compared"} & {word.text for word in form.parse.reading.words}
     if template not in (function, "constant_weight") and not (template == "sixty_forty" and compared):
         form.ask("Which strategy is meant? Two are named.")
     return None
@@ -294,6 +296,7 @@ def define_term(form: Form) -> dict[str, Any]:
     if len(terms) != 1:
         form.ask("Which term? Name one.")
     before = {form.parse.reading.words[item.first - 1].text for item in terms if item.first}
-    if form.focus.run is not None and before & {"the", "its", "my", "our"}:
+    known = form.focus.run is not None or form.focus.last is not None
+    if known and before & {"the", "its", "my", "our"}:
         form.doubt("the meaning of the term is asked, and not its value in the result")
     return {"term": terms[0].text if terms else ""}

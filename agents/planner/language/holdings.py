@@ -44,6 +44,8 @@ def _weights(form: Form, assets: list[Item], pairs: list[Pair]) -> dict[Item, st
         return dict.fromkeys(assets, share)
     if loose:
         form.ask("Which asset has which share? Put each share beside its asset.")
+    if pairs and len(weights) == len(assets) and _sum(pairs) < 1.0 - 1e-6:
+        form.ask("Together the shares are less than the whole; what is the rest invested in?")
     if _sum(pairs) > 1.0 + 1e-9:
         form.ask("Together the shares are more than the whole.")
     return weights

@@ -338,6 +338,11 @@ def test_a_bare_amount_replaces_the_one_of_its_unit_and_size(text: str, changed:
     assert calls == ([("evaluate_strategy", {"strategy": {"base": "last", **changed}})] if changed else [])
 
 
+@pytest.mark.parametrize("text", ["with 10% cash", "what about half in cash?"])
+def test_a_part_of_a_portfolio_is_asked_about(text: str) -> None:
+    assert understand(text, RISK).calls == ()
+
+
 def test_undo_repeats_what_the_last_change_was_made_to() -> None:
     did = (
         Past(asked="a", did=(("evaluate_strategy", {"strategy": {"base": "new", "weight_function": "sigmoid"}}),)),
