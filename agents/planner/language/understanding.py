@@ -1,20 +1,20 @@
 """Turns a message into tool calls: it acts only if every meaningful word has been used by one reading."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from agents.planner.language.abilities import ABILITIES, Ability
 from agents.planner.language.builders import OF_STRATEGY
+from agents.planner.language.earlier_calls import BUILT_ON, MERGED, fits, merged, quotes_of, replaced, whole_of
 from agents.planner.language.form import Form, filled
 from agents.planner.language.languages import language_note
 from agents.planner.language.lexicon import LEXICON, Lexicon, Meaning
-from agents.planner.language.parsing import Item, Parse, parse
+from agents.planner.language.parsing import Parse, parse
 from agents.planner.language.reading import Reading, read
 from desk.conversation.focus import Focus
 from desk.conversation.wishes import Offer, StrategyWish
-from desk.figures.guard.numbers import find_numbers
 from quant.numeric.frozen import Frozen
 
 
@@ -185,60 +185,18 @@ def _replaced(reading: Reading, focus: Focus, before: Sequence[Past], lexicon: L
     ability = next((each for each in ABILITIES if each.tool == tool and each.offer == focus.last), None)
     if ability is None or tool not in BUILT_ON:
         return []
-    whole = _whole([arguments for name, arguments in done if name == tool])
-    places = [place for place in _quotes(whole) if _alike(place[-1], numbers[0])]
-    changed = [place for place in _quotes(done[-1][1]) if place in places]
+    whole = whole_of([arguments for name, arguments in done if name == tool])
+    places = [place for place in quotes_of(whole) if fits(place[-1], numbers[0])]
+    changed = [place for place in quotes_of(done[-1][1]) if place in places]
     places = changed if len(changed) == 1 else places
     kept = {name: {"base": "last"} for name in ("wish", "strategy") if name in whole} or whole
     kept = {**kept, "portfolio": {}} if ability.offer == "assess_risk" else kept
-    calls = [_placed(kept, place, numbers[0].text) for place in places]
+    calls = [replaced(kept, place, numbers[0].text) for place in places]
     return [Proposal(offer=ability.offer, call=Call(tool=tool, arguments=arguments)) for arguments in calls]
-
-
-def _quotes(arguments: object, *path: Any) -> Iterator[tuple[Any, ...]]:
-    """Where each amount stands, followed by it; shares of holdings change only together."""
-    if isinstance(arguments, dict):
-        for name, value in arguments.items():
-            if name not in NOT_REPLACED:
-                yield from _quotes(value, *path, name)
-    elif isinstance(arguments, list | tuple) and len(arguments) == 1:
-        yield from _quotes(arguments[0], *path, 0)
-    elif isinstance(arguments, str) and len(find_numbers(arguments)) == 1:
-        yield *path, arguments
-
-
-NOT_REPLACED: Final = frozenset("holdings name saved run first_day last_day assets asset factor benchmark".split())
-"""Fields that no bare amount replaces."""
-
-
-def _alike(quote: str, amount: Item) -> bool:
-    """Whether an amount may take the place of a quote: it has its unit, or none, and is of its size."""
-    [old], new = find_numbers(quote), amount.number
-    assert new is not None
-    ratio = (new.value or 0.0) / (old.value or 1.0)
-    return old.unit == new.unit or (new.unit == "plain" and 0.2 <= ratio <= 5.0)
-
-
-def _placed(arguments: Any, place: tuple[Any, ...], quote: str) -> Any:
-    """The arguments with the quote at a place."""
-    first, *rest = place[:-1]
-    if first == 0:
-        return [_placed(arguments[0], place[1:], quote) if rest else quote]
-    inside = arguments.get(first, [""] if rest and rest[0] == 0 else {})
-    return {**arguments, first: _placed(inside, place[1:], quote) if rest else quote}
 
 
 def _done(before: Sequence[Past]) -> list[tuple[str, dict[str, Any]]]:
     return [call for past in before for call in past.did]
-
-
-def _whole(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The arguments of calls of one tool with everything that the last one was built on."""
-    whole: dict[str, Any] = {}
-    for arguments in same:
-        wish = arguments.get("wish") or arguments.get("strategy") or {}
-        whole = arguments if wish.get("base") == "new" or not whole else _merged(whole, arguments)
-    return whole
 
 
 def _undo(before: Sequence[Past]) -> Call | None:
@@ -250,29 +208,11 @@ def _undo(before: Sequence[Past]) -> Call | None:
     same = [arguments for name, arguments in done if name == tool][:-1]
     if not same or tool not in BUILT_ON:
         return None
-    whole = _whole(same)
+    whole = whole_of(same)
     for name in ("wish", "strategy"):
         if name in whole:
             whole = {**whole, name: {**whole[name], "base": "new"}}
     return Call(tool=tool, arguments=whole)
-
-
-BUILT_ON: Final = ("run_optimization", "estimate_optimization", "evaluate_strategy", "assess_portfolio",
-    "simulate_wealth", "compare_allocations", "show_tearsheet")  # fmt: skip
-"""Tools whose last call a wish may change."""
-MERGED: Final = BUILT_ON[4:]
-"""Those whose arguments hold the whole wish; the others keep theirs in the focus."""
-
-
-def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The old arguments, changed where the new ones say something."""
-    merged = dict(old)
-    for name, value in new.items():
-        if isinstance(value, dict) and isinstance(old.get(name), dict):
-            merged[name] = _merged(old[name], value)
-        elif value not in (None, (), [], {}):
-            merged[name] = value
-    return merged
 
 
 def _talk(reading: Reading, lexicon: Lexicon) -> str | None:
@@ -298,7 +238,7 @@ def _candidate(
     last = _last(ability, focus, before, division)
     form = Form(division, focus, ability.fields, ability.offer, ability.topic, built_on=last is not None)
     arguments = ability.build(form)
-    arguments = _merged(last, arguments) if last is not None else arguments
+    arguments = merged(last, arguments) if last is not None else arguments
     evidence = _evidence(ability, division, focus)
     evidence += sum(ability.amounts for pair in form.pairs if pair.slot and pair.slot != "holding")
     if "loss" in arguments:

@@ -1,0 +1,66 @@
+"""Arguments of earlier calls: joined to the whole wish, and changed in one place."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from agents.planner.language.parsing import Item
+from desk.figures.guard.numbers import find_numbers
+
+BUILT_ON: Final = ("run_optimization", "estimate_optimization", "evaluate_strategy", "assess_portfolio",
+    "simulate_wealth", "compare_allocations", "show_tearsheet")  # fmt: skip
+"""Tools whose last call a wish may change."""
+MERGED: Final = BUILT_ON[4:]
+"""Those whose arguments hold the whole wish; the others keep theirs in the focus."""
+
+
+def quotes_of(arguments: object, *path: Any) -> Iterator[tuple[Any, ...]]:
+    """Where each amount stands, followed by it; shares of holdings change only together."""
+    if isinstance(arguments, dict):
+        for name, value in arguments.items():
+            if name not in NOT_REPLACED:
+                yield from quotes_of(value, *path, name)
+    elif isinstance(arguments, list | tuple) and len(arguments) == 1:
+        yield from quotes_of(arguments[0], *path, 0)
+    elif isinstance(arguments, str) and len(find_numbers(arguments)) == 1:
+        yield *path, arguments
+
+
+NOT_REPLACED: Final = frozenset("holdings name saved run first_day last_day assets asset factor benchmark".split())
+"""Fields that no bare amount replaces."""
+
+
+def fits(quote: str, amount: Item) -> bool:
+    """Whether an amount may take the place of a quote: it has its unit, or none, and is of its size."""
+    [old], new = find_numbers(quote), amount.number
+    assert new is not None
+    ratio = (new.value or 0.0) / (old.value or 1.0)
+    return old.unit == new.unit or (new.unit == "plain" and 0.2 <= ratio <= 5.0)
+
+
+def replaced(arguments: Any, place: tuple[Any, ...], quote: str) -> Any:
+    """The arguments with the quote at a place."""
+    first, *rest = place[:-1]
+    if first == 0:
+        return [replaced(arguments[0], place[1:], quote) if rest else quote]
+    inside = arguments.get(first, [""] if rest and rest[0] == 0 else {})
+    return {**arguments, first: replaced(inside, place[1:], quote) if rest else quote}
+
+
+def whole_of(same: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The arguments of calls of one tool with everything that the last one was built on."""
+    whole: dict[str, Any] = {}
+    for arguments in same:
+        wish = arguments.get("wish") or arguments.get("strategy") or {}
+        whole = arguments if wish.get("base") == "new" or not whole else merged(whole, arguments)
+    return whole
+
+
+def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The old arguments, changed where the new ones say something."""
+    changed = dict(old)
+    for name, value in new.items():
+        if isinstance(value, dict) and isinstance(old.get(name), dict):
+            changed[name] = merged(old[name], value)
+        elif value not in (None, (), [], {}):
+            changed[name] = value
+    return changed
