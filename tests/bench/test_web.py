@@ -24,7 +24,7 @@ MOST_TYPING = 0.3
 MOST_EVENT = 0.2
 MOST_GROWTH = 0.01
 """Of the heap, a minute."""
-VISITS, CHANGES, MINUTES = 5, 20, 10
+VISITS, CHANGES, MINUTES = 5, 20, 3
 MS = 1_000
 
 _PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
@@ -147,7 +147,7 @@ def _typed(page: Page, percent: float) -> float:
 def test_an_event_to_its_paint_and_the_memory_of_a_live_run(
     comparison: Comparison, browse: Callable[..., Visit], service: str
 ) -> None:
-    run = start(service, name="Measured", trials=3_000)
+    run = start(service, name="Measured", trials=1_500)
     page = browse().open(f"/runs/{run}")
     expect(page.get_by_text(re.compile(r"^trial \d+ ")).first).to_be_visible(timeout=MS * PATIENCE_SECONDS)
     page.evaluate(_WATCH_EVENTS)

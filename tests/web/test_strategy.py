@@ -101,7 +101,7 @@ def test_limits_budgets_and_cash_are_asked_of_the_search(browse):
         fill(page, label, value)
     page.get_by_role("combobox", name="Parameters of the engines").click()
     page.get_by_role("option", name="Fitted on the training days").click()
-    page.get_by_label("Look-back, values tried").fill("21,63,")
+    page.get_by_role("combobox", name="Look-back, values tried").press_sequentially("21,63,")
     with page.expect_request(lambda each: "/api/estimates" in each.url and '"cash":"0.03"' in each.post_data) as asked:
         fill(page, "Cash earns", "0.03")
     body = asked.value.post_data_json

@@ -128,6 +128,7 @@ export function Form({ draft, catalogue, scenarios, errors, advanced, setAdvance
         <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
           <NumberInput
             label="Candidates"
+            description="Rules that the search may try; more take longer, and raise the bar against luck"
             min={10}
             max={5000}
             step={10}
@@ -138,6 +139,7 @@ export function Form({ draft, catalogue, scenarios, errors, advanced, setAdvance
           />
           <MultiSelect
             label="Scenarios"
+            description="Simulated worlds in which every rule is tried, beside real prices"
             data={scenarios.map((name) => ({ value: name, label: title(name) }))}
             value={draft.scenarios ?? scenarios.slice(0, DEFAULT_SCENARIOS)}
             error={errors.scenarios ?? (draft.scenarios?.length === 0 ? 'At least one' : undefined)}

@@ -53,7 +53,7 @@ export function Options({ draft, catalogue, scenarios, errors, change }: Props) 
     ['space', 'What is searched', 1, fieldsOf(catalogue, 'space').map((field) => input('space', field))],
   ];
   return (
-    <Accordion variant="contained" multiple chevronPosition="left" order={3} value={open} onChange={setOpen}>
+    <Accordion multiple chevronPosition="left" order={3} value={open} onChange={setOpen}>
       {parts.map(([name, label, columns, inputs]) => (
         <Accordion.Item key={name} value={name}>
           <Accordion.Control>{label}</Accordion.Control>
