@@ -273,7 +273,8 @@ def compare_results(form: Form) -> dict[str, Any]:
     named = form.parse.take("sense", "previous", "last")
     form.parse.take("sense", "against")
     form.parse.use(*[i for i in form.parse.all("number") if i.number and i.number.value == 2.0])
-    searched = form.focus.last in ("optimize", "explain") and form.parse.has("trigger")
+    both = {"both", "two", "them"} & {word.text for word in form.parse.reading.words}
+    searched = bool(both) and form.focus.last in ("optimize", "explain")
     if not (runs or named or searched or any(i.text.lower() in OF_RESULTS for i in form.parse.items)):
         form.doubt("the last two results are meant")
     if len(runs) > 2:

@@ -237,12 +237,14 @@ def test_a_vague_wish_and_a_question_about_an_act_are_asked_about(text: str) -> 
 @pytest.mark.parametrize(
     ("text", "focus", "tools"),
     [
+        ("how does it compare with the benchmarks?", RESULT, ["explain_result"]),
+        ("compare both", RESULT, ["compare_results"]),
         ("why did it win and where does it lose?", RESULT, ["explain_result", "explain_result"]),
         ("Optimize the index at 12% vol. Then list my results.", FRESH, ["run_optimization", "list_results"]),
         ("evaluate the 12-month rule and save it as Core", FRESH, ["evaluate_strategy", "save_strategy"]),
     ],
 )
-def test_two_wishes_are_two_calls_in_their_order(text: str, focus: Focus, tools: list[str]) -> None:
+def test_each_wish_is_a_call_in_its_order(text: str, focus: Focus, tools: list[str]) -> None:
     assert [tool for tool, _ in calls_of(text, focus)] == tools
 
 
