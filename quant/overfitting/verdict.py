@@ -164,8 +164,8 @@ ADVICE: Final[Mapping[Light, str]] = {
     "these prices.",
     "amber": "Do not switch yet: luck alone could give as much to the best of the {tries} configurations ever tried on "
     "these prices.",
-    "red": "Keep your current rule: the winner's lead over a constant weight cannot be told from what luck gives to the "
-    "best of the {tries} configurations ever tried on these prices.",
+    "red": "Keep your current rule: the winner's lead over a constant weight cannot be told from what luck gives to "
+    "the best of the {tries} configurations ever tried on these prices.",
 }
 """What to do, in a sentence for a reader without statistics."""
 
