@@ -6,6 +6,7 @@ from desk.portfolios.allocations import Allocation, Allocations
 from desk.portfolios.market_regime_schemas import MarketAnalysis, MarketRegime
 from desk.portfolios.risk_schemas import SIGNIFICANT, Backtest, PortfolioRisk
 from desk.portfolios.schemas import Method
+from desk.portfolios.stress_schemas import USUAL_SHOCKS
 from desk.wealth.projection import WealthOutlook
 
 _MIXES: dict[Method, str] = {
@@ -24,6 +25,9 @@ _SPOKEN = 3
 
 def describe_risk(result: PortfolioRisk) -> Iterator[str]:
     ids = {figure.id for figure in result.figures}
+    stress = result.factor_stress
+    if stress is not None and {factor.factor: factor.move for factor in stress.factors} != USUAL_SHOCKS:
+        yield "In the factor stress the loss of the portfolio is {{risk_factor_loss}}."
     yield "On history the deepest fall of the portfolio from a peak was {{risk_max_drawdown}}."
     if "risk_max_drawdown_money" in ids:
         yield "In money the deepest fall of the portfolio from a peak would be {{risk_max_drawdown_money}}."
@@ -60,8 +64,6 @@ def _describe_stress(result: PortfolioRisk) -> Iterator[str]:
             "{{risk_reverse_distance}} standard deviations of the portfolio, and the table shows the most likely way "
             "there."
         )
-    if result.factor_stress is not None and len(result.factor_stress.factors) > 1:
-        yield "In the factor stress the loss of the portfolio is {{risk_factor_loss}}."
 
 
 def _describe_backtests(backtests: Sequence[Backtest]) -> str:
@@ -152,11 +154,11 @@ def _describe_regime(n: int, regime: MarketRegime, *, alone: bool) -> Iterator[s
 
 def describe_wealth(result: WealthOutlook) -> Iterator[str]:
     ids = {figure.id for figure in result.figures}
-    for luck, place in (("ordinary", "median"), ("bad", "p5"), ("good", "p95")):
-        yield f"In today's money the wealth at the end with {luck} luck is {{{{wealth_{place}_real}}}}."
     if result.goal is not None:
         likely = "more likely than not" if result.goal.value > 0.5 else "less likely than not"
         yield f"Reaching the goal is {likely}: the probability of reaching the goal is {{{{wealth_goal_probability}}}}."
+    for luck, place in (("ordinary", "median"), ("bad", "p5"), ("good", "p95")):
+        yield f"In today's money the wealth at the end with {luck} luck is {{{{wealth_{place}_real}}}}."
     if "wealth_ruin_probability" in ids:
         yield "The probability that the money runs out is {{wealth_ruin_probability}}."
     yield "The probability of a loss by the end is {{wealth_loss_probability}}."

@@ -15,8 +15,10 @@ _NOTHING = 0.5
 
 def describe_evaluation(result: QuickEvaluation) -> Iterator[str]:
     figures = {figure.id: figure for figure in result.figures}
+    advantage, *others = _describe_advantage(figures)
+    yield advantage
     yield "The configuration that was evaluated is {{quick_name}}."
-    yield from _describe_advantage(figures)
+    yield from others
     own, _, mixed, equity = result.held
     yield (
         f"Its deepest fall on history was {{{{quick_strategy_history_max_drawdown}}}}, {_versus(own, mixed)} that of "
@@ -37,8 +39,9 @@ def _describe_advantage(figures: dict[str, Figure]) -> Iterator[str]:
     simulated = figures.get("quick_versus_same_volatility_simulated_bps")
     verdict = {1: "beat", 0: "was no different from", -1: "fell behind"}[_sign(history)]
     yield (
-        f"On history it {verdict} a constant weight of the same volatility: after costs and a charge for risk its "
-        "advantage over the volatility-matched constant weight was {{quick_versus_same_volatility_history_bps}}."
+        f"On history it {verdict} a constant weight of the same volatility: after costs and a charge "
+        "for risk its advantage over the volatility-matched constant weight was "
+        "{{quick_versus_same_volatility_history_bps}}."
     )
     if simulated is None:
         yield "Its estimator works on history only, so nothing is simulated."
@@ -93,7 +96,7 @@ def describe_scenarios(result: ScenarioCatalog) -> Iterator[str]:
 def describe_added_scenario(result: ScenarioCatalog) -> Iterator[str]:
     (entry,) = result.entries
     name = entry.scenario.name
-    yield f"{_named(entry)} is a scenario of your own from here on, and searches of this conversation include it."
+    yield f"The scenario {_named(entry)} is your own from here on, and searches of this conversation include it."
     yield (
         f"The default probability of {_named(entry)} is {{{{scenario_{name}_p}}}}, before those of all scenarios are "
         "scaled to a whole."

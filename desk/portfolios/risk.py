@@ -11,14 +11,13 @@ from desk.market.prices import PriceSource
 from desk.portfolios.holdings import Assets, Holdings, load_holdings
 from desk.portfolios.risk_schemas import SIGNIFICANT, Backtest, Component, Episode, PortfolioRisk, Tail
 from desk.portfolios.stress import (
-    USUAL_SHOCKS,
     add_factor_stress,
     add_reverse_stress,
     assess_factor_stress,
     assess_reverse_stress,
     load_factors,
 )
-from desk.portfolios.stress_schemas import StressRequest
+from desk.portfolios.stress_schemas import USUAL_SHOCKS, StressRequest
 from quant.covariance.estimators import correlation, sample
 from quant.numeric.arrays import Floats
 from quant.numeric.moments import Moments, moments

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from desk.base.errors import InvalidInput, reason_and_allowed
 from desk.figures.sheet import ORDINALS, Money, Sheet
 from desk.market.prices import PriceSource
-from desk.portfolios.holdings import CASH, INDEX, Assets, Holdings, load_assets
+from desk.portfolios.holdings import CASH, Assets, Holdings, load_assets
 from desk.portfolios.stress_schemas import (
     FactorLoss,
     FactorStress,
@@ -18,9 +18,6 @@ from quant.covariance.estimators import sample
 from quant.numeric.errors import DataError, Infeasible
 from quant.risk.correlation_stress import reverse_stress
 from quant.risk.stress import factor_exposures, factor_shock
-
-USUAL_SHOCKS: Mapping[str, float] = {INDEX: -0.2}
-"""Moves of factors where none are asked for."""
 
 
 async def load_factors(prices: PriceSource, holdings: Holdings, factors: Sequence[str]) -> Assets:

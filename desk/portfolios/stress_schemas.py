@@ -1,11 +1,14 @@
 """Types of hypothetical stress: what is asked, the reverse stress and the factor stress."""
 
+from collections.abc import Mapping
 from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
 from quant.numeric.frozen import Frozen
 
+USUAL_SHOCKS: Mapping[str, float] = {"sp500": -0.2}
+"""Moves of factors where none are asked for."""
 Factor: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
 Move: TypeAlias = Annotated[float, Field(strict=True, gt=-1.0, le=10.0)]
 Loss: TypeAlias = Annotated[float, Field(strict=True, ge=0.001, le=1.0)]

@@ -8,7 +8,7 @@ from typing import Any, Final
 from agents.planner.language.abilities import ABILITIES, Ability
 from agents.planner.language.builders import OF_STRATEGY
 from agents.planner.language.earlier_calls import BUILT_ON, MERGED, fits, merged, quotes_of, replaced, whole_of
-from agents.planner.language.form import Form, filled
+from agents.planner.language.form import QUESTIONS, Form, filled
 from agents.planner.language.languages import language_note
 from agents.planner.language.lexicon import LEXICON, Lexicon, Meaning
 from agents.planner.language.parsing import Parse, parse
@@ -221,6 +221,8 @@ def _talk(reading: Reading, lexicon: Lexicon) -> str | None:
     kinds = [item.value for item in division.items if item.kind == "talk"]
     if any(item.kind in ("unknown", "number", "date") for item in division.items) or not kinds:
         return None
+    if {*kinds} <= {"yes", "no"} and any(word.text in QUESTIONS for word in reading.words):
+        return None  # "how sure are you?"
     return next((kind for kind in ("help", "no", "yes", "thanks") if kind in kinds), kinds[0])
 
 

@@ -67,7 +67,11 @@ def topic_claims(findings: Findings, topic: Topic, detail: str | None = None) ->
         return tuple(Claim(section="answer", text=text) for text in _cases(findings.figures, topic))
     if topic == "limits":
         return tuple(Claim(section="answer", text=text) for text in _limits(findings.figures))
-    return tuple(Claim(section="answer", text=text) for text in _SENTENCES[topic](ids, detail))
+    sentences = tuple(Claim(section="answer", text=text) for text in _SENTENCES[topic](ids, detail))
+    if topic == "next_trade" and findings.benefit is not None:  # what to do comes before how much
+        advice = next(claim for claim in findings_claims(findings) if claim.section == "winner")
+        return (Claim(section="answer", text=f"{advice.text.partition(':')[0]}."), *sentences)
+    return sentences
 
 
 def _summary(findings: Findings) -> Iterator[Claim]:
