@@ -1,5 +1,6 @@
 """Builds an optimization request from a wish; code parses every number."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
@@ -41,7 +42,7 @@ def build_request(wish: Wish, focus: Focus, book: ScenarioCatalog, universe: str
         fields["max_dollars"] = amounts.read_dollars("max_dollars", wish.max_dollars)
     _mandate(fields["mandate"], wish)
     _space(fields["space"], wish)
-    fields["scenarios"] = _scenarios(base, wish, book)
+    fields["scenarios"] = _scenarios(base, wish, book, focus.scenarios)
     _limits(fields, wish)
     for name, quote in (("trials", wish.trials), ("seed", wish.seed)):
         if quote is not None:
@@ -118,11 +119,16 @@ def _space(space: dict[str, Any], wish: Wish) -> None:
         space["estimators"] = estimators_with({"lookback_days"}, space["estimators"])
 
 
-def _scenarios(base: OptimizationRequest, wish: Wish, book: ScenarioCatalog) -> list[dict[str, Any]]:
+def _scenarios(
+    base: OptimizationRequest, wish: Wish, book: ScenarioCatalog, added: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The named scenarios, else those of the base and, unless these were chosen, those that the conversation added."""
     old = base.scenarios[0]
     size = {"paths": old.paths, "years": old.years}
-    requested_scenarios = [find_scenario(book, name) for name in dict.fromkeys(wish.scenarios)]
-    new_scenarios = [scenario.model_copy(update=size) for scenario in with_probabilities(requested_scenarios)]
+    named = [find_scenario(book, name) for name in dict.fromkeys(wish.scenarios)]
+    known, usual = {s.name for s in base.scenarios}, {s.name for s in OptimizationRequest().scenarios}
+    kept = [s for s in book.scenarios if s.name in added and s.name not in known] if usual <= known else []
+    new_scenarios = [s.model_copy(update=size) for s in (with_probabilities(named) or (*base.scenarios, *kept))]
     changes: dict[str, Any] = {}
     if wish.paths is not None:
         changes["paths"] = amounts.read_whole("paths", wish.paths)
@@ -132,7 +138,7 @@ def _scenarios(base: OptimizationRequest, wish: Wish, book: ScenarioCatalog) -> 
         changes["engine"] = wish.engine
     return [
         scenario.model_dump() | {k: v for k, v in changes.items() if k != "engine" or not scenario.states}
-        for scenario in (new_scenarios or base.scenarios)
+        for scenario in new_scenarios
     ]
 
 

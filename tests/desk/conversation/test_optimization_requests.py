@@ -10,7 +10,8 @@ from desk.conversation.focus import Focus
 from desk.conversation.optimization_requests import build_request
 from desk.conversation.wishes import Wish
 from desk.optimization.request import OptimizationRequest
-from desk.scenarios.repository import ScenarioCatalog
+from desk.scenarios.repository import ScenarioCatalog, ScenarioEntry, built_in_catalog
+from quant.worlds.scenario import BUILT_IN
 
 
 @pytest.mark.parametrize(
@@ -87,3 +88,23 @@ def test_budgets_of_time_and_money_are_those_of_the_request(quote, minutes) -> N
 def test_a_budget_in_another_unit_is_refused(wish) -> None:
     with pytest.raises(InvalidInput):
         build_request(Wish.model_validate(wish), Focus(), ScenarioCatalog(entries=(), figures=()))
+
+
+def test_a_search_includes_the_scenarios_that_the_conversation_added_unless_others_were_chosen() -> None:
+    slump = BUILT_IN[0].model_copy(update={"name": "slump", "probability": 0.1})
+    entries = (ScenarioEntry(scenario=slump, own=True, losing=False, banner=None),)
+    book = built_in_catalog().model_copy(update={"entries": (*built_in_catalog().entries, *entries)})
+    usual = [scenario.name for scenario in OptimizationRequest().scenarios]
+
+    def names(wish: Wish, focus: Focus) -> list[str]:
+        return [scenario.name for scenario in build_request(wish, focus, book).scenarios]
+
+    added = Focus(scenarios=("slump",))
+    assert names(Wish(), Focus()) == usual
+    assert names(Wish(), added) == [*usual, "slump"]
+    assert names(Wish(paths="300"), added) == [*usual, "slump"]
+    assert names(Wish(scenarios=("bear_market",)), added) == ["bear_market"]
+    chosen = added.model_copy(update={"request": build_request(Wish(scenarios=("bear_market",)), added, book)})
+    assert names(Wish(base="last", trials="50"), chosen) == ["bear_market"]
+    searched = added.model_copy(update={"request": OptimizationRequest()})
+    assert names(Wish(base="last", trials="50"), searched) == [*usual, "slump"]
