@@ -34,15 +34,15 @@ from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
 from tests.graphs.jobs.queued_runs import eventually, working
 
 RESOURCES: Mapping[str, Resource] = {
-    "desk": "desk",
-    "checkpoints": "checkpoints",
-    "documents": "documents",
-    "job-files": "jobs",
-    "jobs": "queue",
-    "dead": "dead",
-    "audit-key": "audit_key",
+    "process-desk": "desk",
+    "process-checkpoints": "checkpoints",
+    "process-documents": "documents",
+    "process-job-files": "jobs",
+    "process-jobs": "queue",
+    "process-dead": "dead",
+    "process-audit-key": "audit_key",
 }
-"""Resources by the names that the journeys give them."""
+"""Resources by the names that the journeys give them; other tests share the double of AWS."""
 BEDROCK = {"Converse": "bedrock:InvokeModel", "ConverseStream": "bedrock:InvokeModelWithResponseStream"}
 SECONDS = 600.0
 CONNECTION = "Ojw5ZdDNIAMCJGQ="
@@ -55,23 +55,25 @@ class Account:
     def __init__(self, aws: Aws, fleet: Fleet, bedrock: Double, gateway: Gateway, patch: pytest.MonkeyPatch) -> None:
         self._aws, self._fleet, self._bedrock, self._gateway, self._patch = aws, fleet, bedrock, gateway, patch
         self._calls: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-        create_table(aws.dynamodb, "desk")
-        aws.table("checkpoints", {"PK": "HASH", "SK": "RANGE"})
-        aws.bucket("documents")
-        aws.bucket("job-files")
-        aws.client("secretsmanager").create_secret(Name="audit-key", SecretString="s" * 64)
-        jobs, dead = (aws.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("jobs", "dead"))
+        create_table(aws.dynamodb, "process-desk")
+        aws.table("process-checkpoints", {"PK": "HASH", "SK": "RANGE"})
+        aws.bucket("process-documents")
+        aws.bucket("process-job-files")
+        aws.client("secretsmanager").create_secret(Name="process-audit-key", SecretString="s" * 64)
+        jobs, dead = (
+            aws.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("process-jobs", "process-dead")
+        )
         for name, value in {
-            "STRATIGOS_STORE": "dynamodb:desk,s3:documents",
-            "STRATIGOS_CHECKPOINTS": "dynamodb:checkpoints,s3:documents",
+            "STRATIGOS_STORE": "dynamodb:process-desk,s3:process-documents",
+            "STRATIGOS_CHECKPOINTS": "dynamodb:process-checkpoints,s3:process-documents",
             "STRATIGOS_QUEUE": f"sqs:{jobs},dead:{dead}",
             "STRATIGOS_SOCKETS": gateway.url,
             "STRATIGOS_COMPUTE": "sagemaker",
             "SAGEMAKER_IMAGE": IMAGE_URI,
             "SAGEMAKER_ROLE": ROLE,
-            "SAGEMAKER_STORAGE": "s3://job-files",
+            "SAGEMAKER_STORAGE": "s3://process-job-files",
             "APPROVE_INSTANCES": "none",
-            "STRATIGOS_AUDIT_KEY": "secretsmanager:audit-key",
+            "STRATIGOS_AUDIT_KEY": "secretsmanager:process-audit-key",
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": aws.url,
             "MODEL": f"bedrock_converse:{MODEL}",
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": bedrock.url,
@@ -179,7 +181,7 @@ async def use_interface(app: FastAPI, gateway: Gateway) -> tuple[str, str]:
 
 async def check_readiness(app: FastAPI) -> None:
     ready = await ask(app, rest("GET", "/api/ready"))
-    assert "'jobs' is 345600" in str(ready)  # the queues of the double keep messages for four days
+    assert "'process-jobs' is 345600" in str(ready)  # the queues of the double keep messages for four days
 
 
 async def change_portfolios(app: FastAPI) -> None:
@@ -243,7 +245,7 @@ async def import_upload(app: FastAPI) -> None:
     dependencies = dependencies_of(app)
     key = "imports/local/uploaded.csv"
     await dependencies.store.blobs.put(key, price_file().encode())
-    detail = {"bucket": {"name": "documents"}, "object": {"key": key, "size": 1000}}
+    detail = {"bucket": {"name": "process-documents"}, "object": {"key": key, "size": 1000}}
     imported = await ask(app, {"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
     assert imported["refused"] == []
 

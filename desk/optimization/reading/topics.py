@@ -70,7 +70,8 @@ def topic_claims(findings: Findings, topic: Topic, detail: str | None = None) ->
     sentences = tuple(Claim(section="answer", text=text) for text in _SENTENCES[topic](ids, detail))
     if topic == "next_trade" and findings.benefit is not None:  # what to do comes before how much
         advice = next(claim for claim in findings_claims(findings) if claim.section == "winner")
-        return (Claim(section="answer", text=f"{advice.text.partition(':')[0]}."), *sentences)
+        what, colon, _ = advice.text.partition(":")
+        return (Claim(section="answer", text=f"{what}."), *sentences) if colon and "{{" not in what else sentences
     return sentences
 
 
