@@ -1,4 +1,4 @@
-"""Audit log of the installation, as chains of hashes: each process writes chains of its own, one per day.
+"""Audit log of the installation, as chains of hashes: each process writes its own, one per day.
 
 Writers share no record, so they never wait for each other. `audit_anchors` joins the chains in a global one.
 """

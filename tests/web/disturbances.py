@@ -27,7 +27,7 @@ _TIMES = re.compile(r"\d\d:\d\d(:\d\d)?|\d+ (s|min|hours?|minutes?)( ago)?|just 
 
 @contextmanager
 def served_apart(home: Path) -> Generator[Service]:
-    """A service whose worker is a process of its own, so that a run continues while the service restarts."""
+    """A service whose worker is a separate process, so that a run continues while the service restarts."""
     service = Service(home, STRATIGOS_WORKERS="0")
     worker = subprocess.Popen(
         [sys.executable, "-m", "api", "work"],
