@@ -1,6 +1,7 @@
 """Local AWS servers, moto and MiniStack, with access to their tables and buckets."""
 
 import copy
+import itertools
 import logging
 import os
 import socket
@@ -21,6 +22,8 @@ from tests.doubles.aws_calls import AwsCall, calls_of
 REGION = "eu-west-1"
 CREDENTIALS = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "not-a-secret"}
 SERVICES = ("DYNAMODB", "S3", "SQS")
+_ACCOUNTS = itertools.count(123456789012)
+_MOTO = threading.Lock()
 
 
 class Aws:
@@ -75,16 +78,20 @@ def point_at(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 def moto() -> Iterator[Aws]:
     from moto.dynamodb.models.table import Table
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from moto.s3.models import s3_backends
     from werkzeug.serving import make_server
 
-    application, lock = DomainDispatcherApplication(create_backend_app), threading.Lock()
+    application = DomainDispatcherApplication(create_backend_app)
     calls: list[AwsCall] = []
+    # moto keeps its state for the whole process: an account each separates the servers, except for names of buckets
+    account, buckets = f"{next(_ACCOUNTS)}", type(s3_backends.bucket_accounts)()
 
     def one_at_a_time(environ: Any, start: Callable[..., Any]) -> list[bytes]:
         """Serialize transactions: a failed one of moto also reverts concurrent writes."""
         calls.extend(calls_of(environ))
-        with lock:
-            return list(application(environ, start))
+        with _MOTO:
+            s3_backends.bucket_accounts = buckets
+            return list(application(environ | {"HTTP_X_MOTO_ACCOUNT_ID": account}, start))
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     # moto copies the whole table for each item of a transaction
