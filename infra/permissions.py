@@ -71,7 +71,7 @@ PERMISSIONS: Mapping[Process, Mapping[Resource, Sequence[str]]] = {
         "documents": OBJECTS,
         "jobs": ("s3:GetObject",),
         "processing": ("sagemaker:DescribeProcessingJob",),
-        "queue": ("sqs:GetQueueAttributes",),
+        "queue": ("sqs:GetQueueAttributes", "sqs:SendMessage"),
     },
     "worker": {
         "audit_key": AUDIT_KEY,
@@ -146,7 +146,6 @@ WITHOUT_CALLS: Mapping[Process, Sequence[Exemption]] = {
         Exemption("job_role", ("iam:PassRole",), "The next attempt of a failed job has the same role."),
         Exemption("jobs", ("s3:ListBucket", "s3:PutObject"), "The next attempt of a failed job gets its files."),
         Exemption("sockets", SOCKETS, "Events of jobs that expire or fail reach the sockets that follow them."),
-        Exemption("queue", ("sqs:SendMessage",), "The sweep sends jobs that a stopped process left unsent."),
     ),
 }
 

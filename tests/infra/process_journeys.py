@@ -233,11 +233,19 @@ async def set_message_aside(app: FastAPI) -> None:
 
 
 async def carry_out_tasks(app: FastAPI, fleet: Fleet) -> None:
+    async def all_ended() -> bool:
+        return {each["detail"]["ProcessingJobName"] for each in fleet.events if is_end(each)} == set(fleet.jobs)
+
+    await eventually(all_ended, seconds=240)
     for event in fleet.events:
         await ask(app, event)
     await import_upload(app)
     for task in ("sweep", "cleanup"):
         await ask(app, {"task": task})
+
+
+def is_end(event: dict[str, Any]) -> bool:
+    return event["detail"]["ProcessingJobStatus"] in ("Completed", "Failed", "Stopped")
 
 
 async def import_upload(app: FastAPI) -> None:
