@@ -97,6 +97,10 @@ class Records(Protocol):
 
     async def get(self, key: Key) -> Record | None: ...
 
+    async def get_many(self, keys: Sequence[Key]) -> tuple[Record | None, ...]:
+        """The record of each key, in few requests where the storage can."""
+        return tuple([await self.get(key) for key in keys])
+
     async def list(
         self,
         owner: str,

@@ -12,7 +12,7 @@ from desk.runs.progress import Progress, ProgressTracker
 from desk.runs.repository import RunArchived, with_sequence
 from desk.runs.states import STOPPED_STATES
 from store.errors import Unavailable
-from store.records import Key
+from store.records import Key, Record
 from store.store import Store
 
 LOOK_SECONDS = 1.0
@@ -53,6 +53,8 @@ class FollowedLog:
         self._news = asyncio.Event()
         self._looking = asyncio.Lock()
         self._begun = self._seen = 0
+        self._state_due = 0.0
+        self._key: Key | None = None
         self.ended = False
         """No event will follow, unless a failed run is restarted or its holdout is opened."""
 
@@ -64,19 +66,35 @@ class FollowedLog:
     def progress(self) -> Progress:
         return self._tracker.progress
 
-    async def look(self) -> None:
-        """Read the stored events; concurrent callers share one read."""
+    async def look(self, *, news: bool = True) -> None:
+        """Read the stored events, unless there is no `news`; concurrent callers share one read."""
         wanted_read = self._begun + 1
         async with self._looking:
             if self._seen < wanted_read:
                 self._begun += 1
-                has_ended_now = await has_ended(
-                    self._store, self._owner, self._log
-                )  # before the log, which is then complete
-                await self._read()
-                self.ended = has_ended_now or self._tracker.ending == "finished"
+                await self._look(news=news)
                 self._seen = self._begun
                 self._notify()
+
+    async def _look(self, *, news: bool) -> None:
+        """Read the new events; without any, or after a last one, whether the log has ended, and then the rest of it."""
+        clock = asyncio.get_running_loop().time
+        known = self.last
+        if known and news:
+            await self._read()
+        ended = self._tracker.ending == "finished"
+        if not ended and (self.last == known or self._tracker.ending or clock() >= self._state_due):
+            ended = await self._has_ended()  # before the log, which is then complete
+            self._state_due = clock() + LOOK_SECONDS
+            if ended or not known:
+                await self._read(complete=True)
+        self.ended = ended or self._tracker.ending == "finished"
+
+    async def _has_ended(self) -> bool:
+        record = None if self._key is None else await self._store.records.get(self._key)
+        record = record or await find_record(self._store, self._owner, self._log)
+        self._key = record.key
+        return state_of(record) in STOPPED_STATES
 
     def after(self, sequence: int, limit: int | None = None) -> list[LogEntry]:
         return self._entries[sequence : None if limit is None else sequence + limit]
@@ -94,18 +112,23 @@ class FollowedLog:
 
     async def follow(self) -> None:
         """Read new events until cancelled."""
+        news = True
         try:
             while True:
-                await self.look()
-                await self._store.events.wait(self._owner, self._log, self.last, timeout=LOOK_SECONDS)
+                await self.look(news=news)
+                news = await self._store.events.wait(self._owner, self._log, self.last, timeout=LOOK_SECONDS)
         except (Unavailable, NoSuchLog) as fault:  # a thread may be deleted while it is read
             self._fault = str(fault)
         finally:
             self._over = True
             self._notify()
 
-    async def _read(self) -> None:
-        while page := await self._store.events.read(self._owner, self._log, self.last, limit=BATCH):
+    async def _read(self, *, complete: bool = False) -> None:
+        """Read a page of new events and further full ones; the last events too if it is to be `complete`."""
+        size = BATCH
+        while size == BATCH or (complete and size):
+            page = await self._store.events.read(self._owner, self._log, self.last, limit=BATCH)
+            size = len(page)
             for event in page:
                 live = apply(with_sequence(TRACE_EVENT.validate_python(event.payload), event.number), self._tracker)
                 self._entries.append(LogEntry(event.number, live.event.event, live.model_dump_json()))
@@ -193,19 +216,24 @@ class _SharedLog:
 
 async def log_state(store: Store, owner: str, log: str) -> str:
     """The state of the owner's run or turn that writes the log."""
+    return state_of(await find_record(store, owner, log))
+
+
+async def find_record(store: Store, owner: str, log: str) -> Record:
+    """The record of the owner's run or turn that writes the log."""
     record = await store.records.get(Key(owner, "run", log))
     conversation, _, number = log.rpartition("-")
     if record is None and conversation and number.isascii() and number.isdecimal() and len(number) < 7:
         record = await store.records.get(Key(owner, "turn", f"{conversation}.{int(number):06d}"))
     if record is None:
         raise NoSuchLog(f"run: there is no run {log!r}; expected the id of one of your runs, or of a turn of a thread")
+    return record
+
+
+def state_of(record: Record) -> str:
     if record.document.get("archived") is not None:
-        raise RunArchived(log)
+        raise RunArchived(record.key.id)
     return record.document["state"]
-
-
-async def has_ended(store: Store, owner: str, log: str) -> bool:
-    return await log_state(store, owner, log) in STOPPED_STATES
 
 
 def check_after(followed: FollowedLog, after: int, field: str) -> None:

@@ -1,8 +1,10 @@
 """Events in DynamoDB: each is one item under its number and one under its id, written in one transaction."""
 
 import asyncio
+import threading
 import time
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from store.aws.item_documents import Body, ItemDocuments
@@ -14,7 +16,11 @@ from store.listeners import Listeners
 from store.serialization import Document
 
 POLL_SECONDS = 0.5
+PAGE, LOGS = 100, 200
+"""Items that a look at a log's end reads and a process keeps of it, and the logs of which it keeps them."""
 BATCH = 50  # two items per event, at most 100 items per transaction
+TRUSTED_SECONDS = 30.0
+"""For how long after its own append a process knows the end of a log; logs are deleted only where none is written."""
 ABSENT = {"ConditionExpression": "attribute_not_exists(#pk)", "ExpressionAttributeNames": {"#pk": "pk"}}
 
 
@@ -27,6 +33,9 @@ class DynamoEvents(Events):
         self._listeners = Listeners()
         self._last_numbers: dict[tuple[str, str], tuple[int, float]] = {}
         """The last known number of each log, and when this process last queried it."""
+        self._written: dict[tuple[str, str], tuple[int, float]] = {}
+        """The number of the last event that this process has appended to each log, and when."""
+        self._recent = RecentItems()
 
     async def append_many(
         self, owner: str, run_id: str, events: Iterable[tuple[str, Document]], *, expected: int | None = None
@@ -48,20 +57,29 @@ class DynamoEvents(Events):
         check_log(owner, run_id)
         check_range("after", after, 0, LARGEST)
         check_range("limit", limit, 1, MAX_PAGE)
+        items = self._recent.after((owner, run_id), after, limit)
+        if not items:
+            items = await self._items(owner, run_id, after, limit)
+            self._recent.note((owner, run_id), items)
         events: list[Event] = []
-        for item in await self._items(owner, run_id, after, limit):
+        for item in items:
             number = after + len(events) + 1
             if item["sk"]["S"] != _sort_key(number):
                 break  # a query may see a part of a transaction; the next query returns the rest
             events.append(Event(number, item["event_id"]["S"], await self._documents.read(item)))
-        if not events:
+        if events:
+            number, checked_at = self._last_numbers.get((owner, run_id), (0, 0.0))
+            self._last_numbers[owner, run_id] = (max(number, events[-1].number), checked_at)
+        else:
             self._last_numbers.pop((owner, run_id), None)  # another process may have deleted the log
+        if not events and not after:
+            self._forget(owner, run_id)
         return events
 
     async def last(self, owner: str, run_id: str) -> int:
         check_log(owner, run_id)
         latest = await self._latest(owner, run_id, ("sk",), 1)
-        return int(latest[0]["sk"]["S"].removeprefix("n#")) if latest else 0
+        return number_of(latest[0]) if latest else 0
 
     async def wait(self, owner: str, run_id: str, after: int, *, timeout: float) -> bool:  # noqa: ASYNC109
         check_log(owner, run_id)
@@ -87,8 +105,13 @@ class DynamoEvents(Events):
             await self._table.delete([{"pk": log, "sk": key} for key in keys])
             await self._documents.discard(*items)
             deleted += len(items)
-        self._last_numbers.pop((owner, run_id), None)
+        self._forget(owner, run_id)
         return deleted
+
+    def _forget(self, owner: str, run_id: str) -> None:
+        self._last_numbers.pop((owner, run_id), None)
+        self._written.pop((owner, run_id), None)
+        self._recent.forget((owner, run_id))
 
     async def _goes_beyond(self, owner: str, run_id: str, after: int, *, at_once: bool) -> bool:
         """Whether the log has an event after number `after`.
@@ -101,7 +124,13 @@ class DynamoEvents(Events):
         if not at_once and time.monotonic() - checked_at < POLL_SECONDS:
             return False
         self._last_numbers[owner, run_id] = (number, time.monotonic())
-        self._note_last(owner, run_id, await self.last(owner, run_id))
+        if number:
+            news = await self._items(owner, run_id, number, PAGE)
+            self._recent.note((owner, run_id), news)  # the next read returns them
+            number = number_of(news[-1]) if news else number
+        else:
+            number = await self.last(owner, run_id)
+        self._note_last(owner, run_id, number)
         return self._last_numbers[owner, run_id][0] > after
 
     def _note_last(self, owner: str, run_id: str, number: int) -> None:
@@ -126,13 +155,17 @@ class DynamoEvents(Events):
         log = {"S": _log(owner, run_id)}
         backoff = self._table.backoff(CONTENDED_PAUSE)
         unanswered = False
+        known = self._known_end(owner, run_id, expected)
         while True:
-            try:
-                stored = await self._table.find([{"pk": log, "sk": {"S": f"i#{id_}"}} for id_ in texts], ("number",))
-                last = await self.last(owner, run_id)
-            except Unavailable as error:
-                raise (OutcomeUnknown(str(error)) if unanswered else error) from error
-            numbers = {item["sk"]["S"].removeprefix("i#"): int(item["number"]["N"]) for item in stored}
+            last, numbers = known or 0, dict[str, int]()
+            if known is None:
+                try:
+                    last = await self.last(owner, run_id)
+                    keys = [{"pk": log, "sk": {"S": f"i#{id_}"}} for id_ in texts] if last else []
+                    stored = await self._table.find(keys, ("number",))
+                except Unavailable as error:
+                    raise (OutcomeUnknown(str(error)) if unanswered else error) from error
+                numbers = {item["sk"]["S"].removeprefix("i#"): int(item["number"]["N"]) for item in stored}
             new = [id_ for id_ in texts if id_ not in numbers]
             if not new:
                 break
@@ -146,14 +179,27 @@ class DynamoEvents(Events):
                 numbers[id_] = number
             try:
                 await self._table.put(items, [ABSENT] * len(items))
+                self._written[owner, run_id] = (last + len(new), time.monotonic())
+                self._recent.note((owner, run_id), items[::2])
                 break
             except ConditionFailed as error:
                 unanswered = unanswered or error.may_have_applied
+                self._written.pop((owner, run_id), None)
+                if known is not None and not unanswered:
+                    known = None
+                    continue
+                known = None
                 kind = OutcomeUnknown if unanswered else Unavailable
                 await backoff.wait(kind(f"the log of {run_id!r} is unavailable (other writers append all the time)"))
         if not unanswered:
             await self._documents.discard(*(body for id_, body in bodies.items() if id_ not in new))
         return numbers
+
+    def _known_end(self, owner: str, run_id: str, expected: int | None) -> int | None:
+        """The end of the log, if this process has just written it; the conditions of the next write verify it."""
+        number, at = self._written.get((owner, run_id), (0, 0.0))
+        fresh = number and time.monotonic() - at < TRUSTED_SECONDS
+        return number if fresh and expected in (None, number) else None
 
     async def _latest(self, owner: str, run_id: str, attributes: tuple[str, ...], limit: int) -> list[Item]:
         """The last items of the log, in descending order of their numbers."""
@@ -186,6 +232,40 @@ class DynamoEvents(Events):
             if len(items) == limit or "LastEvaluatedKey" not in answer:
                 return items
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+class RecentItems:
+    """The newest items of the logs that were read or written last; readers of a log's end need no query for them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._items: OrderedDict[tuple[str, str], list[Item]] = OrderedDict()
+
+    def note(self, log: tuple[str, str], items: Sequence[Item]) -> None:
+        """Items with consecutive numbers; they extend those before them, and replace any others."""
+        if not items:
+            return
+        with self._lock:
+            before = self._items.pop(log, [])
+            follows = before and number_of(before[-1]) + 1 == number_of(items[0])
+            self._items[log] = [*(before if follows else ()), *items][-PAGE:]
+            if len(self._items) > LOGS:
+                self._items.popitem(last=False)
+
+    def after(self, log: tuple[str, str], number: int, limit: int) -> list[Item]:
+        """The items from `number` + 1 on; none for a reader from the first, to whom a deleted log is empty."""
+        with self._lock:
+            items = self._items.get(log, [])
+        first = number_of(items[0]) if items else 0
+        return items[number + 1 - first :][:limit] if 0 < first <= number + 1 and number else []
+
+    def forget(self, log: tuple[str, str]) -> None:
+        with self._lock:
+            self._items.pop(log, None)
+
+
+def number_of(item: Item) -> int:
+    return int(item["sk"]["S"].removeprefix("n#"))
 
 
 def _log(owner: str, run_id: str) -> str:

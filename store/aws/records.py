@@ -11,17 +11,16 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 from store.aws.item_documents import Body, ItemDocuments
+from store.aws.known_items import WRITE_ATTRIBUTES, KnownItems
 from store.aws.table import CONTENDED_PAUSE, ConditionFailed, Item, Table
 from store.errors import Conflict, InvalidCursor, Missing, OutcomeUnknown, StoreError, Unavailable
 from store.keys import ABOVE_EVERY_ID, Key, check_id
-from store.records import MAX_PAGE, LabelName, Page, PageQuery, Put, Record, Records, check_batch
+from store.records import MAX_BATCH, MAX_PAGE, LabelName, Page, PageQuery, Put, Record, Records, check_batch
 from store.serialization import encode
 
 LEAST_ID = " "  # the smallest printable character
 STAMP = re.compile(r"\d{28}", re.ASCII)
 CREATION = "created"
-WRITE_ATTRIBUTES = ("write", "created", "version", "expires", "blob")
-"""Attributes of an item that a writer needs in order to replace it."""
 
 
 class DynamoRecords(Records):
@@ -31,6 +30,7 @@ class DynamoRecords(Records):
         self._table = table
         self._documents = documents
         self._stamps = CreationStamps()
+        self._known = KnownItems()
 
     async def put_many(self, puts: Sequence[Put]) -> tuple[int, ...]:
         check_batch(puts)
@@ -52,9 +52,10 @@ class DynamoRecords(Records):
         backoff = self._table.backoff(CONTENDED_PAUSE)
         unanswered = False
         replaced: Sequence[Item | None] = ()
+        known = self._expected_items(puts)
         while True:
             try:
-                current = await self._current_items(puts)
+                current = await self._current_items(puts) if known is None else known
             except Unavailable as error:
                 raise (OutcomeUnknown(str(error)) if unanswered else error) from error
             if unanswered and all(item is not None and item["write"]["S"] == write for item in current):
@@ -62,6 +63,7 @@ class DynamoRecords(Records):
                 return tuple(_version(item) for item in current)  # the write was applied, its response lost
             for put, item in zip(puts, current, strict=True):
                 _expect(put.key, item, put.expected)
+            relied, known = known is not None, None
             if unanswered:  # our write may have been applied and replaced, and its blob deleted
                 raise OutcomeUnknown(
                     f"the response to a write of {puts[0].key} was lost, and others have written since"
@@ -71,9 +73,14 @@ class DynamoRecords(Records):
                 await self._table.put(items, [_unchanged(item) for item in current])
             except ConditionFailed as failure:
                 unanswered, replaced = failure.may_have_applied, current
+                self._known.forget(put.key for put in puts)
+                if relied and not unanswered:
+                    continue
                 await backoff.wait(_contended(puts[0].key, unanswered=unanswered))
                 continue
             await self._documents.discard(*filter(None, current))
+            for put, item in zip(puts, items, strict=True):
+                self._known.note(put.key, item)
             return tuple(_version(item) for item in items)
 
     async def get(self, key: Key) -> Record | None:
@@ -84,10 +91,27 @@ class DynamoRecords(Records):
             )
             item = answer.get("Item")
             if _expired(item):
+                self._known.forget([key])
                 return None
+            self._known.note(key, item)
             with suppress(Missing):  # a writer has replaced the item since and deleted its blob
                 return Record(key, await self._documents.read(item), _version(item))
         raise Unavailable(f"the document of {key} is missing from the bucket")
+
+    async def get_many(self, keys: Sequence[Key]) -> tuple[Record | None, ...]:
+        found: dict[tuple[str, str], Item] = {}
+        for first in range(0, len(keys), MAX_BATCH):
+            places = [_primary_key(key) for key in keys[first : first + MAX_BATCH]]
+            items = await self._table.find([{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in places])
+            found |= {(item["pk"]["S"], item["sk"]["S"]): item for item in items}
+        return tuple(
+            [
+                None
+                if _expired(item := found.get(_primary_key(key))) or item is None
+                else await self._record(key, item)
+                for key in keys
+            ]
+        )
 
     async def read_page(self, query: PageQuery) -> Page:
         owner, kind, prefix, label, after = query.owner, query.kind, query.prefix, query.label, query.after
@@ -112,8 +136,13 @@ class DynamoRecords(Records):
 
     async def delete(self, key: Key, *, expected: int | None = None) -> bool:
         backoff = self._table.backoff(CONTENDED_PAUSE)
+        known = self._known.get(key)
+        if _expired(known) or expected not in (None, _version(known)):
+            known = None
+        self._known.forget([key])
         while True:
-            (item,) = await self._find([key]) or [None]
+            (item,) = (await self._find([key]) or [None]) if known is None else [known]
+            known = None
             _expect(key, item, expected)
             if item is None or _expired(item):
                 return False
@@ -136,6 +165,15 @@ class DynamoRecords(Records):
             if not error.may_have_applied or await self._table.find([key], WRITE_ATTRIBUTES):
                 raise
         await self._documents.discard(item)
+
+    def _expected_items(self, puts: Sequence[Put]) -> Sequence[Item | None] | None:
+        """The items that the writer expects, as far as this process knows them all; conditions verify them."""
+        items = [self._known.get(put.key) for put in puts]
+        for put, item in zip(puts, items, strict=True):
+            version = 0 if _expired(item) else _version(item)
+            if version != put.expected and (put.expected is not None or version == 0):
+                return None
+        return [None if _expired(item) else item for item in items]
 
     async def _current_items(self, puts: Sequence[Put]) -> Sequence[Item | None]:
         items = {(item["pk"]["S"], item["sk"]["S"]): item for item in await self._find([put.key for put in puts])}
@@ -166,6 +204,7 @@ class DynamoRecords(Records):
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     async def _record(self, key: Key, item: Item) -> Record | None:
+        self._known.note(key, item)
         try:
             return Record(key, await self._documents.read(item), _version(item))
         except Missing:

@@ -82,14 +82,11 @@ class Table:
         deletes = [{"Delete": {"TableName": self.name, "Key": key}} for key in keys]
         await self.call("transact_write_items", TransactItems=deletes)
 
-    async def find(self, keys: list[Item], attributes: tuple[str, ...]) -> list[Item]:
-        """The items that exist under at most 100 keys, with their keys and these attributes."""
+    async def find(self, keys: list[Item], attributes: tuple[str, ...] = ()) -> list[Item]:
+        """The items that exist under at most 100 different keys, whole or with their keys and these attributes."""
         names = {f"#{name}": name for name in ("pk", "sk", *attributes)}
-        options = {
-            "ConsistentRead": True,
-            "ProjectionExpression": ", ".join(names),
-            "ExpressionAttributeNames": names,
-        }
+        projection = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+        options = {"ConsistentRead": True} | (projection if attributes else {})
         items: list[Item] = []
         backoff = self.backoff()
         while keys:

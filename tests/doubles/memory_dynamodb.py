@@ -40,33 +40,57 @@ class MemoryDynamoDB:
 
     def transact_write_items(self, **request: Any) -> Item:
         self.requests["TransactWriteItems"] += 1
-        puts = [each["Put"] for each in request["TransactItems"]]
-        held = [self._holds(put) for put in puts]
+        writes = [write for each in request["TransactItems"] for write in each.items()]
+        held = [self._holds(write) for _, write in writes]
         if not all(held):
             codes = [{"Code": "None" if each else "ConditionalCheckFailed"} for each in held]
             self._refuse("TransactionCanceledException", {"CancellationReasons": codes})
-        for put in puts:
-            self._put(put["Item"])
+        for kind, write in writes:
+            if kind == "Put":
+                self._put(write["Item"])
+            else:
+                self._delete(write["Key"])
+        return {}
+
+    def delete_item(self, **delete: Any) -> Item:
+        self.requests["DeleteItem"] += 1
+        if not self._satisfies(delete, "ConditionExpression", self.items.get(_place(delete["Key"]), {})):
+            self._refuse("ConditionalCheckFailedException", {})
+        self._delete(delete["Key"])
         return {}
 
     def query(self, **request: Any) -> Item:
-        """A page in the order of the sort key; indexes are not kept."""
+        """A page in the order of the sort key, of the table or of an index; or backwards."""
         self.requests["Query"] += 1
         names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
         match = KEY_CONDITION.fullmatch(request["KeyConditionExpression"])
         assert match is not None
-        assert names[match[1]] == "sk"
         partition, low, high = values[":pk"]["S"], values[":low"]["S"], values[":high"]["S"]
+        entries = self._entries(partition, names[match[1]])
+        found = entries[bisect_left(entries, (low, "")) : bisect_left(entries, (high, "\U0010ffff"))]
+        if not request.get("ScanIndexForward", True):
+            found.reverse()
         if "ExclusiveStartKey" in request:
-            low = request["ExclusiveStartKey"]["sk"]["S"] + "\0"
-        keys = self._sorted[partition]
-        page = keys[bisect_left(keys, low) :][: request["Limit"]]
-        page = [key for key in page if key <= high]
+            found = found[[key for _, key in found].index(request["ExclusiveStartKey"]["sk"]["S"]) + 1 :]
+        page = [key for _, key in found[: request["Limit"]]]
         items = [self.items[partition, key] for key in page]
         answer: Item = {"Items": [item for item in items if self._satisfies(request, "FilterExpression", item)]}
-        if len(page) == request["Limit"]:
+        if len(page) < len(found):
             answer["LastEvaluatedKey"] = {"pk": {"S": partition}, "sk": {"S": page[-1]}}
         return answer
+
+    def _entries(self, partition: str, attribute: str) -> list[tuple[str, str]]:
+        """The values of the attribute in the partition, each with its sort key, in order."""
+        keys = self._sorted[partition]
+        if attribute == "sk":
+            return [(key, key) for key in keys]
+        items = ((key, self.items[partition, key]) for key in keys)
+        return sorted((item[attribute]["S"], key) for key, item in items if attribute in item)
+
+    def _delete(self, key: Item) -> None:
+        partition, sort = _place(key)
+        if self.items.pop((partition, sort), None) is not None:
+            self._sorted[partition].remove(sort)
 
     def _put(self, item: Item) -> None:
         place = _place(item)
@@ -75,7 +99,8 @@ class MemoryDynamoDB:
         self.items[place] = item
 
     def _holds(self, put: Item) -> bool:
-        return self._satisfies(put, "ConditionExpression", self.items.get(_place(put["Item"]), {}))
+        place = _place(put["Item"] if "Item" in put else put["Key"])
+        return self._satisfies(put, "ConditionExpression", self.items.get(place, {}))
 
     def _satisfies(self, request: Item, expression: str, item: Item) -> bool:
         """Whether the item satisfies a conjunction of clauses and of alternatives in brackets."""

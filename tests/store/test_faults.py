@@ -138,7 +138,7 @@ async def test_a_write_that_always_fails_leaves_nothing(
         await impatient.records.put_many(puts)
     assert SECRET not in str(unavailable.value)
     assert "'faulty'" in str(unavailable.value)
-    if operation != "PutItem":
+    if operation == "TransactWriteItems":
         with pytest.raises(Unavailable, match=message):
             await impatient.events.append_many("ann", "r", [("e1", {}), ("e2", LARGE)])
     assert aws.items(TABLE) == []
