@@ -17,7 +17,8 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.doubles.aws_calls import AwsCall, calls_of
+from tests.doubles.aws_calls import AwsCall, calls_of, measure, request_body
+from tests.doubles.aws_meter import Meter
 
 REGION = "eu-west-1"
 CREDENTIALS = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "not-a-secret"}
@@ -75,7 +76,8 @@ def point_at(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 
 
 @contextmanager
-def moto() -> Iterator[Aws]:
+def moto(meter: Meter | None = None) -> Iterator[Aws]:
+    """A server of moto; `meter` counts its requests to DynamoDB and S3."""
     from moto.dynamodb.models.table import Table
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from moto.s3.models import s3_backends
@@ -91,7 +93,11 @@ def moto() -> Iterator[Aws]:
         calls.extend(calls_of(environ))
         with _MOTO:
             s3_backends.bucket_accounts = buckets
-            return list(application(environ | {"HTTP_X_MOTO_ACCOUNT_ID": account}, start))
+            body = request_body(environ)
+            answer = list(application(environ | {"HTTP_X_MOTO_ACCOUNT_ID": account}, start))
+        if meter is not None:
+            measure(meter, environ, body, b"".join(answer))
+        return answer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     # moto copies the whole table for each item of a transaction

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from tests.doubles.aws_meter import Meter
+
 CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/aws4_request")
 OBJECT_ACTIONS = {
     "GET": "s3:GetObject",
@@ -38,8 +40,7 @@ def calls_of(environ: dict[str, Any]) -> Iterator[AwsCall]:
     if match is None:
         return
     key, service = match.groups()
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    environ["wsgi.input"] = io.BytesIO(body)
+    body = request_body(environ)
     operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
     if service == "s3":
         bucket, _, name = unquote(environ["PATH_INFO"]).strip("/").partition("/")
@@ -59,6 +60,23 @@ def calls_of(environ: dict[str, Any]) -> Iterator[AwsCall]:
     elif service == "sqs":
         queue = json.loads(body).get("QueueUrl", "").rpartition("/")[2]
         yield AwsCall(key, f"sqs:{operation}", queue)
+
+
+def request_body(environ: dict[str, Any]) -> bytes:
+    """The body of a request, which can be read again afterwards."""
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body
+
+
+def measure(meter: Meter, environ: dict[str, Any], body: bytes, answer: bytes) -> None:
+    """Count a request to DynamoDB or S3."""
+    match = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    if match is not None and match[2] == "s3":
+        meter.object(environ["REQUEST_METHOD"], sent=len(body), received=len(answer))
+    elif match is not None and match[2] == "dynamodb":
+        operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+        meter.call(operation, json.loads(body), json.loads(answer or b"{}"))
 
 
 def _item_calls(key: str, operation: str, request: dict[str, Any]) -> Iterator[AwsCall]:
