@@ -47,7 +47,7 @@ from desk.optimization.reading.findings import explainable_figures
 from desk.optimization.reading.template import AUTHOR, template_claims
 from desk.optimization.repositories.ledger import load_earlier_trials, save_ledger, with_ledger
 from desk.optimization.repositories.result_repository import load_result, save_result
-from desk.optimization.repositories.trial_repository import load_series, load_trials, save_series
+from desk.optimization.repositories.trial_repository import load_all_series, load_trials, save_series
 from desk.optimization.request import MAX_PLANS
 from desk.optimization.result import Counts, OptimizationResult
 from desk.optimization.search import plans
@@ -284,10 +284,11 @@ async def aggregate(state: State, run: Execution, node_log: NodeLog) -> Update:
     context = run.context
     market = await _load_same_market(state, run)
     trials = (await load_trials(context.store, context.owner, context.run))[: state["trials"]]
-    series = {t.series: await load_series(context.store, context.owner, t.series, rows=2) for t in trials}
+    series = await load_all_series(context.store, context.owner, [trial.series for trial in trials], rows=2)
     earlier = await load_earlier_trials(
         context.store, context.owner, context.ledger, context.request.mandate, [trial.digest for trial in trials]
     )
+    earlier_series = await load_all_series(context.store, context.owner, earlier.series, rows=2)
     decisions = order_decisions(state["decisions"])
     failures = state.get("failures", [])
     require_few_failed(failures, len(trials) + len(failures))
@@ -302,7 +303,7 @@ async def aggregate(state: State, run: Execution, node_log: NodeLog) -> Update:
             decisions=decisions,
             counts=_counts(state, run, trials),
             ledger_trials=len(trials) + len(earlier.entries),
-            earlier=[await load_series(context.store, context.owner, address, rows=2) for address in earlier.series],
+            earlier=[earlier_series[address] for address in earlier.series],
         )
     except asyncio.CancelledError:
         stop.set()  # otherwise the thread would keep the process from ending

@@ -117,8 +117,8 @@ async def reproduce(dependencies: Dependencies, owner: str, run_id: str) -> Opti
             )
             address = earlier.manifest.ledger.address if earlier.manifest.ledger else run.ledger
             ledger = await load_ledger(dependencies.store, owner, address)
-            for series in earlier_trials(ledger, earlier.manifest.request.mandate, ()).series:
-                await copy_series(dependencies.store, store, owner, series)
+            series = earlier_trials(ledger, earlier.manifest.request.mandate, ()).series
+            await copy_series(dependencies.store, store, owner, series)
             new_run_id = await create_run(isolated, owner, earlier.manifest.request, ledger=ledger)
             decisions, stop = earlier.manifest.decisions, _stop(earlier.counts)
             async for _ in execute(isolated, owner, new_run_id, decisions=decisions, stop=stop):

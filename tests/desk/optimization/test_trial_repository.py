@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from desk.optimization.repositories.trial_repository import (
+    load_all_series,
     load_series,
     load_trials,
     save_series,
@@ -9,6 +10,7 @@ from desk.optimization.repositories.trial_repository import (
     series_address,
 )
 from store.embedded import open_store
+from store.errors import Corrupted
 
 pytestmark = pytest.mark.anyio
 
@@ -19,6 +21,33 @@ async def test_trials_come_back_whole_and_in_the_order_of_proposal(finished_sear
         assert await load_trials(store, "anne", "r1") == finished_search.trials
         for trial, series in finished_search.saved:
             np.testing.assert_array_equal(await load_series(store, "anne", trial.series, rows=2), series)
+
+
+async def test_series_that_are_saved_together_share_a_file(finished_search, tmp_path) -> None:
+    async with open_store(tmp_path) as store:
+        await save_trials(store, "anne", "r1", finished_search.saved[:7])
+        await save_trials(store, "anne", "r1", finished_search.saved[5:9])
+        files = [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+        assert len(files) == 2
+        saved = {trial.series: series for trial, series in finished_search.saved[:9]}
+        loaded = await load_all_series(store, "anne", saved, rows=2)
+        assert {address: series.tobytes() for address, series in loaded.items()} == {
+            address: series.tobytes() for address, series in saved.items()
+        }
+
+
+async def test_a_series_of_an_earlier_version_is_read(tmp_path) -> None:
+    series = np.arange(10.0).reshape(2, 5)
+    async with open_store(tmp_path) as store:
+        await store.blobs.put(f"anne/series/{series_address(series)}", series.tobytes())
+        np.testing.assert_array_equal(await load_series(store, "anne", series_address(series), rows=2), series)
+
+
+async def test_a_series_that_is_not_the_one_of_its_address_is_refused(tmp_path) -> None:
+    async with open_store(tmp_path) as store:
+        await store.blobs.put(f"anne/series/{'0' * 64}", np.arange(4.0).tobytes())
+        with pytest.raises(Corrupted, match="does not hold"):
+            await load_series(store, "anne", "0" * 64, rows=2)
 
 
 async def test_trials_of_another_owner_or_run_are_hidden(finished_search, tmp_path) -> None:
