@@ -95,6 +95,7 @@ async def create_dependencies(
                 listeners=_listeners(settings),
                 queue=queue,
                 jobs_per_user=settings.jobs_per_user,
+                jobs_at_work=settings.jobs_at_work,
                 lifetimes=settings.lifetimes,
                 sockets=sockets,
                 flush_telemetry=None if telemetry is None else telemetry.flush,

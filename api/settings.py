@@ -148,6 +148,16 @@ class Settings(ComputeSettings):
             description="Jobs of one user that run at the same time. The others wait.",
         ),
     ] = 2
+    jobs_at_work: Annotated[
+        int,
+        Field(
+            validation_alias="JOBS_AT_WORK",
+            ge=0,
+            le=10_000,
+            description="Jobs of all users that are at work at the same time, also on SageMaker. The others wait. "
+            "`0` sets no limit.",
+        ),
+    ] = 0
     expire_draft_days: Annotated[
         Days,
         Field(validation_alias="EXPIRE_DRAFT_DAYS", description="A draft that is not edited for that time expires."),

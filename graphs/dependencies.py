@@ -52,6 +52,8 @@ class Dependencies:
     """The queue of submitted jobs; None executes runs in place."""
     jobs_per_user: int = 2
     """Jobs of one owner that may be executed at a time."""
+    jobs_at_work: int = 0
+    """Jobs of all owners that may be at work at a time, wherever they are computed; 0 is no limit."""
     lifetimes: Lifetimes = DEFAULT_LIFETIMES
     """Time after which waiting jobs expire."""
     flush_telemetry: Callable[[], None] | None = None

@@ -29,6 +29,7 @@ from desk.runs.states import RESTARTABLE_STATES, STOPPED_STATES
 from graphs.dependencies import Dependencies
 from graphs.jobs import fair_queue
 from graphs.jobs.fair_queue import Ticket
+from graphs.jobs.places import leave_place
 from graphs.runs.approval import append_approval, request_content, submission_approval
 from graphs.runs.computations import stop_computation
 from graphs.runs.creation import new_run
@@ -172,6 +173,7 @@ async def cancel(dependencies: Dependencies, owner: str, run_id: str, *, by: str
         if not is_executed:
             await _append_cancellation(dependencies, run)
             await stop_computation(dependencies, owner, run_id)
+            await leave_place(store, dependencies.jobs_at_work, owner, run_id)
             if dependencies.queue is not None:
                 await fair_queue.send_tickets(store, dependencies.queue, owner, after.new_since(owner_queue))
         return run
@@ -257,6 +259,7 @@ async def release_place(dependencies: Dependencies, owner: str, job: str, number
             continue
         if cancelled_run is not None:
             await _append_cancellation(dependencies, cancelled_run)
+        await leave_place(store, dependencies.jobs_at_work, owner, job)
         await fair_queue.send_tickets(store, queue_of(dependencies), owner, after.new_since(owner_queue))
         await stop_computation(dependencies, owner, job)
         return
