@@ -10,6 +10,7 @@ import signal
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
+from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ from api.http.rate_limits import MAX_CONCURRENT_CALCULATIONS
 from api.http.request_context import request_id
 from api.http.server import LARGEST_HEAD, LoggedServer, listening_sockets, run
 from api.operations.log import capture_library_logs, log_to
+from api.ping_thread import answer_pings
 from api.settings import Settings
 from desk.base.errors import InvalidInput, UserError
 from desk.compute.endpoint import (
@@ -152,6 +154,15 @@ async def ping(request: Request) -> Response:
     return Response()
 
 
+def ping_status(app: FastAPI) -> HTTPStatus:
+    """The status of `/ping`, which any thread may read."""
+    endpoint: Endpoint | None = getattr(app.state, "endpoint", None)
+    if endpoint is None or not endpoint.warming.done():
+        return HTTPStatus.SERVICE_UNAVAILABLE
+    failed = endpoint.warming.cancelled() or endpoint.warming.exception() is not None
+    return HTTPStatus.INTERNAL_SERVER_ERROR if failed else HTTPStatus.OK
+
+
 @router.get("/execution-parameters")
 async def execution_parameters() -> dict[str, int | str]:
     """The limits of a batch transform: one record per payload, since several would not be JSON."""
@@ -225,8 +236,9 @@ def serve_endpoint(settings: Settings, host: str | None, port: int | None) -> in
         log_to(Path(os.devnull), settings.log_level, place="stdout"),
         capture_library_logs("stdout"),
     ):
+        app = create_endpoint(settings, BundledPrices(), load_artifact(settings.container_root / "model"))
         server = LoggedServer(
-            create_endpoint(settings, BundledPrices(), load_artifact(settings.container_root / "model")),
+            app,
             log_level=settings.log_level,
             log_config=None,
             timeout_graceful_shutdown=GRACE,
@@ -234,8 +246,10 @@ def serve_endpoint(settings: Settings, host: str | None, port: int | None) -> in
             server_header=False,
             proxy_headers=False,
             h11_max_incomplete_event_size=LARGEST_HEAD,
+            headers=[("Connection", "close")],  # a ping on an open connection would wait for the event loop
         )
-        return run(server, sockets)
+        with answer_pings(sockets, lambda: ping_status(app)) as handed:
+            return run(server, handed)
 
 
 def _place(settings: Settings, host: str | None, port: int | None) -> tuple[str, int]:

@@ -4,7 +4,7 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
@@ -139,11 +139,11 @@ def _listen_error(host: str, port: int, error: Exception) -> InvalidInput:
     return InvalidInput("--host", host, reason=reason, allowed="an address of this machine (STRATIGOS_HOST)")
 
 
-def run(server: LoggedServer, sockets: list[socket.socket]) -> int:
+def run(server: LoggedServer, sockets: Sequence[socket.socket]) -> int:
     """Serve until a signal ends the process; returns the exit code."""
     try:
         with suppress(SystemExit):  # uvicorn has logged the reason
-            server.run(sockets)
+            server.run(list(sockets))
     except KeyboardInterrupt:  # possibly before the start
         return 0
     return 0 if server.started else CANNOT_START
