@@ -11,6 +11,7 @@ import math
 import os
 import pickle
 import socket
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -58,6 +59,9 @@ ENVIRONMENT = {
     "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # it would replace the SIGTERM handler of this process
 }
 """Environment variables that Ray reads on import."""
+
+STANDARD_OUTPUT = 1
+"""File descriptor, which child processes inherit."""
 
 _CONNECTING = Lock()
 
@@ -177,8 +181,19 @@ def connect(address: str) -> Any:
             os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         ray = _import_ray()
         if not ray.is_initialized():
+            keep_standard_output()
             _connect(ray, address, setting)
         return ray
+
+
+def keep_standard_output() -> None:
+    """Send to standard error what Ray's libraries and processes print, which would damage this program's output."""
+    if sys.stdout is not sys.__stdout__ or sys.stdout.fileno() != STANDARD_OUTPUT:
+        return  # kept already, or captured
+    sys.stdout.flush()
+    own = os.dup(STANDARD_OUTPUT)
+    sys.stdout = os.fdopen(own, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, buffering=1)
+    os.dup2(sys.stderr.fileno(), STANDARD_OUTPUT)
 
 
 def _import_ray() -> Any:
