@@ -127,7 +127,7 @@ def judge(
         return Judgement(result.model_copy(update={"figures": result_figures(result)}))
     winner = next(t for t in trials if t.config == choice.winner)
     tests = partial(judge_luck, world, trials, series, winner, ledger_trials=ledger_trials, earlier=earlier)
-    with ThreadPoolExecutor(2) as pool:  # beside the sensitivities, which leave a core idle between simulations
+    with ThreadPoolExecutor(2) as pool:  # one computation alone leaves a core idle between its simulations
         update, history = _judge_winner(
             world, trials, series, winner, choice, checks, view, tests, base.caveats, pool, sensitivity=sensitivity
         )
@@ -175,6 +175,9 @@ def _judge_winner(
     replay = world.replay([config, constant(matched), constant(1.0)]).series[:, :, part]
     records = Records(*(np.ascontiguousarray(replay[k, 0]) for k in range(3)))
     luck = pool.submit(tests, records)
+    cases = Sensitivity(world, choice, table, constant(matched)) if sensitivity else None
+    assumptions = (cases.parameters, cases.premium, partial(cases.probabilities, view), cases.costs) if cases else ()
+    computed = [pool.submit(assumption) for assumption in assumptions]
     out_of_sample = pool.submit(judge_out_of_sample, world, trials, series, winner)
     train_days = world.market.train.stop - world.market.train.start
     error = history_error(
@@ -194,8 +197,7 @@ def _judge_winner(
     )
     all_years = years(world, records)
 
-    cases = Sensitivity(world, choice, table, constant(matched)) if sensitivity else None
-    premium = cases.premium() if cases else ()
+    parameters, premium, probabilities, costs = (case.result() for case in computed) if computed else ((),) * 4
     signs = {case.benefit_bps.value > 0.0 for case in premium}
     depends = len(signs) > 1 if premium else None
     cautions = find_cautions(world, config, part, replay[0, 1])
@@ -221,9 +223,9 @@ def _judge_winner(
         "series_benchmark": compare_with_series(world, records.winner),
         "premium": premium,
         "depends_on_premium": depends,
-        "parameter_error": cases.parameters() if cases else (),
-        "probabilities": cases.probabilities(view) if cases else (),
-        "costs": cases.costs() if cases else (),
+        "parameter_error": parameters,
+        "probabilities": probabilities,
+        "costs": costs,
         "next_step": next_step(world, config),
         "limits": _with_binding(
             trials,
