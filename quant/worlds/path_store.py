@@ -7,23 +7,27 @@ import numpy as np
 
 from quant.numeric.arrays import Floats
 from quant.worlds.bond import BondModel
-from quant.worlds.legs import draw_legs
+from quant.worlds.legs import draw_legs, draw_moves
 from quant.worlds.path_limit import LIMIT
-from quant.worlds.paths import PathModel
+from quant.worlds.paths import PathModel, without_premium
 
 
 class PathStore:
     """Keeps the first paths that are asked for, up to a limit of memory; further ones are drawn anew each time.
 
-    All that it keeps begins at one block: a judgement on fresh paths replaces those of the search. What it returns is
-    not to be written to. Threads may share it.
+    Of models that differ in their premium alone it keeps the moves that they share, from the second model on. All that
+    it keeps begins at one block: a judgement on fresh paths replaces those of the search. What it returns is not to be
+    written to. Threads may share it.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
-        """Keep `limit` bytes at most; 0 keeps nothing."""
+        """Keep `limit` bytes of paths and as many of moves at most; 0 keeps nothing."""
         self._limit = limit
         self._legs: dict[tuple[bytes, int, int], tuple[Floats, Floats]] = {}
-        self._bytes = 0
+        self._moves: dict[tuple[bytes, int, int], Floats] = {}
+        self._law_of: dict[bytes, bytes] = {}
+        """The first law that was asked for with these moves."""
+        self._bytes = self._bytes_of_moves = 0
         self._start: int | None = None
         self._lock = Lock()
 
@@ -31,7 +35,8 @@ class PathStore:
         """Drop what is kept unless it begins at `first_block` too."""
         with self._lock:
             if first_block != self._start:
-                self._legs, self._bytes, self._start = {}, 0, first_block
+                self._legs, self._moves, self._bytes, self._bytes_of_moves = {}, {}, 0, 0
+                self._start = first_block
 
     def legs(
         self, law: bytes, model: PathModel, bond: BondModel | None, *, days: int, first_block: int, blocks: int
@@ -42,7 +47,8 @@ class PathStore:
             kept = self._legs.get(place)
         if kept is not None:
             return kept
-        legs = draw_legs(model, bond, days=days, first_block=first_block, blocks=blocks)
+        moves = self._shared_moves(law, model, days=days, first_block=first_block, blocks=blocks)
+        legs = draw_legs(model, bond, days=days, first_block=first_block, blocks=blocks, moves=moves)
         equity, bonds = legs
         size = equity.nbytes + bonds.nbytes
         with self._lock:
@@ -50,6 +56,23 @@ class PathStore:
                 self._legs[place] = legs
                 self._bytes += size
         return legs
+
+    def _shared_moves(self, law: bytes, model: PathModel, *, days: int, first_block: int, blocks: int) -> Floats | None:
+        """None where no other law with the same moves was asked for, or none can be."""
+        common = without_premium(model)
+        if common is None:
+            return None
+        place = law_digest(common, None, days), first_block, blocks
+        with self._lock:
+            kept = self._moves.get(place)
+            if kept is not None or self._law_of.setdefault(place[0], law) == law:
+                return kept
+        moves = draw_moves(common, days=days, first_block=first_block, blocks=blocks)
+        with self._lock:
+            if place not in self._moves and self._bytes_of_moves + moves.nbytes <= self._limit:
+                self._moves[place] = moves
+                self._bytes_of_moves += moves.nbytes
+        return moves
 
 
 def law_digest(model: PathModel, bond: BondModel | None, days: int) -> bytes:

@@ -10,7 +10,7 @@ moves within the day: a return is m + exp(X) - 1 with X of `quant.worlds.square_
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -172,6 +172,13 @@ def path_model(
     return PathModel(_CODES[scenario.engine], numbers, states, stay, sample, cash, key)
 
 
+def without_premium(model: PathModel) -> PathModel | None:
+    """The model with the same moves of `heston_moves` whatever the premium; None for other engines."""
+    if model.code != _CODES["heston"]:
+        return None
+    return replace(model, numbers=np.concatenate([np.zeros(3), model.numbers[3:]]))
+
+
 def engine_of(model: PathModel) -> Engine:
     """Name of the model's engine."""
     return next(engine for engine, code in _CODES.items() if code == model.code)
@@ -306,25 +313,26 @@ def _gbm(numbers: Floats, key: Word, first_path: int, out: Floats) -> None:
 
 
 @compiled
-def _heston_paths(numbers: Floats, key: Word, first_path: int, out: Floats) -> None:
-    """Several steps of the variance a day, and one normal number for what of the price is apart from it."""
-    cash, premium, p, kappa, theta = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
-    xi, rho, shape = numbers[5], numbers[6], numbers[7]
+def heston_moves(numbers: Floats, key: Word, first_path: int, out: Floats) -> None:
+    """Write the variance over its mean at the start of each day, and exp(X) - 1, into `out`, shape (2, T, 64).
+
+    Neither depends on the premium. Several steps of the variance a day, and one normal number for what of the price is
+    apart from it.
+    """
+    kappa, theta, xi, rho, shape = numbers[3], numbers[4], numbers[5], numbers[6], numbers[7]
     step = variance_step(kappa, xi)
     weight, own = shock_weight(kappa, xi, rho, theta), (1.0 - rho * rho) * theta / DAYS
     words = np.empty((2 * 4, LANES), dtype=np.uint64)  # of the steps, and the last of the price
-    y, mean = np.empty(LANES), np.empty(LANES)
+    y = np.empty(LANES)
     shock, share = np.empty(LANES), np.empty(LANES)
     sums, part = np.empty((4, LANES)), np.empty((3, LANES))
     for j in range(LANES):
         y[j] = gamma_draw(shape, np.uint64(first_path + j), 1, key) / shape
     # short loops over the lanes: the compiler turns each into vector instructions
-    for t in range(out.shape[0]):
+    for t in range(out.shape[1]):
         fill_counted_words(t, first_path, 0, 0, key, words[:4])
         fill_counted_words(t, first_path, 1, 0, key, words[4:])
-        for j in range(LANES):
-            link = 1.0 if p == 0.0 else math.sqrt(y[j]) if p == 1.0 else y[j]
-            mean[j] = cash + premium * link
+        out[0, t] = y
         sums[:] = 0.0
         for k in range(STEPS):
             draw_shocks(words[k], shock, share)
@@ -334,8 +342,25 @@ def _heston_paths(numbers: Floats, key: Word, first_path: int, out: Floats) -> N
         for j in range(LANES):
             shocks = (sums[MOVES, j], sums[SQUARES, j], sums[CUBES, j])
             variance = own * sums[VARIANCE, j]
-            x = log_change(weight, variance, math.sqrt(variance) * shock[j], shocks)
-            out[t, j] = max(mean[j] + (exp(x) - 1.0), FLOOR)
+            out[1, t, j] = exp(log_change(weight, variance, math.sqrt(variance) * shock[j], shocks)) - 1.0
+
+
+@compiled
+def heston_returns(numbers: Floats, moves: Floats, out: Floats) -> None:
+    """Write the daily returns with these moves of `heston_moves` into `out`, shape (T, 64)."""
+    cash, premium, p = numbers[0], numbers[1], numbers[2]
+    for t in range(out.shape[0]):
+        for j in range(LANES):
+            y = moves[0, t, j]
+            link = 1.0 if p == 0.0 else math.sqrt(y) if p == 1.0 else y
+            out[t, j] = max((cash + premium * link) + moves[1, t, j], FLOOR)
+
+
+@compiled
+def _heston_paths(numbers: Floats, key: Word, first_path: int, out: Floats) -> None:
+    moves = np.empty((2, *out.shape))
+    heston_moves(numbers, key, first_path, moves)
+    heston_returns(numbers, moves, out)
 
 
 @compiled

@@ -10,7 +10,7 @@ from quant.strategies.rules import lay_out
 from quant.strategies.simulation import GROUP, simulate
 from quant.worlds.bond import Bond, BondModel, bond_model
 from quant.worlds.path_store import PathStore, law_digest
-from quant.worlds.paths import PathModel, path_model
+from quant.worlds.paths import PathModel, path_model, without_premium
 from quant.worlds.scenario import BUILT_IN
 from tests.quant.strategies.sample_simulations import MANDATE, SEVERAL, WARM_UP, assert_equal_results, parameters_of
 
@@ -85,3 +85,14 @@ def test_the_digest_of_a_law_names_everything_that_decides_its_paths() -> None:
     }
     assert len(digests) == 4 + len(others)
     assert law_digest(replace(model, cash=0.5), None, DAYS) in digests  # cash is accounted for, not drawn
+
+
+def test_models_that_differ_in_their_premium_alone_share_their_moves() -> None:
+    scenario = next(each for each in BUILT_IN if each.engine == "heston" and each.premium_power == 1)
+    changes = ({}, {"premium_power": 0}, {"mu": scenario.mu + 0.02}, {"sigma": 0.8 * scenario.sigma})
+    models = [path_model(scenario.model_copy(update=change), seed=7) for change in changes]
+    assert len({common.numbers.tobytes() for model in models if (common := without_premium(model))}) == 2
+    for limit in (0, 400_000, 2**24):
+        store = PathStore(limit)
+        for _, model, bond in product(range(2), models, (None, BOND)):
+            assert_equal_results(run(model, store, bond=bond), run(model, None, bond=bond))
