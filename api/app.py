@@ -315,12 +315,12 @@ async def open_configured_store(settings: Settings) -> "AsyncGenerator[Store]":
         return
     from store.aws.store import open_aws_store
 
-    table, _, bucket = settings.store.removeprefix("dynamodb:").partition(",s3:")
+    prefix, _, bucket = settings.store.removeprefix("dynamodb:").partition(",s3:")
     async with AsyncExitStack() as stack:
         try:
-            store = await stack.enter_async_context(open_aws_store(table, bucket))
+            store = await stack.enter_async_context(open_aws_store(prefix, bucket))
         except Unavailable as error:
-            allowed = "a table that store.aws.store.create_table creates, and a bucket"
+            allowed = "tables that store.aws.store.create_tables creates, and a bucket"
             raise InvalidInput("STRATIGOS_STORE", settings.store, reason=str(error), allowed=allowed) from error
         yield store
 

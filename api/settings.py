@@ -297,9 +297,9 @@ class Settings(ComputeSettings):
         str,
         Field(
             validation_alias="STRATIGOS_STORE",
-            pattern=r"^(dynamodb:[A-Za-z0-9_.-]{3,255},s3:[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$",
-            description="Where records, events and blobs are stored; by default in the home. "
-            "Region, credentials and endpoints are those of boto3.",
+            pattern=r"^(dynamodb:[A-Za-z0-9_.-]{3,247},s3:[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$",
+            description="Where records, events and blobs are stored; by default in the home. The tables are "
+            "`PREFIX-records`, `PREFIX-events` and `PREFIX-audit`. Region, credentials and endpoints are those of boto3.",
         ),
     ] = ""
     queue: Annotated[
@@ -535,7 +535,7 @@ FORMS = COMPUTE_FORMS | {
     "APPROVE_DOLLARS": "a number of at least 0, or none",
     "STRATIGOS_CHECKPOINTS": "dynamodb:TABLE, dynamodb:TABLE,s3:BUCKET, or nothing for a file in the home",
     "STRATIGOS_QUEUE": "sqs:URL,dead:URL, the URLs of two SQS queues, or nothing for a queue in the home",
-    "STRATIGOS_STORE": "dynamodb:TABLE,s3:BUCKET, or nothing for files in the home",
+    "STRATIGOS_STORE": "dynamodb:PREFIX,s3:BUCKET, or nothing for files in the home",
     "STRATIGOS_AUTH": "keys, cognito, keys,cognito, or nothing for the one local user",
     "STRATIGOS_AUDIT_KEY": f"32 to 200 characters without a space, {REFERENCES}, or nothing",
     "STRATIGOS_KEY": f"a key of up to 200 characters, {REFERENCES}, or nothing",

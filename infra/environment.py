@@ -11,7 +11,8 @@ from infra.config import StageConfig
 class Places:
     """Names and addresses of the resources that the settings refer to."""
 
-    table: str
+    tables: str
+    """The prefix of the store's tables."""
     checkpoints: str
     documents: str
     queue: str
@@ -32,7 +33,7 @@ class Places:
 def environment(config: StageConfig, places: Places) -> dict[str, str]:
     """The settings that all processes share."""
     return {
-        "STRATIGOS_STORE": f"dynamodb:{places.table},s3:{places.documents}",
+        "STRATIGOS_STORE": f"dynamodb:{places.tables},s3:{places.documents}",
         "STRATIGOS_CHECKPOINTS": f"dynamodb:{places.checkpoints},s3:{places.documents}",
         "STRATIGOS_QUEUE": f"sqs:{places.queue},dead:{places.dead}",
         "STRATIGOS_SOCKETS": places.sockets,

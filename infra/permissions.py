@@ -13,7 +13,9 @@ from infra.config import StageConfig
 
 Process: TypeAlias = Literal["http", "worker", "tasks"]
 Resource: TypeAlias = Literal[
-    "desk",
+    "records",
+    "events",
+    "audit",
     "checkpoints",
     "documents",
     "jobs",
@@ -30,14 +32,15 @@ Resource: TypeAlias = Literal[
 ]
 
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
-DESK = (
+AUDIT = ("dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
+EVENTS = (
     "dynamodb:BatchGetItem",
     "dynamodb:DeleteItem",
     "dynamodb:DescribeTable",
-    "dynamodb:GetItem",
     "dynamodb:PutItem",
     "dynamodb:Query",
 )
+RECORDS = (*EVENTS, "dynamodb:GetItem")
 WORKED_CHECKPOINTS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")
 EXPIRED_CHECKPOINTS = ("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:Query")
 CHECKPOINTS = (*EXPIRED_CHECKPOINTS, "dynamodb:GetItem", "dynamodb:PutItem")
@@ -54,31 +57,36 @@ COMPUTATIONS = (
 
 PERMISSIONS: Mapping[Process, Mapping[Resource, Sequence[str]]] = {
     "http": {
+        "audit": AUDIT,
         "audit_key": AUDIT_KEY,
         "checkpoints": (*CHECKPOINTS, "dynamodb:DescribeTable"),
         "dead": ("sqs:GetQueueAttributes",),
-        "desk": (*DESK, "dynamodb:DescribeTimeToLive"),
         "documents": (*OBJECTS, "s3:GetLifecycleConfiguration"),
+        "events": EVENTS,
         "model": MODEL,
         "processing": ("sagemaker:DescribeProcessingJob", "sagemaker:StopProcessingJob"),
         "queue": ("sqs:GetQueueAttributes", "sqs:SendMessage"),
+        "records": (*RECORDS, "dynamodb:DescribeTimeToLive"),
         "sockets": SOCKETS,
     },
     "tasks": {
+        "audit": AUDIT,
         "audit_key": AUDIT_KEY,
         "checkpoints": EXPIRED_CHECKPOINTS,
-        "desk": DESK,
         "documents": OBJECTS,
+        "events": EVENTS,
         "jobs": ("s3:GetObject",),
         "processing": ("sagemaker:DescribeProcessingJob",),
         "queue": ("sqs:GetQueueAttributes", "sqs:SendMessage"),
+        "records": RECORDS,
     },
     "worker": {
+        "audit": AUDIT,
         "audit_key": AUDIT_KEY,
         "checkpoints": WORKED_CHECKPOINTS,
         "dead": ("sqs:SendMessage",),
-        "desk": DESK,
         "documents": OBJECTS,
+        "events": EVENTS,
         "job_role": ("iam:PassRole",),
         "jobs": ("s3:GetObject", "s3:ListBucket", "s3:PutObject"),
         "model": MODEL,
@@ -90,6 +98,7 @@ PERMISSIONS: Mapping[Process, Mapping[Resource, Sequence[str]]] = {
             "sqs:ReceiveMessage",
             "sqs:SendMessage",
         ),
+        "records": RECORDS,
         "sockets": SOCKETS,
     },
 }

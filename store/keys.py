@@ -14,6 +14,7 @@ ABOVE_EVERY_ID = "\U0010ffff"  # the greatest character in UTF-8; not printable,
 LABELS = ("state", "about", "content")
 SYSTEM = "_desk"
 """Owner of the application's own records; no user name begins with `_`."""
+AUDIT_KIND = re.compile(r"audit([_-].*)?")
 SEPARATORS = frozenset("#/\\")  # adapters join parts with `#` or `/`
 
 
@@ -42,6 +43,11 @@ def check_owner(owner: str) -> None:
 def check_kind(kind: str) -> None:
     if not KIND.fullmatch(kind):
         raise Invalid(f"`kind` is {_shorten(kind)}; allowed are 1 to 50 of a-z, digits, _ and -, the first a letter")
+
+
+def is_audit_kind(kind: str) -> bool:
+    """Whether records of the kind belong to the audit log; they have no labels and are listed by id only."""
+    return AUDIT_KIND.fullmatch(kind) is not None
 
 
 def check_id(field: str, value: str) -> None:

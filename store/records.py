@@ -1,21 +1,33 @@
 """Port of the record storage: one versioned JSON document per key, listed by id, creation or label."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from store.errors import Invalid
-from store.keys import Key, check_kind, check_label, check_owner, check_prefix, check_range
+from store.keys import Key, check_kind, check_label, check_owner, check_prefix, check_range, is_audit_kind
 from store.serialization import Document
 
-__all__ = ["Document", "Key", "LabelName", "Labels", "Page", "PageQuery", "Put", "Record", "Records", "iterate_records"]
+__all__ = [
+    "Document",
+    "Key",
+    "LabelName",
+    "Labels",
+    "Page",
+    "PageQuery",
+    "Put",
+    "Record",
+    "Records",
+    "batches",
+    "iterate_records",
+]
 
-MAX_BATCH = 100  # the limit of a DynamoDB transaction
+MAX_WRITES = 100  # the limit of a DynamoDB transaction
 MAX_PAGE = 1000
 
 LabelName: TypeAlias = Literal["state", "about", "content"]
-"""Attributes by which records can be listed, besides id and creation; DynamoDB has one local index for each."""
+"""Attributes by which records can be listed, besides id and creation."""
 Labels: TypeAlias = Mapping[LabelName, str]
 
 
@@ -42,8 +54,15 @@ class Put:
     def __post_init__(self) -> None:
         for name, value in self.labels.items():
             check_label(name, value)
+        if self.labels and is_audit_kind(self.key.kind):
+            raise Invalid(f"{self.key} has labels; allowed are none for kinds of the audit log")
         if self.expires is not None and self.expires.tzinfo is None:
             raise Invalid(f"`expires` is {self.expires}; allowed is a time with a time zone")
+
+    @property
+    def writes(self) -> int:
+        """The most items that it writes: its record, its place by creation, and a new and an old one of each label."""
+        return 1 if is_audit_kind(self.key.kind) else 2 + 2 * len(self.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +84,8 @@ class PageQuery:
         check_range("limit", self.limit, 1, MAX_PAGE)
         if self.label is not None:
             check_label(*self.label)
+        if is_audit_kind(self.kind) and (self.newest_first or self.label is not None):
+            raise Invalid(f"`kind` is {self.kind!r}, which is listed by id only, as all kinds of the audit log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +113,10 @@ class Records(Protocol):
         return version
 
     async def put_many(self, puts: Sequence[Put]) -> tuple[int, ...]:
-        """Write at most 100 records in one transaction, each key once, and return their versions."""
+        """Write records in one transaction, each key once, and return their versions.
+
+        The `writes` of all puts are at most 100, which are 50 records without labels; `batches` divides more.
+        """
         ...
 
     async def get(self, key: Key) -> Record | None: ...
@@ -130,10 +154,28 @@ class Records(Protocol):
 
 
 def check_batch(puts: Sequence[Put]) -> None:
-    if len(puts) > MAX_BATCH:
-        raise Invalid(f"`puts` has {len(puts)} entries; allowed are {MAX_BATCH}")
+    check_writes(sum(put.writes for put in puts))
     if len({put.key for put in puts}) < len(puts):
         raise Invalid("`puts` contains a key twice; each key may occur once")
+
+
+def check_writes(count: int) -> None:
+    if count > MAX_WRITES:
+        raise Invalid(f"`puts` needs {count} writes; allowed are {MAX_WRITES} in one transaction")
+
+
+def batches(puts: Iterable[Put]) -> Iterator[list[Put]]:
+    """The puts in order, in as few transactions as `put_many` allows."""
+    batch: list[Put] = []
+    writes = 0
+    for put in puts:
+        if writes + put.writes > MAX_WRITES:
+            yield batch
+            batch, writes = [], 0
+        batch.append(put)
+        writes += put.writes
+    if batch:
+        yield batch
 
 
 async def iterate_records(

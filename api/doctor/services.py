@@ -112,8 +112,9 @@ def _check_ray(compute: str) -> Finding:
 
 def _free_call(settings: Settings) -> tuple[str, str, dict[str, Any]] | None:
     """Service, operation and arguments of a free call to a service of AWS that these settings use."""
-    if table := settings.store or settings.checkpoints:
-        return "dynamodb", "describe_table", {"TableName": table.removeprefix("dynamodb:").partition(",")[0]}
+    if place := settings.store or settings.checkpoints:
+        table = place.removeprefix("dynamodb:").partition(",")[0]
+        return "dynamodb", "describe_table", {"TableName": f"{table}-records" if settings.store else table}
     if settings.compute == "sagemaker":
         return "sagemaker", "describe_processing_job", {"ProcessingJobName": "stratigos"}
     if settings.queue:
@@ -153,6 +154,6 @@ async def check_resources(settings: Settings) -> Finding:
     except (Unavailable, TimeoutError) as error:
         return failed(name, str(error) or "AWS does not respond", "check the network, the region and the credentials")
     if not lacking:
-        return ok(name, "tables, indexes, time to live, lifecycle rules, queues and permissions are complete")
+        return ok(name, "tables, time to live, lifecycle rules, queues and permissions are complete")
     todo = "correct it with infra/, or as docs/operations.md describes under DynamoDB, S3, SQS"
     return failed(name, "; ".join(lacking), todo)

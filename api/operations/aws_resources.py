@@ -18,17 +18,20 @@ async def lacking_resources(settings: Settings, *, probed: bool = False) -> list
 def _lacking(settings: Settings, *, probed: bool) -> Iterator[str]:
     # imported here, because boto3 takes half a second
     from graphs.checkpoints.table_check import KEYS
-    from store.aws.resources import lacking_bucket, lacking_queue, lacking_table
-    from store.aws.store import INDEXES
+    from store.aws.resources import ACTIONS, lacking_bucket, lacking_queue, lacking_table
+    from store.aws.tables import KEYS as STORE_KEYS
+    from store.aws.tables import TABLE_KINDS, table_names
 
     if settings.store:
-        table, _, bucket = settings.store.removeprefix("dynamodb:").partition(",s3:")
-        yield from lacking_table(table, ("pk", "sk"), INDEXES, time_to_live="ttl", probed=probed)
+        prefix, _, bucket = settings.store.removeprefix("dynamodb:").partition(",s3:")
+        for name, kind in zip(table_names(prefix), TABLE_KINDS, strict=True):
+            probes = kind.actions if probed else ()
+            yield from lacking_table(name, STORE_KEYS, time_to_live=kind.time_to_live, probes=probes)
         yield from lacking_bucket(bucket)
     if settings.checkpoints:
         table, _, _ = settings.checkpoints.removeprefix("dynamodb:").partition(",s3:")
         partition, sort = KEYS
-        yield from lacking_table(table, (partition, sort), {}, probed=probed)
+        yield from lacking_table(table, (partition, sort), probes=ACTIONS if probed else ())
     if settings.queue:
         url, _, dead = settings.queue.removeprefix("sqs:").partition(",dead:")
         yield from lacking_queue(url)

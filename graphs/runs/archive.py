@@ -20,7 +20,7 @@ from graphs.runs.archive_file import STAGES, DamagedArchive, RunContents, load_c
 from graphs.runs.leases import hold_lease
 from graphs.runs.reproductions import reproductions
 from store.errors import Missing
-from store.records import MAX_BATCH, Put
+from store.records import Put, batches
 from store.store import Store
 
 
@@ -164,9 +164,8 @@ async def _restore_contents(store: Store, run: Run, contents: RunContents) -> No
     there = {record.key for record in (await load_contents(store, run.owner, run.id)).records}
     missing = [record for record in contents.records if record.key not in there]
     missing.sort(key=lambda record: record.document.get("number", 0))  # trials are read in the order of their creation
-    puts = [Put(record.key, record.document, 0) for record in missing]
-    for first in range(0, len(puts), MAX_BATCH):
-        await store.records.put_many(puts[first : first + MAX_BATCH])
+    for batch in batches(Put(record.key, record.document, 0) for record in missing):
+        await store.records.put_many(batch)
     await store.events.append_many(run.owner, run.id, [(event.event_id, event.payload) for event in contents.events])
     for stage in STAGES:
         if stage in contents.results:

@@ -14,7 +14,6 @@ PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownload
 """Actions that pull an image."""
 LOGIN = "ecr:GetAuthorizationToken"
 BELOW = {
-    "desk": "The indexes of the table.",
     "documents": "The objects of the bucket; their keys begin with their owner.",
     "jobs": "The files of jobs in their bucket.",
     "processing": "The program names its jobs stratigos-DIGEST; their ids are not known before.",

@@ -132,11 +132,10 @@ def table(
     *,
     keys: tuple[str, str],
     key: kms.IKey,
-    indexes: Mapping[str, str] | None = None,
     time_to_live: str | None = None,
     replicas: Mapping[str, str] | None = None,
 ) -> dynamodb.TableV2:
-    """A table with string keys; `indexes` maps local indexes to their sort keys, `replicas` regions to keys of KMS."""
+    """A table with string keys; `replicas` maps regions to keys of KMS."""
     partition, sort = (dynamodb.Attribute(name=each, type=dynamodb.AttributeType.STRING) for each in keys)
     return dynamodb.TableV2(
         stack,
@@ -146,12 +145,6 @@ def table(
         sort_key=sort,
         billing=dynamodb.Billing.on_demand(),
         encryption=dynamodb.TableEncryptionV2.customer_managed_key(key, dict(replicas or {})),
-        local_secondary_indexes=[
-            dynamodb.LocalSecondaryIndexProps(
-                index_name=index, sort_key=dynamodb.Attribute(name=attribute, type=dynamodb.AttributeType.STRING)
-            )
-            for index, attribute in (indexes or {}).items()
-        ],
         time_to_live_attribute=time_to_live,
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=True, recovery_period_in_days=RECOVERY_DAYS

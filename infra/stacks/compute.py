@@ -70,11 +70,11 @@ class Compute(StageStack):
     def arns(self) -> dict[Resource, list[str]]:
         """The ARNs of the resources that this stage has."""
         config = self.config
-        desk, checkpoints = (self.arn("dynamodb", f"table/{config.named(name)}") for name in ("desk", "checkpoints"))
+        names: tuple[Resource, ...] = ("records", "events", "audit", "checkpoints")
+        tables = {name: [self.arn("dynamodb", f"table/{config.named(name)}")] for name in names}
         documents, jobs = (f"arn:aws:s3:::{config.globally_named(name)}" for name in ("documents", "jobs"))
         arns: dict[Resource, list[str]] = {
-            "desk": [desk, f"{desk}/index/*"],
-            "checkpoints": [checkpoints],
+            **tables,
             "documents": [documents, f"{documents}/*"],
             "queue": [self.queue.queue_arn],
             "dead": [self.dead.queue_arn],
@@ -129,8 +129,8 @@ class Compute(StageStack):
     def _places(self, identity: Identity) -> Places:
         data = self._data
         return Places(
-            table=data.desk.table_name,
-            checkpoints=data.checkpoints.table_name,
+            tables=self.config.prefix,
+            checkpoints=data.tables[-1].table_name,
             documents=data.documents.bucket_name,
             queue=self.queue.queue_url,
             dead=self.dead.queue_url,

@@ -17,7 +17,7 @@ from infra.blocks.storage import bucket, log_bucket, table
 from infra.config import StageConfig
 from infra.stacks.foundation import Foundation
 from infra.stacks.replica import Replica
-from store.aws.store import INDEXES
+from store.aws.tables import KEYS, TABLE_KINDS
 
 JOB_DAYS = 14
 """A search may be resumed for that time."""
@@ -30,13 +30,14 @@ class Data(StageStack):
         super().__init__(scope, "data", config)
         key = foundation.data_key
         copies = {} if replica is None else {replica.region: replica.key_arn}
-        self.desk = table(
-            self, "desk", keys=("pk", "sk"), key=key, indexes=INDEXES, time_to_live="ttl", replicas=copies
-        )
         partition, sort = CHECKPOINT_KEYS
-        self.checkpoints = table(
-            self, "checkpoints", keys=(partition, sort), key=key, time_to_live="ttl", replicas=copies
-        )
+        self.tables = [
+            *(
+                table(self, kind.name, keys=KEYS, key=key, time_to_live=kind.time_to_live, replicas=copies)
+                for kind in TABLE_KINDS
+            ),
+            table(self, "checkpoints", keys=(partition, sort), key=key, time_to_live="ttl", replicas=copies),
+        ]
         self.logs = log_bucket(self, "logs", days=max(config.log_days, 90))
         self.documents = bucket(self, "documents", key=key, access_logs=self.logs, lifecycle=self._document_classes())
         self.jobs = bucket(
@@ -156,9 +157,6 @@ class Data(StageStack):
             "tables",
             backup_selection_name=self.config.named("tables"),
             role=cast("iam.IRole", role),
-            resources=[
-                backup.BackupResource.from_dynamo_db_table(self.desk),
-                backup.BackupResource.from_dynamo_db_table(self.checkpoints),
-            ],
+            resources=[backup.BackupResource.from_dynamo_db_table(each) for each in self.tables],
             disable_default_backup_policy=True,
         )

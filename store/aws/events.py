@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from store.aws.item_documents import Body, ItemDocuments
-from store.aws.table import CONTENDED_PAUSE, ConditionFailed, Item, Table
+from store.aws.tables import CONTENDED_PAUSE, ConditionFailed, Item, Place, Tables, delete_action, put_action
 from store.errors import OutcomeUnknown, StoreError, Unavailable
 from store.events import MAX_PAGE, Event, Events, conflict, encode_events
 from store.keys import LARGEST, check_log, check_range
@@ -27,8 +27,9 @@ ABSENT = {"ConditionExpression": "attribute_not_exists(#pk)", "ExpressionAttribu
 class DynamoEvents(Events):
     """Adapter of `store.events.Events`."""
 
-    def __init__(self, table: Table, documents: ItemDocuments) -> None:
-        self._table = table
+    def __init__(self, tables: Tables, documents: ItemDocuments) -> None:
+        self._tables = tables
+        self._table = tables.events
         self._documents = documents
         self._listeners = Listeners()
         self._last_numbers: dict[tuple[str, str], tuple[int, float]] = {}
@@ -98,11 +99,10 @@ class DynamoEvents(Events):
 
     async def delete(self, owner: str, run_id: str) -> int:
         check_log(owner, run_id)
-        log = {"S": _log(owner, run_id)}
         deleted = 0
         while items := await self._latest(owner, run_id, ("sk", "event_id", "blob"), BATCH):
-            keys = [key for item in items for key in (item["sk"], {"S": f"i#{item['event_id']['S']}"})]
-            await self._table.delete([{"pk": log, "sk": key} for key in keys])
+            keys = [key for item in items for key in (item["sk"]["S"], f"i#{item['event_id']['S']}")]
+            await self._tables.write([delete_action(self._place(owner, run_id, key)) for key in keys])
             await self._documents.discard(*items)
             deleted += len(items)
         self._forget(owner, run_id)
@@ -153,7 +153,7 @@ class DynamoEvents(Events):
     ) -> dict[str, int]:
         """Append the events whose ids the log does not have; the transaction fails if a number or an id exists."""
         log = {"S": _log(owner, run_id)}
-        backoff = self._table.backoff(CONTENDED_PAUSE)
+        backoff = self._tables.backoff(CONTENDED_PAUSE)
         unanswered = False
         known = self._known_end(owner, run_id, expected)
         while True:
@@ -161,11 +161,11 @@ class DynamoEvents(Events):
             if known is None:
                 try:
                     last = await self.last(owner, run_id)
-                    keys = [{"pk": log, "sk": {"S": f"i#{id_}"}} for id_ in texts] if last else []
-                    stored = await self._table.find(keys, ("number",))
+                    places = [self._place(owner, run_id, f"i#{id_}") for id_ in texts] if last else []
+                    stored = await self._tables.find(places, ("number",))
                 except Unavailable as error:
                     raise (OutcomeUnknown(str(error)) if unanswered else error) from error
-                numbers = {item["sk"]["S"].removeprefix("i#"): int(item["number"]["N"]) for item in stored}
+                numbers = {place.sk.removeprefix("i#"): int(item["number"]["N"]) for place, item in stored.items()}
             new = [id_ for id_ in texts if id_ not in numbers]
             if not new:
                 break
@@ -178,7 +178,7 @@ class DynamoEvents(Events):
                 items.append({"pk": log, "sk": {"S": f"i#{id_}"}, "number": {"N": str(number)}})
                 numbers[id_] = number
             try:
-                await self._table.put(items, [ABSENT] * len(items))
+                await self._tables.write([put_action(self._table, item, ABSENT) for item in items])
                 self._written[owner, run_id] = (last + len(new), time.monotonic())
                 self._recent.note((owner, run_id), items[::2])
                 break
@@ -201,12 +201,15 @@ class DynamoEvents(Events):
         fresh = number and time.monotonic() - at < TRUSTED_SECONDS
         return number if fresh and expected in (None, number) else None
 
+    def _place(self, owner: str, run_id: str, key: str) -> Place:
+        return Place(self._table, _log(owner, run_id), key)
+
     async def _latest(self, owner: str, run_id: str, attributes: tuple[str, ...], limit: int) -> list[Item]:
         """The last items of the log, in descending order of their numbers."""
         names = {f"#{name}": name for name in attributes}
-        answer = await self._table.call(
+        answer = await self._tables.call(
             "query",
-            TableName=self._table.name,
+            TableName=self._table,
             ConsistentRead=True,
             KeyConditionExpression="#pk = :pk AND #sk BETWEEN :low AND :high",
             ProjectionExpression=", ".join(names),
@@ -219,7 +222,7 @@ class DynamoEvents(Events):
 
     async def _items(self, owner: str, run_id: str, after: int, limit: int) -> list[Item]:
         request = {
-            "TableName": self._table.name,
+            "TableName": self._table,
             "ConsistentRead": True,
             "KeyConditionExpression": "#pk = :pk AND #sk BETWEEN :low AND :high",
             "ExpressionAttributeNames": {"#pk": "pk", "#sk": "sk"},
@@ -227,7 +230,7 @@ class DynamoEvents(Events):
         }
         items: list[Item] = []
         while True:
-            answer = await self._table.call("query", Limit=limit - len(items), **request)
+            answer = await self._tables.call("query", Limit=limit - len(items), **request)
             items += answer["Items"]
             if len(items) == limit or "LastEvaluatedKey" not in answer:
                 return items

@@ -16,7 +16,7 @@ Body: TypeAlias = dict[str, Any]
 
 LARGEST_PLAIN = 1_000
 LARGEST_PACKED = 32_000
-"""In bytes. An item is limited to 400 KB with its copies in four indexes, a transaction of 100 items to 4 MB."""
+"""In bytes. An item is limited to 400 KB, a transaction of 100 items to 4 MB."""
 
 
 EXPIRING = "_expiring"

@@ -4,11 +4,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from store.aws.table import Item
-from store.keys import Key
+from store.aws.tables import Item
+from store.keys import LABELS, Key
 
 MAX_ITEMS = 5_000
-WRITE_ATTRIBUTES = ("write", "created", "version", "expires", "blob")
+WRITE_ATTRIBUTES = ("write", "created", "version", "expires", "ttl", "blob", *LABELS)
 """Attributes of an item that a writer needs in order to replace it."""
 
 

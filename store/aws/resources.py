@@ -1,7 +1,7 @@
-"""What a deployment lacks on AWS: tables, indexes, time to live, lifecycle rules, queue settings, permissions."""
+"""What a deployment lacks on AWS: tables, time to live, lifecycle rules, queue settings, permissions."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -15,6 +15,8 @@ MESSAGE_DAYS = 14
 MAX_RECEIVES = 1000
 """Fewer receives, after which SQS moves a message away, would end jobs that wait for a free place."""
 DENIED = {"AccessDenied", "AccessDeniedException", "403"}
+ACTIONS = ("GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem")
+"""Actions that can be probed without a change."""
 CONDITION = "ConditionalCheckFailedException"
 SECONDS_PER_DAY = 86_400
 
@@ -22,23 +24,22 @@ SECONDS_PER_DAY = 86_400
 def lacking_table(
     name: str,
     keys: tuple[str, str],
-    indexes: Mapping[str, str],
     *,
     time_to_live: str | None = None,
-    probed: bool = False,
+    probes: Sequence[str] = (),
 ) -> Iterator[str]:
-    """What the table lacks; with `probed` also the permissions to read and write items, which changes nothing."""
+    """What the table lacks, and which of the actions `probes` is not permitted; that changes nothing."""
     what = f"the table {name!r}"
     with closing(connect("dynamodb", attempts=3)) as client:
         lacks: list[str] = []
         table = _ask(lacks, what, "dynamodb:DescribeTable", lambda: client.describe_table(TableName=name)["Table"])
         if table is not None:
-            lacks += _schema(what, table, keys, indexes)
+            lacks += _schema(what, table, keys)
             if time_to_live is not None:
                 lacks += _expiry(client, what, name, time_to_live)
-            if probed:
-                for action, call in _probes(client, name, keys):
-                    _ask(lacks, what, action, call)
+            for action, call in _probes(client, name, keys):
+                if action in probes:
+                    _ask(lacks, what, f"dynamodb:{action}", call)
     yield from lacks
 
 
@@ -95,18 +96,12 @@ def _ask(lacks: list[str], what: str, action: str, call: Callable[[], Any]) -> A
     return None
 
 
-def _schema(what: str, table: Any, keys: tuple[str, str], indexes: Mapping[str, str]) -> Iterator[str]:
+def _schema(what: str, table: Any, keys: tuple[str, str]) -> Iterator[str]:
     present = tuple(key["AttributeName"] for key in table["KeySchema"])
     if present != keys:
         yield f"{what} has the keys {', '.join(present)}, not {', '.join(keys)}"
-    sorts = {
-        index["IndexName"]: index["KeySchema"][-1]["AttributeName"] for index in table.get("LocalSecondaryIndexes", ())
-    }
-    for index, attribute in indexes.items():
-        if index not in sorts:
-            yield f"the index {index!r} of {what} is missing"
-        elif sorts[index] != attribute:
-            yield f"the index {index!r} of {what} sorts by {sorts[index]}, not by {attribute}"
+    if indexes := [index["IndexName"] for index in table.get("LocalSecondaryIndexes", ())]:
+        yield f"{what} has the local indexes {', '.join(indexes)}, which limit each partition key to 10 GB"
 
 
 def _expiry(client: Any, what: str, name: str, attribute: str) -> list[str]:
@@ -131,11 +126,11 @@ def _probes(client: Any, name: str, keys: tuple[str, str]) -> Iterator[tuple[str
         "ExpressionAttributeValues": values,
         "Limit": 1,
     }
-    yield "dynamodb:GetItem", lambda: client.get_item(TableName=name, Key=key)
-    yield "dynamodb:BatchGetItem", lambda: client.batch_get_item(RequestItems={name: {"Keys": [key]}})
-    yield "dynamodb:Query", lambda: client.query(TableName=name, **query)
-    yield "dynamodb:PutItem", lambda: client.put_item(TableName=name, Item=key, **condition)
-    yield "dynamodb:DeleteItem", lambda: client.delete_item(TableName=name, Key=key, **condition)
+    yield "GetItem", lambda: client.get_item(TableName=name, Key=key)
+    yield "BatchGetItem", lambda: client.batch_get_item(RequestItems={name: {"Keys": [key]}})
+    yield "Query", lambda: client.query(TableName=name, **query)
+    yield "PutItem", lambda: client.put_item(TableName=name, Item=key, **condition)
+    yield "DeleteItem", lambda: client.delete_item(TableName=name, Key=key, **condition)
 
 
 def _lifecycle(client: Any, bucket: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The store on AWS: a DynamoDB table and an S3 bucket."""
+"""The store on AWS: three DynamoDB tables and an S3 bucket."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -12,58 +12,54 @@ from store.aws.client_errors import reason
 from store.aws.clients import connect, open_bucket
 from store.aws.events import DynamoEvents
 from store.aws.item_documents import EXPIRY_DAYS, ItemDocuments, expiring_folder
-from store.aws.records import CREATION, DynamoRecords
-from store.aws.table import Table
+from store.aws.records import DynamoRecords
+from store.aws.tables import KEYS, TABLE_KINDS, Tables, table_names
 from store.blobs import Blobs
 from store.errors import Unavailable
-from store.keys import LABELS
 from store.store import Store
-
-INDEXES = {f"by-{name}": name for name in (CREATION, *LABELS)}
 
 
 @asynccontextmanager
 async def open_aws_store(
-    table: str, bucket: str, *, retry_seconds: float = RETRY_SECONDS, checked: bool = True
+    prefix: str, bucket: str, *, retry_seconds: float = RETRY_SECONDS, checked: bool = True
 ) -> AsyncGenerator[Store]:
-    """The store in an existing table and bucket; transient errors are retried for `retry_seconds`.
+    """The store in existing tables and a bucket; transient errors are retried for `retry_seconds`.
 
-    With `checked`, raises `Unavailable` if the table or the bucket is missing or has another schema.
+    With `checked`, raises `Unavailable` if a table or the bucket is missing or has other keys.
     """
     blobs = await asyncio.to_thread(open_bucket, bucket, retry_seconds=retry_seconds)
     with closing(await asyncio.to_thread(connect, "dynamodb")) as client:
-        async with aws_store(client, table, blobs, retry_seconds=retry_seconds) as store:
+        async with aws_store(client, prefix, blobs, retry_seconds=retry_seconds) as store:
             if checked:
-                await asyncio.to_thread(check, client, table, bucket)
+                await asyncio.to_thread(check, client, prefix, bucket)
             yield store
 
 
 @asynccontextmanager
 async def aws_store(
-    client: Any, table: str, blobs: Blobs, *, retry_seconds: float = RETRY_SECONDS
+    client: Any, prefix: str, blobs: Blobs, *, retry_seconds: float = RETRY_SECONDS
 ) -> AsyncGenerator[Store]:
     """The store on a given client and blob storage, without any check."""
-    with closing(Table(client, table, retry_seconds=retry_seconds)) as dynamodb:
+    with closing(Tables(client, prefix, retry_seconds=retry_seconds)) as tables:
         documents = ItemDocuments(blobs)
-        yield Store(DynamoRecords(dynamodb, documents), DynamoEvents(dynamodb, documents), blobs)
+        yield Store(DynamoRecords(tables, documents), DynamoEvents(tables, documents), blobs)
 
 
-def create_table(client: Any, name: str) -> None:
-    """Create a table with pay-per-request billing and a time to live."""
-    client.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", *INDEXES.values())
-        ],
-        KeySchema=_keys("sk"),
-        LocalSecondaryIndexes=[
-            {"IndexName": index, "KeySchema": _keys(attribute), "Projection": {"ProjectionType": "ALL"}}
-            for index, attribute in INDEXES.items()
-        ],
-    )
-    client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    client.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"})
+def create_tables(client: Any, prefix: str) -> None:
+    """Create the tables of a store, with pay-per-request billing and their time to live."""
+    names = table_names(prefix)
+    for name in names:
+        client.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in KEYS],
+            KeySchema=_KEY_SCHEMA,
+        )
+    for name, kind in zip(names, TABLE_KINDS, strict=True):
+        client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        if kind.time_to_live is not None:
+            specification = {"Enabled": True, "AttributeName": kind.time_to_live}
+            client.update_time_to_live(TableName=name, TimeToLiveSpecification=specification)
 
 
 def expire_documents(client: Any, bucket: str) -> None:
@@ -81,24 +77,21 @@ def expire_documents(client: Any, bucket: str) -> None:
     client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
 
 
-def check(client: Any, table: str, bucket: str) -> None:
-    """Raise `Unavailable` if the table or the bucket is missing, or the table has another schema."""
-    resource = f"the table {table!r}"
+def check(client: Any, prefix: str, bucket: str) -> None:
+    """Raise `Unavailable` if a table or the bucket is missing, or a table has other keys."""
+    resource = ""
     try:
-        description = client.describe_table(TableName=table)["Table"]
+        for name in table_names(prefix):
+            resource = f"the table {name!r}"
+            if client.describe_table(TableName=name)["Table"]["KeySchema"] != _KEY_SCHEMA:
+                raise Unavailable(
+                    f"{resource} has other keys than a store needs; create others with store.aws.store.create_tables"
+                )
         resource = f"the bucket {bucket!r}"
         with closing(connect("s3")) as s3:
             s3.head_bucket(Bucket=bucket)
     except (ClientError, BotoCoreError) as error:
         raise Unavailable(f"{resource} is unavailable ({reason(error)})") from error
-    indexes = {index["IndexName"]: index["KeySchema"] for index in description.get("LocalSecondaryIndexes", ())}
-    required = {index: _keys(attribute) for index, attribute in INDEXES.items()}
-    if description["KeySchema"] != _keys("sk") or required != {name: indexes.get(name) for name in required}:
-        raise Unavailable(
-            f"the table {table!r} has other keys or indexes than a store needs; "
-            "create another one with store.aws.store.create_table"
-        )
 
 
-def _keys(sort: str) -> list[dict[str, str]]:
-    return [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
+_KEY_SCHEMA = [{"AttributeName": key, "KeyType": kind} for key, kind in zip(KEYS, ("HASH", "RANGE"), strict=True)]

@@ -22,6 +22,12 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
+def pending_migrations(path: Path) -> list[str]:
+    """The names of the migrations that the file lacks; it is only read."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        return [step.__name__ for step in MIGRATIONS[_version(connection, path) :]]
+
+
 def check_schema(path: Path) -> None:
     """Raise `NewerSchema` if a newer program has migrated the file meanwhile; the file is only read."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:

@@ -7,7 +7,7 @@ import pytest
 from api.app import create_dependencies
 from api.settings import read_settings
 from desk.base.errors import InvalidInput
-from store.aws.store import create_table
+from store.aws.store import create_tables
 from store.records import Key
 from tests.doubles.aws import Aws, moto, point_at
 
@@ -19,8 +19,8 @@ KEY = Key("local", "run", "r1")
 @pytest.fixture(scope="module")
 def served() -> Iterator[Aws]:
     with moto() as server:
-        create_table(server.dynamodb, "stratigos")
-        server.table("other", {"PK": "HASH"})
+        create_tables(server.dynamodb, "stratigos")
+        server.table("other-records", {"PK": "HASH"})
         server.bucket("documents")
         yield server
 
@@ -38,7 +38,7 @@ async def test_the_setting_chooses_the_store(aws, home, monkeypatch):
         await dependencies.store.events.append("local", "r1", "e1", {})
         await dependencies.store.blobs.put("local/x", b"bytes")
     assert not list(home.glob("store.sqlite*"))
-    assert len(aws.items("stratigos")) == 3
+    assert [len(aws.items(f"stratigos-{name}")) for name in ("records", "events", "audit")] == [2, 2, 0]
     assert aws.objects("documents") == ["local/x"]
     async with create_dependencies(read_settings()) as dependencies:
         record = await dependencies.store.records.get(KEY)
@@ -53,8 +53,8 @@ async def test_the_setting_chooses_the_store(aws, home, monkeypatch):
 @pytest.mark.parametrize(
     ("setting", "error"),
     [
-        ("dynamodb:nowhere,s3:documents", "the table 'nowhere' is unavailable (no resource has this name"),
-        ("dynamodb:other,s3:documents", "the table 'other' has other keys or indexes"),
+        ("dynamodb:nowhere,s3:documents", "the table 'nowhere-records' is unavailable (no resource has this name"),
+        ("dynamodb:other,s3:documents", "the table 'other-records' has other keys"),
         ("dynamodb:stratigos,s3:nowhere", "the bucket 'nowhere' is unavailable (AWS returned 404)"),
     ],
 )
@@ -65,4 +65,4 @@ async def test_an_unusable_store_stops_the_start(aws, monkeypatch, setting, erro
             pass
     assert str(refused.value).startswith("STRATIGOS_STORE: ")
     assert error in str(refused.value)
-    assert "expected a table that store.aws.store.create_table creates" in str(refused.value)
+    assert "expected tables that store.aws.store.create_tables creates" in str(refused.value)

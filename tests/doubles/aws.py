@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import pytest
 
+from store.aws.tables import table_names
 from tests.doubles.aws_calls import AwsCall, calls_of, measure, request_body
 from tests.doubles.aws_meter import Meter
 
@@ -56,6 +57,9 @@ class Aws:
     def items(self, table: str) -> list[dict[str, Any]]:
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=table)
         return [item for page in pages for item in page["Items"]]
+
+    def store_items(self, prefix: str) -> list[dict[str, Any]]:
+        return [item for name in table_names(prefix) for item in self.items(name)]
 
     def objects(self, bucket: str) -> list[str]:
         return [each["Key"] for each in self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])]

@@ -17,7 +17,8 @@ from graphs.checkpoints.checkpointer import open_checkpoints
 from graphs.checkpoints.table import DynamoTable
 from store.aws.clients import connect, open_bucket
 from store.aws.queue import SqsQueue
-from store.aws.store import aws_store, create_table
+from store.aws.store import aws_store, create_tables
+from store.aws.tables import table_names
 from store.errors import Unavailable
 from store.object_storage import ObjectBlobs
 from store.records import Key, Put, iterate_records
@@ -172,7 +173,7 @@ CALLS = (
     dynamodb("BatchGetItem", put_many),
     dynamodb("Query", list_records),
     dynamodb("Query", append),
-    dynamodb("DeleteItem", delete),
+    dynamodb("TransactWriteItems", delete, IN_CONFLICT),
     sqs("SendMessage", send),
     sqs("ReceiveMessage", receive),
     sqs("DeleteMessage", finish),
@@ -209,7 +210,7 @@ def cases(kind: str) -> list[Any]:
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Aws]:
     with moto() as server:
-        create_table(server.dynamodb, "calls")
+        create_tables(server.dynamodb, "calls")
         server.bucket("calls")
         yield server
 
@@ -245,8 +246,9 @@ def bucket_of(url: str, retry_seconds: float) -> ObjectBlobs:
 
 def empty(aws: Aws) -> list[str]:
     """URLs of two new queues."""
-    for item in aws.items("calls"):
-        aws.dynamodb.delete_item(TableName="calls", Key={name: item[name] for name in ("pk", "sk")})
+    for table in table_names("calls"):
+        for item in aws.items(table):
+            aws.dynamodb.delete_item(TableName=table, Key={name: item[name] for name in ("pk", "sk")})
     for key in aws.objects("calls"):
         aws.s3.delete_object(Bucket="calls", Key=key)
     sqs = queues_of(aws.url)

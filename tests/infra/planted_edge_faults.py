@@ -185,7 +185,7 @@ EDGE_FAULTS = (
             "compute",
             POLICY,
             "worker",
-            add_statement("dynamodb:*", "arn:aws:dynamodb:us-east-1:111111111111:table/stratigos-dev-desk"),
+            add_statement("dynamodb:*", "arn:aws:dynamodb:us-east-1:111111111111:table/stratigos-dev-records"),
         ),
     ),
     Fault(
@@ -319,7 +319,9 @@ EDGE_FAULTS = (
             "compute",
             POLICY,
             "worker",
-            add_statement("dynamodb:DeleteTable", "arn:aws:dynamodb:us-east-1:111111111111:table/stratigos-dev-desk"),
+            add_statement(
+                "dynamodb:DeleteTable", "arn:aws:dynamodb:us-east-1:111111111111:table/stratigos-dev-records"
+            ),
         ),
         "it may dynamodb:DeleteTable, which the program never calls there",
     ),
@@ -432,6 +434,6 @@ EDGE_FAULTS = (
         "copy of a table without tags",
         "tags",
         "prod",
-        change("data", "AWS::DynamoDB::GlobalTable", "desk", drop("Replicas", "0", "Tags")),
+        change("data", "AWS::DynamoDB::GlobalTable", "records", drop("Replicas", "0", "Tags")),
     ),
 )

@@ -61,7 +61,7 @@ FAULTS = (
         "table without recovery to a point in time",
         "table-recovery",
         "dev",
-        change("data", TABLE, "desk", drop("Replicas", "0", "PointInTimeRecoverySpecification")),
+        change("data", TABLE, "records", drop("Replicas", "0", "PointInTimeRecoverySpecification")),
     ),
     Fault(
         "recovery of a week",
@@ -70,22 +70,30 @@ FAULTS = (
         change(
             "data",
             TABLE,
-            "desk",
+            "records",
             put("Replicas", "0", "PointInTimeRecoverySpecification", "RecoveryPeriodInDays", value=7),
         ),
     ),
     Fault("table without its key", "table-key", "dev", change("data", TABLE, "checkpoints", drop("SSESpecification"))),
     Fault(
-        "table without an index of the store",
+        "table with a local index",
         "table-schema",
         "dev",
-        change("data", TABLE, "desk", drop("LocalSecondaryIndexes")),
+        change("data", TABLE, "events", put("LocalSecondaryIndexes", value=[{"IndexName": "by-state"}])),
+        "it has local indexes",
+    ),
+    Fault(
+        "audit log that expires",
+        "table-schema",
+        "dev",
+        change("data", TABLE, "audit", put("TimeToLiveSpecification", value={"AttributeName": "ttl", "Enabled": True})),
+        "its time to live is not that of its items",
     ),
     Fault(
         "table without a copy in the second region",
         "table-copies",
         "prod",
-        change("data", TABLE, "desk", lambda each: each["Replicas"].pop(0)),
+        change("data", TABLE, "records", lambda each: each["Replicas"].pop(0)),
     ),
     Fault(
         "documents without a copy",
@@ -97,7 +105,7 @@ FAULTS = (
         "table without protection from deletion",
         "retained-data",
         "prod",
-        change("data", TABLE, "desk", put("Replicas", "0", "DeletionProtectionEnabled", value=False)),
+        change("data", TABLE, "records", put("Replicas", "0", "DeletionProtectionEnabled", value=False)),
     ),
     Fault(
         "bucket that is deleted with its stack",

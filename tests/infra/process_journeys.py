@@ -22,7 +22,7 @@ from desk.runs.repository import load_run
 from graphs.dependencies import Dependencies
 from graphs.jobs import job_queue
 from infra.permissions import Process, Resource
-from store.aws.store import create_table
+from store.aws.store import create_tables
 from tests.api.http.sample_requests import SMALL_JOB, TECH_PORTFOLIO, price_file
 from tests.api.lambda_.function_events import queue_event
 from tests.doubles.aws import Aws
@@ -34,7 +34,9 @@ from tests.doubles.sagemaker.fleet import IMAGE_URI, ROLE, Fleet
 from tests.graphs.jobs.queued_runs import eventually, working
 
 RESOURCES: Mapping[str, Resource] = {
-    "process-desk": "desk",
+    "process-records": "records",
+    "process-events": "events",
+    "process-audit": "audit",
     "process-checkpoints": "checkpoints",
     "process-documents": "documents",
     "process-job-files": "jobs",
@@ -55,7 +57,7 @@ class Account:
     def __init__(self, aws: Aws, fleet: Fleet, bedrock: Double, gateway: Gateway, patch: pytest.MonkeyPatch) -> None:
         self._aws, self._fleet, self._bedrock, self._gateway, self._patch = aws, fleet, bedrock, gateway, patch
         self._calls: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-        create_table(aws.dynamodb, "process-desk")
+        create_tables(aws.dynamodb, "process")
         aws.table("process-checkpoints", {"PK": "HASH", "SK": "RANGE"})
         aws.bucket("process-documents")
         aws.bucket("process-job-files")
@@ -64,7 +66,7 @@ class Account:
             aws.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("process-jobs", "process-dead")
         )
         for name, value in {
-            "STRATIGOS_STORE": "dynamodb:process-desk,s3:process-documents",
+            "STRATIGOS_STORE": "dynamodb:process,s3:process-documents",
             "STRATIGOS_CHECKPOINTS": "dynamodb:process-checkpoints,s3:process-documents",
             "STRATIGOS_QUEUE": f"sqs:{jobs},dead:{dead}",
             "STRATIGOS_SOCKETS": gateway.url,

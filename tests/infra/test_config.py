@@ -11,7 +11,7 @@ from infra.environment import Places, environment
 
 ARN = "arn:aws:bedrock:us-east-1:111111111111:application-inference-profile/abcdef123456"
 PLACES = Places(
-    table="stratigos-prod-desk",
+    tables="stratigos-prod",
     checkpoints="stratigos-prod-checkpoints",
     documents="stratigos-prod-documents-111111111111",
     queue="https://sqs.us-east-1.amazonaws.com/111111111111/stratigos-prod-jobs",
@@ -57,7 +57,7 @@ def test_the_program_accepts_the_settings_of_a_stage(stage: str, monkeypatch: py
     for name, value in environment(config, places).items():
         monkeypatch.setenv(name, value)
     settings, options = read_settings(), read_model_options()
-    assert settings.store == f"dynamodb:{PLACES.table},s3:{PLACES.documents}"
+    assert settings.store == f"dynamodb:{PLACES.tables},s3:{PLACES.documents}"
     assert settings.deployment == f"stratigos-{stage}"
     assert (settings.compute == "sagemaker") == config.processing_jobs
     assert options.model == (f"bedrock_converse:{ARN}" if config.models else "embedded")

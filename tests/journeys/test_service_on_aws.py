@@ -14,7 +14,7 @@ from agents.embedded_planner import EmbeddedPlanner
 from agents.models.factory import single_model
 from api.app import create_app, create_dependencies
 from api.settings import Settings
-from store.aws.store import create_table
+from store.aws.store import create_tables
 from tests.api.http.application import open_client
 from tests.api.http.routes.thread_requests import RISK, answer_events, create_thread
 from tests.api.http.sample_requests import SMALL_JOB, TECH_PORTFOLIO, TWO_ASSET_SIMULATION, price_file
@@ -46,7 +46,7 @@ VARYING_FIELDS = {
 
 def settings_on(server: Aws) -> dict[str, str]:
     """Create the tables, buckets and queues; returns the settings that select them."""
-    create_table(server.dynamodb, "desk")
+    create_tables(server.dynamodb, "desk")
     server.table("checkpoints", {"PK": "HASH", "SK": "RANGE"})
     server.bucket("desk")
     jobs, dead = (server.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("jobs", "dead"))
@@ -157,7 +157,9 @@ async def test_every_response_equals_that_of_the_embedded_service(tmp_path, monk
     with ministack(tmp_path / "ministack") as server:
         point_at(monkeypatch, server.url)
         digest, on_aws = await run_journey(tmp_path / "aws", settings_on(server))
-        assert server.items("desk")
+        assert server.items("desk-records")
+        assert server.items("desk-events")
+        assert server.items("desk-audit")
         assert server.items("checkpoints")
         assert server.objects("desk")
     assert digest == digest_here

@@ -20,7 +20,7 @@ from agents.models.factory import single_model
 from api.app import create_dependencies
 from api.settings import Settings
 from graphs.streaming.websocket_connections import KIND
-from store.aws.store import create_table
+from store.aws.store import create_tables
 from store.keys import SYSTEM
 from tests.api.http.live_run import OWNER, RUN, RunLogWriter
 from tests.api.lambda_.function import Driven, driven
@@ -113,7 +113,7 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Aws]:
 async def test_a_run_is_followed_over_a_real_socket(home: Path, aws: Aws):
     with bridge() as forwarder:
         place = f"{aws.url}/_aws/execute-api/{await asyncio.to_thread(websocket_api, aws, forwarder.url)}/prod"
-        create_table(aws.dynamodb, "desk")
+        create_tables(aws.dynamodb, "desk")
         options = {"STRATIGOS_SOCKETS": place, "STRATIGOS_STORE": f"dynamodb:desk,s3:{aws.bucket('desk')}"}
         settings = Settings.model_validate({"STRATIGOS_HOME": home, **options})
         dependencies = create_dependencies(settings, single_model(EmbeddedPlanner(), QUICK), queued=True)

@@ -20,12 +20,12 @@ REGION = "eu-west-1"
 async def open_aws(home: Path) -> AsyncIterator[Store]:
     """A table and a bucket at the AWS endpoint of the environment."""
     from store.aws.clients import open_bucket  # boto3 takes half a second to import
-    from store.aws.store import aws_store, create_table, expire_documents
+    from store.aws.store import aws_store, create_tables, expire_documents
 
     name = name_of(home)
     dynamodb, s3 = clients(os.environ["AWS_ENDPOINT_URL_DYNAMODB"])
     if not (home / ".made").exists():
-        create_table(dynamodb, name)
+        create_tables(dynamodb, name)
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         expire_documents(s3, name)
         (home / ".made").touch()

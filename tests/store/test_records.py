@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from store.errors import Conflict, Invalid
-from store.records import Key, Put, Record, Records, iterate_records
+from store.records import Key, Put, Record, Records, batches, iterate_records
 from store.sqlite.records import SqliteRecords
 from store.store import Store
 
@@ -109,10 +109,37 @@ async def test_a_batch_is_written_completely_or_not_at_all(store: Store) -> None
 
 
 async def test_a_batch_has_bounds(store: Store) -> None:
-    with pytest.raises(Invalid, match="`puts` has 101 entries; allowed are 100"):
-        await store.records.put_many([Put(Key("ann", "x", str(n)), {}) for n in range(101)])
+    puts = [Put(Key("ann", "x", f"{n:02}"), {}) for n in range(51)]
+    entries = [Put(Key("ann", "audit-x", f"{n:03}"), {}) for n in range(101)]
+    labelled = [Put(Key("ann", "y", f"{n:02}"), {}, labels={"state": "new", "about": "x"}) for n in range(17)]
+    for few in (puts[:50], entries[:100], labelled[:16]):
+        assert set(await store.records.put_many(few)) == {1}
+    for many, writes in ((puts, 102), (entries, 101), (labelled, 102)):
+        with pytest.raises(Invalid, match=f"`puts` needs {writes} writes; allowed are 100"):
+            await store.records.put_many(many)
     with pytest.raises(Invalid, match="`puts` contains a key twice"):
         await store.records.put_many([Put(KEY, {}), Put(KEY, {})])
+
+
+def test_batches_are_as_large_as_a_transaction_allows() -> None:
+    puts = [Put(Key("ann", "x", f"{n:03}"), {}, labels={"state": "new"} if n % 50 == 0 else {}) for n in range(150)]
+    divided = list(batches(puts))
+    assert [put for batch in divided for put in batch] == puts
+    assert [len(batch) for batch in divided] == [49, 49, 49, 3]
+    assert list(batches([])) == []
+
+
+async def test_kinds_of_the_audit_log_are_listed_by_id_only(store: Store) -> None:
+    for n in (2, 1):
+        await store.records.put(Key("ann", "audit-x", f"e{n}"), {"n": n})
+    assert [record.key.id async for record in iterate_records(store.records, "ann", "audit-x")] == ["e1", "e2"]
+    for options in ({"newest_first": True}, {"label": ("state", "new")}):
+        with pytest.raises(Invalid, match="`kind` is 'audit-x', which is listed by id only"):
+            await store.records.list("ann", "audit-x", **options)
+    with pytest.raises(Invalid, match="allowed are none for kinds of the audit log"):
+        await store.records.put(Key("ann", "audit", "e1"), {}, labels={"state": "new"})
+    assert await store.records.delete(Key("ann", "audit-x", "e1"), expected=1)
+    assert [record.key.id async for record in iterate_records(store.records, "ann", "audit-x")] == ["e2"]
 
 
 async def test_delete_returns_whether_the_record_existed(store: Store) -> None:

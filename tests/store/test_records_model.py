@@ -35,6 +35,7 @@ DOCUMENTS = st.dictionaries(
 EXPECTED = st.none() | st.integers(0, 3)
 LABELS = st.dictionaries(st.sampled_from(["state", "about"]), st.sampled_from(["new", "newer"]))
 EXPIRES = st.sampled_from([None, None, datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)])
+PUTS = st.builds(Put, KEYS, DOCUMENTS, EXPECTED, LABELS, EXPIRES)
 
 
 def machine(opener: Any) -> type[RuleBasedStateMachine]:  # noqa: C901  (one class)
@@ -63,7 +64,11 @@ def machine(opener: Any) -> type[RuleBasedStateMachine]:  # noqa: C901  (one cla
         def fits(self, key: Key, expected: int | None) -> bool:
             return expected is None or expected == self.model.get(key, ({}, 0))[1]
 
-        @rule(puts=st.lists(st.builds(Put, KEYS, DOCUMENTS, EXPECTED, LABELS, EXPIRES), unique_by=lambda p: p.key))
+        @rule(
+            puts=st.lists(
+                st.builds(Put, KEYS, DOCUMENTS, EXPECTED, LABELS, EXPIRES), max_size=12, unique_by=lambda p: p.key
+            )
+        )
         def put(self, puts: list[Put]) -> None:
             if not all(self.fits(put.key, put.expected) for put in puts):
                 with pytest.raises(Conflict):

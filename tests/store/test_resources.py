@@ -1,22 +1,27 @@
 """What a deployment on AWS lacks is named, one by one."""
 
+import gzip
+import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from store.aws.resources import lacking_bucket, lacking_queue, lacking_table
-from store.aws.store import INDEXES, create_table, expire_documents
+from store.aws.resources import ACTIONS, lacking_bucket, lacking_queue, lacking_table
+from store.aws.store import create_tables, expire_documents
+from store.aws.tables import KEYS, TABLE_KINDS, table_names
 from tests.doubles.aws import Aws, point_at
 
-KEYS = ("pk", "sk")
+SAMPLE = Path(__file__).parent / "samples" / "table.json.gz"
+"""The single table of earlier versions."""
 
 
 @pytest.fixture(scope="module")
 def account(servers: dict[str, Aws]) -> Aws:
     aws = servers["moto"]
-    create_table(aws.dynamodb, "whole")
+    create_tables(aws.dynamodb, "whole")
     aws.bucket("whole")
     expire_documents(aws.s3, "whole")
     return aws
@@ -33,27 +38,34 @@ def queue(account: Aws, name: str, **attributes: str) -> str:
 
 def test_a_whole_deployment_lacks_nothing_and_probes_change_nothing(account: Aws) -> None:
     url = queue(account, "whole", MessageRetentionPeriod="1209600")
-    for probed in (False, True):
-        assert list(lacking_table("whole", KEYS, INDEXES, time_to_live="ttl", probed=probed)) == []
-    assert account.items("whole") == []
+    for name, kind in zip(table_names("whole"), TABLE_KINDS, strict=True):
+        for probes in ((), kind.actions):
+            assert list(lacking_table(name, KEYS, time_to_live=kind.time_to_live, probes=probes)) == []
+    assert account.store_items("whole") == []
     assert list(lacking_bucket("whole")) == []
     assert list(lacking_queue(url)) == []
 
 
-def test_each_missing_index_and_the_time_to_live_are_named(account: Aws) -> None:
+def test_other_keys_local_indexes_and_a_missing_time_to_live_are_named(account: Aws) -> None:
     account.table("bare", {"pk": "HASH", "sk": "RANGE"})
-    assert list(lacking_table("bare", KEYS, INDEXES, time_to_live="ttl")) == [
-        *(f"the index {index!r} of the table 'bare' is missing" for index in INDEXES),
-        "the time to live of the table 'bare' is not on for the attribute 'ttl'",
+    assert list(lacking_table("bare", KEYS)) == []
+    assert list(lacking_table("bare", KEYS, time_to_live="ttl")) == [
+        "the time to live of the table 'bare' is not on for the attribute 'ttl'"
     ]
     account.table("other", {"PK": "HASH", "SK": "RANGE"})
-    assert list(lacking_table("other", KEYS, {})) == ["the table 'other' has the keys PK, SK, not pk, sk"]
-    assert list(lacking_table("other", ("PK", "SK"), {}, probed=True)) == []
+    assert list(lacking_table("other", KEYS)) == ["the table 'other' has the keys PK, SK, not pk, sk"]
+    assert list(lacking_table("other", ("PK", "SK"), probes=ACTIONS)) == []
+    sample = json.loads(gzip.decompress(SAMPLE.read_bytes()))
+    account.dynamodb.create_table(TableName="indexed", BillingMode="PAY_PER_REQUEST", **sample["table"])
+    assert list(lacking_table("indexed", KEYS)) == [
+        "the table 'indexed' has the local indexes by-created, by-state, by-about, by-content, "
+        "which limit each partition key to 10 GB"
+    ]
 
 
 def test_a_missing_table_bucket_or_queue_is_named(account: Aws) -> None:
     missing = "is missing (no resource has this name: ResourceNotFoundException)"
-    assert list(lacking_table("none", KEYS, INDEXES, time_to_live="ttl")) == [f"the table 'none' {missing}"]
+    assert list(lacking_table("none", KEYS, time_to_live="ttl")) == [f"the table 'none' {missing}"]
     assert list(lacking_bucket("none")) == ["the bucket 'none' is missing (AWS returned 404)"]
     [lack] = lacking_queue(f"{account.url}/123456789012/none")
     assert lack.startswith("the queue 'none' is missing (AWS returned ")
@@ -117,9 +129,12 @@ def denying(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_each_missing_permission_is_named(denying: str) -> None:
-    actions = ("DescribeTimeToLive", "GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem")
-    assert list(lacking_table("desk", KEYS, {}, time_to_live="ttl", probed=True)) == [
-        f"the permission dynamodb:{action} on the table 'desk' is missing" for action in actions
+    assert list(lacking_table("desk", KEYS, time_to_live="ttl", probes=ACTIONS)) == [
+        f"the permission dynamodb:{action} on the table 'desk' is missing"
+        for action in ("DescribeTimeToLive", *ACTIONS)
+    ]
+    assert list(lacking_table("desk", KEYS, probes=("Query",))) == [
+        "the permission dynamodb:Query on the table 'desk' is missing"
     ]
     assert list(lacking_bucket("desk")) == ["the permission s3:ListBucket on the bucket 'desk' is missing"]
     assert list(lacking_queue(f"{denying}/1/jobs")) == [

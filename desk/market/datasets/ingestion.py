@@ -35,7 +35,7 @@ from store.store import Store
 MAX_COMMITS = 2_000
 RESERVED = ("sp500", "stocks", "file", "cash", "history")
 MAX_LISTED = 100
-MAX_FLAGS_PER_WRITE = 50
+MAX_FLAGS_PER_WRITE = 40
 """Records of stale runs written in the transaction of the version; others are written before it."""
 
 

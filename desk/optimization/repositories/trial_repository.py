@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from desk.optimization.repositories.series_files import decode_series, encode_series
 from quant.strategies.trial import Trial
 from store.errors import Corrupted
-from store.records import Document, Key, Put, iterate_records
+from store.records import Document, Key, Put, batches, iterate_records
 from store.store import Store
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ async def save_trials(store: Store, owner: str, run: str, trials: "Sequence[tupl
         return
     puts = await _save_together(store, owner, {trial.series: series for trial, series in trials})
     puts += [Put(Key(owner, KIND, f"{run}.{t.digest}"), t.model_dump(mode="json")) for t, _ in trials]
-    for first in range(0, len(puts), _BATCH):
-        await store.records.put_many(puts[first : first + _BATCH])
+    for batch in batches(puts):
+        await store.records.put_many(batch)
 
 
 async def _save_together(store: Store, owner: str, series: "Mapping[str, Floats]") -> list[Put]:

@@ -13,7 +13,6 @@ WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken", "xray:PutTelemetryRecords", "xr
 """Actions for which AWS accepts no other resource than `*`."""
 BELOW_ONE = (
     r"arn:aws:s3:::[a-z0-9-]+/\*",
-    r"arn:aws:dynamodb:[a-z0-9-]+:\d{12}:table/[a-z0-9-]+/index/\*",
     r"arn:aws:execute-api:[a-z0-9-]+:\d{12}:\{sockets/api\}/live/POST/@connections/\*",
     r"arn:aws:sagemaker:[a-z0-9-]+:\d{12}:processing-job/(stratigos-)?\*",
     r"arn:aws:logs:[a-z0-9-]+:\d{12}:log-group:/aws/sagemaker/ProcessingJobs\*",

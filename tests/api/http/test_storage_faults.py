@@ -27,7 +27,7 @@ from graphs.jobs.execution import execute
 from graphs.runs.creation import create_run
 from store.aws.clients import open_bucket
 from store.aws.queue import open_sqs_queue
-from store.aws.store import aws_store, create_table
+from store.aws.store import aws_store, create_tables
 from store.errors import Unavailable
 from store.keys import SYSTEM
 from store.local_files import FileBlobs
@@ -103,7 +103,7 @@ def proxy(before: Proxy, monkeypatch: pytest.MonkeyPatch) -> Proxy:
 def name(aws: Aws) -> str:
     """Of a table, a bucket and two queues."""
     name = next(names)
-    create_table(aws.dynamodb, name)
+    create_tables(aws.dynamodb, name)
     return aws.bucket(name)
 
 
@@ -187,7 +187,7 @@ async def test_a_table_that_fails_to_the_end_is_told_and_nothing_is_written(clie
         proxy.fail(operation, fault)
     for request in WRITING:
         assert unavailable(await post(client, **request)), request["path"]
-    assert aws.items(name) == []
+    assert aws.store_items(name) == []
     assert await counts(client) == [0] * 5
     for operation in READS:
         proxy.fail(operation, fault)
@@ -217,7 +217,7 @@ async def test_what_fails_once_is_written_once(client, dependencies, proxy, faul
 async def test_a_bucket_that_fails_leaves_no_record_of_what_it_did_not_take(client, aws, proxy, name, fault: Fault):
     proxy.fail("PUT", fault)
     assert unavailable(await post(client, **IMPORT))
-    items = [item for item in aws.items(name) if not item["pk"]["S"].startswith(f"{SYSTEM}#")]  # the audit log's
+    items = [item for item in aws.store_items(name) if not item["pk"]["S"].startswith(f"{SYSTEM}#")]  # the audit log's
     assert (items, aws.objects(name)) == ([], [])
     proxy.heal()
     assert (await post(client, **IMPORT)).status_code == 201
