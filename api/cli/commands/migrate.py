@@ -45,7 +45,9 @@ def migrate(
     if settings.store:
         return asyncio.run(_migrate_tables(settings, source, dry_run=dry_run, as_json=json_))
     if source is not None:
-        raise InvalidInput("--from", source, reason="is for a store on AWS", allowed="no table without STRATIGOS_STORE")
+        raise InvalidInput(
+            "--from", source, reason=f"{source!r} is for a store on AWS", allowed="no table without STRATIGOS_STORE"
+        )
     asyncio.run(_migrate_home(settings, dry_run=dry_run, as_json=json_))
     return DONE
 

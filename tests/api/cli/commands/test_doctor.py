@@ -79,7 +79,7 @@ def break_installation(home: Path, monkeypatch: pytest.MonkeyPatch, how: str) ->
         ("settings", "settings", "'many' is not allowed", "set STRATIGOS_WORKERS to"),
         ("models", "models", "only one key of the pair is set", "set AWS_SECRET_ACCESS_KEY to"),
         ("sign-in", "sign-in", "authentication is off, and 0.0.0.0", "set STRATIGOS_AUTH to keys or cognito"),
-        ("table", "store", "the table 'stratigos' is unavailable", "fix the failures above"),
+        ("table", "store", "the table 'stratigos-records' is unavailable", "fix the failures above"),
     ],
 )
 def test_each_failure_is_reported_with_its_fix(home, capsys, monkeypatch, how, name, text, todo):
