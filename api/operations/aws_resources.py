@@ -5,20 +5,22 @@ from collections.abc import Iterator
 
 from api.settings import Settings
 
+CHECKPOINT_ACTIONS = ("GetItem", "BatchGetItem", "Query", "PutItem")
+
 
 def uses_aws(settings: Settings) -> bool:
     return bool(settings.store or settings.checkpoints or settings.queue)
 
 
 async def lacking_resources(settings: Settings, *, probed: bool = False) -> list[str]:
-    """Missing tables, indexes, lifecycle rules, settings and permissions; `probed` tries reads and writes of items."""
+    """Missing tables, lifecycle rules, settings and permissions; `probed` tries reads and writes of items."""
     return await asyncio.to_thread(lambda: list(_lacking(settings, probed=probed)))
 
 
 def _lacking(settings: Settings, *, probed: bool) -> Iterator[str]:
     # imported here, because boto3 takes half a second
     from graphs.checkpoints.table_check import KEYS
-    from store.aws.resources import ACTIONS, lacking_bucket, lacking_queue, lacking_table
+    from store.aws.resources import lacking_bucket, lacking_queue, lacking_table
     from store.aws.tables import KEYS as STORE_KEYS
     from store.aws.tables import TABLE_KINDS, table_names
 
@@ -31,7 +33,7 @@ def _lacking(settings: Settings, *, probed: bool) -> Iterator[str]:
     if settings.checkpoints:
         table, _, _ = settings.checkpoints.removeprefix("dynamodb:").partition(",s3:")
         partition, sort = KEYS
-        yield from lacking_table(table, (partition, sort), probes=ACTIONS if probed else ())
+        yield from lacking_table(table, (partition, sort), probes=CHECKPOINT_ACTIONS if probed else ())
     if settings.queue:
         url, _, dead = settings.queue.removeprefix("sqs:").partition(",dead:")
         yield from lacking_queue(url)
