@@ -298,8 +298,9 @@ class Settings(ComputeSettings):
         Field(
             validation_alias="STRATIGOS_STORE",
             pattern=r"^(dynamodb:[A-Za-z0-9_.-]{3,247},s3:[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$",
-            description="Where records, events and blobs are stored; by default in the home. The tables are "
-            "`PREFIX-records`, `PREFIX-events` and `PREFIX-audit`. Region, credentials and endpoints are those of boto3.",
+            description="Where records, events and blobs are stored; by default in the home. The tables "
+            "are `PREFIX-records`, `PREFIX-events`, `PREFIX-audit`. "
+            "Region, credentials and endpoints are those of boto3.",
         ),
     ] = ""
     queue: Annotated[
